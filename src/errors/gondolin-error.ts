@@ -1,0 +1,50 @@
+import { CODES, type ErrorCode } from './codes.ts';
+
+const BRAND: unique symbol = Symbol.for('gondolin.error');
+
+/** Where in a file a problem stands. `line` and `col` are 1-based. */
+export interface SourcePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly col: number;
+}
+
+/** Optional facts of an error. `details` is small plain data, safe to print: never a secret, never guest bytes. */
+export interface ErrorFacts {
+  readonly hint?: string;
+  readonly at?: SourcePlace;
+  readonly cause?: unknown;
+  readonly details?: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/**
+ * The one error class. Anything else that escapes is a bug and exits 125 with its stack.
+ * Works across two installed copies of the package: use `GondolinError.is`, not `instanceof`.
+ */
+export class GondolinError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  /** Exit code for the command line, from the table in `codes.ts`. */
+  readonly exit: number;
+  readonly at: SourcePlace | undefined;
+  readonly details: ErrorFacts['details'];
+
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.code = code;
+    this.hint = facts.hint ?? CODES[code].hint;
+    this.exit = CODES[code].exit;
+    this.at = facts.at;
+    this.details = facts.details;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  override get name(): string {
+    return 'GondolinError';
+  }
+
+  /** True for a GondolinError of any installed copy. Never throws. */
+  static is(value: unknown): value is GondolinError {
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The Plan: everything a run needs to know, as plain data. Made from Config by `buildPlan`; printed by
+ * `gondolin plan --format json`. Paths are absolute, sizes in bytes, times in milliseconds. Holds no secret.
+ */
+export interface Plan {
+  /** Project name, `[a-z0-9][a-z0-9_-]*`. */
+  readonly name: string;
+  /** The project file and every file it includes; read-only in every guest. */
+  readonly configFiles: readonly string[];
+  /** Directory of the project file. */
+  readonly directory: string;
+  readonly sandboxes: readonly SandboxPlan[];
+}
+
+export interface SandboxPlan {
+  readonly name: string;
+  readonly image: ImagePlan;
+  readonly vm: VmPlan;
+  /** In running order: topological by `needs`, stable by place in the file. */
+  readonly steps: readonly StepPlan[];
+}
+
+export interface ImagePlan {
+  /** Name as the user wrote it, e.g. `debian` or a key of `images:`. */
+  readonly name: string;
+  readonly recipe: ImageRecipe;
+}
+
+/** What an image is made from; its canonical JSON is hashed into the cache key. */
+export type ImageRecipe =
+  | {
+      readonly kind: 'debian';
+      readonly arch: 'x86_64' | 'aarch64';
+      /** Debian code name, e.g. `bookworm`. */
+      readonly release: string;
+      /** Extra packages, sorted, no duplicates. */
+      readonly packages: readonly string[];
+      /** Base URL of the mirror; null takes the host's apt configuration. */
+      readonly mirror: string | null;
+    }
+  | { readonly kind: 'path'; readonly path: string };
+
+export interface VmPlan {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** `memory`: writable, lost at the end. `readonly`: mounts and /tmp only. */
+  readonly root: 'memory' | 'readonly';
+  /** `UID[:GID]` or `NAME[:GROUP]`; empty is root. */
+  readonly user: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Default working directory of the steps, absolute guest path. */
+  readonly workspace: string;
+  readonly mounts: readonly MountPlan[];
+  /** Limit of the whole sandbox run; null is none. */
+  readonly timeoutMs: number | null;
+}
+
+export type MountPlan =
+  | { readonly kind: 'host'; readonly hostPath: string; readonly guestPath: string; readonly isReadonly: boolean }
+  | { readonly kind: 'memory'; readonly guestPath: string; readonly sizeBytes: number };
+
+export interface StepPlan {
+  readonly name: string;
+  readonly command: StepCommand;
+  /** Names of steps of the same sandbox that must have succeeded. */
+  readonly needs: readonly string[];
+  readonly when: 'on_success' | 'on_failure' | 'always';
+  readonly timeoutMs: number | null;
+  readonly retries: number;
+  /** Added over the sandbox's env. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute guest path. */
+  readonly cwd: string;
+  readonly successExitCodes: readonly number[];
+  readonly continueOnError: boolean;
+}
+
+export type StepCommand =
+  | { readonly kind: 'shell'; readonly script: string }
+  | { readonly kind: 'argv'; readonly argv: readonly string[] };

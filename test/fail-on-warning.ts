@@ -1,0 +1,4 @@
+/** Turns every Node warning (leaked listeners, deprecated calls) into a failed test file. */
+process.on('warning', (warning) => {
+  throw warning;
+});
