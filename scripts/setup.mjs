@@ -1,0 +1,131 @@
+// Makes a fresh Debian machine ready: npm packages, host packages, the guest agent, the compiled CLI.
+// Needs nothing but Node: no import from node_modules. Every step says what it does and is skipped when done.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+export const ROOT = join(import.meta.dirname, '..');
+
+/** Debian package that brings each program. `runtime` is what a user of the CLI needs as well. */
+const RUNTIME_TOOLS = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  mmdebstrap: 'mmdebstrap',
+  sqfstar: 'squashfs-tools',
+  xz: 'xz-utils',
+  setpriv: 'util-linux',
+};
+const BUILD_TOOLS = { make: 'make', gcc: 'gcc', 'musl-gcc': 'musl-tools' };
+const TEST_TOOLS = { git: 'git', sqlite3: 'sqlite3', fio: 'fio', tar: 'tar', cpio: 'cpio' };
+/** Files instead of programs: headers that gcc alone does not bring. */
+const BUILD_FILES = {
+  '/usr/include/linux/fuse.h': 'linux-libc-dev',
+  '/usr/include/stdio.h': 'libc6-dev',
+};
+
+function hasProgram(name) {
+  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return directories.some((directory) => {
+    try {
+      accessSync(join(directory, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function missingPackages(forTests) {
+  const tools = { ...RUNTIME_TOOLS, ...BUILD_TOOLS, ...(forTests ? TEST_TOOLS : {}) };
+  const names = Object.entries(tools).filter(([tool]) => !hasProgram(tool));
+  const files = Object.entries(BUILD_FILES).filter(([file]) => !existsSync(file));
+  return [...new Set([...names, ...files].map(([, debianPackage]) => debianPackage))];
+}
+
+/** Runs a command with its output shown; ends this process when it fails. */
+export function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit', ...options });
+  if (result.error) throw result.error;
+  if (result.status !== 0) {
+    console.error(
+      `setup: \`${[command, ...args].join(' ')}\` ended with ${result.signal ?? result.status}`,
+    );
+    process.exit(result.status ?? 1);
+  }
+}
+
+function installHostPackages(packages) {
+  const install = ['install', '-y', '--no-install-recommends', ...packages];
+  const isRoot = process.getuid?.() === 0;
+  const canSudo =
+    hasProgram('sudo') && (process.stdin.isTTY || spawnSync('sudo', ['-n', 'true']).status === 0);
+  if (!hasProgram('apt-get') || !(isRoot || canSudo)) {
+    console.error(`setup: these host packages are missing: ${packages.join(' ')}`);
+    console.error('setup: neither root nor sudo is here to install them. On Debian type, as root:');
+    console.error(`  apt-get update && apt-get ${install.join(' ')}`);
+    process.exit(1);
+  }
+  console.log(`setup: installing host packages: ${packages.join(' ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const aptGet = (args) =>
+    isRoot
+      ? run('apt-get', ['-q', ...args], { env })
+      : run('sudo', ['DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', ...args], { env });
+  aptGet(['update']);
+  aptGet(install);
+}
+
+function hashFiles(paths) {
+  const hash = createHash('sha256');
+  for (const path of paths) hash.update(path).update('\0').update(readFileSync(path)).update('\0');
+  return hash.digest('hex');
+}
+
+function listFiles(directory) {
+  return readdirSync(directory, { recursive: true })
+    .map((name) => join(directory, name))
+    .filter((path) => statSync(path).isFile())
+    .sort();
+}
+
+/** Runs `action` unless the stamp says that it already ran for the same input files and its output is there. */
+function unlessUnchanged(stampName, inputs, output, action) {
+  const stampPath = join(ROOT, 'node_modules', '.gondolin', stampName);
+  const digest = hashFiles(inputs);
+  const isUnchanged =
+    existsSync(output) && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === digest;
+  if (isUnchanged) return;
+  action();
+  mkdirSync(join(stampPath, '..'), { recursive: true });
+  writeFileSync(stampPath, digest);
+}
+
+/** Everything a checkout needs before its CLI, demo, bench or tests can run. */
+export function setup({ forTests = false } = {}) {
+  const lockfile = join(ROOT, 'package-lock.json');
+  unlessUnchanged('npm', [lockfile], join(ROOT, 'node_modules', 'typescript'), () => {
+    console.log('setup: installing npm packages (npm ci)');
+    run('npm', ['ci', '--no-fund', '--no-audit']);
+  });
+  const packages = missingPackages(forTests);
+  if (packages.length > 0) installHostPackages(packages);
+  const guestSources = listFiles(join(ROOT, 'guest')).filter((path) => !path.includes('/build/'));
+  unlessUnchanged('guest', guestSources, join(ROOT, 'guest/build/gondolin-agent'), () => {
+    console.log('setup: building the guest agent (make -C guest)');
+    run('make', ['-s', '-C', 'guest']);
+  });
+  const sources = [...listFiles(join(ROOT, 'src')), join(ROOT, 'tsconfig.build.json')];
+  unlessUnchanged('dist', sources, join(ROOT, 'dist/cli/bin.js'), () => {
+    console.log('setup: compiling TypeScript (tsc)');
+    run('npm', ['run', '--silent', 'build']);
+  });
+}
