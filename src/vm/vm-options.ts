@@ -1,0 +1,120 @@
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { GuestImage } from '../image/guest-image.ts';
+import type { ImageRecipe } from '../plan/plan.ts';
+import type { VfsProvider } from '../vfs/provider.ts';
+
+/** Called with one component name (`vm`, `agent`, `qemu`, `vfs`) and one line of text. */
+export type DebugLog = (component: string, message: string) => void;
+
+export interface SandboxOptions {
+  /** Makes `/` writable (a tmpfs over the image, lost at the end). @default false */
+  readonly rootOverlay?: boolean;
+  /** A directory with a built image instead of a named one. @default $GONDOLIN_GUEST_DIR */
+  readonly imagePath?: string;
+  /** Which components to log, or `'*'`. @default none */
+  readonly debug?: readonly string[] | '*';
+  /** Where debug lines go. @default standard error */
+  readonly debugLog?: DebugLog;
+}
+
+export interface MemoryMount {
+  /** Upper limit of its content, in bytes. */
+  readonly sizeBytes: number;
+}
+
+/** Options of {@link VM.create}. All are optional: the default is the built-in `debian` image with no mounts. */
+export interface VMOptions {
+  /** A named built-in (`debian`), a recipe, or an image that is already there. @default 'debian' */
+  readonly image?: 'debian' | ImageRecipe | GuestImage;
+  /** Virtual CPUs, 1..64. @default 1 */
+  readonly cpus?: number;
+  /** Memory in bytes, or a size such as `512MiB` or `1GiB`. @default '512MiB' */
+  readonly memory?: number | string;
+  /** Environment of every command; `exec` options add to it. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Guest user of every command: `UID[:GID]` or `NAME[:GROUP]`. @default root */
+  readonly user?: string;
+  /** Default working directory of commands, absolute. @default the user's home */
+  readonly cwd?: string;
+  /** The guest's host name. @default 'gondolin' */
+  readonly hostname?: string;
+  readonly vfs?: {
+    /** Guest path (absolute) → provider that serves it. */
+    readonly mounts?: Readonly<Record<string, VfsProvider>>;
+    /** Guest path (absolute) → memory of the guest itself (tmpfs). */
+    readonly memory?: Readonly<Record<string, MemoryMount>>;
+  };
+  readonly sandbox?: SandboxOptions;
+  /** Ends the start; later it does nothing (use `close`). */
+  readonly signal?: AbortSignal;
+  /** Told what happens while the VM starts. */
+  readonly onProgress?: (message: string) => void;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  K: 2 ** 10,
+  M: 2 ** 20,
+  G: 2 ** 30,
+};
+
+const MIN_MEMORY_BYTES = 64 * 2 ** 20;
+const MAX_MEMORY_BYTES = 1024 * 2 ** 30;
+const MAX_CPUS = 64;
+
+function invalid(option: string, got: unknown, want: string): GondolinError {
+  return new GondolinError('VM_BAD_OPTION', `option ${option}: got ${JSON.stringify(got)}, want ${want}`);
+}
+
+/**
+ * Bytes of a memory option: a number of bytes, or `512MiB`, `512M`, `1GiB`. Rounded up to whole MiB.
+ * @throws {GondolinError} VM_BAD_OPTION when it is not a size of 64 MiB to 1 TiB.
+ */
+export function memoryBytes(memory: number | string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(?:([KMG])(?:i?B)?|B)?$/.exec(String(memory));
+  const bytes = match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? ''] ?? Number.NaN);
+  if (!(bytes >= MIN_MEMORY_BYTES && bytes <= MAX_MEMORY_BYTES)) {
+    throw invalid('memory', memory, 'a size from 64MiB to 1024GiB');
+  }
+  return Math.ceil(bytes / 2 ** 20) * 2 ** 20;
+}
+
+function checkGuestPaths(option: string, paths: readonly string[]): void {
+  for (const path of paths) {
+    const isClean = path.startsWith('/') && path.length > 1 && !/(?:^|\/)\.{0,2}(?:\/|$)/.test(path.slice(1));
+    if (!isClean || path.includes('\0')) throw invalid(option, path, 'an absolute guest path such as /workspace');
+  }
+}
+
+/**
+ * Refuses options that could only fail later in the guest.
+ * @throws {GondolinError} VM_BAD_OPTION naming the option, what came and what is wanted.
+ */
+export function checkOptions(options: VMOptions): void {
+  const cpus = options.cpus ?? 1;
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) throw invalid('cpus', cpus, `1 to ${MAX_CPUS}`);
+  if (options.hostname !== undefined && !/^[a-zA-Z0-9][a-zA-Z0-9.-]{0,62}$/.test(options.hostname)) {
+    throw invalid('hostname', options.hostname, 'letters, digits, dots and dashes, at most 63');
+  }
+  if (options.cwd !== undefined && !options.cwd.startsWith('/')) {
+    throw invalid('cwd', options.cwd, 'an absolute guest path');
+  }
+  checkEnv(options.env ?? {});
+  const provided = Object.keys(options.vfs?.mounts ?? {});
+  const memory = Object.keys(options.vfs?.memory ?? {});
+  checkGuestPaths('vfs.mounts', provided);
+  checkGuestPaths('vfs.memory', memory);
+  const twice = provided.find((path) => memory.includes(path));
+  if (twice !== undefined) throw invalid('vfs', twice, 'each guest path once');
+}
+
+/** @throws {GondolinError} VM_BAD_OPTION when a name holds `=` or NUL, or a value holds NUL. */
+export function checkEnv(env: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(env)) {
+    // The value may be a credential: the message names the variable only.
+    if (!/^[^=\0]+$/.test(name)) throw invalid('env', name, 'a name without = and NUL');
+    if (typeof value !== 'string' || value.includes('\0')) {
+      throw new GondolinError('VM_BAD_OPTION', `option env: value of ${name} must be a string without NUL`);
+    }
+  }
+}
