@@ -1,0 +1,182 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const CLI = [
+  '--import',
+  resolve(ROOT, 'node_modules/tsx/dist/esm/index.mjs'),
+  resolve(ROOT, 'src/cli/bin.ts'),
+];
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly all: string;
+}
+
+function gondolin(cwd: string, ...args: string[]): Promise<Outcome> {
+  return new Promise((done) => {
+    const env = { ...process.env, CI: '1', NO_COLOR: '1' };
+    execFile(
+      process.execPath,
+      [...CLI, ...args],
+      { cwd, env, maxBuffer: 2 ** 26 },
+      (error, stdout, stderr) => {
+        const code = error === null ? 0 : Number(error.code ?? 1);
+        done({ code, stdout, stderr, all: `${stdout}\n${stderr}` });
+      },
+    );
+  });
+}
+
+function project(yaml: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'gondolin-project-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  writeFileSync(join(directory, 'gondolin.yaml'), yaml);
+  return directory;
+}
+
+/** QEMU processes whose command line names `marker` (the project's VM name). */
+function qemuPids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('qemu-system');
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+beforeAll(async () => {
+  const warm = mkdtempSync(join(tmpdir(), 'gondolin-warm-'));
+  writeFileSync(join(warm, 'gondolin.yaml'), 'image: debian\nsteps: [{ run: "true" }]\n');
+  const { code, all } = await gondolin(warm, 'run');
+  rmSync(warm, { recursive: true });
+  expect(code, all).toBe(0);
+});
+
+it('run exits with the code of the failed step, runs always steps, skips the rest and prints the output in full', async () => {
+  const cwd = project(`
+name: codes
+image: debian
+steps:
+  - { name: first, run: "echo one; uname -r" }
+  - { name: bad, run: "seq 3000; echo the-last-words >&2; exit 7" }
+  - { name: never, run: "echo must-not-run" }
+  - { name: after, when: always, run: "echo cleaning" }
+  - { name: rescue, when: on_failure, run: "echo rescued" }
+`);
+  const { code, all } = await gondolin(cwd, 'run');
+  expect(code, all).toBe(7);
+  expect(all).toContain('the-last-words');
+  expect(all).toContain('2999');
+  expect(all).toContain('cleaning');
+  expect(all).toContain('rescued');
+  expect(all).not.toContain('must-not-run\n');
+});
+
+it('a step that passes its timeout exits 124 with no process of it left for the always step', async () => {
+  const cwd = project(`
+image: debian
+steps:
+  - { name: slow, run: "(setsid sleep 4242 &); sleep 4242", timeout: 2s }
+  - { name: look, when: always, run: "echo left=$(ps -eo args | grep -c '[s]leep 4242')" }
+`);
+  const { code, all } = await gondolin(cwd, 'run');
+  expect(code, all).toBe(124);
+  expect(all).toContain('left=0');
+});
+
+it('steps work on the mounted project; gondolin.yaml is read-only in the guest', async () => {
+  const cwd = project(`
+image: debian
+volumes: [".:/workspace"]
+env: { FROM_YAML: "yes" }
+steps:
+  - { name: write, run: "echo $FROM_YAML > out.txt" }
+  - { name: list, run: ["cp", "out.txt", "copy with space.txt"] }
+  - { name: widen, run: "echo evil >> gondolin.yaml || rm -f gondolin.yaml || mv gondolin.yaml x", continue_on_error: true }
+`);
+  const before = readFileSync(join(cwd, 'gondolin.yaml'), 'utf8');
+  const { code, all } = await gondolin(cwd, 'run');
+  expect(code, all).toBe(0);
+  expect(readFileSync(join(cwd, 'copy with space.txt'), 'utf8')).toBe('yes\n');
+  expect(readFileSync(join(cwd, 'gondolin.yaml'), 'utf8')).toBe(before);
+});
+
+it('run -- CMD passes standard input, output and the exit code through', async () => {
+  const cwd = project('image: debian\nsteps: [{ run: "false" }]\n');
+  const child = spawn(process.execPath, [...CLI, 'run', '--', 'sh', '-c', 'cat; exit 5'], { cwd });
+  child.stdin.end('through the VM\n');
+  let stdout = '';
+  child.stdout.on('data', (data) => {
+    stdout += data;
+  });
+  const code = await new Promise((done) => child.once('exit', done));
+  expect(stdout).toContain('through the VM\n');
+  expect(code).toBe(5);
+});
+
+it('run exits 127 and 126 like a shell when a list step cannot start', async () => {
+  const missing = project('image: debian\nsteps: [{ run: [no-such-program] }]\n');
+  expect((await gondolin(missing, 'run')).code).toBe(127);
+  const denied = project('image: debian\nsteps: [{ run: [/etc/passwd] }]\n');
+  expect((await gondolin(denied, 'run')).code).toBe(126);
+});
+
+it.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGKILL', null],
+] as const)('%s in mid-step leaves no QEMU and no temporary file', async (signal, exitCode) => {
+  const cwd = project(
+    'image: debian\nsteps: [{ name: wait, run: "echo in-the-step; sleep 1000" }]\n',
+  );
+  const state = mkdtempSync(join(tmpdir(), 'gondolin-state-'));
+  onTestFinished(() => rmSync(state, { recursive: true, force: true }));
+  const before = new Set(qemuPids());
+  const env = { ...process.env, CI: '1', XDG_STATE_HOME: state, TMPDIR: state };
+  const child = spawn(process.execPath, [...CLI, 'run'], { cwd, env });
+  await new Promise<void>((done) => {
+    child.stdout.on('data', (data) => {
+      if (String(data).includes('in-the-step')) done();
+    });
+  });
+  const started = qemuPids().filter((pid) => !before.has(pid));
+  expect(started.length).toBe(1);
+  child.kill(signal);
+  const code = await new Promise((done) => child.once('exit', done));
+  expect(code).toBe(exitCode);
+  await expect
+    .poll(() => started.filter((pid) => existsSync(`/proc/${pid}`)), { timeout: 2000 })
+    .toEqual([]);
+  if (signal === 'SIGKILL') await gondolin(cwd, 'images');
+  const left = readdirSync(state, { recursive: true, withFileTypes: true }).filter(
+    (entry) => !entry.isDirectory(),
+  );
+  expect(left.map((entry) => entry.name).filter((name) => !name.endsWith('.lock'))).toEqual([]);
+});
+
+it.each(['hello', 'node-project', 'matrix'])('examples/%s runs', async (name) => {
+  const { code, all } = await gondolin(join(ROOT, 'examples', name), 'run');
+  expect(code, all).toBe(0);
+});
+
+it('run --progress json prints one event a line and nothing else', async () => {
+  const cwd = project('image: debian\nsteps: [{ name: say, run: "echo hi" }]\n');
+  const { code, stdout } = await gondolin(cwd, 'run', '--progress', 'json');
+  expect(code).toBe(0);
+  const events = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { type: string });
+  expect(events[0]?.type).toBe('run-started');
+  expect(events.at(-1)?.type).toBe('run-finished');
+});

@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { VM } from '../../src/index.ts';
+
+let vm: VM;
+
+beforeAll(async () => {
+  vm = await VM.create({
+    cpus: 2,
+    env: { GREETING: 'hello' },
+    hostname: 'exec-test',
+    sandbox: { rootOverlay: true },
+  });
+});
+
+afterAll(() => vm.close());
+
+it('exec() runs a string through a login shell', async () => {
+  expect(await vm.exec('echo "$GREETING"; echo oops >&2; exit 3')).toEqual({
+    exitCode: 3,
+    signal: null,
+    stdout: 'hello\n',
+    stderr: 'oops\n',
+  });
+});
+
+it('exec() runs an array without a shell and searches PATH', async () => {
+  expect((await vm.exec(['printf', '%s|', '$GREETING', 'a b', '*'])).stdout).toBe(
+    '$GREETING|a b|*|',
+  );
+  expect((await vm.exec(['/bin/echo', 'x'])).stdout).toBe('x\n');
+});
+
+it('exec() gives every exit code back', async () => {
+  const codes = [0, 1, 2, 77, 126, 127, 128, 200, 255];
+  const results = await Promise.all(
+    codes.map((code) => vm.exec(['/bin/sh', '-c', `exit ${code}`])),
+  );
+  expect(results.map((result) => result.exitCode)).toEqual(codes);
+});
+
+it('exec() reports death by a signal as 128 + n with its name', async () => {
+  expect(await vm.exec('kill -TERM $$')).toMatchObject({ exitCode: 143, signal: 'SIGTERM' });
+});
+
+it('exec() adds env and takes cwd and user', async () => {
+  const result = await vm.exec('id -u; id -g; pwd; echo $EXTRA $GREETING $HOME', {
+    env: { EXTRA: 'more' },
+    cwd: '/usr',
+    user: '65534:65534',
+  });
+  expect(result.stdout).toBe('65534\n65534\n/usr\nmore hello /nonexistent\n');
+});
+
+it('exec() rejects with the reason when the program, its directory or its user is not there', async () => {
+  await expect(vm.exec(['no-such-program'])).rejects.toMatchObject({
+    code: 'AGENT_EXEC_NOT_FOUND',
+    exit: 127,
+  });
+  await expect(vm.exec(['/etc/passwd'])).rejects.toMatchObject({
+    code: 'AGENT_EXEC_NOT_EXECUTABLE',
+    exit: 126,
+  });
+  await expect(vm.exec('true', { cwd: '/nowhere' })).rejects.toMatchObject({
+    code: 'AGENT_EXEC_BAD_CWD',
+  });
+  await expect(vm.exec('true', { user: 'nobody-here' })).rejects.toMatchObject({
+    code: 'AGENT_EXEC_BAD_USER',
+  });
+});
+
+it('exec() streams both ways', async () => {
+  const proc = vm.exec(['cat'], { stdin: true, stdout: 'pipe' });
+  proc.write('one\n');
+  let text = '';
+  for await (const chunk of proc) {
+    text += chunk;
+    if (text === 'one\n') {
+      proc.write('zwei ü\n');
+      proc.end();
+    }
+  }
+  expect(text).toBe('one\nzwei ü\n');
+  expect((await proc).exitCode).toBe(0);
+});
+
+it('exec() carries 64 MiB each way unchanged', async () => {
+  const data = Buffer.alloc(64 * 2 ** 20, 'gondolin! ');
+  const proc = vm.exec(['/bin/sh', '-c', 'md5sum | cut -c1-32; head -c 67108864 /dev/zero'], {
+    stdin: data,
+    stdout: 'pipe',
+  });
+  let bytes = 0;
+  let head = '';
+  for await (const chunk of proc.stdout ?? []) {
+    if (head.length < 32) head += String(chunk).slice(0, 33);
+    bytes += (chunk as Buffer).length;
+  }
+  const { createHash } = await import('node:crypto');
+  expect(head.slice(0, 32)).toBe(createHash('md5').update(data).digest('hex'));
+  expect(bytes).toBe(64 * 2 ** 20 + 33);
+});
+
+it('exec() blocks a writer whose reader is slow instead of buffering', async () => {
+  const proc = vm.exec('yes | head -c 8000000 & sleep 0.3; echo still-alive >&2; wait', {
+    stdout: 'pipe',
+    stderr: 'pipe',
+  });
+  const first = await new Promise<string>((resolve) =>
+    proc.stderr?.once('data', (data) => resolve(String(data))),
+  );
+  expect(first).toBe('still-alive\n');
+  let bytes = 0;
+  for await (const chunk of proc.stdout ?? []) bytes += (chunk as Buffer).length;
+  expect(bytes).toBe(8_000_000);
+});
+
+it('exec() kills the whole tree after timeoutMs, daemons too', async () => {
+  const script = 'setsid sleep 1001 & (setsid sleep 1002 >/dev/null 2>&1 &) ; sleep 1003';
+  await expect(vm.exec(script, { timeoutMs: 700 })).rejects.toMatchObject({
+    code: 'VM_EXEC_TIMEOUT',
+    exit: 124,
+  });
+  expect((await vm.exec("ps -eo args | grep -c '[s]leep 100' || true")).stdout.trim()).toBe('0');
+});
+
+it('exec() rejects with VM_EXEC_ABORTED when its signal fires', async () => {
+  const controller = new AbortController();
+  const proc = vm.exec('echo ready; sleep 1000', { stdout: 'pipe', signal: controller.signal });
+  proc.stdout?.once('data', () => controller.abort());
+  await expect(proc).rejects.toMatchObject({ code: 'VM_EXEC_ABORTED' });
+});
+
+it('exec() rejects with VM_OUTPUT_TOO_LARGE when collected output passes its limit', async () => {
+  await expect(vm.exec('yes', { maxOutputBytes: 100_000 })).rejects.toMatchObject({
+    code: 'VM_OUTPUT_TOO_LARGE',
+  });
+});
+
+it('exec() finishes when a background process keeps the output open, and that process lives on', async () => {
+  const result = await vm.exec('(while sleep 0.1; do echo tick; done) & echo started');
+  expect(result.stdout).toContain('started\n');
+  const alive = await vm.exec("ps -eo args | grep -c '[d]o echo tick'; pkill -f 'do echo tick'");
+  expect(Number(alive.stdout.trim())).toBeGreaterThan(0);
+});
+
+it('exec() runs 60 commands at once', async () => {
+  const results = await Promise.all(
+    Array.from({ length: 60 }, (_, index) => vm.exec(['echo', String(index)])),
+  );
+  expect(results.map((result) => Number(result.stdout))).toEqual(
+    Array.from({ length: 60 }, (_, index) => index),
+  );
+});
+
+it('kill() sends a signal the command can catch', async () => {
+  const proc = vm.exec(
+    'trap "echo caught; exit 9" TERM; echo ready; while :; do sleep 0.05; done',
+    { stdout: 'pipe' },
+  );
+  let text = '';
+  for await (const chunk of proc) {
+    text += chunk;
+    if (text === 'ready\n') await proc.kill('SIGTERM');
+  }
+  expect(text).toBe('ready\ncaught\n');
+  expect((await proc).exitCode).toBe(9);
+});
+
+it('the guest has the host clock, its own name, random numbers and no network card', async () => {
+  const { stdout } = await vm.exec(
+    'date +%s%3N; hostname; ls /sys/class/net; cat /proc/sys/kernel/random/entropy_avail',
+  );
+  const [time, hostname, devices, entropy] = stdout.trim().split('\n');
+  expect(Math.abs(Number(time) - Date.now())).toBeLessThan(2000);
+  expect(hostname).toBe('exec-test');
+  expect(devices).toBe('lo');
+  expect(Number(entropy)).toBeGreaterThanOrEqual(256);
+});
+
+it('the root is writable with rootOverlay', async () => {
+  expect((await vm.exec('echo x > /etc/new-file && cat /etc/new-file')).stdout).toBe('x\n');
+});

@@ -1,0 +1,192 @@
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type ExecResult, RealFSProvider, VM } from '../../src/index.ts';
+import { workloadImage } from '../fixtures/workload-image.ts';
+
+let vm: VM;
+let shared: string;
+
+beforeAll(async () => {
+  shared = mkdtempSync(join(tmpdir(), 'gondolin-workloads-'));
+  vm = await VM.create({
+    image: workloadImage(),
+    cpus: 2,
+    memory: '1GiB',
+    sandbox: { rootOverlay: true },
+    vfs: { mounts: { '/work': new RealFSProvider(shared) } },
+  });
+});
+
+afterAll(async () => {
+  await vm.close();
+  rmSync(shared, { recursive: true, force: true });
+});
+
+/** Runs a script that must succeed, in a fresh directory of the mount. */
+async function succeed(name: string, script: string, user = ''): Promise<ExecResult> {
+  mkdirSync(join(shared, name), { recursive: true });
+  const result = await vm.exec(`set -e; ${script}`, {
+    cwd: `/work/${name}`,
+    ...(user === '' ? {} : { user }),
+  });
+  expect(result, `${result.stdout}\n${result.stderr}`).toMatchObject({ exitCode: 0 });
+  return result;
+}
+
+const host = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { cwd: shared, encoding: 'utf8' });
+
+it('git init, add, commit and fsck are clean on guest and host', async () => {
+  await succeed(
+    'git',
+    `git init -q . && for i in $(seq 60); do mkdir -p d$((i % 7)); echo "file $i" > d$((i % 7))/f$i; done
+     git add . && git -c user.name=a -c user.email=a@example.com commit -qm first
+     git mv d1 moved && git -c user.name=a -c user.email=a@example.com commit -qm second
+     git gc -q && git fsck --strict && git status --porcelain`,
+  );
+  host('git', '-c', 'safe.directory=*', '-C', 'git', 'fsck', '--strict');
+  expect(host('git', '-c', 'safe.directory=*', '-C', 'git', 'log', '--format=%s')).toBe(
+    'second\nfirst\n',
+  );
+});
+
+it('an SQLite database written by 4 processes keeps its integrity', async () => {
+  await succeed(
+    'sqlite',
+    `sqlite3 db "CREATE TABLE t(writer, n);"
+     for w in 1 2 3 4; do (
+       for n in $(seq 15); do echo ".timeout 60000
+         INSERT INTO t VALUES($w, $n);"; done | sqlite3 db
+     ) & done; wait
+     test "$(sqlite3 db 'PRAGMA integrity_check; SELECT count(*) FROM t;' | tr '\\n' ' ')" = "ok 60 "`,
+  );
+  expect(host('sqlite3', 'sqlite/db', 'PRAGMA integrity_check; SELECT count(*) FROM t;')).toBe(
+    'ok\n60\n',
+  );
+});
+
+it('npm installs a package from a local tarball', async () => {
+  await succeed(
+    'npm',
+    `mkdir -p dep app && cd dep
+     echo '{"name":"dep","version":"1.2.3","bin":{"dep":"cli.js"},"main":"index.js"}' > package.json
+     echo 'module.exports = 42;' > index.js
+     printf '#!/usr/bin/env node\\nconsole.log("dep says", require("./index.js"))\\n' > cli.js
+     npm pack --silent && cd ../app && echo '{"name":"app","version":"1.0.0"}' > package.json
+     npm install --offline --no-audit --no-fund ../dep/dep-1.2.3.tgz
+     test "$(npx --offline dep)" = "dep says 42"`,
+  );
+  expect(
+    JSON.parse(readFileSync(join(shared, 'npm/app/node_modules/dep/package.json'), 'utf8')).version,
+  ).toBe('1.2.3');
+});
+
+it('tar x of 5,000 files equals the original on the host', async () => {
+  const source = mkdtempSync(join(tmpdir(), 'gondolin-tree-'));
+  try {
+    for (let directory = 0; directory < 50; directory++) {
+      mkdirSync(join(source, `d${directory}/ünter dir`), { recursive: true });
+      for (let file = 0; file < 100; file++) {
+        writeFileSync(
+          join(source, `d${directory}/ünter dir/f ${file}`),
+          `${directory} ${file}\n`.repeat(file),
+          {
+            mode: file % 2 === 0 ? 0o644 : 0o755,
+          },
+        );
+      }
+    }
+    mkdirSync(join(shared, 'tar'));
+    host('tar', '-C', source, '-cf', join(shared, 'tar/tree.tar'), '.');
+    await succeed(
+      'tar',
+      'mkdir out && tar -C out -xf tree.tar && test "$(find out -type f | wc -l)" = 5000',
+    );
+    host('diff', '-r', source, join(shared, 'tar/out'));
+    const mode = statSync(join(shared, 'tar/out/d1/ünter dir/f 1')).mode & 0o777;
+    expect(mode).toBe(0o755);
+    await succeed('tar', 'rm -r out && test ! -e out');
+    expect(readdirSync(join(shared, 'tar'))).toEqual(['tree.tar']);
+  } finally {
+    rmSync(source, { recursive: true, force: true });
+  }
+});
+
+it('fio verifies 256 MiB of random writes', async () => {
+  await succeed(
+    'fio',
+    `fio --name=v --filename=data --size=256m --bs=64k --rw=randwrite --ioengine=psync --end_fsync=1 \
+       --verify=crc32c --do_verify=1 --verify_fatal=1 --minimal > /tmp/fio.log`,
+  );
+  expect(statSync(join(shared, 'fio/data')).size).toBe(256 * 2 ** 20);
+});
+
+it('files belong to the guest user who made them and to the host user on the host', async () => {
+  await succeed(
+    'owners',
+    'chmod 777 . && touch by-root && su -s /bin/sh nobody -c "touch by-nobody; id -u" > /dev/null',
+  );
+  const { stdout } = await succeed(
+    'owners',
+    `chown 1234:5678 by-root && chmod 4755 by-root && mknod null c 1 3 && ln -s by-root link
+     chown -h 42:42 link && stat -c '%n %u:%g %a %F' *`,
+  );
+  expect(stdout.split('\n').filter(Boolean)).toEqual([
+    'by-nobody 65534:65534 644 regular empty file',
+    'by-root 1234:5678 4755 regular empty file',
+    'link 42:42 777 symbolic link',
+    'null 0:0 644 character special file',
+  ]);
+  for (const name of ['by-root', 'by-nobody', 'null']) {
+    const stat = statSync(join(shared, 'owners', name));
+    expect(stat.uid).toBe(process.getuid?.());
+    expect(stat.mode & 0o7000).toBe(0);
+    expect(stat.isFile()).toBe(true);
+  }
+});
+
+it('20,000 entries, a file above 4 GiB, 255-byte names and holes behave', async () => {
+  await succeed(
+    'large',
+    `seq 20000 | sed 's/^/entry-/' | xargs touch && test "$(ls | wc -l)" = 20000
+     rm entry-*5 && test "$(ls | wc -l)" = 18000 && cd .. && rm -r large && mkdir large && cd large
+     truncate -s 5G big && printf end | dd of=big bs=1 seek=5000000000 conv=notrunc status=none
+     test "$(dd if=big bs=1 skip=5000000000 count=3 status=none)" = end && test "$(du -k big | cut -f1)" -lt 1000
+     name=$(printf 'n%.0s' $(seq 255)) && echo x > "$name" && test "$(cat "$name")" = x && rm "$name" big`,
+  );
+});
+
+it('two guests processes agree on locks, appends, exclusive creation and renames', async () => {
+  await succeed(
+    'locks',
+    `for p in 1 2 3 4; do (for n in $(seq 50); do flock lock sh -c 'echo $(( $(cat counter 2>/dev/null || echo 0) + 1 )) > counter.new && mv counter.new counter'; done) & done; wait
+     test "$(cat counter)" = 200
+     for p in 1 2 3 4; do (for n in $(seq 100); do echo "$p $n" >> log; done) & done; wait
+     test "$(wc -l < log)" = 400 && test "$(sort -u log | wc -l)" = 400
+     (set -C; echo a > once) && ! (set -C; echo b > once) 2>/dev/null && test "$(cat once)" = a
+     exec 3< once && rm once && test "$(cat <&3)" = a`,
+  );
+});
+
+it('a change on the host is seen by the guest, in data and names', async () => {
+  mkdirSync(join(shared, 'edits'));
+  writeFileSync(join(shared, 'edits/file'), 'first\n');
+  await succeed('edits', 'test "$(cat file)" = first');
+  writeFileSync(join(shared, 'edits/file'), 'second version\n');
+  writeFileSync(join(shared, 'edits/new'), 'new\n');
+  await succeed(
+    'edits',
+    'sleep 1.1; test "$(cat file)" = "second version" && test "$(cat new)" = new',
+  );
+});
