@@ -23,6 +23,166 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Fix the places named above and run the command again.',
   },
+  HOST_ACCEL_INVALID: {
+    exit: EXIT.config,
+    hint: 'Set GONDOLIN_ACCEL to tcg or kvm, or unset it.',
+  },
+  HOST_AGENT_NOT_BUILT: {
+    exit: EXIT.runner,
+    hint: 'Build it: make -C guest',
+  },
+  HOST_DIRECTORY_UNUSABLE: {
+    exit: EXIT.runner,
+    hint: 'Make its parent writable for this user, or set XDG_CACHE_HOME and XDG_STATE_HOME to directories that are.',
+  },
+  HOST_LOCK_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Put the cache on a local file system with file locks: set XDG_CACHE_HOME.',
+  },
+  HOST_TOOL_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Run `gondolin doctor` and repair the program it names.',
+  },
+  HOST_TOOL_NOT_FOUND: {
+    exit: EXIT.runner,
+    hint: 'Run `gondolin doctor`: it names the command that installs it.',
+  },
+  HOST_WRITE_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check the free space and the permissions of that directory (`gondolin doctor`).',
+  },
+  IMAGE_AGENT_MISSING: {
+    exit: EXIT.runner,
+    hint: 'Build the guest agent with: npm run build:guest',
+  },
+  IMAGE_ARCH_UNSUPPORTED: {
+    exit: EXIT.config,
+    hint: 'Use an image for x86_64.',
+  },
+  IMAGE_BUILD_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Read the lines above; the build log says more.',
+  },
+  IMAGE_BUILD_UNPRIVILEGED: {
+    exit: EXIT.runner,
+    hint: 'Build as root, or install uidmap and give the user subordinate ids.',
+  },
+  IMAGE_INVALID: {
+    exit: EXIT.runner,
+    hint: 'Build that image again; its files are not what its manifest says.',
+  },
+  IMAGE_KERNEL_INVALID: {
+    exit: EXIT.runner,
+    hint: 'The kernel package is damaged or of a form gondolin does not know; please report its version.',
+  },
+  IMAGE_NOT_FOUND: {
+    exit: EXIT.config,
+    hint: 'Correct the path, or leave it out to use the built-in image.',
+  },
+  IMAGE_PACKAGE_UNKNOWN: {
+    exit: EXIT.config,
+    hint: 'Correct the package name under images: build.debian.packages.',
+  },
+  IMAGE_RECIPE_INVALID: {
+    exit: EXIT.config,
+    hint: 'Correct the image under images: and run the command again.',
+  },
+  IMAGE_SOURCES_MISSING: {
+    exit: EXIT.config,
+    hint: 'Name a Debian mirror with build.debian.mirror.',
+  },
+  IMAGE_TOOL_MISSING: {
+    exit: EXIT.runner,
+    hint: 'Install the named programs; `gondolin doctor` lists all of them.',
+  },
+  MACHINE_EXITED: {
+    exit: EXIT.runner,
+    hint: 'Read the console lines above. If the guest ran out of memory, raise resources.memory.',
+  },
+  MACHINE_QMP_CLOSED: {
+    exit: EXIT.runner,
+    hint: 'QEMU has ended or closed its monitor; the error before this one says why.',
+  },
+  MACHINE_QMP_FAILED: {
+    exit: EXIT.runner,
+    hint: 'QEMU refused a command of gondolin: please report it with the output of `gondolin doctor`.',
+  },
+  MACHINE_QMP_PROTOCOL: {
+    exit: EXIT.runner,
+    hint: 'QEMU broke its monitor protocol; the machine is ended. Please report it with `gondolin doctor`.',
+  },
+  MACHINE_QMP_TIMEOUT: {
+    exit: EXIT.runner,
+    hint: 'The host may be overloaded: run fewer sandboxes at once and try again.',
+  },
+  MACHINE_SPEC_INVALID: {
+    exit: EXIT.config,
+    hint: 'Correct resources.cpus and resources.memory.',
+  },
+  MACHINE_START_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Run `gondolin doctor`; the lines above are what QEMU said.',
+  },
+  PROTOCOL_TEXT_HAS_NUL: {
+    exit: EXIT.runner,
+    hint: 'Remove the NUL character from the command, its environment, user or directory.',
+  },
+  GUEST_PROTOCOL: {
+    exit: EXIT.runner,
+    hint: 'Treat the code that ran in the VM as hostile; its VM was reset and the host is unharmed.',
+  },
+  MUX_CLOSED: {
+    exit: EXIT.runner,
+    hint: 'Look at the VM console for why it ended, and start it again.',
+  },
+  MUX_STREAM_RESET: {
+    exit: EXIT.runner,
+    hint: 'Expect this when the process in the guest ends or closes its input before all was sent.',
+  },
+  MUX_STREAM_LIMIT: {
+    exit: EXIT.runner,
+    hint: 'Wait for running commands to end before you start more in the same VM.',
+  },
+  MUX_MESSAGE_TOO_LARGE: {
+    exit: EXIT.runner,
+    hint: 'Please report this: a request was sent without a check of its size.',
+  },
+  MUX_HANDLER_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Please report this with the stack of its cause.',
+  },
+  AGENT_VERSION: {
+    exit: EXIT.runner,
+    hint: 'Rebuild the image with this version of gondolin: run `gondolin prune`, then the command again.',
+  },
+  AGENT_TIMEOUT: {
+    exit: EXIT.runner,
+    hint: 'Check that the host is not overloaded, and look at the VM console.',
+  },
+  AGENT_REQUEST_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Look at the errno and the stage named above, and at the VM console.',
+  },
+  AGENT_REQUEST_TOO_LARGE: {
+    exit: EXIT.runner,
+    hint: 'Pass less in argv and env: write large data to standard input or to a file.',
+  },
+  AGENT_EXEC_NOT_FOUND: {
+    exit: EXIT.notFound,
+    hint: 'Check the name and the PATH, or add the package to the image.',
+  },
+  AGENT_EXEC_NOT_EXECUTABLE: {
+    exit: EXIT.notExecutable,
+    hint: 'Set the execute bit, and check its first line and its architecture.',
+  },
+  AGENT_EXEC_BAD_USER: {
+    exit: EXIT.runner,
+    hint: "Name a user of the image's /etc/passwd, or give UID[:GID] in numbers.",
+  },
+  AGENT_EXEC_BAD_CWD: {
+    exit: EXIT.runner,
+    hint: 'Name a directory that is in the image or below a mount and that the user may enter.',
+  },
 } as const satisfies Record<string, { exit: number; hint: string }>;
 
 /** The closed union of error codes; match on this, never on a message. */

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { ensureDirectory, NAMES } from './directories.ts';
+import { formatOwner, identifyOwnProcess, lifeOf, parseOwner } from './process-life.ts';
+
+/** A leftover whose owner lives in another container is removed once it is this old. */
+const FOREIGN_LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
+
+/** A fresh name beside its final place: `tmp-<namespace>-<pid>-<start>-<random>`. */
+export function temporaryName(): string {
+  return `${NAMES.temporaryPrefix}${formatOwner(identifyOwnProcess())}-${randomBytes(6).toString('hex')}`;
+}
+
+/**
+ * Writes a file so that readers see the old content or the new one, also after a power cut. Makes the
+ * directory (0700) when missing.
+ * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE, HOST_WRITE_FAILED with the system's error as cause.
+ */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array,
+  mode = 0o600,
+): Promise<void> {
+  const directory = dirname(path);
+  await ensureDirectory(directory);
+  const temporary = join(directory, temporaryName());
+  try {
+    const file = await open(temporary, 'wx', mode);
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw new GondolinError('HOST_WRITE_FAILED', `Cannot write "${path}"`, {
+      cause,
+      details: { path },
+    });
+  }
+  await syncPath(directory);
+}
+
+/**
+ * Lets `build` fill a new directory and then gives it its name `path` in one step. When the name is already
+ * taken by a non-empty directory (another run was faster), ours is removed and `existed` comes back.
+ * The caller's error comes through unchanged, with nothing left behind.
+ */
+export async function buildDirectoryAtomic(
+  path: string,
+  build: (temporary: string) => Promise<void>,
+): Promise<'created' | 'existed'> {
+  const parent = dirname(path);
+  await ensureDirectory(parent);
+  const temporary = join(parent, temporaryName());
+  await mkdir(temporary, { mode: 0o700 });
+  try {
+    await build(temporary);
+    await syncTree(temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (isTaken(error, path)) return 'existed';
+    throw error;
+  }
+  await syncPath(parent);
+  return 'created';
+}
+
+function isTaken(error: unknown, path: string): boolean {
+  const { code, dest } = error as { code?: unknown; dest?: unknown };
+  return (code === 'ENOTEMPTY' || code === 'EEXIST') && dest === path;
+}
+
+/** Flushes every regular file and directory of a tree, children first. */
+async function syncTree(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) await syncTree(path);
+    else if (entry.isFile()) await syncPath(path);
+  }
+  await syncPath(directory);
+}
+
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Removes what a killed gondolin left half-written directly in `directory`: entries named by `temporaryName`
+ * whose process has ended. Returns the names removed; a missing directory holds none.
+ */
+export async function sweepTemporaries(directory: string, nowMs = Date.now()): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of await namesIn(directory)) {
+    const path = join(directory, name);
+    if (!name.startsWith(NAMES.temporaryPrefix) || !(await isLeftover(path, nowMs))) continue;
+    await rm(path, { recursive: true, force: true });
+    removed.push(name);
+  }
+  return removed;
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function isLeftover(path: string, nowMs: number): Promise<boolean> {
+  const owner = parseOwner(basename(path).slice(NAMES.temporaryPrefix.length));
+  if (owner === null) return false;
+  const life = lifeOf(owner);
+  if (life !== 'unknown') return life === 'dead';
+  const stat = await lstat(path).catch(() => null);
+  return stat !== null && nowMs - stat.mtimeMs > FOREIGN_LEFTOVER_AGE_MS;
+}

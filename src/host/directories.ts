@@ -1,0 +1,81 @@
+import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { GondolinError } from '../errors/gondolin-error.ts';
+
+/** Environment variables, as `process.env` holds them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Every name gondolin puts on disk, below the directories of `resolveDirectories`. Renaming one makes old
+ * files unreachable; that is fine in the cache and needs a sweep of the old name in the state directory.
+ */
+export const NAMES = {
+  /** Our directory below each XDG base directory. */
+  application: 'gondolin',
+  /** Cache: one directory per built image, named by its content key. */
+  images: 'images',
+  /** Cache: `name --version` answers, so that no tool is started to learn them again. */
+  toolVersions: 'tool-versions.json',
+  /** Cache: whether KVM works, for one boot of the host. */
+  acceleratorVerdict: 'accelerator.json',
+  /** Cache: the 64 KiB firmware the KVM probe runs. */
+  acceleratorProbe: 'accelerator-probe.bin',
+  /** State: one record per running QEMU, `<owner>-<random>.json`; removed when it ends. */
+  sessions: 'sessions',
+  /** Anywhere: start of the name of a file or directory that is still being written (see atomic-write.ts). */
+  temporaryPrefix: 'tmp-',
+} as const;
+
+/** Where gondolin keeps things on this machine. Absolute paths; none needs to exist. */
+export interface Directories {
+  /** Can be deleted at any time when no gondolin runs: `$XDG_CACHE_HOME/gondolin`. */
+  readonly cache: string;
+  /** Built images: `<cache>/images`. */
+  readonly images: string;
+  /** What must outlive a cleared cache: `$XDG_STATE_HOME/gondolin`. */
+  readonly state: string;
+  /** Records of running machines: `<state>/sessions`. */
+  readonly sessions: string;
+}
+
+/**
+ * Applies the XDG base directory rules: an unset, empty or relative variable falls back to `~/.cache` and
+ * `~/.local/state`. Touches no file.
+ * @see https://specifications.freedesktop.org/basedir-spec/latest/
+ */
+export function resolveDirectories(
+  env: Environment = process.env,
+  home: string = homedir(),
+): Directories {
+  const cache = join(baseDirectory(env['XDG_CACHE_HOME'], join(home, '.cache')), NAMES.application);
+  const state = join(
+    baseDirectory(env['XDG_STATE_HOME'], join(home, '.local', 'state')),
+    NAMES.application,
+  );
+  return {
+    cache,
+    images: join(cache, NAMES.images),
+    state,
+    sessions: join(state, NAMES.sessions),
+  };
+}
+
+function baseDirectory(value: string | undefined, fallback: string): string {
+  return value !== undefined && isAbsolute(value) ? value : fallback;
+}
+
+/**
+ * Makes the directory and its missing parents, readable by this user only (0700). An existing one keeps its mode.
+ * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE when it cannot be made.
+ */
+export async function ensureDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new GondolinError('HOST_DIRECTORY_UNUSABLE', `Cannot create the directory "${path}"`, {
+      cause,
+      details: { path },
+    });
+  }
+}

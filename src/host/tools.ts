@@ -1,0 +1,103 @@
+import { execFile } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { Environment } from './directories.ts';
+
+/** Host programs gondolin starts: what people call each, and the Debian package that brings it. */
+export const TOOLS = {
+  'qemu-system-x86_64': { title: 'QEMU', debianPackage: 'qemu-system-x86' },
+  setpriv: { title: 'setpriv', debianPackage: 'util-linux' },
+  mmdebstrap: { title: 'mmdebstrap', debianPackage: 'mmdebstrap' },
+  mksquashfs: { title: 'mksquashfs', debianPackage: 'squashfs-tools' },
+  sqfstar: { title: 'sqfstar', debianPackage: 'squashfs-tools' },
+  newuidmap: { title: 'newuidmap', debianPackage: 'uidmap' },
+  make: { title: 'make', debianPackage: 'make' },
+  'musl-gcc': { title: 'musl-gcc', debianPackage: 'musl-tools' },
+} as const satisfies Record<string, { title: string; debianPackage: string }>;
+
+export type ToolName = keyof typeof TOOLS;
+
+/** An executable file. `stamp` changes whenever the file does, so it can key what was learned about it. */
+export interface Tool {
+  readonly name: string;
+  /** Absolute path, as found: symbolic links are kept. */
+  readonly path: string;
+  /** Modification time, size and inode of the file behind the path. */
+  readonly stamp: string;
+}
+
+/** First executable of that name in PATH; null when there is none. Starts nothing. */
+export function findTool(name: string, env: Environment = process.env): Tool | null {
+  for (const directory of (env['PATH'] ?? '').split(':')) {
+    // An empty or relative entry means the current directory: a project must not supply our tools.
+    if (!isAbsolute(directory)) continue;
+    const path = join(directory, name);
+    const stamp = executableStamp(path);
+    if (stamp !== null) return { name, path, stamp };
+  }
+  return null;
+}
+
+function executableStamp(path: string): string | null {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || !stat.isFile()) return null;
+  try {
+    accessSync(path, constants.X_OK);
+  } catch {
+    return null;
+  }
+  return `${stat.mtimeMs}/${stat.size}/${stat.ino}`;
+}
+
+/** The command that installs a tool on Debian. */
+export function installCommand(name: ToolName): string {
+  return `apt install ${TOOLS[name].debianPackage}`;
+}
+
+/**
+ * First executable of that name in PATH.
+ * @throws {GondolinError} HOST_TOOL_NOT_FOUND with the command that installs it.
+ */
+export function requireTool(name: ToolName, env: Environment = process.env): Tool {
+  const tool = findTool(name, env);
+  if (tool === null) {
+    throw new GondolinError('HOST_TOOL_NOT_FOUND', `${TOOLS[name].title} not found in PATH`, {
+      hint: `Install it: ${installCommand(name)}`,
+      details: { tool: name },
+    });
+  }
+  return tool;
+}
+
+const VERSION_LIMIT_MS = 5_000;
+const VERSION_LIMIT_BYTES = 64 * 1024;
+
+/**
+ * First line of `tool --version`. Starts the tool; `ToolVersions` remembers the answer.
+ * @throws {GondolinError} HOST_TOOL_FAILED when it fails, hangs for 5 s or prints nothing.
+ */
+export async function queryToolVersion(tool: Tool): Promise<string> {
+  const output = await new Promise<string>((resolve, reject) => {
+    const limits = {
+      timeout: VERSION_LIMIT_MS,
+      killSignal: 'SIGKILL',
+      maxBuffer: VERSION_LIMIT_BYTES,
+    } as const;
+    execFile(tool.path, ['--version'], limits, (cause, stdout) => {
+      if (cause === null) resolve(stdout);
+      else reject(toolFailed(tool, cause));
+    });
+  });
+  const line = output.split('\n', 1)[0]?.trim() ?? '';
+  if (line === '') throw toolFailed(tool, undefined);
+  return line;
+}
+
+function toolFailed(tool: Tool, cause: unknown): GondolinError {
+  return new GondolinError('HOST_TOOL_FAILED', `"${tool.path} --version" did not answer`, {
+    hint: `Run "${tool.path} --version" yourself and repair that program.`,
+    cause,
+    details: { tool: tool.name, path: tool.path },
+  });
+}
