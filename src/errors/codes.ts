@@ -7,6 +7,7 @@ export const EXIT = {
   notExecutable: 126,
   notFound: 127,
   interrupted: 130,
+  terminated: 143,
 } as const;
 
 /**
@@ -182,6 +183,34 @@ export const CODES = {
   AGENT_EXEC_BAD_CWD: {
     exit: EXIT.runner,
     hint: 'Name a directory that is in the image or below a mount and that the user may enter.',
+  },
+  CLI_FILE_EXISTS: {
+    exit: EXIT.config,
+    hint: 'Keep it, or overwrite it with --force.',
+  },
+  CLI_INTERRUPTED: {
+    exit: EXIT.interrupted,
+    hint: 'Run the command again when you are ready: nothing was left behind.',
+  },
+  CLI_TERMINATED: {
+    exit: EXIT.terminated,
+    hint: 'Run the command again when you are ready: nothing was left behind.',
+  },
+  CLI_USAGE: {
+    exit: EXIT.config,
+    hint: 'Run `gondolin --help`, or `gondolin COMMAND --help`.',
+  },
+  PROJECT_KILL_FAILED: {
+    exit: EXIT.runner,
+    hint: 'The sandbox was ended. If this comes again, give it more CPUs or report it with `--debug` output.',
+  },
+  PROJECT_SANDBOX_TIMEOUT: {
+    exit: EXIT.timeout,
+    hint: 'Raise `resources.timeout` of the sandbox, or make its steps shorter.',
+  },
+  PROJECT_VM_ENDED: {
+    exit: EXIT.runner,
+    hint: 'Look for a step that powers off or kills process 1 of the guest.',
   },
 } as const satisfies Record<string, { exit: number; hint: string }>;
 

@@ -1,0 +1,198 @@
+import { Duplex } from 'node:stream';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { MAX_DATA_BYTES, RESET } from '../protocol/constants.ts';
+import { encodeFrame, encodeFrameHeader } from '../protocol/frame.ts';
+import type { OutboxSource, OutFrame } from './outbox.ts';
+import { ReceiveBuffer } from './receive-buffer.ts';
+import { StreamState } from './stream-state.ts';
+
+/** What a stream asks of its session. */
+export interface StreamLink {
+  /** It has a frame to send, or may have. */
+  ready(stream: MuxStream): void;
+  /** It has a `CREDIT` to give. */
+  grant(stream: MuxStream): void;
+  /** It has ended; with a reason, the guest must be told. */
+  ended(stream: MuxStream, resetReason: number | null): void;
+  /** The channel could not take its bytes. */
+  failed(error: Error): void;
+}
+
+type Done = (error?: Error | null) => void;
+
+interface Outgoing {
+  readonly chunk: Buffer;
+  sentBytes: number;
+  readonly done: Done;
+}
+
+const REASON_TEXT = new Map<number, string>([
+  [RESET.CANCELLED, 'the guest cancelled it'],
+  [RESET.PEER_CLOSED, 'the process in the guest closed its end'],
+  [RESET.REFUSED, 'the guest refused it'],
+]);
+
+/**
+ * One byte stream to or from the guest: a Duplex whose halves end on their own. Reading slowly holds the guest's
+ * writer back; a write calls back once the guest's credit has let all of it out. `end()` sends `EOF`; `destroy()` before
+ * both ends sends `RESET`. Bytes that were not read when a `RESET` comes are dropped.
+ *
+ * Errors: MUX_STREAM_RESET (details: streamId, reason) when the guest resets it; else the error that ended the session.
+ */
+export class MuxStream extends Duplex implements OutboxSource {
+  /** Stream id on the wire, 1..4294967295; even: opened by the host. */
+  readonly id: number;
+  /** A value of STREAM_KIND. */
+  readonly kind: number;
+  readonly #link: StreamLink;
+  readonly #state = new StreamState();
+  readonly #received = new ReceiveBuffer();
+  #isReadWanted = false;
+  #outgoing: Outgoing | null = null;
+  #ending: Done | null = null;
+
+  /** @internal Made by MuxSession. */
+  constructor(id: number, kind: number, link: StreamLink) {
+    // One read-ahead block at most: what the reader did not take must not be granted again.
+    super({ allowHalfOpen: true, readableHighWaterMark: 1, writableHighWaterMark: MAX_DATA_BYTES });
+    this.id = id;
+    this.kind = kind;
+    this.#link = link;
+    // The guest can reset any stream at any time: that must never be an uncaught 'error' of the host process.
+    this.on('error', () => undefined);
+  }
+
+  override _read(): void {
+    this.#isReadWanted = true;
+    this.#deliver();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    if (chunk.length === 0) {
+      done();
+      return;
+    }
+    this.#outgoing = { chunk, sentBytes: 0, done };
+    this.#link.ready(this);
+  }
+
+  override _final(done: Done): void {
+    this.#ending = done;
+    this.#link.ready(this);
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    const unsent = this.#outgoing;
+    this.#outgoing = null;
+    this.#ending = null;
+    this.#received.clear();
+    if (!this.#state.hasEnded) {
+      this.#state.reset();
+      this.#link.ended(this, RESET.CANCELLED);
+    }
+    done(error);
+    unsent?.done(
+      error ?? new GondolinError('MUX_STREAM_RESET', `stream ${this.id} was closed in mid-write`),
+    );
+  }
+
+  /** @internal The next `DATA` or `EOF`. */
+  nextFrame(): OutFrame | null {
+    const outgoing = this.#outgoing;
+    if (outgoing !== null) return this.#nextData(outgoing);
+    const done = this.#ending;
+    if (done === null) return null;
+    this.#ending = null;
+    this.#state.endSending();
+    if (this.#state.hasEnded) this.#link.ended(this, null);
+    done();
+    return {
+      header: encodeFrame({ type: 'EOF', streamId: this.id }),
+      payload: null,
+      onWritten: null,
+    };
+  }
+
+  #nextData(outgoing: Outgoing): OutFrame | null {
+    const start = outgoing.sentBytes;
+    const length = this.#state.takeCredit(outgoing.chunk.length - start);
+    if (length === 0) return null;
+    outgoing.sentBytes += length;
+    return {
+      header: encodeFrameHeader('DATA', this.id, length),
+      payload: outgoing.chunk.subarray(start, outgoing.sentBytes),
+      onWritten: (error) => this.#onWritten(outgoing, error),
+    };
+  }
+
+  /** The caller may reuse its buffer after a write: it hears of it once the channel has let go of the bytes. */
+  #onWritten(outgoing: Outgoing, error: Error | null | undefined): void {
+    if (this.#outgoing !== outgoing) return;
+    if (error !== null && error !== undefined) {
+      this.#link.failed(error);
+    } else if (outgoing.sentBytes === outgoing.chunk.length) {
+      this.#outgoing = null;
+      outgoing.done();
+    }
+  }
+
+  /** @internal The `CREDIT` that is due, whole. */
+  nextGrant(): Buffer | null {
+    const bytes = this.#state.takeGrant();
+    return bytes === 0 ? null : encodeFrame({ type: 'CREDIT', streamId: this.id, bytes });
+  }
+
+  /** @internal Untrusted. @throws {GondolinError} GUEST_PROTOCOL after `EOF` or beyond the credit. */
+  receiveData(payload: Buffer): void {
+    this.#state.receiveData(payload.length);
+    this.#received.append(payload);
+    this.#deliver();
+  }
+
+  /** @internal Untrusted. @throws {GondolinError} GUEST_PROTOCOL for a second `EOF`. */
+  receiveEof(): void {
+    this.#state.receiveEof();
+    if (this.#state.hasEnded) this.#link.ended(this, null);
+    this.#deliver();
+  }
+
+  /** @internal Untrusted. @throws {GondolinError} GUEST_PROTOCOL beyond the window. */
+  receiveCredit(bytes: number): void {
+    this.#state.receiveCredit(bytes);
+    if (this.#outgoing !== null) this.#link.ready(this);
+  }
+
+  /** @internal */
+  receiveReset(reason: number): void {
+    const why = REASON_TEXT.get(reason) ?? 'the guest reset it';
+    this.endWith(
+      new GondolinError('MUX_STREAM_RESET', `stream ${this.id} ended early: ${why}`, {
+        details: { streamId: this.id, reason },
+      }),
+    );
+  }
+
+  /** @internal Ends both directions without a frame to the guest. */
+  endWith(error: Error): void {
+    if (!this.#state.hasEnded) {
+      this.#state.reset();
+      this.#link.ended(this, null);
+    }
+    this.destroy(error);
+  }
+
+  /** Hands one block over for each read that was asked: Node asks again once it has room. */
+  #deliver(): void {
+    if (!this.#isReadWanted || this.destroyed) return;
+    const block = this.#received.take();
+    if (block !== null) {
+      this.#isReadWanted = false;
+      // Consumed before it is pushed: a reader may destroy the stream while it takes it.
+      if (this.#state.consume(block.length)) this.#link.grant(this);
+      this.push(block);
+    } else if (!this.#state.isReceiving) {
+      this.#isReadWanted = false;
+      this.push(null);
+    }
+  }
+}

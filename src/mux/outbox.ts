@@ -1,0 +1,121 @@
+import type { Duplex } from 'node:stream';
+
+/** One frame on its way out. Bulk payloads are not copied behind their header. */
+export interface OutFrame {
+  readonly header: Buffer;
+  readonly payload: Buffer | null;
+  /** Called once the channel has taken the bytes, with an error when it could not. */
+  readonly onWritten: ((error?: Error | null) => void) | null;
+}
+
+/** What a stream offers the outbox; both give null when there is nothing to send now. */
+export interface OutboxSource {
+  nextFrame(): OutFrame | null;
+  nextGrant(): Buffer | null;
+}
+
+/**
+ * Orders what leaves on one channel and never writes more than it takes: control frames first, in order; then due
+ * `CREDIT`s, merged by stream; then one `DATA` of each ready stream in turn.
+ */
+export class Outbox {
+  readonly #channel: Duplex;
+  readonly #control: { readonly bytes: Buffer; readonly onTaken: (() => void) | null }[] = [];
+  readonly #grants = new Set<OutboxSource>();
+  /** Insertion order is the round: a stream that has sent goes to the end. */
+  readonly #ready = new Set<OutboxSource>();
+  #isBlocked = false;
+  #isPumping = false;
+  #isClosed = false;
+
+  constructor(channel: Duplex) {
+    this.#channel = channel;
+    channel.on('drain', () => {
+      this.#isBlocked = false;
+      this.#pump();
+    });
+  }
+
+  /** Queues a whole frame. `onTaken` is called when it leaves the queue. */
+  control(bytes: Buffer, onTaken: (() => void) | null = null): void {
+    this.#control.push({ bytes, onTaken });
+    this.#pump();
+  }
+
+  /** A stream has a `CREDIT` to give. */
+  grant(source: OutboxSource): void {
+    this.#grants.add(source);
+    this.#pump();
+  }
+
+  /** A stream has data to send, or new credit for it. */
+  ready(source: OutboxSource): void {
+    this.#ready.add(source);
+    this.#pump();
+  }
+
+  remove(source: OutboxSource): void {
+    this.#ready.delete(source);
+    this.#grants.delete(source);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#control.length = 0;
+    this.#ready.clear();
+    this.#grants.clear();
+  }
+
+  #pump(): void {
+    if (this.#isPumping || this.#isBlocked || this.#isClosed) return;
+    this.#isPumping = true;
+    // One system call for what fits the channel's buffer, not one for each header and payload.
+    this.#channel.cork();
+    try {
+      while (!this.#isBlocked && !this.#isClosed && this.#writeNext());
+    } finally {
+      this.#channel.uncork();
+      this.#isPumping = false;
+    }
+  }
+
+  #writeNext(): boolean {
+    const control = this.#control.shift();
+    if (control !== undefined) {
+      this.#write(control.bytes);
+      control.onTaken?.();
+      return true;
+    }
+    for (const source of this.#grants) {
+      this.#grants.delete(source);
+      const grant = source.nextGrant();
+      if (grant === null) continue;
+      this.#write(grant);
+      return true;
+    }
+    for (const source of this.#ready) {
+      this.#ready.delete(source);
+      const frame = source.nextFrame();
+      if (frame === null) continue;
+      this.#ready.add(source);
+      this.#writeFrame(frame);
+      return true;
+    }
+    return false;
+  }
+
+  #writeFrame({ header, payload, onWritten }: OutFrame): void {
+    if (payload === null) {
+      this.#write(header, onWritten);
+      return;
+    }
+    this.#write(header);
+    this.#write(payload, onWritten);
+  }
+
+  #write(bytes: Buffer, onWritten: OutFrame['onWritten'] = null): void {
+    const hasRoom =
+      onWritten === null ? this.#channel.write(bytes) : this.#channel.write(bytes, onWritten);
+    if (!hasRoom) this.#isBlocked = true;
+  }
+}

@@ -1,0 +1,59 @@
+/** Payloads of at least so many bytes are kept as they are; smaller ones are gathered into blocks of this size. */
+const BLOCK_BYTES = 16_384;
+
+/**
+ * Bytes that arrived and were not read yet, in order. A payload may be a view of a much larger chunk, so keeping
+ * thousands of small ones would hold far more memory than their credit allows: small ones are copied together.
+ */
+export class ReceiveBuffer {
+  #blocks: Buffer[] = [];
+  /** The block that is being filled: it comes after `#blocks`. */
+  #tail: Buffer | null = null;
+  #tailBytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#blocks.length === 0 && this.#tail === null;
+  }
+
+  append(payload: Buffer): void {
+    if (payload.length >= BLOCK_BYTES) {
+      this.#closeTail();
+      this.#blocks.push(payload);
+      return;
+    }
+    const used = this.#tailBytes;
+    if (this.#tail === null || used + payload.length > this.#tail.length)
+      this.#grow(used + payload.length);
+    if (this.#tail !== null) payload.copy(this.#tail, used);
+    this.#tailBytes = used + payload.length;
+    if (this.#tailBytes >= BLOCK_BYTES) this.#closeTail();
+  }
+
+  /** The next block, or null when there is none. */
+  take(): Buffer | null {
+    if (this.#blocks.length === 0) this.#closeTail();
+    return this.#blocks.shift() ?? null;
+  }
+
+  clear(): void {
+    this.#blocks = [];
+    this.#tail = null;
+    this.#tailBytes = 0;
+  }
+
+  /** A lone small payload takes its own length only; a row of them doubles, so that copying stays linear. */
+  #grow(neededBytes: number): void {
+    const grown = Buffer.allocUnsafeSlow(
+      Math.max(neededBytes, Math.min(2 * this.#tailBytes, 2 * BLOCK_BYTES)),
+    );
+    this.#tail?.copy(grown, 0, 0, this.#tailBytes);
+    this.#tail = grown;
+  }
+
+  #closeTail(): void {
+    if (this.#tail === null) return;
+    this.#blocks.push(this.#tail.subarray(0, this.#tailBytes));
+    this.#tail = null;
+    this.#tailBytes = 0;
+  }
+}

@@ -1,0 +1,103 @@
+import { INITIAL_WINDOW_BYTES, MAX_DATA_BYTES } from '../protocol/constants.ts';
+import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
+
+/** Consumed bytes after which a `CREDIT` goes out, in bytes: half a window, so that a busy sender never waits. */
+export const GRANT_BYTES = INITIAL_WINDOW_BYTES / 2;
+
+/** Refused `OPEN`s whose `RESET` may wait for a guest that does not read. More than an honest guest can have open. */
+export const MAX_WAITING_REFUSALS = 1_024;
+
+/** Largest stream id: the host's even ids end below it. */
+export const MAX_STREAM_ID = 2 ** 32 - 1;
+
+/**
+ * What one stream may still do (docs/protocol.md, "Streams"). Pure: no I/O.
+ *
+ *   sending:    open --endSending()--> ended         receiving:    open --receiveEof()--> ended
+ *   both ended, or reset() from anywhere: the stream has ended; nothing may be sent on it.
+ */
+export class StreamState {
+  #sendCreditBytes = INITIAL_WINDOW_BYTES;
+  #receiveWindowBytes = INITIAL_WINDOW_BYTES;
+  #ungrantedBytes = 0;
+  #isSending = true;
+  #isReceiving = true;
+
+  get hasEnded(): boolean {
+    return !this.#isSending && !this.#isReceiving;
+  }
+
+  get isReceiving(): boolean {
+    return this.#isReceiving;
+  }
+
+  /** Takes credit for the next `DATA`. @returns Its length in bytes, 0..min(wanted, 65536); 0: wait for credit. */
+  takeCredit(wantedBytes: number): number {
+    const bytes = this.#isSending
+      ? Math.min(wantedBytes, MAX_DATA_BYTES, this.#sendCreditBytes)
+      : 0;
+    this.#sendCreditBytes -= bytes;
+    return bytes;
+  }
+
+  endSending(): void {
+    this.#isSending = false;
+  }
+
+  /** Ends both directions. */
+  reset(): void {
+    this.#isSending = false;
+    this.#isReceiving = false;
+  }
+
+  /**
+   * @param bytes  Untrusted: the length of a `DATA`.
+   * @throws {GondolinError} GUEST_PROTOCOL after the guest's `EOF`, or beyond the credit it was granted.
+   */
+  receiveData(bytes: number): void {
+    if (!this.#isReceiving) throw guestProtocolError('no DATA after EOF', { subject: 'DATA' });
+    if (bytes > this.#receiveWindowBytes) {
+      const limit = this.#receiveWindowBytes;
+      throw guestProtocolError("DATA within the stream's credit", {
+        subject: 'DATA',
+        limit,
+        got: bytes,
+      });
+    }
+    this.#receiveWindowBytes -= bytes;
+  }
+
+  /** @throws {GondolinError} GUEST_PROTOCOL when the guest had sent its `EOF` before. */
+  receiveEof(): void {
+    if (!this.#isReceiving) throw guestProtocolError('one EOF', { subject: 'EOF' });
+    this.#isReceiving = false;
+  }
+
+  /**
+   * @param bytes  Untrusted: the number in a `CREDIT`.
+   * @throws {GondolinError} GUEST_PROTOCOL when the window would pass INITIAL_WINDOW_BYTES.
+   */
+  receiveCredit(bytes: number): void {
+    const sum = this.#sendCreditBytes + bytes;
+    if (sum > INITIAL_WINDOW_BYTES) {
+      const rule = 'CREDIT for bytes that were sent';
+      throw guestProtocolError(rule, { subject: 'CREDIT', limit: INITIAL_WINDOW_BYTES, got: sum });
+    }
+    this.#sendCreditBytes = sum;
+  }
+
+  /** Notes bytes that the reader took. @returns True when a `CREDIT` is due. */
+  consume(bytes: number): boolean {
+    this.#ungrantedBytes += bytes;
+    return this.#isReceiving && this.#ungrantedBytes >= GRANT_BYTES;
+  }
+
+  /** Reopens the window for what was consumed. Call when the `CREDIT` is written. @returns Its bytes, 0: none is due. */
+  takeGrant(): number {
+    if (!this.#isReceiving) return 0;
+    const bytes = this.#ungrantedBytes;
+    this.#ungrantedBytes = 0;
+    this.#receiveWindowBytes += bytes;
+    return bytes;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The numbers of the wire (docs/protocol.md), the same as in `guest/protocol.h`; `test/house/protocol.test.ts` compares
+ * the three. A table is named like its macros: `FRAME.DATA` is `GONDOLIN_FRAME_DATA`.
+ */
+
+/** First field of `HELLO`: the version of docs/protocol.md both sides speak. */
+export const PROTOCOL_VERSION = 1;
+
+/** Length of the header before each frame's payload, in bytes. */
+export const FRAME_HEADER_BYTES = 12;
+
+/** Longest payload the guest may send in one frame, in bytes. */
+export const MAX_GUEST_PAYLOAD_BYTES = 65_536;
+
+/** Longest payload the host may send in one frame, in bytes: room for a long argv and env. */
+export const MAX_HOST_PAYLOAD_BYTES = 4_194_304;
+
+/** Longest `DATA` payload in either direction, in bytes. */
+export const MAX_DATA_BYTES = 65_536;
+
+/** Bytes each direction of a new stream may send before the first `CREDIT`; also the most it may ever hold. */
+export const INITIAL_WINDOW_BYTES = 262_144;
+
+/** Streams open at once, of both sides together. */
+export const MAX_OPEN_STREAMS = 1_024;
+
+/** Length of the type, the reserved field and the request id before each message's body, in bytes. */
+export const MESSAGE_HEADER_BYTES = 8;
+
+/** Longest entropy of one `IDENTITY`, in bytes. */
+export const MAX_ENTROPY_BYTES = 512;
+
+/** Longest stage of a `FAILED`, in bytes. */
+export const MAX_STAGE_BYTES = 4_096;
+
+/** Longest text of a `LOG`, in bytes. */
+export const MAX_LOG_BYTES = 1_024;
+
+/** Longest host name of an `IDENTITY`, in bytes. Source: `__NEW_UTS_LEN`, linux/utsname.h. */
+export const MAX_HOSTNAME_BYTES = 64;
+
+/** Most items of one list (argv, env). */
+export const MAX_LIST_ITEMS = 65_536;
+
+/** Shortest message of the file channel, in bytes: a reply's header. */
+export const MIN_FUSE_MESSAGE_BYTES = 16;
+
+/** Longest message of the file channel, in bytes: 1 MiB of data and 64 KiB of headers. */
+export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
+
+/** Frame types. */
+export const FRAME = { MESSAGE: 1, OPEN: 2, DATA: 3, EOF: 4, RESET: 5, CREDIT: 6 } as const;
+
+/** Kinds of stream an `OPEN` may name. */
+export const STREAM_KIND = { STDIO: 1 } as const;
+
+/** Why a side reset a stream. PEER_CLOSED: the process closed its stdin. REFUSED: no such kind, or a limit. */
+export const RESET = { CANCELLED: 1, PEER_CLOSED: 2, REFUSED: 3 } as const;
+
+/** Control message types; those of the guest have the top bit set. */
+export const MESSAGE = {
+  ROOT: 0x0001,
+  IDENTITY: 0x0002,
+  MOUNT: 0x0003,
+  SEAL: 0x0004,
+  EXEC: 0x0005,
+  KILL: 0x0006,
+  PING: 0x0007,
+  SHUTDOWN: 0x0008,
+  HELLO: 0x8001,
+  OK: 0x8002,
+  FAILED: 0x8003,
+  EXITED: 0x8004,
+  LOG: 0x8005,
+} as const;
+
+/** What the guest's `/` becomes. MEMORY: an overlay whose upper layer is lost at the end. */
+export const ROOT_MODE = { MEMORY: 1 } as const;
+
+/** What a `MOUNT` mounts. HOST: a name under the FUSE root. TMPFS: memory of the guest. */
+export const MOUNT_KIND = { HOST: 1, TMPFS: 2 } as const;
+
+/** Bits of a `MOUNT`'s flags. */
+export const MOUNT_FLAG = { READONLY: 1 } as const;
+
+/** Whom a `KILL` reaches. TREE: every process of the exec, also those that daemonised. */
+export const KILL_SCOPE = { PROCESS: 0, GROUP: 1, TREE: 2 } as const;
+
+/** How a process ended, in `EXITED`. */
+export const EXIT_KIND = { CODE: 0, SIGNAL: 1 } as const;
+
+/** Levels of a `LOG`, those of syslog(3). */
+export const LOG = { ERROR: 3, WARNING: 4, INFO: 6 } as const;

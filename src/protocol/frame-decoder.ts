@@ -1,0 +1,169 @@
+import { FRAME, FRAME_HEADER_BYTES } from './constants.ts';
+import {
+  CREDIT_RANGE,
+  type Frame,
+  type FrameType,
+  MAX_PAYLOAD_BYTES,
+  PAYLOAD_BYTES,
+  REASON_RANGE,
+  type Sender,
+} from './frame.ts';
+import { guestProtocolError } from './guest-protocol-error.ts';
+
+const TYPES = new Map<number, FrameType>();
+for (const type of Object.keys(FRAME) as FrameType[]) TYPES.set(FRAME[type], type);
+
+interface Header {
+  readonly type: FrameType;
+  readonly streamId: number;
+  readonly payloadBytes: number;
+}
+
+/**
+ * Cuts a byte stream into frames, however it was chunked. Untrusted: every field is checked before memory is taken for
+ * it, and at most one payload is held. After an error the decoder must not be used again.
+ *
+ * A payload that lies in one chunk is a view of that chunk: whoever keeps a small one long should copy it.
+ *
+ * @example
+ * decoder.push(chunk);
+ * for (let frame = decoder.next(); frame !== null; frame = decoder.next()) handle(frame);
+ */
+export class FrameDecoder {
+  readonly #maxPayloadBytes: number;
+  readonly #partialHeader = Buffer.alloc(FRAME_HEADER_BYTES);
+  #partialHeaderBytes = 0;
+  #header: Header | null = null;
+  /** Present only while a payload spans chunks. */
+  #payload: Buffer | null = null;
+  #payloadBytes = 0;
+  #chunk: Buffer = Buffer.alloc(0);
+  #offset = 0;
+
+  /** @param sender  Who sends the bytes to decode. */
+  constructor(sender: Sender) {
+    this.#maxPayloadBytes = MAX_PAYLOAD_BYTES[sender];
+  }
+
+  /** Gives the next bytes. Call only after `next()` has given null: the former chunk is used up then. */
+  push(chunk: Buffer): void {
+    if (this.#offset < this.#chunk.length) throw new RangeError('push() before next() gave null');
+    this.#chunk = chunk;
+    this.#offset = 0;
+  }
+
+  /**
+   * The next whole frame, or null when more bytes are needed.
+   * @throws {GondolinError} GUEST_PROTOCOL when the bytes break a rule of docs/protocol.md, "Frame".
+   */
+  next(): Frame | null {
+    this.#header ??= this.#readHeader();
+    if (this.#header === null) return null;
+    const payload = this.#readPayload(this.#header.payloadBytes);
+    if (payload === null) return null;
+    const frame = toFrame(this.#header, payload);
+    this.#header = null;
+    return frame;
+  }
+
+  #readHeader(): Header | null {
+    const available = this.#chunk.length - this.#offset;
+    if (this.#partialHeaderBytes === 0 && available >= FRAME_HEADER_BYTES) {
+      const header = checkHeader(this.#chunk, this.#offset, this.#maxPayloadBytes);
+      this.#offset += FRAME_HEADER_BYTES;
+      return header;
+    }
+    const taken = Math.min(available, FRAME_HEADER_BYTES - this.#partialHeaderBytes);
+    this.#chunk.copy(
+      this.#partialHeader,
+      this.#partialHeaderBytes,
+      this.#offset,
+      this.#offset + taken,
+    );
+    this.#partialHeaderBytes += taken;
+    this.#offset += taken;
+    if (this.#partialHeaderBytes < FRAME_HEADER_BYTES) return null;
+    this.#partialHeaderBytes = 0;
+    return checkHeader(this.#partialHeader, 0, this.#maxPayloadBytes);
+  }
+
+  #readPayload(length: number): Buffer | null {
+    const available = this.#chunk.length - this.#offset;
+    if (this.#payload === null && available >= length) {
+      this.#offset += length;
+      return this.#chunk.subarray(this.#offset - length, this.#offset);
+    }
+    // The length was checked against the sender's limit, so this takes at most that much.
+    this.#payload ??= Buffer.allocUnsafeSlow(length);
+    const taken = Math.min(available, length - this.#payloadBytes);
+    this.#chunk.copy(this.#payload, this.#payloadBytes, this.#offset, this.#offset + taken);
+    this.#payloadBytes += taken;
+    this.#offset += taken;
+    if (this.#payloadBytes < length) return null;
+    const payload = this.#payload;
+    this.#payload = null;
+    this.#payloadBytes = 0;
+    return payload;
+  }
+}
+
+function checkHeader(bytes: Buffer, offset: number, maxPayloadBytes: number): Header {
+  const payloadBytes = bytes.readUInt32LE(offset);
+  const type = TYPES.get(bytes.readUInt8(offset + 4));
+  const streamId = bytes.readUInt32LE(offset + 8);
+  if (type === undefined) {
+    throw guestProtocolError('a known frame type', {
+      subject: 'frame',
+      got: bytes.readUInt8(offset + 4),
+    });
+  }
+  const reserved = bytes.readUInt8(offset + 5) | bytes.readUInt16LE(offset + 6);
+  if (reserved !== 0) throw guestProtocolError('flags and reserved of 0', { subject: type });
+  if ((streamId === 0) !== (type === 'MESSAGE')) {
+    throw guestProtocolError('stream id 0 for MESSAGE only', { subject: type, got: streamId });
+  }
+  const { min, max } = PAYLOAD_BYTES[type];
+  const limit = Math.min(max, maxPayloadBytes);
+  if (payloadBytes > limit) {
+    throw guestProtocolError('a payload within the limit', {
+      subject: type,
+      limit,
+      got: payloadBytes,
+    });
+  }
+  if (payloadBytes < min) {
+    throw guestProtocolError('a whole payload', { subject: type, limit: min, got: payloadBytes });
+  }
+  return { type, streamId, payloadBytes };
+}
+
+function toFrame({ type, streamId }: Header, payload: Buffer): Frame {
+  switch (type) {
+    case 'MESSAGE':
+      return { type, payload };
+    case 'DATA':
+      return { type, streamId, payload };
+    case 'OPEN':
+      return { type, streamId, kind: payload.readUInt8() };
+    case 'EOF':
+      return { type, streamId };
+    case 'RESET':
+      return { type, streamId, reason: inRange(type, payload, REASON_RANGE) };
+    case 'CREDIT':
+      return { type, streamId, bytes: inRange(type, payload, CREDIT_RANGE) };
+  }
+}
+
+function inRange(
+  type: FrameType,
+  payload: Buffer,
+  range: { readonly min: number; readonly max: number },
+): number {
+  const value = payload.readUInt32LE();
+  if (value >= range.min && value <= range.max) return value;
+  throw guestProtocolError(`a number of ${range.min} to ${range.max}`, {
+    subject: type,
+    limit: range.max,
+    got: value,
+  });
+}

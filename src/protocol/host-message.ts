@@ -1,0 +1,180 @@
+import {
+  KILL_SCOPE,
+  MAX_ENTROPY_BYTES,
+  MAX_HOSTNAME_BYTES,
+  MOUNT_FLAG,
+  MOUNT_KIND,
+  ROOT_MODE,
+} from './constants.ts';
+import { MessageReader } from './message-reader.ts';
+import { MessageWriter } from './message-writer.ts';
+
+/** A request of the host (docs/protocol.md, "Host to guest"), without its id. */
+export type HostRequest =
+  | {
+      readonly type: 'ROOT';
+      readonly device: string;
+      readonly fsType: string;
+      readonly mode: keyof typeof ROOT_MODE;
+    }
+  | {
+      readonly type: 'IDENTITY';
+      /** Nanoseconds since 1970; 0 leaves the clock. */
+      readonly realtimeNs: bigint;
+      /** At most 64 bytes; empty leaves it. */
+      readonly hostname: string;
+      /** At most 512 bytes. */
+      readonly entropy: Uint8Array;
+    }
+  | {
+      readonly type: 'MOUNT';
+      readonly kind: keyof typeof MOUNT_KIND;
+      readonly isReadonly: boolean;
+      readonly source: string;
+      readonly target: string;
+      readonly sizeBytes: bigint;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | { readonly type: 'SEAL' | 'PING' | 'SHUTDOWN' }
+  | {
+      readonly type: 'EXEC';
+      /** Stream ids; 0 is /dev/null. */
+      readonly stdin: number;
+      readonly stdout: number;
+      readonly stderr: number;
+      readonly user: string;
+      readonly cwd: string;
+      readonly argv: readonly string[];
+      /** Each `NAME=value`. */
+      readonly env: readonly string[];
+    }
+  | {
+      readonly type: 'KILL';
+      readonly execId: number;
+      readonly signal: number;
+      readonly scope: keyof typeof KILL_SCOPE;
+    };
+
+/**
+ * The bytes of a `MESSAGE` payload.
+ * @param requestId  1..4294967295, rising.
+ * @throws {GondolinError} PROTOCOL_TEXT_HAS_NUL when a text holds NUL.
+ */
+export function encodeHostMessage(requestId: number, request: HostRequest): Buffer {
+  const writer = new MessageWriter(request.type, requestId);
+  switch (request.type) {
+    case 'ROOT':
+      writer.string('device', request.device).string('filesystem type', request.fsType);
+      writer.u8(ROOT_MODE[request.mode]);
+      break;
+    case 'IDENTITY':
+      writer.u64(request.realtimeNs).string('hostname', request.hostname).bytes(request.entropy);
+      break;
+    case 'MOUNT':
+      writer.u8(MOUNT_KIND[request.kind]).u8(request.isReadonly ? MOUNT_FLAG.READONLY : 0);
+      writer.string('source', request.source).string('target', request.target);
+      writer.u64(request.sizeBytes).u32(request.mode).u32(request.uid).u32(request.gid);
+      break;
+    case 'EXEC':
+      writer.u32(request.stdin).u32(request.stdout).u32(request.stderr);
+      writer.string('user', request.user).string('cwd', request.cwd);
+      writer.list('argv', request.argv).list('env', request.env);
+      break;
+    case 'KILL':
+      writer.u32(request.execId).u32(request.signal).u8(KILL_SCOPE[request.scope]);
+      break;
+    case 'SEAL':
+    case 'PING':
+    case 'SHUTDOWN':
+      break;
+  }
+  return writer.finish();
+}
+
+/**
+ * The reverse of {@link encodeHostMessage}, checked alike: the fake guest of the tests reads requests with it.
+ * @throws {GondolinError} GUEST_PROTOCOL when the payload is no request or breaks its shape.
+ */
+export function decodeHostMessage(payload: Buffer): {
+  readonly requestId: number;
+  readonly request: HostRequest;
+} {
+  const reader = new MessageReader(payload);
+  const request = readBody(reader);
+  reader.finish();
+  return { requestId: reader.requestId, request };
+}
+
+function readBody(reader: MessageReader): HostRequest {
+  const { type } = reader;
+  switch (type) {
+    case 'ROOT':
+      return {
+        type,
+        device: reader.string(),
+        fsType: reader.string(),
+        mode: reader.choice(ROOT_MODE, reader.u8()),
+      };
+    case 'IDENTITY':
+      return {
+        type,
+        realtimeNs: reader.u64(),
+        hostname: reader.string(MAX_HOSTNAME_BYTES),
+        entropy: new Uint8Array(reader.bytes(MAX_ENTROPY_BYTES)),
+      };
+    case 'MOUNT':
+      return readMount(reader);
+    case 'EXEC':
+      return readExec(reader);
+    case 'KILL':
+      return {
+        type,
+        execId: reader.u32(),
+        signal: reader.u32(),
+        scope: reader.choice(KILL_SCOPE, reader.u8()),
+      };
+    case 'SEAL':
+    case 'PING':
+    case 'SHUTDOWN':
+      return { type };
+    case 'HELLO':
+    case 'OK':
+    case 'FAILED':
+    case 'EXITED':
+    case 'LOG':
+      throw reader.broken('a message that a host may send');
+  }
+}
+
+function readMount(reader: MessageReader): HostRequest {
+  const kind = reader.choice(MOUNT_KIND, reader.u8());
+  const flags = reader.u8();
+  if ((flags & ~MOUNT_FLAG.READONLY) !== 0)
+    throw reader.broken('known flags', MOUNT_FLAG.READONLY, flags);
+  return {
+    type: 'MOUNT',
+    kind,
+    isReadonly: flags === MOUNT_FLAG.READONLY,
+    source: reader.string(),
+    target: reader.string(),
+    sizeBytes: reader.u64(),
+    mode: reader.u32(),
+    uid: reader.u32(),
+    gid: reader.u32(),
+  };
+}
+
+function readExec(reader: MessageReader): HostRequest {
+  return {
+    type: 'EXEC',
+    stdin: reader.u32(),
+    stdout: reader.u32(),
+    stderr: reader.u32(),
+    user: reader.string(),
+    cwd: reader.string(),
+    argv: reader.list(),
+    env: reader.list(),
+  };
+}
