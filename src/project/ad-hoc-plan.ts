@@ -1,0 +1,27 @@
+import type { Plan, StepPlan } from '../plan/plan.ts';
+
+/** Name of the one step of an ad-hoc run. */
+export const AD_HOC_STEP = 'command';
+
+/**
+ * The same plan with one command in place of the steps of every sandbox it holds. The command runs where a step
+ * would: the sandbox's user, environment, mounts and workspace, and its timeout.
+ */
+export function adHocPlan(plan: Plan, argv: readonly string[]): Plan {
+  const sandboxes = plan.sandboxes.map((sandbox) => {
+    const step: StepPlan = {
+      name: AD_HOC_STEP,
+      command: { kind: 'argv', argv },
+      needs: [],
+      when: 'on_success',
+      timeoutMs: null,
+      retries: 0,
+      env: {},
+      cwd: sandbox.vm.workspace,
+      successExitCodes: [0],
+      continueOnError: false,
+    };
+    return { ...sandbox, steps: [step] };
+  });
+  return { ...plan, sandboxes };
+}

@@ -1,0 +1,99 @@
+import type { ErrorData } from './error-data.ts';
+import type { RunStatus, SandboxResult, StepStatus } from './run-result.ts';
+
+/** Why a step did not run. */
+export type SkipCause = 'needs' | 'when' | 'cancelled' | 'sandbox-timeout' | 'sandbox-failed';
+
+/** One change of a run, without its time. Plain data: `--progress json` prints it as it is. */
+export type RunChange =
+  | {
+      readonly type: 'run-started';
+      readonly project: string;
+      readonly maxParallel: number;
+      readonly sandboxes: readonly {
+        readonly name: string;
+        readonly image: string;
+        readonly steps: readonly string[];
+      }[];
+    }
+  | {
+      readonly type: 'image-progress';
+      readonly sandbox: string;
+      readonly image: string;
+      readonly message: string;
+    }
+  | {
+      readonly type: 'vm-starting';
+      readonly sandbox: string;
+      readonly cpus: number;
+      readonly memoryBytes: number;
+    }
+  /** `kernel` is untrusted text of the guest. */
+  | {
+      readonly type: 'vm-started';
+      readonly sandbox: string;
+      readonly bootMs: number;
+      readonly kernel: string;
+    }
+  /** `attempt` counts from 1 to at most `attempts`. */
+  | {
+      readonly type: 'step-started';
+      readonly sandbox: string;
+      readonly step: string;
+      readonly attempt: number;
+      readonly attempts: number;
+    }
+  /** `text` is untrusted and not cut at lines; bytes that are no UTF-8 came out as U+FFFD. */
+  | {
+      readonly type: 'step-output';
+      readonly sandbox: string;
+      readonly step: string;
+      readonly attempt: number;
+      readonly stream: 'stdout' | 'stderr';
+      readonly text: string;
+    }
+  /** One for each attempt; the last one has `willRetry: false`. */
+  | {
+      readonly type: 'step-finished';
+      readonly sandbox: string;
+      readonly step: string;
+      readonly attempt: number;
+      readonly status: Exclude<StepStatus, 'skipped'>;
+      readonly exitCode: number;
+      readonly signal: string | null;
+      readonly durationMs: number;
+      readonly willRetry: boolean;
+      readonly isIgnored: boolean;
+      readonly error: ErrorData | null;
+    }
+  | {
+      readonly type: 'step-skipped';
+      readonly sandbox: string;
+      readonly step: string;
+      readonly cause: SkipCause;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'sandbox-finished';
+      readonly sandbox: string;
+      readonly status: RunStatus;
+      readonly exitCode: number;
+      readonly durationMs: number;
+      readonly error: ErrorData | null;
+    }
+  | {
+      readonly type: 'run-finished';
+      readonly status: RunStatus;
+      readonly exitCode: number;
+      readonly durationMs: number;
+      readonly sandboxes: readonly SandboxResult[];
+    };
+
+/** One change of a run and when it happened: ISO 8601, UTC, milliseconds. */
+export type RunEvent = RunChange & { readonly time: string };
+
+/**
+ * Told of each event in order. A promise that comes back for a `step-output` holds up the reading of more
+ * output of that stream, so that a slow reader slows the guest down instead of filling memory.
+ */
+export type RunListener = (event: RunEvent) => void | Promise<void>;

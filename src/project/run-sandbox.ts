@@ -1,0 +1,188 @@
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { SandboxPlan, StepPlan } from '../plan/plan.ts';
+import { type ErrorData, toErrorData } from './error-data.ts';
+import { judgeSandbox } from './exit-code.ts';
+import type { RunChange } from './run-event.ts';
+import type { SandboxResult, StepResult } from './run-result.ts';
+import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
+import { runStep, type StepContext } from './step/run-step.ts';
+import { type Skip, skipOf } from './step/step-gate.ts';
+import { startTimer } from './step/stop-watch.ts';
+
+export interface SandboxContext {
+  readonly createVm: CreateSandboxVm;
+  readonly cancel: AbortSignal;
+  readonly emit: (change: RunChange) => Promise<void>;
+  readonly passthrough: Passthrough | null;
+}
+
+/** What is known of a sandbox while it runs. */
+interface Progress {
+  readonly deadline: AbortController;
+  timer: NodeJS.Timeout | undefined;
+  isCancelled: boolean;
+  readonly steps: StepResult[];
+  bootMs: number | null;
+  kernel: string | null;
+  /** Set once no further step can run in this VM. */
+  isVmLost: boolean;
+  error: ErrorData | null;
+}
+
+const NOT_REACHED: Skip = { cause: 'sandbox-failed', reason: 'the sandbox has no virtual machine' };
+
+function minutes(limitMs: number): string {
+  return limitMs % 60_000 === 0 ? `${limitMs / 60_000}m` : `${limitMs / 1000}s`;
+}
+
+function timeoutError(sandbox: SandboxPlan, limitMs: number): GondolinError {
+  const message = `sandbox ${sandbox.name} passed its timeout of ${minutes(limitMs)}`;
+  return new GondolinError('PROJECT_SANDBOX_TIMEOUT', message);
+}
+
+/** Why no further step of this sandbox runs at all; null while they may. */
+function endOf(progress: Progress, cancel: AbortSignal): Skip | null {
+  if (cancel.aborted) return { cause: 'cancelled', reason: 'the run was cancelled' };
+  if (progress.deadline.signal.aborted) {
+    return { cause: 'sandbox-timeout', reason: 'the sandbox timed out' };
+  }
+  return progress.isVmLost ? NOT_REACHED : null;
+}
+
+async function skip(sandbox: SandboxPlan, step: StepPlan, why: Skip, context: SandboxContext) {
+  await context.emit({ type: 'step-skipped', sandbox: sandbox.name, step: step.name, ...why });
+  return {
+    name: step.name,
+    status: why.cause === 'cancelled' ? 'cancelled' : 'skipped',
+    exitCode: null,
+    signal: null,
+    attempts: 0,
+    durationMs: 0,
+    reason: why.reason,
+    isIgnored: false,
+    error: null,
+  } as const;
+}
+
+async function runSteps(
+  vm: RunnerVm,
+  sandbox: SandboxPlan,
+  progress: Progress,
+  context: SandboxContext,
+): Promise<void> {
+  const stepContext: StepContext = {
+    ...context,
+    sandbox: sandbox.name,
+    deadline: progress.deadline.signal,
+  };
+  for (const step of sandbox.steps) {
+    if (endOf(progress, context.cancel) !== null) return;
+    const why = skipOf(step, progress.steps);
+    if (why !== null) {
+      progress.steps.push(await skip(sandbox, step, why, context));
+      continue;
+    }
+    const { result, isVmLost } = await runStep(vm, step, stepContext);
+    progress.steps.push(result);
+    progress.isVmLost ||= isVmLost;
+    if (isVmLost) progress.error ??= result.error;
+  }
+}
+
+/** Gives every step that was not reached its result. */
+async function skipRest(
+  sandbox: SandboxPlan,
+  progress: Progress,
+  context: SandboxContext,
+): Promise<void> {
+  for (const step of sandbox.steps.slice(progress.steps.length)) {
+    const why = endOf(progress, context.cancel) ?? NOT_REACHED;
+    progress.steps.push(await skip(sandbox, step, why, context));
+  }
+}
+
+/** The limit counts from the start of the VM: an image that is built on first use is no work of the sandbox. */
+function startDeadline(sandbox: SandboxPlan, limitMs: number, progress: Progress): void {
+  progress.timer = startTimer(limitMs, () => {
+    progress.deadline.abort(timeoutError(sandbox, limitMs));
+  });
+}
+
+async function startVm(
+  sandbox: SandboxPlan,
+  progress: Progress,
+  context: SandboxContext,
+): Promise<RunnerVm> {
+  const { name, vm: spec, image } = sandbox;
+  const { emit, cancel } = context;
+  const vm = await context.createVm(sandbox, {
+    signal: AbortSignal.any([cancel, progress.deadline.signal]),
+    onImageProgress: (message) => {
+      void emit({ type: 'image-progress', sandbox: name, image: image.name, message });
+    },
+    onVmStarting: () => {
+      if (spec.timeoutMs !== null) startDeadline(sandbox, spec.timeoutMs, progress);
+      const { cpus, memoryBytes } = spec;
+      void emit({ type: 'vm-starting', sandbox: name, cpus, memoryBytes });
+    },
+  });
+  progress.bootMs = vm.bootMs;
+  progress.kernel = vm.kernelRelease;
+  await emit({ type: 'vm-started', sandbox: name, bootMs: vm.bootMs, kernel: vm.kernelRelease });
+  return vm;
+}
+
+/** Starts the VM, runs the steps and closes it, always. What goes wrong is kept in `progress`. */
+async function runInVm(
+  sandbox: SandboxPlan,
+  progress: Progress,
+  context: SandboxContext,
+): Promise<void> {
+  let vm: RunnerVm | null = null;
+  try {
+    vm = await startVm(sandbox, progress, context);
+    await runSteps(vm, sandbox, progress, context);
+  } catch (error) {
+    progress.isVmLost = true;
+    const { deadline } = progress;
+    if (deadline.signal.aborted) progress.error ??= toErrorData(deadline.signal.reason);
+    else if (context.cancel.aborted) progress.isCancelled = true;
+    else progress.error ??= toErrorData(error);
+  } finally {
+    clearTimeout(progress.timer);
+  }
+  if (progress.deadline.signal.aborted)
+    progress.error ??= toErrorData(progress.deadline.signal.reason);
+  try {
+    await vm?.close();
+  } catch (error) {
+    progress.error ??= toErrorData(error);
+  }
+}
+
+/** Runs one sandbox from its image to its end. Never rejects: a failure of any kind is in the result. */
+export async function runSandbox(
+  sandbox: SandboxPlan,
+  context: SandboxContext,
+): Promise<SandboxResult> {
+  const startedAt = performance.now();
+  const progress: Progress = {
+    deadline: new AbortController(),
+    timer: undefined,
+    isCancelled: false,
+    steps: [],
+    bootMs: null,
+    kernel: null,
+    isVmLost: context.cancel.aborted,
+    error: null,
+  };
+  if (context.cancel.aborted) progress.isCancelled = true;
+  else await runInVm(sandbox, progress, context);
+  await skipRest(sandbox, progress, context);
+  const { steps, error, bootMs, kernel } = progress;
+  const judged = judgeSandbox(steps, error, progress.isCancelled, context.cancel);
+  const durationMs = Math.round(performance.now() - startedAt);
+  const { name } = sandbox;
+  await context.emit({ type: 'sandbox-finished', sandbox: name, ...judged, durationMs, error });
+  return { name, ...judged, durationMs, bootMs, kernel, steps, error };
+}

@@ -1,0 +1,85 @@
+import type { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Passthrough, RunnerProcess } from '../runner-vm.ts';
+
+/** Takes one piece of output; the reading waits for what it returns. */
+export type OutputSink = (stream: 'stdout' | 'stderr', text: string) => void | Promise<void>;
+
+/** The reading of a command's output. */
+export interface OutputForwarding {
+  /** Resolves once both streams ended; rejects when one broke. */
+  readonly done: Promise<void>;
+  /** From now on nobody is waited for: the last output of a killed command must not hang on a slow reader. */
+  hurry(): void;
+  /** From now on nothing reaches the sink. */
+  stop(): void;
+}
+
+async function both(first: Promise<void>, second: Promise<void>): Promise<void> {
+  const settled = await Promise.allSettled([first, second]);
+  const broken = settled.find((result) => result.status === 'rejected');
+  if (broken !== undefined) throw broken.reason;
+}
+
+/** Reads stdout and stderr of a command as text into a sink; a UTF-8 character is never cut in two. */
+export function forwardText(command: RunnerProcess, sink: OutputSink): OutputForwarding {
+  let isStopped = false;
+  let hurry = (): void => undefined;
+  const hurried = new Promise<void>((resolve) => {
+    hurry = resolve;
+  });
+  const send = async (name: 'stdout' | 'stderr', text: string) => {
+    if (text !== '' && !isStopped) await Promise.race([sink(name, text), hurried]);
+  };
+  const read = async (name: 'stdout' | 'stderr', source: Readable | null) => {
+    if (source === null) return;
+    const decoder = new TextDecoder();
+    for await (const chunk of source as AsyncIterable<Uint8Array>) {
+      await send(name, decoder.decode(chunk, { stream: true }));
+    }
+    await send(name, decoder.decode());
+  };
+  return {
+    done: both(read('stdout', command.stdout), read('stderr', command.stderr)),
+    hurry,
+    stop: () => {
+      isStopped = true;
+    },
+  };
+}
+
+/** True for the error of a reader that went away (`| head`): no failure of ours. */
+function isClosedReader(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return (
+    code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED' || code === 'ERR_STREAM_PREMATURE_CLOSE'
+  );
+}
+
+async function copy(source: Readable | null, target: Writable): Promise<void> {
+  if (source === null) return;
+  try {
+    await pipeline(source, target, { end: false });
+  } catch (error) {
+    // `pipeline` destroyed the source, so the command sees its output closed, as under a shell.
+    if (!isClosedReader(error)) throw error;
+  }
+}
+
+/** Connects a command with the caller's own streams, byte by byte. Those are not closed, only let go at the end. */
+export function forwardRaw(command: RunnerProcess, own: Passthrough): OutputForwarding {
+  const { stdin } = own;
+  const target = command.stdin;
+  if (stdin !== null && target !== null) {
+    // A command that closes its input early drops the rest of it, as under a shell.
+    target.on('error', () => stdin.unpipe(target));
+    stdin.pipe(target);
+  }
+  const stop = () => {
+    if (stdin === null || target === null) return;
+    stdin.unpipe(target);
+    stdin.pause();
+  };
+  const done = both(copy(command.stdout, own.stdout), copy(command.stderr, own.stderr));
+  return { done, hurry: () => undefined, stop };
+}

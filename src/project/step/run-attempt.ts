@@ -1,0 +1,182 @@
+import { EXIT } from '../../errors/codes.ts';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { StepCommand, StepPlan } from '../../plan/plan.ts';
+import { type ErrorData, toErrorData } from '../error-data.ts';
+import type { StepStatus } from '../run-result.ts';
+import type { Passthrough, RunnerProcess, RunnerVm } from '../runner-vm.ts';
+import {
+  forwardRaw,
+  forwardText,
+  type OutputForwarding,
+  type OutputSink,
+} from './forward-output.ts';
+import { type StopCause, watchForStop } from './stop-watch.ts';
+
+/** How long the guest has to end every process of a step that is killed. */
+export const KILL_LIMIT_MS = 10_000;
+
+export interface AttemptContext {
+  readonly cancel: AbortSignal;
+  readonly deadline: AbortSignal;
+  readonly sink: OutputSink;
+  readonly passthrough: Passthrough | null;
+}
+
+export interface AttemptOutcome {
+  readonly status: Exclude<StepStatus, 'skipped'>;
+  readonly exitCode: number;
+  readonly signal: string | null;
+  readonly error: ErrorData | null;
+  /** The VM cannot run another step. */
+  readonly isVmLost: boolean;
+  /** Ends what the attempt left running in the guest. */
+  readonly sweep: () => Promise<void>;
+}
+
+type Ending =
+  | { readonly by: 'exit'; readonly exitCode: number; readonly signal: string | null }
+  | { readonly by: 'error'; readonly error: unknown }
+  | { readonly by: 'vm'; readonly error: GondolinError | undefined }
+  | { readonly by: 'stop'; readonly cause: StopCause };
+
+/** The argv of a step: a string goes through a login shell, a list does not. */
+export function argvOf(command: StepCommand): string[] {
+  return command.kind === 'shell' ? ['/bin/sh', '-lc', command.script] : [...command.argv];
+}
+
+async function settle(command: RunnerProcess, output: OutputForwarding): Promise<Ending> {
+  const reading = output.done.then(
+    () => null,
+    (error: unknown) => ({ error }),
+  );
+  try {
+    const { exitCode, signal } = await command;
+    const broken = await reading;
+    return broken === null
+      ? { by: 'exit', exitCode, signal }
+      : { by: 'error', error: broken.error };
+  } catch (error) {
+    return { by: 'error', error };
+  }
+}
+
+function failure(error: unknown, isVmLost: boolean, sweep: () => Promise<void>): AttemptOutcome {
+  const data = toErrorData(error);
+  return { status: 'failed', exitCode: data.exit, signal: null, error: data, isVmLost, sweep };
+}
+
+function vmEnded(error: GondolinError | undefined): GondolinError {
+  return (
+    error ?? new GondolinError('PROJECT_VM_ENDED', 'the virtual machine powered off in mid-step')
+  );
+}
+
+/** True when the VM is over. A command may fail a moment before its VM says so. */
+function isOver(vm: RunnerVm): Promise<boolean> {
+  const soon = new Promise<boolean>((resolve) => setImmediate(resolve, false));
+  return Promise.race([vm.ended.then(() => true), soon]);
+}
+
+/** Kills every process of the step. Returns the error when the guest did not do it in time. */
+async function killTree(
+  vm: RunnerVm,
+  command: RunnerProcess,
+  settled: Promise<Ending>,
+): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<GondolinError>((resolve) => {
+    const message = `the guest did not end the step's processes within ${KILL_LIMIT_MS} ms`;
+    timer = setTimeout(
+      () => resolve(new GondolinError('PROJECT_KILL_FAILED', message)),
+      KILL_LIMIT_MS,
+    );
+  });
+  const killed = command.kill('SIGKILL', 'tree').then(
+    () => settled.then(() => null),
+    (error: unknown) => error,
+  );
+  try {
+    return await Promise.race([killed, late, vm.ended.then(vmEnded)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function stop(
+  cause: StopCause,
+  vm: RunnerVm,
+  command: RunnerProcess,
+  output: OutputForwarding,
+  settled: Promise<Ending>,
+): Promise<AttemptOutcome> {
+  const sweep = async () => undefined;
+  if (cause === 'cancelled') {
+    // The VM is closed next, which ends the processes faster than a kill and a wait.
+    output.stop();
+    return {
+      status: 'cancelled',
+      exitCode: EXIT.interrupted,
+      signal: null,
+      error: null,
+      isVmLost: true,
+      sweep,
+    };
+  }
+  output.hurry();
+  const error = await killTree(vm, command, settled);
+  output.stop();
+  return {
+    status: 'timed-out',
+    exitCode: EXIT.timeout,
+    signal: null,
+    error: error === null ? null : toErrorData(error),
+    isVmLost: error !== null,
+    sweep,
+  };
+}
+
+/**
+ * Runs a step once, to its exit, its time limit, the end of the VM or a cancel. Never rejects.
+ * After a time limit none of its processes is left; after its own exit those it started in the background stay.
+ */
+export async function runAttempt(
+  vm: RunnerVm,
+  step: StepPlan,
+  context: AttemptContext,
+): Promise<AttemptOutcome> {
+  const { passthrough } = context;
+  const nothing = async () => undefined;
+  let command: RunnerProcess;
+  try {
+    command = vm.exec(argvOf(step.command), {
+      stdin: passthrough?.stdin != null,
+      stdout: 'pipe',
+      stderr: 'pipe',
+      env: step.env,
+      cwd: step.cwd,
+    });
+  } catch (error) {
+    return failure(error, false, nothing);
+  }
+  const output =
+    passthrough === null ? forwardText(command, context.sink) : forwardRaw(command, passthrough);
+  const watch = watchForStop({ ...context, timeoutMs: step.timeoutMs });
+  const settled = settle(command, output);
+  try {
+    const ending = await Promise.race([
+      settled,
+      vm.ended.then((error): Ending => ({ by: 'vm', error })),
+      watch.stopped.then((cause): Ending => ({ by: 'stop', cause })),
+    ]);
+    if (ending.by === 'stop') return await stop(ending.cause, vm, command, output, settled);
+    output.stop();
+    if (ending.by === 'vm') return failure(vmEnded(ending.error), true, nothing);
+    const sweep = () => command.kill('SIGKILL', 'tree');
+    if (ending.by === 'error') return failure(ending.error, await isOver(vm), sweep);
+    const { exitCode, signal } = ending;
+    const status = step.successExitCodes.includes(exitCode) ? 'succeeded' : 'failed';
+    return { status, exitCode, signal, error: null, isVmLost: false, sweep };
+  } finally {
+    watch.dispose();
+  }
+}

@@ -1,0 +1,73 @@
+import type { StepPlan } from '../../plan/plan.ts';
+import type { RunChange } from '../run-event.ts';
+import type { StepResult } from '../run-result.ts';
+import type { Passthrough, RunnerVm } from '../runner-vm.ts';
+import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
+
+export interface StepContext {
+  readonly sandbox: string;
+  readonly cancel: AbortSignal;
+  /** Aborts when the sandbox's `timeout` has passed. */
+  readonly deadline: AbortSignal;
+  readonly emit: (change: RunChange) => Promise<void>;
+  readonly passthrough: Passthrough | null;
+}
+
+function mayRetry(outcome: AttemptOutcome, context: StepContext): boolean {
+  const hasFailed = outcome.status === 'failed' || outcome.status === 'timed-out';
+  return hasFailed && !outcome.isVmLost && !context.deadline.aborted && !context.cancel.aborted;
+}
+
+function attemptOnce(
+  vm: RunnerVm,
+  step: StepPlan,
+  attempt: number,
+  context: StepContext,
+): Promise<AttemptOutcome> {
+  const { sandbox, emit } = context;
+  return runAttempt(vm, step, {
+    ...context,
+    sink: (stream, text) =>
+      emit({ type: 'step-output', sandbox, step: step.name, attempt, stream, text }),
+  });
+}
+
+/**
+ * Runs a step, again after a failure while it has retries. Before a retry what the failed attempt left running is
+ * killed, so that each attempt finds the ports free.
+ */
+export async function runStep(
+  vm: RunnerVm,
+  step: StepPlan,
+  context: StepContext,
+): Promise<{ result: StepResult; isVmLost: boolean }> {
+  const { sandbox, emit } = context;
+  const attempts = step.retries + 1;
+  const startedAt = performance.now();
+  for (let attempt = 1; ; attempt += 1) {
+    const attemptAt = performance.now();
+    await emit({ type: 'step-started', sandbox, step: step.name, attempt, attempts });
+    const outcome = await attemptOnce(vm, step, attempt, context);
+    const { status, exitCode, signal, error, isVmLost } = outcome;
+    const willRetry = attempt < attempts && mayRetry(outcome, context);
+    const isIgnored = step.continueOnError && status !== 'succeeded' && status !== 'cancelled';
+    const shared = { status, exitCode, signal, error, isIgnored };
+    const durationMs = Math.round(performance.now() - attemptAt);
+    await emit({
+      type: 'step-finished',
+      sandbox,
+      step: step.name,
+      attempt,
+      ...shared,
+      durationMs,
+      willRetry,
+    });
+    if (!willRetry) {
+      const total = Math.round(performance.now() - startedAt);
+      const reason = status === 'cancelled' ? 'the run was cancelled' : null;
+      const result = { name: step.name, ...shared, attempts: attempt, durationMs: total, reason };
+      return { result, isVmLost };
+    }
+    await outcome.sweep();
+  }
+}

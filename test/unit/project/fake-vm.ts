@@ -1,0 +1,180 @@
+import { PassThrough } from 'node:stream';
+import type { GondolinError } from '../../../src/errors/gondolin-error.ts';
+import type { Plan, SandboxPlan, StepPlan } from '../../../src/plan/plan.ts';
+import type { RunChange, RunEvent } from '../../../src/project/run-event.ts';
+import type { CreateSandboxVm, RunnerProcess, RunnerVm } from '../../../src/project/runner-vm.ts';
+
+/** A command in the fake guest: write its output, then call `exit` or `fail`. */
+export class FakeProcess implements RunnerProcess {
+  readonly stdin = new PassThrough();
+  readonly stdout = new PassThrough();
+  readonly stderr = new PassThrough();
+  readonly kills: string[] = [];
+  readonly argv: readonly string[];
+  readonly options: Parameters<RunnerVm['exec']>[1];
+  /** How the fake guest obeys a kill. */
+  onKill: () => Promise<void> = async () => this.exit(137, 'SIGKILL');
+  #exit: (value: { exitCode: number; signal: string | null }) => void = () => undefined;
+  #fail: (error: unknown) => void = () => undefined;
+  readonly #exited = new Promise<{ exitCode: number; signal: string | null }>((resolve, reject) => {
+    this.#exit = resolve;
+    this.#fail = reject;
+  });
+
+  constructor(argv: readonly string[], options: Parameters<RunnerVm['exec']>[1]) {
+    this.argv = argv;
+    this.options = options;
+    this.#exited.catch(() => undefined);
+  }
+
+  exit(exitCode: number, signal: string | null = null): void {
+    this.stdout.end();
+    this.stderr.end();
+    this.#exit({ exitCode, signal });
+  }
+
+  fail(error: Error): void {
+    this.stdout.destroy(error);
+    this.stderr.destroy(error);
+    this.#fail(error);
+  }
+
+  async kill(signal: string, scope: string): Promise<void> {
+    this.kills.push(`${signal} ${scope}`);
+    await this.onKill();
+  }
+
+  // biome-ignore lint/suspicious/noThenProperty: the shape of ExecProcess.
+  then<A, B>(
+    onFulfilled?:
+      | ((value: { exitCode: number; signal: string | null }) => A | PromiseLike<A>)
+      | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#exited.then(onFulfilled, onRejected);
+  }
+}
+
+export class FakeVm implements RunnerVm {
+  readonly kernelRelease = '6.1.0-fake';
+  readonly bootMs = 1500;
+  readonly started: FakeProcess[] = [];
+  isClosed = false;
+  closeError: Error | undefined;
+  end: (error?: GondolinError) => void = () => undefined;
+  readonly ended = new Promise<GondolinError | undefined>((resolve) => {
+    this.end = resolve;
+  });
+  readonly #guest: (command: FakeProcess) => void;
+
+  constructor(guest: (command: FakeProcess) => void) {
+    this.#guest = guest;
+  }
+
+  exec(argv: string[], options: Parameters<RunnerVm['exec']>[1]): RunnerProcess {
+    const command = new FakeProcess(argv, options);
+    this.started.push(command);
+    this.#guest(command);
+    return command;
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.end();
+    if (this.closeError !== undefined) throw this.closeError;
+  }
+}
+
+/** Exits with the number that stands last in the script: `exit 7` exits 7, anything else 0. */
+export function obey(command: FakeProcess): void {
+  const script = command.argv.at(-1) ?? '';
+  const echo = /^echo (.*?)(?:;|$)/.exec(script);
+  if (echo !== null) command.stdout.write(`${echo[1]}\n`);
+  const code = /exit (\d+)/.exec(script);
+  if (!script.includes('hang')) command.exit(Number(code?.[1] ?? 0));
+}
+
+/** One VM per sandbox, by name; `guest` answers every command. */
+export function fakeVms(guest: (command: FakeProcess) => void = obey) {
+  const vms = new Map<string, FakeVm>();
+  const createVm: CreateSandboxVm = async (sandbox, hooks) => {
+    hooks.onImageProgress('from the cache');
+    hooks.onVmStarting();
+    const vm = new FakeVm(guest);
+    vms.set(sandbox.name, vm);
+    return vm;
+  };
+  return { vms, createVm };
+}
+
+export function step(name: string, script: string, rest: Partial<StepPlan> = {}): StepPlan {
+  return {
+    name,
+    command: { kind: 'shell', script },
+    needs: [],
+    when: 'on_success',
+    timeoutMs: null,
+    retries: 0,
+    env: {},
+    cwd: '/workspace',
+    successExitCodes: [0],
+    continueOnError: false,
+    ...rest,
+  };
+}
+
+export function sandbox(
+  name: string,
+  steps: readonly StepPlan[],
+  vm: Partial<SandboxPlan['vm']> = {},
+): SandboxPlan {
+  return {
+    name,
+    image: {
+      name: 'debian',
+      recipe: { kind: 'debian', arch: 'x86_64', release: 'bookworm', packages: [], mirror: null },
+    },
+    vm: {
+      cpus: 2,
+      memoryBytes: 512 * 2 ** 20,
+      root: 'memory',
+      user: '',
+      env: {},
+      workspace: '/workspace',
+      mounts: [],
+      timeoutMs: null,
+      ...vm,
+    },
+    steps,
+  };
+}
+
+export function plan(...sandboxes: SandboxPlan[]): Plan {
+  return { name: 'shop', configFiles: [], directory: '/project', sandboxes };
+}
+
+/** A listener that keeps events, and one line for each: `step-finished unit failed 7`. */
+export function recorder() {
+  const events: RunEvent[] = [];
+  const lines = () => events.map(lineOf);
+  return { events, lines, onEvent: (event: RunEvent) => void events.push(event) };
+}
+
+function lineOf(event: RunChange): string {
+  switch (event.type) {
+    case 'step-started':
+      return `step-started ${event.step} ${event.attempt}/${event.attempts}`;
+    case 'step-output':
+      return `step-output ${event.step} ${event.stream} ${JSON.stringify(event.text)}`;
+    case 'step-finished':
+      return `step-finished ${event.step} ${event.status} ${event.exitCode}${event.willRetry ? ' retry' : ''}`;
+    case 'step-skipped':
+      return `step-skipped ${event.step} ${event.cause}: ${event.reason}`;
+    case 'sandbox-finished':
+      return `sandbox-finished ${event.sandbox} ${event.status} ${event.exitCode}`;
+    case 'run-finished':
+      return `run-finished ${event.status} ${event.exitCode}`;
+    default:
+      return event.type;
+  }
+}
