@@ -1,0 +1,49 @@
+import { GondolinError } from '../errors/gondolin-error.ts';
+
+/** One virtual machine. Paths are absolute, sizes in bytes. */
+export interface MachineSpec {
+  /** Uncompressed kernel (ELF with a PVH entry); a bzImage boots too, slower. */
+  readonly vmlinuxPath: string;
+  readonly initramfsPath: string;
+  /** Read-only raw image, /dev/vda in the guest; null attaches no disk. Machines may share it. */
+  readonly rootfsPath: string | null;
+  /** 1..MAX_CPUS. */
+  readonly cpus: number;
+  /** Size of the guest's RAM; a whole number of MiB, at least MIN_MEMORY_BYTES. */
+  readonly memoryBytes: number;
+  /** Added to the kernel command line; words without spaces. */
+  readonly kernelArguments?: readonly string[];
+}
+
+export const MIB = 1024 * 1024;
+/** The kernel, its page tables and the agent need this much; less ends in a panic without a word. */
+export const MIN_MEMORY_BYTES: number = 96 * MIB;
+/** 1 TiB: the physical addresses of QEMU's default processor models. */
+export const MAX_MEMORY_BYTES: number = 1024 * 1024 * MIB;
+/** Above it q35 needs an interrupt remapper. */
+export const MAX_CPUS = 255;
+
+/** @throws {GondolinError} MACHINE_SPEC_INVALID for sizes or words QEMU or the kernel would misread. */
+export function checkMachineSpec(spec: MachineSpec): void {
+  const { cpus, memoryBytes } = spec;
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) {
+    throw invalid(`cpus must be a whole number from 1 to ${MAX_CPUS}, got ${cpus}`);
+  }
+  if (!Number.isInteger(memoryBytes / MIB)) {
+    throw invalid(`memory must be a whole number of MiB, got ${memoryBytes} bytes`);
+  }
+  if (memoryBytes < MIN_MEMORY_BYTES || memoryBytes > MAX_MEMORY_BYTES) {
+    const range = `${MIN_MEMORY_BYTES / MIB} to ${MAX_MEMORY_BYTES / MIB} MiB`;
+    throw invalid(`memory must be ${range}, got ${memoryBytes / MIB} MiB`);
+  }
+  for (const path of [spec.vmlinuxPath, spec.initramfsPath, spec.rootfsPath]) {
+    if (path !== null && !path.startsWith('/')) throw invalid(`path "${path}" is not absolute`);
+  }
+  for (const word of spec.kernelArguments ?? []) {
+    if (!/^[\x21-\x7e]+$/.test(word)) throw invalid(`kernel argument "${word}" is not one word`);
+  }
+}
+
+function invalid(message: string): GondolinError {
+  return new GondolinError('MACHINE_SPEC_INVALID', message);
+}

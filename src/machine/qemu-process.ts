@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { Duplex, Readable } from 'node:stream';
+import { endWithParent } from '../host/parent-death.ts';
+import { ConsoleLog } from './console-log.ts';
+import { CHANNEL_FDS } from './qemu-arguments.ts';
+
+/** How QEMU ended: one of both is not null, as in Node's `exit` event. */
+export interface MachineExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A started QEMU and its ends of the socket pairs. */
+export interface QemuProcess {
+  /** Undefined when it could not be started; `exited` tells then. */
+  readonly pid: number | undefined;
+  readonly qmp: Duplex;
+  readonly control: Duplex;
+  readonly fs: Duplex;
+  readonly console: ConsoleLog;
+  /** What QEMU itself printed, e.g. why it refused an argument. */
+  readonly messages: ConsoleLog;
+  /** Resolves after the last console byte has arrived; rejects only when no process could be started. */
+  readonly exited: Promise<MachineExit>;
+  kill(): void;
+}
+
+/** After QEMU's death its last words are read this long at most. */
+const DRAIN_LIMIT_MS = 500;
+
+/**
+ * Starts QEMU with the channels of CHANNEL_FDS as inherited socket pairs. It dies with this process, in its own
+ * session, so that Ctrl-C in a terminal reaches gondolin only, which then ends the steps in order.
+ */
+export function spawnQemu(
+  qemuPath: string,
+  args: readonly string[],
+  onConsole?: (chunk: Buffer) => void,
+): QemuProcess {
+  const command = endWithParent({ file: qemuPath, args });
+  const stdio: ('ignore' | 'pipe')[] = ['ignore', 'ignore', 'pipe'];
+  for (const fd of Object.values(CHANNEL_FDS)) stdio[fd] = 'pipe';
+  const child = spawn(command.file, command.args, { stdio, detached: true });
+  // The type knows five entries; Node has one for each of `stdio`.
+  const streams: readonly unknown[] = child.stdio;
+  const consoleStream = channel(streams[CHANNEL_FDS.console]);
+  const console = collect(consoleStream, onConsole);
+  const messages = collect(child.stderr);
+  const drained = Promise.all([closed(consoleStream), closed(child.stderr)]);
+  const exited = new Promise<MachineExit>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      const limit = setTimeout(() => resolve({ code, signal }), DRAIN_LIMIT_MS);
+      void drained.then(() => {
+        clearTimeout(limit);
+        resolve({ code, signal });
+      });
+    });
+  });
+  return {
+    pid: child.pid,
+    qmp: channel(streams[CHANNEL_FDS.qmp]),
+    control: channel(streams[CHANNEL_FDS.control]),
+    fs: channel(streams[CHANNEL_FDS.fs]),
+    console,
+    messages,
+    exited,
+    kill: () => void child.kill('SIGKILL'),
+  };
+}
+
+/** Node gives a socket for each 'pipe' entry; anything else would be a change of Node. */
+function channel(stream: unknown): Duplex {
+  if (!(stream instanceof Duplex)) throw new TypeError('spawn gave no socket for a channel');
+  // A reset when QEMU dies is no news: 'close' follows, and `exited` says why. Readers add their own listener.
+  stream.on('error', () => undefined);
+  return stream;
+}
+
+function collect(stream: unknown, onChunk?: (chunk: Buffer) => void): ConsoleLog {
+  const log = new ConsoleLog();
+  if (stream instanceof Readable) {
+    stream.on('data', (chunk: Buffer) => {
+      log.append(chunk);
+      onChunk?.(chunk);
+    });
+  }
+  return log;
+}
+
+function closed(stream: unknown): Promise<void> {
+  return new Promise((resolve) => {
+    if (!(stream instanceof Readable) || stream.closed) resolve();
+    else stream.once('close', resolve);
+  });
+}

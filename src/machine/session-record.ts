@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  findProcessesByArgument,
+  formatOwner,
+  identifyOwnProcess,
+  identifyProcess,
+  lifeOf,
+  type ProcessIdentity,
+  parseOwner,
+  signalProcess,
+} from '../host/process-life.ts';
+
+/** A record of another container is removed once it is this old; its processes are not ours to see. */
+const FOREIGN_RECORD_AGE_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * What is written about a running machine, so that a later gondolin can end it when this one is killed between
+ * fork and the moment the kernel knows about the parent's death signal. The file's name holds the owner,
+ * `<namespace>-<pid>-<start>-<random>.json`; a sweep reads the content only of records whose owner is dead.
+ */
+export interface SessionRecord {
+  /** `guest=` name on QEMU's command line: unique, and enough to find it without `qemu`. */
+  readonly name: string;
+  readonly file: string;
+}
+
+/** A name for one machine, unique on this host. */
+export function newSession(directory: string): SessionRecord {
+  const id = `${formatOwner(identifyOwnProcess())}-${randomBytes(6).toString('hex')}`;
+  return { name: `gondolin-${id}`, file: join(directory, `${id}.json`) };
+}
+
+/**
+ * Writes the record: before QEMU is started with `qemuPid` null, and again once its pid is known. The directory
+ * must exist. Not flushed: after a power cut there is nothing left to end.
+ */
+export function writeSession(session: SessionRecord, qemuPid: number | null): void {
+  const qemu = qemuPid === null ? null : identifyProcess(qemuPid);
+  const content = { name: session.name, qemu, owner: identifyOwnProcess() };
+  writeFileSync(session.file, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+}
+
+export function removeSession(session: SessionRecord): void {
+  rmSync(session.file, { force: true });
+}
+
+export interface SweepResult {
+  /** Pids of machines that had outlived their gondolin and were killed. */
+  readonly killedPids: readonly number[];
+  /** Records removed. */
+  readonly removedFiles: readonly string[];
+}
+
+/**
+ * Ends what killed gondolins left behind: machines whose owner is dead, and their records. Without any it costs
+ * one directory listing. Safe to run at any time, by several processes at once.
+ */
+export function sweepStaleSessions(directory: string, nowMs: number = Date.now()): SweepResult {
+  const killedPids: number[] = [];
+  const removedFiles: string[] = [];
+  for (const entry of recordsIn(directory)) {
+    const file = join(directory, entry);
+    const owner = parseOwner(entry);
+    if (owner === null || !isStale(file, owner, nowMs)) continue;
+    const name = `gondolin-${entry.slice(0, -'.json'.length)}`;
+    for (const process of machinesOf(file, name)) {
+      if (signalProcess(process, 'SIGKILL')) killedPids.push(process.pid);
+    }
+    rmSync(file, { force: true });
+    removedFiles.push(file);
+  }
+  return { killedPids, removedFiles };
+}
+
+function recordsIn(directory: string): string[] {
+  try {
+    return readdirSync(directory).filter((entry) => entry.endsWith('.json'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function isStale(file: string, owner: ProcessIdentity, nowMs: number): boolean {
+  const life = lifeOf(owner);
+  if (life !== 'unknown') return life === 'dead';
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat !== undefined && nowMs - stat.mtimeMs > FOREIGN_RECORD_AGE_MS;
+}
+
+/**
+ * The recorded process when it still is the same one; else, for a record cut off before the pid was known,
+ * whatever carries the machine's name.
+ */
+function machinesOf(file: string, name: string): ProcessIdentity[] {
+  const recorded = readQemu(file);
+  if (recorded !== null) return lifeOf(recorded) === 'alive' ? [recorded] : [];
+  return findProcessesByArgument(`guest=${name}`);
+}
+
+function readQemu(file: string): ProcessIdentity | null {
+  try {
+    const { qemu } = JSON.parse(readFileSync(file, 'utf8')) as { qemu?: unknown };
+    return isIdentity(qemu) ? qemu : null;
+  } catch {
+    // Cut off in the middle of writing, or another sweep was faster.
+    return null;
+  }
+}
+
+function isIdentity(value: unknown): value is ProcessIdentity {
+  if (typeof value !== 'object' || value === null) return false;
+  const { pid, startTicks, pidNamespace } = value as Record<string, unknown>;
+  return [pid, startTicks, pidNamespace].every((field) => Number.isSafeInteger(field));
+}

@@ -1,0 +1,174 @@
+import type { Duplex } from 'node:stream';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { type Accelerator, chooseAccelerator } from '../host/accelerator.ts';
+import { type Directories, ensureDirectory, resolveDirectories } from '../host/directories.ts';
+import { requireTool } from '../host/tools.ts';
+import { checkMachineSpec, type MachineSpec } from './machine-spec.ts';
+import { buildQemuArguments } from './qemu-arguments.ts';
+import { type MachineExit, type QemuProcess, spawnQemu } from './qemu-process.ts';
+import { QmpClient } from './qmp.ts';
+import { newSession, removeSession, sweepStaleSessions, writeSession } from './session-record.ts';
+
+export type { MachineExit, MachineSpec };
+
+export interface StartMachineOptions {
+  /** Ends the start; a started machine is ended with `kill()`. */
+  readonly signal?: AbortSignal;
+  /** Called with each piece the guest writes to its console, unchecked guest bytes. */
+  readonly onConsole?: (chunk: Buffer) => void;
+  /** Default: probed once per boot of the host, or GONDOLIN_ACCEL. */
+  readonly accelerator?: Accelerator;
+  /** Default: the user's XDG directories. */
+  readonly directories?: Directories;
+}
+
+/** A running QEMU. It ends with this process, however this process ends. */
+export interface Machine {
+  readonly pid: number;
+  readonly accelerator: Accelerator;
+  /** The port `gondolin.control`; its errors are never uncaught, `close` follows them. */
+  readonly control: Duplex;
+  /** The port `gondolin.fs`; as `control`. */
+  readonly fs: Duplex;
+  readonly qmp: QmpClient;
+  /** Never rejects. */
+  readonly exited: Promise<MachineExit>;
+  /** Last lines of the guest's console, safe to print. */
+  consoleTail(): string;
+  /** MACHINE_EXITED with how QEMU ended and the console's last lines. */
+  exitError(): GondolinError;
+  /** Ends it at once; resolves when it is gone and nothing of it is left on disk. */
+  kill(): Promise<void>;
+  /** Lets QEMU end itself within a second, else kills it. */
+  close(): Promise<void>;
+}
+
+/** QEMU's own way out takes a few milliseconds. */
+const QUIT_LIMIT_MS = 1_000;
+
+/**
+ * Starts a machine; resolves when QEMU runs and its monitor answers, while the guest is still booting.
+ * On failure nothing is left running or on disk. Also ends what killed gondolins left behind.
+ * @throws {GondolinError} MACHINE_SPEC_INVALID, MACHINE_START_FAILED, MACHINE_QMP_…, HOST_TOOL_NOT_FOUND,
+ *   HOST_ACCEL_INVALID, HOST_DIRECTORY_UNUSABLE.
+ * @throws the signal's reason when aborted.
+ */
+export async function startMachine(
+  spec: MachineSpec,
+  options: StartMachineOptions = {},
+): Promise<Machine> {
+  const { signal, directories = resolveDirectories() } = options;
+  signal?.throwIfAborted();
+  checkMachineSpec(spec);
+  const qemu = requireTool('qemu-system-x86_64');
+  const accelerator =
+    options.accelerator ??
+    (await chooseAccelerator({ qemu, cacheDirectory: directories.cache })).accelerator;
+  await ensureDirectory(directories.sessions);
+  sweepStaleSessions(directories.sessions);
+  signal?.throwIfAborted();
+
+  const session = newSession(directories.sessions);
+  const args = buildQemuArguments({ spec, accelerator, name: session.name });
+  writeSession(session, null);
+  let child: QemuProcess;
+  try {
+    child = spawnQemu(qemu.path, args, options.onConsole);
+  } catch (cause) {
+    removeSession(session);
+    throw cause;
+  }
+  const exited = child.exited.finally(() => removeSession(session));
+  const { pid } = child;
+  if (pid === undefined) throw await notStarted(exited);
+  writeSession(session, pid);
+  const qmp = await firstContact(child, exited, signal);
+  return runningMachine({ child, pid, accelerator, exited, qmp });
+}
+
+async function notStarted(exited: Promise<MachineExit>): Promise<GondolinError> {
+  const cause: unknown = await exited.catch((error: unknown) => error);
+  return new GondolinError('MACHINE_START_FAILED', 'QEMU could not be started', { cause });
+}
+
+/** Waits for the monitor; on any failure QEMU is gone when the promise rejects. */
+async function firstContact(
+  child: QemuProcess,
+  exited: Promise<MachineExit>,
+  signal: AbortSignal | undefined,
+): Promise<QmpClient> {
+  const kill = () => child.kill();
+  signal?.addEventListener('abort', kill, { once: true });
+  try {
+    const client = await QmpClient.connect(child.qmp);
+    signal?.throwIfAborted();
+    return client;
+  } catch (error) {
+    child.kill();
+    const exit = await exited;
+    signal?.throwIfAborted();
+    const hasDied = GondolinError.is(error) && error.code === 'MACHINE_QMP_CLOSED';
+    throw hasDied ? startFailed(exit, child.messages.tail()) : error;
+  } finally {
+    signal?.removeEventListener('abort', kill);
+  }
+}
+
+function startFailed(exit: MachineExit, said: string): GondolinError {
+  const lines = said === '' ? '' : `:\n${said}`;
+  return new GondolinError(
+    'MACHINE_START_FAILED',
+    `QEMU ended at its start (${describeExit(exit)})${lines}`,
+  );
+}
+
+function describeExit({ code, signal }: MachineExit): string {
+  return signal === null ? `exit code ${code}` : `signal ${signal}`;
+}
+
+interface Parts {
+  readonly child: QemuProcess;
+  readonly pid: number;
+  readonly accelerator: Accelerator;
+  readonly exited: Promise<MachineExit>;
+  readonly qmp: QmpClient;
+}
+
+function runningMachine({ child, pid, accelerator, exited, qmp }: Parts): Machine {
+  let exit: MachineExit | undefined;
+  const observed = exited.then((value) => {
+    exit = value;
+    return value;
+  });
+  const kill = async () => {
+    child.kill();
+    await observed;
+  };
+  return {
+    pid,
+    accelerator,
+    control: child.control,
+    fs: child.fs,
+    qmp,
+    exited: observed,
+    consoleTail: () => child.console.tail(),
+    exitError: () => exitError(exit, child),
+    kill,
+    close: async () => {
+      // Either it goes by itself or the kill below ends it: the refusal changes nothing.
+      await qmp.execute('quit', {}, { timeoutMs: QUIT_LIMIT_MS }).catch(() => undefined);
+      const limit = setTimeout(() => child.kill(), QUIT_LIMIT_MS);
+      await observed;
+      clearTimeout(limit);
+    },
+  };
+}
+
+function exitError(exit: MachineExit | undefined, child: QemuProcess): GondolinError {
+  const how = exit === undefined ? 'is ending' : `ended (${describeExit(exit)})`;
+  const said = [child.messages.tail(), child.console.tail()].filter((text) => text !== '');
+  const lines = said.length === 0 ? '; it printed nothing' : `:\n${said.join('\n')}`;
+  return new GondolinError('MACHINE_EXITED', `The virtual machine ${how}${lines}`, {
+    details: { exitCode: exit?.code ?? null, signal: exit?.signal ?? null },
+  });
+}
