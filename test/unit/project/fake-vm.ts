@@ -174,7 +174,10 @@ function lineOf(event: RunChange): string {
       return `sandbox-finished ${event.sandbox} ${event.status} ${event.exitCode}`;
     case 'run-finished':
       return `run-finished ${event.status} ${event.exitCode}`;
-    default:
+    case 'run-started':
+    case 'image-progress':
+    case 'vm-starting':
+    case 'vm-started':
       return event.type;
   }
 }

@@ -1,5 +1,4 @@
 import { PassThrough } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import type { RunEvent } from '../../../src/project/run-event.ts';
@@ -289,11 +288,14 @@ describe('output', () => {
 
   it('passes stdin and raw bytes through to an ad-hoc command, without step-output events', async () => {
     const raw = Buffer.from([0, 255, 10, 13, 27]);
-    const { createVm } = fakeVms(async (command) => {
-      const input = await text(command.stdin);
-      command.stdout.write(raw);
-      command.stderr.write(input.toUpperCase());
-      command.exit(3);
+    const { createVm } = fakeVms((command) => {
+      const input: string[] = [];
+      command.stdin.on('data', (chunk) => input.push(String(chunk)));
+      command.stdin.on('end', () => {
+        command.stdout.write(raw);
+        command.stderr.write(input.join('').toUpperCase());
+        command.exit(3);
+      });
     });
     const own = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
     own.stdin.end('typed');

@@ -1,0 +1,76 @@
+import type { RunEvent } from '../../../project/run-event.ts';
+import { type CliOutput, writeText } from '../../io.ts';
+import { describeOutcome, plainText } from '../text/describe.ts';
+import { LineSplitter } from '../text/line-splitter.ts';
+import { OutputLog } from '../text/output-log.ts';
+import type { Paint } from '../text/paint.ts';
+import { sanitiseLine } from '../text/sanitise-line.ts';
+import { stepKey } from './run-renderer.ts';
+
+type Finished = Extract<RunEvent, { type: 'step-finished' }>;
+
+export interface FailedOutputOptions {
+  readonly paint: Paint;
+  readonly keepColours: boolean;
+  /** What stands before each line of a step's output. */
+  readonly prefix: (step: { sandbox: string; step: string }) => string;
+}
+
+/** Keeps the output of steps until they end, and prints that of the failed ones in full. */
+export class FailedOutput {
+  readonly #logs = new Map<string, OutputLog>();
+  readonly #failed: { finished: Finished; log: OutputLog }[] = [];
+  readonly #options: FailedOutputOptions;
+
+  constructor(options: FailedOutputOptions) {
+    this.#options = options;
+  }
+
+  onEvent(event: RunEvent): void {
+    if (event.type === 'step-output') this.#log(event).append(event.text);
+    if (event.type !== 'step-finished' || event.willRetry) return;
+    const log = this.#log(event);
+    this.#logs.delete(stepKey(event));
+    if (event.status === 'failed' || event.status === 'timed-out') {
+      this.#failed.push({ finished: event, log });
+    } else {
+      log.dispose();
+    }
+  }
+
+  #log(step: { sandbox: string; step: string }): OutputLog {
+    const log = this.#logs.get(stepKey(step)) ?? new OutputLog();
+    this.#logs.set(stepKey(step), log);
+    return log;
+  }
+
+  /** Prints each failed step not printed before: a head line, its output (of all attempts). */
+  async print(output: CliOutput): Promise<void> {
+    for (const { finished, log } of this.#failed.splice(0)) {
+      const title = `${finished.sandbox} ${finished.step}: ${describeOutcome(finished)}`;
+      await writeText(output, `${this.#options.paint('red', `=> ${plainText(title)}`)}\n`);
+      await this.#printLog(output, finished, log);
+      log.dispose();
+    }
+  }
+
+  async #printLog(output: CliOutput, step: Finished, log: OutputLog): Promise<void> {
+    const { prefix, keepColours } = this.#options;
+    const splitter = new LineSplitter();
+    const lead = prefix(step);
+    const write = async (lines: readonly string[]) => {
+      const text = lines.map((line) => `${lead}${sanitiseLine(line, keepColours)}\n`).join('');
+      await writeText(output, text);
+    };
+    for (const text of log.read()) await write(splitter.push(text));
+    await write(splitter.flush());
+  }
+
+  /** Lets go of everything kept. */
+  dispose(): void {
+    for (const log of this.#logs.values()) log.dispose();
+    for (const { log } of this.#failed) log.dispose();
+    this.#logs.clear();
+    this.#failed.length = 0;
+  }
+}

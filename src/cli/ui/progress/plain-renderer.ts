@@ -1,0 +1,77 @@
+import type { RunEvent } from '../../../project/run-event.ts';
+import { type CliOutput, writeText } from '../../io.ts';
+import { describeBoot, describeOutcome, plainText } from '../text/describe.ts';
+import type { Paint } from '../text/paint.ts';
+import { formatBytes } from '../text/quantities.ts';
+import { sanitiseLine } from '../text/sanitise-line.ts';
+import type { RunRenderer } from './run-renderer.ts';
+import { StepLines } from './step-lines.ts';
+
+export interface PlainOptions {
+  readonly paint: Paint;
+  /** Keeps the guest's colours: only on a terminal. */
+  readonly keepColours: boolean;
+}
+
+/** Prefix of each line of a step's output. A guest cannot write a line that starts otherwise. */
+export function outputPrefix({ sandbox, step }: { sandbox: string; step: string }): string {
+  return `[${plainText(sandbox)} ${plainText(step)}] `;
+}
+
+/** What a line about an event says after `=> `; null for an event without a line of its own. */
+function statusOf(event: RunEvent): string | null {
+  switch (event.type) {
+    case 'image-progress':
+      return `${event.sandbox}: image ${event.image}: ${event.message}`;
+    case 'vm-starting':
+      return `${event.sandbox}: VM starting, ${event.cpus} CPU, ${formatBytes(event.memoryBytes)}`;
+    case 'vm-started':
+      return `${event.sandbox}: VM ready in ${describeBoot(event)}`;
+    case 'step-started': {
+      const attempt = event.attempts > 1 ? `, attempt ${event.attempt} of ${event.attempts}` : '';
+      return `${event.sandbox} ${event.step}: started${attempt}`;
+    }
+    case 'step-finished': {
+      const why = event.error === null ? '' : `: ${event.error.code}: ${event.error.message}`;
+      const retry = event.willRetry ? ', trying again' : '';
+      return `${event.sandbox} ${event.step}: ${describeOutcome(event)}${why}${retry}`;
+    }
+    case 'step-skipped':
+      return `${event.sandbox} ${event.step}: ${event.cause === 'cancelled' ? 'cancelled' : 'skipped'}: ${event.reason}`;
+    case 'run-started':
+    case 'step-output':
+    case 'sandbox-finished':
+    case 'run-finished':
+      return null;
+  }
+}
+
+function toneOf(event: RunEvent): 'red' | 'green' | 'dim' | 'bold' {
+  if (event.type === 'step-skipped') return 'dim';
+  if (event.type !== 'step-finished') return 'bold';
+  return event.status === 'succeeded' ? 'green' : 'red';
+}
+
+/**
+ * `--progress plain`: one line per change. Output of a step stands behind `[sandbox step] `, everything gondolin says
+ * behind `=> `, so that no guest can forge the latter.
+ */
+export function createPlainRenderer(output: CliOutput, options: PlainOptions): RunRenderer {
+  const { paint, keepColours } = options;
+  const lines = new StepLines();
+  const write = (step: { sandbox: string; step: string }, texts: readonly string[]) => {
+    const prefix = paint('dim', outputPrefix(step));
+    return writeText(
+      output,
+      texts.map((text) => `${prefix}${sanitiseLine(text, keepColours)}\n`).join(''),
+    );
+  };
+  const onEvent = (event: RunEvent) => {
+    if (event.type === 'step-output') return write(event, lines.push(event));
+    if (event.type === 'step-finished') void write(event, lines.finish(event));
+    const status = statusOf(event);
+    if (status === null) return;
+    return writeText(output, paint(toneOf(event), `=> ${plainText(status)}`) + '\n');
+  };
+  return { onEvent, end: async () => undefined };
+}

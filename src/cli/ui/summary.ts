@@ -1,0 +1,74 @@
+import type { ErrorData } from '../../project/error-data.ts';
+import type { RunResult, RunStatus, SandboxResult, StepResult } from '../../project/run-result.ts';
+import { renderErrorData } from './render-error.ts';
+import { describeOutcome, plainText } from './text/describe.ts';
+import type { Paint, Tone } from './text/paint.ts';
+import { formatDuration } from './text/quantities.ts';
+
+const MARKS: Readonly<Record<StepResult['status'], { mark: string; tone: Tone }>> = {
+  succeeded: { mark: '✔', tone: 'green' },
+  failed: { mark: '✖', tone: 'red' },
+  'timed-out': { mark: '✖', tone: 'red' },
+  cancelled: { mark: '■', tone: 'yellow' },
+  skipped: { mark: '-', tone: 'dim' },
+};
+
+const WORDS: Readonly<Record<RunStatus, string>> = {
+  succeeded: 'succeeded',
+  failed: 'failed',
+  'timed-out': 'timed out',
+  cancelled: 'cancelled',
+};
+
+function stepText(step: StepResult): string {
+  if (step.attempts === 0) return `${step.status}: ${step.reason ?? ''}`;
+  const attempts = step.attempts > 1 ? `, ${step.attempts} attempts` : '';
+  return describeOutcome(step) + attempts;
+}
+
+function sandboxHead(sandbox: SandboxResult): string {
+  const boot = sandbox.bootMs === null ? '' : `, boot ${formatDuration(sandbox.bootMs)}`;
+  const kernel = sandbox.kernel === null ? '' : `, Linux ${plainText(sandbox.kernel)}`;
+  const code = sandbox.exitCode === 0 ? '' : `, exit ${sandbox.exitCode}`;
+  const time = formatDuration(sandbox.durationMs);
+  return `${plainText(sandbox.name)}: ${WORDS[sandbox.status]} in ${time}${code}${boot}${kernel}`;
+}
+
+function sandboxLines(sandbox: SandboxResult, paint: Paint): string[] {
+  const names = sandbox.steps.map((step) => plainText(step.name));
+  const width = Math.max(0, ...names.map((name) => name.length));
+  const steps = sandbox.steps.map((step, index) => {
+    const { mark, tone } = MARKS[step.status];
+    const name = (names[index] ?? '').padEnd(width);
+    return `  ${paint(tone, mark)} ${name}  ${paint('dim', plainText(stepText(step)))}`;
+  });
+  const { mark, tone } = MARKS[sandbox.status];
+  return [`${paint(tone, mark)} ${paint('bold', sandboxHead(sandbox))}`, ...steps];
+}
+
+/** The end of a run: each sandbox and step with its outcome and time, and the total. Ends with a newline. */
+export function renderSummary(result: RunResult, paint: Paint): string {
+  const code = result.exitCode === 0 ? '' : `, exit ${result.exitCode}`;
+  const { tone } = MARKS[result.status];
+  const total = `${WORDS[result.status]} in ${formatDuration(result.durationMs)}${code}`;
+  const lines = result.sandboxes.flatMap((sandbox) => sandboxLines(sandbox, paint));
+  return `\n${[...lines, paint(tone, `=> ${total}`)].join('\n')}\n`;
+}
+
+/** Text of every error of a run, each once: one that ended a step often ended its sandbox too. */
+export function renderRunErrors(result: RunResult, paint: Paint): string {
+  const texts: string[] = [];
+  const seen = new Set<string>();
+  const add = (where: string, error: ErrorData | null) => {
+    if (error === null) return;
+    const key = JSON.stringify([where.split(' ')[0], error.code, error.message]);
+    if (seen.has(key)) return;
+    seen.add(key);
+    texts.push(renderErrorData({ ...error, message: `${where}: ${error.message}` }, paint));
+  };
+  for (const sandbox of result.sandboxes) {
+    for (const step of sandbox.steps) add(`${sandbox.name} ${step.name}`, step.error);
+    add(sandbox.name, sandbox.error);
+  }
+  return texts.join('');
+}

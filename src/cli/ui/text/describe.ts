@@ -1,0 +1,36 @@
+import type { RunEvent } from '../../../project/run-event.ts';
+import type { StepResult } from '../../../project/run-result.ts';
+import { formatDuration } from './quantities.ts';
+import { sanitiseLine } from './sanitise-line.ts';
+
+/** A name or another short text as one safe line. */
+export function plainText(text: string): string {
+  return sanitiseLine(text.replaceAll(/[\r\n]+/g, ' '), false);
+}
+
+type Outcome = Pick<StepResult, 'status' | 'exitCode' | 'signal' | 'durationMs' | 'isIgnored'>;
+
+/** How a step ended: `succeeded in 1.2s`, `exit 7 after 1.2s`, `timed out after 2.0s`. */
+export function describeOutcome(outcome: Outcome): string {
+  const time = formatDuration(outcome.durationMs);
+  const ignored = outcome.isIgnored ? ' (ignored)' : '';
+  switch (outcome.status) {
+    case 'succeeded':
+      return `succeeded in ${time}`;
+    case 'timed-out':
+      return `timed out after ${time}${ignored}`;
+    case 'cancelled':
+      return `cancelled after ${time}`;
+    case 'skipped':
+      return 'skipped';
+    case 'failed': {
+      const signal = outcome.signal === null ? '' : ` (${plainText(outcome.signal)})`;
+      return `exit ${outcome.exitCode}${signal} after ${time}${ignored}`;
+    }
+  }
+}
+
+/** `2.3s, Linux 6.1.0-28-cloud-amd64`; the kernel's name is guest text. */
+export function describeBoot(event: Extract<RunEvent, { type: 'vm-started' }>): string {
+  return `${formatDuration(event.bootMs)}, Linux ${plainText(event.kernel)}`;
+}
