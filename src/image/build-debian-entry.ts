@@ -1,0 +1,58 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureDirectory } from '../host/directories.ts';
+import { type EntryPlace, logsDirectory } from './cache/layout.ts';
+import { withWorkDirectory } from './cache/sweep.ts';
+import { readHostPackageFacts } from './debian/host-packages.ts';
+import { planSources } from './debian/plan-sources.ts';
+import type { EnsureImageOptions, ImageEvent } from './guest-image.ts';
+import { buildKernel } from './kernel/build-kernel.ts';
+import type { DebianRecipe } from './recipe.ts';
+import { buildRootfs } from './rootfs/build-rootfs.ts';
+import { identifyBuilder } from './rootfs/isolation.ts';
+
+export interface DebianBuildContext {
+  readonly options: EnsureImageOptions;
+  readonly onEvent: (event: ImageEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Builds the kernel or the root file system of a recipe into `target`. The log is kept when it fails.
+ *
+ * @returns the kernel release; empty for a root file system.
+ * @throws as `buildKernel`, `buildRootfs` and `planSources`.
+ */
+export async function buildDebianEntry(
+  place: EntryPlace,
+  recipe: DebianRecipe,
+  target: string,
+  context: DebianBuildContext,
+): Promise<string> {
+  const { release, arch, packages } = recipe;
+  const sources = planSources(release, recipe.mirror, await readHostPackageFacts());
+  const logs = logsDirectory(context.options.cacheDirectory);
+  await ensureDirectory(logs);
+  const logPath = join(logs, `${place.kind}-${place.key.slice(0, 16)}.log`);
+  await rm(logPath, { force: true });
+
+  const kernelRelease = await withWorkDirectory(place.parent, async (cwd) => {
+    const shared = {
+      arch,
+      sources,
+      target,
+      cwd,
+      logPath,
+      environment: context.options.environment ?? {},
+      signal: context.signal,
+      onPhase: (phase: string, message: string, fraction: number): void => {
+        context.onEvent({ level: 'info', artifact: place.kind, phase, message, fraction });
+      },
+    };
+    if (place.kind === 'kernel') return await buildKernel(shared);
+    await buildRootfs({ ...shared, release, packages, builder: await identifyBuilder() });
+    return '';
+  });
+  await rm(logPath, { force: true });
+  return kernelRelease;
+}

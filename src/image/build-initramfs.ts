@@ -1,0 +1,38 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type CpioMember, encodeCpioMembers, encodeCpioTrailer } from './cpio.ts';
+
+export interface InitramfsBuildOptions {
+  /** The guest agent; becomes `/init`. */
+  readonly agent: Uint8Array;
+  /** Members `modules.order` and `modules/`, as the kernel entry holds them. */
+  readonly modulesPath: string;
+  /** Directory of the entry; receives `initramfs.cpio`. */
+  readonly target: string;
+}
+
+/** `/dev/console`: the kernel opens it for /init before devtmpfs is mounted. 5:1 is in Documentation/admin-guide/devices.txt. */
+const CONSOLE: CpioMember = {
+  kind: 'character',
+  path: 'dev/console',
+  mode: 0o600,
+  major: 5,
+  minor: 1,
+};
+
+/** Writes the initramfs: the agent, its modules, and the directories it mounts on. Equal input gives equal bytes. */
+export async function buildInitramfs(options: InitramfsBuildOptions): Promise<void> {
+  const directories: CpioMember[] = ['dev', 'proc', 'sys', 'root'].map((path) => ({
+    kind: 'directory',
+    path,
+    mode: 0o755,
+  }));
+  const members = encodeCpioMembers([
+    ...directories,
+    CONSOLE,
+    { kind: 'file', path: 'init', mode: 0o755, data: options.agent },
+  ]);
+  const modules = await readFile(options.modulesPath);
+  const archive = Buffer.concat([members, modules, encodeCpioTrailer()]);
+  await writeFile(join(options.target, 'initramfs.cpio'), archive);
+}

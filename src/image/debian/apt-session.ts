@@ -1,0 +1,113 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { filterThrough } from '../process/filter-tool.ts';
+import { type RunToolsOptions, runTools } from '../process/run-tools.ts';
+import { requireBuildTools } from '../process/tool.ts';
+import { type AptSource, formatSourceList } from './apt-source.ts';
+
+/** apt with a state of its own: it needs no root, and neither reads nor changes the host's lists. */
+export interface AptSession {
+  /** Fetches the package lists. Needed before the rest. */
+  update(): Promise<void>;
+  /** Control fields of the package's newest version, names in lower case; null when there is no such package. */
+  show(packageName: string): Promise<ReadonlyMap<string, string> | null>;
+  /** Downloads the newest version of the package as a .deb, checked by apt, into `cwd`. */
+  download(packageName: string): Promise<void>;
+}
+
+export interface AptSessionOptions extends RunToolsOptions {
+  readonly sources: readonly AptSource[];
+  /** Debian's name, e.g. `amd64`. */
+  readonly architecture: string;
+  /** Lines of apt configuration that every call gets, e.g. proxies. */
+  readonly configuration: readonly string[];
+}
+
+const SHOW_LIMIT_BYTES = 1024 * 1024;
+const CONFIG_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Makes the private state below `cwd/apt`.
+ *
+ * @throws {GondolinError} IMAGE_TOOL_MISSING when apt is not installed. The methods throw as `runTools`.
+ */
+export async function openAptSession(options: AptSessionOptions): Promise<AptSession> {
+  const tools = requireBuildTools(['apt-get', 'apt-cache'], 'download the kernel package');
+  const base = join(options.cwd, 'apt');
+  for (const name of ['lists/partial', 'archives/partial', 'log']) {
+    await mkdir(join(base, name), { recursive: true });
+  }
+  await writeFile(join(base, 'status'), '');
+  await writeFile(join(base, 'sources.list'), formatSourceList(options.sources));
+  const configPath = join(base, 'apt.conf');
+  const config = [...privateConfiguration(base, options.architecture), ...options.configuration];
+  await writeFile(configPath, `${config.join('\n')}\n`);
+
+  const environment = { ...options.environment, APT_CONFIG: configPath };
+  async function aptGet(...args: string[]): Promise<void> {
+    const command = { name: 'apt-get', file: tools['apt-get'], args };
+    await runTools([command], { ...options, environment });
+  }
+  return {
+    update: () => aptGet('update', '--error-on=any'),
+    download: (packageName) => aptGet('download', packageName),
+    async show(packageName) {
+      const args = ['--quiet', 'show', '--no-all-versions', packageName];
+      const limits = { limitBytes: SHOW_LIMIT_BYTES, environment, signal: options.signal };
+      // apt-cache exits 100 where there is no such package; `pkgnames` tells that apart from a failure.
+      const names = await filterThrough(tools['apt-cache'], ['pkgnames', packageName], limits);
+      if (!names.toString('utf8').split('\n').includes(packageName)) return null;
+      return parseControl((await filterThrough(tools['apt-cache'], args, limits)).toString('utf8'));
+    },
+  };
+}
+
+function privateConfiguration(base: string, architecture: string): string[] {
+  return [
+    `APT::Architecture "${architecture}";`,
+    `APT::Architectures { "${architecture}"; };`,
+    // The state is in a directory that only this user can enter, so not the user `_apt` either.
+    'APT::Sandbox::User "";',
+    'Acquire::Languages "none";',
+    `Dir::State "${base}";`,
+    `Dir::State::lists "${base}/lists";`,
+    `Dir::State::status "${base}/status";`,
+    `Dir::Cache "${base}";`,
+    `Dir::Cache::archives "${base}/archives";`,
+    `Dir::Log "${base}/log";`,
+    'Dir::Etc::main "/dev/null";',
+    'Dir::Etc::parts "/dev/null";',
+    `Dir::Etc::sourcelist "${base}/sources.list";`,
+    'Dir::Etc::sourceparts "/dev/null";',
+    'Dir::Etc::preferencesparts "/dev/null";',
+    'Dir::Etc::preferences "/dev/null";',
+  ];
+}
+
+/** First stanza of a control file; continuation lines are left out. */
+export function parseControl(text: string): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    if (line === '') break;
+    const match = /^([A-Za-z0-9-]+):\s*(.*)$/.exec(line);
+    if (match !== null) fields.set((match[1] ?? '').toLowerCase(), match[2] ?? '');
+  }
+  return fields;
+}
+
+/** How this host reaches its mirrors: the lines of its apt configuration that say so, and nothing else of it. */
+export async function readAptTransport(signal: AbortSignal): Promise<string[]> {
+  const tools = requireBuildTools(['apt-config'], 'read the apt configuration');
+  const dump = await filterThrough(tools['apt-config'], ['dump'], {
+    limitBytes: CONFIG_LIMIT_BYTES,
+    signal,
+  });
+  return selectTransport(dump.toString('utf8'));
+}
+
+/** Proxy, certificate and timeout settings for HTTP out of `apt-config dump`. */
+export function selectTransport(dump: string): string[] {
+  const wanted =
+    /^Acquire::(?:https?(?:::[^ ]+)?::(?:Proxy|Timeout|CaInfo|CaPath|SslCert|SslKey|Proxy-Auto-Detect)|Retries)(?:::[^ ]*)? ".+";$/i;
+  return dump.split('\n').filter((line) => wanted.test(line));
+}

@@ -1,0 +1,63 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { AptSource } from './apt-source.ts';
+
+/** What this host says about itself and its package sources. */
+export interface HostPackageFacts {
+  readonly sources: readonly AptSource[];
+  /** `ID` of os-release, e.g. `debian`. */
+  readonly osId: string;
+  /** `VERSION_CODENAME` of os-release, e.g. `bookworm`; empty where there is none. */
+  readonly codename: string;
+  /** Path of Debian's archive keyring on this host; null when it is not installed. */
+  readonly debianKeyring: string | null;
+}
+
+/**
+ * Where the packages of a release come from: the release itself, its updates and its security fixes.
+ * Pure.
+ *
+ * - `mirror` given: that mirror. Security fixes come from its sibling: a mirror that ends in `/debian` has them
+ *   in `/debian-security`, as Debian's own do; another one is taken to carry everything itself.
+ * - else what the host uses for this release;
+ * - else, on a Debian host, what it uses for its own release, with the code name replaced.
+ *
+ * @throws {GondolinError} IMAGE_SOURCES_MISSING when none of these gives a source of the release itself.
+ */
+export function planSources(
+  release: string,
+  mirror: string | null,
+  host: HostPackageFacts,
+): AptSource[] {
+  if (mirror !== null) return mirrorSources(release, mirror, host.debianKeyring);
+  const direct = debianSources(host.sources, release);
+  if (direct.some(({ suite }) => suite === release)) return direct;
+  const own = host.osId === 'debian' ? debianSources(host.sources, host.codename) : [];
+  if (!own.some(({ suite }) => suite === host.codename)) {
+    throw new GondolinError(
+      'IMAGE_SOURCES_MISSING',
+      `Cannot find packages of Debian '${release}': the apt configuration of this host names no source of it`,
+      { details: { release, hostId: host.osId } },
+    );
+  }
+  return own.map((source) => ({ ...source, suite: source.suite.replace(host.codename, release) }));
+}
+
+/** Third-party repositories sometimes use a code name as suite too, but not the component `main`. */
+function debianSources(sources: readonly AptSource[], release: string): AptSource[] {
+  const suites = [release, `${release}-updates`, `${release}-security`];
+  return sources
+    .filter(({ suite, components }) => suites.includes(suite) && components.includes('main'))
+    .filter(({ uri }) => !uri.startsWith('cdrom:'))
+    .map((source) => ({ ...source, components: ['main'] }));
+}
+
+function mirrorSources(release: string, mirror: string, signedBy: string | null): AptSource[] {
+  const base = mirror.replace(/\/+$/, '');
+  const source = { uri: base, components: ['main'], signedBy, isTrusted: false };
+  const sources = [
+    { ...source, suite: release },
+    { ...source, suite: `${release}-updates` },
+  ];
+  if (!base.endsWith('/debian')) return sources.slice(0, 1);
+  return [...sources, { ...source, uri: `${base}-security`, suite: `${release}-security` }];
+}

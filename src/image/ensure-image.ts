@@ -1,0 +1,172 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { ImageRecipe } from '../plan/plan.ts';
+import { cacheKey } from './cache/cache-key.ts';
+import { type EnsureEntryOptions, ensureEntry, type HeldEntry } from './cache/entry.ts';
+import { ARTIFACT_FILES, type EntryPlace, entryPlace } from './cache/layout.ts';
+import { digestBytes } from './cache/verify-files.ts';
+import type { EnsureImageOptions, GuestImage, ImageEvent } from './guest-image.ts';
+import { openPathImage } from './path-image.ts';
+import {
+  checkDebianRecipe,
+  type DebianRecipe,
+  initramfsKey,
+  kernelKey,
+  rootfsKey,
+  titleOf,
+} from './recipe.ts';
+
+/** Kernel and root file system, however they were come by. */
+export interface ImageParts {
+  readonly vmlinuxPath: string;
+  readonly modulesPath: string;
+  readonly modulesSha256: string;
+  readonly rootfsPath: string;
+  readonly kernelRelease: string;
+  readonly sizeBytes: number;
+  /** Digests of the files, sorted: they make the image's key. */
+  readonly digests: readonly string[];
+  release(): void;
+}
+
+type Context = Pick<EnsureEntryOptions, 'onEvent' | 'signal'> & {
+  readonly options: EnsureImageOptions;
+};
+
+/**
+ * An image made from the recipe, ready to boot: taken from the cache, or built and put there. Entries are checked
+ * on use, and built again when they are damaged. Release the result when the VM has ended.
+ *
+ * @throws {GondolinError} IMAGE_RECIPE_INVALID, IMAGE_NOT_FOUND, IMAGE_INVALID, IMAGE_AGENT_MISSING, IMAGE_ARCH_UNSUPPORTED,
+ * IMAGE_TOOL_MISSING, IMAGE_BUILD_UNPRIVILEGED, IMAGE_SOURCES_MISSING, IMAGE_PACKAGE_UNKNOWN, IMAGE_KERNEL_INVALID,
+ * IMAGE_BUILD_FAILED, and HOST_* of the cache directory.
+ * @throws the signal's reason when it aborts; nothing is left running or half-written then.
+ */
+export async function ensureImage(
+  recipe: ImageRecipe,
+  options: EnsureImageOptions,
+): Promise<GuestImage> {
+  const onEvent = (event: ImageEvent): void => options.onProgress?.(event);
+  const signal = options.signal ?? new AbortController().signal;
+  try {
+    signal.throwIfAborted();
+    const agent = await readAgent(options.agentPath);
+    const parts =
+      recipe.kind === 'path'
+        ? await openPathImage(recipe.path, options.cacheDirectory, signal)
+        : await ensureDebianParts(recipe, { options, onEvent, signal });
+    return await addInitramfs(recipe, parts, agent, { options, onEvent, signal });
+  } catch (error) {
+    // Node's own streams wrap the reason.
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+async function readAgent(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new GondolinError('IMAGE_AGENT_MISSING', `Cannot read the guest agent at '${path}'`, {
+      cause,
+    });
+  }
+}
+
+/** Kernel and root file system at once; when one fails the other is stopped. */
+async function ensureDebianParts(recipe: DebianRecipe, context: Context): Promise<ImageParts> {
+  checkDebianRecipe(recipe);
+  const { cacheDirectory } = context.options;
+  const other = new AbortController();
+  const signal = AbortSignal.any([context.signal, other.signal]);
+  const both = [
+    ensureBuilt(entryPlace(cacheDirectory, 'kernel', kernelKey(recipe)), recipe, {
+      ...context,
+      signal,
+    }),
+    ensureBuilt(entryPlace(cacheDirectory, 'rootfs', rootfsKey(recipe)), recipe, {
+      ...context,
+      signal,
+    }),
+  ] as const;
+  for (const one of both) one.catch((error: unknown) => other.abort(error));
+  const [kernel, rootfs] = await Promise.allSettled(both);
+  if (kernel.status === 'fulfilled' && rootfs.status === 'fulfilled') {
+    return joinParts(kernel.value, rootfs.value);
+  }
+  for (const one of [kernel, rootfs]) if (one.status === 'fulfilled') one.value.lock.release();
+  context.signal.throwIfAborted();
+  throw other.signal.reason;
+}
+
+async function ensureBuilt(
+  place: EntryPlace,
+  recipe: DebianRecipe,
+  context: Context,
+): Promise<HeldEntry> {
+  return await ensureEntry(place, {
+    ...context,
+    build: async (target) => {
+      // Loaded only when something is to be built: a warm start does without.
+      const { buildDebianEntry } = await import('./build-debian-entry.ts');
+      const kernelRelease = await buildDebianEntry(place, recipe, target, context);
+      return { title: titleOf(recipe), kernelRelease };
+    },
+  });
+}
+
+function joinParts(kernel: HeldEntry, rootfs: HeldEntry): ImageParts {
+  const files = [...Object.values(kernel.manifest.files), ...Object.values(rootfs.manifest.files)];
+  const [vmlinux, modules] = ARTIFACT_FILES.kernel;
+  return {
+    vmlinuxPath: join(kernel.place.directory, vmlinux),
+    modulesPath: join(kernel.place.directory, modules),
+    modulesSha256: kernel.manifest.files[modules]?.sha256 ?? '',
+    rootfsPath: join(rootfs.place.directory, ARTIFACT_FILES.rootfs[0]),
+    kernelRelease: kernel.manifest.kernelRelease,
+    sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    digests: files.map(({ sha256 }) => sha256).toSorted(),
+    release: () => {
+      kernel.lock.release();
+      rootfs.lock.release();
+    },
+  };
+}
+
+async function addInitramfs(
+  recipe: ImageRecipe,
+  parts: ImageParts,
+  agent: Buffer,
+  context: Context,
+): Promise<GuestImage> {
+  try {
+    const key = initramfsKey(digestBytes(agent), parts.modulesSha256);
+    const entry = await ensureEntry(entryPlace(context.options.cacheDirectory, 'initramfs', key), {
+      ...context,
+      build: async (target) => {
+        const { buildInitramfs } = await import('./build-initramfs.ts');
+        await buildInitramfs({ agent, modulesPath: parts.modulesPath, target });
+        return { title: `agent for kernel ${parts.kernelRelease}`, kernelRelease: '' };
+      },
+    });
+    const [initramfs] = ARTIFACT_FILES.initramfs;
+    return {
+      key: cacheKey({ initramfs: key, digests: parts.digests }),
+      vmlinuxPath: parts.vmlinuxPath,
+      initramfsPath: join(entry.place.directory, initramfs),
+      rootfsPath: parts.rootfsPath,
+      rootfsType: 'squashfs',
+      kernelRelease: parts.kernelRelease,
+      sizeBytes: parts.sizeBytes + (entry.manifest.files[initramfs]?.sizeBytes ?? 0),
+      recipe,
+      async release() {
+        entry.lock.release();
+        parts.release();
+      },
+    };
+  } catch (error) {
+    parts.release();
+    throw error;
+  }
+}

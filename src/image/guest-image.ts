@@ -1,0 +1,46 @@
+import type { ImageRecipe } from '../plan/plan.ts';
+
+/** The three things an image is made of; each has its own cache entries. */
+export type ArtifactKind = 'kernel' | 'rootfs' | 'initramfs';
+
+/** What happens while an image is made ready; plain data, safe to print. */
+export interface ImageEvent {
+  readonly level: 'info' | 'warning';
+  readonly artifact: ArtifactKind;
+  /** Short stable word: `wait`, `discard`, `lists`, `download`, `unpack`, `install`, `pack`, `verify`, `done`. */
+  readonly phase: string;
+  readonly message: string;
+  /** Share of this artifact's work that is done, 0..1; null where it cannot be told. */
+  readonly fraction: number | null;
+}
+
+export interface EnsureImageOptions {
+  /** Base of gondolin's cache, e.g. `~/.cache/gondolin`; absolute. Entries are below its `images/`. */
+  readonly cacheDirectory: string;
+  /** The static guest agent that becomes `/init`, e.g. `guest/build/gondolin-agent`. */
+  readonly agentPath: string;
+  readonly onProgress?: (event: ImageEvent) => void;
+  /** Stops the work: tools are killed and temporary files removed before the promise rejects. */
+  readonly signal?: AbortSignal;
+  /** Variables for the tools that download, e.g. `http_proxy`. Nothing else of the environment is passed on. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** An image ready to boot. It cannot be pruned until `release()`, or the end of this process. */
+export interface GuestImage {
+  /** Changes whenever kernel, agent or root file system do: 64 hex digits. */
+  readonly key: string;
+  /** ELF with a PVH entry. */
+  readonly vmlinuxPath: string;
+  /** cpio newc: `/init` is the agent. */
+  readonly initramfsPath: string;
+  readonly rootfsPath: string;
+  readonly rootfsType: 'squashfs';
+  /** As `uname -r` says in the guest, e.g. `6.1.0-56-cloud-amd64`. */
+  readonly kernelRelease: string;
+  /** Sum of the three files. */
+  readonly sizeBytes: number;
+  readonly recipe: ImageRecipe;
+  /** Lets `pruneImages` remove the files again. May be called twice. Never throws. */
+  release(): Promise<void>;
+}

@@ -1,0 +1,8 @@
+/**
+ * What the agent loads before it mounts anything. No network card: `virtio_net` is left out on purpose.
+ * `crc32c_generic` is what ext4 asks modprobe for where it is a module; the initramfs has no modprobe.
+ */
+export const MODULE_ROOTS = {
+  required: ['virtio_pci', 'virtio_console', 'virtio_blk', 'fuse', 'overlay', 'squashfs'],
+  optional: ['crc32c_generic', 'ext4'],
+} as const;

@@ -1,0 +1,59 @@
+import { join, resolve } from 'node:path';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { cacheKey } from './cache/cache-key.ts';
+import { imagesDirectory } from './cache/layout.ts';
+import { parseManifest } from './cache/manifest.ts';
+import { readManifestText } from './cache/read-manifest.ts';
+import { findDamage } from './cache/verify-files.ts';
+import type { ImageParts } from './ensure-image.ts';
+
+/**
+ * Files of an image in a directory of the user's, beside its manifest.json (kind `image`). There is no initramfs:
+ * it is made with the agent of this gondolin, so that an old image still works.
+ */
+export const PATH_IMAGE_FILES = ['vmlinux', 'modules.cpio', 'rootfs.squashfs'] as const;
+
+/**
+ * Opens such a directory and checks it; nothing is written into it.
+ *
+ * @throws {GondolinError} IMAGE_NOT_FOUND when there is no such directory or it has no manifest; IMAGE_INVALID when
+ * its files are not what the manifest says.
+ */
+export async function openPathImage(
+  path: string,
+  cacheDirectory: string,
+  signal: AbortSignal,
+): Promise<ImageParts> {
+  const directory = resolve(path);
+  const text = await readManifestText(directory).catch((cause: unknown) => {
+    throw notFound(path, cause);
+  });
+  if (text === null) throw notFound(path);
+  const manifest = parseManifest(text, 'image', PATH_IMAGE_FILES);
+  const stampName = `${cacheKey({ directory })}.json`;
+  const stampPath = join(imagesDirectory(cacheDirectory), 'stamps', stampName);
+  const problem = await findDamage(directory, manifest.files, stampPath, signal);
+  if (problem !== null) {
+    throw new GondolinError('IMAGE_INVALID', `Cannot use the image at '${path}': ${problem}`);
+  }
+  const files = Object.values(manifest.files);
+  const [vmlinux, modules, rootfs] = PATH_IMAGE_FILES;
+  return {
+    vmlinuxPath: join(directory, vmlinux),
+    modulesPath: join(directory, modules),
+    modulesSha256: manifest.files[modules]?.sha256 ?? '',
+    rootfsPath: join(directory, rootfs),
+    kernelRelease: manifest.kernelRelease,
+    sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    digests: files.map(({ sha256 }) => sha256).toSorted(),
+    // The directory is the user's: nothing of ours removes it.
+    release: () => undefined,
+  };
+}
+
+function notFound(path: string, cause?: unknown): GondolinError {
+  return new GondolinError('IMAGE_NOT_FOUND', `Guest image not found at: ${path}`, {
+    cause,
+    details: { path },
+  });
+}

@@ -1,0 +1,178 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { BUILD_PATH } from './tool.ts';
+
+/** One program of a build. The first of a pipeline is the one that is blamed when several fail. */
+export interface ToolCommand {
+  /** Name for messages, e.g. `mmdebstrap`. */
+  readonly name: string;
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+export interface RunToolsOptions {
+  /** Existing directory. */
+  readonly cwd: string;
+  /** Added to the fixed small environment; nothing of ours is passed on. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** All that the tools print is appended here. */
+  readonly logPath: string;
+  /** Each line on stderr (and on stdout, where that is not asked for), without the line end. */
+  readonly onLine?: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const TAIL_LINES = 15;
+const LINE_MAX_CHARS = 4096;
+
+/**
+ * Runs a pipeline: each program's stdout is the next one's stdin, connected by the kernel. Every program is the
+ * leader of its own process group, which is killed as a whole when the signal aborts or another program fails.
+ *
+ * @throws {GondolinError} IMAGE_BUILD_FAILED with the last lines that were printed.
+ * @throws the signal's reason when it aborts, once every program has ended.
+ */
+export async function runTools(
+  commands: readonly ToolCommand[],
+  options: RunToolsOptions,
+): Promise<void> {
+  options.signal.throwIfAborted();
+  const log = createWriteStream(options.logPath, { flags: 'a', mode: 0o600 });
+  const tail: string[] = [];
+  const note = (line: string): void => {
+    tail.push(line);
+    if (tail.length > TAIL_LINES) tail.shift();
+    options.onLine?.(line);
+  };
+  try {
+    await runLogged(commands, options, log, note, tail);
+  } finally {
+    log.end();
+    await finished(log);
+  }
+}
+
+async function runLogged(
+  commands: readonly ToolCommand[],
+  options: RunToolsOptions,
+  log: WriteStream,
+  note: (line: string) => void,
+  tail: readonly string[],
+): Promise<void> {
+  const children: ChildProcess[] = [];
+  const killAll = (): void => children.forEach(killGroup);
+  options.signal.addEventListener('abort', killAll, { once: true });
+  try {
+    const ends = startPipeline(commands, options, children, log, note);
+    // A failed member leaves the others waiting for bytes or for a reader.
+    for (const end of ends) void end.then((result) => (result === null ? undefined : killAll()));
+    const results = await Promise.all(ends);
+    options.signal.throwIfAborted();
+    const failed = firstFailure(results);
+    if (failed !== null) throw buildFailed(failed, tail, options.logPath);
+  } finally {
+    options.signal.removeEventListener('abort', killAll);
+    killAll();
+  }
+}
+
+interface Failure {
+  readonly name: string;
+  readonly reason: string;
+  /** It was ended by us, because of another's failure. */
+  readonly isKilled: boolean;
+  readonly cause?: unknown;
+}
+
+/** The one that failed by itself; else the first. */
+function firstFailure(results: readonly (Failure | null)[]): Failure | null {
+  const failures = results.filter((result) => result !== null);
+  return failures.find((failure) => !failure.isKilled) ?? failures[0] ?? null;
+}
+
+/** Started from the last to the first, so that each gets the next one's stdin as its stdout. */
+function startPipeline(
+  commands: readonly ToolCommand[],
+  options: RunToolsOptions,
+  children: ChildProcess[],
+  log: WriteStream,
+  note: (line: string) => void,
+): Promise<Failure | null>[] {
+  const ends: Promise<Failure | null>[] = [];
+  let next: ChildProcess | null = null;
+  for (const command of commands.toReversed()) {
+    const isFirst = command === commands[0];
+    const child: ChildProcess = spawn(command.file, command.args, {
+      cwd: options.cwd,
+      env: { PATH: BUILD_PATH, LC_ALL: 'C.UTF-8', HOME: '/nonexistent', ...options.environment },
+      detached: true,
+      stdio: [isFirst ? 'ignore' : 'pipe', next?.stdin ?? 'pipe', 'pipe'],
+    });
+    // Our copy of the connection would keep the reader from ever seeing the end.
+    next?.stdin?.destroy();
+    followLines(child.stdout, log, note);
+    followLines(child.stderr, log, note);
+    children.push(child);
+    ends.unshift(waitFor(command, child));
+    next = child;
+  }
+  return ends;
+}
+
+function waitFor(command: ToolCommand, child: ChildProcess): Promise<Failure | null> {
+  return new Promise((resolve) => {
+    child.once('error', (cause) => {
+      resolve({ name: command.name, reason: 'could not be started', isKilled: false, cause });
+    });
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve(null);
+      const reason = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+      resolve({ name: command.name, reason, isKilled: signal === 'SIGKILL' });
+    });
+  });
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    // ESRCH: the whole group has ended already.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function followLines(
+  stream: NodeJS.ReadableStream | null,
+  log: WriteStream,
+  note: (line: string) => void,
+): void {
+  if (stream === null) return;
+  let rest = '';
+  stream.setEncoding('utf8');
+  stream.on('data', (text: string) => {
+    log.write(text);
+    // A carriage return begins a progress line anew.
+    const lines = (rest + text).split(/[\r\n]+/);
+    rest = (lines.pop() ?? '').slice(-LINE_MAX_CHARS);
+    for (const line of lines) if (line !== '') note(line.slice(0, LINE_MAX_CHARS));
+  });
+  stream.on('end', () => {
+    if (rest !== '') note(rest);
+  });
+}
+
+function buildFailed(failure: Failure, tail: readonly string[], logPath: string): GondolinError {
+  const lines = tail.map((line) => `\n  ${line}`).join('');
+  return new GondolinError(
+    'IMAGE_BUILD_FAILED',
+    `Cannot build the image: ${failure.name} ${failure.reason}${lines}`,
+    {
+      hint: `Read the whole log: ${logPath}`,
+      details: { tool: failure.name, logPath },
+      ...(failure.cause === undefined ? {} : { cause: failure.cause }),
+    },
+  );
+}

@@ -1,0 +1,70 @@
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { ImageRecipe } from '../plan/plan.ts';
+import { cacheKey } from './cache/cache-key.ts';
+import { MODULE_ROOTS } from './kernel/module-roots.ts';
+import { BASE_PACKAGES } from './rootfs/base-packages.ts';
+
+export type DebianRecipe = Extract<ImageRecipe, { kind: 'debian' }>;
+
+/** Raised with any change that gives other bytes for the same recipe: old entries are then not found any more. */
+const BUILDER_VERSIONS = { kernel: 1, rootfs: 1, initramfs: 1 } as const;
+
+// Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
+const PACKAGE = /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/;
+const RELEASE = /^[a-z][a-z0-9-]*$/;
+const MIRROR = /^(?:https?|file):\/\/[^\s[\]"'\\]+$/;
+
+/**
+ * Checks what becomes part of command lines and configuration files.
+ *
+ * @throws {GondolinError} IMAGE_RECIPE_INVALID naming the first value that is wrong.
+ */
+export function checkDebianRecipe(recipe: DebianRecipe): void {
+  if (!RELEASE.test(recipe.release))
+    throw invalid('release', recipe.release, 'a code name like bookworm');
+  for (const name of recipe.packages) {
+    if (!PACKAGE.test(name)) throw invalid('package', name, 'the name of a Debian package');
+  }
+  if (recipe.mirror !== null && !MIRROR.test(recipe.mirror)) {
+    throw invalid('mirror', recipe.mirror, 'an http, https or file URL');
+  }
+}
+
+function invalid(what: string, value: string, wanted: string): GondolinError {
+  const shown = value.replace(/\/\/[^/]*@/, '//…@').slice(0, 100);
+  return new GondolinError(
+    'IMAGE_RECIPE_INVALID',
+    `Cannot use the image: ${what} '${shown}' is not ${wanted}`,
+    {
+      details: { field: what },
+    },
+  );
+}
+
+export function kernelKey(recipe: DebianRecipe): string {
+  const { arch, release, mirror } = recipe;
+  return cacheKey({
+    builder: BUILDER_VERSIONS.kernel,
+    arch,
+    release,
+    mirror,
+    modules: MODULE_ROOTS,
+  });
+}
+
+export function rootfsKey(recipe: DebianRecipe): string {
+  const packages = [...new Set([...BASE_PACKAGES, ...recipe.packages])].toSorted();
+  const { arch, release, mirror } = recipe;
+  return cacheKey({ builder: BUILDER_VERSIONS.rootfs, arch, release, mirror, packages });
+}
+
+/** By the digests of what goes in: a kernel that was built again may be another one under the same key. */
+export function initramfsKey(agentSha256: string, modulesSha256: string): string {
+  return cacheKey({ builder: BUILDER_VERSIONS.initramfs, agentSha256, modulesSha256 });
+}
+
+/** For people: `debian bookworm + git, nodejs`. */
+export function titleOf(recipe: DebianRecipe): string {
+  const extra = recipe.packages.length > 0 ? ` + ${recipe.packages.join(', ')}` : '';
+  return `debian ${recipe.release}${extra}`.slice(0, 1000);
+}

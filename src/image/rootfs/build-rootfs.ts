@@ -1,0 +1,132 @@
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { readAptTransport } from '../debian/apt-session.ts';
+import { type AptSource, formatGuestSourceList, formatSourceList } from '../debian/apt-source.ts';
+import { type RunToolsOptions, runTools } from '../process/run-tools.ts';
+import { requireBuildTools } from '../process/tool.ts';
+import { type Builder, isolateBuild } from './isolation.ts';
+import { buildMmdebstrapArguments } from './mmdebstrap-arguments.ts';
+import { createProgressReader, findUnknownPackage } from './mmdebstrap-progress.ts';
+
+export interface RootfsBuildOptions extends Omit<RunToolsOptions, 'onLine'> {
+  readonly release: string;
+  readonly arch: 'x86_64' | 'aarch64';
+  readonly packages: readonly string[];
+  readonly sources: readonly AptSource[];
+  readonly builder: Builder;
+  /** Directory of the entry; receives `rootfs.squashfs`. */
+  readonly target: string;
+  readonly onPhase: (phase: string, message: string, fraction: number) => void;
+}
+
+/** Later times in the tree are set back to this one, so that equal packages give equal bytes: 2025-01-01. */
+const SOURCE_DATE_EPOCH = '1735689600';
+
+const MERGED_USR_HOOK = '/usr/share/mmdebstrap/hooks/maybe-merged-usr';
+
+const GUEST_FILES: Readonly<Record<string, string>> = {
+  'etc/apt/apt.conf.d/90gondolin': 'APT::Install-Recommends "false";\nAcquire::Languages "none";\n',
+  'etc/hostname': 'gondolin\n',
+  'etc/hosts':
+    '127.0.0.1 localhost gondolin\n::1 localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n',
+  // Empty means uninitialised (machine-id(5)): each guest is a machine of its own.
+  'etc/machine-id': '',
+  'etc/resolv.conf': '',
+};
+
+/**
+ * Makes the rootfs entry: mmdebstrap writes a tar, sqfstar turns it into a squashfs as it comes.
+ * `cwd` holds the working files; the caller removes it.
+ *
+ * @throws {GondolinError} IMAGE_TOOL_MISSING, IMAGE_BUILD_UNPRIVILEGED, IMAGE_ARCH_UNSUPPORTED, IMAGE_PACKAGE_UNKNOWN,
+ * IMAGE_BUILD_FAILED.
+ */
+export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
+  if (options.arch !== 'x86_64') {
+    throw new GondolinError(
+      'IMAGE_ARCH_UNSUPPORTED',
+      `Cannot build a root file system for ${options.arch}: only x86_64 is supported`,
+      { details: { arch: options.arch } },
+    );
+  }
+  const tools = requireBuildTools(['mmdebstrap', 'sqfstar'], 'build the root file system');
+  const [isolate = '', ...isolateArgs] = await isolateBuild(options.builder, options.signal);
+  const sourceListPath = join(options.cwd, 'sources.list');
+  await writeFile(sourceListPath, formatSourceList(options.sources), { mode: 0o600 });
+  const guestFiles = await writeGuestFiles(options);
+  const args = buildMmdebstrapArguments({
+    release: options.release,
+    architecture: 'amd64',
+    packages: options.packages,
+    sourceListPath,
+    aptOptions: await readAptTransport(options.signal),
+    hookDirectories: await findMergedUsrHook(),
+  });
+  const output = join(options.target, 'rootfs.squashfs');
+  await runReported(
+    [
+      { name: 'mmdebstrap', file: isolate, args: [...isolateArgs, tools.mmdebstrap, ...args] },
+      { name: 'sqfstar', file: tools.sqfstar, args: ['-comp', 'lz4', '-no-progress', output] },
+    ],
+    {
+      ...options,
+      environment: {
+        ...options.environment,
+        SOURCE_DATE_EPOCH,
+        // mmdebstrap makes its tree here, so it is found and removed with `cwd`.
+        TMPDIR: options.cwd,
+        GONDOLIN_GUEST_FILES: guestFiles,
+      },
+    },
+  );
+}
+
+/**
+ * Without it bookworm's /usr is merged by a package that brings perl with it: 25 MB more. Where mmdebstrap does
+ * not have it, the image is larger and otherwise the same.
+ */
+async function findMergedUsrHook(): Promise<string[]> {
+  return await access(MERGED_USR_HOOK).then(
+    () => [MERGED_USR_HOOK],
+    () => [],
+  );
+}
+
+async function runReported(
+  commands: Parameters<typeof runTools>[0],
+  options: RootfsBuildOptions,
+): Promise<void> {
+  const read = createProgressReader();
+  const unknown = new Set<string>();
+  const onLine = (line: string): void => {
+    const name = findUnknownPackage(line);
+    if (name !== null) unknown.add(name);
+    const progress = read(line);
+    if (progress !== null) options.onPhase(progress.phase, progress.message, progress.fraction);
+  };
+  try {
+    await runTools(commands, { ...options, onLine });
+  } catch (cause) {
+    if (unknown.size === 0 || options.signal.aborted) throw cause;
+    const names = [...unknown].map((name) => `'${name}'`).join(', ');
+    throw new GondolinError(
+      'IMAGE_PACKAGE_UNKNOWN',
+      `Cannot build the image: Debian '${options.release}' has no package ${names}`,
+      { cause, details: { packages: [...unknown].join(' '), logPath: options.logPath } },
+    );
+  }
+}
+
+async function writeGuestFiles(options: RootfsBuildOptions): Promise<string> {
+  const directory = join(options.cwd, 'guest-files');
+  const files = {
+    ...GUEST_FILES,
+    'etc/apt/sources.list': formatGuestSourceList(options.sources),
+  };
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(directory, name)), { recursive: true });
+    await writeFile(join(directory, name), text);
+  }
+  return directory;
+}

@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { filterThrough } from '../process/filter-tool.ts';
+import { requireBuildTools } from '../process/tool.ts';
+
+/** Who builds. As root, or as a user with a range of subordinate ids in a user namespace. */
+export interface Builder {
+  readonly uid: number;
+  readonly userName: string;
+  /** Texts of /etc/subuid and /etc/subgid; empty where there is none. */
+  readonly subuid: string;
+  readonly subgid: string;
+}
+
+const LIMIT_BYTES = 64 * 1024;
+/** Debian's users and groups go up to 65534 (`nobody`). */
+const IDS_NEEDED = 65_536;
+
+/** Facts about the user this process runs as. */
+export async function identifyBuilder(): Promise<Builder> {
+  const { uid, username } = userInfo();
+  const [subuid, subgid] = await Promise.all([readIds('/etc/subuid'), readIds('/etc/subgid')]);
+  return { uid, userName: username, subuid, subgid };
+}
+
+async function readIds(path: string): Promise<string> {
+  return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+}
+
+/**
+ * The words to put before a command so that it runs as root of namespaces of its own: mounts and processes of the
+ * build are seen by nobody else and all end with it, and it ends with us, also by kill -9.
+ *
+ * @throws {GondolinError} IMAGE_TOOL_MISSING; IMAGE_BUILD_UNPRIVILEGED when the user has no subordinate ids or the
+ * kernel refuses the namespaces.
+ */
+export async function isolateBuild(builder: Builder, signal: AbortSignal): Promise<string[]> {
+  const isRoot = builder.uid === 0;
+  const needed = isRoot
+    ? (['setpriv', 'unshare'] as const)
+    : (['setpriv', 'unshare', 'newuidmap', 'newgidmap'] as const);
+  const tools = requireBuildTools(needed, 'build the root file system');
+  if (!isRoot) checkSubordinateIds(builder);
+  const words = [
+    tools.setpriv,
+    '--pdeathsig=KILL',
+    '--',
+    tools.unshare,
+    // All ids of a Debian system are needed, not only root.
+    ...(isRoot ? [] : ['--map-root-user', '--map-auto']),
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child=KILL',
+    '--mount-proc',
+    '--',
+  ];
+  await tryNamespaces(words, isRoot, signal);
+  return words;
+}
+
+/** Throws IMAGE_BUILD_UNPRIVILEGED when the user has no range of IDS_NEEDED ids. */
+export function checkSubordinateIds(builder: Builder): void {
+  const missing = [
+    { file: '/etc/subuid', text: builder.subuid },
+    { file: '/etc/subgid', text: builder.subgid },
+  ].filter(({ text }) => !hasRange(text, builder));
+  if (missing.length === 0) return;
+  const { userName } = builder;
+  throw new GondolinError(
+    'IMAGE_BUILD_UNPRIVILEGED',
+    `Cannot build the root file system: '${userName}' has no ${IDS_NEEDED} ids in ${missing.map(({ file }) => file).join(' and ')}`,
+    {
+      hint: `Run once: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${userName}`,
+      details: { userName },
+    },
+  );
+}
+
+/** Lines `USER:FIRST:COUNT`, the user by name or number (subuid(5)). */
+function hasRange(text: string, { userName, uid }: Builder): boolean {
+  return text.split('\n').some((line) => {
+    const [owner, , count] = line.trim().split(':');
+    return (owner === userName || owner === String(uid)) && Number(count) >= IDS_NEEDED;
+  });
+}
+
+async function tryNamespaces(
+  words: readonly string[],
+  isRoot: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const [file = '', ...args] = words;
+  try {
+    await filterThrough(file, [...args, 'true'], { limitBytes: LIMIT_BYTES, signal });
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new GondolinError(
+      'IMAGE_BUILD_UNPRIVILEGED',
+      'Cannot build the root file system: the kernel refuses the namespaces it is built in',
+      {
+        hint: isRoot
+          ? 'In a container, start it with the capability CAP_SYS_ADMIN, or build the image outside of it.'
+          : 'Allow them with: sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0 (or build as root).',
+        cause,
+      },
+    );
+  }
+}

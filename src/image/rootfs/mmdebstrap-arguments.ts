@@ -1,0 +1,64 @@
+import { BASE_PACKAGES } from './base-packages.ts';
+
+/** Left out of every package, also of those installed later in the guest. Licences stay. */
+const EXCLUDED_PATHS = [
+  '/usr/share/doc/*',
+  '/usr/share/info/*',
+  '/usr/share/lintian/*',
+  '/usr/share/locale/*',
+  '/usr/share/man/*',
+];
+const INCLUDED_PATHS = ['/usr/share/doc/*/copyright', '/usr/share/locale/locale.alias'];
+
+// Some packages' scripts fail when the directories of their manual pages are missing.
+const MAKE_MANUAL_DIRECTORIES =
+  'for section in 1 2 3 4 5 6 7 8; do mkdir -p "$1/usr/share/man/man$section"; done';
+
+// resolv.conf and hostname are copies of the host's; apt's options hold the host's proxies.
+const REPLACE_HOST_FILES = [
+  'rm -rf "$1/etc/resolv.conf" "$1/etc/hostname" "$1/etc/apt/sources.list.d"/*',
+  'rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"',
+  'umask 022',
+  'cp -R --no-preserve=all "$GONDOLIN_GUEST_FILES/." "$1/"',
+].join(' && ');
+
+export interface RootfsRecipe {
+  /** Code name, e.g. `bookworm`. */
+  readonly release: string;
+  /** Debian's name, e.g. `amd64`. */
+  readonly architecture: string;
+  readonly packages: readonly string[];
+  /** apt source list on this host. */
+  readonly sourceListPath: string;
+  /** Lines of apt configuration, for the build only. */
+  readonly aptOptions: readonly string[];
+  /** Directories of hooks that come with mmdebstrap. */
+  readonly hookDirectories: readonly string[];
+}
+
+/**
+ * Arguments of mmdebstrap that write the root file system as a tar to stdout. Pure.
+ * The environment must hold GONDOLIN_GUEST_FILES: a directory that is copied over the result.
+ */
+export function buildMmdebstrapArguments(recipe: RootfsRecipe): string[] {
+  const packages = [...new Set([...BASE_PACKAGES, ...recipe.packages])].toSorted();
+  return [
+    '--mode=root',
+    '--variant=minbase',
+    '--format=tar',
+    '--verbose',
+    `--architectures=${recipe.architecture}`,
+    `--include=${packages.join(',')}`,
+    ...recipe.aptOptions.map((option) => `--aptopt=${option}`),
+    ...EXCLUDED_PATHS.map((path) => `--dpkgopt=path-exclude=${path}`),
+    ...INCLUDED_PATHS.map((path) => `--dpkgopt=path-include=${path}`),
+    // The guest's disk is lost at its end: waiting for it at each package is time for nothing.
+    '--dpkgopt=force-unsafe-io',
+    ...recipe.hookDirectories.map((directory) => `--hook-dir=${directory}`),
+    `--setup-hook=${MAKE_MANUAL_DIRECTORIES}`,
+    `--customize-hook=${REPLACE_HOST_FILES}`,
+    recipe.release,
+    '-',
+    recipe.sourceListPath,
+  ];
+}
