@@ -1,5 +1,6 @@
 import type { ErrorData } from './error-data.ts';
 import type { RunStatus, SandboxResult, StepStatus } from './run-result.ts';
+import type { ImageProgress } from './runner-vm.ts';
 
 /** Why a step did not run. */
 export type SkipCause = 'needs' | 'when' | 'cancelled' | 'sandbox-timeout' | 'sandbox-failed';
@@ -16,12 +17,11 @@ export type RunChange =
         readonly steps: readonly string[];
       }[];
     }
-  | {
+  | ({
       readonly type: 'image-progress';
       readonly sandbox: string;
       readonly image: string;
-      readonly message: string;
-    }
+    } & ImageProgress)
   | {
       readonly type: 'vm-starting';
       readonly sandbox: string;

@@ -117,8 +117,8 @@ async function startVm(
   const { emit, cancel } = context;
   const vm = await context.createVm(sandbox, {
     signal: AbortSignal.any([cancel, progress.deadline.signal]),
-    onImageProgress: (message) => {
-      void emit({ type: 'image-progress', sandbox: name, image: image.name, message });
+    onImageProgress: (progress) => {
+      void emit({ type: 'image-progress', sandbox: name, image: image.name, ...progress });
     },
     onVmStarting: () => {
       if (spec.timeoutMs !== null) startDeadline(sandbox, spec.timeoutMs, progress);

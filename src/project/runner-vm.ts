@@ -33,10 +33,21 @@ export interface RunnerVm {
   close(): Promise<void>;
 }
 
+/** A step of making an image, as `image/` tells it. */
+export interface ImageProgress {
+  readonly level: 'info' | 'warning';
+  readonly artifact: string;
+  /** Short stable word, e.g. `download`. */
+  readonly phase: string;
+  readonly message: string;
+  /** Share of this artifact's work that is done, 0..1; null where it cannot be told. */
+  readonly fraction: number | null;
+}
+
 export interface SandboxVmHooks {
   /** Ends the making of the image or the VM; the promise then rejects. */
   readonly signal: AbortSignal;
-  readonly onImageProgress: (message: string) => void;
+  readonly onImageProgress: (progress: ImageProgress) => void;
   /** Called once, after the image is there and before QEMU starts. */
   readonly onVmStarting: () => void;
 }

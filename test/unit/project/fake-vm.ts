@@ -98,7 +98,13 @@ export function obey(command: FakeProcess): void {
 export function fakeVms(guest: (command: FakeProcess) => void = obey) {
   const vms = new Map<string, FakeVm>();
   const createVm: CreateSandboxVm = async (sandbox, hooks) => {
-    hooks.onImageProgress('from the cache');
+    hooks.onImageProgress({
+      level: 'info',
+      artifact: 'rootfs',
+      phase: 'verify',
+      message: 'from the cache',
+      fraction: null,
+    });
     hooks.onVmStarting();
     const vm = new FakeVm(guest);
     vms.set(sandbox.name, vm);

@@ -6,9 +6,9 @@ const UNSAFE = /[\u007f-\u009f\u2028\u2029]/g;
 
 /** One event as one line of JSON. */
 export function jsonLine(value: unknown): string {
-  const escape = (character: string) =>
+  const escapeCharacter = (character: string) =>
     `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return `${JSON.stringify(value).replace(UNSAFE, escape)}\n`;
+  return `${JSON.stringify(value).replace(UNSAFE, escapeCharacter)}\n`;
 }
 
 /** `--progress json`: every event as a line of JSON, and nothing else. */

@@ -4,6 +4,7 @@ import { describeBoot, describeOutcome, plainText } from '../text/describe.ts';
 import type { Paint } from '../text/paint.ts';
 import { formatBytes } from '../text/quantities.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
+import { describeImage, ImagePace } from './image-pace.ts';
 import type { RunRenderer } from './run-renderer.ts';
 import { StepLines } from './step-lines.ts';
 
@@ -22,7 +23,7 @@ export function outputPrefix({ sandbox, step }: { sandbox: string; step: string 
 function statusOf(event: RunEvent): string | null {
   switch (event.type) {
     case 'image-progress':
-      return `${event.sandbox}: image ${event.image}: ${event.message}`;
+      return `${event.sandbox}: image ${event.image}: ${describeImage(event)}`;
     case 'vm-starting':
       return `${event.sandbox}: VM starting, ${event.cpus} CPU, ${formatBytes(event.memoryBytes)}`;
     case 'vm-started':
@@ -59,6 +60,7 @@ function toneOf(event: RunEvent): 'red' | 'green' | 'dim' | 'bold' {
 export function createPlainRenderer(output: CliOutput, options: PlainOptions): RunRenderer {
   const { paint, keepColours } = options;
   const lines = new StepLines();
+  const pace = new ImagePace();
   const write = (step: { sandbox: string; step: string }, texts: readonly string[]) => {
     const prefix = paint('dim', outputPrefix(step));
     return writeText(
@@ -69,9 +71,10 @@ export function createPlainRenderer(output: CliOutput, options: PlainOptions): R
   const onEvent = (event: RunEvent) => {
     if (event.type === 'step-output') return write(event, lines.push(event));
     if (event.type === 'step-finished') void write(event, lines.finish(event));
+    if (event.type === 'image-progress' && !pace.isWorthALine(event)) return;
     const status = statusOf(event);
     if (status === null) return;
-    return writeText(output, paint(toneOf(event), `=> ${plainText(status)}`) + '\n');
+    return writeText(output, `${paint(toneOf(event), `=> ${plainText(status)}`)}\n`);
   };
   return { onEvent, end: async () => undefined };
 }

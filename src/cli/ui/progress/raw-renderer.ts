@@ -1,14 +1,18 @@
 import { type CliOutput, writeText } from '../../io.ts';
 import { describeBoot, plainText } from '../text/describe.ts';
 import type { Paint } from '../text/paint.ts';
+import { describeImage, ImagePace } from './image-pace.ts';
 import type { RunRenderer } from './run-renderer.ts';
 
 /** For `run -- CMD`, whose stdout is the command's own: image building and the boot, on stderr. */
 export function createRawRenderer(stderr: CliOutput, paint: Paint): RunRenderer {
   const say = (text: string) => writeText(stderr, `${paint('dim', `=> ${plainText(text)}`)}\n`);
+  const pace = new ImagePace();
   return {
     onEvent: (event) => {
-      if (event.type === 'image-progress') return say(`image ${event.image}: ${event.message}`);
+      if (event.type === 'image-progress' && pace.isWorthALine(event)) {
+        return say(`image ${event.image}: ${describeImage(event)}`);
+      }
       if (event.type === 'vm-started') return say(`VM ready in ${describeBoot(event)}`);
       return undefined;
     },

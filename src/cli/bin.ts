@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+import { writeSync } from 'node:fs';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { runCli } from './main.ts';
+
+const SHOW_CURSOR = '\u001b[?25h';
+
+const stopping = new AbortController();
+
+/** The first signal cancels and cleans up; the second ends at once, and QEMU dies with this process. */
+function stopOn(signal: NodeJS.Signals, reason: GondolinError): void {
+  process.on(signal, () => {
+    if (stopping.signal.aborted) {
+      if (process.stdout.isTTY) writeSync(1, SHOW_CURSOR);
+      process.exit(reason.exit);
+    }
+    stopping.abort(reason);
+  });
+}
+
+stopOn('SIGINT', new GondolinError('CLI_INTERRUPTED', 'interrupted by Ctrl-C'));
+stopOn('SIGTERM', new GondolinError('CLI_TERMINATED', 'ended by SIGTERM'));
+stopOn('SIGHUP', new GondolinError('CLI_TERMINATED', 'the terminal went away'));
+
+/** A reader that went away (`| head`) is no failure; an output that cannot be written is. */
+for (const output of [process.stdout, process.stderr]) {
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') stopping.abort(error);
+  });
+}
+
+const exitCode = await runCli(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  signal: stopping.signal,
+});
+
+// Pipes may still hold output; a reader that is gone makes the callback come with an error.
+await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+await new Promise<void>((resolve) => process.stderr.write('', () => resolve()));
+process.exit(exitCode);

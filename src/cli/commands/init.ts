@@ -1,0 +1,42 @@
+import { writeFile } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { CommandRun } from '../command-context.ts';
+import { writeText } from '../io.ts';
+
+const STARTER = `# yaml-language-server: $schema=./node_modules/gondolin/schema/gondolin.schema.json
+# \`gondolin run\` boots a micro-VM and runs the steps in it. Every key: docs/config.md
+version: 1
+image: debian            # built on first use, then cached
+
+volumes:
+  - .:/workspace         # this directory, read-write; .:/workspace:ro is read-only
+
+steps:
+  - name: kernel
+    run: uname -a        # a string runs in /bin/sh -lc, a list without a shell
+
+  - name: files
+    run: ls -la
+    timeout: 1m
+`;
+
+/** `init`: writes a starter project file, over an existing one only with \`--force\`. */
+export const runInit: CommandRun<{ readonly force?: boolean }> = async ({ io, options }) => {
+  const file = resolve(io.cwd, options.file ?? 'gondolin.yaml');
+  const shown = relative(io.cwd, file) || file;
+  try {
+    await writeFile(file, STARTER, { flag: options.force === true ? 'w' : 'wx' });
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    if (code === 'EEXIST') {
+      throw new GondolinError('CLI_FILE_EXISTS', `${shown} is there already`, { cause });
+    }
+    throw new GondolinError('CLI_USAGE', `cannot write ${shown}: ${String(code ?? cause)}`, {
+      cause,
+      hint: 'Name a file in a directory that exists and may be written: gondolin init -f FILE.',
+    });
+  }
+  await writeText(io.stdout, `Wrote ${shown}. Next: gondolin run\n`);
+  return 0;
+};

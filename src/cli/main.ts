@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { packageFile } from '../host/package-root.ts';
+import type { CliIo } from './io.ts';
+
+/** Whether errors are wanted as JSON; read before parsing, so that a parsing error is JSON too. */
+function wantsJson(argv: readonly string[]): boolean {
+  return argv.some((word, index) => {
+    const [name, value = argv[index + 1]] = word.split('=', 2);
+    return (name === '--format' || name === '--progress') && value === 'json';
+  });
+}
+
+async function readVersion(): Promise<string> {
+  const text = await readFile(packageFile('package.json'), 'utf8');
+  const { version } = JSON.parse(text) as { version: string };
+  return version;
+}
+
+/**
+ * Runs one command line. Never rejects: an error is printed on standard error.
+ * @param argv Without the names of Node and of the script.
+ * @returns The exit code.
+ */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  const separator = argv.indexOf('--');
+  const own = separator < 0 ? argv : argv.slice(0, separator);
+  const trailing = separator < 0 ? null : argv.slice(separator + 1);
+  try {
+    const { runProgram } = await import('./program.ts');
+    return await runProgram({ argv: own, trailing, io, version: await readVersion() });
+  } catch (error) {
+    const { reportError } = await import('./report-error.ts');
+    // After Ctrl-C whatever broke off is no news.
+    const cause: unknown = io.signal.aborted ? io.signal.reason : error;
+    return await reportError(cause, io, {
+      isJson: wantsJson(own),
+      isDebug: own.includes('--debug'),
+    });
+  }
+}

@@ -1,0 +1,125 @@
+import { Command, CommanderError, Option } from 'commander';
+import type { CommandContext, CommandRun, GlobalOptions } from './command-context.ts';
+import type { CliIo } from './io.ts';
+import { PROGRESS_MODES } from './ui/progress/progress-mode.ts';
+import { usageError } from './usage-error.ts';
+
+export interface ProgramInput {
+  /** Without the program's own name, and without `--` and what follows it. */
+  readonly argv: readonly string[];
+  readonly trailing: readonly string[] | null;
+  readonly io: CliIo;
+  readonly version: string;
+}
+
+const EXAMPLES = `
+Examples:
+  gondolin init                       write a starter gondolin.yaml
+  gondolin run                        run every sandbox and step
+  gondolin run test unit              run the step unit (and what it needs) of the sandbox test
+  gondolin run test -- npm ls         run one command instead of the steps
+  gondolin run --progress json        events for machines, one JSON object a line
+
+Exit codes of run: the failing step's own; 2 usage or config; 124 timeout; 125 gondolin failed;
+126, 127 the command cannot be run or found; 130 Ctrl-C; 143 SIGTERM. More: docs/cli.md
+`;
+
+function addGlobalOptions(program: Command): void {
+  program
+    .option(
+      '-f, --file <file>',
+      'project file (default: gondolin.yaml here or in a parent directory)',
+    )
+    .option(
+      '-p, --project-name <name>',
+      "project name (default: the file's name:, else the directory's)",
+    )
+    .addOption(
+      new Option('--progress <mode>', 'how a run is drawn').choices(PROGRESS_MODES).default('auto'),
+    )
+    .addOption(
+      new Option('--format <format>', 'output of a command').choices(['text', 'yaml', 'json']),
+    )
+    .option('--debug', 'log what the parts of a VM do, and show the causes of errors');
+}
+
+/** Builds the commands. Each loads its own code when it runs: `--help` needs none of it. */
+function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) => void): Command {
+  const { io, trailing } = input;
+  const program = new Command('gondolin')
+    .description('Runs the steps of a gondolin.yaml inside real QEMU micro-VMs.')
+    .version(input.version, '--version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      outputError: () => undefined,
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .exitOverride()
+    .addHelpText('after', EXAMPLES);
+  addGlobalOptions(program);
+  program.action(() => program.help());
+
+  const add = <Options>(usage: string, about: string, load: () => Promise<CommandRun<Options>>) => {
+    const command: Command = program.command(usage).description(about);
+    command.action(() => {
+      const options = command.optsWithGlobals<Options & GlobalOptions>();
+      const context: CommandContext<Options> = { io, options, words: command.args, trailing };
+      if (trailing !== null && command.name() !== 'run') {
+        throw usageError(`${command.name()} takes nothing after \`--\``);
+      }
+      setRun(async () => (await load())(context));
+    });
+    return command;
+  };
+  add('init', 'write a starter gondolin.yaml', async () => {
+    return (await import('./commands/init.ts')).runInit;
+  }).option('--force', 'overwrite an existing file');
+  add('config', 'print the project with includes, variables and defaults applied', async () => {
+    return (await import('./commands/config.ts')).runConfig;
+  });
+  add('plan [words...]', 'print what would run, without running it', async () => {
+    return (await import('./commands/plan.ts')).runPlanCommand;
+  }).usage('[options] [SANDBOX] [STEP...]');
+  add('run [words...]', 'boot the sandboxes and run their steps, or one command', async () => {
+    return (await import('./commands/run.ts')).runRun;
+  }).usage('[options] [SANDBOX] [STEP... | -- CMD...]');
+  add('images', 'list the images in the cache', async () => {
+    return (await import('./commands/images.ts')).runImages;
+  });
+  add('prune', 'delete images that are not in use', async () => {
+    return (await import('./commands/prune.ts')).runPrune;
+  })
+    .option('--all', 'every image, not only the ones no version of gondolin would use again')
+    .option('--older-than <age>', 'only images not used for this long: 90m, 12h, 7d, 2w')
+    .option('--dry-run', 'only say what would be deleted');
+  add('doctor', 'check what this machine needs, with the fix for what is missing', async () => {
+    return (await import('./commands/doctor.ts')).runDoctor;
+  });
+  return program;
+}
+
+/**
+ * Parses the command line and runs the command it names. Help and version count as commands that succeed.
+ * @throws {GondolinError} CLI_USAGE, and whatever the command throws.
+ */
+export async function runProgram(input: ProgramInput): Promise<number> {
+  let run = async () => 0;
+  const program = buildProgram(input, (chosen) => {
+    run = chosen;
+  });
+  try {
+    program.parse([...input.argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help or the version was printed.
+    if (error.exitCode === 0 || error.code === 'commander.help') return 0;
+    throw usageError(error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+  }
+  return run();
+}

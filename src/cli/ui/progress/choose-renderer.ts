@@ -1,0 +1,28 @@
+import type { CliIo } from '../../io.ts';
+import { hasColours, paintFor } from '../text/paint.ts';
+import { createJsonRenderer } from './json-renderer.ts';
+import { createPlainRenderer } from './plain-renderer.ts';
+import type { ProgressMode } from './progress-mode.ts';
+import { createQuietRenderer } from './quiet-renderer.ts';
+import { createRawRenderer } from './raw-renderer.ts';
+import type { RunRenderer } from './run-renderer.ts';
+
+/** The drawing of a run. `isRaw`: standard output belongs to the command of `run -- CMD`. */
+export async function createRenderer(
+  mode: Exclude<ProgressMode, 'auto'>,
+  isRaw: boolean,
+  io: CliIo,
+): Promise<RunRenderer> {
+  const { stdout, stderr, env } = io;
+  if (mode === 'json') return createJsonRenderer(stdout);
+  if (isRaw && mode === 'quiet') return { onEvent: () => undefined, end: async () => undefined };
+  if (isRaw) return createRawRenderer(stderr, paintFor(stderr, env));
+  const options = {
+    paint: paintFor(stdout, env),
+    keepColours: stdout.isTTY === true && hasColours(stdout, env),
+  };
+  if (mode === 'quiet') return createQuietRenderer(stdout, options);
+  if (mode === 'plain') return createPlainRenderer(stdout, options);
+  const { createTtyRenderer } = await import('./tty-renderer.ts');
+  return createTtyRenderer(stdout, stderr, options);
+}

@@ -1,0 +1,28 @@
+import type { RunEvent } from '../../../project/run-event.ts';
+
+type ImageEvent = Extract<RunEvent, { type: 'image-progress' }>;
+
+/** Time between two lines about the same phase. */
+const PACE_MS = 5_000;
+
+/** Thins out the progress of images for a log: each phase once, and then at most one line each 5 s. */
+export class ImagePace {
+  readonly #shown = new Map<string, number>();
+
+  isWorthALine(event: ImageEvent): boolean {
+    if (event.level === 'warning') return true;
+    const key = JSON.stringify([event.sandbox, event.artifact, event.phase]);
+    const now = performance.now();
+    const last = this.#shown.get(key);
+    if (last !== undefined && now - last < PACE_MS) return false;
+    this.#shown.set(key, now);
+    return true;
+  }
+}
+
+/** `rootfs: installing packages, 40%`. */
+export function describeImage(event: ImageEvent): string {
+  const share = event.fraction === null ? '' : `, ${Math.floor(event.fraction * 100)}%`;
+  const level = event.level === 'warning' ? 'warning: ' : '';
+  return `${level}${event.message}${share}`;
+}

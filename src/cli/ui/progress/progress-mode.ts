@@ -1,0 +1,26 @@
+import { GondolinError } from '../../../errors/gondolin-error.ts';
+import type { CliIo } from '../../io.ts';
+
+/** Values of `--progress`. */
+export const PROGRESS_MODES = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
+export type ProgressMode = (typeof PROGRESS_MODES)[number];
+
+function isDrawable({ stdout, env }: CliIo): boolean {
+  return stdout.isTTY === true && env['TERM'] !== 'dumb';
+}
+
+/**
+ * The mode that `auto` stands for: `tty` on a terminal, `plain` elsewhere and where CI is set.
+ * @throws {GondolinError} CLI_USAGE for `tty` without a terminal.
+ */
+export function resolveProgress(mode: ProgressMode, io: CliIo): Exclude<ProgressMode, 'auto'> {
+  if (mode === 'tty' && !isDrawable(io)) {
+    throw new GondolinError('CLI_USAGE', '--progress tty: standard output is not a terminal', {
+      hint: 'Use --progress plain, or leave the option out.',
+    });
+  }
+  if (mode !== 'auto') return mode;
+  const ci = io.env['CI'];
+  const isCi = ci !== undefined && ci !== '' && ci !== 'false';
+  return isDrawable(io) && !isCi ? 'tty' : 'plain';
+}

@@ -1,0 +1,217 @@
+import type { ListrTask } from 'listr2';
+import type { RunEvent } from '../../../project/run-event.ts';
+import type { CliOutput } from '../../io.ts';
+import { describeBoot, describeOutcome, plainText } from '../text/describe.ts';
+import type { Paint } from '../text/paint.ts';
+import { sanitiseLine } from '../text/sanitise-line.ts';
+import { FailedOutput } from './failed-output.ts';
+import { describeImage } from './image-pace.ts';
+import { LiveTail } from './live-tail.ts';
+import { type RunRenderer, stepKey } from './run-renderer.ts';
+import { StepLines } from './step-lines.ts';
+
+type RunStarted = Extract<RunEvent, { type: 'run-started' }>;
+
+/** How a line of the live list ends. */
+type Ending = { readonly kind: 'done' | 'failed' | 'skipped'; readonly text: string };
+
+/** The part of a running listr2 task that is drawn on. */
+interface LiveTask {
+  title: string;
+  output: string;
+  skip(message: string): void;
+}
+
+/** One line of the live list: waits for its ending, which may come before the line starts. */
+class LiveLine {
+  readonly label: string;
+  #finish: (ending: Ending) => void = () => undefined;
+  readonly #ending = new Promise<Ending>((resolve) => {
+    this.#finish = resolve;
+  });
+  #task: LiveTask | null = null;
+  #note = '';
+  readonly tail = new LiveTail((text) => {
+    if (this.#task !== null) this.#task.output = text;
+  });
+
+  constructor(label: string) {
+    this.label = plainText(label);
+  }
+
+  note(text: string): void {
+    this.#note = plainText(text);
+    if (this.#task !== null) this.#task.title = `${this.label}: ${this.#note}`;
+  }
+
+  finish(ending: Ending): void {
+    this.#finish(ending);
+  }
+
+  /** As a task of listr2. */
+  task(): ListrTask {
+    return {
+      title: this.label,
+      rendererOptions: { outputBar: true, persistentOutput: false },
+      task: async (_context, task) => {
+        this.#task = task;
+        if (this.#note !== '') task.title = `${this.label}: ${this.#note}`;
+        const ending = await this.#ending;
+        this.tail.stop();
+        this.#task = null;
+        const text = `${this.label}: ${plainText(ending.text)}`;
+        task.title = text;
+        if (ending.kind === 'skipped') task.skip(text);
+        if (ending.kind === 'failed') throw new Error(text);
+      },
+    };
+  }
+}
+
+/** Every line of a run: one for the VM of each sandbox, one for each step. */
+class LiveLines {
+  readonly #vms = new Map<string, LiveLine>();
+  readonly #steps = new Map<string, LiveLine>();
+
+  constructor(run: RunStarted) {
+    for (const { name, image, steps } of run.sandboxes) {
+      this.#vms.set(name, new LiveLine(`virtual machine (${image})`));
+      for (const step of steps)
+        this.#steps.set(stepKey({ sandbox: name, step }), new LiveLine(step));
+    }
+  }
+
+  vm(sandbox: string): LiveLine | undefined {
+    return this.#vms.get(sandbox);
+  }
+
+  step(step: { sandbox: string; step: string }): LiveLine | undefined {
+    return this.#steps.get(stepKey(step));
+  }
+
+  /** Ends what a run that broke off left open. */
+  finishAll(ending: Ending): void {
+    for (const line of [...this.#vms.values(), ...this.#steps.values()]) line.finish(ending);
+  }
+}
+
+function drawStepEnd(
+  line: LiveLine | undefined,
+  event: Extract<RunEvent, { type: 'step-finished' }>,
+): void {
+  const text = describeOutcome(event);
+  const failed = event.status === 'cancelled' ? 'skipped' : 'failed';
+  if (event.willRetry) line?.note(`${text}, trying again`);
+  else line?.finish({ kind: event.status === 'succeeded' ? 'done' : failed, text });
+}
+
+function drawVm(line: LiveLine | undefined, event: RunEvent): void {
+  if (event.type === 'image-progress') line?.note(describeImage(event));
+  if (event.type === 'vm-starting') line?.note('starting');
+  if (event.type === 'vm-started') {
+    line?.finish({ kind: 'done', text: `ready in ${describeBoot(event)}` });
+  }
+  if (event.type === 'sandbox-finished') {
+    const kind = event.status === 'cancelled' ? 'skipped' : 'failed';
+    line?.finish({ kind, text: event.error?.message ?? event.status });
+  }
+}
+
+function drawStep(line: LiveLine | undefined, event: RunEvent): void {
+  if (event.type === 'step-started' && event.attempt > 1) {
+    line?.note(`attempt ${event.attempt} of ${event.attempts}`);
+  }
+  if (event.type === 'step-skipped') line?.finish({ kind: 'skipped', text: event.reason });
+  if (event.type === 'step-finished') drawStepEnd(line, event);
+}
+
+function draw(lines: LiveLines, event: RunEvent): void {
+  if ('step' in event) drawStep(lines.step(event), event);
+  else if ('sandbox' in event) drawVm(lines.vm(event.sandbox), event);
+}
+
+async function startList(run: RunStarted, lines: LiveLines, stdout: CliOutput, stderr: CliOutput) {
+  const { Listr, ListrLogger, ProcessOutput } = await import('listr2');
+  const asTerminal = (output: CliOutput) => output as NodeJS.WriteStream;
+  const processOutput = new ProcessOutput(asTerminal(stdout), asTerminal(stderr));
+  const logger = new ListrLogger({ useIcons: true, toStderr: [], processOutput });
+  const tasks = run.sandboxes.map(({ name, steps }) => ({
+    title: plainText(name),
+    task: (
+      _context: unknown,
+      task: { newListr: (tasks: ListrTask[], options: object) => object },
+    ) => {
+      const below = [
+        lines.vm(name)?.task(),
+        ...steps.map((step) => lines.step({ sandbox: name, step })?.task()),
+      ].filter((line) => line !== undefined);
+      return task.newListr(below, { concurrent: false, exitOnError: false });
+    },
+  }));
+  const rendererOptions = {
+    logger,
+    clearOutput: true,
+    collapseSubtasks: false,
+    collapseErrors: false,
+    showErrorMessage: false,
+    collapseSkips: true,
+    formatOutput: 'truncate',
+  } as const;
+  const options = { concurrent: true, exitOnError: false, registerSignalListeners: false };
+  const list = new Listr(tasks as ListrTask[], {
+    ...options,
+    renderer: 'default',
+    rendererOptions,
+    forceTTY: true,
+    fallbackRendererCondition: false,
+  });
+  await list.run();
+}
+
+export interface TtyOptions {
+  readonly paint: Paint;
+  readonly keepColours: boolean;
+}
+
+/**
+ * On a terminal: a live list of sandboxes and steps with the last lines of the running ones. It is wiped at the end,
+ * when the output of failed steps (in full) and the summary take its place.
+ */
+export function createTtyRenderer(
+  stdout: CliOutput,
+  stderr: CliOutput,
+  options: TtyOptions,
+): RunRenderer {
+  const failed = new FailedOutput({ ...options, prefix: () => options.paint('dim', '  │ ') });
+  const outputs = new StepLines();
+  let lines: LiveLines | undefined;
+  let drawing = Promise.resolve();
+  return {
+    onEvent: (event) => {
+      failed.onEvent(event);
+      if (event.type === 'run-started') {
+        lines = new LiveLines(event);
+        drawing = startList(event, lines, stdout, stderr);
+        // The runner goes on while the list draws; a failure to draw comes out of `end`.
+        drawing.catch(() => undefined);
+      }
+      if (lines === undefined) return;
+      if (event.type === 'step-output') {
+        const texts = outputs.push(event).map((line) => sanitiseLine(line, false));
+        lines.step(event)?.tail.push(texts);
+        return;
+      }
+      if (event.type === 'step-finished') outputs.finish(event);
+      draw(lines, event);
+    },
+    end: async () => {
+      lines?.finishAll({ kind: 'skipped', text: 'ended' });
+      try {
+        await drawing;
+        await failed.print(stdout);
+      } finally {
+        failed.dispose();
+      }
+    },
+  };
+}
