@@ -25,7 +25,9 @@ stopOn('SIGHUP', new GondolinError('CLI_TERMINATED', 'the terminal went away'));
 /** A reader that went away (`| head`) is no failure; an output that cannot be written is. */
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') stopping.abort(error);
+    if (error.code === 'EPIPE') return;
+    const message = `output cannot be written: ${error.message}`;
+    stopping.abort(new GondolinError('CLI_OUTPUT_FAILED', message, { cause: error }));
   });
 }
 

@@ -32,7 +32,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     const { reportError } = await import('./report-error.ts');
     // After Ctrl-C whatever broke off is no news.
     const cause: unknown = io.signal.aborted ? io.signal.reason : error;
-    return await reportError(cause, io, {
+    return reportError(cause, io, {
       isJson: wantsJson(own),
       isDebug: own.includes('--debug'),
     });

@@ -43,6 +43,13 @@ function addGlobalOptions(program: Command): void {
     .option('--debug', 'log what the parts of a VM do, and show the causes of errors');
 }
 
+/** What a gondolin that was killed could not clean up goes before anything else is done. */
+async function sweepAfterKill(io: CliIo): Promise<void> {
+  const { resolveDirectories } = await import('../host/directories.ts');
+  const { sweepStaleSessions } = await import('../machine/session-record.ts');
+  sweepStaleSessions(resolveDirectories(io.env).sessions);
+}
+
 /** Builds the commands. Each loads its own code when it runs: `--help` needs none of it. */
 function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) => void): Command {
   const { io, trailing } = input;
@@ -73,7 +80,10 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
       if (trailing !== null && command.name() !== 'run') {
         throw usageError(`${command.name()} takes nothing after \`--\``);
       }
-      setRun(async () => (await load())(context));
+      setRun(async () => {
+        await sweepAfterKill(io);
+        return (await load())(context);
+      });
     });
     return command;
   };
@@ -92,11 +102,11 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   add('images', 'list the images in the cache', async () => {
     return (await import('./commands/images.ts')).runImages;
   });
-  add('prune', 'delete images that are not in use', async () => {
+  add('prune', 'delete images that were not used for a week', async () => {
     return (await import('./commands/prune.ts')).runPrune;
   })
-    .option('--all', 'every image, not only the ones no version of gondolin would use again')
-    .option('--older-than <age>', 'only images not used for this long: 90m, 12h, 7d, 2w')
+    .option('--all', 'every image that no VM uses now')
+    .option('--older-than <age>', 'images not used for this long: 90m, 12h, 7d, 2w (default: 7d)')
     .option('--dry-run', 'only say what would be deleted');
   add('doctor', 'check what this machine needs, with the fix for what is missing', async () => {
     return (await import('./commands/doctor.ts')).runDoctor;

@@ -30,7 +30,7 @@ export const CODES = {
   },
   HOST_AGENT_NOT_BUILT: {
     exit: EXIT.runner,
-    hint: 'Build it: make -C guest',
+    hint: 'Build it with `make -C guest` in the package directory.',
   },
   HOST_DIRECTORY_UNUSABLE: {
     exit: EXIT.runner,
@@ -191,6 +191,10 @@ export const CODES = {
   CLI_INTERRUPTED: {
     exit: EXIT.interrupted,
     hint: 'Run the command again when you are ready: nothing was left behind.',
+  },
+  CLI_OUTPUT_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check the disk or the program that standard output goes to.',
   },
   CLI_TERMINATED: {
     exit: EXIT.terminated,

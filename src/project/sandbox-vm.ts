@@ -26,7 +26,7 @@ function providersOf(mounts: readonly MountPlan[], plan: Plan): Record<string, V
     if (mount.kind !== 'host') continue;
     providers[mount.guestPath] = mount.isReadonly
       ? new ReadonlyProvider(mount.hostPath)
-      : new RealFSProvider(mount.hostPath, { protectedPaths: plan.configFiles });
+      : new RealFSProvider(mount.hostPath, { readonlyPaths: plan.configFiles });
   }
   return providers;
 }

@@ -36,3 +36,16 @@ export function parseAge(text: string): number | undefined {
   const unit = AGE_UNITS_MS[match?.[2] ?? ''];
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }
+
+/** How long ago something was, in its largest unit: `just now`, `5m ago`, `3d ago`. */
+export function formatAge(ageMs: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+  ] as const;
+  for (const [unit, unitMs] of units) {
+    if (ageMs >= unitMs) return `${Math.floor(ageMs / unitMs)}${unit} ago`;
+  }
+  return 'just now';
+}

@@ -1,0 +1,97 @@
+import { resolveDirectories } from '../../host/directories.ts';
+import { guestAgentPath } from '../../host/package-root.ts';
+import type { Plan } from '../../plan/plan.ts';
+import { adHocPlan } from '../../project/ad-hoc-plan.ts';
+import { toErrorData } from '../../project/error-data.ts';
+import { runPlan } from '../../project/run-plan.ts';
+import type { RunResult } from '../../project/run-result.ts';
+import type { Passthrough } from '../../project/runner-vm.ts';
+import { type SandboxVmOptions, sandboxVmsOf } from '../../project/sandbox-vm.ts';
+import type { CommandRun } from '../command-context.ts';
+import { type CliIo, writeText } from '../io.ts';
+import { openPlan, planOfSandbox, planOfWords } from '../open-project.ts';
+import { selectForCommand } from '../select-words.ts';
+import { createRenderer } from '../ui/progress/choose-renderer.ts';
+import { resolveProgress } from '../ui/progress/progress-mode.ts';
+import { renderErrorData } from '../ui/render-error.ts';
+import { renderRunErrors, renderSummary } from '../ui/summary.ts';
+import { plainText } from '../ui/text/describe.ts';
+import { paintFor } from '../ui/text/paint.ts';
+import { usageError } from '../usage-error.ts';
+
+type DrawnMode = ReturnType<typeof resolveProgress>;
+
+/** What the tools that build images may know of the environment. */
+const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy'].flatMap((name) => [
+  name,
+  name.toUpperCase(),
+]);
+
+function proxiesOf(env: CliIo['env']): Record<string, string> {
+  const proxies: Record<string, string> = {};
+  for (const name of PROXY_VARIABLES) {
+    const value = env[name];
+    if (value !== undefined && value !== '') proxies[name] = value;
+  }
+  return proxies;
+}
+
+function vmOptionsOf(io: CliIo, isDebug: boolean): SandboxVmOptions {
+  const debugLog = (component: string, message: string) => {
+    void writeText(io.stderr, `[${component}] ${plainText(message)}\n`);
+  };
+  return {
+    cacheDirectory: resolveDirectories(io.env).cache,
+    agentPath: guestAgentPath(),
+    environment: proxiesOf(io.env),
+    ...(isDebug ? { debug: { debug: '*', debugLog } } : {}),
+  };
+}
+
+/** The plan with one command in place of the steps of one sandbox. */
+function planOfCommand(plan: Plan, words: readonly string[], command: readonly string[]): Plan {
+  if (command.length === 0) {
+    throw usageError('nothing after `--`', 'Write the command there: gondolin run -- ls -la');
+  }
+  return adHocPlan(planOfSandbox(plan, selectForCommand(plan, words)), command);
+}
+
+/** What is said after a run: the summary as output, the errors as errors. */
+async function printEnd(result: RunResult, mode: DrawnMode, isRaw: boolean, io: CliIo) {
+  if (mode === 'json') return;
+  if (mode !== 'quiet' && !isRaw) {
+    await writeText(io.stdout, renderSummary(result, paintFor(io.stdout, io.env)));
+  }
+  const paint = paintFor(io.stderr, io.env);
+  await writeText(io.stderr, renderRunErrors(result, paint));
+  if (result.status === 'cancelled') {
+    await writeText(io.stderr, renderErrorData(toErrorData(io.signal.reason), paint));
+  }
+}
+
+/**
+ * `run`: boots the sandboxes and runs their steps, or one command with this process's own streams.
+ * The exit code is that of the first failing step, or of the command.
+ */
+export const runRun: CommandRun = async ({ io, options, words, trailing }) => {
+  const mode = resolveProgress(options.progress, io);
+  const whole = await openPlan(io, options);
+  const plan =
+    trailing === null ? planOfWords(whole, words) : planOfCommand(whole, words, trailing);
+  const isRaw = trailing !== null && mode !== 'json';
+  const passthrough: Passthrough = { stdin: io.stdin, stdout: io.stdout, stderr: io.stderr };
+  const renderer = await createRenderer(mode, isRaw, io);
+  let result: RunResult;
+  try {
+    result = await runPlan(plan, {
+      createVm: sandboxVmsOf(plan, vmOptionsOf(io, options.debug === true)),
+      onEvent: (event) => renderer.onEvent(event),
+      signal: io.signal,
+      ...(isRaw ? { passthrough } : {}),
+    });
+  } finally {
+    await renderer.end();
+  }
+  await printEnd(result, mode, isRaw, io);
+  return result.exitCode;
+};

@@ -1,0 +1,2 @@
+import { loadConfig } from '../config/load-config.ts';
+import { buildPlan } from '../plan/build-plan.ts';
