@@ -49,7 +49,7 @@ export async function buildDebianEntry(
         context.onEvent({ level: 'info', artifact: place.kind, phase, message, fraction });
       },
     };
-    if (place.kind === 'kernel') return await buildKernel(shared);
+    if (place.kind === 'kernel') return buildKernel(shared);
     await buildRootfs({ ...shared, release, packages, builder: await identifyBuilder() });
     return '';
   });

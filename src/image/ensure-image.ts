@@ -105,13 +105,14 @@ async function ensureBuilt(
   recipe: DebianRecipe,
   context: Context,
 ): Promise<HeldEntry> {
-  return await ensureEntry(place, {
+  return ensureEntry(place, {
     ...context,
     build: async (target) => {
       // Loaded only when something is to be built: a warm start does without.
       const { buildDebianEntry } = await import('./build-debian-entry.ts');
       const kernelRelease = await buildDebianEntry(place, recipe, target, context);
-      return { title: titleOf(recipe), kernelRelease };
+      const title = place.kind === 'kernel' ? `linux ${kernelRelease}` : titleOf(recipe);
+      return { title, kernelRelease };
     },
   });
 }

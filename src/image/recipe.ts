@@ -7,7 +7,7 @@ import { BASE_PACKAGES } from './rootfs/base-packages.ts';
 export type DebianRecipe = Extract<ImageRecipe, { kind: 'debian' }>;
 
 /** Raised with any change that gives other bytes for the same recipe: old entries are then not found any more. */
-const BUILDER_VERSIONS = { kernel: 1, rootfs: 1, initramfs: 1 } as const;
+const BUILDER_VERSIONS = { kernel: 1, rootfs: 2, initramfs: 1 } as const;
 
 // Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/;
@@ -67,4 +67,9 @@ export function initramfsKey(agentSha256: string, modulesSha256: string): string
 export function titleOf(recipe: DebianRecipe): string {
   const extra = recipe.packages.length > 0 ? ` + ${recipe.packages.join(', ')}` : '';
   return `debian ${recipe.release}${extra}`.slice(0, 1000);
+}
+
+/** Keys of the entries that an image of this recipe shares with others, for `pruneImages`; none for a path. */
+export function entryKeysOf(recipe: ImageRecipe): string[] {
+  return recipe.kind === 'debian' ? [kernelKey(recipe), rootfsKey(recipe)] : [];
 }

@@ -161,8 +161,11 @@ async function openEntry(place: EntryPlace, signal: AbortSignal): Promise<Opened
   }
 }
 
-/** Renamed first: who has files of it open keeps them, and the name is free at once. */
-async function discardEntry(place: EntryPlace): Promise<void> {
+/**
+ * Removes an entry; the caller holds its build lock. Renamed first: who has files of it open keeps them, and the
+ * name is free at once.
+ */
+export async function discardEntry(place: EntryPlace): Promise<void> {
   const aside = join(place.parent, temporaryName());
   await rename(place.directory, aside);
   await removeTree(aside);

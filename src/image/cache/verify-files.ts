@@ -87,7 +87,7 @@ async function describeFiles(
 }
 
 async function readStamp(path: string): Promise<string | null> {
-  return await readFile(path, 'utf8').catch(nullWhenMissing);
+  return readFile(path, 'utf8').catch(nullWhenMissing);
 }
 
 function nullWhenMissing(error: NodeJS.ErrnoException): null {

@@ -47,26 +47,29 @@ export function parseDeb822(text: string): AptSource[] {
   });
 }
 
-/** Field names in lower case; continuation lines joined by a line feed. */
+/** One map for each paragraph: field names in lower case, continuation lines joined by a line feed. */
 function parseStanzas(text: string): Map<string, string>[] {
-  const stanzas: Map<string, string>[] = [];
-  let fields = new Map<string, string>();
-  let last: string | null = null;
-  for (const line of [...text.split('\n'), '']) {
-    if (line.startsWith('#')) continue;
+  const lines = text.split('\n').filter((line) => !line.startsWith('#'));
+  return lines
+    .join('\n')
+    .split(/\n[ \t\r]*(?:\n[ \t\r]*)*\n/)
+    .map(parseFields)
+    .filter((fields) => fields.size > 0);
+}
+
+function parseFields(stanza: string): Map<string, string> {
+  const fields = new Map<string, string>();
+  let last = '';
+  for (const line of stanza.split('\n')) {
     const field = /^([^\s:]+):\s*(.*)$/.exec(line);
-    if (line.trim() === '') {
-      if (fields.size > 0) stanzas.push(fields);
-      fields = new Map();
-      last = null;
-    } else if (/^\s/.test(line)) {
-      if (last !== null) fields.set(last, `${fields.get(last) ?? ''}\n${line.trim()}`);
-    } else if (field !== null) {
+    if (field !== null) {
       last = (field[1] ?? '').toLowerCase();
       fields.set(last, (field[2] ?? '').trim());
+    } else if (/^\s/.test(line) && last !== '') {
+      fields.set(last, `${fields.get(last) ?? ''}\n${line.trim()}`);
     }
   }
-  return stanzas;
+  return fields;
 }
 
 /** An embedded key or a fingerprint cannot be carried over: then apt's usual keyrings decide. */

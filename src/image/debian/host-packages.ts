@@ -47,7 +47,7 @@ export function parseOsRelease(text: string): Map<string, string> {
 }
 
 async function readText(path: string): Promise<string> {
-  return await readFile(path, 'utf8').catch(whenMissing(''));
+  return readFile(path, 'utf8').catch(whenMissing(''));
 }
 
 function whenMissing<T>(value: T): (error: NodeJS.ErrnoException) => T {

@@ -73,7 +73,7 @@ async function fetchPackage(options: KernelBuildOptions): Promise<string> {
 /** Newer releases ship it below /usr. */
 async function modulesRoot(tree: string): Promise<string> {
   const old = join(tree, 'lib/modules');
-  return await access(old).then(
+  return access(old).then(
     () => old,
     () => join(tree, 'usr/lib/modules'),
   );

@@ -18,7 +18,7 @@ export async function decompressPayload(
   payload: BootPayload,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  return await decompress(payload.compression, payload.data, payload.uncompressedBytes, signal);
+  return decompress(payload.compression, payload.data, payload.uncompressedBytes, signal);
 }
 
 /**
@@ -29,9 +29,9 @@ export async function decompressModule(
   data: Buffer,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  if (path.endsWith('.ko.xz')) return await decompress('xz', data, MODULE_MAX_BYTES, signal);
-  if (path.endsWith('.ko.zst')) return await decompress('zstd', data, MODULE_MAX_BYTES, signal);
-  if (path.endsWith('.ko.gz')) return await decompress('gzip', data, MODULE_MAX_BYTES, signal);
+  if (path.endsWith('.ko.xz')) return decompress('xz', data, MODULE_MAX_BYTES, signal);
+  if (path.endsWith('.ko.zst')) return decompress('zstd', data, MODULE_MAX_BYTES, signal);
+  if (path.endsWith('.ko.gz')) return decompress('gzip', data, MODULE_MAX_BYTES, signal);
   return data;
 }
 
@@ -43,7 +43,7 @@ async function decompress(
 ): Promise<Buffer> {
   if (compression === 'xz' || compression === 'zstd') {
     const tools = requireBuildTools([compression], 'unpack the kernel');
-    return await filterThrough(tools[compression], ['-dc'], { input: data, limitBytes, signal });
+    return filterThrough(tools[compression], ['-dc'], { input: data, limitBytes, signal });
   }
   try {
     if (compression === 'lz4') return decodeLz4Legacy(data, limitBytes);

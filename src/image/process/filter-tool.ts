@@ -22,7 +22,16 @@ export async function filterThrough(
   options: FilterOptions,
 ): Promise<Buffer> {
   options.signal?.throwIfAborted();
-  return await new Promise((resolve, reject) => {
+  try {
+    return await runFilter(file, args, options);
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+function runFilter(file: string, args: readonly string[], options: FilterOptions): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
     const child = execFile(
       file,
       [...args],
@@ -35,7 +44,6 @@ export async function filterThrough(
       },
       (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
-        if (options.signal?.aborted) return reject(options.signal.reason as unknown);
         const last = stderr.toString('utf8').trim().split('\n').at(-1) ?? '';
         reject(
           new GondolinError(

@@ -40,42 +40,19 @@ export async function runTools(
 ): Promise<void> {
   options.signal.throwIfAborted();
   const log = createWriteStream(options.logPath, { flags: 'a', mode: 0o600 });
+  const logged = finished(log);
+  // Looked at below; until then a full disk must not count as an unhandled rejection.
+  logged.catch(() => undefined);
   const tail: string[] = [];
   const note = (line: string): void => {
     tail.push(line);
     if (tail.length > TAIL_LINES) tail.shift();
     options.onLine?.(line);
   };
-  try {
-    await runLogged(commands, options, log, note, tail);
-  } finally {
-    log.end();
-    await finished(log);
-  }
-}
-
-async function runLogged(
-  commands: readonly ToolCommand[],
-  options: RunToolsOptions,
-  log: WriteStream,
-  note: (line: string) => void,
-  tail: readonly string[],
-): Promise<void> {
-  const children: ChildProcess[] = [];
-  const killAll = (): void => children.forEach(killGroup);
-  options.signal.addEventListener('abort', killAll, { once: true });
-  try {
-    const ends = startPipeline(commands, options, children, log, note);
-    // A failed member leaves the others waiting for bytes or for a reader.
-    for (const end of ends) void end.then((result) => (result === null ? undefined : killAll()));
-    const results = await Promise.all(ends);
-    options.signal.throwIfAborted();
-    const failed = firstFailure(results);
-    if (failed !== null) throw buildFailed(failed, tail, options.logPath);
-  } finally {
-    options.signal.removeEventListener('abort', killAll);
-    killAll();
-  }
+  const failed = await runPipeline(commands, options, log, note).finally(() => log.end());
+  options.signal.throwIfAborted();
+  if (failed !== null) throw buildFailed(failed, tail, options.logPath);
+  await logged;
 }
 
 interface Failure {
@@ -86,21 +63,45 @@ interface Failure {
   readonly cause?: unknown;
 }
 
-/** The one that failed by itself; else the first. */
-function firstFailure(results: readonly (Failure | null)[]): Failure | null {
-  const failures = results.filter((result) => result !== null);
-  return failures.find((failure) => !failure.isKilled) ?? failures[0] ?? null;
+interface RunningTool {
+  readonly child: ChildProcess;
+  /** Null when it succeeded. Settles once it and everything that holds its output has ended. */
+  readonly ended: Promise<Failure | null>;
+}
+
+async function runPipeline(
+  commands: readonly ToolCommand[],
+  options: RunToolsOptions,
+  log: WriteStream,
+  note: (line: string) => void,
+): Promise<Failure | null> {
+  const running = new Set<ChildProcess>();
+  const killAll = (): void => running.forEach(killGroup);
+  options.signal.addEventListener('abort', killAll, { once: true });
+  try {
+    const results = startPipeline(commands, options, log, note).map(async ({ child, ended }) => {
+      running.add(child);
+      const failure = await ended;
+      running.delete(child);
+      // A failed member leaves the others waiting for bytes or for a reader.
+      if (failure !== null) killAll();
+      return failure;
+    });
+    const failures = (await Promise.all(results)).filter((result) => result !== null);
+    return failures.find((failure) => !failure.isKilled) ?? failures[0] ?? null;
+  } finally {
+    options.signal.removeEventListener('abort', killAll);
+  }
 }
 
 /** Started from the last to the first, so that each gets the next one's stdin as its stdout. */
 function startPipeline(
   commands: readonly ToolCommand[],
   options: RunToolsOptions,
-  children: ChildProcess[],
   log: WriteStream,
   note: (line: string) => void,
-): Promise<Failure | null>[] {
-  const ends: Promise<Failure | null>[] = [];
+): RunningTool[] {
+  const tools: RunningTool[] = [];
   let next: ChildProcess | null = null;
   for (const command of commands.toReversed()) {
     const isFirst = command === commands[0];
@@ -114,22 +115,22 @@ function startPipeline(
     next?.stdin?.destroy();
     followLines(child.stdout, log, note);
     followLines(child.stderr, log, note);
-    children.push(child);
-    ends.unshift(waitFor(command, child));
+    tools.unshift({ child, ended: waitFor(command, child) });
     next = child;
   }
-  return ends;
+  return tools;
 }
 
 function waitFor(command: ToolCommand, child: ChildProcess): Promise<Failure | null> {
+  const { name } = command;
   return new Promise((resolve) => {
     child.once('error', (cause) => {
-      resolve({ name: command.name, reason: 'could not be started', isKilled: false, cause });
+      resolve({ name, reason: 'could not be started', isKilled: false, cause });
     });
     child.once('close', (code, signal) => {
-      if (code === 0) resolve(null);
+      if (code === 0) return resolve(null);
       const reason = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
-      resolve({ name: command.name, reason, isKilled: signal === 'SIGKILL' });
+      resolve({ name, reason, isKilled: signal === 'SIGKILL' });
     });
   });
 }

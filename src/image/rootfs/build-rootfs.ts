@@ -7,7 +7,7 @@ import { type RunToolsOptions, runTools } from '../process/run-tools.ts';
 import { requireBuildTools } from '../process/tool.ts';
 import { type Builder, isolateBuild } from './isolation.ts';
 import { buildMmdebstrapArguments } from './mmdebstrap-arguments.ts';
-import { createProgressReader, findUnknownPackage } from './mmdebstrap-progress.ts';
+import { findUnknownPackage, ProgressReader } from './mmdebstrap-progress.ts';
 
 export interface RootfsBuildOptions extends Omit<RunToolsOptions, 'onLine'> {
   readonly release: string;
@@ -22,6 +22,14 @@ export interface RootfsBuildOptions extends Omit<RunToolsOptions, 'onLine'> {
 
 /** Later times in the tree are set back to this one, so that equal packages give equal bytes: 2025-01-01. */
 const SOURCE_DATE_EPOCH = '1735689600';
+
+const SQUASHFS_OPTIONS = [
+  '-comp',
+  'lz4',
+  // sqfstar makes the root directory itself: without these it is this user's, and writable for everybody.
+  ...['-root-mode', '755', '-root-uid', '0', '-root-gid', '0'],
+  '-no-progress',
+];
 
 const MERGED_USR_HOOK = '/usr/share/mmdebstrap/hooks/maybe-merged-usr';
 
@@ -67,7 +75,7 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
   await runReported(
     [
       { name: 'mmdebstrap', file: isolate, args: [...isolateArgs, tools.mmdebstrap, ...args] },
-      { name: 'sqfstar', file: tools.sqfstar, args: ['-comp', 'lz4', '-no-progress', output] },
+      { name: 'sqfstar', file: tools.sqfstar, args: [...SQUASHFS_OPTIONS, output] },
     ],
     {
       ...options,
@@ -87,7 +95,7 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
  * not have it, the image is larger and otherwise the same.
  */
 async function findMergedUsrHook(): Promise<string[]> {
-  return await access(MERGED_USR_HOOK).then(
+  return access(MERGED_USR_HOOK).then(
     () => [MERGED_USR_HOOK],
     () => [],
   );
@@ -97,12 +105,12 @@ async function runReported(
   commands: Parameters<typeof runTools>[0],
   options: RootfsBuildOptions,
 ): Promise<void> {
-  const read = createProgressReader();
+  const reader = new ProgressReader();
   const unknown = new Set<string>();
   const onLine = (line: string): void => {
     const name = findUnknownPackage(line);
     if (name !== null) unknown.add(name);
-    const progress = read(line);
+    const progress = reader.read(line);
     if (progress !== null) options.onPhase(progress.phase, progress.message, progress.fraction);
   };
   try {

@@ -25,7 +25,7 @@ export async function identifyBuilder(): Promise<Builder> {
 }
 
 async function readIds(path: string): Promise<string> {
-  return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
   });

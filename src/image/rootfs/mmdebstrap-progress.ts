@@ -33,44 +33,44 @@ function stage(
   return { pattern, phase, message, fraction, end };
 }
 
-/**
- * Reader of what mmdebstrap and apt print: returns progress for a line that tells of some, else null.
- * Within a stage packages are counted, where apt has said how many there will be.
- */
-export function createProgressReader(): (line: string) => RootfsProgress | null {
-  let current: Stage | null = null;
-  let wanted = 0;
-  let done = 0;
+/** Reads what mmdebstrap and apt print. Packages are counted, where apt has said how many there will be. */
+export class ProgressReader {
+  #stage: Stage | null = null;
+  #packages = 0;
+  #done = 0;
 
-  function count(name: string, stepsPerPackage: number): RootfsProgress | null {
-    if (current === null || wanted === 0) return null;
-    done = Math.min(done + 1 / stepsPerPackage, wanted);
-    const fraction = current.fraction + (current.end - current.fraction) * (done / wanted);
-    return { phase: current.phase, message: `${current.message}: ${name}`, fraction };
-  }
-
-  return (line) => {
-    const next = STAGES.find(({ pattern }) => pattern.test(line));
-    if (next !== undefined) {
-      // A repeated line of an earlier stage must not turn the bar back.
-      if (current !== null && next.fraction <= current.fraction) return null;
-      current = next;
-      done = 0;
-      return { phase: next.phase, message: next.message, fraction: next.fraction };
-    }
+  /** Progress that the line tells of; null for other lines. */
+  read(line: string): RootfsProgress | null {
+    const stage = STAGES.find(({ pattern }) => pattern.test(line));
+    if (stage !== undefined) return this.#enter(stage);
     const total = /^(\d+) upgraded, (\d+) newly installed/.exec(line);
     if (total !== null) {
-      wanted = Number(total[1]) + Number(total[2]);
-      done = 0;
+      this.#packages = Number(total[1]) + Number(total[2]);
+      this.#done = 0;
       return null;
     }
-    const step = /^(Unpacking|Setting up|Get:\d+) (.+)$/.exec(line);
-    if (step === null) return null;
-    const words = (step[2] ?? '').split(' ');
-    if (step[1]?.startsWith('Get:') === true)
-      return current?.phase === 'download' ? count(words[3] ?? '', 1) : null;
-    return current?.phase === 'install' ? count(words[0] ?? '', 2) : null;
-  };
+    const download = /^Get:\d+ \S+ \S+ \S+ (\S+)/.exec(line);
+    if (download !== null) return this.#count('download', download[1] ?? '', 1);
+    // Each package is unpacked, and then set up.
+    const install = /^(?:Unpacking|Setting up) ([^\s:]+)/.exec(line);
+    return install === null ? null : this.#count('install', install[1] ?? '', 1 / 2);
+  }
+
+  #enter(stage: Stage): RootfsProgress | null {
+    // A repeated line of an earlier stage must not turn the bar back.
+    if (this.#stage !== null && stage.fraction <= this.#stage.fraction) return null;
+    this.#stage = stage;
+    this.#done = 0;
+    return { phase: stage.phase, message: stage.message, fraction: stage.fraction };
+  }
+
+  #count(phase: RootfsProgress['phase'], name: string, share: number): RootfsProgress | null {
+    const stage = this.#stage;
+    if (stage === null || stage.phase !== phase || this.#packages === 0) return null;
+    this.#done = Math.min(this.#done + share, this.#packages);
+    const fraction = stage.fraction + (stage.end - stage.fraction) * (this.#done / this.#packages);
+    return { phase, message: `${stage.message}: ${name}`, fraction };
+  }
 }
 
 /** Name of the package that apt does not know, from one line of its output; null for other lines. */
