@@ -18,7 +18,7 @@ export function guestAgentPath(root: string = packageRoot): string {
   const path = join(root, 'guest', 'build', 'gondolin-agent');
   if (!existsSync(path)) {
     throw new GondolinError('HOST_AGENT_NOT_BUILT', `The guest agent is not built: no "${path}"`, {
-      hint: `Build it: make -C ${join(root, 'guest')}`,
+      hint: `Build it: make -C ${join(root, 'guest')}.`,
       details: { path },
     });
   }

@@ -1,0 +1,145 @@
+import type { HostFacts } from './host-facts.ts';
+import { installCommand, TOOLS, type ToolName } from './tools.ts';
+
+/** One thing gondolin needs, or works better with. */
+export interface Requirement {
+  readonly name: string;
+  readonly found: boolean;
+  /** What was found or is missing, one line. */
+  readonly detail: string;
+  /** The command or move that puts it right; null when it is found. */
+  readonly fix: string | null;
+  /** True when `gondolin run` cannot work without it. */
+  readonly isFatal: boolean;
+}
+
+/** Oldest Node that package.json's `engines` names. */
+const NODE_MINIMUM = [20, 19] as const;
+/** A Debian image takes about 100 MB, and the packages as much again while it is built. */
+const FREE_BYTES_WANTED = 1024 ** 3;
+
+/**
+ * All requirements in the order they are needed, found or not; each missing one has its fix. Pure: the facts come
+ * from `gatherHostFacts`.
+ */
+export function judgeHost(facts: HostFacts): Requirement[] {
+  const rootless = facts.isRoot ? [] : rootlessRequirements(facts);
+  return [
+    node(facts),
+    platform(facts),
+    qemu(facts),
+    accelerator(facts),
+    tool(facts, 'setpriv'),
+    agent(facts),
+    cacheDirectory(facts),
+    ...(['mmdebstrap', 'sqfstar', 'unshare', 'xz'] as const).map((name) => tool(facts, name)),
+    aptSources(facts),
+    keyring(facts),
+    ...rootless,
+  ];
+}
+
+/** True when nothing fatal is missing. */
+export function canRun(requirements: readonly Requirement[]): boolean {
+  return requirements.every(({ found, isFatal }) => found || !isFatal);
+}
+
+function requirement(name: string, isFatal: boolean, found: boolean, detail: string, fix: string) {
+  return { name, found, detail, fix: found ? null : fix, isFatal };
+}
+
+function node({ nodeVersion }: HostFacts): Requirement {
+  const [major = 0, minor = 0] = nodeVersion.split('.').map(Number);
+  const [wantMajor, wantMinor] = NODE_MINIMUM;
+  const found = major > wantMajor || (major === wantMajor && minor >= wantMinor);
+  const fix = `install Node.js ${wantMajor}.${wantMinor} or newer`;
+  return requirement('Node.js', true, found, nodeVersion, fix);
+}
+
+function platform({ platform, arch }: HostFacts): Requirement {
+  const found = platform === 'linux' && arch === 'x64';
+  return requirement('host system', true, found, `${platform} ${arch}`, 'use Linux on x86-64');
+}
+
+function qemu(facts: HostFacts): Requirement {
+  const path = facts.tools['qemu-system-x86_64'];
+  const fix = installCommand('qemu-system-x86_64');
+  if (path === null) return requirement('QEMU', true, false, 'QEMU not found in PATH', fix);
+  if (facts.qemuVersion === null && facts.cache.problem === null) {
+    const reinstall = fix.replace('install', 'install --reinstall');
+    return requirement('QEMU', true, false, `${path} does not answer --version`, reinstall);
+  }
+  return requirement('QEMU', true, true, facts.qemuVersion ?? path, fix);
+}
+
+function accelerator({ accelerator }: HostFacts): Requirement {
+  const fix = 'none needed, machines run slower; on a cloud host choose one with nested KVM';
+  if (accelerator === null) {
+    return requirement('KVM', false, false, 'not probed', 'see QEMU, setpriv and cache above');
+  }
+  const isKvm = accelerator.accelerator === 'kvm';
+  const detail = isKvm ? accelerator.reason : `${accelerator.reason}: TCG is used`;
+  const isDenied = /permission denied/i.test(accelerator.reason);
+  return requirement('KVM', false, isKvm, detail, isDenied ? 'usermod -aG kvm "$USER"' : fix);
+}
+
+function tool(facts: HostFacts, name: ToolName): Requirement {
+  const path = facts.tools[name];
+  const detail = path ?? `${TOOLS[name].title} not found in PATH`;
+  return requirement(TOOLS[name].title, true, path !== null, detail, installCommand(name));
+}
+
+function agent({ agentPath, packageRoot, tools }: HostFacts): Requirement {
+  const missing = (['make', 'musl-gcc'] as const).filter((name) => tools[name] === null);
+  const commands = [...missing.map(installCommand), `make -C ${packageRoot}/guest`];
+  const detail = agentPath ?? 'not built';
+  return requirement('guest agent', true, agentPath !== null, detail, commands.join(' && '));
+}
+
+function cacheDirectory({ cache }: HostFacts): Requirement {
+  const name = 'cache directory';
+  if (cache.problem !== null) {
+    const fix = `mkdir -p ${cache.path} && chown "$USER" ${cache.path}, or set XDG_CACHE_HOME`;
+    return requirement(name, true, false, cache.problem, fix);
+  }
+  const free = `${cache.path}, ${Math.floor(cache.freeBytes / 1024 ** 2)} MiB free`;
+  const fix = 'gondolin prune, or set XDG_CACHE_HOME to a larger disk (1 GiB is enough)';
+  return requirement(name, false, cache.freeBytes >= FREE_BYTES_WANTED, free, fix);
+}
+
+function aptSources({ aptSources }: HostFacts): Requirement {
+  const detail = aptSources.length > 0 ? aptSources.join(', ') : 'no package source in /etc/apt';
+  const fix = 'add one to /etc/apt/sources.list.d, or name a mirror in the image of gondolin.yaml';
+  return requirement('apt sources', false, aptSources.length > 0, detail, fix);
+}
+
+function keyring({ hasDebianKeyring }: HostFacts): Requirement {
+  const detail = hasDebianKeyring ? 'installed' : 'debian-archive-keyring.gpg is missing';
+  const fix = 'apt install debian-archive-keyring';
+  return requirement('Debian keyring', true, hasDebianKeyring, detail, fix);
+}
+
+/** What building an image as an ordinary user takes in addition. */
+function rootlessRequirements(facts: HostFacts): Requirement[] {
+  const { userNamespaceProblem, hasSubordinateIds, userName } = facts;
+  const key = userNamespaceProblem?.split('=', 1)[0] ?? '';
+  const value = key.endsWith('max_user_namespaces') ? 15_000 : Number(key.includes('clone'));
+  const ids = `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${userName}`;
+  return [
+    requirement(
+      'user namespaces',
+      true,
+      userNamespaceProblem === null,
+      userNamespaceProblem ?? 'allowed',
+      `sysctl -w ${key}=${value}`,
+    ),
+    requirement(
+      'subordinate ids',
+      true,
+      hasSubordinateIds,
+      hasSubordinateIds ? `/etc/subuid has ${userName}` : `/etc/subuid has no ${userName}`,
+      ids,
+    ),
+    tool(facts, 'newuidmap'),
+  ];
+}

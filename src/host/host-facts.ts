@@ -1,0 +1,182 @@
+import { constants } from 'node:fs';
+import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { type AcceleratorVerdict, chooseAccelerator } from './accelerator.ts';
+import { type Directories, type Environment, ensureDirectory } from './directories.ts';
+import { guestAgentPath, packageRoot } from './package-root.ts';
+import { toolVersion } from './tool-versions.ts';
+import { findTool, TOOLS, type Tool, type ToolName } from './tools.ts';
+
+/** What `judgeHost` decides upon: plain data, read in one go by `gatherHostFacts`. */
+export interface HostFacts {
+  /** As `process.versions.node`, e.g. `20.19.0`. */
+  readonly nodeVersion: string;
+  /** As `process.platform` and `process.arch`. */
+  readonly platform: string;
+  readonly arch: string;
+  /** Absolute path of each tool; null when it is not in PATH. */
+  readonly tools: Readonly<Record<ToolName, string | null>>;
+  /** First line of `--version`; null when QEMU is missing or did not answer. */
+  readonly qemuVersion: string | null;
+  /** Null when QEMU is missing. */
+  readonly accelerator: AcceleratorVerdict | null;
+  /** Files of apt's configuration that name package sources and can be read. */
+  readonly aptSources: readonly string[];
+  readonly hasDebianKeyring: boolean;
+  /** Null when it is not built. */
+  readonly agentPath: string | null;
+  /** Where `guest/` lies. */
+  readonly packageRoot: string;
+  readonly cache: {
+    readonly path: string;
+    readonly problem: string | null;
+    readonly freeBytes: number;
+  };
+  readonly isRoot: boolean;
+  readonly userName: string;
+  /** Whether an unprivileged user may make user namespaces; the reason when not. */
+  readonly userNamespaceProblem: string | null;
+  /** Whether /etc/subuid and /etc/subgid give this user ids. */
+  readonly hasSubordinateIds: boolean;
+}
+
+/** Debian's archive keyring, which apt and mmdebstrap verify the mirror with. */
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+export interface GatherOptions {
+  readonly directories: Directories;
+  readonly env?: Environment;
+  /** Root of the files looked at (`/etc`, `/proc`, `/usr`), for tests. */
+  readonly root?: string;
+}
+
+/**
+ * Looks at this machine. Starts QEMU once or twice (version, KVM probe, under 3 s together) and creates the cache
+ * directory; changes nothing else. Never fails for what is missing: that is what it reports.
+ * @throws {GondolinError} HOST_ACCEL_INVALID
+ */
+export async function gatherHostFacts(options: GatherOptions): Promise<HostFacts> {
+  const { directories, env = process.env, root = '/' } = options;
+  const cache = await cacheFacts(directories.cache);
+  const qemu = findTool('qemu-system-x86_64', env);
+  const isCacheUsable = cache.problem === null;
+  const user = userInfo();
+  return {
+    nodeVersion: process.versions.node,
+    platform: process.platform,
+    arch: process.arch,
+    tools: toolPaths(env),
+    qemuVersion: qemu !== null && isCacheUsable ? await versionOf(qemu, directories.cache) : null,
+    accelerator:
+      qemu !== null && isCacheUsable ? await acceleratorOf(qemu, directories.cache, env) : null,
+    aptSources: await readableAptSources(root),
+    hasDebianKeyring: await isReadable(join(root, KEYRING)),
+    agentPath: agentPath(),
+    packageRoot,
+    cache,
+    isRoot: user.uid === 0,
+    userName: user.username,
+    userNamespaceProblem: await userNamespaceProblem(root),
+    hasSubordinateIds: await hasSubordinateIds(root, user.username, user.uid),
+  };
+}
+
+function toolPaths(env: Environment): Record<ToolName, string | null> {
+  const names = Object.keys(TOOLS) as ToolName[];
+  const paths = names.map((name) => [name, findTool(name, env)?.path ?? null] as const);
+  return Object.fromEntries(paths) as Record<ToolName, string | null>;
+}
+
+async function versionOf(qemu: Tool, cacheDirectory: string): Promise<string | null> {
+  return toolVersion(qemu, cacheDirectory).catch(onlyOurs(null));
+}
+
+async function acceleratorOf(
+  qemu: Tool,
+  cacheDirectory: string,
+  env: Environment,
+): Promise<AcceleratorVerdict | null> {
+  try {
+    return await chooseAccelerator({ qemu, cacheDirectory, env, useCache: false });
+  } catch (error) {
+    // No setpriv: it has a requirement of its own.
+    if (GondolinError.is(error) && error.code === 'HOST_TOOL_NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+/** A handler that turns one of our errors into `value` and lets a bug through. */
+function onlyOurs<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (GondolinError.is(error)) return value;
+    throw error;
+  };
+}
+
+function agentPath(): string | null {
+  try {
+    return guestAgentPath();
+  } catch (error) {
+    return onlyOurs(null)(error);
+  }
+}
+
+async function cacheFacts(path: string): Promise<HostFacts['cache']> {
+  try {
+    await ensureDirectory(path);
+    await access(path, constants.W_OK | constants.X_OK);
+    const { bavail, bsize } = await statfs(path);
+    return { path, problem: null, freeBytes: bavail * bsize };
+  } catch (error) {
+    const cause = GondolinError.is(error) ? error.cause : error;
+    return { path, problem: cause instanceof Error ? cause.message : String(cause), freeBytes: 0 };
+  }
+}
+
+async function readableAptSources(root: string): Promise<string[]> {
+  const directory = join(root, 'etc/apt/sources.list.d');
+  const names = await readdir(directory).catch(() => []);
+  const parts = names.filter((name) => /\.(?:list|sources)$/.test(name)).toSorted();
+  const files = [join(root, 'etc/apt/sources.list'), ...parts.map((name) => join(directory, name))];
+  const texts = await Promise.all(files.map(readText));
+  return files.filter((_, index) => /^\s*(?:deb\s|Types:)/m.test(texts[index] ?? ''));
+}
+
+async function userNamespaceProblem(root: string): Promise<string | null> {
+  // Each file exists only where its kernel or distribution has that switch.
+  const switches = [
+    { file: 'proc/sys/user/max_user_namespaces', blocked: /^0$/ },
+    { file: 'proc/sys/kernel/unprivileged_userns_clone', blocked: /^0$/ },
+    { file: 'proc/sys/kernel/apparmor_restrict_unprivileged_userns', blocked: /^1$/ },
+  ];
+  for (const { file, blocked } of switches) {
+    const value = (await readText(join(root, file))).trim();
+    if (blocked.test(value))
+      return `${file.slice('proc/sys/'.length).replaceAll('/', '.')}=${value}`;
+  }
+  return null;
+}
+
+async function hasSubordinateIds(root: string, name: string, uid: number): Promise<boolean> {
+  const texts = await Promise.all(
+    ['etc/subuid', 'etc/subgid'].map((file) => readText(join(root, file))),
+  );
+  const owners = [name, String(uid)];
+  return texts.every((text) =>
+    text.split('\n').some((line) => owners.includes(line.split(':', 1)[0] ?? '')),
+  );
+}
+
+/** The text of a small file; empty when it is absent or not readable, which the requirements treat alike. */
+async function readText(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
+}
+
+async function isReadable(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}

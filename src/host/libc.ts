@@ -1,0 +1,152 @@
+import koffi from 'koffi';
+
+/**
+ * The calls of libc that Node lacks, each relative to a directory handle or on a descriptor. Synchronous: every one
+ * is a few microseconds on a local file system. A failing call throws {@link SystemError}. Linux only.
+ * Names and paths are bytes: Buffers that end in NUL (see {@link cString}).
+ */
+const libc = koffi.load('libc.so.6');
+
+const PATH = 'const void *';
+const calls = {
+  openat: libc.func('openat', 'int', ['int', PATH, 'int', 'uint']),
+  mkdirat: libc.func('mkdirat', 'int', ['int', PATH, 'uint']),
+  unlinkat: libc.func('unlinkat', 'int', ['int', PATH, 'int']),
+  renameat2: libc.func('renameat2', 'int', ['int', PATH, 'int', PATH, 'uint']),
+  linkat: libc.func('linkat', 'int', ['int', PATH, 'int', PATH, 'int']),
+  symlinkat: libc.func('symlinkat', 'int', [PATH, 'int', PATH]),
+  readlinkat: libc.func('readlinkat', 'int64_t', ['int', PATH, 'void *', 'size_t']),
+  utimensat: libc.func('utimensat', 'int', ['int', PATH, 'const void *', 'int']),
+  fallocate: libc.func('fallocate', 'int', ['int', 'int', 'int64_t', 'int64_t']),
+  lseek: libc.func('lseek', 'int64_t', ['int', 'int64_t', 'int']),
+  getxattr: libc.func('getxattr', 'int64_t', [PATH, PATH, 'void *', 'size_t']),
+  setxattr: libc.func('setxattr', 'int', [PATH, PATH, 'const void *', 'size_t', 'int']),
+  removexattr: libc.func('removexattr', 'int', [PATH, PATH]),
+};
+
+/** A failed system call; `errno` is Linux' positive number. */
+export class SystemError extends Error {
+  readonly errno: number;
+  readonly syscall: string;
+
+  constructor(syscall: string, errno: number) {
+    super(`${syscall} failed with errno ${errno}`);
+    this.syscall = syscall;
+    this.errno = errno;
+  }
+}
+
+function checked(syscall: string, result: number | bigint): number {
+  if (Number(result) < 0) throw new SystemError(syscall, koffi.errno());
+  return Number(result);
+}
+
+/** Bytes of a name or path with the NUL that libc wants. `latin1` text carries any byte unchanged. */
+export function cString(text: string, encoding: BufferEncoding = 'latin1'): Buffer {
+  return Buffer.from(`${text}\0`, encoding);
+}
+
+/** Path of an open descriptor that leads to the very file it stands for, whatever its name is by now. */
+export function descriptorPath(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
+
+/** @see openat(2); `name` is one component. Returns a descriptor that the caller closes. */
+export function openAt(directory: number, name: string, flags: number, mode = 0): number {
+  return checked('openat', calls.openat(directory, cString(name), flags, mode));
+}
+
+export function makeDirectoryAt(directory: number, name: string, mode: number): void {
+  checked('mkdirat', calls.mkdirat(directory, cString(name), mode));
+}
+
+const AT_REMOVEDIR = 0x200;
+
+export function unlinkAt(directory: number, name: string): void {
+  checked('unlinkat', calls.unlinkat(directory, cString(name), 0));
+}
+
+export function removeDirectoryAt(directory: number, name: string): void {
+  checked('unlinkat', calls.unlinkat(directory, cString(name), AT_REMOVEDIR));
+}
+
+/** @param flags RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 (renameat2(2)). */
+export function renameAt(
+  from: number,
+  name: string,
+  to: number,
+  newName: string,
+  flags: number,
+): void {
+  checked('renameat2', calls.renameat2(from, cString(name), to, cString(newName), flags));
+}
+
+const AT_FDCWD = -100;
+const AT_SYMLINK_FOLLOW = 0x400;
+
+/** Gives the open file `fd` (O_PATH will do) another name. */
+export function linkDescriptorAt(fd: number, directory: number, name: string): void {
+  const source = cString(descriptorPath(fd));
+  checked('linkat', calls.linkat(AT_FDCWD, source, directory, cString(name), AT_SYMLINK_FOLLOW));
+}
+
+export function symlinkAt(target: string, directory: number, name: string): void {
+  checked('symlinkat', calls.symlinkat(cString(target), directory, cString(name)));
+}
+
+const PATH_MAX = 4096;
+
+/** Target of the symbolic link that `fd` (O_PATH | O_NOFOLLOW) stands for. */
+export function readLink(fd: number): Buffer {
+  const target = Buffer.alloc(PATH_MAX);
+  const length = checked('readlinkat', calls.readlinkat(fd, cString(''), target, PATH_MAX));
+  return target.subarray(0, length);
+}
+
+const UTIME_OMIT = 0x3ffffffen;
+
+function writeTimespec(target: Buffer, offset: number, ns: bigint | null): void {
+  const second = 1_000_000_000n;
+  const rest = ns === null ? UTIME_OMIT : ((ns % second) + second) % second;
+  target.writeBigInt64LE(ns === null ? 0n : (ns - rest) / second, offset);
+  target.writeBigInt64LE(rest, offset + 8);
+}
+
+/** Sets times of the file that `fd` stands for; null leaves one as it is. Nanoseconds since 1970. */
+export function setTimes(fd: number, atimeNs: bigint | null, mtimeNs: bigint | null): void {
+  const times = Buffer.alloc(32);
+  writeTimespec(times, 0, atimeNs);
+  writeTimespec(times, 16, mtimeNs);
+  checked('utimensat', calls.utimensat(AT_FDCWD, cString(descriptorPath(fd)), times, 0));
+}
+
+/** @see fallocate(2) for `mode`. */
+export function allocate(fd: number, mode: number, offset: number, length: number): void {
+  checked('fallocate', calls.fallocate(fd, mode, offset, length));
+}
+
+/** @param whence SEEK_DATA 3 or SEEK_HOLE 4. */
+export function seek(fd: number, offset: number, whence: number): number {
+  return checked('lseek', calls.lseek(fd, offset, whence));
+}
+
+/** Value of an extended attribute (at most 256 bytes), or null when the file has none or cannot have any. */
+export function getAttribute(fd: number, name: string): string | null {
+  const value = Buffer.alloc(256);
+  const length = Number(
+    calls.getxattr(cString(descriptorPath(fd)), cString(name), value, value.length),
+  );
+  return length < 0 ? null : value.toString('latin1', 0, length);
+}
+
+export function setAttribute(fd: number, name: string, value: string): void {
+  const bytes = Buffer.from(value, 'latin1');
+  checked(
+    'setxattr',
+    calls.setxattr(cString(descriptorPath(fd)), cString(name), bytes, bytes.length, 0),
+  );
+}
+
+export function removeAttribute(fd: number, name: string): void {
+  checked('removexattr', calls.removexattr(cString(descriptorPath(fd)), cString(name)));
+}
