@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { writeSync } from 'node:fs';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import type { CliIo } from './io.ts';
 import { runCli } from './main.ts';
 
 const SHOW_CURSOR = '\u001b[?25h';
@@ -22,25 +23,36 @@ stopOn('SIGINT', new GondolinError('CLI_INTERRUPTED', 'interrupted by Ctrl-C'));
 stopOn('SIGTERM', new GondolinError('CLI_TERMINATED', 'ended by SIGTERM'));
 stopOn('SIGHUP', new GondolinError('CLI_TERMINATED', 'the terminal went away'));
 
+let outputFailure: GondolinError | undefined;
+
 /** A reader that went away (`| head`) is no failure; an output that cannot be written is. */
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return;
     const message = `output cannot be written: ${error.message}`;
-    stopping.abort(new GondolinError('CLI_OUTPUT_FAILED', message, { cause: error }));
+    outputFailure ??= new GondolinError('CLI_OUTPUT_FAILED', message, { cause: error });
+    stopping.abort(outputFailure);
   });
 }
 
-const exitCode = await runCli(process.argv.slice(2), {
+/** Resolves when everything written so far went out, or cannot. */
+function flush(output: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => output.write('', () => resolve()));
+}
+
+const io: CliIo = {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
   cwd: process.cwd(),
   signal: stopping.signal,
-});
-
-// Pipes may still hold output; a reader that is gone makes the callback come with an error.
-await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
-await new Promise<void>((resolve) => process.stderr.write('', () => resolve()));
+};
+let exitCode = await runCli(process.argv.slice(2), io);
+await flush(process.stdout);
+if (outputFailure !== undefined && exitCode === 0) {
+  const { reportError } = await import('./report-error.ts');
+  exitCode = await reportError(outputFailure, io, { isJson: false, isDebug: false });
+}
+await flush(process.stderr);
 process.exit(exitCode);

@@ -70,7 +70,6 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .exitOverride()
     .addHelpText('after', EXAMPLES);
   addGlobalOptions(program);
-  program.action(() => program.help());
 
   const add = <Options>(usage: string, about: string, load: () => Promise<CommandRun<Options>>) => {
     const command: Command = program.command(usage).description(about);

@@ -6,7 +6,7 @@ import { toErrorData } from '../../project/error-data.ts';
 import { runPlan } from '../../project/run-plan.ts';
 import type { RunResult } from '../../project/run-result.ts';
 import type { Passthrough } from '../../project/runner-vm.ts';
-import { type SandboxVmOptions, sandboxVmsOf } from '../../project/sandbox-vm.ts';
+import type { SandboxVmOptions } from '../../project/sandbox-vm.ts';
 import type { CommandRun } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { openPlan, planOfSandbox, planOfWords } from '../open-project.ts';
@@ -80,11 +80,14 @@ export const runRun: CommandRun = async ({ io, options, words, trailing }) => {
     trailing === null ? planOfWords(whole, words) : planOfCommand(whole, words, trailing);
   const isRaw = trailing !== null && mode !== 'json';
   const passthrough: Passthrough = { stdin: io.stdin, stdout: io.stdout, stderr: io.stderr };
+  // Loaded once it is clear that a VM is wanted: it brings QEMU's, the file server's and libc's code.
+  const { sandboxVmsOf } = await import('../../project/sandbox-vm.ts');
+  const createVm = sandboxVmsOf(plan, vmOptionsOf(io, options.debug === true));
   const renderer = await createRenderer(mode, isRaw, io);
   let result: RunResult;
   try {
     result = await runPlan(plan, {
-      createVm: sandboxVmsOf(plan, vmOptionsOf(io, options.debug === true)),
+      createVm,
       onEvent: (event) => renderer.onEvent(event),
       signal: io.signal,
       ...(isRaw ? { passthrough } : {}),

@@ -1,0 +1,180 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { BIN, directoryWith, ROOT, runCli, TSX } from './run-cli.ts';
+
+const TRACE = pathToFileURL(join(ROOT, 'test/fixtures/cli/trace-imports.mjs')).href;
+
+describe('gondolin --help', () => {
+  it.each([['--help'], ['run', '--help'], ['--version']])(
+    '%s %s loads nothing of config, plan, image, machine, vm or project, and of npm only commander',
+    async (...args) => {
+      const options = { cwd: directoryWith(), nodeArguments: ['--import', TRACE] };
+      const { code, stderr } = await runCli(args.filter(Boolean), options);
+      expect(code).toBe(0);
+      const urls = [...stderr.matchAll(/^LOADED (\S+)/gm)].map((match) => match[1] ?? '');
+      const packages = urls.flatMap((url) => /node_modules\/([^/]+)/.exec(url)?.[1] ?? []);
+      expect(new Set(packages.filter((name) => name !== 'tsx'))).toEqual(new Set(['commander']));
+      const rooms = urls.flatMap(
+        (url) => /main\/src\/([^/]+)\//.exec(url)?.[1] ?? /\/src\/([^/]+)\//.exec(url)?.[1] ?? [],
+      );
+      expect(new Set(rooms)).toEqual(new Set(['cli', 'errors', 'host', 'util']));
+    },
+  );
+
+  it('lists every command, and the options of one', async () => {
+    const cwd = directoryWith();
+    const whole = await runCli(['--help'], { cwd });
+    for (const name of ['init', 'config', 'plan', 'run', 'images', 'prune', 'doctor']) {
+      expect(whole.stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
+    }
+    const prune = await runCli(['prune', '--help'], { cwd });
+    expect(prune.stdout).toContain('--older-than <age>');
+    expect(prune.stdout).toContain('--file <file>');
+  });
+});
+
+it('gondolin --version prints the version of package.json', async () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const { stdout } = await runCli(['--version'], { cwd: directoryWith() });
+  expect(stdout).toBe(`${version}\n`);
+});
+
+describe('a mistake on the command line', () => {
+  it.each([
+    [['imgaes'], /unknown command 'imgaes'.*images/],
+    [['run', '--progres', 'json'], /unknown option '--progres'.*--progress/],
+    [['run', '--progress', 'loud'], /'loud' is invalid.*quiet/],
+    [['images', '--format', 'yaml'], /--format yaml: this command has text, json/],
+    [['prune', '--older-than', 'soon'], /--older-than soon/],
+    [['prune', '--all', '--older-than', '1d'], /exclude each other/],
+    [['images', '--', 'x'], /images takes nothing after `--`/],
+    [['images', 'x'], /too many arguments/],
+    [['run', '--progress', 'tty'], /not a terminal/],
+  ])('%j exits 2 and says what is wrong', async (args, message) => {
+    const { code, stdout, stderr } = await runCli(args, { cwd: directoryWith() });
+    expect(code, stderr).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^error\[CLI_USAGE\]: .*\n {2}next: /);
+  });
+
+  it('is one JSON object with --format json', async () => {
+    const { code, stderr } = await runCli(['imgaes', '--format', 'json'], { cwd: directoryWith() });
+    expect(code).toBe(2);
+    expect(JSON.parse(stderr)).toMatchObject({ code: 'CLI_USAGE', at: null });
+  });
+});
+
+it('gondolin alone prints help', async () => {
+  const { code, stdout, stderr } = await runCli([], { cwd: directoryWith() });
+  expect(code).toBe(0);
+  expect(stdout + stderr).toContain('Usage: gondolin');
+});
+
+describe('gondolin init', () => {
+  it('writes a file, never over another one without --force', async () => {
+    const cwd = directoryWith();
+    const file = join(cwd, 'gondolin.yaml');
+    expect(await runCli(['init'], { cwd })).toMatchObject({
+      code: 0,
+      stdout: 'Wrote gondolin.yaml. Next: gondolin run\n',
+    });
+    const starter = readFileSync(file, 'utf8');
+    writeFileSync(file, 'mine');
+    const refused = await runCli(['init'], { cwd });
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain('error[CLI_FILE_EXISTS]: gondolin.yaml is there already');
+    expect(readFileSync(file, 'utf8')).toBe('mine');
+    expect((await runCli(['init', '--force'], { cwd })).code).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe(starter);
+  });
+
+  it('names a directory that is not there', async () => {
+    const { code, stderr } = await runCli(['init', '-f', 'no/such/x.yaml'], {
+      cwd: directoryWith(),
+    });
+    expect(code).toBe(2);
+    expect(stderr).toContain('cannot write no/such/x.yaml: ENOENT');
+  });
+});
+
+describe('an empty cache', () => {
+  it('gondolin images says so', async () => {
+    const cwd = directoryWith();
+    expect((await runCli(['images'], { cwd })).stdout).toContain('No images yet');
+    expect((await runCli(['images', '--format', 'json'], { cwd })).stdout).toBe('[]\n');
+  });
+
+  it('gondolin prune frees nothing', async () => {
+    const cwd = directoryWith();
+    expect(await runCli(['prune'], { cwd })).toMatchObject({ code: 0, stdout: 'freed 0 B\n' });
+    expect((await runCli(['prune', '--all', '--dry-run'], { cwd })).stdout).toBe(
+      'would free 0 B\n',
+    );
+    const { stdout } = await runCli(['prune', '--format', 'json'], { cwd });
+    expect(JSON.parse(stdout)).toMatchObject({ removed: [], freedBytes: 0 });
+  });
+});
+
+describe('gondolin doctor', () => {
+  it('names each requirement and exits 1 with a fix when QEMU is missing', async () => {
+    const cwd = directoryWith();
+    const env = { PATH: cwd, GONDOLIN_ACCEL: 'tcg' };
+    const { code, stdout } = await runCli(['doctor'], { cwd, env });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^✔ Node\.js/m);
+    expect(stdout).toMatch(/^✖ QEMU .*not found in PATH\n\s+fix: apt install qemu-system-x86$/m);
+    expect(stdout).toContain('gondolin run cannot work yet');
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  it('gives the same as JSON', async () => {
+    const cwd = directoryWith();
+    const env = { PATH: cwd, GONDOLIN_ACCEL: 'tcg' };
+    const { code, stdout } = await runCli(['doctor', '--format', 'json'], { cwd, env });
+    expect(code).toBe(1);
+    const { canRun, requirements } = JSON.parse(stdout);
+    expect(canRun).toBe(false);
+    expect(requirements).toContainEqual(
+      expect.objectContaining({ name: 'QEMU', found: false, isFatal: true }),
+    );
+  });
+});
+
+it('colours errors with FORCE_COLOR and not without a terminal', async () => {
+  const cwd = directoryWith();
+  expect((await runCli(['imgaes'], { cwd })).stderr).not.toContain('\u001b[');
+  expect((await runCli(['imgaes'], { cwd, env: { FORCE_COLOR: '1' } })).stderr).toContain(
+    '\u001b[31m',
+  );
+});
+
+it('a reader that goes away is no crash', async () => {
+  const cwd = directoryWith();
+  const child = spawn(process.execPath, ['--import', TSX, BIN, '--help'], { cwd });
+  child.stdout.destroy();
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const [code] = await once(child, 'exit');
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+});
+
+it('an output that cannot be written exits 125 and says so', async () => {
+  const cwd = directoryWith();
+  const command = `exec "$0" --import "$1" "$2" doctor >/dev/full`;
+  const child = spawn('sh', ['-c', command, process.execPath, TSX, BIN], { cwd });
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const [code] = await once(child, 'close');
+  expect(stderr).toContain('error[CLI_OUTPUT_FAILED]');
+  expect(code).toBe(125);
+});
