@@ -12,11 +12,8 @@ import {
   type StartMachineOptions,
   startMachine,
 } from '../../../src/machine/start-machine.ts';
-import {
-  type TinyKernelEnd,
-  temporaryDirectory,
-  tinyKernelFiles,
-} from '../../fixtures/tiny-kernel.ts';
+import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
+import { type TinyKernelEnd, tinyKernelFiles } from '../../fixtures/tiny-kernel.ts';
 
 const MIB = 1024 * 1024;
 const ROOT = resolve(import.meta.dirname, '../../..');
