@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { readAptTransport } from '../debian/apt-session.ts';
 import { type AptSource, formatGuestSourceList, formatSourceList } from '../debian/apt-source.ts';
-import { type RunToolsOptions, runTools } from '../process/run-tools.ts';
+import { type RunToolsOptions, runTools, type ToolCommand } from '../process/run-tools.ts';
 import { requireBuildTools } from '../process/tool.ts';
 import { type Builder, isolateBuild } from './isolation.ts';
 import { buildMmdebstrapArguments } from './mmdebstrap-arguments.ts';
@@ -26,8 +26,8 @@ const SOURCE_DATE_EPOCH = '1735689600';
 const SQUASHFS_OPTIONS = [
   '-comp',
   'lz4',
-  // sqfstar makes the root directory itself: without these it is this user's, and writable for everybody.
-  ...['-root-mode', '755', '-root-uid', '0', '-root-gid', '0'],
+  // sqfstar makes the root directory itself; without this it is writable for everybody.
+  ...['-root-mode', '755'],
   '-no-progress',
 ];
 
@@ -59,7 +59,7 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
     );
   }
   const tools = requireBuildTools(['mmdebstrap', 'sqfstar'], 'build the root file system');
-  const [isolate = '', ...isolateArgs] = await isolateBuild(options.builder, options.signal);
+  const { isolated, asRoot } = await isolateBuild(options.builder, options.signal);
   const sourceListPath = join(options.cwd, 'sources.list');
   await writeFile(sourceListPath, formatSourceList(options.sources), { mode: 0o600 });
   const guestFiles = await writeGuestFiles(options);
@@ -74,8 +74,8 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
   const output = join(options.target, 'rootfs.squashfs');
   await runReported(
     [
-      { name: 'mmdebstrap', file: isolate, args: [...isolateArgs, tools.mmdebstrap, ...args] },
-      { name: 'sqfstar', file: tools.sqfstar, args: [...SQUASHFS_OPTIONS, output] },
+      buildCommand('mmdebstrap', [...isolated, tools.mmdebstrap, ...args]),
+      buildCommand('sqfstar', [...asRoot, tools.sqfstar, ...SQUASHFS_OPTIONS, output]),
     ],
     {
       ...options,
@@ -88,6 +88,10 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
       },
     },
   );
+}
+
+function buildCommand(name: string, [file = '', ...args]: readonly string[]): ToolCommand {
+  return { name, file, args };
 }
 
 /**

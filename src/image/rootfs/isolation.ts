@@ -31,21 +31,30 @@ async function readIds(path: string): Promise<string> {
   });
 }
 
+/** Words to put before a command. */
+export interface Isolation {
+  /**
+   * Runs it as root of namespaces of its own: mounts and processes of the build are seen by nobody else and all end
+   * with it, and it ends with us, also by kill -9.
+   */
+  readonly isolated: readonly string[];
+  /** Runs it so that this user's files look like root's. */
+  readonly asRoot: readonly string[];
+}
+
 /**
- * The words to put before a command so that it runs as root of namespaces of its own: mounts and processes of the
- * build are seen by nobody else and all end with it, and it ends with us, also by kill -9.
- *
  * @throws {GondolinError} IMAGE_TOOL_MISSING; IMAGE_BUILD_UNPRIVILEGED when the user has no subordinate ids or the
  * kernel refuses the namespaces.
  */
-export async function isolateBuild(builder: Builder, signal: AbortSignal): Promise<string[]> {
+export async function isolateBuild(builder: Builder, signal: AbortSignal): Promise<Isolation> {
   const isRoot = builder.uid === 0;
   const needed = isRoot
     ? (['setpriv', 'unshare'] as const)
     : (['setpriv', 'unshare', 'newuidmap', 'newgidmap'] as const);
   const tools = requireBuildTools(needed, 'build the root file system');
   if (!isRoot) checkSubordinateIds(builder);
-  const words = [
+  const asRoot = isRoot ? [] : [tools.unshare, '--map-root-user', '--'];
+  const isolated = [
     tools.setpriv,
     '--pdeathsig=KILL',
     '--',
@@ -59,8 +68,8 @@ export async function isolateBuild(builder: Builder, signal: AbortSignal): Promi
     '--mount-proc',
     '--',
   ];
-  await tryNamespaces(words, isRoot, signal);
-  return words;
+  await tryNamespaces(isolated, isRoot, signal);
+  return { isolated, asRoot };
 }
 
 /** Throws IMAGE_BUILD_UNPRIVILEGED when the user has no range of IDS_NEEDED ids. */
