@@ -30,6 +30,7 @@ export function judgeHost(facts: HostFacts): Requirement[] {
     qemu(facts),
     accelerator(facts),
     tool(facts, 'setpriv'),
+    tool(facts, 'prlimit'),
     agent(facts),
     cacheDirectory(facts),
     ...(['mmdebstrap', 'sqfstar', 'unshare', 'xz'] as const).map((name) => tool(facts, name)),

@@ -8,15 +8,17 @@ export interface Command {
 
 /**
  * Wraps a command so that the kernel ends it with SIGKILL when the thread that started it ends, also by kill -9.
- * It keeps its pid (setpriv replaces itself) and can gain no privileges. One gap: a parent that dies between
- * fork and prctl; `sweepStaleSessions` closes it for machines.
- * @throws {GondolinError} HOST_TOOL_NOT_FOUND when setpriv (util-linux) is missing.
+ * It keeps its pid (both wrappers replace themselves), can gain no privileges and writes no core file, which
+ * would leave guest memory on disk. One gap: a parent that dies between fork and prctl; `sweepStaleSessions`
+ * closes it for machines.
+ * @throws {GondolinError} HOST_TOOL_NOT_FOUND when setpriv or prlimit (both of util-linux) is missing.
  * @see prctl(2), PR_SET_PDEATHSIG
  */
 export function endWithParent(command: Command): Command {
-  const { path } = requireTool('setpriv');
+  const setpriv = ['--pdeathsig', 'KILL', '--no-new-privs', '--'];
+  const prlimit = [requireTool('prlimit').path, '--core=0', '--'];
   return {
-    file: path,
-    args: ['--pdeathsig', 'KILL', '--no-new-privs', '--', command.file, ...command.args],
+    file: requireTool('setpriv').path,
+    args: [...setpriv, ...prlimit, command.file, ...command.args],
   };
 }

@@ -8,6 +8,7 @@ import type { Environment } from './directories.ts';
 export const TOOLS = {
   'qemu-system-x86_64': { title: 'QEMU', debianPackage: 'qemu-system-x86' },
   setpriv: { title: 'setpriv', debianPackage: 'util-linux' },
+  prlimit: { title: 'prlimit', debianPackage: 'util-linux' },
   mmdebstrap: { title: 'mmdebstrap', debianPackage: 'mmdebstrap' },
   sqfstar: { title: 'sqfstar', debianPackage: 'squashfs-tools' },
   xz: { title: 'xz', debianPackage: 'xz-utils' },

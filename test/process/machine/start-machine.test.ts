@@ -164,11 +164,13 @@ it('QEMU has a process group of its own, so that Ctrl-C does not reach it', asyn
   expect([Number(group), Number(session)]).toEqual([pid, pid]);
 });
 
-it('QEMU runs under its seccomp filter and cannot gain privileges', async () => {
+it('QEMU runs under its seccomp filter, gains no privileges and writes no core file', async () => {
   const { pid } = await bench().start();
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   expect(/^Seccomp:\t(\d)$/m.exec(status)?.[1]).toBe('2');
   expect(/^NoNewPrivs:\t(\d)$/m.exec(status)?.[1]).toBe('1');
+  const limits = readFileSync(`/proc/${pid}/limits`, 'latin1');
+  expect(limits).toMatch(/^Max core file size +0 +0 /m);
 });
 
 it('QEMU dies within 2 s of a kill -9 of its parent, and the next sweep removes the record', async () => {
