@@ -49,10 +49,11 @@ export function parseDeb822(text: string): AptSource[] {
 
 /** One map for each paragraph: field names in lower case, continuation lines joined by a line feed. */
 function parseStanzas(text: string): Map<string, string>[] {
-  const lines = text.split('\n').filter((line) => !line.startsWith('#'));
+  const lines = text.split(/\r?\n/).filter((line) => !line.startsWith('#'));
   return lines
+    .map((line) => (line.trim() === '' ? '' : line))
     .join('\n')
-    .split(/\n[ \t\r]*(?:\n[ \t\r]*)*\n/)
+    .split(/\n{2,}/)
     .map(parseFields)
     .filter((fields) => fields.size > 0);
 }

@@ -1,0 +1,86 @@
+import { expect, it } from 'vitest';
+import {
+  checkDebianRecipe,
+  type DebianRecipe,
+  entryKeysOf,
+  initramfsKey,
+  kernelKey,
+  rootfsKey,
+  titleOf,
+} from '../../../src/image/recipe.ts';
+
+const RECIPE: DebianRecipe = {
+  kind: 'debian',
+  arch: 'x86_64',
+  release: 'bookworm',
+  packages: ['git', 'g++', 'libstdc++6', 'python3.11'],
+  mirror: null,
+};
+
+it('checkDebianRecipe() accepts usual names', () => {
+  expect(() =>
+    checkDebianRecipe({ ...RECIPE, mirror: 'https://deb.example.com/debian' }),
+  ).not.toThrow();
+});
+
+it.each<[string, Partial<DebianRecipe>]>([
+  ['a package looks like an option', { packages: ['--hook'] }],
+  ['a package is a removal for apt', { packages: ['git-'] }],
+  ['a package is a pattern', { packages: ['?essential'] }],
+  ['a package is a file', { packages: ['./x.deb'] }],
+  ['a package holds a comma', { packages: ['a,b'] }],
+  ['a package holds a line feed', { packages: ['git\nx'] }],
+  ['a package is empty', { packages: [''] }],
+  ['the release is a path', { release: '../x' }],
+  ['the release looks like an option', { release: '-x' }],
+  ['the mirror is no URL', { mirror: 'deb.example.com' }],
+  ['the mirror has another scheme', { mirror: 'copy:/etc' }],
+  [
+    'the mirror holds a second line',
+    { mirror: 'http://deb.example.com/\ndeb http://evil.example.com' },
+  ],
+  ['the mirror holds options', { mirror: 'http://deb.example.com/ [trusted=yes]' }],
+])('checkDebianRecipe() throws IMAGE_RECIPE_INVALID when %s', (_, changes) => {
+  expect(() => checkDebianRecipe({ ...RECIPE, ...changes })).toThrow(
+    expect.objectContaining({ code: 'IMAGE_RECIPE_INVALID' }),
+  );
+});
+
+it('checkDebianRecipe() does not repeat the password of a mirror', () => {
+  const run = (): void =>
+    checkDebianRecipe({ ...RECIPE, mirror: 'http://u:secret@m.example.com/ x' });
+  expect(run).not.toThrow(/secret/);
+  expect(run).toThrow(/m\.example\.com/);
+});
+
+it('rootfsKey() depends on packages as a set; kernelKey() does not depend on them', () => {
+  const other = { ...RECIPE, packages: ['vim'] };
+  expect(rootfsKey({ ...RECIPE, packages: RECIPE.packages.toReversed() })).toBe(rootfsKey(RECIPE));
+  expect(rootfsKey(other)).not.toBe(rootfsKey(RECIPE));
+  expect(kernelKey(other)).toBe(kernelKey(RECIPE));
+});
+
+it.each<[string, Partial<DebianRecipe>]>([
+  ['release', { release: 'trixie' }],
+  ['mirror', { mirror: 'http://m.example.com/debian' }],
+  ['arch', { arch: 'aarch64' }],
+])('kernelKey() and rootfsKey() change with the %s', (_, changes) => {
+  expect(kernelKey({ ...RECIPE, ...changes })).not.toBe(kernelKey(RECIPE));
+  expect(rootfsKey({ ...RECIPE, ...changes })).not.toBe(rootfsKey(RECIPE));
+});
+
+it('initramfsKey() changes with the agent and with the modules', () => {
+  expect(
+    new Set([initramfsKey('a', 'b'), initramfsKey('a', 'c'), initramfsKey('b', 'b')]).size,
+  ).toBe(3);
+});
+
+it('entryKeysOf() gives no keys for a path', () => {
+  expect(entryKeysOf({ kind: 'path', path: '/x' })).toEqual([]);
+  expect(entryKeysOf(RECIPE)).toEqual([kernelKey(RECIPE), rootfsKey(RECIPE)]);
+});
+
+it('titleOf() names release and packages', () => {
+  expect(titleOf({ ...RECIPE, packages: [] })).toBe('debian bookworm');
+  expect(titleOf({ ...RECIPE, packages: ['git', 'vim'] })).toBe('debian bookworm + git, vim');
+});
