@@ -2,7 +2,7 @@ const CAPACITY_BYTES = 64 * 1024;
 const TAIL_LINES = 40;
 const TAIL_LINE_CHARACTERS = 400;
 
-/** The last 64 KiB a guest wrote to its serial console. */
+/** The last 64 KiB a guest wrote to its serial console */
 export class ConsoleLog {
   readonly #ring = Buffer.alloc(CAPACITY_BYTES);
   /** Bytes ever written; the next one goes to this number modulo the capacity. */

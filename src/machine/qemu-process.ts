@@ -17,9 +17,9 @@ export interface QemuProcess {
   readonly qmp: Duplex;
   readonly control: Duplex;
   readonly fs: Duplex;
-  readonly console: ConsoleLog;
+  readonly consoleLog: ConsoleLog;
   /** What QEMU itself printed, e.g. why it refused an argument. */
-  readonly messages: ConsoleLog;
+  readonly messageLog: ConsoleLog;
   /** Resolves after the last console byte has arrived; rejects only when no process could be started. */
   readonly exited: Promise<MachineExit>;
   kill(): void;
@@ -44,8 +44,8 @@ export function spawnQemu(
   // The type knows five entries; Node has one for each of `stdio`.
   const streams: readonly unknown[] = child.stdio;
   const consoleStream = channel(streams[CHANNEL_FDS.console]);
-  const console = collect(consoleStream, onConsole);
-  const messages = collect(child.stderr);
+  const consoleLog = collect(consoleStream, onConsole);
+  const messageLog = collect(child.stderr);
   const drained = Promise.all([closed(consoleStream), closed(child.stderr)]);
   const exited = new Promise<MachineExit>((resolve, reject) => {
     child.once('error', reject);
@@ -62,8 +62,8 @@ export function spawnQemu(
     qmp: channel(streams[CHANNEL_FDS.qmp]),
     control: channel(streams[CHANNEL_FDS.control]),
     fs: channel(streams[CHANNEL_FDS.fs]),
-    console,
-    messages,
+    consoleLog,
+    messageLog,
     exited,
     kill: () => void child.kill('SIGKILL'),
   };

@@ -33,7 +33,7 @@ export interface Machine {
   readonly qmp: QmpClient;
   /** Never rejects. */
   readonly exited: Promise<MachineExit>;
-  /** Last lines of the guest's console, safe to print. */
+  /** Last lines of the guest's serial console, safe to print. */
   consoleTail(): string;
   /** MACHINE_EXITED with how QEMU ended and the console's last lines. */
   exitError(): GondolinError;
@@ -108,7 +108,7 @@ async function firstContact(
     const exit = await exited;
     signal?.throwIfAborted();
     const hasDied = GondolinError.is(error) && error.code === 'MACHINE_QMP_CLOSED';
-    throw hasDied ? startFailed(exit, child.messages.tail()) : error;
+    throw hasDied ? startFailed(exit, child.messageLog.tail()) : error;
   } finally {
     signal?.removeEventListener('abort', kill);
   }
@@ -151,7 +151,7 @@ function runningMachine({ child, pid, accelerator, exited, qmp }: Parts): Machin
     fs: child.fs,
     qmp,
     exited: observed,
-    consoleTail: () => child.console.tail(),
+    consoleTail: () => child.consoleLog.tail(),
     exitError: () => exitError(exit, child),
     kill,
     close: async () => {
@@ -166,7 +166,7 @@ function runningMachine({ child, pid, accelerator, exited, qmp }: Parts): Machin
 
 function exitError(exit: MachineExit | undefined, child: QemuProcess): GondolinError {
   const how = exit === undefined ? 'is ending' : `ended (${describeExit(exit)})`;
-  const said = [child.messages.tail(), child.console.tail()].filter((text) => text !== '');
+  const said = [child.messageLog.tail(), child.consoleLog.tail()].filter((text) => text !== '');
   const lines = said.length === 0 ? '; it printed nothing' : `:\n${said.join('\n')}`;
   return new GondolinError('MACHINE_EXITED', `The virtual machine ${how}${lines}`, {
     details: { exitCode: exit?.code ?? null, signal: exit?.signal ?? null },
