@@ -1,0 +1,129 @@
+#include "cgroup.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "util.h"
+
+#define ROOT_PATH "/sys/fs/cgroup/gondolin"
+/* How deep cgroups that guest processes made are followed. */
+#define MAX_DEPTH 16
+
+static int root_fd = -1;
+
+int cgroup_setup(void)
+{
+    if (mkdir(ROOT_PATH, 0755) != 0 && errno != EEXIST)
+        return -1;
+    root_fd = open(ROOT_PATH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return root_fd < 0 ? -1 : 0;
+}
+
+int cgroup_create(struct cgroup *cgroup, uint32_t id)
+{
+    *cgroup = (struct cgroup){.directory_fd = -1, .events_fd = -1, .id = id};
+    if (root_fd < 0)
+        return 0;
+    char name[16];
+    (void)snprintf(name, sizeof name, "%u", id);
+    if (mkdirat(root_fd, name, 0755) != 0)
+        return -1;
+    AUTO_CLOSE int directory_fd = openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory_fd >= 0)
+        cgroup->events_fd = openat(directory_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+    if (cgroup->events_fd < 0) {
+        (void)unlinkat(root_fd, name, AT_REMOVEDIR);
+        return -1;
+    }
+    cgroup->directory_fd = take_fd(&directory_fd);
+    return 0;
+}
+
+bool cgroup_is_empty(const struct cgroup *cgroup)
+{
+    char text[256];
+    long count = RETRY_EINTR(pread(cgroup->events_fd, text, sizeof text - 1, 0));
+    /* A cgroup that the guest removed has no process either. */
+    if (count < 0)
+        return true;
+    text[count] = '\0';
+    return strstr(text, "populated 0") != NULL;
+}
+
+int cgroup_kill(const struct cgroup *cgroup)
+{
+    AUTO_CLOSE int fd = openat(cgroup->directory_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    return RETRY_EINTR(write(fd, "1", 1)) == 1 ? 0 : -1;
+}
+
+static unsigned signal_procs(int directory_fd, int signal)
+{
+    int fd = openat(directory_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    FILE *procs = fdopen(fd, "re");
+    if (procs == NULL) {
+        close_quietly(fd);
+        return 0;
+    }
+    unsigned count = 0;
+    int pid;
+    while (fscanf(procs, "%d", &pid) == 1) {
+        if (pid > 1 && kill(pid, signal) == 0)
+            count++;
+    }
+    (void)fclose(procs);
+    return count;
+}
+
+/* Calls `visit` for every cgroup below, deepest first, then for this one. */
+static unsigned walk(int parent_fd, const char *name, int depth, unsigned (*visit)(int, const char *, int), int argument)
+{
+    unsigned count = 0;
+    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    AUTO_CLOSEDIR DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (directory == NULL) {
+        close_quietly(fd);
+        return 0;
+    }
+    const struct dirent *entry;
+    while (depth < MAX_DEPTH && (entry = readdir(directory)) != NULL) {
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+            count += walk(fd, entry->d_name, depth + 1, visit, argument);
+    }
+    return count + visit(parent_fd, name, argument);
+}
+
+static unsigned visit_signal(int parent_fd, const char *name, int signal)
+{
+    AUTO_CLOSE int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? 0 : signal_procs(fd, signal);
+}
+
+static unsigned visit_remove(int parent_fd, const char *name, int unused)
+{
+    (void)unused;
+    return unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 ? 1 : 0;
+}
+
+unsigned cgroup_signal(const struct cgroup *cgroup, int signal)
+{
+    return walk(cgroup->directory_fd, ".", 0, visit_signal, signal);
+}
+
+void cgroup_destroy(struct cgroup *cgroup)
+{
+    if (cgroup->directory_fd < 0)
+        return;
+    char name[16];
+    (void)snprintf(name, sizeof name, "%u", cgroup->id);
+    close_quietly(cgroup->events_fd);
+    close_quietly(cgroup->directory_fd);
+    cgroup->events_fd = -1;
+    cgroup->directory_fd = -1;
+    (void)walk(root_fd, name, 0, visit_remove, 0);
+}

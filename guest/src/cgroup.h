@@ -1,0 +1,34 @@
+/* One cgroup (version 2) per EXEC: finds and kills every descendant, also those that left the session. */
+#ifndef GONDOLIN_CGROUP_H
+#define GONDOLIN_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cgroup {
+    /* -1 when there is no cgroup file system. */
+    int directory_fd;
+    /* cgroup.events: EPOLLPRI when it changes. */
+    int events_fd;
+    uint32_t id;
+};
+
+/* Makes the parent of all EXEC cgroups. 0, or -1 with errno: EXECs then run without one. */
+int cgroup_setup(void);
+
+/* 0, or -1 with errno. Without a cgroup file system it gives 0 and fds of -1. */
+int cgroup_create(struct cgroup *cgroup, uint32_t id);
+
+/* Reads cgroup.events; true when no live process is in it or below. */
+bool cgroup_is_empty(const struct cgroup *cgroup);
+
+/* SIGKILL to all, atomically. 0, or -1 with errno. */
+int cgroup_kill(const struct cgroup *cgroup);
+
+/* Sends `signal` to each process in it and below; gives how many got it. */
+unsigned cgroup_signal(const struct cgroup *cgroup, int signal);
+
+/* Removes it and what the guest made below, and closes the fds. */
+void cgroup_destroy(struct cgroup *cgroup);
+
+#endif

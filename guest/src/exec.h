@@ -1,0 +1,23 @@
+/*
+ * EXEC: from the request to EXITED, and the processes it leaves behind.
+ *
+ * States: starting → (report pipe closes) running → (reaped) draining output → EXITED sent → (cgroup empty) forgotten;
+ * starting → (failure reported) FAILED sent → forgotten once reaped and the cgroup is empty.
+ */
+#ifndef GONDOLIN_EXEC_H
+#define GONDOLIN_EXEC_H
+
+#include <sys/types.h>
+
+#include "message.h"
+
+/* Starts a process; answers OK or FAILED later. */
+void exec_start(uint32_t request_id, const struct exec_request *request);
+
+/* Answers OK or FAILED ESRCH, at once or when the cgroup is empty. */
+void exec_kill(uint32_t request_id, const struct kill_request *request);
+
+/* A child was reaped with this wait status; false when it is not an EXEC's. */
+bool exec_on_reaped(pid_t pid, int status);
+
+#endif

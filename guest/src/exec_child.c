@@ -1,0 +1,188 @@
+#include "exec_child.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "process.h"
+#include "user.h"
+#include "util.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/* HOME, USER, LOGNAME, SHELL, PATH. */
+#define MAX_DEFAULTS 5
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#define CLOSE_RANGE_CLOEXEC_FLAG 4U
+
+/* Only children touch these, so the agent's own copy costs no memory. */
+static struct user user;
+static char *environment[GONDOLIN_MAX_LIST_ITEMS + MAX_DEFAULTS + 1];
+static char default_texts[MAX_DEFAULTS][USER_MAX_TEXT + 16];
+static char program_path[PATH_MAX];
+
+static void reset_signals(void)
+{
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+    /* The C library keeps a few real-time signals for itself and refuses them: they have no handler to reset. */
+    for (int signal = 1; signal < NSIG; signal++)
+        (void)sigaction(signal, &standard, NULL);
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Descriptors 0, 1 and 2; everything above closes at execve. */
+static void connect_stdio(const struct exec_child *child)
+{
+    int fds[3];
+    for (int i = 0; i < 3; i++) {
+        int fd = child->stdio[i] >= 0 ? child->stdio[i] : open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+        /* First out of the way of 0..2, so that no dup2 overwrites a descriptor that is still needed. */
+        fds[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (fds[i] < 0)
+            process_fail(child->report_fd, errno, "stdio", "");
+    }
+    for (int i = 0; i < 3; i++) {
+        if (dup2(fds[i], i) < 0)
+            process_fail(child->report_fd, errno, "stdio", "");
+    }
+    (void)syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC_FLAG);
+}
+
+/* What the agent has for itself goes back to what a container engine gives: see guest/README.md, "Limits". */
+static void reset_limits(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)RETRY_EINTR(write(fd, "0", 1));
+        close_quietly(fd);
+    }
+    const struct rlimit files = {.rlim_cur = 1024, .rlim_max = 1048576};
+    const struct rlimit processes = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    (void)setrlimit(RLIMIT_NPROC, &processes);
+    (void)umask(022);
+}
+
+static void become_user(const struct exec_child *child)
+{
+    const char *spec = child->request->user;
+    enum user_result result = user_lookup(spec, "/etc/passwd", "/etc/group", &user);
+    if (result == USER_UNREADABLE)
+        process_fail(child->report_fd, errno, "user ", spec);
+    if (result != USER_OK)
+        process_fail(child->report_fd, result == USER_TOO_MANY_GROUPS ? E2BIG : ENOENT, "user ", spec);
+    if (user.uid == 0 && user.name[0] == '\0')
+        memcpy(user.home, "/root", sizeof "/root");
+    /* Bare system calls: libc's wrappers would signal the agent's threads, which a fork does not have. */
+    if (syscall(SYS_setgroups, user.group_count, user.groups) != 0 ||
+        syscall(SYS_setresgid, user.gid, user.gid, user.gid) != 0 ||
+        syscall(SYS_setresuid, user.uid, user.uid, user.uid) != 0)
+        process_fail(child->report_fd, errno, "user ", spec);
+}
+
+static const char *get_variable(const char *name)
+{
+    size_t length = strlen(name);
+    for (char **entry = environment; *entry != NULL; entry++) {
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+            return *entry + length + 1;
+    }
+    return NULL;
+}
+
+static void add_default(size_t *count, char *text, const char *name, const char *value)
+{
+    if (get_variable(name) != NULL || *value == '\0')
+        return;
+    size_t name_length = strlen(name);
+    size_t value_length = strnlen(value, USER_MAX_TEXT - 1);
+    memcpy(text, name, name_length);
+    text[name_length] = '=';
+    memcpy(text + name_length + 1, value, value_length);
+    text[name_length + 1 + value_length] = '\0';
+    environment[(*count)++] = text;
+    environment[*count] = NULL;
+}
+
+static void build_environment(const struct exec_request *request)
+{
+    size_t count = request->envc;
+    memcpy(environment, request->env, count * sizeof environment[0]);
+    environment[count] = NULL;
+    add_default(&count, default_texts[0], "HOME", user.home);
+    add_default(&count, default_texts[1], "USER", user.name);
+    add_default(&count, default_texts[2], "LOGNAME", user.name);
+    add_default(&count, default_texts[3], "SHELL", user.shell);
+    add_default(&count, default_texts[4], "PATH", DEFAULT_PATH);
+}
+
+static void enter_directory(const struct exec_child *child)
+{
+    const char *cwd = child->request->cwd;
+    if (*cwd != '\0') {
+        if (chdir(cwd) != 0)
+            process_fail(child->report_fd, errno, "cwd ", cwd);
+    } else if (chdir(user.home) != 0 && chdir("/") != 0) {
+        process_fail(child->report_fd, errno, "cwd ", user.home);
+    }
+}
+
+/* Puts directory + "/" + name into program_path; an empty directory is the current one. */
+static bool join_path(const char *directory, size_t length, const char *name)
+{
+    size_t name_length = strlen(name);
+    if (length + 1 + name_length >= sizeof program_path)
+        return false;
+    memcpy(program_path, directory, length);
+    size_t offset = length;
+    if (length > 0)
+        program_path[offset++] = '/';
+    memcpy(program_path + offset, name, name_length + 1);
+    return true;
+}
+
+/* Tries each directory of PATH, as execvp() does; gives the errno that tells most. */
+static int exec_in_path(char *const *argv)
+{
+    int error = ENOENT;
+    const char *path = get_variable("PATH");
+    for (const char *start = path; start != NULL;) {
+        size_t length = strcspn(start, ":");
+        if (!join_path(start, length, argv[0]))
+            return ENAMETOOLONG;
+        (void)execve(program_path, argv, environment);
+        if (errno == EACCES)
+            error = EACCES;
+        else if (errno != ENOENT && errno != ENOTDIR)
+            return errno;
+        start = start[length] == ':' ? start + length + 1 : NULL;
+    }
+    return error;
+}
+
+void exec_child_run(const struct exec_child *child)
+{
+    char *const *argv = child->request->argv;
+    reset_signals();
+    (void)setsid();
+    connect_stdio(child);
+    reset_limits();
+    become_user(child);
+    build_environment(child->request);
+    enter_directory(child);
+    int error = ENOENT;
+    if (strchr(argv[0], '/') != NULL) {
+        (void)execve(argv[0], argv, environment);
+        error = errno;
+    } else if (argv[0][0] != '\0') {
+        error = exec_in_path(argv);
+    }
+    process_fail(child->report_fd, error, "exec ", argv[0]);
+}

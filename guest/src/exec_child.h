@@ -1,0 +1,18 @@
+/* The forked half of an EXEC: becomes the user, enters the directory, runs the program. */
+#ifndef GONDOLIN_EXEC_CHILD_H
+#define GONDOLIN_EXEC_CHILD_H
+
+#include "message.h"
+
+struct exec_child {
+    const struct exec_request *request;
+    /* stdin, stdout, stderr; -1 is /dev/null. */
+    int stdio[3];
+    /* Where a failure is reported; closes at execve. */
+    int report_fd;
+};
+
+/* Never returns. System calls and static memory only (see process.h). */
+void exec_child_run(const struct exec_child *child) __attribute__((noreturn));
+
+#endif

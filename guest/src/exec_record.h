@@ -1,0 +1,43 @@
+/* One EXEC in the agent's table, shared by exec.c (its life) and kill.c (its death). */
+#ifndef GONDOLIN_EXEC_RECORD_H
+#define GONDOLIN_EXEC_RECORD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "cgroup.h"
+#include "loop.h"
+
+/* A KILL that is answered when the cgroup is empty. */
+struct kill_waiter {
+    struct kill_waiter *next;
+    uint32_t request_id;
+};
+
+struct exec {
+    struct exec *next;
+    uint32_t request_id;
+    pid_t pid;
+    /* Closed (fd -1) once the start is known to have worked or failed. */
+    struct loop_source report;
+    struct loop_source events;
+    struct cgroup cgroup;
+    /* stdout and stderr; NULL when the exec has none or its output is complete. */
+    struct outlet *outlets[2];
+    /* Ids, not pointers: the host may end a stream at any time. 0 is none. */
+    uint32_t streams[3];
+    struct kill_waiter *waiters;
+    /* The program runs, or ran. */
+    bool is_started;
+    bool is_failed;
+    bool is_reaped;
+    bool is_exited_sent;
+    int status;
+};
+
+struct exec *exec_find(uint32_t request_id);
+
+/* Watches for the cgroup's last process to end. */
+void exec_watch_cgroup(struct exec *exec);
+
+#endif

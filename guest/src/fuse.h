@@ -1,0 +1,13 @@
+/* The FUSE file system of the host's mounts, and the pump that carries its messages. */
+#ifndef GONDOLIN_FUSE_H
+#define GONDOLIN_FUSE_H
+
+#include "process.h"
+
+/*
+ * Mounts the file system where no path of the guest leads, and starts two threads that copy messages between /dev/fuse
+ * and the port `port_fd` (blocking). Call once. A descriptor of the mount's root, or -1 with the failure.
+ */
+int fuse_start(int port_fd, struct failure *failure);
+
+#endif

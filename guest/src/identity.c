@@ -1,0 +1,57 @@
+#include "identity.h"
+
+#include <fcntl.h>
+#include <linux/random.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "util.h"
+
+#define NS_PER_SECOND 1000000000ULL
+
+static bool set_clock(uint64_t realtime_ns, struct failure *failure)
+{
+    const struct timespec time = {
+        .tv_sec = (time_t)(realtime_ns / NS_PER_SECOND),
+        .tv_nsec = (long)(realtime_ns % NS_PER_SECOND),
+    };
+    return clock_settime(CLOCK_REALTIME, &time) == 0 || failed(failure, "set the clock");
+}
+
+/* The kernel mixes written entropy in when it reseeds: both must come before any program asks for random numbers. */
+static bool add_entropy(const struct wire_string *entropy, struct failure *failure)
+{
+    struct {
+        struct rand_pool_info info;
+        uint8_t bytes[GONDOLIN_MAX_ENTROPY_BYTES];
+    } pool;
+    memset(&pool, 0, sizeof pool);
+    pool.info.entropy_count = (int)entropy->length * 8;
+    pool.info.buf_size = (int)entropy->length;
+    memcpy((uint8_t *)&pool + sizeof pool.info, entropy->bytes, entropy->length);
+    AUTO_CLOSE int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) != 0 || ioctl(fd, RNDRESEEDCRNG) != 0)
+        return failed(failure, "add entropy");
+    return true;
+}
+
+static bool set_hostname(const char *name, struct failure *failure)
+{
+    if (sethostname(name, strlen(name)) != 0)
+        return failed(failure, "set the host name");
+    char line[GONDOLIN_MAX_HOSTNAME_BYTES + 16];
+    int length = snprintf(line, sizeof line, "127.0.1.1\t%s\n", name);
+    AUTO_CLOSE int fd = open("/etc/hosts", O_WRONLY | O_APPEND | O_CLOEXEC);
+    /* A sealed root keeps its file: the name still works through the kernel. */
+    if (fd >= 0 && length > 0 && RETRY_EINTR(write(fd, line, (size_t)length)) < 0)
+        return failed(failure, "write /etc/hosts");
+    return true;
+}
+
+bool identity_set(const struct identity_request *request, struct failure *failure)
+{
+    return (request->realtime_ns == 0 || set_clock(request->realtime_ns, failure)) &&
+           (request->entropy.length == 0 || add_entropy(&request->entropy, failure)) &&
+           (*request->hostname == '\0' || set_hostname(request->hostname, failure));
+}

@@ -1,0 +1,58 @@
+#include "lines.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+
+#include "util.h"
+
+#define MAX_LINE_BYTES 65536
+
+static char buffer[MAX_LINE_BYTES];
+
+/* Visits the whole lines in buffer[0..length); moves the rest to the front and gives its length. */
+static int visit_lines(size_t *length, bool *is_skipping, int (*visit)(char *, void *), void *context)
+{
+    size_t start = 0;
+    for (;;) {
+        char *newline = memchr(buffer + start, '\n', *length - start);
+        if (newline == NULL)
+            break;
+        *newline = '\0';
+        int result = *is_skipping ? 0 : visit(buffer + start, context);
+        if (result != 0)
+            return result;
+        *is_skipping = false;
+        start = (size_t)(newline - buffer) + 1;
+    }
+    *length -= start;
+    memmove(buffer, buffer + start, *length);
+    if (*length == sizeof buffer - 1) {
+        *is_skipping = true;
+        *length = 0;
+    }
+    return 0;
+}
+
+int lines_each(const char *path, int (*visit)(char *line, void *context), void *context)
+{
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    size_t length = 0;
+    bool is_skipping = false;
+    for (;;) {
+        long count = RETRY_EINTR(read(fd, buffer + length, sizeof buffer - 1 - length));
+        if (count < 0)
+            return -1;
+        if (count == 0)
+            break;
+        length += (size_t)count;
+        int result = visit_lines(&length, &is_skipping, visit, context);
+        if (result != 0)
+            return result;
+    }
+    if (length == 0 || is_skipping)
+        return 0;
+    buffer[length] = '\0';
+    return visit(buffer, context);
+}

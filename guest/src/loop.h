@@ -1,0 +1,46 @@
+/* The one event loop: epoll sources and a few timers, all in one thread. */
+#ifndef GONDOLIN_LOOP_H
+#define GONDOLIN_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+/* Embedded in its owner; find the owner with LOOP_OWNER. */
+struct loop_source {
+    int fd;
+    bool is_added;
+    void (*on_ready)(struct loop_source *source, uint32_t events);
+};
+
+struct loop_timer {
+    bool is_set;
+    uint64_t due_ms;
+    struct loop_timer *next;
+    void (*on_due)(struct loop_timer *timer);
+};
+
+#define LOOP_OWNER(member_pointer, type, member) ((type *)(void *)((char *)(member_pointer) - offsetof(type, member)))
+
+/* All return 0, or -1 with errno. */
+int loop_init(void);
+int loop_add(struct loop_source *source, uint32_t events);
+int loop_modify(struct loop_source *source, uint32_t events);
+
+/* Idempotent; an event of `source` that is waiting in the current batch is dropped, so the owner may be freed. */
+void loop_remove(struct loop_source *source);
+
+void loop_timer_set(struct loop_timer *timer, uint64_t delay_ms);
+void loop_timer_clear(struct loop_timer *timer);
+
+/* Called after each batch of events, before the loop sleeps. */
+void loop_on_batch_end(void (*callback)(void));
+
+/* Runs until loop_stop(); -1 with errno when epoll fails. */
+int loop_run(void);
+void loop_stop(void);
+
+/* CLOCK_MONOTONIC in milliseconds. */
+uint64_t loop_now_ms(void);
+
+#endif

@@ -1,0 +1,106 @@
+/* gondolin's guest agent: PID 1 of every guest. The stages of a start in their order, then the loop. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "boot.h"
+#include "exec.h"
+#include "log.h"
+#include "loop.h"
+#include "mount.h"
+#include "outbox.h"
+#include "port.h"
+#include "reply.h"
+#include "requests.h"
+#include "shutdown.h"
+#include "util.h"
+
+static struct loop_source children;
+static struct loop_source log_lines;
+
+/* The console shows why; the host sees QEMU exit. */
+static void die(const struct failure *failure)
+{
+    log_error("%s: %s", failure->stage, strerror(failure->error));
+    shutdown_now();
+}
+
+static void on_child(struct loop_source *source, uint32_t events)
+{
+    struct signalfd_siginfo information;
+    int status;
+    pid_t pid;
+    (void)events;
+    (void)RETRY_EINTR(read(source->fd, &information, sizeof information));
+    /* One signal may stand for many children; orphans of the guest are ours too. */
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        (void)exec_on_reaped(pid, status);
+}
+
+static void on_log_line(struct loop_source *source, uint32_t events)
+{
+    static char text[GONDOLIN_MAX_LOG_BYTES];
+    uint8_t level;
+    (void)source;
+    (void)events;
+    while (log_take(&level, text, sizeof text))
+        reply_log(level, text);
+}
+
+static void on_batch_end(void)
+{
+    port_flush();
+    if (requests_want_shutdown() && outbox_is_empty(port_outbox()))
+        shutdown_cleanly();
+}
+
+static bool watch(struct loop_source *source, int fd, void (*on_ready)(struct loop_source *, uint32_t))
+{
+    *source = (struct loop_source){.fd = fd, .on_ready = on_ready};
+    return fd >= 0 && loop_add(source, EPOLLIN) == 0;
+}
+
+static bool start_loop(int control_fd, struct failure *failure)
+{
+    sigset_t child_signal;
+    sigemptyset(&child_signal);
+    sigaddset(&child_signal, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &child_signal, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (loop_init() != 0 || !watch(&children, signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK), on_child) ||
+        !watch(&log_lines, log_queue_fd(), on_log_line))
+        return failed(failure, "start the loop");
+    loop_on_batch_end(on_batch_end);
+    return port_init(control_fd, &requests_handlers) == 0 || failed(failure, "control port");
+}
+
+int main(void)
+{
+    struct failure failure;
+    (void)umask(0);
+    if (log_open_queue() != 0) {
+        (void)failed(&failure, "log queue");
+        die(&failure);
+    }
+    if (!boot_mount(&failure))
+        die(&failure);
+    log_open_console();
+    if (!boot_load_modules(&failure))
+        die(&failure);
+    int control_fd = boot_open_port("gondolin.control", O_NONBLOCK, &failure);
+    int fs_fd = control_fd < 0 ? -1 : boot_open_port("gondolin.fs", 0, &failure);
+    if (fs_fd < 0)
+        die(&failure);
+    mount_init(fs_fd);
+    if (!start_loop(control_fd, &failure))
+        die(&failure);
+    (void)umask(022);
+    reply_hello();
+    port_flush();
+    if (loop_run() != 0)
+        (void)failed(&failure, "loop");
+    die(&failure);
+}

@@ -1,0 +1,91 @@
+#include "requests.h"
+
+#include "exec.h"
+#include "identity.h"
+#include "log.h"
+#include "loop.h"
+#include "message.h"
+#include "mount.h"
+#include "outlet.h"
+#include "reply.h"
+#include "root.h"
+#include "shutdown.h"
+#include "streams.h"
+#include "util.h"
+
+static bool wants_shutdown;
+
+bool requests_want_shutdown(void)
+{
+    return wants_shutdown;
+}
+
+static void answer(uint32_t request_id, bool is_done, const struct failure *failure)
+{
+    if (is_done)
+        reply_ok(request_id);
+    else
+        reply_failed(request_id, failure);
+}
+
+static void serve(const struct message *message)
+{
+    struct failure failure;
+    uint32_t id = message->request_id;
+    switch (message->type) {
+    case GONDOLIN_MESSAGE_ROOT:
+        answer(id, root_switch(&message->body.root, &failure), &failure);
+        break;
+    case GONDOLIN_MESSAGE_IDENTITY:
+        answer(id, identity_set(&message->body.identity, &failure), &failure);
+        break;
+    case GONDOLIN_MESSAGE_MOUNT:
+        mount_start(id, &message->body.mount);
+        break;
+    case GONDOLIN_MESSAGE_SEAL:
+        answer(id, root_seal(&failure), &failure);
+        break;
+    case GONDOLIN_MESSAGE_EXEC:
+        exec_start(id, &message->body.exec);
+        break;
+    case GONDOLIN_MESSAGE_KILL:
+        exec_kill(id, &message->body.kill);
+        break;
+    case GONDOLIN_MESSAGE_SHUTDOWN:
+        wants_shutdown = true;
+        reply_ok(id);
+        break;
+    default:
+        reply_ok(id);
+        break;
+    }
+}
+
+static void on_dead(const char *why)
+{
+    log_error("control channel: %s", why);
+    shutdown_now();
+}
+
+static void on_frame(const struct frame *frame)
+{
+    if (frame->type != GONDOLIN_FRAME_MESSAGE) {
+        const char *broken = streams_on_frame(frame);
+        if (broken != NULL)
+            on_dead(broken);
+        return;
+    }
+    struct message message;
+    enum message_result result = message_decode(frame->payload, frame->length, &message);
+    if (result == MESSAGE_OK)
+        serve(&message);
+    else
+        on_dead(message_strerror(result));
+    message_free(&message);
+}
+
+const struct port_handlers requests_handlers = {
+    .on_frame = on_frame,
+    .on_room = outlet_on_room,
+    .on_dead = on_dead,
+};

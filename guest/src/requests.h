@@ -1,0 +1,12 @@
+/* Frames of the control port, handed to whoever serves them. */
+#ifndef GONDOLIN_REQUESTS_H
+#define GONDOLIN_REQUESTS_H
+
+#include "port.h"
+
+extern const struct port_handlers requests_handlers;
+
+/* True once SHUTDOWN was asked: call shutdown_cleanly() when the answer is out. */
+bool requests_want_shutdown(void);
+
+#endif

@@ -1,0 +1,157 @@
+#include "root.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "boot.h"
+#include "cgroup.h"
+#include "log.h"
+#include "util.h"
+
+#define LOWER "/lower"
+#define UPPER "/upper"
+#define NEW_ROOT "/newroot"
+
+int root_make_path(const char *path)
+{
+    char part[PATH_MAX];
+    size_t length = strnlen(path, sizeof part);
+    if (length == sizeof part) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(part, path, length + 1);
+    for (size_t at = 1; at <= length; at++) {
+        if (part[at] != '/' && part[at] != '\0')
+            continue;
+        part[at] = '\0';
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            return -1;
+        part[at] = path[at];
+    }
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return -1;
+    errno = ENOTDIR;
+    return S_ISDIR(status.st_mode) ? 0 : -1;
+}
+
+static bool mount_new(const char *type, const char *path, unsigned long flags, const char *options,
+                      struct failure *failure)
+{
+    if (root_make_path(path) != 0)
+        return failed(failure, "mkdir %s", path);
+    if (mount(type, path, type, flags, options) != 0)
+        return failed(failure, "mount %s", path);
+    return true;
+}
+
+static bool mount_overlay(const struct root_request *request, struct failure *failure)
+{
+    if (mkdir(LOWER, 0755) != 0 || mkdir(UPPER, 0755) != 0 || mkdir(NEW_ROOT, 0755) != 0)
+        return failed(failure, "mkdir " NEW_ROOT);
+    if (mount(request->device, LOWER, request->filesystem, MS_RDONLY, NULL) != 0)
+        return failed(failure, "mount %s as %s", request->device, request->filesystem);
+    if (mount("tmpfs", UPPER, "tmpfs", 0, "mode=0755") != 0)
+        return failed(failure, "mount " UPPER);
+    if (mkdir(UPPER "/upper", 0755) != 0 || mkdir(UPPER "/work", 0755) != 0)
+        return failed(failure, "mkdir " UPPER "/work");
+    const char *options = "lowerdir=" LOWER ",upperdir=" UPPER "/upper,workdir=" UPPER "/work";
+    if (mount("overlay", NEW_ROOT, "overlay", 0, options) != 0)
+        return failed(failure, "mount overlay");
+    return true;
+}
+
+static bool move_into(const char *path, struct failure *failure)
+{
+    char target[64];
+    (void)snprintf(target, sizeof target, NEW_ROOT "%s", path);
+    if (mkdir(target, 0755) != 0 && errno != EEXIST)
+        return failed(failure, "mkdir %s", target);
+    if (mount(path, target, NULL, MS_MOVE, NULL) != 0)
+        return failed(failure, "move %s", path);
+    return true;
+}
+
+static bool enter_new_root(struct failure *failure)
+{
+    if (!move_into("/proc", failure) || !move_into("/sys", failure) || !move_into("/dev", failure))
+        return false;
+    boot_free_initramfs();
+    if (chdir(NEW_ROOT) != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0)
+        return failed(failure, "switch root");
+    return true;
+}
+
+static void link_once(const char *target, const char *path)
+{
+    if (symlink(target, path) != 0 && errno != EEXIST)
+        log_warning("symlink %s: %s", path, strerror(errno));
+}
+
+/* What programs expect to be there on every Linux. */
+static bool mount_runtime(struct failure *failure)
+{
+    const unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    if (!mount_new("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755", failure) ||
+        !mount_new("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777", failure) ||
+        !mount_new("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666,gid=5", failure) ||
+        !mount_new("cgroup2", "/sys/fs/cgroup", plain, NULL, failure))
+        return false;
+    (void)mkdir("/run/lock", 01777);
+    (void)chmod("/run/lock", 01777);
+    link_once("/proc/self/fd", "/dev/fd");
+    link_once("/proc/self/fd/0", "/dev/stdin");
+    link_once("/proc/self/fd/1", "/dev/stdout");
+    link_once("/proc/self/fd/2", "/dev/stderr");
+    return true;
+}
+
+static void bring_loopback_up(void)
+{
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0)
+        log_warning("loopback: %s", strerror(errno));
+}
+
+static void write_hosts_if_missing(void)
+{
+    static const char hosts[] = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+    struct stat status;
+    if (stat("/etc/hosts", &status) == 0 && status.st_size > 0)
+        return;
+    AUTO_CLOSE int fd = open("/etc/hosts", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd >= 0 && RETRY_EINTR(write(fd, hosts, sizeof hosts - 1)) < 0)
+        log_warning("/etc/hosts: %s", strerror(errno));
+}
+
+bool root_switch(const struct root_request *request, struct failure *failure)
+{
+    if (*request->device != '\0' && (!mount_overlay(request, failure) || !enter_new_root(failure)))
+        return false;
+    if (!mount_runtime(failure))
+        return false;
+    if (cgroup_setup() != 0)
+        return failed(failure, "cgroup");
+    bring_loopback_up();
+    write_hosts_if_missing();
+    return true;
+}
+
+bool root_seal(struct failure *failure)
+{
+    const unsigned long flags = MS_NOSUID | MS_NODEV;
+    if (!mount_new("tmpfs", "/tmp", flags, "mode=1777", failure) ||
+        !mount_new("tmpfs", "/var/tmp", flags, "mode=1777", failure))
+        return false;
+    if (mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY | MS_BIND, NULL) != 0)
+        return failed(failure, "remount /");
+    return true;
+}

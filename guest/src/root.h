@@ -1,0 +1,17 @@
+/* The root file system of the commands. */
+#ifndef GONDOLIN_ROOT_H
+#define GONDOLIN_ROOT_H
+
+#include "message.h"
+#include "process.h"
+
+/* ROOT: the image read-only below a tmpfs, made the root of the agent and all it starts. */
+bool root_switch(const struct root_request *request, struct failure *failure);
+
+/* SEAL: `/` read-only, tmpfs on /tmp and /var/tmp. */
+bool root_seal(struct failure *failure);
+
+/* Makes a directory and what is missing above it (0755). 0, or -1 with errno. Async-signal-safe. */
+int root_make_path(const char *path);
+
+#endif
