@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { Duplex, Readable } from 'node:stream';
+import { GondolinError } from '../errors/gondolin-error.ts';
 import { endWithParent } from '../host/parent-death.ts';
 import { ConsoleLog } from './console-log.ts';
 import { CHANNEL_FDS } from './qemu-arguments.ts';
@@ -12,15 +14,14 @@ export interface MachineExit {
 
 /** A started QEMU and its ends of the socket pairs. */
 export interface QemuProcess {
-  /** Undefined when it could not be started; `exited` tells then. */
-  readonly pid: number | undefined;
+  readonly pid: number;
   readonly qmp: Duplex;
   readonly control: Duplex;
   readonly fs: Duplex;
   readonly consoleLog: ConsoleLog;
   /** What QEMU itself printed, e.g. why it refused an argument. */
   readonly messageLog: ConsoleLog;
-  /** Resolves after the last console byte has arrived; rejects only when no process could be started. */
+  /** Resolves after the last console byte has arrived. Never rejects. */
   readonly exited: Promise<MachineExit>;
   kill(): void;
 }
@@ -31,24 +32,30 @@ const DRAIN_LIMIT_MS = 500;
 /**
  * Starts QEMU with the channels of CHANNEL_FDS as inherited socket pairs. It dies with this process, in its own
  * session, so that Ctrl-C in a terminal reaches gondolin only, which then ends the steps in order.
+ * @throws {GondolinError} MACHINE_START_FAILED when the host cannot start one more process, HOST_TOOL_NOT_FOUND.
  */
-export function spawnQemu(
+export async function spawnQemu(
   qemuPath: string,
   args: readonly string[],
   onConsole?: (chunk: Buffer) => void,
-): QemuProcess {
+): Promise<QemuProcess> {
   const command = endWithParent({ file: qemuPath, args });
   const stdio: ('ignore' | 'pipe')[] = ['ignore', 'ignore', 'pipe'];
   for (const fd of Object.values(CHANNEL_FDS)) stdio[fd] = 'pipe';
   const child = spawn(command.file, command.args, { stdio, detached: true });
+  const { pid } = child;
+  if (pid === undefined) {
+    // Without free descriptors the child has no streams either, so nothing below may run.
+    const [cause] = (await once(child, 'error')) as [unknown];
+    throw new GondolinError('MACHINE_START_FAILED', 'QEMU could not be started', { cause });
+  }
   // The type knows five entries; Node has one for each of `stdio`.
   const streams: readonly unknown[] = child.stdio;
   const consoleStream = channel(streams[CHANNEL_FDS.console]);
   const consoleLog = collect(consoleStream, onConsole);
   const messageLog = collect(child.stderr);
   const drained = Promise.all([closed(consoleStream), closed(child.stderr)]);
-  const exited = new Promise<MachineExit>((resolve, reject) => {
-    child.once('error', reject);
+  const exited = new Promise<MachineExit>((resolve) => {
     child.once('exit', (code, signal) => {
       const limit = setTimeout(() => resolve({ code, signal }), DRAIN_LIMIT_MS);
       void drained.then(() => {
@@ -58,7 +65,7 @@ export function spawnQemu(
     });
   });
   return {
-    pid: child.pid,
+    pid,
     qmp: channel(streams[CHANNEL_FDS.qmp]),
     control: channel(streams[CHANNEL_FDS.control]),
     fs: channel(streams[CHANNEL_FDS.fs]),

@@ -73,22 +73,15 @@ export async function startMachine(
   writeSession(session, null);
   let child: QemuProcess;
   try {
-    child = spawnQemu(qemu.path, args, options.onConsole);
+    child = await spawnQemu(qemu.path, args, options.onConsole);
   } catch (cause) {
     removeSession(session);
     throw cause;
   }
   const exited = child.exited.finally(() => removeSession(session));
-  const { pid } = child;
-  if (pid === undefined) throw await notStarted(exited);
-  writeSession(session, pid);
+  writeSession(session, child.pid);
   const qmp = await firstContact(child, exited, signal);
-  return runningMachine({ child, pid, accelerator, exited, qmp });
-}
-
-async function notStarted(exited: Promise<MachineExit>): Promise<GondolinError> {
-  const cause: unknown = await exited.catch((error: unknown) => error);
-  return new GondolinError('MACHINE_START_FAILED', 'QEMU could not be started', { cause });
+  return runningMachine({ child, accelerator, exited, qmp });
 }
 
 /** Waits for the monitor; on any failure QEMU is gone when the promise rejects. */
@@ -128,13 +121,12 @@ function describeExit({ code, signal }: MachineExit): string {
 
 interface Parts {
   readonly child: QemuProcess;
-  readonly pid: number;
   readonly accelerator: Accelerator;
   readonly exited: Promise<MachineExit>;
   readonly qmp: QmpClient;
 }
 
-function runningMachine({ child, pid, accelerator, exited, qmp }: Parts): Machine {
+function runningMachine({ child, accelerator, exited, qmp }: Parts): Machine {
   let exit: MachineExit | undefined;
   const observed = exited.then((value) => {
     exit = value;
@@ -145,7 +137,7 @@ function runningMachine({ child, pid, accelerator, exited, qmp }: Parts): Machin
     await observed;
   };
   return {
-    pid,
+    pid: child.pid,
     accelerator,
     control: child.control,
     fs: child.fs,

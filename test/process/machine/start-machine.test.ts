@@ -12,6 +12,7 @@ import {
   type StartMachineOptions,
   startMachine,
 } from '../../../src/machine/start-machine.ts';
+import { fakeProgram } from '../../fixtures/fake-program.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 import { type TinyKernelEnd, tinyKernelFiles } from '../../fixtures/tiny-kernel.ts';
 
@@ -126,13 +127,34 @@ it('startMachine() says in QEMU words why it could not start', async () => {
   expect(readdirSync(directories.sessions)).toEqual([]);
 });
 
+it('startMachine() leaves nothing when the host cannot start a process', async () => {
+  const { start, directories, directory } = bench();
+  for (const name of ['qemu-system-x86_64', 'setpriv', 'prlimit']) {
+    writeFileSync(join(directory, name), '#!/no/such/interpreter\n', { mode: 0o755 });
+  }
+  vi.stubEnv('PATH', directory);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(start()).rejects.toMatchObject({
+    code: 'MACHINE_START_FAILED',
+    cause: { code: 'ENOENT' },
+  });
+  expect(readdirSync(directories.sessions)).toEqual([]);
+});
+
 it('startMachine() rejects with the reason and leaves nothing when it is aborted', async () => {
-  const { start, directories } = bench();
+  const { start, directories, directory } = bench();
+  // A QEMU that never greets, so that the start is surely under way.
+  fakeProgram(directory, 'qemu-system-x86_64', `echo $$ > ${directory}/pid; exec sleep 1000`);
+  vi.stubEnv('PATH', `${directory}:${process.env['PATH']}`);
+  onTestFinished(() => void vi.unstubAllEnvs());
   const controller = new AbortController();
-  const starting = start({}, { signal: controller.signal });
-  await vi.waitFor(() => expect(readdirSync(directories.sessions)).toHaveLength(1));
+  const outcome = expect(start({}, { signal: controller.signal })).rejects.toThrow('enough');
+  await expect
+    .poll(() => existsSync(join(directory, 'pid')) && readFileSync(join(directory, 'pid'), 'utf8'))
+    .toMatch(/\d\n/);
   controller.abort(new Error('enough'));
-  await expect(starting).rejects.toThrow('enough');
+  await outcome;
+  expect(isRunning(Number(readFileSync(join(directory, 'pid'), 'utf8')))).toBe(false);
   expect(readdirSync(directories.sessions)).toEqual([]);
   await expect(start({}, { signal: controller.signal })).rejects.toThrow('enough');
 });
