@@ -1,4 +1,5 @@
-import { join, resolve } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { cacheKey } from './cache/cache-key.ts';
 import { imagesDirectory } from './cache/layout.ts';
@@ -24,7 +25,9 @@ export async function openPathImage(
   cacheDirectory: string,
   signal: AbortSignal,
 ): Promise<ImageParts> {
-  const directory = resolve(path);
+  const directory = await realpath(path).catch((cause: unknown) => {
+    throw notFound(path, cause);
+  });
   const text = await readManifestText(directory).catch((cause: unknown) => {
     throw notFound(path, cause);
   });

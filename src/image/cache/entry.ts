@@ -147,9 +147,9 @@ type Opened =
 
 /** Looks at the entry and checks it. */
 async function openEntry(place: EntryPlace, signal: AbortSignal): Promise<Opened> {
-  const text = await readManifestText(place.directory);
-  if (text === null) return { state: 'missing' };
   try {
+    const text = await readManifestText(place.directory);
+    if (text === null) return { state: 'missing' };
     const manifest = parseManifest(text, place.kind, ARTIFACT_FILES[place.kind]);
     if (manifest.key !== place.key) return { state: 'damaged', problem: 'it has another key' };
     const stampPath = join(place.directory, STAMP_NAME);

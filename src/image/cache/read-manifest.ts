@@ -1,8 +1,11 @@
+import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { MANIFEST_NAME } from './layout.ts';
 import { MANIFEST_MAX_BYTES } from './manifest.ts';
+
+const { O_RDONLY, O_NONBLOCK } = constants;
 
 /**
  * Text of `manifest.json` in the directory; null when there is no such directory.
@@ -25,8 +28,12 @@ export async function readManifestText(directory: string): Promise<string | null
 }
 
 async function readBounded(directory: string): Promise<string> {
-  const file = await open(join(directory, MANIFEST_NAME), 'r');
+  // Without O_NONBLOCK a named pipe in its place would hold us for ever.
+  const file = await open(join(directory, MANIFEST_NAME), O_RDONLY | O_NONBLOCK);
   try {
+    if (!(await file.stat()).isFile()) {
+      throw invalid(directory, `${MANIFEST_NAME} is not a regular file`);
+    }
     const buffer = Buffer.alloc(MANIFEST_MAX_BYTES + 1);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
     if (bytesRead > MANIFEST_MAX_BYTES) throw invalid(directory, `${MANIFEST_NAME} is too long`);
