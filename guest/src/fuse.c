@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "root.h"
 #include "util.h"
 
 /* Reads and writes of 1 MiB with their headers; the kernel wants room for one whole request. */
@@ -121,8 +122,11 @@ static bool set_flag(int context, const char *key)
     return syscall(SYS_fsconfig, context, FSCONFIG_SET_FLAG, key, NULL, 0) == 0;
 }
 
-/* No nosuid and nodev: inside the guest they are its own business, and nothing of them reaches the host. */
-static int mount_detached(void)
+/*
+ * Mounted in a hidden directory: binds can only be cloned from a mount that is somewhere in the tree. No nosuid and
+ * nodev: inside the guest they are its own business, and nothing of them reaches the host.
+ */
+static int mount_hidden(void)
 {
     char descriptor[16];
     (void)snprintf(descriptor, sizeof descriptor, "%d", fuse_fd);
@@ -133,7 +137,11 @@ static int mount_detached(void)
         !set_flag(context, "allow_other") || !set_flag(context, "default_permissions") ||
         syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0)
         return -1;
-    return (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
+    AUTO_CLOSE int mount_fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
+    if (mount_fd < 0 || syscall(SYS_move_mount, mount_fd, "", root_hidden_directory(), "",
+                                MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+        return -1;
+    return take_fd(&mount_fd);
 }
 
 /* The kernel's default of 128 KiB makes large reads a quarter as fast. It applies once INIT is answered. */
@@ -158,7 +166,7 @@ int fuse_start(int port_fd, struct failure *failure)
         (void)failed(failure, "open /dev/fuse");
         return -1;
     }
-    AUTO_CLOSE int mount_fd = mount_detached();
+    AUTO_CLOSE int mount_fd = mount_hidden();
     if (mount_fd < 0) {
         (void)failed(failure, "mount fuse");
         return -1;

@@ -6,7 +6,7 @@
 
 /*
  * Mounts the file system where no path of the guest leads, and starts two threads that copy messages between /dev/fuse
- * and the port `port_fd` (blocking). Call once. A descriptor of the mount's root, or -1 with the failure.
+ * and the port `port_fd` (blocking). Call once, after the root is switched. A descriptor of the mount's root, or -1 with the failure.
  */
 int fuse_start(int port_fd, struct failure *failure);
 

@@ -17,6 +17,14 @@
 #define LOWER "/lower"
 #define UPPER "/upper"
 #define NEW_ROOT "/newroot"
+#define HIDDEN "/hidden"
+
+static int hidden_fd = -1;
+
+int root_hidden_directory(void)
+{
+    return hidden_fd;
+}
 
 int root_make_path(const char *path)
 {
@@ -132,8 +140,18 @@ static void write_hosts_if_missing(void)
         log_warning("/etc/hosts: %s", strerror(errno));
 }
 
+static bool keep_hidden_directory(struct failure *failure)
+{
+    if (mkdir(HIDDEN, 0700) != 0)
+        return failed(failure, "mkdir " HIDDEN);
+    hidden_fd = open(HIDDEN, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return hidden_fd >= 0 || failed(failure, "open " HIDDEN);
+}
+
 bool root_switch(const struct root_request *request, struct failure *failure)
 {
+    if (!keep_hidden_directory(failure))
+        return false;
     if (*request->device != '\0' && (!mount_overlay(request, failure) || !enter_new_root(failure)))
         return false;
     if (!mount_runtime(failure))

@@ -8,6 +8,9 @@
 /* ROOT: the image read-only below a tmpfs, made the root of the agent and all it starts. */
 bool root_switch(const struct root_request *request, struct failure *failure);
 
+/* A directory of the initramfs that no path of the guest leads to once the root is switched; -1 before. */
+int root_hidden_directory(void);
+
 /* SEAL: `/` read-only, tmpfs on /tmp and /var/tmp. */
 bool root_seal(struct failure *failure);
 

@@ -216,6 +216,42 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Look for a step that powers off or kills process 1 of the guest.',
   },
+  VFS_FAILED: {
+    exit: EXIT.runner,
+    hint: 'This is a defect of gondolin or of your own provider: please report it with the cause above.',
+  },
+  VFS_MOUNT_FAILED: {
+    exit: EXIT.config,
+    hint: 'Check that the host path of the volume exists and that you may read it.',
+  },
+  VM_BAD_OPTION: {
+    exit: EXIT.config,
+    hint: 'Correct the option; docs/sdk.md lists what each one takes.',
+  },
+  VM_BOOT_TIMEOUT: {
+    exit: EXIT.runner,
+    hint: 'Read the console lines above; on a loaded host without KVM run fewer VMs at once.',
+  },
+  VM_EXEC_ABORTED: {
+    exit: EXIT.interrupted,
+    hint: 'Your own signal cancelled the command; run it again.',
+  },
+  VM_EXEC_TIMEOUT: {
+    exit: EXIT.timeout,
+    hint: 'Raise the timeout, or find out why the command takes so long.',
+  },
+  VM_NOT_RUNNING: {
+    exit: EXIT.runner,
+    hint: 'Create a new VM: this one has been closed.',
+  },
+  VM_OUTPUT_TOO_LARGE: {
+    exit: EXIT.runner,
+    hint: "Stream the output with stdout: 'pipe', or raise maxOutputBytes.",
+  },
+  VM_START_ABORTED: {
+    exit: EXIT.interrupted,
+    hint: 'Your own signal cancelled the start; create the VM again.',
+  },
 } as const satisfies Record<string, { exit: number; hint: string }>;
 
 /** The closed union of error codes; match on this, never on a message. */

@@ -1,0 +1,211 @@
+import type { GondolinError as Failure } from '../errors/gondolin-error.ts';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { MuxSession } from '../mux/mux-session.ts';
+import { PROTOCOL_VERSION } from '../protocol/constants.ts';
+import {
+  checkEmptyBody,
+  decodeGuestMessage,
+  decodePid,
+  type GuestMessage,
+} from '../protocol/guest-message.ts';
+import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
+import type { HostRequest } from '../protocol/host-message.ts';
+import { printable } from '../protocol/printable.ts';
+import { ExitTable } from './exit-table.ts';
+import {
+  type AgentExecOptions,
+  destroyExecStreams,
+  type ExitStatus,
+  type GuestProcess,
+  type KillScope,
+  openExecStreams,
+} from './guest-process.ts';
+import { execError } from './request-error.ts';
+import { RequestTable } from './request-table.ts';
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const SCOPES = { process: 'PROCESS', group: 'GROUP', tree: 'TREE' } as const;
+const SIGKILL = 9;
+
+/** What the agent says first. Texts are the guest's, made printable. */
+export interface Hello {
+  readonly agentVersion: string;
+  readonly kernelRelease: string;
+  readonly bootId: string;
+}
+
+export interface AgentClientOptions {
+  /** Limit of each request, in milliseconds. @default 30000 */
+  readonly timeoutMs?: number;
+  /** Told what the agent logs; untrusted text, made printable. */
+  readonly onLog?: (text: string) => void;
+}
+
+/**
+ * Typed client of the guest agent over a session (docs/protocol.md). Starts reading the session at once.
+ * Requests reject with AGENT_REQUEST_FAILED, AGENT_TIMEOUT, or the error that ended the session.
+ */
+export class AgentClient {
+  /** The agent's first message. Rejects with AGENT_VERSION, or the error that ended the session. */
+  readonly hello: Promise<Hello>;
+  readonly #session: MuxSession;
+  readonly #requests: RequestTable;
+  readonly #exits: ExitTable;
+  readonly #timeoutMs: number;
+  readonly #onLog: (text: string) => void;
+  #settleHello: { resolve: (hello: Hello) => void; reject: (error: Failure) => void } | null = null;
+
+  constructor(session: MuxSession, options: AgentClientOptions = {}) {
+    this.#session = session;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#onLog = options.onLog ?? (() => undefined);
+    this.#requests = new RequestTable(session);
+    this.#exits = new ExitTable(session);
+    this.hello = new Promise((resolve, reject) => {
+      this.#settleHello = { resolve, reject };
+      void session.ended.then(reject);
+    });
+    // A caller that never asks for the greeting learns of the session's end elsewhere.
+    this.hello.catch(() => undefined);
+    session.onMessage((payload) => this.#handle(decodeGuestMessage(payload)));
+  }
+
+  /** Untrusted. @throws {GondolinError} GUEST_PROTOCOL; it ends the session. */
+  #handle(message: GuestMessage): void {
+    if (this.#settleHello !== null && message.type !== 'HELLO' && message.type !== 'LOG') {
+      throw guestProtocolError('HELLO as the first message', { subject: message.type });
+    }
+    switch (message.type) {
+      case 'HELLO':
+        this.#greet(message);
+        break;
+      case 'OK':
+      case 'FAILED':
+        this.#requests.settle(message);
+        break;
+      case 'EXITED':
+        this.#exits.exit(message);
+        break;
+      case 'LOG':
+        this.#onLog(printable(message.text));
+        break;
+    }
+  }
+
+  #greet(message: Extract<GuestMessage, { type: 'HELLO' }>): void {
+    const waiting = this.#settleHello;
+    if (waiting === null) throw guestProtocolError('one HELLO', { subject: 'HELLO' });
+    this.#settleHello = null;
+    const { version, agentVersion, kernelRelease, bootId } = message;
+    if (version === PROTOCOL_VERSION) {
+      waiting.resolve({
+        agentVersion: printable(agentVersion),
+        kernelRelease: printable(kernelRelease),
+        bootId: printable(bootId),
+      });
+      return;
+    }
+    const text = `the guest agent speaks protocol ${version}, this gondolin ${PROTOCOL_VERSION}`;
+    waiting.reject(new GondolinError('AGENT_VERSION', text, { details: { version } }));
+  }
+
+  #request(request: HostRequest, timeoutMs: number = this.#timeoutMs): Promise<void> {
+    return this.#requests.send(request, { decode: checkEmptyBody, timeoutMs });
+  }
+
+  /** Switches to the image's root; once, before all else. An empty device keeps the initramfs. */
+  root(root: { device: string; fsType: string }): Promise<void> {
+    return this.#request({ type: 'ROOT', ...root, mode: 'MEMORY' });
+  }
+
+  /** Sets clock (0n leaves it), host name (empty leaves it) and credits entropy, 0..512 bytes. */
+  identity(identity: { realtimeNs: bigint; hostname: string; entropy: Buffer }): Promise<void> {
+    return this.#request({ type: 'IDENTITY', ...identity });
+  }
+
+  /** Binds `source`, a name under the FUSE root, to a guest path. The file server must be attached. */
+  mountHost(mount: { source: string; target: string; isReadonly: boolean }): Promise<void> {
+    const { source, target, isReadonly } = mount;
+    const unused = { sizeBytes: 0n, mode: 0, uid: 0, gid: 0 };
+    return this.#request({ type: 'MOUNT', kind: 'HOST', source, target, isReadonly, ...unused });
+  }
+
+  /** Mounts a tmpfs at a guest path. */
+  mountMemory(mount: {
+    target: string;
+    sizeBytes: number;
+    mode: number;
+    uid: number;
+    gid: number;
+  }): Promise<void> {
+    const sizeBytes = BigInt(mount.sizeBytes);
+    return this.#request({
+      ...{ type: 'MOUNT', kind: 'TMPFS', source: '', isReadonly: false },
+      ...{ ...mount, sizeBytes },
+    });
+  }
+
+  /** Makes `/` read-only but for mounts, /tmp, /var/tmp and /run. */
+  seal(): Promise<void> {
+    return this.#request({ type: 'SEAL' });
+  }
+
+  /** Resolves when the agent has handled everything sent before. */
+  ping(timeoutMs?: number): Promise<void> {
+    return this.#request({ type: 'PING' }, timeoutMs);
+  }
+
+  /** The guest kills its processes, syncs and powers off after the answer. */
+  shutdown(): Promise<void> {
+    return this.#request({ type: 'SHUTDOWN' });
+  }
+
+  /**
+   * Starts a process.
+   * @throws {GondolinError} AGENT_EXEC_NOT_FOUND, AGENT_EXEC_NOT_EXECUTABLE, AGENT_EXEC_BAD_USER, AGENT_EXEC_BAD_CWD,
+   *   AGENT_REQUEST_TOO_LARGE, AGENT_TIMEOUT, MUX_STREAM_LIMIT, PROTOCOL_TEXT_HAS_NUL, the session's error.
+   */
+  async exec(options: AgentExecOptions): Promise<GuestProcess> {
+    const streams = openExecStreams(this.#session, options);
+    const { stdin, stdout, stderr } = streams;
+    const [stdinId, stdoutId, stderrId] = [stdin, stdout, stderr].map((stream) => stream?.id ?? 0);
+    const request: HostRequest = {
+      type: 'EXEC',
+      ...{ stdin: stdinId ?? 0, stdout: stdoutId ?? 0, stderr: stderrId ?? 0 },
+      ...{ user: options.user ?? '', cwd: options.cwd ?? '', argv: options.argv },
+      env: Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`),
+    };
+    try {
+      const started = await this.#requests.send(request, {
+        // The exit may follow in the same bytes: it must find its process.
+        decode: (body, id) => ({ id, pid: decodePid(body), exited: this.#exits.add(id) }),
+        toError: execError,
+        onLateOk: (id) => void this.kill(id, SIGKILL, 'tree').catch(() => undefined),
+        timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+      });
+      const exited = started.exited.finally(() => stdin?.destroy());
+      exited.catch(() => undefined);
+      const kill = (signal: number, scope: KillScope) => this.kill(started.id, signal, scope);
+      return { ...started, ...streams, exited, kill };
+    } catch (error) {
+      destroyExecStreams(streams);
+      throw error;
+    }
+  }
+
+  /**
+   * Signals an exec's process, group or tree; SIGKILL to the tree resolves once none of it is left. An exec of which
+   * nothing is left is no error.
+   */
+  async kill(execId: number, signal: number, scope: KillScope): Promise<void> {
+    const request: HostRequest = { type: 'KILL', execId, signal, scope: SCOPES[scope] };
+    try {
+      await this.#request(request);
+    } catch (error) {
+      const isGone = GondolinError.is(error) && error.details?.['errno'] === 'ESRCH';
+      if (!isGone) throw error;
+    }
+  }
+}
+
+export type { AgentExecOptions, ExitStatus, GuestProcess, KillScope };

@@ -1,0 +1,104 @@
+import type { Readable, Writable } from 'node:stream';
+import type { MuxSession } from '../mux/mux-session.ts';
+import type { MuxStream } from '../mux/mux-stream.ts';
+import { STREAM_KIND } from '../protocol/constants.ts';
+
+/** Whom a signal reaches: the process, its process group, or every process of the exec, also daemonised ones. */
+export type KillScope = 'process' | 'group' | 'tree';
+
+/** How a process ended: exactly one is a number. `code` 0..255, `signal` 1..64. */
+export interface ExitStatus {
+  readonly code: number | null;
+  readonly signal: number | null;
+}
+
+/** What to run. Texts must not hold NUL. */
+export interface AgentExecOptions {
+  /** At least the program; one without a slash is searched in `env.PATH`. */
+  readonly argv: readonly string[];
+  /** The whole environment; the guest adds HOME, USER, LOGNAME, SHELL and PATH where they are missing. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Absolute. @default the user's home */
+  readonly cwd?: string;
+  /** `UID[:GID]` or `NAME[:GROUP]`. @default root */
+  readonly user?: string;
+  /** @default false: /dev/null */
+  readonly stdin?: boolean;
+  /** @default 'pipe' */
+  readonly stdout?: 'pipe' | 'ignore';
+  /** `'stdout'` writes to the same stream, in the order the process wrote. @default 'pipe' */
+  readonly stderr?: 'pipe' | 'ignore' | 'stdout';
+  /** For the start alone, in milliseconds. @default the client's */
+  readonly timeoutMs?: number;
+}
+
+/** A started process. */
+export interface GuestProcess {
+  /** Its request id, for `AgentClient.kill`. */
+  readonly id: number;
+  /** Process id in the guest. */
+  readonly pid: number;
+  /** Destroyed once the process exits; MUX_STREAM_RESET when the process closes it before. */
+  readonly stdin: Writable | null;
+  /** Must be read or destroyed: the process waits while it is full. */
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** Rejects with the session's error when that ends first. Output may still be on its way when it resolves. */
+  readonly exited: Promise<ExitStatus>;
+  /** @see AgentClient.kill */
+  kill(signal: number, scope: KillScope): Promise<void>;
+}
+
+/** The streams of one exec; null is /dev/null. */
+export interface ExecStreams {
+  readonly stdin: MuxStream | null;
+  readonly stdout: MuxStream | null;
+  /** The same as `stdout` when both go to one stream. */
+  readonly stderr: MuxStream | null;
+}
+
+/**
+ * Opens the streams an exec asks for, each already ended in the direction it does not use.
+ * @throws {GondolinError} MUX_STREAM_LIMIT (then none stays open); the error that ended the session.
+ */
+export function openExecStreams(session: MuxSession, options: AgentExecOptions): ExecStreams {
+  const opened: MuxStream[] = [];
+  const open = (): MuxStream => {
+    const stream = session.openStream(STREAM_KIND.STDIO);
+    opened.push(stream);
+    return stream;
+  };
+  try {
+    const stdin = options.stdin === true ? open() : null;
+    const stdout = options.stdout === 'ignore' ? null : open();
+    const stderr = openStderr(options, stdout, open);
+    // What a guest sends on stdin goes nowhere, but its end must be seen.
+    stdin?.resume();
+    stdout?.end();
+    stderr?.end();
+    return { stdin, stdout, stderr };
+  } catch (error) {
+    for (const stream of opened) stream.destroy();
+    throw error;
+  }
+}
+
+function openStderr(
+  { stderr = 'pipe' }: AgentExecOptions,
+  stdout: MuxStream | null,
+  open: () => MuxStream,
+): MuxStream | null {
+  switch (stderr) {
+    case 'pipe':
+      return open();
+    case 'ignore':
+      return null;
+    case 'stdout':
+      return stdout;
+  }
+}
+
+/** Resets what is still open, for an exec that did not start. */
+export function destroyExecStreams({ stdin, stdout, stderr }: ExecStreams): void {
+  for (const stream of [stdin, stdout, stderr]) stream?.destroy();
+}

@@ -1,0 +1,109 @@
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { MuxSession } from '../mux/mux-session.ts';
+import { MAX_HOST_PAYLOAD_BYTES } from '../protocol/constants.ts';
+import type { GuestMessage } from '../protocol/guest-message.ts';
+import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
+import { encodeHostMessage, type HostRequest } from '../protocol/host-message.ts';
+import { type Failed, requestError } from './request-error.ts';
+
+type Reply = Extract<GuestMessage, { type: 'OK' | 'FAILED' }>;
+
+/** How one request is answered. */
+export interface ReplyHandling<T> {
+  /**
+   * Turns the body of `OK` into the result; throws GUEST_PROTOCOL for a wrong one. Called before any later message is
+   * handled, also for an answer that came too late.
+   */
+  readonly decode: (body: Buffer, requestId: number) => T;
+  /** @default AGENT_REQUEST_FAILED */
+  readonly toError?: (failed: Failed) => GondolinError;
+  /** Called for an `OK` after the time limit, when nobody waits for the result any more. */
+  readonly onLateOk?: (requestId: number) => void;
+  /** In milliseconds, from the sending on. */
+  readonly timeoutMs: number;
+}
+
+interface Waiting {
+  readonly settle: (reply: Reply) => void;
+  readonly reject: (error: GondolinError) => void;
+}
+
+/** Requests on their way: gives each its id and matches each reply to exactly one. */
+export class RequestTable {
+  readonly #session: MuxSession;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+
+  constructor(session: MuxSession) {
+    this.#session = session;
+    void session.ended.then((error) => this.#failAll(error));
+  }
+
+  /**
+   * Sends a request and waits for its reply.
+   * @throws {GondolinError} AGENT_REQUEST_FAILED (or `toError`'s); AGENT_TIMEOUT; AGENT_REQUEST_TOO_LARGE;
+   *   PROTOCOL_TEXT_HAS_NUL; the error that ended the session.
+   */
+  async send<T>(request: HostRequest, handling: ReplyHandling<T>): Promise<T> {
+    const id = this.#nextId;
+    const payload = encodeHostMessage(id, request);
+    if (payload.length > MAX_HOST_PAYLOAD_BYTES) throw tooLarge(request, payload.length);
+    this.#session.sendMessage(payload);
+    this.#nextId += 1;
+    return new Promise<T>((resolve, reject) => {
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        reject(timedOut(request, handling.timeoutMs));
+      }, handling.timeoutMs);
+      this.#waiting.set(id, {
+        reject: (error) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+        settle: (reply) => {
+          clearTimeout(timer);
+          if (reply.type === 'OK') {
+            resolve(handling.decode(reply.body, id));
+            if (isLate) handling.onLateOk?.(id);
+          } else {
+            reject(handling.toError?.(reply) ?? requestError(request.type, reply));
+          }
+        },
+      });
+    });
+  }
+
+  /** Untrusted. @throws {GondolinError} GUEST_PROTOCOL when no request waits for this reply, or its body is wrong. */
+  settle(reply: Reply): void {
+    const waiting = this.#waiting.get(reply.requestId);
+    if (waiting === undefined) {
+      throw guestProtocolError('the id of a request without a reply', { subject: reply.type, got: reply.requestId });
+    }
+    this.#waiting.delete(reply.requestId);
+    waiting.settle(reply);
+  }
+
+  #failAll(error: GondolinError): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    this.#waiting.clear();
+  }
+}
+
+function timedOut(request: HostRequest, timeoutMs: number): GondolinError {
+  return new GondolinError('AGENT_TIMEOUT', `the guest did not answer ${request.type} within ${timeoutMs} ms`, {
+    details: { request: request.type, timeoutMs },
+  });
+}
+
+function tooLarge(request: HostRequest, bytes: number): GondolinError {
+  const sizes = request.type === 'EXEC' ? { argvBytes: byteSize(request.argv), envBytes: byteSize(request.env) } : {};
+  const message = `send ${request.type}: ${bytes} bytes, the limit is ${MAX_HOST_PAYLOAD_BYTES}`;
+  return new GondolinError('AGENT_REQUEST_TOO_LARGE', message, {
+    details: { request: request.type, bytes, limit: MAX_HOST_PAYLOAD_BYTES, ...sizes },
+  });
+}
+
+function byteSize(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+}

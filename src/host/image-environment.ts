@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+
+const FALLBACK_RELEASE = 'bookworm';
+const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy'] as const;
+
+/** Code name of the host's Debian release, which its mirror is sure to serve; `bookworm` on other systems. */
+export function hostDebianRelease(path = '/etc/os-release'): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return FALLBACK_RELEASE;
+  }
+  const isDebian = /^ID="?debian"?$/m.test(text);
+  const codename = /^VERSION_CODENAME="?([a-z]+)"?$/m.exec(text)?.[1];
+  return isDebian && codename !== undefined ? codename : FALLBACK_RELEASE;
+}
+
+/** `GONDOLIN_GUEST_DIR`: a directory with a built image; undefined when unset or empty. */
+export function guestDirectoryOverride(): string | undefined {
+  return process.env['GONDOLIN_GUEST_DIR'] || undefined;
+}
+
+/** The variables that tools which download may see. */
+export function proxyEnvironment(): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name of PROXY_VARIABLES) {
+    const value = process.env[name];
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
+}

@@ -1,0 +1,12 @@
+/** The SDK's face: see docs/sdk.md. */
+export type { ErrorCode } from './errors/codes.ts';
+export { GondolinError } from './errors/gondolin-error.ts';
+export type { ImageRecipe } from './plan/plan.ts';
+export { MemoryProvider } from './vfs/memory-provider.ts';
+export type { VfsProvider } from './vfs/provider.ts';
+export { ReadonlyProvider } from './vfs/readonly-provider.ts';
+export { RealFSProvider } from './vfs/real-fs-provider.ts';
+export type { ExecOptions, ExecResult } from './vm/exec-options.ts';
+export { ExecProcess, type KillScope } from './vm/exec-process.ts';
+export { VM } from './vm/vm.ts';
+export type { DebugLog, MemoryMount, SandboxOptions, VMOptions } from './vm/vm-options.ts';

@@ -1,0 +1,102 @@
+/**
+ * Numbers of the FUSE protocol, 7.38 (linux/fuse.h). Requests come from the guest's kernel through the agent's pump,
+ * unchanged: untrusted all the same, since guest root can write to the port.
+ */
+export const FUSE_MAJOR = 7;
+export const FUSE_MINOR = 38;
+/** struct fuse_in_header */
+export const IN_HEADER_BYTES = 40;
+/** struct fuse_out_header */
+export const OUT_HEADER_BYTES = 16;
+/** Largest data of one READ or WRITE. */
+export const MAX_TRANSFER_BYTES = 1024 * 1024;
+/** docs/protocol.md, "File channel". */
+export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
+export const ROOT_NODE_ID = 1;
+
+export const OPCODE = {
+  LOOKUP: 1,
+  FORGET: 2,
+  GETATTR: 3,
+  SETATTR: 4,
+  READLINK: 5,
+  SYMLINK: 6,
+  MKNOD: 8,
+  MKDIR: 9,
+  UNLINK: 10,
+  RMDIR: 11,
+  RENAME: 12,
+  LINK: 13,
+  OPEN: 14,
+  READ: 15,
+  WRITE: 16,
+  STATFS: 17,
+  RELEASE: 18,
+  FSYNC: 20,
+  FLUSH: 25,
+  INIT: 26,
+  OPENDIR: 27,
+  READDIR: 28,
+  RELEASEDIR: 29,
+  FSYNCDIR: 30,
+  CREATE: 35,
+  INTERRUPT: 36,
+  DESTROY: 38,
+  BATCH_FORGET: 42,
+  FALLOCATE: 43,
+  READDIRPLUS: 44,
+  RENAME2: 45,
+  LSEEK: 46,
+} as const;
+
+/** INIT flags we ask for. No writeback cache: the host edits these trees. No lock flags: the guest's kernel locks. */
+export const INIT_FLAGS = {
+  ASYNC_READ: 1 << 0,
+  ATOMIC_O_TRUNC: 1 << 3,
+  BIG_WRITES: 1 << 5,
+  AUTO_INVAL_DATA: 1 << 12,
+  DO_READDIRPLUS: 1 << 13,
+  READDIRPLUS_AUTO: 1 << 14,
+  PARALLEL_DIROPS: 1 << 18,
+  MAX_PAGES: 1 << 22,
+} as const;
+
+/** SETATTR `valid` bits. */
+export const FATTR = {
+  MODE: 1,
+  UID: 2,
+  GID: 4,
+  SIZE: 8,
+  ATIME: 16,
+  MTIME: 32,
+  FH: 64,
+  ATIME_NOW: 128,
+  MTIME_NOW: 256,
+} as const;
+
+/** Sizes of the fixed part behind the header, by opcode; a shorter request is no FUSE request. */
+export const FIXED_BYTES: Readonly<Record<number, number>> = {
+  [OPCODE.FORGET]: 8,
+  [OPCODE.GETATTR]: 16,
+  [OPCODE.SETATTR]: 88,
+  [OPCODE.MKNOD]: 16,
+  [OPCODE.MKDIR]: 8,
+  [OPCODE.RENAME]: 8,
+  [OPCODE.LINK]: 8,
+  [OPCODE.OPEN]: 8,
+  [OPCODE.READ]: 40,
+  [OPCODE.WRITE]: 40,
+  [OPCODE.RELEASE]: 24,
+  [OPCODE.FSYNC]: 16,
+  [OPCODE.INIT]: 16,
+  [OPCODE.OPENDIR]: 8,
+  [OPCODE.READDIR]: 40,
+  [OPCODE.RELEASEDIR]: 24,
+  [OPCODE.FSYNCDIR]: 16,
+  [OPCODE.CREATE]: 16,
+  [OPCODE.BATCH_FORGET]: 8,
+  [OPCODE.FALLOCATE]: 32,
+  [OPCODE.READDIRPLUS]: 40,
+  [OPCODE.RENAME2]: 16,
+  [OPCODE.LSEEK]: 24,
+};

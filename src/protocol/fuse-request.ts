@@ -1,0 +1,84 @@
+import { FIXED_BYTES, IN_HEADER_BYTES, MAX_FUSE_MESSAGE_BYTES } from './fuse-abi.ts';
+import { guestProtocolError } from './guest-protocol-error.ts';
+
+/** One request of the guest's kernel. `body` is what follows the header. Untrusted: lengths are checked, values not. */
+export interface FuseRequest {
+  readonly opcode: number;
+  readonly unique: bigint;
+  readonly nodeId: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly body: Buffer;
+}
+
+/** Cuts the file channel's bytes into requests; each starts with its own length (struct fuse_in_header). */
+export class FuseRequestDecoder {
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  /** Length of the request being gathered, or 0 before its first 4 bytes are here. */
+  #wanted = 0;
+
+  /** @throws {GondolinError} GUEST_PROTOCOL when a length is out of bounds or a request shorter than its opcode's form. */
+  *push(chunk: Buffer): Generator<FuseRequest, void> {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    for (;;) {
+      if (this.#wanted === 0) {
+        if (this.#bytes < 4) return;
+        this.#wanted = checkedLength(this.#peek(4).readUInt32LE(0));
+      }
+      if (this.#bytes < this.#wanted) return;
+      const message = this.#take(this.#wanted);
+      this.#wanted = 0;
+      yield decodeRequest(message);
+    }
+  }
+
+  #peek(length: number): Buffer {
+    const first = this.#chunks[0];
+    if (first !== undefined && first.length >= length) return first;
+    const all = Buffer.concat(this.#chunks);
+    this.#chunks = [all];
+    return all;
+  }
+
+  #take(length: number): Buffer {
+    const first = this.#peek(length);
+    const rest = first.subarray(length);
+    if (rest.length > 0) this.#chunks[0] = rest;
+    else this.#chunks.shift();
+    this.#bytes -= length;
+    return first.subarray(0, length);
+  }
+}
+
+function checkedLength(length: number): number {
+  if (length >= IN_HEADER_BYTES && length <= MAX_FUSE_MESSAGE_BYTES) return length;
+  throw guestProtocolError('a FUSE request length within bounds', {
+    subject: 'fs channel',
+    got: length,
+    limit: MAX_FUSE_MESSAGE_BYTES,
+  });
+}
+
+function decodeRequest(message: Buffer): FuseRequest {
+  const opcode = message.readUInt32LE(4);
+  const body = message.subarray(IN_HEADER_BYTES);
+  const fixedBytes = FIXED_BYTES[opcode] ?? 0;
+  if (body.length < fixedBytes) {
+    throw guestProtocolError('the whole fixed part of a FUSE request', {
+      subject: `FUSE opcode ${opcode}`,
+      got: body.length,
+      limit: fixedBytes,
+    });
+  }
+  return {
+    opcode,
+    unique: message.readBigUInt64LE(8),
+    // Ids we gave are small; a larger one rounds to an id we never gave.
+    nodeId: Number(message.readBigUInt64LE(16)),
+    uid: message.readUInt32LE(24),
+    gid: message.readUInt32LE(28),
+    body,
+  };
+}

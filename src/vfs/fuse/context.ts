@@ -1,0 +1,56 @@
+import type { FuseRequest } from '../../protocol/fuse-request.ts';
+import type { Caller, MaybePromise, VfsNode } from '../provider.ts';
+import { VfsError } from '../vfs-error.ts';
+import { ENTRY_BYTES, writeEntry } from './encode.ts';
+import type { Handles } from './handles.ts';
+import { type HeldNode, type Mount, type NodeIds, withUniqueIno } from './node-ids.ts';
+
+/** What the operations of one server share. */
+export interface FuseContext {
+  readonly mounts: ReadonlyMap<string, Mount>;
+  readonly ids: NodeIds;
+  readonly handles: Handles;
+}
+
+/** The body of a reply; `whole` is a finished message (its header included); `none` for requests without a reply. */
+export type FuseReply = Buffer | { readonly whole: Buffer } | 'none';
+
+/** Serves one opcode. Throws or rejects with the errno to answer; GUEST_PROTOCOL ends the server. */
+export type FuseOperation = (context: FuseContext, request: FuseRequest) => MaybePromise<FuseReply>;
+
+export const EMPTY: Buffer = Buffer.alloc(0);
+
+/** The node that a request is about. @throws {VfsError} ESTALE, or EROFS when it may not be changed. */
+export function target(context: FuseContext, request: FuseRequest, use: 'read' | 'write'): HeldNode {
+  const held = context.ids.get(request.nodeId);
+  if (use === 'write') assertWritable(held.mount);
+  return held;
+}
+
+/** @throws {VfsError} EROFS on a read-only mount. */
+export function assertWritable(mount: Mount): void {
+  if (mount.provider.isReadonly) throw new VfsError('EROFS');
+}
+
+export function caller({ uid, gid }: FuseRequest): Caller {
+  return { uid, gid };
+}
+
+/** Counts a lookup of `node` and writes its struct fuse_entry_out into `reply`. */
+export async function enter(
+  { ids }: FuseContext,
+  mount: Mount,
+  node: VfsNode,
+  reply: Buffer = Buffer.alloc(ENTRY_BYTES),
+  offset = 0,
+): Promise<Buffer> {
+  const held = ids.hold(mount, node);
+  try {
+    const attributes = withUniqueIno(mount, await mount.provider.attributes(node));
+    writeEntry(reply, offset, held.id, attributes, mount.provider.ttlMs);
+    return reply;
+  } catch (error) {
+    ids.forget(held.id, 1n);
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+import { FATTR } from '../../protocol/fuse-abi.ts';
+import type { AttributeChange } from '../provider.ts';
+import { PERMISSION_BITS } from '../file-mode.ts';
+import { VfsError } from '../vfs-error.ts';
+
+const MAX_NAME_BYTES = 255;
+const SECOND_NS = 1_000_000_000n;
+
+/**
+ * A name that ends in NUL, at `offset` of an untrusted request body.
+ * @throws {VfsError} EINVAL without NUL, empty, `.`, `..` or with a slash; ENAMETOOLONG above 255 bytes.
+ */
+export function readName(body: Buffer, offset: number): string {
+  const end = body.indexOf(0, offset);
+  if (end === -1) throw new VfsError('EINVAL');
+  if (end - offset > MAX_NAME_BYTES) throw new VfsError('ENAMETOOLONG');
+  const name = body.toString('latin1', offset, end);
+  if (name === '' || name === '.' || name === '..' || name.includes('/')) throw new VfsError('EINVAL');
+  return name;
+}
+
+/** Two names in a row. @throws {VfsError} as {@link readName}. */
+export function readNames(body: Buffer, offset: number): [string, string] {
+  const first = readName(body, offset);
+  return [first, readName(body, offset + first.length + 1)];
+}
+
+/** A file offset or length. @throws {VfsError} EINVAL when it is negative or too large for a number. */
+export function readOffset(body: Buffer, offset: number): number {
+  const value = body.readBigInt64LE(offset);
+  if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) throw new VfsError('EINVAL');
+  return Number(value);
+}
+
+function readTime(body: Buffer, secondsAt: number, nsAt: number): bigint {
+  const ns = BigInt(body.readUInt32LE(nsAt));
+  if (ns >= SECOND_NS) throw new VfsError('EINVAL');
+  return body.readBigInt64LE(secondsAt) * SECOND_NS + ns;
+}
+
+/** struct fuse_setattr_in. @throws {VfsError} EINVAL for a size or time out of range. */
+export function readAttributeChange(body: Buffer): AttributeChange {
+  const valid = body.readUInt32LE(0);
+  const has = (bit: number) => (valid & bit) !== 0;
+  const now = has(FATTR.ATIME_NOW | FATTR.MTIME_NOW) ? BigInt(Date.now()) * 1_000_000n : 0n;
+  return {
+    ...(has(FATTR.SIZE) ? { sizeBytes: readOffset(body, 16) } : {}),
+    ...(has(FATTR.MODE) ? { mode: body.readUInt32LE(68) & PERMISSION_BITS } : {}),
+    ...(has(FATTR.UID) ? { uid: body.readUInt32LE(76) } : {}),
+    ...(has(FATTR.GID) ? { gid: body.readUInt32LE(80) } : {}),
+    ...(has(FATTR.ATIME) ? { atimeNs: has(FATTR.ATIME_NOW) ? now : readTime(body, 32, 56) } : {}),
+    ...(has(FATTR.MTIME) ? { mtimeNs: has(FATTR.MTIME_NOW) ? now : readTime(body, 40, 60) } : {}),
+  };
+}

@@ -1,0 +1,112 @@
+import { OUT_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
+import type { Attributes, FileSystemStatus } from '../provider.ts';
+
+/** Sizes of linux/fuse.h structures, in bytes. */
+export const ENTRY_BYTES = 128;
+export const ATTR_OUT_BYTES = 104;
+const SECOND_NS = 1_000_000_000n;
+const BLOCK_SIZE_BYTES = 4096;
+const MAX_NAME_BYTES = 255;
+
+/** struct fuse_attr at `offset`. */
+export function writeAttributes(target: Buffer, offset: number, attributes: Attributes): void {
+  const { atimeNs, mtimeNs, ctimeNs } = attributes;
+  target.writeBigUInt64LE(attributes.ino, offset);
+  target.writeBigUInt64LE(BigInt(attributes.sizeBytes), offset + 8);
+  target.writeBigUInt64LE(BigInt(attributes.blocks), offset + 16);
+  for (const [index, time] of [atimeNs, mtimeNs, ctimeNs].entries()) {
+    const ns = ((time % SECOND_NS) + SECOND_NS) % SECOND_NS;
+    target.writeBigInt64LE((time - ns) / SECOND_NS, offset + 24 + 8 * index);
+    target.writeUInt32LE(Number(ns), offset + 48 + 4 * index);
+  }
+  target.writeUInt32LE(attributes.mode, offset + 60);
+  target.writeUInt32LE(attributes.nlink >>> 0, offset + 64);
+  target.writeUInt32LE(attributes.uid, offset + 68);
+  target.writeUInt32LE(attributes.gid, offset + 72);
+  target.writeUInt32LE(attributes.rdev, offset + 76);
+  target.writeUInt32LE(BLOCK_SIZE_BYTES, offset + 80);
+  target.writeUInt32LE(0, offset + 84);
+}
+
+function writeTtl(target: Buffer, secondsAt: number, nsAt: number, ttlMs: number): void {
+  target.writeBigUInt64LE(BigInt(Math.floor(ttlMs / 1000)), secondsAt);
+  target.writeUInt32LE((ttlMs % 1000) * 1_000_000, nsAt);
+}
+
+/** struct fuse_entry_out at `offset`. Node ids are never used twice, so the generation stays 0. */
+export function writeEntry(
+  target: Buffer,
+  offset: number,
+  nodeId: number,
+  attributes: Attributes,
+  ttlMs: number,
+): void {
+  target.writeBigUInt64LE(BigInt(nodeId), offset);
+  target.writeBigUInt64LE(0n, offset + 8);
+  writeTtl(target, offset + 16, offset + 32, ttlMs);
+  writeTtl(target, offset + 24, offset + 36, ttlMs);
+  writeAttributes(target, offset + 40, attributes);
+}
+
+/** struct fuse_attr_out. */
+export function encodeAttributes(attributes: Attributes, ttlMs: number): Buffer {
+  const target = Buffer.alloc(ATTR_OUT_BYTES);
+  writeTtl(target, 0, 8, ttlMs);
+  writeAttributes(target, 16, attributes);
+  return target;
+}
+
+/** struct fuse_statfs_out. */
+export function encodeStatus(status: FileSystemStatus): Buffer {
+  const target = Buffer.alloc(80);
+  const { blocks, freeBlocks, availableBlocks, files, freeFiles } = status;
+  for (const [index, value] of [blocks, freeBlocks, availableBlocks, files, freeFiles].entries()) {
+    target.writeBigUInt64LE(BigInt(value), 8 * index);
+  }
+  target.writeUInt32LE(status.blockSizeBytes, 40);
+  target.writeUInt32LE(MAX_NAME_BYTES, 44);
+  target.writeUInt32LE(status.blockSizeBytes, 48);
+  return target;
+}
+
+/** struct fuse_open_out. @param flags FOPEN_… */
+export function encodeOpen(handleId: number, flags: number): Buffer {
+  const target = Buffer.alloc(16);
+  target.writeBigUInt64LE(BigInt(handleId), 0);
+  target.writeUInt32LE(flags, 8);
+  return target;
+}
+
+/** Bytes of one struct fuse_dirent with its name, padded to 8. */
+export function direntBytes(name: string): number {
+  return (24 + name.length + 7) & ~7;
+}
+
+/** struct fuse_dirent at `offset`. @param next Offset the kernel asks for after this entry. */
+export function writeDirent(
+  target: Buffer,
+  offset: number,
+  entry: { readonly ino: bigint; readonly next: number; readonly name: string; readonly type: number },
+): void {
+  target.writeBigUInt64LE(entry.ino, offset);
+  target.writeBigUInt64LE(BigInt(entry.next), offset + 8);
+  target.writeUInt32LE(entry.name.length, offset + 16);
+  target.writeUInt32LE(entry.type >>> 12, offset + 20);
+  target.write(entry.name, offset + 24, 'latin1');
+}
+
+/** A reply with its header. @param errno Positive Linux error number, 0 for success. */
+export function encodeReply(unique: bigint, errno: number, body?: Buffer): Buffer {
+  const length = OUT_HEADER_BYTES + (body?.length ?? 0);
+  const target = Buffer.alloc(length);
+  writeReplyHeader(target, unique, errno);
+  body?.copy(target, OUT_HEADER_BYTES);
+  return target;
+}
+
+/** struct fuse_out_header at the start of `target`, for all of its length. */
+export function writeReplyHeader(target: Buffer, unique: bigint, errno: number): void {
+  target.writeUInt32LE(target.length, 0);
+  target.writeInt32LE(-errno, 4);
+  target.writeBigUInt64LE(unique, 8);
+}

@@ -1,0 +1,143 @@
+import { MAX_TRANSFER_BYTES, OPCODE, OUT_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
+import type { FuseRequest } from '../../protocol/fuse-request.ts';
+import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
+import { O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC } from '../file-mode.ts';
+import { VfsError } from '../vfs-error.ts';
+import { assertWritable, caller, EMPTY, enter, type FuseOperation, target } from './context.ts';
+import { readName, readOffset } from './decode.ts';
+import { ENTRY_BYTES, encodeOpen, encodeStatus, writeReplyHeader } from './encode.ts';
+
+/** Data the guest has cached stays valid over an open: AUTO_INVAL_DATA drops it when size or time changed. */
+const FOPEN_KEEP_CACHE = 2;
+const FSYNC_DATA_ONLY = 1;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+
+function isWrite(flags: number): boolean {
+  return (flags & (O_ACCMODE | O_TRUNC)) !== 0;
+}
+
+const open: FuseOperation = async ({ ids, handles }, request) => {
+  const flags = request.body.readUInt32LE(0);
+  const held = ids.get(request.nodeId);
+  if (isWrite(flags)) assertWritable(held.mount);
+  handles.assertRoom();
+  const handle = await held.mount.provider.open(held.node, flags & ~(O_CREAT | O_EXCL));
+  return encodeOpen(handles.addFile(held, handle), FOPEN_KEEP_CACHE);
+};
+
+const create: FuseOperation = async (context, request) => {
+  const { mount, node: parent } = target(context, request, 'write');
+  const name = readName(request.body, 16);
+  context.handles.assertRoom();
+  const file = {
+    flags: request.body.readUInt32LE(0),
+    mode: request.body.readUInt32LE(4) & 0o7777,
+    rdev: 0,
+  };
+  const { node, handle } = await mount.provider.create(parent, name, file, caller(request));
+  const reply = Buffer.alloc(ENTRY_BYTES + 16);
+  try {
+    await enter(context, mount, node, reply);
+  } catch (error) {
+    await mount.provider.release(handle);
+    throw error;
+  }
+  const held = context.ids.get(Number(reply.readBigUInt64LE(0)));
+  encodeOpen(context.handles.addFile(held, handle), FOPEN_KEEP_CACHE).copy(reply, ENTRY_BYTES);
+  return reply;
+};
+
+const read: FuseOperation = async ({ ids, handles }, request) => {
+  const held = ids.get(request.nodeId);
+  const { provider } = held.mount;
+  const offset = readOffset(request.body, 8);
+  const size = request.body.readUInt32LE(16);
+  if (size > MAX_TRANSFER_BYTES) throw new VfsError('EINVAL');
+  const message = Buffer.allocUnsafe(OUT_HEADER_BYTES + size);
+  const bytes = await handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
+    provider.read(handle, message.subarray(OUT_HEADER_BYTES), offset),
+  );
+  const whole = message.subarray(0, OUT_HEADER_BYTES + bytes);
+  writeReplyHeader(whole, request.unique, 0);
+  return { whole };
+};
+
+/** The data of a WRITE. @throws {GondolinError} GUEST_PROTOCOL when its size is not what came. */
+function writtenData({ body }: FuseRequest): Buffer {
+  const size = body.readUInt32LE(16);
+  if (body.length - 40 === size && size <= MAX_TRANSFER_BYTES) return body.subarray(40);
+  throw guestProtocolError('WRITE data of the size it names', { subject: 'FUSE WRITE', got: size });
+}
+
+const write: FuseOperation = async (context, request) => {
+  const held = target(context, request, 'write');
+  const { provider } = held.mount;
+  const data = writtenData(request);
+  const offset = readOffset(request.body, 8);
+  await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
+    provider.write(handle, data, offset),
+  );
+  const reply = Buffer.alloc(8);
+  reply.writeUInt32LE(data.length, 0);
+  return reply;
+};
+
+const release: FuseOperation = async ({ handles }, request) => {
+  await handles.release(request.body.readBigUInt64LE(0));
+  return EMPTY;
+};
+
+const sync: FuseOperation = async (context, request) => {
+  const held = target(context, request, 'read');
+  if (held.mount.provider.isReadonly) return EMPTY;
+  const dataOnly = (request.body.readUInt32LE(8) & FSYNC_DATA_ONLY) !== 0;
+  await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
+    held.mount.provider.sync(held.node, handle, dataOnly),
+  );
+  return EMPTY;
+};
+
+const allocate: FuseOperation = async (context, request) => {
+  const held = target(context, request, 'write');
+  const { provider } = held.mount;
+  const [offset, length] = [readOffset(request.body, 8), readOffset(request.body, 16)];
+  await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
+    provider.allocate(handle, request.body.readUInt32LE(24), offset, length),
+  );
+  return EMPTY;
+};
+
+const seek: FuseOperation = async (context, request) => {
+  const held = target(context, request, 'read');
+  const { provider } = held.mount;
+  const whence = request.body.readUInt32LE(16);
+  if (whence !== SEEK_DATA && whence !== SEEK_HOLE) throw new VfsError('EINVAL');
+  const found = await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
+    provider.seek(handle, readOffset(request.body, 8), whence),
+  );
+  const reply = Buffer.alloc(8);
+  reply.writeBigInt64LE(BigInt(found), 0);
+  return reply;
+};
+
+const status: FuseOperation = async (context, request) => {
+  if (request.nodeId === 1) throw new VfsError('ENOSYS');
+  const { provider } = target(context, request, 'read').mount;
+  return encodeStatus(await provider.status());
+};
+
+/** Operations on open files. */
+export const FILE_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
+  [OPCODE.OPEN]: open,
+  [OPCODE.CREATE]: create,
+  [OPCODE.READ]: read,
+  [OPCODE.WRITE]: write,
+  // Writes have reached the provider before they were answered: nothing is left to flush.
+  [OPCODE.FLUSH]: () => EMPTY,
+  [OPCODE.RELEASE]: release,
+  [OPCODE.FSYNC]: sync,
+  [OPCODE.FALLOCATE]: allocate,
+  [OPCODE.LSEEK]: seek,
+  [OPCODE.STATFS]: status,
+};

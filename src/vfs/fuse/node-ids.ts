@@ -1,0 +1,75 @@
+import { ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
+import type { Attributes, VfsNode, VfsProvider } from '../provider.ts';
+import { VfsError } from '../vfs-error.ts';
+
+/** A provider with its place under the FUSE root. */
+export interface Mount {
+  readonly name: string;
+  readonly provider: VfsProvider;
+  readonly root: VfsNode;
+  /** Goes into the inode numbers, so that files of two mounts never share one. */
+  readonly index: number;
+}
+
+/** A node the guest's kernel holds. */
+export interface HeldNode {
+  readonly id: number;
+  readonly mount: Mount;
+  readonly node: VfsNode;
+  /** Lookups not yet forgotten. */
+  lookups: number;
+}
+
+/** A guest kernel with little memory forgets long before; a hostile one must not fill the host's. */
+const MAX_NODES = 2_000_000;
+
+/** Node ids given to the guest's kernel. An id is never given twice. */
+export class NodeIds {
+  readonly #byId = new Map<number, HeldNode>();
+  readonly #byNode = new Map<VfsNode, HeldNode>();
+  #nextId = ROOT_NODE_ID + 1;
+
+  /** Counts one more lookup of the node. @throws {VfsError} ENFILE when the guest holds too many. */
+  hold(mount: Mount, node: VfsNode): HeldNode {
+    const known = this.#byNode.get(node);
+    if (known !== undefined) {
+      known.lookups++;
+      return known;
+    }
+    if (this.#byId.size >= MAX_NODES) throw new VfsError('ENFILE');
+    const held = { id: this.#nextId++, mount, node, lookups: 1 };
+    this.#byId.set(held.id, held);
+    this.#byNode.set(node, held);
+    return held;
+  }
+
+  /** @throws {VfsError} ESTALE for an id that was never given or is forgotten. */
+  get(id: number): HeldNode {
+    const held = this.#byId.get(id);
+    if (held === undefined) throw new VfsError('ESTALE');
+    return held;
+  }
+
+  /** Untrusted `count`: more than was looked up counts as all. */
+  forget(id: number, count: bigint): void {
+    const held = this.#byId.get(id);
+    if (held === undefined) return;
+    held.lookups = count >= BigInt(held.lookups) ? 0 : held.lookups - Number(count);
+    this.#dropUnused(held);
+  }
+
+  #dropUnused(held: HeldNode): void {
+    if (held.lookups > 0 || this.#byId.get(held.id) !== held) return;
+    this.#byId.delete(held.id);
+    this.#byNode.delete(held.node);
+    if (held.node !== held.mount.root) held.mount.provider.forget(held.node);
+  }
+}
+
+const INDEX_SHIFT = 56n;
+
+/** The provider's attributes with an inode number that is unique over all mounts. */
+export function withUniqueIno(mount: Mount, attributes: Attributes): Attributes {
+  const ino = BigInt.asUintN(64, attributes.ino ^ (BigInt(mount.index + 1) << INDEX_SHIFT));
+  return { ...attributes, ino };
+}

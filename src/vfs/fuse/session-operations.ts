@@ -1,0 +1,61 @@
+import {
+  FUSE_MAJOR,
+  FUSE_MINOR,
+  INIT_FLAGS,
+  MAX_TRANSFER_BYTES,
+  OPCODE,
+} from '../../protocol/fuse-abi.ts';
+import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
+import { EMPTY, type FuseOperation } from './context.ts';
+
+const PAGE_BYTES = 4096;
+const MAX_BACKGROUND = 64;
+const CONGESTION_THRESHOLD = 48;
+/** The oldest kernel protocol whose structures are those we write (Linux 4.20). */
+const LOWEST_MINOR = 28;
+
+const init: FuseOperation = (_context, { body }) => {
+  const [major, minor] = [body.readUInt32LE(0), body.readUInt32LE(4)];
+  if (major !== FUSE_MAJOR || minor < LOWEST_MINOR) {
+    throw guestProtocolError('FUSE 7.28 or newer', { subject: 'FUSE INIT', got: minor });
+  }
+  const wanted = Object.values(INIT_FLAGS).reduce((all, flag) => all | flag, 0);
+  const reply = Buffer.alloc(64);
+  reply.writeUInt32LE(FUSE_MAJOR, 0);
+  reply.writeUInt32LE(Math.min(minor, FUSE_MINOR), 4);
+  reply.writeUInt32LE(MAX_TRANSFER_BYTES, 8);
+  reply.writeUInt32LE((body.readUInt32LE(12) & wanted) >>> 0, 12);
+  reply.writeUInt16LE(MAX_BACKGROUND, 16);
+  reply.writeUInt16LE(CONGESTION_THRESHOLD, 18);
+  reply.writeUInt32LE(MAX_TRANSFER_BYTES, 20);
+  reply.writeUInt32LE(1, 24);
+  reply.writeUInt16LE(MAX_TRANSFER_BYTES / PAGE_BYTES, 28);
+  return reply;
+};
+
+const forget: FuseOperation = ({ ids }, { nodeId, body }) => {
+  ids.forget(nodeId, body.readBigUInt64LE(0));
+  return 'none';
+};
+
+const FORGET_ONE_BYTES = 16;
+
+const forgetMany: FuseOperation = ({ ids }, { body }) => {
+  const count = body.readUInt32LE(0);
+  if (body.length - 8 < count * FORGET_ONE_BYTES) {
+    throw guestProtocolError('as many forgets as it names', { subject: 'FUSE BATCH_FORGET', got: count });
+  }
+  for (let at = 8; at < 8 + count * FORGET_ONE_BYTES; at += FORGET_ONE_BYTES) {
+    ids.forget(Number(body.readBigUInt64LE(at)), body.readBigUInt64LE(at + 8));
+  }
+  return 'none';
+};
+
+/** Operations on the connection itself. Requests are answered soon: an INTERRUPT has nothing to stop. */
+export const SESSION_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
+  [OPCODE.INIT]: init,
+  [OPCODE.FORGET]: forget,
+  [OPCODE.BATCH_FORGET]: forgetMany,
+  [OPCODE.INTERRUPT]: () => 'none',
+  [OPCODE.DESTROY]: () => EMPTY,
+};

@@ -1,0 +1,188 @@
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../file-mode.ts';
+import type { Caller } from '../provider.ts';
+import { VfsError } from '../vfs-error.ts';
+import { SparseData } from './sparse-data.ts';
+
+/** One inode in memory. Exactly one of `content`, `children`, `target` is set for files, directories, links. */
+export interface MemoryNode {
+  readonly ino: bigint;
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  readonly rdev: number;
+  atimeNs: bigint;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+  parent: MemoryNode | null;
+  readonly content: SparseData | null;
+  readonly children: Map<string, MemoryNode> | null;
+  readonly target: Buffer | null;
+}
+
+export interface NodeKind {
+  readonly rdev?: number;
+  readonly target?: Buffer;
+}
+
+const MAX_NODES = 1_000_000;
+/** Linux' EMLINK limit does not matter here; nlink is 32 bits on the wire. */
+const ROOT_INO = 1n;
+
+function nowNs(): bigint {
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+}
+
+/** Inodes and names of a memory file system, with its limits. */
+export class MemoryTree {
+  readonly root: MemoryNode;
+  user: Caller = { uid: 0, gid: 0 };
+  readonly #maxBytes: number;
+  #usedBytes = 0;
+  #nodeCount = 0;
+  #nextIno = ROOT_INO;
+  #isAdopted = false;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+    this.root = this.#make(S_IFDIR | 0o755, this.user, {});
+    this.root.nlink = 2;
+  }
+
+  /** What was put in before the VM started belongs to its user. */
+  adopt(user: Caller): void {
+    if (this.#isAdopted) return;
+    this.#isAdopted = true;
+    this.user = user;
+    const give = (node: MemoryNode) => {
+      node.uid = user.uid;
+      node.gid = user.gid;
+      for (const child of node.children?.values() ?? []) give(child);
+    };
+    give(this.root);
+  }
+
+  usage(): { maxBytes: number; usedBytes: number; nodeCount: number; maxNodes: number } {
+    return {
+      maxBytes: this.#maxBytes,
+      usedBytes: this.#usedBytes,
+      nodeCount: this.#nodeCount,
+      maxNodes: MAX_NODES,
+    };
+  }
+
+  #make(mode: number, owner: Caller, { rdev = 0, target }: NodeKind): MemoryNode {
+    if (this.#nodeCount >= MAX_NODES) throw new VfsError('ENOSPC');
+    this.#nodeCount++;
+    const type = mode & S_IFMT;
+    const time = nowNs();
+    const budget = {
+      take: (bytes: number) => {
+        if (this.#usedBytes + bytes > this.#maxBytes) throw new VfsError('ENOSPC');
+        this.#usedBytes += bytes;
+      },
+      give: (bytes: number) => {
+        this.#usedBytes -= bytes;
+      },
+    };
+    return {
+      ...{ ino: this.#nextIno++, mode, nlink: 0, uid: owner.uid, gid: owner.gid, rdev },
+      ...{ atimeNs: time, mtimeNs: time, ctimeNs: time, parent: null },
+      content: type === S_IFREG ? new SparseData(budget) : null,
+      children: type === S_IFDIR ? new Map() : null,
+      target: type === S_IFLNK ? (target ?? Buffer.alloc(0)) : null,
+    };
+  }
+
+  /** @throws {VfsError} EEXIST, ENOTDIR, ENOSPC */
+  add(parent: MemoryNode, name: string, mode: number, owner: Caller, kind: NodeKind): MemoryNode {
+    if (this.children(parent).has(name)) throw new VfsError('EEXIST');
+    const node = this.#make(mode, owner, kind);
+    this.attach(parent, name, node);
+    if (node.children !== null) node.nlink = 2;
+    return node;
+  }
+
+  /** Gives a node one more name. @throws {VfsError} EEXIST, ENOENT in a removed directory. */
+  attach(parent: MemoryNode, name: string, node: MemoryNode): void {
+    const children = this.children(parent);
+    if (children.has(name)) throw new VfsError('EEXIST');
+    if (parent.nlink === 0) throw new VfsError('ENOENT');
+    children.set(name, node);
+    node.nlink++;
+    this.#placed(parent, node);
+    this.changed(node);
+  }
+
+  #placed(parent: MemoryNode, node: MemoryNode): void {
+    node.parent = parent;
+    if (node.children !== null) parent.nlink++;
+    this.modified(parent);
+  }
+
+  /** Takes one name away. The content stays readable through open handles; the last name frees it from the count. */
+  detach(parent: MemoryNode, name: string, node: MemoryNode): void {
+    this.children(parent).delete(name);
+    if (node.children !== null) parent.nlink--;
+    node.nlink = node.children === null ? node.nlink - 1 : 0;
+    if (node.nlink === 0) this.#nodeCount--;
+    this.modified(parent);
+    this.changed(node);
+  }
+
+  move(parent: MemoryNode, name: string, newParent: MemoryNode, newName: string): void {
+    const node = this.children(parent).get(name);
+    if (node === undefined) throw new VfsError('ENOENT');
+    if (newParent.nlink === 0) throw new VfsError('ENOENT');
+    this.children(parent).delete(name);
+    if (node.children !== null) parent.nlink--;
+    this.modified(parent);
+    this.children(newParent).set(newName, node);
+    this.#placed(newParent, node);
+    this.changed(node);
+  }
+
+  exchange(parent: MemoryNode, name: string, newParent: MemoryNode, newName: string): void {
+    const one = this.children(parent).get(name);
+    const other = this.children(newParent).get(newName);
+    if (one === undefined || other === undefined) throw new VfsError('ENOENT');
+    if (one.children !== null) parent.nlink--;
+    if (other.children !== null) newParent.nlink--;
+    this.children(newParent).set(newName, one);
+    this.children(parent).set(name, other);
+    this.#placed(newParent, one);
+    this.#placed(parent, other);
+    this.changed(one);
+    this.changed(other);
+  }
+
+  /** True when `node` is `directory` or lies below it. */
+  isWithin(node: MemoryNode, directory: MemoryNode): boolean {
+    for (let at: MemoryNode | null = node; at !== null; at = at.parent) {
+      if (at === directory) return true;
+    }
+    return false;
+  }
+
+  /** @throws {VfsError} ENOTDIR */
+  children(node: MemoryNode): Map<string, MemoryNode> {
+    if (node.children === null) throw new VfsError('ENOTDIR');
+    return node.children;
+  }
+
+  /** @throws {VfsError} EISDIR, EACCES for devices and links. */
+  file(node: MemoryNode): SparseData {
+    if (node.children !== null) throw new VfsError('EISDIR');
+    if (node.content === null) throw new VfsError('EACCES');
+    return node.content;
+  }
+
+  modified(node: MemoryNode): void {
+    node.mtimeNs = nowNs();
+    node.ctimeNs = node.mtimeNs;
+  }
+
+  changed(node: MemoryNode): void {
+    node.ctimeNs = nowNs();
+  }
+}

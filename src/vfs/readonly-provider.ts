@@ -1,0 +1,81 @@
+import type {
+  Attributes,
+  Caller,
+  DirectoryEntry,
+  FileSystemStatus,
+  MaybePromise,
+  VfsHandle,
+  VfsNode,
+  VfsProvider,
+} from './provider.ts';
+import { RealFSProvider } from './real-fs-provider.ts';
+import { VfsError } from './vfs-error.ts';
+
+/** Refuses with EROFS. The server does so before it asks; this holds for other callers too. */
+function refuse(): never {
+  throw new VfsError('EROFS');
+}
+
+/** Serves a host directory, or another provider, without any change to it. */
+export class ReadonlyProvider implements VfsProvider {
+  readonly isReadonly: boolean = true;
+  readonly ttlMs: number;
+  readonly #inner: VfsProvider;
+
+  /** @param source Host path, or the provider to wrap (which then serves this mount only). */
+  constructor(source: string | VfsProvider) {
+    this.#inner = typeof source === 'string' ? new RealFSProvider(source) : source;
+    this.ttlMs = this.#inner.ttlMs;
+  }
+
+  start(user: Caller): MaybePromise<VfsNode> {
+    return this.#inner.start(user);
+  }
+  stop(): MaybePromise<void> {
+    return this.#inner.stop();
+  }
+  forget(node: VfsNode): void {
+    this.#inner.forget(node);
+  }
+  lookup(parent: VfsNode, name: string): MaybePromise<VfsNode> {
+    return this.#inner.lookup(parent, name);
+  }
+  attributes(node: VfsNode): MaybePromise<Attributes> {
+    return this.#inner.attributes(node);
+  }
+  readLink(node: VfsNode): MaybePromise<Buffer> {
+    return this.#inner.readLink(node);
+  }
+  entries(node: VfsNode): MaybePromise<readonly DirectoryEntry[]> {
+    return this.#inner.entries(node);
+  }
+  status(): MaybePromise<FileSystemStatus> {
+    return this.#inner.status();
+  }
+  open(node: VfsNode, flags: number): MaybePromise<VfsHandle> {
+    const changes = 0o1003;
+    if ((flags & changes) !== 0) refuse();
+    return this.#inner.open(node, flags);
+  }
+  read(handle: VfsHandle, target: Buffer, offset: number): MaybePromise<number> {
+    return this.#inner.read(handle, target, offset);
+  }
+  release(handle: VfsHandle): MaybePromise<void> {
+    return this.#inner.release(handle);
+  }
+  seek(handle: VfsHandle, offset: number, whence: number): MaybePromise<number> {
+    return this.#inner.seek(handle, offset, whence);
+  }
+  sync(): void {}
+  setAttributes = refuse;
+  create = refuse;
+  makeNode = refuse;
+  makeDirectory = refuse;
+  makeSymlink = refuse;
+  link = refuse;
+  unlink = refuse;
+  removeDirectory = refuse;
+  rename = refuse;
+  write = refuse;
+  allocate = refuse;
+}

@@ -1,0 +1,31 @@
+import { text } from 'node:stream/consumers';
+import type { AgentClient } from '../agent/agent-client.ts';
+import { GondolinError } from '../errors/gondolin-error.ts';
+
+export interface GuestUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * Numbers of the user that host files shall belong to. Names are looked up in the guest, whose files decide.
+ * @param user `''` (root), `UID[:GID]` or `NAME[:GROUP]`.
+ * @throws {GondolinError} AGENT_EXEC_BAD_USER when the guest does not know it.
+ */
+export async function resolveGuestUser(agent: AgentClient, user: string): Promise<GuestUser> {
+  if (user === '') return { uid: 0, gid: 0 };
+  const numbers = /^(\d+):(\d+)$/.exec(user);
+  if (numbers !== null) return { uid: Number(numbers[1]), gid: Number(numbers[2]) };
+  // The agent gives a process exactly these ids; the kernel tells them without any program of the image's.
+  const command = await agent.exec({
+    argv: ['/bin/sh', '-c', 'while read -r key id _; do case $key in [UG]id:) echo $id;; esac; done < /proc/self/status'],
+    user,
+    stdout: 'pipe',
+  });
+  const lines = command.stdout === null ? '' : await text(command.stdout);
+  const [uid, gid] = lines.trim().split('\n').map(Number);
+  if (uid === undefined || gid === undefined || !Number.isInteger(uid) || !Number.isInteger(gid)) {
+    throw new GondolinError('AGENT_EXEC_BAD_USER', `cannot learn the ids of guest user ${JSON.stringify(user)}`);
+  }
+  return { uid, gid };
+}

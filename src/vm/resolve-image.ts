@@ -1,0 +1,43 @@
+import { resolveDirectories } from '../host/directories.ts';
+import {
+  guestDirectoryOverride,
+  hostDebianRelease,
+  proxyEnvironment,
+} from '../host/image-environment.ts';
+import { guestAgentPath } from '../host/package-root.ts';
+import { ensureImage } from '../image/ensure-image.ts';
+import type { GuestImage } from '../image/guest-image.ts';
+import type { ImageRecipe } from '../plan/plan.ts';
+import type { VMOptions } from './vm-options.ts';
+
+/** An image and what gives it back: nothing for one that the caller brought. */
+export interface HeldImage {
+  readonly image: GuestImage;
+  readonly release: () => Promise<void>;
+}
+
+function recipeOf(options: VMOptions): ImageRecipe {
+  const path = options.sandbox?.imagePath ?? guestDirectoryOverride();
+  if (path !== undefined && options.image === undefined) return { kind: 'path', path };
+  if (typeof options.image === 'object' && 'kind' in options.image) return options.image;
+  const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+  return { kind: 'debian', arch, release: hostDebianRelease(), packages: [], mirror: null };
+}
+
+/**
+ * The image a VM boots from, built when the cache has none.
+ * @throws {GondolinError} IMAGE_…, HOST_AGENT_NOT_BUILT.
+ */
+export async function resolveImage(options: VMOptions): Promise<HeldImage> {
+  if (typeof options.image === 'object' && 'vmlinuxPath' in options.image) {
+    return { image: options.image, release: async () => undefined };
+  }
+  const image = await ensureImage(recipeOf(options), {
+    cacheDirectory: resolveDirectories().cache,
+    agentPath: guestAgentPath(),
+    environment: proxyEnvironment(),
+    onProgress: ({ message }) => options.onProgress?.(message),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return { image, release: () => image.release() };
+}

@@ -1,0 +1,149 @@
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { type BootedGuest, bootGuest, guestFailure } from './boot.ts';
+import type { ExecOptions } from './exec-options.ts';
+import { ExecProcess, type RunningCommand } from './exec-process.ts';
+import { resolveImage } from './resolve-image.ts';
+import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
+
+/** How long a closing guest may sync before it is ended the hard way. */
+const SHUTDOWN_LIMIT_MS = 5_000;
+
+/**
+ * A running micro-VM.
+ *
+ * @example
+ * const vm = await VM.create();
+ * const result = await vm.exec('echo hello');
+ * await vm.close();
+ */
+export class VM implements AsyncDisposable {
+  /** From the call of `create` to "ready for commands", image building not counted. */
+  readonly bootMs: number;
+  /** As `uname -r` says in the guest. Untrusted text of the guest. */
+  readonly kernelRelease: string;
+  /** Resolves when the VM is over: with the reason, or undefined after `close()`. Never rejects. */
+  readonly ended: Promise<GondolinError | undefined>;
+  readonly #guest: BootedGuest;
+  readonly #options: VMOptions;
+  readonly #release: () => Promise<void>;
+  readonly #hasWritableMounts: boolean;
+  #settleEnded: (error: GondolinError | undefined) => void = () => undefined;
+  #closing: Promise<void> | undefined;
+  #failure: GondolinError | undefined;
+
+  private constructor(guest: BootedGuest, options: VMOptions, bootMs: number, release: () => Promise<void>) {
+    this.#guest = guest;
+    this.#options = options;
+    this.#release = release;
+    this.bootMs = bootMs;
+    this.kernelRelease = guest.kernelRelease;
+    this.ended = new Promise((resolve) => {
+      this.#settleEnded = resolve;
+    });
+    this.#hasWritableMounts = Object.values(options.vfs?.mounts ?? {}).some((provider) => !provider.isReadonly);
+    guestFailure(guest).catch((error: GondolinError) => this.#fail(error));
+  }
+
+  /**
+   * Builds the image when it is not in the cache, boots, mounts. The VM is ready for commands when it resolves.
+   * @throws {GondolinError} VM_BAD_OPTION, VM_BOOT_TIMEOUT, VM_START_ABORTED, IMAGE_…, HOST_…, MACHINE_…, AGENT_….
+   */
+  static async create(options: VMOptions = {}): Promise<VM> {
+    checkOptions(options);
+    const log = debugLog(options);
+    const { image, release } = await resolveImage(options);
+    try {
+      options.onProgress?.('booting');
+      const started = performance.now();
+      const guest = await bootGuest({ options, image, log });
+      const bootMs = performance.now() - started;
+      log('vm', `ready after ${bootMs.toFixed(0)} ms`);
+      return new VM(guest, options, bootMs, release);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  /**
+   * Runs a command. A string goes through `/bin/sh -lc`; an array runs without a shell.
+   * Await the result, or stream (docs/sdk.md). Errors come when it is awaited, but for VM_BAD_OPTION.
+   */
+  exec(command: string | readonly string[], options: ExecOptions = {}): ExecProcess {
+    const argv = typeof command === 'string' ? ['/bin/sh', '-lc', command] : [...command];
+    if (argv.length === 0) throw new GondolinError('VM_BAD_OPTION', 'command: got an empty array, want a program');
+    checkEnv(options.env ?? {});
+    return new ExecProcess(() => this.#start(argv, options), options);
+  }
+
+  async #start(argv: string[], options: ExecOptions): Promise<RunningCommand> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing !== undefined) throw notRunning();
+    return this.#guest.agent.exec({
+      argv,
+      env: { ...this.#options.env, ...options.env },
+      cwd: options.cwd ?? this.#options.cwd ?? '',
+      user: options.user ?? this.#options.user ?? '',
+      stdin: options.stdin !== undefined && options.stdin !== false,
+    });
+  }
+
+  /** Process id of QEMU on the host. */
+  get qemuPid(): number {
+    return this.#guest.machine.pid;
+  }
+
+  /**
+   * Ends the VM: the guest first writes what it has not yet written to read-write mounts, then QEMU ends and the
+   * image is released. Running commands reject with VM_NOT_RUNNING. May be called twice; never throws.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#failure === undefined && this.#hasWritableMounts) await this.#shutdown();
+    await this.#end(notRunning());
+    this.#settleEnded(undefined);
+  }
+
+  async #shutdown(): Promise<void> {
+    const { agent, machine } = this.#guest;
+    const limit = new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_LIMIT_MS).unref());
+    const off = agent.shutdown().then(() => machine.exited);
+    // A guest that cannot shut down (hostile, hung) is ended by `#end` all the same.
+    await Promise.race([off.then(() => undefined, () => undefined), limit]);
+  }
+
+  #fail(error: GondolinError): void {
+    if (this.#closing !== undefined || this.#failure !== undefined) return;
+    this.#failure = error;
+    void this.#end(error).then(() => this.#settleEnded(error));
+  }
+
+  async #end(reason: GondolinError): Promise<void> {
+    const { session, machine, fuse } = this.#guest;
+    session.fail(reason);
+    await machine.kill();
+    await fuse?.close();
+    await this.#release();
+  }
+}
+
+function notRunning(): GondolinError {
+  return new GondolinError('VM_NOT_RUNNING', 'VM is not running');
+}
+
+function debugLog(options: VMOptions): DebugLog {
+  const { debug, debugLog: custom } = options.sandbox ?? {};
+  if (debug === undefined) return () => undefined;
+  const write = custom ?? ((component, message) => process.stderr.write(`[${component}] ${message}\n`));
+  return (component, message) => {
+    if (debug === '*' || debug.includes('*') || debug.includes(component)) write(component, message);
+  };
+}
