@@ -3,8 +3,8 @@
  * line and powers off, so that what gondolin adds (modules, root, mounts, channels) is a ratio within one run.
  */
 import { VM } from '../src/index.ts';
-import { median, milliseconds, ratio } from './statistics.ts';
 import { bootFloor } from './boot-floor.ts';
+import { median, milliseconds, ratio } from './statistics.ts';
 
 const rounds = Number(process.argv[2] ?? 7);
 const floors: number[] = [];
@@ -20,6 +20,10 @@ for (let round = 0; round < rounds; round++) {
 }
 
 console.log(`rounds           ${rounds}, medians`);
-console.log(`floor            ${milliseconds(median(floors))}  kernel and a bare init, until its first line`);
-console.log(`cold boot        ${milliseconds(median(colds))}  VM.create and the first command's result`);
+console.log(
+  `floor            ${milliseconds(median(floors))}  kernel and a bare init, until its first line`,
+);
+console.log(
+  `cold boot        ${milliseconds(median(colds))}  VM.create and the first command's result`,
+);
 console.log(`cold / floor     ${ratio(median(colds), median(floors))}`);

@@ -33,9 +33,14 @@ export class ExitTable {
   exit({ requestId, kind, value }: Extract<GuestMessage, { type: 'EXITED' }>): void {
     const running = this.#running.get(requestId);
     if (running === undefined) {
-      throw guestProtocolError('the request id of a running EXEC', { subject: 'EXITED', got: requestId });
+      throw guestProtocolError('the request id of a running EXEC', {
+        subject: 'EXITED',
+        got: requestId,
+      });
     }
     this.#running.delete(requestId);
-    running.resolve(kind === 'CODE' ? { code: value, signal: null } : { code: null, signal: value });
+    running.resolve(
+      kind === 'CODE' ? { code: value, signal: null } : { code: null, signal: value },
+    );
   }
 }

@@ -11,7 +11,9 @@ export type Failed = Extract<GuestMessage, { type: 'FAILED' }>;
 function failedError(code: ErrorCode, action: string, { errno, stage }: Failed): GondolinError {
   const where = printable(stage);
   const name = errnoName(errno);
-  return new GondolinError(code, `${action}: ${where}: ${name}`, { details: { stage: where, errno: name } });
+  return new GondolinError(code, `${action}: ${where}: ${name}`, {
+    details: { stage: where, errno: name },
+  });
 }
 
 /**

@@ -78,7 +78,10 @@ export class RequestTable {
   settle(reply: Reply): void {
     const waiting = this.#waiting.get(reply.requestId);
     if (waiting === undefined) {
-      throw guestProtocolError('the id of a request without a reply', { subject: reply.type, got: reply.requestId });
+      throw guestProtocolError('the id of a request without a reply', {
+        subject: reply.type,
+        got: reply.requestId,
+      });
     }
     this.#waiting.delete(reply.requestId);
     waiting.settle(reply);
@@ -91,13 +94,20 @@ export class RequestTable {
 }
 
 function timedOut(request: HostRequest, timeoutMs: number): GondolinError {
-  return new GondolinError('AGENT_TIMEOUT', `the guest did not answer ${request.type} within ${timeoutMs} ms`, {
-    details: { request: request.type, timeoutMs },
-  });
+  return new GondolinError(
+    'AGENT_TIMEOUT',
+    `the guest did not answer ${request.type} within ${timeoutMs} ms`,
+    {
+      details: { request: request.type, timeoutMs },
+    },
+  );
 }
 
 function tooLarge(request: HostRequest, bytes: number): GondolinError {
-  const sizes = request.type === 'EXEC' ? { argvBytes: byteSize(request.argv), envBytes: byteSize(request.env) } : {};
+  const sizes =
+    request.type === 'EXEC'
+      ? { argvBytes: byteSize(request.argv), envBytes: byteSize(request.env) }
+      : {};
   const message = `send ${request.type}: ${bytes} bytes, the limit is ${MAX_HOST_PAYLOAD_BYTES}`;
   return new GondolinError('AGENT_REQUEST_TOO_LARGE', message, {
     details: { request: request.type, bytes, limit: MAX_HOST_PAYLOAD_BYTES, ...sizes },

@@ -62,7 +62,9 @@ export class FuseServer {
         this.#mounts.set(name, { name, provider, root, index });
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
-        throw new GondolinError('VFS_MOUNT_FAILED', `mount ${index + 1} cannot be served: ${why}`, { cause });
+        throw new GondolinError('VFS_MOUNT_FAILED', `mount ${index + 1} cannot be served: ${why}`, {
+          cause,
+        });
       }
     }
   }
@@ -113,7 +115,9 @@ export class FuseServer {
   #end(error: unknown): void {
     this.#isOver = true;
     const isExpected = GondolinError.is(error);
-    this.#fail(isExpected ? error : new GondolinError('VFS_FAILED', 'file server failed', { cause: error }));
+    this.#fail(
+      isExpected ? error : new GondolinError('VFS_FAILED', 'file server failed', { cause: error }),
+    );
   }
 
   /** Closes what is open and stops the providers. May be called twice; never throws. */

@@ -1,4 +1,13 @@
-import { O_APPEND, O_EXCL, O_TRUNC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, S_ISGID } from './file-mode.ts';
+import {
+  O_APPEND,
+  O_EXCL,
+  O_TRUNC,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+} from './file-mode.ts';
 import { type MemoryNode, MemoryTree, type NodeKind } from './memory/memory-tree.ts';
 import type {
   AttributeChange,
@@ -84,11 +93,23 @@ export class MemoryProvider implements VfsProvider {
     );
   }
 
-  #add(parent: MemoryNode, name: string, mode: number, caller?: Caller, kind: NodeKind = {}): MemoryNode {
+  #add(
+    parent: MemoryNode,
+    name: string,
+    mode: number,
+    caller?: Caller,
+    kind: NodeKind = {},
+  ): MemoryNode {
     const isInherited = (parent.mode & S_ISGID) !== 0;
     const owner = { ...(caller ?? this.#tree.user), ...(isInherited ? { gid: parent.gid } : {}) };
     const isDirectory = (mode & S_IFMT) === S_IFDIR;
-    return this.#tree.add(parent, name, isInherited && isDirectory ? mode | S_ISGID : mode, owner, kind);
+    return this.#tree.add(
+      parent,
+      name,
+      isInherited && isDirectory ? mode | S_ISGID : mode,
+      owner,
+      kind,
+    );
   }
 
   start(user: Caller): MemoryNode {
@@ -110,7 +131,19 @@ export class MemoryProvider implements VfsProvider {
     const { ino, mode, uid, gid, rdev, atimeNs, mtimeNs, ctimeNs } = node;
     const sizeBytes = node.content?.sizeBytes ?? node.target?.length ?? BLOCK_BYTES;
     const blocks = Math.ceil((node.content?.allocatedBytes ?? 0) / 512);
-    return { ino, mode, nlink: node.nlink, uid, gid, rdev, sizeBytes, blocks, atimeNs, mtimeNs, ctimeNs };
+    return {
+      ino,
+      mode,
+      nlink: node.nlink,
+      uid,
+      gid,
+      rdev,
+      sizeBytes,
+      blocks,
+      atimeNs,
+      mtimeNs,
+      ctimeNs,
+    };
   }
 
   setAttributes(node: MemoryNode, change: AttributeChange): void {
@@ -142,7 +175,12 @@ export class MemoryProvider implements VfsProvider {
     return {
       blockSizeBytes: BLOCK_BYTES,
       blocks: Math.floor(maxBytes / BLOCK_BYTES),
-      ...{ freeBlocks: free, availableBlocks: free, files: maxNodes, freeFiles: maxNodes - nodeCount },
+      ...{
+        freeBlocks: free,
+        availableBlocks: free,
+        files: maxNodes,
+        freeFiles: maxNodes - nodeCount,
+      },
     };
   }
 
@@ -187,7 +225,13 @@ export class MemoryProvider implements VfsProvider {
     this.#tree.detach(parent, name, node);
   }
 
-  rename(parent: MemoryNode, name: string, newParent: MemoryNode, newName: string, flags: number): void {
+  rename(
+    parent: MemoryNode,
+    name: string,
+    newParent: MemoryNode,
+    newName: string,
+    flags: number,
+  ): void {
     const node = this.lookup(parent, name);
     const old = this.#tree.children(newParent).get(newName);
     if (old !== undefined && (flags & RENAME_NOREPLACE) !== 0) throw new VfsError('EEXIST');

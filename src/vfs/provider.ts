@@ -85,7 +85,11 @@ export interface VfsProvider {
   forget(node: VfsNode): void;
   lookup(parent: VfsNode, name: string): MaybePromise<VfsNode>;
   attributes(node: VfsNode): MaybePromise<Attributes>;
-  setAttributes(node: VfsNode, change: AttributeChange, handle: VfsHandle | null): MaybePromise<void>;
+  setAttributes(
+    node: VfsNode,
+    change: AttributeChange,
+    handle: VfsHandle | null,
+  ): MaybePromise<void>;
   readLink(node: VfsNode): MaybePromise<Buffer>;
   entries(node: VfsNode): MaybePromise<readonly DirectoryEntry[]>;
   status(): MaybePromise<FileSystemStatus>;

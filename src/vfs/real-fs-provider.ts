@@ -51,9 +51,14 @@ import type {
   NewNode,
   VfsProvider,
 } from './provider.ts';
-import { buildGuard, isProtectedFile } from './real/guard.ts';
 import { direntType } from './real/dirent-type.ts';
-import { hostPermissions, type OwnerMap, presentAttributes, presentMode } from './real/ownership.ts';
+import { buildGuard, isProtectedFile } from './real/guard.ts';
+import {
+  hostPermissions,
+  type OwnerMap,
+  presentAttributes,
+  presentMode,
+} from './real/ownership.ts';
 import { openRegular, type RealHandle, readFully, writeFully } from './real/real-file.ts';
 import { type RealNode, RealNodeTable } from './real/real-node.ts';
 import { NO_VIRTUAL_STAT, type VirtualStat, VirtualStatStore } from './real/virtual-stat.ts';
@@ -143,7 +148,8 @@ export class RealFSProvider implements VfsProvider {
   }
 
   #assertWritable(node: RealNode): void {
-    if (this.#protectedKeys.has(node.key) || isProtectedFile(node.guard)) throw new VfsError('EPERM');
+    if (this.#protectedKeys.has(node.key) || isProtectedFile(node.guard))
+      throw new VfsError('EPERM');
   }
 
   #assertNameFree(parent: RealNode, name: string): void {
@@ -172,7 +178,11 @@ export class RealFSProvider implements VfsProvider {
   }
 
   /** Gives the file what the host may have of it and remembers the rest. */
-  #remember(node: RealNode, fd: number, change: Pick<AttributeChange, 'uid' | 'gid' | 'mode'>): void {
+  #remember(
+    node: RealNode,
+    fd: number,
+    change: Pick<AttributeChange, 'uid' | 'gid' | 'mode'>,
+  ): void {
     const host = fstatSync(fd);
     const before = this.#virtual(node, fd);
     const shown = presentMode(host.mode, before);
@@ -201,7 +211,10 @@ export class RealFSProvider implements VfsProvider {
   entries(node: RealNode): DirectoryEntry[] {
     const path = descriptorPath(this.#nodes.fd(node));
     const entries = readdirSync(path, { withFileTypes: true, encoding: 'buffer' });
-    return entries.map((entry) => ({ name: entry.name.toString('latin1'), type: direntType(entry) }));
+    return entries.map((entry) => ({
+      name: entry.name.toString('latin1'),
+      type: direntType(entry),
+    }));
   }
 
   status(): FileSystemStatus {
@@ -219,7 +232,8 @@ export class RealFSProvider implements VfsProvider {
     caller: Caller,
   ): { node: RealNode; handle: RealHandle } {
     const existing = (file.flags & O_EXCL) === 0 ? this.#tryLookup(parent, name) : null;
-    if (existing !== null) return { node: existing, handle: this.open(existing, file.flags & ~O_EXCL) };
+    if (existing !== null)
+      return { node: existing, handle: this.open(existing, file.flags & ~O_EXCL) };
     const node = this.makeNode(parent, name, { ...file, mode: S_IFREG | file.mode }, caller);
     return { node, handle: this.open(node, file.flags & ~(O_CREAT | O_EXCL | O_TRUNC)) };
   }
@@ -298,7 +312,8 @@ export class RealFSProvider implements VfsProvider {
   }
 
   #unlinked(node: RealNode): void {
-    if (fstatSync(this.#nodes.fd(node)).nlink > 0 && !fstatSync(this.#nodes.fd(node)).isDirectory()) return;
+    if (fstatSync(this.#nodes.fd(node)).nlink > 0 && !fstatSync(this.#nodes.fd(node)).isDirectory())
+      return;
     node.isUnlinked = true;
   }
 
@@ -309,7 +324,13 @@ export class RealFSProvider implements VfsProvider {
     node.isUnlinked = true;
   }
 
-  rename(parent: RealNode, name: string, newParent: RealNode, newName: string, flags: number): void {
+  rename(
+    parent: RealNode,
+    name: string,
+    newParent: RealNode,
+    newName: string,
+    flags: number,
+  ): void {
     this.#assertNameFree(parent, name);
     this.#assertNameFree(newParent, newName);
     const node = this.#nodes.lookup(parent, name);

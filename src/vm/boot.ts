@@ -6,7 +6,7 @@ import { type Machine, startMachine } from '../machine/start-machine.ts';
 import { MuxSession } from '../mux/mux-session.ts';
 import { FuseServer } from '../vfs/fuse-server.ts';
 import { resolveGuestUser } from './guest-user.ts';
-import { type VMOptions, memoryBytes } from './vm-options.ts';
+import { memoryBytes, type VMOptions } from './vm-options.ts';
 
 /** TCG on a busy two-core machine needs 3 s; the rest is for slower ones. */
 const BOOT_LIMIT_MS = 60_000;
@@ -29,7 +29,9 @@ export interface BootContext {
 }
 
 /** Rejects with whatever ends the machine or breaks a channel; never resolves. */
-export function guestFailure(guest: Pick<BootedGuest, 'machine' | 'session' | 'fuse'>): Promise<never> {
+export function guestFailure(
+  guest: Pick<BootedGuest, 'machine' | 'session' | 'fuse'>,
+): Promise<never> {
   const fail = (error: GondolinError) => Promise.reject(error);
   const sources: Promise<never>[] = [
     guest.machine.exited.then(() => fail(guest.machine.exitError())),
@@ -104,7 +106,8 @@ export async function bootGuest(context: BootContext): Promise<BootedGuest> {
 
 function abortion(signal: AbortSignal | undefined, finished: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    const abort = () => reject(new GondolinError('VM_START_ABORTED', 'start of the VM was cancelled'));
+    const abort = () =>
+      reject(new GondolinError('VM_START_ABORTED', 'start of the VM was cancelled'));
     if (signal?.aborted === true) abort();
     signal?.addEventListener('abort', abort, { once: true, signal: finished });
   });
@@ -138,7 +141,11 @@ async function mountAll(
   const memory = Object.entries(options.vfs?.memory ?? {});
   if (provided.length + memory.length === 0) return;
   const user = await resolveGuestUser(agent, options.user ?? '');
-  const mounts = provided.map(([target, provider], index) => ({ target, name: String(index), provider }));
+  const mounts = provided.map(([target, provider], index) => ({
+    target,
+    name: String(index),
+    provider,
+  }));
   const steps = [
     ...mounts.map(({ target, name, provider }) => ({
       target,
@@ -150,7 +157,8 @@ async function mountAll(
     })),
   ];
   const work = async () => {
-    for (const step of steps.toSorted((a, b) => a.target.length - b.target.length)) await step.mount();
+    for (const step of steps.toSorted((a, b) => a.target.length - b.target.length))
+      await step.mount();
   };
   if (mounts.length === 0) return work();
   const server = new FuseServer({ mounts, user });

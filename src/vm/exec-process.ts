@@ -40,11 +40,17 @@ export class ExecProcess implements PromiseLike<ExecResult>, AsyncIterable<strin
   readonly #finished: Promise<{ code: number | null; signal: number | null }>;
   readonly #collected: { stdout?: Promise<string>; stderr?: Promise<string> } = {};
   readonly #maxOutputBytes: number;
+  readonly #explain: (error: unknown) => unknown;
   #isIterated = false;
   #killedBy: GondolinError | undefined;
 
   /** @internal Made by `VM.exec`. */
-  constructor(start: () => Promise<RunningCommand>, options: ExecOptions) {
+  constructor(
+    start: () => Promise<RunningCommand>,
+    options: ExecOptions,
+    explain: (error: unknown) => unknown = (error) => error,
+  ) {
+    this.#explain = explain;
     this.#maxOutputBytes = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
     const stdout = new PassThrough();
     const stderr = new PassThrough();
@@ -60,7 +66,8 @@ export class ExecProcess implements PromiseLike<ExecResult>, AsyncIterable<strin
     this.#finished.catch(() => undefined);
     if (this.stdout === null) this.#collect('stdout', stdout);
     if (this.stderr === null) this.#collect('stderr', stderr);
-    if (typeof options.stdin === 'string' || options.stdin instanceof Uint8Array) stdin.end(options.stdin);
+    if (typeof options.stdin === 'string' || options.stdin instanceof Uint8Array)
+      stdin.end(options.stdin);
   }
 
   async #run(stdin: PassThrough, stdout: PassThrough, stderr: PassThrough, options: ExecOptions) {
@@ -68,16 +75,17 @@ export class ExecProcess implements PromiseLike<ExecResult>, AsyncIterable<strin
     try {
       const command = await this.#started;
       if (command.stdin !== null) this.#feed(stdin, command.stdin);
-      const outputs = [
+      // An output that fails has a reader who stopped, or a VM that ended: the exit tells.
+      const outputs = Promise.allSettled([
         command.stdout === null ? stdout.end() : pipeline(command.stdout, stdout),
         command.stderr === null ? stderr.end() : pipeline(command.stderr, stderr),
-      ];
+      ]);
       const status = await command.exited;
-      await Promise.allSettled(outputs);
+      await outputs;
       if (this.#killedBy !== undefined) throw this.#killedBy;
       return status;
     } catch (error) {
-      const cause = this.#killedBy ?? error;
+      const cause = this.#killedBy ?? (await this.#explain(error));
       for (const stream of [stdin, stdout, stderr]) stream.destroy(cause as Error);
       throw cause;
     } finally {
@@ -124,7 +132,10 @@ export class ExecProcess implements PromiseLike<ExecResult>, AsyncIterable<strin
     if (!this.#isIterated) {
       for (const name of ['stdout', 'stderr'] as const) {
         const stream = this[name];
-        const isUnread = stream !== null && stream.readableFlowing === null && stream.listenerCount('readable') === 0;
+        const isUnread =
+          stream !== null &&
+          stream.readableFlowing === null &&
+          stream.listenerCount('readable') === 0;
         if (isUnread && this.#collected[name] === undefined) this.#collect(name, stream);
       }
     }
@@ -150,7 +161,10 @@ export class ExecProcess implements PromiseLike<ExecResult>, AsyncIterable<strin
   [Symbol.asyncIterator](): AsyncIterator<string> {
     const streams = [this.stdout, this.stderr].filter((stream) => stream !== null);
     if (streams.length === 0) {
-      throw new GondolinError('VM_BAD_OPTION', "iterating a command needs stdout: 'pipe' or stderr: 'pipe'");
+      throw new GondolinError(
+        'VM_BAD_OPTION',
+        "iterating a command needs stdout: 'pipe' or stderr: 'pipe'",
+      );
     }
     this.#isIterated = true;
     return mergeText(streams);
@@ -170,7 +184,8 @@ export class ExecProcess implements PromiseLike<ExecResult>, AsyncIterable<strin
   }
 
   #input(): Writable {
-    if (this.stdin === null) throw new GondolinError('VM_BAD_OPTION', 'write() and end() need stdin: true');
+    if (this.stdin === null)
+      throw new GondolinError('VM_BAD_OPTION', 'write() and end() need stdin: true');
     return this.stdin;
   }
 

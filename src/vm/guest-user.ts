@@ -18,14 +18,21 @@ export async function resolveGuestUser(agent: AgentClient, user: string): Promis
   if (numbers !== null) return { uid: Number(numbers[1]), gid: Number(numbers[2]) };
   // The agent gives a process exactly these ids; the kernel tells them without any program of the image's.
   const command = await agent.exec({
-    argv: ['/bin/sh', '-c', 'while read -r key id _; do case $key in [UG]id:) echo $id;; esac; done < /proc/self/status'],
+    argv: [
+      '/bin/sh',
+      '-c',
+      'while read -r key id _; do case $key in [UG]id:) echo $id;; esac; done < /proc/self/status',
+    ],
     user,
     stdout: 'pipe',
   });
   const lines = command.stdout === null ? '' : await text(command.stdout);
   const [uid, gid] = lines.trim().split('\n').map(Number);
   if (uid === undefined || gid === undefined || !Number.isInteger(uid) || !Number.isInteger(gid)) {
-    throw new GondolinError('AGENT_EXEC_BAD_USER', `cannot learn the ids of guest user ${JSON.stringify(user)}`);
+    throw new GondolinError(
+      'AGENT_EXEC_BAD_USER',
+      `cannot learn the ids of guest user ${JSON.stringify(user)}`,
+    );
   }
   return { uid, gid };
 }

@@ -6,13 +6,20 @@ import { GondolinError } from '../errors/gondolin-error.ts';
  * @param maxBytes Limit in bytes.
  * @throws {GondolinError} VM_OUTPUT_TOO_LARGE when more than `maxBytes` come; the stream is destroyed.
  */
-export async function collectText(stream: Readable, maxBytes: number, name: string): Promise<string> {
+export async function collectText(
+  stream: Readable,
+  maxBytes: number,
+  name: string,
+): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
-      throw new GondolinError('VM_OUTPUT_TOO_LARGE', `${name} of the command passed ${maxBytes} bytes`);
+      throw new GondolinError(
+        'VM_OUTPUT_TOO_LARGE',
+        `${name} of the command passed ${maxBytes} bytes`,
+      );
     }
     chunks.push(chunk);
   }
@@ -31,7 +38,9 @@ export async function* mergeText(streams: readonly Readable[]): AsyncGenerator<s
     if (reader === undefined) return { index, text: '', isDone: true };
     const next = await reader.iterator.next();
     const isDone = next.done === true;
-    const text = isDone ? reader.decoder.decode() : reader.decoder.decode(next.value, { stream: true });
+    const text = isDone
+      ? reader.decoder.decode()
+      : reader.decoder.decode(next.value, { stream: true });
     return { index, text, isDone };
   };
   for (const index of readers.keys()) pending.set(index, readNext(index));

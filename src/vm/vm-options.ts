@@ -63,7 +63,10 @@ const MAX_MEMORY_BYTES = 1024 * 2 ** 30;
 const MAX_CPUS = 64;
 
 function invalid(option: string, got: unknown, want: string): GondolinError {
-  return new GondolinError('VM_BAD_OPTION', `option ${option}: got ${JSON.stringify(got)}, want ${want}`);
+  return new GondolinError(
+    'VM_BAD_OPTION',
+    `option ${option}: got ${JSON.stringify(got)}, want ${want}`,
+  );
 }
 
 /**
@@ -72,7 +75,8 @@ function invalid(option: string, got: unknown, want: string): GondolinError {
  */
 export function memoryBytes(memory: number | string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(?:([KMG])(?:i?B)?|B)?$/.exec(String(memory));
-  const bytes = match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? ''] ?? Number.NaN);
+  const bytes =
+    match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? ''] ?? Number.NaN);
   if (!(bytes >= MIN_MEMORY_BYTES && bytes <= MAX_MEMORY_BYTES)) {
     throw invalid('memory', memory, 'a size from 64MiB to 1024GiB');
   }
@@ -81,8 +85,10 @@ export function memoryBytes(memory: number | string): number {
 
 function checkGuestPaths(option: string, paths: readonly string[]): void {
   for (const path of paths) {
-    const isClean = path.startsWith('/') && path.length > 1 && !/(?:^|\/)\.{0,2}(?:\/|$)/.test(path.slice(1));
-    if (!isClean || path.includes('\0')) throw invalid(option, path, 'an absolute guest path such as /workspace');
+    const isClean =
+      path.startsWith('/') && path.length > 1 && !/(?:^|\/)\.{0,2}(?:\/|$)/.test(path.slice(1));
+    if (!isClean || path.includes('\0'))
+      throw invalid(option, path, 'an absolute guest path such as /workspace');
   }
 }
 
@@ -92,8 +98,12 @@ function checkGuestPaths(option: string, paths: readonly string[]): void {
  */
 export function checkOptions(options: VMOptions): void {
   const cpus = options.cpus ?? 1;
-  if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) throw invalid('cpus', cpus, `1 to ${MAX_CPUS}`);
-  if (options.hostname !== undefined && !/^[a-zA-Z0-9][a-zA-Z0-9.-]{0,62}$/.test(options.hostname)) {
+  if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS)
+    throw invalid('cpus', cpus, `1 to ${MAX_CPUS}`);
+  if (
+    options.hostname !== undefined &&
+    !/^[a-zA-Z0-9][a-zA-Z0-9.-]{0,62}$/.test(options.hostname)
+  ) {
     throw invalid('hostname', options.hostname, 'letters, digits, dots and dashes, at most 63');
   }
   if (options.cwd !== undefined && !options.cwd.startsWith('/')) {
@@ -114,7 +124,10 @@ export function checkEnv(env: Readonly<Record<string, string>>): void {
     // The value may be a credential: the message names the variable only.
     if (!/^[^=\0]+$/.test(name)) throw invalid('env', name, 'a name without = and NUL');
     if (typeof value !== 'string' || value.includes('\0')) {
-      throw new GondolinError('VM_BAD_OPTION', `option env: value of ${name} must be a string without NUL`);
+      throw new GondolinError(
+        'VM_BAD_OPTION',
+        `option env: value of ${name} must be a string without NUL`,
+      );
     }
   }
 }

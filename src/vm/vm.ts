@@ -25,13 +25,20 @@ export class VM implements AsyncDisposable {
   readonly ended: Promise<GondolinError | undefined>;
   readonly #guest: BootedGuest;
   readonly #options: VMOptions;
+  /** Why the guest ended, whoever ended it. */
+  readonly #gone: Promise<GondolinError>;
   readonly #release: () => Promise<void>;
   readonly #hasWritableMounts: boolean;
   #settleEnded: (error: GondolinError | undefined) => void = () => undefined;
   #closing: Promise<void> | undefined;
   #failure: GondolinError | undefined;
 
-  private constructor(guest: BootedGuest, options: VMOptions, bootMs: number, release: () => Promise<void>) {
+  private constructor(
+    guest: BootedGuest,
+    options: VMOptions,
+    bootMs: number,
+    release: () => Promise<void>,
+  ) {
     this.#guest = guest;
     this.#options = options;
     this.#release = release;
@@ -40,8 +47,11 @@ export class VM implements AsyncDisposable {
     this.ended = new Promise((resolve) => {
       this.#settleEnded = resolve;
     });
-    this.#hasWritableMounts = Object.values(options.vfs?.mounts ?? {}).some((provider) => !provider.isReadonly);
-    guestFailure(guest).catch((error: GondolinError) => this.#fail(error));
+    this.#hasWritableMounts = Object.values(options.vfs?.mounts ?? {}).some(
+      (provider) => !provider.isReadonly,
+    );
+    this.#gone = guestFailure(guest).catch((error: GondolinError) => error);
+    void this.#gone.then((error) => this.#fail(error));
   }
 
   /**
@@ -51,6 +61,17 @@ export class VM implements AsyncDisposable {
   static async create(options: VMOptions = {}): Promise<VM> {
     checkOptions(options);
     const log = debugLog(options);
+    try {
+      return await VM.#create(options, log);
+    } catch (error) {
+      if (options.signal?.aborted !== true) throw error;
+      throw new GondolinError('VM_START_ABORTED', 'start of the VM was cancelled', {
+        cause: error,
+      });
+    }
+  }
+
+  static async #create(options: VMOptions, log: DebugLog): Promise<VM> {
     const { image, release } = await resolveImage(options);
     try {
       options.onProgress?.('booting');
@@ -71,9 +92,14 @@ export class VM implements AsyncDisposable {
    */
   exec(command: string | readonly string[], options: ExecOptions = {}): ExecProcess {
     const argv = typeof command === 'string' ? ['/bin/sh', '-lc', command] : [...command];
-    if (argv.length === 0) throw new GondolinError('VM_BAD_OPTION', 'command: got an empty array, want a program');
+    if (argv.length === 0)
+      throw new GondolinError('VM_BAD_OPTION', 'command: got an empty array, want a program');
     checkEnv(options.env ?? {});
-    return new ExecProcess(() => this.#start(argv, options), options);
+    return new ExecProcess(
+      () => this.#start(argv, options),
+      options,
+      (error) => this.#explain(error),
+    );
   }
 
   async #start(argv: string[], options: ExecOptions): Promise<RunningCommand> {
@@ -86,6 +112,12 @@ export class VM implements AsyncDisposable {
       user: options.user ?? this.#options.user ?? '',
       stdin: options.stdin !== undefined && options.stdin !== false,
     });
+  }
+
+  /** A channel that closed under a command says little: what ended the VM is the reason. */
+  async #explain(error: unknown): Promise<unknown> {
+    const isClosed = GondolinError.is(error) && error.code === 'MUX_CLOSED';
+    return isClosed ? this.#gone : error;
   }
 
   /** Process id of QEMU on the host. */
@@ -117,7 +149,13 @@ export class VM implements AsyncDisposable {
     const limit = new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_LIMIT_MS).unref());
     const off = agent.shutdown().then(() => machine.exited);
     // A guest that cannot shut down (hostile, hung) is ended by `#end` all the same.
-    await Promise.race([off.then(() => undefined, () => undefined), limit]);
+    await Promise.race([
+      off.then(
+        () => undefined,
+        () => undefined,
+      ),
+      limit,
+    ]);
   }
 
   #fail(error: GondolinError): void {
@@ -142,8 +180,10 @@ function notRunning(): GondolinError {
 function debugLog(options: VMOptions): DebugLog {
   const { debug, debugLog: custom } = options.sandbox ?? {};
   if (debug === undefined) return () => undefined;
-  const write = custom ?? ((component, message) => process.stderr.write(`[${component}] ${message}\n`));
+  const write =
+    custom ?? ((component, message) => process.stderr.write(`[${component}] ${message}\n`));
   return (component, message) => {
-    if (debug === '*' || debug.includes('*') || debug.includes(component)) write(component, message);
+    if (debug === '*' || debug.includes('*') || debug.includes(component))
+      write(component, message);
   };
 }

@@ -21,7 +21,11 @@ export type FuseOperation = (context: FuseContext, request: FuseRequest) => Mayb
 export const EMPTY: Buffer = Buffer.alloc(0);
 
 /** The node that a request is about. @throws {VfsError} ESTALE, or EROFS when it may not be changed. */
-export function target(context: FuseContext, request: FuseRequest, use: 'read' | 'write'): HeldNode {
+export function target(
+  context: FuseContext,
+  request: FuseRequest,
+  use: 'read' | 'write',
+): HeldNode {
   const held = context.ids.get(request.nodeId);
   if (use === 'write') assertWritable(held.mount);
   return held;

@@ -1,6 +1,6 @@
 import { FATTR } from '../../protocol/fuse-abi.ts';
-import type { AttributeChange } from '../provider.ts';
 import { PERMISSION_BITS } from '../file-mode.ts';
+import type { AttributeChange } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 
 const MAX_NAME_BYTES = 255;
@@ -15,7 +15,8 @@ export function readName(body: Buffer, offset: number): string {
   if (end === -1) throw new VfsError('EINVAL');
   if (end - offset > MAX_NAME_BYTES) throw new VfsError('ENAMETOOLONG');
   const name = body.toString('latin1', offset, end);
-  if (name === '' || name === '.' || name === '..' || name.includes('/')) throw new VfsError('EINVAL');
+  if (name === '' || name === '.' || name === '..' || name.includes('/'))
+    throw new VfsError('EINVAL');
   return name;
 }
 

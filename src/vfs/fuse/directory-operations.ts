@@ -3,7 +3,14 @@ import type { FuseRequest } from '../../protocol/fuse-request.ts';
 import { S_IFDIR } from '../file-mode.ts';
 import type { DirectoryEntry } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
-import { EMPTY, enter, type FuseContext, type FuseOperation, type FuseReply, target } from './context.ts';
+import {
+  EMPTY,
+  enter,
+  type FuseContext,
+  type FuseOperation,
+  type FuseReply,
+  target,
+} from './context.ts';
 import { readOffset } from './decode.ts';
 import { direntBytes, ENTRY_BYTES, encodeOpen, writeDirent } from './encode.ts';
 import type { OpenDirectory } from './handles.ts';
@@ -22,7 +29,10 @@ const openDirectory: FuseOperation = (context, request) => {
 };
 
 /** Offsets count in a snapshot, so entries that come or go while a program reads are neither skipped nor doubled. */
-async function snapshot(directory: OpenDirectory, offset: number): Promise<readonly DirectoryEntry[]> {
+async function snapshot(
+  directory: OpenDirectory,
+  offset: number,
+): Promise<readonly DirectoryEntry[]> {
   if (directory.entries === null || offset === 0) {
     const { mount, node } = directory.held;
     directory.entries = [...DOTS, ...(await mount.provider.entries(node))];
@@ -68,7 +78,8 @@ const readDirectoryPlus: FuseOperation = async (context, request): Promise<FuseR
     if (entry === undefined) break;
     const bytes = ENTRY_BYTES + direntBytes(entry.name);
     if (used + bytes > sizeBytes) break;
-    const isWritten = index < DOTS.length || (await enterChild(context, directory, entry, reply, used));
+    const isWritten =
+      index < DOTS.length || (await enterChild(context, directory, entry, reply, used));
     if (!isWritten) continue;
     const ino = index < DOTS.length ? UNKNOWN_INO : reply.readBigUInt64LE(used + 40);
     writeDirent(reply, used + ENTRY_BYTES, { ...entry, ino, next: index + 1 });

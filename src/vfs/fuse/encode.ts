@@ -86,7 +86,12 @@ export function direntBytes(name: string): number {
 export function writeDirent(
   target: Buffer,
   offset: number,
-  entry: { readonly ino: bigint; readonly next: number; readonly name: string; readonly type: number },
+  entry: {
+    readonly ino: bigint;
+    readonly next: number;
+    readonly name: string;
+    readonly type: number;
+  },
 ): void {
   target.writeBigUInt64LE(entry.ino, offset);
   target.writeBigUInt64LE(BigInt(entry.next), offset + 8);

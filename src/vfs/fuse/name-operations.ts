@@ -2,7 +2,15 @@ import { OPCODE, ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
 import { S_IFDIR, S_IFMT } from '../file-mode.ts';
 import { VfsError } from '../vfs-error.ts';
-import { assertWritable, caller, EMPTY, enter, type FuseContext, type FuseOperation, target } from './context.ts';
+import {
+  assertWritable,
+  caller,
+  EMPTY,
+  enter,
+  type FuseContext,
+  type FuseOperation,
+  target,
+} from './context.ts';
 import { readAttributeChange, readName, readNames } from './decode.ts';
 import { encodeAttributes } from './encode.ts';
 import { withUniqueIno } from './node-ids.ts';
@@ -20,7 +28,10 @@ const lookup: FuseOperation = async (context, request) => {
 const getAttributes: FuseOperation = async (context, request) => {
   if (request.nodeId === ROOT_NODE_ID) return rootAttributes();
   const { mount, node } = target(context, request, 'read');
-  return encodeAttributes(withUniqueIno(mount, await mount.provider.attributes(node)), mount.provider.ttlMs);
+  return encodeAttributes(
+    withUniqueIno(mount, await mount.provider.attributes(node)),
+    mount.provider.ttlMs,
+  );
 };
 
 const setAttributes: FuseOperation = async (context, request) => {
@@ -59,7 +70,11 @@ const makeDirectory: FuseOperation = async (context, request) => {
   const { mount, node } = target(context, request, 'write');
   const mode = request.body.readUInt32LE(0) & 0o7777;
   const name = readName(request.body, 8);
-  return enter(context, mount, await mount.provider.makeDirectory(node, name, mode, caller(request)));
+  return enter(
+    context,
+    mount,
+    await mount.provider.makeDirectory(node, name, mode, caller(request)),
+  );
 };
 
 const unlink: FuseOperation = async (context, request) => {
@@ -110,6 +125,7 @@ export const NAME_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   [OPCODE.UNLINK]: unlink,
   [OPCODE.RMDIR]: removeDirectory,
   [OPCODE.RENAME]: (context, request) => renameTo(context, request, 0, 8),
-  [OPCODE.RENAME2]: (context, request) => renameTo(context, request, request.body.readUInt32LE(8), 16),
+  [OPCODE.RENAME2]: (context, request) =>
+    renameTo(context, request, request.body.readUInt32LE(8), 16),
   [OPCODE.LINK]: link,
 };

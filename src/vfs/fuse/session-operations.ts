@@ -43,7 +43,10 @@ const FORGET_ONE_BYTES = 16;
 const forgetMany: FuseOperation = ({ ids }, { body }) => {
   const count = body.readUInt32LE(0);
   if (body.length - 8 < count * FORGET_ONE_BYTES) {
-    throw guestProtocolError('as many forgets as it names', { subject: 'FUSE BATCH_FORGET', got: count });
+    throw guestProtocolError('as many forgets as it names', {
+      subject: 'FUSE BATCH_FORGET',
+      got: count,
+    });
   }
   for (let at = 8; at < 8 + count * FORGET_ONE_BYTES; at += FORGET_ONE_BYTES) {
     ids.forget(Number(body.readBigUInt64LE(at)), body.readBigUInt64LE(at + 8));

@@ -59,7 +59,11 @@ export class SparseData {
 
   /** Next offset at or after `offset` that is data (or a hole); null when only the other follows. */
   find(offset: number, kind: 'data' | 'hole'): number | null {
-    for (let at = offset; at < this.sizeBytes; at = (Math.floor(at / CHUNK_BYTES) + 1) * CHUNK_BYTES) {
+    for (
+      let at = offset;
+      at < this.sizeBytes;
+      at = (Math.floor(at / CHUNK_BYTES) + 1) * CHUNK_BYTES
+    ) {
       const isData = this.#chunks.has(Math.floor(at / CHUNK_BYTES));
       if (isData === (kind === 'data')) return at;
       if (kind === 'data' && this.#chunks.size === 0) return null;

@@ -37,7 +37,10 @@ export function buildGuard(root: string, paths: readonly string[]): Guard | null
     isUsed = true;
     let guard = top;
     // Names travel as latin1 text: one character a byte.
-    const names = Buffer.from(below, 'utf8').toString('latin1').split(sep).filter((name) => name !== '');
+    const names = Buffer.from(below, 'utf8')
+      .toString('latin1')
+      .split(sep)
+      .filter((name) => name !== '');
     for (const name of names) {
       const next = guard.children.get(name) ?? { children: new Map<string, Guard>() };
       guard.children.set(name, next);

@@ -31,8 +31,7 @@ export function openRegular(pathFd: number, flags: number): number {
   const stat = fstatSync(pathFd);
   if ((stat.mode & S_IFMT) !== S_IFREG) throw new VfsError('EACCES');
   const kept = flags & (O_ACCMODE | O_APPEND | O_TRUNC);
-  const open = () =>
-    openSync(descriptorPath(pathFd), kept | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  const open = () => openSync(descriptorPath(pathFd), kept | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   try {
     return open();
   } catch (error) {

@@ -36,7 +36,8 @@ export function parseVirtualStat(text: string): VirtualStat | null {
   const match = FORM.exec(text);
   if (match === null) return null;
   const [, uid = '', gid = '', mode = '', rdev = '', hostMode = ''] = match;
-  const number = (value: string, radix = 10) => (value === '-' ? null : Number.parseInt(value, radix));
+  const number = (value: string, radix = 10) =>
+    value === '-' ? null : Number.parseInt(value, radix);
   const stat = {
     uid: number(uid),
     gid: number(gid),
