@@ -23,7 +23,8 @@ const WORDS: Readonly<Record<RunStatus, string>> = {
 function stepText(step: StepResult): string {
   if (step.attempts === 0) return `${step.status}: ${step.reason ?? ''}`;
   const attempts = step.attempts > 1 ? `, ${step.attempts} attempts` : '';
-  return describeOutcome(step) + attempts;
+  const why = step.error === null ? '' : `: ${step.error.message}`;
+  return describeOutcome(step) + attempts + why;
 }
 
 function sandboxHead(sandbox: SandboxResult): string {
@@ -55,7 +56,9 @@ export function renderSummary(result: RunResult, paint: Paint): string {
   return `\n${[...lines, paint(tone, `=> ${total}`)].join('\n')}\n`;
 }
 
-/** Text of every error of a run, each once: one that ended a step often ended its sandbox too. */
+/**
+ * Text of every error that counts for a run, each once: one that ended a step often ended its sandbox too.
+ */
 export function renderRunErrors(result: RunResult, paint: Paint): string {
   const texts: string[] = [];
   const seen = new Set<string>();
@@ -67,7 +70,9 @@ export function renderRunErrors(result: RunResult, paint: Paint): string {
     texts.push(renderErrorData({ ...error, message: `${where}: ${error.message}` }, paint));
   };
   for (const sandbox of result.sandboxes) {
-    for (const step of sandbox.steps) add(`${sandbox.name} ${step.name}`, step.error);
+    for (const step of sandbox.steps) {
+      if (!step.isIgnored) add(`${sandbox.name} ${step.name}`, step.error);
+    }
     add(sandbox.name, sandbox.error);
   }
   return texts.join('');
