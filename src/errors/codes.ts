@@ -54,7 +54,7 @@ export const CODES = {
   },
   IMAGE_AGENT_MISSING: {
     exit: EXIT.runner,
-    hint: 'Build the guest agent with: npm run build:guest',
+    hint: 'Build the guest agent with `npm run build:guest`.',
   },
   IMAGE_ARCH_UNSUPPORTED: {
     exit: EXIT.config,

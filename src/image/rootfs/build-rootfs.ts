@@ -109,6 +109,7 @@ async function runReported(
   commands: Parameters<typeof runTools>[0],
   options: RootfsBuildOptions,
 ): Promise<void> {
+  options.onPhase('lists', 'reading package lists', 0);
   const reader = new ProgressReader();
   const unknown = new Set<string>();
   const onLine = (line: string): void => {

@@ -38,6 +38,7 @@ export class ProgressReader {
   #stage: Stage | null = null;
   #packages = 0;
   #done = 0;
+  #fraction = 0;
 
   /** Progress that the line tells of; null for other lines. */
   read(line: string): RootfsProgress | null {
@@ -61,15 +62,21 @@ export class ProgressReader {
     if (this.#stage !== null && stage.fraction <= this.#stage.fraction) return null;
     this.#stage = stage;
     this.#done = 0;
+    this.#fraction = stage.fraction;
     return { phase: stage.phase, message: stage.message, fraction: stage.fraction };
   }
 
-  #count(phase: RootfsProgress['phase'], name: string, share: number): RootfsProgress | null {
+  #count(phase: RootfsProgress['phase'], name: string, steps: number): RootfsProgress | null {
     const stage = this.#stage;
     if (stage === null || stage.phase !== phase || this.#packages === 0) return null;
-    this.#done = Math.min(this.#done + share, this.#packages);
-    const fraction = stage.fraction + (stage.end - stage.fraction) * (this.#done / this.#packages);
-    return { phase, message: `${stage.message}: ${name}`, fraction };
+    this.#done = Math.min(this.#done + steps, this.#packages);
+    const share = this.#done / this.#packages;
+    // Hooks run apt for a few packages of their own, with a count that begins anew.
+    this.#fraction = Math.max(
+      this.#fraction,
+      stage.fraction + (stage.end - stage.fraction) * share,
+    );
+    return { phase, message: `${stage.message}: ${name}`, fraction: this.#fraction };
   }
 }
 

@@ -78,6 +78,16 @@ it('ProgressReader never turns back when a line of an earlier stage is repeated'
   expect(reader.read('I: running apt-get update...')).toBeNull();
 });
 
+it('ProgressReader never turns back when apt counts anew within a stage', () => {
+  const reader = new ProgressReader();
+  reader.read('I: installing essential packages...');
+  reader.read('0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.');
+  reader.read('Unpacking a (1) ...');
+  const full = reader.read('Setting up a (1) ...');
+  reader.read('0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.');
+  expect(reader.read('Unpacking b (1) ...')?.fraction).toBe(full?.fraction);
+});
+
 it('ProgressReader says nothing for other lines, or before apt has told a count', () => {
   expect(
     readAll(['', 'W: something', 'Setting up x (1) ...', '0 upgraded, 0 newly installed']),
