@@ -18,7 +18,9 @@ function consoleLines(tail: string): string[] {
 
 function detailLines(details: NonNullable<ErrorData['details']>): string[] {
   const { [CONSOLE_KEY]: tail, ...rest } = details;
-  const pairs = Object.entries(rest).map(([key, value]) => `  ${key}: ${plainText(String(value))}`);
+  const pairs = Object.entries(rest)
+    .filter(([, value]) => value !== null)
+    .map(([key, value]) => `  ${key}: ${plainText(String(value))}`);
   if (typeof tail !== 'string' || tail.trim() === '') return pairs;
   return [...pairs, '  last lines of the guest console:', ...consoleLines(tail)];
 }
