@@ -1,0 +1,72 @@
+import { dirname, resolve } from 'node:path';
+import { childOf, entriesOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
+import { type CheckContext, flagOf, isScalar, report } from './check-context.ts';
+import { parseDotenv } from './parse-dotenv.ts';
+
+/** Variables, and which of them hold values that do not stand in the project file. */
+export interface EnvConfig {
+  readonly env: Readonly<Record<string, string>>;
+  readonly masked: readonly string[];
+}
+
+/** `env:` as a map or a list. A bare key takes the host's value and is left out where the host has none. */
+export function readEnv({ env: host }: CheckContext, node: SourceNode | undefined): EnvConfig {
+  const env: Record<string, string> = {};
+  const masked: string[] = [];
+  const inherit = (name: string) => {
+    const value = Object.hasOwn(host, name) ? host[name] : undefined;
+    if (value === undefined) return;
+    env[name] = value;
+    masked.push(name);
+  };
+  for (const [name, { value }] of entriesOf(node)) {
+    if (!isScalar(value)) continue;
+    if (value.value === null) inherit(name);
+    else env[name] = value.text;
+    if (value.template !== undefined) masked.push(name);
+  }
+  for (const item of itemsOf(node)) {
+    if (!isScalar(item)) continue;
+    const at = item.text.indexOf('=');
+    if (at < 0) inherit(item.text);
+    else env[item.text.slice(0, at)] = item.text.slice(at + 1);
+    if (item.template !== undefined && at >= 0) masked.push(item.text.slice(0, at));
+  }
+  return { env, masked };
+}
+
+interface EnvFile {
+  readonly path: ScalarNode;
+  readonly isRequired: boolean;
+}
+
+function envFiles(node: SourceNode | undefined): EnvFile[] {
+  const nodes = node?.kind === 'scalar' ? [node] : itemsOf(node);
+  const files: EnvFile[] = [];
+  for (const item of nodes) {
+    const path = item.kind === 'map' ? childOf(item, 'path') : item;
+    if (isScalar(path)) files.push({ path, isRequired: flagOf(childOf(item, 'required'), true) });
+  }
+  return files;
+}
+
+/** Variables of `env_file:`; a later file wins. Values never appear in an issue. */
+export function readEnvFiles(context: CheckContext, node: SourceNode | undefined): EnvConfig {
+  const env: Record<string, string> = {};
+  for (const { path, isRequired } of envFiles(node)) {
+    const file = resolve(dirname(path.span.file.path), path.text);
+    if (!isRequired && context.access.kindOf(file) === 'missing') continue;
+    const { text, problem } = context.access.readText(file);
+    if (text === undefined) {
+      report(context, path, 'file_unreadable', `env_file: cannot read ${file}: ${problem}`);
+      continue;
+    }
+    const parsed = parseDotenv(text);
+    for (const line of parsed.badLines) {
+      const message = `env_file: line ${line} of ${file} is not NAME=value`;
+      report(context, path, 'env_file_syntax', message);
+    }
+    Object.assign(env, parsed.env);
+  }
+  return { env, masked: Object.keys(env) };
+}

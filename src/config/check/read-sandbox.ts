@@ -1,0 +1,108 @@
+import { dirname, resolve } from 'node:path';
+import { nearestName } from '../../util/nearest-name.ts';
+import type { ImageConfig, SandboxConfig } from '../config.ts';
+import { childOf, entriesOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
+import { type CheckContext, isScalar, numberOf, report, textOf } from './check-context.ts';
+import { durationMs, sizeBytes } from './quantities.ts';
+import { readEnv, readEnvFiles } from './read-env.ts';
+import { readSteps } from './read-steps.ts';
+import { readVolumes } from './read-volumes.ts';
+
+const BUILT_IN_IMAGE = 'debian';
+const MIN_MEMORY_BYTES = 64 * 2 ** 20;
+const MAX_MEMORY_BYTES = 2 ** 40;
+
+/** The built-in image: the host's release, no extra packages. */
+function builtInImage(): ImageConfig {
+  const unset = { path: null, arch: 'host', release: 'host', packages: [], mirror: 'host' } as const;
+  return { name: BUILT_IN_IMAGE, ...unset };
+}
+
+function archOf(text: string): ImageConfig['arch'] {
+  return text === 'x86_64' || text === 'aarch64' ? text : 'host';
+}
+
+function readImage(context: CheckContext, name: string, node: SourceNode): ImageConfig {
+  const path = childOf(node, 'path');
+  if (isScalar(path)) {
+    const absolute = resolve(dirname(path.span.file.path), path.text);
+    if (context.access.kindOf(absolute) !== 'directory') {
+      report(context, path, 'path_missing', `images.${name}.path: no directory at ${absolute}`);
+    }
+    return { ...builtInImage(), name, path: absolute };
+  }
+  const build = childOf(node, 'build');
+  const debian = childOf(build, 'debian');
+  const packages = itemsOf(childOf(debian, 'packages')).map((item) => textOf(item, ''));
+  return {
+    name,
+    path: null,
+    arch: archOf(textOf(childOf(build, 'arch'), 'host')),
+    release: textOf(childOf(debian, 'release'), 'host'),
+    packages: [...new Set(packages)].toSorted(),
+    mirror: textOf(childOf(debian, 'mirror'), 'host'),
+  };
+}
+
+/** `images:` by name, with the built-in one unless the file has its own of that name. */
+export function readImages(context: CheckContext, node: SourceNode | undefined): Map<string, ImageConfig> {
+  const images = new Map([[BUILT_IN_IMAGE, builtInImage()]]);
+  for (const [name, { value }] of entriesOf(node)) images.set(name, readImage(context, name, value));
+  return images;
+}
+
+function chooseImage(
+  context: CheckContext,
+  node: SourceNode | undefined,
+  images: ReadonlyMap<string, ImageConfig>,
+): ImageConfig {
+  const name = textOf(node, BUILT_IN_IMAGE);
+  const image = images.get(name);
+  if (image !== undefined) return image;
+  const near = nearestName(name, images.keys());
+  const hint = near === undefined ? undefined : `Did you mean "${near}"?`;
+  if (node !== undefined) report(context, node, 'unknown_image', `image: no image "${name}"`, hint);
+  return builtInImage();
+}
+
+function readMemory(context: CheckContext, node: SourceNode | undefined): number {
+  const bytes = sizeBytes(textOf(node, '512MiB'));
+  if (node !== undefined && !(bytes >= MIN_MEMORY_BYTES && bytes <= MAX_MEMORY_BYTES)) {
+    report(context, node, 'bad_value', `resources.memory: got ${textOf(node, '')}, want 64MiB to 1TiB`);
+  }
+  return Math.ceil(bytes / 2 ** 20) * 2 ** 20;
+}
+
+/** One sandbox of a tree whose form is right, `defaults:` already merged under it. */
+export function readSandbox(
+  context: CheckContext,
+  name: string,
+  node: SourceNode,
+  images: ReadonlyMap<string, ImageConfig>,
+): SandboxConfig {
+  const get = (key: string) => childOf(node, key);
+  const resources = get('resources');
+  const workspace = textOf(get('workspace'), '/workspace').replace(/(?<=.)\/+$/, '');
+  const memoryBytes = readMemory(context, childOf(resources, 'memory'));
+  const fromFiles = readEnvFiles(context, get('env_file'));
+  const own = readEnv(context, get('env'));
+  const user = textOf(get('user'), 'root');
+  const ownNames = Object.keys(own.env);
+  return {
+    name,
+    image: chooseImage(context, get('image'), images),
+    cpus: numberOf(childOf(resources, 'cpus'), 1),
+    memoryBytes,
+    timeoutMs: durationMs(textOf(childOf(resources, 'timeout'), 'none')),
+    root: textOf(get('root'), 'memory') === 'readonly' ? 'readonly' : 'memory',
+    workspace,
+    user: user === 'root' ? '' : user,
+    env: { ...fromFiles.env, ...own.env },
+    maskedEnv: [
+      ...fromFiles.masked.filter((variable) => !ownNames.includes(variable)),
+      ...own.masked,
+    ].toSorted(),
+    volumes: readVolumes(context, get('volumes'), { workspace, memoryBytes }),
+    steps: readSteps(context, get('steps'), workspace),
+  };
+}

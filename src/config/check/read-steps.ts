@@ -1,0 +1,110 @@
+import { nearestName } from '../../util/nearest-name.ts';
+import { orderByNeeds } from '../../util/order-by-needs.ts';
+import type { StepConfig } from '../config.ts';
+import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
+import { type CheckContext, flagOf, isScalar, numberOf, report, textOf } from './check-context.ts';
+import { resolveGuestPath } from './guest-path.ts';
+import { durationMs } from './quantities.ts';
+import { readEnv } from './read-env.ts';
+
+const MAX_NAME_LENGTH = 40;
+
+interface Placed {
+  readonly step: StepConfig;
+  readonly node: SourceNode;
+}
+
+function commandOf(node: SourceNode | undefined): string | readonly string[] {
+  if (node?.kind === 'list') return node.items.map((item) => textOf(item, ''));
+  return textOf(node, '');
+}
+
+/** The first line of the command stands for a missing name. */
+function defaultName(run: string | readonly string[]): string {
+  const text = typeof run === 'string' ? run : run.join(' ');
+  const line = text.trim().split('\n')[0]?.trim() ?? '';
+  return line.length > MAX_NAME_LENGTH ? `${line.slice(0, MAX_NAME_LENGTH - 1)}…` : line;
+}
+
+function readCwd(context: CheckContext, node: SourceNode | undefined, workspace: string): string {
+  const text = textOf(node, '.');
+  const cwd = resolveGuestPath(text, workspace);
+  if (cwd !== null) return cwd;
+  if (node !== undefined) {
+    report(context, node, 'guest_path', `cwd "${text}" leaves the workspace`);
+  }
+  return workspace;
+}
+
+function whenOf(node: SourceNode | undefined): StepConfig['when'] {
+  const text = textOf(node, 'on_success');
+  return text === 'always' || text === 'on_failure' ? text : 'on_success';
+}
+
+function readStep(context: CheckContext, node: SourceNode, workspace: string): StepConfig {
+  const get = (key: string) => childOf(node, key);
+  const run = node.kind === 'scalar' ? node.text : commandOf(get('run'));
+  const codes = itemsOf(get('success_exit_codes')).map((code) => numberOf(code, 0));
+  return {
+    name: textOf(get('name'), defaultName(run)),
+    run,
+    needs: itemsOf(get('needs')).map((need) => textOf(need, '')),
+    when: whenOf(get('when')),
+    timeoutMs: durationMs(textOf(get('timeout'), 'none')),
+    retries: numberOf(get('retries'), 0),
+    env: readEnv(context, get('env')).env,
+    cwd: readCwd(context, get('cwd'), workspace),
+    successExitCodes: codes.length === 0 ? [0] : codes,
+    continueOnError: flagOf(get('continue_on_error'), false),
+  };
+}
+
+function checkNames(context: CheckContext, placed: readonly Placed[]): Placed[] {
+  const seen = new Set<string>();
+  return placed.map(({ step, node }, index) => {
+    const named = childOf(node, 'name');
+    let { name } = step;
+    if (seen.has(name)) {
+      if (named !== undefined) {
+        report(context, named, 'duplicate_name', `step "${name}": another step has this name`);
+      }
+      name = `${name} #${index + 1}`;
+    }
+    seen.add(name);
+    return { step: { ...step, name }, node };
+  });
+}
+
+function checkNeeds(context: CheckContext, placed: readonly Placed[]): void {
+  const names = placed.map(({ step }) => step.name);
+  for (const { step, node } of placed) {
+    const needs = itemsOf(childOf(node, 'needs')).filter((need): need is ScalarNode => isScalar(need));
+    for (const need of needs.filter(({ text }) => !names.includes(text))) {
+      const near = nearestName(need.text, names);
+      const message = `step "${step.name}": needs an unknown step "${need.text}"`;
+      const hint = near === undefined ? undefined : `Did you mean "${near}"?`;
+      report(context, need, 'unknown_need', message, hint);
+    }
+  }
+  const { cycle } = orderByNeeds(placed.map(({ step }) => step));
+  if (cycle === undefined) return;
+  const first = placed.find(({ step }) => step.name === cycle[0]);
+  const where = childOf(first?.node, 'needs') ?? first?.node;
+  if (where !== undefined) {
+    report(context, where, 'need_cycle', `steps need each other: ${cycle.join(' -> ')}`);
+  }
+}
+
+/** `steps:` of a sandbox, in the order of the file. */
+export function readSteps(
+  context: CheckContext,
+  node: SourceNode | undefined,
+  workspace: string,
+): StepConfig[] {
+  const read = itemsOf(node)
+    .filter((item) => item.kind !== 'list')
+    .map((item) => ({ step: readStep(context, item, workspace), node: item }));
+  const placed = checkNames(context, read);
+  checkNeeds(context, placed);
+  return placed.map(({ step }) => step);
+}

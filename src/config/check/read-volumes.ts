@@ -1,0 +1,120 @@
+import { dirname, resolve } from 'node:path';
+import type { VolumeConfig } from '../config.ts';
+import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
+import { type CheckContext, flagOf, isScalar, report, textOf } from './check-context.ts';
+import { isReservedGuestPath, resolveGuestPath } from './guest-path.ts';
+import { sizeBytes } from './quantities.ts';
+
+const DEFAULT_SIZE = '256MiB';
+const READONLY_WORDS = ['ro', 'readonly'];
+
+/** Where the volumes of a sandbox go. */
+export interface VolumePlace {
+  /** Absolute guest path that relative ones are below. */
+  readonly workspace: string;
+  /** Of the VM. */
+  readonly memoryBytes: number;
+}
+
+interface Placed {
+  readonly volume: VolumeConfig;
+  readonly node: SourceNode;
+}
+
+function guestPath(
+  context: CheckContext,
+  node: SourceNode,
+  path: string,
+  workspace: string,
+): string | null {
+  const clean = resolveGuestPath(path, workspace);
+  if (clean === null) {
+    report(context, node, 'guest_path', `volume: guest path "${path}" leaves the workspace`);
+    return null;
+  }
+  if (!isReservedGuestPath(clean)) return clean;
+  report(context, node, 'guest_path', `volume: guest path "${clean}" belongs to the guest's system`);
+  return null;
+}
+
+function hostPath(context: CheckContext, node: ScalarNode, path: string): string | null {
+  const absolute = resolve(dirname(node.span.file.path), path);
+  const kind = context.access.kindOf(absolute);
+  if (kind === 'missing') {
+    report(context, node, 'path_missing', `volume: host path does not exist: ${absolute}`);
+    return null;
+  }
+  if (kind !== 'other') return absolute;
+  report(context, node, 'path_kind', `volume: host path is no directory and no file: ${absolute}`);
+  return null;
+}
+
+function readShort(context: CheckContext, node: ScalarNode, workspace: string): VolumeConfig | null {
+  const [host = '', guest = '', option] = node.text.split(':');
+  if (option !== undefined && !READONLY_WORDS.includes(option)) {
+    const message = `volume: unknown option "${option}" (use 'ro' for readonly)`;
+    report(context, node, 'bad_value', message);
+  }
+  const from = hostPath(context, node, host);
+  const to = guestPath(context, node, guest, workspace);
+  if (from === null || to === null) return null;
+  return { kind: 'host', hostPath: from, guestPath: to, isReadonly: option !== undefined };
+}
+
+function readLong(context: CheckContext, node: SourceNode, workspace: string): VolumeConfig | null {
+  const target = childOf(node, 'target');
+  if (!isScalar(target)) return null;
+  const to = guestPath(context, target, target.text, workspace);
+  if (textOf(childOf(node, 'type'), '') === 'memory') {
+    const size = sizeBytes(textOf(childOf(node, 'size'), DEFAULT_SIZE));
+    return to === null ? null : { kind: 'memory', guestPath: to, sizeBytes: size };
+  }
+  const source = childOf(node, 'source');
+  if (!isScalar(source)) return null;
+  const from = hostPath(context, source, source.text);
+  const isReadonly = flagOf(childOf(node, 'read_only'), false);
+  return from === null || to === null ? null : { kind: 'host', hostPath: from, guestPath: to, isReadonly };
+}
+
+function reportConflicts(context: CheckContext, placed: readonly Placed[]): void {
+  const seen = new Set<string>();
+  for (const { volume, node } of placed) {
+    if (seen.has(volume.guestPath)) {
+      const message = `volume: guest path "${volume.guestPath}" is taken by another volume`;
+      report(context, node, 'mount_conflict', message);
+    }
+    seen.add(volume.guestPath);
+  }
+}
+
+/** Memory for the workspace where no volume stands at or above it: steps always have a place to start in. */
+function workspaceVolume(
+  volumes: readonly VolumeConfig[],
+  { workspace, memoryBytes }: VolumePlace,
+): VolumeConfig[] {
+  const isCovered = volumes.some(
+    ({ guestPath: path }) => workspace === path || workspace.startsWith(`${path}/`),
+  );
+  if (isCovered || workspace === '/') return [];
+  return [{ kind: 'memory', guestPath: workspace, sizeBytes: Math.floor(memoryBytes / 2) }];
+}
+
+/** `volumes:` of a sandbox, with the workspace. */
+export function readVolumes(
+  context: CheckContext,
+  node: SourceNode | undefined,
+  place: VolumePlace,
+): VolumeConfig[] {
+  const { workspace } = place;
+  const placed: Placed[] = [];
+  for (const item of itemsOf(node)) {
+    const volume =
+      item.kind === 'scalar'
+        ? readShort(context, item, workspace)
+        : readLong(context, item, workspace);
+    if (volume !== null) placed.push({ volume, node: item });
+  }
+  reportConflicts(context, placed);
+  const volumes = placed.map(({ volume }) => volume);
+  return [...workspaceVolume(volumes, place), ...volumes];
+}

@@ -1,0 +1,64 @@
+import type { SourcePlace } from '../errors/gondolin-error.ts';
+
+/** Every kind of mistake a project file can hold, with the usual next move. docs/config.md lists the same codes. */
+export const ISSUE_HINTS = {
+  yaml_syntax: 'Check the indentation, quotes and brackets around this place.',
+  yaml_limit: 'Make the file smaller or flatter; see "Limits" in docs/config.md.',
+  duplicate_key: 'Remove one of the two.',
+  file_unreadable: 'Check that the path exists, is a file and may be read; relative paths start at this file.',
+  include_cycle: 'Remove one of these includes.',
+  include_depth: 'Include the deeper files directly; see "Limits" in docs/config.md.',
+  variable_unset: 'Set it in the environment, or give a default with ${NAME:-default}.',
+  variable_syntax:
+    'Use ${NAME}, ${NAME:-default} or ${NAME:?message}; write $${ where the guest shall see ${.',
+  unknown_key: 'Remove the key, or name it x-… to keep it as a note.',
+  later_key: 'Remove it for now: it is known from the design, but not in this version.',
+  missing_key: 'Add the key.',
+  wrong_type: 'Write the kind of value named above.',
+  bad_value: 'Write a value as named above.',
+  no_sandbox: 'Write `image:` and `steps:` at the top level, or name sandboxes under `sandboxes:`.',
+  form_conflict: 'Move the key into one of the sandboxes, or into `defaults:` for all of them.',
+  duplicate_name: 'Give each its own name.',
+  unknown_need: 'Name a step of the same sandbox.',
+  need_cycle: 'Remove one of these needs.',
+  unknown_image: 'Name a key of `images:`, or the built-in `debian`.',
+  path_missing: 'Create it, or correct the path; relative paths start at the file they stand in.',
+  path_kind: 'Name a path of the right kind.',
+  guest_path: 'Write a path below the workspace, or an absolute guest path.',
+  mount_conflict: 'Give each volume its own guest path.',
+  env_file_syntax: 'Write one NAME=value on each line; see "env_file" in docs/config.md.',
+} as const satisfies Record<string, string>;
+
+/** The closed union of issue codes; match on this, never on a message. */
+export type IssueCode = keyof typeof ISSUE_HINTS;
+
+/** One mistake in a project file. */
+export interface Issue {
+  readonly code: IssueCode;
+  /** Key path, what was found and what was wanted, in one line without control characters. */
+  readonly message: string;
+  /** The next move. */
+  readonly hint: string;
+  /** `file` is absolute; `line` and `col` are 1-based, `col` in UTF-16 units. */
+  readonly at: SourcePlace;
+}
+
+/**
+ * `issues` without repeats, sorted by file (in the order of `files`, others after), line and column.
+ * A repeat has the same code, message and place: a mistake in `defaults:` would otherwise come once per sandbox.
+ */
+export function sortIssues(issues: readonly Issue[], files: readonly string[]): Issue[] {
+  const seen = new Map<string, Issue>();
+  for (const issue of issues) {
+    const key = JSON.stringify([issue.code, issue.message, issue.at]);
+    if (!seen.has(key)) seen.set(key, issue);
+  }
+  const rank = (file: string) => (files.includes(file) ? files.indexOf(file) : files.length);
+  return [...seen.values()].toSorted(
+    (a, b) =>
+      rank(a.at.file) - rank(b.at.file) ||
+      (a.at.file < b.at.file ? -1 : Number(a.at.file > b.at.file)) ||
+      a.at.line - b.at.line ||
+      a.at.col - b.at.col,
+  );
+}

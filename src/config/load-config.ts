@@ -1,0 +1,50 @@
+import { dirname, join, resolve } from 'node:path';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { Config } from './config.ts';
+import { realFiles } from './file-access.ts';
+import { readConfig } from './read-config.ts';
+import type { HostEnv } from './yaml/interpolate.ts';
+
+export interface LoadConfigOptions {
+  /** The project file; relative ones start at `directory`. @default searched */
+  readonly file?: string;
+  /** Where the search starts: here and in each directory above. */
+  readonly directory: string;
+  readonly env: HostEnv;
+  /** Overrides the project's name. */
+  readonly projectName?: string;
+}
+
+const FILE_NAMES = ['gondolin.yaml', 'gondolin.yml'];
+
+function findFile(start: string): string {
+  for (let directory = resolve(start); ; directory = dirname(directory)) {
+    for (const name of FILE_NAMES) {
+      const path = join(directory, name);
+      if (realFiles.kindOf(path) === 'file') return path;
+    }
+    if (dirname(directory) === directory) break;
+  }
+  throw new GondolinError(
+    'CONFIG_NOT_FOUND',
+    `no gondolin.yaml in ${resolve(start)} or a directory above it`,
+  );
+}
+
+/**
+ * Finds, reads and checks the project file.
+ * @throws {GondolinError} CONFIG_NOT_FOUND
+ * @throws {ConfigError} CONFIG_INVALID with every mistake at once.
+ */
+export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
+  const { file, directory, env, projectName } = options;
+  const path = file === undefined ? findFile(directory) : resolve(directory, file);
+  const { text, problem } = realFiles.readText(path);
+  if (text === undefined) throw new GondolinError('CONFIG_NOT_FOUND', `cannot read ${path}: ${problem}`);
+  const source = { path, text: text.replace(/^\uFEFF/, '') };
+  return readConfig(source, {
+    access: realFiles,
+    env,
+    ...(projectName === undefined ? {} : { projectName }),
+  });
+}

@@ -1,0 +1,81 @@
+import { basename, dirname } from 'node:path';
+import { ConfigError } from './config-error.ts';
+import type { Config, SandboxConfig } from './config.ts';
+import { type CheckContext, textOf } from './check/check-context.ts';
+import { readImages, readSandbox } from './check/read-sandbox.ts';
+import { validateTree } from './check/validate-tree.ts';
+import type { FileAccess } from './file-access.ts';
+import { ISSUE_HINTS, type Issue, sortIssues } from './issue.ts';
+import { type HostEnv, interpolate } from './yaml/interpolate.ts';
+import { readTree } from './yaml/includes.ts';
+import { mergeNodes } from './yaml/merge-nodes.ts';
+import { childOf, entriesOf, type SourceFile, type SourceNode } from './yaml/source-node.ts';
+
+/** What a project file is read with; tests pass their own. */
+export interface ReadConfigOptions {
+  readonly access: FileAccess;
+  /** Variables of the host. */
+  readonly env: HostEnv;
+  /** Overrides the project's name. */
+  readonly projectName?: string;
+}
+
+const TOP_LEVEL_ONLY = ['version', 'name', 'include', 'defaults', 'images', 'sandboxes'];
+
+/** A directory's name as a project name: small letters, digits, `_` and `-`. */
+export function projectNameOf(directory: string): string {
+  const name = basename(directory).toLowerCase().replaceAll(/[^a-z0-9_-]+/g, '-');
+  return name.replace(/^[^a-z0-9]+/, '').slice(0, 63) || 'project';
+}
+
+/** The keys of the flat form as one sandbox. */
+function flatSandbox(tree: SourceNode): SourceNode {
+  if (tree.kind !== 'map') return tree;
+  const entries = new Map([...tree.entries].filter(([key]) => !TOP_LEVEL_ONLY.includes(key)));
+  return { ...tree, entries };
+}
+
+function readSandboxes(context: CheckContext, tree: SourceNode, name: string): SandboxConfig[] {
+  const images = readImages(context, childOf(tree, 'images'));
+  const defaults = childOf(tree, 'defaults');
+  const named = entriesOf(childOf(tree, 'sandboxes'));
+  const nodes: (readonly [string, SourceNode])[] =
+    named.length > 0
+      ? named.map(([key, { value }]) => [key, value])
+      : [[name, flatSandbox(tree)]];
+  return nodes.map(([key, node]) => readSandbox(context, key, mergeNodes(defaults, node), images));
+}
+
+function emptyIssue(file: SourceFile): Issue {
+  const at = { file: file.path, line: 1, col: 1 };
+  return { code: 'no_sandbox', message: 'the file holds no sandbox', hint: ISSUE_HINTS.no_sandbox, at };
+}
+
+/**
+ * From the text of a project file to its checked Config. Reads includes, env files and the kinds of host paths.
+ * @throws {ConfigError} CONFIG_INVALID with every mistake at once.
+ */
+export function readConfig(file: SourceFile, options: ReadConfigOptions): Config {
+  const { access, env, projectName } = options;
+  const issues: Issue[] = [];
+  const { tree, files } = readTree(file, access, env, issues);
+  const context: CheckContext = { access, env, issues };
+  const directory = dirname(file.path);
+  let name = projectName ?? projectNameOf(directory);
+  let sandboxes: SandboxConfig[] = [];
+  if (tree === undefined) {
+    if (issues.length === 0) issues.push(emptyIssue(file));
+  } else {
+    const filled = interpolate(tree, env, issues);
+    issues.push(...validateTree(filled));
+    name = projectName ?? textOf(childOf(filled, 'name'), name);
+    // Also where the form is wrong: what can be read is checked, so that all mistakes come in one answer.
+    sandboxes = readSandboxes(context, filled, name);
+  }
+  if (issues.length > 0) {
+    const paths = files.map(({ path }) => path);
+    const sources = new Map(files.map(({ path, text }) => [path, text]));
+    throw new ConfigError(sortIssues(issues, paths), sources);
+  }
+  return { name, files: files.map(({ path }) => path), directory, sandboxes };
+}

@@ -1,0 +1,76 @@
+import { type Document, Lexer, parseDocument } from 'yaml';
+import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
+import { buildNode } from './build-node.ts';
+import { MAX_DEPTH, MAX_INDENT_COLUMNS, MAX_SYNTAX_ISSUES } from './limits.ts';
+import { placeAt, type SourceFile, type SourceNode } from './source-node.ts';
+
+/** What the YAML library's error codes mean, where its own words help little. */
+const PLAIN_WORDS: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'a tab indents this line: YAML wants spaces',
+  MULTIPLE_DOCS: 'a second document starts here: one file holds one document',
+};
+
+function issueAt(file: SourceFile, offset: number, code: IssueCode, message: string): Issue {
+  return { code, message, hint: ISSUE_HINTS[code], at: placeAt(file, offset) };
+}
+
+/**
+ * The offset where nesting passes the limits, or -1. The library's composer recurses, and deep enough input ends the
+ * whole process (V8 runs out of stack inside a regular expression): measured, 20,000 open brackets.
+ */
+function tooDeepAt(text: string): number {
+  let offset = 0;
+  let openBrackets = 0;
+  let lineIndicators = 0;
+  let isLineStart = true;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (lexeme === '[' || lexeme === '{') openBrackets++;
+    if (lexeme === ']' || lexeme === '}') openBrackets = Math.max(0, openBrackets - 1);
+    if (lexeme === '-' || lexeme === '?') lineIndicators++;
+    const indent = isLineStart && /^ +$/.test(lexeme) ? lexeme.length : 0;
+    isLineStart = lexeme.endsWith('\n');
+    if (isLineStart) lineIndicators = 0;
+    if (openBrackets > MAX_DEPTH || lineIndicators > MAX_DEPTH || indent > MAX_INDENT_COLUMNS) {
+      return offset;
+    }
+    // The lexer's own marks (document start, scalar start) are control characters that are not in the text.
+    if (!/^[\u0002\u001f\u0018]$/.test(lexeme)) offset += lexeme.length;
+  }
+  return -1;
+}
+
+function syntaxIssues(file: SourceFile, document: Document.Parsed): Issue[] {
+  return [...document.errors, ...document.warnings]
+    .slice(0, MAX_SYNTAX_ISSUES)
+    .map((error) =>
+      issueAt(
+        file,
+        error.pos[0],
+        'yaml_syntax',
+        `YAML: ${PLAIN_WORDS[error.code] ?? error.message.replaceAll(/\s+/g, ' ')}`,
+      ),
+    );
+}
+
+/**
+ * The value tree of one YAML 1.2 file, aliases and `<<` merges expanded, or undefined when the file is empty or cannot
+ * be read as YAML. Mistakes go to `issues`; never throws for any text.
+ */
+export function parseYaml(file: SourceFile, issues: Issue[]): SourceNode | undefined {
+  const deepAt = tooDeepAt(file.text);
+  if (deepAt >= 0) {
+    const limit = `nested too deep: at most ${MAX_DEPTH} levels`;
+    issues.push(issueAt(file, Math.min(deepAt, file.text.length), 'yaml_limit', limit));
+    return undefined;
+  }
+  const document = parseDocument(file.text, {
+    prettyErrors: false,
+    uniqueKeys: false,
+    version: '1.2',
+    logLevel: 'silent',
+  });
+  const found = syntaxIssues(file, document);
+  issues.push(...found);
+  if (document.errors.length > 0 || document.contents === null) return undefined;
+  return buildNode(file, document, issues);
+}
