@@ -1,2 +1,43 @@
+import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { hostDebianRelease } from '../host/image-environment.ts';
 import { buildPlan } from '../plan/build-plan.ts';
+import type { Plan } from '../plan/plan.ts';
+import { selectSteps } from '../plan/select-steps.ts';
+import type { GlobalOptions } from './command-context.ts';
+import type { CliIo } from './io.ts';
+import { selectWords } from './select-words.ts';
+
+/** The project of `-f FILE`, or the nearest one. @throws {GondolinError} CONFIG_NOT_FOUND, CONFIG_INVALID */
+export function openConfig(
+  { cwd, env }: CliIo,
+  { file, projectName }: GlobalOptions,
+): Promise<Config> {
+  return loadConfig({
+    directory: cwd,
+    env,
+    ...(file === undefined ? {} : { file }),
+    ...(projectName === undefined ? {} : { projectName }),
+  });
+}
+
+/** Its plan on this machine. @throws as {@link openConfig} */
+export async function openPlan(io: CliIo, options: GlobalOptions): Promise<Plan> {
+  const config = await openConfig(io, options);
+  const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+  return buildPlan(config, { arch, release: hostDebianRelease() });
+}
+
+/** The plan with one sandbox only. */
+export function planOfSandbox(plan: Plan, name: string): Plan {
+  return { ...plan, sandboxes: plan.sandboxes.filter((sandbox) => sandbox.name === name) };
+}
+
+/** The part of a plan that `[SANDBOX] [STEP…]` names, with what those steps need. @throws {GondolinError} CLI_USAGE */
+export function planOfWords(plan: Plan, words: readonly string[]): Plan {
+  const { sandbox, steps } = selectWords(plan, words);
+  if (sandbox === null) return plan;
+  const one = planOfSandbox(plan, sandbox);
+  if (steps.length === 0) return one;
+  return { ...one, sandboxes: one.sandboxes.map((found) => selectSteps(found, steps)) };
+}

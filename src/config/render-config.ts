@@ -1,0 +1,25 @@
+import { stringify } from 'yaml';
+import type { Config, SandboxConfig } from './config.ts';
+
+/** Stands for a value that does not stand in the project file. */
+const MASK = '***';
+
+function maskEnv({ env, maskedEnv }: SandboxConfig): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name, maskedEnv.includes(name) ? MASK : value]),
+  );
+}
+
+function maskSandbox(sandbox: SandboxConfig): Omit<SandboxConfig, 'maskedEnv'> {
+  const { maskedEnv: _names, ...shown } = sandbox;
+  return { ...shown, env: maskEnv(sandbox) };
+}
+
+/**
+ * The effective configuration, every default filled in. Values of variables that came from the host's environment or
+ * an env_file are masked.
+ */
+export function renderConfig(config: Config, format: 'yaml' | 'json'): string {
+  const shown = { ...config, sandboxes: config.sandboxes.map(maskSandbox) };
+  return format === 'json' ? `${JSON.stringify(shown, null, 2)}\n` : stringify(shown);
+}

@@ -1,0 +1,14 @@
+import type { SandboxPlan, StepPlan } from './plan.ts';
+
+/** The named steps with all the steps they need, in running order. Unknown names are ignored: check them before. */
+export function selectSteps(sandbox: SandboxPlan, names: readonly string[]): SandboxPlan {
+  const byName = new Map(sandbox.steps.map((step) => [step.name, step]));
+  const wanted = new Set<string>();
+  const want = (step: StepPlan | undefined) => {
+    if (step === undefined || wanted.has(step.name)) return;
+    wanted.add(step.name);
+    for (const need of step.needs) want(byName.get(need));
+  };
+  for (const name of names) want(byName.get(name));
+  return { ...sandbox, steps: sandbox.steps.filter(({ name }) => wanted.has(name)) };
+}
