@@ -2,21 +2,31 @@
  * Cold boot beside its floor: the same QEMU, kernel, machine arguments and root disk with a bare init that prints one
  * line and powers off, so that what gondolin adds (modules, root, mounts, channels) is a ratio within one run.
  */
+
 import { VM } from '../src/index.ts';
-import { bootFloor } from './boot-floor.ts';
+import { resolveImage } from '../src/vm/resolve-image.ts';
+import { bootFloor, buildFloorInitramfs } from './boot-floor.ts';
 import { median, milliseconds, ratio } from './statistics.ts';
 
 const rounds = Number(process.argv[2] ?? 7);
+const size = { cpus: 2, memoryBytes: 512 * 2 ** 20 };
 const floors: number[] = [];
 const colds: number[] = [];
+const { image, release } = await resolveImage({});
+const initramfs = await buildFloorInitramfs();
 
-for (let round = 0; round < rounds; round++) {
-  floors.push(await bootFloor());
-  const started = performance.now();
-  const vm = await VM.create({ cpus: 2, memory: '512MiB' });
-  await vm.exec('true');
-  colds.push(performance.now() - started);
-  await vm.close();
+try {
+  for (let round = 0; round < rounds; round++) {
+    floors.push(await bootFloor(image, initramfs.path, size));
+    const started = performance.now();
+    const vm = await VM.create({ image, cpus: size.cpus, memory: size.memoryBytes });
+    await vm.exec(['/bin/true']);
+    colds.push(performance.now() - started);
+    await vm.close();
+  }
+} finally {
+  await initramfs.remove();
+  await release();
 }
 
 console.log(`rounds           ${rounds}, medians`);

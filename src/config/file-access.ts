@@ -46,7 +46,8 @@ function readText(path: string): FileText {
     // Asked before opening: opening a FIFO would wait for a writer.
     const kind = kindOf(path);
     if (kind === 'missing') return { problem: 'no such file' };
-    if (kind !== 'file') return { problem: kind === 'directory' ? 'is a directory' : 'is not a file' };
+    if (kind !== 'file')
+      return { problem: kind === 'directory' ? 'is a directory' : 'is not a file' };
     const fd = openSync(path, 'r');
     try {
       const { size } = fstatSync(fd);

@@ -5,7 +5,8 @@ export const ISSUE_HINTS = {
   yaml_syntax: 'Check the indentation, quotes and brackets around this place.',
   yaml_limit: 'Make the file smaller or flatter; see "Limits" in docs/config.md.',
   duplicate_key: 'Remove one of the two.',
-  file_unreadable: 'Check that the path exists, is a file and may be read; relative paths start at this file.',
+  file_unreadable:
+    'Check that the path exists, is a file and may be read; relative paths start at this file.',
   include_cycle: 'Remove one of these includes.',
   include_depth: 'Include the deeper files directly; see "Limits" in docs/config.md.',
   variable_unset: 'Set it in the environment, or give a default with ${NAME:-default}.',

@@ -40,7 +40,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   const { file, directory, env, projectName } = options;
   const path = file === undefined ? findFile(directory) : resolve(directory, file);
   const { text, problem } = realFiles.readText(path);
-  if (text === undefined) throw new GondolinError('CONFIG_NOT_FOUND', `cannot read ${path}: ${problem}`);
+  if (text === undefined)
+    throw new GondolinError('CONFIG_NOT_FOUND', `cannot read ${path}: ${problem}`);
   const source = { path, text: text.replace(/^\uFEFF/, '') };
   return readConfig(source, {
     access: realFiles,

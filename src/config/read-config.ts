@@ -1,13 +1,13 @@
 import { basename, dirname } from 'node:path';
-import { ConfigError } from './config-error.ts';
-import type { Config, SandboxConfig } from './config.ts';
 import { type CheckContext, textOf } from './check/check-context.ts';
 import { readImages, readSandbox } from './check/read-sandbox.ts';
 import { validateTree } from './check/validate-tree.ts';
+import type { Config, SandboxConfig } from './config.ts';
+import { ConfigError } from './config-error.ts';
 import type { FileAccess } from './file-access.ts';
 import { ISSUE_HINTS, type Issue, sortIssues } from './issue.ts';
-import { type HostEnv, interpolate } from './yaml/interpolate.ts';
 import { readTree } from './yaml/includes.ts';
+import { type HostEnv, interpolate } from './yaml/interpolate.ts';
 import { mergeNodes } from './yaml/merge-nodes.ts';
 import { childOf, entriesOf, type SourceFile, type SourceNode } from './yaml/source-node.ts';
 
@@ -24,7 +24,9 @@ const TOP_LEVEL_ONLY = ['version', 'name', 'include', 'defaults', 'images', 'san
 
 /** A directory's name as a project name: small letters, digits, `_` and `-`. */
 export function projectNameOf(directory: string): string {
-  const name = basename(directory).toLowerCase().replaceAll(/[^a-z0-9_-]+/g, '-');
+  const name = basename(directory)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_-]+/g, '-');
   return name.replace(/^[^a-z0-9]+/, '').slice(0, 63) || 'project';
 }
 
@@ -40,15 +42,18 @@ function readSandboxes(context: CheckContext, tree: SourceNode, name: string): S
   const defaults = childOf(tree, 'defaults');
   const named = entriesOf(childOf(tree, 'sandboxes'));
   const nodes: (readonly [string, SourceNode])[] =
-    named.length > 0
-      ? named.map(([key, { value }]) => [key, value])
-      : [[name, flatSandbox(tree)]];
+    named.length > 0 ? named.map(([key, { value }]) => [key, value]) : [[name, flatSandbox(tree)]];
   return nodes.map(([key, node]) => readSandbox(context, key, mergeNodes(defaults, node), images));
 }
 
 function emptyIssue(file: SourceFile): Issue {
   const at = { file: file.path, line: 1, col: 1 };
-  return { code: 'no_sandbox', message: 'the file holds no sandbox', hint: ISSUE_HINTS.no_sandbox, at };
+  return {
+    code: 'no_sandbox',
+    message: 'the file holds no sandbox',
+    hint: ISSUE_HINTS.no_sandbox,
+    at,
+  };
 }
 
 /**

@@ -36,7 +36,8 @@ function planStep(step: StepConfig): StepPlan {
 }
 
 function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
-  const { name, image, cpus, memoryBytes, root, user, env, workspace, volumes, timeoutMs } = sandbox;
+  const { name, image, cpus, memoryBytes, root, user, env, workspace, volumes, timeoutMs } =
+    sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
   const vm = { cpus, memoryBytes, root, user, env, workspace, mounts: volumes, timeoutMs };
   return { name, image: planImage(image, facts), vm, steps: order.map(planStep) };

@@ -56,7 +56,12 @@ export interface VmPlan {
 }
 
 export type MountPlan =
-  | { readonly kind: 'host'; readonly hostPath: string; readonly guestPath: string; readonly isReadonly: boolean }
+  | {
+      readonly kind: 'host';
+      readonly hostPath: string;
+      readonly guestPath: string;
+      readonly isReadonly: boolean;
+    }
   | { readonly kind: 'memory'; readonly guestPath: string; readonly sizeBytes: number };
 
 export interface StepPlan {

@@ -9,7 +9,8 @@ export function resolveGuestPath(path: string, workspace: string): string | null
   const clean = joined.length > 1 ? joined.replace(/\/+$/, '') : joined;
   if (path.startsWith('/')) return clean;
   // "/workspace2" only looks like "/workspace": compare whole components.
-  const isInside = clean === workspace || clean.startsWith(workspace === '/' ? '/' : `${workspace}/`);
+  const isInside =
+    clean === workspace || clean.startsWith(workspace === '/' ? '/' : `${workspace}/`);
   return isInside ? clean : null;
 }
 

@@ -1,5 +1,11 @@
 import { dirname, resolve } from 'node:path';
-import { childOf, entriesOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
+import {
+  childOf,
+  entriesOf,
+  itemsOf,
+  type ScalarNode,
+  type SourceNode,
+} from '../yaml/source-node.ts';
 import { type CheckContext, flagOf, isScalar, report } from './check-context.ts';
 import { parseDotenv } from './parse-dotenv.ts';
 

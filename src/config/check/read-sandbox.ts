@@ -14,7 +14,13 @@ const MAX_MEMORY_BYTES = 2 ** 40;
 
 /** The built-in image: the host's release, no extra packages. */
 function builtInImage(): ImageConfig {
-  const unset = { path: null, arch: 'host', release: 'host', packages: [], mirror: 'host' } as const;
+  const unset = {
+    path: null,
+    arch: 'host',
+    release: 'host',
+    packages: [],
+    mirror: 'host',
+  } as const;
   return { name: BUILT_IN_IMAGE, ...unset };
 }
 
@@ -45,9 +51,13 @@ function readImage(context: CheckContext, name: string, node: SourceNode): Image
 }
 
 /** `images:` by name, with the built-in one unless the file has its own of that name. */
-export function readImages(context: CheckContext, node: SourceNode | undefined): Map<string, ImageConfig> {
+export function readImages(
+  context: CheckContext,
+  node: SourceNode | undefined,
+): Map<string, ImageConfig> {
   const images = new Map([[BUILT_IN_IMAGE, builtInImage()]]);
-  for (const [name, { value }] of entriesOf(node)) images.set(name, readImage(context, name, value));
+  for (const [name, { value }] of entriesOf(node))
+    images.set(name, readImage(context, name, value));
   return images;
 }
 
@@ -68,7 +78,12 @@ function chooseImage(
 function readMemory(context: CheckContext, node: SourceNode | undefined): number {
   const bytes = sizeBytes(textOf(node, '512MiB'));
   if (node !== undefined && !(bytes >= MIN_MEMORY_BYTES && bytes <= MAX_MEMORY_BYTES)) {
-    report(context, node, 'bad_value', `resources.memory: got ${textOf(node, '')}, want 64MiB to 1TiB`);
+    report(
+      context,
+      node,
+      'bad_value',
+      `resources.memory: got ${textOf(node, '')}, want 64MiB to 1TiB`,
+    );
   }
   return Math.ceil(bytes / 2 ** 20) * 2 ** 20;
 }

@@ -78,7 +78,9 @@ function checkNames(context: CheckContext, placed: readonly Placed[]): Placed[] 
 function checkNeeds(context: CheckContext, placed: readonly Placed[]): void {
   const names = placed.map(({ step }) => step.name);
   for (const { step, node } of placed) {
-    const needs = itemsOf(childOf(node, 'needs')).filter((need): need is ScalarNode => isScalar(need));
+    const needs = itemsOf(childOf(node, 'needs')).filter((need): need is ScalarNode =>
+      isScalar(need),
+    );
     for (const need of needs.filter(({ text }) => !names.includes(text))) {
       const near = nearestName(need.text, names);
       const message = `step "${step.name}": needs an unknown step "${need.text}"`;

@@ -33,7 +33,12 @@ function guestPath(
     return null;
   }
   if (!isReservedGuestPath(clean)) return clean;
-  report(context, node, 'guest_path', `volume: guest path "${clean}" belongs to the guest's system`);
+  report(
+    context,
+    node,
+    'guest_path',
+    `volume: guest path "${clean}" belongs to the guest's system`,
+  );
   return null;
 }
 
@@ -49,7 +54,11 @@ function hostPath(context: CheckContext, node: ScalarNode, path: string): string
   return null;
 }
 
-function readShort(context: CheckContext, node: ScalarNode, workspace: string): VolumeConfig | null {
+function readShort(
+  context: CheckContext,
+  node: ScalarNode,
+  workspace: string,
+): VolumeConfig | null {
   const [host = '', guest = '', option] = node.text.split(':');
   if (option !== undefined && !READONLY_WORDS.includes(option)) {
     const message = `volume: unknown option "${option}" (use 'ro' for readonly)`;
@@ -73,7 +82,9 @@ function readLong(context: CheckContext, node: SourceNode, workspace: string): V
   if (!isScalar(source)) return null;
   const from = hostPath(context, source, source.text);
   const isReadonly = flagOf(childOf(node, 'read_only'), false);
-  return from === null || to === null ? null : { kind: 'host', hostPath: from, guestPath: to, isReadonly };
+  return from === null || to === null
+    ? null
+    : { kind: 'host', hostPath: from, guestPath: to, isReadonly };
 }
 
 function reportConflicts(context: CheckContext, placed: readonly Placed[]): void {

@@ -49,7 +49,10 @@ function buildScalar(state: BuildState, node: Scalar | null, fallback: number): 
   return { kind: 'scalar', value: raw, text: written, isPlain, span };
 }
 
-function keyOf(state: BuildState, pair: Pair<unknown, unknown>): { name: string; span: Span } | undefined {
+function keyOf(
+  state: BuildState,
+  pair: Pair<unknown, unknown>,
+): { name: string; span: Span } | undefined {
   const key = pair.key as Node | null;
   const resolved = isAlias(key) ? key.resolve(state.document) : key;
   if (resolved === null || isScalar(resolved)) {
@@ -57,7 +60,12 @@ function keyOf(state: BuildState, pair: Pair<unknown, unknown>): { name: string;
     const span = spanOf(state, key, 0);
     if (node.text !== '' || resolved !== null) return { name: node.text, span };
   }
-  report(state, key?.range?.[0] ?? 0, 'yaml_syntax', 'a key must be a word, got a list, a map or nothing');
+  report(
+    state,
+    key?.range?.[0] ?? 0,
+    'yaml_syntax',
+    'a key must be a word, got a list, a map or nothing',
+  );
   return undefined;
 }
 

@@ -100,7 +100,12 @@ function interpolateScalar(node: ScalarNode, env: HostEnv, issues: Issue[]): Sca
   const text = expand(node.value, env, problem);
   if (text.length > MAX_VALUE_LENGTH) {
     const message = `value too long after its variables were put in: at most ${MAX_VALUE_LENGTH}`;
-    issues.push({ code: 'yaml_limit', message, hint: ISSUE_HINTS.yaml_limit, at: placeAt(file, start) });
+    issues.push({
+      code: 'yaml_limit',
+      message,
+      hint: ISSUE_HINTS.yaml_limit,
+      at: placeAt(file, start),
+    });
     return node;
   }
   if (text === node.value) return node;

@@ -5,7 +5,10 @@ export function mergeNodes(under: SourceNode | undefined, over: SourceNode): Sou
   if (under?.kind !== 'map' || over.kind !== 'map') return over;
   const entries = new Map<string, MapEntry>(under.entries);
   for (const [key, entry] of over.entries) {
-    entries.set(key, { keySpan: entry.keySpan, value: mergeNodes(entries.get(key)?.value, entry.value) });
+    entries.set(key, {
+      keySpan: entry.keySpan,
+      value: mergeNodes(entries.get(key)?.value, entry.value),
+    });
   }
   return { kind: 'map', entries, span: over.span };
 }
@@ -23,7 +26,8 @@ export function dropNotes(node: SourceNode, isEnv = false): SourceNode {
   if (node.kind === 'list') return { ...node, items: node.items.map((item) => dropNotes(item)) };
   const entries = new Map<string, MapEntry>();
   for (const [key, entry] of node.entries) {
-    if (!isNote(key, isEnv)) entries.set(key, { ...entry, value: dropNotes(entry.value, key === 'env') });
+    if (!isNote(key, isEnv))
+      entries.set(key, { ...entry, value: dropNotes(entry.value, key === 'env') });
   }
   const kept: MapNode = { kind: 'map', entries, span: node.span };
   return kept;

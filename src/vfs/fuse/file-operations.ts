@@ -133,8 +133,7 @@ export const FILE_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   [OPCODE.CREATE]: create,
   [OPCODE.READ]: read,
   [OPCODE.WRITE]: write,
-  // Writes have reached the provider before they were answered: nothing is left to flush.
-  [OPCODE.FLUSH]: () => EMPTY,
+  // No FLUSH: writes have reached the provider before they were answered. ENOSYS tells the kernel to ask no more.
   [OPCODE.RELEASE]: release,
   [OPCODE.FSYNC]: sync,
   [OPCODE.FALLOCATE]: allocate,
