@@ -1,6 +1,6 @@
 import { ensureImage } from '../image/ensure-image.ts';
 import type { GuestImage } from '../image/guest-image.ts';
-import type { MountPlan, Plan, SandboxPlan, VmPlan } from '../plan/plan.ts';
+import type { MountPlan, Plan, SandboxPlan } from '../plan/plan.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
 import { RealFSProvider } from '../vfs/real-fs-provider.ts';
@@ -31,19 +31,10 @@ function providersOf(mounts: readonly MountPlan[], plan: Plan): Record<string, V
   return providers;
 }
 
-/** The workspace that a file without `workspace:` has; no image brings it. */
-const DEFAULT_WORKSPACE = '/workspace';
-
-/** Memory mounts. A default workspace that no volume covers is one too, so that steps start in a directory they own. */
-export function memoryOf({ mounts, workspace, memoryBytes }: VmPlan): Record<string, MemoryMount> {
+function memoryOf(mounts: readonly MountPlan[]): Record<string, MemoryMount> {
   const memory: Record<string, MemoryMount> = {};
   for (const mount of mounts) {
     if (mount.kind === 'memory') memory[mount.guestPath] = { sizeBytes: mount.sizeBytes };
-  }
-  const isCovered = mounts.some(({ guestPath }) => guestPath === workspace);
-  if (workspace === DEFAULT_WORKSPACE && !isCovered) {
-    // As much as the kernel gives a tmpfs by itself.
-    memory[workspace] = { sizeBytes: Math.floor(memoryBytes / 2) };
   }
   return memory;
 }
@@ -64,7 +55,7 @@ function bootVm(
     cwd: vm.workspace,
     // Underscores are fine in a sandbox's name and not in a host's.
     hostname: name.replaceAll('_', '-').slice(0, 63),
-    vfs: { mounts: providersOf(vm.mounts, plan), memory: memoryOf(vm) },
+    vfs: { mounts: providersOf(vm.mounts, plan), memory: memoryOf(vm.mounts) },
     sandbox: { rootOverlay: vm.root === 'memory', ...debug },
     signal,
   });

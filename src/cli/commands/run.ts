@@ -1,5 +1,6 @@
 import { resolveDirectories } from '../../host/directories.ts';
 import { guestAgentPath } from '../../host/package-root.ts';
+import { requireTool } from '../../host/tools.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { adHocPlan } from '../../project/ad-hoc-plan.ts';
 import { toErrorData } from '../../project/error-data.ts';
@@ -80,6 +81,8 @@ export const runRun: CommandRun = async ({ io, options, words, trailing }) => {
     trailing === null ? planOfWords(whole, words) : planOfCommand(whole, words, trailing);
   const isRaw = trailing !== null && mode !== 'json';
   const passthrough: Passthrough = { stdin: io.stdin, stdout: io.stdout, stderr: io.stderr };
+  // Not after an image was built for a minute.
+  for (const name of ['qemu-system-x86_64', 'setpriv'] as const) requireTool(name, io.env);
   // Loaded once it is clear that a VM is wanted: it brings QEMU's, the file server's and libc's code.
   const { sandboxVmsOf } = await import('../../project/sandbox-vm.ts');
   const createVm = sandboxVmsOf(plan, vmOptionsOf(io, options.debug === true));
