@@ -15,7 +15,7 @@ interface Found {
   readonly keySpan: Span | null;
 }
 
-function unescape(part: string): string {
+function unescapePointer(part: string): string {
   return part.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
@@ -74,7 +74,7 @@ function unknownKey(error: ErrorObject, parts: readonly string[], tree: SourceNo
 }
 
 function draftOf(error: ErrorObject, tree: SourceNode): Draft | null {
-  const parts = error.instancePath.split('/').slice(1).map(unescape);
+  const parts = error.instancePath.split('/').slice(1).map(unescapePointer);
   const { node, keySpan } = find(tree, parts);
   const path = keyPath(parts) || 'the file';
   const title = String(error.parentSchema?.['title'] ?? 'another value');

@@ -10,6 +10,8 @@ const PLAIN_WORDS: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'a second document starts here: one file holds one document',
 };
 
+const LEXER_MARKS: readonly string[] = ['\u0002', '\u001f', '\u0018'];
+
 function issueAt(file: SourceFile, offset: number, code: IssueCode, message: string): Issue {
   return { code, message, hint: ISSUE_HINTS[code], at: placeAt(file, offset) };
 }
@@ -34,7 +36,7 @@ function tooDeepAt(text: string): number {
       return offset;
     }
     // The lexer's own marks (document start, scalar start) are control characters that are not in the text.
-    if (!/^[\u0002\u001f\u0018]$/.test(lexeme)) offset += lexeme.length;
+    if (!LEXER_MARKS.includes(lexeme)) offset += lexeme.length;
   }
   return -1;
 }
