@@ -1,0 +1,73 @@
+/* Random and mutated bytes into the decoders, under ASan and UBSan: `fuzz ROUNDS SEED`. Any finding aborts. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/frame.h"
+#include "../src/message.h"
+#include "../src/util.h"
+
+#define INPUT_BYTES 512
+
+static uint64_t state;
+
+/* xorshift64*: the same numbers on every machine. */
+static uint32_t next_random(void)
+{
+    state ^= state >> 12;
+    state ^= state << 25;
+    state ^= state >> 27;
+    return (uint32_t)((state * 0x2545f4914f6cdd1dULL) >> 32);
+}
+
+/* Looks like a message of some type, so that the decoders get past the first bytes. */
+static void shape(uint8_t *bytes, size_t count)
+{
+    if (count < 16)
+        return;
+    if (next_random() % 2 == 0) {
+        store_u32(bytes, next_random() % (uint32_t)count);
+        bytes[4] = (uint8_t)(next_random() % 8);
+        bytes[5] = 0;
+        store_u16(bytes + 6, 0);
+        store_u32(bytes + 8, next_random() % 4);
+        return;
+    }
+    store_u16(bytes, (uint16_t)(next_random() % 10));
+    store_u16(bytes + 2, 0);
+    for (size_t at = 8; at + 4 < count; at += 4 + next_random() % 9)
+        store_u32(bytes + at, next_random() % 16);
+}
+
+static void try_decoders(const uint8_t *bytes, size_t count)
+{
+    struct frame frame;
+    struct message message;
+    size_t size;
+    if (frame_decode(bytes, count, &frame, &size) == FRAME_OK && size > count)
+        abort();
+    (void)message_decode(bytes, count, &message);
+    message_free(&message);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 100000;
+    unsigned long seed = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
+    (void)printf("guest fuzz: %lu rounds, seed %lu\n", rounds, seed);
+    state = seed * 2 + 1;
+    for (unsigned long round = 0; round < rounds; round++) {
+        size_t count = next_random() % INPUT_BYTES;
+        /* Its own allocation of the exact size, so that ASan sees a read one byte too far. */
+        uint8_t *bytes = malloc(count == 0 ? 1 : count);
+        if (bytes == NULL)
+            return 1;
+        for (size_t at = 0; at < count; at++)
+            bytes[at] = (uint8_t)next_random();
+        if (next_random() % 4 != 0)
+            shape(bytes, count);
+        try_decoders(bytes, count);
+        free(bytes);
+    }
+    return 0;
+}

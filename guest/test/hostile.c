@@ -1,0 +1,145 @@
+/*
+ * What a hostile guest root does: takes the agent's own descriptor of a virtio port and writes bytes of its own on it.
+ * Run inside a guest by test/vm/hostile.test.ts: `hostile control|fs KIND`.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../protocol.h"
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+/* True when /dev/`device` is the virtio port of that name. */
+static int is_port(const char *device, const char *name)
+{
+    char path[256];
+    char found[64] = "";
+    (void)snprintf(path, sizeof path, "/sys/class/virtio-ports/%.64s/name", device);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    long count = fd < 0 ? 0 : read(fd, found, sizeof found - 1);
+    if (fd >= 0)
+        (void)close(fd);
+    found[count < 0 ? 0 : count] = '\0';
+    found[strcspn(found, "\n")] = '\0';
+    return strcmp(found, name) == 0;
+}
+
+/* The number of PID 1's descriptor of that port, or -1. */
+static int find_descriptor(const char *name)
+{
+    DIR *descriptors = opendir("/proc/1/fd");
+    struct dirent *entry;
+    while (descriptors != NULL && (entry = readdir(descriptors)) != NULL) {
+        char path[300];
+        char target[256];
+        (void)snprintf(path, sizeof path, "/proc/1/fd/%.200s", entry->d_name);
+        long length = readlink(path, target, sizeof target - 1);
+        target[length < 0 ? 0 : length] = '\0';
+        if (strncmp(target, "/dev/vport", 10) == 0 && is_port(target + 5, name))
+            return atoi(entry->d_name);
+    }
+    return -1;
+}
+
+static int steal_port(const char *name)
+{
+    int number = find_descriptor(name);
+    int agent = (int)syscall(SYS_pidfd_open, 1, 0);
+    int fd = agent < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, agent, number, 0);
+    if (fd < 0)
+        die(name);
+    return fd;
+}
+
+static void send_all(int fd, const uint8_t *bytes, size_t count)
+{
+    while (count > 0) {
+        long written = write(fd, bytes, count);
+        if (written > 0) {
+            bytes += written;
+            count -= (size_t)written;
+        } else if (written < 0 && errno != EAGAIN && errno != EINTR) {
+            die("write");
+        } else {
+            (void)usleep(1000);
+        }
+    }
+}
+
+static void put_u32(uint8_t *bytes, uint32_t value)
+{
+    for (int index = 0; index < 4; index++)
+        bytes[index] = (uint8_t)(value >> (8 * index));
+}
+
+static void send_frame(int fd, uint32_t length, uint8_t type, uint32_t stream, uint32_t payload)
+{
+    uint8_t frame[GONDOLIN_FRAME_HEADER_BYTES + 4] = {0};
+    put_u32(frame, length);
+    frame[4] = type;
+    put_u32(frame + 8, stream);
+    put_u32(frame + GONDOLIN_FRAME_HEADER_BYTES, payload);
+    send_all(fd, frame, GONDOLIN_FRAME_HEADER_BYTES + (length < 4 ? length : 4));
+}
+
+static void send_random(int fd)
+{
+    static uint8_t bytes[65536];
+    int source = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    if (source < 0 || read(source, bytes, sizeof bytes) != (long)sizeof bytes)
+        die("/dev/urandom");
+    send_all(fd, bytes, sizeof bytes);
+}
+
+static void attack_control(int fd, const char *kind)
+{
+    if (strcmp(kind, "oversize") == 0)
+        send_frame(fd, GONDOLIN_MAX_GUEST_PAYLOAD_BYTES + 1, GONDOLIN_FRAME_DATA, 2, 0);
+    else if (strcmp(kind, "badtype") == 0)
+        send_frame(fd, 4, 99, 2, 0);
+    else if (strcmp(kind, "badstream") == 0)
+        send_frame(fd, 4, GONDOLIN_FRAME_DATA, 4000000, 0);
+    else if (strcmp(kind, "credit") == 0)
+        send_frame(fd, 4, GONDOLIN_FRAME_CREDIT, 2, GONDOLIN_INITIAL_WINDOW_BYTES + 1);
+    else if (strcmp(kind, "truncated-message") == 0)
+        send_frame(fd, 3, GONDOLIN_FRAME_MESSAGE, 0, GONDOLIN_MESSAGE_OK);
+    else
+        send_random(fd);
+}
+
+static void attack_fs(int fd, const char *kind)
+{
+    uint8_t length[4];
+    put_u32(length, GONDOLIN_MAX_FUSE_MESSAGE_BYTES + 1);
+    if (strcmp(kind, "oversize") == 0)
+        send_all(fd, length, sizeof length);
+    else
+        send_random(fd);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        (void)fprintf(stderr, "usage: hostile control|fs KIND\n");
+        return 2;
+    }
+    int is_control = strcmp(argv[1], "control") == 0;
+    int fd = steal_port(is_control ? "gondolin.control" : "gondolin.fs");
+    if (is_control)
+        attack_control(fd, argv[2]);
+    else
+        attack_fs(fd, argv[2]);
+    for (;;)
+        (void)pause();
+}

@@ -1,0 +1,17 @@
+/* A small harness: `CHECK(x)` counts and names what failed; each unit_*.c has one group. */
+#ifndef GONDOLIN_UNIT_H
+#define GONDOLIN_UNIT_H
+
+#include <stdbool.h>
+
+void unit_check(bool is_true, const char *file, int line, const char *text);
+
+#define CHECK(expression) unit_check((expression), __FILE__, __LINE__, #expression)
+
+void unit_frame(void);
+void unit_message(void);
+void unit_mux(void);
+void unit_outbox(void);
+void unit_user(void);
+
+#endif

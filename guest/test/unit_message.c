@@ -1,0 +1,70 @@
+#include <string.h>
+
+#include "../src/message.h"
+#include "unit.h"
+
+static uint8_t bytes[4096];
+
+static size_t kill_message(uint32_t request_id, uint16_t reserved)
+{
+    struct wire_writer writer;
+    wire_writer_init(&writer, bytes, sizeof bytes);
+    wire_write_u16(&writer, GONDOLIN_MESSAGE_KILL);
+    wire_write_u16(&writer, reserved);
+    wire_write_u32(&writer, request_id);
+    wire_write_u32(&writer, 7);
+    wire_write_u32(&writer, 9);
+    wire_write_u8(&writer, GONDOLIN_KILL_SCOPE_TREE);
+    return writer.length;
+}
+
+static enum message_result decode(size_t length)
+{
+    struct message message;
+    enum message_result result = message_decode(bytes, length, &message);
+    message_free(&message);
+    return result;
+}
+
+static void decodes_a_kill(void)
+{
+    struct message message;
+    size_t length = kill_message(3, 0);
+    CHECK(message_decode(bytes, length, &message) == MESSAGE_OK);
+    CHECK(message.type == GONDOLIN_MESSAGE_KILL && message.request_id == 3);
+    CHECK(message.body.kill.exec_request_id == 7 && message.body.kill.signal == 9);
+    CHECK(message.body.kill.scope == GONDOLIN_KILL_SCOPE_TREE);
+    message_free(&message);
+}
+
+static void refuses_broken_messages(void)
+{
+    size_t length = kill_message(3, 0);
+    for (size_t count = 0; count < length; count++)
+        CHECK(decode(count) != MESSAGE_OK);
+    CHECK(decode(length + 1) == MESSAGE_BAD_BODY);
+    CHECK(decode(kill_message(3, 1)) != MESSAGE_OK);
+    bytes[0] = 0x77;
+    CHECK(decode(kill_message(3, 0)) == MESSAGE_OK);
+    (void)kill_message(3, 0);
+    bytes[0] = 0x77;
+    CHECK(decode(length) == MESSAGE_UNKNOWN_TYPE);
+}
+
+static void refuses_a_string_longer_than_the_message(void)
+{
+    struct wire_writer writer;
+    wire_writer_init(&writer, bytes, sizeof bytes);
+    wire_write_u16(&writer, GONDOLIN_MESSAGE_ROOT);
+    wire_write_u16(&writer, 0);
+    wire_write_u32(&writer, 1);
+    wire_write_u32(&writer, 0xffffffff);
+    CHECK(decode(writer.length) == MESSAGE_BAD_BODY);
+}
+
+void unit_message(void)
+{
+    decodes_a_kill();
+    refuses_broken_messages();
+    refuses_a_string_longer_than_the_message();
+}
