@@ -19,8 +19,16 @@ interface Outcome {
 }
 
 function gondolin(cwd: string, ...args: string[]): Promise<Outcome> {
+  return gondolinWith({}, cwd, ...args);
+}
+
+function gondolinWith(
+  variables: Readonly<Record<string, string>>,
+  cwd: string,
+  ...args: string[]
+): Promise<Outcome> {
   return new Promise((done) => {
-    const env = { ...process.env, CI: '1', NO_COLOR: '1' };
+    const env = { ...process.env, CI: '1', NO_COLOR: '1', ...variables };
     execFile(
       process.execPath,
       [...CLI, ...args],
@@ -142,7 +150,10 @@ it.each([
   const state = mkdtempSync(join(tmpdir(), 'gondolin-state-'));
   onTestFinished(() => rmSync(state, { recursive: true, force: true }));
   const before = new Set(qemuPids());
-  const env = { ...process.env, CI: '1', XDG_STATE_HOME: state, TMPDIR: state };
+  const env = {
+    ...process.env,
+    ...{ CI: '1', XDG_STATE_HOME: state, TMPDIR: state, TSX_DISABLE_CACHE: '1' },
+  };
   const child = spawn(process.execPath, [...CLI, 'run'], { cwd, env });
   await new Promise<void>((done) => {
     child.stdout.on('data', (data) => {
@@ -157,7 +168,7 @@ it.each([
   await expect
     .poll(() => started.filter((pid) => existsSync(`/proc/${pid}`)), { timeout: 2000 })
     .toEqual([]);
-  if (signal === 'SIGKILL') await gondolin(cwd, 'images');
+  if (signal === 'SIGKILL') await gondolinWith({ XDG_STATE_HOME: state }, cwd, 'images');
   const left = readdirSync(state, { recursive: true, withFileTypes: true }).filter(
     (entry) => !entry.isDirectory(),
   );

@@ -126,7 +126,7 @@ it('tar x of 5,000 files equals the original on the host', async () => {
 it('fio verifies 256 MiB of random writes', async () => {
   await succeed(
     'fio',
-    `fio --name=v --filename=data --size=256m --bs=64k --rw=randwrite --ioengine=psync --end_fsync=1 \
+    `fio --name=v --filename=data --size=256m --bs=256k --rw=randwrite --ioengine=psync --end_fsync=1 \
        --verify=crc32c --do_verify=1 --verify_fatal=1 --minimal > /tmp/fio.log`,
   );
   expect(statSync(join(shared, 'fio/data')).size).toBe(256 * 2 ** 20);
@@ -156,24 +156,33 @@ it('files belong to the guest user who made them and to the host user on the hos
   }
 });
 
-it('20,000 entries, a file above 4 GiB, 255-byte names and holes behave', async () => {
+it('a directory of 20,000 entries can be listed and thinned out', async () => {
+  mkdirSync(join(shared, 'many'));
+  for (let entry = 0; entry < 20_000; entry++)
+    writeFileSync(join(shared, `many/entry-${entry}`), '');
+  await succeed(
+    'many',
+    'test "$(ls | wc -l)" = 20000 && rm entry-*55 && test "$(ls | wc -l)" = 19800 && test -e entry-19999',
+  );
+  expect(readdirSync(join(shared, 'many')).length).toBe(19_800);
+});
+
+it('a file above 4 GiB, holes and a name of 255 bytes behave', async () => {
   await succeed(
     'large',
-    `seq 20000 | sed 's/^/entry-/' | xargs touch && test "$(ls | wc -l)" = 20000
-     rm entry-*5 && test "$(ls | wc -l)" = 18000 && cd .. && rm -r large && mkdir large && cd large
-     truncate -s 5G big && printf end | dd of=big bs=1 seek=5000000000 conv=notrunc status=none
+    `truncate -s 5G big && printf end | dd of=big bs=1 seek=5000000000 conv=notrunc status=none
      test "$(dd if=big bs=1 skip=5000000000 count=3 status=none)" = end && test "$(du -k big | cut -f1)" -lt 1000
      name=$(printf 'n%.0s' $(seq 255)) && echo x > "$name" && test "$(cat "$name")" = x && rm "$name" big`,
   );
 });
 
-it('two guests processes agree on locks, appends, exclusive creation and renames', async () => {
+it('guest processes agree on locks, appends, exclusive creation and renames', async () => {
   await succeed(
     'locks',
-    `for p in 1 2 3 4; do (for n in $(seq 50); do flock lock sh -c 'echo $(( $(cat counter 2>/dev/null || echo 0) + 1 )) > counter.new && mv counter.new counter'; done) & done; wait
-     test "$(cat counter)" = 200
-     for p in 1 2 3 4; do (for n in $(seq 100); do echo "$p $n" >> log; done) & done; wait
-     test "$(wc -l < log)" = 400 && test "$(sort -u log | wc -l)" = 400
+    `for p in 1 2 3 4; do (for n in $(seq 12); do flock lock sh -c 'echo $(( $(cat counter 2>/dev/null || echo 0) + 1 )) > counter.new && mv counter.new counter'; done) & done; wait
+     test "$(cat counter)" = 48
+     for p in 1 2 3 4; do (for n in $(seq 40); do echo "$p $n" >> log; done) & done; wait
+     test "$(wc -l < log)" = 160 && test "$(sort -u log | wc -l)" = 160
      (set -C; echo a > once) && ! (set -C; echo b > once) 2>/dev/null && test "$(cat once)" = a
      exec 3< once && rm once && test "$(cat <&3)" = a`,
   );
