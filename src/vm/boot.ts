@@ -9,7 +9,7 @@ import { resolveGuestUser } from './guest-user.ts';
 import { memoryBytes, type VMOptions } from './vm-options.ts';
 
 /** TCG on a busy two-core machine needs 3 s; the rest is for slower ones. */
-const BOOT_LIMIT_MS = 60_000;
+const DEFAULT_BOOT_TIMEOUT_MS = 60_000;
 const ENTROPY_BYTES = 256;
 
 /** The parts of a running VM, wired and mounted. */
@@ -49,16 +49,16 @@ async function preferExit(machine: Machine, error: GondolinError): Promise<Gondo
   return exit === undefined ? error : machine.exitError();
 }
 
-function bootTimeout(machine: Machine, signal: AbortSignal): Promise<never> {
+function bootTimeout(machine: Machine, limitMs: number, signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const timer = setTimeout(() => {
       const tail = machine.consoleTail();
       reject(
-        new GondolinError('VM_BOOT_TIMEOUT', `guest was not ready after ${BOOT_LIMIT_MS} ms`, {
+        new GondolinError('VM_BOOT_TIMEOUT', `guest was not ready after ${limitMs} ms`, {
           details: { console: tail },
         }),
       );
-    }, BOOT_LIMIT_MS);
+    }, limitMs);
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   });
 }
@@ -86,7 +86,11 @@ export async function bootGuest(context: BootContext): Promise<BootedGuest> {
   try {
     const failure = guestFailure({ machine, session, fuse: null });
     failure.catch(() => undefined);
-    const limit = bootTimeout(machine, finished.signal);
+    const limit = bootTimeout(
+      machine,
+      options.bootTimeoutMs ?? DEFAULT_BOOT_TIMEOUT_MS,
+      finished.signal,
+    );
     const aborted = abortion(options.signal, finished.signal);
     const prepared = prepareGuest(context, agent, async (server) => {
       fuse = server;

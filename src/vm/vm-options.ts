@@ -45,6 +45,8 @@ export interface VMOptions {
     readonly memory?: Readonly<Record<string, MemoryMount>>;
   };
   readonly sandbox?: SandboxOptions;
+  /** How long the guest may take until it is ready, in milliseconds. @default 60000 */
+  readonly bootTimeoutMs?: number;
   /** Ends the start; later it does nothing (use `close`). */
   readonly signal?: AbortSignal;
   /** Told what happens while the VM starts. */
@@ -108,6 +110,10 @@ export function checkOptions(options: VMOptions): void {
   }
   if (options.cwd !== undefined && !options.cwd.startsWith('/')) {
     throw invalid('cwd', options.cwd, 'an absolute guest path');
+  }
+  const { bootTimeoutMs = 1 } = options;
+  if (!Number.isInteger(bootTimeoutMs) || bootTimeoutMs < 1) {
+    throw invalid('bootTimeoutMs', bootTimeoutMs, 'a whole number of milliseconds');
   }
   checkEnv(options.env ?? {});
   const provided = Object.keys(options.vfs?.mounts ?? {});

@@ -57,3 +57,7 @@ it('a VM whose QEMU dies says so to every command and to ended', async () => {
   await outcome;
   expect(await vm.ended).toMatchObject({ code: 'MACHINE_EXITED' });
 });
+
+it('VM.create() gives up on a guest that is not ready in time and leaves no QEMU', async () => {
+  await expect(VM.create({ bootTimeoutMs: 50 })).rejects.toMatchObject({ code: 'VM_BOOT_TIMEOUT' });
+});

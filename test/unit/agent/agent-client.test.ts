@@ -1,0 +1,157 @@
+import { text } from 'node:stream/consumers';
+import { expect, it } from 'vitest';
+import { AgentClient } from '../../../src/agent/agent-client.ts';
+import { MuxSession } from '../../../src/mux/mux-session.ts';
+import { ERRNO } from '../../../src/protocol/errno.ts';
+import { FakeGuest } from '../../fixtures/fake-guest.ts';
+
+function start(timeoutMs = 5_000) {
+  const guest = new FakeGuest();
+  const session = new MuxSession(guest.host);
+  const agent = new AgentClient(session, { timeoutMs });
+  return { guest, session, agent };
+}
+
+function ok(requestId: number, body: Buffer = Buffer.alloc(0)) {
+  return { type: 'OK', requestId, body } as const;
+}
+
+function pid(value: number): Buffer {
+  const body = Buffer.alloc(4);
+  body.writeUInt32LE(value);
+  return body;
+}
+
+it('hello gives what the agent says of itself, made printable', async () => {
+  const { guest, agent } = start();
+  guest.message({
+    type: 'HELLO',
+    version: 1,
+    agentVersion: 'a\u001bb',
+    kernelRelease: 'k',
+    bootId: 'b',
+  });
+  const hello = await agent.hello;
+  expect(hello.kernelRelease).toBe('k');
+  expect(hello.agentVersion).not.toContain('\u001b');
+});
+
+it('hello rejects with AGENT_VERSION for another protocol', async () => {
+  const { guest, agent } = start();
+  guest.hello(2);
+  await expect(agent.hello).rejects.toMatchObject({ code: 'AGENT_VERSION' });
+});
+
+it('a request resolves with its OK', async () => {
+  const { guest, agent } = start();
+  guest.hello();
+  const pinged = agent.ping();
+  guest.message(ok((await guest.request('PING')).requestId));
+  await pinged;
+});
+
+it('a request rejects with AGENT_REQUEST_FAILED naming stage and errno', async () => {
+  const { guest, agent } = start();
+  guest.hello();
+  const mounted = agent.mountHost({ source: '0', target: '/x', isReadonly: false });
+  const { requestId } = await guest.request('MOUNT');
+  guest.message({ type: 'FAILED', requestId, errno: ERRNO.ENOSPC, stage: 'mount /x' });
+  await expect(mounted).rejects.toMatchObject({
+    code: 'AGENT_REQUEST_FAILED',
+    details: { stage: 'mount /x', errno: 'ENOSPC' },
+  });
+});
+
+it('a request rejects with AGENT_TIMEOUT when the guest does not answer', async () => {
+  const { guest, agent } = start(20);
+  guest.hello();
+  await expect(agent.ping()).rejects.toMatchObject({ code: 'AGENT_TIMEOUT' });
+});
+
+it('exec() gives output, exit and pid', async () => {
+  const { guest, agent } = start();
+  guest.hello();
+  const starting = agent.exec({ argv: ['x'], env: { A: '1' } });
+  const { requestId, request } = await guest.request('EXEC');
+  if (request.type !== 'EXEC') throw new Error('no EXEC');
+  expect(request.env).toEqual(['A=1']);
+  guest.message(ok(requestId, pid(77)));
+  const command = await starting;
+  expect(command.pid).toBe(77);
+  guest.frame({ type: 'DATA', streamId: request.stdout, payload: Buffer.from('out') });
+  guest.frame({ type: 'EOF', streamId: request.stdout });
+  guest.frame({ type: 'EOF', streamId: request.stderr });
+  guest.message({ type: 'EXITED', requestId, kind: 'CODE', value: 3 });
+  expect(await command.exited).toEqual({ code: 3, signal: null });
+  if (command.stdout === null) throw new Error('no stdout');
+  expect(await text(command.stdout)).toBe('out');
+});
+
+it.each([
+  ['exec no-such', ERRNO.ENOENT, 'AGENT_EXEC_NOT_FOUND'],
+  ['exec /etc', ERRNO.EACCES, 'AGENT_EXEC_NOT_EXECUTABLE'],
+  ['cwd /no', ERRNO.ENOENT, 'AGENT_EXEC_BAD_CWD'],
+  ['user ann', ERRNO.ENOENT, 'AGENT_EXEC_BAD_USER'],
+  ['exec x', ERRNO.E2BIG, 'AGENT_REQUEST_TOO_LARGE'],
+  ['pipe', ERRNO.EMFILE, 'AGENT_REQUEST_FAILED'],
+] as const)(
+  'exec() that fails at stage "%s" with errno %i rejects with %s',
+  async (stage, errno, code) => {
+    const { guest, agent, session } = start();
+    guest.hello();
+    const starting = agent.exec({ argv: ['x'] });
+    const { requestId } = await guest.request('EXEC');
+    guest.message({ type: 'FAILED', requestId, errno, stage });
+    await expect(starting).rejects.toMatchObject({ code });
+    expect(session.openStreams).toBe(0);
+  },
+);
+
+it('exec() refuses text with NUL and more than fits a request', async () => {
+  const { guest, agent } = start();
+  guest.hello();
+  await expect(agent.exec({ argv: ['a\0b'] })).rejects.toMatchObject({
+    code: 'PROTOCOL_TEXT_HAS_NUL',
+  });
+  await expect(agent.exec({ argv: ['x'.repeat(5_000_000)] })).rejects.toMatchObject({
+    code: 'AGENT_REQUEST_TOO_LARGE',
+  });
+});
+
+it('kill() of an exec that is gone is no error', async () => {
+  const { guest, agent } = start();
+  guest.hello();
+  const killed = agent.kill(9, 9, 'tree');
+  const { requestId } = await guest.request('KILL');
+  guest.message({ type: 'FAILED', requestId, errno: ERRNO.ESRCH, stage: 'kill' });
+  await killed;
+});
+
+it.each([
+  ['an OK nobody waits for', ok(99)],
+  ['an EXITED of nothing', { type: 'EXITED', requestId: 5, kind: 'CODE', value: 0 } as const],
+])('the session ends with GUEST_PROTOCOL on %s', async (_name, message) => {
+  const { guest, session } = start();
+  guest.hello();
+  guest.message(message);
+  expect(await session.ended).toMatchObject({ code: 'GUEST_PROTOCOL' });
+});
+
+it('the session ends with GUEST_PROTOCOL when HELLO is not first or comes twice', async () => {
+  const early = start();
+  early.guest.message(ok(1));
+  expect(await early.session.ended).toMatchObject({ code: 'GUEST_PROTOCOL' });
+  const twice = start();
+  twice.guest.hello();
+  twice.guest.hello();
+  expect(await twice.session.ended).toMatchObject({ code: 'GUEST_PROTOCOL' });
+});
+
+it('requests and processes reject when the session ends', async () => {
+  const { guest, agent } = start();
+  guest.hello();
+  const pinged = agent.ping();
+  await guest.request('PING');
+  guest.hangUp();
+  await expect(pinged).rejects.toMatchObject({ code: 'MUX_CLOSED' });
+});

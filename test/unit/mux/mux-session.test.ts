@@ -1,0 +1,142 @@
+import { text } from 'node:stream/consumers';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { GondolinError } from '../../../src/errors/gondolin-error.ts';
+import { MuxSession } from '../../../src/mux/mux-session.ts';
+import { INITIAL_WINDOW_BYTES, MAX_HOST_PAYLOAD_BYTES } from '../../../src/protocol/constants.ts';
+import type { Frame } from '../../../src/protocol/frame.ts';
+import { FakeGuest } from '../../fixtures/fake-guest.ts';
+
+const STDIO = 1;
+
+function start() {
+  const guest = new FakeGuest();
+  const session = new MuxSession(guest.host);
+  session.onMessage(() => undefined);
+  return { guest, session };
+}
+
+it('openStream() carries bytes both ways up to the end of each side', async () => {
+  const { guest, session } = start();
+  const stream = session.openStream(STDIO);
+  stream.end('to the guest');
+  await guest.until(() => guest.frames.find(({ type }) => type === 'EOF'));
+  const data = guest.frames.find((frame) => frame.type === 'DATA');
+  expect(String(data?.type === 'DATA' && data.payload)).toBe('to the guest');
+  guest.frame({ type: 'DATA', streamId: stream.id, payload: Buffer.from('to the host') });
+  guest.frame({ type: 'EOF', streamId: stream.id });
+  expect(await text(stream)).toBe('to the host');
+  expect(session.openStreams).toBe(0);
+});
+
+it('a stream sends no more than its credit and goes on when more is granted', async () => {
+  const { guest, session } = start();
+  const stream = session.openStream(STDIO);
+  stream.write(Buffer.alloc(INITIAL_WINDOW_BYTES + 10));
+  const sent = () =>
+    guest.frames.reduce(
+      (sum, frame) => sum + (frame.type === 'DATA' ? frame.payload.length : 0),
+      0,
+    );
+  await guest.until(() => (sent() === INITIAL_WINDOW_BYTES ? true : undefined));
+  guest.frame({ type: 'CREDIT', streamId: stream.id, bytes: 10 });
+  await guest.until(() => (sent() === INITIAL_WINDOW_BYTES + 10 ? true : undefined));
+});
+
+it('openStream() throws MUX_STREAM_LIMIT when 1,024 are open', () => {
+  const { session } = start();
+  for (let count = 0; count < 1024; count++) session.openStream(STDIO);
+  expect(() => session.openStream(STDIO)).toThrow(
+    expect.objectContaining({ code: 'MUX_STREAM_LIMIT' }),
+  );
+});
+
+it('sendMessage() throws MUX_MESSAGE_TOO_LARGE above the limit', () => {
+  const { session } = start();
+  expect(() => session.sendMessage(Buffer.alloc(MAX_HOST_PAYLOAD_BYTES + 1))).toThrow(
+    expect.objectContaining({ code: 'MUX_MESSAGE_TOO_LARGE' }),
+  );
+});
+
+it('a stream that the guest resets is destroyed with MUX_STREAM_RESET', async () => {
+  const { guest, session } = start();
+  const stream = session.openStream(STDIO);
+  const failed = new Promise((resolve) => stream.once('error', resolve));
+  guest.frame({ type: 'RESET', streamId: stream.id, reason: 1 });
+  expect(await failed).toMatchObject({ code: 'MUX_STREAM_RESET' });
+});
+
+it('the session ends with MUX_CLOSED when the channel closes, and so do its streams', async () => {
+  const { guest, session } = start();
+  const stream = session.openStream(STDIO);
+  const failed = new Promise((resolve) => stream.once('error', resolve));
+  guest.hangUp();
+  expect(await session.ended).toMatchObject({ code: 'MUX_CLOSED' });
+  expect(await failed).toMatchObject({ code: 'MUX_CLOSED' });
+});
+
+it('a message handler that throws a bug ends the session with MUX_HANDLER_FAILED', async () => {
+  const guest = new FakeGuest();
+  const session = new MuxSession(guest.host);
+  session.onMessage(() => {
+    throw new TypeError('bug');
+  });
+  guest.hello();
+  expect(await session.ended).toMatchObject({ code: 'MUX_HANDLER_FAILED' });
+});
+
+const BROKEN: readonly { readonly name: string; readonly frames: readonly Frame[] }[] = [
+  {
+    name: 'DATA for a stream never opened',
+    frames: [{ type: 'DATA', streamId: 44, payload: Buffer.from('x') }],
+  },
+  { name: 'EOF for a stream never opened', frames: [{ type: 'EOF', streamId: 44 }] },
+  { name: 'CREDIT above the window', frames: [{ type: 'CREDIT', streamId: 2, bytes: 1 }] },
+  {
+    name: 'DATA after EOF',
+    frames: [
+      { type: 'EOF', streamId: 2 },
+      { type: 'DATA', streamId: 2, payload: Buffer.from('x') },
+    ],
+  },
+  {
+    name: 'EOF twice',
+    frames: [
+      { type: 'EOF', streamId: 2 },
+      { type: 'EOF', streamId: 2 },
+    ],
+  },
+  { name: 'OPEN with an id of the host', frames: [{ type: 'OPEN', streamId: 4, kind: STDIO }] },
+  {
+    name: 'OPEN with an id used before',
+    frames: [
+      { type: 'OPEN', streamId: 1, kind: STDIO },
+      { type: 'OPEN', streamId: 1, kind: STDIO },
+    ],
+  },
+  {
+    name: 'DATA beyond the credit',
+    frames: Array.from({ length: 5 }, () => ({
+      ...{ type: 'DATA' as const, streamId: 2, payload: Buffer.alloc(65_536) },
+    })),
+  },
+];
+
+it.each(BROKEN)('the session ends with GUEST_PROTOCOL on $name', async ({ frames }) => {
+  const { guest, session } = start();
+  session.openStream(STDIO).on('error', () => undefined);
+  for (const frame of frames) guest.frame(frame);
+  expect(await session.ended).toMatchObject({ code: 'GUEST_PROTOCOL' });
+});
+
+it('random bytes end the session with a GondolinError or leave it waiting, and throw nothing', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ minLength: 12, maxLength: 200 }), async (bytes) => {
+      const { guest, session } = start();
+      guest.raw(bytes);
+      guest.hangUp();
+      expect(GondolinError.is(await session.ended)).toBe(true);
+    }),
+    { numRuns: 100 },
+  );
+});
