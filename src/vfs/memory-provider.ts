@@ -119,7 +119,10 @@ export class MemoryProvider implements VfsProvider {
 
   stop(): void {}
 
-  forget(): void {}
+  /** The last use of a file without a name gives its memory back. */
+  forget(node: MemoryNode): void {
+    if (node.nlink === 0) node.content?.truncate(0);
+  }
 
   lookup(parent: MemoryNode, name: string): MemoryNode {
     const node = this.#tree.children(parent).get(name);

@@ -88,6 +88,7 @@ export class RealFSProvider implements VfsProvider {
   readonly #stats = new VirtualStatStore();
   readonly #protectedKeys = new Set<string>();
   readonly #devices = new Map<bigint, bigint>();
+  #root: RealNode | null = null;
   #owners: OwnerMap = { hostUids: new Set(), hostGids: new Set(), user: { uid: 0, gid: 0 } };
 
   /** @param hostPath Directory or regular file; relative ones start at the current directory. */
@@ -107,8 +108,8 @@ export class RealFSProvider implements VfsProvider {
       user,
     };
     const root = this.#nodes.adopt(fd, null, '', buildGuard(path, this.#readonlyPaths));
-    this.#protect(root);
-    return root;
+    this.#root = root;
+    return this.#give(root);
   }
 
   stop(): void {
@@ -120,11 +121,12 @@ export class RealFSProvider implements VfsProvider {
   }
 
   lookup(parent: RealNode, name: string): RealNode {
-    return this.#protect(this.#nodes.lookup(parent, name));
+    return this.#give(this.#nodes.lookup(parent, name));
   }
 
-  /** Remembers the inode of a protected file, so that another name (a hard link) does not open it. */
-  #protect(node: RealNode): RealNode {
+  /** Hands a node to the server; a protected one is known by its inode from now on, whatever its name (hard links). */
+  #give(node: RealNode): RealNode {
+    node.isGiven = true;
     if (isProtectedFile(node.guard)) this.#protectedKeys.add(node.key);
     return node;
   }
@@ -218,7 +220,9 @@ export class RealFSProvider implements VfsProvider {
   }
 
   status(): FileSystemStatus {
-    const { bsize, blocks, bfree, bavail, files, ffree } = statfsSync(this.#hostPath);
+    const { bsize, blocks, bfree, bavail, files, ffree } = statfsSync(
+      this.#root === null ? this.#hostPath : descriptorPath(this.#nodes.fd(this.#root)),
+    );
     return {
       blockSizeBytes: bsize,
       ...{ blocks, freeBlocks: bfree, availableBlocks: bavail, files, freeFiles: ffree },
@@ -231,18 +235,21 @@ export class RealFSProvider implements VfsProvider {
     file: NewNode & { readonly flags: number },
     caller: Caller,
   ): { node: RealNode; handle: RealHandle } {
-    const existing = (file.flags & O_EXCL) === 0 ? this.#tryLookup(parent, name) : null;
-    if (existing !== null)
-      return { node: existing, handle: this.open(existing, file.flags & ~O_EXCL) };
+    const existing = (file.flags & O_EXCL) === 0 ? this.#peek(parent, name) : null;
+    if (existing !== null) {
+      const node = this.#give(existing);
+      return { node, handle: this.open(node, file.flags & ~O_EXCL) };
+    }
     const node = this.makeNode(parent, name, { ...file, mode: S_IFREG | file.mode }, caller);
     return { node, handle: this.open(node, file.flags & ~(O_CREAT | O_EXCL | O_TRUNC)) };
   }
 
-  #tryLookup(parent: RealNode, name: string): RealNode | null {
+  /** A node for one operation; `dropUnlessGiven` afterwards. Null when the name is not there. */
+  #peek(parent: RealNode, name: string): RealNode | null {
     try {
-      return this.lookup(parent, name);
+      return this.#nodes.lookup(parent, name);
     } catch {
-      // Not there: creating it tells any other reason.
+      // Not there: the operation itself tells any other reason.
       return null;
     }
   }
@@ -279,7 +286,7 @@ export class RealFSProvider implements VfsProvider {
 
   /** Gives a new file its mode and its maker. The group comes from a set-group-id directory, as on Linux. */
   #made(parent: RealNode, name: string, mode: number | undefined, caller: Caller): RealNode {
-    const node = this.#nodes.lookup(parent, name);
+    const node = this.#give(this.#nodes.lookup(parent, name));
     // The inode number may be one that a deleted file had.
     this.#stats.drop(node.key);
     node.stat = NO_VIRTUAL_STAT;
@@ -306,22 +313,32 @@ export class RealFSProvider implements VfsProvider {
   unlink(parent: RealNode, name: string): void {
     this.#assertNameFree(parent, name);
     const node = this.#nodes.lookup(parent, name);
-    this.#assertWritable(node);
-    unlinkAt(this.#nodes.fd(parent), name);
-    this.#unlinked(node);
+    try {
+      this.#assertWritable(node);
+      unlinkAt(this.#nodes.fd(parent), name);
+      this.#unlinked(node);
+    } finally {
+      this.#nodes.dropUnlessGiven(node);
+    }
   }
 
+  /** A file whose last name is gone cannot be found by name again. */
   #unlinked(node: RealNode): void {
-    if (fstatSync(this.#nodes.fd(node)).nlink > 0 && !fstatSync(this.#nodes.fd(node)).isDirectory())
-      return;
+    const stat = fstatSync(this.#nodes.fd(node));
+    if (stat.nlink > 0 && !stat.isDirectory()) return;
     node.isUnlinked = true;
+    this.#stats.drop(node.key);
   }
 
   removeDirectory(parent: RealNode, name: string): void {
     this.#assertNameFree(parent, name);
     const node = this.#nodes.lookup(parent, name);
-    removeDirectoryAt(this.#nodes.fd(parent), name);
-    node.isUnlinked = true;
+    try {
+      removeDirectoryAt(this.#nodes.fd(parent), name);
+      this.#unlinked(node);
+    } finally {
+      this.#nodes.dropUnlessGiven(node);
+    }
   }
 
   rename(
@@ -334,20 +351,28 @@ export class RealFSProvider implements VfsProvider {
     this.#assertNameFree(parent, name);
     this.#assertNameFree(newParent, newName);
     const node = this.#nodes.lookup(parent, name);
-    this.#assertWritable(node);
-    const replaced = this.#tryLookup(newParent, newName);
-    if (replaced !== null) this.#assertWritable(replaced);
-    const from = this.#nodes.fd(parent);
-    renameAt(from, name, this.#nodes.fd(newParent), newName, flags);
-    this.#nodes.moved(node, newParent, newName, null);
-    if (replaced === null || replaced === node) return;
-    if (flags === RENAME_EXCHANGE) this.#nodes.moved(replaced, parent, name, null);
-    else this.#unlinked(replaced);
+    const replaced = this.#peek(newParent, newName);
+    try {
+      this.#assertWritable(node);
+      if (replaced !== null) this.#assertWritable(replaced);
+      renameAt(this.#nodes.fd(parent), name, this.#nodes.fd(newParent), newName, flags);
+      this.#nodes.moved(node, newParent, newName, null);
+      if (replaced === null || replaced === node) return;
+      if (flags === RENAME_EXCHANGE) this.#nodes.moved(replaced, parent, name, null);
+      else this.#unlinked(replaced);
+    } finally {
+      this.#nodes.dropUnlessGiven(node);
+      if (replaced !== node) this.#nodes.dropUnlessGiven(replaced);
+    }
   }
 
   open(node: RealNode, flags: number): RealHandle {
     if ((flags & (O_ACCESS_WRITES | O_TRUNC)) !== 0) this.#assertWritable(node);
-    const fd = openRegular(this.#nodes.fd(node), flags);
+    const pathFd = this.#nodes.fd(node);
+    const shown = presentMode(fstatSync(pathFd).mode, this.#virtual(node, pathFd));
+    // The guest's kernel opens its devices itself: only a forged request asks for their host file.
+    if ((shown & S_IFMT) !== S_IFREG) throw new VfsError('EACCES');
+    const fd = openRegular(pathFd, flags);
     node.handles.add(fd);
     const handle: RealHandle & { readonly node: RealNode } = { fd, node };
     return handle;

@@ -19,6 +19,8 @@ export interface RealNode {
   guard: Guard | null;
   /** Its last name is gone: it cannot be found by name any more, so its descriptor is never evicted. */
   isUnlinked: boolean;
+  /** The server knows it and will forget it; others are dropped by whoever looked them up. */
+  isGiven: boolean;
   /** Descriptors of its open handles. */
   readonly handles: Set<number>;
 }
@@ -50,7 +52,7 @@ export class RealNodeTable {
     if (known === undefined) {
       const node: RealNode = {
         ...{ key, dev, ino, parent, name, fd, guard },
-        ...{ stat: null, isUnlinked: false, handles: new Set<number>() },
+        ...{ stat: null, isUnlinked: false, isGiven: false, handles: new Set<number>() },
       };
       this.#nodes.set(key, node);
       this.#hold(node);
@@ -117,6 +119,11 @@ export class RealNodeTable {
     this.#held.delete(node);
     if (node.fd !== -1) closeSync(node.fd);
     node.fd = -1;
+  }
+
+  /** Lets a node go that was only looked at for one operation. */
+  dropUnlessGiven(node: RealNode | null): void {
+    if (node !== null && !node.isGiven) this.forget(node);
   }
 
   forget(node: RealNode): void {
