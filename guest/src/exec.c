@@ -48,10 +48,10 @@ static void answer_waiters(struct exec *exec)
 }
 
 /* Takes every step that is due. The only place that frees a record that runs. */
-static void advance(struct exec *exec)
+void exec_advance(struct exec *exec)
 {
     bool is_empty = exec->cgroup.events_fd < 0 || cgroup_is_empty(&exec->cgroup);
-    if (!exec->is_reaped || (!exec->is_started && !exec->is_failed))
+    if (exec->is_finishing || !exec->is_reaped || (!exec->is_started && !exec->is_failed))
         return;
     if (is_empty)
         answer_waiters(exec);
@@ -74,7 +74,7 @@ static void on_events_ready(struct loop_source *source, uint32_t events)
     if (!cgroup_is_empty(&exec->cgroup))
         return;
     loop_remove(source);
-    advance(exec);
+    exec_advance(exec);
 }
 
 void exec_watch_cgroup(struct exec *exec)
@@ -91,20 +91,20 @@ static void on_output_done(void *owner, struct outlet *outlet)
             exec->outlets[i] = NULL;
     }
     if (exec->is_reaped)
-        advance(exec);
+        exec_advance(exec);
 }
 
 /* The process is dead and its start is known: what is in its pipes now is its output. */
 static void finish_output(struct exec *exec)
 {
     struct outlet *outlets[2] = {exec->outlets[0], exec->outlets[1]};
-    exec->is_reaped = false;
+    exec->is_finishing = true;
     for (size_t i = 0; i < ARRAY_LENGTH(outlets); i++) {
         if (outlets[i] != NULL)
             outlet_finish(outlets[i]);
     }
-    exec->is_reaped = true;
-    advance(exec);
+    exec->is_finishing = false;
+    exec_advance(exec);
 }
 
 static void on_started(struct exec *exec)
@@ -155,7 +155,7 @@ static void on_report_ready(struct loop_source *source, uint32_t events)
     exec->is_failed = true;
     reply_failed(exec->request_id, &failure);
     drop_streams(exec);
-    advance(exec);
+    exec_advance(exec);
 }
 
 bool exec_on_reaped(pid_t pid, int status)
@@ -170,7 +170,7 @@ bool exec_on_reaped(pid_t pid, int status)
     if (exec->is_started)
         finish_output(exec);
     else
-        advance(exec);
+        exec_advance(exec);
     return true;
 }
 

@@ -31,11 +31,16 @@ struct exec {
     bool is_started;
     bool is_failed;
     bool is_reaped;
+    /* Its outlets are being told to finish: they call back. */
+    bool is_finishing;
     bool is_exited_sent;
     int status;
 };
 
 struct exec *exec_find(uint32_t request_id);
+
+/* Goes on to the next state that its facts allow; the exec may be freed afterwards. */
+void exec_advance(struct exec *exec);
 
 /* Watches for the cgroup's last process to end. */
 void exec_watch_cgroup(struct exec *exec);

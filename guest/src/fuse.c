@@ -2,13 +2,12 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <linux/stat.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "log.h"
@@ -53,9 +52,9 @@ static void *pump_requests(void *unused)
         long count = read(fuse_fd, buffer, BUFFER_BYTES);
         if (count > 0)
             write_to_port(buffer, (size_t)count);
-        else if (count < 0 && errno == ENODEV)
+        else if (count < 0 && errno != ENOENT && errno != EINTR && errno != EAGAIN)
             break;
-        /* ENOENT, EINTR, EAGAIN: the request was interrupted before it was read. */
+        /* Those: the request was interrupted before it was read. */
     }
     free(buffer);
     return NULL;
@@ -147,12 +146,13 @@ static int mount_hidden(void)
 /* The kernel's default of 128 KiB makes large reads a quarter as fast. It applies once INIT is answered. */
 static void set_read_ahead(int mount_fd)
 {
-    struct stat status;
+    struct statx status;
     char path[64];
-    if (fstat(mount_fd, &status) != 0)
+    /* The device number is known here: asking the host would hold up the loop. */
+    if (syscall(SYS_statx, mount_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0)
         return;
-    (void)snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", major(status.st_dev),
-                   minor(status.st_dev));
+    (void)snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", status.stx_dev_major,
+                   status.stx_dev_minor);
     AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, READ_AHEAD_KB, sizeof READ_AHEAD_KB - 1) < 0)
         log_warning("read-ahead: %s", strerror(errno));

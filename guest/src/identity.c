@@ -40,6 +40,10 @@ static bool set_hostname(const char *name, struct failure *failure)
 {
     if (sethostname(name, strlen(name)) != 0)
         return failed(failure, "set the host name");
+    static char last[GONDOLIN_MAX_HOSTNAME_BYTES + 1];
+    if (strcmp(name, last) == 0)
+        return true;
+    (void)snprintf(last, sizeof last, "%s", name);
     char line[GONDOLIN_MAX_HOSTNAME_BYTES + 16];
     int length = snprintf(line, sizeof line, "127.0.1.1\t%s\n", name);
     AUTO_CLOSE int fd = open("/etc/hosts", O_WRONLY | O_APPEND | O_CLOEXEC);

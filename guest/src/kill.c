@@ -51,7 +51,9 @@ static bool wait_for_empty(struct exec *exec, uint32_t request_id)
         return false;
     *waiter = (struct kill_waiter){.next = exec->waiters, .request_id = request_id};
     exec->waiters = waiter;
+    /* It may be empty already, with only output on its way. */
     exec_watch_cgroup(exec);
+    exec_advance(exec);
     return true;
 }
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,6 +18,8 @@
 #include "requests.h"
 #include "shutdown.h"
 #include "util.h"
+
+#define MAX_OPEN_FILES 65536
 
 static struct loop_source children;
 static struct loop_source log_lines;
@@ -80,7 +83,10 @@ static bool start_loop(int control_fd, struct failure *failure)
 int main(void)
 {
     struct failure failure;
+    /* Three pipes and a cgroup for each of many execs. */
+    const struct rlimit files = {.rlim_cur = MAX_OPEN_FILES, .rlim_max = MAX_OPEN_FILES};
     (void)umask(0);
+    (void)setrlimit(RLIMIT_NOFILE, &files);
     if (log_open_queue() != 0) {
         (void)failed(&failure, "log queue");
         die(&failure);

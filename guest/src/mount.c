@@ -25,7 +25,7 @@
 static int port_fd = -1;
 static int fuse_root_fd = -1;
 
-/* A child that mounts; its failure comes over the pipe, end of file is success. */
+/* A child that mounts; how it went comes over the pipe. */
 struct pending {
     struct loop_source report;
     uint32_t request_id;
@@ -98,7 +98,9 @@ static void on_report(struct loop_source *source, uint32_t events)
     (void)events;
     struct pending *pending = LOOP_OWNER(source, struct pending, report);
     struct failure failure;
-    if (process_read_failure(source->fd, &failure))
+    if (!process_read_failure(source->fd, &failure))
+        reply_error(pending->request_id, EIO, "mount");
+    else if (failure.error != 0)
         reply_failed(pending->request_id, &failure);
     else
         reply_ok(pending->request_id);
@@ -138,7 +140,8 @@ void mount_start(uint32_t request_id, const struct mount_request *request)
             mount_host(ends[1], request);
         else
             mount_memory(ends[1], request);
-        _exit(0);
+        /* No error: an end of file without a word means that the child died. */
+        process_fail(ends[1], 0, "", "");
     }
     int error = errno;
     (void)close(ends[1]);

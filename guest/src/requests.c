@@ -79,8 +79,10 @@ static void on_frame(const struct frame *frame)
     enum message_result result = message_decode(frame->payload, frame->length, &message);
     if (result == MESSAGE_OK)
         serve(&message);
-    else
+    else if (result == MESSAGE_BAD_HEADER)
         on_dead(message_strerror(result));
+    else
+        reply_error(message.request_id, result == MESSAGE_UNKNOWN_TYPE ? ENOSYS : EBADMSG, message_strerror(result));
     message_free(&message);
 }
 

@@ -165,10 +165,6 @@ bool root_switch(const struct root_request *request, struct failure *failure)
 
 bool root_seal(struct failure *failure)
 {
-    const unsigned long flags = MS_NOSUID | MS_NODEV;
-    if (!mount_new("tmpfs", "/tmp", flags, "mode=1777", failure) ||
-        !mount_new("tmpfs", "/var/tmp", flags, "mode=1777", failure))
-        return false;
     if (mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY | MS_BIND, NULL) != 0)
         return failed(failure, "remount /");
     return true;

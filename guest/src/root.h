@@ -11,7 +11,7 @@ bool root_switch(const struct root_request *request, struct failure *failure);
 /* A directory of the initramfs that no path of the guest leads to once the root is switched; -1 before. */
 int root_hidden_directory(void);
 
-/* SEAL: `/` read-only, tmpfs on /tmp and /var/tmp. */
+/* SEAL: `/` read-only; mounts keep their own mode. */
 bool root_seal(struct failure *failure);
 
 /* Makes a directory and what is missing above it (0755). 0, or -1 with errno. Async-signal-safe. */

@@ -11,6 +11,12 @@ import { memoryBytes, type VMOptions } from './vm-options.ts';
 /** TCG on a busy two-core machine needs 3 s; the rest is for slower ones. */
 const DEFAULT_BOOT_TIMEOUT_MS = 60_000;
 const ENTROPY_BYTES = 256;
+const DEFAULT_MEMORY = '512MiB';
+
+interface MemoryPlace {
+  readonly sizeBytes: number;
+  readonly mode: number;
+}
 
 /** The parts of a running VM, wired and mounted. */
 export interface BootedGuest {
@@ -75,7 +81,7 @@ export async function bootGuest(context: BootContext): Promise<BootedGuest> {
       initramfsPath: image.initramfsPath,
       rootfsPath: image.rootfsPath,
       cpus: options.cpus ?? 1,
-      memoryBytes: memoryBytes(options.memory ?? '512MiB'),
+      memoryBytes: memoryBytes(options.memory ?? DEFAULT_MEMORY),
     },
     options.signal === undefined ? {} : { signal: options.signal },
   );
@@ -135,6 +141,17 @@ async function prepareGuest(
   return kernelRelease;
 }
 
+/** Memory mounts of the options, and the places that programs write to when the root is read-only. */
+function memoryMounts(options: VMOptions): (readonly [string, MemoryPlace])[] {
+  const own = Object.entries(options.vfs?.memory ?? {});
+  const asked = own.map(([path, { sizeBytes }]) => [path, { sizeBytes, mode: 0o755 }] as const);
+  if (options.sandbox?.rootOverlay === true) return asked;
+  const taken = [...own.map(([path]) => path), ...Object.keys(options.vfs?.mounts ?? {})];
+  const half = Math.floor(memoryBytes(options.memory ?? DEFAULT_MEMORY) / 2);
+  const scratch = ['/tmp', '/var/tmp'].filter((path) => !taken.includes(path));
+  return [...scratch.map((path) => [path, { sizeBytes: half, mode: 0o1777 }] as const), ...asked];
+}
+
 /** Mounts parents before what lies below them. */
 async function mountAll(
   options: VMOptions,
@@ -142,7 +159,7 @@ async function mountAll(
   serve: (server: FuseServer) => Promise<void>,
 ): Promise<void> {
   const provided = Object.entries(options.vfs?.mounts ?? {});
-  const memory = Object.entries(options.vfs?.memory ?? {});
+  const memory = memoryMounts(options);
   if (provided.length + memory.length === 0) return;
   const user = await resolveGuestUser(agent, options.user ?? '');
   const mounts = provided.map(([target, provider], index) => ({
@@ -155,9 +172,9 @@ async function mountAll(
       target,
       mount: () => agent.mountHost({ source: name, target, isReadonly: provider.isReadonly }),
     })),
-    ...memory.map(([target, { sizeBytes }]) => ({
+    ...memory.map(([target, { sizeBytes, mode }]) => ({
       target,
-      mount: () => agent.mountMemory({ target, sizeBytes, mode: 0o755, ...user }),
+      mount: () => agent.mountMemory({ target, sizeBytes, mode, ...user }),
     })),
   ];
   const work = async () => {

@@ -22,10 +22,14 @@ it('VM.create() names a missing image directory', async () => {
 });
 
 it('a VM is read-only but for mounts, /tmp and /run by default, ends once, and refuses commands then', async () => {
-  const vm = await VM.create({ vfs: { memory: { '/scratch': { sizeBytes: 8 * 2 ** 20 } } } });
+  const vm = await VM.create({
+    vfs: {
+      memory: { '/scratch': { sizeBytes: 8 * 2 ** 20 }, '/tmp/below': { sizeBytes: 2 ** 20 } },
+    },
+  });
   onTestFinished(() => vm.close());
   const probe = await vm.exec(
-    'touch /etc/x; touch /tmp/x && touch /run/x && touch /scratch/x && echo fine',
+    'touch /etc/x; touch /tmp/x && touch /run/x && touch /scratch/x && mountpoint -q /tmp/below && echo fine',
   );
   expect(probe.stdout).toBe('fine\n');
   expect(probe.stderr).toContain('Read-only file system');
