@@ -55,6 +55,8 @@ static void connect_stdio(const struct exec_child *child)
     (void)syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC_FLAG);
 }
 
+#define MAX_FILES 1048576
+
 /* What the agent has for itself goes back to what a container engine gives: see guest/README.md, "Limits". */
 static void reset_limits(void)
 {
@@ -63,11 +65,18 @@ static void reset_limits(void)
         (void)RETRY_EINTR(write(fd, "0", 1));
         close_quietly(fd);
     }
-    const struct rlimit files = {.rlim_cur = 1024, .rlim_max = 1048576};
+    const struct rlimit files = {.rlim_cur = MAX_FILES, .rlim_max = MAX_FILES};
     const struct rlimit processes = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
     (void)setrlimit(RLIMIT_NOFILE, &files);
     (void)setrlimit(RLIMIT_NPROC, &processes);
     (void)umask(022);
+}
+
+/* Last, because the agent's own descriptors still take the numbers below. */
+static void lower_file_limit(void)
+{
+    const struct rlimit files = {.rlim_cur = 1024, .rlim_max = MAX_FILES};
+    (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static void become_user(const struct exec_child *child)
@@ -177,6 +186,7 @@ void exec_child_run(const struct exec_child *child)
     become_user(child);
     build_environment(child->request);
     enter_directory(child);
+    lower_file_limit();
     int error = ENOENT;
     if (strchr(argv[0], '/') != NULL) {
         (void)execve(argv[0], argv, environment);

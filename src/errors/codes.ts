@@ -216,10 +216,6 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Look for a step that powers off or kills process 1 of the guest.',
   },
-  VFS_FAILED: {
-    exit: EXIT.runner,
-    hint: 'This is a defect of gondolin or of your own provider: please report it with the cause above.',
-  },
   VFS_MOUNT_FAILED: {
     exit: EXIT.config,
     hint: 'Check that the host path of the volume exists and that you may read it.',

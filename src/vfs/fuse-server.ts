@@ -113,11 +113,9 @@ export class FuseServer {
   }
 
   #end(error: unknown): void {
+    if (!GondolinError.is(error)) throw error;
     this.#isOver = true;
-    const isExpected = GondolinError.is(error);
-    this.#fail(
-      isExpected ? error : new GondolinError('VFS_FAILED', 'file server failed', { cause: error }),
-    );
+    this.#fail(error);
   }
 
   /** Closes what is open and stops the providers. May be called twice; never throws. */
