@@ -24,6 +24,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Fix the places named above and run the command again.',
   },
+  CONFIG_VOLUME_INVALID: {
+    exit: EXIT.config,
+    hint: 'Write the volume as host:guest or host:guest:ro, with a host path that exists.',
+  },
   HOST_ACCEL_INVALID: {
     exit: EXIT.config,
     hint: 'Set GONDOLIN_ACCEL to tcg or kvm, or unset it.',
