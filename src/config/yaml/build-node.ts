@@ -103,7 +103,11 @@ function buildMap(state: BuildState, pairs: readonly Pair[], span: Span): MapNod
 
 function buildAlias(state: BuildState, node: Node, target: Node | undefined): SourceNode {
   const span = spanOf(state, node, 0);
-  if (target === undefined || state.open.has(target)) {
+  if (target === undefined) {
+    report(state, span.start, 'yaml_syntax', 'YAML: this alias has no anchor before it');
+    return { kind: 'scalar', value: null, text: '', isPlain: true, span };
+  }
+  if (state.open.has(target)) {
     report(state, span.start, 'yaml_limit', 'an alias stands inside its own anchor: it has no end');
     return { kind: 'scalar', value: null, text: '', isPlain: true, span };
   }

@@ -69,7 +69,8 @@ export function parseYaml(file: SourceFile, issues: Issue[]): SourceNode | undef
     prettyErrors: false,
     uniqueKeys: false,
     version: '1.2',
-    logLevel: 'silent',
+    // Not `silent`: that would also drop the error for a second document.
+    logLevel: 'error',
   });
   const found = syntaxIssues(file, document);
   issues.push(...found);
