@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { resolveGuestPath } from '../../../../src/config/check/guest-path.ts';
+import { errorOf, issuesOfText, readText } from '../../../fixtures/project-text.ts';
+
+/** Volumes of a project, without the workspace that is added where none covers it. */
+const volumesOf = (list: string) =>
+  readText(`volumes: ${list}\n`).sandboxes[0]?.volumes.filter(
+    ({ guestPath }) => guestPath !== '/workspace',
+  );
+
+describe('volumes', () => {
+  it.each([
+    ['["./src:src"]', { hostPath: '/p/src', guestPath: '/workspace/src', isReadonly: false }],
+    ['["./src:src:ro"]', { isReadonly: true }],
+    ['["./src:src:readonly"]', { isReadonly: true }],
+    ['["src:a/../b/"]', { guestPath: '/workspace/b' }],
+    ['["./src:/data"]', { guestPath: '/data' }],
+    ['["./src:/workspace2"]', { guestPath: '/workspace2' }],
+    ['["/p/src:x"]', { hostPath: '/p/src' }],
+    ['["./a.txt:a.txt"]', { hostPath: '/p/a.txt' }],
+    ['[{ type: bind, source: ./src, target: x }]', { hostPath: '/p/src', isReadonly: false }],
+    ['[{ type: bind, source: ./src, target: x, read_only: true }]', { isReadonly: true }],
+    ['[{ type: memory, target: x }]', { kind: 'memory', sizeBytes: 256 * 2 ** 20 }],
+    ['[{ type: memory, target: /x, size: 1MiB }]', { guestPath: '/x', sizeBytes: 2 ** 20 }],
+  ])('%s is read', (list, want) => {
+    expect(volumesOf(list)).toEqual([expect.objectContaining(want)]);
+  });
+
+  it.each([
+    ['["./src"]', 'bad_value'],
+    ['[":x"]', 'bad_value'],
+    ['["./src:x:rw"]', 'bad_value'],
+    ['["./no:x"]', 'path_missing'],
+    ['["./src:../x"]', 'guest_path'],
+    ['["./src:a/../../x"]', 'guest_path'],
+    ['["./src:../workspace2"]', 'guest_path'],
+    ['["./src:/"]', 'guest_path'],
+    ['["./src:/proc"]', 'guest_path'],
+    ['["./src:/sys/x"]', 'guest_path'],
+    ['["./src:/x/../dev"]', 'guest_path'],
+    ['["./src:/run/gondolin"]', 'guest_path'],
+    ['[{ type: memory }]', 'missing_key'],
+    ['[{ type: bind, target: x }]', 'missing_key'],
+    ['[{ type: memory, target: x, source: ./src }]', 'bad_value'],
+    ['[{ type: memory, target: x, read_only: true }]', 'bad_value'],
+    ['[{ type: bind, source: ./src, target: x, size: 1GiB }]', 'bad_value'],
+    ['[{ type: memory, target: x, size: big }]', 'bad_value'],
+    ['[{ type: tmpfs, source: ./src, target: x }]', 'bad_value'],
+    ['["./src:x", "./a.txt:./x"]', 'mount_conflict'],
+    ['["./src:/workspace/x", { type: memory, target: x }]', 'mount_conflict'],
+  ])('%s is %s', (list, code) => {
+    expect(errorOf(`volumes: ${list}\n`).map((issue) => issue.code)).toEqual([code]);
+  });
+
+  it('an unknown option has the text of the Go API', () => {
+    expect(errorOf('volumes: ["./src:x:rw"]\n')[0]?.message).toContain(
+      `unknown option "rw" (use 'ro' for readonly)`,
+    );
+  });
+
+  it('the workspace is memory unless a volume stands at it', () => {
+    const own = readText('volumes: ["./src:."]\n').sandboxes[0]?.volumes;
+    expect(own).toEqual([expect.objectContaining({ hostPath: '/p/src', guestPath: '/workspace' })]);
+    const added = readText('workspace: /work\nresources: { memory: 1GiB }\n').sandboxes[0]?.volumes;
+    expect(added).toEqual([{ kind: 'memory', guestPath: '/work', sizeBytes: 512 * 2 ** 20 }]);
+  });
+
+  it('several mistakes come together, each at its place', () => {
+    const text = 'volumes:\n  - ./no:x\n  - ./src:../y\n  - ./src:z\n  - ./a.txt:z\n';
+    expect(issuesOfText(text)).toEqual([
+      '2:5 path_missing',
+      '3:5 guest_path',
+      '5:5 mount_conflict',
+    ]);
+  });
+});
+
+it.each([
+  ['src', '/workspace', '/workspace/src'],
+  ['', '/workspace', '/workspace'],
+  ['.', '/workspace', '/workspace'],
+  ['..', '/workspace', null],
+  ['../workspace', '/workspace', '/workspace'],
+  ['../workspace2', '/workspace', null],
+  ['/a//b/./c/..', '/workspace', '/a/b'],
+  ['/..', '/workspace', '/'],
+])('resolveGuestPath(%j, %j) is %j', (path, workspace, want) => {
+  expect(resolveGuestPath(path, workspace)).toBe(want);
+});
