@@ -53,7 +53,7 @@ describe('a mistake on the command line', () => {
     [['prune', '--all', '--older-than', '1d'], /exclude each other/],
     [['images', '--', 'x'], /images takes nothing after `--`/],
     [['images', 'x'], /too many arguments/],
-    [['run', '--progress', 'tty'], /not a terminal/],
+    [['run', '--progress', 'tty'], /no terminal/],
   ])('%j exits 2 and says what is wrong', async (args, message) => {
     const { code, stdout, stderr } = await runCli(args, { cwd: directoryWith() });
     expect(code, stderr).toBe(2);

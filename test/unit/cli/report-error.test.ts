@@ -6,7 +6,7 @@ import { reportError } from '../../../src/cli/report-error.ts';
 import { resolveProgress } from '../../../src/cli/ui/progress/progress-mode.ts';
 import { ConfigError } from '../../../src/config/config-error.ts';
 import { GondolinError } from '../../../src/errors/gondolin-error.ts';
-import { fakeIo } from './fake-io.ts';
+import { fakeIo, outputOf } from './fake-io.ts';
 
 const TEXT = { isJson: false, isDebug: false };
 
@@ -120,6 +120,11 @@ describe('resolveProgress', () => {
     ['quiet', false, {}, 'quiet'],
   ] as const)('takes %s on a terminal (%s) with %o', (mode, isTTY, env, want) => {
     expect(resolveProgress(mode, fakeIo({ isTTY, env }).io)).toBe(want);
+  });
+
+  it.each([0, 10])('takes plain on a terminal of %d columns', (columns) => {
+    const { stream: stdout } = outputOf({ isTTY: true, columns });
+    expect(resolveProgress('auto', fakeIo({ stdout }).io)).toBe('plain');
   });
 
   it('refuses tty without a terminal', () => {

@@ -43,8 +43,6 @@ describe('parseYaml()', () => {
     ['a: "x\n', 'yaml_syntax'],
     ['a:\n\t- b\n', 'yaml_syntax'],
     ['a: !custom x\n', 'yaml_syntax'],
-    ['a: 1\n---\nb: 2\n', 'yaml_syntax'],
-    ['a: *nothing\n', 'yaml_syntax'],
     ['? [a, b]\n: c\n', 'yaml_syntax'],
     ['a: 1\na: 2\n', 'duplicate_key'],
     ['a: &a [*a]\n', 'yaml_limit'],
