@@ -4,10 +4,10 @@ import { LineSplitter } from './text/line-splitter.ts';
 import { type Paint, plainPaint } from './text/paint.ts';
 import { sanitiseLine } from './text/sanitise-line.ts';
 
-/** Key of `details` with the last lines of the guest's console. */
+/** Key of `details` with the what the guest's console said last. */
 const CONSOLE_KEY = 'console';
 
-/** Lines of the console shown. */
+/** Lines shown of it. */
 const MAX_CONSOLE_LINES = 40;
 
 function consoleLines(tail: string): string[] {
