@@ -55,6 +55,8 @@ export interface StepConfig {
   readonly timeoutMs: number | null;
   readonly retries: number;
   readonly env: Readonly<Record<string, string>>;
+  /** As that of the sandbox. */
+  readonly maskedEnv: readonly string[];
   readonly cwd: string;
   readonly successExitCodes: readonly number[];
   readonly continueOnError: boolean;

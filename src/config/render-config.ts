@@ -4,15 +4,22 @@ import type { Config, SandboxConfig } from './config.ts';
 /** Stands for a value that does not stand in the project file. */
 const MASK = '***';
 
-function maskEnv({ env, maskedEnv }: SandboxConfig): Record<string, string> {
+function maskEnv({
+  env,
+  maskedEnv,
+}: Pick<SandboxConfig, 'env' | 'maskedEnv'>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).map(([name, value]) => [name, maskedEnv.includes(name) ? MASK : value]),
   );
 }
 
-function maskSandbox(sandbox: SandboxConfig): Omit<SandboxConfig, 'maskedEnv'> {
+function maskSandbox(sandbox: SandboxConfig) {
   const { maskedEnv: _names, ...shown } = sandbox;
-  return { ...shown, env: maskEnv(sandbox) };
+  const steps = sandbox.steps.map(({ maskedEnv, ...step }) => ({
+    ...step,
+    env: maskEnv({ env: step.env, maskedEnv }),
+  }));
+  return { ...shown, env: maskEnv(sandbox), steps };
 }
 
 /**

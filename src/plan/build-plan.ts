@@ -26,7 +26,7 @@ function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
 }
 
 function planStep(step: StepConfig): StepPlan {
-  const { run, ...rest } = step;
+  const { run, maskedEnv: _names, ...rest } = step;
   const command =
     typeof run === 'string'
       ? ({ kind: 'shell', script: run } as const)

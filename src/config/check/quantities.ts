@@ -11,6 +11,9 @@ export function durationMs(text: string): number | null {
   return Math.round(total);
 }
 
+/** Node's timers fire at once beyond it. */
+export const MAX_DURATION_MS = 2 ** 31 - 1;
+
 /** Bytes of `512MiB`, `1G` (binary) or `1GB` (decimal). The schema has checked the form. */
 export function sizeBytes(text: string): number {
   const match = /^([0-9.]+)([kmgt]?)(i?b)?$/.exec(text.toLowerCase());

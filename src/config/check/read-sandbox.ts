@@ -3,9 +3,10 @@ import { nearestName } from '../../util/nearest-name.ts';
 import type { ImageConfig, SandboxConfig } from '../config.ts';
 import { childOf, entriesOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, isScalar, numberOf, report, textOf } from './check-context.ts';
-import { durationMs, sizeBytes } from './quantities.ts';
+import { sizeBytes } from './quantities.ts';
 import { readEnv, readEnvFiles } from './read-env.ts';
 import { readSteps } from './read-steps.ts';
+import { readTimeout } from './read-timeout.ts';
 import { readVolumes } from './read-volumes.ts';
 
 const BUILT_IN_IMAGE = 'debian';
@@ -108,7 +109,7 @@ export function readSandbox(
     image: chooseImage(context, get('image'), images),
     cpus: numberOf(childOf(resources, 'cpus'), 1),
     memoryBytes,
-    timeoutMs: durationMs(textOf(childOf(resources, 'timeout'), 'none')),
+    timeoutMs: readTimeout(context, childOf(resources, 'timeout')),
     root: textOf(get('root'), 'memory') === 'readonly' ? 'readonly' : 'memory',
     workspace,
     user: user === 'root' ? '' : user,

@@ -4,8 +4,8 @@ import type { StepConfig } from '../config.ts';
 import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, flagOf, isScalar, numberOf, report, textOf } from './check-context.ts';
 import { resolveGuestPath } from './guest-path.ts';
-import { durationMs } from './quantities.ts';
 import { readEnv } from './read-env.ts';
+import { readTimeout } from './read-timeout.ts';
 
 const MAX_NAME_LENGTH = 40;
 
@@ -44,15 +44,17 @@ function whenOf(node: SourceNode | undefined): StepConfig['when'] {
 function readStep(context: CheckContext, node: SourceNode, workspace: string): StepConfig {
   const get = (key: string) => childOf(node, key);
   const run = node.kind === 'scalar' ? node.text : commandOf(get('run'));
+  const own = readEnv(context, get('env'));
   const codes = itemsOf(get('success_exit_codes')).map((code) => numberOf(code, 0));
   return {
     name: textOf(get('name'), defaultName(run)),
     run,
     needs: itemsOf(get('needs')).map((need) => textOf(need, '')),
     when: whenOf(get('when')),
-    timeoutMs: durationMs(textOf(get('timeout'), 'none')),
+    timeoutMs: readTimeout(context, get('timeout')),
     retries: numberOf(get('retries'), 0),
-    env: readEnv(context, get('env')).env,
+    env: own.env,
+    maskedEnv: own.masked,
     cwd: readCwd(context, get('cwd'), workspace),
     successExitCodes: codes.length === 0 ? [0] : codes,
     continueOnError: flagOf(get('continue_on_error'), false),

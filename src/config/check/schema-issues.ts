@@ -48,7 +48,8 @@ function kindWord(node: SourceNode): string {
   if (node.kind === 'map') return 'a map';
   if (node.kind === 'list') return 'a list';
   if (node.value === null) return 'nothing';
-  const text = JSON.stringify(node.value);
+  // What variables put in may be a credential: the file's own text stands for it.
+  const text = JSON.stringify(node.template ?? node.value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 

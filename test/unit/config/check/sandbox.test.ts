@@ -38,6 +38,7 @@ it('the smallest file has every default', () => {
             cwd: '/workspace',
             successExitCodes: [0],
             continueOnError: false,
+            maskedEnv: [],
           },
         ],
       },
