@@ -1,4 +1,3 @@
-import type { GondolinError as Failure } from '../errors/gondolin-error.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { MuxSession } from '../mux/mux-session.ts';
 import { PROTOCOL_VERSION } from '../protocol/constants.ts';
@@ -53,7 +52,8 @@ export class AgentClient {
   readonly #exits: ExitTable;
   readonly #timeoutMs: number;
   readonly #onLog: (text: string) => void;
-  #settleHello: { resolve: (hello: Hello) => void; reject: (error: Failure) => void } | null = null;
+  #settleHello: { resolve: (hello: Hello) => void; reject: (error: GondolinError) => void } | null =
+    null;
 
   constructor(session: MuxSession, options: AgentClientOptions = {}) {
     this.#session = session;

@@ -63,12 +63,12 @@ export class RequestTable {
         },
         settle: (reply) => {
           clearTimeout(timer);
-          if (reply.type === 'OK') {
-            resolve(handling.decode(reply.body, id));
-            if (isLate) handling.onLateOk?.(id);
-          } else {
+          if (reply.type === 'FAILED') {
             reject(handling.toError?.(reply) ?? requestError(request.type, reply));
+            return;
           }
+          resolve(handling.decode(reply.body, id));
+          if (isLate) handling.onLateOk?.(id);
         },
       });
     });
@@ -83,8 +83,9 @@ export class RequestTable {
         got: reply.requestId,
       });
     }
-    this.#waiting.delete(reply.requestId);
+    // Only then: a wrong body ends the session, and that must still find the one who waits.
     waiting.settle(reply);
+    this.#waiting.delete(reply.requestId);
   }
 
   #failAll(error: GondolinError): void {

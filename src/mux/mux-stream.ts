@@ -117,20 +117,21 @@ export class MuxStream extends Duplex implements OutboxSource {
     const start = outgoing.sentBytes;
     const length = this.#state.takeCredit(outgoing.chunk.length - start);
     if (length === 0) return null;
-    outgoing.sentBytes += length;
+    const end = start + length;
+    outgoing.sentBytes = end;
     return {
       header: encodeFrameHeader('DATA', this.id, length),
-      payload: outgoing.chunk.subarray(start, outgoing.sentBytes),
-      onWritten: (error) => this.#onWritten(outgoing, error),
+      payload: outgoing.chunk.subarray(start, end),
+      onWritten: (error) => this.#onWritten(outgoing, end, error),
     };
   }
 
   /** The caller may reuse its buffer after a write: it hears of it once the channel has let go of the bytes. */
-  #onWritten(outgoing: Outgoing, error: Error | null | undefined): void {
+  #onWritten(outgoing: Outgoing, end: number, error: Error | null | undefined): void {
     if (this.#outgoing !== outgoing) return;
     if (error !== null && error !== undefined) {
       this.#link.failed(error);
-    } else if (outgoing.sentBytes === outgoing.chunk.length) {
+    } else if (end === outgoing.chunk.length) {
       this.#outgoing = null;
       outgoing.done();
     }

@@ -10,8 +10,6 @@ export const IN_HEADER_BYTES = 40;
 export const OUT_HEADER_BYTES = 16;
 /** Largest data of one READ or WRITE. */
 export const MAX_TRANSFER_BYTES = 1024 * 1024;
-/** docs/protocol.md, "File channel". */
-export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
 export const ROOT_NODE_ID = 1;
 
 export const OPCODE = {

@@ -1,4 +1,5 @@
-import { FIXED_BYTES, IN_HEADER_BYTES, MAX_FUSE_MESSAGE_BYTES } from './fuse-abi.ts';
+import { MAX_FUSE_MESSAGE_BYTES } from './constants.ts';
+import { FIXED_BYTES, IN_HEADER_BYTES } from './fuse-abi.ts';
 import { guestProtocolError } from './guest-protocol-error.ts';
 
 /** One request of the guest's kernel. `body` is what follows the header. Untrusted: lengths are checked, values not. */
