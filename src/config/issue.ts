@@ -9,8 +9,10 @@ export const ISSUE_HINTS = {
     'Check that the path exists, is a file and may be read; relative paths start at this file.',
   include_cycle: 'Remove one of these includes.',
   include_depth: 'Include the deeper files directly; see "Limits" in docs/config.md.',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
   variable_unset: 'Set it in the environment, or give a default with ${NAME:-default}.',
   variable_syntax:
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
     'Use ${NAME}, ${NAME:-default} or ${NAME:?message}; write $${ where the guest shall see ${.',
   unknown_key: 'Remove the key, or name it x-… to keep it as a note.',
   later_key: 'Remove it for now: it is known from the design, but not in this version.',
@@ -44,13 +46,22 @@ export interface Issue {
   readonly at: SourcePlace;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they must not reach a terminal
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
+
+/** On one line and without control characters, whatever names and paths it holds. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*[\n\r\u2028\u2029]\s*/g, ' ').replaceAll(CONTROL, '\u{fffd}');
+}
+
 /**
  * `issues` without repeats, sorted by file (in the order of `files`, others after), line and column.
  * A repeat has the same code, message and place: a mistake in `defaults:` would otherwise come once per sandbox.
  */
 export function sortIssues(issues: readonly Issue[], files: readonly string[]): Issue[] {
   const seen = new Map<string, Issue>();
-  for (const issue of issues) {
+  for (const raw of issues) {
+    const issue = { ...raw, message: oneLine(raw.message), hint: oneLine(raw.hint) };
     const key = JSON.stringify([issue.code, issue.message, issue.at]);
     if (!seen.has(key)) seen.set(key, issue);
   }

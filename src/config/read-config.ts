@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { type CheckContext, textOf } from './check/check-context.ts';
+import { nulIssues } from './check/nul-issues.ts';
 import { readImages, readSandbox } from './check/read-sandbox.ts';
 import { validateTree } from './check/validate-tree.ts';
 import type { Config, SandboxConfig } from './config.ts';
@@ -46,6 +47,13 @@ function readSandboxes(context: CheckContext, tree: SourceNode, name: string): S
   return nodes.map(([key, node]) => readSandbox(context, key, mergeNodes(defaults, node), images));
 }
 
+/** What the checks say of values whose form is wrong is an echo of that. */
+function withoutEchoes(issues: readonly Issue[], formIssues: readonly Issue[]): Issue[] {
+  const placeKey = ({ at }: Issue) => `${at.line}:${at.col}:${at.file}`;
+  const places = new Set(formIssues.map(placeKey));
+  return issues.filter((issue) => !places.has(placeKey(issue)));
+}
+
 function emptyIssue(file: SourceFile): Issue {
   const at = { file: file.path, line: 1, col: 1 };
   return {
@@ -64,7 +72,6 @@ export function readConfig(file: SourceFile, options: ReadConfigOptions): Config
   const { access, env, projectName } = options;
   const issues: Issue[] = [];
   const { tree, files } = readTree(file, access, env, issues);
-  const context: CheckContext = { access, env, issues };
   const directory = dirname(file.path);
   let name = projectName ?? projectNameOf(directory);
   let sandboxes: SandboxConfig[] = [];
@@ -72,10 +79,13 @@ export function readConfig(file: SourceFile, options: ReadConfigOptions): Config
     if (issues.length === 0) issues.push(emptyIssue(file));
   } else {
     const filled = interpolate(tree, env, issues);
-    issues.push(...validateTree(filled));
+    const formIssues = validateTree(filled);
+    formIssues.push(...withoutEchoes(nulIssues(filled), formIssues));
     name = projectName ?? textOf(childOf(filled, 'name'), name);
     // Also where the form is wrong: what can be read is checked, so that all mistakes come in one answer.
+    const context: CheckContext = { access, env, issues: [] };
     sandboxes = readSandboxes(context, filled, name);
+    issues.push(...formIssues, ...withoutEchoes(context.issues, formIssues));
   }
   if (issues.length > 0) {
     const paths = files.map(({ path }) => path);

@@ -21,6 +21,14 @@ export function report(
   context.issues.push({ code, message, hint, at: placeOf(where.span) });
 }
 
+/**
+ * A scalar as the file has it. What variables put in may be a credential: issues show the reference, not the value.
+ * (Paths are the exception: which file was looked for is what the person needs to know.)
+ */
+export function shownText(node: SourceNode | undefined): string {
+  return node?.kind === 'scalar' ? (node.template ?? node.text) : '';
+}
+
 /** Text of a scalar, or `fallback` for anything else: the schema has reported it. */
 export function textOf(node: SourceNode | undefined, fallback: string): string {
   return node?.kind === 'scalar' ? node.text : fallback;

@@ -27,15 +27,15 @@ export function parseDotenv(text: string): {
   readonly env: Readonly<Record<string, string>>;
   readonly badLines: readonly number[];
 } {
-  const env: Record<string, string> = {};
+  const env = new Map<string, string>();
   const badLines: number[] = [];
   for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
     const trimmed = line.trim();
     if (trimmed === '' || trimmed.startsWith('#')) continue;
     const match = LINE.exec(trimmed);
     const value = match === null ? null : unquote(match[2] ?? '');
-    if (match === null || value === null) badLines.push(index + 1);
-    else env[match[1] ?? ''] = value;
+    if (match === null || value === null || value.includes('\0')) badLines.push(index + 1);
+    else env.set(match[1] ?? '', value);
   }
-  return { env, badLines };
+  return { env: Object.fromEntries(env), badLines };
 }

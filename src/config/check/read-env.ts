@@ -17,28 +17,29 @@ export interface EnvConfig {
 
 /** `env:` as a map or a list. A bare key takes the host's value and is left out where the host has none. */
 export function readEnv({ env: host }: CheckContext, node: SourceNode | undefined): EnvConfig {
-  const env: Record<string, string> = {};
+  const env = new Map<string, string>();
   const masked: string[] = [];
   const inherit = (name: string) => {
     const value = Object.hasOwn(host, name) ? host[name] : undefined;
     if (value === undefined) return;
-    env[name] = value;
+    env.set(name, value);
     masked.push(name);
   };
   for (const [name, { value }] of entriesOf(node)) {
     if (!isScalar(value)) continue;
     if (value.value === null) inherit(name);
-    else env[name] = value.text;
+    else env.set(name, value.text);
     if (value.template !== undefined) masked.push(name);
   }
   for (const item of itemsOf(node)) {
     if (!isScalar(item)) continue;
     const at = item.text.indexOf('=');
     if (at < 0) inherit(item.text);
-    else env[item.text.slice(0, at)] = item.text.slice(at + 1);
+    else env.set(item.text.slice(0, at), item.text.slice(at + 1));
     if (item.template !== undefined && at >= 0) masked.push(item.text.slice(0, at));
   }
-  return { env, masked };
+  // Not by assignment: `__proto__` is a variable name like any other.
+  return { env: Object.fromEntries(env), masked };
 }
 
 interface EnvFile {
@@ -58,7 +59,7 @@ function envFiles(node: SourceNode | undefined): EnvFile[] {
 
 /** Variables of `env_file:`; a later file wins. Values never appear in an issue. */
 export function readEnvFiles(context: CheckContext, node: SourceNode | undefined): EnvConfig {
-  const env: Record<string, string> = {};
+  let env: Readonly<Record<string, string>> = {};
   for (const { path, isRequired } of envFiles(node)) {
     const file = resolve(dirname(path.span.file.path), path.text);
     if (!isRequired && context.access.kindOf(file) === 'missing') continue;
@@ -72,7 +73,7 @@ export function readEnvFiles(context: CheckContext, node: SourceNode | undefined
       const message = `env_file: line ${line} of ${file} is not NAME=value`;
       report(context, path, 'env_file_syntax', message);
     }
-    Object.assign(env, parsed.env);
+    env = { ...env, ...parsed.env };
   }
   return { env, masked: Object.keys(env) };
 }

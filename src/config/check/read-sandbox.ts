@@ -2,7 +2,15 @@ import { dirname, resolve } from 'node:path';
 import { nearestName } from '../../util/nearest-name.ts';
 import type { ImageConfig, SandboxConfig } from '../config.ts';
 import { childOf, entriesOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
-import { type CheckContext, isScalar, numberOf, report, textOf } from './check-context.ts';
+import {
+  type CheckContext,
+  isScalar,
+  numberOf,
+  report,
+  shownText,
+  textOf,
+} from './check-context.ts';
+import { isReservedGuestPath, resolveGuestPath } from './guest-path.ts';
 import { sizeBytes } from './quantities.ts';
 import { readEnv, readEnvFiles } from './read-env.ts';
 import { readSteps } from './read-steps.ts';
@@ -10,6 +18,7 @@ import { readTimeout } from './read-timeout.ts';
 import { readVolumes } from './read-volumes.ts';
 
 const BUILT_IN_IMAGE = 'debian';
+const DEFAULT_WORKSPACE = '/workspace';
 const MIN_MEMORY_BYTES = 64 * 2 ** 20;
 const MAX_MEMORY_BYTES = 2 ** 40;
 
@@ -72,7 +81,9 @@ function chooseImage(
   if (image !== undefined) return image;
   const near = nearestName(name, images.keys());
   const hint = near === undefined ? undefined : `Did you mean "${near}"?`;
-  if (node !== undefined) report(context, node, 'unknown_image', `image: no image "${name}"`, hint);
+  if (node !== undefined) {
+    report(context, node, 'unknown_image', `image: no image "${shownText(node)}"`, hint);
+  }
   return builtInImage();
 }
 
@@ -83,10 +94,23 @@ function readMemory(context: CheckContext, node: SourceNode | undefined): number
       context,
       node,
       'bad_value',
-      `resources.memory: got ${textOf(node, '')}, want 64MiB to 1TiB`,
+      `resources.memory: got ${shownText(node)}, want 64MiB to 1TiB`,
     );
   }
   return Math.ceil(bytes / 2 ** 20) * 2 ** 20;
+}
+
+function readWorkspace(context: CheckContext, node: SourceNode | undefined): string {
+  const text = textOf(node, DEFAULT_WORKSPACE);
+  // A relative one has been reported by the schema.
+  const path = text.startsWith('/') ? resolveGuestPath(text, '/') : DEFAULT_WORKSPACE;
+  // `/` is no mount here: it only means that relative guest paths start there.
+  if (path === null || path === '/' || !isReservedGuestPath(path)) return path ?? DEFAULT_WORKSPACE;
+  if (node !== undefined) {
+    const message = `workspace: "${shownText(node)}" belongs to the guest's system`;
+    report(context, node, 'guest_path', message);
+  }
+  return DEFAULT_WORKSPACE;
 }
 
 /** One sandbox of a tree whose form is right, `defaults:` already merged under it. */
@@ -98,7 +122,7 @@ export function readSandbox(
 ): SandboxConfig {
   const get = (key: string) => childOf(node, key);
   const resources = get('resources');
-  const workspace = textOf(get('workspace'), '/workspace').replace(/(?<=.)\/+$/, '');
+  const workspace = readWorkspace(context, get('workspace'));
   const memoryBytes = readMemory(context, childOf(resources, 'memory'));
   const fromFiles = readEnvFiles(context, get('env_file'));
   const own = readEnv(context, get('env'));

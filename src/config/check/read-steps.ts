@@ -2,12 +2,22 @@ import { nearestName } from '../../util/nearest-name.ts';
 import { orderByNeeds } from '../../util/order-by-needs.ts';
 import type { StepConfig } from '../config.ts';
 import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
-import { type CheckContext, flagOf, isScalar, numberOf, report, textOf } from './check-context.ts';
+import {
+  type CheckContext,
+  flagOf,
+  isScalar,
+  numberOf,
+  report,
+  shownText,
+  textOf,
+} from './check-context.ts';
 import { resolveGuestPath } from './guest-path.ts';
 import { readEnv } from './read-env.ts';
 import { readTimeout } from './read-timeout.ts';
 
 const MAX_NAME_LENGTH = 40;
+/** Cycles reported for one sandbox. */
+const MAX_CYCLES = 10;
 
 interface Placed {
   readonly step: StepConfig;
@@ -19,9 +29,12 @@ function commandOf(node: SourceNode | undefined): string | readonly string[] {
   return textOf(node, '');
 }
 
-/** The first line of the command stands for a missing name. */
-function defaultName(run: string | readonly string[]): string {
-  const text = typeof run === 'string' ? run : run.join(' ');
+/**
+ * The first line of the command, as the file has it, stands for a missing name: it stays the same whatever variables
+ * hold, and shows none of them in a report.
+ */
+function defaultName(run: SourceNode | undefined): string {
+  const text = run?.kind === 'list' ? run.items.map(shownText).join(' ') : shownText(run);
   const line = text.trim().split('\n')[0]?.trim() ?? '';
   return line.length > MAX_NAME_LENGTH ? `${line.slice(0, MAX_NAME_LENGTH - 1)}…` : line;
 }
@@ -31,7 +44,7 @@ function readCwd(context: CheckContext, node: SourceNode | undefined, workspace:
   const cwd = resolveGuestPath(text, workspace);
   if (cwd !== null) return cwd;
   if (node !== undefined) {
-    report(context, node, 'guest_path', `cwd "${text}" leaves the workspace`);
+    report(context, node, 'guest_path', `cwd "${shownText(node)}" leaves the workspace`);
   }
   return workspace;
 }
@@ -43,12 +56,12 @@ function whenOf(node: SourceNode | undefined): StepConfig['when'] {
 
 function readStep(context: CheckContext, node: SourceNode, workspace: string): StepConfig {
   const get = (key: string) => childOf(node, key);
-  const run = node.kind === 'scalar' ? node.text : commandOf(get('run'));
+  const run = node.kind === 'scalar' ? node : get('run');
   const own = readEnv(context, get('env'));
   const codes = itemsOf(get('success_exit_codes')).map((code) => numberOf(code, 0));
   return {
     name: textOf(get('name'), defaultName(run)),
-    run,
+    run: commandOf(run),
     needs: itemsOf(get('needs')).map((need) => textOf(need, '')),
     when: whenOf(get('when')),
     timeoutMs: readTimeout(context, get('timeout')),
@@ -61,18 +74,23 @@ function readStep(context: CheckContext, node: SourceNode, workspace: string): S
   };
 }
 
+/** Reports names that stand twice; a step without one gets a free one, after those that were written. */
 function checkNames(context: CheckContext, placed: readonly Placed[]): Placed[] {
-  const seen = new Set<string>();
-  return placed.map(({ step, node }, index) => {
+  const taken = new Set<string>();
+  for (const { step, node } of placed) {
     const named = childOf(node, 'name');
-    let { name } = step;
-    if (seen.has(name)) {
-      if (named !== undefined) {
-        report(context, named, 'duplicate_name', `step "${name}": another step has this name`);
-      }
-      name = `${name} #${index + 1}`;
+    if (named === undefined) continue;
+    if (taken.has(step.name)) {
+      const message = `step "${shownText(named)}": another step has this name`;
+      report(context, named, 'duplicate_name', message);
     }
-    seen.add(name);
+    taken.add(step.name);
+  }
+  return placed.map(({ step, node }, index) => {
+    if (childOf(node, 'name') !== undefined) return { step, node };
+    let { name } = step;
+    for (let number = index + 1; taken.has(name); number++) name = `${step.name} #${number}`;
+    taken.add(name);
     return { step: { ...step, name }, node };
   });
 }
@@ -85,17 +103,26 @@ function checkNeeds(context: CheckContext, placed: readonly Placed[]): void {
     );
     for (const need of needs.filter(({ text }) => !names.includes(text))) {
       const near = nearestName(need.text, names);
-      const message = `step "${step.name}": needs an unknown step "${need.text}"`;
+      const message = `step "${step.name}": needs an unknown step "${shownText(need)}"`;
       const hint = near === undefined ? undefined : `Did you mean "${near}"?`;
       report(context, need, 'unknown_need', message, hint);
     }
   }
-  const { cycle } = orderByNeeds(placed.map(({ step }) => step));
-  if (cycle === undefined) return;
-  const first = placed.find(({ step }) => step.name === cycle[0]);
-  const where = childOf(first?.node, 'needs') ?? first?.node;
-  if (where !== undefined) {
-    report(context, where, 'need_cycle', `steps need each other: ${cycle.join(' -> ')}`);
+  checkCycles(context, placed);
+}
+
+function checkCycles(context: CheckContext, placed: readonly Placed[]): void {
+  let steps = placed.map(({ step }) => step);
+  for (let reported = 0; reported < MAX_CYCLES; reported++) {
+    const { cycle } = orderByNeeds(steps);
+    if (cycle === undefined) return;
+    const first = placed.find(({ step }) => step.name === cycle[0]);
+    const where = childOf(first?.node, 'needs') ?? first?.node;
+    if (where !== undefined) {
+      report(context, where, 'need_cycle', `steps need each other: ${cycle.join(' -> ')}`);
+    }
+    // Without its steps the others may hold a further one.
+    steps = steps.filter(({ name }) => !cycle.includes(name));
   }
 }
 

@@ -1,11 +1,14 @@
 import { dirname, resolve } from 'node:path';
 import type { VolumeConfig } from '../config.ts';
 import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
-import { type CheckContext, flagOf, isScalar, report, textOf } from './check-context.ts';
+import { type CheckContext, flagOf, isScalar, report, shownText, textOf } from './check-context.ts';
 import { isReservedGuestPath, resolveGuestPath } from './guest-path.ts';
 import { sizeBytes } from './quantities.ts';
 
 const DEFAULT_SIZE = '256MiB';
+/** One page: what tmpfs counts in. */
+const MIN_SIZE_BYTES = 4096;
+const MAX_SIZE_BYTES = 2 ** 40;
 const READONLY_WORDS = ['ro', 'readonly'];
 
 /** Where the volumes of a sandbox go. */
@@ -28,8 +31,9 @@ function guestPath(
   workspace: string,
 ): string | null {
   const clean = resolveGuestPath(path, workspace);
+  const shown = node.kind === 'scalar' && node.template !== undefined ? node.template : path;
   if (clean === null) {
-    report(context, node, 'guest_path', `volume: guest path "${path}" leaves the workspace`);
+    report(context, node, 'guest_path', `volume: guest path "${shown}" leaves the workspace`);
     return null;
   }
   if (!isReservedGuestPath(clean)) return clean;
@@ -37,7 +41,7 @@ function guestPath(
     context,
     node,
     'guest_path',
-    `volume: guest path "${clean}" belongs to the guest's system`,
+    `volume: guest path "${shown}" belongs to the guest's system`,
   );
   return null;
 }
@@ -54,6 +58,15 @@ function hostPath(context: CheckContext, node: ScalarNode, path: string): string
   return null;
 }
 
+function reportOption(context: CheckContext, node: ScalarNode, option: string): void {
+  if (option === 'overlay') {
+    report(context, node, 'later_key', 'volume: option "overlay": not in this version');
+    return;
+  }
+  const shown = node.template === undefined ? `"${option}"` : `in "${node.template}"`;
+  report(context, node, 'bad_value', `volume: unknown option ${shown} (use 'ro' for readonly)`);
+}
+
 function readShort(
   context: CheckContext,
   node: ScalarNode,
@@ -61,8 +74,7 @@ function readShort(
 ): VolumeConfig | null {
   const [host = '', guest = '', option] = node.text.split(':');
   if (option !== undefined && !READONLY_WORDS.includes(option)) {
-    const message = `volume: unknown option "${option}" (use 'ro' for readonly)`;
-    report(context, node, 'bad_value', message);
+    reportOption(context, node, option);
   }
   const from = hostPath(context, node, host);
   const to = guestPath(context, node, guest, workspace);
@@ -70,12 +82,21 @@ function readShort(
   return { kind: 'host', hostPath: from, guestPath: to, isReadonly: option !== undefined };
 }
 
+/** Bytes of a memory volume. Zero would be no limit at all for the guest's tmpfs. */
+function readSize(context: CheckContext, node: SourceNode | undefined): number {
+  const bytes = sizeBytes(textOf(node, DEFAULT_SIZE));
+  if (node !== undefined && !(bytes >= MIN_SIZE_BYTES && bytes <= MAX_SIZE_BYTES)) {
+    report(context, node, 'bad_value', `volume: size: got ${shownText(node)}, want 4KiB to 1TiB`);
+  }
+  return bytes;
+}
+
 function readLong(context: CheckContext, node: SourceNode, workspace: string): VolumeConfig | null {
   const target = childOf(node, 'target');
   if (!isScalar(target)) return null;
   const to = guestPath(context, target, target.text, workspace);
   if (textOf(childOf(node, 'type'), '') === 'memory') {
-    const size = sizeBytes(textOf(childOf(node, 'size'), DEFAULT_SIZE));
+    const size = readSize(context, childOf(node, 'size'));
     return to === null ? null : { kind: 'memory', guestPath: to, sizeBytes: size };
   }
   const source = childOf(node, 'source');

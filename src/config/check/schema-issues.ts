@@ -9,6 +9,19 @@ const LATER_KEYS: ReadonlySet<string> = new Set([
   ...['depends_on', 'run', 'disk', 'oci', 'pull', 'alpine', 'overlay'],
 ]);
 
+/** Values of the design that come with later versions: `root: disk`, `distro: alpine`, `type: overlay`. */
+const LATER_VALUES: ReadonlySet<unknown> = new Set(['disk', 'alpine', 'overlay']);
+
+/** Keys that people write one level too high. */
+const PARENT_OF: Readonly<Record<string, string>> = {
+  cpus: 'resources',
+  memory: 'resources',
+  timeout: 'resources',
+};
+
+const LATER_VALUE_HINT =
+  'Write another value for now: this one is known from the design, but not in this version.';
+
 /** Where an issue stands: the value, and its key when it hangs in a map. */
 interface Found {
   readonly node: SourceNode;
@@ -45,8 +58,8 @@ export function keyPath(parts: readonly string[]): string {
 }
 
 function kindWord(node: SourceNode): string {
-  if (node.kind === 'map') return 'a map';
-  if (node.kind === 'list') return 'a list';
+  if (node.kind === 'map') return node.entries.size === 0 ? 'an empty map' : 'a map';
+  if (node.kind === 'list') return node.items.length === 0 ? 'an empty list' : 'a list';
   if (node.value === null) return 'nothing';
   // What variables put in may be a credential: the file's own text stands for it.
   const text = JSON.stringify(node.template ?? node.value);
@@ -69,12 +82,35 @@ function unknownKey(error: ErrorObject, parts: readonly string[], tree: SourceNo
   if (LATER_KEYS.has(key) && !known.includes(key)) {
     return { code: 'later_key', message: `${path}: not in this version`, span };
   }
+  return { code: 'unknown_key', message: `${path}: unknown key`, span, hint: nextMove(key, known) };
+}
+
+function nextMove(key: string, known: readonly string[]): string {
+  const parent = Object.hasOwn(PARENT_OF, key) ? PARENT_OF[key] : undefined;
+  if (parent !== undefined && known.includes(parent)) return `Move it below "${parent}:".`;
   const near = nearestName(key, known);
-  const hint = near === undefined ? ISSUE_HINTS.unknown_key : `Did you mean "${near}"?`;
-  return { code: 'unknown_key', message: `${path}: unknown key`, span, hint };
+  return near === undefined ? ISSUE_HINTS.unknown_key : `Did you mean "${near}"?`;
+}
+
+/** A key that its map's `propertyNames` refuses: it stands at the key, not at the map. */
+function badKey(key: string, title: string, parts: readonly string[], tree: SourceNode): Draft {
+  const { keySpan, node } = find(tree, [...parts, key]);
+  const message = `${keyPath(parts) || 'the file'}: got the key ${JSON.stringify(key)}, want ${title}`;
+  return { code: 'bad_value', message, span: keySpan ?? node.span };
+}
+
+/** True where another error says the same better. */
+function isEcho({ keyword, schemaPath, propertyName, data }: ErrorObject): boolean {
+  if (keyword === 'propertyNames' || keyword === 'if') return true;
+  // What stands wrongly in a map of several forms: its `oneOf` names all of them at once.
+  if (schemaPath.includes('/oneOf/') && propertyName === undefined) return true;
+  if (keyword !== 'oneOf') return false;
+  const isMap = typeof data === 'object' && data !== null && !Array.isArray(data);
+  return !isMap || Object.keys(data).some((key) => LATER_KEYS.has(key));
 }
 
 function draftOf(error: ErrorObject, tree: SourceNode): Draft | null {
+  if (isEcho(error)) return null;
   const parts = error.instancePath.split('/').slice(1).map(unescapePointer);
   const { node, keySpan } = find(tree, parts);
   const path = keyPath(parts) || 'the file';
@@ -84,9 +120,13 @@ function draftOf(error: ErrorObject, tree: SourceNode): Draft | null {
     message: `${path}: got ${kindWord(node)}, want ${title}`,
     span: node.span,
   });
+  if (error.propertyName !== undefined) return badKey(error.propertyName, title, parts, tree);
   switch (error.keyword) {
     case 'additionalProperties':
       return unknownKey(error, parts, tree);
+    case 'enum':
+      if (!LATER_VALUES.has(error.data)) return wrong('bad_value');
+      return { ...wrong('later_key'), hint: LATER_VALUE_HINT };
     case 'required': {
       const key = String(error.params['missingProperty']);
       return { code: 'missing_key', message: `${path}: "${key}" is missing`, span: node.span };
@@ -96,10 +136,6 @@ function draftOf(error: ErrorObject, tree: SourceNode): Draft | null {
       const message = `${path}: cannot stand beside the other keys here`;
       return { code, message, span: keySpan ?? node.span };
     }
-    case 'propertyNames':
-    case 'if':
-      // Each has a more exact error of its own.
-      return null;
     case 'type':
       return wrong('wrong_type');
     default:

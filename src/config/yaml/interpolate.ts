@@ -31,24 +31,17 @@ function variableOf(env: HostEnv, name: string): string | undefined {
 function resolveReference(reference: string, env: HostEnv, problem: Problem): string {
   const inner = reference.slice(2, -1);
   const name = NAME.exec(inner)?.[0] ?? '';
-  const rest = inner.slice(name.length);
+  const operator = inner.slice(name.length, name.length + 2);
+  const operand = inner.slice(name.length + 2);
+  if (name === '' || !['', ':-', ':?'].includes(operator)) {
+    problem(reference, 'variable_syntax', `${JSON.stringify(reference)} is no variable reference`);
+    return '';
+  }
   const value = variableOf(env, name);
-  if (name !== '' && rest === '') {
-    if (value === undefined) {
-      problem(reference, 'variable_unset', `variable ${name} is not set in the environment`);
-    }
-    return value ?? '';
-  }
-  if (name !== '' && rest.startsWith(':-')) {
-    return value === undefined || value === '' ? expand(rest.slice(2), env, problem) : value;
-  }
-  if (name !== '' && rest.startsWith(':?')) {
-    const reason = expand(rest.slice(2), env, problem) || 'it is required';
-    const isUnset = value === undefined || value === '';
-    if (isUnset) problem(reference, 'variable_unset', `variable ${name} is not set: ${reason}`);
-    return value ?? '';
-  }
-  problem(reference, 'variable_syntax', `${JSON.stringify(reference)} is no variable reference`);
+  if (value !== undefined && (value !== '' || operator === '')) return value;
+  if (operator === ':-') return expand(operand, env, problem);
+  const reason = operator === '' ? ' in the environment' : `: ${operand || 'it is required'}`;
+  problem(reference, 'variable_unset', `variable ${name} is not set${reason}`);
   return '';
 }
 
@@ -64,6 +57,7 @@ function expand(text: string, env: HostEnv, problem: Problem): string {
     if (next === '{') {
       const end = endOfReference(text, dollar);
       if (end < 0) {
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
         problem('${', 'variable_syntax', '"${" is never closed by "}"');
         return result;
       }

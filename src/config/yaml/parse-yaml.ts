@@ -10,10 +10,34 @@ const PLAIN_WORDS: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'a second document starts here: one file holds one document',
 };
 
+// A Map: a scalar such as `constructor` is a lexeme too.
+const BRACKET_STEPS: ReadonlyMap<string, number> = new Map([
+  ['[', 1],
+  ['{', 1],
+  [']', -1],
+  ['}', -1],
+]);
 const LEXER_MARKS: readonly string[] = ['\u0002', '\u001f', '\u0018'];
 
 function issueAt(file: SourceFile, offset: number, code: IssueCode, message: string): Issue {
   return { code, message, hint: ISSUE_HINTS[code], at: placeAt(file, offset) };
+}
+
+/** Follows how deep the lexemes of a text nest. */
+class DepthCounter {
+  #openBrackets = 0;
+  #lineIndicators = 0;
+  #isLineStart = true;
+
+  isTooDeepAfter(lexeme: string): boolean {
+    this.#openBrackets = Math.max(0, this.#openBrackets + (BRACKET_STEPS.get(lexeme) ?? 0));
+    if (lexeme === '-' || lexeme === '?') this.#lineIndicators++;
+    const indent = this.#isLineStart && /^ +$/.test(lexeme) ? lexeme.length : 0;
+    this.#isLineStart = lexeme.endsWith('\n');
+    if (this.#isLineStart) this.#lineIndicators = 0;
+    const deepest = Math.max(this.#openBrackets, this.#lineIndicators);
+    return deepest > MAX_DEPTH || indent > MAX_INDENT_COLUMNS;
+  }
 }
 
 /**
@@ -22,19 +46,9 @@ function issueAt(file: SourceFile, offset: number, code: IssueCode, message: str
  */
 function tooDeepAt(text: string): number {
   let offset = 0;
-  let openBrackets = 0;
-  let lineIndicators = 0;
-  let isLineStart = true;
+  const depth = new DepthCounter();
   for (const lexeme of new Lexer().lex(text)) {
-    if (lexeme === '[' || lexeme === '{') openBrackets++;
-    if (lexeme === ']' || lexeme === '}') openBrackets = Math.max(0, openBrackets - 1);
-    if (lexeme === '-' || lexeme === '?') lineIndicators++;
-    const indent = isLineStart && /^ +$/.test(lexeme) ? lexeme.length : 0;
-    isLineStart = lexeme.endsWith('\n');
-    if (isLineStart) lineIndicators = 0;
-    if (openBrackets > MAX_DEPTH || lineIndicators > MAX_DEPTH || indent > MAX_INDENT_COLUMNS) {
-      return offset;
-    }
+    if (depth.isTooDeepAfter(lexeme)) return offset;
     // The lexer's own marks (document start, scalar start) are control characters that are not in the text.
     if (!LEXER_MARKS.includes(lexeme)) offset += lexeme.length;
   }
