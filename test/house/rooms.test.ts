@@ -16,6 +16,7 @@ const ROWS: Record<string, number> = {
   image: 4,
   machine: 4,
   agent: 4,
+  net: 4,
   vfs: 4,
   vm: 5,
   project: 6,
@@ -30,6 +31,10 @@ const PACKAGE_ROOMS: Record<string, readonly string[]> = {
   ajv: ['config'],
   commander: ['cli'],
   listr2: ['cli'],
+  undici: ['net'],
+  'node-forge': ['net'],
+  'dns-packet': ['net'],
+  picomatch: ['net', 'plan', 'project'],
 };
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) =>
