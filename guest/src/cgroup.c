@@ -21,13 +21,15 @@ int cgroup_setup(void)
     return root_fd < 0 ? -1 : 0;
 }
 
-int cgroup_create(struct cgroup *cgroup, uint32_t id)
+int cgroup_create(struct cgroup *cgroup)
 {
-    *cgroup = (struct cgroup){.directory_fd = -1, .events_fd = -1, .id = id};
+    /* Not the request's id: that starts anew with each host, while processes may outlive theirs. */
+    static uint32_t last_id;
+    *cgroup = (struct cgroup){.directory_fd = -1, .events_fd = -1, .id = ++last_id};
     if (root_fd < 0)
         return 0;
     char name[16];
-    (void)snprintf(name, sizeof name, "%u", id);
+    (void)snprintf(name, sizeof name, "%u", cgroup->id);
     if (mkdirat(root_fd, name, 0755) != 0)
         return -1;
     AUTO_CLOSE int directory_fd = openat(root_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -41,15 +43,38 @@ int cgroup_create(struct cgroup *cgroup, uint32_t id)
     return 0;
 }
 
-bool cgroup_is_empty(const struct cgroup *cgroup)
+/* True when the events file says so; also when the guest removed the cgroup: it has no process then. */
+static bool events_say(int events_fd, const char *line)
 {
     char text[256];
-    long count = RETRY_EINTR(pread(cgroup->events_fd, text, sizeof text - 1, 0));
-    /* A cgroup that the guest removed has no process either. */
+    long count = RETRY_EINTR(pread(events_fd, text, sizeof text - 1, 0));
     if (count < 0)
         return true;
     text[count] = '\0';
-    return strstr(text, "populated 0") != NULL;
+    return strstr(text, line) != NULL;
+}
+
+bool cgroup_is_empty(const struct cgroup *cgroup)
+{
+    return events_say(cgroup->events_fd, "populated 0");
+}
+
+int cgroup_freeze_all(bool is_frozen)
+{
+    if (root_fd < 0)
+        return 0;
+    AUTO_CLOSE int fd = openat(root_fd, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    return RETRY_EINTR(write(fd, is_frozen ? "1" : "0", 1)) == 1 ? 0 : -1;
+}
+
+bool cgroup_all_frozen(void)
+{
+    if (root_fd < 0)
+        return true;
+    AUTO_CLOSE int fd = openat(root_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+    return fd < 0 || events_say(fd, "populated 0") || events_say(fd, "frozen 1");
 }
 
 int cgroup_kill(const struct cgroup *cgroup)

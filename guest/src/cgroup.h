@@ -17,7 +17,7 @@ struct cgroup {
 int cgroup_setup(void);
 
 /* 0, or -1 with errno. Without a cgroup file system it gives 0 and fds of -1. */
-int cgroup_create(struct cgroup *cgroup, uint32_t id);
+int cgroup_create(struct cgroup *cgroup);
 
 /* Reads cgroup.events; true when no live process is in it or below. */
 bool cgroup_is_empty(const struct cgroup *cgroup);
@@ -27,6 +27,12 @@ int cgroup_kill(const struct cgroup *cgroup);
 
 /* Sends `signal` to each process in it and below; gives how many got it. */
 unsigned cgroup_signal(const struct cgroup *cgroup, int signal);
+
+/* Stops or continues the processes of all EXECs, also those that start later. 0, or -1 with errno. */
+int cgroup_freeze_all(bool is_frozen);
+
+/* True when no process of an EXEC runs any more. One in a system call stops when that returns. */
+bool cgroup_all_frozen(void);
 
 /* Removes it and what the guest made below, and closes the fds. */
 void cgroup_destroy(struct cgroup *cgroup);

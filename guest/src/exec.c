@@ -110,7 +110,8 @@ static void finish_output(struct exec *exec)
 static void on_started(struct exec *exec)
 {
     exec->is_started = true;
-    reply_ok_pid(exec->request_id, exec->pid);
+    if (exec->request_id != 0)
+        reply_ok_pid(exec->request_id, exec->pid);
     struct mux_stream *input = streams_get(exec->streams[0]);
     if (input != NULL) {
         streams_send_eof(input);
@@ -153,9 +154,24 @@ static void on_report_ready(struct loop_source *source, uint32_t events)
         return;
     }
     exec->is_failed = true;
-    reply_failed(exec->request_id, &failure);
+    if (exec->request_id != 0)
+        reply_failed(exec->request_id, &failure);
     drop_streams(exec);
     exec_advance(exec);
+}
+
+void exec_forget_all(void)
+{
+    for (struct exec *exec = execs; exec != NULL; exec = exec->next) {
+        exec->request_id = 0;
+        exec->is_exited_sent = true;
+        memset(exec->streams, 0, sizeof exec->streams);
+        while (exec->waiters != NULL) {
+            struct kill_waiter *waiter = exec->waiters;
+            exec->waiters = waiter->next;
+            free(waiter);
+        }
+    }
 }
 
 bool exec_on_reaped(pid_t pid, int status)
@@ -239,20 +255,17 @@ static bool launch(struct exec *exec, const struct exec_request *request, int *s
         return failed(failure, "pipe");
     exec->report.fd = ends[0];
     report_write = ends[1];
-    if (cgroup_create(&exec->cgroup, exec->request_id) != 0)
+    if (cgroup_create(&exec->cgroup) != 0)
         return failed(failure, "cgroup");
     exec->events.fd = exec->cgroup.events_fd;
     if (loop_add(&exec->report, EPOLLIN) != 0)
         return failed(failure, "epoll");
-    exec->pid = process_fork(exec->cgroup.directory_fd);
-    if (exec->pid == 0) {
-        bool is_shared = request->stderr_stream != 0 && request->stderr_stream == request->stdout_stream;
-        const struct exec_child child = {.request = request,
-                                         .stdio = {stdio[0], stdio[1], is_shared ? stdio[1] : stdio[2]},
-                                         .report_fd = report_write};
-        exec_child_run(&child);
-    }
-    return exec->pid > 0 ? true : failed(failure, "fork");
+    bool is_shared = request->stderr_stream != 0 && request->stderr_stream == request->stdout_stream;
+    const struct exec_child child = {.request = request,
+                                     .stdio = {stdio[0], stdio[1], is_shared ? stdio[1] : stdio[2]},
+                                     .report_fd = report_write};
+    exec->pid = process_spawn(exec->cgroup.directory_fd, exec_child_run, &child);
+    return exec->pid > 0 ? true : failed(failure, "start a process");
 }
 
 static void abandon(struct exec *exec)

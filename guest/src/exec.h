@@ -17,6 +17,9 @@ void exec_start(uint32_t request_id, const struct exec_request *request);
 /* Answers OK or FAILED ESRCH, at once or when the cgroup is empty. */
 void exec_kill(uint32_t request_id, const struct kill_request *request);
 
+/* A new host speaks: processes go on, and nothing is told of them any more. */
+void exec_forget_all(void);
+
 /* A child was reaped with this wait status; false when it is not an EXEC's. */
 bool exec_on_reaped(pid_t pid, int status);
 

@@ -20,7 +20,7 @@
 #endif
 #define CLOSE_RANGE_CLOEXEC_FLAG 4U
 
-/* Only children touch these, so the agent's own copy costs no memory. */
+/* Only children touch these, one at a time: the agent waits while one is starting. */
 static struct user user;
 static char *environment[GONDOLIN_MAX_LIST_ITEMS + MAX_DEFAULTS + 1];
 static char default_texts[MAX_DEFAULTS][USER_MAX_TEXT + 16];
@@ -89,7 +89,7 @@ static void become_user(const struct exec_child *child)
         process_fail(child->report_fd, result == USER_TOO_MANY_GROUPS ? E2BIG : ENOENT, "user ", spec);
     if (user.uid == 0 && user.name[0] == '\0')
         memcpy(user.home, "/root", sizeof "/root");
-    /* Bare system calls: libc's wrappers would signal the agent's threads, which a fork does not have. */
+    /* Bare system calls: libc's wrappers would change the agent's threads too. */
     if (syscall(SYS_setgroups, user.group_count, user.groups) != 0 ||
         syscall(SYS_setresgid, user.gid, user.gid, user.gid) != 0 ||
         syscall(SYS_setresuid, user.uid, user.uid, user.uid) != 0)
@@ -176,8 +176,9 @@ static int exec_in_path(char *const *argv)
     return error;
 }
 
-void exec_child_run(const struct exec_child *child)
+void exec_child_run(const void *context)
 {
+    const struct exec_child *child = context;
     char *const *argv = child->request->argv;
     reset_signals();
     (void)setsid();

@@ -1,4 +1,4 @@
-/* The forked half of an EXEC: becomes the user, enters the directory, runs the program. */
+/* The child's half of an EXEC: becomes the user, enters the directory, runs the program. */
 #ifndef GONDOLIN_EXEC_CHILD_H
 #define GONDOLIN_EXEC_CHILD_H
 
@@ -12,7 +12,7 @@ struct exec_child {
     int report_fd;
 };
 
-/* Never returns. System calls and static memory only (see process.h). */
-void exec_child_run(const struct exec_child *child) __attribute__((noreturn));
+/* For process_spawn(), with a struct exec_child; never returns. */
+void exec_child_run(const void *context) __attribute__((noreturn));
 
 #endif

@@ -24,6 +24,56 @@
 static int fuse_fd = -1;
 static int pump_fd = -1;
 
+/* Under `gate`: whether requests may go to the host, and whether one is on its way. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t gate_opened = PTHREAD_COND_INITIALIZER;
+static bool is_paused;
+static bool is_sending;
+static uint64_t sent_bytes;
+static uint64_t received_bytes;
+
+static void enter_gate(void)
+{
+    (void)pthread_mutex_lock(&gate);
+    while (is_paused)
+        (void)pthread_cond_wait(&gate_opened, &gate);
+    is_sending = true;
+    (void)pthread_mutex_unlock(&gate);
+}
+
+static void leave_gate(size_t count)
+{
+    (void)pthread_mutex_lock(&gate);
+    sent_bytes += count;
+    is_sending = false;
+    (void)pthread_mutex_unlock(&gate);
+}
+
+bool fuse_pause(void)
+{
+    (void)pthread_mutex_lock(&gate);
+    is_paused = true;
+    bool is_quiet = !is_sending;
+    (void)pthread_mutex_unlock(&gate);
+    return is_quiet;
+}
+
+void fuse_resume(void)
+{
+    (void)pthread_mutex_lock(&gate);
+    is_paused = false;
+    (void)pthread_cond_broadcast(&gate_opened);
+    (void)pthread_mutex_unlock(&gate);
+}
+
+void fuse_counts(uint64_t *sent, uint64_t *received)
+{
+    (void)pthread_mutex_lock(&gate);
+    *sent = sent_bytes;
+    *received = received_bytes;
+    (void)pthread_mutex_unlock(&gate);
+}
+
 static void pause_unconnected(void)
 {
     const struct timespec pause = {.tv_nsec = UNCONNECTED_PAUSE_NS};
@@ -50,10 +100,13 @@ static void *pump_requests(void *unused)
     uint8_t *buffer = malloc(BUFFER_BYTES);
     while (buffer != NULL) {
         long count = read(fuse_fd, buffer, BUFFER_BYTES);
-        if (count > 0)
+        if (count > 0) {
+            enter_gate();
             write_to_port(buffer, (size_t)count);
-        else if (count < 0 && errno != ENOENT && errno != EINTR && errno != EAGAIN)
+            leave_gate((size_t)count);
+        } else if (count < 0 && errno != ENOENT && errno != EINTR && errno != EAGAIN) {
             break;
+        }
         /* Those: the request was interrupted before it was read. */
     }
     free(buffer);
@@ -89,6 +142,10 @@ static void *pump_replies(void *unused)
         /* ENOENT: the request was interrupted and nobody waits for the reply. */
         if (RETRY_EINTR(write(fuse_fd, buffer, length)) < 0 && errno != ENOENT)
             log_warning("file channel: the kernel refused a reply: %s", strerror(errno));
+        /* After the write: what is counted has reached the kernel. */
+        (void)pthread_mutex_lock(&gate);
+        received_bytes += length;
+        (void)pthread_mutex_unlock(&gate);
     }
     free(buffer);
     return NULL;

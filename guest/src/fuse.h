@@ -10,4 +10,14 @@
  */
 int fuse_start(int port_fd, struct failure *failure);
 
+/*
+ * Holds requests back from the host; true once none is on its way. Replies still reach the kernel. Call it again until
+ * it is true.
+ */
+bool fuse_pause(void);
+void fuse_resume(void);
+
+/* Bytes that the host got and bytes of it that reached the kernel, since the start of the machine. */
+void fuse_counts(uint64_t *sent, uint64_t *received);
+
 #endif

@@ -19,7 +19,17 @@ static void decode_identity(struct wire_reader *reader, struct identity_request 
 {
     identity->realtime_ns = wire_read_u64(reader);
     identity->hostname = wire_read_string(reader, GONDOLIN_MAX_HOSTNAME_BYTES);
+    identity->machine_id = wire_read_string(reader, GONDOLIN_MAX_ID_BYTES);
+    identity->boot_id = wire_read_string(reader, GONDOLIN_MAX_ID_BYTES);
     identity->entropy = wire_read_bytes(reader, GONDOLIN_MAX_ENTROPY_BYTES);
+}
+
+static void decode_thaw(struct wire_reader *reader, struct thaw_request *thaw)
+{
+    thaw->flags = wire_read_u8(reader);
+    decode_identity(reader, &thaw->identity);
+    if ((thaw->flags & ~GONDOLIN_THAW_FLAG_NEW_SESSION) != 0)
+        reader->failed = true;
 }
 
 static void decode_mount(struct wire_reader *reader, struct mount_request *mount)
@@ -87,14 +97,25 @@ enum message_result message_decode(const uint8_t *payload, size_t length, struct
     case GONDOLIN_MESSAGE_KILL:
         decode_kill(&reader, &message->body.kill);
         break;
+    case GONDOLIN_MESSAGE_THAW:
+        decode_thaw(&reader, &message->body.thaw);
+        break;
     case GONDOLIN_MESSAGE_SEAL:
     case GONDOLIN_MESSAGE_PING:
     case GONDOLIN_MESSAGE_SHUTDOWN:
+    case GONDOLIN_MESSAGE_FREEZE:
         break;
     default:
         return MESSAGE_UNKNOWN_TYPE;
     }
     return wire_reader_done(&reader) ? MESSAGE_OK : MESSAGE_BAD_BODY;
+}
+
+static void free_identity(const struct identity_request *identity)
+{
+    free(identity->hostname);
+    free(identity->machine_id);
+    free(identity->boot_id);
 }
 
 void message_free(struct message *message)
@@ -105,7 +126,10 @@ void message_free(struct message *message)
         free(message->body.root.filesystem);
         break;
     case GONDOLIN_MESSAGE_IDENTITY:
-        free(message->body.identity.hostname);
+        free_identity(&message->body.identity);
+        break;
+    case GONDOLIN_MESSAGE_THAW:
+        free_identity(&message->body.thaw.identity);
         break;
     case GONDOLIN_MESSAGE_MOUNT:
         free(message->body.mount.source);
@@ -145,13 +169,19 @@ void message_encode_header(struct wire_writer *writer, uint16_t type, uint32_t r
     wire_write_u32(writer, request_id);
 }
 
-void message_encode_hello(struct wire_writer *writer, const char *version, const char *kernel, const char *boot_id)
+void message_encode_hello(struct wire_writer *writer, const char *version, const char *kernel)
 {
     message_encode_header(writer, GONDOLIN_MESSAGE_HELLO, 0);
     wire_write_u32(writer, GONDOLIN_PROTOCOL_VERSION);
     wire_write_string(writer, version, 128);
     wire_write_string(writer, kernel, 128);
-    wire_write_string(writer, boot_id, 128);
+}
+
+void message_encode_frozen(struct wire_writer *writer, uint32_t request_id, uint64_t sent_bytes, uint64_t received_bytes)
+{
+    message_encode_header(writer, GONDOLIN_MESSAGE_OK, request_id);
+    wire_write_u64(writer, sent_bytes);
+    wire_write_u64(writer, received_bytes);
 }
 
 void message_encode_failed(struct wire_writer *writer, uint32_t request_id, int error, const char *stage)

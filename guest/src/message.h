@@ -24,8 +24,16 @@ struct root_request {
 struct identity_request {
     uint64_t realtime_ns;
     char *hostname;
+    /* Text for /etc/machine-id and /proc/sys/kernel/random/boot_id; empty: leave. */
+    char *machine_id;
+    char *boot_id;
     /* Points into the payload. */
     struct wire_string entropy;
+};
+
+struct thaw_request {
+    uint8_t flags;
+    struct identity_request identity;
 };
 
 struct mount_request {
@@ -66,6 +74,7 @@ struct message {
         struct mount_request mount;
         struct exec_request exec;
         struct kill_request kill;
+        struct thaw_request thaw;
     } body;
 };
 
@@ -76,7 +85,8 @@ const char *message_strerror(enum message_result result);
 
 /* Encoders start a message in `writer`; the caller looks at `writer->failed` once at the end. */
 void message_encode_header(struct wire_writer *writer, uint16_t type, uint32_t request_id);
-void message_encode_hello(struct wire_writer *writer, const char *version, const char *kernel, const char *boot_id);
+void message_encode_hello(struct wire_writer *writer, const char *version, const char *kernel);
+void message_encode_frozen(struct wire_writer *writer, uint32_t request_id, uint64_t sent_bytes, uint64_t received_bytes);
 void message_encode_failed(struct wire_writer *writer, uint32_t request_id, int error, const char *stage);
 void message_encode_exited(struct wire_writer *writer, uint32_t request_id, uint8_t kind, uint16_t value);
 void message_encode_log(struct wire_writer *writer, uint8_t level, const char *text);

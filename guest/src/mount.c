@@ -91,6 +91,22 @@ static void mount_memory(int report, const struct mount_request *request)
         process_fail(report, errno, "mount ", request->target);
 }
 
+struct mount_child {
+    const struct mount_request *request;
+    int report_fd;
+};
+
+static void mount_child_run(const void *context)
+{
+    const struct mount_child *child = context;
+    if (child->request->kind == GONDOLIN_MOUNT_KIND_HOST)
+        mount_host(child->report_fd, child->request);
+    else
+        mount_memory(child->report_fd, child->request);
+    /* No error: an end of file without a word means that the child died. */
+    process_fail(child->report_fd, 0, "", "");
+}
+
 /* In the agent again. */
 
 static void on_report(struct loop_source *source, uint32_t events)
@@ -134,21 +150,14 @@ void mount_start(uint32_t request_id, const struct mount_request *request)
         reply_error(request_id, ENOMEM, "mount");
         return;
     }
-    pid_t child = process_fork(-1);
-    if (child == 0) {
-        if (request->kind == GONDOLIN_MOUNT_KIND_HOST)
-            mount_host(ends[1], request);
-        else
-            mount_memory(ends[1], request);
-        /* No error: an end of file without a word means that the child died. */
-        process_fail(ends[1], 0, "", "");
-    }
+    const struct mount_child child = {.request = request, .report_fd = ends[1]};
+    pid_t pid = process_spawn(-1, mount_child_run, &child);
     int error = errno;
     (void)close(ends[1]);
     *pending = (struct pending){.report = {.fd = ends[0], .on_ready = on_report}, .request_id = request_id};
-    if (child < 0 || loop_add(&pending->report, EPOLLIN) != 0) {
+    if (pid < 0 || loop_add(&pending->report, EPOLLIN) != 0) {
         (void)close(ends[0]);
         free(pending);
-        reply_error(request_id, child < 0 ? error : errno, "mount");
+        reply_error(request_id, pid < 0 ? error : errno, "mount");
     }
 }

@@ -39,18 +39,41 @@ static void append(struct outbox *outbox, enum outbox_queue queue, struct outbox
         outbox->urgent_bytes += packet->length;
 }
 
-bool outbox_push(struct outbox *outbox, enum outbox_queue queue, uint8_t type, uint32_t stream, const uint8_t *payload,
-                 size_t length)
+static struct outbox_packet *new_frame(uint8_t type, uint32_t stream, const uint8_t *payload, size_t length)
 {
     struct outbox_packet *packet = new_packet(GONDOLIN_FRAME_HEADER_BYTES + length);
     if (packet == NULL)
-        return false;
+        return NULL;
     frame_encode_header(packet->bytes, type, stream, (uint32_t)length);
     if (length > 0)
         memcpy(packet->bytes + GONDOLIN_FRAME_HEADER_BYTES, payload, length);
     packet->length = GONDOLIN_FRAME_HEADER_BYTES + length;
-    append(outbox, queue, packet);
+    return packet;
+}
+
+bool outbox_push(struct outbox *outbox, enum outbox_queue queue, uint8_t type, uint32_t stream, const uint8_t *payload,
+                 size_t length)
+{
+    struct outbox_packet *packet = new_frame(type, stream, payload, length);
+    if (packet != NULL)
+        append(outbox, queue, packet);
+    return packet != NULL;
+}
+
+bool outbox_hold(struct outbox *outbox, uint8_t type, uint32_t stream, const uint8_t *payload, size_t length)
+{
+    struct outbox_packet *packet = new_frame(type, stream, payload, length);
+    if (packet == NULL)
+        return false;
+    free(outbox->last);
+    outbox->last = packet;
+    outbox->is_held = true;
     return true;
+}
+
+void outbox_resume(struct outbox *outbox)
+{
+    outbox->is_held = false;
 }
 
 struct outbox_packet *outbox_take_packet(struct outbox *outbox)
@@ -99,7 +122,13 @@ static void refill(struct outbox *outbox)
 {
     outbox->stage_length = 0;
     outbox->stage_sent = 0;
-    for (;;) {
+    if (outbox->last != NULL) {
+        outbox->current = outbox->last;
+        outbox->current_sent = 0;
+        outbox->last = NULL;
+        return;
+    }
+    while (!outbox->is_held) {
         struct outbox_list *list = first_list(outbox);
         struct outbox_packet *packet = list->head;
         if (packet == NULL)
@@ -144,8 +173,18 @@ void outbox_sent(struct outbox *outbox, size_t count)
     }
 }
 
+void outbox_clear(struct outbox *outbox)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(outbox->lists); i++) {
+        while (outbox->lists[i].head != NULL)
+            outbox_return_packet(outbox, pop(outbox, &outbox->lists[i]));
+    }
+    free(outbox->last);
+    outbox->last = NULL;
+}
+
 bool outbox_is_empty(const struct outbox *outbox)
 {
-    return outbox->current == NULL && outbox->stage_sent == outbox->stage_length &&
+    return outbox->current == NULL && outbox->stage_sent == outbox->stage_length && outbox->last == NULL &&
            outbox->lists[OUTBOX_URGENT].head == NULL && outbox->lists[OUTBOX_BULK].head == NULL;
 }

@@ -45,6 +45,9 @@ struct outbox {
     uint8_t stage[OUTBOX_STAGE_BYTES];
     size_t stage_length;
     size_t stage_sent;
+    /* Nothing leaves but the stage, `current` and `last`. */
+    bool is_held;
+    struct outbox_packet *last;
 };
 
 /* false when memory is out. */
@@ -66,6 +69,13 @@ size_t outbox_next(struct outbox *outbox, const uint8_t **bytes);
 
 /* `count` of those bytes were written. */
 void outbox_sent(struct outbox *outbox, size_t count);
+
+/* Queues one last frame before all others and holds those back; false when memory is out. */
+bool outbox_hold(struct outbox *outbox, uint8_t type, uint32_t stream, const uint8_t *payload, size_t length);
+void outbox_resume(struct outbox *outbox);
+
+/* Drops every frame whose first byte has not left. */
+void outbox_clear(struct outbox *outbox);
 
 bool outbox_is_empty(const struct outbox *outbox);
 

@@ -176,6 +176,22 @@ void port_send(enum outbox_queue queue, uint8_t type, uint32_t stream, const uin
         die("out of memory for an answer");
 }
 
+void port_send_last(uint8_t type, uint32_t stream, const uint8_t *payload, size_t length)
+{
+    if (!outbox_hold(&port.outbox, type, stream, payload, length))
+        die("out of memory for an answer");
+}
+
+void port_resume(void)
+{
+    outbox_resume(&port.outbox);
+}
+
+void port_clear(void)
+{
+    outbox_clear(&port.outbox);
+}
+
 static void write_out(void)
 {
     const uint8_t *bytes;

@@ -25,6 +25,13 @@ struct outbox *port_outbox(void);
 /* Queues one small frame. When memory is out the port is dead. */
 void port_send(enum outbox_queue queue, uint8_t type, uint32_t stream, const uint8_t *payload, size_t length);
 
+/* Queues one small frame that overtakes all others and holds them back until port_resume(). */
+void port_send_last(uint8_t type, uint32_t stream, const uint8_t *payload, size_t length);
+void port_resume(void);
+
+/* Drops every frame that waits. */
+void port_clear(void);
+
 /* Writes what is queued, as far as the host reads. Called once per loop turn. */
 void port_flush(void);
 

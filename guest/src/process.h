@@ -18,11 +18,12 @@ struct failure {
 bool failed(struct failure *failure, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * fork() that can start in a cgroup (cgroup_fd < 0: the agent's own). In the child, -1 or pid as fork(). The agent has
- * threads, so the child may use system calls and static memory only, and must not call setuid() and the like of libc,
- * which would wait for threads that are not there.
+ * Starts a child that calls `run(context)`, which must not return, in a cgroup (cgroup_fd < 0: the agent's own). The
+ * agent waits until the child has executed a program or ended, and its memory is the child's too: the child may use
+ * system calls and memory of its own only, and must not call setuid() and the like of libc, which would signal the
+ * agent's threads. The child's pid, or -1 with errno.
  */
-pid_t process_fork(int cgroup_fd);
+pid_t process_spawn(int cgroup_fd, void (*run)(const void *), const void *context);
 
 /* In a child: sends errno `error` and the stage `what` + `subject` to the agent over `fd`, then ends with status 127. */
 void process_fail(int fd, int error, const char *what, const char *subject) __attribute__((noreturn));

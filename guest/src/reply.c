@@ -1,6 +1,5 @@
 #include "reply.h"
 
-#include <fcntl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -22,23 +21,13 @@ static void send_message(enum outbox_queue queue, const struct wire_writer *writ
     port_send(queue, GONDOLIN_FRAME_MESSAGE, 0, writer->bytes, writer->length);
 }
 
-static void read_boot_id(char *text, size_t capacity)
-{
-    AUTO_CLOSE int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    long count = fd < 0 ? 0 : RETRY_EINTR(read(fd, text, capacity - 1));
-    text[count < 0 ? 0 : count] = '\0';
-    text[strcspn(text, "\n")] = '\0';
-}
-
 void reply_hello(void)
 {
     struct utsname names;
-    char boot_id[64];
     (void)uname(&names);
-    read_boot_id(boot_id, sizeof boot_id);
     struct wire_writer writer;
     wire_writer_init(&writer, buffer, sizeof buffer);
-    message_encode_hello(&writer, GONDOLIN_AGENT_VERSION, names.release, boot_id);
+    message_encode_hello(&writer, GONDOLIN_AGENT_VERSION, names.release);
     send_message(OUTBOX_URGENT, &writer);
 }
 
@@ -57,6 +46,14 @@ void reply_ok_pid(uint32_t request_id, pid_t pid)
     message_encode_header(&writer, GONDOLIN_MESSAGE_OK, request_id);
     wire_write_u32(&writer, (uint32_t)pid);
     send_message(OUTBOX_URGENT, &writer);
+}
+
+void reply_frozen(uint32_t request_id, uint64_t sent_bytes, uint64_t received_bytes)
+{
+    struct wire_writer writer;
+    wire_writer_init(&writer, buffer, sizeof buffer);
+    message_encode_frozen(&writer, request_id, sent_bytes, received_bytes);
+    port_send_last(GONDOLIN_FRAME_MESSAGE, 0, writer.bytes, writer.length);
 }
 
 void reply_error(uint32_t request_id, int error, const char *stage)

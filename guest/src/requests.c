@@ -1,6 +1,7 @@
 #include "requests.h"
 
 #include "exec.h"
+#include "freeze.h"
 #include "identity.h"
 #include "log.h"
 #include "loop.h"
@@ -50,6 +51,12 @@ static void serve(const struct message *message)
         break;
     case GONDOLIN_MESSAGE_KILL:
         exec_kill(id, &message->body.kill);
+        break;
+    case GONDOLIN_MESSAGE_FREEZE:
+        freeze_start(id);
+        break;
+    case GONDOLIN_MESSAGE_THAW:
+        freeze_end(id, &message->body.thaw);
         break;
     case GONDOLIN_MESSAGE_SHUTDOWN:
         wants_shutdown = true;

@@ -107,6 +107,13 @@ void streams_reset(struct mux_stream *stream, uint32_t reason)
     drop_stream(stream);
 }
 
+void streams_forget_all(void)
+{
+    while (mux.count > 0)
+        drop_stream(mux.streams[mux.count - 1]);
+    mux.last_id = 0;
+}
+
 void streams_send_eof(struct mux_stream *stream)
 {
     /* In order after the stream's data. */

@@ -17,6 +17,9 @@ struct mux_stream *streams_get(uint32_t id);
 /* Ends a claimed stream at once: closes its pipes, tells the host. */
 void streams_reset(struct mux_stream *stream, uint32_t reason);
 
+/* A new host speaks: ends every stream without a word and starts the ids anew. */
+void streams_forget_all(void);
+
 /* Says that the guest will send nothing (more) on the stream. */
 void streams_send_eof(struct mux_stream *stream);
 

@@ -159,6 +159,12 @@ void wire_write_u32(struct wire_writer *writer, uint32_t value)
         store_u32(bytes, value);
 }
 
+void wire_write_u64(struct wire_writer *writer, uint64_t value)
+{
+    wire_write_u32(writer, (uint32_t)value);
+    wire_write_u32(writer, (uint32_t)(value >> 32));
+}
+
 void wire_write_string(struct wire_writer *writer, const char *text, size_t max)
 {
     size_t length = strnlen(text, max);

@@ -48,6 +48,7 @@ void wire_writer_init(struct wire_writer *writer, uint8_t *bytes, size_t capacit
 void wire_write_u8(struct wire_writer *writer, uint8_t value);
 void wire_write_u16(struct wire_writer *writer, uint16_t value);
 void wire_write_u32(struct wire_writer *writer, uint32_t value);
+void wire_write_u64(struct wire_writer *writer, uint64_t value);
 
 /* Writes at most `max` bytes of `text`, cut without notice. */
 void wire_write_string(struct wire_writer *writer, const char *text, size_t max);

@@ -3,12 +3,14 @@ import type { MuxSession } from '../mux/mux-session.ts';
 import { PROTOCOL_VERSION } from '../protocol/constants.ts';
 import {
   checkEmptyBody,
+  decodeFileCounts,
   decodeGuestMessage,
   decodePid,
+  type FileCounts,
   type GuestMessage,
 } from '../protocol/guest-message.ts';
 import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
-import type { HostRequest } from '../protocol/host-message.ts';
+import type { GuestIdentity, HostRequest } from '../protocol/host-message.ts';
 import { printable } from '../protocol/printable.ts';
 import { ExitTable } from './exit-table.ts';
 import {
@@ -30,7 +32,6 @@ const SIGKILL = 9;
 export interface Hello {
   readonly agentVersion: string;
   readonly kernelRelease: string;
-  readonly bootId: string;
 }
 
 export interface AgentClientOptions {
@@ -96,12 +97,11 @@ export class AgentClient {
     const waiting = this.#settleHello;
     if (waiting === null) throw guestProtocolError('one HELLO', { subject: 'HELLO' });
     this.#settleHello = null;
-    const { version, agentVersion, kernelRelease, bootId } = message;
+    const { version, agentVersion, kernelRelease } = message;
     if (version === PROTOCOL_VERSION) {
       waiting.resolve({
         agentVersion: printable(agentVersion),
         kernelRelease: printable(kernelRelease),
-        bootId: printable(bootId),
       });
       return;
     }
@@ -118,9 +118,26 @@ export class AgentClient {
     return this.#request({ type: 'ROOT', ...root, mode: 'MEMORY' });
   }
 
-  /** Sets clock (0n leaves it), host name (empty leaves it) and credits entropy, 0..512 bytes. */
-  identity(identity: { realtimeNs: bigint; hostname: string; entropy: Buffer }): Promise<void> {
+  /** Sets the clock, the names and ids, and credits entropy. */
+  identity(identity: GuestIdentity): Promise<void> {
     return this.#request({ type: 'IDENTITY', ...identity });
+  }
+
+  /**
+   * Brings the guest to rest: processes stopped, nothing on its way on either port once as many bytes have come and
+   * gone as the counts say. Nothing else may be sent until `thaw`.
+   */
+  freeze(): Promise<FileCounts> {
+    const handling = { decode: decodeFileCounts, timeoutMs: this.#timeoutMs };
+    return this.#requests.send({ type: 'FREEZE' }, handling);
+  }
+
+  /**
+   * Lets a frozen guest go on, with this identity before any process runs. With `isNewSession` the guest was restored
+   * from a copy: it forgets streams and commands and says hello first.
+   */
+  thaw(identity: GuestIdentity, isNewSession: boolean): Promise<void> {
+    return this.#request({ type: 'THAW', isNewSession, ...identity });
   }
 
   /** Binds `source`, a name under the FUSE root, to a guest path. The file server must be attached. */

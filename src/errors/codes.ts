@@ -124,6 +124,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Correct resources.cpus and resources.memory.',
   },
+  MACHINE_STATE_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check the free disk space; run again with --cold to start without saved memory.',
+  },
   MACHINE_START_FAILED: {
     exit: EXIT.runner,
     hint: 'Run `gondolin doctor`; the lines above are what QEMU said.',
@@ -219,6 +223,10 @@ export const CODES = {
   PROJECT_VM_ENDED: {
     exit: EXIT.runner,
     hint: 'Look for a step that powers off or kills process 1 of the guest.',
+  },
+  SNAPSHOT_REFUSED: {
+    exit: EXIT.runner,
+    hint: 'Remove it with `gondolin prune`, or run with --cold.',
   },
   VFS_MOUNT_FAILED: {
     exit: EXIT.config,

@@ -15,6 +15,8 @@ export const NAMES = {
   application: 'gondolin',
   /** Cache: one directory per built image, named by its content key. */
   images: 'images',
+  /** Cache: one directory per saved machine that starts are made from, named by what must be the same. */
+  templates: 'templates',
   /** Cache: `name --version` answers, so that no tool is started to learn them again. */
   toolVersions: 'tool-versions.json',
   /** Cache: whether KVM works, for one boot of the host. */
@@ -33,6 +35,8 @@ export interface Directories {
   readonly cache: string;
   /** Built images: `<cache>/images`. */
   readonly images: string;
+  /** Saved machines that starts are made from: `<cache>/templates`. */
+  readonly templates: string;
   /** What must outlive a cleared cache: `$XDG_STATE_HOME/gondolin`. */
   readonly state: string;
   /** Records of running machines: `<state>/sessions`. */
@@ -56,6 +60,7 @@ export function resolveDirectories(
   return {
     cache,
     images: join(cache, NAMES.images),
+    templates: join(cache, NAMES.templates),
     state,
     sessions: join(state, NAMES.sessions),
   };

@@ -13,7 +13,19 @@ export interface MachineSpec {
   readonly memoryBytes: number;
   /** Added to the kernel command line; words without spaces. */
   readonly kernelArguments?: readonly string[];
+  /** Where the guest's RAM lives. @default {kind: 'private'} */
+  readonly ram?: GuestRam;
 }
+
+/**
+ * `private`: memory of QEMU's own. `savable`: the same in a descriptor that `saveMachine` can copy. `clone`: pages of the
+ * file at `path`, copied when the guest writes them; the file has exactly the size of the RAM and must not change while
+ * machines run on it.
+ */
+export type GuestRam =
+  | { readonly kind: 'private' }
+  | { readonly kind: 'savable' }
+  | { readonly kind: 'clone'; readonly path: string };
 
 export const MIB = 1024 * 1024;
 /** The kernel, its page tables and the agent need this much; less ends in a panic without a word. */
@@ -36,7 +48,8 @@ export function checkMachineSpec(spec: MachineSpec): void {
     const range = `${MIN_MEMORY_BYTES / MIB} to ${MAX_MEMORY_BYTES / MIB} MiB`;
     throw invalid(`memory must be ${range}, got ${memoryBytes / MIB} MiB`);
   }
-  for (const path of [spec.vmlinuxPath, spec.initramfsPath, spec.rootfsPath]) {
+  const ramPath = spec.ram?.kind === 'clone' ? spec.ram.path : null;
+  for (const path of [spec.vmlinuxPath, spec.initramfsPath, spec.rootfsPath, ramPath]) {
     if (path !== null && !path.startsWith('/')) throw invalid(`path "${path}" is not absolute`);
   }
   for (const word of spec.kernelArguments ?? []) {

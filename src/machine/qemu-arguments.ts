@@ -6,6 +6,9 @@ import { checkMachineSpec, type MachineSpec, MIB } from './machine-spec.ts';
  */
 export const CHANNEL_FDS = { qmp: 3, console: 4, control: 5, fs: 6 } as const;
 
+/** Where a machine that is restored finds its saved state: an open file, not a socket. */
+export const STATE_FD = 7;
+
 /** Names of the virtio-serial ports, as the agent looks them up (docs/protocol.md). */
 export const PORT_NAMES = { control: 'gondolin.control', fs: 'gondolin.fs' } as const;
 
@@ -14,6 +17,8 @@ export interface QemuArgumentsInput {
   readonly accelerator: 'kvm' | 'tcg';
   /** Shown by ps, and how a sweep finds the machine; see session-record.ts. */
   readonly name: string;
+  /** Waits for a saved state instead of starting the kernel. @default false */
+  readonly isIncoming?: boolean;
 }
 
 /**
@@ -22,17 +27,17 @@ export interface QemuArgumentsInput {
  * @throws {GondolinError} MACHINE_SPEC_INVALID
  */
 export function buildQemuArguments(input: QemuArgumentsInput): string[] {
-  const { spec, accelerator, name } = input;
+  const { spec, accelerator, name, isIncoming = false } = input;
   checkMachineSpec(spec);
   return [
     ...['-name', `guest=${escapeValue(name)}`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-sandbox', SANDBOX],
-    ...['-machine', MACHINE],
+    ...memory(spec),
     ...processor(accelerator),
     ...['-smp', String(spec.cpus), '-m', `${spec.memoryBytes / MIB}M`],
-    ...['-kernel', spec.vmlinuxPath, '-initrd', spec.initramfsPath],
-    ...['-append', kernelCommandLine(spec)],
+    // A restored guest has its kernel in its RAM.
+    ...(isIncoming ? ['-incoming', 'defer'] : kernel(spec)),
     ...[...socketChannel('qmp'), '-mon', 'chardev=qmp,mode=control'],
     ...[...socketChannel('console'), '-device', 'isa-serial,chardev=console'],
     ...ports(accelerator),
@@ -50,6 +55,27 @@ const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 
 /** q35 without the devices a guest would only have to probe: no card, bus or port that is not below. */
 const MACHINE = 'q35,usb=off,vmport=off,sata=off,smbus=off,i8042=off';
+
+/** All kinds have the same backend id, so that a state saved with one loads with another. */
+function memory({ ram = { kind: 'private' }, memoryBytes }: MachineSpec): string[] {
+  const size = `id=ram,size=${memoryBytes / MIB}M`;
+  const machine = ['-machine', `${MACHINE},memory-backend=ram`];
+  switch (ram.kind) {
+    case 'private':
+      return ['-object', `memory-backend-ram,${size}`, ...machine];
+    case 'savable':
+      return ['-object', `memory-backend-memfd,${size},share=on`, ...machine];
+    case 'clone': {
+      const file = `mem-path=${escapeValue(ram.path)},share=off`;
+      return ['-object', `memory-backend-file,${size},${file}`, ...machine];
+    }
+  }
+}
+
+function kernel(spec: MachineSpec): string[] {
+  const files = ['-kernel', spec.vmlinuxPath, '-initrd', spec.initramfsPath];
+  return [...files, '-append', kernelCommandLine(spec)];
+}
 
 function processor(accelerator: 'kvm' | 'tcg'): string[] {
   if (accelerator === 'kvm') return ['-accel', 'kvm', '-cpu', 'host'];

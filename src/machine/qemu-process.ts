@@ -4,7 +4,7 @@ import { Duplex, Readable } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { endWithParent } from '../host/parent-death.ts';
 import { ConsoleLog } from './console-log.ts';
-import { CHANNEL_FDS } from './qemu-arguments.ts';
+import { CHANNEL_FDS, STATE_FD } from './qemu-arguments.ts';
 
 /** How QEMU ended: one of both is not null, as in Node's `exit` event. */
 export interface MachineExit {
@@ -26,6 +26,12 @@ export interface QemuProcess {
   kill(): void;
 }
 
+export interface SpawnQemuOptions {
+  readonly onConsole?: (chunk: Buffer) => void;
+  /** Descriptor of a saved state, which QEMU inherits as STATE_FD. */
+  readonly stateFd?: number;
+}
+
 /** After QEMU's death its last words are read this long at most. */
 const DRAIN_LIMIT_MS = 500;
 
@@ -37,11 +43,12 @@ const DRAIN_LIMIT_MS = 500;
 export async function spawnQemu(
   qemuPath: string,
   args: readonly string[],
-  onConsole?: (chunk: Buffer) => void,
+  options: SpawnQemuOptions = {},
 ): Promise<QemuProcess> {
   const command = endWithParent({ file: qemuPath, args });
-  const stdio: ('ignore' | 'pipe')[] = ['ignore', 'ignore', 'pipe'];
+  const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'ignore', 'pipe'];
   for (const fd of Object.values(CHANNEL_FDS)) stdio[fd] = 'pipe';
+  if (options.stateFd !== undefined) stdio[STATE_FD] = options.stateFd;
   const child = spawn(command.file, command.args, { stdio, detached: true });
   const { pid } = child;
   if (pid === undefined) {
@@ -52,7 +59,7 @@ export async function spawnQemu(
   // The type knows five entries; Node has one for each of `stdio`.
   const streams: readonly unknown[] = child.stdio;
   const consoleStream = channel(streams[CHANNEL_FDS.console]);
-  const consoleLog = collect(consoleStream, onConsole);
+  const consoleLog = collect(consoleStream, options.onConsole);
   const messageLog = collect(child.stderr);
   const drained = Promise.all([closed(consoleStream), closed(child.stderr)]);
   const exited = new Promise<MachineExit>((resolve) => {

@@ -35,16 +35,22 @@ interface Pending {
  * @see https://www.qemu.org/docs/master/interop/qmp-spec.html
  */
 export class QmpClient {
+  /** Resolves with why the session is over. Never rejects. */
+  readonly closed: Promise<GondolinError>;
   readonly #channel: Duplex;
   readonly #decoder = new QmpLineDecoder();
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   #lastId = 0;
   #ended: GondolinError | undefined;
+  #resolveClosed: (error: GondolinError) => void = () => undefined;
   #onGreeting: ((greeting: QmpMessage) => void) | undefined;
 
   private constructor(channel: Duplex) {
     this.#channel = channel;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
     channel.on('data', (chunk: Buffer) => this.#receive(chunk));
     channel.on('error', (cause) => this.#end(closedError(cause)));
     channel.on('close', () => this.#end(closedError()));
@@ -149,6 +155,7 @@ export class QmpClient {
   #end(error: GondolinError): void {
     if (this.#ended !== undefined) return;
     this.#ended = error;
+    this.#resolveClosed(error);
     for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(error);
     this.#channel.destroy();
   }

@@ -1,10 +1,12 @@
+import { closeSync, openSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { type Accelerator, chooseAccelerator } from '../host/accelerator.ts';
 import { type Directories, ensureDirectory, resolveDirectories } from '../host/directories.ts';
 import { requireTool } from '../host/tools.ts';
 import { checkMachineSpec, type MachineSpec } from './machine-spec.ts';
-import { buildQemuArguments } from './qemu-arguments.ts';
+import { migrate } from './migration.ts';
+import { buildQemuArguments, STATE_FD } from './qemu-arguments.ts';
 import { type MachineExit, type QemuProcess, spawnQemu } from './qemu-process.ts';
 import { QmpClient } from './qmp.ts';
 import { newSession, removeSession, sweepStaleSessions, writeSession } from './session-record.ts';
@@ -20,6 +22,11 @@ export interface StartMachineOptions {
   readonly accelerator?: Accelerator;
   /** Default: the user's XDG directories. */
   readonly directories?: Directories;
+  /**
+   * State file of a saved machine with the same spec but for its `ram`, which holds the saved RAM: the machine is
+   * restored, and waits for `resume()`.
+   */
+  readonly statePath?: string;
 }
 
 /** A running QEMU. It ends with this process, however this process ends. */
@@ -39,6 +46,8 @@ export interface Machine {
   exitError(): GondolinError;
   /** Ends it at once; resolves when it is gone and nothing of it is left on disk. */
   kill(): Promise<void>;
+  /** Starts the processors of a restored machine. */
+  resume(): Promise<void>;
   /** Lets QEMU end itself within a second, else kills it. */
   close(): Promise<void>;
 }
@@ -50,7 +59,7 @@ const QUIT_LIMIT_MS = 1_000;
  * Starts a machine; resolves when QEMU runs and its monitor answers, while the guest is still booting.
  * On failure nothing is left running or on disk. Also ends what killed gondolins left behind.
  * @throws {GondolinError} MACHINE_SPEC_INVALID, MACHINE_START_FAILED, MACHINE_QMP_…, HOST_TOOL_NOT_FOUND,
- *   HOST_ACCEL_INVALID, HOST_DIRECTORY_UNUSABLE.
+ *   HOST_ACCEL_INVALID, HOST_DIRECTORY_UNUSABLE; MACHINE_STATE_FAILED for a saved state that does not load.
  * @throws the signal's reason when aborted.
  */
 export async function startMachine(
@@ -69,31 +78,48 @@ export async function startMachine(
   signal?.throwIfAborted();
 
   const session = newSession(directories.sessions);
-  const args = buildQemuArguments({ spec, accelerator, name: session.name });
+  const isIncoming = options.statePath !== undefined;
+  const args = buildQemuArguments({ spec, accelerator, name: session.name, isIncoming });
   writeSession(session, null);
   let child: QemuProcess;
   try {
-    child = await spawnQemu(qemu.path, args, options.onConsole);
+    child = await spawn(qemu.path, args, options);
   } catch (cause) {
     removeSession(session);
     throw cause;
   }
   const exited = child.exited.finally(() => removeSession(session));
   writeSession(session, child.pid);
-  const qmp = await firstContact(child, exited, signal);
+  const qmp = await firstContact(child, exited, { signal, isIncoming });
   return runningMachine({ child, accelerator, exited, qmp });
 }
 
-/** Waits for the monitor; on any failure QEMU is gone when the promise rejects. */
+async function spawn(
+  qemuPath: string,
+  args: readonly string[],
+  { statePath, onConsole }: StartMachineOptions,
+): Promise<QemuProcess> {
+  const console = onConsole === undefined ? {} : { onConsole };
+  if (statePath === undefined) return spawnQemu(qemuPath, args, console);
+  const stateFd = openSync(statePath, 'r');
+  try {
+    return await spawnQemu(qemuPath, args, { ...console, stateFd });
+  } finally {
+    closeSync(stateFd);
+  }
+}
+
+/** Waits for the monitor and a saved state; on any failure QEMU is gone when the promise rejects. */
 async function firstContact(
   child: QemuProcess,
   exited: Promise<MachineExit>,
-  signal: AbortSignal | undefined,
+  { signal, isIncoming }: { signal: AbortSignal | undefined; isIncoming: boolean },
 ): Promise<QmpClient> {
   const kill = () => child.kill();
   signal?.addEventListener('abort', kill, { once: true });
   try {
     const client = await QmpClient.connect(child.qmp);
+    if (isIncoming) await migrate(client, 'migrate-incoming', `fd:${STATE_FD}`);
     signal?.throwIfAborted();
     return client;
   } catch (error) {
@@ -146,6 +172,7 @@ function runningMachine({ child, accelerator, exited, qmp }: Parts): Machine {
     consoleTail: () => child.consoleLog.tail(),
     exitError: () => exitError(exit, child),
     kill,
+    resume: async () => void (await qmp.execute('cont')),
     close: async () => {
       // Either it goes by itself or the kill below ends it: the refusal changes nothing.
       await qmp.execute('quit', {}, { timeoutMs: QUIT_LIMIT_MS }).catch(() => undefined);

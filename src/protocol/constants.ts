@@ -39,6 +39,9 @@ export const MAX_LOG_BYTES = 1_024;
 /** Longest host name of an `IDENTITY`, in bytes. Source: `__NEW_UTS_LEN`, linux/utsname.h. */
 export const MAX_HOSTNAME_BYTES = 64;
 
+/** Longest machine id and boot id of an `IDENTITY`, in bytes: a UUID has 36. */
+export const MAX_ID_BYTES = 64;
+
 /** Most items of one list (argv, env). */
 export const MAX_LIST_ITEMS = 65_536;
 
@@ -67,6 +70,8 @@ export const MESSAGE = {
   KILL: 0x0006,
   PING: 0x0007,
   SHUTDOWN: 0x0008,
+  FREEZE: 0x0009,
+  THAW: 0x000a,
   HELLO: 0x8001,
   OK: 0x8002,
   FAILED: 0x8003,
@@ -82,6 +87,9 @@ export const MOUNT_KIND = { HOST: 1, TMPFS: 2 } as const;
 
 /** Bits of a `MOUNT`'s flags. */
 export const MOUNT_FLAG = { READONLY: 1 } as const;
+
+/** Bits of a `THAW`'s flags. NEW_SESSION: the machine was restored, and a new host speaks. */
+export const THAW_FLAG = { NEW_SESSION: 1 } as const;
 
 /** Whom a `KILL` reaches. TREE: every process of the exec, also those that daemonised. */
 export const KILL_SCOPE = { PROCESS: 0, GROUP: 1, TREE: 2 } as const;

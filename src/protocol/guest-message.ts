@@ -13,9 +13,8 @@ export type GuestMessage =
       readonly version: number;
       readonly agentVersion: string;
       readonly kernelRelease: string;
-      readonly bootId: string;
     }
-  /** `body` is what the request's reply holds: {@link decodePid} or nothing. */
+  /** `body` is what the request's reply holds: {@link decodePid}, {@link decodeFileCounts} or nothing. */
   | { readonly type: 'OK'; readonly requestId: number; readonly body: Buffer }
   | {
       readonly type: 'FAILED';
@@ -35,6 +34,7 @@ export type GuestMessage =
 const MAX_EXIT_CODE = 255;
 const MAX_SIGNAL = 64;
 const PID_BYTES = 4;
+const FILE_COUNTS_BYTES = 16;
 const MAX_PID = 2 ** 31 - 1;
 
 /** The bytes of a `MESSAGE` payload. Used by the fake guest of the tests; the guest's own encoder is in C. */
@@ -43,7 +43,7 @@ export function encodeGuestMessage(message: GuestMessage): Buffer {
   switch (message.type) {
     case 'HELLO':
       writer.u32(message.version).string('agent version', message.agentVersion);
-      writer.string('kernel release', message.kernelRelease).string('boot id', message.bootId);
+      writer.string('kernel release', message.kernelRelease);
       break;
     case 'OK':
       writer.raw(message.body);
@@ -85,7 +85,6 @@ function readBody(reader: MessageReader): GuestMessage {
         version: reader.u32(),
         agentVersion: reader.string(),
         kernelRelease: reader.string(),
-        bootId: reader.string(),
       };
     case 'OK':
       return { type: 'OK', requestId, body: reader.rest() };
@@ -112,6 +111,8 @@ function readBody(reader: MessageReader): GuestMessage {
     case 'KILL':
     case 'PING':
     case 'SHUTDOWN':
+    case 'FREEZE':
+    case 'THAW':
       throw reader.broken('a message that a guest may send');
   }
 }
@@ -137,6 +138,24 @@ export function decodePid(body: Buffer): number {
   const pid = body.readUInt32LE();
   if (pid >= 1 && pid <= MAX_PID) return pid;
   throw guestProtocolError('a process id', { subject: 'OK', limit: MAX_PID, got: pid });
+}
+
+/** How many bytes of the file channel the guest has sent to the host, and how many of the host's have taken effect. */
+export interface FileCounts {
+  readonly sentBytes: bigint;
+  readonly receivedBytes: bigint;
+}
+
+/**
+ * The body of a `FREEZE`'s `OK`. Untrusted.
+ * @throws {GondolinError} GUEST_PROTOCOL when it has another length.
+ */
+export function decodeFileCounts(body: Buffer): FileCounts {
+  if (body.length !== FILE_COUNTS_BYTES) {
+    const facts = { subject: 'OK', limit: FILE_COUNTS_BYTES, got: body.length };
+    throw guestProtocolError('two byte counts', facts);
+  }
+  return { sentBytes: body.readBigUInt64LE(0), receivedBytes: body.readBigUInt64LE(8) };
 }
 
 /**

@@ -2,12 +2,28 @@ import {
   KILL_SCOPE,
   MAX_ENTROPY_BYTES,
   MAX_HOSTNAME_BYTES,
+  MAX_ID_BYTES,
   MOUNT_FLAG,
   MOUNT_KIND,
   ROOT_MODE,
+  THAW_FLAG,
 } from './constants.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
+
+/** What makes a guest a machine of its own; what is empty or 0 stays as it is. */
+export interface GuestIdentity {
+  /** Nanoseconds since 1970; 0 leaves the clock. */
+  readonly realtimeNs: bigint;
+  /** At most 64 bytes. */
+  readonly hostname: string;
+  /** The line of /etc/machine-id, at most 64 bytes. */
+  readonly machineId: string;
+  /** The line of /proc/sys/kernel/random/boot_id, at most 64 bytes. */
+  readonly bootId: string;
+  /** Credited to the kernel's random numbers, at most 512 bytes. */
+  readonly entropy: Uint8Array;
+}
 
 /** A request of the host (docs/protocol.md, "Host to guest"), without its id. */
 export type HostRequest =
@@ -17,15 +33,8 @@ export type HostRequest =
       readonly fsType: string;
       readonly mode: keyof typeof ROOT_MODE;
     }
-  | {
-      readonly type: 'IDENTITY';
-      /** Nanoseconds since 1970; 0 leaves the clock. */
-      readonly realtimeNs: bigint;
-      /** At most 64 bytes; empty leaves it. */
-      readonly hostname: string;
-      /** At most 512 bytes. */
-      readonly entropy: Uint8Array;
-    }
+  | ({ readonly type: 'IDENTITY' } & GuestIdentity)
+  | ({ readonly type: 'THAW'; readonly isNewSession: boolean } & GuestIdentity)
   | {
       readonly type: 'MOUNT';
       readonly kind: keyof typeof MOUNT_KIND;
@@ -37,7 +46,7 @@ export type HostRequest =
       readonly uid: number;
       readonly gid: number;
     }
-  | { readonly type: 'SEAL' | 'PING' | 'SHUTDOWN' }
+  | { readonly type: 'SEAL' | 'PING' | 'SHUTDOWN' | 'FREEZE' }
   | {
       readonly type: 'EXEC';
       /** Stream ids; 0 is /dev/null. */
@@ -70,7 +79,11 @@ export function encodeHostMessage(requestId: number, request: HostRequest): Buff
       writer.u8(ROOT_MODE[request.mode]);
       break;
     case 'IDENTITY':
-      writer.u64(request.realtimeNs).string('hostname', request.hostname).bytes(request.entropy);
+      writeIdentity(writer, request);
+      break;
+    case 'THAW':
+      writer.u8(request.isNewSession ? THAW_FLAG.NEW_SESSION : 0);
+      writeIdentity(writer, request);
       break;
     case 'MOUNT':
       writer.u8(MOUNT_KIND[request.kind]).u8(request.isReadonly ? MOUNT_FLAG.READONLY : 0);
@@ -88,9 +101,16 @@ export function encodeHostMessage(requestId: number, request: HostRequest): Buff
     case 'SEAL':
     case 'PING':
     case 'SHUTDOWN':
+    case 'FREEZE':
       break;
   }
   return writer.finish();
+}
+
+function writeIdentity(writer: MessageWriter, identity: GuestIdentity): void {
+  writer.u64(identity.realtimeNs).string('hostname', identity.hostname);
+  writer.string('machine id', identity.machineId).string('boot id', identity.bootId);
+  writer.bytes(identity.entropy);
 }
 
 /**
@@ -118,12 +138,13 @@ function readBody(reader: MessageReader): HostRequest {
         mode: reader.choice(ROOT_MODE, reader.u8()),
       };
     case 'IDENTITY':
-      return {
-        type,
-        realtimeNs: reader.u64(),
-        hostname: reader.string(MAX_HOSTNAME_BYTES),
-        entropy: new Uint8Array(reader.bytes(MAX_ENTROPY_BYTES)),
-      };
+      return { type, ...readIdentity(reader) };
+    case 'THAW': {
+      const flags = reader.u8();
+      if ((flags & ~THAW_FLAG.NEW_SESSION) !== 0)
+        throw reader.broken('known flags', THAW_FLAG.NEW_SESSION, flags);
+      return { type, isNewSession: flags === THAW_FLAG.NEW_SESSION, ...readIdentity(reader) };
+    }
     case 'MOUNT':
       return readMount(reader);
     case 'EXEC':
@@ -138,6 +159,7 @@ function readBody(reader: MessageReader): HostRequest {
     case 'SEAL':
     case 'PING':
     case 'SHUTDOWN':
+    case 'FREEZE':
       return { type };
     case 'HELLO':
     case 'OK':
@@ -146,6 +168,16 @@ function readBody(reader: MessageReader): HostRequest {
     case 'LOG':
       throw reader.broken('a message that a host may send');
   }
+}
+
+function readIdentity(reader: MessageReader): GuestIdentity {
+  return {
+    realtimeNs: reader.u64(),
+    hostname: reader.string(MAX_HOSTNAME_BYTES),
+    machineId: reader.string(MAX_ID_BYTES),
+    bootId: reader.string(MAX_ID_BYTES),
+    entropy: new Uint8Array(reader.bytes(MAX_ENTROPY_BYTES)),
+  };
 }
 
 function readMount(reader: MessageReader): HostRequest {

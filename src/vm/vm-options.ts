@@ -45,13 +45,20 @@ export interface VMOptions {
     readonly memory?: Readonly<Record<string, MemoryMount>>;
   };
   readonly sandbox?: SandboxOptions;
+  /** Boots instead of restoring the machine's memory snapshot. @default false, or true with GONDOLIN_COLD=1 */
+  readonly cold?: boolean;
   /** How long the guest may take until it is ready, in milliseconds. @default 60000 */
   readonly bootTimeoutMs?: number;
   /** Ends the start; later it does nothing (use `close`). */
   readonly signal?: AbortSignal;
   /** Told what happens while the VM starts. */
   readonly onProgress?: (message: string) => void;
+  /** Told what did not work but did not stop the start either: one line. @default none */
+  readonly onWarning?: (message: string) => void;
 }
+
+/** RAM of a VM that does not ask for more. */
+export const DEFAULT_MEMORY = '512MiB';
 
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,

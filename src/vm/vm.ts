@@ -1,7 +1,8 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { type BootedGuest, bootGuest, guestFailure } from './boot.ts';
+import { type BootedGuest, bootGuest } from './boot.ts';
 import type { ExecOptions } from './exec-options.ts';
 import { ExecProcess, type RunningCommand } from './exec-process.ts';
+import { guestFailure } from './guest-failure.ts';
 import { resolveImage } from './resolve-image.ts';
 import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
 

@@ -31,6 +31,7 @@ function bench(text = 'tiny: up\n', end: TinyKernelEnd = 'halt'): Bench {
   const directories = {
     cache: join(directory, 'cache'),
     images: join(directory, 'cache/images'),
+    templates: join(directory, 'cache/templates'),
     state: join(directory, 'state'),
     sessions: join(directory, 'state/sessions'),
   };

@@ -29,7 +29,6 @@ it('hello gives what the agent says of itself, made printable', async () => {
     version: 1,
     agentVersion: 'a\u001bb',
     kernelRelease: 'k',
-    bootId: 'b',
   });
   const hello = await agent.hello;
   expect(hello.kernelRelease).toBe('k');

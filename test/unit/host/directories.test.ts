@@ -6,6 +6,7 @@ it('resolveDirectories() falls back to the home directory when nothing is set', 
     cache: '/home/jo/.cache/gondolin',
     images: '/home/jo/.cache/gondolin/images',
     state: '/home/jo/.local/state/gondolin',
+    templates: '/home/jo/.cache/gondolin/templates',
     sessions: '/home/jo/.local/state/gondolin/sessions',
   });
 });

@@ -28,7 +28,6 @@ const anyGuestMessage: fc.Arbitrary<GuestMessage> = fc.oneof(
     version: u32,
     agentVersion: text,
     kernelRelease: text,
-    bootId: text,
   }),
   fc.record({
     type: fc.constant('OK' as const),
@@ -55,6 +54,15 @@ const anyGuestMessage: fc.Arbitrary<GuestMessage> = fc.oneof(
   }),
 );
 
+const shortText = fc.string({ maxLength: 64 }).filter((value) => !value.includes('\0'));
+const identityFields = {
+  realtimeNs: u64,
+  hostname: shortText,
+  machineId: shortText,
+  bootId: shortText,
+  entropy: fc.uint8Array({ maxLength: 512 }),
+};
+
 const anyRequest: fc.Arbitrary<HostRequest> = fc.oneof(
   fc.record({
     type: fc.constant('ROOT' as const),
@@ -62,11 +70,11 @@ const anyRequest: fc.Arbitrary<HostRequest> = fc.oneof(
     fsType: text,
     mode: fc.constant('MEMORY' as const),
   }),
+  fc.record({ type: fc.constant('IDENTITY' as const), ...identityFields }),
   fc.record({
-    type: fc.constant('IDENTITY' as const),
-    realtimeNs: u64,
-    hostname: fc.string({ maxLength: 64 }).filter((value) => !value.includes('\0')),
-    entropy: fc.uint8Array({ maxLength: 512 }),
+    type: fc.constant('THAW' as const),
+    isNewSession: fc.boolean(),
+    ...identityFields,
   }),
   fc.record({
     type: fc.constant('MOUNT' as const),
@@ -245,8 +253,11 @@ it('encodeHostMessage() lays out an IDENTITY byte for byte as docs/protocol.md s
     type: 'IDENTITY',
     realtimeNs: 0x0102030405060708n,
     hostname: 'vm',
+    machineId: 'm',
+    bootId: '',
     entropy: Uint8Array.of(0, 255),
   });
-  const want = '0200 0000 07000000 0807060504030201 02000000 766d 02000000 00ff';
+  const want =
+    '0200 0000 07000000 0807060504030201 02000000 766d 01000000 6d 00000000 02000000 00ff';
   expect(payload.toString('hex')).toBe(want.replaceAll(' ', ''));
 });

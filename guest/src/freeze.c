@@ -1,0 +1,79 @@
+#include "freeze.h"
+
+#include "cgroup.h"
+#include "exec.h"
+#include "fuse.h"
+#include "identity.h"
+#include "log.h"
+#include "loop.h"
+#include "port.h"
+#include "reply.h"
+#include "streams.h"
+#include "util.h"
+
+#define POLL_MS 1
+/* A process in a system call that waits for something is as good as stopped: it runs no code of its own. */
+#define PROCESS_LIMIT_MS 1000
+
+static struct {
+    struct loop_timer poll;
+    uint32_t request_id;
+    uint64_t started_ms;
+} freeze;
+
+static void on_poll(struct loop_timer *timer)
+{
+    /* Processes first: what they still ask of the host's files is answered while they come to rest. */
+    bool is_late = loop_now_ms() - freeze.started_ms >= PROCESS_LIMIT_MS;
+    if ((!cgroup_all_frozen() && !is_late) || !fuse_pause()) {
+        loop_timer_set(timer, POLL_MS);
+        return;
+    }
+    uint64_t sent;
+    uint64_t received;
+    fuse_counts(&sent, &received);
+    reply_frozen(freeze.request_id, sent, received);
+}
+
+void freeze_start(uint32_t request_id)
+{
+    if (freeze.poll.is_set) {
+        reply_error(request_id, EALREADY, "freeze");
+        return;
+    }
+    if (cgroup_freeze_all(true) != 0) {
+        reply_error(request_id, errno, "freeze");
+        return;
+    }
+    freeze.request_id = request_id;
+    freeze.started_ms = loop_now_ms();
+    freeze.poll.on_due = on_poll;
+    on_poll(&freeze.poll);
+}
+
+/* What the host before this one began is nobody's any more; it may have ended in the middle of an output. */
+static void start_session(void)
+{
+    exec_forget_all();
+    streams_forget_all();
+    port_clear();
+    reply_hello();
+}
+
+void freeze_end(uint32_t request_id, const struct thaw_request *thaw)
+{
+    struct failure failure;
+    loop_timer_clear(&freeze.poll);
+    if ((thaw->flags & GONDOLIN_THAW_FLAG_NEW_SESSION) != 0)
+        start_session();
+    port_resume();
+    /* Before any process runs: no two machines may share a clock, an identity or random numbers. */
+    bool is_set = identity_set(&thaw->identity, &failure);
+    if (is_set && cgroup_freeze_all(false) != 0)
+        is_set = failed(&failure, "thaw");
+    fuse_resume();
+    if (is_set)
+        reply_ok(request_id);
+    else
+        reply_failed(request_id, &failure);
+}

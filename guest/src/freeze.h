@@ -1,0 +1,16 @@
+/*
+ * FREEZE and THAW: brings the guest to rest so that its memory can be saved, and back to life, in this machine or in one
+ * restored from the copy.
+ */
+#ifndef GONDOLIN_FREEZE_H
+#define GONDOLIN_FREEZE_H
+
+#include "message.h"
+
+/* Stops the guest's processes and both ports, then answers OK: the last frame until a THAW. */
+void freeze_start(uint32_t request_id);
+
+/* Sets the identity, opens the ports, lets the processes go on; answers OK or FAILED, after HELLO for a new session. */
+void freeze_end(uint32_t request_id, const struct thaw_request *thaw);
+
+#endif

@@ -1,0 +1,75 @@
+import type { AgentClient } from '../agent/agent-client.ts';
+import type { Machine } from '../machine/start-machine.ts';
+import { FuseServer } from '../vfs/fuse-server.ts';
+import { resolveGuestUser } from './guest-user.ts';
+import { DEFAULT_MEMORY, memoryBytes, type VMOptions } from './vm-options.ts';
+
+interface MemoryPlace {
+  readonly sizeBytes: number;
+  readonly mode: number;
+}
+
+/** Memory mounts of the options, and the places that programs write to when the root is read-only. */
+function memoryMounts(options: VMOptions): (readonly [string, MemoryPlace])[] {
+  const own = Object.entries(options.vfs?.memory ?? {});
+  const asked = own.map(([path, { sizeBytes }]) => [path, { sizeBytes, mode: 0o755 }] as const);
+  if (options.sandbox?.rootOverlay === true) return asked;
+  const taken = [...own.map(([path]) => path), ...Object.keys(options.vfs?.mounts ?? {})];
+  const half = Math.floor(memoryBytes(options.memory ?? DEFAULT_MEMORY) / 2);
+  const scratch = ['/tmp', '/var/tmp'].filter((path) => !taken.includes(path));
+  return [...scratch.map((path) => [path, { sizeBytes: half, mode: 0o1777 }] as const), ...asked];
+}
+
+interface MountStep {
+  readonly target: string;
+  mount(): Promise<void>;
+}
+
+/** Mounts each once what contains it is mounted; the rest at once. */
+async function mountInOrder(steps: readonly MountStep[]): Promise<void> {
+  const done = new Map<string, Promise<void>>();
+  for (const step of steps.toSorted((a, b) => a.target.length - b.target.length)) {
+    const parents = [...done].filter(([target]) => step.target.startsWith(`${target}/`));
+    const ready = Promise.all(parents.map(([, mounted]) => mounted));
+    done.set(step.target, parents.length === 0 ? step.mount() : ready.then(() => step.mount()));
+  }
+  await Promise.all(done.values());
+}
+
+/**
+ * Mounts what the options ask for, parents before what lies below them. Gives the file server once its provider mounts
+ * exist; null when there are none.
+ */
+export async function mountAll(
+  options: VMOptions,
+  agent: AgentClient,
+  machine: Machine,
+  onServer: (server: FuseServer) => void,
+): Promise<void> {
+  const provided = Object.entries(options.vfs?.mounts ?? {});
+  const memory = memoryMounts(options);
+  if (provided.length + memory.length === 0) return;
+  const user = await resolveGuestUser(agent, options.user ?? '');
+  const mounts = provided.map(([target, provider], index) => ({
+    target,
+    name: String(index),
+    provider,
+  }));
+  const work = () =>
+    mountInOrder([
+      ...mounts.map(({ target, name, provider }) => ({
+        target,
+        mount: () => agent.mountHost({ source: name, target, isReadonly: provider.isReadonly }),
+      })),
+      ...memory.map(([target, { sizeBytes, mode }]) => ({
+        target,
+        mount: () => agent.mountMemory({ target, sizeBytes, mode, ...user }),
+      })),
+    ]);
+  if (mounts.length === 0) return work();
+  const server = new FuseServer({ mounts, user });
+  onServer(server);
+  await server.start();
+  server.attach(machine.fs);
+  await Promise.race([work(), server.failed.then((error) => Promise.reject(error))]);
+}

@@ -1,0 +1,63 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildDirectoryAtomic, sweepTemporaries, temporaryName } from '../../host/atomic-write.ts';
+import type { FileLock } from '../../host/file-lock.ts';
+import { openSavedMachine, type SavedMachine, writeManifest } from './saved-machine.ts';
+
+/**
+ * The saved machines that warm starts are made from: `<templates>/<identity>/`. A template appears complete or not at
+ * all, and who runs on one keeps its files when it is removed.
+ */
+export class TemplateStore {
+  readonly #parent: string;
+
+  /** @param parent  `Directories.templates`; need not exist. */
+  constructor(parent: string) {
+    this.#parent = parent;
+  }
+
+  #directory(identity: string): string {
+    return join(this.#parent, identity);
+  }
+
+  /**
+   * The template, or null when there is none. Takes no lock.
+   * @throws {GondolinError} SNAPSHOT_REFUSED when it is damaged.
+   */
+  open(identity: string): Promise<SavedMachine | null> {
+    return openSavedMachine(this.#directory(identity), identity);
+  }
+
+  /** Lets one process make the template while others wait. Loads more than a warm start needs. */
+  async lock(identity: string, signal: AbortSignal | undefined): Promise<FileLock> {
+    const { lockFile } = await import('../../host/file-lock.ts');
+    return lockFile(join(this.#parent, `${identity}.lock`), 'exclusive', { signal });
+  }
+
+  /** Adds a template that `save` writes into the directory it is given. The caller holds the lock. */
+  async add(
+    identity: string,
+    memoryBytes: number,
+    save: (directory: string) => Promise<void>,
+  ): Promise<void> {
+    await sweepTemporaries(this.#parent);
+    await buildDirectoryAtomic(this.#directory(identity), async (directory) => {
+      await save(directory);
+      await writeManifest(directory, identity, memoryBytes);
+    });
+  }
+
+  /** Removes a template; a start that wants it afterwards makes it anew. */
+  async discard(identity: string): Promise<void> {
+    await mkdir(this.#parent, { recursive: true, mode: 0o700 });
+    const aside = join(this.#parent, temporaryName());
+    try {
+      await rename(this.#directory(identity), aside);
+    } catch (error) {
+      // Another gondolin was faster.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    await rm(aside, { recursive: true, force: true });
+  }
+}

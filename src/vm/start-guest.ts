@@ -1,0 +1,76 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { AgentClient, type Hello } from '../agent/agent-client.ts';
+import type { GuestImage } from '../image/guest-image.ts';
+import type { MachineSpec } from '../machine/machine-spec.ts';
+import { type Machine, type StartMachineOptions, startMachine } from '../machine/start-machine.ts';
+import { MuxSession } from '../mux/mux-session.ts';
+import type { GuestIdentity } from '../protocol/host-message.ts';
+import type { SavedMachine } from './snapshot/saved-machine.ts';
+
+const ENTROPY_BYTES = 256;
+
+/** A machine whose agent answers: root switched, identity set or on its way, nothing mounted. */
+export interface StartedGuest {
+  readonly machine: Machine;
+  readonly session: MuxSession;
+  readonly agent: AgentClient;
+  /** What the start still waits for: the agent's greeting, and its answers so far. */
+  readonly ready: Promise<Hello>;
+}
+
+/** A fresh identity: no two machines share any of it. */
+export function newIdentity(hostname: string): GuestIdentity {
+  return {
+    realtimeNs: BigInt(Date.now()) * 1_000_000n,
+    hostname,
+    machineId: randomBytes(16).toString('hex'),
+    bootId: randomUUID(),
+    entropy: randomBytes(ENTROPY_BYTES),
+  };
+}
+
+function connect(machine: Machine): { session: MuxSession; agent: AgentClient } {
+  const session = new MuxSession(machine.control);
+  return { session, agent: new AgentClient(session) };
+}
+
+/** Boots a machine; `ready` comes once its root is switched. It has no identity yet. */
+export async function bootMachine(
+  spec: MachineSpec,
+  rootfsType: GuestImage['rootfsType'],
+  options: StartMachineOptions,
+): Promise<StartedGuest> {
+  const machine = await startMachine(spec, options);
+  const { session, agent } = connect(machine);
+  const ready = agent.hello.then(async (hello) => {
+    await agent.root({ device: '/dev/vda', fsType: rootfsType });
+    return hello;
+  });
+  ready.catch(() => undefined);
+  return { machine, session, agent, ready };
+}
+
+/**
+ * Restores a saved machine as a new one with an identity of its own. Requests may be sent at once: the agent gets them
+ * behind the identity.
+ */
+export async function restoreMachine(
+  spec: MachineSpec,
+  saved: SavedMachine,
+  identity: () => GuestIdentity,
+  options: StartMachineOptions,
+): Promise<StartedGuest> {
+  const ram = { kind: 'clone', path: saved.ramPath } as const;
+  const machine = await startMachine({ ...spec, ram }, { ...options, statePath: saved.statePath });
+  const { session, agent } = connect(machine);
+  const thawed = agent.thaw(identity(), true);
+  const ready = Promise.all([agent.hello, thawed]).then(([hello]) => hello);
+  ready.catch(() => undefined);
+  try {
+    await machine.resume();
+  } catch (error) {
+    await machine.kill();
+    throw error;
+  }
+  return { machine, session, agent, ready };
+}

@@ -1,0 +1,163 @@
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { chooseAccelerator } from '../host/accelerator.ts';
+import { isColdForced } from '../host/cold-start.ts';
+import { type Directories, resolveDirectories } from '../host/directories.ts';
+import { requireTool } from '../host/tools.ts';
+import type { MachineSpec } from '../machine/machine-spec.ts';
+import type { Machine, StartMachineOptions } from '../machine/start-machine.ts';
+import type { BootContext } from './boot.ts';
+import { guestFailure } from './guest-failure.ts';
+import { machineIdentity } from './snapshot/machine-identity.ts';
+import type { SavedMachine } from './snapshot/saved-machine.ts';
+import { TemplateStore } from './snapshot/template-store.ts';
+import { bootMachine, newIdentity, restoreMachine, type StartedGuest } from './start-guest.ts';
+import { DEFAULT_MEMORY, memoryBytes } from './vm-options.ts';
+
+const DEFAULT_HOSTNAME = 'gondolin';
+/** Twenty machines at once on two cores need 5 s each. */
+const RESTORE_LIMIT_MS = 30_000;
+
+export interface StartContext extends BootContext {
+  /** Rejects when the start took too long or was cancelled. */
+  readonly limit: Promise<never>;
+  readonly onMachine: (machine: Machine) => void;
+}
+
+interface Start {
+  readonly context: StartContext;
+  readonly spec: MachineSpec;
+  readonly machineOptions: StartMachineOptions;
+  readonly identity: string;
+  readonly templates: TemplateStore;
+}
+
+/**
+ * A guest with its root and an identity of its own: restored from the template of its kind, which the first start makes,
+ * or booted. A template that does not load is removed with a warning, and the start goes on without.
+ */
+export async function startGuest(context: StartContext): Promise<StartedGuest> {
+  const { options } = context;
+  const start = await describeStart(context, resolveDirectories());
+  if (options.cold === true || isColdForced()) return bootCold(start);
+  const warm = await restoreTemplate(start);
+  if (warm !== null) return warm;
+  const lock = await start.templates.lock(start.identity, options.signal);
+  try {
+    // Another gondolin may have made it while this one waited.
+    return (await restoreTemplate(start)) ?? (await bootAndSave(start));
+  } finally {
+    lock.release();
+  }
+}
+
+async function describeStart(context: StartContext, directories: Directories): Promise<Start> {
+  const { options, image } = context;
+  const qemu = requireTool('qemu-system-x86_64');
+  const probe = { qemu, cacheDirectory: directories.cache };
+  const { accelerator } = await chooseAccelerator(probe);
+  const cpus = options.cpus ?? 1;
+  const bytes = memoryBytes(options.memory ?? DEFAULT_MEMORY);
+  return {
+    context,
+    spec: {
+      vmlinuxPath: image.vmlinuxPath,
+      initramfsPath: image.initramfsPath,
+      rootfsPath: image.rootfsPath,
+      cpus,
+      memoryBytes: bytes,
+    },
+    machineOptions: {
+      accelerator,
+      directories,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    },
+    identity: machineIdentity({ image, cpus, memoryBytes: bytes, accelerator, qemu }),
+    templates: new TemplateStore(directories.templates),
+  };
+}
+
+function identityOf({ options }: StartContext) {
+  return newIdentity(options.hostname ?? DEFAULT_HOSTNAME);
+}
+
+async function bootCold({ context, spec, machineOptions }: Start): Promise<StartedGuest> {
+  const guest = await bootMachine(spec, context.image.rootfsType, machineOptions);
+  context.onMachine(guest.machine);
+  const ready = guest.ready.then(async (hello) => {
+    await guest.agent.identity(identityOf(context));
+    return hello;
+  });
+  ready.catch(() => undefined);
+  return untilReady(context, { ...guest, ready });
+}
+
+/** Waits for `ready`; kills the machine when that fails. */
+async function untilReady(context: StartContext, guest: StartedGuest): Promise<StartedGuest> {
+  const { machine, session, ready } = guest;
+  const failure = guestFailure({ machine, session, fuse: null });
+  failure.catch(() => undefined);
+  try {
+    await Promise.race([ready, failure, context.limit]);
+    return guest;
+  } catch (error) {
+    await machine.kill();
+    throw error;
+  }
+}
+
+async function restoreTemplate(start: Start): Promise<StartedGuest | null> {
+  const { context, templates, identity } = start;
+  try {
+    const saved = await templates.open(identity);
+    return saved === null ? null : await restore(start, saved);
+  } catch (error) {
+    if (!GondolinError.is(error) || context.options.signal?.aborted === true) throw error;
+    context.options.onWarning?.(
+      `the saved machine for a warm start does not load, starting cold: ${error.message.split('\n')[0]}`,
+    );
+    await templates.discard(identity);
+    return null;
+  }
+}
+
+async function restore(start: Start, saved: SavedMachine): Promise<StartedGuest> {
+  const { context, spec, machineOptions } = start;
+  const identity = () => identityOf(context);
+  const guest = await restoreMachine(spec, saved, identity, machineOptions);
+  context.onMachine(guest.machine);
+  context.log('vm', 'restored from its template');
+  const limit = AbortSignal.timeout(RESTORE_LIMIT_MS);
+  const late = new Promise<never>((_, reject) => {
+    limit.addEventListener('abort', () =>
+      reject(new GondolinError('SNAPSHOT_REFUSED', 'the restored guest does not answer')),
+    );
+  });
+  late.catch(() => undefined);
+  const ready = Promise.race([guest.ready, late]);
+  ready.catch(() => undefined);
+  return untilReady(context, { ...guest, ready });
+}
+
+/** Boots, saves the machine before it is anyone's, and goes on with it. */
+async function bootAndSave(start: Start): Promise<StartedGuest> {
+  const { context, spec, machineOptions, templates, identity } = start;
+  const savable = { ...spec, ram: { kind: 'savable' } } as const;
+  const guest = await bootMachine(savable, context.image.rootfsType, machineOptions);
+  context.onMachine(guest.machine);
+  const ready = guest.ready.then(async (hello) => {
+    await guest.agent.freeze();
+    try {
+      const { saveMachine } = await import('../machine/save-machine.ts');
+      await templates.add(identity, spec.memoryBytes, (directory) =>
+        saveMachine(guest.machine, spec.memoryBytes, directory),
+      );
+    } catch (error) {
+      if (!GondolinError.is(error)) throw error;
+      context.options.onWarning?.(`the machine was not saved for warm starts: ${error.message}`);
+    }
+    await guest.agent.thaw(identityOf(context), false);
+    return hello;
+  });
+  ready.catch(() => undefined);
+  return untilReady(context, { ...guest, ready });
+}
