@@ -125,10 +125,15 @@ export class AgentClient {
 
   /**
    * Brings the guest to rest: processes stopped, nothing on its way on either port once as many bytes have come and
-   * gone as the counts say. Nothing else may be sent until `thaw`.
+   * gone as the counts say. All that is sent later waits for `thaw`, which must follow however this ends; but this may
+   * be repeated before.
    */
   freeze(): Promise<FileCounts> {
-    const handling = { decode: decodeFileCounts, timeoutMs: this.#timeoutMs };
+    const handling = {
+      decode: decodeFileCounts,
+      timeoutMs: this.#timeoutMs,
+      place: 'last',
+    } as const;
     return this.#requests.send({ type: 'FREEZE' }, handling);
   }
 
@@ -137,7 +142,10 @@ export class AgentClient {
    * from a copy: it forgets streams and commands and says hello first.
    */
   thaw(identity: GuestIdentity, isNewSession: boolean): Promise<void> {
-    return this.#request({ type: 'THAW', isNewSession, ...identity });
+    return this.#requests.send(
+      { type: 'THAW', isNewSession, ...identity },
+      { decode: checkEmptyBody, timeoutMs: this.#timeoutMs, place: 'first' },
+    );
   }
 
   /** Binds `source`, a name under the FUSE root, to a guest path. The file server must be attached. */

@@ -21,6 +21,8 @@ export interface ReplyHandling<T> {
   readonly onLateOk?: (requestId: number) => void;
   /** In milliseconds, from the sending on. */
   readonly timeoutMs: number;
+  /** `last` holds back all that is sent after it, until one with `first`. */
+  readonly place?: 'last' | 'first';
 }
 
 interface Waiting {
@@ -48,7 +50,9 @@ export class RequestTable {
     const id = this.#nextId;
     const payload = encodeHostMessage(id, request);
     if (payload.length > MAX_HOST_PAYLOAD_BYTES) throw tooLarge(request, payload.length);
-    this.#session.sendMessage(payload);
+    if (handling.place === 'last') this.#session.sendLast(payload);
+    else if (handling.place === 'first') this.#session.sendFirst(payload);
+    else this.#session.sendMessage(payload);
     this.#nextId += 1;
     return new Promise<T>((resolve, reject) => {
       let isLate = false;

@@ -228,6 +228,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Remove it with `gondolin prune`, or run with --cold.',
   },
+  SNAPSHOT_UNSUPPORTED: {
+    exit: EXIT.runner,
+    hint: 'Give the mount another provider, or run without saving.',
+  },
   VFS_MOUNT_FAILED: {
     exit: EXIT.config,
     hint: 'Check that the host path of the volume exists and that you may read it.',

@@ -1,84 +1,73 @@
-import { readdirSync, readlinkSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { nextData, nextHole } from '../host/sparse-file.ts';
+import { findRam, type RamMapping, touchedPages } from './ram-mapping.ts';
+import type { Machine } from './start-machine.ts';
 
-/** QEMU's name for the descriptor of a `savable` RAM. */
-const MEMFD_LINK = '/memfd:memory-backend-memfd';
 const CHUNK_BYTES = 1024 * 1024;
 const PAGE_BYTES = 4096;
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
 
-/** A name of the descriptor that holds a machine's `savable` RAM. @throws {GondolinError} MACHINE_STATE_FAILED */
-function ramPath(qemuPid: number): string {
-  const directory = `/proc/${qemuPid}/fd`;
-  for (const name of readdirSync(directory)) {
-    const path = `${directory}/${name}`;
-    try {
-      if (readlinkSync(path).startsWith(MEMFD_LINK)) return path;
-    } catch (error) {
-      // QEMU closed it meanwhile: it was another one.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
-  }
-  throw new GondolinError('MACHINE_STATE_FAILED', 'The machine was not started with savable RAM');
-}
-
 /**
- * Copies the RAM of a stopped `savable` machine into a new file: sparse, without the pages that are zero, on disk when
- * the promise resolves. One MiB at a time, so that other work goes on between.
+ * Copies the RAM of a stopped machine into a new file: sparse, without the pages that are zero, on disk when the promise
+ * resolves. One MiB at a time, so that other work goes on between.
+ * @throws {GondolinError} MACHINE_STATE_FAILED when QEMU's memory cannot be read.
  */
-export async function copyRamOut(
-  qemuPid: number,
-  target: string,
-  memoryBytes: number,
-): Promise<void> {
-  const source = await open(ramPath(qemuPid), 'r');
+export async function copyRamOut(machine: Machine, target: string): Promise<void> {
+  const mapping = await findRam(machine.pid, machine.spec.memoryBytes);
+  const memory = await openMemory(machine.pid);
   try {
     const file = await open(target, 'wx', 0o600);
     try {
-      await file.truncate(memoryBytes);
-      await copyData(source, file, memoryBytes);
+      await file.truncate(mapping.sizeBytes);
+      await copyChunks(mapping, memory, file);
       await file.sync();
     } finally {
       await file.close();
     }
   } finally {
-    await source.close();
+    await memory.close();
   }
 }
 
-/** Copies a saved RAM file into the RAM of a `savable` machine that waits for its state. */
-export async function copyRamIn(
-  source: string,
-  qemuPid: number,
-  memoryBytes: number,
-): Promise<void> {
-  const file = await open(source, 'r');
+/** Ours to read as the parent of QEMU, unless the host allows no tracing at all (yama ptrace_scope above 1). */
+async function openMemory(pid: number): Promise<FileHandle> {
   try {
-    const ram = await open(ramPath(qemuPid), 'r+');
-    try {
-      await copyData(file, ram, memoryBytes);
-    } finally {
-      await ram.close();
+    return await open(`/proc/${pid}/mem`, 'r');
+  } catch (cause) {
+    const text = 'The memory of QEMU cannot be read: see kernel.yama.ptrace_scope (proc(5))';
+    throw new GondolinError('MACHINE_STATE_FAILED', text, { cause });
+  }
+}
+
+async function copyChunks(mapping: RamMapping, memory: FileHandle, to: FileHandle): Promise<void> {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  const backing = await open(mapping.path, 'r');
+  try {
+    const touched = await touchedPages(mapping);
+    for (let at = 0; at < mapping.sizeBytes; at += CHUNK_BYTES) {
+      const length = Math.min(CHUNK_BYTES, mapping.sizeBytes - at);
+      if (!touched(at, length) && !hasData(backing.fd, at, length)) continue;
+      const chunk = buffer.subarray(0, length);
+      await readAll(memory, chunk, mapping.address + at);
+      await writeNonZero(to, chunk, at);
     }
   } finally {
-    await file.close();
+    await backing.close();
   }
 }
 
-async function copyData(from: FileHandle, to: FileHandle, sizeBytes: number): Promise<void> {
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-  let data = nextData(from.fd, 0);
-  while (data !== null && data < sizeBytes) {
-    const end = Math.min(nextHole(from.fd, data), sizeBytes);
-    for (let at = data; at < end; ) {
-      const { bytesRead } = await from.read(buffer, 0, Math.min(CHUNK_BYTES, end - at), at);
-      if (bytesRead === 0) return;
-      await writeNonZero(to, buffer.subarray(0, bytesRead), at);
-      at += bytesRead;
-    }
-    data = nextData(from.fd, end);
+function hasData(fd: number, offset: number, length: number): boolean {
+  const data = nextData(fd, offset);
+  return data !== null && data < offset + length && nextHole(fd, data) > data;
+}
+
+async function readAll(from: FileHandle, buffer: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < buffer.length; ) {
+    const { bytesRead } = await from.read(buffer, at, buffer.length - at, position + at);
+    if (bytesRead === 0)
+      throw new GondolinError('MACHINE_STATE_FAILED', 'QEMU ended while its memory was read');
+    at += bytesRead;
   }
 }
 
@@ -93,12 +82,10 @@ async function writeAll(to: FileHandle, bytes: Buffer, position: number): Promis
 async function writeNonZero(to: FileHandle, bytes: Buffer, position: number): Promise<void> {
   let start = -1;
   for (let at = 0; at <= bytes.length; at += PAGE_BYTES) {
-    const page = bytes.subarray(at, at + PAGE_BYTES);
-    const isZero = page.length === PAGE_BYTES ? page.equals(ZERO_PAGE) : page.length === 0;
-    if (!isZero && start < 0) start = at;
-    if ((isZero || at + PAGE_BYTES > bytes.length) && start >= 0) {
-      const end = isZero ? at : bytes.length;
-      await writeAll(to, bytes.subarray(start, end), position + start);
+    const isData = at < bytes.length && !bytes.subarray(at, at + PAGE_BYTES).equals(ZERO_PAGE);
+    if (isData && start < 0) start = at;
+    if (!isData && start >= 0) {
+      await writeAll(to, bytes.subarray(start, at), position + start);
       start = -1;
     }
   }

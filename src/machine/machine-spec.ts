@@ -13,18 +13,16 @@ export interface MachineSpec {
   readonly memoryBytes: number;
   /** Added to the kernel command line; words without spaces. */
   readonly kernelArguments?: readonly string[];
-  /** Where the guest's RAM lives. @default {kind: 'private'} */
+  /** Where the guest's RAM lives. @default {kind: 'fresh'} */
   readonly ram?: GuestRam;
 }
 
 /**
- * `private`: memory of QEMU's own. `savable`: the same in a descriptor that `saveMachine` can copy. `clone`: pages of the
- * file at `path`, copied when the guest writes them; the file has exactly the size of the RAM and must not change while
- * machines run on it.
+ * `fresh`: empty. `clone`: pages of the file at `path`, copied when the guest writes them; the file has exactly the size
+ * of the RAM and must not change while machines run on it.
  */
 export type GuestRam =
-  | { readonly kind: 'private' }
-  | { readonly kind: 'savable' }
+  | { readonly kind: 'fresh' }
   | { readonly kind: 'clone'; readonly path: string };
 
 export const MIB = 1024 * 1024;

@@ -17,8 +17,8 @@ export interface QemuArgumentsInput {
   readonly accelerator: 'kvm' | 'tcg';
   /** Shown by ps, and how a sweep finds the machine; see session-record.ts. */
   readonly name: string;
-  /** Waits for a saved state instead of starting the kernel. @default false */
-  readonly isIncoming?: boolean;
+  /** Loads the state at STATE_FD and goes on from there instead of starting the kernel. @default false */
+  readonly isRestored?: boolean;
 }
 
 /**
@@ -27,7 +27,7 @@ export interface QemuArgumentsInput {
  * @throws {GondolinError} MACHINE_SPEC_INVALID
  */
 export function buildQemuArguments(input: QemuArgumentsInput): string[] {
-  const { spec, accelerator, name, isIncoming = false } = input;
+  const { spec, accelerator, name, isRestored = false } = input;
   checkMachineSpec(spec);
   return [
     ...['-name', `guest=${escapeValue(name)}`],
@@ -37,7 +37,9 @@ export function buildQemuArguments(input: QemuArgumentsInput): string[] {
     ...processor(accelerator),
     ...['-smp', String(spec.cpus), '-m', `${spec.memoryBytes / MIB}M`],
     // A restored guest has its kernel in its RAM.
-    ...(isIncoming ? ['-incoming', 'defer'] : kernel(spec)),
+    ...(isRestored ? ['-incoming', `fd:${STATE_FD}`] : kernel(spec)),
+    // States are saved without this section (and without suppress-vmdesc's), and would be refused for lacking it.
+    ...['-global', 'migration.send-configuration=off'],
     ...[...socketChannel('qmp'), '-mon', 'chardev=qmp,mode=control'],
     ...[...socketChannel('console'), '-device', 'isa-serial,chardev=console'],
     ...ports(accelerator),
@@ -54,22 +56,16 @@ export function escapeValue(value: string): string {
 const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
 
 /** q35 without the devices a guest would only have to probe: no card, bus or port that is not below. */
-const MACHINE = 'q35,usb=off,vmport=off,sata=off,smbus=off,i8042=off';
+const MACHINE = 'q35,usb=off,vmport=off,sata=off,smbus=off,i8042=off,suppress-vmdesc=on';
 
-/** All kinds have the same backend id, so that a state saved with one loads with another. */
-function memory({ ram = { kind: 'private' }, memoryBytes }: MachineSpec): string[] {
-  const size = `id=ram,size=${memoryBytes / MIB}M`;
-  const machine = ['-machine', `${MACHINE},memory-backend=ram`];
-  switch (ram.kind) {
-    case 'private':
-      return ['-object', `memory-backend-ram,${size}`, ...machine];
-    case 'savable':
-      return ['-object', `memory-backend-memfd,${size},share=on`, ...machine];
-    case 'clone': {
-      const file = `mem-path=${escapeValue(ram.path)},share=off`;
-      return ['-object', `memory-backend-file,${size},${file}`, ...machine];
-    }
-  }
+/** Always in a descriptor, so that it can be found and copied while the machine runs: guest-ram.ts. */
+function memory({ ram = { kind: 'fresh' }, memoryBytes }: MachineSpec): string[] {
+  const backend =
+    ram.kind === 'fresh'
+      ? 'memory-backend-memfd,share=on'
+      : `memory-backend-file,mem-path=${escapeValue(ram.path)},share=off`;
+  const object = `${backend},id=ram,size=${memoryBytes / MIB}M`;
+  return ['-object', object, '-machine', `${MACHINE},memory-backend=ram`];
 }
 
 function kernel(spec: MachineSpec): string[] {

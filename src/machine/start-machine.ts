@@ -5,8 +5,7 @@ import { type Accelerator, chooseAccelerator } from '../host/accelerator.ts';
 import { type Directories, ensureDirectory, resolveDirectories } from '../host/directories.ts';
 import { requireTool } from '../host/tools.ts';
 import { checkMachineSpec, type MachineSpec } from './machine-spec.ts';
-import { migrate } from './migration.ts';
-import { buildQemuArguments, STATE_FD } from './qemu-arguments.ts';
+import { buildQemuArguments } from './qemu-arguments.ts';
 import { type MachineExit, type QemuProcess, spawnQemu } from './qemu-process.ts';
 import { QmpClient } from './qmp.ts';
 import { newSession, removeSession, sweepStaleSessions, writeSession } from './session-record.ts';
@@ -23,14 +22,15 @@ export interface StartMachineOptions {
   /** Default: the user's XDG directories. */
   readonly directories?: Directories;
   /**
-   * State file of a saved machine with the same spec but for its `ram`, which holds the saved RAM: the machine is
-   * restored, and waits for `resume()`.
+   * State file of a saved machine with the same spec but for its `ram`, which holds the saved RAM: the machine goes on
+   * from there. A state that QEMU refuses ends it.
    */
   readonly statePath?: string;
 }
 
 /** A running QEMU. It ends with this process, however this process ends. */
 export interface Machine {
+  readonly spec: MachineSpec;
   readonly pid: number;
   readonly accelerator: Accelerator;
   /** The port `gondolin.control`; its errors are never uncaught, `close` follows them. */
@@ -46,8 +46,6 @@ export interface Machine {
   exitError(): GondolinError;
   /** Ends it at once; resolves when it is gone and nothing of it is left on disk. */
   kill(): Promise<void>;
-  /** Starts the processors of a restored machine. */
-  resume(): Promise<void>;
   /** Lets QEMU end itself within a second, else kills it. */
   close(): Promise<void>;
 }
@@ -59,7 +57,7 @@ const QUIT_LIMIT_MS = 1_000;
  * Starts a machine; resolves when QEMU runs and its monitor answers, while the guest is still booting.
  * On failure nothing is left running or on disk. Also ends what killed gondolins left behind.
  * @throws {GondolinError} MACHINE_SPEC_INVALID, MACHINE_START_FAILED, MACHINE_QMP_…, HOST_TOOL_NOT_FOUND,
- *   HOST_ACCEL_INVALID, HOST_DIRECTORY_UNUSABLE; MACHINE_STATE_FAILED for a saved state that does not load.
+ *   HOST_ACCEL_INVALID, HOST_DIRECTORY_UNUSABLE.
  * @throws the signal's reason when aborted.
  */
 export async function startMachine(
@@ -78,8 +76,8 @@ export async function startMachine(
   signal?.throwIfAborted();
 
   const session = newSession(directories.sessions);
-  const isIncoming = options.statePath !== undefined;
-  const args = buildQemuArguments({ spec, accelerator, name: session.name, isIncoming });
+  const isRestored = options.statePath !== undefined;
+  const args = buildQemuArguments({ spec, accelerator, name: session.name, isRestored });
   writeSession(session, null);
   let child: QemuProcess;
   try {
@@ -90,8 +88,8 @@ export async function startMachine(
   }
   const exited = child.exited.finally(() => removeSession(session));
   writeSession(session, child.pid);
-  const qmp = await firstContact(child, exited, { signal, isIncoming });
-  return runningMachine({ child, accelerator, exited, qmp });
+  const qmp = await firstContact(child, exited, options);
+  return runningMachine({ spec, child, accelerator, exited, qmp });
 }
 
 async function spawn(
@@ -109,19 +107,18 @@ async function spawn(
   }
 }
 
-/** Waits for the monitor and a saved state; on any failure QEMU is gone when the promise rejects. */
+/** Waits for the monitor; on any failure QEMU is gone when the promise rejects. */
 async function firstContact(
   child: QemuProcess,
   exited: Promise<MachineExit>,
-  { signal, isIncoming }: { signal: AbortSignal | undefined; isIncoming: boolean },
+  { signal }: StartMachineOptions,
 ): Promise<QmpClient> {
   const kill = () => child.kill();
   signal?.addEventListener('abort', kill, { once: true });
   try {
-    const client = await QmpClient.connect(child.qmp);
-    if (isIncoming) await migrate(client, 'migrate-incoming', `fd:${STATE_FD}`);
+    const qmp = await QmpClient.connect(child.qmp);
     signal?.throwIfAborted();
-    return client;
+    return qmp;
   } catch (error) {
     child.kill();
     const exit = await exited;
@@ -146,13 +143,14 @@ function describeExit({ code, signal }: MachineExit): string {
 }
 
 interface Parts {
+  readonly spec: MachineSpec;
   readonly child: QemuProcess;
   readonly accelerator: Accelerator;
   readonly exited: Promise<MachineExit>;
   readonly qmp: QmpClient;
 }
 
-function runningMachine({ child, accelerator, exited, qmp }: Parts): Machine {
+function runningMachine({ spec, child, accelerator, exited, qmp }: Parts): Machine {
   let exit: MachineExit | undefined;
   const observed = exited.then((value) => {
     exit = value;
@@ -163,6 +161,7 @@ function runningMachine({ child, accelerator, exited, qmp }: Parts): Machine {
     await observed;
   };
   return {
+    spec,
     pid: child.pid,
     accelerator,
     control: child.control,
@@ -172,7 +171,6 @@ function runningMachine({ child, accelerator, exited, qmp }: Parts): Machine {
     consoleTail: () => child.consoleLog.tail(),
     exitError: () => exitError(exit, child),
     kill,
-    resume: async () => void (await qmp.execute('cont')),
     close: async () => {
       // Either it goes by itself or the kill below ends it: the refusal changes nothing.
       await qmp.execute('quit', {}, { timeoutMs: QUIT_LIMIT_MS }).catch(() => undefined);

@@ -109,6 +109,18 @@ export class MuxSession {
     this.#outbox.control(Buffer.concat([encodeFrameHeader('MESSAGE', 0, payload.length), payload]));
   }
 
+  /** As `sendMessage`; nothing is sent after it until `sendFirst`, but more of these. */
+  sendLast(payload: Buffer): void {
+    if (this.#endError !== null) throw this.#endError;
+    this.#outbox.hold(Buffer.concat([encodeFrameHeader('MESSAGE', 0, payload.length), payload]));
+  }
+
+  /** Sends a control message ahead of all that waited since `sendLast`. */
+  sendFirst(payload: Buffer): void {
+    if (this.#endError !== null) throw this.#endError;
+    this.#outbox.release(Buffer.concat([encodeFrameHeader('MESSAGE', 0, payload.length), payload]));
+  }
+
   /** Ends the session from the host's side with MUX_CLOSED. May be called twice. */
   close(): void {
     this.fail(new GondolinError('MUX_CLOSED', "the host closed the VM's channel"));

@@ -27,6 +27,8 @@ export class Outbox {
   #isBlocked = false;
   #isPumping = false;
   #isClosed = false;
+  #isHeld = false;
+  #isHoldWanted = false;
 
   constructor(channel: Duplex) {
     this.#channel = channel;
@@ -39,6 +41,30 @@ export class Outbox {
   /** Queues a whole frame. `onTaken` is called when it leaves the queue. */
   control(bytes: Buffer, onTaken: (() => void) | null = null): void {
     this.#control.push({ bytes, onTaken });
+    this.#pump();
+  }
+
+  /** Sends `last` behind the control frames that wait, then nothing until `release`. During a hold, at once. */
+  hold(last: Buffer): void {
+    if (this.#isHeld) {
+      this.#write(last);
+      return;
+    }
+    this.#isHoldWanted = true;
+    this.control(last, () => {
+      this.#isHeld = this.#isHoldWanted;
+    });
+  }
+
+  /** Ends a hold; `first` goes out before all that waited. */
+  release(first: Buffer): void {
+    this.#isHoldWanted = false;
+    if (!this.#isHeld) {
+      this.control(first);
+      return;
+    }
+    this.#isHeld = false;
+    this.#write(first);
     this.#pump();
   }
 
@@ -72,7 +98,7 @@ export class Outbox {
     // One system call for what fits the channel's buffer, not one for each header and payload.
     this.#channel.cork();
     try {
-      while (!this.#isBlocked && !this.#isClosed && this.#writeNext());
+      while (!this.#isBlocked && !this.#isClosed && !this.#isHeld && this.#writeNext());
     } finally {
       this.#channel.uncork();
       this.#isPumping = false;

@@ -5,8 +5,7 @@ import type { Machine } from '../machine/start-machine.ts';
 import type { FuseServer } from '../vfs/fuse-server.ts';
 import { type GuestParts, guestFailure } from './guest-failure.ts';
 import { mountAll } from './mount-all.ts';
-import type { StartedGuest } from './start-guest.ts';
-import { startGuest } from './start-or-restore.ts';
+import { type SavableGuest, startGuest } from './start-or-restore.ts';
 import type { VMOptions } from './vm-options.ts';
 
 /** TCG on a busy two-core machine needs 3 s; the rest is for slower ones. */
@@ -16,6 +15,7 @@ const DEFAULT_BOOT_TIMEOUT_MS = 60_000;
 export interface BootedGuest extends GuestParts {
   readonly agent: AgentClient;
   readonly kernelRelease: string;
+  readonly machineKey: string;
 }
 
 export interface BootContext {
@@ -78,22 +78,23 @@ export async function bootGuest(context: BootContext): Promise<BootedGuest> {
 /** Mounts and seals a guest that was started; kills it when that fails. */
 async function finish(
   { options, log }: BootContext,
-  { machine, session, agent, ready }: StartedGuest,
+  { machine, session, agent, ready, machineKey }: SavableGuest,
   limit: Promise<never>,
 ): Promise<BootedGuest> {
   let fuse: FuseServer | null = null;
   try {
     const failure = guestFailure({ machine, session, fuse: null });
     failure.catch(() => undefined);
-    const prepared = Promise.all([
-      ready,
-      mountAll(options, agent, machine, (server) => {
+    const mount = async () => {
+      await mountAll(options, agent, machine, (server) => {
         fuse = server;
-      }).then(() => (options.sandbox?.rootOverlay === true ? undefined : agent.seal())),
-    ]);
+      });
+      if (options.sandbox?.rootOverlay !== true) await agent.seal();
+    };
+    const prepared = Promise.all([ready, options.from === undefined ? mount() : undefined]);
     const [{ kernelRelease, agentVersion }] = await Promise.race([prepared, failure, limit]);
     log('agent', `agent ${agentVersion} on kernel ${kernelRelease}`);
-    return { machine, session, agent, fuse, kernelRelease };
+    return { machine, session, agent, fuse, kernelRelease, machineKey };
   } catch (error) {
     await machine.kill();
     await (fuse as FuseServer | null)?.close();

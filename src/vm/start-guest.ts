@@ -6,7 +6,9 @@ import { type Machine, type StartMachineOptions, startMachine } from '../machine
 import { MuxSession } from '../mux/mux-session.ts';
 import type { GuestIdentity } from '../protocol/host-message.ts';
 import type { SavedMachine } from './snapshot/saved-machine.ts';
+import type { VMOptions } from './vm-options.ts';
 
+const DEFAULT_HOSTNAME = 'gondolin';
 const ENTROPY_BYTES = 256;
 
 /** A machine whose agent answers: root switched, identity set or on its way, nothing mounted. */
@@ -18,10 +20,16 @@ export interface StartedGuest {
   readonly ready: Promise<Hello>;
 }
 
-/** A fresh identity: no two machines share any of it. */
-export function newIdentity(hostname: string): GuestIdentity {
+/** The host's time, with nothing else changed. */
+export function presentTime(): GuestIdentity {
+  const unchanged = { hostname: '', machineId: '', bootId: '', entropy: Buffer.alloc(0) };
+  return { realtimeNs: BigInt(Date.now()) * 1_000_000n, ...unchanged };
+}
+
+/** A fresh identity with the host's time: no two machines share any of it. */
+export function identityFor({ hostname = DEFAULT_HOSTNAME }: VMOptions): GuestIdentity {
   return {
-    realtimeNs: BigInt(Date.now()) * 1_000_000n,
+    ...presentTime(),
     hostname,
     machineId: randomBytes(16).toString('hex'),
     bootId: randomUUID(),
@@ -66,11 +74,5 @@ export async function restoreMachine(
   const thawed = agent.thaw(identity(), true);
   const ready = Promise.all([agent.hello, thawed]).then(([hello]) => hello);
   ready.catch(() => undefined);
-  try {
-    await machine.resume();
-  } catch (error) {
-    await machine.kill();
-    throw error;
-  }
   return { machine, session, agent, ready };
 }

@@ -8,12 +8,11 @@ import type { Machine, StartMachineOptions } from '../machine/start-machine.ts';
 import type { BootContext } from './boot.ts';
 import { guestFailure } from './guest-failure.ts';
 import { machineIdentity } from './snapshot/machine-identity.ts';
-import type { SavedMachine } from './snapshot/saved-machine.ts';
+import { openSavedMachine, refused, type SavedMachine } from './snapshot/saved-machine.ts';
 import { TemplateStore } from './snapshot/template-store.ts';
-import { bootMachine, newIdentity, restoreMachine, type StartedGuest } from './start-guest.ts';
+import { bootMachine, identityFor, restoreMachine, type StartedGuest } from './start-guest.ts';
 import { DEFAULT_MEMORY, memoryBytes } from './vm-options.ts';
 
-const DEFAULT_HOSTNAME = 'gondolin';
 /** Twenty machines at once on two cores need 5 s each. */
 const RESTORE_LIMIT_MS = 30_000;
 
@@ -23,11 +22,15 @@ export interface StartContext extends BootContext {
   readonly onMachine: (machine: Machine) => void;
 }
 
+/** A started guest, with what names its kind for `save`. */
+export type SavableGuest = StartedGuest & { readonly machineKey: string };
+
 interface Start {
   readonly context: StartContext;
   readonly spec: MachineSpec;
   readonly machineOptions: StartMachineOptions;
-  readonly identity: string;
+  /** Names everything that must be the same where a saved machine is restored. */
+  readonly machineKey: string;
   readonly templates: TemplateStore;
 }
 
@@ -35,13 +38,18 @@ interface Start {
  * A guest with its root and an identity of its own: restored from the template of its kind, which the first start makes,
  * or booted. A template that does not load is removed with a warning, and the start goes on without.
  */
-export async function startGuest(context: StartContext): Promise<StartedGuest> {
-  const { options } = context;
+export async function startGuest(context: StartContext): Promise<SavableGuest> {
   const start = await describeStart(context, resolveDirectories());
+  return { ...(await startAny(start)), machineKey: start.machineKey };
+}
+
+async function startAny(start: Start): Promise<StartedGuest> {
+  const { options } = start.context;
+  if (options.from !== undefined) return restoreSaved(start, options.from);
   if (options.cold === true || isColdForced()) return bootCold(start);
   const warm = await restoreTemplate(start);
   if (warm !== null) return warm;
-  const lock = await start.templates.lock(start.identity, options.signal);
+  const lock = await start.templates.lock(start.machineKey, options.signal);
   try {
     // Another gondolin may have made it while this one waited.
     return (await restoreTemplate(start)) ?? (await bootAndSave(start));
@@ -71,20 +79,16 @@ async function describeStart(context: StartContext, directories: Directories): P
       directories,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
-    identity: machineIdentity({ image, cpus, memoryBytes: bytes, accelerator, qemu }),
+    machineKey: machineIdentity({ image, cpus, memoryBytes: bytes, accelerator, qemu }),
     templates: new TemplateStore(directories.templates),
   };
-}
-
-function identityOf({ options }: StartContext) {
-  return newIdentity(options.hostname ?? DEFAULT_HOSTNAME);
 }
 
 async function bootCold({ context, spec, machineOptions }: Start): Promise<StartedGuest> {
   const guest = await bootMachine(spec, context.image.rootfsType, machineOptions);
   context.onMachine(guest.machine);
   const ready = guest.ready.then(async (hello) => {
-    await guest.agent.identity(identityOf(context));
+    await guest.agent.identity(identityFor(context.options));
     return hello;
   });
   ready.catch(() => undefined);
@@ -106,26 +110,37 @@ async function untilReady(context: StartContext, guest: StartedGuest): Promise<S
 }
 
 async function restoreTemplate(start: Start): Promise<StartedGuest | null> {
-  const { context, templates, identity } = start;
+  const { context, templates, machineKey } = start;
   try {
-    const saved = await templates.open(identity);
+    const saved = await templates.open(machineKey);
     return saved === null ? null : await restore(start, saved);
   } catch (error) {
     if (!GondolinError.is(error) || context.options.signal?.aborted === true) throw error;
     context.options.onWarning?.(
       `the saved machine for a warm start does not load, starting cold: ${error.message.split('\n')[0]}`,
     );
-    await templates.discard(identity);
+    await templates.discard(machineKey);
     return null;
+  }
+}
+
+async function restoreSaved(start: Start, directory: string): Promise<StartedGuest> {
+  const saved = await openSavedMachine(directory, start.machineKey);
+  if (saved === null) throw refused(directory, 'there is none');
+  try {
+    return await restore(start, saved);
+  } catch (cause) {
+    const isOurs = GondolinError.is(cause) && /^(MACHINE|SNAPSHOT)_/.test(cause.code);
+    throw isOurs ? refused(directory, cause.message, cause) : cause;
   }
 }
 
 async function restore(start: Start, saved: SavedMachine): Promise<StartedGuest> {
   const { context, spec, machineOptions } = start;
-  const identity = () => identityOf(context);
+  const identity = () => identityFor(context.options);
   const guest = await restoreMachine(spec, saved, identity, machineOptions);
   context.onMachine(guest.machine);
-  context.log('vm', 'restored from its template');
+  context.log('vm', `restored from ${saved.ramPath}`);
   const limit = AbortSignal.timeout(RESTORE_LIMIT_MS);
   const late = new Promise<never>((_, reject) => {
     limit.addEventListener('abort', () =>
@@ -140,22 +155,21 @@ async function restore(start: Start, saved: SavedMachine): Promise<StartedGuest>
 
 /** Boots, saves the machine before it is anyone's, and goes on with it. */
 async function bootAndSave(start: Start): Promise<StartedGuest> {
-  const { context, spec, machineOptions, templates, identity } = start;
-  const savable = { ...spec, ram: { kind: 'savable' } } as const;
-  const guest = await bootMachine(savable, context.image.rootfsType, machineOptions);
+  const { context, spec, machineOptions, templates, machineKey } = start;
+  const guest = await bootMachine(spec, context.image.rootfsType, machineOptions);
   context.onMachine(guest.machine);
   const ready = guest.ready.then(async (hello) => {
     await guest.agent.freeze();
     try {
       const { saveMachine } = await import('../machine/save-machine.ts');
-      await templates.add(identity, spec.memoryBytes, (directory) =>
-        saveMachine(guest.machine, spec.memoryBytes, directory),
+      await templates.add(machineKey, spec.memoryBytes, (directory) =>
+        saveMachine(guest.machine, directory),
       );
     } catch (error) {
       if (!GondolinError.is(error)) throw error;
       context.options.onWarning?.(`the machine was not saved for warm starts: ${error.message}`);
     }
-    await guest.agent.thaw(identityOf(context), false);
+    await guest.agent.thaw(identityFor(context.options), false);
     return hello;
   });
   ready.catch(() => undefined);

@@ -47,6 +47,11 @@ export interface VMOptions {
   readonly sandbox?: SandboxOptions;
   /** Boots instead of restoring the machine's memory snapshot. @default false, or true with GONDOLIN_COLD=1 */
   readonly cold?: boolean;
+  /**
+   * A directory that `save` wrote: the VM goes on from there, as a machine of its own. Image, cpus, memory and the guest
+   * paths of `vfs` must be those of the saved VM.
+   */
+  readonly from?: string;
   /** How long the guest may take until it is ready, in milliseconds. @default 60000 */
   readonly bootTimeoutMs?: number;
   /** Ends the start; later it does nothing (use `close`). */
@@ -117,6 +122,9 @@ export function checkOptions(options: VMOptions): void {
   }
   if (options.cwd !== undefined && !options.cwd.startsWith('/')) {
     throw invalid('cwd', options.cwd, 'an absolute guest path');
+  }
+  if (options.from !== undefined && !options.from.startsWith('/')) {
+    throw invalid('from', options.from, 'an absolute host path');
   }
   const { bootTimeoutMs = 1 } = options;
   if (!Number.isInteger(bootTimeoutMs) || bootTimeoutMs < 1) {

@@ -32,6 +32,8 @@ export class VM implements AsyncDisposable {
   readonly #hasWritableMounts: boolean;
   #settleEnded: (error: GondolinError | undefined) => void = () => undefined;
   #closing: Promise<void> | undefined;
+  /** The last `save`: one at a time. */
+  #saving: Promise<void> = Promise.resolve();
   #failure: GondolinError | undefined;
 
   private constructor(
@@ -119,6 +121,26 @@ export class VM implements AsyncDisposable {
   async #explain(error: unknown): Promise<unknown> {
     const isClosed = GondolinError.is(error) && error.code === 'MUX_CLOSED';
     return isClosed ? this.#gone : error;
+  }
+
+  /**
+   * Saves the VM, memory and mounts, into an existing, empty directory, for `VM.create({from: directory})`. It goes on
+   * afterwards; its commands stand still meanwhile.
+   * @param directory  absolute host path
+   * @throws {GondolinError} VM_NOT_RUNNING, MACHINE_STATE_FAILED (also for a full disk), SNAPSHOT_UNSUPPORTED.
+   */
+  async save(directory: string): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing !== undefined) throw notRunning();
+    const { saveGuest } = await import('./snapshot/save-guest.ts');
+    this.#saving = this.#saving
+      .catch(() => undefined)
+      .then(() => saveGuest(this.#guest, directory));
+    try {
+      await this.#saving;
+    } catch (error) {
+      throw await this.#explain(error);
+    }
   }
 
   /** Process id of QEMU on the host. */

@@ -5,6 +5,7 @@ import { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import { MuxSession } from '../../../src/mux/mux-session.ts';
 import { INITIAL_WINDOW_BYTES, MAX_HOST_PAYLOAD_BYTES } from '../../../src/protocol/constants.ts';
 import type { Frame } from '../../../src/protocol/frame.ts';
+import { encodeHostMessage } from '../../../src/protocol/host-message.ts';
 import { FakeGuest } from '../../fixtures/fake-guest.ts';
 
 const STDIO = 1;
@@ -139,4 +140,33 @@ it('random bytes end the session with a GondolinError or leave it waiting, and t
     }),
     { numRuns: 100 },
   );
+});
+
+const ping = (id: number) => encodeHostMessage(id, { type: 'PING' });
+const pingIds = (frames: readonly Frame[]) =>
+  frames.map((frame) => (frame.type === 'MESSAGE' ? frame.payload.readUInt32LE(4) : frame.type));
+
+it('sendLast() holds back all that is sent after it until sendFirst()', async () => {
+  const { guest, session } = start();
+  const stream = session.openStream(STDIO);
+  session.sendLast(ping(1));
+  stream.write('held');
+  session.sendMessage(ping(2));
+  session.sendLast(ping(3));
+  await guest.until(() => (guest.frames.length === 3 ? true : undefined));
+  session.sendFirst(ping(4));
+  await guest.until(() => guest.frames.find(({ type }) => type === 'DATA'));
+  const order = pingIds(guest.frames);
+  expect(order).toEqual(['OPEN', 1, 3, 4, 2, 'DATA']);
+});
+
+it('sendFirst() lifts a hold that was not reached yet', async () => {
+  const { guest, session } = start();
+  guest.host.cork();
+  session.sendLast(ping(1));
+  session.sendFirst(ping(2));
+  session.sendMessage(ping(3));
+  guest.host.uncork();
+  await guest.until(() => (guest.frames.length === 3 ? true : undefined));
+  expect(pingIds(guest.frames)).toEqual([1, 2, 3]);
 });

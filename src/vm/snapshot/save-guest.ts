@@ -1,0 +1,35 @@
+import type { AgentClient } from '../../agent/agent-client.ts';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { saveMachine } from '../../machine/save-machine.ts';
+import type { Machine } from '../../machine/start-machine.ts';
+import type { FuseServer } from '../../vfs/fuse-server.ts';
+import { presentTime } from '../start-guest.ts';
+import { writeManifest } from './saved-machine.ts';
+
+export interface SavedGuest {
+  readonly machine: Machine;
+  readonly agent: AgentClient;
+  /** Null when the VM has no provider mounts. */
+  readonly fuse: FuseServer | null;
+  /** What may load it: see machineIdentity. */
+  readonly machineKey: string;
+}
+
+/**
+ * Saves a running guest into an existing, empty directory and lets it go on, however this ends. Commands that run notice nothing but the time.
+ * @throws {GondolinError} MACHINE_STATE_FAILED, SNAPSHOT_UNSUPPORTED; what ended the guest.
+ */
+export async function saveGuest(guest: SavedGuest, directory: string): Promise<void> {
+  const { machine, agent, fuse, machineKey } = guest;
+  if (fuse !== null) {
+    const message = 'a VM with host mounts cannot be saved';
+    throw new GondolinError('SNAPSHOT_UNSUPPORTED', message);
+  }
+  try {
+    await agent.freeze();
+    await saveMachine(machine, directory);
+  } finally {
+    await agent.thaw(presentTime(), false);
+  }
+  await writeManifest(directory, machineKey, machine.spec.memoryBytes);
+}
