@@ -34,7 +34,10 @@ int cgroup_freeze_all(bool is_frozen);
 /* True when no process of an EXEC runs any more. One in a system call stops when that returns. */
 bool cgroup_all_frozen(void);
 
-/* Removes it and what the guest made below, and closes the fds. */
-void cgroup_destroy(struct cgroup *cgroup);
+/* Closes the fds; the cgroup stays. */
+void cgroup_close(struct cgroup *cgroup);
+
+/* Removes the cgroup of that id and what the guest made below. False while a process holds it. */
+bool cgroup_remove(uint32_t id);
 
 #endif

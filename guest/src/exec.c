@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "cgroup_pool.h"
 #include "exec_child.h"
 #include "exec_record.h"
 #include "inlet.h"
@@ -13,6 +14,7 @@
 
 #define MAX_EXECS 1024
 #define OUTPUT_PIPE_BYTES 1048576
+#define AFTERMATH_MS 2
 
 static struct exec *execs;
 static size_t exec_count;
@@ -33,7 +35,8 @@ static void forget(struct exec *exec)
     *link = exec->next;
     exec_count--;
     loop_remove(&exec->events);
-    cgroup_destroy(&exec->cgroup);
+    loop_timer_clear(&exec->aftermath);
+    cgroup_retire(&exec->cgroup);
     free(exec);
 }
 
@@ -50,21 +53,29 @@ static void answer_waiters(struct exec *exec)
 /* Takes every step that is due. The only place that frees a record that runs. */
 void exec_advance(struct exec *exec)
 {
-    bool is_empty = exec->cgroup.events_fd < 0 || cgroup_is_empty(&exec->cgroup);
-    if (exec->is_finishing || !exec->is_reaped || (!exec->is_started && !exec->is_failed))
+    if (exec->is_finishing || !exec->is_reaped)
         return;
-    if (is_empty)
-        answer_waiters(exec);
-    else
-        exec_watch_cgroup(exec);
-    if (exec->is_started && !exec->is_exited_sent) {
-        if (exec->outlets[0] != NULL || exec->outlets[1] != NULL)
-            return;
+    if (!exec->is_exited_sent && exec->outlets[0] == NULL && exec->outlets[1] == NULL) {
         exec->is_exited_sent = true;
         reply_exited(exec->request_id, exec->status);
+        /* The host waits for that; the rest is for after it has left. */
+        if (exec->waiters == NULL) {
+            loop_timer_set(&exec->aftermath, AFTERMATH_MS);
+            return;
+        }
     }
-    if (is_empty)
+    if (exec->cgroup.events_fd >= 0 && !cgroup_is_empty(&exec->cgroup)) {
+        exec_watch_cgroup(exec);
+        return;
+    }
+    answer_waiters(exec);
+    if (exec->is_exited_sent)
         forget(exec);
+}
+
+static void on_aftermath(struct loop_timer *timer)
+{
+    exec_advance(LOOP_OWNER(timer, struct exec, aftermath));
 }
 
 static void on_events_ready(struct loop_source *source, uint32_t events)
@@ -94,7 +105,7 @@ static void on_output_done(void *owner, struct outlet *outlet)
         exec_advance(exec);
 }
 
-/* The process is dead and its start is known: what is in its pipes now is its output. */
+/* The process is dead: what is in its pipes now is its output. */
 static void finish_output(struct exec *exec)
 {
     struct outlet *outlets[2] = {exec->outlets[0], exec->outlets[1]};
@@ -109,9 +120,7 @@ static void finish_output(struct exec *exec)
 
 static void on_started(struct exec *exec)
 {
-    exec->is_started = true;
-    if (exec->request_id != 0)
-        reply_ok_pid(exec->request_id, exec->pid);
+    reply_ok_pid(exec->request_id, exec->pid);
     struct mux_stream *input = streams_get(exec->streams[0]);
     if (input != NULL) {
         streams_send_eof(input);
@@ -122,8 +131,6 @@ static void on_started(struct exec *exec)
         if (exec->outlets[i] != NULL)
             outlet_resume(exec->outlets[i]);
     }
-    if (exec->is_reaped)
-        finish_output(exec);
 }
 
 /* Ends the streams of an EXEC that will not run. */
@@ -139,25 +146,6 @@ static void drop_streams(struct exec *exec)
         if (stream != NULL)
             streams_reset(stream, GONDOLIN_RESET_CANCELLED);
     }
-}
-
-static void on_report_ready(struct loop_source *source, uint32_t events)
-{
-    struct exec *exec = LOOP_OWNER(source, struct exec, report);
-    struct failure failure;
-    (void)events;
-    bool has_failed = process_read_failure(source->fd, &failure);
-    loop_remove(source);
-    close_quietly(take_fd(&source->fd));
-    if (!has_failed) {
-        on_started(exec);
-        return;
-    }
-    exec->is_failed = true;
-    if (exec->request_id != 0)
-        reply_failed(exec->request_id, &failure);
-    drop_streams(exec);
-    exec_advance(exec);
 }
 
 void exec_forget_all(void)
@@ -183,10 +171,7 @@ bool exec_on_reaped(pid_t pid, int status)
         return false;
     exec->is_reaped = true;
     exec->status = status;
-    if (exec->is_started)
-        finish_output(exec);
-    else
-        exec_advance(exec);
+    finish_output(exec);
     return true;
 }
 
@@ -243,37 +228,38 @@ static bool connect_stream(struct exec *exec, size_t index, int *child_end, stru
     return true;
 }
 
+/* Opened once: a lookup less for each command. -1 with errno. */
+static int null_device(void)
+{
+    static int fd = -1;
+    if (fd < 0)
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    return fd;
+}
+
 static bool launch(struct exec *exec, const struct exec_request *request, int *stdio, struct failure *failure)
 {
     for (size_t i = 0; i < 3; i++) {
         if (!connect_stream(exec, i, &stdio[i], failure))
             return false;
     }
-    AUTO_CLOSE int report_write = -1;
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return failed(failure, "pipe");
-    exec->report.fd = ends[0];
-    report_write = ends[1];
-    if (cgroup_create(&exec->cgroup) != 0)
+    if (cgroup_take(&exec->cgroup) != 0)
         return failed(failure, "cgroup");
     exec->events.fd = exec->cgroup.events_fd;
-    if (loop_add(&exec->report, EPOLLIN) != 0)
-        return failed(failure, "epoll");
     bool is_shared = request->stderr_stream != 0 && request->stderr_stream == request->stdout_stream;
-    const struct exec_child child = {.request = request,
-                                     .stdio = {stdio[0], stdio[1], is_shared ? stdio[1] : stdio[2]},
-                                     .report_fd = report_write};
-    exec->pid = process_spawn(exec->cgroup.directory_fd, exec_child_run, &child);
-    return exec->pid > 0 ? true : failed(failure, "start a process");
+    struct exec_child child = {.request = request, .stdio = {stdio[0], stdio[1], is_shared ? stdio[1] : stdio[2]}};
+    for (size_t i = 0; i < ARRAY_LENGTH(child.stdio); i++) {
+        if (child.stdio[i] < 0)
+            child.stdio[i] = null_device();
+    }
+    exec->pid = process_spawn(exec->cgroup.directory_fd, exec_child_run, &child, failure);
+    return exec->pid > 0;
 }
 
 static void abandon(struct exec *exec)
 {
     drop_streams(exec);
-    loop_remove(&exec->report);
-    close_quietly(exec->report.fd);
-    cgroup_destroy(&exec->cgroup);
+    cgroup_retire(&exec->cgroup);
     free(exec);
 }
 
@@ -286,7 +272,7 @@ void exec_start(uint32_t request_id, const struct exec_request *request)
     }
     exec->request_id = request_id;
     exec->cgroup = (struct cgroup){.directory_fd = -1, .events_fd = -1};
-    exec->report = (struct loop_source){.fd = -1, .on_ready = on_report_ready};
+    exec->aftermath.on_due = on_aftermath;
     exec->events = (struct loop_source){.fd = -1, .on_ready = on_events_ready};
     struct failure failure;
     int stdio[3] = {-1, -1, -1};
@@ -301,4 +287,5 @@ void exec_start(uint32_t request_id, const struct exec_request *request)
     exec->next = execs;
     execs = exec;
     exec_count++;
+    on_started(exec);
 }

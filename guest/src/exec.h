@@ -1,8 +1,7 @@
 /*
  * EXEC: from the request to EXITED, and the processes it leaves behind.
  *
- * States: starting → (report pipe closes) running → (reaped) draining output → EXITED sent → (cgroup empty) forgotten;
- * starting → (failure reported) FAILED sent → forgotten once reaped and the cgroup is empty.
+ * States: running → (reaped) draining output → EXITED sent → (cgroup empty) forgotten.
  */
 #ifndef GONDOLIN_EXEC_H
 #define GONDOLIN_EXEC_H
@@ -11,7 +10,7 @@
 
 #include "message.h"
 
-/* Starts a process; answers OK or FAILED later. */
+/* Starts a process; answers OK or FAILED. */
 void exec_start(uint32_t request_id, const struct exec_request *request);
 
 /* Answers OK or FAILED ESRCH, at once or when the cgroup is empty. */

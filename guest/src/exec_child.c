@@ -26,12 +26,11 @@ static char *environment[GONDOLIN_MAX_LIST_ITEMS + MAX_DEFAULTS + 1];
 static char default_texts[MAX_DEFAULTS][USER_MAX_TEXT + 16];
 static char program_path[PATH_MAX];
 
+/* execve() resets the handlers; it keeps what is ignored and what is blocked. */
 static void reset_signals(void)
 {
     const struct sigaction standard = {.sa_handler = SIG_DFL};
-    /* The C library keeps a few real-time signals for itself and refuses them: they have no handler to reset. */
-    for (int signal = 1; signal < NSIG; signal++)
-        (void)sigaction(signal, &standard, NULL);
+    (void)sigaction(SIGPIPE, &standard, NULL);
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -42,15 +41,14 @@ static void connect_stdio(const struct exec_child *child)
 {
     int fds[3];
     for (int i = 0; i < 3; i++) {
-        int fd = child->stdio[i] >= 0 ? child->stdio[i] : open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
         /* First out of the way of 0..2, so that no dup2 overwrites a descriptor that is still needed. */
-        fds[i] = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        fds[i] = child->stdio[i] > 2 ? child->stdio[i] : fcntl(child->stdio[i], F_DUPFD_CLOEXEC, 3);
         if (fds[i] < 0)
-            process_fail(child->report_fd, errno, "stdio", "");
+            process_fail(errno, "stdio", "");
     }
     for (int i = 0; i < 3; i++) {
         if (dup2(fds[i], i) < 0)
-            process_fail(child->report_fd, errno, "stdio", "");
+            process_fail(errno, "stdio", "");
     }
     (void)syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC_FLAG);
 }
@@ -60,11 +58,6 @@ static void connect_stdio(const struct exec_child *child)
 /* What the agent has for itself goes back to what a container engine gives: see guest/README.md, "Limits". */
 static void reset_limits(void)
 {
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)RETRY_EINTR(write(fd, "0", 1));
-        close_quietly(fd);
-    }
     const struct rlimit files = {.rlim_cur = MAX_FILES, .rlim_max = MAX_FILES};
     const struct rlimit processes = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
     (void)setrlimit(RLIMIT_NOFILE, &files);
@@ -84,16 +77,16 @@ static void become_user(const struct exec_child *child)
     const char *spec = child->request->user;
     enum user_result result = user_lookup(spec, "/etc/passwd", "/etc/group", &user);
     if (result == USER_UNREADABLE)
-        process_fail(child->report_fd, errno, "user ", spec);
+        process_fail(errno, "user ", spec);
     if (result != USER_OK)
-        process_fail(child->report_fd, result == USER_TOO_MANY_GROUPS ? E2BIG : ENOENT, "user ", spec);
+        process_fail(result == USER_TOO_MANY_GROUPS ? E2BIG : ENOENT, "user ", spec);
     if (user.uid == 0 && user.name[0] == '\0')
         memcpy(user.home, "/root", sizeof "/root");
     /* Bare system calls: libc's wrappers would change the agent's threads too. */
     if (syscall(SYS_setgroups, user.group_count, user.groups) != 0 ||
         syscall(SYS_setresgid, user.gid, user.gid, user.gid) != 0 ||
         syscall(SYS_setresuid, user.uid, user.uid, user.uid) != 0)
-        process_fail(child->report_fd, errno, "user ", spec);
+        process_fail(errno, "user ", spec);
 }
 
 static const char *get_variable(const char *name)
@@ -137,9 +130,9 @@ static void enter_directory(const struct exec_child *child)
     const char *cwd = child->request->cwd;
     if (*cwd != '\0') {
         if (chdir(cwd) != 0)
-            process_fail(child->report_fd, errno, "cwd ", cwd);
+            process_fail(errno, "cwd ", cwd);
     } else if (chdir(user.home) != 0 && chdir("/") != 0) {
-        process_fail(child->report_fd, errno, "cwd ", user.home);
+        process_fail(errno, "cwd ", user.home);
     }
 }
 
@@ -195,5 +188,5 @@ void exec_child_run(const void *context)
     } else if (argv[0][0] != '\0') {
         error = exec_in_path(argv);
     }
-    process_fail(child->report_fd, error, "exec ", argv[0]);
+    process_fail(error, "exec ", argv[0]);
 }

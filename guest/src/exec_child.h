@@ -6,10 +6,8 @@
 
 struct exec_child {
     const struct exec_request *request;
-    /* stdin, stdout, stderr; -1 is /dev/null. */
+    /* stdin, stdout, stderr. */
     int stdio[3];
-    /* Where a failure is reported; closes at execve. */
-    int report_fd;
 };
 
 /* For process_spawn(), with a struct exec_child; never returns. */

@@ -18,18 +18,15 @@ struct exec {
     struct exec *next;
     uint32_t request_id;
     pid_t pid;
-    /* Closed (fd -1) once the start is known to have worked or failed. */
-    struct loop_source report;
     struct loop_source events;
+    /* From EXITED until the cgroup is looked after. */
+    struct loop_timer aftermath;
     struct cgroup cgroup;
     /* stdout and stderr; NULL when the exec has none or its output is complete. */
     struct outlet *outlets[2];
     /* Ids, not pointers: the host may end a stream at any time. 0 is none. */
     uint32_t streams[3];
     struct kill_waiter *waiters;
-    /* The program runs, or ran. */
-    bool is_started;
-    bool is_failed;
     bool is_reaped;
     /* Its outlets are being told to finish: they call back. */
     bool is_finishing;

@@ -5,6 +5,9 @@
 #include "message.h"
 #include "process.h"
 
+/* Once the root is switched: mounts the files that carry the identity. An identity can be set afterwards only. */
+bool identity_prepare(struct failure *failure);
+
 bool identity_set(const struct identity_request *request, struct failure *failure);
 
 #endif

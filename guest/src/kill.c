@@ -17,8 +17,7 @@ static int signal_process(const struct exec *exec, int signal)
 
 static int signal_group(const struct exec *exec, int signal)
 {
-    /* Before the start is known the child may not lead its group yet. */
-    return exec->is_started ? kill(-exec->pid, signal) : signal_process(exec, signal);
+    return kill(-exec->pid, signal);
 }
 
 static int signal_tree(const struct exec *exec, int signal)

@@ -3,11 +3,12 @@
 #define GONDOLIN_MOUNT_H
 
 #include "message.h"
+#include "process.h"
 
 /* Takes over the fs port for the file system of the first host mount. */
 void mount_init(int fs_port_fd);
 
-/* Answers OK or FAILED later: looking a path up may need the host, so a child does it. */
-void mount_start(uint32_t request_id, const struct mount_request *request);
+/* Paths on host mounts are looked up while the agent waits: the host answers those on the fs port. */
+bool mount_serve(const struct mount_request *request, struct failure *failure);
 
 #endif

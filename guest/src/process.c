@@ -23,14 +23,20 @@ bool failed(struct failure *failure, const char *format, ...)
     return false;
 }
 
+#ifndef __x86_64__
+#error "process_spawn() has no code for this processor"
+#endif
+
+#define CHILD_STACK_BYTES 65536
+
+/* Written by a child that fails, in the memory it shares with the agent. */
+static struct failure child_failure;
+static volatile bool has_child_failed;
+
 /*
  * The child runs on a stack of its own in the agent's memory while the agent waits (as vfork): a copy of the memory map
  * for every command costs 10 ms under TCG, right after a restore.
  */
-#if defined(__x86_64__)
-
-#define CHILD_STACK_BYTES 65536
-
 static long clone_and_call(const struct clone_args *arguments, void (*run)(const void *), const void *context)
 {
     long result;
@@ -51,41 +57,31 @@ static long clone_and_call(const struct clone_args *arguments, void (*run)(const
     return result;
 }
 
-static pid_t spawn(struct clone_args *arguments, void (*run)(const void *), const void *context)
+pid_t process_spawn(int cgroup_fd, void (*run)(const void *), const void *context, struct failure *failure)
 {
     static uint8_t stack[CHILD_STACK_BYTES] __attribute__((aligned(16)));
-    arguments->flags |= CLONE_VM | CLONE_VFORK;
-    arguments->stack = (uint64_t)(uintptr_t)stack;
-    arguments->stack_size = sizeof stack;
-    long result = clone_and_call(arguments, run, context);
-    if (result >= 0)
-        return (pid_t)result;
-    errno = (int)-result;
-    return -1;
-}
-
-#else
-
-static pid_t spawn(struct clone_args *arguments, void (*run)(const void *), const void *context)
-{
-    pid_t pid = (pid_t)syscall(SYS_clone3, arguments, sizeof *arguments);
-    if (pid == 0) {
-        run(context);
-        _exit(127);
-    }
-    return pid;
-}
-
-#endif
-
-pid_t process_spawn(int cgroup_fd, void (*run)(const void *), const void *context)
-{
-    struct clone_args arguments = {.exit_signal = SIGCHLD};
+    struct clone_args arguments = {
+        .flags = CLONE_VM | CLONE_VFORK,
+        .exit_signal = SIGCHLD,
+        .stack = (uint64_t)(uintptr_t)stack,
+        .stack_size = sizeof stack,
+    };
     if (cgroup_fd >= 0) {
-        arguments.flags = CLONE_INTO_CGROUP;
+        arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = (uint64_t)cgroup_fd;
     }
-    return spawn(&arguments, run, context);
+    has_child_failed = false;
+    long result = clone_and_call(&arguments, run, context);
+    if (result < 0) {
+        errno = (int)-result;
+        (void)failed(failure, "start a process");
+        return -1;
+    }
+    if (has_child_failed) {
+        *failure = child_failure;
+        return -1;
+    }
+    return (pid_t)result;
 }
 
 static size_t append(char *text, size_t length, size_t capacity, const char *more)
@@ -96,21 +92,11 @@ static size_t append(char *text, size_t length, size_t capacity, const char *mor
     return length + count;
 }
 
-void process_fail(int fd, int error, const char *what, const char *subject)
+void process_fail(int error, const char *what, const char *subject)
 {
-    static struct failure failure;
-    failure.error = error;
-    size_t length = append(failure.stage, 0, sizeof failure.stage, what);
-    (void)append(failure.stage, length, sizeof failure.stage, subject);
-    /* Smaller than PIPE_BUF: written whole. If the agent is gone there is nobody to tell. */
-    (void)RETRY_EINTR(write(fd, &failure, sizeof failure));
+    child_failure.error = error;
+    size_t length = append(child_failure.stage, 0, sizeof child_failure.stage, what);
+    (void)append(child_failure.stage, length, sizeof child_failure.stage, subject);
+    has_child_failed = true;
     _exit(127);
-}
-
-bool process_read_failure(int fd, struct failure *failure)
-{
-    if (RETRY_EINTR(read(fd, failure, sizeof *failure)) != (long)sizeof *failure)
-        return false;
-    failure->stage[sizeof failure->stage - 1] = '\0';
-    return true;
 }

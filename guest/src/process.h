@@ -18,17 +18,14 @@ struct failure {
 bool failed(struct failure *failure, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * Starts a child that calls `run(context)`, which must not return, in a cgroup (cgroup_fd < 0: the agent's own). The
- * agent waits until the child has executed a program or ended, and its memory is the child's too: the child may use
- * system calls and memory of its own only, and must not call setuid() and the like of libc, which would signal the
- * agent's threads. The child's pid, or -1 with errno.
+ * Starts a child that calls `run(context)`, which executes a program or calls process_fail(), in a cgroup (cgroup_fd < 0:
+ * the agent's own). The agent waits that long, and its memory is the child's too: the child may use system calls and
+ * memory of its own only, and must not call setuid() and the like of libc, which would signal the agent's threads.
+ * The program's pid, or -1 with `failure`.
  */
-pid_t process_spawn(int cgroup_fd, void (*run)(const void *), const void *context);
+pid_t process_spawn(int cgroup_fd, void (*run)(const void *), const void *context, struct failure *failure);
 
-/* In a child: sends errno `error` and the stage `what` + `subject` to the agent over `fd`, then ends with status 127. */
-void process_fail(int fd, int error, const char *what, const char *subject) __attribute__((noreturn));
-
-/* In the agent: true when a failure was read from `fd`; false at end of file, which means success. */
-bool process_read_failure(int fd, struct failure *failure);
+/* In a child: ends it, with errno `error` and the stage `what` + `subject` as what process_spawn() fails with. */
+void process_fail(int error, const char *what, const char *subject) __attribute__((noreturn));
 
 #endif

@@ -41,7 +41,7 @@ static void serve(const struct message *message)
         answer(id, identity_set(&message->body.identity, &failure), &failure);
         break;
     case GONDOLIN_MESSAGE_MOUNT:
-        mount_start(id, &message->body.mount);
+        answer(id, mount_serve(&message->body.mount, &failure), &failure);
         break;
     case GONDOLIN_MESSAGE_SEAL:
         answer(id, root_seal(&failure), &failure);

@@ -11,6 +11,8 @@
 
 #include "boot.h"
 #include "cgroup.h"
+#include "cgroup_pool.h"
+#include "identity.h"
 #include "log.h"
 #include "util.h"
 
@@ -158,9 +160,10 @@ bool root_switch(const struct root_request *request, struct failure *failure)
         return false;
     if (cgroup_setup() != 0)
         return failed(failure, "cgroup");
+    cgroup_pool_fill();
     bring_loopback_up();
     write_hosts_if_missing();
-    return true;
+    return identity_prepare(failure);
 }
 
 bool root_seal(struct failure *failure)

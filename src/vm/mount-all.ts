@@ -9,15 +9,36 @@ interface MemoryPlace {
   readonly mode: number;
 }
 
-/** Memory mounts of the options, and the places that programs write to when the root is read-only. */
+/** What programs write to also where the root is read-only. */
+const SCRATCH = ['/tmp', '/var/tmp'];
+
+function scratch(options: VMOptions): readonly (readonly [string, MemoryPlace])[] {
+  const sizeBytes = Math.floor(memoryBytes(options.memory ?? DEFAULT_MEMORY) / 2);
+  return SCRATCH.map((path) => [path, { sizeBytes, mode: 0o1777 }] as const);
+}
+
+function isTaken(options: VMOptions, path: string): boolean {
+  return path in (options.vfs?.memory ?? {}) || path in (options.vfs?.mounts ?? {});
+}
+
+/** True when the VM has all of the scratch places, so that they can be part of its template. */
+export function hasStandardScratch(options: VMOptions): boolean {
+  return options.sandbox?.rootOverlay !== true && !SCRATCH.some((path) => isTaken(options, path));
+}
+
+/** Mounts the scratch places of a VM that has them all. */
+export async function mountStandardScratch(options: VMOptions, agent: AgentClient): Promise<void> {
+  for (const [target, place] of scratch(options)) {
+    await agent.mountMemory({ target, ...place, uid: 0, gid: 0 });
+  }
+}
+
+/** Memory mounts of the options, and the scratch places that are not part of every VM of the kind. */
 function memoryMounts(options: VMOptions): (readonly [string, MemoryPlace])[] {
   const own = Object.entries(options.vfs?.memory ?? {});
   const asked = own.map(([path, { sizeBytes }]) => [path, { sizeBytes, mode: 0o755 }] as const);
-  if (options.sandbox?.rootOverlay === true) return asked;
-  const taken = [...own.map(([path]) => path), ...Object.keys(options.vfs?.mounts ?? {})];
-  const half = Math.floor(memoryBytes(options.memory ?? DEFAULT_MEMORY) / 2);
-  const scratch = ['/tmp', '/var/tmp'].filter((path) => !taken.includes(path));
-  return [...scratch.map((path) => [path, { sizeBytes: half, mode: 0o1777 }] as const), ...asked];
+  if (options.sandbox?.rootOverlay === true || hasStandardScratch(options)) return asked;
+  return [...scratch(options).filter(([path]) => !isTaken(options, path)), ...asked];
 }
 
 interface MountStep {

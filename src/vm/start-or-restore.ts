@@ -1,3 +1,4 @@
+import type { AgentClient } from '../agent/agent-client.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { chooseAccelerator } from '../host/accelerator.ts';
 import { isColdForced } from '../host/cold-start.ts';
@@ -7,6 +8,7 @@ import type { MachineSpec } from '../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../machine/start-machine.ts';
 import type { BootContext } from './boot.ts';
 import { guestFailure } from './guest-failure.ts';
+import { hasStandardScratch, mountStandardScratch } from './mount-all.ts';
 import { machineIdentity } from './snapshot/machine-identity.ts';
 import { openSavedMachine, refused, type SavedMachine } from './snapshot/saved-machine.ts';
 import { TemplateStore } from './snapshot/template-store.ts';
@@ -79,7 +81,10 @@ async function describeStart(context: StartContext, directories: Directories): P
       directories,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
-    machineKey: machineIdentity({ image, cpus, memoryBytes: bytes, accelerator, qemu }),
+    machineKey: machineIdentity({
+      ...{ image, cpus, memoryBytes: bytes, accelerator, qemu },
+      hasScratch: hasStandardScratch(options),
+    }),
     templates: new TemplateStore(directories.templates),
   };
 }
@@ -88,11 +93,17 @@ async function bootCold({ context, spec, machineOptions }: Start): Promise<Start
   const guest = await bootMachine(spec, context.image.rootfsType, machineOptions);
   context.onMachine(guest.machine);
   const ready = guest.ready.then(async (hello) => {
+    await prepare(context, guest.agent);
     await guest.agent.identity(identityFor(context.options));
     return hello;
   });
   ready.catch(() => undefined);
   return untilReady(context, { ...guest, ready });
+}
+
+/** What all guests of a kind have in common, before any is anyone's. */
+async function prepare({ options }: StartContext, agent: AgentClient): Promise<void> {
+  if (hasStandardScratch(options)) await mountStandardScratch(options, agent);
 }
 
 /** Waits for `ready`; kills the machine when that fails. */
@@ -159,6 +170,9 @@ async function bootAndSave(start: Start): Promise<StartedGuest> {
   const guest = await bootMachine(spec, context.image.rootfsType, machineOptions);
   context.onMachine(guest.machine);
   const ready = guest.ready.then(async (hello) => {
+    await prepare(context, guest.agent);
+    const { settle } = await import('./snapshot/settle.ts');
+    await settle(guest.agent);
     await guest.agent.freeze();
     try {
       const { saveMachine } = await import('../machine/save-machine.ts');

@@ -11,15 +11,23 @@ export interface MachineFacts {
   readonly memoryBytes: number;
   readonly accelerator: Accelerator;
   readonly qemu: Tool;
+  /** The places that programs write to are mounted. */
+  readonly hasScratch: boolean;
 }
 
 /**
  * One name (64 hex digits) for everything that must be the same where a saved machine is restored: kernel, agent and
  * root file system by their content, QEMU by its file, its arguments word for word.
  */
-export function machineIdentity({ image, qemu, accelerator, ...size }: MachineFacts): string {
+export function machineIdentity({
+  image,
+  qemu,
+  accelerator,
+  hasScratch,
+  ...size
+}: MachineFacts): string {
   const spec = { ...size, ...image };
   const args = buildQemuArguments({ spec, accelerator, name: '' });
-  const facts = [SNAPSHOT_VERSION, image.key, qemu.path, qemu.stamp, args];
+  const facts = [SNAPSHOT_VERSION, image.key, qemu.path, qemu.stamp, args, hasScratch];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }

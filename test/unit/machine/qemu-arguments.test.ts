@@ -32,12 +32,12 @@ it('buildQemuArguments() gives this whole list for a machine under TCG', () => {
       "-object memory-backend-memfd,share=on,id=ram,size=512M",
       "-machine q35,usb=off,vmport=off,sata=off,smbus=off,i8042=off,suppress-vmdesc=on,memory-backend=ram",
       "-accel tcg,thread=multi",
-      "-cpu max,-erms",
+      "-cpu max,-erms,-la57,-smap,-smep,-umip,-pku",
       "-smp 2",
       "-m 512M",
       "-kernel /images/k1/vmlinux",
       "-initrd /images/i1/initramfs",
-      "-append console=ttyS0 quiet panic=-1 cryptomgr.notests",
+      "-append console=ttyS0 quiet panic=-1 cryptomgr.notests psi=0 audit=0 lsm=landlock,yama nowatchdog mitigations=off transparent_hugepage=never init_on_alloc=0",
       "-global migration.send-configuration=off",
       "-chardev socket,id=qmp,fd=3",
       "-mon chardev=qmp,mode=control",
@@ -54,18 +54,22 @@ it('buildQemuArguments() gives this whole list for a machine under TCG', () => {
   `);
 });
 
-it('buildQemuArguments() changes the processor and the kick of the ports under KVM, nothing else', () => {
+it('buildQemuArguments() changes the processor, the kick of the ports and kernel words under KVM, nothing else', () => {
   const tcg = build();
   const kvm = build({}, 'kvm');
   const changed = (from: string[], to: string[]) => from.filter((arg) => !to.includes(arg));
+  const words =
+    'console=ttyS0 quiet panic=-1 cryptomgr.notests psi=0 audit=0 lsm=landlock,yama nowatchdog';
   expect(changed(kvm, tcg)).toEqual([
     'kvm',
     'host',
+    words,
     'virtio-serial-pci,id=ports,disable-legacy=on,max_ports=3',
   ]);
   expect(changed(tcg, kvm)).toEqual([
     'tcg,thread=multi',
-    'max,-erms',
+    'max,-erms,-la57,-smap,-smep,-umip,-pku',
+    `${words} mitigations=off transparent_hugepage=never init_on_alloc=0`,
     'virtio-serial-pci,id=ports,disable-legacy=on,max_ports=3,ioeventfd=off',
   ]);
 });
