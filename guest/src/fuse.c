@@ -6,12 +6,15 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "log.h"
 #include "root.h"
+#include "shutdown.h"
 #include "util.h"
 
 /* Reads and writes of 1 MiB with their headers; the kernel wants room for one whole request. */
@@ -23,6 +26,8 @@
 
 static int fuse_fd = -1;
 static int pump_fd = -1;
+static int root_mount_fd = -1;
+static atomic_bool is_stopping;
 
 /* Under `gate`: whether requests may go to the host, and whether one is on its way. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -93,12 +98,27 @@ static void write_to_port(const uint8_t *bytes, size_t count)
     }
 }
 
+/* A pump that just ended would leave every process that touches a host file waiting for ever. */
+static void __attribute__((noreturn)) die(const char *what)
+{
+    log_error("file channel: %s: powering off", what);
+    shutdown_now();
+}
+
+static uint8_t *allocate_buffer(void)
+{
+    uint8_t *buffer = malloc(BUFFER_BYTES);
+    if (buffer == NULL)
+        die("no memory for its buffer");
+    return buffer;
+}
+
 /* Requests: one read(2) gives one whole request, which starts with its length. */
 static void *pump_requests(void *unused)
 {
     (void)unused;
-    uint8_t *buffer = malloc(BUFFER_BYTES);
-    while (buffer != NULL) {
+    uint8_t *buffer = allocate_buffer();
+    for (;;) {
         long count = read(fuse_fd, buffer, BUFFER_BYTES);
         if (count > 0) {
             enter_gate();
@@ -109,6 +129,9 @@ static void *pump_requests(void *unused)
         }
         /* Those: the request was interrupted before it was read. */
     }
+    /* ENODEV: unmounted, or root of the guest has aborted the connection in /sys: its files fail, nothing waits. */
+    if (!atomic_load(&is_stopping))
+        log_error("file channel: host mounts have ended: %s", strerror(errno));
     free(buffer);
     return NULL;
 }
@@ -130,13 +153,14 @@ static void read_from_port(uint8_t *bytes, size_t count)
 static void *pump_replies(void *unused)
 {
     (void)unused;
-    uint8_t *buffer = malloc(BUFFER_BYTES);
-    while (buffer != NULL) {
+    uint8_t *buffer = allocate_buffer();
+    for (;;) {
         read_from_port(buffer, GONDOLIN_MIN_FUSE_MESSAGE_BYTES);
         uint32_t length = load_u32(buffer);
         if (length < GONDOLIN_MIN_FUSE_MESSAGE_BYTES || length > BUFFER_BYTES) {
-            log_error("file channel: message of %u bytes", length);
-            break;
+            char what[64];
+            (void)snprintf(what, sizeof what, "the host sent a message of %u bytes", length);
+            die(what);
         }
         read_from_port(buffer + GONDOLIN_MIN_FUSE_MESSAGE_BYTES, length - GONDOLIN_MIN_FUSE_MESSAGE_BYTES);
         /* ENOENT: the request was interrupted and nobody waits for the reply. */
@@ -147,8 +171,6 @@ static void *pump_replies(void *unused)
         received_bytes += length;
         (void)pthread_mutex_unlock(&gate);
     }
-    free(buffer);
-    return NULL;
 }
 
 static bool start_thread(void *(*run)(void *), struct failure *failure)
@@ -231,5 +253,18 @@ int fuse_start(int port_fd, struct failure *failure)
     if (!start_thread(pump_requests, failure) || !start_thread(pump_replies, failure))
         return -1;
     set_read_ahead(mount_fd);
-    return take_fd(&mount_fd);
+    root_mount_fd = take_fd(&mount_fd);
+    return root_mount_fd;
+}
+
+void fuse_stop(void)
+{
+    atomic_store(&is_stopping, true);
+    if (root_mount_fd < 0)
+        return;
+    /* By its descriptor: no path leads to it. The last mount that goes writes back and forgets every file. */
+    if (fchdir(root_mount_fd) != 0 || umount2(".", MNT_DETACH) != 0)
+        log_console("file channel: unmount: %s", strerror(errno));
+    (void)chdir("/");
+    close_quietly(take_fd(&root_mount_fd));
 }

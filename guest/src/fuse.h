@@ -20,4 +20,7 @@ void fuse_resume(void);
 /* Bytes that the host got and bytes of it that reached the kernel, since the start of the machine. */
 void fuse_counts(uint64_t *sent, uint64_t *received);
 
+/* Unmounts the agent's own mount of the host's files, which keeps them in use after all others are gone. */
+void fuse_stop(void);
+
 #endif

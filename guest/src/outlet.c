@@ -181,6 +181,14 @@ void outlet_detach(struct outlet *outlet)
     outlet_resume(outlet);
 }
 
+void outlet_close(struct outlet *outlet)
+{
+    outlet->stream->outlet = NULL;
+    outlet->stream = NULL;
+    complete(outlet);
+    free_outlet(outlet);
+}
+
 void outlet_discard(struct outlet *outlet)
 {
     if (outlet->stream != NULL)

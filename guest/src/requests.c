@@ -29,13 +29,23 @@ static void answer(uint32_t request_id, bool is_done, const struct failure *fail
         reply_failed(request_id, failure);
 }
 
+static void serve_root(uint32_t request_id, const struct root_request *request)
+{
+    struct failure failure;
+    bool is_done = root_switch(request, &failure);
+    /* Nothing works without it: the console keeps the reason, whatever becomes of the answer. */
+    if (!is_done)
+        log_error("root: %s: %s", failure.stage, strerror(failure.error));
+    answer(request_id, is_done, &failure);
+}
+
 static void serve(const struct message *message)
 {
     struct failure failure;
     uint32_t id = message->request_id;
     switch (message->type) {
     case GONDOLIN_MESSAGE_ROOT:
-        answer(id, root_switch(&message->body.root, &failure), &failure);
+        serve_root(id, &message->body.root);
         break;
     case GONDOLIN_MESSAGE_IDENTITY:
         answer(id, identity_set(&message->body.identity, &failure), &failure);

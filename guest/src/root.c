@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "boot.h"
 #include "cgroup.h"
@@ -20,8 +21,12 @@
 #define UPPER "/upper"
 #define NEW_ROOT "/newroot"
 #define HIDDEN "/hidden"
+#define DEVICE_WAIT_MS 5000
+#define DEVICE_POLL_MS 5
 
 static int hidden_fd = -1;
+static int initramfs_fd = -1;
+static bool is_switched;
 
 int root_hidden_directory(void)
 {
@@ -62,10 +67,24 @@ static bool mount_new(const char *type, const char *path, unsigned long flags, c
     return true;
 }
 
+/* The driver may still be looking for it. */
+static bool wait_for_device(const char *path, struct failure *failure)
+{
+    const struct timespec pause = {.tv_nsec = DEVICE_POLL_MS * 1000000L};
+    for (int waited_ms = 0; waited_ms < DEVICE_WAIT_MS; waited_ms += DEVICE_POLL_MS) {
+        if (access(path, F_OK) == 0)
+            return true;
+        (void)nanosleep(&pause, NULL);
+    }
+    return failed(failure, "wait %d ms for the root device %s", DEVICE_WAIT_MS, path);
+}
+
 static bool mount_overlay(const struct root_request *request, struct failure *failure)
 {
     if (mkdir(LOWER, 0755) != 0 || mkdir(UPPER, 0755) != 0 || mkdir(NEW_ROOT, 0755) != 0)
         return failed(failure, "mkdir " NEW_ROOT);
+    if (!wait_for_device(request->device, failure))
+        return false;
     if (mount(request->device, LOWER, request->filesystem, MS_RDONLY, NULL) != 0)
         return failed(failure, "mount %s as %s", request->device, request->filesystem);
     if (mount("tmpfs", UPPER, "tmpfs", 0, "mode=0755") != 0)
@@ -96,6 +115,7 @@ static bool enter_new_root(struct failure *failure)
     boot_free_initramfs();
     if (chdir(NEW_ROOT) != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0)
         return failed(failure, "switch root");
+    is_switched = true;
     return true;
 }
 
@@ -111,9 +131,11 @@ static bool mount_runtime(struct failure *failure)
     const unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     if (!mount_new("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755", failure) ||
         !mount_new("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777", failure) ||
-        !mount_new("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666,gid=5", failure) ||
-        !mount_new("cgroup2", "/sys/fs/cgroup", plain, NULL, failure))
+        !mount_new("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666,gid=5", failure))
         return false;
+    /* Not optional: without it a command could leave processes behind that no kill reaches. */
+    if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", plain, NULL) != 0)
+        return failed(failure, "mount cgroup2 (the guest's kernel must have control groups of version 2)");
     (void)mkdir("/run/lock", 01777);
     (void)chmod("/run/lock", 01777);
     link_once("/proc/self/fd", "/dev/fd");
@@ -147,7 +169,8 @@ static bool keep_hidden_directory(struct failure *failure)
     if (mkdir(HIDDEN, 0700) != 0)
         return failed(failure, "mkdir " HIDDEN);
     hidden_fd = open(HIDDEN, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return hidden_fd >= 0 || failed(failure, "open " HIDDEN);
+    initramfs_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return (hidden_fd >= 0 && initramfs_fd >= 0) || failed(failure, "open " HIDDEN);
 }
 
 bool root_switch(const struct root_request *request, struct failure *failure)
@@ -159,7 +182,7 @@ bool root_switch(const struct root_request *request, struct failure *failure)
     if (!mount_runtime(failure))
         return false;
     if (cgroup_setup() != 0)
-        return failed(failure, "cgroup");
+        return failed(failure, "make a control group (cgroup2)");
     cgroup_pool_fill();
     bring_loopback_up();
     write_hosts_if_missing();
@@ -171,4 +194,28 @@ bool root_seal(struct failure *failure)
     if (mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY | MS_BIND, NULL) != 0)
         return failed(failure, "remount /");
     return true;
+}
+
+static void unmount(const char *path)
+{
+    if (umount2(path, MNT_DETACH) != 0)
+        log_console("unmount %s: %s", path, strerror(errno));
+}
+
+void root_unmount(void)
+{
+    /* Before ROOT, or with the initramfs as the root, there is nothing to leave. */
+    if (!is_switched)
+        return;
+    AUTO_CLOSE int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    /* Back to the initramfs first, so that nothing of the agent holds the root it unmounts. */
+    if (root_fd < 0 || fchdir(initramfs_fd) != 0 || chroot(".") != 0 || fchdir(root_fd) != 0) {
+        log_console("leave the root: %s", strerror(errno));
+        return;
+    }
+    unmount(".");
+    (void)chdir("/");
+    close_quietly(take_fd(&root_fd));
+    unmount(UPPER);
+    unmount(LOWER);
 }

@@ -14,6 +14,9 @@ int root_hidden_directory(void);
 /* SEAL: `/` read-only; mounts keep their own mode. */
 bool root_seal(struct failure *failure);
 
+/* Last thing before power off: unmounts every file system of the guest, after which no path of it is left. */
+void root_unmount(void);
+
 /* Makes a directory and what is missing above it (0755). 0, or -1 with errno. Async-signal-safe. */
 int root_make_path(const char *path);
 

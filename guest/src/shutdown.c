@@ -3,11 +3,15 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/reboot.h>
+#include <sys/wait.h>
 #include <time.h>
 
+#include "fuse.h"
+#include "log.h"
+#include "root.h"
 #include "util.h"
 
-#define SYNC_LIMIT_S 3
+#define LIMIT_S 3
 
 void shutdown_now(void)
 {
@@ -16,13 +20,21 @@ void shutdown_now(void)
         (void)pause();
 }
 
-/* The pump threads go on meanwhile: a sync of host mounts needs them. */
-static void *limit_sync(void *unused)
+/* The pump threads go on meanwhile: writing back to host mounts needs them. */
+static void *limit_time(void *unused)
 {
-    const struct timespec limit = {.tv_sec = SYNC_LIMIT_S};
+    const struct timespec limit = {.tv_sec = LIMIT_S};
     (void)unused;
     (void)nanosleep(&limit, NULL);
+    log_console("shutdown: not done after %d s: powering off", LIMIT_S);
     shutdown_now();
+}
+
+/* A killed process holds its files until it is gone. Orphans are ours too: none is left when there is no child. */
+static void reap_all(void)
+{
+    while (RETRY_EINTR(waitpid(-1, NULL, 0)) > 0)
+        ;
 }
 
 void shutdown_cleanly(void)
@@ -30,7 +42,11 @@ void shutdown_cleanly(void)
     pthread_t thread;
     (void)kill(-1, SIGKILL);
     /* Without the limit a host that does not answer would only make the power-off late. */
-    (void)pthread_create(&thread, NULL, limit_sync, NULL);
+    if (pthread_create(&thread, NULL, limit_time, NULL) != 0)
+        shutdown_now();
+    reap_all();
     sync();
+    fuse_stop();
+    root_unmount();
     shutdown_now();
 }

@@ -5,7 +5,7 @@
 /* Powers off without a word more. */
 void shutdown_now(void) __attribute__((noreturn));
 
-/* Kills every process, writes back what is cached (three seconds at most), powers off. */
+/* Kills every process, writes back what is cached and unmounts (three seconds at most), powers off. */
 void shutdown_cleanly(void) __attribute__((noreturn));
 
 #endif

@@ -14,13 +14,13 @@ static void send_reset(uint32_t id, uint32_t reason)
     port_send(OUTBOX_URGENT, GONDOLIN_FRAME_RESET, id, payload, sizeof payload);
 }
 
-/* Closes both ends in the guest and forgets the stream. */
-static void drop_stream(struct mux_stream *stream)
+/* Forgets the stream and closes the guest's end of it; `close_output` says how an output's writer learns of it. */
+static void drop_stream(struct mux_stream *stream, void (*close_output)(struct outlet *))
 {
     if (stream->inlet != NULL)
         inlet_close(stream->inlet);
     if (stream->outlet != NULL)
-        outlet_detach(stream->outlet);
+        close_output(stream->outlet);
     mux_end(&mux, stream);
 }
 
@@ -81,7 +81,7 @@ const char *streams_on_frame(const struct frame *frame)
         else if (frame->type == GONDOLIN_FRAME_CREDIT)
             result = on_credit(stream, frame);
         else
-            drop_stream(stream);
+            drop_stream(stream, outlet_close);
     }
     return result == MUX_OK ? NULL : mux_strerror(result);
 }
@@ -104,13 +104,13 @@ struct mux_stream *streams_get(uint32_t id)
 void streams_reset(struct mux_stream *stream, uint32_t reason)
 {
     send_reset(stream->id, reason);
-    drop_stream(stream);
+    drop_stream(stream, outlet_close);
 }
 
 void streams_forget_all(void)
 {
     while (mux.count > 0)
-        drop_stream(mux.streams[mux.count - 1]);
+        drop_stream(mux.streams[mux.count - 1], outlet_detach);
     mux.last_id = 0;
 }
 

@@ -114,6 +114,16 @@ it('exec() blocks a writer whose reader is slow instead of buffering', async () 
   expect(bytes).toBe(8_000_000);
 });
 
+it('a process whose output the host gives up gets SIGPIPE, or EPIPE where it ignores that', async () => {
+  const writer = vm.exec('exec yes', { stdout: 'pipe' });
+  writer.stdout?.once('data', () => writer.stdout?.destroy());
+  expect(await writer).toMatchObject({ exitCode: 141, signal: 'SIGPIPE' });
+  const script = "trap '' PIPE; yes; echo status=$? >&2";
+  const stubborn = vm.exec(script, { stdout: 'pipe' });
+  stubborn.stdout?.once('data', () => stubborn.stdout?.destroy());
+  expect((await stubborn).stderr).toMatch(/Broken pipe\nstatus=1\n$/);
+});
+
 it('exec() kills the whole tree after timeoutMs, daemons too', async () => {
   const script = 'setsid sleep 1001 & (setsid sleep 1002 >/dev/null 2>&1 &) ; sleep 1003';
   await expect(vm.exec(script, { timeoutMs: 700 })).rejects.toMatchObject({

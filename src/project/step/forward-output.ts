@@ -56,19 +56,13 @@ function isClosedReader(error: unknown): boolean {
   );
 }
 
-async function copy(
-  command: RunnerProcess,
-  source: Readable | null,
-  target: Writable,
-): Promise<void> {
+/** A reader that goes away closes the command's output, which gets SIGPIPE as under a shell. */
+async function copy(source: Readable | null, target: Writable): Promise<void> {
   if (source === null) return;
   try {
     await pipeline(source, target, { end: false });
   } catch (error) {
     if (!isClosedReader(error)) throw error;
-    // The guest's agent drops what nobody reads, so the command is told as a shell would.
-    // A kill that fails found no command: its own end is the result.
-    await command.kill('SIGPIPE', 'group').catch(() => undefined);
   }
 }
 
@@ -86,9 +80,6 @@ export function forwardRaw(command: RunnerProcess, own: Passthrough): OutputForw
     stdin.unpipe(target);
     stdin.pause();
   };
-  const done = both(
-    copy(command, command.stdout, own.stdout),
-    copy(command, command.stderr, own.stderr),
-  );
+  const done = both(copy(command.stdout, own.stdout), copy(command.stderr, own.stderr));
   return { done, hurry: () => undefined, stop };
 }

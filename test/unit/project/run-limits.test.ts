@@ -309,9 +309,9 @@ describe('output', () => {
     expect(events.some((event) => event.type === 'step-output')).toBe(false);
   });
 
-  it('sends SIGPIPE to an ad-hoc command whose reader went away', async () => {
+  it('closes the output of an ad-hoc command whose reader went away', async () => {
     const { createVm, vms } = fakeVms((command) => {
-      command.onKill = async () => command.exit(141, 'SIGPIPE');
+      command.stdout.once('close', () => void command.exit(141, 'SIGPIPE'));
       command.stdout.write('first');
     });
     const own = { stdin: null, stdout: new PassThrough(), stderr: new PassThrough() };
@@ -321,6 +321,6 @@ describe('output', () => {
     own.stdout.on('error', () => undefined);
     const one = plan(sandbox('a', [step('s', 'x')]));
     expect((await runPlan(one, { createVm, passthrough: own })).exitCode).toBe(141);
-    expect(vms.get('a')?.started[0]?.kills).toEqual(['SIGPIPE group']);
+    expect(vms.get('a')?.started[0]?.kills).toEqual([]);
   });
 });
