@@ -14,9 +14,20 @@ export function resolveGuestPath(path: string, workspace: string): string | null
   return isInside ? clean : null;
 }
 
-const RESERVED = ['/proc', '/sys', '/dev', '/run'];
+/** Made by the agent: nothing is mounted at or below them. */
+const KERNEL_PATHS = ['/proc', '/sys', '/dev', '/run'];
+/** Programs, libraries and accounts of the image: mounting over them leaves nothing to run; below them is fine. */
+const SYSTEM_PATHS: ReadonlySet<string> = new Set([
+  ...['/', '/etc', '/usr', '/usr/bin', '/usr/sbin', '/usr/lib', '/usr/lib32', '/usr/lib64'],
+  ...['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/usr/libx32', '/libx32'],
+]);
+
+/** The next move of who named one of them. */
+export const SYSTEM_PATH_HINT =
+  'Write a path below the workspace, or another absolute one such as /data, /srv/x or /usr/local/x.';
 
 /** True for paths that the guest's own system stands on. */
 export function isReservedGuestPath(path: string): boolean {
-  return path === '/' || RESERVED.some((root) => path === root || path.startsWith(`${root}/`));
+  const isKernels = KERNEL_PATHS.some((root) => path === root || path.startsWith(`${root}/`));
+  return isKernels || SYSTEM_PATHS.has(path);
 }

@@ -1,27 +1,57 @@
-const LINE = /^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$/;
+const ENTRY = /^(?:export[^\S\n]+)?([A-Za-z_][A-Za-z0-9_]*)[^\S\n]*=(.*)$/;
+const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' };
 
-function unquote(raw: string): string | null {
-  const quote = raw[0];
-  if (quote !== '"' && quote !== "'") return raw.replace(/\s+#.*$/, '').trim();
-  const end = closingQuote(raw, quote);
-  if (end < 0 || !/^\s*(?:#.*)?$/.test(raw.slice(end + 1))) return null;
-  const inner = raw.slice(1, end);
-  if (quote === "'") return inner;
-  const escapes: Record<string, string> = { n: '\n', t: '\t', r: '\r' };
-  return inner.replace(/\\(.)/g, (_, char: string) => escapes[char] ?? char);
+/** A value and how many lines it took; null when it is malformed. */
+type Value = { readonly value: string; readonly lineCount: number } | null;
+
+/** Up to a `#` behind a blank, trimmed. */
+function bareValue(raw: string): string {
+  return raw.replace(/\s#.*$/, '').trim();
 }
 
-function closingQuote(raw: string, quote: string): number {
-  for (let index = 1; index < raw.length; index++) {
-    if (raw[index] === '\\' && quote === '"') index++;
-    else if (raw[index] === quote) return index;
+function closingQuote(line: string, quote: string, start: number): number {
+  for (let index = start; index < line.length; index++) {
+    if (line[index] === '\\' && quote === '"') index++;
+    else if (line[index] === quote) return index;
   }
   return -1;
 }
 
+function withEscapes(text: string): string {
+  return text.replace(/\\([^\n])/g, (_, char: string) => ESCAPES[char] ?? char);
+}
+
+/** A value whose quote opens `first` and closes on that line or one of `others`. */
+function quotedValue(first: string, others: Iterable<string>): Value {
+  const quote = first[0] ?? '';
+  const pieces: string[] = [];
+  let line = first;
+  let start = 1;
+  const rest = others[Symbol.iterator]();
+  for (;;) {
+    const end = closingQuote(line, quote, start);
+    if (end >= 0) {
+      pieces.push(line.slice(start, end));
+      // Only a comment may follow.
+      if (!/^\s*(?:#.*)?$/.test(line.slice(end + 1))) return null;
+      const text = pieces.join('\n');
+      return { value: quote === '"' ? withEscapes(text) : text, lineCount: pieces.length };
+    }
+    pieces.push(line.slice(start));
+    const next = rest.next();
+    if (next.done === true) return null;
+    line = next.value;
+    start = 0;
+  }
+}
+
+function* linesFrom(lines: readonly string[], index: number): Iterable<string> {
+  for (let at = index; at < lines.length; at++) yield lines[at] ?? '';
+}
+
 /**
- * An env file: `NAME=value` lines, `export` allowed, `#` comments, values bare or quoted ("…" knows \n, \t, \r, \", \\;
- * '…' nothing). Nothing is interpolated. `badLines` are 1-based.
+ * An env file: `NAME=value` entries by the rules of docs/config.md, "env_file". Nothing is interpolated. `badLines` are
+ * 1-based; of a quote that is not closed it is the line that opens it.
  */
 export function parseDotenv(text: string): {
   readonly env: Readonly<Record<string, string>>;
@@ -29,13 +59,17 @@ export function parseDotenv(text: string): {
 } {
   const env = new Map<string, string>();
   const badLines: number[] = [];
-  for (const [index, line] of text.split(/\r\n|\n|\r/).entries()) {
-    const trimmed = line.trim();
-    if (trimmed === '' || trimmed.startsWith('#')) continue;
-    const match = LINE.exec(trimmed);
-    const value = match === null ? null : unquote(match[2] ?? '');
-    if (match === null || value === null || value.includes('\0')) badLines.push(index + 1);
-    else env.set(match[1] ?? '', value);
+  const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
+  for (let index = 0; index < lines.length; ) {
+    const line = lines[index]?.trim() ?? '';
+    const [, name = '', raw = ''] = ENTRY.exec(line) ?? [];
+    const start = raw.trimStart();
+    const value = /^["']/.test(start)
+      ? quotedValue(start, linesFrom(lines, index + 1))
+      : { value: bareValue(raw), lineCount: 1 };
+    if (name !== '' && value !== null && !value.value.includes('\0')) env.set(name, value.value);
+    else if (line !== '' && !line.startsWith('#')) badLines.push(index + 1);
+    index += value?.lineCount ?? 1;
   }
   return { env: Object.fromEntries(env), badLines };
 }

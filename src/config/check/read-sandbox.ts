@@ -10,7 +10,8 @@ import {
   shownText,
   textOf,
 } from './check-context.ts';
-import { isReservedGuestPath, resolveGuestPath } from './guest-path.ts';
+import { hintForForeignImage } from './foreign-words.ts';
+import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
 import { sizeBytes } from './quantities.ts';
 import { readEnv, readEnvFiles } from './read-env.ts';
 import { readSteps } from './read-steps.ts';
@@ -80,7 +81,7 @@ function chooseImage(
   const image = images.get(name);
   if (image !== undefined) return image;
   const near = nearestName(name, images.keys());
-  const hint = near === undefined ? undefined : `Did you mean "${near}"?`;
+  const hint = near === undefined ? hintForForeignImage(name) : `Did you mean "${near}"?`;
   if (node !== undefined) {
     report(context, node, 'unknown_image', `image: no image "${shownText(node)}"`, hint);
   }
@@ -108,7 +109,7 @@ function readWorkspace(context: CheckContext, node: SourceNode | undefined): str
   if (path === null || path === '/' || !isReservedGuestPath(path)) return path ?? DEFAULT_WORKSPACE;
   if (node !== undefined) {
     const message = `workspace: "${shownText(node)}" belongs to the guest's system`;
-    report(context, node, 'guest_path', message);
+    report(context, node, 'guest_path', message, SYSTEM_PATH_HINT);
   }
   return DEFAULT_WORKSPACE;
 }

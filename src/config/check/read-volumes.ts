@@ -2,13 +2,16 @@ import { dirname, resolve } from 'node:path';
 import type { VolumeConfig } from '../config.ts';
 import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, flagOf, isScalar, report, shownText, textOf } from './check-context.ts';
-import { isReservedGuestPath, resolveGuestPath } from './guest-path.ts';
+import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
 import { sizeBytes } from './quantities.ts';
+import { type PlacedVolume, reportVolumeConflicts } from './volume-conflicts.ts';
 
 const DEFAULT_SIZE = '256MiB';
 /** One page: what tmpfs counts in. */
 const MIN_SIZE_BYTES = 4096;
 const MAX_SIZE_BYTES = 2 ** 40;
+const OVERLAY_HINT =
+  'Write `host:guest:ro`, and let a step copy what it changes: `cp -a /guest/. .` in the workspace.';
 const READONLY_WORDS = ['ro', 'readonly'];
 
 /** Where the volumes of a sandbox go. */
@@ -17,11 +20,6 @@ export interface VolumePlace {
   readonly workspace: string;
   /** Of the VM. */
   readonly memoryBytes: number;
-}
-
-interface Placed {
-  readonly volume: VolumeConfig;
-  readonly node: SourceNode;
 }
 
 function guestPath(
@@ -37,12 +35,8 @@ function guestPath(
     return null;
   }
   if (!isReservedGuestPath(clean)) return clean;
-  report(
-    context,
-    node,
-    'guest_path',
-    `volume: guest path "${shown}" belongs to the guest's system`,
-  );
+  const message = `volume: guest path "${shown}" belongs to the guest's system`;
+  report(context, node, 'guest_path', message, SYSTEM_PATH_HINT);
   return null;
 }
 
@@ -60,7 +54,8 @@ function hostPath(context: CheckContext, node: ScalarNode, path: string): string
 
 function reportOption(context: CheckContext, node: ScalarNode, option: string): void {
   if (option === 'overlay') {
-    report(context, node, 'later_key', 'volume: option "overlay": not in this version');
+    const message = 'volume: option "overlay": not in this version';
+    report(context, node, 'later_key', message, OVERLAY_HINT);
     return;
   }
   const shown = node.template === undefined ? `"${option}"` : `in "${node.template}"`;
@@ -108,17 +103,6 @@ function readLong(context: CheckContext, node: SourceNode, workspace: string): V
     : { kind: 'host', hostPath: from, guestPath: to, isReadonly };
 }
 
-function reportConflicts(context: CheckContext, placed: readonly Placed[]): void {
-  const seen = new Set<string>();
-  for (const { volume, node } of placed) {
-    if (seen.has(volume.guestPath)) {
-      const message = `volume: guest path "${volume.guestPath}" is taken by another volume`;
-      report(context, node, 'mount_conflict', message);
-    }
-    seen.add(volume.guestPath);
-  }
-}
-
 /** Memory for the workspace where no volume stands at or above it: steps always have a place to start in. */
 function workspaceVolume(
   volumes: readonly VolumeConfig[],
@@ -138,7 +122,7 @@ export function readVolumes(
   place: VolumePlace,
 ): VolumeConfig[] {
   const { workspace } = place;
-  const placed: Placed[] = [];
+  const placed: PlacedVolume[] = [];
   for (const item of itemsOf(node)) {
     const volume =
       item.kind === 'scalar'
@@ -146,7 +130,7 @@ export function readVolumes(
         : readLong(context, item, workspace);
     if (volume !== null) placed.push({ volume, node: item });
   }
-  reportConflicts(context, placed);
+  reportVolumeConflicts(context, placed);
   const volumes = placed.map(({ volume }) => volume);
   return [...workspaceVolume(volumes, place), ...volumes];
 }

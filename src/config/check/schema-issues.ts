@@ -2,6 +2,7 @@ import type { ErrorObject } from 'ajv';
 import { nearestName } from '../../util/nearest-name.ts';
 import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
 import { placeOf, type SourceNode, type Span } from '../yaml/source-node.ts';
+import { hintForForeignKey, hintForForeignValue } from './foreign-words.ts';
 
 /** Keys of the design that come with later versions: a clear word instead of a did-you-mean. */
 const LATER_KEYS: ReadonlySet<string> = new Set([
@@ -18,9 +19,6 @@ const PARENT_OF: Readonly<Record<string, string>> = {
   memory: 'resources',
   timeout: 'resources',
 };
-
-const LATER_VALUE_HINT =
-  'Write another value for now: this one is known from the design, but not in this version.';
 
 /** Where an issue stands: the value, and its key when it hangs in a map. */
 interface Found {
@@ -88,6 +86,8 @@ function unknownKey(error: ErrorObject, parts: readonly string[], tree: SourceNo
 function nextMove(key: string, known: readonly string[]): string {
   const parent = Object.hasOwn(PARENT_OF, key) ? PARENT_OF[key] : undefined;
   if (parent !== undefined && known.includes(parent)) return `Move it below "${parent}:".`;
+  const foreign = hintForForeignKey(key, known);
+  if (foreign !== undefined) return foreign;
   const near = nearestName(key, known);
   return near === undefined ? ISSUE_HINTS.unknown_key : `Did you mean "${near}"?`;
 }
@@ -124,9 +124,11 @@ function draftOf(error: ErrorObject, tree: SourceNode): Draft | null {
   switch (error.keyword) {
     case 'additionalProperties':
       return unknownKey(error, parts, tree);
-    case 'enum':
-      if (!LATER_VALUES.has(error.data)) return wrong('bad_value');
-      return { ...wrong('later_key'), hint: LATER_VALUE_HINT };
+    case 'enum': {
+      const draft = wrong(LATER_VALUES.has(error.data) ? 'later_key' : 'bad_value');
+      const hint = hintForForeignValue(error.data);
+      return hint === undefined ? draft : { ...draft, hint };
+    }
     case 'required': {
       const key = String(error.params['missingProperty']);
       return { code: 'missing_key', message: `${path}: "${key}" is missing`, span: node.span };

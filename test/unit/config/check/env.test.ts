@@ -90,8 +90,40 @@ describe('parseDotenv()', () => {
     ['A=${HOME} $X', { A: '${HOME} $X' }],
     ['A=1\r\nB=2\r\n', { A: '1', B: '2' }],
     ['A=1\nA=2', { A: '2' }],
+    ['A=#x', { A: '#x' }],
+    ['A= #x', { A: '' }],
+    ['A=\t# note', { A: '' }],
+    ['A= # note', { A: '' }],
+    ['export A=', { A: '' }],
+    ['export\tA = 1', { A: '1' }],
+    ['export=1', { export: '1' }],
+    ['\uFEFFA=1', { A: '1' }],
+    ['\uFEFF# note\r\nA=1', { A: '1' }],
+    ['A=x"y"', { A: 'x"y"' }],
+    ['A="one\ntwo"\nB=3', { A: 'one\ntwo', B: '3' }],
+    ['A="one\r\ntwo"\r\nB=3', { A: 'one\ntwo', B: '3' }],
+    ["A='\n# kept\n\nB=1\n'\nC=2", { A: '\n# kept\n\nB=1\n', C: '2' }],
+    ['A="x\\\ny" # note', { A: 'x\\\ny' }],
+    ['A="x\\"\ny"', { A: 'x"\ny' }],
+    ['__proto__=x', Object.fromEntries([['__proto__', 'x']])],
   ])('reads %j', (text, env) => {
     expect(parseDotenv(text)).toEqual({ env, badLines: [] });
+  });
+
+  it.each(["A='it''s'", 'export A', 'exportA B=1', 'A="x\ny', 'A="x\ny" z'])(
+    'refuses %j at the line that begins it',
+    (text) => {
+      const { env, badLines } = parseDotenv(`OK=1\n${text}\nLATER=2\n`);
+      expect(env).toEqual({ OK: '1', LATER: '2' });
+      expect(badLines[0]).toBe(2);
+    },
+  );
+
+  it('takes a megabyte of blanks or of open quotes in no time', () => {
+    const started = performance.now();
+    parseDotenv(`A=x${' '.repeat(2 ** 20)}y\n`);
+    parseDotenv(`${'A="\\"\n'.repeat(2 ** 17)}`);
+    expect(performance.now() - started).toBeLessThan(1_000);
   });
 
   it.each(['A', '1A=x', 'A B=x', '=x', 'A="x', "A='x", 'A="x" y', '- A=1'])(

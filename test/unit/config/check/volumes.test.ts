@@ -18,6 +18,8 @@ describe('volumes', () => {
     ['["./src:/workspace2"]', { guestPath: '/workspace2' }],
     ['["/p/src:x"]', { hostPath: '/p/src' }],
     ['["./a.txt:a.txt"]', { hostPath: '/p/a.txt' }],
+    ['["./src:/usr/local/src"]', { guestPath: '/usr/local/src' }],
+    ['["./a.txt:/etc/app.conf"]', { guestPath: '/etc/app.conf' }],
     ['[{ type: bind, source: ./src, target: x }]', { hostPath: '/p/src', isReadonly: false }],
     ['[{ type: bind, source: ./src, target: x, read_only: true }]', { isReadonly: true }],
     ['[{ type: memory, target: x }]', { kind: 'memory', sizeBytes: 256 * 2 ** 20 }],
@@ -39,6 +41,11 @@ describe('volumes', () => {
     ['["./src:/sys/x"]', 'guest_path'],
     ['["./src:/x/../dev"]', 'guest_path'],
     ['["./src:/run/gondolin"]', 'guest_path'],
+    ['["./src:/usr"]', 'guest_path'],
+    ['["./src:/usr/lib/"]', 'guest_path'],
+    ['["./src:/etc"]', 'guest_path'],
+    ['["./src:/lib64"]', 'guest_path'],
+    ['[{ type: memory, target: /bin }]', 'guest_path'],
     ['[{ type: memory }]', 'missing_key'],
     ['[{ type: bind, target: x }]', 'missing_key'],
     ['[{ type: memory, target: x, source: ./src }]', 'bad_value'],
@@ -72,6 +79,52 @@ describe('volumes', () => {
       '3:5 guest_path',
       '5:5 mount_conflict',
     ]);
+  });
+});
+
+describe('a volume inside another', () => {
+  const files = { '/p/src/lib/x.js': '', '/p/src/deep': null };
+  const conflictOf = (list: string) =>
+    errorOf(`volumes: ${list}\n`, { files }).map(({ code, message, hint }) => {
+      return [code, `${message} | ${hint}`] as const;
+    });
+
+  it.each([
+    ['["./src:/a:ro", "./src:/a/lib"]'],
+    ['["./src:/a:ro", "./a.txt:/a/lib/x.js"]'],
+    ['["./src:/a:ro", { type: memory, target: /a/deep }]'],
+    ['["./src:/a", "./src:/a/new/one"]'],
+    ['["./src:/a:ro", { type: memory, target: /a/deep }, "./src:/a/deep/new"]'],
+    ['[{ type: memory, target: /a }, "./a.txt:/a/new"]'],
+  ])('%s is fine: its mount point is there, or can be made', (list) => {
+    expect(conflictOf(list)).toEqual([]);
+  });
+
+  it.each([
+    ['["./a.txt:/a", "./src:/a/b"]', /"\/a\/b" lies below "\/a", which is a file/],
+    [
+      '["./src:/a:ro", "./src:/a/new"]',
+      /read-only volume at "\/a" has no directory \/p\/src\/new \| Create that directory/,
+    ],
+    [
+      '[{ type: memory, target: /a/new }, "./src:/a:ro"]',
+      /"\/a\/new" cannot be made: the read-only volume/,
+    ],
+    [
+      '["./src:/a:ro", "./a.txt:/a/new"]',
+      /has no file \/p\/src\/new \| Create that file on the host/,
+    ],
+    ['["./src:/a", "./a.txt:/a/lib"]', /needs a file to stand on, but \/p\/src\/lib is a dir/],
+    ['["./src:/a", "./src:/a/lib/x.js/y"]', /a directory .* but \/p\/src\/lib\/x.js is a file/],
+  ])('%s is a conflict before anything starts', (list, want) => {
+    const found = conflictOf(list);
+    expect(found.map(([code]) => code)).toEqual(['mount_conflict']);
+    expect(found[0]?.[1]).toMatch(want);
+  });
+
+  it('is reported at the inner volume', () => {
+    const text = 'volumes:\n  - ./src:/a/new\n  - ./src:/a:ro\n';
+    expect(issuesOfText(text)).toEqual(['2:5 mount_conflict']);
   });
 });
 

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { errorOf } from '../../../fixtures/project-text.ts';
+
+it.each([
+  ['command: ls', 'unknown_key', 'steps:'],
+  ['environment: { A: b }', 'unknown_key', '`env:`'],
+  ['services: { web: {} }', 'unknown_key', '`sandboxes:`'],
+  ['working_dir: /x', 'unknown_key', '`workspace: /path`'],
+  ['packages: [git]', 'unknown_key', '`images:`'],
+  ['build: .', 'unknown_key', '`images:`'],
+  ['mem_limit: 1g', 'unknown_key', '`resources:`'],
+  ['tmpfs: /x', 'unknown_key', 'type: memory'],
+  ['steps: [{ run: ls, script: ls }]', 'unknown_key', '`run:`'],
+  ['steps: [{ run: ls, environment: { A: b } }]', 'unknown_key', '`env:`'],
+  ['steps: [{ run: ls, working-directory: x }]', 'unknown_key', '`cwd:`'],
+  ['steps: [{ run: ls, if: always }]', 'unknown_key', '`when: on_success`'],
+  ['root: disk', 'later_key', '`root: memory`'],
+  ['volumes: ["./src:x:overlay"]', 'later_key', '`host:guest:ro`'],
+  ['volumes: [{ type: overlay, source: ./src, target: x }]', 'later_key', 'read_only: true'],
+  ['volumes: [{ type: tmpfs, target: x }]', 'bad_value', '`type: memory`'],
+  ['image: node:20', 'unknown_image', 'name packages below `images:`'],
+  ['image: registry.example.com/team/app', 'unknown_image', 'name packages below `images:`'],
+  ['image: debain', 'unknown_image', 'Did you mean "debian"?'],
+])('%s, known from elsewhere, is %s with what to write here', (text, code, hint) => {
+  const issues = errorOf(`${text}\n`);
+  expect(issues.map((issue) => issue.code)).toEqual([code]);
+  expect(issues[0]?.hint).toContain(hint);
+});
