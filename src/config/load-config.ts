@@ -2,7 +2,6 @@ import { dirname, join, resolve } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { Config } from './config.ts';
 import { realFiles } from './file-access.ts';
-import { readConfig } from './read-config.ts';
 import type { HostEnv } from './yaml/interpolate.ts';
 
 export interface LoadConfigOptions {
@@ -43,6 +42,8 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   if (text === undefined)
     throw new GondolinError('CONFIG_NOT_FOUND', `cannot read ${path}: ${problem}`);
   const source = { path, text: text.replace(/^\uFEFF/, '') };
+  // The parser and the schema's compiler take 60 ms to load: only once there is something to read.
+  const { readConfig } = await import('./read-config.ts');
   return readConfig(source, {
     access: realFiles,
     env,

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { ensureDirectory } from './directories.ts';
+import { flock, SystemError } from './libc.ts';
 
 // flock(2): the same numbers on every Linux.
 const LOCK_SH = 1;
@@ -68,18 +69,21 @@ async function pause(signal: AbortSignal | undefined): Promise<void> {
  */
 export async function tryLockFile(path: string, kind: LockKind): Promise<FileLock | null> {
   await ensureDirectory(dirname(path));
-  const flock = await loadFlock();
   let fd: number;
   try {
     fd = openSync(path, 'a', 0o600);
   } catch (cause) {
     throw lockFailed(path, cause);
   }
-  const errno = flock(fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB);
-  if (errno === 0) return heldLock(fd);
-  closeSync(fd);
-  if (errno === EWOULDBLOCK || errno === EINTR) return null;
-  throw lockFailed(path, new Error(`flock: errno ${errno}`));
+  try {
+    flock(fd, (kind === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB);
+    return heldLock(fd);
+  } catch (cause) {
+    closeSync(fd);
+    const errno = cause instanceof SystemError ? cause.errno : 0;
+    if (errno === EWOULDBLOCK || errno === EINTR) return null;
+    throw lockFailed(path, cause);
+  }
 }
 
 function heldLock(fd: number): FileLock {
@@ -98,17 +102,6 @@ function lockFailed(path: string, cause: unknown): GondolinError {
     cause,
     details: { path },
   });
-}
-
-let loaded: Promise<(fd: number, operation: number) => number> | undefined;
-
-/** flock(2) that returns 0 or the errno. koffi costs 40 ms to load, so only who locks pays for it. */
-function loadFlock(): Promise<(fd: number, operation: number) => number> {
-  loaded ??= import('koffi').then(({ default: koffi }) => {
-    const flock = koffi.load(null).func('int flock(int fd, int operation)');
-    return (fd, operation) => (flock(fd, operation) === 0 ? 0 : koffi.errno());
-  });
-  return loaded;
 }
 
 function lockHolder(path: string): number | null {

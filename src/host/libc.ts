@@ -1,28 +1,43 @@
-import koffi from 'koffi';
+import { createRequire } from 'node:module';
+import type Koffi from 'koffi';
 
-/**
+/*
  * The calls of libc that Node lacks, each relative to a directory handle or on a descriptor. Synchronous: every one
  * is a few microseconds on a local file system. A failing call throws {@link SystemError}. Linux only.
  * Names and paths are bytes: Buffers that end in NUL (see {@link cString}).
  */
-const libc = koffi.load('libc.so.6');
 
 const PATH = 'const void *';
-const calls = {
-  openat: libc.func('openat', 'int', ['int', PATH, 'int', 'uint']),
-  mkdirat: libc.func('mkdirat', 'int', ['int', PATH, 'uint']),
-  unlinkat: libc.func('unlinkat', 'int', ['int', PATH, 'int']),
-  renameat2: libc.func('renameat2', 'int', ['int', PATH, 'int', PATH, 'uint']),
-  linkat: libc.func('linkat', 'int', ['int', PATH, 'int', PATH, 'int']),
-  symlinkat: libc.func('symlinkat', 'int', [PATH, 'int', PATH]),
-  readlinkat: libc.func('readlinkat', 'int64_t', ['int', PATH, 'void *', 'size_t']),
-  utimensat: libc.func('utimensat', 'int', ['int', PATH, 'const void *', 'int']),
-  fallocate: libc.func('fallocate', 'int', ['int', 'int', 'int64_t', 'int64_t']),
-  lseek: libc.func('lseek', 'int64_t', ['int', 'int64_t', 'int']),
-  getxattr: libc.func('getxattr', 'int64_t', [PATH, PATH, 'void *', 'size_t']),
-  setxattr: libc.func('setxattr', 'int', [PATH, PATH, 'const void *', 'size_t', 'int']),
-  removexattr: libc.func('removexattr', 'int', [PATH, PATH]),
-};
+
+function load() {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+  const libc = koffi.load('libc.so.6');
+  const calls = {
+    openat: libc.func('openat', 'int', ['int', PATH, 'int', 'uint']),
+    mkdirat: libc.func('mkdirat', 'int', ['int', PATH, 'uint']),
+    unlinkat: libc.func('unlinkat', 'int', ['int', PATH, 'int']),
+    renameat2: libc.func('renameat2', 'int', ['int', PATH, 'int', PATH, 'uint']),
+    linkat: libc.func('linkat', 'int', ['int', PATH, 'int', PATH, 'int']),
+    symlinkat: libc.func('symlinkat', 'int', [PATH, 'int', PATH]),
+    readlinkat: libc.func('readlinkat', 'int64_t', ['int', PATH, 'void *', 'size_t']),
+    utimensat: libc.func('utimensat', 'int', ['int', PATH, 'const void *', 'int']),
+    fallocate: libc.func('fallocate', 'int', ['int', 'int', 'int64_t', 'int64_t']),
+    lseek: libc.func('lseek', 'int64_t', ['int', 'int64_t', 'int']),
+    getxattr: libc.func('getxattr', 'int64_t', [PATH, PATH, 'void *', 'size_t']),
+    setxattr: libc.func('setxattr', 'int', [PATH, PATH, 'const void *', 'size_t', 'int']),
+    flock: libc.func('flock', 'int', ['int', 'int']),
+    removexattr: libc.func('removexattr', 'int', [PATH, PATH]),
+  };
+  return { calls, errno: () => koffi.errno() };
+}
+
+let loaded: ReturnType<typeof load> | undefined;
+
+/** koffi costs 40 ms to load: only who makes a call pays for it. */
+function libc(): ReturnType<typeof load> {
+  loaded ??= load();
+  return loaded;
+}
 
 /** A failed system call; `errno` is Linux' positive number. */
 export class SystemError extends Error {
@@ -37,7 +52,7 @@ export class SystemError extends Error {
 }
 
 function checked(syscall: string, result: number | bigint): number {
-  if (Number(result) < 0) throw new SystemError(syscall, koffi.errno());
+  if (Number(result) < 0) throw new SystemError(syscall, libc().errno());
   return Number(result);
 }
 
@@ -53,21 +68,21 @@ export function descriptorPath(fd: number): string {
 
 /** @see openat(2); `name` is one component. Returns a descriptor that the caller closes. */
 export function openAt(directory: number, name: string, flags: number, mode = 0): number {
-  return checked('openat', calls.openat(directory, cString(name), flags, mode));
+  return checked('openat', libc().calls.openat(directory, cString(name), flags, mode));
 }
 
 export function makeDirectoryAt(directory: number, name: string, mode: number): void {
-  checked('mkdirat', calls.mkdirat(directory, cString(name), mode));
+  checked('mkdirat', libc().calls.mkdirat(directory, cString(name), mode));
 }
 
 const AT_REMOVEDIR = 0x200;
 
 export function unlinkAt(directory: number, name: string): void {
-  checked('unlinkat', calls.unlinkat(directory, cString(name), 0));
+  checked('unlinkat', libc().calls.unlinkat(directory, cString(name), 0));
 }
 
 export function removeDirectoryAt(directory: number, name: string): void {
-  checked('unlinkat', calls.unlinkat(directory, cString(name), AT_REMOVEDIR));
+  checked('unlinkat', libc().calls.unlinkat(directory, cString(name), AT_REMOVEDIR));
 }
 
 /** @param flags RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 (renameat2(2)). */
@@ -78,7 +93,7 @@ export function renameAt(
   newName: string,
   flags: number,
 ): void {
-  checked('renameat2', calls.renameat2(from, cString(name), to, cString(newName), flags));
+  checked('renameat2', libc().calls.renameat2(from, cString(name), to, cString(newName), flags));
 }
 
 const AT_FDCWD = -100;
@@ -87,11 +102,14 @@ const AT_SYMLINK_FOLLOW = 0x400;
 /** Gives the open file `fd` (O_PATH will do) another name. */
 export function linkDescriptorAt(fd: number, directory: number, name: string): void {
   const source = cString(descriptorPath(fd));
-  checked('linkat', calls.linkat(AT_FDCWD, source, directory, cString(name), AT_SYMLINK_FOLLOW));
+  checked(
+    'linkat',
+    libc().calls.linkat(AT_FDCWD, source, directory, cString(name), AT_SYMLINK_FOLLOW),
+  );
 }
 
 export function symlinkAt(target: string, directory: number, name: string): void {
-  checked('symlinkat', calls.symlinkat(cString(target), directory, cString(name)));
+  checked('symlinkat', libc().calls.symlinkat(cString(target), directory, cString(name)));
 }
 
 const PATH_MAX = 4096;
@@ -99,7 +117,7 @@ const PATH_MAX = 4096;
 /** Target of the symbolic link that `fd` (O_PATH | O_NOFOLLOW) stands for. */
 export function readLink(fd: number): Buffer {
   const target = Buffer.alloc(PATH_MAX);
-  const length = checked('readlinkat', calls.readlinkat(fd, cString(''), target, PATH_MAX));
+  const length = checked('readlinkat', libc().calls.readlinkat(fd, cString(''), target, PATH_MAX));
   return target.subarray(0, length);
 }
 
@@ -117,24 +135,24 @@ export function setTimes(fd: number, atimeNs: bigint | null, mtimeNs: bigint | n
   const times = Buffer.alloc(32);
   writeTimespec(times, 0, atimeNs);
   writeTimespec(times, 16, mtimeNs);
-  checked('utimensat', calls.utimensat(AT_FDCWD, cString(descriptorPath(fd)), times, 0));
+  checked('utimensat', libc().calls.utimensat(AT_FDCWD, cString(descriptorPath(fd)), times, 0));
 }
 
 /** @see fallocate(2) for `mode`. */
 export function allocate(fd: number, mode: number, offset: number, length: number): void {
-  checked('fallocate', calls.fallocate(fd, mode, offset, length));
+  checked('fallocate', libc().calls.fallocate(fd, mode, offset, length));
 }
 
 /** @param whence SEEK_DATA 3 or SEEK_HOLE 4. */
 export function seek(fd: number, offset: number, whence: number): number {
-  return checked('lseek', calls.lseek(fd, offset, whence));
+  return checked('lseek', libc().calls.lseek(fd, offset, whence));
 }
 
 /** Value of an extended attribute (at most 256 bytes), or null when the file has none or cannot have any. */
 export function getAttribute(fd: number, name: string): string | null {
   const value = Buffer.alloc(256);
   const length = Number(
-    calls.getxattr(cString(descriptorPath(fd)), cString(name), value, value.length),
+    libc().calls.getxattr(cString(descriptorPath(fd)), cString(name), value, value.length),
   );
   return length < 0 ? null : value.toString('latin1', 0, length);
 }
@@ -143,10 +161,15 @@ export function setAttribute(fd: number, name: string, value: string): void {
   const bytes = Buffer.from(value, 'latin1');
   checked(
     'setxattr',
-    calls.setxattr(cString(descriptorPath(fd)), cString(name), bytes, bytes.length, 0),
+    libc().calls.setxattr(cString(descriptorPath(fd)), cString(name), bytes, bytes.length, 0),
   );
 }
 
 export function removeAttribute(fd: number, name: string): void {
-  checked('removexattr', calls.removexattr(cString(descriptorPath(fd)), cString(name)));
+  checked('removexattr', libc().calls.removexattr(cString(descriptorPath(fd)), cString(name)));
+}
+
+/** flock(2): `operation` is LOCK_SH, LOCK_EX or LOCK_UN, or-ed with LOCK_NB. */
+export function flock(fd: number, operation: number): void {
+  checked('flock', libc().calls.flock(fd, operation));
 }

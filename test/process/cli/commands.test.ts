@@ -8,6 +8,61 @@ import { BIN, directoryWith, ROOT, runCli, TSX } from './run-cli.ts';
 
 const TRACE = pathToFileURL(join(ROOT, 'test/fixtures/cli/trace-imports.mjs')).href;
 
+/** The modules that a traced process loaded, as `LOADED` lines tell. */
+function loadedModules(stderr: string): { packages: Set<string>; rooms: Set<string> } {
+  const urls = [...stderr.matchAll(/^LOADED (\S+)/gm)].map((match) => match[1] ?? '');
+  const matches = (pattern: RegExp) => urls.flatMap((url) => pattern.exec(url)?.[1] ?? []);
+  const packages = matches(/node_modules\/([^/]+)/).filter((name) => name !== 'tsx');
+  const source = `${pathToFileURL(ROOT).href}/src/`;
+  const rooms = urls
+    .filter((url) => url.startsWith(source))
+    .map((url) => url.slice(source.length).split('/', 1)[0] ?? '');
+  return { packages: new Set(packages), rooms: new Set(rooms) };
+}
+
+describe('start-up loads only what a command needs', () => {
+  it.each([
+    [['doctor'], ['commander']],
+    [['images'], ['commander']],
+    [['prune'], ['commander']],
+    [['init'], ['commander']],
+    [['run', '-f', 'no-such.yaml'], ['commander']],
+    [
+      ['plan', '-f', join(ROOT, 'examples/hello/gondolin.yaml')],
+      ['ajv', 'commander', 'yaml'],
+    ],
+  ])('gondolin %j loads %j', async (args, packages) => {
+    const options = {
+      cwd: directoryWith(),
+      env: { PATH: '/nowhere' },
+      nodeArguments: ['--import', TRACE],
+    };
+    const loaded = loadedModules((await runCli(args, options)).stderr);
+    expect(loaded.packages).toEqual(new Set(packages));
+  });
+
+  it('import of the SDK loads no package', async () => {
+    const cwd = directoryWith();
+    const file = join(cwd, 'main.mjs');
+    writeFileSync(
+      file,
+      `const { VM } = await import(${JSON.stringify(join(ROOT, 'src/index.ts'))}); new VM.create;`,
+    );
+    const argv = ['--import', TSX, '--import', TRACE, file];
+    const child = spawn(process.execPath, argv, { cwd });
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    await once(child, 'close');
+    expect(stderr).toContain('LOADED');
+    expect(stderr).toContain('VM.create is not a constructor');
+    const loaded = loadedModules(stderr);
+    expect(loaded.packages).toEqual(new Set());
+    expect(loaded.rooms).toContain('vm');
+  });
+});
+
 describe('gondolin --help', () => {
   it.each([['--help'], ['run', '--help'], ['--version']])(
     '%s %s loads nothing of config, plan, image, machine, vm or project, and of npm only commander',
@@ -15,13 +70,9 @@ describe('gondolin --help', () => {
       const options = { cwd: directoryWith(), nodeArguments: ['--import', TRACE] };
       const { code, stderr } = await runCli(args.filter(Boolean), options);
       expect(code).toBe(0);
-      const urls = [...stderr.matchAll(/^LOADED (\S+)/gm)].map((match) => match[1] ?? '');
-      const packages = urls.flatMap((url) => /node_modules\/([^/]+)/.exec(url)?.[1] ?? []);
-      expect(new Set(packages.filter((name) => name !== 'tsx'))).toEqual(new Set(['commander']));
-      const rooms = urls.flatMap(
-        (url) => /main\/src\/([^/]+)\//.exec(url)?.[1] ?? /\/src\/([^/]+)\//.exec(url)?.[1] ?? [],
-      );
-      expect(new Set(rooms)).toEqual(new Set(['cli', 'errors', 'host', 'util']));
+      const { packages, rooms } = loadedModules(stderr);
+      expect(packages).toEqual(new Set(['commander']));
+      expect(rooms).toEqual(new Set(['cli', 'errors', 'host', 'util']));
     },
   );
 
