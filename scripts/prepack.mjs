@@ -1,0 +1,32 @@
+// Before `npm pack` and `npm publish`: what the package ships built. Its users have neither a compiler nor tsc.
+import { readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT, run } from './setup.mjs';
+
+// Nothing of a source that is gone.
+rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
+run('npm', ['run', '--silent', 'build']);
+run('make', ['-s', '-C', 'guest']);
+
+/** The image of a guest has no loader for it: a program header of type PT_INTERP is a mistake. */
+function isStaticElf(path) {
+  const bytes = readFileSync(path);
+  if (bytes.readUInt32BE(0) !== 0x7f454c46) return false;
+  const [offset, size, count] = [
+    Number(bytes.readBigUInt64LE(32)),
+    bytes.readUInt16LE(54),
+    bytes.readUInt16LE(56),
+  ];
+  const PT_INTERP = 3;
+  for (let index = 0; index < count; index++) {
+    if (bytes.readUInt32LE(offset + index * size) === PT_INTERP) return false;
+  }
+  return true;
+}
+
+const agent = join(ROOT, 'guest/build/gondolin-agent');
+if (!isStaticElf(agent)) {
+  console.error(`prepack: ${agent} is no static ELF program: run make -C guest clean all`);
+  process.exit(1);
+}
+console.error(`prepack: guest agent of ${statSync(agent).size} bytes`);
