@@ -24,6 +24,8 @@ const RUNTIME_TOOLS = {
   xz: 'xz-utils',
   setpriv: 'util-linux',
 };
+/** What building an image takes in addition where the user is not root. */
+const ROOTLESS_TOOLS = { newuidmap: 'uidmap' };
 const BUILD_TOOLS = { make: 'make', gcc: 'gcc', 'musl-gcc': 'musl-tools' };
 const TEST_TOOLS = { git: 'git', sqlite3: 'sqlite3', fio: 'fio', tar: 'tar', cpio: 'cpio' };
 /** Files instead of programs: headers that gcc alone does not bring. */
@@ -45,7 +47,12 @@ function hasProgram(name) {
 }
 
 function missingPackages(forTests) {
-  const tools = { ...RUNTIME_TOOLS, ...BUILD_TOOLS, ...(forTests ? TEST_TOOLS : {}) };
+  const tools = {
+    ...RUNTIME_TOOLS,
+    ...(process.getuid?.() === 0 ? {} : ROOTLESS_TOOLS),
+    ...BUILD_TOOLS,
+    ...(forTests ? TEST_TOOLS : {}),
+  };
   const names = Object.entries(tools).filter(([tool]) => !hasProgram(tool));
   const files = Object.entries(BUILD_FILES).filter(([file]) => !existsSync(file));
   return [...new Set([...names, ...files].map(([, debianPackage]) => debianPackage))];

@@ -1,4 +1,5 @@
 import type { HostFacts } from './host-facts.ts';
+import { SUBORDINATE_IDS_NEEDED } from './subordinate-ids.ts';
 import { installCommand, TOOLS, type ToolName } from './tools.ts';
 
 /** One thing gondolin needs, or works better with. */
@@ -122,10 +123,10 @@ function keyring({ hasDebianKeyring }: HostFacts): Requirement {
 
 /** What building an image as an ordinary user takes in addition. */
 function rootlessRequirements(facts: HostFacts): Requirement[] {
-  const { userNamespaceProblem, hasSubordinateIds, userName } = facts;
+  const { userNamespaceProblem, subordinateIdsFix, userName } = facts;
   const key = userNamespaceProblem?.split('=', 1)[0] ?? '';
   const value = key.endsWith('max_user_namespaces') ? 15_000 : Number(key.includes('clone'));
-  const ids = `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${userName}`;
+  const hasIds = subordinateIdsFix === null;
   return [
     requirement(
       'user namespaces',
@@ -137,9 +138,9 @@ function rootlessRequirements(facts: HostFacts): Requirement[] {
     requirement(
       'subordinate ids',
       true,
-      hasSubordinateIds,
-      hasSubordinateIds ? `/etc/subuid has ${userName}` : `/etc/subuid has no ${userName}`,
-      ids,
+      hasIds,
+      `${hasIds ? '' : 'no '}${SUBORDINATE_IDS_NEEDED} ids of ${userName} in /etc/subuid and /etc/subgid`,
+      subordinateIdsFix ?? '',
     ),
     tool(facts, 'newuidmap'),
   ];

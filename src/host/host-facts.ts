@@ -6,6 +6,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import { type AcceleratorVerdict, chooseAccelerator } from './accelerator.ts';
 import { type Directories, type Environment, ensureDirectory } from './directories.ts';
 import { guestAgentPath, packageRoot } from './package-root.ts';
+import { addSubordinateIdsCommand, hasSubordinateRange } from './subordinate-ids.ts';
 import { toolVersion } from './tool-versions.ts';
 import { findTool, TOOLS, type Tool, type ToolName } from './tools.ts';
 
@@ -38,8 +39,8 @@ export interface HostFacts {
   readonly userName: string;
   /** Whether an unprivileged user may make user namespaces; the reason when not. */
   readonly userNamespaceProblem: string | null;
-  /** Whether /etc/subuid and /etc/subgid give this user ids. */
-  readonly hasSubordinateIds: boolean;
+  /** The command that gives this user ids in /etc/subuid and /etc/subgid; null when both have enough. */
+  readonly subordinateIdsFix: string | null;
 }
 
 /** Debian's archive keyring, which apt and mmdebstrap verify the mirror with. */
@@ -79,7 +80,7 @@ export async function gatherHostFacts(options: GatherOptions): Promise<HostFacts
     isRoot: user.uid === 0,
     userName: user.username,
     userNamespaceProblem: await userNamespaceProblem(root),
-    hasSubordinateIds: await hasSubordinateIds(root, user.username, user.uid),
+    subordinateIdsFix: await subordinateIdsFix(root, user.username, user.uid),
   };
 }
 
@@ -159,14 +160,14 @@ async function userNamespaceProblem(root: string): Promise<string | null> {
   return null;
 }
 
-async function hasSubordinateIds(root: string, name: string, uid: number): Promise<boolean> {
-  const texts = await Promise.all(
-    ['etc/subuid', 'etc/subgid'].map((file) => readText(join(root, file))),
-  );
-  const owners = [name, String(uid)];
-  return texts.every((text) =>
-    text.split('\n').some((line) => owners.includes(line.split(':', 1)[0] ?? '')),
-  );
+/** The command that gives the user subordinate ids; null when there are enough. */
+async function subordinateIdsFix(root: string, name: string, uid: number): Promise<string | null> {
+  const [subuid, subgid] = await Promise.all([
+    readText(join(root, 'etc/subuid')),
+    readText(join(root, 'etc/subgid')),
+  ]);
+  const hasBoth = [subuid, subgid].every((text) => hasSubordinateRange(text, name, uid));
+  return hasBoth ? null : addSubordinateIdsCommand(name, [subuid, subgid]);
 }
 
 /** The text of a small file; empty when it is absent or not readable, which the requirements treat alike. */

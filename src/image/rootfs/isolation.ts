@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import {
+  addSubordinateIdsCommand,
+  hasSubordinateRange,
+  SUBORDINATE_IDS_NEEDED,
+} from '../../host/subordinate-ids.ts';
 import { filterThrough } from '../process/filter-tool.ts';
 import { requireBuildTools } from '../process/tool.ts';
 
@@ -14,8 +19,6 @@ export interface Builder {
 }
 
 const LIMIT_BYTES = 64 * 1024;
-/** Debian's users and groups go up to 65534 (`nobody`). */
-const IDS_NEEDED = 65_536;
 
 /** Facts about the user this process runs as. */
 export async function identifyBuilder(): Promise<Builder> {
@@ -72,30 +75,21 @@ export async function isolateBuild(builder: Builder, signal: AbortSignal): Promi
   return { isolated, asRoot };
 }
 
-/** Throws IMAGE_BUILD_UNPRIVILEGED when the user has no range of IDS_NEEDED ids. */
-export function checkSubordinateIds(builder: Builder): void {
+/** Throws IMAGE_BUILD_UNPRIVILEGED when the user has no range of as many ids as a build needs. */
+export function checkSubordinateIds({ userName, uid, subuid, subgid }: Builder): void {
   const missing = [
-    { file: '/etc/subuid', text: builder.subuid },
-    { file: '/etc/subgid', text: builder.subgid },
-  ].filter(({ text }) => !hasRange(text, builder));
+    { file: '/etc/subuid', text: subuid },
+    { file: '/etc/subgid', text: subgid },
+  ].filter(({ text }) => !hasSubordinateRange(text, userName, uid));
   if (missing.length === 0) return;
-  const { userName } = builder;
   throw new GondolinError(
     'IMAGE_BUILD_UNPRIVILEGED',
-    `Cannot build the root file system: '${userName}' has no ${IDS_NEEDED} ids in ${missing.map(({ file }) => file).join(' and ')}`,
+    `Cannot build the root file system: '${userName}' has no ${SUBORDINATE_IDS_NEEDED} ids in ${missing.map(({ file }) => file).join(' and ')}`,
     {
-      hint: `Run once: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${userName}`,
+      hint: `Run once: sudo ${addSubordinateIdsCommand(userName, [subuid, subgid])}`,
       details: { userName },
     },
   );
-}
-
-/** Lines `USER:FIRST:COUNT`, the user by name or number (subuid(5)). */
-function hasRange(text: string, { userName, uid }: Builder): boolean {
-  return text.split('\n').some((line) => {
-    const [owner, , count] = line.trim().split(':');
-    return (owner === userName || owner === String(uid)) && Number(count) >= IDS_NEEDED;
-  });
 }
 
 async function tryNamespaces(

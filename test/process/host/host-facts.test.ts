@@ -28,7 +28,6 @@ it('gatherHostFacts() reports an empty machine without failing', async () => {
     accelerator: null,
     aptSources: [],
     hasDebianKeyring: false,
-    hasSubordinateIds: false,
     userNamespaceProblem: null,
     cache: { problem: null },
   });
@@ -55,15 +54,20 @@ it('gatherHostFacts() reads what a Debian machine has', async () => {
     qemuVersion: 'QEMU emulator version 9.9',
     accelerator: { accelerator: 'tcg', source: 'override' },
     hasDebianKeyring: true,
-    hasSubordinateIds: true,
+    subordinateIdsFix: null,
   });
 });
 
-it('gatherHostFacts() needs both subuid and subgid', async () => {
+it('gatherHostFacts() needs both subuid and subgid, and offers ids that nobody has', async () => {
   const { username } = userInfo();
-  expect(await factsOf({ 'etc/subuid': `${username}:1:2\n` })).toMatchObject({
-    hasSubordinateIds: false,
+  const facts = await factsOf({
+    'etc/subuid': `${username}:100000:65536\n`,
+    'etc/subgid': `${username}:100000:2\nother:200000:65536\n`,
   });
+  const range = '265536-331071';
+  expect(facts.subordinateIdsFix).toBe(
+    `usermod --add-subuids ${range} --add-subgids ${range} ${username}`,
+  );
 });
 
 it.each([

@@ -18,7 +18,7 @@ const GOOD: HostFacts = {
   isRoot: false,
   userName: 'jo',
   userNamespaceProblem: null,
-  hasSubordinateIds: true,
+  subordinateIdsFix: null,
 };
 
 function tools(...missing: ToolName[]): Record<ToolName, string | null> {
@@ -116,9 +116,9 @@ it.each<{ name: string; facts: Partial<HostFacts>; want: string; fix: string }>(
   },
   {
     name: 'no subordinate ids',
-    facts: { hasSubordinateIds: false },
+    facts: { subordinateIdsFix: 'usermod --add-subuids 1-2 jo' },
     want: 'subordinate ids',
-    fix: 'usermod --add-subuids 100000-165535 --add-subgids 100000-165535 jo',
+    fix: 'usermod --add-subuids 1-2 jo',
   },
 ])('judgeHost() names the fix for $name, which is fatal', ({ facts, want, fix }) => {
   const [found, ...more] = missing(facts);
@@ -163,7 +163,7 @@ it.each<{ name: string; facts: Partial<HostFacts>; want: string; fix: string }>(
 });
 
 it('judgeHost() asks root for no user namespaces', () => {
-  const facts = { isRoot: true, hasSubordinateIds: false, tools: tools('newuidmap') };
+  const facts = { isRoot: true, subordinateIdsFix: 'usermod', tools: tools('newuidmap') };
   expect(missing({ ...facts, userNamespaceProblem: 'user.max_user_namespaces=0' })).toEqual([]);
 });
 
