@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import { GondolinError } from '../errors/gondolin-error.ts';
 import type { CommandContext, CommandRun, GlobalOptions } from './command-context.ts';
 import type { CliIo } from './io.ts';
 import { PROGRESS_MODES } from './ui/progress/progress-mode.ts';
@@ -47,7 +48,12 @@ function addGlobalOptions(program: Command): void {
 async function sweepAfterKill(io: CliIo): Promise<void> {
   const { resolveDirectories } = await import('../host/directories.ts');
   const { sweepStaleSessions } = await import('../machine/session-record.ts');
-  sweepStaleSessions(resolveDirectories(io.env).sessions);
+  try {
+    sweepStaleSessions(resolveDirectories(io.env).sessions);
+  } catch (error) {
+    // Without a usable directory nothing was left in it, and a command that needs one says so itself.
+    if (!GondolinError.is(error) || error.code !== 'HOST_DIRECTORY_UNUSABLE') throw error;
+  }
 }
 
 /** Builds the commands. Each loads its own code when it runs: `--help` needs none of it. */

@@ -46,17 +46,17 @@ export interface Directories {
 /**
  * Applies the XDG base directory rules: an unset, empty or relative variable falls back to `~/.cache` and
  * `~/.local/state`. Touches no file.
+ * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE when that is needed and the home directory is not known.
  * @see https://specifications.freedesktop.org/basedir-spec/latest/
  */
 export function resolveDirectories(
   env: Environment = process.env,
-  home: string = homedir(),
+  home: () => string = homedir,
 ): Directories {
-  const cache = join(baseDirectory(env['XDG_CACHE_HOME'], join(home, '.cache')), NAMES.application);
-  const state = join(
-    baseDirectory(env['XDG_STATE_HOME'], join(home, '.local', 'state')),
-    NAMES.application,
-  );
+  const base = (variable: string, fallback: string) =>
+    join(absolute(env[variable]) ?? join(knownHome(home), fallback), NAMES.application);
+  const cache = base('XDG_CACHE_HOME', '.cache');
+  const state = base('XDG_STATE_HOME', '.local/state');
   return {
     cache,
     images: join(cache, NAMES.images),
@@ -66,8 +66,26 @@ export function resolveDirectories(
   };
 }
 
-function baseDirectory(value: string | undefined, fallback: string): string {
-  return value !== undefined && isAbsolute(value) ? value : fallback;
+function absolute(value: string | undefined): string | undefined {
+  return value !== undefined && isAbsolute(value) ? value : undefined;
+}
+
+/** Neither a home that is not known nor one that moves with the current directory can hold a cache. */
+function knownHome(home: () => string): string {
+  let path: string | undefined;
+  let cause: unknown;
+  try {
+    path = home();
+  } catch (error) {
+    cause = error;
+  }
+  const found = absolute(path);
+  if (found !== undefined) return found;
+  const why = path === undefined ? 'HOME is not set and the user has none' : `HOME is "${path}"`;
+  throw new GondolinError('HOST_DIRECTORY_UNUSABLE', `No home directory: ${why}`, {
+    cause,
+    hint: 'Set HOME to an absolute path, or set both XDG_CACHE_HOME and XDG_STATE_HOME.',
+  });
 }
 
 /**
@@ -83,4 +101,12 @@ export async function ensureDirectory(path: string): Promise<void> {
       details: { path },
     });
   }
+}
+
+/** Codes of system calls by which a path is another user's, or on a file system that is read-only. */
+const DENIED: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS']);
+
+/** True when a system call failed because this user may not do it there. */
+export function isDenied(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && DENIED.has(error.code);
 }

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { ensureDirectory } from './directories.ts';
+import { ensureDirectory, isDenied } from './directories.ts';
 import { flock, SystemError } from './libc.ts';
 
 // flock(2): the same numbers on every Linux.
@@ -98,8 +98,10 @@ function heldLock(fd: number): FileLock {
 }
 
 function lockFailed(path: string, cause: unknown): GondolinError {
+  const hint = `Make "${dirname(path)}" yours, or set XDG_CACHE_HOME to a directory that is.`;
   return new GondolinError('HOST_LOCK_FAILED', `Cannot lock "${path}"`, {
     cause,
+    ...(isDenied(cause) ? { hint } : {}),
     details: { path },
   });
 }

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { type AcceleratorVerdict, chooseAccelerator } from './accelerator.ts';
+import { currentUser } from './current-user.ts';
 import { type Directories, type Environment, ensureDirectory } from './directories.ts';
 import { guestAgentPath, packageRoot } from './package-root.ts';
 import { addSubordinateIdsCommand, hasSubordinateRange } from './subordinate-ids.ts';
@@ -63,7 +63,7 @@ export async function gatherHostFacts(options: GatherOptions): Promise<HostFacts
   const cache = await cacheFacts(directories.cache);
   const qemu = findTool('qemu-system-x86_64', env);
   const isCacheUsable = cache.problem === null;
-  const user = userInfo();
+  const user = currentUser();
   return {
     nodeVersion: process.versions.node,
     platform: process.platform,
@@ -78,9 +78,9 @@ export async function gatherHostFacts(options: GatherOptions): Promise<HostFacts
     packageRoot,
     cache,
     isRoot: user.uid === 0,
-    userName: user.username,
+    userName: user.name,
     userNamespaceProblem: await userNamespaceProblem(root),
-    subordinateIdsFix: await subordinateIdsFix(root, user.username, user.uid),
+    subordinateIdsFix: await subordinateIdsFix(root, user.name, user.uid),
   };
 }
 

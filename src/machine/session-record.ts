@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { GondolinError } from '../errors/gondolin-error.ts';
 import {
   findProcessesByArgument,
   formatOwner,
@@ -35,11 +36,19 @@ export function newSession(directory: string): SessionRecord {
 /**
  * Writes the record: before QEMU is started with `qemuPid` null, and again once its pid is known. The directory
  * must exist. Not flushed: after a power cut there is nothing left to end.
+ * @throws {GondolinError} HOST_WRITE_FAILED
  */
 export function writeSession(session: SessionRecord, qemuPid: number | null): void {
   const qemu = qemuPid === null ? null : identifyProcess(qemuPid);
   const content = { name: session.name, qemu, owner: identifyOwnProcess() };
-  writeFileSync(session.file, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+  try {
+    writeFileSync(session.file, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+  } catch (cause) {
+    throw new GondolinError('HOST_WRITE_FAILED', `Cannot write "${session.file}"`, {
+      cause,
+      details: { path: session.file },
+    });
+  }
 }
 
 export function removeSession(session: SessionRecord): void {
@@ -56,6 +65,7 @@ export interface SweepResult {
 /**
  * Ends what killed gondolins left behind: machines whose owner is dead, and their records. Without any it costs
  * one directory listing. Safe to run at any time, by several processes at once.
+ * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE when the directory cannot be read or is another user's.
  */
 export function sweepStaleSessions(directory: string, nowMs: number = Date.now()): SweepResult {
   const killedPids: number[] = [];
@@ -68,19 +78,33 @@ export function sweepStaleSessions(directory: string, nowMs: number = Date.now()
     for (const process of machinesOf(file, name)) {
       if (signalProcess(process, 'SIGKILL')) killedPids.push(process.pid);
     }
-    rmSync(file, { force: true });
+    usable(directory, () => rmSync(file, { force: true }));
     removedFiles.push(file);
   }
   return { killedPids, removedFiles };
 }
 
-function recordsIn(directory: string): string[] {
+function usable<T>(directory: string, action: () => T): T {
   try {
-    return readdirSync(directory).filter((entry) => entry.endsWith('.json'));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    return action();
+  } catch (cause) {
+    throw new GondolinError('HOST_DIRECTORY_UNUSABLE', `Cannot use the directory "${directory}"`, {
+      cause,
+      details: { path: directory },
+    });
   }
+}
+
+function recordsIn(directory: string): string[] {
+  const names = usable(directory, () => {
+    try {
+      return readdirSync(directory);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  });
+  return names.filter((entry) => entry.endsWith('.json'));
 }
 
 function isStale(file: string, owner: ProcessIdentity, nowMs: number): boolean {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { currentUser } from '../../host/current-user.ts';
 import {
   addSubordinateIdsCommand,
   hasSubordinateRange,
@@ -22,9 +22,9 @@ const LIMIT_BYTES = 64 * 1024;
 
 /** Facts about the user this process runs as. */
 export async function identifyBuilder(): Promise<Builder> {
-  const { uid, username } = userInfo();
+  const { uid, name: userName } = currentUser();
   const [subuid, subgid] = await Promise.all([readIds('/etc/subuid'), readIds('/etc/subgid')]);
-  return { uid, userName: username, subuid, subgid };
+  return { uid, userName, subuid, subgid };
 }
 
 async function readIds(path: string): Promise<string> {

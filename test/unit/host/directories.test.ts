@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { resolveDirectories } from '../../../src/host/directories.ts';
 
 it('resolveDirectories() falls back to the home directory when nothing is set', () => {
-  expect(resolveDirectories({}, '/home/jo')).toEqual({
+  expect(resolveDirectories({}, () => '/home/jo')).toEqual({
     cache: '/home/jo/.cache/gondolin',
     images: '/home/jo/.cache/gondolin/images',
     state: '/home/jo/.local/state/gondolin',
@@ -13,7 +13,7 @@ it('resolveDirectories() falls back to the home directory when nothing is set', 
 
 it('resolveDirectories() follows the XDG variables', () => {
   const env = { XDG_CACHE_HOME: '/c', XDG_STATE_HOME: '/s' };
-  expect(resolveDirectories(env, '/home/jo')).toMatchObject({
+  expect(resolveDirectories(env, () => '/home/jo')).toMatchObject({
     cache: '/c/gondolin',
     state: '/s/gondolin',
   });
@@ -23,6 +23,28 @@ it.each(['', 'relative/path', './x'])(
   'resolveDirectories() ignores "%s" as the specification says',
   (value) => {
     const env = { XDG_CACHE_HOME: value, XDG_STATE_HOME: value };
-    expect(resolveDirectories(env, '/home/jo')).toEqual(resolveDirectories({}, '/home/jo'));
+    expect(resolveDirectories(env, () => '/home/jo')).toEqual(
+      resolveDirectories({}, () => '/home/jo'),
+    );
   },
 );
+
+it.each([
+  ['', 'HOME is ""'],
+  ['relative', 'HOME is "relative"'],
+  [null, 'HOME is not set and the user has none'],
+])('resolveDirectories() refuses the home %j, unless both XDG variables say more', (home, why) => {
+  const unknown = () => {
+    if (home === null) throw new Error('ENOENT');
+    return home;
+  };
+  expect(() => resolveDirectories({ XDG_CACHE_HOME: '/c' }, unknown)).toThrow(
+    expect.objectContaining({
+      code: 'HOST_DIRECTORY_UNUSABLE',
+      message: `No home directory: ${why}`,
+      hint: expect.stringContaining('HOME') as string,
+    }) as Error,
+  );
+  const env = { XDG_CACHE_HOME: '/c', XDG_STATE_HOME: '/s' };
+  expect(resolveDirectories(env, unknown)).toMatchObject({ cache: '/c/gondolin' });
+});
