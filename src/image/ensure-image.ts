@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { asHostError } from '../host/system-failure.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { cacheKey } from './cache/cache-key.ts';
 import { type EnsureEntryOptions, ensureEntry, type HeldEntry } from './cache/entry.ts';
@@ -60,7 +61,7 @@ export async function ensureImage(
   } catch (error) {
     // Node's own streams wrap the reason.
     signal.throwIfAborted();
-    throw error;
+    throw asHostError(error, options.cacheDirectory);
   }
 }
 

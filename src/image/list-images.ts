@@ -1,6 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { asHostError } from '../host/system-failure.ts';
 import {
   ARTIFACT_FILES,
   ARTIFACT_KINDS,
@@ -28,8 +29,19 @@ export interface CachedImage {
   readonly lastUsedAtMs: number;
 }
 
-/** Every entry of the cache, the longest unused first. Reads manifests and metadata only; takes no lock. */
+/**
+ * Every entry of the cache, the longest unused first. Reads manifests and metadata only; takes no lock.
+ * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE when this user may not read it.
+ */
 export async function listImages(cacheDirectory: string): Promise<CachedImage[]> {
+  try {
+    return await readImages(cacheDirectory);
+  } catch (error) {
+    throw asHostError(error, cacheDirectory);
+  }
+}
+
+async function readImages(cacheDirectory: string): Promise<CachedImage[]> {
   const entries: CachedImage[] = [];
   for (const kind of ARTIFACT_KINDS) {
     for (const key of (await namesIn(join(imagesDirectory(cacheDirectory), kind))).filter(

@@ -1,6 +1,7 @@
 import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FileLock, tryLockFile } from '../host/file-lock.ts';
+import { asHostError } from '../host/system-failure.ts';
 import { discardEntry } from './cache/entry.ts';
 import { ARTIFACT_KINDS, entryPlace, imagesDirectory, logsDirectory } from './cache/layout.ts';
 import { sweepLeftovers } from './cache/sweep.ts';
@@ -31,11 +32,22 @@ export interface PruneImagesResult {
  * Removes entries of the cache, and always what killed runs left. With neither `olderThanMs` nor `all` no
  * entry is removed. Safe beside runs of other processes: what they use or build stays.
  *
- * @throws {GondolinError} HOST_LOCK_FAILED.
+ * @throws {GondolinError} HOST_LOCK_FAILED, HOST_DIRECTORY_UNUSABLE when the cache is another user's.
  */
 export async function pruneImages(
   cacheDirectory: string,
   options: PruneImagesOptions = {},
+): Promise<PruneImagesResult> {
+  try {
+    return await prune(cacheDirectory, options);
+  } catch (error) {
+    throw asHostError(error, cacheDirectory);
+  }
+}
+
+async function prune(
+  cacheDirectory: string,
+  options: PruneImagesOptions,
 ): Promise<PruneImagesResult> {
   const { dryRun: isDryRun = false } = options;
   const nowMs = Date.now();

@@ -2,6 +2,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildDirectoryAtomic, sweepTemporaries, temporaryName } from '../../host/atomic-write.ts';
 import type { FileLock } from '../../host/file-lock.ts';
+import { asHostError } from '../../host/system-failure.ts';
 import { openSavedMachine, type SavedMachine, writeManifest } from './saved-machine.ts';
 
 /**
@@ -34,17 +35,24 @@ export class TemplateStore {
     return lockFile(join(this.#parent, `${identity}.lock`), 'exclusive', { signal });
   }
 
-  /** Adds a template that `save` writes into the directory it is given. The caller holds the lock. */
+  /**
+   * Adds a template that `save` writes into the directory it is given. The caller holds the lock.
+   * @throws {GondolinError} what `save` throws; HOST_… when the disk is full or the directory another user's.
+   */
   async add(
     identity: string,
     memoryBytes: number,
     save: (directory: string) => Promise<void>,
   ): Promise<void> {
-    await sweepTemporaries(this.#parent);
-    await buildDirectoryAtomic(this.#directory(identity), async (directory) => {
-      await save(directory);
-      await writeManifest(directory, identity, memoryBytes);
-    });
+    try {
+      await sweepTemporaries(this.#parent);
+      await buildDirectoryAtomic(this.#directory(identity), async (directory) => {
+        await save(directory);
+        await writeManifest(directory, identity, memoryBytes);
+      });
+    } catch (error) {
+      throw asHostError(error, this.#parent);
+    }
   }
 
   /** Removes a template; a start that wants it afterwards makes it anew. */

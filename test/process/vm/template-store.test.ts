@@ -1,4 +1,4 @@
-import { existsSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { SAVED_FILES } from '../../../src/machine/saved-files.ts';
@@ -53,6 +53,15 @@ it('TemplateStore.add() leaves nothing of a template whose saving fails', async 
   });
   await expect(saving).rejects.toThrow('disk full');
   expect(await store.open(IDENTITY)).toBeNull();
+});
+
+it('TemplateStore.add() says that the disk is full, so that the start can go on without', async () => {
+  const parent = join(temporaryDirectory(), 'templates');
+  const saving = new TemplateStore(parent).add(IDENTITY, MEMORY_BYTES, async () => {
+    throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' });
+  });
+  await expect(saving).rejects.toMatchObject({ code: 'HOST_WRITE_FAILED' });
+  expect(readdirSync(parent)).toEqual([]);
 });
 
 it('TemplateStore.discard() removes a template, and one that is gone already is fine', async () => {
