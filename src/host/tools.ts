@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
@@ -80,19 +79,16 @@ const VERSION_LIMIT_BYTES = 64 * 1024;
  * @throws {GondolinError} HOST_TOOL_FAILED when it fails, hangs for 5 s or prints nothing.
  */
 export async function queryToolVersion(tool: Tool): Promise<string> {
-  const output = await new Promise<string>((resolve, reject) => {
-    const limits = {
-      timeout: VERSION_LIMIT_MS,
-      killSignal: 'SIGKILL',
-      maxBuffer: VERSION_LIMIT_BYTES,
-    } as const;
-    execFile(tool.path, ['--version'], limits, (cause, stdout) => {
-      if (cause === null) resolve(stdout);
-      else reject(toolFailed(tool, cause));
-    });
+  const { execa } = await import('execa');
+  const { failed, stdout, cause } = await execa(tool.path, ['--version'], {
+    stdin: 'ignore',
+    timeout: VERSION_LIMIT_MS,
+    killSignal: 'SIGKILL',
+    maxBuffer: VERSION_LIMIT_BYTES,
+    reject: false,
   });
-  const line = output.split('\n', 1)[0]?.trim() ?? '';
-  if (line === '') throw toolFailed(tool, undefined);
+  const line = stdout.split('\n', 1)[0]?.trim() ?? '';
+  if (failed || line === '') throw toolFailed(tool, cause);
   return line;
 }
 

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { BUILD_PATH } from './tool.ts';
 
@@ -21,44 +20,31 @@ export async function filterThrough(
   args: readonly string[],
   options: FilterOptions,
 ): Promise<Buffer> {
-  options.signal?.throwIfAborted();
-  try {
-    return await runFilter(file, args, options);
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    throw error;
-  }
-}
-
-function runFilter(file: string, args: readonly string[], options: FilterOptions): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const child = execFile(
-      file,
-      [...args],
-      {
-        encoding: 'buffer',
-        maxBuffer: options.limitBytes,
-        killSignal: 'SIGKILL',
-        env: { PATH: BUILD_PATH, LC_ALL: 'C.UTF-8', ...options.environment },
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      },
-      (error, stdout, stderr) => {
-        if (error === null) return resolve(stdout);
-        const last = stderr.toString('utf8').trim().split('\n').at(-1) ?? '';
-        reject(
-          new GondolinError(
-            'IMAGE_BUILD_FAILED',
-            `Cannot build the image: '${file}' failed: ${last}`,
-            {
-              cause: error,
-              details: { tool: file },
-            },
-          ),
-        );
-      },
-    );
-    // EPIPE when it ends before it has read all: its exit code says why.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(options.input ?? new Uint8Array(0));
+  const { input = new Uint8Array(0), limitBytes, environment, signal } = options;
+  signal?.throwIfAborted();
+  const { execa } = await import('execa');
+  const result = await execa(file, args, {
+    input,
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    maxBuffer: limitBytes,
+    env: { PATH: BUILD_PATH, LC_ALL: 'C.UTF-8', ...environment },
+    extendEnv: false,
+    killSignal: 'SIGKILL',
+    reject: false,
+    ...(signal === undefined ? {} : { cancelSignal: signal }),
   });
+  signal?.throwIfAborted();
+  const { buffer, byteOffset, byteLength } = result.stdout;
+  if (!result.failed) return Buffer.from(buffer, byteOffset, byteLength);
+  const said = Buffer.from(result.stderr).toString('utf8').trim().split('\n').at(-1) ?? '';
+  const why = result.isMaxBuffer ? `more than ${limitBytes} bytes of output` : said;
+  throw new GondolinError(
+    'IMAGE_BUILD_FAILED',
+    `Cannot build the image: '${file}' failed: ${why}`,
+    {
+      cause: result.cause,
+      details: { tool: file },
+    },
+  );
 }
