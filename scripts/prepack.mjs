@@ -1,11 +1,10 @@
 // Before `npm pack` and `npm publish`: what the package ships built. Its users have neither a compiler nor tsc.
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, run } from './setup.mjs';
 
-// Nothing of a source that is gone.
-rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
 run('npm', ['run', '--silent', 'build']);
+run('npm', ['run', '--silent', 'build:types']);
 run('make', ['-s', '-C', 'guest']);
 
 /** The image of a guest has no loader for it: a program header of type PT_INTERP is a mistake. */

@@ -131,9 +131,9 @@ export function setup({ forTests = false } = {}) {
     console.log('setup: building the guest agent (make -C guest)');
     run('make', ['-s', '-C', 'guest']);
   });
-  const sources = [...listFiles(join(ROOT, 'src')), join(ROOT, 'tsconfig.build.json')];
+  const sources = ['src', 'schema', 'scripts'].flatMap((name) => listFiles(join(ROOT, name)));
   unlessUnchanged('dist', sources, join(ROOT, 'dist/cli/bin.js'), () => {
-    console.log('setup: compiling TypeScript (tsc)');
+    console.log('setup: building dist/ (esbuild)');
     run('npm', ['run', '--silent', 'build']);
   });
 }
