@@ -1,0 +1,48 @@
+import { formatAddress, type IpAddress, parseAddress } from './ip-address.ts';
+
+/** A block of addresses; the bits of `base` behind `prefix` are 0. */
+export interface Cidr {
+  readonly base: IpAddress;
+  /** Leading bits that count, 0..32 or 0..128. */
+  readonly prefix: number;
+}
+
+/** Bits of an address of the family. */
+export function widthOf(family: 4 | 6): number {
+  return family === 4 ? 32 : 128;
+}
+
+/**
+ * `address/prefix`, or one address (all its bits). Bits behind the prefix must be 0: `10.0.0.1/8` is a mistake, not 10/8.
+ * @returns null for anything else. Never throws.
+ */
+export function parseCidr(text: string): Cidr | null {
+  const slash = text.indexOf('/');
+  const base = parseAddress(slash === -1 ? text : text.slice(0, slash));
+  if (base === null) return null;
+  const width = widthOf(base.family);
+  if (slash === -1) return { base, prefix: width };
+  const digits = text.slice(slash + 1);
+  if (!/^(?:0|[1-9]\d{0,2})$/.test(digits) || Number(digits) > width) return null;
+  const prefix = Number(digits);
+  const hostBits = BigInt(width - prefix);
+  return (base.value >> hostBits) << hostBits === base.value ? { base, prefix } : null;
+}
+
+/** True when the block holds the address. Families never mix: unwrap v4-mapped addresses first. */
+export function holdsAddress({ base, prefix }: Cidr, address: IpAddress): boolean {
+  if (base.family !== address.family) return false;
+  const hostBits = BigInt(widthOf(base.family) - prefix);
+  return base.value >> hostBits === address.value >> hostBits;
+}
+
+/** True when the block is one address. */
+export function isSingleAddress({ base, prefix }: Cidr): boolean {
+  return prefix === widthOf(base.family);
+}
+
+/** `address/prefix`, or the address alone for a block of one. */
+export function formatCidr(cidr: Cidr): string {
+  const base = formatAddress(cidr.base);
+  return isSingleAddress(cidr) ? base : `${base}/${cidr.prefix}`;
+}

@@ -1,0 +1,40 @@
+import { formatIpv4, parseIpv4 } from './ipv4-text.ts';
+import { formatIpv6, parseIpv6 } from './ipv6-text.ts';
+
+/** An IP address. `value` has 32 bits for family 4 and 128 for family 6. */
+export interface IpAddress {
+  readonly family: 4 | 6;
+  readonly value: bigint;
+}
+
+const MAPPED_PREFIX = 0xffffn;
+
+/** The address behind `::ffff:a.b.c.d`: a dual-stack socket dials it as IPv4. Any other address as it is. */
+export function unwrapMapped(address: IpAddress): IpAddress {
+  const isMapped = address.family === 6 && address.value >> 32n === MAPPED_PREFIX;
+  return isMapped ? { family: 4, value: address.value & 0xffffffffn } : address;
+}
+
+/**
+ * Strict text of an IPv4 or IPv6 address: no brackets, zone, short or octal form. v4-mapped stays IPv6.
+ * @returns null for anything else. Never throws.
+ */
+export function parseAddress(text: string): IpAddress | null {
+  if (text.includes(':')) {
+    const value = parseIpv6(text);
+    return value === null ? null : { family: 6, value };
+  }
+  const value = parseIpv4(text);
+  return value === null ? null : { family: 4, value: BigInt(value) };
+}
+
+/** Canonical text (RFC 5952 for IPv6), without brackets. */
+export function formatAddress(address: IpAddress): string {
+  return address.family === 4 ? formatIpv4(Number(address.value)) : formatIpv6(address.value);
+}
+
+/** True for the same address; a v4-mapped one equals its IPv4 address. */
+export function isSameAddress(a: IpAddress, b: IpAddress): boolean {
+  const [left, right] = [unwrapMapped(a), unwrapMapped(b)];
+  return left.family === right.family && left.value === right.value;
+}
