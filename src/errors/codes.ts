@@ -132,6 +132,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Run `gondolin doctor`; the lines above are what QEMU said.',
   },
+  NET_PATTERN_INVALID: {
+    exit: EXIT.config,
+    hint: 'Correct the entry under network:; docs/network.md has the pattern language.',
+  },
   PROTOCOL_TEXT_HAS_NUL: {
     exit: EXIT.runner,
     hint: 'Remove the NUL character from the command, its environment, user or directory.',

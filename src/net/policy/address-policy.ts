@@ -1,0 +1,110 @@
+import { isSingleAddress } from '../address/cidr.ts';
+import { type Host, readHost } from '../address/host-name.ts';
+import {
+  formatAddress,
+  type IpAddress,
+  parseAddress,
+  unwrapMapped,
+} from '../address/ip-address.ts';
+import { type ForbiddenRange, forbiddenRange, innerAddress } from '../address/ranges.ts';
+import type { ExtraHosts } from './extra-hosts.ts';
+import { coversPort, type HostPattern } from './host-pattern.ts';
+import { compileHostPatterns, type HostPatterns } from './host-patterns.ts';
+import { patternError } from './pattern-error.ts';
+import { suggestPrivate, suggestRemoval } from './suggest.ts';
+import { allow, deny, type Verdict } from './verdict.ts';
+
+/** What {@link AddressPolicy} needs of the whole policy. */
+export interface AddressPolicyParts {
+  readonly blockPrivateIps: boolean;
+  readonly allowedPrivate: readonly string[];
+  readonly extraHosts: ExtraHosts;
+  readonly denied: HostPatterns;
+}
+
+interface AddressQuestion {
+  readonly host: Host | null;
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+/** A block opens what it holds, but metadata services only open for their exact address. */
+function opensAddress(entry: HostPattern, range: ForbiddenRange): boolean {
+  const isExact = entry.host.kind === 'network' && isSingleAddress(entry.host.cidr);
+  return isExact || range.name !== 'metadata';
+}
+
+/** Judges the address that is really dialled, whatever name led to it: DNS rebinding gains nothing. Pure. */
+export class AddressPolicy {
+  readonly #parts: AddressPolicyParts;
+  readonly #allowedPrivate: HostPatterns;
+
+  /** @throws {GondolinError} NET_PATTERN_INVALID for an entry of `allowed_private`. */
+  constructor(parts: AddressPolicyParts) {
+    this.#parts = parts;
+    for (const entry of parts.allowedPrivate) {
+      if (['*', '**', '.*'].includes(entry)) {
+        throw patternError(
+          'allowed_private',
+          entry,
+          'it would open every private address',
+          'Name hosts, addresses or blocks; block_private_ips: false opens internal networks.',
+        );
+      }
+    }
+    this.#allowedPrivate = compileHostPatterns(parts.allowedPrivate, 'allowed_private');
+  }
+
+  #exception(question: AddressQuestion, range: ForbiddenRange): Verdict | null {
+    const { host, address, port } = question;
+    const { blockPrivateIps, extraHosts } = this.#parts;
+    if (host?.kind === 'name' && extraHosts.leadsTo(host.name, address)) {
+      return allow(`extra_hosts: ${JSON.stringify(host.name)}`);
+    }
+    if (!blockPrivateIps && range.isInternal) return allow('block_private_ips: false');
+    const byAddress = [address, innerAddress(address)].flatMap((dialled) =>
+      this.#covering({ kind: 'address', address: dialled }, port).filter((entry) =>
+        opensAddress(entry, range),
+      ),
+    );
+    const byName = range.isInternal && host?.kind === 'name' ? this.#covering(host, port) : [];
+    const [opener] = [...byAddress, ...byName];
+    return opener ? allow(`allowed_private: ${JSON.stringify(opener.entry)}`) : null;
+  }
+
+  #covering(host: Host, port: number): readonly HostPattern[] {
+    return this.#allowedPrivate.covering(host).filter((entry) => coversPort(entry, port));
+  }
+
+  /**
+   * @param addressText  The resolved address, strict text.
+   * @param hostText     The name it was resolved for, or null when the guest dialled the address itself.
+   * @param port         Port to be dialled; 0 when unknown: entries of `denied_hosts` with a port then count, and entries
+   *   of `allowed_private` with a port don't.
+   */
+  decide(addressText: string, hostText: string | null, port: number): Verdict {
+    const parsed = parseAddress(addressText);
+    const host = hostText === null ? null : readHost(hostText);
+    if (parsed === null || (hostText !== null && host === null)) {
+      return deny('invalid_host', 'the address dialled', '');
+    }
+    const address = unwrapMapped(parsed);
+    const denied = this.#parts.denied
+      .covering({ kind: 'address', address })
+      .find((entry) => port === 0 || coversPort(entry, port));
+    if (denied) {
+      const rule = `denied_hosts: ${JSON.stringify(denied.entry)}`;
+      return deny('denied', rule, suggestRemoval('denied_hosts', denied.entry));
+    }
+    const range = forbiddenRange(address);
+    if (range === null) return allow('a public address');
+    const exception = this.#exception({ host, address, port }, range);
+    if (exception !== null) return exception;
+    const opener = range.isInternal && host?.kind === 'name' ? host.name : formatAddress(address);
+    return deny(
+      'private_address',
+      `block_private_ips: ${range.name} (${range.cidr})`,
+      suggestPrivate(opener),
+    );
+  }
+}

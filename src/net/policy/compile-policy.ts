@@ -1,0 +1,90 @@
+import { type Host, readHost } from '../address/host-name.ts';
+import { AddressPolicy } from './address-policy.ts';
+import { ConnectionPolicy } from './connection-policy.ts';
+import { ExtraHosts } from './extra-hosts.ts';
+import type { Transport } from './host-pattern.ts';
+import { compileHostPatterns } from './host-patterns.ts';
+import { HttpRules } from './http-rules.ts';
+import type { ExtraHost, PolicyOptions } from './policy-options.ts';
+import { deny, type Verdict } from './verdict.ts';
+
+/** A connection to judge. */
+export interface ConnectionQuestion {
+  /** Untrusted: the name its address stands for, or null when the guest dialled an address. */
+  readonly name: string | null;
+  /** Untrusted: the destination the guest opened; judged when there is no name. */
+  readonly address: string;
+  readonly port: number;
+  readonly transport: Transport;
+}
+
+/** A request to judge, on a connection that was judged before. Everything is untrusted. */
+export interface RequestQuestion {
+  /** A name, or an address when the guest dialled one. */
+  readonly name: string;
+  readonly port: number;
+  readonly scheme: 'https' | 'http';
+  readonly method: string;
+  /** Path and query as sent. */
+  readonly path: string;
+}
+
+/** A compiled policy: pure functions of their arguments, none throws. docs/network.md has the order of decisions. */
+export interface Policy {
+  readonly mode: PolicyOptions['mode'];
+  /** Exact names the policy mentions as reachable, canonical, in writing order. */
+  readonly names: readonly string[];
+  /** For DNS: may this name be reached on any port at all? */
+  decideName(name: string): Verdict;
+  decideConnection(question: ConnectionQuestion): Verdict;
+  /** Judges the connection again (policy may have been reloaded), then `rules`. */
+  decideRequest(question: RequestQuestion): Verdict;
+  /** On the address really dialled, for new and reused connections. `name` is null for an address the guest dialled. */
+  decideAddress(address: string, name: string | null, port?: number): Verdict;
+  /** Where an `extra_hosts` name leads, or null. */
+  extraHost(name: string): ExtraHost | null;
+}
+
+const INVALID = deny('invalid_host', 'the host name', '');
+
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 1 && port <= 65_535;
+}
+
+/**
+ * Compiles `network:` once.
+ * @throws {GondolinError} NET_PATTERN_INVALID naming the list, the entry and what to write instead.
+ */
+export function compilePolicy(options: PolicyOptions): Policy {
+  const extraHosts = new ExtraHosts(options.extraHosts ?? []);
+  const allowed = compileHostPatterns(options.allowedHosts, 'allowed_hosts', {
+    defaultPort: 'web',
+  });
+  const denied = compileHostPatterns(options.deniedHosts, 'denied_hosts', { isDeep: true });
+  const rules = new HttpRules(options.rules);
+  const addresses = new AddressPolicy({ ...options, extraHosts, denied });
+  const connections = new ConnectionPolicy({ mode: options.mode, allowed, denied, extraHosts });
+  const decideHost = (host: Host | null, port: number, transport: Transport): Verdict =>
+    host === null || !isPort(port) ? INVALID : connections.decide(host, port, transport);
+  return {
+    mode: options.mode,
+    names: [...new Set([...extraHosts.names, ...allowed.names])],
+    decideName(name) {
+      const host = readHost(name);
+      return host === null ? INVALID : connections.decideName(host);
+    },
+    decideConnection: ({ name, address, port, transport }) =>
+      decideHost(readHost(name ?? address), port, transport),
+    decideRequest({ name, port, scheme, method, path }) {
+      const host = readHost(name);
+      const verdict = decideHost(host, port, scheme);
+      if (host === null || !verdict.isAllowed) return verdict;
+      return rules.decide(host, port, method, path) ?? verdict;
+    },
+    decideAddress: (address, name, port) => addresses.decide(address, name, port ?? 0),
+    extraHost(name) {
+      const host = readHost(name);
+      return host?.kind === 'name' ? extraHosts.get(host.name) : null;
+    },
+  };
+}

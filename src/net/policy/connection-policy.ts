@@ -1,0 +1,91 @@
+import { formatHost, type Host } from '../address/host-name.ts';
+import type { ExtraHosts } from './extra-hosts.ts';
+import { type HostPattern, type Transport, WEB_PORTS } from './host-pattern.ts';
+import type { HostPatterns } from './host-patterns.ts';
+import type { PolicyOptions } from './policy-options.ts';
+import { suggestAllowed, suggestRemoval } from './suggest.ts';
+import { allow, type Denied, deny, type Verdict } from './verdict.ts';
+
+/** What {@link ConnectionPolicy} needs of the whole policy. */
+export interface ConnectionPolicyParts {
+  readonly mode: PolicyOptions['mode'];
+  readonly allowed: HostPatterns;
+  readonly denied: HostPatterns;
+  readonly extraHosts: ExtraHosts;
+}
+
+function deniedBy(pattern: HostPattern): Denied {
+  const rule = `denied_hosts: ${JSON.stringify(pattern.entry)}`;
+  return deny('denied', rule, suggestRemoval('denied_hosts', pattern.entry));
+}
+
+function allowedBy(field: string, entry: string): Verdict {
+  return allow(`${field}: ${JSON.stringify(entry)}`);
+}
+
+/** Why entries that cover the host don't cover this connection, for the refusal. */
+function nearMiss(near: readonly HostPattern[], port: number, transport: Transport): string {
+  const entries = near
+    .slice(0, 3)
+    .map(({ entry }) => JSON.stringify(entry))
+    .join(', ');
+  const asked = transport === 'tcp' ? `raw TCP on port ${port}` : `${transport} on port ${port}`;
+  return `allowed_hosts: ${entries} does not cover ${asked}`;
+}
+
+/** Steps 1 to 4 of the decision order: mode, `denied_hosts`, `extra_hosts`, `allowed_hosts`. Pure. */
+export class ConnectionPolicy {
+  readonly #parts: ConnectionPolicyParts;
+
+  constructor(parts: ConnectionPolicyParts) {
+    this.#parts = parts;
+  }
+
+  /** @param port  1..65535, checked by the caller. */
+  decide(host: Host, port: number, transport: Transport): Verdict {
+    const { mode, allowed, denied, extraHosts } = this.#parts;
+    const isTcp = transport === 'tcp';
+    if (mode === 'none') return this.#noNetwork(host, port, transport);
+    const refusal = denied
+      .covering(host)
+      .find((entry) => (entry.port === 'any' || entry.port === port) && (isTcp || !entry.isTcp));
+    if (refusal) return deniedBy(refusal);
+    if (mode === 'open') return allow('mode: open');
+    const extra = host.kind === 'name' && !isTcp ? extraHosts.get(host.name) : null;
+    if (extra && (extra.port !== undefined || WEB_PORTS.includes(port)))
+      return allowedBy('extra_hosts', extra.name);
+    const entry = allowed.find(host, port, isTcp);
+    if (entry) return allowedBy('allowed_hosts', entry.entry);
+    const near = allowed.covering(host);
+    const rule =
+      near.length > 0 ? nearMiss(near, port, transport) : 'allowed_hosts: no entry covers it';
+    return deny('not_allowed', rule, suggestAllowed(host, port, transport));
+  }
+
+  /** True answer of "on any port, by any transport?". */
+  decideName(host: Host): Verdict {
+    const { mode, allowed, denied, extraHosts } = this.#parts;
+    if (mode === 'none') return this.#noNetwork(host, 0, 'https');
+    const refusal = denied.covering(host).find(({ port, isTcp }) => port === 'any' && !isTcp);
+    if (refusal) return deniedBy(refusal);
+    if (mode === 'open') return allow('mode: open');
+    if (host.kind === 'name' && extraHosts.get(host.name))
+      return allowedBy('extra_hosts', host.name);
+    const entry = allowed.covering(host)[0];
+    if (entry) return allowedBy('allowed_hosts', entry.entry);
+    return deny(
+      'not_allowed',
+      'allowed_hosts: no entry covers it',
+      suggestAllowed(host, 0, 'https'),
+    );
+  }
+
+  #noNetwork(host: Host, port: number, transport: Transport): Denied {
+    const entry = suggestAllowed(host, port, transport);
+    return deny(
+      'mode_none',
+      `mode: none (asked for ${formatHost(host)})`,
+      `network: { mode: allowlist, ${entry} }`,
+    );
+  }
+}

@@ -1,0 +1,59 @@
+import { type Host, readHost } from '../address/host-name.ts';
+import { coversHost, coversPort, type HostPattern } from './host-pattern.ts';
+import { parseHostPattern } from './parse-host-pattern.ts';
+import type { PatternList } from './read-host-part.ts';
+
+/** A compiled host list. The first entry in writing order that matches is the one named. */
+export class HostPatterns {
+  readonly #exact = new Map<string, HostPattern[]>();
+  readonly #others: HostPattern[] = [];
+
+  constructor(patterns: Iterable<HostPattern>) {
+    for (const pattern of patterns) {
+      if (pattern.host.kind !== 'name') this.#others.push(pattern);
+      else
+        this.#exact.set(pattern.host.name, [
+          ...(this.#exact.get(pattern.host.name) ?? []),
+          pattern,
+        ]);
+    }
+  }
+
+  /** Exact names of the list, in writing order, each once. */
+  get names(): readonly string[] {
+    return [...this.#exact.keys()];
+  }
+
+  /** Every entry that covers the host on some port: exact names first. */
+  covering(host: Host): readonly HostPattern[] {
+    const exact = host.kind === 'name' ? this.#exact.get(host.name) : undefined;
+    return [...(exact ?? []), ...this.#others.filter((pattern) => coversHost(pattern.host, host))];
+  }
+
+  /** The entry for a host and port. `isTcp` asks for entries with or without `/tcp`; undefined for either. */
+  find(host: Host, port: number, isTcp?: boolean): HostPattern | undefined {
+    return this.covering(host).find(
+      (pattern) => coversPort(pattern, port) && (isTcp === undefined || pattern.isTcp === isTcp),
+    );
+  }
+
+  /** As {@link find}, for untrusted text: the entry as written, or null. Never throws. */
+  match(hostText: string, port: number): string | null {
+    const host = readHost(hostText);
+    return host === null ? null : (this.find(host, port)?.entry ?? null);
+  }
+}
+
+/**
+ * Compiles a list of host patterns, for `passthrough`, a secret's hosts and the like: an entry without a port means every
+ * port there.
+ * @throws {GondolinError} NET_PATTERN_INVALID naming the field, the entry and the fix.
+ */
+export function compileHostPatterns(
+  entries: readonly string[],
+  field: string,
+  list: Partial<Omit<PatternList, 'field'>> = {},
+): HostPatterns {
+  const options = { field, defaultPort: 'any', ...list } as const;
+  return new HostPatterns(entries.map((entry) => parseHostPattern(entry, options)));
+}

@@ -1,0 +1,126 @@
+import type { Host } from '../address/host-name.ts';
+import { coversHost, coversPort, type HostPattern } from './host-pattern.ts';
+import { parseHostPattern } from './parse-host-pattern.ts';
+import { decodeOnce, pathForms, pathOf } from './path-forms.ts';
+import { patternError } from './pattern-error.ts';
+import type { HttpRule } from './policy-options.ts';
+import { suggestRule } from './suggest.ts';
+import { allow, deny, type Verdict } from './verdict.ts';
+import { matchesParts } from './wildcard.ts';
+
+interface CompiledRule {
+  readonly label: string;
+  readonly host: HostPattern;
+  readonly methods: ReadonlySet<string> | null;
+  readonly paths: readonly (readonly string[])[] | null;
+  readonly action: HttpRule['action'];
+}
+
+function compilePath(path: string): readonly string[] {
+  if (!path.startsWith('/')) {
+    throw patternError(
+      'rules',
+      path,
+      'a path starts with /',
+      `Write /${path}, or /** for every path.`,
+    );
+  }
+  if (/[?#{}[\]\s\\]/.test(path) || /\*\*[^/]|[^/]\*\*/.test(path)) {
+    throw patternError(
+      'rules',
+      path,
+      'only * and a whole segment ** have a meaning in a path',
+      'Write each path as an entry of its own, without braces, queries or brackets.',
+    );
+  }
+  return decodeOnce(pathOf(path), '/\\%').split('/').slice(1);
+}
+
+function compileMethod(method: string): string {
+  if (/^[A-Za-z][A-Za-z-]*$/.test(method)) return method.toUpperCase();
+  throw patternError(
+    'rules',
+    method,
+    'it is no HTTP method',
+    'Write GET, POST and so on; leave methods out for all.',
+  );
+}
+
+function compileRule(rule: HttpRule, index: number): CompiledRule {
+  if (rule.action !== 'allow' && rule.action !== 'deny') {
+    throw patternError(
+      'rules',
+      rule.host,
+      'its action is neither allow nor deny',
+      'Write action: allow or action: deny.',
+    );
+  }
+  const host = parseHostPattern(rule.host, {
+    field: 'rules',
+    defaultPort: 'any',
+    isDeep: rule.action === 'deny',
+  });
+  if (host.isTcp) {
+    throw patternError(
+      'rules',
+      rule.host,
+      'rules look at HTTP requests, and /tcp carries bytes unseen',
+      'Leave /tcp out.',
+    );
+  }
+  return {
+    label: `rules[${index}]: ${rule.action} ${JSON.stringify(rule.host)}`,
+    host,
+    methods: rule.methods ? new Set(rule.methods.map(compileMethod)) : null,
+    paths: rule.paths?.map(compilePath) ?? null,
+    action: rule.action,
+  };
+}
+
+/** `/a/**` covers `/a` too: the last `**` may stand for no segment. */
+function matchesPath(patterns: readonly (readonly string[])[], form: string): boolean {
+  const segments = form.split('/').slice(1);
+  return form.startsWith('/') && patterns.some((pattern) => matchesParts(pattern, segments));
+}
+
+function matchesRule(rule: CompiledRule, method: string, forms: readonly string[]): boolean {
+  const { methods, paths } = rule;
+  if (methods !== null && !methods.has(method.toUpperCase())) return false;
+  if (paths === null) return true;
+  // The safe side of an ambiguous path differs: see pathForms.
+  return rule.action === 'allow'
+    ? forms.every((form) => matchesPath(paths, form))
+    : forms.some((form) => matchesPath(paths, form));
+}
+
+/** The compiled `rules` of a policy. */
+export class HttpRules {
+  readonly #rules: readonly CompiledRule[];
+
+  /** @throws {GondolinError} NET_PATTERN_INVALID naming the rule's bad host, method or path. */
+  constructor(rules: readonly HttpRule[]) {
+    this.#rules = rules.map(compileRule);
+  }
+
+  /**
+   * First match wins. When none matches, a host with an `allow` rule is closed (its allow rules are a list of what may be
+   * asked); a host with `deny` rules only, or with none, is open, and the answer is null.
+   * @param method  Untrusted; case is ignored, so that `post` can't get round a rule against POST.
+   * @param target  Untrusted: path and query.
+   */
+  decide(host: Host, port: number, method: string, target: string): Verdict | null {
+    const rules = this.#rules.filter(
+      (rule) => coversHost(rule.host.host, host) && coversPort(rule.host, port),
+    );
+    if (rules.length === 0) return null;
+    const forms = pathForms(target);
+    const suggestion = () => suggestRule(host, port, method, target);
+    for (const rule of rules) {
+      if (!matchesRule(rule, method, forms)) continue;
+      return rule.action === 'allow' ? allow(rule.label) : deny('rule', rule.label, suggestion());
+    }
+    const isClosed = rules.some((rule) => rule.action === 'allow');
+    if (!isClosed) return null;
+    return deny('rule', 'rules: no allow rule of this host matches', suggestion());
+  }
+}

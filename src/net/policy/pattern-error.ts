@@ -1,0 +1,24 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+
+const MAX_SHOWN = 120;
+
+/**
+ * The error of a bad entry of a network list.
+ * @param field    Key under `network:`.
+ * @param entry    As written; shown quoted and cut.
+ * @param problem  What is wrong with it, as a clause.
+ * @param fix      The next move, a sentence.
+ */
+export function patternError(
+  field: string,
+  entry: string,
+  problem: string,
+  fix: string,
+): GondolinError {
+  const shown = entry.length > MAX_SHOWN ? `${entry.slice(0, MAX_SHOWN)}…` : entry;
+  return new GondolinError(
+    'NET_PATTERN_INVALID',
+    `network.${field}: ${JSON.stringify(shown)} cannot be used: ${problem}`,
+    { hint: fix, details: { field, entry: shown } },
+  );
+}
