@@ -1,0 +1,181 @@
+import { expect, it } from 'vitest';
+import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
+import type { PolicyOptions } from '../../../../src/net/policy/policy-options.ts';
+
+const OPTIONS: PolicyOptions = {
+  mode: 'open',
+  allowedHosts: [],
+  deniedHosts: ['203.0.113.0/24', '8.8.4.4:53', 'bad.test'],
+  rules: [],
+  blockPrivateIps: true,
+  allowedPrivate: [
+    'db.internal',
+    'wiki.corp.test:443',
+    '*.lab.test',
+    '10.9.0.0/16',
+    '192.168.7.7',
+    '169.254.169.254',
+    '0.0.0.0/5',
+    'fd00::/8',
+    '127.0.0.1:9000',
+  ],
+  extraHosts: [
+    { name: 'api.test', address: '127.0.0.1', port: 8443 },
+    { name: 'meta.test', address: 'fd00:ec2::254' },
+    { name: 'six.test', address: '::1' },
+  ],
+};
+const blocked = compilePolicy(OPTIONS);
+const strict = compilePolicy({ ...OPTIONS, allowedPrivate: [], extraHosts: [] });
+const unblocked = compilePolicy({
+  ...OPTIONS,
+  blockPrivateIps: false,
+  allowedPrivate: [],
+  extraHosts: [],
+});
+const policies = { blocked, strict, unblocked };
+
+it.each([
+  ['blocked', '8.8.8.8', 'a.test', 443, 'a public address'],
+  ['blocked', '2606:4700::1', 'a.test', 443, 'a public address'],
+  ['blocked', '::ffff:8.8.8.8', 'a.test', 443, 'a public address'],
+  ['blocked', '64:ff9b::8.8.8.8', 'a.test', 443, 'a public address'],
+  ['blocked', '203.0.113.9', 'a.test', 443, 'denied'],
+  ['blocked', '::ffff:203.0.113.9', 'a.test', 443, 'denied'],
+  ['blocked', '8.8.4.4', 'a.test', 53, 'denied'],
+  ['blocked', '8.8.4.4', 'a.test', 54, 'a public address'],
+  ['blocked', '8.8.4.4', 'a.test', 0, 'denied'],
+  ['blocked', '10.0.0.1', 'a.test', 443, 'private_address'],
+  ['blocked', '10.0.0.1', null, 443, 'private_address'],
+  ['blocked', '10.0.0.1', 'db.internal', 443, 'allowed_private: "db.internal"'],
+  ['blocked', '10.0.0.1', 'DB.internal.', 443, 'allowed_private: "db.internal"'],
+  ['blocked', '127.0.0.1', 'db.internal', 5432, 'allowed_private: "db.internal"'],
+  ['blocked', '64:ff9b::10.0.0.1', 'db.internal', 443, 'allowed_private: "db.internal"'],
+  ['blocked', 'fc00::1', 'db.internal', 443, 'allowed_private: "db.internal"'],
+  ['blocked', '100.64.1.1', 'db.internal', 443, 'allowed_private: "db.internal"'],
+  ['blocked', '169.254.1.1', 'db.internal', 443, 'private_address'],
+  ['blocked', '224.0.0.1', 'db.internal', 443, 'private_address'],
+  ['blocked', '240.0.0.1', 'db.internal', 443, 'private_address'],
+  ['blocked', 'fe80::1', 'db.internal', 443, 'private_address'],
+  ['blocked', 'fd20:ce::254', 'db.internal', 443, 'private_address'],
+  ['blocked', '10.0.0.1', 'x.db.internal', 443, 'private_address'],
+  ['blocked', '10.0.0.1', 'wiki.corp.test', 443, 'allowed_private: "wiki.corp.test:443"'],
+  ['blocked', '10.0.0.1', 'wiki.corp.test', 80, 'private_address'],
+  ['blocked', '10.0.0.1', 'wiki.corp.test', 0, 'private_address'],
+  ['blocked', '10.0.0.1', 'a.lab.test', 80, 'allowed_private: "*.lab.test"'],
+  ['blocked', '10.0.0.1', 'a.b.lab.test', 80, 'private_address'],
+  ['blocked', '10.9.3.4', 'a.test', 80, 'allowed_private: "10.9.0.0/16"'],
+  ['blocked', '10.9.3.4', null, 80, 'allowed_private: "10.9.0.0/16"'],
+  ['blocked', '::ffff:10.9.3.4', null, 80, 'allowed_private: "10.9.0.0/16"'],
+  ['blocked', '64:ff9b::10.9.3.4', null, 80, 'allowed_private: "10.9.0.0/16"'],
+  ['blocked', '10.10.3.4', null, 80, 'private_address'],
+  ['blocked', '192.168.7.7', 'a.test', 80, 'allowed_private: "192.168.7.7"'],
+  ['blocked', '192.168.7.8', 'a.test', 80, 'private_address'],
+  ['blocked', '169.254.169.254', 'a.test', 80, 'allowed_private: "169.254.169.254"'],
+  ['blocked', '0.0.0.0', 'a.test', 80, 'allowed_private: "0.0.0.0/5"'],
+  ['blocked', 'fd12::1', 'a.test', 80, 'allowed_private: "fd00::/8"'],
+  ['blocked', 'fd00:ec2::254', 'a.test', 80, 'private_address'],
+  ['blocked', 'fd00:ec2::254', 'meta.test', 80, 'extra_hosts: "meta.test"'],
+  ['blocked', '127.0.0.1', 'api.test', 8443, 'extra_hosts: "api.test"'],
+  ['blocked', '::ffff:127.0.0.1', 'api.test', 8443, 'extra_hosts: "api.test"'],
+  ['blocked', '127.0.0.2', 'api.test', 8443, 'private_address'],
+  ['blocked', '127.0.0.1', 'other.test', 8443, 'private_address'],
+  ['blocked', '::1', 'six.test', 80, 'extra_hosts: "six.test"'],
+  ['blocked', '127.0.0.1', null, 9000, 'allowed_private: "127.0.0.1:9000"'],
+  ['blocked', '127.0.0.1', null, 9001, 'private_address'],
+  ['blocked', '127.1', 'a.test', 80, 'invalid_host'],
+  ['blocked', '', 'a.test', 80, 'invalid_host'],
+  ['blocked', 'a.test', 'a.test', 80, 'invalid_host'],
+  ['blocked', 'fe80::1%eth0', 'a.test', 80, 'invalid_host'],
+  ['blocked', '8.8.8.8', 'a b', 80, 'invalid_host'],
+  ['strict', '127.0.0.1', 'api.test', 8443, 'private_address'],
+  ['strict', '169.254.169.254', null, 80, 'private_address'],
+  ['strict', '::', 'a.test', 80, 'private_address'],
+  ['strict', '2002:7f00:1::', 'a.test', 80, 'private_address'],
+  ['unblocked', '10.0.0.1', 'a.test', 80, 'block_private_ips: false'],
+  ['unblocked', '192.168.0.1', null, 80, 'block_private_ips: false'],
+  ['unblocked', '127.0.0.1', 'a.test', 80, 'block_private_ips: false'],
+  ['unblocked', '::1', 'a.test', 80, 'block_private_ips: false'],
+  ['unblocked', 'fd00::1', 'a.test', 80, 'block_private_ips: false'],
+  ['unblocked', '100.64.0.1', 'a.test', 80, 'block_private_ips: false'],
+  ['unblocked', '169.254.169.254', 'a.test', 80, 'private_address'],
+  ['unblocked', '::ffff:169.254.169.254', 'a.test', 80, 'private_address'],
+  ['unblocked', '64:ff9b::a9fe:a9fe', 'a.test', 80, 'private_address'],
+  ['unblocked', '224.0.0.1', 'a.test', 80, 'private_address'],
+  ['unblocked', '0.0.0.0', 'a.test', 80, 'private_address'],
+  ['unblocked', 'fe80::1', 'a.test', 80, 'private_address'],
+  ['unblocked', '203.0.113.9', 'a.test', 80, 'denied'],
+] as const)(
+  'with private addresses %s, decideAddress(%j, %j, %d) is %s',
+  (which, address, name, port, want) => {
+    const verdict = policies[which].decideAddress(address, name, port);
+    expect(verdict.isAllowed ? verdict.rule : verdict.reason).toBe(want);
+  },
+);
+
+it.each([
+  ['10.0.0.1', 'a.test', 'allowed_private: ["a.test"]'],
+  ['10.0.0.1', null, 'allowed_private: ["10.0.0.1"]'],
+  ['169.254.169.254', 'a.test', 'allowed_private: ["169.254.169.254"]'],
+  ['::ffff:127.0.0.1', null, 'allowed_private: ["127.0.0.1"]'],
+  ['64:ff9b::10.0.0.1', 'a.test', 'allowed_private: ["a.test"]'],
+  ['64:ff9b::169.254.169.254', 'a.test', 'allowed_private: ["64:ff9b::a9fe:a9fe"]'],
+  ['fd00:ec2::254', 'a.test', 'allowed_private: ["fd00:ec2::254"]'],
+  ['ff02::1', 'a.test', 'allowed_private: ["ff02::1"]'],
+])('a refused address %s for %j suggests a line that opens it', (address, name, want) => {
+  expect(strict.decideAddress(address, name)).toMatchObject({
+    reason: 'private_address',
+    suggestion: want,
+  });
+  const entry = /"([^"]+)"/.exec(want)?.[1] ?? '';
+  const healed = compilePolicy({ ...OPTIONS, allowedPrivate: [entry], extraHosts: [] });
+  expect(healed.decideAddress(address, name, 443).isAllowed).toBe(true);
+});
+
+it('decideAddress() names the range in its rule', () => {
+  expect(strict.decideAddress('169.254.169.254', 'a.test')).toMatchObject({
+    rule: 'block_private_ips: metadata (169.254.169.254)',
+  });
+  expect(strict.decideAddress('::ffff:10.1.2.3', 'a.test')).toMatchObject({
+    rule: 'block_private_ips: private (10.0.0.0/8)',
+  });
+});
+
+it.each(['*', '**', '.*', '127.1', 'http://a.test', '10.0.0.1/8'])(
+  'allowed_private refuses %j',
+  (entry) => {
+    expect(() => compilePolicy({ ...OPTIONS, allowedPrivate: [entry] })).toThrow(
+      expect.objectContaining({
+        code: 'NET_PATTERN_INVALID',
+        details: expect.objectContaining({ field: 'allowed_private' }),
+      }),
+    );
+  },
+);
+
+it.each([
+  { name: '*.test', address: '127.0.0.1' },
+  { name: 'a b', address: '127.0.0.1' },
+  { name: '127.0.0.1', address: '127.0.0.1' },
+  { name: 'a.test', address: '127.1' },
+  { name: 'a.test', address: 'b.test' },
+  { name: 'a.test', address: '[::1]' },
+  { name: 'a.test', address: '127.0.0.1', port: 0 },
+  { name: 'a.test', address: '127.0.0.1', port: 65_536 },
+  { name: 'a.test', address: '127.0.0.1', port: 1.5 },
+])('extra_hosts refuses %j', (extra) => {
+  expect(() => compilePolicy({ ...OPTIONS, extraHosts: [extra] })).toThrow(
+    expect.objectContaining({
+      code: 'NET_PATTERN_INVALID',
+      details: expect.objectContaining({ field: 'extra_hosts' }),
+    }),
+  );
+});
+
+it('extra_hosts refuses a name given twice, in any spelling', () => {
+  const extraHosts = [
+    { name: 'a.test', address: '127.0.0.1' },
+    { name: 'A.test.', address: '127.0.0.2' },
+  ];
+  expect(() => compilePolicy({ ...OPTIONS, extraHosts })).toThrow(/twice/);
+});
