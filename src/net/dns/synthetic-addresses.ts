@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { formatAddress, parseAddress, unwrapMapped } from '../address/ip-address.ts';
+
+/** The two addresses that stand for one name inside a VM. */
+export interface SyntheticPair {
+  readonly v4: string;
+  readonly v6: string;
+}
+
+/**
+ * 198.18.0.0/15 (RFC 2544): set aside for benchmarks and routed nowhere. 10/8, 172.16/12 and 192.168/16 are what
+ * container engines in the guest hand out (podman up to 10.255), 100.64/10 is Tailscale's and 240/4 is refused by some
+ * programs. Other tools that answer DNS with made-up addresses use this block too.
+ */
+export const SYNTHETIC_V4 = '198.18.0.0/15';
+/** A unique-local prefix (RFC 4193) of this program: its global id spells "gondo". The low 32 bits are the IPv4 address. */
+export const SYNTHETIC_V6 = 'fd67:6f6e:646f::/64';
+
+const V4_BASE = 0xc612_0000;
+const V6_BASE = 0xfd67_6f6e_646fn << 80n;
+/** Last octets 1..254: old programs take .0 and .255 for a network and a broadcast. */
+const HOSTS_PER_BLOCK = 254;
+const SLOTS = 512 * HOSTS_PER_BLOCK;
+/** A quarter of the slots: places to put a name stay easy to find, whatever names a guest makes up. About 8 MB. */
+const DEFAULT_CAPACITY = 32_768;
+
+function addressOf(slot: number): number {
+  return V4_BASE + Math.floor(slot / HOSTS_PER_BLOCK) * 256 + (slot % HOSTS_PER_BLOCK) + 1;
+}
+
+function pairOf(slot: number): SyntheticPair {
+  const v4 = BigInt(addressOf(slot));
+  return {
+    v4: formatAddress({ family: 4, value: v4 }),
+    v6: formatAddress({ family: 6, value: V6_BASE | v4 }),
+  };
+}
+
+/** Slot of an address of either pool, or null. `isInPool` is true for unused addresses of the pools as well. */
+function locate(text: string): { isInPool: boolean; slot: number | null } {
+  const parsed = parseAddress(text);
+  const address = parsed && unwrapMapped(parsed);
+  if (!address) return { isInPool: false, slot: null };
+  const isV6 = address.family === 6;
+  if (isV6 && address.value >> 64n !== V6_BASE >> 64n) return { isInPool: false, slot: null };
+  const low = isV6 ? address.value - V6_BASE : address.value;
+  const offset = Number(low) - V4_BASE;
+  const isInBlock = offset >= 0 && offset < 512 * 256;
+  const host = offset & 0xff;
+  if (!isInBlock || host === 0 || host === 255) return { isInPool: isV6 || isInBlock, slot: null };
+  return { isInPool: true, slot: (offset >> 8) * HOSTS_PER_BLOCK + host - 1 };
+}
+
+/**
+ * Names ⇄ made-up addresses, one pool per VM. A name's place follows from its hash, so that the same name nearly always
+ * gets the same address again, also in another process after a snapshot was restored; {@link names} carries the rest over.
+ * Bounded: beyond `capacity` the name not used for longest gives up its place. Names are canonical, see normaliseHost.
+ */
+export class SyntheticAddresses {
+  readonly #capacity: number;
+  /** Name → slot; least recently used first. */
+  readonly #slots = new Map<string, number>();
+  readonly #names = new Map<number, string>();
+
+  /**
+   * @param options.capacity  Names kept, 1..32768.
+   * @param options.names     Names to place at once, in this order: a policy's own, or `names` of a saved VM.
+   */
+  constructor(options: { readonly capacity?: number; readonly names?: Iterable<string> } = {}) {
+    this.#capacity = Math.max(1, Math.min(options.capacity ?? DEFAULT_CAPACITY, DEFAULT_CAPACITY));
+    for (const name of options.names ?? []) this.addressesOf(name);
+  }
+
+  /** Names in the pool, least recently used first. Give them to a new pool after a restore. */
+  get names(): readonly string[] {
+    return [...this.#slots.keys()];
+  }
+
+  /** The addresses of a name; the first call places it. */
+  addressesOf(name: string): SyntheticPair {
+    const known = this.#slots.get(name);
+    if (known !== undefined) {
+      this.#touch(name, known);
+      return pairOf(known);
+    }
+    if (this.#slots.size >= this.#capacity) this.#evict();
+    const slot = this.#freeSlot(name);
+    this.#slots.set(name, slot);
+    this.#names.set(slot, name);
+    return pairOf(slot);
+  }
+
+  /** The name an address stands for, or null. @param address  Untrusted text of an address. */
+  nameOf(address: string): string | null {
+    const { slot } = locate(address);
+    const name = slot === null ? undefined : this.#names.get(slot);
+    if (slot === null || name === undefined) return null;
+    this.#touch(name, slot);
+    return name;
+  }
+
+  /** True for every address of the two pools, also those that stand for no name: none of them is ever dialled. */
+  owns(address: string): boolean {
+    return locate(address).isInPool;
+  }
+
+  #touch(name: string, slot: number): void {
+    this.#slots.delete(name);
+    this.#slots.set(name, slot);
+  }
+
+  #evict(): void {
+    const [oldest] = this.#slots;
+    if (oldest === undefined) return;
+    this.#slots.delete(oldest[0]);
+    this.#names.delete(oldest[1]);
+  }
+
+  /** Eight tries from the hash, then the next free slot: at most a quarter of all slots is taken, so there is one. */
+  #freeSlot(name: string): number {
+    const digest = createHash('sha256').update(name).digest();
+    let slot = 0;
+    for (let offset = 0; offset < digest.length; offset += 4) {
+      slot = digest.readUInt32BE(offset) % SLOTS;
+      if (!this.#names.has(slot)) return slot;
+    }
+    while (this.#names.has(slot)) slot = (slot + 1) % SLOTS;
+    return slot;
+  }
+}
