@@ -27,6 +27,8 @@ export interface AnswerDnsOptions {
   }) => void;
 }
 
+let library: Promise<typeof import('dns-packet')> | undefined;
+
 /** Seconds a client may keep an address; the pool keeps it far longer. */
 const TTL_S = 60;
 /** RFC 8914: 15 Blocked, 18 Prohibited. */
@@ -110,13 +112,15 @@ export async function answerDns(
   pool: SyntheticAddresses,
   options: AnswerDnsOptions = {},
 ): Promise<Buffer | null> {
-  const library = await import('dns-packet');
-  const read = readQuery(library, message);
+  // Kept: a repeated import() costs more than the answer itself.
+  library ??= import('dns-packet');
+  const codec = await library;
+  const read = readQuery(codec, message);
   if (read.kind === 'drop') return null;
-  if (read.kind === 'error') return writeError(library, read.id, read.flags, read.rcode);
+  if (read.kind === 'error') return writeError(codec, read.id, read.flags, read.rcode);
   const query: DnsQuery = read.query;
   return writeAnswer(
-    library,
+    codec,
     query,
     decideReply(query.question, policy, pool, options),
     options.isTcp === true,
