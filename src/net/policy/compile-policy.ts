@@ -45,7 +45,7 @@ export interface Policy {
   extraHost(name: string): ExtraHost | null;
 }
 
-const INVALID = deny('invalid_host', 'the host name', '');
+const INVALID = deny('invalid_host', 'host name or port', '');
 
 function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1 && port <= 65_535;

@@ -1,4 +1,6 @@
 const MAX_DECODES = 3;
+/** A path that has one reading only: no escape, `\`, `;`, `#`, empty segment, nor one that starts with a dot. */
+const PLAIN = /^(?:\/[^%\\;#./][^%\\;#/]*)*\/?$/;
 
 /** Decodes `%XX` of printable ASCII but not of the characters in `kept`; other escapes become upper case. */
 export function decodeOnce(text: string, kept: string): string {
@@ -10,18 +12,35 @@ export function decodeOnce(text: string, kept: string): string {
   });
 }
 
-/** Takes `\` for `/`, drops empty and `.` segments and resolves `..`, as lenient servers do. A slash at the end stays. */
+/** Resolves `.` and `..` as RFC 3986 §5.2.4 does: an empty segment counts as one. A slash at the end stays. */
 function resolveDots(path: string): string {
   const segments: string[] = [];
-  const given = path.replaceAll('\\', '/').split('/');
+  const given = path.split('/').slice(1);
   for (const segment of given) {
     if (segment === '..') segments.pop();
-    else if (segment !== '' && segment !== '.') segments.push(segment);
+    else if (segment !== '.') segments.push(segment);
   }
   const last = given.at(-1);
-  const isDirectory = segments.length > 0 && (last === '' || last === '.' || last === '..');
-  return `/${segments.join('/')}${isDirectory ? '/' : ''}`;
+  const isCut = (last === '.' || last === '..') && segments.length > 0;
+  return `/${segments.join('/')}${isCut ? '/' : ''}`;
 }
+
+function turnSlashes(path: string): string {
+  return path.replaceAll('\\', '/');
+}
+
+function mergeSlashes(path: string): string {
+  return path.replace(/\/{2,}/g, '/');
+}
+
+/** Ways of servers with one decoded text: none, RFC 3986, `\` as `/` (WHATWG URL), `//` as `/`, `;parameters` dropped. */
+const READINGS: readonly ((path: string) => string)[] = [
+  (path) => path,
+  resolveDots,
+  (path) => resolveDots(turnSlashes(path)),
+  (path) => resolveDots(mergeSlashes(turnSlashes(path))),
+  (path) => resolveDots(mergeSlashes(turnSlashes(path.replace(/;[^/\\]*/g, '')))),
+];
 
 function decodeFully(path: string): string {
   let decoded = path;
@@ -29,9 +48,9 @@ function decodeFully(path: string): string {
   return decoded;
 }
 
-/** The path of a request target, without query and fragment; other bytes than printable ASCII as `%XX`. */
+/** The path of a request target, without query; other bytes than printable ASCII as `%XX`. A `#` stays: none is sent. */
 export function pathOf(target: string): string {
-  const path = target.split(/[?#]/, 1)[0] ?? '';
+  const path = target.split('?', 1)[0] ?? '';
   return path.replace(/[^\x21-\x7e]/gu, (character) =>
     Buffer.from(character).reduce(
       (text, byte) => `${text}%${byte.toString(16).padStart(2, '0').toUpperCase()}`,
@@ -41,20 +60,20 @@ export function pathOf(target: string): string {
 }
 
 /**
- * The paths that servers may take a request target for: as sent (with `%2F` as a character of its segment), decoded and
- * with dots resolved, decoded again and again, and without `;parameters`. They are one and the same for a plain path.
- * A rule that allows must cover all of them and one that denies any: an odd spelling can't get round either.
+ * The paths that servers may take a request target for: each of {@link READINGS} of the path decoded once but for `%2F`,
+ * decoded once, and decoded again and again. They are one and the same for a plain path. A rule that allows must cover all
+ * of them and one that denies any: an odd spelling can't get round either.
  * @param target  Untrusted: path and query of a request.
  */
 export function pathForms(target: string): readonly string[] {
   const path = pathOf(target);
-  const once = decodeOnce(path, '');
-  const fully = decodeFully(path);
-  const forms = [
-    decodeOnce(path, '/\\%'),
-    resolveDots(once),
-    resolveDots(fully),
-    resolveDots(fully.replace(/;[^/]*/g, '')),
-  ];
-  return [...new Set(forms)];
+  if (PLAIN.test(path)) return [path];
+  // A fragment is never sent by an honest client; a server may cut it or take it for a part of the path.
+  const paths = [path, path.split('#', 1)[0] ?? ''];
+  const decoded = paths.flatMap((text) => [
+    decodeOnce(text, '/\\%'),
+    decodeOnce(text, ''),
+    decodeFully(text),
+  ]);
+  return [...new Set(decoded.flatMap((text) => READINGS.map((read) => read(text))))];
 }

@@ -15,7 +15,9 @@ export function patternError(
   problem: string,
   fix: string,
 ): GondolinError {
-  const shown = entry.length > MAX_SHOWN ? `${entry.slice(0, MAX_SHOWN)}…` : entry;
+  // What stands before an @ is a password or a secret's value that went to the wrong list: never shown.
+  const plain = entry.replace(/^.*@/s, '…@');
+  const shown = plain.length > MAX_SHOWN ? `${plain.slice(0, MAX_SHOWN)}…` : plain;
   return new GondolinError(
     'NET_PATTERN_INVALID',
     `network.${field}: ${JSON.stringify(shown)} cannot be used: ${problem}`,

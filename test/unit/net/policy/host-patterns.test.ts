@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { GondolinError } from '../../../../src/errors/gondolin-error.ts';
 import { readHost } from '../../../../src/net/address/host-name.ts';
@@ -191,4 +192,68 @@ it('a list of 20,000 names is compiled and asked fast', () => {
   const start = performance.now();
   for (let index = 0; index < 10_000; index++) patterns.match(`host-${index}.example.com`, 443);
   expect(performance.now() - start).toBeLessThan(1_000);
+});
+
+it.each([
+  'https://user:hunter2@api.example.com/',
+  'TOKEN=hunter2@api.example.com',
+  'a@hunter2@b c',
+  'x=hunter2\n@a',
+])('compileHostPatterns() never shows what stands before an @: %j', (entry) => {
+  try {
+    compileHostPatterns([entry], 'allowed_hosts');
+  } catch (error) {
+    if (!GondolinError.is(error)) throw error;
+    expect(error.code).toBe('NET_PATTERN_INVALID');
+    expect(`${error.message} ${error.hint} ${JSON.stringify(error.details)}`).not.toContain(
+      'hunter2',
+    );
+    return;
+  }
+  throw new Error('it was accepted');
+});
+
+it('any text is an entry or NET_PATTERN_INVALID with a hint, and a plain entry covers its own host', () => {
+  const unit = fc.constantFrom(
+    'a',
+    'b-',
+    '.',
+    '*',
+    '**',
+    ':',
+    '443',
+    '/',
+    'tcp',
+    '/tcp',
+    '[',
+    ']',
+    '::1',
+    '10.0.0.0',
+    '/8',
+    '@',
+    'ü',
+    '%',
+    ' ',
+    'xn--',
+    '0x7f',
+    '_',
+    'localhost',
+    'http://',
+  );
+  fc.assert(
+    fc.property(fc.array(unit, { maxLength: 8 }), (units) => {
+      const entry = units.join('');
+      try {
+        const patterns = compileHostPatterns([entry], 'denied_hosts', { isDeep: true });
+        const host = readHost(entry);
+        if (host !== null && !entry.includes('/')) expect(patterns.match(entry, 1)).toBe(entry);
+      } catch (error) {
+        expect(error).toMatchObject({
+          code: 'NET_PATTERN_INVALID',
+          hint: expect.stringMatching(/\S\.$/),
+        });
+      }
+    }),
+    { numRuns: 3_000 },
+  );
 });

@@ -47,7 +47,10 @@ const REQUESTS = [
   ['one allow rule', READ, 'GET api.example.com/repos/', true],
   ['one allow rule', READ, 'GET api.example.com/repos/a?x=/../..', true],
   ['one allow rule', READ, 'GET api.example.com/user', true],
-  ['one allow rule', READ, 'GET api.example.com/user#x', true],
+  ['one allow rule', READ, 'GET api.example.com/user#x', false],
+  ['one allow rule', READ, 'GET api.example.com/repos/a#x', true],
+  ['one allow rule', READ, 'GET api.example.com/repos#/../../admin', false],
+  ['one allow rule', READ, 'GET api.example.com/repos/x%3F/../../admin', false],
   ['one allow rule', READ, 'GET api.example.com/%75ser', true],
   ['one allow rule', READ, 'POST api.example.com/repos/a', false],
   ['one allow rule', READ, 'GET api.example.com/', false],
@@ -125,6 +128,23 @@ it('decideRequest() names the rule that decided', () => {
     isAllowed: true,
     rule: 'allowed_hosts: "api.example.com:*"',
   });
+});
+
+it('a rule that denies *. covers every depth, one that allows a single label', () => {
+  const path = { port: 443, scheme: 'https', method: 'GET', path: '/' } as const;
+  const make = (action: HttpRule['action']) =>
+    compilePolicy({
+      ...BASE,
+      allowedHosts: ['**.cdn.test'],
+      rules: [{ host: '*.cdn.test', methods: ['GET'], action }],
+    });
+  expect(make('deny').decideRequest({ ...path, name: 'a.b.cdn.test' }).isAllowed).toBe(false);
+  expect(
+    make('allow').decideRequest({ ...path, name: 'a.b.cdn.test', method: 'POST' }).isAllowed,
+  ).toBe(true);
+  expect(
+    make('allow').decideRequest({ ...path, name: 'a.cdn.test', method: 'POST' }).isAllowed,
+  ).toBe(false);
 });
 
 it('rules never open a host that allowed_hosts does not', () => {
@@ -220,6 +240,7 @@ it('no spelling with dots, escapes or slashes leaves an allowed folder', () => {
     '%5c',
     '\\',
     '%25',
+    '#',
     '2e',
     ';',
     '//',
