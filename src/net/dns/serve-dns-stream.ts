@@ -2,6 +2,9 @@ import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { MAX_QUERY_BYTES } from './read-query.ts';
 
+/** Gives the answer to one DNS message, or null for none. Never rejects. */
+export type AnswerDns = (message: Buffer) => Promise<Buffer | null>;
+
 /** Cuts DNS over TCP (RFC 1035 §4.2.2: u16 length, message) into messages. Holds at most one message of 4,096 bytes. */
 export class DnsFrameDecoder {
   #rest: Buffer = Buffer.alloc(0);
@@ -54,31 +57,49 @@ function send(stream: Duplex, bytes: Buffer): Promise<boolean> {
   });
 }
 
+/** Cuts the stream into messages and answers each in turn. */
+async function answerAll(stream: Duplex, answer: AnswerDns, onProgress: () => void): Promise<void> {
+  const decoder = new DnsFrameDecoder();
+  // The plain iterator would destroy the stream with the answers still in it.
+  const chunks: AsyncIterable<Buffer> = stream.iterator({ destroyOnReturn: false });
+  for await (const chunk of chunks) {
+    onProgress();
+    for (const message of decoder.push(chunk)) {
+      const reply = await answer(message);
+      if (reply !== null && !(await send(stream, frameDns(reply)))) return;
+      onProgress();
+    }
+    if (decoder.isBroken) break;
+  }
+  stream.end();
+  await finished(stream, { readable: false });
+}
+
 /**
  * Serves DNS over TCP on a stream: one answer after the other, no faster than the client reads. Ends with the client's
- * end, or at the first length out of bounds. Idle time is the caller's to limit.
+ * end, at the first length out of bounds, or when nothing moved for `idleMs`.
  * @param stream  Taken over; destroyed when served.
  * @param answer  Gives the answer to one message, or null for none. Must not reject.
+ * @param idleMs  Patience with a client that neither sends nor reads, in milliseconds.
  * @returns When all is sent or the client is gone. Rejects with the stream's own error only.
  */
 export async function serveDnsStream(
   stream: Duplex,
-  answer: (message: Buffer) => Promise<Buffer | null>,
+  answer: AnswerDns,
+  idleMs = 30_000,
 ): Promise<void> {
-  const decoder = new DnsFrameDecoder();
-  // The plain iterator would destroy the stream with the answers still in it.
-  const chunks: AsyncIterable<Buffer> = stream.iterator({ destroyOnReturn: false });
+  let isIdle = false;
+  const timer = setTimeout(() => {
+    isIdle = true;
+    stream.destroy();
+  }, idleMs);
   try {
-    for await (const chunk of chunks) {
-      for (const message of decoder.push(chunk)) {
-        const reply = await answer(message);
-        if (reply !== null && !(await send(stream, frameDns(reply)))) return;
-      }
-      if (decoder.isBroken) break;
-    }
-    stream.end();
-    await finished(stream, { readable: false });
+    await answerAll(stream, answer, () => timer.refresh());
+  } catch (error) {
+    // A stream we gave up on ends its reading with an error of its own; that is the end we chose.
+    if (!isIdle) throw error;
   } finally {
+    clearTimeout(timer);
     stream.destroy();
   }
 }

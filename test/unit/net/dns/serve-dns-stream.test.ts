@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import {
   DnsFrameDecoder,
   frameDns,
@@ -112,4 +112,29 @@ it('serveDnsStream() ends at a bad length behind good messages of one chunk', as
   await serveDnsStream(stream, async (query) => query.subarray(0, 1));
   expect(Buffer.concat(written)).toEqual(Buffer.from([0, 1, 1]));
   expect(stream.destroyed).toBe(true);
+});
+
+it('serveDnsStream() gives up on a client that neither sends nor reads', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const silent = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+  const deaf = new Duplex({
+    read() {
+      this.push(frameDns(message(1)));
+    },
+    write() {},
+  });
+  const served = [silent, deaf].map((stream) =>
+    serveDnsStream(stream, async (query) => query, 1_000),
+  );
+  await vi.advanceTimersByTimeAsync(900);
+  expect(silent.destroyed).toBe(false);
+  silent.push(frameDns(message(1)));
+  await vi.advanceTimersByTimeAsync(900);
+  expect([silent.destroyed, deaf.destroyed]).toEqual([false, true]);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(silent.destroyed).toBe(true);
+  await Promise.all(served);
 });
