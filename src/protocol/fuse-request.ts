@@ -35,6 +35,11 @@ export class FuseRequestDecoder {
     }
   }
 
+  /** Bytes of a request that is not whole yet. */
+  get pendingBytes(): number {
+    return this.#bytes;
+  }
+
   #peek(length: number): Buffer {
     const first = this.#chunks[0];
     if (first !== undefined && first.length >= length) return first;

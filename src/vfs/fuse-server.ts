@@ -2,9 +2,13 @@ import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { ERRNO } from '../protocol/errno.ts';
 import { type FuseRequest, FuseRequestDecoder } from '../protocol/fuse-request.ts';
+import { type FuseState, readFuseState } from './carry/fuse-state.ts';
+import { RecentAttributes } from './carry/recent-attributes.ts';
+import { restoreServer } from './carry/restore-server.ts';
+import { saveServer } from './carry/save-server.ts';
 import type { FuseContext, FuseOperation, FuseReply } from './fuse/context.ts';
 import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
-import { encodeReply } from './fuse/encode.ts';
+import { encodeInvalidate, encodeReply } from './fuse/encode.ts';
 import { FILE_OPERATIONS } from './fuse/file-operations.ts';
 import { Handles } from './fuse/handles.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
@@ -18,6 +22,8 @@ export interface FuseServerOptions {
   readonly mounts: readonly { readonly name: string; readonly provider: VfsProvider }[];
   /** Guest user whom the host user's files belong to. */
   readonly user: Caller;
+  /** What `exportState` gave, read from its file: untrusted. The mounts must be those it was saved with. */
+  readonly state?: unknown;
 }
 
 const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
@@ -32,7 +38,7 @@ const MAX_REQUESTS_UNDER_WAY = 256;
 
 /**
  * Serves FUSE requests of one guest from providers. Requests run concurrently; each is answered once.
- * Order: `start`, `attach` once, `close`. A broken rule of the protocol settles `failed`; the caller ends the VM.
+ * Order: `start`, `attach` once, `close`. To save: `hold`, `exportState`, `release`. A broken rule of the protocol settles `failed`; the caller ends the VM.
  */
 export class FuseServer {
   /** Resolves with GUEST_PROTOCOL when the guest broke the protocol. Never rejects. */
@@ -45,16 +51,36 @@ export class FuseServer {
   #channel: Duplex | null = null;
   #underWay = 0;
   #isOver = false;
+  #isHeld = false;
+  #onIdle: (() => void)[] = [];
+  #bytesIn = 0;
+  #bytesOut = 0;
+  /** Nodes of which a restored guest knows what is no longer true. */
+  #stale: readonly number[] = [];
 
   constructor(options: FuseServerOptions) {
     this.#options = options;
-    this.#context = { mounts: this.#mounts, ids: new NodeIds(), handles: new Handles() };
+    const tables = { ids: new NodeIds(), handles: new Handles(), recent: new RecentAttributes() };
+    this.#context = { mounts: this.#mounts, ...tables };
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
   }
 
-  /** Starts the providers. @throws {GondolinError} VFS_MOUNT_FAILED naming the mount. */
+  /** Bytes that came from the guest since the machine's start, over saves and restores: its `sent` of FREEZE. */
+  get bytesIn(): number {
+    return this.#bytesIn;
+  }
+
+  /** Bytes for the guest since the machine's start: its `received` once all of them are there. */
+  get bytesOut(): number {
+    return this.#bytesOut;
+  }
+
+  /**
+   * Starts the providers and restores `state`.
+   * @throws {GondolinError} VFS_MOUNT_FAILED naming the mount; SNAPSHOT_REFUSED when the state does not fit.
+   */
   async start(): Promise<void> {
     for (const [index, { name, provider }] of this.#options.mounts.entries()) {
       try {
@@ -67,16 +93,27 @@ export class FuseServer {
         });
       }
     }
+    if (this.#options.state === undefined) return;
+    const state = readFuseState(this.#options.state);
+    this.#stale = await restoreServer(this.#context, state);
+    this.#bytesIn = state.bytesIn;
+    this.#bytesOut = state.bytesOut;
   }
 
-  /** Takes over the file channel. Its end is no failure: the machine tells why it ended. */
+  /**
+   * Takes over the file channel. Its end is no failure: the machine tells why it ended. A restored guest first hears
+   * of the files that changed since it was told of them.
+   */
   attach(channel: Duplex): void {
     this.#channel = channel;
+    if (this.#stale.length > 0) this.#write(Buffer.concat(this.#stale.map(encodeInvalidate)));
+    this.#stale = [];
     channel.on('data', (chunk: Buffer) => this.#receive(chunk));
   }
 
   #receive(chunk: Buffer): void {
     if (this.#isOver) return;
+    this.#bytesIn += chunk.length;
     try {
       for (const request of this.#decoder.push(chunk)) {
         if (this.#isOver) return;
@@ -99,17 +136,56 @@ export class FuseServer {
       else this.#reply(request, errnoOf(error));
     } finally {
       this.#underWay--;
-      if (this.#underWay <= MAX_REQUESTS_UNDER_WAY && this.#channel?.isPaused() === true) {
-        this.#channel.resume();
-      }
+      this.#resumeIfRoom();
+      if (this.#underWay === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     }
   }
 
+  #resumeIfRoom(): void {
+    const mayTake = !this.#isHeld && this.#underWay <= MAX_REQUESTS_UNDER_WAY;
+    if (mayTake && this.#channel?.isPaused() === true) this.#channel.resume();
+  }
+
+  /** Takes no more requests; resolves once those that came are answered. The guest does not run until `release`. */
+  async hold(): Promise<void> {
+    this.#isHeld = true;
+    this.#channel?.pause();
+    if (this.#underWay > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    this.#context.recent.stop();
+  }
+
+  /** Goes on after `hold`. */
+  release(): void {
+    this.#isHeld = false;
+    this.#context.recent.go();
+    this.#resumeIfRoom();
+  }
+
+  /**
+   * What another server needs to go on for a copy of this machine: plain JSON, see `FuseServerOptions.state`. To be
+   * called on hold, once the guest has sent and received as many bytes as `bytesIn` and `bytesOut` say.
+   * @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved, or when requests are under way.
+   */
+  exportState(): FuseState {
+    if (this.#underWay > 0 || this.#decoder.pendingBytes > 0) {
+      throw new GondolinError('SNAPSHOT_UNSUPPORTED', 'requests of the guest are under way', {
+        hint: 'Please report this: the machine was to be saved before its file channel was quiet.',
+      });
+    }
+    return saveServer(this.#context, { bytesIn: this.#bytesIn, bytesOut: this.#bytesOut });
+  }
+
   #reply(request: FuseRequest, errno: number, reply?: FuseReply): void {
-    if (reply === 'none' || this.#isOver || this.#channel?.writable !== true) return;
+    if (reply === 'none' || this.#isOver) return;
     const whole = reply !== undefined && 'whole' in reply ? reply.whole : null;
     // The guest asks no more than it can take: at most MAX_REQUESTS_UNDER_WAY answers wait here.
-    this.#channel.write(whole ?? encodeReply(request.unique, errno, reply as Buffer | undefined));
+    this.#write(whole ?? encodeReply(request.unique, errno, reply as Buffer | undefined));
+  }
+
+  #write(message: Buffer): void {
+    if (this.#channel?.writable !== true) return;
+    this.#bytesOut += message.length;
+    this.#channel.write(message);
   }
 
   #end(error: unknown): void {

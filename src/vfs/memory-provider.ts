@@ -8,7 +8,13 @@ import {
   S_IFREG,
   S_ISGID,
 } from './file-mode.ts';
-import { type MemoryNode, MemoryTree, type NodeKind } from './memory/memory-tree.ts';
+import { MemoryCarry } from './memory/memory-carry.ts';
+import {
+  type MemoryHandle,
+  type MemoryNode,
+  MemoryTree,
+  type NodeKind,
+} from './memory/memory-tree.ts';
 import type {
   AttributeChange,
   Attributes,
@@ -16,6 +22,7 @@ import type {
   DirectoryEntry,
   FileSystemStatus,
   NewNode,
+  ProviderCarry,
   VfsProvider,
 } from './provider.ts';
 import { VfsError } from './vfs-error.ts';
@@ -23,11 +30,6 @@ import { VfsError } from './vfs-error.ts';
 export interface MemoryOptions {
   /** Limit of all file contents, in bytes; beyond it the guest gets ENOSPC. @default 268435456 (256 MiB) */
   readonly maxBytes?: number;
-}
-
-interface MemoryHandle {
-  readonly node: MemoryNode;
-  readonly flags: number;
 }
 
 const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
@@ -45,10 +47,12 @@ const SEEK_DATA = 3;
 export class MemoryProvider implements VfsProvider {
   readonly isReadonly: boolean = false;
   readonly ttlMs: number = OWN_TREE_TTL_MS;
+  readonly carry: ProviderCarry;
   readonly #tree: MemoryTree;
 
   constructor({ maxBytes = DEFAULT_MAX_BYTES }: MemoryOptions = {}) {
     this.#tree = new MemoryTree(maxBytes);
+    this.carry = new MemoryCarry(this.#tree);
   }
 
   /** Writes a whole file (mode 0644), and the directories above it. @param path below the mount, e.g. `src/a.js`. */

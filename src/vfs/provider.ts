@@ -71,11 +71,32 @@ export interface NewNode {
   readonly rdev: number;
 }
 
+/** How nodes and handles of a provider go on in another process, on the files as they are by then. */
+export interface ProviderCarry {
+  /**
+   * What `restore` needs to find these again: plain JSON of bounded size. Nothing changes meanwhile.
+   * @throws {GondolinError} SNAPSHOT_UNSUPPORTED when it cannot be saved.
+   */
+  save(nodes: readonly VfsNode[], handles: readonly VfsHandle[]): unknown;
+  /**
+   * Called at most once, after `start`. Gives nodes and handles in the order they were saved in, null for what is no
+   * more; a node may turn out to be gone later too (ESTALE).
+   * @param state Untrusted: it was in a file.
+   * @throws {GondolinError} SNAPSHOT_REFUSED when it is not of its form.
+   */
+  restore(state: unknown): {
+    readonly nodes: readonly (VfsNode | null)[];
+    readonly handles: readonly (VfsHandle | null)[];
+  };
+}
+
 export interface VfsProvider {
   /** True refuses every change with EROFS before the provider sees it; the guest mounts it read-only. */
   readonly isReadonly: boolean;
   /** How long the guest may trust names and attributes without asking, in milliseconds. */
   readonly ttlMs: number;
+  /** Absent: a machine with this mount cannot be saved. */
+  readonly carry?: ProviderCarry;
   /** Called once before all else. @param user whom the host user's files belong to. Gives the root. */
   start(user: Caller): MaybePromise<VfsNode>;
   /** Called once; every handle is released before. */

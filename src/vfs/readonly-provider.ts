@@ -4,6 +4,7 @@ import type {
   DirectoryEntry,
   FileSystemStatus,
   MaybePromise,
+  ProviderCarry,
   VfsHandle,
   VfsNode,
   VfsProvider,
@@ -20,12 +21,14 @@ function refuse(): never {
 export class ReadonlyProvider implements VfsProvider {
   readonly isReadonly: boolean = true;
   readonly ttlMs: number;
+  readonly carry?: ProviderCarry;
   readonly #inner: VfsProvider;
 
   /** @param source Host path, or the provider to wrap (which then serves this mount only). */
   constructor(source: string | VfsProvider) {
     this.#inner = typeof source === 'string' ? new RealFSProvider(source) : source;
     this.ttlMs = this.#inner.ttlMs;
+    if (this.#inner.carry !== undefined) this.carry = this.#inner.carry;
   }
 
   start(user: Caller): MaybePromise<VfsNode> {

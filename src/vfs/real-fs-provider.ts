@@ -49,6 +49,7 @@ import type {
   DirectoryEntry,
   FileSystemStatus,
   NewNode,
+  ProviderCarry,
   VfsProvider,
 } from './provider.ts';
 import { direntType } from './real/dirent-type.ts';
@@ -59,6 +60,7 @@ import {
   presentAttributes,
   presentMode,
 } from './real/ownership.ts';
+import { RealCarry } from './real/real-carry.ts';
 import { openRegular, type RealHandle, readFully, writeFully } from './real/real-file.ts';
 import { type RealNode, RealNodeTable } from './real/real-node.ts';
 import { NO_VIRTUAL_STAT, type VirtualStat, VirtualStatStore } from './real/virtual-stat.ts';
@@ -82,6 +84,7 @@ const O_ACCESS_WRITES = 3;
 export class RealFSProvider implements VfsProvider {
   readonly isReadonly: boolean = false;
   readonly ttlMs: number = HOST_TREE_TTL_MS;
+  readonly carry: ProviderCarry;
   readonly #hostPath: string;
   readonly #readonlyPaths: readonly string[];
   readonly #nodes = new RealNodeTable(Math.min(MAX_HELD_DESCRIPTORS, openFileLimit() / 4));
@@ -95,6 +98,12 @@ export class RealFSProvider implements VfsProvider {
   constructor(hostPath: string, options: RealFSOptions = {}) {
     this.#hostPath = resolve(hostPath);
     this.#readonlyPaths = options.readonlyPaths ?? [];
+    this.carry = new RealCarry({
+      ...{ nodes: this.#nodes, stats: this.#stats, devices: this.#devices },
+      root: () => this.#root,
+      give: (node) => this.#give(node),
+      open: (node, flags) => this.open(node, flags),
+    });
   }
 
   /** @throws ENOENT and the like when the host path is not there. */
@@ -374,8 +383,7 @@ export class RealFSProvider implements VfsProvider {
     if ((shown & S_IFMT) !== S_IFREG) throw new VfsError('EACCES');
     const fd = openRegular(pathFd, flags);
     node.handles.add(fd);
-    const handle: RealHandle & { readonly node: RealNode } = { fd, node };
-    return handle;
+    return { fd, node, flags };
   }
 
   read(handle: RealHandle, target: Buffer, offset: number): number | Promise<number> {
@@ -386,8 +394,8 @@ export class RealFSProvider implements VfsProvider {
     return writeFully(handle.fd, data, offset);
   }
 
-  release(handle: RealHandle & { readonly node?: RealNode }): void {
-    handle.node?.handles.delete(handle.fd);
+  release(handle: RealHandle): void {
+    handle.node.handles.delete(handle.fd);
     closeSync(handle.fd);
   }
 

@@ -1,4 +1,5 @@
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
+import type { RecentAttributes } from '../carry/recent-attributes.ts';
 import type { Caller, MaybePromise, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import { ENTRY_BYTES, writeEntry } from './encode.ts';
@@ -10,6 +11,8 @@ export interface FuseContext {
   readonly mounts: ReadonlyMap<string, Mount>;
   readonly ids: NodeIds;
   readonly handles: Handles;
+  /** What the guest was told of files lately. */
+  readonly recent: RecentAttributes;
 }
 
 /** The body of a reply; `whole` is a finished message (its header included); `none` for requests without a reply. */
@@ -42,7 +45,7 @@ export function caller({ uid, gid }: FuseRequest): Caller {
 
 /** Counts a lookup of `node` and writes its struct fuse_entry_out into `reply`. */
 export async function enter(
-  { ids }: FuseContext,
+  { ids, recent }: FuseContext,
   mount: Mount,
   node: VfsNode,
   reply: Buffer = Buffer.alloc(ENTRY_BYTES),
@@ -51,6 +54,7 @@ export async function enter(
   const held = ids.hold(mount, node);
   try {
     const attributes = withUniqueIno(mount, await mount.provider.attributes(node));
+    recent.told(held.id, attributes);
     writeEntry(reply, offset, held.id, attributes, mount.provider.ttlMs);
     return reply;
   } catch (error) {

@@ -109,6 +109,22 @@ export function encodeReply(unique: bigint, errno: number, body?: Buffer): Buffe
   return target;
 }
 
+const NOTIFY_INVAL_INODE = 2;
+const NOTIFY_BYTES = OUT_HEADER_BYTES + 24;
+
+/**
+ * Tells the guest's kernel to ask for a node's attributes again. With a negative offset it drops no cached data itself:
+ * that could wait for a reply which comes behind this message. The new attributes make it drop what is stale.
+ */
+export function encodeInvalidate(nodeId: number): Buffer {
+  const target = Buffer.alloc(NOTIFY_BYTES);
+  target.writeUInt32LE(NOTIFY_BYTES, 0);
+  target.writeInt32LE(NOTIFY_INVAL_INODE, 4);
+  target.writeBigUInt64LE(BigInt(nodeId), OUT_HEADER_BYTES);
+  target.writeBigInt64LE(-1n, OUT_HEADER_BYTES + 8);
+  return target;
+}
+
 /** struct fuse_out_header at the start of `target`, for all of its length. */
 export function writeReplyHeader(target: Buffer, unique: bigint, errno: number): void {
   target.writeUInt32LE(target.length, 0);

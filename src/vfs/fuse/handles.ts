@@ -2,7 +2,7 @@ import type { DirectoryEntry, VfsHandle } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import type { HeldNode } from './node-ids.ts';
 
-interface OpenFile {
+export interface OpenFile {
   readonly held: HeldNode;
   readonly handle: VfsHandle;
   /** Requests that use it now. */
@@ -25,6 +25,8 @@ const MAX_HANDLES = 65_536;
 export class Handles {
   readonly #files = new Map<number, OpenFile>();
   readonly #directories = new Map<number, OpenDirectory>();
+  /** Their file is no more since the machine was saved. */
+  readonly #lost = new Set<number>();
   #nextId = 1;
 
   /** @throws {VfsError} EMFILE when the guest has too many open; call before opening. */
@@ -44,11 +46,13 @@ export class Handles {
     return id;
   }
 
-  /** @throws {VfsError} EBADF for an id that is not open. */
+  /** @throws {VfsError} EBADF for an id that is not open, ESTALE when its directory is no more. */
   directory(id: bigint): OpenDirectory {
-    const directory = this.#directories.get(Number(id));
-    if (directory === undefined) throw new VfsError('EBADF');
-    return directory;
+    return this.#directories.get(Number(id)) ?? this.#missing(id);
+  }
+
+  #missing(id: bigint): never {
+    throw new VfsError(this.#lost.has(Number(id)) ? 'ESTALE' : 'EBADF');
   }
 
   /** The handle when `id` is a file open on that node, else null. */
@@ -57,14 +61,14 @@ export class Handles {
     return file?.held === held ? file.handle : null;
   }
 
-  /** Runs `action` with a file open on that node. @throws {VfsError} EBADF when `id` is none. */
+  /** Runs `action` with a file open on that node. @throws {VfsError} EBADF when `id` is none, ESTALE when it is lost. */
   async use<T>(
     id: bigint,
     held: HeldNode,
     action: (handle: VfsHandle) => T | Promise<T>,
   ): Promise<T> {
     const file = this.#files.get(Number(id));
-    if (file?.held !== held) throw new VfsError('EBADF');
+    if (file?.held !== held) return this.#missing(id);
     file.users++;
     try {
       return await action(file.handle);
@@ -76,6 +80,7 @@ export class Handles {
 
   async release(id: bigint): Promise<void> {
     const file = this.#files.get(Number(id));
+    if (this.#lost.delete(Number(id))) return;
     if (file === undefined) throw new VfsError('EBADF');
     this.#files.delete(Number(id));
     file.isReleased = true;
@@ -84,10 +89,44 @@ export class Handles {
 
   releaseDirectory(id: bigint): void {
     this.#directories.delete(Number(id));
+    this.#lost.delete(Number(id));
   }
 
   async #close(file: OpenFile): Promise<void> {
     if (file.users === 0) await file.held.mount.provider.release(file.handle);
+  }
+
+  /** The id that is given next. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** Ids of handles that answer ESTALE. */
+  get lost(): ReadonlySet<number> {
+    return this.#lost;
+  }
+
+  files(): IterableIterator<[number, OpenFile]> {
+    return this.#files.entries();
+  }
+
+  directories(): IterableIterator<[number, OpenDirectory]> {
+    return this.#directories.entries();
+  }
+
+  /** Goes on where another table was saved. */
+  restore(saved: {
+    readonly nextId: number;
+    readonly lost: readonly number[];
+    readonly files: readonly (readonly [number, HeldNode, VfsHandle])[];
+    readonly directories: readonly (readonly [number, OpenDirectory])[];
+  }): void {
+    this.#nextId = saved.nextId;
+    for (const id of saved.lost) this.#lost.add(id);
+    for (const [id, held, handle] of saved.files) {
+      this.#files.set(id, { held, handle, users: 0, isReleased: false });
+    }
+    for (const [id, directory] of saved.directories) this.#directories.set(id, directory);
   }
 
   /** Closes all, for the end of the server. */

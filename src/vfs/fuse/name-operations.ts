@@ -27,11 +27,10 @@ const lookup: FuseOperation = async (context, request) => {
 
 const getAttributes: FuseOperation = async (context, request) => {
   if (request.nodeId === ROOT_NODE_ID) return rootAttributes();
-  const { mount, node } = target(context, request, 'read');
-  return encodeAttributes(
-    withUniqueIno(mount, await mount.provider.attributes(node)),
-    mount.provider.ttlMs,
-  );
+  const { id, mount, node } = target(context, request, 'read');
+  const attributes = withUniqueIno(mount, await mount.provider.attributes(node));
+  context.recent.told(id, attributes);
+  return encodeAttributes(attributes, mount.provider.ttlMs);
 };
 
 const setAttributes: FuseOperation = async (context, request) => {

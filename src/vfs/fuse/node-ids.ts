@@ -58,6 +58,25 @@ export class NodeIds {
     this.#dropUnused(held);
   }
 
+  /** All that the guest holds, in no order. */
+  all(): IterableIterator<HeldNode> {
+    return this.#byId.values();
+  }
+
+  /** The id that is given next. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** Goes on where another table was saved: gone nodes are left out and answer ESTALE. */
+  restore(nextId: number, nodes: readonly HeldNode[]): void {
+    this.#nextId = nextId;
+    for (const held of nodes) {
+      this.#byId.set(held.id, held);
+      this.#byNode.set(held.node, held);
+    }
+  }
+
   #dropUnused(held: HeldNode): void {
     if (held.lookups > 0 || this.#byId.get(held.id) !== held) return;
     this.#byId.delete(held.id);

@@ -20,6 +20,11 @@ export interface MemoryNode {
   readonly target: Buffer | null;
 }
 
+export interface MemoryHandle {
+  readonly node: MemoryNode;
+  readonly flags: number;
+}
+
 export interface NodeKind {
   readonly rdev?: number;
   readonly target?: Buffer;
@@ -69,6 +74,40 @@ export class MemoryTree {
       nodeCount: this.#nodeCount,
       maxNodes: MAX_NODES,
     };
+  }
+
+  /** The number that the next inode gets. */
+  get nextIno(): bigint {
+    return this.#nextIno;
+  }
+
+  /** Drops everything but the root, for a restore. */
+  clear(nextIno: bigint): void {
+    for (const child of this.root.children?.values() ?? []) this.#free(child);
+    this.root.children?.clear();
+    this.root.nlink = 2;
+    this.#nodeCount = 1;
+    this.#nextIno = nextIno;
+  }
+
+  #free(node: MemoryNode): void {
+    node.content?.truncate(0);
+    for (const child of node.children?.values() ?? []) this.#free(child);
+  }
+
+  /** An inode with the number it had, to be attached or `detached`. @throws {VfsError} ENOSPC */
+  restore(ino: bigint, mode: number, owner: Caller, kind: NodeKind): MemoryNode {
+    const nextIno = this.#nextIno;
+    const node = { ...this.#make(mode, owner, kind), ino };
+    this.#nextIno = nextIno;
+    if (node.children !== null) node.nlink = 1;
+    return node;
+  }
+
+  /** A restored inode stays without a name: only handles lead to it. */
+  detached(node: MemoryNode): void {
+    node.nlink = 0;
+    this.#nodeCount--;
   }
 
   #make(mode: number, owner: Caller, { rdev = 0, target }: NodeKind): MemoryNode {

@@ -21,6 +21,14 @@ export class SparseData {
     return this.#chunks.size * CHUNK_BYTES;
   }
 
+  /** Start and bytes of each part that takes memory, up to the end of the file. */
+  *parts(): Generator<readonly [number, Buffer]> {
+    for (const [index, chunk] of this.#chunks) {
+      const offset = index * CHUNK_BYTES;
+      if (offset < this.sizeBytes) yield [offset, chunk.subarray(0, this.sizeBytes - offset)];
+    }
+  }
+
   read(target: Buffer, offset: number): number {
     const length = Math.max(0, Math.min(target.length, this.sizeBytes - offset));
     this.#eachPiece(offset, length, (index, from, to, done) => {

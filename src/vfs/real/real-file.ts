@@ -10,6 +10,7 @@ import {
   S_IFREG,
 } from '../file-mode.ts';
 import { VfsError } from '../vfs-error.ts';
+import type { RealNode } from './real-node.ts';
 
 const O_NONBLOCK = 0o4000;
 const O_NOCTTY = 0o400;
@@ -19,6 +20,9 @@ const ASYNC_BYTES = 256 * 1024;
 /** An open regular file of the host. */
 export interface RealHandle {
   readonly fd: number;
+  readonly node: RealNode;
+  /** Of open(2), as the guest gave them. */
+  readonly flags: number;
 }
 
 /**

@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, openSync } from 'node:fs';
 import { descriptorPath, openAt } from '../../host/libc.ts';
+import { ERRNO } from '../../protocol/errno.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../file-mode.ts';
-import { VfsError } from '../vfs-error.ts';
+import { errnoOf, VfsError } from '../vfs-error.ts';
 import type { Guard } from './guard.ts';
 import type { VirtualStat } from './virtual-stat.ts';
 
@@ -13,6 +14,11 @@ export interface RealNode {
   readonly ino: bigint;
   parent: RealNode | null;
   name: string;
+  /** When the inode was made (0: unknown): tells it from a later one with its number. */
+  readonly birthNs: bigint;
+  readonly isDirectory: boolean;
+  /** Comes from a saved machine and was not found yet. */
+  isRestored: boolean;
   /** O_PATH descriptor, or -1 while evicted. */
   fd: number;
   stat: VirtualStat | null;
@@ -24,6 +30,33 @@ export interface RealNode {
   /** Descriptors of its open handles. */
   readonly handles: Set<number>;
 }
+
+/** What tells one inode from all others, also after it was closed. */
+export type NodeIdentity = Pick<RealNode, 'dev' | 'ino' | 'birthNs' | 'isDirectory'>;
+
+export function nodeKey({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
+  return `${dev}:${ino}`;
+}
+
+function identityOf(stat: BigIntStats): NodeIdentity {
+  const { dev, ino, birthtimeNs } = stat;
+  return { dev, ino, birthNs: birthtimeNs, isDirectory: stat.isDirectory() };
+}
+
+/**
+ * True when `stat` is of that node. A file system gives the number of a deleted file to a new one: a node from a saved
+ * machine, which no descriptor has kept alive since, is told from that by its birth.
+ */
+function isSame(node: RealNode, stat: BigIntStats): boolean {
+  if (node.dev !== stat.dev || node.ino !== stat.ino) return false;
+  return (
+    !node.isRestored ||
+    (node.birthNs === stat.birthtimeNs && node.isDirectory === stat.isDirectory())
+  );
+}
+
+/** Answers of openat(2), and ours, that mean: not there any more. */
+const AWAY: ReadonlySet<number> = new Set([ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ESTALE]);
 
 /** O_PATH: the descriptor names the inode without opening it, so that devices, FIFOs and links are safe to hold. */
 const HOLD = O_PATH | O_NOFOLLOW | O_CLOEXEC;
@@ -38,6 +71,9 @@ export class RealNodeTable {
   /** Nodes with a descriptor, the least recently used first. */
   readonly #held = new Set<RealNode>();
   readonly #maxHeld: number;
+  /** Looks for a node of a saved machine that is not at its name: true once it has its place. */
+  findLost: ((node: RealNode) => boolean) | null = null;
+  #isSearching = false;
 
   /** @param maxHeld Descriptors to keep, at least 16. */
   constructor(maxHeld: number) {
@@ -46,24 +82,34 @@ export class RealNodeTable {
 
   /** Takes over `fd` (O_PATH). Gives the node of its inode, new or known, now seen at `name` in `parent`. */
   adopt(fd: number, parent: RealNode | null, name: string, guard: Guard | null): RealNode {
-    const { dev, ino } = fstatSync(fd, { bigint: true });
-    const key = `${dev}:${ino}`;
-    const known = this.#nodes.get(key);
-    if (known === undefined) {
-      const node: RealNode = {
-        ...{ key, dev, ino, parent, name, fd, guard },
-        ...{ stat: null, isUnlinked: false, isGiven: false, handles: new Set<number>() },
-      };
-      this.#nodes.set(key, node);
+    const stat = fstatSync(fd, { bigint: true });
+    const known = this.#nodes.get(nodeKey(stat));
+    if (known === undefined || !isSame(known, stat)) {
+      const place = { parent, name, guard };
+      const node = this.#add({ ...identityOf(stat), ...place, fd, isRestored: false });
       this.#hold(node);
       return node;
     }
+    known.isRestored = false;
     if (known.fd === -1) known.fd = fd;
     else closeSync(fd);
     known.isUnlinked = false;
     if (known.parent !== null) this.moved(known, parent, name, guard);
     this.#hold(known);
     return known;
+  }
+
+  #add(given: Omit<RealNode, 'key' | 'stat' | 'isUnlinked' | 'isGiven' | 'handles'>): RealNode {
+    const own = { stat: null, isUnlinked: false, isGiven: false, handles: new Set<number>() };
+    const node: RealNode = { ...given, key: nodeKey(given), ...own };
+    this.#nodes.set(node.key, node);
+    return node;
+  }
+
+  /** A node as it was saved; it is looked for when it is used. */
+  restore(identity: NodeIdentity, parent: RealNode, name: string): RealNode {
+    const guard = parent.guard?.children.get(name) ?? null;
+    return this.#add({ ...identity, parent, name, guard, fd: -1, isRestored: true });
   }
 
   /** Records the name a node has now. The root keeps its place. */
@@ -92,13 +138,49 @@ export class RealNodeTable {
     return node.fd;
   }
 
+  /** Finds a node of a saved machine, wherever in the mount it is now. @throws {VfsError} ESTALE, SystemError */
+  locate(node: RealNode): void {
+    try {
+      this.fd(node);
+    } catch (error) {
+      if (!this.#search(node)) throw error;
+    }
+  }
+
+  #search(node: RealNode): boolean {
+    if (!node.isRestored || this.findLost === null || this.#isSearching) return false;
+    this.#isSearching = true;
+    try {
+      return this.findLost(node);
+    } finally {
+      this.#isSearching = false;
+    }
+  }
+
+  /** A directory of a saved machine may be some process' working directory: it is searched where it went. */
   #find(node: RealNode): number {
+    try {
+      return this.#findAtName(node);
+    } catch (error) {
+      if (!AWAY.has(errnoOf(error))) throw error;
+      if (!node.isDirectory || !this.#search(node)) throw new VfsError('ESTALE');
+      return this.#findAtName(node);
+    }
+  }
+
+  #findAtName(node: RealNode): number {
+    if (node.fd !== -1) return node.fd;
     const [handle] = node.handles;
     if (handle !== undefined) return openSync(descriptorPath(handle), O_PATH | O_CLOEXEC);
     if (node.parent === null) throw new VfsError('ESTALE');
-    const fd = openAt(this.fd(node.parent), node.name, HOLD);
-    const { dev, ino } = fstatSync(fd, { bigint: true });
-    if (dev === node.dev && ino === node.ino) return fd;
+    const directory = this.fd(node.parent);
+    // Looking for the directory may have found this one, at another name.
+    if (node.fd !== -1) return node.fd;
+    const fd = openAt(directory, node.name, HOLD);
+    if (isSame(node, fstatSync(fd, { bigint: true }))) {
+      node.isRestored = false;
+      return fd;
+    }
     closeSync(fd);
     throw new VfsError('ESTALE');
   }

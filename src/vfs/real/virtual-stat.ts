@@ -76,6 +76,15 @@ export class VirtualStatStore {
     }
   }
 
+  /** Those that no file can keep, as key and text. */
+  exportMemory(): (readonly [string, string])[] {
+    return [...this.#memory].map(([key, stat]) => [key, formatVirtualStat(stat)] as const);
+  }
+
+  importMemory(key: string, stat: VirtualStat): void {
+    this.#memory.set(key, stat);
+  }
+
   drop(key: string): void {
     this.#memory.delete(key);
   }

@@ -1,0 +1,149 @@
+import { S_IFMT } from '../file-mode.ts';
+import {
+  readBigInt,
+  readInteger,
+  readList,
+  readRecord,
+  readSavedName,
+  readText,
+  readTuple,
+  refuseState,
+} from './read-state.ts';
+
+/** What the guest was told of a file and still trusts: numbers beyond 2^53 as decimal text. */
+export interface ToldState {
+  /** Place in the mount's `nodes`. */
+  readonly node: number;
+  readonly ino: string;
+  readonly sizeBytes: number;
+  readonly mtimeNs: string;
+  readonly ctimeNs: string;
+}
+
+export interface DirectoryState {
+  readonly id: number;
+  readonly node: number;
+  /** The listing its offsets count in, name and type of each entry; null before the first read. */
+  readonly entries: readonly (readonly [string, number])[] | null;
+}
+
+export interface MountState {
+  readonly name: string;
+  /** What the provider needs to find `nodes` and `files` again, in their order; the provider checks it. */
+  readonly provider: unknown;
+  /** Node id and lookups that the guest has not taken back. */
+  readonly nodes: readonly (readonly [number, number])[];
+  /** Handle id and place in `nodes`. */
+  readonly files: readonly (readonly [number, number])[];
+  readonly directories: readonly DirectoryState[];
+  readonly told: readonly ToldState[];
+}
+
+/** A file server's side of a saved machine: plain JSON. Locks and the INIT agreement are in the guest's memory. */
+export interface FuseState {
+  readonly version: 1;
+  /** Totals of the channel since the machine's start, in bytes. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** No id was given from these on. */
+  readonly nextNodeId: number;
+  readonly nextHandleId: number;
+  /** Open handles whose file is no more: they answer ESTALE. */
+  readonly lost: readonly number[];
+  readonly mounts: readonly MountState[];
+}
+
+/** Bounds of what is saved and loaded. */
+export const MAX_STATE_NODES = 1_000_000;
+export const MAX_STATE_HANDLES = 65_536;
+export const MAX_STATE_ENTRIES = 1_000_000;
+export const MAX_STATE_MOUNTS = 256;
+
+const MAX_IDS = 2 * MAX_STATE_NODES;
+const FIRST_NODE_ID = 2;
+const MAX = Number.MAX_SAFE_INTEGER;
+
+function readMount(value: unknown, seen: { nodes: Set<number>; handles: Set<number> }): MountState {
+  const mount = readRecord<MountState>(value, 'mount');
+  const nodes = readList(mount.nodes, MAX_STATE_NODES, 'nodes').map((item) => {
+    const [id, lookups] = readTuple(item, 2, 'node');
+    return [
+      readNewId(id, FIRST_NODE_ID, seen.nodes, 'node id'),
+      readInteger(lookups, 1, MAX, 'lookups'),
+    ] as const;
+  });
+  const place = (node: unknown) => readInteger(node, 0, nodes.length - 1, 'place of a node');
+  const handleId = (id: unknown) => readNewId(id, 1, seen.handles, 'handle id');
+  return {
+    name: readText(mount.name, 64, 'mount name'),
+    provider: mount.provider,
+    nodes,
+    files: readList(mount.files, MAX_STATE_HANDLES, 'files').map((item) => {
+      const [id, node] = readTuple(item, 2, 'file');
+      return [handleId(id), place(node)] as const;
+    }),
+    directories: readList(mount.directories, MAX_STATE_HANDLES, 'directories').map((item) => {
+      const { id, node, entries } = readRecord<DirectoryState>(item, 'directory');
+      return { id: handleId(id), node: place(node), entries: readEntries(entries) };
+    }),
+    told: readList(mount.told, MAX_STATE_NODES, 'attributes').map((item) => {
+      const { node, ino, sizeBytes, mtimeNs, ctimeNs } = readRecord<ToldState>(item, 'attributes');
+      return {
+        node: place(node),
+        ino: readBigInt(ino, 'ino').toString(),
+        sizeBytes: readInteger(sizeBytes, 0, MAX, 'size'),
+        mtimeNs: readBigInt(mtimeNs, 'time').toString(),
+        ctimeNs: readBigInt(ctimeNs, 'time').toString(),
+      };
+    }),
+  };
+}
+
+function readNewId(value: unknown, low: number, seen: Set<number>, part: string): number {
+  const id = readInteger(value, low, MAX, part);
+  if (seen.has(id)) throw refuseState(`${part} twice`);
+  seen.add(id);
+  if (seen.size > MAX_IDS) throw refuseState(`too many of ${part}`);
+  return id;
+}
+
+function readEntries(value: unknown): DirectoryState['entries'] {
+  if (value === null) return null;
+  return readList(value, MAX_STATE_ENTRIES, 'listing').map((item) => {
+    const [name, type] = readTuple(item, 2, 'entry');
+    const isDots = name === '.' || name === '..';
+    return [
+      isDots ? name : readSavedName(name, 'entry'),
+      readInteger(type, 0, S_IFMT, 'file type') & S_IFMT,
+    ] as const;
+  });
+}
+
+/**
+ * Checks untrusted JSON; what the providers saved is theirs to check.
+ * @throws {GondolinError} SNAPSHOT_REFUSED naming the part that is not of its form.
+ */
+export function readFuseState(value: unknown): FuseState {
+  const state = readRecord<FuseState>(value, 'not an object');
+  if (state.version !== 1) throw refuseState('version');
+  const seen = { nodes: new Set<number>(), handles: new Set<number>() };
+  const lost = readList(state.lost, MAX_STATE_HANDLES, 'lost handles');
+  const lostIds = lost.map((id) => readNewId(id, 1, seen.handles, 'handle id'));
+  const mounts = readList(state.mounts, MAX_STATE_MOUNTS, 'mounts');
+  return {
+    version: 1,
+    bytesIn: readInteger(state.bytesIn, 0, MAX, 'bytes'),
+    bytesOut: readInteger(state.bytesOut, 0, MAX, 'bytes'),
+    lost: lostIds,
+    mounts: mounts.map((mount) => readMount(mount, seen)),
+    nextNodeId: readInteger(state.nextNodeId, above(seen.nodes, FIRST_NODE_ID), MAX, 'next node'),
+    nextHandleId: readInteger(state.nextHandleId, above(seen.handles, 1), MAX, 'next handle'),
+  };
+}
+
+/** The lowest number that is above all ids: later ones must not be given twice. */
+function above(ids: ReadonlySet<number>, lowest: number): number {
+  let next = lowest;
+  for (const id of ids) next = Math.max(next, id + 1);
+  return next;
+}
