@@ -20,7 +20,7 @@ import { errnoOf } from './vfs-error.ts';
 export interface FuseServerOptions {
   /** Names under the FUSE root (letters and digits) with what serves them. */
   readonly mounts: readonly { readonly name: string; readonly provider: VfsProvider }[];
-  /** Guest user whom the host user's files belong to. */
+  /** Guest user whom the host user's files belong to. A `state` brings its own. */
   readonly user: Caller;
   /** What `exportState` gave, read from its file: untrusted. The mounts must be those it was saved with. */
   readonly state?: unknown;
@@ -44,6 +44,7 @@ export class FuseServer {
   /** Resolves with GUEST_PROTOCOL when the guest broke the protocol. Never rejects. */
   readonly failed: Promise<GondolinError>;
   readonly #options: FuseServerOptions;
+  #user: Caller;
   readonly #mounts = new Map<string, Mount>();
   readonly #context: FuseContext;
   readonly #decoder = new FuseRequestDecoder();
@@ -60,6 +61,7 @@ export class FuseServer {
 
   constructor(options: FuseServerOptions) {
     this.#options = options;
+    this.#user = options.user;
     const tables = { ids: new NodeIds(), handles: new Handles(), recent: new RecentAttributes() };
     this.#context = { mounts: this.#mounts, ...tables };
     this.failed = new Promise((resolve) => {
@@ -82,9 +84,11 @@ export class FuseServer {
    * @throws {GondolinError} VFS_MOUNT_FAILED naming the mount; SNAPSHOT_REFUSED when the state does not fit.
    */
   async start(): Promise<void> {
+    const state = this.#options.state === undefined ? null : readFuseState(this.#options.state);
+    if (state !== null) this.#user = state.user;
     for (const [index, { name, provider }] of this.#options.mounts.entries()) {
       try {
-        const root = await provider.start(this.#options.user);
+        const root = await provider.start(this.#user);
         this.#mounts.set(name, { name, provider, root, index });
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
@@ -93,8 +97,7 @@ export class FuseServer {
         });
       }
     }
-    if (this.#options.state === undefined) return;
-    const state = readFuseState(this.#options.state);
+    if (state === null) return;
     this.#stale = await restoreServer(this.#context, state);
     this.#bytesIn = state.bytesIn;
     this.#bytesOut = state.bytesOut;
@@ -172,7 +175,8 @@ export class FuseServer {
         hint: 'Please report this: the machine was to be saved before its file channel was quiet.',
       });
     }
-    return saveServer(this.#context, { bytesIn: this.#bytesIn, bytesOut: this.#bytesOut });
+    const [bytesIn, bytesOut] = [this.#bytesIn, this.#bytesOut];
+    return saveServer(this.#context, { bytesIn, bytesOut, user: this.#user });
   }
 
   #reply(request: FuseRequest, errno: number, reply?: FuseReply): void {

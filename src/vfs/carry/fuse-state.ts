@@ -1,4 +1,5 @@
 import { S_IFMT } from '../file-mode.ts';
+import type { Caller } from '../provider.ts';
 import {
   readBigInt,
   readInteger,
@@ -45,6 +46,8 @@ export interface FuseState {
   /** Totals of the channel since the machine's start, in bytes. */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Guest user whom the host user's files belong to: known before the guest can be asked. */
+  readonly user: Caller;
   /** No id was given from these on. */
   readonly nextNodeId: number;
   readonly nextHandleId: number;
@@ -60,6 +63,7 @@ export const MAX_STATE_ENTRIES = 1_000_000;
 export const MAX_STATE_MOUNTS = 256;
 
 const MAX_IDS = 2 * MAX_STATE_NODES;
+const MAX_ID = 0xffff_fffe;
 const FIRST_NODE_ID = 2;
 const MAX = Number.MAX_SAFE_INTEGER;
 
@@ -134,11 +138,17 @@ export function readFuseState(value: unknown): FuseState {
     version: 1,
     bytesIn: readInteger(state.bytesIn, 0, MAX, 'bytes'),
     bytesOut: readInteger(state.bytesOut, 0, MAX, 'bytes'),
+    user: readUser(state.user),
     lost: lostIds,
     mounts: mounts.map((mount) => readMount(mount, seen)),
     nextNodeId: readInteger(state.nextNodeId, above(seen.nodes, FIRST_NODE_ID), MAX, 'next node'),
     nextHandleId: readInteger(state.nextHandleId, above(seen.handles, 1), MAX, 'next handle'),
   };
+}
+
+function readUser(value: unknown): Caller {
+  const { uid, gid } = readRecord<Caller>(value, 'user');
+  return { uid: readInteger(uid, 0, MAX_ID, 'uid'), gid: readInteger(gid, 0, MAX_ID, 'gid') };
 }
 
 /** The lowest number that is above all ids: later ones must not be given twice. */

@@ -69,11 +69,11 @@ function saveMount(context: FuseContext, mount: Mount): MountState {
 /** @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved. */
 export function saveServer(
   context: FuseContext,
-  totals: Pick<FuseState, 'bytesIn' | 'bytesOut'>,
+  own: Pick<FuseState, 'bytesIn' | 'bytesOut' | 'user'>,
 ): FuseState {
   return {
     version: 1,
-    ...totals,
+    ...own,
     nextNodeId: context.ids.nextId,
     nextHandleId: context.handles.nextId,
     lost: [...context.handles.lost],
