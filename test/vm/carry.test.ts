@@ -1,0 +1,103 @@
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { MemoryProvider, RealFSProvider, VM, type VMOptions } from '../../src/index.ts';
+import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
+
+async function start(options: VMOptions): Promise<VM> {
+  const vm = await VM.create({ ...options, sandbox: { rootOverlay: true } });
+  onTestFinished(() => vm.close());
+  return vm;
+}
+
+/** Fresh providers of the same mounts: a saved machine's own ended with it. */
+function mounts(project: string, memory = new MemoryProvider()) {
+  return { vfs: { mounts: { '/work': new RealFSProvider(project), '/memory': memory } } };
+}
+
+async function output(vm: VM, command: string): Promise<string> {
+  const { stdout, stderr, exitCode } = await vm.exec(command);
+  return exitCode === 0 ? stdout : `${stdout}${stderr}exit ${exitCode}`;
+}
+
+/**
+ * Waits in the mount with a working directory and open files; does one command of its FIFO at a time and tells how it
+ * went. The FIFO is in the guest's own memory.
+ */
+const SERVICE = `
+set -e
+mkfifo /tmp/ask /tmp/answer
+cd /work/service
+exec 5>> log 6< input 7<> doomed 8< /memory/note
+flock 5
+read -r first <&6
+( while read -r command < /tmp/ask; do { eval "$command" 2>&1 || echo "exit $?"; } > /tmp/answer; done ) &
+`;
+
+const ask = (vm: VM, command: string) =>
+  output(vm, `cat > /tmp/ask <<'E'\n${command}\nE\ncat /tmp/answer`);
+
+it('a saved VM goes on in its mounts on the present files of the host, with open files and directories', async () => {
+  const project = temporaryDirectory();
+  const saved = join(temporaryDirectory(), 'saved');
+  for (const directory of [join(project, 'service'), saved]) mkdirSync(directory);
+  const file = (name: string) => join(project, 'service', name);
+  writeFileSync(file('input'), 'first\nsecond\n');
+  writeFileSync(file('doomed'), 'doomed\n');
+  writeFileSync(file('cached'), 'old\n');
+  writeFileSync(file('replaced'), 'old\n');
+  const vm = await start(mounts(project));
+  await vm.exec('echo remembered > /memory/note; ln -s x /work/link; chown -h 7 /work/link');
+  expect(await output(vm, `${SERVICE} exec 1>&- 2>&-`)).toBe('');
+  // In the guest's cache when it is saved.
+  await vm.exec('cd /work/service; cat cached replaced doomed; ls -l . ..');
+  await vm.save(saved);
+  expect(await ask(vm, 'echo of the first >&5; echo told')).toBe('told\n');
+  await vm.close();
+
+  appendFileSync(file('cached'), 'and new\n');
+  writeFileSync(file('other'), 'new content\n');
+  renameSync(file('other'), file('replaced'));
+  rmSync(file('doomed'));
+  renameSync(file('log'), file('renamed-log'));
+  const copy = await start({ ...mounts(project), from: saved });
+  expect(await output(copy, 'cd /work/service && cat cached replaced && ls')).toBe(
+    'old\nand new\nnew content\ncached\ninput\nrenamed-log\nreplaced\n',
+  );
+  expect(await ask(copy, 'pwd -P; read -r line <&6; echo $line; cat <&8')).toBe(
+    '/work/service\nsecond\nremembered\n',
+  );
+  expect(await ask(copy, 'echo of the copy >&5; touch made-here; cat <&7')).toMatch(
+    /Stale file handle/,
+  );
+  expect(readFileSync(file('renamed-log'), 'utf8')).toBe('of the first\nof the copy\n');
+  expect(readFileSync(file('made-here'), 'utf8')).toBe('');
+  expect(await output(copy, 'flock -n /work/service/renamed-log true')).toMatch(/exit 1$/);
+  expect(await output(copy, 'stat -c %u /work/link')).toBe('7\n');
+
+  renameSync(join(project, 'service'), join(project, 'moved'));
+  const other = await start({ ...mounts(project), from: saved });
+  expect(await ask(other, 'echo of another >&5; ls')).toContain('renamed-log');
+  expect(readFileSync(join(project, 'moved/renamed-log'), 'utf8')).toContain('of another\n');
+});
+
+it('VM.create() refuses to restore with other mounts than were saved', async () => {
+  const project = temporaryDirectory();
+  const saved = join(temporaryDirectory(), 'saved');
+  mkdirSync(saved);
+  const vm = await start(mounts(project));
+  await vm.save(saved);
+  const fewer = { vfs: { mounts: { '/work': new RealFSProvider(project) } } };
+  await expect(
+    VM.create({ ...fewer, from: saved, sandbox: { rootOverlay: true } }),
+  ).rejects.toMatchObject({
+    code: 'SNAPSHOT_REFUSED',
+  });
+});
