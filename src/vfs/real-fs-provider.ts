@@ -382,6 +382,7 @@ export class RealFSProvider implements VfsProvider {
     // The guest's kernel opens its devices itself: only a forged request asks for their host file.
     if ((shown & S_IFMT) !== S_IFREG) throw new VfsError('EACCES');
     const fd = openRegular(pathFd, flags);
+    node.handles ??= new Set();
     node.handles.add(fd);
     return { fd, node, flags };
   }
@@ -395,7 +396,7 @@ export class RealFSProvider implements VfsProvider {
   }
 
   release(handle: RealHandle): void {
-    handle.node.handles.delete(handle.fd);
+    handle.node.handles?.delete(handle.fd);
     closeSync(handle.fd);
   }
 

@@ -1,7 +1,7 @@
 import { S_IFMT } from '../file-mode.ts';
 import type { Caller } from '../provider.ts';
 import {
-  readBigInt,
+  readDigits,
   readInteger,
   readList,
   readRecord,
@@ -94,10 +94,10 @@ function readMount(value: unknown, seen: { nodes: Set<number>; handles: Set<numb
       const { node, ino, sizeBytes, mtimeNs, ctimeNs } = readRecord<ToldState>(item, 'attributes');
       return {
         node: place(node),
-        ino: readBigInt(ino, 'ino').toString(),
+        ino: readDigits(ino, 'ino'),
         sizeBytes: readInteger(sizeBytes, 0, MAX, 'size'),
-        mtimeNs: readBigInt(mtimeNs, 'time').toString(),
-        ctimeNs: readBigInt(ctimeNs, 'time').toString(),
+        mtimeNs: readDigits(mtimeNs, 'time'),
+        ctimeNs: readDigits(ctimeNs, 'time'),
       };
     }),
   };

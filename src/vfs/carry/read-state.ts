@@ -38,15 +38,12 @@ export function readText(value: unknown, maxLength: number, part: string): strin
   return value;
 }
 
-const MAX_MAGNITUDE = 2n ** 64n;
+const DIGITS = /^-?\d{1,20}$/;
 
-/** An integer of up to 64 bits, signed or not, as decimal text: JSON's numbers are too small for it. */
-export function readBigInt(value: unknown, part: string): bigint {
-  const text = readText(value, 21, part);
-  if (!/^-?\d{1,20}$/.test(text)) throw refuseState(part);
-  const number = BigInt(text);
-  if (number >= MAX_MAGNITUDE || number <= -MAX_MAGNITUDE) throw refuseState(part);
-  return number;
+/** A whole number of up to 20 digits as decimal text: JSON's numbers are too small for 64 bits. `BigInt` takes it. */
+export function readDigits(value: unknown, part: string): string {
+  if (typeof value !== 'string' || !DIGITS.test(value)) throw refuseState(part);
+  return value;
 }
 
 const MAX_NAME_LENGTH = 255;

@@ -1,6 +1,6 @@
 import { MAX_STATE_HANDLES, MAX_STATE_NODES } from '../carry/fuse-state.ts';
 import {
-  readBigInt,
+  readDigits,
   readInteger,
   readList,
   readRecord,
@@ -49,10 +49,10 @@ function readInode(value: unknown): SavedInode {
   const inode = readRecord<SavedInode>(value, 'memory file');
   const number = (item: unknown) => readInteger(item, 0, MAX_ID, 'number of a memory file');
   return {
-    ino: `${readBigInt(inode.ino, 'inode')}`,
+    ino: readDigits(inode.ino, 'inode'),
     mode: readInteger(inode.mode, 0, 0o177777, 'mode'),
     ...{ uid: number(inode.uid), gid: number(inode.gid), rdev: number(inode.rdev) },
-    times: readTuple(inode.times, 3, 'times').map((time) => `${readBigInt(time, 'time')}`),
+    times: readTuple(inode.times, 3, 'times').map((time) => readDigits(time, 'time')),
     sizeBytes: readInteger(inode.sizeBytes, 0, MAX, 'size'),
     parts: readList(inode.parts, MAX_PARTS, 'content').map((item) => {
       const [offset, text] = readTuple(item, 2, 'content');
@@ -99,7 +99,7 @@ export function readMemoryState(value: unknown): MemoryState {
   const place = (item: unknown) =>
     readInteger(item, 0, inodes.length - 1, 'place of a memory file');
   return {
-    nextIno: `${readBigInt(state.nextIno, 'next inode')}`,
+    nextIno: readDigits(state.nextIno, 'next inode'),
     inodes,
     nodes: readList(state.nodes, MAX_STATE_NODES, 'nodes').map(place),
     handles: readList(state.handles, MAX_STATE_HANDLES, 'handles').map((item) => {

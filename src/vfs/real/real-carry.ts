@@ -1,7 +1,7 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { MAX_STATE_HANDLES, MAX_STATE_NODES } from '../carry/fuse-state.ts';
 import {
-  readBigInt,
+  readDigits,
   readInteger,
   readList,
   readRecord,
@@ -124,12 +124,10 @@ export class RealCarry implements ProviderCarry {
     device: (text: string) => bigint,
   ): readonly RealNode[] {
     const nodes: RealNode[] = [];
-    for (const [parentPlace, name, dev, ino, birth, isDirectory] of tree) {
+    for (const [parentPlace, name, dev, ino, birth, kind] of tree) {
       const parent = nodes[parentPlace];
-      const identity = {
-        ...{ dev: device(dev), ino: BigInt(ino), birthNs: BigInt(birth) },
-        isDirectory: isDirectory === 1,
-      };
+      const numbers = { dev: device(dev), ino: BigInt(ino), birthNs: BigInt(birth) };
+      const identity = { ...numbers, isDirectory: kind === 1 };
       nodes.push(parent === undefined ? root : this.#parts.nodes.restore(identity, parent, name));
     }
     return nodes;
@@ -156,16 +154,16 @@ function readRealState(value: unknown): RealState {
     const depth = (depths[place] ?? -1) + 1;
     depths.push(readInteger(depth, 0, MAX_DEPTH, 'depth'));
     const isRoot = place === GONE;
-    const numbers = [dev, ino, birth].map((number) => `${readBigInt(number, 'identity')}`);
+    const numbers = [dev, ino, birth].map((number) => readDigits(number, 'identity'));
     const [device = '', inode = '', born = ''] = numbers;
     const kind = readInteger(isDirectory, 0, 1, 'kind');
     return [place, isRoot ? '' : readSavedName(name, 'name'), device, inode, born, kind];
   });
   const place = (item: unknown) => readInteger(item, GONE, tree.length - 1, 'place in the tree');
   return {
-    rootDevice: `${readBigInt(state.rootDevice, 'device')}`,
-    devices: readList(state.devices, MAX_DEVICES, 'devices').map(
-      (item) => `${readBigInt(item, 'device')}`,
+    rootDevice: readDigits(state.rootDevice, 'device'),
+    devices: readList(state.devices, MAX_DEVICES, 'devices').map((item) =>
+      readDigits(item, 'device'),
     ),
     tree,
     nodes: readList(state.nodes, MAX_STATE_NODES, 'nodes').map(place),
@@ -175,7 +173,7 @@ function readRealState(value: unknown): RealState {
     }),
     stats: readList(state.stats, MAX_STATE_NODES, 'owners').map((item) => {
       const [dev, ino, text] = readTuple(item, 3, 'owner');
-      const [device, inode] = [readBigInt(dev, 'device'), readBigInt(ino, 'inode')];
+      const [device, inode] = [readDigits(dev, 'device'), readDigits(ino, 'inode')];
       return [`${device}`, `${inode}`, readText(text, 80, 'owner')] as const;
     }),
   };

@@ -27,8 +27,8 @@ export interface RealNode {
   isUnlinked: boolean;
   /** The server knows it and will forget it; others are dropped by whoever looked them up. */
   isGiven: boolean;
-  /** Descriptors of its open handles. */
-  readonly handles: Set<number>;
+  /** Descriptors of its open handles; null before the first: most nodes are never opened. */
+  handles: Set<number> | null;
 }
 
 /** What tells one inode from all others, also after it was closed. */
@@ -85,8 +85,8 @@ export class RealNodeTable {
     const stat = fstatSync(fd, { bigint: true });
     const known = this.#nodes.get(nodeKey(stat));
     if (known === undefined || !isSame(known, stat)) {
-      const place = { parent, name, guard };
-      const node = this.#add({ ...identityOf(stat), ...place, fd, isRestored: false });
+      const node = this.#add(identityOf(stat), parent, name, guard);
+      node.fd = fd;
       this.#hold(node);
       return node;
     }
@@ -99,17 +99,39 @@ export class RealNodeTable {
     return known;
   }
 
-  #add(given: Omit<RealNode, 'key' | 'stat' | 'isUnlinked' | 'isGiven' | 'handles'>): RealNode {
-    const own = { stat: null, isUnlinked: false, isGiven: false, handles: new Set<number>() };
-    const node: RealNode = { ...given, key: nodeKey(given), ...own };
-    this.#nodes.set(node.key, node);
+  #add(
+    { dev, ino, birthNs, isDirectory }: NodeIdentity,
+    parent: RealNode | null,
+    name: string,
+    guard: Guard | null,
+  ): RealNode {
+    const key = nodeKey({ dev, ino });
+    const node: RealNode = {
+      key,
+      dev,
+      ino,
+      birthNs,
+      isDirectory,
+      isRestored: false,
+      parent,
+      name,
+      guard,
+      fd: -1,
+      stat: null,
+      isUnlinked: false,
+      isGiven: false,
+      handles: null,
+    };
+    this.#nodes.set(key, node);
     return node;
   }
 
   /** A node as it was saved; it is looked for when it is used. */
   restore(identity: NodeIdentity, parent: RealNode, name: string): RealNode {
     const guard = parent.guard?.children.get(name) ?? null;
-    return this.#add({ ...identity, parent, name, guard, fd: -1, isRestored: true });
+    const node = this.#add(identity, parent, name, guard);
+    node.isRestored = true;
+    return node;
   }
 
   /** Records the name a node has now. The root keeps its place. */
@@ -170,7 +192,7 @@ export class RealNodeTable {
 
   #findAtName(node: RealNode): number {
     if (node.fd !== -1) return node.fd;
-    const [handle] = node.handles;
+    const [handle] = node.handles ?? [];
     if (handle !== undefined) return openSync(descriptorPath(handle), O_PATH | O_CLOEXEC);
     if (node.parent === null) throw new VfsError('ESTALE');
     const directory = this.fd(node.parent);
