@@ -1,2 +1,2 @@
-/** Files of a saved machine: its RAM, sparse, and the state of its processors and devices. */
-export const SAVED_FILES = { ram: 'ram', state: 'state' } as const;
+/** Files of a saved machine: its RAM, sparse, and the state of its processors and devices, its mounts. */
+export const SAVED_FILES = { ram: 'ram', state: 'state', mounts: 'vfs.json' } as const;

@@ -91,7 +91,14 @@ async function finish(
       });
       if (options.sandbox?.rootOverlay !== true) await agent.seal();
     };
-    const prepared = Promise.all([ready, options.from === undefined ? mount() : undefined]);
+    const remount = async (directory: string) => {
+      const { restoreMounts } = await import('./snapshot/saved-mounts.ts');
+      await restoreMounts(options, directory, machine, (server) => {
+        fuse = server;
+      });
+    };
+    const { from } = options;
+    const prepared = Promise.all([ready, from === undefined ? mount() : remount(from)]);
     const [{ kernelRelease, agentVersion }] = await Promise.race([prepared, failure, limit]);
     log('agent', `agent ${agentVersion} on kernel ${kernelRelease}`);
     return { machine, session, agent, fuse, kernelRelease, machineKey };

@@ -132,10 +132,11 @@ export class VM implements AsyncDisposable {
   async save(directory: string): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closing !== undefined) throw notRunning();
+    const mountTargets = Object.keys(this.#options.vfs?.mounts ?? {});
     const { saveGuest } = await import('./snapshot/save-guest.ts');
     this.#saving = this.#saving
       .catch(() => undefined)
-      .then(() => saveGuest(this.#guest, directory));
+      .then(() => saveGuest({ ...this.#guest, mountTargets }, directory));
     try {
       await this.#saving;
     } catch (error) {

@@ -60,7 +60,9 @@ it('VM.create() refuses a directory without a saved VM, and one of another kind 
 });
 
 it('save() names what it cannot carry over', async () => {
-  const vm = await start({ vfs: { mounts: { '/data': new MemoryProvider() } } });
+  const provider = new MemoryProvider();
+  Object.defineProperty(provider, 'carry', { value: undefined });
+  const vm = await start({ vfs: { mounts: { '/data': provider } } });
   const directory = join(temporaryDirectory(), 'saved');
   mkdirSync(directory);
   await expect(vm.save(directory)).rejects.toMatchObject({ code: 'SNAPSHOT_UNSUPPORTED' });

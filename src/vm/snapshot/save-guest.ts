@@ -1,16 +1,18 @@
 import type { AgentClient } from '../../agent/agent-client.ts';
-import { GondolinError } from '../../errors/gondolin-error.ts';
 import { saveMachine } from '../../machine/save-machine.ts';
 import type { Machine } from '../../machine/start-machine.ts';
 import type { FuseServer } from '../../vfs/fuse-server.ts';
 import { presentTime } from '../start-guest.ts';
 import { writeManifest } from './saved-machine.ts';
+import { freezeQuiet, writeMounts } from './saved-mounts.ts';
 
 export interface SavedGuest {
   readonly machine: Machine;
   readonly agent: AgentClient;
   /** Null when the VM has no provider mounts. */
   readonly fuse: FuseServer | null;
+  /** Guest paths of its provider mounts, in the order they were given. */
+  readonly mountTargets: readonly string[];
   /** What may load it: see machineIdentity. */
   readonly machineKey: string;
 }
@@ -20,15 +22,13 @@ export interface SavedGuest {
  * @throws {GondolinError} MACHINE_STATE_FAILED, SNAPSHOT_UNSUPPORTED; what ended the guest.
  */
 export async function saveGuest(guest: SavedGuest, directory: string): Promise<void> {
-  const { machine, agent, fuse, machineKey } = guest;
-  if (fuse !== null) {
-    const message = 'a VM with host mounts cannot be saved';
-    throw new GondolinError('SNAPSHOT_UNSUPPORTED', message);
-  }
+  const { machine, agent, fuse, mountTargets, machineKey } = guest;
   try {
-    await agent.freeze();
+    await freezeQuiet(agent, fuse);
+    await writeMounts(directory, mountTargets, fuse);
     await saveMachine(machine, directory);
   } finally {
+    fuse?.release();
     await agent.thaw(presentTime(), false);
   }
   await writeManifest(directory, machineKey, machine.spec.memoryBytes);

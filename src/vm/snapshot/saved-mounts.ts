@@ -1,0 +1,90 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AgentClient } from '../../agent/agent-client.ts';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { SAVED_FILES } from '../../machine/saved-files.ts';
+import type { Machine } from '../../machine/start-machine.ts';
+import { FuseServer } from '../../vfs/fuse-server.ts';
+import type { VMOptions } from '../vm-options.ts';
+import { refused } from './saved-machine.ts';
+
+const SETTLE_LIMIT_MS = 10_000;
+const ROOT_USER = { uid: 0, gid: 0 };
+
+/** What stands in the file: guest paths in the order of their names under the FUSE root, and the file server's state. */
+interface SavedMounts {
+  readonly targets: readonly string[];
+  /** Null without provider mounts. */
+  readonly files: unknown;
+}
+
+/**
+ * Freezes the guest until every request of its mounts was answered and every answer has reached its kernel; the file
+ * server is on hold then.
+ * @throws {GondolinError} MACHINE_STATE_FAILED when they do not come to rest.
+ */
+export async function freezeQuiet(agent: AgentClient, fuse: FuseServer | null): Promise<void> {
+  const late = performance.now() + SETTLE_LIMIT_MS;
+  while (performance.now() < late) {
+    const { sentBytes, receivedBytes } = await agent.freeze();
+    if (fuse === null) return;
+    // Only when all requests are here: on hold none would come any more.
+    if (sentBytes !== BigInt(fuse.bytesIn)) continue;
+    await fuse.hold();
+    if (receivedBytes === BigInt(fuse.bytesOut)) return;
+  }
+  throw new GondolinError('MACHINE_STATE_FAILED', 'the mounts of the guest did not come to rest');
+}
+
+/** @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming a mount; MACHINE_STATE_FAILED when it cannot be written. */
+export async function writeMounts(
+  directory: string,
+  targets: readonly string[],
+  fuse: FuseServer | null,
+): Promise<void> {
+  const saved: SavedMounts = { targets, files: fuse?.exportState() ?? null };
+  const path = join(directory, SAVED_FILES.mounts);
+  try {
+    await writeFile(path, JSON.stringify(saved), { mode: 0o600 });
+  } catch (cause) {
+    throw new GondolinError('MACHINE_STATE_FAILED', `Cannot write "${path}"`, { cause });
+  }
+}
+
+/** @throws {GondolinError} SNAPSHOT_REFUSED when it is missing or not of its form. */
+async function readMounts(directory: string): Promise<SavedMounts> {
+  try {
+    const text = await readFile(join(directory, SAVED_FILES.mounts), 'utf8');
+    const { targets, files } = JSON.parse(text) as Partial<SavedMounts>;
+    if (Array.isArray(targets)) return { targets, files };
+  } catch (cause) {
+    throw refused(directory, 'its mounts are missing or damaged', cause);
+  }
+  throw refused(directory, 'its mounts are damaged');
+}
+
+/**
+ * Serves the mounts of a restored guest again. Gives the file server as soon as there is one to close.
+ * @throws {GondolinError} SNAPSHOT_REFUSED when it was saved with other mounts; VFS_MOUNT_FAILED.
+ */
+export async function restoreMounts(
+  options: VMOptions,
+  directory: string,
+  machine: Machine,
+  onServer: (server: FuseServer) => void,
+): Promise<void> {
+  const { targets, files } = await readMounts(directory);
+  const provided = options.vfs?.mounts ?? {};
+  const mounts = targets.flatMap((target, index) => {
+    const provider = Object.hasOwn(provided, target) ? provided[target] : undefined;
+    return provider === undefined ? [] : [{ name: String(index), provider }];
+  });
+  if (mounts.length !== targets.length || mounts.length !== Object.keys(provided).length) {
+    throw refused(directory, `it was saved with mounts at ${targets.join(', ') || 'no path'}`);
+  }
+  if (mounts.length === 0) return;
+  const server = new FuseServer({ mounts, user: ROOT_USER, state: files });
+  onServer(server);
+  await server.start();
+  server.attach(machine.fs);
+}
