@@ -3,7 +3,7 @@ export type { ErrorCode } from './errors/codes.ts';
 export { GondolinError } from './errors/gondolin-error.ts';
 export type { ImageRecipe } from './plan/plan.ts';
 export { MemoryProvider } from './vfs/memory-provider.ts';
-export type { VfsProvider } from './vfs/provider.ts';
+export type { ProviderCarry, VfsProvider } from './vfs/provider.ts';
 export { ReadonlyProvider } from './vfs/readonly-provider.ts';
 export { RealFSProvider } from './vfs/real-fs-provider.ts';
 export type { ExecOptions, ExecResult } from './vm/exec-options.ts';

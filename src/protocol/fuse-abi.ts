@@ -56,6 +56,8 @@ export const INIT_FLAGS = {
   READDIRPLUS_AUTO: 1 << 14,
   PARALLEL_DIROPS: 1 << 18,
   MAX_PAGES: 1 << 22,
+  /** Another target is another inode: a link's target is asked for once. */
+  CACHE_SYMLINKS: 1 << 23,
 } as const;
 
 /** SETATTR `valid` bits. */

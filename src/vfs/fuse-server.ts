@@ -8,7 +8,7 @@ import { restoreServer } from './carry/restore-server.ts';
 import { saveServer } from './carry/save-server.ts';
 import type { FuseContext, FuseOperation, FuseReply } from './fuse/context.ts';
 import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
-import { encodeInvalidate, encodeReply } from './fuse/encode.ts';
+import { encodeInvalidate, encodeReply, type StaleNode } from './fuse/encode.ts';
 import { FILE_OPERATIONS } from './fuse/file-operations.ts';
 import { Handles } from './fuse/handles.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
@@ -57,7 +57,7 @@ export class FuseServer {
   #bytesIn = 0;
   #bytesOut = 0;
   /** Nodes of which a restored guest knows what is no longer true. */
-  #stale: readonly number[] = [];
+  #stale: readonly StaleNode[] = [];
 
   constructor(options: FuseServerOptions) {
     this.#options = options;

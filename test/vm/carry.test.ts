@@ -4,6 +4,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -53,11 +54,12 @@ it('a saved VM goes on in its mounts on the present files of the host, with open
   writeFileSync(file('doomed'), 'doomed\n');
   writeFileSync(file('cached'), 'old\n');
   writeFileSync(file('replaced'), 'old\n');
+  symlinkSync('cached', file('current'));
   const vm = await start(mounts(project));
   await vm.exec('echo remembered > /memory/note; ln -s x /work/link; chown -h 7 /work/link');
   expect(await output(vm, `${SERVICE} exec 1>&- 2>&-`)).toBe('');
   // In the guest's cache when it is saved.
-  await vm.exec('cd /work/service; cat cached replaced doomed; ls -l . ..');
+  await vm.exec('cd /work/service; cat cached replaced doomed current; ls -l . ..');
   await vm.save(saved);
   expect(await ask(vm, 'echo of the first >&5; echo told')).toBe('told\n');
   await vm.close();
@@ -66,10 +68,12 @@ it('a saved VM goes on in its mounts on the present files of the host, with open
   writeFileSync(file('other'), 'new content\n');
   renameSync(file('other'), file('replaced'));
   rmSync(file('doomed'));
+  rmSync(file('current'));
+  symlinkSync('replaced', file('current'));
   renameSync(file('log'), file('renamed-log'));
   const copy = await start({ ...mounts(project), from: saved });
-  expect(await output(copy, 'cd /work/service && cat cached replaced && ls')).toBe(
-    'old\nand new\nnew content\ncached\ninput\nrenamed-log\nreplaced\n',
+  expect(await output(copy, 'cd /work/service && cat current cached replaced && ls')).toBe(
+    'new content\nold\nand new\nnew content\ncached\ncurrent\ninput\nrenamed-log\nreplaced\n',
   );
   expect(await ask(copy, 'pwd -P; read -r line <&6; echo $line; cat <&8')).toBe(
     '/work/service\nsecond\nremembered\n',

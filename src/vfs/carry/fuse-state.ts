@@ -15,6 +15,7 @@ import {
 export interface ToldState {
   /** Place in the mount's `nodes`. */
   readonly node: number;
+  readonly isLink: boolean;
   readonly ino: string;
   readonly sizeBytes: number;
   readonly mtimeNs: string;
@@ -91,9 +92,13 @@ function readMount(value: unknown, seen: { nodes: Set<number>; handles: Set<numb
       return { id: handleId(id), node: place(node), entries: readEntries(entries) };
     }),
     told: readList(mount.told, MAX_STATE_NODES, 'attributes').map((item) => {
-      const { node, ino, sizeBytes, mtimeNs, ctimeNs } = readRecord<ToldState>(item, 'attributes');
+      const { node, isLink, ino, sizeBytes, mtimeNs, ctimeNs } = readRecord<ToldState>(
+        item,
+        'attributes',
+      );
       return {
         node: place(node),
+        isLink: isLink === true,
         ino: readDigits(ino, 'ino'),
         sizeBytes: readInteger(sizeBytes, 0, MAX, 'size'),
         mtimeNs: readDigits(mtimeNs, 'time'),

@@ -1,5 +1,6 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { FuseContext } from '../fuse/context.ts';
+import type { StaleNode } from '../fuse/encode.ts';
 import type { OpenDirectory } from '../fuse/handles.ts';
 import { type HeldNode, type Mount, withUniqueIno } from '../fuse/node-ids.ts';
 import type { Attributes, VfsHandle, VfsNode } from '../provider.ts';
@@ -13,8 +14,8 @@ interface Restored {
   readonly lost: number[];
   /** Node ids and attributes of what the guest knows right. */
   readonly told: (readonly [number, Attributes])[];
-  /** Node ids of what the guest knows wrong by now. */
-  readonly stale: number[];
+  /** What the guest knows wrong by now. */
+  readonly stale: StaleNode[];
 }
 
 async function restoreProvider(
@@ -50,11 +51,11 @@ async function restoreMount(mount: Mount, saved: MountState, all: Restored): Pro
   assertDistinct(present);
   for (const node of present) all.nodes.push(node);
   for (const told of saved.told) {
-    const [id] = saved.nodes[told.node] ?? [0];
+    const [nodeId] = saved.nodes[told.node] ?? [0];
     const held = nodes[told.node] ?? null;
     const attributes = held === null ? null : await attributesNow(held);
-    if (attributes !== null && isStill(told, attributes)) all.told.push([id, attributes]);
-    else all.stale.push(id);
+    if (attributes !== null && isStill(told, attributes)) all.told.push([nodeId, attributes]);
+    else all.stale.push({ nodeId, isLink: told.isLink });
   }
 }
 
@@ -97,13 +98,13 @@ function isStill(told: ToldState, { ino, sizeBytes, mtimeNs, ctimeNs }: Attribut
 
 /**
  * Goes on with what another server saved, on the files as they are now. The mounts must be started.
- * Gives the ids of the nodes whose attributes the guest would trust although they changed.
+ * Gives the nodes whose attributes the guest would trust although they changed.
  * @throws {GondolinError} SNAPSHOT_REFUSED when the state does not fit these mounts or is not of its form.
  */
 export async function restoreServer(
   context: FuseContext,
   state: FuseState,
-): Promise<readonly number[]> {
+): Promise<readonly StaleNode[]> {
   const all: Restored = {
     ...{ nodes: [], files: [], directories: [], lost: [...state.lost], told: [], stale: [] },
   };

@@ -1,4 +1,5 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { S_IFLNK, S_IFMT } from '../file-mode.ts';
 import type { FuseContext } from '../fuse/context.ts';
 import type { HeldNode, Mount } from '../fuse/node-ids.ts';
 import {
@@ -59,9 +60,10 @@ function saveMount(context: FuseContext, mount: Mount): MountState {
     told: context.recent.entries().flatMap(([nodeId, attributes]) => {
       const node = byId.get(nodeId);
       if (node === undefined) return [];
-      const { ino, sizeBytes, mtimeNs, ctimeNs } = attributes;
-      const [inode, mtime, ctime] = [ino, mtimeNs, ctimeNs].map(String);
-      return [{ node, ino: `${inode}`, sizeBytes, mtimeNs: `${mtime}`, ctimeNs: `${ctime}` }];
+      const { mode, sizeBytes } = attributes;
+      const [ino, mtimeNs, ctimeNs] = [attributes.ino, attributes.mtimeNs, attributes.ctimeNs];
+      const times = { mtimeNs: `${mtimeNs}`, ctimeNs: `${ctimeNs}` };
+      return [{ node, isLink: (mode & S_IFMT) === S_IFLNK, ino: `${ino}`, sizeBytes, ...times }];
     }),
   };
 }

@@ -109,19 +109,26 @@ export function encodeReply(unique: bigint, errno: number, body?: Buffer): Buffe
   return target;
 }
 
+/** A node of which the guest knows what is no longer true. */
+export interface StaleNode {
+  readonly nodeId: number;
+  readonly isLink: boolean;
+}
+
 const NOTIFY_INVAL_INODE = 2;
 const NOTIFY_BYTES = OUT_HEADER_BYTES + 24;
 
 /**
- * Tells the guest's kernel to ask for a node's attributes again. With a negative offset it drops no cached data itself:
- * that could wait for a reply which comes behind this message. The new attributes make it drop what is stale.
+ * Tells the guest's kernel to ask for a node's attributes again. A file's cached data it does not drop by this: that
+ * could wait for a reply which comes behind this message; new attributes make it drop what is stale. A link's target
+ * has no such check.
  */
-export function encodeInvalidate(nodeId: number): Buffer {
+export function encodeInvalidate({ nodeId, isLink }: StaleNode): Buffer {
   const target = Buffer.alloc(NOTIFY_BYTES);
   target.writeUInt32LE(NOTIFY_BYTES, 0);
   target.writeInt32LE(NOTIFY_INVAL_INODE, 4);
   target.writeBigUInt64LE(BigInt(nodeId), OUT_HEADER_BYTES);
-  target.writeBigInt64LE(-1n, OUT_HEADER_BYTES + 8);
+  target.writeBigInt64LE(isLink ? 0n : -1n, OUT_HEADER_BYTES + 8);
   return target;
 }
 
