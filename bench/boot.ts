@@ -19,7 +19,9 @@ try {
   for (let round = 0; round < rounds; round++) {
     floors.push(await bootFloor(image, initramfs.path, size));
     const started = performance.now();
-    const vm = await VM.create({ image, cpus: size.cpus, memory: size.memoryBytes });
+    const vm = await VM.create({
+      ...{ image, cpus: size.cpus, memory: size.memoryBytes, cold: true },
+    });
     await vm.exec(['/bin/true']);
     colds.push(performance.now() - started);
     await vm.close();
