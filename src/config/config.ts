@@ -23,6 +23,8 @@ export interface SandboxConfig {
   /** Names in `env` whose values came from the host's environment or an env_file: masked when printed. */
   readonly maskedEnv: readonly string[];
   readonly volumes: readonly VolumeConfig[];
+  readonly network: NetworkConfig;
+  readonly secrets: readonly SecretConfig[];
   readonly steps: readonly StepConfig[];
 }
 
@@ -45,6 +47,65 @@ export type VolumeConfig =
       readonly isReadonly: boolean;
     }
   | { readonly kind: 'memory'; readonly guestPath: string; readonly sizeBytes: number };
+
+/** What the guest may reach. Host entries are in their one form: `api.test`, `*.b.test:8443`, `db:5432/tcp`. */
+export interface NetworkConfig {
+  /** `allowlist` with an empty list is nothing; `open` is everything but what is denied or private. */
+  readonly mode: 'none' | 'allowlist' | 'open';
+  readonly allowedHosts: readonly string[];
+  readonly deniedHosts: readonly string[];
+  readonly blockPrivateIps: boolean;
+  /** Names, addresses and CIDR blocks that may be private. */
+  readonly allowedPrivate: readonly string[];
+  readonly extraHosts: readonly ExtraHostConfig[];
+  /** Files with further roots for upstream TLS, in PEM. */
+  readonly ca: readonly string[];
+  /** Hosts whose TLS is not opened. */
+  readonly passthrough: readonly string[];
+  readonly rules: readonly HttpRuleConfig[];
+  readonly policyScript: string | null;
+  /** `fail`: a run in which something was blocked exits 3. */
+  readonly onBlocked: 'warn' | 'fail';
+}
+
+/** A name that is dialled at `address`, and at `port` whatever port was asked for, unless that is null. */
+export interface ExtraHostConfig {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number | null;
+}
+
+/** The first rule whose host, method and path fit decides. */
+export interface HttpRuleConfig {
+  readonly host: string;
+  /** In capitals; empty is every method. */
+  readonly methods: readonly string[];
+  /** Globs over the path; empty is every path. */
+  readonly paths: readonly string[];
+  readonly action: 'allow' | 'deny';
+}
+
+/** A credential that the guest never sees. Holds where its value comes from, never the value. */
+export interface SecretConfig {
+  /** Of the guest's variable that holds the placeholder. */
+  readonly name: string;
+  readonly hosts: readonly string[];
+  readonly from: SecretSource;
+  /** Also put into the query of URLs. */
+  readonly query: boolean;
+  /** Also over plain HTTP. */
+  readonly allowHttp: boolean;
+}
+
+export type SecretSource =
+  | { readonly kind: 'env'; readonly variable: string }
+  | { readonly kind: 'file'; readonly path: string }
+  /** Runs on the host, in `directory`; its standard output is the value. A string runs by a shell, a list without. */
+  | {
+      readonly kind: 'command';
+      readonly command: string | readonly string[];
+      readonly directory: string;
+    };
 
 export interface StepConfig {
   readonly name: string;

@@ -1,0 +1,129 @@
+import { dirname, resolve } from 'node:path';
+import { formatHostEntry, type HostEntryForm, parseHostEntry } from '../../util/host-entry.ts';
+import type { ExtraHostConfig, HttpRuleConfig, NetworkConfig } from '../config.ts';
+import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
+import { type CheckContext, flagOf, isScalar, report, shownText, textOf } from './check-context.ts';
+import { parseAddressRange, parseExtraHost } from './parse-host-texts.ts';
+
+/** No network at all, should the form be wrong: nothing is let through by accident. */
+const CLOSED = 'none';
+
+function scalarsOf(node: SourceNode | undefined): ScalarNode[] {
+  return itemsOf(node).filter(isScalar);
+}
+
+function reportHost(context: CheckContext, node: ScalarNode, key: string, problem: string): void {
+  const message = `${key}: ${JSON.stringify(shownText(node))}: ${problem}`;
+  report(context, node, 'host_pattern', message);
+}
+
+/** One host entry in its one form; null when it is none, which is reported. */
+export function readHost(
+  context: CheckContext,
+  node: ScalarNode,
+  key: string,
+  form: HostEntryForm = {},
+): string | null {
+  const { entry, problem } = parseHostEntry(node.text, form);
+  if (entry !== undefined) return formatHostEntry(entry);
+  reportHost(context, node, key, problem);
+  return null;
+}
+
+/** Host entries without repeats, in the order of the file. */
+export function readHosts(
+  context: CheckContext,
+  node: SourceNode | undefined,
+  key: string,
+  form: HostEntryForm = {},
+): string[] {
+  const hosts = scalarsOf(node).map((item) => readHost(context, item, key, form));
+  return [...new Set(hosts.filter((host) => host !== null))];
+}
+
+function readPrivate(context: CheckContext, node: SourceNode | undefined): string[] {
+  const hosts = scalarsOf(node).map((item) => {
+    const key = 'network.allowed_private';
+    if (!item.text.includes('/')) {
+      return readHost(context, item, key, { allowsPort: false, allowsTcp: false });
+    }
+    const { range, problem } = parseAddressRange(item.text);
+    if (range === undefined) reportHost(context, item, key, problem);
+    return range ?? null;
+  });
+  return [...new Set(hosts.filter((host) => host !== null))];
+}
+
+function readExtraHosts(context: CheckContext, node: SourceNode | undefined): ExtraHostConfig[] {
+  const hosts: ExtraHostConfig[] = [];
+  for (const item of scalarsOf(node)) {
+    const { host, problem } = parseExtraHost(item.text);
+    if (host === undefined) {
+      reportHost(context, item, 'network.extra_hosts', problem);
+    } else if (hosts.some(({ name }) => name === host.name)) {
+      const message = `network.extra_hosts: ${shownText(item)}: another entry has this name`;
+      report(context, item, 'duplicate_name', message);
+    } else {
+      hosts.push(host);
+    }
+  }
+  return hosts;
+}
+
+/** The absolute path of a file that must be there. */
+function readFilePath(context: CheckContext, node: ScalarNode, key: string): string {
+  const path = resolve(dirname(node.span.file.path), node.text);
+  const kind = context.access.kindOf(path);
+  if (kind === 'missing') report(context, node, 'path_missing', `${key}: no file at ${path}`);
+  else if (kind !== 'file') report(context, node, 'path_kind', `${key}: no file but a ${kind === 'directory' ? 'directory' : 'device'}: ${path}`);
+  return path;
+}
+
+function readRules(context: CheckContext, node: SourceNode | undefined): HttpRuleConfig[] {
+  const rules: HttpRuleConfig[] = [];
+  for (const item of itemsOf(node)) {
+    const host = childOf(item, 'host');
+    if (!isScalar(host)) continue;
+    const entry = readHost(context, host, 'network.rules', { allowsTcp: false });
+    if (entry === null) continue;
+    const texts = (key: string) => scalarsOf(childOf(item, key)).map(({ text }) => text);
+    rules.push({
+      host: entry,
+      methods: [...new Set(texts('methods').map((method) => method.toUpperCase()))],
+      paths: [...new Set(texts('paths'))],
+      action: textOf(childOf(item, 'action'), 'allow') === 'deny' ? 'deny' : 'allow',
+    });
+  }
+  return rules;
+}
+
+function modeOf(node: SourceNode | undefined): NetworkConfig['mode'] {
+  const text = textOf(node, 'allowlist');
+  return text === 'allowlist' || text === 'open' ? text : CLOSED;
+}
+
+/** `network:` of a sandbox. */
+export function readNetwork(context: CheckContext, node: SourceNode | undefined): NetworkConfig {
+  const get = (key: string) => childOf(node, key);
+  const script = get('policy_script');
+  return {
+    mode: modeOf(get('mode')),
+    allowedHosts: readHosts(context, get('allowed_hosts'), 'network.allowed_hosts'),
+    // Denying a name denies every way to it.
+    deniedHosts: readHosts(context, get('denied_hosts'), 'network.denied_hosts', {
+      allowsTcp: false,
+    }),
+    blockPrivateIps: flagOf(get('block_private_ips'), true),
+    allowedPrivate: readPrivate(context, get('allowed_private')),
+    extraHosts: readExtraHosts(context, get('extra_hosts')),
+    ca: scalarsOf(get('ca')).map((item) => readFilePath(context, item, 'network.ca')),
+    passthrough: readHosts(context, get('passthrough'), 'network.passthrough', {
+      allowsTcp: false,
+    }),
+    rules: readRules(context, get('rules')),
+    policyScript: isScalar(script)
+      ? readFilePath(context, script, 'network.policy_script')
+      : null,
+    onBlocked: textOf(get('on_blocked'), 'warn') === 'fail' ? 'fail' : 'warn',
+  };
+}
