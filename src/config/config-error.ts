@@ -5,7 +5,7 @@ import type { Issue } from './issue.ts';
 export class ConfigError extends GondolinError {
   /** At least one, sorted by place. */
   readonly issues: readonly Issue[];
-  /** Text of each project file by absolute path, for excerpts. Never an env_file: those hold values. */
+  /** Text of each project file by absolute path, for excerpts: values of secrets starred out. Never an env_file. */
   readonly sources: ReadonlyMap<string, string>;
 
   constructor(issues: readonly Issue[], sources: ReadonlyMap<string, string>) {

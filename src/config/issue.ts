@@ -33,9 +33,9 @@ export const ISSUE_HINTS = {
     'Write a name, *.name or an address, with :port and /tcp where those may stand: api.example.com, db.internal:5432/tcp.',
   secret_inline:
     'Take the value out of the file: write NAME@host and set NAME in the environment, or use from: with env, file or command. Change the value if the file was shared.',
-  secret_host: 'Add the host to network.allowed_hosts, or correct it in the secret.',
+  secret_host: 'Take the host out of one of the two lists.',
   secret_exposed:
-    'Remove the variable from env: the guest gets a placeholder by the name of the secret.',
+    'Remove the variable there: the guest gets a placeholder by the name of the secret.',
   env_file_syntax: 'Write one NAME=value on each line; see "env_file" in docs/config.md.',
 } as const satisfies Record<string, string>;
 

@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path';
+import { blankSecrets } from './blank-secrets.ts';
 import { type CheckContext, textOf } from './check/check-context.ts';
 import { nulIssues } from './check/nul-issues.ts';
 import { readImages, readSandbox } from './check/read-sandbox.ts';
@@ -89,8 +90,7 @@ export function readConfig(file: SourceFile, options: ReadConfigOptions): Config
   }
   if (issues.length > 0) {
     const paths = files.map(({ path }) => path);
-    const sources = new Map(files.map(({ path, text }) => [path, text]));
-    throw new ConfigError(sortIssues(issues, paths), sources);
+    throw new ConfigError(sortIssues(issues, paths), blankSecrets(files, tree));
   }
   return { name, files: files.map(({ path }) => path), directory, sandboxes };
 }

@@ -1,17 +1,6 @@
 import { stringify } from 'yaml';
 import type { Config, SandboxConfig } from './config.ts';
-
-/** Stands for a value that does not stand in the project file. */
-const MASK = '***';
-
-function maskEnv({
-  env,
-  maskedEnv,
-}: Pick<SandboxConfig, 'env' | 'maskedEnv'>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).map(([name, value]) => [name, maskedEnv.includes(name) ? MASK : value]),
-  );
-}
+import { maskEnv } from './mask-env.ts';
 
 function maskSandbox(sandbox: SandboxConfig) {
   const { maskedEnv: _names, ...shown } = sandbox;

@@ -1,6 +1,6 @@
 import type { Config, ImageConfig, SandboxConfig, StepConfig } from '../config/config.ts';
 import { orderByNeeds } from '../util/order-by-needs.ts';
-import type { ImagePlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
+import type { ImagePlan, NetworkPlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
 
 /** What a plan depends on besides the project file. */
 export interface PlanFacts {
@@ -26,7 +26,7 @@ function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
 }
 
 function planStep(step: StepConfig): StepPlan {
-  const { run, maskedEnv: _names, ...rest } = step;
+  const { run, ...rest } = step;
   const command =
     typeof run === 'string'
       ? ({ kind: 'shell', script: run } as const)
@@ -35,12 +35,20 @@ function planStep(step: StepConfig): StepPlan {
   return { name, command, ...others };
 }
 
+/** The hosts of secrets are allowed: a secret is for nothing else than to be sent there. */
+function planNetwork({ network, secrets }: SandboxConfig): NetworkPlan {
+  const hosts = secrets.flatMap((secret) => secret.hosts);
+  return { ...network, allowedHosts: [...new Set([...network.allowedHosts, ...hosts])] };
+}
+
 function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
-  const { name, image, cpus, memoryBytes, root, user, env, workspace, volumes, timeoutMs } =
-    sandbox;
+  const { name, image, workspace, volumes, secrets } = sandbox;
+  const { cpus, memoryBytes, root, user, env, maskedEnv, timeoutMs } = sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
-  const vm = { cpus, memoryBytes, root, user, env, workspace, mounts: volumes, timeoutMs };
-  return { name, image: planImage(image, facts), vm, steps: order.map(planStep) };
+  const size = { cpus, memoryBytes, root, user };
+  const vm = { ...size, env, maskedEnv, workspace, mounts: volumes, timeoutMs };
+  const network = planNetwork(sandbox);
+  return { name, image: planImage(image, facts), vm, network, secrets, steps: order.map(planStep) };
 }
 
 /** The Plan of a checked Config. Pure: the same input gives the same plan, key by key. */

@@ -1,6 +1,9 @@
+import type { NetworkConfig, SecretConfig } from '../config/config.ts';
+
 /**
  * The Plan: everything a run needs to know, as plain data. Made from Config by `buildPlan`; printed by
- * `gondolin plan --format json`. Paths are absolute, sizes in bytes, times in milliseconds. Holds no secret.
+ * `gondolin plan --format json`. Paths are absolute, sizes in bytes, times in milliseconds. Holds no value of a secret;
+ * variables may: print it with `renderPlan` or `renderPlanJson`.
  */
 export interface Plan {
   /** Project name, `[a-z0-9][a-z0-9_-]*`. */
@@ -16,6 +19,9 @@ export interface SandboxPlan {
   readonly name: string;
   readonly image: ImagePlan;
   readonly vm: VmPlan;
+  readonly network: NetworkPlan;
+  /** Where values come from; never a value. */
+  readonly secrets: readonly SecretConfig[];
   /** In running order: topological by `needs`, stable by place in the file. */
   readonly steps: readonly StepPlan[];
 }
@@ -40,6 +46,9 @@ export type ImageRecipe =
     }
   | { readonly kind: 'path'; readonly path: string };
 
+/** As in the project file, but that `allowedHosts` has the hosts of the secrets too. */
+export type NetworkPlan = NetworkConfig;
+
 export interface VmPlan {
   readonly cpus: number;
   readonly memoryBytes: number;
@@ -48,6 +57,8 @@ export interface VmPlan {
   /** `UID[:GID]` or `NAME[:GROUP]`; empty is root. */
   readonly user: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Names in `env` whose values came from the host: masked when printed. */
+  readonly maskedEnv: readonly string[];
   /** Default working directory of the steps, absolute guest path. */
   readonly workspace: string;
   readonly mounts: readonly MountPlan[];
@@ -74,6 +85,8 @@ export interface StepPlan {
   readonly retries: number;
   /** Added over the sandbox's env. */
   readonly env: Readonly<Record<string, string>>;
+  /** As that of the VM. */
+  readonly maskedEnv: readonly string[];
   /** Absolute guest path. */
   readonly cwd: string;
   readonly successExitCodes: readonly number[];

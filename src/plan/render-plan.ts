@@ -1,5 +1,7 @@
+import type { SecretConfig, SecretSource } from '../config/config.ts';
+import { maskEnv } from '../config/mask-env.ts';
 import { shellQuoteArgs } from '../util/shell-quote-args.ts';
-import type { ImagePlan, MountPlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
+import type { ImagePlan, MountPlan, NetworkPlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
 
 const MIB = 2 ** 20;
 
@@ -35,12 +37,51 @@ function stepLine(step: StepPlan): string {
   return `${step.name}: ${commandText(step)}${tail}`;
 }
 
-function sandboxLines({ name, image, vm, steps }: SandboxPlan): string[] {
+/** `none`, `open but a, b`, `a, b` or `nothing: no allowed_hosts`. */
+function reachText({ mode, allowedHosts, deniedHosts }: NetworkPlan): string {
+  if (mode === 'none') return 'none';
+  const denied = deniedHosts.length === 0 ? '' : `; never ${deniedHosts.join(', ')}`;
+  if (mode === 'open') return `every public host${denied}`;
+  return `${allowedHosts.join(', ') || 'nothing is allowed'}${denied}`;
+}
+
+function networkLines(network: NetworkPlan): string[] {
+  if (network.mode === 'none') return ['none'];
+  const { rules, extraHosts, allowedPrivate, passthrough } = network;
+  const rule = (r: NetworkPlan['rules'][number]) =>
+    `${r.action} ${r.methods.join(',') || 'any'} ${r.host} ${r.paths.join(' ') || '/**'}`;
+  const dial = ({ name, address, port }: NetworkPlan['extraHosts'][number]) =>
+    `${name} is ${address}${port === null ? '' : ` port ${port}`}`;
+  return [
+    reachText(network),
+    network.blockPrivateIps ? '' : 'private addresses are not blocked',
+    allowedPrivate.length === 0 ? '' : `may be private: ${allowedPrivate.join(', ')}`,
+    passthrough.length === 0 ? '' : `not inspected: ${passthrough.join(', ')}`,
+    ...extraHosts.map(dial),
+    ...rules.map(rule),
+    network.policyScript === null ? '' : `hooks of ${network.policyScript}`,
+    network.onBlocked === 'fail' ? 'fails when something is blocked' : '',
+  ].filter((line) => line !== '');
+}
+
+function sourceText(from: SecretSource): string {
+  if (from.kind === 'env') return `variable ${from.variable}`;
+  return from.kind === 'file' ? `file ${from.path}` : 'a command';
+}
+
+function secretLine({ name, hosts, from, allowHttp }: SecretConfig): string {
+  const http = allowHttp ? ' (plain HTTP too)' : '';
+  return `${name} from ${sourceText(from)} -> ${hosts.join(', ')}${http}`;
+}
+
+function sandboxLines({ name, image, vm, network, secrets, steps }: SandboxPlan): string[] {
   return [
     `sandbox ${name}`,
     `  image      ${imageLine(image)}`,
     `  machine    ${vm.cpus} CPU, ${Math.round(vm.memoryBytes / MIB)} MiB, root ${vm.root}, user ${vm.user || 'root'}`,
     ...vm.mounts.map((mount) => `  volume     ${mountLine(mount)}`),
+    ...networkLines(network).map((line) => `  network    ${line}`),
+    ...secrets.map((secret) => `  secret     ${secretLine(secret)}`),
     ...steps.map((step, index) => `  step ${String(index + 1).padEnd(5)} ${stepLine(step)}`),
     ...(steps.length === 0 ? ['  no steps: gondolin run -- COMMAND runs one'] : []),
   ];
@@ -51,4 +92,17 @@ export function renderPlan(plan: Plan): string {
   return [`project ${plan.name}`, ...plan.sandboxes.flatMap((s) => ['', ...sandboxLines(s)])].join(
     '\n',
   );
+}
+
+/** A plan as JSON, without a final newline. Values of variables that came from the host are masked. */
+export function renderPlanJson(plan: Plan): string {
+  const sandboxes = plan.sandboxes.map(({ vm: { maskedEnv, ...vm }, steps, ...sandbox }) => ({
+    ...sandbox,
+    vm: { ...vm, env: maskEnv({ env: vm.env, maskedEnv }) },
+    steps: steps.map(({ maskedEnv: names, ...step }) => ({
+      ...step,
+      env: maskEnv({ env: step.env, maskedEnv: names }),
+    })),
+  }));
+  return JSON.stringify({ ...plan, sandboxes }, null, 2);
 }

@@ -17,6 +17,7 @@ export function adHocPlan(plan: Plan, argv: readonly string[]): Plan {
       timeoutMs: null,
       retries: 0,
       env: {},
+      maskedEnv: [],
       cwd: sandbox.vm.workspace,
       successExitCodes: [0],
       continueOnError: false,

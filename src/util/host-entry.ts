@@ -53,10 +53,14 @@ interface Split {
 
 function splitPort(text: string): Split {
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
-  if (bracketed !== null) return { host: bracketed[1] ?? '', port: bracketed[2] ?? null };
+  if (bracketed !== null && isIP(bracketed[1] ?? '') === 6) {
+    return { host: bracketed[1] ?? '', port: bracketed[2] ?? null };
+  }
   if (isIP(text) === 6) return { host: text, port: null };
   const at = text.indexOf(':');
-  return at < 0 ? { host: text, port: null } : { host: text.slice(0, at), port: text.slice(at + 1) };
+  return at < 0
+    ? { host: text, port: null }
+    : { host: text.slice(0, at), port: text.slice(at + 1) };
 }
 
 function hostProblem(host: string): string {
@@ -71,7 +75,8 @@ function hostProblem(host: string): string {
 }
 
 function hostOf(text: string): Pick<HostEntry, 'host' | 'kind'> | null {
-  if (isIP(text) !== 0) return text.includes('%') ? null : { host: text.toLowerCase(), kind: 'address' };
+  if (isIP(text) !== 0)
+    return text.includes('%') ? null : { host: text.toLowerCase(), kind: 'address' };
   const isWildcard = text.startsWith('*.');
   const host = normaliseName(isWildcard ? text.slice(2) : text);
   return host === null ? null : { host, kind: isWildcard ? 'wildcard' : 'name' };
@@ -83,7 +88,8 @@ export function parseHostEntry(text: string, form: HostEntryForm = {}): HostEntr
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return { problem: 'it is a URL, want its host alone' };
   const isTcp = text.endsWith('/tcp');
   const rest = isTcp ? text.slice(0, -'/tcp'.length) : text;
-  if (rest.includes('/')) return { problem: 'it holds a path, want a host alone (paths: in rules)' };
+  if (rest.includes('/'))
+    return { problem: 'it holds a path, want a host alone (paths: in rules)' };
   if (rest.includes('@')) return { problem: 'it holds a user, want a host alone' };
   if (isTcp && !allowsTcp) return { problem: '/tcp cannot stand here' };
   const { host: hostText, port: portText } = splitPort(rest);

@@ -80,7 +80,10 @@ it('docs/config.md names the defaults of the schema', () => {
 
 it('every key has a description, and a default or a word on what its absence means', () => {
   // One of the two is wanted, which the schema says with oneOf.
-  const eitherOr = ['images.*.build', 'images.*.path', 'sandboxes.*.volumes[].source'];
+  const eitherOr = [
+    ...['images.*.build', 'images.*.path', 'sandboxes.*.volumes[].source'],
+    ...['env', 'file', 'command'].map((key) => `sandboxes.*.secrets[].from.${key}`),
+  ];
   for (const { path, part, isRequired } of keys) {
     expect(part.description, path).toMatch(/[.`]$/);
     const isSaid =
@@ -117,6 +120,7 @@ it('a key left out means the same as its default written down', () => {
   const sandbox = {
     ...below('sandboxes.*.'),
     resources: below('sandboxes.*.resources.'),
+    network: below('sandboxes.*.network.'),
     steps: [step],
   };
   const written = { version: defaultOf('version'), sandboxes: { p: sandbox } };

@@ -6,11 +6,8 @@ import { openPlan, planOfWords } from '../open-project.ts';
 export const runPlanCommand: CommandRun = async ({ io, options, words }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const plan = planOfWords(await openPlan(io, options), words);
-  if (format === 'json') {
-    await writeText(io.stdout, `${JSON.stringify(plan, null, 2)}\n`);
-    return 0;
-  }
-  const { renderPlan } = await import('../../plan/render-plan.ts');
-  await writeText(io.stdout, `${renderPlan(plan)}\n`);
+  const { renderPlan, renderPlanJson } = await import('../../plan/render-plan.ts');
+  const render = format === 'json' ? renderPlanJson : renderPlan;
+  await writeText(io.stdout, `${render(plan)}\n`);
   return 0;
 };

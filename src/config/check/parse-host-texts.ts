@@ -22,7 +22,9 @@ export function parseExtraHost(text: string): Parsed<'host', ExtraHostConfig> {
   if (name === null) return { problem: 'what stands before the first : is no host name' };
   const { address, port: portText } = splitAddress(text.slice(at + 1));
   if (isIP(address) === 0 || address.includes('%')) {
-    return { problem: 'want an address after the name, as in api.test:127.0.0.1:8443 or [::1]:8443' };
+    return {
+      problem: 'want an address after the name, as in api.test:127.0.0.1:8443 or [::1]:8443',
+    };
   }
   const port = portText === null ? null : parsePort(portText);
   if (portText !== null && port === null) {

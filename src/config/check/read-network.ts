@@ -75,7 +75,13 @@ function readFilePath(context: CheckContext, node: ScalarNode, key: string): str
   const path = resolve(dirname(node.span.file.path), node.text);
   const kind = context.access.kindOf(path);
   if (kind === 'missing') report(context, node, 'path_missing', `${key}: no file at ${path}`);
-  else if (kind !== 'file') report(context, node, 'path_kind', `${key}: no file but a ${kind === 'directory' ? 'directory' : 'device'}: ${path}`);
+  else if (kind !== 'file')
+    report(
+      context,
+      node,
+      'path_kind',
+      `${key}: no file but a ${kind === 'directory' ? 'directory' : 'device'}: ${path}`,
+    );
   return path;
 }
 
@@ -121,9 +127,7 @@ export function readNetwork(context: CheckContext, node: SourceNode | undefined)
       allowsTcp: false,
     }),
     rules: readRules(context, get('rules')),
-    policyScript: isScalar(script)
-      ? readFilePath(context, script, 'network.policy_script')
-      : null,
+    policyScript: isScalar(script) ? readFilePath(context, script, 'network.policy_script') : null,
     onBlocked: textOf(get('on_blocked'), 'warn') === 'fail' ? 'fail' : 'warn',
   };
 }

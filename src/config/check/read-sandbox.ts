@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { nearestName } from '../../util/nearest-name.ts';
-import type { ImageConfig, SandboxConfig } from '../config.ts';
+import type { ImageConfig, SandboxConfig, StepConfig } from '../config.ts';
 import { childOf, entriesOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
 import {
   type CheckContext,
@@ -13,7 +13,9 @@ import {
 import { hintForForeignImage } from './foreign-words.ts';
 import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
 import { sizeBytes } from './quantities.ts';
-import { readEnv, readEnvFiles } from './read-env.ts';
+import { type EnvConfig, readEnv, readEnvFiles } from './read-env.ts';
+import { readNetwork } from './read-network.ts';
+import { readSecrets } from './read-secrets.ts';
 import { readSteps } from './read-steps.ts';
 import { readTimeout } from './read-timeout.ts';
 import { readVolumes } from './read-volumes.ts';
@@ -114,6 +116,21 @@ function readWorkspace(context: CheckContext, node: SourceNode | undefined): str
   return DEFAULT_WORKSPACE;
 }
 
+/** Every variable the guest gets, and the key that sets it. */
+function variablesOf(
+  fromFiles: EnvConfig,
+  own: EnvConfig,
+  steps: readonly StepConfig[],
+): Map<string, string> {
+  const variables = new Map<string, string>();
+  for (const name of Object.keys(fromFiles.env)) variables.set(name, 'env_file');
+  for (const step of steps) {
+    for (const name of Object.keys(step.env)) variables.set(name, `env of step "${step.name}"`);
+  }
+  for (const name of Object.keys(own.env)) variables.set(name, 'env');
+  return variables;
+}
+
 /** One sandbox of a tree whose form is right, `defaults:` already merged under it. */
 export function readSandbox(
   context: CheckContext,
@@ -129,6 +146,9 @@ export function readSandbox(
   const own = readEnv(context, get('env'));
   const user = textOf(get('user'), 'root');
   const ownNames = Object.keys(own.env);
+  const steps = readSteps(context, get('steps'), workspace);
+  const network = readNetwork(context, get('network'));
+  const variables = variablesOf(fromFiles, own, steps);
   return {
     name,
     image: chooseImage(context, get('image'), images),
@@ -144,6 +164,8 @@ export function readSandbox(
       ...own.masked,
     ].toSorted(),
     volumes: readVolumes(context, get('volumes'), { workspace, memoryBytes }),
-    steps: readSteps(context, get('steps'), workspace),
+    network,
+    secrets: readSecrets(context, get('secrets'), { network, variables }),
+    steps,
   };
 }

@@ -55,10 +55,16 @@ export function keyPath(parts: readonly string[]): string {
   }, '');
 }
 
-function kindWord(node: SourceNode): string {
+/** Below `secrets:` a text may be a value that was pasted there: it is never shown. */
+function isSecretPlace(parts: readonly string[]): boolean {
+  return parts.includes('secrets');
+}
+
+function kindWord(node: SourceNode, isSecret: boolean): string {
   if (node.kind === 'map') return node.entries.size === 0 ? 'an empty map' : 'a map';
   if (node.kind === 'list') return node.items.length === 0 ? 'an empty list' : 'a list';
   if (node.value === null) return 'nothing';
+  if (isSecret) return 'a plain value';
   // What variables put in may be a credential: the file's own text stands for it.
   const text = JSON.stringify(node.template ?? node.value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
@@ -73,9 +79,14 @@ interface Draft {
 
 function unknownKey(error: ErrorObject, parts: readonly string[], tree: SourceNode): Draft {
   const key = String(error.params['additionalProperty']);
-  const path = keyPath([...parts, key]);
   const { keySpan, node } = find(tree, [...parts, key]);
   const span = keySpan ?? node.span;
+  const isSecret = isSecretPlace(parts);
+  if (isSecret && (key === 'value' || !/^[a-z_]{1,20}$/.test(key))) {
+    const message = `${keyPath(parts)}: the value of a secret cannot stand in a file`;
+    return { code: 'secret_inline', message, span };
+  }
+  const path = keyPath([...parts, key]);
   const known = Object.keys((error.parentSchema?.['properties'] as object | undefined) ?? {});
   if (LATER_KEYS.has(key) && !known.includes(key)) {
     return { code: 'later_key', message: `${path}: not in this version`, span };
@@ -117,7 +128,7 @@ function draftOf(error: ErrorObject, tree: SourceNode): Draft | null {
   const title = String(error.parentSchema?.['title'] ?? 'another value');
   const wrong = (code: IssueCode): Draft => ({
     code,
-    message: `${path}: got ${kindWord(node)}, want ${title}`,
+    message: `${path}: got ${kindWord(node, isSecretPlace(parts))}, want ${title}`,
     span: node.span,
   });
   if (error.propertyName !== undefined) return badKey(error.propertyName, title, parts, tree);

@@ -69,6 +69,7 @@ describe('gondolin plan', () => {
     expect(text.code, text.stderr).toBe(0);
     expect(text.stdout).toMatch(/install.*\n.*unit.*\n.*lint/);
     const json = await runCli(['plan', '--format', 'json'], { cwd, env: ENV });
+    expect(json.stdout).not.toContain('hunter2');
     const plan = JSON.parse(json.stdout);
     expect(plan.sandboxes[0].steps.map((step: { name: string }) => step.name)).toEqual([
       'install',

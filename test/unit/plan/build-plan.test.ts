@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { renderPlan } from '../../../src/plan/render-plan.ts';
+import { renderPlan, renderPlanJson } from '../../../src/plan/render-plan.ts';
 import { selectSteps } from '../../../src/plan/select-steps.ts';
 import { readText } from '../../fixtures/project-text.ts';
 
@@ -64,6 +64,16 @@ describe('buildPlan()', () => {
     expect(JSON.stringify(plan)).not.toContain('unwanted');
   });
 
+  it('allows the hosts of secrets beside those named, and holds no value', () => {
+    const text = 'network: { allowed_hosts: [a.test] }\nsecrets: [TOKEN@a.test, B@b.test:8443]\n';
+    const plan = planOf(text, { TOKEN: 'hunter2', B: 'hunter2' });
+    expect(plan.sandboxes[0]).toMatchObject({
+      network: { mode: 'allowlist', allowedHosts: ['a.test', 'b.test:8443'] },
+      secrets: [{ name: 'TOKEN', from: { kind: 'env', variable: 'TOKEN' } }, { name: 'B' }],
+    });
+    expect(JSON.stringify(plan)).not.toContain('hunter2');
+  });
+
   it('survives JSON unchanged', () => {
     const plan = planOf('sandboxes: { a: { steps: [ls] }, b: { root: readonly } }\n');
     expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
@@ -116,7 +126,63 @@ describe('renderPlan()', () => {
     expect(shown).not.toContain('s3cret');
   });
 
+  it('shows what the guest may reach, and where secrets come from', () => {
+    const text = `sandboxes:
+  none: { network: { mode: none } }
+  nothing: {}
+  open: { network: { mode: open, denied_hosts: [bad.test], block_private_ips: false } }
+  full:
+    network:
+      allowed_hosts: [a.test, "*.b.test"]
+      allowed_private: [a.test]
+      extra_hosts: ["a.test:127.0.0.1:8443"]
+      passthrough: [p.test]
+      rules: [{ host: a.test, methods: [get], paths: [/v1/**] }]
+      policy_script: ./a.txt
+      on_blocked: fail
+    secrets:
+      - A@s.test
+      - { name: B, hosts: [s.test], from: { file: ./a.txt }, allow_http: true }
+      - { name: C, hosts: [s.test], from: { command: echo hunter2 } }
+`;
+    const shown = renderPlan(planOf(text));
+    const lines = shown.split('\n').filter((line) => /^ {2}(network|secret) /.test(line));
+    expect(lines.map((line) => line.slice(13))).toEqual([
+      'none',
+      'nothing is allowed',
+      'every public host; never bad.test',
+      'private addresses are not blocked',
+      'a.test, *.b.test, s.test',
+      'may be private: a.test',
+      'not inspected: p.test',
+      'a.test is 127.0.0.1 port 8443',
+      'allow GET a.test /v1/**',
+      'hooks of /p/a.txt',
+      'fails when something is blocked',
+      'A from variable A -> s.test',
+      'B from file /p/a.txt -> s.test (plain HTTP too)',
+      'C from a command -> s.test',
+    ]);
+  });
+
   it('says what to do without steps', () => {
     expect(renderPlan(planOf('image: debian\n'))).toContain('gondolin run -- COMMAND');
+  });
+});
+
+describe('renderPlanJson()', () => {
+  it('masks what came from the environment, and nothing that stands in the file', () => {
+    const text =
+      'env: { A: , B: "x${A}", C: shown }\nenv_file: .env\nsteps: [{ run: ls, env: { D: "${A}", E: seen } }]\n';
+    const config = readText(text, {
+      env: { A: 'hunter2' },
+      files: { '/p/.env': 'F=hunter2\n' },
+    });
+    const shown = renderPlanJson(buildPlan(config, FACTS));
+    expect(shown).not.toContain('hunter2');
+    const [sandbox] = JSON.parse(shown).sandboxes;
+    expect(sandbox.vm.env).toEqual({ A: '***', B: '***', C: 'shown', F: '***' });
+    expect(sandbox.steps[0].env).toEqual({ D: '***', E: 'seen' });
+    expect(shown).not.toContain('maskedEnv');
   });
 });

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import type { GondolinError } from '../../../src/errors/gondolin-error.ts';
-import type { Plan, SandboxPlan, StepPlan } from '../../../src/plan/plan.ts';
+import type { NetworkPlan, Plan, SandboxPlan, StepPlan } from '../../../src/plan/plan.ts';
 import type { RunChange, RunEvent } from '../../../src/project/run-event.ts';
 import type { CreateSandboxVm, RunnerProcess, RunnerVm } from '../../../src/project/runner-vm.ts';
 
@@ -122,12 +122,28 @@ export function step(name: string, script: string, rest: Partial<StepPlan> = {})
     timeoutMs: null,
     retries: 0,
     env: {},
+    maskedEnv: [],
     cwd: '/workspace',
     successExitCodes: [0],
     continueOnError: false,
     ...rest,
   };
 }
+
+/** `network:` left out: nothing is allowed. */
+export const DEFAULT_NETWORK: NetworkPlan = {
+  mode: 'allowlist',
+  allowedHosts: [],
+  deniedHosts: [],
+  blockPrivateIps: true,
+  allowedPrivate: [],
+  extraHosts: [],
+  ca: [],
+  passthrough: [],
+  rules: [],
+  policyScript: null,
+  onBlocked: 'warn',
+};
 
 export function sandbox(
   name: string,
@@ -146,11 +162,14 @@ export function sandbox(
       root: 'memory',
       user: '',
       env: {},
+      maskedEnv: [],
       workspace: '/workspace',
       mounts: [],
       timeoutMs: null,
       ...vm,
     },
+    network: DEFAULT_NETWORK,
+    secrets: [],
     steps,
   };
 }

@@ -26,6 +26,20 @@ it('the smallest file has every default', () => {
         env: {},
         maskedEnv: [],
         volumes: [{ kind: 'memory', guestPath: '/workspace', sizeBytes: 256 * 2 ** 20 }],
+        network: {
+          mode: 'allowlist',
+          allowedHosts: [],
+          deniedHosts: [],
+          blockPrivateIps: true,
+          allowedPrivate: [],
+          extraHosts: [],
+          ca: [],
+          passthrough: [],
+          rules: [],
+          policyScript: null,
+          onBlocked: 'warn',
+        },
+        secrets: [],
         steps: [
           {
             name: 'uname -a',
@@ -110,7 +124,7 @@ describe('bad files', () => {
   });
 });
 
-it.each(['network', 'secrets', 'ports', 'watch', 'profiles', 'healthcheck', 'depends_on', 'run'])(
+it.each(['ports', 'watch', 'profiles', 'healthcheck', 'depends_on', 'run'])(
   'the later key %s gets a hint of its own',
   (key) => {
     const [issue, ...more] = errorOf(`image: debian\n${key}: x\n`);

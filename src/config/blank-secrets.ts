@@ -1,0 +1,84 @@
+import { isSecretReference, SECRET_NAME } from './check/read-secrets.ts';
+import {
+  entriesOf,
+  type MapNode,
+  type SourceFile,
+  type SourceNode,
+  type Span,
+} from './yaml/source-node.ts';
+
+function everySpan(node: SourceNode): Span[] {
+  if (node.kind === 'scalar') return [node.span];
+  if (node.kind === 'list') return node.items.flatMap(everySpan);
+  return entriesOf(node).flatMap(([key, { keySpan, value }]) => [
+    ...(/^[a-z_]{1,20}$/.test(key) ? [] : [keySpan]),
+    ...everySpan(value),
+  ]);
+}
+
+function nameSpans(node: SourceNode): Span[] {
+  return node.kind === 'scalar' && SECRET_NAME.test(node.text) ? [] : everySpan(node);
+}
+
+function sourceSpans(node: SourceNode): Span[] {
+  if (node.kind !== 'map') return everySpan(node);
+  return entriesOf(node).flatMap(([key, { value }]) => {
+    if (key === 'env') return nameSpans(value);
+    return key === 'file' || key === 'command' ? [] : everySpan(value);
+  });
+}
+
+/** Spans that may hold a value, in one secret of the long form. */
+function longFormSpans(node: MapNode): Span[] {
+  return entriesOf(node).flatMap(([key, entry]) => {
+    if (key === 'hosts') return [];
+    if (key === 'name') return nameSpans(entry.value);
+    if (key === 'from') return sourceSpans(entry.value);
+    return everySpan({ ...node, entries: new Map([[key, entry]]) });
+  });
+}
+
+/** What may hold a value below `secrets:`: all but a right reference and the texts of the known keys. */
+function secretSpans(node: SourceNode): Span[] {
+  if (node.kind !== 'list') return everySpan(node);
+  return node.items.flatMap((item) => {
+    if (item.kind === 'map') return longFormSpans(item);
+    return item.kind === 'scalar' && isSecretReference(item.text) ? [] : everySpan(item);
+  });
+}
+
+function spansBelow(node: SourceNode): Span[] {
+  if (node.kind === 'scalar') return [];
+  if (node.kind === 'list') return node.items.flatMap(spansBelow);
+  return entriesOf(node).flatMap(([key, { value }]) =>
+    key === 'secrets' ? secretSpans(value) : spansBelow(value),
+  );
+}
+
+/** `NAME=value@host` anywhere: a file that is no YAML has no tree to look in. */
+const INLINE = /\b[A-Za-z_]\w*=[^\n\r]*@/g;
+
+/** Of the same length, so that carets stand where they should. */
+function stars(text: string): string {
+  return text.replaceAll(/[^\n\r]/g, '*');
+}
+
+/**
+ * The texts of project files with whatever may be the value of a secret starred out: excerpts are made from them.
+ * @param tree As it was read; undefined when it could not be.
+ */
+export function blankSecrets(
+  files: readonly SourceFile[],
+  tree: SourceNode | undefined,
+): Map<string, string> {
+  const spans = tree === undefined ? [] : spansBelow(tree);
+  return new Map(
+    files.map((file) => {
+      let { text } = file;
+      for (const { start, end } of spans.filter((span) => span.file.path === file.path)) {
+        text = text.slice(0, start) + stars(text.slice(start, end)) + text.slice(end);
+      }
+      return [file.path, text.replaceAll(INLINE, stars)];
+    }),
+  );
+}

@@ -1,0 +1,163 @@
+import { dirname, resolve } from 'node:path';
+import {
+  coversHost,
+  formatHostEntry,
+  type HostEntry,
+  parseHostEntry,
+} from '../../util/host-entry.ts';
+import type { NetworkConfig, SecretConfig, SecretSource } from '../config.ts';
+import { childOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
+import { type CheckContext, flagOf, isScalar, report, textOf } from './check-context.ts';
+import { readHost } from './read-network.ts';
+
+/** What the secrets of a sandbox have to agree with. */
+export interface SecretPlace {
+  readonly network: NetworkConfig;
+  /** Variables that the guest gets, and the key of the file that sets each. */
+  readonly variables: ReadonlyMap<string, string>;
+}
+
+/** Name of a variable. */
+export const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Host entries of a secret: it goes into HTTP requests only. */
+const FORM = { allowsTcp: false } as const;
+
+/** True for `NAME@host1,host2`, the one short form that holds no value. */
+export function isSecretReference(text: string): boolean {
+  const at = text.lastIndexOf('@');
+  return SECRET_NAME.test(text.slice(0, Math.max(at, 0))) && at < text.length - 1;
+}
+
+/** A secret of the short form. Nothing of its text is shown but a right name: it may hold a value. */
+function readShort(context: CheckContext, node: SourceNode, text: string): SecretConfig | null {
+  const at = text.lastIndexOf('@');
+  if (text.includes('=')) {
+    report(context, node, 'secret_inline', 'secrets: the value of a secret cannot stand in a file');
+    return null;
+  }
+  if (at < 0) {
+    report(context, node, 'bad_value', 'secrets: missing @hosts (format: NAME@host1,host2)');
+    return null;
+  }
+  const name = text.slice(0, at);
+  if (!SECRET_NAME.test(name)) {
+    const problem = name === '' ? 'secret name cannot be empty' : 'the name is no variable name';
+    report(context, node, 'bad_value', `secrets: ${problem} (format: NAME@host1,host2)`);
+    return null;
+  }
+  const words = text
+    .slice(at + 1)
+    .split(',')
+    .map((word) => word.trim());
+  if (words.every((word) => word === '')) {
+    report(context, node, 'bad_value', 'secrets: no hosts specified after @');
+    return null;
+  }
+  const hosts: string[] = [];
+  for (const [index, word] of words.entries()) {
+    const { entry, problem } = parseHostEntry(word, FORM);
+    if (entry !== undefined) hosts.push(formatHostEntry(entry));
+    else report(context, node, 'host_pattern', `secrets: ${name}: host ${index + 1}: ${problem}`);
+  }
+  const from: SecretSource = { kind: 'env', variable: name };
+  return { name, hosts: [...new Set(hosts)], from, query: false, allowHttp: false };
+}
+
+function readFile(context: CheckContext, node: SourceNode & { kind: 'scalar' }): SecretSource {
+  const path = resolve(dirname(node.span.file.path), node.text);
+  const kind = context.access.kindOf(path);
+  if (kind === 'missing') {
+    report(context, node, 'path_missing', `secrets: from.file: no file at ${path}`);
+  } else if (kind === 'directory') {
+    report(context, node, 'path_kind', `secrets: from.file: a directory, not a file: ${path}`);
+  }
+  return { kind: 'file', path };
+}
+
+function readSource(
+  context: CheckContext,
+  node: SourceNode | undefined,
+  name: string,
+): SecretSource {
+  const file = childOf(node, 'file');
+  if (isScalar(file)) return readFile(context, file);
+  const command = childOf(node, 'command');
+  if (command === undefined) {
+    return { kind: 'env', variable: textOf(childOf(node, 'env'), name) };
+  }
+  const directory = dirname(command.span.file.path);
+  const words = itemsOf(command).map((item) => textOf(item, ''));
+  return {
+    kind: 'command',
+    command: command.kind === 'list' ? words : textOf(command, ''),
+    directory,
+  };
+}
+
+function readLong(context: CheckContext, node: SourceNode): SecretConfig | null {
+  const name = textOf(childOf(node, 'name'), '');
+  if (!SECRET_NAME.test(name)) return null;
+  const hosts = itemsOf(childOf(node, 'hosts'))
+    .filter(isScalar)
+    .map((host) => readHost(context, host, `secrets: ${name}: hosts`, FORM))
+    .filter((host) => host !== null);
+  return {
+    name,
+    hosts: [...new Set(hosts)],
+    from: readSource(context, childOf(node, 'from'), name),
+    query: flagOf(childOf(node, 'query'), false),
+    allowHttp: flagOf(childOf(node, 'allow_http'), false),
+  };
+}
+
+function covers(lists: readonly string[], host: string): boolean {
+  const inner = parseHostEntry(host).entry;
+  const isOuter = (outer: HostEntry | undefined) =>
+    inner !== undefined && outer !== undefined && coversHost(outer, inner);
+  return lists.some((text) => isOuter(parseHostEntry(text).entry));
+}
+
+/** Reports what makes a secret useless or known to the guest. */
+function checkSecret(
+  context: CheckContext,
+  node: SourceNode,
+  { name, hosts }: SecretConfig,
+  { network, variables }: SecretPlace,
+): void {
+  const lists = { denied_hosts: network.deniedHosts, passthrough: network.passthrough };
+  for (const [key, list] of Object.entries(lists)) {
+    const host = hosts.find((entry) => covers(list, entry));
+    if (host === undefined) continue;
+    const why = key === 'passthrough' ? ', where requests are not opened' : '';
+    const message = `secrets: ${name}: ${host} stands in network.${key}${why}`;
+    report(context, node, 'secret_host', message);
+  }
+  const setBy = variables.get(name);
+  if (setBy === undefined) return;
+  report(context, node, 'secret_exposed', `secrets: ${name}: ${setBy} gives it to the guest`);
+}
+
+/** `secrets:` of a sandbox: where values come from and go to, never a value. */
+export function readSecrets(
+  context: CheckContext,
+  node: SourceNode | undefined,
+  place: SecretPlace,
+): SecretConfig[] {
+  const secrets = new Map<string, SecretConfig>();
+  for (const item of itemsOf(node)) {
+    const secret = isScalar(item) ? readShort(context, item, item.text) : readLong(context, item);
+    if (secret === null) continue;
+    if (secrets.has(secret.name)) {
+      report(
+        context,
+        item,
+        'duplicate_name',
+        `secrets: ${secret.name}: another secret has this name`,
+      );
+      continue;
+    }
+    checkSecret(context, item, secret, place);
+    secrets.set(secret.name, secret);
+  }
+  return [...secrets.values()];
+}
