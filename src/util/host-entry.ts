@@ -1,30 +1,33 @@
-import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
+import { parseAddressBlock } from './address-block.ts';
 
 /** One entry of a list of hosts: `api.example.com`, `*.example.com:8443`, `db.internal:5432/tcp`, `[::1]:80`. */
 export interface HostEntry {
-  /** Lower case, in ASCII (IDN encoded), without a trailing dot; an address without brackets. */
+  /** Lower case, in ASCII (IDN encoded), without a trailing dot; an address or block without brackets. */
   readonly host: string;
-  /** `wildcard`: every name below `host`, not `host` itself. */
-  readonly kind: 'name' | 'wildcard' | 'address';
-  /** null is any port the entry's transport has. */
-  readonly port: number | null;
+  /** `any`: `*`. `glob`: a `*` stands for a label, `**` for one or more. `network`: an address or a block. */
+  readonly kind: 'any' | 'name' | 'glob' | 'network';
+  /** null where the entry names none; `any`: `:*`. */
+  readonly port: number | 'any' | null;
   readonly isTcp: boolean;
 }
 
-/** What an entry may hold besides a name. */
+/** What an entry of a list may hold besides a name or an address. All are allowed unless said otherwise. */
 export interface HostEntryForm {
   readonly allowsPort?: boolean;
   readonly allowsTcp?: boolean;
+  /** `*`, blocks of addresses, and globs other than a leading `*.` */
+  readonly allowsWide?: boolean;
 }
 
-/** Either what an entry means, or what is wrong with it (`…, want …`, without its text). */
+/** Either what an entry means, or what is wrong with it, without its text. */
 export type HostEntryResult =
   | { readonly entry: HostEntry; readonly problem?: never }
   | { readonly problem: string; readonly entry?: never };
 
 const MAX_NAME_LENGTH = 253;
 const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
+const GLOB_LABEL = /^(?:\*|[a-z0-9_](?!.*\*\*)[a-z0-9_*-]*)$/;
 /** What inet_aton takes for an address and people for a name: `127.1`, `0x7f.1`, `2130706433`. */
 const NUMBER_LABEL = /^(?:\d+|0x[0-9a-f]*)$/;
 
@@ -51,69 +54,105 @@ interface Split {
   readonly port: string | null;
 }
 
+/** A bare IPv6 address or block keeps its colons; a port stands behind brackets there. */
 function splitPort(text: string): Split {
   const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text);
-  if (bracketed !== null && isIP(bracketed[1] ?? '') === 6) {
-    return { host: bracketed[1] ?? '', port: bracketed[2] ?? null };
-  }
-  if (isIP(text) === 6) return { host: text, port: null };
+  const inner = bracketed?.[1] ?? '';
+  if (bracketed !== null && inner.includes(':')) return { host: inner, port: bracketed[2] ?? null };
   const at = text.indexOf(':');
-  return at < 0
-    ? { host: text, port: null }
-    : { host: text.slice(0, at), port: text.slice(at + 1) };
+  if (at < 0 || parseAddressBlock(text).block !== undefined) return { host: text, port: null };
+  return { host: text.slice(0, at), port: text.slice(at + 1) };
 }
 
-function hostProblem(host: string): string {
-  if (host === '*') return '"*" is every host: that is mode: open';
-  if (host === '') return 'there is no host name in it';
-  if (host.startsWith('.')) return 'it starts with a dot: write "*." for every name below a domain';
-  if (host.includes('*')) return '"*" stands only as the whole first part, as in *.example.com';
-  if (/^[\da-fx.]+$/i.test(host) && /^\d/.test(host)) {
-    return 'an address wants four decimal numbers, as in 192.0.2.7';
+type HostOf = { readonly host: string; readonly kind: HostEntry['kind'] } | { problem: string };
+
+function readGlob(text: string): HostOf {
+  const globs = /^(?:[^.]*\*[^.]*\.)+/.exec(text)?.[0] ?? '';
+  const domain = normaliseName(text.slice(globs.length));
+  if (domain === null) {
+    return { problem: 'a * stands where the domain itself must be: write *.example.com' };
   }
-  return 'it is no host name and no address';
+  const labels = globs.toLowerCase().split('.').slice(0, -1);
+  const plain = labels[0] === '**' ? labels.slice(1) : labels;
+  if (!plain.every((label) => GLOB_LABEL.test(label))) {
+    return {
+      problem: 'a label like *name covers names of strangers: write *. or **. before a domain',
+    };
+  }
+  return { host: [...labels, domain].join('.'), kind: 'glob' };
 }
 
-function hostOf(text: string): Pick<HostEntry, 'host' | 'kind'> | null {
-  if (isIP(text) !== 0)
-    return text.includes('%') ? null : { host: text.toLowerCase(), kind: 'address' };
-  const isWildcard = text.startsWith('*.');
-  const host = normaliseName(isWildcard ? text.slice(2) : text);
-  return host === null ? null : { host, kind: isWildcard ? 'wildcard' : 'name' };
+function readName(text: string): HostOf {
+  const name = normaliseName(text);
+  if (name === null) {
+    const isNumeric = /^[\da-fx.]+$/i.test(text) && /^\d/.test(text);
+    const want = 'want an address as four decimal numbers, as in 192.0.2.7';
+    return { problem: isNumeric ? want : 'it is no host name and no address' };
+  }
+  if (name === 'localhost' || name.endsWith('.localhost')) {
+    return {
+      problem: 'localhost is the guest itself: name a service of this machine with extra_hosts',
+    };
+  }
+  return { host: name, kind: 'name' };
+}
+
+function readHostPart(text: string): HostOf {
+  if (text === '') return { problem: 'there is no host name in it' };
+  if (text === '*' || text === '**') return { host: '*', kind: 'any' };
+  const { block, problem } = parseAddressBlock(text);
+  if (block !== undefined) return { host: block, kind: 'network' };
+  if (text.includes('/')) return { problem };
+  if (text.startsWith('.')) {
+    return {
+      problem: 'it starts with a dot: write *. for one label below a domain, **. for any depth',
+    };
+  }
+  return text.includes('*') ? readGlob(text) : readName(text);
+}
+
+/** `*`, blocks, and globs other than a leading `*.` */
+function isWide({ kind, host }: { kind: HostEntry['kind']; host: string }): boolean {
+  if (kind === 'glob') return !/^\*\.[^*]+$/.test(host);
+  return kind === 'any' || host.includes('/');
 }
 
 /** Reads one entry of a list of hosts. Pure; the problem never repeats the text. */
 export function parseHostEntry(text: string, form: HostEntryForm = {}): HostEntryResult {
-  const { allowsPort = true, allowsTcp = true } = form;
+  const { allowsPort = true, allowsTcp = true, allowsWide = true } = form;
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return { problem: 'it is a URL, want its host alone' };
+  if (text.includes('@')) return { problem: 'it holds a user, want a host alone' };
   const isTcp = text.endsWith('/tcp');
-  const rest = isTcp ? text.slice(0, -'/tcp'.length) : text;
-  if (rest.includes('/'))
-    return { problem: 'it holds a path, want a host alone (paths: in rules)' };
-  if (rest.includes('@')) return { problem: 'it holds a user, want a host alone' };
+  const split = splitPort(isTcp ? text.slice(0, -'/tcp'.length) : text);
+  const part = readHostPart(split.host);
+  if ('problem' in part) return part;
+  if (isWide(part) && !allowsWide) {
+    return { problem: 'so wide an entry cannot stand here: want a name, *.name or an address' };
+  }
   if (isTcp && !allowsTcp) return { problem: '/tcp cannot stand here' };
-  const { host: hostText, port: portText } = splitPort(rest);
-  const host = hostOf(hostText);
-  if (host === null) return { problem: hostProblem(hostText) };
-  if (portText === null) return { entry: { ...host, port: null, isTcp } };
+  if (split.port === null) {
+    if (isTcp) return { problem: '/tcp wants a port, as in db.internal:5432/tcp' };
+    return { entry: { ...part, port: null, isTcp } };
+  }
   if (!allowsPort) return { problem: 'a port cannot stand here' };
-  const port = parsePort(portText);
+  const port = split.port === '*' && allowsWide ? 'any' : parsePort(split.port);
   if (port === null) return { problem: 'its port is no number from 1 to 65535' };
-  return { entry: { ...host, port, isTcp } };
+  return { entry: { ...part, port, isTcp } };
 }
 
 /** The one way an entry is written. */
-export function formatHostEntry({ host, kind, port, isTcp }: HostEntry): string {
-  const name = kind === 'wildcard' ? `*.${host}` : host;
-  const shown = isIP(host) === 6 && (port !== null || isTcp) ? `[${name}]` : name;
-  return `${shown}${port === null ? '' : `:${port}`}${isTcp ? '/tcp' : ''}`;
+export function formatHostEntry({ host, port, isTcp }: HostEntry): string {
+  const shown = host.includes(':') && port !== null ? `[${host}]` : host;
+  const portText = port === null ? '' : `:${port === 'any' ? '*' : port}`;
+  return `${shown}${portText}${isTcp ? '/tcp' : ''}`;
 }
 
-/** True when everything that `inner` lets through `outer` does too. */
-export function coversHost(outer: HostEntry, inner: HostEntry): boolean {
-  if (outer.isTcp !== inner.isTcp) return false;
-  if (outer.port !== null && outer.port !== inner.port) return false;
-  if (outer.kind !== 'wildcard') return outer.kind === inner.kind && outer.host === inner.host;
-  const isBelow = inner.host.endsWith(`.${outer.host}`);
-  return isBelow || (inner.kind === 'wildcard' && inner.host === outer.host);
+/** True when a list with `outer` names a host that `inner` may name too. Ports that differ keep them apart. */
+export function overlapsHost(outer: HostEntry, inner: HostEntry): boolean {
+  const ports = [outer.port, inner.port].filter((port) => typeof port === 'number');
+  if (new Set(ports).size > 1) return false;
+  if (outer.kind === 'any' || outer.host === inner.host) return true;
+  if (outer.kind !== 'glob') return false;
+  const domain = outer.host.replace(/^\*{1,2}\./, '');
+  return !domain.includes('*') && inner.host.endsWith(`.${domain}`);
 }

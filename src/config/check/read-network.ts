@@ -3,7 +3,7 @@ import { formatHostEntry, type HostEntryForm, parseHostEntry } from '../../util/
 import type { ExtraHostConfig, HttpRuleConfig, NetworkConfig } from '../config.ts';
 import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, flagOf, isScalar, report, shownText, textOf } from './check-context.ts';
-import { parseAddressRange, parseExtraHost } from './parse-host-texts.ts';
+import { parseExtraHost } from './parse-extra-host.ts';
 
 /** No network at all, should the form be wrong: nothing is let through by accident. */
 const CLOSED = 'none';
@@ -38,19 +38,6 @@ export function readHosts(
   form: HostEntryForm = {},
 ): string[] {
   const hosts = scalarsOf(node).map((item) => readHost(context, item, key, form));
-  return [...new Set(hosts.filter((host) => host !== null))];
-}
-
-function readPrivate(context: CheckContext, node: SourceNode | undefined): string[] {
-  const hosts = scalarsOf(node).map((item) => {
-    const key = 'network.allowed_private';
-    if (!item.text.includes('/')) {
-      return readHost(context, item, key, { allowsPort: false, allowsTcp: false });
-    }
-    const { range, problem } = parseAddressRange(item.text);
-    if (range === undefined) reportHost(context, item, key, problem);
-    return range ?? null;
-  });
   return [...new Set(hosts.filter((host) => host !== null))];
 }
 
@@ -120,7 +107,10 @@ export function readNetwork(context: CheckContext, node: SourceNode | undefined)
       allowsTcp: false,
     }),
     blockPrivateIps: flagOf(get('block_private_ips'), true),
-    allowedPrivate: readPrivate(context, get('allowed_private')),
+    allowedPrivate: readHosts(context, get('allowed_private'), 'network.allowed_private', {
+      allowsPort: false,
+      allowsTcp: false,
+    }),
     extraHosts: readExtraHosts(context, get('extra_hosts')),
     ca: scalarsOf(get('ca')).map((item) => readFilePath(context, item, 'network.ca')),
     passthrough: readHosts(context, get('passthrough'), 'network.passthrough', {

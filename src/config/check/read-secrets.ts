@@ -1,10 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import {
-  coversHost,
-  formatHostEntry,
-  type HostEntry,
-  parseHostEntry,
-} from '../../util/host-entry.ts';
+import { formatHostEntry, overlapsHost, parseHostEntry } from '../../util/host-entry.ts';
 import type { NetworkConfig, SecretConfig, SecretSource } from '../config.ts';
 import { childOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, flagOf, isScalar, report, textOf } from './check-context.ts';
@@ -20,7 +15,7 @@ export interface SecretPlace {
 /** Name of a variable. */
 export const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Host entries of a secret: it goes into HTTP requests only. */
-const FORM = { allowsTcp: false } as const;
+const FORM = { allowsTcp: false, allowsWide: false } as const;
 
 /** True for `NAME@host1,host2`, the one short form that holds no value. */
 export function isSecretReference(text: string): boolean {
@@ -110,11 +105,12 @@ function readLong(context: CheckContext, node: SourceNode): SecretConfig | null 
   };
 }
 
-function covers(lists: readonly string[], host: string): boolean {
+function overlaps(list: readonly string[], host: string): boolean {
   const inner = parseHostEntry(host).entry;
-  const isOuter = (outer: HostEntry | undefined) =>
-    inner !== undefined && outer !== undefined && coversHost(outer, inner);
-  return lists.some((text) => isOuter(parseHostEntry(text).entry));
+  return list.some((text) => {
+    const outer = parseHostEntry(text).entry;
+    return outer !== undefined && inner !== undefined && overlapsHost(outer, inner);
+  });
 }
 
 /** Reports what makes a secret useless or known to the guest. */
@@ -126,7 +122,7 @@ function checkSecret(
 ): void {
   const lists = { denied_hosts: network.deniedHosts, passthrough: network.passthrough };
   for (const [key, list] of Object.entries(lists)) {
-    const host = hosts.find((entry) => covers(list, entry));
+    const host = hosts.find((entry) => overlaps(list, entry));
     if (host === undefined) continue;
     const why = key === 'passthrough' ? ', where requests are not opened' : '';
     const message = `secrets: ${name}: ${host} stands in network.${key}${why}`;

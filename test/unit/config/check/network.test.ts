@@ -91,7 +91,7 @@ sandboxes:
   mode: al
   allow_hosts: []
   allowed_hosts:
-    - "*"
+    - "*.*"
     - https://api.example.com/v1
     - api.example.com:70000
     - api.*.example.com
@@ -139,10 +139,10 @@ sandboxes:
     ]);
   });
 
-  it('says what is meant: a near key, a mode for *, a hint with the forms', () => {
-    const [near, star] = errorOf('network: { allow_hosts: [], allowed_hosts: ["*"] }\n');
+  it('says what is meant: a near key, a hint with the forms', () => {
+    const [near, star] = errorOf('network: { allow_hosts: [], allowed_hosts: ["*.*"] }\n');
     expect(near?.hint).toBe('Did you mean "allowed_hosts"?');
-    expect(star?.message).toContain('mode: open');
+    expect(star?.message).toContain('*.example.com');
     expect(star?.hint).toContain('db.internal:5432/tcp');
   });
 

@@ -3,9 +3,9 @@ import { normaliseName, parsePort } from '../../util/host-entry.ts';
 import type { ExtraHostConfig } from '../config.ts';
 
 /** Either what a text means, or what is wrong with it. */
-type Parsed<Name extends string, Value> =
-  | ({ readonly [Key in Name]: Value } & { readonly problem?: never })
-  | ({ readonly [Key in Name]?: never } & { readonly problem: string });
+export type ExtraHostResult =
+  | { readonly host: ExtraHostConfig; readonly problem?: never }
+  | { readonly problem: string; readonly host?: never };
 
 /** `address` or `address:port`, an IPv6 address with a port in brackets. */
 function splitAddress(text: string): { readonly address: string; readonly port: string | null } {
@@ -15,7 +15,7 @@ function splitAddress(text: string): { readonly address: string; readonly port: 
 }
 
 /** Reads `name:address` or `name:address:port`. Pure; the problem never repeats the text. */
-export function parseExtraHost(text: string): Parsed<'host', ExtraHostConfig> {
+export function parseExtraHost(text: string): ExtraHostResult {
   const at = text.indexOf(':');
   if (at < 0) return { problem: 'want name:address or name:address:port' };
   const name = normaliseName(text.slice(0, at));
@@ -31,16 +31,4 @@ export function parseExtraHost(text: string): Parsed<'host', ExtraHostConfig> {
     return { problem: 'its port is no number from 1 to 65535' };
   }
   return { host: { name, address: address.toLowerCase(), port } };
-}
-
-/** Reads `10.0.0.0/8` or `fd00::/8`. Pure; the problem never repeats the text. */
-export function parseAddressRange(text: string): Parsed<'range', string> {
-  const [address = '', bits = '', ...more] = text.split('/');
-  const family = address.includes('%') ? 0 : isIP(address);
-  if (family === 0 || more.length > 0) return { problem: 'want a block such as 10.1.0.0/16' };
-  const most = family === 4 ? 32 : 128;
-  if (!/^\d{1,3}$/.test(bits) || Number(bits) > most) {
-    return { problem: `its prefix is no number from 0 to ${most}` };
-  }
-  return { range: `${address.toLowerCase()}/${Number(bits)}` };
 }
