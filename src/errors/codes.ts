@@ -164,6 +164,14 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Please report this with the stack of its cause.',
   },
+  NET_AUDIT_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check the free space of the disk, and run the command again.',
+  },
+  NET_AUDIT_UNUSABLE: {
+    exit: EXIT.config,
+    hint: 'Name another file for --events or --har.',
+  },
   AGENT_VERSION: {
     exit: EXIT.runner,
     hint: 'Rebuild the image with this version of gondolin: run `gondolin prune`, then the command again.',
@@ -219,6 +227,10 @@ export const CODES = {
   PROJECT_KILL_FAILED: {
     exit: EXIT.runner,
     hint: 'The sandbox was ended. If this comes again, give it more CPUs or report it with `--debug` output.',
+  },
+  PROJECT_NETWORK_BLOCKED: {
+    exit: EXIT.policy,
+    hint: 'Allow what was blocked with the lines above, or set network.on_blocked to warn.',
   },
   PROJECT_SANDBOX_TIMEOUT: {
     exit: EXIT.timeout,

@@ -107,6 +107,7 @@ export interface ResponseEvent extends EventBase, RequestFacts {
 /** Why policy refused. `protocol`: names that disagree, or bytes that are no valid TLS or HTTP. */
 export type BlockReason =
   | 'mode_none'
+  | 'invalid_host'
   | 'denied'
   | 'not_allowed'
   | 'rule'
@@ -168,3 +169,6 @@ export interface SandboxNetworkEvent {
   readonly sandbox: string;
   readonly event: NetworkEvent;
 }
+
+/** Told of each event, at once and in order. Must not throw. */
+export type NetworkEventSink = (event: NetworkEvent) => void;

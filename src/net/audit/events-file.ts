@@ -1,0 +1,35 @@
+import { jsonLine } from '../../util/json-line.ts';
+import { AuditOutput } from './audit-output.ts';
+import type { SandboxNetworkEvent } from './network-event.ts';
+import { redactEvent } from './redact-event.ts';
+
+/** `--events FILE`: every event as a line of JSON, as it comes. docs/network-audit.md lists the fields. */
+export class EventsFile {
+  readonly #output: AuditOutput;
+
+  private constructor(output: AuditOutput) {
+    this.#output = output;
+  }
+
+  /** @throws {GondolinError} NET_AUDIT_UNUSABLE */
+  static async open(path: string): Promise<EventsFile> {
+    const batchOf = (lines: readonly string[]) => ({ text: lines.join(''), position: null });
+    return new EventsFile(await AuditOutput.open(path, { needsFile: false, batchOf }));
+  }
+
+  /** Never throws and never waits. */
+  write({ sandbox, event }: SandboxNetworkEvent): void {
+    const { timestampMs, kind, ...facts } = redactEvent(event);
+    const time = new Date(timestampMs).toISOString();
+    this.#output.push(jsonLine({ type: 'network', kind, time, sandbox, ...facts }));
+  }
+
+  /**
+   * Writes what waits. Lines that were left out for a disk that was too slow are counted in a last one.
+   * @throws {GondolinError} NET_AUDIT_FAILED
+   */
+  async close(): Promise<void> {
+    const count = this.#output.lost;
+    await this.#output.close(count === 0 ? [] : [jsonLine({ type: 'lost', count })]);
+  }
+}

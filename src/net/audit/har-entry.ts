@@ -1,0 +1,160 @@
+import type {
+  HeaderList,
+  NetworkEvent,
+  ResponseEvent,
+  SandboxNetworkEvent,
+} from './network-event.ts';
+import { REDACTED, redactEvent } from './redact-event.ts';
+
+/** Size that is not known, in HAR's way. */
+const UNKNOWN = -1;
+/** A phase that does not apply, in HAR's way. */
+const NONE = -1;
+
+/** A refused request: what policy or the leak check stopped. */
+type Refused = Extract<NetworkEvent, { kind: 'blocked' | 'secret_leak' }>;
+
+/** Events that a HAR has an entry for. */
+export type HarEvent = ResponseEvent | Refused;
+
+/** True for the events that a HAR has an entry for: requests, answered, broken or refused. */
+export function isHarEvent(event: NetworkEvent): event is HarEvent {
+  if (event.kind === 'response') return true;
+  return (event.kind === 'blocked' || event.kind === 'secret_leak') && event.method !== null;
+}
+
+interface NameValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+function headersOf(headers: HeaderList): NameValue[] {
+  return headers.map(([name, value]) => ({ name, value }));
+}
+
+function headerOf(headers: HeaderList, wanted: string): string {
+  return headers.find(([name]) => name.toLowerCase() === wanted)?.[1] ?? '';
+}
+
+/** Names of cookies; their values are never written. */
+function cookiesOf(headers: HeaderList, header: 'cookie' | 'set-cookie'): NameValue[] {
+  const texts = headers.filter(([name]) => name.toLowerCase() === header).map(([, text]) => text);
+  const pairs = header === 'cookie' ? texts.flatMap((text) => text.split(';')) : texts;
+  return pairs
+    .map((pair) => pair.split('=', 1)[0]?.trim() ?? '')
+    .filter((name) => name !== '')
+    .map((name) => ({ name: name.slice(0, 256), value: REDACTED }));
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    // No valid encoding: shown as it came.
+    return text;
+  }
+}
+
+function queryOf(url: string): NameValue[] {
+  const at = url.indexOf('?');
+  if (at < 0 || at === url.length - 1) return [];
+  return url
+    .slice(at + 1)
+    .split('&')
+    .map((pair) => {
+      const [name = '', ...value] = pair.split('=');
+      return { name: decode(name), value: decode(value.join('=')) };
+    });
+}
+
+function requestOf(event: HarEvent, cookies: readonly NameValue[], bodySize: number) {
+  const url = event.url ?? '';
+  return {
+    method: event.method ?? '',
+    url,
+    httpVersion: event.httpVersion ?? '',
+    cookies,
+    headers: headersOf(event.requestHeaders),
+    queryString: queryOf(url),
+    headersSize: UNKNOWN,
+    bodySize,
+  };
+}
+
+function answeredEntry(raw: ResponseEvent, sandbox: string) {
+  const event = redactEvent(raw) as ResponseEvent;
+  const durationMs = Math.max(0, event.durationMs);
+  const wait = Math.min(Math.max(0, event.waitMs ?? durationMs), durationMs);
+  const cookies = cookiesOf(raw.requestHeaders, 'cookie');
+  const mimeType = headerOf(event.responseHeaders, 'content-type');
+  const notes = [
+    event.error === null ? '' : `failed: ${event.error}`,
+    event.secrets.length === 0 ? '' : `secrets put in: ${event.secrets.join(', ')}`,
+  ].filter((note) => note !== '');
+  return {
+    startedDateTime: new Date(event.startedMs).toISOString(),
+    time: durationMs,
+    request: requestOf(event, cookies, event.requestBytes),
+    response: {
+      status: event.statusCode,
+      statusText: event.statusText,
+      httpVersion: event.statusCode === 0 ? '' : event.httpVersion,
+      cookies: cookiesOf(raw.responseHeaders, 'set-cookie'),
+      headers: headersOf(event.responseHeaders),
+      content: { size: event.responseBytes, mimeType: mimeType || 'x-unknown' },
+      redirectURL: headerOf(event.responseHeaders, 'location'),
+      headersSize: UNKNOWN,
+      bodySize: event.responseBytes,
+    },
+    cache: {},
+    timings: {
+      blocked: NONE,
+      dns: NONE,
+      connect: NONE,
+      send: 0,
+      wait,
+      receive: durationMs - wait,
+      ssl: NONE,
+    },
+    ...(event.address === null ? {} : { serverIPAddress: event.address }),
+    connection: String(event.connectionId),
+    ...(notes.length === 0 ? {} : { comment: notes.join('; ') }),
+    _sandbox: sandbox,
+  };
+}
+
+function refusedEntry(raw: Refused, sandbox: string) {
+  const event = redactEvent(raw) as Refused;
+  const why =
+    event.kind === 'blocked'
+      ? `${event.reason} (${event.rule})`
+      : `placeholder of secret ${event.secret} in its ${event.place}`;
+  return {
+    startedDateTime: new Date(event.timestampMs).toISOString(),
+    time: 0,
+    request: requestOf(event, cookiesOf(raw.requestHeaders, 'cookie'), UNKNOWN),
+    response: {
+      status: event.statusCode ?? 0,
+      statusText: event.statusCode === 403 ? 'Forbidden' : '',
+      httpVersion: event.statusCode === null ? '' : (event.httpVersion ?? ''),
+      cookies: [],
+      headers: [],
+      content: { size: 0, mimeType: 'x-unknown' },
+      redirectURL: '',
+      headersSize: UNKNOWN,
+      bodySize: UNKNOWN,
+    },
+    cache: {},
+    timings: { blocked: NONE, dns: NONE, connect: NONE, send: 0, wait: 0, receive: 0, ssl: NONE },
+    comment: `refused by gondolin: ${why}`,
+    _sandbox: sandbox,
+  };
+}
+
+/**
+ * One entry of a HAR's log, credentials taken out. Bodies are not kept: `content` has size and type alone.
+ * @see HAR 1.2, http://www.softwareishard.com/blog/har-12-spec/
+ */
+export function harEntryOf({ sandbox, event }: SandboxNetworkEvent & { readonly event: HarEvent }) {
+  return event.kind === 'response' ? answeredEntry(event, sandbox) : refusedEntry(event, sandbox);
+}

@@ -1,0 +1,75 @@
+import { jsonLine } from '../../util/json-line.ts';
+import { AuditOutput, type Batch } from './audit-output.ts';
+import { harEntryOf, isHarEvent } from './har-entry.ts';
+import type { SandboxNetworkEvent } from './network-event.ts';
+
+/** Ends the list of entries, the log and the whole. */
+const FOOTER = ']}}\n';
+
+/** Lays entries out in the file so that it is whole after each write: the next one begins where the end stood. */
+class HarLayout {
+  #end = 0;
+  #hasEntries = false;
+  readonly #head: string;
+
+  constructor(version: string) {
+    const creator = JSON.stringify({ name: 'gondolin', version });
+    this.#head = `{"log":{"version":"1.2","creator":${creator},"entries":[\n`;
+  }
+
+  /** An empty record is the beginning of the file. */
+  batchOf(records: readonly string[]): Batch {
+    const parts: string[] = [];
+    for (const record of records) {
+      if (record === '') {
+        parts.push(this.#head);
+        continue;
+      }
+      parts.push(this.#hasEntries ? ',' : '', record);
+      this.#hasEntries = true;
+    }
+    const text = parts.join('');
+    const position = this.#end;
+    this.#end += Buffer.byteLength(text);
+    return { text: text + FOOTER, position };
+  }
+}
+
+/**
+ * `--har FILE`: the requests as HAR 1.2. Each entry is written when its request ends, and the file is valid JSON after
+ * each write, whatever ends this process.
+ */
+export class HarFile {
+  readonly #output: AuditOutput;
+
+  private constructor(output: AuditOutput) {
+    this.#output = output;
+  }
+
+  /**
+   * @param version  Of gondolin.
+   * @throws {GondolinError} NET_AUDIT_UNUSABLE, also for what is no regular file.
+   */
+  static async open(path: string, version: string): Promise<HarFile> {
+    const layout = new HarLayout(version);
+    const batchOf = (records: readonly string[]) => layout.batchOf(records);
+    const output = await AuditOutput.open(path, { needsFile: true, batchOf });
+    output.push('');
+    return new HarFile(output);
+  }
+
+  /** Never throws and never waits. Events that are no request are left out. */
+  write({ sandbox, event }: SandboxNetworkEvent): void {
+    if (isHarEvent(event)) this.#output.push(jsonLine(harEntryOf({ sandbox, event })));
+  }
+
+  /** Writes what waits. @throws {GondolinError} NET_AUDIT_FAILED, also when entries had to be left out. */
+  async close(): Promise<void> {
+    await this.#output.close();
+  }
+
+  /** Entries that were left out for a disk that was too slow. */
+  get lost(): number {
+    return this.#output.lost;
+  }
+}

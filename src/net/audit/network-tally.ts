@@ -1,0 +1,141 @@
+import { formatHostEntry, parseHostEntry } from '../../util/host-entry.ts';
+import type { BlockedEvent, NetworkEvent, SecretLeakEvent, Transport } from './network-event.ts';
+import type { BlockedUse, HostUse, NetworkSummary } from './network-summary.ts';
+
+/** A guest can invent names without end: rows beyond these are only counted. */
+const MAX_HOSTS = 500;
+const MAX_BLOCKED = 500;
+
+type Refused = BlockedEvent | SecretLeakEvent;
+type Counted<Row> = { -readonly [Key in keyof Row]: Row[Key] };
+
+/** The entry of `allowed_hosts` that would let a connection through; null for what is no right host. */
+function entryFor(host: string, port: number, transport: Transport): string | null {
+  const { entry } = parseHostEntry(host.includes(':') ? `[${host}]:1` : host, {
+    allowsWide: false,
+  });
+  if (entry === undefined || entry.kind === 'glob') return null;
+  if (transport === 'tcp') return formatHostEntry({ ...entry, port, isTcp: true });
+  return formatHostEntry({ ...entry, port: port === 80 || port === 443 ? null : port });
+}
+
+/** Adds up the events of one sandbox. Memory is bounded, whatever the guest does. */
+export class NetworkTally {
+  readonly #hosts = new Map<string, Counted<HostUse>>();
+  readonly #blocked = new Map<string, Counted<BlockedUse>>();
+  #blockedCount = 0;
+  #omittedHosts = 0;
+  #omittedBlocked = 0;
+
+  /** @returns True when the event is the first of its kind that was blocked: worth a line while the run goes on. */
+  add(event: NetworkEvent): boolean {
+    switch (event.kind) {
+      case 'request':
+      case 'response':
+        this.#addRequest(event);
+        return false;
+      case 'connection':
+      case 'connection_end':
+        if (event.transport === 'tcp' || event.transport === 'passthrough') {
+          this.#addConnection(event);
+        }
+        return false;
+      case 'blocked':
+      case 'secret_leak':
+        return this.#addBlocked(event);
+      case 'dns':
+        return false;
+    }
+  }
+
+  /** How many requests and connections were refused. */
+  get blockedCount(): number {
+    return this.#blockedCount;
+  }
+
+  #use(host: string, port: number, transport: Transport): Counted<HostUse> | undefined {
+    const isWeb = transport === 'http' || transport === 'https';
+    const key = JSON.stringify([host, port, isWeb ? 'web' : transport]);
+    const known = this.#hosts.get(key);
+    if (known !== undefined) return known;
+    if (this.#hosts.size >= MAX_HOSTS) return undefined;
+    const none = { requests: 0, connections: 0, failed: 0, sentBytes: 0, receivedBytes: 0 };
+    const use = { host, port, transport, ...none };
+    this.#hosts.set(key, use);
+    return use;
+  }
+
+  #addRequest(event: Extract<NetworkEvent, { kind: 'request' | 'response' }>): void {
+    const transport = event.url.startsWith('http:') ? 'http' : 'https';
+    const use = this.#use(event.host, event.port, transport);
+    if (event.kind === 'request') {
+      if (use === undefined) this.#omittedHosts += 1;
+      else use.requests += 1;
+      return;
+    }
+    if (use === undefined) return;
+    use.sentBytes += event.requestBytes;
+    use.receivedBytes += event.responseBytes;
+    if (event.error !== null) use.failed += 1;
+  }
+
+  #addConnection(event: Extract<NetworkEvent, { kind: 'connection' | 'connection_end' }>): void {
+    // An address literal has no name; one that was never dialled has nothing to show.
+    const host = event.host ?? (event.kind === 'connection' ? event.address : null);
+    const use = this.#use(host ?? 'an address', event.port, event.transport);
+    if (event.kind === 'connection') {
+      if (use === undefined) this.#omittedHosts += 1;
+      else use.connections += 1;
+      return;
+    }
+    if (use === undefined) return;
+    use.sentBytes += event.sentBytes;
+    use.receivedBytes += event.receivedBytes;
+    if (event.error !== null) use.failed += 1;
+  }
+
+  #addBlocked(event: Refused): boolean {
+    this.#blockedCount += 1;
+    const { host, port, transport } = event;
+    const isLeak = event.kind === 'secret_leak';
+    const reason = isLeak ? 'secret_leak' : event.reason;
+    const rule = isLeak ? event.secret : event.rule;
+    const suggestion = isLeak ? '' : event.suggestion;
+    const key = JSON.stringify([host, port, transport, reason, rule, suggestion]);
+    const known = this.#blocked.get(key);
+    if (known !== undefined) {
+      known.count += 1;
+      return false;
+    }
+    if (this.#blocked.size >= MAX_BLOCKED) {
+      this.#omittedBlocked += 1;
+      return false;
+    }
+    this.#blocked.set(key, { host, port, transport, reason, rule, suggestion, count: 1 });
+    return true;
+  }
+
+  /** What came together so far. Plain data. */
+  summary(): NetworkSummary {
+    const busy = (use: HostUse) => use.requests + use.connections;
+    const blocked = [...this.#blocked.values()].map((use) => ({ ...use }));
+    const allowedHosts = blocked
+      .filter(({ reason }) => reason === 'not_allowed')
+      .map(({ host, port, transport }) => entryFor(host, port, transport));
+    const allowedPrivate = blocked
+      .filter(({ reason }) => reason === 'private_address')
+      .map(({ host }) => entryFor(host, 443, 'https'));
+    const distinct = (entries: readonly (string | null)[]) =>
+      [...new Set(entries.filter((entry) => entry !== null))].toSorted();
+    return {
+      hosts: [...this.#hosts.values()]
+        .map((use) => ({ ...use }))
+        .toSorted((a, b) => busy(b) - busy(a) || (a.host < b.host ? -1 : 1)),
+      blocked: blocked.toSorted((a, b) => b.count - a.count || (a.host < b.host ? -1 : 1)),
+      blockedCount: this.#blockedCount,
+      omittedHosts: this.#omittedHosts,
+      omittedBlocked: this.#omittedBlocked,
+      toAllow: { allowedHosts: distinct(allowedHosts), allowedPrivate: distinct(allowedPrivate) },
+    };
+  }
+}
