@@ -37,7 +37,7 @@ class HarLayout {
 
 /**
  * `--har FILE`: the requests as HAR 1.2. Each entry is written when its request ends, and the file is valid JSON after
- * each write, whatever ends this process.
+ * each write, whatever ends this process then.
  */
 export class HarFile {
   readonly #output: AuditOutput;

@@ -1,10 +1,19 @@
 import { formatHostEntry, parseHostEntry } from '../../util/host-entry.ts';
-import type { BlockedEvent, NetworkEvent, SecretLeakEvent, Transport } from './network-event.ts';
+import type {
+  BlockedEvent,
+  ConnectionEndEvent,
+  ConnectionEvent,
+  NetworkEvent,
+  SecretLeakEvent,
+  Transport,
+} from './network-event.ts';
 import type { BlockedUse, HostUse, NetworkSummary } from './network-summary.ts';
 
 /** A guest can invent names without end: rows beyond these are only counted. */
 const MAX_HOSTS = 500;
 const MAX_BLOCKED = 500;
+/** Open connections that are remembered; a VM has at most 1,024 streams. */
+const MAX_OPEN = 2048;
 
 type Refused = BlockedEvent | SecretLeakEvent;
 type Counted<Row> = { -readonly [Key in keyof Row]: Row[Key] };
@@ -23,6 +32,7 @@ function entryFor(host: string, port: number, transport: Transport): string | nu
 export class NetworkTally {
   readonly #hosts = new Map<string, Counted<HostUse>>();
   readonly #blocked = new Map<string, Counted<BlockedUse>>();
+  readonly #open = new Map<number, Counted<HostUse>>();
   #blockedCount = 0;
   #omittedHosts = 0;
   #omittedBlocked = 0;
@@ -35,10 +45,13 @@ export class NetworkTally {
         this.#addRequest(event);
         return false;
       case 'connection':
-      case 'connection_end':
+        // What is opened is counted by its requests.
         if (event.transport === 'tcp' || event.transport === 'passthrough') {
           this.#addConnection(event);
         }
+        return false;
+      case 'connection_end':
+        this.#endConnection(event);
         return false;
       case 'blocked':
       case 'secret_leak':
@@ -79,16 +92,21 @@ export class NetworkTally {
     if (event.error !== null) use.failed += 1;
   }
 
-  #addConnection(event: Extract<NetworkEvent, { kind: 'connection' | 'connection_end' }>): void {
-    // An address literal has no name; one that was never dialled has nothing to show.
-    const host = event.host ?? (event.kind === 'connection' ? event.address : null);
-    const use = this.#use(host ?? 'an address', event.port, event.transport);
-    if (event.kind === 'connection') {
-      if (use === undefined) this.#omittedHosts += 1;
-      else use.connections += 1;
+  #addConnection(event: ConnectionEvent): void {
+    const { host, address, port, transport, connectionId } = event;
+    const use = this.#use(host ?? address ?? 'an address', port, transport);
+    if (use === undefined) {
+      this.#omittedHosts += 1;
       return;
     }
+    use.connections += 1;
+    if (this.#open.size < MAX_OPEN) this.#open.set(connectionId, use);
+  }
+
+  #endConnection(event: ConnectionEndEvent): void {
+    const use = this.#open.get(event.connectionId);
     if (use === undefined) return;
+    this.#open.delete(event.connectionId);
     use.sentBytes += event.sentBytes;
     use.receivedBytes += event.receivedBytes;
     if (event.error !== null) use.failed += 1;

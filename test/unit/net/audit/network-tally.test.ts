@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import type { NetworkEvent } from '../../../../src/net/audit/network-event.ts';
+import { NetworkTally } from '../../../../src/net/audit/network-tally.ts';
+import {
+  blockedEvent,
+  connectionEndEvent,
+  connectionEvent,
+  dnsEvent,
+  leakEvent,
+  requestEvent,
+  responseEvent,
+} from '../../../fixtures/network-events.ts';
+
+function tallyOf(...events: NetworkEvent[]) {
+  const tally = new NetworkTally();
+  for (const event of events) tally.add(event);
+  return tally;
+}
+
+describe('NetworkTally', () => {
+  it('is empty when nothing happened', () => {
+    expect(new NetworkTally().summary()).toEqual({
+      hosts: [],
+      blocked: [],
+      blockedCount: 0,
+      omittedHosts: 0,
+      omittedBlocked: 0,
+      toAllow: { allowedHosts: [], allowedPrivate: [] },
+    });
+  });
+
+  it('adds up requests, bytes and failures by host, the busiest first', () => {
+    const { hosts } = tallyOf(
+      requestEvent({ host: 'b.test' }),
+      requestEvent(),
+      responseEvent(),
+      requestEvent({ requestId: 2 }),
+      responseEvent({ requestId: 2, statusCode: 0, error: 'reset' }),
+    ).summary();
+    expect(hosts).toMatchObject([
+      { host: 'api.test', requests: 2, failed: 1, sentBytes: 24, receivedBytes: 690 },
+      { host: 'b.test', requests: 1, failed: 0, sentBytes: 0 },
+    ]);
+  });
+
+  it('counts connections that are not opened, by name or by address', () => {
+    const { hosts } = tallyOf(
+      connectionEvent(),
+      connectionEvent({ connectionId: 10, host: null }),
+      connectionEndEvent(),
+      connectionEndEvent({ connectionId: 10, host: null, error: 'reset' }),
+      // Requests tell of what is opened.
+      connectionEvent({ connectionId: 11, transport: 'https' }),
+      connectionEndEvent({ connectionId: 11, transport: 'https' }),
+    ).summary();
+    expect(hosts).toMatchObject([
+      { host: '192.0.2.9', connections: 1, failed: 1, sentBytes: 10 },
+      { host: 'db.test', connections: 1, failed: 0, receivedBytes: 20 },
+    ]);
+  });
+
+  it('groups what was blocked, and names the entries that would allow it', () => {
+    const tally = tallyOf(
+      blockedEvent(),
+      blockedEvent({ url: 'https://other.test/y' }),
+      blockedEvent({ host: 'db.test', port: 5432, transport: 'tcp', method: null, url: null }),
+      blockedEvent({ host: 'web.test', port: 8443 }),
+      blockedEvent({ host: '2001:db8::1', port: 22, transport: 'tcp' }),
+      blockedEvent({ host: 'in.test', reason: 'private_address' }),
+      blockedEvent({ host: '10.0.0.5', port: 80, reason: 'private_address' }),
+      blockedEvent({ host: 'bad.test', reason: 'denied' }),
+      leakEvent(),
+    );
+    const { blocked, blockedCount, toAllow } = tally.summary();
+    expect(blockedCount).toBe(9);
+    expect(blocked[0]).toMatchObject({ host: 'other.test', reason: 'not_allowed', count: 2 });
+    expect(blocked).toHaveLength(8);
+    expect(blocked.find(({ reason }) => reason === 'secret_leak')).toMatchObject({
+      rule: 'API_TOKEN',
+    });
+    expect(toAllow).toEqual({
+      allowedHosts: ['[2001:db8::1]:22/tcp', 'db.test:5432/tcp', 'other.test', 'web.test:8443'],
+      allowedPrivate: ['10.0.0.5', 'in.test'],
+    });
+  });
+
+  it('suggests nothing that is no host, whatever a guest sends as one', () => {
+    const hosts = ['*', '*.test', '10.0.0.0/8', 'a\nmode: open', 'a: b', '', 'localhost', 'x"y'];
+    const { toAllow } = tallyOf(...hosts.map((host) => blockedEvent({ host }))).summary();
+    expect(toAllow.allowedHosts).toEqual([]);
+  });
+
+  it('says which refusal is the first of its kind', () => {
+    const tally = new NetworkTally();
+    const events = [
+      blockedEvent(),
+      blockedEvent(),
+      dnsEvent({ outcome: 'refused' }),
+      requestEvent(),
+    ];
+    expect(events.map((event) => tally.add(event))).toEqual([true, false, false, false]);
+    expect(tally.blockedCount).toBe(2);
+  });
+
+  it('keeps a bounded number of rows and counts the rest', () => {
+    const tally = new NetworkTally();
+    for (let n = 0; n < 2000; n += 1) {
+      tally.add(blockedEvent({ host: `h${n}.test` }));
+      tally.add(requestEvent({ host: `h${n}.test` }));
+      tally.add(connectionEvent({ host: `c${n}.test`, connectionId: n }));
+    }
+    const summary = tally.summary();
+    expect(summary.blocked).toHaveLength(500);
+    expect(summary.hosts).toHaveLength(500);
+    expect(summary).toMatchObject({ blockedCount: 2000, omittedBlocked: 1500, omittedHosts: 3500 });
+  });
+});
