@@ -107,7 +107,6 @@ export interface ResponseEvent extends EventBase, RequestFacts {
 /** Why policy refused. `protocol`: names that disagree, or bytes that are no valid TLS or HTTP. */
 export type BlockReason =
   | 'mode_none'
-  | 'invalid_host'
   | 'denied'
   | 'not_allowed'
   | 'rule'

@@ -50,7 +50,6 @@ export interface BlockedUse {
 /** Why something was refused, for people. */
 export const BLOCK_WORDS: Readonly<Record<BlockedUse['reason'], string>> = {
   mode_none: 'network.mode is none',
-  invalid_host: 'no valid host name',
   not_allowed: 'not in allowed_hosts',
   denied: 'denied',
   rule: 'refused by a rule',

@@ -27,7 +27,12 @@ function base64Core(bytes: Buffer, offset: number): string {
 
 /** How a value may stand in a text: itself, in a URL, in JSON, in base64 wherever it starts. */
 function formsOf(value: string): string[] {
-  const plain = [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)];
+  const plain = [
+    value,
+    // Lone surrogates have no encoding.
+    encodeURIComponent(Buffer.from(value).toString()),
+    JSON.stringify(value).slice(1, -1),
+  ];
   if (value.length < MIN_ENCODED_LENGTH) return plain;
   const bytes = Buffer.from(value);
   const encoded = [0, 1, 2].map((offset) => base64Core(bytes, offset));
@@ -46,15 +51,18 @@ function escapePattern(text: string): string {
 export function createSecretMask(secrets: readonly MaskedSecret[]): SecretMask {
   const names = new Map<string, string>();
   for (const { name, value } of secrets.filter((secret) => secret.value.length >= MIN_LENGTH)) {
-    for (const form of formsOf(value)) names.set(form.toLowerCase(), name);
+    for (const form of formsOf(value)) names.set(form, name);
   }
   if (names.size === 0) return (text) => text;
   // The longest first: a value that is a part of another must not break it up.
   const forms = [...names.keys()].toSorted((a, b) => b.length - a.length);
   // Letter case is ignored: percent-encoding has two, and a host name is put into lower case.
-  const pattern = new RegExp(forms.map(escapePattern).join('|'), 'gi');
+  const pattern = new RegExp(forms.map((form) => `(${escapePattern(form)})`).join('|'), 'gi');
   return (text) =>
-    text.replace(pattern, (form) => `[secret ${names.get(form.toLowerCase()) ?? ''}]`);
+    text.replace(pattern, (_found, ...groups: unknown[]) => {
+      const form = forms[groups.findIndex((group) => group !== undefined)] ?? '';
+      return `[secret ${names.get(form) ?? ''}]`;
+    });
 }
 
 function mapTexts(value: unknown, map: SecretMask): unknown {
