@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { packageFile } from '../host/package-root.ts';
 import type { CliIo } from './io.ts';
+import { readVersion } from './read-version.ts';
 
 /** Whether errors are wanted as JSON; read before parsing, so that a parsing error is JSON too. */
 function wantsJson(argv: readonly string[]): boolean {
@@ -8,12 +7,6 @@ function wantsJson(argv: readonly string[]): boolean {
     const [name, value = argv[index + 1]] = word.split('=', 2);
     return (name === '--format' || name === '--progress') && value === 'json';
   });
-}
-
-async function readVersion(): Promise<string> {
-  const text = await readFile(packageFile('package.json'), 'utf8');
-  const { version } = JSON.parse(text) as { version: string };
-  return version;
 }
 
 /**

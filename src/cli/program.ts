@@ -21,7 +21,7 @@ Examples:
   gondolin run test -- npm ls         run one command instead of the steps
   gondolin run --progress json        events for machines, one JSON object a line
 
-Exit codes of run: the failing step's own; 2 usage or config; 124 timeout; 125 gondolin failed;
+Exit codes of run: the failing step's own; 2 usage or config; 3 blocked by policy; 124 timeout; 125 gondolin failed;
 126, 127 the command cannot be run or found; 130 Ctrl-C; 143 SIGTERM. More: docs/cli.md
 `;
 
@@ -42,6 +42,21 @@ function addGlobalOptions(program: Command): void {
       new Option('--format <format>', 'output of a command').choices(['text', 'yaml', 'json']),
     )
     .option('--debug', 'log what the parts of a VM do, and show the causes of errors');
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+/** What the guests may reach besides what the project file says; each may be given several times. */
+function addNetworkOptions(command: Command): Command {
+  return command
+    .option('--allow-host <host>', 'let the guests reach this host too', collect)
+    .option(
+      '--host-secret <NAME@host,…>',
+      "let the guests use the host's variable NAME in requests to these hosts, unseen",
+      collect,
+    );
 }
 
 /** What a gondolin that was killed could not clean up goes before anything else is done. */
@@ -98,12 +113,20 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   add('config', 'print the project with includes, variables and defaults applied', async () => {
     return (await import('./commands/config.ts')).runConfig;
   });
-  add('plan [words...]', 'print what would run, without running it', async () => {
+  const plan = add('plan [words...]', 'print what would run, without running it', async () => {
     return (await import('./commands/plan.ts')).runPlanCommand;
   }).usage('[options] [SANDBOX] [STEP...]');
-  add('run [words...]', 'boot the sandboxes and run their steps, or one command', async () => {
-    return (await import('./commands/run.ts')).runRun;
-  }).usage('[options] [SANDBOX] [STEP... | -- CMD...]');
+  addNetworkOptions(plan);
+  const run = add(
+    'run [words...]',
+    'boot the sandboxes and run their steps, or one command',
+    async () => {
+      return (await import('./commands/run.ts')).runRun;
+    },
+  ).usage('[options] [SANDBOX] [STEP... | -- CMD...]');
+  addNetworkOptions(run)
+    .option('--events <file>', 'write what happens on the network as JSON lines')
+    .option('--har <file>', 'write the HTTP requests as HAR 1.2, for a browser to open');
   add('images', 'list the images in the cache', async () => {
     return (await import('./commands/images.ts')).runImages;
   });

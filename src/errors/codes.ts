@@ -224,6 +224,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Run `gondolin --help`, or `gondolin COMMAND --help`.',
   },
+  PROJECT_CA_INVALID: {
+    exit: EXIT.config,
+    hint: 'Name a readable file with one or more certificates in PEM under network.ca.',
+  },
   PROJECT_KILL_FAILED: {
     exit: EXIT.runner,
     hint: 'The sandbox was ended. If this comes again, give it more CPUs or report it with `--debug` output.',

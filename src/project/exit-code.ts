@@ -22,6 +22,8 @@ export function judgeSandbox(
   if (isCancelled || steps.some((step) => step.status === 'cancelled')) {
     return { status: 'cancelled', exitCode: cancelExitCode(signal) };
   }
+  // What was blocked is why a step failed, more often than not: the code says so.
+  if (error?.exit === EXIT.policy) return { status: 'failed', exitCode: EXIT.policy };
   const failed = steps.find(hasFailed);
   if (failed !== undefined) {
     const status = failed.status === 'timed-out' ? 'timed-out' : 'failed';

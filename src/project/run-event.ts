@@ -1,3 +1,4 @@
+import type { BlockedUse, NetworkSummary } from '../net/audit/network-summary.ts';
 import type { ErrorData } from './error-data.ts';
 import type { RunStatus, SandboxResult, StepStatus } from './run-result.ts';
 import type { ImageProgress } from './runner-vm.ts';
@@ -73,12 +74,18 @@ export type RunChange =
       readonly cause: SkipCause;
       readonly reason: string;
     }
+  /** The first time something is refused for this reason. Names are untrusted text. */
+  | ({
+      readonly type: 'network-blocked';
+      readonly sandbox: string;
+    } & Omit<BlockedUse, 'count'>)
   | {
       readonly type: 'sandbox-finished';
       readonly sandbox: string;
       readonly status: RunStatus;
       readonly exitCode: number;
       readonly durationMs: number;
+      readonly network: NetworkSummary;
       readonly error: ErrorData | null;
     }
   | {

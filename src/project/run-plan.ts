@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
 import { judgeRun } from './exit-code.ts';
 import type { RunChange, RunListener } from './run-event.ts';
@@ -9,6 +10,8 @@ import type { CreateSandboxVm, Passthrough } from './runner-vm.ts';
 export interface RunOptions {
   readonly createVm: CreateSandboxVm;
   readonly onEvent?: RunListener;
+  /** Told of each event of the network of each sandbox, at once. Must not throw. */
+  readonly onNetworkEvent?: (event: SandboxNetworkEvent) => void;
   /** Cancels the run. Aborted with a GondolinError, that error's exit code is the run's; else it is 130. */
   readonly signal?: AbortSignal;
   /** How many VMs at once, from 1. @default half the CPUs, at least 1 */
@@ -55,8 +58,8 @@ async function runAll(
  * Runs the steps of every sandbox of a plan, each sandbox in its own VM, and closes each VM whatever happens.
  * A failure of a sandbox, a step or a VM is in the result and does not touch the other sandboxes.
  *
- * @returns Once every VM is closed. `exitCode` is the first failing step's, in plan order; 124 for a timeout,
- *   125 when the runner failed, 130 (or what `signal` was aborted with) when it was cancelled.
+ * @returns Once every VM is closed. `exitCode` is the first failing step's, in plan order; 3 when something was
+ *   blocked where that fails; 124 for a timeout, 125 when the runner failed, 130 (or what `signal` was aborted with) when it was cancelled.
  * @throws What `onEvent` threw; the run is cancelled and cleaned up before.
  */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
@@ -68,11 +71,12 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
     return { name, image: image.name, steps: steps.map((step) => step.name) };
   });
   await emit({ type: 'run-started', project: plan.name, maxParallel, sandboxes });
-  const { createVm, passthrough = null } = options;
+  const { createVm, passthrough = null, onNetworkEvent = () => undefined } = options;
   const results = await runAll(plan.sandboxes, maxParallel, {
     createVm,
     cancel,
     emit,
+    onNetworkEvent,
     passthrough,
   });
   const judged = judgeRun(results, cancel);

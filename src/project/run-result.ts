@@ -1,3 +1,4 @@
+import type { NetworkSummary } from '../net/audit/network-summary.ts';
 import type { ErrorData } from './error-data.ts';
 
 /** `timed-out` and `cancelled` are failures with a known reason; `skipped` is not a failure. */
@@ -37,6 +38,7 @@ export interface SandboxResult {
   /** Kernel release as the guest said it: untrusted text. */
   readonly kernel: string | null;
   readonly steps: readonly StepResult[];
+  readonly network: NetworkSummary;
   /** Why the sandbox itself failed: its image, its boot, or its VM in mid-run. */
   readonly error: ErrorData | null;
 }

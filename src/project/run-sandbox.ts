@@ -1,4 +1,7 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
+import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
+import { BLOCK_WORDS, hostText, type NetworkSummary } from '../net/audit/network-summary.ts';
+import { NetworkTally } from '../net/audit/network-tally.ts';
 import type { SandboxPlan, StepPlan } from '../plan/plan.ts';
 import { type ErrorData, toErrorData } from './error-data.ts';
 import { judgeSandbox } from './exit-code.ts';
@@ -13,6 +16,7 @@ export interface SandboxContext {
   readonly createVm: CreateSandboxVm;
   readonly cancel: AbortSignal;
   readonly emit: (change: RunChange) => Promise<void>;
+  readonly onNetworkEvent: (event: SandboxNetworkEvent) => void;
   readonly passthrough: Passthrough | null;
 }
 
@@ -24,6 +28,7 @@ interface Progress {
   readonly steps: StepResult[];
   bootMs: number | null;
   kernel: string | null;
+  readonly network: NetworkTally;
   /** Set once no further step can run in this VM. */
   isVmLost: boolean;
   error: ErrorData | null;
@@ -38,6 +43,18 @@ function minutes(limitMs: number): string {
 function timeoutError(sandbox: SandboxPlan, limitMs: number): GondolinError {
   const message = `sandbox ${sandbox.name} passed its timeout of ${minutes(limitMs)}`;
   return new GondolinError('PROJECT_SANDBOX_TIMEOUT', message);
+}
+
+/** What `on_blocked: fail` makes of refusals; null when there were none or they may be. */
+function blockedError(sandbox: SandboxPlan, { blocked, blockedCount }: NetworkSummary) {
+  const [first] = blocked;
+  if (sandbox.network.onBlocked !== 'fail' || first === undefined) return null;
+  const what =
+    blockedCount === 1
+      ? 'a request or connection was'
+      : `${blockedCount} requests and connections were`;
+  const message = `${what} blocked: ${hostText(first)}: ${BLOCK_WORDS[first.reason]}`;
+  return toErrorData(new GondolinError('PROJECT_NETWORK_BLOCKED', message));
 }
 
 /** Why no further step of this sandbox runs at all; null while they may. */
@@ -125,6 +142,13 @@ async function startVm(
       const { cpus, memoryBytes } = spec;
       void emit({ type: 'vm-starting', sandbox: name, cpus, memoryBytes });
     },
+    onNetworkEvent: (event) => {
+      context.onNetworkEvent({ sandbox: name, event });
+      const first = progress.network.add(event);
+      if (first === null) return;
+      const { count: _count, ...facts } = first;
+      void emit({ type: 'network-blocked', sandbox: name, ...facts });
+    },
   });
   progress.bootMs = vm.bootMs;
   progress.kernel = vm.kernelRelease;
@@ -173,16 +197,26 @@ export async function runSandbox(
     steps: [],
     bootMs: null,
     kernel: null,
+    network: new NetworkTally(),
     isVmLost: context.cancel.aborted,
     error: null,
   };
   if (context.cancel.aborted) progress.isCancelled = true;
   else await runInVm(sandbox, progress, context);
   await skipRest(sandbox, progress, context);
+  const network = progress.network.summary();
+  progress.error ??= blockedError(sandbox, network);
   const { steps, error, bootMs, kernel } = progress;
   const judged = judgeSandbox(steps, error, progress.isCancelled, context.cancel);
   const durationMs = Math.round(performance.now() - startedAt);
   const { name } = sandbox;
-  await context.emit({ type: 'sandbox-finished', sandbox: name, ...judged, durationMs, error });
-  return { name, ...judged, durationMs, bootMs, kernel, steps, error };
+  await context.emit({
+    type: 'sandbox-finished',
+    sandbox: name,
+    ...judged,
+    durationMs,
+    network,
+    error,
+  });
+  return { name, ...judged, durationMs, bootMs, kernel, steps, network, error };
 }

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { GondolinError } from '../errors/gondolin-error.ts';
+import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { SandboxPlan } from '../plan/plan.ts';
 
 /** The part of `ExecProcess` that the runner uses. */
@@ -50,6 +51,7 @@ export interface SandboxVmHooks {
   readonly onImageProgress: (progress: ImageProgress) => void;
   /** Called once, after the image is there and before QEMU starts. */
   readonly onVmStarting: () => void;
+  readonly onNetworkEvent: NetworkEventSink;
 }
 
 /** Makes the VM of a sandbox, its image first. */

@@ -13,6 +13,8 @@ export interface SandboxVmOptions {
   readonly cacheDirectory: string;
   /** The static guest agent. */
   readonly agentPath: string;
+  /** Files of the host that no guest may change, besides the project's own. */
+  readonly readonlyPaths?: readonly string[];
   /** For the tools that build images, e.g. `http_proxy`. */
   readonly environment: Readonly<Record<string, string>>;
   /** Which parts of a VM log, and where to. */
@@ -20,13 +22,16 @@ export interface SandboxVmOptions {
 }
 
 /** The project file and its includes stay read-only in every guest: a guest must not widen its own policy. */
-function providersOf(mounts: readonly MountPlan[], plan: Plan): Record<string, VfsProvider> {
+function providersOf(
+  mounts: readonly MountPlan[],
+  readonlyPaths: readonly string[],
+): Record<string, VfsProvider> {
   const providers: Record<string, VfsProvider> = {};
   for (const mount of mounts) {
     if (mount.kind !== 'host') continue;
     providers[mount.guestPath] = mount.isReadonly
       ? new ReadonlyProvider(mount.hostPath)
-      : new RealFSProvider(mount.hostPath, { readonlyPaths: plan.configFiles });
+      : new RealFSProvider(mount.hostPath, { readonlyPaths });
   }
   return providers;
 }
@@ -41,9 +46,9 @@ function memoryOf(mounts: readonly MountPlan[]): Record<string, MemoryMount> {
 
 function bootVm(
   { name, vm }: SandboxPlan,
-  plan: Plan,
+  readonlyPaths: readonly string[],
   image: GuestImage,
-  signal: AbortSignal,
+  { signal, onNetworkEvent }: SandboxVmHooks,
   debug: SandboxVmOptions['debug'],
 ): Promise<VM> {
   return VM.create({
@@ -55,9 +60,10 @@ function bootVm(
     cwd: vm.workspace,
     // Underscores are fine in a sandbox's name and not in a host's.
     hostname: name.replaceAll('_', '-').slice(0, 63),
-    vfs: { mounts: providersOf(vm.mounts, plan), memory: memoryOf(vm.mounts) },
+    vfs: { mounts: providersOf(vm.mounts, readonlyPaths), memory: memoryOf(vm.mounts) },
     sandbox: { rootOverlay: vm.root === 'memory', ...debug },
     signal,
+    onNetworkEvent,
   });
 }
 
@@ -80,13 +86,14 @@ function withImage(vm: VM, image: GuestImage): RunnerVm {
 
 /** Makes the VMs of a plan for `runPlan`: image from the cache or built, then QEMU with the sandbox's mounts. */
 export function sandboxVmsOf(plan: Plan, options: SandboxVmOptions): CreateSandboxVm {
-  const { debug, ...imageOptions } = options;
+  const { debug, readonlyPaths = [], ...imageOptions } = options;
+  const unwritable = [...plan.configFiles, ...readonlyPaths];
   return async (sandbox: SandboxPlan, hooks: SandboxVmHooks) => {
     const { signal, onImageProgress: onProgress } = hooks;
     const image = await ensureImage(sandbox.image.recipe, { ...imageOptions, signal, onProgress });
     try {
       hooks.onVmStarting();
-      return withImage(await bootVm(sandbox, plan, image, signal, debug), image);
+      return withImage(await bootVm(sandbox, unwritable, image, hooks, debug), image);
     } catch (error) {
       await image.release();
       throw error;

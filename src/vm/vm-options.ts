@@ -1,5 +1,6 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { GuestImage } from '../image/guest-image.ts';
+import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 
@@ -60,6 +61,8 @@ export interface VMOptions {
   readonly onProgress?: (message: string) => void;
   /** Told what did not work but did not stop the start either: one line. @default none */
   readonly onWarning?: (message: string) => void;
+  /** Told what happens on the guest's network, at once and in order. Must not throw. */
+  readonly onNetworkEvent?: NetworkEventSink;
 }
 
 /** RAM of a VM that does not ask for more. */

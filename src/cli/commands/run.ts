@@ -5,19 +5,21 @@ import type { Plan } from '../../plan/plan.ts';
 import { adHocPlan } from '../../project/ad-hoc-plan.ts';
 import { toErrorData } from '../../project/error-data.ts';
 import { runPlan } from '../../project/run-plan.ts';
-import type { RunResult } from '../../project/run-result.ts';
+import type { RunResult, SandboxResult } from '../../project/run-result.ts';
 import type { Passthrough } from '../../project/runner-vm.ts';
 import type { SandboxVmOptions } from '../../project/sandbox-vm.ts';
 import type { CommandRun } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
+import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planOfSandbox, planOfWords } from '../open-project.ts';
+import { type AuditFlags, openRunAudit, type RunAudit } from '../run-audit.ts';
 import { selectForCommand } from '../select-words.ts';
 import { createRenderer } from '../ui/progress/choose-renderer.ts';
 import { resolveProgress } from '../ui/progress/progress-mode.ts';
 import { renderErrorData } from '../ui/render-error.ts';
-import { renderRunErrors, renderSummary } from '../ui/summary.ts';
+import { renderBlocked, renderRunErrors, renderSummary } from '../ui/summary.ts';
 import { plainText } from '../ui/text/describe.ts';
-import { paintFor } from '../ui/text/paint.ts';
+import { type Paint, paintFor } from '../ui/text/paint.ts';
 import { usageError } from '../usage-error.ts';
 
 type DrawnMode = ReturnType<typeof resolveProgress>;
@@ -37,7 +39,11 @@ function proxiesOf(env: CliIo['env']): Record<string, string> {
   return proxies;
 }
 
-function vmOptionsOf(io: CliIo, isDebug: boolean): SandboxVmOptions {
+function vmOptionsOf(
+  io: CliIo,
+  isDebug: boolean,
+  readonlyPaths: readonly string[],
+): SandboxVmOptions {
   const debugLog = (component: string, message: string) => {
     void writeText(io.stderr, `[${component}] ${plainText(message)}\n`);
   };
@@ -45,6 +51,7 @@ function vmOptionsOf(io: CliIo, isDebug: boolean): SandboxVmOptions {
     cacheDirectory: resolveDirectories(io.env).cache,
     agentPath: guestAgentPath(),
     environment: proxiesOf(io.env),
+    readonlyPaths,
     ...(isDebug ? { debug: { debug: '*', debugLog } } : {}),
   };
 }
@@ -57,16 +64,68 @@ function planOfCommand(plan: Plan, words: readonly string[], command: readonly s
   return adHocPlan(planOfSandbox(plan, selectForCommand(plan, words)), command);
 }
 
+/** Blocked requests where no summary says so: of any sandbox, or (`quiet`) of those that failed for it. */
+function blockedText(result: RunResult, mode: DrawnMode, paint: Paint): string {
+  const isFailed = ({ error }: SandboxResult) => error?.code === 'PROJECT_NETWORK_BLOCKED';
+  const { sandboxes } = result;
+  return renderBlocked(mode === 'quiet' ? sandboxes.filter(isFailed) : sandboxes, paint);
+}
+
 /** What is said after a run: the summary as output, the errors as errors. */
 async function printEnd(result: RunResult, mode: DrawnMode, isRaw: boolean, io: CliIo) {
   if (mode === 'json') return;
-  if (mode !== 'quiet' && !isRaw) {
+  const paint = paintFor(io.stderr, io.env);
+  if (mode === 'quiet' || isRaw) {
+    await writeText(io.stderr, blockedText(result, mode, paint));
+  } else {
     await writeText(io.stdout, renderSummary(result, paintFor(io.stdout, io.env)));
   }
-  const paint = paintFor(io.stderr, io.env);
   await writeText(io.stderr, renderRunErrors(result, paint));
   if (result.status === 'cancelled') {
     await writeText(io.stderr, renderErrorData(toErrorData(io.signal.reason), paint));
+  }
+}
+
+/** Says what went wrong with the files of the audit. Returns the exit code of a run that else had `exitCode`. */
+async function printAuditFailures(failures: readonly unknown[], exitCode: number, io: CliIo) {
+  const paint = paintFor(io.stderr, io.env);
+  for (const failure of failures) {
+    await writeText(io.stderr, renderErrorData(toErrorData(failure), paint));
+  }
+  const [first] = failures;
+  return first === undefined || exitCode !== 0 ? exitCode : toErrorData(first).exit;
+}
+
+/** What is drawn and how: resolved before anything is started. */
+interface Drawing {
+  readonly mode: DrawnMode;
+  /** The command of `run -- CMD` has this process's own streams. */
+  readonly isRaw: boolean;
+}
+
+/** Runs a plan, draws it and writes its audit. */
+async function drawRun(
+  plan: Plan,
+  { mode, isRaw }: Drawing,
+  audit: RunAudit,
+  isDebug: boolean,
+  io: CliIo,
+): Promise<RunResult> {
+  const passthrough: Passthrough = { stdin: io.stdin, stdout: io.stdout, stderr: io.stderr };
+  // Loaded once it is clear that a VM is wanted: it brings QEMU's, the file server's and libc's code.
+  const { sandboxVmsOf } = await import('../../project/sandbox-vm.ts');
+  const createVm = sandboxVmsOf(plan, vmOptionsOf(io, isDebug, audit.paths));
+  const renderer = await createRenderer(mode, isRaw, io);
+  try {
+    return await runPlan(plan, {
+      createVm,
+      onEvent: (event) => renderer.onEvent(event),
+      onNetworkEvent: audit.onNetworkEvent,
+      signal: io.signal,
+      ...(isRaw ? { passthrough } : {}),
+    });
+  } finally {
+    await renderer.end();
   }
 }
 
@@ -74,30 +133,24 @@ async function printEnd(result: RunResult, mode: DrawnMode, isRaw: boolean, io: 
  * `run`: boots the sandboxes and runs their steps, or one command with this process's own streams.
  * The exit code is that of the first failing step, or of the command.
  */
-export const runRun: CommandRun = async ({ io, options, words, trailing }) => {
+export const runRun: CommandRun<NetworkFlags & AuditFlags> = async (context) => {
+  const { io, options, words, trailing } = context;
   const mode = resolveProgress(options.progress, io);
   const whole = await openPlan(io, options);
-  const plan =
+  const chosen =
     trailing === null ? planOfWords(whole, words) : planOfCommand(whole, words, trailing);
+  const plan = withNetworkFlags(chosen, options);
   const isRaw = trailing !== null && mode !== 'json';
-  const passthrough: Passthrough = { stdin: io.stdin, stdout: io.stdout, stderr: io.stderr };
   // Not after an image was built for a minute.
   for (const name of ['qemu-system-x86_64', 'setpriv'] as const) requireTool(name, io.env);
-  // Loaded once it is clear that a VM is wanted: it brings QEMU's, the file server's and libc's code.
-  const { sandboxVmsOf } = await import('../../project/sandbox-vm.ts');
-  const createVm = sandboxVmsOf(plan, vmOptionsOf(io, options.debug === true));
-  const renderer = await createRenderer(mode, isRaw, io);
+  const audit = await openRunAudit(options, io.cwd);
+  let failures: readonly unknown[] = [];
   let result: RunResult;
   try {
-    result = await runPlan(plan, {
-      createVm,
-      onEvent: (event) => renderer.onEvent(event),
-      signal: io.signal,
-      ...(isRaw ? { passthrough } : {}),
-    });
+    result = await drawRun(plan, { mode, isRaw }, audit, options.debug === true, io);
   } finally {
-    await renderer.end();
+    failures = await audit.close();
   }
   await printEnd(result, mode, isRaw, io);
-  return result.exitCode;
+  return printAuditFailures(failures, result.exitCode, io);
 };

@@ -1,5 +1,6 @@
 import type { ErrorData } from '../../project/error-data.ts';
 import type { RunResult, RunStatus, SandboxResult, StepResult } from '../../project/run-result.ts';
+import { blockedLines, networkLines } from './network-report.ts';
 import { renderErrorData } from './render-error.ts';
 import { describeOutcome, plainText } from './text/describe.ts';
 import type { Paint, Tone } from './text/paint.ts';
@@ -44,10 +45,14 @@ function sandboxLines(sandbox: SandboxResult, paint: Paint): string[] {
     return `  ${paint(tone, mark)} ${name}  ${paint('dim', plainText(stepText(step)))}`;
   });
   const { mark, tone } = MARKS[sandbox.status];
-  return [`${paint(tone, mark)} ${paint('bold', sandboxHead(sandbox))}`, ...steps];
+  return [
+    `${paint(tone, mark)} ${paint('bold', sandboxHead(sandbox))}`,
+    ...steps,
+    ...networkLines(sandbox, paint),
+  ];
 }
 
-/** The end of a run: each sandbox and step with its outcome and time, and the total. Ends with a newline. */
+/** The end of a run: each sandbox and step with its outcome and time, its network, and the total. Ends with a newline. */
 export function renderSummary(result: RunResult, paint: Paint): string {
   const code = result.exitCode === 0 ? '' : `, exit ${result.exitCode}`;
   const { tone } = MARKS[result.status];
@@ -76,4 +81,13 @@ export function renderRunErrors(result: RunResult, paint: Paint): string {
     add(sandbox.name, sandbox.error);
   }
   return texts.join('');
+}
+
+/** What was refused on the network, for a run whose summary is not printed. Empty when nothing was. */
+export function renderBlocked(sandboxes: readonly SandboxResult[], paint: Paint): string {
+  const lines = sandboxes.flatMap((sandbox) => {
+    const blocked = blockedLines(sandbox, paint);
+    return blocked.length === 0 ? [] : [plainText(sandbox.name), ...blocked];
+  });
+  return lines.map((line) => `${line}\n`).join('');
 }

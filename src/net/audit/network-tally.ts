@@ -37,27 +37,27 @@ export class NetworkTally {
   #omittedHosts = 0;
   #omittedBlocked = 0;
 
-  /** @returns True when the event is the first of its kind that was blocked: worth a line while the run goes on. */
-  add(event: NetworkEvent): boolean {
+  /** @returns The row of a refusal that is the first of its kind: worth a line while the run goes on. Else null. */
+  add(event: NetworkEvent): BlockedUse | null {
     switch (event.kind) {
       case 'request':
       case 'response':
         this.#addRequest(event);
-        return false;
+        return null;
       case 'connection':
         // What is opened is counted by its requests.
         if (event.transport === 'tcp' || event.transport === 'passthrough') {
           this.#addConnection(event);
         }
-        return false;
+        return null;
       case 'connection_end':
         this.#endConnection(event);
-        return false;
+        return null;
       case 'blocked':
       case 'secret_leak':
         return this.#addBlocked(event);
       case 'dns':
-        return false;
+        return null;
     }
   }
 
@@ -112,7 +112,7 @@ export class NetworkTally {
     if (event.error !== null) use.failed += 1;
   }
 
-  #addBlocked(event: Refused): boolean {
+  #addBlocked(event: Refused): BlockedUse | null {
     this.#blockedCount += 1;
     const { host, port, transport } = event;
     const isLeak = event.kind === 'secret_leak';
@@ -123,14 +123,15 @@ export class NetworkTally {
     const known = this.#blocked.get(key);
     if (known !== undefined) {
       known.count += 1;
-      return false;
+      return null;
     }
     if (this.#blocked.size >= MAX_BLOCKED) {
       this.#omittedBlocked += 1;
-      return false;
+      return null;
     }
-    this.#blocked.set(key, { host, port, transport, reason, rule, suggestion, count: 1 });
-    return true;
+    const use: Counted<BlockedUse> = { host, port, transport, reason, rule, suggestion, count: 1 };
+    this.#blocked.set(key, use);
+    return { ...use };
   }
 
   /** What came together so far. Plain data. */

@@ -7,6 +7,7 @@ import type { RunRenderer } from '../../../src/cli/ui/progress/run-renderer.ts';
 import { createTtyRenderer } from '../../../src/cli/ui/progress/tty-renderer.ts';
 import { renderRunErrors, renderSummary } from '../../../src/cli/ui/summary.ts';
 import { colourPaint, plainPaint } from '../../../src/cli/ui/text/paint.ts';
+import { NetworkTally } from '../../../src/net/audit/network-tally.ts';
 import type { RunChange, RunEvent } from '../../../src/project/run-event.ts';
 import type { RunResult } from '../../../src/project/run-result.ts';
 import { outputOf } from './fake-io.ts';
@@ -58,6 +59,8 @@ const START: readonly RunChange[] = [
   { type: 'step-started', ...unit, attempts: 1 },
 ];
 
+const NO_NETWORK = new NetworkTally().summary();
+
 const RESULT: RunResult = {
   status: 'failed',
   exitCode: 7,
@@ -71,6 +74,7 @@ const RESULT: RunResult = {
       bootMs: 2345,
       kernel: '6.1.0\u001b[2J-cloud',
       error: null,
+      network: NO_NETWORK,
       steps: [
         {
           name: 'unit',
@@ -104,6 +108,7 @@ const RESULT: RunResult = {
       bootMs: null,
       kernel: null,
       steps: [],
+      network: NO_NETWORK,
       error: {
         code: 'HOST_TOOL_NOT_FOUND',
         message: 'QEMU not found in PATH',
@@ -263,6 +268,7 @@ describe('the terminal renderer', () => {
       status: 'succeeded',
       exitCode: 0,
       durationMs: 1,
+      network: NO_NETWORK,
       error: null,
     };
     expect(await drawTty(...START, finished(), skipped, end)).not.toContain('=> test unit');

@@ -199,6 +199,8 @@ function lineOf(event: RunChange): string {
       return `sandbox-finished ${event.sandbox} ${event.status} ${event.exitCode}`;
     case 'run-finished':
       return `run-finished ${event.status} ${event.exitCode}`;
+    case 'network-blocked':
+      return `network-blocked ${event.host} ${event.reason}`;
     case 'run-started':
     case 'image-progress':
     case 'vm-starting':

@@ -1,6 +1,6 @@
 import type { RunEvent } from '../../../project/run-event.ts';
 import { type CliOutput, writeText } from '../../io.ts';
-import { describeBoot, describeOutcome, plainText } from '../text/describe.ts';
+import { describeBlocked, describeBoot, describeOutcome, plainText } from '../text/describe.ts';
 import type { Paint } from '../text/paint.ts';
 import { formatBytes } from '../text/quantities.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
@@ -39,6 +39,8 @@ function statusOf(event: RunEvent): string | null {
     }
     case 'step-skipped':
       return `${event.sandbox} ${event.step}: ${event.cause === 'cancelled' ? 'cancelled' : 'skipped'}: ${event.reason}`;
+    case 'network-blocked':
+      return `${event.sandbox}: ${describeBlocked(event)}`;
     case 'run-started':
     case 'step-output':
     case 'sandbox-finished':
@@ -47,8 +49,9 @@ function statusOf(event: RunEvent): string | null {
   }
 }
 
-function toneOf(event: RunEvent): 'red' | 'green' | 'dim' | 'bold' {
+function toneOf(event: RunEvent): 'red' | 'green' | 'yellow' | 'dim' | 'bold' {
   if (event.type === 'step-skipped') return 'dim';
+  if (event.type === 'network-blocked') return 'yellow';
   if (event.type !== 'step-finished') return 'bold';
   return event.status === 'succeeded' ? 'green' : 'red';
 }

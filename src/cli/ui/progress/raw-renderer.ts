@@ -1,5 +1,5 @@
 import { type CliOutput, writeText } from '../../io.ts';
-import { describeBoot, plainText } from '../text/describe.ts';
+import { describeBlocked, describeBoot, plainText } from '../text/describe.ts';
 import type { Paint } from '../text/paint.ts';
 import { describeImage, ImagePace } from './image-pace.ts';
 import type { RunRenderer } from './run-renderer.ts';
@@ -13,6 +13,7 @@ export function createRawRenderer(stderr: CliOutput, paint: Paint): RunRenderer 
       if (event.type === 'image-progress' && pace.isWorthALine(event)) {
         return say(`image ${event.image}: ${describeImage(event)}`);
       }
+      if (event.type === 'network-blocked') return say(describeBlocked(event));
       if (event.type === 'vm-started') return say(`VM ready in ${describeBoot(event)}`);
       return undefined;
     },

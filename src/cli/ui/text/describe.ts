@@ -1,3 +1,4 @@
+import { BLOCK_WORDS, hostText } from '../../../net/audit/network-summary.ts';
 import type { RunEvent } from '../../../project/run-event.ts';
 import type { StepResult } from '../../../project/run-result.ts';
 import { formatDuration } from './quantities.ts';
@@ -33,4 +34,9 @@ export function describeOutcome(outcome: Outcome): string {
 /** `2.3s, Linux 6.1.0-28-cloud-amd64`; the kernel's name is guest text. */
 export function describeBoot(event: Extract<RunEvent, { type: 'vm-started' }>): string {
   return `${formatDuration(event.bootMs)}, Linux ${plainText(event.kernel)}`;
+}
+
+/** `blocked other.test: not in allowed_hosts`; the host is guest text. */
+export function describeBlocked(event: Extract<RunEvent, { type: 'network-blocked' }>): string {
+  return `blocked ${plainText(hostText(event))}: ${BLOCK_WORDS[event.reason]}`;
 }

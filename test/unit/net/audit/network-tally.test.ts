@@ -98,7 +98,12 @@ describe('NetworkTally', () => {
       dnsEvent({ outcome: 'refused' }),
       requestEvent(),
     ];
-    expect(events.map((event) => tally.add(event))).toEqual([true, false, false, false]);
+    expect(events.map((event) => tally.add(event)?.host ?? null)).toEqual([
+      'other.test',
+      null,
+      null,
+      null,
+    ]);
     expect(tally.blockedCount).toBe(2);
   });
 

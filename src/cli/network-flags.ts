@@ -1,0 +1,93 @@
+import type { SecretConfig } from '../config/config.ts';
+import type { Plan, SandboxPlan } from '../plan/plan.ts';
+import { formatHostEntry, type HostEntryForm, parseHostEntry } from '../util/host-entry.ts';
+import { usageError } from './usage-error.ts';
+
+/** Options that widen what the guests of one run may reach. */
+export interface NetworkFlags {
+  readonly allowHost?: readonly string[];
+  readonly hostSecret?: readonly string[];
+}
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+function hostOf(flag: string, text: string, form: HostEntryForm): string {
+  const { entry, problem } = parseHostEntry(text, form);
+  if (entry !== undefined) return formatHostEntry(entry);
+  throw usageError(flag + problem);
+}
+
+/** `NAME@host1,host2`. The text is never shown: it may hold a value. */
+function secretOf(text: string): SecretConfig {
+  const flag = '--host-secret: ';
+  if (text.includes('=')) {
+    throw usageError(
+      `${flag}a value on the command line can be read by everyone on this machine`,
+      'Export the variable NAME and write --host-secret NAME@host. Change the value if others could see it.',
+    );
+  }
+  const at = text.lastIndexOf('@');
+  if (at < 0) throw usageError(`${flag}missing @hosts (format: NAME@host1,host2)`);
+  const name = text.slice(0, at);
+  if (name === '') throw usageError(`${flag}secret name cannot be empty`);
+  if (!NAME.test(name)) throw usageError(`${flag}the name is no variable name`);
+  const words = text
+    .slice(at + 1)
+    .split(',')
+    .map((word) => word.trim());
+  if (words.every((word) => word === '')) throw usageError(`${flag}no hosts specified after @`);
+  const form = { allowsTcp: false, allowsWide: false };
+  const hosts = words.map((word, index) =>
+    hostOf(`${flag}${name}: host ${index + 1}: `, word, form),
+  );
+  const from = { kind: 'env', variable: name } as const;
+  return { name, hosts: [...new Set(hosts)], from, query: false, allowHttp: false };
+}
+
+function without(env: Readonly<Record<string, string>>, names: readonly string[]) {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
+}
+
+function widened(
+  sandbox: SandboxPlan,
+  hosts: readonly string[],
+  secrets: readonly SecretConfig[],
+): SandboxPlan {
+  const { name, network, vm, steps } = sandbox;
+  if (network.mode === 'none') {
+    throw usageError(
+      `sandbox ${name} has network.mode none: --allow-host and --host-secret cannot change that`,
+      'Name another sandbox, or change its network.mode.',
+    );
+  }
+  const twice = secrets.find((secret) => sandbox.secrets.some((own) => own.name === secret.name));
+  if (twice !== undefined) {
+    throw usageError(`--host-secret: sandbox ${name} has a secret ${twice.name} of its own`);
+  }
+  const names = secrets.map((secret) => secret.name);
+  const all = [...network.allowedHosts, ...hosts, ...secrets.flatMap((secret) => secret.hosts)];
+  return {
+    ...sandbox,
+    network: { ...network, allowedHosts: [...new Set(all)] },
+    secrets: [...sandbox.secrets, ...secrets],
+    // The guest gets a placeholder by this name, and nothing else.
+    vm: { ...vm, env: without(vm.env, names) },
+    steps: steps.map((step) => ({ ...step, env: without(step.env, names) })),
+  };
+}
+
+/**
+ * The plan with the hosts of `--allow-host` allowed and the secrets of `--host-secret` added, in each of its sandboxes.
+ * @throws {GondolinError} CLI_USAGE; nothing of a `--host-secret` but a right name is shown.
+ */
+export function withNetworkFlags(plan: Plan, flags: NetworkFlags): Plan {
+  const hosts = (flags.allowHost ?? []).map((host) => {
+    return hostOf(`--allow-host ${JSON.stringify(host)}: `, host, {});
+  });
+  const secrets = (flags.hostSecret ?? []).map(secretOf);
+  if (hosts.length === 0 && secrets.length === 0) return plan;
+  if (new Set(secrets.map(({ name }) => name)).size < secrets.length) {
+    throw usageError('--host-secret: the same name is given twice');
+  }
+  return { ...plan, sandboxes: plan.sandboxes.map((one) => widened(one, hosts, secrets)) };
+}

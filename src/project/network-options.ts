@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises';
+import type { SecretConfig } from '../config/config.ts';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { NetworkPlan } from '../plan/plan.ts';
+
+/** What `Network` is made with, as far as a plan says it. Values of secrets are read later, by `net/`. */
+export interface PlannedNetwork {
+  readonly policy: PolicyFacts;
+  readonly secrets: readonly SecretConfig[];
+  readonly extraHosts: readonly DialedHost[];
+  /** Further roots for the servers' TLS, PEM. */
+  readonly ca: readonly string[];
+  readonly passthrough: readonly string[];
+  /** Where the certificate authority of this machine lives. */
+  readonly caDirectory: string;
+}
+
+/** A rule with only the keys that narrow it. */
+export interface RuleFacts {
+  readonly host: string;
+  readonly methods?: readonly string[];
+  readonly paths?: readonly string[];
+  readonly action: 'allow' | 'deny';
+}
+
+/** A name with an address of its own. */
+export interface DialedHost {
+  readonly name: string;
+  readonly address: string;
+  readonly port?: number;
+}
+
+export interface PolicyFacts {
+  readonly mode: NetworkPlan['mode'];
+  readonly allowedHosts: readonly string[];
+  readonly deniedHosts: readonly string[];
+  readonly rules: readonly RuleFacts[];
+  readonly blockPrivateIps: boolean;
+  readonly allowedPrivate: readonly string[];
+}
+
+/** What the plan does not hold. */
+export interface NetworkFacts {
+  /** Texts of the files of `network.ca`, in their order. */
+  readonly caPems: readonly string[];
+  readonly caDirectory: string;
+}
+
+function ruleFacts({ host, methods, paths, action }: NetworkPlan['rules'][number]): RuleFacts {
+  return {
+    host,
+    // In a plan an empty list is "every"; in a policy it would be "none".
+    ...(methods.length === 0 ? {} : { methods }),
+    ...(paths.length === 0 ? {} : { paths }),
+    action,
+  };
+}
+
+/** The network of a sandbox's plan, in the shape that `net/` takes. Pure. */
+export function networkOptions(
+  network: NetworkPlan,
+  secrets: readonly SecretConfig[],
+  { caPems, caDirectory }: NetworkFacts,
+): PlannedNetwork {
+  const { mode, allowedHosts, deniedHosts, blockPrivateIps, allowedPrivate, passthrough } = network;
+  return {
+    policy: {
+      mode,
+      allowedHosts,
+      deniedHosts,
+      rules: network.rules.map(ruleFacts),
+      blockPrivateIps,
+      allowedPrivate,
+    },
+    secrets,
+    extraHosts: network.extraHosts.map(({ name, address, port }) => {
+      return port === null ? { name, address } : { name, address, port };
+    }),
+    ca: caPems,
+    passthrough,
+    caDirectory,
+  };
+}
+
+const MAX_PEM_BYTES = 4 * 2 ** 20;
+
+/**
+ * The texts of the files of `network.ca`.
+ * @throws {GondolinError} PROJECT_CA_INVALID when one cannot be read, is over 4 MiB or holds no certificate.
+ */
+export async function readCaFiles(paths: readonly string[]): Promise<string[]> {
+  const invalid = (path: string, problem: string, cause?: unknown) =>
+    new GondolinError('PROJECT_CA_INVALID', `network.ca: ${path}: ${problem}`, {
+      ...(cause === undefined ? {} : { cause }),
+    });
+  return Promise.all(
+    paths.map(async (path) => {
+      const bytes = await readFile(path).catch((error: unknown) => {
+        throw invalid(path, 'cannot be read', error);
+      });
+      if (bytes.length > MAX_PEM_BYTES) throw invalid(path, 'is over 4 MiB');
+      const text = bytes.toString('utf8');
+      const isPem = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(text);
+      if (!isPem) throw invalid(path, 'holds no certificate in PEM');
+      return text;
+    }),
+  );
+}

@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { createPlainRenderer } from '../../../src/cli/ui/progress/plain-renderer.ts';
+import { createRawRenderer } from '../../../src/cli/ui/progress/raw-renderer.ts';
+import { renderBlocked, renderSummary } from '../../../src/cli/ui/summary.ts';
+import { plainPaint } from '../../../src/cli/ui/text/paint.ts';
+import type { NetworkEvent } from '../../../src/net/audit/network-event.ts';
+import { NetworkTally } from '../../../src/net/audit/network-tally.ts';
+import type { RunEvent } from '../../../src/project/run-event.ts';
+import type { SandboxResult } from '../../../src/project/run-result.ts';
+import {
+  blockedEvent,
+  connectionEndEvent,
+  connectionEvent,
+  leakEvent,
+  requestEvent,
+  responseEvent,
+} from '../../fixtures/network-events.ts';
+import { outputOf } from './fake-io.ts';
+
+function resultOf(events: readonly NetworkEvent[], name = 'test'): SandboxResult {
+  const tally = new NetworkTally();
+  for (const event of events) tally.add(event);
+  const status = { status: 'succeeded', exitCode: 0, durationMs: 1000, error: null } as const;
+  return { name, ...status, bootMs: null, kernel: null, steps: [], network: tally.summary() };
+}
+
+function summaryOf(...sandboxes: SandboxResult[]): string {
+  const result = { status: 'succeeded', exitCode: 0, durationMs: 1000, sandboxes } as const;
+  return renderSummary(result, plainPaint);
+}
+
+describe('renderSummary() with a network', () => {
+  it('says nothing of a network that was not used', () => {
+    expect(summaryOf(resultOf([]))).toBe('\n✔ test: succeeded in 1.0s\n=> succeeded in 1.0s\n');
+  });
+
+  it('lists requests by host, what was blocked and why, and the YAML that would allow it', () => {
+    const events = [
+      ...[requestEvent(), responseEvent(), requestEvent({ requestId: 2 })],
+      ...[connectionEvent(), connectionEndEvent({ error: 'reset' })],
+      ...[blockedEvent(), blockedEvent()],
+      blockedEvent({ host: 'db.other.test', port: 5432, transport: 'tcp', method: null }),
+      blockedEvent({ host: '10.0.0.5', reason: 'private_address' }),
+      blockedEvent({
+        host: 'bad.test',
+        reason: 'denied',
+        rule: 'denied_hosts: "bad.test"',
+        suggestion: 'remove "bad.test" from denied_hosts',
+      }),
+      leakEvent(),
+    ];
+    expect(summaryOf(resultOf(events))).toBe(`
+✔ test: succeeded in 1.0s
+  network
+    api.test      2 requests              12 B sent, 345 B received
+    db.test:5432  1 connection, 1 failed  10 B sent, 20 B received
+  blocked on the network: 6
+    other.test          2 times: not in allowed_hosts
+    10.0.0.5            private address
+    bad.test            denied (denied_hosts: "bad.test"); to allow it: remove "bad.test" from denied_hosts
+    db.other.test:5432  not in allowed_hosts
+    evil.test           placeholder of a secret on its way to a host that may not have it (API_TOKEN)
+  to allow it, add to sandbox test in gondolin.yaml:
+    network:
+      allowed_hosts:
+        - db.other.test:5432/tcp
+        - other.test
+      allowed_private:
+        - "10.0.0.5"
+=> succeeded in 1.0s
+`);
+  });
+
+  it('gives YAML that reads back as the same entries', () => {
+    const hosts = [
+      'a.test',
+      '2001:db8::1',
+      '192.0.2.1',
+      'null',
+      'no.test',
+      '1e3.test',
+      'xn--a.test',
+    ];
+    const result = resultOf(hosts.map((host) => blockedEvent({ host })));
+    const lines = summaryOf(result).split('\n');
+    const yaml = lines.slice(lines.indexOf('    network:'), -2).join('\n');
+    expect(parse(yaml)).toEqual({
+      network: { allowed_hosts: result.network.toAllow.allowedHosts },
+    });
+    expect(result.network.toAllow.allowedHosts).toHaveLength(7);
+  });
+
+  it('shows 20 rows of each kind and counts the rest', () => {
+    const events = Array.from({ length: 700 }, (_, n) => blockedEvent({ host: `h${n}.test` }));
+    const text = summaryOf(resultOf(events));
+    expect(text.split('\n').length).toBeLessThan(60);
+    expect(text).toContain('blocked on the network: 700');
+    expect(text).toContain('    and 680 more');
+    expect(text).toContain('        # and 480 more');
+  });
+
+  it('cleans names that a guest made up', () => {
+    const host = 'x\u001b[2J\n=> forged';
+    const text = summaryOf(resultOf([blockedEvent({ host }), requestEvent({ host })]));
+    expect(text).not.toContain('\u001b');
+    expect(text.split('\n').filter((line) => line.startsWith('=> '))).toHaveLength(1);
+  });
+});
+
+it('renderBlocked() names the sandboxes that something was blocked in, and no other', () => {
+  const text = renderBlocked(
+    [resultOf([requestEvent()], 'good'), resultOf([blockedEvent()], 'bad')],
+    plainPaint,
+  );
+  expect(text).toContain('bad\n  blocked on the network: 1\n');
+  expect(text).not.toContain('good');
+});
+
+describe('a blocked connection in mid-run', () => {
+  const { host, port, transport, reason, rule, suggestion } = blockedEvent({
+    host: 'x\u001b[2Jy.test',
+  });
+  const event: RunEvent = {
+    ...{ type: 'network-blocked', sandbox: 'test', time: '2026-11-21T08:00:00.000Z' },
+    ...{ host, port, transport, reason, rule, suggestion },
+  };
+
+  it('is a line of the plain drawing', async () => {
+    const { stream, text } = outputOf();
+    await createPlainRenderer(stream, { paint: plainPaint, keepColours: false }).onEvent(event);
+    expect(text()).toBe('=> test: blocked xy.test: not in allowed_hosts\n');
+  });
+
+  it('is a line on standard error beside a command with streams of its own', async () => {
+    const { stream, text } = outputOf();
+    await createRawRenderer(stream, plainPaint).onEvent(event);
+    expect(text()).toBe('=> blocked xy.test: not in allowed_hosts\n');
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import type { NetworkEvent, SandboxNetworkEvent } from '../../../src/net/audit/network-event.ts';
+import { networkOptions } from '../../../src/project/network-options.ts';
+import { runPlan } from '../../../src/project/run-plan.ts';
+import type { CreateSandboxVm } from '../../../src/project/runner-vm.ts';
+import {
+  blockedEvent,
+  leakEvent,
+  requestEvent,
+  responseEvent,
+} from '../../fixtures/network-events.ts';
+import { DEFAULT_NETWORK, fakeVms, plan, recorder, sandbox, step } from './fake-vm.ts';
+
+/** Runs one step in a VM whose network tells of `events`. */
+async function runWith(
+  events: readonly NetworkEvent[],
+  onBlocked: 'warn' | 'fail',
+  script = 'true',
+) {
+  const { createVm: create } = fakeVms();
+  const createVm: CreateSandboxVm = async (one, hooks) => {
+    const vm = await create(one, hooks);
+    for (const event of events) hooks.onNetworkEvent(event);
+    return vm;
+  };
+  const box = {
+    ...sandbox('box', [step('a', script)]),
+    network: { ...DEFAULT_NETWORK, onBlocked },
+  };
+  const { onEvent, events: changes, lines } = recorder();
+  const told: SandboxNetworkEvent[] = [];
+  const onNetworkEvent = (event: SandboxNetworkEvent) => void told.push(event);
+  const result = await runPlan(plan(box), { createVm, onEvent, onNetworkEvent });
+  return { result, changes, lines: lines(), told };
+}
+
+describe('runPlan() with a network', () => {
+  it('tells of each event with its sandbox, and adds them up in the result', async () => {
+    const events = [requestEvent(), responseEvent(), blockedEvent()];
+    const { result, told, changes } = await runWith(events, 'warn');
+    expect(told).toEqual(events.map((event) => ({ sandbox: 'box', event })));
+    expect(result).toMatchObject({ status: 'succeeded', exitCode: 0 });
+    expect(result.sandboxes[0]?.network).toMatchObject({
+      hosts: [{ host: 'api.test', requests: 1 }],
+      blocked: [{ host: 'other.test', reason: 'not_allowed', count: 1 }],
+      toAllow: { allowedHosts: ['other.test'] },
+    });
+    const end = changes.find(({ type }) => type === 'sandbox-finished');
+    expect(end).toMatchObject({ network: result.sandboxes[0]?.network });
+    expect(JSON.stringify(changes)).not.toContain('hunter2');
+  });
+
+  it('says once that something is blocked, however often it comes', async () => {
+    const events = [...Array.from({ length: 50 }, () => blockedEvent()), leakEvent()];
+    const { lines } = await runWith(events, 'warn');
+    expect(lines.filter((line) => line.startsWith('network-blocked'))).toEqual([
+      'network-blocked other.test not_allowed',
+      'network-blocked evil.test secret_leak',
+    ]);
+  });
+
+  it.each(['true', 'exit 22'])(
+    'exits 3 with on_blocked: fail when something was blocked, and the step was %s',
+    async (script) => {
+      const { result } = await runWith([blockedEvent(), leakEvent()], 'fail', script);
+      expect(result).toMatchObject({ status: 'failed', exitCode: 3 });
+      expect(result.sandboxes[0]?.error).toMatchObject({
+        code: 'PROJECT_NETWORK_BLOCKED',
+        exit: 3,
+      });
+    },
+  );
+
+  it('exits as its steps with on_blocked: fail when nothing was blocked', async () => {
+    const { result } = await runWith([requestEvent()], 'fail', 'exit 22');
+    expect(result).toMatchObject({ exitCode: 22, sandboxes: [{ error: null }] });
+  });
+});
+
+describe('networkOptions()', () => {
+  const facts = { caPems: ['PEM'], caDirectory: '/state/ca' };
+
+  it('has every key of a plan in the shape that the network takes', () => {
+    const network = {
+      ...DEFAULT_NETWORK,
+      mode: 'open',
+      allowedHosts: ['a.test'],
+      deniedHosts: ['b.test'],
+      blockPrivateIps: false,
+      allowedPrivate: ['10.0.0.0/8'],
+      extraHosts: [
+        { name: 'x.test', address: '127.0.0.1', port: 8443 },
+        { name: 'y.test', address: '::1', port: null },
+      ],
+      ca: ['/p/ca.pem'],
+      passthrough: ['p.test'],
+      rules: [
+        { host: 'a.test', methods: ['GET'], paths: ['/v1/**'], action: 'allow' },
+        { host: 'c.test', methods: [], paths: [], action: 'deny' },
+      ],
+    } as const;
+    const from = { kind: 'env', variable: 'T' } as const;
+    const secret = { name: 'T', hosts: ['a.test'], from, query: false, allowHttp: false };
+    expect(networkOptions(network, [secret], facts)).toEqual({
+      policy: {
+        mode: 'open',
+        allowedHosts: ['a.test'],
+        deniedHosts: ['b.test'],
+        rules: [
+          { host: 'a.test', methods: ['GET'], paths: ['/v1/**'], action: 'allow' },
+          { host: 'c.test', action: 'deny' },
+        ],
+        blockPrivateIps: false,
+        allowedPrivate: ['10.0.0.0/8'],
+      },
+      secrets: [secret],
+      extraHosts: [
+        { name: 'x.test', address: '127.0.0.1', port: 8443 },
+        { name: 'y.test', address: '::1' },
+      ],
+      ca: ['PEM'],
+      passthrough: ['p.test'],
+      caDirectory: '/state/ca',
+    });
+  });
+});
