@@ -1,3 +1,4 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
 import { jsonLine } from '../../util/json-line.ts';
 import { AuditOutput, type Batch } from './audit-output.ts';
 import { harEntryOf, isHarEvent } from './har-entry.ts';
@@ -63,13 +64,17 @@ export class HarFile {
     if (isHarEvent(event)) this.#output.push(jsonLine(harEntryOf({ sandbox, event })));
   }
 
-  /** Writes what waits. @throws {GondolinError} NET_AUDIT_FAILED, also when entries had to be left out. */
+  /**
+   * Writes what waits.
+   * @throws {GondolinError} NET_AUDIT_FAILED, also when requests had to be left out for a disk that was too slow.
+   */
   async close(): Promise<void> {
+    const { lost } = this.#output;
     await this.#output.close();
-  }
-
-  /** Entries that were left out for a disk that was too slow. */
-  get lost(): number {
-    return this.#output.lost;
+    if (lost === 0) return;
+    throw new GondolinError('NET_AUDIT_FAILED', `${lost} requests are missing in the HAR file`, {
+      hint: 'Write it to a faster disk: more waited for this one than is kept in memory.',
+      details: { lost },
+    });
   }
 }

@@ -154,6 +154,21 @@ describe('HarFile', () => {
     expect(readFileSync(path, 'utf8')).not.toContain('hunter2');
   });
 
+  it('says how many requests it had to leave out, and is valid without them', async () => {
+    const path = join(temporaryDirectory(), 'run.har');
+    const file = await HarFile.open(path, '1');
+    const requestHeaders = Array.from({ length: 256 }, () => ['x-long', 'v'.repeat(8192)] as const);
+    for (let n = 0; n < 20; n += 1)
+      file.write({ sandbox, event: responseEvent({ requestHeaders }) });
+    await expect(file.close()).rejects.toMatchObject({
+      code: 'NET_AUDIT_FAILED',
+      details: { lost: expect.any(Number) },
+    });
+    const { entries } = read(path).log;
+    expect(entries.length).toBeGreaterThan(3);
+    expect(entries.length).toBeLessThan(20);
+  });
+
   it('refuses what is no regular file', async () => {
     await expect(HarFile.open('/dev/null', '1')).rejects.toMatchObject({
       code: 'NET_AUDIT_UNUSABLE',
