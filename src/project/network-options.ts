@@ -1,42 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import type { SecretConfig } from '../config/config.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import type { ExtraHost, HttpRule, PolicyOptions } from '../net/policy/policy-options.ts';
 import type { NetworkPlan } from '../plan/plan.ts';
 
 /** What `Network` is made with, as far as a plan says it. Values of secrets are read later, by `net/`. */
 export interface PlannedNetwork {
-  readonly policy: PolicyFacts;
+  readonly policy: PolicyOptions;
   readonly secrets: readonly SecretConfig[];
-  readonly extraHosts: readonly DialedHost[];
+  readonly extraHosts: readonly ExtraHost[];
   /** Further roots for the servers' TLS, PEM. */
   readonly ca: readonly string[];
   readonly passthrough: readonly string[];
   /** Where the certificate authority of this machine lives. */
   readonly caDirectory: string;
-}
-
-/** A rule with only the keys that narrow it. */
-export interface RuleFacts {
-  readonly host: string;
-  readonly methods?: readonly string[];
-  readonly paths?: readonly string[];
-  readonly action: 'allow' | 'deny';
-}
-
-/** A name with an address of its own. */
-export interface DialedHost {
-  readonly name: string;
-  readonly address: string;
-  readonly port?: number;
-}
-
-export interface PolicyFacts {
-  readonly mode: NetworkPlan['mode'];
-  readonly allowedHosts: readonly string[];
-  readonly deniedHosts: readonly string[];
-  readonly rules: readonly RuleFacts[];
-  readonly blockPrivateIps: boolean;
-  readonly allowedPrivate: readonly string[];
 }
 
 /** What the plan does not hold. */
@@ -46,7 +23,7 @@ export interface NetworkFacts {
   readonly caDirectory: string;
 }
 
-function ruleFacts({ host, methods, paths, action }: NetworkPlan['rules'][number]): RuleFacts {
+function ruleFacts({ host, methods, paths, action }: NetworkPlan['rules'][number]): HttpRule {
   return {
     host,
     // In a plan an empty list is "every"; in a policy it would be "none".
@@ -62,6 +39,9 @@ export function networkOptions(
   secrets: readonly SecretConfig[],
   { caPems, caDirectory }: NetworkFacts,
 ): PlannedNetwork {
+  const extraHosts = network.extraHosts.map(({ name, address, port }) => {
+    return port === null ? { name, address } : { name, address, port };
+  });
   const { mode, allowedHosts, deniedHosts, blockPrivateIps, allowedPrivate, passthrough } = network;
   return {
     policy: {
@@ -71,11 +51,10 @@ export function networkOptions(
       rules: network.rules.map(ruleFacts),
       blockPrivateIps,
       allowedPrivate,
+      extraHosts,
     },
     secrets,
-    extraHosts: network.extraHosts.map(({ name, address, port }) => {
-      return port === null ? { name, address } : { name, address, port };
-    }),
+    extraHosts,
     ca: caPems,
     passthrough,
     caDirectory,

@@ -18,6 +18,8 @@ export interface HostEntryForm {
   readonly allowsTcp?: boolean;
   /** `*`, blocks of addresses, and globs other than a leading `*.` */
   readonly allowsWide?: boolean;
+  /** `*` alone. */
+  readonly allowsAny?: boolean;
 }
 
 /** Either what an entry means, or what is wrong with it, without its text. */
@@ -99,7 +101,8 @@ function readName(text: string): HostOf {
 
 function readHostPart(text: string): HostOf {
   if (text === '') return { problem: 'there is no host name in it' };
-  if (text === '*' || text === '**') return { host: '*', kind: 'any' };
+  // `.*` is how the SDK's documents write every name.
+  if (['*', '**', '.*'].includes(text)) return { host: '*', kind: 'any' };
   const { block, problem } = parseAddressBlock(text);
   if (block !== undefined) return { host: block, kind: 'network' };
   if (text.includes('/')) return { problem };
@@ -117,27 +120,40 @@ function isWide({ kind, host }: { kind: HostEntry['kind']; host: string }): bool
   return kind === 'any' || host.includes('/');
 }
 
-/** Reads one entry of a list of hosts. Pure; the problem never repeats the text. */
-export function parseHostEntry(text: string, form: HostEntryForm = {}): HostEntryResult {
-  const { allowsPort = true, allowsTcp = true, allowsWide = true } = form;
+/** Why an entry, right in itself, cannot stand in a list of this form; null when it can. */
+function misplaced(entry: HostEntry, form: HostEntryForm): string | null {
+  const { allowsPort = true, allowsTcp = true, allowsWide = true, allowsAny = true } = form;
+  if (!allowsWide && (isWide(entry) || entry.port === 'any')) {
+    return 'so wide an entry cannot stand here: want a name, *.name or an address';
+  }
+  if (!allowsAny && entry.kind === 'any') {
+    return 'so wide an entry cannot stand here: want names, addresses and blocks';
+  }
+  if (!allowsTcp && entry.isTcp) return '/tcp cannot stand here';
+  return allowsPort || entry.port === null ? null : 'a port cannot stand here';
+}
+
+function readEntry(text: string): HostEntryResult {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return { problem: 'it is a URL, want its host alone' };
   if (text.includes('@')) return { problem: 'it holds a user, want a host alone' };
-  const isTcp = text.endsWith('/tcp');
+  const isTcp = /\/tcp$/i.test(text);
   const split = splitPort(isTcp ? text.slice(0, -'/tcp'.length) : text);
   const part = readHostPart(split.host);
   if ('problem' in part) return part;
-  if (isWide(part) && !allowsWide) {
-    return { problem: 'so wide an entry cannot stand here: want a name, *.name or an address' };
-  }
-  if (isTcp && !allowsTcp) return { problem: '/tcp cannot stand here' };
   if (split.port === null) {
     if (isTcp) return { problem: '/tcp wants a port, as in db.internal:5432/tcp' };
     return { entry: { ...part, port: null, isTcp } };
   }
-  if (!allowsPort) return { problem: 'a port cannot stand here' };
-  const port = split.port === '*' && allowsWide ? 'any' : parsePort(split.port);
+  const port = split.port === '*' ? 'any' : parsePort(split.port);
   if (port === null) return { problem: 'its port is no number from 1 to 65535' };
   return { entry: { ...part, port, isTcp } };
+}
+
+/** Reads one entry of a list of hosts. Pure; the problem never repeats the text. */
+export function parseHostEntry(text: string, form: HostEntryForm = {}): HostEntryResult {
+  const result = readEntry(text);
+  const problem = result.entry === undefined ? null : misplaced(result.entry, form);
+  return problem === null ? result : { problem };
 }
 
 /** The one way an entry is written. */

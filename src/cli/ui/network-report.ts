@@ -30,7 +30,9 @@ function useRow(use: HostUse): string[] {
 
 function whyText({ reason, rule, suggestion }: BlockedUse): string {
   if (reason === 'secret_leak') return `${BLOCK_WORDS[reason]} (${rule})`;
-  if (reason === 'not_allowed' || reason === 'private_address') return BLOCK_WORDS[reason];
+  if (reason === 'not_allowed') return BLOCK_WORDS[reason];
+  if (reason === 'private_address')
+    return rule === '' ? BLOCK_WORDS[reason] : `${BLOCK_WORDS[reason]} (${rule})`;
   const fix = suggestion === '' ? '' : `; to allow it: ${suggestion}`;
   return `${BLOCK_WORDS[reason]}${rule === '' ? '' : ` (${rule})`}${fix}`;
 }

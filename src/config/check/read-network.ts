@@ -108,7 +108,7 @@ export function readNetwork(context: CheckContext, node: SourceNode | undefined)
     }),
     blockPrivateIps: flagOf(get('block_private_ips'), true),
     allowedPrivate: readHosts(context, get('allowed_private'), 'network.allowed_private', {
-      allowsPort: false,
+      allowsAny: false,
       allowsTcp: false,
     }),
     extraHosts: readExtraHosts(context, get('extra_hosts')),

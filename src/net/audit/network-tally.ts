@@ -18,14 +18,15 @@ const MAX_OPEN = 2048;
 type Refused = BlockedEvent | SecretLeakEvent;
 type Counted<Row> = { -readonly [Key in keyof Row]: Row[Key] };
 
-/** The entry of `allowed_hosts` that would let a connection through; null for what is no right host. */
-function entryFor(host: string, port: number, transport: Transport): string | null {
-  const { entry } = parseHostEntry(host.includes(':') ? `[${host}]:1` : host, {
-    allowsWide: false,
-  });
-  if (entry === undefined || entry.kind === 'glob') return null;
-  if (transport === 'tcp') return formatHostEntry({ ...entry, port, isTcp: true });
-  return formatHostEntry({ ...entry, port: port === 80 || port === 443 ? null : port });
+const SUGGESTION = /^(allowed_hosts|allowed_private): \[("(?:[^"\\]|\\.)*")\]$/;
+
+/** The entry for a list that a refusal suggests; null for another list, or for what is no entry after all. */
+function suggestedEntry(list: 'allowed_hosts' | 'allowed_private', use: BlockedUse): string | null {
+  const [, key, quoted] = SUGGESTION.exec(use.suggestion) ?? [];
+  // Cloud machines hand out their credentials there: nobody should paste that without a thought.
+  if (key !== list || quoted === undefined || /metadata/.test(use.rule)) return null;
+  const { entry } = parseHostEntry(String(JSON.parse(quoted)), { allowsWide: false });
+  return entry === undefined || entry.kind === 'glob' ? null : formatHostEntry(entry);
 }
 
 /** Adds up the events of one sandbox. Memory is bounded, whatever the guest does. */
@@ -138,12 +139,8 @@ export class NetworkTally {
   summary(): NetworkSummary {
     const busy = (use: HostUse) => use.requests + use.connections;
     const blocked = [...this.#blocked.values()].map((use) => ({ ...use }));
-    const allowedHosts = blocked
-      .filter(({ reason }) => reason === 'not_allowed')
-      .map(({ host, port, transport }) => entryFor(host, port, transport));
-    const allowedPrivate = blocked
-      .filter(({ reason }) => reason === 'private_address')
-      .map(({ host }) => entryFor(host, 443, 'https'));
+    const entriesOf = (list: 'allowed_hosts' | 'allowed_private') =>
+      blocked.map((use) => suggestedEntry(list, use));
     const distinct = (entries: readonly (string | null)[]) =>
       [...new Set(entries.filter((entry) => entry !== null))].toSorted();
     return {
@@ -154,7 +151,10 @@ export class NetworkTally {
       blockedCount: this.#blockedCount,
       omittedHosts: this.#omittedHosts,
       omittedBlocked: this.#omittedBlocked,
-      toAllow: { allowedHosts: distinct(allowedHosts), allowedPrivate: distinct(allowedPrivate) },
+      toAllow: {
+        allowedHosts: distinct(entriesOf('allowed_hosts')),
+        allowedPrivate: distinct(entriesOf('allowed_private')),
+      },
     };
   }
 }

@@ -18,6 +18,8 @@ import {
 } from '../../fixtures/network-events.ts';
 import { outputOf } from './fake-io.ts';
 
+const suggestAllowed = (entry: string) => `allowed_hosts: [${JSON.stringify(entry)}]`;
+
 function resultOf(events: readonly NetworkEvent[], name = 'test'): SandboxResult {
   const tally = new NetworkTally();
   for (const event of events) tally.add(event);
@@ -40,8 +42,19 @@ describe('renderSummary() with a network', () => {
       ...[requestEvent(), responseEvent(), requestEvent({ requestId: 2 })],
       ...[connectionEvent(), connectionEndEvent({ error: 'reset' })],
       ...[blockedEvent(), blockedEvent()],
-      blockedEvent({ host: 'db.other.test', port: 5432, transport: 'tcp', method: null }),
-      blockedEvent({ host: '10.0.0.5', reason: 'private_address' }),
+      blockedEvent({
+        host: 'db.other.test',
+        port: 5432,
+        transport: 'tcp',
+        method: null,
+        suggestion: 'allowed_hosts: ["db.other.test:5432/tcp"]',
+      }),
+      blockedEvent({
+        host: '10.0.0.5',
+        reason: 'private_address',
+        rule: 'block_private_ips: private (10.0.0.0/8)',
+        suggestion: 'allowed_private: ["10.0.0.5"]',
+      }),
       blockedEvent({
         host: 'bad.test',
         reason: 'denied',
@@ -57,7 +70,7 @@ describe('renderSummary() with a network', () => {
     db.test:5432  1 connection, 1 failed  10 B sent, 20 B received
   blocked on the network: 6
     other.test          2 times: not in allowed_hosts
-    10.0.0.5            private address
+    10.0.0.5            private address (block_private_ips: private (10.0.0.0/8))
     bad.test            denied (denied_hosts: "bad.test"); to allow it: remove "bad.test" from denied_hosts
     db.other.test:5432  not in allowed_hosts
     evil.test           placeholder of a secret on its way to a host that may not have it (API_TOKEN)
@@ -82,7 +95,9 @@ describe('renderSummary() with a network', () => {
       '1e3.test',
       'xn--a.test',
     ];
-    const result = resultOf(hosts.map((host) => blockedEvent({ host })));
+    const result = resultOf(
+      hosts.map((host) => blockedEvent({ host, suggestion: suggestAllowed(host) })),
+    );
     const lines = summaryOf(result).split('\n');
     const yaml = lines.slice(lines.indexOf('    network:'), -2).join('\n');
     expect(parse(yaml)).toEqual({
@@ -92,7 +107,9 @@ describe('renderSummary() with a network', () => {
   });
 
   it('shows 20 rows of each kind and counts the rest', () => {
-    const events = Array.from({ length: 700 }, (_, n) => blockedEvent({ host: `h${n}.test` }));
+    const events = Array.from({ length: 700 }, (_, n) =>
+      blockedEvent({ host: `h${n}.test`, suggestion: suggestAllowed(`h${n}.test`) }),
+    );
     const text = summaryOf(resultOf(events));
     expect(text.split('\n').length).toBeLessThan(60);
     expect(text).toContain('blocked on the network: 700');

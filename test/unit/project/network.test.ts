@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NetworkEvent, SandboxNetworkEvent } from '../../../src/net/audit/network-event.ts';
+import { compilePolicy } from '../../../src/net/policy/compile-policy.ts';
 import { networkOptions } from '../../../src/project/network-options.ts';
 import { runPlan } from '../../../src/project/run-plan.ts';
 import type { CreateSandboxVm } from '../../../src/project/runner-vm.ts';
@@ -101,7 +102,13 @@ describe('networkOptions()', () => {
     } as const;
     const from = { kind: 'env', variable: 'T' } as const;
     const secret = { name: 'T', hosts: ['a.test'], from, query: false, allowHttp: false };
-    expect(networkOptions(network, [secret], facts)).toEqual({
+    const extraHosts = [
+      { name: 'x.test', address: '127.0.0.1', port: 8443 },
+      { name: 'y.test', address: '::1' },
+    ];
+    const options = networkOptions(network, [secret], facts);
+    expect(() => compilePolicy(options.policy)).not.toThrow();
+    expect(options).toEqual({
       policy: {
         mode: 'open',
         allowedHosts: ['a.test'],
@@ -112,12 +119,10 @@ describe('networkOptions()', () => {
         ],
         blockPrivateIps: false,
         allowedPrivate: ['10.0.0.0/8'],
+        extraHosts,
       },
       secrets: [secret],
-      extraHosts: [
-        { name: 'x.test', address: '127.0.0.1', port: 8443 },
-        { name: 'y.test', address: '::1' },
-      ],
+      extraHosts,
       ca: ['PEM'],
       passthrough: ['p.test'],
       caDirectory: '/state/ca',

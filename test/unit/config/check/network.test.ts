@@ -98,7 +98,7 @@ sandboxes:
     - "127.1"
     - user@api.example.com
   denied_hosts: ["db:5432/tcp"]
-  allowed_private: ["db:80", "10.0.0.0/33", "nonsense/8"]
+  allowed_private: ["*:8", "10.0.0.0/33", "nonsense/8"]
   extra_hosts: [api.test, "api.test:localhost", "a.test:127.0.0.1:0", "b.test:127.0.0.1", "b.test:127.0.0.2"]
   ca: [./gone.pem, ./src]
   rules:
@@ -120,8 +120,8 @@ sandboxes:
       '10:7 host_pattern',
       '11:18 host_pattern',
       '12:21 host_pattern',
-      '12:30 host_pattern',
-      '12:45 host_pattern',
+      '12:28 host_pattern',
+      '12:43 host_pattern',
       '13:17 host_pattern',
       '13:27 host_pattern',
       '13:49 host_pattern',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NetworkEvent } from '../../../../src/net/audit/network-event.ts';
 import { NetworkTally } from '../../../../src/net/audit/network-tally.ts';
+import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
 import {
   blockedEvent,
   connectionEndEvent,
@@ -60,21 +61,34 @@ describe('NetworkTally', () => {
   });
 
   it('groups what was blocked, and names the entries that would allow it', () => {
+    const suggest = (key: string, entry: string) => ({ suggestion: `${key}: ["${entry}"]` });
+    const privately = (host: string, range = 'private') => ({
+      ...({ host, reason: 'private_address', rule: `block_private_ips: ${range}` } as const),
+      ...suggest('allowed_private', host),
+    });
     const tally = tallyOf(
       blockedEvent(),
       blockedEvent({ url: 'https://other.test/y' }),
-      blockedEvent({ host: 'db.test', port: 5432, transport: 'tcp', method: null, url: null }),
-      blockedEvent({ host: 'web.test', port: 8443 }),
-      blockedEvent({ host: '2001:db8::1', port: 22, transport: 'tcp' }),
-      blockedEvent({ host: 'in.test', reason: 'private_address' }),
-      blockedEvent({ host: '10.0.0.5', port: 80, reason: 'private_address' }),
-      blockedEvent({ host: 'bad.test', reason: 'denied' }),
+      blockedEvent({
+        ...{ host: 'db.test', port: 5432, transport: 'tcp', method: null, url: null },
+        ...suggest('allowed_hosts', 'db.test:5432/tcp'),
+      }),
+      blockedEvent({ host: 'web.test', port: 8443, ...suggest('allowed_hosts', 'web.test:8443') }),
+      blockedEvent({ host: '2001:db8::1', ...suggest('allowed_hosts', '[2001:db8::1]:22/tcp') }),
+      blockedEvent(privately('in.test')),
+      blockedEvent(privately('10.0.0.5')),
+      blockedEvent(privately('169.254.169.254', 'metadata (169.254.169.254)')),
+      blockedEvent({
+        host: 'bad.test',
+        reason: 'denied',
+        suggestion: 'remove "bad.test" from denied_hosts',
+      }),
       leakEvent(),
     );
     const { blocked, blockedCount, toAllow } = tally.summary();
-    expect(blockedCount).toBe(9);
+    expect(blockedCount).toBe(10);
     expect(blocked[0]).toMatchObject({ host: 'other.test', reason: 'not_allowed', count: 2 });
-    expect(blocked).toHaveLength(8);
+    expect(blocked).toHaveLength(9);
     expect(blocked.find(({ reason }) => reason === 'secret_leak')).toMatchObject({
       rule: 'API_TOKEN',
     });
@@ -84,9 +98,34 @@ describe('NetworkTally', () => {
     });
   });
 
+  it('understands what the policy suggests', () => {
+    const policy = compilePolicy({
+      ...{ mode: 'allowlist', allowedHosts: ['in.test'], deniedHosts: [], rules: [] },
+      ...{ blockPrivateIps: true, allowedPrivate: [] },
+    });
+    const address = '192.0.2.1';
+    const verdicts = [
+      policy.decideConnection({ name: 'a.test', address, port: 443, transport: 'https' }),
+      policy.decideConnection({ name: 'b.test', address, port: 22, transport: 'tcp' }),
+      policy.decideConnection({ name: null, address, port: 8080, transport: 'http' }),
+      policy.decideAddress('10.0.0.5', 'in.test'),
+    ];
+    const events = verdicts.flatMap((verdict) => {
+      if (verdict.isAllowed || verdict.reason === 'invalid_host') return [];
+      const { reason, rule, suggestion } = verdict;
+      return [blockedEvent({ reason, rule, suggestion })];
+    });
+    expect(tallyOf(...events).summary().toAllow).toEqual({
+      allowedHosts: ['192.0.2.1:8080', 'a.test', 'b.test:22/tcp'],
+      allowedPrivate: ['in.test'],
+    });
+  });
+
   it('suggests nothing that is no host, whatever a guest sends as one', () => {
+    const suggested = (host: string) =>
+      blockedEvent({ host, suggestion: `allowed_hosts: [${JSON.stringify(host)}]` });
     const hosts = ['*', '*.test', '10.0.0.0/8', 'a\nmode: open', 'a: b', '', 'localhost', 'x"y'];
-    const { toAllow } = tallyOf(...hosts.map((host) => blockedEvent({ host }))).summary();
+    const { toAllow } = tallyOf(...hosts.map(suggested)).summary();
     expect(toAllow.allowedHosts).toEqual([]);
   });
 
