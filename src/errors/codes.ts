@@ -236,6 +236,10 @@ export const CODES = {
     exit: EXIT.policy,
     hint: 'Allow what was blocked with the lines above, or set network.on_blocked to warn.',
   },
+  PROJECT_POLICY_SCRIPT_INVALID: {
+    exit: EXIT.config,
+    hint: 'Export onRequest or onResponse, or both, from a module that loads by itself.',
+  },
   PROJECT_SANDBOX_TIMEOUT: {
     exit: EXIT.timeout,
     hint: 'Raise `resources.timeout` of the sandbox, or make its steps shorter.',

@@ -1,25 +1,25 @@
 import { readFile } from 'node:fs/promises';
-import type { SecretConfig } from '../config/config.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import type { ExtraHost, HttpRule, PolicyOptions } from '../net/policy/policy-options.ts';
+import type { HttpRule, PolicyOptions } from '../net/policy/policy-options.ts';
 import type { NetworkPlan } from '../plan/plan.ts';
 
-/** What `Network` is made with, as far as a plan says it. Values of secrets are read later, by `net/`. */
-export interface PlannedNetwork {
+/** What `Network` is made with, as far as a plan says it. */
+export interface PlannedNetwork<Secret> {
   readonly policy: PolicyOptions;
-  readonly secrets: readonly SecretConfig[];
-  readonly extraHosts: readonly ExtraHost[];
+  readonly secrets: readonly Secret[];
   /** Further roots for the servers' TLS, PEM. */
   readonly ca: readonly string[];
   readonly passthrough: readonly string[];
-  /** Where the certificate authority of this machine lives. */
   readonly caDirectory: string;
 }
 
 /** What the plan does not hold. */
-export interface NetworkFacts {
+export interface NetworkFacts<Secret> {
+  /** The plan's secrets, their values read. */
+  readonly secrets: readonly Secret[];
   /** Texts of the files of `network.ca`, in their order. */
   readonly caPems: readonly string[];
+  /** Where the certificate authority of this machine lives. */
   readonly caDirectory: string;
 }
 
@@ -34,11 +34,10 @@ function ruleFacts({ host, methods, paths, action }: NetworkPlan['rules'][number
 }
 
 /** The network of a sandbox's plan, in the shape that `net/` takes. Pure. */
-export function networkOptions(
+export function networkOptions<Secret>(
   network: NetworkPlan,
-  secrets: readonly SecretConfig[],
-  { caPems, caDirectory }: NetworkFacts,
-): PlannedNetwork {
+  { secrets, caPems, caDirectory }: NetworkFacts<Secret>,
+): PlannedNetwork<Secret> {
   const extraHosts = network.extraHosts.map(({ name, address, port }) => {
     return port === null ? { name, address } : { name, address, port };
   });
@@ -54,7 +53,6 @@ export function networkOptions(
       extraHosts,
     },
     secrets,
-    extraHosts,
     ca: caPems,
     passthrough,
     caDirectory,

@@ -100,13 +100,12 @@ describe('networkOptions()', () => {
         { host: 'c.test', methods: [], paths: [], action: 'deny' },
       ],
     } as const;
-    const from = { kind: 'env', variable: 'T' } as const;
-    const secret = { name: 'T', hosts: ['a.test'], from, query: false, allowHttp: false };
+    const secret = { name: 'T', hosts: ['a.test'], value: 'as it was read' };
     const extraHosts = [
       { name: 'x.test', address: '127.0.0.1', port: 8443 },
       { name: 'y.test', address: '::1' },
     ];
-    const options = networkOptions(network, [secret], facts);
+    const options = networkOptions(network, { ...facts, secrets: [secret] });
     expect(() => compilePolicy(options.policy)).not.toThrow();
     expect(options).toEqual({
       policy: {
@@ -122,7 +121,6 @@ describe('networkOptions()', () => {
         extraHosts,
       },
       secrets: [secret],
-      extraHosts,
       ca: ['PEM'],
       passthrough: ['p.test'],
       caDirectory: '/state/ca',
