@@ -16,7 +16,7 @@ import { type AuditFlags, openRunAudit, type RunAudit } from '../run-audit.ts';
 import { selectForCommand } from '../select-words.ts';
 import { createRenderer } from '../ui/progress/choose-renderer.ts';
 import { resolveProgress } from '../ui/progress/progress-mode.ts';
-import { renderErrorData } from '../ui/render-error.ts';
+import { renderErrorData, renderErrorJson } from '../ui/render-error.ts';
 import { renderBlocked, renderRunErrors, renderSummary } from '../ui/summary.ts';
 import { plainText } from '../ui/text/describe.ts';
 import { type Paint, paintFor } from '../ui/text/paint.ts';
@@ -87,10 +87,16 @@ async function printEnd(result: RunResult, mode: DrawnMode, isRaw: boolean, io: 
 }
 
 /** Says what went wrong with the files of the audit. Returns the exit code of a run that else had `exitCode`. */
-async function printAuditFailures(failures: readonly unknown[], exitCode: number, io: CliIo) {
+async function printAuditFailures(
+  failures: readonly unknown[],
+  mode: DrawnMode,
+  exitCode: number,
+  io: CliIo,
+): Promise<number> {
   const paint = paintFor(io.stderr, io.env);
   for (const failure of failures) {
-    await writeText(io.stderr, renderErrorData(toErrorData(failure), paint));
+    const text = renderErrorData(toErrorData(failure), paint);
+    await writeText(io.stderr, mode === 'json' ? renderErrorJson(failure) : text);
   }
   const [first] = failures;
   return first === undefined || exitCode !== 0 ? exitCode : toErrorData(first).exit;
@@ -152,5 +158,5 @@ export const runRun: CommandRun<NetworkFlags & AuditFlags> = async (context) => 
     failures = await audit.close();
   }
   await printEnd(result, mode, isRaw, io);
-  return printAuditFailures(failures, result.exitCode, io);
+  return printAuditFailures(failures, mode, result.exitCode, io);
 };
