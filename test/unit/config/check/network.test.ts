@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
+import { buildPlan } from '../../../../src/plan/build-plan.ts';
+import { networkOptions } from '../../../../src/project/network-options.ts';
 import { errorOf, issuesOfText, readText } from '../../../fixtures/project-text.ts';
 
 const networkOf = (text: string, files = {}) =>
@@ -153,4 +156,38 @@ sandboxes:
     expect(issue?.message).toContain('${HOST}');
     expect(JSON.stringify(issue)).not.toContain('s3cret');
   });
+});
+
+it('the design of network: and secrets: reads as it stands', () => {
+  const text = `network:
+  mode: allowlist
+  allowed_hosts: [api.github.com, "*.githubusercontent.com", "db.internal:5432/tcp"]
+  denied_hosts: ["telemetry.example.com"]
+  block_private_ips: true
+  allowed_private: [db.internal]
+  extra_hosts: ["api.test:127.0.0.1:8443"]
+  ca: [./corp-root.pem]
+  rules:
+    - { host: api.github.com, methods: [GET], paths: ["/repos/**"], action: allow }
+  policy_script: ./policy.ts
+  on_blocked: warn
+secrets:
+  - GITHUB_TOKEN@api.github.com
+  - { name: NPM_TOKEN, hosts: [npm.example.com], from: { env: CI_NPM } }
+`;
+  const files = { '/p/corp-root.pem': 'x', '/p/policy.ts': 'x' };
+  const config = readText(text, { files });
+  const [sandbox] = buildPlan(config, { arch: 'x86_64', release: 'trixie' }).sandboxes;
+  if (sandbox === undefined) throw new Error('no sandbox');
+  expect(sandbox.network.allowedHosts).toEqual([
+    ...['api.github.com', '*.githubusercontent.com', 'db.internal:5432/tcp', 'npm.example.com'],
+  ]);
+  const facts = { secrets: [], caPems: [], caDirectory: '/ca' };
+  const policy = compilePolicy(networkOptions(sandbox.network, facts).policy);
+  const ask = (name: string, port: number, transport: 'https' | 'tcp') =>
+    policy.decideConnection({ name, address: '198.18.0.1', port, transport }).isAllowed;
+  expect(ask('npm.example.com', 443, 'https')).toBe(true);
+  expect(ask('db.internal', 5432, 'tcp')).toBe(true);
+  expect(ask('api.test', 443, 'https')).toBe(true);
+  expect(ask('telemetry.example.com', 443, 'https')).toBe(false);
 });
