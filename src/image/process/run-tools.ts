@@ -24,6 +24,7 @@ export interface RunToolsOptions {
   readonly signal: AbortSignal;
 }
 
+const DISK_FULL = /No space left on device|Disk quota exceeded/;
 const TAIL_LINES = 15;
 const LINE_MAX_CHARS = 4096;
 
@@ -44,14 +45,16 @@ export async function runTools(
   // Looked at below; until then a full disk must not count as an unhandled rejection.
   logged.catch(() => undefined);
   const tail: string[] = [];
+  let isDiskFull = false;
   const note = (line: string): void => {
+    isDiskFull ||= DISK_FULL.test(line);
     tail.push(line);
     if (tail.length > TAIL_LINES) tail.shift();
     options.onLine?.(line);
   };
   const failed = await runPipeline(commands, options, log, note).finally(() => log.end());
   options.signal.throwIfAborted();
-  if (failed !== null) throw buildFailed(failed, tail, options.logPath);
+  if (failed !== null) throw buildFailed(failed, tail, options, isDiskFull);
   await logged;
 }
 
@@ -165,13 +168,20 @@ function followLines(
   });
 }
 
-function buildFailed(failure: Failure, tail: readonly string[], logPath: string): GondolinError {
+function buildFailed(
+  failure: Failure,
+  tail: readonly string[],
+  { cwd, logPath }: RunToolsOptions,
+  isDiskFull: boolean,
+): GondolinError {
   const lines = tail.map((line) => `\n  ${line}`).join('');
+  const log = `Read the whole log: ${logPath}`;
+  const hint = `The disk of ${cwd} is full: free 1 GiB (\`gondolin prune\`), or set XDG_CACHE_HOME to a larger one. ${log}`;
   return new GondolinError(
     'IMAGE_BUILD_FAILED',
     `Cannot build the image: ${failure.name} ${failure.reason}${lines}`,
     {
-      hint: `Read the whole log: ${logPath}`,
+      hint: isDiskFull ? hint : log,
       details: { tool: failure.name, logPath },
       ...(failure.cause === undefined ? {} : { cause: failure.cause }),
     },

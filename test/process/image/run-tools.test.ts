@@ -91,6 +91,21 @@ it('runTools() ends a program with all of its children when aborted', async () =
   expect(existsSync(`/proc/${lines[0]}/cwd`)).toBe(false);
 });
 
+it.each([
+  [
+    'cat: write error: No space left on device',
+    /^The disk of .* is full: .*XDG_CACHE_HOME.*log: \//,
+  ],
+  ['some other line', /^Read the whole log: \//],
+])('runTools() says what to do about a tool that fails with "%s"', async (line, hint) => {
+  const { options } = prepare();
+  const script = `echo '${line}' >&2; seq 100 >&2; exit 1`;
+  await expect(runTools([shell('tool', script)], options)).rejects.toMatchObject({
+    code: 'IMAGE_BUILD_FAILED',
+    hint: expect.stringMatching(hint),
+  });
+});
+
 it('runTools() starts nothing when aborted before', async () => {
   const { cwd, options } = prepare(AbortSignal.abort(new Error('stop')));
   await expect(runTools([shell('tool', 'touch made')], options)).rejects.toThrow('stop');
