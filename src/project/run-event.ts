@@ -29,6 +29,12 @@ export type RunChange =
       readonly cpus: number;
       readonly memoryBytes: number;
     }
+  /** Something is slower or less than it could be, and the run goes on. */
+  | {
+      readonly type: 'vm-warning';
+      readonly sandbox: string;
+      readonly message: string;
+    }
   /** `kernel` is untrusted text of the guest. */
   | {
       readonly type: 'vm-started';

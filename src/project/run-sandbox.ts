@@ -149,6 +149,7 @@ async function startVm(
       const { count: _count, ...facts } = first;
       void emit({ type: 'network-blocked', sandbox: name, ...facts });
     },
+    onVmWarning: (message) => void emit({ type: 'vm-warning', sandbox: name, message }),
   });
   progress.bootMs = vm.bootMs;
   progress.kernel = vm.kernelRelease;

@@ -52,6 +52,8 @@ export interface SandboxVmHooks {
   /** Called once, after the image is there and before QEMU starts. */
   readonly onVmStarting: () => void;
   readonly onNetworkEvent: NetworkEventSink;
+  /** What is slower or less than it could be, one line; the VM goes on. */
+  readonly onVmWarning: (message: string) => void;
 }
 
 /** Makes the VM of a sandbox, its image first. */

@@ -48,7 +48,7 @@ function bootVm(
   { name, vm }: SandboxPlan,
   readonlyPaths: readonly string[],
   image: GuestImage,
-  { signal, onNetworkEvent }: SandboxVmHooks,
+  { signal, onNetworkEvent, onVmWarning }: SandboxVmHooks,
   debug: SandboxVmOptions['debug'],
 ): Promise<VM> {
   return VM.create({
@@ -64,6 +64,7 @@ function bootVm(
     sandbox: { rootOverlay: vm.root === 'memory', ...debug },
     signal,
     onNetworkEvent,
+    onWarning: onVmWarning,
   });
 }
 

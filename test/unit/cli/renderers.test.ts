@@ -155,6 +155,12 @@ describe('the plain renderer', () => {
     );
   });
 
+  it('names a warning about the VM, which cannot forge a line', async () => {
+    const message = 'the machine was not saved: disk full\n=> forged';
+    const text = await drawPlain({ type: 'vm-warning', sandbox: 'test', message });
+    expect(text).toMatch(/^=> test: warning: the machine was not saved: disk full[^\n]+forged\n$/);
+  });
+
   it('says which attempt runs and that another follows', async () => {
     const started: RunChange = { type: 'step-started', ...unit, attempts: 3 };
     const retry = finished({ status: 'timed-out', exitCode: 124, willRetry: true });
@@ -226,9 +232,10 @@ describe('the quiet renderer', () => {
 
 it('the raw renderer names image and boot only', async () => {
   const { stream, text } = outputOf();
-  await draw(createRawRenderer(stream, plainPaint), [...START, FAILED]);
+  const warning: RunChange = { type: 'vm-warning', sandbox: 'test', message: 'disk full' };
+  await draw(createRawRenderer(stream, plainPaint), [warning, ...START, FAILED]);
   expect(text()).toBe(
-    '=> image debian: installing packages, 41%\n=> VM ready in 2.3s, Linux 6.1.0-cloud\n',
+    '=> warning: disk full\n=> image debian: installing packages, 41%\n=> VM ready in 2.3s, Linux 6.1.0-cloud\n',
   );
 });
 

@@ -106,6 +106,7 @@ export function fakeVms(guest: (command: FakeProcess) => void = obey) {
       fraction: null,
     });
     hooks.onVmStarting();
+    hooks.onVmWarning('no room to save it');
     const vm = new FakeVm(guest);
     vms.set(sandbox.name, vm);
     return vm;
@@ -204,6 +205,7 @@ function lineOf(event: RunChange): string {
     case 'run-started':
     case 'image-progress':
     case 'vm-starting':
+    case 'vm-warning':
     case 'vm-started':
       return event.type;
   }

@@ -21,6 +21,7 @@ describe('runPlan', () => {
       'run-started',
       'image-progress',
       'vm-starting',
+      'vm-warning',
       'vm-started',
       'step-started hello 1/1',
       'step-output hello stdout "hi\\n"',

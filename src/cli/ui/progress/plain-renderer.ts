@@ -26,6 +26,8 @@ function statusOf(event: RunEvent): string | null {
       return `${event.sandbox}: image ${event.image}: ${describeImage(event)}`;
     case 'vm-starting':
       return `${event.sandbox}: VM starting, ${event.cpus} CPU, ${formatBytes(event.memoryBytes)}`;
+    case 'vm-warning':
+      return `${event.sandbox}: warning: ${event.message}`;
     case 'vm-started':
       return `${event.sandbox}: VM ready in ${describeBoot(event)}`;
     case 'step-started': {

@@ -14,6 +14,7 @@ export function createRawRenderer(stderr: CliOutput, paint: Paint): RunRenderer 
         return say(`image ${event.image}: ${describeImage(event)}`);
       }
       if (event.type === 'network-blocked') return say(describeBlocked(event));
+      if (event.type === 'vm-warning') return say(`warning: ${event.message}`);
       if (event.type === 'vm-started') return say(`VM ready in ${describeBoot(event)}`);
       return undefined;
     },

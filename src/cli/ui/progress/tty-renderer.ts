@@ -108,6 +108,7 @@ function drawStepEnd(
 function drawVm(line: LiveLine | undefined, event: RunEvent): void {
   if (event.type === 'image-progress') line?.note(describeImage(event));
   if (event.type === 'vm-starting') line?.note('starting');
+  if (event.type === 'vm-warning') line?.note(`warning: ${event.message}`);
   if (event.type === 'vm-started') {
     line?.finish({ kind: 'done', text: `ready in ${describeBoot(event)}` });
   }
