@@ -26,7 +26,6 @@ import {
   symlinkAt,
   unlinkAt,
 } from '../host/libc.ts';
-import { openFileLimit } from '../host/open-file-limit.ts';
 import {
   O_CLOEXEC,
   O_CREAT,
@@ -52,6 +51,7 @@ import type {
   ProviderCarry,
   VfsProvider,
 } from './provider.ts';
+import { DescriptorShare } from './real/descriptor-share.ts';
 import { direntType } from './real/dirent-type.ts';
 import { buildGuard, isProtectedFile } from './real/guard.ts';
 import {
@@ -73,7 +73,6 @@ export interface RealFSOptions {
 
 /** The host edits these trees too: the guest asks again after a second. */
 const HOST_TREE_TTL_MS = 1_000;
-const MAX_HELD_DESCRIPTORS = 16_384;
 const RENAME_EXCHANGE = 2;
 const O_ACCESS_WRITES = 3;
 
@@ -87,7 +86,8 @@ export class RealFSProvider implements VfsProvider {
   readonly carry: ProviderCarry;
   readonly #hostPath: string;
   readonly #readonlyPaths: readonly string[];
-  readonly #nodes = new RealNodeTable(Math.min(MAX_HELD_DESCRIPTORS, openFileLimit() / 4));
+  readonly #share = new DescriptorShare(() => this.#nodes.trim());
+  readonly #nodes = new RealNodeTable(() => this.#share.nodeLimit);
   readonly #stats = new VirtualStatStore();
   readonly #protectedKeys = new Set<string>();
   readonly #devices = new Map<bigint, bigint>();
@@ -116,6 +116,7 @@ export class RealFSProvider implements VfsProvider {
       hostGids: new Set([process.getegid?.() ?? gid, gid]),
       user,
     };
+    this.#share.join();
     const root = this.#nodes.adopt(fd, null, '', buildGuard(path, this.#readonlyPaths));
     this.#root = root;
     return this.#give(root);
@@ -123,6 +124,7 @@ export class RealFSProvider implements VfsProvider {
 
   stop(): void {
     this.#nodes.clear();
+    this.#share.leave();
   }
 
   forget(node: RealNode): void {
@@ -249,6 +251,7 @@ export class RealFSProvider implements VfsProvider {
       const node = this.#give(existing);
       return { node, handle: this.open(node, file.flags & ~O_EXCL) };
     }
+    this.#share.assertFileRoom();
     const node = this.makeNode(parent, name, { ...file, mode: S_IFREG | file.mode }, caller);
     return { node, handle: this.open(node, file.flags & ~(O_CREAT | O_EXCL | O_TRUNC)) };
   }
@@ -335,7 +338,7 @@ export class RealFSProvider implements VfsProvider {
   #unlinked(node: RealNode): void {
     const stat = fstatSync(this.#nodes.fd(node));
     if (stat.nlink > 0 && !stat.isDirectory()) return;
-    node.isUnlinked = true;
+    this.#nodes.unlinked(node);
     this.#stats.drop(node.key);
   }
 
@@ -381,7 +384,9 @@ export class RealFSProvider implements VfsProvider {
     const shown = presentMode(fstatSync(pathFd).mode, this.#virtual(node, pathFd));
     // The guest's kernel opens its devices itself: only a forged request asks for their host file.
     if ((shown & S_IFMT) !== S_IFREG) throw new VfsError('EACCES');
+    this.#share.assertFileRoom();
     const fd = openRegular(pathFd, flags);
+    this.#share.fileOpened();
     node.handles ??= new Set();
     node.handles.add(fd);
     return { fd, node, flags };
@@ -398,6 +403,7 @@ export class RealFSProvider implements VfsProvider {
   release(handle: RealHandle): void {
     handle.node.handles?.delete(handle.fd);
     closeSync(handle.fd);
+    this.#share.fileClosed();
   }
 
   async sync(node: RealNode, handle: RealHandle | null, dataOnly: boolean): Promise<void> {

@@ -23,7 +23,7 @@ export interface RealNode {
   fd: number;
   stat: VirtualStat | null;
   guard: Guard | null;
-  /** Its last name is gone: it cannot be found by name any more, so its descriptor is never evicted. */
+  /** Its last name is gone: it cannot be found by name any more, so its descriptor is among the last to be evicted. */
   isUnlinked: boolean;
   /** The server knows it and will forget it; others are dropped by whoever looked them up. */
   isGiven: boolean;
@@ -68,16 +68,17 @@ const HOLD = O_PATH | O_NOFOLLOW | O_CLOEXEC;
  */
 export class RealNodeTable {
   readonly #nodes = new Map<string, RealNode>();
-  /** Nodes with a descriptor, the least recently used first. */
+  /** Nodes with a descriptor, the least recently used first: those that a name leads to, and unlinked ones. */
   readonly #held = new Set<RealNode>();
-  readonly #maxHeld: number;
+  readonly #pinned = new Set<RealNode>();
+  readonly #maxHeld: () => number;
   /** Looks for a node of a saved machine that is not at its name: true once it has its place. */
   findLost: ((node: RealNode) => boolean) | null = null;
   #isSearching = false;
 
-  /** @param maxHeld Descriptors to keep, at least 16. */
-  constructor(maxHeld: number) {
-    this.#maxHeld = Math.max(16, maxHeld);
+  /** @param maxHeld Descriptors to keep of either kind, at least 16; asked each time. */
+  constructor(maxHeld: () => number) {
+    this.#maxHeld = maxHeld;
   }
 
   /** Takes over `fd` (O_PATH). Gives the node of its inode, new or known, now seen at `name` in `parent`. */
@@ -209,20 +210,39 @@ export class RealNodeTable {
 
   #hold(node: RealNode): void {
     this.#held.delete(node);
-    this.#held.add(node);
-    if (this.#held.size <= this.#maxHeld) return;
-    for (const oldest of this.#held) {
-      if (this.#held.size <= this.#maxHeld) return;
-      const isNeeded = oldest === node || oldest.isUnlinked || oldest.parent === null;
-      if (!isNeeded) this.#evict(oldest);
-      else if (oldest === node) return;
+    this.#pinned.delete(node);
+    // The root is held until the end: everything is found from it.
+    if (node.parent === null) return;
+    const queue = node.isUnlinked ? this.#pinned : this.#held;
+    queue.add(node);
+    this.#trim(queue, node);
+  }
+
+  #trim(queue: ReadonlySet<RealNode>, kept: RealNode | null): void {
+    const limit = Math.max(16, this.#maxHeld());
+    for (const oldest of queue) {
+      if (queue.size <= limit || oldest === kept) return;
+      this.#evict(oldest);
     }
+  }
+
+  /** Gives up descriptors after the limit sank. */
+  trim(): void {
+    this.#trim(this.#held, null);
+    this.#trim(this.#pinned, null);
   }
 
   #evict(node: RealNode): void {
     this.#held.delete(node);
+    this.#pinned.delete(node);
     if (node.fd !== -1) closeSync(node.fd);
     node.fd = -1;
+  }
+
+  /** Its last name is gone. */
+  unlinked(node: RealNode): void {
+    node.isUnlinked = true;
+    if (node.fd !== -1) this.#hold(node);
   }
 
   /** Lets a node go that was only looked at for one operation. */
@@ -237,7 +257,7 @@ export class RealNodeTable {
 
   /** Closes every descriptor. */
   clear(): void {
-    for (const node of this.#held) this.#evict(node);
+    for (const node of [...this.#nodes.values(), ...this.#held, ...this.#pinned]) this.#evict(node);
     this.#nodes.clear();
   }
 }

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { ReadonlyProvider } from '../../../src/vfs/readonly-provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
@@ -196,4 +196,18 @@ it('ReadonlyProvider refuses every change with EROFS and still reads', async () 
   }
   const handle = await client.open(id, 0);
   expect((await client.read(id, handle, 0, 10)).body.toString()).toBe('text');
+});
+
+it('a guest that takes all descriptors it can get leaves the others and the process theirs', () => {
+  const [first, second] = [temporary(), temporary()];
+  const tsx = resolve(import.meta.dirname, '../../../node_modules/tsx/dist/esm/index.mjs');
+  const hog = resolve(import.meta.dirname, '../../fixtures/descriptor-hog.ts');
+  const argv = ['--nofile=256:256', process.execPath, '--import', tsx, hog, first, second];
+  const { results, held } = JSON.parse(execFileSync('prlimit', argv, { encoding: 'utf8' }));
+  const ENFILE = 23;
+  expect(results).toEqual([
+    { opened: 16, refused: ENFILE },
+    { opened: 16, refused: ENFILE },
+  ]);
+  expect(held).toBeLessThan(256);
 });
