@@ -16,6 +16,8 @@ export interface Requirement {
 
 /** Oldest Node that package.json's `engines` names. */
 const NODE_MINIMUM = [20, 19] as const;
+/** A guest may have a sixteenth of them open on a host mount: 256. */
+const OPEN_FILES_WANTED = 4096;
 /** A Debian image takes about 100 MB, and the packages as much again while it is built. */
 const FREE_BYTES_WANTED = 1024 ** 3;
 
@@ -34,6 +36,7 @@ export function judgeHost(facts: HostFacts): Requirement[] {
     tool(facts, 'prlimit'),
     agent(facts),
     cacheDirectory(facts),
+    openFiles(facts),
     ...(['mmdebstrap', 'sqfstar', 'unshare', 'xz'] as const).map((name) => tool(facts, name)),
     aptSources(facts),
     keyring(facts),
@@ -107,6 +110,12 @@ function cacheDirectory({ cache }: HostFacts): Requirement {
   const free = `${cache.path}, ${Math.floor(cache.freeBytes / 1024 ** 2)} MiB free`;
   const fix = 'gondolin prune, or set XDG_CACHE_HOME to a larger disk (1 GiB is enough)';
   return requirement(name, false, cache.freeBytes >= FREE_BYTES_WANTED, free, fix);
+}
+
+function openFiles({ openFileLimit }: HostFacts): Requirement {
+  const found = openFileLimit >= OPEN_FILES_WANTED;
+  const fix = `raise the hard limit (ulimit -Hn, LimitNOFILE=, docker --ulimit nofile=) to ${OPEN_FILES_WANTED} or more`;
+  return requirement('open files', false, found, `at most ${openFileLimit}`, fix);
 }
 
 function aptSources({ aptSources }: HostFacts): Requirement {

@@ -5,6 +5,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import { type AcceleratorVerdict, chooseAccelerator } from './accelerator.ts';
 import { currentUser } from './current-user.ts';
 import { type Directories, type Environment, ensureDirectory } from './directories.ts';
+import { openFileLimit } from './open-file-limit.ts';
 import { guestAgentPath, packageRoot } from './package-root.ts';
 import { addSubordinateIdsCommand, hasSubordinateRange } from './subordinate-ids.ts';
 import { toolVersion } from './tool-versions.ts';
@@ -35,6 +36,8 @@ export interface HostFacts {
     readonly problem: string | null;
     readonly freeBytes: number;
   };
+  /** How many files this process may have open. */
+  readonly openFileLimit: number;
   readonly isRoot: boolean;
   readonly userName: string;
   /** Whether an unprivileged user may make user namespaces; the reason when not. */
@@ -77,6 +80,7 @@ export async function gatherHostFacts(options: GatherOptions): Promise<HostFacts
     agentPath: agentPath(),
     packageRoot,
     cache,
+    openFileLimit: openFileLimit(),
     isRoot: user.uid === 0,
     userName: user.name,
     userNamespaceProblem: await userNamespaceProblem(root),

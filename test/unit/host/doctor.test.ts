@@ -15,6 +15,7 @@ const GOOD: HostFacts = {
   agentPath: '/p/guest/build/gondolin-agent',
   packageRoot: '/p',
   cache: { path: '/c/gondolin', problem: null, freeBytes: 5 * 2 ** 30 },
+  openFileLimit: 1_048_576,
   isRoot: false,
   userName: 'jo',
   userNamespaceProblem: null,
@@ -153,6 +154,12 @@ it.each<{ name: string; facts: Partial<HostFacts>; want: string; fix: string }>(
     facts: { cache: { path: '/c', problem: null, freeBytes: 2 ** 20 } },
     want: 'cache directory',
     fix: 'gondolin prune',
+  },
+  {
+    name: 'many open files',
+    facts: { openFileLimit: 1024 },
+    want: 'open files',
+    fix: 'ulimit -Hn',
   },
   { name: 'apt sources', facts: { aptSources: [] }, want: 'apt sources', fix: 'mirror' },
 ])('judgeHost() can do without $name', ({ facts, want, fix }) => {
