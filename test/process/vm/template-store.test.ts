@@ -31,11 +31,14 @@ it('TemplateStore.open() gives the files of a template that was added', async ()
   });
 });
 
-it.each(Object.values(SAVED_FILES))('TemplateStore.open() refuses a cut %s', async (name) => {
-  const { store, directory } = await storeWithOne();
-  truncateSync(join(directory, name), 3);
-  await expect(store.open(IDENTITY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
-});
+it.each([SAVED_FILES.ram, SAVED_FILES.state])(
+  'TemplateStore.open() refuses a cut %s',
+  async (name) => {
+    const { store, directory } = await storeWithOne();
+    truncateSync(join(directory, name), 3);
+    await expect(store.open(IDENTITY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
+  },
+);
 
 it('TemplateStore.open() refuses a template of another machine', async () => {
   const { store, directory } = await storeWithOne();
