@@ -1,7 +1,7 @@
 import { openFileLimit } from '../../host/open-file-limit.ts';
 import { VfsError } from '../vfs-error.ts';
 
-/** So many providers always find room, even when the first ones took all they could. */
+/** Open files cannot be taken back when another provider starts: so many find room whatever the first ones took. */
 const EXPECTED_PROVIDERS = 4;
 const MAX_HELD_NODES = 16_384;
 
@@ -15,8 +15,9 @@ function quarter(): number {
   return total / 4;
 }
 
-function part(): number {
-  return Math.floor(quarter() / Math.max(EXPECTED_PROVIDERS, shares.size));
+/** A provider's part of a quarter that is divided by `least` providers or more. */
+function part(least: number): number {
+  return Math.floor(quarter() / Math.max(least, shares.size));
 }
 
 /**
@@ -43,12 +44,13 @@ export class DescriptorShare {
 
   /** Nodes with a name, and as many unlinked ones, whose descriptor may be kept. */
   get nodeLimit(): number {
-    return Math.min(MAX_HELD_NODES, part());
+    return Math.min(MAX_HELD_NODES, part(1));
   }
 
   /** @throws {VfsError} ENFILE when this provider, or all together, have too many files open. */
   assertFileRoom(): void {
-    if (this.#openFiles >= part() || openFiles >= quarter()) throw new VfsError('ENFILE');
+    if (this.#openFiles >= part(EXPECTED_PROVIDERS) || openFiles >= quarter())
+      throw new VfsError('ENFILE');
   }
 
   fileOpened(): void {
