@@ -216,6 +216,18 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Run `gondolin --help`, or `gondolin COMMAND --help`.',
   },
+  PROJECT_INPUT_LIMIT: {
+    exit: EXIT.config,
+    hint: 'Name fewer files, or leave directories out with a line such as "!node_modules/**".',
+  },
+  PROJECT_INPUT_MISSING: {
+    exit: EXIT.config,
+    hint: 'Correct the path or glob under inputs:; relative ones start at the file they stand in.',
+  },
+  PROJECT_INPUT_UNREADABLE: {
+    exit: EXIT.config,
+    hint: 'Make the file readable and finish writing it, or leave it out of inputs:.',
+  },
   PROJECT_KILL_FAILED: {
     exit: EXIT.runner,
     hint: 'The sandbox was ended. If this comes again, give it more CPUs or report it with `--debug` output.',

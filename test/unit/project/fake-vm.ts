@@ -125,6 +125,8 @@ export function step(name: string, script: string, rest: Partial<StepPlan> = {})
     cwd: '/workspace',
     successExitCodes: [0],
     continueOnError: false,
+    checkpoint: false,
+    inputs: [],
     ...rest,
   };
 }
