@@ -1,0 +1,159 @@
+import { utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { buildDirectoryAtomic, sweepTemporaries } from '../../host/atomic-write.ts';
+import { ensureDirectory } from '../../host/directories.ts';
+import { readTextFile } from '../../host/read-text-file.ts';
+import {
+  diskBytesOf,
+  listSavedDirectories,
+  pruneSavedDirectories,
+  removeSavedDirectory,
+  type SavedDirectory,
+} from '../../host/saved-directories.ts';
+import { type CheckpointFacts, parseFacts, type SavedStep } from './checkpoint-facts.ts';
+
+/** Below a checkpoint: what `VM.save` wrote. */
+const MACHINE = 'machine';
+/** Below a checkpoint: what it holds. Written last; without it the checkpoint counts as absent. */
+const FACTS = 'checkpoint.json';
+const MAX_FACTS_BYTES = 1024 * 1024;
+/** What all checkpoints together may take on disk; the longest unused go first. */
+const LIMIT_BYTES = 10 * 2 ** 30;
+
+const KEY = /^[0-9a-f]{64}$/;
+
+/** True for names of checkpoints, among other names in their directory. */
+export function isCheckpointKey(name: string): boolean {
+  return KEY.test(name);
+}
+
+/** A checkpoint that was looked at and can be tried. */
+export interface Checkpoint {
+  readonly key: string;
+  /** For `VM.create({from})`. */
+  readonly machineDirectory: string;
+  /** Results of the first steps, which it holds. */
+  readonly steps: readonly SavedStep[];
+}
+
+/** `busy`: another gondolin is saving the same one. */
+export type AddOutcome =
+  | { readonly kind: 'saved'; readonly diskBytes: number }
+  | { readonly kind: 'existed' | 'busy' };
+
+export interface AddOptions {
+  /** Takes the place of one that is there. */
+  readonly isReplacing: boolean;
+  /** Keys that stay, whatever the limit says. */
+  readonly keep: readonly string[];
+}
+
+/** A listed checkpoint; `facts` is null when it is damaged. */
+export interface ListedCheckpoint extends SavedDirectory {
+  readonly facts: CheckpointFacts | null;
+}
+
+/**
+ * Machines saved behind steps: `<checkpoints>/<key>/`. A checkpoint appears complete or not at all, and who runs on one
+ * keeps its files when it is removed.
+ */
+export class CheckpointStore {
+  readonly #parent: string;
+  readonly #limitBytes: number;
+
+  /** @param parent  `Directories.checkpoints`; need not exist. */
+  constructor(parent: string, limitBytes: number = LIMIT_BYTES) {
+    this.#parent = parent;
+    this.#limitBytes = limitBytes;
+  }
+
+  #directory(key: string): string {
+    if (!isCheckpointKey(key)) throw new RangeError(`'${key}' is no checkpoint key`);
+    return join(this.#parent, key);
+  }
+
+  /**
+   * The checkpoint of this key and number of steps; null when there is none. Takes no lock.
+   * @throws {GondolinError} SNAPSHOT_REFUSED when it is damaged.
+   */
+  async find(key: string, stepCount: number): Promise<Checkpoint | null> {
+    const directory = this.#directory(key);
+    const text = await readTextFile(join(directory, FACTS), MAX_FACTS_BYTES);
+    if (text === null) return null;
+    const facts = parseFacts(text);
+    if (facts?.key !== key || facts.steps.length !== stepCount) {
+      throw new GondolinError('SNAPSHOT_REFUSED', `Cannot restore ${directory}: it is damaged`, {
+        details: { directory },
+      });
+    }
+    return { key, machineDirectory: join(directory, MACHINE), steps: facts.steps };
+  }
+
+  /** Counts as a use: what was not used for long is removed first. */
+  async touch(key: string): Promise<void> {
+    const now = new Date();
+    try {
+      await utimes(this.#directory(key), now, now);
+    } catch (error) {
+      // Removed meanwhile: who runs on it keeps its files.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+
+  /**
+   * Adds a checkpoint whose machine `save` writes into the directory it is given, and makes room for it.
+   * @throws what `save` throws, with nothing left behind; HOST_… of the directory and the lock.
+   */
+  async add(
+    facts: CheckpointFacts,
+    save: (machineDirectory: string) => Promise<void>,
+    { isReplacing, keep }: AddOptions,
+  ): Promise<AddOutcome> {
+    const { tryLockFile } = await import('../../host/file-lock.ts');
+    const lock = await tryLockFile(join(this.#parent, `${facts.key}.lock`), 'exclusive');
+    if (lock === null) return { kind: 'busy' };
+    try {
+      await sweepTemporaries(this.#parent);
+      const directory = this.#directory(facts.key);
+      if (isReplacing) await this.discard(facts.key);
+      else if ((await readTextFile(join(directory, FACTS), 1)) !== null) return { kind: 'existed' };
+      const built = await buildDirectoryAtomic(directory, async (temporary) => {
+        const machine = join(temporary, MACHINE);
+        await ensureDirectory(machine);
+        await save(machine);
+        await writeFile(join(temporary, FACTS), `${JSON.stringify(facts)}\n`, { mode: 0o600 });
+      });
+      if (built === 'existed') return { kind: 'existed' };
+      await this.prune({ limitBytes: this.#limitBytes, keep: [facts.key, ...keep] });
+      return { kind: 'saved', diskBytes: await diskBytesOf(directory) };
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** Removes a checkpoint; the next run makes it anew. */
+  async discard(key: string): Promise<void> {
+    await removeSavedDirectory(this.#parent, key);
+  }
+
+  /** Every checkpoint, the longest unused first. */
+  async list(): Promise<ListedCheckpoint[]> {
+    const entries = await listSavedDirectories(this.#parent, isCheckpointKey);
+    const described = entries.map(async (entry) => {
+      const text = await readTextFile(join(entry.path, FACTS), MAX_FACTS_BYTES);
+      return { ...entry, facts: text === null ? null : parseFacts(text) };
+    });
+    return Promise.all(described);
+  }
+
+  /** Removes checkpoints by age and by their total size. */
+  prune(options: {
+    readonly olderThanMs?: number;
+    readonly limitBytes?: number;
+    readonly keep?: readonly string[];
+    readonly isDryRun?: boolean;
+  }): Promise<SavedDirectory[]> {
+    return pruneSavedDirectories(this.#parent, { ...options, isName: isCheckpointKey });
+  }
+}
