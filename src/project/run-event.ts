@@ -73,6 +73,24 @@ export type RunChange =
       readonly cause: SkipCause;
       readonly reason: string;
     }
+  /** It did not run: the machine was restored as it was saved behind it, or behind a later step. */
+  | { readonly type: 'step-cached'; readonly sandbox: string; readonly step: string }
+  /** Why the first checkpoint that is not restored is not: `input package.json changed`. */
+  | {
+      readonly type: 'checkpoint-missed';
+      readonly sandbox: string;
+      readonly step: string;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'checkpoint-saved';
+      readonly sandbox: string;
+      readonly step: string;
+      readonly durationMs: number;
+      readonly diskBytes: number;
+    }
+  /** Something did not work that does not stop the run. */
+  | { readonly type: 'warning'; readonly sandbox: string; readonly message: string }
   | {
       readonly type: 'sandbox-finished';
       readonly sandbox: string;

@@ -54,6 +54,16 @@ export interface ListedCheckpoint extends SavedDirectory {
   readonly facts: CheckpointFacts | null;
 }
 
+function writeFailed(path: string, cause: unknown): GondolinError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const facts = { cause, details: { path } };
+  return new GondolinError('HOST_WRITE_FAILED', `Cannot write below "${path}": ${reason}`, facts);
+}
+
+function readFacts(directory: string): Promise<string | null> {
+  return readTextFile(join(directory, FACTS), MAX_FACTS_BYTES);
+}
+
 /**
  * Machines saved behind steps: `<checkpoints>/<key>/`. A checkpoint appears complete or not at all, and who runs on one
  * keeps its files when it is removed.
@@ -79,7 +89,7 @@ export class CheckpointStore {
    */
   async find(key: string, stepCount: number): Promise<Checkpoint | null> {
     const directory = this.#directory(key);
-    const text = await readTextFile(join(directory, FACTS), MAX_FACTS_BYTES);
+    const text = await readFacts(directory);
     if (text === null) return null;
     const facts = parseFacts(text);
     if (facts?.key !== key || facts.steps.length !== stepCount) {
@@ -116,8 +126,9 @@ export class CheckpointStore {
     try {
       await sweepTemporaries(this.#parent);
       const directory = this.#directory(facts.key);
-      if (isReplacing) await this.discard(facts.key);
-      else if ((await readTextFile(join(directory, FACTS), 1)) !== null) return { kind: 'existed' };
+      if (!isReplacing && (await readFacts(directory)) !== null) return { kind: 'existed' };
+      // To be replaced, or something of another program under this name.
+      await this.discard(facts.key);
       const built = await buildDirectoryAtomic(directory, async (temporary) => {
         const machine = join(temporary, MACHINE);
         await ensureDirectory(machine);
@@ -127,6 +138,8 @@ export class CheckpointStore {
       if (built === 'existed') return { kind: 'existed' };
       await this.prune({ limitBytes: this.#limitBytes, keep: [facts.key, ...keep] });
       return { kind: 'saved', diskBytes: await diskBytesOf(directory) };
+    } catch (cause) {
+      throw GondolinError.is(cause) ? cause : writeFailed(this.#parent, cause);
     } finally {
       lock.release();
     }
@@ -141,7 +154,7 @@ export class CheckpointStore {
   async list(): Promise<ListedCheckpoint[]> {
     const entries = await listSavedDirectories(this.#parent, isCheckpointKey);
     const described = entries.map(async (entry) => {
-      const text = await readTextFile(join(entry.path, FACTS), MAX_FACTS_BYTES);
+      const text = await readFacts(entry.path);
       return { ...entry, facts: text === null ? null : parseFacts(text) };
     });
     return Promise.all(described);

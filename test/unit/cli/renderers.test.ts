@@ -81,6 +81,7 @@ const RESULT: RunResult = {
           durationMs: 1234,
           reason: null,
           isIgnored: false,
+          isCached: false,
           error: null,
         },
         {
@@ -92,6 +93,7 @@ const RESULT: RunResult = {
           durationMs: 0,
           reason: 'unit failed',
           isIgnored: false,
+          isCached: false,
           error: null,
         },
       ],

@@ -1,8 +1,8 @@
 import type { RunEvent } from '../../../project/run-event.ts';
 import { type CliOutput, writeText } from '../../io.ts';
 import { describeBoot, describeOutcome, plainText } from '../text/describe.ts';
-import type { Paint } from '../text/paint.ts';
-import { formatBytes } from '../text/quantities.ts';
+import type { Paint, Tone } from '../text/paint.ts';
+import { formatBytes, formatDuration } from '../text/quantities.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { describeImage, ImagePace } from './image-pace.ts';
 import type { RunRenderer } from './run-renderer.ts';
@@ -39,6 +39,14 @@ function statusOf(event: RunEvent): string | null {
     }
     case 'step-skipped':
       return `${event.sandbox} ${event.step}: ${event.cause === 'cancelled' ? 'cancelled' : 'skipped'}: ${event.reason}`;
+    case 'step-cached':
+      return `${event.sandbox} ${event.step}: cached`;
+    case 'checkpoint-missed':
+      return `${event.sandbox} ${event.step}: not cached: ${event.reason}`;
+    case 'checkpoint-saved':
+      return `${event.sandbox} ${event.step}: saved in ${formatDuration(event.durationMs)}, ${formatBytes(event.diskBytes)}`;
+    case 'warning':
+      return `${event.sandbox}: warning: ${event.message}`;
     case 'run-started':
     case 'step-output':
     case 'sandbox-finished':
@@ -47,8 +55,10 @@ function statusOf(event: RunEvent): string | null {
   }
 }
 
-function toneOf(event: RunEvent): 'red' | 'green' | 'dim' | 'bold' {
-  if (event.type === 'step-skipped') return 'dim';
+function toneOf(event: RunEvent): Tone {
+  if (event.type === 'step-skipped' || event.type === 'checkpoint-missed') return 'dim';
+  if (event.type === 'step-cached') return 'green';
+  if (event.type === 'warning') return 'yellow';
   if (event.type !== 'step-finished') return 'bold';
   return event.status === 'succeeded' ? 'green' : 'red';
 }

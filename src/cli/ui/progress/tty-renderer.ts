@@ -122,6 +122,7 @@ function drawStep(line: LiveLine | undefined, event: RunEvent): void {
     line?.note(`attempt ${event.attempt} of ${event.attempts}`);
   }
   if (event.type === 'step-skipped') line?.finish({ kind: 'skipped', text: event.reason });
+  if (event.type === 'step-cached') line?.finish({ kind: 'done', text: 'cached' });
   if (event.type === 'step-finished') drawStepEnd(line, event);
 }
 
