@@ -240,6 +240,26 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Look for a step that powers off or kills process 1 of the guest.',
   },
+  SESSION_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Run the command again; if the other gondolin has ended, start it again first.',
+  },
+  SESSION_NOT_FOUND: {
+    exit: EXIT.config,
+    hint: 'Start the sandbox with `gondolin run` in this directory, and repeat the command while it runs.',
+  },
+  SNAPSHOT_EXISTS: {
+    exit: EXIT.config,
+    hint: 'Choose another name, or replace it with --force.',
+  },
+  SNAPSHOT_NAME_INVALID: {
+    exit: EXIT.config,
+    hint: 'Use 1 to 63 small letters, digits, _ and -, starting with a letter or digit.',
+  },
+  SNAPSHOT_NOT_FOUND: {
+    exit: EXIT.config,
+    hint: 'List the snapshots with `gondolin images`.',
+  },
   SNAPSHOT_REFUSED: {
     exit: EXIT.runner,
     hint: 'Remove it with `gondolin prune`, or run with --cold.',

@@ -14,6 +14,7 @@ export function createRawRenderer(stderr: CliOutput, paint: Paint): RunRenderer 
         return say(`image ${event.image}: ${describeImage(event)}`);
       }
       if (event.type === 'vm-started') return say(`VM ready in ${describeBoot(event)}`);
+      if (event.type === 'warning') return say(`warning: ${event.message}`);
       return undefined;
     },
     end: async () => undefined,

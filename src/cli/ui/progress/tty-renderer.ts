@@ -1,6 +1,6 @@
 import type { ListrTask } from 'listr2';
 import type { RunEvent } from '../../../project/run-event.ts';
-import type { CliOutput } from '../../io.ts';
+import { type CliOutput, writeText } from '../../io.ts';
 import { describeBoot, describeOutcome, plainText } from '../text/describe.ts';
 import type { Paint } from '../text/paint.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
@@ -187,8 +187,12 @@ export function createTtyRenderer(
   const outputs = new StepLines();
   let lines: LiveLines | undefined;
   let drawing = Promise.resolve();
+  const warnings: string[] = [];
   return {
     onEvent: (event) => {
+      if (event.type === 'warning') {
+        warnings.push(plainText(`${event.sandbox}: warning: ${event.message}`));
+      }
       failed.onEvent(event);
       if (event.type === 'run-started') {
         lines = new LiveLines(event);
@@ -210,6 +214,9 @@ export function createTtyRenderer(
       try {
         await drawing;
         await failed.print(stdout);
+        for (const warning of warnings) {
+          await writeText(stderr, `${options.paint('yellow', `=> ${warning}`)}\n`);
+        }
       } finally {
         failed.dispose();
       }
