@@ -1,5 +1,4 @@
 import { resolveDirectories } from '../../host/directories.ts';
-import { guestAgentPath } from '../../host/package-root.ts';
 import type { Plan } from '../../plan/plan.ts';
 import type { PlanCache } from '../../project/checkpoint/plan-cache.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
@@ -12,8 +11,7 @@ async function cacheOf(plan: Plan, io: CliIo): Promise<PlanCache> {
   const isAsked = plan.sandboxes.some(({ steps }) => steps.some(({ checkpoint }) => checkpoint));
   if (!isAsked) return new Map();
   const { planCache } = await import('../../project/checkpoint/plan-cache.ts');
-  const { cache } = resolveDirectories(io.env);
-  return planCache(plan, { cacheDirectory: cache, agentPath: guestAgentPath() });
+  return planCache(plan, resolveDirectories(io.env).cache);
 }
 
 /** The plan with what is known of each step's checkpoint. */

@@ -127,13 +127,13 @@ export class CheckpointStore {
       await sweepTemporaries(this.#parent);
       const directory = this.#directory(facts.key);
       if (!isReplacing && (await readFacts(directory)) !== null) return { kind: 'existed' };
-      // To be replaced, or something of another program under this name.
-      await this.discard(facts.key);
       const built = await buildDirectoryAtomic(directory, async (temporary) => {
         const machine = join(temporary, MACHINE);
         await ensureDirectory(machine);
         await save(machine);
         await writeFile(join(temporary, FACTS), `${JSON.stringify(facts)}\n`, { mode: 0o600 });
+        // To be replaced now that the new one is complete, or something of another program under this name.
+        await this.discard(facts.key);
       });
       if (built === 'existed') return { kind: 'existed' };
       await this.prune({ limitBytes: this.#limitBytes, keep: [facts.key, ...keep] });
