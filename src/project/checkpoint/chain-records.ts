@@ -4,6 +4,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { writeFileAtomic } from '../../host/atomic-write.ts';
 import { readTextFile } from '../../host/read-text-file.ts';
 import type { Plan, SandboxPlan } from '../../plan/plan.ts';
+import { RECORDS } from './checkpoint-store.ts';
 import type { ChainRecord } from './explain-miss.ts';
 import type { ChainLink, Part } from './key-chain.ts';
 
@@ -41,7 +42,7 @@ export class ChainRecords {
 
   /** @param checkpoints  `Directories.checkpoints`. */
   constructor(checkpoints: string) {
-    this.#directory = join(checkpoints, 'records');
+    this.#directory = join(checkpoints, RECORDS);
   }
 
   #path({ configFiles, directory }: Plan, { name }: SandboxPlan): string {

@@ -1,4 +1,4 @@
-import { utimes, writeFile } from 'node:fs/promises';
+import { lstat, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { buildDirectoryAtomic, sweepTemporaries } from '../../host/atomic-write.ts';
@@ -17,6 +17,8 @@ import { type CheckpointFacts, parseFacts, type SavedStep } from './checkpoint-f
 const MACHINE = 'machine';
 /** Below a checkpoint: what it holds. Written last; without it the checkpoint counts as absent. */
 const FACTS = 'checkpoint.json';
+/** Beside the checkpoints: what each sandbox's last ones depended on. */
+export const RECORDS = 'records';
 const MAX_FACTS_BYTES = 1024 * 1024;
 /** What all checkpoints together may take on disk; the longest unused go first. */
 const LIMIT_BYTES = 10 * 2 ** 30;
@@ -26,6 +28,17 @@ const KEY = /^[0-9a-f]{64}$/;
 /** True for names of checkpoints, among other names in their directory. */
 export function isCheckpointKey(name: string): boolean {
   return KEY.test(name);
+}
+
+export interface PruneCheckpointsOptions {
+  /** Removes what was not used for this long; 0 removes all. */
+  readonly olderThanMs?: number;
+  /** Then removes the longest unused until the rest takes no more than this. */
+  readonly limitBytes?: number;
+  /** Keys that stay in any case. */
+  readonly keep?: readonly string[];
+  /** Only says what would be removed. */
+  readonly isDryRun?: boolean;
 }
 
 /** A checkpoint that was looked at and can be tried. */
@@ -52,6 +65,24 @@ export interface AddOptions {
 /** A listed checkpoint; `facts` is null when it is damaged. */
 export interface ListedCheckpoint extends SavedDirectory {
   readonly facts: CheckpointFacts | null;
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function removeOldFiles(directory: string, olderThanMs: number): Promise<void> {
+  for (const name of await namesIn(directory)) {
+    const path = join(directory, name);
+    const stat = await lstat(path).catch(() => null);
+    const isOld = stat?.isFile() === true && Date.now() - stat.mtimeMs >= olderThanMs;
+    if (isOld) await rm(path, { force: true });
+  }
 }
 
 function writeFailed(path: string, cause: unknown): GondolinError {
@@ -160,13 +191,34 @@ export class CheckpointStore {
     return Promise.all(described);
   }
 
-  /** Removes checkpoints by age and by their total size. */
-  prune(options: {
-    readonly olderThanMs?: number;
-    readonly limitBytes?: number;
-    readonly keep?: readonly string[];
-    readonly isDryRun?: boolean;
-  }): Promise<SavedDirectory[]> {
-    return pruneSavedDirectories(this.#parent, { ...options, isName: isCheckpointKey });
+  /** Removes checkpoints by age or by their total size; by age their records and lock files too. */
+  async prune(options: PruneCheckpointsOptions): Promise<SavedDirectory[]> {
+    const { olderThanMs, isDryRun } = options;
+    const removed = await pruneSavedDirectories(this.#parent, {
+      ...options,
+      isName: isCheckpointKey,
+    });
+    if (olderThanMs === undefined || isDryRun === true) return removed;
+    await removeOldFiles(join(this.#parent, RECORDS), olderThanMs);
+    await this.#removeFreeLocks();
+    return removed;
+  }
+
+  /**
+   * Removes the lock files of checkpoints that are not there. Two processes that then lock two files of one name both
+   * save, and the second finds that the first was faster.
+   */
+  async #removeFreeLocks(): Promise<void> {
+    const names = await namesIn(this.#parent);
+    const free = names.filter((name) => {
+      const key = name.replace(/\.lock$/, '');
+      return key !== name && isCheckpointKey(key) && !names.includes(key);
+    });
+    for (const name of free) {
+      const { tryLockFile } = await import('../../host/file-lock.ts');
+      const lock = await tryLockFile(join(this.#parent, name), 'exclusive');
+      if (lock !== null) await rm(join(this.#parent, name), { force: true });
+      lock?.release();
+    }
   }
 }

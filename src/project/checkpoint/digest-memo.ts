@@ -72,9 +72,7 @@ export class DigestMemo {
 
   /** Remembers a digest, unless the file was changed so lately that a further change would not be seen. */
   add(path: string, stat: BigIntStats, digest: string, nowMs: number = Date.now()): void {
-    const changedMs = Number(
-      (stat.mtimeNs > stat.ctimeNs ? stat.mtimeNs : stat.ctimeNs) / 1_000_000n,
-    );
+    const changedMs = Math.max(Number(stat.mtimeMs), Number(stat.ctimeMs));
     if (nowMs - changedMs < SETTLED_AFTER_MS) return;
     this.#entries.delete(path);
     this.#entries.set(path, [path, stampOf(stat), digest]);
