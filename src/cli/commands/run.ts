@@ -1,3 +1,4 @@
+import { isColdForced } from '../../host/cold-start.ts';
 import { resolveDirectories } from '../../host/directories.ts';
 import { guestAgentPath } from '../../host/package-root.ts';
 import { requireTool } from '../../host/tools.ts';
@@ -44,6 +45,12 @@ interface RunOptions {
   readonly from?: string;
 }
 
+/** A start without saved machines has no checkpoints either. */
+function checkpointsOf(isCaching: boolean, isCold: boolean) {
+  if (isCold) return 'off';
+  return isCaching ? 'use' : 'rewrite';
+}
+
 function vmOptionsOf(
   io: CliIo,
   { debug = false, cache = true }: RunOptions & GlobalOptions,
@@ -56,7 +63,7 @@ function vmOptionsOf(
     cacheDirectory: resolveDirectories(io.env).cache,
     agentPath: guestAgentPath(),
     environment: proxiesOf(io.env),
-    checkpoints: cache ? 'use' : 'rewrite',
+    checkpoints: checkpointsOf(cache, isColdForced(io.env)),
     ...(from === null ? {} : { from }),
     ...(debug ? { debug: { debug: '*', debugLog } } : {}),
   };

@@ -16,6 +16,8 @@ export async function chainFactsOf(
 ): Promise<ChainFacts> {
   const qemu = requireTool('qemu-system-x86_64');
   const { accelerator } = await chooseAccelerator({ qemu, cacheDirectory });
-  const machine = machineIdentity({ image, cpus, memoryBytes, accelerator, qemu });
+  // What is mounted is in the plan, which the chain has by itself.
+  const hasScratch = true;
+  const machine = machineIdentity({ image, cpus, memoryBytes, accelerator, qemu, hasScratch });
   return { image: image.key, machine };
 }

@@ -11,6 +11,7 @@ import {
   removeSavedDirectory,
   type SavedDirectory,
 } from '../../host/saved-directories.ts';
+import { asHostError } from '../../host/system-failure.ts';
 import { type CheckpointFacts, parseFacts, type SavedStep } from './checkpoint-facts.ts';
 
 /** Below a checkpoint: what `VM.save` wrote. */
@@ -83,12 +84,6 @@ async function removeOldFiles(directory: string, olderThanMs: number): Promise<v
     const isOld = stat?.isFile() === true && Date.now() - stat.mtimeMs >= olderThanMs;
     if (isOld) await rm(path, { force: true });
   }
-}
-
-function writeFailed(path: string, cause: unknown): GondolinError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const facts = { cause, details: { path } };
-  return new GondolinError('HOST_WRITE_FAILED', `Cannot write below "${path}": ${reason}`, facts);
 }
 
 function readFacts(directory: string): Promise<string | null> {
@@ -170,7 +165,7 @@ export class CheckpointStore {
       await this.prune({ limitBytes: this.#limitBytes, keep: [facts.key, ...keep] });
       return { kind: 'saved', diskBytes: await diskBytesOf(directory) };
     } catch (cause) {
-      throw GondolinError.is(cause) ? cause : writeFailed(this.#parent, cause);
+      throw asHostError(cause, this.#parent);
     } finally {
       lock.release();
     }

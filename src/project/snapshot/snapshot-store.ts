@@ -10,6 +10,7 @@ import {
   removeSavedDirectory,
   type SavedDirectory,
 } from '../../host/saved-directories.ts';
+import { asHostError } from '../../host/system-failure.ts';
 import { parseSnapshotFacts, type SnapshotFacts } from './snapshot-facts.ts';
 
 /** Below a snapshot: what `VM.save` wrote. */
@@ -88,18 +89,22 @@ export class SnapshotStore {
   ): Promise<number> {
     const directory = this.#directory(facts.name);
     if (!isReplacing) await this.checkFree(facts.name);
-    await sweepTemporaries(this.#parent);
-    const built = await buildDirectoryAtomic(directory, async (temporary) => {
-      const machine = join(temporary, MACHINE);
-      await ensureDirectory(machine);
-      await save(machine);
-      const text = `${JSON.stringify(facts, null, 2)}\n`;
-      await writeFile(join(temporary, FACTS), text, { mode: 0o600 });
-      // Not before the new one is complete.
-      if (isReplacing) await removeSavedDirectory(this.#parent, facts.name);
-    });
-    if (built === 'existed') throw exists(facts.name);
-    return diskBytesOf(directory);
+    try {
+      await sweepTemporaries(this.#parent);
+      const built = await buildDirectoryAtomic(directory, async (temporary) => {
+        const machine = join(temporary, MACHINE);
+        await ensureDirectory(machine);
+        await save(machine);
+        const text = `${JSON.stringify(facts, null, 2)}\n`;
+        await writeFile(join(temporary, FACTS), text, { mode: 0o600 });
+        // Not before the new one is complete.
+        if (isReplacing) await removeSavedDirectory(this.#parent, facts.name);
+      });
+      if (built === 'existed') throw exists(facts.name);
+      return await diskBytesOf(directory);
+    } catch (error) {
+      throw asHostError(error, this.#parent);
+    }
   }
 
   /** @throws {GondolinError} SNAPSHOT_NAME_INVALID, SNAPSHOT_NOT_FOUND */

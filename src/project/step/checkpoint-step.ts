@@ -47,7 +47,9 @@ export async function saveAfterStep(
   const startedAt = performance.now();
   const watch = watchForStop({ cancel, deadline, timeoutMs: null });
   const saving = vm.saveCheckpoint(index, results).catch((error: unknown) => {
-    if (GondolinError.is(error)) return { kind: 'failed', reason: error.message } as const;
+    // The disk or the system refused; anything else is a bug.
+    const isRefused = GondolinError.is(error) || (error instanceof Error && 'syscall' in error);
+    if (isRefused) return { kind: 'failed', reason: error.message } as const;
     throw error;
   });
   try {

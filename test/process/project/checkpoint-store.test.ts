@@ -84,7 +84,8 @@ it('add() leaves nothing behind and the old one in place when the saving fails',
   const { parent, store } = newStore();
   await store.add(facts(A), machine('old'), ADDING);
   const full = async () => {
-    throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    const facts = { code: 'ENOSPC', syscall: 'write' };
+    throw Object.assign(new Error('ENOSPC: no space left on device'), facts);
   };
   const failing = store.add(facts(A), full, { ...ADDING, isReplacing: true });
   await expect(failing).rejects.toMatchObject({ code: 'HOST_WRITE_FAILED' });
