@@ -157,7 +157,7 @@ steps:
 it('a running sandbox is saved under a name, and a run goes on from it', async () => {
   const cwd = project(`
 steps:
-  - { name: wait, run: "echo $$ > /root/mark; echo waiting; while ! test -e /root/go; do sleep 0.1; done" }
+  - { name: wait, run: "date +%N > /root/mark; echo waiting; while ! test -e /root/go; do sleep 0.1; done" }
 `);
   const name = cwd.slice(-6).toLowerCase();
   const child = spawn(process.execPath, [...CLI, 'run', '--progress', 'json'], { cwd });
@@ -214,7 +214,7 @@ it('a disk that is full while a checkpoint is saved is one warning', async () =>
     text += String(data);
   });
   const [code] = await once(child, 'exit');
-  expect(text).toMatch(/^=> \S+: warning: a was not saved: No space left/m);
+  expect(text).toMatch(/^=> \S+: warning: a was not saved: .*(?:EFBIG|No space left)/m);
   expect(text).toContain('b: succeeded');
   expect(code).toBe(0);
   expect((await run(cwd)).cached).toEqual([]);
