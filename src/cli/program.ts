@@ -63,8 +63,11 @@ function addNetworkOptions(command: Command): Command {
 async function sweepAfterKill(io: CliIo): Promise<void> {
   const { resolveDirectories } = await import('../host/directories.ts');
   const { sweepStaleSessions } = await import('../machine/session-record.ts');
+  const { sweepStaleSessionDirectories } = await import('../session/session-directory.ts');
   try {
-    sweepStaleSessions(resolveDirectories(io.env).sessions);
+    const { sessions } = resolveDirectories(io.env);
+    sweepStaleSessions(sessions);
+    sweepStaleSessionDirectories(sessions);
   } catch (error) {
     // Without a usable directory nothing was left in it, and a command that needs one says so itself.
     if (!GondolinError.is(error) || error.code !== 'HOST_DIRECTORY_UNUSABLE') throw error;
@@ -126,15 +129,27 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   ).usage('[options] [SANDBOX] [STEP... | -- CMD...]');
   addNetworkOptions(run)
     .option('--events <file>', 'write what happens on the network as JSON lines')
-    .option('--har <file>', 'write the HTTP requests as HAR 1.2, for a browser to open');
-  add('images', 'list the images in the cache', async () => {
+    .option('--har <file>', 'write the HTTP requests as HAR 1.2, for a browser to open')
+    .option('--no-cache', 'restore no checkpoint, and save all anew')
+    .option('--from <snapshot>', 'go on from a snapshot')
+    .option('--cold', 'boot, and use no saved machine at all (also GONDOLIN_COLD=1)');
+  add('snapshot [words...]', 'save a running sandbox under a name', async () => {
+    return (await import('./commands/snapshot.ts')).runSnapshot;
+  })
+    .usage('[options] NAME [SANDBOX]')
+    .option('--force', 'replace a snapshot of that name')
+    .option('--delete', 'delete the snapshot instead');
+  add('images', 'list images, templates, checkpoints and snapshots', async () => {
     return (await import('./commands/images.ts')).runImages;
   });
-  add('prune', 'delete images that were not used for a week', async () => {
+  add('prune', 'delete what was not used for a week from the cache', async () => {
     return (await import('./commands/prune.ts')).runPrune;
   })
-    .option('--all', 'every image that no VM uses now')
-    .option('--older-than <age>', 'images not used for this long: 90m, 12h, 7d, 2w (default: 7d)')
+    .option('--images', 'only images')
+    .option('--templates', 'only saved machines of warm starts; all of them')
+    .option('--checkpoints', 'only checkpoints of steps; all of them')
+    .option('--all', 'everything that no VM uses now')
+    .option('--older-than <age>', 'what was not used for this long: 90m, 12h, 7d, 2w (default: 7d)')
     .option('--dry-run', 'only say what would be deleted');
   add('doctor', 'check what this machine needs, with the fix for what is missing', async () => {
     return (await import('./commands/doctor.ts')).runDoctor;

@@ -1,3 +1,5 @@
+import type { SourcePlace } from '../errors/gondolin-error.ts';
+
 /**
  * A project file, checked and with every default filled in. Host paths are absolute, sizes in bytes, times in
  * milliseconds; guest paths are absolute and clean.
@@ -107,6 +109,14 @@ export type SecretSource =
       readonly directory: string;
     };
 
+/** One line of a step's `inputs:`: a path, a glob, or with a leading `!` what others shall leave out. */
+export interface InputConfig {
+  readonly pattern: string;
+  /** Where a relative pattern starts: the directory of the file it stands in. */
+  readonly directory: string;
+  readonly at: SourcePlace;
+}
+
 export interface StepConfig {
   readonly name: string;
   /** A string runs by a shell, a list without one. */
@@ -121,4 +131,8 @@ export interface StepConfig {
   readonly cwd: string;
   readonly successExitCodes: readonly number[];
   readonly continueOnError: boolean;
+  /** Saves the machine after the step; later runs restore it instead. */
+  readonly checkpoint: boolean;
+  /** What the step's result depends on besides its command and environment. */
+  readonly inputs: readonly InputConfig[];
 }

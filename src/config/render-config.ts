@@ -7,6 +7,7 @@ function maskSandbox(sandbox: SandboxConfig) {
   const steps = sandbox.steps.map(({ maskedEnv, ...step }) => ({
     ...step,
     env: maskEnv({ env: step.env, maskedEnv }),
+    inputs: step.inputs.map(({ pattern }) => pattern),
   }));
   return { ...shown, env: maskEnv(sandbox), steps };
 }

@@ -228,6 +228,18 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Name a readable file with one or more certificates in PEM under network.ca.',
   },
+  PROJECT_INPUT_LIMIT: {
+    exit: EXIT.config,
+    hint: 'Name fewer files, or leave directories out with a line such as "!node_modules/**".',
+  },
+  PROJECT_INPUT_MISSING: {
+    exit: EXIT.config,
+    hint: 'Correct the path or glob under inputs:; relative ones start at the file they stand in.',
+  },
+  PROJECT_INPUT_UNREADABLE: {
+    exit: EXIT.config,
+    hint: 'Make the file readable and finish writing it, or leave it out of inputs:.',
+  },
   PROJECT_KILL_FAILED: {
     exit: EXIT.runner,
     hint: 'The sandbox was ended. If this comes again, give it more CPUs or report it with `--debug` output.',
@@ -247,6 +259,26 @@ export const CODES = {
   PROJECT_VM_ENDED: {
     exit: EXIT.runner,
     hint: 'Look for a step that powers off or kills process 1 of the guest.',
+  },
+  SESSION_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Run the command again; if the other gondolin has ended, start it again first.',
+  },
+  SESSION_NOT_FOUND: {
+    exit: EXIT.config,
+    hint: 'Start the sandbox with `gondolin run` in this directory, and repeat the command while it runs.',
+  },
+  SNAPSHOT_EXISTS: {
+    exit: EXIT.config,
+    hint: 'Choose another name, or replace it with --force.',
+  },
+  SNAPSHOT_NAME_INVALID: {
+    exit: EXIT.config,
+    hint: 'Use 1 to 63 small letters, digits, _ and -, starting with a letter or digit.',
+  },
+  SNAPSHOT_NOT_FOUND: {
+    exit: EXIT.config,
+    hint: 'List the snapshots with `gondolin images`.',
   },
   SNAPSHOT_REFUSED: {
     exit: EXIT.runner,

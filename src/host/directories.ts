@@ -17,6 +17,10 @@ export const NAMES = {
   images: 'images',
   /** Cache: one directory per saved machine that starts are made from, named by what must be the same. */
   templates: 'templates',
+  /** Cache: one directory per saved step, named by the key over all it depends on; and `records/`. */
+  checkpoints: 'checkpoints',
+  /** Cache: digests of files that steps depend on, so that unchanged ones are not read again. */
+  inputDigests: 'input-digests.json',
   /** Cache: `name --version` answers, so that no tool is started to learn them again. */
   toolVersions: 'tool-versions.json',
   /** Cache: whether KVM works, for one boot of the host. */
@@ -25,6 +29,8 @@ export const NAMES = {
   acceleratorProbe: 'accelerator-probe.bin',
   /** State: one record per running QEMU, `<owner>-<random>.json`; removed when it ends. */
   sessions: 'sessions',
+  /** State: one directory per machine that a person saved under a name. */
+  snapshots: 'snapshots',
   /** Anywhere: start of the name of a file or directory that is still being written (see atomic-write.ts). */
   temporaryPrefix: 'tmp-',
 } as const;
@@ -37,10 +43,14 @@ export interface Directories {
   readonly images: string;
   /** Saved machines that starts are made from: `<cache>/templates`. */
   readonly templates: string;
+  /** Machines saved behind steps: `<cache>/checkpoints`. */
+  readonly checkpoints: string;
   /** What must outlive a cleared cache: `$XDG_STATE_HOME/gondolin`. */
   readonly state: string;
   /** Records of running machines: `<state>/sessions`. */
   readonly sessions: string;
+  /** Machines saved under a name: `<state>/snapshots`. */
+  readonly snapshots: string;
 }
 
 /**
@@ -61,8 +71,10 @@ export function resolveDirectories(
     cache,
     images: join(cache, NAMES.images),
     templates: join(cache, NAMES.templates),
+    checkpoints: join(cache, NAMES.checkpoints),
     state,
     sessions: join(state, NAMES.sessions),
+    snapshots: join(state, NAMES.snapshots),
   };
 }
 

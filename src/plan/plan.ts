@@ -1,4 +1,5 @@
 import type { NetworkConfig, SecretConfig } from '../config/config.ts';
+import type { SourcePlace } from '../errors/gondolin-error.ts';
 
 /**
  * The Plan: everything a run needs to know, as plain data. Made from Config by `buildPlan`; printed by
@@ -91,6 +92,17 @@ export interface StepPlan {
   readonly cwd: string;
   readonly successExitCodes: readonly number[];
   readonly continueOnError: boolean;
+  /** The machine is saved after it, and later runs restore that while nothing up to here has changed. */
+  readonly checkpoint: boolean;
+  readonly inputs: readonly StepInput[];
+}
+
+/** Host files that a step's result depends on: a path, a glob, or with a leading `!` what others shall leave out. */
+export interface StepInput {
+  readonly pattern: string;
+  /** Where a relative pattern starts; absolute. */
+  readonly directory: string;
+  readonly at: SourcePlace;
 }
 
 export type StepCommand =

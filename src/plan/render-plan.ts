@@ -4,6 +4,7 @@ import { shellQuoteArgs } from '../util/shell-quote-args.ts';
 import type { ImagePlan, MountPlan, NetworkPlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
 
 const MIB = 2 ** 20;
+const MAX_SHOWN_INPUTS = 3;
 
 function imageLine({ name, recipe }: ImagePlan): string {
   if (recipe.kind === 'path') return `${name}: ${recipe.path}`;
@@ -25,13 +26,23 @@ function commandText({ command }: StepPlan): string {
   return rest.length === 0 ? first : `${first} …`;
 }
 
-function stepLine(step: StepPlan): string {
+/** Inputs as the project file has them; many are counted. */
+function inputsText({ inputs }: StepPlan): string {
+  const shown = inputs.slice(0, MAX_SHOWN_INPUTS).map(({ pattern }) => pattern);
+  const more = inputs.length - shown.length;
+  return `inputs ${shown.join(' ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+function stepLine(step: StepPlan, cacheNote: string | null): string {
   const facts = [
     step.needs.length > 0 ? `needs ${step.needs.join(', ')}` : '',
     step.when === 'on_success' ? '' : `when ${step.when}`,
     step.timeoutMs === null ? '' : `timeout ${step.timeoutMs / 1000} s`,
     step.retries === 0 ? '' : `${step.retries} retries`,
     step.continueOnError ? 'may fail' : '',
+    step.inputs.length === 0 ? '' : inputsText(step),
+    step.checkpoint ? 'checkpoint' : '',
+    cacheNote ?? '',
   ].filter((fact) => fact !== '');
   const tail = facts.length === 0 ? '' : ` (${facts.join('; ')})`;
   return `${step.name}: ${commandText(step)}${tail}`;
@@ -74,7 +85,10 @@ function secretLine({ name, hosts, from, allowHttp }: SecretConfig): string {
   return `${name} from ${sourceText(from)} -> ${hosts.join(', ')}${http}`;
 }
 
-function sandboxLines({ name, image, vm, network, secrets, steps }: SandboxPlan): string[] {
+function sandboxLines(
+  { name, image, vm, network, secrets, steps }: SandboxPlan,
+  note: CacheNote,
+): string[] {
   return [
     `sandbox ${name}`,
     `  image      ${imageLine(image)}`,
@@ -82,16 +96,20 @@ function sandboxLines({ name, image, vm, network, secrets, steps }: SandboxPlan)
     ...vm.mounts.map((mount) => `  volume     ${mountLine(mount)}`),
     ...networkLines(network).map((line) => `  network    ${line}`),
     ...secrets.map((secret) => `  secret     ${secretLine(secret)}`),
-    ...steps.map((step, index) => `  step ${String(index + 1).padEnd(5)} ${stepLine(step)}`),
+    ...steps.map(
+      (step, index) => `  step ${String(index + 1).padEnd(5)} ${stepLine(step, note(name, index))}`,
+    ),
     ...(steps.length === 0 ? ['  no steps: gondolin run -- COMMAND runs one'] : []),
   ];
 }
 
+/** What is known of a step's checkpoint, e.g. `cached`; null is nothing. Steps count from 0. */
+export type CacheNote = (sandbox: string, step: number) => string | null;
+
 /** A plan for people. Values of variables are not in it. */
-export function renderPlan(plan: Plan): string {
-  return [`project ${plan.name}`, ...plan.sandboxes.flatMap((s) => ['', ...sandboxLines(s)])].join(
-    '\n',
-  );
+export function renderPlan(plan: Plan, note: CacheNote = () => null): string {
+  const sandboxes = plan.sandboxes.flatMap((sandbox) => ['', ...sandboxLines(sandbox, note)]);
+  return [`project ${plan.name}`, ...sandboxes].join('\n');
 }
 
 /** A plan as JSON, without a final newline. Values of variables that came from the host are masked. */

@@ -21,6 +21,8 @@ export function adHocPlan(plan: Plan, argv: readonly string[]): Plan {
       cwd: sandbox.vm.workspace,
       successExitCodes: [0],
       continueOnError: false,
+      checkpoint: false,
+      inputs: [],
     };
     return { ...sandbox, steps: [step] };
   });

@@ -29,12 +29,6 @@ export type RunChange =
       readonly cpus: number;
       readonly memoryBytes: number;
     }
-  /** Something is slower or less than it could be, and the run goes on. */
-  | {
-      readonly type: 'vm-warning';
-      readonly sandbox: string;
-      readonly message: string;
-    }
   /** `kernel` is untrusted text of the guest. */
   | {
       readonly type: 'vm-started';
@@ -85,6 +79,24 @@ export type RunChange =
       readonly type: 'network-blocked';
       readonly sandbox: string;
     } & Omit<BlockedUse, 'count'>)
+  /** It did not run: the machine was restored as it was saved behind it, or behind a later step. */
+  | { readonly type: 'step-cached'; readonly sandbox: string; readonly step: string }
+  /** Why the first checkpoint that is not restored is not: `input package.json changed`. */
+  | {
+      readonly type: 'checkpoint-missed';
+      readonly sandbox: string;
+      readonly step: string;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'checkpoint-saved';
+      readonly sandbox: string;
+      readonly step: string;
+      readonly durationMs: number;
+      readonly diskBytes: number;
+    }
+  /** Something did not work that does not stop the run. */
+  | { readonly type: 'warning'; readonly sandbox: string; readonly message: string }
   | {
       readonly type: 'sandbox-finished';
       readonly sandbox: string;

@@ -23,6 +23,8 @@ export interface StepResult {
   readonly reason: string | null;
   /** It failed, and `continue_on_error` says that this is no failure of the run. */
   readonly isIgnored: boolean;
+  /** It did not run: the machine of an earlier run, saved behind it, was restored. */
+  readonly isCached: boolean;
   /** Why it could not run or finish, when the reason is not its exit code. */
   readonly error: ErrorData | null;
 }

@@ -8,6 +8,7 @@ import { judgeSandbox } from './exit-code.ts';
 import type { RunChange } from './run-event.ts';
 import type { SandboxResult, StepResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
+import { passCachedStep, saveAfterStep } from './step/checkpoint-step.ts';
 import { runStep, type StepContext } from './step/run-step.ts';
 import { type Skip, skipOf } from './step/step-gate.ts';
 import { startTimer } from './step/stop-watch.ts';
@@ -77,6 +78,7 @@ async function skip(sandbox: SandboxPlan, step: StepPlan, why: Skip, context: Sa
     durationMs: 0,
     reason: why.reason,
     isIgnored: false,
+    isCached: false,
     error: null,
   } as const;
 }
@@ -92,8 +94,13 @@ async function runSteps(
     sandbox: sandbox.name,
     deadline: progress.deadline.signal,
   };
-  for (const step of sandbox.steps) {
+  for (const [index, step] of sandbox.steps.entries()) {
     if (endOf(progress, context.cancel) !== null) return;
+    const saved = vm.cachedSteps[index];
+    if (saved !== undefined) {
+      progress.steps.push(await passCachedStep(step, saved, stepContext));
+      continue;
+    }
     const why = skipOf(step, progress.steps);
     if (why !== null) {
       progress.steps.push(await skip(sandbox, step, why, context));
@@ -103,6 +110,9 @@ async function runSteps(
     progress.steps.push(result);
     progress.isVmLost ||= isVmLost;
     if (isVmLost) progress.error ??= result.error;
+    if (step.checkpoint && result.status === 'succeeded') {
+      await saveAfterStep(vm, index, progress.steps, stepContext);
+    }
   }
 }
 
@@ -149,7 +159,10 @@ async function startVm(
       const { count: _count, ...facts } = first;
       void emit({ type: 'network-blocked', sandbox: name, ...facts });
     },
-    onVmWarning: (message) => void emit({ type: 'vm-warning', sandbox: name, message }),
+    onWarning: (message) => void emit({ type: 'warning', sandbox: name, message }),
+    onCheckpointMissed: (step, reason) => {
+      void emit({ type: 'checkpoint-missed', sandbox: name, step, reason });
+    },
   });
   progress.bootMs = vm.bootMs;
   progress.kernel = vm.kernelRelease;

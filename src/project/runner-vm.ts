@@ -2,6 +2,9 @@ import type { Readable, Writable } from 'node:stream';
 import type { GondolinError } from '../errors/gondolin-error.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { SandboxPlan } from '../plan/plan.ts';
+import type { SavedStep } from './checkpoint/checkpoint-facts.ts';
+import type { SaveOutcome } from './checkpoint/sandbox-checkpoints.ts';
+import type { StepResult } from './run-result.ts';
 
 /** The part of `ExecProcess` that the runner uses. */
 export interface RunnerProcess
@@ -32,6 +35,15 @@ export interface RunnerVm {
   ): RunnerProcess;
   /** Ends the guest and QEMU. Safe to call on a VM that is over. */
   close(): Promise<void>;
+  /** Saves the machine into an existing, empty directory; it goes on afterwards. */
+  save(directory: string): Promise<void>;
+  /** Results of the first steps, whose effects a restored VM already has; empty after an ordinary start. */
+  readonly cachedSteps: readonly SavedStep[];
+  /**
+   * Saves the machine behind step `index`, for later runs.
+   * @param results  Of all steps up to that one.
+   */
+  saveCheckpoint(index: number, results: readonly StepResult[]): Promise<SaveOutcome>;
 }
 
 /** A step of making an image, as `image/` tells it. */
@@ -52,8 +64,10 @@ export interface SandboxVmHooks {
   /** Called once, after the image is there and before QEMU starts. */
   readonly onVmStarting: () => void;
   readonly onNetworkEvent: NetworkEventSink;
-  /** What is slower or less than it could be, one line; the VM goes on. */
-  readonly onVmWarning: (message: string) => void;
+  /** Told what did not work but did not stop the start either: one line. */
+  readonly onWarning: (message: string) => void;
+  /** Told of the first checkpoint that could not be restored, and why: `input package.json changed`. */
+  readonly onCheckpointMissed: (step: string, reason: string) => void;
 }
 
 /** Makes the VM of a sandbox, its image first. */

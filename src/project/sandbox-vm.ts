@@ -1,3 +1,4 @@
+import { GondolinError } from '../errors/gondolin-error.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import type { MountPlan, Plan, SandboxPlan } from '../plan/plan.ts';
@@ -6,6 +7,8 @@ import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
 import { RealFSProvider } from '../vfs/real-fs-provider.ts';
 import { VM } from '../vm/vm.ts';
 import type { MemoryMount, SandboxOptions } from '../vm/vm-options.ts';
+import type { Checkpoint } from './checkpoint/checkpoint-store.ts';
+import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
 import type { CreateSandboxVm, RunnerVm, SandboxVmHooks } from './runner-vm.ts';
 
 export interface SandboxVmOptions {
@@ -19,6 +22,21 @@ export interface SandboxVmOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Which parts of a VM log, and where to. */
   readonly debug?: Required<Pick<SandboxOptions, 'debug' | 'debugLog'>>;
+  /** `rewrite` restores none and saves all anew; `off` does neither. @default 'use' */
+  readonly checkpoints?: 'use' | 'rewrite' | 'off';
+  /** Boots instead of restoring a saved machine. @default false */
+  readonly cold?: boolean;
+  /** A directory that `VM.save` wrote: the sandbox goes on from there, without checkpoints. */
+  readonly from?: string;
+}
+
+/** Everything that the VM of one sandbox is made with. */
+interface Making {
+  readonly plan: Plan;
+  readonly sandbox: SandboxPlan;
+  readonly image: GuestImage;
+  readonly hooks: SandboxVmHooks;
+  readonly options: SandboxVmOptions;
 }
 
 /** The project file and its includes stay read-only in every guest: a guest must not widen its own policy. */
@@ -44,13 +62,8 @@ function memoryOf(mounts: readonly MountPlan[]): Record<string, MemoryMount> {
   return memory;
 }
 
-function bootVm(
-  { name, vm }: SandboxPlan,
-  readonlyPaths: readonly string[],
-  image: GuestImage,
-  { signal, onNetworkEvent, onVmWarning }: SandboxVmHooks,
-  debug: SandboxVmOptions['debug'],
-): Promise<VM> {
+function bootVm({ plan, sandbox, image, hooks, options }: Making, from?: string): Promise<VM> {
+  const { name, vm } = sandbox;
   return VM.create({
     image,
     cpus: vm.cpus,
@@ -60,24 +73,95 @@ function bootVm(
     cwd: vm.workspace,
     // Underscores are fine in a sandbox's name and not in a host's.
     hostname: name.replaceAll('_', '-').slice(0, 63),
-    vfs: { mounts: providersOf(vm.mounts, readonlyPaths), memory: memoryOf(vm.mounts) },
-    sandbox: { rootOverlay: vm.root === 'memory', ...debug },
-    signal,
-    onNetworkEvent,
-    onWarning: onVmWarning,
+    vfs: {
+      mounts: providersOf(vm.mounts, [...plan.configFiles, ...(options.readonlyPaths ?? [])]),
+      memory: memoryOf(vm.mounts),
+    },
+    sandbox: { rootOverlay: vm.root === 'memory', ...options.debug },
+    signal: hooks.signal,
+    onNetworkEvent: hooks.onNetworkEvent,
+    onWarning: hooks.onWarning,
+    cold: options.cold ?? false,
+    ...(from === undefined ? {} : { from }),
   });
 }
 
-/** A VM that gives its image back when it is closed. */
-function withImage(vm: VM, image: GuestImage): RunnerVm {
+/** The checkpoints of a sandbox; null when it has none, or shall use none. */
+async function openCheckpoints(making: Making): Promise<SandboxCheckpoints | null> {
+  const { plan, sandbox, image, hooks, options } = making;
+  const isOff = options.checkpoints === 'off' || options.from !== undefined;
+  if (isOff || !sandbox.steps.some(({ checkpoint }) => checkpoint)) return null;
+  const { cacheDirectory } = options;
+  const { SandboxCheckpoints: Checkpoints } = await import('./checkpoint/sandbox-checkpoints.ts');
+  const { chainFactsOf } = await import('./checkpoint/chain-facts.ts');
+  const facts = await chainFactsOf(sandbox.vm, image, cacheDirectory);
+  const onDamaged = hooks.onWarning;
+  return Checkpoints.open({ plan, sandbox, facts, cacheDirectory, onDamaged });
+}
+
+/** True when the saved machine is to blame, and not what the start needs in any case. */
+function isOfSavedMachine(error: unknown): error is GondolinError {
+  return GondolinError.is(error) && !/^(HOST|IMAGE|VFS)_/.test(error.code);
+}
+
+/** Restores the longest unchanged row of steps that loads; starts afresh where none does. */
+async function startVm(making: Making, checkpoints: SandboxCheckpoints | null) {
+  const { hooks, options } = making;
+  for (;;) {
+    const found = options.checkpoints === 'rewrite' ? null : ((await checkpoints?.find()) ?? null);
+    if (checkpoints === null || found === null) {
+      return { vm: await bootVm(making, options.from), found: null };
+    }
+    try {
+      const vm = await bootVm(making, found.machineDirectory);
+      await checkpoints.use(found);
+      return { vm, found };
+    } catch (error) {
+      if (!isOfSavedMachine(error) || hooks.signal.aborted) throw error;
+      await checkpoints.refuse(found.key, error);
+    }
+  }
+}
+
+function tellMissed(
+  { sandbox, hooks }: Making,
+  checkpoints: SandboxCheckpoints,
+  found: Checkpoint | null,
+): void {
+  const restored = found?.steps.length ?? 0;
+  const index = sandbox.steps.findIndex((step, at) => at >= restored && step.checkpoint);
+  const step = sandbox.steps[index];
+  if (step !== undefined) hooks.onCheckpointMissed(step.name, checkpoints.explain(index));
+}
+
+/** The VM as the runner sees it: it gives its image back when it is closed. */
+function runnerVmOf(
+  { image, options }: Making,
+  vm: VM,
+  checkpoints: SandboxCheckpoints | null,
+  found: Checkpoint | null,
+): RunnerVm {
+  let saving: Promise<unknown> = Promise.resolve();
   return {
     kernelRelease: vm.kernelRelease,
     bootMs: vm.bootMs,
     ended: vm.ended,
-    exec: (argv, options) => vm.exec(argv, options),
+    cachedSteps: found?.steps ?? [],
+    exec: (argv, execOptions) => vm.exec(argv, execOptions),
+    save: (directory) => vm.save(directory),
+    saveCheckpoint: async (index, results) => {
+      if (checkpoints === null) return { kind: 'off' };
+      const isReplacing = options.checkpoints === 'rewrite';
+      const save = (directory: string) => vm.save(directory);
+      const outcome = checkpoints.save(index, results, save, isReplacing);
+      saving = outcome;
+      return outcome;
+    },
     close: async () => {
       try {
         await vm.close();
+        // A saving that was given up cleans up once its machine is gone.
+        await saving.catch(() => undefined);
       } finally {
         await image.release();
       }
@@ -85,16 +169,25 @@ function withImage(vm: VM, image: GuestImage): RunnerVm {
   };
 }
 
-/** Makes the VMs of a plan for `runPlan`: image from the cache or built, then QEMU with the sandbox's mounts. */
+/**
+ * Makes the VMs of a plan for `runPlan`: image from the cache or built, then QEMU with the sandbox's mounts, restored
+ * behind the steps that are unchanged since they were saved.
+ */
 export function sandboxVmsOf(plan: Plan, options: SandboxVmOptions): CreateSandboxVm {
-  const { debug, readonlyPaths = [], ...imageOptions } = options;
-  const unwritable = [...plan.configFiles, ...readonlyPaths];
+  const { cacheDirectory, agentPath, environment } = options;
   return async (sandbox: SandboxPlan, hooks: SandboxVmHooks) => {
     const { signal, onImageProgress: onProgress } = hooks;
-    const image = await ensureImage(sandbox.image.recipe, { ...imageOptions, signal, onProgress });
+    const imageOptions = { cacheDirectory, agentPath, environment, signal, onProgress };
+    const image = await ensureImage(sandbox.image.recipe, imageOptions);
+    const making: Making = { plan, sandbox, image, hooks, options };
     try {
+      const checkpoints = await openCheckpoints(making);
       hooks.onVmStarting();
-      return withImage(await bootVm(sandbox, unwritable, image, hooks, debug), image);
+      const { vm, found } = await startVm(making, checkpoints);
+      if (checkpoints !== null && options.checkpoints !== 'rewrite') {
+        tellMissed(making, checkpoints, found);
+      }
+      return runnerVmOf(making, vm, checkpoints, found);
     } catch (error) {
       await image.release();
       throw error;

@@ -20,6 +20,7 @@ const ROWS: Record<string, number> = {
   vfs: 4,
   vm: 5,
   project: 6,
+  session: 6,
   cli: 7,
   'index.ts': 7,
 };

@@ -1,14 +1,45 @@
+import { resolveDirectories } from '../../host/directories.ts';
+import type { Plan } from '../../plan/plan.ts';
+import type { PlanCache } from '../../project/checkpoint/plan-cache.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
-import { writeText } from '../io.ts';
+import { type CliIo, writeText } from '../io.ts';
 import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planOfWords } from '../open-project.ts';
+import { plainText } from '../ui/text/describe.ts';
+
+/** What is restored of a plan; loads what that takes only where a step has a checkpoint. */
+async function cacheOf(plan: Plan, io: CliIo): Promise<PlanCache> {
+  const isAsked = plan.sandboxes.some(({ steps }) => steps.some(({ checkpoint }) => checkpoint));
+  if (!isAsked) return new Map();
+  const { planCache } = await import('../../project/checkpoint/plan-cache.ts');
+  return planCache(plan, resolveDirectories(io.env).cache);
+}
+
+/** The plan with what is known of each step's checkpoint. */
+function withCache(plan: Plan, cache: PlanCache) {
+  const sandboxes = plan.sandboxes.map((sandbox) => {
+    const states = cache.get(sandbox.name);
+    const steps = sandbox.steps.map((step, at) => ({ ...step, cache: states?.[at] ?? null }));
+    return { ...sandbox, steps };
+  });
+  return { ...plan, sandboxes };
+}
 
 /** `plan`: what `run` with the same words would do. */
 export const runPlanCommand: CommandRun<NetworkFlags> = async ({ io, options, words }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const plan = withNetworkFlags(planOfWords(await openPlan(io, options), words), options);
+  const cache = await cacheOf(plan, io);
   const { renderPlan, renderPlanJson } = await import('../../plan/render-plan.ts');
-  const render = format === 'json' ? renderPlanJson : renderPlan;
-  await writeText(io.stdout, `${render(plan)}\n`);
+  if (format === 'json') {
+    await writeText(io.stdout, `${renderPlanJson(withCache(plan, cache))}\n`);
+    return 0;
+  }
+  const text = renderPlan(plan, (sandbox, step) => {
+    const state = cache.get(sandbox)?.[step] ?? null;
+    if (state === null) return null;
+    return state.isCached ? 'cached' : `not cached: ${plainText(state.reason)}`;
+  });
+  await writeText(io.stdout, `${text}\n`);
   return 0;
 };

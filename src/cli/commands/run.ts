@@ -1,3 +1,4 @@
+import { isColdForced } from '../../host/cold-start.ts';
 import { resolveDirectories } from '../../host/directories.ts';
 import { guestAgentPath } from '../../host/package-root.ts';
 import { requireTool } from '../../host/tools.ts';
@@ -8,11 +9,12 @@ import { runPlan } from '../../project/run-plan.ts';
 import type { RunResult, SandboxResult } from '../../project/run-result.ts';
 import type { Passthrough } from '../../project/runner-vm.ts';
 import type { SandboxVmOptions } from '../../project/sandbox-vm.ts';
-import type { CommandRun } from '../command-context.ts';
+import type { CommandRun, GlobalOptions } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planOfSandbox, planOfWords } from '../open-project.ts';
 import { type AuditFlags, openRunAudit, type RunAudit } from '../run-audit.ts';
+import { openRunSession } from '../run-session.ts';
 import { selectForCommand } from '../select-words.ts';
 import { createRenderer } from '../ui/progress/choose-renderer.ts';
 import { resolveProgress } from '../ui/progress/progress-mode.ts';
@@ -39,9 +41,23 @@ function proxiesOf(env: CliIo['env']): Record<string, string> {
   return proxies;
 }
 
+interface RunOptions {
+  /** False with `--no-cache`. */
+  readonly cache?: boolean;
+  readonly cold?: boolean;
+  readonly from?: string;
+}
+
+/** A start without saved machines has no checkpoints either. */
+function checkpointsOf(isCaching: boolean, isCold: boolean) {
+  if (isCold) return 'off';
+  return isCaching ? 'use' : 'rewrite';
+}
+
 function vmOptionsOf(
   io: CliIo,
-  isDebug: boolean,
+  { debug = false, cache = true, cold = isColdForced(io.env) }: RunOptions & GlobalOptions,
+  from: string | null,
   readonlyPaths: readonly string[],
 ): SandboxVmOptions {
   const debugLog = (component: string, message: string) => {
@@ -52,7 +68,10 @@ function vmOptionsOf(
     agentPath: guestAgentPath(),
     environment: proxiesOf(io.env),
     readonlyPaths,
-    ...(isDebug ? { debug: { debug: '*', debugLog } } : {}),
+    cold,
+    checkpoints: checkpointsOf(cache, cold),
+    ...(from === null ? {} : { from }),
+    ...(debug ? { debug: { debug: '*', debugLog } } : {}),
   };
 }
 
@@ -69,6 +88,27 @@ function blockedText(result: RunResult, mode: DrawnMode, paint: Paint): string {
   const isFailed = ({ error }: SandboxResult) => error?.code === 'PROJECT_NETWORK_BLOCKED';
   const { sandboxes } = result;
   return renderBlocked(mode === 'quiet' ? sandboxes.filter(isFailed) : sandboxes, paint);
+}
+
+/** The plan of one sandbox as it goes on from a snapshot, and the directory of the saved machine. */
+async function continueFrom(
+  plan: Plan,
+  name: string,
+  io: CliIo,
+): Promise<{ plan: Plan; from: string }> {
+  const { SnapshotStore } = await import('../../project/snapshot/snapshot-store.ts');
+  const { planFromSnapshot } = await import('../../project/snapshot/plan-from-snapshot.ts');
+  const { snapshots } = resolveDirectories(io.env);
+  const { facts, machineDirectory } = await new SnapshotStore(snapshots).open(name);
+  const [first, ...others] = plan.sandboxes;
+  const wanted = others.length === 0 ? first : undefined;
+  const sandbox = wanted ?? plan.sandboxes.find((one) => one.name === facts.sandbox);
+  if (sandbox === undefined) {
+    const message = `--from ${name}: the project has no sandbox ${facts.sandbox}`;
+    throw usageError(message, `Name one: gondolin run --from ${name} SANDBOX`);
+  }
+  const one = planFromSnapshot(planOfSandbox(plan, sandbox.name), facts);
+  return { plan: one, from: machineDirectory };
 }
 
 /** What is said after a run: the summary as output, the errors as errors. */
@@ -114,23 +154,27 @@ async function drawRun(
   plan: Plan,
   { mode, isRaw }: Drawing,
   audit: RunAudit,
-  isDebug: boolean,
+  vmOptions: SandboxVmOptions,
   io: CliIo,
 ): Promise<RunResult> {
   const passthrough: Passthrough = { stdin: io.stdin, stdout: io.stdout, stderr: io.stderr };
   // Loaded once it is clear that a VM is wanted: it brings QEMU's, the file server's and libc's code.
   const { sandboxVmsOf } = await import('../../project/sandbox-vm.ts');
-  const createVm = sandboxVmsOf(plan, vmOptionsOf(io, isDebug, audit.paths));
+  const warn = (message: string) => {
+    if (mode !== 'json') void writeText(io.stderr, `=> warning: ${plainText(message)}\n`);
+  };
   const renderer = await createRenderer(mode, isRaw, io);
+  const session = openRunSession(plan, sandboxVmsOf(plan, vmOptions), io, warn);
   try {
     return await runPlan(plan, {
-      createVm,
+      createVm: session.createVm,
       onEvent: (event) => renderer.onEvent(event),
       onNetworkEvent: audit.onNetworkEvent,
       signal: io.signal,
       ...(isRaw ? { passthrough } : {}),
     });
   } finally {
+    await session.close();
     await renderer.end();
   }
 }
@@ -139,13 +183,17 @@ async function drawRun(
  * `run`: boots the sandboxes and runs their steps, or one command with this process's own streams.
  * The exit code is that of the first failing step, or of the command.
  */
-export const runRun: CommandRun<NetworkFlags & AuditFlags> = async (context) => {
+export const runRun: CommandRun<RunOptions & NetworkFlags & AuditFlags> = async (context) => {
   const { io, options, words, trailing } = context;
   const mode = resolveProgress(options.progress, io);
   const whole = await openPlan(io, options);
   const chosen =
     trailing === null ? planOfWords(whole, words) : planOfCommand(whole, words, trailing);
-  const plan = withNetworkFlags(chosen, options);
+  const wanted = withNetworkFlags(chosen, options);
+  const { plan, from } =
+    options.from === undefined
+      ? { plan: wanted, from: null }
+      : await continueFrom(wanted, options.from, io);
   const isRaw = trailing !== null && mode !== 'json';
   // Not after an image was built for a minute.
   for (const name of ['qemu-system-x86_64', 'setpriv'] as const) requireTool(name, io.env);
@@ -153,7 +201,8 @@ export const runRun: CommandRun<NetworkFlags & AuditFlags> = async (context) => 
   let failures: readonly unknown[] = [];
   let result: RunResult;
   try {
-    result = await drawRun(plan, { mode, isRaw }, audit, options.debug === true, io);
+    const vmOptions = vmOptionsOf(io, options, from, audit.paths);
+    result = await drawRun(plan, { mode, isRaw }, audit, vmOptions, io);
   } finally {
     failures = await audit.close();
   }

@@ -22,6 +22,7 @@ const WORDS: Readonly<Record<RunStatus, string>> = {
 };
 
 function stepText(step: StepResult): string {
+  if (step.isCached) return 'cached';
   if (step.attempts === 0) return `${step.status}: ${step.reason ?? ''}`;
   const attempts = step.attempts > 1 ? `, ${step.attempts} attempts` : '';
   const why = step.error === null ? '' : `: ${step.error.message}`;

@@ -13,6 +13,7 @@ import {
 } from './check-context.ts';
 import { resolveGuestPath } from './guest-path.ts';
 import { readEnv } from './read-env.ts';
+import { readInputs } from './read-inputs.ts';
 import { readTimeout } from './read-timeout.ts';
 
 const MAX_NAME_LENGTH = 40;
@@ -71,6 +72,8 @@ function readStep(context: CheckContext, node: SourceNode, workspace: string): S
     cwd: readCwd(context, get('cwd'), workspace),
     successExitCodes: codes.length === 0 ? [0] : codes,
     continueOnError: flagOf(get('continue_on_error'), false),
+    checkpoint: flagOf(get('checkpoint'), false),
+    inputs: readInputs(context, get('inputs')),
   };
 }
 

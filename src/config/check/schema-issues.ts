@@ -6,7 +6,7 @@ import { hintForForeignKey, hintForForeignValue } from './foreign-words.ts';
 
 /** Keys of the design that come with later versions: a clear word instead of a did-you-mean. */
 const LATER_KEYS: ReadonlySet<string> = new Set([
-  ...['ports', 'watch', 'checkpoint', 'inputs', 'profiles', 'healthcheck'],
+  ...['ports', 'watch', 'profiles', 'healthcheck'],
   ...['depends_on', 'run', 'disk', 'oci', 'pull', 'alpine', 'overlay'],
 ]);
 

@@ -65,7 +65,8 @@ export async function runStep(
     if (!willRetry) {
       const total = Math.round(performance.now() - startedAt);
       const reason = status === 'cancelled' ? 'the run was cancelled' : null;
-      const result = { name: step.name, ...shared, attempts: attempt, durationMs: total, reason };
+      const times = { attempts: attempt, durationMs: total };
+      const result = { name: step.name, ...shared, ...times, reason, isCached: false };
       return { result, isVmLost };
     }
     await outcome.sweep();

@@ -26,6 +26,8 @@ function bench(): Bench {
     cache: join(directory, 'cache'),
     images: join(directory, 'cache/images'),
     templates: join(directory, 'cache/templates'),
+    checkpoints: join(directory, 'cache/checkpoints'),
+    snapshots: join(directory, 'state/snapshots'),
     state: join(directory, 'state'),
     sessions: join(directory, 'state/sessions'),
   };

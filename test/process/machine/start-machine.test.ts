@@ -32,6 +32,8 @@ function bench(text = 'tiny: up\n', end: TinyKernelEnd = 'halt'): Bench {
     cache: join(directory, 'cache'),
     images: join(directory, 'cache/images'),
     templates: join(directory, 'cache/templates'),
+    checkpoints: join(directory, 'cache/checkpoints'),
+    snapshots: join(directory, 'state/snapshots'),
     state: join(directory, 'state'),
     sessions: join(directory, 'state/sessions'),
   };

@@ -85,6 +85,7 @@ const RESULT: RunResult = {
           durationMs: 1234,
           reason: null,
           isIgnored: false,
+          isCached: false,
           error: null,
         },
         {
@@ -96,6 +97,7 @@ const RESULT: RunResult = {
           durationMs: 0,
           reason: 'unit failed',
           isIgnored: false,
+          isCached: false,
           error: null,
         },
       ],
@@ -157,7 +159,7 @@ describe('the plain renderer', () => {
 
   it('names a warning about the VM, which cannot forge a line', async () => {
     const message = 'the machine was not saved: disk full\n=> forged';
-    const text = await drawPlain({ type: 'vm-warning', sandbox: 'test', message });
+    const text = await drawPlain({ type: 'warning', sandbox: 'test', message });
     expect(text).toMatch(/^=> test: warning: the machine was not saved: disk full[^\n]+forged\n$/);
   });
 
@@ -232,7 +234,7 @@ describe('the quiet renderer', () => {
 
 it('the raw renderer names image and boot only', async () => {
   const { stream, text } = outputOf();
-  const warning: RunChange = { type: 'vm-warning', sandbox: 'test', message: 'disk full' };
+  const warning: RunChange = { type: 'warning', sandbox: 'test', message: 'disk full' };
   await draw(createRawRenderer(stream, plainPaint), [warning, ...START, FAILED]);
   expect(text()).toBe(
     '=> warning: disk full\n=> image debian: installing packages, 41%\n=> VM ready in 2.3s, Linux 6.1.0-cloud\n',

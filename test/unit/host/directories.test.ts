@@ -7,7 +7,9 @@ it('resolveDirectories() falls back to the home directory when nothing is set', 
     images: '/home/jo/.cache/gondolin/images',
     state: '/home/jo/.local/state/gondolin',
     templates: '/home/jo/.cache/gondolin/templates',
+    checkpoints: '/home/jo/.cache/gondolin/checkpoints',
     sessions: '/home/jo/.local/state/gondolin/sessions',
+    snapshots: '/home/jo/.local/state/gondolin/snapshots',
   });
 });
 

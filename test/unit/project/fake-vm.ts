@@ -1,8 +1,16 @@
 import { PassThrough } from 'node:stream';
 import type { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import type { NetworkPlan, Plan, SandboxPlan, StepPlan } from '../../../src/plan/plan.ts';
+import type { SavedStep } from '../../../src/project/checkpoint/checkpoint-facts.ts';
+import type { SaveOutcome } from '../../../src/project/checkpoint/sandbox-checkpoints.ts';
 import type { RunChange, RunEvent } from '../../../src/project/run-event.ts';
-import type { CreateSandboxVm, RunnerProcess, RunnerVm } from '../../../src/project/runner-vm.ts';
+import type { StepResult } from '../../../src/project/run-result.ts';
+import type {
+  CreateSandboxVm,
+  RunnerProcess,
+  RunnerVm,
+  SandboxVmHooks,
+} from '../../../src/project/runner-vm.ts';
 
 /** A command in the fake guest: write its output, then call `exit` or `fail`. */
 export class FakeProcess implements RunnerProcess {
@@ -61,6 +69,10 @@ export class FakeVm implements RunnerVm {
   readonly started: FakeProcess[] = [];
   isClosed = false;
   closeError: Error | undefined;
+  cachedSteps: readonly SavedStep[] = [];
+  /** What `saveCheckpoint` was asked: the step's index and the statuses up to it. */
+  readonly saves: string[] = [];
+  onSave: () => Promise<SaveOutcome> = async () => ({ kind: 'saved', diskBytes: 4096 });
   end: (error?: GondolinError) => void = () => undefined;
   readonly ended = new Promise<GondolinError | undefined>((resolve) => {
     this.end = resolve;
@@ -76,6 +88,15 @@ export class FakeVm implements RunnerVm {
     this.started.push(command);
     this.#guest(command);
     return command;
+  }
+
+  async save(): Promise<void> {
+    this.saves.push('by name');
+  }
+
+  saveCheckpoint(index: number, results: readonly StepResult[]): Promise<SaveOutcome> {
+    this.saves.push(`${index} ${results.map(({ status }) => status).join(' ')}`);
+    return this.onSave();
   }
 
   async close(): Promise<void> {
@@ -95,7 +116,10 @@ export function obey(command: FakeProcess): void {
 }
 
 /** One VM per sandbox, by name; `guest` answers every command. */
-export function fakeVms(guest: (command: FakeProcess) => void = obey) {
+export function fakeVms(
+  guest: (command: FakeProcess) => void = obey,
+  prepare: (vm: FakeVm, hooks: SandboxVmHooks) => void = () => undefined,
+) {
   const vms = new Map<string, FakeVm>();
   const createVm: CreateSandboxVm = async (sandbox, hooks) => {
     hooks.onImageProgress({
@@ -106,8 +130,9 @@ export function fakeVms(guest: (command: FakeProcess) => void = obey) {
       fraction: null,
     });
     hooks.onVmStarting();
-    hooks.onVmWarning('no room to save it');
+    hooks.onWarning('no room to save it');
     const vm = new FakeVm(guest);
+    prepare(vm, hooks);
     vms.set(sandbox.name, vm);
     return vm;
   };
@@ -127,6 +152,8 @@ export function step(name: string, script: string, rest: Partial<StepPlan> = {})
     cwd: '/workspace',
     successExitCodes: [0],
     continueOnError: false,
+    checkpoint: false,
+    inputs: [],
     ...rest,
   };
 }
@@ -202,10 +229,17 @@ function lineOf(event: RunChange): string {
       return `run-finished ${event.status} ${event.exitCode}`;
     case 'network-blocked':
       return `network-blocked ${event.host} ${event.reason}`;
+    case 'step-cached':
+      return `step-cached ${event.step}`;
+    case 'checkpoint-missed':
+      return `checkpoint-missed ${event.step}: ${event.reason}`;
+    case 'checkpoint-saved':
+      return `checkpoint-saved ${event.step}`;
+    case 'warning':
+      return `warning ${event.message}`;
     case 'run-started':
     case 'image-progress':
     case 'vm-starting':
-    case 'vm-warning':
     case 'vm-started':
       return event.type;
   }

@@ -21,7 +21,7 @@ describe('runPlan', () => {
       'run-started',
       'image-progress',
       'vm-starting',
-      'vm-warning',
+      'warning no room to save it',
       'vm-started',
       'step-started hello 1/1',
       'step-output hello stdout "hi\\n"',

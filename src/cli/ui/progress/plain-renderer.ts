@@ -1,8 +1,8 @@
 import type { RunEvent } from '../../../project/run-event.ts';
 import { type CliOutput, writeText } from '../../io.ts';
 import { describeBlocked, describeBoot, describeOutcome, plainText } from '../text/describe.ts';
-import type { Paint } from '../text/paint.ts';
-import { formatBytes } from '../text/quantities.ts';
+import type { Paint, Tone } from '../text/paint.ts';
+import { formatBytes, formatDuration } from '../text/quantities.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { describeImage, ImagePace } from './image-pace.ts';
 import type { RunRenderer } from './run-renderer.ts';
@@ -26,8 +26,6 @@ function statusOf(event: RunEvent): string | null {
       return `${event.sandbox}: image ${event.image}: ${describeImage(event)}`;
     case 'vm-starting':
       return `${event.sandbox}: VM starting, ${event.cpus} CPU, ${formatBytes(event.memoryBytes)}`;
-    case 'vm-warning':
-      return `${event.sandbox}: warning: ${event.message}`;
     case 'vm-started':
       return `${event.sandbox}: VM ready in ${describeBoot(event)}`;
     case 'step-started': {
@@ -43,6 +41,14 @@ function statusOf(event: RunEvent): string | null {
       return `${event.sandbox} ${event.step}: ${event.cause === 'cancelled' ? 'cancelled' : 'skipped'}: ${event.reason}`;
     case 'network-blocked':
       return `${event.sandbox}: ${describeBlocked(event)}`;
+    case 'step-cached':
+      return `${event.sandbox} ${event.step}: cached`;
+    case 'checkpoint-missed':
+      return `${event.sandbox} ${event.step}: not cached: ${event.reason}`;
+    case 'checkpoint-saved':
+      return `${event.sandbox} ${event.step}: saved in ${formatDuration(event.durationMs)}, ${formatBytes(event.diskBytes)}`;
+    case 'warning':
+      return `${event.sandbox}: warning: ${event.message}`;
     case 'run-started':
     case 'step-output':
     case 'sandbox-finished':
@@ -51,9 +57,10 @@ function statusOf(event: RunEvent): string | null {
   }
 }
 
-function toneOf(event: RunEvent): 'red' | 'green' | 'yellow' | 'dim' | 'bold' {
-  if (event.type === 'step-skipped') return 'dim';
-  if (event.type === 'network-blocked') return 'yellow';
+function toneOf(event: RunEvent): Tone {
+  if (event.type === 'step-skipped' || event.type === 'checkpoint-missed') return 'dim';
+  if (event.type === 'step-cached') return 'green';
+  if (event.type === 'warning' || event.type === 'network-blocked') return 'yellow';
   if (event.type !== 'step-finished') return 'bold';
   return event.status === 'succeeded' ? 'green' : 'red';
 }

@@ -14,8 +14,8 @@ export function createRawRenderer(stderr: CliOutput, paint: Paint): RunRenderer 
         return say(`image ${event.image}: ${describeImage(event)}`);
       }
       if (event.type === 'network-blocked') return say(describeBlocked(event));
-      if (event.type === 'vm-warning') return say(`warning: ${event.message}`);
       if (event.type === 'vm-started') return say(`VM ready in ${describeBoot(event)}`);
+      if (event.type === 'warning') return say(`warning: ${event.message}`);
       return undefined;
     },
     end: async () => undefined,

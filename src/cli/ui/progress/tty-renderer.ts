@@ -1,6 +1,6 @@
 import type { ListrTask } from 'listr2';
 import type { RunEvent } from '../../../project/run-event.ts';
-import type { CliOutput } from '../../io.ts';
+import { type CliOutput, writeText } from '../../io.ts';
 import { describeBoot, describeOutcome, plainText } from '../text/describe.ts';
 import type { Paint } from '../text/paint.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
@@ -108,7 +108,6 @@ function drawStepEnd(
 function drawVm(line: LiveLine | undefined, event: RunEvent): void {
   if (event.type === 'image-progress') line?.note(describeImage(event));
   if (event.type === 'vm-starting') line?.note('starting');
-  if (event.type === 'vm-warning') line?.note(`warning: ${event.message}`);
   if (event.type === 'vm-started') {
     line?.finish({ kind: 'done', text: `ready in ${describeBoot(event)}` });
   }
@@ -123,6 +122,7 @@ function drawStep(line: LiveLine | undefined, event: RunEvent): void {
     line?.note(`attempt ${event.attempt} of ${event.attempts}`);
   }
   if (event.type === 'step-skipped') line?.finish({ kind: 'skipped', text: event.reason });
+  if (event.type === 'step-cached') line?.finish({ kind: 'done', text: 'cached' });
   if (event.type === 'step-finished') drawStepEnd(line, event);
 }
 
@@ -187,8 +187,12 @@ export function createTtyRenderer(
   const outputs = new StepLines();
   let lines: LiveLines | undefined;
   let drawing = Promise.resolve();
+  const warnings: string[] = [];
   return {
     onEvent: (event) => {
+      if (event.type === 'warning') {
+        warnings.push(plainText(`${event.sandbox}: warning: ${event.message}`));
+      }
       failed.onEvent(event);
       if (event.type === 'run-started') {
         lines = new LiveLines(event);
@@ -210,6 +214,9 @@ export function createTtyRenderer(
       try {
         await drawing;
         await failed.print(stdout);
+        for (const warning of warnings) {
+          await writeText(stderr, `${options.paint('yellow', `=> ${warning}`)}\n`);
+        }
       } finally {
         failed.dispose();
       }

@@ -52,6 +52,8 @@ it('the smallest file has every default', () => {
             cwd: '/workspace',
             successExitCodes: [0],
             continueOnError: false,
+            checkpoint: false,
+            inputs: [],
             maskedEnv: [],
           },
         ],

@@ -45,8 +45,10 @@ describe('steps', () => {
     ['[{ run: ls, success_exit_codes: [] }]', 'bad_value'],
     ['[{ run: ls, success_exit_codes: [256] }]', 'bad_value'],
     ['[{ run: ls, continue_on_error: maybe }]', 'wrong_type'],
-    ['[{ run: ls, inputs: [a] }]', 'later_key'],
-    ['[{ run: ls, checkpoint: true }]', 'later_key'],
+    ['[{ run: ls, inputs: [missing.txt] }]', 'path_missing'],
+    ['[{ run: ls, inputs: a.txt }]', 'wrong_type'],
+    ['[{ run: ls, inputs: [""] }]', 'bad_value'],
+    ['[{ run: ls, checkpoint: 1 }]', 'wrong_type'],
     ['[{ name: a, run: ls }, { name: a, run: ls }]', 'duplicate_name'],
   ])('%s is %s', (list, code) => {
     expect(errorOf(`steps: ${list}\n`).map((issue) => issue.code)).toEqual([code]);
@@ -55,6 +57,16 @@ describe('steps', () => {
   it('nameless steps of one command get different names', () => {
     const names = stepsOf('[ls, ls, ls]')?.map(({ name }) => name) ?? [];
     expect(new Set(names).size).toBe(3);
+  });
+
+  it('inputs keep their place and start at the directory of their file; globs are not looked up', () => {
+    const text = 'steps:\n  - run: ls\n    inputs: [a.txt, src, "none/**"]\n';
+    const at = (col: number) => ({ file: '/p/gondolin.yaml', line: 3, col });
+    expect(readText(text).sandboxes[0]?.steps[0]?.inputs).toEqual([
+      { pattern: 'a.txt', directory: '/p', at: at(14) },
+      { pattern: 'src', directory: '/p', at: at(21) },
+      { pattern: 'none/**', directory: '/p', at: at(26) },
+    ]);
   });
 
   it('a need that is misspelt has a did-you-mean', () => {

@@ -1,0 +1,82 @@
+import { dirname, relative, resolve } from 'node:path';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { resolveDirectories } from '../../host/directories.ts';
+import { checkSnapshotName, SnapshotStore } from '../../project/snapshot/snapshot-store.ts';
+import { askSession, listSessions, type RunningSession } from '../../session/control-client.ts';
+import { type CommandRun, chooseFormat, type GlobalOptions } from '../command-context.ts';
+import { type CliIo, writeText } from '../io.ts';
+import { plainText } from '../ui/text/describe.ts';
+import { formatBytes } from '../ui/text/quantities.ts';
+import { usageError } from '../usage-error.ts';
+
+interface SnapshotOptions {
+  readonly force?: boolean;
+  readonly delete?: boolean;
+}
+
+/** True when the session's project stands in `directory` or above it. */
+function isAbove(session: RunningSession, directory: string): boolean {
+  const path = relative(session.directory, directory);
+  return path === '' || !(path === '..' || path.startsWith('../'));
+}
+
+/** The running sandboxes that a command in this directory means. */
+async function sandboxesHere(io: CliIo, { file, projectName }: GlobalOptions) {
+  const all = await listSessions(resolveDirectories(io.env).sessions);
+  const directory = file === undefined ? io.cwd : dirname(resolve(io.cwd, file));
+  const here = all.filter((session) => {
+    return projectName === undefined
+      ? isAbove(session, directory)
+      : session.project === projectName;
+  });
+  return here.flatMap((session) => session.sandboxes.map((sandbox) => ({ session, sandbox })));
+}
+
+async function chooseSandbox(io: CliIo, options: GlobalOptions, wanted: string | undefined) {
+  const running = await sandboxesHere(io, options);
+  const fitting = running.filter(({ sandbox }) => wanted === undefined || sandbox === wanted);
+  const [only, ...others] = fitting;
+  if (only === undefined) {
+    const what = wanted === undefined ? 'no sandbox' : `no sandbox ${plainText(wanted)}`;
+    throw new GondolinError('SESSION_NOT_FOUND', `${what} of this project runs now`);
+  }
+  if (others.length > 0) {
+    const names = fitting.map(({ sandbox, session }) => `${sandbox} (process ${session.pid})`);
+    throw usageError(
+      `which sandbox? ${names.join(', ')}`,
+      'Write gondolin snapshot NAME SANDBOX, with one that runs once only.',
+    );
+  }
+  return only;
+}
+
+async function deleteSnapshot(io: CliIo, name: string): Promise<number> {
+  await new SnapshotStore(resolveDirectories(io.env).snapshots).remove(name);
+  await writeText(io.stdout, `deleted snapshot ${name}\n`);
+  return 0;
+}
+
+/** `snapshot`: saves a running sandbox under a name. It goes on afterwards. */
+export const runSnapshot: CommandRun<SnapshotOptions> = async ({ io, options, words }) => {
+  const format = chooseFormat(options, ['text', 'json']);
+  const [name, wanted, ...rest] = words;
+  if (name === undefined || rest.length > 0 || (options.delete === true && wanted !== undefined)) {
+    throw usageError('wrong number of words', 'Write gondolin snapshot NAME [SANDBOX].');
+  }
+  checkSnapshotName(name);
+  if (options.delete === true) return deleteSnapshot(io, name);
+  const isReplacing = options.force === true;
+  // Before a machine of some GiB is written.
+  if (!isReplacing) await new SnapshotStore(resolveDirectories(io.env).snapshots).checkFree(name);
+  const { session, sandbox } = await chooseSandbox(io, options, wanted);
+  const request = { method: 'snapshot', name, sandbox, isReplacing } as const;
+  const result = await askSession(session.controlDirectory, request, io.signal);
+  const { diskBytes } = Object(result) as { diskBytes?: unknown };
+  const size = typeof diskBytes === 'number' ? diskBytes : 0;
+  const text =
+    format === 'json'
+      ? `${JSON.stringify({ name, project: session.project, sandbox, diskBytes: size }, null, 2)}\n`
+      : `saved ${plainText(sandbox)} as ${name}, ${formatBytes(size)}. Go on from it: gondolin run --from ${name}\n`;
+  await writeText(io.stdout, text);
+  return 0;
+};

@@ -1,0 +1,89 @@
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { resolveDirectories } from '../host/directories.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { CreateSandboxVm, RunnerVm } from '../project/runner-vm.ts';
+import { snapshotFactsOf } from '../project/snapshot/snapshot-facts.ts';
+import type { ControlRequest, SessionFacts, SnapshotSaved } from '../session/control-request.ts';
+import type { ControlServer } from '../session/control-server.ts';
+import type { CliIo } from './io.ts';
+
+/** A run that other commands can ask while its machines run. */
+export interface RunSession {
+  /** Makes the machines of the run; remembers them while they run. */
+  readonly createVm: CreateSandboxVm;
+  close(): Promise<void>;
+}
+
+/** Answers what other commands ask of this run. */
+class RunControl {
+  readonly #plan: Plan;
+  readonly #snapshots: string;
+  readonly #startedAtMs = Date.now();
+  readonly #running = new Map<string, RunnerVm>();
+
+  constructor(plan: Plan, snapshots: string) {
+    this.#plan = plan;
+    this.#snapshots = snapshots;
+  }
+
+  add(sandbox: string, vm: RunnerVm): void {
+    this.#running.set(sandbox, vm);
+    void vm.ended.then(() => this.#running.delete(sandbox));
+  }
+
+  async answer(request: ControlRequest): Promise<SessionFacts | SnapshotSaved> {
+    return request.method === 'describe' ? this.#describe() : this.#saveSnapshot(request);
+  }
+
+  #describe(): SessionFacts {
+    const { name: project, directory } = this.#plan;
+    const sandboxes = [...this.#running.keys()];
+    return { pid: process.pid, project, directory, startedAtMs: this.#startedAtMs, sandboxes };
+  }
+
+  async #saveSnapshot({ name, sandbox, isReplacing }: ControlRequest & { method: 'snapshot' }) {
+    const plan = this.#plan.sandboxes.find((one) => one.name === sandbox);
+    const vm = this.#running.get(sandbox);
+    if (plan === undefined || vm === undefined) {
+      throw new GondolinError('SESSION_NOT_FOUND', `sandbox ${sandbox} does not run now`);
+    }
+    const { SnapshotStore } = await import('../project/snapshot/snapshot-store.ts');
+    const facts = snapshotFactsOf(name, this.#plan.name, plan, Date.now());
+    const save = (directory: string) => vm.save(directory);
+    return { diskBytes: await new SnapshotStore(this.#snapshots).add(facts, save, isReplacing) };
+  }
+}
+
+/**
+ * Lets other commands ask this run. A run that cannot listen goes on without, and says so through `onWarning`.
+ */
+export function openRunSession(
+  plan: Plan,
+  createVm: CreateSandboxVm,
+  io: CliIo,
+  onWarning: (message: string) => void,
+): RunSession {
+  const { sessions, snapshots } = resolveDirectories(io.env);
+  const control = new RunControl(plan, snapshots);
+  // Beside the start of the first machine, which takes longer.
+  const opening = listen(sessions, control).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    onWarning(`other commands cannot reach this run: ${reason}`);
+    return null;
+  });
+  return {
+    createVm: async (sandbox, hooks) => {
+      const vm = await createVm(sandbox, hooks);
+      control.add(sandbox.name, vm);
+      return vm;
+    },
+    close: async () => {
+      await (await opening)?.close();
+    },
+  };
+}
+
+async function listen(sessions: string, control: RunControl): Promise<ControlServer> {
+  const { openControlServer } = await import('../session/control-server.ts');
+  return openControlServer(sessions, (request) => control.answer(request));
+}

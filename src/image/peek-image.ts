@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { ImageRecipe } from '../plan/plan.ts';
+import { cacheKey } from './cache/cache-key.ts';
+import { ARTIFACT_FILES, type EntryPlace, entryPlace } from './cache/layout.ts';
+import { type Manifest, parseManifest } from './cache/manifest.ts';
+import { readManifestText } from './cache/read-manifest.ts';
+import { digestBytes } from './cache/verify-files.ts';
+import type { EnsureImageOptions, GuestImage } from './guest-image.ts';
+import { openPathImage } from './path-image.ts';
+import { checkDebianRecipe, initramfsKey, kernelKey, rootfsKey } from './recipe.ts';
+
+/** What tells an image from others: its key and the paths of its files. */
+export type ImageIdentity = Pick<
+  GuestImage,
+  'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'
+>;
+
+type PeekOptions = Pick<EnsureImageOptions, 'cacheDirectory' | 'agentPath'>;
+
+/**
+ * The image that `ensureImage` would give without building a kernel or root file system; null when one of them is to be
+ * built first. Builds nothing and holds nothing: the files may go at any time.
+ * @throws {GondolinError} IMAGE_RECIPE_INVALID; of a path IMAGE_NOT_FOUND and IMAGE_INVALID.
+ */
+export async function peekImage(
+  recipe: ImageRecipe,
+  { cacheDirectory, agentPath }: PeekOptions,
+): Promise<ImageIdentity | null> {
+  const agent = await readFile(agentPath).catch(nullWhenMissing);
+  if (agent === null) return null;
+  const parts =
+    recipe.kind === 'path'
+      ? await openPathImage(recipe.path, cacheDirectory, new AbortController().signal)
+      : await peekDebian(recipe, cacheDirectory);
+  if (parts === null) return null;
+  const { vmlinuxPath, rootfsPath, modulesSha256, digests } = parts;
+  const key = initramfsKey(digestBytes(agent), modulesSha256);
+  const initramfs = entryPlace(cacheDirectory, 'initramfs', key).directory;
+  return {
+    key: cacheKey({ initramfs: key, digests }),
+    vmlinuxPath,
+    initramfsPath: join(initramfs, ARTIFACT_FILES.initramfs[0]),
+    rootfsPath,
+  };
+}
+
+async function peekDebian(recipe: Extract<ImageRecipe, { kind: 'debian' }>, cache: string) {
+  checkDebianRecipe(recipe);
+  const kernelPlace = entryPlace(cache, 'kernel', kernelKey(recipe));
+  const rootfsPlace = entryPlace(cache, 'rootfs', rootfsKey(recipe));
+  const [kernel, rootfs] = await Promise.all([peekEntry(kernelPlace), peekEntry(rootfsPlace)]);
+  if (kernel === null || rootfs === null) return null;
+  const [vmlinux, modules] = ARTIFACT_FILES.kernel;
+  const files = [...Object.values(kernel.files), ...Object.values(rootfs.files)];
+  return {
+    vmlinuxPath: join(kernelPlace.directory, vmlinux),
+    rootfsPath: join(rootfsPlace.directory, ARTIFACT_FILES.rootfs[0]),
+    modulesSha256: kernel.files[modules]?.sha256 ?? '',
+    digests: files.map(({ sha256 }) => sha256).toSorted(),
+  };
+}
+
+/** Null when it is missing or damaged: it is to be built. */
+async function peekEntry({ directory, kind }: EntryPlace): Promise<Manifest | null> {
+  try {
+    const text = await readManifestText(directory);
+    return text === null ? null : parseManifest(text, kind, ARTIFACT_FILES[kind]);
+  } catch (error) {
+    if (GondolinError.is(error) && error.code === 'IMAGE_INVALID') return null;
+    throw error;
+  }
+}
+
+function nullWhenMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
+}

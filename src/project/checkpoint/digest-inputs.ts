@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { type BigIntStats, constants } from 'node:fs';
+import { lstat, open, readlink, stat } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { StepInput } from '../../plan/plan.ts';
+import type { DigestMemo } from './digest-memo.ts';
+import { findInputs } from './find-inputs.ts';
+import type { InputFile } from './input-file.ts';
+
+const CHUNK_BYTES = 1024 * 1024;
+const READERS = 8;
+/** A file that changes under every reading is one that is being written. */
+const MAX_READINGS = 3;
+
+function isSame(a: BigIntStats, b: BigIntStats): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.ino === b.ino;
+}
+
+/** sha256 of a file's content. Reads again when the file was changed meanwhile. */
+async function digestContent(path: string, memo: DigestMemo): Promise<string> {
+  // Without O_NONBLOCK a FIFO that took the file's place would be waited for.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    for (let reading = 1; ; reading += 1) {
+      const before = await file.stat({ bigint: true });
+      if (!before.isFile()) throw unreadable(path, 'is no file any more');
+      const known = memo.find(path, before);
+      if (known !== null) return known;
+      const readAtMs = Date.now();
+      const hash = createHash('sha256');
+      const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Number(before.size) + 1));
+      for (let at = 0; ; ) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+        if (bytesRead === 0) break;
+        hash.update(buffer.subarray(0, bytesRead));
+        at += bytesRead;
+      }
+      const digest = hash.digest('hex');
+      if (isSame(before, await file.stat({ bigint: true }))) {
+        memo.add(path, before, digest, readAtMs);
+        return digest;
+      }
+      if (reading === MAX_READINGS) throw unreadable(path, 'changes while it is read');
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function unreadable(path: string, reason: string, cause?: unknown): GondolinError {
+  return new GondolinError('PROJECT_INPUT_UNREADABLE', `input ${path} ${reason}`, {
+    ...(cause === undefined ? {} : { cause }),
+    details: { path },
+  });
+}
+
+/**
+ * What counts of one path: of a file its content and whether it may be executed, of a link its text and, where that
+ * leads to a file, the file too.
+ */
+async function describe(path: string, memo: DigestMemo): Promise<readonly string[]> {
+  const named = await lstat(path, { bigint: true });
+  if (!named.isSymbolicLink()) {
+    if (!named.isFile()) throw unreadable(path, 'is no file any more');
+    return describeFile(path, named, memo);
+  }
+  const text = await readlink(path);
+  const target = await stat(path, { bigint: true }).catch(() => null);
+  if (target?.isFile() !== true) return ['link', text];
+  return ['link', text, ...(await describeFile(path, target, memo))];
+}
+
+async function describeFile(
+  path: string,
+  found: BigIntStats,
+  memo: DigestMemo,
+): Promise<readonly string[]> {
+  const mode = (found.mode & 0o111n) === 0n ? 'file' : 'program';
+  return [mode, memo.find(path, found) ?? (await digestContent(path, memo))];
+}
+
+async function digestOne(path: string, memo: DigestMemo): Promise<string> {
+  try {
+    return createHash('sha256')
+      .update(JSON.stringify(await describe(path, memo)))
+      .digest('hex');
+  } catch (cause) {
+    if (GondolinError.is(cause)) throw cause;
+    throw unreadable(path, `cannot be read: ${(cause as NodeJS.ErrnoException).code}`, cause);
+  }
+}
+
+/**
+ * The inputs of one step by their contents, in a fixed order. An unchanged file is not read again.
+ * @param projectDirectory  What the paths are relative to.
+ * @throws {GondolinError} PROJECT_INPUT_MISSING, PROJECT_INPUT_LIMIT, PROJECT_INPUT_UNREADABLE.
+ */
+export async function digestInputs(
+  inputs: readonly StepInput[],
+  projectDirectory: string,
+  memo: DigestMemo,
+): Promise<InputFile[]> {
+  if (inputs.length === 0) return [];
+  const paths = await findInputs(inputs);
+  const files: InputFile[] = [];
+  const waiting = paths.entries();
+  const work = async () => {
+    for (const [index, path] of waiting) {
+      const digest = await digestOne(path, memo);
+      files[index] = { path: relative(projectDirectory, path), digest };
+    }
+  };
+  await Promise.all(Array.from({ length: READERS }, work));
+  return files;
+}

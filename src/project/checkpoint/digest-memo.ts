@@ -1,0 +1,93 @@
+import type { BigIntStats } from 'node:fs';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { writeFileAtomic } from '../../host/atomic-write.ts';
+import { readTextFile } from '../../host/read-text-file.ts';
+
+const VERSION = 1;
+const MAX_ENTRIES = 20_000;
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+/**
+ * A file that was changed less than this before it was read may change again without a new time: clocks of file systems
+ * tick every 10 ms, some only every 2 s.
+ */
+export const SETTLED_AFTER_MS = 2_000;
+
+/** Path, then what tells that its content is the same: size, times in ns, inode, device. Then the digest. */
+type Entry = readonly [path: string, stamp: string, digest: string];
+
+function stampOf(stat: BigIntStats): string {
+  return [stat.size, stat.mtimeNs, stat.ctimeNs, stat.ino, stat.dev].join(' ');
+}
+
+function isEntry(value: unknown): value is Entry {
+  if (!Array.isArray(value) || value.length !== 3) return false;
+  const [path, stamp, digest] = value as unknown[];
+  return (
+    typeof path === 'string' &&
+    typeof stamp === 'string' &&
+    typeof digest === 'string' &&
+    /^[0-9a-f]{64}$/.test(digest)
+  );
+}
+
+function parse(text: string | null): Entry[] {
+  if (text === null) return [];
+  try {
+    const { version, entries } = JSON.parse(text) as { version?: unknown; entries?: unknown };
+    return version === VERSION && Array.isArray(entries) ? entries.filter(isEntry) : [];
+  } catch {
+    // Damaged, or of a later gondolin: the files are read again.
+    return [];
+  }
+}
+
+/**
+ * Digests of files by what stat(2) says of them, so that an unchanged file is not read again. Kept in one file, the last
+ * used entries of all projects.
+ */
+export class DigestMemo {
+  readonly #path: string;
+  /** In the order of their last use. */
+  readonly #entries: Map<string, Entry>;
+  #isChanged = false;
+
+  private constructor(path: string, entries: readonly Entry[]) {
+    this.#path = path;
+    this.#entries = new Map(entries.map((entry) => [entry[0], entry]));
+  }
+
+  /** A file that is missing or damaged is an empty memo. */
+  static async open(path: string): Promise<DigestMemo> {
+    return new DigestMemo(path, parse(await readTextFile(path, MAX_FILE_BYTES)));
+  }
+
+  /** The digest of the file's content, if it is as it was when it was read. */
+  find(path: string, stat: BigIntStats): string | null {
+    const entry = this.#entries.get(path);
+    if (entry === undefined || entry[1] !== stampOf(stat)) return null;
+    this.#entries.delete(path);
+    this.#entries.set(path, entry);
+    return entry[2];
+  }
+
+  /** Remembers a digest, unless the file was changed so lately that a further change would not be seen. */
+  add(path: string, stat: BigIntStats, digest: string, nowMs: number = Date.now()): void {
+    const changedMs = Math.max(Number(stat.mtimeMs), Number(stat.ctimeMs));
+    if (nowMs - changedMs < SETTLED_AFTER_MS) return;
+    this.#entries.delete(path);
+    this.#entries.set(path, [path, stampOf(stat), digest]);
+    this.#isChanged = true;
+  }
+
+  /** Writes what was learned. A memo that cannot be written costs time only. */
+  async save(): Promise<void> {
+    if (!this.#isChanged) return;
+    const entries = [...this.#entries.values()].slice(-MAX_ENTRIES);
+    try {
+      await writeFileAtomic(this.#path, JSON.stringify({ version: VERSION, entries }));
+      this.#isChanged = false;
+    } catch (error) {
+      if (!GondolinError.is(error)) throw error;
+    }
+  }
+}

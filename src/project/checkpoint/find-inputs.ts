@@ -1,0 +1,154 @@
+import { lstat, readdir, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { StepInput } from '../../plan/plan.ts';
+import { mayBeGlob } from '../../util/glob-text.ts';
+import { compareText } from './key-chain.ts';
+
+/** Files of one step's inputs. More are a mistake in the pattern, such as a directory of dependencies. */
+export const MAX_INPUT_FILES = 20_000;
+/** Names looked at for one step's inputs. */
+const MAX_LOOKED_AT = 200_000;
+
+type Match = (path: string) => boolean;
+
+interface Walk {
+  readonly input: StepInput;
+  readonly isExcluded: Match;
+  readonly found: Set<string>;
+  readonly budget: { lookedAt: number };
+}
+
+function inputError(
+  code: 'PROJECT_INPUT_MISSING' | 'PROJECT_INPUT_LIMIT' | 'PROJECT_INPUT_UNREADABLE',
+  { pattern, at }: StepInput,
+  reason: string,
+  cause?: unknown,
+): GondolinError {
+  const where = `${at.file}:${at.line}:${at.col}`;
+  return new GondolinError(code, `${where}: input "${pattern}": ${reason}`, {
+    at,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** `a/b` with `/` on every system. */
+function slashed(path: string): string {
+  return sep === '/' ? path : path.replaceAll(sep, '/');
+}
+
+function spend(walk: Walk): void {
+  walk.budget.lookedAt += 1;
+  if (walk.budget.lookedAt > MAX_LOOKED_AT) {
+    const reason = `more than ${MAX_LOOKED_AT} names to look at`;
+    throw inputError('PROJECT_INPUT_LIMIT', walk.input, reason);
+  }
+}
+
+function keep(walk: Walk, path: string): void {
+  walk.found.add(path);
+  if (walk.found.size > MAX_INPUT_FILES) {
+    throw inputError('PROJECT_INPUT_LIMIT', walk.input, `more than ${MAX_INPUT_FILES} files`);
+  }
+}
+
+/** Every file and link below `top` that `matches`, links not followed. Directories that are left out are not read. */
+async function walkTree(walk: Walk, top: string, matches: Match): Promise<void> {
+  const waiting = [top];
+  for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
+    const entries = await readEntries(walk, directory);
+    for (const entry of entries) {
+      spend(walk);
+      const path = join(directory, entry.name);
+      if (walk.isExcluded(path)) continue;
+      if (entry.isDirectory()) waiting.push(path);
+      else if ((entry.isFile() || entry.isSymbolicLink()) && matches(path)) keep(walk, path);
+    }
+  }
+}
+
+async function readEntries({ input }: Walk, directory: string) {
+  try {
+    return await readdir(directory, { withFileTypes: true });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    // Removed while we looked: it holds nothing.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw inputError('PROJECT_INPUT_UNREADABLE', input, `${directory}: ${code}`, cause);
+  }
+}
+
+/** A path that is there by exactly this name, whatever it looks like. False when it is not. */
+async function addPlain(walk: Walk, path: string): Promise<boolean> {
+  try {
+    const named = await lstat(path);
+    if (walk.isExcluded(path)) return true;
+    // A link that the person names stands for what it points to.
+    const meant = named.isSymbolicLink() ? await stat(path) : named;
+    if (meant.isDirectory()) await walkTree(walk, path, () => true);
+    else if (meant.isFile()) keep(walk, path);
+    else throw inputError('PROJECT_INPUT_UNREADABLE', walk.input, 'no directory and no file');
+    return true;
+  } catch (cause) {
+    if (GondolinError.is(cause)) throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw inputError('PROJECT_INPUT_UNREADABLE', walk.input, String(code), cause);
+  }
+}
+
+/** Adds the files of one glob. */
+async function addGlob(walk: Walk): Promise<void> {
+  const { directory, pattern } = walk.input;
+  const { default: picomatch } = await import('picomatch');
+  const { base, glob } = picomatch.scan(pattern);
+  if (glob === '') throw inputError('PROJECT_INPUT_MISSING', walk.input, 'is not there');
+  const top = resolve(directory, base.replaceAll(/\\(.)/g, '$1'));
+  const isMatch = picomatch(glob);
+  const before = walk.found.size;
+  await walkTree(walk, top, (path) => isMatch(slashed(relative(top, path))));
+  if (walk.found.size === before && !hasKept(walk, top, isMatch)) {
+    throw inputError('PROJECT_INPUT_MISSING', walk.input, 'matches no file');
+  }
+}
+
+/** True when another input had found the glob's files before. */
+function hasKept({ found }: Walk, top: string, isMatch: Match): boolean {
+  return [...found].some((path) => isMatch(slashed(relative(top, path))));
+}
+
+/** What the `!` lines leave out; all of them hold for all other lines. */
+async function exclusionOf(inputs: readonly StepInput[]): Promise<Match> {
+  const negated = inputs.filter(({ pattern }) => pattern.startsWith('!'));
+  if (negated.length === 0) return () => false;
+  const { default: picomatch } = await import('picomatch');
+  const tests = negated.map(({ pattern, directory }) => {
+    const isMatch = picomatch(pattern.slice(1).replace(/\/$/, ''), { dot: true });
+    const isFromRoot = isAbsolute(pattern.slice(1));
+    return (path: string) => isMatch(slashed(isFromRoot ? path : relative(directory, path)));
+  });
+  return (path) => tests.some((test) => test(path));
+}
+
+/**
+ * The files that a step's inputs name: absolute paths in a fixed order, each once. A directory stands for every file
+ * below it; globs do not match names that start with a dot unless they say so. Links found on the way are not followed.
+ *
+ * @throws {GondolinError} PROJECT_INPUT_MISSING, PROJECT_INPUT_LIMIT, PROJECT_INPUT_UNREADABLE, with the line in `at`.
+ */
+export async function findInputs(inputs: readonly StepInput[]): Promise<string[]> {
+  const shared = {
+    isExcluded: await exclusionOf(inputs),
+    found: new Set<string>(),
+    budget: { lookedAt: 0 },
+  };
+  for (const input of inputs) {
+    const { pattern, directory } = input;
+    if (pattern.startsWith('!')) continue;
+    const walk: Walk = { ...shared, input };
+    if (await addPlain(walk, resolve(directory, pattern))) continue;
+    if (!mayBeGlob(pattern)) throw inputError('PROJECT_INPUT_MISSING', input, 'is not there');
+    await addGlob(walk);
+  }
+  return [...shared.found].toSorted(compareText);
+}

@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import type { MountPlan, SandboxPlan, StepPlan } from '../../plan/plan.ts';
+import type { InputFile } from './input-file.ts';
+
+/** Changes when the meaning of a part, or what a checkpoint holds, changes: older ones are then never found again. */
+const CHAIN_VERSION = 1;
+
+/** What a checkpoint depends on besides the plan. */
+export interface ChainFacts {
+  /** Content key of the image. */
+  readonly image: string;
+  /** Everything else that must be the same where a saved machine is restored: QEMU, its arguments, the agent. */
+  readonly machine: string;
+}
+
+/** One thing that a checkpoint depends on: what to call it, and a digest of its value. Holds no value in clear. */
+export type Part = readonly [label: string, digest: string];
+
+/** Everything that the machine behind one step depends on, beyond what the steps before it do. */
+export interface ChainLink {
+  /** Name of the step; not part of the key. */
+  readonly name: string;
+  readonly parts: readonly Part[];
+  /** 64 hex digits over the parts and all before it: the name of the checkpoint behind this step. */
+  readonly key: string;
+}
+
+/** The parts of a sandbox, and one link for each step. */
+export interface KeyChain {
+  readonly base: readonly Part[];
+  readonly links: readonly ChainLink[];
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}
+
+function part(label: string, value: unknown): Part {
+  return [label, digest(value)];
+}
+
+function envParts(env: Readonly<Record<string, string>>): Part[] {
+  const byName = Object.entries(env).toSorted(([a], [b]) => compareText(a, b));
+  return byName.map(([name, value]) => part(`env ${name}`, value));
+}
+
+/** Order of UTF-16 units: the same on every machine, whatever its language. */
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function mountPart(mount: MountPlan): Part {
+  const { guestPath } = mount;
+  return mount.kind === 'memory'
+    ? part(`volume ${guestPath}`, ['memory', mount.sizeBytes])
+    : part(`volume ${guestPath}`, ['host', mount.hostPath, mount.isReadonly]);
+}
+
+function baseParts({ name, vm }: SandboxPlan, facts: ChainFacts): Part[] {
+  return [
+    part('image', facts.image),
+    part('resources.cpus', vm.cpus),
+    part('resources.memory', vm.memoryBytes),
+    part('root', vm.root),
+    part('user', vm.user),
+    part('workspace', vm.workspace),
+    // The guest's host name: programs keep it in their files.
+    part('sandbox name', name),
+    ...envParts(vm.env),
+    ...vm.mounts.map(mountPart),
+    // Last: it changes with the image and the resources too, which say it better.
+    part('QEMU or gondolin', facts.machine),
+  ];
+}
+
+function stepParts(step: StepPlan, before: readonly StepPlan[], inputs: readonly InputFile[]) {
+  const needs = step.needs.map((need) => before.findIndex(({ name }) => name === need));
+  return [
+    part('command', step.command),
+    part('cwd', step.cwd),
+    ...envParts(step.env),
+    part('when', step.when),
+    part(
+      'needs',
+      needs.toSorted((a, b) => a - b),
+    ),
+    part(
+      'success_exit_codes',
+      step.successExitCodes.toSorted((a, b) => a - b),
+    ),
+    part('continue_on_error', step.continueOnError),
+    ...inputs.map(({ path, digest: content }) => part(`input ${path}`, content)),
+  ];
+}
+
+/**
+ * The keys of a sandbox's checkpoints. Pure. `timeout`, `retries` and names of steps count for nothing: the result of a
+ * step that succeeded does not depend on them.
+ *
+ * @param inputs  Of the first steps, one list each; steps beyond it get no link.
+ */
+export function buildKeyChain(
+  sandbox: SandboxPlan,
+  facts: ChainFacts,
+  inputs: readonly (readonly InputFile[])[],
+): KeyChain {
+  const base = baseParts(sandbox, facts);
+  let previous = digest([CHAIN_VERSION, base]);
+  const links = inputs.flatMap((files, index) => {
+    const step = sandbox.steps[index];
+    if (step === undefined) return [];
+    const parts = stepParts(step, sandbox.steps.slice(0, index), files);
+    previous = digest([previous, parts]);
+    return [{ name: step.name, parts, key: previous }];
+  });
+  return { base, links };
+}

@@ -1,0 +1,42 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { guestAgentPath } from '../../host/package-root.ts';
+import { peekImage } from '../../image/peek-image.ts';
+import type { Plan, SandboxPlan } from '../../plan/plan.ts';
+import { chainFactsOf } from './chain-facts.ts';
+import { type CacheState, hasCheckpoints, SandboxCheckpoints } from './sandbox-checkpoints.ts';
+
+/** By sandbox name: for each step whether a run would restore it; null where that is no question. */
+export type PlanCache = ReadonlyMap<string, readonly (CacheState | null)[]>;
+
+/**
+ * What a run of the plan would restore, found without changing anything. Sandboxes without checkpoints are not in it.
+ * @throws {GondolinError} PROJECT_INPUT_….
+ */
+export async function planCache(plan: Plan, cacheDirectory: string): Promise<PlanCache> {
+  const states = new Map<string, readonly (CacheState | null)[]>();
+  for (const sandbox of plan.sandboxes.filter(hasCheckpoints)) {
+    states.set(sandbox.name, await statesOf(plan, sandbox, cacheDirectory));
+  }
+  return states;
+}
+
+async function statesOf(
+  plan: Plan,
+  sandbox: SandboxPlan,
+  cacheDirectory: string,
+): Promise<(CacheState | null)[]> {
+  const without = (reason: string) =>
+    sandbox.steps.map(({ checkpoint }) => (checkpoint ? { isCached: false, reason } : null));
+  try {
+    const options = { cacheDirectory, agentPath: guestAgentPath() };
+    const image = await peekImage(sandbox.image.recipe, options);
+    if (image === null) return without('the image is to be built first');
+    const facts = await chainFactsOf(sandbox.vm, image, cacheDirectory);
+    const checkpoints = await SandboxCheckpoints.open({ plan, sandbox, facts, cacheDirectory });
+    return await checkpoints.states();
+  } catch (error) {
+    // A machine without QEMU or the image can print a plan all the same.
+    if (!GondolinError.is(error) || !/^(HOST|IMAGE)_/.test(error.code)) throw error;
+    return without(error.message.split('\n')[0] ?? '');
+  }
+}

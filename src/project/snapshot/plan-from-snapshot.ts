@@ -1,0 +1,39 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { MountPlan, Plan } from '../../plan/plan.ts';
+import type { SnapshotFacts } from './snapshot-facts.ts';
+
+/** What must be the same of a volume: the guest has it mounted. Which host directory it shows may differ. */
+function shapeOf(mount: MountPlan): string {
+  if (mount.kind === 'memory') return `${mount.guestPath} (memory)`;
+  return `${mount.guestPath} (host${mount.isReadonly ? ', read-only' : ''})`;
+}
+
+function difference(saved: readonly MountPlan[], now: readonly MountPlan[]): string | null {
+  const before = saved.map(shapeOf);
+  const after = now.map(shapeOf);
+  const missing = before.find((shape) => !after.includes(shape));
+  if (missing !== undefined) return `it has the volume ${missing}, which the sandbox has not`;
+  const added = after.find((shape) => !before.includes(shape));
+  return added === undefined ? null : `the sandbox has the volume ${added}, which it has not`;
+}
+
+/**
+ * The plan of one sandbox that goes on from a snapshot: image, size and root are those of the snapshot; steps,
+ * environment and user those of the plan.
+ * @param plan  Holds one sandbox.
+ * @throws {GondolinError} SNAPSHOT_REFUSED when their volumes differ.
+ */
+export function planFromSnapshot(plan: Plan, facts: SnapshotFacts): Plan {
+  const sandboxes = plan.sandboxes.map((sandbox) => {
+    const reason = difference(facts.mounts, sandbox.vm.mounts);
+    if (reason !== null) {
+      const message = `snapshot "${facts.name}" does not fit sandbox ${sandbox.name}: ${reason}`;
+      throw new GondolinError('SNAPSHOT_REFUSED', message, {
+        hint: 'Give the sandbox the same volumes, or take another snapshot.',
+      });
+    }
+    const { cpus, memoryBytes, root } = facts;
+    return { ...sandbox, image: facts.image, vm: { ...sandbox.vm, cpus, memoryBytes, root } };
+  });
+  return { ...plan, sandboxes };
+}

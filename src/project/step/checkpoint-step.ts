@@ -1,0 +1,72 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { StepPlan } from '../../plan/plan.ts';
+import type { SavedStep } from '../checkpoint/checkpoint-facts.ts';
+import type { StepResult } from '../run-result.ts';
+import type { RunnerVm } from '../runner-vm.ts';
+import type { StepContext } from './run-step.ts';
+import { watchForStop } from './stop-watch.ts';
+
+/** The result of a step that a restored machine already has behind it. */
+export async function passCachedStep(
+  step: StepPlan,
+  saved: SavedStep,
+  { sandbox, emit }: StepContext,
+): Promise<StepResult> {
+  const { status, exitCode, reason } = saved;
+  if (status === 'skipped') {
+    const why = { cause: 'when', reason: reason ?? 'was skipped' } as const;
+    await emit({ type: 'step-skipped', sandbox, step: step.name, ...why });
+  } else {
+    await emit({ type: 'step-cached', sandbox, step: step.name });
+  }
+  return {
+    name: step.name,
+    status,
+    exitCode,
+    signal: null,
+    attempts: 0,
+    durationMs: 0,
+    reason,
+    isIgnored: false,
+    isCached: status === 'succeeded',
+    error: null,
+  };
+}
+
+/**
+ * Saves the machine behind step `index`. What prevents it is a warning: the run has what it came for. A cancel or the
+ * sandbox's timeout do not wait for the end of the saving; the closing of the VM does.
+ */
+export async function saveAfterStep(
+  vm: RunnerVm,
+  index: number,
+  results: readonly StepResult[],
+  { sandbox, emit, cancel, deadline }: StepContext,
+): Promise<void> {
+  const step = results[index]?.name ?? '';
+  const startedAt = performance.now();
+  const watch = watchForStop({ cancel, deadline, timeoutMs: null });
+  const saving = vm.saveCheckpoint(index, results).catch((error: unknown) => {
+    // The disk or the system refused; anything else is a bug.
+    const isRefused = GondolinError.is(error) || (error instanceof Error && 'syscall' in error);
+    if (isRefused) return { kind: 'failed', reason: error.message } as const;
+    throw error;
+  });
+  try {
+    const outcome = await Promise.race([saving, watch.stopped]);
+    if (typeof outcome === 'string') {
+      saving.catch(() => undefined);
+      return;
+    }
+    if (outcome.kind === 'saved') {
+      const durationMs = Math.round(performance.now() - startedAt);
+      const { diskBytes } = outcome;
+      await emit({ type: 'checkpoint-saved', sandbox, step, durationMs, diskBytes });
+    } else if (outcome.kind === 'failed' || outcome.kind === 'skipped') {
+      const [reason = ''] = outcome.reason.split('\n');
+      await emit({ type: 'warning', sandbox, message: `${step} was not saved: ${reason}` });
+    }
+  } finally {
+    watch.dispose();
+  }
+}

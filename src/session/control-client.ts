@@ -1,0 +1,76 @@
+import { open } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { CODES, type ErrorCode } from '../errors/codes.ts';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { formatLine, MAX_REPLY_BYTES, readLine, sessionFailed } from './control-line.ts';
+import {
+  type ControlReply,
+  type ControlRequest,
+  parseFacts,
+  parseReply,
+  type SessionFacts,
+} from './control-request.ts';
+import { CONTROL_SOCKET, listSessionDirectories } from './session-directory.ts';
+
+/** A running gondolin, and how to ask it more. */
+export interface RunningSession extends SessionFacts {
+  /** Of its session. */
+  readonly controlDirectory: string;
+}
+
+function isKnownCode(code: string): code is ErrorCode {
+  return Object.hasOwn(CODES, code);
+}
+
+function resultOf(reply: ControlReply): unknown {
+  if (reply.ok) return reply.result;
+  const { code, message, hint } = reply.error;
+  if (!isKnownCode(code)) throw sessionFailed(`${code}: ${message}`);
+  throw new GondolinError(code, message, { hint });
+}
+
+/**
+ * Asks a running gondolin and waits for its answer, however long that takes.
+ * @param directory  Of its session.
+ * @throws {GondolinError} what it answered with; SESSION_FAILED when it is gone or answers something else.
+ */
+export async function askSession(
+  directory: string,
+  request: ControlRequest,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  const place = await open(directory, 'r').catch((cause: unknown) => {
+    throw sessionFailed('it has ended', cause);
+  });
+  const socket = connect({ path: `/proc/self/fd/${place.fd}/${CONTROL_SOCKET}` });
+  const abort = () => socket.destroy();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    const line = readLine(socket, MAX_REPLY_BYTES);
+    socket.write(formatLine(request));
+    const reply = parseReply(await line);
+    if (reply === null) throw sessionFailed('its answer makes no sense');
+    return resultOf(reply);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    socket.destroy();
+    await place.close();
+  }
+}
+
+/** Every running gondolin of this user that answers. One that ends meanwhile is left out. */
+export async function listSessions(sessions: string): Promise<RunningSession[]> {
+  const asked = listSessionDirectories(sessions).map(async (controlDirectory) => {
+    try {
+      const facts = parseFacts(await askSession(controlDirectory, { method: 'describe' }));
+      return facts === null ? null : { ...facts, controlDirectory };
+    } catch (error) {
+      if (GondolinError.is(error) && error.code === 'SESSION_FAILED') return null;
+      throw error;
+    }
+  });
+  return (await Promise.all(asked)).filter((session) => session !== null);
+}

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import {
+  type CheckpointFacts,
+  parseFacts,
+} from '../../../../src/project/checkpoint/checkpoint-facts.ts';
+
+const FACTS: CheckpointFacts = {
+  version: 1,
+  key: 'a'.repeat(64),
+  project: 'shop',
+  sandbox: 'test',
+  step: 'install',
+  createdAtMs: 1,
+  steps: [
+    { status: 'succeeded', exitCode: 0, durationMs: 5, reason: null },
+    { status: 'skipped', exitCode: null, durationMs: 0, reason: 'nothing failed' },
+  ],
+};
+
+it('parseFacts() reads what was written', () => {
+  expect(parseFacts(JSON.stringify(FACTS))).toEqual(FACTS);
+});
+
+it('parseFacts() gives null for every text that was cut off', () => {
+  const text = JSON.stringify(FACTS);
+  for (let end = 0; end < text.length; end += 1) expect(parseFacts(text.slice(0, end))).toBeNull();
+});
+
+it.each([
+  ['null'],
+  ['[]'],
+  [JSON.stringify({ ...FACTS, version: 2 })],
+  [JSON.stringify({ ...FACTS, sandbox: 1 })],
+  [JSON.stringify({ ...FACTS, steps: [{ ...FACTS.steps[0], status: 'failed' }] })],
+  [JSON.stringify({ ...FACTS, steps: [{ ...FACTS.steps[0], exitCode: -1 }] })],
+  [JSON.stringify({ ...FACTS, steps: [null] })],
+])('parseFacts() gives null for %s', (text) => {
+  expect(parseFacts(text)).toBeNull();
+});
