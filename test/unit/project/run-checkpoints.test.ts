@@ -115,6 +115,7 @@ it('a saving that was not tried says why; one that was not needed says nothing',
       vm.saves.length === 1 ? { kind: 'skipped', reason: 'input x changed' } : { kind: 'existed' };
   });
   expect(lines.filter((line) => /warning|saved/.test(line))).toEqual([
+    'warning no room to save it',
     'warning a was not saved: input x changed',
   ]);
 });
