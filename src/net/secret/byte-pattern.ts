@@ -83,7 +83,7 @@ export class BytePattern {
       for (const end of starts) {
         for (const option of this.#elements[index] ?? []) {
           const start = end - option.length;
-          const fits = start >= from && option.compare(bytes, start, end) === 0;
+          const fits = start >= from && isEqual(bytes, start, option, option.length);
           if (fits && !previous.includes(start)) previous.push(start);
         }
       }
@@ -91,6 +91,19 @@ export class BytePattern {
     }
     return starts.sort((a, b) => a - b);
   }
+}
+
+/** Native calls cost more than a few steps in JavaScript, and nearly all end at the first byte. */
+const SHORT_BYTES = 16;
+
+function isEqual(bytes: Buffer, at: number, option: Buffer, length: number): boolean {
+  if (length > SHORT_BYTES && bytes[at] === option[0]) {
+    return option.compare(bytes, at, at + length, 0, length) === 0;
+  }
+  for (let index = 0; index < length; index += 1) {
+    if (bytes[at + index] !== option[index]) return false;
+  }
+  return true;
 }
 
 /** Where an element may end that starts at one of the places. */
@@ -104,7 +117,7 @@ function advance(
   for (const at of starts) {
     for (const option of element) {
       const available = Math.min(option.length, bytes.length - at);
-      if (option.compare(bytes, at, at + available, 0, available) !== 0) continue;
+      if (!isEqual(bytes, at, option, available)) continue;
       if (available < option.length) isPartial = true;
       else if (!ends.includes(at + available)) ends.push(at + available);
     }

@@ -88,7 +88,7 @@ export class Injector {
     if (basic === null) return this.#swap(value, this.#usable, headerText);
     const decoded = Buffer.from(basic[2] ?? '', 'base64').toString('latin1');
     const { masked, text } = this.#swap(decoded, this.#usable, headerText);
-    if (text === decoded) return { masked: value, text: value };
+    if (text === decoded) return { masked: `${value} ${decoded}`, text: value };
     const encoded = Buffer.from(text, 'latin1').toString('base64');
     return { masked, text: `${basic[1] ?? ''}${encoded}` };
   }

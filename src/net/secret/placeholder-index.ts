@@ -22,7 +22,7 @@ const ENCODINGS: readonly Encoding[] = [
 ];
 
 interface Needle {
-  readonly prefix: Buffer;
+  readonly start: Buffer;
   readonly wholes: readonly { readonly name: string; readonly bytes: Buffer }[];
 }
 
@@ -39,6 +39,11 @@ function decodePercent(text: string): string {
   );
 }
 
+function startsAt(bytes: Buffer, at: number, whole: Buffer): boolean {
+  const end = at + whole.length;
+  return end <= bytes.length && bytes.compare(whole, 0, whole.length, at, end) === 0;
+}
+
 /** Finds the placeholders of one VM: as they are, in base64 (both alphabets, any alignment) and in hex. Immutable. */
 export class PlaceholderIndex {
   readonly #entries: readonly NamedPlaceholder[];
@@ -46,13 +51,17 @@ export class PlaceholderIndex {
 
   constructor(entries: readonly NamedPlaceholder[]) {
     this.#entries = entries;
-    this.#needles = ENCODINGS.map(({ encode }) => ({
-      prefix: Buffer.from(encode(PLACEHOLDER_PREFIX), 'latin1'),
-      wholes: entries.map(({ name, placeholder }) => ({
+    this.#needles = ENCODINGS.flatMap(({ encode }) => {
+      const wholes = entries.map(({ name, placeholder }) => ({
         name,
         bytes: Buffer.from(encode(placeholder), 'latin1'),
-      })),
-    }));
+      }));
+      const shared = { start: Buffer.from(encode(PLACEHOLDER_PREFIX), 'latin1'), wholes };
+      // A long needle is found faster: up to two of them beat what all have in common.
+      return wholes.length <= 2
+        ? wholes.map((whole) => ({ start: whole.bytes, wholes: [whole] }))
+        : [shared];
+    });
   }
 
   get isEmpty(): boolean {
@@ -62,15 +71,12 @@ export class PlaceholderIndex {
   /** Name of a secret whose placeholder stands in `bytes` (untrusted), or null. About 1 ns per byte. */
   findInBytes(bytes: Buffer): string | null {
     if (this.isEmpty) return null;
-    for (const { prefix, wholes } of this.#needles) {
-      let at = bytes.indexOf(prefix);
+    for (const { start, wholes } of this.#needles) {
+      let at = bytes.indexOf(start);
       while (at >= 0) {
-        const found = wholes.find(
-          (whole) =>
-            bytes.compare(whole.bytes, 0, whole.bytes.length, at, at + whole.bytes.length) === 0,
-        );
+        const found = wholes.find((whole) => startsAt(bytes, at, whole.bytes));
         if (found !== undefined) return found.name;
-        at = bytes.indexOf(prefix, at + 1);
+        at = bytes.indexOf(start, at + 1);
       }
     }
     return null;

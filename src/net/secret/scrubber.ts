@@ -131,7 +131,8 @@ export class Scrubber {
     const first = Math.max(from, bytes.length - this.#patterns.maxBytes);
     for (let start = first; start < bytes.length; start += 1) {
       for (const pattern of this.#patterns.startingWith(bytes[start] ?? 0)) {
-        if (pattern.matchAt(bytes, start).isPartial) return start;
+        const canEndLater = bytes.length - start < pattern.maxBytes;
+        if (canEndLater && pattern.matchAt(bytes, start).isPartial) return start;
       }
     }
     return -1;
