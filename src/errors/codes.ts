@@ -156,6 +156,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Set that variable, or repair that file or command; run the command yourself to see what it says.',
   },
+  NET_TLS_NAME_INVALID: {
+    exit: EXIT.policy,
+    hint: 'Connect with the name of a host or its address, as its certificate would have it.',
+  },
   PROTOCOL_TEXT_HAS_NUL: {
     exit: EXIT.runner,
     hint: 'Remove the NUL character from the command, its environment, user or directory.',
