@@ -160,6 +160,10 @@ export const CODES = {
     exit: EXIT.policy,
     hint: 'Connect with the name of a host or its address, as its certificate would have it.',
   },
+  NET_WEBSOCKET_INVALID: {
+    exit: EXIT.runner,
+    hint: 'Look at the program that sent it: what follows a WebSocket handshake must be WebSocket frames.',
+  },
   PROTOCOL_TEXT_HAS_NUL: {
     exit: EXIT.runner,
     hint: 'Remove the NUL character from the command, its environment, user or directory.',

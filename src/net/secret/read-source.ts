@@ -54,24 +54,33 @@ async function readSecretFile(
 
 type CommandSource = Extract<SecretSource, { kind: 'command' }>;
 
+function startCommand(name: string, source: CommandSource, env: ReadSecretOptions['env']) {
+  const words =
+    typeof source.command === 'string' ? ['/bin/sh', '-c', source.command] : source.command;
+  const [file = '', ...args] = words;
+  try {
+    return spawn(file, args, {
+      cwd: source.directory,
+      env: { ...env },
+      // What it says on stderr may hold the value: not kept.
+      stdio: ['ignore', 'pipe', 'ignore'],
+      // Own process group, so that all it started ends with it.
+      detached: true,
+    });
+  } catch (cause) {
+    throw unreadable(name, 'its command cannot be started', cause);
+  }
+}
+
 async function runSecretCommand(
   name: string,
   source: CommandSource,
   { env, signal, timeoutMs = COMMAND_TIMEOUT_MS }: ReadSecretOptions,
 ): Promise<string> {
   signal?.throwIfAborted();
-  const words =
-    typeof source.command === 'string' ? ['/bin/sh', '-c', source.command] : source.command;
-  const [file = '', ...args] = words;
   const timer = AbortSignal.timeout(timeoutMs);
   const stop = signal === undefined ? timer : AbortSignal.any([timer, signal]);
-  // Own process group, so that all it started ends with it. What it says on stderr may hold the value: not kept.
-  const child = spawn(file, args, {
-    cwd: source.directory,
-    env: { ...env },
-    stdio: ['ignore', 'pipe', 'ignore'],
-    detached: true,
-  });
+  const child = startCommand(name, source, env);
   let isClosed = false;
   const kill = (): void => {
     if (!isClosed) killGroup(child.pid);

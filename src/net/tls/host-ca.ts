@@ -156,7 +156,13 @@ function isValid({ certificatePem }: CaParts, now: Date): boolean {
 }
 
 async function create(now: Date): Promise<CaParts> {
-  const [ca, leaf] = await Promise.all([newKeys(), newKeys()]);
+  // Each handshake has the guest verify both signatures and us make the second. Measured: P-256 verifies in 1.34 ms in a
+  // guest under TCG (0.065 with KVM) and signs in 0.02 here; RSA-2048 verifies in 0.2 (0.02) but signs in 0.65, during
+  // which no other connection moves. So RSA where we sign once for a name, P-256 where we sign for each handshake.
+  const [ca, leaf] = await Promise.all([
+    generate('rsa', { modulusLength: 2048 }),
+    generate('ec', { namedCurve: 'prime256v1' }),
+  ]);
   // A name of its own: a client that still knows the former authority must not mix the two up.
   const commonName = `gondolin local CA ${randomBytes(4).toString('hex')}`;
   const issuer: Issuer = { ...ca, commonName };
@@ -165,8 +171,4 @@ async function create(now: Date): Promise<CaParts> {
     notAfter: new Date(now.getTime() + LIFE_MS),
   });
   return { certificatePem, issuer, leafKey: leaf.privateKey };
-}
-
-function newKeys(): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
-  return generate('ec', { namedCurve: 'prime256v1' });
 }
