@@ -13,6 +13,8 @@ export interface ResponsePlan {
   readonly isRewritten: boolean;
   /** Streams the body goes through, in order; new ones at each call. Empty when it stays as it is. */
   createTransforms(): Transform[];
+  /** A text of the answer that is no field, such as its reason phrase. */
+  scrubText(text: string): string;
   /** Trailer fields for the guest. */
   scrubTrailers(trailers: HeaderList): HeaderList;
 }
@@ -46,6 +48,7 @@ export function planResponse(
       headers,
       isRewritten: false,
       createTransforms: () => [],
+      scrubText: (text) => text,
       scrubTrailers: (trailers) => trailers,
     };
   }
@@ -62,6 +65,7 @@ export function planResponse(
     isRewritten: true,
     createTransforms: () =>
       hasBody ? [...(createDecoders(encodings) ?? []), new ScrubStream(patterns)] : [],
+    scrubText: (text) => scrubText(patterns, text),
     scrubTrailers: (trailers) => scrubFields(patterns, trailers),
   };
 }

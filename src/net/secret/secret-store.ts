@@ -11,6 +11,7 @@ import { ProbeCount, ScrubPatterns } from './scrubber.ts';
 import type { ResolvedSecret } from './secret-options.ts';
 import { secretPatterns } from './secret-patterns.ts';
 import { weaknessOf } from './secret-value.ts';
+import { WebSocketLeakScanStream, WebSocketScrubStream } from './websocket-streams.ts';
 
 /** Partial answers could cut a value in pieces that are no longer found; a coded one could not be passed on as it is. */
 const STRIPPED = ['range', 'if-range', 'accept-encoding'];
@@ -120,6 +121,23 @@ export class SecretStore {
    */
   createLeakScan(where: string, contentEncoding = ''): LeakScanStream | null {
     return this.index.isEmpty ? null : new LeakScanStream(this.index, where, contentEncoding);
+  }
+
+  /**
+   * For what a guest sends on a WebSocket; null when there is nothing to look for. Its opening request must go upstream
+   * without `WEBSOCKET_STRIPPED_HEADERS`.
+   */
+  createWebSocketLeakScan(): WebSocketLeakScanStream | null {
+    return this.index.isEmpty ? null : new WebSocketLeakScanStream(this.index);
+  }
+
+  /**
+   * For what a server sends on a WebSocket; null when there is nothing to look for.
+   * @param scrub  Of the prepared opening request.
+   */
+  createWebSocketScrub(scrub: readonly string[]): WebSocketScrubStream | null {
+    const patterns = this.patternsFor(scrub);
+    return patterns === null ? null : new WebSocketScrubStream(patterns);
   }
 
   /** What to look for in an answer, for these of our secrets; null when there are none. */

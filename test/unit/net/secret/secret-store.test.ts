@@ -362,6 +362,7 @@ describe('answers', () => {
       ['ETag', '"1"'],
     ]);
     expect(plan.scrubTrailers([['t', VALUE]])).toEqual([['t', P]]);
+    expect(plan.scrubText(`Bad ${VALUE}`)).toBe(`Bad ${P}`);
   });
 
   it('planResponse() leaves an answer alone when there is nothing to look for', () => {
@@ -374,6 +375,10 @@ describe('answers', () => {
     expect(plan.isRewritten).toBe(false);
     expect(plan.createTransforms()).toEqual([]);
     expect(plan.scrubTrailers(headers)).toBe(headers);
+    expect(plan.scrubText('OK')).toBe('OK');
+    expect(storeOf().createWebSocketScrub([])).toBeNull();
+    const empty = new SecretStore([], SEED);
+    expect([empty.createLeakScan('body'), empty.createWebSocketLeakScan()]).toEqual([null, null]);
   });
 
   it.each(['compress', 'gzip, gzip, gzip, gzip', 'aes128gcm'])(
