@@ -20,6 +20,8 @@ export class BytePattern {
   readonly #firstBytes: ReadonlySet<number>;
   /** Length of the longest bytes that match. */
   readonly maxBytes: number;
+  /** Length of the shortest. */
+  readonly minBytes: number;
   /** The bytes put in the place of a match. */
   readonly render: (matched: Buffer) => Buffer;
 
@@ -28,6 +30,7 @@ export class BytePattern {
     this.render = render;
     this.#firstBytes = new Set((this.#elements[0] ?? []).map((bytes) => bytes[0] ?? 0));
     this.maxBytes = this.#elements.reduce((sum, element) => sum + longest(element), 0);
+    this.minBytes = this.#elements.reduce((sum, element) => sum + shortest(element), 0);
     const { anchor, index } = chooseAnchor(this.#elements);
     this.#anchor = anchor;
     this.#anchorIndex = index;
@@ -127,6 +130,10 @@ function advance(
 
 function longest(element: PatternElement): number {
   return Math.max(...element.map((option) => option.length));
+}
+
+function shortest(element: PatternElement): number {
+  return Math.min(...element.map((option) => option.length));
 }
 
 /** Joins neighbours that have one form only, so that they are compared at once. */

@@ -4,11 +4,24 @@ const NEWLINE = 0x0a;
 /** The start of a value this long at the end of a chunk, and no value after all: hardly by chance. */
 const NEAR_MISS_BYTES = 6;
 const MAX_NEAR_MISSES = 8;
+/** Of a value, the part that may be told to keep conversations going: an eighth, and no more than this. */
+const MAX_RELEASED_BYTES = 3;
+const RELEASED_PART = 8;
 
 interface Match {
   readonly start: number;
   readonly end: number;
   readonly pattern: BytePattern;
+}
+
+interface Cut {
+  /** All before is done with. */
+  readonly cursor: number;
+  /** All before was let go already. */
+  readonly released: number;
+  /** Where a match may begin, or -1. */
+  readonly partial: number;
+  readonly isLast: boolean;
 }
 
 /**
@@ -20,6 +33,8 @@ export class ScrubPatterns {
   readonly patterns: readonly BytePattern[];
   /** No match is longer. */
   readonly maxBytes: number;
+  /** Length of the start of a match that `release` may let go, 0..3. */
+  readonly releasableBytes: number;
   readonly #byFirstByte: readonly (readonly BytePattern[])[];
   readonly #probes: ProbeCount;
 
@@ -27,6 +42,8 @@ export class ScrubPatterns {
     this.patterns = patterns;
     this.#probes = probes;
     this.maxBytes = Math.max(0, ...patterns.map((pattern) => pattern.maxBytes));
+    const shortest = Math.min(...patterns.map((pattern) => pattern.minBytes));
+    this.releasableBytes = Math.min(MAX_RELEASED_BYTES, Math.floor(shortest / RELEASED_PART));
     this.#byFirstByte = Array.from({ length: 256 }, (_, byte) =>
       patterns.filter((pattern) => pattern.canStartWith(byte)),
     );
@@ -68,6 +85,8 @@ export class Scrubber {
   #held: Buffer = Buffer.alloc(0);
   /** Length of the start of a match that was held back at the beginning of `#held`, or 0. */
   #heldStart = 0;
+  /** Bytes at the beginning of `#held` that were let go. */
+  #released = 0;
 
   constructor(patterns: ScrubPatterns) {
     this.#patterns = patterns;
@@ -79,6 +98,24 @@ export class Scrubber {
     return this.#scrub(this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]), false);
   }
 
+  /** True when `release` would give something. */
+  get isReleasable(): boolean {
+    const { length } = this.#held;
+    const isShort = length <= this.#patterns.releasableBytes && !this.#patterns.isStrict;
+    return isShort && length > this.#released;
+  }
+
+  /**
+   * Lets go of up to three held bytes when the sender pauses: they may end a message that is waited for. A value that
+   * goes on from there is found all the same, its rest is not told.
+   */
+  release(): Buffer[] {
+    if (!this.isReleasable) return [];
+    const pieces = [this.#held.subarray(this.#released)];
+    this.#released = this.#held.length;
+    return pieces;
+  }
+
   /** The rest; the scrubber is empty again afterwards. */
   end(): Buffer[] {
     return this.#scrub(this.#held, true);
@@ -87,34 +124,33 @@ export class Scrubber {
   #scrub(bytes: Buffer, isLast: boolean): Buffer[] {
     const output: Buffer[] = [];
     const search = new NextMatch(this.#patterns.patterns, bytes);
+    const released = this.#released;
+    this.#released = 0;
     let cursor = 0;
     for (;;) {
       const match = search.from(cursor);
       const partial = isLast ? -1 : this.#earliestPartial(bytes, cursor);
       if (cursor === 0) this.#countNearMiss(match, partial);
       if (match === null || (partial >= 0 && partial <= match.start)) {
-        this.#hold(bytes, cursor, { partial, isLast }, output);
+        this.#hold(bytes, { cursor, released, partial, isLast }, output);
         return output.filter((piece) => piece.length > 0);
       }
-      output.push(bytes.subarray(cursor, match.start));
+      output.push(bytes.subarray(Math.max(cursor, Math.min(released, match.start)), match.start));
       output.push(match.pattern.render(bytes.subarray(match.start, match.end)));
       cursor = match.end;
     }
   }
 
-  #hold(
-    bytes: Buffer,
-    cursor: number,
-    { partial, isLast }: { partial: number; isLast: boolean },
-    output: Buffer[],
-  ): void {
+  #hold(bytes: Buffer, { cursor, released, partial, isLast }: Cut, output: Buffer[]): void {
     let limit = partial >= 0 ? partial : bytes.length;
     if (this.#patterns.isStrict && !isLast) {
       // No value holds a line end: the same for every line, whatever is in it.
       const line = Math.max(bytes.lastIndexOf(NEWLINE) + 1, bytes.length - this.#patterns.maxBytes);
       limit = Math.max(cursor, Math.min(limit, line));
     }
-    output.push(bytes.subarray(cursor, limit));
+    const told = Math.min(Math.max(cursor, released), limit);
+    output.push(bytes.subarray(told, limit));
+    this.#released = Math.max(0, released - limit);
     // A copy: a few bytes must not keep a large chunk alive.
     this.#held = Buffer.from(bytes.subarray(limit));
     this.#heldStart = partial === limit && partial >= 0 ? bytes.length - limit : 0;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { ScrubStream } from '../../../../src/net/secret/scrub-stream.ts';
 import {
   ProbeCount,
   Scrubber,
@@ -169,6 +170,69 @@ it('Scrubber passes an event on at once when no value can begin at its end', () 
   const scrubber = new Scrubber(patternsOf(TOKEN));
   const event = Buffer.from('data: {"text": "hello"}\n\n');
   expect(Buffer.concat(scrubber.push(event)).equals(event)).toBe(true);
+});
+
+it('Scrubber.release() tells three bytes of a value at most, and changes nothing else', () => {
+  const patterns = patternsOf(TOKEN);
+  expect(patterns.releasableBytes).toBe(3);
+  const piece = fc.oneof(
+    fc.constantFrom(TOKEN, 'g', 'ghp', 'ghp_', 'Z2hw'),
+    fc.string({ maxLength: 4 }),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(piece, { maxLength: 6 }),
+      fc.array(fc.nat(200), { maxLength: 9 }),
+      (texts, cuts) => {
+        const bytes = Buffer.from(texts.join(''));
+        const scrubber = new Scrubber(patterns);
+        const places = [
+          0,
+          ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b),
+          bytes.length,
+        ];
+        const output = places
+          .slice(1)
+          .flatMap((end, at) => [
+            ...scrubber.push(bytes.subarray(places[at], end)),
+            ...scrubber.release(),
+          ]);
+        const got = Buffer.concat([...output, ...scrubber.end()]).toString();
+        const want = scrubWhole(patterns, bytes).toString();
+        // What was told of a value stands before its placeholder.
+        const told = got.replaceAll(new RegExp(`(?:g|gh|ghp)+(?=${P})`, 'g'), '');
+        expect(told).toBe(want.replaceAll(new RegExp(`(?:g|gh|ghp)+(?=${P})`, 'g'), ''));
+        expect(got).not.toContain(TOKEN.slice(4));
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+it.each([
+  { value: '1234567', bytes: 0 },
+  { value: 'x'.repeat(8), bytes: 1 },
+  { value: 'x'.repeat(23), bytes: 2 },
+  { value: 'x'.repeat(400), bytes: 3 },
+])('ScrubPatterns may tell $bytes bytes of $value', ({ value, bytes }) => {
+  expect(patternsOf(value).releasableBytes).toBe(bytes);
+});
+
+it('ScrubStream passes the end of a message on after a pause, also when a value could begin with it', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const stream = new ScrubStream(patternsOf(TOKEN));
+  stream.write('message ending');
+  expect(String(stream.read())).toBe('message endin');
+  vi.advanceTimersByTime(20);
+  expect(String(stream.read())).toBe('g');
+  stream.write(TOKEN.slice(1));
+  expect(String(stream.read())).toBe(P);
+  stream.write(TOKEN.slice(0, 4));
+  vi.advanceTimersByTime(1000);
+  expect(stream.read()).toBeNull();
+  stream.destroy();
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 it('Scrubber holds no more than the longest form of a value', () => {
