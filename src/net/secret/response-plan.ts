@@ -2,8 +2,9 @@ import type { Transform } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { createDecoders, parseContentEncoding } from './content-encoding.ts';
 import { type HeaderList, headerValue, withoutHeaders } from './header-list.ts';
+import type { ScrubPatterns } from './scrub-patterns.ts';
 import { ScrubStream } from './scrub-stream.ts';
-import { type ScrubPatterns, scrubWhole } from './scrubber.ts';
+import { scrubWhole } from './scrubber.ts';
 
 /** How an answer goes on to the guest. */
 export interface ResponsePlan {

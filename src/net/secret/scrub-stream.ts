@@ -1,5 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { Scrubber, type ScrubPatterns } from './scrubber.ts';
+import type { ScrubPatterns } from './scrub-patterns.ts';
+import { Scrubber } from './scrubber.ts';
 
 /** A sender that says nothing for so long may be waiting for an answer to what it said. */
 const PAUSE_MS = 20;

@@ -7,7 +7,7 @@ import { LeakScanStream } from './leak-scan-stream.ts';
 import { createPlaceholder } from './placeholder.ts';
 import { PlaceholderIndex } from './placeholder-index.ts';
 import { planResponse, type ResponsePlan } from './response-plan.ts';
-import { ProbeCount, ScrubPatterns } from './scrubber.ts';
+import { ProbeCount, ScrubPatterns } from './scrub-patterns.ts';
 import type { ResolvedSecret } from './secret-options.ts';
 import { secretPatterns } from './secret-patterns.ts';
 import { weaknessOf } from './secret-value.ts';

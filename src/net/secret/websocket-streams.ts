@@ -3,7 +3,8 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { leakError } from './leak-scan-stream.ts';
 import { LeakScanner } from './leak-scanner.ts';
 import type { PlaceholderIndex } from './placeholder-index.ts';
-import { Scrubber, type ScrubPatterns, scrubWhole } from './scrubber.ts';
+import type { ScrubPatterns } from './scrub-patterns.ts';
+import { Scrubber, scrubWhole } from './scrubber.ts';
 import { encodeFrame, type FrameHead, FrameParser, isControl } from './websocket-frames.ts';
 
 const CONTINUATION = 0;

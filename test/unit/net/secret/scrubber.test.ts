@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { ProbeCount, ScrubPatterns } from '../../../../src/net/secret/scrub-patterns.ts';
 import { ScrubStream } from '../../../../src/net/secret/scrub-stream.ts';
-import {
-  ProbeCount,
-  Scrubber,
-  ScrubPatterns,
-  scrubWhole,
-} from '../../../../src/net/secret/scrubber.ts';
+import { Scrubber, scrubWhole } from '../../../../src/net/secret/scrubber.ts';
 import { secretPatterns } from '../../../../src/net/secret/secret-patterns.ts';
 
 const P = 'GONDOLIN_SECRET_0123456789abcdef0123456789abcdef';

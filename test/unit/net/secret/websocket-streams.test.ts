@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createPlaceholder } from '../../../../src/net/secret/placeholder.ts';
 import { PlaceholderIndex } from '../../../../src/net/secret/placeholder-index.ts';
-import { ScrubPatterns } from '../../../../src/net/secret/scrubber.ts';
+import { ScrubPatterns } from '../../../../src/net/secret/scrub-patterns.ts';
 import { secretPatterns } from '../../../../src/net/secret/secret-patterns.ts';
 import { encodeFrame, FrameParser } from '../../../../src/net/secret/websocket-frames.ts';
 import {
