@@ -35,6 +35,7 @@ describe('leaks', () => {
   const twice = (text: string) => text.replaceAll('_', '%255f');
   it.each([
     { name: 'a framing header', headers: [['Host', P]], where: 'header host' },
+    { name: 'a pseudo-header', headers: [[':authority', P]], where: 'header :authority' },
     { name: 'a header name', headers: [[P, '1']], where: 'header name' },
     {
       name: 'base64 that is not Basic',
