@@ -1,42 +1,26 @@
-import { isIP } from 'node:net';
-import { domainToASCII } from 'node:url';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { HostPattern } from '../policy/host-pattern.ts';
+import { HostPatterns } from '../policy/host-patterns.ts';
+import { parseHostPattern } from '../policy/parse-host-pattern.ts';
 
-interface HostPattern {
-  /** Lower case ASCII without a trailing dot or brackets; below it when `isWildcard`. */
-  readonly host: string;
-  readonly isWildcard: boolean;
-  /** null is any. */
-  readonly port: number | null;
-}
-
-const FORM = /^(\*\.)?(?:\[([\da-fA-F:.]+)\]|([^\s/?#@:*%[\]\\]+))(?::(\d{1,5}))?$/;
-
-/** Lower case, IDN in ASCII, without a trailing dot; empty when it is no name. */
-function canonicalHost(text: string): string {
-  const bare = text.endsWith('.') ? text.slice(0, -1) : text;
-  // An address keeps its form; `_` in a name needs no conversion, and would be refused by it.
-  if (isIP(bare) !== 0 || /^[\w.-]+$/.test(bare)) return bare.toLowerCase();
-  return domainToASCII(bare);
-}
-
-function parsePattern(text: string): HostPattern | null {
-  if (isIP(text) === 6) return { host: text.toLowerCase(), isWildcard: false, port: null };
-  const match = FORM.exec(text);
-  if (match === null) return null;
-  const [, star, address, name, portText] = match;
-  if (address !== undefined && (isIP(address) !== 6 || star !== undefined)) return null;
-  const host = canonicalHost(address ?? name ?? '');
-  const port = portText === undefined ? null : Number(portText);
-  const isPort = port === null || (port >= 1 && port <= 65_535);
-  if (host === '' || !isPort || (star !== undefined && isIP(host) !== 0)) return null;
-  return { host, isWildcard: star !== undefined, port };
+/**
+ * An entry, or null when it is none. The policy's own error shows the entry: of a secret it may be the end of a value
+ * that holds an `@`.
+ */
+function parseEntry(entry: string): HostPattern | null {
+  try {
+    const pattern = parseHostPattern(entry, { field: 'secrets', defaultPort: 'any' });
+    return pattern.host.kind === 'any' || pattern.isTcp ? null : pattern;
+  } catch (error) {
+    if (GondolinError.is(error) && error.code === 'NET_PATTERN_INVALID') return null;
+    throw error;
+  }
 }
 
 /**
- * Compiles the hosts of a secret: exact names, `*.example.com` for every name below (not the apex), addresses, each with
- * an optional port. The answer is false for whatever is not listed.
- * @throws {GondolinError} NET_SECRET_INVALID when the list is empty or an entry is none of these.
+ * Compiles the hosts of a secret: entries as in `allowed_hosts`, but neither `*` nor `/tcp`, and without a port every one.
+ * The answer is false for whatever is not listed; its host is untrusted.
+ * @throws {GondolinError} NET_SECRET_INVALID when the list is empty or an entry is none; no entry is shown.
  */
 export function compileHosts(
   name: string,
@@ -45,22 +29,14 @@ export function compileHosts(
   if (hosts.length === 0) {
     throw new GondolinError('NET_SECRET_INVALID', `Secret ${name}: no host may have it, want one`);
   }
-  const patterns = hosts.map((text, index) => {
-    const pattern = parsePattern(text);
+  const patterns = hosts.map((entry, index) => {
+    const pattern = parseEntry(entry);
     if (pattern !== null) return pattern;
     throw new GondolinError(
       'NET_SECRET_INVALID',
-      `Secret ${name}: host ${index + 1} is none: want example.com, *.example.com or example.com:8443`,
+      `Secret ${name}: host ${index + 1} cannot be used: want example.com, *.example.com or example.com:8443`,
     );
   });
-  return (host, port) => {
-    const wanted = canonicalHost(host);
-    return patterns.some(
-      (pattern) =>
-        (pattern.port === null || pattern.port === port) &&
-        (pattern.isWildcard
-          ? wanted.endsWith(`.${pattern.host}`) && wanted.length > pattern.host.length + 1
-          : wanted === pattern.host),
-    );
-  };
+  const list = new HostPatterns(patterns);
+  return (host, port) => list.match(host, port) !== null;
 }

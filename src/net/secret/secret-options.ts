@@ -16,7 +16,7 @@ export type SecretSource =
 export interface SecretOptions {
   /** Of the guest's variable that holds the placeholder: letters, digits and `_`, not starting with a digit. */
   readonly name: string;
-  /** `api.example.com`, `*.example.com` (not the apex), each with an optional `:port`. */
+  /** Entries as in `allowed_hosts` (docs/network.md), but neither `*` nor `/tcp`; without a port every one. */
   readonly hosts: readonly string[];
   readonly from: SecretSource;
   /** Also put into the query of URLs. @default false */

@@ -162,7 +162,7 @@ describe('hosts', () => {
     { host: 'API.Example.COM', port: 443, isListed: true },
     { host: 'api.example.com.', port: 8443, isListed: true },
     { host: 'a.cdn.example.com', port: 443, isListed: true },
-    { host: 'a.b.cdn.example.com', port: 443, isListed: true },
+    { host: 'a.b.cdn.example.com', port: 443, isListed: false },
     { host: 'cdn.example.com', port: 443, isListed: false },
     { host: 'evilcdn.example.com', port: 443, isListed: false },
     { host: 'xapi.example.com', port: 443, isListed: false },
@@ -195,9 +195,21 @@ describe('hosts', () => {
     ['a.example:70000'],
     ['*.[::1]'],
     ['a/b'],
+    ['db.example:5432/tcp'],
   ])('SecretStore refuses the host list [%s]', (...hosts) => {
     expect(() => storeOf({ hosts: hosts.filter((host) => host !== undefined) })).toThrow(
       expect.objectContaining({ code: 'NET_SECRET_INVALID' }),
     );
+  });
+
+  it('SecretStore refuses /tcp, and shows no entry: it may be the end of a value', () => {
+    for (const entry of ['db.example:5432/tcp', 's3cr3t tail']) {
+      expect(() => storeOf({ hosts: ['a.example', entry] })).toThrow(
+        expect.objectContaining({
+          code: 'NET_SECRET_INVALID',
+          message: expect.stringMatching(/^Secret TOKEN: host 2 cannot be used: [^/']+$/),
+        }),
+      );
+    }
   });
 });
