@@ -136,6 +136,34 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Correct the entry under network:; docs/network.md has the pattern language.',
   },
+  NET_CA_UNUSABLE: {
+    exit: EXIT.runner,
+    hint: 'Make that directory and the file in it yours, readable by you only (0700 and 0600).',
+  },
+  NET_RESPONSE_ENCODING: {
+    exit: EXIT.runner,
+    hint: 'Ask that server for another content-encoding: answers that may repeat a secret have to be decoded.',
+  },
+  NET_SECRET_INVALID: {
+    exit: EXIT.config,
+    hint: 'Write the secret as NAME@host1,host2, with a value of one line.',
+  },
+  NET_SECRET_LEAK: {
+    exit: EXIT.policy,
+    hint: 'Send it in a header to a host of its list over https, or add the host to that list.',
+  },
+  NET_SECRET_UNREADABLE: {
+    exit: EXIT.config,
+    hint: 'Set that variable, or repair that file or command; run the command yourself to see what it says.',
+  },
+  NET_TLS_NAME_INVALID: {
+    exit: EXIT.policy,
+    hint: 'Connect with the name of a host or its address, as its certificate would have it.',
+  },
+  NET_WEBSOCKET_INVALID: {
+    exit: EXIT.runner,
+    hint: 'Look at the program that sent it: what follows a WebSocket handshake must be WebSocket frames.',
+  },
   PROTOCOL_TEXT_HAS_NUL: {
     exit: EXIT.runner,
     hint: 'Remove the NUL character from the command, its environment, user or directory.',

@@ -1,0 +1,73 @@
+import type { Transform } from 'node:stream';
+import { createDecoders } from './content-encoding.ts';
+import type { LeakScanner } from './leak-scanner.ts';
+
+type Found = (name: string | null) => void;
+
+/**
+ * Decodes a copy of a body beside its way and looks for placeholders in it. A body that is not what its header says
+ * is looked at no further: what no server could decode cannot carry one.
+ */
+export class DecodedScan {
+  readonly #stages: readonly Transform[];
+  readonly #scanner: LeakScanner;
+  #found: string | null = null;
+  #hasEnded = false;
+  /** Called at once when the decoders end in the middle of a write. */
+  #waiting: (() => void) | null = null;
+
+  /** @param encodings  As `parseContentEncoding` gives them. */
+  constructor(scanner: LeakScanner, encodings: readonly string[]) {
+    this.#scanner = scanner;
+    this.#stages = createDecoders(encodings) ?? [];
+    this.#hasEnded = this.#stages.length === 0;
+    this.#stages.forEach((stage, index) => {
+      const next = this.#stages[index + 1];
+      stage.on('error', () => this.#finish());
+      if (next !== undefined) stage.pipe(next);
+      else stage.on('data', (chunk: Buffer) => this.#look(chunk)).on('end', () => this.#finish());
+    });
+  }
+
+  /** `done` gets the name of a secret once this chunk has gone through the (first) decoder. */
+  write(chunk: Buffer, done: Found): void {
+    const settle = this.#once(done);
+    if (this.#hasEnded) settle();
+    else this.#stages[0]?.write(chunk, settle);
+  }
+
+  /** `done` gets the name of a secret found anywhere, once all is decoded. */
+  end(done: Found): void {
+    const settle = this.#once(done);
+    if (this.#hasEnded) settle();
+    else this.#stages[0]?.end();
+  }
+
+  destroy(): void {
+    for (const stage of this.#stages) stage.destroy();
+  }
+
+  /** A failing decoder may call back for the chunk it failed on, or not. */
+  #once(done: Found): () => void {
+    let isDone = false;
+    const settle = (): void => {
+      if (isDone) return;
+      isDone = true;
+      this.#waiting = null;
+      done(this.#found);
+    };
+    this.#waiting = settle;
+    return settle;
+  }
+
+  #look(chunk: Buffer): void {
+    this.#found ??= this.#scanner.scan(chunk);
+  }
+
+  #finish(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.destroy();
+    this.#waiting?.();
+  }
+}

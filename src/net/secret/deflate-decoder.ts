@@ -1,0 +1,51 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import { createInflate, createInflateRaw, type InflateRaw } from 'node:zlib';
+
+/** Low four bits of the first byte of a zlib stream (RFC 1950 §2.2); a raw one hardly ever starts so. */
+const ZLIB_METHOD = 8;
+
+/** Undoes `content-encoding: deflate`: a zlib stream by the standard, a raw one by some servers. */
+export class DeflateDecoder extends Transform {
+  #inner: InflateRaw | null = null;
+
+  override _transform(chunk: Buffer, _: BufferEncoding, callback: TransformCallback): void {
+    const [first] = chunk;
+    if (first === undefined) {
+      callback();
+    } else {
+      this.#inner ??= this.#start(first);
+      this.#inner.write(chunk, () => callback());
+    }
+  }
+
+  override _flush(callback: TransformCallback): void {
+    if (this.#inner === null) {
+      callback();
+    } else {
+      this.#inner.once('end', () => callback());
+      this.#inner.end();
+    }
+  }
+
+  override _read(size: number): void {
+    this.#inner?.resume();
+    super._read(size);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#inner?.destroy();
+    callback(error);
+  }
+
+  #start(first: number): InflateRaw {
+    const options = { chunkSize: 64 * 1024 };
+    const inner =
+      (first & 0x0f) === ZLIB_METHOD ? createInflate(options) : createInflateRaw(options);
+    inner.on('data', (chunk: Buffer) => {
+      // A little input may become very much: no faster than it is read.
+      if (!this.push(chunk)) inner.pause();
+    });
+    inner.on('error', (error) => this.destroy(error));
+    return inner;
+  }
+}

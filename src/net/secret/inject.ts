@@ -1,0 +1,132 @@
+import type { HeaderList, RequestPlace, SecretLeak } from './header-list.ts';
+import type { PlaceholderIndex } from './placeholder-index.ts';
+import type { SecretValue } from './secret-value.ts';
+
+/** A secret as requests need it. */
+export interface InjectableSecret {
+  readonly name: string;
+  readonly placeholder: string;
+  readonly value: SecretValue;
+  readonly query: boolean;
+  readonly allowHttp: boolean;
+  readonly covers: (host: string, port: number) => boolean;
+}
+
+/** Fields that say where a request goes or how it is framed: no value belongs there. */
+const FRAMING = new Set([
+  'host',
+  'connection',
+  'content-length',
+  'expect',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+const BASIC = /^(basic +)([A-Za-z0-9+/_-]+={0,2})$/i;
+
+/** Bytes of a text as the characters of a header. */
+function headerText(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/** Puts the values of some secrets in the place of their placeholders, for one request. */
+export class Injector {
+  readonly #usable: readonly InjectableSecret[];
+  readonly #all: readonly InjectableSecret[];
+  readonly #index: PlaceholderIndex;
+  readonly #place: RequestPlace;
+  readonly #used = new Set<string>();
+
+  constructor(all: readonly InjectableSecret[], index: PlaceholderIndex, place: RequestPlace) {
+    this.#all = all;
+    this.#index = index;
+    this.#place = place;
+    this.#usable = all.filter((secret) => this.#refusalOf(secret) === null);
+  }
+
+  /** Names of the secrets whose values were put in so far. */
+  get used(): string[] {
+    return [...this.#used];
+  }
+
+  /** The fields with values put in, or the first leak. `headers` are untrusted. */
+  headers(headers: HeaderList): { headers: HeaderList; leak: SecretLeak | null } {
+    if (this.#isClean(headers)) return { headers, leak: null };
+    const result: [string, string][] = [];
+    for (const [name, value] of headers) {
+      const inName = this.#index.findInText(name);
+      if (inName !== null) return { headers: [], leak: this.#leak(inName, 'header name') };
+      const { masked, text } = this.#inHeader(name.toLowerCase(), value);
+      const left = this.#index.findInText(masked);
+      if (left !== null) {
+        return { headers: [], leak: this.#leak(left, `header ${name.toLowerCase()}`) };
+      }
+      result.push([name, text]);
+    }
+    return { headers: result, leak: null };
+  }
+
+  /** The request target (path and query) with values put in the query where that is allowed, or the leak in it. */
+  target(target: string): { target: string; leak: SecretLeak | null } {
+    const at = target.indexOf('?');
+    const path = at < 0 ? target : target.slice(0, at);
+    const inPath = this.#index.findInText(path);
+    if (inPath !== null) return { target: '', leak: this.#leak(inPath, 'path') };
+    if (at < 0) return { target, leak: null };
+    const query = target.slice(at);
+    const secrets = this.#usable.filter((secret) => secret.query);
+    const { masked, text } = this.#swap(query, secrets, encodeURIComponent);
+    const left = this.#index.findInText(masked);
+    if (left !== null) return { target: '', leak: this.#leak(left, 'query') };
+    return { target: path + text, leak: null };
+  }
+
+  /** The quick answer for nearly every request: all fields in one search. Credentials of Basic have to be decoded first. */
+  #isClean(headers: HeaderList): boolean {
+    if (headers.some(([, value]) => BASIC.test(value))) return false;
+    const text = headers.map(([name, value]) => `${name}\n${value}`).join('\n');
+    return this.#index.findInText(text) === null;
+  }
+
+  #inHeader(name: string, value: string): { masked: string; text: string } {
+    if (FRAMING.has(name) || name.startsWith(':')) return { masked: value, text: value };
+    const basic = BASIC.exec(value);
+    if (basic === null) return this.#swap(value, this.#usable, headerText);
+    const decoded = Buffer.from(basic[2] ?? '', 'base64').toString('latin1');
+    const { masked, text } = this.#swap(decoded, this.#usable, headerText);
+    if (text === decoded) return { masked: `${value} ${decoded}`, text: value };
+    const encoded = Buffer.from(text, 'latin1').toString('base64');
+    return { masked, text: `${basic[1] ?? ''}${encoded}` };
+  }
+
+  /** `masked` is the text with what was swapped blanked out, so that a leak is looked for in the rest only. */
+  #swap(
+    text: string,
+    secrets: readonly InjectableSecret[],
+    encode: (value: string) => string,
+  ): { masked: string; text: string } {
+    let masked = text;
+    let swapped = text;
+    for (const { name, placeholder, value } of secrets) {
+      if (!masked.includes(placeholder)) continue;
+      this.#used.add(name);
+      masked = masked.replaceAll(placeholder, ' ');
+      // A function: `$` in a value means nothing.
+      swapped = swapped.replaceAll(placeholder, () => encode(value.reveal()));
+    }
+    return { masked, text: swapped };
+  }
+
+  #refusalOf(secret: InjectableSecret): SecretLeak['reason'] | null {
+    if (!secret.covers(this.#place.host, this.#place.port)) return 'host_not_listed';
+    return this.#place.isTls || secret.allowHttp ? null : 'not_tls';
+  }
+
+  #leak(name: string, where: string): SecretLeak {
+    const secret = this.#all.find((entry) => entry.name === name);
+    const reason = secret === undefined ? null : this.#refusalOf(secret);
+    return { name, where, reason: reason ?? 'place' };
+  }
+}

@@ -1,0 +1,188 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { HeaderList, RequestPlace, SecretLeak } from './header-list.ts';
+import { withoutHeaders } from './header-list.ts';
+import { compileHosts } from './host-list.ts';
+import { type InjectableSecret, Injector } from './inject.ts';
+import { LeakScanStream } from './leak-scan-stream.ts';
+import { createPlaceholder } from './placeholder.ts';
+import { PlaceholderIndex } from './placeholder-index.ts';
+import { planResponse, type ResponsePlan } from './response-plan.ts';
+import { ProbeCount, ScrubPatterns } from './scrub-patterns.ts';
+import type { ResolvedSecret } from './secret-options.ts';
+import { secretPatterns } from './secret-patterns.ts';
+import { weaknessOf } from './secret-value.ts';
+import { WebSocketLeakScanStream, WebSocketScrubStream } from './websocket-streams.ts';
+
+/** Partial answers could cut a value in pieces that are no longer found; a coded one could not be passed on as it is. */
+const STRIPPED = ['range', 'if-range', 'accept-encoding'];
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** What of a request is looked at as a whole; untrusted. */
+export interface RequestHead {
+  readonly headers: HeaderList;
+  /** Path and query. */
+  readonly target: string;
+}
+
+/** A request ready to be sent, or the reason not to. */
+export interface PreparedRequest {
+  /** To send; empty when there is a leak. */
+  readonly headers: HeaderList;
+  /** Path and query to send; empty when there is a leak. */
+  readonly target: string;
+  /** Names of the secrets whose values are in `headers` or `target`. */
+  readonly used: readonly string[];
+  /** Names of the secrets to look for in the answer: `used`, and what hosts of the same lists were sent before. */
+  readonly scrub: readonly string[];
+  readonly leak: SecretLeak | null;
+}
+
+/**
+ * The secrets of one VM: placeholders for the guest, values for the hosts that may have them. Printing it shows no value.
+ */
+export class SecretStore {
+  readonly #secrets: readonly InjectableSecret[];
+  readonly #patterns = new Map<string, ScrubPatterns>();
+  readonly #probes = new ProbeCount();
+  readonly #sent = new Set<string>();
+  /** Finds placeholders in anything that leaves the guest. */
+  readonly index: PlaceholderIndex;
+  /** Sentences for the user about values that are weak. */
+  readonly warnings: readonly string[];
+
+  /**
+   * @param seed  Of the placeholders, see `createPlaceholder`.
+   * @throws {GondolinError} NET_SECRET_INVALID on a name that is no variable name or comes twice, or a host that is none.
+   */
+  constructor(secrets: readonly ResolvedSecret[], seed: Uint8Array) {
+    const names = secrets.map(({ name }) => name);
+    const double = names.find((name, index) => names.indexOf(name) !== index);
+    if (double !== undefined) {
+      throw new GondolinError(
+        'NET_SECRET_INVALID',
+        `Secret ${double} is there twice, want it once`,
+      );
+    }
+    this.#secrets = secrets.map((secret) => injectable(secret, seed));
+    this.index = new PlaceholderIndex(this.#secrets);
+    this.warnings = secrets
+      .map(({ name, value }) => weaknessOf(name, value))
+      .filter((warning) => warning !== null);
+  }
+
+  /** Variables for the guest: the placeholder of each secret under its name. */
+  get env(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#secrets.map(({ name, placeholder }) => [name, placeholder]));
+  }
+
+  /**
+   * Puts values into a request that the policy and the hooks let through. When secrets were used, or a host that may have
+   * them was sent one before, the request is changed so that the answer can be scrubbed: no ranges, no compression.
+   * @param request  `headers` and `target` are untrusted.
+   */
+  prepareRequest(request: RequestHead, place: RequestPlace): PreparedRequest {
+    const { injector, inTarget, inHeaders, leak } = this.#inject(request, place);
+    if (leak !== null) return { headers: [], target: '', used: [], scrub: [], leak };
+    for (const name of injector.used) this.#sent.add(name);
+    const scrub = this.#secrets
+      .filter(({ name, covers }) => this.#sent.has(name) && covers(place.host, place.port))
+      .map(({ name }) => name);
+    const headers: HeaderList =
+      scrub.length === 0
+        ? inHeaders.headers
+        : [...withoutHeaders(inHeaders.headers, STRIPPED), ['accept-encoding', 'identity']];
+    return { headers, target: inTarget.target, used: injector.used, scrub, leak: null };
+  }
+
+  /** The leak in a request, as `prepareRequest` would tell it; nothing is put in. For the check before the hooks. */
+  findLeak(request: RequestHead, place: RequestPlace): SecretLeak | null {
+    return this.#inject(request, place).leak;
+  }
+
+  #inject(request: RequestHead, place: RequestPlace) {
+    const injector = new Injector(this.#secrets, this.index, place);
+    const inTarget = injector.target(request.target);
+    const inHeaders = injector.headers(request.headers);
+    return { injector, inTarget, inHeaders, leak: inTarget.leak ?? inHeaders.leak };
+  }
+
+  /** The leak in trailer fields, where no value ever goes; null when there is none. */
+  findLeakInTrailers(trailers: HeaderList): SecretLeak | null {
+    for (const [key, value] of trailers) {
+      const name = this.index.findInText(key) ?? this.index.findInText(value);
+      if (name !== null) return { name, where: 'trailer', reason: 'place' };
+    }
+    return null;
+  }
+
+  /**
+   * For a body or raw bytes on the way out; null when there is nothing to look for.
+   * @param where  `body`, `tcp`.
+   */
+  createLeakScan(where: string, contentEncoding = ''): LeakScanStream | null {
+    return this.index.isEmpty ? null : new LeakScanStream(this.index, where, contentEncoding);
+  }
+
+  /**
+   * For what a guest sends on a WebSocket; null when there is nothing to look for. Its opening request must go upstream
+   * without `WEBSOCKET_STRIPPED_HEADERS`.
+   */
+  createWebSocketLeakScan(): WebSocketLeakScanStream | null {
+    return this.index.isEmpty ? null : new WebSocketLeakScanStream(this.index);
+  }
+
+  /**
+   * For what a server sends on a WebSocket; null when there is nothing to look for.
+   * @param scrub  Of the prepared opening request.
+   */
+  createWebSocketScrub(scrub: readonly string[]): WebSocketScrubStream | null {
+    const patterns = this.patternsFor(scrub);
+    return patterns === null ? null : new WebSocketScrubStream(patterns);
+  }
+
+  /** What to look for in an answer, for these of our secrets; null when there are none. */
+  patternsFor(names: readonly string[]): ScrubPatterns | null {
+    const secrets = this.#secrets.filter(({ name }) => names.includes(name));
+    if (secrets.length === 0) return null;
+    // Joined by what no name holds.
+    const key = secrets.map(({ name }) => name).join(' ');
+    let patterns = this.#patterns.get(key);
+    if (patterns === undefined) {
+      const list = secrets.flatMap(({ value, placeholder }) =>
+        secretPatterns(value.reveal(), placeholder),
+      );
+      patterns = new ScrubPatterns(list, this.#probes);
+      this.#patterns.set(key, patterns);
+    }
+    return patterns;
+  }
+
+  /**
+   * How an answer goes to the guest.
+   * @param scrub  Of the prepared request.
+   * @throws {GondolinError} NET_RESPONSE_ENCODING when its body would have to be decoded and cannot.
+   */
+  planResponse(
+    scrub: readonly string[],
+    response: { readonly headers: HeaderList; readonly hasBody: boolean },
+  ): ResponsePlan {
+    return planResponse(this.patternsFor(scrub), response);
+  }
+}
+
+function injectable(secret: ResolvedSecret, seed: Uint8Array): InjectableSecret {
+  if (!NAME.test(secret.name)) {
+    throw new GondolinError(
+      'NET_SECRET_INVALID',
+      'The name of a secret is no variable name: want letters, digits and _, not a digit first',
+    );
+  }
+  return {
+    name: secret.name,
+    placeholder: createPlaceholder(secret.name, seed),
+    value: secret.value,
+    query: secret.query ?? false,
+    allowHttp: secret.allowHttp ?? false,
+    covers: compileHosts(secret.name, secret.hosts),
+  };
+}

@@ -1,0 +1,76 @@
+import { inspect } from 'node:util';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+
+/** Node refuses header lines above 16 KiB, so a longer value could not be sent. */
+export const MAX_SECRET_BYTES = 8 * 1024;
+/** Shorter ones would be found by chance in any answer and could be guessed through the scrubbing. */
+export const MIN_SECRET_BYTES = 4;
+/** From here on a chance hit is out of reach in every encoded form. */
+export const SAFE_SECRET_BYTES = 8;
+
+const REDACTED = '[secret]';
+
+/** A credential that no print, JSON text or string conversion shows; `reveal()` is the one way to it. */
+export class SecretValue {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** UTF-8 text. For the header that goes upstream, and the patterns that look for it. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  toString(): string {
+    return REDACTED;
+  }
+
+  toJSON(): string {
+    return REDACTED;
+  }
+
+  [inspect.custom](): string {
+    return REDACTED;
+  }
+}
+
+function problemOf(text: string): string | null {
+  const length = Buffer.byteLength(text);
+  if (length === 0) return 'its value is empty';
+  if (length < MIN_SECRET_BYTES) {
+    return `its value has ${length} bytes, want at least ${MIN_SECRET_BYTES}: so short a text cannot be kept from coming back`;
+  }
+  if (length > MAX_SECRET_BYTES) {
+    return `its value has ${length} bytes, want at most ${MAX_SECRET_BYTES}`;
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these cannot stand in a header
+  if (/[\x00-\x1f\x7f]/.test(text)) {
+    return 'its value holds a line end or another control character, which no HTTP header can carry';
+  }
+  if (text !== text.trim()) return 'its value starts or ends with a blank, which HTTP cuts off';
+  // What is no Unicode is replaced when it is written, and would be another value then.
+  return Buffer.from(text, 'utf8').toString('utf8') === text && !text.includes('\ufffd')
+    ? null
+    : 'its value is no valid Unicode text';
+}
+
+/**
+ * Holds a value that can stand in an HTTP header and be found again in an answer.
+ * @param name  Of the secret, for messages.
+ * @throws {GondolinError} NET_SECRET_INVALID when it is empty, too short or long, or holds what HTTP cannot carry.
+ *   The message never holds any of it.
+ */
+export function checkSecretValue(name: string, text: string): SecretValue {
+  const problem = problemOf(text);
+  if (problem !== null) throw new GondolinError('NET_SECRET_INVALID', `Secret ${name}: ${problem}`);
+  return new SecretValue(text);
+}
+
+/** What a user should know about a value that is accepted all the same; null when there is nothing. */
+export function weaknessOf(name: string, value: SecretValue): string | null {
+  const length = Buffer.byteLength(value.reveal());
+  if (length >= SAFE_SECRET_BYTES) return null;
+  return `Secret ${name} has only ${length} bytes: answers are searched for its plain form only, and a guest may guess it. Want at least ${SAFE_SECRET_BYTES}.`;
+}

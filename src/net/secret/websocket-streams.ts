@@ -1,0 +1,126 @@
+import { Transform, type TransformCallback } from 'node:stream';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { leakError } from './leak-scan-stream.ts';
+import { LeakScanner } from './leak-scanner.ts';
+import type { PlaceholderIndex } from './placeholder-index.ts';
+import type { ScrubPatterns } from './scrub-patterns.ts';
+import { Scrubber, scrubWhole } from './scrubber.ts';
+import { encodeFrame, type FrameHead, FrameParser, isControl } from './websocket-frames.ts';
+
+const CONTINUATION = 0;
+const CLOSE = 8;
+const MAX_CONTROL_BYTES = 125;
+
+/**
+ * Fields of a WebSocket's opening request that must not go upstream while payloads are looked into: agreed extensions
+ * (compression) would hide them.
+ */
+export const WEBSOCKET_STRIPPED_HEADERS = ['sec-websocket-extensions'] as const;
+
+/** Passes what a guest sends on a WebSocket on unchanged; fails with NET_SECRET_LEAK on a placeholder in any payload. */
+export class WebSocketLeakScanStream extends Transform {
+  readonly #parser: FrameParser;
+  #found: string | null = null;
+  #isControl = false;
+
+  constructor(index: PlaceholderIndex) {
+    super({ highWaterMark: 64 * 1024 });
+    const messages = new LeakScanner(index);
+    let control = new LeakScanner(index);
+    this.#parser = new FrameParser({
+      // Control frames stand between the pieces of a message, and are whole.
+      onHead: (head) => {
+        if (isControl(head)) control = new LeakScanner(index);
+        this.#isControl = isControl(head);
+      },
+      onPayload: (bytes) => {
+        this.#found ??= (this.#isControl ? control : messages).scan(bytes);
+      },
+      onEnd: () => undefined,
+    });
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, callback: TransformCallback): void {
+    try {
+      this.#parser.push(chunk);
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    if (this.#found === null) callback(null, chunk);
+    else callback(leakError(this.#found, 'websocket'));
+  }
+}
+
+/**
+ * Turns secrets in what a server sends on a WebSocket back into placeholders. Messages stay whole; a long one comes in
+ * other pieces (continuation frames) than the server sent.
+ */
+export class WebSocketScrubStream extends Transform {
+  readonly #patterns: ScrubPatterns;
+  readonly #scrubber: Scrubber;
+  readonly #parser: FrameParser;
+  #control: Buffer[] = [];
+  /** Opcode of the message whose next piece is to be sent, or continuation. */
+  #opcode = CONTINUATION;
+  #current: FrameHead | null = null;
+
+  constructor(patterns: ScrubPatterns) {
+    super({ highWaterMark: 64 * 1024 });
+    this.#patterns = patterns;
+    this.#scrubber = new Scrubber(patterns);
+    this.#parser = new FrameParser({
+      onHead: (head) => this.#start(head),
+      onPayload: (bytes) => this.#payload(bytes),
+      onEnd: (head) => (isControl(head) ? this.#endControl(head) : this.#endData(head)),
+    });
+  }
+
+  override _transform(chunk: Buffer, _: BufferEncoding, callback: TransformCallback): void {
+    try {
+      this.#parser.push(chunk);
+      callback();
+    } catch (error) {
+      callback(error as Error);
+    }
+  }
+
+  #start(head: FrameHead): void {
+    if (head.reserved !== 0 || head.mask !== null) {
+      throw new GondolinError(
+        'NET_WEBSOCKET_INVALID',
+        'A server sent a WebSocket frame with a mask, or of an extension that was not agreed',
+      );
+    }
+    this.#current = head;
+    if (!isControl(head) && head.opcode !== CONTINUATION) this.#opcode = head.opcode;
+  }
+
+  #payload(bytes: Buffer): void {
+    if (this.#current !== null && isControl(this.#current)) {
+      this.#control.push(bytes);
+      return;
+    }
+    this.#send(this.#scrubber.push(bytes), false);
+  }
+
+  #endData({ isFinal }: FrameHead): void {
+    if (isFinal) this.#send(this.#scrubber.end(), true);
+  }
+
+  #send(pieces: readonly Buffer[], isFinal: boolean): void {
+    const payload = Buffer.concat(pieces);
+    if (payload.length === 0 && !isFinal) return;
+    this.push(encodeFrame({ isFinal, opcode: this.#opcode }, payload));
+    this.#opcode = CONTINUATION;
+  }
+
+  #endControl({ opcode }: FrameHead): void {
+    const payload = Buffer.concat(this.#control);
+    this.#control = [];
+    const codeBytes = opcode === CLOSE ? 2 : 0;
+    const text = scrubWhole(this.#patterns, payload.subarray(codeBytes));
+    const scrubbed = Buffer.concat([payload.subarray(0, codeBytes), text]);
+    this.push(encodeFrame({ isFinal: true, opcode }, scrubbed.subarray(0, MAX_CONTROL_BYTES)));
+  }
+}

@@ -1,0 +1,124 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { posix } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { encodeTrustStore } from './java-trust-store.ts';
+import { subjectHash } from './subject-hash.ts';
+
+/** Where our files are in the guest. */
+export const TRUST_DIRECTORY = '/etc/gondolin';
+
+/** A file to write in the guest before its first user process, as root. */
+export interface GuestFile {
+  /** Absolute. */
+  readonly path: string;
+  readonly data: Buffer;
+  /** To the end of what the image has there; a file that is not there is made. */
+  readonly append: boolean;
+  /** Permission bits of a file that is made. */
+  readonly mode: number;
+}
+
+export interface TrustOptions {
+  /** Of the authority, PEM. */
+  readonly certificatePem: string;
+  /** Further roots, PEM: for hosts of `passthrough` with a private authority. @default none */
+  readonly extraRoots?: readonly string[];
+  /** @default /etc/gondolin */
+  readonly directory?: string;
+}
+
+const NAMES = { ca: 'ca.crt', bundle: 'ca-bundle.crt', javaStore: 'truststore.jks' } as const;
+
+/** Bundles of distributions; what is not there is made, which no program minds. */
+const SYSTEM_BUNDLES = [
+  // Debian, Alpine, Arch; also where Go looks first.
+  '/etc/ssl/certs/ca-certificates.crt',
+  // Fedora and its kin.
+  '/etc/pki/tls/certs/ca-bundle.crt',
+];
+/** What `update-ca-certificates` and `update-ca-trust` make the bundles from, when a package runs them. */
+const SYSTEM_ANCHORS = [
+  '/usr/local/share/ca-certificates/gondolin.crt',
+  '/etc/pki/ca-trust/source/anchors/gondolin.crt',
+];
+/** Where OpenSSL looks by the hash of a name. */
+const HASH_DIRECTORY = '/etc/ssl/certs';
+
+/**
+ * Variables for the guest, so that programs with roots of their own trust the authority too. The bundle holds the public
+ * roots of this Node as well: hosts of `passthrough` keep working, also in an image without ca-certificates.
+ */
+export function guestTrustEnv(directory: string = TRUST_DIRECTORY): Record<string, string> {
+  const ca = posix.join(directory, NAMES.ca);
+  const bundle = posix.join(directory, NAMES.bundle);
+  const javaStore = posix.join(directory, NAMES.javaStore);
+  return {
+    // Adds to the roots built in: Node, npm, yarn, pnpm, Bun, Electron.
+    NODE_EXTRA_CA_CERTS: ca,
+    // Everything else replaces its roots. OpenSSL, Python's ssl, Ruby, Go, rustls-native-certs, uv, Nix:
+    SSL_CERT_FILE: bundle,
+    NIX_SSL_CERT_FILE: bundle,
+    CURL_CA_BUNDLE: bundle,
+    REQUESTS_CA_BUNDLE: bundle,
+    PIP_CERT: bundle,
+    GIT_SSL_CAINFO: bundle,
+    AWS_CA_BUNDLE: bundle,
+    CARGO_HTTP_CAINFO: bundle,
+    DENO_CERT: ca,
+    GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: bundle,
+    CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE: bundle,
+    // Java knows no bundle and no variable of its own; it says on stderr that it read this one.
+    JAVA_TOOL_OPTIONS: `-Djavax.net.ssl.trustStore=${javaStore} -Djavax.net.ssl.trustStoreType=JKS`,
+  };
+}
+
+function withLineEnd(pem: string): string {
+  return pem.endsWith('\n') ? pem : `${pem}\n`;
+}
+
+/** Each certificate of PEM texts, in DER. */
+function certificatesOf(pems: readonly string[]): Buffer[] {
+  return pems
+    .flatMap((pem) => pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
+    .map((pem) => new X509Certificate(pem).raw);
+}
+
+/** Files that make the guest trust the authority, in any order: our own ones, and entries in the system's places. */
+export function guestTrustFiles({
+  certificatePem,
+  extraRoots = [],
+  directory = TRUST_DIRECTORY,
+}: TrustOptions): GuestFile[] {
+  const ca = withLineEnd(certificatePem);
+  const all = [ca, ...extraRoots, ...rootCertificates];
+  const own = (name: string, data: Buffer): GuestFile => ({
+    path: posix.join(directory, name),
+    data,
+    append: false,
+    mode: 0o644,
+  });
+  const caFile = Buffer.from(ca, 'latin1');
+  // The system's bundle may lack a line end.
+  const added = Buffer.from(['\n', ca, ...extraRoots.map(withLineEnd)].join(''), 'latin1');
+  return [
+    own(NAMES.ca, Buffer.from([ca, ...extraRoots.map(withLineEnd)].join(''), 'latin1')),
+    own(NAMES.bundle, Buffer.from(all.map(withLineEnd).join(''), 'latin1')),
+    own(NAMES.javaStore, encodeTrustStore(certificatesOf(all))),
+    ...SYSTEM_BUNDLES.map((path) => ({ path, data: added, append: true, mode: 0o644 })),
+    ...[...SYSTEM_ANCHORS, posix.join(HASH_DIRECTORY, `${subjectHash(ca)}.0`)].map((path) => ({
+      path,
+      data: caFile,
+      append: false,
+      mode: 0o644,
+    })),
+  ];
+}
+
+/** `sha256:` + 64 hex digits over all files: a saved guest whose value is another one must be made anew. */
+export function trustFingerprint(files: readonly GuestFile[]): string {
+  const hash = createHash('sha256');
+  for (const { path, data, append, mode } of files) {
+    hash.update(JSON.stringify([path, append, mode, data.length])).update(data);
+  }
+  return `sha256:${hash.digest('hex')}`;
+}

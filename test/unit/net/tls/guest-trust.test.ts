@@ -1,0 +1,73 @@
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { rootCertificates } from 'node:tls';
+import { expect, it } from 'vitest';
+import { createRootCertificate } from '../../../../src/net/tls/certificate.ts';
+import {
+  guestTrustEnv,
+  guestTrustFiles,
+  trustFingerprint,
+} from '../../../../src/net/tls/guest-trust.ts';
+import { encodeTrustStore } from '../../../../src/net/tls/java-trust-store.ts';
+
+function root(commonName: string): string {
+  const keys = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const validity = { notBefore: new Date('2026-01-01'), notAfter: new Date('2060-01-01') };
+  return createRootCertificate({ ...keys, commonName }, validity);
+}
+
+const ca = root('gondolin local CA 01234567');
+
+it('guestTrustEnv() names only files that guestTrustFiles() writes', () => {
+  const written = new Set(guestTrustFiles({ certificatePem: ca }).map(({ path }) => path));
+  const named = Object.values(guestTrustEnv()).flatMap((value) => value.match(/\/[^ ]+/g) ?? []);
+  expect(named.length).toBeGreaterThan(10);
+  expect(named.filter((path) => !written.has(path))).toEqual([]);
+});
+
+it('guestTrustFiles() puts the authority first in a bundle that holds the public roots too', () => {
+  const extra = root('private').trimEnd();
+  const files = guestTrustFiles({ certificatePem: ca, extraRoots: [extra], directory: '/x' });
+  const bundle = files.find(({ path }) => path === '/x/ca-bundle.crt');
+  const pems =
+    bundle?.data.toString('latin1').match(/-----BEGIN[^-]+-----[^-]+-----END[^-]+-----\n/g) ?? [];
+  expect(pems).toHaveLength(rootCertificates.length + 2);
+  expect(pems.slice(0, 2).map((pem) => new X509Certificate(pem).subject)).toEqual([
+    'CN=gondolin local CA 01234567',
+    'CN=private',
+  ]);
+});
+
+it('guestTrustFiles() appends to the bundles of distributions only, after a line end', () => {
+  const files = guestTrustFiles({ certificatePem: ca });
+  const appended = files.filter(({ append }) => append);
+  expect(appended.map(({ path }) => path)).toEqual([
+    '/etc/ssl/certs/ca-certificates.crt',
+    '/etc/pki/tls/certs/ca-bundle.crt',
+  ]);
+  for (const { data } of appended) expect(data.toString()).toBe(`\n${ca}`);
+  // One FILE message each.
+  for (const { data } of files) expect(data.length).toBeLessThan(2 * 1024 * 1024);
+});
+
+it('trustFingerprint() changes with the authority and with nothing else', () => {
+  const of = (pem: string) => trustFingerprint(guestTrustFiles({ certificatePem: pem }));
+  expect(of(ca)).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect(of(ca)).toBe(of(ca));
+  expect(of(root('gondolin local CA 01234567'))).not.toBe(of(ca));
+});
+
+it('encodeTrustStore() writes each certificate once, with the digest Java checks', () => {
+  const der = new X509Certificate(ca).raw;
+  const store = encodeTrustStore([der, der]);
+  expect(store.readUInt32BE(0)).toBe(0xfeedfeed);
+  expect(store.readUInt32BE(8)).toBe(1);
+  expect(store.includes(der)).toBe(true);
+  const password = Buffer.from('changeit', 'utf16le').swap16();
+  const body = store.subarray(0, -20);
+  const digest = createHash('sha1')
+    .update(password)
+    .update('Mighty Aphrodite')
+    .update(body)
+    .digest();
+  expect(store.subarray(-20).equals(digest)).toBe(true);
+});
