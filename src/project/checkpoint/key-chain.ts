@@ -57,7 +57,7 @@ function mountPart(mount: MountPlan): Part {
     : part(`volume ${guestPath}`, ['host', mount.hostPath, mount.isReadonly]);
 }
 
-function baseParts({ name, vm }: SandboxPlan, facts: ChainFacts): Part[] {
+function baseParts({ name, vm, network, secrets }: SandboxPlan, facts: ChainFacts): Part[] {
   return [
     part('image', facts.image),
     part('resources.cpus', vm.cpus),
@@ -69,6 +69,9 @@ function baseParts({ name, vm }: SandboxPlan, facts: ChainFacts): Part[] {
     part('sandbox name', name),
     ...envParts(vm.env),
     ...vm.mounts.map(mountPart),
+    // What the steps could reach. Of a secret only where it comes from and goes to is known here.
+    part('network', network),
+    ...secrets.map((secret) => part(`secret ${secret.name}`, secret)),
     // Last: it changes with the image and the resources too, which say it better.
     part('QEMU or gondolin', facts.machine),
   ];

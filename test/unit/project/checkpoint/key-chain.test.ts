@@ -102,6 +102,21 @@ describe('buildKeyChain()', () => {
     expect(explainMiss(chainOf(), after, 0)).toBe(reason);
   });
 
+  it('another network policy or secret gives other keys', () => {
+    const box = sandbox('box', STEPS, VM);
+    const network = { ...box.network, allowedHosts: ['api.example.com'] };
+    const from = { kind: 'env', variable: 'TOKEN' } as const;
+    const secret = { name: 'T', hosts: ['a.b'], from, query: false, allowHttp: false };
+    for (const [other, reason] of [
+      [{ ...box, network }, 'network changed'],
+      [{ ...box, secrets: [secret] }, 'secret T added'],
+    ] as const) {
+      const after = buildKeyChain(other, FACTS, INPUTS);
+      expect(keysOf(after)[0]).not.toBe(keysOf(chainOf())[0]);
+      expect(explainMiss(chainOf(), after, 0)).toBe(reason);
+    }
+  });
+
   it('a new image says so first, whatever else changes with it', () => {
     const after = chainOf(STEPS, {}, INPUTS, { image: 'image-2', machine: 'qemu-2' });
     expect(explainMiss(chainOf(), after, 0)).toBe('image changed (and 1 more)');
