@@ -5,11 +5,13 @@ import type { MachineSpec } from '../machine/machine-spec.ts';
 import { type Machine, type StartMachineOptions, startMachine } from '../machine/start-machine.ts';
 import { MuxSession } from '../mux/mux-session.ts';
 import type { GuestIdentity } from '../protocol/host-message.ts';
+import { presentTime, setClock } from './clock-keeper.ts';
 import type { SavedMachine } from './snapshot/saved-machine.ts';
 import type { VMOptions } from './vm-options.ts';
 
 const DEFAULT_HOSTNAME = 'gondolin';
 const ENTROPY_BYTES = 256;
+const MAX_THAW_MS = 35;
 
 /** A machine whose agent answers: root switched, identity set or on its way, nothing mounted. */
 export interface StartedGuest {
@@ -18,12 +20,6 @@ export interface StartedGuest {
   readonly agent: AgentClient;
   /** What the start still waits for: the agent's greeting, and its answers so far. */
   readonly ready: Promise<Hello>;
-}
-
-/** The host's time, with nothing else changed. */
-export function presentTime(): GuestIdentity {
-  const unchanged = { hostname: '', machineId: '', bootId: '', entropy: Buffer.alloc(0) };
-  return { realtimeNs: BigInt(Date.now()) * 1_000_000n, ...unchanged };
 }
 
 /** A fresh identity with the host's time: no two machines share any of it. */
@@ -71,8 +67,13 @@ export async function restoreMachine(
   const ram = { kind: 'clone', path: saved.ramPath } as const;
   const machine = await startMachine({ ...spec, ram }, { ...options, statePath: saved.statePath });
   const { session, agent } = connect(machine);
+  const sentAt = performance.now();
   const thawed = agent.thaw(identity(), true);
-  const ready = Promise.all([agent.hello, thawed]).then(([hello]) => hello);
+  const ready = Promise.all([agent.hello, thawed]).then(async ([hello]) => {
+    // QEMU may still have been loading: on a busy host for longer than a clock may be wrong.
+    if (performance.now() - sentAt > MAX_THAW_MS) await setClock(agent);
+    return hello;
+  });
   ready.catch(() => undefined);
   return { machine, session, agent, ready };
 }

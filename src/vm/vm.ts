@@ -1,5 +1,6 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { type BootedGuest, bootGuest } from './boot.ts';
+import { keepClock } from './clock-keeper.ts';
 import type { ExecOptions } from './exec-options.ts';
 import { ExecProcess, type RunningCommand } from './exec-process.ts';
 import { guestFailure } from './guest-failure.ts';
@@ -32,6 +33,8 @@ export class VM implements AsyncDisposable {
   readonly #hasWritableMounts: boolean;
   #settleEnded: (error: GondolinError | undefined) => void = () => undefined;
   #closing: Promise<void> | undefined;
+  readonly #stopClock: () => void;
+  #isSaving = false;
   /** The last `save`: one at a time. */
   #saving: Promise<void> = Promise.resolve();
   #failure: GondolinError | undefined;
@@ -53,6 +56,7 @@ export class VM implements AsyncDisposable {
     this.#hasWritableMounts = Object.values(options.vfs?.mounts ?? {}).some(
       (provider) => !provider.isReadonly,
     );
+    this.#stopClock = keepClock(guest.agent, () => this.#isSaving);
     this.#gone = guestFailure(guest).catch((error: GondolinError) => error);
     void this.#gone.then((error) => this.#fail(error));
   }
@@ -136,7 +140,13 @@ export class VM implements AsyncDisposable {
     const { saveGuest } = await import('./snapshot/save-guest.ts');
     this.#saving = this.#saving
       .catch(() => undefined)
-      .then(() => saveGuest({ ...this.#guest, mountTargets }, directory));
+      .then(async () => {
+        this.#isSaving = true;
+        await saveGuest({ ...this.#guest, mountTargets }, directory);
+      })
+      .finally(() => {
+        this.#isSaving = false;
+      });
     try {
       await this.#saving;
     } catch (error) {
@@ -190,6 +200,7 @@ export class VM implements AsyncDisposable {
 
   async #end(reason: GondolinError): Promise<void> {
     const { session, machine, fuse } = this.#guest;
+    this.#stopClock();
     session.fail(reason);
     await machine.kill();
     await fuse?.close();

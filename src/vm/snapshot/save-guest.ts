@@ -2,7 +2,7 @@ import type { AgentClient } from '../../agent/agent-client.ts';
 import { saveMachine } from '../../machine/save-machine.ts';
 import type { Machine } from '../../machine/start-machine.ts';
 import type { FuseServer } from '../../vfs/fuse-server.ts';
-import { presentTime } from '../start-guest.ts';
+import { presentTime } from '../clock-keeper.ts';
 import { writeManifest } from './saved-machine.ts';
 import { freezeQuiet, writeMounts } from './saved-mounts.ts';
 
