@@ -62,7 +62,8 @@ function report(all: readonly Contestant[]): void {
 
 const directory = mkdtempSync(join(tmpdir(), 'gondolin-bench-'));
 try {
-  writeFileSync(join(directory, 'gondolin.yaml'), 'steps: ["true"]\n');
+  // As podman runs it: without a shell.
+  writeFileSync(join(directory, 'gondolin.yaml'), 'steps: [{ name: one, run: ["true"] }]\n');
   const all = contestants(directory, findPodman(directory));
   for (const { work } of all) await work();
   for (let round = 0; round < rounds; round++) {

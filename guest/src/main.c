@@ -72,7 +72,7 @@ static void on_batch_end(void)
 {
     port_flush();
     if (requests_want_shutdown() && outbox_is_empty(port_outbox()))
-        shutdown_cleanly();
+        shutdown_finish();
 }
 
 static bool watch(struct loop_source *source, int fd, void (*on_ready)(struct loop_source *, uint32_t))

@@ -69,6 +69,7 @@ static void serve(const struct message *message)
         freeze_end(id, &message->body.thaw);
         break;
     case GONDOLIN_MESSAGE_SHUTDOWN:
+        shutdown_begin();
         wants_shutdown = true;
         reply_ok(id);
         break;

@@ -6,7 +6,7 @@
 
 extern const struct port_handlers requests_handlers;
 
-/* True once SHUTDOWN was asked: call shutdown_cleanly() when the answer is out. */
+/* True once SHUTDOWN was asked: call shutdown_finish() when the answer is out. */
 bool requests_want_shutdown(void);
 
 #endif

@@ -37,7 +37,7 @@ static void reap_all(void)
         ;
 }
 
-void shutdown_cleanly(void)
+void shutdown_begin(void)
 {
     pthread_t thread;
     (void)kill(-1, SIGKILL);
@@ -46,6 +46,10 @@ void shutdown_cleanly(void)
         shutdown_now();
     reap_all();
     sync();
+}
+
+void shutdown_finish(void)
+{
     fuse_stop();
     root_unmount();
     shutdown_now();

@@ -5,7 +5,10 @@
 /* Powers off without a word more. */
 void shutdown_now(void) __attribute__((noreturn));
 
-/* Kills every process, writes back what is cached and unmounts (three seconds at most), powers off. */
-void shutdown_cleanly(void) __attribute__((noreturn));
+/* Kills every process and writes back what is cached; three seconds later at most the power is off. */
+void shutdown_begin(void);
+
+/* Unmounts and powers off: after the answer, for a host that does not end the machine itself. */
+void shutdown_finish(void) __attribute__((noreturn));
 
 #endif

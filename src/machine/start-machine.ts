@@ -26,6 +26,8 @@ export interface StartMachineOptions {
    * from there. A state that QEMU refuses ends it.
    */
   readonly statePath?: string;
+  /** Called when QEMU has been started and takes its time. */
+  readonly onSpawned?: () => void;
 }
 
 /** A running QEMU. It ends with this process, however this process ends. */
@@ -88,6 +90,7 @@ export async function startMachine(
   }
   const exited = child.exited.finally(() => removeSession(session));
   writeSession(session, child.pid);
+  options.onSpawned?.();
   const qmp = await firstContact(child, exited, options);
   return runningMachine({ spec, child, accelerator, exited, qmp });
 }

@@ -106,9 +106,12 @@ export class FuseServer {
   /**
    * Takes over the file channel. Its end is no failure: the machine tells why it ended. A restored guest first hears
    * of the files that changed since it was told of them.
+   * @param carried  Of a restored machine that had no files open: its totals; a `state` brings its own.
    */
-  attach(channel: Duplex): void {
+  attach(channel: Duplex, carried?: { readonly bytesIn: number; readonly bytesOut: number }): void {
     this.#channel = channel;
+    this.#bytesIn += carried?.bytesIn ?? 0;
+    this.#bytesOut += carried?.bytesOut ?? 0;
     if (this.#stale.length > 0) this.#write(Buffer.concat(this.#stale.map(encodeInvalidate)));
     this.#stale = [];
     channel.on('data', (chunk: Buffer) => this.#receive(chunk));

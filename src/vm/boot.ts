@@ -4,6 +4,7 @@ import type { GuestImage } from '../image/guest-image.ts';
 import type { Machine } from '../machine/start-machine.ts';
 import type { FuseServer } from '../vfs/fuse-server.ts';
 import { type GuestParts, guestFailure } from './guest-failure.ts';
+import { GuestFiles } from './guest-files.ts';
 import { mountAll } from './mount-all.ts';
 import { type SavableGuest, startGuest } from './start-or-restore.ts';
 import type { VMOptions } from './vm-options.ts';
@@ -63,13 +64,17 @@ function startLimits(options: VMOptions): {
 export async function bootGuest(context: BootContext): Promise<BootedGuest> {
   const { options } = context;
   const limits = startLimits(options);
+  const files = new GuestFiles(options);
   try {
     const guest = await startGuest({
-      ...context,
+      ...{ ...context, files },
       limit: limits.exceeded,
       onMachine: (machine) => limits.watch(machine),
     });
-    return await finish(context, guest, limits.exceeded);
+    return await finish(context, guest, files, limits.exceeded);
+  } catch (error) {
+    await files.server?.close();
+    throw error;
   } finally {
     limits.release();
   }
@@ -78,7 +83,8 @@ export async function bootGuest(context: BootContext): Promise<BootedGuest> {
 /** Mounts and seals a guest that was started; kills it when that fails. */
 async function finish(
   { options, log }: BootContext,
-  { machine, session, agent, ready, machineKey }: SavableGuest,
+  { machine, session, agent, ready, machineKey, carried }: SavableGuest,
+  files: GuestFiles,
   limit: Promise<never>,
 ): Promise<BootedGuest> {
   let fuse: FuseServer | null = null;
@@ -86,9 +92,7 @@ async function finish(
     const failure = guestFailure({ machine, session, fuse: null });
     failure.catch(() => undefined);
     const mount = async () => {
-      await mountAll(options, agent, machine, (server) => {
-        fuse = server;
-      });
+      await mountAll(options, agent, () => files.attach(agent, machine, carried));
       if (options.sandbox?.rootOverlay !== true) await agent.seal();
     };
     const remount = async (directory: string) => {
@@ -101,7 +105,7 @@ async function finish(
     const prepared = Promise.all([ready, from === undefined ? mount() : remount(from)]);
     const [{ kernelRelease, agentVersion }] = await Promise.race([prepared, failure, limit]);
     log('agent', `agent ${agentVersion} on kernel ${kernelRelease}`);
-    return { machine, session, agent, fuse, kernelRelease, machineKey };
+    return { machine, session, agent, fuse: fuse ?? files.server, kernelRelease, machineKey };
   } catch (error) {
     await machine.kill();
     await (fuse as FuseServer | null)?.close();

@@ -7,15 +7,21 @@ export interface GuestUser {
   readonly gid: number;
 }
 
+/** The ids of a user that the guest need not be asked about; null for a name. */
+export function knownUser(user: string): GuestUser | null {
+  if (user === '') return { uid: 0, gid: 0 };
+  const numbers = /^(\d+):(\d+)$/.exec(user);
+  return numbers === null ? null : { uid: Number(numbers[1]), gid: Number(numbers[2]) };
+}
+
 /**
  * Numbers of the user that host files shall belong to. Names are looked up in the guest, whose files decide.
  * @param user `''` (root), `UID[:GID]` or `NAME[:GROUP]`.
  * @throws {GondolinError} AGENT_EXEC_BAD_USER when the guest does not know it.
  */
 export async function resolveGuestUser(agent: AgentClient, user: string): Promise<GuestUser> {
-  if (user === '') return { uid: 0, gid: 0 };
-  const numbers = /^(\d+):(\d+)$/.exec(user);
-  if (numbers !== null) return { uid: Number(numbers[1]), gid: Number(numbers[2]) };
+  const known = knownUser(user);
+  if (known !== null) return known;
   // The agent gives a process exactly these ids; the kernel tells them without any program of the image's.
   const command = await agent.exec({
     argv: [

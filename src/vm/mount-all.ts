@@ -1,6 +1,5 @@
 import type { AgentClient } from '../agent/agent-client.ts';
-import type { Machine } from '../machine/start-machine.ts';
-import { FuseServer } from '../vfs/fuse-server.ts';
+import type { FuseServer } from '../vfs/fuse-server.ts';
 import { resolveGuestUser } from './guest-user.ts';
 import { DEFAULT_MEMORY, memoryBytes, type VMOptions } from './vm-options.ts';
 
@@ -58,14 +57,13 @@ async function mountInOrder(steps: readonly MountStep[]): Promise<void> {
 }
 
 /**
- * Mounts what the options ask for, parents before what lies below them. Gives the file server once its provider mounts
- * exist; null when there are none.
+ * Mounts what the options ask for, parents before what lies below them.
+ * @param attach  Gives the attached file server; called when there are provider mounts.
  */
 export async function mountAll(
   options: VMOptions,
   agent: AgentClient,
-  machine: Machine,
-  onServer: (server: FuseServer) => void,
+  attach: () => Promise<FuseServer>,
 ): Promise<void> {
   const provided = Object.entries(options.vfs?.mounts ?? {});
   const memory = memoryMounts(options);
@@ -88,9 +86,6 @@ export async function mountAll(
       })),
     ]);
   if (mounts.length === 0) return work();
-  const server = new FuseServer({ mounts, user });
-  onServer(server);
-  await server.start();
-  server.attach(machine.fs);
+  const server = await attach();
   await Promise.race([work(), server.failed.then((error) => Promise.reject(error))]);
 }

@@ -6,6 +6,7 @@ import { type Machine, type StartMachineOptions, startMachine } from '../machine
 import { MuxSession } from '../mux/mux-session.ts';
 import type { GuestIdentity } from '../protocol/host-message.ts';
 import { presentTime, setClock } from './clock-keeper.ts';
+import type { ChannelCounts } from './guest-files.ts';
 import type { SavedMachine } from './snapshot/saved-machine.ts';
 import type { VMOptions } from './vm-options.ts';
 
@@ -20,6 +21,8 @@ export interface StartedGuest {
   readonly agent: AgentClient;
   /** What the start still waits for: the agent's greeting, and its answers so far. */
   readonly ready: Promise<Hello>;
+  /** What a restored machine's file channel had carried when it was saved. */
+  readonly carried?: ChannelCounts;
 }
 
 /** A fresh identity with the host's time: no two machines share any of it. */
@@ -75,5 +78,5 @@ export async function restoreMachine(
     return hello;
   });
   ready.catch(() => undefined);
-  return { machine, session, agent, ready };
+  return { machine, session, agent, ready, carried: saved.channel };
 }

@@ -8,6 +8,7 @@ import type { MachineSpec } from '../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../machine/start-machine.ts';
 import type { BootContext } from './boot.ts';
 import { guestFailure } from './guest-failure.ts';
+import type { ChannelCounts, GuestFiles } from './guest-files.ts';
 import { hasStandardScratch, mountStandardScratch } from './mount-all.ts';
 import { machineIdentity } from './snapshot/machine-identity.ts';
 import { openSavedMachine, refused, type SavedMachine } from './snapshot/saved-machine.ts';
@@ -22,6 +23,7 @@ export interface StartContext extends BootContext {
   /** Rejects when the start took too long or was cancelled. */
   readonly limit: Promise<never>;
   readonly onMachine: (machine: Machine) => void;
+  readonly files: GuestFiles;
 }
 
 /** A started guest, with what names its kind for `save`. */
@@ -79,6 +81,7 @@ async function describeStart(context: StartContext, directories: Directories): P
     machineOptions: {
       accelerator,
       directories,
+      onSpawned: () => context.files.preload(),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
     machineKey: machineIdentity({
@@ -126,7 +129,9 @@ async function restoreTemplate(start: Start): Promise<StartedGuest | null> {
     const saved = await templates.open(machineKey);
     return saved === null ? null : await restore(start, saved);
   } catch (error) {
-    if (!GondolinError.is(error) || context.options.signal?.aborted === true) throw error;
+    const isOfTemplate =
+      GondolinError.is(error) && /^(MACHINE|SNAPSHOT|AGENT|MUX|GUEST)_/.test(error.code);
+    if (!isOfTemplate || context.options.signal?.aborted === true) throw error;
     context.options.onWarning?.(
       `the saved machine for a warm start does not load, starting cold: ${error.message.split('\n')[0]}`,
     );
@@ -164,6 +169,16 @@ async function restore(start: Start, saved: SavedMachine): Promise<StartedGuest>
   return untilReady(context, { ...guest, ready });
 }
 
+async function saveTemplate(
+  { server }: GuestFiles,
+  machine: Machine,
+  directory: string,
+): Promise<ChannelCounts> {
+  const { saveMachine } = await import('../machine/save-machine.ts');
+  await saveMachine(machine, directory);
+  return { bytesIn: server?.bytesIn ?? 0, bytesOut: server?.bytesOut ?? 0 };
+}
+
 /** Boots, saves the machine before it is anyone's, and goes on with it. */
 async function bootAndSave(start: Start): Promise<StartedGuest> {
   const { context, spec, machineOptions, templates, machineKey } = start;
@@ -172,17 +187,19 @@ async function bootAndSave(start: Start): Promise<StartedGuest> {
   const ready = guest.ready.then(async (hello) => {
     await prepare(context, guest.agent);
     const { settle } = await import('./snapshot/settle.ts');
+    const { freezeQuiet } = await import('./snapshot/saved-mounts.ts');
     await settle(guest.agent);
-    await guest.agent.freeze();
+    await context.files.warm(guest.agent, guest.machine);
+    await freezeQuiet(guest.agent, context.files.server);
     try {
-      const { saveMachine } = await import('../machine/save-machine.ts');
       await templates.add(machineKey, spec.memoryBytes, (directory) =>
-        saveMachine(guest.machine, directory),
+        saveTemplate(context.files, guest.machine, directory),
       );
     } catch (error) {
       if (!GondolinError.is(error)) throw error;
       context.options.onWarning?.(`the machine was not saved for warm starts: ${error.message}`);
     }
+    context.files.server?.release();
     await guest.agent.thaw(identityFor(context.options), false);
     return hello;
   });

@@ -181,7 +181,8 @@ export class VM implements AsyncDisposable {
   async #shutdown(): Promise<void> {
     const { agent, machine } = this.#guest;
     const limit = new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_LIMIT_MS).unref());
-    const off = agent.shutdown().then(() => machine.exited);
+    // All is written when it answers; its own way out would only take longer.
+    const off = Promise.race([agent.shutdown(), machine.exited]);
     // A guest that cannot shut down (hostile, hung) is ended by `#end` all the same.
     await Promise.race([
       off.then(

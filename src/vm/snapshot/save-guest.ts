@@ -31,5 +31,6 @@ export async function saveGuest(guest: SavedGuest, directory: string): Promise<v
     fuse?.release();
     await agent.thaw(presentTime(), false);
   }
-  await writeManifest(directory, machineKey, machine.spec.memoryBytes);
+  const channel = { bytesIn: fuse?.bytesIn ?? 0, bytesOut: fuse?.bytesOut ?? 0 };
+  await writeManifest(directory, machineKey, machine.spec.memoryBytes, channel);
 }

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { readTextFile } from '../../host/read-text-file.ts';
 import { SAVED_FILES } from '../../machine/saved-files.ts';
+import type { ChannelCounts } from '../guest-files.ts';
 
 /** Changes when what is saved, or when, changes: older ones are then never found again. */
-export const SNAPSHOT_VERSION = 1;
+export const SNAPSHOT_VERSION = 2;
 
 const MANIFEST = 'manifest.json';
 const MAX_MANIFEST_BYTES = 64 * 1024;
@@ -14,6 +15,8 @@ const MAX_MANIFEST_BYTES = 64 * 1024;
 export interface SavedMachine {
   readonly ramPath: string;
   readonly statePath: string;
+  /** What its file channel had carried. */
+  readonly channel: ChannelCounts;
 }
 
 interface Manifest {
@@ -22,6 +25,7 @@ interface Manifest {
   readonly identity: string;
   readonly memoryBytes: number;
   readonly stateBytes: number;
+  readonly channel: ChannelCounts;
 }
 
 /** Completes a directory that `saveMachine` filled. Without its manifest a saved machine counts as absent. */
@@ -29,6 +33,7 @@ export async function writeManifest(
   directory: string,
   identity: string,
   memoryBytes: number,
+  channel: ChannelCounts,
 ): Promise<void> {
   const state = await stat(join(directory, SAVED_FILES.state));
   const manifest: Manifest = {
@@ -36,6 +41,7 @@ export async function writeManifest(
     identity,
     memoryBytes,
     stateBytes: state.size,
+    channel,
   };
   await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest)}\n`, { mode: 0o600 });
 }
@@ -58,7 +64,7 @@ export async function openSavedMachine(
   const [ramBytes, stateBytes] = await Promise.all([sizeOf(ramPath), sizeOf(statePath)]);
   if (ramBytes !== manifest.memoryBytes) throw refused(directory, 'its memory is cut off');
   if (stateBytes !== manifest.stateBytes) throw refused(directory, 'its state is cut off');
-  return { ramPath, statePath };
+  return { ramPath, statePath, channel: manifest.channel };
 }
 
 async function sizeOf(path: string): Promise<number> {
@@ -73,10 +79,15 @@ async function sizeOf(path: string): Promise<number> {
 function parseManifest(text: string): Manifest | null {
   try {
     const value = JSON.parse(text) as Manifest | null;
-    return value?.version === SNAPSHOT_VERSION ? value : null;
+    const isWhole = value?.version === SNAPSHOT_VERSION && isCount(value.channel?.bytesIn);
+    return isWhole && isCount(value.channel.bytesOut) ? value : null;
   } catch {
     return null;
   }
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 /** The error of a saved machine that cannot be used: it is to be removed, and the start goes on without. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { buildDirectoryAtomic, sweepTemporaries, temporaryName } from '../../host/atomic-write.ts';
 import type { FileLock } from '../../host/file-lock.ts';
 import { asHostError } from '../../host/system-failure.ts';
+import type { ChannelCounts } from '../guest-files.ts';
 import { openSavedMachine, type SavedMachine, writeManifest } from './saved-machine.ts';
 
 /**
@@ -42,13 +43,13 @@ export class TemplateStore {
   async add(
     identity: string,
     memoryBytes: number,
-    save: (directory: string) => Promise<void>,
+    save: (directory: string) => Promise<ChannelCounts>,
   ): Promise<void> {
     try {
       await sweepTemporaries(this.#parent);
       await buildDirectoryAtomic(this.#directory(identity), async (directory) => {
-        await save(directory);
-        await writeManifest(directory, identity, memoryBytes);
+        const channel = await save(directory);
+        await writeManifest(directory, identity, memoryBytes, channel);
       });
     } catch (error) {
       throw asHostError(error, this.#parent);

@@ -2,11 +2,13 @@ import { existsSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { SAVED_FILES } from '../../../src/machine/saved-files.ts';
+import { SNAPSHOT_VERSION } from '../../../src/vm/snapshot/saved-machine.ts';
 import { TemplateStore } from '../../../src/vm/snapshot/template-store.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 const IDENTITY = 'a'.repeat(64);
 const MEMORY_BYTES = 8192;
+const CHANNEL = { bytesIn: 104, bytesOut: 80 };
 
 async function storeWithOne(): Promise<{ store: TemplateStore; directory: string }> {
   const parent = join(temporaryDirectory(), 'templates');
@@ -14,6 +16,7 @@ async function storeWithOne(): Promise<{ store: TemplateStore; directory: string
   await store.add(IDENTITY, MEMORY_BYTES, async (directory) => {
     writeFileSync(join(directory, SAVED_FILES.ram), Buffer.alloc(MEMORY_BYTES));
     writeFileSync(join(directory, SAVED_FILES.state), 'state');
+    return CHANNEL;
   });
   return { store, directory: join(parent, IDENTITY) };
 }
@@ -28,6 +31,7 @@ it('TemplateStore.open() gives the files of a template that was added', async ()
   expect(await store.open(IDENTITY)).toEqual({
     ramPath: join(directory, SAVED_FILES.ram),
     statePath: join(directory, SAVED_FILES.state),
+    channel: CHANNEL,
   });
 });
 
@@ -42,7 +46,8 @@ it.each([SAVED_FILES.ram, SAVED_FILES.state])(
 
 it('TemplateStore.open() refuses a template of another machine', async () => {
   const { store, directory } = await storeWithOne();
-  const other = { version: 1, identity: 'b'.repeat(64), memoryBytes: MEMORY_BYTES, stateBytes: 5 };
+  const sizes = { memoryBytes: MEMORY_BYTES, stateBytes: 5, channel: CHANNEL };
+  const other = { version: SNAPSHOT_VERSION, identity: 'b'.repeat(64), ...sizes };
   writeFileSync(join(directory, 'manifest.json'), JSON.stringify(other));
   await expect(store.open(IDENTITY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
 });
