@@ -9,6 +9,8 @@
 
 #define INPUT_BYTES 131072
 #define MAX_URGENT_BYTES 1048576
+/* Each moves at most what the pool holds. */
+#define MAX_FLUSH_TURNS 4
 /* How soon a disconnected port is looked at again: fast while booting, then calm. */
 #define FIRST_PROBE_MS 2
 #define PROBE_MS 50
@@ -208,12 +210,16 @@ static void write_out(void)
     }
 }
 
-void port_flush(void)
+bool port_flush(void)
 {
-    if (port.is_dead)
-        return;
-    write_out();
-    port.handlers.on_room();
+    bool wants_more = true;
+    for (int turn = 0; turn < MAX_FLUSH_TURNS && wants_more && !port.is_dead; turn++) {
+        wants_more = port.handlers.on_room();
+        write_out();
+        /* Without a free packet a write has to come first; while the outbox is held there is none. */
+        wants_more = wants_more && !port.is_blocked && port.outbox.pool != NULL;
+    }
     if (!port.probe.is_set && !port.is_dead)
         watch();
+    return wants_more && !port.is_dead;
 }
