@@ -1,7 +1,6 @@
 #include "inlet.h"
 
 #include "loop.h"
-#include "port.h"
 #include "streams.h"
 #include "util.h"
 
@@ -18,13 +17,6 @@ void inlet_close(struct inlet *inlet)
     free(inlet);
 }
 
-static void grant(const struct mux_stream *stream, uint32_t bytes)
-{
-    uint8_t payload[4];
-    store_u32(payload, bytes);
-    port_send(OUTBOX_URGENT, GONDOLIN_FRAME_CREDIT, stream->id, payload, sizeof payload);
-}
-
 void inlet_feed(struct inlet *inlet)
 {
     struct mux_stream *stream = inlet->stream;
@@ -36,9 +28,7 @@ void inlet_feed(struct inlet *inlet)
             streams_reset(stream, GONDOLIN_RESET_PEER_CLOSED);
             return;
         }
-        uint32_t credit = mux_consume(stream, (size_t)written);
-        if (credit > 0)
-            grant(stream, credit);
+        streams_consumed(stream, (size_t)written);
     }
     if (stream->is_host_done) {
         inlet_close(inlet);

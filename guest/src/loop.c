@@ -12,7 +12,7 @@ static struct {
     struct epoll_event batch[MAX_BATCH];
     int batch_length;
     struct loop_timer *timers;
-    void (*on_batch_end)(void);
+    bool (*on_batch_end)(void);
 } loop;
 
 int loop_init(void)
@@ -109,7 +109,7 @@ static void fire_timers(void)
     }
 }
 
-void loop_on_batch_end(void (*callback)(void))
+void loop_on_batch_end(bool (*callback)(void))
 {
     loop.on_batch_end = callback;
 }
@@ -122,9 +122,8 @@ void loop_stop(void)
 int loop_run(void)
 {
     while (!loop.is_stopped) {
-        if (loop.on_batch_end != NULL)
-            loop.on_batch_end();
-        int count = epoll_wait(loop.epoll_fd, loop.batch, MAX_BATCH, sleep_limit_ms());
+        bool is_busy = loop.on_batch_end != NULL && loop.on_batch_end();
+        int count = epoll_wait(loop.epoll_fd, loop.batch, MAX_BATCH, is_busy ? 0 : sleep_limit_ms());
         if (count < 0 && errno != EINTR)
             return -1;
         loop.batch_length = count < 0 ? 0 : count;

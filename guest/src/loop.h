@@ -33,8 +33,8 @@ void loop_remove(struct loop_source *source);
 void loop_timer_set(struct loop_timer *timer, uint64_t delay_ms);
 void loop_timer_clear(struct loop_timer *timer);
 
-/* Called after each batch of events, before the loop sleeps. */
-void loop_on_batch_end(void (*callback)(void));
+/* Called after each batch of events, before the loop sleeps; true: it looks for events but does not sleep. */
+void loop_on_batch_end(bool (*callback)(void));
 
 /* Runs until loop_stop(); -1 with errno when epoll fails. */
 int loop_run(void);

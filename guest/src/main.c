@@ -68,11 +68,12 @@ static void on_log_line(struct loop_source *source, uint32_t events)
         reply_log(level, text);
 }
 
-static void on_batch_end(void)
+static bool on_batch_end(void)
 {
-    port_flush();
+    bool is_busy = port_flush();
     if (requests_want_shutdown() && outbox_is_empty(port_outbox()))
         shutdown_finish();
+    return is_busy;
 }
 
 static bool watch(struct loop_source *source, int fd, void (*on_ready)(struct loop_source *, uint32_t))
@@ -121,7 +122,7 @@ int main(void)
         die(&failure);
     (void)umask(022);
     reply_hello();
-    port_flush();
+    (void)port_flush();
     if (loop_run() != 0)
         (void)failed(&failure, "loop");
     die(&failure);

@@ -5,6 +5,7 @@
 #include "util.h"
 
 #define MAX_TEXT_BYTES PATH_MAX
+#define MAX_MODE 07777
 
 static void decode_root(struct wire_reader *reader, struct root_request *root)
 {
@@ -70,6 +71,25 @@ static void decode_kill(struct wire_reader *reader, struct kill_request *kill)
         reader->failed = true;
 }
 
+static void decode_network(struct wire_reader *reader, struct network_request *network)
+{
+    network->flags = wire_read_u8(reader);
+    if (network->flags != 0)
+        reader->failed = true;
+}
+
+static void decode_file(struct wire_reader *reader, struct file_request *file)
+{
+    file->path = wire_read_string(reader, MAX_TEXT_BYTES - 1);
+    file->flags = wire_read_u8(reader);
+    file->mode = wire_read_u32(reader);
+    file->content = wire_read_bytes(reader, GONDOLIN_MAX_FILE_BYTES);
+    if ((file->flags & ~GONDOLIN_FILE_FLAG_APPEND) != 0 || file->mode > MAX_MODE)
+        reader->failed = true;
+    if (file->path == NULL || file->path[0] != '/')
+        reader->failed = true;
+}
+
 enum message_result message_decode(const uint8_t *payload, size_t length, struct message *message)
 {
     struct wire_reader reader;
@@ -99,6 +119,12 @@ enum message_result message_decode(const uint8_t *payload, size_t length, struct
         break;
     case GONDOLIN_MESSAGE_THAW:
         decode_thaw(&reader, &message->body.thaw);
+        break;
+    case GONDOLIN_MESSAGE_NETWORK:
+        decode_network(&reader, &message->body.network);
+        break;
+    case GONDOLIN_MESSAGE_FILE:
+        decode_file(&reader, &message->body.file);
         break;
     case GONDOLIN_MESSAGE_SEAL:
     case GONDOLIN_MESSAGE_PING:
@@ -140,6 +166,9 @@ void message_free(struct message *message)
         free(message->body.exec.cwd);
         free(message->body.exec.argv);
         free(message->body.exec.env);
+        break;
+    case GONDOLIN_MESSAGE_FILE:
+        free(message->body.file.path);
         break;
     default:
         break;

@@ -65,6 +65,19 @@ struct kill_request {
     uint8_t scope;
 };
 
+struct network_request {
+    /* 0: none is known yet. */
+    uint8_t flags;
+};
+
+struct file_request {
+    char *path;
+    uint8_t flags;
+    uint32_t mode;
+    /* Points into the payload. */
+    struct wire_string content;
+};
+
 struct message {
     uint16_t type;
     uint32_t request_id;
@@ -75,6 +88,8 @@ struct message {
         struct exec_request exec;
         struct kill_request kill;
         struct thaw_request thaw;
+        struct network_request network;
+        struct file_request file;
     } body;
 };
 

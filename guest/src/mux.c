@@ -3,34 +3,75 @@
 #include "util.h"
 
 #define MIN_INPUT_BYTES 4096
+#define MAX_IDLE_INPUT_BYTES 65536
 
-enum mux_result mux_open(struct mux *mux, uint32_t id, uint8_t kind)
+static struct mux_stream **bucket_of(struct mux *mux, uint32_t id)
 {
-    if (id % 2 != 0 || id <= mux->last_id)
-        return MUX_BAD_ID;
-    mux->last_id = id;
-    if (kind != GONDOLIN_STREAM_KIND_STDIO || mux->count == GONDOLIN_MAX_OPEN_STREAMS)
-        return MUX_REFUSED;
+    return &mux->buckets[id % MUX_BUCKETS];
+}
+
+static size_t *count_of(struct mux *mux, uint32_t id)
+{
+    return id % 2 == 0 ? &mux->host_count : &mux->guest_count;
+}
+
+static struct mux_stream *add_stream(struct mux *mux, uint32_t id)
+{
     struct mux_stream *stream = calloc(1, sizeof *stream);
     if (stream == NULL)
-        return MUX_REFUSED;
+        return NULL;
     stream->id = id;
     stream->send_window = GONDOLIN_INITIAL_WINDOW_BYTES;
     stream->receive_window = GONDOLIN_INITIAL_WINDOW_BYTES;
-    mux->streams[mux->count++] = stream;
-    return MUX_OK;
+    struct mux_stream **bucket = bucket_of(mux, id);
+    stream->next_in_bucket = *bucket;
+    *bucket = stream;
+    ++*count_of(mux, id);
+    return stream;
 }
 
-enum mux_result mux_find(struct mux *mux, uint32_t id, struct mux_stream **stream)
+enum mux_result mux_open(struct mux *mux, uint32_t id, uint8_t kind, size_t length)
 {
-    for (size_t i = 0; i < mux->count; i++) {
-        if (mux->streams[i]->id == id) {
-            *stream = mux->streams[i];
+    if (id % 2 != 0 || id <= mux->last_host_id)
+        return MUX_BAD_ID;
+    mux->last_host_id = id;
+    if (kind != GONDOLIN_STREAM_KIND_STDIO || length != 1 || mux->host_count == GONDOLIN_MAX_OPEN_STREAMS)
+        return MUX_REFUSED;
+    return add_stream(mux, id) == NULL ? MUX_REFUSED : MUX_OK;
+}
+
+struct mux_stream *mux_open_own(struct mux *mux, const struct stream_handlers *handlers, void *owner)
+{
+    uint32_t id = mux->last_guest_id == 0 ? 1 : mux->last_guest_id + 2;
+    /* An id is never used twice. */
+    if (id < mux->last_guest_id || mux->guest_count == GONDOLIN_MAX_OPEN_STREAMS)
+        return NULL;
+    struct mux_stream *stream = add_stream(mux, id);
+    if (stream == NULL)
+        return NULL;
+    mux->last_guest_id = id;
+    stream->handlers = handlers;
+    stream->owner = owner;
+    return stream;
+}
+
+enum mux_result mux_find(const struct mux *mux, uint32_t id, struct mux_stream **stream)
+{
+    for (*stream = mux->buckets[id % MUX_BUCKETS]; *stream != NULL; *stream = (*stream)->next_in_bucket) {
+        if ((*stream)->id == id)
             return MUX_OK;
-        }
     }
-    *stream = NULL;
-    return id % 2 == 0 && id <= mux->last_id ? MUX_ENDED : MUX_UNKNOWN_STREAM;
+    uint32_t last_id = id % 2 == 0 ? mux->last_host_id : mux->last_guest_id;
+    return id <= last_id ? MUX_ENDED : MUX_UNKNOWN_STREAM;
+}
+
+struct mux_stream *mux_any(const struct mux *mux)
+{
+    for (size_t i = 0; i < MUX_BUCKETS; i++) {
+        if (mux->buckets[i] != NULL)
+            return mux->buckets[i];
+    }
+    return NULL;
 }
 
 /* Makes room for `count` more input bytes. The window bounds the sum, so the buffer never passes one window. */
@@ -59,18 +100,31 @@ static bool reserve_input(struct mux_stream *stream, size_t count)
     return true;
 }
 
-enum mux_result mux_receive(struct mux_stream *stream, const uint8_t *bytes, size_t count)
+enum mux_result mux_admit(struct mux_stream *stream, size_t count)
 {
     if (stream->is_host_done)
         return MUX_AFTER_EOF;
     if (count > stream->receive_window)
         return MUX_WINDOW_EXCEEDED;
-    if (!reserve_input(stream, count))
-        return MUX_NO_MEMORY;
-    memcpy(stream->input + stream->input_start + stream->input_length, bytes, count);
-    stream->input_length += count;
     stream->receive_window -= (uint32_t)count;
     return MUX_OK;
+}
+
+bool mux_keep(struct mux_stream *stream, const uint8_t *bytes, size_t count)
+{
+    if (!reserve_input(stream, count))
+        return false;
+    memcpy(stream->input + stream->input_start + stream->input_length, bytes, count);
+    stream->input_length += count;
+    return true;
+}
+
+enum mux_result mux_receive(struct mux_stream *stream, const uint8_t *bytes, size_t count)
+{
+    enum mux_result result = mux_admit(stream, count);
+    if (result == MUX_OK && !mux_keep(stream, bytes, count))
+        return MUX_NO_MEMORY;
+    return result;
 }
 
 enum mux_result mux_receive_eof(struct mux_stream *stream)
@@ -89,14 +143,8 @@ enum mux_result mux_receive_credit(struct mux_stream *stream, uint32_t bytes)
     return MUX_OK;
 }
 
-uint32_t mux_consume(struct mux_stream *stream, size_t count)
+uint32_t mux_pass(struct mux_stream *stream, size_t count)
 {
-    if (count > stream->input_length)
-        count = stream->input_length;
-    stream->input_start += count;
-    stream->input_length -= count;
-    if (stream->input_length == 0)
-        stream->input_start = 0;
     stream->consumed += (uint32_t)count;
     if (stream->is_host_done || stream->consumed < GONDOLIN_INITIAL_WINDOW_BYTES / 2)
         return 0;
@@ -106,21 +154,44 @@ uint32_t mux_consume(struct mux_stream *stream, size_t count)
     return grant;
 }
 
+/* Hundreds of idle connections must not each hold what one burst needed. */
+static void release_large_input(struct mux_stream *stream)
+{
+    stream->input_start = 0;
+    if (stream->input_capacity <= MAX_IDLE_INPUT_BYTES)
+        return;
+    free(stream->input);
+    stream->input = NULL;
+    stream->input_capacity = 0;
+}
+
+uint32_t mux_consume(struct mux_stream *stream, size_t count)
+{
+    if (count > stream->input_length)
+        count = stream->input_length;
+    stream->input_start += count;
+    stream->input_length -= count;
+    if (stream->input_length == 0)
+        release_large_input(stream);
+    return mux_pass(stream, count);
+}
+
 void mux_end(struct mux *mux, struct mux_stream *stream)
 {
-    for (size_t i = 0; i < mux->count; i++) {
-        if (mux->streams[i] == stream) {
-            mux->streams[i] = mux->streams[--mux->count];
-            break;
-        }
-    }
+    struct mux_stream **link = bucket_of(mux, stream->id);
+    while (*link != stream)
+        link = &(*link)->next_in_bucket;
+    *link = stream->next_in_bucket;
+    --*count_of(mux, stream->id);
     free(stream->input);
     free(stream);
 }
 
 bool mux_end_if_done(struct mux *mux, struct mux_stream *stream)
 {
-    if (!stream->is_host_done || !stream->is_guest_done || stream->inlet != NULL || stream->outlet != NULL)
+    if (!stream->is_host_done || !stream->is_guest_done)
+        return false;
+    if (stream->inlet != NULL || stream->outlet != NULL || stream->handlers != NULL)
         return false;
     mux_end(mux, stream);
     return true;
@@ -138,7 +209,7 @@ const char *mux_strerror(enum mux_result result)
     case MUX_UNKNOWN_STREAM:
         return "stream was never opened";
     case MUX_BAD_ID:
-        return "stream id is odd or does not rise";
+        return "stream id is not the host's or does not rise";
     case MUX_WINDOW_EXCEEDED:
         return "DATA beyond the granted window";
     case MUX_CREDIT_EXCEEDED:

@@ -37,6 +37,8 @@ static void append(struct outbox *outbox, enum outbox_queue queue, struct outbox
     list->tail = &packet->next;
     if (queue == OUTBOX_URGENT)
         outbox->urgent_bytes += packet->length;
+    else if (!packet->is_pooled)
+        outbox->bulk_bytes += packet->length;
 }
 
 static struct outbox_packet *new_frame(uint8_t type, uint32_t stream, const uint8_t *payload, size_t length)
@@ -114,6 +116,8 @@ static struct outbox_packet *pop(struct outbox *outbox, struct outbox_list *list
         list->tail = &list->head;
     if (list == &outbox->lists[OUTBOX_URGENT])
         outbox->urgent_bytes -= packet->length;
+    else if (!packet->is_pooled)
+        outbox->bulk_bytes -= packet->length;
     return packet;
 }
 

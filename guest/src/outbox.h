@@ -39,6 +39,8 @@ struct outbox {
     struct outbox_list lists[2];
     struct outbox_packet *pool;
     size_t urgent_bytes;
+    /* Of bulk frames outside the pool. */
+    size_t bulk_bytes;
     /* The packet that is being written by itself, or NULL. */
     struct outbox_packet *current;
     size_t current_sent;

@@ -4,6 +4,7 @@
 
 #include "loop.h"
 #include "port.h"
+#include "room.h"
 #include "streams.h"
 #include "util.h"
 
@@ -17,42 +18,18 @@ struct outlet {
     /* The process is dead and `drain_bytes` of the pipe are still to be sent. */
     bool is_draining;
     size_t drain_bytes;
-    bool is_waiting;
-    struct outlet *next_waiting;
+    struct room_waiter room;
 };
-
-static struct {
-    struct outlet *head;
-    struct outlet **tail;
-} waiting = {.tail = &waiting.head};
 
 static void wait_for_room(struct outlet *outlet)
 {
     loop_remove(&outlet->source);
-    if (outlet->is_waiting)
-        return;
-    outlet->is_waiting = true;
-    outlet->next_waiting = NULL;
-    *waiting.tail = outlet;
-    waiting.tail = &outlet->next_waiting;
-}
-
-static void stop_waiting(struct outlet *outlet)
-{
-    if (!outlet->is_waiting)
-        return;
-    outlet->is_waiting = false;
-    struct outlet **link = &waiting.head;
-    while (*link != outlet)
-        link = &(*link)->next_waiting;
-    *link = outlet->next_waiting;
-    if (*link == NULL)
-        waiting.tail = link;
+    room_wait(&outlet->room);
 }
 
 static void free_outlet(struct outlet *outlet)
 {
-    stop_waiting(outlet);
+    room_leave(&outlet->room);
     loop_remove(&outlet->source);
     close_quietly(outlet->source.fd);
     free(outlet);
@@ -137,6 +114,11 @@ static void on_outlet_ready(struct loop_source *source, uint32_t events)
         send_some(outlet);
 }
 
+static void on_room(struct room_waiter *waiter)
+{
+    outlet_resume(LOOP_OWNER(waiter, struct outlet, room));
+}
+
 struct outlet *outlet_create(int fd, struct mux_stream *stream, void *owner,
                              void (*on_done)(void *owner, struct outlet *outlet))
 {
@@ -144,6 +126,7 @@ struct outlet *outlet_create(int fd, struct mux_stream *stream, void *owner,
     if (outlet == NULL)
         return NULL;
     outlet->source = (struct loop_source){.fd = fd, .on_ready = on_outlet_ready};
+    outlet->room.on_room = on_room;
     outlet->stream = stream;
     outlet->owner = owner;
     outlet->on_done = on_done;
@@ -153,7 +136,7 @@ struct outlet *outlet_create(int fd, struct mux_stream *stream, void *owner,
 
 void outlet_resume(struct outlet *outlet)
 {
-    if (outlet->is_waiting)
+    if (outlet->room.is_waiting)
         return;
     if (loop_add(&outlet->source, EPOLLIN) != 0)
         on_end_of_file(outlet);
@@ -175,7 +158,7 @@ void outlet_detach(struct outlet *outlet)
 {
     outlet->stream->outlet = NULL;
     outlet->stream = NULL;
-    stop_waiting(outlet);
+    room_leave(&outlet->room);
     if (outlet->is_draining)
         complete(outlet);
     outlet_resume(outlet);
@@ -194,15 +177,4 @@ void outlet_discard(struct outlet *outlet)
     if (outlet->stream != NULL)
         outlet->stream->outlet = NULL;
     free_outlet(outlet);
-}
-
-void outlet_on_room(void)
-{
-    for (struct outbox_packet *packet = port_outbox()->pool; packet != NULL; packet = packet->next) {
-        struct outlet *outlet = waiting.head;
-        if (outlet == NULL)
-            return;
-        stop_waiting(outlet);
-        outlet_resume(outlet);
-    }
 }

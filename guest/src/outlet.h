@@ -32,7 +32,4 @@ void outlet_close(struct outlet *outlet);
 /* Frees an outlet before its process ran; no on_done. */
 void outlet_discard(struct outlet *outlet);
 
-/* Wakes the outlets that wait for a packet, oldest first. */
-void outlet_on_room(void);
-
 #endif

@@ -5,10 +5,16 @@
 
 #include "log.h"
 #include "loop.h"
+#include "priority.h"
 #include "util.h"
 
-#define INPUT_BYTES 131072
+/* One stream's window and a frame that is not whole yet. */
+#define INPUT_BYTES (GONDOLIN_INITIAL_WINDOW_BYTES + 65536)
+/* The driver gives at most one of its buffers in a read. */
+#define DRIVER_BUFFER_BYTES 4096
 #define MAX_URGENT_BYTES 1048576
+/* Each moves at most what the pool holds. */
+#define MAX_FLUSH_TURNS 4
 /* How soon a disconnected port is looked at again: fast while booting, then calm. */
 #define FIRST_PROBE_MS 2
 #define PROBE_MS 50
@@ -27,6 +33,8 @@ static struct {
     uint8_t *input;
     size_t input_capacity;
     size_t input_length;
+    /* In this turn of the loop. */
+    size_t received_bytes;
 } port;
 
 static void die(const char *why)
@@ -130,6 +138,9 @@ static void read_port(void)
         } else {
             port.was_connected = true;
             port.input_length += (size_t)count;
+            port.received_bytes += (size_t)count;
+            /* Most likely the last: epoll says when it was not. */
+            is_drained = count < DRIVER_BUFFER_BYTES;
         }
     }
     size_t needed = handle_frames();
@@ -208,12 +219,18 @@ static void write_out(void)
     }
 }
 
-void port_flush(void)
+bool port_flush(void)
 {
-    if (port.is_dead)
-        return;
-    write_out();
-    port.handlers.on_room();
+    bool wants_more = true;
+    priority_note_input(port.received_bytes);
+    port.received_bytes = 0;
+    for (int turn = 0; turn < MAX_FLUSH_TURNS && wants_more && !port.is_dead; turn++) {
+        wants_more = port.handlers.on_room();
+        write_out();
+        /* Without a free packet a write has to come first; while the outbox is held there is none. */
+        wants_more = wants_more && !port.is_blocked && port.outbox.pool != NULL;
+    }
     if (!port.probe.is_set && !port.is_dead)
         watch();
+    return wants_more && !port.is_dead;
 }

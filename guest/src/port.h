@@ -11,8 +11,8 @@
 
 struct port_handlers {
     void (*on_frame)(const struct frame *frame);
-    /* Packets of the pool may be free again. Called after writes. */
-    void (*on_room)(void);
+    /* Packets of the pool may be free. True when somebody still waits for one. */
+    bool (*on_room)(void);
     /* The host broke a rule, or is gone for good. The port does nothing more. */
     void (*on_dead)(const char *why);
 };
@@ -32,7 +32,10 @@ void port_resume(void);
 /* Drops every frame that waits. */
 void port_clear(void);
 
-/* Writes what is queued, as far as the host reads. Called once per loop turn. */
-void port_flush(void);
+/*
+ * Writes what is queued and what those who wait for room add, as far as the host reads. Called once per loop turn. True
+ * when it stopped only to let others have their turn.
+ */
+bool port_flush(void);
 
 #endif

@@ -1,14 +1,17 @@
 #include "requests.h"
 
 #include "exec.h"
+#include "file.h"
 #include "freeze.h"
 #include "identity.h"
 #include "log.h"
 #include "loop.h"
 #include "message.h"
 #include "mount.h"
-#include "outlet.h"
+#include "net.h"
+#include "net_tcp.h"
 #include "reply.h"
+#include "room.h"
 #include "root.h"
 #include "shutdown.h"
 #include "streams.h"
@@ -68,6 +71,12 @@ static void serve(const struct message *message)
     case GONDOLIN_MESSAGE_THAW:
         freeze_end(id, &message->body.thaw);
         break;
+    case GONDOLIN_MESSAGE_NETWORK:
+        answer(id, net_start(&failure), &failure);
+        break;
+    case GONDOLIN_MESSAGE_FILE:
+        answer(id, file_write(&message->body.file, &failure), &failure);
+        break;
     case GONDOLIN_MESSAGE_SHUTDOWN:
         shutdown_begin();
         wants_shutdown = true;
@@ -104,8 +113,14 @@ static void on_frame(const struct frame *frame)
     message_free(&message);
 }
 
+static bool on_room(void)
+{
+    net_tcp_accept_more();
+    return room_wake();
+}
+
 const struct port_handlers requests_handlers = {
     .on_frame = on_frame,
-    .on_room = outlet_on_room,
+    .on_room = on_room,
     .on_dead = on_dead,
 };

@@ -5,6 +5,7 @@
 
 #include "../src/frame.h"
 #include "../src/message.h"
+#include "../src/net_record.h"
 #include "../src/util.h"
 
 #define INPUT_BYTES 512
@@ -33,10 +34,33 @@ static void shape(uint8_t *bytes, size_t count)
         store_u32(bytes + 8, next_random() % 4);
         return;
     }
-    store_u16(bytes, (uint16_t)(next_random() % 10));
+    store_u16(bytes, (uint16_t)(next_random() % 13));
     store_u16(bytes + 2, 0);
     for (size_t at = 8; at + 4 < count; at += 4 + next_random() % 9)
         store_u32(bytes + at, next_random() % 16);
+}
+
+/* In pieces of any size; a record must lie in what came. */
+static void try_records(const uint8_t *bytes, size_t count)
+{
+    static struct net_record_reader reader;
+    reader.length = 0;
+    size_t taken = 0;
+    while (count > 0) {
+        struct net_record record;
+        size_t piece = 1 + next_random() % count;
+        count -= piece;
+        taken += piece;
+        enum net_record_result result;
+        while ((result = net_record_read(&reader, &bytes, &piece, &record)) == NET_RECORD_WHOLE) {
+            if (record.length + GONDOLIN_DNS_HEADER_BYTES > taken)
+                abort();
+        }
+        if (result == NET_RECORD_BAD)
+            return;
+        if (piece != 0)
+            abort();
+    }
 }
 
 static void try_decoders(const uint8_t *bytes, size_t count)
@@ -48,6 +72,7 @@ static void try_decoders(const uint8_t *bytes, size_t count)
         abort();
     (void)message_decode(bytes, count, &message);
     message_free(&message);
+    try_records(bytes, count);
 }
 
 int main(int argc, char **argv)

@@ -11,7 +11,9 @@ void unit_check(bool is_true, const char *file, int line, const char *text);
 void unit_frame(void);
 void unit_message(void);
 void unit_mux(void);
+void unit_net(void);
 void unit_outbox(void);
+void unit_program(void);
 void unit_user(void);
 
 #endif

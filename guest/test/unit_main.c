@@ -20,7 +20,9 @@ int main(void)
     unit_frame();
     unit_message();
     unit_mux();
+    unit_net();
     unit_outbox();
+    unit_program();
     unit_user();
     (void)printf("guest units: %u checks passed, %u failed\n", passed, failed_checks);
     return failed_checks == 0 && passed > 0 ? 0 : 1;

@@ -62,8 +62,52 @@ static void refuses_a_string_longer_than_the_message(void)
     CHECK(decode(writer.length) == MESSAGE_BAD_BODY);
 }
 
+static size_t file_message(const char *path, uint8_t flags, uint32_t mode, uint32_t content_bytes)
+{
+    struct wire_writer writer;
+    wire_writer_init(&writer, bytes, sizeof bytes);
+    wire_write_u16(&writer, GONDOLIN_MESSAGE_FILE);
+    wire_write_u16(&writer, 0);
+    wire_write_u32(&writer, 1);
+    wire_write_string(&writer, path, 100);
+    wire_write_u8(&writer, flags);
+    wire_write_u32(&writer, mode);
+    wire_write_u32(&writer, content_bytes);
+    memset(bytes + writer.length, 'x', 10);
+    return writer.length + 10;
+}
+
+static void decodes_a_file(void)
+{
+    struct message message;
+    size_t length = file_message("/etc/x", GONDOLIN_FILE_FLAG_APPEND, 0644, 10);
+    CHECK(message_decode(bytes, length, &message) == MESSAGE_OK);
+    CHECK(strcmp(message.body.file.path, "/etc/x") == 0 && message.body.file.mode == 0644);
+    CHECK(message.body.file.content.length == 10 && message.body.file.content.bytes[9] == 'x');
+    message_free(&message);
+    for (size_t count = 0; count < length; count++)
+        CHECK(decode(count) != MESSAGE_OK);
+    CHECK(decode(file_message("etc/x", 0, 0644, 10)) == MESSAGE_BAD_BODY);
+    CHECK(decode(file_message("/etc/x", 2, 0644, 10)) == MESSAGE_BAD_BODY);
+    CHECK(decode(file_message("/etc/x", 0, 010000, 10)) == MESSAGE_BAD_BODY);
+    CHECK(decode(file_message("/etc/x", 0, 0644, 11)) == MESSAGE_BAD_BODY);
+    CHECK(decode(file_message("/etc/x", 0, 0644, GONDOLIN_MAX_FILE_BYTES + 1)) == MESSAGE_BAD_BODY);
+}
+
+static void knows_no_network_flags(void)
+{
+    static const uint8_t wire[] = {GONDOLIN_MESSAGE_NETWORK, 0, 0, 0, 1, 0, 0, 0, 0};
+    memcpy(bytes, wire, sizeof wire);
+    CHECK(decode(sizeof wire) == MESSAGE_OK);
+    CHECK(decode(sizeof wire - 1) == MESSAGE_BAD_BODY);
+    bytes[8] = 1;
+    CHECK(decode(sizeof wire) == MESSAGE_BAD_BODY);
+}
+
 void unit_message(void)
 {
+    decodes_a_file();
+    knows_no_network_flags();
     decodes_a_kill();
     refuses_broken_messages();
     refuses_a_string_longer_than_the_message();

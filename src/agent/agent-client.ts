@@ -1,6 +1,6 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { MuxSession } from '../mux/mux-session.ts';
-import { PROTOCOL_VERSION } from '../protocol/constants.ts';
+import { MAX_FILE_BYTES, PROTOCOL_VERSION } from '../protocol/constants.ts';
 import {
   checkEmptyBody,
   decodeFileCounts,
@@ -39,6 +39,16 @@ export interface AgentClientOptions {
   readonly timeoutMs?: number;
   /** Told what the agent logs; untrusted text, made printable. */
   readonly onLog?: (text: string) => void;
+}
+
+export interface WriteFileOptions {
+  /** Absolute, in the guest. */
+  readonly path: string;
+  readonly data: Uint8Array;
+  /** Permission bits. An existing file that is appended to keeps its own. @default 0o644 */
+  readonly mode?: number;
+  /** @default false: replaces what is there */
+  readonly append?: boolean;
 }
 
 /**
@@ -173,6 +183,28 @@ export class AgentClient {
   /** Makes `/` read-only but for mounts, /tmp, /var/tmp and /run. */
   seal(): Promise<void> {
     return this.#request({ type: 'SEAL' });
+  }
+
+  /**
+   * From its answer on each TCP connection of the guest is a stream of kind TCP, each DNS query a record on one of kind
+   * DNS (docs/protocol.md, "Guest streams"): have handlers for them on the session. Again: does nothing.
+   */
+  network(): Promise<void> {
+    return this.#request({ type: 'NETWORK' });
+  }
+
+  /**
+   * Writes a regular file as root, or appends to it; makes missing parents. Not atomic.
+   * @throws {GondolinError} AGENT_REQUEST_FAILED (details: stage, errno), PROTOCOL_TEXT_HAS_NUL.
+   */
+  async writeFile({ path, data, mode = 0o644, append = false }: WriteFileOptions): Promise<void> {
+    let start = 0;
+    do {
+      const content = data.subarray(start, start + MAX_FILE_BYTES);
+      const isAppended = append || start > 0;
+      await this.#request({ type: 'FILE', path, isAppended, mode, content });
+      start += content.length;
+    } while (start < data.length);
   }
 
   /** Resolves when the agent has handled everything sent before. */

@@ -8,6 +8,14 @@ import { MuxStream, type StreamLink } from './mux-stream.ts';
 import { Outbox } from './outbox.ts';
 import { MAX_STREAM_ID, MAX_WAITING_REFUSALS } from './stream-state.ts';
 
+const NO_BODY = Buffer.alloc(0);
+
+/**
+ * Takes over a stream that the guest opened.
+ * @param body  Untrusted: what followed the kind in the `OPEN`, 0..63 bytes.
+ */
+export type OpenHandler = (stream: MuxStream, body: Buffer) => void;
+
 type StreamFrame = Exclude<Frame, { type: 'MESSAGE' | 'OPEN' }>;
 
 /**
@@ -24,7 +32,9 @@ export class MuxSession {
   readonly #decoder = new FrameDecoder('guest');
   readonly #outbox: Outbox;
   readonly #streams = new Map<number, MuxStream>();
-  readonly #openHandlers = new Map<number, (stream: MuxStream) => void>();
+  /** Of `#streams`, those that the host opened. */
+  #hostStreams = 0;
+  readonly #openHandlers = new Map<number, OpenHandler>();
   readonly #link: StreamLink;
   #messageHandler: ((payload: Buffer) => void) | null = null;
   #resolveEnded: (error: GondolinError) => void = () => undefined;
@@ -51,7 +61,7 @@ export class MuxSession {
     channel.once('close', () => this.#onChannelEnd(undefined));
   }
 
-  /** Streams that are open now, 0..1024. */
+  /** Streams that are open now, of both sides, 0..2048. */
   get openStreams(): number {
     return this.#streams.size;
   }
@@ -65,8 +75,12 @@ export class MuxSession {
     this.#channel.on('data', (chunk: Buffer) => this.#receive(chunk));
   }
 
-  /** Accepts streams of a kind that the guest opens. Without a handler they are refused. Call before `onMessage`. */
-  onOpen(kind: number, handler: (stream: MuxStream) => void): void {
+  /**
+   * Accepts streams of a kind that the guest opens; those of other kinds are refused. Call before the guest may open
+   * one. What the handler throws ends the session: so must it be with a body that breaks the protocol.
+   * @param kind  A value of STREAM_KIND.
+   */
+  onOpen(kind: number, handler: OpenHandler): void {
     this.#openHandlers.set(kind, handler);
   }
 
@@ -77,19 +91,20 @@ export class MuxSession {
    */
   openStream(kind: number): MuxStream {
     if (this.#endError !== null) throw this.#endError;
-    if (this.#streams.size >= MAX_OPEN_STREAMS || this.#nextHostId > MAX_STREAM_ID) {
+    if (this.#hostStreams >= MAX_OPEN_STREAMS || this.#nextHostId > MAX_STREAM_ID) {
       throw new GondolinError(
         'MUX_STREAM_LIMIT',
-        `open a stream: ${this.#streams.size} are open, the limit`,
+        `open a stream: ${this.#hostStreams} are open, the limit`,
         {
-          details: { openStreams: this.#streams.size },
+          details: { openStreams: this.#hostStreams },
         },
       );
     }
     const stream = new MuxStream(this.#nextHostId, kind, this.#link);
     this.#nextHostId += 2;
     this.#streams.set(stream.id, stream);
-    this.#outbox.control(encodeFrame({ type: 'OPEN', streamId: stream.id, kind }));
+    this.#hostStreams += 1;
+    this.#outbox.control(encodeFrame({ type: 'OPEN', streamId: stream.id, kind, body: NO_BODY }));
     return stream;
   }
 
@@ -170,7 +185,7 @@ export class MuxSession {
         this.#messageHandler?.(frame.payload);
         break;
       case 'OPEN':
-        this.#open(frame.streamId, frame.kind);
+        this.#open(frame);
         break;
       case 'DATA':
       case 'EOF':
@@ -210,7 +225,7 @@ export class MuxSession {
     return streamId % 2 === 0 ? streamId < this.#nextHostId : streamId <= this.#lastGuestId;
   }
 
-  #open(streamId: number, kind: number): void {
+  #open({ streamId, kind, body }: Extract<Frame, { type: 'OPEN' }>): void {
     if (streamId % 2 === 0 || streamId <= this.#lastGuestId) {
       throw guestProtocolError('an odd, rising stream id', {
         subject: 'OPEN',
@@ -218,7 +233,7 @@ export class MuxSession {
         got: streamId,
       });
     }
-    if (this.#streams.size >= MAX_OPEN_STREAMS) {
+    if (this.#streams.size - this.#hostStreams >= MAX_OPEN_STREAMS) {
       throw guestProtocolError('at most so many open streams', {
         subject: 'OPEN',
         limit: MAX_OPEN_STREAMS,
@@ -232,7 +247,7 @@ export class MuxSession {
     }
     const stream = new MuxStream(streamId, kind, this.#link);
     this.#streams.set(streamId, stream);
-    handler(stream);
+    handler(stream, body);
   }
 
   #refuse(streamId: number): void {
@@ -249,7 +264,7 @@ export class MuxSession {
   }
 
   #forget(stream: MuxStream, resetReason: number | null): void {
-    this.#streams.delete(stream.id);
+    if (this.#streams.delete(stream.id) && stream.id % 2 === 0) this.#hostStreams -= 1;
     this.#outbox.remove(stream);
     if (resetReason === null || this.#endError !== null) return;
     this.#outbox.control(encodeFrame({ type: 'RESET', streamId: stream.id, reason: resetReason }));

@@ -21,8 +21,11 @@ export const MAX_DATA_BYTES = 65_536;
 /** Bytes each direction of a new stream may send before the first `CREDIT`; also the most it may ever hold. */
 export const INITIAL_WINDOW_BYTES = 262_144;
 
-/** Streams open at once, of both sides together. */
+/** Streams open at once, of those that one side has opened. */
 export const MAX_OPEN_STREAMS = 1_024;
+
+/** Longest `OPEN` payload, in bytes: the kind and what it needs. */
+export const MAX_OPEN_PAYLOAD_BYTES = 64;
 
 /** Length of the type, the reserved field and the request id before each message's body, in bytes. */
 export const MESSAGE_HEADER_BYTES = 8;
@@ -45,6 +48,25 @@ export const MAX_ID_BYTES = 64;
 /** Most items of one list (argv, env). */
 export const MAX_LIST_ITEMS = 65_536;
 
+/** Most bytes of one `FILE`. */
+export const MAX_FILE_BYTES = 2_097_152;
+
+/** What follows the kind in the `OPEN` of a TCP stream, in bytes: family, port, address. */
+export const TCP_DESTINATION_BYTES = 19;
+
+/** Families of a TCP stream's destination. */
+export const TCP_FAMILY = { V4: 4, V6: 6 } as const;
+
+/** TCP streams the guest has open at once; further connections wait in its backlog. */
+export const MAX_TCP_STREAMS = 900;
+
+/** Length and tag before each message on a DNS stream, in bytes. */
+export const DNS_HEADER_BYTES = 6;
+
+/** Bounds of a message on a DNS stream, in bytes: at least a DNS header. */
+export const DNS_MIN_MESSAGE_BYTES = 12;
+export const DNS_MAX_MESSAGE_BYTES = 4_096;
+
 /** Shortest message of the file channel, in bytes: a reply's header. */
 export const MIN_FUSE_MESSAGE_BYTES = 16;
 
@@ -54,8 +76,8 @@ export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
 /** Frame types. */
 export const FRAME = { MESSAGE: 1, OPEN: 2, DATA: 3, EOF: 4, RESET: 5, CREDIT: 6 } as const;
 
-/** Kinds of stream an `OPEN` may name. */
-export const STREAM_KIND = { STDIO: 1 } as const;
+/** Kinds of stream an `OPEN` may name. The host opens STDIO, the guest TCP and DNS. */
+export const STREAM_KIND = { STDIO: 1, TCP: 2, DNS: 3 } as const;
 
 /** Why a side reset a stream. PEER_CLOSED: the process closed its stdin. REFUSED: no such kind, or a limit. */
 export const RESET = { CANCELLED: 1, PEER_CLOSED: 2, REFUSED: 3 } as const;
@@ -72,6 +94,8 @@ export const MESSAGE = {
   SHUTDOWN: 0x0008,
   FREEZE: 0x0009,
   THAW: 0x000a,
+  NETWORK: 0x000b,
+  FILE: 0x000c,
   HELLO: 0x8001,
   OK: 0x8002,
   FAILED: 0x8003,
@@ -90,6 +114,9 @@ export const MOUNT_FLAG = { READONLY: 1 } as const;
 
 /** Bits of a `THAW`'s flags. NEW_SESSION: the machine was restored, and a new host speaks. */
 export const THAW_FLAG = { NEW_SESSION: 1 } as const;
+
+/** Bits of a `FILE`'s flags. */
+export const FILE_FLAG = { APPEND: 1 } as const;
 
 /** Whom a `KILL` reaches. TREE: every process of the exec, also those that daemonised. */
 export const KILL_SCOPE = { PROCESS: 0, GROUP: 1, TREE: 2 } as const;

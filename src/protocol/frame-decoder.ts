@@ -144,7 +144,8 @@ function toFrame({ type, streamId }: Header, payload: Buffer): Frame {
     case 'DATA':
       return { type, streamId, payload };
     case 'OPEN':
-      return { type, streamId, kind: payload.readUInt8() };
+      // Kept beyond the chunk it came in.
+      return { type, streamId, kind: payload.readUInt8(), body: Buffer.from(payload.subarray(1)) };
     case 'EOF':
       return { type, streamId };
     case 'RESET':

@@ -5,6 +5,7 @@ import {
   MAX_DATA_BYTES,
   MAX_GUEST_PAYLOAD_BYTES,
   MAX_HOST_PAYLOAD_BYTES,
+  MAX_OPEN_PAYLOAD_BYTES,
   MESSAGE_HEADER_BYTES,
   RESET,
 } from './constants.ts';
@@ -15,10 +16,16 @@ export type Sender = 'guest' | 'host';
 /** A name of {@link FRAME}. */
 export type FrameType = keyof typeof FRAME;
 
-/** One decoded frame (docs/protocol.md, "Frame"). `streamId` is 1..4294967295; `payload` is never empty. */
+/** One decoded frame (docs/protocol.md, "Frame"). `streamId` is 1..4294967295; a `payload` is never empty. */
 export type Frame =
   | { readonly type: 'MESSAGE'; readonly payload: Buffer }
-  | { readonly type: 'OPEN'; readonly streamId: number; readonly kind: number }
+  | {
+      readonly type: 'OPEN';
+      readonly streamId: number;
+      readonly kind: number;
+      /** What follows the kind, 0..63 bytes. */
+      readonly body: Buffer;
+    }
   | { readonly type: 'DATA'; readonly streamId: number; readonly payload: Buffer }
   | { readonly type: 'EOF'; readonly streamId: number }
   | { readonly type: 'RESET'; readonly streamId: number; readonly reason: number }
@@ -29,7 +36,7 @@ export const PAYLOAD_BYTES: Readonly<
   Record<FrameType, { readonly min: number; readonly max: number }>
 > = {
   MESSAGE: { min: MESSAGE_HEADER_BYTES, max: MAX_HOST_PAYLOAD_BYTES },
-  OPEN: { min: 1, max: 1 },
+  OPEN: { min: 1, max: MAX_OPEN_PAYLOAD_BYTES },
   DATA: { min: 1, max: MAX_DATA_BYTES },
   EOF: { min: 0, max: 0 },
   RESET: { min: 4, max: 4 },
@@ -73,7 +80,7 @@ function encodePayload(frame: Frame): Buffer {
     case 'DATA':
       return frame.payload;
     case 'OPEN':
-      return Buffer.of(frame.kind);
+      return Buffer.concat([Buffer.of(frame.kind), frame.body]);
     case 'EOF':
       return EMPTY;
     case 'RESET':

@@ -113,6 +113,8 @@ function readBody(reader: MessageReader): GuestMessage {
     case 'SHUTDOWN':
     case 'FREEZE':
     case 'THAW':
+    case 'NETWORK':
+    case 'FILE':
       throw reader.broken('a message that a guest may send');
   }
 }

@@ -1,6 +1,8 @@
 import {
+  FILE_FLAG,
   KILL_SCOPE,
   MAX_ENTROPY_BYTES,
+  MAX_FILE_BYTES,
   MAX_HOSTNAME_BYTES,
   MAX_ID_BYTES,
   MOUNT_FLAG,
@@ -46,7 +48,17 @@ export type HostRequest =
       readonly uid: number;
       readonly gid: number;
     }
-  | { readonly type: 'SEAL' | 'PING' | 'SHUTDOWN' | 'FREEZE' }
+  | { readonly type: 'SEAL' | 'PING' | 'SHUTDOWN' | 'FREEZE' | 'NETWORK' }
+  | {
+      readonly type: 'FILE';
+      /** Absolute. */
+      readonly path: string;
+      readonly isAppended: boolean;
+      /** Permission bits, 0..0o7777. */
+      readonly mode: number;
+      /** At most MAX_FILE_BYTES. */
+      readonly content: Uint8Array;
+    }
   | {
       readonly type: 'EXEC';
       /** Stream ids; 0 is /dev/null. */
@@ -98,6 +110,14 @@ export function encodeHostMessage(requestId: number, request: HostRequest): Buff
     case 'KILL':
       writer.u32(request.execId).u32(request.signal).u8(KILL_SCOPE[request.scope]);
       break;
+    case 'NETWORK':
+      // Flags: none is known yet.
+      writer.u8(0);
+      break;
+    case 'FILE':
+      writer.string('path', request.path).u8(request.isAppended ? FILE_FLAG.APPEND : 0);
+      writer.u32(request.mode).bytes(request.content);
+      break;
     case 'SEAL':
     case 'PING':
     case 'SHUTDOWN':
@@ -140,9 +160,7 @@ function readBody(reader: MessageReader): HostRequest {
     case 'IDENTITY':
       return { type, ...readIdentity(reader) };
     case 'THAW': {
-      const flags = reader.u8();
-      if ((flags & ~THAW_FLAG.NEW_SESSION) !== 0)
-        throw reader.broken('known flags', THAW_FLAG.NEW_SESSION, flags);
+      const flags = readFlags(reader, THAW_FLAG.NEW_SESSION);
       return { type, isNewSession: flags === THAW_FLAG.NEW_SESSION, ...readIdentity(reader) };
     }
     case 'MOUNT':
@@ -155,6 +173,17 @@ function readBody(reader: MessageReader): HostRequest {
         execId: reader.u32(),
         signal: reader.u32(),
         scope: reader.choice(KILL_SCOPE, reader.u8()),
+      };
+    case 'NETWORK':
+      readFlags(reader, 0);
+      return { type };
+    case 'FILE':
+      return {
+        type,
+        path: reader.string(),
+        isAppended: readFlags(reader, FILE_FLAG.APPEND) === FILE_FLAG.APPEND,
+        mode: reader.u32(),
+        content: new Uint8Array(reader.bytes(MAX_FILE_BYTES)),
       };
     case 'SEAL':
     case 'PING':
@@ -170,6 +199,12 @@ function readBody(reader: MessageReader): HostRequest {
   }
 }
 
+function readFlags(reader: MessageReader, known: number): number {
+  const flags = reader.u8();
+  if ((flags & ~known) !== 0) throw reader.broken('known flags', known, flags);
+  return flags;
+}
+
 function readIdentity(reader: MessageReader): GuestIdentity {
   return {
     realtimeNs: reader.u64(),
@@ -182,9 +217,7 @@ function readIdentity(reader: MessageReader): GuestIdentity {
 
 function readMount(reader: MessageReader): HostRequest {
   const kind = reader.choice(MOUNT_KIND, reader.u8());
-  const flags = reader.u8();
-  if ((flags & ~MOUNT_FLAG.READONLY) !== 0)
-    throw reader.broken('known flags', MOUNT_FLAG.READONLY, flags);
+  const flags = readFlags(reader, MOUNT_FLAG.READONLY);
   return {
     type: 'MOUNT',
     kind,

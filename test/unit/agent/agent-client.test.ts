@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { AgentClient } from '../../../src/agent/agent-client.ts';
 import { MuxSession } from '../../../src/mux/mux-session.ts';
+import { MAX_FILE_BYTES } from '../../../src/protocol/constants.ts';
 import { ERRNO } from '../../../src/protocol/errno.ts';
 import { FakeGuest } from '../../fixtures/fake-guest.ts';
 
@@ -124,6 +125,58 @@ it('kill() of an exec that is gone is no error', async () => {
   const { requestId } = await guest.request('KILL');
   guest.message({ type: 'FAILED', requestId, errno: ERRNO.ESRCH, stage: 'kill' });
   await killed;
+});
+
+it('network() asks for NETWORK', async () => {
+  const { guest, agent } = start();
+  guest.hello();
+  const asked = agent.network();
+  guest.message(ok((await guest.request('NETWORK')).requestId));
+  await asked;
+});
+
+it('writeFile() sends a large file in parts, each appended to the one before', async () => {
+  const { guest, agent } = start();
+  guest.hello();
+  const data = Buffer.alloc(2 * MAX_FILE_BYTES + 5, 'certificate ');
+  const writing = agent.writeFile({ path: '/etc/ca.pem', data, mode: 0o600 });
+  const parts: Buffer[] = [];
+  const seen: unknown[] = [];
+  while (parts.length < 3) {
+    const { requestId, request } = await guest.request('FILE');
+    if (request.type !== 'FILE') throw new Error('no FILE');
+    const { content, ...rest } = request;
+    parts.push(Buffer.from(content));
+    seen.push(rest);
+    guest.message(ok(requestId));
+  }
+  await writing;
+  const part = { type: 'FILE', path: '/etc/ca.pem', mode: 0o600 };
+  const isAppended = true;
+  expect(seen).toEqual([
+    { ...part, isAppended: false },
+    ...[1, 2].map(() => ({ ...part, isAppended })),
+  ]);
+  expect(Buffer.concat(parts).equals(data)).toBe(true);
+});
+
+it('writeFile() writes an empty file and appends when it is told to', async () => {
+  const { guest, agent } = start();
+  guest.hello();
+  const empty = agent.writeFile({ path: '/x', data: Buffer.alloc(0) });
+  const first = await guest.request('FILE');
+  expect(first.request).toMatchObject({
+    isAppended: false,
+    mode: 0o644,
+    content: new Uint8Array(),
+  });
+  guest.message(ok(first.requestId));
+  await empty;
+  const more = agent.writeFile({ path: '/x', data: Buffer.from('y'), append: true });
+  const second = await guest.request('FILE');
+  expect(second.request).toMatchObject({ isAppended: true });
+  guest.message(ok(second.requestId));
+  await more;
 });
 
 it.each([

@@ -3,12 +3,19 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import { MuxSession } from '../../../src/mux/mux-session.ts';
+import type { MuxStream } from '../../../src/mux/mux-stream.ts';
 import { INITIAL_WINDOW_BYTES, MAX_HOST_PAYLOAD_BYTES } from '../../../src/protocol/constants.ts';
 import type { Frame } from '../../../src/protocol/frame.ts';
+import { guestProtocolError } from '../../../src/protocol/guest-protocol-error.ts';
 import { encodeHostMessage } from '../../../src/protocol/host-message.ts';
 import { FakeGuest } from '../../fixtures/fake-guest.ts';
 
 const STDIO = 1;
+const TCP = 2;
+
+function open(streamId: number, kind = STDIO, body = Buffer.alloc(0)): Frame {
+  return { type: 'OPEN', streamId, kind, body };
+}
 
 function start() {
   const guest = new FakeGuest();
@@ -50,6 +57,54 @@ it('openStream() throws MUX_STREAM_LIMIT when 1,024 are open', () => {
   expect(() => session.openStream(STDIO)).toThrow(
     expect.objectContaining({ code: 'MUX_STREAM_LIMIT' }),
   );
+});
+
+it('onOpen() hands a stream of the guest and the bytes behind its kind to the handler of that kind', async () => {
+  const { guest, session } = start();
+  const opened = new Promise<{ stream: MuxStream; body: Buffer }>((resolve) =>
+    session.onOpen(TCP, (stream, body) => resolve({ stream, body })),
+  );
+  guest.frame(open(1, TCP, Buffer.from('where to')));
+  guest.frame({ type: 'DATA', streamId: 1, payload: Buffer.from('hello') });
+  guest.frame({ type: 'EOF', streamId: 1 });
+  const { stream, body } = await opened;
+  expect(String(body)).toBe('where to');
+  expect(stream).toMatchObject({ id: 1, kind: TCP });
+  stream.end();
+  expect(await text(stream)).toBe('hello');
+  await guest.until(() => guest.frames.find(({ type }) => type === 'EOF'));
+  expect(session.openStreams).toBe(0);
+});
+
+it('a stream of a kind without a handler is refused', async () => {
+  const { guest } = start();
+  guest.frame(open(1, TCP));
+  const reset = await guest.until(() => guest.frames.find(({ type }) => type === 'RESET'));
+  expect(reset).toEqual({ type: 'RESET', streamId: 1, reason: 3 });
+});
+
+it('an onOpen() handler that throws GUEST_PROTOCOL ends the session with it', async () => {
+  const { guest, session } = start();
+  session.onOpen(TCP, () => {
+    throw guestProtocolError('a destination', { subject: 'OPEN' });
+  });
+  guest.frame(open(1, TCP));
+  expect(await session.ended).toMatchObject({ code: 'GUEST_PROTOCOL' });
+});
+
+it('each side may have 1,024 streams open, and the guest not one more', async () => {
+  const { guest, session } = start();
+  let accepted = 0;
+  session.onOpen(TCP, () => {
+    accepted += 1;
+  });
+  for (let count = 0; count < 1024; count++) session.openStream(STDIO);
+  for (let count = 0; count < 1024; count++) guest.frame(open(2 * count + 1, TCP));
+  await guest.until(() => (guest.frames.length === 1024 ? true : undefined));
+  expect(session.openStreams).toBe(2048);
+  guest.frame(open(2049, TCP));
+  expect(await session.ended).toMatchObject({ code: 'GUEST_PROTOCOL' });
+  expect(accepted).toBe(1024);
 });
 
 it('sendMessage() throws MUX_MESSAGE_TOO_LARGE above the limit', () => {
@@ -107,13 +162,10 @@ const BROKEN: readonly { readonly name: string; readonly frames: readonly Frame[
       { type: 'EOF', streamId: 2 },
     ],
   },
-  { name: 'OPEN with an id of the host', frames: [{ type: 'OPEN', streamId: 4, kind: STDIO }] },
+  { name: 'OPEN with an id of the host', frames: [open(4)] },
   {
     name: 'OPEN with an id used before',
-    frames: [
-      { type: 'OPEN', streamId: 1, kind: STDIO },
-      { type: 'OPEN', streamId: 1, kind: STDIO },
-    ],
+    frames: [open(1), open(1)],
   },
   {
     name: 'DATA beyond the credit',

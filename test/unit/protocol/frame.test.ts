@@ -22,7 +22,12 @@ const streamId = fc.integer({ min: 1, max: 2 ** 32 - 1 });
 
 const anyFrame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({ type: fc.constant('MESSAGE' as const), payload: bytes(8, 300) }),
-  fc.record({ type: fc.constant('OPEN' as const), streamId, kind: fc.nat(255) }),
+  fc.record({
+    type: fc.constant('OPEN' as const),
+    streamId,
+    kind: fc.nat(255),
+    body: bytes(0, 63),
+  }),
   fc.record({ type: fc.constant('DATA' as const), streamId, payload: bytes(1, 300) }),
   fc.record({ type: fc.constant('EOF' as const), streamId }),
   fc.record({
@@ -136,7 +141,7 @@ it.each<[string, Buffer, Record<string, unknown>]>([
   ['a short MESSAGE', header('MESSAGE', 0, 7), { subject: 'MESSAGE', limit: 8, got: 7 }],
   ['empty DATA', header('DATA', 2, 0), { subject: 'DATA', limit: 1, got: 0 }],
   ['OPEN without a kind', header('OPEN', 1, 0), { subject: 'OPEN', limit: 1, got: 0 }],
-  ['a long OPEN', header('OPEN', 1, 2), { subject: 'OPEN', limit: 1, got: 2 }],
+  ['a long OPEN', header('OPEN', 1, 65), { subject: 'OPEN', limit: 64, got: 65 }],
   ['EOF with a payload', header('EOF', 2, 1), { subject: 'EOF', limit: 0, got: 1 }],
   ['a short RESET', header('RESET', 2, 3), { subject: 'RESET', limit: 4, got: 3 }],
   ['a long CREDIT', header('CREDIT', 2, 5), { subject: 'CREDIT', limit: 4, got: 5 }],

@@ -103,7 +103,22 @@ const anyRequest: fc.Arbitrary<HostRequest> = fc.oneof(
     signal: u32,
     scope: fc.constantFrom('PROCESS' as const, 'GROUP' as const, 'TREE' as const),
   }),
-  fc.record({ type: fc.constantFrom('SEAL' as const, 'PING' as const, 'SHUTDOWN' as const) }),
+  fc.record({
+    type: fc.constant('FILE' as const),
+    path: text,
+    isAppended: fc.boolean(),
+    mode: fc.nat(0o7777),
+    content: bytes,
+  }),
+  fc.record({
+    type: fc.constantFrom(
+      'SEAL' as const,
+      'PING' as const,
+      'SHUTDOWN' as const,
+      'FREEZE' as const,
+      'NETWORK' as const,
+    ),
+  }),
 );
 
 it('decodeGuestMessage() gives back what encodeGuestMessage() made', () => {

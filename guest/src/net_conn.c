@@ -1,0 +1,225 @@
+#include "net_conn.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "loop.h"
+#include "net_destination.h"
+#include "port.h"
+#include "room.h"
+#include "streams.h"
+#include "util.h"
+
+struct connection {
+    /* Edge-triggered: what epoll says is kept in the flags below until a call says otherwise. */
+    struct loop_source source;
+    struct room_waiter room;
+    struct mux_stream *stream;
+    void (*on_closed)(void);
+    bool is_readable;
+    bool is_writable;
+    /* The guest has closed its direction: an end of file or an error comes behind what is unread. */
+    bool is_hung_up;
+    /* The host's EOF was passed on. */
+    bool is_shut;
+};
+
+static void close_connection(struct connection *connection)
+{
+    void (*on_closed)(void) = connection->on_closed;
+    room_leave(&connection->room);
+    loop_remove(&connection->source);
+    close_quietly(connection->source.fd);
+    free(connection);
+    on_closed();
+}
+
+/* The stream is over: the guest sees a reset, not an orderly end. */
+static void on_end(void *owner)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    struct connection *connection = owner;
+    (void)setsockopt(connection->source.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close_connection(connection);
+}
+
+/* Frees the connection. */
+static void fail(const struct connection *connection)
+{
+    streams_reset(connection->stream, GONDOLIN_RESET_CANCELLED);
+}
+
+static void finish_if_done(struct connection *connection)
+{
+    struct mux_stream *stream = connection->stream;
+    if (!stream->is_guest_done || !connection->is_shut)
+        return;
+    close_connection(connection);
+    streams_release(stream);
+}
+
+/* Queues for a packet, if there is something to send and the host wants it. */
+static void want_room(struct connection *connection)
+{
+    const struct mux_stream *stream = connection->stream;
+    if (connection->is_readable && !stream->is_guest_done && stream->send_window > 0)
+        room_wait(&connection->room);
+}
+
+static void send_some(struct connection *connection)
+{
+    struct mux_stream *stream = connection->stream;
+    size_t limit = OUTBOX_DATA_BYTES < stream->send_window ? OUTBOX_DATA_BYTES : stream->send_window;
+    struct outbox_packet *packet = outbox_take_packet(port_outbox());
+    if (packet == NULL) {
+        want_room(connection);
+        return;
+    }
+    long count =
+        RETRY_EINTR(recv(connection->source.fd, packet->bytes + GONDOLIN_FRAME_HEADER_BYTES, limit, 0));
+    if (count > 0) {
+        outbox_push_data(port_outbox(), packet, stream->id, (size_t)count);
+        stream->send_window -= (uint32_t)count;
+        /* A short read has emptied the socket: what comes later is a new edge, but an end of file was told before. */
+        if ((size_t)count < limit && !connection->is_hung_up)
+            connection->is_readable = false;
+        want_room(connection);
+        return;
+    }
+    outbox_return_packet(port_outbox(), packet);
+    connection->is_readable = false;
+    if (count == 0) {
+        streams_send_eof(stream);
+        finish_if_done(connection);
+    } else if (errno != EAGAIN) {
+        fail(connection);
+    }
+}
+
+static void on_room(struct room_waiter *waiter)
+{
+    send_some(LOOP_OWNER(waiter, struct connection, room));
+}
+
+/* Gives how many bytes the guest took, or -1 when the connection has failed and is gone. */
+static long write_some(struct connection *connection, const uint8_t *bytes, size_t count)
+{
+    size_t done = 0;
+    while (done < count && connection->is_writable) {
+        long written = RETRY_EINTR(send(connection->source.fd, bytes + done, count - done, MSG_NOSIGNAL));
+        if (written >= 0) {
+            done += (size_t)written;
+        } else if (errno == EAGAIN) {
+            connection->is_writable = false;
+        } else {
+            fail(connection);
+            return -1;
+        }
+    }
+    return (long)done;
+}
+
+/* The host's end of file follows its last byte. */
+static void pass_end_on(struct connection *connection)
+{
+    const struct mux_stream *stream = connection->stream;
+    if (!stream->is_host_done || stream->input_length > 0 || connection->is_shut)
+        return;
+    /* It fails only when the guest has reset the connection, which epoll tells. */
+    (void)shutdown(connection->source.fd, SHUT_WR);
+    connection->is_shut = true;
+    finish_if_done(connection);
+}
+
+static void feed(struct connection *connection)
+{
+    struct mux_stream *stream = connection->stream;
+    if (stream->input_length > 0) {
+        long count = write_some(connection, stream->input + stream->input_start, stream->input_length);
+        if (count < 0)
+            return;
+        streams_consumed(stream, (size_t)count);
+    }
+    pass_end_on(connection);
+}
+
+static void on_data(void *owner, const uint8_t *bytes, size_t count)
+{
+    struct connection *connection = owner;
+    struct mux_stream *stream = connection->stream;
+    long passed = stream->input_length > 0 ? 0 : write_some(connection, bytes, count);
+    if (passed < 0)
+        return;
+    if ((size_t)passed < count && !mux_keep(stream, bytes + passed, count - (size_t)passed)) {
+        fail(connection);
+        return;
+    }
+    if (passed > 0)
+        streams_passed(stream, (size_t)passed);
+}
+
+static void on_eof(void *owner)
+{
+    pass_end_on(owner);
+}
+
+static void on_credit(void *owner)
+{
+    want_room(owner);
+}
+
+static void on_socket_ready(struct loop_source *source, uint32_t events)
+{
+    struct connection *connection = LOOP_OWNER(source, struct connection, source);
+    if ((events & EPOLLERR) != 0) {
+        fail(connection);
+        return;
+    }
+    if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0)
+        connection->is_hung_up = true;
+    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) {
+        connection->is_readable = true;
+        want_room(connection);
+    }
+    if ((events & EPOLLOUT) != 0) {
+        connection->is_writable = true;
+        feed(connection);
+    }
+}
+
+static bool read_destination(int fd, uint8_t *destination)
+{
+    union net_sockaddr address;
+    socklen_t length = sizeof address;
+    memset(&address, 0, sizeof address);
+    return getsockname(fd, &address.any, &length) == 0 && net_destination_encode(&address, destination);
+}
+
+static const struct stream_handlers handlers = {
+    .on_data = on_data,
+    .on_eof = on_eof,
+    .on_credit = on_credit,
+    .on_end = on_end,
+};
+
+bool net_conn_start(int fd, void (*on_closed)(void))
+{
+    uint8_t destination[GONDOLIN_TCP_DESTINATION_BYTES];
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL || !read_destination(fd, destination)) {
+        free(connection);
+        return false;
+    }
+    connection->source = (struct loop_source){.fd = fd, .on_ready = on_socket_ready};
+    connection->room.on_room = on_room;
+    connection->on_closed = on_closed;
+    connection->is_writable = true;
+    if (loop_add(&connection->source, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) == 0)
+        connection->stream =
+            streams_open(GONDOLIN_STREAM_KIND_TCP, destination, sizeof destination, &handlers, connection);
+    if (connection->stream != NULL)
+        return true;
+    loop_remove(&connection->source);
+    free(connection);
+    return false;
+}

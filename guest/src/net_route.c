@@ -1,0 +1,112 @@
+#include "net_route.h"
+
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include "log.h"
+#include "net_address.h"
+#include "net_netlink.h"
+#include "util.h"
+
+#define LOOPBACK_INDEX 1
+/* The kernel's own: 0 local, 32766 main, 32767 default. */
+#define FIRST_RULE 1
+#define LAST_RULE 32768
+
+struct family {
+    uint8_t number;
+    const char *name;
+    uint8_t address[16];
+    uint8_t address_bytes;
+};
+
+static const struct family V4 = {.number = AF_INET, .name = "IPv4", .address = NET_OWN_V4, .address_bytes = 4};
+static const struct family V6 = {.number = AF_INET6, .name = "IPv6", .address = NET_OWN_V6, .address_bytes = 16};
+
+bool net_route_has_v6(void)
+{
+    return access("/proc/net/if_inet6", F_OK) == 0;
+}
+
+static int set_link_up(int fd)
+{
+    union netlink_request request;
+    struct ifinfomsg *link = netlink_begin(&request, RTM_NEWLINK, 0, sizeof *link);
+    link->ifi_index = LOOPBACK_INDEX;
+    link->ifi_flags = IFF_UP;
+    link->ifi_change = IFF_UP;
+    return netlink_call(fd, &request);
+}
+
+static int add_address(int fd, const struct family *family)
+{
+    union netlink_request request;
+    struct ifaddrmsg *address = netlink_begin(&request, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, sizeof *address);
+    address->ifa_family = family->number;
+    address->ifa_prefixlen = (uint8_t)(family->address_bytes * 8);
+    address->ifa_index = LOOPBACK_INDEX;
+    if (family->number == AF_INET6)
+        address->ifa_flags = IFA_F_NODAD;
+    netlink_add(&request, IFA_LOCAL, family->address, family->address_bytes);
+    netlink_add(&request, IFA_ADDRESS, family->address, family->address_bytes);
+    return netlink_call(fd, &request);
+}
+
+static int add_default_route(int fd, const struct family *family)
+{
+    union netlink_request request;
+    struct rtmsg *route = netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, sizeof *route);
+    route->rtm_family = family->number;
+    route->rtm_table = RT_TABLE_LOCAL;
+    route->rtm_protocol = RTPROT_STATIC;
+    route->rtm_scope = family->number == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+    route->rtm_type = RTN_LOCAL;
+    netlink_add_u32(&request, RTA_OIF, LOOPBACK_INDEX);
+    netlink_add(&request, RTA_PREFSRC, family->address, family->address_bytes);
+    return netlink_call(fd, &request);
+}
+
+/* Looks into the table `local`; without its default route when that is hidden. */
+static int change_rule(int fd, const struct family *family, uint16_t type, uint32_t priority, bool hides_default)
+{
+    union netlink_request request;
+    uint16_t flags = type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0;
+    struct fib_rule_hdr *rule = netlink_begin(&request, type, flags, sizeof *rule);
+    rule->family = family->number;
+    rule->table = RT_TABLE_LOCAL;
+    rule->action = FR_ACT_TO_TBL;
+    netlink_add_u32(&request, FRA_PRIORITY, priority);
+    if (hides_default)
+        netlink_add_u32(&request, FRA_SUPPRESS_PREFIXLEN, 0);
+    return netlink_call(fd, &request);
+}
+
+/* A kernel without rules still captures; only bridges inside the guest do not work then. */
+static void order_tables(int fd, const struct family *family)
+{
+    if (change_rule(fd, family, RTM_NEWRULE, FIRST_RULE, true) != 0 ||
+        change_rule(fd, family, RTM_NEWRULE, LAST_RULE, false) != 0 ||
+        change_rule(fd, family, RTM_DELRULE, 0, false) != 0)
+        log_warning("%s routing rules: %s", family->name, strerror(errno));
+}
+
+static bool set_up(int fd, const struct family *family, struct failure *failure)
+{
+    if (add_address(fd, family) != 0)
+        return failed(failure, "%s address", family->name);
+    order_tables(fd, family);
+    return add_default_route(fd, family) == 0 || failed(failure, "%s default route", family->name);
+}
+
+bool net_route_setup(struct failure *failure)
+{
+    AUTO_CLOSE int fd = netlink_open(0, 0);
+    if (fd < 0)
+        return failed(failure, "netlink");
+    if (set_link_up(fd) != 0)
+        return failed(failure, "loopback");
+    return set_up(fd, &V4, failure) && (!net_route_has_v6() || set_up(fd, &V6, failure));
+}

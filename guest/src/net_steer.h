@@ -1,0 +1,22 @@
+/* Loads the program of net_program.h into the kernel and keeps its maps. */
+#ifndef GONDOLIN_NET_STEER_H
+#define GONDOLIN_NET_STEER_H
+
+#include <stdbool.h>
+
+#include "net_address.h"
+#include "process.h"
+
+/* Makes the maps and loads the program; it does nothing yet. */
+bool net_steer_load(struct failure *failure);
+
+/* Names the socket of a key of net_program.h. */
+bool net_steer_set_socket(unsigned key, int fd, struct failure *failure);
+
+/* Adds or removes an own address. 0, or -1 with errno. */
+int net_steer_set_own(const struct net_address *address, bool is_own);
+
+/* From here on the program decides, until the agent ends. */
+bool net_steer_attach(struct failure *failure);
+
+#endif

@@ -1,0 +1,300 @@
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { ReadonlyProvider } from '../../src/index.ts';
+import type { MuxStream } from '../../src/mux/mux-stream.ts';
+import { STREAM_KIND } from '../../src/protocol/constants.ts';
+import { DnsRecordDecoder, encodeDnsRecord } from '../../src/protocol/dns-records.ts';
+import { decodeTcpDestination } from '../../src/protocol/tcp-destination.ts';
+import { type BootedGuest, bootGuest } from '../../src/vm/boot.ts';
+import { type HeldImage, resolveImage } from '../../src/vm/resolve-image.ts';
+
+const PROGRAMS = resolve(import.meta.dirname, '../../guest/build/test');
+const MIB = 2 ** 20;
+
+/** What this host does with a connection, by its port. */
+const ECHO = 1000;
+const ECHO_WITH_NAME = 1001;
+const REFUSE = 1002;
+const COUNT_THEN_SAY = 1003;
+const SEND = 1004;
+const CLOSE_ITS_HALF = 1005;
+const RESET_AFTER_A_BYTE = 1006;
+
+let held: HeldImage;
+let guest: BootedGuest;
+/** Streams the guest reset, and how. */
+let errors: string[] = [];
+/** Names and types asked for, as `name/type`. */
+let queries: string[] = [];
+let areQueriesRefused = false;
+
+function serve(stream: MuxStream, body: Buffer): void {
+  const { address, port } = decodeTcpDestination(body);
+  stream.on('error', (error: Error & { code?: string }) =>
+    errors.push(error.code ?? error.message),
+  );
+  switch (port) {
+    case ECHO:
+      stream.pipe(stream);
+      break;
+    case REFUSE:
+      stream.destroy();
+      break;
+    case COUNT_THEN_SAY:
+      countThenSay(stream);
+      break;
+    case SEND:
+      stream.once('data', (line) => sendPattern(stream, Number(String(line))));
+      break;
+    case CLOSE_ITS_HALF:
+      stream.end('first half\n');
+      stream.on('data', (chunk) => errors.push(`late: ${String(chunk)}`));
+      break;
+    case RESET_AFTER_A_BYTE:
+      stream.once('data', () => stream.destroy());
+      break;
+    default:
+      stream.write(`${address} ${port}\n`);
+      stream.pipe(stream);
+  }
+}
+
+/** Answers with the count and the hash of what came once the guest has closed its direction. */
+function countThenSay(stream: MuxStream): void {
+  let bytes = 0;
+  const hash = createHash('md5');
+  stream.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    hash.update(chunk);
+  });
+  stream.on('end', () => stream.end(`${bytes} ${hash.digest('hex')}\n`));
+}
+
+function sendPattern(stream: MuxStream, bytes: number): void {
+  const block = Buffer.alloc(65_536, 'gondolin');
+  let left = bytes;
+  const more = () => {
+    while (left > 0) {
+      const part = block.subarray(0, Math.min(left, block.length));
+      left -= part.length;
+      if (!stream.write(part)) {
+        stream.once('drain', more);
+        return;
+      }
+    }
+    stream.end();
+  };
+  more();
+}
+
+/** Answers A with 198.51.100.7 and everything else with nothing. */
+function serveNames(stream: MuxStream): void {
+  const decoder = new DnsRecordDecoder();
+  stream.on('data', (chunk: Buffer) => {
+    for (const { tag, message } of decoder.push(chunk)) {
+      const reply = answer(message);
+      if (areQueriesRefused) stream.destroy();
+      else stream.write(encodeDnsRecord({ tag, message: reply }));
+    }
+  });
+}
+
+function answer(query: Buffer): Buffer {
+  const labels: string[] = [];
+  let at = 12;
+  for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
+    labels.push(query.toString('latin1', at + 1, at + 1 + length));
+    at += 1 + length;
+  }
+  const type = query.readUInt16BE(at + 1);
+  queries.push(`${labels.join('.')}/${type}`);
+  const isV4 = type === 1;
+  const header = Buffer.from(query.subarray(0, 12));
+  header.writeUInt16BE(0x8180, 2);
+  header.writeUInt16BE(isV4 ? 1 : 0, 6);
+  header.writeUInt32BE(0, 8);
+  const record = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 198, 51, 100, 7]);
+  return Buffer.concat([header, query.subarray(12, at + 5), isV4 ? record : Buffer.alloc(0)]);
+}
+
+beforeAll(async () => {
+  const options = {
+    sandbox: { rootOverlay: true },
+    vfs: { mounts: { '/programs': new ReadonlyProvider(PROGRAMS) } },
+  };
+  held = await resolveImage(options);
+  guest = await bootGuest({ options, image: held.image, log: () => undefined });
+  guest.session.onOpen(STREAM_KIND.TCP, serve);
+  guest.session.onOpen(STREAM_KIND.DNS, serveNames);
+  await guest.agent.network();
+});
+
+beforeEach(() => {
+  errors = [];
+  queries = [];
+});
+
+afterAll(async () => {
+  await guest?.machine.kill();
+  await guest?.fuse?.close();
+  await held?.release();
+});
+
+/** What a shell line prints, with both outputs in one. */
+async function run(line: string, user = ''): Promise<string> {
+  const argv = ['/bin/bash', '-c', line];
+  const env = { PATH: '/programs:/usr/sbin:/usr/bin:/sbin:/bin' };
+  const command = await guest.agent.exec({ argv, env, user, stderr: 'stdout' });
+  if (command.stdout === null) throw new Error('no output');
+  return text(command.stdout);
+}
+
+it.each([
+  ['93.184.216.34', 443],
+  ['169.254.169.254', 80],
+  ['10.0.0.1', 65_535],
+  ['10.0.2.3', 53],
+  ['255.1.2.3', 1],
+  ['2606:2800:220:1::1', 443],
+  ['fd00::99', 22],
+])('a connection to %s port %i reaches the host with its destination', async (address, port) => {
+  expect(await run(`exec 3<>/dev/tcp/${address}/${port}; head -1 <&3`)).toBe(
+    `${address} ${port}\n`,
+  );
+});
+
+it('every user is captured, and an IPv4 address in an IPv6 socket is one', async () => {
+  const line = 'exec 3<>/dev/tcp/203.0.113.1/8080; head -1 <&3; id -u';
+  expect(await run(line, '65534')).toBe('203.0.113.1 8080\n65534\n');
+  expect(await run('traffic both ::ffff:203.0.113.9 1000 100')).toBe('100 intact\n');
+});
+
+it('each direction of a connection ends by itself', async () => {
+  const up = await run(`traffic up 203.0.113.1 ${COUNT_THEN_SAY} 3000000`);
+  const hash = createHash('md5').update(Buffer.alloc(3_000_000)).digest('hex');
+  expect(up).toContain(`3000000 ${hash}\n`);
+  const line = `exec 3<>/dev/tcp/203.0.113.1/${CLOSE_ITS_HALF}; cat <&3; echo second half >&3; echo sent`;
+  expect(await run(line)).toBe('first half\nsent\n');
+  await expect.poll(() => errors).toEqual(['late: second half\n']);
+});
+
+it('a refusal and a reset of the host reset the connection, one of the guest its stream', async () => {
+  expect(await run(`traffic get 203.0.113.1 ${REFUSE}`)).toMatch(/^(connect|recv): ECONNRESET\n$/);
+  const early = await run(`traffic echo 203.0.113.1 ${RESET_AFTER_A_BYTE} 5`);
+  expect(early).toMatch(/^(send|recv): (ECONNRESET|EPIPE)\n$/);
+  expect(await run(`traffic reset 203.0.113.1 ${ECHO}`)).toBe('reset\n');
+  await expect.poll(() => errors).toEqual(['MUX_STREAM_RESET']);
+});
+
+it("the guest's own servers are reached on loopback and its own addresses, never from elsewhere", async () => {
+  const server = guest.agent.exec({ argv: ['/programs/traffic', 'serve', '0.0.0.0', '8081'] });
+  const server6 = guest.agent.exec({ argv: ['/programs/traffic', 'serve', '::', '8082'] });
+  const listening = async (wanted: typeof server) => {
+    const { stdout } = await wanted;
+    await new Promise((ready) => stdout?.once('data', ready));
+  };
+  await Promise.all([listening(server), listening(server6)]);
+  for (const address of ['127.0.0.1', '127.9.9.9', '10.0.2.15']) {
+    expect(await run(`traffic get ${address} 8081`)).toBe('of the guest\n');
+  }
+  for (const address of ['::1', 'fd00::15', '127.0.0.1']) {
+    expect(await run(`traffic get ${address} 8082`)).toBe('of the guest\n');
+  }
+  for (const [address, port] of [
+    ['203.0.113.1', 8081],
+    ['2001:db8::1', 8082],
+  ]) {
+    const line = `exec 3<>/dev/tcp/${address}/${port}; head -1 <&3`;
+    expect(await run(line)).toBe(`${address} ${port}\n`);
+  }
+  expect(await run('traffic get 127.0.0.1 8083')).toBe('connect: ECONNREFUSED\n');
+  expect(await run('traffic get 10.0.2.15 8083')).toBe('connect: ECONNREFUSED\n');
+  for (const started of [server, server6]) await (await started).kill(9, 'tree');
+});
+
+it('names are asked of the host, whichever server a program asks, and the answer comes from that one', async () => {
+  expect(await run('cat /etc/resolv.conf')).toBe('nameserver 10.0.2.3\n');
+  expect(await run('getent ahostsv4 one.example.com | head -1')).toMatch(/^198\.51\.100\.7 /);
+  expect(queries).toEqual(['one.example.com/1']);
+  // Connected sockets: they hear nobody but the server they asked.
+  expect(await run('traffic udp 8.8.8.8 53')).toContain('answer of 42 bytes\n');
+  expect(await run('traffic udp 2001:4860:4860::8888 53')).toContain('answer of 42 bytes\n');
+  expect(queries.slice(1)).toEqual(['udp.test/1', 'udp.test/1']);
+});
+
+it('a host that resets the DNS stream makes queries fail at once, and is asked again by the next', async () => {
+  areQueriesRefused = true;
+  // A client waits 5 s for an answer that does not come.
+  const startedMs = performance.now();
+  expect(await run('getent ahostsv4 refused.example.com; echo $?')).toBe('2\n');
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
+  expect(queries.length).toBeGreaterThan(0);
+  areQueriesRefused = false;
+  expect(await run('getent ahostsv4 again.example.com | head -1')).toMatch(/^198\.51\.100\.7 /);
+});
+
+it('other datagrams fail at once', async () => {
+  for (const [address, port] of [
+    ['203.0.113.1', 443],
+    ['10.0.2.3', 123],
+    ['2001:db8::1', 443],
+  ]) {
+    expect(await run(`traffic udp ${address} ${port}`)).toContain('recv: ECONNREFUSED\n');
+  }
+});
+
+it('200 connections are open at once; more than 900 wait for their turn', async () => {
+  expect(await run(`traffic many 203.0.113.1 ${ECHO} 200`)).toBe('200 of 200\n');
+  expect(await run(`traffic many 203.0.113.1 ${ECHO} 1300`)).toBe('1300 of 1300\n');
+  await expect.poll(() => guest.session.openStreams).toBeLessThan(5);
+});
+
+it('16 MiB each way at once arrive intact', async () => {
+  const command = `traffic both 203.0.113.1 ${ECHO} ${16 * MIB}`;
+  expect(await run(command)).toBe(`${16 * MIB} intact\n`);
+  expect(await run(`traffic down 203.0.113.1 ${SEND} ${16 * MIB}`)).toContain(`${16 * MIB}\n`);
+});
+
+it('a reader that does not read holds the host back and no other connection', async () => {
+  let isDrained = false;
+  const blocked = new Promise<MuxStream>((opened) => {
+    guest.session.onOpen(STREAM_KIND.TCP, (stream, body) => {
+      if (decodeTcpDestination(body).port !== ECHO_WITH_NAME) return serve(stream, body);
+      stream.on('error', () => undefined);
+      opened(stream);
+    });
+  });
+  const sleeping = await guest.agent.exec({
+    argv: ['/bin/bash', '-c', `exec 3<>/dev/tcp/203.0.113.1/${ECHO_WITH_NAME}; sleep 1000`],
+  });
+  const stream = await blocked;
+  const closed = new Promise((resolve) => stream.once('close', resolve));
+  stream.write(Buffer.alloc(64 * MIB), (error) => {
+    isDrained = error === null || error === undefined;
+  });
+  expect(await run(`traffic both 203.0.113.1 ${ECHO} ${MIB}`)).toBe(`${MIB} intact\n`);
+  expect(isDrained).toBe(false);
+  await sleeping.kill(9, 'tree');
+  await closed;
+  expect(isDrained).toBe(false);
+});
+
+it('writeFile() makes parents, sets the mode, appends, and refuses what is no file', async () => {
+  const { agent } = guest;
+  const path = '/var/new/deep/file';
+  await agent.writeFile({ path, data: Buffer.from('one '), mode: 0o640 });
+  await agent.writeFile({ path, data: Buffer.from('two\n'), append: true, mode: 0o777 });
+  expect(await run(`cat ${path}; stat -c %a ${path}`)).toBe('one two\n640\n');
+  const large = Buffer.alloc(5 * MIB, 'certificate\n');
+  await agent.writeFile({ path, data: large, mode: 0o600 });
+  const hash = createHash('md5').update(large).digest('hex');
+  expect(await run(`md5sum < ${path}; stat -c %a ${path}`)).toBe(`${hash}  -\n600\n`);
+  await run('mkfifo /tmp/pipe');
+  for (const target of ['/tmp/pipe', '/dev/null', '/etc', '/etc/passwd/x']) {
+    await expect(agent.writeFile({ path: target, data: large })).rejects.toMatchObject({
+      code: 'AGENT_REQUEST_FAILED',
+    });
+  }
+});
