@@ -43,8 +43,14 @@ export const DIAL_MS = 15_000;
 /** Until the first byte of an answer: long polls are slow, dead peers are found by TCP keep-alive before that. */
 export const RESPONSE_START_MS = 15 * 60_000;
 
-/** How long an upstream connection is kept for the next request. */
-export const UPSTREAM_IDLE_MS = 15_000;
+/**
+ * How long an HTTP/1.1 connection is kept for the next request where the server does not say (`Keep-Alive`). Short: a
+ * request that meets the server's close can't be sent again unless it is safe.
+ */
+export const UPSTREAM_HTTP1_IDLE_MS = 4_000;
+
+/** How long an HTTP/2 connection without streams is kept. */
+export const UPSTREAM_HTTP2_IDLE_MS = 15_000;
 
 /** How long a guest connection is kept for the next request. */
 export const GUEST_IDLE_MS = 90_000;

@@ -88,7 +88,7 @@ export class GuestHttp {
     }
     const { site, raw } = connection;
     new Exchange(
-      new Http1Request(request, response, { raw, isWaiting }),
+      new Http1Request(request, response, { raw, isWaiting, isDetached: false }),
       site,
       this.#services,
     ).run();
@@ -114,7 +114,7 @@ export class GuestHttp {
       request.method === 'GET' && /^websocket$/i.test(request.headers.upgrade ?? '');
     const guest = isWebSocket
       ? new Http1Upgrade(request, response, { raw, socket, head })
-      : new Http1Request(request, response, { raw, isWaiting: false });
+      : new Http1Request(request, response, { raw, isWaiting: false, isDetached: true });
     new Exchange(guest, site, this.#services).run();
   }
 }

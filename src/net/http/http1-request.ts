@@ -9,6 +9,8 @@ export interface Http1Arrival {
   readonly raw: Duplex;
   /** The guest waits for `100 Continue` before it sends the body. */
   readonly isWaiting: boolean;
+  /** It asked for `Upgrade` or `CONNECT`: Node reads nothing more. */
+  readonly isDetached: boolean;
 }
 
 /** An HTTP/1 request as Node's parser gave it: strict, so that no body length is in doubt. */
@@ -18,6 +20,7 @@ export class Http1Request implements GuestRequest {
   readonly fields: Fields;
   readonly httpVersion: string;
   readonly hasBody: boolean;
+  readonly isBodyLost: boolean;
   readonly answer: GuestAnswer;
   readonly #request: IncomingMessage;
 
@@ -28,6 +31,7 @@ export class Http1Request implements GuestRequest {
     this.fields = request.rawHeaders;
     this.httpVersion = request.httpVersionMinor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
     this.hasBody = announcesBody(request.rawHeaders);
+    this.isBodyLost = this.hasBody && arrival.isDetached;
     this.answer = new Http1Answer(response, arrival);
   }
 
@@ -56,7 +60,7 @@ export class Http1Upgrade extends Http1Request implements GuestUpgrade {
     response: ServerResponse,
     at: { readonly raw: Duplex; readonly socket: Duplex; readonly head: Buffer },
   ) {
-    super(request, response, { raw: at.raw, isWaiting: false });
+    super(request, response, { raw: at.raw, isWaiting: false, isDetached: true });
     this.#response = response;
     this.#socket = at.socket;
     this.#head = at.head;

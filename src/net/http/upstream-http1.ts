@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Pool } from 'undici';
-import { MAX_HEADER_BYTES, RESPONSE_START_MS, UPSTREAM_IDLE_MS } from '../limits.ts';
+import { MAX_HEADER_BYTES, RESPONSE_START_MS, UPSTREAM_HTTP1_IDLE_MS } from '../limits.ts';
 import { systemCode } from '../tcp/system-code.ts';
 import type { Fields } from './fields.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
@@ -22,7 +22,7 @@ export class Http1Origin {
         );
       },
       pipelining: 1,
-      keepAliveTimeout: UPSTREAM_IDLE_MS,
+      keepAliveTimeout: UPSTREAM_HTTP1_IDLE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: RESPONSE_START_MS,
       // A stream of events may be silent for hours; TCP keep-alive finds the dead ones.

@@ -9,7 +9,7 @@ import {
   H2_STREAM_WINDOW_BYTES,
   MAX_HEADER_BYTES,
   MAX_HEADER_PAIRS,
-  UPSTREAM_IDLE_MS,
+  UPSTREAM_HTTP2_IDLE_MS,
 } from '../limits.ts';
 import { flatFields, recordOf } from './fields.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
@@ -41,7 +41,7 @@ export class Http2Upstream {
     });
     this.#session.on('error', () => undefined);
     this.#session.once('connect', () => this.#session.setLocalWindowSize(H2_SESSION_WINDOW_BYTES));
-    this.#session.setTimeout(UPSTREAM_IDLE_MS, () => {
+    this.#session.setTimeout(UPSTREAM_HTTP2_IDLE_MS, () => {
       if (this.#openStreams === 0) this.#session.close();
     });
   }
