@@ -106,10 +106,10 @@ export class GuestConnection {
     } else if (!verdict.isAllowed && !refusals.take()) {
       this.#block('https', verdict, true);
     } else {
-      const socket = await terminateTls(this.#stream, await parts.leafFor(name));
-      if (socket === null) return;
-      const protocol = socket.alpnProtocol === 'h2' ? 'http2' : 'http1';
-      this.#serve(socket, { scheme: 'https', protocol, verdict });
+      terminateTls(this.#stream, await parts.leafFor(name), (socket) => {
+        const protocol = socket.alpnProtocol === 'h2' ? 'http2' : 'http1';
+        this.#serve(socket, { scheme: 'https', protocol, verdict });
+      });
     }
   }
 

@@ -1,38 +1,38 @@
 import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { GUEST_TLS_MS } from '../limits.ts';
+import { reset } from '../tcp/splice.ts';
 
 /**
- * Ends the guest's TLS on the host.
+ * Ends the guest's TLS on the host. A guest that breaks the handshake off, does not trust us or takes too long is reset.
  *
  * @param stream  Whose next bytes are the ClientHello.
- * @returns The socket after its handshake; `null` when the guest broke it off, did not trust us or took too long.
+ * @param serve  Gets the socket in the moment its handshake is done: what comes later would be read by nobody.
  */
 export function terminateTls(
   stream: Duplex,
   secureContext: SecureContext,
-): Promise<TLSSocket | null> {
-  return new Promise((resolve) => {
-    const socket = new TLSSocket(stream, {
-      isServer: true,
-      secureContext,
-      ALPNCallback: ({ protocols }) =>
-        ['h2', 'http/1.1'].find((known) => protocols.includes(known)),
-    });
-    const fail = (): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      stream.destroy();
-      resolve(null);
-    };
-    const timer = setTimeout(fail, GUEST_TLS_MS);
-    socket.on('error', () => undefined).once('close', fail);
-    socket.once('secure', () => {
-      clearTimeout(timer);
-      socket.off('close', fail);
-      takeControl(socket);
-      resolve(socket);
-    });
+  serve: (socket: TLSSocket) => void,
+): void {
+  const socket = new TLSSocket(stream, {
+    isServer: true,
+    secureContext,
+    ALPNCallback: ({ protocols }) => ['h2', 'http/1.1'].find((known) => protocols.includes(known)),
+  });
+  const fail = (): void => {
+    clearTimeout(timer);
+    socket.destroy();
+    reset(stream);
+  };
+  const timer = setTimeout(fail, GUEST_TLS_MS);
+  socket.on('error', () => undefined).once('close', fail);
+  stream.once('end', fail);
+  socket.once('secure', () => {
+    clearTimeout(timer);
+    socket.off('close', fail);
+    stream.off('end', fail);
+    takeControl(socket);
+    serve(socket);
   });
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import { afterAll, expect, it } from 'vitest';
-import { connectTcp, connectTls, request } from '../../fixtures/net/clients.ts';
+import { connectHttp2, connectTcp, connectTls, request } from '../../fixtures/net/clients.ts';
 import { startHttp, startHttps } from '../../fixtures/net/servers.ts';
 import { createTestNetwork, removeTestCa } from '../../fixtures/net/test-network.ts';
 
@@ -99,5 +99,29 @@ it('Network serves 300 connections at once and lets go of all', async () => {
   };
   const paths = Array.from({ length: 300 }, (_, index) => `/${index}`);
   expect(await Promise.all(paths.map(one))).toEqual(paths);
+  await expect.poll(() => net.openStreams()).toBe(0);
+});
+
+it('Network lets go of TLS connections that guests end in order or break off', async () => {
+  const port = await startHttps('api.test', (_message, response) => response.end('ok'));
+  const host = `api.test:${port}`;
+  const net = await createTestNetwork({ allow: [host] });
+  const ended = await connectTls(net, 'api.test', port);
+  expect((await request(ended, { headers: { host } })).body).toBe('ok');
+  ended.end();
+  const session = await connectHttp2(net, 'api.test', port);
+  const stream = session.request({ ':path': '/' });
+  stream.resume();
+  await once(stream, 'end');
+  session.close();
+  const broken = await connectTls(net, 'api.test', port);
+  broken.destroy();
+  const early = await connectTcp(net, 'api.test', port);
+  early.end('\x16\x03\x01');
+  early.resume();
+  const garbled = await connectTls(net, 'api.test', port);
+  await request(garbled, { headers: { host } });
+  await expect.poll(() => net.openStreams()).toBe(1);
+  garbled.destroy();
   await expect.poll(() => net.openStreams()).toBe(0);
 });
