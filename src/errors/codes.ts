@@ -132,13 +132,41 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Run `gondolin doctor`; the lines above are what QEMU said.',
   },
-  NET_PATTERN_INVALID: {
+  NET_AUDIT_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check the free space of the disk, and run the command again.',
+  },
+  NET_AUDIT_UNUSABLE: {
     exit: EXIT.config,
-    hint: 'Correct the entry under network:; docs/network.md has the pattern language.',
+    hint: 'Name another file for --events or --har.',
   },
   NET_CA_UNUSABLE: {
     exit: EXIT.runner,
     hint: 'Make that directory and the file in it yours, readable by you only (0700 and 0600).',
+  },
+  NET_CLOSED: {
+    exit: EXIT.runner,
+    hint: 'The VM it belonged to has ended, or the guest went away: nothing is to be done.',
+  },
+  NET_DIAL_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check that the server runs and that this host can reach it.',
+  },
+  NET_DIAL_TIMEOUT: {
+    exit: EXIT.runner,
+    hint: 'Check that the server is reachable from this host, and its firewall.',
+  },
+  NET_HOOK_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Repair onRequest, onRequestHead or onResponse; the cause is what it threw.',
+  },
+  NET_NAME_UNRESOLVED: {
+    exit: EXIT.runner,
+    hint: 'Check the name, and that this host can resolve it.',
+  },
+  NET_PATTERN_INVALID: {
+    exit: EXIT.config,
+    hint: 'Correct the entry under network:; docs/network.md has the pattern language.',
   },
   NET_RESPONSE_ENCODING: {
     exit: EXIT.runner,
@@ -159,6 +187,22 @@ export const CODES = {
   NET_TLS_NAME_INVALID: {
     exit: EXIT.policy,
     hint: 'Connect with the name of a host or its address, as its certificate would have it.',
+  },
+  NET_UPSTREAM_CLOSED: {
+    exit: EXIT.runner,
+    hint: 'Look at the log of the server; try the request from this host.',
+  },
+  NET_UPSTREAM_INVALID: {
+    exit: EXIT.runner,
+    hint: 'Look at what the server sends; its answer breaks HTTP or is over a limit.',
+  },
+  NET_UPSTREAM_TIMEOUT: {
+    exit: EXIT.runner,
+    hint: 'Look at why the server takes so long.',
+  },
+  NET_UPSTREAM_TLS: {
+    exit: EXIT.runner,
+    hint: 'Add the root certificate of the server to network.ca, or repair its certificate.',
   },
   NET_WEBSOCKET_INVALID: {
     exit: EXIT.runner,
@@ -191,14 +235,6 @@ export const CODES = {
   MUX_HANDLER_FAILED: {
     exit: EXIT.runner,
     hint: 'Please report this with the stack of its cause.',
-  },
-  NET_AUDIT_FAILED: {
-    exit: EXIT.runner,
-    hint: 'Check the free space of the disk, and run the command again.',
-  },
-  NET_AUDIT_UNUSABLE: {
-    exit: EXIT.config,
-    hint: 'Name another file for --events or --har.',
   },
   AGENT_VERSION: {
     exit: EXIT.runner,

@@ -1,0 +1,27 @@
+import type { GuestTrust } from './network-options.ts';
+import { guestTrustEnv, guestTrustFiles, trustFingerprint } from './tls/guest-trust.ts';
+import { HostCa } from './tls/host-ca.ts';
+import { LeafCache } from './tls/leaf-cache.ts';
+
+/** This machine's certificate authority and the leaves of one VM. */
+export class Certificates {
+  readonly leaves: LeafCache;
+  readonly #ca: HostCa;
+
+  private constructor(ca: HostCa) {
+    this.#ca = ca;
+    this.leaves = new LeafCache(ca);
+  }
+
+  /** @throws {GondolinError} As `HostCa.open`. */
+  static async open(directory: string): Promise<Certificates> {
+    return new Certificates(await HostCa.open(directory));
+  }
+
+  /** @param extraRoots  PEM, for hosts whose own certificates the guest sees. */
+  trust(extraRoots: readonly string[]): GuestTrust {
+    const caPem = this.#ca.certificatePem;
+    const files = guestTrustFiles({ certificatePem: caPem, extraRoots });
+    return { caPem, env: guestTrustEnv(), files, fingerprint: trustFingerprint(files) };
+  }
+}

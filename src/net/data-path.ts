@@ -1,0 +1,49 @@
+import type { Duplex } from 'node:stream';
+import type { NetworkEvent } from './audit/network-event.ts';
+import { type ConnectionServices, GuestConnection } from './guest-connection.ts';
+import { GuestHttp } from './http/guest-http.ts';
+import { Upstream } from './http/upstream.ts';
+import type { NetworkParts } from './parts.ts';
+import { RefusalBudget } from './refusal-budget.ts';
+import { type Destination, Dialer } from './tcp/dial.ts';
+
+/** Everything that moves bytes for one `Network`: loaded and made with its first connection. */
+export class DataPath {
+  readonly #services: ConnectionServices;
+  readonly #upstream: Upstream;
+  #lastRequestId = 0;
+
+  constructor(
+    parts: NetworkParts,
+    told: { emit(event: NetworkEvent): void; fault(error: Error): void },
+  ) {
+    const { emit, fault } = told;
+    const { policy, secrets, hooks, ca, resolve } = parts;
+    const dialer = new Dialer({ policy, resolve });
+    this.#upstream = new Upstream(dialer, ca);
+    const http = new GuestHttp({
+      policy,
+      upstream: this.#upstream,
+      secrets,
+      hooks,
+      emit,
+      fault,
+      nextRequestId: () => {
+        this.#lastRequestId += 1;
+        return this.#lastRequestId;
+      },
+      load: { requests: 0 },
+    });
+    this.#services = { parts, http, dialer, refusals: new RefusalBudget(), secrets, emit };
+  }
+
+  serve(stream: Duplex, to: Destination, id: number): Promise<void> {
+    return new GuestConnection(stream, to, id, this.#services).run();
+  }
+
+  async close(): Promise<void> {
+    this.#services.http.close();
+    await this.#upstream.close();
+    await this.#services.dialer.close();
+  }
+}

@@ -1,0 +1,242 @@
+import type { Duplex } from 'node:stream';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { blockReason } from './audit/block-reason.ts';
+import type { NetworkEvent, Transport } from './audit/network-event.ts';
+import { serveDnsStream } from './dns/serve-dns-stream.ts';
+import { sameHost, writeAuthority } from './http/authority.ts';
+import type { GuestHttp } from './http/guest-http.ts';
+import { terminateTls } from './http/guest-tls.ts';
+import type { Site } from './http/site.ts';
+import type { Refused } from './judge.ts';
+import { DENIED_START_MS, IDLE_START_MS, OPEN_SERVER_FIRST_MS } from './limits.ts';
+import type { NetworkParts } from './parts.ts';
+import type { Verdict } from './policy/verdict.ts';
+import type { RefusalBudget } from './refusal-budget.ts';
+import type { SecretStore } from './secret/secret-store.ts';
+import type { ClientHello } from './tcp/client-hello.ts';
+import { AddressRefused, type Destination, type Dialer } from './tcp/dial.ts';
+import { type Peeked, peek } from './tcp/peek.ts';
+import { reset, splice } from './tcp/splice.ts';
+
+/** What all connections of one `Network` share. */
+export interface ConnectionServices {
+  readonly parts: NetworkParts;
+  readonly http: GuestHttp;
+  readonly dialer: Dialer;
+  readonly refusals: RefusalBudget;
+  readonly secrets: SecretStore | null;
+  readonly emit: (event: NetworkEvent) => void;
+}
+
+interface Verdicts {
+  readonly https: Verdict;
+  readonly http: Verdict;
+  readonly tcp: Verdict;
+}
+
+/** One connection that a guest process made: found out what it speaks, judged, served. */
+export class GuestConnection {
+  readonly #services: ConnectionServices;
+  readonly #stream: Duplex;
+  readonly #to: Destination;
+  readonly #id: number;
+
+  constructor(stream: Duplex, to: Destination, id: number, services: ConnectionServices) {
+    this.#stream = stream;
+    this.#to = to;
+    this.#id = id;
+    this.#services = services;
+  }
+
+  /** Resolves once the connection is served by someone or has ended. */
+  async run(): Promise<void> {
+    if (this.#to.port === 53) {
+      await this.#dns();
+      return;
+    }
+    const verdicts = this.#judge();
+    const isHttpPossible = verdicts.https.isAllowed || verdicts.http.isAllowed;
+    if (verdicts.tcp.isAllowed && !isHttpPossible) {
+      await this.#raw('tcp');
+      return;
+    }
+    const peeked = await peek(this.#stream, patienceMs(verdicts.tcp.isAllowed, isHttpPossible));
+    await this.#route(peeked, verdicts);
+  }
+
+  async #dns(): Promise<void> {
+    const answer = (query: Buffer) => this.#services.parts.answerDns(query, true);
+    // The stream's own error is the guest's end of it.
+    await serveDnsStream(this.#stream, answer).catch(() => reset(this.#stream));
+  }
+
+  #judge(): Verdicts {
+    const { name, isLiteral, port } = this.#to;
+    const decide = (transport: 'https' | 'http' | 'tcp'): Verdict =>
+      this.#services.parts.policy.decideConnection({
+        name: isLiteral ? null : name,
+        address: name,
+        port,
+        transport,
+      });
+    return { https: decide('https'), http: decide('http'), tcp: decide('tcp') };
+  }
+
+  async #route(peeked: Peeked, verdicts: Verdicts): Promise<void> {
+    if (peeked.kind === 'tls') await this.#tls(peeked.hello, verdicts.https);
+    else if (peeked.kind === 'http1' || peeked.kind === 'http2') {
+      const protocol = peeked.kind;
+      this.#serve(this.#stream, { scheme: 'http', protocol, verdict: verdicts.http });
+    } else if (verdicts.tcp.isAllowed) {
+      await this.#raw('tcp', peeked.kind === 'ended' ? peeked.head : null);
+    } else if (peeked.kind === 'ended' || verdicts.http.isAllowed || verdicts.https.isAllowed) {
+      this.#block('tcp', verdicts.tcp, peeked.kind !== 'ended' && peeked.kind !== 'silent');
+    } else this.#block('tcp', verdicts.tcp, true);
+  }
+
+  async #tls(hello: ClientHello, verdict: Verdict): Promise<void> {
+    const { parts, refusals } = this.#services;
+    const { name, port } = this.#to;
+    const isOpaque = verdict.isAllowed && parts.isPassthrough(name, port);
+    const mismatch = serverNameProblem(hello, this.#to, isOpaque);
+    if (mismatch !== null) {
+      this.#block('https', mismatch, true);
+    } else if (isOpaque) {
+      await this.#raw('passthrough');
+    } else if (!verdict.isAllowed && !refusals.take()) {
+      this.#block('https', verdict, true);
+    } else {
+      terminateTls(this.#stream, await parts.leafFor(name), (socket) => {
+        const protocol = socket.alpnProtocol === 'h2' ? 'http2' : 'http1';
+        this.#serve(socket, { scheme: 'https', protocol, verdict });
+      });
+    }
+  }
+
+  #serve(
+    stream: Duplex,
+    as: { scheme: Site['scheme']; protocol: Site['protocol']; verdict: Verdict },
+  ): void {
+    const { scheme, protocol, verdict } = as;
+    const site: Site = {
+      ...this.#to,
+      scheme,
+      protocol,
+      connectionId: this.#id,
+      authority: writeAuthority({ ...this.#to, scheme }),
+      refusal: verdict.isAllowed ? null : verdict,
+    };
+    if (protocol === 'http2') this.#services.http.serveHttp2(stream, site);
+    else this.#services.http.serveHttp1(stream, this.#stream, site);
+    if (verdict.isAllowed) this.#told(scheme, null);
+  }
+
+  /** Bytes as they are, both ways. A server that cannot be reached is a reset, as a direct connection would be refused. */
+  async #raw(transport: 'tcp' | 'passthrough', head: Buffer | null = null): Promise<void> {
+    const abort = new AbortController();
+    const onClose = (): void => abort.abort();
+    this.#stream.once('close', onClose);
+    try {
+      const upstream = await this.#services.dialer.dial(this.#to, {
+        signal: abort.signal,
+        allowHalfOpen: true,
+      });
+      this.#stream.off('close', onClose);
+      const startedMs = Date.now();
+      this.#told(transport, upstream.remoteAddress ?? null);
+      const outbound =
+        transport === 'tcp' ? (this.#services.secrets?.createLeakScan('tcp') ?? null) : null;
+      const { error, ...bytes } = await splice(this.#stream, upstream, { head, outbound });
+      this.#leaked(error);
+      this.#services.emit({
+        kind: 'connection_end',
+        timestampMs: Date.now(),
+        ...this.#place(transport),
+        ...bytes,
+        durationMs: Date.now() - startedMs,
+        error: error === null ? null : error.message,
+      });
+    } catch (error) {
+      if (error instanceof AddressRefused) this.#block(transport, error.verdict, true);
+      reset(this.#stream);
+    }
+  }
+
+  #leaked(error: Error | null): void {
+    if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
+    this.#services.emit({
+      kind: 'secret_leak',
+      timestampMs: Date.now(),
+      secret: String(error.details?.['name'] ?? ''),
+      place: 'tcp',
+      host: this.#to.name,
+      port: this.#to.port,
+      transport: 'tcp',
+      method: null,
+      url: null,
+      httpVersion: null,
+      requestHeaders: [],
+      statusCode: null,
+    });
+  }
+
+  #block(transport: Transport, verdict: Verdict | Refused, isTold: boolean): void {
+    reset(this.#stream);
+    if (verdict.isAllowed || !isTold) return;
+    this.#services.emit({
+      kind: 'blocked',
+      timestampMs: Date.now(),
+      host: this.#to.name,
+      port: this.#to.port,
+      transport,
+      method: null,
+      url: null,
+      httpVersion: null,
+      requestHeaders: [],
+      statusCode: null,
+      reason: blockReason(verdict.reason) ?? 'protocol',
+      rule: verdict.rule,
+      suggestion: verdict.suggestion,
+    });
+  }
+
+  #told(transport: Transport, address: string | null): void {
+    this.#services.emit({
+      kind: 'connection',
+      timestampMs: Date.now(),
+      ...this.#place(transport),
+      address,
+    });
+  }
+
+  #place(transport: Transport) {
+    const { name, isLiteral, port } = this.#to;
+    return { connectionId: this.#id, host: isLiteral ? null : name, port, transport };
+  }
+}
+
+/** How long a guest may keep silent: where its server may speak first it is asked soon. */
+function patienceMs(isTcpAllowed: boolean, isHttpPossible: boolean): number {
+  if (isTcpAllowed) return OPEN_SERVER_FIRST_MS;
+  return isHttpPossible ? IDLE_START_MS : DENIED_START_MS;
+}
+
+/** Why the name in a ClientHello speaks against the connection. Opened TLS is checked again with each request. */
+function serverNameProblem(hello: ClientHello, to: Destination, isOpaque: boolean): Refused | null {
+  const rule = (text: string): Refused => ({
+    isAllowed: false,
+    reason: 'name_mismatch',
+    rule: text,
+    suggestion: '',
+  });
+  if (hello.serverName === null) {
+    return isOpaque && !to.isLiteral ? rule('passthrough needs a TLS server name') : null;
+  }
+  if (!sameHost(hello.serverName.replace(/\.$/, ''), to.name)) {
+    return rule('the TLS server name is not the name the connection was made to');
+  }
+  if (isOpaque && hello.hasEncryptedHello) {
+    return rule('passthrough cannot check an encrypted client hello');
+  }
+  return null;
+}

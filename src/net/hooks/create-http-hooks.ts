@@ -1,0 +1,77 @@
+import type { NetworkOptions } from '../network-options.ts';
+import { createPlaceholderSeed } from '../secret/placeholder.ts';
+import type { ResolvedSecret } from '../secret/secret-options.ts';
+import { SecretStore } from '../secret/secret-store.ts';
+import { checkSecretValue } from '../secret/secret-value.ts';
+import type { RequestHooks } from './http-hooks.ts';
+
+/** A secret as `createHttpHooks` takes it. */
+export interface HttpHookSecret {
+  /** Hosts that may have the value; they are allowed too. */
+  readonly hosts: readonly string[];
+  readonly value: string | undefined;
+}
+
+/** What `createHttpHooks` takes. */
+export interface HttpHooksOptions extends RequestHooks {
+  /** Hosts the guest may reach, as `allowed_hosts`; `.*` or `*` alone is every public host. @default none */
+  readonly allowedHosts?: readonly string[];
+  /** By the name of the guest's variable. @default none */
+  readonly secrets?: Readonly<Record<string, HttpHookSecret>>;
+  /** Refuse hosts whose address is private. @default true */
+  readonly blockInternalRanges?: boolean;
+  /** Hosts, addresses and CIDR blocks that may be private all the same. @default none */
+  readonly allowedInternalHosts?: readonly string[];
+  /** Swap placeholders in the query of URLs too. @default false */
+  readonly replaceSecretsInQuery?: boolean;
+}
+
+/** A network policy for `VM.create`. Printing it shows no secret value. */
+export interface HttpHooks {
+  /** @internal */
+  readonly network: Required<
+    Pick<NetworkOptions, 'policy' | 'secrets' | 'hooks' | 'placeholderSeed'>
+  >;
+}
+
+/** The words for "every host". */
+const EVERY = new Set(['.*', '*']);
+
+/**
+ * Describes the network of a VM in code: what `network:` and `secrets:` are in a file.
+ *
+ * @returns `httpHooks` and `env`, both for `VM.create`; `env` holds a placeholder for each secret.
+ * @throws {GondolinError} NET_SECRET_INVALID for a value or a host that cannot be used; patterns are checked by the VM.
+ */
+export function createHttpHooks(options: HttpHooksOptions = {}): {
+  httpHooks: HttpHooks;
+  env: Record<string, string>;
+} {
+  const { allowedHosts = [], allowedInternalHosts = [], blockInternalRanges = true } = options;
+  const secrets = Object.entries(options.secrets ?? {}).map(
+    ([name, secret]): ResolvedSecret => ({
+      name,
+      hosts: secret.hosts,
+      value: checkSecretValue(name, secret.value ?? ''),
+      query: options.replaceSecretsInQuery === true,
+    }),
+  );
+  const isOpen = allowedHosts.some((entry) => EVERY.has(entry));
+  const named = [...allowedHosts, ...secrets.flatMap(({ hosts }) => hosts)];
+  const seed = createPlaceholderSeed();
+  const { onRequestHead, onRequest, onResponse } = options;
+  const network = {
+    policy: {
+      mode: isOpen ? 'open' : 'allowlist',
+      allowedHosts: [...new Set(named)].filter((entry) => !EVERY.has(entry)),
+      deniedHosts: [],
+      rules: [],
+      blockPrivateIps: blockInternalRanges,
+      allowedPrivate: allowedInternalHosts,
+    },
+    secrets,
+    hooks: { onRequestHead, onRequest, onResponse },
+    placeholderSeed: seed.toString('hex'),
+  } as const;
+  return { httpHooks: Object.freeze({ network }), env: { ...new SecretStore(secrets, seed).env } };
+}

@@ -1,0 +1,15 @@
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing
+type Given<T> = T | void | Promise<T | void>;
+
+/**
+ * Functions of the host that see each request and answer of the guest, with the classes of the web (WHATWG fetch).
+ * They see placeholders, never values: secrets are put in after them and taken out of answers before them.
+ */
+export interface RequestHooks {
+  /** Before the body: its argument has none. A `Request` changes method, URL and headers; a `Response` is the answer. */
+  readonly onRequestHead?: ((request: Request) => Given<Request | Response>) | undefined;
+  /** A `Request` goes out in place of the guest's (its URL is judged again); a `Response` is the answer. */
+  readonly onRequest?: ((request: Request) => Given<Request | Response>) | undefined;
+  /** A `Response` goes to the guest in place of the server's. */
+  readonly onResponse?: ((response: Response, request: Request) => Given<Response>) | undefined;
+}

@@ -1,0 +1,93 @@
+import { STATUS_CODES } from 'node:http';
+import type { Transform } from 'node:stream';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { ResponsePlan } from '../secret/response-plan.ts';
+import { headerList } from './audit-request.ts';
+import { type Fields, flatList } from './fields.ts';
+import type { ResponseHead } from './upstream-call.ts';
+
+/** One stage of the way of an answer from its server to the guest. */
+export interface AnswerSink {
+  begin(head: ResponseHead): void;
+  /** @returns False: wait until `hasRoom` was called. */
+  write(chunk: Buffer): boolean;
+  end(trailers: Fields): void;
+  /** The sink took what was written and has room for more. */
+  hasRoom(): void;
+  /** The answer broke off before its end, or never came to one. */
+  destroy(): void;
+}
+
+/** What a stage tells back. */
+export interface SinkOwner {
+  /** There is room again. */
+  onRoom(): void;
+  /** The stage cannot go on. */
+  onFailure(error: Error): void;
+}
+
+/** Takes the values of secrets out of an answer on its way (docs/network.md, "Secrets"). */
+export class ScrubSink implements AnswerSink {
+  readonly #next: AnswerSink;
+  readonly #owner: SinkOwner;
+  readonly #plan: ResponsePlan;
+  #stages: readonly Transform[] = [];
+  #trailers: Fields = [];
+
+  constructor(next: AnswerSink, owner: SinkOwner, plan: ResponsePlan) {
+    this.#next = next;
+    this.#owner = owner;
+    this.#plan = plan;
+  }
+
+  begin({ status }: ResponseHead): void {
+    this.#stages = this.#plan.createTransforms();
+    // The words after the status are the server's too.
+    const statusText = STATUS_CODES[status] ?? '';
+    this.#next.begin({ status, statusText, fields: flatList(this.#plan.headers) });
+    this.#stages.forEach((stage, index) => {
+      const following = this.#stages[index + 1];
+      stage.on('error', (error: Error) => this.#owner.onFailure(invalid(error)));
+      if (following !== undefined) stage.pipe(following);
+    });
+    this.#stages[0]?.on('drain', () => this.#owner.onRoom());
+    const last = this.#stages.at(-1);
+    last?.on('data', (chunk: Buffer) => {
+      if (!this.#next.write(chunk)) last.pause();
+    });
+    last?.once('end', () => this.#endNext());
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#stages[0]?.write(chunk) ?? this.#next.write(chunk);
+  }
+
+  end(trailers: Fields): void {
+    this.#trailers = trailers;
+    const [first] = this.#stages;
+    if (first === undefined) this.#endNext();
+    else first.end();
+  }
+
+  hasRoom(): void {
+    const last = this.#stages.at(-1);
+    if (last === undefined) this.#owner.onRoom();
+    else last.resume();
+  }
+
+  destroy(): void {
+    for (const stage of this.#stages) stage.destroy();
+    this.#next.destroy();
+  }
+
+  #endNext(): void {
+    this.#next.end(flatList(this.#plan.scrubTrailers(headerList(this.#trailers))));
+  }
+}
+
+/** A body that is not in the coding its header says. The library's message may quote bytes. */
+function invalid(cause: Error): GondolinError {
+  return new GondolinError('NET_UPSTREAM_INVALID', 'the body of the answer cannot be decoded', {
+    cause,
+  });
+}

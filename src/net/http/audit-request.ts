@@ -1,0 +1,51 @@
+import { blockReason } from '../audit/block-reason.ts';
+import type { HeaderList, NetworkEvent } from '../audit/network-event.ts';
+import { writeAuthority } from './authority.ts';
+import { type Fields, fieldValues } from './fields.ts';
+import type { GuestRequest } from './guest-request.ts';
+import type { Refusal } from './refusal.ts';
+import type { Site } from './site.ts';
+
+/** Flat fields in pairs. */
+export function headerList(fields: Fields): HeaderList {
+  const list: [string, string][] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2)
+    list.push([fields[at] ?? '', fields[at + 1] ?? '']);
+  return list;
+}
+
+/** What the guest asked for, as an absolute URL; the target stays as it was written. */
+export function urlOf(request: Pick<GuestRequest, 'target'>, site: Site): string {
+  const origin = `${site.scheme}://${writeAuthority(site)}`;
+  return request.target.startsWith('/') ? origin + request.target : `${origin}/`;
+}
+
+/** The event of a request that policy refused; `null` for one that failed for another reason. */
+export function blockedEvent(
+  request: GuestRequest,
+  site: Site,
+  refusal: Refusal,
+): NetworkEvent | null {
+  const reason = blockReason(refusal.reason);
+  if (reason === null) return null;
+  return {
+    kind: 'blocked',
+    timestampMs: Date.now(),
+    host: refusal.host,
+    port: refusal.port,
+    transport: site.scheme,
+    method: request.method,
+    url: urlOf(request, site),
+    httpVersion: request.httpVersion,
+    requestHeaders: headerList(request.fields),
+    statusCode: refusal.status,
+    reason,
+    rule: refusal.rule,
+    suggestion: refusal.suggestion,
+  };
+}
+
+/** Value of `Content-Encoding`, all of it. */
+export function contentEncoding(fields: Fields): string {
+  return fieldValues(fields, 'content-encoding').join(', ');
+}

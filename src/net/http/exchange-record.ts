@@ -1,0 +1,98 @@
+import type { HeaderList } from '../audit/network-event.ts';
+import { headerList, urlOf } from './audit-request.ts';
+import type { Fields } from './fields.ts';
+import type { GuestRequest } from './guest-request.ts';
+import type { HttpServices, Site } from './site.ts';
+import type { ResponseHead } from './upstream-call.ts';
+
+/** Counts what one exchange moves and tells it as events: `request` when it goes out, `response` when it has ended. */
+export class ExchangeRecord {
+  readonly #services: HttpServices;
+  readonly #facts;
+  #secrets: readonly string[] = [];
+  #isOpen = false;
+  readonly #startedMs = Date.now();
+  readonly #start = performance.now();
+  #requestBytes = 0;
+  #responseBytes = 0;
+  #waitMs: number | null = null;
+  #address: string | null = null;
+  #statusCode = 0;
+  #statusText = '';
+  #responseHeaders: HeaderList = [];
+
+  constructor(guest: GuestRequest, site: Site, services: HttpServices) {
+    this.#services = services;
+    this.#facts = {
+      requestId: services.nextRequestId(),
+      connectionId: site.connectionId,
+      method: guest.method,
+      url: urlOf(guest, site),
+      host: site.name,
+      port: site.port,
+      httpVersion: guest.httpVersion,
+      requestHeaders: headerList(guest.fields),
+    };
+  }
+
+  /** The request goes out: told once, however often it is tried. */
+  open(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    const secrets = this.#secrets;
+    this.#services.emit({ kind: 'request', timestampMs: this.#startedMs, ...this.#facts, secrets });
+  }
+
+  /** @param names  Of the secrets whose values are in the request. */
+  noteSecrets(names: readonly string[]): void {
+    this.#secrets = names;
+  }
+
+  noteTunnel(end: { readonly sentBytes: number; readonly receivedBytes: number }): void {
+    this.#requestBytes += end.sentBytes;
+    this.#responseBytes += end.receivedBytes;
+  }
+
+  async *countBody(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of body) {
+      this.#requestBytes += chunk.length;
+      yield chunk;
+    }
+  }
+
+  noteAddress(address: string | null): void {
+    this.#address = address ?? this.#address;
+  }
+
+  noteHead(head: ResponseHead, fields: Fields): void {
+    this.#waitMs = performance.now() - this.#start;
+    this.#statusCode = head.status;
+    this.#statusText = head.statusText;
+    this.#responseHeaders = headerList(fields);
+  }
+
+  noteData(bytes: number): void {
+    this.#responseBytes += bytes;
+  }
+
+  /** Tells the end of a request that went out. @param error  Why it broke, in a few words. */
+  finish(error: string | null): void {
+    if (!this.#isOpen) return;
+    this.#services.emit({
+      kind: 'response',
+      timestampMs: Date.now(),
+      ...this.#facts,
+      secrets: this.#secrets,
+      startedMs: this.#startedMs,
+      statusCode: this.#statusCode,
+      statusText: this.#statusText,
+      responseHeaders: this.#responseHeaders,
+      address: this.#address,
+      requestBytes: this.#requestBytes,
+      responseBytes: this.#responseBytes,
+      durationMs: performance.now() - this.#start,
+      waitMs: this.#waitMs,
+      error,
+    });
+  }
+}

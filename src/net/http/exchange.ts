@@ -1,0 +1,299 @@
+import type { Duplex } from 'node:stream';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { HookSink } from '../hooks/hook-sink.ts';
+import { runRequestHooks } from '../hooks/run-request-hooks.ts';
+import { sendResponse } from '../hooks/send-response.ts';
+import { MAX_REQUESTS } from '../limits.ts';
+import { WEBSOCKET_STRIPPED_HEADERS } from '../secret/websocket-streams.ts';
+import type { AnswerSink } from './answer-sink.ts';
+import { ScrubSink } from './answer-sink.ts';
+import { blockedEvent, headerList, urlOf } from './audit-request.ts';
+import { ExchangeRecord } from './exchange-record.ts';
+import { endToEnd, type Fields, fieldValue, flatList } from './fields.ts';
+import type { GuestRequest, GuestUpgrade } from './guest-request.ts';
+import { GuestSink } from './guest-sink.ts';
+import { judgeMoved, judgeRequest } from './judge-request.ts';
+import { type Refusal, renderRefusal } from './refusal.ts';
+import { refusalOf } from './refusal-of.ts';
+import {
+  assertNoLeak,
+  leakEvent,
+  type OutgoingRequest,
+  prepareSecrets,
+} from './request-secrets.ts';
+import type { HttpServices, Site } from './site.ts';
+import type { ResponseHead, UpstreamHandler } from './upstream-call.ts';
+import { upstreamError } from './upstream-error.ts';
+import { tunnelWebSocket } from './websocket-tunnel.ts';
+
+/** Advertises other addresses or QUIC: a guest that followed it would only find it closed. */
+const NOT_FOR_GUESTS: ReadonlySet<string> = new Set(['alt-svc']);
+const NOT_FOR_SERVERS: ReadonlySet<string> = new Set(['host']);
+
+/**
+ * One request of the guest and its answer: judged, shown to the hooks, given its secrets, sent on, answered. Bodies
+ * stream both ways; the slower side holds the faster one back.
+ */
+export class Exchange implements UpstreamHandler {
+  readonly #services: HttpServices;
+  readonly #guest: GuestRequest | GuestUpgrade;
+  readonly #record: ExchangeRecord;
+  #site: Site;
+  #sink: AnswerSink;
+  #hookRequest: Request | null = null;
+  #scrub: readonly string[] = [];
+  #abort: (() => void) | null = null;
+  #resume: (() => void) | null = null;
+  #hasUpstreamEnded = false;
+  #isDone = false;
+
+  constructor(guest: GuestRequest | GuestUpgrade, site: Site, services: HttpServices) {
+    this.#guest = guest;
+    this.#site = site;
+    this.#services = services;
+    this.#record = new ExchangeRecord(guest, site, services);
+    this.#sink = new GuestSink(guest.answer, {
+      onRoom: () => this.#resume?.(),
+      onEnd: () => this.#finish(null),
+    });
+  }
+
+  /** Answers the request, whatever comes. Never throws. */
+  run(): void {
+    const { load } = this.#services;
+    if (load.requests >= MAX_REQUESTS) {
+      this.#refuse({ status: 503, reason: 'busy', message: 'too many requests are on their way' });
+      return;
+    }
+    const judged = judgeRequest(this.#guest, this.#site, this.#services);
+    if (!judged.isAllowed) {
+      this.#refuse(judged.refusal);
+      return;
+    }
+    load.requests += 1;
+    this.#guest.answer.listen({
+      onDrain: () => this.#sink.hasRoom(),
+      onGone: () => this.#finish('the guest went away'),
+    });
+    const guest = this.#guest;
+    const outgoing: OutgoingRequest = {
+      method: guest.method,
+      path: judged.path,
+      fields: endToEnd(guest.fields, NOT_FOR_SERVERS),
+      body: guest.hasBody ? this.#record.countBody(guest.readBody()) : null,
+      trailers: () => endToEnd(guest.trailers()),
+    };
+    guest.answer.invite();
+    if (this.#services.hooks === null) this.#send(outgoing);
+    else void this.#showHooks(outgoing);
+  }
+
+  async #showHooks(outgoing: OutgoingRequest): Promise<void> {
+    const { hooks, secrets, policy } = this.#services;
+    if (hooks === null) return;
+    try {
+      if (secrets !== null) assertNoLeak(secrets, outgoing, this.#site);
+      const hooked = await runRequestHooks(hooks, outgoing, urlOf(this.#guest, this.#site));
+      if (this.#isDone) return;
+      this.#hookRequest = hooked.request;
+      if (hooked.kind === 'answer') {
+        await this.#answerByHook(hooked.response);
+        return;
+      }
+      const moved = judgeMoved(hooked.url, outgoing, hooked.outgoing, this.#site, policy);
+      if (!moved.isAllowed) this.#finishWith(moved.refusal);
+      else {
+        this.#site = moved.site;
+        this.#send(hooked.outgoing);
+      }
+    } catch (error) {
+      this.onError(error as Error);
+    }
+  }
+
+  async #answerByHook(response: Response): Promise<void> {
+    this.#record.open();
+    const flow = {
+      waitForRoom: () =>
+        new Promise<void>((resolve) => {
+          this.#resume = resolve;
+        }),
+      trailers: () => [],
+    };
+    await sendResponse(response, this.#watched(this.#sink), flow, false);
+  }
+
+  /** Values go in last: no hook has seen them. */
+  #send(outgoing: OutgoingRequest): void {
+    const { secrets, upstream, hooks } = this.#services;
+    try {
+      if (secrets !== null) assertNoLeak(secrets, outgoing, this.#site);
+      const ready =
+        secrets === null
+          ? { ...outgoing, used: [], scrub: [] }
+          : prepareSecrets(secrets, outgoing, this.#site);
+      this.#scrub = ready.scrub;
+      this.#record.noteSecrets(ready.used);
+      const isUpgrade = 'accept' in this.#guest;
+      const call = {
+        ...ready,
+        authority: this.#site.authority,
+        fields: adjusted(ready.fields, {
+          isPlain: hooks?.onResponse !== undefined,
+          isWatched: isUpgrade && secrets !== null,
+        }),
+        takesTrailers: fieldValue(this.#guest.fields, 'te') === 'trailers',
+        upgrade: isUpgrade ? 'websocket' : null,
+      };
+      upstream.send(this.#site, this.#site.protocol, call, this);
+    } catch (error) {
+      this.onError(error as Error);
+    }
+  }
+
+  onStart(attempt: { abort(): void; readonly address: string | null }): void {
+    this.#abort = attempt.abort;
+    if (this.#isDone) {
+      attempt.abort();
+      return;
+    }
+    this.#record.open();
+    this.#record.noteAddress(attempt.address);
+  }
+
+  onInformation(status: number, fields: Fields): void {
+    const isPassedOn = !this.#isDone && status !== 101 && this.#scrub.length === 0;
+    if (isPassedOn) this.#guest.answer.inform(status, endToEnd(fields));
+  }
+
+  onHead(head: ResponseHead, resume: () => void): boolean {
+    if (this.#isDone) return true;
+    this.#resume = resume;
+    try {
+      this.#sink = this.#answerPath(head);
+      this.#sink.begin({ ...head, fields: endToEnd(head.fields, NOT_FOR_GUESTS) });
+    } catch (error) {
+      this.onError(error as Error);
+    }
+    return true;
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#isDone) return true;
+    this.#record.noteData(chunk.length);
+    return this.#sink.write(chunk);
+  }
+
+  onEnd(trailers: Fields): void {
+    this.#hasUpstreamEnded = true;
+    if (!this.#isDone) this.#sink.end(endToEnd(trailers));
+  }
+
+  onUpgrade(head: ResponseHead, stream: Duplex): void {
+    const guest = this.#guest;
+    this.#hasUpstreamEnded = true;
+    if (this.#isDone || !('accept' in guest)) {
+      stream.destroy();
+      this.onError(new Error('the server left HTTP unasked'));
+      return;
+    }
+    const { secrets } = this.#services;
+    const plan = secrets?.planResponse(this.#scrub, {
+      headers: headerList(endToEnd(head.fields)),
+      hasBody: false,
+    });
+    const fields = plan === undefined ? endToEnd(head.fields) : flatList(plan.headers);
+    this.#record.noteHead(head, fields);
+    const opened = guest.accept(head.statusText, fields);
+    const patterns = secrets?.patternsFor(this.#scrub) ?? null;
+    void tunnelWebSocket(opened, stream, { index: secrets?.index ?? null, patterns }).then(
+      (end) => {
+        this.#record.noteTunnel(end);
+        if (end.error !== null) this.#emitLeak(end.error, null);
+        this.#finish(end.error === null ? null : end.error.message);
+      },
+    );
+  }
+
+  onError(error: Error): void {
+    if (this.#isDone) return;
+    this.#hasUpstreamEnded = true;
+    if (this.#guest.answer.hasBegun) {
+      this.#emitLeak(error, null);
+      this.#guest.answer.reset();
+      this.#finish(upstreamError(error, this.#site.name).message);
+      return;
+    }
+    const refusal = refusalOf(error, this.#site);
+    this.#emitLeak(error, refusal.status);
+    if (GondolinError.is(error) && error.code === 'NET_HOOK_FAILED') this.#services.fault(error);
+    // A server that failed was asked; what policy refused never went out.
+    if (refusal.status >= 500) this.#record.open();
+    this.#finishWith(refusal);
+  }
+
+  #answerPath(head: ResponseHead): AnswerSink {
+    const { secrets, hooks } = this.#services;
+    const owner = {
+      onRoom: () => this.#resume?.(),
+      onFailure: (error: Error) => this.onError(error),
+    };
+    let sink = this.#watched(this.#sink);
+    if (hooks?.onResponse !== undefined && this.#hookRequest !== null) {
+      sink = new HookSink(sink, owner, hooks.onResponse, this.#hookRequest);
+    }
+    if (this.#scrub.length === 0 || secrets === null) return sink;
+    const isBodiless = this.#guest.method === 'HEAD' || head.status === 204 || head.status === 304;
+    const headers = headerList(endToEnd(head.fields, NOT_FOR_GUESTS));
+    const plan = secrets.planResponse(this.#scrub, { headers, hasBody: !isBodiless });
+    return new ScrubSink(sink, owner, plan);
+  }
+
+  /** The guest's sink, with its head noted for the audit. */
+  #watched(sink: AnswerSink): AnswerSink {
+    if (sink instanceof GuestSink) sink.onHead = (head) => this.#record.noteHead(head, head.fields);
+    return sink;
+  }
+
+  #emitLeak(error: Error, status: number | null): void {
+    if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
+    this.#services.emit(leakEvent(error, this.#guest, this.#site, status));
+  }
+
+  #finishWith(refusal: Refusal): void {
+    this.#refuse(refusal);
+    this.#finish(refusal.message);
+  }
+
+  /** The one end of an allowed request. */
+  #finish(error: string | null): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#services.load.requests -= 1;
+    if (!this.#hasUpstreamEnded || error !== null) this.#abort?.();
+    if (error !== null) this.#sink.destroy();
+    this.#record.finish(error);
+  }
+
+  #refuse(part: Pick<Refusal, 'status' | 'reason' | 'message'> & Partial<Refusal>): void {
+    const { name: host, port } = this.#site;
+    const refusal: Refusal = { host, port, rule: '', suggestion: '', ...part };
+    const { answer, fields: asked, method } = this.#guest;
+    const { statusText, fields, body } = renderRefusal(refusal, asked);
+    this.#record.noteHead({ status: refusal.status, statusText, fields }, fields);
+    answer.begin(refusal.status, statusText, fields);
+    if (method !== 'HEAD') answer.write(body);
+    answer.end([]);
+    const event = blockedEvent(this.#guest, this.#site, refusal);
+    if (event !== null) this.#services.emit(event);
+  }
+}
+
+/** A body that a hook reads comes uncompressed; WebSocket frames that are looked into have no extensions. */
+function adjusted(fields: Fields, how: { isPlain: boolean; isWatched: boolean }): Fields {
+  let kept = fields;
+  if (how.isWatched) kept = endToEnd(kept, new Set(WEBSOCKET_STRIPPED_HEADERS));
+  if (how.isPlain)
+    kept = [...endToEnd(kept, new Set(['accept-encoding'])), 'accept-encoding', 'identity'];
+  return kept;
+}

@@ -1,0 +1,159 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Fields, fieldValue, fieldValues } from './fields.ts';
+import type { GuestAnswer, GuestRequest, GuestUpgrade } from './guest-request.ts';
+
+/** How a request came to the server: what its answer must take care of first. */
+export interface Http1Arrival {
+  /** The stream below HTTP (and TLS): destroying it is a reset for the guest. */
+  readonly raw: Duplex;
+  /** The guest waits for `100 Continue` before it sends the body. */
+  readonly isWaiting: boolean;
+  /** It asked for `Upgrade` or `CONNECT`: Node reads nothing more. */
+  readonly isDetached: boolean;
+}
+
+/** An HTTP/1 request as Node's parser gave it: strict, so that no body length is in doubt. */
+export class Http1Request implements GuestRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly fields: Fields;
+  readonly httpVersion: string;
+  readonly hasBody: boolean;
+  readonly isBodyLost: boolean;
+  readonly answer: GuestAnswer;
+  readonly #request: IncomingMessage;
+
+  constructor(request: IncomingMessage, response: ServerResponse, arrival: Http1Arrival) {
+    this.#request = request;
+    this.method = request.method ?? '';
+    this.target = request.url ?? '';
+    this.fields = request.rawHeaders;
+    this.httpVersion = request.httpVersionMinor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    this.hasBody = announcesBody(request.rawHeaders);
+    this.isBodyLost = this.hasBody && arrival.isDetached;
+    this.answer = new Http1Answer(response, arrival);
+  }
+
+  get authorities(): readonly string[] {
+    return fieldValues(this.fields, 'host');
+  }
+
+  readBody(): AsyncIterable<Buffer> {
+    const iterable = this.#request.iterator({ destroyOnReturn: false });
+    return { [Symbol.asyncIterator]: () => iterable as AsyncIterableIterator<Buffer> };
+  }
+
+  trailers(): Fields {
+    return this.#request.rawTrailers;
+  }
+}
+
+/** A request to leave HTTP for WebSocket; Node has let go of its socket already. */
+export class Http1Upgrade extends Http1Request implements GuestUpgrade {
+  readonly #response: ServerResponse;
+  readonly #socket: Duplex;
+  readonly #head: Buffer;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    at: { readonly raw: Duplex; readonly socket: Duplex; readonly head: Buffer },
+  ) {
+    super(request, response, { raw: at.raw, isWaiting: false, isDetached: true });
+    this.#response = response;
+    this.#socket = at.socket;
+    this.#head = at.head;
+  }
+
+  accept(statusText: string, fields: Fields): { readonly stream: Duplex; readonly head: Buffer } {
+    const response = this.#response;
+    const all = [...fields, 'connection', 'upgrade', 'upgrade', 'websocket'];
+    response.removeAllListeners('finish').removeAllListeners('close');
+    response.writeHead(101, statusText, all);
+    response.end();
+    response.detachSocket(this.#socket as never);
+    return { stream: this.#socket, head: this.#head };
+  }
+}
+
+function announcesBody(fields: Fields): boolean {
+  if (fieldValue(fields, 'transfer-encoding') !== null) return true;
+  const length = fieldValue(fields, 'content-length');
+  return length !== null && Number(length) !== 0;
+}
+
+/** The answer on an HTTP/1 connection: Node chooses the framing (length, chunks or close). */
+class Http1Answer implements GuestAnswer {
+  readonly #response: ServerResponse;
+  readonly #arrival: Http1Arrival;
+  #isWaiting: boolean;
+  #isFlushed = false;
+
+  constructor(response: ServerResponse, arrival: Http1Arrival) {
+    this.#response = response;
+    this.#arrival = arrival;
+    this.#isWaiting = arrival.isWaiting;
+    response.sendDate = false;
+  }
+
+  get hasBegun(): boolean {
+    return this.#response.headersSent;
+  }
+
+  listen(listeners: { onDrain: () => void; onGone: () => void }): void {
+    const response = this.#response;
+    response.on('drain', listeners.onDrain).on('error', () => undefined);
+    response.once('close', () => {
+      if (!response.writableFinished) listeners.onGone();
+    });
+  }
+
+  inform(status: number, fields: Fields): void {
+    const links = fieldValues(fields, 'link');
+    if (status === 103 && links.length > 0 && !this.hasBegun) {
+      this.#response.writeEarlyHints({ link: links });
+    }
+  }
+
+  invite(): void {
+    if (!this.#isWaiting || this.hasBegun) return;
+    this.#isWaiting = false;
+    this.#response.writeContinue();
+  }
+
+  begin(status: number, statusText: string, fields: Fields): void {
+    // A body that was announced and never asked for may come or not: the connection can't be used again.
+    if (this.#isWaiting) this.#response.shouldKeepAlive = false;
+    this.#response.writeHead(status, statusText, fields as string[]);
+    // With the first bytes of the body in one packet where they are there already; alone, at once, for a slow body.
+    process.nextTick(() => {
+      if (!this.#isFlushed && !this.#response.destroyed) this.#response.flushHeaders();
+    });
+  }
+
+  write(chunk: Buffer): boolean {
+    this.#isFlushed = true;
+    return this.#response.write(chunk);
+  }
+
+  end(trailers: Fields): void {
+    this.#isFlushed = true;
+    if (trailers.length > 0) this.#response.addTrailers(pairsOf(trailers));
+    this.#response.end();
+  }
+
+  reset(): void {
+    // The raw stream first: a TLS closure alert would make a body without a length look whole.
+    this.#arrival.raw.destroy();
+    this.#response.destroy();
+  }
+}
+
+function pairsOf(fields: Fields): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    pairs.push([fields[at] ?? '', fields[at + 1] ?? '']);
+  }
+  return pairs;
+}

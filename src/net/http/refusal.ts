@@ -1,0 +1,76 @@
+import { type Fields, fieldValue } from './fields.ts';
+
+/** A request that is answered by the host itself. */
+export interface Refusal {
+  /** 400..599 */
+  readonly status: number;
+  /** A stable word for scripts: the reason of a block, or the code of an error. */
+  readonly reason: string;
+  /** One sentence. */
+  readonly message: string;
+  readonly host: string;
+  readonly port: number;
+  /** The entry of the configuration that decided; empty when none did. */
+  readonly rule: string;
+  /** What to add to gondolin.yaml; empty when nothing would help. */
+  readonly suggestion: string;
+}
+
+const STATUS_TEXT: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  405: 'Method Not Allowed',
+  413: 'Content Too Large',
+  421: 'Misdirected Request',
+  431: 'Request Header Fields Too Large',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+};
+
+/**
+ * The answer a refusal is told with: text for people and logs, JSON for clients that ask for it. `x-gondolin-refused`
+ * tells it apart from an answer of the server.
+ *
+ * @param accept  Fields of the request; untrusted.
+ */
+export function renderRefusal(
+  refusal: Refusal,
+  requestFields: Fields,
+): { readonly statusText: string; readonly fields: Fields; readonly body: Buffer } {
+  const isJson = wantsJson(fieldValue(requestFields, 'accept'));
+  const body = Buffer.from(isJson ? jsonBody(refusal) : textBody(refusal));
+  const fields = [
+    'content-type',
+    isJson ? 'application/json' : 'text/plain; charset=utf-8',
+    'content-length',
+    String(body.length),
+    'cache-control',
+    'no-store',
+    'x-gondolin-refused',
+    refusal.reason,
+  ];
+  return { statusText: STATUS_TEXT[refusal.status] ?? 'Refused', fields, body };
+}
+
+function wantsJson(accept: string | null): boolean {
+  return (
+    accept !== null &&
+    /\bapplication\/(?:[\w.+-]+\+)?json\b/i.test(accept) &&
+    !/text\/html/i.test(accept)
+  );
+}
+
+function jsonBody(refusal: Refusal): string {
+  const { status, reason, message, host, port, rule, suggestion } = refusal;
+  return `${JSON.stringify({ error: { by: 'gondolin', status, reason, message, host, port, rule, suggestion } })}\n`;
+}
+
+function textBody(refusal: Refusal): string {
+  const lines = [`gondolin: ${refusal.message}`, `host: ${refusal.host}`, `port: ${refusal.port}`];
+  lines.push(`reason: ${refusal.reason}`);
+  if (refusal.rule !== '') lines.push(`rule: ${refusal.rule}`);
+  if (refusal.suggestion !== '') lines.push('add to gondolin.yaml:', `  ${refusal.suggestion}`);
+  return `${lines.join('\n')}\n`;
+}

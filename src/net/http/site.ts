@@ -1,0 +1,33 @@
+import type { NetworkEvent } from '../audit/network-event.ts';
+import type { RequestHooks } from '../hooks/http-hooks.ts';
+import type { PolicyJudge, Refused } from '../judge.ts';
+import type { SecretStore } from '../secret/secret-store.ts';
+import type { GuestProtocol, Upstream } from './upstream.ts';
+import type { Target } from './upstream-call.ts';
+
+/** What one guest connection is: the frame in which each of its requests is judged. */
+export interface Site extends Target {
+  /** Counts up within one `Network`. */
+  readonly connectionId: number;
+  readonly protocol: GuestProtocol;
+  /** What `Host` says of it: the port only where it is not the scheme's own. */
+  readonly authority: string;
+  /** Every request is answered with this refusal; `null` when the connection was allowed. */
+  readonly refusal: Refused | null;
+}
+
+/** What the HTTP side of one `Network` shares between its connections. */
+export interface HttpServices {
+  readonly policy: PolicyJudge;
+  readonly upstream: Upstream;
+  /** null: the VM has none. */
+  readonly secrets: SecretStore | null;
+  /** null: none is set, and nothing of fetch is built. */
+  readonly hooks: RequestHooks | null;
+  readonly emit: (event: NetworkEvent) => void;
+  /** Told of failures on our side of a connection. */
+  readonly fault: (error: Error) => void;
+  readonly nextRequestId: () => number;
+  /** Requests on their way, for the limit. */
+  readonly load: { requests: number };
+}

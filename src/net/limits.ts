@@ -1,0 +1,72 @@
+/** Every bound of the data path in one place: what a guest or an upstream may make the host hold or wait for. */
+
+/** Guest connections of one VM at a time; the agent accepts no more than 900 itself. */
+export const MAX_GUEST_CONNECTIONS = 1_000;
+
+/** Requests of one VM that may be on their way at once; one more is answered 503. */
+export const MAX_REQUESTS = 2_048;
+
+/** Requests at once on one HTTP/2 connection of the guest (SETTINGS_MAX_CONCURRENT_STREAMS). */
+export const MAX_GUEST_H2_STREAMS = 128;
+
+/** Header block of a request or a response, in bytes: 431 to the guest, 502 for an upstream beyond it. */
+export const MAX_HEADER_BYTES = 64 * 1024;
+
+/** Fields of one header block, HTTP/2's own count included. */
+export const MAX_HEADER_PAIRS = 512;
+
+/** Bytes that are looked at to tell TLS from HTTP; a ClientHello with post-quantum keys takes about 2 KiB. */
+export const MAX_PEEK_BYTES = 32 * 1024;
+
+/** HTTP/2 flow-control windows, in bytes: what an unread stream and a whole connection may hold in memory. */
+export const H2_STREAM_WINDOW_BYTES = 512 * 1024;
+export const H2_SESSION_WINDOW_BYTES = 1024 * 1024;
+
+/** A guest that is allowed to speak HTTP(S) may open a connection and stay silent as browsers do. */
+export const IDLE_START_MS = 60_000;
+
+/** A guest that speaks first does so at once; after this a silent connection is one whose server speaks first. */
+export const SERVER_FIRST_MS = 3_000;
+
+/** In `mode: open` a silent connection is handed to its server after this. */
+export const OPEN_SERVER_FIRST_MS = 300;
+
+/** From the first byte to a whole ClientHello or request line. */
+export const PEEK_COMPLETE_MS = 10_000;
+
+/** Until the guest has finished its side of a TLS handshake. */
+export const GUEST_TLS_MS = 30_000;
+
+/** Until an upstream connection, with its TLS handshake, stands. */
+export const DIAL_MS = 15_000;
+
+/** Until the first byte of an answer: long polls are slow, dead peers are found by TCP keep-alive before that. */
+export const RESPONSE_START_MS = 15 * 60_000;
+
+/**
+ * How long an HTTP/1.1 connection is kept for the next request where the server does not say (`Keep-Alive`). Short: a
+ * request that meets the server's close can't be sent again unless it is safe.
+ */
+export const UPSTREAM_HTTP1_IDLE_MS = 4_000;
+
+/** How long an HTTP/2 connection without streams is kept. */
+export const UPSTREAM_HTTP2_IDLE_MS = 15_000;
+
+/** How long a guest connection is kept for the next request. */
+export const GUEST_IDLE_MS = 90_000;
+
+/** Pools of upstream connections; the longest unused is closed beyond that. */
+export const MAX_UPSTREAM_ORIGINS = 256;
+
+/** HTTP/2 connections to one origin; each carries as many streams as the origin allows. */
+export const MAX_UPSTREAM_H2_SESSIONS = 16;
+
+/** Addresses of one name that are tried. */
+export const MAX_CANDIDATES = 16;
+
+/** Certificates minted only to say 403, per burst and per second: a flood of names costs the host no more. */
+export const REFUSAL_CERTIFICATE_BURST = 50;
+export const REFUSAL_CERTIFICATES_PER_SECOND = 10;
+
+/** A guest that may speak nothing at all to its destination is reset after this long without a byte. */
+export const DENIED_START_MS = 3_000;

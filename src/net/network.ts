@@ -1,0 +1,186 @@
+import { EventEmitter } from 'node:events';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { readHost } from './address/host-name.ts';
+import type { NetworkEvent } from './audit/network-event.ts';
+import { answerDns } from './dns/answer-dns.ts';
+import { SyntheticAddresses } from './dns/synthetic-addresses.ts';
+import { MAX_GUEST_CONNECTIONS } from './limits.ts';
+import type { GuestTrust, NetworkOptions, NetworkState } from './network-options.ts';
+import type { NetworkParts } from './parts.ts';
+import { compilePolicy, type Policy } from './policy/compile-policy.ts';
+import { compileHostPatterns } from './policy/host-patterns.ts';
+import { createPlaceholderSeed } from './secret/placeholder.ts';
+import { SecretStore } from './secret/secret-store.ts';
+import type { Destination } from './tcp/dial.ts';
+import { reset } from './tcp/splice.ts';
+
+type DataPath = import('./data-path.ts').DataPath;
+type Certificates = import('./certificates.ts').Certificates;
+
+interface NetworkEvents {
+  event: [NetworkEvent];
+  /** A failure of ours on one connection, which was reset; never the guest's or a server's doing. */
+  fault: [Error];
+}
+
+/**
+ * The network of one VM: judges each connection and DNS query of the guest and carries what policy lets through.
+ * Setting one up is cheap; HTTP, TLS and the rest are loaded with the first connection.
+ */
+export class Network extends EventEmitter<NetworkEvents> {
+  readonly #options: NetworkOptions;
+  readonly #policy: Policy;
+  readonly #pool: SyntheticAddresses;
+  readonly #placeholderSeed: Buffer;
+  readonly #secrets: SecretStore;
+  readonly #parts: NetworkParts;
+  readonly #streams = new Set<Duplex>();
+  #certificates: Promise<Certificates> | null = null;
+  #dataPath: Promise<DataPath> | null = null;
+  #lastConnectionId = 0;
+  #isClosed = false;
+
+  /** @throws {GondolinError} NET_PATTERN_INVALID or NET_SECRET_INVALID naming the entry. */
+  constructor(options: NetworkOptions) {
+    super();
+    const { restored } = options;
+    this.#options = options;
+    this.#policy = compilePolicy(options.policy);
+    this.#pool = new SyntheticAddresses({ names: restored?.names ?? this.#policy.names });
+    const seed = restored?.placeholderSeed ?? options.placeholderSeed;
+    this.#placeholderSeed = seed === undefined ? createPlaceholderSeed() : Buffer.from(seed, 'hex');
+    this.#secrets = new SecretStore(options.secrets ?? [], this.#placeholderSeed);
+    this.#parts = this.#assemble();
+  }
+
+  /** Sentences for the user about values that are weak. */
+  get warnings(): readonly string[] {
+    return this.#secrets.warnings;
+  }
+
+  /** What a saved VM's next network must be given. */
+  get state(): NetworkState {
+    return { names: this.#pool.names, placeholderSeed: this.#placeholderSeed.toString('hex') };
+  }
+
+  /**
+   * Takes over one connection of the guest. Never throws: what cannot be served is reset.
+   *
+   * @param destination  Untrusted, as the guest opened it.
+   */
+  accept(stream: Duplex, destination: { readonly address: string; readonly port: number }): void {
+    stream.on('error', () => undefined);
+    if (this.#isClosed || this.#streams.size >= MAX_GUEST_CONNECTIONS) {
+      reset(stream);
+      return;
+    }
+    this.#streams.add(stream);
+    stream.once('close', () => this.#streams.delete(stream));
+    this.#serve(stream, destination).catch((error: Error) => {
+      reset(stream);
+      this.emit('fault', error);
+    });
+  }
+
+  /** One DNS message → its answer, or null to drop it. Never rejects. */
+  answerDns(query: Buffer): Promise<Buffer | null> {
+    return this.#answerDns(query, false);
+  }
+
+  /**
+   * What the guest must be given to trust us.
+   *
+   * @throws {GondolinError} NET_CA_UNUSABLE, HOST_DIRECTORY_UNUSABLE, HOST_LOCK_FAILED or HOST_WRITE_FAILED.
+   */
+  async guestTrust(): Promise<GuestTrust> {
+    const trust = (await this.#loadCertificates()).trust(this.#options.ca ?? []);
+    return { ...trust, env: { ...trust.env, ...this.#secrets.env } };
+  }
+
+  /** Ends every connection of the guest and to servers. Resolves when their sockets are closed. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const stream of this.#streams) reset(stream);
+    await (await this.#dataPath)?.close();
+  }
+
+  #assemble(): NetworkParts {
+    const { ca = [], passthrough = [], hooks, resolve = lookUp } = this.#options;
+    const opaque = compileHostPatterns(passthrough, 'passthrough', { defaultPort: 'web' });
+    return {
+      policy: this.#policy,
+      answerDns: (query, isTcp) => this.#answerDns(query, isTcp),
+      leafFor: async (name) => (await this.#loadCertificates()).leaves.contextFor(name),
+      secrets: this.#secrets.index.isEmpty ? null : this.#secrets,
+      // Without a function to call no object of fetch is built.
+      hooks:
+        hooks !== undefined && Object.values(hooks).some((hook) => hook !== undefined)
+          ? hooks
+          : null,
+      isPassthrough(name, port) {
+        const host = readHost(name);
+        return host !== null && opaque.find(host, port, false) !== undefined;
+      },
+      ca,
+      resolve,
+    };
+  }
+
+  async #answerDns(query: Buffer, isTcp: boolean): Promise<Buffer | null> {
+    if (this.#isClosed) return null;
+    return answerDns(query, this.#policy, this.#pool, {
+      isTcp,
+      onQuestion: ({ name, type, verdict }) => {
+        const outcome = verdict.isAllowed ? 'answered' : 'refused';
+        const timestampMs = Date.now();
+        this.emit('event', { kind: 'dns', timestampMs, name, recordType: type, outcome });
+      },
+    });
+  }
+
+  #loadCertificates(): Promise<Certificates> {
+    this.#certificates ??= import('./certificates.ts').then(({ Certificates: { open } }) =>
+      open(this.#options.caDirectory),
+    );
+    return this.#certificates;
+  }
+
+  #loadDataPath(): Promise<DataPath> {
+    this.#dataPath ??= import('./data-path.ts').then(
+      ({ DataPath }) =>
+        new DataPath(this.#parts, {
+          emit: (event) => this.emit('event', event),
+          fault: (error) => this.emit('fault', error),
+        }),
+    );
+    return this.#dataPath;
+  }
+
+  async #serve(stream: Duplex, at: { address: string; port: number }): Promise<void> {
+    const to = this.#locate(at);
+    if (to === null) {
+      reset(stream);
+      return;
+    }
+    const dataPath = await this.#loadDataPath();
+    if (this.#isClosed || stream.destroyed) return;
+    this.#lastConnectionId += 1;
+    await dataPath.serve(stream, to, this.#lastConnectionId);
+  }
+
+  /** `null`: a made-up address that stands for no name, or no address at all. */
+  #locate({ address, port }: { address: string; port: number }): Destination | null {
+    const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
+    if (!isPort || isIP(address) === 0 || address.includes('%')) return null;
+    if (!this.#pool.owns(address)) return { name: address, isLiteral: true, port };
+    const name = this.#pool.nameOf(address);
+    return name === null ? null : { name, isLiteral: false, port };
+  }
+}
+
+async function lookUp(name: string): Promise<readonly string[]> {
+  const { lookup } = await import('node:dns/promises');
+  const found = await lookup(name, { all: true });
+  return found.map(({ address }) => address);
+}

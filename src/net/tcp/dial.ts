@@ -1,0 +1,174 @@
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { PolicyJudge, Refused } from '../judge.ts';
+import { DIAL_MS, MAX_CANDIDATES } from '../limits.ts';
+import { isSameAddress } from './same-address.ts';
+import { systemCode } from './system-code.ts';
+
+/** Where a guest connection wants to go. */
+export interface Destination {
+  /** What the guest asked DNS for: lower case, no trailing dot. Or the address it dialled itself (then `isLiteral`). */
+  readonly name: string;
+  readonly isLiteral: boolean;
+  /** 1..65535 */
+  readonly port: number;
+}
+
+/** Resolves a name on the host, every address. Rejects as `dns.lookup` does. */
+export type Resolve = (name: string) => Promise<readonly string[]>;
+
+export interface DialOptions {
+  readonly signal?: AbortSignal;
+  /** The socket stays writable after the server's FIN. Default: false. */
+  readonly allowHalfOpen?: boolean;
+}
+
+export interface DialerOptions {
+  readonly policy: Pick<PolicyJudge, 'decideAddress' | 'extraHost'>;
+  readonly resolve: Resolve;
+}
+
+/** A refused address is no error of the network: the guest gets the refusal, not a 502. */
+export class AddressRefused extends Error {
+  readonly verdict: Refused;
+
+  constructor(verdict: Refused) {
+    super(`the address is refused: ${verdict.reason}`);
+    this.verdict = verdict;
+  }
+}
+
+/**
+ * Opens TCP connections to destinations of the guest. A name is resolved here, on the host, each of its addresses is
+ * judged, and only judged addresses are dialled: nothing resolves a second time between check and dial. A connection
+ * stays with the address it was judged for, so that reusing it needs no second look.
+ */
+export class Dialer {
+  readonly #options: DialerOptions;
+  readonly #open = new Set<Socket>();
+  #isClosed = false;
+
+  constructor(options: DialerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @returns A connected socket of the dialer's: `close()` destroys it.
+   * @throws {AddressRefused} when policy lets none of the addresses through.
+   * @throws {GondolinError} NET_NAME_UNRESOLVED, NET_DIAL_FAILED (details: code), NET_DIAL_TIMEOUT or NET_CLOSED.
+   */
+  async dial(to: Destination, options: DialOptions = {}): Promise<Socket> {
+    const extra = to.isLiteral ? null : this.#options.policy.extraHost(to.name);
+    const port = extra?.port ?? to.port;
+    const found = extra === null ? await this.#addressesOf(to) : [extra.address];
+    const addresses = this.#judge(found, to, port);
+    if (this.#isClosed) throw new GondolinError('NET_CLOSED', 'the network of this VM was closed');
+    const socket = openSocket(to, {
+      addresses,
+      port,
+      allowHalfOpen: options.allowHalfOpen === true,
+    });
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    await connected(socket, to, options.signal);
+    const remote = socket.remoteAddress;
+    if (remote === undefined || !addresses.some((address) => isSameAddress(address, remote))) {
+      socket.destroy();
+      throw new GondolinError('NET_DIAL_FAILED', `the connection to ${to.name} was lost at once`);
+    }
+    return socket;
+  }
+
+  /** Ends every connection that is still open. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const ends = [...this.#open].map(
+      (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
+    );
+    for (const socket of this.#open) socket.destroy();
+    await Promise.all(ends);
+  }
+
+  async #addressesOf(to: Destination): Promise<readonly string[]> {
+    if (to.isLiteral) return [to.name];
+    try {
+      return await this.#options.resolve(to.name);
+    } catch (cause) {
+      throw new GondolinError('NET_NAME_UNRESOLVED', `the host cannot resolve ${to.name}`, {
+        cause,
+        details: { code: systemCode(cause) },
+      });
+    }
+  }
+
+  #judge(addresses: readonly string[], to: Destination, port: number): string[] {
+    const name = to.isLiteral ? null : to.name;
+    const allowed: string[] = [];
+    let refused: Refused | null = null;
+    for (const address of addresses) {
+      // A zone or a short form could name another address than the one judged.
+      if (isIP(address) === 0 || address.includes('%')) continue;
+      const verdict = this.#options.policy.decideAddress(address, name, port);
+      if (verdict.isAllowed) allowed.push(address);
+      else refused ??= verdict;
+    }
+    if (allowed.length > 0) return allowed.slice(0, MAX_CANDIDATES);
+    if (refused !== null) throw new AddressRefused(refused);
+    throw new GondolinError('NET_NAME_UNRESOLVED', `${to.name} has no address`);
+  }
+}
+
+/** Happy eyeballs over the judged addresses only: `lookup` hands out nothing else. */
+function openSocket(
+  to: Destination,
+  at: { addresses: readonly string[]; port: number; allowHalfOpen: boolean },
+): Socket {
+  const { addresses, port, allowHalfOpen } = at;
+  const entries = addresses.map((address) => ({ address, family: isIP(address) }));
+  const lookup: LookupFunction = (_name, _options, done) => done(null, entries);
+  const hasChoice = entries.length > 1;
+  const socket = connect({
+    host: hasChoice ? to.name : (addresses[0] ?? ''),
+    port,
+    lookup,
+    autoSelectFamily: hasChoice,
+    allowHalfOpen,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+  });
+  // Whoever uses the socket hears of its end by 'close'; an error must never be uncaught in between.
+  return socket.on('error', () => undefined);
+}
+
+function connected(socket: Socket, to: Destination, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      fail(new GondolinError('NET_DIAL_TIMEOUT', `${to.name}:${to.port} did not answer`));
+    }, DIAL_MS);
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      socket.off('connect', onConnect).off('error', onError).off('close', onClose);
+    };
+    const fail = (error: Error): void => {
+      settle();
+      socket.destroy();
+      reject(error);
+    };
+    const onConnect = (): void => {
+      settle();
+      resolve();
+    };
+    const onError = (cause: Error): void => {
+      const details = { code: systemCode(cause) };
+      const message = `cannot connect to ${to.name}:${to.port}`;
+      fail(new GondolinError('NET_DIAL_FAILED', message, { cause, details }));
+    };
+    const onAbort = (): void => fail(new GondolinError('NET_CLOSED', 'the guest went away'));
+    const onClose = (): void => fail(new GondolinError('NET_CLOSED', 'the network was closed'));
+    socket.once('connect', onConnect).once('error', onError).once('close', onClose);
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted === true) onAbort();
+  });
+}

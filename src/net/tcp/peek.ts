@@ -1,0 +1,44 @@
+import type { Duplex } from 'node:stream';
+import { MAX_PEEK_BYTES, PEEK_COMPLETE_MS } from '../limits.ts';
+import { classifyFirstBytes, type FirstBytes } from './first-bytes.ts';
+
+/** `silent`: no byte came in time. `ended`: the guest closed before enough bytes; `head` is what it had sent. */
+export type Peeked =
+  | Exclude<FirstBytes, { kind: 'more' }>
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'ended'; readonly head: Buffer };
+
+/**
+ * Looks at the start of a connection and puts every byte back (except for `ended`). The stream is left paused, without
+ * listeners of ours. Never rejects.
+ *
+ * @param firstByteMs  How long the guest may stay silent before it is `silent`.
+ */
+export function peek(stream: Duplex, firstByteMs: number): Promise<Peeked> {
+  return new Promise((resolve) => {
+    let bytes: Buffer = Buffer.alloc(0);
+    let timer = setTimeout(() => finish({ kind: 'silent' }), firstByteMs);
+    const finish = (result: Peeked): void => {
+      clearTimeout(timer);
+      stream.off('readable', onReadable).off('end', onEnd).off('close', onEnd);
+      if (bytes.length > 0 && result.kind !== 'ended' && !stream.destroyed) stream.unshift(bytes);
+      // Node decides on flowing mode a tick after the last 'readable' listener went.
+      setImmediate(() => resolve(result));
+    };
+    const onEnd = (): void => finish({ kind: 'ended', head: bytes });
+    const onReadable = (): void => {
+      const chunk: Buffer | null = stream.read();
+      if (chunk === null) return;
+      if (bytes.length === 0) {
+        clearTimeout(timer);
+        timer = setTimeout(() => finish({ kind: 'other' }), PEEK_COMPLETE_MS);
+      }
+      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+      const result = classifyFirstBytes(bytes);
+      if (result.kind !== 'more') finish(result);
+      else if (bytes.length >= MAX_PEEK_BYTES) finish({ kind: 'other' });
+    };
+    stream.on('readable', onReadable).on('end', onEnd).on('close', onEnd);
+    if (stream.destroyed || stream.readableEnded) onEnd();
+  });
+}

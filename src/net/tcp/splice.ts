@@ -1,0 +1,86 @@
+import { Socket } from 'node:net';
+import type { Duplex, Readable, Transform } from 'node:stream';
+import { TLSSocket } from 'node:tls';
+
+/** Bytes that went each way, as the guest saw them. */
+export interface SpliceResult {
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** Why it ended early, `null` when both sides closed in order. */
+  readonly error: Error | null;
+}
+
+export interface SpliceOptions {
+  /** What the guest has sent already. */
+  readonly head?: Buffer | null;
+  /** On the way from guest to server; its error resets both sides. */
+  readonly outbound?: Transform | null;
+  /** On the way back. */
+  readonly inbound?: Transform | null;
+}
+
+/**
+ * Joins two byte streams until both directions have ended. A half that ends, ends the other side's half; an error or an
+ * early close on one side resets the other. A slow reader holds its writer back. Never rejects.
+ */
+export function splice(
+  guest: Duplex,
+  upstream: Duplex,
+  options: SpliceOptions = {},
+): Promise<SpliceResult> {
+  const { head = null, outbound = null, inbound = null } = options;
+  return new Promise((resolve) => {
+    let sentBytes = head?.length ?? 0;
+    let receivedBytes = 0;
+    let openSides = 2;
+    let firstError: Error | null = null;
+    const closed = (side: Duplex, other: Duplex, error: Error | null): void => {
+      firstError ??= error;
+      const isInOrder = side.readableEnded && side.writableFinished && error === null;
+      if (!isInOrder && !other.destroyed) reset(other);
+      openSides -= 1;
+      if (openSides > 0) return;
+      outbound?.destroy();
+      inbound?.destroy();
+      resolve({ sentBytes, receivedBytes, error: firstError });
+    };
+    const failed = (error: Error): void => {
+      firstError ??= error;
+      reset(guest);
+      reset(upstream);
+    };
+    watch(guest, (error) => closed(guest, upstream, error));
+    watch(upstream, (error) => closed(upstream, guest, error));
+    guest.on('data', (chunk: Buffer) => {
+      sentBytes += chunk.length;
+    });
+    const toGuest = through(upstream, inbound, failed);
+    toGuest.on('data', (chunk: Buffer) => {
+      receivedBytes += chunk.length;
+    });
+    if (head !== null && head.length > 0) (outbound ?? upstream).write(head);
+    through(guest, outbound, failed).pipe(upstream);
+    toGuest.pipe(guest);
+  });
+}
+
+function through(from: Duplex, stage: Transform | null, failed: (error: Error) => void): Readable {
+  if (stage === null) return from;
+  stage.on('error', failed);
+  return from.pipe(stage);
+}
+
+function watch(side: Duplex, closed: (error: Error | null) => void): void {
+  let error: Error | null = null;
+  side.on('error', (reason) => {
+    error ??= reason;
+  });
+  if (side.destroyed) closed(side.errored);
+  else side.once('close', () => closed(error));
+}
+
+/** Ends a connection the hard way: a TCP socket sends RST, a guest stream `RESET`. Never throws. */
+export function reset(stream: Duplex): void {
+  if (stream instanceof Socket && !(stream instanceof TLSSocket)) stream.resetAndDestroy();
+  else stream.destroy();
+}

@@ -1,0 +1,279 @@
+import { once } from 'node:events';
+import { decode, encode } from 'dns-packet';
+import { afterAll, expect, it } from 'vitest';
+import {
+  connectTcp,
+  connectTls,
+  exchangeBytes,
+  readAll,
+  request,
+} from '../../fixtures/net/clients.ts';
+import { startHttp, startHttps, startTcp } from '../../fixtures/net/servers.ts';
+import { createTestNetwork, removeTestCa, serverCa } from '../../fixtures/net/test-network.ts';
+
+afterAll(removeTestCa);
+
+it('Network dials a /tcp host at once, so that a server that speaks first is heard', async () => {
+  const port = await startTcp((socket) => {
+    socket.write('220 ready\r\n');
+    socket.once('data', (chunk) => socket.end(`got ${chunk}`));
+  });
+  const net = await createTestNetwork({ allow: [`mail.test:${port}/tcp`] });
+  const socket = await connectTcp(net, 'mail.test', port);
+  expect(String((await once(socket, 'data'))[0])).toBe('220 ready\r\n');
+  const rest = readAll(socket);
+  socket.write('QUIT');
+  expect(await rest).toEqual({ text: 'got QUIT', error: null });
+  socket.end();
+  const end = await net.event('connection_end');
+  expect(end).toMatchObject({ sentBytes: 4, receivedBytes: 19, transport: 'tcp', error: null });
+});
+
+it('Network passes each half-close on by itself', async () => {
+  const port = await startTcp((socket) => {
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    socket.on('end', () => socket.end(Buffer.concat(chunks)));
+  });
+  const net = await createTestNetwork({ allow: [`echo.test:${port}/tcp`] });
+  const socket = await connectTcp(net, 'echo.test', port);
+  const answer = readAll(socket);
+  socket.end('all of it');
+  expect(await answer).toEqual({ text: 'all of it', error: null });
+});
+
+it('Network resets the guest when the server resets, and the server when the guest does', async () => {
+  const resets: string[] = [];
+  let reset: () => void = () => undefined;
+  const seen = new Promise<void>((resolve) => {
+    reset = resolve;
+  });
+  const port = await startTcp((socket) => {
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      resets.push(error.code ?? '');
+      reset();
+    });
+    socket.once('data', (chunk) => {
+      if (String(chunk) === 'reset me') socket.resetAndDestroy();
+      else socket.write('hello');
+    });
+  });
+  const net = await createTestNetwork({ allow: [`db.test:${port}/tcp`] });
+  expect((await exchangeBytes(net, 'db.test', port, 'reset me')).error).toBe('ECONNRESET');
+  const socket = await connectTcp(net, 'db.test', port);
+  socket.write('hi');
+  await once(socket, 'data');
+  socket.resetAndDestroy();
+  await seen;
+  expect(resets).toEqual(['ECONNRESET']);
+});
+
+it('Network resets raw bytes to a host that is allowed for HTTP only, and tells it', async () => {
+  const port = await startTcp((socket) => socket.end('never'));
+  const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+  const { text, error } = await exchangeBytes(net, 'api.test', port, 'SSH-2.0-client\r\n');
+  expect({ text, error }).toEqual({ text: '', error: 'ECONNRESET' });
+  expect(await net.event('blocked')).toMatchObject({
+    host: 'api.test',
+    transport: 'tcp',
+    statusCode: null,
+  });
+});
+
+it('Network resets a connection to a server that refuses it', async () => {
+  const port = await startTcp(() => undefined);
+  const net = await createTestNetwork({
+    allow: ['db.test:1/tcp'],
+    policy: {},
+    resolve: async () => ['127.0.0.1'],
+  });
+  expect(port).toBeGreaterThan(0);
+  expect((await exchangeBytes(net, 'db.test', 1, 'x')).error).toBe('ECONNRESET');
+});
+
+it('Network finds the server behind raw bytes in mode open, and inspects HTTP there', async () => {
+  const raw = await startTcp((socket) => socket.end('banner'));
+  const web = await startHttp((_message, response) => response.end('web'));
+  const net = await createTestNetwork({ policy: { mode: 'open' } });
+  const socket = await connectTcp(net, 'any.test', raw);
+  expect((await readAll(socket)).text).toBe('banner');
+  const answer = await request(await connectTcp(net, 'any.test', web), {
+    headers: { host: `any.test:${web}` },
+  });
+  expect(answer.body).toBe('web');
+  expect(await net.event('response')).toMatchObject({ host: 'any.test', statusCode: 200 });
+});
+
+it('Network dials the next address when the first does not answer', async () => {
+  const port = await startHttp((_message, response) => response.end('second'));
+  // 127.0.0.2 refuses: the server listens on 127.0.0.1 only.
+  const net = await createTestNetwork({
+    allow: [`api.test:${port}`],
+    resolve: async () => ['127.0.0.2', '127.0.0.1'],
+  });
+  const answer = await request(await connectTcp(net, 'api.test', port), {
+    headers: { host: `api.test:${port}` },
+  });
+  expect(answer.body).toBe('second');
+});
+
+it('Network judges each address of a name and dials none that policy refuses', async () => {
+  const asked: unknown[] = [];
+  const port = await startHttp((_message, response) => {
+    asked.push(1);
+    response.end();
+  });
+  const net = await createTestNetwork({
+    allow: [`api.test:${port}`],
+    policy: { allowedPrivate: [] },
+  });
+  const answer = await request(await connectTcp(net, 'api.test', port), {
+    headers: { host: `api.test:${port}` },
+  });
+  expect(answer.status).toBe(403);
+  expect(answer.headers['x-gondolin-refused']).toBe('private_address');
+  expect(await net.event('blocked')).toMatchObject({ reason: 'private_address', host: 'api.test' });
+  expect(net.events.some(({ kind }) => kind === 'request')).toBe(false);
+  expect(asked).toEqual([]);
+});
+
+it('Network gains a guest nothing when a name answers with another address later', async () => {
+  const port = await startHttp((_message, response) => {
+    response.setHeader('connection', 'close');
+    response.end('public');
+  });
+  const answers = [['127.0.0.1'], ['10.0.0.1'], ['169.254.169.254', '10.0.0.1']];
+  const net = await createTestNetwork({
+    allow: [`api.test:${port}`],
+    resolve: async () => answers.shift() ?? [],
+  });
+  const send = async () =>
+    (
+      await request(await connectTcp(net, 'api.test', port), {
+        headers: { host: `api.test:${port}` },
+      })
+    ).status;
+  expect([await send(), await send(), await send()]).toEqual([200, 403, 403]);
+});
+
+it('Network serves DNS over TCP on port 53 of any address', async () => {
+  const net = await createTestNetwork({ allow: ['api.test'] });
+  const socket = await connectTcp(net, '9.9.9.9', 53);
+  const query = encode({ type: 'query', id: 7, questions: [{ name: 'api.test', type: 'A' }] });
+  const framed = Buffer.concat([Buffer.from([query.length >> 8, query.length & 255]), query]);
+  socket.write(framed);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(decode(answer.subarray(2))).toMatchObject({ id: 7, answers: [{ name: 'api.test' }] });
+});
+
+it.each([
+  ['198.19.255.1', 80],
+  ['fd67:6f6e:646f::1', 443],
+  ['127.0.0.1', 0],
+  ['127.0.0.1', 65_536],
+  ['fe80::1%lo', 80],
+  ['localhost', 80],
+])('Network resets a connection to %s port %i, which it never gave out', async (address, port) => {
+  const net = await createTestNetwork({ policy: { mode: 'open' } });
+  const { GuestStream } = await import('../../fixtures/net/guest-stream.ts');
+  const server = await startTcp((socket) =>
+    net.network.accept(new GuestStream(socket), { address, port }),
+  );
+  const { connect } = await import('node:net');
+  const socket = connect(server, '127.0.0.1');
+  expect((await readAll(socket)).error).toBe('ECONNRESET');
+});
+
+it('Network ends TLS with a certificate for the captured name, and refuses another server name', async () => {
+  const port = await startHttps('api.test', (_message, response) => response.end('ok'));
+  const net = await createTestNetwork({ allow: [`api.test:${port}`, `other.test:${port}`] });
+  const socket = await connectTls(net, 'api.test', port);
+  expect(socket.getPeerCertificate().subjectaltname).toBe('DNS:api.test');
+  await expect(connectTls(net, 'api.test', port, { servername: 'other.test' })).rejects.toThrow();
+  expect(await net.event('blocked')).toMatchObject({ reason: 'name_mismatch', host: 'api.test' });
+  const upper = await connectTls(net, 'api.test', port, {
+    servername: 'API.test',
+    checkServerIdentity: () => undefined,
+  });
+  expect(upper.authorized).toBe(true);
+});
+
+it('Network verifies the server for the name and tells the guest what is wrong', async () => {
+  const port = await startHttps('wrong.test', (_message, response) => response.end('never'));
+  const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+  const socket = await connectTls(net, 'api.test', port);
+  const answer = await request(socket, { headers: { host: `api.test:${port}` } });
+  expect(answer.status).toBe(502);
+  expect(answer.headers['x-gondolin-refused']).toBe('NET_UPSTREAM_TLS');
+  expect(answer.body).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID/);
+});
+
+it('Network trusts no private authority that ca does not name', async () => {
+  const port = await startHttps('api.test', (_message, response) => response.end('never'));
+  const net = await createTestNetwork({ allow: [`api.test:${port}`], ca: [] });
+  const answer = await request(await connectTls(net, 'api.test', port), {
+    headers: { host: `api.test:${port}` },
+  });
+  expect(answer.body).toMatch(/NET_UPSTREAM_TLS/);
+});
+
+it('Network leaves the TLS of a passthrough host closed after it checked its name', async () => {
+  const port = await startHttps('pinned.test', (_message, response) =>
+    response.end('own certificate'),
+  );
+  const entry = `pinned.test:${port}`;
+  const net = await createTestNetwork({ allow: [entry], passthrough: [entry] });
+  const socket = await connectTls(net, 'pinned.test', port, { ca: serverCa.caPem });
+  expect((await request(socket, { headers: { host: entry } })).body).toBe('own certificate');
+  expect(await net.event('connection')).toMatchObject({
+    transport: 'passthrough',
+    host: 'pinned.test',
+  });
+  const other = connectTls(net, 'pinned.test', port, { ca: serverCa.caPem, servername: 'x.test' });
+  await expect(other).rejects.toThrow();
+});
+
+it.each([
+  [
+    'NET_NAME_UNRESOLVED',
+    { resolve: () => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' })) },
+  ],
+  ['NET_NAME_UNRESOLVED', { resolve: async () => [] }],
+  ['NET_DIAL_FAILED', {}],
+])('Network answers 502 with %s when the server cannot be reached', async (code, options) => {
+  const net = await createTestNetwork({ allow: ['api.test:1'], ...options });
+  const answer = await request(await connectTcp(net, 'api.test', 1), {
+    headers: { host: 'api.test:1' },
+  });
+  expect(answer.status).toBe(502);
+  expect(answer.headers['x-gondolin-refused']).toBe(code);
+  expect((await net.event('response')).error).not.toBeNull();
+});
+
+it('close() ends the connections of guests and servers and leaves no socket', async () => {
+  const servers = new Set<object>();
+  const port = await startTcp((socket) => {
+    servers.add(socket);
+    socket.resume().once('end', () => socket.end());
+    socket.once('close', () => servers.delete(socket));
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf');
+  });
+  const net = await createTestNetwork({ allow: [`a.test:${port}`, `b.test:${port}/tcp`] });
+  const http = await connectTcp(net, 'a.test', port);
+  http.write(`GET / HTTP/1.1\r\nHost: a.test:${port}\r\n\r\n`);
+  await once(http, 'data');
+  const tcp = await connectTcp(net, 'b.test', port);
+  await once(tcp, 'data');
+  const idle = await connectTcp(net, 'a.test', port);
+  const ends = Promise.all([http, tcp, idle].map((socket) => readAll(socket)));
+  await net.network.close();
+  expect((await ends).map(({ error }) => error)).toEqual([
+    'ECONNRESET',
+    'ECONNRESET',
+    'ECONNRESET',
+  ]);
+  expect(net.openStreams()).toBe(0);
+  await expect.poll(() => servers.size).toBe(0);
+  const late = await connectTcp(net, 'a.test', port).catch(() => null);
+  expect(late === null ? 'ECONNRESET' : (await readAll(late)).error).toBe('ECONNRESET');
+});

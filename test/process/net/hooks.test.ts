@@ -1,0 +1,200 @@
+import { afterAll, expect, it } from 'vitest';
+import {
+  createHttpHooks,
+  type HttpHooksOptions,
+} from '../../../src/net/hooks/create-http-hooks.ts';
+import { connectHttp2, connectTls, request } from '../../fixtures/net/clients.ts';
+import { startHttps } from '../../fixtures/net/servers.ts';
+import { createTestNetwork, removeTestCa } from '../../fixtures/net/test-network.ts';
+
+afterAll(removeTestCa);
+
+const VALUE = 'sk-live-0123456789abcdef';
+
+async function hooked(options: HttpHooksOptions, listener = echo) {
+  const port = await startHttps('api.test', listener);
+  const host = `api.test:${port}`;
+  const { httpHooks, env } = createHttpHooks({
+    allowedHosts: [host],
+    allowedInternalHosts: ['127.0.0.1'],
+    ...options,
+  });
+  const net = await createTestNetwork(httpHooks.network);
+  const send = async (more: Parameters<typeof request>[1] = {}) =>
+    request(await connectTls(net, 'api.test', port), {
+      ...more,
+      headers: { host, ...more.headers },
+    });
+  return { net, send, env, port, host };
+}
+
+const echo: Parameters<typeof startHttps>[1] = (message, response) => {
+  response.setHeader('x-method', message.method ?? '');
+  response.setHeader('x-url', message.url ?? '');
+  response.setHeader('x-added', String(message.headers['x-added']));
+  message.pipe(response);
+};
+
+it('createHttpHooks() shows requests and answers to hooks that only look', async () => {
+  const seen: string[] = [];
+  const { send } = await hooked({
+    onRequestHead: (head) => {
+      seen.push(`head ${head.method} ${new URL(head.url).pathname} ${head.body}`);
+    },
+    onRequest: (message) => {
+      seen.push(message.url);
+    },
+    onResponse: (response, message) => {
+      seen.push(`${response.status} ${message.method}`);
+    },
+  });
+  const answer = await send({ method: 'POST', path: '/a?b=1', body: 'hello' });
+  expect(answer).toMatchObject({ status: 200, body: 'hello' });
+  expect(seen[0]).toBe('head POST /a null');
+  expect(seen[1]).toMatch(/^https:\/\/api\.test:\d+\/a\?b=1$/);
+  expect(seen[2]).toBe('200 POST');
+});
+
+it('createHttpHooks() sends what onRequest gives: method, path, fields and a body that streams', async () => {
+  const { send } = await hooked({
+    onRequest: async (message) => {
+      const text = await message.text();
+      const headers = new Headers(message.headers);
+      headers.set('x-added', 'yes');
+      const url = new URL('/other', message.url);
+      return new Request(url, { method: 'PUT', headers, body: text.toUpperCase() + text });
+    },
+  });
+  const answer = await send({ method: 'POST', path: '/a', body: 'hello' });
+  expect(answer.body).toBe('HELLOhello');
+  expect(answer.headers).toMatchObject({ 'x-method': 'PUT', 'x-url': '/other', 'x-added': 'yes' });
+});
+
+it('createHttpHooks() answers with a Response of onRequest and asks no server', async () => {
+  let asked = 0;
+  const { send, net } = await hooked(
+    { onRequest: () => new Response('from the hook', { status: 418, headers: { 'x-a': '1' } }) },
+    (_message, response) => {
+      asked += 1;
+      response.end();
+    },
+  );
+  expect(await send()).toMatchObject({ status: 418, body: 'from the hook' });
+  expect(asked).toBe(0);
+  expect(await net.event('response')).toMatchObject({ statusCode: 418, address: null });
+});
+
+it('createHttpHooks() gives the guest what onResponse gives, with its true length', async () => {
+  const { send } = await hooked({
+    onResponse: async (response) => new Response(`${await response.text()}, changed`, response),
+  });
+  const answer = await send({ method: 'POST', body: 'hello' });
+  expect(answer.body).toBe('hello, changed');
+});
+
+it('createHttpHooks() puts secrets in after the hooks and takes them out before', async () => {
+  const seen: string[] = [];
+  const { send, env } = await hooked(
+    {
+      secrets: {},
+      onRequest: (message) => {
+        seen.push(String(message.headers.get('authorization')));
+        return message;
+      },
+    },
+    (message, response) => response.end(`you are ${message.headers.authorization}`),
+  );
+  expect(env).toEqual({});
+  expect((await send({ headers: { authorization: 'x' } })).body).toBe('you are x');
+  const port = await startHttps('api.test', (message, response) => {
+    seen.push(String(message.headers.authorization));
+    response.end(`you are ${message.headers.authorization}`);
+  });
+  const host = `api.test:${port}`;
+  const made = createHttpHooks({
+    allowedInternalHosts: ['127.0.0.1'],
+    secrets: { TOKEN: { hosts: [host], value: VALUE } },
+    onRequest: (message) => {
+      seen.push(String(message.headers.get('authorization')));
+      return message;
+    },
+    onResponse: async (response) => new Response(`hook saw: ${await response.text()}`),
+  });
+  const placeholder = made.env['TOKEN'] ?? '';
+  const net = await createTestNetwork(made.httpHooks.network);
+  const socket = await connectTls(net, 'api.test', port);
+  const answer = await request(socket, { headers: { host, authorization: placeholder } });
+  expect(answer.body).toBe(`hook saw: you are ${placeholder}`);
+  expect(seen.slice(-2)).toEqual([placeholder, VALUE]);
+  expect(JSON.stringify(made)).not.toContain(VALUE);
+});
+
+it('createHttpHooks() judges again where a hook leads', async () => {
+  const { send, net } = await hooked({
+    onRequest: (message) => new Request('https://evil.test/', message),
+  });
+  const answer = await send();
+  expect(answer.status).toBe(403);
+  expect(answer.body).toMatch(/evil\.test/);
+  expect(await net.event('blocked')).toMatchObject({ host: 'evil.test', reason: 'not_allowed' });
+});
+
+it.each([
+  ['throws', { onRequest: () => Promise.reject(new Error('boom: internal detail')) }],
+  ['gives something else', { onRequest: () => 'no' as unknown as Response }],
+  [
+    'throws on the answer',
+    { onResponse: () => Promise.reject(new Error('boom: internal detail')) },
+  ],
+] as const)(
+  'createHttpHooks() answers 502 and tells the host when a hook %s',
+  async (_name, hooks) => {
+    const { send, net } = await hooked(hooks);
+    const answer = await send();
+    expect(answer.status).toBe(502);
+    expect(answer.headers['x-gondolin-refused']).toBe('NET_HOOK_FAILED');
+    expect(answer.body).not.toContain('internal detail');
+    expect(net.faults.map((fault) => (fault as Error & { code: string }).code)).toEqual([
+      'NET_HOOK_FAILED',
+    ]);
+  },
+);
+
+it('createHttpHooks() streams bodies through hooks with the pace of the slower side', async () => {
+  let written = 0;
+  const { net, port } = await hooked(
+    { onRequest: () => undefined, onResponse: () => undefined },
+    (_message, response) => {
+      const chunk = Buffer.alloc(65_536, 1);
+      const pump = (): void => {
+        while (written < 24 * 1024 * 1024) {
+          written += chunk.length;
+          if (!response.write(chunk)) return void response.once('drain', pump);
+        }
+        response.end();
+      };
+      pump();
+    },
+  );
+  const session = await connectHttp2(net, 'api.test', port);
+  const stream = session.request({ ':path': '/' });
+  await new Promise((resolve) => stream.once('response', resolve));
+  let before = -1;
+  while (before !== written) {
+    before = written;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  expect(written).toBeLessThan(16 * 1024 * 1024);
+  let received = 0;
+  for await (const chunk of stream) received += (chunk as Buffer).length;
+  expect(received).toBe(24 * 1024 * 1024);
+});
+
+it('createHttpHooks() takes .* for every public host and refuses a secret without value', () => {
+  const { httpHooks } = createHttpHooks({ allowedHosts: ['.*'], blockInternalRanges: false });
+  expect(httpHooks.network.policy).toMatchObject({ mode: 'open', blockPrivateIps: false });
+  const secrets = { TOKEN: { hosts: ['api.test'], value: undefined } };
+  expect(() => createHttpHooks({ secrets })).toThrow(
+    expect.objectContaining({ code: 'NET_SECRET_INVALID' }),
+  );
+});

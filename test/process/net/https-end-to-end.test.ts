@@ -1,0 +1,48 @@
+import { afterAll, expect, it } from 'vitest';
+import { curl } from '../../fixtures/net/curl.ts';
+import { startHttp2, startHttps } from '../../fixtures/net/servers.ts';
+import { createTestNetwork, removeTestCa } from '../../fixtures/net/test-network.ts';
+
+afterAll(removeTestCa);
+
+it('Network carries an HTTPS request of curl when the server speaks HTTP/1.1 only', async () => {
+  const port = await startHttps('api.test', (request, response) => {
+    response.end(`${request.method} ${request.url} ${request.headers.host}`);
+  });
+  const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+  const url = `https://api.test:${port}/hello?x=1`;
+  const body = `GET /hello?x=1 api.test:${port}`;
+  expect(await curl(net, url, '--http1.1')).toEqual({ body, status: 200, version: '1.1' });
+  expect(await curl(net, url, '--http2')).toEqual({ body, status: 200, version: '2' });
+  const event = await net.event('response');
+  expect(event).toMatchObject({ statusCode: 200, host: 'api.test', port, error: null });
+});
+
+it('Network carries HTTP/2 end to end when both sides speak it', async () => {
+  const port = await startHttp2('api.test', (stream, headers) => {
+    stream.respond({ ':status': 200 });
+    stream.end(`${headers[':method']} ${headers[':path']} ${headers[':authority']}`);
+  });
+  const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+  const answer = await curl(net, `https://api.test:${port}/x`, '--http2');
+  expect(answer).toEqual({ body: `GET /x api.test:${port}`, status: 200, version: '2' });
+});
+
+it('Network answers a denied HTTPS host with 403 that names host, rule and what to add', async () => {
+  const net = await createTestNetwork({ allow: ['api.test'] });
+  const text = await curl(net, 'https://evil.test/secret');
+  expect(text.status).toBe(403);
+  expect(text.body).toMatch(
+    /host: evil\.test\n.*rule: allowed_hosts.*allowed_hosts: \["evil\.test"\]/s,
+  );
+  const json = await curl(net, 'https://evil.test/secret', '-H', 'Accept: application/json');
+  expect(JSON.parse(json.body)).toMatchObject({
+    error: { status: 403, reason: 'not_allowed', host: 'evil.test', port: 443 },
+  });
+  expect(await net.event('blocked')).toMatchObject({
+    host: 'evil.test',
+    statusCode: 403,
+    url: 'https://evil.test/secret',
+    reason: 'not_allowed',
+  });
+});
