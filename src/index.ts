@@ -1,6 +1,13 @@
 /** The SDK's face: see docs/sdk.md. */
 export type { ErrorCode } from './errors/codes.ts';
 export { GondolinError } from './errors/gondolin-error.ts';
+export {
+  createHttpHooks,
+  type HttpHookSecret,
+  type HttpHooks,
+  type HttpHooksOptions,
+} from './net/hooks/create-http-hooks.ts';
+export type { RequestHooks } from './net/hooks/http-hooks.ts';
 export type { ImageRecipe } from './plan/plan.ts';
 export { MemoryProvider } from './vfs/memory-provider.ts';
 export type { ProviderCarry, VfsProvider } from './vfs/provider.ts';

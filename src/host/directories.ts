@@ -31,6 +31,7 @@ export const NAMES = {
   sessions: 'sessions',
   /** State: one directory per machine that a person saved under a name. */
   snapshots: 'snapshots',
+  authority: 'ca',
   /** Anywhere: start of the name of a file or directory that is still being written (see atomic-write.ts). */
   temporaryPrefix: 'tmp-',
 } as const;
@@ -51,6 +52,8 @@ export interface Directories {
   readonly sessions: string;
   /** Machines saved under a name: `<state>/snapshots`. */
   readonly snapshots: string;
+  /** The certificate authority that this machine's guests trust: `<state>/ca`. */
+  readonly authority: string;
 }
 
 /**
@@ -75,6 +78,7 @@ export function resolveDirectories(
     state,
     sessions: join(state, NAMES.sessions),
     snapshots: join(state, NAMES.snapshots),
+    authority: join(state, NAMES.authority),
   };
 }
 

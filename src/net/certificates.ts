@@ -1,5 +1,6 @@
 import type { GuestTrust } from './network-options.ts';
-import { guestTrustEnv, guestTrustFiles, trustFingerprint } from './tls/guest-trust.ts';
+import { guestTrustFiles, trustFingerprint } from './tls/guest-trust.ts';
+import { guestTrustEnv } from './tls/guest-trust-env.ts';
 import { HostCa } from './tls/host-ca.ts';
 import { LeafCache } from './tls/leaf-cache.ts';
 

@@ -14,6 +14,7 @@ import { createPlaceholderSeed } from './secret/placeholder.ts';
 import { SecretStore } from './secret/secret-store.ts';
 import type { Destination } from './tcp/dial.ts';
 import { reset } from './tcp/splice.ts';
+import { guestTrustEnv } from './tls/guest-trust-env.ts';
 
 type DataPath = import('./data-path.ts').DataPath;
 type Certificates = import('./certificates.ts').Certificates;
@@ -57,6 +58,11 @@ export class Network extends EventEmitter<NetworkEvents> {
   /** Sentences for the user about values that are weak. */
   get warnings(): readonly string[] {
     return this.#secrets.warnings;
+  }
+
+  /** Variables for the guest: placeholders of secrets, and where `guestTrust`'s files are. */
+  get env(): Readonly<Record<string, string>> {
+    return { ...guestTrustEnv(), ...this.#secrets.env };
   }
 
   /** What a saved VM's next network must be given. */

@@ -10,7 +10,6 @@ export interface PlannedNetwork<Secret> {
   /** Further roots for the servers' TLS, PEM. */
   readonly ca: readonly string[];
   readonly passthrough: readonly string[];
-  readonly caDirectory: string;
 }
 
 /** What the plan does not hold. */
@@ -19,8 +18,6 @@ export interface NetworkFacts<Secret> {
   readonly secrets: readonly Secret[];
   /** Texts of the files of `network.ca`, in their order. */
   readonly caPems: readonly string[];
-  /** Where the certificate authority of this machine lives. */
-  readonly caDirectory: string;
 }
 
 function ruleFacts({ host, methods, paths, action }: NetworkPlan['rules'][number]): HttpRule {
@@ -36,7 +33,7 @@ function ruleFacts({ host, methods, paths, action }: NetworkPlan['rules'][number
 /** The network of a sandbox's plan, in the shape that `net/` takes. Pure. */
 export function networkOptions<Secret>(
   network: NetworkPlan,
-  { secrets, caPems, caDirectory }: NetworkFacts<Secret>,
+  { secrets, caPems }: NetworkFacts<Secret>,
 ): PlannedNetwork<Secret> {
   const extraHosts = network.extraHosts.map(({ name, address, port }) => {
     return port === null ? { name, address } : { name, address, port };
@@ -55,7 +52,6 @@ export function networkOptions<Secret>(
     secrets,
     ca: caPems,
     passthrough,
-    caDirectory,
   };
 }
 

@@ -5,11 +5,13 @@ import type { MountPlan, Plan, SandboxPlan } from '../plan/plan.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
 import { RealFSProvider } from '../vfs/real-fs-provider.ts';
+import type { VMNetwork } from '../vm/guest-network.ts';
 import { VM } from '../vm/vm.ts';
 import type { MemoryMount, SandboxOptions } from '../vm/vm-options.ts';
 import type { Checkpoint } from './checkpoint/checkpoint-store.ts';
 import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
 import type { CreateSandboxVm, RunnerVm, SandboxVmHooks } from './runner-vm.ts';
+import { sandboxNetwork } from './sandbox-network.ts';
 
 export interface SandboxVmOptions {
   /** Base of gondolin's cache. */
@@ -20,6 +22,8 @@ export interface SandboxVmOptions {
   readonly readonlyPaths?: readonly string[];
   /** For the tools that build images, e.g. `http_proxy`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Variables of the host that secrets may come from. */
+  readonly secretEnvironment: Readonly<Record<string, string | undefined>>;
   /** Which parts of a VM log, and where to. */
   readonly debug?: Required<Pick<SandboxOptions, 'debug' | 'debugLog'>>;
   /** `rewrite` restores none and saves all anew; `off` does neither. @default 'use' */
@@ -35,6 +39,7 @@ interface Making {
   readonly plan: Plan;
   readonly sandbox: SandboxPlan;
   readonly image: GuestImage;
+  readonly network: VMNetwork;
   readonly hooks: SandboxVmHooks;
   readonly options: SandboxVmOptions;
 }
@@ -62,7 +67,10 @@ function memoryOf(mounts: readonly MountPlan[]): Record<string, MemoryMount> {
   return memory;
 }
 
-function bootVm({ plan, sandbox, image, hooks, options }: Making, from?: string): Promise<VM> {
+function bootVm(
+  { plan, sandbox, image, network, hooks, options }: Making,
+  from?: string,
+): Promise<VM> {
   const { name, vm } = sandbox;
   return VM.create({
     image,
@@ -79,6 +87,7 @@ function bootVm({ plan, sandbox, image, hooks, options }: Making, from?: string)
     },
     sandbox: { rootOverlay: vm.root === 'memory', ...options.debug },
     signal: hooks.signal,
+    network,
     onNetworkEvent: hooks.onNetworkEvent,
     onWarning: hooks.onWarning,
     cold: options.cold ?? false,
@@ -178,8 +187,10 @@ export function sandboxVmsOf(plan: Plan, options: SandboxVmOptions): CreateSandb
   return async (sandbox: SandboxPlan, hooks: SandboxVmHooks) => {
     const { signal, onImageProgress: onProgress } = hooks;
     const imageOptions = { cacheDirectory, agentPath, environment, signal, onProgress };
+    // Before an image is built for a minute: a secret that is missing is known at once.
+    const network = await sandboxNetwork(sandbox, options.secretEnvironment, signal);
     const image = await ensureImage(sandbox.image.recipe, imageOptions);
-    const making: Making = { plan, sandbox, image, hooks, options };
+    const making: Making = { plan, sandbox, image, network, hooks, options };
     try {
       const checkpoints = await openCheckpoints(making);
       hooks.onVmStarting();

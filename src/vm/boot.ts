@@ -5,6 +5,7 @@ import type { Machine } from '../machine/start-machine.ts';
 import type { FuseServer } from '../vfs/fuse-server.ts';
 import { type GuestParts, guestFailure } from './guest-failure.ts';
 import { GuestFiles } from './guest-files.ts';
+import type { GuestNetwork } from './guest-network.ts';
 import { mountAll } from './mount-all.ts';
 import { type SavableGuest, startGuest } from './start-or-restore.ts';
 import type { VMOptions } from './vm-options.ts';
@@ -17,11 +18,14 @@ export interface BootedGuest extends GuestParts {
   readonly agent: AgentClient;
   readonly kernelRelease: string;
   readonly machineKey: string;
+  /** Null when the VM has none. */
+  readonly network: GuestNetwork | null;
 }
 
 export interface BootContext {
   readonly options: VMOptions;
   readonly image: GuestImage;
+  readonly network: GuestNetwork | null;
   readonly log: (component: string, message: string) => void;
 }
 
@@ -82,7 +86,7 @@ export async function bootGuest(context: BootContext): Promise<BootedGuest> {
 
 /** Mounts and seals a guest that was started; kills it when that fails. */
 async function finish(
-  { options, log }: BootContext,
+  { options, network, log }: BootContext,
   { machine, session, agent, ready, machineKey, carried }: SavableGuest,
   files: GuestFiles,
   limit: Promise<never>,
@@ -105,7 +109,15 @@ async function finish(
     const prepared = Promise.all([ready, from === undefined ? mount() : remount(from)]);
     const [{ kernelRelease, agentVersion }] = await Promise.race([prepared, failure, limit]);
     log('agent', `agent ${agentVersion} on kernel ${kernelRelease}`);
-    return { machine, session, agent, fuse: fuse ?? files.server, kernelRelease, machineKey };
+    return {
+      machine,
+      session,
+      agent,
+      fuse: fuse ?? files.server,
+      kernelRelease,
+      machineKey,
+      network,
+    };
   } catch (error) {
     await machine.kill();
     await (fuse as FuseServer | null)?.close();

@@ -7,6 +7,7 @@ import { MuxSession } from '../mux/mux-session.ts';
 import type { GuestIdentity } from '../protocol/host-message.ts';
 import { presentTime, setClock } from './clock-keeper.ts';
 import type { ChannelCounts } from './guest-files.ts';
+import type { GuestNetwork } from './guest-network.ts';
 import type { SavedMachine } from './snapshot/saved-machine.ts';
 import type { VMOptions } from './vm-options.ts';
 
@@ -36,8 +37,12 @@ export function identityFor({ hostname = DEFAULT_HOSTNAME }: VMOptions): GuestId
   };
 }
 
-function connect(machine: Machine): { session: MuxSession; agent: AgentClient } {
+function connect(
+  machine: Machine,
+  network: GuestNetwork | null,
+): { session: MuxSession; agent: AgentClient } {
   const session = new MuxSession(machine.control);
+  network?.register(session);
   return { session, agent: new AgentClient(session) };
 }
 
@@ -45,10 +50,11 @@ function connect(machine: Machine): { session: MuxSession; agent: AgentClient } 
 export async function bootMachine(
   spec: MachineSpec,
   rootfsType: GuestImage['rootfsType'],
+  network: GuestNetwork | null,
   options: StartMachineOptions,
 ): Promise<StartedGuest> {
   const machine = await startMachine(spec, options);
-  const { session, agent } = connect(machine);
+  const { session, agent } = connect(machine, network);
   const ready = agent.hello.then(async (hello) => {
     await agent.root({ device: '/dev/vda', fsType: rootfsType });
     return hello;
@@ -65,11 +71,12 @@ export async function restoreMachine(
   spec: MachineSpec,
   saved: SavedMachine,
   identity: () => GuestIdentity,
+  network: GuestNetwork | null,
   options: StartMachineOptions,
 ): Promise<StartedGuest> {
   const ram = { kind: 'clone', path: saved.ramPath } as const;
   const machine = await startMachine({ ...spec, ram }, { ...options, statePath: saved.statePath });
-  const { session, agent } = connect(machine);
+  const { session, agent } = connect(machine, network);
   const sentAt = performance.now();
   const thawed = agent.thaw(identity(), true);
   const ready = Promise.all([agent.hello, thawed]).then(async ([hello]) => {

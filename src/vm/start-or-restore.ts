@@ -87,13 +87,16 @@ async function describeStart(context: StartContext, directories: Directories): P
     machineKey: machineIdentity({
       ...{ image, cpus, memoryBytes: bytes, accelerator, qemu },
       hasScratch: hasStandardScratch(options),
+      trustKey: context.network?.trustKey ?? null,
     }),
     templates: new TemplateStore(directories.templates),
   };
 }
 
 async function bootCold({ context, spec, machineOptions }: Start): Promise<StartedGuest> {
-  const guest = await bootMachine(spec, context.image.rootfsType, machineOptions);
+  const guest = await bootMachine(
+    ...([spec, context.image.rootfsType, context.network, machineOptions] as const),
+  );
   context.onMachine(guest.machine);
   const ready = guest.ready.then(async (hello) => {
     await prepare(context, guest.agent);
@@ -105,7 +108,8 @@ async function bootCold({ context, spec, machineOptions }: Start): Promise<Start
 }
 
 /** What all guests of a kind have in common, before any is anyone's. */
-async function prepare({ options }: StartContext, agent: AgentClient): Promise<void> {
+async function prepare({ options, network }: StartContext, agent: AgentClient): Promise<void> {
+  await network?.install(agent);
   if (hasStandardScratch(options)) await mountStandardScratch(options, agent);
 }
 
@@ -154,7 +158,9 @@ async function restoreSaved(start: Start, directory: string): Promise<StartedGue
 async function restore(start: Start, saved: SavedMachine): Promise<StartedGuest> {
   const { context, spec, machineOptions } = start;
   const identity = () => identityFor(context.options);
-  const guest = await restoreMachine(spec, saved, identity, machineOptions);
+  const guest = await restoreMachine(
+    ...([spec, saved, identity, context.network, machineOptions] as const),
+  );
   context.onMachine(guest.machine);
   context.log('vm', `restored from ${saved.ramPath}`);
   const limit = AbortSignal.timeout(RESTORE_LIMIT_MS);
@@ -182,7 +188,9 @@ async function saveTemplate(
 /** Boots, saves the machine before it is anyone's, and goes on with it. */
 async function bootAndSave(start: Start): Promise<StartedGuest> {
   const { context, spec, machineOptions, templates, machineKey } = start;
-  const guest = await bootMachine(spec, context.image.rootfsType, machineOptions);
+  const guest = await bootMachine(
+    ...([spec, context.image.rootfsType, context.network, machineOptions] as const),
+  );
   context.onMachine(guest.machine);
   const ready = guest.ready.then(async (hello) => {
     await prepare(context, guest.agent);

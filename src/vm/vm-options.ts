@@ -1,8 +1,10 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
+import type { HttpHooks } from '../net/hooks/create-http-hooks.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
+import type { VMNetwork } from './guest-network.ts';
 
 /** Called with one component name (`vm`, `agent`, `qemu`, `vfs`) and one line of text. */
 export type DebugLog = (component: string, message: string) => void;
@@ -46,6 +48,10 @@ export interface VMOptions {
     readonly memory?: Readonly<Record<string, MemoryMount>>;
   };
   readonly sandbox?: SandboxOptions;
+  /** Network policy, from `createHttpHooks`; its `env` goes into `env`. @default no network */
+  readonly httpHooks?: HttpHooks;
+  /** The same in the words of a project file; not with `httpHooks`. @default no network */
+  readonly network?: VMNetwork;
   /** Boots instead of restoring the machine's memory snapshot. @default false, or true with GONDOLIN_COLD=1 */
   readonly cold?: boolean;
   /**
@@ -134,6 +140,14 @@ export function checkOptions(options: VMOptions): void {
     throw invalid('bootTimeoutMs', bootTimeoutMs, 'a whole number of milliseconds');
   }
   checkEnv(options.env ?? {});
+  checkCombinations(options);
+}
+
+/** Options that are fine by themselves and not together. */
+function checkCombinations(options: VMOptions): void {
+  if (options.network !== undefined && options.httpHooks !== undefined) {
+    throw invalid('network', 'both network and httpHooks', 'one of them');
+  }
   const provided = Object.keys(options.vfs?.mounts ?? {});
   const memory = Object.keys(options.vfs?.memory ?? {});
   checkGuestPaths('vfs.mounts', provided);

@@ -1,9 +1,12 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { resolveDirectories } from '../host/directories.ts';
+import type { NetworkState } from '../net/network-options.ts';
 import { type BootedGuest, bootGuest } from './boot.ts';
 import { keepClock } from './clock-keeper.ts';
 import type { ExecOptions } from './exec-options.ts';
 import { ExecProcess, type RunningCommand } from './exec-process.ts';
 import { guestFailure } from './guest-failure.ts';
+import type { GuestNetwork } from './guest-network.ts';
 import { resolveImage } from './resolve-image.ts';
 import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
 
@@ -79,11 +82,19 @@ export class VM implements AsyncDisposable {
   }
 
   static async #create(options: VMOptions, log: DebugLog): Promise<VM> {
-    const { image, release } = await resolveImage(options);
+    const network = await openNetwork(options, log);
+    const held = await resolveImage(options).catch(async (error: unknown) => {
+      await network?.close();
+      throw error;
+    });
+    const release = async () => {
+      await network?.close();
+      await held.release();
+    };
     try {
       options.onProgress?.('booting');
       const started = performance.now();
-      const guest = await bootGuest({ options, image, log });
+      const guest = await bootGuest({ options, image: held.image, network, log });
       const bootMs = performance.now() - started;
       log('vm', `ready after ${bootMs.toFixed(0)} ms`);
       return new VM(guest, options, bootMs, release);
@@ -114,7 +125,7 @@ export class VM implements AsyncDisposable {
     if (this.#closing !== undefined) throw notRunning();
     return this.#guest.agent.exec({
       argv,
-      env: { ...this.#options.env, ...options.env },
+      env: { ...this.#guest.network?.env, ...this.#options.env, ...options.env },
       cwd: options.cwd ?? this.#options.cwd ?? '',
       user: options.user ?? this.#options.user ?? '',
       stdin: options.stdin !== undefined && options.stdin !== false,
@@ -207,6 +218,26 @@ export class VM implements AsyncDisposable {
     await fuse?.close();
     await this.#release();
   }
+}
+
+/** Null when the options ask for none. Loaded only where they do. */
+async function openNetwork(options: VMOptions, log: DebugLog): Promise<GuestNetwork | null> {
+  const network = options.network ?? options.httpHooks?.network;
+  if (network === undefined || network.policy.mode === 'none') return null;
+  const { GuestNetwork: Guest } = await import('./guest-network.ts');
+  const { from } = options;
+  return Guest.open({
+    network,
+    caDirectory: resolveDirectories().authority,
+    restored: from === undefined ? null : await restoredNetwork(from),
+    onEvent: (event) => options.onNetworkEvent?.(event),
+    log,
+  });
+}
+
+async function restoredNetwork(directory: string): Promise<NetworkState> {
+  const { readNetworkState } = await import('./snapshot/saved-network.ts');
+  return readNetworkState(directory);
 }
 
 function notRunning(): GondolinError {

@@ -125,7 +125,7 @@ beforeAll(async () => {
     vfs: { mounts: { '/programs': new ReadonlyProvider(PROGRAMS) } },
   };
   held = await resolveImage(options);
-  guest = await bootGuest({ options, image: held.image, log: () => undefined });
+  guest = await bootGuest({ options, image: held.image, network: null, log: () => undefined });
   guest.session.onOpen(STREAM_KIND.TCP, serve);
   guest.session.onOpen(STREAM_KIND.DNS, serveNames);
   await guest.agent.network();

@@ -46,7 +46,7 @@ it('a restored machine captures on: connections of before are reset, new ones re
   const spec = { vmlinuxPath, initramfsPath, rootfsPath, cpus: 1, memoryBytes: 256 * 2 ** 20 };
   const options = { accelerator, directories };
 
-  const first = await bootMachine(spec, image.rootfsType, options);
+  const first = await bootMachine(spec, image.rootfsType, null, options);
   onTestFinished(() => first.machine.kill());
   await first.ready;
   await first.agent.network();
@@ -69,7 +69,7 @@ it('a restored machine captures on: connections of before are reset, new ones re
     statePath: join(directory, SAVED_FILES.state),
     channel: { bytesIn: 0, bytesOut: 0 },
   };
-  const second = await restoreMachine(spec, saved, () => identityFor({}), options);
+  const second = await restoreMachine(spec, saved, () => identityFor({}), null, options);
   onTestFinished(() => second.machine.kill());
   greet(second);
   await second.ready;

@@ -67,6 +67,7 @@ function vmOptionsOf(
     cacheDirectory: resolveDirectories(io.env).cache,
     agentPath: guestAgentPath(),
     environment: proxiesOf(io.env),
+    secretEnvironment: io.env,
     readonlyPaths,
     cold,
     checkpoints: checkpointsOf(cache, cold),

@@ -113,7 +113,8 @@ export async function answerDns(
   options: AnswerDnsOptions = {},
 ): Promise<Buffer | null> {
   // Kept: a repeated import() costs more than the answer itself.
-  library ??= import('dns-packet');
+  // Node and a bundler agree on the default of a CommonJS package only.
+  library ??= import('dns-packet').then((module) => module.default);
   const codec = await library;
   const read = readQuery(codec, message);
   if (read.kind === 'drop') return null;

@@ -18,6 +18,9 @@ export async function chainFactsOf(
   const { accelerator } = await chooseAccelerator({ qemu, cacheDirectory });
   // What is mounted is in the plan, which the chain has by itself.
   const hasScratch = true;
-  const machine = machineIdentity({ image, cpus, memoryBytes, accelerator, qemu, hasScratch });
+  // So is the network; an authority that changed makes the machine refuse to load.
+  const trustKey = null;
+  const size = { cpus, memoryBytes };
+  const machine = machineIdentity({ image, ...size, accelerator, qemu, hasScratch, trustKey });
   return { image: image.key, machine };
 }

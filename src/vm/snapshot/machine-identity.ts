@@ -13,6 +13,8 @@ export interface MachineFacts {
   readonly qemu: Tool;
   /** The places that programs write to are mounted. */
   readonly hasScratch: boolean;
+  /** Names the authority that the guest trusts; null when it has no network. */
+  readonly trustKey: string | null;
 }
 
 /**
@@ -24,10 +26,11 @@ export function machineIdentity({
   qemu,
   accelerator,
   hasScratch,
+  trustKey,
   ...size
 }: MachineFacts): string {
   const spec = { ...size, ...image };
   const args = buildQemuArguments({ spec, accelerator, name: '' });
-  const facts = [SNAPSHOT_VERSION, image.key, qemu.path, qemu.stamp, args, hasScratch];
+  const facts = [SNAPSHOT_VERSION, image.key, qemu.path, qemu.stamp, args, hasScratch, trustKey];
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }

@@ -3,8 +3,10 @@ import { saveMachine } from '../../machine/save-machine.ts';
 import type { Machine } from '../../machine/start-machine.ts';
 import type { FuseServer } from '../../vfs/fuse-server.ts';
 import { presentTime } from '../clock-keeper.ts';
+import type { GuestNetwork } from '../guest-network.ts';
 import { writeManifest } from './saved-machine.ts';
 import { freezeQuiet, writeMounts } from './saved-mounts.ts';
+import { writeNetworkState } from './saved-network.ts';
 
 export interface SavedGuest {
   readonly machine: Machine;
@@ -13,6 +15,8 @@ export interface SavedGuest {
   readonly fuse: FuseServer | null;
   /** Guest paths of its provider mounts, in the order they were given. */
   readonly mountTargets: readonly string[];
+  /** Null when the VM has no network. */
+  readonly network: GuestNetwork | null;
   /** What may load it: see machineIdentity. */
   readonly machineKey: string;
 }
@@ -22,10 +26,11 @@ export interface SavedGuest {
  * @throws {GondolinError} MACHINE_STATE_FAILED, SNAPSHOT_UNSUPPORTED; what ended the guest.
  */
 export async function saveGuest(guest: SavedGuest, directory: string): Promise<void> {
-  const { machine, agent, fuse, mountTargets, machineKey } = guest;
+  const { machine, agent, fuse, mountTargets, network, machineKey } = guest;
   try {
     await freezeQuiet(agent, fuse);
     await writeMounts(directory, mountTargets, fuse);
+    if (network !== null) await writeNetworkState(directory, network.state);
     await saveMachine(machine, directory);
   } finally {
     fuse?.release();

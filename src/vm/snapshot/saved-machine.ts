@@ -6,7 +6,7 @@ import { SAVED_FILES } from '../../machine/saved-files.ts';
 import type { ChannelCounts } from '../guest-files.ts';
 
 /** Changes when what is saved, or when, changes: older ones are then never found again. */
-export const SNAPSHOT_VERSION = 2;
+export const SNAPSHOT_VERSION = 3;
 
 const MANIFEST = 'manifest.json';
 const MAX_MANIFEST_BYTES = 64 * 1024;

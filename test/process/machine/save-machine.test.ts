@@ -28,6 +28,7 @@ function bench(): Bench {
     templates: join(directory, 'cache/templates'),
     checkpoints: join(directory, 'cache/checkpoints'),
     snapshots: join(directory, 'state/snapshots'),
+    authority: join(directory, 'state/ca'),
     state: join(directory, 'state'),
     sessions: join(directory, 'state/sessions'),
   };

@@ -34,6 +34,7 @@ function bench(text = 'tiny: up\n', end: TinyKernelEnd = 'halt'): Bench {
     templates: join(directory, 'cache/templates'),
     checkpoints: join(directory, 'cache/checkpoints'),
     snapshots: join(directory, 'state/snapshots'),
+    authority: join(directory, 'state/ca'),
     state: join(directory, 'state'),
     sessions: join(directory, 'state/sessions'),
   };

@@ -79,7 +79,7 @@ describe('runPlan() with a network', () => {
 });
 
 describe('networkOptions()', () => {
-  const facts = { caPems: ['PEM'], caDirectory: '/state/ca' };
+  const facts = { caPems: ['PEM'] };
 
   it('has every key of a plan in the shape that the network takes', () => {
     const network = {
@@ -123,7 +123,6 @@ describe('networkOptions()', () => {
       secrets: [secret],
       ca: ['PEM'],
       passthrough: ['p.test'],
-      caDirectory: '/state/ca',
     });
   });
 });

@@ -2,11 +2,8 @@ import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import { expect, it } from 'vitest';
 import { createRootCertificate } from '../../../../src/net/tls/certificate.ts';
-import {
-  guestTrustEnv,
-  guestTrustFiles,
-  trustFingerprint,
-} from '../../../../src/net/tls/guest-trust.ts';
+import { guestTrustFiles, trustFingerprint } from '../../../../src/net/tls/guest-trust.ts';
+import { guestTrustEnv } from '../../../../src/net/tls/guest-trust-env.ts';
 import { encodeTrustStore } from '../../../../src/net/tls/java-trust-store.ts';
 
 function root(commonName: string): string {

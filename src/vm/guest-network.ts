@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import type { AgentClient } from '../agent/agent-client.ts';
+import type { MuxSession } from '../mux/mux-session.ts';
+import type { MuxStream } from '../mux/mux-stream.ts';
+import type { NetworkEvent } from '../net/audit/network-event.ts';
+import { createSecretMask, maskEvent } from '../net/audit/secret-mask.ts';
+import { Network } from '../net/network.ts';
+import type { NetworkOptions, NetworkState } from '../net/network-options.ts';
+import { HostCa } from '../net/tls/host-ca.ts';
+import { STREAM_KIND } from '../protocol/constants.ts';
+import { DnsRecordDecoder, encodeDnsRecord } from '../protocol/dns-records.ts';
+import { decodeTcpDestination } from '../protocol/tcp-destination.ts';
+import type { DebugLog } from './vm-options.ts';
+
+/** The network of a VM as its options say it. */
+export type VMNetwork = Omit<NetworkOptions, 'caDirectory' | 'restored'>;
+
+export interface GuestNetworkOptions {
+  readonly network: VMNetwork;
+  readonly caDirectory: string;
+  readonly restored: NetworkState | null;
+  readonly onEvent: (event: NetworkEvent) => void;
+  readonly log: DebugLog;
+}
+
+/** Queries of one guest that may wait for an answer; more are dropped, and the guest asks again. */
+const MAX_QUERIES = 256;
+
+/** Joins a guest's captured connections and DNS queries to the network that judges them. */
+export class GuestNetwork {
+  /** Names what a guest was told to trust: one that was told something else must be made anew. */
+  readonly trustKey: string;
+  readonly #network: Network;
+
+  private constructor(network: Network, trustKey: string) {
+    this.#network = network;
+    this.trustKey = trustKey;
+  }
+
+  /**
+   * Reads this machine's certificate authority, or makes it; carries nothing before `register`.
+   * @throws {GondolinError} NET_PATTERN_INVALID, NET_SECRET_INVALID, NET_CA_UNUSABLE, HOST_….
+   */
+  static async open(options: GuestNetworkOptions): Promise<GuestNetwork> {
+    const { network: config, caDirectory, restored, onEvent, log } = options;
+    const network = new Network({
+      ...{ ...config, caDirectory },
+      ...(restored === null ? {} : { restored }),
+    });
+    const secrets = (config.secrets ?? []).map(({ name, value }) => ({
+      name,
+      value: value.reveal(),
+    }));
+    const mask = createSecretMask(secrets);
+    network.on('event', (event) => onEvent(maskEvent(event, mask)));
+    network.on('fault', (error) => log('net', mask(error.stack ?? error.message)));
+    for (const warning of network.warnings) log('net', warning);
+    const { fingerprint } = await HostCa.open(caDirectory);
+    // The bundle in the guest also holds the public roots of this Node.
+    const facts = JSON.stringify([fingerprint, config.ca ?? [], process.version]);
+    return new GuestNetwork(network, createHash('sha256').update(facts).digest('hex'));
+  }
+
+  /** Variables of every command: placeholders, and where the authority's certificate is. */
+  get env(): Readonly<Record<string, string>> {
+    return this.#network.env;
+  }
+
+  /** What a copy of this VM must go on with. Holds no secret value. */
+  get state(): NetworkState {
+    return this.#network.state;
+  }
+
+  /** Serves what the guest opens on this session. Before its first message is read. */
+  register(session: MuxSession): void {
+    session.onOpen(STREAM_KIND.TCP, (stream, body) => {
+      this.#network.accept(stream, decodeTcpDestination(body));
+    });
+    session.onOpen(STREAM_KIND.DNS, (stream) => this.#serveDns(session, stream));
+  }
+
+  /** Makes the guest capture its connections and trust this machine's authority; before its first own process. */
+  async install(agent: AgentClient): Promise<void> {
+    const { files } = await this.#network.guestTrust();
+    await agent.network();
+    for (const file of files) await agent.writeFile(file);
+  }
+
+  #serveDns(session: MuxSession, stream: MuxStream): void {
+    const decoder = new DnsRecordDecoder();
+    let waiting = 0;
+    const answer = async (tag: number, query: Buffer) => {
+      waiting += 1;
+      const message = await this.#network.answerDns(query).finally(() => {
+        waiting -= 1;
+      });
+      if (message !== null && stream.writable) stream.write(encodeDnsRecord({ tag, message }));
+    };
+    stream.on('error', () => undefined);
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        for (const { tag, message } of decoder.push(chunk)) {
+          const isFull = waiting >= MAX_QUERIES || stream.writableNeedDrain;
+          if (!isFull) answer(tag, message).catch((error) => session.fail(error));
+        }
+      } catch (error) {
+        session.fail(error);
+      }
+    });
+    stream.on('end', () => stream.end());
+  }
+
+  /** Ends every connection. */
+  close(): Promise<void> {
+    return this.#network.close();
+  }
+}
