@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { writeSync } from 'node:fs';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { CliIo } from './io.ts';
@@ -48,11 +47,15 @@ const io: CliIo = {
   cwd: process.cwd(),
   signal: stopping.signal,
 };
-let exitCode = await runCli(process.argv.slice(2), io);
-await flush(process.stdout);
-if (outputFailure !== undefined && exitCode === 0) {
+async function main(): Promise<number> {
+  const exitCode = await runCli(process.argv.slice(2), io);
+  await flush(process.stdout);
+  if (outputFailure === undefined || exitCode !== 0) return exitCode;
   const { reportError } = await import('./report-error.ts');
-  exitCode = await reportError(outputFailure, io, { isJson: false, isDebug: false });
+  return reportError(outputFailure, io, { isJson: false, isDebug: false });
 }
-await flush(process.stderr);
-process.exit(exitCode);
+
+main().then(async (exitCode) => {
+  await flush(process.stderr);
+  process.exit(exitCode);
+});

@@ -1,0 +1,30 @@
+#!/usr/bin/env node
+// Becomes dist/cli/bin.js: runs the CLI's one file, with its code as V8 compiled it when it was built. V8 refuses a cache
+// of another source, version or set of flags, and compiles then.
+'use strict';
+const { readFileSync, writeFileSync } = require('node:fs');
+const { join } = require('node:path');
+const { constants, Script } = require('node:vm');
+
+const filename = join(__dirname, 'gondolin.js');
+const cachePath = join(__dirname, `gondolin.${process.version}-${process.arch}.code`);
+
+function readCache() {
+  try {
+    return readFileSync(cachePath);
+  } catch {
+    // Built by another version of Node.
+    return undefined;
+  }
+}
+
+const names = ['require', '__filename', '__dirname'];
+const script = new Script(`(function (${names}) {${readFileSync(filename, 'utf8')}\n})`, {
+  filename,
+  cachedData: readCache(),
+  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+});
+if (process.env.GONDOLIN_WRITE_CODE_CACHE === '1') {
+  process.on('exit', () => writeFileSync(cachePath, script.createCachedData()));
+}
+script.runInThisContext()(require, filename, __dirname);
