@@ -3,8 +3,8 @@ import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import {
   GUEST_IDLE_MS,
-  H2_SESSION_WINDOW_BYTES,
-  H2_STREAM_WINDOW_BYTES,
+  H2_GUEST_SESSION_WINDOW_BYTES,
+  H2_GUEST_STREAM_WINDOW_BYTES,
   MAX_GUEST_H2_STREAMS,
   MAX_HEADER_BYTES,
   MAX_HEADER_PAIRS,
@@ -61,12 +61,12 @@ export class GuestHttp {
       settings: {
         maxConcurrentStreams: MAX_GUEST_H2_STREAMS,
         maxHeaderListSize: MAX_HEADER_BYTES,
-        initialWindowSize: H2_STREAM_WINDOW_BYTES,
+        initialWindowSize: H2_GUEST_STREAM_WINDOW_BYTES,
       },
     });
     this.#sessions.add(session);
     session.on('error', () => undefined);
-    session.once('connect', () => session.setLocalWindowSize(H2_SESSION_WINDOW_BYTES));
+    session.once('connect', () => session.setLocalWindowSize(H2_GUEST_SESSION_WINDOW_BYTES));
     session.setTimeout(GUEST_IDLE_MS, () => session.close());
     session.once('close', () => this.#sessions.delete(session));
     session.on('stream', (guestStream, headers) => {

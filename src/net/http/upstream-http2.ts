@@ -5,8 +5,8 @@ import http2, {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import {
-  H2_SESSION_WINDOW_BYTES,
-  H2_STREAM_WINDOW_BYTES,
+  H2_SERVER_SESSION_WINDOW_BYTES,
+  H2_SERVER_STREAM_WINDOW_BYTES,
   MAX_HEADER_BYTES,
   MAX_HEADER_PAIRS,
   UPSTREAM_HTTP2_IDLE_MS,
@@ -35,12 +35,14 @@ export class Http2Upstream {
       maxHeaderListPairs: MAX_HEADER_PAIRS,
       settings: {
         enablePush: false,
-        initialWindowSize: H2_STREAM_WINDOW_BYTES,
+        initialWindowSize: H2_SERVER_STREAM_WINDOW_BYTES,
         maxHeaderListSize: MAX_HEADER_BYTES,
       },
     });
     this.#session.on('error', () => undefined);
-    this.#session.once('connect', () => this.#session.setLocalWindowSize(H2_SESSION_WINDOW_BYTES));
+    this.#session.once('connect', () =>
+      this.#session.setLocalWindowSize(H2_SERVER_SESSION_WINDOW_BYTES),
+    );
     this.#session.setTimeout(UPSTREAM_HTTP2_IDLE_MS, () => {
       if (this.#openStreams === 0) this.#session.close();
     });
