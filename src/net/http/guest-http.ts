@@ -66,7 +66,10 @@ export class GuestHttp {
     });
     this.#sessions.add(session);
     session.on('error', () => undefined);
-    session.once('connect', () => session.setLocalWindowSize(H2_GUEST_SESSION_WINDOW_BYTES));
+    // 'connect' comes a tick later; a guest may have broken the session by then.
+    session.once('connect', () => {
+      if (!session.destroyed) session.setLocalWindowSize(H2_GUEST_SESSION_WINDOW_BYTES);
+    });
     session.setTimeout(GUEST_IDLE_MS, () => session.close());
     session.once('close', () => this.#sessions.delete(session));
     session.on('stream', (guestStream, headers) => {

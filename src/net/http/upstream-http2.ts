@@ -40,9 +40,9 @@ export class Http2Upstream {
       },
     });
     this.#session.on('error', () => undefined);
-    this.#session.once('connect', () =>
-      this.#session.setLocalWindowSize(H2_SERVER_SESSION_WINDOW_BYTES),
-    );
+    this.#session.once('connect', () => {
+      if (this.isUsable) this.#session.setLocalWindowSize(H2_SERVER_SESSION_WINDOW_BYTES);
+    });
     this.#session.setTimeout(UPSTREAM_HTTP2_IDLE_MS, () => {
       if (this.#openStreams === 0) this.#session.close();
     });
