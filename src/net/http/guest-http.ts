@@ -72,6 +72,8 @@ export class GuestHttp {
     });
     session.setTimeout(GUEST_IDLE_MS, () => session.close());
     session.once('close', () => this.#sessions.delete(session));
+    // Node leaves that to sockets, which end on their own; ours can be half-open.
+    stream.once('end', () => session.destroy());
     session.on('stream', (guestStream, headers) => {
       guestStream.on('error', () => undefined);
       new Exchange(new Http2Request(guestStream, headers), site, this.#services).run();
