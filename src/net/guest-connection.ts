@@ -16,7 +16,7 @@ import type { SecretStore } from './secret/secret-store.ts';
 import type { ClientHello } from './tcp/client-hello.ts';
 import { AddressRefused, type Destination, type Dialer } from './tcp/dial.ts';
 import { type Peeked, peek } from './tcp/peek.ts';
-import { reset, splice } from './tcp/splice.ts';
+import { reset, type SpliceResult, splice } from './tcp/splice.ts';
 
 /** What all connections of one `Network` share. */
 export interface ConnectionServices {
@@ -124,11 +124,17 @@ export class GuestConnection {
       protocol,
       connectionId: this.#id,
       authority: writeAuthority({ ...this.#to, scheme }),
+      traffic: { sentBytes: 0, receivedBytes: 0 },
       refusal: verdict.isAllowed ? null : verdict,
     };
     if (protocol === 'http2') this.#services.http.serveHttp2(stream, site);
     else this.#services.http.serveHttp1(stream, this.#stream, site);
-    if (verdict.isAllowed) this.#told(scheme, null);
+    if (!verdict.isAllowed) return;
+    this.#told(scheme, null);
+    const startedMs = Date.now();
+    this.#stream.once('close', () => {
+      this.#toldEnd(scheme, startedMs, { ...site.traffic, error: this.#stream.errored });
+    });
   }
 
   /** Bytes as they are, both ways. A server that cannot be reached is a reset, as a direct connection would be refused. */
@@ -146,19 +152,17 @@ export class GuestConnection {
       this.#told(transport, upstream.remoteAddress ?? null);
       const outbound =
         transport === 'tcp' ? (this.#services.secrets?.createLeakScan('tcp') ?? null) : null;
-      const { error, ...bytes } = await splice(this.#stream, upstream, { head, outbound });
-      this.#leaked(error);
-      this.#services.emit({
-        kind: 'connection_end',
-        timestampMs: Date.now(),
-        ...this.#place(transport),
-        ...bytes,
-        durationMs: Date.now() - startedMs,
-        error: error === null ? null : error.message,
-      });
+      const end = await splice(this.#stream, upstream, { head, outbound });
+      this.#leaked(end.error);
+      this.#toldEnd(transport, startedMs, end);
     } catch (error) {
-      if (error instanceof AddressRefused) this.#block(transport, error.verdict, true);
       reset(this.#stream);
+      if (error instanceof AddressRefused) this.#block(transport, error.verdict, true);
+      else if (!GondolinError.is(error)) throw error;
+      else {
+        this.#told(transport, null);
+        this.#toldEnd(transport, Date.now(), { sentBytes: 0, receivedBytes: 0, error });
+      }
     }
   }
 
@@ -206,6 +210,18 @@ export class GuestConnection {
       timestampMs: Date.now(),
       ...this.#place(transport),
       address,
+    });
+  }
+
+  #toldEnd(transport: Transport, startedMs: number, { error, ...bytes }: SpliceResult): void {
+    const timestampMs = Date.now();
+    this.#services.emit({
+      kind: 'connection_end',
+      timestampMs,
+      ...this.#place(transport),
+      ...bytes,
+      durationMs: timestampMs - startedMs,
+      error: error === null ? null : error.message,
     });
   }
 

@@ -18,15 +18,16 @@ export const MAX_HEADER_PAIRS = 512;
 /** Bytes that are looked at to tell TLS from HTTP; a ClientHello with post-quantum keys takes about 2 KiB. */
 export const MAX_PEEK_BYTES = 32 * 1024;
 
-/** HTTP/2 flow-control windows, in bytes: what an unread stream and a whole connection may hold in memory. */
-export const H2_STREAM_WINDOW_BYTES = 512 * 1024;
-export const H2_SESSION_WINDOW_BYTES = 1024 * 1024;
+/** HTTP/2 windows towards a guest, in bytes: what its uploads may hold in memory, per stream and per connection. */
+export const H2_GUEST_STREAM_WINDOW_BYTES = 512 * 1024;
+export const H2_GUEST_SESSION_WINDOW_BYTES = 1024 * 1024;
+
+/** The same towards a server. A window per round trip is the speed of a download: 20 MB/s over 50 ms. */
+export const H2_SERVER_STREAM_WINDOW_BYTES = 1024 * 1024;
+export const H2_SERVER_SESSION_WINDOW_BYTES = 4 * 1024 * 1024;
 
 /** A guest that is allowed to speak HTTP(S) may open a connection and stay silent as browsers do. */
 export const IDLE_START_MS = 60_000;
-
-/** A guest that speaks first does so at once; after this a silent connection is one whose server speaks first. */
-export const SERVER_FIRST_MS = 3_000;
 
 /** In `mode: open` a silent connection is handed to its server after this. */
 export const OPEN_SERVER_FIRST_MS = 300;

@@ -8,6 +8,7 @@ import type { ResponseHead } from './upstream-call.ts';
 /** Counts what one exchange moves and tells it as events: `request` when it goes out, `response` when it has ended. */
 export class ExchangeRecord {
   readonly #services: HttpServices;
+  readonly #traffic: Site['traffic'];
   readonly #facts;
   #secrets: readonly string[] = [];
   #isOpen = false;
@@ -23,6 +24,7 @@ export class ExchangeRecord {
 
   constructor(guest: GuestRequest, site: Site, services: HttpServices) {
     this.#services = services;
+    this.#traffic = site.traffic;
     this.#facts = {
       requestId: services.nextRequestId(),
       connectionId: site.connectionId,
@@ -77,6 +79,8 @@ export class ExchangeRecord {
 
   /** Tells the end of a request that went out. @param error  Why it broke, in a few words. */
   finish(error: string | null): void {
+    this.#traffic.sentBytes += this.#requestBytes;
+    this.#traffic.receivedBytes += this.#responseBytes;
     if (!this.#isOpen) return;
     this.#services.emit({
       kind: 'response',

@@ -4,23 +4,18 @@ import { HookSink } from '../hooks/hook-sink.ts';
 import { runRequestHooks } from '../hooks/run-request-hooks.ts';
 import { sendResponse } from '../hooks/send-response.ts';
 import { MAX_REQUESTS } from '../limits.ts';
-import { WEBSOCKET_STRIPPED_HEADERS } from '../secret/websocket-streams.ts';
 import type { AnswerSink } from './answer-sink.ts';
 import { ScrubSink } from './answer-sink.ts';
 import { blockedEvent, headerList, urlOf } from './audit-request.ts';
+import { buildCall } from './build-call.ts';
 import { ExchangeRecord } from './exchange-record.ts';
-import { endToEnd, type Fields, fieldValue, flatList } from './fields.ts';
+import { endToEnd, type Fields, flatList } from './fields.ts';
 import type { GuestRequest, GuestUpgrade } from './guest-request.ts';
 import { GuestSink } from './guest-sink.ts';
 import { judgeMoved, judgeRequest } from './judge-request.ts';
 import { type Refusal, renderRefusal } from './refusal.ts';
 import { refusalOf } from './refusal-of.ts';
-import {
-  assertNoLeak,
-  leakEvent,
-  type OutgoingRequest,
-  prepareSecrets,
-} from './request-secrets.ts';
+import { assertNoLeak, leakEvent, type OutgoingRequest } from './request-secrets.ts';
 import type { HttpServices, Site } from './site.ts';
 import type { ResponseHead, UpstreamHandler } from './upstream-call.ts';
 import { upstreamError } from './upstream-error.ts';
@@ -125,27 +120,11 @@ export class Exchange implements UpstreamHandler {
 
   /** Values go in last: no hook has seen them. */
   #send(outgoing: OutgoingRequest): void {
-    const { secrets, upstream, hooks } = this.#services;
     try {
-      if (secrets !== null) assertNoLeak(secrets, outgoing, this.#site);
-      const ready =
-        secrets === null
-          ? { ...outgoing, used: [], scrub: [] }
-          : prepareSecrets(secrets, outgoing, this.#site);
+      const ready = buildCall(outgoing, this.#guest, this.#site, this.#services);
       this.#scrub = ready.scrub;
       this.#record.noteSecrets(ready.used);
-      const isUpgrade = 'accept' in this.#guest;
-      const call = {
-        ...ready,
-        authority: this.#site.authority,
-        fields: adjusted(ready.fields, {
-          isPlain: hooks?.onResponse !== undefined,
-          isWatched: isUpgrade && secrets !== null,
-        }),
-        takesTrailers: fieldValue(this.#guest.fields, 'te') === 'trailers',
-        upgrade: isUpgrade ? 'websocket' : null,
-      };
-      upstream.send(this.#site, this.#site.protocol, call, this);
+      this.#services.upstream.send(this.#site, this.#site.protocol, ready.call, this);
     } catch (error) {
       this.onError(error as Error);
     }
@@ -287,13 +266,4 @@ export class Exchange implements UpstreamHandler {
     const event = blockedEvent(this.#guest, this.#site, refusal);
     if (event !== null) this.#services.emit(event);
   }
-}
-
-/** A body that a hook reads comes uncompressed; WebSocket frames that are looked into have no extensions. */
-function adjusted(fields: Fields, how: { isPlain: boolean; isWatched: boolean }): Fields {
-  let kept = fields;
-  if (how.isWatched) kept = endToEnd(kept, new Set(WEBSOCKET_STRIPPED_HEADERS));
-  if (how.isPlain)
-    kept = [...endToEnd(kept, new Set(['accept-encoding'])), 'accept-encoding', 'identity'];
-  return kept;
 }

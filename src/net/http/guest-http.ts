@@ -3,8 +3,8 @@ import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import {
   GUEST_IDLE_MS,
-  H2_SESSION_WINDOW_BYTES,
-  H2_STREAM_WINDOW_BYTES,
+  H2_GUEST_SESSION_WINDOW_BYTES,
+  H2_GUEST_STREAM_WINDOW_BYTES,
   MAX_GUEST_H2_STREAMS,
   MAX_HEADER_BYTES,
   MAX_HEADER_PAIRS,
@@ -61,14 +61,19 @@ export class GuestHttp {
       settings: {
         maxConcurrentStreams: MAX_GUEST_H2_STREAMS,
         maxHeaderListSize: MAX_HEADER_BYTES,
-        initialWindowSize: H2_STREAM_WINDOW_BYTES,
+        initialWindowSize: H2_GUEST_STREAM_WINDOW_BYTES,
       },
     });
     this.#sessions.add(session);
     session.on('error', () => undefined);
-    session.once('connect', () => session.setLocalWindowSize(H2_SESSION_WINDOW_BYTES));
+    // 'connect' comes a tick later; a guest may have broken the session by then.
+    session.once('connect', () => {
+      if (!session.destroyed) session.setLocalWindowSize(H2_GUEST_SESSION_WINDOW_BYTES);
+    });
     session.setTimeout(GUEST_IDLE_MS, () => session.close());
     session.once('close', () => this.#sessions.delete(session));
+    // Node leaves that to sockets, which end on their own; ours can be half-open.
+    stream.once('end', () => session.destroy());
     session.on('stream', (guestStream, headers) => {
       guestStream.on('error', () => undefined);
       new Exchange(new Http2Request(guestStream, headers), site, this.#services).run();

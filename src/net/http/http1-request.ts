@@ -111,8 +111,11 @@ class Http1Answer implements GuestAnswer {
 
   inform(status: number, fields: Fields): void {
     const links = fieldValues(fields, 'link');
-    if (status === 103 && links.length > 0 && !this.hasBegun) {
+    if (status !== 103 || links.length === 0 || this.hasBegun) return;
+    try {
       this.#response.writeEarlyHints({ link: links });
+    } catch {
+      // Node takes only links of one form. A hint may always be left out: the answer itself will come.
     }
   }
 

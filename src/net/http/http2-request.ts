@@ -23,7 +23,7 @@ export class Http2Request implements GuestRequest {
     this.target = String(headers[':path'] ?? '');
     this.fields = flatFields(headers);
     this.hasBody = !stream.endAfterHeaders;
-    this.answer = new Http2Answer(stream);
+    this.answer = new Http2Answer(stream, headers['expect'] === '100-continue');
     stream.on('trailers', (trailers: IncomingHttpHeaders) => {
       this.#trailers = flatFields(trailers);
     });
@@ -55,9 +55,11 @@ class Http2Answer implements GuestAnswer {
   readonly #stream: ServerHttp2Stream;
   #trailers: Fields = [];
   #hasEnded = false;
+  #isWaiting: boolean;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream, isWaiting: boolean) {
     this.#stream = stream;
+    this.#isWaiting = isWaiting;
   }
 
   get hasBegun(): boolean {
@@ -78,8 +80,8 @@ class Http2Answer implements GuestAnswer {
   }
 
   invite(): void {
-    // Node's HTTP/2 answers `Expect: 100-continue` only in its compatibility layer; clients don't wait on HTTP/2.
-    this.inform(100, []);
+    if (this.#isWaiting) this.inform(100, []);
+    this.#isWaiting = false;
   }
 
   begin(status: number, _statusText: string, fields: Fields): void {

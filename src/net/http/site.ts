@@ -12,6 +12,8 @@ export interface Site extends Target {
   readonly protocol: GuestProtocol;
   /** What `Host` says of it: the port only where it is not the scheme's own. */
   readonly authority: string;
+  /** Adds up the bodies of its requests, for the event of its end. */
+  readonly traffic: { sentBytes: number; receivedBytes: number };
   /** Every request is answered with this refusal; `null` when the connection was allowed. */
   readonly refusal: Refused | null;
 }

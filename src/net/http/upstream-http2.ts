@@ -5,8 +5,8 @@ import http2, {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import {
-  H2_SESSION_WINDOW_BYTES,
-  H2_STREAM_WINDOW_BYTES,
+  H2_SERVER_SESSION_WINDOW_BYTES,
+  H2_SERVER_STREAM_WINDOW_BYTES,
   MAX_HEADER_BYTES,
   MAX_HEADER_PAIRS,
   UPSTREAM_HTTP2_IDLE_MS,
@@ -21,7 +21,9 @@ export class Http2Upstream {
   readonly #session: ClientHttp2Session;
   readonly #scheme: string;
   readonly address: string | null;
+  readonly #fails = new Set<(error: Error) => void>();
   #openStreams = 0;
+  #isPinging = false;
 
   /**
    * @param url  Scheme and authority of the origin.
@@ -35,15 +37,18 @@ export class Http2Upstream {
       maxHeaderListPairs: MAX_HEADER_PAIRS,
       settings: {
         enablePush: false,
-        initialWindowSize: H2_STREAM_WINDOW_BYTES,
+        initialWindowSize: H2_SERVER_STREAM_WINDOW_BYTES,
         maxHeaderListSize: MAX_HEADER_BYTES,
       },
     });
-    this.#session.on('error', () => undefined);
-    this.#session.once('connect', () => this.#session.setLocalWindowSize(H2_SESSION_WINDOW_BYTES));
-    this.#session.setTimeout(UPSTREAM_HTTP2_IDLE_MS, () => {
-      if (this.#openStreams === 0) this.#session.close();
+    const lost = (): void => this.#fail(new Error('the connection to the server was lost'));
+    this.#session.on('error', lost).once('close', lost);
+    // Node's session misses the end of a socket that breaks while it sends a GOAWAY.
+    socket.once('close', lost);
+    this.#session.once('connect', () => {
+      if (this.isUsable) this.#session.setLocalWindowSize(H2_SERVER_SESSION_WINDOW_BYTES);
     });
+    this.#session.setTimeout(UPSTREAM_HTTP2_IDLE_MS, () => this.#onSilence());
   }
 
   get isUsable(): boolean {
@@ -64,6 +69,24 @@ export class Http2Upstream {
   }
 
   destroy(): void {
+    this.#session.destroy();
+  }
+
+  /** An idle connection is closed; on one that is waited on, a server that answers no ping in time is lost. */
+  #onSilence(): void {
+    if (this.#openStreams === 0) this.#session.close();
+    else if (this.#isPinging) this.#fail(new Error('the server answers nothing any more'));
+    else {
+      this.#isPinging = this.#session.ping(() => {
+        this.#isPinging = false;
+      });
+    }
+  }
+
+  #fail(error: Error): void {
+    const fails = [...this.#fails];
+    this.#fails.clear();
+    for (const fail of fails) fail(error);
     this.#session.destroy();
   }
 
@@ -89,6 +112,8 @@ export class Http2Upstream {
       this.#openStreams -= 1;
     });
     const fail = relayAnswer(stream, handler, this.address);
+    this.#fails.add(fail);
+    stream.once('close', () => this.#fails.delete(fail));
     if (call.body !== null) void sendBody(stream, call.body, call, fail);
   }
 }

@@ -99,7 +99,7 @@ it('Network serves 300 connections at once and lets go of all', async () => {
   };
   const paths = Array.from({ length: 300 }, (_, index) => `/${index}`);
   expect(await Promise.all(paths.map(one))).toEqual(paths);
-  await expect.poll(() => net.openStreams()).toBe(0);
+  await expect.poll(() => net.openStreams(), { timeout: 10_000 }).toBe(0);
 });
 
 it('Network lets go of TLS connections that guests end in order or break off', async () => {
@@ -121,7 +121,9 @@ it('Network lets go of TLS connections that guests end in order or break off', a
   early.resume();
   const garbled = await connectTls(net, 'api.test', port);
   await request(garbled, { headers: { host } });
-  await expect.poll(() => net.openStreams()).toBe(1);
+  await expect.poll(() => net.openStreams(), { timeout: 10_000 }).toBe(1);
+  const end = await net.event('connection_end');
+  expect(end).toMatchObject({ host: 'api.test', transport: 'https', receivedBytes: 2 });
   garbled.destroy();
-  await expect.poll(() => net.openStreams()).toBe(0);
+  await expect.poll(() => net.openStreams(), { timeout: 10_000 }).toBe(0);
 });

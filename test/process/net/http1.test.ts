@@ -337,3 +337,25 @@ it('Network passes an event stream on piece by piece', async () => {
   socket.destroy();
   await gone;
 });
+
+it('Network passes early hints on, and an answer whose hints Node would not write', async () => {
+  const port = await startTcp((socket) => {
+    socket.once('data', (bytes) => {
+      const link = String(bytes).includes('/odd') ? 'nonsense' : '</a.css>; rel=preload; as=style';
+      socket.end(
+        `HTTP/1.1 103 Early Hints\r\nLink: ${link}\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`,
+      );
+    });
+  });
+  const host = `api.test:${port}`;
+  const net = await createTestNetwork({ allow: [host] });
+  for (const path of ['/', '/odd']) {
+    const socket = await connectTcp(net, 'api.test', port);
+    const made = http.get({ createConnection: () => socket, path, headers: { host } });
+    const hints: unknown[] = [];
+    made.on('information', ({ statusCode, headers }) => hints.push(statusCode, headers['link']));
+    const [message] = (await once(made, 'response')) as [http.IncomingMessage];
+    expect((await readAnswer(message)).body).toBe('ok');
+    expect(hints).toEqual(path === '/' ? [103, '</a.css>; rel=preload; as=style'] : []);
+  }
+});

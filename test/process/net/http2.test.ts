@@ -230,3 +230,47 @@ it('Network refuses a request of an HTTP/2 connection that names another host', 
   expect(asked).toBe(0);
   expect((await answerOf(session.request({ ':path': '/', ...own }))).headers[':status']).toBe(200);
 });
+
+it('Network passes early hints on over HTTP/2', async () => {
+  const port = await startHttp2('api.test', (stream) => {
+    stream.additionalHeaders({ ':status': 103, link: '</a.css>; rel=preload' });
+    stream.respond({ ':status': 200 });
+    stream.end();
+  });
+  const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+  const session = await connectHttp2(net, 'api.test', port);
+  const stream = session.request({ ':path': '/' });
+  const hints = once(stream, 'headers') as Promise<[IncomingHttpHeaders]>;
+  await once(stream, 'response');
+  expect((await hints)[0]).toMatchObject({ ':status': 103, link: '</a.css>; rel=preload' });
+});
+
+it('Network invites a body that waits for 100 on HTTP/2', async () => {
+  const port = await startHttp2('api.test', (stream) => {
+    stream.respond({ ':status': 200 });
+    stream.pipe(stream);
+  });
+  const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+  const session = await connectHttp2(net, 'api.test', port);
+  const stream = session.request({ ':method': 'PUT', ':path': '/', expect: '100-continue' });
+  await once(stream, 'continue');
+  stream.end('invited');
+  expect((await answerOf(stream)).body.toString()).toBe('invited');
+});
+
+it('Network reads the rest of nobody’s upload when the server has answered', async () => {
+  const port = await startHttp2('api.test', (stream) => {
+    stream.respond({ ':status': 413 });
+    stream.end('big');
+  });
+  const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+  const session = await connectHttp2(net, 'api.test', port);
+  const stream = session.request({ ':method': 'PUT', ':path': '/' });
+  stream.on('error', () => undefined);
+  stream.write('some of it');
+  const answer = await answerOf(stream);
+  expect(answer.headers[':status']).toBe(413);
+  expect(answer.body.toString()).toBe('big');
+  if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve));
+  expect(stream.rstCode).toBe(http2.constants.NGHTTP2_NO_ERROR);
+});

@@ -173,7 +173,7 @@ it('Network resets raw TCP that carries a placeholder', async () => {
   const socket = await connectTcp(net, 'db.test', port);
   const answer = readAll(socket);
   socket.write('hello ');
-  await expect.poll(() => received).toBe('hello ');
+  await expect.poll(() => received, { timeout: 10_000 }).toBe('hello ');
   socket.write(placeholder);
   expect((await answer).error).toBe('ECONNRESET');
   expect(await net.event('secret_leak')).toMatchObject({ place: 'tcp', host: 'db.test' });

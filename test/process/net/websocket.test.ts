@@ -90,7 +90,7 @@ it('Network refuses a WebSocket to another host, and no byte sent before 101 rea
   const socket = await connectTcp(net, 'ws.test', port);
   const answer = readAll(socket);
   socket.write(upgrade(`ws.test:${port}`));
-  await expect.poll(() => received).toMatch(/websocket/);
+  await expect.poll(() => received, { timeout: 10_000 }).toMatch(/websocket/);
   socket.resetAndDestroy();
   await answer;
   await net.event('response');
