@@ -159,7 +159,9 @@ static int exec_in_path(char *const *argv)
         size_t length = strcspn(start, ":");
         if (!join_path(start, length, argv[0]))
             return ENAMETOOLONG;
-        (void)execve(program_path, argv, environment);
+        /* Looking is far cheaper than an execve() that fails: that makes a whole address space first. */
+        if (access(program_path, X_OK) == 0)
+            (void)execve(program_path, argv, environment);
         if (errno == EACCES)
             error = EACCES;
         else if (errno != ENOENT && errno != ENOTDIR)
