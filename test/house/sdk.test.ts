@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const docs = readFileSync(join(ROOT, 'docs/sdk.md'), 'utf8');
+const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
 /** Text from one heading (its start is enough) to the next of the same depth. */
 function sectionOf(heading: string): string {
@@ -26,7 +27,9 @@ function optionsIn(heading: string): string[] {
 /** Each example as a module of its own: what it does not declare itself is declared before it. */
 function examples(): string[] {
   const names = 'createHttpHooks, MemoryProvider, ReadonlyProvider, RealFSProvider, VM';
-  const blocks = [...docs.matchAll(/```js\n(.*?)```/gs)].map((block) => block[1] ?? '');
+  const blocks = [...`${docs}${readme}`.matchAll(/```js\n(.*?)```/gs)].map(
+    (block) => block[1] ?? '',
+  );
   return blocks.map((text) => {
     const imports = text.includes("from 'gondolin'")
       ? ''
@@ -92,7 +95,7 @@ it.each([
   expect(optionsIn(heading).toSorted()).toEqual(propertiesOf(type, groups).toSorted());
 });
 
-it('docs/sdk.md has examples that type-check', () => {
+it('docs/sdk.md and README.md have examples that type-check', () => {
   expect(sources.size).toBeGreaterThan(5);
   const problems = [...sources.keys()].flatMap((path) => {
     const file = program.getSourceFile(path);
