@@ -136,7 +136,7 @@ describe('a mistake', () => {
   });
 });
 
-it.each(['hello', 'node-project', 'matrix'])(
+it.each(['hello', 'node-project', 'matrix', 'network'])(
   'examples/%s plans without a complaint',
   async (name) => {
     const cwd = join(ROOT, 'examples', name);
