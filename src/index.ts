@@ -1,6 +1,7 @@
 /** The SDK's face: see docs/sdk.md. */
 export type { ErrorCode } from './errors/codes.ts';
 export { GondolinError } from './errors/gondolin-error.ts';
+export type { NetworkEvent } from './net/audit/network-event.ts';
 export {
   createHttpHooks,
   type HttpHookSecret,
@@ -8,6 +9,7 @@ export {
   type HttpHooksOptions,
 } from './net/hooks/create-http-hooks.ts';
 export type { RequestHooks } from './net/hooks/http-hooks.ts';
+export type { PolicyOptions } from './net/policy/policy-options.ts';
 export type { ImageRecipe } from './plan/plan.ts';
 export { MemoryProvider } from './vfs/memory-provider.ts';
 export type { ProviderCarry, VfsProvider } from './vfs/provider.ts';
@@ -15,5 +17,6 @@ export { ReadonlyProvider } from './vfs/readonly-provider.ts';
 export { RealFSProvider } from './vfs/real-fs-provider.ts';
 export type { ExecOptions, ExecResult } from './vm/exec-options.ts';
 export { ExecProcess, type KillScope } from './vm/exec-process.ts';
+export type { VMNetwork } from './vm/guest-network.ts';
 export { VM } from './vm/vm.ts';
 export type { DebugLog, MemoryMount, SandboxOptions, VMOptions } from './vm/vm-options.ts';

@@ -55,7 +55,7 @@ async function main(): Promise<number> {
   return reportError(outputFailure, io, { isJson: false, isDebug: false });
 }
 
-main().then(async (exitCode) => {
+void main().then(async (exitCode) => {
   await flush(process.stderr);
   process.exit(exitCode);
 });

@@ -62,7 +62,12 @@ export class Network extends EventEmitter<NetworkEvents> {
 
   /** Variables for the guest: placeholders of secrets, and where `guestTrust`'s files are. */
   get env(): Readonly<Record<string, string>> {
-    return { ...guestTrustEnv(), ...this.#secrets.env };
+    return { ...guestTrustEnv(), ...this.placeholders };
+  }
+
+  /** Placeholders by the names of their variables. */
+  get placeholders(): Readonly<Record<string, string>> {
+    return this.#secrets.env;
   }
 
   /** What a saved VM's next network must be given. */

@@ -20,6 +20,7 @@ export interface GuestNetworkOptions {
   readonly caDirectory: string;
   readonly restored: NetworkState | null;
   readonly onEvent: (event: NetworkEvent) => void;
+  readonly onWarning: (message: string) => void;
   readonly log: DebugLog;
 }
 
@@ -42,7 +43,7 @@ export class GuestNetwork {
    * @throws {GondolinError} NET_PATTERN_INVALID, NET_SECRET_INVALID, NET_CA_UNUSABLE, HOST_….
    */
   static async open(options: GuestNetworkOptions): Promise<GuestNetwork> {
-    const { network: config, caDirectory, restored, onEvent, log } = options;
+    const { network: config, caDirectory, restored, onEvent, onWarning, log } = options;
     const network = new Network({
       ...{ ...config, caDirectory },
       ...(restored === null ? {} : { restored }),
@@ -54,7 +55,7 @@ export class GuestNetwork {
     const mask = createSecretMask(secrets);
     network.on('event', (event) => onEvent(maskEvent(event, mask)));
     network.on('fault', (error) => log('net', mask(error.stack ?? error.message)));
-    for (const warning of network.warnings) log('net', warning);
+    for (const warning of network.warnings) onWarning(warning);
     const { fingerprint } = await HostCa.open(caDirectory);
     // The bundle in the guest also holds the public roots of this Node.
     const facts = JSON.stringify([fingerprint, config.ca ?? [], process.version]);
@@ -64,6 +65,11 @@ export class GuestNetwork {
   /** Variables of every command: placeholders, and where the authority's certificate is. */
   get env(): Readonly<Record<string, string>> {
     return this.#network.env;
+  }
+
+  /** The variables of `env` that stand for secrets. */
+  get placeholders(): Readonly<Record<string, string>> {
+    return this.#network.placeholders;
   }
 
   /** What a copy of this VM must go on with. Holds no secret value. */

@@ -6,7 +6,7 @@ import type { ImageRecipe } from '../plan/plan.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import type { VMNetwork } from './guest-network.ts';
 
-/** Called with one component name (`vm`, `agent`, `qemu`, `vfs`) and one line of text. */
+/** Called with one component name (`vm`, `agent`, `net`) and one line of text. */
 export type DebugLog = (component: string, message: string) => void;
 
 export interface SandboxOptions {

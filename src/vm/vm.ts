@@ -125,11 +125,18 @@ export class VM implements AsyncDisposable {
     if (this.#closing !== undefined) throw notRunning();
     return this.#guest.agent.exec({
       argv,
-      env: { ...this.#guest.network?.env, ...this.#options.env, ...options.env },
+      env: this.#environment(options.env),
       cwd: options.cwd ?? this.#options.cwd ?? '',
       user: options.user ?? this.#options.user ?? '',
       stdin: options.stdin !== undefined && options.stdin !== false,
     });
+  }
+
+  /** A restored VM keeps its placeholders: those that came with new hooks are of another one. */
+  #environment(own: Readonly<Record<string, string>> | undefined): Record<string, string> {
+    const network = this.#guest.network;
+    const placeholders = this.#options.from === undefined ? {} : network?.placeholders;
+    return { ...network?.env, ...this.#options.env, ...placeholders, ...own };
   }
 
   /** A channel that closed under a command says little: what ended the VM is the reason. */
@@ -231,6 +238,7 @@ async function openNetwork(options: VMOptions, log: DebugLog): Promise<GuestNetw
     caDirectory: resolveDirectories().authority,
     restored: from === undefined ? null : await restoredNetwork(from),
     onEvent: (event) => options.onNetworkEvent?.(event),
+    onWarning: (message) => options.onWarning?.(message),
     log,
   });
 }

@@ -1,10 +1,15 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildDirectoryAtomic, sweepTemporaries, temporaryName } from '../../host/atomic-write.ts';
 import type { FileLock } from '../../host/file-lock.ts';
 import { asHostError } from '../../host/system-failure.ts';
 import type { ChannelCounts } from '../guest-files.ts';
 import { openSavedMachine, type SavedMachine, writeManifest } from './saved-machine.ts';
+
+async function noteUse(directory: string): Promise<void> {
+  const now = new Date();
+  await utimes(directory, now, now).catch(() => undefined);
+}
 
 /**
  * The saved machines that warm starts are made from: `<templates>/<identity>/`. A template appears complete or not at
@@ -26,8 +31,12 @@ export class TemplateStore {
    * The template, or null when there is none. Takes no lock.
    * @throws {GondolinError} SNAPSHOT_REFUSED when it is damaged.
    */
-  open(identity: string): Promise<SavedMachine | null> {
-    return openSavedMachine(this.#directory(identity), identity);
+  async open(identity: string): Promise<SavedMachine | null> {
+    const directory = this.#directory(identity);
+    const saved = await openSavedMachine(directory, identity);
+    // For `prune`: when it was last of use. Nobody waits, and a cache that cannot be written still serves.
+    if (saved !== null) void noteUse(directory);
+    return saved;
   }
 
   /** Lets one process make the template while others wait. Loads more than a warm start needs. */
