@@ -4,7 +4,7 @@
 'use strict';
 const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
-const { constants, Script } = require('node:vm');
+const { Script } = require('node:vm');
 
 const filename = join(__dirname, 'gondolin.js');
 const cachePath = join(__dirname, `gondolin.${process.version}-${process.arch}.code`);
@@ -18,13 +18,12 @@ function readCache() {
   }
 }
 
-const names = ['require', '__filename', '__dirname'];
+const names = ['require', '__filename', '__dirname', '__import'];
 const script = new Script(`(function (${names}) {${readFileSync(filename, 'utf8')}\n})`, {
   filename,
   cachedData: readCache(),
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 if (process.env.GONDOLIN_WRITE_CODE_CACHE === '1') {
   process.on('exit', () => writeFileSync(cachePath, script.createCachedData()));
 }
-script.runInThisContext()(require, filename, __dirname);
+script.runInThisContext()(require, filename, __dirname, (specifier) => import(specifier));

@@ -1,0 +1,66 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, it, onTestFinished } from 'vitest';
+import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const run = promisify(execFile);
+
+/** The built CLI in a place of its own, with what it ships beside it. */
+async function buildCli(): Promise<string> {
+  const home = temporaryDirectory();
+  for (const name of ['package.json', 'schema', 'guest', 'node_modules', 'examples'])
+    symlinkSync(join(ROOT, name), join(home, name));
+  await run(process.execPath, [join(ROOT, 'scripts/build.mjs'), join(home, 'dist')]);
+  return join(home, 'dist/cli/bin.js');
+}
+
+/** Answers with the headers that it was sent. */
+async function startEcho(): Promise<number> {
+  const server = createServer((request, response) => {
+    response.end(`${request.headers['x-hooked']} ${request.headers.authorization}\n`);
+  });
+  onTestFinished(() => void server.close());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+it('the built CLI runs steps with a network, a policy script and a secret, and warns of nothing', async () => {
+  const [cli, port] = await Promise.all([buildCli(), startEcho()]);
+  const project = join(temporaryDirectory(), 'project');
+  mkdirSync(project);
+  writeFileSync(
+    join(project, 'policy.mjs'),
+    "export function onRequest(request) { request.headers.set('x-hooked', 'yes'); }\n",
+  );
+  writeFileSync(
+    join(project, 'gondolin.yaml'),
+    `network:
+  allowed_hosts: [site.test]
+  extra_hosts: ["site.test:127.0.0.1:${port}"]
+  policy_script: ./policy.mjs
+secrets:
+  - { name: TOKEN, hosts: [site.test], from: { env: HOST_TOKEN }, allow_http: true }
+steps:
+  - name: ask
+    run:
+      - /bin/bash
+      - -c
+      - |
+        exec 3<>/dev/tcp/site.test/80
+        printf 'GET / HTTP/1.0\\r\\nhost: site.test\\r\\nauthorization: Bearer %s\\r\\n\\r\\n' "$TOKEN" >&3
+        cat <&3
+`,
+  );
+  const env = { ...process.env, HOST_TOKEN: 'the-value-of-the-secret' };
+  const { stdout, stderr } = await run(process.execPath, [cli, 'run'], { cwd: project, env });
+  expect(stdout + stderr).toMatch(/yes Bearer GONDOLIN_SECRET_[0-9a-f]{32}/);
+  expect(stdout + stderr).not.toContain('the-value-of-the-secret');
+  expect(stderr).not.toContain('Warning');
+});
