@@ -9,11 +9,13 @@ import { attempt } from './attacks/attempt.ts';
 import { CANARY_ANSWER } from './attacks/canaries.ts';
 import { DATAGRAM_ATTACKS } from './attacks/datagrams.ts';
 import { NAME_ATTACKS } from './attacks/names.ts';
+import { FORM_ATTACKS } from './attacks/request-forms.ts';
 import { LIMIT_ATTACKS, SMUGGLING_ATTACKS } from './attacks/smuggling.ts';
 
 const ATTACKS = [
   ...ADDRESS_ATTACKS,
   ...NAME_ATTACKS,
+  ...FORM_ATTACKS,
   ...SMUGGLING_ATTACKS,
   ...DATAGRAM_ATTACKS,
   ...LIMIT_ATTACKS,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type AttackLab, openLab, VALUE } from './attacks/attack-lab.ts';
 import { attempt } from './attacks/attempt.ts';
 import { BACK_ATTACKS } from './attacks/secrets-back.ts';
+import { BODY_ATTACKS } from './attacks/secrets-in-bodies.ts';
 import { OUT_ATTACKS } from './attacks/secrets-out.ts';
 
 let lab: AttackLab;
@@ -23,10 +24,11 @@ it('the secret is there: the listed host gets its value, and a placeholder is al
   expect(lab.target.placeholder).toMatch(/^GONDOLIN_SECRET_[0-9a-f]{32}$/);
 });
 
-it.each([...OUT_ATTACKS, ...BACK_ATTACKS].map((attack) => [attack.name, attack] as const))(
-  '%s',
-  (_, attack) => attempt(lab, attack),
-);
+it.each(
+  [...OUT_ATTACKS, ...BODY_ATTACKS, ...BACK_ATTACKS].map(
+    (attack) => [attack.name, attack] as const,
+  ),
+)('%s', (_, attack) => attempt(lab, attack));
 
 it('no name that holds a placeholder was ever asked of a resolver', () => {
   expect(lab.resolved.filter((name) => /denied|secret|gondolin/.test(name))).toEqual([]);
