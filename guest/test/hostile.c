@@ -1,7 +1,9 @@
 /*
  * What a hostile guest root does: takes the agent's own descriptor of a virtio port and writes bytes of its own on it.
- * Run inside a guest by test/vm/hostile.test.ts: `hostile control|fs KIND`.
+ * Run inside a guest by test/vm/hostile.test.ts: `hostile control|fs KIND`; by test/vm/network-attacks.test.ts:
+ * `hostile open ADDRESS PORT [ADDRESS PORT]...`, which opens streams to where no program ever connected.
  */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -128,10 +130,46 @@ static void attack_fs(int fd, const char *kind)
         send_random(fd);
 }
 
+static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+/* Far beyond the ids that the agent itself has come to. */
+#define FIRST_FORGED_ID 1000001
+
+/* A TCP stream to that destination, with a request on it, in one write: the agent's frames can't come between. */
+static void open_stream(int fd, uint32_t stream, const char *address, int port)
+{
+    uint8_t bytes[2 * GONDOLIN_FRAME_HEADER_BYTES + 1 + GONDOLIN_TCP_DESTINATION_BYTES + sizeof request] = {0};
+    uint8_t *body = bytes + GONDOLIN_FRAME_HEADER_BYTES;
+    uint8_t *second = body + 1 + GONDOLIN_TCP_DESTINATION_BYTES;
+    put_u32(bytes, 1 + GONDOLIN_TCP_DESTINATION_BYTES);
+    bytes[4] = GONDOLIN_FRAME_OPEN;
+    put_u32(bytes + 8, stream);
+    body[0] = GONDOLIN_STREAM_KIND_TCP;
+    body[1] = strchr(address, ':') == NULL ? GONDOLIN_TCP_FAMILY_V4 : GONDOLIN_TCP_FAMILY_V6;
+    body[2] = (uint8_t)port;
+    body[3] = (uint8_t)(port >> 8);
+    if (inet_pton(body[1] == GONDOLIN_TCP_FAMILY_V4 ? AF_INET : AF_INET6, address, body + 4) != 1)
+        die(address);
+    put_u32(second, sizeof request - 1);
+    second[4] = GONDOLIN_FRAME_DATA;
+    put_u32(second + 8, stream);
+    memcpy(second + GONDOLIN_FRAME_HEADER_BYTES, request, sizeof request - 1);
+    send_all(fd, bytes, sizeof bytes - 1);
+}
+
+static void open_streams(int fd, int count, char **destinations)
+{
+    for (int index = 0; index + 1 < count; index += 2)
+        open_stream(fd, FIRST_FORGED_ID + (uint32_t)index, destinations[index], atoi(destinations[index + 1]));
+}
+
 int main(int argc, char **argv)
 {
+    if (argc >= 4 && strcmp(argv[1], "open") == 0) {
+        open_streams(steal_port("gondolin.control"), argc - 2, argv + 2);
+        return 0;
+    }
     if (argc != 3) {
-        (void)fprintf(stderr, "usage: hostile control|fs KIND\n");
+        (void)fprintf(stderr, "usage: hostile control|fs KIND | open ADDRESS PORT...\n");
         return 2;
     }
     int is_control = strcmp(argv[1], "control") == 0;

@@ -74,8 +74,15 @@ export class GuestHttp {
     session.once('close', () => this.#sessions.delete(session));
     // Node leaves that to sockets, which end on their own; ours can be half-open.
     stream.once('end', () => session.destroy());
+    let openStreams = 0;
     session.on('stream', (guestStream, headers) => {
+      openStreams += 1;
       guestStream.on('error', () => undefined);
+      guestStream.once('close', () => {
+        openStreams -= 1;
+        // Node ends a closing session with its last stream, but not when a frame is still to be written then.
+        if (openStreams === 0 && session.closed) setImmediate(() => session.destroy());
+      });
       new Exchange(new Http2Request(guestStream, headers), site, this.#services).run();
     });
   }

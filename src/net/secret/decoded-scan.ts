@@ -13,6 +13,11 @@ export class DecodedScan {
   readonly #scanner: LeakScanner;
   #found: string | null = null;
   #hasEnded = false;
+  /** The first decoder has not taken the last chunk yet. */
+  #isWriting = false;
+  /** Pieces on their way from one decoder to the next. */
+  #betweenStages = 0;
+  #isEnding = false;
   /** Called at once when the decoders end in the middle of a write. */
   #waiting: (() => void) | null = null;
 
@@ -24,27 +29,58 @@ export class DecodedScan {
     this.#stages.forEach((stage, index) => {
       const next = this.#stages[index + 1];
       stage.on('error', () => this.#finish());
-      if (next !== undefined) stage.pipe(next);
+      if (next !== undefined) this.#join(stage, next);
       else stage.on('data', (chunk: Buffer) => this.#look(chunk)).on('end', () => this.#finish());
     });
   }
 
-  /** `done` gets the name of a secret once this chunk has gone through the (first) decoder. */
+  /** `done` gets the name of a secret once this chunk has gone through every decoder. */
   write(chunk: Buffer, done: Found): void {
     const settle = this.#once(done);
-    if (this.#hasEnded) settle();
-    else this.#stages[0]?.write(chunk, settle);
+    if (this.#hasEnded) {
+      settle();
+      return;
+    }
+    this.#isWriting = true;
+    this.#stages[0]?.write(chunk, () => {
+      this.#isWriting = false;
+      this.#settleWhenQuiet();
+    });
   }
 
   /** `done` gets the name of a secret found anywhere, once all is decoded. */
   end(done: Found): void {
     const settle = this.#once(done);
+    this.#isEnding = true;
     if (this.#hasEnded) settle();
     else this.#stages[0]?.end();
   }
 
   destroy(): void {
     for (const stage of this.#stages) stage.destroy();
+  }
+
+  /** As `pipe` does, but it is known when nothing is on its way any more. */
+  #join(stage: Transform, next: Transform): void {
+    stage.on('data', (piece: Buffer) => {
+      this.#betweenStages += 1;
+      const hasRoom = next.write(piece, () => {
+        this.#betweenStages -= 1;
+        this.#settleWhenQuiet();
+      });
+      if (hasRoom) return;
+      stage.pause();
+      next.once('drain', () => stage.resume());
+    });
+    stage.on('end', () => next.end());
+  }
+
+  #settleWhenQuiet(): void {
+    const isQuiet =
+      !this.#isWriting &&
+      this.#betweenStages === 0 &&
+      this.#stages.every(({ readableLength }) => readableLength === 0);
+    if (isQuiet && !this.#isEnding) this.#waiting?.();
   }
 
   /** A failing decoder may call back for the chunk it failed on, or not. */

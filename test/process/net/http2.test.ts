@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import http2, { type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
 import { afterAll, expect, it, onTestFinished } from 'vitest';
-import { connectHttp2, connectTcp } from '../../fixtures/net/clients.ts';
+import { connectHttp2, connectTcp, connectTls, readAll } from '../../fixtures/net/clients.ts';
 import { startH2c, startHttp2, startHttps } from '../../fixtures/net/servers.ts';
 import { createTestNetwork, removeTestCa } from '../../fixtures/net/test-network.ts';
+import { http2 as http2Bytes, pseudo } from '../../vm/attacks/guest-lines.ts';
 
 afterAll(removeTestCa);
 
@@ -273,4 +274,17 @@ it('Network reads the rest of nobody’s upload when the server has answered', a
   expect(answer.body.toString()).toBe('big');
   if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve));
   expect(stream.rstCode).toBe(http2.constants.NGHTTP2_NO_ERROR);
+});
+
+it('Network ends an HTTP/2 connection once the guest has said GOAWAY and has its answers', async () => {
+  const port = await startHttps('api.test', (_message, response) => {
+    response.end('hello');
+  });
+  const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+  const socket = await connectTls(net, 'api.test', port, { ALPNProtocols: ['h2'] });
+  const ended = once(socket, 'end');
+  const answer = readAll(socket);
+  socket.write(http2Bytes(pseudo(`api.test:${port}`)));
+  await ended;
+  expect((await answer).text).toContain('hello');
 });
