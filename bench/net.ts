@@ -85,7 +85,7 @@ async function peerPaths(server: BenchServer, directory: string): Promise<Path[]
 }
 
 async function curl({ vm, how }: Path, args: string): Promise<string> {
-  const { exitCode, stdout, stderr } = await vm.exec(`curl -sSf ${how} ${args}`);
+  const { exitCode, stdout, stderr } = await vm.exec(`curl -sSf --http1.1 ${how} ${args}`);
   if (exitCode !== 0) throw new Error(`curl ${how} ${args} ended with ${exitCode}: ${stderr}`);
   return stdout;
 }
@@ -115,7 +115,7 @@ const MEASUREMENTS: readonly Measurement[] = [
     async measure(path) {
       const body = `-H 'Expect:' -H 'Transfer-Encoding: chunked' -X POST -T /dev/stdin`;
       const { exitCode, stdout, stderr } = await path.vm.exec(
-        `head -c ${bytes} /dev/zero | curl -sSf ${path.how} ${body} -o /dev/null -w '%{time_total}\\n' ${path.origin}/up`,
+        `head -c ${bytes} /dev/zero | curl -sSf --http1.1 ${path.how} ${body} -o /dev/null -w '%{time_total}\\n' ${path.origin}/up`,
       );
       if (exitCode !== 0) throw new Error(`upload: ${stderr}`);
       return bytes / 2 ** 20 / median(seconds(stdout));
