@@ -14,9 +14,14 @@ export interface Mitmproxy {
 
 const START_TRIES = 200;
 
-/** mitmproxy as a user would start it, with streamed bodies; null, told on the terminal, when there is none. */
+/**
+ * mitmproxy in front of the server, with streamed bodies; null, told on the terminal, when there is none. Reverse, so that
+ * a client which knows no proxy can ask: that spares it the CONNECT of each connection and changes nothing else.
+ * @param upstream  Origin of the server, as this host says it.
+ */
 export async function startMitmproxy(
   directory: string,
+  upstream: string,
   serverCaPem: string,
 ): Promise<Mitmproxy | null> {
   if (spawnSync('mitmdump', ['--version']).status !== 0) {
@@ -33,6 +38,8 @@ export async function startMitmproxy(
     'mitmdump',
     [
       '-q',
+      '--mode',
+      `reverse:${upstream}`,
       '--listen-host',
       '127.0.0.1',
       '-p',

@@ -1,6 +1,6 @@
 /**
  * The HTTPS server of the network benches, a process of its own: `/small`, `/bytes/N`, `/broken/N` (a reset after N bytes
- * of twice as many) and `POST` anywhere, answered with the count and the SHA-256 of what came.
+ * of twice as many) and `POST` anywhere, answered with the count and the SHA-256 of what came (`/slow/MS`: read slowly so long).
  * Speaks to its parent: takes `{ certificates }`, says `{ ports }` in their order.
  */
 
@@ -8,20 +8,15 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { BLOCK } from './pattern.ts';
 
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
 }
 
-const BLOCK = Buffer.alloc(256 * 1024, 'gondolin-');
-
-/** Bytes N of the answers, so that the reader can tell whether they are right. */
-export function patternHash(bytes: number): string {
-  const hash = createHash('sha256');
-  for (let left = bytes; left > 0; left -= BLOCK.length) hash.update(BLOCK.subarray(0, left));
-  return hash.digest('hex');
-}
+const SLOW_PAUSE_MS = 250;
 
 function send(response: ServerResponse, bytes: number, onEnd: () => void): void {
   let left = bytes;
@@ -49,12 +44,30 @@ function receive(request: IncomingMessage, response: ServerResponse): void {
   request.on('end', () => response.end(`${bytes} ${hash.digest('hex')}\n`));
 }
 
+/** Reads slowly for some time, then as fast as it can. */
+async function receiveSlowly(
+  request: IncomingMessage,
+  response: ServerResponse,
+  forMs: number,
+): Promise<void> {
+  const slowUntil = Date.now() + forMs;
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length;
+    hash.update(chunk as Buffer);
+    if (Date.now() < slowUntil) await wait(SLOW_PAUSE_MS);
+  }
+  response.end(`${bytes} ${hash.digest('hex')}\n`);
+}
+
 function answer(request: IncomingMessage, response: ServerResponse): void {
+  const [, what, count] = (request.url ?? '').split(/[/?]/);
   if (request.method === 'POST') {
-    receive(request, response);
+    if (what === 'slow') void receiveSlowly(request, response, Number(count));
+    else receive(request, response);
     return;
   }
-  const [, what, count] = (request.url ?? '').split(/[/?]/);
   const bytes = Number(count ?? 0);
   if (what === 'bytes') {
     response.writeHead(200, { 'content-length': bytes });
@@ -72,7 +85,11 @@ function listen({ cert, key }: Certificate): Promise<number> {
   });
 }
 
-process.once('message', async ({ certificates }: { certificates: readonly Certificate[] }) => {
+async function serve(certificates: readonly Certificate[]): Promise<void> {
   process.send?.({ ports: await Promise.all(certificates.map(listen)) });
+}
+
+process.once('message', (asked: { certificates: readonly Certificate[] }) => {
+  void serve(asked.certificates);
 });
 process.once('disconnect', () => process.exit(0));

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path';
 import { findTool } from '../../src/host/tools.ts';
 import { type ImageRecipe, VM } from '../../src/index.ts';
+import { SITE } from './start-server.ts';
 
 /** The drivers of the card that gondolin's own guests do not have, in the order in which they load. */
 const MODULES = ['failover', 'net_failover', 'virtio_net'];
@@ -12,14 +13,17 @@ for module in ${MODULES.join(' ')}; do insmod /tmp/$module.ko; done
 card=$(ls /sys/class/net | grep -v '^lo$')
 ip address add 10.0.2.15/24 dev "$card"
 ip link set "$card" up
-ip route add default via 10.0.2.2`;
+ip route add default via 10.0.2.2
+echo '10.0.2.2 ${SITE}' >> /etc/hosts`;
 
 /**
  * A machine like gondolin's own, of the same image and QEMU arguments, with a network card on QEMU's user networking.
  * @param directory  Of this run, for the drivers and the start script.
  */
 export async function createSlirpVM(image: ImageRecipe, directory: string): Promise<VM> {
-  const vm = await withCard(directory, () => VM.create({ image, cold: true }));
+  const vm = await withCard(directory, () =>
+    VM.create({ image, cold: true, sandbox: { rootOverlay: true } }),
+  );
   const drivers = fetchDrivers(directory, vm.kernelRelease);
   for (const name of MODULES) {
     const stdin = readFileSync(join(drivers, `${name}.ko`));

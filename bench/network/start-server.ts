@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createTestCa } from '../../test/fixtures/net/certificates.ts';
 
-/** As the guest of gondolin, and of QEMU's user networking, asks for the server. */
+/** As guests ask for the server. */
 export const SITE = 'site.test';
-/** As mitmproxy does, which looks names up on the host. */
+/** As mitmproxy does, on the host. */
 export const HOST_SITE = 'localhost';
 
 export interface BenchServer {
