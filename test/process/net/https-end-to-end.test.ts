@@ -1,4 +1,5 @@
 import { afterAll, expect, it } from 'vitest';
+import { connectTls } from '../../fixtures/net/clients.ts';
 import { curl } from '../../fixtures/net/curl.ts';
 import { startHttp2, startHttps } from '../../fixtures/net/servers.ts';
 import { createTestNetwork, removeTestCa } from '../../fixtures/net/test-network.ts';
@@ -45,4 +46,19 @@ it('Network answers a denied HTTPS host with 403 that names host, rule and what 
     url: 'https://evil.test/secret',
     reason: 'not_allowed',
   });
+});
+
+it('Network chooses the cipher that a slow guest is fastest with, whatever order it asks in', async () => {
+  const net = await createTestNetwork({ allow: ['api.test'] });
+  const slowFirst = 'TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256';
+  const modern = await connectTls(net, 'api.test', 443, { ciphers: slowFirst });
+  expect(modern.getCipher().name).toBe('TLS_AES_128_GCM_SHA256');
+  modern.destroy();
+  const older = await connectTls(net, 'api.test', 443, {
+    maxVersion: 'TLSv1.2',
+    ciphers:
+      'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256',
+  });
+  expect(older.getCipher().name).toBe('ECDHE-ECDSA-AES128-GCM-SHA256');
+  older.destroy();
 });

@@ -1,0 +1,97 @@
+/**
+ * The mediated network at full size: a transfer of 6 GiB, a reader and a server that are slow for a minute, 500 connections
+ * at once. Checks every byte; prints how long each took and the most memory this process held meanwhile.
+ */
+
+import { parseArgs } from 'node:util';
+import { VM } from '../src/index.ts';
+import { networkImage } from '../test/fixtures/network-image.ts';
+import { patternHash } from './network/pattern.ts';
+import { SITE, startServer } from './network/start-server.ts';
+
+const { values: options } = parseArgs({
+  args: process.argv.slice(2),
+  options: {
+    mebibytes: { type: 'string', default: '6144' },
+    seconds: { type: 'string', default: '60' },
+  },
+});
+const MIB = 2 ** 20;
+const transferBytes = Number(options.mebibytes) * MIB;
+const slowSeconds = Number(options.seconds);
+const SLOW_BYTES = 256 * MIB;
+const CONNECTIONS = 500;
+const SAMPLE_MS = 100;
+
+const image = networkImage();
+const server = await startServer();
+const vm = await VM.create({
+  image,
+  network: {
+    policy: {
+      ...{ mode: 'allowlist', allowedHosts: [], deniedHosts: [], rules: [] },
+      ...{ blockPrivateIps: true, allowedPrivate: [] },
+      extraHosts: [{ name: SITE, address: '127.0.0.1', port: server.port }],
+    },
+    ca: [server.caPem],
+  },
+});
+
+async function run(line: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await vm.exec(['/bin/bash', '-c', line]);
+  if (exitCode !== 0) throw new Error(`${line} ended with ${exitCode}: ${stderr}`);
+  return stdout.trim();
+}
+
+async function step(label: string, wanted: string, line: string): Promise<void> {
+  let peakBytes = 0;
+  const sample = () => {
+    peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
+  };
+  const timer = setInterval(sample, SAMPLE_MS);
+  const started = performance.now();
+  try {
+    const got = await run(line);
+    if (got !== wanted) throw new Error(`${label}: got ${got}, want ${wanted}`);
+  } finally {
+    sample();
+    clearInterval(timer);
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(7);
+  console.log(`${label.padEnd(40)} ${seconds} s   peak RSS ${(peakBytes / MIB).toFixed(0)} MiB`);
+}
+
+const origin = `https://${SITE}`;
+const EACH_BYTES = 64 * 1024;
+try {
+  await step('warm up', 'a small answer', `curl -sSf ${origin}/small`);
+  await step(
+    `slow reader, ${slowSeconds} s`,
+    `${patternHash(SLOW_BYTES)}  -`,
+    `curl -sSfN ${origin}/bytes/${SLOW_BYTES} | (head -c ${MIB}; sleep ${slowSeconds}; cat) | sha256sum`,
+  );
+  const zeros = await run(`head -c ${SLOW_BYTES} /dev/zero | sha256sum | cut -d' ' -f1`);
+  await step(
+    `slow server, ${slowSeconds} s`,
+    `${SLOW_BYTES} ${zeros}`,
+    `head -c ${SLOW_BYTES} /dev/zero | curl -sSf -T - -X POST ${origin}/slow/${slowSeconds * 1000}`,
+  );
+  await step(
+    `slow writer, ${slowSeconds} s`,
+    `${SLOW_BYTES} ${zeros}`,
+    `(head -c ${MIB} /dev/zero; sleep ${slowSeconds}; head -c ${SLOW_BYTES - MIB} /dev/zero) | curl -sSf -T - -X POST ${origin}/up`,
+  );
+  await step(
+    `${CONNECTIONS} connections at once`,
+    String(CONNECTIONS * EACH_BYTES),
+    `for i in 1 2; do curl -sSf --http1.1 -Z --parallel-immediate --parallel-max ${CONNECTIONS / 2} '${origin}/bytes/${EACH_BYTES}?[1-${CONNECTIONS / 2}]' -o - & done | wc -c`,
+  );
+  await step(
+    `download of ${options.mebibytes} MiB`,
+    `${patternHash(transferBytes)}  -`,
+    `curl -sSf --http1.1 ${origin}/bytes/${transferBytes} | sha256sum`,
+  );
+} finally {
+  await vm.close();
+  server.process.disconnect();
+}

@@ -1,0 +1,195 @@
+/**
+ * HTTPS of the same guest clients (curl, and ab for requests) to one server on this host: through gondolin, through QEMU's user networking with
+ * mitmproxy, and through QEMU's user networking alone. Interleaved rounds, medians, ratios.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type ImageRecipe, VM } from '../src/index.ts';
+import { hostRelease } from '../test/fixtures/workload-image.ts';
+import { startMitmproxy } from './network/mitmproxy.ts';
+import { createSlirpVM } from './network/slirp-vm.ts';
+import { type BenchServer, HOST_SITE, SITE, startServer } from './network/start-server.ts';
+import { median } from './statistics.ts';
+
+const { values: options } = parseArgs({
+  args: process.argv.slice(2),
+  options: {
+    rounds: { type: 'string', default: '3' },
+    mebibytes: { type: 'string', default: '200' },
+    requests: { type: 'string', default: '400' },
+    only: { type: 'string' },
+  },
+});
+const rounds = Number(options.rounds);
+const bytes = Number(options.mebibytes) * 2 ** 20;
+const requests = Number(options.requests);
+const CONNECTIONS = 20;
+
+const image: ImageRecipe = {
+  kind: 'debian',
+  arch: 'x86_64',
+  release: hostRelease(),
+  packages: ['apache2-utils', 'ca-certificates', 'curl', 'iproute2', 'kmod'],
+  mirror: null,
+};
+
+interface Path {
+  readonly label: string;
+  readonly vm: VM;
+  /** Of the server, as its guest says it. */
+  readonly origin: string;
+  /** Options of curl. */
+  readonly how: string;
+}
+
+/** Every one gets a file with one root, so that none reads more of them than the others. */
+async function trust(vm: VM, name: string, pem: string): Promise<string> {
+  await vm.exec(`cat > /tmp/${name}.pem`, { stdin: pem });
+  return `--cacert /tmp/${name}.pem`;
+}
+
+async function ownPath(server: BenchServer): Promise<Path> {
+  const vm = await VM.create({
+    image,
+    sandbox: { rootOverlay: true },
+    network: {
+      policy: {
+        ...{ mode: 'allowlist', allowedHosts: [], deniedHosts: [], rules: [] },
+        ...{ blockPrivateIps: true, allowedPrivate: [] },
+        extraHosts: [{ name: SITE, address: '127.0.0.1', port: server.port }],
+      },
+      ca: [server.caPem],
+    },
+  });
+  return { label: 'gondolin', vm, origin: `https://${SITE}`, how: '--cacert /etc/gondolin/ca.crt' };
+}
+
+async function peerPaths(server: BenchServer, directory: string): Promise<Path[]> {
+  const { port, hostPort, caPem } = server;
+  const mitmproxy = await startMitmproxy(directory, `https://${HOST_SITE}:${hostPort}`, caPem);
+  const vm = await createSlirpVM(image, directory);
+  const how = await trust(vm, 'server', caPem);
+  const alone = { label: 'QEMU user networking', vm, origin: `https://${SITE}:${port}`, how };
+  if (mitmproxy === null) return [alone];
+  const proxied = {
+    ...{ label: '  with mitmproxy', vm, origin: `https://${SITE}:${mitmproxy.port}` },
+    how: await trust(vm, 'mitmproxy', mitmproxy.caPem),
+  };
+  return [alone, proxied];
+}
+
+async function curl({ vm, how }: Path, args: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await vm.exec(`curl -sSf --http1.1 ${how} ${args}`);
+  if (exitCode !== 0) throw new Error(`curl ${how} ${args} ended with ${exitCode}: ${stderr}`);
+  return stdout;
+}
+
+const seconds = (text: string): number[] => text.trim().split('\n').map(Number);
+
+interface Measurement {
+  readonly label: string;
+  readonly unit: string;
+  readonly isLessBetter: boolean;
+  measure(path: Path): Promise<number>;
+}
+
+/** With ab, which costs the guest little: a slow client would hide what the way costs. */
+function requestsOver(connections: number): Measurement {
+  const label = `requests, ${connections} kept connection${connections === 1 ? '' : 's'}`;
+  return {
+    ...{ label, unit: '/s', isLessBetter: false },
+    async measure({ vm, origin }) {
+      const count = connections === 1 ? requests : 4 * requests;
+      const { stdout, stderr } = await vm.exec(
+        `ab -q -k -c ${connections} -n ${count} ${origin}/small 2>&1`,
+      );
+      const [, rate] = /^Requests per second: +([0-9.]+)/m.exec(stdout) ?? [];
+      const isRight = new RegExp(`^Complete requests: +${count}$`, 'm').test(stdout);
+      const isWrong = !/^Failed requests: +0$/m.test(stdout) || /^Non-2xx/m.test(stdout);
+      if (rate === undefined || !isRight || isWrong) throw new Error(`ab: ${stdout}${stderr}`);
+      return Number(rate);
+    },
+  };
+}
+
+const MEASUREMENTS: readonly Measurement[] = [
+  {
+    ...{ label: `download of ${options.mebibytes} MiB`, unit: 'MiB/s', isLessBetter: false },
+    async measure(path) {
+      const text = await curl(
+        path,
+        `-o /dev/null -w '%{time_total}\\n' ${path.origin}/bytes/${bytes}`,
+      );
+      return bytes / 2 ** 20 / median(seconds(text));
+    },
+  },
+  {
+    ...{ label: `upload of ${options.mebibytes} MiB`, unit: 'MiB/s', isLessBetter: false },
+    async measure(path) {
+      const body = `-H 'Expect:' -H 'Transfer-Encoding: chunked' -X POST -T /dev/stdin`;
+      const { exitCode, stdout, stderr } = await path.vm.exec(
+        `head -c ${bytes} /dev/zero | curl -sSf --http1.1 ${path.how} ${body} -o /dev/null -w '%{time_total}\\n' ${path.origin}/up`,
+      );
+      if (exitCode !== 0) throw new Error(`upload: ${stderr}`);
+      return bytes / 2 ** 20 / median(seconds(stdout));
+    },
+  },
+  requestsOver(1),
+  requestsOver(8),
+  requestsOver(32),
+  {
+    ...{ label: 'a request on a new connection', unit: 'ms', isLessBetter: true },
+    async measure(path) {
+      const args = `--no-sessionid -H 'Connection: close' -o /dev/null -w '%{time_total}\\n'`;
+      const text = await curl(path, `${args} '${path.origin}/small?[1-${CONNECTIONS}]'`);
+      return 1000 * median(seconds(text));
+    },
+  },
+];
+
+function report(
+  measurement: Measurement,
+  paths: readonly Path[],
+  results: readonly number[][],
+): void {
+  const medians = results.map(median);
+  const [own = Number.NaN] = medians;
+  console.log(`${measurement.label} (${measurement.unit})`);
+  for (const [index, { label }] of paths.entries()) {
+    const value = medians[index] ?? Number.NaN;
+    const better = measurement.isLessBetter ? value / own : own / value;
+    const told = index === 0 ? '' : `   gondolin is ${better.toFixed(2)} times as good`;
+    console.log(`  ${label.padEnd(24)} ${value.toFixed(1).padStart(8)}${told}`);
+  }
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'gondolin-bench-'));
+const ending: (() => Promise<unknown> | unknown)[] = [];
+try {
+  const server = await startServer();
+  ending.push(() => server.process.disconnect());
+  const own = await ownPath(server);
+  ending.push(() => own.vm.close());
+  const paths = [own];
+  if (options.only === undefined) {
+    const peers = await peerPaths(server, directory);
+    ending.push(() => peers[0]?.vm.close());
+    paths.push(...peers);
+  }
+  console.log(`${rounds} interleaved rounds, medians\n`);
+  for (const measurement of MEASUREMENTS) {
+    const results: number[][] = paths.map(() => []);
+    for (let round = 0; round < rounds; round++) {
+      for (const [index, path] of paths.entries()) {
+        results[index]?.push(await measurement.measure(path));
+      }
+    }
+    report(measurement, paths, results);
+  }
+} finally {
+  for (const end of ending.toReversed()) await end();
+  rmSync(directory, { recursive: true, force: true });
+}
