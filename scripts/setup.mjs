@@ -27,7 +27,14 @@ const RUNTIME_TOOLS = {
 /** What building an image takes in addition where the user is not root. */
 const ROOTLESS_TOOLS = { newuidmap: 'uidmap' };
 const BUILD_TOOLS = { make: 'make', gcc: 'gcc', 'musl-gcc': 'musl-tools' };
-const TEST_TOOLS = { git: 'git', sqlite3: 'sqlite3', fio: 'fio', tar: 'tar', cpio: 'cpio' };
+const TEST_TOOLS = {
+  git: 'git',
+  nginx: 'nginx-light',
+  sqlite3: 'sqlite3',
+  fio: 'fio',
+  tar: 'tar',
+  cpio: 'cpio',
+};
 /** Files instead of programs: headers that gcc alone does not bring. */
 const BUILD_FILES = {
   '/usr/include/linux/fuse.h': 'linux-libc-dev',

@@ -8,8 +8,14 @@ import type { GuestHttp } from './http/guest-http.ts';
 import { terminateTls } from './http/guest-tls.ts';
 import type { Site } from './http/site.ts';
 import type { Refused } from './judge.ts';
-import { DENIED_START_MS, IDLE_START_MS, OPEN_SERVER_FIRST_MS } from './limits.ts';
+import {
+  DENIED_START_MS,
+  DENIED_WEB_START_MS,
+  IDLE_START_MS,
+  OPEN_SERVER_FIRST_MS,
+} from './limits.ts';
 import type { NetworkParts } from './parts.ts';
+import { WEB_PORTS } from './policy/host-pattern.ts';
 import type { Verdict } from './policy/verdict.ts';
 import type { RefusalBudget } from './refusal-budget.ts';
 import type { SecretStore } from './secret/secret-store.ts';
@@ -60,7 +66,10 @@ export class GuestConnection {
       await this.#raw('tcp');
       return;
     }
-    const peeked = await peek(this.#stream, patienceMs(verdicts.tcp.isAllowed, isHttpPossible));
+    const peeked = await peek(
+      this.#stream,
+      this.#patienceMs(verdicts.tcp.isAllowed, isHttpPossible),
+    );
     await this.#route(peeked, verdicts);
   }
 
@@ -80,6 +89,13 @@ export class GuestConnection {
         transport,
       });
     return { https: decide('https'), http: decide('http'), tcp: decide('tcp') };
+  }
+
+  /** How long a guest may keep silent: where its server may speak first it is asked soon. */
+  #patienceMs(isTcpAllowed: boolean, isHttpPossible: boolean): number {
+    if (isTcpAllowed) return OPEN_SERVER_FIRST_MS;
+    if (isHttpPossible) return IDLE_START_MS;
+    return WEB_PORTS.includes(this.#to.port) ? DENIED_WEB_START_MS : DENIED_START_MS;
   }
 
   async #route(peeked: Peeked, verdicts: Verdicts): Promise<void> {
@@ -229,12 +245,6 @@ export class GuestConnection {
     const { name, isLiteral, port } = this.#to;
     return { connectionId: this.#id, host: isLiteral ? null : name, port, transport };
   }
-}
-
-/** How long a guest may keep silent: where its server may speak first it is asked soon. */
-function patienceMs(isTcpAllowed: boolean, isHttpPossible: boolean): number {
-  if (isTcpAllowed) return OPEN_SERVER_FIRST_MS;
-  return isHttpPossible ? IDLE_START_MS : DENIED_START_MS;
 }
 
 /** Why the name in a ClientHello speaks against the connection. Opened TLS is checked again with each request. */

@@ -71,3 +71,6 @@ export const REFUSAL_CERTIFICATES_PER_SECOND = 10;
 
 /** A guest that may speak nothing at all to its destination is reset after this long without a byte. */
 export const DENIED_START_MS = 3_000;
+
+/** The same on ports 80 and 443, where the guest is sure to speak first and is then told why: a slow one takes seconds. */
+export const DENIED_WEB_START_MS = 20_000;

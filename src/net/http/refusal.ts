@@ -64,7 +64,11 @@ function wantsJson(accept: string | null): boolean {
 
 function jsonBody(refusal: Refusal): string {
   const { status, reason, message, host, port, rule, suggestion } = refusal;
-  return `${JSON.stringify({ error: { by: 'gondolin', status, reason, message, host, port, rule, suggestion } })}\n`;
+  const move = suggestion === '' ? '' : `; add to gondolin.yaml: ${suggestion}`;
+  // Clients such as npm print `error` after the status, and an object as "[object Object]".
+  const error = `gondolin: ${message}${move}`;
+  const gondolin = { status, reason, message, host, port, rule, suggestion };
+  return `${JSON.stringify({ error, gondolin })}\n`;
 }
 
 function textBody(refusal: Refusal): string {

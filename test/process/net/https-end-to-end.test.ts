@@ -38,7 +38,8 @@ it('Network answers a denied HTTPS host with 403 that names host, rule and what 
   );
   const json = await curl(net, 'https://evil.test/secret', '-H', 'Accept: application/json');
   expect(JSON.parse(json.body)).toMatchObject({
-    error: { status: 403, reason: 'not_allowed', host: 'evil.test', port: 443 },
+    error: expect.stringMatching(/^gondolin: .*allowed_hosts: \["evil\.test"\]$/),
+    gondolin: { status: 403, reason: 'not_allowed', host: 'evil.test', port: 443 },
   });
   expect(await net.event('blocked')).toMatchObject({
     host: 'evil.test',

@@ -1,0 +1,272 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  API_TOKEN,
+  type ClientSandbox,
+  GIT_TOKEN,
+  openClientSandbox,
+  TEXT,
+} from '../fixtures/net/client-sandbox.ts';
+import { subjectsOf } from '../fixtures/net/git-backend.ts';
+
+let sandbox: ClientSandbox;
+
+beforeAll(async () => {
+  sandbox = await openClientSandbox();
+});
+
+afterAll(() => sandbox?.close());
+
+interface Told {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(line: string, env: Record<string, string> = {}): PromiseLike<Told> {
+  return sandbox.vm.exec(line, { env });
+}
+
+/** What a shell line that must succeed prints. */
+async function print(line: string, env: Record<string, string> = {}): Promise<string> {
+  const told = await run(`set -e; ${line}`, env);
+  expect(told, `${line}\n${told.stdout}\n${told.stderr}`).toMatchObject({ exitCode: 0 });
+  return told.stdout;
+}
+
+/** Name and YAML line, as every refusal has them. */
+const REFUSAL =
+  /gondolin: blocked this request[\s\S]*host: unlisted\.clients\.test[\s\S]*allowed_hosts: \["unlisted\.clients\.test"\]/;
+const md5 = (text: string) => createHash('md5').update(text).digest('hex');
+
+// Two at a time: the guest has two processors, and more of Node at once only get in each other's way under TCG.
+describe.concurrent('programs reach the hosts of the policy and no other', () => {
+  it.sequential('curl: both versions of HTTP, HEAD, conditions, ranges, compression, redirects', async () => {
+    const code = `-sS -o /dev/null -w '%{http_code} %{http_version} %{size_download} %{url_effective}\\n'`;
+    const url = 'https://web.clients.test/text.txt';
+    const told = await print(
+      `curl --http1.1 ${code} ${url}
+       curl -D /tmp/head ${code} ${url} --next -I ${code} ${url}
+       etag=$(sed -n 's/^etag: //Ip' /tmp/head | tr -d '\\r')
+       curl -H "if-none-match: $etag" ${code} ${url} --next -r 6-10 ${code} ${url} --next \\
+         -L ${code} https://web.clients.test/moved --next ${code} http://plain.clients.test/text.txt --next \\
+         -sS --compressed -o /tmp/text ${url}
+       md5sum < /tmp/text`,
+    );
+    expect(told.split('\n')).toEqual([
+      `200 1.1 60000 ${url}`,
+      `200 2 60000 ${url}`,
+      `200 2 0 ${url}`,
+      `304 2 0 ${url}`,
+      `206 2 5 ${url}`,
+      `200 2 60000 ${url}`,
+      '200 1.1 60000 http://plain.clients.test/text.txt',
+      `${md5(TEXT)}  -`,
+      '',
+    ]);
+  });
+
+  it.sequential('curl: uploads with a length, in chunks, and with Expect', async () => {
+    const told = await print(
+      `head -c 3000000 /dev/zero > /tmp/up; for version in --http1.1 --http2; do
+         curl -sS $version -T /tmp/up https://api.clients.test/digest \\
+           --next -sS $version -T - https://api.clients.test/digest \\
+           --next -sS $version -H 'expect: 100-continue' --data-binary @/tmp/up https://web.clients.test/digest < /tmp/up
+       done`,
+    );
+    const answers = told
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const wanted = {
+      bytes: 3_000_000,
+      md5: createHash('md5').update(Buffer.alloc(3e6)).digest('hex'),
+    };
+    expect(answers).toHaveLength(6);
+    for (const answer of answers) expect(answer).toMatchObject(wanted);
+    expect(answers[0].headers).toMatchObject({ 'content-length': '3000000' });
+    expect(answers[1].headers).toMatchObject({ 'transfer-encoding': 'chunked' });
+  });
+
+  it.sequential('wget: plain, over TLS and after a redirect', async () => {
+    const urls = ['http://plain.clients.test/text.txt', 'https://web.clients.test/moved'];
+    for (const url of urls) {
+      expect(await print(`wget -q -O - ${url} | md5sum`)).toBe(`${md5(TEXT)}  -\n`);
+    }
+  });
+
+  it.sequential("apt-get: updates and installs from the host's mirror", async () => {
+    const quiet = 'DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0';
+    const told = await print(
+      `${quiet} update >&2; ${quiet} install --no-install-recommends hello >&2; hello`,
+    );
+    expect(told).toBe('Hello, world!\n');
+  });
+
+  it.sequential('Python requests, and its refusal', async () => {
+    const line = 'python3 /clients/fetch_requests.py https://web.clients.test';
+    const told = JSON.parse(await print(`${line} https://unlisted.clients.test/`));
+    expect(told).toMatchObject({ status: 200, length: TEXT.length, bytes: 2_000 });
+    expect(told.denied).toEqual([403, expect.stringMatching(REFUSAL)]);
+  });
+
+  it.sequential('openssl s_client: verifies and reads an answer', async () => {
+    const line = `printf 'HEAD /text.txt HTTP/1.0\\r\\nHost: web.clients.test\\r\\n\\r\\n' |
+      openssl s_client -quiet -verify_return_error -servername web.clients.test -connect web.clients.test:443`;
+    expect(await print(line)).toMatch(/^HTTP\/1\.[01] 200 OK\r\n/);
+  });
+
+  it.sequential('Redis through /tcp; without it the connection is reset', async () => {
+    const told = await run(
+      `redis-cli -h redis.clients.test SET key 'a value'; redis-cli -h redis.clients.test GET key
+       redis-cli -h closed.clients.test PING; redis-cli -h unlisted.clients.test PING`,
+    );
+    expect(told.stdout).toBe('OK\na value\n');
+    expect(told.stderr).toBe('Error: Connection reset by peer\n'.repeat(2));
+    const blocked = (host: string) => ({ kind: 'blocked', host, transport: 'tcp', port: 6379 });
+    expect(sandbox.events).toContainEqual(expect.objectContaining(blocked('closed.clients.test')));
+    const suggestion = 'allowed_hosts: ["unlisted.clients.test:6379/tcp"]';
+    expect(sandbox.events).toContainEqual(
+      expect.objectContaining({ ...blocked('unlisted.clients.test'), suggestion }),
+    );
+  });
+
+  it.sequential('secrets: swapped for their host, taken out of its answer, refused elsewhere', async () => {
+    const basic = `$(printf 'me:%s' "$API_TOKEN" | base64 -w0)`;
+    const told = await print(
+      `echo "$API_TOKEN"
+       curl -sS -H "authorization: Bearer $API_TOKEN" https://api.clients.test/bearer
+       curl -sS -H "authorization: Basic ${basic}" https://api.clients.test/basic`,
+    );
+    const [placeholder = '', bearer = '', user = ''] = told.split('\n');
+    expect(placeholder).toMatch(/^GONDOLIN_SECRET_[0-9a-f]{32}$/);
+    expect(JSON.parse(bearer).headers.authorization).toBe(`Bearer ${placeholder}`);
+    expect(told).not.toContain(API_TOKEN);
+    expect(told).not.toContain(Buffer.from(`me:${API_TOKEN}`).toString('base64'));
+    expect(JSON.parse(user).headers.authorization).toMatch(/^Basic /);
+    const seen = (path: string) =>
+      sandbox.servers.seen.find((request) => request.path === path)?.headers.authorization;
+    expect(seen('/bearer')).toBe(`Bearer ${API_TOKEN}`);
+    expect(seen('/basic')).toBe(`Basic ${Buffer.from(`me:${API_TOKEN}`).toString('base64')}`);
+
+    for (const place of [
+      'https://web.clients.test/text.txt -H "x-t: $API_TOKEN"',
+      'https://api.clients.test/$API_TOKEN',
+      'https://api.clients.test/ -d "t=$API_TOKEN"',
+    ]) {
+      const refused = await print(
+        `curl -sS -o /tmp/leak -w '%{http_code}' ${place}; cat /tmp/leak`,
+      );
+      expect(refused, place).toMatch(/^403gondolin: blocked[\s\S]*API_TOKEN[\s\S]*secret_leak/);
+    }
+    expect(sandbox.events.filter(({ kind }) => kind === 'secret_leak')).toHaveLength(3);
+    expect(JSON.stringify(sandbox.events)).not.toContain(API_TOKEN);
+  });
+
+  const url = 'https://unlisted.clients.test/project.git';
+  it.sequential.each([
+    ['curl', `curl -sS ${url}`, 0],
+    ['curl, plain', 'curl -sS http://unlisted.clients.test/', 0],
+    ['curl after a redirect', 'curl -sSL https://web.clients.test/moved-away', 0],
+    ['wget', `wget -q -O - --content-on-error ${url}`, 8],
+    ['git clone', `git clone -q ${url} /tmp/never 2>&1`, 128],
+    [
+      'git push',
+      `cd /tmp; git init -q none; cd none; git -c user.name=a -c user.email=a@example.com commit -q --allow-empty -m a; git push ${url} HEAD:main 2>&1`,
+      128,
+    ],
+    [
+      'openssl',
+      `printf 'GET / HTTP/1.0\\r\\nHost: unlisted.clients.test\\r\\n\\r\\n' |
+      openssl s_client -quiet -servername unlisted.clients.test -connect unlisted.clients.test:443`,
+      0,
+    ],
+  ])('%s says why its host is refused', async (_name, line, exitCode) => {
+    const told = await run(line);
+    expect(told.stdout).toMatch(REFUSAL);
+    expect(told.exitCode).toBe(exitCode);
+  });
+
+  it.sequential('apt-get says why its host is refused', async () => {
+    const list = '-o Dir::Etc::sourcelist=/tmp/unlisted.list -o Dir::State::lists=/tmp/lists';
+    const told = await run(
+      `echo 'deb https://unlisted.clients.test/debian stable main' > /tmp/unlisted.list; mkdir -p /tmp/lists/partial
+       apt-get ${list} update 2>&1`,
+    );
+    expect(told.stdout).toMatch(
+      /unlisted\.clients\.test\/debian stable InRelease[\s\S]*403 +Forbidden/,
+    );
+  });
+
+  it.sequential('psql is cut off from a host that is not listed', async () => {
+    const told = await run('psql -h unlisted.clients.test -U a -c "select 1"');
+    expect(told.stderr).toMatch(/server closed the connection unexpectedly|Connection reset/);
+  });
+});
+
+describe.concurrent('git and programs of Node reach the hosts of the policy and no other', () => {
+  it.sequential('git: clone and push over HTTPS, with a password that the guest does not have', async () => {
+    const identity = '-c user.name=a -c user.email=a@example.com';
+    const told = await print(
+      `cd /tmp; git clone -q "https://git:$GIT_TOKEN@git.clients.test/git/project.git"; cd project
+       head -c 2000000 /dev/urandom > big; git add big; git ${identity} commit -qm second
+       git push -q; git fetch -q; git status -sb; cat .git/config`,
+    );
+    expect(told).toContain('## main...origin/main\n');
+    expect(told).not.toContain(GIT_TOKEN);
+    const { repository } = sandbox.servers;
+    expect(subjectsOf(repository)).toEqual(['second', 'first']);
+    execFileSync('git', ['-C', repository, 'fsck', '--strict'], { stdio: 'pipe' });
+  });
+
+  it.sequential("npm: installs from the machine's registry", async () => {
+    const install = 'npm install --no-audit --no-fund picomatch';
+    const told = await print(
+      `mkdir -p /tmp/app; cd /tmp/app; echo '{"name":"app","version":"1.0.0"}' > package.json; ${install} >&2
+       node -p 'require("picomatch")("*.ts")("a.ts")'`,
+      { npm_config_registry: sandbox.registry.url },
+    );
+    expect(told).toBe('true\n');
+  });
+
+  it.sequential('fetch of Node, events that come one by one, and its refusal', async () => {
+    const line = 'node /clients/fetch.mjs https://api.clients.test';
+    const told = JSON.parse(await print(`${line} https://unlisted.clients.test/`));
+    expect(told).toMatchObject({ status: 200, test: 'é', bytes: 300_000, chunks: 3 });
+    expect(told.events).toBe([1, 2, 3].map((id) => `id: ${id}\ndata: event ${id}\n\n`).join(''));
+    expect(told.denied).toEqual([403, expect.stringMatching(REFUSAL)]);
+  });
+
+  it.sequential('calls with trailers over HTTP/2, as gRPC makes them', async () => {
+    const told = JSON.parse(await print('node /clients/grpc.mjs https://grpc.clients.test'));
+    expect(told).toEqual([
+      { status: 200, grpcStatus: '0', text: 'FIRST SECOND' },
+      { status: 200, grpcStatus: '5', text: '' },
+    ]);
+  });
+
+  it.sequential('WebSocket messages both ways, and its refusal', async () => {
+    const urls = 'wss://api.clients.test/socket wss://unlisted.clients.test/socket';
+    const told = await print(`node /clients/websocket.cjs /modules/ws ${urls}`);
+    expect(
+      told
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual([
+      ['hello', 100_000, 1000],
+      ['Unexpected server response: 403', 1006],
+    ]);
+  });
+
+  it.sequential('npm, refused', async () => {
+    const told = await run('cd /tmp; npm view --fetch-retries 0 picomatch', {
+      npm_config_registry: 'https://unlisted.clients.test/',
+    });
+    expect(told.exitCode).toBe(1);
+    expect(told.stderr).toMatch(
+      /403 Forbidden[^\n]*gondolin: blocked[^\n]*allowed_hosts: \["unlisted\.clients\.test"\]/,
+    );
+  });
+});

@@ -1,0 +1,55 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { createHttpHooks, VM } from '../../src/index.ts';
+import { API_TOKEN, openClientSandbox } from '../fixtures/net/client-sandbox.ts';
+
+it('a restored VM: new connections, placeholders of before and hooks work in it', async () => {
+  const sandbox = await openClientSandbox();
+  onTestFinished(() => sandbox.close());
+  const answer = `-H "authorization: Bearer $API_TOKEN" https://api.clients.test`;
+  const wait = `until [ -e /tmp/go ]; do sleep 0.1; done; curl -sS ${answer}/late`;
+  await sandbox.vm.exec(`(${wait} > /tmp/part; mv /tmp/part /tmp/late) > /dev/null 2>&1 &`);
+  const from = sandbox.directory('saved');
+  await sandbox.vm.save(from);
+
+  const urls: string[] = [];
+  const { httpHooks, env } = createHttpHooks({
+    secrets: { API_TOKEN: { hosts: ['api.clients.test'], value: API_TOKEN } },
+    onRequest(request) {
+      urls.push(request.url);
+      if (request.url.endsWith('/made-up')) return new Response('of the hook\n', { status: 202 });
+      const headers = new Headers(request.headers);
+      headers.set('x-added', 'by the hook');
+      return new Request(request, { headers });
+    },
+    onResponse(response) {
+      const headers = new Headers(response.headers);
+      headers.set('x-seen', String(response.status));
+      return new Response(response.body, { status: response.status, headers });
+    },
+  });
+  const { network } = sandbox.options;
+  const policy = { ...httpHooks.network.policy, extraHosts: network.policy.extraHosts ?? [] };
+  const restored = await VM.create({
+    ...{ ...sandbox.options, from, env },
+    network: { ...network, ...httpHooks.network, policy },
+  });
+  onTestFinished(() => restored.close());
+  const told = await restored.exec(
+    `touch /tmp/go; curl -sS -i https://api.clients.test/made-up; curl -sS -D /tmp/head ${answer}/new; cat /tmp/head
+     until [ -e /tmp/late ]; do sleep 0.1; done; cat /tmp/late`,
+  );
+  expect(told.stderr).toBe('');
+  const [made, fresh = '', head] = told.stdout.split(/(?=\{"method)|(?=HTTP\/)/);
+  expect(made).toMatch(/202[\s\S]*of the hook\n$/);
+  expect(head).toMatch(/x-seen: 200\r\n/);
+  expect(fresh).toContain('"x-added":"by the hook"');
+  const { seen } = sandbox.servers;
+  for (const path of ['/new', '/late']) {
+    const authorization = seen.findLast((request) => request.path === path)?.headers.authorization;
+    expect(authorization, path).toBe(`Bearer ${API_TOKEN}`);
+  }
+  expect(told.stdout).not.toContain(API_TOKEN);
+  expect(urls.toSorted()).toEqual(
+    ['late', 'made-up', 'new'].map((path) => `https://api.clients.test/${path}`),
+  );
+});
