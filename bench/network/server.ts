@@ -1,6 +1,6 @@
 /**
- * The HTTPS server of the network benches, a process of its own: `/small`, `/bytes/N`, `/broken/N` (a reset after N bytes
- * of twice as many) and `POST` anywhere, answered with the count and the SHA-256 of what came (`/slow/MS`: read slowly so long).
+ * The HTTPS server of the network benches, a process of its own: `/small`, `/bytes/N`, and `POST` anywhere, answered with
+ * the count and the SHA-256 of what came (to `/slow/MS`: read slowly so long).
  * Speaks to its parent: takes `{ certificates }`, says `{ ports }` in their order.
  */
 
@@ -72,9 +72,6 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   if (what === 'bytes') {
     response.writeHead(200, { 'content-length': bytes });
     send(response, bytes, () => response.end());
-  } else if (what === 'broken') {
-    response.writeHead(200, { 'content-length': 2 * bytes });
-    send(response, bytes, () => response.write('', () => response.socket?.resetAndDestroy()));
   } else response.end('a small answer\n');
 }
 

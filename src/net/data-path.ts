@@ -34,7 +34,10 @@ export class DataPath {
       },
       load: { requests: 0 },
     });
-    this.#services = { parts, http, dialer, refusals: new RefusalBudget(), secrets, emit };
+    this.#services = {
+      ...{ parts, http, upstream: this.#upstream, dialer },
+      ...{ refusals: new RefusalBudget(), secrets, emit },
+    };
   }
 
   serve(stream: Duplex, to: Destination, id: number): Promise<void> {

@@ -7,6 +7,7 @@ import { sameHost, writeAuthority } from './http/authority.ts';
 import type { GuestHttp } from './http/guest-http.ts';
 import { terminateTls } from './http/guest-tls.ts';
 import type { Site } from './http/site.ts';
+import type { Upstream } from './http/upstream.ts';
 import type { Refused } from './judge.ts';
 import {
   DENIED_START_MS,
@@ -28,6 +29,7 @@ import { reset, type SpliceResult, splice } from './tcp/splice.ts';
 export interface ConnectionServices {
   readonly parts: NetworkParts;
   readonly http: GuestHttp;
+  readonly upstream: Upstream;
   readonly dialer: Dialer;
   readonly refusals: RefusalBudget;
   readonly secrets: SecretStore | null;
@@ -111,7 +113,7 @@ export class GuestConnection {
   }
 
   async #tls(hello: ClientHello, verdict: Verdict): Promise<void> {
-    const { parts, refusals } = this.#services;
+    const { parts, refusals, upstream } = this.#services;
     const { name, port } = this.#to;
     const isOpaque = verdict.isAllowed && parts.isPassthrough(name, port);
     const mismatch = serverNameProblem(hello, this.#to, isOpaque);
@@ -122,7 +124,9 @@ export class GuestConnection {
     } else if (!verdict.isAllowed && !refusals.take()) {
       this.#block('https', verdict, true);
     } else {
-      terminateTls(this.#stream, await parts.leafFor(name), (socket) => {
+      const secureContext = await parts.leafFor(name);
+      const prefersHttp2 = upstream.mayKnowHttp2({ ...this.#to, scheme: 'https' });
+      terminateTls(this.#stream, { secureContext, prefersHttp2 }, (socket) => {
         const protocol = socket.alpnProtocol === 'h2' ? 'http2' : 'http1';
         this.#serve(socket, { scheme: 'https', protocol, verdict });
       });

@@ -73,11 +73,16 @@ function answer(request: http.IncomingMessage, response: http.ServerResponse): v
     send(response, bytes, () => response.end());
   } else if (what === 'broken') {
     response.writeHead(200, { 'content-length': 2 * bytes });
-    send(response, bytes, () => response.write('', () => request.socket.resetAndDestroy()));
+    send(response, bytes, () => response.write('', () => resetBelow(request.socket)));
   } else if (what === 'hold') {
     held = request.pause();
     request.once('resume', () => void count(request, response));
   } else response.end('small\n');
+}
+
+/** A reset instead of TLS's closure alert, which only the socket below TLS can give. */
+function resetBelow({ remotePort }: Socket): void {
+  for (const socket of sockets) if (socket.remotePort === remotePort) socket.resetAndDestroy();
 }
 
 async function listen(server: Server): Promise<number> {

@@ -7,17 +7,20 @@ import { reset } from '../tcp/splice.ts';
  * Ends the guest's TLS on the host. A guest that breaks the handshake off, does not trust us or takes too long is reset.
  *
  * @param stream  Whose next bytes are the ClientHello.
+ * @param how  Without the preference HTTP/2 is for a guest that offers nothing else.
  * @param serve  Gets the socket in the moment its handshake is done: what comes later would be read by nobody.
  */
 export function terminateTls(
   stream: Duplex,
-  secureContext: SecureContext,
+  how: { readonly secureContext: SecureContext; readonly prefersHttp2: boolean },
   serve: (socket: TLSSocket) => void,
 ): void {
+  const { secureContext, prefersHttp2 } = how;
+  const ours = prefersHttp2 ? ['h2', 'http/1.1'] : ['http/1.1', 'h2'];
   const socket = new TLSSocket(stream, {
     isServer: true,
     secureContext,
-    ALPNCallback: ({ protocols }) => ['h2', 'http/1.1'].find((known) => protocols.includes(known)),
+    ALPNCallback: ({ protocols }) => ours.find((known) => protocols.includes(known)),
   });
   const fail = (): void => {
     clearTimeout(timer);

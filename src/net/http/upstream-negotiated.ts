@@ -34,6 +34,11 @@ export class NegotiatedOrigin {
     this.#http1 = new Http1Origin(undici, url, () => this.#takeSpare());
   }
 
+  /** The server was asked for HTTP/2 and took HTTP/1.1. */
+  get isHttp1(): boolean {
+    return this.#isHttp1;
+  }
+
   get activeCalls(): number {
     const streams = this.#sessions.reduce((sum, session) => sum + session.openStreams, 0);
     return streams + this.#waiting.length + this.#http1.activeCalls;

@@ -52,6 +52,12 @@ export class Upstream {
     );
   }
 
+  /** False once a server that was offered HTTP/2 took HTTP/1.1: a guest only pays for speaking HTTP/2 to us then. */
+  mayKnowHttp2(target: Target): boolean {
+    const origin = this.#origins.get(originKey(target, 'http2'));
+    return !(origin instanceof NegotiatedOrigin && origin.isHttp1);
+  }
+
   /** Breaks off every request and connection. */
   async close(): Promise<void> {
     const origins = [...this.#origins.values()];
@@ -60,7 +66,7 @@ export class Upstream {
   }
 
   #origin(undici: Undici, target: Target, protocol: GuestProtocol): Origin {
-    const key = `${protocol} ${target.scheme}://${target.name}:${target.port}`;
+    const key = originKey(target, protocol);
     const known = this.#origins.get(key);
     if (known !== undefined) return known;
     const origin = this.#newOrigin(undici, target, protocol);
@@ -92,4 +98,8 @@ export class Upstream {
       void origin.destroy();
     }
   }
+}
+
+function originKey({ scheme, name, port }: Target, protocol: GuestProtocol): string {
+  return `${protocol} ${scheme}://${name}:${port}`;
 }

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { afterAll, expect, it } from 'vitest';
-import { connectTls } from '../../fixtures/net/clients.ts';
+import { connectHttp2, connectTls } from '../../fixtures/net/clients.ts';
 import { curl } from '../../fixtures/net/curl.ts';
 import { startHttp2, startHttps } from '../../fixtures/net/servers.ts';
 import { createTestNetwork, removeTestCa } from '../../fixtures/net/test-network.ts';
@@ -62,4 +63,15 @@ it('Network chooses the cipher that a slow guest is fastest with, whatever order
   });
   expect(older.getCipher().name).toBe('ECDHE-ECDSA-AES128-GCM-SHA256');
   older.destroy();
+});
+
+it('Network leaves a guest at HTTP/1.1 once the server has turned HTTP/2 down, if it can', async () => {
+  const port = await startHttps('api.test', (_request, response) => response.end('text'));
+  const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+  const url = `https://api.test:${port}/`;
+  expect((await curl(net, url, '--http2')).version).toBe('2');
+  expect((await curl(net, url, '--http2')).version).toBe('1.1');
+  const session = await connectHttp2(net, 'api.test', port);
+  const stream = session.request({ ':path': '/' });
+  expect((await once(stream, 'response'))[0]).toMatchObject({ ':status': 200 });
 });
