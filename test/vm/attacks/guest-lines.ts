@@ -5,9 +5,19 @@ function base64(bytes: string | Buffer): string {
   return (typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes).toString('base64');
 }
 
-/** Sends bytes on a plain connection, prints what comes until the other side ends it (at most 2 s). */
-export function plain(host: string, port: number | string, bytes: string | Buffer): string {
-  return `base64 -d <<< ${base64(bytes)} | nc -q 2 -w 5 ${host} ${port} 2>&1 | tr -d '\\0'`;
+/**
+ * Sends bytes on a plain connection, ends its half, prints what comes until the other side ends it (at most 2 s).
+ *
+ * @param staySeconds  The half is open so long: one that ends in the middle of a request takes the request back.
+ */
+export function plain(
+  host: string,
+  port: number | string,
+  bytes: string | Buffer,
+  staySeconds = 0,
+): string {
+  const send = `{ base64 -d <<< ${base64(bytes)}; sleep ${staySeconds}; }`;
+  return `${send} | nc -q 2 -w 5 ${host} ${port} 2>&1 | tr -d '\\0'`;
 }
 
 export interface TlsAs {

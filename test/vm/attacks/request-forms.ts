@@ -201,7 +201,7 @@ const second: readonly Attack[] = [
   },
   {
     name: 'HTTP/2 without TLS to a denied host',
-    line: () => plain('denied.test', 80, http2(pseudo('denied.test', '/', 'http'))),
+    line: () => plain('denied.test', 80, http2(pseudo('denied.test', '/', 'http')), 1),
     sees: refused('not_allowed'),
   },
   {
