@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { ADDRESS_ATTACKS } from './attacks/addresses.ts';
 import { LAST_ATTACKS, ROOT_ATTACKS } from './attacks/as-root.ts';
+import { chosen } from './attacks/attack.ts';
 import { type AttackLab, openLab } from './attacks/attack-lab.ts';
 import { attempt } from './attacks/attempt.ts';
 import { CANARY_ANSWER } from './attacks/canaries.ts';
@@ -13,12 +14,12 @@ import { FORM_ATTACKS } from './attacks/request-forms.ts';
 import { LIMIT_ATTACKS, SMUGGLING_ATTACKS } from './attacks/smuggling.ts';
 
 const ATTACKS = [
-  ...ADDRESS_ATTACKS,
-  ...NAME_ATTACKS,
-  ...FORM_ATTACKS,
-  ...SMUGGLING_ATTACKS,
-  ...DATAGRAM_ATTACKS,
-  ...LIMIT_ATTACKS,
+  ...chosen(ADDRESS_ATTACKS),
+  ...chosen(NAME_ATTACKS),
+  ...chosen(FORM_ATTACKS),
+  ...chosen(SMUGGLING_ATTACKS),
+  ...chosen(DATAGRAM_ATTACKS),
+  ...chosen(LIMIT_ATTACKS),
   ...ROOT_ATTACKS,
   ...LAST_ATTACKS,
 ];

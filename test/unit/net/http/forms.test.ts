@@ -97,7 +97,9 @@ it('renderRefusal() writes text for people, JSON for clients that ask for it', (
     ].join('\n'),
   );
   const json = renderRefusal(REFUSAL, ['accept', 'application/vnd.github+json, */*']);
-  expect(JSON.parse(json.body.toString()).error).toMatchObject({ status: 403, host: 'evil.test' });
+  const { error, gondolin } = JSON.parse(json.body.toString());
+  expect(error).toContain('add to gondolin.yaml: allowed_hosts: ["evil.test"]');
+  expect(gondolin).toMatchObject({ status: 403, host: 'evil.test' });
   const browser = renderRefusal(REFUSAL, ['accept', 'text/html, application/json;q=0.9']);
   expect(browser.fields).toContain('text/plain; charset=utf-8');
 });
