@@ -145,7 +145,8 @@ it.each([
   ['SIGKILL', null],
 ] as const)('%s in mid-step leaves no QEMU and no temporary file', async (signal, exitCode) => {
   const cwd = project(
-    'image: debian\nsteps: [{ name: wait, run: "echo in-the-step; sleep 1000" }]\n',
+    // Without a network: a state directory of its own would get an authority of its own, and a template for it.
+    'network: { mode: none }\nsteps: [{ name: wait, run: "echo in-the-step; sleep 1000" }]\n',
   );
   const state = mkdtempSync(join(tmpdir(), 'gondolin-state-'));
   onTestFinished(() => rmSync(state, { recursive: true, force: true }));
