@@ -14,7 +14,7 @@ export function plain(
   host: string,
   port: number | string,
   bytes: string | Buffer,
-  staySeconds = 0,
+  staySeconds = 0.5,
 ): string {
   const send = `{ base64 -d <<< ${base64(bytes)}; sleep ${staySeconds}; }`;
   return `${send} | nc -q 2 -w 5 ${host} ${port} 2>&1 | tr -d '\\0'`;
