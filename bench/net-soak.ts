@@ -5,7 +5,7 @@
 
 import { parseArgs } from 'node:util';
 import { VM } from '../src/index.ts';
-import { networkImage } from '../test/fixtures/network-image.ts';
+import { workloadImage } from '../test/fixtures/workload-image.ts';
 import { patternHash } from './network/pattern.ts';
 import { SITE, startServer } from './network/start-server.ts';
 
@@ -23,7 +23,7 @@ const SLOW_BYTES = 256 * MIB;
 const CONNECTIONS = 500;
 const SAMPLE_MS = 100;
 
-const image = networkImage();
+const image = workloadImage();
 const server = await startServer();
 const vm = await VM.create({
   image,

@@ -10,7 +10,7 @@ import { type BootedGuest, bootGuest } from '../../src/vm/boot.ts';
 import { GuestNetwork } from '../../src/vm/guest-network.ts';
 import { type HeldImage, resolveImage } from '../../src/vm/resolve-image.ts';
 import { createTestCa } from '../fixtures/net/certificates.ts';
-import { networkImage } from '../fixtures/network-image.ts';
+import { workloadImage } from '../fixtures/workload-image.ts';
 
 const MIB = 2 ** 20;
 const CONNECTIONS = 500;
@@ -102,7 +102,7 @@ beforeAll(async () => {
   servers = [secure, plain];
   port = await listen(secure);
   const plainPort = await listen(plain);
-  const options = { image: networkImage() };
+  const options = { image: workloadImage() };
   image = await resolveImage(options);
   network = await GuestNetwork.open({
     network: {

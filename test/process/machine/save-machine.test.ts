@@ -9,6 +9,7 @@ import {
   startMachine,
 } from '../../../src/machine/start-machine.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
+import { directoriesIn } from '../../fixtures/test-directories.ts';
 import { tinyKernelFiles } from '../../fixtures/tiny-kernel.ts';
 
 const MEMORY_BYTES = 128 * 1024 * 1024;
@@ -22,16 +23,7 @@ interface Bench {
 
 function bench(): Bench {
   const directory = temporaryDirectory();
-  const directories = {
-    cache: join(directory, 'cache'),
-    images: join(directory, 'cache/images'),
-    templates: join(directory, 'cache/templates'),
-    checkpoints: join(directory, 'cache/checkpoints'),
-    snapshots: join(directory, 'state/snapshots'),
-    authority: join(directory, 'state/ca'),
-    state: join(directory, 'state'),
-    sessions: join(directory, 'state/sessions'),
-  };
+  const directories = directoriesIn(directory);
   const files = tinyKernelFiles(directory, 'tiny: up\n', 'halt');
   const spec = { ...files, rootfsPath: null, cpus: 1, memoryBytes: MEMORY_BYTES };
   return {

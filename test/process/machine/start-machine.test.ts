@@ -14,6 +14,7 @@ import {
 } from '../../../src/machine/start-machine.ts';
 import { fakeProgram } from '../../fixtures/fake-program.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
+import { directoriesIn } from '../../fixtures/test-directories.ts';
 import { type TinyKernelEnd, tinyKernelFiles } from '../../fixtures/tiny-kernel.ts';
 
 const MIB = 1024 * 1024;
@@ -28,16 +29,7 @@ interface Bench {
 
 function bench(text = 'tiny: up\n', end: TinyKernelEnd = 'halt'): Bench {
   const directory = temporaryDirectory();
-  const directories = {
-    cache: join(directory, 'cache'),
-    images: join(directory, 'cache/images'),
-    templates: join(directory, 'cache/templates'),
-    checkpoints: join(directory, 'cache/checkpoints'),
-    snapshots: join(directory, 'state/snapshots'),
-    authority: join(directory, 'state/ca'),
-    state: join(directory, 'state'),
-    sessions: join(directory, 'state/sessions'),
-  };
+  const directories = directoriesIn(directory);
   const files = tinyKernelFiles(directory, text, end);
   const spec = { ...files, rootfsPath: null, cpus: 1, memoryBytes: 128 * MIB };
   return {

@@ -7,7 +7,7 @@ import { ReadonlyProvider, RealFSProvider, VM } from '../../../src/index.ts';
 import type { NetworkEvent } from '../../../src/net/audit/network-event.ts';
 import { SecretValue } from '../../../src/net/secret/secret-value.ts';
 import { serverCa } from '../../fixtures/net/test-network.ts';
-import { networkImage } from '../../fixtures/network-image.ts';
+import { workloadImage } from '../../fixtures/workload-image.ts';
 import type { Target } from './attack.ts';
 import { type Canaries, startCanaries } from './canaries.ts';
 import { answersOf } from './resolver.ts';
@@ -103,7 +103,7 @@ export async function openLab(): Promise<AttackLab> {
   const events: NetworkEvent[] = [];
   const resolved: string[] = [];
   const vm = await VM.create({
-    image: networkImage(),
+    image: workloadImage(),
     memory: '768MiB',
     sandbox: { rootOverlay: true },
     vfs: {
