@@ -1,35 +1,19 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import type { HeaderList, RequestPlace } from '../../../../src/net/secret/header-list.ts';
+import type { HeaderList } from '../../../../src/net/secret/header-list.ts';
 import { createPlaceholder } from '../../../../src/net/secret/placeholder.ts';
-import type { ResolvedSecret } from '../../../../src/net/secret/secret-options.ts';
 import { SecretStore } from '../../../../src/net/secret/secret-store.ts';
 import { checkSecretValue } from '../../../../src/net/secret/secret-value.ts';
-
-const SEED = Buffer.alloc(32, 7);
-const VALUE = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a';
-const P = createPlaceholder('TOKEN', SEED);
-const TLS: RequestPlace = { host: 'api.example.com', port: 443, isTls: true };
-
-function secret(options: Partial<ResolvedSecret> = {}): ResolvedSecret {
-  return {
-    name: 'TOKEN',
-    hosts: ['api.example.com', '*.cdn.example.com'],
-    value: checkSecretValue('TOKEN', VALUE),
-    ...options,
-  };
-}
-
-function storeOf(...options: Partial<ResolvedSecret>[]): SecretStore {
-  const secrets = options.length === 0 ? [secret()] : options.map((option) => secret(option));
-  return new SecretStore(secrets, SEED);
-}
-
-function prepare(store: SecretStore, headers: HeaderList, place = TLS, target = '/user') {
-  return store.prepareRequest({ headers, target }, place);
-}
-
-const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+import {
+  basic,
+  P,
+  prepare,
+  SEED,
+  secret,
+  storeOf,
+  TLS,
+  VALUE,
+} from '../../../fixtures/net/secret-bench.ts';
 
 describe('leaks', () => {
   const twice = (text: string) => text.replaceAll('_', '%255f');

@@ -1,34 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { HeaderList, RequestPlace } from '../../../../src/net/secret/header-list.ts';
+import type { HeaderList } from '../../../../src/net/secret/header-list.ts';
 import { createPlaceholder, PLACEHOLDER_LENGTH } from '../../../../src/net/secret/placeholder.ts';
-import type { ResolvedSecret } from '../../../../src/net/secret/secret-options.ts';
-import { SecretStore } from '../../../../src/net/secret/secret-store.ts';
 import { checkSecretValue } from '../../../../src/net/secret/secret-value.ts';
-
-const SEED = Buffer.alloc(32, 7);
-const VALUE = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a';
-const P = createPlaceholder('TOKEN', SEED);
-const TLS: RequestPlace = { host: 'api.example.com', port: 443, isTls: true };
-
-function secret(options: Partial<ResolvedSecret> = {}): ResolvedSecret {
-  return {
-    name: 'TOKEN',
-    hosts: ['api.example.com', '*.cdn.example.com'],
-    value: checkSecretValue('TOKEN', VALUE),
-    ...options,
-  };
-}
-
-function storeOf(...options: Partial<ResolvedSecret>[]): SecretStore {
-  const secrets = options.length === 0 ? [secret()] : options.map((option) => secret(option));
-  return new SecretStore(secrets, SEED);
-}
-
-function prepare(store: SecretStore, headers: HeaderList, place = TLS, target = '/user') {
-  return store.prepareRequest({ headers, target }, place);
-}
-
-const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+import {
+  basic,
+  P,
+  prepare,
+  SEED,
+  storeOf,
+  TLS,
+  VALUE,
+} from '../../../fixtures/net/secret-bench.ts';
 
 describe('placeholders', () => {
   it('SecretStore gives the guest a placeholder that depends on seed and name only', () => {
