@@ -96,7 +96,7 @@ async function finish(
     const failure = guestFailure({ machine, session, fuse: null });
     failure.catch(() => undefined);
     const mount = async () => {
-      await mountAll(options, agent, () => files.attach(agent, machine, carried));
+      await mountAll(options, agent, files, () => files.attach(agent, machine, carried));
       if (options.sandbox?.rootOverlay !== true) await agent.seal();
     };
     const remount = async (directory: string) => {

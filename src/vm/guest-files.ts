@@ -19,6 +19,7 @@ export class GuestFiles {
   readonly #options: VMOptions;
   #server: FuseServer | null = null;
   #starting: Promise<FuseServer> | null = null;
+  #user: Promise<GuestUser> | null = null;
   #isAttached = false;
 
   constructor(options: VMOptions) {
@@ -28,6 +29,12 @@ export class GuestFiles {
   /** Null as long as there is none. */
   get server(): FuseServer | null {
     return this.#server;
+  }
+
+  /** Whom host files and memory mounts belong to; the guest is asked once. @throws {GondolinError} AGENT_EXEC_BAD_USER */
+  user(agent: AgentClient): Promise<GuestUser> {
+    this.#user ??= resolveGuestUser(agent, this.#options.user ?? '');
+    return this.#user;
   }
 
   /** Starts the providers ahead of need where the guest need not be asked who its user is. */
@@ -58,8 +65,7 @@ export class GuestFiles {
    * @throws {GondolinError} VFS_MOUNT_FAILED, AGENT_EXEC_BAD_USER.
    */
   async attach(agent: AgentClient, machine: Machine, carried?: ChannelCounts): Promise<FuseServer> {
-    const user = await resolveGuestUser(agent, this.#options.user ?? '');
-    const server = await this.#start(user);
+    const server = await this.#start(await this.user(agent));
     if (!this.#isAttached) server.attach(machine.fs, carried);
     this.#isAttached = true;
     return server;

@@ -1,6 +1,6 @@
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { FuseServer } from '../vfs/fuse-server.ts';
-import { resolveGuestUser } from './guest-user.ts';
+import type { GuestFiles } from './guest-files.ts';
 import { DEFAULT_MEMORY, memoryBytes, type VMOptions } from './vm-options.ts';
 
 interface MemoryPlace {
@@ -63,12 +63,13 @@ async function mountInOrder(steps: readonly MountStep[]): Promise<void> {
 export async function mountAll(
   options: VMOptions,
   agent: AgentClient,
+  files: Pick<GuestFiles, 'user'>,
   attach: () => Promise<FuseServer>,
 ): Promise<void> {
   const provided = Object.entries(options.vfs?.mounts ?? {});
   const memory = memoryMounts(options);
   if (provided.length + memory.length === 0) return;
-  const user = await resolveGuestUser(agent, options.user ?? '');
+  const user = await files.user(agent);
   const mounts = provided.map(([target, provider], index) => ({
     target,
     name: String(index),
