@@ -26,11 +26,17 @@ export interface RunToolsOptions {
 
 const DISK_FULL = /No space left on device|Disk quota exceeded/;
 const TAIL_LINES = 15;
+/**
+ * sqfstar ends at the archive's end mark: the padding that tar writes behind it would sometimes find no reader, and its
+ * writer would fail. What a program that succeeded left unread is read and dropped.
+ */
+const DRAINED = ['/bin/sh', '-c', '"$@" || exit; exec cat >/dev/null', 'sh'] as const;
 const LINE_MAX_CHARS = 4096;
 
 /**
- * Runs a pipeline: each program's stdout is the next one's stdin, connected by the kernel. Every program is the
- * leader of its own process group, which is killed as a whole when the signal aborts or another program fails.
+ * Runs a pipeline: each program's stdout is the next one's stdin, connected by the kernel. A program that succeeds may
+ * leave some of its stdin unread. Every program is in a process group of its own, which is killed as a whole when the
+ * signal aborts or another program fails.
  *
  * @throws {GondolinError} IMAGE_BUILD_FAILED with the last lines that were printed.
  * @throws the signal's reason when it aborts, once every program has ended.
@@ -108,7 +114,8 @@ function startPipeline(
   let next: ChildProcess | null = null;
   for (const command of commands.toReversed()) {
     const isFirst = command === commands[0];
-    const child: ChildProcess = spawn(command.file, command.args, {
+    const [file, ...args] = [...(isFirst ? [] : DRAINED), command.file, ...command.args];
+    const child: ChildProcess = spawn(file, args, {
       cwd: options.cwd,
       env: { PATH: BUILD_PATH, LC_ALL: 'C.UTF-8', HOME: '/nonexistent', ...options.environment },
       detached: true,

@@ -31,6 +31,17 @@ it('runTools() connects the programs and passes every byte on', async () => {
   expect(readFileSync(join(cwd, 'count'), 'utf8').trim()).toBe('3000000');
 });
 
+it('runTools() drops what a program that succeeds leaves unread, so that its writer succeeds too', async () => {
+  const { cwd, options } = prepare();
+  const commands = [
+    shell('writer', 'head -c 3000000 /dev/zero && touch written'),
+    shell('reader', 'head -c 10 > read'),
+  ];
+  await runTools(commands, options);
+  expect(existsSync(join(cwd, 'written'))).toBe(true);
+  expect(readFileSync(join(cwd, 'read')).length).toBe(10);
+});
+
 it('runTools() gives lines, cut at carriage returns, and writes all into the log', async () => {
   const { options, lines } = prepare();
   await runTools([shell('tool', 'printf "one\\ntwo 1%%\\rtwo 2%%\\n" >&2; printf end')], options);
