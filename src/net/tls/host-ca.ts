@@ -14,7 +14,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { writeFileAtomic } from '../../host/atomic-write.ts';
 import { ensureDirectory } from '../../host/directories.ts';
 import { lockFile } from '../../host/file-lock.ts';
-import { createRootCertificate, type Issuer } from './certificate.ts';
+import type { Issuer } from './certificate.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Guests may have slow clocks. */
@@ -166,6 +166,7 @@ async function create(now: Date): Promise<CaParts> {
   // A name of its own: a client that still knows the former authority must not mix the two up.
   const commonName = `gondolin local CA ${randomBytes(4).toString('hex')}`;
   const issuer: Issuer = { ...ca, commonName };
+  const { createRootCertificate } = await import('./certificate.ts');
   const certificatePem = createRootCertificate(issuer, {
     notBefore: new Date(now.getTime() - CLOCK_MARGIN_MS),
     notAfter: new Date(now.getTime() + LIFE_MS),

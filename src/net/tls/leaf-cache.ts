@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { isIP } from 'node:net';
 import { createSecureContext, DEFAULT_CIPHERS, type SecureContext } from 'node:tls';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { parseAddress } from '../address/ip-address.ts';
 import { createLeafCertificate } from './certificate.ts';
 import { CLOCK_MARGIN_MS, type HostCa } from './host-ca.ts';
 
@@ -68,8 +68,7 @@ export class LeafCache {
   }
 
   #mint(host: string, nowMs: number): Entry {
-    const isAddress = isIP(host) !== 0 && !host.includes('%');
-    if (!isAddress && !NAME.test(host)) {
+    if (parseAddress(host) === null && !NAME.test(host)) {
       throw new GondolinError(
         'NET_TLS_NAME_INVALID',
         'The server name of a TLS connection is none',

@@ -1,7 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import * as der from './der.ts';
-
-const COMMON_NAME = '2.5.4.3';
+import oids from 'node-forge/lib/oids.js';
+import * as asn1 from './asn1.ts';
 
 /**
  * The name OpenSSL looks a trusted certificate up by in a directory: 8 hex digits, without the `.0`. For certificates
@@ -11,7 +10,8 @@ const COMMON_NAME = '2.5.4.3';
 export function subjectHash(certificatePem: string): string {
   const { subject } = new X509Certificate(certificatePem);
   const commonName = /^CN=(.*)$/.exec(subject)?.[1] ?? '';
-  const canonical = commonName.trim().replace(/\s+/g, ' ').toLowerCase();
-  const name = der.set(der.sequence(der.objectIdentifier(COMMON_NAME), der.utf8String(canonical)));
-  return createHash('sha1').update(name).digest().readUInt32LE(0).toString(16).padStart(8, '0');
+  const canonical = asn1.utf8String(commonName.trim().replace(/\s+/g, ' ').toLowerCase());
+  const name = asn1.set(asn1.sequence(asn1.objectIdentifier(oids.commonName), canonical));
+  const digest = createHash('sha1').update(asn1.toDer(name)).digest();
+  return digest.readUInt32LE(0).toString(16).padStart(8, '0');
 }
