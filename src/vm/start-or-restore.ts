@@ -8,7 +8,7 @@ import type { MachineSpec } from '../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../machine/start-machine.ts';
 import type { BootContext } from './boot.ts';
 import { guestFailure } from './guest-failure.ts';
-import type { ChannelCounts, GuestFiles } from './guest-files.ts';
+import type { GuestFiles } from './guest-files.ts';
 import { hasStandardScratch, mountStandardScratch } from './mount-all.ts';
 import { machineIdentity } from './snapshot/machine-identity.ts';
 import { openSavedMachine, refused, type SavedMachine } from './snapshot/saved-machine.ts';
@@ -175,16 +175,6 @@ async function restore(start: Start, saved: SavedMachine): Promise<StartedGuest>
   return untilReady(context, { ...guest, ready });
 }
 
-async function saveTemplate(
-  { server }: GuestFiles,
-  machine: Machine,
-  directory: string,
-): Promise<ChannelCounts> {
-  const { saveMachine } = await import('../machine/save-machine.ts');
-  await saveMachine(machine, directory);
-  return { bytesIn: server?.bytesIn ?? 0, bytesOut: server?.bytesOut ?? 0 };
-}
-
 /** Boots, saves the machine before it is anyone's, and goes on with it. */
 async function bootAndSave(start: Start): Promise<StartedGuest> {
   const { context, spec, machineOptions, templates, machineKey } = start;
@@ -195,20 +185,14 @@ async function bootAndSave(start: Start): Promise<StartedGuest> {
   const ready = guest.ready.then(async (hello) => {
     await prepare(context, guest.agent);
     const { settle } = await import('./snapshot/settle.ts');
-    const { freezeQuiet } = await import('./snapshot/saved-mounts.ts');
+    const { saveTemplate } = await import('./snapshot/save-template.ts');
     await settle(guest.agent);
     await context.files.warm(guest.agent, guest.machine);
-    await freezeQuiet(guest.agent, context.files.server);
-    try {
-      await templates.add(machineKey, spec.memoryBytes, (directory) =>
-        saveTemplate(context.files, guest.machine, directory),
-      );
-    } catch (error) {
-      if (!GondolinError.is(error)) throw error;
-      context.options.onWarning?.(`the machine was not saved for warm starts: ${error.message}`);
-    }
-    context.files.server?.release();
-    await guest.agent.thaw(identityFor(context.options), false);
+    await saveTemplate(
+      { ...guest, fuse: context.files.server, templates, machineKey },
+      () => identityFor(context.options),
+      (message) => context.options.onWarning?.(message),
+    );
     return hello;
   });
   ready.catch(() => undefined);

@@ -5,8 +5,9 @@ import type { FuseServer } from '../../vfs/fuse-server.ts';
 import { presentTime } from '../clock-keeper.ts';
 import type { GuestNetwork } from '../guest-network.ts';
 import { writeManifest } from './saved-machine.ts';
-import { freezeQuiet, writeMounts } from './saved-mounts.ts';
+import { writeMounts } from './saved-mounts.ts';
 import { writeNetworkState } from './saved-network.ts';
+import { whileFrozen } from './while-frozen.ts';
 
 export interface SavedGuest {
   readonly machine: Machine;
@@ -22,20 +23,18 @@ export interface SavedGuest {
 }
 
 /**
- * Saves a running guest into an existing, empty directory and lets it go on, however this ends. Commands that run notice nothing but the time.
+ * Saves a running guest into an existing, empty directory and lets it go on, however this ends. Commands that run notice
+ * nothing but the time.
  * @throws {GondolinError} MACHINE_STATE_FAILED, SNAPSHOT_UNSUPPORTED; what ended the guest.
  */
 export async function saveGuest(guest: SavedGuest, directory: string): Promise<void> {
   const { machine, agent, fuse, mountTargets, network, machineKey } = guest;
-  try {
-    await freezeQuiet(agent, fuse);
+  const outcome = await whileFrozen({ agent, fuse }, presentTime, async () => {
     await writeMounts(directory, mountTargets, fuse);
     if (network !== null) await writeNetworkState(directory, network.state);
     await saveMachine(machine, directory);
-  } finally {
-    fuse?.release();
-    await agent.thaw(presentTime(), false);
-  }
-  const channel = { bytesIn: fuse?.bytesIn ?? 0, bytesOut: fuse?.bytesOut ?? 0 };
-  await writeManifest(directory, machineKey, machine.spec.memoryBytes, channel);
+    return { bytesIn: fuse?.bytesIn ?? 0, bytesOut: fuse?.bytesOut ?? 0 };
+  });
+  if (outcome.status === 'rejected') throw outcome.reason;
+  await writeManifest(directory, machineKey, machine.spec.memoryBytes, outcome.value);
 }

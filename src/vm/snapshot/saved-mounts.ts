@@ -23,7 +23,10 @@ interface SavedMounts {
  * server is on hold then.
  * @throws {GondolinError} MACHINE_STATE_FAILED when they do not come to rest.
  */
-export async function freezeQuiet(agent: AgentClient, fuse: FuseServer | null): Promise<void> {
+export async function freezeQuiet(
+  agent: Pick<AgentClient, 'freeze'>,
+  fuse: Pick<FuseServer, 'bytesIn' | 'bytesOut' | 'hold'> | null,
+): Promise<void> {
   const late = performance.now() + SETTLE_LIMIT_MS;
   while (performance.now() < late) {
     const { sentBytes, receivedBytes } = await agent.freeze();

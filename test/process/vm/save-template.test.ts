@@ -1,0 +1,110 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import { GondolinError } from '../../../src/errors/gondolin-error.ts';
+import type { Machine } from '../../../src/machine/start-machine.ts';
+import type { GuestIdentity } from '../../../src/protocol/host-message.ts';
+import { saveTemplate } from '../../../src/vm/snapshot/save-template.ts';
+import { TemplateStore } from '../../../src/vm/snapshot/template-store.ts';
+import { type FreezableGuest, whileFrozen } from '../../../src/vm/snapshot/while-frozen.ts';
+import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
+
+const AWAKE = { hostname: 'awake' } as GuestIdentity;
+const identity = () => AWAKE;
+const gone = new GondolinError('MUX_CLOSED', 'the guest is gone');
+
+/** A guest whose mounts carried 8 bytes each way, and what was asked of it, in order. */
+function fakeGuest(broken: Partial<FreezableGuest['agent']> = {}) {
+  const calls: string[] = [];
+  const noted =
+    <R>(name: string, answer: R) =>
+    async () => {
+      calls.push(name);
+      return answer;
+    };
+  const agent = {
+    freeze: noted('freeze', { sentBytes: 8n, receivedBytes: 8n }),
+    thaw: async (who: GuestIdentity, isNewSession: boolean) => {
+      calls.push(`thaw ${who.hostname} ${isNewSession}`);
+    },
+    ...broken,
+  };
+  const fuse = {
+    ...{ bytesIn: 8, bytesOut: 8, hold: noted('hold', undefined) },
+    release: () => void calls.push('release'),
+  };
+  return { guest: { agent, fuse }, calls };
+}
+
+/** A machine whose processors do not stop. */
+function fakeMachine(): Machine {
+  const execute = async () => {
+    throw new GondolinError('MACHINE_STATE_FAILED', 'no state');
+  };
+  return { spec: { memoryBytes: 8192 }, qmp: { execute } } as unknown as Machine;
+}
+
+async function save(guest: FreezableGuest) {
+  const parent = join(temporaryDirectory(), 'templates');
+  const warnings: string[] = [];
+  const templates = new TemplateStore(parent);
+  const template = { ...guest, templates, machine: fakeMachine(), machineKey: 'a'.repeat(64) };
+  await saveTemplate(template, identity, (message) => warnings.push(message));
+  return { warnings, parent };
+}
+
+it('whileFrozen() works between rest and going on', async () => {
+  const { guest, calls } = fakeGuest();
+  const outcome = await whileFrozen(guest, identity, async () => calls.push('work'));
+  expect(outcome.status).toBe('fulfilled');
+  expect(calls).toEqual(['freeze', 'hold', 'work', 'release', 'thaw awake false']);
+});
+
+it('whileFrozen() lets the guest go on when the work failed', async () => {
+  const { guest, calls } = fakeGuest();
+  const reason = new Error('no room');
+  const outcome = await whileFrozen(guest, identity, () => Promise.reject(reason));
+  expect(outcome).toEqual({ status: 'rejected', reason });
+  expect(calls.slice(-2)).toEqual(['release', 'thaw awake false']);
+});
+
+it('whileFrozen() lets the guest go on when its mounts do not come to rest', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const freeze = async () => {
+    vi.advanceTimersByTime(6_000);
+    return { sentBytes: 9n, receivedBytes: 8n };
+  };
+  const { guest, calls } = fakeGuest({ freeze });
+  const outcome = await whileFrozen(guest, identity, async () => calls.push('work'));
+  expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MACHINE_STATE_FAILED' } });
+  expect(calls).toEqual(['release', 'thaw awake false']);
+});
+
+it('whileFrozen() fails when the guest does not go on, whatever else failed', async () => {
+  const { guest } = fakeGuest({ thaw: () => Promise.reject(gone) });
+  const failing = whileFrozen(guest, identity, () => Promise.reject(new Error('no room')));
+  await expect(failing).rejects.toBe(gone);
+});
+
+it('saveTemplate() warns, lets the guest go on and leaves nothing when it does not come to rest', async () => {
+  const refusal = new GondolinError('AGENT_REQUEST_FAILED', 'cannot stop');
+  const { guest, calls } = fakeGuest({ freeze: () => Promise.reject(refusal) });
+  const { warnings, parent } = await save(guest);
+  expect(warnings).toEqual(['the machine was not saved for warm starts: cannot stop']);
+  expect(calls).toEqual(['release', 'thaw awake false']);
+  expect(() => readdirSync(parent)).toThrow(/ENOENT/);
+});
+
+it('saveTemplate() warns, lets the guest go on and leaves nothing when QEMU cannot save it', async () => {
+  const { guest, calls } = fakeGuest();
+  const { warnings, parent } = await save(guest);
+  expect(warnings).toEqual(['the machine was not saved for warm starts: no state']);
+  expect(calls.at(-1)).toBe('thaw awake false');
+  expect(readdirSync(parent)).toEqual([]);
+});
+
+it('saveTemplate() fails when the guest does not go on', async () => {
+  const { guest } = fakeGuest({ thaw: () => Promise.reject(gone) });
+  await expect(save(guest)).rejects.toBe(gone);
+});
