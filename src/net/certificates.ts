@@ -1,7 +1,7 @@
 import type { GuestTrust } from './network-options.ts';
-import { guestTrustFiles, trustFingerprint } from './tls/guest-trust.ts';
+import { guestTrustFiles } from './tls/guest-trust.ts';
 import { guestTrustEnv } from './tls/guest-trust-env.ts';
-import { HostCa } from './tls/host-ca.ts';
+import type { HostCa } from './tls/host-ca.ts';
 import { LeafCache } from './tls/leaf-cache.ts';
 
 /** This machine's certificate authority and the leaves of one VM. */
@@ -9,20 +9,15 @@ export class Certificates {
   readonly leaves: LeafCache;
   readonly #ca: HostCa;
 
-  private constructor(ca: HostCa) {
+  constructor(ca: HostCa) {
     this.#ca = ca;
     this.leaves = new LeafCache(ca);
-  }
-
-  /** @throws {GondolinError} As `HostCa.open`. */
-  static async open(directory: string): Promise<Certificates> {
-    return new Certificates(await HostCa.open(directory));
   }
 
   /** @param extraRoots  PEM, for hosts whose own certificates the guest sees. */
   trust(extraRoots: readonly string[]): GuestTrust {
     const caPem = this.#ca.certificatePem;
     const files = guestTrustFiles({ certificatePem: caPem, extraRoots });
-    return { caPem, env: guestTrustEnv(), files, fingerprint: trustFingerprint(files) };
+    return { caPem, env: guestTrustEnv(), files };
   }
 }

@@ -41,6 +41,4 @@ export interface GuestTrust {
   readonly env: Readonly<Record<string, string>>;
   /** Files to write as root. */
   readonly files: readonly GuestFile[];
-  /** Changes with the files: a saved guest with another one does not trust this authority. */
-  readonly fingerprint: string;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -18,6 +19,7 @@ import { guestTrustEnv } from './tls/guest-trust-env.ts';
 
 type DataPath = import('./data-path.ts').DataPath;
 type Certificates = import('./certificates.ts').Certificates;
+type HostCa = import('./tls/host-ca.ts').HostCa;
 
 interface NetworkEvents {
   event: [NetworkEvent];
@@ -37,6 +39,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   readonly #secrets: SecretStore;
   readonly #parts: NetworkParts;
   readonly #streams = new Set<Duplex>();
+  #authority: Promise<HostCa> | null = null;
   #certificates: Promise<Certificates> | null = null;
   #dataPath: Promise<DataPath> | null = null;
   #lastConnectionId = 0;
@@ -100,6 +103,19 @@ export class Network extends EventEmitter<NetworkEvents> {
   }
 
   /**
+   * Names what guests of this network are told to trust, in 64 hex digits: one that was told something else must be made
+   * anew. Opens this machine's authority, or makes it.
+   *
+   * @throws {GondolinError} As `guestTrust`.
+   */
+  async trustKey(): Promise<string> {
+    const { fingerprint } = await this.#openAuthority();
+    // The bundle in the guest also holds the public roots of this Node.
+    const facts = JSON.stringify([fingerprint, this.#options.ca ?? [], process.version]);
+    return createHash('sha256').update(facts).digest('hex');
+  }
+
+  /**
    * What the guest must be given to trust us.
    *
    * @throws {GondolinError} NET_CA_UNUSABLE, HOST_DIRECTORY_UNUSABLE, HOST_LOCK_FAILED or HOST_WRITE_FAILED.
@@ -150,10 +166,20 @@ export class Network extends EventEmitter<NetworkEvents> {
     });
   }
 
-  #loadCertificates(): Promise<Certificates> {
-    this.#certificates ??= import('./certificates.ts').then(({ Certificates: { open } }) =>
+  /** Once: what signs must be what the guest was told to trust, whatever becomes of the file. */
+  #openAuthority(): Promise<HostCa> {
+    this.#authority ??= import('./tls/host-ca.ts').then(({ HostCa: { open } }) =>
       open(this.#options.caDirectory),
     );
+    return this.#authority;
+  }
+
+  #loadCertificates(): Promise<Certificates> {
+    const load = async () => {
+      const { Certificates } = await import('./certificates.ts');
+      return new Certificates(await this.#openAuthority());
+    };
+    this.#certificates ??= load();
     return this.#certificates;
   }
 

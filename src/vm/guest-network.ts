@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { MuxSession } from '../mux/mux-session.ts';
 import type { MuxStream } from '../mux/mux-stream.ts';
@@ -6,7 +5,6 @@ import type { NetworkEvent } from '../net/audit/network-event.ts';
 import { createSecretMask, maskEvent } from '../net/audit/secret-mask.ts';
 import { Network } from '../net/network.ts';
 import type { NetworkOptions, NetworkState } from '../net/network-options.ts';
-import { HostCa } from '../net/tls/host-ca.ts';
 import { STREAM_KIND } from '../protocol/constants.ts';
 import { DnsRecordDecoder, encodeDnsRecord } from '../protocol/dns-records.ts';
 import { decodeTcpDestination } from '../protocol/tcp-destination.ts';
@@ -56,10 +54,7 @@ export class GuestNetwork {
     network.on('event', (event) => onEvent(maskEvent(event, mask)));
     network.on('fault', (error) => log('net', mask(error.stack ?? error.message)));
     for (const warning of network.warnings) onWarning(warning);
-    const { fingerprint } = await HostCa.open(caDirectory);
-    // The bundle in the guest also holds the public roots of this Node.
-    const facts = JSON.stringify([fingerprint, config.ca ?? [], process.version]);
-    return new GuestNetwork(network, createHash('sha256').update(facts).digest('hex'));
+    return new GuestNetwork(network, await network.trustKey());
   }
 
   /** Variables of every command: placeholders, and where the authority's certificate is. */

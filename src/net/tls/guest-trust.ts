@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { posix } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { TRUST_NAMES as NAMES, TRUST_DIRECTORY } from './guest-trust-env.ts';
@@ -80,13 +80,4 @@ export function guestTrustFiles({
       mode: 0o644,
     })),
   ];
-}
-
-/** `sha256:` + 64 hex digits over all files: a saved guest whose value is another one must be made anew. */
-export function trustFingerprint(files: readonly GuestFile[]): string {
-  const hash = createHash('sha256');
-  for (const { path, data, append, mode } of files) {
-    hash.update(JSON.stringify([path, append, mode, data.length])).update(data);
-  }
-  return `sha256:${hash.digest('hex')}`;
 }

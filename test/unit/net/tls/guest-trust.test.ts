@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import { expect, it } from 'vitest';
 import { createRootCertificate } from '../../../../src/net/tls/certificate.ts';
-import { guestTrustFiles, trustFingerprint } from '../../../../src/net/tls/guest-trust.ts';
+import { guestTrustFiles } from '../../../../src/net/tls/guest-trust.ts';
 import { guestTrustEnv } from '../../../../src/net/tls/guest-trust-env.ts';
 import { encodeTrustStore } from '../../../../src/net/tls/java-trust-store.ts';
 
@@ -44,13 +44,6 @@ it('guestTrustFiles() appends to the bundles of distributions only, after a line
   for (const { data } of appended) expect(data.toString()).toBe(`\n${ca}`);
   // One FILE message each.
   for (const { data } of files) expect(data.length).toBeLessThan(2 * 1024 * 1024);
-});
-
-it('trustFingerprint() changes with the authority and with nothing else', () => {
-  const of = (pem: string) => trustFingerprint(guestTrustFiles({ certificatePem: pem }));
-  expect(of(ca)).toMatch(/^sha256:[0-9a-f]{64}$/);
-  expect(of(ca)).toBe(of(ca));
-  expect(of(root('gondolin local CA 01234567'))).not.toBe(of(ca));
 });
 
 it('encodeTrustStore() writes each certificate once, with the digest Java checks', () => {
