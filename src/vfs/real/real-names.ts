@@ -1,0 +1,163 @@
+import { closeSync, fstatSync, readdirSync } from 'node:fs';
+import {
+  descriptorPath,
+  linkDescriptorAt,
+  makeDirectoryAt,
+  openAt,
+  removeDirectoryAt,
+  renameAt,
+  symlinkAt,
+  unlinkAt,
+} from '../../host/libc.ts';
+import {
+  O_CLOEXEC,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDWR,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+} from '../file-mode.ts';
+import type { Caller, DirectoryEntry, NewNode } from '../provider.ts';
+import { direntType } from './dirent-type.ts';
+import type { Protection } from './protection.ts';
+import type { RealMetadata } from './real-metadata.ts';
+import type { RealNode, RealNodeTable } from './real-node.ts';
+
+const RENAME_EXCHANGE = 2;
+
+/** The names in a host directory: finds, makes, moves and removes them, one step below a directory that is known. */
+export class RealNames {
+  readonly #nodes: RealNodeTable;
+  readonly #metadata: RealMetadata;
+  readonly #protection: Protection;
+
+  constructor(nodes: RealNodeTable, metadata: RealMetadata, protection: Protection) {
+    this.#nodes = nodes;
+    this.#metadata = metadata;
+    this.#protection = protection;
+  }
+
+  /** Hands a node to the server, which will forget it. */
+  give(node: RealNode): RealNode {
+    node.isGiven = true;
+    this.#protection.note(node);
+    return node;
+  }
+
+  lookup(parent: RealNode, name: string): RealNode {
+    return this.give(this.#nodes.lookup(parent, name));
+  }
+
+  /** A node for one operation; `dropUnlessGiven` afterwards. Null when the name is not there. */
+  peek(parent: RealNode, name: string): RealNode | null {
+    try {
+      return this.#nodes.lookup(parent, name);
+    } catch {
+      // Not there: the operation itself tells any other reason.
+      return null;
+    }
+  }
+
+  list(directory: RealNode): DirectoryEntry[] {
+    const path = descriptorPath(this.#nodes.fd(directory));
+    const entries = readdirSync(path, { withFileTypes: true, encoding: 'buffer' });
+    return entries.map((entry) => ({
+      name: entry.name.toString('latin1'),
+      type: direntType(entry),
+    }));
+  }
+
+  makeNode(parent: RealNode, name: string, { mode, rdev }: NewNode, caller: Caller): RealNode {
+    this.#protection.assertNameFree(parent, name);
+    const flags = O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC;
+    closeSync(openAt(this.#nodes.fd(parent), name, flags, 0o600));
+    const node = this.#made(parent, name, mode, caller);
+    if ((mode & S_IFMT) !== S_IFREG) this.#metadata.makeVirtual(node, mode, rdev);
+    return node;
+  }
+
+  makeDirectory(parent: RealNode, name: string, mode: number, caller: Caller): RealNode {
+    this.#protection.assertNameFree(parent, name);
+    makeDirectoryAt(this.#nodes.fd(parent), name, 0o700);
+    const isInherited = (this.#metadata.read(parent).mode & S_ISGID) !== 0;
+    return this.#made(parent, name, isInherited ? mode | S_ISGID : mode, caller);
+  }
+
+  makeSymlink(parent: RealNode, name: string, target: Buffer, caller: Caller): RealNode {
+    this.#protection.assertNameFree(parent, name);
+    symlinkAt(target.toString('latin1'), this.#nodes.fd(parent), name);
+    return this.#made(parent, name, undefined, caller);
+  }
+
+  #made(parent: RealNode, name: string, mode: number | undefined, caller: Caller): RealNode {
+    const node = this.lookup(parent, name);
+    this.#metadata.made(node, parent, mode, caller);
+    return node;
+  }
+
+  link(node: RealNode, parent: RealNode, name: string): void {
+    this.#protection.assertWritable(node);
+    this.#protection.assertNameFree(parent, name);
+    const fd = this.#nodes.fd(node);
+    linkDescriptorAt(fd, this.#nodes.fd(parent), name);
+  }
+
+  unlink(parent: RealNode, name: string): void {
+    this.#protection.assertNameFree(parent, name);
+    const node = this.#nodes.lookup(parent, name);
+    try {
+      this.#protection.assertWritable(node);
+      unlinkAt(this.#nodes.fd(parent), name);
+      this.#unlinked(node);
+    } finally {
+      this.#nodes.dropUnlessGiven(node);
+    }
+  }
+
+  /** A file whose last name is gone cannot be found by name again. */
+  #unlinked(node: RealNode): void {
+    const stat = fstatSync(this.#nodes.fd(node));
+    if (stat.nlink > 0 && !stat.isDirectory()) return;
+    this.#nodes.unlinked(node);
+    this.#metadata.unlinked(node);
+  }
+
+  removeDirectory(parent: RealNode, name: string): void {
+    this.#protection.assertNameFree(parent, name);
+    const node = this.#nodes.lookup(parent, name);
+    try {
+      removeDirectoryAt(this.#nodes.fd(parent), name);
+      this.#unlinked(node);
+    } finally {
+      this.#nodes.dropUnlessGiven(node);
+    }
+  }
+
+  /** @param flags  of renameat2(2) */
+  rename(
+    parent: RealNode,
+    name: string,
+    newParent: RealNode,
+    newName: string,
+    flags: number,
+  ): void {
+    this.#protection.assertNameFree(parent, name);
+    this.#protection.assertNameFree(newParent, newName);
+    const node = this.#nodes.lookup(parent, name);
+    const replaced = this.peek(newParent, newName);
+    try {
+      this.#protection.assertWritable(node);
+      if (replaced !== null) this.#protection.assertWritable(replaced);
+      renameAt(this.#nodes.fd(parent), name, this.#nodes.fd(newParent), newName, flags);
+      this.#nodes.moved(node, newParent, newName, null);
+      if (replaced === null || replaced === node) return;
+      if (flags === RENAME_EXCHANGE) this.#nodes.moved(replaced, parent, name, null);
+      else this.#unlinked(replaced);
+    } finally {
+      this.#nodes.dropUnlessGiven(node);
+      if (replaced !== node) this.#nodes.dropUnlessGiven(replaced);
+    }
+  }
+}
