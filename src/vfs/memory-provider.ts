@@ -1,20 +1,8 @@
-import {
-  O_APPEND,
-  O_EXCL,
-  O_TRUNC,
-  S_IFDIR,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-  S_ISGID,
-} from './file-mode.ts';
+import { O_APPEND, O_EXCL, O_TRUNC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './file-mode.ts';
 import { MemoryCarry } from './memory/memory-carry.ts';
-import {
-  type MemoryHandle,
-  type MemoryNode,
-  MemoryTree,
-  type NodeKind,
-} from './memory/memory-tree.ts';
+import { MemoryNames } from './memory/memory-names.ts';
+import { MemoryPaths } from './memory/memory-paths.ts';
+import { type MemoryHandle, type MemoryNode, MemoryTree } from './memory/memory-tree.ts';
 import type {
   AttributeChange,
   Attributes,
@@ -36,8 +24,6 @@ const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
 /** Only the guest and this object change these files, and data is checked by size and time at each open. */
 const OWN_TREE_TTL_MS = 1_000;
 const BLOCK_BYTES = 4096;
-const RENAME_NOREPLACE = 1;
-const RENAME_EXCHANGE = 2;
 const FALLOC_KEEP_SIZE = 1;
 const FALLOC_PUNCH_HOLE = 2;
 const FALLOC_ZERO_RANGE = 16;
@@ -49,71 +35,34 @@ export class MemoryProvider implements VfsProvider {
   readonly ttlMs: number = OWN_TREE_TTL_MS;
   readonly carry: ProviderCarry;
   readonly #tree: MemoryTree;
+  readonly #names: MemoryNames;
+  readonly #paths: MemoryPaths;
 
   constructor({ maxBytes = DEFAULT_MAX_BYTES }: MemoryOptions = {}) {
     this.#tree = new MemoryTree(maxBytes);
+    this.#names = new MemoryNames(this.#tree);
+    this.#paths = new MemoryPaths(this.#tree, this.#names);
     this.carry = new MemoryCarry(this.#tree);
   }
 
   /** Writes a whole file (mode 0644), and the directories above it. @param path below the mount, e.g. `src/a.js`. */
   writeFile(path: string, data: string | Uint8Array): void {
-    const names = splitPath(path);
-    const name = names.pop() ?? '';
-    const parent = this.#makePath(names);
-    const node = this.#tree.children(parent).get(name) ?? this.#add(parent, name, S_IFREG | 0o644);
-    const content = this.#tree.file(node);
-    content.truncate(0);
-    content.write(Buffer.from(data), 0);
-    this.#tree.modified(node);
+    this.#paths.writeFile(path, data);
   }
 
   /** @throws {VfsError} ENOENT, EISDIR */
   readFile(path: string): Buffer {
-    const content = this.#tree.file(this.#resolve(path));
-    const target = Buffer.alloc(content.sizeBytes);
-    content.read(target, 0);
-    return target;
+    return this.#paths.readFile(path);
   }
 
   /** Makes a directory and those above it; an existing one stays. */
   mkdir(path: string): void {
-    this.#makePath(splitPath(path));
+    this.#paths.mkdir(path);
   }
 
   /** Names in a directory, sorted. @throws {VfsError} ENOENT, ENOTDIR */
   readdir(path = ''): string[] {
-    const names = [...this.#tree.children(this.#resolve(path)).keys()];
-    return names.map((name) => Buffer.from(name, 'latin1').toString('utf8')).sort();
-  }
-
-  #resolve(path: string): MemoryNode {
-    return splitPath(path).reduce((node, name) => this.lookup(node, name), this.#tree.root);
-  }
-
-  #makePath(names: readonly string[]): MemoryNode {
-    return names.reduce(
-      (node, name) => this.#tree.children(node).get(name) ?? this.#add(node, name, S_IFDIR | 0o755),
-      this.#tree.root,
-    );
-  }
-
-  #add(
-    parent: MemoryNode,
-    name: string,
-    mode: number,
-    caller?: Caller,
-    kind: NodeKind = {},
-  ): MemoryNode {
-    const isInherited = (parent.mode & S_ISGID) !== 0;
-    const owner = { ...(caller ?? this.#tree.user), ...(isInherited ? { gid: parent.gid } : {}) };
-    const isDirectory = (mode & S_IFMT) === S_IFDIR;
-    return this.#tree.add(
-      parent,
-      name,
-      isInherited && isDirectory ? mode | S_ISGID : mode,
-      owner,
-      kind,
-    );
+    return this.#paths.readdir(path);
   }
 
   start(user: Caller): MemoryNode {
@@ -129,9 +78,7 @@ export class MemoryProvider implements VfsProvider {
   }
 
   lookup(parent: MemoryNode, name: string): MemoryNode {
-    const node = this.#tree.children(parent).get(name);
-    if (node === undefined) throw new VfsError('ENOENT');
-    return node;
+    return this.#names.lookup(parent, name);
   }
 
   attributes(node: MemoryNode): Attributes {
@@ -172,8 +119,7 @@ export class MemoryProvider implements VfsProvider {
   }
 
   entries(node: MemoryNode): DirectoryEntry[] {
-    const entries = [...this.#tree.children(node)];
-    return entries.map(([name, child]) => ({ name, type: child.mode & S_IFMT }));
+    return this.#names.list(node);
   }
 
   status(): FileSystemStatus {
@@ -197,39 +143,34 @@ export class MemoryProvider implements VfsProvider {
     file: NewNode & { readonly flags: number },
     caller: Caller,
   ): { node: MemoryNode; handle: MemoryHandle } {
-    const existing = this.#tree.children(parent).get(name);
-    if (existing !== undefined && (file.flags & O_EXCL) !== 0) throw new VfsError('EEXIST');
-    const node = existing ?? this.#add(parent, name, S_IFREG | file.mode, caller);
+    const existing = this.#names.find(parent, name);
+    if (existing !== null && (file.flags & O_EXCL) !== 0) throw new VfsError('EEXIST');
+    const node = existing ?? this.#names.add(parent, name, S_IFREG | file.mode, caller);
     return { node, handle: this.open(node, file.flags) };
   }
 
   makeNode(parent: MemoryNode, name: string, { mode, rdev }: NewNode, caller: Caller): MemoryNode {
-    return this.#add(parent, name, mode, caller, { rdev });
+    return this.#names.add(parent, name, mode, caller, { rdev });
   }
 
   makeDirectory(parent: MemoryNode, name: string, mode: number, caller: Caller): MemoryNode {
-    return this.#add(parent, name, S_IFDIR | mode, caller);
+    return this.#names.add(parent, name, S_IFDIR | mode, caller);
   }
 
   makeSymlink(parent: MemoryNode, name: string, target: Buffer, caller: Caller): MemoryNode {
-    return this.#add(parent, name, S_IFLNK | 0o777, caller, { target: Buffer.from(target) });
+    return this.#names.add(parent, name, S_IFLNK | 0o777, caller, { target: Buffer.from(target) });
   }
 
   link(node: MemoryNode, parent: MemoryNode, name: string): void {
-    if (node.children !== null) throw new VfsError('EPERM');
-    this.#tree.attach(parent, name, node);
+    this.#names.link(node, parent, name);
   }
 
   unlink(parent: MemoryNode, name: string): void {
-    const node = this.lookup(parent, name);
-    if (node.children !== null) throw new VfsError('EISDIR');
-    this.#tree.detach(parent, name, node);
+    this.#names.unlink(parent, name);
   }
 
   removeDirectory(parent: MemoryNode, name: string): void {
-    const node = this.lookup(parent, name);
-    if (this.#tree.children(node).size > 0) throw new VfsError('ENOTEMPTY');
-    this.#tree.detach(parent, name, node);
+    this.#names.removeDirectory(parent, name);
   }
 
   rename(
@@ -239,26 +180,7 @@ export class MemoryProvider implements VfsProvider {
     newName: string,
     flags: number,
   ): void {
-    const node = this.lookup(parent, name);
-    const old = this.#tree.children(newParent).get(newName);
-    if (old !== undefined && (flags & RENAME_NOREPLACE) !== 0) throw new VfsError('EEXIST');
-    if (this.#tree.isWithin(newParent, node)) throw new VfsError('EINVAL');
-    if ((flags & RENAME_EXCHANGE) !== 0) {
-      if (old === undefined) throw new VfsError('ENOENT');
-      if (this.#tree.isWithin(parent, old)) throw new VfsError('EINVAL');
-      this.#tree.exchange(parent, name, newParent, newName);
-      return;
-    }
-    if (old === node) return;
-    if (old !== undefined) this.#replace(newParent, newName, old, node);
-    this.#tree.move(parent, name, newParent, newName);
-  }
-
-  #replace(parent: MemoryNode, name: string, old: MemoryNode, node: MemoryNode): void {
-    if (old.children !== null && node.children === null) throw new VfsError('EISDIR');
-    if (old.children === null && node.children !== null) throw new VfsError('ENOTDIR');
-    if (old.children !== null) this.removeDirectory(parent, name);
-    else this.unlink(parent, name);
+    this.#names.rename(parent, name, newParent, newName, flags);
   }
 
   open(node: MemoryNode, flags: number): MemoryHandle {
@@ -303,11 +225,4 @@ export class MemoryProvider implements VfsProvider {
     if (found === null) throw new VfsError('ENXIO');
     return found;
   }
-}
-
-/** Names of a path inside the mount, as the provider keeps them. @throws {VfsError} EINVAL for `..` */
-function splitPath(path: string): string[] {
-  const names = path.split('/').filter((name) => name !== '' && name !== '.');
-  if (names.includes('..')) throw new VfsError('EINVAL');
-  return names.map((name) => Buffer.from(name, 'utf8').toString('latin1'));
 }

@@ -1,0 +1,95 @@
+import { S_IFDIR, S_IFMT, S_ISGID } from '../file-mode.ts';
+import type { Caller, DirectoryEntry } from '../provider.ts';
+import { VfsError } from '../vfs-error.ts';
+import type { MemoryNode, MemoryTree, NodeKind } from './memory-tree.ts';
+
+const RENAME_NOREPLACE = 1;
+const RENAME_EXCHANGE = 2;
+
+/** The names in a memory file system, under the rules that Linux has for them. */
+export class MemoryNames {
+  readonly #tree: MemoryTree;
+
+  constructor(tree: MemoryTree) {
+    this.#tree = tree;
+  }
+
+  /** @throws {VfsError} ENOENT, ENOTDIR */
+  lookup(parent: MemoryNode, name: string): MemoryNode {
+    const node = this.find(parent, name);
+    if (node === null) throw new VfsError('ENOENT');
+    return node;
+  }
+
+  /** Null when there is none. @throws {VfsError} ENOTDIR */
+  find(parent: MemoryNode, name: string): MemoryNode | null {
+    return this.#tree.children(parent).get(name) ?? null;
+  }
+
+  list(directory: MemoryNode): DirectoryEntry[] {
+    const entries = [...this.#tree.children(directory)];
+    return entries.map(([name, child]) => ({ name, type: child.mode & S_IFMT }));
+  }
+
+  /** Makes a node that belongs to the caller; its group comes from a set-group-id directory, as on Linux. */
+  add(
+    parent: MemoryNode,
+    name: string,
+    mode: number,
+    caller: Caller,
+    kind: NodeKind = {},
+  ): MemoryNode {
+    const isInherited = (parent.mode & S_ISGID) !== 0;
+    const owner = { ...caller, ...(isInherited ? { gid: parent.gid } : {}) };
+    const isDirectory = (mode & S_IFMT) === S_IFDIR;
+    const full = isInherited && isDirectory ? mode | S_ISGID : mode;
+    return this.#tree.add(parent, name, full, owner, kind);
+  }
+
+  link(node: MemoryNode, parent: MemoryNode, name: string): void {
+    if (node.children !== null) throw new VfsError('EPERM');
+    this.#tree.attach(parent, name, node);
+  }
+
+  unlink(parent: MemoryNode, name: string): void {
+    const node = this.lookup(parent, name);
+    if (node.children !== null) throw new VfsError('EISDIR');
+    this.#tree.detach(parent, name, node);
+  }
+
+  removeDirectory(parent: MemoryNode, name: string): void {
+    const node = this.lookup(parent, name);
+    if (this.#tree.children(node).size > 0) throw new VfsError('ENOTEMPTY');
+    this.#tree.detach(parent, name, node);
+  }
+
+  /** @param flags  of renameat2(2) */
+  rename(
+    parent: MemoryNode,
+    name: string,
+    newParent: MemoryNode,
+    newName: string,
+    flags: number,
+  ): void {
+    const node = this.lookup(parent, name);
+    const old = this.find(newParent, newName);
+    if (old !== null && (flags & RENAME_NOREPLACE) !== 0) throw new VfsError('EEXIST');
+    if (this.#tree.isWithin(newParent, node)) throw new VfsError('EINVAL');
+    if ((flags & RENAME_EXCHANGE) !== 0) {
+      if (old === null) throw new VfsError('ENOENT');
+      if (this.#tree.isWithin(parent, old)) throw new VfsError('EINVAL');
+      this.#tree.exchange(parent, name, newParent, newName);
+      return;
+    }
+    if (old === node) return;
+    if (old !== null) this.#replace(newParent, newName, old, node);
+    this.#tree.move(parent, name, newParent, newName);
+  }
+
+  #replace(parent: MemoryNode, name: string, old: MemoryNode, node: MemoryNode): void {
+    if (old.children !== null && node.children === null) throw new VfsError('EISDIR');
+    if (old.children === null && node.children !== null) throw new VfsError('ENOTDIR');
+    if (old.children !== null) this.removeDirectory(parent, name);
+    else this.unlink(parent, name);
+  }
+}
