@@ -25,7 +25,7 @@ export interface ReadConfigOptions {
 const TOP_LEVEL_ONLY = ['version', 'name', 'include', 'defaults', 'images', 'sandboxes'];
 
 /** A directory's name as a project name: small letters, digits, `_` and `-`. */
-export function projectNameOf(directory: string): string {
+function projectNameOf(directory: string): string {
   const name = basename(directory)
     .toLowerCase()
     .replaceAll(/[^a-z0-9_-]+/g, '-');

@@ -57,7 +57,7 @@ function checked(syscall: string, result: number | bigint): number {
 }
 
 /** Bytes of a name or path with the NUL that libc wants. `latin1` text carries any byte unchanged. */
-export function cString(text: string, encoding: BufferEncoding = 'latin1'): Buffer {
+function cString(text: string, encoding: BufferEncoding = 'latin1'): Buffer {
   return Buffer.from(`${text}\0`, encoding);
 }
 

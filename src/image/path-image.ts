@@ -12,7 +12,7 @@ import type { ImageParts } from './ensure-image.ts';
  * Files of an image in a directory of the user's, beside its manifest.json (kind `image`). There is no initramfs:
  * it is made with the agent of this gondolin, so that an old image still works.
  */
-export const PATH_IMAGE_FILES = ['vmlinux', 'modules.cpio', 'rootfs.squashfs'] as const;
+const PATH_IMAGE_FILES = ['vmlinux', 'modules.cpio', 'rootfs.squashfs'] as const;
 
 /**
  * Opens such a directory and checks it; nothing is written into it.

@@ -10,7 +10,7 @@ export const CHANNEL_FDS = { qmp: 3, console: 4, control: 5, fs: 6 } as const;
 export const STATE_FD = 7;
 
 /** Names of the virtio-serial ports, as the agent looks them up (docs/protocol.md). */
-export const PORT_NAMES = { control: 'gondolin.control', fs: 'gondolin.fs' } as const;
+const PORT_NAMES = { control: 'gondolin.control', fs: 'gondolin.fs' } as const;
 
 export interface QemuArgumentsInput {
   readonly spec: MachineSpec;

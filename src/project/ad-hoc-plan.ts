@@ -1,7 +1,7 @@
 import type { Plan, StepPlan } from '../plan/plan.ts';
 
 /** Name of the one step of an ad-hoc run. */
-export const AD_HOC_STEP = 'command';
+const AD_HOC_STEP = 'command';
 
 /**
  * The same plan with one command in place of the steps of every sandbox it holds. The command runs where a step

@@ -8,7 +8,7 @@ import { hasFailed } from './step/step-gate.ts';
 const FAILED_WITH_ZERO = 1;
 
 /** Exit code of a cancelled run: that of the error it was aborted with, else 130. */
-export function cancelExitCode(signal: AbortSignal): number {
+function cancelExitCode(signal: AbortSignal): number {
   return GondolinError.is(signal.reason) ? signal.reason.exit : EXIT.interrupted;
 }
 

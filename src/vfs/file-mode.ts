@@ -7,14 +7,12 @@ export const S_IFBLK = 0o060000;
 export const S_IFDIR = 0o040000;
 export const S_IFCHR = 0o020000;
 export const S_IFIFO = 0o010000;
-export const S_ISUID = 0o4000;
 export const S_ISGID = 0o2000;
 /** All permission bits, with set-user-id, set-group-id and sticky. */
 export const PERMISSION_BITS = 0o7777;
 
 /** open(2) flags on x86-64 and aarch64 Linux, as FUSE carries them. */
 export const O_ACCMODE = 3;
-export const O_WRONLY = 1;
 export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;

@@ -6,7 +6,7 @@ import { writeText } from '../io.ts';
 import { type Paint, paintFor } from '../ui/text/paint.ts';
 
 /** One line for each requirement, and one more with the fix for a missing one. */
-export function doctorLines(requirements: readonly Requirement[], paint: Paint): string[] {
+function doctorLines(requirements: readonly Requirement[], paint: Paint): string[] {
   const width = Math.max(0, ...requirements.map(({ name }) => name.length));
   return requirements.flatMap(({ name, found, detail, fix, isFatal }) => {
     const missing = isFatal ? paint('red', '✖') : paint('yellow', '!');

@@ -56,7 +56,7 @@ async function listSnapshots({ snapshots }: Directories): Promise<StoredItem[]> 
 }
 
 /** The entries as aligned lines with a head. */
-export function imageTable(entries: readonly StoredItem[], nowMs: number): string[] {
+function imageTable(entries: readonly StoredItem[], nowMs: number): string[] {
   const rows = entries.map((entry) => [
     TEMPLATE_NAME.test(entry.key) ? entry.key.slice(0, SHOWN_KEY_LENGTH) : entry.key,
     entry.kind,

@@ -31,7 +31,7 @@ export function readHost(
 }
 
 /** Host entries without repeats, in the order of the file. */
-export function readHosts(
+function readHosts(
   context: CheckContext,
   node: SourceNode | undefined,
   key: string,

@@ -48,7 +48,7 @@ function find(tree: SourceNode, parts: readonly string[]): Found {
 }
 
 /** A key path as a person writes it: `sandboxes.test.steps[2].run`. */
-export function keyPath(parts: readonly string[]): string {
+function keyPath(parts: readonly string[]): string {
   return parts.reduce((path, part) => {
     if (/^\d+$/.test(part)) return `${path}[${part}]`;
     return path === '' ? part : `${path}.${part}`;

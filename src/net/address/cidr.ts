@@ -8,7 +8,7 @@ export interface Cidr {
 }
 
 /** Bits of an address of the family. */
-export function widthOf(family: 4 | 6): number {
+function widthOf(family: 4 | 6): number {
   return family === 4 ? 32 : 128;
 }
 

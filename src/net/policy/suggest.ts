@@ -5,7 +5,7 @@ const MAX_PATH_SHOWN = 200;
 const PLAIN_PATH = /^\/[\x21-\x7e]*$/;
 
 /** Host and port as an entry of `allowed_hosts` spells them. `port` 0 or a web port stays away. */
-export function entryFor(host: Host, port: number, transport: Transport): string {
+function entryFor(host: Host, port: number, transport: Transport): string {
   const text = formatHost(host);
   const name = text.includes(':') ? `[${text}]` : text;
   if (transport === 'tcp' && port > 0) return `${name}:${port}/tcp`;

@@ -27,7 +27,7 @@ const LIMIT_BYTES = 10 * 2 ** 30;
 const KEY = /^[0-9a-f]{64}$/;
 
 /** True for names of checkpoints, among other names in their directory. */
-export function isCheckpointKey(name: string): boolean {
+function isCheckpointKey(name: string): boolean {
   return KEY.test(name);
 }
 

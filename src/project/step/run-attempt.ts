@@ -40,7 +40,7 @@ type Ending =
   | { readonly by: 'stop'; readonly cause: StopCause };
 
 /** The argv of a step: a string goes through a login shell, a list does not. */
-export function argvOf(command: StepCommand): string[] {
+function argvOf(command: StepCommand): string[] {
   return command.kind === 'shell' ? ['/bin/sh', '-lc', command.script] : [...command.argv];
 }
 

@@ -61,7 +61,7 @@ export interface FuseState {
 export const MAX_STATE_NODES = 1_000_000;
 export const MAX_STATE_HANDLES = 65_536;
 export const MAX_STATE_ENTRIES = 1_000_000;
-export const MAX_STATE_MOUNTS = 256;
+const MAX_STATE_MOUNTS = 256;
 
 const MAX_IDS = 2 * MAX_STATE_NODES;
 const MAX_ID = 0xffff_fffe;

@@ -3,13 +3,13 @@ import type { Attributes, FileSystemStatus } from '../provider.ts';
 
 /** Sizes of linux/fuse.h structures, in bytes. */
 export const ENTRY_BYTES = 128;
-export const ATTR_OUT_BYTES = 104;
+const ATTR_OUT_BYTES = 104;
 const SECOND_NS = 1_000_000_000n;
 const BLOCK_SIZE_BYTES = 4096;
 const MAX_NAME_BYTES = 255;
 
 /** struct fuse_attr at `offset`. */
-export function writeAttributes(target: Buffer, offset: number, attributes: Attributes): void {
+function writeAttributes(target: Buffer, offset: number, attributes: Attributes): void {
   const { atimeNs, mtimeNs, ctimeNs } = attributes;
   target.writeBigUInt64LE(attributes.ino, offset);
   target.writeBigUInt64LE(BigInt(attributes.sizeBytes), offset + 8);

@@ -22,11 +22,11 @@ export interface OwnerMap {
   readonly user: Caller;
 }
 
-export function mapUid(map: OwnerMap, hostUid: number): number {
+function mapUid(map: OwnerMap, hostUid: number): number {
   return map.hostUids.has(hostUid) ? map.user.uid : hostUid;
 }
 
-export function mapGid(map: OwnerMap, hostGid: number): number {
+function mapGid(map: OwnerMap, hostGid: number): number {
   return map.hostGids.has(hostGid) ? map.user.gid : hostGid;
 }
 

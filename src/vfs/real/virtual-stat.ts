@@ -27,7 +27,7 @@ const MAX_ID = 0xffff_fffe;
 const FORM = /^1 (-|\d{1,10}) (-|\d{1,10}) (-|[0-7]{1,6}) (\d{1,10}) ([0-7]{1,4})$/;
 
 /** Text form kept in the attribute: `1 UID GID MODE RDEV HOSTMODE`, `-` for null, modes in octal. */
-export function formatVirtualStat({ uid, gid, mode, rdev, hostMode }: VirtualStat): string {
+function formatVirtualStat({ uid, gid, mode, rdev, hostMode }: VirtualStat): string {
   return `1 ${uid ?? '-'} ${gid ?? '-'} ${mode?.toString(8) ?? '-'} ${rdev} ${hostMode.toString(8)}`;
 }
 
