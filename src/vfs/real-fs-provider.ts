@@ -39,7 +39,8 @@ import { RealCarry } from './real/real-carry.ts';
 import { openRegular, type RealHandle, readFully, writeFully } from './real/real-file.ts';
 import { RealMetadata } from './real/real-metadata.ts';
 import { RealNames } from './real/real-names.ts';
-import { type RealNode, RealNodeTable } from './real/real-node.ts';
+import type { RealNode } from './real/real-node.ts';
+import { RealNodeTable } from './real/real-node-table.ts';
 import { VirtualStatStore } from './real/virtual-stat.ts';
 import { VfsError } from './vfs-error.ts';
 

@@ -13,7 +13,8 @@ import {
 import { O_ACCMODE, O_APPEND } from '../file-mode.ts';
 import type { ProviderCarry } from '../provider.ts';
 import type { RealHandle } from './real-file.ts';
-import { nodeKey, type RealNode, type RealNodeTable } from './real-node.ts';
+import { nodeKey, type RealNode } from './real-node.ts';
+import type { RealNodeTable } from './real-node-table.ts';
 import { TreeSearch } from './tree-search.ts';
 import { parseVirtualStat, type VirtualStatStore } from './virtual-stat.ts';
 

@@ -4,7 +4,8 @@ import { O_RDWR, PERMISSION_BITS, S_IFLNK, S_IFMT, S_ISGID } from '../file-mode.
 import type { AttributeChange, Attributes, Caller } from '../provider.ts';
 import { hostPermissions, type OwnerMap, presentAttributes, presentMode } from './ownership.ts';
 import { openRegular, type RealHandle } from './real-file.ts';
-import type { RealNode, RealNodeTable } from './real-node.ts';
+import type { RealNode } from './real-node.ts';
+import type { RealNodeTable } from './real-node-table.ts';
 import { NO_VIRTUAL_STAT, type VirtualStat, type VirtualStatStore } from './virtual-stat.ts';
 
 type OwnerAndMode = Pick<AttributeChange, 'uid' | 'gid' | 'mode'>;

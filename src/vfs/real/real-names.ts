@@ -23,7 +23,8 @@ import type { Caller, DirectoryEntry, NewNode } from '../provider.ts';
 import { direntType } from './dirent-type.ts';
 import type { Protection } from './protection.ts';
 import type { RealMetadata } from './real-metadata.ts';
-import type { RealNode, RealNodeTable } from './real-node.ts';
+import type { RealNode } from './real-node.ts';
+import type { RealNodeTable } from './real-node-table.ts';
 
 const RENAME_EXCHANGE = 2;
 

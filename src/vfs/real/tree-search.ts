@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { descriptorPath } from '../../host/libc.ts';
-import type { RealNode, RealNodeTable } from './real-node.ts';
+import type { RealNode } from './real-node.ts';
+import type { RealNodeTable } from './real-node-table.ts';
 
 /** About a quarter of a second of looking; a file that was moved deeper counts as gone. */
 const MAX_LOOKUPS = 10_000;

@@ -1,0 +1,187 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { descriptorPath, openAt } from '../../host/libc.ts';
+import { ERRNO } from '../../protocol/errno.ts';
+import { O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../file-mode.ts';
+import { errnoOf, VfsError } from '../vfs-error.ts';
+import type { Guard } from './guard.ts';
+import { HeldDescriptors } from './held-descriptors.ts';
+import { identityOf, isSame, type NodeIdentity, nodeKey, type RealNode } from './real-node.ts';
+
+/** Answers of openat(2), and ours, that mean: not there any more. */
+const AWAY: ReadonlySet<number> = new Set([ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ESTALE]);
+
+/** O_PATH: the descriptor names the inode without opening it, so that devices, FIFOs and links are safe to hold. */
+const HOLD = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+
+/**
+ * The nodes of one mount. Each is found one name at a time from its parent's descriptor, never by a path, so that
+ * renames and symbolic links on the way cannot lead out of the mount. Descriptors are a bounded cache: an evicted one
+ * is found again by its last names and must still be the same inode.
+ */
+export class RealNodeTable {
+  readonly #nodes = new Map<string, RealNode>();
+  readonly #held: HeldDescriptors;
+  /** Looks for a node of a saved machine that is not at its name: true once it has its place. */
+  findLost: ((node: RealNode) => boolean) | null = null;
+  #isSearching = false;
+
+  /** @param maxHeld Descriptors to keep of either kind, at least 16; asked each time. */
+  constructor(maxHeld: () => number) {
+    this.#held = new HeldDescriptors(maxHeld);
+  }
+
+  /** Takes over `fd` (O_PATH). Gives the node of its inode, new or known, now seen at `name` in `parent`. */
+  adopt(fd: number, parent: RealNode | null, name: string, guard: Guard | null): RealNode {
+    const stat = fstatSync(fd, { bigint: true });
+    const known = this.#nodes.get(nodeKey(stat));
+    if (known === undefined || !isSame(known, stat)) {
+      const node = this.#add(identityOf(stat), parent, name, guard);
+      node.fd = fd;
+      this.#held.touch(node);
+      return node;
+    }
+    known.isRestored = false;
+    if (known.fd === -1) known.fd = fd;
+    else closeSync(fd);
+    known.isUnlinked = false;
+    if (known.parent !== null) this.moved(known, parent, name, guard);
+    this.#held.touch(known);
+    return known;
+  }
+
+  #add(
+    { dev, ino, birthNs, isDirectory }: NodeIdentity,
+    parent: RealNode | null,
+    name: string,
+    guard: Guard | null,
+  ): RealNode {
+    const key = nodeKey({ dev, ino });
+    const node: RealNode = {
+      key,
+      dev,
+      ino,
+      birthNs,
+      isDirectory,
+      isRestored: false,
+      parent,
+      name,
+      guard,
+      fd: -1,
+      stat: null,
+      isUnlinked: false,
+      isGiven: false,
+      handles: null,
+    };
+    this.#nodes.set(key, node);
+    return node;
+  }
+
+  /** A node as it was saved; it is looked for when it is used. */
+  restore(identity: NodeIdentity, parent: RealNode, name: string): RealNode {
+    const guard = parent.guard?.children.get(name) ?? null;
+    const node = this.#add(identity, parent, name, guard);
+    node.isRestored = true;
+    return node;
+  }
+
+  /** Records the name a node has now. The root keeps its place. */
+  moved(node: RealNode, parent: RealNode | null, name: string, guard: Guard | null): void {
+    node.parent = parent;
+    node.name = name;
+    node.guard = guard;
+  }
+
+  /**
+   * Looks up one name.
+   * @throws {SystemError} ENOENT and others of openat(2).
+   */
+  lookup(parent: RealNode, name: string): RealNode {
+    const fd = openAt(this.fd(parent), name, HOLD);
+    return this.adopt(fd, parent, name, parent.guard?.children.get(name) ?? null);
+  }
+
+  /**
+   * Its O_PATH descriptor; valid until the next call of this table.
+   * @throws {VfsError} ESTALE when it was evicted and its name is now another file's.
+   */
+  fd(node: RealNode): number {
+    if (node.fd === -1) node.fd = this.#find(node);
+    this.#held.touch(node);
+    return node.fd;
+  }
+
+  /** Finds a node of a saved machine, wherever in the mount it is now. @throws {VfsError} ESTALE, SystemError */
+  locate(node: RealNode): void {
+    try {
+      this.fd(node);
+    } catch (error) {
+      if (!this.#search(node)) throw error;
+    }
+  }
+
+  #search(node: RealNode): boolean {
+    if (!node.isRestored || this.findLost === null || this.#isSearching) return false;
+    this.#isSearching = true;
+    try {
+      return this.findLost(node);
+    } finally {
+      this.#isSearching = false;
+    }
+  }
+
+  /** A directory of a saved machine may be some process' working directory: it is searched where it went. */
+  #find(node: RealNode): number {
+    try {
+      return this.#findAtName(node);
+    } catch (error) {
+      if (!AWAY.has(errnoOf(error))) throw error;
+      if (!node.isDirectory || !this.#search(node)) throw new VfsError('ESTALE');
+      return this.#findAtName(node);
+    }
+  }
+
+  #findAtName(node: RealNode): number {
+    if (node.fd !== -1) return node.fd;
+    const [handle] = node.handles ?? [];
+    if (handle !== undefined) return openSync(descriptorPath(handle), O_PATH | O_CLOEXEC);
+    if (node.parent === null) throw new VfsError('ESTALE');
+    const directory = this.fd(node.parent);
+    // Looking for the directory may have found this one, at another name.
+    if (node.fd !== -1) return node.fd;
+    const fd = openAt(directory, node.name, HOLD);
+    if (isSame(node, fstatSync(fd, { bigint: true }))) {
+      node.isRestored = false;
+      return fd;
+    }
+    closeSync(fd);
+    throw new VfsError('ESTALE');
+  }
+
+  /** Gives up descriptors after the limit sank. */
+  trim(): void {
+    this.#held.trim();
+  }
+
+  /** Its last name is gone. */
+  unlinked(node: RealNode): void {
+    node.isUnlinked = true;
+    if (node.fd !== -1) this.#held.touch(node);
+  }
+
+  /** Lets a node go that was only looked at for one operation. */
+  dropUnlessGiven(node: RealNode | null): void {
+    if (node !== null && !node.isGiven) this.forget(node);
+  }
+
+  forget(node: RealNode): void {
+    this.#held.close(node);
+    if (this.#nodes.get(node.key) === node) this.#nodes.delete(node.key);
+  }
+
+  /** Closes every descriptor. */
+  clear(): void {
+    for (const node of this.#nodes.values()) this.#held.close(node);
+    this.#held.closeAll();
+    this.#nodes.clear();
+  }
+}
