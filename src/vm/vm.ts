@@ -1,12 +1,11 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { resolveDirectories } from '../host/directories.ts';
-import type { NetworkState } from '../net/network-options.ts';
 import { type BootedGuest, bootGuest } from './boot.ts';
 import { keepClock } from './clock-keeper.ts';
+import { debugLog } from './debug-log.ts';
 import type { ExecOptions } from './exec-options.ts';
 import { ExecProcess, type RunningCommand } from './exec-process.ts';
 import { guestFailure } from './guest-failure.ts';
-import type { GuestNetwork } from './guest-network.ts';
+import { openNetwork } from './open-network.ts';
 import { resolveImage } from './resolve-image.ts';
 import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
 
@@ -227,38 +226,6 @@ export class VM implements AsyncDisposable {
   }
 }
 
-/** Null when the options ask for none. Loaded only where they do. */
-async function openNetwork(options: VMOptions, log: DebugLog): Promise<GuestNetwork | null> {
-  const network = options.network ?? options.httpHooks?.network;
-  if (network === undefined || network.policy.mode === 'none') return null;
-  const { GuestNetwork: Guest } = await import('./guest-network.ts');
-  const { from } = options;
-  return Guest.open({
-    network,
-    caDirectory: resolveDirectories().authority,
-    restored: from === undefined ? null : await restoredNetwork(from),
-    onEvent: (event) => options.onNetworkEvent?.(event),
-    onWarning: (message) => options.onWarning?.(message),
-    log,
-  });
-}
-
-async function restoredNetwork(directory: string): Promise<NetworkState> {
-  const { readNetworkState } = await import('./snapshot/saved-network.ts');
-  return readNetworkState(directory);
-}
-
 function notRunning(): GondolinError {
   return new GondolinError('VM_NOT_RUNNING', 'VM is not running');
-}
-
-function debugLog(options: VMOptions): DebugLog {
-  const { debug, debugLog: custom } = options.sandbox ?? {};
-  if (debug === undefined) return () => undefined;
-  const write =
-    custom ?? ((component, message) => process.stderr.write(`[${component}] ${message}\n`));
-  return (component, message) => {
-    if (debug === '*' || debug.includes('*') || debug.includes(component))
-      write(component, message);
-  };
 }

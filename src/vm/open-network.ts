@@ -1,0 +1,28 @@
+import { resolveDirectories } from '../host/directories.ts';
+import type { NetworkState } from '../net/network-options.ts';
+import type { GuestNetwork } from './guest-network.ts';
+import type { DebugLog, VMOptions } from './vm-options.ts';
+
+/**
+ * The network of a VM, or null when its options ask for none. Loaded only where they do.
+ * @throws {GondolinError} as `GuestNetwork.open`; SNAPSHOT_REFUSED when a saved VM's state is damaged.
+ */
+export async function openNetwork(options: VMOptions, log: DebugLog): Promise<GuestNetwork | null> {
+  const network = options.network ?? options.httpHooks?.network;
+  if (network === undefined || network.policy.mode === 'none') return null;
+  const { GuestNetwork: Guest } = await import('./guest-network.ts');
+  const { from } = options;
+  return Guest.open({
+    network,
+    caDirectory: resolveDirectories().authority,
+    restored: from === undefined ? null : await restoredNetwork(from),
+    onEvent: (event) => options.onNetworkEvent?.(event),
+    onWarning: (message) => options.onWarning?.(message),
+    log,
+  });
+}
+
+async function restoredNetwork(directory: string): Promise<NetworkState> {
+  const { readNetworkState } = await import('./snapshot/saved-network.ts');
+  return readNetworkState(directory);
+}
