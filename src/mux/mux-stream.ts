@@ -96,7 +96,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     );
   }
 
-  /** @internal The next `DATA` or `EOF`. */
+  /** For `Outbox`: the next `DATA` or `EOF`. */
   nextFrame(): OutFrame | null {
     const outgoing = this.#outgoing;
     if (outgoing !== null) return this.#nextData(outgoing);
@@ -137,7 +137,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     }
   }
 
-  /** @internal The `CREDIT` that is due, whole. */
+  /** For `Outbox`: the `CREDIT` that is due, whole. */
   nextGrant(): Buffer | null {
     const bytes = this.#state.takeGrant();
     return bytes === 0 ? null : encodeFrame({ type: 'CREDIT', streamId: this.id, bytes });

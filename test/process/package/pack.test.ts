@@ -14,6 +14,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 const run = promisify(execFile);
 
 let prefix: string;
@@ -108,3 +109,27 @@ it('the SDK can be imported from the installed package', async () => {
   const { stdout } = await run(process.execPath, ['--eval', program], { cwd: home });
   expect(stdout).toBe('function\n');
 });
+
+it('a program that checks its libraries compiles against the types of the installed package', async () => {
+  const project = mkdtempSync(join(prefix, 'types-'));
+  mkdirSync(join(project, 'node_modules/@types'), { recursive: true });
+  symlinkSync(join(prefix, 'lib/node_modules/gondolin'), join(project, 'node_modules/gondolin'));
+  for (const name of ['@types/node', 'undici-types'])
+    symlinkSync(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
+  const program = `import { type ExecResult, GondolinError, RealFSProvider, VM } from 'gondolin';
+    export async function list(path: string): Promise<ExecResult> {
+      const vm = await VM.create({ vfs: { mounts: { '/src': new RealFSProvider(path) } } });
+      return vm.exec(['ls', '/src']);
+    }
+    export const isOurs = (error: unknown): boolean => GondolinError.is(error);`;
+  writeFileSync(join(project, 'main.ts'), program);
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+  const compilerOptions = {
+    ...{ module: 'nodenext', target: 'es2023', strict: true, noEmit: true, types: ['node'] },
+    skipLibCheck: false,
+  };
+  const config = { compilerOptions, files: ['main.ts'] };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config));
+  const { stdout } = await run(process.execPath, [TSC, '--project', project]);
+  expect(stdout).toBe('');
+}, 60_000);
