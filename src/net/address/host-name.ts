@@ -58,13 +58,3 @@ export function readHost(text: string): Host | null {
 export function formatHost(host: Host): string {
   return host.kind === 'name' ? host.name : formatAddress(host.address);
 }
-
-/**
- * One spelling per host: lower case, IDNA, no trailing dot; an address in any spelling becomes its canonical text.
- * @param text  Untrusted: a host without port.
- * @returns null when {@link readHost} finds neither a name nor an address. Never throws.
- */
-export function normaliseHost(text: string): string | null {
-  const host = readHost(text);
-  return host === null ? null : formatHost(host);
-}

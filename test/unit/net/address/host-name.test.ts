@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { normaliseHost, readHost } from '../../../../src/net/address/host-name.ts';
+import { formatHost, readHost } from '../../../../src/net/address/host-name.ts';
+
+/** One spelling per host. */
+function canonical(text: string): string | null {
+  const host = readHost(text);
+  return host === null ? null : formatHost(host);
+}
 
 it.each([
   ['example.com', 'example.com'],
@@ -18,8 +24,8 @@ it.each([
   ['3com.com', '3com.com'],
   ['1.example', '1.example'],
   [`${'a'.repeat(63)}.com`, `${'a'.repeat(63)}.com`],
-])('normaliseHost(%j) is the name %s', (text, want) => {
-  expect(normaliseHost(text)).toBe(want);
+])('readHost(%j) is the name %s', (text, want) => {
+  expect(canonical(text)).toBe(want);
   expect(readHost(text)?.kind).toBe('name');
 });
 
@@ -40,8 +46,8 @@ it.each([
   ['fe80::1%eth0', 'fe80::1'],
   ['[fe80::1%25eth0]', 'fe80::1'],
   ['::127.0.0.1', '::7f00:1'],
-])('normaliseHost(%j) is the address %s', (text, want) => {
-  expect(normaliseHost(text)).toBe(want);
+])('readHost(%j) is the address %s', (text, want) => {
+  expect(canonical(text)).toBe(want);
   expect(readHost(text)?.kind).toBe('address');
 });
 
@@ -80,17 +86,17 @@ it.each([
   'a\u00ad'.repeat(600),
   'a\u2028.com',
   '127.0.0.1 x',
-])('normaliseHost(%j) is null', (text) => {
-  expect(normaliseHost(text)).toBeNull();
+])('readHost(%j) is null', (text) => {
+  expect(canonical(text)).toBeNull();
 });
 
-it('normaliseHost() gives a name of 253 characters and none of 254', () => {
+it('readHost() gives a name of 253 characters and none of 254', () => {
   const name = `${'a'.repeat(61)}.`.repeat(4);
-  expect(normaliseHost(`${name}${'b'.repeat(5)}`)).toHaveLength(253);
-  expect(normaliseHost(`${name}${'b'.repeat(6)}`)).toBeNull();
+  expect(canonical(`${name}${'b'.repeat(5)}`)).toHaveLength(253);
+  expect(canonical(`${name}${'b'.repeat(6)}`)).toBeNull();
 });
 
-it('normaliseHost() is a fixed point and plain ASCII, for any text', () => {
+it('formatHost() after readHost() is a fixed point and plain ASCII, for any text', () => {
   const unit = fc.oneof(
     fc.constantFrom(
       '.',
@@ -115,11 +121,11 @@ it('normaliseHost() is a fixed point and plain ASCII, for any text', () => {
   );
   fc.assert(
     fc.property(fc.array(unit, { maxLength: 12 }), (units) => {
-      const once = normaliseHost(units.join(''));
+      const once = canonical(units.join(''));
       if (once === null) return;
       expect(once).toMatch(/^[a-z0-9._:-]+$/);
-      expect(normaliseHost(once)).toBe(once);
-      expect(normaliseHost(once.toUpperCase())).toBe(once);
+      expect(canonical(once)).toBe(once);
+      expect(canonical(once.toUpperCase())).toBe(once);
     }),
     { numRuns: 3_000 },
   );
@@ -132,7 +138,7 @@ it('readHost() never takes for a name what the URL parser takes for an IPv4 addr
       const text = units.join('');
       const url = `http://${text}/`;
       const dialled = URL.canParse(url) ? new URL(url).hostname : '';
-      if (/^\d+\.\d+\.\d+\.\d+$/.test(dialled)) expect(normaliseHost(text)).toBe(dialled);
+      if (/^\d+\.\d+\.\d+\.\d+$/.test(dialled)) expect(canonical(text)).toBe(dialled);
     }),
     { numRuns: 3_000 },
   );
