@@ -9,9 +9,10 @@ export class Certificates {
   readonly leaves: LeafCache;
   readonly #ca: HostCa;
 
-  constructor(ca: HostCa) {
+  /** @param isCpuEmulated  Of the guest. */
+  constructor(ca: HostCa, isCpuEmulated: boolean) {
     this.#ca = ca;
-    this.leaves = new LeafCache(ca);
+    this.leaves = new LeafCache(ca, { isCpuEmulated });
   }
 
   /** @param extraRoots  PEM, for hosts whose own certificates the guest sees. */

@@ -40,6 +40,8 @@ export class Network extends EventEmitter<NetworkEvents> {
   readonly #parts: NetworkParts;
   readonly #streams = new Set<Duplex>();
   #authority: Promise<HostCa> | null = null;
+  /** True for a guest whose CPU is QEMU's TCG: decides what ciphers are best. Set before the first connection. */
+  isCpuEmulated = false;
   #certificates: Promise<Certificates> | null = null;
   #dataPath: Promise<DataPath> | null = null;
   #lastConnectionId = 0;
@@ -177,7 +179,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   #loadCertificates(): Promise<Certificates> {
     const load = async () => {
       const { Certificates } = await import('./certificates.ts');
-      return new Certificates(await this.#openAuthority());
+      return new Certificates(await this.#openAuthority(), this.isCpuEmulated);
     };
     this.#certificates ??= load();
     return this.#certificates;

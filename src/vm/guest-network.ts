@@ -1,4 +1,5 @@
 import type { AgentClient } from '../agent/agent-client.ts';
+import type { Machine } from '../machine/start-machine.ts';
 import type { MuxSession } from '../mux/mux-session.ts';
 import type { MuxStream } from '../mux/mux-stream.ts';
 import type { NetworkEvent } from '../net/audit/network-event.ts';
@@ -72,8 +73,9 @@ export class GuestNetwork {
     return this.#network.state;
   }
 
-  /** Serves what the guest opens on this session. Before its first message is read. */
-  register(session: MuxSession): void {
+  /** Serves what the machine's guest opens on this session. Before its first message is read. */
+  register(session: MuxSession, { accelerator }: Machine): void {
+    this.#network.isCpuEmulated = accelerator === 'tcg';
     session.onOpen(STREAM_KIND.TCP, (stream, body) => {
       this.#network.accept(stream, decodeTcpDestination(body));
     });

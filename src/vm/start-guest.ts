@@ -42,7 +42,7 @@ function connect(
   network: GuestNetwork | null,
 ): { session: MuxSession; agent: AgentClient } {
   const session = new MuxSession(machine.control);
-  network?.register(session);
+  network?.register(session, machine);
   return { session, agent: new AgentClient(session) };
 }
 

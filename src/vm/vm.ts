@@ -2,6 +2,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import { type BootedGuest, bootGuest } from './boot.ts';
 import { keepClock } from './clock-keeper.ts';
 import { debugLog } from './debug-log.ts';
+import { EMULATED_CPU_ENV } from './emulated-cpu-env.ts';
 import type { ExecOptions } from './exec-options.ts';
 import { ExecProcess, type RunningCommand } from './exec-process.ts';
 import { guestFailure } from './guest-failure.ts';
@@ -135,7 +136,8 @@ export class VM implements AsyncDisposable {
   #environment(own: Readonly<Record<string, string>> | undefined): Record<string, string> {
     const network = this.#guest.network;
     const placeholders = this.#options.from === undefined ? {} : network?.placeholders;
-    return { ...network?.env, ...this.#options.env, ...placeholders, ...own };
+    const emulated = this.#guest.machine.accelerator === 'tcg' ? EMULATED_CPU_ENV : {};
+    return { ...emulated, ...network?.env, ...this.#options.env, ...placeholders, ...own };
   }
 
   /** A channel that closed under a command says little: what ended the VM is the reason. */

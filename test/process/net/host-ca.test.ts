@@ -192,7 +192,7 @@ it('HostCa.open() fails with NET_CA_UNUSABLE when the file cannot be read', asyn
 });
 
 it('LeafCache keeps what is used and forgets the rest beyond its limit', async () => {
-  const cache = new LeafCache(await HostCa.open(temporaryDirectory()), 2);
+  const cache = new LeafCache(await HostCa.open(temporaryDirectory()), { maxEntries: 2 });
   const first = cache.contextFor('a.example');
   const second = cache.contextFor('b.example');
   expect(cache.contextFor('a.example')).toBe(first);
