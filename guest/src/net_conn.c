@@ -6,6 +6,7 @@
 #include "loop.h"
 #include "net_destination.h"
 #include "port.h"
+#include "priority.h"
 #include "room.h"
 #include "streams.h"
 #include "util.h"
@@ -79,6 +80,7 @@ static void send_some(struct connection *connection)
         RETRY_EINTR(recv(connection->source.fd, packet->bytes + GONDOLIN_FRAME_HEADER_BYTES, limit, 0));
     if (count > 0) {
         outbox_push_data(port_outbox(), packet, stream->id, (size_t)count);
+        priority_note_packet(stream->id);
         stream->send_window -= (uint32_t)count;
         /* A short read has emptied the socket: what comes later is a new edge, but an end of file was told before. */
         if ((size_t)count < limit && !connection->is_hung_up)

@@ -10,6 +10,8 @@ import { StreamState } from './stream-state.ts';
 export interface StreamLink {
   /** It has a frame to send, or may have. */
   ready(stream: MuxStream): void;
+  /** It has its `EOF` to send. */
+  ending(stream: MuxStream): void;
   /** It has a `CREDIT` to give. */
   grant(stream: MuxStream): void;
   /** It has ended; with a reason, the guest must be told. */
@@ -78,7 +80,7 @@ export class MuxStream extends Duplex implements OutboxSource {
 
   override _final(done: Done): void {
     this.#ending = done;
-    this.#link.ready(this);
+    this.#link.ending(this);
   }
 
   override _destroy(error: Error | null, done: Done): void {

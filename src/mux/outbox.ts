@@ -26,6 +26,7 @@ export class Outbox {
   readonly #ready = new Set<OutboxSource>();
   #isBlocked = false;
   #isPumping = false;
+  #isPumpDue = false;
   #isClosed = false;
   #isHeld = false;
   #isHoldWanted = false;
@@ -71,11 +72,17 @@ export class Outbox {
   /** A stream has a `CREDIT` to give. */
   grant(source: OutboxSource): void {
     this.#grants.add(source);
-    this.#pump();
+    this.#pumpSoon();
   }
 
   /** A stream has data to send, or new credit for it. */
   ready(source: OutboxSource): void {
+    this.#ready.add(source);
+    this.#pumpSoon();
+  }
+
+  /** A stream has its end to send: at once, for it may be destroyed next. */
+  ending(source: OutboxSource): void {
     this.#ready.add(source);
     this.#pump();
   }
@@ -90,6 +97,19 @@ export class Outbox {
     this.#control.length = 0;
     this.#ready.clear();
     this.#grants.clear();
+  }
+
+  /**
+   * What streams send in one turn of the event loop leaves in one system call, and reaches the guest as one interrupt and
+   * one wake-up.
+   */
+  #pumpSoon(): void {
+    if (this.#isPumpDue || this.#isBlocked) return;
+    this.#isPumpDue = true;
+    setImmediate(() => {
+      this.#isPumpDue = false;
+      this.#pump();
+    });
   }
 
   #pump(): void {

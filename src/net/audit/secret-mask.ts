@@ -40,6 +40,8 @@ function formsOf(value: string): string[] {
   return [...plain, ...encoded, ...urlSafe];
 }
 
+const NOTHING: SecretMask = (text) => text;
+
 function escapePattern(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
@@ -53,7 +55,7 @@ export function createSecretMask(secrets: readonly MaskedSecret[]): SecretMask {
   for (const { name, value } of secrets.filter((secret) => secret.value.length >= MIN_LENGTH)) {
     for (const form of formsOf(value)) names.set(form, name);
   }
-  if (names.size === 0) return (text) => text;
+  if (names.size === 0) return NOTHING;
   // The longest first: a value that is a part of another must not break it up.
   const forms = [...names.keys()].toSorted((a, b) => b.length - a.length);
   // Letter case is ignored: percent-encoding has two, and a host name is put into lower case.
@@ -80,5 +82,6 @@ function mapTexts(value: unknown, map: SecretMask): unknown {
  * is told: a second line behind the scrubbing of answers.
  */
 export function maskEvent<Event extends NetworkEvent>(event: Event, mask: SecretMask): Event {
-  return mapTexts(event, mask) as Event;
+  // With each request there are events: 4 % of this process's time under load, for nothing.
+  return mask === NOTHING ? event : (mapTexts(event, mask) as Event);
 }
