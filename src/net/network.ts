@@ -187,11 +187,19 @@ export class Network extends EventEmitter<NetworkEvents> {
     this.#dataPath ??= import('./data-path.ts').then(
       ({ DataPath }) =>
         new DataPath(this.#parts, {
-          emit: (event) => this.emit('event', event),
+          emit: (event) => this.emit('event', this.#explained(event)),
           fault: (error) => this.emit('fault', error),
         }),
     );
     return this.#dataPath;
+  }
+
+  /** Who finds a leak sees a placeholder; which hosts may have its value only the store knows. */
+  #explained(event: NetworkEvent): NetworkEvent {
+    if (event.kind !== 'secret_leak') return event;
+    const { secret, host, port, transport } = event;
+    const isTls = transport !== 'http';
+    return { ...event, reason: this.#secrets.leakReason(secret, { host, port, isTls }) };
   }
 
   async #serve(stream: Duplex, at: { address: string; port: number }): Promise<void> {

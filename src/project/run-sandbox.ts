@@ -1,6 +1,6 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
-import { BLOCK_WORDS, hostText, type NetworkSummary } from '../net/audit/network-summary.ts';
+import { blockText, hostText, type NetworkSummary } from '../net/audit/network-summary.ts';
 import { NetworkTally } from '../net/audit/network-tally.ts';
 import type { SandboxPlan, StepPlan } from '../plan/plan.ts';
 import { type ErrorData, toErrorData } from './error-data.ts';
@@ -54,7 +54,7 @@ function blockedError(sandbox: SandboxPlan, { blocked, blockedCount }: NetworkSu
     blockedCount === 1
       ? 'a request or connection was'
       : `${blockedCount} requests and connections were`;
-  const message = `${what} blocked: ${hostText(first)}: ${BLOCK_WORDS[first.reason]}`;
+  const message = `${what} blocked: ${hostText(first)}: ${blockText(first)}`;
   return toErrorData(new GondolinError('PROJECT_NETWORK_BLOCKED', message));
 }
 

@@ -2,7 +2,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { HeaderList, RequestPlace, SecretLeak } from './header-list.ts';
 import { withoutHeaders } from './header-list.ts';
 import { compileHosts } from './host-list.ts';
-import { type InjectableSecret, Injector } from './inject.ts';
+import { type InjectableSecret, Injector, refusalOf } from './inject.ts';
 import { LeakScanStream } from './leak-scan-stream.ts';
 import { createPlaceholder } from './placeholder.ts';
 import { PlaceholderIndex } from './placeholder-index.ts';
@@ -104,6 +104,15 @@ export class SecretStore {
     const inTarget = injector.target(request.target);
     const inHeaders = injector.headers(request.headers);
     return { injector, inTarget, inHeaders, leak: inTarget.leak ?? inHeaders.leak };
+  }
+
+  /**
+   * Why a placeholder was refused on its way to a place that policy allows.
+   * @param name  Of one of our secrets.
+   */
+  leakReason(name: string, place: RequestPlace): SecretLeak['reason'] {
+    const secret = this.#secrets.find((one) => one.name === name);
+    return (secret && refusalOf(secret, place)) ?? 'place';
   }
 
   /** The leak in trailer fields, where no value ever goes; null when there is none. */
