@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { decode, encode } from 'dns-packet';
 import { afterAll, expect, it, onTestFinished, vi } from 'vitest';
 import { DENIED_WEB_START_MS } from '../../../src/net/limits.ts';
+import { createTestCa } from '../../fixtures/net/certificates.ts';
 import {
   connectTcp,
   connectTls,
@@ -12,6 +15,7 @@ import {
 } from '../../fixtures/net/clients.ts';
 import { startHttp, startHttps, startTcp } from '../../fixtures/net/servers.ts';
 import { createTestNetwork, removeTestCa, serverCa } from '../../fixtures/net/test-network.ts';
+import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 afterAll(removeTestCa);
 
@@ -258,6 +262,24 @@ it('Network trusts no private authority that ca does not name', async () => {
     headers: { host: `api.test:${port}` },
   });
   expect(answer.body).toMatch(/NET_UPSTREAM_TLS/);
+});
+
+it('Network trusts the roots of NODE_EXTRA_CA_CERTS beside those of ca', async () => {
+  const port = await startHttps('api.test', (_message, response) => response.end('trusted'));
+  const path = join(temporaryDirectory(), 'extra.pem');
+  writeFileSync(path, serverCa.caPem);
+  vi.stubEnv('NODE_EXTRA_CA_CERTS', path);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const ca = [createTestCa('another root').caPem];
+  const statusWith = async () => {
+    const net = await createTestNetwork({ allow: [`api.test:${port}`], ca });
+    const headers = { host: `api.test:${port}` };
+    return (await request(await connectTls(net, 'api.test', port), { headers })).status;
+  };
+  expect(await statusWith()).toBe(200);
+  // Node itself goes on when the file is gone.
+  vi.stubEnv('NODE_EXTRA_CA_CERTS', `${path}.gone`);
+  expect(await statusWith()).toBe(502);
 });
 
 it('Network leaves the TLS of a passthrough host closed after it checked its name', async () => {
