@@ -1,4 +1,5 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { isVariableName } from '../../util/parse-secret.ts';
 import type { HeaderList, RequestPlace, SecretLeak } from './header-list.ts';
 import { withoutHeaders } from './header-list.ts';
 import { compileHosts } from './host-list.ts';
@@ -15,7 +16,6 @@ import { WebSocketLeakScanStream, WebSocketScrubStream } from './websocket-strea
 
 /** Partial answers could cut a value in pieces that are no longer found; a coded one could not be passed on as it is. */
 const STRIPPED = ['range', 'if-range', 'accept-encoding'];
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** What of a request is looked at as a whole; untrusted. */
 export interface RequestHead {
@@ -180,7 +180,7 @@ export class SecretStore {
 }
 
 function injectable(secret: ResolvedSecret, seed: Uint8Array): InjectableSecret {
-  if (!NAME.test(secret.name)) {
+  if (!isVariableName(secret.name)) {
     throw new GondolinError(
       'NET_SECRET_INVALID',
       'The name of a secret is no variable name: want letters, digits and _, not a digit first',
