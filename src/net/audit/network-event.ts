@@ -29,8 +29,8 @@ export interface DnsEvent extends EventBase {
   readonly name: string;
   /** `A`, `AAAA`, `MX`, … or `TYPE65280`. */
   readonly recordType: string;
-  /** `refused`: policy lets nothing through to this name. `failed`: no answer for another reason. */
-  readonly outcome: 'answered' | 'refused' | 'failed';
+  /** `refused`: policy lets nothing through to this name; its answer says so. */
+  readonly outcome: 'answered' | 'refused';
 }
 
 /** A connection that policy let through, when it is dialled. */
