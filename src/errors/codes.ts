@@ -314,7 +314,7 @@ export const CODES = {
   },
   PROJECT_NETWORK_BLOCKED: {
     exit: EXIT.policy,
-    hint: 'Allow what was blocked with the lines above, or set network.on_blocked to warn.',
+    hint: 'See above what was blocked and what would allow it; network.on_blocked: warn lets such a run succeed.',
   },
   PROJECT_POLICY_SCRIPT_INVALID: {
     exit: EXIT.config,

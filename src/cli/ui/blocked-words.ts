@@ -16,16 +16,17 @@ function rangeOf(rule: string): { readonly name: string; readonly cidr: string }
   return name === undefined || cidr === undefined ? null : { name, cidr };
 }
 
-/** What is said of an address that nobody should open without a thought. */
-function rangeText({ rule, suggestion }: BlockedUse): string {
+/** What is said of an address that nobody should open without a thought; null for another one. */
+function rangeText({ rule, suggestion }: BlockedUse): string | null {
   const range = rangeOf(rule);
-  if (range === null) return rule === '' ? '' : ` (${rule})`;
+  if (range === null) return null;
   if (range.name === 'metadata') {
-    return ` (${range.name}, ${range.cidr}): nothing to add, clouds hand out credentials of this machine there`;
+    return `cloud metadata (${range.cidr}), which hands out credentials of this machine: nothing to add`;
   }
-  const move =
-    suggestion === '' ? ': if you mean it, add it to allowed_hosts and allowed_private' : '';
-  return ` (${range.name}, ${range.cidr})${move}`;
+  const text = `private address (${range.name}, ${range.cidr})`;
+  return suggestion === ''
+    ? `${text}: if you mean it, add it to allowed_hosts and allowed_private`
+    : text;
 }
 
 /** Why something was refused and, where no YAML stands below, what to do about it. */
@@ -33,10 +34,9 @@ export function whyText(use: BlockedUse): string {
   const { reason, rule, suggestion, leak } = use;
   if (leak !== null) return `${blockText(use)}; ${leakMove(leak)}`;
   const words = BLOCK_WORDS[reason];
-  if (reason === 'not_allowed') {
-    return rangeOf(rule) === null ? words : `${words}; private address${rangeText(use)}`;
-  }
-  if (reason === 'private_address') return words + rangeText(use);
+  const range = rangeText(use);
+  if (reason === 'not_allowed') return range === null ? words : `${words}; ${range}`;
+  if (reason === 'private_address' && range !== null) return range;
   const move = suggestion === '' ? '' : `; to allow it: ${suggestion}`;
   return `${words}${rule === '' ? '' : ` (${rule})`}${move}`;
 }

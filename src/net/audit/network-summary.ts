@@ -79,7 +79,7 @@ const PLACE_WORDS: Readonly<Record<LeakPlace, string>> = {
 const LEAK_WORDS: Readonly<Record<LeakReason, string>> = {
   host_not_listed: 'to a host that may not have it',
   not_tls: 'over plain HTTP',
-  place: 'where no value goes',
+  place: 'where its value does not go',
 };
 
 /** Why something was refused, in a few words: `not in allowed_hosts`. */

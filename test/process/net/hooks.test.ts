@@ -78,15 +78,17 @@ it('createHttpHooks() sends what onRequest gives: method, path, fields and a bod
 it('createHttpHooks() answers with a Response of onRequest and asks no server', async () => {
   let asked = 0;
   const { send, net } = await hooked(
-    { onRequest: () => new Response('from the hook', { status: 418, headers: { 'x-a': '1' } }) },
+    { onRequest: () => new Response('from the hook', { status: 403, headers: { 'x-a': '1' } }) },
     (_message, response) => {
       asked += 1;
       response.end();
     },
   );
-  expect(await send()).toMatchObject({ status: 418, body: 'from the hook' });
+  expect(await send()).toMatchObject({ status: 403, body: 'from the hook' });
   expect(asked).toBe(0);
-  expect(await net.event('response')).toMatchObject({ statusCode: 418, address: null });
+  expect(await net.event('response')).toMatchObject({ statusCode: 403, address: null });
+  // Policy has not refused it: nothing for on_blocked: fail.
+  expect(net.events.some(({ kind }) => kind === 'blocked')).toBe(false);
 });
 
 it('createHttpHooks() gives the guest what onResponse gives, with its true length', async () => {

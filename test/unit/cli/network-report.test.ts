@@ -87,7 +87,7 @@ describe('renderSummary() with a network', () => {
     other.test          2 times: not in allowed_hosts
     10.0.0.5            private address (private, 10.0.0.0/8)
     10.0.0.9            not in allowed_hosts; private address (private, 10.0.0.0/8): if you mean it, add it to allowed_hosts and allowed_private
-    169.254.169.254     not in allowed_hosts; private address (metadata, 169.254.169.254): nothing to add, clouds hand out credentials of this machine there
+    169.254.169.254     not in allowed_hosts; cloud metadata (169.254.169.254), which hands out credentials of this machine: nothing to add
     bad.test            denied (denied_hosts: "bad.test"); to allow it: remove "bad.test" from denied_hosts
     db.other.test:5432  not in allowed_hosts
     evil.test           placeholder of secret API_TOKEN in the body, to a host that may not have it; if it may have the value, add it to the hosts of that secret
@@ -109,14 +109,22 @@ describe('renderSummary() with a network', () => {
       'not_tls',
       'in a header, over plain HTTP; use https, or set allow_http on that secret',
     ],
-    ['query', 'place', 'in the query, where no value goes; send it in a header, or set query on'],
-    ['body', 'place', 'in the body, where no value goes; send it in a header'],
+    [
+      'query',
+      'place',
+      'in the query, where its value does not go; send it in a header, or set query on',
+    ],
+    ['body', 'place', 'in the body, where its value does not go; send it in a header'],
     [
       'header',
       'place',
-      'in a header, where no value goes; send it whole, as the value of a header',
+      'in a header, where its value does not go; send it whole, as the value of a header',
     ],
-    ['websocket', 'place', 'in a WebSocket message, where no value goes; send it in a header'],
+    [
+      'websocket',
+      'place',
+      'in a WebSocket message, where its value does not go; send it in a header',
+    ],
   ] as const)(
     'says of a placeholder in the %s (%s) what happened and what to do',
     (place, reason, want) => {
