@@ -1,4 +1,4 @@
-import type { HeaderList, RequestEvent, ResponseEvent } from './network-event.ts';
+import type { HeaderList, ResponseEvent } from './network-event.ts';
 
 /** `name: value` and the line end, one byte a character. */
 function fieldBytes(headers: HeaderList): number {
@@ -11,7 +11,7 @@ function targetOf(url: string): string {
 }
 
 /** Bytes of a request's head as HTTP/1.1 writes it: what a guest can tell a server without a body. */
-export function requestHeadBytes({ method, url, requestHeaders }: RequestEvent): number {
+export function requestHeadBytes({ method, url, requestHeaders }: ResponseEvent): number {
   const line = `${method} ${targetOf(url)} HTTP/1.1\r\n`;
   return line.length + fieldBytes(requestHeaders) + 2;
 }

@@ -89,16 +89,15 @@ export class NetworkTally {
     const use = this.#use(event.host, event.port, transport);
     if (event.kind === 'request') {
       if (use === undefined) this.#omittedHosts += 1;
-      else {
-        use.requests += 1;
-        use.sentBytes += requestHeadBytes(event);
-      }
+      else use.requests += 1;
       return;
     }
     if (use === undefined) return;
-    use.sentBytes += event.requestBytes;
-    use.receivedBytes += responseHeadBytes(event) + event.responseBytes;
     if (event.error !== null) use.failed += 1;
+    // Nobody was dialled: a hook answered, or the host said why no server did.
+    if (event.address === null) return;
+    use.sentBytes += requestHeadBytes(event) + event.requestBytes;
+    use.receivedBytes += responseHeadBytes(event) + event.responseBytes;
   }
 
   #addConnection(event: ConnectionEvent): void {

@@ -81,7 +81,7 @@ describe('renderSummary() with a network', () => {
     expect(summaryOf(resultOf(events))).toBe(`
 ✔ test: succeeded in 1.0s
   network
-    api.test      2 requests              308 B sent, 527 B received
+    api.test      2 requests              160 B sent, 527 B received
     db.test:5432  1 connection, 1 failed  10 B sent, 20 B received
   blocked on the network: 8
     other.test          2 times: not in allowed_hosts

@@ -47,7 +47,7 @@ describe('NetworkTally', () => {
     ).summary();
     expect(hosts).toMatchObject([
       { host: 'api.test', requests: 2, failed: 1, sentBytes: 2 * (HEAD_BYTES + 12) },
-      { host: 'b.test', requests: 1, failed: 0, sentBytes: HEAD_BYTES, receivedBytes: 0 },
+      { host: 'b.test', requests: 1, failed: 0, sentBytes: 0, receivedBytes: 0 },
     ]);
   });
 
@@ -64,6 +64,14 @@ describe('NetworkTally', () => {
     const sent = 'GET /p?data=0123456789 HTTP/1.1\r\nhost: api.test\r\n\r\n';
     const received = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello';
     expect(use).toMatchObject({ sentBytes: sent.length, receivedBytes: received.length });
+  });
+
+  it('counts no bytes of a request that no server was dialled for', () => {
+    const [use] = tallyOf(
+      requestEvent(),
+      responseEvent({ address: null, statusCode: 502, error: 'cannot connect' }),
+    ).summary().hosts;
+    expect(use).toMatchObject({ requests: 1, failed: 1, sentBytes: 0, receivedBytes: 0 });
   });
 
   it('counts nothing received where no answer came', () => {
