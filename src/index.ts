@@ -9,7 +9,7 @@ export {
   type HttpHooksOptions,
 } from './net/hooks/create-http-hooks.ts';
 export type { RequestHooks } from './net/hooks/http-hooks.ts';
-export type { PolicyOptions } from './net/policy/policy-options.ts';
+export type { ExtraHost, PolicyOptions } from './net/policy/policy-options.ts';
 export type { ImageRecipe } from './plan/plan.ts';
 export { MemoryProvider } from './vfs/memory-provider.ts';
 export type { ProviderCarry, VfsProvider } from './vfs/provider.ts';

@@ -1,6 +1,7 @@
 import type { SecretConfig } from '../config/config.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
 import { formatHostEntry, type HostEntryForm, parseHostEntry } from '../util/host-entry.ts';
+import { parseSecret } from '../util/parse-secret.ts';
 import { usageError } from './usage-error.ts';
 
 /** Options that widen what the guests of one run may reach. */
@@ -9,7 +10,8 @@ export interface NetworkFlags {
   readonly hostSecret?: readonly string[];
 }
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const SECRET_MOVE =
+  'Write --host-secret NAME@api.example.com; the value is taken from the variable NAME of your environment.';
 
 function hostOf(flag: string, text: string, form: HostEntryForm): string {
   const { entry, problem } = parseHostEntry(text, form);
@@ -17,31 +19,23 @@ function hostOf(flag: string, text: string, form: HostEntryForm): string {
   throw usageError(flag + problem);
 }
 
-/** `NAME@host1,host2`. The text is never shown: it may hold a value. */
+/** A value of `--host-secret`. Nothing of it is shown but a right name: it may hold a value. */
 function secretOf(text: string): SecretConfig {
-  const flag = '--host-secret: ';
-  if (text.includes('=')) {
-    throw usageError(
-      `${flag}a value on the command line can be read by everyone on this machine`,
-      'Export the variable NAME and write --host-secret NAME@host. Change the value if others could see it.',
-    );
+  const result = parseSecret(text);
+  if (result.secret === undefined) {
+    const { isInline, problem } = result;
+    throw isInline
+      ? usageError(
+          '--host-secret: a value on the command line can be read by everyone on this machine',
+          'Export the variable NAME and write --host-secret NAME@host. Change the value if others could see it.',
+        )
+      : usageError(`--host-secret: ${problem}`, SECRET_MOVE);
   }
-  const at = text.lastIndexOf('@');
-  if (at < 0) throw usageError(`${flag}missing @hosts (format: NAME@host1,host2)`);
-  const name = text.slice(0, at);
-  if (name === '') throw usageError(`${flag}secret name cannot be empty`);
-  if (!NAME.test(name)) throw usageError(`${flag}the name is no variable name`);
-  const words = text
-    .slice(at + 1)
-    .split(',')
-    .map((word) => word.trim());
-  if (words.every((word) => word === '')) throw usageError(`${flag}no hosts specified after @`);
-  const form = { allowsTcp: false, allowsWide: false };
-  const hosts = words.map((word, index) =>
-    hostOf(`${flag}${name}: host ${index + 1}: `, word, form),
-  );
+  const { name, hosts, hostProblems } = result.secret;
+  const [problem] = hostProblems;
+  if (problem !== undefined) throw usageError(`--host-secret: ${problem}`, SECRET_MOVE);
   const from = { kind: 'env', variable: name } as const;
-  return { name, hosts: [...new Set(hosts)], from, query: false, allowHttp: false };
+  return { name, hosts, from, query: false, allowHttp: false };
 }
 
 function without(env: Readonly<Record<string, string>>, names: readonly string[]) {

@@ -1,4 +1,4 @@
-import { isSecretReference, SECRET_NAME } from './check/read-secrets.ts';
+import { isVariableName, parseSecret } from '../util/parse-secret.ts';
 import {
   entriesOf,
   type MapNode,
@@ -17,7 +17,7 @@ function everySpan(node: SourceNode): Span[] {
 }
 
 function nameSpans(node: SourceNode): Span[] {
-  return node.kind === 'scalar' && SECRET_NAME.test(node.text) ? [] : everySpan(node);
+  return node.kind === 'scalar' && isVariableName(node.text) ? [] : everySpan(node);
 }
 
 function sourceSpans(node: SourceNode): Span[] {
@@ -43,7 +43,9 @@ function secretSpans(node: SourceNode): Span[] {
   if (node.kind !== 'list') return everySpan(node);
   return node.items.flatMap((item) => {
     if (item.kind === 'map') return longFormSpans(item);
-    return item.kind === 'scalar' && isSecretReference(item.text) ? [] : everySpan(item);
+    return item.kind === 'scalar' && parseSecret(item.text).secret !== undefined
+      ? []
+      : everySpan(item);
   });
 }
 

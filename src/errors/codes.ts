@@ -140,6 +140,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Name another file for --events or --har.',
   },
+  NET_CA_INVALID: {
+    exit: EXIT.config,
+    hint: 'Give texts with one or more certificates in PEM, such as readFileSync("root.pem", "utf8").',
+  },
   NET_CA_UNUSABLE: {
     exit: EXIT.runner,
     hint: 'Make that directory and the file in it yours, readable by you only (0700 and 0600).',
@@ -310,7 +314,7 @@ export const CODES = {
   },
   PROJECT_NETWORK_BLOCKED: {
     exit: EXIT.policy,
-    hint: 'Allow what was blocked with the lines above, or set network.on_blocked to warn.',
+    hint: 'See above what was blocked and what would allow it; network.on_blocked: warn lets such a run succeed.',
   },
   PROJECT_POLICY_SCRIPT_INVALID: {
     exit: EXIT.config,

@@ -107,9 +107,13 @@ export class GuestConnection {
       this.#serve(this.#stream, { scheme: 'http', protocol, verdict: verdicts.http });
     } else if (verdicts.tcp.isAllowed) {
       await this.#raw('tcp', peeked.kind === 'ended' ? peeked.head : null);
-    } else if (peeked.kind === 'ended' || verdicts.http.isAllowed || verdicts.https.isAllowed) {
-      this.#block('tcp', verdicts.tcp, peeked.kind !== 'ended' && peeked.kind !== 'silent');
-    } else this.#block('tcp', verdicts.tcp, true);
+    } else {
+      const isMute = peeked.kind === 'silent' || peeked.kind === 'ended';
+      // Who says nothing on a web port meant the web: what is told must name the entry that would allow that.
+      const meant = isMute ? transportMeant(this.#to.port) : 'tcp';
+      const isHttpPossible = verdicts.http.isAllowed || verdicts.https.isAllowed;
+      this.#block(meant, verdicts[meant], !isMute || !isHttpPossible);
+    }
   }
 
   async #tls(hello: ClientHello, verdict: Verdict): Promise<void> {
@@ -249,6 +253,12 @@ export class GuestConnection {
     const { name, isLiteral, port } = this.#to;
     return { connectionId: this.#id, host: isLiteral ? null : name, port, transport };
   }
+}
+
+/** What a connection to a port is for, before a byte of it is seen. */
+function transportMeant(port: number): 'https' | 'http' | 'tcp' {
+  if (port === 443) return 'https';
+  return port === 80 ? 'http' : 'tcp';
 }
 
 /** Why the name in a ClientHello speaks against the connection. Opened TLS is checked again with each request. */

@@ -9,7 +9,7 @@ export interface NetworkOptions {
   readonly policy: PolicyOptions;
   /** Values already read (`readSecrets`). @default none */
   readonly secrets?: readonly ResolvedSecret[];
-  /** Further roots for servers' TLS, PEM. @default none */
+  /** Further roots for servers' TLS, PEM, beside those that Node trusts on this machine. @default none */
   readonly ca?: readonly string[];
   /** Host patterns whose TLS is checked by name and not opened. @default none */
   readonly passthrough?: readonly string[];

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { readExtraRoots } from '../host/extra-roots.ts';
 import { readHost } from './address/host-name.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { answerDns } from './dns/answer-dns.ts';
@@ -11,6 +12,7 @@ import type { GuestTrust, NetworkOptions, NetworkState } from './network-options
 import type { NetworkParts } from './parts.ts';
 import { compilePolicy, type Policy } from './policy/compile-policy.ts';
 import { compileHostPatterns } from './policy/host-patterns.ts';
+import { checkRoots } from './root-certificates.ts';
 import { createPlaceholderSeed } from './secret/placeholder.ts';
 import { SecretStore } from './secret/secret-store.ts';
 import type { Destination } from './tcp/dial.ts';
@@ -47,11 +49,12 @@ export class Network extends EventEmitter<NetworkEvents> {
   #lastConnectionId = 0;
   #isClosed = false;
 
-  /** @throws {GondolinError} NET_PATTERN_INVALID or NET_SECRET_INVALID naming the entry. */
+  /** @throws {GondolinError} NET_PATTERN_INVALID, NET_SECRET_INVALID or NET_CA_INVALID naming the entry. */
   constructor(options: NetworkOptions) {
     super();
     const { restored } = options;
     this.#options = options;
+    checkRoots(options.ca ?? []);
     this.#policy = compilePolicy(options.policy);
     this.#pool = new SyntheticAddresses({ names: restored?.names ?? this.#policy.names });
     const seed = restored?.placeholderSeed ?? options.placeholderSeed;
@@ -186,14 +189,30 @@ export class Network extends EventEmitter<NetworkEvents> {
   }
 
   #loadDataPath(): Promise<DataPath> {
-    this.#dataPath ??= import('./data-path.ts').then(
-      ({ DataPath }) =>
-        new DataPath(this.#parts, {
-          emit: (event) => this.emit('event', event),
-          fault: (error) => this.emit('fault', error),
-        }),
-    );
+    this.#dataPath ??= this.#openDataPath();
     return this.#dataPath;
+  }
+
+  async #openDataPath(): Promise<DataPath> {
+    const { ca } = this.#parts;
+    // Roots that are given take the place of Node's own; without any it trusts what it trusts.
+    const [{ DataPath: Path }, extra] = await Promise.all([
+      import('./data-path.ts'),
+      ca.length === 0 ? [] : readExtraRoots(),
+    ]);
+    const parts = { ...this.#parts, ca: [...ca, ...extra] };
+    return new Path(parts, {
+      emit: (event) => this.emit('event', this.#explained(event)),
+      fault: (error) => this.emit('fault', error),
+    });
+  }
+
+  /** Who finds a leak sees a placeholder; which hosts may have its value only the store knows. */
+  #explained(event: NetworkEvent): NetworkEvent {
+    if (event.kind !== 'secret_leak') return event;
+    const { secret, host, port, transport } = event;
+    const isTls = transport !== 'http';
+    return { ...event, reason: this.#secrets.leakReason(secret, { host, port, isTls }) };
   }
 
   async #serve(stream: Duplex, at: { address: string; port: number }): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { HttpRule, PolicyOptions } from '../net/policy/policy-options.ts';
+import { certificateProblem } from '../net/root-certificates.ts';
 import type { NetworkPlan } from '../plan/plan.ts';
 
 /** What `Network` is made with, as far as a plan says it. */
@@ -59,7 +60,7 @@ const MAX_PEM_BYTES = 4 * 2 ** 20;
 
 /**
  * The texts of the files of `network.ca`.
- * @throws {GondolinError} PROJECT_CA_INVALID when one cannot be read, is over 4 MiB or holds no certificate.
+ * @throws {GondolinError} PROJECT_CA_INVALID when one cannot be read, is over 4 MiB, or holds no certificate or a broken one.
  */
 export async function readCaFiles(paths: readonly string[]): Promise<string[]> {
   const invalid = (path: string, problem: string, cause?: unknown) =>
@@ -73,8 +74,8 @@ export async function readCaFiles(paths: readonly string[]): Promise<string[]> {
       });
       if (bytes.length > MAX_PEM_BYTES) throw invalid(path, 'is over 4 MiB');
       const text = bytes.toString('utf8');
-      const isPem = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(text);
-      if (!isPem) throw invalid(path, 'holds no certificate in PEM');
+      const problem = certificateProblem(text);
+      if (problem !== null) throw invalid(path, problem);
       return text;
     }),
   );

@@ -1,6 +1,6 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
-import { BLOCK_WORDS, hostText, type NetworkSummary } from '../net/audit/network-summary.ts';
+import { blockText, hostText, type NetworkSummary } from '../net/audit/network-summary.ts';
 import { NetworkTally } from '../net/audit/network-tally.ts';
 import type { SandboxPlan, StepPlan } from '../plan/plan.ts';
 import { type ErrorData, toErrorData } from './error-data.ts';
@@ -52,9 +52,9 @@ function blockedError(sandbox: SandboxPlan, { blocked, blockedCount }: NetworkSu
   if (sandbox.network.onBlocked !== 'fail' || first === undefined) return null;
   const what =
     blockedCount === 1
-      ? 'a request or connection was'
-      : `${blockedCount} requests and connections were`;
-  const message = `${what} blocked: ${hostText(first)}: ${BLOCK_WORDS[first.reason]}`;
+      ? 'a request or connection was blocked'
+      : `${blockedCount} requests and connections were blocked, among them`;
+  const message = `${what} to ${hostText(first)}: ${blockText(first)}`;
   return toErrorData(new GondolinError('PROJECT_NETWORK_BLOCKED', message));
 }
 
@@ -81,6 +81,22 @@ async function skip(sandbox: SandboxPlan, step: StepPlan, why: Skip, context: Sa
     isCached: false,
     error: null,
   } as const;
+}
+
+/** A run that fails for what was blocked must fail again: a saved step would not be blocked any more. */
+async function saveUnlessBlocked(
+  vm: RunnerVm,
+  index: number,
+  sandbox: SandboxPlan,
+  progress: Progress,
+  context: StepContext,
+): Promise<void> {
+  if (sandbox.network.onBlocked === 'warn' || progress.network.blockedCount === 0) {
+    await saveAfterStep(vm, index, progress.steps, context);
+    return;
+  }
+  const message = `${sandbox.steps[index]?.name ?? ''} was not saved: something was blocked on the network`;
+  await context.emit({ type: 'warning', sandbox: sandbox.name, message });
 }
 
 async function runSteps(
@@ -111,7 +127,7 @@ async function runSteps(
     progress.isVmLost ||= isVmLost;
     if (isVmLost) progress.error ??= result.error;
     if (step.checkpoint && result.status === 'succeeded') {
-      await saveAfterStep(vm, index, progress.steps, stepContext);
+      await saveUnlessBlocked(vm, index, sandbox, progress, stepContext);
     }
   }
 }

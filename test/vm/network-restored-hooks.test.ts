@@ -12,7 +12,10 @@ it('a restored VM: new connections, placeholders of before and hooks work in it'
   await sandbox.vm.save(from);
 
   const urls: string[] = [];
+  const { network, ...options } = sandbox.options;
   const { httpHooks, env } = createHttpHooks({
+    extraHosts: network.policy.extraHosts ?? [],
+    ca: network.ca ?? [],
     secrets: { API_TOKEN: { hosts: ['api.clients.test'], value: API_TOKEN } },
     onRequest(request) {
       urls.push(request.url);
@@ -27,12 +30,7 @@ it('a restored VM: new connections, placeholders of before and hooks work in it'
       return new Response(response.body, { status: response.status, headers });
     },
   });
-  const { network } = sandbox.options;
-  const policy = { ...httpHooks.network.policy, extraHosts: network.policy.extraHosts ?? [] };
-  const restored = await VM.create({
-    ...{ ...sandbox.options, from, env },
-    network: { ...network, ...httpHooks.network, policy },
-  });
+  const restored = await VM.create({ ...options, from, env, httpHooks });
   onTestFinished(() => restored.close());
   const told = await restored.exec(
     `touch /tmp/go; curl -sS -i https://api.clients.test/made-up; curl -sS -D /tmp/head ${answer}/new; cat /tmp/head

@@ -1,11 +1,11 @@
 import {
-  BLOCK_WORDS,
   type BlockedUse,
   type HostUse,
   hostText,
   type NetworkSummary,
 } from '../../net/audit/network-summary.ts';
 import type { SandboxResult } from '../../project/run-result.ts';
+import { whyText } from './blocked-words.ts';
 import { plainText } from './text/describe.ts';
 import type { Paint } from './text/paint.ts';
 import { formatBytes } from './text/quantities.ts';
@@ -28,15 +28,6 @@ function useRow(use: HostUse): string[] {
   return [plainText(hostText(use)), counts.join(', '), bytes];
 }
 
-function whyText({ reason, rule, suggestion }: BlockedUse): string {
-  if (reason === 'secret_leak') return `${BLOCK_WORDS[reason]} (${rule})`;
-  if (reason === 'not_allowed') return BLOCK_WORDS[reason];
-  if (reason === 'private_address')
-    return rule === '' ? BLOCK_WORDS[reason] : `${BLOCK_WORDS[reason]} (${rule})`;
-  const fix = suggestion === '' ? '' : `; to allow it: ${suggestion}`;
-  return `${BLOCK_WORDS[reason]}${rule === '' ? '' : ` (${rule})`}${fix}`;
-}
-
 function blockedRow(use: BlockedUse): string[] {
   const why = use.count === 1 ? whyText(use) : `${use.count} times: ${whyText(use)}`;
   return [plainText(hostText(use)), plainText(why)];
@@ -56,17 +47,21 @@ function yamlText(entry: string): string {
     : JSON.stringify(entry);
 }
 
-function listLines(key: string, entries: readonly string[]): string[] {
+function listLines(key: string, entries: readonly string[], note = ''): string[] {
   if (entries.length === 0) return [];
   const shown = entries.slice(0, MAX_ROWS).map((entry) => `        - ${yamlText(entry)}`);
   const more = entries.length - shown.length;
-  return [`      ${key}:`, ...shown, ...(more > 0 ? [`        # and ${more} more`] : [])];
+  return [`      ${key}:${note}`, ...shown, ...(more > 0 ? [`        # and ${more} more`] : [])];
 }
 
 function toAllowLines(name: string, { allowedHosts, allowedPrivate }: NetworkSummary['toAllow']) {
   const lists = [
     ...listLines('allowed_hosts', allowedHosts),
-    ...listLines('allowed_private', allowedPrivate),
+    ...listLines(
+      'allowed_private',
+      allowedPrivate,
+      '  # opens a private network: only if you mean to',
+    ),
   ];
   if (lists.length === 0) return [];
   return [

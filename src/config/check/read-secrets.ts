@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
-import { formatHostEntry, overlapsHost, parseHostEntry } from '../../util/host-entry.ts';
+import { overlapsHost, parseHostEntry } from '../../util/host-entry.ts';
+import { isVariableName, parseSecret } from '../../util/parse-secret.ts';
 import type { NetworkConfig, SecretConfig, SecretSource } from '../config.ts';
 import { childOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, flagOf, isScalar, report, textOf } from './check-context.ts';
@@ -12,50 +13,23 @@ export interface SecretPlace {
   readonly variables: ReadonlyMap<string, string>;
 }
 
-/** Name of a variable. */
-export const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Host entries of a secret: it goes into HTTP requests only. */
 const FORM = { allowsTcp: false, allowsWide: false } as const;
 
-/** True for `NAME@host1,host2`, the one short form that holds no value. */
-export function isSecretReference(text: string): boolean {
-  const at = text.lastIndexOf('@');
-  return SECRET_NAME.test(text.slice(0, Math.max(at, 0))) && at < text.length - 1;
-}
-
 /** A secret of the short form. Nothing of its text is shown but a right name: it may hold a value. */
 function readShort(context: CheckContext, node: SourceNode, text: string): SecretConfig | null {
-  const at = text.lastIndexOf('@');
-  if (text.includes('=')) {
-    report(context, node, 'secret_inline', 'secrets: the value of a secret cannot stand in a file');
+  const result = parseSecret(text);
+  if (result.secret === undefined) {
+    const { problem, isInline } = result;
+    const inline = 'secrets: the value of a secret cannot stand in a file';
+    if (isInline) report(context, node, 'secret_inline', inline);
+    else report(context, node, 'bad_value', `secrets: ${problem}`);
     return null;
   }
-  if (at < 0) {
-    report(context, node, 'bad_value', 'secrets: missing @hosts (format: NAME@host1,host2)');
-    return null;
-  }
-  const name = text.slice(0, at);
-  if (!SECRET_NAME.test(name)) {
-    const problem = name === '' ? 'secret name cannot be empty' : 'the name is no variable name';
-    report(context, node, 'bad_value', `secrets: ${problem} (format: NAME@host1,host2)`);
-    return null;
-  }
-  const words = text
-    .slice(at + 1)
-    .split(',')
-    .map((word) => word.trim());
-  if (words.every((word) => word === '')) {
-    report(context, node, 'bad_value', 'secrets: no hosts specified after @');
-    return null;
-  }
-  const hosts: string[] = [];
-  for (const [index, word] of words.entries()) {
-    const { entry, problem } = parseHostEntry(word, FORM);
-    if (entry !== undefined) hosts.push(formatHostEntry(entry));
-    else report(context, node, 'host_pattern', `secrets: ${name}: host ${index + 1}: ${problem}`);
-  }
+  const { name, hosts, hostProblems } = result.secret;
+  for (const one of hostProblems) report(context, node, 'host_pattern', `secrets: ${one}`);
   const from: SecretSource = { kind: 'env', variable: name };
-  return { name, hosts: [...new Set(hosts)], from, query: false, allowHttp: false };
+  return { name, hosts, from, query: false, allowHttp: false };
 }
 
 function readFile(context: CheckContext, node: SourceNode & { kind: 'scalar' }): SecretSource {
@@ -91,7 +65,7 @@ function readSource(
 
 function readLong(context: CheckContext, node: SourceNode): SecretConfig | null {
   const name = textOf(childOf(node, 'name'), '');
-  if (!SECRET_NAME.test(name)) return null;
+  if (!isVariableName(name)) return null;
   const hosts = itemsOf(childOf(node, 'hosts'))
     .filter(isScalar)
     .map((host) => readHost(context, host, `secrets: ${name}: hosts`, FORM))

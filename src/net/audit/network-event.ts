@@ -29,8 +29,8 @@ export interface DnsEvent extends EventBase {
   readonly name: string;
   /** `A`, `AAAA`, `MX`, … or `TYPE65280`. */
   readonly recordType: string;
-  /** `refused`: policy lets nothing through to this name. `failed`: no answer for another reason. */
-  readonly outcome: 'answered' | 'refused' | 'failed';
+  /** `refused`: policy lets nothing through to this name; its answer says so. */
+  readonly outcome: 'answered' | 'refused';
 }
 
 /** A connection that policy let through, when it is dialled. */
@@ -147,12 +147,17 @@ export type LeakPlace =
   | 'tcp'
   | 'connection';
 
+/** `host_not_listed`: its secret is not for that host. `not_tls`: not over plain HTTP. `place`: no value goes there. */
+export type LeakReason = 'host_not_listed' | 'not_tls' | 'place';
+
 /** A placeholder on its way to where its secret may not go: refused. */
 export interface SecretLeakEvent extends EventBase {
   readonly kind: 'secret_leak';
   /** Name of the secret. */
   readonly secret: string;
   readonly place: LeakPlace;
+  /** `Network` adds it: there in all that is told or written. */
+  readonly reason?: LeakReason;
   readonly host: string;
   readonly port: number;
   readonly transport: Transport;

@@ -1,4 +1,4 @@
-import type { BlockReason, Transport } from './network-event.ts';
+import type { BlockReason, LeakPlace, LeakReason, Transport } from './network-event.ts';
 
 /** What a sandbox did on the network, added up. Plain data; names are the guest's: untrusted text. */
 export interface NetworkSummary {
@@ -19,7 +19,10 @@ export interface NetworkSummary {
   };
 }
 
-/** What went to one host and port. Bytes are those of bodies, or of the whole connection where it was not opened. */
+/**
+ * What went to one host and port. Bytes are those of requests and answers, their heads as HTTP/1.1 writes them, or of the
+ * whole connection where it was not opened.
+ */
 export interface HostUse {
   readonly host: string;
   readonly port: number;
@@ -44,6 +47,8 @@ export interface BlockedUse {
   readonly rule: string;
   /** The YAML that would let it through; empty where nothing should. */
   readonly suggestion: string;
+  /** Where the placeholder stood and why it was refused; null for what is no leak. */
+  readonly leak: { readonly place: LeakPlace; readonly reason: LeakReason } | null;
   readonly count: number;
 }
 
@@ -57,8 +62,31 @@ export const BLOCK_WORDS: Readonly<Record<BlockedUse['reason'], string>> = {
   name_mismatch: 'names disagree',
   hook: 'refused by a hook',
   protocol: 'no valid TLS or HTTP',
-  secret_leak: 'placeholder of a secret on its way to a host that may not have it',
+  secret_leak: 'placeholder of a secret where it may not go',
 };
+
+const PLACE_WORDS: Readonly<Record<LeakPlace, string>> = {
+  header: 'in a header',
+  path: 'in the path',
+  query: 'in the query',
+  body: 'in the body',
+  trailer: 'in a trailer',
+  websocket: 'in a WebSocket message',
+  tcp: 'in raw TCP',
+  connection: 'in the request',
+};
+
+const LEAK_WORDS: Readonly<Record<LeakReason, string>> = {
+  host_not_listed: 'to a host that may not have it',
+  not_tls: 'over plain HTTP',
+  place: 'where its value does not go',
+};
+
+/** Why something was refused, in a few words: `not in allowed_hosts`. */
+export function blockText({ reason, rule, leak }: Omit<BlockedUse, 'count'>): string {
+  if (leak === null) return BLOCK_WORDS[reason];
+  return `placeholder of secret ${rule} ${PLACE_WORDS[leak.place]}, ${LEAK_WORDS[leak.reason]}`;
+}
 
 /** `api.test`, `api.test:8443`, `[::1]:22`. */
 export function hostText({ host, port, transport }: Pick<HostUse, 'host' | 'port' | 'transport'>) {

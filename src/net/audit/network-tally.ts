@@ -1,4 +1,7 @@
 import { formatHostEntry, parseHostEntry } from '../../util/host-entry.ts';
+import { parseAddress } from '../address/ip-address.ts';
+import { isMetadata } from '../policy/refuse-literal.ts';
+import { requestHeadBytes, responseHeadBytes } from './head-bytes.ts';
 import type {
   BlockedEvent,
   ConnectionEndEvent,
@@ -23,10 +26,12 @@ const SUGGESTION = /^(allowed_hosts|allowed_private): \[("(?:[^"\\]|\\.)*")\]$/;
 /** The entry for a list that a refusal suggests; null for another list, or for what is no entry after all. */
 function suggestedEntry(list: 'allowed_hosts' | 'allowed_private', use: BlockedUse): string | null {
   const [, key, quoted] = SUGGESTION.exec(use.suggestion) ?? [];
-  // Cloud machines hand out their credentials there: nobody should paste that without a thought.
-  if (key !== list || quoted === undefined || /metadata/.test(use.rule)) return null;
+  if (key !== list || quoted === undefined) return null;
   const { entry } = parseHostEntry(String(JSON.parse(quoted)), { allowsWide: false });
-  return entry === undefined || entry.kind === 'glob' ? null : formatHostEntry(entry);
+  if (entry === undefined || entry.kind === 'glob') return null;
+  // Policy suggests none of these; what people paste is worth a second look.
+  const address = entry.kind === 'network' ? parseAddress(entry.host) : null;
+  return address !== null && isMetadata(address) ? null : formatHostEntry(entry);
 }
 
 /** Adds up the events of one sandbox. Memory is bounded, whatever the guest does. */
@@ -88,9 +93,11 @@ export class NetworkTally {
       return;
     }
     if (use === undefined) return;
-    use.sentBytes += event.requestBytes;
-    use.receivedBytes += event.responseBytes;
     if (event.error !== null) use.failed += 1;
+    // Nobody was dialled: a hook answered, or the host said why no server did.
+    if (event.address === null) return;
+    use.sentBytes += requestHeadBytes(event) + event.requestBytes;
+    use.receivedBytes += responseHeadBytes(event) + event.responseBytes;
   }
 
   #addConnection(event: ConnectionEvent): void {
@@ -120,7 +127,8 @@ export class NetworkTally {
     const reason = isLeak ? 'secret_leak' : event.reason;
     const rule = isLeak ? event.secret : event.rule;
     const suggestion = isLeak ? '' : event.suggestion;
-    const key = JSON.stringify([host, port, transport, reason, rule, suggestion]);
+    const leak = isLeak ? { place: event.place, reason: event.reason ?? 'place' } : null;
+    const key = JSON.stringify([host, port, transport, reason, rule, suggestion, leak]);
     const known = this.#blocked.get(key);
     if (known !== undefined) {
       known.count += 1;
@@ -130,7 +138,8 @@ export class NetworkTally {
       this.#omittedBlocked += 1;
       return null;
     }
-    const use: Counted<BlockedUse> = { host, port, transport, reason, rule, suggestion, count: 1 };
+    const place = { host, port, transport };
+    const use: Counted<BlockedUse> = { ...place, reason, rule, suggestion, leak, count: 1 };
     this.#blocked.set(key, use);
     return { ...use };
   }

@@ -25,19 +25,21 @@ function base64Core(bytes: Buffer, offset: number): string {
   return text.slice(start, Math.floor((8 * (offset + bytes.length)) / 6));
 }
 
-/** How a value may stand in a text: itself, in a URL, in JSON, in base64 wherever it starts. */
+/** How a value may stand in a text: itself, in a URL, in JSON, in hex, in base64 wherever it starts. */
 function formsOf(value: string): string[] {
+  const bytes = Buffer.from(value);
   const plain = [
     value,
     // Lone surrogates have no encoding.
-    encodeURIComponent(Buffer.from(value).toString()),
+    encodeURIComponent(bytes.toString()),
     JSON.stringify(value).slice(1, -1),
+    // A header is bytes, and read as one character each.
+    bytes.toString('latin1'),
   ];
   if (value.length < MIN_ENCODED_LENGTH) return plain;
-  const bytes = Buffer.from(value);
   const encoded = [0, 1, 2].map((offset) => base64Core(bytes, offset));
   const urlSafe = encoded.map((text) => text.replaceAll('+', '-').replaceAll('/', '_'));
-  return [...plain, ...encoded, ...urlSafe];
+  return [...plain, bytes.toString('hex'), ...encoded, ...urlSafe];
 }
 
 const NOTHING: SecretMask = (text) => text;
@@ -46,9 +48,17 @@ function escapePattern(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
+/** Percent-encoding of any characters taken away, however many a writer chose to encode. */
+function decodePercent(text: string): string {
+  return text.replaceAll(/(?:%[\da-f]{2})+/gi, (run) =>
+    Buffer.from(run.replaceAll('%', ''), 'hex').toString(),
+  );
+}
+
 /**
- * A mask that puts `[secret NAME]` in the place of each value: plain, percent-encoded, JSON-escaped, and in base64 when
- * it has 8 characters or more. Values under 4 characters are left alone.
+ * A mask that puts `[secret NAME]` in the place of each value: plain, percent-encoded, JSON-escaped, and in hex and base64
+ * when it has 8 characters or more; in the place of the whole text when only decoding shows it. Values under 4 characters
+ * are left alone.
  */
 export function createSecretMask(secrets: readonly MaskedSecret[]): SecretMask {
   const names = new Map<string, string>();
@@ -60,11 +70,19 @@ export function createSecretMask(secrets: readonly MaskedSecret[]): SecretMask {
   const forms = [...names.keys()].toSorted((a, b) => b.length - a.length);
   // Letter case is ignored: percent-encoding has two, and a host name is put into lower case.
   const pattern = new RegExp(forms.map((form) => `(${escapePattern(form)})`).join('|'), 'gi');
-  return (text) =>
+  const maskForms: SecretMask = (text) =>
     text.replace(pattern, (_found, ...groups: unknown[]) => {
       const form = forms[groups.findIndex((group) => group !== undefined)] ?? '';
       return `[secret ${names.get(form) ?? ''}]`;
     });
+  return (text) => {
+    const masked = maskForms(text);
+    if (!/[%+]/.test(masked)) return masked;
+    // Forms write a blank as +.
+    const readings = [masked, masked.replaceAll('+', ' ')].map(decodePercent);
+    const hidden = readings.find((one) => maskForms(one) !== one);
+    return hidden === undefined ? masked : (/\[secret \w*\]/.exec(maskForms(hidden))?.[0] ?? '');
+  };
 }
 
 function mapTexts(value: unknown, map: SecretMask): unknown {

@@ -1,4 +1,7 @@
 import type { NetworkOptions } from '../network-options.ts';
+import { ExtraHosts } from '../policy/extra-hosts.ts';
+import type { ExtraHost } from '../policy/policy-options.ts';
+import { checkRoots } from '../root-certificates.ts';
 import { createPlaceholderSeed } from '../secret/placeholder.ts';
 import type { ResolvedSecret } from '../secret/secret-options.ts';
 import { SecretStore } from '../secret/secret-store.ts';
@@ -24,6 +27,10 @@ export interface HttpHooksOptions extends RequestHooks {
   readonly allowedInternalHosts?: readonly string[];
   /** Swap placeholders in the query of URLs too. @default false */
   readonly replaceSecretsInQuery?: boolean;
+  /** Names that lead to addresses of your choice, as `extra_hosts`; they may be private and are allowed. @default none */
+  readonly extraHosts?: readonly ExtraHost[];
+  /** Further roots that servers' certificates are verified against: PEM, one text or several. @default none */
+  readonly ca?: string | readonly string[];
 }
 
 /** A network policy for `VM.create`. Printing it shows no secret value. */
@@ -31,7 +38,8 @@ export interface HttpHooks {
   /** @internal */
   readonly network: Required<
     Pick<NetworkOptions, 'policy' | 'secrets' | 'hooks' | 'placeholderSeed'>
-  >;
+  > &
+    Pick<NetworkOptions, 'ca'>;
 }
 
 /** The words for "every host". */
@@ -41,7 +49,8 @@ const EVERY = new Set(['.*', '*']);
  * Describes the network of a VM in code: what `network:` and `secrets:` are in a file.
  *
  * @returns `httpHooks` and `env`, both for `VM.create`; `env` holds a placeholder for each secret.
- * @throws {GondolinError} NET_SECRET_INVALID for a value or a host that cannot be used; patterns are checked by the VM.
+ * @throws {GondolinError} NET_SECRET_INVALID for a value or a host that cannot be used, NET_CA_INVALID for a text of `ca`,
+ *   NET_PATTERN_INVALID for an entry of `extraHosts`; other patterns are checked by the VM.
  */
 export function createHttpHooks(options: HttpHooksOptions = {}): {
   httpHooks: HttpHooks;
@@ -58,6 +67,10 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
   );
   const isOpen = allowedHosts.some((entry) => EVERY.has(entry));
   const named = [...allowedHosts, ...secrets.flatMap(({ hosts }) => hosts)];
+  const { extraHosts = [], ca } = options;
+  const roots = typeof ca === 'string' ? [ca] : ca;
+  checkRoots(roots ?? []);
+  new ExtraHosts(extraHosts);
   const seed = createPlaceholderSeed();
   const { onRequestHead, onRequest, onResponse } = options;
   const network = {
@@ -68,7 +81,9 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
       rules: [],
       blockPrivateIps: blockInternalRanges,
       allowedPrivate: allowedInternalHosts,
+      extraHosts,
     },
+    ...(roots === undefined ? {} : { ca: roots }),
     secrets,
     hooks: { onRequestHead, onRequest, onResponse },
     placeholderSeed: seed.toString('hex'),

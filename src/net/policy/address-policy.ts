@@ -11,6 +11,7 @@ import type { ExtraHosts } from './extra-hosts.ts';
 import { coversPort, type HostPattern } from './host-pattern.ts';
 import { compileHostPatterns, type HostPatterns } from './host-patterns.ts';
 import { patternError } from './pattern-error.ts';
+import { isMetadata } from './refuse-literal.ts';
 import { suggestPrivate, suggestRemoval } from './suggest.ts';
 import { allow, deny, type Verdict } from './verdict.ts';
 
@@ -94,7 +95,8 @@ export class AddressPolicy {
       .find((entry) => port === 0 || coversPort(entry, port));
     if (denied) {
       const rule = `denied_hosts: ${JSON.stringify(denied.entry)}`;
-      return deny('denied', rule, suggestRemoval('denied_hosts', denied.entry));
+      const move = isMetadata(address) ? '' : suggestRemoval('denied_hosts', denied.entry);
+      return deny('denied', rule, move);
     }
     const range = forbiddenRange(address);
     if (range === null) return allow('a public address');
@@ -104,7 +106,7 @@ export class AddressPolicy {
     return deny(
       'private_address',
       `block_private_ips: ${range.name} (${range.cidr})`,
-      suggestPrivate(opener),
+      isMetadata(address) ? '' : suggestPrivate(opener),
     );
   }
 }

@@ -1,4 +1,5 @@
 import { type Host, readHost } from '../address/host-name.ts';
+import { formatAddress } from '../address/ip-address.ts';
 import { AddressPolicy } from './address-policy.ts';
 import { ConnectionPolicy } from './connection-policy.ts';
 import { ExtraHosts } from './extra-hosts.ts';
@@ -6,6 +7,7 @@ import type { Transport } from './host-pattern.ts';
 import { compileHostPatterns } from './host-patterns.ts';
 import { HttpRules } from './http-rules.ts';
 import type { ExtraHost, PolicyOptions } from './policy-options.ts';
+import { refuseLiteral } from './refuse-literal.ts';
 import { deny, type Verdict } from './verdict.ts';
 
 /** A connection to judge. */
@@ -64,14 +66,21 @@ export function compilePolicy(options: PolicyOptions): Policy {
   const rules = new HttpRules(options.rules);
   const addresses = new AddressPolicy({ ...options, extraHosts, denied });
   const connections = new ConnectionPolicy({ mode: options.mode, allowed, denied, extraHosts });
+  const judged = (host: Host, port: number, verdict: Verdict): Verdict => {
+    if (verdict.isAllowed || host.kind === 'name') return verdict;
+    const dialled = addresses.decide(formatAddress(host.address), null, port);
+    return refuseLiteral(verdict, host.address, dialled);
+  };
   const decideHost = (host: Host | null, port: number, transport: Transport): Verdict =>
-    host === null || !isPort(port) ? INVALID : connections.decide(host, port, transport);
+    host === null || !isPort(port)
+      ? INVALID
+      : judged(host, port, connections.decide(host, port, transport));
   return {
     mode: options.mode,
     names: [...new Set([...extraHosts.names, ...allowed.names])],
     decideName(name) {
       const host = readHost(name);
-      return host === null ? INVALID : connections.decideName(host);
+      return host === null ? INVALID : judged(host, 0, connections.decideName(host));
     },
     decideConnection: ({ name, address, port, transport }) =>
       decideHost(readHost(name ?? address), port, transport),

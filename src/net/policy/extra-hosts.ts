@@ -15,7 +15,8 @@ function describe({ name, address, port }: ExtraHost): string {
 
 function readExtraHost(given: ExtraHost): ExtraHost {
   const entry = describe(given);
-  const host = given.name.includes('*') ? null : readHost(given.name);
+  const isText = typeof given.name === 'string' && typeof given.address === 'string';
+  const host = !isText || given.name.includes('*') ? null : readHost(given.name);
   if (host?.kind !== 'name')
     throw patternError(
       'extra_hosts',

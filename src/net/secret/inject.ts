@@ -31,6 +31,15 @@ function headerText(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
+/** Why no value of this secret goes to that place at all; null when one may, where values are put in. */
+export function refusalOf(
+  { covers, allowHttp }: Pick<InjectableSecret, 'covers' | 'allowHttp'>,
+  { host, port, isTls }: RequestPlace,
+): Exclude<SecretLeak['reason'], 'place'> | null {
+  if (!covers(host, port)) return 'host_not_listed';
+  return isTls || allowHttp ? null : 'not_tls';
+}
+
 /** Puts the values of some secrets in the place of their placeholders, for one request. */
 export class Injector {
   readonly #usable: readonly InjectableSecret[];
@@ -43,7 +52,7 @@ export class Injector {
     this.#all = all;
     this.#index = index;
     this.#place = place;
-    this.#usable = all.filter((secret) => this.#refusalOf(secret) === null);
+    this.#usable = all.filter((secret) => refusalOf(secret, place) === null);
   }
 
   /** Names of the secrets whose values were put in so far. */
@@ -119,14 +128,9 @@ export class Injector {
     return { masked, text: swapped };
   }
 
-  #refusalOf(secret: InjectableSecret): SecretLeak['reason'] | null {
-    if (!secret.covers(this.#place.host, this.#place.port)) return 'host_not_listed';
-    return this.#place.isTls || secret.allowHttp ? null : 'not_tls';
-  }
-
   #leak(name: string, where: string): SecretLeak {
     const secret = this.#all.find((entry) => entry.name === name);
-    const reason = secret === undefined ? null : this.#refusalOf(secret);
+    const reason = secret === undefined ? null : refusalOf(secret, this.#place);
     return { name, where, reason: reason ?? 'place' };
   }
 }

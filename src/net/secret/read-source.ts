@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { isTellableName } from '../../util/parse-secret.ts';
 import type { ResolvedSecret, SecretOptions, SecretSource } from './secret-options.ts';
 import { checkSecretValue, MAX_SECRET_BYTES, type SecretValue } from './secret-value.ts';
 
@@ -22,6 +23,21 @@ function unreadable(name: string, problem: string, cause?: unknown): GondolinErr
     ...(cause === undefined ? {} : { cause }),
     details: { name },
   });
+}
+
+/** A token in the place of the name is a variable that is not set: it is not shown. */
+function unset(name: string, variable: string): GondolinError {
+  const hint = 'Export it before the run; sudo keeps no variables unless it is run as sudo -E.';
+  if (isTellableName(variable)) {
+    const of = name === variable ? '' : ` ${name}`;
+    const message = `Cannot read secret${of}: environment variable $${variable} is not set`;
+    return new GondolinError('NET_SECRET_UNREADABLE', message, { hint, details: { name } });
+  }
+  return new GondolinError(
+    'NET_SECRET_UNREADABLE',
+    'Cannot read a secret: its environment variable is not set. Its name is not shown: it looks like a value',
+    { hint: 'Write NAME@host with the name of a variable, and export the value as that variable.' },
+  );
 }
 
 class TooLong extends Error {}
@@ -142,7 +158,7 @@ async function readSource(
   }
   const value = options.env[source.variable];
   if (value === undefined || value === '') {
-    throw unreadable(name, `environment variable $${source.variable} is not set`);
+    throw unset(name, source.variable);
   }
   return checkSecretValue(name, value);
 }

@@ -1,8 +1,9 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { isVariableName } from '../../util/parse-secret.ts';
 import type { HeaderList, RequestPlace, SecretLeak } from './header-list.ts';
 import { withoutHeaders } from './header-list.ts';
 import { compileHosts } from './host-list.ts';
-import { type InjectableSecret, Injector } from './inject.ts';
+import { type InjectableSecret, Injector, refusalOf } from './inject.ts';
 import { LeakScanStream } from './leak-scan-stream.ts';
 import { createPlaceholder } from './placeholder.ts';
 import { PlaceholderIndex } from './placeholder-index.ts';
@@ -15,7 +16,6 @@ import { WebSocketLeakScanStream, WebSocketScrubStream } from './websocket-strea
 
 /** Partial answers could cut a value in pieces that are no longer found; a coded one could not be passed on as it is. */
 const STRIPPED = ['range', 'if-range', 'accept-encoding'];
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** What of a request is looked at as a whole; untrusted. */
 export interface RequestHead {
@@ -106,6 +106,15 @@ export class SecretStore {
     return { injector, inTarget, inHeaders, leak: inTarget.leak ?? inHeaders.leak };
   }
 
+  /**
+   * Why a placeholder was refused on its way to a place that policy allows.
+   * @param name  Of one of our secrets.
+   */
+  leakReason(name: string, place: RequestPlace): SecretLeak['reason'] {
+    const secret = this.#secrets.find((one) => one.name === name);
+    return (secret && refusalOf(secret, place)) ?? 'place';
+  }
+
   /** The leak in trailer fields, where no value ever goes; null when there is none. */
   findLeakInTrailers(trailers: HeaderList): SecretLeak | null {
     for (const [key, value] of trailers) {
@@ -171,7 +180,7 @@ export class SecretStore {
 }
 
 function injectable(secret: ResolvedSecret, seed: Uint8Array): InjectableSecret {
-  if (!NAME.test(secret.name)) {
+  if (!isVariableName(secret.name)) {
     throw new GondolinError(
       'NET_SECRET_INVALID',
       'The name of a secret is no variable name: want letters, digits and _, not a digit first',

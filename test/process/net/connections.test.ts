@@ -1,6 +1,11 @@
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { duplexPair } from 'node:stream';
 import { decode, encode } from 'dns-packet';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, expect, it, onTestFinished, vi } from 'vitest';
+import { DENIED_WEB_START_MS } from '../../../src/net/limits.ts';
+import { createTestCa } from '../../fixtures/net/certificates.ts';
 import {
   connectTcp,
   connectTls,
@@ -10,6 +15,7 @@ import {
 } from '../../fixtures/net/clients.ts';
 import { startHttp, startHttps, startTcp } from '../../fixtures/net/servers.ts';
 import { createTestNetwork, removeTestCa, serverCa } from '../../fixtures/net/test-network.ts';
+import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 afterAll(removeTestCa);
 
@@ -78,6 +84,52 @@ it('Network resets raw bytes to a host that is allowed for HTTP only, and tells 
     transport: 'tcp',
     statusCode: null,
   });
+});
+
+it.each([
+  { port: 443, transport: 'https', entry: 'no.test' },
+  { port: 80, transport: 'http', entry: 'no.test' },
+  { port: 8443, transport: 'tcp', entry: 'no.test:8443/tcp' },
+])(
+  'Network tells of a denied connection to $port that ends without a byte as $transport',
+  async ({ port, transport, entry }) => {
+    const net = await createTestNetwork({ allow: ['api.test'] });
+    const socket = await connectTcp(net, 'no.test', port);
+    socket.end();
+    expect(await net.event('blocked')).toMatchObject({
+      ...{ host: 'no.test', port, transport, reason: 'not_allowed' },
+      suggestion: `allowed_hosts: ["${entry}"]`,
+    });
+  },
+);
+
+it('Network tells of a denied connection to 443 that stays silent as https', async () => {
+  const net = await createTestNetwork({ allow: ['api.test'] });
+  const early = net.event('blocked', ({ host }) => host === 'early.test');
+  (await connectTcp(net, 'early.test', 443)).end();
+  await early;
+  // From here on all code is loaded: the timer is set in the turn in which the connection comes.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const told = net.event('blocked', ({ host }) => host === 'no.test');
+  const [guest, host] = duplexPair();
+  const address = await net.addressOf('no.test');
+  net.network.accept(host, { address, port: 443 });
+  await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThan(0));
+  await vi.advanceTimersByTimeAsync(DENIED_WEB_START_MS);
+  expect(await told).toMatchObject({
+    transport: 'https',
+    suggestion: 'allowed_hosts: ["no.test"]',
+  });
+  guest.destroy();
+});
+
+it('Network tells nothing of an allowed connection that ends without a byte', async () => {
+  const net = await createTestNetwork({ allow: ['api.test'] });
+  const socket = await connectTcp(net, 'api.test', 443);
+  socket.end();
+  expect((await readAll(socket)).text).toBe('');
+  expect(net.events.filter(({ kind }) => kind === 'blocked')).toEqual([]);
 });
 
 it('Network resets a connection to a server that refuses it, and tells why', async () => {
@@ -210,6 +262,24 @@ it('Network trusts no private authority that ca does not name', async () => {
     headers: { host: `api.test:${port}` },
   });
   expect(answer.body).toMatch(/NET_UPSTREAM_TLS/);
+});
+
+it('Network trusts the roots of NODE_EXTRA_CA_CERTS beside those of ca', async () => {
+  const port = await startHttps('api.test', (_message, response) => response.end('trusted'));
+  const path = join(temporaryDirectory(), 'extra.pem');
+  writeFileSync(path, serverCa.caPem);
+  vi.stubEnv('NODE_EXTRA_CA_CERTS', path);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const ca = [createTestCa('another root').caPem];
+  const statusWith = async () => {
+    const net = await createTestNetwork({ allow: [`api.test:${port}`], ca });
+    const headers = { host: `api.test:${port}` };
+    return (await request(await connectTls(net, 'api.test', port), { headers })).status;
+  };
+  expect(await statusWith()).toBe(200);
+  // Node itself goes on when the file is gone.
+  vi.stubEnv('NODE_EXTRA_CA_CERTS', `${path}.gone`);
+  expect(await statusWith()).toBe(502);
 });
 
 it('Network leaves the TLS of a passthrough host closed after it checked its name', async () => {

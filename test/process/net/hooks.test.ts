@@ -5,9 +5,14 @@ import {
 } from '../../../src/net/hooks/create-http-hooks.ts';
 import { connectHttp2, connectTls, request } from '../../fixtures/net/clients.ts';
 import { startHttps } from '../../fixtures/net/servers.ts';
-import { createTestNetwork, removeTestCa } from '../../fixtures/net/test-network.ts';
+import { createTestNetwork, removeTestCa, serverCa } from '../../fixtures/net/test-network.ts';
 
 afterAll(removeTestCa);
+
+/** The same with other bytes at its start: no DER. */
+function broken(pem: string): string {
+  return pem.replace('MII', 'AAA');
+}
 
 const VALUE = 'sk-live-0123456789abcdef';
 
@@ -73,15 +78,17 @@ it('createHttpHooks() sends what onRequest gives: method, path, fields and a bod
 it('createHttpHooks() answers with a Response of onRequest and asks no server', async () => {
   let asked = 0;
   const { send, net } = await hooked(
-    { onRequest: () => new Response('from the hook', { status: 418, headers: { 'x-a': '1' } }) },
+    { onRequest: () => new Response('from the hook', { status: 403, headers: { 'x-a': '1' } }) },
     (_message, response) => {
       asked += 1;
       response.end();
     },
   );
-  expect(await send()).toMatchObject({ status: 418, body: 'from the hook' });
+  expect(await send()).toMatchObject({ status: 403, body: 'from the hook' });
   expect(asked).toBe(0);
-  expect(await net.event('response')).toMatchObject({ statusCode: 418, address: null });
+  expect(await net.event('response')).toMatchObject({ statusCode: 403, address: null });
+  // Policy has not refused it: nothing for on_blocked: fail.
+  expect(net.events.some(({ kind }) => kind === 'blocked')).toBe(false);
 });
 
 it('createHttpHooks() gives the guest what onResponse gives, with its true length', async () => {
@@ -188,6 +195,57 @@ it('createHttpHooks() streams bodies through hooks with the pace of the slower s
   let received = 0;
   for await (const chunk of stream) received += (chunk as Buffer).length;
   expect(received).toBe(24 * 1024 * 1024);
+});
+
+it('createHttpHooks() leads a name to an address and trusts the server by a root of its own', async () => {
+  const port = await startHttps('api.test', (_message, response) => response.end('by name'));
+  const extraHosts = [{ name: 'api.test', address: '127.0.0.1', port }];
+  const answerWith = async (options: HttpHooksOptions) => {
+    const { network } = createHttpHooks(options).httpHooks;
+    const net = await createTestNetwork({ ca: [], ...network });
+    return request(await connectTls(net, 'api.test', 443), { headers: { host: 'api.test' } });
+  };
+  const { caPem } = serverCa;
+  expect(await answerWith({ extraHosts, ca: caPem })).toMatchObject({ body: 'by name' });
+  expect(await answerWith({ extraHosts, ca: [caPem] })).toMatchObject({ status: 200 });
+  const untrusted = await answerWith({ extraHosts });
+  expect(untrusted).toMatchObject({ status: 502 });
+  expect(untrusted.headers['x-gondolin-refused']).toBe('NET_UPSTREAM_TLS');
+});
+
+it.each([
+  ['a path', '/etc/ssl/root.pem', 'text 1 of 1 holds no certificate'],
+  ['an empty text', [serverCa.caPem, ''], 'text 2 of 2 holds no certificate'],
+  [
+    'a key',
+    '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n',
+    'holds no certificate',
+  ],
+  ['half a certificate', serverCa.caPem.slice(0, 300), 'holds no certificate'],
+  ['bytes that are none', broken(serverCa.caPem), 'holds a certificate that cannot be read'],
+  ['a broken second one', serverCa.caPem + broken(serverCa.caPem), 'certificate 2 of 2 in it'],
+  ['a Buffer', [Buffer.from(serverCa.caPem)] as unknown as string[], 'is no text'],
+])('createHttpHooks() refuses %s as ca at once', (_what, ca, want) => {
+  const refused = expect.objectContaining({
+    code: 'NET_CA_INVALID',
+    exit: 2,
+    message: expect.stringContaining(want),
+  });
+  expect(() => createHttpHooks({ ca })).toThrow(refused);
+});
+
+it.each([
+  [{ name: '*.test', address: '127.0.0.1' }, 'one host name'],
+  [{ name: 'api.test', address: 'localhost' }, 'not an address'],
+  [{ name: 'api.test', address: '127.0.0.1', port: 0 }, 'port'],
+  [{ name: 'api.test' } as { name: string; address: string }, 'host name'],
+])('createHttpHooks() refuses the extra host %j at once', (extra, want) => {
+  expect(() => createHttpHooks({ extraHosts: [extra] })).toThrow(
+    expect.objectContaining({
+      code: 'NET_PATTERN_INVALID',
+      message: expect.stringContaining(want),
+    }),
+  );
 });
 
 it('createHttpHooks() takes .* for every public host and refuses a secret without value', () => {

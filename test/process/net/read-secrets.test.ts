@@ -43,6 +43,21 @@ it('readSecrets() reads a file that a process writes', async () => {
   expect(await reading).toBe(VALUE);
 });
 
+it('readSecrets() says how to set a variable, and shows no token that stands in the place of its name', async () => {
+  await expect(read({ kind: 'env', variable: 'NOPE' })).rejects.toMatchObject({
+    code: 'NET_SECRET_UNREADABLE',
+    message: 'Cannot read secret A: environment variable $NOPE is not set',
+    hint: expect.stringContaining('sudo -E'),
+  });
+  const token = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a';
+  const from = { kind: 'env', variable: token } as const;
+  const error = await readSecrets([{ name: token, hosts: ['h'], from }], { env }).catch(
+    (reason: unknown) => reason,
+  );
+  expect(error).toMatchObject({ code: 'NET_SECRET_UNREADABLE' });
+  expect(inspect(error, { depth: 9, showHidden: true })).not.toContain(token);
+});
+
 it('readSecrets() runs a string by a shell and a list without one, in its directory and with our variables', async () => {
   expect(await read(command('printf "%s\\n" "$TOKEN"'))).toBe(VALUE);
   expect(await read(command(['/bin/echo', '$TOKEN; pwd']))).toBe('$TOKEN; pwd');

@@ -99,7 +99,8 @@ it.each([
   );
   if (!('method' in how)) {
     expect((await answer).text).toMatch(/^HTTP\/1\.1 403 [\s\S]*secret_leak/);
-    expect(await net.event('secret_leak')).toMatchObject({ secret: 'TOKEN', place });
+    const reason = name === 'api.test' ? 'place' : 'host_not_listed';
+    expect(await net.event('secret_leak')).toMatchObject({ secret: 'TOKEN', place, reason });
   } else expect((await answer).text).toMatch(/^HTTP\/1\.1 40[03] /);
   expect(asked).toBe(0);
 });
@@ -112,6 +113,7 @@ it('Network refuses a placeholder over plain HTTP', async () => {
   });
   expect(answer.status).toBe(403);
   expect(answer.body).not.toContain(VALUE);
+  expect(await net.event('secret_leak')).toMatchObject({ place: 'header', reason: 'not_tls' });
 });
 
 it('Network refuses a body with a placeholder, split over chunks, before the last of it goes out', async () => {
@@ -131,7 +133,7 @@ it('Network refuses a body with a placeholder, split over chunks, before the las
     body,
   });
   expect(answer.status).toBe(403);
-  expect(await net.event('secret_leak')).toMatchObject({ place: 'body' });
+  expect(await net.event('secret_leak')).toMatchObject({ place: 'body', reason: 'place' });
   expect(received).not.toContain(placeholder);
 });
 
@@ -176,6 +178,8 @@ it('Network resets raw TCP that carries a placeholder', async () => {
   await expect.poll(() => received, { timeout: 10_000 }).toBe('hello ');
   socket.write(placeholder);
   expect((await answer).error).toBe('ECONNRESET');
-  expect(await net.event('secret_leak')).toMatchObject({ place: 'tcp', host: 'db.test' });
+  expect(await net.event('secret_leak')).toMatchObject({
+    ...{ place: 'tcp', host: 'db.test', reason: 'host_not_listed' },
+  });
   expect(received).toBe('hello ');
 });

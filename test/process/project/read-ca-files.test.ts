@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readCaFiles } from '../../../src/project/network-options.ts';
+import { createTestCa } from '../../fixtures/net/certificates.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
-const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+const PEM = createTestCa('a root').caPem;
 
 it('readCaFiles() gives the texts of the files in their order', async () => {
   const directory = temporaryDirectory();
@@ -16,6 +17,7 @@ it('readCaFiles() gives the texts of the files in their order', async () => {
 it.each([
   ['is missing', null],
   ['holds a key', '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n'],
+  ['holds a broken certificate', PEM.replace('MII', 'AAA')],
   ['is too large', `${PEM}${' '.repeat(4 * 2 ** 20)}`],
 ])('readCaFiles() fails when a file %s', async (_what, text) => {
   const path = join(temporaryDirectory(), 'ca.pem');

@@ -18,6 +18,8 @@ import {
 } from '../../fixtures/network-events.ts';
 import { outputOf } from './fake-io.ts';
 
+const METADATA = 'allowed_hosts: no entry covers it; block_private_ips: metadata (169.254.169.254)';
+
 const suggestAllowed = (entry: string) => `allowed_hosts: [${JSON.stringify(entry)}]`;
 
 function resultOf(events: readonly NetworkEvent[], name = 'test'): SandboxResult {
@@ -62,39 +64,78 @@ describe('renderSummary() with a network', () => {
         suggestion: 'remove "bad.test" from denied_hosts',
       }),
       leakEvent(),
+      ...[
+        blockedEvent({
+          host: '169.254.169.254',
+          port: 80,
+          transport: 'http',
+          rule: METADATA,
+          suggestion: '',
+        }),
+      ],
+      blockedEvent({
+        ...{ host: '10.0.0.9', suggestion: '' },
+        rule: 'allowed_hosts: no entry covers it; block_private_ips: private (10.0.0.0/8)',
+      }),
     ];
     expect(summaryOf(resultOf(events))).toBe(`
 ✔ test: succeeded in 1.0s
   network
-    api.test      2 requests              12 B sent, 345 B received
+    api.test      2 requests              160 B sent, 527 B received
     db.test:5432  1 connection, 1 failed  10 B sent, 20 B received
-  blocked on the network: 6
+  blocked on the network: 8
     other.test          2 times: not in allowed_hosts
-    10.0.0.5            private address (block_private_ips: private (10.0.0.0/8))
+    10.0.0.5            private address (private, 10.0.0.0/8)
+    10.0.0.9            not in allowed_hosts; private address (private, 10.0.0.0/8): if you mean it, add it to allowed_hosts and allowed_private
+    169.254.169.254     not in allowed_hosts; cloud metadata (169.254.169.254), which hands out credentials of this machine: nothing to add
     bad.test            denied (denied_hosts: "bad.test"); to allow it: remove "bad.test" from denied_hosts
     db.other.test:5432  not in allowed_hosts
-    evil.test           placeholder of a secret on its way to a host that may not have it (API_TOKEN)
+    evil.test           placeholder of secret API_TOKEN in the body, to a host that may not have it; if it may have the value, add it to the hosts of that secret
   to allow it, add to sandbox test in gondolin.yaml:
     network:
       allowed_hosts:
         - db.other.test:5432/tcp
         - other.test
-      allowed_private:
+      allowed_private:  # opens a private network: only if you mean to
         - "10.0.0.5"
 => succeeded in 1.0s
 `);
   });
 
+  it.each([
+    ['body', 'host_not_listed', 'in the body, to a host that may not have it; if it may'],
+    [
+      'header',
+      'not_tls',
+      'in a header, over plain HTTP; use https, or set allow_http on that secret',
+    ],
+    [
+      'query',
+      'place',
+      'in the query, where its value does not go; send it in a header, or set query on',
+    ],
+    ['body', 'place', 'in the body, where its value does not go; send it in a header'],
+    [
+      'header',
+      'place',
+      'in a header, where its value does not go; send it whole, as the value of a header',
+    ],
+    [
+      'websocket',
+      'place',
+      'in a WebSocket message, where its value does not go; send it in a header',
+    ],
+  ] as const)(
+    'says of a placeholder in the %s (%s) what happened and what to do',
+    (place, reason, want) => {
+      const text = summaryOf(resultOf([leakEvent({ host: 'api.test', place, reason })]));
+      expect(text).toContain(`placeholder of secret API_TOKEN ${want}`);
+      expect(text).not.toContain('allowed_hosts');
+    },
+  );
+
   it('gives YAML that reads back as the same entries', () => {
-    const hosts = [
-      'a.test',
-      '2001:db8::1',
-      '192.0.2.1',
-      'null',
-      'no.test',
-      '1e3.test',
-      'xn--a.test',
-    ];
+    const hosts = ['a.test', '2600::1', '1.2.3.4', 'null', 'no.test', '1e3.test', 'xn--a.test'];
     const result = resultOf(
       hosts.map((host) => blockedEvent({ host, suggestion: suggestAllowed(host) })),
     );
@@ -140,7 +181,7 @@ describe('a blocked connection in mid-run', () => {
   });
   const event: RunEvent = {
     ...{ type: 'network-blocked', sandbox: 'test', time: '2026-11-21T08:00:00.000Z' },
-    ...{ host, port, transport, reason, rule, suggestion },
+    ...{ host, port, transport, reason, rule, suggestion, leak: null },
   };
 
   it('is a line of the plain drawing', async () => {

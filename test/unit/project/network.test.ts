@@ -6,6 +6,7 @@ import { runPlan } from '../../../src/project/run-plan.ts';
 import type { CreateSandboxVm } from '../../../src/project/runner-vm.ts';
 import {
   blockedEvent,
+  dnsEvent,
   leakEvent,
   requestEvent,
   responseEvent,
@@ -17,6 +18,7 @@ async function runWith(
   events: readonly NetworkEvent[],
   onBlocked: 'warn' | 'fail',
   script = 'true',
+  checkpoint = false,
 ) {
   const { createVm: create } = fakeVms();
   const createVm: CreateSandboxVm = async (one, hooks) => {
@@ -25,7 +27,7 @@ async function runWith(
     return vm;
   };
   const box = {
-    ...sandbox('box', [step('a', script)]),
+    ...sandbox('box', [step('a', script, { checkpoint })]),
     network: { ...DEFAULT_NETWORK, onBlocked },
   };
   const { onEvent, events: changes, lines } = recorder();
@@ -72,9 +74,35 @@ describe('runPlan() with a network', () => {
     },
   );
 
-  it('exits as its steps with on_blocked: fail when nothing was blocked', async () => {
-    const { result } = await runWith([requestEvent()], 'fail', 'exit 22');
+  it('names with on_blocked: fail one of those that were blocked, and why', async () => {
+    const { result } = await runWith([blockedEvent(), leakEvent(), leakEvent()], 'fail');
+    expect(result.sandboxes[0]?.error?.message).toBe(
+      '3 requests and connections were blocked, among them to evil.test: placeholder of secret API_TOKEN in the body, to a host that may not have it',
+    );
+  });
+
+  it.each([
+    ['nothing was blocked', [requestEvent()]],
+    ['a name was only looked up', [dnsEvent({ outcome: 'refused' })]],
+    ['a server or a hook answered 403', [requestEvent(), responseEvent({ statusCode: 403 })]],
+    ['a server failed', [requestEvent(), responseEvent({ statusCode: 502, error: 'refused' })]],
+  ])('exits as its steps with on_blocked: fail when %s', async (_what, events) => {
+    const { result } = await runWith(events, 'fail', 'exit 22');
     expect(result).toMatchObject({ exitCode: 22, sandboxes: [{ error: null }] });
+    expect((await runWith(events, 'fail')).result).toMatchObject({ exitCode: 0 });
+  });
+
+  it('saves no checkpoint with on_blocked: fail behind what was blocked: the next run must fail too', async () => {
+    const message = 'warning a was not saved: something was blocked on the network';
+    const failing = await runWith([blockedEvent()], 'fail', 'true', true);
+    expect(failing.lines).toContain(message);
+    expect(failing.lines).not.toContain('checkpoint-saved a');
+    for (const { lines } of [
+      await runWith([blockedEvent()], 'warn', 'true', true),
+      await runWith([requestEvent()], 'fail', 'true', true),
+    ]) {
+      expect(lines).toContain('checkpoint-saved a');
+    }
   });
 });
 

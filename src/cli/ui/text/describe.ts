@@ -1,4 +1,4 @@
-import { BLOCK_WORDS, hostText } from '../../../net/audit/network-summary.ts';
+import { blockText, hostText } from '../../../net/audit/network-summary.ts';
 import type { RunEvent } from '../../../project/run-event.ts';
 import type { StepResult } from '../../../project/run-result.ts';
 import { formatDuration } from './quantities.ts';
@@ -38,5 +38,5 @@ export function describeBoot(event: Extract<RunEvent, { type: 'vm-started' }>): 
 
 /** `blocked other.test: not in allowed_hosts`; the host is guest text. */
 export function describeBlocked(event: Extract<RunEvent, { type: 'network-blocked' }>): string {
-  return `blocked ${plainText(hostText(event))}: ${BLOCK_WORDS[event.reason]}`;
+  return `blocked ${plainText(hostText(event))}: ${plainText(blockText(event))}`;
 }

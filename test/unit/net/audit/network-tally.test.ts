@@ -12,6 +12,13 @@ import {
   responseEvent,
 } from '../../../fixtures/network-events.ts';
 
+/** Head of the request of `requestEvent()`. */
+const HEAD_BYTES = [
+  'POST /v1/items?page=2&access_token=hunter2 HTTP/1.1',
+  ...['host: api.test', 'Authorization: Bearer hunter2', 'cookie: sid=hunter2; theme=dark'],
+  ...['accept: */*', '', ''],
+].join('\r\n').length;
+
 function tallyOf(...events: NetworkEvent[]) {
   const tally = new NetworkTally();
   for (const event of events) tally.add(event);
@@ -39,9 +46,40 @@ describe('NetworkTally', () => {
       responseEvent({ requestId: 2, statusCode: 0, error: 'reset' }),
     ).summary();
     expect(hosts).toMatchObject([
-      { host: 'api.test', requests: 2, failed: 1, sentBytes: 24, receivedBytes: 690 },
-      { host: 'b.test', requests: 1, failed: 0, sentBytes: 0 },
+      { host: 'api.test', requests: 2, failed: 1, sentBytes: 2 * (HEAD_BYTES + 12) },
+      { host: 'b.test', requests: 1, failed: 0, sentBytes: 0, receivedBytes: 0 },
     ]);
+  });
+
+  it('counts heads as HTTP/1.1 writes them, whatever the body: they can carry data out too', () => {
+    const url = 'https://api.test/p?data=0123456789';
+    const requestHeaders = [['host', 'api.test'] as const];
+    const [use] = tallyOf(
+      requestEvent({ method: 'GET', url, requestHeaders }),
+      responseEvent({
+        ...{ method: 'GET', url, requestHeaders, requestBytes: 0, responseBytes: 5 },
+        ...{ statusCode: 200, statusText: 'OK', responseHeaders: [['content-length', '5']] },
+      }),
+    ).summary().hosts;
+    const sent = 'GET /p?data=0123456789 HTTP/1.1\r\nhost: api.test\r\n\r\n';
+    const received = 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello';
+    expect(use).toMatchObject({ sentBytes: sent.length, receivedBytes: received.length });
+  });
+
+  it('counts no bytes of a request that no server was dialled for', () => {
+    const [use] = tallyOf(
+      requestEvent(),
+      responseEvent({ address: null, statusCode: 502, error: 'cannot connect' }),
+    ).summary().hosts;
+    expect(use).toMatchObject({ requests: 1, failed: 1, sentBytes: 0, receivedBytes: 0 });
+  });
+
+  it('counts nothing received where no answer came', () => {
+    const [use] = tallyOf(
+      requestEvent(),
+      responseEvent({ statusCode: 0, responseHeaders: [], responseBytes: 0, error: 'reset' }),
+    ).summary().hosts;
+    expect(use).toMatchObject({ failed: 1, receivedBytes: 0 });
   });
 
   it('counts connections that are not opened, by name or by address', () => {
@@ -74,10 +112,15 @@ describe('NetworkTally', () => {
         ...suggest('allowed_hosts', 'db.test:5432/tcp'),
       }),
       blockedEvent({ host: 'web.test', port: 8443, ...suggest('allowed_hosts', 'web.test:8443') }),
-      blockedEvent({ host: '2001:db8::1', ...suggest('allowed_hosts', '[2001:db8::1]:22/tcp') }),
+      blockedEvent({ host: '2600::1', ...suggest('allowed_hosts', '[2600::1]:22/tcp') }),
       blockedEvent(privately('in.test')),
       blockedEvent(privately('10.0.0.5')),
       blockedEvent(privately('169.254.169.254', 'metadata (169.254.169.254)')),
+      blockedEvent(privately('fd00:ec2::254', 'renamed (fd00:ec2::254)')),
+      blockedEvent({
+        host: '169.254.169.254',
+        ...suggest('allowed_hosts', '169.254.169.254:8080'),
+      }),
       blockedEvent({
         host: 'bad.test',
         reason: 'denied',
@@ -86,14 +129,15 @@ describe('NetworkTally', () => {
       leakEvent(),
     );
     const { blocked, blockedCount, toAllow } = tally.summary();
-    expect(blockedCount).toBe(10);
+    expect(blockedCount).toBe(12);
     expect(blocked[0]).toMatchObject({ host: 'other.test', reason: 'not_allowed', count: 2 });
-    expect(blocked).toHaveLength(9);
+    expect(blocked).toHaveLength(11);
     expect(blocked.find(({ reason }) => reason === 'secret_leak')).toMatchObject({
       rule: 'API_TOKEN',
+      leak: { place: 'body', reason: 'host_not_listed' },
     });
     expect(toAllow).toEqual({
-      allowedHosts: ['[2001:db8::1]:22/tcp', 'db.test:5432/tcp', 'other.test', 'web.test:8443'],
+      allowedHosts: ['[2600::1]:22/tcp', 'db.test:5432/tcp', 'other.test', 'web.test:8443'],
       allowedPrivate: ['10.0.0.5', 'in.test'],
     });
   });
@@ -103,12 +147,19 @@ describe('NetworkTally', () => {
       ...{ mode: 'allowlist', allowedHosts: ['in.test'], deniedHosts: [], rules: [] },
       ...{ blockPrivateIps: true, allowedPrivate: [] },
     });
-    const address = '192.0.2.1';
+    const address = '1.2.3.4';
     const verdicts = [
       policy.decideConnection({ name: 'a.test', address, port: 443, transport: 'https' }),
       policy.decideConnection({ name: 'b.test', address, port: 22, transport: 'tcp' }),
       policy.decideConnection({ name: null, address, port: 8080, transport: 'http' }),
       policy.decideAddress('10.0.0.5', 'in.test'),
+      // What nobody meant is in no line to paste.
+      policy.decideConnection({ name: null, address: '10.0.0.6', port: 80, transport: 'http' }),
+      policy.decideConnection({
+        ...{ name: null, address: '169.254.169.254', port: 80, transport: 'http' },
+      }),
+      policy.decideAddress('169.254.169.254', 'in.test'),
+      policy.decideAddress('169.254.169.254', null),
     ];
     const events = verdicts.flatMap((verdict) => {
       if (verdict.isAllowed || verdict.reason === 'invalid_host') return [];
@@ -116,7 +167,7 @@ describe('NetworkTally', () => {
       return [blockedEvent({ reason, rule, suggestion })];
     });
     expect(tallyOf(...events).summary().toAllow).toEqual({
-      allowedHosts: ['192.0.2.1:8080', 'a.test', 'b.test:22/tcp'],
+      allowedHosts: ['1.2.3.4:8080', 'a.test', 'b.test:22/tcp'],
       allowedPrivate: ['in.test'],
     });
   });

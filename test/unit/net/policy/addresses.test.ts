@@ -116,11 +116,8 @@ it.each([
 it.each([
   ['10.0.0.1', 'a.test', 'allowed_private: ["a.test"]'],
   ['10.0.0.1', null, 'allowed_private: ["10.0.0.1"]'],
-  ['169.254.169.254', 'a.test', 'allowed_private: ["169.254.169.254"]'],
   ['::ffff:127.0.0.1', null, 'allowed_private: ["127.0.0.1"]'],
   ['64:ff9b::10.0.0.1', 'a.test', 'allowed_private: ["a.test"]'],
-  ['64:ff9b::169.254.169.254', 'a.test', 'allowed_private: ["64:ff9b::a9fe:a9fe"]'],
-  ['fd00:ec2::254', 'a.test', 'allowed_private: ["fd00:ec2::254"]'],
   ['ff02::1', 'a.test', 'allowed_private: ["ff02::1"]'],
 ])('a refused address %s for %j suggests a line that opens it', (address, name, want) => {
   expect(strict.decideAddress(address, name)).toMatchObject({
@@ -130,6 +127,24 @@ it.each([
   const entry = /"([^"]+)"/.exec(want)?.[1] ?? '';
   const healed = compilePolicy({ ...OPTIONS, allowedPrivate: [entry], extraHosts: [] });
   expect(healed.decideAddress(address, name, 443).isAllowed).toBe(true);
+});
+
+it.each([
+  ['169.254.169.254', 'a.test'],
+  ['169.254.169.254', null],
+  ['64:ff9b::169.254.169.254', 'a.test'],
+  ['fd00:ec2::254', 'a.test'],
+  ['100.100.100.200', null],
+])('decideAddress() suggests nothing for the metadata address %s of %j', (address, name) => {
+  expect(strict.decideAddress(address, name)).toMatchObject({
+    reason: 'private_address',
+    suggestion: '',
+  });
+  const denying = compilePolicy({ ...OPTIONS, deniedHosts: ['0.0.0.0/0', '::/0'] });
+  expect(denying.decideAddress(address, name)).toMatchObject({ reason: 'denied', suggestion: '' });
+  expect(
+    denying.decideConnection({ name: null, address, port: 80, transport: 'http' }),
+  ).toMatchObject({ reason: 'denied', suggestion: '' });
 });
 
 it('decideAddress() names the range in its rule', () => {

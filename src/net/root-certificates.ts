@@ -1,0 +1,38 @@
+import { X509Certificate } from 'node:crypto';
+import { GondolinError } from '../errors/gondolin-error.ts';
+
+const BLOCK = /-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----END \1-----/gs;
+
+/** What is wrong with a text of certificates in PEM, as a clause; null when each of them can be read. */
+export function certificateProblem(pem: string): string | null {
+  const blocks = pem.match(BLOCK) ?? [];
+  if (blocks.length === 0) return 'holds no certificate in PEM';
+  const broken = blocks.findIndex((block) => !isCertificate(block));
+  if (broken < 0) return null;
+  return blocks.length === 1
+    ? 'holds a certificate that cannot be read'
+    : `certificate ${broken + 1} of ${blocks.length} in it cannot be read`;
+}
+
+function isCertificate(block: string): boolean {
+  try {
+    return new X509Certificate(block).raw.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Checks further roots for servers' TLS before anything trusts them: Node's TLS leaves out what it cannot read without a
+ * word.
+ *
+ * @throws {GondolinError} NET_CA_INVALID naming the text by its place in the list.
+ */
+export function checkRoots(ca: readonly string[]): void {
+  for (const [index, pem] of ca.entries()) {
+    // Of programs without types: a Buffer, or a path where a text belongs.
+    const problem = typeof pem === 'string' ? certificateProblem(pem) : 'is no text';
+    if (problem === null) continue;
+    throw new GondolinError('NET_CA_INVALID', `ca: text ${index + 1} of ${ca.length} ${problem}`);
+  }
+}
