@@ -102,7 +102,9 @@ class Http1Call implements Dispatcher.DispatchHandler {
 
   onHeaders(status: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
     const fields = textOf(headers);
-    if (status >= 200) return this.#handler.onHead({ status, statusText, fields }, resume);
+    // Never while undici parses, this answer or another: it loses the call, or asserts (Node tells of room in mid-write).
+    const later = (): void => process.nextTick(resume);
+    if (status >= 200) return this.#handler.onHead({ status, statusText, fields }, later);
     this.#handler.onInformation(status, fields);
     return true;
   }
