@@ -18,7 +18,7 @@ export class DataPath {
     told: { emit(event: NetworkEvent): void; fault(error: Error): void },
   ) {
     const { emit, fault } = told;
-    const { policy, secrets, hooks, ca, resolve } = parts;
+    const { policy, secrets, hooks, ca, resolve, waits } = parts;
     const dialer = new Dialer({ policy, resolve });
     this.#upstream = new Upstream(dialer, ca);
     const http = new GuestHttp({
@@ -26,6 +26,7 @@ export class DataPath {
       upstream: this.#upstream,
       secrets,
       hooks,
+      waits,
       emit,
       fault,
       nextRequestId: () => {

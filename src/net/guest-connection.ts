@@ -147,8 +147,7 @@ export class GuestConnection {
       traffic: { sentBytes: 0, receivedBytes: 0 },
       refusal: verdict.isAllowed ? null : verdict,
     };
-    if (protocol === 'http2') this.#services.http.serveHttp2(stream, site);
-    else this.#services.http.serveHttp1(stream, this.#stream, site);
+    this.#services.http.serve(stream, this.#stream, site);
     if (!verdict.isAllowed) return;
     this.#told(scheme, null);
     const startedMs = Date.now();

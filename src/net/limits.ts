@@ -53,8 +53,27 @@ export const UPSTREAM_HTTP1_IDLE_MS = 4_000;
 /** How long an HTTP/2 connection without streams is kept. */
 export const UPSTREAM_HTTP2_IDLE_MS = 15_000;
 
-/** How long a guest connection is kept for the next request. */
-export const GUEST_IDLE_MS = 90_000;
+/** Waiting times that tests shorten (`NetworkOptions.waits`), in milliseconds. */
+export interface WaitingTimes {
+  /** From a connection's start, or a request's first byte, to the end of its head: 408. */
+  readonly guestHeadMs: number;
+  /** How long a guest connection is kept for the next request. */
+  readonly guestIdleMs: number;
+  /**
+   * A guest that has ended its half waits for its answer, or is gone: both look the same. Its request is given up after
+   * this long without a byte of the answer.
+   */
+  readonly guestHalfClosedMs: number;
+  /** From the end of our half to the end of the guest's, who may still be reading slowly what we sent. */
+  readonly guestLingerMs: number;
+}
+
+export const WAITING_TIMES: WaitingTimes = {
+  guestHeadMs: 60_000,
+  guestIdleMs: 90_000,
+  guestHalfClosedMs: 5 * 60_000,
+  guestLingerMs: 2 * 60_000,
+};
 
 /** Pools of upstream connections; the longest unused is closed beyond that. */
 export const MAX_UPSTREAM_ORIGINS = 256;

@@ -6,7 +6,7 @@ import { readHost } from './address/host-name.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { answerDns } from './dns/answer-dns.ts';
 import { SyntheticAddresses } from './dns/synthetic-addresses.ts';
-import { MAX_GUEST_CONNECTIONS } from './limits.ts';
+import { MAX_GUEST_CONNECTIONS, WAITING_TIMES } from './limits.ts';
 import type { GuestTrust, NetworkOptions, NetworkState } from './network-options.ts';
 import type { NetworkParts } from './parts.ts';
 import { compilePolicy, type Policy } from './policy/compile-policy.ts';
@@ -133,7 +133,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   }
 
   #assemble(): NetworkParts {
-    const { ca = [], passthrough = [], hooks, resolve = lookUp } = this.#options;
+    const { ca = [], passthrough = [], hooks, resolve = lookUp, waits } = this.#options;
     const opaque = compileHostPatterns(passthrough, 'passthrough', { defaultPort: 'web' });
     return {
       policy: this.#policy,
@@ -151,6 +151,7 @@ export class Network extends EventEmitter<NetworkEvents> {
       },
       ca,
       resolve,
+      waits: { ...WAITING_TIMES, ...waits },
     };
   }
 
