@@ -68,10 +68,9 @@ export class GuestConnection {
       await this.#raw('tcp');
       return;
     }
-    const peeked = await peek(
-      this.#stream,
-      this.#patienceMs(verdicts.tcp.isAllowed, isHttpPossible),
-    );
+    const isRawPossible = verdicts.tcp.isAllowed;
+    const firstByteMs = this.#patienceMs(isRawPossible, isHttpPossible);
+    const peeked = await peek(this.#stream, { firstByteMs, isRawPossible });
     await this.#route(peeked, verdicts);
   }
 
