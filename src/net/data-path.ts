@@ -20,7 +20,7 @@ export class DataPath {
     const { emit, fault } = told;
     const { policy, secrets, hooks, ca, resolve, waits } = parts;
     const dialer = new Dialer({ policy, resolve });
-    this.#upstream = new Upstream(dialer, ca);
+    this.#upstream = new Upstream(dialer, ca, waits);
     const http = new GuestHttp({
       policy,
       upstream: this.#upstream,

@@ -41,17 +41,11 @@ export const GUEST_TLS_MS = 30_000;
 /** Until an upstream connection, with its TLS handshake, stands. */
 export const DIAL_MS = 15_000;
 
-/** Until the first byte of an answer: long polls are slow, dead peers are found by TCP keep-alive before that. */
-export const RESPONSE_START_MS = 15 * 60_000;
-
 /**
  * How long an HTTP/1.1 connection is kept for the next request where the server does not say (`Keep-Alive`). Short: a
  * request that meets the server's close can't be sent again unless it is safe.
  */
 export const UPSTREAM_HTTP1_IDLE_MS = 4_000;
-
-/** How long an HTTP/2 connection without streams is kept. */
-export const UPSTREAM_HTTP2_IDLE_MS = 15_000;
 
 /** Waiting times that tests shorten (`NetworkOptions.waits`), in milliseconds. */
 export interface WaitingTimes {
@@ -66,6 +60,16 @@ export interface WaitingTimes {
   readonly guestHalfClosedMs: number;
   /** From the end of our half to the end of the guest's, who may still be reading slowly what we sent. */
   readonly guestLingerMs: number;
+  /**
+   * From the end of a request to the first byte of its answer: long polls are slow. Dead peers are found before that, by
+   * TCP keep-alive and by pings of HTTP/2.
+   */
+  readonly responseStartMs: number;
+  /**
+   * A silent HTTP/2 connection to a server is closed when it carries nothing; else the server is pinged, and is lost when
+   * it is as silent as long again.
+   */
+  readonly upstreamSilenceMs: number;
 }
 
 export const WAITING_TIMES: WaitingTimes = {
@@ -73,6 +77,8 @@ export const WAITING_TIMES: WaitingTimes = {
   guestIdleMs: 90_000,
   guestHalfClosedMs: 5 * 60_000,
   guestLingerMs: 2 * 60_000,
+  responseStartMs: 15 * 60_000,
+  upstreamSilenceMs: 15_000,
 };
 
 /** Pools of upstream connections; the longest unused is closed beyond that. */

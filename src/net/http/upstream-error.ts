@@ -5,7 +5,7 @@ import { systemCode } from '../tcp/system-code.ts';
 const INVALID = new Set([
   'UND_ERR_HEADERS_OVERFLOW',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
-  'ERR_HTTP2_PROTOCOL_ERROR',
+  'ERR_HTTP2_ERROR',
   'ERR_INVALID_CHAR',
   'ERR_INVALID_HTTP_TOKEN',
 ]);

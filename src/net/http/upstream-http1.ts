@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Pool } from 'undici';
-import { MAX_HEADER_BYTES, RESPONSE_START_MS, UPSTREAM_HTTP1_IDLE_MS } from '../limits.ts';
+import { MAX_HEADER_BYTES, UPSTREAM_HTTP1_IDLE_MS, type WaitingTimes } from '../limits.ts';
 import { systemCode } from '../tcp/system-code.ts';
 import type { Fields } from './fields.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
@@ -13,7 +13,12 @@ export class Http1Origin {
   readonly #pool: Pool;
 
   /** @param open  Gives a connected, judged and (for https) verified socket. */
-  constructor(undici: Undici, origin: string, open: () => Promise<Socket>) {
+  constructor(
+    undici: Undici,
+    origin: string,
+    open: () => Promise<Socket>,
+    { responseStartMs }: Pick<WaitingTimes, 'responseStartMs'>,
+  ) {
     this.#pool = new undici.Pool(origin, {
       connect: (_options, done) => {
         open().then(
@@ -24,7 +29,7 @@ export class Http1Origin {
       pipelining: 1,
       keepAliveTimeout: UPSTREAM_HTTP1_IDLE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: RESPONSE_START_MS,
+      headersTimeout: responseStartMs,
       // A stream of events may be silent for hours; TCP keep-alive finds the dead ones.
       bodyTimeout: 0,
       strictContentLength: true,
