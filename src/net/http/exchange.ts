@@ -50,6 +50,7 @@ export class Exchange implements UpstreamHandler {
     this.#sink = new GuestSink(guest.answer, {
       onRoom: () => this.#resume?.(),
       onEnd: () => this.#finish(null),
+      onFailure: (error) => this.onError(error),
     });
   }
 
@@ -141,7 +142,8 @@ export class Exchange implements UpstreamHandler {
   }
 
   onInformation(status: number, fields: Fields): void {
-    const isPassedOn = !this.#isDone && status !== 101 && this.#scrub.length === 0;
+    const isHint = status >= 100 && status < 200 && status !== 101;
+    const isPassedOn = !this.#isDone && isHint && this.#scrub.length === 0;
     if (isPassedOn) this.#guest.answer.inform(status, endToEnd(fields));
   }
 

@@ -1,13 +1,12 @@
 import { once } from 'node:events';
-import tls, { type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { afterAll, expect, it } from 'vitest';
 import type { WaitingTimes } from '../../../src/net/limits.ts';
 import { connectHttp2 } from '../../fixtures/net/clients.ts';
-import { listening, startHttp2 } from '../../fixtures/net/servers.ts';
+import { startHttp2, startRawTls } from '../../fixtures/net/servers.ts';
 import {
   createTestNetwork,
   removeTestCa,
-  serverCa,
   type TestNetwork,
 } from '../../fixtures/net/test-network.ts';
 
@@ -25,16 +24,6 @@ function frame(type: number, flags: number, streamId: number, payload = ''): Buf
 }
 
 const START = Buffer.concat([frame(4, 0, 0), frame(4, 1, 0)]);
-
-/** A server that agrees to HTTP/2 and then speaks it as it likes. */
-function startRaw(onSocket: (socket: TLSSocket) => void): Promise<number> {
-  const server = tls.createServer({ ...serverCa.issue('api.test'), ALPNProtocols: ['h2'] });
-  server.on('secureConnection', (socket) => {
-    socket.on('error', () => undefined);
-    onSocket(socket);
-  });
-  return listening(server);
-}
 
 interface Told {
   readonly net: TestNetwork;
@@ -75,7 +64,7 @@ it.each(
 )(
   'Network answers 502 at once when an HTTP/2 server sends $what and $then',
   async ({ bytes, then }) => {
-    const port = await startRaw((socket) => {
+    const port = await startRawTls('h2', (socket) => {
       socket.once('data', () => {
         socket.write(bytes);
         if (then === 'ends') socket.end();
@@ -97,7 +86,7 @@ it.each([
     (socket: TLSSocket) => socket.write(Buffer.concat([START, frame(7, 0, 0, '000000000000000b')])),
   ],
 ] as const)('Network answers 502 at once when an HTTP/2 server %s', async (_name, act) => {
-  const port = await startRaw((socket) => {
+  const port = await startRawTls('h2', (socket) => {
     socket.once('data', () => act(socket));
   });
   const { status, refused } = await ask(port);
@@ -113,7 +102,7 @@ it('Network gives an HTTP/2 server up that answers pings but not the request, wi
 
 it('Network loses an HTTP/2 server that answers no ping, and every request on it', async () => {
   let pings = 0;
-  const port = await startRaw((socket) => {
+  const port = await startRawTls('h2', (socket) => {
     socket.write(START);
     socket.on('data', (bytes) => {
       if (bytes.includes(frame(6, 0, 0, '0000000000000000').subarray(0, 9))) pings += 1;
