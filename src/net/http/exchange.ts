@@ -9,7 +9,7 @@ import { ScrubSink } from './answer-sink.ts';
 import { blockedEvent, headerList, urlOf } from './audit-request.ts';
 import { buildCall } from './build-call.ts';
 import { ExchangeRecord } from './exchange-record.ts';
-import { endToEnd, type Fields, flatList } from './fields.ts';
+import { endToEnd, type Fields, flatList, NOT_IN_TRAILERS } from './fields.ts';
 import type { GuestRequest, GuestUpgrade } from './guest-request.ts';
 import { GuestSink } from './guest-sink.ts';
 import { judgeMoved, judgeRequest } from './judge-request.ts';
@@ -77,7 +77,7 @@ export class Exchange implements UpstreamHandler {
       path: judged.path,
       fields: endToEnd(guest.fields, NOT_FOR_SERVERS),
       body: guest.hasBody ? this.#record.countBody(guest.readBody()) : null,
-      trailers: () => endToEnd(guest.trailers()),
+      trailers: () => endToEnd(guest.trailers(), NOT_IN_TRAILERS),
     };
     guest.answer.invite();
     if (this.#services.hooks === null) this.#send(outgoing);

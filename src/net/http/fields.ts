@@ -18,6 +18,25 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 /** Named in `Connection`, these would change what the message means, not how it travels. */
 const NEVER_DROPPED: ReadonlySet<string> = new Set(['host', 'content-length', 'content-type']);
 
+/**
+ * What no trailer may say (RFC 9110 §6.5.1): how long the message is, where it goes, who asks and how it is read. A server
+ * that took it from there would have seen another request than the one that was judged.
+ */
+export const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'trailer',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'max-forwards',
+  'range',
+  'cache-control',
+]);
+
 /** All values of one field. `name` in lower case. */
 export function fieldValues(fields: Fields, name: string): string[] {
   const values: string[] = [];

@@ -23,7 +23,8 @@ export function upstreamError(error: Error, server: string): GondolinError {
   if (code !== null && TIMEOUTS.has(code)) {
     return new GondolinError('NET_UPSTREAM_TIMEOUT', `${server} did not answer`, facts);
   }
-  if (error.name === 'HTTPParserError' || (code !== null && INVALID.has(code))) {
+  const isInvalid = code !== null && (INVALID.has(code) || code.startsWith('HPE_'));
+  if (error.name === 'HTTPParserError' || isInvalid) {
     return new GondolinError('NET_UPSTREAM_INVALID', `${server} sent no valid HTTP answer`, facts);
   }
   return new GondolinError(

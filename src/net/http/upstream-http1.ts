@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Pool } from 'undici';
+import { GondolinError } from '../../errors/gondolin-error.ts';
 import { MAX_HEADER_BYTES, UPSTREAM_HTTP1_IDLE_MS, type WaitingTimes } from '../limits.ts';
 import { systemCode } from '../tcp/system-code.ts';
 import type { Fields } from './fields.ts';
+import { announcesTrailers, TrailerRequest } from './trailer-request.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
@@ -11,6 +13,10 @@ type Undici = typeof import('undici');
 /** HTTP/1.1 to one origin: as many kept connections as there are requests at once, each with one request at a time. */
 export class Http1Origin {
   readonly #pool: Pool;
+  readonly #open: () => Promise<Socket>;
+  readonly #responseStartMs: number;
+  /** Beside the pool, which cannot carry them. */
+  readonly #withTrailers = new Set<TrailerRequest>();
 
   /** @param open  Gives a connected, judged and (for https) verified socket. */
   constructor(
@@ -19,6 +25,8 @@ export class Http1Origin {
     open: () => Promise<Socket>,
     { responseStartMs }: Pick<WaitingTimes, 'responseStartMs'>,
   ) {
+    this.#open = open;
+    this.#responseStartMs = responseStartMs;
     this.#pool = new undici.Pool(origin, {
       connect: (_options, done) => {
         open().then(
@@ -37,6 +45,12 @@ export class Http1Origin {
   }
 
   send(call: UpstreamCall, handler: UpstreamHandler): void {
+    if (announcesTrailers(call)) {
+      const request = new TrailerRequest(call, handler, this.#responseStartMs);
+      this.#withTrailers.add(request);
+      void request.run(this.#open).then(() => this.#withTrailers.delete(request));
+      return;
+    }
     this.#dispatch(
       call,
       new Http1Call(handler, isRepeatable(call) ? () => this.#again(call, handler) : null),
@@ -45,10 +59,12 @@ export class Http1Origin {
 
   get activeCalls(): number {
     const { running, pending, queued } = this.#pool.stats;
-    return running + pending + queued;
+    return running + pending + queued + this.#withTrailers.size;
   }
 
   destroy(): Promise<void> {
+    const closed = new GondolinError('NET_CLOSED', 'the network of this VM was closed');
+    for (const request of this.#withTrailers) request.fail(closed);
     return this.#pool.destroy();
   }
 
