@@ -14,6 +14,7 @@ import { compileHostPatterns } from './policy/host-patterns.ts';
 import { createPlaceholderSeed } from './secret/placeholder.ts';
 import { SecretStore } from './secret/secret-store.ts';
 import type { Destination } from './tcp/dial.ts';
+import { canonicalAddress } from './tcp/same-address.ts';
 import { reset } from './tcp/splice.ts';
 import { guestTrustEnv } from './tls/guest-trust-env.ts';
 
@@ -211,7 +212,9 @@ export class Network extends EventEmitter<NetworkEvents> {
   #locate({ address, port }: { address: string; port: number }): Destination | null {
     const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
     if (!isPort || isIP(address) === 0 || address.includes('%')) return null;
-    if (!this.#pool.owns(address)) return { name: address, isLiteral: true, port };
+    if (!this.#pool.owns(address)) {
+      return { name: canonicalAddress(address), isLiteral: true, port };
+    }
     const name = this.#pool.nameOf(address);
     return name === null ? null : { name, isLiteral: false, port };
   }
