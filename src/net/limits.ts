@@ -6,6 +6,9 @@ export const MAX_GUEST_CONNECTIONS = 1_000;
 /** Requests of one VM that may be on their way at once; one more is answered 503. */
 export const MAX_REQUESTS = 2_048;
 
+/** Informational answers (1xx) to one request; a server that sends more is given up (502). */
+export const MAX_INFORMATIONAL_ANSWERS = 64;
+
 /** Requests at once on one HTTP/2 connection of the guest (SETTINGS_MAX_CONCURRENT_STREAMS). */
 export const MAX_GUEST_H2_STREAMS = 128;
 

@@ -3,7 +3,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { HookSink } from '../hooks/hook-sink.ts';
 import { runRequestHooks } from '../hooks/run-request-hooks.ts';
 import { sendResponse } from '../hooks/send-response.ts';
-import { MAX_REQUESTS } from '../limits.ts';
+import { MAX_INFORMATIONAL_ANSWERS, MAX_REQUESTS } from '../limits.ts';
 import type { AnswerSink } from './answer-sink.ts';
 import { ScrubSink } from './answer-sink.ts';
 import { blockedEvent, headerList, urlOf } from './audit-request.ts';
@@ -40,6 +40,9 @@ export class Exchange implements UpstreamHandler {
   #abort: (() => void) | null = null;
   #resume: (() => void) | null = null;
   #hasUpstreamEnded = false;
+  /** The call waits for a connection: until it has one it can't be taken back. */
+  #isWaiting = false;
+  #informationalAnswers = 0;
   #isDone = false;
 
   constructor(guest: GuestRequest | GuestUpgrade, site: Site, services: HttpServices) {
@@ -125,6 +128,7 @@ export class Exchange implements UpstreamHandler {
       const ready = buildCall(outgoing, this.#guest, this.#site, this.#services);
       this.#scrub = ready.scrub;
       this.#record.noteSecrets(ready.used);
+      this.#isWaiting = true;
       this.#services.upstream.send(this.#site, this.#site.protocol, ready.call, this);
     } catch (error) {
       this.onError(error as Error);
@@ -133,6 +137,7 @@ export class Exchange implements UpstreamHandler {
 
   onStart(attempt: { abort(): void; readonly address: string | null }): void {
     this.#abort = attempt.abort;
+    this.#stopWaiting();
     if (this.#isDone) {
       attempt.abort();
       return;
@@ -142,6 +147,12 @@ export class Exchange implements UpstreamHandler {
   }
 
   onInformation(status: number, fields: Fields): void {
+    this.#informationalAnswers += 1;
+    if (this.#informationalAnswers > MAX_INFORMATIONAL_ANSWERS) {
+      const message = `${this.#site.name} sends informational answers without end`;
+      this.onError(new GondolinError('NET_UPSTREAM_INVALID', message));
+      return;
+    }
     const isHint = status >= 100 && status < 200 && status !== 101;
     const isPassedOn = !this.#isDone && isHint && this.#scrub.length === 0;
     if (isPassedOn) this.#guest.answer.inform(status, endToEnd(fields));
@@ -197,6 +208,7 @@ export class Exchange implements UpstreamHandler {
   }
 
   onError(error: Error): void {
+    this.#stopWaiting();
     if (this.#isDone) return;
     this.#hasUpstreamEnded = true;
     if (this.#guest.answer.hasBegun) {
@@ -246,11 +258,17 @@ export class Exchange implements UpstreamHandler {
     this.#finish(refusal.message);
   }
 
+  /** A cancelled request that still waits for its server is held in memory: it counts as one until then. */
+  #stopWaiting(): void {
+    if (this.#isWaiting && this.#isDone) this.#services.load.requests -= 1;
+    this.#isWaiting = false;
+  }
+
   /** The one end of an allowed request. */
   #finish(error: string | null): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    this.#services.load.requests -= 1;
+    if (!this.#isWaiting) this.#services.load.requests -= 1;
     if (!this.#hasUpstreamEnded || error !== null) this.#abort?.();
     if (error !== null) this.#sink.destroy();
     this.#record.finish(error);

@@ -34,6 +34,8 @@ export class GuestHttp1 {
     this.#server
       .on('request', (request, response) => this.#answer(request, response, false))
       .on('checkContinue', (request, response) => this.#answer(request, response, true))
+      // One that is not known may be ignored (RFC 9110 §10.1.1); Node's own 417 would be unjudged.
+      .on('checkExpectation', (request, response) => this.#answer(request, response, false))
       .on('connect', (request, socket, head) => this.#leaveHttp(request, socket, head))
       .on('upgrade', (request, socket, head) => this.#leaveHttp(request, socket, head))
       .on('clientError', (error, socket) => this.#refuseBytes(error, socket))

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http2';
 import { afterAll, expect, it } from 'vitest';
-import { connectHttp2 } from '../../fixtures/net/clients.ts';
-import { startRawTls } from '../../fixtures/net/servers.ts';
+import { connectHttp2, exchangeBytes } from '../../fixtures/net/clients.ts';
+import { startHttp, startRawTls } from '../../fixtures/net/servers.ts';
 import { createTestNetwork, removeTestCa } from '../../fixtures/net/test-network.ts';
 
 afterAll(removeTestCa);
@@ -55,4 +55,16 @@ it('Network keeps the first of fields that may stand once, and joins lists, for 
     'content-language': 'de, en',
     vary: 'a, b',
   });
+});
+
+it('Network judges a request with an expectation that nobody knows as any other', async () => {
+  const port = await startHttp((message, response) => response.end(String(message.headers.expect)));
+  const host = `api.test:${port}`;
+  const net = await createTestNetwork({ allow: [host] });
+  const get = (named: string) =>
+    `GET / HTTP/1.1\r\nHost: ${named}\r\nExpect: the-best\r\nConnection: close\r\n\r\n`;
+  const { text } = await exchangeBytes(net, 'api.test', port, get(host));
+  expect(text).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*undefined$/);
+  const other = await exchangeBytes(net, 'api.test', port, get('evil.test'));
+  expect(other.text).toMatch(/^HTTP\/1\.1 421 /);
 });
