@@ -26,6 +26,14 @@ const ERROR_NAMES = [
   'HTTP_1_1_REQUIRED',
 ] as const;
 
+/** What a session is told of its connection beside its frames. */
+export interface WireListener {
+  /** The session has given up (the name of its error), or the connection has broken (null). */
+  onBroken(reason: string | null): void;
+  /** The server has ended the connection in order, and the session has all of its bytes. May come more than once. */
+  onEnded(): void;
+}
+
 /**
  * The connection below a client's HTTP/2 session, with a watch on what the session writes. When a server breaks the
  * protocol, nghttp2 says GOAWAY with an error and ignores everything from then on; Node tells nobody, nor does it see
@@ -34,45 +42,53 @@ const ERROR_NAMES = [
 export class Http2Wire extends Duplex {
   receivedBytes = 0;
   readonly #socket: Duplex;
-  readonly #onBroken: (reason: string | null) => void;
+  readonly #listener: WireListener;
   readonly #scan = new GoawayScan();
   #reason: string | null = null;
+  #hasEnded = false;
 
-  /** @param onBroken  Called when the session has given up, with the name of its error, or the connection has ended. */
-  constructor(socket: Duplex, onBroken: (reason: string | null) => void) {
+  constructor(socket: Duplex, listener: WireListener) {
     super({
       readableHighWaterMark: socket.readableHighWaterMark,
       writableHighWaterMark: socket.writableHighWaterMark,
     });
     this.#socket = socket;
-    this.#onBroken = onBroken;
+    this.#listener = listener;
     socket.on('data', (chunk: Buffer) => {
       this.receivedBytes += chunk.length;
       if (!this.push(chunk)) socket.pause();
     });
     socket.pause();
     socket.once('end', () => {
-      this.push(null);
-      onBroken(this.#reason);
+      this.#hasEnded = true;
+      if (this.#reason === null) this.#tellEnd();
+      else listener.onBroken(this.#reason);
     });
     socket.once('close', () => {
+      if (this.#hasEnded) return;
       this.destroy();
-      onBroken(this.#reason);
+      listener.onBroken(this.#reason);
     });
     this.on('error', () => undefined);
   }
 
   override _read(): void {
-    this.#socket.resume();
+    if (this.#hasEnded) this.#tellEnd();
+    else this.#socket.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    if (this.#hasEnded) {
+      done();
+      return;
+    }
     this.#socket.write(chunk, done);
     const code = this.#scan.read(chunk);
     if (code === null || code === 0) return;
-    this.#reason = ERROR_NAMES[code] ?? String(code);
+    const reason = ERROR_NAMES[code] ?? String(code);
+    this.#reason = reason;
     // nghttp2 is in the middle of its writing.
-    setImmediate(() => this.#onBroken(this.#reason));
+    setImmediate(() => this.#listener.onBroken(reason));
   }
 
   override _final(done: Done): void {
@@ -82,6 +98,11 @@ export class Http2Wire extends Duplex {
   override _destroy(error: Error | null, done: Done): void {
     this.#socket.destroy();
     done(error);
+  }
+
+  /** The session is not told: Node would throw away what its streams have not been read of. */
+  #tellEnd(): void {
+    if (this.readableLength === 0) setImmediate(() => this.#listener.onEnded());
   }
 }
 

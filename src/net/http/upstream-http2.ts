@@ -20,7 +20,8 @@ export class Http2Upstream {
   readonly address: string | null;
   readonly #wire: Http2Wire;
   readonly #waits: WaitingTimes;
-  readonly #fails = new Set<(error: Error) => void>();
+  readonly #fails = new Map<ClientHttp2Stream, (error: Error) => void>();
+  #hasServerEnded = false;
   #openStreams = 0;
 
   /**
@@ -31,7 +32,10 @@ export class Http2Upstream {
     this.#waits = waits;
     this.#scheme = url.slice(0, url.indexOf(':'));
     this.address = socket.remoteAddress ?? null;
-    this.#wire = new Http2Wire(socket, (reason) => this.#fail(endOf(reason)));
+    this.#wire = new Http2Wire(socket, {
+      onBroken: (reason) => this.#fail(endOf(reason)),
+      onEnded: () => this.#onServerEnd(),
+    });
     this.#session = http2.connect(url, {
       createConnection: () => this.#wire,
       maxHeaderListPairs: MAX_HEADER_PAIRS,
@@ -52,7 +56,7 @@ export class Http2Upstream {
   }
 
   get isUsable(): boolean {
-    return !this.#session.closed && !this.#session.destroyed;
+    return !this.#hasServerEnded && !this.#session.closed && !this.#session.destroyed;
   }
 
   /** True while the server takes one more stream at once. */
@@ -80,7 +84,7 @@ export class Http2Upstream {
     }
     const before = this.#wire.receivedBytes;
     const timer = setTimeout(() => {
-      if (this.#wire.receivedBytes > before) return;
+      if (this.#hasServerEnded || this.#wire.receivedBytes > before) return;
       const message = 'the server answers no ping any more';
       this.#fail(new GondolinError('NET_UPSTREAM_TIMEOUT', message));
     }, this.#waits.upstreamSilenceMs);
@@ -88,8 +92,20 @@ export class Http2Upstream {
     this.#session.ping(() => clearTimeout(timer));
   }
 
+  /** A whole answer may still wait for a slow guest; what is not whole by now never will be. */
+  #onServerEnd(): void {
+    this.#hasServerEnded = true;
+    this.#session.setTimeout(0);
+    for (const [stream, fail] of this.#fails) {
+      if (stream.closed || stream.state.remoteClose === 1) continue;
+      fail(endOf(null));
+      stream.destroy();
+    }
+    if (this.#openStreams === 0) this.#session.destroy();
+  }
+
   #fail(error: Error): void {
-    const fails = [...this.#fails];
+    const fails = [...this.#fails.values()];
     this.#fails.clear();
     for (const fail of fails) fail(error);
     this.#session.destroy();
@@ -115,13 +131,14 @@ export class Http2Upstream {
     this.#openStreams += 1;
     stream.once('close', () => {
       this.#openStreams -= 1;
+      if (this.#openStreams === 0 && this.#hasServerEnded) this.#session.destroy();
     });
     const { fail, asked } = relayAnswer(stream, handler, {
       address: this.address,
       waits: this.#waits,
     });
-    this.#fails.add(fail);
-    stream.once('close', () => this.#fails.delete(fail));
+    this.#fails.set(stream, fail);
+    stream.once('close', () => this.#fails.delete(stream));
     if (call.body === null) asked();
     else void sendBody(stream, call.body, call, fail).then(asked);
   }

@@ -142,3 +142,45 @@ it('Network lets an upload take longer than an answer may', async () => {
   stream.end('whole');
   expect((await once(stream, 'response'))[0]).toMatchObject({ ':status': 200 });
 });
+
+it.each([
+  ['has ended the answer', true],
+  ['has not', false],
+] as const)(
+  'Network gives a slow guest what came before the server ended the connection, which %s',
+  async (_name, isWhole) => {
+    let sent: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      sent = resolve;
+    });
+    const piece = 'aa'.repeat(16_000);
+    const port = await startRawTls('h2', (socket) => {
+      socket.write(START);
+      let isAsked = false;
+      socket.on('data', (bytes: Buffer) => {
+        if (isAsked || !bytes.includes(Buffer.from('00000001', 'hex'))) return;
+        isAsked = true;
+        // :status 200, then 640,000 bytes of body.
+        socket.write(frame(1, 4, 1, '88'));
+        for (let count = 1; count <= 40; count += 1) {
+          socket.write(frame(0, isWhole && count === 40 ? 1 : 0, 1, piece));
+        }
+        socket.end(frame(7, 0, 0, '0000000100000000'), sent);
+      });
+    });
+    const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+    const session = await connectHttp2(net, 'api.test', port);
+    const stream = session.request({ ':path': '/' });
+    stream.on('error', () => undefined);
+    await once(stream, 'response');
+    await ended;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    let bytes = 0;
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    if (!stream.destroyed) await once(stream, 'close');
+    if (isWhole) expect({ bytes, code: stream.rstCode }).toEqual({ bytes: 640_000, code: 0 });
+    else expect(stream.rstCode).not.toBe(0);
+  },
+);
