@@ -18,14 +18,15 @@ export class DataPath {
     told: { emit(event: NetworkEvent): void; fault(error: Error): void },
   ) {
     const { emit, fault } = told;
-    const { policy, secrets, hooks, ca, resolve } = parts;
+    const { policy, secrets, hooks, ca, resolve, waits } = parts;
     const dialer = new Dialer({ policy, resolve });
-    this.#upstream = new Upstream(dialer, ca);
+    this.#upstream = new Upstream(dialer, ca, waits);
     const http = new GuestHttp({
       policy,
       upstream: this.#upstream,
       secrets,
       hooks,
+      waits,
       emit,
       fault,
       nextRequestId: () => {

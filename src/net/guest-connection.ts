@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { blockReason } from './audit/block-reason.ts';
 import type { NetworkEvent, Transport } from './audit/network-event.ts';
+import { ConnectionRecord } from './connection-record.ts';
 import { serveDnsStream } from './dns/serve-dns-stream.ts';
-import { sameHost, writeAuthority } from './http/authority.ts';
+import { writeAuthority } from './http/authority.ts';
 import type { GuestHttp } from './http/guest-http.ts';
 import { terminateTls } from './http/guest-tls.ts';
 import type { Site } from './http/site.ts';
@@ -20,10 +20,11 @@ import { WEB_PORTS } from './policy/host-pattern.ts';
 import type { Verdict } from './policy/verdict.ts';
 import type { RefusalBudget } from './refusal-budget.ts';
 import type { SecretStore } from './secret/secret-store.ts';
+import { serverNameProblem } from './server-name.ts';
 import type { ClientHello } from './tcp/client-hello.ts';
 import { AddressRefused, type Destination, type Dialer } from './tcp/dial.ts';
 import { type Peeked, peek } from './tcp/peek.ts';
-import { reset, type SpliceResult, splice } from './tcp/splice.ts';
+import { reset, splice } from './tcp/splice.ts';
 
 /** What all connections of one `Network` share. */
 export interface ConnectionServices {
@@ -48,12 +49,14 @@ export class GuestConnection {
   readonly #stream: Duplex;
   readonly #to: Destination;
   readonly #id: number;
+  readonly #record: ConnectionRecord;
 
   constructor(stream: Duplex, to: Destination, id: number, services: ConnectionServices) {
     this.#stream = stream;
     this.#to = to;
     this.#id = id;
     this.#services = services;
+    this.#record = new ConnectionRecord(to, id, services.emit);
   }
 
   /** Resolves once the connection is served by someone or has ended. */
@@ -68,10 +71,10 @@ export class GuestConnection {
       await this.#raw('tcp');
       return;
     }
-    const peeked = await peek(
-      this.#stream,
-      this.#patienceMs(verdicts.tcp.isAllowed, isHttpPossible),
-    );
+    const isRawPossible = verdicts.tcp.isAllowed;
+    const firstByteMs = this.#patienceMs(isRawPossible, isHttpPossible);
+    const peeked = await peek(this.#stream, { firstByteMs, isRawPossible });
+    if (this.#stream.destroyed) return;
     await this.#route(peeked, verdicts);
   }
 
@@ -129,6 +132,7 @@ export class GuestConnection {
       this.#block('https', verdict, true);
     } else {
       const secureContext = await parts.leafFor(name);
+      if (this.#stream.destroyed) return;
       const prefersHttp2 = upstream.mayKnowHttp2({ ...this.#to, scheme: 'https' });
       terminateTls(this.#stream, { secureContext, prefersHttp2 }, (socket) => {
         const protocol = socket.alpnProtocol === 'h2' ? 'http2' : 'http1';
@@ -151,13 +155,11 @@ export class GuestConnection {
       traffic: { sentBytes: 0, receivedBytes: 0 },
       refusal: verdict.isAllowed ? null : verdict,
     };
-    if (protocol === 'http2') this.#services.http.serveHttp2(stream, site);
-    else this.#services.http.serveHttp1(stream, this.#stream, site);
+    this.#services.http.serve(stream, this.#stream, site);
     if (!verdict.isAllowed) return;
-    this.#told(scheme, null);
-    const startedMs = Date.now();
+    this.#record.open(scheme, null);
     this.#stream.once('close', () => {
-      this.#toldEnd(scheme, startedMs, { ...site.traffic, error: this.#stream.errored });
+      this.#record.end(scheme, { ...site.traffic, error: this.#stream.errored });
     });
   }
 
@@ -172,86 +174,26 @@ export class GuestConnection {
         allowHalfOpen: true,
       });
       this.#stream.off('close', onClose);
-      const startedMs = Date.now();
-      this.#told(transport, upstream.remoteAddress ?? null);
+      this.#record.open(transport, upstream.remoteAddress ?? null);
       const outbound =
         transport === 'tcp' ? (this.#services.secrets?.createLeakScan('tcp') ?? null) : null;
       const end = await splice(this.#stream, upstream, { head, outbound });
-      this.#leaked(end.error);
-      this.#toldEnd(transport, startedMs, end);
+      this.#record.leaked(end.error);
+      this.#record.end(transport, end);
     } catch (error) {
       reset(this.#stream);
       if (error instanceof AddressRefused) this.#block(transport, error.verdict, true);
       else if (!GondolinError.is(error)) throw error;
       else {
-        this.#told(transport, null);
-        this.#toldEnd(transport, Date.now(), { sentBytes: 0, receivedBytes: 0, error });
+        this.#record.open(transport, null);
+        this.#record.end(transport, { sentBytes: 0, receivedBytes: 0, error });
       }
     }
   }
 
-  #leaked(error: Error | null): void {
-    if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
-    this.#services.emit({
-      kind: 'secret_leak',
-      timestampMs: Date.now(),
-      secret: String(error.details?.['name'] ?? ''),
-      place: 'tcp',
-      host: this.#to.name,
-      port: this.#to.port,
-      transport: 'tcp',
-      method: null,
-      url: null,
-      httpVersion: null,
-      requestHeaders: [],
-      statusCode: null,
-    });
-  }
-
   #block(transport: Transport, verdict: Verdict | Refused, isTold: boolean): void {
     reset(this.#stream);
-    if (verdict.isAllowed || !isTold) return;
-    this.#services.emit({
-      kind: 'blocked',
-      timestampMs: Date.now(),
-      host: this.#to.name,
-      port: this.#to.port,
-      transport,
-      method: null,
-      url: null,
-      httpVersion: null,
-      requestHeaders: [],
-      statusCode: null,
-      reason: blockReason(verdict.reason) ?? 'protocol',
-      rule: verdict.rule,
-      suggestion: verdict.suggestion,
-    });
-  }
-
-  #told(transport: Transport, address: string | null): void {
-    this.#services.emit({
-      kind: 'connection',
-      timestampMs: Date.now(),
-      ...this.#place(transport),
-      address,
-    });
-  }
-
-  #toldEnd(transport: Transport, startedMs: number, { error, ...bytes }: SpliceResult): void {
-    const timestampMs = Date.now();
-    this.#services.emit({
-      kind: 'connection_end',
-      timestampMs,
-      ...this.#place(transport),
-      ...bytes,
-      durationMs: timestampMs - startedMs,
-      error: error === null ? null : error.message,
-    });
-  }
-
-  #place(transport: Transport) {
-    const { name, isLiteral, port } = this.#to;
-    return { connectionId: this.#id, host: isLiteral ? null : name, port, transport };
+    if (!verdict.isAllowed && isTold) this.#record.blocked(transport, verdict);
   }
 }
 
@@ -259,24 +201,4 @@ export class GuestConnection {
 function transportMeant(port: number): 'https' | 'http' | 'tcp' {
   if (port === 443) return 'https';
   return port === 80 ? 'http' : 'tcp';
-}
-
-/** Why the name in a ClientHello speaks against the connection. Opened TLS is checked again with each request. */
-function serverNameProblem(hello: ClientHello, to: Destination, isOpaque: boolean): Refused | null {
-  const rule = (text: string): Refused => ({
-    isAllowed: false,
-    reason: 'name_mismatch',
-    rule: text,
-    suggestion: '',
-  });
-  if (hello.serverName === null) {
-    return isOpaque && !to.isLiteral ? rule('passthrough needs a TLS server name') : null;
-  }
-  if (!sameHost(hello.serverName.replace(/\.$/, ''), to.name)) {
-    return rule('the TLS server name is not the name the connection was made to');
-  }
-  if (isOpaque && hello.hasEncryptedHello) {
-    return rule('passthrough cannot check an encrypted client hello');
-  }
-  return null;
 }

@@ -6,6 +6,9 @@ export const MAX_GUEST_CONNECTIONS = 1_000;
 /** Requests of one VM that may be on their way at once; one more is answered 503. */
 export const MAX_REQUESTS = 2_048;
 
+/** Informational answers (1xx) to one request; a server that sends more is given up (502). */
+export const MAX_INFORMATIONAL_ANSWERS = 64;
+
 /** Requests at once on one HTTP/2 connection of the guest (SETTINGS_MAX_CONCURRENT_STREAMS). */
 export const MAX_GUEST_H2_STREAMS = 128;
 
@@ -41,20 +44,45 @@ export const GUEST_TLS_MS = 30_000;
 /** Until an upstream connection, with its TLS handshake, stands. */
 export const DIAL_MS = 15_000;
 
-/** Until the first byte of an answer: long polls are slow, dead peers are found by TCP keep-alive before that. */
-export const RESPONSE_START_MS = 15 * 60_000;
-
 /**
  * How long an HTTP/1.1 connection is kept for the next request where the server does not say (`Keep-Alive`). Short: a
  * request that meets the server's close can't be sent again unless it is safe.
  */
 export const UPSTREAM_HTTP1_IDLE_MS = 4_000;
 
-/** How long an HTTP/2 connection without streams is kept. */
-export const UPSTREAM_HTTP2_IDLE_MS = 15_000;
+/** Waiting times that tests shorten (`NetworkOptions.waits`), in milliseconds. */
+export interface WaitingTimes {
+  /** From a connection's start, or a request's first byte, to the end of its head: 408. */
+  readonly guestHeadMs: number;
+  /** How long a guest connection is kept for the next request. */
+  readonly guestIdleMs: number;
+  /**
+   * A guest that has ended its half waits for its answer, or is gone: both look the same. Its request is given up after
+   * this long without a byte of the answer.
+   */
+  readonly guestHalfClosedMs: number;
+  /** From the end of our half to the end of the guest's, who may still be reading slowly what we sent. */
+  readonly guestLingerMs: number;
+  /**
+   * From the end of a request to the first byte of its answer: long polls are slow. Dead peers are found before that, by
+   * TCP keep-alive and by pings of HTTP/2.
+   */
+  readonly responseStartMs: number;
+  /**
+   * A silent HTTP/2 connection to a server is closed when it carries nothing; else the server is pinged, and is lost when
+   * it is as silent as long again.
+   */
+  readonly upstreamSilenceMs: number;
+}
 
-/** How long a guest connection is kept for the next request. */
-export const GUEST_IDLE_MS = 90_000;
+export const WAITING_TIMES: WaitingTimes = {
+  guestHeadMs: 60_000,
+  guestIdleMs: 90_000,
+  guestHalfClosedMs: 5 * 60_000,
+  guestLingerMs: 2 * 60_000,
+  responseStartMs: 15 * 60_000,
+  upstreamSilenceMs: 15_000,
+};
 
 /** Pools of upstream connections; the longest unused is closed beyond that. */
 export const MAX_UPSTREAM_ORIGINS = 256;

@@ -1,4 +1,5 @@
 import type { RequestHooks } from './hooks/http-hooks.ts';
+import type { WaitingTimes } from './limits.ts';
 import type { PolicyOptions } from './policy/policy-options.ts';
 import type { ResolvedSecret } from './secret/secret-options.ts';
 import type { Resolve } from './tcp/dial.ts';
@@ -23,6 +24,8 @@ export interface NetworkOptions {
   readonly restored?: NetworkState;
   /** Resolves names of servers, on the host. @default the system's resolver */
   readonly resolve?: Resolve;
+  /** For tests, which cannot wait that long. @default those of limits.ts */
+  readonly waits?: Partial<WaitingTimes>;
 }
 
 /** What of a network must live on with a saved VM: the guest remembers both. Holds no secret value. */

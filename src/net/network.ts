@@ -7,7 +7,7 @@ import { readHost } from './address/host-name.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { answerDns } from './dns/answer-dns.ts';
 import { SyntheticAddresses } from './dns/synthetic-addresses.ts';
-import { MAX_GUEST_CONNECTIONS } from './limits.ts';
+import { MAX_GUEST_CONNECTIONS, WAITING_TIMES } from './limits.ts';
 import type { GuestTrust, NetworkOptions, NetworkState } from './network-options.ts';
 import type { NetworkParts } from './parts.ts';
 import { compilePolicy, type Policy } from './policy/compile-policy.ts';
@@ -16,6 +16,7 @@ import { checkRoots } from './root-certificates.ts';
 import { createPlaceholderSeed } from './secret/placeholder.ts';
 import { SecretStore } from './secret/secret-store.ts';
 import type { Destination } from './tcp/dial.ts';
+import { canonicalAddress } from './tcp/same-address.ts';
 import { reset } from './tcp/splice.ts';
 import { guestTrustEnv } from './tls/guest-trust-env.ts';
 
@@ -138,7 +139,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   }
 
   #assemble(): NetworkParts {
-    const { ca = [], passthrough = [], hooks, resolve = lookUp } = this.#options;
+    const { ca = [], passthrough = [], hooks, resolve = lookUp, waits } = this.#options;
     const opaque = compileHostPatterns(passthrough, 'passthrough', { defaultPort: 'web' });
     return {
       policy: this.#policy,
@@ -156,6 +157,7 @@ export class Network extends EventEmitter<NetworkEvents> {
       },
       ca,
       resolve,
+      waits: { ...WAITING_TIMES, ...waits },
     };
   }
 
@@ -231,7 +233,9 @@ export class Network extends EventEmitter<NetworkEvents> {
   #locate({ address, port }: { address: string; port: number }): Destination | null {
     const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
     if (!isPort || isIP(address) === 0 || address.includes('%')) return null;
-    if (!this.#pool.owns(address)) return { name: address, isLiteral: true, port };
+    if (!this.#pool.owns(address)) {
+      return { name: canonicalAddress(address), isLiteral: true, port };
+    }
     const name = this.#pool.nameOf(address);
     return name === null ? null : { name, isLiteral: false, port };
   }

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { RequestHooks } from './hooks/http-hooks.ts';
 import type { PolicyJudge } from './judge.ts';
+import type { WaitingTimes } from './limits.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { Resolve } from './tcp/dial.ts';
 
@@ -19,4 +20,5 @@ export interface NetworkParts {
   /** Further roots for servers' TLS, PEM. */
   readonly ca: readonly string[];
   readonly resolve: Resolve;
+  readonly waits: WaitingTimes;
 }

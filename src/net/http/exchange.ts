@@ -3,13 +3,13 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { HookSink } from '../hooks/hook-sink.ts';
 import { runRequestHooks } from '../hooks/run-request-hooks.ts';
 import { sendResponse } from '../hooks/send-response.ts';
-import { MAX_REQUESTS } from '../limits.ts';
+import { MAX_INFORMATIONAL_ANSWERS, MAX_REQUESTS } from '../limits.ts';
 import type { AnswerSink } from './answer-sink.ts';
 import { ScrubSink } from './answer-sink.ts';
 import { blockedEvent, headerList, urlOf } from './audit-request.ts';
 import { buildCall } from './build-call.ts';
 import { ExchangeRecord } from './exchange-record.ts';
-import { endToEnd, type Fields, flatList } from './fields.ts';
+import { endToEnd, type Fields, flatList, NOT_IN_TRAILERS } from './fields.ts';
 import type { GuestRequest, GuestUpgrade } from './guest-request.ts';
 import { GuestSink } from './guest-sink.ts';
 import { judgeMoved, judgeRequest } from './judge-request.ts';
@@ -40,6 +40,9 @@ export class Exchange implements UpstreamHandler {
   #abort: (() => void) | null = null;
   #resume: (() => void) | null = null;
   #hasUpstreamEnded = false;
+  /** The call waits for a connection: until it has one it can't be taken back. */
+  #isWaiting = false;
+  #informationalAnswers = 0;
   #isDone = false;
 
   constructor(guest: GuestRequest | GuestUpgrade, site: Site, services: HttpServices) {
@@ -50,6 +53,7 @@ export class Exchange implements UpstreamHandler {
     this.#sink = new GuestSink(guest.answer, {
       onRoom: () => this.#resume?.(),
       onEnd: () => this.#finish(null),
+      onFailure: (error) => this.onError(error),
     });
   }
 
@@ -76,7 +80,7 @@ export class Exchange implements UpstreamHandler {
       path: judged.path,
       fields: endToEnd(guest.fields, NOT_FOR_SERVERS),
       body: guest.hasBody ? this.#record.countBody(guest.readBody()) : null,
-      trailers: () => endToEnd(guest.trailers()),
+      trailers: () => endToEnd(guest.trailers(), NOT_IN_TRAILERS),
     };
     guest.answer.invite();
     if (this.#services.hooks === null) this.#send(outgoing);
@@ -124,6 +128,7 @@ export class Exchange implements UpstreamHandler {
       const ready = buildCall(outgoing, this.#guest, this.#site, this.#services);
       this.#scrub = ready.scrub;
       this.#record.noteSecrets(ready.used);
+      this.#isWaiting = true;
       this.#services.upstream.send(this.#site, this.#site.protocol, ready.call, this);
     } catch (error) {
       this.onError(error as Error);
@@ -132,6 +137,7 @@ export class Exchange implements UpstreamHandler {
 
   onStart(attempt: { abort(): void; readonly address: string | null }): void {
     this.#abort = attempt.abort;
+    this.#stopWaiting();
     if (this.#isDone) {
       attempt.abort();
       return;
@@ -141,7 +147,14 @@ export class Exchange implements UpstreamHandler {
   }
 
   onInformation(status: number, fields: Fields): void {
-    const isPassedOn = !this.#isDone && status !== 101 && this.#scrub.length === 0;
+    this.#informationalAnswers += 1;
+    if (this.#informationalAnswers > MAX_INFORMATIONAL_ANSWERS) {
+      const message = `${this.#site.name} sends informational answers without end`;
+      this.onError(new GondolinError('NET_UPSTREAM_INVALID', message));
+      return;
+    }
+    const isHint = status >= 100 && status < 200 && status !== 101;
+    const isPassedOn = !this.#isDone && isHint && this.#scrub.length === 0;
     if (isPassedOn) this.#guest.answer.inform(status, endToEnd(fields));
   }
 
@@ -195,6 +208,7 @@ export class Exchange implements UpstreamHandler {
   }
 
   onError(error: Error): void {
+    this.#stopWaiting();
     if (this.#isDone) return;
     this.#hasUpstreamEnded = true;
     if (this.#guest.answer.hasBegun) {
@@ -244,11 +258,17 @@ export class Exchange implements UpstreamHandler {
     this.#finish(refusal.message);
   }
 
+  /** A cancelled request that still waits for its server is held in memory: it counts as one until then. */
+  #stopWaiting(): void {
+    if (this.#isWaiting && this.#isDone) this.#services.load.requests -= 1;
+    this.#isWaiting = false;
+  }
+
   /** The one end of an allowed request. */
   #finish(error: string | null): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    this.#services.load.requests -= 1;
+    if (!this.#isWaiting) this.#services.load.requests -= 1;
     if (!this.#hasUpstreamEnded || error !== null) this.#abort?.();
     if (error !== null) this.#sink.destroy();
     this.#record.finish(error);

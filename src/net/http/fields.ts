@@ -18,6 +18,25 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 /** Named in `Connection`, these would change what the message means, not how it travels. */
 const NEVER_DROPPED: ReadonlySet<string> = new Set(['host', 'content-length', 'content-type']);
 
+/**
+ * What no trailer may say (RFC 9110 §6.5.1): how long the message is, where it goes, who asks and how it is read. A server
+ * that took it from there would have seen another request than the one that was judged.
+ */
+export const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'trailer',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'max-forwards',
+  'range',
+  'cache-control',
+]);
+
 /** All values of one field. `name` in lower case. */
 export function fieldValues(fields: Fields, name: string): string[] {
   const values: string[] = [];
@@ -78,6 +97,46 @@ export function flatFields(
   return fields;
 }
 
+/** Fields that Node's HTTP/2 takes once only, and throws otherwise. Lists are joined, of the others the first counts. */
+const LISTS: ReadonlySet<string> = new Set([
+  'content-encoding',
+  'content-language',
+  'if-match',
+  'if-none-match',
+]);
+const SINGLE: ReadonlySet<string> = new Set([
+  'access-control-allow-credentials',
+  'access-control-max-age',
+  'access-control-request-method',
+  'age',
+  'authorization',
+  'content-length',
+  'content-location',
+  'content-md5',
+  'content-range',
+  'content-type',
+  'date',
+  'dnt',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-modified-since',
+  'if-range',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'range',
+  'referer',
+  'retry-after',
+  'tk',
+  'upgrade-insecure-requests',
+  'user-agent',
+  'x-content-type-options',
+]);
+
 /** Flat fields as the record HTTP/2 takes: lower-case names, repeated ones as lists. */
 export function recordOf(fields: Fields): Record<string, string | string[]> {
   const record: Record<string, string | string[]> = Object.create(null);
@@ -87,7 +146,8 @@ export function recordOf(fields: Fields): Record<string, string | string[]> {
     const earlier = record[name];
     if (earlier === undefined) record[name] = value;
     else if (Array.isArray(earlier)) earlier.push(value);
-    else record[name] = [earlier, value];
+    else if (LISTS.has(name)) record[name] = `${earlier}, ${value}`;
+    else if (!SINGLE.has(name)) record[name] = [earlier, value];
   }
   return record;
 }

@@ -1,4 +1,4 @@
-import type { AnswerSink } from './answer-sink.ts';
+import type { AnswerSink, SinkOwner } from './answer-sink.ts';
 import type { Fields } from './fields.ts';
 import type { GuestAnswer } from './guest-request.ts';
 import type { ResponseHead } from './upstream-call.ts';
@@ -8,9 +8,9 @@ export class GuestSink implements AnswerSink {
   /** Told the head as the guest gets it. */
   onHead: ((head: ResponseHead) => void) | null = null;
   readonly #answer: GuestAnswer;
-  readonly #owner: { onRoom(): void; onEnd(): void };
+  readonly #owner: SinkOwner & { onEnd(): void };
 
-  constructor(answer: GuestAnswer, owner: { onRoom(): void; onEnd(): void }) {
+  constructor(answer: GuestAnswer, owner: SinkOwner & { onEnd(): void }) {
     this.#answer = answer;
     this.#owner = owner;
   }
@@ -25,7 +25,13 @@ export class GuestSink implements AnswerSink {
   }
 
   end(trailers: Fields): void {
-    this.#answer.end(trailers);
+    try {
+      this.#answer.end(trailers);
+    } catch (error) {
+      // Node does not write these trailers. Whoever calls may be in an event of the server's connection.
+      this.#owner.onFailure(error as Error);
+      return;
+    }
     this.#owner.onEnd();
   }
 

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { GUEST_TLS_MS } from '../limits.ts';
 import { reset } from '../tcp/splice.ts';
+import { TlsTransport } from './tls-transport.ts';
 
 /**
  * Ends the guest's TLS on the host. A guest that breaks the handshake off, does not trust us or takes too long is reset.
@@ -17,7 +18,8 @@ export function terminateTls(
 ): void {
   const { secureContext, prefersHttp2 } = how;
   const ours = prefersHttp2 ? ['h2', 'http/1.1'] : ['http/1.1', 'h2'];
-  const socket = new TLSSocket(stream, {
+  const transport = new TlsTransport(stream);
+  const socket = new TLSSocket(transport, {
     isServer: true,
     secureContext,
     ALPNCallback: ({ protocols }) => ours.find((known) => protocols.includes(known)),
@@ -35,6 +37,9 @@ export function terminateTls(
     socket.off('close', fail);
     stream.off('end', fail);
     takeControl(socket);
+    // Where TLS is held back its end may not have been read yet.
+    transport.hasTlsEnded = () =>
+      socket.readableEnded || socket.readableLength > 0 || socket.isPaused();
     serve(socket);
   });
 }

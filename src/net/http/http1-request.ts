@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Fields, fieldValue, fieldValues } from './fields.ts';
 import type { GuestAnswer, GuestRequest, GuestUpgrade } from './guest-request.ts';
+import type { Http1Line } from './http1-line.ts';
 
 /** How a request came to the server: what its answer must take care of first. */
 export interface Http1Arrival {
-  /** The stream below HTTP (and TLS): destroying it is a reset for the guest. */
-  readonly raw: Duplex;
+  readonly line: Http1Line;
   /** The guest waits for `100 Continue` before it sends the body. */
   readonly isWaiting: boolean;
   /** It asked for `Upgrade` or `CONNECT`: Node reads nothing more. */
@@ -32,7 +32,7 @@ export class Http1Request implements GuestRequest {
     this.httpVersion = request.httpVersionMinor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
     this.hasBody = announcesBody(request.rawHeaders);
     this.isBodyLost = this.hasBody && arrival.isDetached;
-    this.answer = new Http1Answer(response, arrival);
+    this.answer = new Http1Answer(response, arrival, wantsHttp10KeepAlive(request));
   }
 
   get authorities(): readonly string[] {
@@ -58,9 +58,9 @@ export class Http1Upgrade extends Http1Request implements GuestUpgrade {
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
-    at: { readonly raw: Duplex; readonly socket: Duplex; readonly head: Buffer },
+    at: { readonly line: Http1Line; readonly socket: Duplex; readonly head: Buffer },
   ) {
-    super(request, response, { raw: at.raw, isWaiting: false, isDetached: true });
+    super(request, response, { line: at.line, isWaiting: false, isDetached: true });
     this.#response = response;
     this.#socket = at.socket;
     this.#head = at.head;
@@ -77,6 +77,13 @@ export class Http1Upgrade extends Http1Request implements GuestUpgrade {
   }
 }
 
+/** HTTP/1.0 keeps a connection only for those who ask (RFC 9112 §9.3); Node never does for its version. */
+function wantsHttp10KeepAlive(request: IncomingMessage): boolean {
+  const options = fieldValues(request.rawHeaders, 'connection').join().toLowerCase().split(',');
+  const isNamed = (name: string): boolean => options.some((option) => option.trim() === name);
+  return request.httpVersionMinor === 0 && isNamed('keep-alive') && !isNamed('close');
+}
+
 function announcesBody(fields: Fields): boolean {
   if (fieldValue(fields, 'transfer-encoding') !== null) return true;
   const length = fieldValue(fields, 'content-length');
@@ -87,12 +94,14 @@ function announcesBody(fields: Fields): boolean {
 class Http1Answer implements GuestAnswer {
   readonly #response: ServerResponse;
   readonly #arrival: Http1Arrival;
+  readonly #isHttp10Kept: boolean;
   #isWaiting: boolean;
   #isFlushed = false;
 
-  constructor(response: ServerResponse, arrival: Http1Arrival) {
+  constructor(response: ServerResponse, arrival: Http1Arrival, isHttp10Kept: boolean) {
     this.#response = response;
     this.#arrival = arrival;
+    this.#isHttp10Kept = isHttp10Kept && !arrival.isDetached;
     this.#isWaiting = arrival.isWaiting;
     response.sendDate = false;
   }
@@ -107,6 +116,7 @@ class Http1Answer implements GuestAnswer {
     response.once('close', () => {
       if (!response.writableFinished) listeners.onGone();
     });
+    this.#arrival.line.onBroken(response, listeners.onGone);
   }
 
   inform(status: number, fields: Fields): void {
@@ -128,6 +138,9 @@ class Http1Answer implements GuestAnswer {
   begin(status: number, statusText: string, fields: Fields): void {
     // A body that was announced and never asked for may come or not: the connection can't be used again.
     if (this.#isWaiting) this.#response.shouldKeepAlive = false;
+    else if (this.#isHttp10Kept && fieldValue(fields, 'content-length') !== null) {
+      this.#response.shouldKeepAlive = true;
+    }
     this.#response.writeHead(status, statusText, fields as string[]);
     // With the first bytes of the body in one packet where they are there already; alone, at once, for a slow body.
     process.nextTick(() => {
@@ -137,6 +150,7 @@ class Http1Answer implements GuestAnswer {
 
   write(chunk: Buffer): boolean {
     this.#isFlushed = true;
+    this.#arrival.line.moved();
     return this.#response.write(chunk);
   }
 
@@ -148,7 +162,7 @@ class Http1Answer implements GuestAnswer {
 
   reset(): void {
     // The raw stream first: a TLS closure alert would make a body without a length look whole.
-    this.#arrival.raw.destroy();
+    this.#arrival.line.raw.destroy();
     this.#response.destroy();
   }
 }

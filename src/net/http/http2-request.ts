@@ -74,8 +74,11 @@ class Http2Answer implements GuestAnswer {
   }
 
   inform(status: number, fields: Fields): void {
-    if (this.#isOpen() && !this.hasBegun) {
+    if (!this.#isOpen() || this.hasBegun) return;
+    try {
       this.#stream.additionalHeaders({ ':status': status, ...recordOf(fields) });
+    } catch {
+      // What a server may write Node need not. A hint may always be left out: the answer itself will come.
     }
   }
 
@@ -89,7 +92,13 @@ class Http2Answer implements GuestAnswer {
     const stream = this.#stream;
     stream.respond({ ':status': status, ...recordOf(fields) }, { waitForTrailers: true });
     stream.once('wantTrailers', () => {
-      stream.sendTrailers(recordOf(this.#trailers));
+      try {
+        stream.sendTrailers(recordOf(this.#trailers));
+      } catch {
+        // A server's trailers that Node does not write. Without them the answer is not whole.
+        this.reset();
+        return;
+      }
       // RFC 9113 §8.1: a whole answer may come before the whole request, whose rest is then not wanted.
       if (!stream.readableEnded) setImmediate(() => stream.close(NGHTTP2_NO_ERROR));
     });

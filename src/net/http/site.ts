@@ -1,6 +1,7 @@
 import type { NetworkEvent } from '../audit/network-event.ts';
 import type { RequestHooks } from '../hooks/http-hooks.ts';
 import type { PolicyJudge, Refused } from '../judge.ts';
+import type { WaitingTimes } from '../limits.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
 import type { GuestProtocol, Upstream } from './upstream.ts';
 import type { Target } from './upstream-call.ts';
@@ -26,6 +27,7 @@ export interface HttpServices {
   readonly secrets: SecretStore | null;
   /** null: none is set, and nothing of fetch is built. */
   readonly hooks: RequestHooks | null;
+  readonly waits: WaitingTimes;
   readonly emit: (event: NetworkEvent) => void;
   /** Told of failures on our side of a connection. */
   readonly fault: (error: Error) => void;

@@ -5,7 +5,8 @@ import { systemCode } from '../tcp/system-code.ts';
 const INVALID = new Set([
   'UND_ERR_HEADERS_OVERFLOW',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
-  'ERR_HTTP2_PROTOCOL_ERROR',
+  'ERR_HTTP2_ERROR',
+  'ERR_HTTP2_STATUS_INVALID',
   'ERR_INVALID_CHAR',
   'ERR_INVALID_HTTP_TOKEN',
 ]);
@@ -22,7 +23,8 @@ export function upstreamError(error: Error, server: string): GondolinError {
   if (code !== null && TIMEOUTS.has(code)) {
     return new GondolinError('NET_UPSTREAM_TIMEOUT', `${server} did not answer`, facts);
   }
-  if (error.name === 'HTTPParserError' || (code !== null && INVALID.has(code))) {
+  const isInvalid = code !== null && (INVALID.has(code) || code.startsWith('HPE_'));
+  if (error.name === 'HTTPParserError' || isInvalid) {
     return new GondolinError('NET_UPSTREAM_INVALID', `${server} sent no valid HTTP answer`, facts);
   }
   return new GondolinError(

@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher, Pool } from 'undici';
-import { MAX_HEADER_BYTES, RESPONSE_START_MS, UPSTREAM_HTTP1_IDLE_MS } from '../limits.ts';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { MAX_HEADER_BYTES, UPSTREAM_HTTP1_IDLE_MS, type WaitingTimes } from '../limits.ts';
 import { systemCode } from '../tcp/system-code.ts';
 import type { Fields } from './fields.ts';
+import { announcesTrailers, TrailerRequest } from './trailer-request.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
@@ -11,9 +13,20 @@ type Undici = typeof import('undici');
 /** HTTP/1.1 to one origin: as many kept connections as there are requests at once, each with one request at a time. */
 export class Http1Origin {
   readonly #pool: Pool;
+  readonly #open: () => Promise<Socket>;
+  readonly #responseStartMs: number;
+  /** Beside the pool, which cannot carry them. */
+  readonly #withTrailers = new Set<TrailerRequest>();
 
   /** @param open  Gives a connected, judged and (for https) verified socket. */
-  constructor(undici: Undici, origin: string, open: () => Promise<Socket>) {
+  constructor(
+    undici: Undici,
+    origin: string,
+    open: () => Promise<Socket>,
+    { responseStartMs }: Pick<WaitingTimes, 'responseStartMs'>,
+  ) {
+    this.#open = open;
+    this.#responseStartMs = responseStartMs;
     this.#pool = new undici.Pool(origin, {
       connect: (_options, done) => {
         open().then(
@@ -24,7 +37,7 @@ export class Http1Origin {
       pipelining: 1,
       keepAliveTimeout: UPSTREAM_HTTP1_IDLE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: RESPONSE_START_MS,
+      headersTimeout: responseStartMs,
       // A stream of events may be silent for hours; TCP keep-alive finds the dead ones.
       bodyTimeout: 0,
       strictContentLength: true,
@@ -32,6 +45,12 @@ export class Http1Origin {
   }
 
   send(call: UpstreamCall, handler: UpstreamHandler): void {
+    if (announcesTrailers(call)) {
+      const request = new TrailerRequest(call, handler, this.#responseStartMs);
+      this.#withTrailers.add(request);
+      void request.run(this.#open).then(() => this.#withTrailers.delete(request));
+      return;
+    }
     this.#dispatch(
       call,
       new Http1Call(handler, isRepeatable(call) ? () => this.#again(call, handler) : null),
@@ -40,10 +59,12 @@ export class Http1Origin {
 
   get activeCalls(): number {
     const { running, pending, queued } = this.#pool.stats;
-    return running + pending + queued;
+    return running + pending + queued + this.#withTrailers.size;
   }
 
   destroy(): Promise<void> {
+    const closed = new GondolinError('NET_CLOSED', 'the network of this VM was closed');
+    for (const request of this.#withTrailers) request.fail(closed);
     return this.#pool.destroy();
   }
 
@@ -102,7 +123,9 @@ class Http1Call implements Dispatcher.DispatchHandler {
 
   onHeaders(status: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
     const fields = textOf(headers);
-    if (status >= 200) return this.#handler.onHead({ status, statusText, fields }, resume);
+    // Never while undici parses, this answer or another: it loses the call, or asserts (Node tells of room in mid-write).
+    const later = (): void => process.nextTick(resume);
+    if (status >= 200) return this.#handler.onHead({ status, statusText, fields }, later);
     this.#handler.onInformation(status, fields);
     return true;
   }

@@ -1,39 +1,43 @@
-import http2, {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  type IncomingHttpHeaders,
-} from 'node:http2';
+import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { GondolinError } from '../../errors/gondolin-error.ts';
 import {
   H2_SERVER_SESSION_WINDOW_BYTES,
   H2_SERVER_STREAM_WINDOW_BYTES,
   MAX_HEADER_BYTES,
   MAX_HEADER_PAIRS,
-  UPSTREAM_HTTP2_IDLE_MS,
+  type WaitingTimes,
 } from '../limits.ts';
-import { flatFields, recordOf } from './fields.ts';
+import { recordOf } from './fields.ts';
+import { relayAnswer, sendBody } from './http2-relay.ts';
+import { Http2Wire } from './http2-wire.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
-
-const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL } = http2.constants;
 
 /** One HTTP/2 connection to an origin. */
 export class Http2Upstream {
   readonly #session: ClientHttp2Session;
   readonly #scheme: string;
   readonly address: string | null;
-  readonly #fails = new Set<(error: Error) => void>();
+  readonly #wire: Http2Wire;
+  readonly #waits: WaitingTimes;
+  readonly #fails = new Map<ClientHttp2Stream, (error: Error) => void>();
+  #hasServerEnded = false;
   #openStreams = 0;
-  #isPinging = false;
 
   /**
    * @param url  Scheme and authority of the origin.
    * @param socket  Connected and judged; for https verified, with `h2` agreed.
    */
-  constructor(socket: Socket, url: string) {
+  constructor(socket: Socket, url: string, waits: WaitingTimes) {
+    this.#waits = waits;
     this.#scheme = url.slice(0, url.indexOf(':'));
     this.address = socket.remoteAddress ?? null;
+    this.#wire = new Http2Wire(socket, {
+      onBroken: (reason) => this.#fail(endOf(reason)),
+      onEnded: () => this.#onServerEnd(),
+    });
     this.#session = http2.connect(url, {
-      createConnection: () => socket,
+      createConnection: () => this.#wire,
       maxHeaderListPairs: MAX_HEADER_PAIRS,
       settings: {
         enablePush: false,
@@ -41,18 +45,18 @@ export class Http2Upstream {
         maxHeaderListSize: MAX_HEADER_BYTES,
       },
     });
-    const lost = (): void => this.#fail(new Error('the connection to the server was lost'));
-    this.#session.on('error', lost).once('close', lost);
-    // Node's session misses the end of a socket that breaks while it sends a GOAWAY.
-    socket.once('close', lost);
+    this.#session
+      .on('error', (error) => this.#fail(error))
+      .once('close', () => this.#fail(endOf(null)));
     this.#session.once('connect', () => {
       if (this.isUsable) this.#session.setLocalWindowSize(H2_SERVER_SESSION_WINDOW_BYTES);
     });
-    this.#session.setTimeout(UPSTREAM_HTTP2_IDLE_MS, () => this.#onSilence());
+    this.#session.setTimeout(waits.upstreamSilenceMs);
+    this.#session.on('timeout', () => this.#onSilence());
   }
 
   get isUsable(): boolean {
-    return !this.#session.closed && !this.#session.destroyed;
+    return !this.#hasServerEnded && !this.#session.closed && !this.#session.destroyed;
   }
 
   /** True while the server takes one more stream at once. */
@@ -72,19 +76,36 @@ export class Http2Upstream {
     this.#session.destroy();
   }
 
-  /** An idle connection is closed; on one that is waited on, a server that answers no ping in time is lost. */
+  /** An idle connection is closed; on one that is waited on, a server that sends nothing after a ping is lost. */
   #onSilence(): void {
-    if (this.#openStreams === 0) this.#session.close();
-    else if (this.#isPinging) this.#fail(new Error('the server answers nothing any more'));
-    else {
-      this.#isPinging = this.#session.ping(() => {
-        this.#isPinging = false;
-      });
+    if (this.#openStreams === 0) {
+      this.#session.close();
+      return;
     }
+    const before = this.#wire.receivedBytes;
+    const timer = setTimeout(() => {
+      if (this.#hasServerEnded || this.#wire.receivedBytes > before) return;
+      const message = 'the server answers no ping any more';
+      this.#fail(new GondolinError('NET_UPSTREAM_TIMEOUT', message));
+    }, this.#waits.upstreamSilenceMs);
+    // Called when the session ends, too.
+    this.#session.ping(() => clearTimeout(timer));
+  }
+
+  /** A whole answer may still wait for a slow guest; what is not whole by now never will be. */
+  #onServerEnd(): void {
+    this.#hasServerEnded = true;
+    this.#session.setTimeout(0);
+    for (const [stream, fail] of this.#fails) {
+      if (stream.closed || stream.state.remoteClose === 1) continue;
+      fail(endOf(null));
+      stream.destroy();
+    }
+    if (this.#openStreams === 0) this.#session.destroy();
   }
 
   #fail(error: Error): void {
-    const fails = [...this.#fails];
+    const fails = [...this.#fails.values()];
     this.#fails.clear();
     for (const fail of fails) fail(error);
     this.#session.destroy();
@@ -110,101 +131,22 @@ export class Http2Upstream {
     this.#openStreams += 1;
     stream.once('close', () => {
       this.#openStreams -= 1;
+      if (this.#openStreams === 0 && this.#hasServerEnded) this.#session.destroy();
     });
-    const fail = relayAnswer(stream, handler, this.address);
-    this.#fails.add(fail);
-    stream.once('close', () => this.#fails.delete(fail));
-    if (call.body !== null) void sendBody(stream, call.body, call, fail);
+    const { fail, asked } = relayAnswer(stream, handler, {
+      address: this.address,
+      waits: this.#waits,
+    });
+    this.#fails.set(stream, fail);
+    stream.once('close', () => this.#fails.delete(stream));
+    if (call.body === null) asked();
+    else void sendBody(stream, call.body, call, fail).then(asked);
   }
 }
 
-/** Tells the handler what the stream brings; exactly one of `onEnd` and `onError` is last. */
-function relayAnswer(
-  stream: ClientHttp2Stream,
-  handler: UpstreamHandler,
-  address: string | null,
-): (error: Error) => void {
-  let hasSettled = false;
-  let trailers: IncomingHttpHeaders = {};
-  const fail = (error: Error): void => {
-    if (hasSettled) return;
-    hasSettled = true;
-    handler.onError(error);
-  };
-  stream.on('headers', (headers) => {
-    handler.onInformation(Number(headers[':status']), flatFields(headers));
-  });
-  stream.on('response', (headers) => {
-    const head = {
-      status: Number(headers[':status']),
-      statusText: '',
-      fields: flatFields(headers),
-    };
-    const isWanted = handler.onHead(head, () => stream.resume());
-    stream.on('data', (chunk: Buffer) => {
-      if (!handler.onData(chunk)) stream.pause();
-    });
-    if (!isWanted) stream.pause();
-  });
-  stream.on('trailers', (fields) => {
-    trailers = fields;
-  });
-  stream.on('end', () => {
-    // Node ends the readable of a stream that was reset with CANCEL or lost its session, too.
-    if (hasSettled || stream.aborted || stream.rstCode !== NGHTTP2_NO_ERROR) return;
-    hasSettled = true;
-    handler.onEnd(flatFields(trailers));
-  });
-  stream.on('error', fail);
-  stream.on('close', () =>
-    fail(new Error(`the server closed the stream with code ${stream.rstCode}`)),
-  );
-  handler.onStart({
-    abort: () => {
-      hasSettled = true;
-      stream.close(NGHTTP2_CANCEL);
-    },
-    address,
-  });
-  return fail;
-}
-
-/** A body that breaks off cancels the stream; a server that has enough of it (early answer) ends the sending. */
-async function sendBody(
-  stream: ClientHttp2Stream,
-  body: AsyncIterable<Buffer>,
-  call: UpstreamCall,
-  fail: (error: Error) => void,
-): Promise<void> {
-  stream.once('wantTrailers', () => {
-    // `close()` ends the body on its way to the reset: it must not look whole.
-    if (stream.closed) return;
-    try {
-      stream.sendTrailers(recordOf(call.trailers()));
-    } catch (error) {
-      fail(error as Error);
-      stream.close(NGHTTP2_CANCEL);
-    }
-  });
-  try {
-    for await (const chunk of body) {
-      if (stream.destroyed || stream.closed) return;
-      if (!stream.write(chunk)) await drained(stream);
-    }
-    stream.end();
-  } catch (error) {
-    fail(error as Error);
-    stream.close(NGHTTP2_CANCEL);
-  }
-}
-
-/** Resolves once there is room again or the stream has ended. */
-function drained(stream: ClientHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off('drain', done).off('close', done);
-      resolve();
-    };
-    stream.on('drain', done).on('close', done);
-  });
+/** Why a connection is no more. @param reason  The error of our side's GOAWAY: the server broke the protocol. */
+function endOf(reason: string | null): Error {
+  if (reason === null) return new Error('the connection to the server was lost');
+  const message = 'the server broke the rules of HTTP/2';
+  return new GondolinError('NET_UPSTREAM_INVALID', message, { details: { code: reason } });
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { MAX_UPSTREAM_H2_SESSIONS } from '../limits.ts';
+import { MAX_UPSTREAM_H2_SESSIONS, type WaitingTimes } from '../limits.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 import { Http1Origin } from './upstream-http1.ts';
 import { Http2Upstream } from './upstream-http2.ts';
@@ -19,6 +19,7 @@ interface Waiting {
 export class NegotiatedOrigin {
   readonly #url: string;
   readonly #open: () => Promise<Socket>;
+  readonly #waits: WaitingTimes;
   readonly #http1: Http1Origin;
   readonly #sessions: Http2Upstream[] = [];
   #waiting: Waiting[] = [];
@@ -28,10 +29,11 @@ export class NegotiatedOrigin {
   #isHttp1 = false;
   #isDestroyed = false;
 
-  constructor(undici: Undici, url: string, open: () => Promise<Socket>) {
+  constructor(undici: Undici, url: string, open: () => Promise<Socket>, waits: WaitingTimes) {
     this.#url = url;
     this.#open = open;
-    this.#http1 = new Http1Origin(undici, url, () => this.#takeSpare());
+    this.#waits = waits;
+    this.#http1 = new Http1Origin(undici, url, () => this.#takeSpare(), waits);
   }
 
   /** The server was asked for HTTP/2 and took HTTP/1.1. */
@@ -91,7 +93,7 @@ export class NegotiatedOrigin {
       this.#isHttp1 = true;
       this.#spare = socket;
     } else {
-      const session = new Http2Upstream(socket, this.#url);
+      const session = new Http2Upstream(socket, this.#url, this.#waits);
       this.#sessions.push(session);
       session.onClose(() => this.#sessions.splice(this.#sessions.indexOf(session), 1));
     }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { MAX_UPSTREAM_ORIGINS } from '../limits.ts';
+import { MAX_UPSTREAM_ORIGINS, type WaitingTimes } from '../limits.ts';
 import type { Dialer } from '../tcp/dial.ts';
 import { writeAuthority } from './authority.ts';
 import type { Target, UpstreamCall, UpstreamHandler } from './upstream-call.ts';
@@ -23,11 +23,13 @@ export type GuestProtocol = 'http1' | 'http2';
 export class Upstream {
   readonly #dialer: Dialer;
   readonly #tls: UpstreamTls;
+  readonly #waits: WaitingTimes;
   readonly #origins = new Map<string, Origin>();
   #undici: Undici | null = null;
 
-  constructor(dialer: Dialer, roots: readonly string[]) {
+  constructor(dialer: Dialer, roots: readonly string[], waits: WaitingTimes) {
     this.#dialer = dialer;
+    this.#waits = waits;
     this.#tls = new UpstreamTls(dialer, roots);
   }
 
@@ -78,9 +80,10 @@ export class Upstream {
   #newOrigin(undici: Undici, target: Target, protocol: GuestProtocol): Origin {
     const url = `${target.scheme}://${writeAuthority(target)}`;
     if (protocol === 'http1') {
-      return new Http1Origin(undici, url, () => this.#open(target, ['http/1.1']));
+      return new Http1Origin(undici, url, () => this.#open(target, ['http/1.1']), this.#waits);
     }
-    return new NegotiatedOrigin(undici, url, () => this.#open(target, ['h2', 'http/1.1']));
+    const open = () => this.#open(target, ['h2', 'http/1.1']);
+    return new NegotiatedOrigin(undici, url, open, this.#waits);
   }
 
   #open(target: Target, protocols: string[]): Promise<Socket> {

@@ -12,12 +12,16 @@ export type Peeked =
  * Looks at the start of a connection and puts every byte back (except for `ended`). The stream is left paused, without
  * listeners of ours. Never rejects.
  *
- * @param firstByteMs  How long the guest may stay silent before it is `silent`.
+ * @param as  `firstByteMs`: how long the guest may stay silent before it is `silent`. `isRawPossible`: see
+ *   `classifyFirstBytes`.
  */
-export function peek(stream: Duplex, firstByteMs: number): Promise<Peeked> {
+export function peek(
+  stream: Duplex,
+  as: { readonly firstByteMs: number; readonly isRawPossible: boolean },
+): Promise<Peeked> {
   return new Promise((resolve) => {
     let bytes: Buffer = Buffer.alloc(0);
-    let timer = setTimeout(() => finish({ kind: 'silent' }), firstByteMs);
+    let timer = setTimeout(() => finish({ kind: 'silent' }), as.firstByteMs);
     const finish = (result: Peeked): void => {
       clearTimeout(timer);
       stream.off('readable', onReadable).off('end', onEnd).off('close', onEnd);
@@ -34,7 +38,7 @@ export function peek(stream: Duplex, firstByteMs: number): Promise<Peeked> {
         timer = setTimeout(() => finish({ kind: 'other' }), PEEK_COMPLETE_MS);
       }
       bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-      const result = classifyFirstBytes(bytes);
+      const result = classifyFirstBytes(bytes, as.isRawPossible);
       if (result.kind !== 'more') finish(result);
       else if (bytes.length >= MAX_PEEK_BYTES) finish({ kind: 'other' });
     };

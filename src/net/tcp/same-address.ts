@@ -1,12 +1,15 @@
-import { isIP } from 'node:net';
+import { formatAddress, parseAddress, unwrapMapped } from '../address/ip-address.ts';
 
-/** An address as Node writes it: IPv6 in its shortest form (RFC 5952). Any other text stays as it is. */
-export function canonicalAddress(address: string): string {
-  if (isIP(address) !== 6 || address.includes('%')) return address;
-  return new URL(`http://[${address}]/`).hostname.slice(1, -1);
+/**
+ * An address by its value: IPv6 in its shortest form (RFC 5952), a v4-mapped one (`::ffff:192.0.2.7`, which a dual-stack
+ * socket dials as IPv4) as IPv4. Any other text stays as it is.
+ */
+export function canonicalAddress(text: string): string {
+  const address = parseAddress(text);
+  return address === null ? text : formatAddress(unwrapMapped(address));
 }
 
-/** True for two spellings of one address. */
+/** True for two spellings of one address; false where one is none. */
 export function isSameAddress(a: string, b: string): boolean {
-  return a === b || (isIP(a) === 6 && isIP(b) === 6 && canonicalAddress(a) === canonicalAddress(b));
+  return parseAddress(a) !== null && canonicalAddress(a) === canonicalAddress(b);
 }

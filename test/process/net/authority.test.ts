@@ -133,6 +133,54 @@ it('Network serves a connection to an address that is allowed, and names it in i
   expect(answer.body).toBe(`127.0.0.1:${port}`);
 });
 
+it.each([
+  ['127.0.0.1', '[::ffff:127.0.0.1]'],
+  ['127.0.0.1', '[::ffff:7f00:1]'],
+  ['127.0.0.1', '[0:0:0:0:0:FFFF:127.0.0.1]'],
+  ['::ffff:127.0.0.1', '127.0.0.1'],
+  ['::ffff:7f00:1', '[::ffff:127.0.0.1]'],
+])('Network serves a connection to %s whose request names %s', async (captured, named) => {
+  const port = await startHttp((message, response) => response.end(message.headers.host));
+  const net = await createTestNetwork({ allow: [`127.0.0.1:${port}`] });
+  const bytes = `GET / HTTP/1.1\r\nHost: ${named}:${port}\r\n${close}`;
+  const { text } = await exchangeBytes(net, captured, port, bytes);
+  expect(text).toMatch(/^HTTP\/1\.1 200 /);
+  // The server is told the address as IPv4, whatever the spelling.
+  expect(text.endsWith(`127.0.0.1:${port}`)).toBe(true);
+});
+
+it.each([
+  ['127.0.0.1', '[::ffff:127.0.0.2]'],
+  ['127.0.0.1', '[::127.0.0.1]'],
+  ['127.0.0.1', '[64:ff9b::127.0.0.1]'],
+  ['::1', '127.0.0.1'],
+])(
+  'Network answers 421 on a connection to %s to a request that names %s',
+  async (captured, named) => {
+    const port = await startHttp((_message, response) => response.end());
+    const net = await createTestNetwork({ allow: [`127.0.0.1:${port}`, `[::1]:${port}`] });
+    const bytes = `GET / HTTP/1.1\r\nHost: ${named}:${port}\r\n${close}`;
+    const { text } = await exchangeBytes(net, captured, port, bytes);
+    expect(text).toMatch(/^HTTP\/1\.1 421 /);
+  },
+);
+
+it('Network judges a v4-mapped destination as the address it is', async () => {
+  const close10 = `GET / HTTP/1.1\r\nHost: [::ffff:10.0.0.1]\r\n${close}`;
+  const net = await createTestNetwork({ policy: { mode: 'open', allowedPrivate: [] } });
+  const { text } = await exchangeBytes(net, '::ffff:10.0.0.1', 80, close10);
+  expect(text).toMatch(/^HTTP\/1\.1 403 [\s\S]*private_address/);
+  const metadata = `GET / HTTP/1.1\r\nHost: [::ffff:a9fe:a9fe]\r\n${close}`;
+  expect((await exchangeBytes(net, '169.254.169.254', 80, metadata)).text).toMatch(/ 403 /);
+  const denied = await createTestNetwork({ policy: { mode: 'open', deniedHosts: ['10.0.0.0/8'] } });
+  expect((await exchangeBytes(denied, '::ffff:10.0.0.1', 80, close10)).text).toMatch(/denied/);
+  // A made-up address stands for its name in this form too.
+  const api = await createTestNetwork({ allow: [] });
+  const made = await api.addressOf('api.test');
+  const get = `GET / HTTP/1.1\r\nHost: api.test\r\n${close}`;
+  expect((await exchangeBytes(api, `::ffff:${made}`, 80, get)).text).toMatch(/host: api\.test/);
+});
+
 it('Network mints no certificate for the flood: beyond the budget a denied host is reset', async () => {
   const net = await createTestNetwork({ allow: ['api.test'] });
   const names = Array.from({ length: 80 }, (_, index) => `x${index}.evil.test`);

@@ -151,6 +151,22 @@ it('Network finds the server behind raw bytes in mode open, and inspects HTTP th
   expect(await net.event('response')).toMatchObject({ host: 'any.test', statusCode: 200 });
 });
 
+it('Network tells other protocols from HTTP by their first line where both are allowed', async () => {
+  const port = await startTcp((socket) => {
+    socket.on('data', (bytes) => socket.end(`raw ${bytes}`));
+  });
+  const place = `any.test:${port}`;
+  const both = await createTestNetwork({ allow: [place, `${place}/tcp`] });
+  expect((await exchangeBytes(both, 'any.test', port, 'AUTH x\r\n')).text).toBe('raw AUTH x\r\n');
+  const get = 'GET / HTTP/1.1\r\nHost: other.test\r\nConnection: close\r\n\r\n';
+  expect((await exchangeBytes(both, 'any.test', port, get)).text).toMatch(/^HTTP\/1\.1 421 /);
+  const web = await createTestNetwork({ allow: [place] });
+  for (const line of ['AUTH x\r\n', 'GET / HTTP/3.0\r\n\r\n']) {
+    const { text } = await exchangeBytes(web, 'any.test', port, line);
+    expect(text, line).toMatch(/^HTTP\/1\.1 400 /);
+  }
+});
+
 it('Network dials the next address when the first does not answer', async () => {
   const port = await startHttp((_message, response) => response.end('second'));
   // 127.0.0.2 refuses: the server listens on 127.0.0.1 only.

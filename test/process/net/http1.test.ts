@@ -332,9 +332,10 @@ it('Network passes an event stream on piece by piece', async () => {
     (stream as http.ServerResponse | null)?.write(text);
     expect(String((await piece)[0])).toBe(text);
   }
-  // The guest hangs up: the server hears of it.
+  // The guest hangs up, which looks as if it had ended its half: the server hears of it with its next piece.
   const gone = once(stream as unknown as http.ServerResponse, 'close');
   socket.destroy();
+  (stream as http.ServerResponse | null)?.write('data: 3\n\n');
   await gone;
 });
 

@@ -95,5 +95,25 @@ it.each([
   ['\x16\x03\x01', 'more'],
   ['\x16\x04\x01', 'other'],
 ])('classifyFirstBytes() takes %j for %s', (text, kind) => {
-  expect(classifyFirstBytes(Buffer.from(text, 'latin1')).kind).toBe(kind);
+  expect(classifyFirstBytes(Buffer.from(text, 'latin1'), false).kind).toBe(kind);
+});
+
+it.each([
+  ['GET / HTTP/1.1\r\n', 'http1'],
+  ['\r\n\r\nGET / HTTP/1.0\n', 'http1'],
+  ['GET /a b HTTP/1.1\r\nHost', 'http1'],
+  ['GET / HTTP/1.1\r', 'more'],
+  ['GET / HT', 'more'],
+  ['AUTH x', 'more'],
+  ['AUTH x\r\n', 'other'],
+  ['HELO mail.test\r\nGET / HTTP/1.1\r\n', 'other'],
+  ['GET / HTTP/2.0\r\n', 'other'],
+  ['GET /\r\n', 'other'],
+  [`GET /${'a'.repeat(20_000)}`, 'http1'],
+  [`GET /${'a'.repeat(10_000)} HTTP/1.1\r\n`, 'http1'],
+  [`AUTH ${'a'.repeat(10_000)}\r\n`, 'other'],
+  ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'http2'],
+  ['SSH-2.0-OpenSSH\r\n', 'other'],
+])('classifyFirstBytes() takes %.30j for %s where raw TCP is possible', (text, kind) => {
+  expect(classifyFirstBytes(Buffer.from(text, 'latin1'), true).kind).toBe(kind);
 });

@@ -7,7 +7,7 @@ afterEach(() => vi.useRealTimers());
 
 it('peek() puts back every byte it looked at, in order', async () => {
   const [guest, host] = duplexPair();
-  const peeked = peek(host, 1000);
+  const peeked = peek(host, { firstByteMs: 1000, isRawPossible: false });
   guest.write('GE');
   guest.write('T / HTTP/1.1\r\n');
   expect((await peeked).kind).toBe('http1');
@@ -18,11 +18,11 @@ it('peek() puts back every byte it looked at, in order', async () => {
 it('peek() calls a guest silent that sends nothing, and other one that never makes itself clear', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const [, silent] = duplexPair();
-  const quiet = peek(silent, 300);
+  const quiet = peek(silent, { firstByteMs: 300, isRawPossible: false });
   vi.advanceTimersByTime(300);
   expect((await quiet).kind).toBe('silent');
   const [guest, slow] = duplexPair();
-  const peeked = peek(slow, 300);
+  const peeked = peek(slow, { firstByteMs: 300, isRawPossible: false });
   const arrived = new Promise((resolve) => slow.once('readable', resolve));
   guest.write('GE');
   await arrived;
@@ -32,7 +32,7 @@ it('peek() calls a guest silent that sends nothing, and other one that never mak
 
 it('peek() gives what a guest had sent when it ended too early', async () => {
   const [guest, host] = duplexPair();
-  const peeked = peek(host, 1000);
+  const peeked = peek(host, { firstByteMs: 1000, isRawPossible: false });
   guest.end('GE');
   expect(await peeked).toEqual({ kind: 'ended', head: Buffer.from('GE') });
 });
@@ -40,5 +40,5 @@ it('peek() gives what a guest had sent when it ended too early', async () => {
 it('peek() ends when the guest is gone already', async () => {
   const [, host] = duplexPair();
   host.destroy();
-  expect((await peek(host, 1000)).kind).toBe('ended');
+  expect((await peek(host, { firstByteMs: 1000, isRawPossible: false })).kind).toBe('ended');
 });

@@ -1,0 +1,146 @@
+import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { MAX_HEADER_BYTES } from '../limits.ts';
+import { type Fields, fieldValue } from './fields.ts';
+import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+
+/** True for a request that announces trailers in a form that can carry them. */
+export function announcesTrailers(call: UpstreamCall): boolean {
+  const hasTrailers = call.body !== null && fieldValue(call.fields, 'trailer') !== null;
+  return hasTrailers && call.upgrade === null && fieldValue(call.fields, 'content-length') === null;
+}
+
+/**
+ * One HTTP/1.1 request in chunks with trailers, which undici cannot write: by Node's client, on a connection of its own
+ * that ends with the answer.
+ */
+export class TrailerRequest {
+  readonly #call: UpstreamCall;
+  readonly #handler: UpstreamHandler;
+  readonly #responseStartMs: number;
+  #request: ClientRequest | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #hasSettled = false;
+
+  constructor(call: UpstreamCall, handler: UpstreamHandler, responseStartMs: number) {
+    this.#call = call;
+    this.#handler = handler;
+    this.#responseStartMs = responseStartMs;
+  }
+
+  /**
+   * Resolves once the handler was told the last. Never rejects.
+   *
+   * @param open  Gives a connected, judged and (for https) verified socket.
+   */
+  async run(open: () => Promise<Socket>): Promise<void> {
+    try {
+      const request = this.#start(await open());
+      const closed = new Promise((resolve) => request.once('close', resolve));
+      await this.#sendBody(request);
+      await closed;
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
+
+  /** Breaks the request off. */
+  fail(error: Error): void {
+    if (this.#settle()) this.#handler.onError(error);
+    this.#request?.destroy();
+  }
+
+  #start(socket: Socket): ClientRequest {
+    const { method, path, authority, fields } = this.#call;
+    const request = http.request({
+      createConnection: () => socket,
+      setHost: false,
+      insecureHTTPParser: false,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      method,
+      path,
+      headers: ['host', authority, ...fields, 'transfer-encoding', 'chunked'],
+    });
+    this.#request = request;
+    // The size is bounded in bytes; a silent cut of the list would hide fields.
+    request.maxHeadersCount = 0;
+    request
+      .on('information', ({ statusCode, rawHeaders }) => {
+        if (!this.#hasSettled) this.#handler.onInformation(statusCode, rawHeaders);
+      })
+      .on('response', (response) => this.#relay(response))
+      .on('error', (error) => this.fail(error))
+      .on('close', () => this.fail(new Error('the server closed the connection')));
+    this.#handler.onStart({
+      abort: () => {
+        this.#settle();
+        request.destroy();
+      },
+      address: socket.remoteAddress ?? null,
+    });
+    return request;
+  }
+
+  async #sendBody(request: ClientRequest): Promise<void> {
+    for await (const chunk of this.#call.body ?? []) {
+      // A server that answers early has enough.
+      if (this.#hasSettled) return;
+      if (!request.write(chunk)) await drained(request);
+    }
+    if (this.#hasSettled) return;
+    request.addTrailers(pairsOf(this.#call.trailers()));
+    request.end();
+    this.#timer = setTimeout(() => {
+      this.fail(new GondolinError('NET_UPSTREAM_TIMEOUT', 'the server did not answer in time'));
+    }, this.#responseStartMs);
+  }
+
+  #relay(response: IncomingMessage): void {
+    clearTimeout(this.#timer);
+    if (this.#hasSettled) {
+      response.destroy();
+      return;
+    }
+    const handler = this.#handler;
+    const { statusCode = 0, statusMessage: statusText = '', rawHeaders: fields } = response;
+    response
+      .on('error', (error) => this.fail(error))
+      .on('data', (chunk: Buffer) => {
+        if (!this.#hasSettled && !handler.onData(chunk)) response.pause();
+      })
+      .on('end', () => {
+        if (response.complete && this.#settle()) handler.onEnd(response.rawTrailers);
+        this.#request?.destroy();
+      });
+    const head = { status: statusCode, statusText, fields };
+    if (!handler.onHead(head, () => response.resume())) response.pause();
+  }
+
+  /** @returns False when the handler was told the last already. */
+  #settle(): boolean {
+    clearTimeout(this.#timer);
+    const isFirst = !this.#hasSettled;
+    this.#hasSettled = true;
+    return isFirst;
+  }
+}
+
+function pairsOf(fields: Fields): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    pairs.push([fields[at] ?? '', fields[at + 1] ?? '']);
+  }
+  return pairs;
+}
+
+/** Resolves once there is room again or the request has ended. */
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      request.off('drain', done).off('close', done);
+      resolve();
+    };
+    request.on('drain', done).on('close', done);
+  });
+}
