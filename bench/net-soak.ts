@@ -1,8 +1,11 @@
 /**
  * The mediated network at full size: a transfer of 6 GiB, a reader and a server that are slow for a minute, 500 connections
- * at once. Checks every byte; prints how long each took and the most memory this process held meanwhile.
+ * at once. Checks every byte, and that no descriptor is left at the end; prints how long each took and the most memory this
+ * process held meanwhile.
  */
 
+import { readdirSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { VM } from '../src/index.ts';
 import { workloadImage } from '../test/fixtures/workload-image.ts';
@@ -22,6 +25,7 @@ const slowSeconds = Number(options.seconds);
 const SLOW_BYTES = 256 * MIB;
 const CONNECTIONS = 500;
 const SAMPLE_MS = 100;
+const DRAIN_LIMIT_S = 120;
 
 const image = workloadImage();
 const server = await startServer();
@@ -61,10 +65,26 @@ async function step(label: string, wanted: string, line: string): Promise<void> 
   console.log(`${label.padEnd(40)} ${seconds} s   peak RSS ${(peakBytes / MIB).toFixed(0)} MiB`);
 }
 
+/** Connections to servers are kept for a while: longer than that is a leak. */
+async function expectNoMoreThan(descriptors: number): Promise<void> {
+  for (let waited = 0; openDescriptors() > descriptors; waited++) {
+    if (waited === DRAIN_LIMIT_S) {
+      throw new Error(
+        `${openDescriptors()} descriptors are open, ${descriptors} were at the start`,
+      );
+    }
+    await wait(1000);
+  }
+  console.log(`descriptors: ${descriptors} at the start, ${openDescriptors()} at the end`);
+}
+
+const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
+
 const origin = `https://${SITE}`;
 const EACH_BYTES = 64 * 1024;
 try {
   await step('warm up', 'a small answer', `curl -sSf ${origin}/small`);
+  const descriptors = openDescriptors();
   await step(
     `slow reader, ${slowSeconds} s`,
     `${patternHash(SLOW_BYTES)}  -`,
@@ -91,6 +111,7 @@ try {
     `${patternHash(transferBytes)}  -`,
     `curl -sSf --http1.1 ${origin}/bytes/${transferBytes} | sha256sum`,
   );
+  await expectNoMoreThan(descriptors);
 } finally {
   await vm.close();
   server.process.disconnect();
