@@ -2,6 +2,11 @@
 
 #include "util.h"
 
+/* Where musl's headers are older than the kernel's. */
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
+
 static const uint8_t MAPPED_PREFIX[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 struct net_address net_address_v4(const uint8_t *bytes)
@@ -42,4 +47,11 @@ union net_sockaddr net_server_sockaddr(int family, socklen_t *length)
         *length = sizeof address.v6;
     }
     return address;
+}
+
+bool net_address_allow_any(int fd, int family)
+{
+    const int on = 1;
+    return family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof on) == 0
+                             : setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on) == 0;
 }

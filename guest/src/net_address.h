@@ -16,6 +16,8 @@
 #define NET_SERVER_V6 {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x03}
 #define NET_SERVER_TEXT "10.0.2.3"
 #define NET_SERVER_PORT 1
+/* Of the socket that takes what is refused. */
+#define NET_REFUSED_PORT 2
 
 /* 16 bytes; IPv4 as ::ffff:a.b.c.d. */
 struct net_address {
@@ -31,6 +33,9 @@ union net_sockaddr {
 struct net_address net_address_v4(const uint8_t *bytes);
 struct net_address net_address_v6(const uint8_t *bytes);
 bool net_address_is_v4(const struct net_address *address);
+
+/* Lets a socket be bound to addresses that this machine does not have, and answer from them. False with errno. */
+bool net_address_allow_any(int fd, int family);
 
 /* Where the agent's sockets of a family are bound. */
 union net_sockaddr net_server_sockaddr(int family, socklen_t *length);

@@ -7,7 +7,7 @@
 #include "util.h"
 
 /* Jumps name a label; the assembler puts the distance in. */
-enum label { LABEL_V6, LABEL_LOOK_UP, LABEL_STEER, LABEL_PASS, LABEL_DROP, LABELS };
+enum label { LABEL_V6, LABEL_LOOK_UP, LABEL_NAMES, LABEL_STEER, LABEL_PASS, LABEL_DROP, LABELS };
 
 /* Not an operation of BPF: marks where a label is. */
 #define CODE_LABEL 0xff
@@ -104,7 +104,11 @@ size_t net_program_assemble(struct bpf_insn *program, int own_addresses_fd, int 
         IF_NOT_EQUAL(BPF_REG_0, 0, LABEL_PASS),
         IF_EQUAL(BPF_REG_7, IPPROTO_TCP, LABEL_STEER),
         LOAD(BPF_REG_8, local_port),
-        IF_NOT_EQUAL(BPF_REG_8, 53, LABEL_DROP),
+        IF_EQUAL(BPF_REG_8, 53, LABEL_NAMES),
+        IF_EQUAL(BPF_REG_9, NET_SOCKET_TCP_V6, LABEL_DROP),
+        SET(BPF_REG_9, NET_SOCKET_REFUSED_V4),
+        GO(LABEL_STEER),
+        LABEL(LABEL_NAMES),
         ADD(BPF_REG_9, NET_SOCKET_UDP_V4 - NET_SOCKET_TCP_V4),
         LABEL(LABEL_STEER),
         STORE(STACK_KEY, BPF_REG_9),

@@ -5,7 +5,8 @@
  * - To 127.0.0.0/8 or an own address: as ever (servers of the guest).
  * - TCP to any other address: the agent's listener of that family.
  * - UDP to port 53 of any other address: the agent's name server socket of that family.
- * - Other UDP: no socket, so the kernel answers "port unreachable" at once.
+ * - Other UDP: over IPv6 no socket, so the kernel answers "port unreachable" at once; over IPv4 it cannot, and the agent
+ *   does (net_refuse.h).
  */
 #ifndef GONDOLIN_NET_PROGRAM_H
 #define GONDOLIN_NET_PROGRAM_H
@@ -18,7 +19,8 @@
 #define NET_SOCKET_TCP_V6 1
 #define NET_SOCKET_UDP_V4 2
 #define NET_SOCKET_UDP_V6 3
-#define NET_SOCKETS 4
+#define NET_SOCKET_REFUSED_V4 4
+#define NET_SOCKETS 5
 
 #define NET_PROGRAM_MAX_INSTRUCTIONS 96
 

@@ -6,25 +6,47 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include "log.h"
 #include "net_address.h"
 #include "net_netlink.h"
 #include "util.h"
 
 #define LOOPBACK_INDEX 1
-/* The kernel's own: 0 local, 32766 main, 32767 default. */
-#define FIRST_RULE 1
-#define LAST_RULE 32768
+/* Ours, and no engine's. */
+#define CAPTURE_TABLE 26479
+/* After the kernel's own: 0 local, 32766 main, 32767 default. */
+#define FIRST_RULE 32768
+#define MAX_RULES 2
+
+struct rule {
+    uint8_t action;
+    /* 0 for each. */
+    uint8_t protocol;
+};
 
 struct family {
     uint8_t number;
     const char *name;
     uint8_t address[16];
     uint8_t address_bytes;
+    struct rule rules[MAX_RULES];
 };
 
-static const struct family V4 = {.number = AF_INET, .name = "IPv4", .address = NET_OWN_V4, .address_bytes = 4};
-static const struct family V6 = {.number = AF_INET6, .name = "IPv6", .address = NET_OWN_V6, .address_bytes = 16};
+/* The kernel answers pings of addresses in the table `local` only: others fail at once rather than stay unanswered. */
+static const struct family V4 = {
+    .number = AF_INET,
+    .name = "IPv4",
+    .address = NET_OWN_V4,
+    .address_bytes = 4,
+    .rules = {{.action = FR_ACT_UNREACHABLE, .protocol = IPPROTO_ICMP}, {.action = FR_ACT_TO_TBL}},
+};
+/* netfilter looks whether an IPv6 address is the machine's own by its route, for no protocol: it finds none here. */
+static const struct family V6 = {
+    .number = AF_INET6,
+    .name = "IPv6",
+    .address = NET_OWN_V6,
+    .address_bytes = 16,
+    .rules = {{.action = FR_ACT_TO_TBL, .protocol = IPPROTO_TCP}, {.action = FR_ACT_TO_TBL, .protocol = IPPROTO_UDP}},
+};
 
 bool net_route_has_v6(void)
 {
@@ -60,44 +82,38 @@ static int add_default_route(int fd, const struct family *family)
     union netlink_request request;
     struct rtmsg *route = netlink_begin(&request, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, sizeof *route);
     route->rtm_family = family->number;
-    route->rtm_table = RT_TABLE_LOCAL;
     route->rtm_protocol = RTPROT_STATIC;
     route->rtm_scope = family->number == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
     route->rtm_type = RTN_LOCAL;
+    netlink_add_u32(&request, RTA_TABLE, CAPTURE_TABLE);
     netlink_add_u32(&request, RTA_OIF, LOOPBACK_INDEX);
     netlink_add(&request, RTA_PREFSRC, family->address, family->address_bytes);
     return netlink_call(fd, &request);
 }
 
-/* Looks into the table `local`; without its default route when that is hidden. */
-static int change_rule(int fd, const struct family *family, uint16_t type, uint32_t priority, bool hides_default)
+/* What no route of the guest wants. */
+static int add_rule(int fd, const struct family *family, uint32_t priority, const struct rule *wanted)
 {
     union netlink_request request;
-    uint16_t flags = type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0;
-    struct fib_rule_hdr *rule = netlink_begin(&request, type, flags, sizeof *rule);
+    struct fib_rule_hdr *rule = netlink_begin(&request, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, sizeof *rule);
     rule->family = family->number;
-    rule->table = RT_TABLE_LOCAL;
-    rule->action = FR_ACT_TO_TBL;
+    rule->action = wanted->action;
     netlink_add_u32(&request, FRA_PRIORITY, priority);
-    if (hides_default)
-        netlink_add_u32(&request, FRA_SUPPRESS_PREFIXLEN, 0);
+    if (wanted->action == FR_ACT_TO_TBL)
+        netlink_add_u32(&request, FRA_TABLE, CAPTURE_TABLE);
+    if (wanted->protocol != 0)
+        netlink_add(&request, FRA_IP_PROTO, &wanted->protocol, sizeof wanted->protocol);
     return netlink_call(fd, &request);
-}
-
-/* A kernel without rules still captures; only bridges inside the guest do not work then. */
-static void order_tables(int fd, const struct family *family)
-{
-    if (change_rule(fd, family, RTM_NEWRULE, FIRST_RULE, true) != 0 ||
-        change_rule(fd, family, RTM_NEWRULE, LAST_RULE, false) != 0 ||
-        change_rule(fd, family, RTM_DELRULE, 0, false) != 0)
-        log_warning("%s routing rules: %s", family->name, strerror(errno));
 }
 
 static bool set_up(int fd, const struct family *family, struct failure *failure)
 {
     if (add_address(fd, family) != 0)
         return failed(failure, "%s address", family->name);
-    order_tables(fd, family);
+    for (uint32_t i = 0; i < MAX_RULES; i++) {
+        if (add_rule(fd, family, FIRST_RULE + i, &family->rules[i]) != 0)
+            return failed(failure, "%s routing rule", family->name);
+    }
     return add_default_route(fd, family) == 0 || failed(failure, "%s default route", family->name);
 }
 

@@ -21,10 +21,6 @@
 #define MAX_WAITING_BYTES 65536
 #define RETRY_MS 100
 
-#ifndef IPV6_FREEBIND
-#define IPV6_FREEBIND 78
-#endif
-
 static struct {
     struct loop_source listeners[2];
     unsigned listener_count;
@@ -114,8 +110,8 @@ static bool open_listener(int family, unsigned key, struct failure *failure)
     /* A connection keeps the destination's port in use: a server of the guest can still bind it to all addresses. */
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on) != 0)
-        return failed(failure, "tcp freebind");
+    if (!net_address_allow_any(fd, family))
+        return failed(failure, "tcp any address");
     if (bind(fd, &address.any, length) != 0 || listen(fd, BACKLOG) != 0)
         return failed(failure, "tcp listener");
     struct loop_source *source = &tcp.listeners[tcp.listener_count];

@@ -10,9 +10,6 @@
 #include "util.h"
 
 /* Where musl's headers are older than the kernel's. */
-#ifndef IPV6_FREEBIND
-#define IPV6_FREEBIND 78
-#endif
 #ifndef IPV6_RECVORIGDSTADDR
 #define IPV6_RECVORIGDSTADDR 74
 #endif
@@ -37,30 +34,35 @@ static int set(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof value);
 }
 
-/* Sends only: a raw socket would get a copy of every datagram of the machine. */
-static int open_raw(int family)
+int net_udp_open_raw(int family, int protocol)
 {
     struct sock_filter nothing[] = {{.code = BPF_RET | BPF_K, .k = 0}};
     const struct sock_fprog filter = {.len = 1, .filter = nothing};
-    AUTO_CLOSE int fd = socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+    AUTO_CLOSE int fd = socket(family, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0)
         return -1;
-    if (family == AF_INET6 && (set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1) != 0 ||
-                               set(fd, IPPROTO_IPV6, IPV6_CHECKSUM, UDP_CHECKSUM_AT) != 0))
+    if (!net_address_allow_any(fd, family))
+        return -1;
+    if (family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_CHECKSUM, UDP_CHECKSUM_AT) != 0)
         return -1;
     return take_fd(&fd);
 }
 
-static int open_bound(int family)
+int net_udp_open_bound(int family, uint16_t port)
 {
     socklen_t length;
-    const union net_sockaddr address = net_server_sockaddr(family, &length);
+    union net_sockaddr address = net_server_sockaddr(family, &length);
     AUTO_CLOSE int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
+    if (fd < 0 || !net_address_allow_any(fd, family))
         return -1;
-    int result = family == AF_INET ? set(fd, IPPROTO_IP, IP_RECVORIGDSTADDR, 1)
-                                   : set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1) |
-                                         set(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, 1);
+    int result = 0;
+    if (family == AF_INET) {
+        address.v4.sin_port = htons(port);
+        result = set(fd, IPPROTO_IP, IP_RECVORIGDSTADDR, 1);
+    } else {
+        address.v6.sin6_port = htons(port);
+        result = set(fd, IPPROTO_IPV6, IPV6_RECVORIGDSTADDR, 1);
+    }
     if (result != 0 || bind(fd, &address.any, length) != 0)
         return -1;
     return take_fd(&fd);
@@ -69,10 +71,10 @@ static int open_bound(int family)
 static bool open_family(int family, int *raw_fd, unsigned key,
                         void (*on_datagrams)(struct loop_source *source, uint32_t events), struct failure *failure)
 {
-    *raw_fd = open_raw(family);
+    *raw_fd = net_udp_open_raw(family, IPPROTO_UDP);
     if (*raw_fd < 0)
         return failed(failure, "raw socket");
-    AUTO_CLOSE int fd = open_bound(family);
+    AUTO_CLOSE int fd = net_udp_open_bound(family, NET_SERVER_PORT);
     if (fd < 0)
         return failed(failure, "udp socket");
     struct loop_source *source = &udp.sources[udp.source_count];

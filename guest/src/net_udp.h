@@ -8,6 +8,12 @@
 #include "net_record.h"
 #include "process.h"
 
+/* Raw socket that only sends, from any address; it would else get a copy of all traffic. -1 with errno. */
+int net_udp_open_raw(int family, int protocol);
+
+/* Socket at the name server's address that is told where a datagram was sent to. -1 with errno. */
+int net_udp_open_bound(int family, uint16_t port);
+
 /* Opens the sockets, names them to the steering program and calls `on_datagrams` when there are some. */
 bool net_udp_start(void (*on_datagrams)(struct loop_source *source, uint32_t events), struct failure *failure);
 

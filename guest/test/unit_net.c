@@ -4,6 +4,7 @@
 #include "../src/net_address.h"
 #include "../src/net_destination.h"
 #include "../src/net_record.h"
+#include "../src/net_unreachable.h"
 #include "../src/util.h"
 #include "unit.h"
 
@@ -118,6 +119,38 @@ static void refuses_a_query_with_its_own_question(void)
     CHECK(net_query_refuse(net_query_add(&queries, message, sizeof message)) == 0);
 }
 
+/* An independent sum: a header with its right checksum in it adds up to all ones. */
+static bool adds_up(const uint8_t *bytes, size_t size)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < size; i += 2)
+        sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+    while (sum >> 16 != 0)
+        sum = (sum >> 16) + (sum & 0xffff);
+    return sum == 0xffff;
+}
+
+static void writes_port_unreachable(void)
+{
+    static const uint8_t wanted[] = {
+        /* 3 destination unreachable, 3 port; unused. */
+        3, 3, 0, 0, 0, 0, 0, 0,
+        /* The datagram's IP header: 20 + 8 + 1,200 bytes. */
+        0x45, 0, 0x04, 0xcc, 0, 0, 0, 0, 64, 17, 0, 0, 172, 17, 0, 2, 203, 0, 113, 9,
+        /* Its UDP header. */
+        0xc0, 0x01, 0x01, 0xbb, 0x04, 0xb8, 0, 0};
+    uint8_t message[NET_UNREACHABLE_BYTES];
+    struct sockaddr_in sender = {.sin_family = AF_INET, .sin_port = htons(0xc001)};
+    struct sockaddr_in destination = {.sin_family = AF_INET, .sin_port = htons(443)};
+    CHECK(inet_pton(AF_INET, "172.17.0.2", &sender.sin_addr) == 1);
+    CHECK(inet_pton(AF_INET, "203.0.113.9", &destination.sin_addr) == 1);
+    net_unreachable_write(message, &sender, &destination, 1200);
+    CHECK(adds_up(message, sizeof message) && adds_up(message + 8, 20));
+    memset(message + 2, 0, 2);
+    memset(message + 18, 0, 2);
+    CHECK(memcmp(message, wanted, sizeof wanted) == 0);
+}
+
 void unit_net(void)
 {
     encodes_destinations();
@@ -126,4 +159,5 @@ void unit_net(void)
     refuses_records_out_of_bounds();
     matches_answers_to_queries_once();
     refuses_a_query_with_its_own_question();
+    writes_port_unreachable();
 }

@@ -192,13 +192,14 @@ static void steers_connections_to_any_other_address(void)
     CHECK(steers("fd00::16", IPPROTO_TCP, 22) == NET_SOCKET_TCP_V6);
 }
 
-static void steers_names_and_drops_other_datagrams(void)
+static void steers_names_and_refuses_other_datagrams(void)
 {
     CHECK(steers("10.0.2.3", IPPROTO_UDP, 53) == NET_SOCKET_UDP_V4);
     CHECK(steers("8.8.8.8", IPPROTO_UDP, 53) == NET_SOCKET_UDP_V4);
     CHECK(steers("2001:4860:4860::8888", IPPROTO_UDP, 53) == NET_SOCKET_UDP_V6);
-    CHECK(is_dropped("8.8.8.8", IPPROTO_UDP, 443));
-    CHECK(is_dropped("10.0.2.3", IPPROTO_UDP, 1));
+    CHECK(steers("8.8.8.8", IPPROTO_UDP, 443) == NET_SOCKET_REFUSED_V4);
+    CHECK(steers("10.0.2.3", IPPROTO_UDP, 1) == NET_SOCKET_REFUSED_V4);
+    CHECK(is_dropped("2001:db8::1", IPPROTO_UDP, 443));
     CHECK(is_dropped("2001:db8::1", IPPROTO_UDP, 54));
 }
 
@@ -207,5 +208,5 @@ void unit_program(void)
     assembles_within_its_bounds();
     leaves_local_addresses_alone();
     steers_connections_to_any_other_address();
-    steers_names_and_drops_other_datagrams();
+    steers_names_and_refuses_other_datagrams();
 }

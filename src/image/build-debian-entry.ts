@@ -7,6 +7,7 @@ import { readHostPackageFacts } from './debian/host-packages.ts';
 import { planSources } from './debian/plan-sources.ts';
 import type { EnsureImageOptions, ImageEvent } from './guest-image.ts';
 import { buildKernel } from './kernel/build-kernel.ts';
+import { fetchModules, type KernelPackageOptions } from './kernel/kernel-package.ts';
 import type { DebianRecipe } from './recipe.ts';
 import { buildRootfs } from './rootfs/build-rootfs.ts';
 import { identifyBuilder } from './rootfs/isolation.ts';
@@ -15,6 +16,8 @@ export interface DebianBuildContext {
   readonly options: EnsureImageOptions;
   readonly onEvent: (event: ImageEvent) => void;
   readonly signal: AbortSignal;
+  /** Of the modules that a root file system is to hold; empty for none. */
+  readonly kernelRelease: string;
 }
 
 /**
@@ -50,9 +53,17 @@ export async function buildDebianEntry(
       },
     };
     if (place.kind === 'kernel') return buildKernel(shared);
-    await buildRootfs({ ...shared, release, packages, builder: await identifyBuilder() });
+    const { kernelRelease: wanted } = context;
+    const modules = wanted === '' ? null : await fetchModules(wanted, startingAtZero(shared));
+    const builder = await identifyBuilder();
+    await buildRootfs({ ...shared, release, packages, modules, builder });
     return '';
   });
   await rm(logPath, { force: true });
   return kernelRelease;
+}
+
+/** The modules' share is a second of a minute: the bar stands still for it. */
+function startingAtZero(options: KernelPackageOptions): KernelPackageOptions {
+  return { ...options, onPhase: (phase, message) => options.onPhase(phase, message, 0) };
 }

@@ -5,7 +5,7 @@ import { asHostError } from '../host/system-failure.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { cacheKey } from './cache/cache-key.ts';
 import { type EnsureEntryOptions, ensureEntry, type HeldEntry } from './cache/entry.ts';
-import { ARTIFACT_FILES, type EntryPlace, entryPlace } from './cache/layout.ts';
+import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
 import { digestBytes } from './cache/verify-files.ts';
 import type { EnsureImageOptions, GuestImage, ImageEvent } from './guest-image.ts';
 import { openPathImage } from './path-image.ts';
@@ -16,7 +16,10 @@ import {
   kernelKey,
   rootfsKey,
   titleOf,
+  wantsModules,
 } from './recipe.ts';
+
+type BuildDebianEntry = typeof import('./build-debian-entry.ts').buildDebianEntry;
 
 /** Kernel and root file system, however they were come by. */
 export interface ImageParts {
@@ -75,22 +78,18 @@ async function readAgent(path: string): Promise<Buffer> {
   }
 }
 
-/** Kernel and root file system at once; when one fails the other is stopped. */
+/** Kernel and root file system at once, unless one needs the other; when one fails the other is stopped. */
 async function ensureDebianParts(recipe: DebianRecipe, context: Context): Promise<ImageParts> {
   checkDebianRecipe(recipe);
-  const { cacheDirectory } = context.options;
   const other = new AbortController();
   const signal = AbortSignal.any([context.signal, other.signal]);
-  const both = [
-    ensureBuilt(entryPlace(cacheDirectory, 'kernel', kernelKey(recipe)), recipe, {
-      ...context,
-      signal,
-    }),
-    ensureBuilt(entryPlace(cacheDirectory, 'rootfs', rootfsKey(recipe)), recipe, {
-      ...context,
-      signal,
-    }),
-  ] as const;
+  const whileBothGo = { ...context, signal };
+  const kernelBuild = ensureKernel(recipe, whileBothGo);
+  const release = wantsModules(recipe)
+    ? kernelBuild.then(({ manifest }) => manifest.kernelRelease)
+    : Promise.resolve('');
+  const rootfsBuild = release.then((wanted) => ensureRootfs(recipe, wanted, whileBothGo));
+  const both = [kernelBuild, rootfsBuild] as const;
   for (const one of both) one.catch((error: unknown) => other.abort(error));
   const [kernel, rootfs] = await Promise.allSettled(both);
   if (kernel.status === 'fulfilled' && rootfs.status === 'fulfilled') {
@@ -101,21 +100,41 @@ async function ensureDebianParts(recipe: DebianRecipe, context: Context): Promis
   throw other.signal.reason;
 }
 
-async function ensureBuilt(
-  place: EntryPlace,
-  recipe: DebianRecipe,
-  context: Context,
-): Promise<HeldEntry> {
+function ensureKernel(recipe: DebianRecipe, context: Context): Promise<HeldEntry> {
+  const place = entryPlace(context.options.cacheDirectory, 'kernel', kernelKey(recipe));
   return ensureEntry(place, {
     ...context,
     build: async (target) => {
-      // Loaded only when something is to be built: a warm start does without.
-      const { buildDebianEntry } = await import('./build-debian-entry.ts');
-      const kernelRelease = await buildDebianEntry(place, recipe, target, context);
-      const title = place.kind === 'kernel' ? `linux ${kernelRelease}` : titleOf(recipe);
-      return { title, kernelRelease };
+      const kernelRelease = await build(place, recipe, target, { ...context, kernelRelease: '' });
+      return { title: `linux ${kernelRelease}`, kernelRelease };
     },
   });
+}
+
+/** @param kernelRelease  Of the modules that it is to hold; empty for none. */
+function ensureRootfs(
+  recipe: DebianRecipe,
+  kernelRelease: string,
+  context: Context,
+): Promise<HeldEntry> {
+  const place = entryPlace(context.options.cacheDirectory, 'rootfs', rootfsKey(recipe));
+  return ensureEntry(place, {
+    ...context,
+    findMismatch: (manifest) =>
+      manifest.kernelRelease === kernelRelease
+        ? null
+        : `its modules are of ${manifest.kernelRelease}, and the kernel is ${kernelRelease}`,
+    build: async (target) => {
+      await build(place, recipe, target, { ...context, kernelRelease });
+      return { title: titleOf(recipe), kernelRelease };
+    },
+  });
+}
+
+/** Loaded only when something is to be built: a warm start does without. */
+async function build(...args: Parameters<BuildDebianEntry>): ReturnType<BuildDebianEntry> {
+  const { buildDebianEntry } = await import('./build-debian-entry.ts');
+  return buildDebianEntry(...args);
 }
 
 function joinParts(kernel: HeldEntry, rootfs: HeldEntry): ImageParts {

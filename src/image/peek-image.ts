@@ -9,7 +9,7 @@ import { readManifestText } from './cache/read-manifest.ts';
 import { digestBytes } from './cache/verify-files.ts';
 import type { EnsureImageOptions, GuestImage } from './guest-image.ts';
 import { openPathImage } from './path-image.ts';
-import { checkDebianRecipe, initramfsKey, kernelKey, rootfsKey } from './recipe.ts';
+import { checkDebianRecipe, holdsModules, initramfsKey, kernelKey, rootfsKey } from './recipe.ts';
 
 /** What tells an image from others: its key and the paths of its files. */
 export type ImageIdentity = Pick<
@@ -52,6 +52,7 @@ async function peekDebian(recipe: Extract<ImageRecipe, { kind: 'debian' }>, cach
   const rootfsPlace = entryPlace(cache, 'rootfs', rootfsKey(recipe));
   const [kernel, rootfs] = await Promise.all([peekEntry(kernelPlace), peekEntry(rootfsPlace)]);
   if (kernel === null || rootfs === null) return null;
+  if (!holdsModules(recipe, kernel.kernelRelease, rootfs)) return null;
   const [vmlinux, modules] = ARTIFACT_FILES.kernel;
   const files = [...Object.values(kernel.files), ...Object.values(rootfs.files)];
   return {

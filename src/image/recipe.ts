@@ -1,13 +1,14 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { cacheKey } from './cache/cache-key.ts';
-import { MODULE_ROOTS } from './kernel/module-roots.ts';
+import type { Manifest } from './cache/manifest.ts';
+import { KERNEL_META_PACKAGE, MODULE_ROOTS } from './kernel/module-roots.ts';
 import { BASE_PACKAGES } from './rootfs/base-packages.ts';
 
 export type DebianRecipe = Extract<ImageRecipe, { kind: 'debian' }>;
 
 /** Raised with any change that gives other bytes for the same recipe: old entries are then not found any more. */
-const BUILDER_VERSIONS = { kernel: 1, rootfs: 2, initramfs: 1 } as const;
+const BUILDER_VERSIONS = { kernel: 1, rootfs: 2, modules: 1, initramfs: 1 } as const;
 
 // Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/;
@@ -52,10 +53,35 @@ export function kernelKey(recipe: DebianRecipe): string {
   });
 }
 
+/**
+ * Whether the root file system holds the modules of the image's own kernel. The kernel's package stands for that: it is
+ * not installed, as it would bring another kernel, an initramfs, and modules of a kernel that may be a newer one.
+ */
+export function wantsModules({ packages }: DebianRecipe): boolean {
+  return packages.includes(KERNEL_META_PACKAGE);
+}
+
 export function rootfsKey(recipe: DebianRecipe): string {
   const packages = [...new Set([...BASE_PACKAGES, ...recipe.packages])].toSorted();
   const { arch, release, mirror } = recipe;
-  return cacheKey({ builder: BUILDER_VERSIONS.rootfs, arch, release, mirror, packages });
+  const modules = wantsModules(recipe) ? { modules: BUILDER_VERSIONS.modules } : {};
+  return cacheKey({
+    builder: BUILDER_VERSIONS.rootfs,
+    arch,
+    release,
+    mirror,
+    packages,
+    ...modules,
+  });
+}
+
+/** The same key may stand for one with the modules of another kernel: those of this release are to be there. */
+export function holdsModules(
+  recipe: DebianRecipe,
+  kernelRelease: string,
+  rootfs: Manifest,
+): boolean {
+  return rootfs.kernelRelease === (wantsModules(recipe) ? kernelRelease : '');
 }
 
 /** By the digests of what goes in: a kernel that was built again may be another one under the same key. */

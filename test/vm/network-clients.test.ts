@@ -199,6 +199,30 @@ describe.concurrent('programs reach the hosts of the policy and no other', () =>
     );
   });
 
+  it.sequential('a container behind a bridge, and the machine around it, are captured', async () => {
+    const both = (text: string) => Array(2).fill([200, text]);
+    const names = 'plain.clients.test unlisted.clients.test';
+    const told = await print(`. /clients/bridge.sh; python3 /clients/container.py ${names}`);
+    const blocked = [403, 'gondolin: blocked th'];
+    expect(JSON.parse(told)).toEqual({
+      container: {
+        allowed: both(TEXT.slice(0, 20)),
+        denied: blocked,
+        metadata: blocked,
+        private: Array(3).fill('ConnectionResetError'),
+        names: [true, true],
+        quic: Array(2).fill('ConnectionRefusedError'),
+        machine: both('of the machine'),
+      },
+      machine: {
+        // Not the container, which has port 80 published.
+        allowed: both(TEXT.slice(0, 20)),
+        container: both('of the container'),
+        published: both('of the container'),
+      },
+    });
+  });
+
   it.sequential('psql is cut off from a host that is not listed', async () => {
     const told = await run('psql -h unlisted.clients.test -U a -c "select 1"');
     expect(told.stderr).toMatch(/server closed the connection unexpectedly|Connection reset/);

@@ -21,6 +21,8 @@ export type EntryBuilder = (directory: string) => Promise<EntryFacts>;
 
 export interface EnsureEntryOptions {
   readonly build: EntryBuilder;
+  /** Why an entry of this key is not the one that is wanted; null when it is. */
+  readonly findMismatch?: (manifest: Manifest) => string | null;
   readonly onEvent: (event: ImageEvent) => void;
   readonly signal: AbortSignal;
 }
@@ -51,7 +53,7 @@ export async function ensureEntry(
     onWait: () => say('info', 'wait', 'waiting for another gondolin that removes old images'),
   });
   try {
-    const opened = await openEntry(place, signal);
+    const opened = await openEntry(place, options);
     const manifest = opened.state === 'good' ? opened.manifest : await buildLocked(place, options);
     const now = new Date();
     // The directory's time is the entry's last use.
@@ -75,13 +77,13 @@ async function buildLocked(place: EntryPlace, options: EnsureEntryOptions): Prom
   });
   try {
     await sweepLeftovers(place.parent);
-    const opened = await openEntry(place, signal);
+    const opened = await openEntry(place, options);
     if (opened.state === 'good') return opened.manifest;
-    if (opened.state === 'damaged') {
+    if (opened.state === 'unusable') {
       say(
         'warning',
         'discard',
-        `the cached ${place.kind} is damaged and built again: ${opened.problem}`,
+        `the cached ${place.kind} is ${opened.reason} and built again: ${opened.problem}`,
       );
       await discardEntry(place);
     }
@@ -126,7 +128,7 @@ async function buildEntry(place: EntryPlace, options: EnsureEntryOptions): Promi
       },
     );
   }
-  const opened = await openEntry(place, options.signal);
+  const opened = await openEntry(place, options);
   if (opened.state !== 'good') {
     throw new GondolinError(
       'IMAGE_BUILD_FAILED',
@@ -143,21 +145,29 @@ async function buildEntry(place: EntryPlace, options: EnsureEntryOptions): Promi
 type Opened =
   | { readonly state: 'good'; readonly manifest: Manifest }
   | { readonly state: 'missing' }
-  | { readonly state: 'damaged'; readonly problem: string };
+  | {
+      readonly state: 'unusable';
+      readonly reason: 'damaged' | 'out of date';
+      readonly problem: string;
+    };
 
 /** Looks at the entry and checks it. */
-async function openEntry(place: EntryPlace, signal: AbortSignal): Promise<Opened> {
+async function openEntry(place: EntryPlace, options: EnsureEntryOptions): Promise<Opened> {
+  const unusable = (reason: 'damaged' | 'out of date', problem: string) =>
+    ({ state: 'unusable', reason, problem }) as const;
   try {
     const text = await readManifestText(place.directory);
     if (text === null) return { state: 'missing' };
     const manifest = parseManifest(text, place.kind, ARTIFACT_FILES[place.kind]);
-    if (manifest.key !== place.key) return { state: 'damaged', problem: 'it has another key' };
+    if (manifest.key !== place.key) return unusable('damaged', 'it has another key');
     const stampPath = join(place.directory, STAMP_NAME);
-    const problem = await findDamage(place.directory, manifest.files, stampPath, signal);
-    return problem === null ? { state: 'good', manifest } : { state: 'damaged', problem };
+    const problem = await findDamage(place.directory, manifest.files, stampPath, options.signal);
+    if (problem !== null) return unusable('damaged', problem);
+    const mismatch = options.findMismatch?.(manifest) ?? null;
+    return mismatch === null ? { state: 'good', manifest } : unusable('out of date', mismatch);
   } catch (error) {
     if (!GondolinError.is(error) || error.code !== 'IMAGE_INVALID') throw error;
-    return { state: 'damaged', problem: error.message };
+    return unusable('damaged', error.message);
   }
 }
 

@@ -19,7 +19,7 @@ export interface Manifest {
   readonly title: string;
   /** Milliseconds since 1970. */
   readonly createdAtMs: number;
-  /** `uname -r` of a kernel or image; empty for the others. */
+  /** `uname -r` of a kernel or image, and of the modules in a root file system that has them; empty for the others. */
   readonly kernelRelease: string;
   readonly files: Readonly<Record<string, FileDigest>>;
 }
@@ -29,6 +29,13 @@ export const MANIFEST_MAX_BYTES = 64 * 1024;
 const FILE_MAX_BYTES = 1024 ** 4;
 const FILES_MAX = 16;
 const TITLE_MAX_CHARS = 1000;
+
+const RELEASES = {
+  kernel: /^[A-Za-z0-9._+~-]{1,64}$/,
+  image: /^[A-Za-z0-9._+~-]{1,64}$/,
+  rootfs: /^[A-Za-z0-9._+~-]{0,64}$/,
+  initramfs: /^$/,
+};
 
 /**
  * Reads a manifest. Untrusted: every field is checked, and `files` must have exactly the wanted names, so that
@@ -49,12 +56,7 @@ export function parseManifest(
   check(title.length <= TITLE_MAX_CHARS, 'title is too long');
   const createdAtMs = value['createdAtMs'];
   check(isCount(createdAtMs, Number.MAX_SAFE_INTEGER), 'createdAtMs is not a time');
-  const hasKernel = kind === 'kernel' || kind === 'image';
-  const release = stringField(
-    value,
-    'kernelRelease',
-    hasKernel ? /^[A-Za-z0-9._+~-]{1,64}$/ : /^$/,
-  );
+  const release = stringField(value, 'kernelRelease', RELEASES[kind]);
   const files = parseFiles(value['files'], fileNames);
   return { version: 1, kind, key, title, createdAtMs, kernelRelease: release, files };
 }

@@ -1,3 +1,6 @@
+/** Debian's package of the newest cloud kernel. Among an image's packages it stands for all modules of its kernel. */
+export const KERNEL_META_PACKAGE = 'linux-image-cloud-amd64';
+
 /**
  * What the agent loads before it mounts anything. No network card: `virtio_net` is left out on purpose.
  * `crc32c_generic` is what ext4 asks modprobe for where it is a module; the initramfs has no modprobe.

@@ -13,6 +13,8 @@ export interface RootfsBuildOptions extends Omit<RunToolsOptions, 'onLine'> {
   readonly release: string;
   readonly arch: 'x86_64' | 'aarch64';
   readonly packages: readonly string[];
+  /** A directory `lib/modules/RELEASE` to put in; null for none. */
+  readonly modules: string | null;
   readonly sources: readonly AptSource[];
   readonly builder: Builder;
   /** Directory of the entry; receives `rootfs.squashfs`. */
@@ -67,6 +69,7 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
     release: options.release,
     architecture: 'amd64',
     packages: options.packages,
+    hasModules: options.modules !== null,
     sourceListPath,
     aptOptions: await readAptTransport(options.signal),
     hookDirectories: await findMergedUsrHook(),
@@ -85,6 +88,7 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
         // mmdebstrap makes its tree here, so it is found and removed with `cwd`.
         TMPDIR: options.cwd,
         GONDOLIN_GUEST_FILES: guestFiles,
+        ...(options.modules === null ? {} : { GONDOLIN_MODULES: options.modules }),
       },
     },
   );

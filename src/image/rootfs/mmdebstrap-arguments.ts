@@ -1,3 +1,4 @@
+import { KERNEL_META_PACKAGE } from '../kernel/module-roots.ts';
 import { BASE_PACKAGES } from './base-packages.ts';
 
 /** Left out of every package, also of those installed later in the guest. Licences stay. */
@@ -22,12 +23,25 @@ const REPLACE_HOST_FILES = [
   'cp -R --no-preserve=all "$GONDOLIN_GUEST_FILES/." "$1/"',
 ].join(' && ');
 
+// As the kernel's package would do it: depmod makes the lists that modprobe, and the kernel through it, looks into.
+const ADD_MODULES = [
+  'umask 022',
+  'mkdir -p "$1/lib/modules"',
+  'cp -R --no-preserve=all "$GONDOLIN_MODULES" "$1/lib/modules/"',
+  'chroot "$1" depmod "$(basename "$GONDOLIN_MODULES")"',
+].join(' && ');
+
+/** What loads modules; the kernel asks it by itself, e.g. at the first bridge. */
+const MODULE_LOADER = 'kmod';
+
 export interface RootfsRecipe {
   /** Code name, e.g. `bookworm`. */
   readonly release: string;
   /** Debian's name, e.g. `amd64`. */
   readonly architecture: string;
   readonly packages: readonly string[];
+  /** Whether GONDOLIN_MODULES of the environment names a directory `lib/modules/RELEASE` to put in. */
+  readonly hasModules: boolean;
   /** apt source list on this host. */
   readonly sourceListPath: string;
   /** Lines of apt configuration, for the build only. */
@@ -41,7 +55,10 @@ export interface RootfsRecipe {
  * The environment must hold GONDOLIN_GUEST_FILES: a directory that is copied over the result.
  */
 export function buildMmdebstrapArguments(recipe: RootfsRecipe): string[] {
-  const packages = [...new Set([...BASE_PACKAGES, ...recipe.packages])].toSorted();
+  const wanted = recipe.hasModules ? [...recipe.packages, MODULE_LOADER] : recipe.packages;
+  const packages = [...new Set([...BASE_PACKAGES, ...wanted])]
+    .filter((name) => name !== KERNEL_META_PACKAGE)
+    .toSorted();
   return [
     '--mode=root',
     '--variant=minbase',
@@ -56,6 +73,7 @@ export function buildMmdebstrapArguments(recipe: RootfsRecipe): string[] {
     '--dpkgopt=force-unsafe-io',
     ...recipe.hookDirectories.map((directory) => `--hook-dir=${directory}`),
     `--setup-hook=${MAKE_MANUAL_DIRECTORIES}`,
+    ...(recipe.hasModules ? [`--customize-hook=${ADD_MODULES}`] : []),
     `--customize-hook=${REPLACE_HOST_FILES}`,
     recipe.release,
     '-',

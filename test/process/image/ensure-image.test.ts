@@ -172,6 +172,7 @@ it.each([
       arch: 'aarch64',
       release: 'bookworm',
       packages: [],
+      modules: null,
       sources: [],
       builder: { uid: 0, userName: 'root', subuid: '', subgid: '' },
       target: base,

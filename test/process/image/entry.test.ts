@@ -155,6 +155,30 @@ it.each<[string, (cache: Cache) => void]>([
   expect(cache.leftovers()).toEqual([]);
 });
 
+it('ensureEntry() warns and builds again when the entry is not the one that is wanted', async () => {
+  const cache = new Cache();
+  const ensureFor = async (kernelRelease: string): Promise<void> => {
+    const held = await ensureEntry(cache.place, {
+      build: async (directory) => ({ ...(await cache.build(directory)), kernelRelease }),
+      findMismatch: (manifest) =>
+        manifest.kernelRelease === kernelRelease ? null : 'another kernel',
+      onEvent: (event) => void cache.events.push(event),
+      signal: new AbortController().signal,
+    });
+    held.lock.release();
+    expect(held.manifest.kernelRelease).toBe(kernelRelease);
+  };
+  for (const release of ['6.1.0-55', '6.1.0-55', '6.1.0-56', '6.1.0-56']) await ensureFor(release);
+  expect(cache.builds).toBe(2);
+  expect(cache.events.filter(({ level }) => level === 'warning')).toEqual([
+    expect.objectContaining({
+      phase: 'discard',
+      message: expect.stringContaining('another kernel'),
+    }),
+  ]);
+  expect(cache.leftovers()).toEqual([]);
+});
+
 it('ensureEntry() leaves nothing and passes the error on when the builder fails', async () => {
   const cache = new Cache();
   const failure = new Error('no');

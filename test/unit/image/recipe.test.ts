@@ -1,12 +1,15 @@
 import { expect, it } from 'vitest';
+import type { Manifest } from '../../../src/image/cache/manifest.ts';
 import {
   checkDebianRecipe,
   type DebianRecipe,
   entryKeysOf,
+  holdsModules,
   initramfsKey,
   kernelKey,
   rootfsKey,
   titleOf,
+  wantsModules,
 } from '../../../src/image/recipe.ts';
 
 const RECIPE: DebianRecipe = {
@@ -67,6 +70,19 @@ it.each<[string, Partial<DebianRecipe>]>([
 ])('kernelKey() and rootfsKey() change with the %s', (_, changes) => {
   expect(kernelKey({ ...RECIPE, ...changes })).not.toBe(kernelKey(RECIPE));
   expect(rootfsKey({ ...RECIPE, ...changes })).not.toBe(rootfsKey(RECIPE));
+});
+
+it("holdsModules() takes only those of the image's kernel, where the recipe wants them", () => {
+  const wanting = { ...RECIPE, packages: ['git', 'linux-image-cloud-amd64'] };
+  const rootfs = (kernelRelease: string): Manifest => ({
+    ...{ version: 1, kind: 'rootfs', key: '', title: '', createdAtMs: 0, files: {} },
+    kernelRelease,
+  });
+  expect([wantsModules(wanting), wantsModules(RECIPE)]).toEqual([true, false]);
+  expect(holdsModules(wanting, '6.1.0-56', rootfs('6.1.0-56'))).toBe(true);
+  expect(holdsModules(wanting, '6.1.0-56', rootfs('6.1.0-55'))).toBe(false);
+  expect(holdsModules(wanting, '6.1.0-56', rootfs(''))).toBe(false);
+  expect(holdsModules(RECIPE, '6.1.0-56', rootfs(''))).toBe(true);
 });
 
 it('initramfsKey() changes with the agent and with the modules', () => {

@@ -9,6 +9,7 @@ const RECIPE = {
   release: 'bookworm',
   architecture: 'amd64',
   packages: ['git', 'procps'],
+  hasModules: false,
   sourceListPath: '/tmp/a b/sources.list',
   aptOptions: ['Acquire::http::Proxy "http://p.example.com";'],
   hookDirectories: ['/hooks'],
@@ -26,6 +27,14 @@ it('buildMmdebstrapArguments() joins base and extra packages, each once', () => 
   expect(buildMmdebstrapArguments(RECIPE)).toContain(
     '--include=ca-certificates,git,netbase,procps',
   );
+});
+
+it("buildMmdebstrapArguments() puts the modules in with their loader, in place of the kernel's package", () => {
+  const packages = ['git', 'linux-image-cloud-amd64'];
+  const args = buildMmdebstrapArguments({ ...RECIPE, packages, hasModules: true });
+  expect(args).toContain('--include=ca-certificates,git,kmod,netbase,procps');
+  expect(args.filter((arg) => arg.includes('"$GONDOLIN_MODULES"'))).toHaveLength(1);
+  expect(buildMmdebstrapArguments(RECIPE).join()).not.toContain('GONDOLIN_MODULES');
 });
 
 it('buildMmdebstrapArguments() uses proxies for the build and removes them from the result', () => {

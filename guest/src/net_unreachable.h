@@ -1,0 +1,15 @@
+/* The ICMP message "port unreachable" for an IPv4 datagram (RFC 792, "Destination Unreachable Message"). Pure. */
+#ifndef GONDOLIN_NET_UNREACHABLE_H
+#define GONDOLIN_NET_UNREACHABLE_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+/* Its own header, then the datagram's IP header and first 8 bytes, which tell the sender which of its sockets it is about. */
+#define NET_UNREACHABLE_BYTES (8 + 20 + 8)
+
+/* `datagram_bytes`: its data alone. Both addresses with their ports. */
+void net_unreachable_write(uint8_t *message, const struct sockaddr_in *sender, const struct sockaddr_in *destination,
+                           uint16_t datagram_bytes);
+
+#endif
