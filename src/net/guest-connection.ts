@@ -42,6 +42,12 @@ interface Verdicts {
   readonly tcp: Verdict;
 }
 
+/** What a connection to a port is for, before a byte of it is seen. */
+function transportMeant(port: number): 'https' | 'http' | 'tcp' {
+  if (port === 443) return 'https';
+  return port === 80 ? 'http' : 'tcp';
+}
+
 /** One connection that a guest process made: found out what it speaks, judged, served. */
 export class GuestConnection {
   readonly #services: ConnectionServices;
@@ -253,12 +259,6 @@ export class GuestConnection {
     const { name, isLiteral, port } = this.#to;
     return { connectionId: this.#id, host: isLiteral ? null : name, port, transport };
   }
-}
-
-/** What a connection to a port is for, before a byte of it is seen. */
-function transportMeant(port: number): 'https' | 'http' | 'tcp' {
-  if (port === 443) return 'https';
-  return port === 80 ? 'http' : 'tcp';
 }
 
 /** Why the name in a ClientHello speaks against the connection. Opened TLS is checked again with each request. */
