@@ -43,6 +43,12 @@ interface Verdicts {
   readonly tcp: Verdict;
 }
 
+/** What a connection to a port is for, before a byte of it is seen. */
+function transportMeant(port: number): 'https' | 'http' | 'tcp' {
+  if (port === 443) return 'https';
+  return port === 80 ? 'http' : 'tcp';
+}
+
 /** One connection that a guest process made: found out what it speaks, judged, served. */
 export class GuestConnection {
   readonly #services: ConnectionServices;
@@ -195,10 +201,4 @@ export class GuestConnection {
     reset(this.#stream);
     if (!verdict.isAllowed && isTold) this.#record.blocked(transport, verdict);
   }
-}
-
-/** What a connection to a port is for, before a byte of it is seen. */
-function transportMeant(port: number): 'https' | 'http' | 'tcp' {
-  if (port === 443) return 'https';
-  return port === 80 ? 'http' : 'tcp';
 }
