@@ -78,7 +78,7 @@ export interface WaitingTimes {
 export const WAITING_TIMES: WaitingTimes = {
   guestHeadMs: 60_000,
   guestIdleMs: 90_000,
-  guestHalfClosedMs: 5 * 60_000,
+  guestHalfClosedMs: 2 * 60_000,
   guestLingerMs: 2 * 60_000,
   responseStartMs: 15 * 60_000,
   upstreamSilenceMs: 15_000,

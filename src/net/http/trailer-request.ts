@@ -35,12 +35,16 @@ export class TrailerRequest {
    * @param open  Gives a connected, judged and (for https) verified socket.
    */
   async run(open: () => Promise<Socket>): Promise<void> {
+    let socket: Socket | null = null;
     try {
-      const request = this.#start(await open());
+      socket = await open();
+      const request = this.#start(socket);
       const closed = new Promise((resolve) => request.once('close', resolve));
       await this.#sendBody(request);
       await closed;
     } catch (error) {
+      // Node takes the socket with the request; one that it does not write has none.
+      socket?.destroy();
       this.fail(error as Error);
     }
   }

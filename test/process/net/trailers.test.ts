@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 import { afterAll, expect, it } from 'vitest';
+import { TrailerRequest } from '../../../src/net/http/trailer-request.ts';
 import {
   connectHttp2,
   connectTcp,
@@ -201,4 +204,32 @@ it('Network gives a server up that does not answer a request with trailers, with
   const net = await createTestNetwork({ allow: [host], waits: { responseStartMs: 60 } });
   const bytes = `${HEAD.replace('HOST', host)}Trailer: X-Sum\r\n\r\n0\r\nX-Sum: 1\r\n\r\n`;
   expect((await exchangeBytes(net, 'api.test', port, bytes)).text).toMatch(/^HTTP\/1\.1 504 /);
+});
+
+it('Network closes the connection of a request with trailers that Node does not write', async () => {
+  let closed: () => void = () => undefined;
+  const gone = new Promise<void>((resolve) => {
+    closed = resolve;
+  });
+  const port = await startTcp((socket) => {
+    socket.resume().on('end', closed);
+  });
+  const errors: Error[] = [];
+  const call = {
+    ...{ method: 'POST', path: '/a b', authority: 'api.test', fields: ['trailer', 'x'] },
+    ...{ body: Readable.from([Buffer.from('x')]), trailers: () => [], takesTrailers: false },
+    upgrade: null,
+  };
+  const unasked = () => {
+    throw new Error('nothing is sent');
+  };
+  const handler = {
+    ...{ onStart: unasked, onInformation: unasked, onHead: unasked, onData: unasked },
+    ...{ onEnd: unasked, onUpgrade: unasked, onError: (error: Error) => errors.push(error) },
+  };
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  await new TrailerRequest(call, handler, 1_000).run(async () => socket);
+  await gone;
+  expect(errors).toMatchObject([{ code: 'ERR_UNESCAPED_CHARACTERS' }]);
 });

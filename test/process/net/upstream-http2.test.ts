@@ -95,7 +95,10 @@ it.each([
 
 it('Network gives an HTTP/2 server up that answers pings but not the request, with 504', async () => {
   const port = await startHttp2('api.test', () => undefined);
-  const { net, status, refused } = await ask(port, { responseStartMs: 150, upstreamSilenceMs: 50 });
+  const { net, status, refused } = await ask(port, {
+    responseStartMs: 500,
+    upstreamSilenceMs: 200,
+  });
   expect({ status, refused }).toEqual({ status: 504, refused: 'NET_UPSTREAM_TIMEOUT' });
   expect(await net.event('response')).toMatchObject({ statusCode: 504 });
 });
@@ -118,9 +121,9 @@ it('Network waits for an HTTP/2 server that answers pings while it thinks', asyn
     setTimeout(() => {
       stream.respond({ ':status': 200 });
       stream.end('thought');
-    }, 400);
+    }, 700);
   });
-  expect(await ask(port, { upstreamSilenceMs: 50 })).toMatchObject({
+  expect(await ask(port, { upstreamSilenceMs: 200 })).toMatchObject({
     status: 200,
     text: 'thought',
   });

@@ -80,7 +80,7 @@ it.each(SCHEMES)('Network ends an idle %s connection in order', async (scheme) =
 it.each(SCHEMES)(
   'Network resets a %s guest that keeps its half open after the end',
   async (scheme) => {
-    const { net, host, socket } = await guestOf(scheme, { guestLingerMs: 50 });
+    const { net, host, socket } = await guestOf(scheme, { guestLingerMs: 300 });
     const answer = readAll(socket);
     socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
     const { text, error } = await answer;
