@@ -52,6 +52,7 @@ export class MuxSession {
     });
     this.#link = {
       ready: (stream) => this.#outbox.ready(stream),
+      flush: () => this.#outbox.flush(),
       ending: (stream) => this.#outbox.ending(stream),
       grant: (stream) => this.#outbox.grant(stream),
       ended: (stream, resetReason) => this.#forget(stream, resetReason),

@@ -10,6 +10,8 @@ import { StreamState } from './stream-state.ts';
 export interface StreamLink {
   /** It has a frame to send, or may have. */
   ready(stream: MuxStream): void;
+  /** What is ready must leave now. */
+  flush(): void;
   /** It has its `EOF` to send. */
   ending(stream: MuxStream): void;
   /** It has a `CREDIT` to give. */
@@ -84,6 +86,8 @@ export class MuxStream extends Duplex implements OutboxSource {
   }
 
   override _destroy(error: Error | null, done: Done): void {
+    // What was written before a reset reaches the guest before it, as far as its credit goes.
+    if (this.#outgoing !== null) this.#link.flush();
     const unsent = this.#outgoing;
     this.#outgoing = null;
     this.#ending = null;

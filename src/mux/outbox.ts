@@ -87,6 +87,11 @@ export class Outbox {
     this.#pump();
   }
 
+  /** Sends what is ready, as far as the channel takes it, without waiting for the end of the turn. */
+  flush(): void {
+    this.#pump();
+  }
+
   remove(source: OutboxSource): void {
     this.#ready.delete(source);
     this.#grants.delete(source);

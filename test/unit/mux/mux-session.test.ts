@@ -212,6 +212,15 @@ it('sendLast() holds back all that is sent after it until sendFirst()', async ()
   expect(order).toEqual(['OPEN', 1, 3, 4, 2, 'DATA']);
 });
 
+it('what was written before destroy() reaches the guest before the RESET', async () => {
+  const { guest, session } = start();
+  const stream = session.openStream(STDIO);
+  stream.write('last words');
+  stream.destroy();
+  await guest.until(() => guest.frames.find(({ type }) => type === 'RESET'));
+  expect(guest.frames.map(({ type }) => type)).toEqual(['OPEN', 'DATA', 'RESET']);
+});
+
 it('sendFirst() lifts a hold that was not reached yet', async () => {
   const { guest, session } = start();
   guest.host.cork();

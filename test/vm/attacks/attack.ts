@@ -46,4 +46,4 @@ export function refused(reason: string): RegExp {
 
 /** The guest's connection broke. */
 export const BROKEN =
-  /reset by peer|Connection refused|Could not resolve|Empty reply|ECONNRESET|unreachable|alert|SSL_ERROR|unexpected eof|errno=104|Failed to connect|exit [1-9]/i;
+  /reset by peer|Connection refused|Could not resolve|Empty reply|ECONNRESET|unreachable|alert|SSL_ERROR|unexpected eof|errno=104|errno 107|Failed to connect|exit [1-9]/i;
