@@ -1,14 +1,5 @@
+import { leakMove } from '../../net/audit/leak-move.ts';
 import { BLOCK_WORDS, type BlockedUse, blockText } from '../../net/audit/network-summary.ts';
-
-/** What to do about a placeholder that was refused. */
-function leakMove({ place, reason }: NonNullable<BlockedUse['leak']>): string {
-  if (reason === 'host_not_listed')
-    return 'if it may have the value, add it to the hosts of that secret';
-  if (reason === 'not_tls') return 'use https, or set allow_http on that secret';
-  if (place === 'query') return 'send it in a header, or set query on that secret';
-  if (place === 'header') return 'send it whole, as the value of a header or in Basic credentials';
-  return 'send it in a header';
-}
 
 /** The private range that a rule names: `block_private_ips: loopback (127.0.0.0/8)`. */
 function rangeOf(rule: string): { readonly name: string; readonly cidr: string } | null {

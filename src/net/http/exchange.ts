@@ -217,7 +217,7 @@ export class Exchange implements UpstreamHandler {
       this.#finish(upstreamError(error, this.#site.name).message);
       return;
     }
-    const refusal = refusalOf(error, this.#site);
+    const refusal = refusalOf(error, this.#site, this.#services.secrets);
     this.#emitLeak(error, refusal.status);
     if (GondolinError.is(error) && error.code === 'NET_HOOK_FAILED') this.#services.fault(error);
     // A server that failed was asked; what policy refused never went out.

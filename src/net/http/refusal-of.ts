@@ -1,11 +1,13 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { SecretStore } from '../secret/secret-store.ts';
 import { AddressRefused } from '../tcp/dial.ts';
 import type { Refusal } from './refusal.ts';
+import { leakAdvice } from './request-secrets.ts';
 import type { Site } from './site.ts';
 import { upstreamError } from './upstream-error.ts';
 
 /** How the guest is told of an error before its answer has begun. */
-export function refusalOf(error: Error, site: Site): Refusal {
+export function refusalOf(error: Error, site: Site, secrets: SecretStore | null): Refusal {
   const base = { host: site.name, port: site.port, rule: '', suggestion: '' };
   if (error instanceof AddressRefused) {
     const { reason, rule, suggestion } = error.verdict;
@@ -17,7 +19,7 @@ export function refusalOf(error: Error, site: Site): Refusal {
       ...base,
       status: 403,
       reason: 'secret_leak',
-      message: `blocked this request: ${error.message}`,
+      message: `blocked this request: ${error.message}; ${leakAdvice(error, site, secrets)}`,
     };
   }
   const known = upstreamError(error, `${site.name}:${site.port}`);

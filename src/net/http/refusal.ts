@@ -12,7 +12,7 @@ export interface Refusal {
   readonly port: number;
   /** The entry of the configuration that decided; empty when none did. */
   readonly rule: string;
-  /** What to add to gondolin.yaml; empty when nothing would help. */
+  /** What to change in gondolin.yaml: a line to add, or `remove …`; empty when nothing would help. */
   readonly suggestion: string;
 }
 
@@ -64,17 +64,23 @@ function wantsJson(accept: string | null): boolean {
 
 function jsonBody(refusal: Refusal): string {
   const { status, reason, message, host, port, rule, suggestion } = refusal;
-  const move = suggestion === '' ? '' : `; add to gondolin.yaml: ${suggestion}`;
+  const move = suggestion === '' ? '' : `; ${moveTitle(suggestion)} ${suggestion}`;
   // Clients such as npm print `error` after the status, and an object as "[object Object]".
   const error = `gondolin: ${message}${move}`;
   const gondolin = { status, reason, message, host, port, rule, suggestion };
   return `${JSON.stringify({ error, gondolin })}\n`;
 }
 
+/** Most suggestions are lines; what takes one away says so itself. */
+function moveTitle(suggestion: string): string {
+  return suggestion.startsWith('remove ') ? 'in gondolin.yaml:' : 'add to gondolin.yaml:';
+}
+
 function textBody(refusal: Refusal): string {
   const lines = [`gondolin: ${refusal.message}`, `host: ${refusal.host}`, `port: ${refusal.port}`];
   lines.push(`reason: ${refusal.reason}`);
   if (refusal.rule !== '') lines.push(`rule: ${refusal.rule}`);
-  if (refusal.suggestion !== '') lines.push('add to gondolin.yaml:', `  ${refusal.suggestion}`);
+  const { suggestion } = refusal;
+  if (suggestion !== '') lines.push(moveTitle(suggestion), `  ${suggestion}`);
   return `${lines.join('\n')}\n`;
 }

@@ -1,5 +1,6 @@
 import { pipeline, Readable, type Transform } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { leakMove } from '../audit/leak-move.ts';
 import type { LeakPlace, NetworkEvent } from '../audit/network-event.ts';
 import type { SecretLeak } from '../secret/header-list.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
@@ -93,6 +94,13 @@ export function leakEvent(
     requestHeaders: headerList(request.fields),
     statusCode,
   };
+}
+
+/** What to do about a leak, for people. */
+export function leakAdvice(leak: GondolinError, site: Site, secrets: SecretStore | null): string {
+  const place = leakPlace(String(leak.details?.['where'] ?? ''));
+  const name = String(leak.details?.['name'] ?? '');
+  return leakMove({ place, reason: secrets?.leakReason(name, placeOf(site)) ?? 'place' });
 }
 
 const PLACES: readonly LeakPlace[] = ['path', 'query', 'body', 'trailer', 'websocket', 'tcp'];

@@ -4,7 +4,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 /** Node refuses header lines above 16 KiB, so a longer value could not be sent. */
 export const MAX_SECRET_BYTES = 8 * 1024;
 /** Shorter ones would be found by chance in any answer and could be guessed through the scrubbing. */
-export const MIN_SECRET_BYTES = 4;
+const MIN_SECRET_BYTES = 4;
 /** From here on a chance hit is out of reach in every encoded form. */
 export const SAFE_SECRET_BYTES = 8;
 

@@ -113,6 +113,7 @@ it('Network refuses a placeholder over plain HTTP', async () => {
   });
   expect(answer.status).toBe(403);
   expect(answer.body).not.toContain(VALUE);
+  expect(answer.body).toContain('use https, or set allow_http on that secret');
   expect(await net.event('secret_leak')).toMatchObject({ place: 'header', reason: 'not_tls' });
 });
 

@@ -81,6 +81,12 @@ const REFUSAL: Refusal = {
   suggestion: 'allowed_hosts: ["evil.test"]',
 };
 
+it('renderRefusal() tells a line to take away from one to add', () => {
+  const suggestion = 'remove "evil.test" from denied_hosts';
+  const { body } = renderRefusal({ ...REFUSAL, suggestion }, []);
+  expect(body.toString()).toContain(`\nin gondolin.yaml:\n  ${suggestion}\n`);
+});
+
 it('renderRefusal() writes text for people, JSON for clients that ask for it', () => {
   const text = renderRefusal(REFUSAL, ['Accept', '*/*']);
   expect(text.statusText).toBe('Forbidden');
