@@ -1,6 +1,5 @@
 import type { GuestTrust } from './network-options.ts';
 import { guestTrustFiles } from './tls/guest-trust.ts';
-import { guestTrustEnv } from './tls/guest-trust-env.ts';
 import type { HostCa } from './tls/host-ca.ts';
 import { LeafCache } from './tls/leaf-cache.ts';
 
@@ -16,9 +15,9 @@ export class Certificates {
   }
 
   /** @param extraRoots  PEM, for hosts whose own certificates the guest sees. */
-  trust(extraRoots: readonly string[]): GuestTrust {
+  trust(extraRoots: readonly string[]): Omit<GuestTrust, 'env'> {
     const caPem = this.#ca.certificatePem;
     const files = guestTrustFiles({ certificatePem: caPem, extraRoots });
-    return { caPem, env: guestTrustEnv(), files };
+    return { caPem, files };
   }
 }

@@ -71,7 +71,7 @@ export class Network extends EventEmitter<NetworkEvents> {
 
   /** Variables for the guest: placeholders of secrets, and where `guestTrust`'s files are. */
   get env(): Readonly<Record<string, string>> {
-    return { ...guestTrustEnv(), ...this.placeholders };
+    return { ...guestTrustEnv({ seesServers: this.#showsServers() }), ...this.placeholders };
   }
 
   /** Placeholders by the names of their variables. */
@@ -128,7 +128,7 @@ export class Network extends EventEmitter<NetworkEvents> {
    */
   async guestTrust(): Promise<GuestTrust> {
     const trust = (await this.#loadCertificates()).trust(this.#options.ca ?? []);
-    return { ...trust, env: { ...trust.env, ...this.#secrets.env } };
+    return { ...trust, env: this.env };
   }
 
   /** Ends every connection of the guest and to servers. Resolves when their sockets are closed. */
@@ -136,6 +136,14 @@ export class Network extends EventEmitter<NetworkEvents> {
     this.#isClosed = true;
     for (const stream of this.#streams) reset(stream);
     await (await this.#dataPath)?.close();
+  }
+
+  /** True when a server's own certificate may reach the guest. */
+  #showsServers(): boolean {
+    const { policy, passthrough = [] } = this.#options;
+    const isRawPossible =
+      policy.mode === 'open' || policy.allowedHosts.some((entry) => /\/tcp$/i.test(entry.trim()));
+    return isRawPossible || passthrough.length > 0;
   }
 
   #assemble(): NetworkParts {

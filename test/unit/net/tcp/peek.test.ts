@@ -1,6 +1,7 @@
 import { duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, expect, it, vi } from 'vitest';
+import { PEEK_COMPLETE_MS } from '../../../../src/net/limits.ts';
 import { peek } from '../../../../src/net/tcp/peek.ts';
 
 afterEach(() => vi.useRealTimers());
@@ -26,7 +27,7 @@ it('peek() calls a guest silent that sends nothing, and other one that never mak
   const arrived = new Promise((resolve) => slow.once('readable', resolve));
   guest.write('GE');
   await arrived;
-  vi.advanceTimersByTime(10_000);
+  vi.advanceTimersByTime(PEEK_COMPLETE_MS);
   expect((await peeked).kind).toBe('other');
 });
 

@@ -14,9 +14,20 @@ function root(commonName: string): string {
 
 const ca = root('gondolin local CA 01234567');
 
+it.each([
+  ['all roots where it sees servers', true, '/etc/gondolin/ca-bundle.crt'],
+  ['the authority alone elsewhere', false, '/etc/gondolin/ca.crt'],
+])('guestTrustEnv() gives a guest %s', (_, seesServers, file) => {
+  const env = guestTrustEnv({ seesServers });
+  expect(env['SSL_CERT_FILE']).toBe(file);
+  expect(env['CURL_CA_BUNDLE']).toBe(file);
+  expect(env['NODE_EXTRA_CA_CERTS']).toBe('/etc/gondolin/ca.crt');
+});
+
 it('guestTrustEnv() names only files that guestTrustFiles() writes', () => {
   const written = new Set(guestTrustFiles({ certificatePem: ca }).map(({ path }) => path));
-  const named = Object.values(guestTrustEnv()).flatMap((value) => value.match(/\/[^ ]+/g) ?? []);
+  const env = { ...guestTrustEnv({ seesServers: true }), ...guestTrustEnv({ seesServers: false }) };
+  const named = Object.values(env).flatMap((value) => value.match(/\/[^ ]+/g) ?? []);
   expect(named.length).toBeGreaterThan(10);
   expect(named.filter((path) => !written.has(path))).toEqual([]);
 });
