@@ -143,7 +143,7 @@ steps:
     inputs: [lock]
     run: |
       mkdir -p sub
-      (cd sub; exec setsid sh -c 'while :; do cat ../now > /tmp/now 2>/dev/null; pwd > /tmp/cwd; sleep 0.05; done' >/dev/null 2>&1) &
+      (cd sub; exec setsid sh -c 'while :; do cat ../now > /tmp/next && mv /tmp/next /tmp/now; pwd > /tmp/next && mv /tmp/next /tmp/cwd; sleep 0.05; done' >/dev/null 2>&1) &
       exec 3<now; setsid sh -c 'while :; do sleep 9; done' 0<&3 >/dev/null 2>&1 &
   - { name: look, run: "sleep 0.5; cat now /tmp/now /tmp/cwd; echo made > made" }
 `,
