@@ -53,7 +53,6 @@ export class MuxSession {
     this.#link = {
       ready: (stream) => this.#outbox.ready(stream),
       flush: () => this.#outbox.flush(),
-      ending: (stream) => this.#outbox.ending(stream),
       grant: (stream) => this.#outbox.grant(stream),
       ended: (stream, resetReason) => this.#forget(stream, resetReason),
       failed: (error) => this.#onChannelEnd(error),

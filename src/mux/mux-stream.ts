@@ -12,8 +12,6 @@ export interface StreamLink {
   ready(stream: MuxStream): void;
   /** What is ready must leave now. */
   flush(): void;
-  /** It has its `EOF` to send. */
-  ending(stream: MuxStream): void;
   /** It has a `CREDIT` to give. */
   grant(stream: MuxStream): void;
   /** It has ended; with a reason, the guest must be told. */
@@ -82,7 +80,9 @@ export class MuxStream extends Duplex implements OutboxSource {
 
   override _final(done: Done): void {
     this.#ending = done;
-    this.#link.ending(this);
+    this.#link.ready(this);
+    // At once: it may be destroyed next.
+    this.#link.flush();
   }
 
   override _destroy(error: Error | null, done: Done): void {

@@ -81,12 +81,6 @@ export class Outbox {
     this.#pumpSoon();
   }
 
-  /** A stream has its end to send: at once, for it may be destroyed next. */
-  ending(source: OutboxSource): void {
-    this.#ready.add(source);
-    this.#pump();
-  }
-
   /** Sends what is ready, as far as the channel takes it, without waiting for the end of the turn. */
   flush(): void {
     this.#pump();
