@@ -140,10 +140,7 @@ export class Network extends EventEmitter<NetworkEvents> {
 
   /** True when a server's own certificate may reach the guest. */
   #showsServers(): boolean {
-    const { policy, passthrough = [] } = this.#options;
-    const isRawPossible =
-      policy.mode === 'open' || policy.allowedHosts.some((entry) => /\/tcp$/i.test(entry.trim()));
-    return isRawPossible || passthrough.length > 0;
+    return this.#policy.allowsTcp || (this.#options.passthrough ?? []).length > 0;
   }
 
   #assemble(): NetworkParts {

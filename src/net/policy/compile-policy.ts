@@ -36,6 +36,8 @@ export interface Policy {
   readonly mode: PolicyOptions['mode'];
   /** Exact names the policy mentions as reachable, canonical, in writing order. */
   readonly names: readonly string[];
+  /** False when nothing but HTTP and HTTPS can be let through. */
+  readonly allowsTcp: boolean;
   /** For DNS: may this name be reached on any port at all? */
   decideName(name: string): Verdict;
   decideConnection(question: ConnectionQuestion): Verdict;
@@ -77,6 +79,7 @@ export function compilePolicy(options: PolicyOptions): Policy {
       : judged(host, port, connections.decide(host, port, transport));
   return {
     mode: options.mode,
+    allowsTcp: options.mode === 'open' || allowed.hasTcp,
     names: [...new Set([...extraHosts.names, ...allowed.names])],
     decideName(name) {
       const host = readHost(name);

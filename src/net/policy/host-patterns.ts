@@ -24,6 +24,11 @@ export class HostPatterns {
     return [...this.#exact.keys()];
   }
 
+  /** True when an entry opens a port to raw bytes. */
+  get hasTcp(): boolean {
+    return [...this.#exact.values(), this.#others].flat().some((pattern) => pattern.isTcp);
+  }
+
   /** Every entry that covers the host on some port: exact names first. */
   covering(host: Host): readonly HostPattern[] {
     const exact = host.kind === 'name' ? this.#exact.get(host.name) : undefined;
