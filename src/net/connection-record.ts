@@ -2,6 +2,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import { blockReason } from './audit/block-reason.ts';
 import type { NetworkEvent, Transport } from './audit/network-event.ts';
 import type { Refused } from './judge.ts';
+import type { SecretStore } from './secret/secret-store.ts';
 import type { Destination } from './tcp/dial.ts';
 import type { SpliceResult } from './tcp/splice.ts';
 
@@ -62,15 +63,18 @@ export class ConnectionRecord {
   }
 
   /** Tells of a placeholder in raw bytes; of any other error, and of none, nothing. */
-  leaked(error: Error | null): void {
+  leaked(error: Error | null, secrets: SecretStore | null): void {
     if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
+    const secret = String(error.details?.['name'] ?? '');
+    const { name: host, port } = this.#to;
     this.#emit({
       kind: 'secret_leak',
       timestampMs: Date.now(),
-      secret: String(error.details?.['name'] ?? ''),
+      secret,
       place: 'tcp',
-      host: this.#to.name,
-      port: this.#to.port,
+      reason: secrets?.leakReason(secret, { host, port, isTls: true }) ?? 'place',
+      host,
+      port,
       transport: 'tcp',
       ...NO_REQUEST,
     });

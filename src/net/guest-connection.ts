@@ -184,7 +184,7 @@ export class GuestConnection {
       const outbound =
         transport === 'tcp' ? (this.#services.secrets?.createLeakScan('tcp') ?? null) : null;
       const end = await splice(this.#stream, upstream, { head, outbound });
-      this.#record.leaked(end.error);
+      this.#record.leaked(end.error, this.#services.secrets);
       this.#record.end(transport, end);
     } catch (error) {
       reset(this.#stream);

@@ -209,17 +209,9 @@ export class Network extends EventEmitter<NetworkEvents> {
     ]);
     const parts = { ...this.#parts, ca: [...ca, ...extra] };
     return new Path(parts, {
-      emit: (event) => this.emit('event', this.#explained(event)),
+      emit: (event) => this.emit('event', event),
       fault: (error) => this.emit('fault', error),
     });
-  }
-
-  /** Who finds a leak sees a placeholder; which hosts may have its value only the store knows. */
-  #explained(event: NetworkEvent): NetworkEvent {
-    if (event.kind !== 'secret_leak') return event;
-    const { secret, host, port, transport } = event;
-    const isTls = transport !== 'http';
-    return { ...event, reason: this.#secrets.leakReason(secret, { host, port, isTls }) };
   }
 
   async #serve(stream: Duplex, at: { address: string; port: number }): Promise<void> {

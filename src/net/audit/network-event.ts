@@ -156,8 +156,7 @@ export interface SecretLeakEvent extends EventBase {
   /** Name of the secret. */
   readonly secret: string;
   readonly place: LeakPlace;
-  /** `Network` adds it: there in all that is told or written. */
-  readonly reason?: LeakReason;
+  readonly reason: LeakReason;
   readonly host: string;
   readonly port: number;
   readonly transport: Transport;

@@ -127,7 +127,7 @@ export class NetworkTally {
     const reason = isLeak ? 'secret_leak' : event.reason;
     const rule = isLeak ? event.secret : event.rule;
     const suggestion = isLeak ? '' : event.suggestion;
-    const leak = isLeak ? { place: event.place, reason: event.reason ?? 'place' } : null;
+    const leak = isLeak ? { place: event.place, reason: event.reason } : null;
     const key = JSON.stringify([host, port, transport, reason, rule, suggestion, leak]);
     const known = this.#blocked.get(key);
     if (known !== undefined) {

@@ -250,7 +250,8 @@ export class Exchange implements UpstreamHandler {
 
   #emitLeak(error: Error, status: number | null): void {
     if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
-    this.#services.emit(leakEvent(error, this.#guest, this.#site, status));
+    const { emit, secrets } = this.#services;
+    emit(leakEvent(error, this.#guest, this.#site, { secrets, statusCode: status }));
   }
 
   #finishWith(refusal: Refusal): void {

@@ -78,13 +78,13 @@ export function leakEvent(
   leak: GondolinError,
   request: GuestRequest,
   site: Site,
-  statusCode: number | null,
+  at: { readonly secrets: SecretStore | null; readonly statusCode: number | null },
 ): NetworkEvent {
+  const { secrets, statusCode } = at;
   return {
     kind: 'secret_leak',
     timestampMs: Date.now(),
-    secret: String(leak.details?.['name'] ?? ''),
-    place: leakPlace(String(leak.details?.['where'] ?? '')),
+    ...leakFacts(leak, site, secrets),
     host: site.name,
     port: site.port,
     transport: site.scheme,
@@ -98,9 +98,15 @@ export function leakEvent(
 
 /** What to do about a leak, for people. */
 export function leakAdvice(leak: GondolinError, site: Site, secrets: SecretStore | null): string {
+  return leakMove(leakFacts(leak, site, secrets));
+}
+
+/** Who finds a leak sees a placeholder; which hosts may have its value only the store knows. */
+function leakFacts(leak: GondolinError, site: Site, secrets: SecretStore | null) {
+  const secret = String(leak.details?.['name'] ?? '');
   const place = leakPlace(String(leak.details?.['where'] ?? ''));
-  const name = String(leak.details?.['name'] ?? '');
-  return leakMove({ place, reason: secrets?.leakReason(name, placeOf(site)) ?? 'place' });
+  const reason = secrets?.leakReason(secret, placeOf(site)) ?? 'place';
+  return { secret, place, reason };
 }
 
 const PLACES: readonly LeakPlace[] = ['path', 'query', 'body', 'trailer', 'websocket', 'tcp'];
