@@ -44,6 +44,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Put the cache on a local file system with file locks: set XDG_CACHE_HOME.',
   },
+  HOST_PACKAGE_INCOMPLETE: {
+    exit: EXIT.runner,
+    hint: 'Install gondolin with npm; where a bundler packs your program, mark gondolin as external.',
+  },
   HOST_TOOL_FAILED: {
     exit: EXIT.runner,
     hint: 'Run `gondolin doctor` and repair the program it names.',

@@ -78,7 +78,7 @@ export async function gatherHostFacts(options: GatherOptions): Promise<HostFacts
     aptSources: await readableAptSources(root),
     hasDebianKeyring: await isReadable(join(root, KEYRING)),
     agentPath: agentPath(),
-    packageRoot,
+    packageRoot: packageRoot(),
     cache,
     openFileLimit: openFileLimit(),
     isRoot: user.uid === 0,

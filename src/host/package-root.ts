@@ -1,20 +1,67 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 
-/** Directory of the package's own package.json; `src/host` and `dist/host` lie at the same depth below it. */
-export const packageRoot: string = resolve(import.meta.dirname, '..', '..');
+/** The `name` of our package.json. */
+const PACKAGE_NAME = 'gondolin';
 
-/** Absolute path of a file the package ships, e.g. `packageFile('schema', 'gondolin.schema.json')`. */
-export function packageFile(...segments: readonly string[]): string {
-  return join(packageRoot, ...segments);
+/** The name in a directory's package.json; undefined where there is no such file, or none that can be read. */
+function packageNameIn(directory: string): unknown {
+  try {
+    const text = readFileSync(join(directory, 'package.json'), 'utf8');
+    return (JSON.parse(text) as { name?: unknown }).name;
+  } catch {
+    // The file of somebody else, or none: the search goes on above.
+    return undefined;
+  }
 }
 
 /**
- * Path of the guest agent's static binary.
- * @throws {GondolinError} HOST_AGENT_NOT_BUILT when `make -C guest` has not run.
+ * Returns the nearest directory, `directory` or one above, whose package.json is this package's. This module runs from
+ * `src/host/`, `dist/`, `dist/chunks/` and `dist/cli/` (which has a package.json without a name), so no fixed number of
+ * levels is right.
+ * @throws {GondolinError} HOST_PACKAGE_INCOMPLETE when there is none.
  */
-export function guestAgentPath(root: string = packageRoot): string {
+export function findPackageRoot(directory: string): string {
+  let candidate = directory;
+  while (packageNameIn(candidate) !== PACKAGE_NAME) {
+    const parent = dirname(candidate);
+    if (parent === candidate) {
+      throw new GondolinError(
+        'HOST_PACKAGE_INCOMPLETE',
+        `Cannot find the files of gondolin: no package.json named "${PACKAGE_NAME}" in "${directory}" or above`,
+        { details: { path: directory } },
+      );
+    }
+    candidate = parent;
+  }
+  return candidate;
+}
+
+let found: string | undefined;
+
+/**
+ * Returns the absolute path of the package's own directory.
+ * @throws {GondolinError} HOST_PACKAGE_INCOMPLETE when this code was copied out of it.
+ */
+export function packageRoot(): string {
+  found ??= findPackageRoot(import.meta.dirname);
+  return found;
+}
+
+/**
+ * Returns the absolute path of a file the package ships, e.g. `packageFile('schema', 'gondolin.schema.json')`.
+ * @throws {GondolinError} HOST_PACKAGE_INCOMPLETE
+ */
+export function packageFile(...segments: readonly string[]): string {
+  return join(packageRoot(), ...segments);
+}
+
+/**
+ * Returns the path of the guest agent's static binary.
+ * @throws {GondolinError} HOST_AGENT_NOT_BUILT when `make -C guest` has not run, HOST_PACKAGE_INCOMPLETE.
+ */
+export function guestAgentPath(root: string = packageRoot()): string {
   const path = join(root, 'guest', 'build', 'gondolin-agent');
   if (!existsSync(path)) {
     throw new GondolinError('HOST_AGENT_NOT_BUILT', `The guest agent is not built: no "${path}"`, {

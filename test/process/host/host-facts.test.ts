@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ensureDirectory, resolveDirectories } from '../../../src/host/directories.ts';
 import { gatherHostFacts } from '../../../src/host/host-facts.ts';
-import { guestAgentPath, packageFile } from '../../../src/host/package-root.ts';
 import { fakeProgram } from '../../fixtures/fake-program.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
@@ -105,21 +104,4 @@ it('ensureDirectory() makes private directories and names the one it cannot make
     code: 'HOST_DIRECTORY_UNUSABLE',
     message: `Cannot create the directory "${directory}/file/x"`,
   });
-});
-
-it('packageFile() finds the files of the package', () => {
-  expect(statSync(packageFile('package.json')).isFile()).toBe(true);
-});
-
-it('guestAgentPath() names the build command when the agent is not built', () => {
-  const root = temporaryDirectory();
-  expect(() => guestAgentPath(root)).toThrow(
-    expect.objectContaining({
-      code: 'HOST_AGENT_NOT_BUILT',
-      hint: expect.stringContaining(`make -C ${root}/guest`) as string,
-    }) as Error,
-  );
-  mkdirSync(join(root, 'guest/build'), { recursive: true });
-  writeFileSync(join(root, 'guest/build/gondolin-agent'), '');
-  expect(guestAgentPath(root)).toBe(join(root, 'guest/build/gondolin-agent'));
 });
