@@ -127,9 +127,8 @@ function unlessUnchanged(stampName, inputs, output, action) {
 export function setup({ forTests = false } = {}) {
   const lockfile = join(ROOT, 'package-lock.json');
   unlessUnchanged('npm', [lockfile], join(ROOT, 'node_modules', 'typescript'), () => {
-    console.log('setup: installing npm packages (npm install)');
-    // Not `npm ci`: it wants optional packages of other platforms in the lockfile that some registries do not have.
-    run('npm', ['install', '--no-save', '--no-fund', '--no-audit']);
+    console.log('setup: installing npm packages (npm ci)');
+    run('npm', ['ci', '--no-fund', '--no-audit']);
   });
   const packages = missingPackages(forTests);
   if (packages.length > 0) installHostPackages(packages);
