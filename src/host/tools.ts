@@ -40,15 +40,16 @@ export function findTool(name: string, env: Environment = process.env): Tool | n
   return null;
 }
 
+/** Null for whatever cannot be run: as in a shell, a directory of PATH that this user may not search holds nothing. */
 function executableStamp(path: string): string | null {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined || !stat.isFile()) return null;
   try {
+    const stat = statSync(path);
+    if (!stat.isFile()) return null;
     accessSync(path, constants.X_OK);
+    return `${stat.mtimeMs}/${stat.size}/${stat.ino}`;
   } catch {
     return null;
   }
-  return `${stat.mtimeMs}/${stat.size}/${stat.ino}`;
 }
 
 /** The command that installs a tool on Debian. */

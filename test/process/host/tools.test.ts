@@ -1,4 +1,11 @@
-import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { toolVersion } from '../../../src/host/tool-versions.ts';
@@ -13,6 +20,22 @@ it('findTool() takes the first executable file in PATH', () => {
   fakeProgram(three, 'x', 'true');
   expect(findTool('x', { PATH: `${one}:${two}:${three}` })?.path).toBe(join(three, 'x'));
   expect(findTool('x', { PATH: `${one}:${two}` })).toBeNull();
+});
+
+it('findTool() passes over what cannot be looked at, as a shell does', () => {
+  const [closed, looping, good] = [
+    temporaryDirectory(),
+    temporaryDirectory(),
+    temporaryDirectory(),
+  ];
+  // Root may search it all the same, and finds nothing.
+  chmodSync(closed, 0o000);
+  symlinkSync('x', join(looping, 'x'));
+  fakeProgram(good, 'x', 'true');
+  const unusable = [closed, looping, join(good, 'x'), `/${'long'.repeat(100)}`];
+  for (const directory of unusable) {
+    expect(findTool('x', { PATH: `${directory}:${good}` })?.path).toBe(join(good, 'x'));
+  }
 });
 
 it('findTool() never looks in the current directory', () => {
