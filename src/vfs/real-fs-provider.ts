@@ -64,7 +64,7 @@ export class RealFSProvider implements VfsProvider {
   readonly #readonlyPaths: readonly string[];
   readonly #share = new DescriptorShare(() => this.#nodes.trim());
   readonly #nodes = new RealNodeTable(() => this.#share.nodeLimit);
-  readonly #protection = new Protection();
+  readonly #protection: Protection;
   readonly #metadata: RealMetadata;
   readonly #names: RealNames;
   #root: RealNode | null = null;
@@ -73,6 +73,7 @@ export class RealFSProvider implements VfsProvider {
   constructor(hostPath: string, options: RealFSOptions = {}) {
     this.#hostPath = resolve(hostPath);
     this.#readonlyPaths = options.readonlyPaths ?? [];
+    this.#protection = new Protection(this.#readonlyPaths);
     const stats = new VirtualStatStore();
     this.#metadata = new RealMetadata(this.#nodes, stats);
     this.#names = new RealNames(this.#nodes, this.#metadata, this.#protection);
@@ -203,6 +204,7 @@ export class RealFSProvider implements VfsProvider {
   }
 
   write(handle: RealHandle, data: Buffer, offset: number): void | Promise<void> {
+    this.#protection.assertStillWritable(handle.node);
     return writeFully(handle.fd, data, offset);
   }
 
@@ -224,6 +226,7 @@ export class RealFSProvider implements VfsProvider {
   }
 
   allocate(handle: RealHandle, mode: number, offset: number, length: number): void {
+    this.#protection.assertStillWritable(handle.node);
     allocate(handle.fd, mode, offset, length);
   }
 

@@ -1,5 +1,5 @@
-import { realpathSync } from 'node:fs';
-import { basename, dirname, join, relative, sep } from 'node:path';
+import { readlinkSync } from 'node:fs';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
 /**
  * Names below a mount's root that lead to a protected file. The last has no children: it is the file itself, which
@@ -13,15 +13,42 @@ export function isProtectedFile(guard: Guard | null): boolean {
   return guard !== null && guard.children.size === 0;
 }
 
-/** A protected path as its directory really is, and the file it leads to if it is a symbolic link. */
-function realPaths(path: string): string[] {
+/** Linux' own limit of links in one path (path_resolution(7)). */
+const MAX_LINKS = 40;
+
+const split = (path: string) => path.split(sep).filter((name) => name !== '' && name !== '.');
+
+/** Null when there is no symbolic link of that path. */
+function linkTarget(path: string): string | null {
   try {
-    const named = join(realpathSync(dirname(path)), basename(path));
-    return [named, realpathSync(path)];
+    return readlinkSync(path);
   } catch {
-    // A file that is not there (yet) is guarded by its name.
-    return [path];
+    // Another kind of file, or one that is not there (yet): it is guarded by its name.
+    return null;
   }
+}
+
+/** Real paths of the names that lead to `path`: its own at last, before it those of symbolic links on the way. */
+function namesLeadingTo(path: string): string[] {
+  const links: string[] = [];
+  let rest = split(resolve(path));
+  let at: string = sep;
+  for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
+    if (name === '..') {
+      at = dirname(at);
+      continue;
+    }
+    const next = join(at, name);
+    const target = links.length < MAX_LINKS ? linkTarget(next) : null;
+    if (target === null) {
+      at = next;
+      continue;
+    }
+    links.push(next);
+    if (isAbsolute(target)) at = sep;
+    rest = [...split(target), ...rest];
+  }
+  return [...links, at];
 }
 
 /**
@@ -31,17 +58,13 @@ function realPaths(path: string): string[] {
 export function buildGuard(root: string, paths: readonly string[]): Guard | null {
   const top: Guard = { children: new Map() };
   let isUsed = false;
-  for (const path of paths.flatMap(realPaths)) {
+  for (const path of paths.flatMap(namesLeadingTo)) {
     const below = relative(root, path);
     if (below === '..' || below.startsWith(`..${sep}`)) continue;
     isUsed = true;
     let guard = top;
     // Names travel as latin1 text: one character a byte.
-    const names = Buffer.from(below, 'utf8')
-      .toString('latin1')
-      .split(sep)
-      .filter((name) => name !== '');
-    for (const name of names) {
+    for (const name of split(Buffer.from(below, 'utf8').toString('latin1'))) {
       const next = guard.children.get(name) ?? { children: new Map<string, Guard>() };
       guard.children.set(name, next);
       guard = next;

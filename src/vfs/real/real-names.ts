@@ -43,7 +43,6 @@ export class RealNames {
   /** Hands a node to the server, which will forget it. */
   give(node: RealNode): RealNode {
     node.isGiven = true;
-    this.#protection.note(node);
     return node;
   }
 

@@ -34,6 +34,15 @@ export function nodeKey({ dev, ino }: { readonly dev: bigint; readonly ino: bigi
   return `${dev}:${ino}`;
 }
 
+/** Text form of what tells one inode from all others: `dev:ino:birthNs`. */
+export function identityKey({
+  dev,
+  ino,
+  birthNs,
+}: Pick<NodeIdentity, 'dev' | 'ino' | 'birthNs'>): string {
+  return `${dev}:${ino}:${birthNs}`;
+}
+
 export function identityOf(stat: BigIntStats): NodeIdentity {
   const { dev, ino, birthtimeNs } = stat;
   return { dev, ino, birthNs: birthtimeNs, isDirectory: stat.isDirectory() };
