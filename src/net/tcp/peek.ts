@@ -30,17 +30,25 @@ export function peek(
       setImmediate(() => resolve(result));
     };
     const onEnd = (): void => finish({ kind: 'ended', head: bytes });
-    const onReadable = (): void => {
-      const chunk: Buffer | null = stream.read();
-      if (chunk === null) return;
+    const take = (chunk: Buffer): FirstBytes => {
       if (bytes.length === 0) {
         clearTimeout(timer);
         timer = setTimeout(() => finish({ kind: 'other' }), PEEK_COMPLETE_MS);
       }
       bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
       const result = classifyFirstBytes(bytes, as.isRawPossible);
-      if (result.kind !== 'more') finish(result);
-      else if (bytes.length >= MAX_PEEK_BYTES) finish({ kind: 'other' });
+      const isFull = result.kind === 'more' && bytes.length >= MAX_PEEK_BYTES;
+      return isFull ? { kind: 'other' } : result;
+    };
+    const onReadable = (): void => {
+      // Until null: since Node 26 one read returns one of the chunks that wait, and no event follows for the others.
+      for (let chunk: Buffer | null = stream.read(); chunk !== null; chunk = stream.read()) {
+        const result = take(chunk);
+        if (result.kind !== 'more') {
+          finish(result);
+          return;
+        }
+      }
     };
     stream.on('readable', onReadable).on('end', onEnd).on('close', onEnd);
     if (stream.destroyed || stream.readableEnded) onEnd();
