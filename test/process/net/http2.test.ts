@@ -221,13 +221,19 @@ it('Network refuses a request of an HTTP/2 connection that names another host', 
   const tries = [
     { ':authority': `other.test:${port}` },
     { ':authority': 'api.test' },
-    { ':authority': `user@api.test:${port}` },
     { ...own, host: 'other.test' },
   ];
   for (const fields of tries) {
     const { headers } = await answerOf(session.request({ ':path': '/', ...fields }));
     expect(headers[':status']).toBe(421);
   }
+  // Since Node 24 nghttp2 resets such a stream before it becomes a request.
+  const withUser = session.request({ ':path': '/', ':authority': `user@api.test:${port}` });
+  const refusal = await answerOf(withUser).then(
+    ({ headers }) => headers[':status'],
+    (error: NodeJS.ErrnoException) => error.code,
+  );
+  expect([421, 'ERR_HTTP2_STREAM_ERROR']).toContain(refusal);
   expect(asked).toBe(0);
   expect((await answerOf(session.request({ ':path': '/', ...own }))).headers[':status']).toBe(200);
 });

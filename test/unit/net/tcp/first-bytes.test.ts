@@ -29,14 +29,27 @@ it('readClientHello() finds the server name of a real client, however the bytes 
   }
 });
 
+/** A handshake message cut into so many records of equal size, the last one shorter. */
+function inRecords(message: Buffer, count: number): Buffer {
+  const size = Math.ceil(message.length / count);
+  const records: Buffer[] = [];
+  for (let at = 0; at < message.length; at += size) {
+    const part = message.subarray(at, at + size);
+    records.push(Buffer.from([22, 3, 1, part.length >> 8, part.length & 0xff]), part);
+  }
+  return Buffer.concat(records);
+}
+
 it('readClientHello() joins a message that comes in many records', async () => {
   const message = (await helloOf('api.test')).subarray(5);
-  const records: Buffer[] = [];
-  for (let at = 0; at < message.length; at += 10) {
-    const part = message.subarray(at, at + 10);
-    records.push(Buffer.from([22, 3, 1, 0, part.length]), part);
+  for (const count of [2, 7, 100]) {
+    expect(readClientHello(inRecords(message, count))).toMatchObject({ serverName: 'api.test' });
   }
-  expect(readClientHello(Buffer.concat(records))).toMatchObject({ serverName: 'api.test' });
+});
+
+it('readClientHello() refuses a message that comes in records of one byte', async () => {
+  const message = (await helloOf('api.test')).subarray(5);
+  expect(readClientHello(inRecords(message, message.length))).toBe('invalid');
 });
 
 it('readClientHello() gives null when there is no server name', async () => {
