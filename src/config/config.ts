@@ -22,7 +22,7 @@ export interface SandboxConfig {
   readonly workspace: string;
   readonly user: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Names in `env` whose values came from the host's environment or an env_file: masked when printed. */
+  /** Names in `env` that were inherited, came from an env_file, or hold a credential of the host: masked when printed. */
   readonly maskedEnv: readonly string[];
   readonly volumes: readonly VolumeConfig[];
   readonly network: NetworkConfig;

@@ -13,7 +13,7 @@ export const ISSUE_HINTS = {
   variable_unset: 'Set it in the environment, or give a default with ${NAME:-default}.',
   variable_syntax:
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
-    'Use ${NAME}, ${NAME:-default} or ${NAME:?message}; write $${ where the guest shall see ${.',
+    'Use ${NAME}, ${NAME:-default}, ${NAME:?message} or ${NAME:+other}, with or without the colon; write $${ where the guest shall see ${.',
   unknown_key: 'Remove the key, or name it x-… to keep it as a note.',
   later_key: 'Remove it for now: it is known from the design, but not in this version.',
   missing_key: 'Add the key.',

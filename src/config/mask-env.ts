@@ -1,13 +1,13 @@
 /** Stands for a value that does not stand in the project file. */
 const MASK = '***';
 
-/** Variables, and the names of those whose values came from the host. */
+/** Variables, and the names of those whose values are not printed. */
 export interface MaskableEnv {
   readonly env: Readonly<Record<string, string>>;
   readonly maskedEnv: readonly string[];
 }
 
-/** The variables as they may be printed: values that came from the host's environment or an env_file are masked. */
+/** Returns the variables as they may be printed. */
 export function maskEnv({ env, maskedEnv }: MaskableEnv): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).map(([name, value]) => [name, maskedEnv.includes(name) ? MASK : value]),

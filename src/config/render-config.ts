@@ -13,8 +13,8 @@ function maskSandbox(sandbox: SandboxConfig) {
 }
 
 /**
- * The effective configuration, every default filled in. Values of variables that came from the host's environment or
- * an env_file are masked.
+ * The effective configuration, every default filled in. Masked are inherited variables, those of an env_file, and those
+ * that hold a credential of the host.
  */
 export function renderConfig(config: Config, format: 'yaml' | 'json'): string {
   const shown = { ...config, sandboxes: config.sandboxes.map(maskSandbox) };

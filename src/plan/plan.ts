@@ -58,7 +58,7 @@ export interface VmPlan {
   /** `UID[:GID]` or `NAME[:GROUP]`; empty is root. */
   readonly user: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Names in `env` whose values came from the host: masked when printed. */
+  /** Names in `env` whose values are masked when printed. */
   readonly maskedEnv: readonly string[];
   /** Default working directory of the steps, absolute guest path. */
   readonly workspace: string;

@@ -112,7 +112,7 @@ export function renderPlan(plan: Plan, note: CacheNote = () => null): string {
   return [`project ${plan.name}`, ...sandboxes].join('\n');
 }
 
-/** A plan as JSON, without a final newline. Values of variables that came from the host are masked. */
+/** A plan as JSON, without a final newline. Variables are masked as `gondolin config` masks them. */
 export function renderPlanJson(plan: Plan): string {
   const sandboxes = plan.sandboxes.map(({ vm: { maskedEnv, ...vm }, steps, ...sandbox }) => ({
     ...sandbox,

@@ -7,6 +7,8 @@ import { placeOf, type ScalarNode, type SourceNode, type Span } from '../yaml/so
 export interface CheckContext {
   readonly access: FileAccess;
   readonly env: HostEnv;
+  /** Variables of the host whose values are never printed: those of the sandbox's `secrets:`, and inherited ones. */
+  readonly maskedVariables?: ReadonlySet<string>;
   readonly issues: Issue[];
 }
 

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path';
+import { looksSecret } from '../looks-secret.ts';
 import {
   childOf,
   entriesOf,
@@ -9,14 +10,37 @@ import {
 import { type CheckContext, flagOf, isScalar, report } from './check-context.ts';
 import { parseDotenv } from './parse-dotenv.ts';
 
-/** Variables, and which of them hold values that do not stand in the project file. */
+/** Variables, and which of them hold values of the host that are not to be printed. */
 export interface EnvConfig {
   readonly env: Readonly<Record<string, string>>;
   readonly masked: readonly string[];
 }
 
+/** Names of `env:` that take the host's value, in either form. */
+export function inheritedNames(node: SourceNode | undefined): string[] {
+  return [
+    ...entriesOf(node).flatMap(([name, { value }]) =>
+      isScalar(value) && value.value === null ? [name] : [],
+    ),
+    ...itemsOf(node).flatMap((item) =>
+      isScalar(item) && !item.text.includes('=') ? [item.text] : [],
+    ),
+  ];
+}
+
+/** True when a credential of the host was put into the value: by the names of both sides, or by what it looks like. */
+function holdsSecret(context: CheckContext, name: string, node: ScalarNode): boolean {
+  return [...(node.hostVariables ?? [])].some(
+    ([variable, value]) =>
+      context.maskedVariables?.has(variable) === true ||
+      looksSecret(variable, value) ||
+      looksSecret(name, value),
+  );
+}
+
 /** `env:` as a map or a list. A bare key takes the host's value and is left out where the host has none. */
-export function readEnv({ env: host }: CheckContext, node: SourceNode | undefined): EnvConfig {
+export function readEnv(context: CheckContext, node: SourceNode | undefined): EnvConfig {
+  const host = context.env;
   const env = new Map<string, string>();
   const masked: string[] = [];
   const inherit = (name: string) => {
@@ -29,14 +53,18 @@ export function readEnv({ env: host }: CheckContext, node: SourceNode | undefine
     if (!isScalar(value)) continue;
     if (value.value === null) inherit(name);
     else env.set(name, value.text);
-    if (value.template !== undefined) masked.push(name);
+    if (holdsSecret(context, name, value)) masked.push(name);
   }
   for (const item of itemsOf(node)) {
     if (!isScalar(item)) continue;
     const at = item.text.indexOf('=');
-    if (at < 0) inherit(item.text);
-    else env.set(item.text.slice(0, at), item.text.slice(at + 1));
-    if (item.template !== undefined && at >= 0) masked.push(item.text.slice(0, at));
+    if (at < 0) {
+      inherit(item.text);
+      continue;
+    }
+    const name = item.text.slice(0, at);
+    env.set(name, item.text.slice(at + 1));
+    if (holdsSecret(context, name, item)) masked.push(name);
   }
   // Not by assignment: `__proto__` is a variable name like any other.
   return { env: Object.fromEntries(env), masked };

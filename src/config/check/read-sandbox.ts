@@ -13,9 +13,9 @@ import {
 import { hintForForeignImage } from './foreign-words.ts';
 import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
 import { sizeBytes } from './quantities.ts';
-import { type EnvConfig, readEnv, readEnvFiles } from './read-env.ts';
+import { type EnvConfig, inheritedNames, readEnv, readEnvFiles } from './read-env.ts';
 import { readNetwork } from './read-network.ts';
-import { readSecrets } from './read-secrets.ts';
+import { readSecrets, secretVariablesOf } from './read-secrets.ts';
 import { readSteps } from './read-steps.ts';
 import { readTimeout } from './read-timeout.ts';
 import { readVolumes } from './read-volumes.ts';
@@ -131,14 +131,21 @@ function variablesOf(
   return variables;
 }
 
+function maskedVariablesOf(node: SourceNode): Set<string> {
+  const steps = itemsOf(childOf(node, 'steps')).map((step) => childOf(step, 'env'));
+  const inherited = [childOf(node, 'env'), ...steps].flatMap(inheritedNames);
+  return new Set([...secretVariablesOf(childOf(node, 'secrets')), ...inherited]);
+}
+
 /** One sandbox of a tree whose form is right, `defaults:` already merged under it. */
 export function readSandbox(
-  context: CheckContext,
+  project: CheckContext,
   name: string,
   node: SourceNode,
   images: ReadonlyMap<string, ImageConfig>,
 ): SandboxConfig {
   const get = (key: string) => childOf(node, key);
+  const context = { ...project, maskedVariables: maskedVariablesOf(node) };
   const resources = get('resources');
   const workspace = readWorkspace(context, get('workspace'));
   const memoryBytes = readMemory(context, childOf(resources, 'memory'));

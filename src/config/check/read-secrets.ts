@@ -107,6 +107,16 @@ function checkSecret(
   report(context, node, 'secret_exposed', `secrets: ${name}: ${setBy} gives it to the guest`);
 }
 
+/** Variables of the host that hold values of `secrets:`, also of entries that are wrong elsewhere. */
+export function secretVariablesOf(node: SourceNode | undefined): Set<string> {
+  const names = itemsOf(node).map((item) =>
+    isScalar(item)
+      ? parseSecret(item.text).secret?.name
+      : textOf(childOf(childOf(item, 'from'), 'env'), textOf(childOf(item, 'name'), '')),
+  );
+  return new Set(names.filter((name) => name !== undefined));
+}
+
 /** `secrets:` of a sandbox: where values come from and go to, never a value. */
 export function readSecrets(
   context: CheckContext,

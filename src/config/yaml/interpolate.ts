@@ -9,6 +9,13 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
 type Problem = (reference: string, code: IssueCode, message: string) => void;
 
+/** Where values come from, and who hears of what was put in and of what is wrong. */
+interface Source {
+  readonly env: HostEnv;
+  readonly taken: Map<string, string>;
+  readonly problem: Problem;
+}
+
 /** Index just after the `}` that closes the `${` at `start`, or -1. Nested `${…}` in a default are counted. */
 function endOfReference(text: string, start: number): number {
   let depth = 0;
@@ -28,25 +35,49 @@ function variableOf(env: HostEnv, name: string): string | undefined {
   return Object.hasOwn(env, name) ? env[name] : undefined;
 }
 
-function resolveReference(reference: string, env: HostEnv, problem: Problem): string {
+/** The forms of Compose after a variable's name: what stands between the name and the operand. Longest first. */
+const OPERATORS = [':-', ':?', ':+', '-', '?', '+'] as const;
+
+interface Reference {
+  readonly name: string;
+  readonly operator: '' | (typeof OPERATORS)[number];
+  readonly operand: string;
+}
+
+function readReference(reference: string): Reference | null {
   const inner = reference.slice(2, -1);
   const name = NAME.exec(inner)?.[0] ?? '';
-  const operator = inner.slice(name.length, name.length + 2);
-  const operand = inner.slice(name.length + 2);
-  if (name === '' || !['', ':-', ':?'].includes(operator)) {
-    problem(reference, 'variable_syntax', `${JSON.stringify(reference)} is no variable reference`);
+  const rest = inner.slice(name.length);
+  const operator = OPERATORS.find((candidate) => rest.startsWith(candidate)) ?? '';
+  if (name === '' || (operator === '' && rest !== '')) return null;
+  return { name, operator, operand: rest.slice(operator.length) };
+}
+
+function resolveReference(text: string, source: Source): string {
+  const reference = readReference(text);
+  if (reference === null) {
+    const message = `${JSON.stringify(text)} is no variable reference`;
+    source.problem(text, 'variable_syntax', message);
     return '';
   }
-  const value = variableOf(env, name);
-  if (value !== undefined && (value !== '' || operator === '')) return value;
-  if (operator === ':-') return expand(operand, env, problem);
-  const reason = operator === '' ? ' in the environment' : `: ${operand || 'it is required'}`;
-  problem(reference, 'variable_unset', `variable ${name} is not set${reason}`);
+  const { name, operator, operand } = reference;
+  const found = variableOf(source.env, name);
+  // With a colon an empty value counts as none.
+  const value = operator.startsWith(':') && found === '' ? undefined : found;
+  if (operator.endsWith('+')) return value === undefined ? '' : expand(operand, source);
+  if (value !== undefined) {
+    source.taken.set(name, value);
+    return value;
+  }
+  if (operator.endsWith('-')) return expand(operand, source);
+  const missing = found === undefined ? 'not set' : 'empty';
+  const why = operator === '' ? ' in the environment' : `: ${operand || 'it is required'}`;
+  source.problem(text, 'variable_unset', `variable ${name} is ${missing}${why}`);
   return '';
 }
 
 // A lone `$` stays: `$HOME` and `$(date)` in a script belong to the guest's shell.
-function expand(text: string, env: HostEnv, problem: Problem): string {
+function expand(text: string, source: Source): string {
   let result = '';
   let index = 0;
   while (index < text.length) {
@@ -58,10 +89,10 @@ function expand(text: string, env: HostEnv, problem: Problem): string {
       const end = endOfReference(text, dollar);
       if (end < 0) {
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
-        problem('${', 'variable_syntax', '"${" is never closed by "}"');
+        source.problem('${', 'variable_syntax', '"${" is never closed by "}"');
         return result;
       }
-      result += resolveReference(text.slice(dollar, end), env, problem);
+      result += resolveReference(text.slice(dollar, end), source);
       index = end;
     } else {
       result += '$';
@@ -91,7 +122,8 @@ function interpolateScalar(node: ScalarNode, env: HostEnv, issues: Issue[]): Sca
     cursor = offset === found ? found + reference.length : cursor;
     issues.push({ code, message, hint: ISSUE_HINTS[code], at: placeAt(file, offset) });
   };
-  const text = expand(node.value, env, problem);
+  const taken = new Map<string, string>();
+  const text = expand(node.value, { env, taken, problem });
   if (text.length > MAX_VALUE_LENGTH) {
     const message = `value too long after its variables were put in: at most ${MAX_VALUE_LENGTH}`;
     issues.push({
@@ -104,12 +136,13 @@ function interpolateScalar(node: ScalarNode, env: HostEnv, issues: Issue[]): Sca
   }
   if (text === node.value) return node;
   const value = node.isPlain ? plainValue(text) : text;
-  return { ...node, value, text, template: node.value };
+  return { ...node, value, text, template: node.value, hostVariables: taken };
 }
 
 /**
- * The tree with `${NAME}`, `${NAME:-default}`, `${NAME:?message}` and `$$` put in, in values only (never keys). An unset
- * `${NAME}` is an issue at the reference itself. Values of variables never appear in an issue. Pure.
+ * The tree with its variables put in, in values only (never keys), in Compose's forms: `${NAME}`, `${NAME:-default}`,
+ * `${NAME:?message}`, `${NAME:+other}`, the same without the colon, and `$$`. An unset `${NAME}` is an issue at the
+ * reference itself. Values of variables never appear in an issue. Pure.
  */
 export function interpolate(node: SourceNode, env: HostEnv, issues: Issue[]): SourceNode {
   if (node.kind === 'scalar') return interpolateScalar(node, env, issues);

@@ -25,6 +25,8 @@ export interface ScalarNode {
   readonly isPlain: boolean;
   /** The text before variables were put in; absent when it held none. */
   readonly template?: string;
+  /** Variables of the host whose values were put in, by name; absent where `template` is. */
+  readonly hostVariables?: ReadonlyMap<string, string>;
   readonly span: Span;
 }
 

@@ -25,11 +25,12 @@ describe('env', () => {
     expect(envOf('env: { A: x }\n', { env: { SECRET: 's', PATH: '/bin' } })).toEqual({ A: 'x' });
   });
 
-  it('knows which values came from elsewhere', () => {
+  it('knows which values are not to be printed', () => {
     const files = { '/p/.env': 'F=1\nG=2\n' };
-    const text = 'env_file: .env\nenv: { G: own, H: , I: "${V}", J: plain }\n';
-    const sandbox = readText(text, { files, env: { H: 'h', V: 'v' } }).sandboxes[0];
-    expect(sandbox?.maskedEnv).toEqual(['F', 'H', 'I']);
+    const env = 'env: { G: own, H: , I: "${V_KEY}", J: plain, K: "${H}", L: "${V}" }';
+    const vars = { H: 'h', V_KEY: 'k', V: 'v' };
+    const sandbox = readText(`env_file: .env\n${env}\n`, { files, env: vars }).sandboxes[0];
+    expect(sandbox?.maskedEnv).toEqual(['F', 'H', 'I', 'K']);
   });
 
   it.each(['1A', 'A-B', '""', 'A.B'])('refuses the name %s', (name) => {

@@ -21,6 +21,27 @@ it.each([
   ['${UNSET:-${SET}}', 'value'],
   ['${UNSET:-${ALSO:-deep}}', 'deep'],
   ['${SET:?needed}', 'value'],
+  ['x${UNSET-}', 'x'],
+  ['${SET-other}', 'value'],
+  ['${UNSET-other}', 'other'],
+  ['x${EMPTY-other}', 'x'],
+  ['${UNSET-${EMPTY:-${SET}}}', 'value'],
+  ['${UNSET:-https://${SET}.test:8443}', 'https://value.test:8443'],
+  ['${SET:+other}', 'other'],
+  ['x${EMPTY:+other}', 'x'],
+  ['x${UNSET:+other}', 'x'],
+  ['${SET+other}', 'other'],
+  ['${EMPTY+other}', 'other'],
+  ['x${UNSET+other}', 'x'],
+  ['${SET:+a${SET}b}', 'avalueb'],
+  ['${SET:+${UNSET:-deep}}', 'deep'],
+  ['${SET?needed}', 'value'],
+  ['x${EMPTY?needed}', 'x'],
+  // The branch that is not taken is not looked at.
+  ['${SET:-${UNSET}}', 'value'],
+  ['x${UNSET:+${UNSET}}', 'x'],
+  ['${UNSET:--}', '-'],
+  ['${UNSET-:-}', ':-'],
   ['$$', '$'],
   ['$${SET}', '${SET}'],
   ['$$$$', '$$'],
@@ -36,8 +57,13 @@ it.each([
   ['${EMPTY:?say why}', 'variable_unset'],
   ['${}', 'variable_syntax'],
   ['${1}', 'variable_syntax'],
-  ['${A-b}', 'variable_syntax'],
-  ['${A:+b}', 'variable_syntax'],
+  ['${UNSET?say why}', 'variable_unset'],
+  ['${UNSET:-${ALSO}}', 'variable_unset'],
+  ['${SET:+${UNSET}}', 'variable_unset'],
+  ['${A:b}', 'variable_syntax'],
+  ['${A=b}', 'variable_syntax'],
+  ['${A:=b}', 'variable_syntax'],
+  ['${UNSET-${1}}', 'variable_syntax'],
   ['${file%.c}', 'variable_syntax'],
   ['${A', 'variable_syntax'],
   ['${A:-${B}', 'variable_syntax'],
@@ -50,6 +76,19 @@ it.each([
 it('an unset variable is reported at the reference itself, in a block too', () => {
   const text = 'steps:\n  - run: |\n      echo one\n      echo ${A} ${B}\n';
   expect(issuesOfText(text)).toEqual(['4:12 variable_unset', '4:17 variable_unset']);
+});
+
+it('a reference inside a default is reported where it stands, with the forms that exist', () => {
+  const text = 'steps:\n  - echo ${A:-x${B?set B}} ${C:=d}\n';
+  const issues = errorOf(text);
+  expect(issues.map(({ at, code }) => `${at.line}:${at.col} ${code}`)).toEqual([
+    '2:16 variable_unset',
+    '2:28 variable_syntax',
+  ]);
+  expect(issues[0]?.message).toContain('set B');
+  for (const form of ['${NAME:-default}', '${NAME:?message}', '${NAME:+other}']) {
+    expect(issues[1]?.hint).toContain(form);
+  }
 });
 
 it('the same unset variable is reported at each of its places', () => {
