@@ -1,17 +1,21 @@
 /*
  * What a hostile guest root does: takes the agent's own descriptor of a virtio port and writes bytes of its own on it.
  * Run inside a guest by test/vm/hostile.test.ts: `hostile control|fs KIND`; by test/vm/network-attacks.test.ts:
- * `hostile open ADDRESS PORT [ADDRESS PORT]...`, which opens streams to where no program ever connected.
+ * `hostile open ADDRESS PORT [ADDRESS PORT]...`, which opens streams to where no program ever connected; by
+ * test/fixtures/flooded-host.ts: `hostile flood COUNT deaf|reading`, which stops the agent and opens so many streams.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../protocol.h"
@@ -167,14 +171,72 @@ static void open_streams(int fd, int count, char **destinations)
     send_all(fd, bytes[0], (size_t)streams * FORGED_BYTES);
 }
 
+/* From then on nobody but this program reads the agent's ports, or writes to them. */
+static void stop_agent(void)
+{
+    int status;
+    if (ptrace(PTRACE_SEIZE, 1, NULL, NULL) != 0 || ptrace(PTRACE_INTERRUPT, 1, NULL, NULL) != 0)
+        die("ptrace");
+    if (waitpid(1, &status, __WALL) != 1)
+        die("waitpid");
+}
+
+/* Reads and drops what the host sends, until so many bytes have come or it is silent for two seconds. */
+static void discard_input(int fd, size_t count)
+{
+    static uint8_t bytes[65536];
+    while (count > 0 && poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 2000) == 1) {
+        long taken = read(fd, bytes, count < sizeof bytes ? count : sizeof bytes);
+        count -= taken > 0 ? (size_t)taken : 0;
+    }
+}
+
+static void put_open(uint8_t *frame, uint32_t stream)
+{
+    put_u32(frame, 1 + GONDOLIN_TCP_DESTINATION_BYTES);
+    frame[4] = GONDOLIN_FRAME_OPEN;
+    put_u32(frame + 8, stream);
+    frame[GONDOLIN_FRAME_HEADER_BYTES] = GONDOLIN_STREAM_KIND_TCP;
+    frame[GONDOLIN_FRAME_HEADER_BYTES + 1] = GONDOLIN_TCP_FAMILY_V4;
+    frame[GONDOLIN_FRAME_HEADER_BYTES + 2] = 80;
+    frame[GONDOLIN_FRAME_HEADER_BYTES + 4] = 10;
+}
+
+/*
+ * Opens streams, a batch in each write. One that reads waits for the host's resets of a batch before it sends the next,
+ * and so is within every limit.
+ */
+static void flood(int fd, long count, int is_reading)
+{
+    enum { OPEN_BYTES = GONDOLIN_FRAME_HEADER_BYTES + 1 + GONDOLIN_TCP_DESTINATION_BYTES, BATCH = 512 };
+    static uint8_t bytes[BATCH * OPEN_BYTES];
+    uint32_t stream = FIRST_FORGED_ID;
+    for (long sent = 0; sent < count; sent += BATCH) {
+        for (int i = 0; i < BATCH; i++, stream += 2)
+            put_open(bytes + (size_t)i * OPEN_BYTES, stream);
+        send_all(fd, bytes, sizeof bytes);
+        if (is_reading)
+            discard_input(fd, BATCH * (GONDOLIN_FRAME_HEADER_BYTES + 4));
+    }
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 4 && strcmp(argv[1], "flood") == 0) {
+        int port = steal_port("gondolin.control");
+        int is_reading = strcmp(argv[3], "reading") == 0;
+        stop_agent();
+        flood(port, atol(argv[2]), is_reading);
+        /* The agent goes on when this ends: not in the middle of a frame of the host's. */
+        discard_input(port, (size_t)-1);
+        return 0;
+    }
     if (argc >= 4 && strcmp(argv[1], "open") == 0) {
         open_streams(steal_port("gondolin.control"), argc - 2, argv + 2);
         return 0;
     }
     if (argc != 3) {
-        (void)fprintf(stderr, "usage: hostile control|fs KIND | open ADDRESS PORT...\n");
+        (void)fprintf(stderr, "usage: hostile control|fs KIND | open ADDRESS PORT... | flood COUNT deaf|reading\n");
         return 2;
     }
     int is_control = strcmp(argv[1], "control") == 0;

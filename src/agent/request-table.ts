@@ -25,6 +25,12 @@ export interface ReplyHandling<T> {
   readonly place?: 'last' | 'first';
 }
 
+/**
+ * Requests of which the reply may still come after their time. Each holds its place in the table, and its frame where the
+ * guest does not read: a guest that leaves more unanswered is over.
+ */
+const MAX_LATE_REPLIES = 256;
+
 interface Waiting {
   readonly settle: (reply: Reply) => void;
   readonly reject: (error: GondolinError) => void;
@@ -35,6 +41,7 @@ export class RequestTable {
   readonly #session: MuxSession;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
+  #lateReplies = 0;
 
   constructor(session: MuxSession) {
     this.#session = session;
@@ -59,6 +66,7 @@ export class RequestTable {
       const timer = setTimeout(() => {
         isLate = true;
         reject(timedOut(request, handling.timeoutMs));
+        this.#noteLate();
       }, handling.timeoutMs);
       this.#waiting.set(id, {
         reject: (error) => {
@@ -67,6 +75,7 @@ export class RequestTable {
         },
         settle: (reply) => {
           clearTimeout(timer);
+          if (isLate) this.#lateReplies -= 1;
           if (reply.type === 'FAILED') {
             reject(handling.toError?.(reply) ?? requestError(request.type, reply));
             return;
@@ -90,6 +99,14 @@ export class RequestTable {
     // Only then: a wrong body ends the session, and that must still find the one who waits.
     waiting.settle(reply);
     this.#waiting.delete(reply.requestId);
+  }
+
+  #noteLate(): void {
+    this.#lateReplies += 1;
+    if (this.#lateReplies <= MAX_LATE_REPLIES) return;
+    this.#session.fail(
+      guestProtocolError('replies to requests', { subject: 'OK', limit: MAX_LATE_REPLIES }),
+    );
   }
 
   #failAll(error: GondolinError): void {

@@ -2,11 +2,12 @@ import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { MAX_HOST_PAYLOAD_BYTES, MAX_OPEN_STREAMS, RESET } from '../protocol/constants.ts';
 import { encodeFrame, encodeFrameHeader, type Frame } from '../protocol/frame.ts';
-import { FrameDecoder } from '../protocol/frame-decoder.ts';
 import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
+import { FrameReader } from './frame-reader.ts';
 import { MuxStream, type StreamLink } from './mux-stream.ts';
 import { Outbox } from './outbox.ts';
-import { MAX_STREAM_ID, MAX_WAITING_REFUSALS } from './stream-state.ts';
+import { PROCESS_RECEIVE_BUDGET, type ReceiveBudget } from './receive-budget.ts';
+import { isOfGuest, MAX_STREAM_ID, MAX_WAITING_RESETS } from './stream-state.ts';
 
 const NO_BODY = Buffer.alloc(0);
 
@@ -29,7 +30,7 @@ export class MuxSession {
   /** Resolves with why the session ended. Never rejects. */
   readonly ended: Promise<GondolinError>;
   readonly #channel: Duplex;
-  readonly #decoder = new FrameDecoder('guest');
+  readonly #reader: FrameReader;
   readonly #outbox: Outbox;
   readonly #streams = new Map<number, MuxStream>();
   /** Of `#streams`, those that the host opened. */
@@ -41,11 +42,20 @@ export class MuxSession {
   #endError: GondolinError | null = null;
   #nextHostId = 2;
   #lastGuestId = -1;
-  #waitingRefusals = 0;
+  /** `RESET`s of the guest's streams that have not left. */
+  #waitingResets = 0;
 
-  /** @param channel  Carries nothing else and is not read by anyone else, from its first byte on. */
-  constructor(channel: Duplex) {
+  /**
+   * @param channel  Carries nothing else and is not read by anyone else, from its first byte on.
+   * @param budget  Bounds what the guest's streams hold unread. @default the one of this process
+   */
+  constructor(channel: Duplex, budget: ReceiveBudget = PROCESS_RECEIVE_BUDGET) {
     this.#channel = channel;
+    this.#reader = new FrameReader(channel, {
+      handle: (frame) => this.#handle(frame),
+      fail: (error) => this.fail(error),
+    });
+    const member = { shed: () => this.#shed() };
     this.#outbox = new Outbox(channel);
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -54,6 +64,10 @@ export class MuxSession {
       ready: (stream) => this.#outbox.ready(stream),
       flush: () => this.#outbox.flush(),
       grant: (stream) => this.#outbox.grant(stream),
+      held: (stream, bytes) => {
+        // What a stream of the host's holds is the opener's to read.
+        if (isOfGuest(stream)) budget.add(member, bytes);
+      },
       ended: (stream, resetReason) => this.#forget(stream, resetReason),
       failed: (error) => this.#onChannelEnd(error),
     };
@@ -73,7 +87,7 @@ export class MuxSession {
    */
   onMessage(handler: (payload: Buffer) => void): void {
     this.#messageHandler = handler;
-    this.#channel.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#reader.start();
   }
 
   /**
@@ -151,6 +165,7 @@ export class MuxSession {
           cause: reason,
         });
     this.#endError = error;
+    this.#reader.stop();
     this.#outbox.close();
     for (const stream of [...this.#streams.values()]) stream.endWith(error);
     this.#channel.destroy();
@@ -165,19 +180,6 @@ export class MuxSession {
         cause === undefined ? {} : { cause },
       ),
     );
-  }
-
-  #receive(chunk: Buffer): void {
-    try {
-      this.#decoder.push(chunk);
-      while (this.#endError === null) {
-        const frame = this.#decoder.next();
-        if (frame === null) return;
-        this.#handle(frame);
-      }
-    } catch (error) {
-      this.fail(error);
-    }
   }
 
   #handle(frame: Frame): void {
@@ -227,6 +229,20 @@ export class MuxSession {
   }
 
   #open({ streamId, kind, body }: Extract<Frame, { type: 'OPEN' }>): void {
+    this.#checkOpen(streamId);
+    this.#lastGuestId = streamId;
+    const handler = this.#openHandlers.get(kind);
+    if (handler === undefined) {
+      this.#resetGuestStream(streamId, RESET.REFUSED);
+      return;
+    }
+    const stream = new MuxStream(streamId, kind, this.#link);
+    this.#streams.set(streamId, stream);
+    handler(stream, body);
+  }
+
+  /** @throws {GondolinError} GUEST_PROTOCOL */
+  #checkOpen(streamId: number): void {
     if (streamId % 2 === 0 || streamId <= this.#lastGuestId) {
       throw guestProtocolError('an odd, rising stream id', {
         subject: 'OPEN',
@@ -240,34 +256,42 @@ export class MuxSession {
         limit: MAX_OPEN_STREAMS,
       });
     }
-    this.#lastGuestId = streamId;
-    const handler = this.#openHandlers.get(kind);
-    if (handler === undefined) {
-      this.#refuse(streamId);
-      return;
-    }
-    const stream = new MuxStream(streamId, kind, this.#link);
-    this.#streams.set(streamId, stream);
-    handler(stream, body);
-  }
-
-  #refuse(streamId: number): void {
-    if (this.#waitingRefusals >= MAX_WAITING_REFUSALS) {
-      throw guestProtocolError('a guest that reads its refusals', {
+    if (this.#waitingResets >= MAX_WAITING_RESETS) {
+      throw guestProtocolError('a guest that reads the resets of its streams', {
         subject: 'OPEN',
-        limit: MAX_WAITING_REFUSALS,
+        limit: MAX_WAITING_RESETS,
       });
     }
-    this.#waitingRefusals += 1;
-    this.#outbox.control(encodeFrame({ type: 'RESET', streamId, reason: RESET.REFUSED }), () => {
-      this.#waitingRefusals -= 1;
+  }
+
+  /** Each needs an `OPEN` before it, which is where the number that wait is checked. */
+  #resetGuestStream(streamId: number, reason: number): void {
+    this.#waitingResets += 1;
+    this.#outbox.control(encodeFrame({ type: 'RESET', streamId, reason }), () => {
+      this.#waitingResets -= 1;
     });
   }
 
   #forget(stream: MuxStream, resetReason: number | null): void {
-    if (this.#streams.delete(stream.id) && stream.id % 2 === 0) this.#hostStreams -= 1;
+    if (this.#streams.delete(stream.id) && !isOfGuest(stream)) this.#hostStreams -= 1;
     this.#outbox.remove(stream);
     if (resetReason === null || this.#endError !== null) return;
-    this.#outbox.control(encodeFrame({ type: 'RESET', streamId: stream.id, reason: resetReason }));
+    if (isOfGuest(stream)) this.#resetGuestStream(stream.id, resetReason);
+    else {
+      this.#outbox.control(
+        encodeFrame({ type: 'RESET', streamId: stream.id, reason: resetReason }),
+      );
+    }
+  }
+
+  /** Resets the stream of the guest's that holds the most bytes which nobody has read. */
+  #shed(): void {
+    const streams = [...this.#streams.values()].filter(isOfGuest);
+    const largest = streams.toSorted((a, b) => b.heldBytes - a.heldBytes)[0];
+    largest?.destroy(
+      new GondolinError('MUX_STREAM_RESET', `stream ${largest.id} held too many unread bytes`, {
+        details: { streamId: largest.id, reason: RESET.CANCELLED },
+      }),
+    );
   }
 }

@@ -14,6 +14,8 @@ export interface StreamLink {
   flush(): void;
   /** It has a `CREDIT` to give. */
   grant(stream: MuxStream): void;
+  /** It holds so many received bytes more than before, or fewer when negative. */
+  held(stream: MuxStream, bytes: number): void;
   /** It has ended; with a reason, the guest must be told. */
   ended(stream: MuxStream, resetReason: number | null): void;
   /** The channel could not take its bytes. */
@@ -49,6 +51,8 @@ export class MuxStream extends Duplex implements OutboxSource {
   readonly #link: StreamLink;
   readonly #state = new StreamState();
   readonly #received = new ReceiveBuffer();
+  /** Of `#received`, what the link was told of. */
+  #toldBytes = 0;
   #isReadWanted = false;
   #outgoing: Outgoing | null = null;
   #ending: Done | null = null;
@@ -64,9 +68,15 @@ export class MuxStream extends Duplex implements OutboxSource {
     this.on('error', () => undefined);
   }
 
+  /** Received bytes that its reader has not taken. */
+  get heldBytes(): number {
+    return this.#received.bytes;
+  }
+
   override _read(): void {
     this.#isReadWanted = true;
     this.#deliver();
+    this.#tellHeld();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
@@ -92,6 +102,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     this.#outgoing = null;
     this.#ending = null;
     this.#received.clear();
+    this.#tellHeld();
     if (!this.#state.hasEnded) {
       this.#state.reset();
       this.#link.ended(this, RESET.CANCELLED);
@@ -154,6 +165,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     this.#state.receiveData(payload.length);
     this.#received.append(payload);
     this.#deliver();
+    this.#tellHeld();
   }
 
   /** @internal Untrusted. @throws {GondolinError} GUEST_PROTOCOL for a second `EOF`. */
@@ -186,6 +198,12 @@ export class MuxStream extends Duplex implements OutboxSource {
       this.#link.ended(this, null);
     }
     this.destroy(error);
+  }
+
+  #tellHeld(): void {
+    const bytes = this.#received.bytes - this.#toldBytes;
+    this.#toldBytes = this.#received.bytes;
+    if (bytes !== 0) this.#link.held(this, bytes);
   }
 
   /** Hands one block over for each read that was asked: Node asks again once it has room. */

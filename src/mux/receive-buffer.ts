@@ -1,4 +1,7 @@
-/** Payloads of at least so many bytes are kept as they are; smaller ones are gathered into blocks of this size. */
+/**
+ * Payloads of at least so many bytes are kept as they are when they fill half of the chunk they came in; others are gathered
+ * into blocks of this size.
+ */
 const BLOCK_BYTES = 16_384;
 
 /**
@@ -10,13 +13,20 @@ export class ReceiveBuffer {
   /** The block that is being filled: it comes after `#blocks`. */
   #tail: Buffer | null = null;
   #tailBytes = 0;
+  #bytes = 0;
+
+  /** Bytes that wait to be taken. What they take in memory is less than twice that and a block. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   get isEmpty(): boolean {
     return this.#blocks.length === 0 && this.#tail === null;
   }
 
   append(payload: Buffer): void {
-    if (payload.length >= BLOCK_BYTES) {
+    this.#bytes += payload.length;
+    if (payload.length >= BLOCK_BYTES && 2 * payload.length >= payload.buffer.byteLength) {
       this.#closeTail();
       this.#blocks.push(payload);
       return;
@@ -32,13 +42,16 @@ export class ReceiveBuffer {
   /** The next block, or null when there is none. */
   take(): Buffer | null {
     if (this.#blocks.length === 0) this.#closeTail();
-    return this.#blocks.shift() ?? null;
+    const block = this.#blocks.shift() ?? null;
+    this.#bytes -= block?.length ?? 0;
+    return block;
   }
 
   clear(): void {
     this.#blocks = [];
     this.#tail = null;
     this.#tailBytes = 0;
+    this.#bytes = 0;
   }
 
   /** A lone small payload takes its own length only; a row of them doubles, so that copying stays linear. */

@@ -4,11 +4,19 @@ import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
 /** Consumed bytes after which a `CREDIT` goes out, in bytes: half a window, so that a busy sender never waits. */
 export const GRANT_BYTES = INITIAL_WINDOW_BYTES / 2;
 
-/** Refused `OPEN`s whose `RESET` may wait for a guest that does not read. More than an honest guest can have open. */
-export const MAX_WAITING_REFUSALS = 1_024;
+/**
+ * `RESET`s of the guest's streams, refused or ended by the host, that may wait for a guest that does not read when it opens
+ * one more. More than an honest guest can have open.
+ */
+export const MAX_WAITING_RESETS = 1_024;
 
 /** Largest stream id: the host's even ids end below it. */
 export const MAX_STREAM_ID = 2 ** 32 - 1;
+
+/** True for streams that the guest opened: their ids are odd. */
+export function isOfGuest({ id }: { readonly id: number }): boolean {
+  return id % 2 === 1;
+}
 
 /**
  * What one stream may still do (docs/protocol.md, "Streams"). Pure: no I/O.

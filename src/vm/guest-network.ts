@@ -8,6 +8,7 @@ import { Network } from '../net/network.ts';
 import type { NetworkOptions, NetworkState } from '../net/network-options.ts';
 import { STREAM_KIND } from '../protocol/constants.ts';
 import { DnsRecordDecoder, encodeDnsRecord } from '../protocol/dns-records.ts';
+import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
 import { decodeTcpDestination } from '../protocol/tcp-destination.ts';
 import type { DebugLog } from './vm-options.ts';
 
@@ -79,7 +80,14 @@ export class GuestNetwork {
     session.onOpen(STREAM_KIND.TCP, (stream, body) => {
       this.#network.accept(stream, decodeTcpDestination(body));
     });
-    session.onOpen(STREAM_KIND.DNS, (stream) => this.#serveDns(session, stream));
+    let dns: MuxStream | null = null;
+    session.onOpen(STREAM_KIND.DNS, (stream) => {
+      if (dns !== null && !dns.destroyed) {
+        throw guestProtocolError('one DNS stream at a time', { subject: 'OPEN', got: stream.id });
+      }
+      dns = stream;
+      this.#serveDns(session, stream);
+    });
   }
 
   /** Makes the guest capture its connections and trust this machine's authority; before its first own process. */

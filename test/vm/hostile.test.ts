@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ReadonlyProvider, VM } from '../../src/index.ts';
 
@@ -35,5 +36,28 @@ it.each(ATTACKS)(
       await vm.close();
     }
     expect((await bystander.exec('echo fine')).stdout).toBe('fine\n');
+  },
+);
+
+const IS_ALL = process.env['GONDOLIN_ALL_ATTACKS'] === '1';
+const MAX_HOST_BYTES = 400 * 1024 * 1024;
+
+const FLOODS = [
+  { manner: 'deaf', count: 4_000_000, end: 'GUEST_PROTOCOL' },
+  { manner: 'reading', count: IS_ALL ? 4_000_000 : 50_000, end: 'exit 0' },
+] as const;
+
+it.each(FLOODS)(
+  'a $manner guest that opens $count streams is held within bounds; another VM is served meanwhile',
+  { timeout: 600_000 },
+  async ({ manner, count, end }) => {
+    // A process of its own: its memory is what is measured.
+    const program = resolve(import.meta.dirname, '../fixtures/flooded-host.ts');
+    const args = ['--import', 'tsx', program, PROGRAMS, String(count), manner];
+    const { stdout } = await execa(process.execPath, args, { stderr: 'inherit' });
+    const seen = JSON.parse(stdout);
+    expect(seen).toMatchObject({ end });
+    expect(seen.commands).toBeGreaterThan(0);
+    expect(seen.peakBytes).toBeLessThan(MAX_HOST_BYTES);
   },
 );

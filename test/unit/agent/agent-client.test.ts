@@ -68,6 +68,15 @@ it('a request rejects with AGENT_TIMEOUT when the guest does not answer', async 
   await expect(agent.ping()).rejects.toMatchObject({ code: 'AGENT_TIMEOUT' });
 });
 
+it('a guest that leaves more than 256 requests unanswered in their time ends its session', async () => {
+  const { guest, agent, session } = start(20);
+  guest.hello();
+  const pings = Array.from({ length: 257 }, () => agent.ping());
+  const outcomes = await Promise.allSettled(pings);
+  expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true);
+  expect(await session.ended).toMatchObject({ code: 'GUEST_PROTOCOL', details: { limit: 256 } });
+});
+
 it('exec() gives output, exit and pid', async () => {
   const { guest, agent } = start();
   guest.hello();

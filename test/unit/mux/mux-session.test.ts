@@ -1,11 +1,13 @@
+import { duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import { MuxSession } from '../../../src/mux/mux-session.ts';
 import type { MuxStream } from '../../../src/mux/mux-stream.ts';
+import { ReceiveBudget } from '../../../src/mux/receive-budget.ts';
 import { INITIAL_WINDOW_BYTES, MAX_HOST_PAYLOAD_BYTES } from '../../../src/protocol/constants.ts';
-import type { Frame } from '../../../src/protocol/frame.ts';
+import { encodeFrame, type Frame } from '../../../src/protocol/frame.ts';
 import { guestProtocolError } from '../../../src/protocol/guest-protocol-error.ts';
 import { encodeHostMessage } from '../../../src/protocol/host-message.ts';
 import { FakeGuest } from '../../fixtures/fake-guest.ts';
@@ -15,6 +17,17 @@ const TCP = 2;
 
 function open(streamId: number, kind = STDIO, body = Buffer.alloc(0)): Frame {
   return { type: 'OPEN', streamId, kind, body };
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** That many `OPEN`s in one chunk, from id 1 on. */
+function opens(count: number, kind = TCP): Buffer {
+  return Buffer.concat(
+    Array.from({ length: count }, (_, index) => encodeFrame(open(2 * index + 1, kind))),
+  );
 }
 
 function start() {
@@ -100,7 +113,7 @@ it('each side may have 1,024 streams open, and the guest not one more', async ()
   });
   for (let count = 0; count < 1024; count++) session.openStream(STDIO);
   for (let count = 0; count < 1024; count++) guest.frame(open(2 * count + 1, TCP));
-  await guest.until(() => (guest.frames.length === 1024 ? true : undefined));
+  while (accepted < 1024) await nextTurn();
   expect(session.openStreams).toBe(2048);
   guest.frame(open(2049, TCP));
   expect(await session.ended).toMatchObject({ code: 'GUEST_PROTOCOL' });
@@ -230,4 +243,70 @@ it('sendFirst() lifts a hold that was not reached yet', async () => {
   guest.host.uncork();
   await guest.until(() => (guest.frames.length === 3 ? true : undefined));
   expect(pingIds(guest.frames)).toEqual([1, 2, 3]);
+});
+
+it.each([
+  { name: 'refused', accept: false },
+  { name: 'reset by their handler', accept: true },
+])(
+  'a guest that opens streams which are $name and reads no RESET ends its session',
+  async ({ accept }) => {
+    const [host, guest] = duplexPair();
+    const session = new MuxSession(host);
+    if (accept) session.onOpen(TCP, (stream) => stream.destroy());
+    session.onMessage(() => undefined);
+    guest.write(opens(20_000));
+    expect(await session.ended).toMatchObject({
+      code: 'GUEST_PROTOCOL',
+      details: { subject: 'OPEN', limit: 1024 },
+    });
+  },
+);
+
+it('a guest that reads may have any number of streams reset, one after the other', async () => {
+  const { guest, session } = start();
+  session.onOpen(TCP, (stream) => stream.destroy());
+  guest.raw(opens(20_000));
+  await guest.until(() => (guest.frames.length === 20_000 ? true : undefined));
+  expect(guest.frames.at(-1)).toEqual({ type: 'RESET', streamId: 39_999, reason: 1 });
+  expect(session.openStreams).toBe(0);
+});
+
+it('a flood of OPENs is handled 64 in each turn of the event loop', async () => {
+  const { guest, session } = start();
+  let accepted = 0;
+  session.onOpen(TCP, (stream) => {
+    accepted += 1;
+    stream.destroy();
+  });
+  guest.raw(opens(1_000));
+  let most = 0;
+  for (let seen = 0; seen < 1_000; ) {
+    await nextTurn();
+    most = Math.max(most, accepted - seen);
+    seen = accepted;
+  }
+  expect(most).toBeLessThanOrEqual(64);
+});
+
+it('a guest whose streams hold more than the budget loses the one that holds the most', async () => {
+  const guest = new FakeGuest();
+  const budget = new ReceiveBudget(100_000, 1_000_000);
+  const session = new MuxSession(guest.host, budget);
+  const accepted: MuxStream[] = [];
+  session.onOpen(TCP, (stream) => accepted.push(stream));
+  session.onMessage(() => undefined);
+  guest.raw(opens(3));
+  const data = (streamId: number, bytes: number) =>
+    guest.frame({ type: 'DATA', streamId, payload: Buffer.alloc(bytes) });
+  data(1, 30_000);
+  data(3, 60_000);
+  data(5, 20_000);
+  const reset = await guest.until(() => guest.frames.find(({ type }) => type === 'RESET'));
+  expect(reset).toEqual({ type: 'RESET', streamId: 3, reason: 1 });
+  expect(accepted.map(({ destroyed }) => destroyed)).toEqual([false, true, false]);
+  expect(budget.totalBytes).toBe(50_000);
+  accepted[0]?.resume();
+  session.close();
+  expect(budget.totalBytes).toBe(0);
 });

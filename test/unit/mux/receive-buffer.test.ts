@@ -57,10 +57,21 @@ it('ReceiveBuffer holds a lone small payload in its own length', () => {
   expect(buffer.take()?.buffer.byteLength).toBe(10);
 });
 
+it('ReceiveBuffer copies a payload that fills less than half of its chunk, so that it holds no more than twice its bytes', () => {
+  const buffer = new ReceiveBuffer();
+  const payload = Buffer.alloc(65_536).subarray(0, 20_000);
+  buffer.append(payload);
+  expect(buffer.bytes).toBe(20_000);
+  const block = buffer.take();
+  expect(block?.length).toBe(20_000);
+  expect(block?.buffer.byteLength).toBeLessThanOrEqual(40_000);
+  expect(buffer.bytes).toBe(0);
+});
+
 it('clear() drops everything', () => {
   const buffer = new ReceiveBuffer();
   buffer.append(Buffer.alloc(20_000));
   buffer.append(Buffer.alloc(1));
   buffer.clear();
-  expect([buffer.isEmpty, buffer.take()]).toEqual([true, null]);
+  expect([buffer.isEmpty, buffer.bytes, buffer.take()]).toEqual([true, 0, null]);
 });
