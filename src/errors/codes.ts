@@ -380,9 +380,21 @@ export const CODES = {
     exit: EXIT.timeout,
     hint: 'Raise the timeout, or find out why the command takes so long.',
   },
+  VM_INPUT_FAILED: {
+    exit: EXIT.runner,
+    hint: 'The stream given as stdin failed: see its own error (the cause).',
+  },
   VM_NOT_RUNNING: {
     exit: EXIT.runner,
     hint: 'Create a new VM: this one has been closed.',
+  },
+  VM_OUTPUT_FAILED: {
+    exit: EXIT.runner,
+    hint: 'The stream given as stdout or stderr failed: see its own error (the cause).',
+  },
+  VM_OUTPUT_NOT_JSON: {
+    exit: EXIT.runner,
+    hint: "Look at the result's stdout, stderr and exitCode.",
   },
   VM_OUTPUT_TOO_LARGE: {
     exit: EXIT.runner,

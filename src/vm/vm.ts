@@ -3,8 +3,9 @@ import { type BootedGuest, bootGuest } from './boot.ts';
 import { keepClock } from './clock-keeper.ts';
 import { debugLog } from './debug-log.ts';
 import { EMULATED_CPU_ENV } from './emulated-cpu-env.ts';
-import type { ExecOptions } from './exec-options.ts';
-import { ExecProcess, type RunningCommand } from './exec-process.ts';
+import type { ExecOptions } from './exec/exec-options.ts';
+import { ExecProcess } from './exec/exec-process.ts';
+import type { RunningCommand } from './exec/running-command.ts';
 import { guestFailure } from './guest-failure.ts';
 import { openNetwork } from './open-network.ts';
 import { resolveImage } from './resolve-image.ts';
@@ -129,6 +130,8 @@ export class VM implements AsyncDisposable {
       cwd: options.cwd ?? this.#options.cwd ?? '',
       user: options.user ?? this.#options.user ?? '',
       stdin: options.stdin !== undefined && options.stdin !== false,
+      stdout: options.stdout === 'ignore' ? 'ignore' : 'pipe',
+      stderr: options.stderr === 'ignore' ? 'ignore' : 'pipe',
     });
   }
 

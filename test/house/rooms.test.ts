@@ -65,7 +65,8 @@ it('every room imports the npm packages of its line, and no other', () => {
 it('process.exit, console and process.env stand only where a program starts or a fact is read', () => {
   const wrong: string[] = [];
   for (const file of files) {
-    const text = readFileSync(join(SRC, file), 'utf8');
+    // The examples in docstrings may print.
+    const text = readFileSync(join(SRC, file), 'utf8').replace(/^ *\*.*$/gm, '');
     if (/process\.exit\(/.test(text) && file !== 'cli/bin.ts') wrong.push(`${file}: process.exit`);
     if (/\bconsole\.\w+\(/.test(text)) wrong.push(`${file}: console`);
     if (/process\.env/.test(text) && !['host', 'cli', 'config'].includes(roomOf(file))) {

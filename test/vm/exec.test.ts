@@ -1,3 +1,5 @@
+import { PassThrough } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { VM } from '../../src/index.ts';
 
@@ -20,6 +22,7 @@ it('exec() runs a string through a login shell', async () => {
     signal: null,
     stdout: 'hello\n',
     stderr: 'oops\n',
+    durationMs: expect.any(Number),
   });
 });
 
@@ -189,4 +192,26 @@ it('the guest has the host clock, its own name, random numbers and no network ca
 
 it('the root is writable with rootOverlay', async () => {
   expect((await vm.exec('echo x > /etc/new-file && cat /etc/new-file')).stdout).toBe('x\n');
+});
+
+it('exec() takes an async iterable as stdin and gives lines and JSON', async () => {
+  const numbers = (async function* () {
+    for (let index = 0; index < 2_000; index++) yield `${index}\n`;
+  })();
+  const process = vm.exec(['cat'], { stdin: numbers, stdout: 'pipe' });
+  let expected = 0;
+  for await (const line of process.lines()) expect(Number(line)).toBe(expected++);
+  expect(expected).toBe(2_000);
+  expect(await process).toMatchObject({ ok: true, stdout: '' });
+  expect((await vm.exec(['echo', '{"a": 1}'])).json()).toEqual({ a: 1 });
+});
+
+it('exec() writes into a Writable of the caller, and ignores what is to be ignored', async () => {
+  const sink = new PassThrough();
+  const written = buffer(sink);
+  const command = 'head -c 3000000 /dev/zero; echo lost >&2';
+  const result = await vm.exec(command, { stdout: sink, stderr: 'ignore' });
+  sink.end();
+  expect(result).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+  expect((await written).equals(Buffer.alloc(3_000_000))).toBe(true);
 });

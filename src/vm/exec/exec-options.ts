@@ -1,0 +1,48 @@
+import type { Readable, Writable } from 'node:stream';
+
+/**
+ * Where an output of a command goes:
+ * - `'buffer'`: collected into the result.
+ * - `'pipe'`: a stream, read by `for await`, `lines()`, `output()` or `proc.stdout`.
+ * - `'inherit'`: the host process' own output.
+ * - `'ignore'`: `/dev/null` in the guest.
+ * - a `Writable`: written with backpressure and not ended, so both outputs may share one.
+ */
+export type ExecOutput = 'buffer' | 'pipe' | 'inherit' | 'ignore' | Writable;
+
+/**
+ * Standard input of a command: `true` keeps it open for `write()`; text, bytes, a `Readable` or an async iterable of text
+ * and bytes are sent, then it ends.
+ */
+export type ExecInput =
+  | boolean
+  | string
+  | Uint8Array
+  | Readable
+  | AsyncIterable<string | Uint8Array>;
+
+/** Options of {@link VM.exec}. */
+export interface ExecOptions {
+  /** @default false: `/dev/null` */
+  readonly stdin?: ExecInput;
+  /** @default 'buffer' */
+  readonly stdout?: ExecOutput;
+  /** @default 'buffer' */
+  readonly stderr?: ExecOutput;
+  /** Of the text in the result, of `for await` and of `lines()`. @default 'utf8' */
+  readonly encoding?: BufferEncoding;
+  /** Added over the VM's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Working directory, absolute. @default the VM's `cwd` */
+  readonly cwd?: string;
+  /** Guest user. @default the VM's `user` */
+  readonly user?: string;
+  /** Kills the command with all its descendants when aborted. */
+  readonly signal?: AbortSignal;
+  /** Kills the command with all its descendants after so many milliseconds. @default no limit */
+  readonly timeoutMs?: number;
+  /** Limit of each collected output, in bytes. @default 67108864 */
+  readonly maxOutputBytes?: number;
+}
+
+export const DEFAULT_MAX_OUTPUT_BYTES = 64 * 2 ** 20;

@@ -1,0 +1,241 @@
+import { constants } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { openInput, sendInput } from './exec-input.ts';
+import { DEFAULT_MAX_OUTPUT_BYTES, type ExecOptions } from './exec-options.ts';
+import { copyOutput, type OutputTarget, openOutput } from './exec-output.ts';
+import { ExecResult } from './exec-result.ts';
+import {
+  collectBytes,
+  linesOf,
+  mergeOutput,
+  type NamedStream,
+  type OutputChunk,
+  textOf,
+} from './output-reader.ts';
+import {
+  type CommandStatus,
+  type KillScope,
+  type RunningCommand,
+  signalName,
+} from './running-command.ts';
+
+const SIGKILL = constants.signals.SIGKILL;
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/**
+ * A command in the guest: a promise of its result that can also be streamed, written to and killed.
+ * Awaiting one whose piped output nobody reads collects that output, so it never blocks the command.
+ *
+ * @example
+ * const result = await vm.exec('make test');
+ * for await (const line of vm.exec('npm ci', { stdout: 'pipe' }).lines()) console.log(line);
+ */
+export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<string> {
+  /** `then`, `catch` and `finally` give ordinary promises. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+  /** Bytes of standard output with `stdout: 'pipe'`, else null. */
+  readonly stdout: Readable | null;
+  /** Bytes of standard error with `stderr: 'pipe'`, else null. */
+  readonly stderr: Readable | null;
+  /** Standard input with `stdin: true`, else null. */
+  readonly stdin: Writable | null;
+  readonly #targets: { readonly stdout: OutputTarget; readonly stderr: OutputTarget };
+  readonly #started: Promise<RunningCommand>;
+  readonly #collected: { stdout?: Promise<Buffer>; stderr?: Promise<Buffer> } = {};
+  readonly #maxOutputBytes: number;
+  readonly #encoding: BufferEncoding;
+  #isStreamed = false;
+  #killedBy: GondolinError | undefined;
+
+  /** @internal Made by `VM.exec`. */
+  constructor(
+    start: () => Promise<RunningCommand>,
+    options: ExecOptions,
+    explain: (error: unknown) => unknown = (error) => error,
+  ) {
+    const startedAt = performance.now();
+    let resolve: (result: Promise<ExecResult>) => void = () => undefined;
+    super((settle) => {
+      resolve = settle;
+    });
+    this.#maxOutputBytes = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
+    this.#encoding = options.encoding ?? 'utf8';
+    const { source, writable } = openInput(options.stdin);
+    this.#targets = {
+      stdout: openOutput('stdout', options.stdout),
+      stderr: openOutput('stderr', options.stderr),
+    };
+    this.stdin = writable;
+    this.stdout = this.#targets.stdout.piped;
+    this.stderr = this.#targets.stderr.piped;
+    // Failures reach the caller by the result; a stream without a listener must not end the process.
+    for (const stream of [writable, ...this.#ownOutputs()]) stream?.on('error', () => undefined);
+    this.#started = start();
+    const status = this.#run(source, options, explain);
+    for (const { name, buffered } of Object.values(this.#targets)) {
+      if (buffered !== null) this.#collect(name, buffered);
+    }
+    resolve(this.#result(status, startedAt));
+    // A caller who only streams sees the failure on the streams: it must not count as unhandled too.
+    super.then(undefined, () => undefined);
+  }
+
+  #ownOutputs(): Readable[] {
+    return Object.values(this.#targets)
+      .flatMap(({ piped, buffered }) => [piped, buffered])
+      .filter((stream) => stream !== null);
+  }
+
+  async #run(
+    source: Readable | null,
+    options: ExecOptions,
+    explain: (error: unknown) => unknown,
+  ): Promise<CommandStatus> {
+    const stopWatching = this.#watch(options);
+    const fail = (error: GondolinError) => this.#stop(error);
+    try {
+      const command = await this.#started;
+      if (command.stdin !== null && source !== null) sendInput(source, command.stdin, fail);
+      const outputs = Promise.all([
+        copyOutput(command.stdout, this.#targets.stdout, fail),
+        copyOutput(command.stderr, this.#targets.stderr, fail),
+      ]);
+      const status = await command.exited;
+      await outputs;
+      if (this.#killedBy !== undefined) throw this.#killedBy;
+      return status;
+    } catch (error) {
+      const cause = this.#killedBy ?? (await explain(error));
+      for (const stream of [this.stdin, ...this.#ownOutputs()]) stream?.destroy(cause as Error);
+      throw cause;
+    } finally {
+      stopWatching();
+    }
+  }
+
+  #watch(options: ExecOptions): () => void {
+    const { signal, timeoutMs } = options;
+    const abort = () => this.#stop(new GondolinError('VM_EXEC_ABORTED', 'command was cancelled'));
+    const expire = () =>
+      this.#stop(new GondolinError('VM_EXEC_TIMEOUT', `command ran longer than ${timeoutMs} ms`));
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    const timer = timeoutMs === undefined ? undefined : setTimeout(expire, timeoutMs);
+    return () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    };
+  }
+
+  #stop(reason: GondolinError): void {
+    if (this.#killedBy !== undefined) return;
+    this.#killedBy = reason;
+    // A failure to kill means that the command or its VM is gone: `#run` reports which.
+    this.#started.then((command) => command.kill(SIGKILL, 'tree')).catch(() => undefined);
+  }
+
+  #collect(name: 'stdout' | 'stderr', stream: Readable): void {
+    const bytes = collectBytes(stream, this.#maxOutputBytes, name);
+    this.#collected[name] = bytes;
+    bytes.catch((error: unknown) => {
+      if (GondolinError.is(error) && error.code === 'VM_OUTPUT_TOO_LARGE') this.#stop(error);
+    });
+  }
+
+  async #result(finished: Promise<CommandStatus>, startedAt: number): Promise<ExecResult> {
+    const { code, signal } = await finished;
+    return new ExecResult({
+      exitCode: signal === null ? (code ?? 0) : 128 + signal,
+      signal: signal === null ? null : signalName(signal),
+      stdout: (await this.#collected.stdout) ?? NOTHING,
+      stderr: (await this.#collected.stderr) ?? NOTHING,
+      durationMs: performance.now() - startedAt,
+      encoding: this.#encoding,
+    });
+  }
+
+  #collectUnread(): void {
+    if (this.#isStreamed) return;
+    for (const { name, piped } of Object.values(this.#targets)) {
+      const isUnread =
+        piped !== null && piped.readableFlowing === null && piped.listenerCount('readable') === 0;
+      if (isUnread && this.#collected[name] === undefined) this.#collect(name, piped);
+    }
+  }
+
+  /**
+   * @throws {GondolinError} VM_EXEC_TIMEOUT, VM_EXEC_ABORTED, VM_INPUT_FAILED, VM_OUTPUT_FAILED, VM_OUTPUT_TOO_LARGE,
+   *   AGENT_EXEC_…, or why the VM ended.
+   */
+  // biome-ignore lint/suspicious/noThenProperty: a promise has one; this one also collects what nobody reads.
+  override then<A = ExecResult, B = never>(
+    onFulfilled?: ((value: ExecResult) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.#collectUnread();
+    return super.then(onFulfilled, onRejected);
+  }
+
+  /** Text chunks of the piped outputs as they arrive. Leaving the loop ends the reading, not the command. */
+  [Symbol.asyncIterator](): AsyncIterator<string> {
+    return textOf(this.#stream('for await', ['stdout', 'stderr']));
+  }
+
+  /** Chunks of the piped outputs, with the stream each came from. Leaving the loop ends the reading, not the command. */
+  output(): AsyncIterable<OutputChunk> {
+    return this.#stream('output()', ['stdout', 'stderr']);
+  }
+
+  /** Lines of standard output, without their line ends. Needs `stdout: 'pipe'`. */
+  lines(): AsyncIterable<string> {
+    return linesOf(textOf(this.#stream('lines()', ['stdout'])), this.#maxOutputBytes);
+  }
+
+  #stream(caller: string, names: readonly ('stdout' | 'stderr')[]): AsyncIterable<OutputChunk> {
+    const piped = names
+      .map((name): NamedStream | null => {
+        const stream = this[name];
+        return stream === null ? null : { name, stream };
+      })
+      .filter((entry) => entry !== null);
+    if (piped.length === 0) {
+      const want = names.map((name) => `${name}: 'pipe'`).join(' or ');
+      throw new GondolinError('VM_BAD_OPTION', `${caller} needs ${want}`);
+    }
+    this.#isStreamed = true;
+    return mergeOutput(piped, this.#encoding);
+  }
+
+  /**
+   * Writes to standard input. Returns false when the caller should wait for `stdin`'s `drain`.
+   * @throws {GondolinError} VM_BAD_OPTION without `stdin: true`.
+   */
+  write(data: string | Uint8Array): boolean {
+    return this.#input().write(data);
+  }
+
+  /** Closes standard input. @throws {GondolinError} VM_BAD_OPTION without `stdin: true`. */
+  end(): void {
+    this.#input().end();
+  }
+
+  #input(): Writable {
+    if (this.stdin === null)
+      throw new GondolinError('VM_BAD_OPTION', 'write() and end() need stdin: true');
+    return this.stdin;
+  }
+
+  /** Sends a signal. Resolves once it is sent; with SIGKILL to the tree, once every process of it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGTERM', scope: KillScope = 'process'): Promise<void> {
+    const command = await this.#started;
+    await command.kill(constants.signals[signal], scope);
+  }
+
+  /** Process id in the guest, once started. */
+  get pid(): Promise<number> {
+    return this.#started.then((command) => command.pid);
+  }
+}

@@ -1,0 +1,69 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+
+/** What a finished command left, as {@link ExecResult} is made from it. */
+export interface ExecOutcome {
+  readonly exitCode: number;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+  readonly durationMs: number;
+  readonly encoding: BufferEncoding;
+}
+
+/** The result of a command that ended. A non-zero exit code is a result, not an error. */
+export class ExecResult {
+  /** Exit code 0..255; 128 + n when signal n ended the command, as a shell reports it. */
+  readonly exitCode: number;
+  /** Name of the signal that ended the command, or null. */
+  readonly signal: NodeJS.Signals | null;
+  /** Text in the command's `encoding`; empty when the output was not collected. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** From the call of `exec` to the result, in milliseconds. */
+  readonly durationMs: number;
+  readonly #stdout: Buffer;
+  readonly #stderr: Buffer;
+
+  /** @internal Made by `ExecProcess`. */
+  constructor(outcome: ExecOutcome) {
+    this.exitCode = outcome.exitCode;
+    this.signal = outcome.signal;
+    this.stdout = outcome.stdout.toString(outcome.encoding);
+    this.stderr = outcome.stderr.toString(outcome.encoding);
+    this.durationMs = outcome.durationMs;
+    this.#stdout = outcome.stdout;
+    this.#stderr = outcome.stderr;
+  }
+
+  /** True when the command exited with 0. */
+  get ok(): boolean {
+    return this.exitCode === 0;
+  }
+
+  /** The collected bytes of standard output. */
+  get stdoutBuffer(): Buffer {
+    return this.#stdout;
+  }
+
+  /** The collected bytes of standard error. */
+  get stderrBuffer(): Buffer {
+    return this.#stderr;
+  }
+
+  /**
+   * Parses standard output as JSON.
+   * @throws {GondolinError} VM_OUTPUT_NOT_JSON with the exit code and the parser's reason; the output itself is not in it.
+   */
+  json<T = unknown>(): T {
+    try {
+      return JSON.parse(this.#stdout.toString('utf8')) as T;
+    } catch (error) {
+      const bytes = this.#stdout.length;
+      throw new GondolinError(
+        'VM_OUTPUT_NOT_JSON',
+        `standard output is not JSON: ${bytes} bytes, exit code ${this.exitCode}`,
+        { cause: error, details: { bytes, exitCode: this.exitCode } },
+      );
+    }
+  }
+}

@@ -1,0 +1,257 @@
+import { once } from 'node:events';
+import { PassThrough, Readable, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { expect, it, vi } from 'vitest';
+import type { ExecOptions } from '../../../../src/vm/exec/exec-options.ts';
+import { ExecProcess } from '../../../../src/vm/exec/exec-process.ts';
+import type { CommandStatus } from '../../../../src/vm/exec/running-command.ts';
+
+/** A command whose streams and exit the test drives. */
+function fakeCommand({ stdin = false }: { stdin?: boolean } = {}) {
+  let exit: (status: CommandStatus) => void = () => undefined;
+  const exited = new Promise<CommandStatus>((resolve) => {
+    exit = resolve;
+  });
+  const kills: [number, string][] = [];
+  const command = {
+    pid: 42,
+    stdin: stdin ? new PassThrough() : null,
+    stdout: new PassThrough(),
+    stderr: new PassThrough(),
+    exited,
+    kill: async (signal: number, scope: string) => {
+      kills.push([signal, scope]);
+      command.finish({ code: null, signal });
+    },
+    finish(status: CommandStatus) {
+      command.stdout.end();
+      command.stderr.end();
+      exit(status);
+    },
+  };
+  return { command, kills };
+}
+
+function start(options: ExecOptions = {}, stdin = false) {
+  const { command, kills } = fakeCommand({ stdin });
+  const process = new ExecProcess(async () => command, options);
+  return { command, kills, process };
+}
+
+it('ExecProcess is a promise whose then, catch and finally give ordinary promises', async () => {
+  const { command, process } = start();
+  expect(process).toBeInstanceOf(Promise);
+  const order: string[] = [];
+  const chained = process.catch(() => undefined).finally(() => order.push('finally'));
+  expect(chained).not.toBeInstanceOf(ExecProcess);
+  command.finish({ code: 0, signal: null });
+  const [result] = await Promise.all([process, chained]);
+  expect(result.ok).toBe(true);
+  expect(order).toEqual(['finally']);
+});
+
+it('ExecProcess gives text, bytes, the exit code and the duration of a command that failed', async () => {
+  const { command, process } = start();
+  command.stdout.write(Buffer.from([0xff, 0xfe]));
+  command.stderr.write('äh\n');
+  command.finish({ code: 3, signal: null });
+  const result = await process;
+  expect(result).toMatchObject({ exitCode: 3, signal: null, stderr: 'äh\n', ok: false });
+  expect([...result.stdoutBuffer]).toEqual([0xff, 0xfe]);
+  expect(result.stderrBuffer.toString()).toBe('äh\n');
+  expect(result.durationMs).toBeGreaterThanOrEqual(0);
+});
+
+it('ExecProcess reports a death by signal as 128 + n with its name', async () => {
+  const { command, process } = start();
+  command.finish({ code: null, signal: 15 });
+  expect(await process).toMatchObject({ exitCode: 143, signal: 'SIGTERM' });
+});
+
+it('json() parses standard output, and rejects what is not JSON without quoting it', async () => {
+  const good = start();
+  good.command.stdout.write('{"a":[1]}\n');
+  good.command.finish({ code: 0, signal: null });
+  expect((await good.process).json()).toEqual({ a: [1] });
+  const bad = start();
+  bad.command.stdout.write('token hunter2');
+  bad.command.finish({ code: 7, signal: null });
+  const result = await bad.process;
+  expect(() => result.json()).toThrow(
+    expect.objectContaining({ code: 'VM_OUTPUT_NOT_JSON', details: { bytes: 13, exitCode: 7 } }),
+  );
+  expect(() => result.json()).not.toThrow(/hunter2/);
+});
+
+it('encoding is that of the result and of the chunks', async () => {
+  const { command, process } = start({ encoding: 'latin1', stdout: 'pipe' });
+  command.stdout.write(Buffer.from([0xe4]));
+  command.stderr.write(Buffer.from([0xe4]));
+  command.finish({ code: 0, signal: null });
+  const chunks: string[] = [];
+  for await (const chunk of process) chunks.push(chunk);
+  expect(chunks).toEqual(['ä']);
+  expect((await process).stderr).toBe('ä');
+});
+
+it('output() tells which stream each chunk came from and never cuts a character', async () => {
+  const { command, process } = start({ stdout: 'pipe', stderr: 'pipe' });
+  const chunks: [string, string, number][] = [];
+  const reading = (async () => {
+    for await (const { stream, text: piece, data } of process.output()) {
+      chunks.push([stream, piece, data.length]);
+      if (chunks.length === 1) command.stdout.write(Buffer.from([0xa4]));
+      if (chunks.length === 2) command.stderr.write('err');
+      if (chunks.length === 3) command.finish({ code: 0, signal: null });
+    }
+  })();
+  command.stdout.write(Buffer.from([0x61, 0xc3]));
+  await reading;
+  expect(chunks).toEqual([
+    ['stdout', 'a', 2],
+    ['stdout', 'ä', 1],
+    ['stderr', 'err', 3],
+  ]);
+});
+
+it('lines() joins lines over chunks, drops carriage returns and gives a last line without an end', async () => {
+  const { command, process } = start({ stdout: 'pipe' });
+  for (const piece of ['on', 'e\r\ntwo\n', '\nfo', 'ur']) command.stdout.write(piece);
+  command.finish({ code: 0, signal: null });
+  const lines: string[] = [];
+  for await (const line of process.lines()) lines.push(line);
+  expect(lines).toEqual(['one', 'two', '', 'four']);
+});
+
+it('lines() refuses a line above maxOutputBytes', async () => {
+  const { command, process } = start({ stdout: 'pipe', maxOutputBytes: 10 });
+  command.stdout.write('x'.repeat(11));
+  const reading = (async () => {
+    for await (const line of process.lines()) expect(line).toBe('never');
+  })();
+  await expect(reading).rejects.toMatchObject({ code: 'VM_OUTPUT_TOO_LARGE' });
+  command.finish({ code: 0, signal: null });
+});
+
+it.each([
+  ['text', 'äbc'],
+  ['bytes', Buffer.from('äbc')],
+  ['a Readable', Readable.from([Buffer.from('ä'), 'bc'])],
+  [
+    'an async iterable',
+    (async function* () {
+      yield 'ä';
+      yield Buffer.from('bc');
+    })(),
+  ],
+])('stdin sends %s and ends', async (_, stdin) => {
+  const { command, process } = start({ stdin }, true);
+  expect(await text(command.stdin as Readable)).toBe('äbc');
+  command.finish({ code: 0, signal: null });
+  expect((await process).ok).toBe(true);
+});
+
+it('a stdin that fails kills the command and rejects with VM_INPUT_FAILED and its cause', async () => {
+  const cause = new Error('disk on fire');
+  const stdin = new Readable({
+    read() {
+      this.destroy(cause);
+    },
+  });
+  const { kills, process } = start({ stdin }, true);
+  await expect(process).rejects.toMatchObject({ code: 'VM_INPUT_FAILED', cause });
+  expect(kills).toEqual([[9, 'tree']]);
+});
+
+it('a command that closes its stdin early destroys the source and is not an error', async () => {
+  const stdin = new Readable({ read: () => undefined });
+  const { command, process } = start({ stdin }, true);
+  const isClosed = once(stdin, 'close');
+  await process.pid;
+  command.stdin?.destroy(new Error('reset'));
+  await isClosed;
+  command.finish({ code: 0, signal: null });
+  expect((await process).exitCode).toBe(0);
+});
+
+it('a Writable gets both outputs, holds the command back while it is full, and is not ended', async () => {
+  const chunks: string[] = [];
+  const waiting: (() => void)[] = [];
+  const sink = new Writable({
+    highWaterMark: 1,
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(chunk.toString());
+      waiting.push(done);
+    },
+  });
+  const { command, process } = start({ stdout: sink, stderr: sink });
+  command.stdout.write('one');
+  await vi.waitFor(() => expect(chunks).toEqual(['one']));
+  command.stdout.write('two');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(sink.writableLength).toBe(3);
+  expect(command.stdout.readableLength).toBe(3);
+  command.finish({ code: 0, signal: null });
+  waiting.shift()?.();
+  await vi.waitFor(() => expect(chunks).toEqual(['one', 'two']));
+  waiting.shift()?.();
+  expect((await process).stdout).toBe('');
+  expect(sink.writableEnded).toBe(false);
+  expect(sink.listenerCount('error') + sink.listenerCount('drain')).toBe(0);
+});
+
+it('a Writable that fails kills the command and rejects with VM_OUTPUT_FAILED', async () => {
+  const cause = new Error('no space');
+  const sink = new Writable({ write: (_chunk, _encoding, done) => done(cause) });
+  const { command, kills, process } = start({ stdout: sink });
+  command.stdout.write('x');
+  command.stdout.write('y');
+  const rejected = expect(process).rejects.toMatchObject({ code: 'VM_OUTPUT_FAILED', cause });
+  await new Promise((resolve) => sink.once('close', resolve));
+  command.stdout.write('z');
+  await rejected;
+  expect(kills).toEqual([[9, 'tree']]);
+});
+
+it("stdout: 'ignore' leaves nothing to read", async () => {
+  const { command, process } = start({ stdout: 'ignore' });
+  expect(process.stdout).toBeNull();
+  command.finish({ code: 0, signal: null });
+  expect((await process).stdout).toBe('');
+});
+
+it.each([
+  ['for await', (process: ExecProcess) => process[Symbol.asyncIterator](), "stdout: 'pipe'"],
+  ['output()', (process: ExecProcess) => process.output(), "stdout: 'pipe'"],
+  ['lines()', (process: ExecProcess) => process.lines(), "stdout: 'pipe'"],
+  ['write()', (process: ExecProcess) => process.write('x'), 'stdin: true'],
+  ['end()', (process: ExecProcess) => process.end(), 'stdin: true'],
+])('%s without the option it needs throws VM_BAD_OPTION', async (_, use, want) => {
+  const { command, process } = start();
+  expect(() => use(process)).toThrow(
+    expect.objectContaining({ code: 'VM_BAD_OPTION', message: expect.stringContaining(want) }),
+  );
+  command.finish({ code: 0, signal: null });
+  await process;
+});
+
+it('an output option that does not exist throws VM_BAD_OPTION', () => {
+  const options = { stdout: 'both' } as unknown as ExecOptions;
+  expect(() => start(options)).toThrow(expect.objectContaining({ code: 'VM_BAD_OPTION' }));
+});
+
+it('a failed command that nobody awaits is not an unhandled rejection', async () => {
+  const cause = new Error('gone');
+  const process = new ExecProcess(async () => {
+    throw cause;
+  }, {});
+  await new Promise((resolve) => setImmediate(resolve));
+  await expect(process).rejects.toBe(cause);
+});
+
+it('a piped output that nobody reads is collected when the command is awaited', async () => {
+  const { command, process } = start({ stdout: 'pipe' });
+  command.stdout.write('unread');
+  command.finish({ code: 0, signal: null });
+  expect((await process).stdout).toBe('unread');
+});
