@@ -19,23 +19,28 @@ export class FuseRequestDecoder {
   /** Length of the request being gathered, or 0 before its first 4 bytes are here. */
   #wanted = 0;
 
-  /** @throws {GondolinError} GUEST_PROTOCOL when a length is out of bounds or a request shorter than its opcode's form. */
-  *push(chunk: Buffer): Generator<FuseRequest, void> {
+  /** Adds bytes as they came. */
+  push(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    for (;;) {
-      if (this.#wanted === 0) {
-        if (this.#bytes < 4) return;
-        this.#wanted = checkedLength(this.#peek(4).readUInt32LE(0));
-      }
-      if (this.#bytes < this.#wanted) return;
-      const message = this.#take(this.#wanted);
-      this.#wanted = 0;
-      yield decodeRequest(message);
-    }
   }
 
-  /** Bytes of a request that is not whole yet. */
+  /**
+   * Takes the next request, or null when it is not whole yet.
+   * @throws {GondolinError} GUEST_PROTOCOL when a length is out of bounds or a request shorter than its opcode's form.
+   */
+  next(): FuseRequest | null {
+    if (this.#wanted === 0) {
+      if (this.#bytes < 4) return null;
+      this.#wanted = checkedLength(this.#peek(4).readUInt32LE(0));
+    }
+    if (this.#bytes < this.#wanted) return null;
+    const message = this.#take(this.#wanted);
+    this.#wanted = 0;
+    return decodeRequest(message);
+  }
+
+  /** Bytes that `next` has not taken. */
   get pendingBytes(): number {
     return this.#bytes;
   }

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { ERRNO } from '../protocol/errno.ts';
-import { type FuseRequest, FuseRequestDecoder } from '../protocol/fuse-request.ts';
+import type { FuseRequest } from '../protocol/fuse-request.ts';
+import { Turn } from './bounds/turn.ts';
 import { type FuseState, readFuseState } from './carry/fuse-state.ts';
 import { RecentAttributes } from './carry/recent-attributes.ts';
 import { restoreServer } from './carry/restore-server.ts';
@@ -13,6 +14,8 @@ import { FILE_OPERATIONS } from './fuse/file-operations.ts';
 import { Handles } from './fuse/handles.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
 import { type Mount, NodeIds } from './fuse/node-ids.ts';
+import { RequestPump } from './fuse/request-pump.ts';
+import type { RequestRoom } from './fuse/request-room.ts';
 import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
 import type { Caller, VfsProvider } from './provider.ts';
 import { errnoOf } from './vfs-error.ts';
@@ -33,8 +36,8 @@ const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   ...DIRECTORY_OPERATIONS,
 };
 
-/** The kernel sends fewer; a hostile guest waits. */
-const MAX_REQUESTS_UNDER_WAY = 256;
+/** How long a provider may take to release its handles, and again to stop, when the VM ends. */
+const CLOSE_LIMIT_MS = 5_000;
 
 /**
  * Serves FUSE requests of one guest from providers. Requests run concurrently; each is answered once.
@@ -47,15 +50,8 @@ export class FuseServer {
   #user: Caller;
   readonly #mounts = new Map<string, Mount>();
   readonly #context: FuseContext;
-  readonly #decoder = new FuseRequestDecoder();
+  readonly #pump: RequestPump;
   #fail: (error: GondolinError) => void = () => undefined;
-  #channel: Duplex | null = null;
-  #underWay = 0;
-  #isOver = false;
-  #isHeld = false;
-  #onIdle: (() => void)[] = [];
-  #bytesIn = 0;
-  #bytesOut = 0;
   /** Nodes of which a restored guest knows what is no longer true. */
   #stale: readonly StaleNode[] = [];
 
@@ -63,20 +59,31 @@ export class FuseServer {
     this.#options = options;
     this.#user = options.user;
     const tables = { ids: new NodeIds(), handles: new Handles(), recent: new RecentAttributes() };
-    this.#context = { mounts: this.#mounts, ...tables };
+    const turn = new Turn();
+    this.#context = { mounts: this.#mounts, ...tables, turn };
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
+    });
+    this.#pump = new RequestPump({
+      turn,
+      serve: (request, room) => this.#serve(request, room),
+      onBroken: (error) => this.#fail(error),
     });
   }
 
   /** Bytes that came from the guest since the machine's start, over saves and restores: its `sent` of FREEZE. */
   get bytesIn(): number {
-    return this.#bytesIn;
+    return this.#pump.bytesIn;
   }
 
   /** Bytes for the guest since the machine's start: its `received` once all of them are there. */
   get bytesOut(): number {
-    return this.#bytesOut;
+    return this.#pump.bytesOut;
+  }
+
+  /** Requests under way and the bytes held for them: within the bounds of docs/limits.md. */
+  get load(): { readonly requests: number; readonly bytes: number } {
+    return { requests: this.#pump.underWay, bytes: this.#pump.heldBytes };
   }
 
   /**
@@ -99,8 +106,8 @@ export class FuseServer {
     }
     if (state === null) return;
     this.#stale = await restoreServer(this.#context, state);
-    this.#bytesIn = state.bytesIn;
-    this.#bytesOut = state.bytesOut;
+    this.#pump.bytesIn = state.bytesIn;
+    this.#pump.bytesOut = state.bytesOut;
   }
 
   /**
@@ -109,62 +116,39 @@ export class FuseServer {
    * @param carried  Of a restored machine that had no files open: its totals; a `state` brings its own.
    */
   attach(channel: Duplex, carried?: { readonly bytesIn: number; readonly bytesOut: number }): void {
-    this.#channel = channel;
-    this.#bytesIn += carried?.bytesIn ?? 0;
-    this.#bytesOut += carried?.bytesOut ?? 0;
-    if (this.#stale.length > 0) this.#write(Buffer.concat(this.#stale.map(encodeInvalidate)));
+    this.#pump.bytesIn += carried?.bytesIn ?? 0;
+    this.#pump.bytesOut += carried?.bytesOut ?? 0;
+    this.#pump.attach(channel);
+    if (this.#stale.length > 0) this.#pump.write(Buffer.concat(this.#stale.map(encodeInvalidate)));
     this.#stale = [];
-    channel.on('data', (chunk: Buffer) => this.#receive(chunk));
   }
 
-  #receive(chunk: Buffer): void {
-    if (this.#isOver) return;
-    this.#bytesIn += chunk.length;
-    try {
-      for (const request of this.#decoder.push(chunk)) {
-        if (this.#isOver) return;
-        this.#underWay++;
-        void this.#serve(request);
-      }
-    } catch (error) {
-      this.#end(error);
-    }
-    if (this.#underWay > MAX_REQUESTS_UNDER_WAY) this.#channel?.pause();
-  }
-
-  async #serve(request: FuseRequest): Promise<void> {
+  async #serve(request: FuseRequest, room: RequestRoom): Promise<Buffer | null> {
     try {
       const operation = OPERATIONS[request.opcode];
-      if (operation === undefined) this.#reply(request, ERRNO.ENOSYS);
-      else this.#reply(request, 0, await operation(this.#context, request));
+      if (operation === undefined) return encodeReply(request.unique, ERRNO.ENOSYS);
+      return finished(request, await operation(this.#context, request, room));
     } catch (error) {
-      if (GondolinError.is(error)) this.#end(error);
-      else this.#reply(request, errnoOf(error));
-    } finally {
-      this.#underWay--;
-      this.#resumeIfRoom();
-      if (this.#underWay === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+      if (GondolinError.is(error)) throw error;
+      return encodeReply(request.unique, errnoOf(error));
     }
   }
 
-  #resumeIfRoom(): void {
-    const mayTake = !this.#isHeld && this.#underWay <= MAX_REQUESTS_UNDER_WAY;
-    if (mayTake && this.#channel?.isPaused() === true) this.#channel.resume();
-  }
-
-  /** Takes no more requests; resolves once those that came are answered. The guest does not run until `release`. */
-  async hold(): Promise<void> {
-    this.#isHeld = true;
-    this.#channel?.pause();
-    if (this.#underWay > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
-    this.#context.recent.stop();
+  /**
+   * Takes no more requests; the guest does not run until `release`.
+   * @param limitMs  How long to wait for providers and for the guest to read its replies. @default no limit
+   * @returns whether all that came is served and drained; if not, nothing may be saved.
+   */
+  async hold(limitMs: number = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const isAtRest = await this.#pump.hold(limitMs);
+    if (isAtRest) this.#context.recent.stop();
+    return isAtRest;
   }
 
   /** Goes on after `hold`. */
   release(): void {
-    this.#isHeld = false;
     this.#context.recent.go();
-    this.#resumeIfRoom();
+    this.#pump.release();
   }
 
   /**
@@ -173,50 +157,42 @@ export class FuseServer {
    * @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved, or when requests are under way.
    */
   exportState(): FuseState {
-    if (this.#underWay > 0 || this.#decoder.pendingBytes > 0) {
+    if (!this.#pump.isAtRest) {
       throw new GondolinError('SNAPSHOT_UNSUPPORTED', 'requests of the guest are under way', {
         hint: 'Please report this: the machine was to be saved before its file channel was quiet.',
       });
     }
-    const [bytesIn, bytesOut] = [this.#bytesIn, this.#bytesOut];
+    const { bytesIn, bytesOut } = this.#pump;
     return saveServer(this.#context, { bytesIn, bytesOut, user: this.#user });
   }
 
-  #reply(request: FuseRequest, errno: number, reply?: FuseReply): void {
-    if (reply === 'none' || this.#isOver) return;
-    const whole = reply !== undefined && 'whole' in reply ? reply.whole : null;
-    // The guest asks no more than it can take: at most MAX_REQUESTS_UNDER_WAY answers wait here.
-    this.#write(whole ?? encodeReply(request.unique, errno, reply as Buffer | undefined));
-  }
-
-  #write(message: Buffer): void {
-    if (this.#channel?.writable !== true) return;
-    this.#bytesOut += message.length;
-    this.#channel.write(message);
-  }
-
-  #end(error: unknown): void {
-    if (!GondolinError.is(error)) throw error;
-    this.#isOver = true;
-    this.#fail(error);
-  }
-
-  /** Closes what is open and stops the providers. May be called twice; never throws. */
+  /**
+   * Closes what is open and stops the providers. May be called twice; never rejects. A provider that does not settle
+   * is left behind after a limit.
+   */
   async close(): Promise<void> {
-    this.#isOver = true;
-    await this.#context.handles.clear().catch(() => undefined);
-    for (const [name, { provider }] of this.#mounts) {
-      this.#mounts.delete(name);
-      await stopProvider(provider);
-    }
+    this.#pump.close();
+    await settledWithin(CLOSE_LIMIT_MS, this.#context.handles.clear());
+    const providers = [...this.#mounts.values()].map(({ provider }) => provider);
+    this.#mounts.clear();
+    // It may throw at once: the VM is over, nothing more can be done for it.
+    const stops = providers.map(async (provider) => provider.stop());
+    await settledWithin(CLOSE_LIMIT_MS, Promise.allSettled(stops));
   }
 }
 
-/** A provider that fails at its end cannot be helped any more: the VM is over. */
-async function stopProvider(provider: VfsProvider): Promise<void> {
-  try {
-    await provider.stop();
-  } catch {
-    return;
-  }
+/** The message of a reply, or null when there is none. */
+function finished(request: FuseRequest, reply: FuseReply): Buffer | null {
+  if (reply === 'none') return null;
+  return 'whole' in reply ? reply.whole : encodeReply(request.unique, 0, reply);
+}
+
+/** Resolves when `work` settles, at the latest after `limitMs`. */
+async function settledWithin(limitMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

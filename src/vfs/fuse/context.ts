@@ -1,10 +1,12 @@
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
+import type { Turn } from '../bounds/turn.ts';
 import type { RecentAttributes } from '../carry/recent-attributes.ts';
 import type { Caller, MaybePromise, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import { ENTRY_BYTES, writeEntry } from './encode.ts';
 import type { Handles } from './handles.ts';
 import { type HeldNode, type Mount, type NodeIds, withUniqueIno } from './node-ids.ts';
+import type { RequestRoom } from './request-room.ts';
 
 /** What the operations of one server share. */
 export interface FuseContext {
@@ -13,13 +15,18 @@ export interface FuseContext {
   readonly handles: Handles;
   /** What the guest was told of files lately. */
   readonly recent: RecentAttributes;
+  readonly turn: Turn;
 }
 
 /** The body of a reply; `whole` is a finished message (its header included); `none` for requests without a reply. */
 export type FuseReply = Buffer | { readonly whole: Buffer } | 'none';
 
 /** Serves one opcode. Throws or rejects with the errno to answer; GUEST_PROTOCOL ends the server. */
-export type FuseOperation = (context: FuseContext, request: FuseRequest) => MaybePromise<FuseReply>;
+export type FuseOperation = (
+  context: FuseContext,
+  request: FuseRequest,
+  room: RequestRoom,
+) => MaybePromise<FuseReply>;
 
 export const EMPTY: Buffer = Buffer.alloc(0);
 

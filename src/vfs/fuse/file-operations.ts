@@ -48,19 +48,20 @@ const create: FuseOperation = async (context, request) => {
   return reply;
 };
 
-const read: FuseOperation = async ({ ids, handles }, request) => {
+const read: FuseOperation = async ({ ids, handles }, request, room) => {
   const held = ids.get(request.nodeId);
   const { provider } = held.mount;
   const offset = readOffset(request.body, 8);
   const size = request.body.readUInt32LE(16);
   if (size > MAX_TRANSFER_BYTES) throw new VfsError('EINVAL');
-  const message = Buffer.allocUnsafe(OUT_HEADER_BYTES + size);
-  const bytes = await handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
-    provider.read(handle, message.subarray(OUT_HEADER_BYTES), offset),
-  );
-  const whole = message.subarray(0, OUT_HEADER_BYTES + bytes);
-  writeReplyHeader(whole, request.unique, 0);
-  return { whole };
+  return handles.use(request.body.readBigUInt64LE(0), held, async (handle) => {
+    await room.reserve(OUT_HEADER_BYTES + size);
+    const message = Buffer.allocUnsafe(OUT_HEADER_BYTES + size);
+    const bytes = await provider.read(handle, message.subarray(OUT_HEADER_BYTES), offset);
+    const whole = message.subarray(0, OUT_HEADER_BYTES + bytes);
+    writeReplyHeader(whole, request.unique, 0);
+    return { whole };
+  });
 };
 
 /** The data of a WRITE. @throws {GondolinError} GUEST_PROTOCOL when its size is not what came. */

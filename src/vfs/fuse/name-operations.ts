@@ -25,7 +25,7 @@ const lookup: FuseOperation = async (context, request) => {
   return enter(context, mount, await mount.provider.lookup(node, name));
 };
 
-const getAttributes: FuseOperation = async (context, request) => {
+const getAttributes = async (context: FuseContext, request: FuseRequest): Promise<Buffer> => {
   if (request.nodeId === ROOT_NODE_ID) return rootAttributes();
   const { id, mount, node } = target(context, request, 'read');
   const attributes = withUniqueIno(mount, await mount.provider.attributes(node));

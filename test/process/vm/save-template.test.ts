@@ -30,7 +30,7 @@ function fakeGuest(broken: Partial<FreezableGuest['agent']> = {}) {
     ...broken,
   };
   const fuse = {
-    ...{ bytesIn: 8, bytesOut: 8, hold: noted('hold', undefined) },
+    ...{ bytesIn: 8, bytesOut: 8, hold: noted('hold', true) },
     release: () => void calls.push('release'),
   };
   return { guest: { agent, fuse }, calls };
@@ -79,6 +79,20 @@ it('whileFrozen() lets the guest go on when its mounts do not come to rest', asy
   const outcome = await whileFrozen(guest, identity, async () => calls.push('work'));
   expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MACHINE_STATE_FAILED' } });
   expect(calls).toEqual(['release', 'thaw awake false']);
+});
+
+it('whileFrozen() lets the guest go on when a provider never answers', async () => {
+  const { guest, calls } = fakeGuest();
+  const limits: number[] = [];
+  const hold = async (limitMs: number) => {
+    limits.push(limitMs);
+    return false;
+  };
+  const stuck = { ...guest, fuse: { ...guest.fuse, hold } };
+  const outcome = await whileFrozen(stuck, identity, async () => calls.push('work'));
+  expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MACHINE_STATE_FAILED' } });
+  expect(calls).toEqual(['freeze', 'release', 'thaw awake false']);
+  expect(limits).toEqual([expect.toSatisfy((limitMs: number) => limitMs <= 10_000)]);
 });
 
 it('whileFrozen() fails when the guest does not go on, whatever else failed', async () => {

@@ -1,0 +1,131 @@
+import { VfsError } from '../vfs-error.ts';
+
+/** Limits of one resource, all in its unit. */
+export interface BudgetLimits {
+  readonly perVm: number;
+  readonly perProcess: number;
+  /** What a VM may hold whatever the others do, 0..perVm: the process can come to hold this times its VMs more. */
+  readonly guaranteed: number;
+}
+
+/** What all VMs of the process hold of one resource. */
+export class SharedBudget {
+  readonly limits: BudgetLimits;
+  /** Budgets with a taker that waits, in the order they are served. */
+  readonly #waiting = new Set<Budget>();
+  #used = 0;
+
+  constructor(limits: BudgetLimits) {
+    this.limits = limits;
+  }
+
+  /** Held by all VMs together. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Records `amount` more (less when negative), for a {@link Budget}. */
+  add(amount: number): void {
+    this.#used += amount;
+  }
+
+  /** Remembers who waits, for a {@link Budget}. */
+  await(budget: Budget): void {
+    this.#waiting.add(budget);
+  }
+
+  /** Lets those go on that have room now; the first waits again behind the others. */
+  wake(): void {
+    for (const budget of [...this.#waiting]) {
+      this.#waiting.delete(budget);
+      if (!budget.serveWaiting()) this.#waiting.add(budget);
+    }
+  }
+}
+
+interface Waiting {
+  readonly amount: number;
+  readonly resolve: () => void;
+  readonly reject: (error: VfsError) => void;
+}
+
+/** What one VM holds of a resource, within its own limit and that of the process. */
+export class Budget {
+  readonly #shared: SharedBudget;
+  #waiting: Waiting[] = [];
+  #used = 0;
+  #isClosed = false;
+
+  constructor(shared: SharedBudget) {
+    this.#shared = shared;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  get waiters(): number {
+    return this.#waiting.length;
+  }
+
+  #hasRoom(amount: number): boolean {
+    const { perVm, perProcess, guaranteed } = this.#shared.limits;
+    const used = this.#used + amount;
+    return used <= guaranteed || (used <= perVm && this.#shared.used + amount <= perProcess);
+  }
+
+  /** Takes `amount` unless that is above a limit. @returns whether it was taken. */
+  tryTake(amount: number): boolean {
+    if (this.#isClosed || this.#waiting.length > 0 || !this.#hasRoom(amount)) return false;
+    this.#take(amount);
+    return true;
+  }
+
+  #take(amount: number): void {
+    this.#used += amount;
+    this.#shared.add(amount);
+  }
+
+  /**
+   * Takes `amount`, at most `perVm`, as soon as there is room; takers are served in order.
+   * @throws {VfsError} EIO when the budget is closed meanwhile.
+   */
+  async take(amount: number): Promise<void> {
+    if (this.tryTake(amount)) return;
+    if (this.#isClosed) throw new VfsError('EIO');
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ amount, resolve, reject });
+      this.#shared.await(this);
+    });
+  }
+
+  /** Gives back what was taken. */
+  give(amount: number): void {
+    if (this.#isClosed || amount === 0) return;
+    this.#used -= amount;
+    this.#shared.add(-amount);
+    this.#shared.wake();
+  }
+
+  /** Lets takers go on that have room now. @returns whether none is left. */
+  serveWaiting(): boolean {
+    for (;;) {
+      const [first] = this.#waiting;
+      if (first === undefined) return true;
+      if (!this.#hasRoom(first.amount)) return false;
+      this.#waiting.shift();
+      this.#take(first.amount);
+      first.resolve();
+    }
+  }
+
+  /** Gives everything back and refuses who waits or comes later. May be called twice. */
+  close(): void {
+    if (this.#isClosed) return;
+    for (const { reject } of this.#waiting.splice(0)) reject(new VfsError('EIO'));
+    this.#shared.add(-this.#used);
+    this.#used = 0;
+    this.#isClosed = true;
+    this.#shared.wake();
+  }
+}

@@ -1,0 +1,26 @@
+import { MAX_TRANSFER_BYTES, OUT_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
+import { SharedBudget } from './budget.ts';
+
+/*
+ * What the guests of this process can make it hold for their files: the table of docs/limits.md. Each VM is sure of
+ * `guaranteed`, whatever the others hold, so that one guest cannot starve another.
+ */
+
+const MIB = 2 ** 20;
+
+/** Requests of one VM that are being served or whose reply is not drained. The kernel sends fewer; a hostile guest waits. */
+export const MAX_REQUESTS_UNDER_WAY = 256;
+
+/** Bytes of requests under way: mostly the data of WRITEs. Above it the VM's channel is not read. */
+export const REQUEST_BYTES = new SharedBudget({
+  perVm: 8 * MIB,
+  perProcess: 64 * MIB,
+  guaranteed: 2 * MIB,
+});
+
+/** Bytes of READ and directory replies, from before they are allocated until they are drained. Above it they wait. */
+export const REPLY_BYTES = new SharedBudget({
+  perVm: 8 * MIB,
+  perProcess: 64 * MIB,
+  guaranteed: MAX_TRANSFER_BYTES + OUT_HEADER_BYTES,
+});

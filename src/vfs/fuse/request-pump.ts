@@ -1,0 +1,202 @@
+import type { Duplex } from 'node:stream';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { IN_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
+import { type FuseRequest, FuseRequestDecoder } from '../../protocol/fuse-request.ts';
+import { Budget } from '../bounds/budget.ts';
+import { MAX_REQUESTS_UNDER_WAY, REPLY_BYTES, REQUEST_BYTES } from '../bounds/limits.ts';
+import type { Turn } from '../bounds/turn.ts';
+import { RequestRoom } from './request-room.ts';
+
+export interface RequestPumpOptions {
+  readonly turn: Turn;
+  /** Gives the reply message, or null for none. Rejects with GUEST_PROTOCOL alone. */
+  readonly serve: (request: FuseRequest, room: RequestRoom) => Promise<Buffer | null>;
+  /** Called once, when the guest broke the protocol; nothing is taken from then on. */
+  readonly onBroken: (error: GondolinError) => void;
+}
+
+/**
+ * Takes requests from the file channel and writes their replies. A request is under way until its reply is drained, so
+ * a guest that does not read its replies is not read either: the bounds are in `bounds/limits.ts`.
+ */
+export class RequestPump {
+  readonly #options: RequestPumpOptions;
+  readonly #decoder = new FuseRequestDecoder();
+  readonly #requestBytes = new Budget(REQUEST_BYTES);
+  readonly #replyBytes = new Budget(REPLY_BYTES);
+  #channel: Duplex | null = null;
+  /** Decoded, but above the budget of request bytes. */
+  #parked: FuseRequest | null = null;
+  #underWay = 0;
+  #isQueued = false;
+  #isHeld = false;
+  #isOver = false;
+  #onIdle: (() => void)[] = [];
+  /** Bytes from the guest since the machine's start. */
+  bytesIn = 0;
+  /** Bytes for the guest since the machine's start. */
+  bytesOut = 0;
+
+  constructor(options: RequestPumpOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of requests and replies that this process holds for the guest. */
+  get heldBytes(): number {
+    return this.#requestBytes.used + this.#replyBytes.used;
+  }
+
+  /** Requests that are being served or whose reply is not drained, 0..MAX_REQUESTS_UNDER_WAY. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** True when every byte that came was a request that is served by now. */
+  get isAtRest(): boolean {
+    return this.#isIdle && this.#decoder.pendingBytes === 0;
+  }
+
+  get #isIdle(): boolean {
+    return this.#underWay === 0 && this.#parked === null && !this.#isQueued;
+  }
+
+  attach(channel: Duplex): void {
+    this.#channel = channel;
+    channel.on('data', (chunk: Buffer) => {
+      if (this.#isOver) return;
+      this.bytesIn += chunk.length;
+      this.#decoder.push(chunk);
+      this.#schedule();
+      this.#steer();
+    });
+  }
+
+  /** Writes a notification or reply; `onDrained` is called once it left this process or never will. */
+  write(message: Buffer, onDrained: () => void = () => undefined): void {
+    if (this.#isOver || this.#channel?.writable !== true) {
+      onDrained();
+      return;
+    }
+    this.bytesOut += message.length;
+    this.#channel.write(message, onDrained);
+  }
+
+  #schedule(): void {
+    if (this.#isQueued) return;
+    this.#isQueued = true;
+    this.#options.turn.run(() => {
+      this.#isQueued = false;
+      this.#dispatch();
+    });
+  }
+
+  get #mayTake(): boolean {
+    return (
+      !this.#isOver && this.#underWay < MAX_REQUESTS_UNDER_WAY && this.#replyBytes.waiters === 0
+    );
+  }
+
+  #dispatch(): void {
+    try {
+      while (this.#mayTake) {
+        if (this.#options.turn.isSpent) {
+          this.#schedule();
+          break;
+        }
+        const request = this.#parked ?? this.#decoder.next();
+        this.#parked = null;
+        if (request === null) break;
+        if (!this.#start(request)) break;
+      }
+    } catch (error) {
+      this.#break(error);
+    }
+    this.#steer();
+    this.#settleIdle();
+  }
+
+  /** Starts to serve a request; without room for its bytes it is parked until another one has ended. */
+  #start(request: FuseRequest): boolean {
+    const bytes = IN_HEADER_BYTES + request.body.length;
+    if (!this.#requestBytes.tryTake(bytes)) {
+      this.#parked = request;
+      return false;
+    }
+    this.#underWay++;
+    void this.#serve(request, new RequestRoom(this.#requestBytes, this.#replyBytes, bytes));
+    return true;
+  }
+
+  async #serve(request: FuseRequest, room: RequestRoom): Promise<void> {
+    const finish = () => this.#finish(room);
+    try {
+      const reply = await this.#options.serve(request, room);
+      if (reply === null) finish();
+      else this.write(reply, finish);
+    } catch (error) {
+      this.#break(error);
+      finish();
+    }
+  }
+
+  #finish(room: RequestRoom): void {
+    room.end();
+    this.#underWay--;
+    const hasMore = this.#parked !== null || this.#decoder.pendingBytes > 0;
+    if (hasMore && this.#mayTake) this.#schedule();
+    this.#steer();
+    this.#settleIdle();
+  }
+
+  /** Reads on only when what was read is under way and there is room for more. */
+  #steer(): void {
+    const channel = this.#channel;
+    if (channel === null || this.#isOver) return;
+    const mayRead = this.#mayTake && !this.#isHeld && !this.#isQueued && this.#parked === null;
+    if (mayRead && channel.isPaused()) channel.resume();
+    else if (!mayRead && !channel.isPaused()) channel.pause();
+  }
+
+  #settleIdle(): void {
+    if (this.#isIdle) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  /**
+   * Reads no more, until {@link release}; serves what was read.
+   * @param limitMs  How long that may take.
+   * @returns whether all of it is served and its replies are drained.
+   */
+  async hold(limitMs: number): Promise<boolean> {
+    this.#isHeld = true;
+    this.#steer();
+    if (this.#isIdle) return true;
+    let timer: NodeJS.Timeout | undefined;
+    const isAtRest = await new Promise<boolean>((resolve) => {
+      this.#onIdle.push(() => resolve(true));
+      if (limitMs !== Number.POSITIVE_INFINITY) timer = setTimeout(resolve, limitMs, false);
+    });
+    clearTimeout(timer);
+    return isAtRest;
+  }
+
+  /** Goes on after `hold`. */
+  release(): void {
+    this.#isHeld = false;
+    this.#steer();
+  }
+
+  #break(error: unknown): void {
+    if (!GondolinError.is(error)) throw error;
+    if (this.#isOver) return;
+    this.close();
+    this.#options.onBroken(error);
+  }
+
+  /** Takes and writes nothing from here on and gives its budgets back. May be called twice. */
+  close(): void {
+    this.#isOver = true;
+    this.#options.turn.clear();
+    this.#requestBytes.close();
+    this.#replyBytes.close();
+  }
+}
