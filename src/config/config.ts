@@ -24,9 +24,13 @@ export interface SandboxConfig {
   readonly env: Readonly<Record<string, string>>;
   /** Names in `env` that were inherited, came from an env_file, or hold a credential of the host: masked when printed. */
   readonly maskedEnv: readonly string[];
+  /** Files of `env_file`, absolute; also those that may be missing. */
+  readonly envFiles: readonly string[];
   readonly volumes: readonly VolumeConfig[];
   readonly network: NetworkConfig;
   readonly secrets: readonly SecretConfig[];
+  /** `fail`: refuses to start while a guest could change code that the host runs for this project. */
+  readonly onWritableCode: 'fail' | 'warn';
   readonly steps: readonly StepConfig[];
 }
 

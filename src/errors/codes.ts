@@ -300,6 +300,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Name a readable file with one or more certificates in PEM under network.ca.',
   },
+  PROJECT_CODE_WRITABLE: {
+    exit: EXIT.config,
+    hint: 'Keep what the host runs out of read-write volumes: mount less, mount it read-only, or move the file; on_writable_code: warn runs it all the same.',
+  },
   PROJECT_INPUT_LIMIT: {
     exit: EXIT.config,
     hint: 'Name fewer files, or leave directories out with a line such as "!node_modules/**".',

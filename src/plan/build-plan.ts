@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import type { Config, ImageConfig, SandboxConfig, StepConfig } from '../config/config.ts';
 import { orderByNeeds } from '../util/order-by-needs.ts';
-import type { ImagePlan, NetworkPlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
+import type { HostCode, ImagePlan, NetworkPlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
 
 /** What a plan depends on besides the project file. */
 export interface PlanFacts {
@@ -42,13 +43,42 @@ function planNetwork({ network, secrets }: SandboxConfig): NetworkPlan {
 }
 
 function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
-  const { name, image, workspace, volumes, secrets } = sandbox;
+  const { name, image, workspace, volumes, secrets, onWritableCode } = sandbox;
   const { cpus, memoryBytes, root, user, env, maskedEnv, timeoutMs } = sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
   const size = { cpus, memoryBytes, root, user };
   const vm = { ...size, env, maskedEnv, workspace, mounts: volumes, timeoutMs };
   const network = planNetwork(sandbox);
-  return { name, image: planImage(image, facts), vm, network, secrets, steps: order.map(planStep) };
+  const steps = order.map(planStep);
+  return { name, image: planImage(image, facts), vm, network, secrets, onWritableCode, steps };
+}
+
+/** Names that `gondolin` looks for when it is started without one: a new file there would be the next project file. */
+const PROJECT_FILES = ['gondolin.yaml', 'gondolin.yml'];
+/** The files of an image in a directory of the user's: the manifest says what the others must be. */
+const IMAGE_FILES = ['manifest.json', 'vmlinux', 'modules.cpio', 'rootfs.squashfs'];
+
+function authorityFilesOf({ files, directory, sandboxes }: Config): string[] {
+  const named = sandboxes.flatMap(({ envFiles, image, network, secrets }) => [
+    ...envFiles,
+    ...network.ca,
+    ...(network.policyScript === null ? [] : [network.policyScript]),
+    ...secrets.flatMap(({ from }) => (from.kind === 'file' ? [from.path] : [])),
+    ...(image.path === null ? [] : IMAGE_FILES.map((file) => join(image.path ?? '', file))),
+  ]);
+  const found = PROJECT_FILES.map((file) => join(directory, file));
+  return [...new Set([...found, ...named])].filter((path) => !files.includes(path));
+}
+
+function hostCodeOf({ sandboxes }: Config): HostCode[] {
+  return sandboxes.flatMap(({ network: { policyScript }, secrets }): HostCode[] => [
+    ...(policyScript === null
+      ? []
+      : [{ kind: 'module', field: 'network.policy_script', path: policyScript } as const]),
+    ...secrets.flatMap(({ name, from }) =>
+      from.kind === 'command' ? [{ ...from, field: `secrets: ${name}: from.command` }] : [],
+    ),
+  ]);
 }
 
 /** The Plan of a checked Config. Pure: the same input gives the same plan, key by key. */
@@ -57,6 +87,8 @@ export function buildPlan(config: Config, facts: PlanFacts): Plan {
   return {
     name,
     configFiles: files,
+    authorityFiles: authorityFilesOf(config),
+    hostCode: hostCodeOf(config),
     directory,
     sandboxes: sandboxes.map((sandbox) => planSandbox(sandbox, facts)),
   };

@@ -11,10 +11,28 @@ export interface Plan {
   readonly name: string;
   /** The project file and every file it includes; read-only in every guest. */
   readonly configFiles: readonly string[];
+  /**
+   * Other host files that decide what a run may do: read-only in every guest, by name where there is none yet. All of the
+   * project file, whichever sandboxes are run.
+   */
+  readonly authorityFiles: readonly string[];
+  /** Code that the host runs for any sandbox of the project file. */
+  readonly hostCode: readonly HostCode[];
   /** Directory of the project file. */
   readonly directory: string;
   readonly sandboxes: readonly SandboxPlan[];
 }
+
+/** Code that the host runs with the user's rights; `field` names it in messages. */
+export type HostCode =
+  | { readonly kind: 'module'; readonly field: string; readonly path: string }
+  | {
+      readonly kind: 'command';
+      readonly field: string;
+      /** A string runs by a shell, a list without. */
+      readonly command: string | readonly string[];
+      readonly directory: string;
+    };
 
 export interface SandboxPlan {
   readonly name: string;
@@ -23,6 +41,8 @@ export interface SandboxPlan {
   readonly network: NetworkPlan;
   /** Where values come from; never a value. */
   readonly secrets: readonly SecretConfig[];
+  /** What happens where this sandbox's guest could change the plan's `hostCode`. */
+  readonly onWritableCode: 'fail' | 'warn';
   /** In running order: topological by `needs`, stable by place in the file. */
   readonly steps: readonly StepPlan[];
 }

@@ -12,10 +12,13 @@ import type { Checkpoint } from './checkpoint/checkpoint-store.ts';
 import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
 import type { CreateSandboxVm, RunnerVm, SandboxVmHooks } from './runner-vm.ts';
 import { sandboxNetwork } from './sandbox-network.ts';
+import { guardHostCode } from './writable-code.ts';
 
 export interface SandboxVmOptions {
   /** Base of gondolin's cache. */
   readonly cacheDirectory: string;
+  /** Base of gondolin's state: no guest may write there. */
+  readonly stateDirectory?: string;
   /** The static guest agent. */
   readonly agentPath: string;
   /** Files of the host that no guest may change, besides the project's own. */
@@ -44,7 +47,7 @@ interface Making {
   readonly options: SandboxVmOptions;
 }
 
-/** The project file and its includes stay read-only in every guest: a guest must not widen its own policy. */
+/** What decides about a run stays read-only in every guest: a guest must not widen its own policy. */
 function providersOf(
   mounts: readonly MountPlan[],
   readonlyPaths: readonly string[],
@@ -72,6 +75,8 @@ function bootVm(
   from?: string,
 ): Promise<VM> {
   const { name, vm } = sandbox;
+  const { configFiles, authorityFiles } = plan;
+  const readonlyPaths = [...configFiles, ...authorityFiles, ...(options.readonlyPaths ?? [])];
   return VM.create({
     image,
     cpus: vm.cpus,
@@ -82,7 +87,7 @@ function bootVm(
     // Underscores are fine in a sandbox's name and not in a host's.
     hostname: name.replaceAll('_', '-').slice(0, 63),
     vfs: {
-      mounts: providersOf(vm.mounts, [...plan.configFiles, ...(options.readonlyPaths ?? [])]),
+      mounts: providersOf(vm.mounts, readonlyPaths),
       memory: memoryOf(vm.mounts),
     },
     sandbox: { rootOverlay: vm.root === 'memory', ...options.debug },
@@ -188,7 +193,12 @@ export function sandboxVmsOf(plan: Plan, options: SandboxVmOptions): CreateSandb
     const { signal, onImageProgress: onProgress } = hooks;
     const imageOptions = { cacheDirectory, agentPath, environment, signal, onProgress };
     // Before an image is built for a minute: a secret that is missing is known at once.
-    const network = await sandboxNetwork(sandbox, options.secretEnvironment, signal);
+    const code = await guardHostCode(plan, sandbox, {
+      env: options.secretEnvironment,
+      directories: [cacheDirectory, ...(options.stateDirectory ? [options.stateDirectory] : [])],
+      onWarning: hooks.onWarning,
+    });
+    const network = await sandboxNetwork(code.sandbox, code.env, signal);
     const image = await ensureImage(sandbox.image.recipe, imageOptions);
     const making: Making = { plan, sandbox, image, network, hooks, options };
     try {

@@ -56,21 +56,27 @@ function checkpointsOf(isCaching: boolean, isCold: boolean) {
 
 function vmOptionsOf(
   io: CliIo,
-  { debug = false, cache = true, cold = isColdForced(io.env) }: RunOptions & GlobalOptions,
+  {
+    debug = false,
+    cache: isCaching = true,
+    cold = isColdForced(io.env),
+  }: RunOptions & GlobalOptions,
   from: string | null,
   readonlyPaths: readonly string[],
 ): SandboxVmOptions {
   const debugLog = (component: string, message: string) => {
     void writeText(io.stderr, `[${component}] ${plainText(message)}\n`);
   };
+  const { cache, state } = resolveDirectories(io.env);
   return {
-    cacheDirectory: resolveDirectories(io.env).cache,
+    cacheDirectory: cache,
+    stateDirectory: state,
     agentPath: guestAgentPath(),
     environment: proxiesOf(io.env),
     secretEnvironment: io.env,
     readonlyPaths,
     cold,
-    checkpoints: checkpointsOf(cache, cold),
+    checkpoints: checkpointsOf(isCaching, cold),
     ...(from === null ? {} : { from }),
     ...(debug ? { debug: { debug: '*', debugLog } } : {}),
   };

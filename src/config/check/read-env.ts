@@ -85,11 +85,18 @@ function envFiles(node: SourceNode | undefined): EnvFile[] {
   return files;
 }
 
-/** Variables of `env_file:`; a later file wins. Values never appear in an issue. */
-export function readEnvFiles(context: CheckContext, node: SourceNode | undefined): EnvConfig {
+/** Variables of `env_file:`, and its files, absolute, also those that are optional and missing. */
+export interface EnvFilesConfig extends EnvConfig {
+  readonly files: readonly string[];
+}
+
+/** Reads `env_file:`; a later file wins. Values never appear in an issue. */
+export function readEnvFiles(context: CheckContext, node: SourceNode | undefined): EnvFilesConfig {
   let env: Readonly<Record<string, string>> = {};
+  const files: string[] = [];
   for (const { path, isRequired } of envFiles(node)) {
     const file = resolve(dirname(path.span.file.path), path.text);
+    files.push(file);
     if (!isRequired && context.access.kindOf(file) === 'missing') continue;
     const { text, problem } = context.access.readText(file);
     if (text === undefined) {
@@ -103,5 +110,5 @@ export function readEnvFiles(context: CheckContext, node: SourceNode | undefined
     }
     env = { ...env, ...parsed.env };
   }
-  return { env, masked: Object.keys(env) };
+  return { env, masked: Object.keys(env), files };
 }

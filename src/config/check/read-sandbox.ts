@@ -170,9 +170,11 @@ export function readSandbox(
       ...fromFiles.masked.filter((variable) => !ownNames.includes(variable)),
       ...own.masked,
     ].toSorted(),
+    envFiles: fromFiles.files,
     volumes: readVolumes(context, get('volumes'), { workspace, memoryBytes }),
     network,
     secrets: readSecrets(context, get('secrets'), { network, variables }),
+    onWritableCode: textOf(get('on_writable_code'), 'fail') === 'warn' ? 'warn' : 'fail',
     steps,
   };
 }

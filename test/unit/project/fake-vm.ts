@@ -198,12 +198,20 @@ export function sandbox(
     },
     network: DEFAULT_NETWORK,
     secrets: [],
+    onWritableCode: 'fail',
     steps,
   };
 }
 
 export function plan(...sandboxes: SandboxPlan[]): Plan {
-  return { name: 'shop', configFiles: [], directory: '/project', sandboxes };
+  return {
+    name: 'shop',
+    configFiles: [],
+    authorityFiles: [],
+    hostCode: [],
+    directory: '/project',
+    sandboxes,
+  };
 }
 
 /** A listener that keeps events, and one line for each: `step-finished unit failed 7`. */

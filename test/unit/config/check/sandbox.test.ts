@@ -25,6 +25,7 @@ it('the smallest file has every default', () => {
         user: '',
         env: {},
         maskedEnv: [],
+        envFiles: [],
         volumes: [{ kind: 'memory', guestPath: '/workspace', sizeBytes: 256 * 2 ** 20 }],
         network: {
           mode: 'allowlist',
@@ -40,6 +41,7 @@ it('the smallest file has every default', () => {
           onBlocked: 'warn',
         },
         secrets: [],
+        onWritableCode: 'fail',
         steps: [
           {
             name: 'uname -a',

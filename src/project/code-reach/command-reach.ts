@@ -1,0 +1,67 @@
+import { stat } from 'node:fs/promises';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import type { HostCode } from '../../plan/plan.ts';
+import type { Reach } from './module-reach.ts';
+import { overlap, replaceable, type WritableTree } from './writable-tree.ts';
+
+/** `PATH` without the entries that are relative or that a guest can write to. */
+export async function safeSearchPath(
+  path: string | undefined,
+  trees: readonly WritableTree[],
+): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const entries = path.split(delimiter);
+  const writable = await Promise.all(
+    entries.map(async (entry) => !isAbsolute(entry) || (await overlap(entry, trees)) !== null),
+  );
+  return entries.filter((_, index) => writable[index] !== true).join(delimiter);
+}
+
+/** What may be a word of a shell command: between blanks, quotes and operators. */
+function wordsOf(command: string | readonly string[]): string[] {
+  const texts = typeof command === 'string' ? command.split(/[\s'"`;&|<>(){}]+/) : [...command];
+  const words = texts.flatMap((text) => [text, ...text.split(/[=:,@]/)]);
+  return [...new Set(words)].filter((word) => word !== '' && !word.includes('\0'));
+}
+
+async function kindOf(path: string): Promise<'file' | 'directory' | null> {
+  return stat(path).then(
+    (found) => (found.isDirectory() ? 'directory' : 'file'),
+    () => null,
+  );
+}
+
+/** A shell's ways to write the home directory. */
+function withHome(word: string, home: string): string {
+  return word.replace(/^(?:~|\$HOME|\$\{HOME\})(?=\/|$)/, home);
+}
+
+/** Paths that a word may stand for: what it names from the command's directory, and programs of the search path. */
+async function meantBy(word: string, directory: string, searchPath: string): Promise<string[]> {
+  const named = resolve(directory, word);
+  const kind = await kindOf(named);
+  const isNamed = kind === 'file' || (kind === 'directory' && /[/~]/.test(word));
+  if (word.includes('/')) return isNamed ? [named] : [];
+  const programs = searchPath.split(delimiter).map((entry) => join(entry, word));
+  const kinds = await Promise.all(programs.map(kindOf));
+  return [...(isNamed ? [named] : []), ...programs.filter((_, index) => kinds[index] === 'file')];
+}
+
+/**
+ * Returns a file or directory that a secret's command names and a guest can change; null when there is none. A bare word
+ * that is only a directory's name is taken for an argument. What the program itself reads isn't known.
+ */
+export async function commandReach(
+  { command, directory }: Extract<HostCode, { kind: 'command' }>,
+  trees: readonly WritableTree[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Reach | null> {
+  const { PATH: searchPath = '', HOME: home = '~' } = env;
+  for (const word of wordsOf(command)) {
+    for (const path of await meantBy(withHome(word, home), directory, searchPath)) {
+      const tree = await replaceable(path, trees);
+      if (tree !== null) return { path, tree };
+    }
+  }
+  return null;
+}

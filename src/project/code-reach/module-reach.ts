@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { overlap, placesOf, replaceable, type WritableTree } from './writable-tree.ts';
+
+/** What a guest can change, and by which volume. */
+export interface Reach {
+  readonly path: string;
+  readonly tree: WritableTree;
+}
+
+/** Modules that are looked into for what they import. */
+const MAX_MODULES = 200;
+const IMPORT = /\b(?:from|import|require)\s*\(?\s*(['"])((?:\.{0,2}\/|file:)[^'"\n]+)\1/g;
+
+/**
+ * Returns what a guest can change of what a module loads: the module and what it imports by a path, and where Node looks
+ * for packages and their kind from there (`node_modules` and `package.json` of each directory above); null when it can
+ * change none of it. Imports by a computed name can't be seen.
+ */
+export async function moduleReach(
+  path: string,
+  trees: readonly WritableTree[],
+): Promise<Reach | null> {
+  const seen = new Set<string>();
+  const left = [path];
+  for (let next = left.pop(); next !== undefined && seen.size < MAX_MODULES; next = left.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    const reach = await ownReach(next, trees);
+    if (reach !== null) return reach;
+    left.push(...(await importsOf(next)));
+  }
+  return null;
+}
+
+/** Of one module, without what it imports by a path. */
+async function ownReach(path: string, trees: readonly WritableTree[]): Promise<Reach | null> {
+  const tree = await replaceable(path, trees);
+  if (tree !== null) return { path, tree };
+  const real = (await placesOf(path)).at(-1) ?? path;
+  for (let above = dirname(real); ; above = dirname(above)) {
+    for (const name of ['node_modules', 'package.json']) {
+      const place = join(above, name);
+      const writable = await overlap(place, trees);
+      if (writable !== null) return { path: place, tree: writable };
+    }
+    if (dirname(above) === above) return null;
+  }
+}
+
+/** Absolute paths that a module names in its imports; those of `require` may lack their extension. */
+async function importsOf(path: string): Promise<string[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return [...text.matchAll(IMPORT)].map(([, , specifier = '']) =>
+    specifier.startsWith('file:')
+      ? fileURLToPath(specifier)
+      : resolve(dirname(path), specifier.replace(/[?#].*$/, '')),
+  );
+}

@@ -1,0 +1,79 @@
+import { lstat, readlink, realpath } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+
+/** A directory or file of the host that a guest can write. */
+export interface WritableTree {
+  /** As the plan has it. */
+  readonly hostPath: string;
+  /** Where that really is. */
+  readonly root: string;
+}
+
+/** Links followed in one path; Linux itself stops at 40. */
+const MAX_LINKS = 40;
+
+export async function writableTree(hostPath: string): Promise<WritableTree> {
+  const root = await realpath(hostPath).catch(() => resolve(hostPath));
+  return { hostPath, root };
+}
+
+/** True for `directory` itself and what lies below it. */
+export function isWithin(path: string, directory: string): boolean {
+  const below = relative(directory, path);
+  return below !== '..' && !below.startsWith(`..${sep}`);
+}
+
+/**
+ * Every name that leads to `path`, each as its directory really is: the path's own parts, and those of the symbolic links
+ * on the way. Who can replace any of them decides what `path` is. The last is where it really lies, or would.
+ */
+export async function placesOf(path: string): Promise<string[]> {
+  const places: string[] = [];
+  let links = 0;
+  let left = resolve(path).split(sep).filter(Boolean);
+  let at: string = sep;
+  while (left.length > 0) {
+    const [name = '', ...rest] = left;
+    const place = name === '..' ? dirname(at) : join(at, name);
+    if (name !== '..') places.push(place);
+    const isLink = await lstat(place).then(
+      (stat) => stat.isSymbolicLink(),
+      () => false,
+    );
+    left = rest;
+    if (isLink && links < MAX_LINKS) {
+      links += 1;
+      const target = await readlink(place);
+      if (target.startsWith(sep)) at = sep;
+      left = [...target.split(sep).filter((part) => part !== '' && part !== '.'), ...rest];
+    } else {
+      at = place;
+    }
+  }
+  if (places.at(-1) !== at) places.push(at);
+  return places;
+}
+
+/** The tree whose guest can replace `path` or a name on the way to it; null when there is none. */
+export async function replaceable(
+  path: string,
+  trees: readonly WritableTree[],
+): Promise<WritableTree | null> {
+  const places = await placesOf(path);
+  const last = places.at(-1);
+  // The root of a volume cannot be replaced itself, only what it holds; a file is its own content.
+  const isIn = ({ root }: WritableTree): boolean =>
+    places.some((place) => isWithin(place, root) && (place !== root || place === last));
+  return trees.find(isIn) ?? null;
+}
+
+/** The tree that holds `directory`, or that something in `directory` is; null when there is none. */
+export async function overlap(
+  directory: string,
+  trees: readonly WritableTree[],
+): Promise<WritableTree | null> {
+  const real = (await placesOf(directory)).at(-1) ?? directory;
+  return (
+    (await replaceable(directory, trees)) ?? trees.find(({ root }) => isWithin(root, real)) ?? null
+  );
+}

@@ -1,0 +1,119 @@
+import type { SecretConfig } from '../config/config.ts';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import { packageRoot } from '../host/package-root.ts';
+import type { Plan, SandboxPlan } from '../plan/plan.ts';
+import { commandReach, safeSearchPath } from './code-reach/command-reach.ts';
+import { moduleReach } from './code-reach/module-reach.ts';
+import {
+  overlap,
+  replaceable,
+  type WritableTree,
+  writableTree,
+} from './code-reach/writable-tree.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a check is made with. */
+export interface HostCodeFacts {
+  /** Environment of secrets' commands. */
+  readonly env: Environment;
+  /** Gondolin's own directories: what they hold is trusted by later runs. */
+  readonly directories: readonly string[];
+  onWarning(message: string): void;
+}
+
+/** How the code of a sandbox is run. */
+export interface GuardedCode {
+  readonly sandbox: SandboxPlan;
+  /** Environment of secrets' commands: its PATH leads nowhere that the guest can write. */
+  readonly env: Environment;
+}
+
+/** A directory that no volume below the user's own can be. */
+const SAFE_DIRECTORY = '/';
+
+/**
+ * Refuses a sandbox whose guest could change code that the host runs with the user's rights, for this sandbox or another
+ * of the project file. Commands of secrets whose directory the guest can write run in `/` instead: many programs read
+ * settings from the directory they are started in.
+ * @throws {GondolinError} PROJECT_CODE_WRITABLE, unless the sandbox says `on_writable_code: warn`.
+ */
+export async function guardHostCode(
+  plan: Plan,
+  sandbox: SandboxPlan,
+  facts: HostCodeFacts,
+): Promise<GuardedCode> {
+  const { env, onWarning } = facts;
+  const trees = await writableTreesOf(sandbox);
+  if (trees.length === 0) return { sandbox, env };
+  const searchPath = await safeSearchPath(env['PATH'], trees);
+  const safeEnv = searchPath === env['PATH'] ? env : { ...env, PATH: searchPath };
+  const problems = await problemsOf(plan, trees, facts.directories, safeEnv);
+  const own = await replaceable(packageRoot(), trees);
+  if (own !== null) {
+    onWarning(
+      `gondolin itself lies in the read-write volume ${own.hostPath}: a guest can change what the host runs next. Install it elsewhere, or run it from a copy`,
+    );
+  }
+  if (problems.length === 0) {
+    const secrets = await Promise.all(
+      sandbox.secrets.map((secret) => inSafeDirectory(secret, trees)),
+    );
+    const isChanged = searchPath !== env['PATH'];
+    return {
+      sandbox: { ...sandbox, secrets },
+      env: isChanged ? { ...env, PATH: searchPath } : env,
+    };
+  }
+  if (sandbox.onWritableCode === 'fail') {
+    throw new GondolinError('PROJECT_CODE_WRITABLE', problems.join('\n'), {
+      details: { count: problems.length },
+    });
+  }
+  for (const problem of problems) onWarning(problem);
+  return { sandbox, env };
+}
+
+function writableTreesOf({ vm }: SandboxPlan): Promise<WritableTree[]> {
+  const paths = vm.mounts.flatMap((mount) =>
+    mount.kind === 'host' && !mount.isReadonly ? [mount.hostPath] : [],
+  );
+  return Promise.all(paths.map(writableTree));
+}
+
+async function problemsOf(
+  { hostCode }: Plan,
+  trees: readonly WritableTree[],
+  directories: readonly string[],
+  env: Environment,
+): Promise<string[]> {
+  const problems = new Set<string>();
+  for (const code of hostCode) {
+    const found =
+      code.kind === 'module'
+        ? await moduleReach(code.path, trees)
+        : await commandReach(code, trees, env);
+    if (found === null) continue;
+    problems.add(
+      `${code.field}: a guest could change ${found.path}, which the host runs: the volume ${found.tree.hostPath} is read-write`,
+    );
+  }
+  for (const directory of directories) {
+    const tree = await overlap(directory, trees);
+    if (tree === null) continue;
+    problems.add(
+      `volumes: a guest could change ${directory}, where gondolin keeps what it trusts: the volume ${tree.hostPath} is read-write`,
+    );
+  }
+  return [...problems];
+}
+
+async function inSafeDirectory(
+  secret: SecretConfig,
+  trees: readonly WritableTree[],
+): Promise<SecretConfig> {
+  const { from } = secret;
+  if (from.kind !== 'command') return secret;
+  const isWritable = (await overlap(from.directory, trees)) !== null;
+  return isWritable ? { ...secret, from: { ...from, directory: SAFE_DIRECTORY } } : secret;
+}
