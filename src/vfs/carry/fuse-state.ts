@@ -43,7 +43,7 @@ export interface MountState {
 
 /** A file server's side of a saved machine: plain JSON. Locks and the INIT agreement are in the guest's memory. */
 export interface FuseState {
-  readonly version: 1;
+  readonly version: 2;
   /** Totals of the channel since the machine's start, in bytes. */
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -134,13 +134,13 @@ function readEntries(value: unknown): DirectoryState['entries'] {
  */
 export function readFuseState(value: unknown): FuseState {
   const state = readRecord<FuseState>(value, 'not an object');
-  if (state.version !== 1) throw refuseState('version');
+  if (state.version !== 2) throw refuseState('version');
   const seen = { nodes: new Set<number>(), handles: new Set<number>() };
   const lost = readList(state.lost, MAX_STATE_HANDLES, 'lost handles');
   const lostIds = lost.map((id) => readNewId(id, 1, seen.handles, 'handle id'));
   const mounts = readList(state.mounts, MAX_STATE_MOUNTS, 'mounts');
   return {
-    version: 1,
+    version: 2,
     bytesIn: readInteger(state.bytesIn, 0, MAX, 'bytes'),
     bytesOut: readInteger(state.bytesOut, 0, MAX, 'bytes'),
     user: readUser(state.user),

@@ -74,7 +74,7 @@ export function saveServer(
   own: Pick<FuseState, 'bytesIn' | 'bytesOut' | 'user'>,
 ): FuseState {
   return {
-    version: 1,
+    version: 2,
     ...own,
     nextNodeId: context.ids.nextId,
     nextHandleId: context.handles.nextId,

@@ -54,7 +54,7 @@ export class Protection {
   }
 
   #assert(node: RealNode): void {
-    if (isProtectedFile(node.guard) || this.#identities.has(identityKey(node))) {
+    if (isProtectedFile(node.guard) || this.#identities.has(node.identity.key)) {
       throw new VfsError('EPERM');
     }
   }

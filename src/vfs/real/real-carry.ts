@@ -10,10 +10,10 @@ import {
   readTuple,
   refuseState,
 } from '../carry/read-state.ts';
-import { O_ACCMODE, O_APPEND } from '../file-mode.ts';
+import { O_ACCMODE, O_APPEND, S_IFMT } from '../file-mode.ts';
 import type { ProviderCarry } from '../provider.ts';
 import type { RealHandle } from './real-file.ts';
-import { nodeKey, type RealNode } from './real-node.ts';
+import { identityKey, type RealNode } from './real-node.ts';
 import type { RealNodeTable } from './real-node-table.ts';
 import { TreeSearch } from './tree-search.ts';
 import { parseVirtualStat, type VirtualStatStore } from './virtual-stat.ts';
@@ -29,7 +29,7 @@ interface RealParts {
   open(node: RealNode, flags: number): RealHandle;
 }
 
-/** Place of the parent in the list, name, device, inode, birth in ns, 1 for a directory. The root has parent -1. */
+/** Place of the parent in the list, name, device, inode, birth in ns, S_IFMT bits. The root has parent -1. */
 type SavedNode = readonly [number, string, string, string, string, number];
 
 interface RealState {
@@ -41,8 +41,8 @@ interface RealState {
   readonly nodes: readonly number[];
   /** Place in `tree` and flags of each handle. */
   readonly handles: readonly (readonly [number, number])[];
-  /** Device, inode and text of owners that no file can keep. */
-  readonly stats: readonly (readonly [string, string, string])[];
+  /** Device, inode, birth in ns and text of owners that no file can keep. */
+  readonly stats: readonly (readonly [string, string, string, string])[];
 }
 
 const MAX_DEPTH = 2_000;
@@ -61,27 +61,25 @@ export class RealCarry implements ProviderCarry {
     const tree: SavedNode[] = [];
     const places = new Map<string, number>();
     const place = (node: RealNode, depth = 0): number => {
-      const identity = `${node.key}:${node.birthNs}`;
-      const known = places.get(identity);
+      const { key, dev, ino, birthNs, type } = node.identity;
+      const known = places.get(key);
       if (known !== undefined) return known;
       if (depth > MAX_DEPTH) {
         throw new GondolinError('SNAPSHOT_UNSUPPORTED', 'its directories are nested too deep');
       }
       const parent = node.parent === null ? GONE : place(node.parent, depth + 1);
-      const [dev, ino, birth] = [node.dev, node.ino, node.birthNs];
-      const names = [node.name, `${dev}`, `${ino}`, `${birth}`] as const;
-      places.set(identity, tree.length);
-      return tree.push([parent, ...names, node.isDirectory ? 1 : 0]) - 1;
+      places.set(key, tree.length);
+      return tree.push([parent, node.name, `${dev}`, `${ino}`, `${birthNs}`, type]) - 1;
     };
     const findable = (node: RealNode) => (node.isUnlinked ? GONE : place(node));
     return {
-      rootDevice: `${this.#parts.root()?.dev ?? 0n}`,
+      rootDevice: `${this.#parts.root()?.identity.dev ?? 0n}`,
       devices: [...this.#parts.devices.keys()].map(String),
       nodes: nodes.map(findable),
       handles: handles.map(({ node, flags }) => [findable(node), flags & (O_ACCMODE | O_APPEND)]),
       stats: this.#parts.stats.exportMemory().map(([key, text]) => {
-        const [dev = '', ino = ''] = key.split(':');
-        return [dev, ino, text] as const;
+        const [dev = '', ino = '', birth = ''] = key.split(':');
+        return [dev, ino, birth, text] as const;
       }),
       tree,
     };
@@ -96,15 +94,15 @@ export class RealCarry implements ProviderCarry {
     const state = readRealState(untrusted);
     const saved = BigInt(state.rootDevice);
     // A file system may have another number after the host's restart.
-    const device = (text: string) => (BigInt(text) === saved ? root.dev : BigInt(text));
+    const device = (text: string) => (BigInt(text) === saved ? root.identity.dev : BigInt(text));
     for (const [index, text] of state.devices.entries()) {
       if (!this.#parts.devices.has(device(text))) {
         this.#parts.devices.set(device(text), BigInt(index));
       }
     }
-    for (const [dev, ino, text] of state.stats) {
+    for (const [dev, ino, birth, text] of state.stats) {
       const stat = parseVirtualStat(text);
-      const key = nodeKey({ dev: device(dev), ino: BigInt(ino) });
+      const key = identityKey({ dev: device(dev), ino: BigInt(ino), birthNs: BigInt(birth) });
       if (stat !== null) this.#parts.stats.importMemory(key, stat);
     }
     const tree = this.#restoreTree(state, root, device);
@@ -125,10 +123,10 @@ export class RealCarry implements ProviderCarry {
     device: (text: string) => bigint,
   ): readonly RealNode[] {
     const nodes: RealNode[] = [];
-    for (const [parentPlace, name, dev, ino, birth, kind] of tree) {
+    for (const [parentPlace, name, dev, ino, birth, type] of tree) {
       const parent = nodes[parentPlace];
       const numbers = { dev: device(dev), ino: BigInt(ino), birthNs: BigInt(birth) };
-      const identity = { ...numbers, isDirectory: kind === 1 };
+      const identity = { ...numbers, key: identityKey(numbers), type };
       nodes.push(parent === undefined ? root : this.#parts.nodes.restore(identity, parent, name));
     }
     return nodes;
@@ -150,14 +148,14 @@ function readRealState(value: unknown): RealState {
   const state = readRecord<RealState>(value, 'files');
   const depths: number[] = [];
   const tree = readList(state.tree, 2 * MAX_STATE_NODES, 'tree').map((item, index): SavedNode => {
-    const [parent, name, dev, ino, birth, isDirectory] = readTuple(item, 6, 'tree node');
+    const [parent, name, dev, ino, birth, type] = readTuple(item, 6, 'tree node');
     const place = readInteger(parent, index === 0 ? GONE : 0, index - 1, 'parent');
     const depth = (depths[place] ?? -1) + 1;
     depths.push(readInteger(depth, 0, MAX_DEPTH, 'depth'));
     const isRoot = place === GONE;
     const numbers = [dev, ino, birth].map((number) => readDigits(number, 'identity'));
     const [device = '', inode = '', born = ''] = numbers;
-    const kind = readInteger(isDirectory, 0, 1, 'kind');
+    const kind = readInteger(type, 0, S_IFMT, 'file type') & S_IFMT;
     return [place, isRoot ? '' : readSavedName(name, 'name'), device, inode, born, kind];
   });
   const place = (item: unknown) => readInteger(item, GONE, tree.length - 1, 'place in the tree');
@@ -173,9 +171,10 @@ function readRealState(value: unknown): RealState {
       return [place(node), readInteger(flags, 0, O_ACCMODE | O_APPEND, 'flags')] as const;
     }),
     stats: readList(state.stats, MAX_STATE_NODES, 'owners').map((item) => {
-      const [dev, ino, text] = readTuple(item, 3, 'owner');
-      const [device, inode] = [readDigits(dev, 'device'), readDigits(ino, 'inode')];
-      return [`${device}`, `${inode}`, readText(text, 80, 'owner')] as const;
+      const [dev, ino, birth, text] = readTuple(item, 4, 'owner');
+      const numbers = [dev, ino, birth].map((number) => readDigits(number, 'identity of an owner'));
+      const [device = '', inode = '', born = ''] = numbers;
+      return [device, inode, born, readText(text, 80, 'owner')] as const;
     }),
   };
 }

@@ -1,12 +1,15 @@
-import { chmodSync, closeSync, fstatSync, ftruncateSync } from 'node:fs';
+import { type BigIntStats, chmodSync, closeSync, fstatSync, ftruncateSync } from 'node:fs';
 import { descriptorPath, setTimes } from '../../host/libc.ts';
 import { O_RDWR, PERMISSION_BITS, S_IFLNK, S_IFMT, S_ISGID } from '../file-mode.ts';
 import type { AttributeChange, Attributes, Caller } from '../provider.ts';
+import { isSettled } from '../settled.ts';
 import { hostPermissions, type OwnerMap, presentAttributes, presentMode } from './ownership.ts';
 import { openRegular, type RealHandle } from './real-file.ts';
 import type { RealNode } from './real-node.ts';
 import type { RealNodeTable } from './real-node-table.ts';
-import { NO_VIRTUAL_STAT, type VirtualStat, type VirtualStatStore } from './virtual-stat.ts';
+import type { VirtualStat, VirtualStatStore } from './virtual-stat.ts';
+
+const OWNER_WRITE = 0o200;
 
 type OwnerAndMode = Pick<AttributeChange, 'uid' | 'gid' | 'mode'>;
 
@@ -36,21 +39,35 @@ export class RealMetadata {
   read(node: RealNode): Attributes {
     const fd = this.#nodes.fd(node);
     const host = fstatSync(fd, { bigint: true });
-    return presentAttributes(host, this.#virtual(node, fd), this.#owners, this.#number(node));
+    return presentAttributes(host, this.#virtual(node, fd, host), this.#owners, this.#number(node));
   }
 
   /** File type and permissions, for a node whose descriptor is `fd`. */
   mode(node: RealNode, fd: number): number {
-    return presentMode(fstatSync(fd).mode, this.#virtual(node, fd));
+    const host = fstatSync(fd, { bigint: true });
+    return presentMode(Number(host.mode), this.#virtual(node, fd, host));
   }
 
-  #virtual(node: RealNode, fd: number): VirtualStat {
-    node.stat ??= this.#stats.load(fd, node.key, this.#owners.hostUids.has(fstatSync(fd).uid));
-    return node.stat;
+  /** Another VM or process may serve the same file: what was read holds while the file's change time does. */
+  #virtual(node: RealNode, fd: number, host: BigIntStats): VirtualStat {
+    const { ctimeNs } = host;
+    if (node.stat?.ctimeNs === ctimeNs) return node.stat.stat;
+    const stat = this.#load(node, fd, Number(host.uid));
+    node.stat = isSettled(ctimeNs) ? { stat, ctimeNs } : null;
+    return stat;
+  }
+
+  #load(node: RealNode, fd: number, hostUid: number): VirtualStat {
+    return this.#stats.load(fd, node.identity.key, this.#owners.hostUids.has(hostUid));
+  }
+
+  #save(node: RealNode, fd: number, stat: VirtualStat): void {
+    node.stat = null;
+    this.#stats.save(fd, node.identity.key, stat);
   }
 
   /** One number per inode over all host devices below the mount. */
-  #number({ dev, ino }: RealNode): bigint {
+  #number({ identity: { dev, ino } }: RealNode): bigint {
     const index = this.devices.get(dev) ?? BigInt(this.devices.size);
     this.devices.set(dev, index);
     return ino ^ (index << 48n);
@@ -70,10 +87,11 @@ export class RealMetadata {
   /** Gives the file what the host may have of it and remembers the rest. */
   #remember(node: RealNode, fd: number, change: OwnerAndMode): void {
     const host = fstatSync(fd);
-    const before = this.#virtual(node, fd);
+    const before = this.#load(node, fd, host.uid);
     const shown = presentMode(host.mode, before);
     const next: { -readonly [K in keyof VirtualStat]: VirtualStat[K] } = { ...before };
     const isLink = (host.mode & S_IFMT) === S_IFLNK;
+    let hostMode = host.mode & PERMISSION_BITS;
     if (change.uid !== undefined) next.uid = change.uid;
     if (change.gid !== undefined) next.gid = change.gid;
     if (change.mode !== undefined && !isLink) {
@@ -81,13 +99,18 @@ export class RealMetadata {
       const isDirectory = host.isDirectory();
       const isVirtualType = (shown & S_IFMT) !== (host.mode & S_IFMT);
       const permissions = isVirtualType ? 0o600 : hostPermissions(wanted, isDirectory);
-      if ((host.mode & PERMISSION_BITS) !== permissions) chmodSync(descriptorPath(fd), permissions);
+      hostMode = permissions;
       const isExact = permissions === (wanted & PERMISSION_BITS) && !isVirtualType;
       next.mode = isExact ? null : wanted;
       next.hostMode = isExact ? 0 : permissions;
     }
-    node.stat = next;
-    this.#stats.save(fd, node.key, next);
+    const setMode = () => {
+      if ((host.mode & PERMISSION_BITS) !== hostMode) chmodSync(descriptorPath(fd), hostMode);
+    };
+    // A file without its owner's right to write takes no attribute.
+    if ((host.mode & OWNER_WRITE) === 0) setMode();
+    this.#save(node, fd, next);
+    if ((host.mode & OWNER_WRITE) !== 0) setMode();
   }
 
   /**
@@ -96,8 +119,7 @@ export class RealMetadata {
    */
   made(node: RealNode, parent: RealNode, mode: number | undefined, caller: Caller): void {
     // The inode number may be one that a deleted file had.
-    this.#stats.drop(node.key);
-    node.stat = NO_VIRTUAL_STAT;
+    this.#stats.drop(node.identity.key);
     const around = this.read(parent);
     const gid = (around.mode & S_ISGID) !== 0 ? around.gid : caller.gid;
     const { user } = this.#owners;
@@ -114,13 +136,13 @@ export class RealMetadata {
   makeVirtual(node: RealNode, mode: number, rdev: number): void {
     const fd = this.#nodes.fd(node);
     chmodSync(descriptorPath(fd), 0o600);
-    node.stat = { ...this.#virtual(node, fd), mode, rdev, hostMode: 0o600 };
-    this.#stats.save(fd, node.key, node.stat);
+    const before = this.#load(node, fd, fstatSync(fd).uid);
+    this.#save(node, fd, { ...before, mode, rdev, hostMode: 0o600 });
   }
 
   /** The last name of this file is gone. */
   unlinked(node: RealNode): void {
-    this.#stats.drop(node.key);
+    this.#stats.drop(node.identity.key);
   }
 }
 

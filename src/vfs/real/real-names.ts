@@ -15,6 +15,7 @@ import {
   O_EXCL,
   O_NOFOLLOW,
   O_RDWR,
+  S_IFDIR,
   S_IFMT,
   S_IFREG,
   S_ISGID,
@@ -92,9 +93,22 @@ export class RealNames {
   }
 
   #made(parent: RealNode, name: string, mode: number | undefined, caller: Caller): RealNode {
-    const node = this.lookup(parent, name);
-    this.#metadata.made(node, parent, mode, caller);
-    return node;
+    const node = this.#nodes.lookup(parent, name);
+    try {
+      this.#metadata.made(node, parent, mode, caller);
+      return this.give(node);
+    } catch (error) {
+      // Nothing is left that looks like another user's.
+      this.#remove(parent, name, node);
+      throw error;
+    }
+  }
+
+  #remove(parent: RealNode, name: string, node: RealNode): void {
+    const directory = this.#nodes.fd(parent);
+    this.#nodes.forget(node);
+    if (node.identity.type === S_IFDIR) removeDirectoryAt(directory, name);
+    else unlinkAt(directory, name);
   }
 
   link(node: RealNode, parent: RealNode, name: string): void {

@@ -1,11 +1,11 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { descriptorPath, openAt } from '../../host/libc.ts';
 import { ERRNO } from '../../protocol/errno.ts';
-import { O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../file-mode.ts';
+import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR } from '../file-mode.ts';
 import { errnoOf, VfsError } from '../vfs-error.ts';
 import type { Guard } from './guard.ts';
 import { HeldDescriptors } from './held-descriptors.ts';
-import { identityOf, isSame, type NodeIdentity, nodeKey, type RealNode } from './real-node.ts';
+import { identityOf, isSameInode, type NodeIdentity, type RealNode } from './real-node.ts';
 
 /** Answers of openat(2), and ours, that mean: not there any more. */
 const AWAY: ReadonlySet<number> = new Set([ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ESTALE]);
@@ -32,10 +32,10 @@ export class RealNodeTable {
 
   /** Takes over `fd` (O_PATH). Gives the node of its inode, new or known, now seen at `name` in `parent`. */
   adopt(fd: number, parent: RealNode | null, name: string, guard: Guard | null): RealNode {
-    const stat = fstatSync(fd, { bigint: true });
-    const known = this.#nodes.get(nodeKey(stat));
-    if (known === undefined || !isSame(known, stat)) {
-      const node = this.#add(identityOf(stat), parent, name, guard);
+    const identity = identityOf(fstatSync(fd, { bigint: true }));
+    const known = this.#nodes.get(identity.key);
+    if (known === undefined || !isSameInode(known.identity, identity)) {
+      const node = this.#add(identity, parent, name, guard);
       node.fd = fd;
       this.#held.touch(node);
       return node;
@@ -50,18 +50,13 @@ export class RealNodeTable {
   }
 
   #add(
-    { dev, ino, birthNs, isDirectory }: NodeIdentity,
+    identity: NodeIdentity,
     parent: RealNode | null,
     name: string,
     guard: Guard | null,
   ): RealNode {
-    const key = nodeKey({ dev, ino });
     const node: RealNode = {
-      key,
-      dev,
-      ino,
-      birthNs,
-      isDirectory,
+      identity,
       isRestored: false,
       parent,
       name,
@@ -72,7 +67,7 @@ export class RealNodeTable {
       isGiven: false,
       handles: null,
     };
-    this.#nodes.set(key, node);
+    this.#nodes.set(identity.key, node);
     return node;
   }
 
@@ -135,7 +130,7 @@ export class RealNodeTable {
       return this.#findAtName(node);
     } catch (error) {
       if (!AWAY.has(errnoOf(error))) throw error;
-      if (!node.isDirectory || !this.#search(node)) throw new VfsError('ESTALE');
+      if (node.identity.type !== S_IFDIR || !this.#search(node)) throw new VfsError('ESTALE');
       return this.#findAtName(node);
     }
   }
@@ -149,7 +144,7 @@ export class RealNodeTable {
     // Looking for the directory may have found this one, at another name.
     if (node.fd !== -1) return node.fd;
     const fd = openAt(directory, node.name, HOLD);
-    if (isSame(node, fstatSync(fd, { bigint: true }))) {
+    if (isSameInode(node.identity, identityOf(fstatSync(fd, { bigint: true })))) {
       node.isRestored = false;
       return fd;
     }
@@ -175,7 +170,8 @@ export class RealNodeTable {
 
   forget(node: RealNode): void {
     this.#held.close(node);
-    if (this.#nodes.get(node.key) === node) this.#nodes.delete(node.key);
+    const { key } = node.identity;
+    if (this.#nodes.get(key) === node) this.#nodes.delete(key);
   }
 
   /** Closes every descriptor. */

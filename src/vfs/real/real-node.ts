@@ -1,23 +1,34 @@
 import type { BigIntStats } from 'node:fs';
+import { S_IFMT } from '../file-mode.ts';
 import type { Guard } from './guard.ts';
-import type { VirtualStat } from './virtual-stat.ts';
+import type { KnownStat } from './virtual-stat.ts';
 
-/** One host inode that the guest knows. `parent` and `name` are where it was seen last. */
-export interface RealNode {
-  /** `dev:ino`. */
+/**
+ * Tells one inode from all others, also after it was closed: a file system gives the number of a deleted file to a new
+ * one, which was born later (or is of another type, where births are unknown).
+ */
+export interface NodeIdentity {
+  /** `dev:ino:birthNs`. */
   readonly key: string;
   readonly dev: bigint;
   readonly ino: bigint;
+  /** When the inode was made; 0 where the file system does not tell. */
+  readonly birthNs: bigint;
+  /** S_IFMT part of st_mode. */
+  readonly type: number;
+}
+
+/** One host inode that the guest knows. `parent` and `name` are where it was seen last. */
+export interface RealNode {
+  readonly identity: NodeIdentity;
   parent: RealNode | null;
   name: string;
-  /** When the inode was made (0: unknown): tells it from a later one with its number. */
-  readonly birthNs: bigint;
-  readonly isDirectory: boolean;
   /** Comes from a saved machine and was not found yet. */
   isRestored: boolean;
   /** O_PATH descriptor, or -1 while evicted. */
   fd: number;
-  stat: VirtualStat | null;
+  /** Owner and mode as they were read last; null before. */
+  stat: KnownStat | null;
   guard: Guard | null;
   /** Its last name is gone: it cannot be found by name any more, so its descriptor is among the last to be evicted. */
   isUnlinked: boolean;
@@ -27,14 +38,7 @@ export interface RealNode {
   handles: Set<number> | null;
 }
 
-/** What tells one inode from all others, also after it was closed. */
-export type NodeIdentity = Pick<RealNode, 'dev' | 'ino' | 'birthNs' | 'isDirectory'>;
-
-export function nodeKey({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
-  return `${dev}:${ino}`;
-}
-
-/** Text form of what tells one inode from all others: `dev:ino:birthNs`. */
+/** Text form of device, inode number and birth. */
 export function identityKey({
   dev,
   ino,
@@ -43,19 +47,16 @@ export function identityKey({
   return `${dev}:${ino}:${birthNs}`;
 }
 
-export function identityOf(stat: BigIntStats): NodeIdentity {
-  const { dev, ino, birthtimeNs } = stat;
-  return { dev, ino, birthNs: birthtimeNs, isDirectory: stat.isDirectory() };
+export function identityOf({ dev, ino, birthtimeNs: birthNs, mode }: BigIntStats): NodeIdentity {
+  return {
+    key: identityKey({ dev, ino, birthNs }),
+    dev,
+    ino,
+    birthNs,
+    type: Number(mode) & S_IFMT,
+  };
 }
 
-/**
- * True when `stat` is of that node. A file system gives the number of a deleted file to a new one: a node from a saved
- * machine, which no descriptor has kept alive since, is told from that by its birth.
- */
-export function isSame(node: RealNode, stat: BigIntStats): boolean {
-  if (node.dev !== stat.dev || node.ino !== stat.ino) return false;
-  return (
-    !node.isRestored ||
-    (node.birthNs === stat.birthtimeNs && node.isDirectory === stat.isDirectory())
-  );
+export function isSameInode(one: NodeIdentity, other: NodeIdentity): boolean {
+  return one.key === other.key && one.type === other.type;
 }

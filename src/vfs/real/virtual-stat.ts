@@ -1,4 +1,5 @@
 import { getAttribute, removeAttribute, setAttribute } from '../../host/libc.ts';
+import { VfsError } from '../vfs-error.ts';
 
 /**
  * What the guest gave a file that the host must not or cannot give it: owner, special bits, device type. Null fields
@@ -14,13 +15,22 @@ export interface VirtualStat {
   readonly hostMode: number;
 }
 
-export const NO_VIRTUAL_STAT: VirtualStat = {
+const NO_VIRTUAL_STAT: VirtualStat = {
   uid: null,
   gid: null,
   mode: null,
   rdev: 0,
   hostMode: 0,
 };
+
+/** A virtual stat with the change time the file had when it was read: a later one may mean another virtual stat. */
+export interface KnownStat {
+  readonly stat: VirtualStat;
+  readonly ctimeNs: bigint;
+}
+
+/** Files of one mount whose owners only memory can keep, about 200 bytes each. */
+const MAX_REMEMBERED = 100_000;
 
 const ATTRIBUTE = 'user.gondolin.stat';
 const MAX_ID = 0xffff_fffe;
@@ -56,6 +66,11 @@ function isEmpty({ uid, gid, mode, rdev }: VirtualStat): boolean {
 /** Remembers virtual stats: in an extended attribute where the file can have one, else in memory while the VM lives. */
 export class VirtualStatStore {
   readonly #memory = new Map<string, VirtualStat>();
+  readonly #maxRemembered: number;
+
+  constructor(maxRemembered = MAX_REMEMBERED) {
+    this.#maxRemembered = maxRemembered;
+  }
 
   /** @param key identity of the inode; @param isTrusted false ignores the attribute (a file of another user). */
   load(fd: number, key: string, isTrusted: boolean): VirtualStat {
@@ -65,6 +80,7 @@ export class VirtualStatStore {
     return (text === null ? null : parseVirtualStat(text)) ?? NO_VIRTUAL_STAT;
   }
 
+  /** @throws {VfsError} ENOSPC when memory has to keep it and may keep no more. */
   save(fd: number, key: string, stat: VirtualStat): void {
     try {
       if (!isEmpty(stat)) setAttribute(fd, ATTRIBUTE, formatVirtualStat(stat));
@@ -72,8 +88,14 @@ export class VirtualStatStore {
       this.#memory.delete(key);
     } catch {
       // Symbolic links and some file systems have no user attributes: the guest still gets what it asked for.
-      this.#memory.set(key, stat);
+      this.#remember(key, stat);
     }
+  }
+
+  #remember(key: string, stat: VirtualStat): void {
+    const isFull = this.#memory.size >= this.#maxRemembered && !this.#memory.has(key);
+    if (isFull) throw new VfsError('ENOSPC');
+    this.#memory.set(key, stat);
   }
 
   /** Those that no file can keep, as key and text. */
@@ -81,8 +103,9 @@ export class VirtualStatStore {
     return [...this.#memory].map(([key, stat]) => [key, formatVirtualStat(stat)] as const);
   }
 
+  /** @throws {VfsError} ENOSPC */
   importMemory(key: string, stat: VirtualStat): void {
-    this.#memory.set(key, stat);
+    this.#remember(key, stat);
   }
 
   drop(key: string): void {

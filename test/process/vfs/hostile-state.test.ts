@@ -60,7 +60,7 @@ it('a state of other mounts, cut off or without its form is refused with SNAPSHO
     () => 7,
     () => [],
     () => ({}),
-    (state) => ({ ...state, version: 2 }),
+    (state) => ({ ...state, version: 1 }),
     (state) => ({ ...state, mounts: [] }),
     (state) => ({ ...state, mounts: [...state.mounts, ...state.mounts] }),
     (state) => ({ ...state, mounts: [{ ...state.mounts[0], name: 'n' }] }),

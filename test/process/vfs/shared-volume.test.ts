@@ -1,0 +1,55 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { VirtualStatStore } from '../../../src/vfs/real/virtual-stat.ts';
+import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
+import { FuseClient } from '../../fixtures/fuse-client.ts';
+import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
+
+async function serve(directory: string) {
+  const client = await FuseClient.start(new RealFSProvider(directory));
+  onTestFinished(() => client.server.close());
+  return { client, root: await client.walk('m') };
+}
+
+it('two VMs that share a volume see and keep the owners and modes that the other one set', async () => {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, 'file'), '');
+  const [one, other] = [await serve(directory), await serve(directory)];
+  const [here, there] = [await one.client.walk('m/file'), await other.client.walk('m/file')];
+  await one.client.setattr(here, { uid: 1234, gid: 5678 });
+  expect(await other.client.stat(there)).toMatchObject({ uid: 1234, gid: 5678 });
+  await other.client.setattr(there, { mode: 0o4750 });
+  expect(await one.client.stat(here)).toMatchObject({ uid: 1234, gid: 5678, mode: 0o104750 });
+  await one.client.setattr(here, { uid: 1 });
+  await other.client.setattr(there, { gid: 2 });
+  const third = await serve(directory);
+  expect(await third.client.stat(await third.client.walk('m/file'))).toMatchObject({
+    ...{ uid: 1, gid: 2, mode: 0o104750 },
+  });
+});
+
+it('an owner that another process remembers is seen by a VM that knows the file', async () => {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, 'file'), '');
+  const { client } = await serve(directory);
+  const id = await client.walk('m/file');
+  expect(await client.stat(id)).toMatchObject({ uid: 0 });
+  const python = "import os,sys; os.setxattr(sys.argv[1], 'user.gondolin.stat', b'1 77 88 - 0 0')";
+  execFileSync('python3', ['-c', python, join(directory, 'file')]);
+  expect(await client.stat(id)).toMatchObject({ uid: 77, gid: 88 });
+});
+
+it('owners that no file can keep are bounded: ENOSPC', () => {
+  const store = new VirtualStatStore(2);
+  const stat = { uid: 7, gid: 7, mode: null, rdev: 0, hostMode: 0 };
+  // Not a descriptor: nothing can be kept in a file.
+  store.save(-1, 'a', stat);
+  store.save(-1, 'b', stat);
+  expect(() => store.save(-1, 'c', stat)).toThrow('ENOSPC');
+  store.save(-1, 'b', { ...stat, uid: 8 });
+  store.drop('a');
+  store.save(-1, 'c', stat);
+  expect(store.load(-1, 'b', true).uid).toBe(8);
+});
