@@ -196,9 +196,9 @@ export class MemoryProvider implements VfsProvider {
     return this.#tree.file(node).read(target, offset);
   }
 
-  write({ node, flags }: MemoryHandle, data: Buffer, offset: number): void {
+  write({ node, flags }: MemoryHandle, data: Buffer, offset: number, isMapped: boolean): void {
     const content = this.#tree.file(node);
-    content.write(data, (flags & O_APPEND) !== 0 ? content.sizeBytes : offset);
+    content.write(data, (flags & O_APPEND) !== 0 && !isMapped ? content.sizeBytes : offset);
     this.#tree.modified(node);
   }
 

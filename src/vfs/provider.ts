@@ -142,8 +142,11 @@ export interface VfsProvider {
   open(node: VfsNode, flags: number): MaybePromise<VfsHandle>;
   /** Fills `target` from `offset`; gives how many bytes, fewer only at the end of the file. */
   read(handle: VfsHandle, target: Buffer, offset: number): MaybePromise<number>;
-  /** Writes all of `data`. */
-  write(handle: VfsHandle, data: Buffer, offset: number): MaybePromise<void>;
+  /**
+   * Writes all of `data`: at `offset`, or at the end of a file that was opened with O_APPEND.
+   * @param isMapped  The data was written through a shared mapping: at `offset` even with O_APPEND.
+   */
+  write(handle: VfsHandle, data: Buffer, offset: number, isMapped: boolean): MaybePromise<void>;
   release(handle: VfsHandle): MaybePromise<void>;
   /** @param node the file or directory; @param handle null for directories. */
   sync(node: VfsNode, handle: VfsHandle | null, dataOnly: boolean): MaybePromise<void>;

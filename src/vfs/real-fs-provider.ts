@@ -1,20 +1,9 @@
-import {
-  closeSync,
-  fdatasync,
-  fstatSync,
-  fsync,
-  openSync,
-  realpathSync,
-  statfsSync,
-} from 'node:fs';
+import { fstatSync, openSync, realpathSync, statfsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { allocate, descriptorPath, readLink, seek } from '../host/libc.ts';
 import {
   O_ACCMODE,
   O_CLOEXEC,
-  O_CREAT,
-  O_DIRECTORY,
   O_EXCL,
   O_NOFOLLOW,
   O_PATH,
@@ -34,9 +23,11 @@ import type {
 } from './provider.ts';
 import { DescriptorShare } from './real/descriptor-share.ts';
 import { buildGuard } from './real/guard.ts';
+import { OpenFiles, type RealHandle, syncDirectory, syncFile } from './real/open-files.ts';
+import { openRegular } from './real/open-regular.ts';
 import { Protection } from './real/protection.ts';
+import { readFully, writeFully } from './real/read-write.ts';
 import { RealCarry } from './real/real-carry.ts';
-import { openRegular, type RealHandle, readFully, writeFully } from './real/real-file.ts';
 import { RealMetadata } from './real/real-metadata.ts';
 import { RealNames } from './real/real-names.ts';
 import type { RealNode } from './real/real-node.ts';
@@ -67,6 +58,7 @@ export class RealFSProvider implements VfsProvider {
   readonly #protection: Protection;
   readonly #metadata: RealMetadata;
   readonly #names: RealNames;
+  readonly #files = new OpenFiles(this.#share);
   #root: RealNode | null = null;
 
   /** @param hostPath Directory or regular file; relative ones start at the current directory. */
@@ -148,8 +140,9 @@ export class RealFSProvider implements VfsProvider {
       return { node, handle: this.open(node, file.flags & ~O_EXCL) };
     }
     this.#share.assertFileRoom();
-    const node = this.makeNode(parent, name, { ...file, mode: S_IFREG | file.mode }, caller);
-    return { node, handle: this.open(node, file.flags & ~(O_CREAT | O_EXCL | O_TRUNC)) };
+    const regular = { ...file, mode: S_IFREG | file.mode };
+    const { node, opened } = this.#names.makeFile(parent, name, regular, caller);
+    return { node, handle: this.#files.add(node, file.flags, opened) };
   }
 
   makeNode(parent: RealNode, name: string, file: NewNode, caller: Caller): RealNode {
@@ -191,38 +184,25 @@ export class RealFSProvider implements VfsProvider {
     const pathFd = this.#nodes.fd(node);
     // The guest's kernel opens its devices itself: only a forged request asks for their host file.
     if ((this.#metadata.mode(node, pathFd) & S_IFMT) !== S_IFREG) throw new VfsError('EACCES');
-    this.#share.assertFileRoom();
-    const fd = openRegular(pathFd, flags);
-    this.#share.fileOpened();
-    node.handles ??= new Set();
-    node.handles.add(fd);
-    return { fd, node, flags };
+    return this.#files.open(node, flags, () => openRegular(pathFd, flags));
   }
 
   read(handle: RealHandle, target: Buffer, offset: number): number | Promise<number> {
     return readFully(handle.fd, target, offset);
   }
 
-  write(handle: RealHandle, data: Buffer, offset: number): void | Promise<void> {
+  write(handle: RealHandle, data: Buffer, offset: number, isMapped: boolean): void | Promise<void> {
     this.#protection.assertStillWritable(handle.node);
-    return writeFully(handle.fd, data, offset);
+    return writeFully(isMapped ? (handle.inPlaceFd ?? handle.fd) : handle.fd, data, offset);
   }
 
   release(handle: RealHandle): void {
-    handle.node.handles?.delete(handle.fd);
-    closeSync(handle.fd);
-    this.#share.fileClosed();
+    this.#files.release(handle);
   }
 
-  async sync(node: RealNode, handle: RealHandle | null, dataOnly: boolean): Promise<void> {
-    const call = promisify(dataOnly ? fdatasync : fsync);
-    if (handle !== null) return call(handle.fd);
-    const fd = openSync(descriptorPath(this.#nodes.fd(node)), O_DIRECTORY | O_CLOEXEC);
-    try {
-      await call(fd);
-    } finally {
-      closeSync(fd);
-    }
+  sync(node: RealNode, handle: RealHandle | null, dataOnly: boolean): Promise<void> {
+    if (handle !== null) return syncFile(handle.fd, dataOnly);
+    return syncDirectory(this.#nodes.fd(node), dataOnly);
   }
 
   allocate(handle: RealHandle, mode: number, offset: number, length: number): void {

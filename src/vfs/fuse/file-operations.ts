@@ -10,6 +10,8 @@ import { ENTRY_BYTES, encodeOpen, encodeStatus, writeReplyHeader } from './encod
 /** Data the guest has cached stays valid over an open: AUTO_INVAL_DATA drops it when size or time changed. */
 const FOPEN_KEEP_CACHE = 2;
 const FSYNC_DATA_ONLY = 1;
+/** The data comes from the page cache: a program wrote it through a shared mapping (we ask for no writeback cache). */
+const FUSE_WRITE_CACHE = 1;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 
@@ -76,8 +78,9 @@ const write: FuseOperation = async (context, request) => {
   const { provider } = held.mount;
   const data = writtenData(request);
   const offset = readOffset(request.body, 8);
+  const isMapped = (request.body.readUInt32LE(20) & FUSE_WRITE_CACHE) !== 0;
   await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
-    provider.write(handle, data, offset),
+    provider.write(handle, data, offset, isMapped),
   );
   const reply = Buffer.alloc(8);
   reply.writeUInt32LE(data.length, 0);

@@ -12,7 +12,7 @@ import {
 } from '../carry/read-state.ts';
 import { O_ACCMODE, O_APPEND, S_IFMT } from '../file-mode.ts';
 import type { ProviderCarry } from '../provider.ts';
-import type { RealHandle } from './real-file.ts';
+import type { RealHandle } from './open-files.ts';
 import { identityKey, type RealNode } from './real-node.ts';
 import type { RealNodeTable } from './real-node-table.ts';
 import { TreeSearch } from './tree-search.ts';

@@ -1,10 +1,11 @@
-import { type BigIntStats, chmodSync, closeSync, fstatSync, ftruncateSync } from 'node:fs';
+import { type BigIntStats, chmodSync, fstatSync, ftruncateSync } from 'node:fs';
 import { descriptorPath, setTimes } from '../../host/libc.ts';
 import { O_RDWR, PERMISSION_BITS, S_IFLNK, S_IFMT, S_ISGID } from '../file-mode.ts';
 import type { AttributeChange, Attributes, Caller } from '../provider.ts';
 import { isSettled } from '../settled.ts';
+import type { RealHandle } from './open-files.ts';
+import { closeDescriptors, openRegular } from './open-regular.ts';
 import { hostPermissions, type OwnerMap, presentAttributes, presentMode } from './ownership.ts';
-import { openRegular, type RealHandle } from './real-file.ts';
 import type { RealNode } from './real-node.ts';
 import type { RealNodeTable } from './real-node-table.ts';
 import type { VirtualStat, VirtualStatStore } from './virtual-stat.ts';
@@ -149,8 +150,8 @@ export class RealMetadata {
 function truncate(fd: number, sizeBytes: number, handle: RealHandle | null): void {
   const own = handle === null ? openRegular(fd, O_RDWR) : null;
   try {
-    ftruncateSync(own ?? handle?.fd ?? -1, sizeBytes);
+    ftruncateSync(own?.fd ?? handle?.fd ?? -1, sizeBytes);
   } finally {
-    if (own !== null) closeSync(own);
+    if (own !== null) closeDescriptors(own);
   }
 }

@@ -1,27 +1,17 @@
-import { closeSync, fstatSync, readdirSync } from 'node:fs';
+import { fstatSync, openSync, readdirSync } from 'node:fs';
 import {
   descriptorPath,
   linkDescriptorAt,
   makeDirectoryAt,
-  openAt,
   removeDirectoryAt,
   renameAt,
   symlinkAt,
   unlinkAt,
 } from '../../host/libc.ts';
-import {
-  O_CLOEXEC,
-  O_CREAT,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_RDWR,
-  S_IFDIR,
-  S_IFMT,
-  S_IFREG,
-  S_ISGID,
-} from '../file-mode.ts';
+import { O_CLOEXEC, O_PATH, S_IFDIR, S_IFMT, S_IFREG, S_ISGID } from '../file-mode.ts';
 import type { Caller, DirectoryEntry, NewNode } from '../provider.ts';
 import { direntType } from './dirent-type.ts';
+import { closeDescriptors, createRegular, type OpenDescriptors } from './open-regular.ts';
 import type { Protection } from './protection.ts';
 import type { RealMetadata } from './real-metadata.ts';
 import type { RealNode } from './real-node.ts';
@@ -71,43 +61,61 @@ export class RealNames {
   }
 
   makeNode(parent: RealNode, name: string, { mode, rdev }: NewNode, caller: Caller): RealNode {
-    this.#protection.assertNameFree(parent, name);
-    const flags = O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC;
-    closeSync(openAt(this.#nodes.fd(parent), name, flags, 0o600));
-    const node = this.#made(parent, name, mode, caller);
-    if ((mode & S_IFMT) !== S_IFREG) this.#metadata.makeVirtual(node, mode, rdev);
+    const { node, opened } = this.makeFile(parent, name, { mode, rdev, flags: 0 }, caller);
+    closeDescriptors(opened);
     return node;
+  }
+
+  /** Makes a regular file, or what stands for a device, FIFO or socket, and opens it for reading and writing. */
+  makeFile(
+    parent: RealNode,
+    name: string,
+    { mode, rdev, flags }: NewNode & { readonly flags: number },
+    caller: Caller,
+  ): { readonly node: RealNode; readonly opened: OpenDescriptors } {
+    this.#protection.assertNameFree(parent, name);
+    const opened = createRegular(this.#nodes.fd(parent), name, flags);
+    try {
+      // By its descriptor: the host may have put another file at the name by now.
+      const pathFd = openSync(descriptorPath(opened.fd), O_PATH | O_CLOEXEC);
+      const node = this.#made(this.#nodes.adopt(pathFd, parent, name, null), mode, caller);
+      if ((mode & S_IFMT) !== S_IFREG) this.#metadata.makeVirtual(node, mode, rdev);
+      return { node, opened };
+    } catch (error) {
+      closeDescriptors(opened);
+      throw error;
+    }
   }
 
   makeDirectory(parent: RealNode, name: string, mode: number, caller: Caller): RealNode {
     this.#protection.assertNameFree(parent, name);
     makeDirectoryAt(this.#nodes.fd(parent), name, 0o700);
     const isInherited = (this.#metadata.read(parent).mode & S_ISGID) !== 0;
-    return this.#made(parent, name, isInherited ? mode | S_ISGID : mode, caller);
+    const node = this.#nodes.lookup(parent, name);
+    return this.#made(node, isInherited ? mode | S_ISGID : mode, caller);
   }
 
   makeSymlink(parent: RealNode, name: string, target: Buffer, caller: Caller): RealNode {
     this.#protection.assertNameFree(parent, name);
     symlinkAt(target.toString('latin1'), this.#nodes.fd(parent), name);
-    return this.#made(parent, name, undefined, caller);
+    return this.#made(this.#nodes.lookup(parent, name), undefined, caller);
   }
 
-  #made(parent: RealNode, name: string, mode: number | undefined, caller: Caller): RealNode {
-    const node = this.#nodes.lookup(parent, name);
+  /** A new node gets its owner and mode; when it cannot have them, nothing of it is left. */
+  #made(node: RealNode, mode: number | undefined, caller: Caller): RealNode {
+    const { parent, name } = node;
     try {
-      this.#metadata.made(node, parent, mode, caller);
+      if (parent !== null) this.#metadata.made(node, parent, mode, caller);
       return this.give(node);
     } catch (error) {
-      // Nothing is left that looks like another user's.
-      this.#remove(parent, name, node);
+      this.#nodes.forget(node);
+      if (parent !== null) this.#removeName(this.#nodes.fd(parent), name, node);
       throw error;
     }
   }
 
-  #remove(parent: RealNode, name: string, node: RealNode): void {
-    const directory = this.#nodes.fd(parent);
-    this.#nodes.forget(node);
-    if (node.identity.type === S_IFDIR) removeDirectoryAt(directory, name);
+  #removeName(directory: number, name: string, { identity }: RealNode): void {
+    if (identity.type === S_IFDIR) removeDirectoryAt(directory, name);
     else unlinkAt(directory, name);
   }
 

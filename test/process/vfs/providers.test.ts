@@ -144,6 +144,22 @@ describe.each(PROVIDERS)('$name', ({ make }) => {
     expect((await client.stat(id)).size).toBe(0);
   });
 
+  it.each(['open', 'create'])(
+    'a shared mapping of a file of O_RDWR and O_APPEND is written in place, after %s()',
+    async (how) => {
+      const { client, root } = await start();
+      const O_RDWR_APPEND = 0o2002;
+      const FUSE_WRITE_CACHE = 1;
+      const made = await client.create(root, 'file', 0o444, how === 'open' ? 0o2 : O_RDWR_APPEND);
+      const handle = how === 'open' ? await client.open(made.id, O_RDWR_APPEND) : made.handle;
+      await client.write(made.id, handle, 0, Buffer.from('hello'));
+      await client.write(made.id, handle, 0, Buffer.from('J'), FUSE_WRITE_CACHE);
+      await client.write(made.id, handle, 0, Buffer.from('!'));
+      expect((await client.read(made.id, handle, 0, 100)).body.toString()).toBe('Jello!');
+      expect((await client.release(made.id, handle)).status).toBe('ok');
+    },
+  );
+
   it('a directory that is not empty stays; an empty one goes', async () => {
     const { client, root } = await start();
     await client.mkdir(root, 'd');
