@@ -22,6 +22,7 @@ import type {
   VfsProvider,
 } from './provider.ts';
 import { DescriptorShare } from './real/descriptor-share.ts';
+import { FollowedFile } from './real/followed-file.ts';
 import { buildGuard } from './real/guard.ts';
 import { OpenFiles, type RealHandle, syncDirectory, syncFile } from './real/open-files.ts';
 import { openRegular } from './real/open-regular.ts';
@@ -60,6 +61,8 @@ export class RealFSProvider implements VfsProvider {
   readonly #names: RealNames;
   readonly #files = new OpenFiles(this.#share);
   #root: RealNode | null = null;
+  /** Of a volume that is one file. */
+  #followed: FollowedFile | null = null;
 
   /** @param hostPath Directory or regular file; relative ones start at the current directory. */
   constructor(hostPath: string, options: RealFSOptions = {}) {
@@ -81,7 +84,9 @@ export class RealFSProvider implements VfsProvider {
   start(user: Caller): RealNode {
     const path = realpathSync(this.#hostPath);
     const fd = openSync(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    this.#metadata.start(fstatSync(fd), user);
+    const stat = fstatSync(fd);
+    if (stat.isFile()) this.#followed = new FollowedFile(path);
+    this.#metadata.start(stat, user);
     this.#share.join();
     const root = this.#nodes.adopt(fd, null, '', buildGuard(path, this.#readonlyPaths));
     this.#root = root;
@@ -90,7 +95,13 @@ export class RealFSProvider implements VfsProvider {
 
   stop(): void {
     this.#nodes.clear();
+    this.#followed?.close();
     this.#share.leave();
+  }
+
+  /** Before each use of a node that goes by its name. */
+  #follow(node: RealNode): void {
+    if (node === this.#root) this.#followed?.follow(this.#nodes, node);
   }
 
   forget(node: RealNode): void {
@@ -102,10 +113,12 @@ export class RealFSProvider implements VfsProvider {
   }
 
   attributes(node: RealNode): Attributes {
+    this.#follow(node);
     return this.#metadata.read(node);
   }
 
   setAttributes(node: RealNode, change: AttributeChange, handle: RealHandle | null): void {
+    if (handle === null) this.#follow(node);
     this.#protection.assertWritable(node);
     this.#metadata.change(node, change, handle);
   }
@@ -180,6 +193,7 @@ export class RealFSProvider implements VfsProvider {
   }
 
   open(node: RealNode, flags: number): RealHandle {
+    this.#follow(node);
     if ((flags & (O_ACCMODE | O_TRUNC)) !== 0) this.#protection.assertWritable(node);
     const pathFd = this.#nodes.fd(node);
     // The guest's kernel opens its devices itself: only a forged request asks for their host file.

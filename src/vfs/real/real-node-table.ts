@@ -3,6 +3,7 @@ import { descriptorPath, openAt } from '../../host/libc.ts';
 import { ERRNO } from '../../protocol/errno.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR } from '../file-mode.ts';
 import { errnoOf, VfsError } from '../vfs-error.ts';
+import { Containment } from './containment.ts';
 import type { Guard } from './guard.ts';
 import { HeldDescriptors } from './held-descriptors.ts';
 import { identityOf, isSameInode, type NodeIdentity, type RealNode } from './real-node.ts';
@@ -21,6 +22,8 @@ const HOLD = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 export class RealNodeTable {
   readonly #nodes = new Map<string, RealNode>();
   readonly #held: HeldDescriptors;
+  readonly #containment = new Containment();
+  #root: RealNode | null = null;
   /** Looks for a node of a saved machine that is not at its name: true once it has its place. */
   findLost: ((node: RealNode) => boolean) | null = null;
   #isSearching = false;
@@ -41,8 +44,10 @@ export class RealNodeTable {
       return node;
     }
     known.isRestored = false;
-    if (known.fd === -1) known.fd = fd;
-    else closeSync(fd);
+    // The new descriptor is of the name it has now: the kernel tells its present path by it.
+    if (known.fd !== -1) closeSync(known.fd);
+    known.fd = fd;
+    known.seenAtMs = performance.now();
     known.isUnlinked = false;
     if (known.parent !== null) this.moved(known, parent, name, guard);
     this.#held.touch(known);
@@ -62,11 +67,13 @@ export class RealNodeTable {
       name,
       guard,
       fd: -1,
+      seenAtMs: performance.now(),
       stat: null,
       isUnlinked: false,
       isGiven: false,
       handles: null,
     };
+    if (parent === null) this.#root = node;
     this.#nodes.set(identity.key, node);
     return node;
   }
@@ -97,12 +104,40 @@ export class RealNodeTable {
 
   /**
    * Its O_PATH descriptor; valid until the next call of this table.
-   * @throws {VfsError} ESTALE when it was evicted and its name is now another file's.
+   * @throws {VfsError} ESTALE when it was evicted and its name is now another file's, or when the host moved it out of
+   * the mount.
    */
   fd(node: RealNode): number {
-    if (node.fd === -1) node.fd = this.#find(node);
+    if (node.fd === -1) {
+      node.fd = this.#find(node);
+      node.seenAtMs = performance.now();
+    } else if (this.#root !== null && !this.#containment.isInside(node, this.#root.fd)) {
+      this.#findAgain(node);
+    }
     this.#held.touch(node);
     return node.fd;
+  }
+
+  /** The name that a descriptor was opened by may be gone while the file has another one. */
+  #findAgain(node: RealNode): void {
+    try {
+      const fd = this.#openAtName(node);
+      if (node.fd !== -1 && node.fd !== fd) closeSync(node.fd);
+      node.fd = fd;
+      node.seenAtMs = performance.now();
+    } catch (error) {
+      throw AWAY.has(errnoOf(error)) ? new VfsError('ESTALE') : error;
+    }
+  }
+
+  /** The root became another inode, of which `fd` (O_PATH) is taken over. */
+  replace(root: RealNode, identity: NodeIdentity, fd: number): void {
+    this.#nodes.delete(root.identity.key);
+    closeSync(root.fd);
+    root.fd = fd;
+    root.identity = identity;
+    root.stat = null;
+    this.#nodes.set(identity.key, root);
   }
 
   /** Finds a node of a saved machine, wherever in the mount it is now. @throws {VfsError} ESTALE, SystemError */
@@ -139,10 +174,15 @@ export class RealNodeTable {
     if (node.fd !== -1) return node.fd;
     const [handle] = node.handles ?? [];
     if (handle !== undefined) return openSync(descriptorPath(handle), O_PATH | O_CLOEXEC);
+    return this.#openAtName(node);
+  }
+
+  #openAtName(node: RealNode): number {
     if (node.parent === null) throw new VfsError('ESTALE');
+    const before = node.fd;
     const directory = this.fd(node.parent);
     // Looking for the directory may have found this one, at another name.
-    if (node.fd !== -1) return node.fd;
+    if (node.fd !== -1 && node.fd !== before) return node.fd;
     const fd = openAt(directory, node.name, HOLD);
     if (isSameInode(node.identity, identityOf(fstatSync(fd, { bigint: true })))) {
       node.isRestored = false;
@@ -179,5 +219,6 @@ export class RealNodeTable {
     for (const node of this.#nodes.values()) this.#held.close(node);
     this.#held.closeAll();
     this.#nodes.clear();
+    this.#root = null;
   }
 }

@@ -20,13 +20,16 @@ export interface NodeIdentity {
 
 /** One host inode that the guest knows. `parent` and `name` are where it was seen last. */
 export interface RealNode {
-  readonly identity: NodeIdentity;
+  /** Of a volume's root that is a file: changes when the host puts another file in its place. */
+  identity: NodeIdentity;
   parent: RealNode | null;
   name: string;
   /** Comes from a saved machine and was not found yet. */
   isRestored: boolean;
   /** O_PATH descriptor, or -1 while evicted. */
   fd: number;
+  /** When it was last found to lie in the mount, in ms of `performance.now()`. */
+  seenAtMs: number;
   /** Owner and mode as they were read last; null before. */
   stat: KnownStat | null;
   guard: Guard | null;
