@@ -12,8 +12,9 @@ import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
 import { encodeInvalidate, encodeReply, type StaleNode } from './fuse/encode.ts';
 import { FILE_OPERATIONS } from './fuse/file-operations.ts';
 import { Handles } from './fuse/handles.ts';
+import { InodeNumbers } from './fuse/inode-numbers.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
-import { type Mount, NodeIds } from './fuse/node-ids.ts';
+import { type Mount, NodeIds, withUniqueIno } from './fuse/node-ids.ts';
 import { RequestPump } from './fuse/request-pump.ts';
 import type { RequestRoom } from './fuse/request-room.ts';
 import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
@@ -58,7 +59,12 @@ export class FuseServer {
   constructor(options: FuseServerOptions) {
     this.#options = options;
     this.#user = options.user;
-    const tables = { ids: new NodeIds(), handles: new Handles(), recent: new RecentAttributes() };
+    const tables = {
+      ids: new NodeIds(),
+      handles: new Handles(),
+      numbers: new InodeNumbers(),
+      recent: new RecentAttributes(),
+    };
     const turn = new Turn();
     this.#context = { mounts: this.#mounts, ...tables, turn };
     this.failed = new Promise((resolve) => {
@@ -96,7 +102,10 @@ export class FuseServer {
     for (const [index, { name, provider }] of this.#options.mounts.entries()) {
       try {
         const root = await provider.start(this.#user);
-        this.#mounts.set(name, { name, provider, root, index });
+        const mount = { name, provider, root, index, numbers: this.#context.numbers };
+        this.#mounts.set(name, mount);
+        // In this order at each start: file systems keep their inode numbers.
+        withUniqueIno(mount, await provider.attributes(root));
       } catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
         throw new GondolinError('VFS_MOUNT_FAILED', `mount ${index + 1} cannot be served: ${why}`, {

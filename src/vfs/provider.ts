@@ -21,8 +21,10 @@ export interface Caller {
 
 /** As stat(2) in the guest shall see it. */
 export interface Attributes {
-  /** Unique within the provider and stable while the node lives. */
+  /** Unique within `device`, or else within the provider; stable while the node lives. */
   readonly ino: bigint;
+  /** The host's st_dev, where `ino` is the host's st_ino. */
+  readonly device?: bigint;
   /** File type and permission bits (st_mode). */
   readonly mode: number;
   readonly nlink: number;

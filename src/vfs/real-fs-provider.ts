@@ -73,7 +73,7 @@ export class RealFSProvider implements VfsProvider {
     this.#metadata = new RealMetadata(this.#nodes, stats);
     this.#names = new RealNames(this.#nodes, this.#metadata, this.#protection);
     this.carry = new RealCarry({
-      ...{ nodes: this.#nodes, stats, devices: this.#metadata.devices },
+      ...{ nodes: this.#nodes, stats },
       root: () => this.#root,
       give: (node) => this.#names.give(node),
       open: (node, flags) => this.open(node, flags),

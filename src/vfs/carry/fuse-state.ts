@@ -54,6 +54,8 @@ export interface FuseState {
   readonly nextHandleId: number;
   /** Open handles whose file is no more: they answer ESTALE. */
   readonly lost: readonly number[];
+  /** File systems in the order of their inode numbers: see InodeNumbers. */
+  readonly sources: readonly string[];
   readonly mounts: readonly MountState[];
 }
 
@@ -62,6 +64,8 @@ export const MAX_STATE_NODES = 1_000_000;
 export const MAX_STATE_HANDLES = 65_536;
 export const MAX_STATE_ENTRIES = 1_000_000;
 const MAX_STATE_MOUNTS = 256;
+const MAX_SOURCES = 16;
+const MAX_SOURCE_LENGTH = 24;
 
 const MAX_IDS = 2 * MAX_STATE_NODES;
 const MAX_ID = 0xffff_fffe;
@@ -145,6 +149,9 @@ export function readFuseState(value: unknown): FuseState {
     bytesOut: readInteger(state.bytesOut, 0, MAX, 'bytes'),
     user: readUser(state.user),
     lost: lostIds,
+    sources: readList(state.sources, MAX_SOURCES, 'file systems').map((source) =>
+      readText(source, MAX_SOURCE_LENGTH, 'file system'),
+    ),
     mounts: mounts.map((mount) => readMount(mount, seen)),
     nextNodeId: readInteger(state.nextNodeId, above(seen.nodes, FIRST_NODE_ID), MAX, 'next node'),
     nextHandleId: readInteger(state.nextHandleId, above(seen.handles, 1), MAX, 'next handle'),

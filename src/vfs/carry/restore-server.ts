@@ -111,6 +111,7 @@ export async function restoreServer(
   const mounts = [...context.mounts.values()];
   const isSame = mounts.every(({ name }, index) => name === state.mounts[index]?.name);
   if (!isSame || mounts.length !== state.mounts.length) throw refuseState('other mounts');
+  context.numbers.restore(state.sources);
   try {
     for (const [index, mount] of mounts.entries()) {
       const saved = state.mounts[index];

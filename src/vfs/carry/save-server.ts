@@ -79,6 +79,7 @@ export function saveServer(
     nextNodeId: context.ids.nextId,
     nextHandleId: context.handles.nextId,
     lost: [...context.handles.lost],
+    sources: context.numbers.sources,
     mounts: [...context.mounts.values()].map((mount) => saveMount(context, mount)),
   };
 }

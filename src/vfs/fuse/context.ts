@@ -5,6 +5,7 @@ import type { Caller, MaybePromise, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import { ENTRY_BYTES, writeEntry } from './encode.ts';
 import type { Handles } from './handles.ts';
+import type { InodeNumbers } from './inode-numbers.ts';
 import { type HeldNode, type Mount, type NodeIds, withUniqueIno } from './node-ids.ts';
 import type { RequestRoom } from './request-room.ts';
 
@@ -13,6 +14,7 @@ export interface FuseContext {
   readonly mounts: ReadonlyMap<string, Mount>;
   readonly ids: NodeIds;
   readonly handles: Handles;
+  readonly numbers: InodeNumbers;
   /** What the guest was told of files lately. */
   readonly recent: RecentAttributes;
   readonly turn: Turn;

@@ -1,14 +1,17 @@
 import { ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
 import type { Attributes, VfsNode, VfsProvider } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
+import type { InodeNumbers } from './inode-numbers.ts';
 
 /** A provider with its place under the FUSE root. */
 export interface Mount {
   readonly name: string;
   readonly provider: VfsProvider;
   readonly root: VfsNode;
-  /** Goes into the inode numbers, so that files of two mounts never share one. */
+  /** Place among the mounts, from 0. */
   readonly index: number;
+  /** Those of all mounts. */
+  readonly numbers: InodeNumbers;
 }
 
 /** A node the guest's kernel holds. */
@@ -85,10 +88,7 @@ export class NodeIds {
   }
 }
 
-const INDEX_SHIFT = 56n;
-
 /** The provider's attributes with an inode number that is unique over all mounts. */
 export function withUniqueIno(mount: Mount, attributes: Attributes): Attributes {
-  const ino = BigInt.asUintN(64, attributes.ino ^ (BigInt(mount.index + 1) << INDEX_SHIFT));
-  return { ...attributes, ino };
+  return { ...attributes, ino: mount.numbers.of(mount.index, attributes) };
 }

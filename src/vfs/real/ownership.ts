@@ -57,17 +57,13 @@ function encodeDevice(rdev: bigint): number {
   return value >>> 0;
 }
 
-/** Attributes of a host file as the guest sees them. @param ino unique number within the provider. */
-export function presentAttributes(
-  host: BigIntStats,
-  stat: VirtualStat,
-  map: OwnerMap,
-  ino: bigint,
-): Attributes {
+/** Attributes of a host file as the guest sees them. */
+export function presentAttributes(host: BigIntStats, stat: VirtualStat, map: OwnerMap): Attributes {
   const mode = presentMode(Number(host.mode), stat);
   const isVirtualDevice = (mode & S_IFMT) !== (Number(host.mode) & S_IFMT);
   return {
-    ino,
+    ino: host.ino,
+    device: host.dev,
     mode,
     nlink: Number(host.nlink),
     uid: stat.uid ?? mapUid(map, Number(host.uid)),

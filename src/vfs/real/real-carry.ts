@@ -22,8 +22,6 @@ import { parseVirtualStat, type VirtualStatStore } from './virtual-stat.ts';
 interface RealParts {
   readonly nodes: RealNodeTable;
   readonly stats: VirtualStatStore;
-  /** Index of each host device in the inode numbers the guest sees. */
-  readonly devices: Map<bigint, bigint>;
   root(): RealNode | null;
   give(node: RealNode): RealNode;
   open(node: RealNode, flags: number): RealHandle;
@@ -34,7 +32,6 @@ type SavedNode = readonly [number, string, string, string, string, number];
 
 interface RealState {
   readonly rootDevice: string;
-  readonly devices: readonly string[];
   /** Parents first. */
   readonly tree: readonly SavedNode[];
   /** Place in `tree` of each node of the server, -1 for a file without a name. */
@@ -46,7 +43,6 @@ interface RealState {
 }
 
 const MAX_DEPTH = 2_000;
-const MAX_DEVICES = 4_096;
 const GONE = -1;
 
 /** Saves and restores the nodes of a host directory: their names and what tells each inode from all others. */
@@ -74,7 +70,6 @@ export class RealCarry implements ProviderCarry {
     const findable = (node: RealNode) => (node.isUnlinked ? GONE : place(node));
     return {
       rootDevice: `${this.#parts.root()?.identity.dev ?? 0n}`,
-      devices: [...this.#parts.devices.keys()].map(String),
       nodes: nodes.map(findable),
       handles: handles.map(({ node, flags }) => [findable(node), flags & (O_ACCMODE | O_APPEND)]),
       stats: this.#parts.stats.exportMemory().map(([key, text]) => {
@@ -95,11 +90,6 @@ export class RealCarry implements ProviderCarry {
     const saved = BigInt(state.rootDevice);
     // A file system may have another number after the host's restart.
     const device = (text: string) => (BigInt(text) === saved ? root.identity.dev : BigInt(text));
-    for (const [index, text] of state.devices.entries()) {
-      if (!this.#parts.devices.has(device(text))) {
-        this.#parts.devices.set(device(text), BigInt(index));
-      }
-    }
     for (const [dev, ino, birth, text] of state.stats) {
       const stat = parseVirtualStat(text);
       const key = identityKey({ dev: device(dev), ino: BigInt(ino), birthNs: BigInt(birth) });
@@ -161,9 +151,6 @@ function readRealState(value: unknown): RealState {
   const place = (item: unknown) => readInteger(item, GONE, tree.length - 1, 'place in the tree');
   return {
     rootDevice: readDigits(state.rootDevice, 'device'),
-    devices: readList(state.devices, MAX_DEVICES, 'devices').map((item) =>
-      readDigits(item, 'device'),
-    ),
     tree,
     nodes: readList(state.nodes, MAX_STATE_NODES, 'nodes').map(place),
     handles: readList(state.handles, MAX_STATE_HANDLES, 'handles').map((item) => {

@@ -16,8 +16,6 @@ type OwnerAndMode = Pick<AttributeChange, 'uid' | 'gid' | 'mode'>;
 
 /** Attributes of host files as the guest sees and changes them: docs/files.md. */
 export class RealMetadata {
-  /** Index of each host device in the inode numbers the guest sees. */
-  readonly devices = new Map<bigint, bigint>();
   readonly #nodes: RealNodeTable;
   readonly #stats: VirtualStatStore;
   #owners: OwnerMap = { hostUids: new Set(), hostGids: new Set(), user: { uid: 0, gid: 0 } };
@@ -40,7 +38,7 @@ export class RealMetadata {
   read(node: RealNode): Attributes {
     const fd = this.#nodes.fd(node);
     const host = fstatSync(fd, { bigint: true });
-    return presentAttributes(host, this.#virtual(node, fd, host), this.#owners, this.#number(node));
+    return presentAttributes(host, this.#virtual(node, fd, host), this.#owners);
   }
 
   /** File type and permissions, for a node whose descriptor is `fd`. */
@@ -65,13 +63,6 @@ export class RealMetadata {
   #save(node: RealNode, fd: number, stat: VirtualStat): void {
     node.stat = null;
     this.#stats.save(fd, node.identity.key, stat);
-  }
-
-  /** One number per inode over all host devices below the mount. */
-  #number({ identity: { dev, ino } }: RealNode): bigint {
-    const index = this.devices.get(dev) ?? BigInt(this.devices.size);
-    this.devices.set(dev, index);
-    return ino ^ (index << 48n);
   }
 
   change(node: RealNode, change: AttributeChange, handle: RealHandle | null): void {

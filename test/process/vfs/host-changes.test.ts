@@ -46,7 +46,8 @@ it.each([
   const { client, root } = await serve(make(path));
   const before = await client.open(root, 0);
   save(path, 'longer and new\n');
-  expect(await client.stat(root)).toMatchObject({ size: 15, mode: 0o100644 });
+  const { ino } = statSync(path, { bigint: true });
+  expect(await client.stat(root)).toMatchObject({ size: 15, mode: 0o100644, ino });
   expect(await contentOf(client, root)).toBe('longer and new\n');
   expect((await client.read(root, before, 0, 100)).body.toString()).toBe('old\n');
   for (let version = 0; version < 3; version++) {
