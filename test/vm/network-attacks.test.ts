@@ -9,11 +9,13 @@ import { type AttackLab, openLab } from './attacks/attack-lab.ts';
 import { attempt } from './attacks/attempt.ts';
 import { CANARY_ANSWER } from './attacks/canaries.ts';
 import { DATAGRAM_ATTACKS } from './attacks/datagrams.ts';
+import { HOST_PROCESS_ATTACKS } from './attacks/host-process.ts';
 import { NAME_ATTACKS } from './attacks/names.ts';
 import { FORM_ATTACKS } from './attacks/request-forms.ts';
 import { LIMIT_ATTACKS, SMUGGLING_ATTACKS } from './attacks/smuggling.ts';
 
 const ATTACKS = [
+  ...HOST_PROCESS_ATTACKS,
   ...chosen(ADDRESS_ATTACKS),
   ...chosen(NAME_ATTACKS),
   ...chosen(FORM_ATTACKS),

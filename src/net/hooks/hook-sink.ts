@@ -1,4 +1,4 @@
-import type { AnswerSink, SinkOwner } from '../http/answer-sink.ts';
+import type { AnswerSink, GuardingOwner } from '../http/answer-sink.ts';
 import type { Fields } from '../http/fields.ts';
 import type { ResponseHead } from '../http/upstream-call.ts';
 import type { RequestHooks } from './http-hooks.ts';
@@ -11,7 +11,7 @@ const BODILESS = new Set([204, 205, 304]);
 /** Shows the answer to `onResponse`; its body streams through the hook's `Response` as the guest takes it. */
 export class HookSink implements AnswerSink {
   readonly #next: AnswerSink;
-  readonly #owner: SinkOwner;
+  readonly #owner: GuardingOwner;
   readonly #hook: NonNullable<RequestHooks['onResponse']>;
   readonly #request: Request;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
@@ -21,7 +21,7 @@ export class HookSink implements AnswerSink {
 
   constructor(
     next: AnswerSink,
-    owner: SinkOwner,
+    owner: GuardingOwner,
     hook: NonNullable<RequestHooks['onResponse']>,
     request: Request,
   ) {
@@ -74,7 +74,7 @@ export class HookSink implements AnswerSink {
       };
       await sendResponse(given, this.#next, flow, given === response);
     } catch (error) {
-      this.#owner.onFailure(error as Error);
+      this.#owner.guard(() => this.#owner.onFailure(error as Error))();
     }
   }
 
@@ -84,11 +84,11 @@ export class HookSink implements AnswerSink {
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () => this.#owner.onRoom(),
-        cancel: () => {
+        pull: this.#owner.guard(() => this.#owner.onRoom()),
+        cancel: this.#owner.guard(() => {
           this.#isOver = true;
           this.#owner.onRoom();
-        },
+        }),
       },
       { highWaterMark: 256 * 1024, size: (chunk) => chunk?.byteLength ?? 0 },
     );

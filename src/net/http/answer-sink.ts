@@ -4,6 +4,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { ResponsePlan } from '../secret/response-plan.ts';
 import { headerList } from './audit-request.ts';
 import { type Fields, flatList } from './fields.ts';
+import type { Guard } from './guard.ts';
 import type { ResponseHead } from './upstream-call.ts';
 
 /** One stage of the way of an answer from its server to the guest. */
@@ -26,15 +27,20 @@ export interface SinkOwner {
   onFailure(error: Error): void;
 }
 
+/** Of stages that Node or a promise calls. */
+export interface GuardingOwner extends SinkOwner {
+  readonly guard: Guard;
+}
+
 /** Takes the values of secrets out of an answer on its way (docs/network.md, "Secrets"). */
 export class ScrubSink implements AnswerSink {
   readonly #next: AnswerSink;
-  readonly #owner: SinkOwner;
+  readonly #owner: GuardingOwner;
   readonly #plan: ResponsePlan;
   #stages: readonly Transform[] = [];
   #trailers: Fields = [];
 
-  constructor(next: AnswerSink, owner: SinkOwner, plan: ResponsePlan) {
+  constructor(next: AnswerSink, owner: GuardingOwner, plan: ResponsePlan) {
     this.#next = next;
     this.#owner = owner;
     this.#plan = plan;
@@ -45,17 +51,24 @@ export class ScrubSink implements AnswerSink {
     // The words after the status are the server's too.
     const statusText = STATUS_CODES[status] ?? '';
     this.#next.begin({ status, statusText, fields: flatList(this.#plan.headers) });
+    const { guard } = this.#owner;
     this.#stages.forEach((stage, index) => {
       const following = this.#stages[index + 1];
-      stage.on('error', (error: Error) => this.#owner.onFailure(invalid(error)));
+      const onError = (error: Error): void => this.#owner.onFailure(invalid(error));
+      stage.on('error', guard(onError));
       if (following !== undefined) stage.pipe(following);
     });
-    this.#stages[0]?.on('drain', () => this.#owner.onRoom());
+    const onRoom = (): void => this.#owner.onRoom();
+    this.#stages[0]?.on('drain', guard(onRoom));
     const last = this.#stages.at(-1);
-    last?.on('data', (chunk: Buffer) => {
-      if (!this.#next.write(chunk)) last.pause();
-    });
-    last?.once('end', () => this.#endNext());
+    const onData = (chunk: Buffer): void => {
+      if (!this.#next.write(chunk)) last?.pause();
+    };
+    last?.on('data', guard(onData));
+    last?.once(
+      'end',
+      guard(() => this.#endNext()),
+    );
   }
 
   write(chunk: Buffer): boolean {

@@ -4,12 +4,14 @@ import { HookSink } from '../hooks/hook-sink.ts';
 import { runRequestHooks } from '../hooks/run-request-hooks.ts';
 import { sendResponse } from '../hooks/send-response.ts';
 import { MAX_INFORMATIONAL_ANSWERS, MAX_REQUESTS } from '../limits.ts';
+import type { SpliceResult } from '../tcp/splice.ts';
 import type { AnswerSink } from './answer-sink.ts';
 import { ScrubSink } from './answer-sink.ts';
 import { blockedEvent, headerList, urlOf } from './audit-request.ts';
 import { buildCall } from './build-call.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { endToEnd, type Fields, flatList, NOT_IN_TRAILERS } from './fields.ts';
+import { createGuard, guardHandler } from './guard.ts';
 import type { GuestRequest, GuestUpgrade } from './guest-request.ts';
 import { GuestSink } from './guest-sink.ts';
 import { judgeMoved, judgeRequest } from './judge-request.ts';
@@ -33,6 +35,8 @@ export class Exchange implements UpstreamHandler {
   readonly #services: HttpServices;
   readonly #guest: GuestRequest | GuestUpgrade;
   readonly #record: ExchangeRecord;
+  /** What Node, a stream or a promise calls: a throw ends this exchange, never the process. */
+  readonly #guard = createGuard((error) => this.#fault(error));
   #site: Site;
   #sink: AnswerSink;
   #hookRequest: Request | null = null;
@@ -59,6 +63,10 @@ export class Exchange implements UpstreamHandler {
 
   /** Answers the request, whatever comes. Never throws. */
   run(): void {
+    this.#guard(() => this.#begin())();
+  }
+
+  #begin(): void {
     const { load } = this.#services;
     if (load.requests >= MAX_REQUESTS) {
       this.#refuse({ status: 503, reason: 'busy', message: 'too many requests are on their way' });
@@ -71,8 +79,8 @@ export class Exchange implements UpstreamHandler {
     }
     load.requests += 1;
     this.#guest.answer.listen({
-      onDrain: () => this.#sink.hasRoom(),
-      onGone: () => this.#finish('the guest went away'),
+      onDrain: this.#guard(() => this.#sink.hasRoom()),
+      onGone: this.#guard(() => this.#finish('the guest went away')),
     });
     const guest = this.#guest;
     const outgoing: OutgoingRequest = {
@@ -84,7 +92,7 @@ export class Exchange implements UpstreamHandler {
     };
     guest.answer.invite();
     if (this.#services.hooks === null) this.#send(outgoing);
-    else void this.#showHooks(outgoing);
+    else this.#showHooks(outgoing).catch((error: Error) => this.#fault(error));
   }
 
   async #showHooks(outgoing: OutgoingRequest): Promise<void> {
@@ -129,7 +137,8 @@ export class Exchange implements UpstreamHandler {
       this.#scrub = ready.scrub;
       this.#record.noteSecrets(ready.used);
       this.#isWaiting = true;
-      this.#services.upstream.send(this.#site, this.#site.protocol, ready.call, this);
+      const handler = guardHandler(this, this.#guard);
+      this.#services.upstream.send(this.#site, this.#site.protocol, ready.call, handler);
     } catch (error) {
       this.onError(error as Error);
     }
@@ -189,6 +198,16 @@ export class Exchange implements UpstreamHandler {
       this.onError(new Error('the server left HTTP unasked'));
       return;
     }
+    try {
+      this.#tunnel(guest, head, stream);
+    } catch (error) {
+      // A field of the server that cannot stand in a head.
+      stream.destroy();
+      this.onError(error as Error);
+    }
+  }
+
+  #tunnel(guest: GuestUpgrade, head: ResponseHead, stream: Duplex): void {
     const { secrets } = this.#services;
     const plan = secrets?.planResponse(this.#scrub, {
       headers: headerList(endToEnd(head.fields)),
@@ -198,13 +217,12 @@ export class Exchange implements UpstreamHandler {
     this.#record.noteHead(head, fields);
     const opened = guest.accept(head.statusText, fields);
     const patterns = secrets?.patternsFor(this.#scrub) ?? null;
-    void tunnelWebSocket(opened, stream, { index: secrets?.index ?? null, patterns }).then(
-      (end) => {
-        this.#record.noteTunnel(end);
-        if (end.error !== null) this.#emitLeak(end.error, null);
-        this.#finish(end.error === null ? null : end.error.message);
-      },
-    );
+    const done = this.#guard((end: SpliceResult) => {
+      this.#record.noteTunnel(end);
+      if (end.error !== null) this.#emitLeak(end.error, null);
+      this.#finish(end.error === null ? null : end.error.message);
+    });
+    void tunnelWebSocket(opened, stream, { index: secrets?.index ?? null, patterns }).then(done);
   }
 
   onError(error: Error): void {
@@ -230,6 +248,7 @@ export class Exchange implements UpstreamHandler {
     const owner = {
       onRoom: () => this.#resume?.(),
       onFailure: (error: Error) => this.onError(error),
+      guard: this.#guard,
     };
     let sink = this.#watched(this.#sink);
     if (hooks?.onResponse !== undefined && this.#hookRequest !== null) {
@@ -252,6 +271,14 @@ export class Exchange implements UpstreamHandler {
     if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
     const { emit, secrets } = this.#services;
     emit(leakEvent(error, this.#guest, this.#site, { secrets, statusCode: status }));
+  }
+
+  /** A failure of ours. */
+  #fault(error: Error): void {
+    this.#services.fault(error);
+    this.#hasUpstreamEnded = false;
+    this.#guest.answer.reset();
+    this.#finish('gondolin failed');
   }
 
   #finishWith(refusal: Refusal): void {

@@ -156,3 +156,10 @@ export function recordOf(fields: Fields): Record<string, string | string[]> {
 export function flatList(list: readonly (readonly [name: string, value: string])[]): string[] {
   return list.flat();
 }
+
+/** True when an HTTP/1 head says that a body follows. */
+export function announcesBody(fields: Fields): boolean {
+  if (fieldValue(fields, 'transfer-encoding') !== null) return true;
+  const length = fieldValue(fields, 'content-length');
+  return length !== null && Number(length) !== 0;
+}

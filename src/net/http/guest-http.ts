@@ -22,7 +22,7 @@ export class GuestHttp {
    */
   serve(stream: Duplex, raw: Duplex, site: Site): void {
     this.#limitLinger(raw);
-    if (site.protocol === 'http2') this.#http2.serve(stream, site);
+    if (site.protocol === 'http2') this.#http2.serve(stream, raw, site);
     else this.#http1.serve(stream, raw, site);
   }
 

@@ -1,9 +1,17 @@
-import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Duplex } from 'node:stream';
 import { MAX_HEADER_BYTES } from '../limits.ts';
 import { Exchange } from './exchange.ts';
+import { HandshakeAnswer } from './handshake-answer.ts';
 import { Http1Line } from './http1-line.ts';
-import { Http1Request, Http1Upgrade } from './http1-request.ts';
+import { Http1Message } from './http1-message.ts';
+import { Http1Answer, Http1Request, Http1Upgrade } from './http1-request.ts';
 import type { HttpServices, Site } from './site.ts';
 
 /** How often Node looks for heads that are late. */
@@ -18,7 +26,13 @@ export class GuestHttp1 {
   constructor(services: HttpServices) {
     const { guestHeadMs, guestIdleMs } = services.waits;
     this.#services = services;
+    const lines = this.#lines;
     this.#server = createServer({
+      IncomingMessage: class extends Http1Message {
+        protected override mayLeave(stream: Duplex): boolean {
+          return lines.get(stream)?.mayLeave === true;
+        }
+      },
       maxHeaderSize: MAX_HEADER_BYTES,
       insecureHTTPParser: false,
       headersTimeout: guestHeadMs,
@@ -31,14 +45,21 @@ export class GuestHttp1 {
     this.#server.maxHeadersCount = 0;
     // A guest may end its half after its request and gets its answer; Node has no option for that.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
+    const answer =
+      (isWaiting: boolean): RequestListener =>
+      (request, response) =>
+        this.#guarded(request.socket, (line) => this.#answer(line, request, response, isWaiting));
     this.#server
-      .on('request', (request, response) => this.#answer(request, response, false))
-      .on('checkContinue', (request, response) => this.#answer(request, response, true))
+      .on('request', answer(false))
+      .on('checkContinue', answer(true))
       // One that is not known may be ignored (RFC 9110 §10.1.1); Node's own 417 would be unjudged.
-      .on('checkExpectation', (request, response) => this.#answer(request, response, false))
-      .on('connect', (request, socket, head) => this.#leaveHttp(request, socket, head))
-      .on('upgrade', (request, socket, head) => this.#leaveHttp(request, socket, head))
-      .on('clientError', (error, socket) => this.#refuseBytes(error, socket))
+      .on('checkExpectation', answer(false))
+      .on('upgrade', (request, socket, head) =>
+        this.#guarded(socket, (line) => this.#leaveHttp(line, request, socket, head)),
+      )
+      .on('clientError', (error, socket) =>
+        this.#guarded(socket, (line) => refuseBytes(line, error)),
+      )
       .on('timeout', () => undefined);
     // Node's clock for heads starts when a server listens.
     this.#server.emit('listening');
@@ -46,8 +67,10 @@ export class GuestHttp1 {
 
   /** Serves a stream (the TLS socket, or `raw` itself) until it ends. */
   serve(stream: Duplex, raw: Duplex, site: Site): void {
-    this.#lines.set(stream, new Http1Line(stream, raw, site, this.#services.waits));
-    this.#server.emit('connection', stream);
+    const { waits, fault } = this.#services;
+    const line = new Http1Line(stream, raw, site, { waits, fault });
+    this.#lines.set(stream, line);
+    line.guard(() => this.#server.emit('connection', stream))();
   }
 
   close(): void {
@@ -55,47 +78,38 @@ export class GuestHttp1 {
     this.#server.close();
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, isWaiting: boolean): void {
-    const line = this.#lines.get(request.socket);
-    if (line === undefined) {
-      request.socket.destroy();
-    } else if (line.begin(request, response)) {
-      const guest = new Http1Request(request, response, { line, isWaiting, isDetached: false });
-      new Exchange(guest, line.site, this.#services).run();
-    }
-  }
-
-  /**
-   * `CONNECT`, or `Upgrade`. Node has let go of the socket, so that the answer is the connection's last. A server may
-   * ignore `Upgrade` (RFC 9110 §7.8), as we do with any but WebSocket: curl offers h2c on plain HTTP that way.
-   */
-  #leaveHttp(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const line = this.#lines.get(socket);
-    if (line === undefined) {
-      socket.destroy();
-      return;
-    }
-    line.leave();
-    const response = new ServerResponse(request);
-    response.shouldKeepAlive = false;
-    response.assignSocket(socket as never);
-    response.once('finish', () => socket.end());
-    socket.on('error', () => undefined);
-    const isWebSocket =
-      request.method === 'GET' && /^websocket$/i.test(request.headers.upgrade ?? '');
-    const guest = isWebSocket
-      ? new Http1Upgrade(request, response, { line, socket, head })
-      : new Http1Request(request, response, { line, isWaiting: false, isDetached: true });
-    new Exchange(guest, line.site, this.#services).run();
-  }
-
-  /** What Node's strict parser does not take: two framings, broken lines, fields beyond the limit; and late heads. */
-  #refuseBytes(error: NodeJS.ErrnoException, stream: Duplex): void {
+  /** Every way into this class from Node: a throw ends the connection, not the process. */
+  #guarded(stream: Duplex, serve: (line: Http1Line) => void): void {
     const line = this.#lines.get(stream);
     if (line === undefined) stream.destroy();
-    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') line.refuseLateHead();
-    else if (error.code === 'HPE_HEADER_OVERFLOW') {
-      line.refuse('431 Request Header Fields Too Large');
-    } else line.refuse('400 Bad Request');
+    else line.guard(serve)(line);
   }
+
+  #answer(
+    line: Http1Line,
+    request: IncomingMessage,
+    response: ServerResponse,
+    isWaiting: boolean,
+  ): void {
+    const isLast = request instanceof Http1Message && request.isLast;
+    const open = line.begin(request, response, isLast);
+    if (open === null) return;
+    const answer = new Http1Answer(request, response, { line, open, isWaiting, isLast });
+    new Exchange(new Http1Request(request, answer), line.site, this.#services).run();
+  }
+
+  /** A WebSocket handshake: Node has let go of the stream, so that its response is the connection's last. */
+  #leaveHttp(line: Http1Line, request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    line.beginLast(request, (open) => {
+      const handshake = new HandshakeAnswer(line, open, stream, head);
+      new Exchange(new Http1Upgrade(request, handshake), line.site, this.#services).run();
+    });
+  }
+}
+
+/** What Node's strict parser does not take: two framings, broken lines, fields beyond the limit; and late heads. */
+function refuseBytes(line: Http1Line, error: NodeJS.ErrnoException): void {
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') line.refuseLateHead();
+  else if (error.code === 'HPE_HEADER_OVERFLOW') line.refuse('431 Request Header Fields Too Large');
+  else line.refuse('400 Bad Request');
 }

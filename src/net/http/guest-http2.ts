@@ -1,4 +1,9 @@
-import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
+import {
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Duplex } from 'node:stream';
 import {
   H2_GUEST_SESSION_WINDOW_BYTES,
@@ -8,6 +13,7 @@ import {
   MAX_HEADER_PAIRS,
 } from '../limits.ts';
 import { Exchange } from './exchange.ts';
+import { createGuard, type Guard } from './guard.ts';
 import { Http2Request } from './http2-request.ts';
 import type { HttpServices, Site } from './site.ts';
 
@@ -20,8 +26,20 @@ export class GuestHttp2 {
     this.#services = services;
   }
 
-  /** Serves a stream until it ends. */
-  serve(stream: Duplex, site: Site): void {
+  /**
+   * Serves a stream (the TLS socket, or `raw` itself) until it ends.
+   *
+   * @param raw  The guest's stream below TLS: destroying it is a reset for the guest.
+   */
+  serve(stream: Duplex, raw: Duplex, site: Site): void {
+    const guard = createGuard((error) => {
+      raw.destroy();
+      this.#services.fault(error);
+    });
+    guard(() => this.#open(stream, site, guard))();
+  }
+
+  #open(stream: Duplex, site: Site, guard: Guard): void {
     const session = performServerHandshake(stream, {
       maxHeaderListPairs: MAX_HEADER_PAIRS,
       settings: {
@@ -33,27 +51,28 @@ export class GuestHttp2 {
     this.#sessions.add(session);
     session.on('error', () => undefined);
     // 'connect' comes a tick later; a guest may have broken the session by then.
-    session.once('connect', () => {
+    const widen = (): void => {
       if (!session.destroyed) session.setLocalWindowSize(H2_GUEST_SESSION_WINDOW_BYTES);
-    });
+    };
+    session.once('connect', guard(widen));
     session.once('close', () => this.#sessions.delete(session));
     // Node leaves that to sockets, which end on their own; ours can be half-open.
     stream.once('end', () => session.destroy());
-    this.#answerStreams(session, site);
+    this.#answerStreams(session, site, guard);
   }
 
   close(): void {
     for (const session of this.#sessions) session.destroy();
   }
 
-  #answerStreams(session: ServerHttp2Session, site: Site): void {
+  #answerStreams(session: ServerHttp2Session, site: Site, guard: Guard): void {
     const { guestHeadMs, guestIdleMs } = this.#services.waits;
     let openStreams = 0;
     // Pings and half a header block are no requests: they don't keep a session.
     const giveUp = (): void => session.close();
     let timer = setTimeout(giveUp, guestHeadMs);
     session.once('close', () => clearTimeout(timer));
-    session.on('stream', (guestStream, headers) => {
+    const onStream = (guestStream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
       openStreams += 1;
       clearTimeout(timer);
       guestStream.on('error', () => undefined);
@@ -64,7 +83,8 @@ export class GuestHttp2 {
         // Node ends a closing session with its last stream, but not when a frame is still to be written then.
         if (session.closed) setImmediate(() => session.destroy());
       });
-      new Exchange(new Http2Request(guestStream, headers), site, this.#services).run();
-    });
+      new Exchange(new Http2Request(guestStream, headers, guard), site, this.#services).run();
+    };
+    session.on('stream', guard(onStream));
   }
 }

@@ -1,34 +1,56 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WaitingTimes } from '../limits.ts';
+import { createGuard, type Guard, guardEvents } from './guard.ts';
 import type { Site } from './site.ts';
 
-/** A request whose answer is on its way, and how it is told that nobody waits for it. */
-interface OpenAnswer {
+/** A request whose response is on its way. */
+export interface OpenAnswer {
   readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  /** null: a handshake, whose response is written to the connection itself. */
+  readonly response: ServerResponse | null;
+  /** Called when the response can no more be given. */
   onGone: (() => void) | null;
 }
 
-/** One HTTP/1 connection of the guest: which answers are on their way, and how it comes to its end. */
+/**
+ * Owns one HTTP/1 connection of the guest: which responses are on their way, when it is silent for too long, how it ends,
+ * and what is caught of all that it calls.
+ */
 export class Http1Line {
   /** The guest's stream below TLS: destroying it is a reset for the guest. */
   readonly raw: Duplex;
   readonly site: Site;
+  /** A throw of what it wraps is a fault and a reset of this connection. */
+  readonly guard: Guard;
   readonly #stream: Duplex;
   readonly #waits: WaitingTimes;
-  readonly #open = new Map<ServerResponse, OpenAnswer>();
+  readonly #open = new Set<OpenAnswer>();
   #idleTimer: NodeJS.Timeout | undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
   #hasMoved = false;
+  #hasLast = false;
   #refusal: string | null = null;
+  #onceQuiet: (() => void) | null = null;
 
   /** @param stream  The TLS socket, or `raw` itself. */
-  constructor(stream: Duplex, raw: Duplex, site: Site, waits: WaitingTimes) {
+  constructor(
+    stream: Duplex,
+    raw: Duplex,
+    site: Site,
+    how: { readonly waits: WaitingTimes; fault(error: Error): void },
+  ) {
     this.#stream = stream;
     this.raw = raw;
     this.site = site;
-    this.#waits = waits;
+    this.#waits = how.waits;
+    const onThrow = (error: Error): void => {
+      raw.destroy();
+      how.fault(error);
+    };
+    this.guard = createGuard(onThrow);
+    guardEvents(stream, onThrow);
+    if (raw !== stream) guardEvents(raw, onThrow);
     stream.once('end', () => this.#onHalfClosed());
     // Node tells the response whose turn it is; those behind it in a pipeline wait for ever.
     stream.once('finish', () => this.#abandon());
@@ -38,30 +60,48 @@ export class Http1Line {
     });
   }
 
+  /** True when every response so far has been written, if not all of it sent. */
+  get mayLeave(): boolean {
+    return !this.#isDeaf() && [...this.#open].every(({ response }) => response?.writableEnded);
+  }
+
   /**
    * A request has come; its answer ends with the 'close' of the response.
    *
-   * @returns False when our half has ended: no answer can be given, so the request must go nowhere.
+   * @param isLast  No request may come after this one.
+   * @returns null when our half has ended: no answer can be given, so the request must go nowhere.
    */
-  begin(request: IncomingMessage, response: ServerResponse): boolean {
-    if (this.#refusal !== null || !this.#stream.writable) {
-      // One more would be parsed and kept for nobody.
-      this.#stream.pause();
-      return false;
+  begin(request: IncomingMessage, response: ServerResponse, isLast: boolean): OpenAnswer | null {
+    // Node reports a write after the guest's end this way, with or without a listener of an exchange.
+    response.on('error', () => undefined);
+    if (this.#isDeaf()) {
+      this.#discard();
+      return null;
     }
-    clearTimeout(this.#idleTimer);
-    this.#open.set(response, { request, response, onGone: null });
-    response.once('close', () => {
-      this.#open.delete(response);
-      if (this.#open.size === 0) this.#onQuiet();
-    });
-    return true;
+    this.#hasLast = isLast;
+    if (isLast) response.shouldKeepAlive = false;
+    const answer: OpenAnswer = { request, response, onGone: null };
+    this.#add(answer);
+    response.once('close', () => this.end(answer));
+    return answer;
   }
 
-  /** `onGone` is called when this answer can no more be given. */
-  onBroken(response: ServerResponse, onGone: () => void): void {
-    const answer = this.#open.get(response);
-    if (answer !== undefined) answer.onGone = onGone;
+  /** A handshake has come, and Node has let go of the connection. `start` runs once earlier responses are sent. */
+  beginLast(request: IncomingMessage, start: (answer: OpenAnswer) => void): void {
+    this.#hasLast = true;
+    const run = this.guard(() => {
+      const answer: OpenAnswer = { request, response: null, onGone: null };
+      this.#add(answer);
+      start(answer);
+    });
+    if (this.#open.size === 0) run();
+    else this.#onceQuiet = run;
+  }
+
+  /** The response has been sent, or never will be. */
+  end(answer: OpenAnswer): void {
+    this.#open.delete(answer);
+    if (this.#open.size === 0) this.#onQuiet();
   }
 
   /** A byte of an answer was written. */
@@ -78,10 +118,10 @@ export class Http1Line {
   refuse(status: string): void {
     if (this.#refusal !== null) return;
     this.#refusal = status;
-    const open = [...this.#open.values()];
+    const open = [...this.#open];
     if (open.every(({ request }) => request.complete)) {
       if (open.length === 0) this.#sayRefusal(status);
-    } else if (open.length > 1 || open[0]?.response.headersSent === true) {
+    } else if (open.length > 1 || open[0]?.response?.headersSent === true) {
       this.raw.destroy();
     } else {
       open[0]?.onGone?.();
@@ -97,25 +137,50 @@ export class Http1Line {
   /** The connection goes on as something else than HTTP. */
   leave(): void {
     this.#stopTimers();
+    this.#open.clear();
+  }
+
+  /** True when a request that comes now would get no answer. */
+  #isDeaf(): boolean {
+    return this.#hasLast || this.#refusal !== null || !this.#stream.writable;
+  }
+
+  #add(answer: OpenAnswer): void {
+    clearTimeout(this.#idleTimer);
+    this.#open.add(answer);
   }
 
   #sayRefusal(status: string): void {
     if (!this.#stream.writable) return;
     this.#stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    // What else comes is not read as HTTP any more; read it must be, so that the guest's end is seen.
+    this.#discard();
+  }
+
+  /** What else comes is no HTTP for Node's parser any more; read it must be, so that the guest's end is seen. */
+  #discard(): void {
+    const parsers = this.#stream.listeners('data') as ((chunk: Buffer) => void)[];
+    // A new listener makes Node's parser give back a TLS socket that it reads without events.
+    this.#stream.on('data', () => undefined);
+    for (const parser of parsers) this.#stream.off('data', parser);
     this.#stream.resume();
   }
 
   #abandon(): void {
-    for (const { onGone } of this.#open.values()) onGone?.();
+    const open = [...this.#open];
     this.#open.clear();
+    this.#onceQuiet = null;
+    for (const { onGone } of open) onGone?.();
   }
 
   /** All answers are out. */
   #onQuiet(): void {
     clearInterval(this.#silenceTimer);
-    if (this.#refusal !== null) this.#sayRefusal(this.#refusal);
+    const next = this.#onceQuiet;
+    this.#onceQuiet = null;
+    if (next !== null) next();
+    else if (this.#refusal !== null) this.#sayRefusal(this.#refusal);
     else if (!this.raw.destroyed) {
+      clearTimeout(this.#idleTimer);
       this.#idleTimer = setTimeout(() => this.#stream.end(), this.#waits.guestIdleMs);
     }
   }

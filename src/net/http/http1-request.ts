@@ -1,16 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Fields, fieldValue, fieldValues } from './fields.ts';
+import { announcesBody, type Fields, fieldValue, fieldValues } from './fields.ts';
 import type { GuestAnswer, GuestRequest, GuestUpgrade } from './guest-request.ts';
-import type { Http1Line } from './http1-line.ts';
+import type { HandshakeAnswer } from './handshake-answer.ts';
+import type { Http1Line, OpenAnswer } from './http1-line.ts';
 
 /** How a request came to the server: what its answer must take care of first. */
 export interface Http1Arrival {
   readonly line: Http1Line;
+  readonly open: OpenAnswer;
   /** The guest waits for `100 Continue` before it sends the body. */
   readonly isWaiting: boolean;
-  /** It asked for `Upgrade` or `CONNECT`: Node reads nothing more. */
-  readonly isDetached: boolean;
+  /** The connection ends with this answer. */
+  readonly isLast: boolean;
 }
 
 /** An HTTP/1 request as Node's parser gave it: strict, so that no body length is in doubt. */
@@ -20,19 +22,17 @@ export class Http1Request implements GuestRequest {
   readonly fields: Fields;
   readonly httpVersion: string;
   readonly hasBody: boolean;
-  readonly isBodyLost: boolean;
   readonly answer: GuestAnswer;
   readonly #request: IncomingMessage;
 
-  constructor(request: IncomingMessage, response: ServerResponse, arrival: Http1Arrival) {
+  constructor(request: IncomingMessage, answer: GuestAnswer) {
     this.#request = request;
     this.method = request.method ?? '';
     this.target = request.url ?? '';
     this.fields = request.rawHeaders;
     this.httpVersion = request.httpVersionMinor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
     this.hasBody = announcesBody(request.rawHeaders);
-    this.isBodyLost = this.hasBody && arrival.isDetached;
-    this.answer = new Http1Answer(response, arrival, wantsHttp10KeepAlive(request));
+    this.answer = answer;
   }
 
   get authorities(): readonly string[] {
@@ -49,31 +49,17 @@ export class Http1Request implements GuestRequest {
   }
 }
 
-/** A request to leave HTTP for WebSocket; Node has let go of its socket already. */
+/** A request to leave HTTP for WebSocket; Node has let go of its stream already. */
 export class Http1Upgrade extends Http1Request implements GuestUpgrade {
-  readonly #response: ServerResponse;
-  readonly #socket: Duplex;
-  readonly #head: Buffer;
+  readonly #handshake: HandshakeAnswer;
 
-  constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
-    at: { readonly line: Http1Line; readonly socket: Duplex; readonly head: Buffer },
-  ) {
-    super(request, response, { line: at.line, isWaiting: false, isDetached: true });
-    this.#response = response;
-    this.#socket = at.socket;
-    this.#head = at.head;
+  constructor(request: IncomingMessage, handshake: HandshakeAnswer) {
+    super(request, handshake);
+    this.#handshake = handshake;
   }
 
   accept(statusText: string, fields: Fields): { readonly stream: Duplex; readonly head: Buffer } {
-    const response = this.#response;
-    const all = [...fields, 'connection', 'upgrade', 'upgrade', 'websocket'];
-    response.removeAllListeners('finish').removeAllListeners('close');
-    response.writeHead(101, statusText, all);
-    response.end();
-    response.detachSocket(this.#socket as never);
-    return { stream: this.#socket, head: this.#head };
+    return this.#handshake.accept(statusText, fields);
   }
 }
 
@@ -84,24 +70,18 @@ function wantsHttp10KeepAlive(request: IncomingMessage): boolean {
   return request.httpVersionMinor === 0 && isNamed('keep-alive') && !isNamed('close');
 }
 
-function announcesBody(fields: Fields): boolean {
-  if (fieldValue(fields, 'transfer-encoding') !== null) return true;
-  const length = fieldValue(fields, 'content-length');
-  return length !== null && Number(length) !== 0;
-}
-
 /** The answer on an HTTP/1 connection: Node chooses the framing (length, chunks or close). */
-class Http1Answer implements GuestAnswer {
+export class Http1Answer implements GuestAnswer {
   readonly #response: ServerResponse;
   readonly #arrival: Http1Arrival;
   readonly #isHttp10Kept: boolean;
   #isWaiting: boolean;
   #isFlushed = false;
 
-  constructor(response: ServerResponse, arrival: Http1Arrival, isHttp10Kept: boolean) {
+  constructor(request: IncomingMessage, response: ServerResponse, arrival: Http1Arrival) {
     this.#response = response;
     this.#arrival = arrival;
-    this.#isHttp10Kept = isHttp10Kept && !arrival.isDetached;
+    this.#isHttp10Kept = !arrival.isLast && wantsHttp10KeepAlive(request);
     this.#isWaiting = arrival.isWaiting;
     response.sendDate = false;
   }
@@ -112,11 +92,13 @@ class Http1Answer implements GuestAnswer {
 
   listen(listeners: { onDrain: () => void; onGone: () => void }): void {
     const response = this.#response;
-    response.on('drain', listeners.onDrain).on('error', () => undefined);
-    response.once('close', () => {
+    const { line, open } = this.#arrival;
+    response.on('drain', line.guard(listeners.onDrain));
+    const onClose = (): void => {
       if (!response.writableFinished) listeners.onGone();
-    });
-    this.#arrival.line.onBroken(response, listeners.onGone);
+    };
+    response.once('close', line.guard(onClose));
+    open.onGone = line.guard(listeners.onGone);
   }
 
   inform(status: number, fields: Fields): void {
@@ -143,9 +125,10 @@ class Http1Answer implements GuestAnswer {
     }
     this.#response.writeHead(status, statusText, fields as string[]);
     // With the first bytes of the body in one packet where they are there already; alone, at once, for a slow body.
-    process.nextTick(() => {
+    const flush = (): void => {
       if (!this.#isFlushed && !this.#response.destroyed) this.#response.flushHeaders();
-    });
+    };
+    process.nextTick(this.#arrival.line.guard(flush));
   }
 
   write(chunk: Buffer): boolean {

@@ -1,5 +1,6 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { type Fields, flatFields, recordOf } from './fields.ts';
+import type { Guard } from './guard.ts';
 import type { GuestAnswer, GuestRequest } from './guest-request.ts';
 
 const { NGHTTP2_NO_ERROR } = constants;
@@ -16,17 +17,18 @@ export class Http2Request implements GuestRequest {
   readonly #headers: IncomingHttpHeaders;
   #trailers: Fields = [];
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, guard: Guard) {
     this.#stream = stream;
     this.#headers = headers;
     this.method = String(headers[':method'] ?? '');
     this.target = String(headers[':path'] ?? '');
     this.fields = flatFields(headers);
     this.hasBody = !stream.endAfterHeaders;
-    this.answer = new Http2Answer(stream, headers['expect'] === '100-continue');
-    stream.on('trailers', (trailers: IncomingHttpHeaders) => {
+    this.answer = new Http2Answer(stream, headers['expect'] === '100-continue', guard);
+    const onTrailers = (trailers: IncomingHttpHeaders): void => {
       this.#trailers = flatFields(trailers);
-    });
+    };
+    stream.on('trailers', guard(onTrailers));
   }
 
   get authorities(): readonly string[] {
@@ -52,12 +54,14 @@ async function* wholeBody(stream: ServerHttp2Stream): AsyncGenerator<Buffer> {
 }
 
 class Http2Answer implements GuestAnswer {
+  readonly #guard: Guard;
   readonly #stream: ServerHttp2Stream;
   #trailers: Fields = [];
   #hasEnded = false;
   #isWaiting: boolean;
 
-  constructor(stream: ServerHttp2Stream, isWaiting: boolean) {
+  constructor(stream: ServerHttp2Stream, isWaiting: boolean, guard: Guard) {
+    this.#guard = guard;
     this.#stream = stream;
     this.#isWaiting = isWaiting;
   }
@@ -68,9 +72,10 @@ class Http2Answer implements GuestAnswer {
 
   listen(listeners: { onDrain: () => void; onGone: () => void }): void {
     this.#stream.on('drain', listeners.onDrain);
-    this.#stream.once('close', () => {
+    const onClose = (): void => {
       if (!this.#hasEnded || this.#stream.rstCode !== NGHTTP2_NO_ERROR) listeners.onGone();
-    });
+    };
+    this.#stream.once('close', this.#guard(onClose));
   }
 
   inform(status: number, fields: Fields): void {
@@ -91,7 +96,7 @@ class Http2Answer implements GuestAnswer {
     if (!this.#isOpen()) return;
     const stream = this.#stream;
     stream.respond({ ':status': status, ...recordOf(fields) }, { waitForTrailers: true });
-    stream.once('wantTrailers', () => {
+    const onWant = (): void => {
       try {
         stream.sendTrailers(recordOf(this.#trailers));
       } catch {
@@ -100,8 +105,10 @@ class Http2Answer implements GuestAnswer {
         return;
       }
       // RFC 9113 §8.1: a whole answer may come before the whole request, whose rest is then not wanted.
-      if (!stream.readableEnded) setImmediate(() => stream.close(NGHTTP2_NO_ERROR));
-    });
+      const close = this.#guard(() => stream.close(NGHTTP2_NO_ERROR));
+      if (!stream.readableEnded) setImmediate(close);
+    };
+    stream.once('wantTrailers', this.#guard(onWant));
   }
 
   write(chunk: Buffer): boolean {

@@ -60,10 +60,6 @@ function oddForm(request: GuestRequest): RefusalPart | null {
   if (request.method === 'CONNECT' || request.method === 'TRACE') {
     return { status: 405, reason: 'protocol', message: `${request.method} is not supported` };
   }
-  if (request.isBodyLost === true) {
-    const message = 'a request with a body cannot ask to leave HTTP';
-    return { status: 400, reason: 'protocol', message };
-  }
   // RFC 9112 §3.2: a target has no fragment. What stands behind one must not be seen by one side only.
   if (request.target === '*' || request.target.includes('#')) {
     return { status: 400, reason: 'protocol', message: 'the request target is not a path' };

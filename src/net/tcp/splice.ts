@@ -81,6 +81,9 @@ function watch(side: Duplex, closed: (error: Error | null) => void): void {
 
 /** Ends a connection the hard way: a TCP socket sends RST, a guest stream `RESET`. Never throws. */
 export function reset(stream: Duplex): void {
-  if (stream instanceof Socket && !(stream instanceof TLSSocket)) stream.resetAndDestroy();
+  const isTcp = stream instanceof Socket && !(stream instanceof TLSSocket);
+  // libuv refuses to reset a socket while it ends its half, and Node then never closes it.
+  const isEnding = stream.writableEnded && !stream.writableFinished;
+  if (isTcp && !isEnding) stream.resetAndDestroy();
   else stream.destroy();
 }

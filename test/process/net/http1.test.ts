@@ -228,10 +228,6 @@ const BROKEN = [
     name: 'HTTP/1.0 with TE',
     head: 'POST / HTTP/1.0\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   },
-  {
-    name: 'a body before an upgrade',
-    head: 'POST / HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nhi',
-  },
   { name: 'fragment', head: 'GET /a#b HTTP/1.1\r\nHost: HOST\r\n\r\n' },
   { name: 'asterisk', head: 'OPTIONS * HTTP/1.1\r\nHost: HOST\r\n\r\n' },
 ];
