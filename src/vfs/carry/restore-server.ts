@@ -44,7 +44,7 @@ async function restoreMount(mount: Mount, saved: MountState, all: Restored): Pro
   const found = await restoreProvider(mount, saved);
   const nodes = saved.nodes.map(([id, lookups], place): HeldNode | null => {
     const node = found.nodes[place] ?? null;
-    return node === null ? null : { id, mount, node, lookups };
+    return node === null ? null : { id, mount, node, lookups, openedCtimeNs: null };
   });
   restoreHandles(saved, nodes, found.handles, all);
   const present = nodes.filter((node) => node !== null);

@@ -2,13 +2,15 @@ import { MAX_TRANSFER_BYTES, OPCODE, OUT_HEADER_BYTES } from '../../protocol/fus
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
 import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
 import { O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC } from '../file-mode.ts';
+import type { VfsHandle } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import { assertWritable, caller, EMPTY, enter, type FuseOperation, target } from './context.ts';
+import { openFlags } from './data-cache.ts';
 import { readName, readOffset } from './decode.ts';
 import { ENTRY_BYTES, encodeOpen, encodeStatus, writeReplyHeader } from './encode.ts';
+import type { Handles } from './handles.ts';
+import type { HeldNode } from './node-ids.ts';
 
-/** Data the guest has cached stays valid over an open: AUTO_INVAL_DATA drops it when size or time changed. */
-const FOPEN_KEEP_CACHE = 2;
 const FSYNC_DATA_ONLY = 1;
 /** The data comes from the page cache: a program wrote it through a shared mapping (we ask for no writeback cache). */
 const FUSE_WRITE_CACHE = 1;
@@ -25,8 +27,19 @@ const open: FuseOperation = async ({ ids, handles }, request) => {
   if (isWrite(flags)) assertWritable(held.mount);
   handles.assertRoom();
   const handle = await held.mount.provider.open(held.node, flags & ~(O_CREAT | O_EXCL));
-  return encodeOpen(handles.addFile(held, handle), FOPEN_KEEP_CACHE);
+  return finishOpen(handles, held, handle);
 };
+
+/** Gives an open file its id. It is closed again when that fails. */
+async function finishOpen(handles: Handles, held: HeldNode, handle: VfsHandle): Promise<Buffer> {
+  try {
+    const replyFlags = await openFlags(held);
+    return encodeOpen(handles.addFile(held, handle), replyFlags);
+  } catch (error) {
+    await held.mount.provider.release(handle);
+    throw error;
+  }
+}
 
 const create: FuseOperation = async (context, request) => {
   const { mount, node: parent } = target(context, request, 'write');
@@ -46,7 +59,7 @@ const create: FuseOperation = async (context, request) => {
     throw error;
   }
   const held = context.ids.get(Number(reply.readBigUInt64LE(0)));
-  encodeOpen(context.handles.addFile(held, handle), FOPEN_KEEP_CACHE).copy(reply, ENTRY_BYTES);
+  (await finishOpen(context.handles, held, handle)).copy(reply, ENTRY_BYTES);
   return reply;
 };
 

@@ -21,6 +21,8 @@ export interface HeldNode {
   readonly node: VfsNode;
   /** Lookups not yet forgotten. */
   lookups: number;
+  /** The file's change time at its last open; null before, and when a later change might leave the same time. */
+  openedCtimeNs: bigint | null;
 }
 
 /** A guest kernel with little memory forgets long before; a hostile one must not fill the host's. */
@@ -40,7 +42,7 @@ export class NodeIds {
       return known;
     }
     if (this.#byId.size >= MAX_NODES) throw new VfsError('ENFILE');
-    const held = { id: this.#nextId++, mount, node, lookups: 1 };
+    const held: HeldNode = { id: this.#nextId++, mount, node, lookups: 1, openedCtimeNs: null };
     this.#byId.set(held.id, held);
     this.#byNode.set(node, held);
     return held;

@@ -9,10 +9,12 @@ import {
   statSync,
   symlinkSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { OPCODE } from '../../../src/protocol/fuse-abi.ts';
 import { ReadonlyProvider } from '../../../src/vfs/readonly-provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
@@ -166,4 +168,47 @@ it('a volume whose own directory the host renames goes on', async () => {
   time.pass();
   await client.create(src, 'file');
   expect(readdirSync(join(parent, 'other/src'))).toEqual(['file']);
+});
+
+const FOPEN_KEEP_CACHE = 2;
+
+/** Flags of the reply to an open. */
+async function openReplyFlags(client: FuseClient, id: number): Promise<number> {
+  const { status, body } = await client.request(OPCODE.OPEN, id, client.numbers(0, 0));
+  expect(status).toBe('ok');
+  await client.release(id, body.readBigUInt64LE(0));
+  return body.readUInt32LE(8);
+}
+
+it('an open keeps cached data while the file did not change, also when a host edit keeps size and time', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const path = join(temporaryDirectory(), 'file');
+  writeFileSync(path, 'old');
+  const { client, root } = await serve(new RealFSProvider(path));
+  const later = () => vi.setSystemTime(Date.now() + 10_000);
+  later();
+  expect(await openReplyFlags(client, root)).toBe(0);
+  expect(await openReplyFlags(client, root)).toBe(FOPEN_KEEP_CACHE);
+  const { atime, mtime, mtimeNs } = statSync(path, { bigint: true });
+  writeFileSync(path, 'new');
+  utimesSync(path, atime, mtime);
+  expect((await client.stat(root)).mtimeNs / 1_000_000n).toBe(mtimeNs / 1_000_000n);
+  later();
+  expect(await openReplyFlags(client, root)).toBe(0);
+  expect(await openReplyFlags(client, root)).toBe(FOPEN_KEEP_CACHE);
+  const handle = await client.open(root, 0o1);
+  await client.write(root, handle, 0, Buffer.from('own'));
+  expect(await openReplyFlags(client, root)).toBe(0);
+});
+
+it('an open keeps no data of a file that changed so lately that a second change could leave the same time', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const path = join(temporaryDirectory(), 'file');
+  writeFileSync(path, 'old');
+  vi.setSystemTime(Number(statSync(path, { bigint: true }).ctimeNs / 1_000_000n) + 5);
+  const { client, root } = await serve(new RealFSProvider(path));
+  expect(await openReplyFlags(client, root)).toBe(0);
+  expect(await openReplyFlags(client, root)).toBe(0);
 });
