@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "log.h"
+#include "memory.h"
 #include "util.h"
 
 #define ROOT_PATH "/sys/fs/cgroup/gondolin"
@@ -16,13 +18,25 @@ static int freeze_fd = -1;
 static int root_events_fd = -1;
 static bool is_root_frozen;
 
+/* So that each EXEC's cgroup counts the processes that were killed when memory ran out. */
+static void count_memory(const char *path)
+{
+    static const char controllers[] = "+memory";
+    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || RETRY_EINTR(write(fd, controllers, sizeof controllers - 1)) < 0)
+        log_warning("control group: %s: %s", path, strerror(errno));
+}
+
 int cgroup_setup(void)
 {
     if (mkdir(ROOT_PATH, 0755) != 0 && errno != EEXIST)
         return -1;
+    count_memory("/sys/fs/cgroup/cgroup.subtree_control");
+    count_memory(ROOT_PATH "/cgroup.subtree_control");
     root_fd = open(ROOT_PATH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
         return -1;
+    memory_limit(root_fd);
     freeze_fd = openat(root_fd, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
     root_events_fd = openat(root_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
     return freeze_fd < 0 || root_events_fd < 0 ? -1 : 0;
@@ -59,6 +73,19 @@ static bool events_say(int events_fd, const char *line)
         return true;
     text[count] = '\0';
     return strstr(text, line) != NULL;
+}
+
+bool cgroup_ran_out_of_memory(const struct cgroup *cgroup)
+{
+    static const char name[] = "\noom_kill ";
+    char text[512];
+    AUTO_CLOSE int fd = openat(cgroup->directory_fd, "memory.events", O_RDONLY | O_CLOEXEC);
+    long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, sizeof text - 1));
+    if (count < 0)
+        return false;
+    text[count] = '\0';
+    const char *line = strstr(text, name);
+    return line != NULL && line[sizeof name - 1] != '0';
 }
 
 bool cgroup_is_empty(const struct cgroup *cgroup)

@@ -57,7 +57,7 @@ void exec_advance(struct exec *exec)
         return;
     if (!exec->is_exited_sent && exec->outlets[0] == NULL && exec->outlets[1] == NULL) {
         exec->is_exited_sent = true;
-        reply_exited(exec->request_id, exec->status);
+        reply_exited(exec->request_id, exec->status, cgroup_ran_out_of_memory(&exec->cgroup));
         /* The host waits for that; the rest is for after it has left. */
         if (exec->waiters == NULL) {
             loop_timer_set(&exec->aftermath, AFTERMATH_MS);

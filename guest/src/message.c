@@ -220,11 +220,12 @@ void message_encode_failed(struct wire_writer *writer, uint32_t request_id, int 
     wire_write_string(writer, stage, GONDOLIN_MAX_STAGE_BYTES);
 }
 
-void message_encode_exited(struct wire_writer *writer, uint32_t request_id, uint8_t kind, uint16_t value)
+void message_encode_exited(struct wire_writer *writer, uint32_t request_id, uint8_t kind, uint8_t flags,
+                           uint16_t value)
 {
     message_encode_header(writer, GONDOLIN_MESSAGE_EXITED, request_id);
     wire_write_u8(writer, kind);
-    wire_write_u8(writer, 0);
+    wire_write_u8(writer, flags);
     wire_write_u16(writer, value);
 }
 

@@ -69,14 +69,15 @@ void reply_failed(uint32_t request_id, const struct failure *failure)
     reply_error(request_id, failure->error, failure->stage);
 }
 
-void reply_exited(uint32_t request_id, int status)
+void reply_exited(uint32_t request_id, int status, bool is_out_of_memory)
 {
     struct wire_writer writer;
+    uint8_t flags = is_out_of_memory ? GONDOLIN_EXITED_FLAG_OUT_OF_MEMORY : 0;
     wire_writer_init(&writer, buffer, sizeof buffer);
     if (WIFSIGNALED(status))
-        message_encode_exited(&writer, request_id, GONDOLIN_EXIT_KIND_SIGNAL, (uint16_t)WTERMSIG(status));
+        message_encode_exited(&writer, request_id, GONDOLIN_EXIT_KIND_SIGNAL, flags, (uint16_t)WTERMSIG(status));
     else
-        message_encode_exited(&writer, request_id, GONDOLIN_EXIT_KIND_CODE, (uint16_t)WEXITSTATUS(status));
+        message_encode_exited(&writer, request_id, GONDOLIN_EXIT_KIND_CODE, flags, (uint16_t)WEXITSTATUS(status));
     send_message(OUTBOX_BULK, &writer);
 }
 

@@ -15,7 +15,7 @@ void reply_failed(uint32_t request_id, const struct failure *failure);
 void reply_error(uint32_t request_id, int error, const char *stage);
 
 /* `status` as waitpid() gives it. Queued behind the stream data that was queued before. */
-void reply_exited(uint32_t request_id, int status);
+void reply_exited(uint32_t request_id, int status, bool is_out_of_memory);
 void reply_log(uint8_t level, const char *text);
 
 #endif

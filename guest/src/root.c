@@ -91,7 +91,13 @@ static bool mount_overlay(const struct root_request *request, struct failure *fa
         return failed(failure, "mount " UPPER);
     if (mkdir(UPPER "/upper", 0755) != 0 || mkdir(UPPER "/work", 0755) != 0)
         return failed(failure, "mkdir " UPPER "/work");
-    const char *options = "lowerdir=" LOWER ",upperdir=" UPPER "/upper,workdir=" UPPER "/work";
+    /*
+     * As on a plain disk: directories of the image can be renamed (redirect_dir), and a new owner or mode copies no content
+     * into memory (metacopy). Not xino: it sets the highest bits of inode numbers, and programs that hold them as doubles
+     * (Node) see neighbours as equal. Not index: the image's squashfs has no file handles.
+     */
+    const char *options = "lowerdir=" LOWER ",upperdir=" UPPER "/upper,workdir=" UPPER
+                          "/work,redirect_dir=on,metacopy=on,index=off,xino=off";
     if (mount("overlay", NEW_ROOT, "overlay", 0, options) != 0)
         return failed(failure, "mount overlay");
     return true;

@@ -30,7 +30,7 @@ export class ExitTable {
   }
 
   /** Untrusted. @throws {GondolinError} GUEST_PROTOCOL when no such process runs: unknown, not started, or exited. */
-  exit({ requestId, kind, value }: Extract<GuestMessage, { type: 'EXITED' }>): void {
+  exit({ requestId, kind, value, isOutOfMemory }: Extract<GuestMessage, { type: 'EXITED' }>): void {
     const running = this.#running.get(requestId);
     if (running === undefined) {
       throw guestProtocolError('the request id of a running EXEC', {
@@ -40,7 +40,9 @@ export class ExitTable {
     }
     this.#running.delete(requestId);
     running.resolve(
-      kind === 'CODE' ? { code: value, signal: null } : { code: null, signal: value },
+      kind === 'CODE'
+        ? { code: value, signal: null, isOutOfMemory }
+        : { code: null, signal: value, isOutOfMemory },
     );
   }
 }

@@ -6,10 +6,12 @@ import { STREAM_KIND } from '../protocol/constants.ts';
 /** Whom a signal reaches: the process, its process group, or every process of the exec, also daemonised ones. */
 export type KillScope = 'process' | 'group' | 'tree';
 
-/** How a process ended: exactly one is a number. `code` 0..255, `signal` 1..64. */
+/** How a process ended: exactly one of `code` 0..255 and `signal` 1..64 is a number. */
 export interface ExitStatus {
   readonly code: number | null;
   readonly signal: number | null;
+  /** The guest's kernel killed this process, or another one of the command, because memory ran out. */
+  readonly isOutOfMemory: boolean;
 }
 
 /** What to run. Texts must not hold NUL. */

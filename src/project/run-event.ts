@@ -62,6 +62,7 @@ export type RunChange =
       readonly status: Exclude<StepStatus, 'skipped'>;
       readonly exitCode: number;
       readonly signal: string | null;
+      readonly isOutOfMemory: boolean;
       readonly durationMs: number;
       readonly willRetry: boolean;
       readonly isIgnored: boolean;

@@ -15,6 +15,8 @@ export interface StepResult {
   readonly exitCode: number | null;
   /** Name of the signal it died of, e.g. `SIGKILL`. */
   readonly signal: string | null;
+  /** The guest's memory ran out, and its kernel killed a process of the step. */
+  readonly isOutOfMemory: boolean;
   /** How often it was started. */
   readonly attempts: number;
   /** All attempts together. */

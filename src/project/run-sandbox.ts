@@ -74,6 +74,7 @@ async function skip(sandbox: SandboxPlan, step: StepPlan, why: Skip, context: Sa
     status: why.cause === 'cancelled' ? 'cancelled' : 'skipped',
     exitCode: null,
     signal: null,
+    isOutOfMemory: false,
     attempts: 0,
     durationMs: 0,
     reason: why.reason,

@@ -6,9 +6,15 @@ import type { SavedStep } from './checkpoint/checkpoint-facts.ts';
 import type { SaveOutcome } from './checkpoint/sandbox-checkpoints.ts';
 import type { StepResult } from './run-result.ts';
 
+/** The part of `ExecResult` that the runner uses. */
+export interface RunnerResult {
+  readonly exitCode: number;
+  readonly signal: string | null;
+  readonly isOutOfMemory: boolean;
+}
+
 /** The part of `ExecProcess` that the runner uses. */
-export interface RunnerProcess
-  extends PromiseLike<{ readonly exitCode: number; readonly signal: string | null }> {
+export interface RunnerProcess extends PromiseLike<RunnerResult> {
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;

@@ -124,5 +124,8 @@ export const KILL_SCOPE = { PROCESS: 0, GROUP: 1, TREE: 2 } as const;
 /** How a process ended, in `EXITED`. */
 export const EXIT_KIND = { CODE: 0, SIGNAL: 1 } as const;
 
+/** Bits of an `EXITED`'s flags. OUT_OF_MEMORY: the kernel killed a process of the exec because memory ran out. */
+export const EXITED_FLAG = { OUT_OF_MEMORY: 1 } as const;
+
 /** Levels of a `LOG`, those of syslog(3). */
 export const LOG = { ERROR: 3, WARNING: 4, INFO: 6 } as const;

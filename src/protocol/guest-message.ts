@@ -1,4 +1,4 @@
-import { EXIT_KIND, LOG, MAX_LOG_BYTES, MAX_STAGE_BYTES } from './constants.ts';
+import { EXIT_KIND, EXITED_FLAG, LOG, MAX_LOG_BYTES, MAX_STAGE_BYTES } from './constants.ts';
 import { guestProtocolError } from './guest-protocol-error.ts';
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
@@ -28,6 +28,8 @@ export type GuestMessage =
       readonly requestId: number;
       readonly kind: keyof typeof EXIT_KIND;
       readonly value: number;
+      /** The guest's kernel killed a process of the exec because memory ran out. */
+      readonly isOutOfMemory: boolean;
     }
   | { readonly type: 'LOG'; readonly level: keyof typeof LOG; readonly text: string };
 
@@ -52,7 +54,8 @@ export function encodeGuestMessage(message: GuestMessage): Buffer {
       writer.u32(message.errno).string('stage', message.stage);
       break;
     case 'EXITED':
-      writer.u8(EXIT_KIND[message.kind]).u8(0).u16(message.value);
+      writer.u8(EXIT_KIND[message.kind]);
+      writer.u8(message.isOutOfMemory ? EXITED_FLAG.OUT_OF_MEMORY : 0).u16(message.value);
       break;
     case 'LOG':
       writer.u8(LOG[message.level]).string('text', message.text);
@@ -121,12 +124,16 @@ function readBody(reader: MessageReader): GuestMessage {
 
 function readExited(reader: MessageReader): GuestMessage {
   const kind = reader.choice(EXIT_KIND, reader.u8());
-  if (reader.u8() !== 0) throw reader.broken('reserved of 0');
+  const flags = reader.u8();
+  if (flags > EXITED_FLAG.OUT_OF_MEMORY) {
+    throw reader.broken('flags that EXITED has', EXITED_FLAG.OUT_OF_MEMORY, flags);
+  }
   const value = reader.u16();
   const [min, max] = kind === 'CODE' ? [0, MAX_EXIT_CODE] : [1, MAX_SIGNAL];
   if (value < min || value > max)
     throw reader.broken('an exit code or signal Linux has', max, value);
-  return { type: 'EXITED', requestId: reader.requestId, kind, value };
+  const isOutOfMemory = flags === EXITED_FLAG.OUT_OF_MEMORY;
+  return { type: 'EXITED', requestId: reader.requestId, kind, value, isOutOfMemory };
 }
 
 /**

@@ -20,6 +20,7 @@ it('exec() runs a string through a login shell', async () => {
   expect(await vm.exec('echo "$GREETING"; echo oops >&2; exit 3')).toEqual({
     exitCode: 3,
     signal: null,
+    isOutOfMemory: false,
     stdout: 'hello\n',
     stderr: 'oops\n',
     durationMs: expect.any(Number),

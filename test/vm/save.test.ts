@@ -14,6 +14,9 @@ it('a saved VM goes on, and what is created from it continues its processes as a
   const directory = join(temporaryDirectory(), 'saved');
   mkdirSync(directory);
   const vm = await start();
+  const moved = await vm.exec(
+    'mv /usr/share/doc /usr/share/papers && mv /usr/share/papers/bash /opt/bash && rm /opt/bash/copyright; ls /opt/bash',
+  );
   await vm.exec(
     'echo kept > /root/note; (i=0; while :; do i=$((i+1)); echo $i > /tmp/count; sleep 0.05; done) > /dev/null 2>&1 &',
   );
@@ -29,6 +32,11 @@ it('a saved VM goes on, and what is created from it continues its processes as a
   const seen = new Set(mine.stdout.trim().split('\n'));
   for (const copy of copies) {
     expect((await copy.exec('cat /root/note')).stdout).toBe('kept\n');
+    const papers = 'ls /opt/bash && ls -d /usr/share/papers/dpkg && ! ls -d /usr/share/doc';
+    expect(await copy.exec(papers)).toMatchObject({
+      exitCode: 0,
+      stdout: `${moved.stdout}/usr/share/papers/dpkg\n`,
+    });
     const before = await copy.exec('cat /tmp/count');
     const after = await copy.exec('sleep 0.5; cat /tmp/count');
     expect(Number(after.stdout)).toBeGreaterThan(Number(before.stdout));

@@ -24,6 +24,7 @@ export async function passCachedStep(
     status,
     exitCode,
     signal: null,
+    isOutOfMemory: false,
     attempts: 0,
     durationMs: 0,
     reason,

@@ -3,7 +3,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { StepCommand, StepPlan } from '../../plan/plan.ts';
 import { type ErrorData, toErrorData } from '../error-data.ts';
 import type { StepStatus } from '../run-result.ts';
-import type { Passthrough, RunnerProcess, RunnerVm } from '../runner-vm.ts';
+import type { Passthrough, RunnerProcess, RunnerResult, RunnerVm } from '../runner-vm.ts';
 import {
   forwardRaw,
   forwardText,
@@ -26,6 +26,7 @@ export interface AttemptOutcome {
   readonly status: Exclude<StepStatus, 'skipped'>;
   readonly exitCode: number;
   readonly signal: string | null;
+  readonly isOutOfMemory: boolean;
   readonly error: ErrorData | null;
   /** The VM cannot run another step. */
   readonly isVmLost: boolean;
@@ -34,7 +35,7 @@ export interface AttemptOutcome {
 }
 
 type Ending =
-  | { readonly by: 'exit'; readonly exitCode: number; readonly signal: string | null }
+  | { readonly by: 'exit'; readonly result: RunnerResult }
   | { readonly by: 'error'; readonly error: unknown }
   | { readonly by: 'vm'; readonly error: GondolinError | undefined }
   | { readonly by: 'stop'; readonly cause: StopCause };
@@ -50,11 +51,9 @@ async function settle(command: RunnerProcess, output: OutputForwarding): Promise
     (error: unknown) => ({ error }),
   );
   try {
-    const { exitCode, signal } = await command;
+    const result = await command;
     const broken = await reading;
-    return broken === null
-      ? { by: 'exit', exitCode, signal }
-      : { by: 'error', error: broken.error };
+    return broken === null ? { by: 'exit', result } : { by: 'error', error: broken.error };
   } catch (error) {
     return { by: 'error', error };
   }
@@ -62,7 +61,8 @@ async function settle(command: RunnerProcess, output: OutputForwarding): Promise
 
 function failure(error: unknown, isVmLost: boolean, sweep: () => Promise<void>): AttemptOutcome {
   const data = toErrorData(error);
-  return { status: 'failed', exitCode: data.exit, signal: null, error: data, isVmLost, sweep };
+  const how = { exitCode: data.exit, signal: null, isOutOfMemory: false };
+  return { status: 'failed', ...how, error: data, isVmLost, sweep };
 }
 
 function vmEnded(error: GondolinError | undefined): GondolinError {
@@ -117,6 +117,7 @@ async function stop(
       status: 'cancelled',
       exitCode: EXIT.interrupted,
       signal: null,
+      isOutOfMemory: false,
       error: null,
       isVmLost: true,
       sweep,
@@ -129,6 +130,7 @@ async function stop(
     status: 'timed-out',
     exitCode: EXIT.timeout,
     signal: null,
+    isOutOfMemory: false,
     error: error === null ? null : toErrorData(error),
     isVmLost: error !== null,
     sweep,
@@ -173,9 +175,9 @@ export async function runAttempt(
     if (ending.by === 'vm') return failure(vmEnded(ending.error), true, nothing);
     const sweep = () => command.kill('SIGKILL', 'tree');
     if (ending.by === 'error') return failure(ending.error, await isOver(vm), sweep);
-    const { exitCode, signal } = ending;
+    const { exitCode, signal, isOutOfMemory } = ending.result;
     const status = step.successExitCodes.includes(exitCode) ? 'succeeded' : 'failed';
-    return { status, exitCode, signal, error: null, isVmLost: false, sweep };
+    return { status, exitCode, signal, isOutOfMemory, error: null, isVmLost: false, sweep };
   } finally {
     watch.dispose();
   }

@@ -48,10 +48,10 @@ export async function runStep(
     const attemptAt = performance.now();
     await emit({ type: 'step-started', sandbox, step: step.name, attempt, attempts });
     const outcome = await attemptOnce(vm, step, attempt, context);
-    const { status, exitCode, signal, error, isVmLost } = outcome;
+    const { status, exitCode, signal, isOutOfMemory, error, isVmLost } = outcome;
     const willRetry = attempt < attempts && mayRetry(outcome, context);
     const isIgnored = step.continueOnError && status !== 'succeeded' && status !== 'cancelled';
-    const shared = { status, exitCode, signal, error, isIgnored };
+    const shared = { status, exitCode, signal, isOutOfMemory, error, isIgnored };
     const durationMs = Math.round(performance.now() - attemptAt);
     await emit({
       type: 'step-finished',

@@ -146,10 +146,11 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
   }
 
   async #result(finished: Promise<CommandStatus>, startedAt: number): Promise<ExecResult> {
-    const { code, signal } = await finished;
+    const { code, signal, isOutOfMemory } = await finished;
     return new ExecResult({
       exitCode: signal === null ? (code ?? 0) : 128 + signal,
       signal: signal === null ? null : signalName(signal),
+      isOutOfMemory,
       stdout: (await this.#collected.stdout) ?? NOTHING,
       stderr: (await this.#collected.stderr) ?? NOTHING,
       durationMs: performance.now() - startedAt,

@@ -4,6 +4,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 export interface ExecOutcome {
   readonly exitCode: number;
   readonly signal: NodeJS.Signals | null;
+  readonly isOutOfMemory: boolean;
   readonly stdout: Buffer;
   readonly stderr: Buffer;
   readonly durationMs: number;
@@ -16,6 +17,8 @@ export class ExecResult {
   readonly exitCode: number;
   /** Name of the signal that ended the command, or null. */
   readonly signal: NodeJS.Signals | null;
+  /** The guest's memory ran out, and its kernel killed the command or a process that it had started. */
+  readonly isOutOfMemory: boolean;
   /** Text in the command's `encoding`; empty when the output was not collected. */
   readonly stdout: string;
   readonly stderr: string;
@@ -28,6 +31,7 @@ export class ExecResult {
   constructor(outcome: ExecOutcome) {
     this.exitCode = outcome.exitCode;
     this.signal = outcome.signal;
+    this.isOutOfMemory = outcome.isOutOfMemory;
     this.stdout = outcome.stdout.toString(outcome.encoding);
     this.stderr = outcome.stderr.toString(outcome.encoding);
     this.durationMs = outcome.durationMs;

@@ -4,10 +4,11 @@ import type { Readable, Writable } from 'node:stream';
 /** Which processes a signal goes to: the command itself, its process group, or all its descendants. */
 export type KillScope = 'process' | 'group' | 'tree';
 
-/** How a command ended: exactly one is a number. `code` 0..255, `signal` 1..64. */
+/** How a command ended: exactly one of `code` 0..255 and `signal` 1..64 is a number. */
 export interface CommandStatus {
   readonly code: number | null;
   readonly signal: number | null;
+  readonly isOutOfMemory: boolean;
 }
 
 /** What the agent gives for a started command. */

@@ -10,7 +10,14 @@ import { plan, sandbox, step } from '../../unit/project/fake-vm.ts';
 const FACTS = { image: 'i', machine: 'm' };
 
 function result(name: string, status: StepResult['status'] = 'succeeded'): StepResult {
-  const rest = { signal: null, attempts: 1, reason: null, isIgnored: false, isCached: false };
+  const rest = {
+    signal: null,
+    isOutOfMemory: false,
+    attempts: 1,
+    reason: null,
+    isIgnored: false,
+    isCached: false,
+  };
   return { name, status, exitCode: 0, durationMs: 3, error: null, ...rest };
 }
 

@@ -90,8 +90,8 @@ it('exec() gives output, exit and pid', async () => {
   guest.frame({ type: 'DATA', streamId: request.stdout, payload: Buffer.from('out') });
   guest.frame({ type: 'EOF', streamId: request.stdout });
   guest.frame({ type: 'EOF', streamId: request.stderr });
-  guest.message({ type: 'EXITED', requestId, kind: 'CODE', value: 3 });
-  expect(await command.exited).toEqual({ code: 3, signal: null });
+  guest.message({ type: 'EXITED', requestId, kind: 'CODE', value: 3, isOutOfMemory: true });
+  expect(await command.exited).toEqual({ code: 3, signal: null, isOutOfMemory: true });
   if (command.stdout === null) throw new Error('no stdout');
   expect(await text(command.stdout)).toBe('out');
 });
@@ -190,7 +190,10 @@ it('writeFile() writes an empty file and appends when it is told to', async () =
 
 it.each([
   ['an OK nobody waits for', ok(99)],
-  ['an EXITED of nothing', { type: 'EXITED', requestId: 5, kind: 'CODE', value: 0 } as const],
+  [
+    'an EXITED of nothing',
+    { type: 'EXITED', requestId: 5, kind: 'CODE', value: 0, isOutOfMemory: false } as const,
+  ],
 ])('the session ends with GUEST_PROTOCOL on %s', async (_name, message) => {
   const { guest, session } = start();
   guest.hello();

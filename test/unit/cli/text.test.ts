@@ -173,14 +173,40 @@ it('plainText() makes one line of several', () => {
 });
 
 it.each([
-  [{ status: 'succeeded', exitCode: 0, signal: null, isIgnored: false }, 'succeeded in 1.5s'],
-  [{ status: 'failed', exitCode: 7, signal: null, isIgnored: true }, 'exit 7 after 1.5s (ignored)'],
   [
-    { status: 'failed', exitCode: 137, signal: 'SIGKILL', isIgnored: false },
+    { status: 'succeeded', exitCode: 0, signal: null, isOutOfMemory: false, isIgnored: false },
+    'succeeded in 1.5s',
+  ],
+  [
+    { status: 'failed', exitCode: 7, signal: null, isOutOfMemory: false, isIgnored: true },
+    'exit 7 after 1.5s (ignored)',
+  ],
+  [
+    { status: 'failed', exitCode: 137, signal: 'SIGKILL', isOutOfMemory: false, isIgnored: false },
     'exit 137 (SIGKILL) after 1.5s',
   ],
-  [{ status: 'timed-out', exitCode: 124, signal: null, isIgnored: false }, 'timed out after 1.5s'],
-  [{ status: 'cancelled', exitCode: 130, signal: null, isIgnored: false }, 'cancelled after 1.5s'],
+  [
+    { status: 'failed', exitCode: 137, signal: 'SIGKILL', isOutOfMemory: true, isIgnored: false },
+    'exit 137 (SIGKILL), out of memory, after 1.5s',
+  ],
+  [
+    {
+      status: 'succeeded',
+      exitCode: 137,
+      signal: 'SIGKILL',
+      isOutOfMemory: true,
+      isIgnored: false,
+    },
+    'succeeded in 1.5s (out of memory)',
+  ],
+  [
+    { status: 'timed-out', exitCode: 124, signal: null, isOutOfMemory: false, isIgnored: false },
+    'timed out after 1.5s',
+  ],
+  [
+    { status: 'cancelled', exitCode: 130, signal: null, isOutOfMemory: false, isIgnored: false },
+    'cancelled after 1.5s',
+  ],
 ] as const)('describeOutcome(%o) gives %s', (outcome, want) => {
   expect(describeOutcome({ ...outcome, durationMs: 1500 })).toBe(want);
 });

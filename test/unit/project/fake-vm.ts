@@ -8,6 +8,7 @@ import type { StepResult } from '../../../src/project/run-result.ts';
 import type {
   CreateSandboxVm,
   RunnerProcess,
+  RunnerResult,
   RunnerVm,
   SandboxVmHooks,
 } from '../../../src/project/runner-vm.ts';
@@ -22,9 +23,9 @@ export class FakeProcess implements RunnerProcess {
   readonly options: Parameters<RunnerVm['exec']>[1];
   /** How the fake guest obeys a kill. */
   onKill: () => Promise<void> = async () => this.exit(137, 'SIGKILL');
-  #exit: (value: { exitCode: number; signal: string | null }) => void = () => undefined;
+  #exit: (value: RunnerResult) => void = () => undefined;
   #fail: (error: unknown) => void = () => undefined;
-  readonly #exited = new Promise<{ exitCode: number; signal: string | null }>((resolve, reject) => {
+  readonly #exited = new Promise<RunnerResult>((resolve, reject) => {
     this.#exit = resolve;
     this.#fail = reject;
   });
@@ -35,10 +36,10 @@ export class FakeProcess implements RunnerProcess {
     this.#exited.catch(() => undefined);
   }
 
-  exit(exitCode: number, signal: string | null = null): void {
+  exit(exitCode: number, signal: string | null = null, isOutOfMemory = false): void {
     this.stdout.end();
     this.stderr.end();
-    this.#exit({ exitCode, signal });
+    this.#exit({ exitCode, signal, isOutOfMemory });
   }
 
   fail(error: Error): void {
@@ -54,9 +55,7 @@ export class FakeProcess implements RunnerProcess {
 
   // biome-ignore lint/suspicious/noThenProperty: the shape of ExecProcess.
   then<A, B>(
-    onFulfilled?:
-      | ((value: { exitCode: number; signal: string | null }) => A | PromiseLike<A>)
-      | null,
+    onFulfilled?: ((value: RunnerResult) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.#exited.then(onFulfilled, onRejected);

@@ -40,12 +40,14 @@ const anyGuestMessage: fc.Arbitrary<GuestMessage> = fc.oneof(
     requestId,
     kind: fc.constant('CODE' as const),
     value: fc.nat(255),
+    isOutOfMemory: fc.boolean(),
   }),
   fc.record({
     type: fc.constant('EXITED' as const),
     requestId,
     kind: fc.constant('SIGNAL' as const),
     value: fc.integer({ min: 1, max: 64 }),
+    isOutOfMemory: fc.boolean(),
   }),
   fc.record({
     type: fc.constant('LOG' as const),
@@ -195,7 +197,7 @@ it.each<[string, Buffer]>([
   ['OK without a request id', guest('OK', 0).finish()],
   ['EXITED without a request id', guest('EXITED', 0).u8(0).u8(0).u16(0).finish()],
   ['EXITED of an unknown kind', guest('EXITED').u8(2).u8(0).u16(0).finish()],
-  ['EXITED with a reserved byte', guest('EXITED').u8(0).u8(1).u16(0).finish()],
+  ['EXITED with an unknown flag', guest('EXITED').u8(0).u8(2).u16(0).finish()],
   ['exit code 256', guest('EXITED').u8(0).u8(0).u16(256).finish()],
   ['signal 0', guest('EXITED').u8(1).u8(0).u16(0).finish()],
   ['signal 65', guest('EXITED').u8(1).u8(0).u16(65).finish()],

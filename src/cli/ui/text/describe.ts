@@ -9,15 +9,18 @@ export function plainText(text: string): string {
   return sanitiseLine(text.replaceAll(/[\r\n]+/g, ' '), false);
 }
 
-type Outcome = Pick<StepResult, 'status' | 'exitCode' | 'signal' | 'durationMs' | 'isIgnored'>;
+type Outcome = Pick<
+  StepResult,
+  'status' | 'exitCode' | 'signal' | 'isOutOfMemory' | 'durationMs' | 'isIgnored'
+>;
 
-/** How a step ended: `succeeded in 1.2s`, `exit 7 after 1.2s`, `timed out after 2.0s`. */
+/** How a step ended: `succeeded in 1.2s`, `exit 137 (SIGKILL), out of memory, after 1.2s`, `timed out after 2.0s`. */
 export function describeOutcome(outcome: Outcome): string {
   const time = formatDuration(outcome.durationMs);
   const ignored = outcome.isIgnored ? ' (ignored)' : '';
   switch (outcome.status) {
     case 'succeeded':
-      return `succeeded in ${time}`;
+      return `succeeded in ${time}${outcome.isOutOfMemory ? ' (out of memory)' : ''}`;
     case 'timed-out':
       return `timed out after ${time}${ignored}`;
     case 'cancelled':
@@ -26,7 +29,8 @@ export function describeOutcome(outcome: Outcome): string {
       return 'skipped';
     case 'failed': {
       const signal = outcome.signal === null ? '' : ` (${plainText(outcome.signal)})`;
-      return `exit ${outcome.exitCode}${signal} after ${time}${ignored}`;
+      const memory = outcome.isOutOfMemory ? ', out of memory,' : '';
+      return `exit ${outcome.exitCode}${signal}${memory} after ${time}${ignored}`;
     }
   }
 }

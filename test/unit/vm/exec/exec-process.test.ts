@@ -21,7 +21,7 @@ function fakeCommand({ stdin = false }: { stdin?: boolean } = {}) {
     exited,
     kill: async (signal: number, scope: string) => {
       kills.push([signal, scope]);
-      command.finish({ code: null, signal });
+      command.finish({ code: null, signal, isOutOfMemory: false });
     },
     finish(status: CommandStatus) {
       command.stdout.end();
@@ -44,7 +44,7 @@ it('ExecProcess is a promise whose then, catch and finally give ordinary promise
   const order: string[] = [];
   const chained = process.catch(() => undefined).finally(() => order.push('finally'));
   expect(chained).not.toBeInstanceOf(ExecProcess);
-  command.finish({ code: 0, signal: null });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
   const [result] = await Promise.all([process, chained]);
   expect(result.ok).toBe(true);
   expect(order).toEqual(['finally']);
@@ -54,7 +54,7 @@ it('ExecProcess gives text, bytes, the exit code and the duration of a command t
   const { command, process } = start();
   command.stdout.write(Buffer.from([0xff, 0xfe]));
   command.stderr.write('äh\n');
-  command.finish({ code: 3, signal: null });
+  command.finish({ code: 3, signal: null, isOutOfMemory: false });
   const result = await process;
   expect(result).toMatchObject({ exitCode: 3, signal: null, stderr: 'äh\n', ok: false });
   expect([...result.stdoutBuffer]).toEqual([0xff, 0xfe]);
@@ -64,18 +64,18 @@ it('ExecProcess gives text, bytes, the exit code and the duration of a command t
 
 it('ExecProcess reports a death by signal as 128 + n with its name', async () => {
   const { command, process } = start();
-  command.finish({ code: null, signal: 15 });
+  command.finish({ code: null, signal: 15, isOutOfMemory: false });
   expect(await process).toMatchObject({ exitCode: 143, signal: 'SIGTERM' });
 });
 
 it('json() parses standard output, and rejects what is not JSON without quoting it', async () => {
   const good = start();
   good.command.stdout.write('{"a":[1]}\n');
-  good.command.finish({ code: 0, signal: null });
+  good.command.finish({ code: 0, signal: null, isOutOfMemory: false });
   expect((await good.process).json()).toEqual({ a: [1] });
   const bad = start();
   bad.command.stdout.write('token hunter2');
-  bad.command.finish({ code: 7, signal: null });
+  bad.command.finish({ code: 7, signal: null, isOutOfMemory: false });
   const result = await bad.process;
   expect(() => result.json()).toThrow(
     expect.objectContaining({ code: 'VM_OUTPUT_NOT_JSON', details: { bytes: 13, exitCode: 7 } }),
@@ -87,7 +87,7 @@ it('encoding is that of the result and of the chunks', async () => {
   const { command, process } = start({ encoding: 'latin1', stdout: 'pipe' });
   command.stdout.write(Buffer.from([0xe4]));
   command.stderr.write(Buffer.from([0xe4]));
-  command.finish({ code: 0, signal: null });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
   const chunks: string[] = [];
   for await (const chunk of process) chunks.push(chunk);
   expect(chunks).toEqual(['ä']);
@@ -102,7 +102,7 @@ it('output() tells which stream each chunk came from and never cuts a character'
       chunks.push([stream, piece, data.length]);
       if (chunks.length === 1) command.stdout.write(Buffer.from([0xa4]));
       if (chunks.length === 2) command.stderr.write('err');
-      if (chunks.length === 3) command.finish({ code: 0, signal: null });
+      if (chunks.length === 3) command.finish({ code: 0, signal: null, isOutOfMemory: false });
     }
   })();
   command.stdout.write(Buffer.from([0x61, 0xc3]));
@@ -117,7 +117,7 @@ it('output() tells which stream each chunk came from and never cuts a character'
 it('lines() joins lines over chunks, drops carriage returns and gives a last line without an end', async () => {
   const { command, process } = start({ stdout: 'pipe' });
   for (const piece of ['on', 'e\r\ntwo\n', '\nfo', 'ur']) command.stdout.write(piece);
-  command.finish({ code: 0, signal: null });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
   const lines: string[] = [];
   for await (const line of process.lines()) lines.push(line);
   expect(lines).toEqual(['one', 'two', '', 'four']);
@@ -130,7 +130,7 @@ it('lines() refuses a line above maxOutputBytes', async () => {
     for await (const line of process.lines()) expect(line).toBe('never');
   })();
   await expect(reading).rejects.toMatchObject({ code: 'VM_OUTPUT_TOO_LARGE' });
-  command.finish({ code: 0, signal: null });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
 });
 
 it.each([
@@ -147,7 +147,7 @@ it.each([
 ])('stdin sends %s and ends', async (_, stdin) => {
   const { command, process } = start({ stdin }, true);
   expect(await text(command.stdin as Readable)).toBe('äbc');
-  command.finish({ code: 0, signal: null });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
   expect((await process).ok).toBe(true);
 });
 
@@ -170,7 +170,7 @@ it('a command that closes its stdin early destroys the source and is not an erro
   await process.pid;
   command.stdin?.destroy(new Error('reset'));
   await isClosed;
-  command.finish({ code: 0, signal: null });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
   expect((await process).exitCode).toBe(0);
 });
 
@@ -191,7 +191,7 @@ it('a Writable gets both outputs, holds the command back while it is full, and i
   await new Promise((resolve) => setImmediate(resolve));
   expect(sink.writableLength).toBe(3);
   expect(command.stdout.readableLength).toBe(3);
-  command.finish({ code: 0, signal: null });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
   waiting.shift()?.();
   await vi.waitFor(() => expect(chunks).toEqual(['one', 'two']));
   waiting.shift()?.();
@@ -216,7 +216,7 @@ it('a Writable that fails kills the command and rejects with VM_OUTPUT_FAILED', 
 it("stdout: 'ignore' leaves nothing to read", async () => {
   const { command, process } = start({ stdout: 'ignore' });
   expect(process.stdout).toBeNull();
-  command.finish({ code: 0, signal: null });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
   expect((await process).stdout).toBe('');
 });
 
@@ -231,7 +231,7 @@ it.each([
   expect(() => use(process)).toThrow(
     expect.objectContaining({ code: 'VM_BAD_OPTION', message: expect.stringContaining(want) }),
   );
-  command.finish({ code: 0, signal: null });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
   await process;
 });
 
@@ -252,6 +252,6 @@ it('a failed command that nobody awaits is not an unhandled rejection', async ()
 it('a piped output that nobody reads is collected when the command is awaited', async () => {
   const { command, process } = start({ stdout: 'pipe' });
   command.stdout.write('unread');
-  command.finish({ code: 0, signal: null });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
   expect((await process).stdout).toBe('unread');
 });
