@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { writeFileAtomic } from './atomic-write.ts';
+import { type Command, confine } from './confine.ts';
+import { chooseConfinement } from './confinement.ts';
 import { NAMES } from './directories.ts';
-import { endWithParent } from './parent-death.ts';
 import { FIRMWARE_EXIT_CODE, FIRMWARE_EXIT_PORT, probeFirmware } from './probe-firmware.ts';
 import type { Tool } from './tools.ts';
 
@@ -11,6 +12,8 @@ export interface ProbeResult {
   readonly works: boolean;
   readonly reason: string;
 }
+
+export const KVM_DEVICE = '/dev/kvm';
 
 const PROBE_LIMIT_MS = 1_000;
 /** After SIGKILL, for a process that hangs in the kernel: then it is left behind, to die on its own. */
@@ -33,7 +36,10 @@ export async function runProbe(
 ): Promise<ProbeResult> {
   const firmwarePath = join(cacheDirectory, NAMES.acceleratorProbe);
   await writeFileAtomic(firmwarePath, probeFirmware());
-  const end = await runQemu(qemu, probeArguments(accelerator, firmwarePath));
+  const confinement = await chooseConfinement({ qemu, cacheDirectory });
+  const args = probeArguments(accelerator, firmwarePath);
+  const files = { read: [firmwarePath], devices: accelerator === 'kvm' ? [KVM_DEVICE] : [] };
+  const end = await runQemu(confine({ file: qemu.path, args }, confinement, files));
   if (end.kind === 'hung') {
     return {
       works: false,
@@ -62,10 +68,12 @@ type ProbeEnd =
   | { readonly kind: 'hung' }
   | { readonly kind: 'ended'; readonly exitCode: number | null; readonly stderr: string };
 
-function runQemu(qemu: Tool, args: readonly string[]): Promise<ProbeEnd> {
-  const command = endWithParent({ file: qemu.path, args });
+function runQemu(command: Command): Promise<ProbeEnd> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command.file, command.args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(command.file, command.args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: {},
+    });
     let stderr = '';
     let hasTimedOut = false;
     let killTimer: NodeJS.Timeout | undefined;

@@ -27,6 +27,8 @@ export const NAMES = {
   acceleratorVerdict: 'accelerator.json',
   /** Cache: the 64 KiB firmware the KVM probe runs. */
   acceleratorProbe: 'accelerator-probe.bin',
+  /** Cache: how far QEMU can be confined, for one boot of the host. */
+  confinementVerdict: 'confinement.json',
   /** State: one record per running QEMU, `<owner>-<random>.json`; removed when it ends. */
   sessions: 'sessions',
   /** State: one directory per machine that a person saved under a name. */

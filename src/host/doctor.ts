@@ -32,12 +32,13 @@ export function judgeHost(facts: HostFacts): Requirement[] {
     platform(facts),
     qemu(facts),
     accelerator(facts),
-    tool(facts, 'setpriv'),
-    tool(facts, 'prlimit'),
+    confinement(facts),
     agent(facts),
     cacheDirectory(facts),
     openFiles(facts),
-    ...(['mmdebstrap', 'sqfstar', 'unshare', 'xz'] as const).map((name) => tool(facts, name)),
+    ...(['mmdebstrap', 'sqfstar', 'setpriv', 'unshare', 'xz'] as const).map((name) =>
+      tool(facts, name),
+    ),
     aptSources(facts),
     keyring(facts),
     ...rootless,
@@ -80,12 +81,36 @@ function qemu(facts: HostFacts): Requirement {
 function accelerator({ accelerator }: HostFacts): Requirement {
   const fix = 'none needed, machines run slower; on a cloud host choose one with nested KVM';
   if (accelerator === null) {
-    return requirement('KVM', false, false, 'not probed', 'see QEMU, setpriv and cache above');
+    return requirement('KVM', false, false, 'not probed', 'see QEMU, guest agent and cache');
   }
   const isKvm = accelerator.accelerator === 'kvm';
   const detail = isKvm ? accelerator.reason : `${accelerator.reason}: TCG is used`;
   const isDenied = /permission denied/i.test(accelerator.reason);
   return requirement('KVM', false, isKvm, detail, isDenied ? 'usermod -aG kvm "$USER"' : fix);
+}
+
+function confinement({ confinement, isRoot, userNamespaceProblem }: HostFacts): Requirement {
+  const name = 'QEMU confinement';
+  if (confinement === null) {
+    return requirement(name, false, false, 'not tried', 'see QEMU, guest agent and cache');
+  }
+  const { ids, hasOwnRoot, problem } = confinement;
+  const has = [
+    ...(hasOwnRoot ? ['files and network of its own'] : []),
+    ...(ids === null ? [] : ['a user of its own']),
+    'no capabilities, no environment',
+  ];
+  const detail = `${has.join(', ')}${problem === null ? '' : `; ${problem}`}`;
+  const key = userNamespaceProblem?.split('=', 1)[0] ?? 'user.max_user_namespaces';
+  const fix = isRoot
+    ? 'run gondolin as an ordinary user; in a container give it SYS_ADMIN and SYS_PTRACE'
+    : `sysctl -w ${key}=${namespaceSwitch(key)}`;
+  return requirement(name, false, hasOwnRoot && (ids !== null || !isRoot), detail, fix);
+}
+
+/** The value of a sysctl that allows user namespaces. */
+function namespaceSwitch(key: string): number {
+  return key.endsWith('max_user_namespaces') ? 15_000 : Number(key.includes('clone'));
 }
 
 function tool(facts: HostFacts, name: ToolName): Requirement {
@@ -134,7 +159,6 @@ function keyring({ hasDebianKeyring }: HostFacts): Requirement {
 function rootlessRequirements(facts: HostFacts): Requirement[] {
   const { userNamespaceProblem, subordinateIdsFix, userName } = facts;
   const key = userNamespaceProblem?.split('=', 1)[0] ?? '';
-  const value = key.endsWith('max_user_namespaces') ? 15_000 : Number(key.includes('clone'));
   const hasIds = subordinateIdsFix === null;
   return [
     requirement(
@@ -142,7 +166,7 @@ function rootlessRequirements(facts: HostFacts): Requirement[] {
       true,
       userNamespaceProblem === null,
       userNamespaceProblem ?? 'allowed',
-      `sysctl -w ${key}=${value}`,
+      `sysctl -w ${key}=${namespaceSwitch(key)}`,
     ),
     requirement(
       'subordinate ids',

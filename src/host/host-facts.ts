@@ -3,10 +3,11 @@ import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { type AcceleratorVerdict, chooseAccelerator } from './accelerator.ts';
+import { type ConfinementVerdict, chooseConfinement } from './confinement.ts';
 import { currentUser } from './current-user.ts';
 import { type Directories, type Environment, ensureDirectory } from './directories.ts';
 import { openFileLimit } from './open-file-limit.ts';
-import { guestAgentPath, packageRoot } from './package-root.ts';
+import { confineProgramPath, guestAgentPath, packageRoot } from './package-root.ts';
 import { addSubordinateIdsCommand, hasSubordinateRange } from './subordinate-ids.ts';
 import { toolVersion } from './tool-versions.ts';
 import { findTool, TOOLS, type Tool, type ToolName } from './tools.ts';
@@ -24,6 +25,8 @@ export interface HostFacts {
   readonly qemuVersion: string | null;
   /** Null when QEMU is missing. */
   readonly accelerator: AcceleratorVerdict | null;
+  /** How far QEMU can be confined; null when QEMU or the program that does it is missing. */
+  readonly confinement: ConfinementVerdict | null;
   /** Files of apt's configuration that name package sources and can be read. */
   readonly aptSources: readonly string[];
   readonly hasDebianKeyring: boolean;
@@ -67,6 +70,9 @@ export async function gatherHostFacts(options: GatherOptions): Promise<HostFacts
   const qemu = findTool('qemu-system-x86_64', env);
   const isCacheUsable = cache.problem === null;
   const user = currentUser();
+  // Before the accelerator, whose probe is confined too.
+  const confinement =
+    qemu !== null && isCacheUsable ? await confinementOf(qemu, directories.cache) : null;
   return {
     nodeVersion: process.versions.node,
     platform: process.platform,
@@ -75,6 +81,7 @@ export async function gatherHostFacts(options: GatherOptions): Promise<HostFacts
     qemuVersion: qemu !== null && isCacheUsable ? await versionOf(qemu, directories.cache) : null,
     accelerator:
       qemu !== null && isCacheUsable ? await acceleratorOf(qemu, directories.cache, env) : null,
+    confinement,
     aptSources: await readableAptSources(root),
     hasDebianKeyring: await isReadable(join(root, KEYRING)),
     agentPath: agentPath(),
@@ -106,8 +113,20 @@ async function acceleratorOf(
   try {
     return await chooseAccelerator({ qemu, cacheDirectory, env, useCache: false });
   } catch (error) {
-    // No setpriv: it has a requirement of its own.
-    if (GondolinError.is(error) && error.code === 'HOST_TOOL_NOT_FOUND') return null;
+    // The program that confines QEMU is not built: it has a requirement of its own.
+    if (GondolinError.is(error) && error.code === 'HOST_AGENT_NOT_BUILT') return null;
+    throw error;
+  }
+}
+
+async function confinementOf(
+  qemu: Tool,
+  cacheDirectory: string,
+): Promise<ConfinementVerdict | null> {
+  try {
+    return await chooseConfinement({ qemu, cacheDirectory, useCache: false });
+  } catch (error) {
+    if (GondolinError.is(error) && error.code === 'HOST_AGENT_NOT_BUILT') return null;
     throw error;
   }
 }
@@ -122,6 +141,8 @@ function onlyOurs<T>(value: T): (error: unknown) => T {
 
 function agentPath(): string | null {
   try {
+    // Built together: without either no machine runs.
+    confineProgramPath();
     return guestAgentPath();
   } catch (error) {
     return onlyOurs(null)(error);

@@ -143,7 +143,7 @@ export function allocate(fd: number, mode: number, offset: number, length: numbe
   checked('fallocate', libc().calls.fallocate(fd, mode, offset, length));
 }
 
-/** @param whence SEEK_DATA 3 or SEEK_HOLE 4. */
+/** @param whence SEEK_SET 0, SEEK_DATA 3 or SEEK_HOLE 4. */
 export function seek(fd: number, offset: number, whence: number): number {
   return checked('lseek', libc().calls.lseek(fd, offset, whence));
 }

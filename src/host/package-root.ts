@@ -57,17 +57,30 @@ export function packageFile(...segments: readonly string[]): string {
   return join(packageRoot(), ...segments);
 }
 
-/**
- * Returns the path of the guest agent's static binary.
- * @throws {GondolinError} HOST_AGENT_NOT_BUILT when `make -C guest` has not run, HOST_PACKAGE_INCOMPLETE.
- */
-export function guestAgentPath(root: string = packageRoot()): string {
-  const path = join(root, 'guest', 'build', 'gondolin-agent');
+/** @throws {GondolinError} HOST_AGENT_NOT_BUILT */
+function builtProgram(root: string, name: string, what: string): string {
+  const path = join(root, 'guest', 'build', name);
   if (!existsSync(path)) {
-    throw new GondolinError('HOST_AGENT_NOT_BUILT', `The guest agent is not built: no "${path}"`, {
+    throw new GondolinError('HOST_AGENT_NOT_BUILT', `The ${what} is not built: no "${path}"`, {
       hint: `Build it: make -C ${join(root, 'guest')}.`,
       details: { path },
     });
   }
   return path;
+}
+
+/**
+ * Returns the path of the guest agent's static binary.
+ * @throws {GondolinError} HOST_AGENT_NOT_BUILT when `make -C guest` has not run, HOST_PACKAGE_INCOMPLETE.
+ */
+export function guestAgentPath(root: string = packageRoot()): string {
+  return builtProgram(root, 'gondolin-agent', 'guest agent');
+}
+
+/**
+ * Returns the path of the program that confines QEMU.
+ * @throws {GondolinError} HOST_AGENT_NOT_BUILT when `make -C guest` has not run, HOST_PACKAGE_INCOMPLETE.
+ */
+export function confineProgramPath(root: string = packageRoot()): string {
+  return builtProgram(root, 'gondolin-confine', 'program that confines QEMU');
 }

@@ -7,7 +7,6 @@ import type { Environment } from './directories.ts';
 export const TOOLS = {
   'qemu-system-x86_64': { title: 'QEMU', debianPackage: 'qemu-system-x86' },
   setpriv: { title: 'setpriv', debianPackage: 'util-linux' },
-  prlimit: { title: 'prlimit', debianPackage: 'util-linux' },
   mmdebstrap: { title: 'mmdebstrap', debianPackage: 'mmdebstrap' },
   sqfstar: { title: 'sqfstar', debianPackage: 'squashfs-tools' },
   xz: { title: 'xz', debianPackage: 'xz-utils' },
@@ -83,6 +82,8 @@ export async function queryToolVersion(tool: Tool): Promise<string> {
   const { execa } = await import('execa');
   const { failed, stdout, cause } = await execa(tool.path, ['--version'], {
     stdin: 'ignore',
+    env: {},
+    extendEnv: false,
     timeout: VERSION_LIMIT_MS,
     killSignal: 'SIGKILL',
     maxBuffer: VERSION_LIMIT_BYTES,

@@ -6,6 +6,8 @@ import type { Machine } from './start-machine.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 const PAGE_BYTES = 4096;
+/** Of a saved RAM that QEMUs with ids of their own open: its group is theirs. */
+export const SHARED_RAM_MODE = 0o660;
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
 
 /**
@@ -21,6 +23,11 @@ export async function copyRamOut(machine: Machine, target: string): Promise<void
     try {
       await file.truncate(mapping.sizeBytes);
       await copyChunks(mapping, memory, file);
+      const { ids } = machine.confinement;
+      if (ids !== null) {
+        await file.chown(process.getuid?.() ?? 0, ids.group);
+        await file.chmod(SHARED_RAM_MODE);
+      }
       await file.sync();
     } finally {
       await file.close();

@@ -9,6 +9,12 @@ export const CHANNEL_FDS = { qmp: 3, console: 4, control: 5, fs: 6 } as const;
 /** Where a machine that is restored finds its saved state: an open file, not a socket. */
 export const STATE_FD = 7;
 
+/** Where QEMU writes a saved state: it can't open files by name. `qemu-process.ts` keeps the same open file. */
+export const SAVE_FD = 8;
+const SAVE_SET = 1;
+/** What QEMU opens to write there. */
+export const SAVE_PATH: string = `/dev/fdset/${SAVE_SET}`;
+
 /** Names of the virtio-serial ports, as the agent looks them up (docs/protocol.md). */
 const PORT_NAMES = { control: 'gondolin.control', fs: 'gondolin.fs' } as const;
 
@@ -40,6 +46,7 @@ export function buildQemuArguments(input: QemuArgumentsInput): string[] {
     ...(isRestored ? ['-incoming', `fd:${STATE_FD}`] : kernel(spec, accelerator)),
     // States are saved without this section (and without suppress-vmdesc's), and would be refused for lacking it.
     ...['-global', 'migration.send-configuration=off'],
+    ...['-add-fd', `fd=${SAVE_FD},set=${SAVE_SET}`],
     ...[...socketChannel('qmp'), '-mon', 'chardev=qmp,mode=control'],
     ...[...socketChannel('console'), '-device', 'isa-serial,chardev=console'],
     ...ports(accelerator),

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Duplex, Readable } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { endWithParent } from '../host/parent-death.ts';
+import { type Command, type ConfinedFiles, type Confinement, confine } from '../host/confine.ts';
 import { ConsoleLog } from './console-log.ts';
-import { CHANNEL_FDS, STATE_FD } from './qemu-arguments.ts';
+import { CHANNEL_FDS, SAVE_FD, STATE_FD } from './qemu-arguments.ts';
 
 /** How QEMU ended: one of both is not null, as in Node's `exit` event. */
 export interface MachineExit {
@@ -27,6 +27,11 @@ export interface QemuProcess {
 }
 
 export interface SpawnQemuOptions {
+  readonly confinement: Confinement;
+  /** What it opens by name. */
+  readonly files: ConfinedFiles;
+  /** Write-only descriptor, which QEMU inherits as SAVE_FD. */
+  readonly saveFd: number;
   readonly onConsole?: (chunk: Buffer) => void;
   /** Descriptor of a saved state, which QEMU inherits as STATE_FD. */
   readonly stateFd?: number;
@@ -38,23 +43,25 @@ const DRAIN_LIMIT_MS = 500;
 /**
  * Starts QEMU with the channels of CHANNEL_FDS as inherited socket pairs. It dies with this process, in its own
  * session, so that Ctrl-C in a terminal reaches gondolin only, which then ends the steps in order.
- * @throws {GondolinError} MACHINE_START_FAILED when the host cannot start one more process, HOST_TOOL_NOT_FOUND.
+ * @throws {GondolinError} MACHINE_START_FAILED when the host cannot start one more process, HOST_AGENT_NOT_BUILT.
  */
 export async function spawnQemu(
   qemuPath: string,
   args: readonly string[],
-  options: SpawnQemuOptions = {},
+  options: SpawnQemuOptions,
 ): Promise<QemuProcess> {
-  const command = endWithParent({ file: qemuPath, args });
+  const command = confine({ file: qemuPath, args }, options.confinement, options.files);
   const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'ignore', 'pipe'];
   for (const fd of Object.values(CHANNEL_FDS)) stdio[fd] = 'pipe';
-  if (options.stateFd !== undefined) stdio[STATE_FD] = options.stateFd;
-  const child = spawn(command.file, command.args, { stdio, detached: true });
+  stdio[STATE_FD] = options.stateFd ?? 'ignore';
+  stdio[SAVE_FD] = options.saveFd;
+  // The environment may hold secrets, and QEMU needs none of it.
+  const child = startChild(command, { stdio, detached: true, env: {} });
   const { pid } = child;
   if (pid === undefined) {
     // Without free descriptors the child has no streams either, so nothing below may run.
     const [cause] = (await once(child, 'error')) as [unknown];
-    throw new GondolinError('MACHINE_START_FAILED', 'QEMU could not be started', { cause });
+    throw notStarted(cause);
   }
   // The type knows five entries; Node has one for each of `stdio`.
   const streams: readonly unknown[] = child.stdio;
@@ -81,6 +88,19 @@ export async function spawnQemu(
     exited,
     kill: () => void child.kill('SIGKILL'),
   };
+}
+
+/** Node throws some of the kernel's refusals and emits the others. */
+function startChild({ file, args }: Command, options: SpawnOptions): ChildProcess {
+  try {
+    return spawn(file, args, options);
+  } catch (cause) {
+    throw notStarted(cause);
+  }
+}
+
+function notStarted(cause: unknown): GondolinError {
+  return new GondolinError('MACHINE_START_FAILED', 'QEMU could not be started', { cause });
 }
 
 /** Node gives a socket for each 'pipe' entry; anything else would be a change of Node. */

@@ -1,7 +1,7 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { copyRamOut } from './guest-ram.ts';
+import { SAVE_PATH } from './qemu-arguments.ts';
 import { SAVED_FILES } from './saved-files.ts';
 import type { Machine } from './start-machine.ts';
 
@@ -36,12 +36,7 @@ export async function saveMachine(machine: Machine, directory: string): Promise<
  */
 async function saveState(machine: Machine, path: string): Promise<void> {
   const limits = { timeoutMs: STATE_LIMIT_MS };
-  await machine.qmp.execute('xen-save-devices-state', { filename: path, live: false }, limits);
-  const file = await open(path, 'r+');
-  try {
-    await file.chmod(0o600);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  machine.stateFile.rewind();
+  await machine.qmp.execute('xen-save-devices-state', { filename: SAVE_PATH, live: false }, limits);
+  await machine.stateFile.copyTo(path);
 }

@@ -25,12 +25,15 @@ export interface SessionRecord {
   /** `guest=` name on QEMU's command line: unique, and enough to find it without `qemu`. */
   readonly name: string;
   readonly file: string;
+  /** The name that the machine's state file has for a moment. */
+  readonly stateFile: string;
 }
 
 /** A name for one machine, unique on this host. */
 export function newSession(directory: string): SessionRecord {
   const id = `${formatOwner(identifyOwnProcess())}-${randomBytes(6).toString('hex')}`;
-  return { name: `gondolin-${id}`, file: join(directory, `${id}.json`) };
+  const path = join(directory, id);
+  return { name: `gondolin-${id}`, file: `${path}.json`, stateFile: `${path}.state` };
 }
 
 /**
@@ -78,7 +81,10 @@ export function sweepStaleSessions(directory: string, nowMs: number = Date.now()
     for (const process of machinesOf(file, name)) {
       if (signalProcess(process, 'SIGKILL')) killedPids.push(process.pid);
     }
-    usable(directory, () => rmSync(file, { force: true }));
+    usable(directory, () => {
+      rmSync(join(directory, `${entry.slice(0, -'.json'.length)}.state`), { force: true });
+      rmSync(file, { force: true });
+    });
     removedFiles.push(file);
   }
   return { killedPids, removedFiles };

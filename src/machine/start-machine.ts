@@ -1,14 +1,25 @@
 import { closeSync, openSync } from 'node:fs';
+import { chmod, chown } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { type Accelerator, chooseAccelerator } from '../host/accelerator.ts';
+import { KVM_DEVICE } from '../host/accelerator-probe.ts';
+import { type ConfinedFiles, type Confinement, isGroupFile } from '../host/confine.ts';
+import { chooseConfinement } from '../host/confinement.ts';
 import { type Directories, ensureDirectory, resolveDirectories } from '../host/directories.ts';
 import { requireTool } from '../host/tools.ts';
+import { SHARED_RAM_MODE } from './guest-ram.ts';
 import { checkMachineSpec, type MachineSpec } from './machine-spec.ts';
 import { buildQemuArguments } from './qemu-arguments.ts';
-import { type MachineExit, type QemuProcess, spawnQemu } from './qemu-process.ts';
+import {
+  type MachineExit,
+  type QemuProcess,
+  type SpawnQemuOptions,
+  spawnQemu,
+} from './qemu-process.ts';
 import { QmpClient } from './qmp.ts';
 import { newSession, removeSession, sweepStaleSessions, writeSession } from './session-record.ts';
+import { StateFile } from './state-file.ts';
 
 export type { MachineExit, MachineSpec };
 
@@ -35,6 +46,9 @@ export interface Machine {
   readonly spec: MachineSpec;
   readonly pid: number;
   readonly accelerator: Accelerator;
+  readonly confinement: Confinement;
+  /** Where QEMU writes its state. */
+  readonly stateFile: StateFile;
   /** The port `gondolin.control`; its errors are never uncaught, `close` follows them. */
   readonly control: Duplex;
   /** The port `gondolin.fs`; as `control`. */
@@ -77,34 +91,69 @@ export async function startMachine(
   sweepStaleSessions(directories.sessions);
   signal?.throwIfAborted();
 
+  const confinement = await chooseConfinement({ qemu, cacheDirectory: directories.cache });
+  await grantRam(spec, confinement);
   const session = newSession(directories.sessions);
   const isRestored = options.statePath !== undefined;
   const args = buildQemuArguments({ spec, accelerator, name: session.name, isRestored });
   writeSession(session, null);
   let child: QemuProcess;
+  let stateFile: StateFile | null = null;
   try {
-    child = await spawn(qemu.path, args, options);
+    stateFile = new StateFile(session.stateFile);
+    const files = filesOf(spec, accelerator);
+    child = await spawn(qemu.path, args, options, {
+      confinement,
+      files,
+      saveFd: stateFile.writeFd,
+    });
   } catch (cause) {
+    stateFile?.close();
     removeSession(session);
     throw cause;
   }
-  const exited = child.exited.finally(() => removeSession(session));
+  const opened = stateFile;
+  const exited = child.exited.finally(() => {
+    opened.close();
+    removeSession(session);
+  });
   writeSession(session, child.pid);
   options.onSpawned?.();
   const qmp = await firstContact(child, exited, options);
-  return runningMachine({ spec, child, accelerator, exited, qmp });
+  return runningMachine({ spec, child, accelerator, confinement, stateFile, exited, qmp });
+}
+
+/** What QEMU opens by name. */
+function filesOf(spec: MachineSpec, accelerator: Accelerator): ConfinedFiles {
+  const { vmlinuxPath, initramfsPath, rootfsPath, ram } = spec;
+  return {
+    read: [vmlinuxPath, initramfsPath, ...(rootfsPath === null ? [] : [rootfsPath])],
+    data: ram?.kind === 'clone' ? [ram.path] : [],
+    devices: accelerator === 'kvm' ? [KVM_DEVICE] : [],
+  };
+}
+
+/**
+ * Lets a QEMU with ids of its own open the saved RAM. It maps it privately and writes none of it, but opens it for writing;
+ * what changed it would be noticed (saved-machine.ts).
+ */
+async function grantRam({ ram }: MachineSpec, { ids }: Confinement): Promise<void> {
+  if (ram?.kind !== 'clone' || ids === null || isGroupFile(ram.path, ids.group)) return;
+  await chown(ram.path, process.getuid?.() ?? 0, ids.group);
+  await chmod(ram.path, SHARED_RAM_MODE);
 }
 
 async function spawn(
   qemuPath: string,
   args: readonly string[],
   { statePath, onConsole }: StartMachineOptions,
+  confined: Pick<SpawnQemuOptions, 'confinement' | 'files' | 'saveFd'>,
 ): Promise<QemuProcess> {
-  const console = onConsole === undefined ? {} : { onConsole };
-  if (statePath === undefined) return spawnQemu(qemuPath, args, console);
+  const options = { ...confined, ...(onConsole === undefined ? {} : { onConsole }) };
+  if (statePath === undefined) return spawnQemu(qemuPath, args, options);
   const stateFd = openSync(statePath, 'r');
   try {
-    return await spawnQemu(qemuPath, args, { ...console, stateFd });
+    return await spawnQemu(qemuPath, args, { ...options, stateFd });
   } finally {
     closeSync(stateFd);
   }
@@ -149,11 +198,14 @@ interface Parts {
   readonly spec: MachineSpec;
   readonly child: QemuProcess;
   readonly accelerator: Accelerator;
+  readonly confinement: Confinement;
+  readonly stateFile: StateFile;
   readonly exited: Promise<MachineExit>;
   readonly qmp: QmpClient;
 }
 
-function runningMachine({ spec, child, accelerator, exited, qmp }: Parts): Machine {
+function runningMachine(parts: Parts): Machine {
+  const { child, exited, qmp, ...facts } = parts;
   let exit: MachineExit | undefined;
   const observed = exited.then((value) => {
     exit = value;
@@ -164,9 +216,8 @@ function runningMachine({ spec, child, accelerator, exited, qmp }: Parts): Machi
     await observed;
   };
   return {
-    spec,
+    ...facts,
     pid: child.pid,
-    accelerator,
     control: child.control,
     fs: child.fs,
     qmp,

@@ -203,7 +203,7 @@ export const runRun: CommandRun<RunOptions & NetworkFlags & AuditFlags> = async 
       : await continueFrom(wanted, options.from, io);
   const isRaw = trailing !== null && mode !== 'json';
   // Not after an image was built for a minute.
-  for (const name of ['qemu-system-x86_64', 'setpriv'] as const) requireTool(name, io.env);
+  requireTool('qemu-system-x86_64', io.env);
   const audit = await openRunAudit(options, io.cwd);
   let failures: readonly unknown[] = [];
   let result: RunResult;

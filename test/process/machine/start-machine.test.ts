@@ -1,10 +1,20 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { chooseConfinement } from '../../../src/host/confinement.ts';
 import type { Directories } from '../../../src/host/directories.ts';
 import { parseProcessStat } from '../../../src/host/process-life.ts';
+import { requireTool } from '../../../src/host/tools.ts';
 import { sweepStaleSessions } from '../../../src/machine/session-record.ts';
 import {
   type Machine,
@@ -124,15 +134,12 @@ it('startMachine() says in QEMU words why it could not start', async () => {
 });
 
 it('startMachine() leaves nothing when the host cannot start a process', async () => {
-  const { start, directories, directory } = bench();
-  for (const name of ['qemu-system-x86_64', 'setpriv', 'prlimit']) {
-    writeFileSync(join(directory, name), '#!/no/such/interpreter\n', { mode: 0o755 });
-  }
-  vi.stubEnv('PATH', directory);
-  onTestFinished(() => void vi.unstubAllEnvs());
-  await expect(start()).rejects.toMatchObject({
+  const { start, directories } = bench();
+  // Longer than the kernel takes for one argument.
+  const kernelArguments = ['x'.repeat(200_000)];
+  await expect(start({ kernelArguments })).rejects.toMatchObject({
     code: 'MACHINE_START_FAILED',
-    cause: { code: 'ENOENT' },
+    cause: { code: 'E2BIG' },
   });
   expect(readdirSync(directories.sessions)).toEqual([]);
 });
@@ -140,17 +147,22 @@ it('startMachine() leaves nothing when the host cannot start a process', async (
 it('startMachine() rejects with the reason and leaves nothing when it is aborted', async () => {
   const { start, directories, directory } = bench();
   // A QEMU that never greets, so that the start is surely under way.
-  fakeProgram(directory, 'qemu-system-x86_64', `echo $$ > ${directory}/pid; exec sleep 1000`);
+  fakeProgram(directory, 'qemu-system-x86_64', '[ "$1" = --version ] && exit 0; exec sleep 1000');
   vi.stubEnv('PATH', `${directory}:${process.env['PATH']}`);
   onTestFinished(() => void vi.unstubAllEnvs());
   const controller = new AbortController();
   const outcome = expect(start({}, { signal: controller.signal })).rejects.toThrow('enough');
-  await expect
-    .poll(() => existsSync(join(directory, 'pid')) && readFileSync(join(directory, 'pid'), 'utf8'))
-    .toMatch(/\d\n/);
+  let pid = 0;
+  const recordedPid = () => {
+    const [name] = existsSync(directories.sessions) ? readdirSync(directories.sessions) : [];
+    if (name === undefined) return 0;
+    pid = JSON.parse(readFileSync(join(directories.sessions, name), 'utf8')).qemu?.pid ?? 0;
+    return pid;
+  };
+  await expect.poll(recordedPid, { timeout: 10_000 }).toBeGreaterThan(0);
   controller.abort(new Error('enough'));
   await outcome;
-  expect(isRunning(Number(readFileSync(join(directory, 'pid'), 'utf8')))).toBe(false);
+  expect(isRunning(pid)).toBe(false);
   expect(readdirSync(directories.sessions)).toEqual([]);
   await expect(start({}, { signal: controller.signal })).rejects.toThrow('enough');
 });
@@ -189,6 +201,52 @@ it('QEMU runs under its seccomp filter, gains no privileges and writes no core f
   expect(/^NoNewPrivs:\t(\d)$/m.exec(status)?.[1]).toBe('1');
   const limits = readFileSync(`/proc/${pid}/limits`, 'latin1');
   expect(limits).toMatch(/^Max core file size +0 +0 /m);
+});
+
+it('QEMU has no variable, capability, file or network of the host, and no root', async () => {
+  vi.stubEnv('GONDOLIN_TEST_SECRET', 'hunter2');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { start, directories } = bench();
+  const { pid } = await start();
+  expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).toBe('');
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) {
+    expect(new RegExp(`^${set}:\t0+$`, 'm').test(status), set).toBe(true);
+  }
+  const qemu = requireTool('qemu-system-x86_64');
+  const found = await chooseConfinement({ qemu, cacheDirectory: directories.cache });
+  const ids = [...status.matchAll(/^[UG]id:\t(\d+)\t(\d+)\t(\d+)/gm)].flatMap(([, ...id]) => id);
+  if (found.ids !== null) expect(ids).not.toContain('0');
+  else expect(ids[0]).toBe(String(process.getuid?.()));
+  for (const kind of ['mnt', 'net', 'ipc', 'uts']) {
+    const own = readlinkSync(`/proc/self/ns/${kind}`);
+    expect(readlinkSync(`/proc/${pid}/ns/${kind}`) !== own, kind).toBe(found.hasOwnRoot);
+  }
+  if (!found.hasOwnRoot) return;
+  expect(readdirSync(`/proc/${pid}/root`)).not.toContain('home');
+  expect(readdirSync(`/proc/${pid}/root/etc`)).not.toContain('passwd');
+  expect(() => writeFileSync(`/proc/${pid}/root/x`, '')).toThrow(/EROFS|EACCES|EPERM/);
+  expect(readFileSync(`/proc/${pid}/net/dev`, 'utf8').match(/^ *\w+:/gm)).toEqual(['    lo:']);
+});
+
+it('two QEMUs of root are two users, and each sees its own files only', async () => {
+  const { start, directory } = bench();
+  const [one, two] = await Promise.all([start(), start()]);
+  const { ids } = one.confinement;
+  const uids = [one, two].map(({ pid }) => statSync(`/proc/${pid}`).uid);
+  if (ids === null) expect(new Set(uids)).toEqual(new Set([process.getuid?.()]));
+  else expect(uids[0]).not.toBe(uids[1]);
+  const seen = readdirSync(join(`/proc/${one.pid}/root`, directory));
+  expect(seen.toSorted()).toEqual(
+    one.confinement.hasOwnRoot ? ['initramfs', 'vmlinux'] : readdirSync(directory).toSorted(),
+  );
+});
+
+it('startMachine() boots from files that only root can read', async () => {
+  const { start, spec } = bench('tiny: private\n');
+  chmodSync(spec.vmlinuxPath, 0o600);
+  const machine = await start();
+  await vi.waitFor(() => expect(machine.consoleTail()).toBe('tiny: private'), { timeout: 10_000 });
 });
 
 it('QEMU dies within 2 s of a kill -9 of its parent, and the next sweep removes the record', async () => {

@@ -10,6 +10,7 @@ const GOOD: HostFacts = {
   tools: tools(),
   qemuVersion: 'QEMU emulator version 7.2.22',
   accelerator: { accelerator: 'kvm', reason: 'a vCPU ran', source: 'probe' },
+  confinement: { ids: null, hasOwnRoot: true, problem: null },
   aptSources: ['/etc/apt/sources.list'],
   hasDebianKeyring: true,
   agentPath: '/p/guest/build/gondolin-agent',
@@ -148,6 +149,21 @@ it.each<{ name: string; facts: Partial<HostFacts>; want: string; fix: string }>(
     want: 'KVM',
     fix: 'usermod -aG kvm',
   },
+  {
+    name: 'another user for QEMU',
+    facts: {
+      isRoot: true,
+      confinement: { ids: null, hasOwnRoot: true, problem: 'root without CHOWN' },
+    },
+    want: 'QEMU confinement',
+    fix: 'SYS_ADMIN and SYS_PTRACE',
+  },
+  {
+    name: 'files and network of its own for QEMU',
+    facts: { confinement: { ids: null, hasOwnRoot: false, problem: 'Operation not permitted' } },
+    want: 'QEMU confinement',
+    fix: 'sysctl -w user.max_user_namespaces=15000',
+  },
   { name: 'a probe', facts: { accelerator: null }, want: 'KVM', fix: 'see QEMU' },
   {
     name: 'free space',
@@ -170,7 +186,10 @@ it.each<{ name: string; facts: Partial<HostFacts>; want: string; fix: string }>(
 });
 
 it('judgeHost() asks root for no user namespaces', () => {
-  const facts = { isRoot: true, subordinateIdsFix: 'usermod', tools: tools('newuidmap') };
+  const ids = { group: 2, firstUser: 3, users: 1 };
+  const confinement = { ids, hasOwnRoot: true, problem: null };
+  const tooling = { subordinateIdsFix: 'usermod', tools: tools('newuidmap') };
+  const facts = { isRoot: true, confinement, ...tooling };
   expect(missing({ ...facts, userNamespaceProblem: 'user.max_user_namespaces=0' })).toEqual([]);
 });
 

@@ -1,0 +1,91 @@
+import { statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, dirname } from 'node:path';
+import { confineProgramPath } from './package-root.ts';
+
+/** A program and its arguments, ready for `spawn`. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+/** Ids that belong to nobody. Each program gets a user id of the range; all have the group. */
+export interface FreeIds {
+  readonly group: number;
+  readonly firstUser: number;
+  readonly users: number;
+}
+
+/** What this host allows a confined program to be without; found out by `chooseConfinement`. */
+export interface Confinement {
+  /** Null keeps the ids of this process; for root these are 0, then without any capability. */
+  readonly ids: FreeIds | null;
+  /** Files, network, IPC and host name of its own. */
+  readonly hasOwnRoot: boolean;
+}
+
+/** Files that a confined program needs besides the system's programs and libraries. Absolute paths. */
+export interface ConfinedFiles {
+  /** @default none */
+  readonly read?: readonly string[];
+  /** Opened for writing too. @default none */
+  readonly data?: readonly string[];
+  /** @default none */
+  readonly devices?: readonly string[];
+}
+
+/** Programs, libraries and their data; on systems that link programs by store paths, the stores. */
+const SYSTEM_DIRECTORIES = [
+  ...['/usr', '/lib', '/lib32', '/lib64', '/libx32', '/bin', '/sbin'],
+  ...['/etc/alternatives', '/nix/store', '/gnu/store'],
+];
+const SYSTEM_FILES = ['/etc/ld.so.cache'];
+const SYSTEM_DEVICES = ['/dev/null', '/dev/urandom'];
+
+/**
+ * Wraps a command so that it runs with little to lose: it ends with this process (also by kill -9), keeps its pid, can gain no
+ * privileges, writes no core file, has no capability, and is apart from the host as far as `confinement` goes. Spawn it with
+ * an empty environment.
+ * @throws {GondolinError} HOST_AGENT_NOT_BUILT when the wrapper is not built.
+ * @see guest/host/confine.c
+ */
+export function confine(
+  { file, args }: Command,
+  { ids, hasOwnRoot }: Confinement,
+  files: ConfinedFiles = {},
+): Command {
+  const user = ids === null ? [] : ['--user', String(pickUser(ids)), '--group', String(ids.group)];
+  const root = hasOwnRoot ? ['--root', ...shown(file, files)] : [];
+  const life = ['--parent', String(process.pid)];
+  return { file: confineProgramPath(), args: [...life, ...user, ...root, '--', file, ...args] };
+}
+
+/** At random: machines of different users of a host must not be one user. */
+function pickUser({ firstUser, users }: FreeIds): number {
+  return firstUser + Math.floor(Math.random() * users);
+}
+
+function shown(program: string, { read = [], data = [], devices = [] }: ConfinedFiles): string[] {
+  const items = [
+    ...[...SYSTEM_DIRECTORIES, ...programDirectories(program)].map((path) => ['--dir', path]),
+    ...[...SYSTEM_FILES, program, ...read].map((path) => ['--file', path]),
+    ...data.map((path) => ['--data', path]),
+    ...[...SYSTEM_DEVICES, ...devices].map((path) => ['--device', path]),
+  ];
+  return items.flat();
+}
+
+/** Where a program that is not the system's has its libraries: `/opt/qemu` for `/opt/qemu/bin/qemu`. Never a home. */
+function programDirectories(program: string): string[] {
+  const directory = dirname(program);
+  if (basename(directory) !== 'bin') return [];
+  const prefix = dirname(directory);
+  const isAboveHome = `${homedir()}/`.startsWith(`${prefix === '/' ? '' : prefix}/`);
+  return isAboveHome ? [] : [prefix];
+}
+
+/** True for a file that programs of this group may read and write. */
+export function isGroupFile(path: string, group: number): boolean {
+  const { gid, mode } = statSync(path);
+  return gid === group && (mode & 0o060) === 0o060;
+}

@@ -1,0 +1,107 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { type Confinement, confine } from '../../../src/host/confine.ts';
+import { chooseConfinement } from '../../../src/host/confinement.ts';
+import { confineProgramPath } from '../../../src/host/package-root.ts';
+import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
+
+const QEMU = { name: 'qemu', path: '/q', stamp: '1' };
+
+/** What was tried, in order; all that `works` denies fails. */
+function attempts(works: (confinement: Confinement) => boolean) {
+  const tried: Confinement[] = [];
+  const attempt = (_: unknown, confinement: Confinement) => {
+    tried.push(confinement);
+    return Promise.resolve(works(confinement) ? null : 'not here');
+  };
+  return { tried, attempt };
+}
+
+it('chooseConfinement() takes the best that works and remembers it', async () => {
+  const cacheDirectory = temporaryDirectory();
+  const { tried, attempt } = attempts(() => true);
+  const options = { qemu: QEMU, cacheDirectory, attempt };
+  const first = await chooseConfinement(options);
+  expect(first).toMatchObject({ hasOwnRoot: true });
+  expect(first.ids === null).toBe(process.getuid?.() !== 0);
+  expect(await chooseConfinement(options)).toEqual(first);
+  expect(tried).toHaveLength(1);
+  await chooseConfinement({ ...options, useCache: false });
+  expect(tried).toHaveLength(2);
+  await chooseConfinement({ ...options, qemu: { ...QEMU, stamp: '2' } });
+  expect(tried).toHaveLength(3);
+});
+
+it('chooseConfinement() says what failed where nothing works', async () => {
+  const { attempt } = attempts(() => false);
+  const verdict = await chooseConfinement({
+    qemu: QEMU,
+    cacheDirectory: temporaryDirectory(),
+    attempt,
+  });
+  expect(verdict).toEqual({ ids: null, hasOwnRoot: false, problem: 'not here' });
+});
+
+it('chooseConfinement() never gives QEMU ids of its own without files of its own', async () => {
+  const { tried, attempt } = attempts(({ ids }) => ids === null);
+  const verdict = await chooseConfinement({
+    qemu: QEMU,
+    cacheDirectory: temporaryDirectory(),
+    attempt,
+  });
+  expect(verdict).toMatchObject({ ids: null, hasOwnRoot: true });
+  expect(tried.every(({ ids, hasOwnRoot }) => ids === null || hasOwnRoot)).toBe(true);
+});
+
+it.runIf(process.getuid?.() === 0)(
+  'an ordinary user gets a program with files and network of its own too, under its own ids',
+  () => {
+    const directory = temporaryDirectory();
+    chmodSync(directory, 0o755);
+    const program = join(directory, 'confine');
+    copyFileSync(confineProgramPath(), program);
+    chmodSync(program, 0o755);
+    writeFileSync(join(directory, 'shown'), 'shown', { mode: 0o644 });
+    writeFileSync(join(directory, 'hidden'), 'hidden', { mode: 0o644 });
+    const script = `id -u; cat shown; ls; grep Cap /proc/self/status || echo no proc`;
+    const command = confine(
+      { file: '/bin/sh', args: ['-c', `cd ${directory}; ${script}`] },
+      { ids: null, hasOwnRoot: true },
+      { read: [join(directory, 'shown')] },
+    );
+    const { stdout, stderr } = spawnSync(program, command.args, {
+      ...{ uid: 1000, gid: 1000, env: { PATH: '/usr/bin:/bin' }, encoding: 'utf8' },
+    });
+    expect(stderr).not.toContain('gondolin-confine');
+    expect(stdout.split('\n')).toEqual(['1000', 'shownshown', 'no proc', '']);
+  },
+);
+
+it('gondolin-confine starts nothing when its parent is not the one that was named', () => {
+  const { status, stdout } = spawnSync(
+    confineProgramPath(),
+    ['--parent', '1', '--', '/bin/echo', 'started'],
+    { encoding: 'utf8' },
+  );
+  expect({ status, stdout }).toEqual({ status: 127, stdout: '' });
+});
+
+it('gondolin-confine says which step failed', () => {
+  const args = ['--parent', String(process.pid), '--', '/no/such/program'];
+  const { status, stderr } = spawnSync(confineProgramPath(), args, { encoding: 'utf8' });
+  expect(status).toBe(127);
+  expect(stderr).toBe('gondolin-confine: /no/such/program: No such file or directory\n');
+});
+
+it('a program is shown its own prefix, but never one above the home directory', () => {
+  const confinement = { ids: null, hasOwnRoot: true };
+  const shown = (file: string) => {
+    const { args } = confine({ file, args: [] }, confinement);
+    return args.filter((_, index) => args[index - 1] === '--dir');
+  };
+  expect(shown('/opt/qemu/bin/qemu')).toContain('/opt/qemu');
+  expect(shown('/bin/qemu')).not.toContain('/');
+  expect(shown(`${process.env['HOME']}/bin/qemu`)).not.toContain(process.env['HOME']);
+});
