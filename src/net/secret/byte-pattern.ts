@@ -1,12 +1,10 @@
 /** One piece of a pattern: any of these byte strings, none empty. */
 export type PatternElement = readonly Buffer[];
 
-/** What a look at one place of the bytes gives. */
-export interface ForwardMatch {
-  /** End of the longest match, or -1. */
+/** Where a pattern matches: `end` is the first byte after it. */
+export interface PatternPlace {
+  readonly start: number;
   readonly end: number;
-  /** More bytes could make a match, or a longer one, that starts here. */
-  readonly isPartial: boolean;
 }
 
 /**
@@ -15,13 +13,12 @@ export interface ForwardMatch {
  */
 export class BytePattern {
   readonly #elements: readonly PatternElement[];
-  readonly #anchor: Buffer;
+  /** The longest piece that every match holds; may be empty. */
+  readonly anchor: Buffer;
   readonly #anchorIndex: number;
   readonly #firstBytes: ReadonlySet<number>;
   /** Length of the longest bytes that match. */
   readonly maxBytes: number;
-  /** Length of the shortest. */
-  readonly minBytes: number;
   /** The bytes put in the place of a match. */
   readonly render: (matched: Buffer) => Buffer;
 
@@ -30,49 +27,51 @@ export class BytePattern {
     this.render = render;
     this.#firstBytes = new Set((this.#elements[0] ?? []).map((bytes) => bytes[0] ?? 0));
     this.maxBytes = this.#elements.reduce((sum, element) => sum + longest(element), 0);
-    this.minBytes = this.#elements.reduce((sum, element) => sum + shortest(element), 0);
     const { anchor, index } = chooseAnchor(this.#elements);
-    this.#anchor = anchor;
+    this.anchor = anchor;
     this.#anchorIndex = index;
   }
 
-  /** True when a match can start with this byte. */
-  canStartWith(byte: number): boolean {
-    return this.#firstBytes.has(byte);
+  /** True when no match holds any other byte than those that `allowed` says true of. */
+  isMadeOf(allowed: readonly boolean[]): boolean {
+    const isAllowed = (option: Buffer): boolean => option.every((byte) => allowed[byte] === true);
+    return this.#elements.every((element) => element.every(isAllowed));
   }
 
   /** First match that starts at or after `from`, the longest of those that start there; null when there is none. */
-  find(bytes: Buffer, from: number): { readonly start: number; readonly end: number } | null {
-    if (this.#anchor.length === 0) return this.#findByStart(bytes, from);
-    let at = bytes.indexOf(this.#anchor, from);
+  find(bytes: Buffer, from: number): PatternPlace | null {
+    if (this.anchor.length === 0) return this.#findByStart(bytes, from);
+    let at = bytes.indexOf(this.anchor, from);
     while (at >= 0) {
-      for (const start of this.#startsBefore(bytes, at, from)) {
-        const { end } = this.matchAt(bytes, start);
-        if (end >= 0) return { start, end };
-      }
-      at = bytes.indexOf(this.#anchor, at + 1);
+      const [first] = this.matchesAround(bytes, at, from);
+      if (first !== undefined) return first;
+      at = bytes.indexOf(this.anchor, at + 1);
     }
     return null;
   }
 
-  /** Matches at exactly `start`. */
-  matchAt(bytes: Buffer, start: number): ForwardMatch {
+  /** Returns the matches whose anchor lies at `anchorAt` and that start at or after `from`, the longest of each start. */
+  matchesAround(bytes: Buffer, anchorAt: number, from: number): PatternPlace[] {
+    return this.#startsBefore(bytes, anchorAt, from)
+      .map((start) => ({ start, end: this.#matchAt(bytes, start) }))
+      .filter(({ end }) => end >= 0);
+  }
+
+  /** End of the longest match at exactly `start`, or -1. */
+  #matchAt(bytes: Buffer, start: number): number {
     let ends = [start];
-    let isPartial = false;
     for (const element of this.#elements) {
-      const step = advance(bytes, ends, element);
-      isPartial ||= step.isPartial;
-      ends = step.ends;
-      if (ends.length === 0) return { end: -1, isPartial };
+      ends = advance(bytes, ends, element);
+      if (ends.length === 0) return -1;
     }
-    return { end: Math.max(...ends), isPartial };
+    return Math.max(...ends);
   }
 
   /** For a pattern of which every element varies. */
-  #findByStart(bytes: Buffer, from: number): { start: number; end: number } | null {
+  #findByStart(bytes: Buffer, from: number): PatternPlace | null {
     for (let start = from; start < bytes.length; start += 1) {
       if (!this.#firstBytes.has(bytes[start] ?? 0)) continue;
-      const { end } = this.matchAt(bytes, start);
+      const end = this.#matchAt(bytes, start);
       if (end >= 0) return { start, end };
     }
     return null;
@@ -110,30 +109,20 @@ function isEqual(bytes: Buffer, at: number, option: Buffer, length: number): boo
 }
 
 /** Where an element may end that starts at one of the places. */
-function advance(
-  bytes: Buffer,
-  starts: readonly number[],
-  element: PatternElement,
-): { ends: number[]; isPartial: boolean } {
+function advance(bytes: Buffer, starts: readonly number[], element: PatternElement): number[] {
   const ends: number[] = [];
-  let isPartial = false;
   for (const at of starts) {
     for (const option of element) {
-      const available = Math.min(option.length, bytes.length - at);
-      if (!isEqual(bytes, at, option, available)) continue;
-      if (available < option.length) isPartial = true;
-      else if (!ends.includes(at + available)) ends.push(at + available);
+      const end = at + option.length;
+      if (end > bytes.length || ends.includes(end)) continue;
+      if (isEqual(bytes, at, option, option.length)) ends.push(end);
     }
   }
-  return { ends, isPartial };
+  return ends;
 }
 
 function longest(element: PatternElement): number {
   return Math.max(...element.map((option) => option.length));
-}
-
-function shortest(element: PatternElement): number {
-  return Math.min(...element.map((option) => option.length));
 }
 
 /** Joins neighbours that have one form only, so that they are compared at once. */

@@ -1,59 +1,46 @@
 import type { BytePattern } from './byte-pattern.ts';
+import { type PatternMatch, PatternSearch } from './pattern-search.ts';
 
-/** The start of a value this long at the end of a chunk, and no value after all: hardly by chance. */
-const NEAR_MISS_BYTES = 6;
-const MAX_NEAR_MISSES = 8;
-/** Of a value, the part that may be told to keep conversations going: an eighth, and no more than this. */
-const MAX_RELEASED_BYTES = 3;
-const RELEASED_PART = 8;
+/** What bearer tokens are made of (RFC 9110 §11.2, token68), and all that percent, JSON and HTML escapes of them add. */
+const TOKEN_BYTES = /[A-Za-z0-9\-._~+/=%\\&#;]/;
+const MIN_WINDOW_BYTES = 256;
 
-/**
- * What to look for in the answers to one VM, shared by all its answers. Counts near misses: a guest that has its guesses
- * echoed could learn from a chunk that is held back that its guess is the start of a value. After eight of them nothing
- * is told any more: every last line is held back until more comes.
- */
-export class ScrubPatterns {
-  readonly patterns: readonly BytePattern[];
-  /** No match is longer. */
-  readonly maxBytes: number;
-  /** Length of the start of a match that `release` may let go, 0..3. */
-  readonly releasableBytes: number;
-  readonly #byFirstByte: readonly (readonly BytePattern[])[];
-  readonly #probes: ProbeCount;
-
-  constructor(patterns: readonly BytePattern[], probes: ProbeCount = new ProbeCount()) {
-    this.patterns = patterns;
-    this.#probes = probes;
-    this.maxBytes = Math.max(0, ...patterns.map((pattern) => pattern.maxBytes));
-    const shortest = Math.min(...patterns.map((pattern) => pattern.minBytes));
-    this.releasableBytes = Math.min(MAX_RELEASED_BYTES, Math.floor(shortest / RELEASED_PART));
-    this.#byFirstByte = Array.from({ length: 256 }, (_, byte) =>
-      patterns.filter((pattern) => pattern.canStartWith(byte)),
-    );
-  }
-
-  get isStrict(): boolean {
-    return this.#probes.isOverLimit;
-  }
-
-  noteNearMiss(lengthBytes: number): void {
-    if (lengthBytes >= NEAR_MISS_BYTES) this.#probes.add();
-  }
-
-  startingWith(byte: number): readonly BytePattern[] {
-    return this.#byFirstByte[byte] ?? [];
-  }
+function bytesThat(isIn: (byte: number) => boolean): readonly boolean[] {
+  return Array.from({ length: 256 }, (_, byte) => isIn(byte));
 }
 
-/** Near misses of one VM. */
-export class ProbeCount {
-  #count = 0;
+const TOKEN = bytesThat((byte) => TOKEN_BYTES.test(String.fromCharCode(byte)));
+/** No value holds a control character: any other byte can be part of one. */
+const PRINTABLE = bytesThat((byte) => byte >= 0x20 && byte !== 0x7f);
 
-  get isOverLimit(): boolean {
-    return this.#count >= MAX_NEAR_MISSES;
+/**
+ * What to look for in the responses to one VM. What is held back of a response depends on none of the values: only on
+ * whether all of them look like tokens, and on the power of two above their longest form.
+ */
+export class ScrubPatterns {
+  /** The longest end that is held back, in bytes; no match is longer. */
+  readonly windowBytes: number;
+  readonly #canBeInside: readonly boolean[];
+  readonly #search: PatternSearch;
+
+  constructor(patterns: readonly BytePattern[]) {
+    const maxBytes = Math.max(MIN_WINDOW_BYTES, ...patterns.map((pattern) => pattern.maxBytes));
+    this.windowBytes = 2 ** Math.ceil(Math.log2(maxBytes));
+    this.#search = new PatternSearch(patterns);
+    const areTokens = patterns.every((pattern) => pattern.isMadeOf(TOKEN));
+    this.#canBeInside = areTokens ? TOKEN : PRINTABLE;
   }
 
-  add(): void {
-    this.#count += 1;
+  /** Returns where the end of `bytes` starts in which a match may lie that is not complete. */
+  openEnd(bytes: Buffer): number {
+    const first = Math.max(0, bytes.length - this.windowBytes);
+    let start = bytes.length;
+    while (start > first && this.#canBeInside[bytes[start - 1] ?? 0] === true) start -= 1;
+    return start;
+  }
+
+  /** Returns all matches, also those that overlap: by where they start, the longest first. */
+  matches(bytes: Buffer): readonly PatternMatch[] {
+    return this.#search.matches(bytes);
   }
 }

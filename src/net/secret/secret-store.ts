@@ -8,14 +8,21 @@ import { LeakScanStream } from './leak-scan-stream.ts';
 import { createPlaceholder } from './placeholder.ts';
 import { PlaceholderIndex } from './placeholder-index.ts';
 import { planResponse, type ResponsePlan } from './response-plan.ts';
-import { ProbeCount, ScrubPatterns } from './scrub-patterns.ts';
+import { ScrubPatterns } from './scrub-patterns.ts';
 import type { ResolvedSecret } from './secret-options.ts';
 import { secretPatterns } from './secret-patterns.ts';
 import { weaknessOf } from './secret-value.ts';
 import { WebSocketLeakScanStream, WebSocketScrubStream } from './websocket-streams.ts';
 
 /** Partial answers could cut a value in pieces that are no longer found; a coded one could not be passed on as it is. */
-const STRIPPED = ['range', 'if-range', 'accept-encoding'];
+const STRIPPED = [
+  'range',
+  'if-range',
+  'accept-encoding',
+  // Messages within the body: gRPC and Connect.
+  'grpc-accept-encoding',
+  'connect-accept-encoding',
+];
 
 /** What of a request is looked at as a whole; untrusted. */
 export interface RequestHead {
@@ -32,7 +39,7 @@ export interface PreparedRequest {
   readonly target: string;
   /** Names of the secrets whose values are in `headers` or `target`. */
   readonly used: readonly string[];
-  /** Names of the secrets to look for in the answer: `used`, and what hosts of the same lists were sent before. */
+  /** Names of the secrets to look for in the response: all that the host may have. Other VMs may have sent them. */
   readonly scrub: readonly string[];
   readonly leak: SecretLeak | null;
 }
@@ -43,8 +50,6 @@ export interface PreparedRequest {
 export class SecretStore {
   readonly #secrets: readonly InjectableSecret[];
   readonly #patterns = new Map<string, ScrubPatterns>();
-  readonly #probes = new ProbeCount();
-  readonly #sent = new Set<string>();
   /** Finds placeholders in anything that leaves the guest. */
   readonly index: PlaceholderIndex;
   /** Sentences for the user about values that are weak. */
@@ -76,16 +81,15 @@ export class SecretStore {
   }
 
   /**
-   * Puts values into a request that the policy and the hooks let through. When secrets were used, or a host that may have
-   * them was sent one before, the request is changed so that the answer can be scrubbed: no ranges, no compression.
+   * Puts values into a request that the policy and the hooks let through. To a host that may have a secret, the request is
+   * changed so that the response can be scrubbed, whether it carries a value or not: no ranges, no compression.
    * @param request  `headers` and `target` are untrusted.
    */
   prepareRequest(request: RequestHead, place: RequestPlace): PreparedRequest {
     const { injector, inTarget, inHeaders, leak } = this.#inject(request, place);
     if (leak !== null) return { headers: [], target: '', used: [], scrub: [], leak };
-    for (const name of injector.used) this.#sent.add(name);
     const scrub = this.#secrets
-      .filter(({ name, covers }) => this.#sent.has(name) && covers(place.host, place.port))
+      .filter(({ covers }) => covers(place.host, place.port))
       .map(({ name }) => name);
     const headers: HeaderList =
       scrub.length === 0
@@ -160,7 +164,7 @@ export class SecretStore {
       const list = secrets.flatMap(({ value, placeholder }) =>
         secretPatterns(value.reveal(), placeholder),
       );
-      patterns = new ScrubPatterns(list, this.#probes);
+      patterns = new ScrubPatterns(list);
       this.#patterns.set(key, patterns);
     }
     return patterns;

@@ -1,9 +1,14 @@
+import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { ProbeCount, ScrubPatterns } from '../../../../src/net/secret/scrub-patterns.ts';
+import { describe, expect, it } from 'vitest';
+import { PatternSearch } from '../../../../src/net/secret/pattern-search.ts';
+import { ScrubPatterns } from '../../../../src/net/secret/scrub-patterns.ts';
 import { ScrubStream } from '../../../../src/net/secret/scrub-stream.ts';
 import { Scrubber, scrubWhole } from '../../../../src/net/secret/scrubber.ts';
 import { secretPatterns } from '../../../../src/net/secret/secret-patterns.ts';
+import { encodeFrame } from '../../../../src/net/secret/websocket-frames.ts';
+import { WebSocketScrubStream } from '../../../../src/net/secret/websocket-streams.ts';
 
 const P = 'GONDOLIN_SECRET_0123456789abcdef0123456789abcdef';
 const TOKEN = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a';
@@ -168,70 +173,7 @@ it('Scrubber passes an event on at once when no value can begin at its end', () 
   expect(Buffer.concat(scrubber.push(event)).equals(event)).toBe(true);
 });
 
-it('Scrubber.release() tells three bytes of a value at most, and changes nothing else', () => {
-  const patterns = patternsOf(TOKEN);
-  expect(patterns.releasableBytes).toBe(3);
-  const piece = fc.oneof(
-    fc.constantFrom(TOKEN, 'g', 'ghp', 'ghp_', 'Z2hw'),
-    fc.string({ maxLength: 4 }),
-  );
-  fc.assert(
-    fc.property(
-      fc.array(piece, { maxLength: 6 }),
-      fc.array(fc.nat(200), { maxLength: 9 }),
-      (texts, cuts) => {
-        const bytes = Buffer.from(texts.join(''));
-        const scrubber = new Scrubber(patterns);
-        const places = [
-          0,
-          ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b),
-          bytes.length,
-        ];
-        const output = places
-          .slice(1)
-          .flatMap((end, at) => [
-            ...scrubber.push(bytes.subarray(places[at], end)),
-            ...scrubber.release(),
-          ]);
-        const got = Buffer.concat([...output, ...scrubber.end()]).toString();
-        const want = scrubWhole(patterns, bytes).toString();
-        // What was told of a value stands before its placeholder.
-        const told = got.replaceAll(new RegExp(`(?:g|gh|ghp)+(?=${P})`, 'g'), '');
-        expect(told).toBe(want.replaceAll(new RegExp(`(?:g|gh|ghp)+(?=${P})`, 'g'), ''));
-        expect(got).not.toContain(TOKEN.slice(4));
-      },
-    ),
-    { numRuns: 500 },
-  );
-});
-
-it.each([
-  { value: '1234567', bytes: 0 },
-  { value: 'x'.repeat(8), bytes: 1 },
-  { value: 'x'.repeat(23), bytes: 2 },
-  { value: 'x'.repeat(400), bytes: 3 },
-])('ScrubPatterns may tell $bytes bytes of $value', ({ value, bytes }) => {
-  expect(patternsOf(value).releasableBytes).toBe(bytes);
-});
-
-it('ScrubStream passes the end of a message on after a pause, also when a value could begin with it', () => {
-  vi.useFakeTimers();
-  onTestFinished(() => void vi.useRealTimers());
-  const stream = new ScrubStream(patternsOf(TOKEN));
-  stream.write('message ending');
-  expect(String(stream.read())).toBe('message endin');
-  vi.advanceTimersByTime(20);
-  expect(String(stream.read())).toBe('g');
-  stream.write(TOKEN.slice(1));
-  expect(String(stream.read())).toBe(P);
-  stream.write(TOKEN.slice(0, 4));
-  vi.advanceTimersByTime(1000);
-  expect(stream.read()).toBeNull();
-  stream.destroy();
-  expect(vi.getTimerCount()).toBe(0);
-});
-
-it('Scrubber holds no more than the longest form of a value', () => {
+it('Scrubber holds no more than its window', () => {
   const patterns = patternsOf(ODD);
   const scrubber = new Scrubber(patterns);
   let given = 0;
@@ -240,7 +182,7 @@ it('Scrubber holds no more than the longest form of a value', () => {
   for (let round = 0; round < 50; round += 1) {
     given += chunk.length;
     for (const piece of scrubber.push(chunk)) got += piece.length;
-    expect(given - got).toBeLessThanOrEqual(patterns.maxBytes);
+    expect(given - got).toBeLessThanOrEqual(patterns.windowBytes);
   }
 });
 
@@ -248,35 +190,102 @@ it('Scrubber finds short values in their plain form only', () => {
   expect(scrub('1234', 'pin=1234 MTIzNA== 31323334')).toBe(`pin=${P} MTIzNA== 31323334`);
 });
 
+const SECRET = 'q7Zp3xKd9LmW2vRt8YcB4nHs';
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=.~';
+
 describe('a guest that has guesses echoed', () => {
-  function isHeldBack(patterns: ScrubPatterns, text: string): boolean {
-    const scrubber = new Scrubber(patterns);
-    const passed = Buffer.concat(scrubber.push(Buffer.from(text))).length;
-    scrubber.push(Buffer.from('\n'));
-    scrubber.end();
-    return passed < text.length;
+  /** Sizes of what the guest gets of one response before it cancels, as bytes and as writes. */
+  async function seen(stream: Duplex, chunks: readonly Buffer[]): Promise<string> {
+    const sizes: number[] = [];
+    stream.on('data', (chunk: Buffer) => sizes.push(chunk.length));
+    for (const chunk of chunks) await new Promise((resolve) => stream.write(chunk, resolve));
+    await setImmediate();
+    stream.destroy();
+    return sizes.join(' ');
   }
 
-  it('Scrubber stops telling right guesses from wrong ones after eight of them', () => {
-    const patterns = new ScrubPatterns(secretPatterns(TOKEN, P), new ProbeCount());
-    expect(isHeldBack(patterns, `x${TOKEN.slice(0, 10)}`)).toBe(true);
-    expect(isHeldBack(patterns, 'xghp_16C7e?')).toBe(false);
-    for (let guess = 11; guess < 18; guess += 1) isHeldBack(patterns, TOKEN.slice(0, guess));
-    expect(patterns.isStrict).toBe(true);
-    expect(isHeldBack(patterns, `x${TOKEN.slice(0, 20)}`)).toBe(true);
-    expect(isHeldBack(patterns, 'x something else')).toBe(true);
+  /** Bytes that an adaptive guest learns of the secret: it takes each guess that looks unlike the others for right. */
+  async function learned(observe: (guess: string) => Promise<string>): Promise<string> {
+    let known = '';
+    while (known.length < SECRET.length - 1) {
+      const byShape = new Map<string, string[]>();
+      for (const character of ALPHABET) {
+        const shape = await observe(known + character);
+        byShape.set(shape, [...(byShape.get(shape) ?? []), character]);
+      }
+      if (byShape.size === 1) return known;
+      const [rarest] = [...byShape.values()].toSorted((a, b) => a.length - b.length);
+      known += rarest?.[0] ?? '';
+    }
+    return known;
+  }
+
+  const FORMS_OF_GUESSES: Record<string, (text: string) => string> = {
+    plain: (text) => text,
+    hex: (text) => Buffer.from(text).toString('hex'),
+    percent: (text) => Buffer.from(text).toString('hex').replace(/../g, '%$&'),
+    base64: (text) => Buffer.from(text).toString('base64').replace(/=+$/, ''),
+  };
+
+  it.each(Object.entries(FORMS_OF_GUESSES))(
+    'ScrubStream tells nothing of a value to a guest that guesses on, however a response is cut: %s',
+    async (_, form) => {
+      const shapes: ((guess: string) => Buffer[])[] = [
+        (guess) => [Buffer.from(`{"echo":"${guess}`)],
+        (guess) => [Buffer.from('"'), ...[...guess].map((part) => Buffer.from(part))],
+        (guess) => [Buffer.from(`${guess}`.repeat(40))],
+        (guess) => [Buffer.from(guess), Buffer.from('!')],
+      ];
+      for (const cut of shapes) {
+        const patterns = patternsOf(SECRET);
+        const observe = (guess: string) => seen(new ScrubStream(patterns), cut(form(guess)));
+        expect(await learned(observe)).toBe('');
+      }
+    },
+  );
+
+  it('WebSocketScrubStream tells nothing of a value by the pieces of a message', async () => {
+    const patterns = patternsOf(SECRET);
+    const observe = (guess: string) => {
+      const frame = encodeFrame({ isFinal: false, opcode: 1 }, Buffer.from(`"${guess}`));
+      return seen(new WebSocketScrubStream(patterns), [frame]);
+    };
+    expect(await learned(observe)).toBe('');
   });
 
-  it('Scrubber still passes whole lines on when it is strict, and loses nothing', () => {
-    const probes = new ProbeCount();
-    for (let count = 0; count < 8; count += 1) probes.add();
-    const patterns = new ScrubPatterns(secretPatterns(TOKEN, P), probes);
-    const scrubber = new Scrubber(patterns);
-    expect(Buffer.concat(scrubber.push(Buffer.from('data: 1\n\nda'))).toString()).toBe(
-      'data: 1\n\n',
-    );
-    expect(
-      Buffer.concat([...scrubber.push(Buffer.from(`ta ${TOKEN}`)), ...scrubber.end()]).toString(),
-    ).toBe(`data ${P}`);
+  it('Scrubber holds back the same of a value as of any other text, up to its length', () => {
+    const patterns = patternsOf(SECRET);
+    for (let length = 1; length < SECRET.length; length += 1) {
+      const passed = [SECRET, 'A'.repeat(24), 'z.~+/=-_9'.repeat(3)].map((text) => {
+        const pieces = new Scrubber(patterns).push(Buffer.from(`x: ${text.slice(0, length)}`));
+        return Buffer.concat(pieces).length;
+      });
+      expect(new Set(passed)).toEqual(new Set([3]));
+    }
   });
+
+  it('ScrubPatterns has one window for values of any usual length', () => {
+    const windows = [8, 24, 40, 80].map((length) => patternsOf('k'.repeat(length)).windowBytes);
+    expect(new Set(windows)).toEqual(new Set([256]));
+  });
+});
+
+it('PatternSearch looks at every byte once, whatever the bytes are like', () => {
+  const anchored = secretPatterns(SECRET, P);
+  expect(anchored.every(({ anchor }) => anchor.length >= 4)).toBe(true);
+  let compared = 0;
+  for (const pattern of anchored) {
+    const matchesAround = pattern.matchesAround.bind(pattern);
+    pattern.matchesAround = (...given) => {
+      compared += 1;
+      return matchesAround(...given);
+    };
+  }
+  const search = new PatternSearch(anchored);
+  // Each is right in part: none leads to a comparison.
+  for (const piece of [SECRET.slice(0, 1), SECRET.slice(0, 3), SECRET.slice(20)]) {
+    expect(search.matches(Buffer.from(piece.repeat(2000)))).toEqual([]);
+  }
+  expect(compared).toBe(0);
+  expect(search.matches(Buffer.from(`${SECRET}${SECRET}`))).toHaveLength(2);
 });
