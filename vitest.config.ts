@@ -1,35 +1,48 @@
 import { defineConfig } from 'vitest/config';
+import { testEnvironment } from './test/test-environment.ts';
 
-const setupFiles = ['./test/fail-on-warning.ts'];
+const shared = {
+  setupFiles: ['./test/fail-on-warning.ts'],
+  globalSetup: ['./test/own-directories.ts'],
+  env: testEnvironment,
+};
+/** For tests that run the built package and the guest agent. */
+const ofBuild = {
+  ...shared,
+  // Loaded by Node, as a user's program loads it.
+  server: { deps: { external: [/\/dist\//] } },
+  globalSetup: ['./test/build-if-changed.ts', ...shared.globalSetup],
+};
 
 // One project per kind of test: see docs/development.md for what each may use.
 export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], setupFiles, testTimeout: 5_000 },
+        test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 5_000 },
       },
       {
         test: {
+          ...shared,
           name: 'house',
           include: ['test/house/**/*.test.ts'],
-          setupFiles,
           testTimeout: 20_000,
         },
       },
       {
         test: {
+          ...ofBuild,
           name: 'process',
           include: ['test/process/**/*.test.ts'],
-          setupFiles,
           testTimeout: 30_000,
         },
       },
       {
         test: {
+          ...ofBuild,
+          globalSetup: [...ofBuild.globalSetup, './test/build-images.ts'],
           name: 'vm',
           include: ['test/vm/**/*.test.ts'],
-          setupFiles,
           testTimeout: 120_000,
           hookTimeout: 240_000,
           // Two cores under TCG: VMs of two files at once would only slow each other down.

@@ -123,15 +123,8 @@ function unlessUnchanged(stampName, inputs, output, action) {
   writeFileSync(stampPath, digest);
 }
 
-/** Everything a checkout needs before its CLI, demo, bench or tests can run. */
-export function setup({ forTests = false } = {}) {
-  const lockfile = join(ROOT, 'package-lock.json');
-  unlessUnchanged('npm', [lockfile], join(ROOT, 'node_modules', 'typescript'), () => {
-    console.log('setup: installing npm packages (npm ci)');
-    run('npm', ['ci', '--no-fund', '--no-audit']);
-  });
-  const packages = missingPackages(forTests);
-  if (packages.length > 0) installHostPackages(packages);
+/** Builds the guest agent and dist/, each unless its sources are those of the last build. */
+export function buildIfChanged() {
   const guestSources = listFiles(join(ROOT, 'guest')).filter((path) => !path.includes('/build/'));
   unlessUnchanged('guest', guestSources, join(ROOT, 'guest/build/gondolin-agent'), () => {
     console.log('setup: building the guest agent (make -C guest)');
@@ -142,4 +135,16 @@ export function setup({ forTests = false } = {}) {
     console.log('setup: building dist/ (esbuild)');
     run('npm', ['run', '--silent', 'build']);
   });
+}
+
+/** Everything a checkout needs before its CLI, demo, bench or tests can run. */
+export function setup({ forTests = false } = {}) {
+  const lockfile = join(ROOT, 'package-lock.json');
+  unlessUnchanged('npm', [lockfile], join(ROOT, 'node_modules', 'typescript'), () => {
+    console.log('setup: installing npm packages (npm ci)');
+    run('npm', ['ci', '--no-fund', '--no-audit']);
+  });
+  const packages = missingPackages(forTests);
+  if (packages.length > 0) installHostPackages(packages);
+  buildIfChanged();
 }
