@@ -8,8 +8,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { MemoryProvider, RealFSProvider, VM, type VMOptions } from 'gondolin';
 import { expect, it, onTestFinished } from 'vitest';
-import { MemoryProvider, RealFSProvider, VM, type VMOptions } from '../../src/index.ts';
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
 
 async function start(options: VMOptions): Promise<VM> {

@@ -7,10 +7,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import type { RunEvent } from '../../src/project/run-event.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const CLI = [
-  ...['--import', resolve(ROOT, 'node_modules/tsx/dist/esm/index.mjs')],
-  resolve(ROOT, 'src/cli/bin.ts'),
-];
+/** The built program, as it ships. */
+const CLI = resolve(ROOT, 'dist/cli/bin.js');
 const CHECKPOINTS = join(
   process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
   'gondolin/checkpoints',
@@ -25,7 +23,7 @@ interface Outcome {
 function gondolin(cwd: string, ...args: string[]): Promise<Outcome> {
   return new Promise((done) => {
     const env = { ...process.env, CI: '1', NO_COLOR: '1' };
-    execFile(process.execPath, [...CLI, ...args], { cwd, env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [CLI, ...args], { cwd, env }, (error, stdout, stderr) => {
       done({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
     });
   });
@@ -165,7 +163,7 @@ steps:
   - { name: wait, run: "date +%N > /root/mark; echo waiting; while ! test -e /root/go; do sleep 0.1; done" }
 `);
   const name = cwd.slice(-6).toLowerCase();
-  const child = spawn(process.execPath, [...CLI, 'run', '--progress', 'json'], { cwd });
+  const child = spawn(process.execPath, [CLI, 'run', '--progress', 'json'], { cwd });
   onTestFinished(() => void child.kill('SIGKILL'));
   await new Promise<void>((done) => {
     child.stdout.on('data', (data) => String(data).includes('waiting') && done());
@@ -189,7 +187,7 @@ it('kill -9 at moments all over a saving leaves a cache that works', async () =>
   );
   for (let round = 0; round < KILLS; round += 1) {
     writeFileSync(join(cwd, 'x'), String(round));
-    const child = spawn(process.execPath, [...CLI, 'run', '--progress', 'json'], { cwd });
+    const child = spawn(process.execPath, [CLI, 'run', '--progress', 'json'], { cwd });
     const exited = once(child, 'exit');
     child.stdout.on('data', (data) => {
       const isSaving = String(data).includes('"step-finished"');
@@ -213,7 +211,7 @@ it('a disk that is full while a checkpoint is saved is one warning', async () =>
   );
   // No file may grow beyond 20 MiB: that is what a full disk looks like to who writes a large one.
   const limited = `ulimit -f 20480; exec "$@"`;
-  const args = ['-c', limited, 'sh', process.execPath, ...CLI, 'run', '--progress', 'plain'];
+  const args = ['-c', limited, 'sh', process.execPath, CLI, 'run', '--progress', 'plain'];
   const child = spawn('bash', args, { cwd, env: { ...process.env, CI: '1' } });
   let text = '';
   child.stdout.on('data', (data) => {

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { VM } from '../../src/index.ts';
 
 let vm: VM;
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { execa } from 'execa';
+import { ReadonlyProvider, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ReadonlyProvider, VM } from '../../src/index.ts';
 
 const PROGRAMS = resolve(import.meta.dirname, '../../guest/build/test');
 

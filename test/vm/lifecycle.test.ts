@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
+import { VM } from 'gondolin';
 import { expect, it, onTestFinished } from 'vitest';
-import { VM } from '../../src/index.ts';
 
 it('VM.create() refuses bad options before anything starts', async () => {
   for (const options of [

@@ -1,5 +1,5 @@
+import { createHttpHooks, VM } from 'gondolin';
 import { expect, it, onTestFinished } from 'vitest';
-import { createHttpHooks, VM } from '../../src/index.ts';
 import { API_TOKEN, openClientSandbox } from '../fixtures/net/client-sandbox.ts';
 
 it('a restored VM: new connections, placeholders of before and hooks work in it', async () => {

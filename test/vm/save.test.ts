@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { MemoryProvider, VM, type VMOptions } from 'gondolin';
 import { expect, it, onTestFinished } from 'vitest';
-import { MemoryProvider, VM, type VMOptions } from '../../src/index.ts';
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
 
 async function start(options: VMOptions = {}): Promise<VM> {

@@ -10,8 +10,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type ExecResult, RealFSProvider, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type ExecResult, RealFSProvider, VM } from '../../src/index.ts';
 import { workloadImage } from '../fixtures/workload-image.ts';
 
 let vm: VM;

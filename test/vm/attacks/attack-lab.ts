@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { isIPv4 } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ReadonlyProvider, RealFSProvider, VM } from '../../../src/index.ts';
+import { ReadonlyProvider, RealFSProvider, VM } from 'gondolin';
 import type { NetworkEvent } from '../../../src/net/audit/network-event.ts';
 import { SecretValue } from '../../../src/net/secret/secret-value.ts';
 import { serverCa } from '../../fixtures/net/test-network.ts';
