@@ -2,8 +2,8 @@ import { createRequire } from 'node:module';
 import type Koffi from 'koffi';
 
 /*
- * The calls of libc that Node lacks, each relative to a directory handle or on a descriptor. Synchronous: every one
- * is a few microseconds on a local file system. A failing call throws {@link SystemError}. Linux only.
+ * The calls of libc that Node lacks, each relative to a directory handle or on a descriptor. Synchronous, a few
+ * microseconds each on a local file system, but for those named `InPool`. A failing call throws {@link SystemError}. Linux only.
  * Names and paths are bytes: Buffers that end in NUL (see {@link cString}).
  */
 
@@ -21,6 +21,7 @@ function load() {
     symlinkat: libc.func('symlinkat', 'int', [PATH, 'int', PATH]),
     readlinkat: libc.func('readlinkat', 'int64_t', ['int', PATH, 'void *', 'size_t']),
     utimensat: libc.func('utimensat', 'int', ['int', PATH, 'const void *', 'int']),
+    getdents64: libc.func('getdents64', 'int64_t', ['int', 'void *', 'size_t']),
     fallocate: libc.func('fallocate', 'int', ['int', 'int', 'int64_t', 'int64_t']),
     lseek: libc.func('lseek', 'int64_t', ['int', 'int64_t', 'int']),
     getxattr: libc.func('getxattr', 'int64_t', [PATH, PATH, 'void *', 'size_t']),
@@ -136,6 +137,31 @@ export function setTimes(fd: number, atimeNs: bigint | null, mtimeNs: bigint | n
   writeTimespec(times, 0, atimeNs);
   writeTimespec(times, 16, mtimeNs);
   checked('utimensat', libc().calls.utimensat(AT_FDCWD, cString(descriptorPath(fd)), times, 0));
+}
+
+/** Reads entries of an open directory as struct linux_dirent64s; 0 at its end. @see getdents64(2) */
+export function readEntries(fd: number, target: Buffer): number {
+  return checked('getdents64', libc().calls.getdents64(fd, target, target.length));
+}
+
+/** {@link readEntries} in a thread of libuv's pool. `target` and `fd` must stay as they are until it settles. */
+export function readEntriesInPool(fd: number, target: Buffer): Promise<number> {
+  const { getdents64 } = libc().calls;
+  return inPool('getdents64', (done) => getdents64.async(fd, target, target.length, done));
+}
+
+/** Runs an asynchronous call of koffi's, whose `errno` is that of the thread it ran in. */
+function inPool(
+  syscall: string,
+  start: (done: (error: unknown, result: number | bigint) => void) => void,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => {
+      if (error instanceof Error) reject(error);
+      else if (Number(result) < 0) reject(new SystemError(syscall, libc().errno()));
+      else resolve(Number(result));
+    });
+  });
 }
 
 /** @see fallocate(2) for `mode`. */

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { ERRNO } from '../protocol/errno.ts';
 import type { FuseRequest } from '../protocol/fuse-request.ts';
+import type { RequestRoom } from './bounds/request-room.ts';
 import { Turn } from './bounds/turn.ts';
 import { type FuseState, readFuseState } from './carry/fuse-state.ts';
 import { RecentAttributes } from './carry/recent-attributes.ts';
@@ -16,8 +17,8 @@ import { InodeNumbers } from './fuse/inode-numbers.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
 import { type Mount, NodeIds, withUniqueIno } from './fuse/node-ids.ts';
 import { RequestPump } from './fuse/request-pump.ts';
-import type { RequestRoom } from './fuse/request-room.ts';
 import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
+import { Listings } from './listing/listings.ts';
 import type { Caller, VfsProvider } from './provider.ts';
 import { errnoOf } from './vfs-error.ts';
 
@@ -37,7 +38,7 @@ const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   ...DIRECTORY_OPERATIONS,
 };
 
-/** How long a provider may take to release its handles, and again to stop, when the VM ends. */
+/** When the VM ends, how long its providers may take to answer what they were asked, to release handles, and to stop. */
 const CLOSE_LIMIT_MS = 5_000;
 
 /**
@@ -66,7 +67,8 @@ export class FuseServer {
       recent: new RecentAttributes(),
     };
     const turn = new Turn();
-    this.#context = { mounts: this.#mounts, ...tables, turn };
+    const listings = new Listings(turn);
+    this.#context = { mounts: this.#mounts, ...tables, listings, turn };
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
@@ -87,9 +89,14 @@ export class FuseServer {
     return this.#pump.bytesOut;
   }
 
-  /** Requests under way and the bytes held for them: within the bounds of docs/limits.md. */
-  get load(): { readonly requests: number; readonly bytes: number } {
-    return { requests: this.#pump.underWay, bytes: this.#pump.heldBytes };
+  /** Requests under way, the bytes held for them and those of listings: within the bounds of docs/limits.md. */
+  get load(): {
+    readonly requests: number;
+    readonly bytes: number;
+    readonly listingBytes: number;
+  } {
+    const { underWay, heldBytes } = this.#pump;
+    return { requests: underWay, bytes: heldBytes, listingBytes: this.#context.listings.bytes };
   }
 
   /**
@@ -180,7 +187,9 @@ export class FuseServer {
    * is left behind after a limit.
    */
   async close(): Promise<void> {
-    this.#pump.close();
+    const served = this.#pump.close();
+    this.#context.listings.close();
+    await settledWithin(CLOSE_LIMIT_MS, served);
     await settledWithin(CLOSE_LIMIT_MS, this.#context.handles.clear());
     const providers = [...this.#mounts.values()].map(({ provider }) => provider);
     this.#mounts.clear();

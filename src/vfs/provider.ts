@@ -55,6 +55,10 @@ export interface DirectoryEntry {
   readonly name: string;
   /** File type bits (S_IFMT part of st_mode). */
   readonly type: number;
+  /** As `Attributes.ino`. Absent: programs that read it without `stat` see a number that says nothing. */
+  readonly ino?: bigint;
+  /** As `Attributes.device`. @default that of the directory */
+  readonly device?: bigint;
 }
 
 /** Totals of the file system behind a mount, as statfs(2). */
@@ -114,7 +118,13 @@ export interface VfsProvider {
     handle: VfsHandle | null,
   ): MaybePromise<void>;
   readLink(node: VfsNode): MaybePromise<Buffer>;
-  entries(node: VfsNode): MaybePromise<readonly DirectoryEntry[]>;
+  /**
+   * Lists a directory, at once or in batches (of about a thousand) for a large one. The server adds `.` and `..`; a `..`
+   * in the first batch tells the number of the directory above.
+   */
+  entries(
+    node: VfsNode,
+  ): MaybePromise<readonly DirectoryEntry[] | AsyncIterable<readonly DirectoryEntry[]>>;
   status(): MaybePromise<FileSystemStatus>;
 
   /** Makes and opens a regular file. `flags` are those of open(2); with O_EXCL an existing name fails with EEXIST. */

@@ -49,7 +49,9 @@ export class ReadonlyProvider implements VfsProvider {
   readLink(node: VfsNode): MaybePromise<Buffer> {
     return this.#inner.readLink(node);
   }
-  entries(node: VfsNode): MaybePromise<readonly DirectoryEntry[]> {
+  entries(
+    node: VfsNode,
+  ): MaybePromise<readonly DirectoryEntry[] | AsyncIterable<readonly DirectoryEntry[]>> {
     return this.#inner.entries(node);
   }
   status(): MaybePromise<FileSystemStatus> {

@@ -127,7 +127,7 @@ export class RealFSProvider implements VfsProvider {
     return readLink(this.#nodes.fd(node));
   }
 
-  entries(node: RealNode): DirectoryEntry[] {
+  entries(node: RealNode): AsyncIterable<readonly DirectoryEntry[]> {
     return this.#names.list(node);
   }
 

@@ -11,6 +11,9 @@ const MIB = 2 ** 20;
 /** Requests of one VM that are being served or whose reply is not drained. The kernel sends fewer; a hostile guest waits. */
 export const MAX_REQUESTS_UNDER_WAY = 256;
 
+/** Largest READDIR or READDIRPLUS reply, in bytes; the kernel asks for 4 KiB and goes on where a reply ends. */
+export const MAX_DIRECTORY_REPLY_BYTES = 32 * 1024;
+
 /** Bytes of requests under way: mostly the data of WRITEs. Above it the VM's channel is not read. */
 export const REQUEST_BYTES = new SharedBudget({
   perVm: 8 * MIB,
@@ -23,4 +26,11 @@ export const REPLY_BYTES = new SharedBudget({
   perVm: 8 * MIB,
   perProcess: 64 * MIB,
   guaranteed: MAX_TRANSFER_BYTES + OUT_HEADER_BYTES,
+});
+
+/** Bytes of the listings of open directories. Above it a listing fails with ENOMEM. */
+export const LISTING_BYTES = new SharedBudget({
+  perVm: 64 * MIB,
+  perProcess: 128 * MIB,
+  guaranteed: 4 * MIB,
 });

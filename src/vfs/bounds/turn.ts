@@ -1,3 +1,5 @@
+import { VfsError } from '../vfs-error.ts';
+
 /** How long requests of guests are served before the event loop turns, in milliseconds: docs/limits.md. */
 const SLICE_MS = 1;
 
@@ -29,27 +31,40 @@ function turnOver(): void {
   turn.runOne();
 }
 
+interface Job {
+  readonly run: () => void;
+  /** The VM is over: it will not run. */
+  readonly cancel: () => void;
+}
+
 /** One VM's place among those whose requests are served. */
 export class Turn {
-  #jobs: (() => void)[] = [];
+  #jobs: Job[] = [];
+  #isClosed = false;
 
   /** True when the slice of this turn is used up: what is left goes into {@link next}. */
   get isSpent(): boolean {
-    return performance.now() - begin() >= SLICE_MS;
+    return this.#isClosed || performance.now() - begin() >= SLICE_MS;
   }
 
-  /** Runs `job` now when nobody waits and the slice lasts, else in a later turn. */
+  /** Runs `job` now when nobody waits and the slice lasts, else in a later turn; never once the turn is closed. */
   run(job: () => void): void {
     if (waiting.size === 0 && !this.isSpent) job();
-    else this.#queue(job);
+    else this.#queue({ run: job, cancel: () => undefined });
   }
 
-  /** Resolves in a later turn of the event loop. Never rejects; never resolves after {@link clear}. */
+  /** Resolves in a later turn of the event loop. @throws {VfsError} EIO when the turn is closed. */
   next(): Promise<void> {
-    return new Promise((resolve) => this.#queue(resolve));
+    return new Promise((resolve, reject) => {
+      this.#queue({ run: resolve, cancel: () => reject(new VfsError('EIO')) });
+    });
   }
 
-  #queue(job: () => void): void {
+  #queue(job: Job): void {
+    if (this.#isClosed) {
+      job.cancel();
+      return;
+    }
     this.#jobs.push(job);
     waiting.add(this);
     begin();
@@ -59,12 +74,13 @@ export class Turn {
   runOne(): void {
     const job = this.#jobs.shift();
     if (this.#jobs.length > 0) waiting.add(this);
-    job?.();
+    job?.run();
   }
 
-  /** Drops what waits: the VM is over. */
-  clear(): void {
-    this.#jobs = [];
+  /** Cancels what waits and what comes later: the VM is over. May be called twice. */
+  close(): void {
+    this.#isClosed = true;
     waiting.delete(this);
+    for (const { cancel } of this.#jobs.splice(0)) cancel();
   }
 }

@@ -25,8 +25,8 @@ export interface ToldState {
 export interface DirectoryState {
   readonly id: number;
   readonly node: number;
-  /** The listing its offsets count in, name and type of each entry; null before the first read. */
-  readonly entries: readonly (readonly [string, number])[] | null;
+  /** The listing its offsets count in: name, type and inode number of each entry; null before the first read. */
+  readonly entries: readonly (readonly [string, number, string])[] | null;
 }
 
 export interface MountState {
@@ -123,11 +123,12 @@ function readNewId(value: unknown, low: number, seen: Set<number>, part: string)
 function readEntries(value: unknown): DirectoryState['entries'] {
   if (value === null) return null;
   return readList(value, MAX_STATE_ENTRIES, 'listing').map((item) => {
-    const [name, type] = readTuple(item, 2, 'entry');
+    const [name, type, ino] = readTuple(item, 3, 'entry');
     const isDots = name === '.' || name === '..';
     return [
       isDots ? name : readSavedName(name, 'entry'),
       readInteger(type, 0, S_IFMT, 'file type') & S_IFMT,
+      readDigits(ino, 'ino'),
     ] as const;
   });
 }

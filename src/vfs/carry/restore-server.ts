@@ -3,6 +3,8 @@ import type { FuseContext } from '../fuse/context.ts';
 import type { StaleNode } from '../fuse/encode.ts';
 import type { OpenDirectory } from '../fuse/handles.ts';
 import { type HeldNode, type Mount, withUniqueIno } from '../fuse/node-ids.ts';
+import type { ListedEntry, Listing } from '../listing/listing.ts';
+import type { Listings } from '../listing/listings.ts';
 import type { Attributes, VfsHandle, VfsNode } from '../provider.ts';
 import type { FuseState, MountState, ToldState } from './fuse-state.ts';
 import { refuseState } from './read-state.ts';
@@ -40,13 +42,18 @@ function assertDistinct(nodes: readonly HeldNode[]): void {
   if (new Set(nodes.map(({ node }) => node)).size !== nodes.length) throw refuseState('node twice');
 }
 
-async function restoreMount(mount: Mount, saved: MountState, all: Restored): Promise<void> {
+async function restoreMount(
+  listings: Listings,
+  mount: Mount,
+  saved: MountState,
+  all: Restored,
+): Promise<void> {
   const found = await restoreProvider(mount, saved);
   const nodes = saved.nodes.map(([id, lookups], place): HeldNode | null => {
     const node = found.nodes[place] ?? null;
     return node === null ? null : { id, mount, node, lookups, openedCtimeNs: null };
   });
-  restoreHandles(saved, nodes, found.handles, all);
+  restoreHandles(listings, saved, nodes, found.handles, all);
   const present = nodes.filter((node) => node !== null);
   assertDistinct(present);
   for (const node of present) all.nodes.push(node);
@@ -60,6 +67,7 @@ async function restoreMount(mount: Mount, saved: MountState, all: Restored): Pro
 }
 
 function restoreHandles(
+  listings: Listings,
   { files, directories }: MountState,
   nodes: readonly (HeldNode | null)[],
   handles: readonly (VfsHandle | null)[],
@@ -72,10 +80,28 @@ function restoreHandles(
   }
   for (const { id, node: place, entries } of directories) {
     const held = nodes[place] ?? null;
-    const listing = entries?.map(([name, type]) => ({ name, type })) ?? null;
-    if (held !== null) all.directories.push([id, { held, entries: listing }]);
-    else all.lost.push(id);
+    if (held === null) {
+      all.lost.push(id);
+      continue;
+    }
+    const listed = entries?.map(([name, type, ino]) => ({
+      name,
+      type,
+      ino: BigInt.asUintN(64, BigInt(ino)),
+    }));
+    const listing = listed === undefined ? null : restoreListing(listings, held, listed);
+    all.directories.push([id, { held, listing, isReleased: false }]);
   }
+}
+
+function restoreListing(
+  listings: Listings,
+  held: HeldNode,
+  entries: readonly ListedEntry[],
+): Listing {
+  const listing = listings.restore(held, entries);
+  if (listing === null) throw refuseState('listings above the limit');
+  return listing;
 }
 
 /** Null when the file is gone: the guest learns it when it asks. */
@@ -115,7 +141,7 @@ export async function restoreServer(
   try {
     for (const [index, mount] of mounts.entries()) {
       const saved = state.mounts[index];
-      if (saved !== undefined) await restoreMount(mount, saved, all);
+      if (saved !== undefined) await restoreMount(context.listings, mount, saved, all);
     }
   } finally {
     // Also when it failed: who closes the server closes what was opened.

@@ -2,7 +2,9 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { S_IFLNK, S_IFMT } from '../file-mode.ts';
 import type { FuseContext } from '../fuse/context.ts';
 import type { HeldNode, Mount } from '../fuse/node-ids.ts';
+import type { Listing } from '../listing/listing.ts';
 import {
+  type DirectoryState,
   type FuseState,
   MAX_STATE_ENTRIES,
   MAX_STATE_NODES,
@@ -43,7 +45,7 @@ function saveMount(context: FuseContext, mount: Mount): MountState {
   // A handle whose node a hostile guest forgot has nothing to be found by: it ends here.
   const files = [...context.handles.files()].filter(([, { held }]) => places.has(held));
   const directories = [...context.handles.directories()].filter(([, { held }]) => places.has(held));
-  const listed = directories.reduce((sum, [, { entries }]) => sum + (entries?.length ?? 0), 0);
+  const listed = directories.reduce((sum, [, { listing }]) => sum + (listing?.length ?? 0), 0);
   if (nodes.length > MAX_STATE_NODES) throw unsupported(mount, 'the guest holds too many files');
   if (listed > MAX_STATE_ENTRIES) throw unsupported(mount, 'too many entries are being listed');
   const handles = files.map(([, { handle }]) => handle);
@@ -52,10 +54,10 @@ function saveMount(context: FuseContext, mount: Mount): MountState {
     provider: saveProvider(mount, nodes, handles),
     nodes: nodes.map(({ id, lookups }) => [id, lookups] as const),
     files: files.map(([id, { held }]) => [id, places.get(held) ?? 0] as const),
-    directories: directories.map(([id, { held, entries }]) => ({
+    directories: directories.map(([id, { held, listing }]) => ({
       id,
       node: places.get(held) ?? 0,
-      entries: entries?.map(({ name, type }) => [name, type] as const) ?? null,
+      entries: listing === null ? null : savedEntries(listing),
     })),
     told: context.recent.entries().flatMap(([nodeId, attributes]) => {
       const node = byId.get(nodeId);
@@ -66,6 +68,10 @@ function saveMount(context: FuseContext, mount: Mount): MountState {
       return [{ node, isLink: (mode & S_IFMT) === S_IFLNK, ino: `${ino}`, sizeBytes, ...times }];
     }),
   };
+}
+
+function savedEntries(listing: Listing): DirectoryState['entries'] {
+  return [...listing.entries()].map(({ name, type, ino }) => [name, type, `${ino}`] as const);
 }
 
 /** @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved. */

@@ -1,13 +1,14 @@
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
+import type { RequestRoom } from '../bounds/request-room.ts';
 import type { Turn } from '../bounds/turn.ts';
 import type { RecentAttributes } from '../carry/recent-attributes.ts';
+import type { Listings } from '../listing/listings.ts';
 import type { Caller, MaybePromise, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import { ENTRY_BYTES, writeEntry } from './encode.ts';
 import type { Handles } from './handles.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
 import { type HeldNode, type Mount, type NodeIds, withUniqueIno } from './node-ids.ts';
-import type { RequestRoom } from './request-room.ts';
 
 /** What the operations of one server share. */
 export interface FuseContext {
@@ -17,6 +18,7 @@ export interface FuseContext {
   readonly numbers: InodeNumbers;
   /** What the guest was told of files lately. */
   readonly recent: RecentAttributes;
+  readonly listings: Listings;
   readonly turn: Turn;
 }
 

@@ -1,26 +1,16 @@
 import { MAX_TRANSFER_BYTES, OPCODE, ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
-import { S_IFDIR } from '../file-mode.ts';
-import type { DirectoryEntry } from '../provider.ts';
+import { MAX_DIRECTORY_REPLY_BYTES } from '../bounds/limits.ts';
+import type { RequestRoom } from '../bounds/request-room.ts';
+import { type Listing, readDirent } from '../listing/listing.ts';
 import { VfsError } from '../vfs-error.ts';
-import {
-  EMPTY,
-  enter,
-  type FuseContext,
-  type FuseOperation,
-  type FuseReply,
-  target,
-} from './context.ts';
+import { EMPTY, enter, type FuseContext, type FuseOperation, target } from './context.ts';
 import { readOffset } from './decode.ts';
-import { direntBytes, ENTRY_BYTES, encodeOpen, writeDirent } from './encode.ts';
+import { ENTRY_BYTES, encodeOpen } from './encode.ts';
 import type { OpenDirectory } from './handles.ts';
 
-const DOTS: readonly DirectoryEntry[] = [
-  { name: '.', type: S_IFDIR },
-  { name: '..', type: S_IFDIR },
-];
-/** Readers need some number above 0; the real one comes with the attributes. */
-const UNKNOWN_INO = 0xffff_ffffn;
+/** `.` and `..` come first in a listing; they are never looked up. */
+const DOTS = 2;
 
 const openDirectory: FuseOperation = (context, request) => {
   if (request.nodeId === ROOT_NODE_ID) throw new VfsError('EACCES');
@@ -28,86 +18,93 @@ const openDirectory: FuseOperation = (context, request) => {
   return encodeOpen(context.handles.addDirectory(target(context, request, 'read')), 0);
 };
 
-/** Offsets count in a snapshot, so entries that come or go while a program reads are neither skipped nor doubled. */
-async function snapshot(
+/** What the offsets of an open directory count in: made anew when reading starts over. */
+async function listingAt(
+  { listings }: FuseContext,
   directory: OpenDirectory,
   offset: number,
-): Promise<readonly DirectoryEntry[]> {
-  if (directory.entries === null || offset === 0) {
-    const { mount, node } = directory.held;
-    directory.entries = [...DOTS, ...(await mount.provider.entries(node))];
-  }
-  return directory.entries;
+): Promise<Listing> {
+  if (directory.listing !== null && offset > 0) return directory.listing;
+  const made = await listings.make(directory.held);
+  const old = directory.listing;
+  directory.listing = made;
+  if (old !== null) listings.release(directory.held, old);
+  return made;
 }
 
-interface Page {
-  readonly directory: OpenDirectory;
-  readonly offset: number;
-  readonly sizeBytes: number;
-}
-
-function readPage({ handles }: FuseContext, { body }: FuseRequest): Page {
+/** Runs `action` with the listing that a READDIR is about, which stays meanwhile, whatever the guest releases. */
+async function readListing(
+  context: FuseContext,
+  { body }: FuseRequest,
+  room: RequestRoom,
+  action: (
+    listing: Listing,
+    reply: Buffer,
+    offset: number,
+    directory: OpenDirectory,
+  ) => number | Promise<number>,
+): Promise<Buffer> {
   const sizeBytes = body.readUInt32LE(16);
   if (sizeBytes > MAX_TRANSFER_BYTES) throw new VfsError('EINVAL');
-  const directory = handles.directory(body.readBigUInt64LE(0));
-  return { directory, offset: readOffset(body, 8), sizeBytes };
+  const directory = context.handles.directory(body.readBigUInt64LE(0));
+  const offset = readOffset(body, 8);
+  const listing = await listingAt(context, directory, offset);
+  listing.users++;
+  if (directory.isReleased) releaseListing(context, directory);
+  try {
+    const replyBytes = Math.min(sizeBytes, MAX_DIRECTORY_REPLY_BYTES);
+    await room.reserve(replyBytes);
+    const reply = Buffer.alloc(replyBytes);
+    return reply.subarray(0, await action(listing, reply, offset, directory));
+  } finally {
+    context.listings.release(directory.held, listing);
+  }
 }
 
-const readDirectory: FuseOperation = async (context, request) => {
-  const { directory, offset, sizeBytes } = readPage(context, request);
-  const entries = await snapshot(directory, offset);
-  const reply = Buffer.alloc(sizeBytes);
-  let used = 0;
-  for (let index = offset; index < entries.length; index++) {
-    const entry = entries[index];
-    if (entry === undefined || used + direntBytes(entry.name) > sizeBytes) break;
-    writeDirent(reply, used, { ...entry, ino: UNKNOWN_INO, next: index + 1 });
-    used += direntBytes(entry.name);
-  }
-  return reply.subarray(0, used);
-};
+function releaseListing({ listings }: FuseContext, directory: OpenDirectory): void {
+  if (directory.listing !== null) listings.release(directory.held, directory.listing);
+  directory.listing = null;
+}
 
-/** Entries with their attributes in one answer: `ls -l` asks no more. Those that are gone by now are left out. */
-const readDirectoryPlus: FuseOperation = async (context, request): Promise<FuseReply> => {
-  const { directory, offset, sizeBytes } = readPage(context, request);
-  const entries = await snapshot(directory, offset);
-  const reply = Buffer.alloc(sizeBytes);
-  let used = 0;
-  for (let index = offset; index < entries.length; index++) {
-    const entry = entries[index];
-    if (entry === undefined) break;
-    const bytes = ENTRY_BYTES + direntBytes(entry.name);
-    if (used + bytes > sizeBytes) break;
-    const isWritten =
-      index < DOTS.length || (await enterChild(context, directory, entry, reply, used));
-    if (!isWritten) continue;
-    const ino = index < DOTS.length ? UNKNOWN_INO : reply.readBigUInt64LE(used + 40);
-    writeDirent(reply, used + ENTRY_BYTES, { ...entry, ino, next: index + 1 });
-    used += bytes;
-  }
-  return reply.subarray(0, used);
-};
+const readDirectory: FuseOperation = (context, request, room) =>
+  readListing(context, request, room, (listing, reply, offset) => listing.copyTo(reply, offset));
 
+/** Entries with their attributes in one reply: `ls -l` asks no more. */
+const readDirectoryPlus: FuseOperation = (context, request, room) =>
+  readListing(context, request, room, async (listing, reply, offset, directory) => {
+    let used = 0;
+    for (let index = offset; ; index++) {
+      const dirent = listing.dirent(index);
+      if (dirent === null || used + ENTRY_BYTES + dirent.length > reply.length) return used;
+      if (context.turn.isSpent) await context.turn.next();
+      if (index >= DOTS) await enterChild(context, directory, dirent, reply, used);
+      used += ENTRY_BYTES;
+      used += dirent.copy(reply, used);
+    }
+  });
+
+/**
+ * Writes the attributes of an entry. When it cannot be looked up (removed meanwhile, no descriptor left) its node id
+ * stays 0: the guest's kernel lists the name and asks for it when it is used.
+ */
 async function enterChild(
   context: FuseContext,
   { held }: OpenDirectory,
-  { name }: DirectoryEntry,
+  dirent: Buffer,
   reply: Buffer,
   offset: number,
-): Promise<boolean> {
+): Promise<void> {
   try {
-    const node = await held.mount.provider.lookup(held.node, name);
+    const node = await held.mount.provider.lookup(held.node, readDirent(dirent).name);
     await enter(context, held.mount, node, reply, offset);
-    return true;
   } catch {
-    // Removed since the snapshot, or not to be looked at: a LOOKUP of the name tells the guest why.
     reply.fill(0, offset, offset + ENTRY_BYTES);
-    return false;
   }
 }
 
-const releaseDirectory: FuseOperation = ({ handles }, { body }) => {
-  handles.releaseDirectory(body.readBigUInt64LE(0));
+const releaseDirectory: FuseOperation = (context, { body }) => {
+  const directory = context.handles.releaseDirectory(body.readBigUInt64LE(0));
+  if (directory !== null) releaseListing(context, directory);
   return EMPTY;
 };
 

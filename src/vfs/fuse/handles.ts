@@ -1,4 +1,5 @@
-import type { DirectoryEntry, VfsHandle } from '../provider.ts';
+import type { Listing } from '../listing/listing.ts';
+import type { VfsHandle } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import type { HeldNode } from './node-ids.ts';
 
@@ -12,8 +13,9 @@ export interface OpenFile {
 
 export interface OpenDirectory {
   readonly held: HeldNode;
-  /** Snapshot that offsets count in; taken anew when reading starts over. */
-  entries: readonly DirectoryEntry[] | null;
+  /** What offsets count in; made anew when reading starts over. */
+  listing: Listing | null;
+  isReleased: boolean;
 }
 
 const MAX_HANDLES = 65_536;
@@ -42,7 +44,7 @@ export class Handles {
 
   addDirectory(held: HeldNode): number {
     const id = this.#nextId++;
-    this.#directories.set(id, { held, entries: null });
+    this.#directories.set(id, { held, listing: null, isReleased: false });
     return id;
   }
 
@@ -87,9 +89,13 @@ export class Handles {
     await this.#close(file);
   }
 
-  releaseDirectory(id: bigint): void {
+  /** Gives the directory whose listing is to be released; null when there is none of that id. */
+  releaseDirectory(id: bigint): OpenDirectory | null {
+    const directory = this.#directories.get(Number(id)) ?? null;
     this.#directories.delete(Number(id));
     this.#lost.delete(Number(id));
+    if (directory !== null) directory.isReleased = true;
+    return directory;
   }
 
   async #close(file: OpenFile): Promise<void> {

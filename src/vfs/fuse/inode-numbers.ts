@@ -10,7 +10,7 @@ const HASHES = BigInt(MAX_SLOTS) << NUMBER_BITS;
 const HASH_BITS = 52;
 
 /** The part of {@link Attributes} that names an inode. */
-type Inode = Pick<Attributes, 'ino' | 'device'>;
+export type Inode = Pick<Attributes, 'ino' | 'device'>;
 
 /**
  * Inode numbers over all mounts of a guest, which are one file system to it: (st_dev, st_ino) names a file. They stay

@@ -4,8 +4,8 @@ import { IN_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
 import { type FuseRequest, FuseRequestDecoder } from '../../protocol/fuse-request.ts';
 import { Budget } from '../bounds/budget.ts';
 import { MAX_REQUESTS_UNDER_WAY, REPLY_BYTES, REQUEST_BYTES } from '../bounds/limits.ts';
+import { RequestRoom } from '../bounds/request-room.ts';
 import type { Turn } from '../bounds/turn.ts';
-import { RequestRoom } from './request-room.ts';
 
 export interface RequestPumpOptions {
   readonly turn: Turn;
@@ -28,10 +28,13 @@ export class RequestPump {
   /** Decoded, but above the budget of request bytes. */
   #parked: FuseRequest | null = null;
   #underWay = 0;
+  /** Those of them that a provider has not answered. */
+  #serving = 0;
   #isQueued = false;
   #isHeld = false;
   #isOver = false;
   #onIdle: (() => void)[] = [];
+  #onClosed: (() => void)[] = [];
   /** Bytes from the guest since the machine's start. */
   bytesIn = 0;
   /** Bytes for the guest since the machine's start. */
@@ -129,6 +132,7 @@ export class RequestPump {
 
   async #serve(request: FuseRequest, room: RequestRoom): Promise<void> {
     const finish = () => this.#finish(room);
+    this.#serving++;
     try {
       const reply = await this.#options.serve(request, room);
       if (reply === null) finish();
@@ -136,6 +140,9 @@ export class RequestPump {
     } catch (error) {
       this.#break(error);
       finish();
+    } finally {
+      this.#serving--;
+      this.#settleClosed();
     }
   }
 
@@ -188,15 +195,23 @@ export class RequestPump {
   #break(error: unknown): void {
     if (!GondolinError.is(error)) throw error;
     if (this.#isOver) return;
-    this.close();
+    void this.close();
     this.#options.onBroken(error);
   }
 
-  /** Takes and writes nothing from here on and gives its budgets back. May be called twice. */
-  close(): void {
+  #settleClosed(): void {
+    if (this.#serving === 0) for (const resolve of this.#onClosed.splice(0)) resolve();
+  }
+
+  /**
+   * Takes and writes nothing from here on and gives its budgets back. Resolves once no request uses a provider any more.
+   * May be called twice.
+   */
+  async close(): Promise<void> {
     this.#isOver = true;
-    this.#options.turn.clear();
+    this.#options.turn.close();
     this.#requestBytes.close();
     this.#replyBytes.close();
+    if (this.#serving > 0) await new Promise<void>((resolve) => this.#onClosed.push(resolve));
   }
 }

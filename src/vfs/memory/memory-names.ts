@@ -28,7 +28,9 @@ export class MemoryNames {
 
   list(directory: MemoryNode): DirectoryEntry[] {
     const entries = [...this.#tree.children(directory)];
-    return entries.map(([name, child]) => ({ name, type: child.mode & S_IFMT }));
+    const listed = entries.map(([name, { mode, ino }]) => ({ name, type: mode & S_IFMT, ino }));
+    const above = directory.parent ?? directory;
+    return [{ name: '..', type: S_IFDIR, ino: above.ino }, ...listed];
   }
 
   /** Makes a node that belongs to the caller; its group comes from a set-group-id directory, as on Linux. */

@@ -1,4 +1,4 @@
-import { fstatSync, openSync, readdirSync } from 'node:fs';
+import { fstatSync, openSync } from 'node:fs';
 import {
   descriptorPath,
   linkDescriptorAt,
@@ -10,9 +10,9 @@ import {
 } from '../../host/libc.ts';
 import { O_CLOEXEC, O_PATH, S_IFDIR, S_IFMT, S_IFREG, S_ISGID } from '../file-mode.ts';
 import type { Caller, DirectoryEntry, NewNode } from '../provider.ts';
-import { direntType } from './dirent-type.ts';
 import { closeDescriptors, createRegular, type OpenDescriptors } from './open-regular.ts';
 import type { Protection } from './protection.ts';
+import { readDirectory } from './read-directory.ts';
 import type { RealMetadata } from './real-metadata.ts';
 import type { RealNode } from './real-node.ts';
 import type { RealNodeTable } from './real-node-table.ts';
@@ -51,13 +51,11 @@ export class RealNames {
     }
   }
 
-  list(directory: RealNode): DirectoryEntry[] {
-    const path = descriptorPath(this.#nodes.fd(directory));
-    const entries = readdirSync(path, { withFileTypes: true, encoding: 'buffer' });
-    return entries.map((entry) => ({
-      name: entry.name.toString('latin1'),
-      type: direntType(entry),
-    }));
+  /** In batches; the first names the directory above. */
+  async *list(directory: RealNode): AsyncGenerator<DirectoryEntry[], void> {
+    const { dev, ino } = (directory.parent ?? directory).identity;
+    yield [{ name: '..', type: S_IFDIR, ino, device: dev }];
+    yield* readDirectory(this.#nodes.fd(directory));
   }
 
   makeNode(parent: RealNode, name: string, { mode, rdev }: NewNode, caller: Caller): RealNode {

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import type { VfsProvider } from '../../../src/vfs/provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
+import { DirectoryReader } from '../../fixtures/directory-reader.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
 
 const PROVIDERS: readonly { readonly name: string; readonly make: () => VfsProvider }[] = [
@@ -117,6 +118,29 @@ describe.each(PROVIDERS)('$name', ({ make }) => {
     expect((await client.stat(id)).nlink).toBe(2);
     await client.unlink(root, 'one');
     expect((await client.stat(await client.walk('m/two'))).nlink).toBe(1);
+  });
+
+  it('a directory of thousands is listed whole, with the inode numbers that stat gives', async () => {
+    const { client, root } = await start();
+    await client.mkdir(root, 'many');
+    const many = await client.walk('m/many');
+    const names = Array.from({ length: 2_500 }, (_, index) => `name-${index}`);
+    await Promise.all(names.map((name) => client.mknod(many, name, 0o100644)));
+    const reader = new DirectoryReader(client);
+    const listed = await reader.all(many);
+    expect(listed.map(({ name }) => name).sort()).toEqual(['.', '..', ...names].sort());
+    const inos = new Map(listed.map(({ name, ino }) => [name, ino]));
+    expect(inos.get('.')).toBe((await client.stat(many)).ino);
+    expect(inos.get('..')).toBe((await client.stat(root)).ino);
+    for (const name of ['name-0', 'name-1234', 'name-2499']) {
+      expect(inos.get(name)).toBe((await client.stat(await client.walk(`m/many/${name}`))).ino);
+    }
+    const plus = await reader.all(many, { isPlus: true });
+    expect(plus.map(({ name, ino }) => [name, ino])).toEqual(
+      listed.map(({ name, ino }) => [name, ino]),
+    );
+    const above = (await reader.all(root)).find(({ name }) => name === '..');
+    expect(above?.ino).toBe((await client.stat(root)).ino);
   });
 
   it('lists every name once, special ones too', async () => {

@@ -1,4 +1,4 @@
-import type { Budget } from '../bounds/budget.ts';
+import type { Budget } from './budget.ts';
 
 /** What one request holds of its VM's budgets, until its reply is drained. */
 export class RequestRoom {

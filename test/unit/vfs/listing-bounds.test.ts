@@ -1,0 +1,136 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { OPCODE } from '../../../src/protocol/fuse-abi.ts';
+import { S_IFREG } from '../../../src/vfs/file-mode.ts';
+import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
+import type { DirectoryEntry } from '../../../src/vfs/provider.ts';
+import { VfsError } from '../../../src/vfs/vfs-error.ts';
+import { DirectoryReader } from '../../fixtures/directory-reader.ts';
+import { FuseClient } from '../../fixtures/fuse-client.ts';
+
+const MIB = 2 ** 20;
+
+/** A root with as many names as asked for, which begin with `prefix`. */
+class ManyNames extends MemoryProvider {
+  prefix = '';
+  count: number;
+  constructor(count: number) {
+    super();
+    this.count = count;
+  }
+  override entries(): DirectoryEntry[] {
+    return Array.from({ length: this.count }, (_, index) => ({
+      name: `${this.prefix}${index}`,
+      type: S_IFREG,
+    }));
+  }
+}
+
+async function start<P extends MemoryProvider>(provider: P) {
+  const client = await FuseClient.start(provider);
+  onTestFinished(() => client.server.close());
+  const root = await client.walk('m');
+  return { provider, client, root, reader: new DirectoryReader(client) };
+}
+
+it('equal listings of a directory are held once, however often it is open', async () => {
+  const { client, root, reader } = await start(new ManyNames(1_000));
+  const first = await reader.open(root);
+  await reader.read(root, first);
+  const { listingBytes } = client.server.load;
+  expect(listingBytes).toBeGreaterThan(1_000 * 24);
+  const others = await Promise.all(Array.from({ length: 60 }, () => reader.open(root)));
+  await Promise.all(others.map((handle) => reader.read(root, handle)));
+  expect(client.server.load.listingBytes).toBe(listingBytes);
+  for (const handle of [first, ...others]) await reader.close(root, handle);
+  expect(client.server.load.listingBytes).toBe(0);
+});
+
+it('listings above the budget fail with ENOMEM, and those that are closed make room', async () => {
+  const { provider, client, root, reader } = await start(new ManyNames(10_000));
+  const handles: bigint[] = [];
+  for (let open = 0; ; open++) {
+    provider.prefix = `${open}`.padEnd(240, 'x');
+    const handle = await reader.open(root);
+    handles.push(handle);
+    const failed = await reader.read(root, handle).catch((error: Error) => error.message);
+    expect(client.server.load.listingBytes).toBeLessThanOrEqual(64 * MIB);
+    if (failed === 'ENOMEM') break;
+  }
+  expect(handles.length).toBeGreaterThan(20);
+  const [first = 0n] = handles;
+  const last = handles.at(-1) ?? 0n;
+  await reader.close(root, first);
+  expect(await reader.read(root, last)).not.toEqual([]);
+  for (const handle of handles.slice(1)) await reader.close(root, handle);
+  expect(client.server.load.listingBytes).toBe(0);
+});
+
+it('a listing changes only when reading starts over, and the old one is given back', async () => {
+  const { provider, client, root, reader } = await start(new ManyNames(1_000));
+  const handle = await reader.open(root);
+  const [, , third] = await reader.read(root, handle);
+  provider.prefix = 'changed-';
+  const offset = third?.next ?? 0n;
+  expect((await reader.read(root, handle, { offset }))[0]?.name).toBe('1');
+  const before = client.server.load.listingBytes;
+  expect((await reader.read(root, handle))[2]?.name).toBe('changed-0');
+  expect(client.server.load.listingBytes).toBe(before + 1_000 * 8);
+});
+
+it('a directory that is closed while it is listed leaves no listing', async () => {
+  const { client, root, reader } = await start(new ManyNames(20_000));
+  const handle = await reader.open(root);
+  const reading = reader.read(root, handle);
+  await reader.close(root, handle);
+  await reading;
+  await client.stat(root);
+  expect(client.server.load.listingBytes).toBe(0);
+});
+
+it.each([false, true])(
+  'a directory reply has 32 KiB at most, with attributes: %s',
+  async (isPlus) => {
+    const { root, reader } = await start(new ManyNames(3_000));
+    const handle = await reader.open(root);
+    const page = await reader.read(root, handle, { sizeBytes: MIB, isPlus });
+    const bytes = page.reduce((sum, { name }) => sum + ((24 + name.length + 7) & ~7), 0);
+    const whole = bytes + (isPlus ? page.length * 128 : 0);
+    expect(whole).toBeGreaterThan(31 * 1024);
+    expect(whole).toBeLessThanOrEqual(32 * 1024);
+    const all = await reader.all(root, { sizeBytes: MIB, isPlus });
+    expect(new Set(all.map(({ name }) => name)).size).toBe(3_002);
+    expect(all).toHaveLength(3_002);
+  },
+);
+
+it('READDIRPLUS lists a name that cannot be looked up, with node id 0', async () => {
+  class Short extends MemoryProvider {
+    override lookup(parent: object, name: string) {
+      if (name.startsWith('b')) throw new VfsError('EMFILE');
+      return super.lookup(parent as never, name);
+    }
+  }
+  const provider = new Short();
+  for (const name of ['a', 'b1', 'b2', 'c']) provider.writeFile(name, '');
+  const { root, reader } = await start(provider);
+  const all = await reader.all(root, { isPlus: true });
+  expect(all.map(({ name, nodeId }) => [name, nodeId > 0])).toEqual([
+    ['.', false],
+    ['..', false],
+    ['a', true],
+    ['b1', false],
+    ['b2', false],
+    ['c', true],
+  ]);
+});
+
+it('an offset beyond the end, or of nothing, lists nothing', async () => {
+  const { client, root, reader } = await start(new ManyNames(3));
+  const handle = await reader.open(root);
+  await reader.read(root, handle);
+  expect(await reader.read(root, handle, { offset: 5n })).toEqual([]);
+  expect(await reader.read(root, handle, { offset: 2n ** 53n - 1n })).toEqual([]);
+  await expect(reader.read(root, handle, { offset: 2n ** 63n })).rejects.toThrow('EINVAL');
+  await expect(reader.read(root, 77n)).rejects.toThrow('EBADF');
+  expect((await client.request(OPCODE.GETATTR, root, Buffer.alloc(16))).status).toBe('ok');
+});
