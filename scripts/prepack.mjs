@@ -7,7 +7,7 @@ run('npm', ['run', '--silent', 'build']);
 run('npm', ['run', '--silent', 'build:types']);
 run('make', ['-s', '-C', 'guest']);
 
-/** The image of a guest has no loader for it: a program header of type PT_INTERP is a mistake. */
+/** Neither an image of a guest nor each host has the loader that a program header of type PT_INTERP names. */
 function isStaticElf(path) {
   const bytes = readFileSync(path);
   if (bytes.readUInt32BE(0) !== 0x7f454c46) return false;
@@ -23,9 +23,11 @@ function isStaticElf(path) {
   return true;
 }
 
-const agent = join(ROOT, 'guest/build/gondolin-agent');
-if (!isStaticElf(agent)) {
-  console.error(`prepack: ${agent} is no static ELF program: run make -C guest clean all`);
-  process.exit(1);
+for (const name of ['gondolin-agent', 'gondolin-confine']) {
+  const path = join(ROOT, 'guest/build', name);
+  if (!isStaticElf(path)) {
+    console.error(`prepack: ${path} is no static ELF program: run make -C guest clean all`);
+    process.exit(1);
+  }
+  console.error(`prepack: ${name} of ${statSync(path).size} bytes`);
 }
-console.error(`prepack: guest agent of ${statSync(agent).size} bytes`);

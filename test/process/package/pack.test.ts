@@ -1,135 +1,165 @@
 import { execFile } from 'node:child_process';
 import {
-  chmodSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, normalize, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type InstalledPackage, installPackage } from '../../fixtures/package/install-package.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
-const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 const run = promisify(execFile);
 
-let prefix: string;
+/** Compiled from C: the first runs in guests, the second on the host, where it starts QEMU. */
+const PROGRAMS = ['guest/build/gondolin-agent', 'guest/build/gondolin-confine'];
+
+let installed: InstalledPackage;
 let packed: string[];
 
-/** What `npm install` would put beside the package: its dependencies and theirs, none of development. */
-async function productionPackages(): Promise<string[]> {
-  const { stdout } = await run('npm', ['ls', '--omit=dev', '--all', '--parseable'], { cwd: ROOT });
-  const modules = join(ROOT, 'node_modules');
-  return stdout
-    .split('\n')
-    .filter((path) => path.startsWith(`${modules}/`))
-    .map((path) => relative(modules, path))
-    .filter((name) => !name.includes('node_modules'));
-}
-
-/** Packs the package and unpacks it as `npm install --global --prefix` does, with dependencies from the checkout. */
 beforeAll(async () => {
-  prefix = mkdtempSync(join(tmpdir(), 'gondolin-pack-'));
-  const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', prefix], {
-    cwd: ROOT,
-  });
-  const tarball = join(prefix, stdout.trim().split('\n').at(-1) ?? '');
-  packed = (await run('tar', ['--list', '--file', tarball])).stdout.trim().split('\n');
-  const home = join(prefix, 'lib/node_modules/gondolin');
-  mkdirSync(home, { recursive: true });
-  await run('tar', ['--extract', '--strip-components=1', '--file', tarball], { cwd: home });
-  for (const name of await productionPackages()) {
-    const link = join(home, 'node_modules', name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules', name), link);
-  }
-  const { bin } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
-  mkdirSync(join(prefix, 'bin'));
-  chmodSync(join(home, bin.gondolin), 0o755);
-  symlinkSync(join(home, bin.gondolin), join(prefix, 'bin/gondolin'));
-}, 120_000);
+  installed = await installPackage();
+  const { stdout } = await run('tar', ['--list', '--file', installed.tarball]);
+  packed = stdout
+    .trim()
+    .split('\n')
+    .map((path) => path.replace(/^package\//, ''));
+}, 240_000);
 
-afterAll(() => rmSync(prefix, { recursive: true, force: true }));
+afterAll(() => installed.remove(), 60_000);
 
-/** Runs the installed program, in a directory of its own. */
-async function gondolin(...args: string[]) {
-  const cwd = mkdtempSync(join(prefix, 'work-'));
+/** Directories of the package: as a dependency, and as a global program. */
+const homes = () => ({
+  dependency: join(installed.project, 'node_modules/gondolin'),
+  global: join(installed.prefix, 'lib/node_modules/gondolin'),
+});
+const programs = () => ({
+  dependency: join(installed.project, 'node_modules/.bin/gondolin'),
+  global: join(installed.prefix, 'bin/gondolin'),
+});
+type Way = keyof ReturnType<typeof homes>;
+const WAYS: readonly Way[] = ['dependency', 'global'];
+
+/** Runs an installed program in a project of its own. */
+async function gondolin(way: Way, ...args: string[]) {
+  const cwd = mkdtempSync(join(installed.project, 'work-'));
   writeFileSync(join(cwd, 'gondolin.yaml'), 'image: debian\nsteps: [uname]\n');
-  const { PATH = '' } = process.env;
-  const env = { PATH, HOME: cwd, GONDOLIN_ACCEL: 'tcg' };
-  return run(join(prefix, 'bin/gondolin'), args, { cwd, env });
+  return run(programs()[way], args, { cwd, env: { ...installed.env, GONDOLIN_ACCEL: 'tcg' } });
 }
 
 it('the package holds what it needs at run time and nothing of its development', () => {
-  const top = new Set(packed.map((path) => path.split('/')[1]));
-  expect(top).toEqual(
+  expect(new Set(packed.map((path) => path.split('/')[0]))).toEqual(
     new Set([
-      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'docs', 'examples', 'guest'],
-      ...['package.json', 'schema'],
+      ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'dist'],
+      ...['docs', 'examples', 'guest', 'package.json', 'schema'],
     ]),
   );
-  expect(packed).toContain('package/guest/build/gondolin-agent');
-  expect(packed.filter((path) => path.startsWith('package/guest/build/'))).toHaveLength(1);
+  expect(packed.filter((path) => path.startsWith('guest/build/'))).toEqual(PROGRAMS);
 });
 
-it('gondolin --help and --version answer from the installed package', async () => {
-  expect((await gondolin('--help')).stdout).toContain('Usage: gondolin');
+it('the documents of the package link to files that it has', () => {
+  const files = new Set(packed);
+  const directories = new Set(packed.map((path) => dirname(path)));
+  const pages = packed.filter((path) => path.endsWith('.md'));
+  const broken = pages.flatMap((page) => {
+    const text = readFileSync(join(homes().dependency, page), 'utf8');
+    return [...text.matchAll(/\]\(([^)\s#]+)[^)\s]*\)/g)]
+      .map(([, link = '']) => link)
+      .filter((link) => !/^[a-z]+:/.test(link))
+      .map((link) => normalize(join(dirname(page), link)))
+      .filter((path) => !files.has(path) && !directories.has(path))
+      .map((path) => `${page}: ${path}`);
+  });
+  expect(pages).toContain('README.md');
+  expect(broken).toEqual([]);
+});
+
+it.each(WAYS)('gondolin --help and --version answer from the %s', async (way) => {
+  expect((await gondolin(way, '--help')).stdout).toContain('Usage: gondolin');
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  expect((await gondolin('--version')).stdout).toBe(`${version}\n`);
+  expect((await gondolin(way, '--version')).stdout).toBe(`${version}\n`);
 });
 
-it('gondolin config reads a project with the installed schema and packages', async () => {
-  const { stdout } = await gondolin('config', '--format', 'json');
+it.each(WAYS)('gondolin config reads a project with the schema of the %s', async (way) => {
+  const { stdout } = await gondolin(way, 'config', '--format', 'json');
   expect(JSON.parse(stdout)).toMatchObject({ sandboxes: [{ steps: [{ run: 'uname' }] }] });
 });
 
-it('gondolin doctor finds the installed guest agent, a static program', async () => {
+it.each(WAYS)('gondolin doctor finds the guest agent of the %s', async (way) => {
   const failed = (error: { stdout: string }) => error;
-  const { stdout } = await gondolin('doctor', '--format', 'json').catch(failed);
+  const { stdout } = await gondolin(way, 'doctor', '--format', 'json').catch(failed);
   const { requirements } = JSON.parse(stdout) as {
     requirements: { name: string; found: boolean; detail: string }[];
   };
-  const agent = requirements.find(({ name }) => name === 'guest agent');
-  expect(agent).toMatchObject({
+  expect(requirements.find(({ name }) => name === 'guest agent')).toMatchObject({
     found: true,
-    detail: join(prefix, 'lib/node_modules/gondolin/guest/build/gondolin-agent'),
+    detail: join(homes()[way], 'guest/build/gondolin-agent'),
   });
-  const { stdout: headers } = await run('readelf', ['--program-headers', agent?.detail ?? '']);
-  expect(headers).toContain('LOAD');
-  expect(headers).not.toContain('INTERP');
 });
 
-it('the SDK can be imported from the installed package', async () => {
-  const program = "import('gondolin').then(({ VM }) => console.log(typeof VM.create))";
-  const home = join(prefix, 'lib/node_modules/gondolin');
-  const { stdout } = await run(process.execPath, ['--eval', program], { cwd: home });
-  expect(stdout).toBe('function\n');
+it.each(PROGRAMS)('%s is a static program that may be executed', async (name) => {
+  for (const home of Object.values(homes())) {
+    const path = join(home, name);
+    expect(statSync(path).mode & 0o111).toBe(0o111);
+    const { stdout: headers } = await run('readelf', ['--program-headers', path]);
+    expect(headers).toContain('LOAD');
+    expect(headers).not.toContain('INTERP');
+  }
 });
 
-it('a program that checks its libraries compiles against the types of the installed package', async () => {
-  const project = mkdtempSync(join(prefix, 'types-'));
-  mkdirSync(join(project, 'node_modules/@types'), { recursive: true });
-  symlinkSync(join(prefix, 'lib/node_modules/gondolin'), join(project, 'node_modules/gondolin'));
-  for (const name of ['@types/node', 'undici-types'])
-    symlinkSync(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
-  const program = `import { type ExecResult, GondolinError, RealFSProvider, VM } from 'gondolin';
-    export async function list(path: string): Promise<ExecResult> {
-      const vm = await VM.create({ vfs: { mounts: { '/src': new RealFSProvider(path) } } });
-      return vm.exec(['ls', '/src']);
-    }
-    export const isOurs = (error: unknown): boolean => GondolinError.is(error);`;
-  writeFileSync(join(project, 'main.ts'), program);
-  writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
-  const compilerOptions = {
-    ...{ module: 'nodenext', target: 'es2023', strict: true, noEmit: true, types: ['node'] },
-    skipLibCheck: false,
-  };
-  const config = { compilerOptions, files: ['main.ts'] };
-  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config));
-  const { stdout } = await run(process.execPath, [TSC, '--project', project]);
-  expect(stdout).toBe('');
-}, 60_000);
+it('the SDK and the schema can be imported from the package', async () => {
+  const program = `
+    import schema from 'gondolin/schema' with { type: 'json' };
+    import { VM } from 'gondolin';
+    console.log(typeof VM.create, typeof schema.properties);`;
+  writeFileSync(join(installed.project, 'imports.mjs'), program);
+  const { stdout } = await run(process.execPath, ['imports.mjs'], { cwd: installed.project });
+  expect(stdout).toBe('function object\n');
+});
+
+it.each([
+  { module: 'nodenext', moduleResolution: 'nodenext' },
+  { module: 'esnext', moduleResolution: 'bundler' },
+])(
+  'a strict program compiles against the types of the package with $moduleResolution',
+  async (resolution) => {
+    const project = mkdtempSync(join(installed.project, 'types-'));
+    mkdirSync(join(project, 'node_modules/@types'), { recursive: true });
+    for (const name of ['@types/node', 'undici-types'])
+      symlinkSync(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
+    const program = `import { createHttpHooks, type ExecResult, GondolinError, RealFSProvider, VM } from 'gondolin';
+      export async function list(path: string): Promise<ExecResult> {
+        const { httpHooks, env } = createHttpHooks({ allowedHosts: ['registry.example.com'] });
+        const mounts = { '/src': new RealFSProvider(path) };
+        const vm = await VM.create({ httpHooks, env, vfs: { mounts } });
+        return vm.exec(['ls', '/src']);
+      }
+      // @ts-expect-error: no option of that name
+      export const wrong = VM.create({ memroy: '1GiB' });
+      export const isOurs = (error: unknown): boolean => GondolinError.is(error);`;
+    writeFileSync(join(project, 'main.ts'), program);
+    writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+    const compilerOptions = {
+      ...resolution,
+      target: 'es2023',
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      types: ['node'],
+      skipLibCheck: false,
+    };
+    const config = { compilerOptions, files: ['main.ts'] };
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config));
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+    // The compiler says what is wrong on standard output, and fails.
+    const { stdout } = await run(process.execPath, [tsc, '--project', project]).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(stdout).toBe('');
+  },
+  60_000,
+);
