@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { ERRNO } from '../protocol/errno.ts';
+import { ERRNO, errnoName } from '../protocol/errno.ts';
 import type { FuseRequest } from '../protocol/fuse-request.ts';
 import type { RequestRoom } from './bounds/request-room.ts';
 import { Turn } from './bounds/turn.ts';
@@ -8,6 +8,7 @@ import { type FuseState, readFuseState } from './carry/fuse-state.ts';
 import { RecentAttributes } from './carry/recent-attributes.ts';
 import { restoreServer } from './carry/restore-server.ts';
 import { saveServer } from './carry/save-server.ts';
+import { S_IFDIR, S_IFMT } from './file-mode.ts';
 import type { FuseContext, FuseOperation, FuseReply } from './fuse/context.ts';
 import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
 import { encodeInvalidate, encodeReply, type StaleNode } from './fuse/encode.ts';
@@ -19,6 +20,7 @@ import { type Mount, NodeIds, withUniqueIno } from './fuse/node-ids.ts';
 import { RequestPump } from './fuse/request-pump.ts';
 import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
 import { Listings } from './listing/listings.ts';
+import { makePlace } from './make-place.ts';
 import type { Caller, VfsProvider } from './provider.ts';
 import { errnoOf } from './vfs-error.ts';
 
@@ -137,6 +139,27 @@ export class FuseServer {
     this.#pump.attach(channel);
     if (this.#stale.length > 0) this.#pump.write(Buffer.concat(this.#stale.map(encodeInvalidate)));
     this.#stale = [];
+  }
+
+  /**
+   * Makes what a mount goes on, inside of another mount, for the sandbox's user. Nothing to do on a read-only one.
+   * @param outer  Name of the mount it lies in. @param path  Below its root.
+   * @param inner  Name of the mount that goes there; null for a directory.
+   * @throws {GondolinError} VFS_MOUNT_FAILED
+   */
+  async makePlace(outer: string, path: string, inner: string | null): Promise<void> {
+    const mount = this.#mounts.get(outer);
+    if (mount === undefined || mount.provider.isReadonly) return;
+    const placed = inner === null ? undefined : this.#mounts.get(inner);
+    const mode = (await placed?.provider.attributes(placed.root))?.mode ?? S_IFDIR;
+    const place = { path, isDirectory: (mode & S_IFMT) === S_IFDIR };
+    try {
+      await makePlace(this.#context, mount, place, this.#user);
+    } catch (cause) {
+      const why = errnoName(errnoOf(cause));
+      const message = `Cannot make \`${path}\` in mount ${mount.index + 1} for another mount: ${why}`;
+      throw new GondolinError('VFS_MOUNT_FAILED', message, { cause });
+    }
   }
 
   async #serve(request: FuseRequest, room: RequestRoom): Promise<Buffer | null> {

@@ -56,6 +56,25 @@ async function mountInOrder(steps: readonly MountStep[]): Promise<void> {
   await Promise.all(done.values());
 }
 
+/** One of ours, or (null) one of the guest's own memory. */
+interface NamedStep extends MountStep {
+  readonly name: string | null;
+}
+
+/** Mounts after the file server has made what it goes on, where that is one of its files. */
+async function mountOnPlace(
+  step: NamedStep,
+  all: readonly NamedStep[],
+  server: Pick<FuseServer, 'makePlace'>,
+): Promise<void> {
+  const around = all.filter(({ target }) => step.target.startsWith(`${target}/`));
+  const outer = around.toSorted((a, b) => a.target.length - b.target.length).at(-1);
+  if (outer !== undefined && outer.name !== null) {
+    await server.makePlace(outer.name, step.target.slice(outer.target.length), step.name);
+  }
+  await step.mount();
+}
+
 /**
  * Mounts what the options ask for, parents before what lies below them.
  * @param attach  Gives the attached file server; called when there are provider mounts.
@@ -75,18 +94,21 @@ export async function mountAll(
     name: String(index),
     provider,
   }));
-  const work = () =>
-    mountInOrder([
-      ...mounts.map(({ target, name, provider }) => ({
-        target,
-        mount: () => agent.mountHost({ source: name, target, isReadonly: provider.isReadonly }),
-      })),
-      ...memory.map(([target, { sizeBytes, mode }]) => ({
-        target,
-        mount: () => agent.mountMemory({ target, sizeBytes, mode, ...user }),
-      })),
-    ]);
-  if (mounts.length === 0) return work();
+  const memorySteps = memory.map(([target, { sizeBytes, mode }]) => ({
+    target,
+    mount: () => agent.mountMemory({ target, sizeBytes, mode, ...user }),
+  }));
+  if (mounts.length === 0) return mountInOrder(memorySteps);
   const server = await attach();
-  await Promise.race([work(), server.failed.then((error) => Promise.reject(error))]);
+  const steps = [
+    ...mounts.map(({ target, name, provider }) => ({
+      target,
+      name,
+      mount: () => agent.mountHost({ source: name, target, isReadonly: provider.isReadonly }),
+    })),
+    ...memorySteps.map((step) => ({ ...step, name: null })),
+  ];
+  const placed = steps.map((step) => ({ ...step, mount: () => mountOnPlace(step, steps, server) }));
+  const failed = server.failed.then((error) => Promise.reject(error));
+  await Promise.race([mountInOrder(placed), failed]);
 }
