@@ -16,7 +16,10 @@ import type {
 import { VfsError } from './vfs-error.ts';
 
 export interface MemoryOptions {
-  /** Limit of all file contents, in bytes; beyond it the guest gets ENOSPC. @default 268435456 (256 MiB) */
+  /**
+   * Limit of what it holds, in bytes: contents in steps of 64 KiB, names, link targets, and 1 KiB for each file or
+   * directory. Beyond it the guest gets ENOSPC. @default 268435456 (256 MiB)
+   */
   readonly maxBytes?: number;
 }
 
@@ -28,6 +31,12 @@ const FALLOC_KEEP_SIZE = 1;
 const FALLOC_PUNCH_HOLE = 2;
 const FALLOC_ZERO_RANGE = 16;
 const SEEK_DATA = 3;
+
+/** Hands a node to the server, which will forget it. */
+function give(node: MemoryNode): MemoryNode {
+  node.isGiven = true;
+  return node;
+}
 
 /** A file system in this process' memory. Files can be put in and read from outside too, by path. */
 export class MemoryProvider implements VfsProvider {
@@ -67,18 +76,19 @@ export class MemoryProvider implements VfsProvider {
 
   start(user: Caller): MemoryNode {
     this.#tree.adopt(user);
-    return this.#tree.root;
+    return give(this.#tree.root);
   }
 
   stop(): void {}
 
   /** The last use of a file without a name gives its memory back. */
   forget(node: MemoryNode): void {
-    if (node.nlink === 0) node.content?.truncate(0);
+    node.isGiven = false;
+    this.#tree.dropUnused(node);
   }
 
   lookup(parent: MemoryNode, name: string): MemoryNode {
-    return this.#names.lookup(parent, name);
+    return give(this.#names.lookup(parent, name));
   }
 
   attributes(node: MemoryNode): Attributes {
@@ -146,19 +156,20 @@ export class MemoryProvider implements VfsProvider {
     const existing = this.#names.find(parent, name);
     if (existing !== null && (file.flags & O_EXCL) !== 0) throw new VfsError('EEXIST');
     const node = existing ?? this.#names.add(parent, name, S_IFREG | file.mode, caller);
-    return { node, handle: this.open(node, file.flags) };
+    return { node: give(node), handle: this.open(node, file.flags) };
   }
 
   makeNode(parent: MemoryNode, name: string, { mode, rdev }: NewNode, caller: Caller): MemoryNode {
-    return this.#names.add(parent, name, mode, caller, { rdev });
+    return give(this.#names.add(parent, name, mode, caller, { rdev }));
   }
 
   makeDirectory(parent: MemoryNode, name: string, mode: number, caller: Caller): MemoryNode {
-    return this.#names.add(parent, name, S_IFDIR | mode, caller);
+    return give(this.#names.add(parent, name, S_IFDIR | mode, caller));
   }
 
   makeSymlink(parent: MemoryNode, name: string, target: Buffer, caller: Caller): MemoryNode {
-    return this.#names.add(parent, name, S_IFLNK | 0o777, caller, { target: Buffer.from(target) });
+    const kind = { target: Buffer.from(target) };
+    return give(this.#names.add(parent, name, S_IFLNK | 0o777, caller, kind));
   }
 
   link(node: MemoryNode, parent: MemoryNode, name: string): void {
@@ -189,6 +200,7 @@ export class MemoryProvider implements VfsProvider {
       content.truncate(0);
       this.#tree.modified(node);
     }
+    node.openHandles++;
     return { node, flags };
   }
 
@@ -202,7 +214,10 @@ export class MemoryProvider implements VfsProvider {
     this.#tree.modified(node);
   }
 
-  release(): void {}
+  release({ node }: MemoryHandle): void {
+    node.openHandles--;
+    this.#tree.dropUnused(node);
+  }
 
   sync(): void {}
 

@@ -69,8 +69,12 @@ export class MemoryCarry implements ProviderCarry {
       this.#link(state.inodes, inodes);
       const at = (place: number) => inodes[place] ?? this.#tree.root;
       return {
-        nodes: state.nodes.map(at),
-        handles: state.handles.map(([place, flags]) => ({ node: at(place), flags })),
+        nodes: state.nodes.map((place) => Object.assign(at(place), { isGiven: true })),
+        handles: state.handles.map(([place, flags]) => {
+          const node = at(place);
+          node.openHandles++;
+          return { node, flags };
+        }),
       };
     } catch (error) {
       if (error instanceof VfsError) throw refuseState(`memory files (${error.message})`);

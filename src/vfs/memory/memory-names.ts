@@ -5,6 +5,9 @@ import type { MemoryNode, MemoryTree, NodeKind } from './memory-tree.ts';
 
 const RENAME_NOREPLACE = 1;
 const RENAME_EXCHANGE = 2;
+/** NAME_MAX and PATH_MAX (with its NUL) of linux/limits.h. */
+const MAX_NAME_BYTES = 255;
+const MAX_PATH_BYTES = 4096;
 
 /** The names in a memory file system, under the rules that Linux has for them. */
 export class MemoryNames {
@@ -21,8 +24,9 @@ export class MemoryNames {
     return node;
   }
 
-  /** Null when there is none. @throws {VfsError} ENOTDIR */
+  /** Null when there is none. @throws {VfsError} ENOTDIR, ENAMETOOLONG */
   find(parent: MemoryNode, name: string): MemoryNode | null {
+    assertName(name);
     return this.#tree.children(parent).get(name) ?? null;
   }
 
@@ -41,6 +45,8 @@ export class MemoryNames {
     caller: Caller,
     kind: NodeKind = {},
   ): MemoryNode {
+    assertName(name);
+    assertTarget(kind.target);
     const isInherited = (parent.mode & S_ISGID) !== 0;
     const owner = { ...caller, ...(isInherited ? { gid: parent.gid } : {}) };
     const isDirectory = (mode & S_IFMT) === S_IFDIR;
@@ -50,6 +56,9 @@ export class MemoryNames {
 
   link(node: MemoryNode, parent: MemoryNode, name: string): void {
     if (node.children !== null) throw new VfsError('EPERM');
+    // Linux gives no name to a file that has none.
+    if (node.nlink === 0) throw new VfsError('ENOENT');
+    assertName(name);
     this.#tree.attach(parent, name, node);
   }
 
@@ -94,4 +103,14 @@ export class MemoryNames {
     if (old.children !== null) this.removeDirectory(parent, name);
     else this.unlink(parent, name);
   }
+}
+
+function assertName(name: string): void {
+  if (name.length > MAX_NAME_BYTES) throw new VfsError('ENAMETOOLONG');
+}
+
+function assertTarget(target: Buffer | undefined): void {
+  if (target === undefined) return;
+  if (target.length === 0) throw new VfsError('ENOENT');
+  if (target.length >= MAX_PATH_BYTES) throw new VfsError('ENAMETOOLONG');
 }

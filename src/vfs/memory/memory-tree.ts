@@ -1,6 +1,7 @@
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../file-mode.ts';
 import type { Caller } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
+import { entryBytes, MemoryBudget, NODE_BYTES } from './memory-budget.ts';
 import { SparseData } from './sparse-data.ts';
 
 /** One inode in memory. Exactly one of `content`, `children`, `target` is set for files, directories, links. */
@@ -18,6 +19,9 @@ export interface MemoryNode {
   readonly content: SparseData | null;
   readonly children: Map<string, MemoryNode> | null;
   readonly target: Buffer | null;
+  /** The server knows it and will forget it. */
+  isGiven: boolean;
+  openHandles: number;
 }
 
 export interface MemoryHandle {
@@ -42,14 +46,13 @@ function nowNs(): bigint {
 export class MemoryTree {
   readonly root: MemoryNode;
   user: Caller = { uid: 0, gid: 0 };
-  readonly #maxBytes: number;
-  #usedBytes = 0;
+  readonly #budget: MemoryBudget;
   #nodeCount = 0;
   #nextIno = ROOT_INO;
   #isAdopted = false;
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.#budget = new MemoryBudget(maxBytes);
     this.root = this.#make(S_IFDIR | 0o755, this.user, {});
     this.root.nlink = 2;
   }
@@ -69,8 +72,8 @@ export class MemoryTree {
 
   usage(): { maxBytes: number; usedBytes: number; nodeCount: number; maxNodes: number } {
     return {
-      maxBytes: this.#maxBytes,
-      usedBytes: this.#usedBytes,
+      maxBytes: this.#budget.maxBytes,
+      usedBytes: this.#budget.usedBytes,
       nodeCount: this.#nodeCount,
       maxNodes: MAX_NODES,
     };
@@ -83,21 +86,20 @@ export class MemoryTree {
 
   /** Drops everything but the root, for a restore. */
   clear(nextIno: bigint): void {
-    for (const child of this.root.children?.values() ?? []) this.#free(child);
-    this.root.children?.clear();
-    this.root.nlink = 2;
-    this.#nodeCount = 1;
+    for (const [name, child] of [...this.children(this.root)])
+      this.#removeAll(this.root, name, child);
     this.#nextIno = nextIno;
   }
 
-  #free(node: MemoryNode): void {
-    node.content?.truncate(0);
-    for (const child of node.children?.values() ?? []) this.#free(child);
+  #removeAll(parent: MemoryNode, name: string, node: MemoryNode): void {
+    for (const [below, child] of [...(node.children ?? [])]) this.#removeAll(node, below, child);
+    this.detach(parent, name, node);
   }
 
   /** An inode with the number it had, to be attached or `detached`. @throws {VfsError} ENOSPC */
   restore(ino: bigint, mode: number, owner: Caller, kind: NodeKind): MemoryNode {
     const nextIno = this.#nextIno;
+    this.#charge(kind);
     const node = { ...this.#make(mode, owner, kind), ino };
     this.#nextIno = nextIno;
     if (node.children !== null) node.nlink = 1;
@@ -107,50 +109,65 @@ export class MemoryTree {
   /** A restored inode stays without a name: only handles lead to it. */
   detached(node: MemoryNode): void {
     node.nlink = 0;
+  }
+
+  /** Takes what an inode costs. @throws {VfsError} ENOSPC */
+  #charge({ target }: NodeKind): void {
+    if (this.#nodeCount >= MAX_NODES) throw new VfsError('ENOSPC');
+    this.#budget.take(NODE_BYTES + (target?.length ?? 0));
+  }
+
+  /** Gives back what a node costs once nothing leads to it: no name, no open file, and not the server. */
+  dropUnused(node: MemoryNode): void {
+    if (node.nlink > 0 || node.isGiven || node.openHandles > 0 || node === this.root) return;
+    node.content?.truncate(0);
     this.#nodeCount--;
+    this.#budget.give(NODE_BYTES + (node.target?.length ?? 0));
   }
 
   #make(mode: number, owner: Caller, { rdev = 0, target }: NodeKind): MemoryNode {
-    if (this.#nodeCount >= MAX_NODES) throw new VfsError('ENOSPC');
     this.#nodeCount++;
     const type = mode & S_IFMT;
     const time = nowNs();
-    const budget = {
-      take: (bytes: number) => {
-        if (this.#usedBytes + bytes > this.#maxBytes) throw new VfsError('ENOSPC');
-        this.#usedBytes += bytes;
-      },
-      give: (bytes: number) => {
-        this.#usedBytes -= bytes;
-      },
-    };
     return {
       ...{ ino: this.#nextIno++, mode, nlink: 0, uid: owner.uid, gid: owner.gid, rdev },
       ...{ atimeNs: time, mtimeNs: time, ctimeNs: time, parent: null },
-      content: type === S_IFREG ? new SparseData(budget) : null,
+      content: type === S_IFREG ? new SparseData(this.#budget) : null,
       children: type === S_IFDIR ? new Map() : null,
       target: type === S_IFLNK ? (target ?? Buffer.alloc(0)) : null,
+      isGiven: false,
+      openHandles: 0,
     };
   }
 
   /** @throws {VfsError} EEXIST, ENOTDIR, ENOSPC */
   add(parent: MemoryNode, name: string, mode: number, owner: Caller, kind: NodeKind): MemoryNode {
-    if (this.children(parent).has(name)) throw new VfsError('EEXIST');
+    this.#assertRoom(parent, name);
+    this.#charge(kind);
     const node = this.#make(mode, owner, kind);
-    this.attach(parent, name, node);
+    try {
+      this.attach(parent, name, node);
+    } catch (error) {
+      this.dropUnused(node);
+      throw error;
+    }
     if (node.children !== null) node.nlink = 2;
     return node;
   }
 
   /** Gives a node one more name. @throws {VfsError} EEXIST, ENOENT in a removed directory. */
   attach(parent: MemoryNode, name: string, node: MemoryNode): void {
-    const children = this.children(parent);
-    if (children.has(name)) throw new VfsError('EEXIST');
-    if (parent.nlink === 0) throw new VfsError('ENOENT');
-    children.set(name, node);
+    this.#assertRoom(parent, name);
+    this.#budget.take(entryBytes(name));
+    this.children(parent).set(name, node);
     node.nlink++;
     this.#placed(parent, node);
     this.changed(node);
+  }
+
+  #assertRoom(parent: MemoryNode, name: string): void {
+    if (this.children(parent).has(name)) throw new VfsError('EEXIST');
+    if (parent.nlink === 0) throw new VfsError('ENOENT');
   }
 
   #placed(parent: MemoryNode, node: MemoryNode): void {
@@ -159,20 +176,23 @@ export class MemoryTree {
     this.modified(parent);
   }
 
-  /** Takes one name away. The content stays readable through open handles; the last name frees it from the count. */
+  /** Takes one name away. What the server or a handle holds stays readable. */
   detach(parent: MemoryNode, name: string, node: MemoryNode): void {
     this.children(parent).delete(name);
+    this.#budget.give(entryBytes(name));
     if (node.children !== null) parent.nlink--;
     node.nlink = node.children === null ? node.nlink - 1 : 0;
-    if (node.nlink === 0) this.#nodeCount--;
     this.modified(parent);
     this.changed(node);
+    this.dropUnused(node);
   }
 
   move(parent: MemoryNode, name: string, newParent: MemoryNode, newName: string): void {
     const node = this.children(parent).get(name);
     if (node === undefined) throw new VfsError('ENOENT');
     if (newParent.nlink === 0) throw new VfsError('ENOENT');
+    this.#budget.take(entryBytes(newName));
+    this.#budget.give(entryBytes(name));
     this.children(parent).delete(name);
     if (node.children !== null) parent.nlink--;
     this.modified(parent);

@@ -1,20 +1,26 @@
-const CHUNK_BYTES = 64 * 1024;
+import { VfsError } from '../vfs-error.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 
-/** Counts the bytes of all files of one provider against its limit. */
-export interface ByteBudget {
-  /** @throws {VfsError} ENOSPC when the limit would be passed. */
-  take(bytes: number): void;
-  give(bytes: number): void;
-}
+const CHUNK_BYTES = 64 * 1024;
+/** Offsets are numbers of JavaScript. */
+const MAX_FILE_BYTES = Number.MAX_SAFE_INTEGER;
+
+const chunkOf = (offset: number) => Math.floor(offset / CHUNK_BYTES);
 
 /** Content of a file in memory: chunks that were never written read as zeros and cost nothing. */
 export class SparseData {
   readonly #chunks = new Map<number, Buffer>();
-  readonly #budget: ByteBudget;
-  sizeBytes = 0;
+  /** Indices of the chunks, ascending: to find data and holes without walking through them. */
+  readonly #order: number[] = [];
+  readonly #budget: MemoryBudget;
+  #sizeBytes = 0;
 
-  constructor(budget: ByteBudget) {
+  constructor(budget: MemoryBudget) {
     this.#budget = budget;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
   }
 
   get allocatedBytes(): number {
@@ -23,15 +29,18 @@ export class SparseData {
 
   /** Start and bytes of each part that takes memory, up to the end of the file. */
   *parts(): Generator<readonly [number, Buffer]> {
-    for (const [index, chunk] of this.#chunks) {
+    for (const index of this.#order) {
+      const chunk = this.#chunks.get(index);
       const offset = index * CHUNK_BYTES;
-      if (offset < this.sizeBytes) yield [offset, chunk.subarray(0, this.sizeBytes - offset)];
+      if (chunk !== undefined && offset < this.#sizeBytes) {
+        yield [offset, chunk.subarray(0, this.#sizeBytes - offset)];
+      }
     }
   }
 
   read(target: Buffer, offset: number): number {
-    const length = Math.max(0, Math.min(target.length, this.sizeBytes - offset));
-    this.#eachPiece(offset, length, (index, from, to, done) => {
+    const length = Math.max(0, Math.min(target.length, this.#sizeBytes - offset));
+    eachPiece(offset, length, (index, from, to, done) => {
       const chunk = this.#chunks.get(index);
       if (chunk === undefined) target.fill(0, done, done + to - from);
       else chunk.copy(target, done, from, to);
@@ -39,66 +48,106 @@ export class SparseData {
     return length;
   }
 
+  /** Writes all or nothing. @throws {VfsError} ENOSPC, EFBIG */
   write(data: Buffer, offset: number): void {
-    this.#eachPiece(offset, data.length, (index, from, to, done) => {
-      data.copy(this.#chunk(index), from, done, done + to - from);
+    if (data.length === 0) return;
+    const end = offset + data.length;
+    if (end > MAX_FILE_BYTES) throw new VfsError('EFBIG');
+    this.#allocate(chunkOf(offset), chunkOf(end - 1));
+    eachPiece(offset, data.length, (index, from, to, done) => {
+      const chunk = this.#chunks.get(index);
+      if (chunk !== undefined) data.copy(chunk, from, done, done + to - from);
     });
-    this.sizeBytes = Math.max(this.sizeBytes, offset + data.length);
+    this.#sizeBytes = Math.max(this.#sizeBytes, end);
   }
 
+  /** @throws {VfsError} EFBIG */
   truncate(sizeBytes: number): void {
-    if (sizeBytes < this.sizeBytes) this.punch(sizeBytes, this.sizeBytes - sizeBytes);
-    this.sizeBytes = sizeBytes;
+    if (sizeBytes > MAX_FILE_BYTES) throw new VfsError('EFBIG');
+    if (sizeBytes < this.#sizeBytes) this.punch(sizeBytes, this.#sizeBytes - sizeBytes);
+    this.#sizeBytes = sizeBytes;
   }
 
   /** Makes a range read as zeros; whole chunks are freed. */
   punch(offset: number, length: number): void {
-    for (const [index, chunk] of this.#chunks) {
+    const end = offset + length;
+    const isToEnd = end >= this.#sizeBytes;
+    const freed: { first: number; count: number } = { first: 0, count: 0 };
+    for (let place = this.#placeOf(chunkOf(offset)); place < this.#order.length; place++) {
+      const index = this.#order[place] ?? 0;
       const start = index * CHUNK_BYTES;
+      if (start >= end) break;
       const from = Math.max(offset, start);
-      const to = Math.min(offset + length, start + CHUNK_BYTES);
-      if (from >= to) continue;
-      if (to - from === CHUNK_BYTES || (from === start && offset + length >= this.sizeBytes)) {
+      const to = Math.min(end, start + CHUNK_BYTES);
+      if (from === start && (to - from === CHUNK_BYTES || isToEnd)) {
+        if (freed.count++ === 0) freed.first = place;
         this.#chunks.delete(index);
-        this.#budget.give(CHUNK_BYTES);
-      } else chunk.fill(0, from - start, to - start);
+      } else this.#chunks.get(index)?.fill(0, from - start, to - start);
     }
+    this.#order.splice(freed.first, freed.count);
+    this.#budget.give(freed.count * CHUNK_BYTES);
   }
 
   /** Next offset at or after `offset` that is data (or a hole); null when only the other follows. */
   find(offset: number, kind: 'data' | 'hole'): number | null {
-    for (
-      let at = offset;
-      at < this.sizeBytes;
-      at = (Math.floor(at / CHUNK_BYTES) + 1) * CHUNK_BYTES
-    ) {
-      const isData = this.#chunks.has(Math.floor(at / CHUNK_BYTES));
-      if (isData === (kind === 'data')) return at;
-      if (kind === 'data' && this.#chunks.size === 0) return null;
+    const index = chunkOf(offset);
+    const place = this.#placeOf(index);
+    const next = this.#order[place];
+    if (kind === 'hole') {
+      if (next !== index) return Math.min(offset, this.#sizeBytes);
+      return Math.min((this.#lastOfRun(place) + 1) * CHUNK_BYTES, this.#sizeBytes);
     }
-    return kind === 'hole' ? this.sizeBytes : null;
+    const at = next === undefined ? this.#sizeBytes : Math.max(offset, next * CHUNK_BYTES);
+    return at < this.#sizeBytes ? at : null;
   }
 
-  #chunk(index: number): Buffer {
-    const known = this.#chunks.get(index);
-    if (known !== undefined) return known;
-    this.#budget.take(CHUNK_BYTES);
-    const chunk = Buffer.alloc(CHUNK_BYTES);
-    this.#chunks.set(index, chunk);
-    return chunk;
+  /** Place in the order of the first chunk at or after `index`. */
+  #placeOf(index: number): number {
+    let [low, high] = [0, this.#order.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#order[middle] ?? 0) < index) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
-  #eachPiece(
-    offset: number,
-    length: number,
-    action: (index: number, from: number, to: number, done: number) => void,
-  ): void {
-    for (let done = 0; done < length; ) {
-      const at = offset + done;
-      const from = at % CHUNK_BYTES;
-      const to = Math.min(CHUNK_BYTES, from + length - done);
-      action(Math.floor(at / CHUNK_BYTES), from, to, done);
-      done += to - from;
+  /** Index of the last chunk of those that follow one another from `place` on. */
+  #lastOfRun(place: number): number {
+    const first = this.#order[place] ?? 0;
+    let [low, high] = [place, this.#order.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if ((this.#order[middle] ?? 0) - first === middle - place) low = middle;
+      else high = middle - 1;
     }
+    return first + low - place;
+  }
+
+  /** Makes the chunks from `first` to `last` that are not there. */
+  #allocate(first: number, last: number): void {
+    const [from, to] = [this.#placeOf(first), this.#placeOf(last + 1)];
+    const missing = last - first + 1 - (to - from);
+    if (missing === 0) return;
+    this.#budget.take(missing * CHUNK_BYTES);
+    const indices = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    for (const index of indices) {
+      if (!this.#chunks.has(index)) this.#chunks.set(index, Buffer.alloc(CHUNK_BYTES));
+    }
+    this.#order.splice(from, to - from, ...indices);
+  }
+}
+
+function eachPiece(
+  offset: number,
+  length: number,
+  action: (index: number, from: number, to: number, done: number) => void,
+): void {
+  for (let done = 0; done < length; ) {
+    const at = offset + done;
+    const from = at % CHUNK_BYTES;
+    const to = Math.min(CHUNK_BYTES, from + length - done);
+    action(chunkOf(at), from, to, done);
+    done += to - from;
   }
 }
