@@ -122,20 +122,27 @@ export function readLink(fd: number): Buffer {
   return target.subarray(0, length);
 }
 
+/** Special values of `tv_nsec`, utimensat(2). */
+const UTIME_NOW = 0x3fffffffn;
 const UTIME_OMIT = 0x3ffffffen;
+const SECOND_NS = 1_000_000_000n;
 
-function writeTimespec(target: Buffer, offset: number, ns: bigint | null): void {
-  const second = 1_000_000_000n;
-  const rest = ns === null ? UTIME_OMIT : ((ns % second) + second) % second;
-  target.writeBigInt64LE(ns === null ? 0n : (ns - rest) / second, offset);
-  target.writeBigInt64LE(rest, offset + 8);
+/** A time to set: nanoseconds since 1970, the present by the file system's own clock, or null to leave it. */
+export type TimeToSet = bigint | 'now' | null;
+
+function writeTimespec(target: Buffer, offset: number, time: TimeToSet): void {
+  const isNumber = typeof time === 'bigint';
+  const rest = isNumber ? ((time % SECOND_NS) + SECOND_NS) % SECOND_NS : 0n;
+  target.writeBigInt64LE(isNumber ? (time - rest) / SECOND_NS : 0n, offset);
+  const special = time === 'now' ? UTIME_NOW : UTIME_OMIT;
+  target.writeBigInt64LE(isNumber ? rest : special, offset + 8);
 }
 
-/** Sets times of the file that `fd` stands for; null leaves one as it is. Nanoseconds since 1970. */
-export function setTimes(fd: number, atimeNs: bigint | null, mtimeNs: bigint | null): void {
+/** Sets times of the file that `fd` stands for. */
+export function setTimes(fd: number, atime: TimeToSet, mtime: TimeToSet): void {
   const times = Buffer.alloc(32);
-  writeTimespec(times, 0, atimeNs);
-  writeTimespec(times, 16, mtimeNs);
+  writeTimespec(times, 0, atime);
+  writeTimespec(times, 16, mtime);
   checked('utimensat', libc().calls.utimensat(AT_FDCWD, cString(descriptorPath(fd)), times, 0));
 }
 

@@ -213,6 +213,7 @@ export class FuseServer {
     const served = this.#pump.close();
     this.#context.listings.close();
     await settledWithin(CLOSE_LIMIT_MS, served);
+    this.#context.ids.close();
     await settledWithin(CLOSE_LIMIT_MS, this.#context.handles.clear());
     const providers = [...this.#mounts.values()].map(({ provider }) => provider);
     this.#mounts.clear();

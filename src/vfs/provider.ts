@@ -48,6 +48,9 @@ export interface AttributeChange {
   readonly sizeBytes?: number;
   readonly atimeNs?: bigint;
   readonly mtimeNs?: bigint;
+  /** `atimeNs` is the present: a provider whose files have a clock of their own takes that. */
+  readonly isAtimeNow?: boolean;
+  readonly isMtimeNow?: boolean;
 }
 
 export interface DirectoryEntry {

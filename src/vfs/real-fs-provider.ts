@@ -148,14 +148,22 @@ export class RealFSProvider implements VfsProvider {
     caller: Caller,
   ): { node: RealNode; handle: RealHandle } {
     const existing = (file.flags & O_EXCL) === 0 ? this.#names.peek(parent, name) : null;
-    if (existing !== null) {
-      const node = this.#names.give(existing);
-      return { node, handle: this.open(node, file.flags & ~O_EXCL) };
-    }
+    if (existing !== null) return this.#openExisting(existing, file.flags);
     this.#share.assertFileRoom();
     const regular = { ...file, mode: S_IFREG | file.mode };
     const { node, opened } = this.#names.makeFile(parent, name, regular, caller);
     return { node, handle: this.#files.add(node, file.flags, opened) };
+  }
+
+  #openExisting(node: RealNode, flags: number): { node: RealNode; handle: RealHandle } {
+    try {
+      const handle = this.open(node, flags);
+      return { node: this.#names.give(node), handle };
+    } catch (error) {
+      // The server never hears of the node, so it will not forget it.
+      this.#nodes.dropUnlessGiven(node);
+      throw error;
+    }
   }
 
   makeNode(parent: RealNode, name: string, file: NewNode, caller: Caller): RealNode {

@@ -34,3 +34,10 @@ export const LISTING_BYTES = new SharedBudget({
   perProcess: 128 * MIB,
   guaranteed: 4 * MIB,
 });
+
+/** Nodes that guests hold, 730 bytes each (measured, RealFSProvider). Above it a lookup fails with ENFILE. */
+export const HELD_NODES = new SharedBudget({
+  perVm: 600_000,
+  perProcess: 1_200_000,
+  guaranteed: 100_000,
+});

@@ -138,6 +138,7 @@ export async function restoreServer(
   const isSame = mounts.every(({ name }, index) => name === state.mounts[index]?.name);
   if (!isSame || mounts.length !== state.mounts.length) throw refuseState('other mounts');
   context.numbers.restore(state.sources);
+  let isWithinLimit = false;
   try {
     for (const [index, mount] of mounts.entries()) {
       const saved = state.mounts[index];
@@ -145,9 +146,10 @@ export async function restoreServer(
     }
   } finally {
     // Also when it failed: who closes the server closes what was opened.
-    context.ids.restore(state.nextNodeId, all.nodes);
+    isWithinLimit = context.ids.restore(state.nextNodeId, all.nodes);
     context.handles.restore({ ...all, nextId: state.nextHandleId });
   }
+  if (!isWithinLimit) throw refuseState('more files than the process may hold now');
   for (const [id, attributes] of all.told) context.recent.told(id, attributes);
   return all.stale;
 }

@@ -43,13 +43,14 @@ function readTime(body: Buffer, secondsAt: number, nsAt: number): bigint {
 export function readAttributeChange(body: Buffer): AttributeChange {
   const valid = body.readUInt32LE(0);
   const has = (bit: number) => (valid & bit) !== 0;
-  const now = has(FATTR.ATIME_NOW | FATTR.MTIME_NOW) ? BigInt(Date.now()) * 1_000_000n : 0n;
+  const [isAtimeNow, isMtimeNow] = [has(FATTR.ATIME_NOW), has(FATTR.MTIME_NOW)];
+  const now = isAtimeNow || isMtimeNow ? BigInt(Date.now()) * 1_000_000n : 0n;
   return {
     ...(has(FATTR.SIZE) ? { sizeBytes: readOffset(body, 16) } : {}),
     ...(has(FATTR.MODE) ? { mode: body.readUInt32LE(68) & PERMISSION_BITS } : {}),
     ...(has(FATTR.UID) ? { uid: body.readUInt32LE(76) } : {}),
     ...(has(FATTR.GID) ? { gid: body.readUInt32LE(80) } : {}),
-    ...(has(FATTR.ATIME) ? { atimeNs: has(FATTR.ATIME_NOW) ? now : readTime(body, 32, 56) } : {}),
-    ...(has(FATTR.MTIME) ? { mtimeNs: has(FATTR.MTIME_NOW) ? now : readTime(body, 40, 60) } : {}),
+    ...(has(FATTR.ATIME) ? { atimeNs: isAtimeNow ? now : readTime(body, 32, 56), isAtimeNow } : {}),
+    ...(has(FATTR.MTIME) ? { mtimeNs: isMtimeNow ? now : readTime(body, 40, 60), isMtimeNow } : {}),
   };
 }

@@ -1,4 +1,6 @@
 import { ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
+import { Budget } from '../bounds/budget.ts';
+import { HELD_NODES } from '../bounds/limits.ts';
 import type { Attributes, VfsNode, VfsProvider } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
@@ -25,23 +27,32 @@ export interface HeldNode {
   openedCtimeNs: bigint | null;
 }
 
-/** A guest kernel with little memory forgets long before; a hostile one must not fill the host's. */
-const MAX_NODES = 2_000_000;
-
 /** Node ids given to the guest's kernel. An id is never given twice. */
 export class NodeIds {
+  /** A guest kernel with little memory forgets long before; a hostile one must not fill the host's. */
+  readonly #budget: Budget;
   readonly #byId = new Map<number, HeldNode>();
   readonly #byNode = new Map<VfsNode, HeldNode>();
   #nextId = ROOT_NODE_ID + 1;
 
-  /** Counts one more lookup of the node. @throws {VfsError} ENFILE when the guest holds too many. */
+  constructor(budget: Budget = new Budget(HELD_NODES)) {
+    this.#budget = budget;
+  }
+
+  /**
+   * Counts one more lookup of the node.
+   * @throws {VfsError} ENFILE when the guest holds too many: the provider may drop the node then.
+   */
   hold(mount: Mount, node: VfsNode): HeldNode {
     const known = this.#byNode.get(node);
     if (known !== undefined) {
       known.lookups++;
       return known;
     }
-    if (this.#byId.size >= MAX_NODES) throw new VfsError('ENFILE');
+    if (!this.#budget.tryTake(1)) {
+      letGo(mount, node);
+      throw new VfsError('ENFILE');
+    }
     const held: HeldNode = { id: this.#nextId++, mount, node, lookups: 1, openedCtimeNs: null };
     this.#byId.set(held.id, held);
     this.#byNode.set(node, held);
@@ -73,21 +84,39 @@ export class NodeIds {
     return this.#nextId;
   }
 
-  /** Goes on where another table was saved: gone nodes are left out and answer ESTALE. */
-  restore(nextId: number, nodes: readonly HeldNode[]): void {
+  /**
+   * Goes on where another table was saved: gone nodes are left out and answer ESTALE.
+   * @returns false when they are more than the process may hold now: none is taken.
+   */
+  restore(nextId: number, nodes: readonly HeldNode[]): boolean {
     this.#nextId = nextId;
+    if (!this.#budget.tryTake(nodes.length)) return false;
     for (const held of nodes) {
       this.#byId.set(held.id, held);
       this.#byNode.set(held.node, held);
     }
+    return true;
+  }
+
+  /** For the end of the server. May be called twice. */
+  close(): void {
+    this.#byId.clear();
+    this.#byNode.clear();
+    this.#budget.close();
   }
 
   #dropUnused(held: HeldNode): void {
     if (held.lookups > 0 || this.#byId.get(held.id) !== held) return;
     this.#byId.delete(held.id);
     this.#byNode.delete(held.node);
-    if (held.node !== held.mount.root) held.mount.provider.forget(held.node);
+    this.#budget.give(1);
+    letGo(held.mount, held.node);
   }
+}
+
+/** The root is the mount's as long as it is served. */
+function letGo({ root, provider }: Mount, node: VfsNode): void {
+  if (node !== root) provider.forget(node);
 }
 
 /** The provider's attributes with an inode number that is unique over all mounts. */

@@ -72,7 +72,8 @@ export class RealMetadata {
       this.#remember(node, fd, change);
     }
     if (change.atimeNs !== undefined || change.mtimeNs !== undefined) {
-      setTimes(fd, change.atimeNs ?? null, change.mtimeNs ?? null);
+      const atime = change.isAtimeNow === true ? 'now' : (change.atimeNs ?? null);
+      setTimes(fd, atime, change.isMtimeNow === true ? 'now' : (change.mtimeNs ?? null));
     }
   }
 

@@ -77,10 +77,20 @@ export class RealNames {
       // By its descriptor: the host may have put another file at the name by now.
       const pathFd = openSync(descriptorPath(opened.fd), O_PATH | O_CLOEXEC);
       const node = this.#made(this.#nodes.adopt(pathFd, parent, name, null), mode, caller);
-      if ((mode & S_IFMT) !== S_IFREG) this.#metadata.makeVirtual(node, mode, rdev);
+      if ((mode & S_IFMT) !== S_IFREG) this.#makeVirtual(node, mode, rdev);
       return { node, opened };
     } catch (error) {
       closeDescriptors(opened);
+      throw error;
+    }
+  }
+
+  #makeVirtual(node: RealNode, mode: number, rdev: number): void {
+    try {
+      this.#metadata.makeVirtual(node, mode, rdev);
+    } catch (error) {
+      // The server never hears of the node, so it will not forget it.
+      this.#nodes.forget(node);
       throw error;
     }
   }

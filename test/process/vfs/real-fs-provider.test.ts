@@ -165,6 +165,27 @@ it('names that are unlinked or renamed without being looked up hold no descripto
   expect(openDescriptors()).toBe(before);
 });
 
+it('a name that exists and cannot be opened by CREATE holds no descriptor', async () => {
+  const directory = temporary();
+  for (let index = 0; index < 20; index++) mkdirSync(join(directory, `directory-${index}`));
+  const { client, root } = await serve(directory);
+  const before = openDescriptors();
+  for (let index = 0; index < 20; index++) {
+    await expect(client.create(root, `directory-${index}`)).rejects.toThrow('EACCES');
+  }
+  expect(openDescriptors()).toBe(before);
+});
+
+it('the present, as touch sets it, is that of the clock of the host file system', async () => {
+  const directory = temporary();
+  const { client, root } = await serve(directory);
+  const { id } = await client.create(root, 'file');
+  await client.setattr(id, { mtimeNs: 1n });
+  await client.setattr(id, { isNow: true });
+  const { atimeNs, mtimeNs, ctimeNs } = await client.stat(id);
+  expect([atimeNs, mtimeNs]).toEqual([ctimeNs, ctimeNs]);
+});
+
 it('close() gives every descriptor back', async () => {
   const directory = temporary();
   const before = openDescriptors();
