@@ -1,0 +1,171 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../fixtures/net/free-port.ts';
+import { serverCa } from '../fixtures/net/server-ca.ts';
+import { type CodeBlock, codeBlocksOf, programOf } from '../fixtures/package/code-blocks.ts';
+import { type InstalledPackage, installPackage } from '../fixtures/package/install-package.ts';
+import {
+  startLocalHost,
+  writePackageWithHost,
+  writeProjectWithHost,
+} from '../fixtures/package/local-hosts.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const TOKEN = 'the-token-of-the-host';
+/** Each may build an image of its own. */
+const BLOCK_MS = 300_000;
+
+let installed: InstalledPackage;
+
+beforeAll(async () => {
+  installed = await installPackage();
+});
+
+afterAll(() => installed.remove(), 60_000);
+
+/** Output of a program that must succeed, on both streams. */
+function succeed(cwd: string, program: string, ...args: string[]): Promise<string> {
+  const env = { ...installed.env, GITHUB_TOKEN: TOKEN };
+  return new Promise((done, fail) => {
+    execFile(program, args, { cwd, env, maxBuffer: 2 ** 24 }, (error, stdout, stderr) => {
+      const output = `${stdout}\n${stderr}`;
+      if (error === null) done(output);
+      else fail(new Error(output, { cause: error }));
+    });
+  });
+}
+
+/** An empty directory from which the installed package can be imported. */
+function emptyDirectory(): string {
+  return mkdtempSync(join(installed.project, 'work-'));
+}
+
+/** A user's project: the files that blocks of the documents name. */
+function userDirectory(): string {
+  const cwd = emptyDirectory();
+  writeFileSync(join(cwd, 'test.sh'), '#!/bin/sh\necho tested\n', { mode: 0o755 });
+  writeFileSync(join(cwd, 'root.pem'), serverCa.caPem);
+  return cwd;
+}
+
+/** How a block of each language runs. */
+const RUN: Readonly<Record<string, (block: CodeBlock) => Promise<string>>> = {
+  async js(block) {
+    const cwd = userDirectory();
+    const github = await startLocalHost('api.github.com');
+    const program = programOf(block, writePackageWithHost(cwd, github));
+    writeFileSync(join(cwd, 'block.mjs'), program);
+    const output = await succeed(cwd, process.execPath, 'block.mjs');
+    const asked = block.text.includes('https://api.github.com') ? [`Bearer ${TOKEN}`] : [];
+    expect(github.authorizations).toEqual(asked);
+    return output;
+  },
+  async yaml(block) {
+    const cwd = userDirectory();
+    const github = await startLocalHost('api.github.com');
+    writeFileSync(join(cwd, 'gondolin.yaml'), block.text);
+    const file = block.text.includes('network:')
+      ? writeProjectWithHost(cwd, github)
+      : 'gondolin.yaml';
+    const output = await succeed(cwd, 'gondolin', 'run', '-f', file);
+    const asked = block.text.includes('https://api.github.com') ? [`Bearer ${TOKEN}`] : [];
+    expect(github.authorizations).toEqual(asked);
+    return output;
+  },
+  sh: (block) => succeed(emptyDirectory(), 'sh', '-e', '-c', block.text),
+};
+
+const blocks = ['README.md', 'docs/sdk.md'].flatMap((page) => codeBlocksOf(page));
+
+it('the documents have blocks of each language that is run here, and of no other', () => {
+  expect(new Set(blocks.map(({ language }) => language))).toEqual(new Set(Object.keys(RUN)));
+});
+
+it.skip.each(blocks.filter(({ notRun }) => notRun !== undefined))(
+  'the $language block at $place does not run here: $notRun',
+  () => undefined,
+);
+
+it.each(blocks.filter(({ notRun }) => notRun === undefined))(
+  'the $language block at $place runs with the installed package',
+  async (block) => {
+    const output = (await RUN[block.language]?.(block)) ?? '';
+    for (const text of block.prints) expect(output).toContain(text);
+    expect(output).not.toContain(TOKEN);
+    expect(output).not.toContain('Warning');
+  },
+  BLOCK_MS,
+);
+
+it('a program in an empty directory starts a VM, runs a command and ends', async () => {
+  const cwd = emptyDirectory();
+  const program = `import { VM } from 'gondolin';
+    const vm = await VM.create();
+    const { exitCode, stdout } = await vm.exec('uname');
+    await vm.close();
+    console.log(exitCode, stdout);`;
+  writeFileSync(join(cwd, 'main.mjs'), program);
+  expect(await succeed(cwd, process.execPath, 'main.mjs')).toContain('0 Linux\n');
+});
+
+/** A copy of an example of the package. */
+function copyOfExample(name: string): string {
+  const cwd = emptyDirectory();
+  cpSync(join(installed.project, 'node_modules/gondolin/examples', name), cwd, { recursive: true });
+  return cwd;
+}
+
+const PROGRAM = 'node_modules/.bin/gondolin';
+/** Those that need more than one run of the program. */
+const OWN_TEST = ['network', 'postgres'];
+
+it.each(readdirSync(join(ROOT, 'examples')).filter((name) => !OWN_TEST.includes(name)))(
+  'examples/%s runs with the installed program',
+  async (name) => {
+    await succeed(copyOfExample(name), join(installed.project, PROGRAM), 'run');
+  },
+  BLOCK_MS,
+);
+
+it(
+  'examples/network reaches its server with the installed program',
+  async () => {
+    const cwd = copyOfExample('network');
+    // The port that its files name may be taken on this machine.
+    const port = String(await freePort());
+    for (const file of ['gondolin.yaml', 'server.mjs']) {
+      const text = readFileSync(join(cwd, file), 'utf8');
+      expect(text).toContain('8080');
+      writeFileSync(join(cwd, file), text.replaceAll('8080', port));
+    }
+    const server = spawn(process.execPath, ['server.mjs'], { cwd, stdio: 'pipe' });
+    onTestFinished(() => void server.kill());
+    await once(server.stdout, 'data');
+    expect(await succeed(cwd, 'gondolin', 'run')).toContain('welcome: Bearer GONDOLIN_SECRET_');
+  },
+  BLOCK_MS,
+);
+
+it('examples/postgres answers from its restored server, and loads a changed seed.sql anew', async () => {
+  const cwd = copyOfExample('postgres');
+  const run = () => succeed(cwd, 'gondolin', 'run', '--progress', 'plain');
+  const first = await run();
+  expect(first).toMatch(/^=> db database: saved in /m);
+  const second = await run();
+  expect(second).toContain('=> db database: cached');
+  for (const text of [first, second]) expect(text).toContain('[db query]  paid   |   200');
+  appendFileSync(join(cwd, 'seed.sql'), 'UPDATE orders SET cents = 1 WHERE id = 100000;\n');
+  const third = await run();
+  expect(third).toContain('=> db database: not cached: input seed.sql changed');
+  expect(third).toContain('[db query]  paid   |     1');
+}, 600_000);
