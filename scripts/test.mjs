@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { environmentOf, FAST, installNode, NEWEST_LTS } from './nodes.mjs';
 import { ROOT, run, setup } from './setup.mjs';
 
 setup({ forTests: true });
@@ -10,14 +11,21 @@ run('make', ['-s', '-C', 'guest', 'test-programs']);
 
 const reportDirectory = mkdtempSync(join(tmpdir(), 'gondolin-test-'));
 
-/** Runs vitest; its output comes as it is made, or in one piece at its end. Gives its report and exit code. */
-function vitest(name, args, isLive) {
+/**
+ * Runs vitest; its output comes as it is made, or in one piece at its end. Gives its report and exit code.
+ * @param node  The program of the Node that runs it.
+ */
+function vitest(name, args, isLive, node = process.execPath) {
   const reportPath = join(reportDirectory, `${name}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile=${reportPath}`];
   const child = spawn(
-    process.execPath,
+    node,
     [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...reporters, ...args],
-    { cwd: ROOT, stdio: ['ignore', isLive ? 'inherit' : 'pipe', isLive ? 'inherit' : 'pipe'] },
+    {
+      cwd: ROOT,
+      env: environmentOf(node),
+      stdio: ['ignore', isLive ? 'inherit' : 'pipe', isLive ? 'inherit' : 'pipe'],
+    },
   );
   const output = [];
   for (const stream of [child.stdout, child.stderr]) {
@@ -37,21 +45,38 @@ function check(command, ...args) {
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }
 
-/** What boots no VM, one after another. */
-async function runFast() {
+/** Undefined where this one is of the same line. */
+function findNewestNode() {
+  const [own, newest] = [process.versions.node, NEWEST_LTS].map((version) => version.split('.')[0]);
+  return own === newest ? undefined : installNode(NEWEST_LTS);
+}
+
+const ONE_WORKER = [...FAST, '--maxWorkers=1'];
+
+/** What boots no VM, one after another: on this Node, then on the newest LTS while the VM tests still run. */
+async function runFast(newestNode) {
   const codes = [
     await check('npm', 'run', '--silent', 'typecheck'),
     await check('npm', 'run', '--silent', 'lint'),
     await check('make', '-s', '-C', 'guest', 'test'),
   ];
-  const projects = ['unit', 'house', 'process'].flatMap((project) => ['--project', project]);
-  const { code, report } = await vitest('fast', [...projects, '--maxWorkers=1'], false);
-  return { code: codes.find((one) => one !== 0) ?? code, report };
+  const own = await vitest('fast', ONE_WORKER, false);
+  const runs = [{ ...own, code: codes.find((one) => one !== 0) ?? own.code }];
+  if (newestNode !== undefined) {
+    console.log(`The same on Node ${NEWEST_LTS}:`);
+    runs.push(await vitest('newest-node', ONE_WORKER, false, newestNode));
+  }
+  return runs;
 }
 
 /** The VM tests wait for their guest most of the time: one worker beside them does all the others meanwhile. */
-function runAll() {
-  return Promise.all([vitest('vm', ['--project', 'vm'], true), runFast()]);
+async function runAll() {
+  const newestNode = findNewestNode();
+  const [vm, fast] = await Promise.all([
+    vitest('vm', ['--project', 'vm'], true),
+    runFast(newestNode),
+  ]);
+  return [vm, ...fast];
 }
 
 const chosen = process.argv.slice(2);
