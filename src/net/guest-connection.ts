@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { NetworkEvent, Transport } from './audit/network-event.ts';
 import { ConnectionRecord } from './connection-record.ts';
@@ -37,6 +38,9 @@ export interface ConnectionServices {
   readonly emit: (event: NetworkEvent) => void;
 }
 
+/** The longest that Node's timers can wait: as good as for ever. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 interface Verdicts {
   readonly https: Verdict;
   readonly http: Verdict;
@@ -47,6 +51,23 @@ interface Verdicts {
 function transportMeant(port: number): 'https' | 'http' | 'tcp' {
   if (port === 443) return 'https';
   return port === 80 ? 'http' : 'tcp';
+}
+
+function isWeb({ kind }: Peeked): boolean {
+  return kind === 'tls' || kind === 'http1' || kind === 'http2';
+}
+
+/** What the guest speaks first, however late; `silent` when the server does or has gone. Both streams stay untouched. */
+async function firstToSpeak(guest: Duplex, server: Duplex): Promise<Peeked> {
+  const abort = new AbortController();
+  const onServer = (): void => abort.abort();
+  server.once('readable', onServer).once('end', onServer).once('close', onServer);
+  const { signal } = abort;
+  const peeked = await peek(guest, { firstByteMs: MAX_TIMER_MS, isRawPossible: true, signal });
+  server.off('readable', onServer).off('end', onServer).off('close', onServer);
+  // Node decides on flowing mode a tick after the last 'readable' listener went.
+  await setImmediate();
+  return peeked;
 }
 
 /** One connection that a guest process made: found out what it speaks, judged, served. */
@@ -115,7 +136,10 @@ export class GuestConnection {
       const protocol = peeked.kind;
       this.#serve(this.#stream, { scheme: 'http', protocol, verdict: verdicts.http });
     } else if (verdicts.tcp.isAllowed) {
-      await this.#raw('tcp', peeked.kind === 'ended' ? peeked.head : null);
+      const head = peeked.kind === 'ended' ? peeked.head : null;
+      // A slow guest's TLS is still TLS: whichever side speaks first decides.
+      const late = peeked.kind === 'silent' ? verdicts : null;
+      await this.#raw('tcp', head, late);
     } else {
       const isMute = peeked.kind === 'silent' || peeked.kind === 'ended';
       // Who says nothing on a web port meant the web: what is told must name the entry that would allow that.
@@ -170,7 +194,11 @@ export class GuestConnection {
   }
 
   /** Bytes as they are, both ways. A server that cannot be reached is a reset, as a direct connection would be refused. */
-  async #raw(transport: 'tcp' | 'passthrough', head: Buffer | null = null): Promise<void> {
+  async #raw(
+    transport: 'tcp' | 'passthrough',
+    head: Buffer | null = null,
+    late: Verdicts | null = null,
+  ): Promise<void> {
     const abort = new AbortController();
     const onClose = (): void => abort.abort();
     this.#stream.once('close', onClose);
@@ -180,10 +208,17 @@ export class GuestConnection {
         allowHalfOpen: true,
       });
       this.#stream.off('close', onClose);
+      const spoken = late === null ? null : await firstToSpeak(this.#stream, upstream);
+      if (late !== null && spoken !== null && isWeb(spoken)) {
+        upstream.destroy();
+        await this.#route(spoken, late);
+        return;
+      }
       this.#record.open(transport, upstream.remoteAddress ?? null);
+      const ahead = spoken?.kind === 'ended' ? spoken.head : head;
       const outbound =
         transport === 'tcp' ? (this.#services.secrets?.createLeakScan('tcp') ?? null) : null;
-      const end = await splice(this.#stream, upstream, { head, outbound });
+      const end = await splice(this.#stream, upstream, { head: ahead, outbound });
       this.#record.leaked(end.error, this.#services.secrets);
       this.#record.end(transport, end);
     } catch (error) {

@@ -7,6 +7,7 @@ import { readHost } from './address/host-name.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { answerDns } from './dns/answer-dns.ts';
 import { SyntheticAddresses } from './dns/synthetic-addresses.ts';
+import type { RequestHooks } from './hooks/http-hooks.ts';
 import { MAX_GUEST_CONNECTIONS, WAITING_TIMES } from './limits.ts';
 import type { GuestTrust, NetworkOptions, NetworkState } from './network-options.ts';
 import type { NetworkParts } from './parts.ts';
@@ -56,7 +57,10 @@ export class Network extends EventEmitter<NetworkEvents> {
     const { restored } = options;
     this.#options = options;
     checkRoots(options.ca ?? []);
-    this.#policy = compilePolicy(options.policy);
+    this.#policy = compilePolicy(options.policy, {
+      hasHooks: hasHook(options.hooks),
+      hasSecrets: (options.secrets ?? []).length > 0,
+    });
     this.#pool = new SyntheticAddresses({ names: restored?.names ?? this.#policy.names });
     const seed = restored?.placeholderSeed ?? options.placeholderSeed;
     this.#placeholderSeed = seed === undefined ? createPlaceholderSeed() : Buffer.from(seed, 'hex');
@@ -152,10 +156,7 @@ export class Network extends EventEmitter<NetworkEvents> {
       leafFor: async (name) => (await this.#loadCertificates()).leaves.contextFor(name),
       secrets: this.#secrets.index.isEmpty ? null : this.#secrets,
       // Without a function to call no object of fetch is built.
-      hooks:
-        hooks !== undefined && Object.values(hooks).some((hook) => hook !== undefined)
-          ? hooks
-          : null,
+      hooks: hooks !== undefined && hasHook(hooks) ? hooks : null,
       isPassthrough(name, port) {
         const host = readHost(name);
         return host !== null && opaque.find(host, port, false) !== undefined;
@@ -236,6 +237,10 @@ export class Network extends EventEmitter<NetworkEvents> {
     const name = this.#pool.nameOf(address);
     return name === null ? null : { name, isLiteral: false, port };
   }
+}
+
+function hasHook(hooks: RequestHooks | undefined): boolean {
+  return Object.values(hooks ?? {}).some((hook) => hook !== undefined);
 }
 
 async function lookUp(name: string): Promise<readonly string[]> {

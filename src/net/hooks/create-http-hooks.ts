@@ -17,7 +17,7 @@ export interface HttpHookSecret {
 
 /** What `createHttpHooks` takes. */
 export interface HttpHooksOptions extends RequestHooks {
-  /** Hosts the guest may reach, as `allowed_hosts`; `.*` or `*` alone is every public host. @default none */
+  /** Hosts the guest may reach, as `allowed_hosts`; `*` (or `.*`) is every name on ports 80 and 443. @default none */
   readonly allowedHosts?: readonly string[];
   /** By the name of the guest's variable. @default none */
   readonly secrets?: Readonly<Record<string, HttpHookSecret>>;
@@ -42,9 +42,6 @@ export interface HttpHooks {
     Pick<NetworkOptions, 'ca'>;
 }
 
-/** The words for "every host". */
-const EVERY = new Set(['.*', '*']);
-
 /**
  * Describes the network of a VM in code: what `network:` and `secrets:` are in a file.
  *
@@ -65,7 +62,6 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
       query: options.replaceSecretsInQuery === true,
     }),
   );
-  const isOpen = allowedHosts.some((entry) => EVERY.has(entry));
   const named = [...allowedHosts, ...secrets.flatMap(({ hosts }) => hosts)];
   const { extraHosts = [], ca } = options;
   const roots = typeof ca === 'string' ? [ca] : ca;
@@ -75,8 +71,8 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
   const { onRequestHead, onRequest, onResponse } = options;
   const network = {
     policy: {
-      mode: isOpen ? 'open' : 'allowlist',
-      allowedHosts: [...new Set(named)].filter((entry) => !EVERY.has(entry)),
+      mode: 'allowlist',
+      allowedHosts: [...new Set(named)],
       deniedHosts: [],
       rules: [],
       blockPrivateIps: blockInternalRanges,

@@ -8,7 +8,7 @@ import {
 } from '../address/ip-address.ts';
 import { type ForbiddenRange, forbiddenRange, innerAddress } from '../address/ranges.ts';
 import type { ExtraHosts } from './extra-hosts.ts';
-import { coversPort, type HostPattern } from './host-pattern.ts';
+import { coversPort, type HostPattern, WEB_PORTS } from './host-pattern.ts';
 import { compileHostPatterns, type HostPatterns } from './host-patterns.ts';
 import { patternError } from './pattern-error.ts';
 import { isMetadata } from './refuse-literal.ts';
@@ -20,6 +20,7 @@ export interface AddressPolicyParts {
   readonly blockPrivateIps: boolean;
   readonly allowedPrivate: readonly string[];
   readonly extraHosts: ExtraHosts;
+  readonly allowed: HostPatterns;
   readonly denied: HostPatterns;
 }
 
@@ -58,8 +59,8 @@ export class AddressPolicy {
 
   #exception(question: AddressQuestion, range: ForbiddenRange): Verdict | null {
     const { host, address, port } = question;
-    const { blockPrivateIps, extraHosts } = this.#parts;
-    if (host?.kind === 'name' && extraHosts.leadsTo(host.name, address)) {
+    const { blockPrivateIps } = this.#parts;
+    if (host?.kind === 'name' && this.#leadsTo(host, address, port)) {
       return allow(`extra_hosts: ${JSON.stringify(host.name)}`);
     }
     if (!blockPrivateIps && range.isInternal) return allow('block_private_ips: false');
@@ -71,6 +72,15 @@ export class AddressPolicy {
     const byName = range.isInternal && host?.kind === 'name' ? this.#covering(host, port) : [];
     const [opener] = [...byAddress, ...byName];
     return opener ? allow(`allowed_private: ${JSON.stringify(opener.entry)}`) : null;
+  }
+
+  /** An entry of `extra_hosts` opens its own port, the web's ports, or what `allowed_hosts` names of the host. */
+  #leadsTo(host: Extract<Host, { kind: 'name' }>, address: IpAddress, port: number): boolean {
+    const { extraHosts, allowed } = this.#parts;
+    if (!extraHosts.leadsTo(host.name, address)) return false;
+    const own = extraHosts.get(host.name)?.port;
+    if (own !== undefined) return own === port;
+    return WEB_PORTS.includes(port) || allowed.find(host, port) !== undefined;
   }
 
   #covering(host: Host, port: number): readonly HostPattern[] {

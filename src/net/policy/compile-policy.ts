@@ -55,19 +55,37 @@ function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 1 && port <= 65_535;
 }
 
+/** What else of a network has to read requests. */
+export interface PolicyFacts {
+  /** @default false */
+  readonly hasHooks?: boolean;
+  /** @default false */
+  readonly hasSecrets?: boolean;
+}
+
 /**
  * Compiles `network:` once.
  * @throws {GondolinError} NET_PATTERN_INVALID naming the list, the entry and what to write instead.
  */
-export function compilePolicy(options: PolicyOptions): Policy {
+export function compilePolicy(
+  options: PolicyOptions,
+  { hasHooks = false, hasSecrets = false }: PolicyFacts = {},
+): Policy {
   const extraHosts = new ExtraHosts(options.extraHosts ?? []);
   const allowed = compileHostPatterns(options.allowedHosts, 'allowed_hosts', {
     defaultPort: 'web',
   });
   const denied = compileHostPatterns(options.deniedHosts, 'denied_hosts', { isDeep: true });
   const rules = new HttpRules(options.rules);
-  const addresses = new AddressPolicy({ ...options, extraHosts, denied });
-  const connections = new ConnectionPolicy({ mode: options.mode, allowed, denied, extraHosts });
+  const addresses = new AddressPolicy({ ...options, extraHosts, allowed, denied });
+  const readsRequests = hasHooks || hasSecrets || options.rules.length > 0;
+  const connections = new ConnectionPolicy({
+    mode: options.mode,
+    allowed,
+    denied,
+    extraHosts,
+    readsRequests,
+  });
   const judged = (host: Host, port: number, verdict: Verdict): Verdict => {
     if (verdict.isAllowed || host.kind === 'name') return verdict;
     const dialled = addresses.decide(formatAddress(host.address), null, port);
@@ -79,7 +97,7 @@ export function compilePolicy(options: PolicyOptions): Policy {
       : judged(host, port, connections.decide(host, port, transport));
   return {
     mode: options.mode,
-    allowsTcp: options.mode === 'open' || allowed.hasTcp,
+    allowsTcp: (options.mode === 'open' && !readsRequests) || allowed.hasTcp,
     names: [...new Set([...extraHosts.names, ...allowed.names])],
     decideName(name) {
       const host = readHost(name);

@@ -12,7 +12,12 @@ export interface ConnectionPolicyParts {
   readonly allowed: HostPatterns;
   readonly denied: HostPatterns;
   readonly extraHosts: ExtraHosts;
+  /** Rules, hooks or secrets depend on reading requests: in `mode: open` raw bytes need an entry with `/tcp`. */
+  readonly readsRequests: boolean;
 }
+
+/** Why raw TCP is refused in `mode: open`. */
+const UNREAD = 'mode: open, but rules, hooks or secrets have to read requests: raw TCP needs /tcp';
 
 function deniedBy(pattern: HostPattern): Denied {
   const rule = `denied_hosts: ${JSON.stringify(pattern.entry)}`;
@@ -43,14 +48,14 @@ export class ConnectionPolicy {
 
   /** @param port  1..65535, checked by the caller. */
   decide(host: Host, port: number, transport: Transport): Verdict {
-    const { mode, allowed, denied, extraHosts } = this.#parts;
+    const { mode, allowed, denied, extraHosts, readsRequests } = this.#parts;
     const isTcp = transport === 'tcp';
     if (mode === 'none') return this.#noNetwork(host, port, transport);
     const refusal = denied
       .covering(host)
       .find((entry) => (entry.port === 'any' || entry.port === port) && (isTcp || !entry.isTcp));
     if (refusal) return deniedBy(refusal);
-    if (mode === 'open') return allow('mode: open');
+    if (mode === 'open' && !(isTcp && readsRequests)) return allow('mode: open');
     const extra = host.kind === 'name' && !isTcp ? extraHosts.get(host.name) : null;
     if (extra && (extra.port !== undefined || WEB_PORTS.includes(port)))
       return allowedBy('extra_hosts', extra.name);
@@ -58,7 +63,11 @@ export class ConnectionPolicy {
     if (entry) return allowedBy('allowed_hosts', entry.entry);
     const near = allowed.covering(host);
     const rule =
-      near.length > 0 ? nearMiss(near, port, transport) : 'allowed_hosts: no entry covers it';
+      mode === 'open'
+        ? UNREAD
+        : near.length > 0
+          ? nearMiss(near, port, transport)
+          : 'allowed_hosts: no entry covers it';
     return deny('not_allowed', rule, suggestAllowed(host, port, transport));
   }
 

@@ -13,11 +13,15 @@ export type Peeked =
  * listeners of ours. Never rejects.
  *
  * @param as  `firstByteMs`: how long the guest may stay silent before it is `silent`. `isRawPossible`: see
- *   `classifyFirstBytes`.
+ *   `classifyFirstBytes`. `signal`: ends it early as `silent`.
  */
 export function peek(
   stream: Duplex,
-  as: { readonly firstByteMs: number; readonly isRawPossible: boolean },
+  as: {
+    readonly firstByteMs: number;
+    readonly isRawPossible: boolean;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<Peeked> {
   return new Promise((resolve) => {
     let bytes: Buffer = Buffer.alloc(0);
@@ -25,10 +29,12 @@ export function peek(
     const finish = (result: Peeked): void => {
       clearTimeout(timer);
       stream.off('readable', onReadable).off('end', onEnd).off('close', onEnd);
+      as.signal?.removeEventListener('abort', onAbort);
       if (bytes.length > 0 && result.kind !== 'ended' && !stream.destroyed) stream.unshift(bytes);
       // Node decides on flowing mode a tick after the last 'readable' listener went.
       setImmediate(() => resolve(result));
     };
+    const onAbort = (): void => finish({ kind: 'silent' });
     const onEnd = (): void => finish({ kind: 'ended', head: bytes });
     const take = (chunk: Buffer): FirstBytes => {
       if (bytes.length === 0) {
@@ -51,6 +57,8 @@ export function peek(
       }
     };
     stream.on('readable', onReadable).on('end', onEnd).on('close', onEnd);
+    as.signal?.addEventListener('abort', onAbort);
+    if (as.signal?.aborted === true) onAbort();
     if (stream.destroyed || stream.readableEnded) onEnd();
   });
 }

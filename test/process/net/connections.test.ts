@@ -5,6 +5,7 @@ import { duplexPair } from 'node:stream';
 import { decode, encode } from 'dns-packet';
 import { afterAll, expect, it, onTestFinished, vi } from 'vitest';
 import { DENIED_WEB_START_MS } from '../../../src/net/limits.ts';
+import { checkSecretValue } from '../../../src/net/secret/secret-value.ts';
 import { createTestCa } from '../../fixtures/net/certificates.ts';
 import {
   connectTcp,
@@ -14,7 +15,12 @@ import {
   request,
 } from '../../fixtures/net/clients.ts';
 import { startHttp, startHttps, startTcp } from '../../fixtures/net/servers.ts';
-import { createTestNetwork, removeTestCa, serverCa } from '../../fixtures/net/test-network.ts';
+import {
+  createTestNetwork,
+  removeTestCa,
+  serverCa,
+  type TestNetworkOptions,
+} from '../../fixtures/net/test-network.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 afterAll(removeTestCa);
@@ -149,6 +155,66 @@ it('Network finds the server behind raw bytes in mode open, and inspects HTTP th
   });
   expect(answer.body).toBe('web');
   expect(await net.event('response')).toMatchObject({ host: 'any.test', statusCode: 200 });
+});
+
+/** Each makes requests be read: by a rule, a hook or a secret. */
+const READERS: Record<string, Partial<TestNetworkOptions>> = {
+  'a rule': {
+    policy: { mode: 'open', rules: [{ host: 'api.test', action: 'deny', paths: ['/admin/**'] }] },
+  },
+  'a hook': { policy: { mode: 'open' }, hooks: { onRequest: () => undefined } },
+  'a secret': {
+    policy: { mode: 'open' },
+    secrets: [{ name: 'T', hosts: ['api.test'], value: checkSecretValue('T', 'a-long-value') }],
+  },
+};
+
+it.each(Object.entries(READERS))(
+  'Network lets no raw bytes through in mode open past %s',
+  async (_what, options) => {
+    let connections = 0;
+    const port = await startTcp((socket) => {
+      connections += 1;
+      socket.end('raw');
+    });
+    const net = await createTestNetwork(options);
+    // A handshake record whose message is no ClientHello.
+    const broken = '\x16\x03\x01\x00\x04\x02\x00\x00\x00AUTH x\r\n';
+    for (const name of ['api.test', 'other.test', '127.0.0.1']) {
+      const invalid = await exchangeBytes(net, name, port, broken);
+      expect(invalid).toMatchObject({ text: '', error: 'ECONNRESET' });
+    }
+    expect(connections).toBe(0);
+    const explicit = { ...options.policy, allowedHosts: [`db.test:${port}/tcp`] };
+    const raw = await createTestNetwork({ ...options, policy: explicit });
+    expect((await exchangeBytes(raw, 'db.test', port, 'x')).text).toBe('raw');
+  },
+);
+
+it('Network reads HTTP and TLS in mode open however late they begin', async () => {
+  const web = await startHttp((_message, response) => response.end('web'));
+  const tls = await startHttps('tls.test', (_message, response) => response.end('tls'));
+  const asked: Record<string, () => void> = {};
+  const net = await createTestNetwork({
+    policy: { mode: 'open' },
+    // The name is looked up once the guest has been silent long enough for its server to be asked.
+    resolve: async (name) => {
+      asked[name]?.();
+      return ['127.0.0.1'];
+    },
+  });
+  const silentFor = (name: string) =>
+    new Promise<void>((done) => Object.assign(asked, { [name]: done }));
+  const silent = [silentFor('any.test'), silentFor('tls.test')];
+  const late = await connectTcp(net, 'any.test', web);
+  const lateTls = await connectTcp(net, 'tls.test', tls);
+  await Promise.all(silent);
+  const answer = await request(late, { headers: { host: `any.test:${web}` } });
+  expect(answer.body).toBe('web');
+  const { connect } = await import('node:tls');
+  const socket = connect({ socket: lateTls, servername: 'tls.test', ca: net.guestRoot });
+  expect((await request(socket, { headers: { host: `tls.test:${tls}` } })).body).toBe('tls');
+  await net.event('response', ({ host, statusCode }) => host === 'any.test' && statusCode === 200);
 });
 
 it('Network tells other protocols from HTTP by their first line where both are allowed', async () => {

@@ -3,6 +3,7 @@ import {
   createHttpHooks,
   type HttpHooksOptions,
 } from '../../../src/net/hooks/create-http-hooks.ts';
+import { compilePolicy } from '../../../src/net/policy/compile-policy.ts';
 import { connectHttp2, connectTls, request } from '../../fixtures/net/clients.ts';
 import { startHttps } from '../../fixtures/net/servers.ts';
 import { createTestNetwork, removeTestCa, serverCa } from '../../fixtures/net/test-network.ts';
@@ -248,9 +249,15 @@ it.each([
   );
 });
 
-it('createHttpHooks() takes .* for every public host and refuses a secret without value', () => {
+it('createHttpHooks() takes .* for every name on the ports of the web, and refuses a secret without value', () => {
   const { httpHooks } = createHttpHooks({ allowedHosts: ['.*'], blockInternalRanges: false });
-  expect(httpHooks.network.policy).toMatchObject({ mode: 'open', blockPrivateIps: false });
+  const { policy } = httpHooks.network;
+  expect(policy).toMatchObject({ mode: 'allowlist', blockPrivateIps: false });
+  const { decideConnection } = compilePolicy(policy);
+  const decide = (name: string | null, port: number, transport: 'https' | 'tcp') =>
+    decideConnection({ name, address: name ?? '93.184.216.34', port, transport }).isAllowed;
+  expect([decide('any.test', 443, 'https'), decide('any.test', 443, 'tcp')]).toEqual([true, false]);
+  expect([decide('any.test', 8443, 'https'), decide(null, 443, 'https')]).toEqual([false, false]);
   const secrets = { TOKEN: { hosts: ['api.test'], value: undefined } };
   expect(() => createHttpHooks({ secrets })).toThrow(
     expect.objectContaining({ code: 'NET_SECRET_INVALID' }),

@@ -194,3 +194,25 @@ it('extra_hosts refuses a name given twice, in any spelling', () => {
   ];
   expect(() => compilePolicy({ ...OPTIONS, extraHosts })).toThrow(/twice/);
 });
+
+it.each<[string, number | undefined, readonly string[], number, boolean]>([
+  ['a web port', undefined, [], 443, true],
+  ['another port', undefined, [], 5432, false],
+  ['its own port', 8443, [], 8443, true],
+  ['a port beside its own', 8443, [], 22, false],
+  ['a port that allowed_hosts names', undefined, ['local.test:5432/tcp'], 5432, true],
+  ['a port that allowed_hosts names for another host', undefined, ['b.test:5432/tcp'], 5432, false],
+])(
+  'decideAddress() in mode open lets extra_hosts open %s or not',
+  (_what, own, allowedHosts, port, isOpen) => {
+    const extra = { name: 'local.test', address: '127.0.0.1' };
+    const policy = compilePolicy({
+      ...OPTIONS,
+      mode: 'open',
+      allowedHosts,
+      allowedPrivate: [],
+      extraHosts: [own === undefined ? extra : { ...extra, port: own }],
+    });
+    expect(policy.decideAddress('127.0.0.1', 'local.test', port).isAllowed).toBe(isOpen);
+  },
+);

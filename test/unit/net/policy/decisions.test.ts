@@ -396,3 +396,31 @@ it('Policy.extraHost() gives where a name leads, in any spelling', () => {
   expect(policies.allowlist.extraHost('api.example.com')).toBeNull();
   expect(policies.allowlist.extraHost('127.0.0.1')).toBeNull();
 });
+
+it.each([
+  ['rules', { rules: [{ host: 'a.test', action: 'deny' as const }] }, {}],
+  ['hooks', {}, { hasHooks: true }],
+  ['secrets', {}, { hasSecrets: true }],
+])(
+  'compilePolicy() lets raw TCP through in mode open only by an entry with /tcp where there are %s',
+  (_what, more, facts) => {
+    const policy = compilePolicy(
+      { ...OPTIONS, mode: 'open', allowedHosts: ['db.test:5432/tcp'], ...more },
+      facts,
+    );
+    const decide = (name: string | null, port: number, transport: 'tcp' | 'https') =>
+      policy.decideConnection({ name, address: name ?? '93.184.216.34', port, transport })
+        .isAllowed;
+    // Another name, or the address itself, may lead to the host that a rule is for.
+    expect([
+      decide('a.test', 443, 'tcp'),
+      decide('b.test', 22, 'tcp'),
+      decide(null, 22, 'tcp'),
+    ]).toEqual([false, false, false]);
+    expect([decide('db.test', 5432, 'tcp'), decide('b.test', 443, 'https')]).toEqual([true, true]);
+    expect(policy.allowsTcp).toBe(true);
+    expect(
+      compilePolicy({ ...OPTIONS, mode: 'open', allowedHosts: [], ...more }, facts).allowsTcp,
+    ).toBe(false);
+  },
+);
