@@ -3,6 +3,7 @@ import { agrees, readAuthority, writeAuthority } from './authority.ts';
 import { fieldValue } from './fields.ts';
 import type { GuestRequest } from './guest-request.ts';
 import type { Refusal } from './refusal.ts';
+import { requestReadings } from './request-readings.ts';
 import type { OutgoingRequest } from './request-secrets.ts';
 import type { HttpServices, Site } from './site.ts';
 
@@ -29,14 +30,16 @@ export function judgeRequest(request: GuestRequest, site: Site, services: HttpSe
       message: 'the request names another host or port than its connection',
     });
   }
-  const verdict = services.policy.decideRequest({
-    name: site.name,
-    port: site.port,
-    scheme: site.scheme,
-    method: request.method,
-    path: target,
-  });
-  if (!verdict.isAllowed) return refuse(site, { status: 403, ...blocked(verdict), ...verdict });
+  const readings = requestReadings({ method: request.method, path: target }, request.fields);
+  if (readings === null) {
+    const message = 'the request has more than four fields that override its method or path';
+    return refuse(site, { status: 400, reason: 'protocol', message });
+  }
+  for (const reading of readings) {
+    const { name, port, scheme } = site;
+    const verdict = services.policy.decideRequest({ name, port, scheme, ...reading });
+    if (!verdict.isAllowed) return refuse(site, { status: 403, ...blocked(verdict), ...verdict });
+  }
   return { isAllowed: true, path: target };
 }
 

@@ -1,7 +1,7 @@
 import type { Host } from '../address/host-name.ts';
 import { coversHost, coversPort, type HostPattern } from './host-pattern.ts';
 import { parseHostPattern } from './parse-host-pattern.ts';
-import { decodeOnce, pathForms, pathOf } from './path-forms.ts';
+import { decodeOnce, looseSegments, pathForms, pathOf } from './path-forms.ts';
 import { patternError } from './pattern-error.ts';
 import type { HttpRule } from './policy-options.ts';
 import { suggestRule } from './suggest.ts';
@@ -13,6 +13,8 @@ interface CompiledRule {
   readonly host: HostPattern;
   readonly methods: ReadonlySet<string> | null;
   readonly paths: readonly (readonly string[])[] | null;
+  /** Of a rule that denies: `paths` as `looseSegments` has them. */
+  readonly loosePaths: readonly (readonly string[])[];
   readonly action: HttpRule['action'];
 }
 
@@ -68,11 +70,13 @@ function compileRule(rule: HttpRule, index: number): CompiledRule {
       'Leave /tcp out.',
     );
   }
+  const paths = rule.paths?.map(compilePath) ?? null;
   return {
     label: `rules[${index}]: ${rule.action} ${JSON.stringify(rule.host)}`,
     host,
     methods: rule.methods ? new Set(rule.methods.map(compileMethod)) : null,
-    paths: rule.paths?.map(compilePath) ?? null,
+    paths,
+    loosePaths: rule.action === 'deny' ? (paths ?? []).map(looseSegments) : [],
     action: rule.action,
   };
 }
@@ -83,6 +87,12 @@ function matchesPath(patterns: readonly (readonly string[])[], form: string): bo
   return form.startsWith('/') && patterns.some((pattern) => matchesParts(pattern, segments));
 }
 
+function isDenied({ paths, loosePaths }: CompiledRule, form: string): boolean {
+  const segments = looseSegments(form.split('/').slice(1));
+  const isLooselyDenied = loosePaths.some((pattern) => matchesParts(pattern, segments));
+  return isLooselyDenied || matchesPath(paths ?? [], form);
+}
+
 function matchesRule(rule: CompiledRule, method: string, forms: readonly string[]): boolean {
   const { methods, paths } = rule;
   if (methods !== null && !methods.has(method.toUpperCase())) return false;
@@ -90,7 +100,7 @@ function matchesRule(rule: CompiledRule, method: string, forms: readonly string[
   // The safe side of an ambiguous path differs: see pathForms.
   return rule.action === 'allow'
     ? forms.every((form) => matchesPath(paths, form))
-    : forms.some((form) => matchesPath(paths, form));
+    : forms.some((form) => isDenied(rule, form));
 }
 
 /** The compiled `rules` of a policy. */

@@ -77,3 +77,18 @@ export function pathForms(target: string): readonly string[] {
   ]);
   return [...new Set(decoded.flatMap((text) => READINGS.map((read) => read(text))))];
 }
+
+/** Blanks and controls as `%XX`, and dots: some servers cut them off a name. */
+const CUT_BEFORE = /^(?:%(?:0[\da-f]|20|c2%a0))+/;
+const CUT_AFTER = /(?:%(?:0[\da-f]|20|c2%a0)|\.)+$/;
+
+/**
+ * Returns the segments of a path for a rule that denies: without what servers may ignore, which is case, slashes at the end,
+ * blanks and controls around a name, dots after it, and all that follows a NUL.
+ */
+export function looseSegments(segments: readonly string[]): readonly string[] {
+  const [path = ''] = segments.join('/').toLowerCase().split('%00', 1);
+  const loose = path.split('/').map((name) => name.replace(CUT_BEFORE, '').replace(CUT_AFTER, ''));
+  while (loose.at(-1) === '') loose.pop();
+  return loose;
+}

@@ -424,3 +424,34 @@ it('close() ends the connections of guests and servers and leaves no socket', as
   const late = await connectTcp(net, 'a.test', port).catch(() => null);
   expect(late === null ? 'ECONNRESET' : (await readAll(late)).error).toBe('ECONNRESET');
 });
+
+it('Network refuses a request whose override fields name what a rule denies', async () => {
+  const port = await startHttp((_message, response) => response.end('ok'));
+  const place = `api.test:${port}`;
+  const net = await createTestNetwork({
+    allow: [place],
+    policy: {
+      rules: [
+        { host: 'api.test', methods: ['DELETE'], action: 'deny' },
+        { host: 'api.test', paths: ['/admin/**'], action: 'deny' },
+      ],
+    },
+  });
+  const statusOf = async (headers: Record<string, string>) =>
+    (
+      await request(await connectTcp(net, 'api.test', port), {
+        headers: { host: place, ...headers },
+      })
+    ).status;
+  expect(await statusOf({})).toBe(200);
+  expect(await statusOf({ 'X-HTTP-Method-Override': 'delete' })).toBe(403);
+  expect(await statusOf({ 'X-Original-URL': '/Admin/' })).toBe(403);
+});
+
+it('Network opens no TLS of a passthrough entry without a port, on whatever port', async () => {
+  const port = await startHttps('api.test', (_message, response) => response.end('ok'));
+  const net = await createTestNetwork({ allow: [`api.test:${port}`], passthrough: ['api.test'] });
+  const socket = await connectTls(net, 'api.test', port, { ca: serverCa.caPem });
+  expect(socket.authorized).toBe(true);
+  expect(await net.event('connection')).toMatchObject({ transport: 'passthrough', port });
+});

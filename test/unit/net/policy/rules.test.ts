@@ -284,3 +284,62 @@ it('matching stays fast on hostile input', () => {
   pathForms(`/${'%25'.repeat(20_000)}/${'../'.repeat(20_000)}`);
   expect(performance.now() - start).toBeLessThan(2_000);
 });
+
+it.each([
+  ...[
+    '/admin',
+    '/admin/',
+    '/admin//',
+    '/admin%2f',
+    '/ADMIN',
+    '/%41dmin',
+    '/admin%20',
+    '/%20admin',
+    '/admin%09/x',
+  ],
+  ...[
+    '/admin.',
+    '/admin%2e',
+    '/admin%00',
+    '/admin%00.html',
+    '/Admin/x',
+    '/x/..%2fadmin%2f',
+    '/admin%0d',
+    '/admin%20/',
+  ],
+])('a rule that denies /admin/** covers %s', (path) => {
+  const policy = compilePolicy({
+    ...BASE,
+    rules: [{ host: 'api.example.com', paths: ['/admin/**'], action: 'deny' }],
+  });
+  const asked = {
+    name: 'api.example.com',
+    port: 443,
+    scheme: 'https',
+    method: 'GET',
+    path,
+  } as const;
+  expect(policy.decideRequest(asked)).toMatchObject({ isAllowed: false, reason: 'rule' });
+  expect(policy.decideRequest({ ...asked, path: '/administration' }).isAllowed).toBe(true);
+});
+
+it.each(['/admin/', '/Admin', '/'])(
+  'a rule that denies %s exactly covers its other spellings and nothing below',
+  (path) => {
+    const policy = compilePolicy({
+      ...BASE,
+      rules: [{ host: 'api.example.com', paths: [path], action: 'deny' }],
+    });
+    const decide = (asked: string) =>
+      policy.decideRequest({
+        name: 'api.example.com',
+        port: 443,
+        scheme: 'https',
+        method: 'GET',
+        path: asked,
+      }).isAllowed;
+    const own = path === '/' ? ['/', '//'] : ['/admin', '/ADMIN/', '/admin%20'];
+    expect(own.map(decide)).toEqual(own.map(() => false));
+    expect(decide('/admin/x')).toBe(true);
+  },
+);
