@@ -149,7 +149,7 @@ export class Network extends EventEmitter<NetworkEvents> {
 
   #assemble(): NetworkParts {
     const { ca = [], passthrough = [], hooks, resolve = lookUp, waits } = this.#options;
-    const opaque = compileHostPatterns(passthrough, 'passthrough', { defaultPort: 'web' });
+    const opaque = compileHostPatterns(passthrough, 'passthrough');
     return {
       policy: this.#policy,
       answerDns: (query, isTcp) => this.#answerDns(query, isTcp),
