@@ -1,4 +1,5 @@
 import { isSingleAddress } from '../address/cidr.ts';
+import type { HostAddresses } from '../address/host-addresses.ts';
 import { type Host, readHost } from '../address/host-name.ts';
 import {
   formatAddress,
@@ -21,6 +22,7 @@ export interface AddressPolicyParts {
   readonly allowedPrivate: readonly string[];
   readonly extraHosts: ExtraHosts;
   readonly allowed: HostPatterns;
+  readonly hostAddresses: HostAddresses;
   readonly denied: HostPatterns;
 }
 
@@ -36,7 +38,7 @@ function opensAddress(entry: HostPattern, range: ForbiddenRange): boolean {
   return isExact || range.name !== 'metadata';
 }
 
-/** Judges the address that is really dialled, whatever name led to it: DNS rebinding gains nothing. Pure. */
+/** Judges the address that is really dialled, whatever name led to it: DNS rebinding gains nothing. The same answer while this machine's interfaces stay. */
 export class AddressPolicy {
   readonly #parts: AddressPolicyParts;
   readonly #allowedPrivate: HostPatterns;
@@ -100,15 +102,16 @@ export class AddressPolicy {
       return deny('invalid_host', 'the address dialled', '');
     }
     const address = unwrapMapped(parsed);
-    const denied = this.#parts.denied
-      .covering({ kind: 'address', address })
+    const denied = [address, innerAddress(address)]
+      .flatMap((dialled) => this.#parts.denied.covering({ kind: 'address', address: dialled }))
       .find((entry) => port === 0 || coversPort(entry, port));
     if (denied) {
       const rule = `denied_hosts: ${JSON.stringify(denied.entry)}`;
       const move = isMetadata(address) ? '' : suggestRemoval('denied_hosts', denied.entry);
       return deny('denied', rule, move);
     }
-    const range = forbiddenRange(address);
+    const range =
+      forbiddenRange(address) ?? this.#parts.hostAddresses.rangeOf(innerAddress(address));
     if (range === null) return allow('a public address');
     const exception = this.#exception({ host, address, port }, range);
     if (exception !== null) return exception;

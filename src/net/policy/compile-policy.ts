@@ -1,3 +1,4 @@
+import { HostAddresses } from '../address/host-addresses.ts';
 import { type Host, readHost } from '../address/host-name.ts';
 import { formatAddress } from '../address/ip-address.ts';
 import { AddressPolicy } from './address-policy.ts';
@@ -49,6 +50,9 @@ export interface Policy {
   extraHost(name: string): ExtraHost | null;
 }
 
+/** One for all policies of the process. */
+const OWN_ADDRESSES = new HostAddresses();
+
 const INVALID = deny('invalid_host', 'host name or port', '');
 
 function isPort(port: number): boolean {
@@ -61,6 +65,8 @@ export interface PolicyFacts {
   readonly hasHooks?: boolean;
   /** @default false */
   readonly hasSecrets?: boolean;
+  /** @default this machine's */
+  readonly hostAddresses?: HostAddresses;
 }
 
 /**
@@ -69,7 +75,7 @@ export interface PolicyFacts {
  */
 export function compilePolicy(
   options: PolicyOptions,
-  { hasHooks = false, hasSecrets = false }: PolicyFacts = {},
+  { hasHooks = false, hasSecrets = false, hostAddresses = OWN_ADDRESSES }: PolicyFacts = {},
 ): Policy {
   const extraHosts = new ExtraHosts(options.extraHosts ?? []);
   const allowed = compileHostPatterns(options.allowedHosts, 'allowed_hosts', {
@@ -77,7 +83,7 @@ export function compilePolicy(
   });
   const denied = compileHostPatterns(options.deniedHosts, 'denied_hosts', { isDeep: true });
   const rules = new HttpRules(options.rules);
-  const addresses = new AddressPolicy({ ...options, extraHosts, allowed, denied });
+  const addresses = new AddressPolicy({ ...options, extraHosts, allowed, denied, hostAddresses });
   const readsRequests = hasHooks || hasSecrets || options.rules.length > 0;
   const connections = new ConnectionPolicy({
     mode: options.mode,

@@ -1,4 +1,5 @@
 import { formatHost, type Host } from '../address/host-name.ts';
+import { innerAddress } from '../address/ranges.ts';
 import type { ExtraHosts } from './extra-hosts.ts';
 import { type HostPattern, type Transport, WEB_PORTS } from './host-pattern.ts';
 import type { HostPatterns } from './host-patterns.ts';
@@ -18,6 +19,12 @@ export interface ConnectionPolicyParts {
 
 /** Why raw TCP is refused in `mode: open`. */
 const UNREAD = 'mode: open, but rules, hooks or secrets have to read requests: raw TCP needs /tcp';
+
+/** A host, and the IPv4 address inside a NAT64 one. */
+function sameHosts(host: Host): readonly Host[] {
+  if (host.kind === 'name') return [host];
+  return [host, { kind: 'address', address: innerAddress(host.address) }];
+}
 
 function deniedBy(pattern: HostPattern): Denied {
   const rule = `denied_hosts: ${JSON.stringify(pattern.entry)}`;
@@ -51,8 +58,8 @@ export class ConnectionPolicy {
     const { mode, allowed, denied, extraHosts, readsRequests } = this.#parts;
     const isTcp = transport === 'tcp';
     if (mode === 'none') return this.#noNetwork(host, port, transport);
-    const refusal = denied
-      .covering(host)
+    const refusal = sameHosts(host)
+      .flatMap((one) => denied.covering(one))
       .find((entry) => (entry.port === 'any' || entry.port === port) && (isTcp || !entry.isTcp));
     if (refusal) return deniedBy(refusal);
     if (mode === 'open' && !(isTcp && readsRequests)) return allow('mode: open');
@@ -75,7 +82,9 @@ export class ConnectionPolicy {
   decideName(host: Host): Verdict {
     const { mode, allowed, denied, extraHosts } = this.#parts;
     if (mode === 'none') return this.#noNetwork(host, 0, 'https');
-    const refusal = denied.covering(host).find(({ port, isTcp }) => port === 'any' && !isTcp);
+    const refusal = sameHosts(host)
+      .flatMap((one) => denied.covering(one))
+      .find(({ port, isTcp }) => port === 'any' && !isTcp);
     if (refusal) return deniedBy(refusal);
     if (mode === 'open') return allow('mode: open');
     if (host.kind === 'name' && extraHosts.get(host.name))

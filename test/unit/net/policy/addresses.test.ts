@@ -1,4 +1,7 @@
+import type { NetworkInterfaceInfo } from 'node:os';
 import { expect, it } from 'vitest';
+import { HostAddresses } from '../../../../src/net/address/host-addresses.ts';
+import { parseAddress } from '../../../../src/net/address/ip-address.ts';
 import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
 import type { PolicyOptions } from '../../../../src/net/policy/policy-options.ts';
 
@@ -214,5 +217,80 @@ it.each<[string, number | undefined, readonly string[], number, boolean]>([
       extraHosts: [own === undefined ? extra : { ...extra, port: own }],
     });
     expect(policy.decideAddress('127.0.0.1', 'local.test', port).isAllowed).toBe(isOpen);
+  },
+);
+
+function interfaces(...cidrs: string[]) {
+  return {
+    eth0: cidrs.map((cidr): NetworkInterfaceInfo => {
+      const [address = ''] = cidr.split('/');
+      const rest = { netmask: '', mac: '', internal: false, cidr };
+      return address.includes(':')
+        ? { ...rest, address, family: 'IPv6', scopeid: 0 }
+        : { ...rest, address, family: 'IPv4' };
+    }),
+  };
+}
+
+it.each<[string, string | null, string]>([
+  ['2a01:4f8:1:2::7', null, 'loopback'],
+  ['2a01:4f8:1:2::8', null, 'on-link'],
+  ['2a01:4f8:1:3::8', null, 'public'],
+  ['5.9.1.7', null, 'loopback'],
+  ['::ffff:5.9.1.7', null, 'loopback'],
+  ['64:ff9b::5.9.1.7', null, 'loopback'],
+  ['5.9.1.8', null, 'on-link'],
+  ['5.9.2.8', null, 'public'],
+  ['2a01:4f8:1:2::7', 'own.test', 'loopback'],
+  ['8.8.8.8', null, 'public'],
+])("decideAddress(%s, %j) knows this machine's own networks: %s", (address, name, want) => {
+  const hostAddresses = new HostAddresses(() =>
+    interfaces('2a01:4f8:1:2::7/64', '5.9.1.7/24', '8.8.8.1/0'),
+  );
+  const policy = compilePolicy({ ...OPTIONS, allowedPrivate: [] }, { hostAddresses });
+  const verdict = policy.decideAddress(address, name, 443);
+  expect(verdict.isAllowed).toBe(want === 'public');
+  if (!verdict.isAllowed) expect(verdict.rule).toContain(want);
+  const opened = compilePolicy(
+    { ...OPTIONS, allowedPrivate: ['own.test', '5.9.1.0/24'] },
+    { hostAddresses },
+  );
+  const isOpened = want === 'public' || name !== null || address.includes('5.9.1.');
+  expect(opened.decideAddress(address, name, 443).isAllowed).toBe(isOpened);
+});
+
+it('HostAddresses reads the interfaces again when they are old', () => {
+  let nowMs = 0;
+  let cidr = '5.9.1.7/24';
+  const addresses = new HostAddresses(
+    () => interfaces(cidr),
+    () => nowMs,
+  );
+  const rangeOf = (text: string) => {
+    const address = parseAddress(text);
+    return address && (addresses.rangeOf(address)?.name ?? null);
+  };
+  expect(rangeOf('5.9.1.7')).toBe('loopback');
+  cidr = '6.9.1.7/24';
+  expect([rangeOf('5.9.1.7'), rangeOf('6.9.1.7')]).toEqual(['loopback', null]);
+  nowMs = 2_001;
+  expect([rangeOf('5.9.1.7'), rangeOf('6.9.1.7'), rangeOf('6.9.1.8')]).toEqual([
+    null,
+    'loopback',
+    'on-link',
+  ]);
+});
+
+it.each(['203.0.113.9', '::ffff:203.0.113.9', '64:ff9b::203.0.113.9'])(
+  'a block of denied_hosts covers %s, dialled by name or as it is',
+  (address) => {
+    const policy = compilePolicy({
+      ...OPTIONS,
+      deniedHosts: ['203.0.113.0/24'],
+      allowedPrivate: ['203.0.113.0/24'],
+    });
+    expect(policy.decideAddress(address, 'a.test', 443)).toMatchObject({ reason: 'denied' });
+    const asked = policy.decideConnection({ name: null, address, port: 443, transport: 'https' });
+    expect(asked).toMatchObject({ reason: 'denied' });
   },
 );

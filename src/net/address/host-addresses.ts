@@ -1,0 +1,63 @@
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { type Cidr, formatCidr, holdsAddress } from './cidr.ts';
+import { type IpAddress, parseAddress } from './ip-address.ts';
+import type { ForbiddenRange } from './ranges.ts';
+
+type ReadInterfaces = () => NodeJS.Dict<NetworkInterfaceInfo[]>;
+
+/** Interfaces come and go (VPNs, privacy addresses of IPv6), and Node tells of no change. */
+const REFRESH_MS = 2_000;
+/** A wider block is a tunnel's whole world, not a network that this machine stands in. */
+const MIN_PREFIX = { 4: 8, 6: 32 } as const;
+
+interface HostRange extends ForbiddenRange {
+  readonly block: Cidr;
+}
+
+/**
+ * This machine's own addresses and the networks it stands in, public ones too: what listens there is no more for guests
+ * than what listens on 127.0.0.1. Read again when they are older than two seconds.
+ */
+export class HostAddresses {
+  readonly #read: ReadInterfaces;
+  readonly #nowMs: () => number;
+  #ranges: readonly HostRange[] = [];
+  #readMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    read: ReadInterfaces = networkInterfaces,
+    nowMs: () => number = () => performance.now(),
+  ) {
+    this.#read = read;
+    this.#nowMs = nowMs;
+  }
+
+  /** Returns why an address is this machine's or a neighbour's (`loopback`, `on-link`), or null. */
+  rangeOf(address: IpAddress): ForbiddenRange | null {
+    if (this.#nowMs() - this.#readMs > REFRESH_MS) this.#refresh();
+    return this.#ranges.find(({ block }) => holdsAddress(block, address)) ?? null;
+  }
+
+  #refresh(): void {
+    this.#readMs = this.#nowMs();
+    const infos = Object.values(this.#read()).flatMap((found) => found ?? []);
+    // This machine's own first: they lie in the networks.
+    this.#ranges = [
+      ...infos.flatMap(({ address }) => rangesOf(address, null, 'loopback')),
+      ...infos.flatMap(({ address, cidr }) => rangesOf(address, cidr, 'on-link')),
+    ];
+  }
+}
+
+/** The range of one address, or of the network that `cidr` puts it in; empty where there is none to judge by. */
+function rangesOf(text: string, cidr: string | null, name: string): HostRange[] {
+  const address = parseAddress(text.split('%', 1)[0] ?? '');
+  if (address === null) return [];
+  const width = address.family === 4 ? 32 : 128;
+  const prefix = name === 'loopback' ? width : Number(cidr?.split('/')[1] ?? width);
+  if (!(prefix >= MIN_PREFIX[address.family] && prefix <= width)) return [];
+  const hostBits = BigInt(width - prefix);
+  const base = { ...address, value: (address.value >> hostBits) << hostBits };
+  const block = { base, prefix };
+  return [{ name, cidr: formatCidr(block), isInternal: true, block }];
+}
