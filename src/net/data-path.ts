@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { type ConnectionServices, GuestConnection } from './guest-connection.ts';
 import { GuestHttp } from './http/guest-http.ts';
+import { GuestLoad } from './http/guest-load.ts';
 import { Upstream } from './http/upstream.ts';
 import type { NetworkParts } from './parts.ts';
 import { RefusalBudget } from './refusal-budget.ts';
@@ -33,7 +34,7 @@ export class DataPath {
         this.#lastRequestId += 1;
         return this.#lastRequestId;
       },
-      load: { requests: 0 },
+      load: new GuestLoad(),
     });
     this.#services = {
       ...{ parts, http, upstream: this.#upstream, dialer },

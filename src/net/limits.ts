@@ -6,6 +6,16 @@ export const MAX_GUEST_CONNECTIONS = 1_000;
 /** Requests of one VM that may be on their way at once; one more is answered 503. */
 export const MAX_REQUESTS = 2_048;
 
+/** Heads of requests that are on their way or whose response the guest has not read: one more is answered 503. */
+export const MAX_HEAD_BYTES_PER_VM = 32 * 1024 * 1024;
+export const MAX_HEAD_BYTES_PER_PROCESS = 128 * 1024 * 1024;
+
+/** What each VM may hold of heads where others have filled the process's share. */
+export const SURE_HEAD_BYTES_PER_VM = 2 * 1024 * 1024;
+
+/** What an object takes for one header field, beside its characters. */
+export const HEAD_FIELD_BYTES = 64;
+
 /** Informational answers (1xx) to one request; a server that sends more is given up (502). */
 export const MAX_INFORMATIONAL_ANSWERS = 64;
 
@@ -24,6 +34,10 @@ export const MAX_PEEK_BYTES = 32 * 1024;
 /** HTTP/2 windows towards a guest, in bytes: what its uploads may hold in memory, per stream and per connection. */
 export const H2_GUEST_STREAM_WINDOW_BYTES = 512 * 1024;
 export const H2_GUEST_SESSION_WINDOW_BYTES = 1024 * 1024;
+
+/** HTTP/2 connections whose session window is that wide; the others have RFC 9113's 64 KiB. */
+export const MAX_WIDE_WINDOWS_PER_VM = 32;
+export const MAX_WIDE_WINDOWS_PER_PROCESS = 96;
 
 /** The same towards a server. A window per round trip is the speed of a download: 20 MB/s over 50 ms. */
 export const H2_SERVER_STREAM_WINDOW_BYTES = 1024 * 1024;
@@ -67,6 +81,8 @@ export interface WaitingTimes {
    * this long without a byte of the answer.
    */
   readonly guestHalfClosedMs: number;
+  /** How long a response may wait for a guest that takes nothing of it, and an HTTP/2 guest may leave a ping unanswered. */
+  readonly guestStallMs: number;
   /** From the end of our half to the end of the guest's, who may still be reading slowly what we sent. */
   readonly guestLingerMs: number;
   /**
@@ -85,6 +101,7 @@ export const WAITING_TIMES: WaitingTimes = {
   guestHeadMs: 60_000,
   guestIdleMs: 90_000,
   guestHalfClosedMs: 2 * 60_000,
+  guestStallMs: 10 * 60_000,
   guestLingerMs: 2 * 60_000,
   responseStartMs: 15 * 60_000,
   upstreamSilenceMs: 15_000,

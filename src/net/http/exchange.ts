@@ -3,7 +3,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { HookSink } from '../hooks/hook-sink.ts';
 import { runRequestHooks } from '../hooks/run-request-hooks.ts';
 import { sendResponse } from '../hooks/send-response.ts';
-import { MAX_INFORMATIONAL_ANSWERS, MAX_REQUESTS } from '../limits.ts';
+import { HEAD_FIELD_BYTES, MAX_INFORMATIONAL_ANSWERS } from '../limits.ts';
 import type { SpliceResult } from '../tcp/splice.ts';
 import type { AnswerSink } from './answer-sink.ts';
 import { ScrubSink } from './answer-sink.ts';
@@ -12,6 +12,7 @@ import { buildCall } from './build-call.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { endToEnd, type Fields, flatList, NOT_IN_TRAILERS } from './fields.ts';
 import { createGuard, guardHandler } from './guard.ts';
+import type { RequestSlot } from './guest-load.ts';
 import type { GuestRequest, GuestUpgrade } from './guest-request.ts';
 import { GuestSink } from './guest-sink.ts';
 import { judgeMoved, judgeRequest } from './judge-request.ts';
@@ -44,6 +45,7 @@ export class Exchange implements UpstreamHandler {
   #abort: (() => void) | null = null;
   #resume: (() => void) | null = null;
   #hasUpstreamEnded = false;
+  #slot: RequestSlot | null = null;
   /** The call waits for a connection: until it has one it can't be taken back. */
   #isWaiting = false;
   #informationalAnswers = 0;
@@ -68,16 +70,20 @@ export class Exchange implements UpstreamHandler {
 
   #begin(): void {
     const { load } = this.#services;
-    if (load.requests >= MAX_REQUESTS) {
-      this.#refuse({ status: 503, reason: 'busy', message: 'too many requests are on their way' });
+    const slot = load.admit(headBytes(this.#guest));
+    if (slot === null) {
+      this.#dismiss('too many requests are on their way');
       return;
     }
+    this.#slot = slot;
+    this.#guest.answer.onReleased(slot.releaseGuest);
     const judged = judgeRequest(this.#guest, this.#site, this.#services);
     if (!judged.isAllowed) {
+      this.#isDone = true;
+      slot.releaseServer();
       this.#refuse(judged.refusal);
       return;
     }
-    load.requests += 1;
     this.#guest.answer.listen({
       onDrain: this.#guard(() => this.#sink.hasRoom()),
       onGone: this.#guard(() => this.#finish('the guest went away')),
@@ -286,20 +292,37 @@ export class Exchange implements UpstreamHandler {
     this.#finish(refusal.message);
   }
 
-  /** A cancelled request that still waits for its server is held in memory: it counts as one until then. */
   #stopWaiting(): void {
-    if (this.#isWaiting && this.#isDone) this.#services.load.requests -= 1;
     this.#isWaiting = false;
+    this.#freeSlot();
+  }
+
+  /** A cancelled request that still waits for its server is held in memory: it counts as one until then. */
+  #freeSlot(): void {
+    if (this.#isDone && !this.#isWaiting) this.#slot?.releaseServer();
   }
 
   /** The one end of an allowed request. */
   #finish(error: string | null): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    if (!this.#isWaiting) this.#services.load.requests -= 1;
+    this.#freeSlot();
     if (!this.#hasUpstreamEnded || error !== null) this.#abort?.();
     if (error !== null) this.#sink.destroy();
     this.#record.finish(error);
+  }
+
+  #dismiss(message: string): void {
+    const { name: host, port } = this.#site;
+    const refusal = { status: 503, reason: 'busy', message, host, port, rule: '', suggestion: '' };
+    const { statusText, fields } = renderRefusal(refusal, this.#guest.fields);
+    const dropped = new Set(['content-length', 'content-type']);
+    this.#isDone = true;
+    this.#guest.answer.dismiss(503, statusText, [
+      ...endToEnd(fields, dropped),
+      'content-length',
+      '0',
+    ]);
   }
 
   #refuse(part: Pick<Refusal, 'status' | 'reason' | 'message'> & Partial<Refusal>): void {
@@ -314,4 +337,11 @@ export class Exchange implements UpstreamHandler {
     const event = blockedEvent(this.#guest, this.#site, refusal);
     if (event !== null) this.#services.emit(event);
   }
+}
+
+/** What the head of a request takes in memory. */
+function headBytes({ target, fields }: GuestRequest): number {
+  let bytes = target.length + (fields.length / 2) * HEAD_FIELD_BYTES;
+  for (const text of fields) bytes += text.length;
+  return bytes;
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { createGuard } from './guard.ts';
 import { GuestHttp1 } from './guest-http1.ts';
 import { GuestHttp2 } from './guest-http2.ts';
 import type { HttpServices, Site } from './site.ts';
@@ -8,10 +9,12 @@ export class GuestHttp {
   readonly #http1: GuestHttp1;
   readonly #http2: GuestHttp2;
   readonly #lingerMs: number;
+  readonly #fault: (error: Error) => void;
 
   constructor(services: HttpServices) {
     this.#http1 = new GuestHttp1(services);
     this.#http2 = new GuestHttp2(services);
+    this.#fault = services.fault;
     this.#lingerMs = services.waits.guestLingerMs;
   }
 
@@ -21,9 +24,15 @@ export class GuestHttp {
    * @param raw  The guest's stream below TLS: destroying it is a reset for the guest.
    */
   serve(stream: Duplex, raw: Duplex, site: Site): void {
-    this.#limitLinger(raw);
-    if (site.protocol === 'http2') this.#http2.serve(stream, raw, site);
-    else this.#http1.serve(stream, raw, site);
+    const guard = createGuard((error) => {
+      raw.destroy();
+      this.#fault(error);
+    });
+    guard(() => {
+      this.#limitLinger(raw);
+      if (site.protocol === 'http2') this.#http2.serve(stream, raw, site);
+      else this.#http1.serve(stream, raw, site);
+    })();
   }
 
   close(): void {

@@ -24,8 +24,14 @@ export interface GuestRequest {
 export interface GuestAnswer {
   /** A final status has been sent: nothing but its body may follow. */
   readonly hasBegun: boolean;
-  /** `onGone` comes once, when the guest left before the answer was whole. */
+  /**
+   * `onGone` comes once, when the guest left before the answer was whole; nothing comes after the answer's end.
+   */
   listen(listeners: { onDrain: () => void; onGone: () => void }): void;
+  /** Called once, when nothing of the request and its answer is held any more. */
+  onReleased(listener: () => void): void;
+  /** Answers with a head alone, which no window of the guest's can hold up. */
+  dismiss(status: number, statusText: string, fields: Fields): void;
   /** An informational answer (1xx) where the guest's version can carry it. */
   inform(status: number, fields: Fields): void;
   /** Asks for the body of a request that waits for `100 Continue`. */

@@ -40,6 +40,15 @@ export class HandshakeAnswer implements GuestAnswer {
     this.#open.onGone = this.#line.guard(listeners.onGone);
   }
 
+  onReleased(listener: () => void): void {
+    this.#stream.once('close', this.#line.guard(listener));
+  }
+
+  dismiss(status: number, statusText: string, fields: Fields): void {
+    this.begin(status, statusText, fields);
+    this.end();
+  }
+
   inform(): void {
     // A hint may always be left out.
   }

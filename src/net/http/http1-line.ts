@@ -28,6 +28,10 @@ export class Http1Line {
   readonly #open = new Set<OpenAnswer>();
   #idleTimer: NodeJS.Timeout | undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
+  #stallTimer: NodeJS.Timeout | undefined;
+  /** Writes so far and bytes that wait for the guest, when the clock looked last. */
+  #seen = { writes: 0, waitingBytes: 0 };
+  #writes = 0;
   #hasMoved = false;
   #hasLast = false;
   #refusal: string | null = null;
@@ -106,6 +110,7 @@ export class Http1Line {
 
   /** A byte of an answer was written. */
   moved(): void {
+    this.#writes += 1;
     this.#hasMoved = true;
   }
 
@@ -148,6 +153,7 @@ export class Http1Line {
   #add(answer: OpenAnswer): void {
     clearTimeout(this.#idleTimer);
     this.#open.add(answer);
+    this.#stallTimer ??= setInterval(() => this.#checkStall(), this.#waits.guestStallMs);
   }
 
   #sayRefusal(status: string): void {
@@ -175,6 +181,8 @@ export class Http1Line {
   /** All answers are out. */
   #onQuiet(): void {
     clearInterval(this.#silenceTimer);
+    clearInterval(this.#stallTimer);
+    this.#stallTimer = undefined;
     const next = this.#onceQuiet;
     this.#onceQuiet = null;
     if (next !== null) next();
@@ -194,7 +202,17 @@ export class Http1Line {
     }, this.#waits.guestHalfClosedMs);
   }
 
+  /** A guest that has taken nothing since the last look of what waits for it is reset. */
+  #checkStall(): void {
+    const seen = { writes: this.#writes, waitingBytes: this.#stream.writableLength };
+    const isSame =
+      seen.writes === this.#seen.writes && seen.waitingBytes === this.#seen.waitingBytes;
+    this.#seen = seen;
+    if (isSame && seen.waitingBytes > 0) this.raw.destroy();
+  }
+
   #stopTimers(): void {
+    clearInterval(this.#stallTimer);
     clearTimeout(this.#idleTimer);
     clearInterval(this.#silenceTimer);
   }

@@ -101,6 +101,15 @@ export class Http1Answer implements GuestAnswer {
     open.onGone = line.guard(listeners.onGone);
   }
 
+  onReleased(listener: () => void): void {
+    this.#response.once('close', this.#arrival.line.guard(listener));
+  }
+
+  dismiss(status: number, statusText: string, fields: Fields): void {
+    this.begin(status, statusText, fields);
+    this.end([]);
+  }
+
   inform(status: number, fields: Fields): void {
     const links = fieldValues(fields, 'link');
     if (status !== 103 || links.length === 0 || this.hasBegun) return;

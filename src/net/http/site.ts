@@ -3,6 +3,7 @@ import type { RequestHooks } from '../hooks/http-hooks.ts';
 import type { PolicyJudge, Refused } from '../judge.ts';
 import type { WaitingTimes } from '../limits.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
+import type { GuestLoad } from './guest-load.ts';
 import type { GuestProtocol, Upstream } from './upstream.ts';
 import type { Target } from './upstream-call.ts';
 
@@ -32,6 +33,6 @@ export interface HttpServices {
   /** Told of failures on our side of a connection. */
   readonly fault: (error: Error) => void;
   readonly nextRequestId: () => number;
-  /** Requests on their way, for the limit. */
-  readonly load: { requests: number };
+  /** What this VM's guest makes us hold. */
+  readonly load: GuestLoad;
 }
