@@ -66,9 +66,15 @@ export const DIAL_MS = 15_000;
 
 /**
  * How long an HTTP/1.1 connection is kept for the next request where the server does not say (`Keep-Alive`). Short: a
- * request that meets the server's close can't be sent again unless it is safe.
+ * request that meets the server's close has to be sent again.
  */
 export const UPSTREAM_HTTP1_IDLE_MS = 4_000;
+
+/** Idle HTTP/1.1 connections that one origin keeps. */
+export const MAX_IDLE_PER_ORIGIN = 32;
+
+/** What is kept of a request's body to send it once more on a new connection. */
+export const MAX_REPLAY_BYTES = 64 * 1024;
 
 /** Waiting times that tests shorten (`NetworkOptions.waits`), in milliseconds. */
 export interface WaitingTimes {

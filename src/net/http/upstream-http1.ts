@@ -1,21 +1,31 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Dispatcher, Pool } from 'undici';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { MAX_HEADER_BYTES, UPSTREAM_HTTP1_IDLE_MS, type WaitingTimes } from '../limits.ts';
+import { MAX_IDLE_PER_ORIGIN, MAX_REPLAY_BYTES, type WaitingTimes } from '../limits.ts';
 import { systemCode } from '../tcp/system-code.ts';
-import type { Fields } from './fields.ts';
+import { type Fields, fieldValue } from './fields.ts';
+import { Http1Connection, type Http1Dial } from './http1-connection.ts';
+import { ReplayBody } from './replay-body.ts';
 import { announcesTrailers, TrailerRequest } from './trailer-request.ts';
-import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+import type { ResponseHead, UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
 
-/** HTTP/1.1 to one origin: as many kept connections as there are requests at once, each with one request at a time. */
+/** Asking twice for these is the same as once (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+/**
+ * HTTP/1.1 to one origin: as many connections as there are requests at once, each with one request at a time.
+ *
+ * A server may close a kept connection at the moment it is used again, and nobody can tell whether it has seen the request.
+ * So only a request that may be sent twice goes on a kept connection, and is sent once more on a new one; every other gets
+ * a new one at once.
+ */
 export class Http1Origin {
-  readonly #pool: Pool;
-  readonly #open: () => Promise<Socket>;
-  readonly #responseStartMs: number;
-  /** Beside the pool, which cannot carry them. */
+  readonly #dial: Http1Dial;
+  readonly #idle: Http1Connection[] = [];
+  readonly #busy = new Set<Http1Connection>();
+  /** By Node's client: undici cannot write them. */
   readonly #withTrailers = new Set<TrailerRequest>();
 
   /** @param open  Gives a connected, judged and (for https) verified socket. */
@@ -25,137 +35,178 @@ export class Http1Origin {
     open: () => Promise<Socket>,
     { responseStartMs }: Pick<WaitingTimes, 'responseStartMs'>,
   ) {
-    this.#open = open;
-    this.#responseStartMs = responseStartMs;
-    this.#pool = new undici.Pool(origin, {
-      connect: (_options, done) => {
-        open().then(
-          (socket) => done(null, marked(socket)),
-          (error: Error) => done(error, null),
-        );
-      },
-      pipelining: 1,
-      keepAliveTimeout: UPSTREAM_HTTP1_IDLE_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: responseStartMs,
-      // A stream of events may be silent for hours; TCP keep-alive finds the dead ones.
-      bodyTimeout: 0,
-      strictContentLength: true,
-    });
+    this.#dial = { undici, origin, open, responseStartMs };
+  }
+
+  get activeCalls(): number {
+    return this.#busy.size + this.#withTrailers.size;
   }
 
   send(call: UpstreamCall, handler: UpstreamHandler): void {
     if (announcesTrailers(call)) {
-      const request = new TrailerRequest(call, handler, this.#responseStartMs);
+      const request = new TrailerRequest(call, handler, this.#dial.responseStartMs);
       this.#withTrailers.add(request);
-      void request.run(this.#open).then(() => this.#withTrailers.delete(request));
-      return;
+      void request.run(this.#dial.open).then(() => this.#withTrailers.delete(request));
+    } else if (isRepeatable(call)) {
+      this.#sendAgainAtNeed(call, handler);
+    } else {
+      this.#run(this.#connect(), call, handler);
     }
-    this.#dispatch(
-      call,
-      new Http1Call(handler, isRepeatable(call) ? () => this.#again(call, handler) : null),
-    );
   }
 
-  get activeCalls(): number {
-    const { running, pending, queued } = this.#pool.stats;
-    return running + pending + queued + this.#withTrailers.size;
-  }
-
-  destroy(): Promise<void> {
+  async destroy(): Promise<void> {
     const closed = new GondolinError('NET_CLOSED', 'the network of this VM was closed');
     for (const request of this.#withTrailers) request.fail(closed);
-    return this.#pool.destroy();
+    const all = [...this.#idle.splice(0), ...this.#busy];
+    await Promise.all(all.map((connection) => connection.destroy(closed)));
   }
 
-  #again(call: UpstreamCall, handler: UpstreamHandler): void {
-    this.#dispatch(call, new Http1Call(handler, null));
-  }
-
-  #dispatch(call: UpstreamCall, handler: Http1Call): void {
-    try {
-      this.#pool.dispatch(
-        {
-          method: call.method as Dispatcher.HttpMethod,
-          path: call.path,
-          headers: ['host', call.authority, ...call.fields],
-          body: call.body as never,
-          upgrade: call.upgrade,
-        },
-        handler,
-      );
-    } catch (error) {
-      handler.onError(error as Error);
+  #sendAgainAtNeed(call: UpstreamCall, handler: UpstreamHandler): void {
+    const connection = this.#idle.pop();
+    if (connection?.isKept !== true) {
+      this.#run(connection ?? this.#connect(), call, handler);
+      return;
     }
+    const body = call.body === null ? null : new ReplayBody(call.body, MAX_REPLAY_BYTES);
+    const replayable = { ...call, body };
+    const again = (): void => this.#run(this.#connect(), replayable, once);
+    const once = new Attempt(handler, body, null);
+    this.#run(connection, replayable, new Attempt(handler, body, again));
+  }
+
+  #connect(): Http1Connection {
+    const connection = new Http1Connection(this.#dial, () => this.#drop(connection));
+    return connection;
+  }
+
+  #run(connection: Http1Connection, call: UpstreamCall, handler: UpstreamHandler): void {
+    this.#busy.add(connection);
+    const free = (isWhole: boolean): void => {
+      this.#busy.delete(connection);
+      if (isWhole && this.#idle.length < MAX_IDLE_PER_ORIGIN) this.#idle.push(connection);
+      else void connection.destroy();
+    };
+    connection.dispatch(call, new Freeing(handler, free));
+  }
+
+  /** One that is idle and lost would only be dialled anew. */
+  #drop(connection: Http1Connection): void {
+    const at = this.#idle.indexOf(connection);
+    if (at < 0) return;
+    this.#idle.splice(at, 1);
+    void connection.destroy();
   }
 }
 
-/** A kept connection may be closed by the server at the moment it is used again; asking twice for these is harmless. */
-function isRepeatable(call: UpstreamCall): boolean {
-  const isSafe = call.method === 'GET' || call.method === 'HEAD' || call.method === 'OPTIONS';
-  return isSafe && call.body === null && call.upgrade === null;
-}
+/** Passes everything on. */
+abstract class Passing implements UpstreamHandler {
+  protected readonly next: UpstreamHandler;
 
-/** undici takes an ECONNRESET after a body without a length for its end: by another name it stays an error. */
-function marked(socket: Socket): Socket {
-  return socket.prependListener('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'ECONNRESET') error.code = 'UPSTREAM_RESET';
-  });
-}
-
-/** undici's own handler interface (the one below its public wrappers): header bytes as they came, no copies. */
-class Http1Call implements Dispatcher.DispatchHandler {
-  readonly #handler: UpstreamHandler;
-  #retry: (() => void) | null;
-
-  constructor(handler: UpstreamHandler, retry: (() => void) | null) {
-    this.#handler = handler;
-    this.#retry = retry;
+  constructor(next: UpstreamHandler) {
+    this.next = next;
   }
 
-  onConnect(abort: (error?: Error) => void): void {
-    this.#handler.onStart({ abort, address: null });
+  onStart(attempt: { abort(): void; readonly address: string | null }): void {
+    this.next.onStart(attempt);
   }
 
-  onResponseStarted(): void {
-    this.#retry = null;
+  onInformation(status: number, fields: Fields): void {
+    this.next.onInformation(status, fields);
   }
 
-  onHeaders(status: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
-    const fields = textOf(headers);
-    // Never while undici parses, this answer or another: it loses the call, or asserts (Node tells of room in mid-write).
-    const later = (): void => process.nextTick(resume);
-    if (status >= 200) return this.#handler.onHead({ status, statusText, fields }, later);
-    this.#handler.onInformation(status, fields);
-    return true;
+  onHead(head: ResponseHead, resume: () => void): boolean {
+    return this.next.onHead(head, resume);
   }
 
   onData(chunk: Buffer): boolean {
-    return this.#handler.onData(chunk);
+    return this.next.onData(chunk);
   }
 
-  onComplete(trailers: readonly (string | Buffer)[] | null): void {
-    this.#handler.onEnd(trailers === null ? [] : textOf(trailers));
+  onEnd(trailers: Fields): void {
+    this.next.onEnd(trailers);
   }
 
-  onUpgrade(status: number, headers: readonly (string | Buffer)[] | null, socket: Duplex): void {
-    const fields = headers === null ? [] : textOf(headers);
-    this.#handler.onUpgrade({ status, statusText: 'Switching Protocols', fields }, socket);
+  onUpgrade(head: ResponseHead, stream: Duplex): void {
+    this.next.onUpgrade(head, stream);
   }
 
   onError(error: Error): void {
-    const retry = this.#retry;
-    this.#retry = null;
-    if (retry !== null && wasStale(error)) retry();
-    else this.#handler.onError(error);
+    this.next.onError(error);
   }
+}
+
+/** Gives the connection back with the end of the call. */
+class Freeing extends Passing {
+  readonly #free: (isWhole: boolean) => void;
+
+  constructor(next: UpstreamHandler, free: (isWhole: boolean) => void) {
+    super(next);
+    this.#free = free;
+  }
+
+  override onEnd(trailers: Fields): void {
+    this.#free(true);
+    this.next.onEnd(trailers);
+  }
+
+  override onUpgrade(head: ResponseHead, stream: Duplex): void {
+    this.next.onUpgrade(head, stream);
+    this.#free(false);
+  }
+
+  override onError(error: Error): void {
+    this.#free(false);
+    this.next.onError(error);
+  }
+}
+
+/** One attempt of a request that may be sent twice. */
+class Attempt extends Passing {
+  readonly #body: ReplayBody | null;
+  #again: (() => void) | null;
+
+  constructor(next: UpstreamHandler, body: ReplayBody | null, again: (() => void) | null) {
+    super(next);
+    this.#body = body;
+    this.#again = again;
+  }
+
+  override onInformation(status: number, fields: Fields): void {
+    this.#again = null;
+    this.next.onInformation(status, fields);
+  }
+
+  override onHead(head: ResponseHead, resume: () => void): boolean {
+    this.#again = null;
+    return this.next.onHead(head, resume);
+  }
+
+  override onEnd(trailers: Fields): void {
+    this.#body?.close();
+    this.next.onEnd(trailers);
+  }
+
+  override onError(error: Error): void {
+    const again = this.#again;
+    this.#again = null;
+    if (again !== null && wasStale(error) && this.#body?.canReplay !== false) {
+      again();
+      return;
+    }
+    this.#body?.close();
+    this.next.onError(error);
+  }
+}
+
+/** True when the request may be sent twice, and all of it will be kept for that. */
+function isRepeatable(call: UpstreamCall): boolean {
+  if (!IDEMPOTENT.has(call.method) || call.upgrade !== null) return false;
+  if (call.body === null) return true;
+  const length = fieldValue(call.fields, 'content-length');
+  return length !== null && Number(length) <= MAX_REPLAY_BYTES;
 }
 
 function wasStale(error: Error): boolean {
   const code = systemCode(error);
   return code === 'UND_ERR_SOCKET' || code === 'UPSTREAM_RESET' || code === 'EPIPE';
-}
-
-function textOf(raw: readonly (string | Buffer)[]): Fields {
-  return raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
 }
