@@ -55,10 +55,10 @@ export class MemoryNames {
   }
 
   link(node: MemoryNode, parent: MemoryNode, name: string): void {
+    if (this.find(parent, name) !== null) throw new VfsError('EEXIST');
     if (node.children !== null) throw new VfsError('EPERM');
     // Linux gives no name to a file that has none.
     if (node.nlink === 0) throw new VfsError('ENOENT');
-    assertName(name);
     this.#tree.attach(parent, name, node);
   }
 
@@ -84,11 +84,14 @@ export class MemoryNames {
   ): void {
     const node = this.lookup(parent, name);
     const old = this.find(newParent, newName);
+    const isExchange = (flags & RENAME_EXCHANGE) !== 0;
     if (old !== null && (flags & RENAME_NOREPLACE) !== 0) throw new VfsError('EEXIST');
+    if (old === null && isExchange) throw new VfsError('ENOENT');
     if (this.#tree.isWithin(newParent, node)) throw new VfsError('EINVAL');
-    if ((flags & RENAME_EXCHANGE) !== 0) {
-      if (old === null) throw new VfsError('ENOENT');
-      if (this.#tree.isWithin(parent, old)) throw new VfsError('EINVAL');
+    if (old !== null && this.#tree.isWithin(parent, old)) {
+      throw new VfsError(isExchange ? 'EINVAL' : 'ENOTEMPTY');
+    }
+    if (isExchange) {
       this.#tree.exchange(parent, name, newParent, newName);
       return;
     }
