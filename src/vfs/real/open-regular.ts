@@ -1,5 +1,6 @@
-import { chmodSync, closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { descriptorPath, openAt } from '../../host/libc.ts';
+import { withOwnerRights } from '../../host/owner-rights.ts';
 import {
   O_ACCMODE,
   O_APPEND,
@@ -62,13 +63,9 @@ export function openRegular(pathFd: number, flags: number): OpenDescriptors {
   } catch (error) {
     const isDenied = (error as NodeJS.ErrnoException).code === 'EACCES';
     if (!isDenied || stat.uid !== process.geteuid?.()) throw error;
-    const permissions = stat.mode & PERMISSION_BITS;
-    chmodSync(descriptorPath(pathFd), permissions | 0o600);
-    try {
-      return open();
-    } finally {
-      chmodSync(descriptorPath(pathFd), permissions);
-    }
+    const opened = withOwnerRights(pathFd, stat.mode & PERMISSION_BITS, open);
+    if (opened === null) throw error;
+    return opened;
   }
 }
 
