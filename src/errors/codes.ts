@@ -188,6 +188,10 @@ export const CODES = {
     exit: EXIT.policy,
     hint: 'Send it in a header to a host of its list over https, or add the host to that list.',
   },
+  NET_SECRET_LIMIT: {
+    exit: EXIT.runner,
+    hint: 'Send the placeholder of a secret at most 16 times in the path and fields of a request.',
+  },
   NET_SECRET_UNREADABLE: {
     exit: EXIT.config,
     hint: 'Set that variable, or repair that file or command; run the command yourself to see what it says.',

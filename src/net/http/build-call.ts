@@ -1,7 +1,7 @@
 import { WEBSOCKET_STRIPPED_HEADERS } from '../secret/websocket-streams.ts';
 import { endToEnd, type Fields, fieldValue } from './fields.ts';
 import type { GuestRequest } from './guest-request.ts';
-import { assertNoLeak, type OutgoingRequest, prepareSecrets } from './request-secrets.ts';
+import { type OutgoingRequest, prepareSecrets } from './request-secrets.ts';
 import type { HttpServices, Site } from './site.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
@@ -25,7 +25,6 @@ export function buildCall(
   site: Site,
   { secrets, hooks }: Pick<HttpServices, 'secrets' | 'hooks'>,
 ): BuiltCall {
-  if (secrets !== null) assertNoLeak(secrets, outgoing, site);
   const ready =
     secrets === null
       ? { ...outgoing, used: [], scrub: [] }

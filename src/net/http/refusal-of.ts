@@ -22,6 +22,9 @@ export function refusalOf(error: Error, site: Site, secrets: SecretStore | null)
       message: `blocked this request: ${error.message}; ${leakAdvice(error, site, secrets)}`,
     };
   }
+  if (GondolinError.is(error) && error.code === 'NET_SECRET_LIMIT') {
+    return { ...base, status: 431, reason: error.code, message: error.message };
+  }
   const known = upstreamError(error, `${site.name}:${site.port}`);
   const isLate = known.code === 'NET_UPSTREAM_TIMEOUT' || known.code === 'NET_DIAL_TIMEOUT';
   const code = known.details?.['code'];

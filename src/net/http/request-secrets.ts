@@ -35,11 +35,15 @@ export interface PreparedOutgoing extends OutgoingRequest {
  * @throws {GondolinError} NET_SECRET_LEAK (details: name, where).
  */
 export function assertNoLeak(store: SecretStore, request: OutgoingRequest, to: Target): void {
-  const inMethod = store.index.findInText(request.method);
-  if (inMethod !== null) throw leakOf({ name: inMethod, where: 'method', reason: 'place' });
+  assertCleanMethod(store, request);
   const head = { headers: headerList(request.fields), target: request.path };
   const leak = store.findLeak(head, placeOf(to));
   if (leak !== null) throw leakOf(leak);
+}
+
+function assertCleanMethod(store: SecretStore, { method }: OutgoingRequest): void {
+  const inMethod = store.index.findInText(method);
+  if (inMethod !== null) throw leakOf({ name: inMethod, where: 'method', reason: 'place' });
 }
 
 /**
@@ -52,6 +56,7 @@ export function prepareSecrets(
   request: OutgoingRequest,
   to: Target,
 ): PreparedOutgoing {
+  assertCleanMethod(store, request);
   const head = { headers: headerList(request.fields), target: request.path };
   const { headers, target, used, scrub, leak } = store.prepareRequest(head, placeOf(to));
   if (leak !== null) throw leakOf(leak);

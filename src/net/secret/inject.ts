@@ -1,3 +1,4 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { HeaderList, RequestPlace, SecretLeak } from './header-list.ts';
 import type { PlaceholderIndex } from './placeholder-index.ts';
 import type { SecretValue } from './secret-value.ts';
@@ -11,6 +12,9 @@ export interface InjectableSecret {
   readonly allowHttp: boolean;
   readonly covers: (host: string, port: number) => boolean;
 }
+
+/** Placeholders in one head: 48 bytes in the place of which 8 KiB, or 24 in a query, are sent. */
+const MAX_SWAPS = 16;
 
 /** Fields that say where a request goes or how it is framed: no value belongs there. */
 const FRAMING = new Set([
@@ -47,6 +51,7 @@ export class Injector {
   readonly #index: PlaceholderIndex;
   readonly #place: RequestPlace;
   readonly #used = new Set<string>();
+  #swaps = 0;
 
   constructor(all: readonly InjectableSecret[], index: PlaceholderIndex, place: RequestPlace) {
     this.#all = all;
@@ -60,7 +65,11 @@ export class Injector {
     return [...this.#used];
   }
 
-  /** The fields with values put in, or the first leak. `headers` are untrusted. */
+  /**
+   * Returns the fields with values put in, or the first leak.
+   * @param headers  Untrusted.
+   * @throws {GondolinError} NET_SECRET_LIMIT beyond 16 placeholders, as `target` does.
+   */
   headers(headers: HeaderList): { headers: HeaderList; leak: SecretLeak | null } {
     if (this.#isClean(headers)) return { headers, leak: null };
     const result: [string, string][] = [];
@@ -121,11 +130,22 @@ export class Injector {
     for (const { name, placeholder, value } of secrets) {
       if (!masked.includes(placeholder)) continue;
       this.#used.add(name);
+      this.#count(masked.split(placeholder).length - 1);
       masked = masked.replaceAll(placeholder, ' ');
       // A function: `$` in a value means nothing.
       swapped = swapped.replaceAll(placeholder, () => encode(value.reveal()));
     }
     return { masked, text: swapped };
+  }
+
+  /** Values may be 8 KiB long. The limit is on their number, so that it tells a guest nothing of their length. */
+  #count(swaps: number): void {
+    this.#swaps += swaps;
+    if (this.#swaps <= MAX_SWAPS) return;
+    throw new GondolinError(
+      'NET_SECRET_LIMIT',
+      `the head of a request holds more than ${MAX_SWAPS} placeholders of secrets`,
+    );
   }
 
   #leak(name: string, where: string): SecretLeak {

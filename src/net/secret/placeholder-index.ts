@@ -1,4 +1,7 @@
 import { BASE64_OFFSETS, base64Core } from './base64-core.ts';
+import { BytePattern } from './byte-pattern.ts';
+import { PatternSearch } from './pattern-search.ts';
+import { decodePercent } from './percent-decode.ts';
 import { PLACEHOLDER_LENGTH, PLACEHOLDER_PREFIX } from './placeholder.ts';
 
 /** A name and the placeholder that stands for its value. */
@@ -7,24 +10,20 @@ export interface NamedPlaceholder {
   readonly placeholder: string;
 }
 
-/** Each encoding a placeholder is looked for in: the whole, and the start that all placeholders share. */
-interface Encoding {
-  readonly encode: (text: string) => string;
-}
+type Encode = (text: string) => string;
 
-const ENCODINGS: readonly Encoding[] = [
-  { encode: (text) => text },
-  ...BASE64_OFFSETS.map((offset) => ({
-    encode: (text: string) => base64Core(Buffer.from(text, 'latin1'), offset).text,
-  })),
-  { encode: (text) => Buffer.from(text, 'latin1').toString('hex') },
-  { encode: (text) => Buffer.from(text, 'latin1').toString('hex').toUpperCase() },
+/** What Markdown, URLs and JSON make of the only characters that are neither letters nor digits. */
+const UNDERSCORES = ['_', '\\_', '%5F', '%5f', '\\u005f', '\\u005F'] as const;
+
+/** Each form a placeholder is looked for in. */
+const FORMS: readonly Encode[] = [
+  ...UNDERSCORES.map((written) => (text: string) => text.replaceAll('_', written)),
+  ...BASE64_OFFSETS.map((offset) => (text: string) => {
+    return base64Core(Buffer.from(text, 'latin1'), offset).text;
+  }),
+  (text) => Buffer.from(text, 'latin1').toString('hex'),
+  (text) => Buffer.from(text, 'latin1').toString('hex').toUpperCase(),
 ];
-
-interface Needle {
-  readonly start: Buffer;
-  readonly wholes: readonly { readonly name: string; readonly bytes: Buffer }[];
-}
 
 /** The longest form, hex: what a search across two chunks must remember of the first is one byte less. */
 export const LONGEST_FORM_BYTES = 2 * PLACEHOLDER_LENGTH;
@@ -32,74 +31,77 @@ export const LONGEST_FORM_BYTES = 2 * PLACEHOLDER_LENGTH;
 /** How often `%25…` is undone: as often as a proxy or a framework on the way might. */
 const PERCENT_ROUNDS = 3;
 
-/** One byte per character (latin1), as HTTP heads are. */
-function decodePercent(text: string): string {
-  return text.replace(/%([\da-f]{2})/gi, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 16)),
-  );
-}
+/** Of a letter in either case. */
+const CASE_BIT = 0x20;
+/** Starts every placeholder in every form that is text. */
+const FOLDED_START = Buffer.from(
+  PLACEHOLDER_PREFIX.slice(0, PLACEHOLDER_PREFIX.indexOf('_')).toLowerCase(),
+);
 
-function startsAt(bytes: Buffer, at: number, whole: Buffer): boolean {
-  const end = at + whole.length;
-  return end <= bytes.length && bytes.compare(whole, 0, whole.length, at, end) === 0;
-}
-
-/** Finds the placeholders of one VM: as they are, in base64 (both alphabets, any alignment) and in hex. Immutable. */
+/** Finds the placeholders of one VM: as they are, escaped, in base64 (both alphabets, any alignment) and in hex. Immutable. */
 export class PlaceholderIndex {
   readonly #entries: readonly NamedPlaceholder[];
-  readonly #needles: readonly Needle[];
+  readonly #names = new Map<BytePattern, string>();
+  readonly #search: PatternSearch;
+  /** Forms that are text, in small letters. */
+  readonly #folded: readonly { readonly name: string; readonly text: string }[];
 
   constructor(entries: readonly NamedPlaceholder[]) {
     this.#entries = entries;
-    this.#needles = ENCODINGS.flatMap(({ encode }) => {
-      const wholes = entries.map(({ name, placeholder }) => ({
+    for (const { name, placeholder } of entries) {
+      for (const encode of FORMS) {
+        const bytes = Buffer.from(encode(placeholder), 'latin1');
+        this.#names.set(new BytePattern([[bytes]], () => bytes), name);
+      }
+    }
+    this.#search = new PatternSearch([...this.#names.keys()]);
+    this.#folded = entries.flatMap(({ name, placeholder }) =>
+      UNDERSCORES.map((written) => ({
         name,
-        bytes: Buffer.from(encode(placeholder), 'latin1'),
-      }));
-      const shared = { start: Buffer.from(encode(PLACEHOLDER_PREFIX), 'latin1'), wholes };
-      // A long needle is found faster: up to two of them beat what all have in common.
-      return wholes.length <= 2
-        ? wholes.map((whole) => ({ start: whole.bytes, wholes: [whole] }))
-        : [shared];
-    });
+        text: placeholder.replaceAll('_', written).toLowerCase(),
+      })),
+    );
   }
 
   get isEmpty(): boolean {
     return this.#entries.length === 0;
   }
 
-  /** Name of a secret whose placeholder stands in `bytes` (untrusted), or null. About 1 ns per byte. */
+  /** Returns the name of a secret whose placeholder stands in `bytes` (untrusted), or null. One pass. */
   findInBytes(bytes: Buffer): string | null {
     if (this.isEmpty) return null;
-    for (const { start, wholes } of this.#needles) {
-      let at = bytes.indexOf(start);
-      while (at >= 0) {
-        const found = wholes.find((whole) => startsAt(bytes, at, whole.bytes));
-        if (found !== undefined) return found.name;
-        at = bytes.indexOf(start, at + 1);
-      }
-    }
-    return null;
+    const [first] = this.#search.matches(bytes);
+    return first === undefined ? null : (this.#names.get(first.pattern) ?? null);
   }
 
   /**
    * Same for a header, a path or a name (untrusted, one byte per character): also in other capitals and percent-encoded,
-   * up to three times over.
+   * up to three times over. Two passes, and three for each time it is percent-encoded.
    */
   findInText(text: string): string | null {
-    if (this.isEmpty) return null;
-    let current = text;
-    for (let round = 0; round <= PERCENT_ROUNDS; round += 1) {
-      const lower = current.toLowerCase();
-      const plain = this.#entries.find(({ placeholder }) =>
-        lower.includes(placeholder.toLowerCase()),
-      );
-      const name = plain?.name ?? this.findInBytes(Buffer.from(current, 'latin1'));
+    if (this.isEmpty || text.length < PLACEHOLDER_LENGTH) return null;
+    let bytes: Buffer | null = Buffer.from(text, 'latin1');
+    for (let round = 0; round <= PERCENT_ROUNDS && bytes !== null; round += 1) {
+      const name = this.#findFolded(bytes) ?? this.findInBytes(bytes);
       if (name !== null) return name;
-      const decoded = decodePercent(current);
-      if (decoded === current) return null;
-      current = decoded;
+      bytes = decodePercent(bytes);
     }
     return null;
   }
+
+  #findFolded(bytes: Buffer): string | null {
+    const first = FOLDED_START[0] ?? 0;
+    const last = bytes.length - PLACEHOLDER_LENGTH;
+    for (let at = 0; at <= last; at += 1) {
+      if (((bytes[at] ?? 0) | CASE_BIT) !== first || !startsFolded(bytes, at)) continue;
+      const shown = bytes.toString('latin1', at, at + LONGEST_FORM_BYTES).toLowerCase();
+      const found = this.#folded.find((form) => shown.startsWith(form.text));
+      if (found !== undefined) return found.name;
+    }
+    return null;
+  }
+}
+
+function startsFolded(bytes: Buffer, at: number): boolean {
+  return FOLDED_START.every((byte, index) => ((bytes[at + index] ?? 0) | CASE_BIT) === byte);
 }

@@ -28,6 +28,11 @@ const FORMS = [
   Buffer.from(`ab${P}c`).toString('base64url'),
   Buffer.from(P).toString('hex'),
   Buffer.from(P).toString('hex').toUpperCase(),
+  P.replaceAll('_', '\\_'),
+  P.replaceAll('_', '%5F'),
+  P.replaceAll('_', '%5f'),
+  P.replaceAll('_', '\\u005f'),
+  P.replaceAll('_', '\\u005F'),
 ];
 
 async function send(pieces: readonly Buffer[], encoding = ''): Promise<Buffer> {

@@ -1,6 +1,9 @@
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { prepareSecrets } from '../../../../src/net/http/request-secrets.ts';
 import type { HeaderList } from '../../../../src/net/secret/header-list.ts';
+import { decodePercent } from '../../../../src/net/secret/percent-decode.ts';
 import { createPlaceholder } from '../../../../src/net/secret/placeholder.ts';
 import { SecretStore } from '../../../../src/net/secret/secret-store.ts';
 import { checkSecretValue } from '../../../../src/net/secret/secret-value.ts';
@@ -37,6 +40,17 @@ describe('leaks', () => {
       name: 'base64 within Basic',
       headers: [['authorization', basic(Buffer.from(P).toString('base64'))]],
       where: 'header authorization',
+    },
+    { name: 'Markdown', headers: [['x-data', P.replaceAll('_', '\\_')]], where: 'header x-data' },
+    {
+      name: 'JSON escapes',
+      headers: [['x-data', P.toLowerCase().replaceAll('_', '\\u005F')]],
+      where: 'header x-data',
+    },
+    {
+      name: 'percent-encoding of every byte',
+      headers: [['x-data', Buffer.from(P).toString('hex').replace(/../g, '%$&')]],
+      where: 'header x-data',
     },
     { name: 'the path', target: `/repos/${P}`, where: 'path' },
     { name: 'the path, encoded twice', target: `/repos/${twice(P)}`, where: 'path' },
@@ -208,4 +222,46 @@ describe('answers', () => {
       ).toEqual([]);
     },
   );
+});
+
+it('prepareRequest() puts in at most 16 values, however long they are', () => {
+  const value = checkSecretValue('TOKEN', 'v'.repeat(8192));
+  const store = storeOf({ value, query: true });
+  const fields = (count: number): HeaderList =>
+    Array.from({ length: count }, (_, index) => [`x-${index}`, P]);
+  expect(prepare(store, fields(16)).used).toEqual(['TOKEN']);
+  expect(() => prepare(store, fields(17))).toThrow(
+    expect.objectContaining({ code: 'NET_SECRET_LIMIT' }),
+  );
+  expect(() => prepare(store, [['x', P.repeat(1000)]])).toThrow(/more than 16/);
+  expect(() => prepare(store, fields(8), TLS, `/?${`${P}&`.repeat(9)}`)).toThrow(/more than 16/);
+});
+
+it('decodePercent() undoes each escape once, and gives null where there is none', () => {
+  const text = fc.array(fc.constantFrom('%', '%4', '%41', '%5f', '%5F', '%zz', 'a', '%25', '\xff'));
+  fc.assert(
+    fc.property(text, (parts) => {
+      const given = parts.join('');
+      const want = given.replace(/%([\da-f]{2})/gi, (_, digits: string) =>
+        String.fromCharCode(Number.parseInt(digits, 16)),
+      );
+      const got = decodePercent(Buffer.from(given, 'latin1'))?.toString('latin1') ?? null;
+      expect(got).toBe(want === given ? null : want);
+    }),
+  );
+});
+
+it('prepareSecrets() looks at the method, the path and all fields of a clean head once each', () => {
+  const store = storeOf();
+  const looked = vi.spyOn(store.index, 'findInText');
+  const outgoing = {
+    method: 'GET',
+    path: '/user',
+    fields: Array.from({ length: 200 }, (_, index) => [`x-${index}`, '%41'.repeat(90)]).flat(),
+    body: null,
+    trailers: () => [],
+  };
+  const to = { name: TLS.host, isLiteral: false, port: TLS.port, scheme: 'https' } as const;
+  expect(prepareSecrets(store, outgoing, to).used).toEqual([]);
+  expect(looked).toHaveBeenCalledTimes(3);
 });
