@@ -3,6 +3,7 @@ import type { NetworkEvent } from './audit/network-event.ts';
 import { type ConnectionServices, GuestConnection } from './guest-connection.ts';
 import { GuestHttp } from './http/guest-http.ts';
 import { GuestLoad } from './http/guest-load.ts';
+import { RequestTurns } from './http/request-turns.ts';
 import { Upstream } from './http/upstream.ts';
 import type { NetworkParts } from './parts.ts';
 import { RefusalBudget } from './refusal-budget.ts';
@@ -35,6 +36,7 @@ export class DataPath {
         return this.#lastRequestId;
       },
       load: new GuestLoad(),
+      turns: new RequestTurns(),
     });
     this.#services = {
       ...{ parts, http, upstream: this.#upstream, dialer },

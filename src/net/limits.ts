@@ -25,6 +25,12 @@ export const MAX_GUEST_H2_STREAMS = 128;
 /** Header block of a request or a response, in bytes: 431 to the guest, 502 for an upstream beyond it. */
 export const MAX_HEADER_BYTES = 64 * 1024;
 
+/**
+ * The same for HTTP/2 of a guest, where a few bytes can name a long field again and again: as clients know it from common
+ * servers.
+ */
+export const MAX_GUEST_H2_HEADER_BYTES = 32 * 1024;
+
 /** Fields of one header block, HTTP/2's own count included. */
 export const MAX_HEADER_PAIRS = 512;
 

@@ -69,7 +69,7 @@ export class Exchange implements UpstreamHandler {
   }
 
   #begin(): void {
-    const { load } = this.#services;
+    const { load, turns } = this.#services;
     const slot = load.admit(headBytes(this.#guest));
     if (slot === null) {
       this.#dismiss('too many requests are on their way');
@@ -77,6 +77,16 @@ export class Exchange implements UpstreamHandler {
     }
     this.#slot = slot;
     this.#guest.answer.onReleased(slot.releaseGuest);
+    this.#guest.answer.listen({
+      onDrain: this.#guard(() => this.#sink.hasRoom()),
+      onGone: this.#guard(() => this.#finish('the guest went away')),
+    });
+    turns.run(this.#guard(() => this.#judge(slot)));
+  }
+
+  #judge(slot: RequestSlot): void {
+    // It may have waited for its turn.
+    if (this.#isDone) return;
     const judged = judgeRequest(this.#guest, this.#site, this.#services);
     if (!judged.isAllowed) {
       this.#isDone = true;
@@ -84,10 +94,6 @@ export class Exchange implements UpstreamHandler {
       this.#refuse(judged.refusal);
       return;
     }
-    this.#guest.answer.listen({
-      onDrain: this.#guard(() => this.#sink.hasRoom()),
-      onGone: this.#guard(() => this.#finish('the guest went away')),
-    });
     const guest = this.#guest;
     const outgoing: OutgoingRequest = {
       method: guest.method,

@@ -8,8 +8,8 @@ import type { Duplex } from 'node:stream';
 import {
   H2_GUEST_SESSION_WINDOW_BYTES,
   H2_GUEST_STREAM_WINDOW_BYTES,
+  MAX_GUEST_H2_HEADER_BYTES,
   MAX_GUEST_H2_STREAMS,
-  MAX_HEADER_BYTES,
   MAX_HEADER_PAIRS,
 } from '../limits.ts';
 import { Exchange } from './exchange.ts';
@@ -45,7 +45,7 @@ export class Http2Line {
       maxHeaderListPairs: MAX_HEADER_PAIRS,
       settings: {
         maxConcurrentStreams: MAX_GUEST_H2_STREAMS,
-        maxHeaderListSize: MAX_HEADER_BYTES,
+        maxHeaderListSize: MAX_GUEST_H2_HEADER_BYTES,
         initialWindowSize: H2_GUEST_STREAM_WINDOW_BYTES,
       },
     });

@@ -4,6 +4,7 @@ import type { PolicyJudge, Refused } from '../judge.ts';
 import type { WaitingTimes } from '../limits.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
 import type { GuestLoad } from './guest-load.ts';
+import type { RequestTurns } from './request-turns.ts';
 import type { GuestProtocol, Upstream } from './upstream.ts';
 import type { Target } from './upstream-call.ts';
 
@@ -33,6 +34,7 @@ export interface HttpServices {
   /** Told of failures on our side of a connection. */
   readonly fault: (error: Error) => void;
   readonly nextRequestId: () => number;
+  readonly turns: RequestTurns;
   /** What this VM's guest makes us hold. */
   readonly load: GuestLoad;
 }
