@@ -57,6 +57,7 @@ export class RealFSProvider implements VfsProvider {
   readonly #share = new DescriptorShare(() => this.#nodes.trim());
   readonly #nodes = new RealNodeTable(() => this.#share.nodeLimit);
   readonly #protection: Protection;
+  readonly #stats = new VirtualStatStore();
   readonly #metadata: RealMetadata;
   readonly #names: RealNames;
   readonly #files = new OpenFiles(this.#share);
@@ -69,11 +70,10 @@ export class RealFSProvider implements VfsProvider {
     this.#hostPath = resolve(hostPath);
     this.#readonlyPaths = options.readonlyPaths ?? [];
     this.#protection = new Protection(this.#readonlyPaths);
-    const stats = new VirtualStatStore();
-    this.#metadata = new RealMetadata(this.#nodes, stats);
+    this.#metadata = new RealMetadata(this.#nodes, this.#stats);
     this.#names = new RealNames(this.#nodes, this.#metadata, this.#protection);
     this.carry = new RealCarry({
-      ...{ nodes: this.#nodes, stats },
+      ...{ nodes: this.#nodes, stats: this.#stats },
       root: () => this.#root,
       give: (node) => this.#names.give(node),
       open: (node, flags) => this.open(node, flags),
@@ -96,6 +96,7 @@ export class RealFSProvider implements VfsProvider {
   stop(): void {
     this.#nodes.clear();
     this.#followed?.close();
+    this.#stats.clear();
     this.#share.leave();
   }
 

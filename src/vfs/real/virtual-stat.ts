@@ -31,6 +31,10 @@ export interface KnownStat {
 
 /** Files of one mount whose owners only memory can keep, about 200 bytes each. */
 const MAX_REMEMBERED = 100_000;
+/** Those of all mounts of the process. */
+const MAX_REMEMBERED_IN_ALL = 400_000;
+
+let rememberedInAll = 0;
 
 const ATTRIBUTE = 'user.gondolin.stat';
 const MAX_ID = 0xffff_fffe;
@@ -85,7 +89,7 @@ export class VirtualStatStore {
     try {
       if (!isEmpty(stat)) setAttribute(fd, ATTRIBUTE, formatVirtualStat(stat));
       else if (getAttribute(fd, ATTRIBUTE) !== null) removeAttribute(fd, ATTRIBUTE);
-      this.#memory.delete(key);
+      this.drop(key);
     } catch {
       // Symbolic links and some file systems have no user attributes: the guest still gets what it asked for.
       this.#remember(key, stat);
@@ -93,8 +97,12 @@ export class VirtualStatStore {
   }
 
   #remember(key: string, stat: VirtualStat): void {
-    const isFull = this.#memory.size >= this.#maxRemembered && !this.#memory.has(key);
-    if (isFull) throw new VfsError('ENOSPC');
+    if (!this.#memory.has(key)) {
+      const isFull =
+        this.#memory.size >= this.#maxRemembered || rememberedInAll >= MAX_REMEMBERED_IN_ALL;
+      if (isFull) throw new VfsError('ENOSPC');
+      rememberedInAll++;
+    }
     this.#memory.set(key, stat);
   }
 
@@ -109,6 +117,11 @@ export class VirtualStatStore {
   }
 
   drop(key: string): void {
-    this.#memory.delete(key);
+    if (this.#memory.delete(key)) rememberedInAll--;
+  }
+
+  /** At the end of the mount. */
+  clear(): void {
+    for (const key of [...this.#memory.keys()]) this.drop(key);
   }
 }

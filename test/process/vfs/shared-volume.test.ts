@@ -43,6 +43,7 @@ it('an owner that another process remembers is seen by a VM that knows the file'
 
 it('owners that no file can keep are bounded: ENOSPC', () => {
   const store = new VirtualStatStore(2);
+  onTestFinished(() => store.clear());
   const stat = { uid: 7, gid: 7, mode: null, rdev: 0, hostMode: 0 };
   // Not a descriptor: nothing can be kept in a file.
   store.save(-1, 'a', stat);
@@ -52,4 +53,18 @@ it('owners that no file can keep are bounded: ENOSPC', () => {
   store.drop('a');
   store.save(-1, 'c', stat);
   expect(store.load(-1, 'b', true).uid).toBe(8);
+});
+
+it('owners that no file can keep are bounded over all mounts of the process, until they end', () => {
+  const stat = { uid: 7, gid: 7, mode: null, rdev: 0, hostMode: 0 };
+  const stores = Array.from({ length: 5 }, () => new VirtualStatStore());
+  const fill = (store: VirtualStatStore) => {
+    for (let index = 0; index < 100_000; index++) store.importMemory(`${index}`, stat);
+  };
+  const [last, ...others] = stores;
+  for (const store of others) fill(store);
+  expect(() => last?.importMemory('one', stat)).toThrow('ENOSPC');
+  for (const store of others) store.clear();
+  last?.importMemory('one', stat);
+  last?.clear();
 });
