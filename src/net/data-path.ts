@@ -21,7 +21,7 @@ export class DataPath {
   ) {
     const { emit, fault } = told;
     const { policy, secrets, hooks, ca, resolve, waits } = parts;
-    const dialer = new Dialer({ policy, resolve });
+    const dialer = new Dialer({ policy, resolve, lookupCacheMs: waits.lookupCacheMs });
     this.#upstream = new Upstream(dialer, ca, waits);
     const http = new GuestHttp({
       policy,

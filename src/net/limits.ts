@@ -86,6 +86,8 @@ export const MAX_REPLAY_BYTES = 64 * 1024;
 export interface WaitingTimes {
   /** From a connection's start, or a request's first byte, to the end of its head: 408. */
   readonly guestHeadMs: number;
+  /** How long the addresses of a name serve for further connections. */
+  readonly lookupCacheMs: number;
   /** How long a guest connection is kept for the next request. */
   readonly guestIdleMs: number;
   /**
@@ -111,6 +113,7 @@ export interface WaitingTimes {
 
 export const WAITING_TIMES: WaitingTimes = {
   guestHeadMs: 60_000,
+  lookupCacheMs: 5_000,
   guestIdleMs: 90_000,
   guestHalfClosedMs: 2 * 60_000,
   guestStallMs: 10 * 60_000,
@@ -124,6 +127,16 @@ export const MAX_UPSTREAM_ORIGINS = 256;
 
 /** HTTP/2 connections to one origin; each carries as many streams as the origin allows. */
 export const MAX_UPSTREAM_H2_SESSIONS = 16;
+
+/** Until the host's resolver has answered. */
+export const LOOKUP_MS = 10_000;
+
+/** Lookups of one VM at once, and those that wait for them; one more fails. */
+export const MAX_LOOKUPS_AT_ONCE = 4;
+export const MAX_LOOKUPS_WAITING = 256;
+
+/** Names of one VM whose addresses are kept for `WaitingTimes.lookupCacheMs`. */
+export const LOOKUP_CACHE_NAMES = 256;
 
 /** Addresses of one name that are tried. */
 export const MAX_CANDIDATES = 16;

@@ -2,6 +2,7 @@ import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { PolicyJudge, Refused } from '../judge.ts';
 import { DIAL_MS, MAX_CANDIDATES } from '../limits.ts';
+import { Lookups } from './lookups.ts';
 import { isSameAddress } from './same-address.ts';
 import { systemCode } from './system-code.ts';
 
@@ -26,6 +27,8 @@ export interface DialOptions {
 export interface DialerOptions {
   readonly policy: Pick<PolicyJudge, 'decideAddress' | 'extraHost'>;
   readonly resolve: Resolve;
+  /** How long the addresses of a name serve for further connections, in milliseconds. @default 0 */
+  readonly lookupCacheMs?: number;
 }
 
 /** A refused address is no error of the network: the guest gets the refusal, not a 502. */
@@ -45,11 +48,13 @@ export class AddressRefused extends Error {
  */
 export class Dialer {
   readonly #options: DialerOptions;
+  readonly #lookups: Lookups;
   readonly #open = new Set<Socket>();
   #isClosed = false;
 
   constructor(options: DialerOptions) {
     this.#options = options;
+    this.#lookups = new Lookups(options.resolve, options.lookupCacheMs ?? 0);
   }
 
   /**
@@ -90,15 +95,7 @@ export class Dialer {
   }
 
   async #addressesOf(to: Destination): Promise<readonly string[]> {
-    if (to.isLiteral) return [to.name];
-    try {
-      return await this.#options.resolve(to.name);
-    } catch (cause) {
-      throw new GondolinError('NET_NAME_UNRESOLVED', `the host cannot resolve ${to.name}`, {
-        cause,
-        details: { code: systemCode(cause) },
-      });
-    }
+    return to.isLiteral ? [to.name] : this.#lookups.addressesOf(to.name);
   }
 
   #judge(addresses: readonly string[], to: Destination, port: number): string[] {

@@ -275,6 +275,7 @@ it('Network gains a guest nothing when a name answers with another address later
   const net = await createTestNetwork({
     allow: [`api.test:${port}`],
     resolve: async () => answers.shift() ?? [],
+    waits: { lookupCacheMs: 0 },
   });
   const send = async () =>
     (
