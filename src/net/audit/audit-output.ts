@@ -5,6 +5,9 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 /** Text that may wait for the disk, in UTF-16 units; what comes beyond it is counted and left out. */
 export const MAX_WAITING_LENGTH = 16 * 2 ** 20;
 
+/** Text that one file takes, in UTF-16 units: a guest decides how much there is to tell. The rest is counted in `lost`. */
+const MAX_AUDIT_LENGTH = 256 * 2 ** 20;
+
 /** Largest piece that is written at once, in UTF-16 units. */
 const MAX_BATCH_LENGTH = 2 ** 20;
 
@@ -20,6 +23,8 @@ export interface AuditOutputOptions {
   readonly needsFile: boolean;
   /** Makes one batch of records. */
   readonly batchOf: (records: readonly string[]) => Batch;
+  /** Text that the file takes, in UTF-16 units. @default 256 Mi */
+  readonly maxLength?: number;
 }
 
 function unusable(path: string, problem: string, cause?: unknown): GondolinError {
@@ -65,7 +70,7 @@ async function openFile(path: string, needsFile: boolean): Promise<FileHandle> {
 
 /**
  * Writes records to a file as they come, in order, without ever holding up who tells of them. Memory is bounded: when the
- * disk is so slow that 16 Mi characters wait, further records are left out and counted in `lost`.
+ * disk is so slow that 16 Mi characters wait, or the file has its 256 Mi, further records are left out and counted in `lost`.
  */
 export class AuditOutput {
   readonly #path: string;
@@ -73,6 +78,8 @@ export class AuditOutput {
   readonly #batchOf: AuditOutputOptions['batchOf'];
   #waiting: string[] = [];
   #waitingLength = 0;
+  readonly #maxLength: number;
+  #takenLength = 0;
   #lost = 0;
   #failure: unknown;
   #writing: Promise<void> | null = null;
@@ -81,6 +88,7 @@ export class AuditOutput {
     this.#path = path;
     this.#file = file;
     this.#batchOf = options.batchOf;
+    this.#maxLength = options.maxLength ?? MAX_AUDIT_LENGTH;
   }
 
   /**
@@ -99,10 +107,12 @@ export class AuditOutput {
   /** Never throws: what goes wrong comes out of `close`. */
   push(record: string): void {
     if (this.#failure !== undefined) return;
-    if (this.#waitingLength + record.length > MAX_WAITING_LENGTH) {
+    const isTooMuch = this.#waitingLength + record.length > MAX_WAITING_LENGTH;
+    if (isTooMuch || this.#takenLength + record.length > this.#maxLength) {
       this.#lost += 1;
       return;
     }
+    this.#takenLength += record.length;
     this.#waiting.push(record);
     this.#waitingLength += record.length;
     this.#writing ??= this.#writeAll();

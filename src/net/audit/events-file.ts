@@ -1,5 +1,5 @@
 import { jsonLine } from '../../util/json-line.ts';
-import { AuditOutput } from './audit-output.ts';
+import { AuditOutput, type AuditOutputOptions } from './audit-output.ts';
 import type { SandboxNetworkEvent } from './network-event.ts';
 import { redactEvent } from './redact-event.ts';
 
@@ -12,9 +12,12 @@ export class EventsFile {
   }
 
   /** @throws {GondolinError} NET_AUDIT_UNUSABLE */
-  static async open(path: string): Promise<EventsFile> {
+  static async open(
+    path: string,
+    options: Pick<AuditOutputOptions, 'maxLength'> = {},
+  ): Promise<EventsFile> {
     const batchOf = (lines: readonly string[]) => ({ text: lines.join(''), position: null });
-    return new EventsFile(await AuditOutput.open(path, { needsFile: false, batchOf }));
+    return new EventsFile(await AuditOutput.open(path, { ...options, needsFile: false, batchOf }));
   }
 
   /** Never throws and never waits. */
@@ -25,7 +28,7 @@ export class EventsFile {
   }
 
   /**
-   * Writes what waits. Lines that were left out for a disk that was too slow are counted in a last one.
+   * Writes what waits. Lines that were left out, for a slow disk or a full budget, are counted in a last one.
    * @throws {GondolinError} NET_AUDIT_FAILED
    */
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { jsonLine } from '../../util/json-line.ts';
-import { AuditOutput, type Batch } from './audit-output.ts';
+import { AuditOutput, type AuditOutputOptions, type Batch } from './audit-output.ts';
 import { harEntryOf, isHarEvent } from './har-entry.ts';
 import type { SandboxNetworkEvent } from './network-event.ts';
 
@@ -51,10 +51,14 @@ export class HarFile {
    * @param version  Of gondolin.
    * @throws {GondolinError} NET_AUDIT_UNUSABLE, also for what is no regular file.
    */
-  static async open(path: string, version: string): Promise<HarFile> {
+  static async open(
+    path: string,
+    version: string,
+    options: Pick<AuditOutputOptions, 'maxLength'> = {},
+  ): Promise<HarFile> {
     const layout = new HarLayout(version);
     const batchOf = (records: readonly string[]) => layout.batchOf(records);
-    const output = await AuditOutput.open(path, { needsFile: true, batchOf });
+    const output = await AuditOutput.open(path, { ...options, needsFile: true, batchOf });
     output.push('');
     return new HarFile(output);
   }
@@ -73,7 +77,7 @@ export class HarFile {
     await this.#output.close();
     if (lost === 0) return;
     throw new GondolinError('NET_AUDIT_FAILED', `${lost} requests are missing in the HAR file`, {
-      hint: 'Write it to a faster disk: more waited for this one than is kept in memory.',
+      hint: 'It holds 256 MiB at most, and 16 MiB may wait for a slow disk: run fewer requests, or write it to a faster one.',
       details: { lost },
     });
   }

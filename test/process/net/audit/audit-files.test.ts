@@ -118,6 +118,25 @@ describe('AuditOutput', () => {
     expect(statSync(path).size).toBe(MAX_WAITING_LENGTH + 4);
   });
 
+  it('takes no more than its budget, and counts the rest', async () => {
+    const directory = temporaryDirectory();
+    const events = await EventsFile.open(join(directory, 'events'), { maxLength: 10_000 });
+    const har = await HarFile.open(join(directory, 'har'), '1', { maxLength: 10_000 });
+    for (let n = 0; n < 100; n += 1) {
+      events.write({ sandbox: 'box', event: responseEvent() });
+      har.write({ sandbox: 'box', event: responseEvent() });
+    }
+    await events.close();
+    await expect(har.close()).rejects.toMatchObject({ code: 'NET_AUDIT_FAILED' });
+    const lines = readFileSync(join(directory, 'events'), 'utf8').trimEnd().split('\n');
+    const last: unknown = JSON.parse(lines.at(-1) ?? '');
+    expect(last).toEqual({ type: 'lost', count: 100 - (lines.length - 1) });
+    expect(lines.length).toBeGreaterThan(3);
+    for (const name of ['events', 'har']) {
+      expect(statSync(join(directory, name)).size).toBeLessThan(10_200);
+    }
+  });
+
   it('fails at its end with NET_AUDIT_FAILED when the disk is full', async () => {
     const output = await AuditOutput.open('/dev/full', { needsFile: false, batchOf });
     output.push('x\n');
