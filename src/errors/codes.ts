@@ -144,6 +144,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Name another file for --events or --har.',
   },
+  NET_BODY_LIMIT: {
+    exit: EXIT.runner,
+    hint: 'Send the body without a content-encoding, or in one that saves less.',
+  },
   NET_CA_INVALID: {
     exit: EXIT.config,
     hint: 'Give texts with one or more certificates in PEM, such as readFileSync("root.pem", "utf8").',

@@ -25,6 +25,9 @@ export function refusalOf(error: Error, site: Site, secrets: SecretStore | null)
   if (GondolinError.is(error) && error.code === 'NET_SECRET_LIMIT') {
     return { ...base, status: 431, reason: error.code, message: error.message };
   }
+  if (GondolinError.is(error) && error.code === 'NET_BODY_LIMIT') {
+    return { ...base, status: 413, reason: error.code, message: error.message };
+  }
   const known = upstreamError(error, `${site.name}:${site.port}`);
   const isLate = known.code === 'NET_UPSTREAM_TIMEOUT' || known.code === 'NET_DIAL_TIMEOUT';
   const code = known.details?.['code'];

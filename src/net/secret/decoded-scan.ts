@@ -1,8 +1,10 @@
 import type { Transform } from 'node:stream';
 import { createDecoders } from './content-encoding.ts';
+import { ExpansionLimit } from './expansion-limit.ts';
 import type { LeakScanner } from './leak-scanner.ts';
 
-type Found = (name: string | null) => void;
+/** Gets the name of a secret, or null; or why the body can't be looked at. */
+type Found = (name: string | null, failure: Error | null) => void;
 
 /**
  * Decodes a copy of a body beside its way and looks for placeholders in it. A body that is not what its header says
@@ -11,7 +13,9 @@ type Found = (name: string | null) => void;
 export class DecodedScan {
   readonly #stages: readonly Transform[];
   readonly #scanner: LeakScanner;
+  readonly #limit = new ExpansionLimit();
   #found: string | null = null;
+  #failure: Error | null = null;
   #hasEnded = false;
   /** The first decoder has not taken the last chunk yet. */
   #isWriting = false;
@@ -42,6 +46,7 @@ export class DecodedScan {
       return;
     }
     this.#isWriting = true;
+    this.#limit.addCoded(chunk.length);
     this.#stages[0]?.write(chunk, () => {
       this.#isWriting = false;
       this.#settleWhenQuiet();
@@ -90,14 +95,20 @@ export class DecodedScan {
       if (isDone) return;
       isDone = true;
       this.#waiting = null;
-      done(this.#found);
+      done(this.#found, this.#failure);
     };
     this.#waiting = settle;
     return settle;
   }
 
   #look(chunk: Buffer): void {
-    this.#found ??= this.#scanner.scan(chunk);
+    try {
+      this.#limit.addDecoded(chunk.length);
+      this.#found ??= this.#scanner.scan(chunk);
+    } catch (error) {
+      this.#failure = error as Error;
+      this.#finish();
+    }
   }
 
   #finish(): void {

@@ -7,19 +7,24 @@ const ZLIB_METHOD = 8;
 /** Undoes `content-encoding: deflate`: a zlib stream by the standard, a raw one by some servers. */
 export class DeflateDecoder extends Transform {
   #inner: InflateRaw | null = null;
+  /** The coded stream is over: bytes behind its end are left out, as browsers do. */
+  #hasEnded = false;
+  /** Of the chunk that is being decoded: zlib calls nothing back for bytes behind the end. */
+  #settle: TransformCallback | null = null;
 
   override _transform(chunk: Buffer, _: BufferEncoding, callback: TransformCallback): void {
     const [first] = chunk;
-    if (first === undefined) {
+    if (first === undefined || this.#hasEnded) {
       callback();
     } else {
       this.#inner ??= this.#start(first);
-      this.#inner.write(chunk, () => callback());
+      this.#settle = callback;
+      this.#inner.write(chunk, () => this.#settleChunk());
     }
   }
 
   override _flush(callback: TransformCallback): void {
-    if (this.#inner === null) {
+    if (this.#inner === null || this.#hasEnded) {
       callback();
     } else {
       this.#inner.once('end', () => callback());
@@ -37,6 +42,12 @@ export class DeflateDecoder extends Transform {
     callback(error);
   }
 
+  #settleChunk(): void {
+    const settle = this.#settle;
+    this.#settle = null;
+    settle?.();
+  }
+
   #start(first: number): InflateRaw {
     const options = { chunkSize: 64 * 1024 };
     const inner =
@@ -46,6 +57,10 @@ export class DeflateDecoder extends Transform {
       if (!this.push(chunk)) inner.pause();
     });
     inner.on('error', (error) => this.destroy(error));
+    inner.on('end', () => {
+      this.#hasEnded = true;
+      this.#settleChunk();
+    });
     return inner;
   }
 }

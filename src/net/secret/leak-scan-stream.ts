@@ -40,18 +40,19 @@ export class LeakScanStream extends Transform {
 
   override _transform(chunk: Buffer, _: BufferEncoding, callback: TransformCallback): void {
     const name = this.#raw.scan(chunk);
-    const settle = (found: string | null): void => {
-      if (found === null) callback(null, chunk);
-      else callback(leakError(found, this.#where));
+    const settle = (found: string | null, failure: Error | null): void => {
+      const error = found === null ? failure : leakError(found, this.#where);
+      if (error === null) callback(null, chunk);
+      else callback(error);
     };
-    if (name !== null || this.#decoded === null) settle(name);
+    if (name !== null || this.#decoded === null) settle(name, null);
     else this.#decoded.write(chunk, settle);
   }
 
   override _flush(callback: TransformCallback): void {
-    const settle = (found: string | null): void =>
-      callback(found === null ? null : leakError(found, this.#where));
-    if (this.#decoded === null) settle(null);
+    const settle = (found: string | null, failure: Error | null): void =>
+      callback(found === null ? failure : leakError(found, this.#where));
+    if (this.#decoded === null) settle(null, null);
     else this.#decoded.end(settle);
   }
 

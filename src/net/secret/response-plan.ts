@@ -1,6 +1,7 @@
 import type { Transform } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { createDecoders, parseContentEncoding } from './content-encoding.ts';
+import { ExpansionLimit } from './expansion-limit.ts';
 import { type HeaderList, headerValue, withoutHeaders } from './header-list.ts';
 import type { ScrubPatterns } from './scrub-patterns.ts';
 import { ScrubStream } from './scrub-stream.ts';
@@ -37,6 +38,12 @@ function scrubFields(patterns: ScrubPatterns, fields: HeaderList): HeaderList {
   return fields.map(([name, value]) => [scrubText(patterns, name), scrubText(patterns, value)]);
 }
 
+function decodersOf(encodings: readonly string[]): Transform[] {
+  if (encodings.length === 0) return [];
+  const { before, after } = new ExpansionLimit().createStages();
+  return [before, ...(createDecoders(encodings) ?? []), after];
+}
+
 /**
  * Plans the scrubbing of one answer.
  * @param patterns  null when nothing has to be looked for: the answer stays as it is.
@@ -67,8 +74,7 @@ export function planResponse(
   return {
     headers: scrubFields(patterns, withoutHeaders(headers, dropped)),
     isRewritten: true,
-    createTransforms: () =>
-      hasBody ? [...(createDecoders(encodings) ?? []), new ScrubStream(patterns)] : [],
+    createTransforms: () => (hasBody ? [...decodersOf(encodings), new ScrubStream(patterns)] : []),
     scrubText: (text) => scrubText(patterns, text),
     scrubTrailers: (trailers) => scrubFields(patterns, trailers),
   };

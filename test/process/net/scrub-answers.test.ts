@@ -199,6 +199,43 @@ it.each(['gzip', 'deflate'])(
   },
 );
 
+it.each(['deflate', 'Deflate'])(
+  'an answer of %s with bytes behind its end comes back without them',
+  async (coding) => {
+    const { store, placeholder } = storeOf();
+    const coded = ENCODERS[coding]?.(Buffer.from(`got ${VALUE}`)) ?? Buffer.alloc(0);
+    const port = await listen((_, response) => {
+      response.writeHead(200, { 'content-encoding': 'deflate' });
+      response.write(Buffer.concat([coded, Buffer.from('rest')]));
+      response.end('and more');
+    });
+    const answer = await fetchThrough(store, port, [['x', placeholder]]);
+    expect(answer.body).toBe(`got ${placeholder}`);
+  },
+);
+
+it('a few kilobytes that would become gigabytes end in NET_BODY_LIMIT, in an answer and in a request', async () => {
+  const { store } = storeOf();
+  const block = Buffer.alloc(1024 * 1024);
+  const bomb = gzipSync(Buffer.concat(await collectGzip(block, 512 * block.length)));
+  expect(bomb.length).toBeLessThan(4_000);
+  const plan = store.planResponse(['KEY'], {
+    headers: [['content-encoding', 'gzip, gzip']],
+    hasBody: true,
+  });
+  const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const answer = pipeline([Readable.from([bomb]), ...plan.createTransforms(), sink]);
+  await expect(answer).rejects.toMatchObject({ code: 'NET_BODY_LIMIT' });
+  const scan = store.createLeakScan('body', 'gzip, gzip');
+  if (scan === null) throw new Error('no scan');
+  const sent = pipeline(
+    Readable.from([bomb]),
+    scan,
+    new Writable({ write: (_c, _e, done) => done() }),
+  );
+  await expect(sent).rejects.toMatchObject({ code: 'NET_BODY_LIMIT' });
+});
+
 async function collectGzip(block: Buffer, totalBytes: number): Promise<Buffer[]> {
   const blocks = Readable.from(
     (function* () {
