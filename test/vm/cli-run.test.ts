@@ -1,5 +1,16 @@
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
@@ -97,6 +108,50 @@ steps:
   const { code, all } = await gondolin(cwd, 'run');
   expect(code, all).toBe(124);
   expect(all).toContain('left=0');
+});
+
+/** Resolves once the directory has that name. */
+function appears(directory: string, name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (existsSync(join(directory, name))) resolve();
+    };
+    const watcher = watch(directory, look);
+    onTestFinished(() => watcher.close());
+    look();
+  });
+}
+
+it("a volume of one file follows an editor's save, and the place of a nested volume is the user's on a later run too", async () => {
+  const cwd = project(`
+image: debian
+user: nobody
+volumes: [".:/work", "./app.conf:/etc/app.conf:ro", "./cache:/work/nested/cache"]
+steps:
+  - { name: owner, run: 'test "$(stat -c %U /work/nested)" = nobody && touch /work/nested/mine' }
+  - name: follow
+    timeout: 1m
+    run: |
+      test "$(cat /etc/app.conf)" = old || exit 9
+      touch /work/ready
+      for i in $(seq 20); do
+        test "$(cat /etc/app.conf)" = new && exit 0
+        sleep 0.5
+      done
+      exit 1
+`);
+  mkdirSync(join(cwd, 'cache'));
+  for (const run of ['first', 'later']) {
+    writeFileSync(join(cwd, 'app.conf'), 'old\n');
+    rmSync(join(cwd, 'ready'), { force: true });
+    const running = gondolin(cwd, 'run');
+    await Promise.race([appears(cwd, 'ready'), running]);
+    writeFileSync(join(cwd, 'app.conf.tmp'), 'new\n');
+    renameSync(join(cwd, 'app.conf.tmp'), join(cwd, 'app.conf'));
+    const { code, all } = await running;
+    expect(code, `${run}: ${all}`).toBe(0);
+    expect(statSync(join(cwd, 'nested')).uid).toBe(process.getuid?.());
+  }
 });
 
 it('steps work on the mounted project; gondolin.yaml is read-only in the guest', async () => {
