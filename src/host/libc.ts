@@ -171,9 +171,15 @@ function inPool(
   });
 }
 
-/** @see fallocate(2) for `mode`. */
-export function allocate(fd: number, mode: number, offset: number, length: number): void {
-  checked('fallocate', libc().calls.fallocate(fd, mode, offset, length));
+/** Runs fallocate(2) in a thread of libuv's pool. `fd` must stay open until it settles. @see fallocate(2) for `mode`. */
+export async function allocateInPool(
+  fd: number,
+  mode: number,
+  offset: number,
+  length: number,
+): Promise<void> {
+  const { fallocate } = libc().calls;
+  await inPool('fallocate', (done) => fallocate.async(fd, mode, offset, length, done));
 }
 
 /** @param whence SEEK_SET 0, SEEK_DATA 3 or SEEK_HOLE 4. */

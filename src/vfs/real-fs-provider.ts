@@ -1,6 +1,6 @@
 import { fstatSync, openSync, realpathSync, statfsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { allocate, descriptorPath, readLink, seek } from '../host/libc.ts';
+import { allocateInPool, descriptorPath, readLink, seek } from '../host/libc.ts';
 import {
   O_ACCMODE,
   O_CLOEXEC,
@@ -17,6 +17,7 @@ import type {
   Caller,
   DirectoryEntry,
   FileSystemStatus,
+  MaybePromise,
   NewNode,
   ProviderCarry,
   VfsProvider,
@@ -33,6 +34,7 @@ import { RealMetadata } from './real/real-metadata.ts';
 import { RealNames } from './real/real-names.ts';
 import type { RealNode } from './real/real-node.ts';
 import { RealNodeTable } from './real/real-node-table.ts';
+import { SlowCalls } from './real/slow-calls.ts';
 import { VirtualStatStore } from './real/virtual-stat.ts';
 import { VfsError } from './vfs-error.ts';
 
@@ -61,6 +63,7 @@ export class RealFSProvider implements VfsProvider {
   readonly #metadata: RealMetadata;
   readonly #names: RealNames;
   readonly #files = new OpenFiles(this.#share);
+  readonly #slow = new SlowCalls();
   #root: RealNode | null = null;
   /** Of a volume that is one file. */
   #followed: FollowedFile | null = null;
@@ -76,7 +79,7 @@ export class RealFSProvider implements VfsProvider {
       ...{ nodes: this.#nodes, stats: this.#stats },
       root: () => this.#root,
       give: (node) => this.#names.give(node),
-      open: (node, flags) => this.open(node, flags),
+      open: (node, flags) => this.#openNow(node, flags),
     });
   }
 
@@ -118,10 +121,19 @@ export class RealFSProvider implements VfsProvider {
     return this.#metadata.read(node);
   }
 
-  setAttributes(node: RealNode, change: AttributeChange, handle: RealHandle | null): void {
+  setAttributes(
+    node: RealNode,
+    change: AttributeChange,
+    handle: RealHandle | null,
+  ): void | Promise<void> {
     if (handle === null) this.#follow(node);
     this.#protection.assertWritable(node);
-    this.#metadata.change(node, change, handle);
+    const { sizeBytes } = change;
+    const shrunk =
+      sizeBytes === undefined ? null : this.#slow.shrinkLarge(this.#nodes.fd(node), sizeBytes);
+    if (shrunk === null) this.#metadata.change(node, change, handle);
+    // The handle can be released meanwhile.
+    else return shrunk.then(() => this.#metadata.change(node, change, null));
   }
 
   readLink(node: RealNode): Buffer {
@@ -147,7 +159,7 @@ export class RealFSProvider implements VfsProvider {
     name: string,
     file: NewNode & { readonly flags: number },
     caller: Caller,
-  ): { node: RealNode; handle: RealHandle } {
+  ): MaybePromise<{ node: RealNode; handle: RealHandle }> {
     const existing = (file.flags & O_EXCL) === 0 ? this.#names.peek(parent, name) : null;
     if (existing !== null) return this.#openExisting(existing, file.flags);
     this.#share.assertFileRoom();
@@ -156,9 +168,12 @@ export class RealFSProvider implements VfsProvider {
     return { node, handle: this.#files.add(node, file.flags, opened) };
   }
 
-  #openExisting(node: RealNode, flags: number): { node: RealNode; handle: RealHandle } {
+  async #openExisting(
+    node: RealNode,
+    flags: number,
+  ): Promise<{ node: RealNode; handle: RealHandle }> {
     try {
-      const handle = this.open(node, flags);
+      const handle = await this.open(node, flags);
       return { node: this.#names.give(node), handle };
     } catch (error) {
       // The server never hears of the node, so it will not forget it.
@@ -201,13 +216,27 @@ export class RealFSProvider implements VfsProvider {
     this.#names.rename(parent, name, newParent, newName, flags);
   }
 
-  open(node: RealNode, flags: number): RealHandle {
+  open(node: RealNode, flags: number): RealHandle | Promise<RealHandle> {
+    if ((flags & O_TRUNC) === 0) return this.#openNow(node, flags);
+    const shrunk = this.#slow.shrinkLarge(this.#openable(node, flags), 0);
+    return shrunk === null
+      ? this.#openNow(node, flags)
+      : shrunk.then(() => this.#openNow(node, flags));
+  }
+
+  #openNow(node: RealNode, flags: number): RealHandle {
+    const pathFd = this.#openable(node, flags);
+    return this.#files.open(node, flags, () => openRegular(pathFd, flags));
+  }
+
+  /** The O_PATH descriptor of a file that may be opened so. @throws {VfsError} EACCES, EPERM, ESTALE */
+  #openable(node: RealNode, flags: number): number {
     this.#follow(node);
     if ((flags & (O_ACCMODE | O_TRUNC)) !== 0) this.#protection.assertWritable(node);
     const pathFd = this.#nodes.fd(node);
     // The guest's kernel opens its devices itself: only a forged request asks for their host file.
     if ((this.#metadata.mode(node, pathFd) & S_IFMT) !== S_IFREG) throw new VfsError('EACCES');
-    return this.#files.open(node, flags, () => openRegular(pathFd, flags));
+    return pathFd;
   }
 
   read(handle: RealHandle, target: Buffer, offset: number): number | Promise<number> {
@@ -224,13 +253,13 @@ export class RealFSProvider implements VfsProvider {
   }
 
   sync(node: RealNode, handle: RealHandle | null, dataOnly: boolean): Promise<void> {
-    if (handle !== null) return syncFile(handle.fd, dataOnly);
-    return syncDirectory(this.#nodes.fd(node), dataOnly);
+    if (handle !== null) return this.#slow.run(() => syncFile(handle.fd, dataOnly));
+    return this.#slow.run(async () => syncDirectory(this.#nodes.fd(node), dataOnly));
   }
 
-  allocate(handle: RealHandle, mode: number, offset: number, length: number): void {
+  allocate(handle: RealHandle, mode: number, offset: number, length: number): Promise<void> {
     this.#protection.assertStillWritable(handle.node);
-    allocate(handle.fd, mode, offset, length);
+    return this.#slow.run(() => allocateInPool(handle.fd, mode, offset, length));
   }
 
   seek(handle: RealHandle, offset: number, whence: number): number {

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import type { RealNode } from './real-node.ts';
+import { closeUnlinked } from './slow-calls.ts';
 
 const MIN_HELD = 16;
 
@@ -44,7 +45,7 @@ export class HeldDescriptors {
   close(node: RealNode): void {
     this.#named.delete(node);
     this.#unlinked.delete(node);
-    if (node.fd !== -1) closeSync(node.fd);
+    if (node.fd !== -1) (node.isUnlinked ? closeUnlinked : closeSync)(node.fd);
     node.fd = -1;
   }
 

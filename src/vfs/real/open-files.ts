@@ -5,6 +5,7 @@ import { O_CLOEXEC, O_DIRECTORY } from '../file-mode.ts';
 import type { DescriptorShare } from './descriptor-share.ts';
 import { closeDescriptors, type OpenDescriptors } from './open-regular.ts';
 import type { RealNode } from './real-node.ts';
+import { closeUnlinked } from './slow-calls.ts';
 
 /** An open regular file of the host. */
 export interface RealHandle extends OpenDescriptors {
@@ -44,7 +45,8 @@ export class OpenFiles {
       handle.node.handles?.delete(own);
       this.#share.fileClosed();
     }
-    closeDescriptors(handle);
+    if (!handle.node.isUnlinked) closeDescriptors(handle);
+    else for (const own of [handle.fd, handle.inPlaceFd].filter(isOpen)) closeUnlinked(own);
   }
 }
 

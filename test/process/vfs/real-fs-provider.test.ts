@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { OPCODE } from '../../../src/protocol/fuse-abi.ts';
 import { ReadonlyProvider } from '../../../src/vfs/readonly-provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
@@ -184,6 +185,35 @@ it('the present, as touch sets it, is that of the clock of the host file system'
   await client.setattr(id, { isNow: true });
   const { atimeNs, mtimeNs, ctimeNs } = await client.stat(id);
   expect([atimeNs, mtimeNs]).toEqual([ctimeNs, ctimeNs]);
+});
+
+it('a large file is truncated, emptied by an open and freed off the main thread, with the same results', async () => {
+  const directory = temporary();
+  const { client, root } = await serve(directory);
+  const { id, handle } = await client.create(root, 'large');
+  const allocate = async (length: number) => {
+    const body = Buffer.alloc(32);
+    body.writeBigUInt64LE(handle, 0);
+    body.writeBigUInt64LE(BigInt(length), 16);
+    return (await client.request(OPCODE.FALLOCATE, id, body)).status;
+  };
+  const size = 80 * 2 ** 20;
+  expect(await allocate(size)).toBe('ok');
+  expect((await client.stat(id)).size).toBe(size);
+  expect((await client.setattr(id, { size: 5, mode: 0o600 })).status).toBe('ok');
+  expect(statSync(join(directory, 'large'))).toMatchObject({
+    size: 5,
+    blocks: expect.toSatisfy((blocks) => blocks <= 8),
+  });
+  expect(await allocate(size)).toBe('ok');
+  const again = await client.open(id, 0o1002);
+  expect((await client.stat(id)).size).toBe(0);
+  expect(await allocate(2 ** 62)).toBe('EINVAL');
+  expect(await allocate(2 ** 53 - 4096)).toMatch(/ENOSPC|EFBIG/);
+  expect(await allocate(size)).toBe('ok');
+  await client.unlink(root, 'large');
+  await client.release(id, again);
+  await client.release(id, handle);
 });
 
 it('close() gives every descriptor back', async () => {
