@@ -5,89 +5,16 @@
  * test/fixtures/flooded-host.ts: `hostile flood COUNT deaf|reading`, which stops the agent and opens so many streams.
  */
 #include <arpa/inet.h>
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../protocol.h"
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
-
-/* True when /dev/`device` is the virtio port of that name. */
-static int is_port(const char *device, const char *name)
-{
-    char path[256];
-    char found[64] = "";
-    (void)snprintf(path, sizeof path, "/sys/class/virtio-ports/%.64s/name", device);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    long count = fd < 0 ? 0 : read(fd, found, sizeof found - 1);
-    if (fd >= 0)
-        (void)close(fd);
-    found[count < 0 ? 0 : count] = '\0';
-    found[strcspn(found, "\n")] = '\0';
-    return strcmp(found, name) == 0;
-}
-
-/* The number of PID 1's descriptor of that port, or -1. */
-static int find_descriptor(const char *name)
-{
-    DIR *descriptors = opendir("/proc/1/fd");
-    struct dirent *entry;
-    while (descriptors != NULL && (entry = readdir(descriptors)) != NULL) {
-        char path[300];
-        char target[256];
-        (void)snprintf(path, sizeof path, "/proc/1/fd/%.200s", entry->d_name);
-        long length = readlink(path, target, sizeof target - 1);
-        target[length < 0 ? 0 : length] = '\0';
-        if (strncmp(target, "/dev/vport", 10) == 0 && is_port(target + 5, name))
-            return atoi(entry->d_name);
-    }
-    return -1;
-}
-
-static int steal_port(const char *name)
-{
-    int number = find_descriptor(name);
-    int agent = (int)syscall(SYS_pidfd_open, 1, 0);
-    int fd = agent < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, agent, number, 0);
-    if (fd < 0)
-        die(name);
-    return fd;
-}
-
-static void send_all(int fd, const uint8_t *bytes, size_t count)
-{
-    while (count > 0) {
-        long written = write(fd, bytes, count);
-        if (written > 0) {
-            bytes += written;
-            count -= (size_t)written;
-        } else if (written < 0 && errno != EAGAIN && errno != EINTR) {
-            die("write");
-        } else {
-            (void)usleep(1000);
-        }
-    }
-}
-
-static void put_u32(uint8_t *bytes, uint32_t value)
-{
-    for (int index = 0; index < 4; index++)
-        bytes[index] = (uint8_t)(value >> (8 * index));
-}
+#include "agent_port.h"
 
 static void send_frame(int fd, uint32_t length, uint8_t type, uint32_t stream, uint32_t payload)
 {
@@ -169,16 +96,6 @@ static void open_streams(int fd, int count, char **destinations)
     for (int i = 0; i < streams; i++)
         forge_stream(bytes[i], FIRST_FORGED_ID + 2 * (uint32_t)i, destinations[2 * i], atoi(destinations[2 * i + 1]));
     send_all(fd, bytes[0], (size_t)streams * FORGED_BYTES);
-}
-
-/* From then on nobody but this program reads the agent's ports, or writes to them. */
-static void stop_agent(void)
-{
-    int status;
-    if (ptrace(PTRACE_SEIZE, 1, NULL, NULL) != 0 || ptrace(PTRACE_INTERRUPT, 1, NULL, NULL) != 0)
-        die("ptrace");
-    if (waitpid(1, &status, __WALL) != 1)
-        die("waitpid");
 }
 
 /* Reads and drops what the host sends, until so many bytes have come or it is silent for two seconds. */

@@ -41,6 +41,8 @@ it.each(ATTACKS)(
 
 const IS_ALL = process.env['GONDOLIN_ALL_ATTACKS'] === '1';
 const MAX_HOST_BYTES = 400 * 1024 * 1024;
+/** Proof that commands are served, not a measure: printed are the delays themselves. */
+const MAX_DELAYED_MS = 20_000;
 
 const FLOODS = [
   { manner: 'deaf', count: 4_000_000, end: 'GUEST_PROTOCOL' },
@@ -61,3 +63,22 @@ it.each(FLOODS)(
     expect(seen.peakBytes).toBeLessThan(MAX_HOST_BYTES);
   },
 );
+
+const [NAMES, LISTINGS] = IS_ALL ? [60_000, 950] : [5_000, 200];
+
+it(`guests that read no replies, send READDIRPLUS without end and open ${LISTINGS} listings are held within bounds`, {
+  timeout: 1_200_000,
+}, async () => {
+  const program = resolve(import.meta.dirname, '../fixtures/flooded-file-host.ts');
+  const args = ['--import', 'tsx', program, PROGRAMS, String(NAMES), String(LISTINGS)];
+  const { stdout } = await execa(process.execPath, args, { stderr: 'inherit' });
+  const [reads, plus, listings] = JSON.parse(stdout);
+  // They go on for as long as their VM does.
+  expect([reads.output, plus.output, listings.output]).toEqual([null, null, `${LISTINGS}\n`]);
+  for (const { commands, floodedMs, peakBytes } of [reads, plus, listings]) {
+    expect(commands).toBeGreaterThan(0);
+    expect(floodedMs).toBeLessThan(MAX_DELAYED_MS);
+    expect(peakBytes).toBeLessThan(MAX_HOST_BYTES);
+  }
+  process.stderr.write(`${stdout}\n`);
+});
