@@ -132,10 +132,11 @@ export class Http1Answer implements GuestAnswer {
     else if (this.#isHttp10Kept && fieldValue(fields, 'content-length') !== null) {
       this.#response.shouldKeepAlive = true;
     }
-    this.#response.writeHead(status, statusText, fields as string[]);
+    this.#response.writeHead(status, statusText, lengthLast(fields));
     // With the first bytes of the body in one packet where they are there already; alone, at once, for a slow body.
     const flush = (): void => {
-      if (!this.#isFlushed && !this.#response.destroyed) this.#response.flushHeaders();
+      // `flushHeaders` would write the head as UTF-8; before bytes it goes out as it is.
+      if (!this.#isFlushed && !this.#response.destroyed) this.#response.write(NO_BYTES);
     };
     process.nextTick(this.#arrival.line.guard(flush));
   }
@@ -157,6 +158,20 @@ export class Http1Answer implements GuestAnswer {
     this.#arrival.line.raw.destroy();
     this.#response.destroy();
   }
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** Node makes bytes of a `Content-Disposition` that comes after a `Content-Length`, and then finds them invalid. */
+function lengthLast(fields: Fields): string[] {
+  const others: string[] = [];
+  const lengths: string[] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const name = fields[at] ?? '';
+    const list = name.toLowerCase() === 'content-length' ? lengths : others;
+    list.push(name, fields[at + 1] ?? '');
+  }
+  return [...others, ...lengths];
 }
 
 function pairsOf(fields: Fields): [string, string][] {
