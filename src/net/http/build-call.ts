@@ -41,6 +41,8 @@ export function buildCall(
     body: ready.body,
     trailers: ready.trailers,
     takesTrailers: fieldValue(guest.fields, 'te') === 'trailers',
+    // A hook that reads the body has asked for it already.
+    expectsContinue: guest.expectsContinue && hooks === null && ready.body !== null,
     upgrade: isUpgrade ? 'websocket' : null,
   };
   return { call, used: ready.used, scrub: ready.scrub };

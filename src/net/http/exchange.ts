@@ -99,12 +99,17 @@ export class Exchange implements UpstreamHandler {
       method: guest.method,
       path: judged.path,
       fields: endToEnd(guest.fields, NOT_FOR_SERVERS),
-      body: guest.hasBody ? this.#record.countBody(guest.readBody()) : null,
+      body: guest.hasBody ? this.#record.countBody(this.#body(guest)) : null,
       trailers: () => endToEnd(guest.trailers(), NOT_IN_TRAILERS),
     };
-    guest.answer.invite();
     if (this.#services.hooks === null) this.#send(outgoing);
     else this.#showHooks(outgoing).catch((error: Error) => this.#fault(error));
+  }
+
+  /** With hooks the first who reads the body asks the guest for it; else the server does. */
+  async *#body(guest: GuestRequest): AsyncGenerator<Buffer> {
+    if (this.#services.hooks !== null) guest.answer.invite();
+    yield* guest.readBody();
   }
 
   async #showHooks(outgoing: OutgoingRequest): Promise<void> {
@@ -168,6 +173,10 @@ export class Exchange implements UpstreamHandler {
   }
 
   onInformation(status: number, fields: Fields): void {
+    if (status === 100) {
+      if (!this.#isDone) this.#guest.answer.invite();
+      return;
+    }
     this.#informationalAnswers += 1;
     if (this.#informationalAnswers > MAX_INFORMATIONAL_ANSWERS) {
       const message = `${this.#site.name} sends informational answers without end`;

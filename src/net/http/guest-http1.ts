@@ -95,7 +95,7 @@ export class GuestHttp1 {
     const open = line.begin(request, response, isLast);
     if (open === null) return;
     const answer = new Http1Answer(request, response, { line, open, isWaiting, isLast });
-    new Exchange(new Http1Request(request, answer), line.site, this.#services).run();
+    new Exchange(new Http1Request(request, answer, isWaiting), line.site, this.#services).run();
   }
 
   /** A WebSocket handshake: Node has let go of the stream, so that its response is the connection's last. */

@@ -13,6 +13,8 @@ export interface GuestRequest {
   /** As HAR has it: `HTTP/1.1`, `HTTP/2.0`. */
   readonly httpVersion: string;
   readonly hasBody: boolean;
+  /** The guest waits for `100 Continue` before it sends the body. */
+  readonly expectsContinue: boolean;
   /** The body, once. Ending early leaves the connection whole; a guest that goes away in the middle makes it throw. */
   readBody(): AsyncIterable<Buffer>;
   /** Trailer fields; known once the body was read to its end. */

@@ -22,16 +22,18 @@ export class Http1Request implements GuestRequest {
   readonly fields: Fields;
   readonly httpVersion: string;
   readonly hasBody: boolean;
+  readonly expectsContinue: boolean;
   readonly answer: GuestAnswer;
   readonly #request: IncomingMessage;
 
-  constructor(request: IncomingMessage, answer: GuestAnswer) {
+  constructor(request: IncomingMessage, answer: GuestAnswer, expectsContinue = false) {
     this.#request = request;
     this.method = request.method ?? '';
     this.target = request.url ?? '';
     this.fields = request.rawHeaders;
     this.httpVersion = request.httpVersionMinor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
     this.hasBody = announcesBody(request.rawHeaders);
+    this.expectsContinue = expectsContinue && this.hasBody;
     this.answer = answer;
   }
 

@@ -6,6 +6,14 @@ import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL } = constants;
 
+/** Whether the server wants the body of a request that waits for `100 Continue`. */
+export interface Expectation {
+  /** The server has not said yet, and the guest has sent nothing of the body. */
+  isOpen: boolean;
+  /** The server answered at the head: not a byte of the body is wanted. */
+  isRefused: boolean;
+}
+
 /**
  * Tells the handler what the stream brings; exactly one of `onEnd` and `onError` is last.
  *
@@ -14,8 +22,13 @@ const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL } = constants;
 export function relayAnswer(
   stream: ClientHttp2Stream,
   handler: UpstreamHandler,
-  { address, waits }: { readonly address: string | null; readonly waits: WaitingTimes },
+  how: {
+    readonly address: string | null;
+    readonly waits: WaitingTimes;
+    readonly expectation: Expectation;
+  },
 ): { fail(error: Error): void; asked(): void } {
+  const { address, waits, expectation } = how;
   let hasSettled = false;
   let hasBegun = false;
   let timer: NodeJS.Timeout | undefined;
@@ -33,11 +46,17 @@ export function relayAnswer(
       stream.close(NGHTTP2_CANCEL);
     }, waits.responseStartMs);
   };
+  stream.on('continue', () => {
+    expectation.isOpen = false;
+    handler.onInformation(100, []);
+  });
   stream.on('headers', (headers) => {
-    handler.onInformation(Number(headers[':status']), flatFields(headers));
+    const status = Number(headers[':status']);
+    if (status !== 100) handler.onInformation(status, flatFields(headers));
   });
   stream.on('response', (headers) => {
     hasBegun = true;
+    expectation.isRefused = expectation.isOpen && Number(headers[':status']) >= 300;
     clearTimeout(timer);
     const head = {
       status: Number(headers[':status']),
@@ -58,6 +77,7 @@ export function relayAnswer(
     if (hasSettled || stream.aborted || stream.rstCode !== NGHTTP2_NO_ERROR) return;
     hasSettled = true;
     handler.onEnd(flatFields(trailers));
+    if (expectation.isRefused) stream.close(NGHTTP2_CANCEL);
   });
   stream.on('error', fail);
   stream.on('close', () =>
@@ -80,6 +100,7 @@ export async function sendBody(
   body: AsyncIterable<Buffer>,
   call: UpstreamCall,
   fail: (error: Error) => void,
+  expectation: Expectation,
 ): Promise<void> {
   stream.once('wantTrailers', () => {
     // `close()` ends the body on its way to the reset: it must not look whole.
@@ -93,10 +114,11 @@ export async function sendBody(
   });
   try {
     for await (const chunk of body) {
-      if (stream.destroyed || stream.closed) return;
+      if (stream.destroyed || stream.closed || expectation.isRefused) return;
+      expectation.isOpen = false;
       if (!stream.write(chunk)) await drained(stream);
     }
-    stream.end();
+    if (!expectation.isRefused) stream.end();
   } catch (error) {
     fail(error as Error);
     stream.close(NGHTTP2_CANCEL);

@@ -12,6 +12,7 @@ export class Http2Request implements GuestRequest {
   readonly fields: Fields;
   readonly httpVersion = 'HTTP/2.0';
   readonly hasBody: boolean;
+  readonly expectsContinue: boolean;
   readonly answer: GuestAnswer;
   readonly #stream: ServerHttp2Stream;
   readonly #headers: IncomingHttpHeaders;
@@ -25,7 +26,9 @@ export class Http2Request implements GuestRequest {
     this.target = String(headers[':path'] ?? '');
     this.fields = flatFields(headers);
     this.hasBody = !stream.endAfterHeaders;
-    this.answer = new Http2Answer(stream, headers['expect'] === '100-continue', arrival);
+    const isWaiting = headers['expect']?.toLowerCase() === '100-continue';
+    this.expectsContinue = isWaiting && this.hasBody;
+    this.answer = new Http2Answer(stream, isWaiting, arrival);
     const end: { trailers: Fields } = { trailers: [] };
     this.#end = end;
     const onTrailers = (trailers: IncomingHttpHeaders): void => {

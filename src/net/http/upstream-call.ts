@@ -25,6 +25,11 @@ export interface UpstreamCall {
   trailers(): Fields;
   /** The guest said `TE: trailers`, which gRPC servers insist on. Only HTTP/2 can say it on. */
   readonly takesTrailers: boolean;
+  /**
+   * The guest waits for `100 Continue` before it sends the body, which therefore does not come before `onInformation(100)`,
+   * unless the guest has waited for long enough.
+   */
+  readonly expectsContinue: boolean;
   /** `websocket`: ask to leave HTTP. Only over HTTP/1. */
   readonly upgrade: string | null;
 }

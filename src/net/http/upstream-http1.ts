@@ -6,7 +6,7 @@ import { systemCode } from '../tcp/system-code.ts';
 import { type Fields, fieldValue } from './fields.ts';
 import { Http1Connection, type Http1Dial } from './http1-connection.ts';
 import { ReplayBody } from './replay-body.ts';
-import { announcesTrailers, TrailerRequest } from './trailer-request.ts';
+import { needsSingleRequest, SingleRequest } from './single-request.ts';
 import type { ResponseHead, UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
@@ -26,7 +26,7 @@ export class Http1Origin {
   readonly #idle: Http1Connection[] = [];
   readonly #busy = new Set<Http1Connection>();
   /** By Node's client: undici cannot write them. */
-  readonly #withTrailers = new Set<TrailerRequest>();
+  readonly #singles = new Set<SingleRequest>();
 
   /** @param open  Gives a connected, judged and (for https) verified socket. */
   constructor(
@@ -39,14 +39,14 @@ export class Http1Origin {
   }
 
   get activeCalls(): number {
-    return this.#busy.size + this.#withTrailers.size;
+    return this.#busy.size + this.#singles.size;
   }
 
   send(call: UpstreamCall, handler: UpstreamHandler): void {
-    if (announcesTrailers(call)) {
-      const request = new TrailerRequest(call, handler, this.#dial.responseStartMs);
-      this.#withTrailers.add(request);
-      void request.run(this.#dial.open).then(() => this.#withTrailers.delete(request));
+    if (needsSingleRequest(call)) {
+      const request = new SingleRequest(call, handler, this.#dial.responseStartMs);
+      this.#singles.add(request);
+      void request.run(this.#dial.open).then(() => this.#singles.delete(request));
     } else if (isRepeatable(call)) {
       this.#sendAgainAtNeed(call, handler);
     } else {
@@ -56,7 +56,7 @@ export class Http1Origin {
 
   async destroy(): Promise<void> {
     const closed = new GondolinError('NET_CLOSED', 'the network of this VM was closed');
-    for (const request of this.#withTrailers) request.fail(closed);
+    for (const request of this.#singles) request.fail(closed);
     const all = [...this.#idle.splice(0), ...this.#busy];
     await Promise.all(all.map((connection) => connection.destroy(closed)));
   }

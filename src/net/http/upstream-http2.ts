@@ -121,6 +121,7 @@ export class Http2Upstream {
         ':authority': call.authority,
         ...recordOf(call.fields),
         ...(call.takesTrailers ? { te: 'trailers' } : {}),
+        ...(call.expectsContinue ? { expect: '100-continue' } : {}),
       };
       const hasBody = call.body !== null;
       stream = this.#session.request(headers, { endStream: !hasBody, waitForTrailers: hasBody });
@@ -133,14 +134,16 @@ export class Http2Upstream {
       this.#openStreams -= 1;
       if (this.#openStreams === 0 && this.#hasServerEnded) this.#session.destroy();
     });
+    const expectation = { isOpen: call.expectsContinue, isRefused: false };
     const { fail, asked } = relayAnswer(stream, handler, {
       address: this.address,
       waits: this.#waits,
+      expectation,
     });
     this.#fails.set(stream, fail);
     stream.once('close', () => this.#fails.delete(stream));
     if (call.body === null) asked();
-    else void sendBody(stream, call.body, call, fail).then(asked);
+    else void sendBody(stream, call.body, call, fail, expectation).then(asked);
   }
 }
 

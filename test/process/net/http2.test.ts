@@ -254,6 +254,7 @@ it('Network passes early hints on over HTTP/2', async () => {
 
 it('Network invites a body that waits for 100 on HTTP/2', async () => {
   const port = await startHttp2('api.test', (stream) => {
+    stream.additionalHeaders({ ':status': 100 });
     stream.respond({ ':status': 200 });
     stream.pipe(stream);
   });

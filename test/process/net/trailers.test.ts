@@ -3,7 +3,7 @@ import http from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterAll, expect, it } from 'vitest';
-import { TrailerRequest } from '../../../src/net/http/trailer-request.ts';
+import { SingleRequest } from '../../../src/net/http/single-request.ts';
 import {
   connectHttp2,
   connectTcp,
@@ -218,6 +218,7 @@ it('Network closes the connection of a request with trailers that Node does not 
   const call = {
     ...{ method: 'POST', path: '/a b', authority: 'api.test', fields: ['trailer', 'x'] },
     ...{ body: Readable.from([Buffer.from('x')]), trailers: () => [], takesTrailers: false },
+    expectsContinue: false,
     upgrade: null,
   };
   const unasked = () => {
@@ -229,7 +230,7 @@ it('Network closes the connection of a request with trailers that Node does not 
   };
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
-  await new TrailerRequest(call, handler, 1_000).run(async () => socket);
+  await new SingleRequest(call, handler, 1_000).run(async () => socket);
   await gone;
   expect(errors).toMatchObject([{ code: 'ERR_UNESCAPED_CHARACTERS' }]);
 });

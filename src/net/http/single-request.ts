@@ -5,28 +5,33 @@ import { MAX_HEADER_BYTES } from '../limits.ts';
 import { type Fields, fieldValue } from './fields.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 
-/** True for a request that announces trailers in a form that can carry them. */
-export function announcesTrailers(call: UpstreamCall): boolean {
-  const hasTrailers = call.body !== null && fieldValue(call.fields, 'trailer') !== null;
-  return hasTrailers && call.upgrade === null && fieldValue(call.fields, 'content-length') === null;
+/** True for a request that undici cannot write: with trailers, or with a head that waits for `100 Continue`. */
+export function needsSingleRequest(call: UpstreamCall): boolean {
+  if (call.body === null || call.upgrade !== null) return false;
+  return call.expectsContinue || announcesTrailers(call);
 }
 
-/**
- * One HTTP/1.1 request in chunks with trailers, which undici cannot write: by Node's client, on a connection of its own
- * that ends with the answer.
- */
-export class TrailerRequest {
+function announcesTrailers({ fields }: UpstreamCall): boolean {
+  return fieldValue(fields, 'trailer') !== null && fieldValue(fields, 'content-length') === null;
+}
+
+/** One HTTP/1.1 request with a body by Node's client, on a connection of its own that ends with the answer. */
+export class SingleRequest {
   readonly #call: UpstreamCall;
   readonly #handler: UpstreamHandler;
   readonly #responseStartMs: number;
   #request: ClientRequest | null = null;
   #timer: NodeJS.Timeout | undefined;
+  /** The server has not said yet that it wants the body. */
+  #isAsked: boolean;
+  #isRefused = false;
   #hasSettled = false;
 
   constructor(call: UpstreamCall, handler: UpstreamHandler, responseStartMs: number) {
     this.#call = call;
     this.#handler = handler;
     this.#responseStartMs = responseStartMs;
+    this.#isAsked = call.expectsContinue;
   }
 
   /**
@@ -56,7 +61,8 @@ export class TrailerRequest {
   }
 
   #start(socket: Socket): ClientRequest {
-    const { method, path, authority, fields } = this.#call;
+    const { method, path, authority, fields, expectsContinue } = this.#call;
+    const isChunked = fieldValue(fields, 'content-length') === null;
     const request = http.request({
       createConnection: () => socket,
       setHost: false,
@@ -64,14 +70,23 @@ export class TrailerRequest {
       maxHeaderSize: MAX_HEADER_BYTES,
       method,
       path,
-      headers: ['host', authority, ...fields, 'transfer-encoding', 'chunked'],
+      headers: [
+        'host',
+        authority,
+        ...fields,
+        ...(isChunked ? ['transfer-encoding', 'chunked'] : []),
+        ...(expectsContinue ? ['expect', '100-continue'] : []),
+      ],
     });
+    asBytes(request);
     this.#request = request;
     // The size is bounded in bytes; a silent cut of the list would hide fields.
     request.maxHeadersCount = 0;
     request
+      .on('continue', () => this.#inform(100, []))
       .on('information', ({ statusCode, rawHeaders }) => {
-        if (!this.#hasSettled) this.#handler.onInformation(statusCode, rawHeaders);
+        // Node tells of 100 twice.
+        if (statusCode !== 100) this.#inform(statusCode, rawHeaders);
       })
       .on('response', (response) => this.#relay(response))
       .on('error', (error) => this.fail(error))
@@ -87,12 +102,14 @@ export class TrailerRequest {
   }
 
   async #sendBody(request: ClientRequest): Promise<void> {
+    // A guest that waits sends nothing before it is asked to; one that has waited enough sends all the same.
     for await (const chunk of this.#call.body ?? []) {
       // A server that answers early has enough.
-      if (this.#hasSettled) return;
+      if (this.#hasSettled || this.#isRefused) return;
+      this.#isAsked = false;
       if (!request.write(chunk)) await drained(request);
     }
-    if (this.#hasSettled) return;
+    if (this.#hasSettled || this.#isRefused) return;
     request.addTrailers(pairsOf(this.#call.trailers()));
     request.end();
     this.#timer = setTimeout(() => {
@@ -100,8 +117,15 @@ export class TrailerRequest {
     }, this.#responseStartMs);
   }
 
+  #inform(status: number, fields: Fields): void {
+    if (status === 100) this.#isAsked = false;
+    if (!this.#hasSettled) this.#handler.onInformation(status, fields);
+  }
+
   #relay(response: IncomingMessage): void {
     clearTimeout(this.#timer);
+    // Refused at the head: not a byte of the body is wanted.
+    this.#isRefused = this.#isAsked && (response.statusCode ?? 0) >= 300;
     if (this.#hasSettled) {
       response.destroy();
       return;
@@ -128,6 +152,12 @@ export class TrailerRequest {
     this.#hasSettled = true;
     return isFirst;
   }
+}
+
+/** Node sends the head of a request with an expectation alone, and would encode it as UTF-8. */
+function asBytes(request: ClientRequest): void {
+  const waiting = request as ClientRequest & { outputData?: { encoding: string | null }[] };
+  for (const part of waiting.outputData ?? []) part.encoding = 'latin1';
 }
 
 function pairsOf(fields: Fields): [string, string][] {
