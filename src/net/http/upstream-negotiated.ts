@@ -12,13 +12,21 @@ interface Waiting {
   readonly handler: UpstreamHandler;
 }
 
+/** Each gives a connected, judged and (for https) verified socket. */
+interface NegotiatedDials {
+  /** Offers HTTP/2 and HTTP/1.1. */
+  any(): Promise<Socket>;
+  /** Offers HTTP/1.1 only: what is spoken on the connection is settled then. */
+  http1(): Promise<Socket>;
+}
+
 /**
  * One origin for guests that speak HTTP/2: HTTP/2 where the server agrees to it (over plain TCP it must: the guest had
  * prior knowledge), else HTTP/1.1. Calls wait for the first connection's verdict instead of dialling one each.
  */
 export class NegotiatedOrigin {
   readonly #url: string;
-  readonly #open: () => Promise<Socket>;
+  readonly #dials: NegotiatedDials;
   readonly #waits: WaitingTimes;
   readonly #http1: Http1Origin;
   readonly #sessions: Http2Upstream[] = [];
@@ -29,9 +37,9 @@ export class NegotiatedOrigin {
   #isHttp1 = false;
   #isDestroyed = false;
 
-  constructor(undici: Undici, url: string, open: () => Promise<Socket>, waits: WaitingTimes) {
+  constructor(undici: Undici, url: string, dials: NegotiatedDials, waits: WaitingTimes) {
     this.#url = url;
-    this.#open = open;
+    this.#dials = dials;
     this.#waits = waits;
     this.#http1 = new Http1Origin(undici, url, () => this.#takeSpare(), waits);
   }
@@ -78,7 +86,7 @@ export class NegotiatedOrigin {
   async #dial(): Promise<void> {
     this.#isDialling = true;
     try {
-      this.#adopt(await this.#open());
+      this.#adopt(await this.#dials.any());
     } catch (error) {
       for (const { handler } of this.#waiting.splice(0)) handler.onError(error as Error);
     }
@@ -102,6 +110,6 @@ export class NegotiatedOrigin {
   async #takeSpare(): Promise<Socket> {
     const spare = this.#spare;
     this.#spare = null;
-    return spare !== null && !spare.destroyed ? spare : this.#open();
+    return spare !== null && !spare.destroyed ? spare : this.#dials.http1();
   }
 }

@@ -82,8 +82,11 @@ export class Upstream {
     if (protocol === 'http1') {
       return new Http1Origin(undici, url, () => this.#open(target, ['http/1.1']), this.#waits);
     }
-    const open = () => this.#open(target, ['h2', 'http/1.1']);
-    return new NegotiatedOrigin(undici, url, open, this.#waits);
+    const dial = {
+      any: () => this.#open(target, ['h2', 'http/1.1']),
+      http1: () => this.#open(target, ['http/1.1']),
+    };
+    return new NegotiatedOrigin(undici, url, dial, this.#waits);
   }
 
   #open(target: Target, protocols: string[]): Promise<Socket> {
