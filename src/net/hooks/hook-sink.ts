@@ -17,7 +17,10 @@ export class HookSink implements AnswerSink {
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   #room: (() => void) | null = null;
   #trailers: Fields = [];
+  /** The server's answer needs nothing more. */
   #isOver = false;
+  #isDestroyed = false;
+  #onOver: (() => void) | null = null;
 
   constructor(
     next: AnswerSink,
@@ -57,6 +60,8 @@ export class HookSink implements AnswerSink {
   destroy(): void {
     if (!this.#isOver) this.#controller?.error(new Error('the answer broke off'));
     this.#isOver = true;
+    this.#isDestroyed = true;
+    this.#onOver?.();
     this.hasRoom();
     this.#next.destroy();
   }
@@ -71,6 +76,10 @@ export class HookSink implements AnswerSink {
             this.#room = resolve;
           }),
         trailers: () => this.#trailers,
+        onOver: (listener: () => void) => {
+          this.#onOver = listener;
+          if (this.#isDestroyed) listener();
+        },
       };
       await sendResponse(given, this.#next, flow, given === response);
     } catch (error) {

@@ -109,7 +109,7 @@ function outgoingOf(
 }
 
 /** Chunks of a web stream; a hook may give texts' bytes as any Uint8Array. */
-export function bytesOf(body: ReadableStream<Uint8Array> | null): AsyncIterable<Buffer> | null {
+function bytesOf(body: ReadableStream<Uint8Array> | null): AsyncIterable<Buffer> | null {
   if (body === null) return null;
   return {
     async *[Symbol.asyncIterator]() {

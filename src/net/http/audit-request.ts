@@ -1,8 +1,7 @@
 import { blockReason } from '../audit/block-reason.ts';
 import type { HeaderList, NetworkEvent } from '../audit/network-event.ts';
-import { writeAuthority } from './authority.ts';
+import type { AskedRequest } from './asked-request.ts';
 import { type Fields, fieldValues } from './fields.ts';
-import type { GuestRequest } from './guest-request.ts';
 import type { Refusal } from './refusal.ts';
 import type { Site } from './site.ts';
 
@@ -14,15 +13,9 @@ export function headerList(fields: Fields): HeaderList {
   return list;
 }
 
-/** What the guest asked for, as an absolute URL; the target stays as it was written. */
-export function urlOf(request: Pick<GuestRequest, 'target'>, site: Site): string {
-  const origin = `${site.scheme}://${writeAuthority(site)}`;
-  return request.target.startsWith('/') ? origin + request.target : `${origin}/`;
-}
-
 /** The event of a request that policy refused; `null` for one that failed for another reason. */
 export function blockedEvent(
-  request: GuestRequest,
+  request: AskedRequest,
   site: Site,
   refusal: Refusal,
 ): NetworkEvent | null {
@@ -35,7 +28,7 @@ export function blockedEvent(
     port: refusal.port,
     transport: site.scheme,
     method: request.method,
-    url: urlOf(request, site),
+    url: request.url,
     httpVersion: request.httpVersion,
     requestHeaders: headerList(request.fields),
     statusCode: refusal.status,

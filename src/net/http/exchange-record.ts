@@ -1,7 +1,7 @@
 import type { HeaderList } from '../audit/network-event.ts';
-import { headerList, urlOf } from './audit-request.ts';
+import type { AskedRequest } from './asked-request.ts';
+import { headerList } from './audit-request.ts';
 import type { Fields } from './fields.ts';
-import type { GuestRequest } from './guest-request.ts';
 import type { HttpServices, Site } from './site.ts';
 import type { ResponseHead } from './upstream-call.ts';
 
@@ -22,18 +22,18 @@ export class ExchangeRecord {
   #statusText = '';
   #responseHeaders: HeaderList = [];
 
-  constructor(guest: GuestRequest, site: Site, services: HttpServices) {
+  constructor(asked: AskedRequest, site: Site, services: HttpServices) {
     this.#services = services;
     this.#traffic = site.traffic;
     this.#facts = {
       requestId: services.nextRequestId(),
       connectionId: site.connectionId,
-      method: guest.method,
-      url: urlOf(guest, site),
+      method: asked.method,
+      url: asked.url,
       host: site.name,
       port: site.port,
-      httpVersion: guest.httpVersion,
-      requestHeaders: headerList(guest.fields),
+      httpVersion: asked.httpVersion,
+      requestHeaders: headerList(asked.fields),
     };
   }
 

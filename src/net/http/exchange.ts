@@ -7,10 +7,11 @@ import { HEAD_FIELD_BYTES, MAX_INFORMATIONAL_ANSWERS } from '../limits.ts';
 import type { SpliceResult } from '../tcp/splice.ts';
 import type { AnswerSink } from './answer-sink.ts';
 import { ScrubSink } from './answer-sink.ts';
-import { blockedEvent, headerList, urlOf } from './audit-request.ts';
+import { type AskedRequest, readRequest } from './asked-request.ts';
+import { blockedEvent, headerList } from './audit-request.ts';
 import { buildCall } from './build-call.ts';
 import { ExchangeRecord } from './exchange-record.ts';
-import { endToEnd, type Fields, flatList, NOT_IN_TRAILERS } from './fields.ts';
+import { endToEnd, type Fields, fieldValues, flatList, NOT_IN_TRAILERS } from './fields.ts';
 import { createGuard, guardHandler } from './guard.ts';
 import type { RequestSlot } from './guest-load.ts';
 import type { GuestRequest, GuestUpgrade } from './guest-request.ts';
@@ -35,6 +36,7 @@ const NOT_FOR_SERVERS: ReadonlySet<string> = new Set(['host']);
 export class Exchange implements UpstreamHandler {
   readonly #services: HttpServices;
   readonly #guest: GuestRequest | GuestUpgrade;
+  readonly #asked: AskedRequest;
   readonly #record: ExchangeRecord;
   /** What Node, a stream or a promise calls: a throw ends this exchange, never the process. */
   readonly #guard = createGuard((error) => this.#fault(error));
@@ -44,6 +46,8 @@ export class Exchange implements UpstreamHandler {
   #scrub: readonly string[] = [];
   #abort: (() => void) | null = null;
   #resume: (() => void) | null = null;
+  /** Told when the exchange is over, whoever ended it. */
+  #onOver: (() => void) | null = null;
   #hasUpstreamEnded = false;
   #slot: RequestSlot | null = null;
   /** The call waits for a connection: until it has one it can't be taken back. */
@@ -53,9 +57,10 @@ export class Exchange implements UpstreamHandler {
 
   constructor(guest: GuestRequest | GuestUpgrade, site: Site, services: HttpServices) {
     this.#guest = guest;
+    this.#asked = readRequest(guest, site);
     this.#site = site;
     this.#services = services;
-    this.#record = new ExchangeRecord(guest, site, services);
+    this.#record = new ExchangeRecord(this.#asked, site, services);
     this.#sink = new GuestSink(guest.answer, {
       onRoom: () => this.#resume?.(),
       onEnd: () => this.#finish(null),
@@ -87,7 +92,7 @@ export class Exchange implements UpstreamHandler {
   #judge(slot: RequestSlot): void {
     // It may have waited for its turn.
     if (this.#isDone) return;
-    const judged = judgeRequest(this.#guest, this.#site, this.#services);
+    const judged = judgeRequest(this.#asked, this.#site, this.#services);
     if (!judged.isAllowed) {
       this.#isDone = true;
       slot.releaseServer();
@@ -117,8 +122,11 @@ export class Exchange implements UpstreamHandler {
     if (hooks === null) return;
     try {
       if (secrets !== null) assertNoLeak(secrets, outgoing, this.#site);
-      const hooked = await runRequestHooks(hooks, outgoing, urlOf(this.#guest, this.#site));
-      if (this.#isDone) return;
+      const hooked = await runRequestHooks(hooks, outgoing, this.#asked.url);
+      if (this.#isDone) {
+        if (hooked.kind === 'answer') await hooked.response.body?.cancel();
+        return;
+      }
       this.#hookRequest = hooked.request;
       if (hooked.kind === 'answer') {
         await this.#answerByHook(hooked.response);
@@ -143,6 +151,12 @@ export class Exchange implements UpstreamHandler {
           this.#resume = resolve;
         }),
       trailers: () => [],
+      onOver: (listener: () => void) => {
+        this.#onOver = () => {
+          listener();
+          this.#resume?.();
+        };
+      },
     };
     await sendResponse(response, this.#watched(this.#sink), flow, false);
   }
@@ -191,6 +205,13 @@ export class Exchange implements UpstreamHandler {
   onHead(head: ResponseHead, resume: () => void): boolean {
     if (this.#isDone) return true;
     this.#resume = resume;
+    const codings = fieldValues(head.fields, 'transfer-encoding').join(',').trim().toLowerCase();
+    if (codings !== '' && codings !== 'chunked') {
+      // What is coded otherwise would pass the scrubber, and reach the guest without the word that says so.
+      const message = `${this.#site.name} used a transfer coding that is not chunked`;
+      this.onError(new GondolinError('NET_UPSTREAM_INVALID', message));
+      return true;
+    }
     try {
       this.#sink = this.#answerPath(head);
       this.#sink.begin({ ...head, fields: endToEnd(head.fields, NOT_FOR_GUESTS) });
@@ -291,7 +312,7 @@ export class Exchange implements UpstreamHandler {
   #emitLeak(error: Error, status: number | null): void {
     if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
     const { emit, secrets } = this.#services;
-    emit(leakEvent(error, this.#guest, this.#site, { secrets, statusCode: status }));
+    emit(leakEvent(error, this.#asked, this.#site, { secrets, statusCode: status }));
   }
 
   /** A failure of ours. */
@@ -322,6 +343,7 @@ export class Exchange implements UpstreamHandler {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#freeSlot();
+    this.#onOver?.();
     if (!this.#hasUpstreamEnded || error !== null) this.#abort?.();
     if (error !== null) this.#sink.destroy();
     this.#record.finish(error);
@@ -349,7 +371,7 @@ export class Exchange implements UpstreamHandler {
     answer.begin(refusal.status, statusText, fields);
     if (method !== 'HEAD') answer.write(body);
     answer.end([]);
-    const event = blockedEvent(this.#guest, this.#site, refusal);
+    const event = blockedEvent(this.#asked, this.#site, refusal);
     if (event !== null) this.#services.emit(event);
   }
 }

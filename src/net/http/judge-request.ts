@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import { agrees, readAuthority, writeAuthority } from './authority.ts';
+import { type AskedRequest, isOurs } from './asked-request.ts';
+import { writeAuthority } from './authority.ts';
 import { fieldValue } from './fields.ts';
-import type { GuestRequest } from './guest-request.ts';
 import type { Refusal } from './refusal.ts';
 import { requestReadings } from './request-readings.ts';
 import type { OutgoingRequest } from './request-secrets.ts';
@@ -16,12 +16,12 @@ export type Judged =
  * Everything that is asked of a request before anything leaves the host: its form, that each name it carries is the
  * connection's, and policy. Runs on every request of a connection.
  */
-export function judgeRequest(request: GuestRequest, site: Site, services: HttpServices): Judged {
+export function judgeRequest(request: AskedRequest, site: Site, services: HttpServices): Judged {
   if (site.refusal !== null)
     return refuse(site, { status: 403, ...blocked(site.refusal), ...site.refusal });
   const odd = oddForm(request);
   if (odd !== null) return refuse(site, odd);
-  const target = readTarget(request.target, site);
+  const target = request.path;
   const isForUs = (text: string): boolean => text === site.authority || isOurs(text, site);
   if (target === null || !request.authorities.every(isForUs)) {
     return refuse(site, {
@@ -59,7 +59,7 @@ function blocked(verdict: { readonly reason: string }): { readonly message: stri
   return { message: `blocked this request: ${why}` };
 }
 
-function oddForm(request: GuestRequest): RefusalPart | null {
+function oddForm(request: AskedRequest): RefusalPart | null {
   if (request.method === 'CONNECT' || request.method === 'TRACE') {
     return { status: 405, reason: 'protocol', message: `${request.method} is not supported` };
   }
@@ -81,21 +81,6 @@ function oddForm(request: GuestRequest): RefusalPart | null {
     return { status: 400, reason: 'protocol', message: 'HTTP/1.0 has no Transfer-Encoding' };
   }
   return null;
-}
-
-function isOurs(text: string, site: Site): boolean {
-  const authority = readAuthority(text);
-  return authority !== null && agrees(authority, site);
-}
-
-/** Origin form of the target; `null` when it names another place or has no such form. */
-function readTarget(target: string, site: Site): string | null {
-  if (target.startsWith('/')) return target;
-  const match = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(target);
-  if (match === null) return null;
-  const [, scheme = '', authority = '', rest = ''] = match;
-  if (scheme.toLowerCase() !== site.scheme || !isOurs(authority, site)) return null;
-  return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
 /** Judges again what a hook made of a request: it may lead elsewhere, but only where policy would let the guest go. */

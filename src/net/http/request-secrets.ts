@@ -4,9 +4,9 @@ import { leakMove } from '../audit/leak-move.ts';
 import type { LeakPlace, NetworkEvent } from '../audit/network-event.ts';
 import type { SecretLeak } from '../secret/header-list.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
-import { contentEncoding, headerList, urlOf } from './audit-request.ts';
+import type { AskedRequest } from './asked-request.ts';
+import { contentEncoding, headerList } from './audit-request.ts';
 import { type Fields, flatList } from './fields.ts';
-import type { GuestRequest } from './guest-request.ts';
 import type { Site } from './site.ts';
 import type { Target } from './upstream-call.ts';
 
@@ -81,7 +81,7 @@ export function prepareSecrets(
 /** The event of a leak. */
 export function leakEvent(
   leak: GondolinError,
-  request: GuestRequest,
+  request: AskedRequest,
   site: Site,
   at: { readonly secrets: SecretStore | null; readonly statusCode: number | null },
 ): NetworkEvent {
@@ -94,7 +94,7 @@ export function leakEvent(
     port: site.port,
     transport: site.scheme,
     method: request.method,
-    url: urlOf(request, site),
+    url: request.url,
     httpVersion: request.httpVersion,
     requestHeaders: headerList(request.fields),
     statusCode,
