@@ -5,9 +5,10 @@ import { GuestHttp } from './http/guest-http.ts';
 import { GuestLoad } from './http/guest-load.ts';
 import { RequestTurns } from './http/request-turns.ts';
 import { Upstream } from './http/upstream.ts';
+import { REFUSAL_CERTIFICATES } from './limits.ts';
 import type { NetworkParts } from './parts.ts';
-import { RefusalBudget } from './refusal-budget.ts';
 import { type Destination, Dialer } from './tcp/dial.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 /** Everything that moves bytes for one `Network`: loaded and made with its first connection. */
 export class DataPath {
@@ -40,7 +41,7 @@ export class DataPath {
     });
     this.#services = {
       ...{ parts, http, upstream: this.#upstream, dialer },
-      ...{ refusals: new RefusalBudget(), secrets, emit },
+      ...{ refusals: new TokenBucket(REFUSAL_CERTIFICATES), secrets, emit },
     };
   }
 

@@ -19,13 +19,13 @@ import {
 import type { NetworkParts } from './parts.ts';
 import { WEB_PORTS } from './policy/host-pattern.ts';
 import type { Verdict } from './policy/verdict.ts';
-import type { RefusalBudget } from './refusal-budget.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import { serverNameProblem } from './server-name.ts';
 import type { ClientHello } from './tcp/client-hello.ts';
 import { AddressRefused, type Destination, type Dialer } from './tcp/dial.ts';
 import { type Peeked, peek } from './tcp/peek.ts';
 import { reset, splice } from './tcp/splice.ts';
+import type { TokenBucket } from './token-bucket.ts';
 
 /** What all connections of one `Network` share. */
 export interface ConnectionServices {
@@ -33,7 +33,7 @@ export interface ConnectionServices {
   readonly http: GuestHttp;
   readonly upstream: Upstream;
   readonly dialer: Dialer;
-  readonly refusals: RefusalBudget;
+  readonly refusals: TokenBucket;
   readonly secrets: SecretStore | null;
   readonly emit: (event: NetworkEvent) => void;
 }

@@ -141,9 +141,11 @@ export const LOOKUP_CACHE_NAMES = 256;
 /** Addresses of one name that are tried. */
 export const MAX_CANDIDATES = 16;
 
-/** Certificates minted only to say 403, per burst and per second: a flood of names costs the host no more. */
-export const REFUSAL_CERTIFICATE_BURST = 50;
-export const REFUSAL_CERTIFICATES_PER_SECOND = 10;
+/** Certificates made only to say 403: a flood of names costs the host no more. */
+export const REFUSAL_CERTIFICATES = { burst: 50, perSecond: 10 } as const;
+
+/** Certificates of one VM: `*.example.com` lets a guest name hosts without end. One more waits. */
+export const CERTIFICATES = { burst: 200, perSecond: 25 } as const;
 
 /** A guest that may speak nothing at all to its destination is reset after this long without a byte. */
 export const DENIED_START_MS = 3_000;

@@ -1,4 +1,4 @@
-import { type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto';
+import { type KeyObject, randomBytes, sign } from 'node:crypto';
 import oids from 'node-forge/lib/oids.js';
 import * as asn1 from './asn1.ts';
 import { leafExtensions, rootExtensions } from './certificate-extensions.ts';
@@ -43,11 +43,12 @@ interface Draft {
   readonly extensions: readonly asn1.Element[];
 }
 
-function signDraft({ issuer, subject, publicKey, validity, extensions }: Draft): string {
+/** What is signed. */
+function bodyOf({ issuer, subject, publicKey, validity, extensions }: Draft): asn1.Element {
   const serial = randomBytes(SERIAL_BYTES);
   // Positive and of one length, never zero.
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
-  const body = asn1.sequence(
+  return asn1.sequence(
     asn1.explicit(0, asn1.integer(VERSION_3)),
     asn1.integer(serial),
     algorithm(issuer.privateKey),
@@ -57,32 +58,50 @@ function signDraft({ issuer, subject, publicKey, validity, extensions }: Draft):
     asn1.fromDer(publicKey.export({ type: 'spki', format: 'der' })),
     asn1.explicit(3, asn1.sequence(...extensions)),
   );
-  // By Node: forge's own RSA stops everything else for 32 ms.
-  const signature = asn1.bitString(sign('sha256', asn1.toDer(body), issuer.privateKey));
-  const certificate = asn1.sequence(body, algorithm(issuer.privateKey), signature);
-  return new X509Certificate(asn1.toDer(certificate)).toString();
+}
+
+/** A certificate that is not signed yet. */
+export interface CertificateDraft {
+  /** DER; to be signed with SHA-256 by the issuer's key. */
+  readonly toSign: Buffer;
+  /** The whole, PEM. */
+  pem(signature: Buffer): string;
+}
+
+function draftOf(draft: Draft): CertificateDraft {
+  const body = bodyOf(draft);
+  const { privateKey } = draft.issuer;
+  return {
+    toSign: asn1.toDer(body),
+    pem(signature) {
+      const whole = asn1.sequence(body, algorithm(privateKey), asn1.bitString(signature));
+      const lines =
+        asn1
+          .toDer(whole)
+          .toString('base64')
+          .match(/.{1,64}/g) ?? [];
+      return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n');
+    },
+  };
 }
 
 /** The issuer's own certificate, PEM: signs leaves only, no further authorities. @see RFC 5280 */
 export function createRootCertificate(issuer: Issuer, validity: Validity): string {
   const { commonName: subject, publicKey } = issuer;
-  return signDraft({
-    ...{ issuer, subject, publicKey, validity },
-    extensions: rootExtensions(publicKey),
-  });
+  const extensions = rootExtensions(publicKey);
+  const draft = draftOf({ issuer, subject, publicKey, validity, extensions });
+  return draft.pem(sign('sha256', draft.toSign, issuer.privateKey));
 }
 
 /**
- * A server's certificate for one name or address, PEM.
+ * Drafts a server's certificate for one name or address.
  * @param host  Checked: a DNS name in ASCII (it becomes a subjectAltName as it is, never a wildcard) or an IP address.
  */
-export function createLeafCertificate(
+export function draftLeafCertificate(
   issuer: Issuer,
   { host, publicKey, validity }: { host: string; publicKey: KeyObject; validity: Validity },
-): string {
+): CertificateDraft {
   const subject = host.length <= MAX_COMMON_NAME ? host : null;
-  return signDraft({
-    ...{ issuer, subject, publicKey, validity },
-    extensions: leafExtensions(host, subject !== null, publicKey, issuer.publicKey),
-  });
+  const extensions = leafExtensions(host, subject !== null, publicKey, issuer.publicKey);
+  return draftOf({ issuer, subject, publicKey, validity, extensions });
 }

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { inspect, promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
-import { createLeafCertificate } from '../../../src/net/tls/certificate.ts';
 import { HostCa } from '../../../src/net/tls/host-ca.ts';
 import { encodeTrustStore } from '../../../src/net/tls/java-trust-store.ts';
 import { LeafCache } from '../../../src/net/tls/leaf-cache.ts';
 import { subjectHash } from '../../../src/net/tls/subject-hash.ts';
+import { signedLeaf } from '../../fixtures/net/certificates.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 const run = promisify(execFile);
@@ -24,7 +24,7 @@ function leafOf(ca: HostCa, host: string): string {
     notBefore: new Date(Date.now() - DAY_MS),
     notAfter: new Date(Date.now() + DAY_MS),
   };
-  return createLeafCertificate(ca.issuer, {
+  return signedLeaf(ca.issuer, {
     host,
     publicKey: createPublicKey(ca.leafKey),
     validity,
@@ -34,7 +34,9 @@ function leafOf(ca: HostCa, host: string): string {
 /** A TLS server that shows what the cache gives for the asked name, and one connection to it. */
 async function handshake(cache: LeafCache, ca: string, host: string): Promise<TLSSocket> {
   const server = createServer({
-    SNICallback: (name, done) => done(null, cache.contextFor(name)),
+    SNICallback: (name, done) => {
+      cache.contextFor(name).then((context) => done(null, context), done);
+    },
   });
   server.on('tlsClientError', () => undefined);
   server.listen(0, '127.0.0.1');
@@ -129,7 +131,7 @@ it('HostCa keeps its key to itself: file modes, and nothing of it printed', asyn
   expect(statSync(join(directory, 'ca.pem')).mode & 0o777).toBe(0o600);
   expect(ca.certificatePem).not.toContain('PRIVATE');
   const cache = new LeafCache(ca);
-  cache.contextFor('a.example');
+  await cache.contextFor('a.example');
   for (const thing of [ca, cache]) {
     const shown = inspect(thing, { depth: 9, showHidden: true }) + JSON.stringify(thing);
     expect(shown).not.toContain('PRIVATE');
@@ -193,23 +195,32 @@ it('HostCa.open() fails with NET_CA_UNUSABLE when the file cannot be read', asyn
 
 it('LeafCache keeps what is used and forgets the rest beyond its limit', async () => {
   const cache = new LeafCache(await HostCa.open(temporaryDirectory()), { maxEntries: 2 });
-  const first = cache.contextFor('a.example');
-  const second = cache.contextFor('b.example');
-  expect(cache.contextFor('a.example')).toBe(first);
-  cache.contextFor('c.example');
+  const first = await cache.contextFor('a.example');
+  const second = await cache.contextFor('b.example');
+  expect(await cache.contextFor('a.example')).toBe(first);
+  await cache.contextFor('c.example');
   expect(cache.size).toBe(2);
-  expect(cache.contextFor('a.example')).toBe(first);
-  expect(cache.contextFor('b.example')).not.toBe(second);
-  for (let index = 0; index < 20; index += 1) cache.contextFor(`h${index}.example`);
+  expect(await cache.contextFor('a.example')).toBe(first);
+  expect(await cache.contextFor('b.example')).not.toBe(second);
+  for (let index = 0; index < 20; index += 1) await cache.contextFor(`h${index}.example`);
   expect(cache.size).toBe(2);
 });
 
 it('LeafCache makes a certificate anew before it ends', async () => {
   const cache = new LeafCache(await HostCa.open(temporaryDirectory()));
   const now = Date.now();
-  const first = cache.contextFor('a.example', now);
-  expect(cache.contextFor('a.example', now + 27 * DAY_MS)).toBe(first);
-  expect(cache.contextFor('a.example', now + 29 * DAY_MS)).not.toBe(first);
+  const first = await cache.contextFor('a.example', now);
+  expect(await cache.contextFor('a.example', now + 27 * DAY_MS)).toBe(first);
+  expect(await cache.contextFor('a.example', now + 29 * DAY_MS)).not.toBe(first);
+});
+
+it('LeafCache makes one certificate for all who ask for a name at once', async () => {
+  const cache = new LeafCache(await HostCa.open(temporaryDirectory()));
+  const names = ['a.example', 'b.example', 'a.example', 'a.example'];
+  const [first, other, ...same] = await Promise.all(names.map((name) => cache.contextFor(name)));
+  expect(same).toEqual([first, first]);
+  expect(same[0]).toBe(first);
+  expect(other).not.toBe(first);
 });
 
 it.each([
@@ -226,8 +237,6 @@ it.each([
   '-a.example',
 ])('LeafCache refuses the name "%s"', async (name) => {
   const cache = new LeafCache(await HostCa.open(temporaryDirectory()));
-  expect(() => cache.contextFor(name)).toThrow(
-    expect.objectContaining({ code: 'NET_TLS_NAME_INVALID' }),
-  );
+  await expect(cache.contextFor(name)).rejects.toMatchObject({ code: 'NET_TLS_NAME_INVALID' });
   expect(cache.size).toBe(0);
 });

@@ -2,10 +2,8 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { formatAddress } from '../../../../src/net/address/ip-address.ts';
-import {
-  createLeafCertificate,
-  createRootCertificate,
-} from '../../../../src/net/tls/certificate.ts';
+import { createRootCertificate } from '../../../../src/net/tls/certificate.ts';
+import { signedLeaf } from '../../../fixtures/net/certificates.ts';
 
 const ec = () => generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
 const issuer = { ...ec(), commonName: 'gondolin local CA é' };
@@ -16,7 +14,7 @@ const root = new X509Certificate(rootPem);
 function leaf(host: string, notAfter = validity.notAfter): X509Certificate {
   const dates = { ...validity, notAfter };
   const { publicKey } = issuer;
-  return new X509Certificate(createLeafCertificate(issuer, { host, publicKey, validity: dates }));
+  return new X509Certificate(signedLeaf(issuer, { host, publicKey, validity: dates }));
 }
 
 /** A length and what it stands before. */
@@ -31,7 +29,7 @@ it('createRootCertificate() makes an authority that is its own issuer', () => {
   expect(root.toString()).toBe(rootPem);
 });
 
-it('createLeafCertificate() makes a server certificate that the root issued', () => {
+it('draftLeafCertificate() makes a server certificate that the root issued', () => {
   const certificate = leaf('api.example.com');
   expect(certificate.checkIssued(root)).toBe(true);
   expect(certificate.verify(issuer.publicKey)).toBe(true);
@@ -40,14 +38,14 @@ it('createLeafCertificate() makes a server certificate that the root issued', ()
   expect(certificate.subjectAltName).toBe('DNS:api.example.com');
 });
 
-it('createLeafCertificate() leaves a name of more than 64 characters out of the subject', () => {
+it('draftLeafCertificate() leaves a name of more than 64 characters out of the subject', () => {
   const ofLength = (length: number) => `${'a'.repeat(50)}.${'b'.repeat(length - 51)}`;
   expect(leaf(ofLength(64)).subject).toBe(`CN=${ofLength(64)}`);
   expect(leaf(ofLength(65)).subject ?? '').toBe('');
   expect(leaf(ofLength(65)).checkHost(ofLength(65))).toBe(ofLength(65));
 });
 
-it('createLeafCertificate() names every address by its bytes', () => {
+it('draftLeafCertificate() names every address by its bytes', () => {
   const family = fc.oneof(
     fc.record({ family: fc.constant(4 as const), value: fc.bigInt(0n, 2n ** 32n - 1n) }),
     fc.record({ family: fc.constant(6 as const), value: fc.bigInt(0n, 2n ** 128n - 1n) }),
@@ -71,17 +69,17 @@ it('createLeafCertificate() names every address by its bytes', () => {
 it.each([
   ['2049-12-31T23:59:59Z', der(0x17, Buffer.from('491231235959Z'))],
   ['2050-01-01T00:00:00Z', der(0x18, Buffer.from('20500101000000Z'))],
-])('createLeafCertificate() writes the date %s as RFC 5280 wants', (date, bytes) => {
+])('draftLeafCertificate() writes the date %s as RFC 5280 wants', (date, bytes) => {
   const certificate = leaf('a.example', new Date(date));
   expect(certificate.raw.includes(bytes)).toBe(true);
   expect(Date.parse(certificate.validTo)).toBe(Date.parse(date));
 });
 
-it('createLeafCertificate() carries any key unchanged', () => {
+it('draftLeafCertificate() carries any key unchanged', () => {
   // Some begin like an element of ASN.1, which forge takes apart.
   for (let count = 0; count < 100; count += 1) {
     const { publicKey } = ec();
-    const pem = createLeafCertificate(issuer, { host: 'a.example', publicKey, validity });
+    const pem = signedLeaf(issuer, { host: 'a.example', publicKey, validity });
     expect(new X509Certificate(pem).publicKey.equals(publicKey)).toBe(true);
   }
 });

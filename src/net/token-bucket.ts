@@ -1,0 +1,44 @@
+/** How often something may be done. */
+export interface Rate {
+  /** At once, after a pause. */
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** A bucket of permissions that fills by itself: what a guest asks for beyond its rate costs the host nothing. */
+export class TokenBucket {
+  readonly #rate: Rate;
+  readonly #now: () => number;
+  #left: number;
+  #filledMs: number;
+
+  /** @param now  Milliseconds, monotonic. */
+  constructor(rate: Rate, now: () => number = () => performance.now()) {
+    this.#rate = rate;
+    this.#now = now;
+    this.#left = rate.burst;
+    this.#filledMs = now();
+  }
+
+  /** Takes one. @returns False when the bucket is empty. */
+  take(): boolean {
+    this.#fill();
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
+
+  /** Takes one that may not be there yet. @returns Milliseconds until it is. */
+  takeAhead(): number {
+    this.#fill();
+    this.#left -= 1;
+    return Math.max(0, Math.ceil((-this.#left / this.#rate.perSecond) * 1000));
+  }
+
+  #fill(): void {
+    const nowMs = this.#now();
+    const earned = ((nowMs - this.#filledMs) / 1000) * this.#rate.perSecond;
+    this.#left = Math.min(this.#rate.burst, this.#left + earned);
+    this.#filledMs = nowMs;
+  }
+}
