@@ -60,6 +60,8 @@ bool file_write(const struct file_request *request, struct failure *failure)
     bool is_new;
     if (!make_parent(request->path, failure))
         return false;
+    if ((request->flags & GONDOLIN_FILE_FLAG_KEEP) != 0 && access(request->path, F_OK) == 0)
+        return true;
     AUTO_CLOSE int fd = open_regular(request, &is_new);
     if (fd < 0)
         return failed(failure, "open %s", request->path);

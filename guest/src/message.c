@@ -78,13 +78,15 @@ static void decode_network(struct wire_reader *reader, struct network_request *n
         reader->failed = true;
 }
 
+#define FILE_FLAGS (GONDOLIN_FILE_FLAG_APPEND | GONDOLIN_FILE_FLAG_KEEP | GONDOLIN_FILE_FLAG_JAVA_STORE)
+
 static void decode_file(struct wire_reader *reader, struct file_request *file)
 {
     file->path = wire_read_string(reader, MAX_TEXT_BYTES - 1);
     file->flags = wire_read_u8(reader);
     file->mode = wire_read_u32(reader);
     file->content = wire_read_bytes(reader, GONDOLIN_MAX_FILE_BYTES);
-    if ((file->flags & ~GONDOLIN_FILE_FLAG_APPEND) != 0 || file->mode > MAX_MODE)
+    if ((file->flags & ~FILE_FLAGS) != 0 || file->mode > MAX_MODE)
         reader->failed = true;
     if (file->path == NULL || file->path[0] != '/')
         reader->failed = true;

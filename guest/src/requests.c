@@ -4,6 +4,7 @@
 #include "file.h"
 #include "freeze.h"
 #include "identity.h"
+#include "java_store.h"
 #include "log.h"
 #include "loop.h"
 #include "message.h"
@@ -57,9 +58,12 @@ static void serve(const struct message *message)
         answer(id, mount_serve(&message->body.mount, &failure), &failure);
         break;
     case GONDOLIN_MESSAGE_SEAL:
+        /* Nothing can be linked afterwards. */
+        java_store_link();
         answer(id, root_seal(&failure), &failure);
         break;
     case GONDOLIN_MESSAGE_EXEC:
+        java_store_link();
         exec_start(id, &message->body.exec);
         break;
     case GONDOLIN_MESSAGE_KILL:
@@ -76,6 +80,8 @@ static void serve(const struct message *message)
         break;
     case GONDOLIN_MESSAGE_FILE:
         answer(id, file_write(&message->body.file, &failure), &failure);
+        if ((message->body.file.flags & GONDOLIN_FILE_FLAG_JAVA_STORE) != 0)
+            java_store_set(message->body.file.path);
         break;
     case GONDOLIN_MESSAGE_SHUTDOWN:
         shutdown_begin();

@@ -88,7 +88,7 @@ static void decodes_a_file(void)
     for (size_t count = 0; count < length; count++)
         CHECK(decode(count) != MESSAGE_OK);
     CHECK(decode(file_message("etc/x", 0, 0644, 10)) == MESSAGE_BAD_BODY);
-    CHECK(decode(file_message("/etc/x", 2, 0644, 10)) == MESSAGE_BAD_BODY);
+    CHECK(decode(file_message("/etc/x", 8, 0644, 10)) == MESSAGE_BAD_BODY);
     CHECK(decode(file_message("/etc/x", 0, 010000, 10)) == MESSAGE_BAD_BODY);
     CHECK(decode(file_message("/etc/x", 0, 0644, 11)) == MESSAGE_BAD_BODY);
     CHECK(decode(file_message("/etc/x", 0, 0644, GONDOLIN_MAX_FILE_BYTES + 1)) == MESSAGE_BAD_BODY);

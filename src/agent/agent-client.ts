@@ -49,6 +49,10 @@ export interface WriteFileOptions {
   readonly mode?: number;
   /** @default false: replaces what is there */
   readonly append?: boolean;
+  /** Leaves a file that is there as it is; then `data` is at most MAX_FILE_BYTES. @default false */
+  readonly keep?: boolean;
+  /** It is the trust store for every JVM of the guest. @default false */
+  readonly isJavaStore?: boolean;
 }
 
 /**
@@ -197,12 +201,15 @@ export class AgentClient {
    * Writes a regular file as root, or appends to it; makes missing parents. Not atomic.
    * @throws {GondolinError} AGENT_REQUEST_FAILED (details: stage, errno), PROTOCOL_TEXT_HAS_NUL.
    */
-  async writeFile({ path, data, mode = 0o644, append = false }: WriteFileOptions): Promise<void> {
+  async writeFile({ path, data, mode = 0o644, ...options }: WriteFileOptions): Promise<void> {
+    const { append = false, keep = false, isJavaStore = false } = options;
+    if (keep && data.length > MAX_FILE_BYTES) throw new RangeError(`${path}: too long to be kept`);
     let start = 0;
     do {
       const content = data.subarray(start, start + MAX_FILE_BYTES);
       const isAppended = append || start > 0;
-      await this.#request({ type: 'FILE', path, isAppended, mode, content });
+      const flags = { isAppended, isKept: keep, isJavaStore };
+      await this.#request({ type: 'FILE', path, ...flags, mode, content });
       start += content.length;
     } while (start < data.length);
   }

@@ -3,7 +3,7 @@ import type { WaitingTimes } from './limits.ts';
 import type { PolicyOptions } from './policy/policy-options.ts';
 import type { ResolvedSecret } from './secret/secret-options.ts';
 import type { Resolve } from './tcp/dial.ts';
-import type { GuestFile } from './tls/guest-trust.ts';
+import type { GuestFile } from './tls/guest-file.ts';
 
 /** What one VM's network is. */
 export interface NetworkOptions {

@@ -115,8 +115,8 @@ export const MOUNT_FLAG = { READONLY: 1 } as const;
 /** Bits of a `THAW`'s flags. NEW_SESSION: the machine was restored, and a new host speaks. */
 export const THAW_FLAG = { NEW_SESSION: 1 } as const;
 
-/** Bits of a `FILE`'s flags. */
-export const FILE_FLAG = { APPEND: 1 } as const;
+/** Bits of a `FILE`'s flags. KEEP: a file that is there stays as it is. JAVA_STORE: it is the Java trust store. */
+export const FILE_FLAG = { APPEND: 1, KEEP: 2, JAVA_STORE: 4 } as const;
 
 /** Whom a `KILL` reaches. TREE: every process of the exec, also those that daemonised. */
 export const KILL_SCOPE = { PROCESS: 0, GROUP: 1, TREE: 2 } as const;

@@ -54,6 +54,10 @@ export type HostRequest =
       /** Absolute. */
       readonly path: string;
       readonly isAppended: boolean;
+      /** A file that is there stays as it is. */
+      readonly isKept: boolean;
+      /** Every JVM of the guest is to read it as its trust store. */
+      readonly isJavaStore: boolean;
       /** Permission bits, 0..0o7777. */
       readonly mode: number;
       /** At most MAX_FILE_BYTES. */
@@ -115,7 +119,7 @@ export function encodeHostMessage(requestId: number, request: HostRequest): Buff
       writer.u8(0);
       break;
     case 'FILE':
-      writer.string('path', request.path).u8(request.isAppended ? FILE_FLAG.APPEND : 0);
+      writer.string('path', request.path).u8(fileFlags(request));
       writer.u32(request.mode).bytes(request.content);
       break;
     case 'SEAL':
@@ -178,13 +182,7 @@ function readBody(reader: MessageReader): HostRequest {
       readFlags(reader, 0);
       return { type };
     case 'FILE':
-      return {
-        type,
-        path: reader.string(),
-        isAppended: readFlags(reader, FILE_FLAG.APPEND) === FILE_FLAG.APPEND,
-        mode: reader.u32(),
-        content: new Uint8Array(reader.bytes(MAX_FILE_BYTES)),
-      };
+      return readFile(reader);
     case 'SEAL':
     case 'PING':
     case 'SHUTDOWN':
@@ -197,6 +195,30 @@ function readBody(reader: MessageReader): HostRequest {
     case 'LOG':
       throw reader.broken('a message that a host may send');
   }
+}
+
+type FileRequest = Extract<HostRequest, { type: 'FILE' }>;
+
+function fileFlags({ isAppended, isKept, isJavaStore }: FileRequest): number {
+  return (
+    (isAppended ? FILE_FLAG.APPEND : 0) |
+    (isKept ? FILE_FLAG.KEEP : 0) |
+    (isJavaStore ? FILE_FLAG.JAVA_STORE : 0)
+  );
+}
+
+function readFile(reader: MessageReader): FileRequest {
+  const path = reader.string();
+  const flags = readFlags(reader, FILE_FLAG.APPEND | FILE_FLAG.KEEP | FILE_FLAG.JAVA_STORE);
+  return {
+    type: 'FILE',
+    path,
+    isAppended: (flags & FILE_FLAG.APPEND) !== 0,
+    isKept: (flags & FILE_FLAG.KEEP) !== 0,
+    isJavaStore: (flags & FILE_FLAG.JAVA_STORE) !== 0,
+    mode: reader.u32(),
+    content: new Uint8Array(reader.bytes(MAX_FILE_BYTES)),
+  };
 }
 
 function readFlags(reader: MessageReader, known: number): number {

@@ -21,6 +21,7 @@ export interface TrustEnvOptions {
  * Variables for the guest, so that programs with roots of their own trust the authority too. The bundle holds the public
  * roots of this Node as well, also for an image without ca-certificates. It is named only where it is needed: under TCG
  * OpenSSL reads it for 0.4 s in each process, two thirds of the time of a small `curl`.
+ * Java has none: it prints each variable it takes options from, and build tools read its first line for the version.
  */
 export function guestTrustEnv({
   seesServers,
@@ -28,7 +29,6 @@ export function guestTrustEnv({
 }: TrustEnvOptions): Record<string, string> {
   const ca = posix.join(directory, TRUST_NAMES.ca);
   const roots = seesServers ? posix.join(directory, TRUST_NAMES.bundle) : ca;
-  const javaStore = posix.join(directory, TRUST_NAMES.javaStore);
   return {
     // Adds to the roots built in: Node, npm, yarn, pnpm, Bun, Electron.
     NODE_EXTRA_CA_CERTS: ca,
@@ -44,7 +44,5 @@ export function guestTrustEnv({
     DENO_CERT: ca,
     GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: roots,
     CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE: roots,
-    // Java knows no bundle and no variable of its own; it says on stderr that it read this one.
-    JAVA_TOOL_OPTIONS: `-Djavax.net.ssl.trustStore=${javaStore} -Djavax.net.ssl.trustStoreType=JKS`,
   };
 }

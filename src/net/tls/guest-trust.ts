@@ -1,20 +1,11 @@
-import { X509Certificate } from 'node:crypto';
 import { posix } from 'node:path';
 import { rootCertificates } from 'node:tls';
+import { browserPolicies } from './browser-policies.ts';
+import { certificatesOf } from './certificates-of.ts';
+import type { GuestFile } from './guest-file.ts';
 import { TRUST_NAMES as NAMES, TRUST_DIRECTORY } from './guest-trust-env.ts';
 import { encodeTrustStore } from './java-trust-store.ts';
 import { subjectHash } from './subject-hash.ts';
-
-/** A file to write in the guest before its first user process, as root. */
-export interface GuestFile {
-  /** Absolute. */
-  readonly path: string;
-  readonly data: Buffer;
-  /** To the end of what the image has there; a file that is not there is made. */
-  readonly append: boolean;
-  /** Permission bits of a file that is made. */
-  readonly mode: number;
-}
 
 export interface TrustOptions {
   /** Of the authority, PEM. */
@@ -44,13 +35,6 @@ function withLineEnd(pem: string): string {
   return pem.endsWith('\n') ? pem : `${pem}\n`;
 }
 
-/** Each certificate of PEM texts, in DER. */
-function certificatesOf(pems: readonly string[]): Buffer[] {
-  return pems
-    .flatMap((pem) => pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
-    .map((pem) => new X509Certificate(pem).raw);
-}
-
 /** Files that make the guest trust the authority, in any order: our own ones, and entries in the system's places. */
 export function guestTrustFiles({
   certificatePem,
@@ -71,7 +55,8 @@ export function guestTrustFiles({
   return [
     own(NAMES.ca, Buffer.from([ca, ...extraRoots.map(withLineEnd)].join(''), 'latin1')),
     own(NAMES.bundle, Buffer.from(all.map(withLineEnd).join(''), 'latin1')),
-    own(NAMES.javaStore, encodeTrustStore(certificatesOf(all))),
+    { ...own(NAMES.javaStore, encodeTrustStore(certificatesOf(all))), isJavaStore: true },
+    ...browserPolicies([ca, ...extraRoots], directory),
     ...SYSTEM_BUNDLES.map((path) => ({ path, data: added, append: true, mode: 0o644 })),
     ...[...SYSTEM_ANCHORS, posix.join(HASH_DIRECTORY, `${subjectHash(ca)}.0`)].map((path) => ({
       path,

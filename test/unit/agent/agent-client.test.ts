@@ -160,7 +160,8 @@ it('writeFile() sends a large file in parts, each appended to the one before', a
     guest.message(ok(requestId));
   }
   await writing;
-  const part = { type: 'FILE', path: '/etc/ca.pem', mode: 0o600 };
+  const flags = { isKept: false, isJavaStore: false };
+    const part = { type: 'FILE', path: '/etc/ca.pem', mode: 0o600, ...flags };
   const isAppended = true;
   expect(seen).toEqual([
     { ...part, isAppended: false },

@@ -109,6 +109,8 @@ const anyRequest: fc.Arbitrary<HostRequest> = fc.oneof(
     type: fc.constant('FILE' as const),
     path: text,
     isAppended: fc.boolean(),
+    isKept: fc.boolean(),
+    isJavaStore: fc.boolean(),
     mode: fc.nat(0o7777),
     content: bytes,
   }),

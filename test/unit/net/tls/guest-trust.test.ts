@@ -32,6 +32,36 @@ it('guestTrustEnv() names only files that guestTrustFiles() writes', () => {
   expect(named.filter((path) => !written.has(path))).toEqual([]);
 });
 
+it('guestTrustEnv() gives Java no options, which it would print before its version', () => {
+  const names = Object.keys(guestTrustEnv({ seesServers: true }));
+  expect(names.filter((name) => /JAVA|JDK/.test(name))).toEqual([]);
+});
+
+it('guestTrustFiles() marks the one trust store that every JVM is to read', () => {
+  const marked = guestTrustFiles({ certificatePem: ca }).filter((file) => file.isJavaStore);
+  expect(marked.map(({ path }) => path)).toEqual(['/etc/gondolin/truststore.jks']);
+});
+
+it('guestTrustFiles() tells browsers of the authority and of further roots, by policy', () => {
+  const files = guestTrustFiles({ certificatePem: ca, extraRoots: [root('private')] });
+  const json = (path: string) =>
+    JSON.parse(files.find((file) => file.path === path)?.data.toString() ?? 'null');
+  const subjects = (ders: readonly Buffer[]) => ders.map((der) => new X509Certificate(der).subject);
+  const want = ['CN=gondolin local CA 01234567', 'CN=private'];
+  const chromium = json('/etc/chromium/policies/managed/gondolin.json').CACertificates as string[];
+  expect(subjects(chromium.map((text) => Buffer.from(text, 'base64')))).toEqual(want);
+  const firefox = json('/etc/firefox/policies/policies.json').policies.Certificates.Install;
+  const installed = (firefox as string[]).map(
+    (path) => files.find((file) => file.path === path)?.data ?? Buffer.alloc(0),
+  );
+  expect(subjects(installed)).toEqual(want);
+});
+
+it('guestTrustFiles() leaves the policies of an image for Firefox, where one file holds all', () => {
+  const kept = guestTrustFiles({ certificatePem: ca }).filter((file) => file.keep);
+  expect(kept.map(({ path }) => path)).toEqual(['/etc/firefox/policies/policies.json']);
+});
+
 it('guestTrustFiles() puts the authority first in a bundle that holds the public roots too', () => {
   const extra = root('private').trimEnd();
   const files = guestTrustFiles({ certificatePem: ca, extraRoots: [extra], directory: '/x' });
