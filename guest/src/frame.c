@@ -15,6 +15,7 @@ static const struct frame_rule RULES[] = {
     [GONDOLIN_FRAME_EOF] = {0, 0},
     [GONDOLIN_FRAME_RESET] = {4, 4},
     [GONDOLIN_FRAME_CREDIT] = {4, 4},
+    [GONDOLIN_FRAME_ACCEPT] = {0, 0},
 };
 
 static enum frame_result check_header(const uint8_t *bytes, uint32_t length, uint8_t type, uint32_t stream)

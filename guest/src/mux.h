@@ -31,6 +31,8 @@ enum mux_result {
  * calls one must not use the stream afterwards.
  */
 struct stream_handlers {
+    /* The host accepts what the stream stands for. NULL where there is nothing to accept. */
+    void (*on_accept)(void *owner);
     /* The host sent bytes within its window. Those not taken at once must be kept with mux_keep(). */
     void (*on_data)(void *owner, const uint8_t *bytes, size_t count);
     /* The host sends no more. */
@@ -48,6 +50,8 @@ struct mux_stream {
     uint32_t receive_window;
     /* Bytes consumed and not granted yet. */
     uint32_t consumed;
+    /* Of the host's RESET; 0 before, and where the stream ended without one. */
+    uint32_t reset_reason;
     bool is_host_done;
     bool is_guest_done;
     /* An EXEC uses the stream. */

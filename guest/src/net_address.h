@@ -18,6 +18,8 @@
 #define NET_SERVER_PORT 1
 /* Of the socket that takes what is refused. */
 #define NET_REFUSED_PORT 2
+/* Of the listeners that hold SYNs. */
+#define NET_HELD_PORT 3
 
 /* 16 bytes; IPv4 as ::ffff:a.b.c.d. */
 struct net_address {

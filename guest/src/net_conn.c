@@ -16,7 +16,9 @@ struct connection {
     struct loop_source source;
     struct room_waiter room;
     struct mux_stream *stream;
-    void (*on_closed)(void);
+    const struct net_conn_events *events;
+    /* Of one that is not attached: it has no socket yet, and what the host sends waits in the stream. */
+    void *owner;
     bool is_readable;
     bool is_writable;
     /* The guest has closed its direction: an end of file or an error comes behind what is unread. */
@@ -25,9 +27,14 @@ struct connection {
     bool is_shut;
 };
 
+static bool is_attached(const struct connection *connection)
+{
+    return connection->source.fd >= 0;
+}
+
 static void close_connection(struct connection *connection)
 {
-    void (*on_closed)(void) = connection->on_closed;
+    void (*on_closed)(void) = connection->events->on_closed;
     room_leave(&connection->room);
     loop_remove(&connection->source);
     close_quietly(connection->source.fd);
@@ -40,6 +47,11 @@ static void on_end(void *owner)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     struct connection *connection = owner;
+    if (!is_attached(connection)) {
+        connection->events->on_refused(connection->owner, connection->stream->reset_reason);
+        free(connection);
+        return;
+    }
     (void)setsockopt(connection->source.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     close_connection(connection);
 }
@@ -125,7 +137,7 @@ static long write_some(struct connection *connection, const uint8_t *bytes, size
 static void pass_end_on(struct connection *connection)
 {
     const struct mux_stream *stream = connection->stream;
-    if (!stream->is_host_done || stream->input_length > 0 || connection->is_shut)
+    if (!is_attached(connection) || !stream->is_host_done || stream->input_length > 0 || connection->is_shut)
         return;
     /* It fails only when the guest has reset the connection, which epoll tells. */
     (void)shutdown(connection->source.fd, SHUT_WR);
@@ -189,39 +201,54 @@ static void on_socket_ready(struct loop_source *source, uint32_t events)
     }
 }
 
-static bool read_destination(int fd, uint8_t *destination)
+static void on_accept(void *owner)
 {
-    union net_sockaddr address;
-    socklen_t length = sizeof address;
-    memset(&address, 0, sizeof address);
-    return getsockname(fd, &address.any, &length) == 0 && net_destination_encode(&address, destination);
+    struct connection *connection = owner;
+    if (!is_attached(connection))
+        connection->events->on_accepted(connection->owner);
 }
 
 static const struct stream_handlers handlers = {
+    .on_accept = on_accept,
     .on_data = on_data,
     .on_eof = on_eof,
     .on_credit = on_credit,
     .on_end = on_end,
 };
 
-bool net_conn_start(int fd, void (*on_closed)(void))
+struct connection *net_conn_open(const struct net_tuple *tuple, bool is_v4, const struct net_conn_events *events,
+                                 void *owner)
 {
     uint8_t destination[GONDOLIN_TCP_DESTINATION_BYTES];
+    if (!net_destination_encode(tuple, is_v4, destination))
+        return NULL;
     struct connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL || !read_destination(fd, destination)) {
-        free(connection);
-        return false;
-    }
-    connection->source = (struct loop_source){.fd = fd, .on_ready = on_socket_ready};
+    if (connection == NULL)
+        return NULL;
+    connection->source = (struct loop_source){.fd = -1, .on_ready = on_socket_ready};
     connection->room.on_room = on_room;
-    connection->on_closed = on_closed;
-    connection->is_writable = true;
-    if (loop_add(&connection->source, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) == 0)
-        connection->stream =
-            streams_open(GONDOLIN_STREAM_KIND_TCP, destination, sizeof destination, &handlers, connection);
+    connection->events = events;
+    connection->owner = owner;
+    connection->stream =
+        streams_open(GONDOLIN_STREAM_KIND_TCP, destination, sizeof destination, &handlers, connection);
     if (connection->stream != NULL)
-        return true;
-    loop_remove(&connection->source);
+        return connection;
     free(connection);
-    return false;
+    return NULL;
+}
+
+void net_conn_attach(struct connection *connection, int fd)
+{
+    connection->source.fd = fd;
+    connection->owner = NULL;
+    connection->is_writable = true;
+    if (loop_add(&connection->source, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) != 0)
+        fail(connection);
+    else
+        feed(connection);
+}
+
+void net_conn_give_up(struct connection *connection)
+{
+    fail(connection);
 }

@@ -2,21 +2,14 @@
 
 #include "util.h"
 
-bool net_destination_encode(const union net_sockaddr *address, uint8_t *destination)
+bool net_destination_encode(const struct net_tuple *tuple, bool is_v4, uint8_t *destination)
 {
-    uint16_t port;
     memset(destination, 0, GONDOLIN_TCP_DESTINATION_BYTES);
-    if (address->any.sa_family == AF_INET) {
-        destination[0] = GONDOLIN_TCP_FAMILY_V4;
-        port = ntohs(address->v4.sin_port);
-        memcpy(destination + 3, &address->v4.sin_addr, 4);
-    } else if (address->any.sa_family == AF_INET6) {
-        destination[0] = GONDOLIN_TCP_FAMILY_V6;
-        port = ntohs(address->v6.sin6_port);
-        memcpy(destination + 3, &address->v6.sin6_addr, 16);
-    } else {
-        return false;
-    }
-    store_u16(destination + 1, port);
-    return port != 0;
+    destination[0] = is_v4 ? GONDOLIN_TCP_FAMILY_V4 : GONDOLIN_TCP_FAMILY_V6;
+    store_u16(destination + 1, tuple->local_port);
+    if (is_v4)
+        memcpy(destination + 3, tuple->local.bytes + 12, 4);
+    else
+        memcpy(destination + 3, tuple->local.bytes, 16);
+    return tuple->local_port != 0;
 }

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 #include "../protocol.h"
-#include "net_address.h"
+#include "net_tuple.h"
 
-/* Writes GONDOLIN_TCP_DESTINATION_BYTES; false for another family and for port 0, which no host can dial. */
-bool net_destination_encode(const union net_sockaddr *address, uint8_t *destination);
+/* Writes GONDOLIN_TCP_DESTINATION_BYTES of the local end; false for port 0, which no host can dial. */
+bool net_destination_encode(const struct net_tuple *tuple, bool is_v4, uint8_t *destination);
 
 #endif

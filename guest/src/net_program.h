@@ -3,7 +3,8 @@
  * socket gets it. Pure: it is assembled here and loaded in net_steer.c.
  *
  * - To 127.0.0.0/8 or an own address: as ever (servers of the guest).
- * - TCP to any other address: the agent's listener of that family.
+ * - TCP to any other address: the listener of that family that holds a connection's SYN until the host has decided, and the
+ *   agent's listener once it has accepted (net_hold.h).
  * - UDP to port 53 of any other address: the agent's name server socket of that family.
  * - Other UDP: over IPv6 no socket, so the kernel answers "port unreachable" at once; over IPv4 it cannot, and the agent
  *   does (net_refuse.h).
@@ -20,11 +21,23 @@
 #define NET_SOCKET_UDP_V4 2
 #define NET_SOCKET_UDP_V6 3
 #define NET_SOCKET_REFUSED_V4 4
-#define NET_SOCKETS 5
+#define NET_SOCKET_HELD_V4 5
+#define NET_SOCKET_HELD_V6 6
+#define NET_SOCKETS 7
 
-#define NET_PROGRAM_MAX_INSTRUCTIONS 96
+#define NET_PROGRAM_MAX_INSTRUCTIONS 128
+
+/* Descriptors of the maps it reads. */
+struct net_program_maps {
+    /* net_address: any */
+    int own_addresses_fd;
+    /* net_tuple: any; connections that the host has accepted. */
+    int accepted_fd;
+    /* A key of above: the socket. */
+    int sockets_fd;
+};
 
 /* Writes the program; gives its length in instructions, or 0 when it does not fit or a label is missing. */
-size_t net_program_assemble(struct bpf_insn *program, int own_addresses_fd, int sockets_fd);
+size_t net_program_assemble(struct bpf_insn *program, const struct net_program_maps *maps);
 
 #endif

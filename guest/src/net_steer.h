@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "net_address.h"
+#include "net_tuple.h"
 #include "process.h"
 
 /* Makes the maps and loads the program; it does nothing yet. */
@@ -15,6 +16,9 @@ bool net_steer_set_socket(unsigned key, int fd, struct failure *failure);
 
 /* Adds or removes an own address. 0, or -1 with errno. */
 int net_steer_set_own(const struct net_address *address, bool is_own);
+
+/* Says whether the host has accepted a connection. 0, or -1 with errno. */
+int net_steer_set_accepted(const struct net_tuple *tuple, bool is_accepted);
 
 /* From here on the program decides, until the agent ends. */
 bool net_steer_attach(struct failure *failure);

@@ -7,32 +7,23 @@
 #include "log.h"
 #include "loop.h"
 #include "net_address.h"
-#include "net_conn.h"
+#include "net_hold.h"
 #include "net_program.h"
 #include "net_route.h"
 #include "net_steer.h"
-#include "port.h"
 #include "util.h"
 
 #define BACKLOG 4096
 /* Of one listener in one turn. */
 #define MAX_ACCEPTS 64
-/* OPEN, EOF and RESET frames that wait for a host which does not read. */
-#define MAX_WAITING_BYTES 65536
 #define RETRY_MS 100
 
 static struct {
     struct loop_source listeners[2];
     unsigned listener_count;
-    unsigned connection_count;
     bool is_paused;
     struct loop_timer retry;
 } tcp;
-
-static bool has_room(void)
-{
-    return tcp.connection_count < GONDOLIN_MAX_TCP_STREAMS && port_outbox()->bulk_bytes < MAX_WAITING_BYTES;
-}
 
 static void listen_for(uint32_t events)
 {
@@ -48,32 +39,18 @@ static void pause_accepting(void)
     listen_for(0);
 }
 
-void net_tcp_accept_more(void)
-{
-    if (!tcp.is_paused || tcp.retry.is_set || !has_room())
-        return;
-    tcp.is_paused = false;
-    listen_for(EPOLLIN);
-}
-
 static void on_retry_due(struct loop_timer *timer)
 {
     (void)timer;
-    net_tcp_accept_more();
-}
-
-static void on_closed(void)
-{
-    tcp.connection_count--;
+    tcp.is_paused = false;
+    listen_for(EPOLLIN);
 }
 
 static void start_connection(int fd)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    if (net_conn_start(fd, on_closed)) {
-        tcp.connection_count++;
+    if (net_hold_adopt(fd))
         return;
-    }
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     close_quietly(fd);
 }
@@ -82,10 +59,6 @@ static void on_connection(struct loop_source *source, uint32_t events)
 {
     (void)events;
     for (int i = 0; i < MAX_ACCEPTS && !tcp.is_paused; i++) {
-        if (!has_room()) {
-            pause_accepting();
-            return;
-        }
         int fd = accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             start_connection(fd);

@@ -20,6 +20,7 @@
 #define DNS_PORT 53
 #define UDP_HEADER_BYTES 8
 #define UDP_CHECKSUM_AT 6
+#define TCP_CHECKSUM_AT 16
 
 static struct {
     struct loop_source sources[2];
@@ -43,7 +44,9 @@ int net_udp_open_raw(int family, int protocol)
         return -1;
     if (!net_address_allow_any(fd, family))
         return -1;
-    if (family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_CHECKSUM, UDP_CHECKSUM_AT) != 0)
+    /* Of ICMPv6 the kernel knows by itself. */
+    int checksum_at = protocol == IPPROTO_TCP ? TCP_CHECKSUM_AT : UDP_CHECKSUM_AT;
+    if (family == AF_INET6 && protocol != IPPROTO_ICMPV6 && set(fd, IPPROTO_IPV6, IPV6_CHECKSUM, checksum_at) != 0)
         return -1;
     return take_fd(&fd);
 }

@@ -4,22 +4,11 @@
 #include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 
+#include "net_checksum.h"
 #include "util.h"
 
 _Static_assert(NET_UNREACHABLE_BYTES == sizeof(struct icmphdr) + sizeof(struct iphdr) + sizeof(struct udphdr),
                "the message is its three headers");
-
-/* RFC 1071; of whole 16-bit words. */
-static uint16_t checksum(const void *bytes, size_t size)
-{
-    const uint8_t *next = bytes;
-    uint32_t sum = 0;
-    for (size_t i = 0; i + 1 < size; i += 2)
-        sum += (uint32_t)next[i] << 8 | next[i + 1];
-    while (sum > 0xffff)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return htons((uint16_t)~sum);
-}
 
 void net_unreachable_write(uint8_t *message, const struct sockaddr_in *sender, const struct sockaddr_in *destination,
                            uint16_t datagram_bytes)
@@ -40,10 +29,10 @@ void net_unreachable_write(uint8_t *message, const struct sockaddr_in *sender, c
     udp.source = sender->sin_port;
     udp.dest = destination->sin_port;
     udp.len = htons(udp_bytes);
-    ip.check = checksum(&ip, sizeof ip);
+    ip.check = net_checksum_end(net_checksum_add(0, &ip, sizeof ip));
     memcpy(message, &icmp, sizeof icmp);
     memcpy(message + sizeof icmp, &ip, sizeof ip);
     memcpy(message + sizeof icmp + sizeof ip, &udp, sizeof udp);
-    icmp.checksum = checksum(message, NET_UNREACHABLE_BYTES);
+    icmp.checksum = net_checksum_end(net_checksum_add(0, message, NET_UNREACHABLE_BYTES));
     memcpy(message, &icmp, sizeof icmp);
 }

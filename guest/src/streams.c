@@ -78,6 +78,18 @@ static enum mux_result on_credit(struct mux_stream *stream, const struct frame *
     return MUX_OK;
 }
 
+static void on_accept(const struct mux_stream *stream)
+{
+    if (stream->handlers != NULL && stream->handlers->on_accept != NULL)
+        stream->handlers->on_accept(stream->owner);
+}
+
+static void on_reset(struct mux_stream *stream, const struct frame *frame)
+{
+    stream->reset_reason = load_u32(frame->payload);
+    drop_stream(stream, outlet_close);
+}
+
 const char *streams_on_frame(const struct frame *frame)
 {
     enum mux_result result;
@@ -96,8 +108,10 @@ const char *streams_on_frame(const struct frame *frame)
             result = on_eof(stream);
         else if (frame->type == GONDOLIN_FRAME_CREDIT)
             result = on_credit(stream, frame);
+        else if (frame->type == GONDOLIN_FRAME_ACCEPT)
+            on_accept(stream);
         else
-            drop_stream(stream, outlet_close);
+            on_reset(stream, frame);
     }
     return result == MUX_OK ? NULL : mux_strerror(result);
 }

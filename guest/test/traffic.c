@@ -49,6 +49,12 @@ static const char *errno_name(int error)
         return "ECONNREFUSED";
     case ECONNRESET:
         return "ECONNRESET";
+    case EHOSTUNREACH:
+        return "EHOSTUNREACH";
+    case ENETUNREACH:
+        return "ENETUNREACH";
+    case ETIMEDOUT:
+        return "ETIMEDOUT";
     case EPIPE:
         return "EPIPE";
     case EADDRINUSE:

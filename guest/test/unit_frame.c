@@ -39,7 +39,7 @@ static void refuses_broken_headers(void)
     size_t size;
     struct frame frame;
     CHECK(decode(4, 0, 2, all, &size) == FRAME_BAD_TYPE);
-    CHECK(decode(4, 7, 2, all, &size) == FRAME_BAD_TYPE);
+    CHECK(decode(4, 8, 2, all, &size) == FRAME_BAD_TYPE);
     CHECK(decode(0, GONDOLIN_FRAME_DATA, 2, all, &size) == FRAME_BAD_LENGTH);
     CHECK(decode(GONDOLIN_MAX_DATA_BYTES + 1, GONDOLIN_FRAME_DATA, 2, all, &size) == FRAME_BAD_LENGTH);
     CHECK(decode(GONDOLIN_MAX_HOST_PAYLOAD_BYTES + 1, GONDOLIN_FRAME_MESSAGE, 0, all, &size) == FRAME_BAD_LENGTH);

@@ -11,26 +11,18 @@
 static void encodes_destinations(void)
 {
     static const uint8_t v4[4] = {192, 0, 2, 1};
+    static const uint8_t v6[16] = {0xab, [15] = 0xcd};
     uint8_t wire[GONDOLIN_TCP_DESTINATION_BYTES];
-    union net_sockaddr address;
-    memset(&address, 0, sizeof address);
-    address.v4.sin_family = AF_INET;
-    address.v4.sin_port = htons(443);
-    memcpy(&address.v4.sin_addr, v4, sizeof v4);
+    struct net_tuple tuple = {.local = net_address_v4(v4), .local_port = 443};
     memset(wire, 0xee, sizeof wire);
-    CHECK(net_destination_encode(&address, wire));
+    CHECK(net_destination_encode(&tuple, true, wire));
     CHECK(wire[0] == GONDOLIN_TCP_FAMILY_V4 && load_u16(wire + 1) == 443);
     CHECK(memcmp(wire + 3, v4, sizeof v4) == 0 && wire[7] == 0 && wire[18] == 0);
-    address.v4.sin_port = 0;
-    CHECK(!net_destination_encode(&address, wire));
-    memset(&address, 0, sizeof address);
-    address.v6.sin6_family = AF_INET6;
-    address.v6.sin6_port = htons(80);
-    memset(&address.v6.sin6_addr, 0xab, 16);
-    CHECK(net_destination_encode(&address, wire));
-    CHECK(wire[0] == GONDOLIN_TCP_FAMILY_V6 && load_u16(wire + 1) == 80 && wire[3] == 0xab && wire[18] == 0xab);
-    address.any.sa_family = AF_UNIX;
-    CHECK(!net_destination_encode(&address, wire));
+    tuple = (struct net_tuple){.local = net_address_v6(v6), .local_port = 80};
+    CHECK(net_destination_encode(&tuple, false, wire));
+    CHECK(wire[0] == GONDOLIN_TCP_FAMILY_V6 && load_u16(wire + 1) == 80 && wire[3] == 0xab && wire[18] == 0xcd);
+    tuple.local_port = 0;
+    CHECK(!net_destination_encode(&tuple, false, wire));
 }
 
 static void tells_families_apart(void)

@@ -5,11 +5,13 @@
 
 #include "../src/net_address.h"
 #include "../src/net_program.h"
+#include "../src/net_tuple.h"
 #include "../src/util.h"
 #include "unit.h"
 
 #define OWN_FD 100
 #define SOCKETS_FD 200
+#define ACCEPTED_FD 300
 #define NOTHING_ASSIGNED 99
 
 static struct bpf_insn program[NET_PROGRAM_MAX_INSTRUCTIONS];
@@ -25,6 +27,8 @@ static struct {
 } machine;
 
 static struct net_address own;
+/* The one connection that the host has accepted. */
+static struct net_tuple accepted;
 
 static void *memory_at(uint64_t base, short offset)
 {
@@ -36,6 +40,8 @@ static uint64_t look_up(void)
     uint32_t key;
     if (machine.registers[1] == OWN_FD)
         return memcmp(memory_at(machine.registers[2], 0), &own, sizeof own) == 0 ? (uintptr_t)&own : 0;
+    if (machine.registers[1] == ACCEPTED_FD)
+        return memcmp(memory_at(machine.registers[2], 0), &accepted, sizeof accepted) == 0 ? (uintptr_t)&accepted : 0;
     memcpy(&key, memory_at(machine.registers[2], 0), sizeof key);
     /* A socket is its key and one, so that none is NULL. */
     return machine.registers[1] == SOCKETS_FD && key < NET_SOCKETS ? key + 1 : 0;
@@ -84,6 +90,15 @@ static int step(const struct bpf_insn *instruction)
         *destination = word;
         return 0;
     }
+    case BPF_LDX | BPF_MEM | BPF_H: {
+        uint16_t half;
+        memcpy(&half, memory_at(source, instruction->off), sizeof half);
+        *destination = half;
+        return 0;
+    }
+    case BPF_STX | BPF_MEM | BPF_H:
+        memcpy(memory_at(*destination, instruction->off), &source, 2);
+        return 0;
     case BPF_STX | BPF_MEM | BPF_W:
         memcpy(memory_at(*destination, instruction->off), &source, 4);
         return 0;
@@ -162,7 +177,9 @@ static uint32_t steers(const char *address, uint32_t protocol, uint32_t port)
 
 static void assembles_within_its_bounds(void)
 {
-    program_length = net_program_assemble(program, OWN_FD, SOCKETS_FD);
+    const struct net_program_maps maps = {
+        .own_addresses_fd = OWN_FD, .accepted_fd = ACCEPTED_FD, .sockets_fd = SOCKETS_FD};
+    program_length = net_program_assemble(program, &maps);
     CHECK(program_length > 0 && program_length <= NET_PROGRAM_MAX_INSTRUCTIONS);
     CHECK(program[program_length - 1].code == (BPF_JMP | BPF_EXIT));
 }
@@ -181,15 +198,42 @@ static void leaves_local_addresses_alone(void)
     CHECK(passes("fd00::15", IPPROTO_UDP, 123));
 }
 
-static void steers_connections_to_any_other_address(void)
+static void holds_connections_to_any_other_address(void)
 {
-    CHECK(steers("93.184.216.34", IPPROTO_TCP, 443) == NET_SOCKET_TCP_V4);
-    CHECK(steers("169.254.169.254", IPPROTO_TCP, 80) == NET_SOCKET_TCP_V4);
-    CHECK(steers("10.0.2.16", IPPROTO_TCP, 65535) == NET_SOCKET_TCP_V4);
-    CHECK(steers("126.255.255.255", IPPROTO_TCP, 53) == NET_SOCKET_TCP_V4);
-    CHECK(steers("128.0.0.1", IPPROTO_TCP, 1) == NET_SOCKET_TCP_V4);
-    CHECK(steers("2001:db8::1", IPPROTO_TCP, 443) == NET_SOCKET_TCP_V6);
-    CHECK(steers("fd00::16", IPPROTO_TCP, 22) == NET_SOCKET_TCP_V6);
+    CHECK(steers("93.184.216.34", IPPROTO_TCP, 443) == NET_SOCKET_HELD_V4);
+    CHECK(steers("169.254.169.254", IPPROTO_TCP, 80) == NET_SOCKET_HELD_V4);
+    CHECK(steers("10.0.2.16", IPPROTO_TCP, 65535) == NET_SOCKET_HELD_V4);
+    CHECK(steers("126.255.255.255", IPPROTO_TCP, 53) == NET_SOCKET_HELD_V4);
+    CHECK(steers("128.0.0.1", IPPROTO_TCP, 1) == NET_SOCKET_HELD_V4);
+    CHECK(steers("2001:db8::1", IPPROTO_TCP, 443) == NET_SOCKET_HELD_V6);
+    CHECK(steers("fd00::16", IPPROTO_TCP, 22) == NET_SOCKET_HELD_V6);
+}
+
+/* The lookup's remote end is put in; everything but the very connection goes on being held. */
+static void steers_accepted_connections_to_the_listener(void)
+{
+    static const uint8_t client_v4[4] = {10, 0, 2, 15};
+    static const uint8_t server_v4[4] = {93, 184, 216, 34};
+    static const uint8_t server_v6[16] = {0x20, 1, 0x0d, 0xb8, [15] = 1};
+    accepted = (struct net_tuple){.local = net_address_v4(server_v4), .remote = net_address_v4(client_v4),
+                                  .local_port = 443, .remote_port = htons(40001)};
+    struct bpf_sk_lookup lookup = lookup_to("93.184.216.34", IPPROTO_TCP, 443);
+    memcpy(&lookup.remote_ip4, client_v4, sizeof client_v4);
+    lookup.remote_port = htons(40001);
+    CHECK(run(&lookup) == SK_PASS && machine.assigned == NET_SOCKET_TCP_V4);
+    lookup.remote_port = htons(40002);
+    CHECK(run(&lookup) == SK_PASS && machine.assigned == NET_SOCKET_HELD_V4);
+    lookup.remote_port = htons(40001);
+    lookup.local_port = 444;
+    CHECK(run(&lookup) == SK_PASS && machine.assigned == NET_SOCKET_HELD_V4);
+    accepted = (struct net_tuple){.local = net_address_v6(server_v6), .remote = net_address_v6(server_v6),
+                                  .local_port = 22, .remote_port = htons(50000)};
+    lookup = lookup_to("2001:db8::1", IPPROTO_TCP, 22);
+    memcpy(lookup.remote_ip6, server_v6, sizeof server_v6);
+    lookup.remote_port = htons(50000);
+    CHECK(run(&lookup) == SK_PASS && machine.assigned == NET_SOCKET_TCP_V6);
+    lookup.remote_ip6[3] ^= htonl(1);
+    CHECK(run(&lookup) == SK_PASS && machine.assigned == NET_SOCKET_HELD_V6);
 }
 
 static void steers_names_and_refuses_other_datagrams(void)
@@ -207,6 +251,7 @@ void unit_program(void)
 {
     assembles_within_its_bounds();
     leaves_local_addresses_alone();
-    steers_connections_to_any_other_address();
+    holds_connections_to_any_other_address();
+    steers_accepted_connections_to_the_listener();
     steers_names_and_refuses_other_datagrams();
 }

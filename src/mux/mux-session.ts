@@ -17,7 +17,7 @@ const NO_BODY = Buffer.alloc(0);
  */
 export type OpenHandler = (stream: MuxStream, body: Buffer) => void;
 
-type StreamFrame = Exclude<Frame, { type: 'MESSAGE' | 'OPEN' }>;
+type StreamFrame = Exclude<Frame, { type: 'MESSAGE' | 'OPEN' | 'ACCEPT' }>;
 
 /**
  * Control messages and flow-controlled streams over one channel to a guest (docs/protocol.md).
@@ -68,6 +68,7 @@ export class MuxSession {
         // What a stream of the host's holds is the opener's to read.
         if (isOfGuest(stream)) budget.add(member, bytes);
       },
+      accept: ({ id }) => this.#outbox.control(encodeFrame({ type: 'ACCEPT', streamId: id })),
       ended: (stream, resetReason) => this.#forget(stream, resetReason),
       failed: (error) => this.#onChannelEnd(error),
     };
@@ -195,6 +196,10 @@ export class MuxSession {
       case 'RESET':
       case 'CREDIT':
         this.#handleOnStream(frame);
+        break;
+      case 'ACCEPT':
+        // The decoder lets a guest send none.
+        break;
     }
   }
 

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { MAX_DATA_BYTES, RESET } from '../protocol/constants.ts';
+import { MAX_DATA_BYTES, RESET, STREAM_KIND } from '../protocol/constants.ts';
 import { encodeFrame, encodeFrameHeader } from '../protocol/frame.ts';
 import type { OutboxSource, OutFrame } from './outbox.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
@@ -16,6 +16,8 @@ export interface StreamLink {
   grant(stream: MuxStream): void;
   /** It holds so many received bytes more than before, or fewer when negative. */
   held(stream: MuxStream, bytes: number): void;
+  /** The host takes the connection that it stands for. */
+  accept(stream: MuxStream): void;
   /** It has ended; with a reason, the guest must be told. */
   ended(stream: MuxStream, resetReason: number | null): void;
   /** The channel could not take its bytes. */
@@ -36,10 +38,26 @@ const REASON_TEXT = new Map<number, string>([
   [RESET.REFUSED, 'the guest refused it'],
 ]);
 
+/** What a program's connect() comes to, by the code of the error that its stream is destroyed with; else it is refused. */
+const CONNECT_REASON = new Map<string, number>([
+  ['ETIMEDOUT', RESET.TIMED_OUT],
+  ['EHOSTUNREACH', RESET.HOST_UNREACHABLE],
+  ['ENETUNREACH', RESET.NETWORK_UNREACHABLE],
+]);
+
+function connectReason(error: Error | null): number {
+  const code = error !== null && 'code' in error ? String(error.code) : '';
+  return CONNECT_REASON.get(code) ?? RESET.CANCELLED;
+}
+
 /**
  * One byte stream to or from the guest: a Duplex whose halves end on their own. Reading slowly holds the guest's
  * writer back; a write calls back once the guest's credit has let all of it out. `end()` sends `EOF`; `destroy()` before
  * both ends sends `RESET`. Bytes that were not read when a `RESET` comes are dropped.
+ *
+ * A TCP stream stands for a connection that a program of the guest wants: its connect() waits until somebody reads, writes or
+ * calls `accept()`. Destroyed before that, it fails: by an error of code ETIMEDOUT, EHOSTUNREACH or ENETUNREACH in that way,
+ * else it is refused.
  *
  * Errors: MUX_STREAM_RESET (details: streamId, reason) when the guest resets it; else the error that ended the session.
  */
@@ -54,6 +72,7 @@ export class MuxStream extends Duplex implements OutboxSource {
   /** Of `#received`, what the link was told of. */
   #toldBytes = 0;
   #isReadWanted = false;
+  #isAccepted: boolean;
   #outgoing: Outgoing | null = null;
   #ending: Done | null = null;
 
@@ -64,6 +83,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     this.id = id;
     this.kind = kind;
     this.#link = link;
+    this.#isAccepted = kind !== STREAM_KIND.TCP;
     // The guest can reset any stream at any time: that must never be an uncaught 'error' of the host process.
     this.on('error', () => undefined);
   }
@@ -73,13 +93,27 @@ export class MuxStream extends Duplex implements OutboxSource {
     return this.#received.bytes;
   }
 
+  /** False while a program's connect() waits for the host. */
+  get isAccepted(): boolean {
+    return this.#isAccepted;
+  }
+
+  /** Lets the program's connect() succeed. Later calls do nothing. */
+  accept(): void {
+    if (this.#isAccepted || this.#state.hasEnded) return;
+    this.#isAccepted = true;
+    this.#link.accept(this);
+  }
+
   override _read(): void {
+    this.accept();
     this.#isReadWanted = true;
     this.#deliver();
     this.#tellHeld();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    this.accept();
     if (chunk.length === 0) {
       done();
       return;
@@ -89,6 +123,7 @@ export class MuxStream extends Duplex implements OutboxSource {
   }
 
   override _final(done: Done): void {
+    this.accept();
     this.#ending = done;
     this.#link.ready(this);
     // At once: it may be destroyed next.
@@ -105,7 +140,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     this.#tellHeld();
     if (!this.#state.hasEnded) {
       this.#state.reset();
-      this.#link.ended(this, RESET.CANCELLED);
+      this.#link.ended(this, this.#isAccepted ? RESET.CANCELLED : connectReason(error));
     }
     done(error);
     unsent?.done(

@@ -22,6 +22,7 @@ import type { Verdict } from './policy/verdict.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import { serverNameProblem } from './server-name.ts';
 import type { ClientHello } from './tcp/client-hello.ts';
+import { failConnection, isConnecting } from './tcp/connect-phase.ts';
 import { AddressRefused, type Destination, type Dialer } from './tcp/dial.ts';
 import { type Peeked, peek } from './tcp/peek.ts';
 import { reset, splice } from './tcp/splice.ts';
@@ -99,10 +100,45 @@ export class GuestConnection {
       return;
     }
     const isRawPossible = verdicts.tcp.isAllowed;
+    if (isConnecting(this.#stream) && !(await this.#mayConnect(verdicts, isHttpPossible))) return;
     const firstByteMs = this.#patienceMs(isRawPossible, isHttpPossible);
     const peeked = await peek(this.#stream, { firstByteMs, isRawPossible });
     if (this.#stream.destroyed) return;
     await this.#route(peeked, verdicts);
+  }
+
+  /**
+   * Decides what the guest's connect() comes to before a byte is seen. Where HTTP is possible it succeeds if the server can be
+   * reached, and where it is denied too, so that the refusal can be told in words; unless the port is none of HTTP's.
+   *
+   * @returns False when the connection has ended.
+   */
+  async #mayConnect(verdicts: Verdicts, isHttpPossible: boolean): Promise<boolean> {
+    const { dialer, parts } = this.#services;
+    if (!isHttpPossible) {
+      if (!parts.policy.isRawPort(this.#to.port)) return true;
+      this.#block('tcp', verdicts.tcp, true);
+      return false;
+    }
+    // A hook may answer in the place of a server that is nowhere.
+    if (parts.hooks !== null) return true;
+    try {
+      await dialer.reach(this.#to, this.#stream);
+      return !this.#stream.destroyed;
+    } catch (error) {
+      // What no connect() can tell is told in words: 403 or 502.
+      if (error instanceof AddressRefused) return true;
+      if (!GondolinError.is(error)) throw error;
+      if (error.code === 'NET_NAME_UNRESOLVED') return true;
+      this.#unreachable(transportMeant(this.#to.port), error);
+      return false;
+    }
+  }
+
+  #unreachable(transport: Transport, error: GondolinError): void {
+    failConnection(this.#stream, error);
+    this.#record.open(transport, null);
+    this.#record.end(transport, { sentBytes: 0, receivedBytes: 0, error });
   }
 
   async #dns(): Promise<void> {
@@ -193,7 +229,7 @@ export class GuestConnection {
     });
   }
 
-  /** Bytes as they are, both ways. A server that cannot be reached is a reset, as a direct connection would be refused. */
+  /** Bytes as they are, both ways. A server that cannot be reached is a connect() that fails, or a reset after it. */
   async #raw(
     transport: 'tcp' | 'passthrough',
     head: Buffer | null = null,
@@ -222,13 +258,9 @@ export class GuestConnection {
       this.#record.leaked(end.error, this.#services.secrets);
       this.#record.end(transport, end);
     } catch (error) {
-      reset(this.#stream);
       if (error instanceof AddressRefused) this.#block(transport, error.verdict, true);
       else if (!GondolinError.is(error)) throw error;
-      else {
-        this.#record.open(transport, null);
-        this.#record.end(transport, { sentBytes: 0, receivedBytes: 0, error });
-      }
+      else this.#unreachable(transport, error);
     }
   }
 

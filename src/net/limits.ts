@@ -67,6 +67,12 @@ export const PEEK_COMPLETE_MS = 30_000;
  */
 export const GUEST_TLS_MS = 10 * 60_000;
 
+/**
+ * How long a connection that was dialled before the guest's connect() returned waits for its first request. Not longer: a
+ * server counts it as one of its clients.
+ */
+export const SPARE_CONNECTION_MS = 10_000;
+
 /** Until an upstream connection, with its TLS handshake, stands. */
 export const DIAL_MS = 15_000;
 

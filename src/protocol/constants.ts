@@ -4,7 +4,7 @@
  */
 
 /** First field of `HELLO`: the version of docs/protocol.md both sides speak. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Length of the header before each frame's payload, in bytes. */
 export const FRAME_HEADER_BYTES = 12;
@@ -73,14 +73,32 @@ export const MIN_FUSE_MESSAGE_BYTES = 16;
 /** Longest message of the file channel, in bytes: 1 MiB of data and 64 KiB of headers. */
 export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
 
-/** Frame types. */
-export const FRAME = { MESSAGE: 1, OPEN: 2, DATA: 3, EOF: 4, RESET: 5, CREDIT: 6 } as const;
+/** Frame types. ACCEPT: the host's, on a TCP stream. */
+export const FRAME = {
+  MESSAGE: 1,
+  OPEN: 2,
+  DATA: 3,
+  EOF: 4,
+  RESET: 5,
+  CREDIT: 6,
+  ACCEPT: 7,
+} as const;
 
 /** Kinds of stream an `OPEN` may name. The host opens STDIO, the guest TCP and DNS. */
 export const STREAM_KIND = { STDIO: 1, TCP: 2, DNS: 3 } as const;
 
-/** Why a side reset a stream. PEER_CLOSED: the process closed its stdin. REFUSED: no such kind, or a limit. */
-export const RESET = { CANCELLED: 1, PEER_CLOSED: 2, REFUSED: 3 } as const;
+/**
+ * Why a side reset a stream. PEER_CLOSED: the process closed its stdin. REFUSED: no such kind, or a limit. Those after it are
+ * the host's, of a TCP stream that it has not accepted: what the program's connect() comes to.
+ */
+export const RESET = {
+  CANCELLED: 1,
+  PEER_CLOSED: 2,
+  REFUSED: 3,
+  TIMED_OUT: 4,
+  HOST_UNREACHABLE: 5,
+  NETWORK_UNREACHABLE: 6,
+} as const;
 
 /** Control message types; those of the guest have the top bit set. */
 export const MESSAGE = {

@@ -10,8 +10,17 @@ import {
 } from './frame.ts';
 import { guestProtocolError } from './guest-protocol-error.ts';
 
-const TYPES = new Map<number, FrameType>();
-for (const type of Object.keys(FRAME) as FrameType[]) TYPES.set(FRAME[type], type);
+const ALL_TYPES = Object.keys(FRAME) as FrameType[];
+
+function typesByNumber(types: readonly FrameType[]): ReadonlyMap<number, FrameType> {
+  return new Map(types.map((type) => [FRAME[type], type]));
+}
+
+/** What each side may send: only the host accepts. */
+const TYPES: Readonly<Record<Sender, ReadonlyMap<number, FrameType>>> = {
+  guest: typesByNumber(ALL_TYPES.filter((type) => type !== 'ACCEPT')),
+  host: typesByNumber(ALL_TYPES),
+};
 
 interface Header {
   readonly type: FrameType;
@@ -30,7 +39,7 @@ interface Header {
  * for (let frame = decoder.next(); frame !== null; frame = decoder.next()) handle(frame);
  */
 export class FrameDecoder {
-  readonly #maxPayloadBytes: number;
+  readonly #sender: Sender;
   readonly #partialHeader = Buffer.alloc(FRAME_HEADER_BYTES);
   #partialHeaderBytes = 0;
   #header: Header | null = null;
@@ -42,7 +51,7 @@ export class FrameDecoder {
 
   /** @param sender  Who sends the bytes to decode. */
   constructor(sender: Sender) {
-    this.#maxPayloadBytes = MAX_PAYLOAD_BYTES[sender];
+    this.#sender = sender;
   }
 
   /** Gives the next bytes. Call only after `next()` has given null: the former chunk is used up then. */
@@ -61,7 +70,7 @@ export class FrameDecoder {
     if (this.#header === null) return null;
     const payload = this.#readPayload(this.#header.payloadBytes);
     if (payload === null) return null;
-    const frame = toFrame(this.#header, payload);
+    const frame = toFrame(this.#header, payload, this.#sender);
     this.#header = null;
     return frame;
   }
@@ -69,7 +78,7 @@ export class FrameDecoder {
   #readHeader(): Header | null {
     const available = this.#chunk.length - this.#offset;
     if (this.#partialHeaderBytes === 0 && available >= FRAME_HEADER_BYTES) {
-      const header = checkHeader(this.#chunk, this.#offset, this.#maxPayloadBytes);
+      const header = checkHeader(this.#chunk, this.#offset, this.#sender);
       this.#offset += FRAME_HEADER_BYTES;
       return header;
     }
@@ -84,7 +93,7 @@ export class FrameDecoder {
     this.#offset += taken;
     if (this.#partialHeaderBytes < FRAME_HEADER_BYTES) return null;
     this.#partialHeaderBytes = 0;
-    return checkHeader(this.#partialHeader, 0, this.#maxPayloadBytes);
+    return checkHeader(this.#partialHeader, 0, this.#sender);
   }
 
   #readPayload(length: number): Buffer | null {
@@ -107,9 +116,9 @@ export class FrameDecoder {
   }
 }
 
-function checkHeader(bytes: Buffer, offset: number, maxPayloadBytes: number): Header {
+function checkHeader(bytes: Buffer, offset: number, sender: Sender): Header {
   const payloadBytes = bytes.readUInt32LE(offset);
-  const type = TYPES.get(bytes.readUInt8(offset + 4));
+  const type = TYPES[sender].get(bytes.readUInt8(offset + 4));
   const streamId = bytes.readUInt32LE(offset + 8);
   if (type === undefined) {
     throw guestProtocolError('a known frame type', {
@@ -123,7 +132,7 @@ function checkHeader(bytes: Buffer, offset: number, maxPayloadBytes: number): He
     throw guestProtocolError('stream id 0 for MESSAGE only', { subject: type, got: streamId });
   }
   const { min, max } = PAYLOAD_BYTES[type];
-  const limit = Math.min(max, maxPayloadBytes);
+  const limit = Math.min(max, MAX_PAYLOAD_BYTES[sender]);
   if (payloadBytes > limit) {
     throw guestProtocolError('a payload within the limit', {
       subject: type,
@@ -137,7 +146,7 @@ function checkHeader(bytes: Buffer, offset: number, maxPayloadBytes: number): He
   return { type, streamId, payloadBytes };
 }
 
-function toFrame({ type, streamId }: Header, payload: Buffer): Frame {
+function toFrame({ type, streamId }: Header, payload: Buffer, sender: Sender): Frame {
   switch (type) {
     case 'MESSAGE':
       return { type, payload };
@@ -147,9 +156,10 @@ function toFrame({ type, streamId }: Header, payload: Buffer): Frame {
       // Kept beyond the chunk it came in.
       return { type, streamId, kind: payload.readUInt8(), body: Buffer.from(payload.subarray(1)) };
     case 'EOF':
+    case 'ACCEPT':
       return { type, streamId };
     case 'RESET':
-      return { type, streamId, reason: inRange(type, payload, REASON_RANGE) };
+      return { type, streamId, reason: inRange(type, payload, REASON_RANGE[sender]) };
     case 'CREDIT':
       return { type, streamId, bytes: inRange(type, payload, CREDIT_RANGE) };
   }

@@ -29,7 +29,8 @@ export type Frame =
   | { readonly type: 'DATA'; readonly streamId: number; readonly payload: Buffer }
   | { readonly type: 'EOF'; readonly streamId: number }
   | { readonly type: 'RESET'; readonly streamId: number; readonly reason: number }
-  | { readonly type: 'CREDIT'; readonly streamId: number; readonly bytes: number };
+  | { readonly type: 'CREDIT'; readonly streamId: number; readonly bytes: number }
+  | { readonly type: 'ACCEPT'; readonly streamId: number };
 
 /** Bounds of each type's payload, in bytes, whoever sends it. */
 export const PAYLOAD_BYTES: Readonly<
@@ -41,6 +42,7 @@ export const PAYLOAD_BYTES: Readonly<
   EOF: { min: 0, max: 0 },
   RESET: { min: 4, max: 4 },
   CREDIT: { min: 4, max: 4 },
+  ACCEPT: { min: 0, max: 0 },
 };
 
 /** Longest payload of any frame, in bytes, by its sender. */
@@ -49,9 +51,16 @@ export const MAX_PAYLOAD_BYTES: Readonly<Record<Sender, number>> = {
   host: MAX_HOST_PAYLOAD_BYTES,
 };
 
-/** Range of a `CREDIT`'s bytes and of a `RESET`'s reason. */
+/** Range of a `CREDIT`'s bytes. */
 export const CREDIT_RANGE = { min: 1, max: INITIAL_WINDOW_BYTES } as const;
-export const REASON_RANGE = { min: RESET.CANCELLED, max: RESET.REFUSED } as const;
+
+/** Range of a `RESET`'s reason, by its sender. */
+export const REASON_RANGE: Readonly<
+  Record<Sender, { readonly min: number; readonly max: number }>
+> = {
+  guest: { min: RESET.CANCELLED, max: RESET.REFUSED },
+  host: { min: RESET.CANCELLED, max: RESET.NETWORK_UNREACHABLE },
+};
 
 const EMPTY = Buffer.alloc(0);
 
@@ -82,6 +91,7 @@ function encodePayload(frame: Frame): Buffer {
     case 'OPEN':
       return Buffer.concat([Buffer.of(frame.kind), frame.body]);
     case 'EOF':
+    case 'ACCEPT':
       return EMPTY;
     case 'RESET':
       return encodeUInt32(frame.reason);

@@ -21,6 +21,9 @@ const COUNT_THEN_SAY = 1003;
 const SEND = 1004;
 const CLOSE_ITS_HALF = 1005;
 const RESET_AFTER_A_BYTE = 1006;
+const FAIL = 1007;
+const FAIL_ONCE = 1008;
+const SAY_NOTHING = 1009;
 
 let held: HeldImage;
 let guest: BootedGuest;
@@ -29,6 +32,10 @@ let errors: string[] = [];
 /** Names and types asked for, as `name/type`. */
 let queries: string[] = [];
 let areQueriesRefused = false;
+/** How a connection to FAIL fails, and FAIL_ONCE the first time. */
+let failure = '';
+/** Connections to FAIL_ONCE and SAY_NOTHING. */
+let asked: MuxStream[] = [];
 
 function serve(stream: MuxStream, body: Buffer): void {
   const { address, port } = decodeTcpDestination(body);
@@ -51,6 +58,18 @@ function serve(stream: MuxStream, body: Buffer): void {
     case CLOSE_ITS_HALF:
       stream.end('first half\n');
       stream.on('data', (chunk) => errors.push(`late: ${String(chunk)}`));
+      break;
+    case FAIL:
+      stream.destroy(Object.assign(new Error(failure), { code: failure }));
+      break;
+    case FAIL_ONCE:
+      asked.push(stream);
+      if (asked.length === 1)
+        stream.destroy(Object.assign(new Error('filtered'), { code: failure }));
+      else stream.end('the second time\n');
+      break;
+    case SAY_NOTHING:
+      asked.push(stream);
       break;
     case RESET_AFTER_A_BYTE:
       stream.once('data', () => stream.destroy());
@@ -134,6 +153,7 @@ beforeAll(async () => {
 beforeEach(() => {
   errors = [];
   queries = [];
+  asked = [];
 });
 
 afterAll(async () => {
@@ -181,11 +201,47 @@ it('each direction of a connection ends by itself', async () => {
 });
 
 it('a refusal and a reset of the host reset the connection, one of the guest its stream', async () => {
-  expect(await run(`traffic get 203.0.113.1 ${REFUSE}`)).toMatch(/^(connect|recv): ECONNRESET\n$/);
+  expect(await run(`traffic get 203.0.113.1 ${REFUSE}`)).toBe('connect: ECONNREFUSED\n');
   const early = await run(`traffic echo 203.0.113.1 ${RESET_AFTER_A_BYTE} 5`);
   expect(early).toMatch(/^(send|recv): (ECONNRESET|EPIPE)\n$/);
   expect(await run(`traffic reset 203.0.113.1 ${ECHO}`)).toBe('reset\n');
   await expect.poll(() => errors).toEqual(['MUX_STREAM_RESET']);
+});
+
+it.each(['203.0.113.1', '2001:db8::1'])(
+  'connect() to %s fails as the host says it does',
+  async (address) => {
+    for (const code of ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EPERM']) {
+      failure = code;
+      const want = code === 'EPERM' ? 'ECONNREFUSED' : code;
+      expect(await run(`traffic get ${address} ${FAIL}`)).toBe(`connect: ${want}\n`);
+    }
+    failure = 'ECONNREFUSED';
+    expect(await run(`exec 3<>/dev/tcp/${address}/${FAIL}`)).toContain('Connection refused');
+  },
+);
+
+it('a connect() that the host lets time out is not answered, and is asked again with its next SYN', async () => {
+  failure = 'ETIMEDOUT';
+  for (const address of ['203.0.113.1', '2001:db8::1']) {
+    asked = [];
+    expect(await run(`traffic get ${address} ${FAIL_ONCE}`)).toBe('the second time\n');
+    expect(asked).toHaveLength(2);
+  }
+});
+
+it('connect() waits for the host, and one that gave up meanwhile leaves nothing behind', async () => {
+  const line = `exec 3<>/dev/tcp/203.0.113.1/${SAY_NOTHING}; read -r -u 3 word; echo $word`;
+  const waiting = await guest.agent.exec({ argv: ['/bin/bash', '-c', line] });
+  await expect.poll(() => asked).toHaveLength(1);
+  expect(asked[0]?.isAccepted).toBe(false);
+  asked[0]?.end('at last\n');
+  expect(waiting.stdout === null ? '' : await text(waiting.stdout)).toBe('at last\n');
+  const leaving = await guest.agent.exec({ argv: ['/bin/bash', '-c', line] });
+  await expect.poll(() => asked).toHaveLength(2);
+  await leaving.kill(9, 'tree');
+  asked[1]?.accept();
+  await expect.poll(() => asked[1]?.destroyed, { timeout: 20_000 }).toBe(true);
 });
 
 it("the guest's own servers are reached on loopback and its own addresses, never from elsewhere", async () => {

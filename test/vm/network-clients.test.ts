@@ -117,13 +117,50 @@ describe.concurrent('programs reach the hosts of the policy and no other', () =>
     expect(await print(line)).toMatch(/^HTTP\/1\.[01] 200 OK\r\n/);
   });
 
-  it.sequential('Redis through /tcp; without it the connection is reset', async () => {
+  it.sequential('connect() comes to what the server, or the policy, makes of it', async () => {
+    const places = [
+      ...['redis.clients.test:6379', 'down.clients.test:5432', 'full.clients.test:5432'],
+      ...['down.clients.test:443', 'web.clients.test:443', 'full.clients.test:80'],
+      ...['unlisted.clients.test:5432', 'unlisted.clients.test:443'],
+    ];
+    expect((await print(`python3 /clients/connect.py ${places.join(' ')}`)).split('\n')).toEqual([
+      'redis EINPROGRESS 0',
+      'down EINPROGRESS ECONNREFUSED',
+      'full EINPROGRESS timeout',
+      'down EINPROGRESS ECONNREFUSED',
+      'web EINPROGRESS 0',
+      'full EINPROGRESS timeout',
+      'unlisted EINPROGRESS ECONNREFUSED',
+      // The refusal is told in words there.
+      'unlisted EINPROGRESS 0',
+      '',
+    ]);
+    const denied = { kind: 'blocked', host: 'unlisted.clients.test', port: 5432, transport: 'tcp' };
+    expect(sandbox.events).toContainEqual(expect.objectContaining(denied));
+  });
+
+  it.sequential('scripts that wait for a port see whether it is open', async () => {
+    const told = await print(
+      `tries() { for host in redis:6379 down:5432 unlisted:5432; do "$@" \${host%:*}.clients.test \${host#*:} 2> /tmp/err; echo $?; done; }
+       tries nc -z -w 20
+       dev() { exec 3<> /dev/tcp/$1/$2; }
+       tries dev
+       pg_isready -q -t 2 -h down.clients.test; echo $?
+       pg_isready -q -t 2 -h full.clients.test; echo $?`,
+    );
+    // pg_isready: 2 is "no response".
+    expect(told.trim().split('\n').map(Number)).toEqual([0, 1, 1, 0, 1, 1, 2, 2]);
+  });
+
+  it.sequential('Redis through /tcp; without it the connection is reset or refused', async () => {
     const told = await run(
       `redis-cli -h redis.clients.test SET key 'a value'; redis-cli -h redis.clients.test GET key
        redis-cli -h closed.clients.test PING; redis-cli -h unlisted.clients.test PING`,
     );
     expect(told.stdout).toBe('OK\na value\n');
-    expect(told.stderr).toBe('Error: Connection reset by peer\n'.repeat(2));
+    expect(told.stderr).toMatch(
+      /^Error: Connection reset by peer\nCould not connect to Redis .*: Connection refused\n$/,
+    );
     const blocked = (host: string) => ({ kind: 'blocked', host, transport: 'tcp', port: 6379 });
     expect(sandbox.events).toContainEqual(expect.objectContaining(blocked('closed.clients.test')));
     const suggestion = 'allowed_hosts: ["unlisted.clients.test:6379/tcp"]';

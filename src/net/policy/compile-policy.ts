@@ -8,6 +8,7 @@ import type { Transport } from './host-pattern.ts';
 import { compileHostPatterns } from './host-patterns.ts';
 import { HttpRules } from './http-rules.ts';
 import type { ExtraHost, PolicyOptions } from './policy-options.ts';
+import { rawPortTest } from './raw-ports.ts';
 import { refuseLiteral } from './refuse-literal.ts';
 import { deny, type Verdict } from './verdict.ts';
 
@@ -39,6 +40,8 @@ export interface Policy {
   readonly names: readonly string[];
   /** False when nothing but HTTP and HTTPS can be let through. */
   readonly allowsTcp: boolean;
+  /** True when a connection to this port means raw TCP, whatever host it goes to. */
+  isRawPort(port: number): boolean;
   /** For DNS: may this name be reached on any port at all? */
   decideName(name: string): Verdict;
   decideConnection(question: ConnectionQuestion): Verdict;
@@ -104,6 +107,7 @@ export function compilePolicy(
   return {
     mode: options.mode,
     allowsTcp: (options.mode === 'open' && !readsRequests) || allowed.hasTcp,
+    isRawPort: rawPortTest(allowed.all),
     names: [...new Set([...extraHosts.names, ...allowed.names])],
     decideName(name) {
       const host = readHost(name);

@@ -19,6 +19,11 @@ export class HostPatterns {
     }
   }
 
+  /** Every entry, in no order. */
+  get all(): readonly HostPattern[] {
+    return [...[...this.#exact.values()].flat(), ...this.#others];
+  }
+
   /** Exact names of the list, in writing order, each once. */
   get names(): readonly string[] {
     return [...this.#exact.keys()];
@@ -26,7 +31,7 @@ export class HostPatterns {
 
   /** True when an entry opens a port to raw bytes. */
   get hasTcp(): boolean {
-    return [...this.#exact.values(), this.#others].flat().some((pattern) => pattern.isTcp);
+    return this.all.some((pattern) => pattern.isTcp);
   }
 
   /** Every entry that covers the host on some port: exact names first. */

@@ -1,9 +1,11 @@
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { PolicyJudge, Refused } from '../judge.ts';
 import { DIAL_MS, MAX_CANDIDATES } from '../limits.ts';
 import { Lookups } from './lookups.ts';
 import { isSameAddress } from './same-address.ts';
+import { SpareConnections } from './spare-connections.ts';
 import { systemCode } from './system-code.ts';
 
 /** Where a guest connection wants to go. */
@@ -50,6 +52,7 @@ export class Dialer {
   readonly #options: DialerOptions;
   readonly #lookups: Lookups;
   readonly #open = new Set<Socket>();
+  readonly #spares = new SpareConnections();
   #isClosed = false;
 
   constructor(options: DialerOptions) {
@@ -63,6 +66,21 @@ export class Dialer {
    * @throws {GondolinError} NET_NAME_UNRESOLVED, NET_DIAL_FAILED (details: code), NET_DIAL_TIMEOUT or NET_CLOSED.
    */
   async dial(to: Destination, options: DialOptions = {}): Promise<Socket> {
+    return (
+      this.#spares.take(to, options.allowHalfOpen === true) ?? (await this.#dialNew(to, options))
+    );
+  }
+
+  /**
+   * Finds out whether a server can be reached. Dials where nobody is connected to it, once for all who ask meanwhile, and keeps
+   * that connection for the next `dial` for as long as `guest` is open.
+   * @throws As `dial`.
+   */
+  reach(to: Destination, guest: Duplex): Promise<void> {
+    return this.#spares.reach(to, guest, () => this.#dialNew(to, {}));
+  }
+
+  async #dialNew(to: Destination, options: DialOptions): Promise<Socket> {
     const extra = to.isLiteral ? null : this.#options.policy.extraHost(to.name);
     const port = extra?.port ?? to.port;
     const found = extra === null ? await this.#addressesOf(to) : [extra.address];
@@ -81,6 +99,7 @@ export class Dialer {
       socket.destroy();
       throw new GondolinError('NET_DIAL_FAILED', `the connection to ${to.name} was lost at once`);
     }
+    this.#spares.opened(to, socket);
     return socket;
   }
 

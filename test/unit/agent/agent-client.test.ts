@@ -161,7 +161,7 @@ it('writeFile() sends a large file in parts, each appended to the one before', a
   }
   await writing;
   const flags = { isKept: false, isJavaStore: false };
-    const part = { type: 'FILE', path: '/etc/ca.pem', mode: 0o600, ...flags };
+  const part = { type: 'FILE', path: '/etc/ca.pem', mode: 0o600, ...flags };
   const isAppended = true;
   expect(seen).toEqual([
     { ...part, isAppended: false },

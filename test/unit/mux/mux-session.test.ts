@@ -310,3 +310,58 @@ it('a guest whose streams hold more than the budget loses the one that holds the
   session.close();
   expect(budget.totalBytes).toBe(0);
 });
+
+/** A TCP stream of the guest's, and what the guest is sent about it. */
+async function openTcp() {
+  const { guest, session } = start();
+  const opened = new Promise<MuxStream>((resolve) => session.onOpen(TCP, resolve));
+  guest.frame(open(1, TCP));
+  const stream = await opened;
+  const sent = () =>
+    guest.frames.flatMap((frame) =>
+      frame.type !== 'MESSAGE' && frame.streamId === 1 ? [frame] : [],
+    );
+  return { guest, stream, sent };
+}
+
+it.each<[string, (stream: MuxStream) => unknown]>([
+  ['accept() is called', (stream) => stream.accept()],
+  ['it is read', (stream) => stream.resume()],
+  ['it is written to', (stream) => stream.write('x')],
+  ['it is ended', (stream) => stream.end()],
+])("a program's connect() waits until %s, and is accepted once and first", async (_, use) => {
+  const { guest, stream, sent } = await openTcp();
+  await nextTurn();
+  expect(sent()).toEqual([]);
+  expect(stream.isAccepted).toBe(false);
+  use(stream);
+  stream.resume().end('done');
+  await guest.until(() => sent().find(({ type }) => type === 'EOF'));
+  expect(stream.isAccepted).toBe(true);
+  expect(sent()[0]).toEqual({ type: 'ACCEPT', streamId: 1 });
+  expect(sent().filter(({ type }) => type === 'ACCEPT')).toHaveLength(1);
+});
+
+it.each([
+  ['ETIMEDOUT', 4],
+  ['EHOSTUNREACH', 5],
+  ['ENETUNREACH', 6],
+  ['ECONNREFUSED', 1],
+  [undefined, 1],
+])(
+  'a stream destroyed with %s before it is accepted is reset with reason %i',
+  async (code, reason) => {
+    const { guest, stream, sent } = await openTcp();
+    stream.destroy(code === undefined ? undefined : Object.assign(new Error('no'), { code }));
+    await guest.until(() => sent()[0]);
+    expect(sent()).toEqual([{ type: 'RESET', streamId: 1, reason }]);
+  },
+);
+
+it('a stream destroyed with ETIMEDOUT after it was accepted is reset as any other', async () => {
+  const { guest, stream, sent } = await openTcp();
+  stream.accept();
+  stream.destroy(Object.assign(new Error('no'), { code: 'ETIMEDOUT' }));
+  await guest.until(() => sent()[1]);
+  expect(sent()[1]).toEqual({ type: 'RESET', streamId: 1, reason: 1 });
+});

@@ -193,3 +193,15 @@ it('the error of a broken frame shows no byte of its payload', () => {
   const { error } = decode([Buffer.concat([header('CREDIT', 2, 4), secret])]);
   expect(JSON.stringify(error) + String(error)).not.toContain('s3cr');
 });
+
+it.each<Frame>([
+  { type: 'ACCEPT', streamId: 1 },
+  ...[4, 5, 6].map((reason) => ({ type: 'RESET' as const, streamId: 1, reason })),
+])('FrameDecoder takes %j from the host, and from no guest', (frame) => {
+  const fromHost = new FrameDecoder('host');
+  fromHost.push(encodeFrame(frame));
+  expect(fromHost.next()).toEqual(frame);
+  const fromGuest = new FrameDecoder('guest');
+  fromGuest.push(encodeFrame(frame));
+  expect(() => fromGuest.next()).toThrow(expect.objectContaining({ code: 'GUEST_PROTOCOL' }));
+});
