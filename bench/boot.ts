@@ -6,9 +6,10 @@
 import { VM } from '../src/index.ts';
 import { resolveImage } from '../src/vm/resolve-image.ts';
 import { bootFloor, buildFloorInitramfs } from './boot-floor.ts';
+import { openRounds } from './results.ts';
 import { median, milliseconds, ratio } from './statistics.ts';
 
-const rounds = Number(process.argv[2] ?? 7);
+const { rounds, results } = openRounds('boot', 7);
 const size = { cpus: 2, memoryBytes: 512 * 2 ** 20 };
 const floors: number[] = [];
 const colds: number[] = [];
@@ -31,6 +32,9 @@ try {
   await release();
 }
 
+results.add('floor', 'ms', floors);
+results.add('cold boot', 'ms', colds);
+results.add('cold / floor', 'ratio', [median(colds) / median(floors)]);
 console.log(`rounds           ${rounds}, medians`);
 console.log(
   `floor            ${milliseconds(median(floors))}  kernel and a bare init, until its first line`,
@@ -39,3 +43,4 @@ console.log(
   `cold boot        ${milliseconds(median(colds))}  VM.create and the first command's result`,
 );
 console.log(`cold / floor     ${ratio(median(colds), median(floors))}`);
+await results.write();

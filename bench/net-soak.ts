@@ -11,14 +11,17 @@ import { VM } from '../src/index.ts';
 import { workloadImage } from '../test/fixtures/workload-image.ts';
 import { patternHash } from './network/pattern.ts';
 import { SITE, startServer } from './network/start-server.ts';
+import { openResults } from './results.ts';
 
 const { values: options } = parseArgs({
   args: process.argv.slice(2),
   options: {
     mebibytes: { type: 'string', default: '6144' },
     seconds: { type: 'string', default: '60' },
+    json: { type: 'string' },
   },
 });
+const results = openResults('net-soak', options.json);
 const MIB = 2 ** 20;
 const transferBytes = Number(options.mebibytes) * MIB;
 const slowSeconds = Number(options.seconds);
@@ -62,8 +65,11 @@ async function step(label: string, wanted: string, line: string): Promise<void> 
     sample();
     clearInterval(timer);
   }
-  const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(7);
-  console.log(`${label.padEnd(40)} ${seconds} s   peak RSS ${(peakBytes / MIB).toFixed(0)} MiB`);
+  const seconds = (performance.now() - started) / 1000;
+  results.add(label, 's', [seconds]);
+  results.add(`${label}: peak RSS of this process`, 'MiB', [peakBytes / MIB]);
+  const peak = `peak RSS ${(peakBytes / MIB).toFixed(0)} MiB`;
+  console.log(`${label.padEnd(40)} ${seconds.toFixed(1).padStart(7)} s   ${peak}`);
 }
 
 /** Connections to servers are kept for a while: longer than that is a leak. */
@@ -114,6 +120,7 @@ try {
   );
   await expectNoMoreThan(descriptors);
 } finally {
+  await results.write();
   await vm.close();
   server.process.disconnect();
 }

@@ -12,6 +12,7 @@ import { hostRelease } from '../test/fixtures/workload-image.ts';
 import { startMitmproxy } from './network/mitmproxy.ts';
 import { createSlirpVM } from './network/slirp-vm.ts';
 import { type BenchServer, HOST_SITE, SITE, startServer } from './network/start-server.ts';
+import { openResults } from './results.ts';
 import { median } from './statistics.ts';
 
 const { values: options } = parseArgs({
@@ -22,12 +23,14 @@ const { values: options } = parseArgs({
     requests: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '5' },
     only: { type: 'string' },
+    json: { type: 'string' },
   },
 });
 const rounds = Number(options.rounds);
 const bytes = Number(options.mebibytes) * 2 ** 20;
 const requests = Number(options.requests);
 const CONNECTIONS = 20;
+const results = openResults('net', options.json);
 
 const image: ImageRecipe = {
   kind: 'debian',
@@ -68,11 +71,25 @@ async function ownPath(server: BenchServer): Promise<Path> {
   return { label: 'gondolin', vm, origin: `https://${SITE}`, how: '--cacert /etc/gondolin/ca.crt' };
 }
 
+/** A peer that does not start is a line, and the bench goes on without it. */
+async function orNone<T>(name: string, start: () => Promise<T>): Promise<T | null> {
+  try {
+    return await start();
+  } catch (error) {
+    console.log(`without ${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+    results.fail(name, error);
+    return null;
+  }
+}
+
 async function peerPaths(server: BenchServer, directory: string): Promise<Path[]> {
   const { port, hostPort, caPem } = server;
-  const mitmproxy = await startMitmproxy(directory, `https://${HOST_SITE}:${hostPort}`, caPem);
+  const upstream = `https://${HOST_SITE}:${hostPort}`;
+  const mitmproxy = await orNone('mitmproxy', () => startMitmproxy(directory, upstream, caPem));
   ending.push(() => mitmproxy?.process.kill());
-  const vm = await createSlirpVM(image, directory);
+  const vm = await orNone('QEMU user networking', () => createSlirpVM(image, directory));
+  if (vm === null) return [];
+  ending.push(() => vm.close());
   const how = await trust(vm, 'server', caPem);
   const alone = { label: 'QEMU user networking', vm, origin: `https://${SITE}:${port}`, how };
   if (mitmproxy === null) return [alone];
@@ -159,19 +176,52 @@ const MEASUREMENTS: readonly Measurement[] = [
   },
 ];
 
+/** Samples of one path, or why it has none (any more). */
+interface Outcome {
+  readonly samples: number[];
+  error: unknown;
+}
+
+/** One interleaved round after another. A peer that fails is left out of what follows; a failure of ours ends the bench. */
+async function measureAll(measurement: Measurement, paths: readonly Path[]): Promise<Outcome[]> {
+  const outcomes = paths.map((): Outcome => ({ samples: [], error: null }));
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, path] of paths.entries()) {
+      const outcome = outcomes[index];
+      if (outcome === undefined || outcome.error !== null) continue;
+      try {
+        outcome.samples.push(await measurement.measure(path));
+      } catch (error) {
+        if (index === 0) throw error;
+        outcome.error = error;
+      }
+    }
+  }
+  return outcomes;
+}
+
 function report(
-  measurement: Measurement,
+  { label: what, unit, isLessBetter }: Measurement,
   paths: readonly Path[],
-  results: readonly number[][],
+  outcomes: readonly Outcome[],
 ): void {
-  const medians = results.map(median);
-  const [own = Number.NaN] = medians;
-  console.log(`${measurement.label} (${measurement.unit})`);
+  const own = median(outcomes[0]?.samples ?? []);
+  console.log(`${what} (${unit})`);
   for (const [index, { label }] of paths.entries()) {
-    const value = medians[index] ?? Number.NaN;
-    const better = measurement.isLessBetter ? value / own : own / value;
+    const { samples = [], error = null } = outcomes[index] ?? {};
+    const name = `${what}, ${label.trim()}`;
+    if (error !== null) {
+      const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+      console.log(`  ${label.padEnd(24)}   failed: ${line.slice(0, 200)}`);
+      results.fail(name, error);
+      continue;
+    }
+    const value = median(samples);
+    results.add(name, unit, samples);
+    const better = isLessBetter ? value / own : own / value;
     const told = index === 0 ? '' : `   gondolin is ${better.toFixed(2)} times as good`;
     console.log(`  ${label.padEnd(24)} ${value.toFixed(1).padStart(8)}${told}`);
+    if (index > 0) results.add(`${what}, gondolin / ${label.trim()}`, 'ratio', [better]);
   }
 }
 
@@ -184,21 +234,14 @@ try {
   ending.push(() => own.vm.close());
   const paths = [own];
   if (options.only === undefined) {
-    const peers = await peerPaths(server, directory);
-    ending.push(() => peers[0]?.vm.close());
-    paths.push(...peers);
+    paths.push(...(await peerPaths(server, directory)));
   }
   console.log(`${rounds} interleaved rounds, medians\n`);
   for (const measurement of MEASUREMENTS) {
-    const results: number[][] = paths.map(() => []);
-    for (let round = 0; round < rounds; round++) {
-      for (const [index, path] of paths.entries()) {
-        results[index]?.push(await measurement.measure(path));
-      }
-    }
-    report(measurement, paths, results);
+    report(measurement, paths, await measureAll(measurement, paths));
   }
 } finally {
+  await results.write();
   for (const end of ending.toReversed()) await end();
   rmSync(directory, { recursive: true, force: true });
 }

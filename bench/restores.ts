@@ -5,9 +5,10 @@
 
 import { readFileSync } from 'node:fs';
 import { VM } from '../src/index.ts';
+import { openRounds } from './results.ts';
 import { median, milliseconds } from './statistics.ts';
 
-const restores = Number(process.argv[2] ?? 200);
+const { rounds: restores, results } = openRounds('restores', 200);
 const AT_ONCE = 20;
 const MAX_CLOCK_ERROR_MS = 50;
 const FACTS =
@@ -57,17 +58,21 @@ for (let count = 0; count < restores; count++) {
   await identify(vm);
   await vm.close();
 }
+results.add('restore', 'ms', times);
 console.log(`${restores} restores one after another, median ${milliseconds(median(times))}`);
 
 const vms = await Promise.all(Array.from({ length: AT_ONCE }, () => VM.create()));
 await Promise.all(vms.map((vm) => vm.exec(['true'])));
 await new Promise((resolve) => setTimeout(resolve, 2_000));
 const pss = vms.reduce((sum, vm) => sum + pssBytes(vm.qemuPid), 0);
+results.add(`PSS of ${AT_ONCE} idle VMs`, 'MiB', [pss / 2 ** 20]);
 console.log(`${AT_ONCE} at once, idle: PSS ${(pss / 2 ** 20).toFixed(0)} MiB in all`);
 await Promise.all(vms.map(identify));
 await Promise.all(vms.map((vm) => vm.close()));
 
 const worst = Math.max(...clockErrorsMs);
 console.log(`${seen.size} random numbers, boot sessions and machine ids, all different`);
+results.add('largest clock error', 'ms', [worst]);
+await results.write();
 console.log(`clocks: at most ${worst} ms from the host's`);
 if (worst > MAX_CLOCK_ERROR_MS) throw new Error(`a clock is ${worst} ms off`);

@@ -9,10 +9,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { VM } from '../src/index.ts';
 import { findPodman, type PodmanPeer } from './podman-peer.ts';
+import { openRounds } from './results.ts';
 import { median, milliseconds, ratio } from './statistics.ts';
 
 const CLI = resolve(import.meta.dirname, '../dist/cli/bin.js');
-const rounds = Number(process.argv[2] ?? 9);
+const { rounds, results } = openRounds('start', 9);
 
 async function startOnce(cold: boolean): Promise<void> {
   const vm = await VM.create({ cold });
@@ -51,12 +52,18 @@ function report(all: readonly Contestant[]): void {
   const [cold, warm, cli, ...peers] = all.map(({ times }) => median(times));
   for (const { label, times } of all) {
     console.log(`${label.padEnd(38)} ${milliseconds(median(times))}`);
+    results.add(label, 'ms', times);
   }
-  console.log(`\n${'warm / cold'.padEnd(38)} ${ratio(warm ?? 0, cold ?? 0)}`);
+  const told = (label: string, value: number, base: number): void => {
+    console.log(`${label.padEnd(38)} ${ratio(value, base)}`);
+    results.add(label, 'ratio', [value / base]);
+  };
+  console.log('');
+  told('warm / cold', warm ?? 0, cold ?? 0);
   for (const [index, peer] of peers.entries()) {
     const { label } = all[3 + index] ?? { label: '' };
-    console.log(`${`warm / ${label}`.padEnd(38)} ${ratio(warm ?? 0, peer)}`);
-    console.log(`${`gondolin run / ${label}`.padEnd(38)} ${ratio(cli ?? 0, peer)}`);
+    told(`warm / ${label}`, warm ?? 0, peer);
+    told(`gondolin run / ${label}`, cli ?? 0, peer);
   }
 }
 
@@ -71,6 +78,7 @@ try {
   }
   console.log(`${rounds} interleaved rounds, medians\n`);
   report(all);
+  await results.write();
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }
