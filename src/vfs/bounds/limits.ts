@@ -35,6 +35,9 @@ export const LISTING_BYTES = new SharedBudget({
   guaranteed: 4 * MIB,
 });
 
+/** Listings that are being made, each with a descriptor of a host directory. Above it they wait. */
+export const LISTINGS_AT_ONCE = new SharedBudget({ perVm: 8, perProcess: 64, guaranteed: 2 });
+
 /** Nodes that guests hold, 730 bytes each (measured, RealFSProvider). Above it a lookup fails with ENFILE. */
 export const HELD_NODES = new SharedBudget({
   perVm: 600_000,

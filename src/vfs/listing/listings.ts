@@ -1,5 +1,5 @@
 import { Budget } from '../bounds/budget.ts';
-import { LISTING_BYTES } from '../bounds/limits.ts';
+import { LISTING_BYTES, LISTINGS_AT_ONCE } from '../bounds/limits.ts';
 import type { Turn } from '../bounds/turn.ts';
 import type { HeldNode } from '../fuse/node-ids.ts';
 import { VfsError } from '../vfs-error.ts';
@@ -12,6 +12,7 @@ import { readBatches } from './read-batches.ts';
  */
 export class Listings {
   readonly #budget = new Budget(LISTING_BYTES);
+  readonly #places = new Budget(LISTINGS_AT_ONCE);
   /** The last listing that was made of each directory, while it is used. */
   readonly #latest = new Map<HeldNode, Listing>();
   /** One listing of a directory is made at a time: the next one is likely to be equal. */
@@ -45,6 +46,7 @@ export class Listings {
 
   async #makeAfter(before: Promise<unknown> | undefined, held: HeldNode): Promise<Listing> {
     await before;
+    await this.#places.take(1);
     const listing = new Listing();
     try {
       for await (const batch of readBatches(held)) {
@@ -54,6 +56,8 @@ export class Listings {
     } catch (error) {
       this.#budget.give(listing.bytes);
       throw error;
+    } finally {
+      this.#places.give(1);
     }
     return this.#share(held, listing);
   }
@@ -90,6 +94,7 @@ export class Listings {
   /** For the end of the server. */
   close(): void {
     this.#latest.clear();
+    this.#places.close();
     this.#budget.close();
   }
 }

@@ -1,4 +1,4 @@
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { OPCODE } from '../../../src/protocol/fuse-abi.ts';
 import { S_IFREG } from '../../../src/vfs/file-mode.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
@@ -122,6 +122,30 @@ it('READDIRPLUS lists a name that cannot be looked up, with node id 0', async ()
     ['b2', false],
     ['c', true],
   ]);
+});
+
+it('eight directories are listed at a time; the others wait, and other requests do not', async () => {
+  const listing: (() => void)[] = [];
+  class Slow extends MemoryProvider {
+    override entries() {
+      return new Promise<DirectoryEntry[]>((resolve) => listing.push(() => resolve([]))) as never;
+    }
+  }
+  const provider = new Slow();
+  for (let index = 0; index < 12; index++) provider.mkdir(`${index}`);
+  const { client, reader } = await start(provider);
+  const reads = Array.from({ length: 12 }, async (_, index) => {
+    const id = await client.walk(`m/${index}`);
+    return reader.read(id, await reader.open(id));
+  });
+  await vi.waitUntil(() => client.server.load.requests === 12);
+  await client.walk('m/3');
+  expect(listing).toHaveLength(8);
+  for (let done = 0; done < 12; done++) {
+    await vi.waitUntil(() => listing.length > done);
+    listing[done]?.();
+  }
+  for (const entries of await Promise.all(reads)) expect(entries).toHaveLength(2);
 });
 
 it('an offset beyond the end, or of nothing, lists nothing', async () => {
