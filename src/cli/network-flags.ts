@@ -35,7 +35,7 @@ function secretOf(text: string): SecretConfig {
   const [problem] = hostProblems;
   if (problem !== undefined) throw usageError(`--host-secret: ${problem}`, SECRET_MOVE);
   const from = { kind: 'env', variable: name } as const;
-  return { name, hosts, from, query: false, allowHttp: false };
+  return { name, hosts, headers: [], from, query: false, allowHttp: false };
 }
 
 function without(env: Readonly<Record<string, string>>, names: readonly string[]) {

@@ -96,6 +96,8 @@ export interface SecretConfig {
   /** Of the guest's variable that holds the placeholder. */
   readonly name: string;
   readonly hosts: readonly string[];
+  /** Fields of requests that it belongs in, in small letters; empty is every field. */
+  readonly headers: readonly string[];
   readonly from: SecretSource;
   /** Also put into the query of URLs. */
   readonly query: boolean;

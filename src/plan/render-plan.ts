@@ -80,9 +80,10 @@ function sourceText(from: SecretSource): string {
   return from.kind === 'file' ? `file ${from.path}` : 'a command';
 }
 
-function secretLine({ name, hosts, from, allowHttp }: SecretConfig): string {
+function secretLine({ name, hosts, headers, from, allowHttp }: SecretConfig): string {
   const http = allowHttp ? ' (plain HTTP too)' : '';
-  return `${name} from ${sourceText(from)} -> ${hosts.join(', ')}${http}`;
+  const only = headers.length === 0 ? '' : ` in ${headers.join(', ')}`;
+  return `${name} from ${sourceText(from)} -> ${hosts.join(', ')}${only}${http}`;
 }
 
 function sandboxLines(

@@ -29,7 +29,7 @@ function readShort(context: CheckContext, node: SourceNode, text: string): Secre
   const { name, hosts, hostProblems } = result.secret;
   for (const one of hostProblems) report(context, node, 'host_pattern', `secrets: ${one}`);
   const from: SecretSource = { kind: 'env', variable: name };
-  return { name, hosts, from, query: false, allowHttp: false };
+  return { name, hosts, headers: [], from, query: false, allowHttp: false };
 }
 
 function readFile(context: CheckContext, node: SourceNode & { kind: 'scalar' }): SecretSource {
@@ -70,9 +70,11 @@ function readLong(context: CheckContext, node: SourceNode): SecretConfig | null 
     .filter(isScalar)
     .map((host) => readHost(context, host, `secrets: ${name}: hosts`, FORM))
     .filter((host) => host !== null);
+  const headers = itemsOf(childOf(node, 'headers')).map((item) => textOf(item, '').toLowerCase());
   return {
     name,
     hosts: [...new Set(hosts)],
+    headers: [...new Set(headers)],
     from: readSource(context, childOf(node, 'from'), name),
     query: flagOf(childOf(node, 'query'), false),
     allowHttp: flagOf(childOf(node, 'allow_http'), false),

@@ -13,6 +13,8 @@ export interface HttpHookSecret {
   /** Hosts that may have the value; they are allowed too. */
   readonly hosts: readonly string[];
   readonly value: string | undefined;
+  /** Fields of requests that the value belongs in, such as `authorization`. @default every field */
+  readonly headers?: readonly string[];
 }
 
 /** What `createHttpHooks` takes. */
@@ -58,6 +60,7 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
     ([name, secret]): ResolvedSecret => ({
       name,
       hosts: secret.hosts,
+      headers: secret.headers ?? [],
       value: checkSecretValue(name, secret.value ?? ''),
       query: options.replaceSecretsInQuery === true,
     }),

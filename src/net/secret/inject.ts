@@ -8,6 +8,8 @@ export interface InjectableSecret {
   readonly name: string;
   readonly placeholder: string;
   readonly value: SecretValue;
+  /** Fields that it belongs in, in small letters; empty is every field. */
+  readonly headers: ReadonlySet<string>;
   readonly query: boolean;
   readonly allowHttp: boolean;
   readonly covers: (host: string, port: number) => boolean;
@@ -110,10 +112,11 @@ export class Injector {
 
   #inHeader(name: string, value: string): { masked: string; text: string } {
     if (FRAMING.has(name) || name.startsWith(':')) return { masked: value, text: value };
+    const usable = this.#usable.filter(({ headers }) => headers.size === 0 || headers.has(name));
     const basic = BASIC.exec(value);
-    if (basic === null) return this.#swap(value, this.#usable, headerText);
+    if (basic === null) return this.#swap(value, usable, headerText);
     const decoded = Buffer.from(basic[2] ?? '', 'base64').toString('latin1');
-    const { masked, text } = this.#swap(decoded, this.#usable, headerText);
+    const { masked, text } = this.#swap(decoded, usable, headerText);
     if (text === decoded) return { masked: `${value} ${decoded}`, text: value };
     const encoded = Buffer.from(text, 'latin1').toString('base64');
     return { masked, text: `${basic[1] ?? ''}${encoded}` };

@@ -19,6 +19,8 @@ export interface SecretOptions {
   /** Entries as in `allowed_hosts` (docs/network.md), but neither `*` nor `/tcp`; without a port every one. */
   readonly hosts: readonly string[];
   readonly from: SecretSource;
+  /** Fields of requests that it belongs in, in any case; an empty list is every field. @default every field */
+  readonly headers?: readonly string[];
   /** Also put into the query of URLs. @default false */
   readonly query?: boolean;
   /** Also over plain HTTP. @default false */

@@ -194,6 +194,7 @@ function injectable(secret: ResolvedSecret, seed: Uint8Array): InjectableSecret 
     name: secret.name,
     placeholder: createPlaceholder(secret.name, seed),
     value: secret.value,
+    headers: new Set((secret.headers ?? []).map((header) => header.toLowerCase())),
     query: secret.query ?? false,
     allowHttp: secret.allowHttp ?? false,
     covers: compileHosts(secret.name, secret.hosts),

@@ -42,6 +42,7 @@ describe('withNetworkFlags()', () => {
           hosts: ['api.test', '*.api.test'],
           from: { kind: 'env', variable: 'TOKEN' },
           query: false,
+          headers: [],
           allowHttp: false,
         },
       ],

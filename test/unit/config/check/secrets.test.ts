@@ -28,13 +28,13 @@ describe('secrets:', () => {
   it('reads the short and the long form; the source is kept, never a value', () => {
     const text = `  - GITHUB_TOKEN@api.github.com, *.github.com
   - { name: NPM_TOKEN, hosts: ["npm.example.com:8443"], from: { env: CI_NPM }, query: true }
-  - { name: A, hosts: [a.test], from: { file: ./a.txt }, allow_http: true }
+  - { name: A, hosts: [a.test], from: { file: ./a.txt }, allow_http: true, headers: [Authorization, X-Api-Key] }
   - { name: B, hosts: [b.test], from: { command: pass show b } }
   - { name: C, hosts: [c.test], from: { command: [pass, show, c] } }
 `;
     const env = { GITHUB_TOKEN: 'hunter2', CI_NPM: 'hunter2' };
     const secrets = secretsOf(text, { env });
-    const plain = { query: false, allowHttp: false };
+    const plain = { headers: [], query: false, allowHttp: false };
     expect(secrets).toEqual([
       {
         name: 'GITHUB_TOKEN',
@@ -46,6 +46,7 @@ describe('secrets:', () => {
         name: 'NPM_TOKEN',
         hosts: ['npm.example.com:8443'],
         from: { kind: 'env', variable: 'CI_NPM' },
+        headers: [],
         query: true,
         allowHttp: false,
       },
@@ -53,6 +54,7 @@ describe('secrets:', () => {
         name: 'A',
         hosts: ['a.test'],
         from: { kind: 'file', path: '/p/a.txt' },
+        headers: ['authorization', 'x-api-key'],
         query: false,
         allowHttp: true,
       },

@@ -79,6 +79,21 @@ describe('leaks', () => {
     expect(prepare(storeOf({ allowHttp: true }), [['x', P]], plain).used).toEqual(['TOKEN']);
   });
 
+  it('prepareRequest() puts a value only into the fields that its secret names', () => {
+    const store = () => storeOf({ headers: ['Authorization'], query: true });
+    const bearer = `Bearer ${P}`;
+    expect(prepare(store(), [['authorization', bearer]]).headers).toContainEqual([
+      'authorization',
+      `Bearer ${VALUE}`,
+    ]);
+    expect(prepare(store(), [['AUTHORIZATION', basic(`me:${P}`)]]).used).toEqual(['TOKEN']);
+    for (const name of ['x-api-key', 'cookie', 'x-forwarded-for']) {
+      const { leak } = prepare(store(), [[name, P]]);
+      expect(leak).toEqual({ name: 'TOKEN', where: `header ${name}`, reason: 'place' });
+    }
+    expect(prepare(store(), [], TLS, `/?key=${P}`).used).toEqual(['TOKEN']);
+  });
+
   it('prepareRequest() refuses a placeholder for another host, in Basic too', () => {
     const place = { ...TLS, host: 'evil.example' };
     expect(prepare(storeOf(), [['Authorization', basic(`a:${P}`)]], place).leak).toEqual({

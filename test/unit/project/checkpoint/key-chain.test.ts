@@ -106,7 +106,7 @@ describe('buildKeyChain()', () => {
     const box = sandbox('box', STEPS, VM);
     const network = { ...box.network, allowedHosts: ['api.example.com'] };
     const from = { kind: 'env', variable: 'TOKEN' } as const;
-    const secret = { name: 'T', hosts: ['a.b'], from, query: false, allowHttp: false };
+    const secret = { name: 'T', hosts: ['a.b'], headers: [], from, query: false, allowHttp: false };
     for (const [other, reason] of [
       [{ ...box, network }, 'network changed'],
       [{ ...box, secrets: [secret] }, 'secret T added'],
