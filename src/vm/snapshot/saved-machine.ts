@@ -1,15 +1,22 @@
-import { stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { writeFileAtomic } from '../../host/atomic-write.ts';
 import { readTextFile } from '../../host/read-text-file.ts';
 import { SAVED_FILES } from '../../machine/saved-files.ts';
 import type { ChannelCounts } from '../guest-files.ts';
+import { digestRam, fileStamp } from './ram-digest.ts';
 
 /** Changes when what is saved, or when, changes: older ones are then never found again. */
-export const SNAPSHOT_VERSION = 3;
+export const SNAPSHOT_VERSION = 4;
 
 const MANIFEST = 'manifest.json';
+/** The RAM's stamp when its digest was last known to be right. */
+const VERIFIED = 'verified.txt';
 const MAX_MANIFEST_BYTES = 64 * 1024;
+/** Read in full at each restore: some 100 KB together. */
+const SMALL_FILES = [SAVED_FILES.state, SAVED_FILES.mounts, SAVED_FILES.network] as const;
 
 /** A saved machine that was looked at and can be tried. */
 export interface SavedMachine {
@@ -24,7 +31,10 @@ interface Manifest {
   /** The key it was saved under: what the machine must be to load it. */
   readonly identity: string;
   readonly memoryBytes: number;
-  readonly stateBytes: number;
+  /** See `digestRam`. */
+  readonly ramSha256: string;
+  /** sha256 of each of SMALL_FILES, 64 hex digits; null for one that it does not have. */
+  readonly sha256: Readonly<Record<string, string | null>>;
   readonly channel: ChannelCounts;
 }
 
@@ -35,21 +45,23 @@ export async function writeManifest(
   memoryBytes: number,
   channel: ChannelCounts,
 ): Promise<void> {
-  const state = await stat(join(directory, SAVED_FILES.state));
+  const ramPath = join(directory, SAVED_FILES.ram);
   const manifest: Manifest = {
     version: SNAPSHOT_VERSION,
     identity,
     memoryBytes,
-    stateBytes: state.size,
+    ramSha256: await digestRam(ramPath),
+    sha256: await digestSmallFiles(directory),
     channel,
   };
+  await writeFile(join(directory, VERIFIED), (await fileStamp(ramPath)) ?? '', { mode: 0o600 });
   await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest)}\n`, { mode: 0o600 });
 }
 
 /**
- * Looks at a saved machine: its manifest, and that its files have their sizes. QEMU checks the state itself when it loads.
- * Null when there is none.
- * @throws {GondolinError} SNAPSHOT_REFUSED when it is cut off, or of another machine.
+ * Checks a saved machine against its manifest: the state and what is kept beside it by digest, the RAM by digest too where
+ * anything about the file has changed since it was last known to be right. Null when there is none.
+ * @throws {GondolinError} SNAPSHOT_REFUSED when it is damaged, or of another machine.
  */
 export async function openSavedMachine(
   directory: string,
@@ -59,12 +71,40 @@ export async function openSavedMachine(
   if (text === null) return null;
   const manifest = parseManifest(text);
   if (manifest?.identity !== identity) throw refused(directory, 'it is of another machine');
+  const digests = await digestSmallFiles(directory);
+  const damaged = SMALL_FILES.find((name) => digests[name] !== manifest.sha256[name]);
+  if (damaged !== undefined) throw refused(directory, `its file "${damaged}" is damaged`);
   const ramPath = join(directory, SAVED_FILES.ram);
-  const statePath = join(directory, SAVED_FILES.state);
-  const [ramBytes, stateBytes] = await Promise.all([sizeOf(ramPath), sizeOf(statePath)]);
-  if (ramBytes !== manifest.memoryBytes) throw refused(directory, 'its memory is cut off');
-  if (stateBytes !== manifest.stateBytes) throw refused(directory, 'its state is cut off');
-  return { ramPath, statePath, channel: manifest.channel };
+  if ((await sizeOf(ramPath)) !== manifest.memoryBytes) {
+    throw refused(directory, 'its memory is cut off');
+  }
+  await checkRam(directory, ramPath, manifest);
+  return { ramPath, statePath: join(directory, SAVED_FILES.state), channel: manifest.channel };
+}
+
+async function checkRam(directory: string, path: string, { ramSha256 }: Manifest): Promise<void> {
+  const stamp = await fileStamp(path);
+  const verified = join(directory, VERIFIED);
+  if (stamp !== null && (await readTextFile(verified, MAX_MANIFEST_BYTES)) === stamp) return;
+  if ((await digestRam(path)) !== ramSha256) throw refused(directory, 'its memory is damaged');
+  // The stamp from before the digest: what changed meanwhile is looked at again. One that can't be noted costs time only.
+  await writeFileAtomic(verified, stamp ?? '').catch(onlyCoded);
+}
+
+function onlyCoded(error: unknown): void {
+  if (!GondolinError.is(error)) throw error;
+}
+
+async function digestSmallFiles(directory: string): Promise<Record<string, string | null>> {
+  const entries = SMALL_FILES.map(async (name) => {
+    const bytes = await readFile(join(directory, name)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+    const digest = bytes === null ? null : createHash('sha256').update(bytes).digest('hex');
+    return [name, digest] as const;
+  });
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 async function sizeOf(path: string): Promise<number> {
@@ -80,7 +120,8 @@ function parseManifest(text: string): Manifest | null {
   try {
     const value = JSON.parse(text) as Manifest | null;
     const isWhole = value?.version === SNAPSHOT_VERSION && isCount(value.channel?.bytesIn);
-    return isWhole && isCount(value.channel.bytesOut) ? value : null;
+    const hasDigests = typeof value?.ramSha256 === 'string' && typeof value.sha256 === 'object';
+    return isWhole && hasDigests && isCount(value.channel.bytesOut) ? value : null;
   } catch {
     return null;
   }

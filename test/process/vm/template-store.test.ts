@@ -1,4 +1,15 @@
-import { existsSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { SAVED_FILES } from '../../../src/machine/saved-files.ts';
@@ -14,7 +25,7 @@ async function storeWithOne(): Promise<{ store: TemplateStore; directory: string
   const parent = join(temporaryDirectory(), 'templates');
   const store = new TemplateStore(parent);
   await store.add(IDENTITY, MEMORY_BYTES, async (directory) => {
-    writeFileSync(join(directory, SAVED_FILES.ram), Buffer.alloc(MEMORY_BYTES));
+    writeFileSync(join(directory, SAVED_FILES.ram), Buffer.alloc(MEMORY_BYTES).fill('m', 5000));
     writeFileSync(join(directory, SAVED_FILES.state), 'state');
     return CHANNEL;
   });
@@ -43,6 +54,42 @@ it.each([SAVED_FILES.ram, SAVED_FILES.state])(
     await expect(store.open(IDENTITY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
   },
 );
+
+it.each(Object.values(SAVED_FILES))(
+  'TemplateStore.open() refuses a %s of the same size with another byte',
+  async (name) => {
+    const { store, directory } = await storeWithOne();
+    const path = join(directory, name);
+    const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+    // A file that the template was saved without is no better.
+    writeFileSync(path, bytes.length === 0 ? 'x' : bytes.fill(0xaa, bytes.length - 1));
+    await expect(store.open(IDENTITY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
+  },
+);
+
+it('TemplateStore.open() reads the memory again when its file was touched, and only then', async () => {
+  const { store, directory } = await storeWithOne();
+  const verified = () => readFileSync(join(directory, 'verified.txt'), 'utf8');
+  const before = verified();
+  expect(await store.open(IDENTITY)).not.toBeNull();
+  expect(verified()).toBe(before);
+  utimesSync(join(directory, SAVED_FILES.ram), 1, 1);
+  expect(await store.open(IDENTITY)).not.toBeNull();
+  expect(verified()).not.toBe(before);
+});
+
+it('TemplateStore.open() takes a copy of a template, whose memory has its holes elsewhere', async () => {
+  const { store, directory } = await storeWithOne();
+  const path = join(directory, SAVED_FILES.ram);
+  const bytes = readFileSync(path);
+  rmSync(path);
+  writeFileSync(path, '');
+  truncateSync(path, MEMORY_BYTES);
+  const file = openSync(path, 'r+');
+  writeSync(file, bytes.subarray(4096), 0, 4096, 4096);
+  closeSync(file);
+  expect(await store.open(IDENTITY)).not.toBeNull();
+});
 
 it('TemplateStore.open() refuses a template of another machine', async () => {
   const { store, directory } = await storeWithOne();
