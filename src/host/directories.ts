@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, mkdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
@@ -107,19 +108,62 @@ function knownHome(home: () => string): string {
 }
 
 /**
- * Makes the directory and its missing parents, readable by this user only (0700). An existing one keeps its mode.
- * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE when it cannot be made.
+ * Makes the directory and its missing parents, readable by this user only (0700). An existing one keeps its mode, but must
+ * be this user's, or root's, and not writable for others: what is in it is trusted.
+ * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE when it cannot be made, or is not such.
  */
 export async function ensureDirectory(path: string): Promise<void> {
+  let problem: DirectoryProblem | null;
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
+    problem = directoryProblem(path, await lstat(path), await stat(path));
   } catch (cause) {
     throw new GondolinError('HOST_DIRECTORY_UNUSABLE', `Cannot create the directory "${path}"`, {
       cause,
       details: { path },
     });
   }
+  if (problem === null) return;
+  throw new GondolinError(
+    'HOST_DIRECTORY_UNUSABLE',
+    `Cannot trust the directory "${path}": ${problem.text}`,
+    { details: { path }, hint: problem.hint },
+  );
 }
+
+interface DirectoryProblem {
+  readonly text: string;
+  readonly hint: string;
+}
+
+/** @param link  Of the name itself. @param target  Of where it leads to. */
+function directoryProblem(path: string, link: Stats, target: Stats): DirectoryProblem | null {
+  const elsewhere = 'or set XDG_CACHE_HOME and XDG_STATE_HOME to directories that are yours.';
+  const isOurs = ({ uid }: Stats) => uid === process.geteuid?.() || uid === 0;
+  if (!isOurs(link)) {
+    const what = link.isSymbolicLink() ? 'it is a symbolic link of' : 'it belongs to';
+    return {
+      text: `${what} another user (uid ${link.uid})`,
+      hint: `Run: chown -hR "$USER" ${path}, ${elsewhere}`,
+    };
+  }
+  if (!isOurs(target)) {
+    return {
+      text: `it leads to a directory of another user (uid ${target.uid})`,
+      hint: `Remove the link, ${elsewhere}`,
+    };
+  }
+  if ((target.mode & OTHERS_WRITE) !== 0) {
+    return {
+      text: 'others may write in it',
+      hint: `Run: chmod go-w ${path}, ${elsewhere}`,
+    };
+  }
+  return null;
+}
+
+/** S_IWGRP and S_IWOTH. */
+const OTHERS_WRITE = 0o022;
 
 /** Codes of system calls by which a path is another user's, or on a file system that is read-only. */
 const DENIED: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS']);

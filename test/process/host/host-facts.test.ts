@@ -1,4 +1,12 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -93,6 +101,45 @@ it('gatherHostFacts() says why the cache cannot be used', async () => {
   const facts = await factsOf({ cache: 'a file' });
   expect(facts.cache.problem).toMatch(/ENOTDIR|EEXIST/);
 });
+
+it('ensureDirectory() refuses a directory that others may write in, and takes a link of its own', async () => {
+  const directory = temporaryDirectory();
+  const target = join(directory, 'target');
+  mkdirSync(target, { mode: 0o755 });
+  symlinkSync(target, join(directory, 'link'));
+  await ensureDirectory(target);
+  await ensureDirectory(join(directory, 'link'));
+  for (const mode of [0o775, 0o707, 0o1777]) {
+    chmodSync(target, mode);
+    for (const name of ['target', 'link']) {
+      await expect(ensureDirectory(join(directory, name))).rejects.toMatchObject({
+        code: 'HOST_DIRECTORY_UNUSABLE',
+        hint: expect.stringContaining('chmod go-w') as string,
+      });
+    }
+  }
+});
+
+it.runIf(process.getuid?.() === 0)(
+  'ensureDirectory() refuses what belongs to another user: a directory, a link, where a link leads',
+  async () => {
+    const directory = temporaryDirectory();
+    const [own, foreign, link] = ['own', 'foreign', 'link'].map((name) => join(directory, name));
+    if (own === undefined || foreign === undefined || link === undefined) throw new Error();
+    for (const path of [own, foreign]) mkdirSync(path);
+    symlinkSync(own, link);
+    symlinkSync(foreign, join(directory, 'leading'));
+    chownSync(foreign, 12345, 12345);
+    lchownSync(link, 12345, 12345);
+    await ensureDirectory(own);
+    for (const path of [foreign, link, join(directory, 'leading')]) {
+      await expect(ensureDirectory(path), path).rejects.toMatchObject({
+        code: 'HOST_DIRECTORY_UNUSABLE',
+        message: expect.stringContaining('uid 12345') as string,
+      });
+    }
+  },
+);
 
 it('ensureDirectory() makes private directories and names the one it cannot make', async () => {
   const directory = temporaryDirectory();
