@@ -3,7 +3,10 @@ import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { ensureDirectory, NAMES } from './directories.ts';
+import { exchangePaths, SystemError } from './libc.ts';
 import { formatOwner, identifyOwnProcess, lifeOf, parseOwner } from './process-life.ts';
+
+const ENOENT = 2;
 
 /** A leftover whose owner lives in another container is removed once it is this old. */
 const FOREIGN_LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
@@ -54,6 +57,40 @@ export async function buildDirectoryAtomic(
   path: string,
   build: (temporary: string) => Promise<void>,
 ): Promise<'created' | 'existed'> {
+  const temporary = await fillTemporary(path, build);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    if (isTaken(error, path)) return 'existed';
+    throw error;
+  }
+  await syncPath(dirname(path));
+  return 'created';
+}
+
+/**
+ * As `buildDirectoryAtomic`, in the place of what is there: at every moment the name stands for the former directory or for
+ * the new one, also when this process is killed. Whoever has files of the former one open keeps them.
+ */
+export async function replaceDirectoryAtomic(
+  path: string,
+  build: (temporary: string) => Promise<void>,
+): Promise<void> {
+  const temporary = await fillTemporary(path, build);
+  try {
+    await takePlace(temporary, path);
+  } finally {
+    // What was there before, or what could not take its place.
+    await rm(temporary, { recursive: true, force: true });
+  }
+  await syncPath(dirname(path));
+}
+
+async function fillTemporary(
+  path: string,
+  build: (temporary: string) => Promise<void>,
+): Promise<string> {
   const parent = dirname(path);
   await ensureDirectory(parent);
   const temporary = join(parent, temporaryName());
@@ -61,14 +98,30 @@ export async function buildDirectoryAtomic(
   try {
     await build(temporary);
     await syncTree(temporary);
-    await rename(temporary, path);
+    return temporary;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    if (isTaken(error, path)) return 'existed';
     throw error;
   }
-  await syncPath(parent);
-  return 'created';
+}
+
+/** An empty place is taken by the plain rename; one that another fills meanwhile is exchanged again. */
+async function takePlace(temporary: string, path: string): Promise<void> {
+  for (;;) {
+    try {
+      await rename(temporary, path);
+      return;
+    } catch (error) {
+      if (!isTaken(error, path)) throw error;
+    }
+    try {
+      exchangePaths(temporary, path);
+      return;
+    } catch (error) {
+      // Removed meanwhile.
+      if (!(error instanceof SystemError) || error.errno !== ENOENT) throw error;
+    }
+  }
 }
 
 function isTaken(error: unknown, path: string): boolean {

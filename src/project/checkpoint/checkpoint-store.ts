@@ -1,7 +1,7 @@
 import { lstat, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { buildDirectoryAtomic, sweepTemporaries } from '../../host/atomic-write.ts';
+import { replaceDirectoryAtomic, sweepTemporaries } from '../../host/atomic-write.ts';
 import { ensureDirectory } from '../../host/directories.ts';
 import { readTextFile } from '../../host/read-text-file.ts';
 import {
@@ -153,15 +153,13 @@ export class CheckpointStore {
       await sweepTemporaries(this.#parent);
       const directory = this.#directory(facts.key);
       if (!isReplacing && (await readFacts(directory)) !== null) return { kind: 'existed' };
-      const built = await buildDirectoryAtomic(directory, async (temporary) => {
+      // What has no facts there is something of another program's, or of a killed one.
+      await replaceDirectoryAtomic(directory, async (temporary) => {
         const machine = join(temporary, MACHINE);
         await ensureDirectory(machine);
         await save(machine);
         await writeFile(join(temporary, FACTS), `${JSON.stringify(facts)}\n`, { mode: 0o600 });
-        // To be replaced now that the new one is complete, or something of another program under this name.
-        await this.discard(facts.key);
       });
-      if (built === 'existed') return { kind: 'existed' };
       await this.prune({ limitBytes: this.#limitBytes, keep: [facts.key, ...keep] });
       return { kind: 'saved', diskBytes: await diskBytesOf(directory) };
     } catch (cause) {

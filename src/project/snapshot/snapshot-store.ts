@@ -1,7 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { buildDirectoryAtomic, sweepTemporaries } from '../../host/atomic-write.ts';
+import {
+  buildDirectoryAtomic,
+  replaceDirectoryAtomic,
+  sweepTemporaries,
+} from '../../host/atomic-write.ts';
 import { ensureDirectory } from '../../host/directories.ts';
 import { readTextFile } from '../../host/read-text-file.ts';
 import {
@@ -91,16 +95,16 @@ export class SnapshotStore {
     if (!isReplacing) await this.checkFree(facts.name);
     try {
       await sweepTemporaries(this.#parent);
-      const built = await buildDirectoryAtomic(directory, async (temporary) => {
+      const fill = async (temporary: string) => {
         const machine = join(temporary, MACHINE);
         await ensureDirectory(machine);
         await save(machine);
         const text = `${JSON.stringify(facts, null, 2)}\n`;
         await writeFile(join(temporary, FACTS), text, { mode: 0o600 });
-        // Not before the new one is complete.
-        if (isReplacing) await removeSavedDirectory(this.#parent, facts.name);
-      });
-      if (built === 'existed') throw exists(facts.name);
+      };
+      if (isReplacing) await replaceDirectoryAtomic(directory, fill);
+      else if ((await buildDirectoryAtomic(directory, fill)) === 'existed')
+        throw exists(facts.name);
       return await diskBytesOf(directory);
     } catch (error) {
       throw asHostError(error, this.#parent);

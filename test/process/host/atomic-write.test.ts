@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import {
   buildDirectoryAtomic,
+  replaceDirectoryAtomic,
   sweepTemporaries,
   temporaryName,
   writeFileAtomic,
@@ -45,6 +46,42 @@ it('writeFileAtomic() keeps the old file and no temporary one when it fails', as
     details: { path: file },
   });
   expect(readdirSync(directory)).toEqual(['taken']);
+});
+
+it('replaceDirectoryAtomic() leaves a whole directory under the name at every moment', async () => {
+  const parent = temporaryDirectory();
+  const target = join(parent, 'saved');
+  const fill = (text: string) => async (temporary: string) => {
+    writeFileSync(join(temporary, 'one'), text);
+    await Promise.resolve();
+    writeFileSync(join(temporary, 'two'), text);
+  };
+  await replaceDirectoryAtomic(target, fill('0'));
+  let isOver = false;
+  const replacing = (async () => {
+    for (let round = 1; round <= 20; round += 1) {
+      await replaceDirectoryAtomic(target, fill(String(round)));
+    }
+    isOver = true;
+  })();
+  while (!isOver) {
+    const [one, two] = ['one', 'two'].map((name) => readFileSync(join(target, name), 'utf8'));
+    expect(one).toBe(two);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await replacing;
+  expect(readFileSync(join(target, 'one'), 'utf8')).toBe('20');
+  expect(readdirSync(parent)).toEqual(['saved']);
+});
+
+it('replaceDirectoryAtomic() keeps the former directory when the new one fails', async () => {
+  const parent = temporaryDirectory();
+  const target = join(parent, 'saved');
+  mkdirSync(target);
+  writeFileSync(join(target, 'old'), '');
+  const failing = replaceDirectoryAtomic(target, () => Promise.reject(new Error('full')));
+  await expect(failing).rejects.toThrow('full');
+  expect([readdirSync(parent), readdirSync(target)]).toEqual([['saved'], ['old']]);
 });
 
 it('buildDirectoryAtomic() shows the directory only when it is complete', async () => {
