@@ -142,6 +142,9 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   add('images', 'list images, templates, checkpoints and snapshots', async () => {
     return (await import('./commands/images.ts')).runImages;
   });
+  add('df', 'print what gondolin takes on disk, by kind and by project', async () => {
+    return (await import('./commands/df.ts')).runDf;
+  });
   add('prune', 'delete what was not used for a week from the cache', async () => {
     return (await import('./commands/prune.ts')).runPrune;
   })

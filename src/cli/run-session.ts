@@ -1,5 +1,5 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { resolveDirectories } from '../host/directories.ts';
+import { type Directories, resolveDirectories } from '../host/directories.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { CreateSandboxVm, RunnerVm } from '../project/runner-vm.ts';
 import { snapshotFactsOf } from '../project/snapshot/snapshot-facts.ts';
@@ -17,13 +17,15 @@ export interface RunSession {
 /** Answers what other commands ask of this run. */
 class RunControl {
   readonly #plan: Plan;
-  readonly #snapshots: string;
+  readonly #directories: Directories;
+  readonly #onWarning: (message: string) => void;
   readonly #startedAtMs = Date.now();
   readonly #running = new Map<string, RunnerVm>();
 
-  constructor(plan: Plan, snapshots: string) {
+  constructor(plan: Plan, directories: Directories, onWarning: (message: string) => void) {
     this.#plan = plan;
-    this.#snapshots = snapshots;
+    this.#directories = directories;
+    this.#onWarning = onWarning;
   }
 
   add(sandbox: string, vm: RunnerVm): void {
@@ -50,7 +52,11 @@ class RunControl {
     const { SnapshotStore } = await import('../project/snapshot/snapshot-store.ts');
     const facts = snapshotFactsOf(name, this.#plan.name, plan, Date.now());
     const save = (directory: string) => vm.save(directory);
-    return { diskBytes: await new SnapshotStore(this.#snapshots).add(facts, save, isReplacing) };
+    const { keepCacheSmall } = await import('../image/trim-cache.ts');
+    const { cache: cacheDirectory, snapshots: snapshotsDirectory } = this.#directories;
+    const diskBytes = await new SnapshotStore(snapshotsDirectory).add(facts, save, isReplacing);
+    await keepCacheSmall({ cacheDirectory, snapshotsDirectory }, this.#onWarning);
+    return { diskBytes };
   }
 }
 
@@ -63,10 +69,10 @@ export function openRunSession(
   io: CliIo,
   onWarning: (message: string) => void,
 ): RunSession {
-  const { sessions, snapshots } = resolveDirectories(io.env);
-  const control = new RunControl(plan, snapshots);
+  const directories = resolveDirectories(io.env);
+  const control = new RunControl(plan, directories, onWarning);
   // Beside the start of the first machine, which takes longer.
-  const opening = listen(sessions, control).catch((error: unknown) => {
+  const opening = listen(directories.sessions, control).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     onWarning(`other commands cannot reach this run: ${reason}`);
     return null;

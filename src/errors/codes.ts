@@ -36,6 +36,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Build it with `make -C guest` in the package directory.',
   },
+  HOST_CACHE_LIMIT_INVALID: {
+    exit: EXIT.config,
+    hint: 'Set GONDOLIN_CACHE_LIMIT to a size such as 20GiB, to none, or unset it.',
+  },
   HOST_DIRECTORY_UNUSABLE: {
     exit: EXIT.runner,
     hint: 'Make its parent writable for this user, or set XDG_CACHE_HOME and XDG_STATE_HOME to directories that are.',

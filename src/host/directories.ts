@@ -28,6 +28,8 @@ export const NAMES = {
   acceleratorVerdict: 'accelerator.json',
   /** Cache: the 64 KiB firmware the KVM probe runs. */
   acceleratorProbe: 'accelerator-probe.bin',
+  /** Cache: held by the one process that removes what is over the limit. */
+  trimLock: 'trim.lock',
   /** Cache: how far QEMU can be confined, for one boot of the host. */
   confinementVerdict: 'confinement.json',
   /** State: one record per running QEMU, `<owner>-<random>.json`; removed when it ends. */

@@ -1,6 +1,8 @@
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sweepTemporaries, temporaryName } from './atomic-write.ts';
+import { tryLockDirectory } from './directory-lock.ts';
+import type { FileLock } from './file-lock.ts';
 
 /** One directory of a store whose entries appear and go as a whole. */
 export interface SavedDirectory {
@@ -65,35 +67,70 @@ export async function removeSavedDirectory(parent: string, name: string): Promis
   return true;
 }
 
+/**
+ * Below a directory of a store: the saved machine, where more than that is kept. Whoever runs on a machine holds a
+ * shared lock on its directory (directory-lock.ts).
+ */
+export const MACHINE_DIRECTORY = 'machine';
+
+/**
+ * Removes one directory of a store unless a machine runs on it.
+ * @param isDryRun  Only says what would come of it.
+ */
+export async function removeUnusedDirectory(
+  parent: string,
+  name: string,
+  isDryRun = false,
+): Promise<'removed' | 'absent' | 'in-use'> {
+  const path = join(parent, name);
+  const claims: FileLock[] = [];
+  try {
+    for (const place of [path, join(path, MACHINE_DIRECTORY)]) {
+      if ((await lstat(place).catch(nullWhenMissing)) === null) continue;
+      const claim = tryLockDirectory(place, 'exclusive');
+      if (claim === null) return 'in-use';
+      claims.push(claim);
+    }
+    if (claims.length === 0) return 'absent';
+    if (!isDryRun) await removeSavedDirectory(parent, name);
+    return 'removed';
+  } finally {
+    for (const claim of claims) claim.release();
+  }
+}
+
 export interface PruneOptions {
   readonly isName: (name: string) => boolean;
   /** Removes what was not used for this long; 0 removes all. @default nothing by age */
   readonly olderThanMs?: number;
-  /** Then removes the longest unused until the rest takes no more than this. @default no limit */
-  readonly limitBytes?: number;
   /** Names that stay in any case. */
   readonly keep?: readonly string[];
   /** Only says what would be removed. */
   readonly isDryRun?: boolean;
 }
 
-/** Removes directories of a store, and what killed gondolins left half-written there. Returns what was removed. */
+/** What became of the directories that were old enough. */
+export interface PruneResult {
+  readonly removed: readonly SavedDirectory[];
+  /** A machine runs on them. */
+  readonly inUse: readonly SavedDirectory[];
+}
+
+/** Removes directories of a store, and what killed gondolins left half-written there. */
 export async function pruneSavedDirectories(
   parent: string,
-  options: PruneOptions,
-): Promise<SavedDirectory[]> {
-  const { isName, olderThanMs, limitBytes = Number.POSITIVE_INFINITY, keep = [] } = options;
+  { isName, olderThanMs, keep = [], isDryRun = false }: PruneOptions,
+): Promise<PruneResult> {
   const nowMs = Date.now();
-  const all = await listSavedDirectories(parent, isName);
-  let totalBytes = all.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
   const removed: SavedDirectory[] = [];
-  for (const entry of all) {
+  const inUse: SavedDirectory[] = [];
+  for (const entry of await listSavedDirectories(parent, isName)) {
     const isOld = olderThanMs !== undefined && nowMs - entry.lastUsedAtMs >= olderThanMs;
-    if (keep.includes(entry.name) || (!isOld && totalBytes <= limitBytes)) continue;
-    if (options.isDryRun !== true) await removeSavedDirectory(parent, entry.name);
-    totalBytes -= entry.diskBytes;
-    removed.push(entry);
+    if (!isOld || keep.includes(entry.name)) continue;
+    const outcome = await removeUnusedDirectory(parent, entry.name, isDryRun);
+    if (outcome === 'removed') removed.push(entry);
+    if (outcome === 'in-use') inUse.push(entry);
   }
-  if (options.isDryRun !== true) await sweepTemporaries(parent);
-  return removed;
+  if (!isDryRun) await sweepTemporaries(parent);
+  return { removed, inUse };
 }

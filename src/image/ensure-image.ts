@@ -51,7 +51,11 @@ export async function ensureImage(
   recipe: ImageRecipe,
   options: EnsureImageOptions,
 ): Promise<GuestImage> {
-  const onEvent = (event: ImageEvent): void => options.onProgress?.(event);
+  let hasBuilt = false;
+  const onEvent = (event: ImageEvent): void => {
+    hasBuilt ||= event.phase === 'done';
+    options.onProgress?.(event);
+  };
   const signal = options.signal ?? new AbortController().signal;
   try {
     signal.throwIfAborted();
@@ -60,7 +64,9 @@ export async function ensureImage(
       recipe.kind === 'path'
         ? await openPathImage(recipe.path, options.cacheDirectory, signal)
         : await ensureDebianParts(recipe, { options, onEvent, signal });
-    return await addInitramfs(recipe, parts, agent, { options, onEvent, signal });
+    const image = await addInitramfs(recipe, parts, agent, { options, onEvent, signal });
+    if (hasBuilt) await options.onBuilt?.();
+    return image;
   } catch (error) {
     // Node's own streams wrap the reason.
     signal.throwIfAborted();

@@ -22,6 +22,8 @@ export interface EnsureImageOptions {
   readonly onProgress?: (event: ImageEvent) => void;
   /** Stops the work: tools are killed and temporary files removed before the promise rejects. */
   readonly signal?: AbortSignal;
+  /** Called once a part of the image was built and put into the cache; waited for. */
+  readonly onBuilt?: () => Promise<void>;
   /** Variables for the tools that download, e.g. `http_proxy`. Nothing else of the environment is passed on. */
   readonly environment?: Readonly<Record<string, string>>;
 }

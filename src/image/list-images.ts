@@ -1,6 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { diskBytesOf } from '../host/saved-directories.ts';
 import { asHostError } from '../host/system-failure.ts';
 import {
   ARTIFACT_FILES,
@@ -63,7 +64,7 @@ async function describeEntry(place: EntryPlace): Promise<CachedImage | null> {
     kind: place.kind,
     key: place.key,
     title: manifest?.title ?? null,
-    sizeBytes: await sizeOf(place.directory),
+    sizeBytes: await diskBytesOf(place.directory),
     createdAtMs: manifest?.createdAtMs ?? null,
     lastUsedAtMs: stat.mtimeMs,
   };
@@ -78,14 +79,6 @@ async function readEntryManifest(place: EntryPlace) {
     if (GondolinError.is(error) && error.code === 'IMAGE_INVALID') return null;
     throw error;
   }
-}
-
-async function sizeOf(directory: string): Promise<number> {
-  const sizes = (await namesIn(directory)).map(async (name) => {
-    const stat = await lstat(join(directory, name)).catch(nullWhenMissing);
-    return stat?.size ?? 0;
-  });
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** Names in a directory; none when it is missing. */

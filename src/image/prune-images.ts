@@ -59,7 +59,7 @@ async function prune(
   const inUse: CachedImage[] = [];
   for (const entry of await listImages(cacheDirectory)) {
     if (!isOld(entry.lastUsedAtMs) || options.keepKeys?.includes(entry.key) === true) continue;
-    const isRemoved = await removeUnused(cacheDirectory, entry, isOld, isDryRun);
+    const isRemoved = await removeUnusedImage(cacheDirectory, entry, isOld, isDryRun);
     (isRemoved ? removed : inUse).push(entry);
   }
   const leftovers: string[] = [];
@@ -74,8 +74,11 @@ async function prune(
   return { removed, inUse, freedBytes, leftovers };
 }
 
-/** False when somebody holds the entry. Takes the locks in the order of `ensureEntry`. */
-async function removeUnused(
+/**
+ * Removes an entry; false when somebody holds it. Takes the locks in the order of `ensureEntry`.
+ * @param isOld  Asked again under the locks: another run may have used the entry since it was listed.
+ */
+export async function removeUnusedImage(
   cacheDirectory: string,
   entry: CachedImage,
   isOld: (usedAtMs: number) => boolean,

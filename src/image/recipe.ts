@@ -95,6 +95,11 @@ export function titleOf(recipe: DebianRecipe): string {
   return `debian ${recipe.release}${extra}`.slice(0, 1000);
 }
 
+/** Returns what an image is for people, on one line: `debian bookworm + git`, or the directory of one that was brought. */
+export function imageTitle(recipe: ImageRecipe): string {
+  return recipe.kind === 'debian' ? titleOf(recipe) : recipe.path;
+}
+
 /** Keys of the entries that an image of this recipe shares with others, for `pruneImages`; none for a path. */
 export function entryKeysOf(recipe: ImageRecipe): string[] {
   return recipe.kind === 'debian' ? [kernelKey(recipe), rootfsKey(recipe)] : [];

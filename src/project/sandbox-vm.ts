@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { NAMES } from '../host/directories.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import type { GuestImage } from '../image/guest-image.ts';
+import { keepCacheSmall } from '../image/trim-cache.ts';
 import type { MountPlan, Plan, SandboxPlan } from '../plan/plan.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
@@ -100,6 +103,12 @@ function bootVm(
   });
 }
 
+function storedPlaces({ cacheDirectory, stateDirectory }: SandboxVmOptions) {
+  const snapshotsDirectory =
+    stateDirectory === undefined ? undefined : join(stateDirectory, NAMES.snapshots);
+  return { cacheDirectory, snapshotsDirectory };
+}
+
 /** The checkpoints of a sandbox; null when it has none, or shall use none. */
 async function openCheckpoints(making: Making): Promise<SandboxCheckpoints | null> {
   const { plan, sandbox, image, hooks, options } = making;
@@ -109,8 +118,11 @@ async function openCheckpoints(making: Making): Promise<SandboxCheckpoints | nul
   const { SandboxCheckpoints: Checkpoints } = await import('./checkpoint/sandbox-checkpoints.ts');
   const { chainFactsOf } = await import('./checkpoint/chain-facts.ts');
   const facts = await chainFactsOf(sandbox.vm, image, cacheDirectory);
-  const onDamaged = hooks.onWarning;
-  return Checkpoints.open({ plan, sandbox, facts, cacheDirectory, onDamaged });
+  return Checkpoints.open({
+    ...{ plan, sandbox, facts, cacheDirectory },
+    onDamaged: hooks.onWarning,
+    onSaved: (keep) => keepCacheSmall({ ...storedPlaces(options), keep }, hooks.onWarning),
+  });
 }
 
 /** True when the saved machine is to blame, and not what the start needs in any case. */
@@ -191,7 +203,8 @@ export function sandboxVmsOf(plan: Plan, options: SandboxVmOptions): CreateSandb
   const { cacheDirectory, agentPath, environment } = options;
   return async (sandbox: SandboxPlan, hooks: SandboxVmHooks) => {
     const { signal, onImageProgress: onProgress } = hooks;
-    const imageOptions = { cacheDirectory, agentPath, environment, signal, onProgress };
+    const onBuilt = () => keepCacheSmall(storedPlaces(options), hooks.onWarning);
+    const imageOptions = { cacheDirectory, agentPath, environment, signal, onProgress, onBuilt };
     // Before an image is built for a minute: a secret that is missing is known at once.
     const code = await guardHostCode(plan, sandbox, {
       env: options.secretEnvironment,

@@ -32,8 +32,14 @@ export async function resolveImage(options: VMOptions): Promise<HeldImage> {
   if (typeof options.image === 'object' && 'vmlinuxPath' in options.image) {
     return { image: options.image, release: async () => undefined };
   }
+  const { cache: cacheDirectory, snapshots: snapshotsDirectory } = resolveDirectories();
   const image = await ensureImage(recipeOf(options), {
-    cacheDirectory: resolveDirectories().cache,
+    cacheDirectory,
+    onBuilt: async () => {
+      const { keepCacheSmall } = await import('../image/trim-cache.ts');
+      const onWarning = (message: string) => options.onWarning?.(message);
+      await keepCacheSmall({ cacheDirectory, snapshotsDirectory }, onWarning);
+    },
     agentPath: guestAgentPath(),
     environment: proxyEnvironment(),
     onProgress: ({ message }) => options.onProgress?.(message),

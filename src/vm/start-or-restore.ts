@@ -3,6 +3,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import { chooseAccelerator } from '../host/accelerator.ts';
 import { isColdForced } from '../host/cold-start.ts';
 import { type Directories, resolveDirectories } from '../host/directories.ts';
+import { tryLockDirectory } from '../host/directory-lock.ts';
 import { requireTool } from '../host/tools.ts';
 import type { MachineSpec } from '../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../machine/start-machine.ts';
@@ -36,6 +37,7 @@ interface Start {
   /** Names everything that must be the same where a saved machine is restored. */
   readonly machineKey: string;
   readonly templates: TemplateStore;
+  readonly directories: Directories;
 }
 
 /**
@@ -90,6 +92,7 @@ async function describeStart(context: StartContext, directories: Directories): P
       trustKey: context.network?.trustKey ?? null,
     }),
     templates: new TemplateStore(directories.templates),
+    directories,
   };
 }
 
@@ -130,8 +133,8 @@ async function untilReady(context: StartContext, guest: StartedGuest): Promise<S
 async function restoreTemplate(start: Start): Promise<StartedGuest | null> {
   const { context, templates, machineKey } = start;
   try {
-    const saved = await templates.open(machineKey);
-    return saved === null ? null : await restore(start, saved);
+    const open = () => templates.open(machineKey);
+    return await restoreHeld(start, templates.directoryOf(machineKey), open);
   } catch (error) {
     const isOfTemplate =
       GondolinError.is(error) && /^(MACHINE|SNAPSHOT|AGENT|MUX|GUEST)_/.test(error.code);
@@ -145,13 +148,35 @@ async function restoreTemplate(start: Start): Promise<StartedGuest | null> {
 }
 
 async function restoreSaved(start: Start, directory: string): Promise<StartedGuest> {
-  const saved = await openSavedMachine(directory, start.machineKey);
-  if (saved === null) throw refused(directory, 'there is none');
+  const open = () => openSavedMachine(directory, start.machineKey);
+  let guest: StartedGuest | null;
   try {
-    return await restore(start, saved);
+    guest = await restoreHeld(start, directory, open);
   } catch (cause) {
-    const isOurs = GondolinError.is(cause) && /^(MACHINE|SNAPSHOT)_/.test(cause.code);
-    throw isOurs ? refused(directory, cause.message, cause) : cause;
+    const isOfMachine = GondolinError.is(cause) && cause.code.startsWith('MACHINE_');
+    throw isOfMachine ? refused(directory, cause.message, cause) : cause;
+  }
+  if (guest === null) throw refused(directory, 'there is none');
+  return guest;
+}
+
+/** Restores what `open` finds, which nobody removes to save space while the machine runs. Null when there is none. */
+async function restoreHeld(
+  start: Start,
+  directory: string,
+  open: () => Promise<SavedMachine | null>,
+): Promise<StartedGuest | null> {
+  const hold = tryLockDirectory(directory, 'shared');
+  if (hold === null) return null;
+  try {
+    const saved = await open();
+    const guest = saved === null ? null : await restore(start, saved);
+    if (guest === null) hold.release();
+    else void guest.machine.exited.then(() => hold.release());
+    return guest;
+  } catch (error) {
+    hold.release();
+    throw error;
   }
 }
 
@@ -188,11 +213,18 @@ async function bootAndSave(start: Start): Promise<StartedGuest> {
     const { saveTemplate } = await import('./snapshot/save-template.ts');
     await settle(guest.agent);
     await context.files.warm(guest.agent, guest.machine);
+    const { imageTitle } = await import('../image/recipe.ts');
+    const { keepCacheSmall } = await import('../image/trim-cache.ts');
+    const title = imageTitle(context.image.recipe);
+    const onWarning = (message: string) => context.options.onWarning?.(message);
     await saveTemplate(
-      { ...guest, fuse: context.files.server, templates, machineKey },
+      { ...guest, fuse: context.files.server, templates, machineKey, imageTitle: title },
       () => identityFor(context.options),
-      (message) => context.options.onWarning?.(message),
+      onWarning,
     );
+    const { cache, snapshots } = start.directories;
+    const places = { cacheDirectory: cache, snapshotsDirectory: snapshots };
+    await keepCacheSmall({ ...places, keep: [machineKey] }, onWarning);
     return hello;
   });
   ready.catch(() => undefined);

@@ -1,14 +1,19 @@
-import { type Directories, resolveDirectories } from '../../host/directories.ts';
-import { pruneSavedDirectories, type SavedDirectory } from '../../host/saved-directories.ts';
+import { type Directories, type Environment, resolveDirectories } from '../../host/directories.ts';
+import {
+  type PruneResult,
+  pruneSavedDirectories,
+  type SavedDirectory,
+} from '../../host/saved-directories.ts';
 import type { CachedImage } from '../../image/list-images.ts';
 import { type PruneImagesResult, pruneImages } from '../../image/prune-images.ts';
+import { type TrimmableItem, trimCache } from '../../image/trim-cache.ts';
 import { CheckpointStore } from '../../project/checkpoint/checkpoint-store.ts';
+import { isTemplateName } from '../../vm/snapshot/template-store.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { writeText } from '../io.ts';
 import { plainText } from '../ui/text/describe.ts';
 import { formatBytes, parseAge } from '../ui/text/quantities.ts';
 import { usageError } from '../usage-error.ts';
-import { isTemplateName } from './images.ts';
 
 interface PruneOptions {
   readonly all?: boolean;
@@ -23,6 +28,10 @@ interface PruneOptions {
 interface Pruned extends PruneImagesResult {
   readonly templates: readonly SavedDirectory[];
   readonly checkpoints: readonly SavedDirectory[];
+  /** Templates and checkpoints that machines run on. */
+  readonly savedInUse: readonly SavedDirectory[];
+  /** What went because the rest was still over the limit. */
+  readonly overLimit: readonly TrimmableItem[];
 }
 
 /** What goes without an option: what was not used for this long. */
@@ -52,7 +61,11 @@ function report(result: Pruned, isDryRun: boolean): string {
     ...result.removed.map((entry) => `${verb} ${describeEntry(entry)}`),
     ...result.templates.map((entry) => `${verb} ${describeSaved('template', entry)}`),
     ...result.checkpoints.map((entry) => `${verb} ${describeSaved('checkpoint', entry)}`),
+    ...result.overLimit.map(({ kind, key, diskBytes }) => {
+      return `${verb}, over the limit: ${kind} ${key.slice(0, 12)}, ${formatBytes(diskBytes)}`;
+    }),
     ...result.inUse.map((entry) => `kept, in use: ${describeEntry(entry)}`),
+    ...result.savedInUse.map((entry) => `kept, in use: ${describeSaved('machine', entry)}`),
     ...result.leftovers.map((path) => `${verb} left over ${plainText(path)}`),
     `${isDryRun ? 'would free' : 'freed'} ${formatBytes(result.freedBytes)}`,
   ];
@@ -60,6 +73,7 @@ function report(result: Pruned, isDryRun: boolean): string {
 }
 
 const NO_IMAGES: PruneImagesResult = { removed: [], inUse: [], freedBytes: 0, leftovers: [] };
+const NO_SAVED: PruneResult = { removed: [], inUse: [] };
 
 /** How old what goes is, in milliseconds; 0 is everything. A kind that is named goes as a whole unless told. */
 function ageOfChoice(options: PruneOptions): number {
@@ -71,40 +85,53 @@ function ageOfChoice(options: PruneOptions): number {
   return isAll ? 0 : ageOf(options.olderThan ?? DEFAULT_AGE);
 }
 
-async function prune(options: PruneOptions, { cache, templates, checkpoints }: Directories) {
+async function prune(
+  options: PruneOptions,
+  { cache, templates, checkpoints, snapshots }: Directories,
+  env: Environment,
+): Promise<Pruned> {
   const isDryRun = options.dryRun === true;
   const olderThanMs = ageOfChoice(options);
-  const kinds = [options.images, options.templates, options.checkpoints];
-  const isEvery = !kinds.includes(true);
+  const isEvery = ![options.images, options.templates, options.checkpoints].includes(true);
   const choice = olderThanMs === 0 ? { all: true } : { olderThanMs };
   const saved = { olderThanMs, isDryRun };
   const images =
     isEvery || options.images === true
       ? await pruneImages(cache, { ...choice, dryRun: isDryRun })
       : NO_IMAGES;
-  const goneTemplates =
+  const oldTemplates =
     isEvery || options.templates === true
       ? await pruneSavedDirectories(templates, { ...saved, isName: isTemplateName })
-      : [];
-  const goneCheckpoints =
+      : NO_SAVED;
+  const oldCheckpoints =
     isEvery || options.checkpoints === true
       ? await new CheckpointStore(checkpoints).prune(saved)
+      : NO_SAVED;
+  const gone = [...oldTemplates.removed, ...oldCheckpoints.removed];
+  // What a dry run would have removed is still there, and would go a second time.
+  const overLimit =
+    isEvery && !isDryRun
+      ? (await trimCache({ cacheDirectory: cache, snapshotsDirectory: snapshots, env })).removed
       : [];
-  const savedBytes = [...goneTemplates, ...goneCheckpoints].reduce(
-    (sum, e) => sum + e.diskBytes,
-    0,
-  );
-  const freedBytes = images.freedBytes + savedBytes;
-  return { ...images, freedBytes, templates: goneTemplates, checkpoints: goneCheckpoints };
+  const bytes = [...gone, ...overLimit].reduce((sum, { diskBytes }) => sum + diskBytes, 0);
+  return {
+    ...images,
+    freedBytes: images.freedBytes + bytes,
+    templates: oldTemplates.removed,
+    checkpoints: oldCheckpoints.removed,
+    savedInUse: [...oldTemplates.inUse, ...oldCheckpoints.inUse],
+    overLimit,
+  };
 }
 
 /**
- * `prune`: deletes images, templates and checkpoints that were not used for some time, and what killed runs left.
+ * `prune`: deletes images, templates and checkpoints that were not used for some time, what is over the limit after
+ * that, and what killed runs left.
  * Snapshots have names and stay.
  */
 export const runPrune: CommandRun<PruneOptions> = async ({ io, options }) => {
   const format = chooseFormat(options, ['text', 'json']);
-  const result = await prune(options, resolveDirectories(io.env));
+  const result = await prune(options, resolveDirectories(io.env), io.env);
   const text =
     format === 'json'
       ? `${JSON.stringify(result, null, 2)}\n`

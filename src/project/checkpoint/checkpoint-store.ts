@@ -7,6 +7,8 @@ import { readTextFile } from '../../host/read-text-file.ts';
 import {
   diskBytesOf,
   listSavedDirectories,
+  MACHINE_DIRECTORY,
+  type PruneResult,
   pruneSavedDirectories,
   removeSavedDirectory,
   type SavedDirectory,
@@ -14,15 +16,11 @@ import {
 import { asHostError } from '../../host/system-failure.ts';
 import { type CheckpointFacts, parseFacts, type SavedStep } from './checkpoint-facts.ts';
 
-/** Below a checkpoint: what `VM.save` wrote. */
-const MACHINE = 'machine';
 /** Below a checkpoint: what it holds. Written last; without it the checkpoint counts as absent. */
 const FACTS = 'checkpoint.json';
 /** Beside the checkpoints: what each sandbox's last ones depended on. */
 export const RECORDS = 'records';
 const MAX_FACTS_BYTES = 1024 * 1024;
-/** What all checkpoints together may take on disk; the longest unused go first. */
-const LIMIT_BYTES = 10 * 2 ** 30;
 
 const KEY = /^[0-9a-f]{64}$/;
 
@@ -34,8 +32,6 @@ function isCheckpointKey(name: string): boolean {
 export interface PruneCheckpointsOptions {
   /** Removes what was not used for this long; 0 removes all. */
   readonly olderThanMs?: number;
-  /** Then removes the longest unused until the rest takes no more than this. */
-  readonly limitBytes?: number;
   /** Keys that stay in any case. */
   readonly keep?: readonly string[];
   /** Only says what would be removed. */
@@ -59,8 +55,6 @@ export type AddOutcome =
 export interface AddOptions {
   /** Takes the place of one that is there. */
   readonly isReplacing: boolean;
-  /** Keys that stay, whatever the limit says. */
-  readonly keep: readonly string[];
 }
 
 /** A listed checkpoint; `facts` is null when it is damaged. */
@@ -96,12 +90,10 @@ function readFacts(directory: string): Promise<string | null> {
  */
 export class CheckpointStore {
   readonly #parent: string;
-  readonly #limitBytes: number;
 
   /** @param parent  `Directories.checkpoints`; need not exist. */
-  constructor(parent: string, limitBytes: number = LIMIT_BYTES) {
+  constructor(parent: string) {
     this.#parent = parent;
-    this.#limitBytes = limitBytes;
   }
 
   #directory(key: string): string {
@@ -123,7 +115,7 @@ export class CheckpointStore {
         details: { directory },
       });
     }
-    return { key, machineDirectory: join(directory, MACHINE), steps: facts.steps };
+    return { key, machineDirectory: join(directory, MACHINE_DIRECTORY), steps: facts.steps };
   }
 
   /** Counts as a use: what was not used for long is removed first. */
@@ -138,13 +130,13 @@ export class CheckpointStore {
   }
 
   /**
-   * Adds a checkpoint whose machine `save` writes into the directory it is given, and makes room for it.
+   * Adds a checkpoint whose machine `save` writes into the directory it is given.
    * @throws what `save` throws, with nothing left behind; HOST_… of the directory and the lock.
    */
   async add(
     facts: CheckpointFacts,
     save: (machineDirectory: string) => Promise<void>,
-    { isReplacing, keep }: AddOptions,
+    { isReplacing }: AddOptions,
   ): Promise<AddOutcome> {
     const { tryLockFile } = await import('../../host/file-lock.ts');
     const lock = await tryLockFile(join(this.#parent, `${facts.key}.lock`), 'exclusive');
@@ -155,12 +147,11 @@ export class CheckpointStore {
       if (!isReplacing && (await readFacts(directory)) !== null) return { kind: 'existed' };
       // What has no facts there is something of another program's, or of a killed one.
       await replaceDirectoryAtomic(directory, async (temporary) => {
-        const machine = join(temporary, MACHINE);
+        const machine = join(temporary, MACHINE_DIRECTORY);
         await ensureDirectory(machine);
         await save(machine);
         await writeFile(join(temporary, FACTS), `${JSON.stringify(facts)}\n`, { mode: 0o600 });
       });
-      await this.prune({ limitBytes: this.#limitBytes, keep: [facts.key, ...keep] });
       return { kind: 'saved', diskBytes: await diskBytesOf(directory) };
     } catch (cause) {
       throw asHostError(cause, this.#parent);
@@ -184,17 +175,17 @@ export class CheckpointStore {
     return Promise.all(described);
   }
 
-  /** Removes checkpoints by age or by their total size; by age their records and lock files too. */
-  async prune(options: PruneCheckpointsOptions): Promise<SavedDirectory[]> {
+  /** Removes checkpoints by age, with their records and lock files. */
+  async prune(options: PruneCheckpointsOptions): Promise<PruneResult> {
     const { olderThanMs, isDryRun } = options;
-    const removed = await pruneSavedDirectories(this.#parent, {
+    const result = await pruneSavedDirectories(this.#parent, {
       ...options,
       isName: isCheckpointKey,
     });
-    if (olderThanMs === undefined || isDryRun === true) return removed;
+    if (olderThanMs === undefined || isDryRun === true) return result;
     await removeOldFiles(join(this.#parent, RECORDS), olderThanMs);
     await this.#removeFreeLocks();
-    return removed;
+    return result;
   }
 
   /**

@@ -19,6 +19,8 @@ export interface SandboxCheckpointsOptions {
   readonly cacheDirectory: string;
   /** Told of each checkpoint that is damaged, in one line. @default nobody: it then stays where it is */
   readonly onDamaged?: (message: string) => void;
+  /** Called after a checkpoint was saved, with the keys that this sandbox's steps may still be restored from. */
+  readonly onSaved?: (keys: readonly string[]) => Promise<void>;
 }
 
 /** Whether a step would be restored, and if not why. */
@@ -194,8 +196,8 @@ export class SandboxCheckpoints {
     const keep = this.#chain.links.map((other) => other.key);
     const outcome = await this.#store.add({ ...facts, createdAtMs: Date.now(), steps }, save, {
       isReplacing,
-      keep,
     });
+    if (outcome.kind === 'saved') await this.#options.onSaved?.(keep);
     await this.#records.write(plan, sandbox, this.#until(index + 1));
     return outcome;
   }

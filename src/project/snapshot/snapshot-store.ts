@@ -11,14 +11,13 @@ import { readTextFile } from '../../host/read-text-file.ts';
 import {
   diskBytesOf,
   listSavedDirectories,
+  MACHINE_DIRECTORY,
   removeSavedDirectory,
   type SavedDirectory,
 } from '../../host/saved-directories.ts';
 import { asHostError } from '../../host/system-failure.ts';
 import { parseSnapshotFacts, type SnapshotFacts } from './snapshot-facts.ts';
 
-/** Below a snapshot: what `VM.save` wrote. */
-const MACHINE = 'machine';
 /** Below a snapshot: what it holds. Written last. */
 const FACTS = 'snapshot.json';
 const MAX_FACTS_BYTES = 1024 * 1024;
@@ -73,7 +72,7 @@ export class SnapshotStore {
         hint: `Remove it with \`gondolin snapshot --delete ${name}\` and save it again.`,
       });
     }
-    return { facts, machineDirectory: join(directory, MACHINE) };
+    return { facts, machineDirectory: join(directory, MACHINE_DIRECTORY) };
   }
 
   /** @throws {GondolinError} SNAPSHOT_NAME_INVALID, SNAPSHOT_EXISTS */
@@ -96,7 +95,7 @@ export class SnapshotStore {
     try {
       await sweepTemporaries(this.#parent);
       const fill = async (temporary: string) => {
-        const machine = join(temporary, MACHINE);
+        const machine = join(temporary, MACHINE_DIRECTORY);
         await ensureDirectory(machine);
         await save(machine);
         const text = `${JSON.stringify(facts, null, 2)}\n`;

@@ -10,6 +10,8 @@ export interface Template extends FreezableGuest {
   /** Names its kind. */
   readonly machineKey: string;
   readonly templates: TemplateStore;
+  /** What its image is, for people. */
+  readonly imageTitle: string;
 }
 
 /**
@@ -19,15 +21,19 @@ export interface Template extends FreezableGuest {
  * @throws {GondolinError} when it does not go on.
  */
 export async function saveTemplate(
-  { templates, machineKey, machine, ...guest }: Template,
+  { templates, machineKey, machine, imageTitle, ...guest }: Template,
   identity: () => GuestIdentity,
   onWarning: (message: string) => void,
 ): Promise<void> {
   const outcome = await whileFrozen(guest, identity, () =>
-    templates.add(machineKey, machine.spec.memoryBytes, async (directory) => {
-      await saveMachine(machine, directory);
-      return { bytesIn: guest.fuse?.bytesIn ?? 0, bytesOut: guest.fuse?.bytesOut ?? 0 };
-    }),
+    templates.add(
+      machineKey,
+      { image: imageTitle, memoryBytes: machine.spec.memoryBytes },
+      async (directory) => {
+        await saveMachine(machine, directory);
+        return { bytesIn: guest.fuse?.bytesIn ?? 0, bytesOut: guest.fuse?.bytesOut ?? 0 };
+      },
+    ),
   );
   if (outcome.status === 'fulfilled') return;
   if (!GondolinError.is(outcome.reason)) throw outcome.reason;

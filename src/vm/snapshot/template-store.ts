@@ -1,10 +1,45 @@
-import { mkdir, rename, rm, utimes } from 'node:fs/promises';
+import { mkdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildDirectoryAtomic, sweepTemporaries, temporaryName } from '../../host/atomic-write.ts';
 import type { FileLock } from '../../host/file-lock.ts';
+import { readTextFile } from '../../host/read-text-file.ts';
+import { listSavedDirectories, type SavedDirectory } from '../../host/saved-directories.ts';
 import { asHostError } from '../../host/system-failure.ts';
 import type { ChannelCounts } from '../guest-files.ts';
 import { openSavedMachine, type SavedMachine, writeManifest } from './saved-machine.ts';
+
+/** Beside the machine: what it is of, for people. */
+const FACTS = 'template.json';
+const MAX_FACTS_BYTES = 64 * 1024;
+const NAME = /^[0-9a-f]{64}$/;
+
+/** What a template is of. */
+export interface TemplateFacts {
+  /** Of its image: `debian bookworm + git`. */
+  readonly image: string;
+  readonly memoryBytes: number;
+}
+
+/** A listed template; `image` is null when that is not known. */
+export interface ListedTemplate extends SavedDirectory {
+  readonly image: string | null;
+}
+
+/** True for names of templates, among other names in their directory. */
+export function isTemplateName(name: string): boolean {
+  return NAME.test(name);
+}
+
+async function readImageTitle(directory: string): Promise<string | null> {
+  const text = await readTextFile(join(directory, FACTS), MAX_FACTS_BYTES);
+  try {
+    const { image } = JSON.parse(text ?? '{}') as { image?: unknown };
+    return typeof image === 'string' ? image : null;
+  } catch {
+    // Cut off: it is listed without.
+    return null;
+  }
+}
 
 async function noteUse(directory: string): Promise<void> {
   const now = new Date();
@@ -23,7 +58,8 @@ export class TemplateStore {
     this.#parent = parent;
   }
 
-  #directory(identity: string): string {
+  /** Where the template of that name is, or will be. */
+  directoryOf(identity: string): string {
     return join(this.#parent, identity);
   }
 
@@ -32,7 +68,7 @@ export class TemplateStore {
    * @throws {GondolinError} SNAPSHOT_REFUSED when it is damaged.
    */
   async open(identity: string): Promise<SavedMachine | null> {
-    const directory = this.#directory(identity);
+    const directory = this.directoryOf(identity);
     const saved = await openSavedMachine(directory, identity);
     // For `prune`: when it was last of use. Nobody waits, and a cache that cannot be written still serves.
     if (saved !== null) void noteUse(directory);
@@ -51,18 +87,27 @@ export class TemplateStore {
    */
   async add(
     identity: string,
-    memoryBytes: number,
+    facts: TemplateFacts,
     save: (directory: string) => Promise<ChannelCounts>,
   ): Promise<void> {
     try {
       await sweepTemporaries(this.#parent);
-      await buildDirectoryAtomic(this.#directory(identity), async (directory) => {
+      await buildDirectoryAtomic(this.directoryOf(identity), async (directory) => {
         const channel = await save(directory);
-        await writeManifest(directory, identity, memoryBytes, channel);
+        await writeFile(join(directory, FACTS), `${JSON.stringify(facts)}\n`, { mode: 0o600 });
+        await writeManifest(directory, identity, facts.memoryBytes, channel);
       });
     } catch (error) {
       throw asHostError(error, this.#parent);
     }
+  }
+
+  /** Every template, the longest unused first. */
+  async list(): Promise<ListedTemplate[]> {
+    const entries = await listSavedDirectories(this.#parent, isTemplateName);
+    return Promise.all(
+      entries.map(async (entry) => ({ ...entry, image: await readImageTitle(entry.path) })),
+    );
   }
 
   /** Removes a template; a start that wants it afterwards makes it anew. */
@@ -70,7 +115,7 @@ export class TemplateStore {
     await mkdir(this.#parent, { recursive: true, mode: 0o700 });
     const aside = join(this.#parent, temporaryName());
     try {
-      await rename(this.#directory(identity), aside);
+      await rename(this.directoryOf(identity), aside);
     } catch (error) {
       // Another gondolin was faster.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;

@@ -44,6 +44,56 @@ it('gondolin images lists templates, checkpoints and snapshots with what they ta
   expect(stdout).toMatch(/checkpoints [\d.]+ KiB/);
 });
 
+it('gondolin images fits 80 columns, whatever the names are, and names the image of a template', async () => {
+  const cwd = withSaved();
+  const template = join(cwd, 'cache/gondolin/templates', KEY, 'template.json');
+  const image = `debian bookworm + ${'nodejs, '.repeat(40)}`;
+  writeFileSync(template, JSON.stringify({ image, memoryBytes: 1 }));
+  mkdirSync(join(cwd, 'state/gondolin/snapshots', 's'.repeat(63)));
+  const { stdout } = await runCli(['images'], { cwd });
+  expect(stdout).toMatch(/^a{12} +template +debian bookworm \+ nod\S*… /m);
+  for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+});
+
+it('gondolin df adds up what is used by kind and by project', async () => {
+  const cwd = withSaved();
+  const { stdout } = await runCli(['df', '--format', 'json'], { cwd });
+  const use = JSON.parse(stdout);
+  expect(
+    use.kinds.map(({ kind, count }: { kind: string; count: number }) => [kind, count]),
+  ).toEqual([
+    ['images', 0],
+    ['templates', 1],
+    ['checkpoints', 1],
+    ['snapshots', 1],
+  ]);
+  expect(use.projects).toEqual(
+    expect.arrayContaining([expect.objectContaining({ project: 'shop', count: 1 })]),
+  );
+  const sum = use.kinds.reduce((all: number, one: { diskBytes: number }) => all + one.diskBytes, 0);
+  expect(use.usedBytes).toBe(sum);
+  expect(use.usedBytes).toBeGreaterThanOrEqual(3 * 8192);
+  const text = (await runCli(['df'], { cwd, env: { GONDOLIN_CACHE_LIMIT: '3GiB' } })).stdout;
+  expect(text).toMatch(/^checkpoints +1 +[\d.]+ KiB$/m);
+  expect(text).toMatch(/^shop +1 +[\d.]+ KiB$/m);
+  expect(text).toContain('limit 3 GiB');
+});
+
+it('gondolin prune removes what is over the limit too', async () => {
+  const cwd = withSaved();
+  const env = { GONDOLIN_CACHE_LIMIT: '0.01MiB' };
+  const { stdout } = await runCli(['prune', '--older-than', '9999w'], { cwd, env });
+  expect(stdout).toMatch(/deleted, over the limit: (template|checkpoint) a{12}, /);
+  expect(await kindsOf(cwd)).toEqual(['snapshot']);
+});
+
+it('gondolin df exits 2 for a limit that is no size', async () => {
+  const env = { GONDOLIN_CACHE_LIMIT: 'much' };
+  const { code, stderr } = await runCli(['df', '--format', 'json'], { cwd: withSaved(), env });
+  expect(code).toBe(2);
+  expect(JSON.parse(stderr)).toMatchObject({ code: 'HOST_CACHE_LIMIT_INVALID' });
+});
+
 it.each([
   [['--checkpoints'], ['snapshot', 'template']],
   [['--templates'], ['checkpoint', 'snapshot']],

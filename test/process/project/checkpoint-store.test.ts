@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { tryLockDirectory } from '../../../src/host/directory-lock.ts';
 import { tryLockFile } from '../../../src/host/file-lock.ts';
 import type { CheckpointFacts } from '../../../src/project/checkpoint/checkpoint-facts.ts';
 import { CheckpointStore } from '../../../src/project/checkpoint/checkpoint-store.ts';
@@ -17,7 +18,7 @@ import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 const KEYS = ['a', 'b', 'c'].map((letter) => letter.repeat(64));
 const [A = '', B = '', C = ''] = KEYS;
-const ADDING = { isReplacing: false, keep: [] };
+const ADDING = { isReplacing: false };
 
 function facts(key: string): CheckpointFacts {
   const steps = [{ status: 'succeeded', exitCode: 0, durationMs: 1, reason: null }] as const;
@@ -31,9 +32,9 @@ function machine(text: string, sizeBytes = 64 * 1024) {
   };
 }
 
-function newStore(limitBytes?: number) {
+function newStore() {
   const parent = join(temporaryDirectory(), 'checkpoints');
-  return { parent, store: new CheckpointStore(parent, limitBytes) };
+  return { parent, store: new CheckpointStore(parent) };
 }
 
 it('find() gives null before add() and the machine with its steps afterwards', async () => {
@@ -100,31 +101,32 @@ it('add() does not wait for another gondolin that saves the same', async () => {
   lock?.release();
 });
 
-it('add() removes the longest unused beyond the limit, but none of this run', async () => {
-  const { parent, store } = newStore(200 * 1024);
-  await store.add(facts(A), machine('x', 100 * 1024), ADDING);
-  await store.add(facts(B), machine('x', 60 * 1024), ADDING);
-  utimesSync(join(parent, A), 1, 1);
-  utimesSync(join(parent, B), 2, 2);
-  await store.touch(A);
-  await store.add(facts(C), machine('x', 100 * 1024), { ...ADDING, keep: [A] });
-  expect((await store.list()).map(({ name }) => name).toSorted()).toEqual([A, C]);
-});
-
 it('prune() goes by age, and a dry run only says what would go', async () => {
   const { parent, store } = newStore();
   await store.add(facts(A), machine('x'), ADDING);
   await store.add(facts(B), machine('x'), ADDING);
   utimesSync(join(parent, A), 1, 1);
   const old = { olderThanMs: 60_000 };
-  expect((await store.prune({ ...old, isDryRun: true })).map(({ name }) => name)).toEqual([A]);
+  expect((await store.prune({ ...old, isDryRun: true })).removed.map(({ name }) => name)).toEqual([
+    A,
+  ]);
   expect(existsSync(join(parent, A))).toBe(true);
-  expect((await store.prune(old)).map(({ name }) => name)).toEqual([A]);
+  expect((await store.prune(old)).removed.map(({ name }) => name)).toEqual([A]);
   expect((await store.list()).map(({ name, facts: said }) => [name, said?.step])).toEqual([
     [B, 's'],
   ]);
-  expect((await store.prune({ olderThanMs: 0 })).map(({ name }) => name)).toEqual([B]);
+  expect((await store.prune({ olderThanMs: 0 })).removed.map(({ name }) => name)).toEqual([B]);
   expect(await store.list()).toEqual([]);
+});
+
+it('prune() keeps a checkpoint that a machine runs on, and says so', async () => {
+  const { parent, store } = newStore();
+  await store.add(facts(A), machine('x'), ADDING);
+  const hold = tryLockDirectory(join(parent, A, 'machine'), 'shared');
+  const kept = await store.prune({ olderThanMs: 0 });
+  expect([kept.removed, kept.inUse.map(({ name }) => name)]).toEqual([[], [A]]);
+  hold?.release();
+  expect((await store.prune({ olderThanMs: 0 })).removed.map(({ name }) => name)).toEqual([A]);
 });
 
 it('prune() takes the lock files of what is gone along, and what killed runs left', async () => {

@@ -48,7 +48,8 @@ async function save(guest: FreezableGuest) {
   const parent = join(temporaryDirectory(), 'templates');
   const warnings: string[] = [];
   const templates = new TemplateStore(parent);
-  const template = { ...guest, templates, machine: fakeMachine(), machineKey: 'a'.repeat(64) };
+  const names = { machineKey: 'a'.repeat(64), imageTitle: 'debian bookworm' };
+  const template = { ...guest, templates, machine: fakeMachine(), ...names };
   await saveTemplate(template, identity, (message) => warnings.push(message));
   return { warnings, parent };
 }

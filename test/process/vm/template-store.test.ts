@@ -19,12 +19,13 @@ import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 const IDENTITY = 'a'.repeat(64);
 const MEMORY_BYTES = 8192;
+const FACTS = { image: 'debian bookworm + git', memoryBytes: MEMORY_BYTES };
 const CHANNEL = { bytesIn: 104, bytesOut: 80 };
 
 async function storeWithOne(): Promise<{ store: TemplateStore; directory: string }> {
   const parent = join(temporaryDirectory(), 'templates');
   const store = new TemplateStore(parent);
-  await store.add(IDENTITY, MEMORY_BYTES, async (directory) => {
+  await store.add(IDENTITY, FACTS, async (directory) => {
     writeFileSync(join(directory, SAVED_FILES.ram), Buffer.alloc(MEMORY_BYTES).fill('m', 5000));
     writeFileSync(join(directory, SAVED_FILES.state), 'state');
     return CHANNEL;
@@ -99,10 +100,17 @@ it('TemplateStore.open() refuses a template of another machine', async () => {
   await expect(store.open(IDENTITY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
 });
 
+it('TemplateStore.list() names the image of each template, where it is known', async () => {
+  const { store, directory } = await storeWithOne();
+  expect(await store.list()).toMatchObject([{ name: IDENTITY, image: 'debian bookworm + git' }]);
+  truncateSync(join(directory, 'template.json'), 5);
+  expect(await store.list()).toMatchObject([{ name: IDENTITY, image: null }]);
+});
+
 it('TemplateStore.add() leaves nothing of a template whose saving fails', async () => {
   const parent = join(temporaryDirectory(), 'templates');
   const store = new TemplateStore(parent);
-  const saving = store.add(IDENTITY, MEMORY_BYTES, async (directory) => {
+  const saving = store.add(IDENTITY, FACTS, async (directory) => {
     writeFileSync(join(directory, SAVED_FILES.ram), 'half');
     throw new Error('disk full');
   });
@@ -112,7 +120,7 @@ it('TemplateStore.add() leaves nothing of a template whose saving fails', async 
 
 it('TemplateStore.add() says that the disk is full, so that the start can go on without', async () => {
   const parent = join(temporaryDirectory(), 'templates');
-  const saving = new TemplateStore(parent).add(IDENTITY, MEMORY_BYTES, async () => {
+  const saving = new TemplateStore(parent).add(IDENTITY, FACTS, async () => {
     throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' });
   });
   await expect(saving).rejects.toMatchObject({ code: 'HOST_WRITE_FAILED' });

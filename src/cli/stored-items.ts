@@ -1,0 +1,89 @@
+import type { Directories } from '../host/directories.ts';
+import { type CachedImage, listImages } from '../image/list-images.ts';
+import { CheckpointStore } from '../project/checkpoint/checkpoint-store.ts';
+import { SnapshotStore } from '../project/snapshot/snapshot-store.ts';
+import { TemplateStore } from '../vm/snapshot/template-store.ts';
+
+/** Something that gondolin keeps on disk: an entry of the image cache, or a saved machine. */
+export interface StoredItem extends Omit<CachedImage, 'kind'> {
+  readonly kind: CachedImage['kind'] | 'template' | 'checkpoint' | 'snapshot';
+  /** The project that it was saved in; null for what projects share. */
+  readonly project: string | null;
+}
+
+async function storedImages({ cache }: Directories): Promise<StoredItem[]> {
+  return (await listImages(cache)).map((image) => ({ ...image, project: null }));
+}
+
+async function storedTemplates({ templates }: Directories): Promise<StoredItem[]> {
+  const entries = await new TemplateStore(templates).list();
+  return entries.map(({ name, diskBytes, lastUsedAtMs, image }) => ({
+    kind: 'template',
+    key: name,
+    title: image ?? 'warm start',
+    sizeBytes: diskBytes,
+    createdAtMs: null,
+    lastUsedAtMs,
+    project: null,
+  }));
+}
+
+async function storedCheckpoints({ checkpoints }: Directories): Promise<StoredItem[]> {
+  const entries = await new CheckpointStore(checkpoints).list();
+  return entries.map(({ name, diskBytes, lastUsedAtMs, facts }) => ({
+    kind: 'checkpoint',
+    key: name,
+    title: facts === null ? null : `${facts.project} ${facts.sandbox}: ${facts.step}`,
+    sizeBytes: diskBytes,
+    createdAtMs: facts?.createdAtMs ?? null,
+    lastUsedAtMs,
+    project: facts?.project ?? null,
+  }));
+}
+
+async function storedSnapshots({ snapshots }: Directories): Promise<StoredItem[]> {
+  const entries = await new SnapshotStore(snapshots).list();
+  return entries.map(({ name, diskBytes, lastUsedAtMs, facts }) => ({
+    kind: 'snapshot',
+    key: name,
+    title: facts === null ? null : `${facts.project} ${facts.sandbox}`,
+    sizeBytes: diskBytes,
+    createdAtMs: facts?.createdAtMs ?? null,
+    lastUsedAtMs,
+    project: facts?.project ?? null,
+  }));
+}
+
+/**
+ * Lists all that gondolin keeps on disk, the last used first.
+ * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE
+ */
+export async function listStoredItems(directories: Directories): Promise<StoredItem[]> {
+  const lists = await Promise.all([
+    storedImages(directories),
+    storedTemplates(directories),
+    storedCheckpoints(directories),
+    storedSnapshots(directories),
+  ]);
+  return lists.flat().toSorted((a, b) => b.lastUsedAtMs - a.lastUsedAtMs);
+}
+
+/** The kinds as people see them: an image's three parts are one. */
+export const STORED_KINDS = ['images', 'templates', 'checkpoints', 'snapshots'] as const;
+export type StoredKind = (typeof STORED_KINDS)[number];
+
+/** Returns the kind of an item as people see it. */
+export function storedKindOf({ kind }: StoredItem): StoredKind {
+  switch (kind) {
+    case 'template':
+      return 'templates';
+    case 'checkpoint':
+      return 'checkpoints';
+    case 'snapshot':
+      return 'snapshots';
+    case 'kernel':
+    case 'rootfs':
+    case 'initramfs':
+      return 'images';
+  }
+}
