@@ -85,7 +85,11 @@ steps:
     needs: [first, serve]
     run: |
       cat /root/first
-      old=$(cat /tmp/beat); sleep 0.5; test "$old" != "$(cat /tmp/beat)" && echo beating
+      old=$(cat /tmp/beat)
+      for _ in $(seq 200); do
+        test "$old" != "$(cat /tmp/beat)" && echo beating && break
+        sleep 0.1
+      done
       od -An -N16 -tx1 /dev/urandom
 `;
 
