@@ -1,3 +1,4 @@
+import { HEAD_FIELD_BYTES } from '../limits.ts';
 import { agrees, readAuthority, writeAuthority } from './authority.ts';
 import type { Fields } from './fields.ts';
 import type { GuestRequest } from './guest-request.ts';
@@ -40,4 +41,11 @@ function readTarget(target: string, site: Site): string | null {
   const [, scheme = '', authority = '', rest = ''] = match;
   if (scheme.toLowerCase() !== site.scheme || !isOurs(authority, site)) return null;
   return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/** What the head of a request takes in memory. */
+export function headBytes({ target, fields }: AskedRequest): number {
+  let bytes = target.length + (fields.length / 2) * HEAD_FIELD_BYTES;
+  for (const text of fields) bytes += text.length;
+  return bytes;
 }

@@ -1,12 +1,17 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { HeaderList } from '../audit/network-event.ts';
 import type { AskedRequest } from './asked-request.ts';
-import { headerList } from './audit-request.ts';
+import { blockedEvent, headerList } from './audit-request.ts';
 import type { Fields } from './fields.ts';
+import type { Refusal } from './refusal.ts';
+import { leakEvent } from './request-secrets.ts';
 import type { HttpServices, Site } from './site.ts';
 import type { ResponseHead } from './upstream-call.ts';
 
 /** Counts what one exchange moves and tells it as events: `request` when it goes out, `response` when it has ended. */
 export class ExchangeRecord {
+  readonly #asked: AskedRequest;
+  readonly #site: Site;
   readonly #services: HttpServices;
   readonly #traffic: Site['traffic'];
   readonly #facts;
@@ -23,6 +28,8 @@ export class ExchangeRecord {
   #responseHeaders: HeaderList = [];
 
   constructor(asked: AskedRequest, site: Site, services: HttpServices) {
+    this.#asked = asked;
+    this.#site = site;
     this.#services = services;
     this.#traffic = site.traffic;
     this.#facts = {
@@ -75,6 +82,20 @@ export class ExchangeRecord {
 
   noteData(bytes: number): void {
     this.#responseBytes += bytes;
+  }
+
+  /** Tells of a placeholder where it may not be; of any other error nothing. @param statusCode  What the guest is told. */
+  leaked(error: Error, statusCode: number | null): void {
+    if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
+    const { emit, secrets } = this.#services;
+    emit(leakEvent(error, this.#asked, this.#site, { secrets, statusCode }));
+  }
+
+  /** The request was answered by a refusal. */
+  refused(refusal: Refusal, head: ResponseHead): void {
+    this.noteHead(head, head.fields);
+    const event = blockedEvent(this.#asked, this.#site, refusal);
+    if (event !== null) this.#services.emit(event);
   }
 
   /** Tells the end of a request that went out. @param error  Why it broke, in a few words. */

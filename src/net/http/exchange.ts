@@ -1,33 +1,29 @@
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { HookSink } from '../hooks/hook-sink.ts';
-import { runRequestHooks } from '../hooks/run-request-hooks.ts';
 import { sendResponse } from '../hooks/send-response.ts';
-import { HEAD_FIELD_BYTES, MAX_INFORMATIONAL_ANSWERS } from '../limits.ts';
+import { MAX_INFORMATIONAL_ANSWERS } from '../limits.ts';
 import type { SpliceResult } from '../tcp/splice.ts';
+import { answerPath, assertChunked, isHint, NOT_FOR_GUESTS } from './answer-path.ts';
 import type { AnswerSink } from './answer-sink.ts';
-import { ScrubSink } from './answer-sink.ts';
-import { type AskedRequest, readRequest } from './asked-request.ts';
-import { blockedEvent, headerList } from './audit-request.ts';
+import { askHooks } from './ask-hooks.ts';
+import { type AskedRequest, headBytes, readRequest } from './asked-request.ts';
 import { buildCall } from './build-call.ts';
 import { ExchangeRecord } from './exchange-record.ts';
-import { endToEnd, type Fields, fieldValues, flatList, NOT_IN_TRAILERS } from './fields.ts';
+import { endToEnd, type Fields } from './fields.ts';
 import { createGuard, guardHandler } from './guard.ts';
 import type { RequestSlot } from './guest-load.ts';
 import type { GuestRequest, GuestUpgrade } from './guest-request.ts';
 import { GuestSink } from './guest-sink.ts';
-import { judgeMoved, judgeRequest } from './judge-request.ts';
-import { type Refusal, renderRefusal } from './refusal.ts';
+import { judgeRequest } from './judge-request.ts';
+import { outgoingOf } from './outgoing-request.ts';
+import type { Refusal } from './refusal.ts';
 import { refusalOf } from './refusal-of.ts';
-import { assertNoLeak, leakEvent, type OutgoingRequest } from './request-secrets.ts';
+import type { OutgoingRequest } from './request-secrets.ts';
+import { dismiss, sendRefusal } from './send-refusal.ts';
 import type { HttpServices, Site } from './site.ts';
 import type { ResponseHead, UpstreamHandler } from './upstream-call.ts';
 import { upstreamError } from './upstream-error.ts';
-import { tunnelWebSocket } from './websocket-tunnel.ts';
-
-/** Advertises other addresses or QUIC: a guest that followed it would only find it closed. */
-const NOT_FOR_GUESTS: ReadonlySet<string> = new Set(['alt-svc']);
-const NOT_FOR_SERVERS: ReadonlySet<string> = new Set(['host']);
+import { openTunnel } from './websocket-tunnel.ts';
 
 /**
  * One request of the guest and its answer: judged, shown to the hooks, given its secrets, sent on, answered. Bodies
@@ -62,6 +58,7 @@ export class Exchange implements UpstreamHandler {
     this.#services = services;
     this.#record = new ExchangeRecord(this.#asked, site, services);
     this.#sink = new GuestSink(guest.answer, {
+      onHead: (head) => this.#record.noteHead(head, head.fields),
       onRoom: () => this.#resume?.(),
       onEnd: () => this.#finish(null),
       onFailure: (error) => this.onError(error),
@@ -75,9 +72,10 @@ export class Exchange implements UpstreamHandler {
 
   #begin(): void {
     const { load, turns } = this.#services;
-    const slot = load.admit(headBytes(this.#guest));
+    const slot = load.admit(headBytes(this.#asked));
     if (slot === null) {
-      this.#dismiss('too many requests are on their way');
+      this.#isDone = true;
+      dismiss(this.#guest.answer, this.#asked, this.#site);
       return;
     }
     this.#slot = slot;
@@ -99,44 +97,29 @@ export class Exchange implements UpstreamHandler {
       this.#refuse(judged.refusal);
       return;
     }
-    const guest = this.#guest;
-    const outgoing: OutgoingRequest = {
-      method: guest.method,
-      path: judged.path,
-      fields: endToEnd(guest.fields, NOT_FOR_SERVERS),
-      body: guest.hasBody ? this.#record.countBody(this.#body(guest)) : null,
-      trailers: () => endToEnd(guest.trailers(), NOT_IN_TRAILERS),
-    };
+    const body = this.#guest.hasBody ? this.#record.countBody(this.#body()) : null;
+    const outgoing = outgoingOf(this.#guest, judged.path, body);
     if (this.#services.hooks === null) this.#send(outgoing);
     else this.#showHooks(outgoing).catch((error: Error) => this.#fault(error));
   }
 
   /** With hooks the first who reads the body asks the guest for it; else the server does. */
-  async *#body(guest: GuestRequest): AsyncGenerator<Buffer> {
-    if (this.#services.hooks !== null) guest.answer.invite();
-    yield* guest.readBody();
+  async *#body(): AsyncGenerator<Buffer> {
+    if (this.#services.hooks !== null) this.#guest.answer.invite();
+    yield* this.#guest.readBody();
   }
 
   async #showHooks(outgoing: OutgoingRequest): Promise<void> {
-    const { hooks, secrets, policy } = this.#services;
-    if (hooks === null) return;
     try {
-      if (secrets !== null) assertNoLeak(secrets, outgoing, this.#site);
-      const hooked = await runRequestHooks(hooks, outgoing, this.#asked.url);
+      const next = await askHooks(this.#asked, outgoing, this.#site, this.#services);
+      this.#hookRequest = next.request;
       if (this.#isDone) {
-        if (hooked.kind === 'answer') await hooked.response.body?.cancel();
-        return;
-      }
-      this.#hookRequest = hooked.request;
-      if (hooked.kind === 'answer') {
-        await this.#answerByHook(hooked.response);
-        return;
-      }
-      const moved = judgeMoved(hooked.url, outgoing, hooked.outgoing, this.#site, policy);
-      if (!moved.isAllowed) this.#finishWith(moved.refusal);
+        if (next.kind === 'answer') await next.response.body?.cancel();
+      } else if (next.kind === 'answer') await this.#answerByHook(next.response);
+      else if (next.kind === 'refuse') this.#finishWith(next.refusal);
       else {
-        this.#site = moved.site;
-        this.#send(hooked.outgoing);
+        this.#site = next.site;
+        this.#send(next.outgoing);
       }
     } catch (error) {
       this.onError(error as Error);
@@ -145,20 +128,18 @@ export class Exchange implements UpstreamHandler {
 
   async #answerByHook(response: Response): Promise<void> {
     this.#record.open();
-    const flow = {
-      waitForRoom: () =>
-        new Promise<void>((resolve) => {
-          this.#resume = resolve;
-        }),
-      trailers: () => [],
-      onOver: (listener: () => void) => {
-        this.#onOver = () => {
-          listener();
-          this.#resume?.();
-        };
-      },
+    const waitForRoom = () =>
+      new Promise<void>((resolve) => {
+        this.#resume = resolve;
+      });
+    const onOver = (listener: () => void): void => {
+      this.#onOver = () => {
+        listener();
+        this.#resume?.();
+      };
     };
-    await sendResponse(response, this.#watched(this.#sink), flow, false);
+    const flow = { waitForRoom, trailers: () => [], onOver };
+    await sendResponse(response, this.#sink, flow, false);
   }
 
   /** Values go in last: no hook has seen them. */
@@ -195,24 +176,16 @@ export class Exchange implements UpstreamHandler {
     if (this.#informationalAnswers > MAX_INFORMATIONAL_ANSWERS) {
       const message = `${this.#site.name} sends informational answers without end`;
       this.onError(new GondolinError('NET_UPSTREAM_INVALID', message));
-      return;
+    } else if (!this.#isDone && isHint(status) && this.#scrub.length === 0) {
+      this.#guest.answer.inform(status, endToEnd(fields));
     }
-    const isHint = status >= 100 && status < 200 && status !== 101;
-    const isPassedOn = !this.#isDone && isHint && this.#scrub.length === 0;
-    if (isPassedOn) this.#guest.answer.inform(status, endToEnd(fields));
   }
 
   onHead(head: ResponseHead, resume: () => void): boolean {
     if (this.#isDone) return true;
     this.#resume = resume;
-    const codings = fieldValues(head.fields, 'transfer-encoding').join(',').trim().toLowerCase();
-    if (codings !== '' && codings !== 'chunked') {
-      // What is coded otherwise would pass the scrubber, and reach the guest without the word that says so.
-      const message = `${this.#site.name} used a transfer coding that is not chunked`;
-      this.onError(new GondolinError('NET_UPSTREAM_INVALID', message));
-      return true;
-    }
     try {
+      assertChunked(head, this.#site.name);
       this.#sink = this.#answerPath(head);
       this.#sink.begin({ ...head, fields: endToEnd(head.fields, NOT_FOR_GUESTS) });
     } catch (error) {
@@ -250,21 +223,17 @@ export class Exchange implements UpstreamHandler {
   }
 
   #tunnel(guest: GuestUpgrade, head: ResponseHead, stream: Duplex): void {
-    const { secrets } = this.#services;
-    const plan = secrets?.planResponse(this.#scrub, {
-      headers: headerList(endToEnd(head.fields)),
-      hasBody: false,
+    const { fields, ended } = openTunnel(guest, head, stream, {
+      secrets: this.#services.secrets,
+      scrub: this.#scrub,
     });
-    const fields = plan === undefined ? endToEnd(head.fields) : flatList(plan.headers);
     this.#record.noteHead(head, fields);
-    const opened = guest.accept(head.statusText, fields);
-    const patterns = secrets?.patternsFor(this.#scrub) ?? null;
-    const done = this.#guard((end: SpliceResult) => {
+    const onEnd = this.#guard((end: SpliceResult) => {
       this.#record.noteTunnel(end);
-      if (end.error !== null) this.#emitLeak(end.error, null);
+      if (end.error !== null) this.#record.leaked(end.error, null);
       this.#finish(end.error === null ? null : end.error.message);
     });
-    void tunnelWebSocket(opened, stream, { index: secrets?.index ?? null, patterns }).then(done);
+    void ended.then(onEnd);
   }
 
   onError(error: Error): void {
@@ -272,13 +241,13 @@ export class Exchange implements UpstreamHandler {
     if (this.#isDone) return;
     this.#hasUpstreamEnded = true;
     if (this.#guest.answer.hasBegun) {
-      this.#emitLeak(error, null);
+      this.#record.leaked(error, null);
       this.#guest.answer.reset();
       this.#finish(upstreamError(error, this.#site.name).message);
       return;
     }
     const refusal = refusalOf(error, this.#site, this.#services.secrets);
-    this.#emitLeak(error, refusal.status);
+    this.#record.leaked(error, refusal.status);
     if (GondolinError.is(error) && error.code === 'NET_HOOK_FAILED') this.#services.fault(error);
     // A server that failed was asked; what policy refused never went out.
     if (refusal.status >= 500) this.#record.open();
@@ -286,33 +255,17 @@ export class Exchange implements UpstreamHandler {
   }
 
   #answerPath(head: ResponseHead): AnswerSink {
-    const { secrets, hooks } = this.#services;
     const owner = {
       onRoom: () => this.#resume?.(),
       onFailure: (error: Error) => this.onError(error),
       guard: this.#guard,
     };
-    let sink = this.#watched(this.#sink);
-    if (hooks?.onResponse !== undefined && this.#hookRequest !== null) {
-      sink = new HookSink(sink, owner, hooks.onResponse, this.#hookRequest);
-    }
-    if (this.#scrub.length === 0 || secrets === null) return sink;
-    const isBodiless = this.#guest.method === 'HEAD' || head.status === 204 || head.status === 304;
-    const headers = headerList(endToEnd(head.fields, NOT_FOR_GUESTS));
-    const plan = secrets.planResponse(this.#scrub, { headers, hasBody: !isBodiless });
-    return new ScrubSink(sink, owner, plan);
-  }
-
-  /** The guest's sink, with its head noted for the audit. */
-  #watched(sink: AnswerSink): AnswerSink {
-    if (sink instanceof GuestSink) sink.onHead = (head) => this.#record.noteHead(head, head.fields);
-    return sink;
-  }
-
-  #emitLeak(error: Error, status: number | null): void {
-    if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
-    const { emit, secrets } = this.#services;
-    emit(leakEvent(error, this.#asked, this.#site, { secrets, statusCode: status }));
+    return answerPath(this.#sink, owner, head, {
+      method: this.#asked.method,
+      hookRequest: this.#hookRequest,
+      scrub: this.#scrub,
+      services: this.#services,
+    });
   }
 
   /** A failure of ours. */
@@ -349,36 +302,7 @@ export class Exchange implements UpstreamHandler {
     this.#record.finish(error);
   }
 
-  #dismiss(message: string): void {
-    const { name: host, port } = this.#site;
-    const refusal = { status: 503, reason: 'busy', message, host, port, rule: '', suggestion: '' };
-    const { statusText, fields } = renderRefusal(refusal, this.#guest.fields);
-    const dropped = new Set(['content-length', 'content-type']);
-    this.#isDone = true;
-    this.#guest.answer.dismiss(503, statusText, [
-      ...endToEnd(fields, dropped),
-      'content-length',
-      '0',
-    ]);
+  #refuse(refusal: Refusal): void {
+    this.#record.refused(refusal, sendRefusal(this.#guest.answer, this.#asked, refusal));
   }
-
-  #refuse(part: Pick<Refusal, 'status' | 'reason' | 'message'> & Partial<Refusal>): void {
-    const { name: host, port } = this.#site;
-    const refusal: Refusal = { host, port, rule: '', suggestion: '', ...part };
-    const { answer, fields: asked, method } = this.#guest;
-    const { statusText, fields, body } = renderRefusal(refusal, asked);
-    this.#record.noteHead({ status: refusal.status, statusText, fields }, fields);
-    answer.begin(refusal.status, statusText, fields);
-    if (method !== 'HEAD') answer.write(body);
-    answer.end([]);
-    const event = blockedEvent(this.#asked, this.#site, refusal);
-    if (event !== null) this.#services.emit(event);
-  }
-}
-
-/** What the head of a request takes in memory. */
-function headBytes({ target, fields }: GuestRequest): number {
-  let bytes = target.length + (fields.length / 2) * HEAD_FIELD_BYTES;
-  for (const text of fields) bytes += text.length;
-  return bytes;
 }

@@ -3,21 +3,25 @@ import type { Fields } from './fields.ts';
 import type { GuestAnswer } from './guest-request.ts';
 import type { ResponseHead } from './upstream-call.ts';
 
+interface GuestSinkOwner extends SinkOwner {
+  /** The head as the guest gets it. */
+  onHead(head: ResponseHead): void;
+  onEnd(): void;
+}
+
 /** The last stage: the guest itself. */
 export class GuestSink implements AnswerSink {
-  /** Told the head as the guest gets it. */
-  onHead: ((head: ResponseHead) => void) | null = null;
   readonly #answer: GuestAnswer;
-  readonly #owner: SinkOwner & { onEnd(): void };
+  readonly #owner: GuestSinkOwner;
 
-  constructor(answer: GuestAnswer, owner: SinkOwner & { onEnd(): void }) {
+  constructor(answer: GuestAnswer, owner: GuestSinkOwner) {
     this.#answer = answer;
     this.#owner = owner;
   }
 
   begin(head: ResponseHead): void {
     this.#answer.begin(head.status, head.statusText, head.fields);
-    this.onHead?.(head);
+    this.#owner.onHead(head);
   }
 
   write(chunk: Buffer): boolean {
