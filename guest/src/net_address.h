@@ -20,6 +20,8 @@
 #define NET_REFUSED_PORT 2
 /* Of the listeners that hold SYNs. */
 #define NET_HELD_PORT 3
+/* Of the listeners of connections that are let in early. */
+#define NET_EARLY_PORT 4
 
 /* 16 bytes; IPv4 as ::ffff:a.b.c.d. */
 struct net_address {

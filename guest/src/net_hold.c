@@ -7,6 +7,7 @@
 #include "loop.h"
 #include "net_conn.h"
 #include "net_hold_socket.h"
+#include "net_program.h"
 #include "net_ring.h"
 #include "net_segment.h"
 #include "net_steer.h"
@@ -25,24 +26,21 @@
 struct held {
     struct net_tuple tuple;
     struct net_syn syn;
-    /* NULL until the host is asked. */
+    /* NULL for one that is let in early. */
     struct connection *connection;
     bool is_accepted;
     /* Of an accepted one. */
     uint64_t due_ms;
     struct held *next_in_bucket;
-    struct held *next_waiting;
 };
 
 static struct {
     struct held *buckets[BUCKETS];
     unsigned count;
-    struct held *first_waiting;
-    struct held **last_waiting;
     /* With those that the listener gave a socket. */
     unsigned connection_count;
     struct loop_timer sweep;
-} hold = {.last_waiting = &hold.first_waiting};
+} hold;
 
 static struct held **place_of(const struct net_tuple *tuple)
 {
@@ -57,29 +55,32 @@ static struct held **place_of(const struct net_tuple *tuple)
     return place;
 }
 
-/* Frees one that does not wait. */
 static void forget(struct held *held)
 {
     struct held **place = place_of(&held->tuple);
-    if (held->is_accepted && net_steer_set_accepted(&held->tuple, false) != 0)
+    if (held->is_accepted && net_steer_set_accepted(&held->tuple, 0) != 0)
         log_warning("accepted connection: %s", strerror(errno));
     *place = held->next_in_bucket;
     hold.count--;
     free(held);
 }
 
-static void on_accepted(void *owner)
+static void let_in(struct held *held, uint8_t how)
 {
-    struct held *held = owner;
     if (held->is_accepted)
         return;
     held->is_accepted = true;
     held->due_ms = loop_now_ms() + HANDSHAKE_MS;
-    if (net_steer_set_accepted(&held->tuple, true) != 0)
+    if (net_steer_set_accepted(&held->tuple, how) != 0)
         log_warning("accept a connection: %s", strerror(errno));
     net_hold_send_syn(&held->syn);
     if (!hold.sweep.is_set)
         loop_timer_set(&hold.sweep, SWEEP_MS);
+}
+
+static void on_accepted(void *owner)
+{
+    let_in(owner, NET_ACCEPTED);
 }
 
 /* Over before it was a connection. */
@@ -116,27 +117,21 @@ static const struct net_conn_events events = {
     .on_closed = on_closed,
 };
 
-static bool has_room(void)
+bool net_hold_has_room(void)
 {
     return hold.connection_count < GONDOLIN_MAX_TCP_STREAMS && port_outbox()->bulk_bytes < MAX_WAITING_BYTES;
 }
 
-void net_hold_ask_more(void)
+static void ask(struct held *held)
 {
-    while (hold.first_waiting != NULL && has_room()) {
-        struct held *held = hold.first_waiting;
-        hold.first_waiting = held->next_waiting;
-        if (hold.first_waiting == NULL)
-            hold.last_waiting = &hold.first_waiting;
-        held->connection = net_conn_open(&held->tuple, held->syn.family == 4, &events, held);
-        if (held->connection != NULL) {
-            hold.connection_count++;
-            continue;
-        }
-        /* Port 0, or no memory. */
-        net_hold_send_reset(&held->syn);
-        forget(held);
+    held->connection = net_conn_open(&held->tuple, held->syn.family == 4, &events, held);
+    if (held->connection != NULL) {
+        hold.connection_count++;
+        return;
     }
+    /* Port 0, or no memory. */
+    net_hold_send_reset(&held->syn);
+    forget(held);
 }
 
 static void hold_syn(const struct net_syn *syn)
@@ -158,8 +153,10 @@ static void hold_syn(const struct net_syn *syn)
     held->syn = *syn;
     *place = held;
     hold.count++;
-    *hold.last_waiting = held;
-    hold.last_waiting = &held->next_waiting;
+    if (net_hold_has_room())
+        ask(held);
+    else
+        let_in(held, NET_ACCEPTED_EARLY);
 }
 
 static void on_syns(struct loop_source *source, uint32_t ready)
@@ -169,7 +166,6 @@ static void on_syns(struct loop_source *source, uint32_t ready)
     struct net_syn syn;
     for (int i = 0; i < MAX_SYNS && net_ring_take(&syn); i++)
         hold_syn(&syn);
-    net_hold_ask_more();
 }
 
 /* Gives up on programs that did, after the host had accepted. */
@@ -181,10 +177,12 @@ static void on_sweep(struct loop_timer *timer)
             next = held->next_in_bucket;
             if (!held->is_accepted)
                 continue;
-            if (held->due_ms <= loop_now_ms())
+            if (held->due_ms > loop_now_ms())
+                is_waiting = true;
+            else if (held->connection != NULL)
                 net_conn_give_up(held->connection);
             else
-                is_waiting = true;
+                forget(held);
         }
     }
     if (is_waiting)
@@ -218,10 +216,27 @@ bool net_hold_adopt(int fd)
     if (!tuple_of(fd, &tuple))
         return false;
     struct held *held = *place_of(&tuple);
-    if (held == NULL || !held->is_accepted)
+    if (held == NULL || !held->is_accepted || held->connection == NULL)
         return false;
     struct connection *connection = held->connection;
     forget(held);
+    net_conn_attach(connection, fd);
+    return true;
+}
+
+bool net_hold_start_early(int fd)
+{
+    struct net_tuple tuple;
+    if (!tuple_of(fd, &tuple))
+        return false;
+    /* Its handshake is over, and its place may be long gone. */
+    struct held *held = *place_of(&tuple);
+    if (held != NULL && held->connection == NULL)
+        forget(held);
+    struct connection *connection = net_conn_open(&tuple, net_address_is_v4(&tuple.local), &events, NULL);
+    if (connection == NULL)
+        return false;
+    hold.connection_count++;
     net_conn_attach(connection, fd);
     return true;
 }

@@ -7,7 +7,7 @@
 #include "net_tuple.h"
 #include "util.h"
 
-enum label { LABEL_V6, LABEL_LOOK_UP, LABEL_DATAGRAM, LABEL_NAMES, LABEL_REMOTE_V6, LABEL_PORTS, LABEL_STEER, LABEL_PASS, LABEL_DROP };
+enum label { LABEL_V6, LABEL_LOOK_UP, LABEL_DATAGRAM, LABEL_NAMES, LABEL_REMOTE_V6, LABEL_PORTS, LABEL_ACCEPTED, LABEL_STEER, LABEL_PASS, LABEL_DROP };
 
 #define FIELD(name) ((short)offsetof(struct bpf_sk_lookup, name))
 #define LOAD(dst, name) LOAD_FROM(BPF_W, dst, BPF_REG_6, FIELD(name))
@@ -78,8 +78,13 @@ size_t net_program_assemble(struct bpf_insn *program, const struct net_program_m
         ADD(BPF_REG_2, STACK_TUPLE),
         MAP(BPF_REG_1, maps->accepted_fd),
         CALL(BPF_FUNC_map_lookup_elem),
-        IF_NOT_EQUAL(BPF_REG_0, 0, LABEL_STEER),
+        IF_NOT_EQUAL(BPF_REG_0, 0, LABEL_ACCEPTED),
         ADD(BPF_REG_9, NET_SOCKET_HELD_V4 - NET_SOCKET_TCP_V4),
+        GO(LABEL_STEER),
+        LABEL(LABEL_ACCEPTED),
+        LOAD_FROM(BPF_B, BPF_REG_8, BPF_REG_0, 0),
+        IF_EQUAL(BPF_REG_8, NET_ACCEPTED, LABEL_STEER),
+        ADD(BPF_REG_9, NET_SOCKET_EARLY_V4 - NET_SOCKET_TCP_V4),
         GO(LABEL_STEER),
         LABEL(LABEL_DATAGRAM),
         LOAD(BPF_REG_8, local_port),

@@ -23,7 +23,14 @@
 #define NET_SOCKET_REFUSED_V4 4
 #define NET_SOCKET_HELD_V4 5
 #define NET_SOCKET_HELD_V6 6
-#define NET_SOCKETS 7
+/* What the host is asked about only when there is room for it. */
+#define NET_SOCKET_EARLY_V4 7
+#define NET_SOCKET_EARLY_V6 8
+#define NET_SOCKETS 9
+
+/* Values of the map of accepted connections: which listener gets it. */
+#define NET_ACCEPTED 1
+#define NET_ACCEPTED_EARLY 2
 
 #define NET_PROGRAM_MAX_INSTRUCTIONS 128
 
@@ -31,7 +38,7 @@
 struct net_program_maps {
     /* net_address: any */
     int own_addresses_fd;
-    /* net_tuple: any; connections that the host has accepted. */
+    /* net_tuple: NET_ACCEPTED or NET_ACCEPTED_EARLY; connections that are not held any more. */
     int accepted_fd;
     /* A key of above: the socket. */
     int sockets_fd;

@@ -37,20 +37,19 @@ bool net_steer_set_socket(unsigned key, int fd, struct failure *failure)
     return net_bpf_update_map(steer.maps.sockets_fd, &map_key, &value) == 0 || failed(failure, "bpf socket %u", key);
 }
 
-static int set_key(int fd, const void *key, bool is_there)
+static int set_key(int fd, const void *key, uint8_t value)
 {
-    const uint8_t value = 1;
-    return is_there ? net_bpf_update_map(fd, key, &value) : net_bpf_delete_key(fd, key);
+    return value != 0 ? net_bpf_update_map(fd, key, &value) : net_bpf_delete_key(fd, key);
 }
 
 int net_steer_set_own(const struct net_address *address, bool is_own)
 {
-    return set_key(steer.maps.own_addresses_fd, address, is_own);
+    return set_key(steer.maps.own_addresses_fd, address, is_own ? 1 : 0);
 }
 
-int net_steer_set_accepted(const struct net_tuple *tuple, bool is_accepted)
+int net_steer_set_accepted(const struct net_tuple *tuple, uint8_t how)
 {
-    return set_key(steer.maps.accepted_fd, tuple, is_accepted);
+    return set_key(steer.maps.accepted_fd, tuple, how);
 }
 
 bool net_steer_attach(struct failure *failure)

@@ -17,8 +17,8 @@ bool net_steer_set_socket(unsigned key, int fd, struct failure *failure);
 /* Adds or removes an own address. 0, or -1 with errno. */
 int net_steer_set_own(const struct net_address *address, bool is_own);
 
-/* Says whether the host has accepted a connection. 0, or -1 with errno. */
-int net_steer_set_accepted(const struct net_tuple *tuple, bool is_accepted);
+/* Lets a connection through: NET_ACCEPTED, NET_ACCEPTED_EARLY, or 0 to hold it again. 0, or -1 with errno. */
+int net_steer_set_accepted(const struct net_tuple *tuple, uint8_t how);
 
 /* From here on the program decides, until the agent ends. */
 bool net_steer_attach(struct failure *failure);

@@ -10,7 +10,7 @@
 #include "message.h"
 #include "mount.h"
 #include "net.h"
-#include "net_hold.h"
+#include "net_tcp.h"
 #include "reply.h"
 #include "room.h"
 #include "root.h"
@@ -121,7 +121,7 @@ static void on_frame(const struct frame *frame)
 
 static bool on_room(void)
 {
-    net_hold_ask_more();
+    net_tcp_accept_more();
     return room_wake();
 }
 

@@ -29,6 +29,7 @@ static struct {
 static struct net_address own;
 /* The one connection that the host has accepted. */
 static struct net_tuple accepted;
+static uint8_t accepted_how = NET_ACCEPTED;
 
 static void *memory_at(uint64_t base, short offset)
 {
@@ -41,7 +42,7 @@ static uint64_t look_up(void)
     if (machine.registers[1] == OWN_FD)
         return memcmp(memory_at(machine.registers[2], 0), &own, sizeof own) == 0 ? (uintptr_t)&own : 0;
     if (machine.registers[1] == ACCEPTED_FD)
-        return memcmp(memory_at(machine.registers[2], 0), &accepted, sizeof accepted) == 0 ? (uintptr_t)&accepted : 0;
+        return memcmp(memory_at(machine.registers[2], 0), &accepted, sizeof accepted) == 0 ? (uintptr_t)&accepted_how : 0;
     memcpy(&key, memory_at(machine.registers[2], 0), sizeof key);
     /* A socket is its key and one, so that none is NULL. */
     return machine.registers[1] == SOCKETS_FD && key < NET_SOCKETS ? key + 1 : 0;
@@ -88,6 +89,12 @@ static int step(const struct bpf_insn *instruction)
         uint32_t word;
         memcpy(&word, memory_at(source, instruction->off), sizeof word);
         *destination = word;
+        return 0;
+    }
+    case BPF_LDX | BPF_MEM | BPF_B: {
+        uint8_t byte;
+        memcpy(&byte, memory_at(source, instruction->off), sizeof byte);
+        *destination = byte;
         return 0;
     }
     case BPF_LDX | BPF_MEM | BPF_H: {
@@ -232,6 +239,9 @@ static void steers_accepted_connections_to_the_listener(void)
     memcpy(lookup.remote_ip6, server_v6, sizeof server_v6);
     lookup.remote_port = htons(50000);
     CHECK(run(&lookup) == SK_PASS && machine.assigned == NET_SOCKET_TCP_V6);
+    accepted_how = NET_ACCEPTED_EARLY;
+    CHECK(run(&lookup) == SK_PASS && machine.assigned == NET_SOCKET_EARLY_V6);
+    accepted_how = NET_ACCEPTED;
     lookup.remote_ip6[3] ^= htonl(1);
     CHECK(run(&lookup) == SK_PASS && machine.assigned == NET_SOCKET_HELD_V6);
 }
