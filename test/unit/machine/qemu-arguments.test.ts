@@ -39,6 +39,7 @@ it('buildQemuArguments() gives this whole list for a machine under TCG', () => {
       "-initrd /images/i1/initramfs",
       "-append console=ttyS0 quiet panic=-1 cryptomgr.notests psi=0 audit=0 lsm=landlock,yama nowatchdog mitigations=off transparent_hugepage=never init_on_alloc=0",
       "-global migration.send-configuration=off",
+      "-add-fd fd=8,set=1",
       "-chardev socket,id=qmp,fd=3",
       "-mon chardev=qmp,mode=control",
       "-chardev socket,id=console,fd=4",
