@@ -1,19 +1,15 @@
 #include "exec.h"
 
-#include <fcntl.h>
-
 #include "cgroup_pool.h"
 #include "exec_child.h"
 #include "exec_record.h"
-#include "inlet.h"
+#include "exec_stdio.h"
+#include "java_store.h"
 #include "log.h"
-#include "outlet.h"
 #include "reply.h"
-#include "streams.h"
 #include "util.h"
 
 #define MAX_EXECS 1024
-#define OUTPUT_PIPE_BYTES 1048576
 #define AFTERMATH_MS 2
 
 static struct exec *execs;
@@ -37,6 +33,8 @@ static void forget(struct exec *exec)
     loop_remove(&exec->events);
     loop_timer_clear(&exec->aftermath);
     cgroup_retire(&exec->cgroup);
+    if (exec->session != 0)
+        kill_note_past(exec->request_id, exec->session);
     free(exec);
 }
 
@@ -53,7 +51,7 @@ static void answer_waiters(struct exec *exec)
 /* Takes every step that is due. The only place that frees a record that runs. */
 void exec_advance(struct exec *exec)
 {
-    if (exec->is_finishing || !exec->is_reaped)
+    if (exec->is_finishing || !exec->is_reaped || !exec->is_started)
         return;
     if (!exec->is_exited_sent && exec->outlets[0] == NULL && exec->outlets[1] == NULL) {
         exec->is_exited_sent = true;
@@ -68,9 +66,24 @@ void exec_advance(struct exec *exec)
         exec_watch_cgroup(exec);
         return;
     }
+    if (exec->waiters != NULL && !exec->sweep.is_clean)
+        exec_sweep(exec);
+    if (exec->sweep.is_under_way)
+        return;
     answer_waiters(exec);
     if (exec->is_exited_sent)
         forget(exec);
+}
+
+static void on_swept(struct sweep *sweep)
+{
+    exec_advance(LOOP_OWNER(sweep, struct exec, sweep));
+}
+
+void exec_sweep(struct exec *exec)
+{
+    if (exec->session != 0)
+        sweep_start(&exec->sweep, exec->session, on_swept);
 }
 
 static void on_aftermath(struct loop_timer *timer)
@@ -94,62 +107,9 @@ void exec_watch_cgroup(struct exec *exec)
         log_error("exec %u: cannot watch its cgroup: %s", exec->request_id, strerror(errno));
 }
 
-static void on_output_done(void *owner, struct outlet *outlet)
-{
-    struct exec *exec = owner;
-    for (size_t i = 0; i < ARRAY_LENGTH(exec->outlets); i++) {
-        if (exec->outlets[i] == outlet)
-            exec->outlets[i] = NULL;
-    }
-    if (exec->is_reaped)
-        exec_advance(exec);
-}
-
-/* The process is dead: what is in its pipes now is its output. */
-static void finish_output(struct exec *exec)
-{
-    struct outlet *outlets[2] = {exec->outlets[0], exec->outlets[1]};
-    exec->is_finishing = true;
-    for (size_t i = 0; i < ARRAY_LENGTH(outlets); i++) {
-        if (outlets[i] != NULL)
-            outlet_finish(outlets[i]);
-    }
-    exec->is_finishing = false;
-    exec_advance(exec);
-}
-
-static void on_started(struct exec *exec)
-{
-    reply_ok_pid(exec->request_id, exec->pid);
-    struct mux_stream *input = streams_get(exec->streams[0]);
-    if (input != NULL) {
-        streams_send_eof(input);
-        if (input->inlet != NULL)
-            inlet_feed(input->inlet);
-    }
-    for (size_t i = 0; i < ARRAY_LENGTH(exec->outlets); i++) {
-        if (exec->outlets[i] != NULL)
-            outlet_resume(exec->outlets[i]);
-    }
-}
-
-/* Ends the streams of an EXEC that will not run. */
-static void drop_streams(struct exec *exec)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(exec->outlets); i++) {
-        if (exec->outlets[i] != NULL)
-            outlet_discard(exec->outlets[i]);
-        exec->outlets[i] = NULL;
-    }
-    for (size_t i = 0; i < ARRAY_LENGTH(exec->streams); i++) {
-        struct mux_stream *stream = streams_get(exec->streams[i]);
-        if (stream != NULL)
-            streams_reset(stream, GONDOLIN_RESET_CANCELLED);
-    }
-}
-
 void exec_forget_all(void)
 {
+    kill_forget_past();
     for (struct exec *exec = execs; exec != NULL; exec = exec->next) {
         exec->request_id = 0;
         exec->is_exited_sent = true;
@@ -165,105 +125,79 @@ void exec_forget_all(void)
 bool exec_on_reaped(pid_t pid, int status)
 {
     struct exec *exec = execs;
-    while (exec != NULL && (exec->pid != pid || exec->is_reaped))
+    while (exec != NULL && (exec->process.pid != pid || exec->is_reaped))
         exec = exec->next;
     if (exec == NULL)
         return false;
     exec->is_reaped = true;
     exec->status = status;
-    finish_output(exec);
+    /* A short command may be over before its thread has said that it runs. */
+    if (exec->is_started)
+        exec_stdio_finish(exec);
     return true;
 }
 
-static bool claim_streams(struct exec *exec, const struct exec_request *request, struct failure *failure)
+static void on_start_thread(struct worker_job *job)
 {
-    const uint32_t ids[3] = {request->stdin_stream, request->stdout_stream, request->stderr_stream};
-    for (size_t i = 0; i < ARRAY_LENGTH(ids); i++) {
-        bool is_shared = i == 2 && ids[2] == ids[1];
-        if (ids[i] == 0 || is_shared)
-            continue;
-        if (streams_claim(ids[i]) == NULL) {
-            errno = EINVAL;
-            return failed(failure, "stream %u", ids[i]);
-        }
-        exec->streams[i] = ids[i];
+    /* On the thread: root of the guest may have mounted what never answers on a directory of JVMs. */
+    java_store_link();
+    process_spawn(&LOOP_OWNER(job, struct exec, start)->process);
+}
+
+/* It did not run; what is left of it is a child that has ended. */
+static void abandon(struct exec *exec)
+{
+    exec_stdio_drop(exec);
+    answer_waiters(exec);
+    exec->session = 0;
+    forget(exec);
+}
+
+static void on_start_done(struct worker_job *job)
+{
+    struct exec *exec = LOOP_OWNER(job, struct exec, start);
+    exec->session = exec_child_session(exec->child);
+    exec_child_free(exec->child);
+    exec->child = NULL;
+    exec->is_started = true;
+    /* 0: the host that asked is not there any more. */
+    if (exec->process.has_failed) {
+        if (exec->request_id != 0)
+            reply_failed(exec->request_id, &exec->process.failure);
+        abandon(exec);
+        return;
     }
-    return true;
+    if (exec->request_id != 0)
+        reply_ok_pid(exec->request_id, exec->process.pid);
+    exec_stdio_start(exec);
+    if (exec->is_reaped)
+        exec_stdio_finish(exec);
 }
 
-/* The agent's and the child's end of one stdio pipe. */
-static bool open_pipe(size_t index, int *agent_end, int *child_end, struct failure *failure)
+/* Everything that the thread needs. */
+static bool prepare(struct exec *exec, struct exec_request *request, struct failure *failure)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return failed(failure, "pipe");
-    bool is_input = index == 0;
-    *agent_end = is_input ? ends[1] : ends[0];
-    *child_end = is_input ? ends[0] : ends[1];
-    if (fcntl(*agent_end, F_SETFL, O_NONBLOCK) != 0)
-        return failed(failure, "pipe");
-    if (!is_input)
-        (void)fcntl(*agent_end, F_SETPIPE_SZ, OUTPUT_PIPE_BYTES);
-    return true;
-}
-
-static bool connect_stream(struct exec *exec, size_t index, int *child_end, struct failure *failure)
-{
-    AUTO_CLOSE int agent_end = -1;
-    if (exec->streams[index] == 0)
-        return true;
-    if (!open_pipe(index, &agent_end, child_end, failure))
+    int stdio[3] = {-1, -1, -1};
+    if (!exec_stdio_connect(exec, request, stdio, failure)) {
+        for (size_t i = 0; i < ARRAY_LENGTH(stdio); i++)
+            close_quietly(stdio[i]);
         return false;
-    struct mux_stream *stream = streams_get(exec->streams[index]);
-    bool is_connected;
-    if (index == 0) {
-        is_connected = inlet_create(agent_end, stream) != NULL;
-    } else {
-        exec->outlets[index - 1] = outlet_create(agent_end, stream, exec, on_output_done);
-        is_connected = exec->outlets[index - 1] != NULL;
     }
-    if (!is_connected)
+    exec->child = exec_child_create(request, stdio);
+    if (exec->child == NULL)
         return failed(failure, "memory");
-    (void)take_fd(&agent_end);
-    return true;
-}
-
-/* Opened once: a lookup less for each command. -1 with errno. */
-static int null_device(void)
-{
-    static int fd = -1;
-    if (fd < 0)
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    return fd;
-}
-
-static bool launch(struct exec *exec, const struct exec_request *request, int *stdio, struct failure *failure)
-{
-    for (size_t i = 0; i < 3; i++) {
-        if (!connect_stream(exec, i, &stdio[i], failure))
-            return false;
-    }
     if (cgroup_take(&exec->cgroup) != 0)
         return failed(failure, "cgroup");
     exec->events.fd = exec->cgroup.events_fd;
-    bool is_shared = request->stderr_stream != 0 && request->stderr_stream == request->stdout_stream;
-    struct exec_child child = {.request = request, .stdio = {stdio[0], stdio[1], is_shared ? stdio[1] : stdio[2]}};
-    for (size_t i = 0; i < ARRAY_LENGTH(child.stdio); i++) {
-        if (child.stdio[i] < 0)
-            child.stdio[i] = null_device();
-    }
-    exec->pid = process_spawn(exec->cgroup.directory_fd, exec_child_run, &child, failure);
-    return exec->pid > 0;
+    exec->process = (struct process_start){
+        .run = exec_child_run,
+        .context = exec->child,
+        .cgroup_fd = exec->cgroup.directory_fd,
+    };
+    return true;
 }
 
-static void abandon(struct exec *exec)
-{
-    drop_streams(exec);
-    cgroup_retire(&exec->cgroup);
-    free(exec);
-}
-
-void exec_start(uint32_t request_id, const struct exec_request *request)
+void exec_start(uint32_t request_id, struct exec_request *request)
 {
     struct exec *exec = exec_count < MAX_EXECS && exec_find(request_id) == NULL ? calloc(1, sizeof *exec) : NULL;
     if (exec == NULL) {
@@ -274,18 +208,17 @@ void exec_start(uint32_t request_id, const struct exec_request *request)
     exec->cgroup = (struct cgroup){.directory_fd = -1, .events_fd = -1};
     exec->aftermath.on_due = on_aftermath;
     exec->events = (struct loop_source){.fd = -1, .on_ready = on_events_ready};
-    struct failure failure;
-    int stdio[3] = {-1, -1, -1};
-    bool is_launched = claim_streams(exec, request, &failure) && launch(exec, request, stdio, &failure);
-    for (size_t i = 0; i < ARRAY_LENGTH(stdio); i++)
-        close_quietly(stdio[i]);
-    if (!is_launched) {
-        reply_failed(request_id, &failure);
-        abandon(exec);
-        return;
-    }
+    exec->start = (struct worker_job){.work = on_start_thread, .done = on_start_done};
     exec->next = execs;
     execs = exec;
     exec_count++;
-    on_started(exec);
+    struct failure failure;
+    if (prepare(exec, request, &failure)) {
+        worker_submit(&exec->start);
+        return;
+    }
+    reply_failed(request_id, &failure);
+    if (exec->child != NULL)
+        exec_child_free(exec->child);
+    abandon(exec);
 }

@@ -1,7 +1,7 @@
 /*
  * EXEC: from the request to EXITED, and the processes it leaves behind.
  *
- * States: running → (reaped) draining output → EXITED sent → (cgroup empty) forgotten.
+ * States: starting (on a thread) → running → (reaped) draining output → EXITED sent → (cgroup empty) forgotten.
  */
 #ifndef GONDOLIN_EXEC_H
 #define GONDOLIN_EXEC_H
@@ -10,10 +10,10 @@
 
 #include "message.h"
 
-/* Starts a process; answers OK or FAILED. */
-void exec_start(uint32_t request_id, const struct exec_request *request);
+/* Starts a process and takes the texts out of `request`; answers OK or FAILED once its program runs. */
+void exec_start(uint32_t request_id, struct exec_request *request);
 
-/* Answers OK or FAILED ESRCH, at once or when the cgroup is empty. */
+/* Answers OK or FAILED ESRCH, at once or when no process is left. */
 void exec_kill(uint32_t request_id, const struct kill_request *request);
 
 /* A new host speaks: processes go on, and nothing is told of them any more. */

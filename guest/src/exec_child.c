@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "home.h"
 #include "process.h"
+#include "session.h"
 #include "user.h"
 #include "util.h"
 
@@ -20,11 +22,50 @@
 #endif
 #define CLOSE_RANGE_CLOEXEC_FLAG 4U
 
-/* Only children touch these, one at a time: the agent waits while one is starting. */
-static struct user user;
-static char *environment[GONDOLIN_MAX_LIST_ITEMS + MAX_DEFAULTS + 1];
-static char default_texts[MAX_DEFAULTS][USER_MAX_TEXT + 16];
-static char program_path[PATH_MAX];
+/* All that a child writes to until it executes its program: the rest of the memory is the agent's, which goes on. */
+struct exec_child {
+    struct exec_request request;
+    /* stdin, stdout, stderr. */
+    int stdio[3];
+    uint32_t session;
+    struct user user;
+    char **environment;
+    char default_texts[MAX_DEFAULTS][USER_MAX_TEXT + 16];
+    char program_path[PATH_MAX];
+};
+
+struct exec_child *exec_child_create(struct exec_request *request, const int stdio[3])
+{
+    struct exec_child *child = calloc(1, sizeof *child);
+    char **environment = malloc((request->envc + MAX_DEFAULTS + 1) * sizeof *environment);
+    if (child == NULL || environment == NULL) {
+        for (size_t i = 0; i < 3; i++)
+            close_quietly(stdio[i]);
+        free(child);
+        free(environment);
+        errno = ENOMEM;
+        return NULL;
+    }
+    child->request = *request;
+    child->environment = environment;
+    memcpy(child->stdio, stdio, sizeof child->stdio);
+    *request = (struct exec_request){0};
+    return child;
+}
+
+void exec_child_free(struct exec_child *child)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(child->stdio); i++)
+        close_quietly(child->stdio[i]);
+    free(child->environment);
+    message_free_exec(&child->request);
+    free(child);
+}
+
+uint32_t exec_child_session(const struct exec_child *child)
+{
+    return child->session;
+}
 
 /* execve() resets the handlers; it keeps what is ignored and what is blocked. */
 static void reset_signals(void)
@@ -72,75 +113,95 @@ static void lower_file_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static void become_user(const struct exec_child *child)
+static void look_user_up(struct exec_child *child)
 {
-    const char *spec = child->request->user;
-    enum user_result result = user_lookup(spec, "/etc/passwd", "/etc/group", &user);
+    const char *spec = child->request.user;
+    enum user_result result = user_lookup(spec, "/etc/passwd", "/etc/group", &child->user);
     if (result == USER_UNREADABLE)
         process_fail(errno, "user ", spec);
     if (result != USER_OK)
         process_fail(result == USER_TOO_MANY_GROUPS ? E2BIG : ENOENT, "user ", spec);
-    if (user.uid == 0 && user.name[0] == '\0')
-        memcpy(user.home, "/root", sizeof "/root");
-    /* Bare system calls: libc's wrappers would change the agent's threads too. */
-    if (syscall(SYS_setgroups, user.group_count, user.groups) != 0 ||
-        syscall(SYS_setresgid, user.gid, user.gid, user.gid) != 0 ||
-        syscall(SYS_setresuid, user.uid, user.uid, user.uid) != 0)
-        process_fail(errno, "user ", spec);
 }
 
-static const char *get_variable(const char *name)
+/* Bare system calls: libc's wrappers would change the agent's threads too. */
+static void become_user(const struct exec_child *child)
+{
+    const struct user *user = &child->user;
+    if (syscall(SYS_setgroups, user->group_count, user->groups) != 0 ||
+        syscall(SYS_setresgid, user->gid, user->gid, user->gid) != 0 ||
+        syscall(SYS_setresuid, user->uid, user->uid, user->uid) != 0)
+        process_fail(errno, "user ", child->request.user);
+}
+
+static const char *get_variable(const struct exec_child *child, const char *name)
 {
     size_t length = strlen(name);
-    for (char **entry = environment; *entry != NULL; entry++) {
+    for (char **entry = child->environment; *entry != NULL; entry++) {
         if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
             return *entry + length + 1;
     }
     return NULL;
 }
 
-static void add_default(size_t *count, char *text, const char *name, const char *value)
+static void add_default(struct exec_child *child, size_t number, const char *name, const char *value)
 {
-    if (get_variable(name) != NULL || *value == '\0')
+    if (get_variable(child, name) != NULL || *value == '\0')
         return;
+    char *text = child->default_texts[number];
+    char **end = child->environment;
+    while (*end != NULL)
+        end++;
     size_t name_length = strlen(name);
     size_t value_length = strnlen(value, USER_MAX_TEXT - 1);
     memcpy(text, name, name_length);
     text[name_length] = '=';
     memcpy(text + name_length + 1, value, value_length);
     text[name_length + 1 + value_length] = '\0';
-    environment[(*count)++] = text;
-    environment[*count] = NULL;
+    end[0] = text;
+    end[1] = NULL;
 }
 
-static void build_environment(const struct exec_request *request)
+/* That of a user whom /etc/passwd does not have is made when it is needed; root's is the usual one. */
+static void choose_home(struct exec_child *child)
 {
-    size_t count = request->envc;
-    memcpy(environment, request->env, count * sizeof environment[0]);
-    environment[count] = NULL;
-    add_default(&count, default_texts[0], "HOME", user.home);
-    add_default(&count, default_texts[1], "USER", user.name);
-    add_default(&count, default_texts[2], "LOGNAME", user.name);
-    add_default(&count, default_texts[3], "SHELL", user.shell);
-    add_default(&count, default_texts[4], "PATH", DEFAULT_PATH);
+    struct user *user = &child->user;
+    if (user->name[0] != '\0' || get_variable(child, "HOME") != NULL)
+        return;
+    if (user->uid == 0)
+        memcpy(user->home, "/root", sizeof "/root");
+    else if (home_make(user->uid, user->gid, user->home, sizeof user->home) != 0)
+        process_fail(errno, "home ", user->home);
+}
+
+static void build_environment(struct exec_child *child)
+{
+    size_t count = child->request.envc;
+    memcpy(child->environment, child->request.env, count * sizeof child->environment[0]);
+    child->environment[count] = NULL;
+    choose_home(child);
+    add_default(child, 0, "HOME", child->user.home);
+    add_default(child, 1, "USER", child->user.name);
+    add_default(child, 2, "LOGNAME", child->user.name);
+    add_default(child, 3, "SHELL", child->user.shell);
+    add_default(child, 4, "PATH", DEFAULT_PATH);
 }
 
 static void enter_directory(const struct exec_child *child)
 {
-    const char *cwd = child->request->cwd;
+    const char *cwd = child->request.cwd;
     if (*cwd != '\0') {
         if (chdir(cwd) != 0)
             process_fail(errno, "cwd ", cwd);
-    } else if (chdir(user.home) != 0 && chdir("/") != 0) {
-        process_fail(errno, "cwd ", user.home);
+    } else if (chdir(child->user.home) != 0 && chdir("/") != 0) {
+        process_fail(errno, "cwd ", child->user.home);
     }
 }
 
 /* Puts directory + "/" + name into program_path; an empty directory is the current one. */
-static bool join_path(const char *directory, size_t length, const char *name)
+static bool join_path(char *program_path, const char *directory, size_t length, const char *name)
 {
     size_t name_length = strlen(name);
-    if (length + 1 + name_length >= sizeof program_path)
+    if (length + 1 + name_length >= PATH_MAX)
         return false;
     memcpy(program_path, directory, length);
     size_t offset = length;
@@ -150,45 +211,53 @@ static bool join_path(const char *directory, size_t length, const char *name)
     return true;
 }
 
-/* Tries each directory of PATH, as execvp() does; gives the errno that tells most. */
-static int exec_in_path(char *const *argv)
+/*
+ * Tries each directory of PATH; gives the errno that tells most. As a shell does, it passes over what cannot be looked at:
+ * directories that this user may not search, loops of links, names that are too long.
+ */
+static int exec_in_path(struct exec_child *child)
 {
+    char *const *argv = child->request.argv;
     int error = ENOENT;
-    const char *path = get_variable("PATH");
+    const char *path = get_variable(child, "PATH");
     for (const char *start = path; start != NULL;) {
         size_t length = strcspn(start, ":");
-        if (!join_path(start, length, argv[0]))
-            return ENAMETOOLONG;
+        bool is_found = false;
         /* Looking is far cheaper than an execve() that fails: that makes a whole address space first. */
-        if (access(program_path, X_OK) == 0)
-            (void)execve(program_path, argv, environment);
-        if (errno == EACCES)
-            error = EACCES;
-        else if (errno != ENOENT && errno != ENOTDIR)
+        if (join_path(child->program_path, start, length, argv[0])) {
+            is_found = access(child->program_path, X_OK) == 0;
+            if (is_found)
+                (void)execve(child->program_path, argv, child->environment);
+            if (errno == EACCES)
+                error = EACCES;
+        }
+        if (is_found && errno != EACCES && errno != ENOENT && errno != ENOTDIR)
             return errno;
         start = start[length] == ':' ? start + length + 1 : NULL;
     }
     return error;
 }
 
-void exec_child_run(const void *context)
+void exec_child_run(void *context)
 {
-    const struct exec_child *child = context;
-    char *const *argv = child->request->argv;
+    struct exec_child *child = context;
+    char *const *argv = child->request.argv;
     reset_signals();
     (void)setsid();
     connect_stdio(child);
     reset_limits();
+    look_user_up(child);
+    child->session = session_begin(child->user.uid);
+    build_environment(child);
     become_user(child);
-    build_environment(child->request);
     enter_directory(child);
     lower_file_limit();
     int error = ENOENT;
     if (strchr(argv[0], '/') != NULL) {
-        (void)execve(argv[0], argv, environment);
+        (void)execve(argv[0], argv, child->environment);
         error = errno;
     } else if (argv[0][0] != '\0') {
-        error = exec_in_path(argv);
+        error = exec_in_path(child);
     }
     process_fail(error, "exec ", argv[0]);
 }

@@ -4,13 +4,18 @@
 
 #include "message.h"
 
-struct exec_child {
-    const struct exec_request *request;
-    /* stdin, stdout, stderr. */
-    int stdio[3];
-};
+struct exec_child;
+
+/*
+ * Takes over the texts of `request` and, also when it fails, the descriptors stdin, stdout and stderr. NULL without memory.
+ */
+struct exec_child *exec_child_create(struct exec_request *request, const int stdio[3]);
+void exec_child_free(struct exec_child *child);
 
 /* For process_spawn(), with a struct exec_child; never returns. */
-void exec_child_run(const void *context) __attribute__((noreturn));
+void exec_child_run(void *child) __attribute__((noreturn));
+
+/* The audit session that it began; 0 is none. */
+uint32_t exec_child_session(const struct exec_child *child);
 
 #endif

@@ -263,8 +263,7 @@ void fuse_stop(void)
     if (root_mount_fd < 0)
         return;
     /* By its descriptor: no path leads to it. The last mount that goes writes back and forgets every file. */
-    if (fchdir(root_mount_fd) != 0 || umount2(".", MNT_DETACH) != 0)
+    if (fchdir(root_mount_fd) != 0 || umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
         log_console("file channel: unmount: %s", strerror(errno));
-    (void)chdir("/");
     close_quietly(take_fd(&root_mount_fd));
 }

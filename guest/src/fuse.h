@@ -2,6 +2,7 @@
 #ifndef GONDOLIN_FUSE_H
 #define GONDOLIN_FUSE_H
 
+#include <stdint.h>
 #include "process.h"
 
 /*

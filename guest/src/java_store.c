@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -103,12 +104,15 @@ static void link_shared(const char *path)
 
 void java_store_link(void)
 {
-    if (store[0] == '\0')
+    /* One command at a time: the others, and those that come while a file system hangs, go on without. */
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    if (store[0] == '\0' || pthread_mutex_trylock(&lock) != 0)
         return;
     for (size_t i = 0; i < ARRAY_LENGTH(shared); i++)
         link_shared(shared[i]);
     for (size_t i = 0; i < ARRAY_LENGTH(homes); i++)
         link_jvms_below(homes[i]);
+    (void)pthread_mutex_unlock(&lock);
 }
 
 void java_store_set(const char *path)

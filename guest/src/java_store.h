@@ -9,7 +9,10 @@
 /* The store is at `path` from now on; links the JVMs that are there. */
 void java_store_set(const char *path);
 
-/* Links JVMs that came since, once a store is set. Cheap enough for each command: it lists a few directories. */
+/*
+ * Links JVMs that came since, once a store is set. Cheap enough for each command: it lists a few directories. It may wait for
+ * a file system of the guest: after the start only on a thread of worker.h.
+ */
 void java_store_link(void);
 
 #endif

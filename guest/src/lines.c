@@ -2,15 +2,16 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #include "util.h"
 
 #define MAX_LINE_BYTES 65536
-
-static char buffer[MAX_LINE_BYTES];
+/* A file without end must not hold a thread for ever. */
+#define MAX_TOTAL_BYTES (16 * 1024 * 1024)
 
 /* Visits the whole lines in buffer[0..length); moves the rest to the front and gives its length. */
-static int visit_lines(size_t *length, bool *is_skipping, int (*visit)(char *, void *), void *context)
+static int visit_lines(char *buffer, size_t *length, bool *is_skipping, int (*visit)(char *, void *), void *context)
 {
     size_t start = 0;
     for (;;) {
@@ -26,19 +27,35 @@ static int visit_lines(size_t *length, bool *is_skipping, int (*visit)(char *, v
     }
     *length -= start;
     memmove(buffer, buffer + start, *length);
-    if (*length == sizeof buffer - 1) {
+    if (*length == MAX_LINE_BYTES - 1) {
         *is_skipping = true;
         *length = 0;
     }
     return 0;
 }
 
+/* Where root of the guest put a pipe or a device, opening must not wait for it. -1 with errno. */
+static int open_regular(const char *path)
+{
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) != 0)
+        return -1;
+    if (!S_ISREG(status.st_mode)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return take_fd(&fd);
+}
+
 int lines_each(const char *path, int (*visit)(char *line, void *context), void *context)
 {
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    char buffer[MAX_LINE_BYTES];
+    AUTO_CLOSE int fd = open_regular(path);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
     size_t length = 0;
+    size_t total = 0;
     bool is_skipping = false;
     for (;;) {
         long count = RETRY_EINTR(read(fd, buffer + length, sizeof buffer - 1 - length));
@@ -47,7 +64,12 @@ int lines_each(const char *path, int (*visit)(char *line, void *context), void *
         if (count == 0)
             break;
         length += (size_t)count;
-        int result = visit_lines(&length, &is_skipping, visit, context);
+        total += (size_t)count;
+        if (total > MAX_TOTAL_BYTES) {
+            errno = EFBIG;
+            return -1;
+        }
+        int result = visit_lines(buffer, &length, &is_skipping, visit, context);
         if (result != 0)
             return result;
     }

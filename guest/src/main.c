@@ -17,12 +17,18 @@
 #include "port.h"
 #include "reply.h"
 #include "requests.h"
+#include "session.h"
 #include "shutdown.h"
 #include "util.h"
+#include "worker.h"
 
 #define MAX_OPEN_FILES 65536
 
+/* Of ended children in one turn of the loop. */
+#define MAX_REAPED 64
+
 static struct loop_source children;
+static struct loop_timer more_children;
 static struct loop_source log_lines;
 
 /*
@@ -47,16 +53,26 @@ static void die(const struct failure *failure)
     shutdown_now();
 }
 
+/* One signal may stand for many children; orphans of the guest are ours too, and it can make them without end. */
+static void reap_some(struct loop_timer *timer)
+{
+    int status;
+    for (int i = 0; i < MAX_REAPED; i++) {
+        pid_t pid = waitpid(-1, &status, WNOHANG);
+        if (pid <= 0)
+            return;
+        (void)exec_on_reaped(pid, status);
+    }
+    loop_timer_set(timer, 1);
+}
+
 static void on_child(struct loop_source *source, uint32_t events)
 {
     struct signalfd_siginfo information;
-    int status;
-    pid_t pid;
     (void)events;
     (void)RETRY_EINTR(read(source->fd, &information, sizeof information));
-    /* One signal may stand for many children; orphans of the guest are ours too. */
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        (void)exec_on_reaped(pid, status);
+    more_children.on_due = reap_some;
+    reap_some(&more_children);
 }
 
 static void on_log_line(struct loop_source *source, uint32_t events)
@@ -91,7 +107,7 @@ static bool start_loop(int control_fd, struct failure *failure)
     (void)sigprocmask(SIG_BLOCK, &child_signal, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     if (loop_init() != 0 || !watch(&children, signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK), on_child) ||
-        !watch(&log_lines, log_queue_fd(), on_log_line))
+        !watch(&log_lines, log_queue_fd(), on_log_line) || session_init() != 0 || worker_init() != 0)
         return failed(failure, "start the loop");
     loop_on_batch_end(on_batch_end);
     return port_init(control_fd, &requests_handlers) == 0 || failed(failure, "control port");
@@ -102,6 +118,11 @@ int main(void)
     struct failure failure;
     /* Three pipes and a cgroup for each of many execs. */
     const struct rlimit files = {.rlim_cur = MAX_OPEN_FILES, .rlim_max = MAX_OPEN_FILES};
+    /* It mounts, kills and powers off: on any machine but its own that would be a disaster. */
+    if (getpid() != 1) {
+        (void)fputs("gondolin-agent: only runs as PID 1 of a guest\n", stderr);
+        return 2;
+    }
     keep_allocator_warm();
     (void)umask(0);
     (void)setrlimit(RLIMIT_NOFILE, &files);

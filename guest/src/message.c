@@ -146,6 +146,14 @@ static void free_identity(const struct identity_request *identity)
     free(identity->boot_id);
 }
 
+void message_free_exec(struct exec_request *exec)
+{
+    free(exec->user);
+    free(exec->cwd);
+    free(exec->argv);
+    free(exec->env);
+}
+
 void message_free(struct message *message)
 {
     switch (message->type) {
@@ -164,10 +172,7 @@ void message_free(struct message *message)
         free(message->body.mount.target);
         break;
     case GONDOLIN_MESSAGE_EXEC:
-        free(message->body.exec.user);
-        free(message->body.exec.cwd);
-        free(message->body.exec.argv);
-        free(message->body.exec.env);
+        message_free_exec(&message->body.exec);
         break;
     case GONDOLIN_MESSAGE_FILE:
         free(message->body.file.path);

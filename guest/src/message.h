@@ -96,6 +96,9 @@ struct message {
 /* Decodes a MESSAGE payload. `type` and `request_id` are set unless MESSAGE_BAD_HEADER. Always message_free() it. */
 enum message_result message_decode(const uint8_t *payload, size_t length, struct message *message);
 void message_free(struct message *message);
+
+/* Frees the texts of a request that was taken out of its message. */
+void message_free_exec(struct exec_request *exec);
 const char *message_strerror(enum message_result result);
 
 /* Encoders start a message in `writer`; the caller looks at `writer->failed` once at the end. */

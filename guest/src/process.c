@@ -27,21 +27,21 @@ bool failed(struct failure *failure, const char *format, ...)
 #error "process_spawn() has no code for this processor"
 #endif
 
-#define CHILD_STACK_BYTES 65536
+/* Within that of a worker's thread. Lines of /etc/passwd are read on it: lines.c. */
+#define CHILD_STACK_BYTES (256 * 1024)
 
-/* Written by a child that fails, in the memory it shares with the agent. */
-static struct failure child_failure;
-static volatile bool has_child_failed;
+/* Of this thread, and so of the child, which runs in its place. */
+static _Thread_local struct process_start *starting;
 
 /*
- * The child runs on a stack of its own in the agent's memory while the agent waits (as vfork): a copy of the memory map
+ * The child runs on a stack of its own in the agent's memory while this thread waits (as vfork): a copy of the memory map
  * for every command costs 10 ms under TCG, right after a restore.
  */
-static long clone_and_call(const struct clone_args *arguments, void (*run)(const void *), const void *context)
+static long clone_and_call(const struct clone_args *arguments, void (*run)(void *), void *context)
 {
     long result;
-    register void (*child_run)(const void *) __asm__("r12") = run;
-    register const void *child_context __asm__("r13") = context;
+    register void (*child_run)(void *) __asm__("r12") = run;
+    register void *child_context __asm__("r13") = context;
     __asm__ volatile("syscall\n\t"
                      "test %%rax, %%rax\n\t"
                      "jnz 1f\n\t"
@@ -57,31 +57,28 @@ static long clone_and_call(const struct clone_args *arguments, void (*run)(const
     return result;
 }
 
-pid_t process_spawn(int cgroup_fd, void (*run)(const void *), const void *context, struct failure *failure)
+void process_spawn(struct process_start *start)
 {
-    static uint8_t stack[CHILD_STACK_BYTES] __attribute__((aligned(16)));
+    uint8_t stack[CHILD_STACK_BYTES] __attribute__((aligned(16)));
     struct clone_args arguments = {
-        .flags = CLONE_VM | CLONE_VFORK,
+        .flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID,
+        .parent_tid = (uint64_t)(uintptr_t)&start->pid,
         .exit_signal = SIGCHLD,
         .stack = (uint64_t)(uintptr_t)stack,
         .stack_size = sizeof stack,
     };
-    if (cgroup_fd >= 0) {
+    if (start->cgroup_fd >= 0) {
         arguments.flags |= CLONE_INTO_CGROUP;
-        arguments.cgroup = (uint64_t)cgroup_fd;
+        arguments.cgroup = (uint64_t)start->cgroup_fd;
     }
-    has_child_failed = false;
-    long result = clone_and_call(&arguments, run, context);
+    starting = start;
+    long result = clone_and_call(&arguments, start->run, start->context);
+    starting = NULL;
     if (result < 0) {
         errno = (int)-result;
-        (void)failed(failure, "start a process");
-        return -1;
+        (void)failed(&start->failure, "start a process");
+        start->has_failed = true;
     }
-    if (has_child_failed) {
-        *failure = child_failure;
-        return -1;
-    }
-    return (pid_t)result;
 }
 
 static size_t append(char *text, size_t length, size_t capacity, const char *more)
@@ -94,9 +91,10 @@ static size_t append(char *text, size_t length, size_t capacity, const char *mor
 
 void process_fail(int error, const char *what, const char *subject)
 {
-    child_failure.error = error;
-    size_t length = append(child_failure.stage, 0, sizeof child_failure.stage, what);
-    (void)append(child_failure.stage, length, sizeof child_failure.stage, subject);
-    has_child_failed = true;
+    struct failure *failure = &starting->failure;
+    failure->error = error;
+    size_t length = append(failure->stage, 0, sizeof failure->stage, what);
+    (void)append(failure->stage, length, sizeof failure->stage, subject);
+    starting->has_failed = true;
     _exit(127);
 }

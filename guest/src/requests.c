@@ -43,7 +43,7 @@ static void serve_root(uint32_t request_id, const struct root_request *request)
     answer(request_id, is_done, &failure);
 }
 
-static void serve(const struct message *message)
+static void serve(struct message *message)
 {
     struct failure failure;
     uint32_t id = message->request_id;
@@ -63,7 +63,6 @@ static void serve(const struct message *message)
         answer(id, root_seal(&failure), &failure);
         break;
     case GONDOLIN_MESSAGE_EXEC:
-        java_store_link();
         exec_start(id, &message->body.exec);
         break;
     case GONDOLIN_MESSAGE_KILL:

@@ -220,7 +220,8 @@ void root_unmount(void)
         return;
     }
     unmount(".");
-    (void)chdir("/");
+    if (chdir("/") != 0)
+        log_console("leave the root: %s", strerror(errno));
     close_quietly(take_fd(&root_fd));
     unmount(UPPER);
     unmount(LOWER);

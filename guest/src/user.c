@@ -126,42 +126,44 @@ static int visit_membership(char *line, void *context)
 static enum user_result find_user(const char *text, const char *passwd_path, struct user *user)
 {
     struct search search = {.text = text, .user = user};
+    bool is_number = parse_id(text, &search.number);
     int found = lines_each(passwd_path, visit_passwd, &search);
-    if (found != 0)
-        return found < 0 ? USER_UNREADABLE : USER_OK;
-    if (!parse_id(text, &search.number))
-        return USER_UNKNOWN;
+    if (found > 0)
+        return USER_OK;
+    if (!is_number)
+        return found < 0 ? USER_UNREADABLE : USER_UNKNOWN;
     search.is_number = true;
     user->uid = (uid_t)search.number;
-    return lines_each(passwd_path, visit_passwd, &search) < 0 ? USER_UNREADABLE : USER_OK;
+    if (found == 0)
+        (void)lines_each(passwd_path, visit_passwd, &search);
+    return USER_OK;
 }
 
 static enum user_result find_group(const char *text, const char *group_path, struct user *user)
 {
     struct search search = {.text = text, .user = user};
     int found = lines_each(group_path, visit_group, &search);
-    if (found < 0)
-        return USER_UNREADABLE;
-    if (found == 0) {
+    if (found <= 0) {
         if (!parse_id(text, &search.number))
-            return USER_UNKNOWN_GROUP;
+            return found < 0 ? USER_UNREADABLE : USER_UNKNOWN_GROUP;
         search.gid = (gid_t)search.number;
     }
     user->gid = search.gid;
     return USER_OK;
 }
 
-static enum user_result find_memberships(const char *group_path, struct user *user)
+static enum user_result find_memberships(const char *text, const char *group_path, struct user *user)
 {
     struct search search = {.user = user};
-    if (user->name[0] != '\0' && lines_each(group_path, visit_membership, &search) < 0)
+    bool is_number = parse_id(text, &search.number);
+    if (user->name[0] != '\0' && lines_each(group_path, visit_membership, &search) < 0 && !is_number)
         return USER_UNREADABLE;
     return search.is_overflow ? USER_TOO_MANY_GROUPS : USER_OK;
 }
 
 enum user_result user_lookup(const char *spec, const char *passwd_path, const char *group_path, struct user *user)
 {
-    static char text[USER_MAX_TEXT];
+    char text[USER_MAX_TEXT];
     *user = (struct user){.home = "/", .shell = "/bin/sh"};
     if (strlen(spec) >= sizeof text)
         return USER_UNKNOWN;
@@ -174,7 +176,7 @@ enum user_result user_lookup(const char *spec, const char *passwd_path, const ch
     enum user_result result = find_user(text, passwd_path, user);
     if (result != USER_OK)
         return result;
-    return group == NULL ? find_memberships(group_path, user) : find_group(group, group_path, user);
+    return group == NULL ? find_memberships(text, group_path, user) : find_group(group, group_path, user);
 }
 
 const char *user_strerror(enum user_result result)

@@ -1,6 +1,6 @@
 /*
  * Who a process runs as: a user spec looked up in passwd and group files. Runs in a forked child of a program with
- * threads, so it uses system calls and static memory only. One caller at a time.
+ * threads, so it uses system calls and its stack only.
  */
 #ifndef GONDOLIN_USER_H
 #define GONDOLIN_USER_H
@@ -34,7 +34,8 @@ struct user {
 
 /*
  * `spec` is empty (uid 0), `UID[:GID]` or `NAME[:GROUP]`. A number without an entry is allowed: group 0, home `/`.
- * An explicit group replaces the supplementary ones, as container engines do. Missing files are empty files.
+ * An explicit group replaces the supplementary ones, as container engines do. Missing files are empty files; for numbers so
+ * are files that cannot be read, so that root (an empty spec) can repair them.
  */
 enum user_result user_lookup(const char *spec, const char *passwd_path, const char *group_path, struct user *user);
 

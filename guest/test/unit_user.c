@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../src/user.h"
@@ -36,6 +37,14 @@ void unit_user(void)
     CHECK(look_up("ann:nogroup-here", &user) == USER_UNKNOWN_GROUP);
     CHECK(look_up("ann:", &user) != USER_OK);
     CHECK(look_up("99999999999", &user) != USER_OK);
+    (void)unlink(passwd_path);
+    (void)unlink(group_path);
+    /* What is no regular file has nobody in it, and nobody waits for it. */
+    CHECK(mkfifo(passwd_path, 0600) == 0 && mkfifo(group_path, 0600) == 0);
+    CHECK(look_up("", &user) == USER_OK && user.uid == 0);
+    CHECK(look_up("1000:77", &user) == USER_OK && user.uid == 1000 && user.gid == 77);
+    CHECK(look_up("ann", &user) == USER_UNREADABLE);
+    CHECK(look_up("0:staff", &user) == USER_UNREADABLE);
     (void)unlink(passwd_path);
     (void)unlink(group_path);
 }

@@ -400,6 +400,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'The stream given as stdin failed: see its own error (the cause).',
   },
+  VM_KILL_FAILED: {
+    exit: EXIT.runner,
+    hint: 'The VM was ended. If this comes again, give it more CPUs; else distrust what ran in it.',
+  },
   VM_NOT_RUNNING: {
     exit: EXIT.runner,
     hint: 'Create a new VM: this one has been closed.',

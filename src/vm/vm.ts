@@ -118,6 +118,10 @@ export class VM implements AsyncDisposable {
       () => this.#start(argv, options),
       options,
       (error) => this.#explain(error),
+      (cause) => {
+        // A guest that stands still while it is saved obeys afterwards.
+        if (!this.#isSaving) this.#fail(killFailed(cause));
+      },
     );
   }
 
@@ -229,6 +233,15 @@ export class VM implements AsyncDisposable {
     await fuse?.close();
     await this.#release();
   }
+}
+
+/** A process that nobody can end must not go on writing to the mounts. */
+function killFailed(cause: GondolinError): GondolinError {
+  return new GondolinError(
+    'VM_KILL_FAILED',
+    'the guest did not end the processes of a stopped command',
+    { cause },
+  );
 }
 
 function notRunning(): GondolinError {

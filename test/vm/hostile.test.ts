@@ -24,6 +24,14 @@ beforeAll(async () => {
 
 afterAll(() => bystander.close());
 
+it('a user whom the image does not know has a home that it can write to, under a read-only root', async () => {
+  const user = '4321:77';
+  const line =
+    'touch /opt/x 2> /dev/null || echo "$HOME"; mkdir -p ~/.cache && echo y > ~/.cache/y';
+  const result = await bystander.exec(`${line}; cat ~/.cache/y`, { user });
+  expect(result.stdout).toBe('/run/home/4321\ny\n');
+});
+
 it.each(ATTACKS)(
   'a guest that attacks its %s channel with %s is reset; the host and other VMs go on',
   async (...attack) => {

@@ -5,6 +5,7 @@ import { openInput, sendInput } from './exec-input.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, type ExecOptions } from './exec-options.ts';
 import { copyOutput, type OutputTarget, openOutput } from './exec-output.ts';
 import { ExecResult } from './exec-result.ts';
+import { ExecStop } from './exec-stop.ts';
 import {
   collectBytes,
   linesOf,
@@ -20,7 +21,6 @@ import {
   signalName,
 } from './running-command.ts';
 
-const SIGKILL = constants.signals.SIGKILL;
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
@@ -48,13 +48,14 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
   readonly #maxOutputBytes: number;
   readonly #encoding: BufferEncoding;
   #isStreamed = false;
-  #killedBy: GondolinError | undefined;
+  readonly #stop: ExecStop;
 
   /** @internal Made by `VM.exec`. */
   constructor(
     start: () => Promise<RunningCommand>,
     options: ExecOptions,
     explain: (error: unknown) => unknown = (error) => error,
+    onSurvivor: (error: GondolinError) => void = () => undefined,
   ) {
     const startedAt = performance.now();
     let resolve: (result: Promise<ExecResult>) => void = () => undefined;
@@ -74,6 +75,7 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     // Failures reach the caller by the result; a stream without a listener must not end the process.
     for (const stream of [writable, ...this.#ownOutputs()]) stream?.on('error', () => undefined);
     this.#started = start();
+    this.#stop = new ExecStop(this.#started, onSurvivor);
     const status = this.#run(source, options, explain);
     for (const { name, buffered } of Object.values(this.#targets)) {
       if (buffered !== null) this.#collect(name, buffered);
@@ -95,32 +97,36 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     explain: (error: unknown) => unknown,
   ): Promise<CommandStatus> {
     const stopWatching = this.#watch(options);
-    const fail = (error: GondolinError) => this.#stop(error);
+    const fail = (error: GondolinError) => this.#stop.stop(error);
     try {
-      const command = await this.#started;
+      const command = await Promise.race([this.#started, this.#stop.givenUp]);
       if (command.stdin !== null && source !== null) sendInput(source, command.stdin, fail);
       const outputs = Promise.all([
         copyOutput(command.stdout, this.#targets.stdout, fail),
         copyOutput(command.stderr, this.#targets.stderr, fail),
       ]);
-      const status = await command.exited;
-      await outputs;
-      if (this.#killedBy !== undefined) throw this.#killedBy;
+      const ended = command.exited.then((status) => outputs.then(() => status));
+      const status = await Promise.race([ended, this.#stop.givenUp]);
+      if (this.#stop.reason !== undefined) throw this.#stop.reason;
       return status;
     } catch (error) {
-      const cause = this.#killedBy ?? (await explain(error));
+      const cause = this.#stop.reason ?? (await explain(error));
       for (const stream of [this.stdin, ...this.#ownOutputs()]) stream?.destroy(cause as Error);
       throw cause;
     } finally {
       stopWatching();
+      this.#stop.dispose();
     }
   }
 
   #watch(options: ExecOptions): () => void {
     const { signal, timeoutMs } = options;
-    const abort = () => this.#stop(new GondolinError('VM_EXEC_ABORTED', 'command was cancelled'));
+    const abort = () =>
+      this.#stop.stop(new GondolinError('VM_EXEC_ABORTED', 'command was cancelled'));
     const expire = () =>
-      this.#stop(new GondolinError('VM_EXEC_TIMEOUT', `command ran longer than ${timeoutMs} ms`));
+      this.#stop.stop(
+        new GondolinError('VM_EXEC_TIMEOUT', `command ran longer than ${timeoutMs} ms`),
+      );
     if (signal?.aborted === true) abort();
     signal?.addEventListener('abort', abort, { once: true });
     const timer = timeoutMs === undefined ? undefined : setTimeout(expire, timeoutMs);
@@ -130,18 +136,11 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     };
   }
 
-  #stop(reason: GondolinError): void {
-    if (this.#killedBy !== undefined) return;
-    this.#killedBy = reason;
-    // A failure to kill means that the command or its VM is gone: `#run` reports which.
-    this.#started.then((command) => command.kill(SIGKILL, 'tree')).catch(() => undefined);
-  }
-
   #collect(name: 'stdout' | 'stderr', stream: Readable): void {
     const bytes = collectBytes(stream, this.#maxOutputBytes, name);
     this.#collected[name] = bytes;
     bytes.catch((error: unknown) => {
-      if (GondolinError.is(error) && error.code === 'VM_OUTPUT_TOO_LARGE') this.#stop(error);
+      if (GondolinError.is(error) && error.code === 'VM_OUTPUT_TOO_LARGE') this.#stop.stop(error);
     });
   }
 

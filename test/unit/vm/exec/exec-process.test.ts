@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { GondolinError } from '../../../../src/errors/gondolin-error.ts';
 import type { ExecOptions } from '../../../../src/vm/exec/exec-options.ts';
 import { ExecProcess } from '../../../../src/vm/exec/exec-process.ts';
-import type { CommandStatus } from '../../../../src/vm/exec/running-command.ts';
+import { STOP_GRACE_MS } from '../../../../src/vm/exec/exec-stop.ts';
+import type { CommandStatus, RunningCommand } from '../../../../src/vm/exec/running-command.ts';
 
 /** A command whose streams and exit the test drives. */
 function fakeCommand({ stdin = false }: { stdin?: boolean } = {}) {
@@ -19,6 +21,7 @@ function fakeCommand({ stdin = false }: { stdin?: boolean } = {}) {
     stdout: new PassThrough(),
     stderr: new PassThrough(),
     exited,
+    exit: (status: CommandStatus) => exit(status),
     kill: async (signal: number, scope: string) => {
       kills.push([signal, scope]);
       command.finish({ code: null, signal, isOutOfMemory: false });
@@ -254,4 +257,68 @@ it('a piped output that nobody reads is collected when the command is awaited', 
   command.stdout.write('unread');
   command.finish({ code: 0, signal: null, isOutOfMemory: false });
   expect((await process).stdout).toBe('unread');
+});
+
+describe('a guest that does not obey a kill', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('holds the caller of a timed out command up no longer than the grace', async () => {
+    const { command } = fakeCommand();
+    command.kill = () => new Promise<void>(() => undefined);
+    const process = new ExecProcess(async () => command, { timeoutMs: 1_000 });
+    const rejected = expect(process).rejects.toMatchObject({ code: 'VM_EXEC_TIMEOUT' });
+    await vi.advanceTimersByTimeAsync(1_000 + STOP_GRACE_MS);
+    await rejected;
+    expect(command.stdout.destroyed).toBe(true);
+  });
+
+  it('holds the caller up no longer by an exit without the end of its output', async () => {
+    const { command } = fakeCommand();
+    command.kill = async (signal: number) =>
+      command.exit({ code: null, signal, isOutOfMemory: false });
+    const process = new ExecProcess(async () => command, { timeoutMs: 1_000 });
+    const rejected = expect(process).rejects.toMatchObject({ code: 'VM_EXEC_TIMEOUT' });
+    await vi.advanceTimersByTimeAsync(1_000 + STOP_GRACE_MS);
+    await rejected;
+  });
+
+  it('is given up also when it does not even start the command, which is killed if it starts later', async () => {
+    const { command, kills } = fakeCommand();
+    let startNow: (command: RunningCommand) => void = () => undefined;
+    const starting = new Promise<RunningCommand>((resolve) => {
+      startNow = resolve;
+    });
+    const process = new ExecProcess(() => starting, { timeoutMs: 1_000 });
+    const rejected = expect(process).rejects.toMatchObject({ code: 'VM_EXEC_TIMEOUT' });
+    await vi.advanceTimersByTimeAsync(1_000 + STOP_GRACE_MS);
+    await rejected;
+    startNow(command);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(kills).toEqual([[9, 'tree']]);
+  });
+
+  it.each([
+    ['AGENT_TIMEOUT', 1],
+    ['AGENT_REQUEST_FAILED', 1],
+    ['MUX_CLOSED', 0],
+  ] as const)('whose kill fails with %s has %i survivors', async (code, count) => {
+    const { command } = fakeCommand();
+    const survivors: unknown[] = [];
+    command.kill = () => Promise.reject(new GondolinError(code, 'no'));
+    const process = new ExecProcess(
+      async () => command,
+      { timeoutMs: 1_000 },
+      (error) => error,
+      (error) => survivors.push(error),
+    );
+    const rejected = expect(process).rejects.toMatchObject({ code: 'VM_EXEC_TIMEOUT' });
+    await vi.advanceTimersByTimeAsync(1_000 + STOP_GRACE_MS);
+    await rejected;
+    expect(survivors).toHaveLength(count);
+  });
 });
