@@ -1,0 +1,158 @@
+/*
+ * The agent as an ordinary process, under ASan and UBSan: its real loop, port, streams, commands and file pump. What
+ * changes the machine (ROOT, MOUNT, IDENTITY, NETWORK, FILE, SHUTDOWN and the sweep of /proc) is stood in for.
+ */
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+/* The pump's descriptors are its own: here they are a socket pair each, and not /dev/fuse. */
+#include "../src/fuse.c"
+
+#include "../src/exec.h"
+#include "../src/file.h"
+#include "../src/freeze.h"
+#include "../src/identity.h"
+#include "../src/loop.h"
+#include "../src/mount.h"
+#include "../src/java_store.h"
+#include "../src/net.h"
+#include "../src/net_hold.h"
+#include "../src/outbox.h"
+#include "../src/port.h"
+#include "../src/reply.h"
+#include "../src/requests.h"
+#include "../src/session.h"
+#include "../src/worker.h"
+#include "agent.h"
+
+/* Of an output that a descendant holds open after its command has ended only the kernel's epoll set knows. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:outlet_create\n";
+}
+
+bool root_switch(const struct root_request *request, struct failure *failure)
+{
+    (void)request;
+    errno = EALREADY;
+    return failed(failure, "root");
+}
+
+bool root_seal(struct failure *failure)
+{
+    errno = EALREADY;
+    return failed(failure, "seal");
+}
+
+int root_hidden_directory(void)
+{
+    return -1;
+}
+
+bool mount_serve(const struct mount_request *request, struct failure *failure)
+{
+    errno = EINVAL;
+    return failed(failure, "mount %s", request->target);
+}
+
+bool identity_set(const struct identity_request *identity, struct failure *failure)
+{
+    (void)identity;
+    (void)failure;
+    return true;
+}
+
+bool net_start(struct failure *failure)
+{
+    (void)failure;
+    return true;
+}
+
+void net_hold_ask_more(void)
+{
+}
+
+void java_store_set(const char *path)
+{
+    (void)path;
+}
+
+void java_store_link(void)
+{
+}
+
+bool file_write(const struct file_request *request, struct failure *failure)
+{
+    errno = EINVAL;
+    return failed(failure, "open %s", request->path);
+}
+
+void shutdown_now(void)
+{
+    _exit(EXIT_BROKEN_RULE);
+}
+
+void shutdown_begin(void)
+{
+}
+
+void shutdown_finish(void)
+{
+    exit(0);
+}
+
+uint32_t session_begin(uid_t uid)
+{
+    return uid + 1;
+}
+
+bool session_kill(uint32_t id, bool *has_found)
+{
+    (void)id;
+    (void)has_found;
+    return true;
+}
+
+static void on_child(struct loop_source *source, uint32_t events)
+{
+    uint8_t information[128];
+    int status;
+    pid_t pid;
+    (void)events;
+    (void)read(source->fd, information, sizeof information);
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        (void)exec_on_reaped(pid, status);
+}
+
+static bool on_batch_end(void)
+{
+    bool is_busy = port_flush();
+    if (requests_want_shutdown() && outbox_is_empty(port_outbox()))
+        shutdown_finish();
+    return is_busy;
+}
+
+void run_agent(int control_fd, int fs_fd, int device_fd)
+{
+    static struct loop_source children;
+    struct failure failure;
+    sigset_t child_signal;
+    (void)sigemptyset(&child_signal);
+    (void)sigaddset(&child_signal, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &child_signal, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    children = (struct loop_source){.fd = signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK), .on_ready = on_child};
+    pump_fd = fs_fd;
+    fuse_fd = device_fd;
+    if (log_open_queue() != 0 || loop_init() != 0 || loop_add(&children, EPOLLIN) != 0 || worker_init() != 0)
+        exit(1);
+    loop_on_batch_end(on_batch_end);
+    if (port_init(control_fd, &requests_handlers) != 0 || !start_thread(pump_requests, &failure) ||
+        !start_thread(pump_replies, &failure))
+        exit(1);
+    reply_hello();
+    (void)loop_run();
+    exit(1);
+}
