@@ -10,7 +10,7 @@ import {
   type GuestMessage,
 } from '../protocol/guest-message.ts';
 import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
-import type { GuestIdentity, HostRequest } from '../protocol/host-message.ts';
+import type { CloneIdentity, HostRequest } from '../protocol/host-message.ts';
 import { printable } from '../protocol/printable.ts';
 import { ExitTable } from './exit-table.ts';
 import {
@@ -135,7 +135,7 @@ export class AgentClient {
   }
 
   /** Sets the clock, the names and ids, and credits entropy. */
-  identity(identity: GuestIdentity): Promise<void> {
+  identity(identity: CloneIdentity): Promise<void> {
     return this.#request({ type: 'IDENTITY', ...identity });
   }
 
@@ -157,7 +157,7 @@ export class AgentClient {
    * Lets a frozen guest go on, with this identity before any process runs. With `isNewSession` the guest was restored
    * from a copy: it forgets streams and commands and says hello first.
    */
-  thaw(identity: GuestIdentity, isNewSession: boolean): Promise<void> {
+  thaw(identity: CloneIdentity, isNewSession: boolean): Promise<void> {
     return this.#requests.send(
       { type: 'THAW', isNewSession, ...identity },
       { decode: checkEmptyBody, timeoutMs: this.#timeoutMs, place: 'first' },

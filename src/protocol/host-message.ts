@@ -14,7 +14,7 @@ import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
 
 /** What makes a guest a machine of its own; what is empty or 0 stays as it is. */
-export interface GuestIdentity {
+export interface CloneIdentity {
   /** Nanoseconds since 1970; 0 leaves the clock. */
   readonly realtimeNs: bigint;
   /** At most 64 bytes. */
@@ -35,8 +35,8 @@ export type HostRequest =
       readonly fsType: string;
       readonly mode: keyof typeof ROOT_MODE;
     }
-  | ({ readonly type: 'IDENTITY' } & GuestIdentity)
-  | ({ readonly type: 'THAW'; readonly isNewSession: boolean } & GuestIdentity)
+  | ({ readonly type: 'IDENTITY' } & CloneIdentity)
+  | ({ readonly type: 'THAW'; readonly isNewSession: boolean } & CloneIdentity)
   | {
       readonly type: 'MOUNT';
       readonly kind: keyof typeof MOUNT_KIND;
@@ -131,7 +131,7 @@ export function encodeHostMessage(requestId: number, request: HostRequest): Buff
   return writer.finish();
 }
 
-function writeIdentity(writer: MessageWriter, identity: GuestIdentity): void {
+function writeIdentity(writer: MessageWriter, identity: CloneIdentity): void {
   writer.u64(identity.realtimeNs).string('hostname', identity.hostname);
   writer.string('machine id', identity.machineId).string('boot id', identity.bootId);
   writer.bytes(identity.entropy);
@@ -227,7 +227,7 @@ function readFlags(reader: MessageReader, known: number): number {
   return flags;
 }
 
-function readIdentity(reader: MessageReader): GuestIdentity {
+function readIdentity(reader: MessageReader): CloneIdentity {
   return {
     realtimeNs: reader.u64(),
     hostname: reader.string(MAX_HOSTNAME_BYTES),

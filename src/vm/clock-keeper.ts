@@ -1,5 +1,5 @@
 import type { AgentClient } from '../agent/agent-client.ts';
-import type { GuestIdentity } from '../protocol/host-message.ts';
+import type { CloneIdentity } from '../protocol/host-message.ts';
 
 const LOOK_EVERY_MS = 1_000;
 /** A step of the host's clock against its uptime: it slept, or its time was set. */
@@ -9,7 +9,7 @@ const MAX_ANSWER_MS = 25;
 const MAX_TRIES = 5;
 
 /** The host's time, with nothing else changed. */
-export function presentTime(): GuestIdentity {
+export function presentTime(): CloneIdentity {
   const unchanged = { hostname: '', machineId: '', bootId: '', entropy: Buffer.alloc(0) };
   return { realtimeNs: BigInt(Date.now()) * 1_000_000n, ...unchanged };
 }

@@ -10,13 +10,13 @@ import type { GuestImage } from '../image/guest-image.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import type { VMOptions } from './vm-options.ts';
 
-/** An image and what gives it back: nothing for one that the caller brought. */
-export interface HeldImage {
+/** An image in use; `release` lets the cache remove it again. It does nothing for an image that the caller brought. */
+export interface AcquiredImage {
   readonly image: GuestImage;
   readonly release: () => Promise<void>;
 }
 
-function recipeOf(options: VMOptions): ImageRecipe {
+function toRecipe(options: VMOptions): ImageRecipe {
   const path = options.sandbox?.imagePath ?? guestDirectoryOverride();
   if (path !== undefined && options.image === undefined) return { kind: 'path', path };
   if (typeof options.image === 'object' && 'kind' in options.image) return options.image;
@@ -28,12 +28,12 @@ function recipeOf(options: VMOptions): ImageRecipe {
  * The image a VM boots from, built when the cache has none.
  * @throws {GondolinError} IMAGE_…, HOST_AGENT_NOT_BUILT.
  */
-export async function resolveImage(options: VMOptions): Promise<HeldImage> {
+export async function resolveImage(options: VMOptions): Promise<AcquiredImage> {
   if (typeof options.image === 'object' && 'vmlinuxPath' in options.image) {
     return { image: options.image, release: async () => undefined };
   }
   const { cache: cacheDirectory, snapshots: snapshotsDirectory } = resolveDirectories();
-  const image = await ensureImage(recipeOf(options), {
+  const image = await ensureImage(toRecipe(options), {
     cacheDirectory,
     onBuilt: async () => {
       const { keepCacheSmall } = await import('../image/trim-cache.ts');

@@ -1,14 +1,14 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { type BootedGuest, bootGuest } from './boot.ts';
 import { keepClock } from './clock-keeper.ts';
 import { debugLog } from './debug-log.ts';
-import { EMULATED_CPU_ENV } from './emulated-cpu-env.ts';
 import type { ExecOptions } from './exec/exec-options.ts';
 import { ExecProcess } from './exec/exec-process.ts';
 import type { RunningCommand } from './exec/running-command.ts';
+import { EMULATED_CPU_ENV, toArgv } from './guest-command.ts';
 import { guestFailure } from './guest-failure.ts';
 import { openNetwork } from './open-network.ts';
 import { resolveImage } from './resolve-image.ts';
+import { type RunningGuest, startGuest } from './start/start.ts';
 import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
 
 /** How long a closing guest may sync before it is ended the hard way. */
@@ -29,7 +29,7 @@ export class VM implements AsyncDisposable {
   readonly kernelRelease: string;
   /** Resolves when the VM is over: with the reason, or undefined after `close()`. Never rejects. */
   readonly ended: Promise<GondolinError | undefined>;
-  readonly #guest: BootedGuest;
+  readonly #guest: RunningGuest;
   readonly #options: VMOptions;
   /** Why the guest ended, whoever ended it. */
   readonly #gone: Promise<GondolinError>;
@@ -44,7 +44,7 @@ export class VM implements AsyncDisposable {
   #failure: GondolinError | undefined;
 
   private constructor(
-    guest: BootedGuest,
+    guest: RunningGuest,
     options: VMOptions,
     bootMs: number,
     release: () => Promise<void>,
@@ -95,7 +95,7 @@ export class VM implements AsyncDisposable {
     try {
       options.onProgress?.('booting');
       const started = performance.now();
-      const guest = await bootGuest({ options, image: held.image, network, log });
+      const guest = await startGuest({ options, image: held.image, network, log });
       const bootMs = performance.now() - started;
       log('vm', `ready after ${bootMs.toFixed(0)} ms`);
       return new VM(guest, options, bootMs, release);
@@ -110,7 +110,7 @@ export class VM implements AsyncDisposable {
    * Await the result, or stream (docs/sdk.md). Errors come when it is awaited, but for VM_BAD_OPTION.
    */
   exec(command: string | readonly string[], options: ExecOptions = {}): ExecProcess {
-    const argv = typeof command === 'string' ? ['/bin/sh', '-lc', command] : [...command];
+    const argv = toArgv(command);
     if (argv.length === 0)
       throw new GondolinError('VM_BAD_OPTION', 'command: got an empty array, want a program');
     checkEnv(options.env ?? {});

@@ -7,8 +7,8 @@ import type { MuxStream } from '../../src/mux/mux-stream.ts';
 import { STREAM_KIND } from '../../src/protocol/constants.ts';
 import { DnsRecordDecoder, encodeDnsRecord } from '../../src/protocol/dns-records.ts';
 import { decodeTcpDestination } from '../../src/protocol/tcp-destination.ts';
-import { type BootedGuest, bootGuest } from '../../src/vm/boot.ts';
-import { type HeldImage, resolveImage } from '../../src/vm/resolve-image.ts';
+import { type AcquiredImage, resolveImage } from '../../src/vm/resolve-image.ts';
+import { type RunningGuest, startGuest } from '../../src/vm/start/start.ts';
 
 const PROGRAMS = resolve(import.meta.dirname, '../../guest/build/test');
 const MIB = 2 ** 20;
@@ -25,8 +25,8 @@ const FAIL = 1007;
 const FAIL_ONCE = 1008;
 const SAY_NOTHING = 1009;
 
-let held: HeldImage;
-let guest: BootedGuest;
+let held: AcquiredImage;
+let guest: RunningGuest;
 /** Streams the guest reset, and how. */
 let errors: string[] = [];
 /** Names and types asked for, as `name/type`. */
@@ -144,7 +144,7 @@ beforeAll(async () => {
     vfs: { mounts: { '/programs': new ReadonlyProvider(PROGRAMS) } },
   };
   held = await resolveImage(options);
-  guest = await bootGuest({ options, image: held.image, network: null, log: () => undefined });
+  guest = await startGuest({ options, image: held.image, network: null, log: () => undefined });
   guest.session.onOpen(STREAM_KIND.TCP, serve);
   guest.session.onOpen(STREAM_KIND.DNS, serveNames);
   await guest.agent.network();

@@ -6,9 +6,9 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { resolveDirectories } from '../../src/host/directories.ts';
-import { type BootedGuest, bootGuest } from '../../src/vm/boot.ts';
 import { GuestNetwork } from '../../src/vm/guest-network.ts';
-import { type HeldImage, resolveImage } from '../../src/vm/resolve-image.ts';
+import { type AcquiredImage, resolveImage } from '../../src/vm/resolve-image.ts';
+import { type RunningGuest, startGuest } from '../../src/vm/start/start.ts';
 import { createTestCa } from '../fixtures/net/certificates.ts';
 import { workloadImage } from '../fixtures/workload-image.ts';
 
@@ -29,8 +29,8 @@ const gathered: http.ServerResponse[] = [];
 let written = 0;
 /** The upload that the server does not read yet. */
 let held: http.IncomingMessage | null = null;
-let image: HeldImage;
-let guest: BootedGuest;
+let image: AcquiredImage;
+let guest: RunningGuest;
 let network: GuestNetwork;
 let servers: Server[] = [];
 let port = 0;
@@ -122,7 +122,7 @@ beforeAll(async () => {
     onWarning: () => undefined,
     log: () => undefined,
   });
-  guest = await bootGuest({ options, image: image.image, network, log: () => undefined });
+  guest = await startGuest({ options, image: image.image, network, log: () => undefined });
 });
 
 afterAll(async () => {

@@ -11,12 +11,10 @@ import type { MuxStream } from '../../src/mux/mux-stream.ts';
 import { STREAM_KIND } from '../../src/protocol/constants.ts';
 import { decodeTcpDestination } from '../../src/protocol/tcp-destination.ts';
 import { resolveImage } from '../../src/vm/resolve-image.ts';
-import {
-  bootMachine,
-  identityFor,
-  restoreMachine,
-  type StartedGuest,
-} from '../../src/vm/start-guest.ts';
+import { createCloneIdentity } from '../../src/vm/start/clone-identity.ts';
+import { bootMachine } from '../../src/vm/start/cold.ts';
+import { restoreMachine } from '../../src/vm/start/restore.ts';
+import type { StartedGuest } from '../../src/vm/start/started-guest.ts';
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
 
 async function run(agent: AgentClient, line: string): Promise<string> {
@@ -69,7 +67,7 @@ it('a restored machine captures on: connections of before are reset, new ones re
     statePath: join(directory, SAVED_FILES.state),
     channel: { bytesIn: 0, bytesOut: 0 },
   };
-  const second = await restoreMachine(spec, saved, () => identityFor({}), null, options);
+  const second = await restoreMachine(spec, saved, () => createCloneIdentity({}), null, options);
   onTestFinished(() => second.machine.kill());
   greet(second);
   await second.ready;

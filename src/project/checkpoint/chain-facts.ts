@@ -2,7 +2,7 @@ import { chooseAccelerator } from '../../host/accelerator.ts';
 import { requireTool } from '../../host/tools.ts';
 import type { GuestImage } from '../../image/guest-image.ts';
 import type { VmPlan } from '../../plan/plan.ts';
-import { machineIdentity } from '../../vm/snapshot/machine-identity.ts';
+import { computeTemplateKey } from '../../vm/snapshot/template-key.ts';
 import type { ChainFacts } from './key-chain.ts';
 
 /**
@@ -21,6 +21,6 @@ export async function chainFactsOf(
   // So is the network; an authority that changed makes the machine refuse to load.
   const trustKey = null;
   const size = { cpus, memoryBytes };
-  const machine = machineIdentity({ image, ...size, accelerator, qemu, hasScratch, trustKey });
+  const machine = computeTemplateKey({ image, ...size, accelerator, qemu, hasScratch, trustKey });
   return { image: image.key, machine };
 }

@@ -1,6 +1,7 @@
 import { EXIT } from '../../errors/codes.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import type { StepCommand, StepPlan } from '../../plan/plan.ts';
+import type { StepPlan } from '../../plan/plan.ts';
+import { toArgv } from '../../vm/guest-command.ts';
 import { type ErrorData, toErrorData } from '../error-data.ts';
 import type { StepStatus } from '../run-result.ts';
 import type { Passthrough, RunnerProcess, RunnerResult, RunnerVm } from '../runner-vm.ts';
@@ -39,11 +40,6 @@ type Ending =
   | { readonly by: 'error'; readonly error: unknown }
   | { readonly by: 'vm'; readonly error: GondolinError | undefined }
   | { readonly by: 'stop'; readonly cause: StopCause };
-
-/** The argv of a step: a string goes through a login shell, a list does not. */
-function argvOf(command: StepCommand): string[] {
-  return command.kind === 'shell' ? ['/bin/sh', '-lc', command.script] : [...command.argv];
-}
 
 async function settle(command: RunnerProcess, output: OutputForwarding): Promise<Ending> {
   const reading = output.done.then(
@@ -150,13 +146,16 @@ export async function runAttempt(
   const nothing = async () => undefined;
   let command: RunnerProcess;
   try {
-    command = vm.exec(argvOf(step.command), {
-      stdin: passthrough?.stdin != null,
-      stdout: 'pipe',
-      stderr: 'pipe',
-      env: step.env,
-      cwd: step.cwd,
-    });
+    command = vm.exec(
+      toArgv(step.command.kind === 'shell' ? step.command.script : step.command.argv),
+      {
+        stdin: passthrough?.stdin != null,
+        stdout: 'pipe',
+        stderr: 'pipe',
+        env: step.env,
+        cwd: step.cwd,
+      },
+    );
   } catch (error) {
     return failure(error, false, nothing);
   }

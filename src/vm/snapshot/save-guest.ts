@@ -18,8 +18,8 @@ export interface SavedGuest {
   readonly mountTargets: readonly string[];
   /** Null when the VM has no network. */
   readonly network: GuestNetwork | null;
-  /** What may load it: see machineIdentity. */
-  readonly machineKey: string;
+  /** What may load it: see computeTemplateKey. */
+  readonly templateKey: string;
 }
 
 /**
@@ -28,7 +28,7 @@ export interface SavedGuest {
  * @throws {GondolinError} MACHINE_STATE_FAILED, SNAPSHOT_UNSUPPORTED; what ended the guest.
  */
 export async function saveGuest(guest: SavedGuest, directory: string): Promise<void> {
-  const { machine, agent, fuse, mountTargets, network, machineKey } = guest;
+  const { machine, agent, fuse, mountTargets, network, templateKey } = guest;
   const outcome = await whileFrozen({ agent, fuse }, presentTime, async () => {
     await writeMounts(directory, mountTargets, fuse);
     if (network !== null) await writeNetworkState(directory, network.state);
@@ -36,5 +36,5 @@ export async function saveGuest(guest: SavedGuest, directory: string): Promise<v
     return { bytesIn: fuse?.bytesIn ?? 0, bytesOut: fuse?.bytesOut ?? 0 };
   });
   if (outcome.status === 'rejected') throw outcome.reason;
-  await writeManifest(directory, machineKey, machine.spec.memoryBytes, outcome.value);
+  await writeManifest(directory, templateKey, machine.spec.memoryBytes, outcome.value);
 }

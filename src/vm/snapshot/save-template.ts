@@ -1,14 +1,14 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { saveMachine } from '../../machine/save-machine.ts';
 import type { Machine } from '../../machine/start-machine.ts';
-import type { GuestIdentity } from '../../protocol/host-message.ts';
+import type { CloneIdentity } from '../../protocol/host-message.ts';
 import type { TemplateStore } from './template-store.ts';
 import { type FreezableGuest, whileFrozen } from './while-frozen.ts';
 
 export interface Template extends FreezableGuest {
   readonly machine: Machine;
   /** Names its kind. */
-  readonly machineKey: string;
+  readonly templateKey: string;
   readonly templates: TemplateStore;
   /** What its image is, for people. */
   readonly imageTitle: string;
@@ -21,13 +21,13 @@ export interface Template extends FreezableGuest {
  * @throws {GondolinError} when it does not go on.
  */
 export async function saveTemplate(
-  { templates, machineKey, machine, imageTitle, ...guest }: Template,
-  identity: () => GuestIdentity,
+  { templates, templateKey, machine, imageTitle, ...guest }: Template,
+  identity: () => CloneIdentity,
   onWarning: (message: string) => void,
 ): Promise<void> {
   const outcome = await whileFrozen(guest, identity, () =>
     templates.add(
-      machineKey,
+      templateKey,
       { image: imageTitle, memoryBytes: machine.spec.memoryBytes },
       async (directory) => {
         await saveMachine(machine, directory);

@@ -9,7 +9,7 @@ import type { ChannelCounts } from '../guest-files.ts';
 import { digestRam, fileStamp } from './ram-digest.ts';
 
 /** Changes when what is saved, or when, changes: older ones are then never found again. */
-export const SNAPSHOT_VERSION = 4;
+export const SNAPSHOT_VERSION = 5;
 
 const MANIFEST = 'manifest.json';
 /** The RAM's stamp when its digest was last known to be right. */
@@ -29,7 +29,7 @@ export interface SavedMachine {
 interface Manifest {
   readonly version: number;
   /** The key it was saved under: what the machine must be to load it. */
-  readonly identity: string;
+  readonly templateKey: string;
   readonly memoryBytes: number;
   /** See `digestRam`. */
   readonly ramSha256: string;
@@ -41,14 +41,14 @@ interface Manifest {
 /** Completes a directory that `saveMachine` filled. Without its manifest a saved machine counts as absent. */
 export async function writeManifest(
   directory: string,
-  identity: string,
+  templateKey: string,
   memoryBytes: number,
   channel: ChannelCounts,
 ): Promise<void> {
   const ramPath = join(directory, SAVED_FILES.ram);
   const manifest: Manifest = {
     version: SNAPSHOT_VERSION,
-    identity,
+    templateKey,
     memoryBytes,
     ramSha256: await digestRam(ramPath),
     sha256: await digestSmallFiles(directory),
@@ -65,12 +65,12 @@ export async function writeManifest(
  */
 export async function openSavedMachine(
   directory: string,
-  identity: string,
+  templateKey: string,
 ): Promise<SavedMachine | null> {
   const text = await readTextFile(join(directory, MANIFEST), MAX_MANIFEST_BYTES);
   if (text === null) return null;
   const manifest = parseManifest(text);
-  if (manifest?.identity !== identity) throw refused(directory, 'it is of another machine');
+  if (manifest?.templateKey !== templateKey) throw refused(directory, 'it is of another machine');
   const digests = await digestSmallFiles(directory);
   const damaged = SMALL_FILES.find((name) => digests[name] !== manifest.sha256[name]);
   if (damaged !== undefined) throw refused(directory, `its file "${damaged}" is damaged`);

@@ -47,7 +47,7 @@ async function noteUse(directory: string): Promise<void> {
 }
 
 /**
- * The saved machines that warm starts are made from: `<templates>/<identity>/`. A template appears complete or not at
+ * The saved machines that warm starts are made from: `<templates>/<template key>/`. A template appears complete or not at
  * all, and who runs on one keeps its files when it is removed.
  */
 export class TemplateStore {
@@ -59,26 +59,26 @@ export class TemplateStore {
   }
 
   /** Where the template of that name is, or will be. */
-  directoryOf(identity: string): string {
-    return join(this.#parent, identity);
+  directoryOf(templateKey: string): string {
+    return join(this.#parent, templateKey);
   }
 
   /**
    * The template, or null when there is none. Takes no lock.
    * @throws {GondolinError} SNAPSHOT_REFUSED when it is damaged.
    */
-  async open(identity: string): Promise<SavedMachine | null> {
-    const directory = this.directoryOf(identity);
-    const saved = await openSavedMachine(directory, identity);
+  async open(templateKey: string): Promise<SavedMachine | null> {
+    const directory = this.directoryOf(templateKey);
+    const saved = await openSavedMachine(directory, templateKey);
     // For `prune`: when it was last of use. Nobody waits, and a cache that cannot be written still serves.
     if (saved !== null) void noteUse(directory);
     return saved;
   }
 
   /** Lets one process make the template while others wait. Loads more than a warm start needs. */
-  async lock(identity: string, signal: AbortSignal | undefined): Promise<FileLock> {
+  async lock(templateKey: string, signal: AbortSignal | undefined): Promise<FileLock> {
     const { lockFile } = await import('../../host/file-lock.ts');
-    return lockFile(join(this.#parent, `${identity}.lock`), 'exclusive', { signal });
+    return lockFile(join(this.#parent, `${templateKey}.lock`), 'exclusive', { signal });
   }
 
   /**
@@ -86,16 +86,16 @@ export class TemplateStore {
    * @throws {GondolinError} what `save` throws; HOST_… when the disk is full or the directory another user's.
    */
   async add(
-    identity: string,
+    templateKey: string,
     facts: TemplateFacts,
     save: (directory: string) => Promise<ChannelCounts>,
   ): Promise<void> {
     try {
       await sweepTemporaries(this.#parent);
-      await buildDirectoryAtomic(this.directoryOf(identity), async (directory) => {
+      await buildDirectoryAtomic(this.directoryOf(templateKey), async (directory) => {
         const channel = await save(directory);
         await writeFile(join(directory, FACTS), `${JSON.stringify(facts)}\n`, { mode: 0o600 });
-        await writeManifest(directory, identity, facts.memoryBytes, channel);
+        await writeManifest(directory, templateKey, facts.memoryBytes, channel);
       });
     } catch (error) {
       throw asHostError(error, this.#parent);
@@ -111,11 +111,11 @@ export class TemplateStore {
   }
 
   /** Removes a template; a start that wants it afterwards makes it anew. */
-  async discard(identity: string): Promise<void> {
+  async discard(templateKey: string): Promise<void> {
     await mkdir(this.#parent, { recursive: true, mode: 0o700 });
     const aside = join(this.#parent, temporaryName());
     try {
-      await rename(this.directoryOf(identity), aside);
+      await rename(this.directoryOf(templateKey), aside);
     } catch (error) {
       // Another gondolin was faster.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import type { Machine } from '../../../src/machine/start-machine.ts';
-import type { GuestIdentity } from '../../../src/protocol/host-message.ts';
+import type { CloneIdentity } from '../../../src/protocol/host-message.ts';
 import { saveTemplate } from '../../../src/vm/snapshot/save-template.ts';
 import { TemplateStore } from '../../../src/vm/snapshot/template-store.ts';
 import { type FreezableGuest, whileFrozen } from '../../../src/vm/snapshot/while-frozen.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
-const AWAKE = { hostname: 'awake' } as GuestIdentity;
+const AWAKE = { hostname: 'awake' } as CloneIdentity;
 const identity = () => AWAKE;
 const gone = new GondolinError('MUX_CLOSED', 'the guest is gone');
 
@@ -24,7 +24,7 @@ function fakeGuest(broken: Partial<FreezableGuest['agent']> = {}) {
     };
   const agent = {
     freeze: noted('freeze', { sentBytes: 8n, receivedBytes: 8n }),
-    thaw: async (who: GuestIdentity, isNewSession: boolean) => {
+    thaw: async (who: CloneIdentity, isNewSession: boolean) => {
       calls.push(`thaw ${who.hostname} ${isNewSession}`);
     },
     ...broken,
@@ -48,7 +48,7 @@ async function save(guest: FreezableGuest) {
   const parent = join(temporaryDirectory(), 'templates');
   const warnings: string[] = [];
   const templates = new TemplateStore(parent);
-  const names = { machineKey: 'a'.repeat(64), imageTitle: 'debian bookworm' };
+  const names = { templateKey: 'a'.repeat(64), imageTitle: 'debian bookworm' };
   const template = { ...guest, templates, machine: fakeMachine(), ...names };
   await saveTemplate(template, identity, (message) => warnings.push(message));
   return { warnings, parent };

@@ -95,7 +95,7 @@ it('TemplateStore.open() takes a copy of a template, whose memory has its holes 
 it('TemplateStore.open() refuses a template of another machine', async () => {
   const { store, directory } = await storeWithOne();
   const sizes = { memoryBytes: MEMORY_BYTES, stateBytes: 5, channel: CHANNEL };
-  const other = { version: SNAPSHOT_VERSION, identity: 'b'.repeat(64), ...sizes };
+  const other = { version: SNAPSHOT_VERSION, templateKey: 'b'.repeat(64), ...sizes };
   writeFileSync(join(directory, 'manifest.json'), JSON.stringify(other));
   await expect(store.open(IDENTITY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
 });

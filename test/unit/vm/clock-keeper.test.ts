@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { AgentClient } from '../../../src/agent/agent-client.ts';
-import type { GuestIdentity } from '../../../src/protocol/host-message.ts';
+import type { CloneIdentity } from '../../../src/protocol/host-message.ts';
 import { keepClock, setClock } from '../../../src/vm/clock-keeper.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -9,7 +9,7 @@ afterEach(() => void vi.useRealTimers());
 /** An agent that answers after these times, then at once. */
 function fakeAgent(answersAfterMs: number[] = []) {
   const times: number[] = [];
-  const identity = async ({ realtimeNs }: GuestIdentity) => {
+  const identity = async ({ realtimeNs }: CloneIdentity) => {
     times.push(Number(realtimeNs / 1_000_000n));
     const waitMs = answersAfterMs.shift() ?? 0;
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));

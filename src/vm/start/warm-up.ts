@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentClient } from '../../agent/agent-client.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { toArgv } from '../guest-command.ts';
 
 /** What nearly every first command needs from the disk; an image may lack them. */
-const COMMANDS = [['/bin/true'], ['/bin/sh', '-lc', ':']];
+const COMMANDS = [['/bin/true'], toArgv(':')];
 const ROUNDS = 2;
 /** The kernel refines its clock's rate one second after its start, and frees what booting needed. */
 const QUIET_MS = 1_200;
@@ -12,7 +13,7 @@ const QUIET_MS = 1_200;
  * Brings a booted guest to rest before it is saved: what the first command would do for the first time (reading the C
  * library and the shell, filling caches) and what the kernel still does after its boot is then part of the template.
  */
-export async function settle(agent: AgentClient): Promise<void> {
+export async function warmUp(agent: AgentClient): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     for (const argv of COMMANDS) await tryOut(agent, argv);
   }

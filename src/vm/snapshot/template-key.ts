@@ -21,7 +21,7 @@ export interface MachineFacts {
  * One name (64 hex digits) for everything that must be the same where a saved machine is restored: kernel, agent and
  * root file system by their content, QEMU by its file, its arguments word for word.
  */
-export function machineIdentity({
+export function computeTemplateKey({
   image,
   qemu,
   accelerator,

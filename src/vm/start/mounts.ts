@@ -1,7 +1,7 @@
-import type { AgentClient } from '../agent/agent-client.ts';
-import type { FuseServer } from '../vfs/fuse-server.ts';
-import type { GuestFiles } from './guest-files.ts';
-import { DEFAULT_MEMORY, memoryBytes, type VMOptions } from './vm-options.ts';
+import type { AgentClient } from '../../agent/agent-client.ts';
+import type { FuseServer } from '../../vfs/fuse-server.ts';
+import type { GuestFiles } from '../guest-files.ts';
+import { DEFAULT_MEMORY, memoryBytes, type VMOptions } from '../vm-options.ts';
 
 interface MemoryPlace {
   readonly sizeBytes: number;
@@ -79,7 +79,7 @@ async function mountOnPlace(
  * Mounts what the options ask for, parents before what lies below them.
  * @param attach  Gives the attached file server; called when there are provider mounts.
  */
-export async function mountAll(
+export async function mountVolumes(
   options: VMOptions,
   agent: AgentClient,
   files: Pick<GuestFiles, 'user'>,

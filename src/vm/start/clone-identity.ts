@@ -1,0 +1,18 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { CloneIdentity } from '../../protocol/host-message.ts';
+import { presentTime } from '../clock-keeper.ts';
+import type { VMOptions } from '../vm-options.ts';
+
+const DEFAULT_HOSTNAME = 'gondolin';
+const ENTROPY_BYTES = 256;
+
+/** Makes a new identity with the host's time: no two machines share any part of it. */
+export function createCloneIdentity({ hostname = DEFAULT_HOSTNAME }: VMOptions): CloneIdentity {
+  return {
+    ...presentTime(),
+    hostname,
+    machineId: randomBytes(16).toString('hex'),
+    bootId: randomUUID(),
+    entropy: randomBytes(ENTROPY_BYTES),
+  };
+}

@@ -1,0 +1,61 @@
+import type { AgentClient, Hello } from '../../agent/agent-client.ts';
+import type { GuestImage } from '../../image/guest-image.ts';
+import type { MachineSpec } from '../../machine/machine-spec.ts';
+import { type StartMachineOptions, startMachine } from '../../machine/start-machine.ts';
+import type { GuestNetwork } from '../guest-network.ts';
+import { createCloneIdentity } from './clone-identity.ts';
+import { hasStandardScratch, mountStandardScratch } from './mounts.ts';
+import type { StartContext } from './start-context.ts';
+import { connectAgent, type StartedGuest, untilReady } from './started-guest.ts';
+
+/** Boots a guest for this start alone: nothing is saved. */
+export function bootGuest(context: StartContext): Promise<StartedGuest> {
+  return bootUntilReady(context, ({ agent }) =>
+    agent.identity(createCloneIdentity(context.options)),
+  );
+}
+
+/**
+ * Boots a guest and makes it what all guests of its kind share: network and trusted files, scratch mounts.
+ * @param identify  Gives it its identity, as the last step before it is ready.
+ */
+export async function bootUntilReady(
+  context: StartContext,
+  identify: (guest: StartedGuest) => Promise<void>,
+): Promise<StartedGuest> {
+  const { spec, image, network, machineOptions, limit } = context;
+  const guest = await bootMachine(spec, image.rootfsType, network, machineOptions);
+  context.onMachine(guest.machine);
+  const ready = guest.ready.then(async (hello) => {
+    await prepare(context, guest.agent);
+    await identify(guest);
+    return hello;
+  });
+  ready.catch(() => undefined);
+  return untilReady({ ...guest, ready }, limit);
+}
+
+/** Boots a machine; `ready` resolves once its root is switched. It has no identity yet. */
+export async function bootMachine(
+  spec: MachineSpec,
+  rootfsType: GuestImage['rootfsType'],
+  network: GuestNetwork | null,
+  options: StartMachineOptions,
+): Promise<StartedGuest> {
+  const machine = await startMachine(spec, options);
+  const { session, agent } = connectAgent(machine, network);
+  const ready = switchRoot(agent, rootfsType);
+  ready.catch(() => undefined);
+  return { machine, session, agent, ready };
+}
+
+async function switchRoot(agent: AgentClient, fsType: GuestImage['rootfsType']): Promise<Hello> {
+  const hello = await agent.hello;
+  await agent.root({ device: '/dev/vda', fsType });
+  return hello;
+}
+
+async function prepare({ options, network }: StartContext, agent: AgentClient): Promise<void> {
+  await network?.install(agent);
+  if (hasStandardScratch(options)) await mountStandardScratch(options, agent);
+}

@@ -1,0 +1,102 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { tryLockDirectory } from '../../host/directory-lock.ts';
+import type { MachineSpec } from '../../machine/machine-spec.ts';
+import { type StartMachineOptions, startMachine } from '../../machine/start-machine.ts';
+import type { CloneIdentity } from '../../protocol/host-message.ts';
+import { setClock } from '../clock-keeper.ts';
+import type { GuestNetwork } from '../guest-network.ts';
+import { openSavedMachine, refused, type SavedMachine } from '../snapshot/saved-machine.ts';
+import { createCloneIdentity } from './clone-identity.ts';
+import type { StartContext } from './start-context.ts';
+import { connectAgent, type StartedGuest, untilReady } from './started-guest.ts';
+
+/** Twenty machines at once on two cores need 5 s each. */
+const RESTORE_LIMIT_MS = 30_000;
+/** A thaw that took longer may have left the clock wrong by more than a guest's clock may be. */
+const MAX_THAW_MS = 35;
+
+/**
+ * Restores the machine that `VM.save` wrote into a directory.
+ * @throws {GondolinError} SNAPSHOT_REFUSED when it is missing, damaged, of another kind, or QEMU does not load it.
+ */
+export async function restoreGuest(
+  context: StartContext,
+  directory: string,
+): Promise<StartedGuest> {
+  const open = () => openSavedMachine(directory, context.templateKey);
+  let guest: StartedGuest | null;
+  try {
+    guest = await restoreLocked(context, directory, open);
+  } catch (cause) {
+    const isOfMachine = GondolinError.is(cause) && cause.code.startsWith('MACHINE_');
+    throw isOfMachine ? refused(directory, cause.message, cause) : cause;
+  }
+  if (guest === null) throw refused(directory, 'there is no saved machine');
+  return guest;
+}
+
+/**
+ * Restores the saved machine that `open` finds. Until the new machine ends, a shared lock keeps its directory from being
+ * removed to save space. Null when there is none, or it is being removed.
+ */
+export async function restoreLocked(
+  context: StartContext,
+  directory: string,
+  open: () => Promise<SavedMachine | null>,
+): Promise<StartedGuest | null> {
+  const lock = tryLockDirectory(directory, 'shared');
+  if (lock === null) return null;
+  try {
+    const saved = await open();
+    const guest = saved === null ? null : await restore(context, saved);
+    if (guest === null) lock.release();
+    else void guest.machine.exited.then(() => lock.release());
+    return guest;
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function restore(context: StartContext, saved: SavedMachine): Promise<StartedGuest> {
+  const { spec, options, network, machineOptions } = context;
+  const identity = () => createCloneIdentity(options);
+  const guest = await restoreMachine(spec, saved, identity, network, machineOptions);
+  context.onMachine(guest.machine);
+  context.log('vm', `restored from ${saved.ramPath}`);
+  const timeout = AbortSignal.timeout(RESTORE_LIMIT_MS);
+  const late = new Promise<never>((_, reject) => {
+    timeout.addEventListener('abort', () =>
+      reject(new GondolinError('SNAPSHOT_REFUSED', 'the restored guest does not respond')),
+    );
+  });
+  late.catch(() => undefined);
+  const ready = Promise.race([guest.ready, late]);
+  ready.catch(() => undefined);
+  return untilReady({ ...guest, ready }, context.limit);
+}
+
+/**
+ * Restores a saved machine as a new one with an identity of its own. Requests may be sent at once: the agent gets them
+ * after the identity.
+ */
+export async function restoreMachine(
+  spec: MachineSpec,
+  saved: SavedMachine,
+  identity: () => CloneIdentity,
+  network: GuestNetwork | null,
+  options: StartMachineOptions,
+): Promise<StartedGuest> {
+  const ram = { kind: 'clone', path: saved.ramPath } as const;
+  const machine = await startMachine({ ...spec, ram }, { ...options, statePath: saved.statePath });
+  const { session, agent } = connectAgent(machine, network);
+  const sentAt = performance.now();
+  const thawed = agent.thaw(identity(), true);
+  const ready = Promise.all([agent.hello, thawed]).then(async ([hello]) => {
+    // QEMU may still have been loading: on a busy host for longer than a clock may be wrong.
+    if (performance.now() - sentAt > MAX_THAW_MS) await setClock(agent);
+    return hello;
+  });
+  ready.catch(() => undefined);
+  return { machine, session, agent, ready, savedChannel: saved.channel };
+}

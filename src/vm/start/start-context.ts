@@ -1,0 +1,69 @@
+import { chooseAccelerator } from '../../host/accelerator.ts';
+import { type Directories, resolveDirectories } from '../../host/directories.ts';
+import { requireTool } from '../../host/tools.ts';
+import type { GuestImage } from '../../image/guest-image.ts';
+import type { MachineSpec } from '../../machine/machine-spec.ts';
+import type { Machine, StartMachineOptions } from '../../machine/start-machine.ts';
+import type { GuestFiles } from '../guest-files.ts';
+import type { GuestNetwork } from '../guest-network.ts';
+import { computeTemplateKey } from '../snapshot/template-key.ts';
+import { DEFAULT_MEMORY, type DebugLog, memoryBytes, type VMOptions } from '../vm-options.ts';
+import { hasStandardScratch } from './mounts.ts';
+
+/** A start as `VM.create` asks for it. */
+export interface StartRequest {
+  readonly options: VMOptions;
+  readonly image: GuestImage;
+  readonly network: GuestNetwork | null;
+  readonly log: DebugLog;
+}
+
+/** A request with what watches and accompanies its start. */
+interface WatchedStart extends StartRequest {
+  /** Rejects when the start took too long or was cancelled. */
+  readonly limit: Promise<never>;
+  /** Called with the machine once QEMU runs. */
+  readonly onMachine: (machine: Machine) => void;
+  readonly files: GuestFiles;
+}
+
+/** Everything that each way to start a guest needs. */
+export interface StartContext extends WatchedStart {
+  readonly spec: MachineSpec;
+  readonly machineOptions: StartMachineOptions;
+  /** Names everything that must be the same where a saved machine is restored. */
+  readonly templateKey: string;
+  readonly directories: Directories;
+}
+
+/** @throws {GondolinError} HOST_… when QEMU is missing or does not run; VM_BAD_OPTION for the memory. */
+export async function createStartContext(start: WatchedStart): Promise<StartContext> {
+  const { options, image, network, files } = start;
+  const directories = resolveDirectories();
+  const qemu = requireTool('qemu-system-x86_64');
+  const { accelerator } = await chooseAccelerator({ qemu, cacheDirectory: directories.cache });
+  const size = {
+    cpus: options.cpus ?? 1,
+    memoryBytes: memoryBytes(options.memory ?? DEFAULT_MEMORY),
+  };
+  const { vmlinuxPath, initramfsPath, rootfsPath } = image;
+  return {
+    ...start,
+    spec: { vmlinuxPath, initramfsPath, rootfsPath, ...size },
+    machineOptions: {
+      accelerator,
+      directories,
+      onSpawned: () => files.preload(),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    },
+    templateKey: computeTemplateKey({
+      image,
+      ...size,
+      accelerator,
+      qemu,
+      hasScratch: hasStandardScratch(options),
+      trustKey: network?.trustKey ?? null,
+    }),
+    directories,
+  };
+}

@@ -1,0 +1,44 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { Machine } from '../../machine/start-machine.ts';
+import type { VMOptions } from '../vm-options.ts';
+
+/** TCG on a busy two-core machine needs 3 s; the rest is for slower ones. */
+const DEFAULT_BOOT_TIMEOUT_MS = 60_000;
+
+export interface StartLimits {
+  /** Rejects when the time is up or the start is cancelled, unless `release` was called before. */
+  readonly exceeded: Promise<never>;
+  /** Names the machine whose console the timeout's error shows. */
+  watch(machine: Machine): void;
+  /** Ends both limits. */
+  release(): void;
+}
+
+/** Starts the clock of one start: `bootTimeoutMs` and `signal` of its options. */
+export function startLimits({
+  bootTimeoutMs = DEFAULT_BOOT_TIMEOUT_MS,
+  signal,
+}: VMOptions): StartLimits {
+  const finished = new AbortController();
+  let machine: Machine | null = null;
+  const exceeded = new Promise<never>((_, reject) => {
+    const timer = setTimeout(() => {
+      const message = `guest was not ready after ${bootTimeoutMs} ms`;
+      const details = { console: machine?.consoleTail() ?? '' };
+      reject(new GondolinError('VM_BOOT_TIMEOUT', message, { details }));
+    }, bootTimeoutMs);
+    finished.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    const abort = () =>
+      reject(new GondolinError('VM_START_ABORTED', 'start of the VM was cancelled'));
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort, { once: true, signal: finished.signal });
+  });
+  exceeded.catch(() => undefined);
+  return {
+    exceeded,
+    watch: (started) => {
+      machine = started;
+    },
+    release: () => finished.abort(),
+  };
+}
