@@ -1,30 +1,13 @@
-import { writeSync } from 'node:fs';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { abortOnSignals } from './interrupt.ts';
 import type { CliIo } from './io.ts';
 import { runCli } from './main.ts';
 
-const SHOW_CURSOR = '\u001b[?25h';
-
-const stopping = new AbortController();
-
-/** The first signal cancels and cleans up; the second ends at once, and QEMU dies with this process. */
-function stopOn(signal: NodeJS.Signals, reason: GondolinError): void {
-  process.on(signal, () => {
-    if (stopping.signal.aborted) {
-      if (process.stdout.isTTY) writeSync(1, SHOW_CURSOR);
-      process.exit(reason.exit);
-    }
-    stopping.abort(reason);
-  });
-}
-
-stopOn('SIGINT', new GondolinError('CLI_INTERRUPTED', 'interrupted by Ctrl-C'));
-stopOn('SIGTERM', new GondolinError('CLI_TERMINATED', 'ended by SIGTERM'));
-stopOn('SIGHUP', new GondolinError('CLI_TERMINATED', 'the terminal went away'));
+const stopping = abortOnSignals((exitCode) => process.exit(exitCode));
 
 let outputFailure: GondolinError | undefined;
 
-/** A reader that went away (`| head`) is no failure; an output that cannot be written is. */
+/** A closed pipe (`| head`) is not an error; any other failed write of output is. */
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') return;
@@ -34,7 +17,7 @@ for (const output of [process.stdout, process.stderr]) {
   });
 }
 
-/** Resolves when everything written so far went out, or cannot. */
+/** Resolves when everything written so far has been passed to the system, or cannot be. */
 function flush(output: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => output.write('', () => resolve()));
 }
@@ -47,6 +30,7 @@ const io: CliIo = {
   cwd: process.cwd(),
   signal: stopping.signal,
 };
+
 async function main(): Promise<number> {
   const exitCode = await runCli(process.argv.slice(2), io);
   await flush(process.stdout);

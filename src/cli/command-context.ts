@@ -11,11 +11,12 @@ export interface GlobalOptions {
   readonly debug?: boolean;
 }
 
-/** What a command gets: the process, its own options among the global ones, its words, and what stood after `--`. */
+/** The input of a command: the process, its own and the global options, its operands, and what follows `--`. */
 export interface CommandContext<Options = GlobalOptions> {
   readonly io: CliIo;
   readonly options: Options & GlobalOptions;
-  readonly words: readonly string[];
+  /** The arguments that are not options: names of sandboxes, steps or snapshots. */
+  readonly operands: readonly string[];
   /** null without a `--`. */
   readonly trailing: readonly string[] | null;
 }

@@ -6,7 +6,7 @@ import type { Plan } from '../plan/plan.ts';
 import { selectSteps } from '../plan/select-steps.ts';
 import type { GlobalOptions } from './command-context.ts';
 import type { CliIo } from './io.ts';
-import { selectWords } from './select-words.ts';
+import { selectOperands } from './operands.ts';
 
 /** The project of `-f FILE`, or the nearest one. @throws {GondolinError} CONFIG_NOT_FOUND, CONFIG_INVALID */
 export function openConfig(
@@ -29,15 +29,15 @@ export async function openPlan(io: CliIo, options: GlobalOptions): Promise<Plan>
 }
 
 /** The plan with one sandbox only. */
-export function planOfSandbox(plan: Plan, name: string): Plan {
+export function planForSandbox(plan: Plan, name: string): Plan {
   return { ...plan, sandboxes: plan.sandboxes.filter((sandbox) => sandbox.name === name) };
 }
 
 /** The part of a plan that `[SANDBOX] [STEP…]` names, with what those steps need. @throws {GondolinError} CLI_USAGE */
-export function planOfWords(plan: Plan, words: readonly string[]): Plan {
-  const { sandbox, steps } = selectWords(plan, words);
+export function planForOperands(plan: Plan, operands: readonly string[]): Plan {
+  const { sandbox, steps } = selectOperands(plan, operands);
   if (sandbox === null) return plan;
-  const one = planOfSandbox(plan, sandbox);
+  const one = planForSandbox(plan, sandbox);
   if (steps.length === 0) return one;
   return { ...one, sandboxes: one.sandboxes.map((found) => selectSteps(found, steps)) };
 }

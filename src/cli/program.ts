@@ -99,7 +99,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     const command: Command = program.command(usage).description(about);
     command.action(() => {
       const options = command.optsWithGlobals<Options & GlobalOptions>();
-      const context: CommandContext<Options> = { io, options, words: command.args, trailing };
+      const context: CommandContext<Options> = { io, options, operands: command.args, trailing };
       if (trailing !== null && command.name() !== 'run') {
         throw usageError(`${command.name()} takes nothing after \`--\``);
       }
@@ -111,20 +111,20 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     return command;
   };
   add('init', 'write a starter gondolin.yaml', async () => {
-    return (await import('./commands/init.ts')).runInit;
+    return (await import('./commands/init.ts')).initCommand;
   }).option('--force', 'overwrite an existing file');
   add('config', 'print the project with includes, variables and defaults applied', async () => {
-    return (await import('./commands/config.ts')).runConfig;
+    return (await import('./commands/config.ts')).configCommand;
   });
-  const plan = add('plan [words...]', 'print what would run, without running it', async () => {
-    return (await import('./commands/plan.ts')).runPlanCommand;
+  const plan = add('plan [operands...]', 'print what would run, without running it', async () => {
+    return (await import('./commands/plan.ts')).planCommand;
   }).usage('[options] [SANDBOX] [STEP...]');
   addNetworkOptions(plan);
   const run = add(
-    'run [words...]',
+    'run [operands...]',
     'boot the sandboxes and run their steps, or one command',
     async () => {
-      return (await import('./commands/run.ts')).runRun;
+      return (await import('./commands/run.ts')).runCommand;
     },
   ).usage('[options] [SANDBOX] [STEP... | -- CMD...]');
   addNetworkOptions(run)
@@ -133,20 +133,20 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--no-cache', 'restore no checkpoint, and save all anew')
     .option('--from <snapshot>', 'go on from a snapshot')
     .option('--cold', 'boot, and use no saved machine at all (also GONDOLIN_COLD=1)');
-  add('snapshot [words...]', 'save a running sandbox under a name', async () => {
-    return (await import('./commands/snapshot.ts')).runSnapshot;
+  add('snapshot [operands...]', 'save a running sandbox under a name', async () => {
+    return (await import('./commands/snapshot.ts')).snapshotCommand;
   })
     .usage('[options] NAME [SANDBOX]')
     .option('--force', 'replace a snapshot of that name')
     .option('--delete', 'delete the snapshot instead');
   add('images', 'list images, templates, checkpoints and snapshots', async () => {
-    return (await import('./commands/images.ts')).runImages;
+    return (await import('./commands/images.ts')).imagesCommand;
   });
   add('df', 'print what gondolin takes on disk, by kind and by project', async () => {
-    return (await import('./commands/df.ts')).runDf;
+    return (await import('./commands/df.ts')).dfCommand;
   });
   add('prune', 'delete what was not used for a week from the cache', async () => {
-    return (await import('./commands/prune.ts')).runPrune;
+    return (await import('./commands/prune.ts')).pruneCommand;
   })
     .option('--images', 'only images')
     .option('--templates', 'only saved machines of warm starts; all of them')
@@ -155,7 +155,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--older-than <age>', 'what was not used for this long: 90m, 12h, 7d, 2w (default: 7d)')
     .option('--dry-run', 'only say what would be deleted');
   add('doctor', 'check what this machine needs, with the fix for what is missing', async () => {
-    return (await import('./commands/doctor.ts')).runDoctor;
+    return (await import('./commands/doctor.ts')).doctorCommand;
   });
   return program;
 }

@@ -1,20 +1,20 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { type Directories, resolveDirectories } from '../host/directories.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { CreateSandboxVm, RunnerVm } from '../project/runner-vm.ts';
+import type { RunnerVm } from '../project/runner-vm.ts';
 import { snapshotFactsOf } from '../project/snapshot/snapshot-facts.ts';
 import type { ControlRequest, SessionFacts, SnapshotSaved } from '../session/control-request.ts';
 import type { ControlServer } from '../session/control-server.ts';
 import type { CliIo } from './io.ts';
 
-/** A run that other commands can ask while its machines run. */
+/** The control socket of a run, which other commands use while its VMs run. */
 export interface RunSession {
-  /** Makes the machines of the run; remembers them while they run. */
-  readonly createVm: CreateSandboxVm;
+  /** Makes a VM that has just started known to other commands, until it ends. */
+  addVm(sandbox: string, vm: RunnerVm): void;
   close(): Promise<void>;
 }
 
-/** Answers what other commands ask of this run. */
+/** Serves the requests of other commands. */
 class RunControl {
   readonly #plan: Plan;
   readonly #directories: Directories;
@@ -28,12 +28,12 @@ class RunControl {
     this.#onWarning = onWarning;
   }
 
-  add(sandbox: string, vm: RunnerVm): void {
+  addVm(sandbox: string, vm: RunnerVm): void {
     this.#running.set(sandbox, vm);
     void vm.ended.then(() => this.#running.delete(sandbox));
   }
 
-  async answer(request: ControlRequest): Promise<SessionFacts | SnapshotSaved> {
+  async handle(request: ControlRequest): Promise<SessionFacts | SnapshotSaved> {
     return request.method === 'describe' ? this.#describe() : this.#saveSnapshot(request);
   }
 
@@ -47,7 +47,7 @@ class RunControl {
     const plan = this.#plan.sandboxes.find((one) => one.name === sandbox);
     const vm = this.#running.get(sandbox);
     if (plan === undefined || vm === undefined) {
-      throw new GondolinError('SESSION_NOT_FOUND', `sandbox ${sandbox} does not run now`);
+      throw new GondolinError('SESSION_NOT_FOUND', `sandbox ${sandbox} is not running`);
     }
     const { SnapshotStore } = await import('../project/snapshot/snapshot-store.ts');
     const facts = snapshotFactsOf(name, this.#plan.name, plan, Date.now());
@@ -60,29 +60,22 @@ class RunControl {
   }
 }
 
-/**
- * Lets other commands ask this run. A run that cannot listen goes on without, and says so through `onWarning`.
- */
+/** Opens the control socket of a run. A run that cannot listen continues without one, and warns. */
 export function openRunSession(
   plan: Plan,
-  createVm: CreateSandboxVm,
   io: CliIo,
   onWarning: (message: string) => void,
 ): RunSession {
   const directories = resolveDirectories(io.env);
   const control = new RunControl(plan, directories, onWarning);
-  // Beside the start of the first machine, which takes longer.
+  // While the first VM starts, which takes longer.
   const opening = listen(directories.sessions, control).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     onWarning(`other commands cannot reach this run: ${reason}`);
     return null;
   });
   return {
-    createVm: async (sandbox, hooks) => {
-      const vm = await createVm(sandbox, hooks);
-      control.add(sandbox.name, vm);
-      return vm;
-    },
+    addVm: (sandbox, vm) => control.addVm(sandbox, vm),
     close: async () => {
       await (await opening)?.close();
     },
@@ -91,5 +84,5 @@ export function openRunSession(
 
 async function listen(sessions: string, control: RunControl): Promise<ControlServer> {
   const { openControlServer } = await import('../session/control-server.ts');
-  return openControlServer(sessions, (request) => control.answer(request));
+  return openControlServer(sessions, (request) => control.handle(request));
 }

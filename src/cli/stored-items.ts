@@ -73,7 +73,7 @@ export const STORED_KINDS = ['images', 'templates', 'checkpoints', 'snapshots'] 
 export type StoredKind = (typeof STORED_KINDS)[number];
 
 /** Returns the kind of an item as people see it. */
-export function storedKindOf({ kind }: StoredItem): StoredKind {
+export function toStoredKind({ kind }: StoredItem): StoredKind {
   switch (kind) {
     case 'template':
       return 'templates';

@@ -5,10 +5,13 @@ import { judgeRun } from './exit-code.ts';
 import type { RunChange, RunListener } from './run-event.ts';
 import type { RunResult, SandboxResult } from './run-result.ts';
 import { runSandbox, type SandboxContext } from './run-sandbox.ts';
-import type { CreateSandboxVm, Passthrough } from './runner-vm.ts';
+import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
 
 export interface RunOptions {
+  /** Starts the VM of each sandbox: `createSandboxVms`, or a test's own. */
   readonly createVm: CreateSandboxVm;
+  /** Called with each VM as soon as it has started. Must not throw. */
+  readonly onVmStarted?: (sandbox: string, vm: RunnerVm) => void;
   readonly onEvent?: RunListener;
   /** Told of each event of the network of each sandbox, at once. Must not throw. */
   readonly onNetworkEvent?: (event: SandboxNetworkEvent) => void;
@@ -26,7 +29,7 @@ export function defaultParallel(cpus = availableParallelism()): number {
 }
 
 /** Events in order to the listener. A listener that throws cancels the run, and `error()` gives what it threw. */
-function emitterTo(onEvent: RunListener | undefined) {
+function createEmitter(onEvent: RunListener | undefined) {
   const failing = new AbortController();
   const emit = async (change: RunChange) => {
     if (failing.signal.aborted) return;
@@ -65,15 +68,17 @@ async function runAll(
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
   const startedAt = performance.now();
   const maxParallel = options.maxParallel ?? defaultParallel();
-  const { emit, failed } = emitterTo(options.onEvent);
+  const { emit, failed } = createEmitter(options.onEvent);
   const cancel = options.signal === undefined ? failed : AbortSignal.any([options.signal, failed]);
   const sandboxes = plan.sandboxes.map(({ name, image, steps }) => {
     return { name, image: image.name, steps: steps.map((step) => step.name) };
   });
   await emit({ type: 'run-started', project: plan.name, maxParallel, sandboxes });
-  const { createVm, passthrough = null, onNetworkEvent = () => undefined } = options;
+  const { createVm, passthrough = null } = options;
+  const { onVmStarted = () => undefined, onNetworkEvent = () => undefined } = options;
   const results = await runAll(plan.sandboxes, maxParallel, {
     createVm,
+    onVmStarted,
     cancel,
     emit,
     onNetworkEvent,

@@ -10,11 +10,12 @@ import type { SandboxResult, StepResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
 import { passCachedStep, saveAfterStep } from './step/checkpoint-step.ts';
 import { runStep, type StepContext } from './step/run-step.ts';
-import { type Skip, skipOf } from './step/step-gate.ts';
+import { decideSkip, type Skip } from './step/step-gate.ts';
 import { startTimer } from './step/stop-watch.ts';
 
 export interface SandboxContext {
   readonly createVm: CreateSandboxVm;
+  readonly onVmStarted: (sandbox: string, vm: RunnerVm) => void;
   readonly cancel: AbortSignal;
   readonly emit: (change: RunChange) => Promise<void>;
   readonly onNetworkEvent: (event: SandboxNetworkEvent) => void;
@@ -59,7 +60,7 @@ function blockedError(sandbox: SandboxPlan, { blocked, blockedCount }: NetworkSu
 }
 
 /** Why no further step of this sandbox runs at all; null while they may. */
-function endOf(progress: Progress, cancel: AbortSignal): Skip | null {
+function stopReason(progress: Progress, cancel: AbortSignal): Skip | null {
   if (cancel.aborted) return { cause: 'cancelled', reason: 'the run was cancelled' };
   if (progress.deadline.signal.aborted) {
     return { cause: 'sandbox-timeout', reason: 'the sandbox timed out' };
@@ -112,13 +113,13 @@ async function runSteps(
     deadline: progress.deadline.signal,
   };
   for (const [index, step] of sandbox.steps.entries()) {
-    if (endOf(progress, context.cancel) !== null) return;
+    if (stopReason(progress, context.cancel) !== null) return;
     const saved = vm.cachedSteps[index];
     if (saved !== undefined) {
       progress.steps.push(await passCachedStep(step, saved, stepContext));
       continue;
     }
-    const why = skipOf(step, progress.steps);
+    const why = decideSkip(step, progress.steps);
     if (why !== null) {
       progress.steps.push(await skip(sandbox, step, why, context));
       continue;
@@ -140,7 +141,7 @@ async function skipRest(
   context: SandboxContext,
 ): Promise<void> {
   for (const step of sandbox.steps.slice(progress.steps.length)) {
-    const why = endOf(progress, context.cancel) ?? NOT_REACHED;
+    const why = stopReason(progress, context.cancel) ?? NOT_REACHED;
     progress.steps.push(await skip(sandbox, step, why, context));
   }
 }
@@ -152,7 +153,7 @@ function startDeadline(sandbox: SandboxPlan, limitMs: number, progress: Progress
   });
 }
 
-async function startVm(
+async function startSandboxVm(
   sandbox: SandboxPlan,
   progress: Progress,
   context: SandboxContext,
@@ -181,6 +182,7 @@ async function startVm(
       void emit({ type: 'checkpoint-missed', sandbox: name, step, reason });
     },
   });
+  context.onVmStarted(name, vm);
   progress.bootMs = vm.bootMs;
   progress.kernel = vm.kernelRelease;
   await emit({ type: 'vm-started', sandbox: name, bootMs: vm.bootMs, kernel: vm.kernelRelease });
@@ -195,7 +197,7 @@ async function runInVm(
 ): Promise<void> {
   let vm: RunnerVm | null = null;
   try {
-    vm = await startVm(sandbox, progress, context);
+    vm = await startSandboxVm(sandbox, progress, context);
     await runSteps(vm, sandbox, progress, context);
   } catch (error) {
     progress.isVmLost = true;

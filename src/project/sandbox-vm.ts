@@ -41,7 +41,7 @@ export interface SandboxVmOptions {
 }
 
 /** Everything that the VM of one sandbox is made with. */
-interface Making {
+interface VmInputs {
   readonly plan: Plan;
   readonly sandbox: SandboxPlan;
   readonly image: GuestImage;
@@ -51,7 +51,7 @@ interface Making {
 }
 
 /** What decides about a run stays read-only in every guest: a guest must not widen its own policy. */
-function providersOf(
+function hostProviders(
   mounts: readonly MountPlan[],
   readonlyPaths: readonly string[],
 ): Record<string, VfsProvider> {
@@ -65,7 +65,7 @@ function providersOf(
   return providers;
 }
 
-function memoryOf(mounts: readonly MountPlan[]): Record<string, MemoryMount> {
+function memoryMounts(mounts: readonly MountPlan[]): Record<string, MemoryMount> {
   const memory: Record<string, MemoryMount> = {};
   for (const mount of mounts) {
     if (mount.kind === 'memory') memory[mount.guestPath] = { sizeBytes: mount.sizeBytes };
@@ -73,8 +73,8 @@ function memoryOf(mounts: readonly MountPlan[]): Record<string, MemoryMount> {
   return memory;
 }
 
-function bootVm(
-  { plan, sandbox, image, network, hooks, options }: Making,
+function createVm(
+  { plan, sandbox, image, network, hooks, options }: VmInputs,
   from?: string,
 ): Promise<VM> {
   const { name, vm } = sandbox;
@@ -90,8 +90,8 @@ function bootVm(
     // Underscores are fine in a sandbox's name and not in a host's.
     hostname: name.replaceAll('_', '-').slice(0, 63),
     vfs: {
-      mounts: providersOf(vm.mounts, readonlyPaths),
-      memory: memoryOf(vm.mounts),
+      mounts: hostProviders(vm.mounts, readonlyPaths),
+      memory: memoryMounts(vm.mounts),
     },
     sandbox: { rootOverlay: vm.root === 'memory', ...options.debug },
     signal: hooks.signal,
@@ -110,8 +110,8 @@ function storedPlaces({ cacheDirectory, stateDirectory }: SandboxVmOptions) {
 }
 
 /** The checkpoints of a sandbox; null when it has none, or shall use none. */
-async function openCheckpoints(making: Making): Promise<SandboxCheckpoints | null> {
-  const { plan, sandbox, image, hooks, options } = making;
+async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | null> {
+  const { plan, sandbox, image, hooks, options } = inputs;
   const isOff = options.checkpoints === 'off' || options.from !== undefined;
   if (isOff || !sandbox.steps.some(({ checkpoint }) => checkpoint)) return null;
   const { cacheDirectory } = options;
@@ -126,31 +126,31 @@ async function openCheckpoints(making: Making): Promise<SandboxCheckpoints | nul
 }
 
 /** True when the saved machine is to blame, and not what the start needs in any case. */
-function isOfSavedMachine(error: unknown): error is GondolinError {
+function isSavedMachineFault(error: unknown): error is GondolinError {
   return GondolinError.is(error) && !/^(HOST|IMAGE|VFS)_/.test(error.code);
 }
 
 /** Restores the longest unchanged row of steps that loads; starts afresh where none does. */
-async function startVm(making: Making, checkpoints: SandboxCheckpoints | null) {
-  const { hooks, options } = making;
+async function startVm(inputs: VmInputs, checkpoints: SandboxCheckpoints | null) {
+  const { hooks, options } = inputs;
   for (;;) {
     const found = options.checkpoints === 'rewrite' ? null : ((await checkpoints?.find()) ?? null);
     if (checkpoints === null || found === null) {
-      return { vm: await bootVm(making, options.from), found: null };
+      return { vm: await createVm(inputs, options.from), found: null };
     }
     try {
-      const vm = await bootVm(making, found.machineDirectory);
+      const vm = await createVm(inputs, found.machineDirectory);
       await checkpoints.use(found);
       return { vm, found };
     } catch (error) {
-      if (!isOfSavedMachine(error) || hooks.signal.aborted) throw error;
+      if (!isSavedMachineFault(error) || hooks.signal.aborted) throw error;
       await checkpoints.refuse(found.key, error);
     }
   }
 }
 
-function tellMissed(
-  { sandbox, hooks }: Making,
+function reportMissed(
+  { sandbox, hooks }: VmInputs,
   checkpoints: SandboxCheckpoints,
   found: Checkpoint | null,
 ): void {
@@ -161,8 +161,8 @@ function tellMissed(
 }
 
 /** The VM as the runner sees it: it gives its image back when it is closed. */
-function runnerVmOf(
-  { image, options }: Making,
+function toRunnerVm(
+  { image, options }: VmInputs,
   vm: VM,
   checkpoints: SandboxCheckpoints | null,
   found: Checkpoint | null,
@@ -199,7 +199,7 @@ function runnerVmOf(
  * Makes the VMs of a plan for `runPlan`: image from the cache or built, then QEMU with the sandbox's mounts, restored
  * behind the steps that are unchanged since they were saved.
  */
-export function sandboxVmsOf(plan: Plan, options: SandboxVmOptions): CreateSandboxVm {
+export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateSandboxVm {
   const { cacheDirectory, agentPath, environment } = options;
   return async (sandbox: SandboxPlan, hooks: SandboxVmHooks) => {
     const { signal, onImageProgress: onProgress } = hooks;
@@ -213,15 +213,15 @@ export function sandboxVmsOf(plan: Plan, options: SandboxVmOptions): CreateSandb
     });
     const network = await sandboxNetwork(code.sandbox, code.env, signal);
     const image = await ensureImage(sandbox.image.recipe, imageOptions);
-    const making: Making = { plan, sandbox, image, network, hooks, options };
+    const inputs: VmInputs = { plan, sandbox, image, network, hooks, options };
     try {
-      const checkpoints = await openCheckpoints(making);
+      const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
-      const { vm, found } = await startVm(making, checkpoints);
+      const { vm, found } = await startVm(inputs, checkpoints);
       if (checkpoints !== null && options.checkpoints !== 'rewrite') {
-        tellMissed(making, checkpoints, found);
+        reportMissed(inputs, checkpoints, found);
       }
-      return runnerVmOf(making, vm, checkpoints, found);
+      return toRunnerVm(inputs, vm, checkpoints, found);
     } catch (error) {
       await image.release();
       throw error;

@@ -44,11 +44,11 @@ export async function guardHostCode(
   facts: HostCodeFacts,
 ): Promise<GuardedCode> {
   const { env, onWarning } = facts;
-  const trees = await writableTreesOf(sandbox);
+  const trees = await readWritableTrees(sandbox);
   if (trees.length === 0) return { sandbox, env };
   const searchPath = await safeSearchPath(env['PATH'], trees);
   const safeEnv = searchPath === env['PATH'] ? env : { ...env, PATH: searchPath };
-  const problems = await problemsOf(plan, trees, facts.directories, safeEnv);
+  const problems = await findProblems(plan, trees, facts.directories, safeEnv);
   const own = await replaceable(packageRoot(), trees);
   if (own !== null) {
     onWarning(
@@ -74,14 +74,14 @@ export async function guardHostCode(
   return { sandbox, env };
 }
 
-function writableTreesOf({ vm }: SandboxPlan): Promise<WritableTree[]> {
+function readWritableTrees({ vm }: SandboxPlan): Promise<WritableTree[]> {
   const paths = vm.mounts.flatMap((mount) =>
     mount.kind === 'host' && !mount.isReadonly ? [mount.hostPath] : [],
   );
   return Promise.all(paths.map(writableTree));
 }
 
-async function problemsOf(
+async function findProblems(
   { hostCode }: Plan,
   trees: readonly WritableTree[],
   directories: readonly string[],

@@ -3,7 +3,7 @@ import { writeText } from '../io.ts';
 import { openConfig } from '../open-project.ts';
 
 /** `config`: the project file as it is understood, every default filled in. */
-export const runConfig: CommandRun = async ({ io, options }) => {
+export const configCommand: CommandRun = async ({ io, options }) => {
   const format = chooseFormat(options, ['yaml', 'json']);
   const config = await openConfig(io, options);
   const { renderConfig } = await import('../../config/render-config.ts');

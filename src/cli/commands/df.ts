@@ -8,7 +8,7 @@ import {
   STORED_KINDS,
   type StoredItem,
   type StoredKind,
-  storedKindOf,
+  toStoredKind,
 } from '../stored-items.ts';
 import { plainText } from '../ui/text/describe.ts';
 import { formatBytes } from '../ui/text/quantities.ts';
@@ -65,7 +65,7 @@ function dfLines({ kinds, projects, usedBytes, limitBytes, freeBytes, directorie
 }
 
 /** `df`: what gondolin takes on disk, by kind and by project, beside its limit. */
-export const runDf: CommandRun = async ({ io, options }) => {
+export const dfCommand: CommandRun = async ({ io, options }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const directories = resolveDirectories(io.env);
   const { cache, snapshots } = directories;
@@ -79,7 +79,7 @@ export const runDf: CommandRun = async ({ io, options }) => {
     freeBytes: bavail * bsize,
     kinds: STORED_KINDS.map((kind) => ({
       kind,
-      ...useOf(items.filter((item) => storedKindOf(item) === kind)),
+      ...useOf(items.filter((item) => toStoredKind(item) === kind)),
     })),
     projects: projectsOf(items),
     directories: { cache, snapshots },

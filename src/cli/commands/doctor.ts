@@ -27,7 +27,7 @@ function verdict(requirements: readonly Requirement[]): string {
 }
 
 /** `doctor`: each requirement, found or with its fix. Exit code 1 when `run` cannot work. */
-export const runDoctor: CommandRun = async ({ io, options }) => {
+export const doctorCommand: CommandRun = async ({ io, options }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const facts = await gatherHostFacts({ directories: resolveDirectories(io.env), env: io.env });
   const requirements = judgeHost(facts);

@@ -1,7 +1,7 @@
 import { resolveDirectories } from '../../host/directories.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { writeText } from '../io.ts';
-import { listStoredItems, STORED_KINDS, type StoredItem, storedKindOf } from '../stored-items.ts';
+import { listStoredItems, STORED_KINDS, type StoredItem, toStoredKind } from '../stored-items.ts';
 import { plainText } from '../ui/text/describe.ts';
 import { formatAge, formatBytes } from '../ui/text/quantities.ts';
 import { formatTable } from '../ui/text/table.ts';
@@ -44,7 +44,7 @@ function imageTable(entries: readonly StoredItem[], nowMs: number): string[] {
 /** Size of each kind, those that take nothing left out: `images 140 MiB, checkpoints 1.2 GiB`. */
 function sumsOf(entries: readonly StoredItem[]): string {
   const sums = STORED_KINDS.flatMap((kind) => {
-    const own = entries.filter((entry) => storedKindOf(entry) === kind);
+    const own = entries.filter((entry) => toStoredKind(entry) === kind);
     const bytes = own.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     return bytes === 0 ? [] : [`${kind} ${formatBytes(bytes)}`];
   });
@@ -52,7 +52,7 @@ function sumsOf(entries: readonly StoredItem[]): string {
 }
 
 /** `images`: what gondolin keeps on disk, the last used first: images and saved machines. */
-export const runImages: CommandRun = async ({ io, options }) => {
+export const imagesCommand: CommandRun = async ({ io, options }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const entries = await listStoredItems(resolveDirectories(io.env));
   if (format === 'json') {

@@ -22,7 +22,7 @@ steps:
 `;
 
 /** `init`: writes a starter project file, over an existing one only with \`--force\`. */
-export const runInit: CommandRun<{ readonly force?: boolean }> = async ({ io, options }) => {
+export const initCommand: CommandRun<{ readonly force?: boolean }> = async ({ io, options }) => {
   const file = resolve(io.cwd, options.file ?? 'gondolin.yaml');
   const shown = relative(io.cwd, file) || file;
   try {

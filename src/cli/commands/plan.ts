@@ -4,7 +4,7 @@ import type { PlanCache } from '../../project/checkpoint/plan-cache.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
-import { openPlan, planOfWords } from '../open-project.ts';
+import { openPlan, planForOperands } from '../open-project.ts';
 import { plainText } from '../ui/text/describe.ts';
 
 /** What is restored of a plan; loads what that takes only where a step has a checkpoint. */
@@ -25,10 +25,10 @@ function withCache(plan: Plan, cache: PlanCache) {
   return { ...plan, sandboxes };
 }
 
-/** `plan`: what `run` with the same words would do. */
-export const runPlanCommand: CommandRun<NetworkFlags> = async ({ io, options, words }) => {
+/** `plan`: what `run` with the same operands would do. */
+export const planCommand: CommandRun<NetworkFlags> = async ({ io, options, operands }) => {
   const format = chooseFormat(options, ['text', 'json']);
-  const plan = withNetworkFlags(planOfWords(await openPlan(io, options), words), options);
+  const plan = withNetworkFlags(planForOperands(await openPlan(io, options), operands), options);
   const cache = await cacheOf(plan, io);
   const { renderPlan, renderPlanJson } = await import('../../plan/render-plan.ts');
   if (format === 'json') {

@@ -76,7 +76,7 @@ const NO_IMAGES: PruneImagesResult = { removed: [], inUse: [], freedBytes: 0, le
 const NO_SAVED: PruneResult = { removed: [], inUse: [] };
 
 /** How old what goes is, in milliseconds; 0 is everything. A kind that is named goes as a whole unless told. */
-function ageOfChoice(options: PruneOptions): number {
+function minimumAgeMs(options: PruneOptions): number {
   if (options.all === true && options.olderThan !== undefined) {
     throw usageError('--all and --older-than exclude each other', 'Leave one of them out.');
   }
@@ -91,7 +91,7 @@ async function prune(
   env: Environment,
 ): Promise<Pruned> {
   const isDryRun = options.dryRun === true;
-  const olderThanMs = ageOfChoice(options);
+  const olderThanMs = minimumAgeMs(options);
   const isEvery = ![options.images, options.templates, options.checkpoints].includes(true);
   const choice = olderThanMs === 0 ? { all: true } : { olderThanMs };
   const saved = { olderThanMs, isDryRun };
@@ -129,7 +129,7 @@ async function prune(
  * that, and what killed runs left.
  * Snapshots have names and stay.
  */
-export const runPrune: CommandRun<PruneOptions> = async ({ io, options }) => {
+export const pruneCommand: CommandRun<PruneOptions> = async ({ io, options }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const result = await prune(options, resolveDirectories(io.env), io.env);
   const text =

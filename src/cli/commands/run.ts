@@ -12,10 +12,10 @@ import type { SandboxVmOptions } from '../../project/sandbox-vm.ts';
 import type { CommandRun, GlobalOptions } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
-import { openPlan, planOfSandbox, planOfWords } from '../open-project.ts';
+import { openPlan, planForOperands, planForSandbox } from '../open-project.ts';
+import { selectCommandSandbox } from '../operands.ts';
 import { type AuditFlags, openRunAudit, type RunAudit } from '../run-audit.ts';
 import { openRunSession } from '../run-session.ts';
-import { selectForCommand } from '../select-words.ts';
 import { createRenderer } from '../ui/progress/choose-renderer.ts';
 import { resolveProgress } from '../ui/progress/progress-mode.ts';
 import { renderErrorData, renderErrorJson } from '../ui/render-error.ts';
@@ -32,7 +32,7 @@ const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy'].flatMap((name)
   name.toUpperCase(),
 ]);
 
-function proxiesOf(env: CliIo['env']): Record<string, string> {
+function proxyVariables(env: CliIo['env']): Record<string, string> {
   const proxies: Record<string, string> = {};
   for (const name of PROXY_VARIABLES) {
     const value = env[name];
@@ -49,12 +49,12 @@ interface RunOptions {
 }
 
 /** A start without saved machines has no checkpoints either. */
-function checkpointsOf(isCaching: boolean, isCold: boolean) {
+function checkpointMode(isCaching: boolean, isCold: boolean) {
   if (isCold) return 'off';
   return isCaching ? 'use' : 'rewrite';
 }
 
-function vmOptionsOf(
+function sandboxVmOptions(
   io: CliIo,
   {
     debug = false,
@@ -72,22 +72,22 @@ function vmOptionsOf(
     cacheDirectory: cache,
     stateDirectory: state,
     agentPath: guestAgentPath(),
-    environment: proxiesOf(io.env),
+    environment: proxyVariables(io.env),
     secretEnvironment: io.env,
     readonlyPaths,
     cold,
-    checkpoints: checkpointsOf(isCaching, cold),
+    checkpoints: checkpointMode(isCaching, cold),
     ...(from === null ? {} : { from }),
     ...(debug ? { debug: { debug: '*', debugLog } } : {}),
   };
 }
 
 /** The plan with one command in place of the steps of one sandbox. */
-function planOfCommand(plan: Plan, words: readonly string[], command: readonly string[]): Plan {
+function planForCommand(plan: Plan, operands: readonly string[], command: readonly string[]): Plan {
   if (command.length === 0) {
     throw usageError('nothing after `--`', 'Write the command there: gondolin run -- ls -la');
   }
-  return adHocPlan(planOfSandbox(plan, selectForCommand(plan, words)), command);
+  return adHocPlan(planForSandbox(plan, selectCommandSandbox(plan, operands)), command);
 }
 
 /** Blocked requests where no summary says so: of any sandbox, or (`quiet`) of those that failed for it. */
@@ -98,7 +98,7 @@ function blockedText(result: RunResult, mode: DrawnMode, paint: Paint): string {
 }
 
 /** The plan of one sandbox as it goes on from a snapshot, and the directory of the saved machine. */
-async function continueFrom(
+async function planFromSnapshotName(
   plan: Plan,
   name: string,
   io: CliIo,
@@ -114,7 +114,7 @@ async function continueFrom(
     const message = `--from ${name}: the project has no sandbox ${facts.sandbox}`;
     throw usageError(message, `Name one: gondolin run --from ${name} SANDBOX`);
   }
-  const one = planFromSnapshot(planOfSandbox(plan, sandbox.name), facts);
+  const one = planFromSnapshot(planForSandbox(plan, sandbox.name), facts);
   return { plan: one, from: machineDirectory };
 }
 
@@ -166,15 +166,16 @@ async function drawRun(
 ): Promise<RunResult> {
   const passthrough: Passthrough = { stdin: io.stdin, stdout: io.stdout, stderr: io.stderr };
   // Loaded once it is clear that a VM is wanted: it brings QEMU's, the file server's and libc's code.
-  const { sandboxVmsOf } = await import('../../project/sandbox-vm.ts');
+  const { createSandboxVms } = await import('../../project/sandbox-vm.ts');
   const warn = (message: string) => {
     if (mode !== 'json') void writeText(io.stderr, `=> warning: ${plainText(message)}\n`);
   };
   const renderer = await createRenderer(mode, isRaw, io);
-  const session = openRunSession(plan, sandboxVmsOf(plan, vmOptions), io, warn);
+  const session = openRunSession(plan, io, warn);
   try {
     return await runPlan(plan, {
-      createVm: session.createVm,
+      createVm: createSandboxVms(plan, vmOptions),
+      onVmStarted: (sandbox, vm) => session.addVm(sandbox, vm),
       onEvent: (event) => renderer.onEvent(event),
       onNetworkEvent: audit.onNetworkEvent,
       signal: io.signal,
@@ -190,17 +191,19 @@ async function drawRun(
  * `run`: boots the sandboxes and runs their steps, or one command with this process's own streams.
  * The exit code is that of the first failing step, or of the command.
  */
-export const runRun: CommandRun<RunOptions & NetworkFlags & AuditFlags> = async (context) => {
-  const { io, options, words, trailing } = context;
+export const runCommand: CommandRun<RunOptions & NetworkFlags & AuditFlags> = async (context) => {
+  const { io, options, operands, trailing } = context;
   const mode = resolveProgress(options.progress, io);
   const whole = await openPlan(io, options);
   const chosen =
-    trailing === null ? planOfWords(whole, words) : planOfCommand(whole, words, trailing);
+    trailing === null
+      ? planForOperands(whole, operands)
+      : planForCommand(whole, operands, trailing);
   const wanted = withNetworkFlags(chosen, options);
   const { plan, from } =
     options.from === undefined
       ? { plan: wanted, from: null }
-      : await continueFrom(wanted, options.from, io);
+      : await planFromSnapshotName(wanted, options.from, io);
   const isRaw = trailing !== null && mode !== 'json';
   // Not after an image was built for a minute.
   requireTool('qemu-system-x86_64', io.env);
@@ -208,7 +211,7 @@ export const runRun: CommandRun<RunOptions & NetworkFlags & AuditFlags> = async 
   let failures: readonly unknown[] = [];
   let result: RunResult;
   try {
-    const vmOptions = vmOptionsOf(io, options, from, audit.paths);
+    const vmOptions = sandboxVmOptions(io, options, from, audit.paths);
     result = await drawRun(plan, { mode, isRaw }, audit, vmOptions, io);
   } finally {
     failures = await audit.close();

@@ -57,11 +57,11 @@ async function deleteSnapshot(io: CliIo, name: string): Promise<number> {
 }
 
 /** `snapshot`: saves a running sandbox under a name. It goes on afterwards. */
-export const runSnapshot: CommandRun<SnapshotOptions> = async ({ io, options, words }) => {
+export const snapshotCommand: CommandRun<SnapshotOptions> = async ({ io, options, operands }) => {
   const format = chooseFormat(options, ['text', 'json']);
-  const [name, wanted, ...rest] = words;
+  const [name, wanted, ...rest] = operands;
   if (name === undefined || rest.length > 0 || (options.delete === true && wanted !== undefined)) {
-    throw usageError('wrong number of words', 'Write gondolin snapshot NAME [SANDBOX].');
+    throw usageError('wrong number of operands', 'Write gondolin snapshot NAME [SANDBOX].');
   }
   checkSnapshotName(name);
   if (options.delete === true) return deleteSnapshot(io, name);

@@ -5,7 +5,7 @@ import {
   type NetworkSummary,
 } from '../../net/audit/network-summary.ts';
 import type { SandboxResult } from '../../project/run-result.ts';
-import { whyText } from './blocked-words.ts';
+import { whyText } from './block-text.ts';
 import { plainText } from './text/describe.ts';
 import type { Paint } from './text/paint.ts';
 import { formatBytes } from './text/quantities.ts';

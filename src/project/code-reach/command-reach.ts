@@ -18,7 +18,7 @@ export async function safeSearchPath(
 }
 
 /** What may be a word of a shell command: between blanks, quotes and operators. */
-function wordsOf(command: string | readonly string[]): string[] {
+function splitWords(command: string | readonly string[]): string[] {
   const texts = typeof command === 'string' ? command.split(/[\s'"`;&|<>(){}]+/) : [...command];
   const words = texts.flatMap((text) => [text, ...text.split(/[=:,@]/)]);
   return [...new Set(words)].filter((word) => word !== '' && !word.includes('\0'));
@@ -37,7 +37,11 @@ function withHome(word: string, home: string): string {
 }
 
 /** Paths that a word may stand for: what it names from the command's directory, and programs of the search path. */
-async function meantBy(word: string, directory: string, searchPath: string): Promise<string[]> {
+async function pathsMeantBy(
+  word: string,
+  directory: string,
+  searchPath: string,
+): Promise<string[]> {
   const named = resolve(directory, word);
   const kind = await kindOf(named);
   const isNamed = kind === 'file' || (kind === 'directory' && /[/~]/.test(word));
@@ -57,8 +61,8 @@ export async function commandReach(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Reach | null> {
   const { PATH: searchPath = '', HOME: home = '~' } = env;
-  for (const word of wordsOf(command)) {
-    for (const path of await meantBy(withHome(word, home), directory, searchPath)) {
+  for (const word of splitWords(command)) {
+    for (const path of await pathsMeantBy(withHome(word, home), directory, searchPath)) {
       const tree = await replaceable(path, trees);
       if (tree !== null) return { path, tree };
     }

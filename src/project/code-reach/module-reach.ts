@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { overlap, placesOf, replaceable, type WritableTree } from './writable-tree.ts';
+import { overlap, replaceable, resolvePlaces, type WritableTree } from './writable-tree.ts';
 
 /** What a guest can change, and by which volume. */
 export interface Reach {
@@ -29,7 +29,7 @@ export async function moduleReach(
     seen.add(next);
     const reach = await ownReach(next, trees);
     if (reach !== null) return reach;
-    left.push(...(await importsOf(next)));
+    left.push(...(await readImports(next)));
   }
   return null;
 }
@@ -38,7 +38,7 @@ export async function moduleReach(
 async function ownReach(path: string, trees: readonly WritableTree[]): Promise<Reach | null> {
   const tree = await replaceable(path, trees);
   if (tree !== null) return { path, tree };
-  const real = (await placesOf(path)).at(-1) ?? path;
+  const real = (await resolvePlaces(path)).at(-1) ?? path;
   for (let above = dirname(real); ; above = dirname(above)) {
     for (const name of ['node_modules', 'package.json']) {
       const place = join(above, name);
@@ -50,7 +50,7 @@ async function ownReach(path: string, trees: readonly WritableTree[]): Promise<R
 }
 
 /** Absolute paths that a module names in its imports; those of `require` may lack their extension. */
-async function importsOf(path: string): Promise<string[]> {
+async function readImports(path: string): Promise<string[]> {
   const text = await readFile(path, 'utf8').catch(() => '');
   return [...text.matchAll(IMPORT)].map(([, , specifier = '']) =>
     specifier.startsWith('file:')

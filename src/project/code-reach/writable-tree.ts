@@ -27,7 +27,7 @@ export function isWithin(path: string, directory: string): boolean {
  * Every name that leads to `path`, each as its directory really is: the path's own parts, and those of the symbolic links
  * on the way. Who can replace any of them decides what `path` is. The last is where it really lies, or would.
  */
-export async function placesOf(path: string): Promise<string[]> {
+export async function resolvePlaces(path: string): Promise<string[]> {
   const places: string[] = [];
   let links = 0;
   let left = resolve(path).split(sep).filter(Boolean);
@@ -59,7 +59,7 @@ export async function replaceable(
   path: string,
   trees: readonly WritableTree[],
 ): Promise<WritableTree | null> {
-  const places = await placesOf(path);
+  const places = await resolvePlaces(path);
   const last = places.at(-1);
   // The root of a volume cannot be replaced itself, only what it holds; a file is its own content.
   const isIn = ({ root }: WritableTree): boolean =>
@@ -72,7 +72,7 @@ export async function overlap(
   directory: string,
   trees: readonly WritableTree[],
 ): Promise<WritableTree | null> {
-  const real = (await placesOf(directory)).at(-1) ?? directory;
+  const real = (await resolvePlaces(directory)).at(-1) ?? directory;
   return (
     (await replaceable(directory, trees)) ?? trees.find(({ root }) => isWithin(root, real)) ?? null
   );

@@ -34,7 +34,7 @@ function unmetNeed(step: StepPlan, before: readonly StepResult[]): string | null
  * @param before Results of the steps before it in the same sandbox.
  * @returns null when the step runs, else why not.
  */
-export function skipOf(step: StepPlan, before: readonly StepResult[]): Skip | null {
+export function decideSkip(step: StepPlan, before: readonly StepResult[]): Skip | null {
   const unmet = unmetNeed(step, before);
   if (unmet !== null) return { cause: 'needs', reason: unmet };
   const failed = before.find(hasFailed);

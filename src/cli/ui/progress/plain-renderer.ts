@@ -6,7 +6,7 @@ import { formatBytes, formatDuration } from '../text/quantities.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { describeImage, ImagePace } from './image-pace.ts';
 import type { RunRenderer } from './run-renderer.ts';
-import { StepLines } from './step-lines.ts';
+import { StepLines } from './step-output.ts';
 
 export interface PlainOptions {
   readonly paint: Paint;
@@ -20,7 +20,7 @@ export function outputPrefix({ sandbox, step }: { sandbox: string; step: string 
 }
 
 /** What a line about an event says after `=> `; null for an event without a line of its own. */
-function statusOf(event: RunEvent): string | null {
+function statusText(event: RunEvent): string | null {
   switch (event.type) {
     case 'image-progress':
       return `${event.sandbox}: image ${event.image}: ${describeImage(event)}`;
@@ -57,7 +57,7 @@ function statusOf(event: RunEvent): string | null {
   }
 }
 
-function toneOf(event: RunEvent): Tone {
+function eventTone(event: RunEvent): Tone {
   if (event.type === 'step-skipped' || event.type === 'checkpoint-missed') return 'dim';
   if (event.type === 'step-cached') return 'green';
   if (event.type === 'warning' || event.type === 'network-blocked') return 'yellow';
@@ -84,9 +84,9 @@ export function createPlainRenderer(output: CliOutput, options: PlainOptions): R
     if (event.type === 'step-output') return write(event, lines.push(event));
     if (event.type === 'step-finished') void write(event, lines.finish(event));
     if (event.type === 'image-progress' && !pace.isWorthALine(event)) return;
-    const status = statusOf(event);
+    const status = statusText(event);
     if (status === null) return;
-    return writeText(output, `${paint(toneOf(event), `=> ${plainText(status)}`)}\n`);
+    return writeText(output, `${paint(eventTone(event), `=> ${plainText(status)}`)}\n`);
   };
   return { onEvent, end: async () => undefined };
 }

@@ -6,9 +6,8 @@ import type { Paint } from '../text/paint.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { FailedOutput } from './failed-output.ts';
 import { describeImage } from './image-pace.ts';
-import { LiveTail } from './live-tail.ts';
 import { type RunRenderer, stepKey } from './run-renderer.ts';
-import { StepLines } from './step-lines.ts';
+import { LiveTail, StepLines } from './step-output.ts';
 
 type RunStarted = Extract<RunEvent, { type: 'run-started' }>;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { selectForCommand, selectWords } from '../../../src/cli/select-words.ts';
+import { selectCommandSandbox, selectOperands } from '../../../src/cli/operands.ts';
 import { plan, sandbox, step } from '../project/fake-vm.ts';
 
 const ONE = plan(sandbox('test', [step('install', 'x'), step('unit', 'x'), step('test', 'x')]));
@@ -8,7 +8,7 @@ const TWO = plan(
   sandbox('lint', [step('style', 'x')]),
 );
 
-describe('selectWords', () => {
+describe('selectOperands', () => {
   it.each([
     [TWO, [], { sandbox: null, steps: [] }],
     [TWO, ['lint'], { sandbox: 'lint', steps: [] }],
@@ -18,7 +18,7 @@ describe('selectWords', () => {
     [ONE, ['test'], { sandbox: 'test', steps: [] }],
     [ONE, ['test', 'test'], { sandbox: 'test', steps: ['test'] }],
   ])('reads %#', (given, words, want) => {
-    expect(selectWords(given, words)).toEqual(want);
+    expect(selectOperands(given, words)).toEqual(want);
   });
 
   it.each([
@@ -39,19 +39,19 @@ describe('selectWords', () => {
     ],
     [plan(sandbox('a', [])), ['x'], 'unknown step "x"', 'Here there is no step.'],
   ])('refuses %#', (given, words, message, hint) => {
-    expect(() => selectWords(given, words)).toThrow(
+    expect(() => selectOperands(given, words)).toThrow(
       expect.objectContaining({ code: 'CLI_USAGE', message, hint }),
     );
   });
 });
 
-describe('selectForCommand', () => {
+describe('selectCommandSandbox', () => {
   it.each([
     [ONE, [], 'test'],
     [ONE, ['test'], 'test'],
     [TWO, ['lint'], 'lint'],
   ])('reads %#', (given, words, want) => {
-    expect(selectForCommand(given, words)).toBe(want);
+    expect(selectCommandSandbox(given, words)).toBe(want);
   });
 
   it.each([
@@ -60,7 +60,7 @@ describe('selectForCommand', () => {
     [ONE, ['unit'], 'unknown sandbox "unit"'],
     [TWO, ['test', 'unit'], 'only a sandbox may be named before `--`'],
   ])('refuses %#', (given, words, message) => {
-    expect(() => selectForCommand(given, words)).toThrow(
+    expect(() => selectCommandSandbox(given, words)).toThrow(
       expect.objectContaining({ code: 'CLI_USAGE', message }),
     );
   });

@@ -38,14 +38,14 @@ function checkSandboxWord(plan: Plan, word: string): never {
  * single sandbox it may be a step as well.
  * @throws {GondolinError} CLI_USAGE for a name that is not there.
  */
-export function selectWords(plan: Plan, words: readonly string[]): Selection {
-  const [first, ...rest] = words;
+export function selectOperands(plan: Plan, operands: readonly string[]): Selection {
+  const [first, ...rest] = operands;
   if (first === undefined) return { sandbox: null, steps: [] };
   const named = plan.sandboxes.find((sandbox) => sandbox.name === first);
   if (named !== undefined) return checkSteps(named, rest);
   const [only, ...others] = plan.sandboxes;
   if (only === undefined || others.length > 0) return checkSandboxWord(plan, first);
-  return checkSteps(only, words);
+  return checkSteps(only, operands);
 }
 
 /**
@@ -53,9 +53,9 @@ export function selectWords(plan: Plan, words: readonly string[]): Selection {
  * @returns The sandbox that CMD runs in.
  * @throws {GondolinError} CLI_USAGE when it is not clear which, or when steps are named too.
  */
-export function selectForCommand(plan: Plan, words: readonly string[]): string {
+export function selectCommandSandbox(plan: Plan, operands: readonly string[]): string {
   const names = plan.sandboxes.map(({ name }) => name);
-  const [word, ...rest] = words;
+  const [word, ...rest] = operands;
   if (rest.length > 0) {
     throw usageError(
       'only a sandbox may be named before `--`',
