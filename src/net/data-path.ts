@@ -1,10 +1,10 @@
 import type { Duplex } from 'node:stream';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { type ConnectionServices, GuestConnection } from './guest-connection.ts';
-import { GuestHttp } from './http/guest-http.ts';
-import { GuestLoad } from './http/guest-load.ts';
-import { RequestTurns } from './http/request-turns.ts';
-import { Upstream } from './http/upstream.ts';
+import { GuestLoad } from './http/exchange/limit/guest-load.ts';
+import { RequestTurns } from './http/exchange/limit/request-turns.ts';
+import { GuestHttp } from './http/guest/guest-http.ts';
+import { Upstream } from './http/upstream/upstream.ts';
 import { REFUSAL_CERTIFICATES } from './limits.ts';
 import type { NetworkParts } from './parts.ts';
 import { type Destination, Dialer } from './tcp/dial.ts';

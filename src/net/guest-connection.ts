@@ -5,10 +5,10 @@ import type { NetworkEvent, Transport } from './audit/network-event.ts';
 import { ConnectionRecord } from './connection-record.ts';
 import { serveDnsStream } from './dns/serve-dns-stream.ts';
 import { writeAuthority } from './http/authority.ts';
-import type { GuestHttp } from './http/guest-http.ts';
-import { terminateTls } from './http/guest-tls.ts';
-import type { Site } from './http/site.ts';
-import type { Upstream } from './http/upstream.ts';
+import type { GuestHttp } from './http/guest/guest-http.ts';
+import { terminateTls } from './http/guest/guest-tls.ts';
+import type { Site } from './http/request-context.ts';
+import type { Upstream } from './http/upstream/upstream.ts';
 import type { Refused } from './judge.ts';
 import {
   DENIED_START_MS,

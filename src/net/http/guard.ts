@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { UpstreamHandler } from './upstream-call.ts';
+import type { UpstreamHandler } from './upstream/upstream-call.ts';
 
 /** Wraps a callback that Node calls. */
 export type Guard = <Args extends readonly unknown[]>(

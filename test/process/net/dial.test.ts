@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { UpstreamTls } from '../../../src/net/http/upstream-tls.ts';
+import { UpstreamTls } from '../../../src/net/http/upstream/upstream-tls.ts';
 import { compilePolicy } from '../../../src/net/policy/compile-policy.ts';
 import { Dialer } from '../../../src/net/tcp/dial.ts';
 import { startTcp } from '../../fixtures/net/servers.ts';

@@ -3,7 +3,7 @@ import type http from 'node:http';
 import type { Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import { afterAll, expect, it } from 'vitest';
-import { TlsTransport } from '../../../src/net/http/tls-transport.ts';
+import { TlsTransport } from '../../../src/net/http/guest/tls-transport.ts';
 import type { WaitingTimes } from '../../../src/net/limits.ts';
 import { connectTcp, connectTls, exchangeBytes, readAll } from '../../fixtures/net/clients.ts';
 import { startHttp, startHttps } from '../../fixtures/net/servers.ts';

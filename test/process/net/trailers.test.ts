@@ -3,7 +3,7 @@ import http from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterAll, expect, it } from 'vitest';
-import { SingleRequest } from '../../../src/net/http/single-request.ts';
+import { SingleRequest } from '../../../src/net/http/upstream/http1-trailer-call.ts';
 import {
   connectHttp2,
   connectTcp,

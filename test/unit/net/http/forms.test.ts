@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { GondolinError } from '../../../../src/errors/gondolin-error.ts';
 import { agrees, readAuthority, writeAuthority } from '../../../../src/net/http/authority.ts';
+import { type Refusal, renderRefusal } from '../../../../src/net/http/exchange/refusal/refusal.ts';
 import { endToEnd, fieldValues, flatFields, recordOf } from '../../../../src/net/http/fields.ts';
-import { type Refusal, renderRefusal } from '../../../../src/net/http/refusal.ts';
-import { upstreamError } from '../../../../src/net/http/upstream-error.ts';
+import { upstreamError } from '../../../../src/net/http/upstream/upstream-error.ts';
 
 it.each([
   ['example.com', { host: 'example.com', port: null }],

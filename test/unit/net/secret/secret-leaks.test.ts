@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { prepareSecrets } from '../../../../src/net/http/request-secrets.ts';
+import { prepareSecrets } from '../../../../src/net/http/exchange/secrets/request-secrets.ts';
 import type { HeaderList } from '../../../../src/net/secret/header-list.ts';
 import { decodePercent } from '../../../../src/net/secret/percent-decode.ts';
 import { createPlaceholder } from '../../../../src/net/secret/placeholder.ts';

@@ -1,0 +1,123 @@
+import { GondolinError } from '../../../../errors/gondolin-error.ts';
+import type { HeaderList } from '../../../audit/network-event.ts';
+import type { Fields } from '../../fields.ts';
+import type { HttpServices, Site } from '../../request-context.ts';
+import type { ResponseHead } from '../../upstream/upstream-call.ts';
+import type { AskedRequest } from '../judge/asked-request.ts';
+import type { Refusal } from '../refusal/refusal.ts';
+import { leakEvent } from '../secrets/request-secrets.ts';
+import { blockedEvent, headerList } from './request-events.ts';
+
+/** Counts what one exchange moves and tells it as events: `request` when it goes out, `response` when it has ended. */
+export class ExchangeRecord {
+  readonly #asked: AskedRequest;
+  readonly #site: Site;
+  readonly #services: HttpServices;
+  readonly #traffic: Site['traffic'];
+  readonly #facts;
+  #secrets: readonly string[] = [];
+  #isOpen = false;
+  readonly #startedMs = Date.now();
+  readonly #start = performance.now();
+  #requestBytes = 0;
+  #responseBytes = 0;
+  #waitMs: number | null = null;
+  #address: string | null = null;
+  #statusCode = 0;
+  #statusText = '';
+  #responseHeaders: HeaderList = [];
+
+  constructor(asked: AskedRequest, site: Site, services: HttpServices) {
+    this.#asked = asked;
+    this.#site = site;
+    this.#services = services;
+    this.#traffic = site.traffic;
+    this.#facts = {
+      requestId: services.nextRequestId(),
+      connectionId: site.connectionId,
+      method: asked.method,
+      url: asked.url,
+      host: site.name,
+      port: site.port,
+      httpVersion: asked.httpVersion,
+      requestHeaders: headerList(asked.fields),
+    };
+  }
+
+  /** The request goes out: told once, however often it is tried. */
+  open(): void {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    const secrets = this.#secrets;
+    this.#services.emit({ kind: 'request', timestampMs: this.#startedMs, ...this.#facts, secrets });
+  }
+
+  /** @param names  Of the secrets whose values are in the request. */
+  noteSecrets(names: readonly string[]): void {
+    this.#secrets = names;
+  }
+
+  noteTunnel(end: { readonly sentBytes: number; readonly receivedBytes: number }): void {
+    this.#requestBytes += end.sentBytes;
+    this.#responseBytes += end.receivedBytes;
+  }
+
+  async *countBody(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of body) {
+      this.#requestBytes += chunk.length;
+      yield chunk;
+    }
+  }
+
+  noteAddress(address: string | null): void {
+    this.#address = address ?? this.#address;
+  }
+
+  noteHead(head: ResponseHead, fields: Fields): void {
+    this.#waitMs = performance.now() - this.#start;
+    this.#statusCode = head.status;
+    this.#statusText = head.statusText;
+    this.#responseHeaders = headerList(fields);
+  }
+
+  noteData(bytes: number): void {
+    this.#responseBytes += bytes;
+  }
+
+  /** Tells of a placeholder where it may not be; of any other error nothing. @param statusCode  What the guest is told. */
+  leaked(error: Error, statusCode: number | null): void {
+    if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
+    const { emit, secrets } = this.#services;
+    emit(leakEvent(error, this.#asked, this.#site, { secrets, statusCode }));
+  }
+
+  /** The request was answered by a refusal. */
+  refused(refusal: Refusal, head: ResponseHead): void {
+    this.noteHead(head, head.fields);
+    const event = blockedEvent(this.#asked, this.#site, refusal);
+    if (event !== null) this.#services.emit(event);
+  }
+
+  /** Tells the end of a request that went out. @param error  Why it broke, in a few words. */
+  finish(error: string | null): void {
+    this.#traffic.sentBytes += this.#requestBytes;
+    this.#traffic.receivedBytes += this.#responseBytes;
+    if (!this.#isOpen) return;
+    this.#services.emit({
+      kind: 'response',
+      timestampMs: Date.now(),
+      ...this.#facts,
+      secrets: this.#secrets,
+      startedMs: this.#startedMs,
+      statusCode: this.#statusCode,
+      statusText: this.#statusText,
+      responseHeaders: this.#responseHeaders,
+      address: this.#address,
+      requestBytes: this.#requestBytes,
+      responseBytes: this.#responseBytes,
+      durationMs: performance.now() - this.#start,
+      waitMs: this.#waitMs,
+      error,
+    });
+  }
+}

@@ -1,0 +1,40 @@
+import type { Duplex } from 'node:stream';
+import type { SecretStore } from '../../secret/secret-store.ts';
+import { WebSocketLeakScanStream, WebSocketScrubStream } from '../../secret/websocket-streams.ts';
+import { type SpliceResult, splice } from '../../tcp/splice.ts';
+import { endToEnd, type Fields, flatList } from '../fields.ts';
+import type { GuestUpgrade } from '../guest-request.ts';
+import type { ResponseHead } from '../upstream/upstream-call.ts';
+import { headerList } from './audit/request-events.ts';
+
+/** What is looked for in a tunnel. */
+export interface TunnelWatch {
+  /** null: nothing is looked for. */
+  readonly secrets: SecretStore | null;
+  /** Names of the secrets whose values the server must not send back. */
+  readonly scrub: readonly string[];
+}
+
+/**
+ * Accepts a WebSocket handshake that the server has accepted, and carries bytes until both sides have closed.
+ *
+ * @returns The fields that the guest got; `ended` never rejects.
+ * @throws {TypeError} when a field of the server cannot stand in a head.
+ */
+export function openTunnel(
+  guest: GuestUpgrade,
+  head: ResponseHead,
+  upstream: Duplex,
+  { secrets, scrub }: TunnelWatch,
+): { readonly fields: Fields; readonly ended: Promise<SpliceResult> } {
+  const kept = endToEnd(head.fields);
+  const plan = secrets?.planResponse(scrub, { headers: headerList(kept), hasBody: false });
+  const fields = plan === undefined ? kept : flatList(plan.headers);
+  const opened = guest.accept(head.statusText, fields);
+  const index = secrets?.index ?? null;
+  const patterns = secrets?.patternsFor(scrub) ?? null;
+  const outbound = index === null || index.isEmpty ? null : new WebSocketLeakScanStream(index);
+  const inbound = patterns === null ? null : new WebSocketScrubStream(patterns);
+  const ended = splice(opened.stream, upstream, { head: opened.head, outbound, inbound });
+  return { fields, ended };
+}

@@ -1,0 +1,219 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { WaitingTimes } from '../../limits.ts';
+import { createGuard, type Guard, guardEvents } from '../guard.ts';
+import type { Site } from '../request-context.ts';
+
+/** A request whose response is on its way. */
+export interface OpenAnswer {
+  readonly request: IncomingMessage;
+  /** null: a handshake, whose response is written to the connection itself. */
+  readonly response: ServerResponse | null;
+  /** Called when the response can no more be given. */
+  onGone: (() => void) | null;
+}
+
+/**
+ * Owns one HTTP/1 connection of the guest: which responses are on their way, when it is silent for too long, how it ends,
+ * and what is caught of all that it calls.
+ */
+export class Http1Line {
+  /** The guest's stream below TLS: destroying it is a reset for the guest. */
+  readonly raw: Duplex;
+  readonly site: Site;
+  /** A throw of what it wraps is a fault and a reset of this connection. */
+  readonly guard: Guard;
+  readonly #stream: Duplex;
+  readonly #waits: WaitingTimes;
+  readonly #open = new Set<OpenAnswer>();
+  #idleTimer: NodeJS.Timeout | undefined;
+  #silenceTimer: NodeJS.Timeout | undefined;
+  #stallTimer: NodeJS.Timeout | undefined;
+  /** Writes so far and bytes that wait for the guest, when the clock looked last. */
+  #seen = { writes: 0, waitingBytes: 0 };
+  #writes = 0;
+  #hasMoved = false;
+  #hasLast = false;
+  #refusal: string | null = null;
+  #onceQuiet: (() => void) | null = null;
+
+  /** @param stream  The TLS socket, or `raw` itself. */
+  constructor(
+    stream: Duplex,
+    raw: Duplex,
+    site: Site,
+    how: { readonly waits: WaitingTimes; fault(error: Error): void },
+  ) {
+    this.#stream = stream;
+    this.raw = raw;
+    this.site = site;
+    this.#waits = how.waits;
+    const onThrow = (error: Error): void => {
+      raw.destroy();
+      how.fault(error);
+    };
+    this.guard = createGuard(onThrow);
+    guardEvents(stream, onThrow);
+    if (raw !== stream) guardEvents(raw, onThrow);
+    stream.once('end', () => this.#onHalfClosed());
+    // Node tells the response whose turn it is; those behind it in a pipeline wait for ever.
+    stream.once('finish', () => this.#abandon());
+    raw.once('close', () => {
+      this.#stopTimers();
+      this.#abandon();
+    });
+  }
+
+  /** True when every response so far has been written, if not all of it sent. */
+  get mayLeave(): boolean {
+    return !this.#isDeaf() && [...this.#open].every(({ response }) => response?.writableEnded);
+  }
+
+  /**
+   * A request has come; its answer ends with the 'close' of the response.
+   *
+   * @param isLast  No request may come after this one.
+   * @returns null when our half has ended: no answer can be given, so the request must go nowhere.
+   */
+  begin(request: IncomingMessage, response: ServerResponse, isLast: boolean): OpenAnswer | null {
+    // Node reports a write after the guest's end this way, with or without a listener of an exchange.
+    response.on('error', () => undefined);
+    if (this.#isDeaf()) {
+      this.#discard();
+      return null;
+    }
+    this.#hasLast = isLast;
+    if (isLast) response.shouldKeepAlive = false;
+    const answer: OpenAnswer = { request, response, onGone: null };
+    this.#add(answer);
+    response.once('close', () => this.end(answer));
+    return answer;
+  }
+
+  /** A handshake has come, and Node has let go of the connection. `start` runs once earlier responses are sent. */
+  beginLast(request: IncomingMessage, start: (answer: OpenAnswer) => void): void {
+    this.#hasLast = true;
+    const run = this.guard(() => {
+      const answer: OpenAnswer = { request, response: null, onGone: null };
+      this.#add(answer);
+      start(answer);
+    });
+    if (this.#open.size === 0) run();
+    else this.#onceQuiet = run;
+  }
+
+  /** The response has been sent, or never will be. */
+  end(answer: OpenAnswer): void {
+    this.#open.delete(answer);
+    if (this.#open.size === 0) this.#onQuiet();
+  }
+
+  /** A byte of an answer was written. */
+  moved(): void {
+    this.#writes += 1;
+    this.#hasMoved = true;
+  }
+
+  /**
+   * Says what is wrong with the bytes that came, and ends the connection: after the answers that whole requests still
+   * wait for. An answer that has begun to a request that breaks off is a reset: words in it would be taken for its body.
+   *
+   * @param status  Status line without the version, `408 Request Timeout`.
+   */
+  refuse(status: string): void {
+    if (this.#refusal !== null) return;
+    this.#refusal = status;
+    const open = [...this.#open];
+    if (open.every(({ request }) => request.complete)) {
+      if (open.length === 0) this.#sayRefusal(status);
+    } else if (open.length > 1 || open[0]?.response?.headersSent === true) {
+      this.raw.destroy();
+    } else {
+      open[0]?.onGone?.();
+      this.#sayRefusal(status);
+    }
+  }
+
+  /** The next head is late. Behind answers that are on their way it may wait in a reader that is held back. */
+  refuseLateHead(): void {
+    if (this.#open.size === 0) this.refuse('408 Request Timeout');
+  }
+
+  /** The connection goes on as something else than HTTP. */
+  leave(): void {
+    this.#stopTimers();
+    this.#open.clear();
+  }
+
+  /** True when a request that comes now would get no answer. */
+  #isDeaf(): boolean {
+    return this.#hasLast || this.#refusal !== null || !this.#stream.writable;
+  }
+
+  #add(answer: OpenAnswer): void {
+    clearTimeout(this.#idleTimer);
+    this.#open.add(answer);
+    this.#stallTimer ??= setInterval(() => this.#checkStall(), this.#waits.guestStallMs);
+  }
+
+  #sayRefusal(status: string): void {
+    if (!this.#stream.writable) return;
+    this.#stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    this.#discard();
+  }
+
+  /** What else comes is no HTTP for Node's parser any more; read it must be, so that the guest's end is seen. */
+  #discard(): void {
+    const parsers = this.#stream.listeners('data') as ((chunk: Buffer) => void)[];
+    // A new listener makes Node's parser give back a TLS socket that it reads without events.
+    this.#stream.on('data', () => undefined);
+    for (const parser of parsers) this.#stream.off('data', parser);
+    this.#stream.resume();
+  }
+
+  #abandon(): void {
+    const open = [...this.#open];
+    this.#open.clear();
+    this.#onceQuiet = null;
+    for (const { onGone } of open) onGone?.();
+  }
+
+  /** All answers are out. */
+  #onQuiet(): void {
+    clearInterval(this.#silenceTimer);
+    clearInterval(this.#stallTimer);
+    this.#stallTimer = undefined;
+    const next = this.#onceQuiet;
+    this.#onceQuiet = null;
+    if (next !== null) next();
+    else if (this.#refusal !== null) this.#sayRefusal(this.#refusal);
+    else if (!this.raw.destroyed) {
+      clearTimeout(this.#idleTimer);
+      this.#idleTimer = setTimeout(() => this.#stream.end(), this.#waits.guestIdleMs);
+    }
+  }
+
+  #onHalfClosed(): void {
+    if (this.#open.size === 0) return;
+    this.#hasMoved = false;
+    this.#silenceTimer = setInterval(() => {
+      if (!this.#hasMoved) this.raw.destroy();
+      this.#hasMoved = false;
+    }, this.#waits.guestHalfClosedMs);
+  }
+
+  /** A guest that has taken nothing since the last look of what waits for it is reset. */
+  #checkStall(): void {
+    const seen = { writes: this.#writes, waitingBytes: this.#stream.writableLength };
+    const isSame =
+      seen.writes === this.#seen.writes && seen.waitingBytes === this.#seen.waitingBytes;
+    this.#seen = seen;
+    if (isSame && seen.waitingBytes > 0) this.raw.destroy();
+  }
+
+  #stopTimers(): void {
+    clearInterval(this.#stallTimer);
+    clearTimeout(this.#idleTimer);
+    clearInterval(this.#silenceTimer);
+  }
+}

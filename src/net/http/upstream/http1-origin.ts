@@ -1,0 +1,212 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
+import { MAX_IDLE_PER_ORIGIN, MAX_REPLAY_BYTES, type WaitingTimes } from '../../limits.ts';
+import { systemCode } from '../../tcp/system-code.ts';
+import { type Fields, fieldValue } from '../fields.ts';
+import { Http1Connection, type Http1Dial } from './http1-connection.ts';
+import { needsSingleRequest, SingleRequest } from './http1-trailer-call.ts';
+import { ReplayBody } from './replay-body.ts';
+import type { ResponseHead, UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+
+type Undici = typeof import('undici');
+
+/** Asking twice for these is the same as once (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+/**
+ * HTTP/1.1 to one origin: as many connections as there are requests at once, each with one request at a time.
+ *
+ * A server may close a kept connection at the moment it is used again, and nobody can tell whether it has seen the request.
+ * So only a request that may be sent twice goes on a kept connection, and is sent once more on a new one; every other gets
+ * a new one at once.
+ */
+export class Http1Origin {
+  readonly #dial: Http1Dial;
+  readonly #idle: Http1Connection[] = [];
+  readonly #busy = new Set<Http1Connection>();
+  /** By Node's client: undici cannot write them. */
+  readonly #singles = new Set<SingleRequest>();
+
+  /** @param open  Gives a connected, judged and (for https) verified socket. */
+  constructor(
+    undici: Undici,
+    origin: string,
+    open: () => Promise<Socket>,
+    { responseStartMs }: Pick<WaitingTimes, 'responseStartMs'>,
+  ) {
+    this.#dial = { undici, origin, open, responseStartMs };
+  }
+
+  get activeCalls(): number {
+    return this.#busy.size + this.#singles.size;
+  }
+
+  send(call: UpstreamCall, handler: UpstreamHandler): void {
+    if (needsSingleRequest(call)) {
+      const request = new SingleRequest(call, handler, this.#dial.responseStartMs);
+      this.#singles.add(request);
+      void request.run(this.#dial.open).then(() => this.#singles.delete(request));
+    } else if (isRepeatable(call)) {
+      this.#sendAgainAtNeed(call, handler);
+    } else {
+      this.#run(this.#connect(), call, handler);
+    }
+  }
+
+  async destroy(): Promise<void> {
+    const closed = new GondolinError('NET_CLOSED', 'the network of this VM was closed');
+    for (const request of this.#singles) request.fail(closed);
+    const all = [...this.#idle.splice(0), ...this.#busy];
+    await Promise.all(all.map((connection) => connection.destroy(closed)));
+  }
+
+  #sendAgainAtNeed(call: UpstreamCall, handler: UpstreamHandler): void {
+    const connection = this.#idle.pop();
+    if (connection?.isKept !== true) {
+      this.#run(connection ?? this.#connect(), call, handler);
+      return;
+    }
+    const body = call.body === null ? null : new ReplayBody(call.body, MAX_REPLAY_BYTES);
+    const replayable = { ...call, body };
+    const again = (): void => this.#run(this.#connect(), replayable, once);
+    const once = new Attempt(handler, body, null);
+    this.#run(connection, replayable, new Attempt(handler, body, again));
+  }
+
+  #connect(): Http1Connection {
+    const connection = new Http1Connection(this.#dial, () => this.#drop(connection));
+    return connection;
+  }
+
+  #run(connection: Http1Connection, call: UpstreamCall, handler: UpstreamHandler): void {
+    this.#busy.add(connection);
+    const free = (isWhole: boolean): void => {
+      this.#busy.delete(connection);
+      if (isWhole && this.#idle.length < MAX_IDLE_PER_ORIGIN) this.#idle.push(connection);
+      else void connection.destroy();
+    };
+    connection.dispatch(call, new Freeing(handler, free));
+  }
+
+  /** One that is idle and lost would only be dialled anew. */
+  #drop(connection: Http1Connection): void {
+    const at = this.#idle.indexOf(connection);
+    if (at < 0) return;
+    this.#idle.splice(at, 1);
+    void connection.destroy();
+  }
+}
+
+/** Passes everything on. */
+abstract class Passing implements UpstreamHandler {
+  protected readonly next: UpstreamHandler;
+
+  constructor(next: UpstreamHandler) {
+    this.next = next;
+  }
+
+  onStart(attempt: { abort(): void; readonly address: string | null }): void {
+    this.next.onStart(attempt);
+  }
+
+  onInformation(status: number, fields: Fields): void {
+    this.next.onInformation(status, fields);
+  }
+
+  onHead(head: ResponseHead, resume: () => void): boolean {
+    return this.next.onHead(head, resume);
+  }
+
+  onData(chunk: Buffer): boolean {
+    return this.next.onData(chunk);
+  }
+
+  onEnd(trailers: Fields): void {
+    this.next.onEnd(trailers);
+  }
+
+  onUpgrade(head: ResponseHead, stream: Duplex): void {
+    this.next.onUpgrade(head, stream);
+  }
+
+  onError(error: Error): void {
+    this.next.onError(error);
+  }
+}
+
+/** Gives the connection back with the end of the call. */
+class Freeing extends Passing {
+  readonly #free: (isWhole: boolean) => void;
+
+  constructor(next: UpstreamHandler, free: (isWhole: boolean) => void) {
+    super(next);
+    this.#free = free;
+  }
+
+  override onEnd(trailers: Fields): void {
+    this.#free(true);
+    this.next.onEnd(trailers);
+  }
+
+  override onUpgrade(head: ResponseHead, stream: Duplex): void {
+    this.next.onUpgrade(head, stream);
+    this.#free(false);
+  }
+
+  override onError(error: Error): void {
+    this.#free(false);
+    this.next.onError(error);
+  }
+}
+
+/** One attempt of a request that may be sent twice. */
+class Attempt extends Passing {
+  readonly #body: ReplayBody | null;
+  #again: (() => void) | null;
+
+  constructor(next: UpstreamHandler, body: ReplayBody | null, again: (() => void) | null) {
+    super(next);
+    this.#body = body;
+    this.#again = again;
+  }
+
+  override onInformation(status: number, fields: Fields): void {
+    this.#again = null;
+    this.next.onInformation(status, fields);
+  }
+
+  override onHead(head: ResponseHead, resume: () => void): boolean {
+    this.#again = null;
+    return this.next.onHead(head, resume);
+  }
+
+  override onEnd(trailers: Fields): void {
+    this.#body?.close();
+    this.next.onEnd(trailers);
+  }
+
+  override onError(error: Error): void {
+    const again = this.#again;
+    this.#again = null;
+    if (again !== null && wasStale(error) && this.#body?.canReplay !== false) {
+      again();
+      return;
+    }
+    this.#body?.close();
+    this.next.onError(error);
+  }
+}
+
+/** True when the request may be sent twice, and all of it will be kept for that. */
+function isRepeatable(call: UpstreamCall): boolean {
+  if (!IDEMPOTENT.has(call.method) || call.upgrade !== null) return false;
+  if (call.body === null) return true;
+  const length = fieldValue(call.fields, 'content-length');
+  return length !== null && Number(length) <= MAX_REPLAY_BYTES;
+}
+
+function wasStale(error: Error): boolean {
+  const code = systemCode(error);
+  return code === 'UND_ERR_SOCKET' || code === 'UPSTREAM_RESET' || code === 'EPIPE';
+}

@@ -1,0 +1,137 @@
+import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
+import type { WaitingTimes } from '../../limits.ts';
+import { flatFields, recordOf } from '../fields.ts';
+import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+
+const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL } = constants;
+
+/** Whether the server wants the body of a request that waits for `100 Continue`. */
+export interface Expectation {
+  /** The server has not said yet, and the guest has sent nothing of the body. */
+  isOpen: boolean;
+  /** The server answered at the head: not a byte of the body is wanted. */
+  isRefused: boolean;
+}
+
+/**
+ * Tells the handler what the stream brings; exactly one of `onEnd` and `onError` is last.
+ *
+ * @returns `asked`: the request is out whole, the time for an answer runs.
+ */
+export function relayAnswer(
+  stream: ClientHttp2Stream,
+  handler: UpstreamHandler,
+  how: {
+    readonly address: string | null;
+    readonly waits: WaitingTimes;
+    readonly expectation: Expectation;
+  },
+): { fail(error: Error): void; asked(): void } {
+  const { address, waits, expectation } = how;
+  let hasSettled = false;
+  let hasBegun = false;
+  let timer: NodeJS.Timeout | undefined;
+  let trailers: IncomingHttpHeaders = {};
+  const fail = (error: Error): void => {
+    clearTimeout(timer);
+    if (hasSettled) return;
+    hasSettled = true;
+    handler.onError(error);
+  };
+  const asked = (): void => {
+    if (hasSettled || hasBegun) return;
+    timer = setTimeout(() => {
+      fail(new GondolinError('NET_UPSTREAM_TIMEOUT', 'the server did not answer in time'));
+      stream.close(NGHTTP2_CANCEL);
+    }, waits.responseStartMs);
+  };
+  stream.on('continue', () => {
+    expectation.isOpen = false;
+    handler.onInformation(100, []);
+  });
+  stream.on('headers', (headers) => {
+    const status = Number(headers[':status']);
+    if (status !== 100) handler.onInformation(status, flatFields(headers));
+  });
+  stream.on('response', (headers) => {
+    hasBegun = true;
+    expectation.isRefused = expectation.isOpen && Number(headers[':status']) >= 300;
+    clearTimeout(timer);
+    const head = {
+      status: Number(headers[':status']),
+      statusText: '',
+      fields: flatFields(headers),
+    };
+    const isWanted = handler.onHead(head, () => stream.resume());
+    stream.on('data', (chunk: Buffer) => {
+      if (!handler.onData(chunk)) stream.pause();
+    });
+    if (!isWanted) stream.pause();
+  });
+  stream.on('trailers', (fields) => {
+    trailers = fields;
+  });
+  stream.on('end', () => {
+    // Node ends the readable of a stream that was reset with CANCEL or lost its session, too.
+    if (hasSettled || stream.aborted || stream.rstCode !== NGHTTP2_NO_ERROR) return;
+    hasSettled = true;
+    handler.onEnd(flatFields(trailers));
+    if (expectation.isRefused) stream.close(NGHTTP2_CANCEL);
+  });
+  stream.on('error', fail);
+  stream.on('close', () =>
+    fail(new Error(`the server closed the stream with code ${stream.rstCode}`)),
+  );
+  handler.onStart({
+    abort: () => {
+      clearTimeout(timer);
+      hasSettled = true;
+      stream.close(NGHTTP2_CANCEL);
+    },
+    address,
+  });
+  return { fail, asked };
+}
+
+/** A body that breaks off cancels the stream; a server that has enough of it (early answer) ends the sending. */
+export async function sendBody(
+  stream: ClientHttp2Stream,
+  body: AsyncIterable<Buffer>,
+  call: UpstreamCall,
+  fail: (error: Error) => void,
+  expectation: Expectation,
+): Promise<void> {
+  stream.once('wantTrailers', () => {
+    // `close()` ends the body on its way to the reset: it must not look whole.
+    if (stream.closed) return;
+    try {
+      stream.sendTrailers(recordOf(call.trailers()));
+    } catch (error) {
+      fail(error as Error);
+      stream.close(NGHTTP2_CANCEL);
+    }
+  });
+  try {
+    for await (const chunk of body) {
+      if (stream.destroyed || stream.closed || expectation.isRefused) return;
+      expectation.isOpen = false;
+      if (!stream.write(chunk)) await drained(stream);
+    }
+    if (!expectation.isRefused) stream.end();
+  } catch (error) {
+    fail(error as Error);
+    stream.close(NGHTTP2_CANCEL);
+  }
+}
+
+/** Resolves once there is room again or the stream has ended. */
+function drained(stream: ClientHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done).off('close', done);
+      resolve();
+    };
+    stream.on('drain', done).on('close', done);
+  });
+}

@@ -1,0 +1,111 @@
+import type { Socket } from 'node:net';
+import { MAX_UPSTREAM_ORIGINS, type WaitingTimes } from '../../limits.ts';
+import type { Dialer } from '../../tcp/dial.ts';
+import { writeAuthority } from '../authority.ts';
+import { Http1Origin } from './http1-origin.ts';
+import { NegotiatedOrigin } from './negotiated-origin.ts';
+import type { Target, UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+import { UpstreamTls } from './upstream-tls.ts';
+
+type Undici = typeof import('undici');
+
+/** Connections to one origin for one kind of guest connection. */
+interface Origin {
+  readonly activeCalls: number;
+  send(call: UpstreamCall, handler: UpstreamHandler): void;
+  destroy(): Promise<void>;
+}
+
+/** What the guest's side speaks: `http2` is offered to a server over TLS, and spoken outright without (h2c). */
+export type GuestProtocol = 'http1' | 'http2';
+
+/** The servers' side of HTTP: connections by origin, never shared between names. */
+export class Upstream {
+  readonly #dialer: Dialer;
+  readonly #tls: UpstreamTls;
+  readonly #waits: WaitingTimes;
+  readonly #origins = new Map<string, Origin>();
+  #undici: Undici | null = null;
+
+  constructor(dialer: Dialer, roots: readonly string[], waits: WaitingTimes) {
+    this.#dialer = dialer;
+    this.#waits = waits;
+    this.#tls = new UpstreamTls(dialer, roots);
+  }
+
+  /** Sends one request; everything about it is told to the handler. Never throws. */
+  send(
+    target: Target,
+    protocol: GuestProtocol,
+    call: UpstreamCall,
+    handler: UpstreamHandler,
+  ): void {
+    const undici = this.#undici;
+    if (undici !== null) {
+      this.#origin(undici, target, protocol).send(call, handler);
+      return;
+    }
+    import('undici').then(
+      (loaded) => {
+        this.#undici = loaded;
+        this.#origin(loaded, target, protocol).send(call, handler);
+      },
+      (error: Error) => handler.onError(error),
+    );
+  }
+
+  /** False once a server that was offered HTTP/2 took HTTP/1.1: a guest only pays for speaking HTTP/2 to us then. */
+  mayKnowHttp2(target: Target): boolean {
+    const origin = this.#origins.get(originKey(target, 'http2'));
+    return !(origin instanceof NegotiatedOrigin && origin.isHttp1);
+  }
+
+  /** Breaks off every request and connection. */
+  async close(): Promise<void> {
+    const origins = [...this.#origins.values()];
+    this.#origins.clear();
+    await Promise.all(origins.map((origin) => origin.destroy()));
+  }
+
+  #origin(undici: Undici, target: Target, protocol: GuestProtocol): Origin {
+    const key = originKey(target, protocol);
+    const known = this.#origins.get(key);
+    if (known !== undefined) return known;
+    const origin = this.#newOrigin(undici, target, protocol);
+    this.#origins.set(key, origin);
+    this.#dropIdle();
+    return origin;
+  }
+
+  #newOrigin(undici: Undici, target: Target, protocol: GuestProtocol): Origin {
+    const url = `${target.scheme}://${writeAuthority(target)}`;
+    if (protocol === 'http1') {
+      return new Http1Origin(undici, url, () => this.#open(target, ['http/1.1']), this.#waits);
+    }
+    const dial = {
+      any: () => this.#open(target, ['h2', 'http/1.1']),
+      http1: () => this.#open(target, ['http/1.1']),
+    };
+    return new NegotiatedOrigin(undici, url, dial, this.#waits);
+  }
+
+  #open(target: Target, protocols: string[]): Promise<Socket> {
+    return target.scheme === 'https'
+      ? this.#tls.open(target, protocols)
+      : this.#dialer.dial(target);
+  }
+
+  /** Beyond the limit, the origins that were made first and carry nothing go; their sockets with them. */
+  #dropIdle(): void {
+    for (const [key, origin] of this.#origins) {
+      if (this.#origins.size <= MAX_UPSTREAM_ORIGINS) return;
+      if (origin.activeCalls > 0) continue;
+      this.#origins.delete(key);
+      void origin.destroy();
+    }
+  }
+}
+
+function originKey({ scheme, name, port }: Target, protocol: GuestProtocol): string {
+  return `${protocol} ${scheme}://${name}:${port}`;
+}
