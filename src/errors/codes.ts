@@ -1,4 +1,4 @@
-/** Exit codes of `gondolin run` (docs/cli.md): what a CI script can tell apart. */
+/** Exit codes of `gondolin run` that a CI script can tell apart (docs/cli.md). */
 export const EXIT = {
   config: 2,
   policy: 3,
@@ -11,18 +11,18 @@ export const EXIT = {
 } as const;
 
 /**
- * Every error gondolin raises on purpose. `AREA_WHAT`, where AREA is the folder that raises it.
- * `hint` is the next move for the person reading; a call site may pass a more exact one.
- * Stable: renaming a code is a breaking change. docs/errors.md lists the same rows (held by a test).
+ * Every error that gondolin raises on purpose: `AREA_WHAT`, where AREA is the folder that raises it.
+ * `hint` tells the reader what to do next; a call site may pass a more exact one.
+ * Stable: renaming a code is a breaking change. docs/errors.md has the same rows (a house test compares them).
  */
 export const CODES = {
   CONFIG_NOT_FOUND: {
     exit: EXIT.config,
-    hint: 'Create a gondolin.yaml with `gondolin init`, or name one with -f FILE.',
+    hint: 'Create a gondolin.yaml with `gondolin init`, or pass the path of one with -f FILE.',
   },
   CONFIG_INVALID: {
     exit: EXIT.config,
-    hint: 'Fix the places named above and run the command again.',
+    hint: 'Fix the problems listed above and run the command again.',
   },
   CONFIG_VOLUME_INVALID: {
     exit: EXIT.config,
@@ -34,23 +34,23 @@ export const CODES = {
   },
   HOST_AGENT_NOT_BUILT: {
     exit: EXIT.runner,
-    hint: 'Build it with `make -C guest` in the package directory.',
+    hint: 'Run `make -C guest` in the package directory.',
   },
   HOST_CACHE_LIMIT_INVALID: {
     exit: EXIT.config,
-    hint: 'Set GONDOLIN_CACHE_LIMIT to a size such as 20GiB, to none, or unset it.',
+    hint: 'Set GONDOLIN_CACHE_LIMIT to a size such as 20GiB or to none, or unset it.',
   },
   HOST_DIRECTORY_UNUSABLE: {
     exit: EXIT.runner,
-    hint: 'Make its parent writable for this user, or set XDG_CACHE_HOME and XDG_STATE_HOME to directories that are.',
+    hint: 'Make the parent directory writable for this user, or set XDG_CACHE_HOME and XDG_STATE_HOME to directories that are.',
   },
   HOST_LOCK_FAILED: {
     exit: EXIT.runner,
-    hint: 'Put the cache on a local file system with file locks: set XDG_CACHE_HOME.',
+    hint: 'Set XDG_CACHE_HOME to a directory on a local file system that supports file locks.',
   },
   HOST_PACKAGE_INCOMPLETE: {
     exit: EXIT.runner,
-    hint: 'Install gondolin with npm; where a bundler packs your program, mark gondolin as external.',
+    hint: 'Install gondolin with npm. If you bundle your program, mark gondolin as external.',
   },
   HOST_TOOL_FAILED: {
     exit: EXIT.runner,
@@ -58,11 +58,11 @@ export const CODES = {
   },
   HOST_TOOL_NOT_FOUND: {
     exit: EXIT.runner,
-    hint: 'Run `gondolin doctor`: it names the command that installs it.',
+    hint: 'Run `gondolin doctor` to see the command that installs it.',
   },
   HOST_WRITE_FAILED: {
     exit: EXIT.runner,
-    hint: 'Check the free space and the permissions of that directory (`gondolin doctor`).',
+    hint: 'Check the free space and the permissions of that directory with `gondolin doctor`.',
   },
   IMAGE_AGENT_MISSING: {
     exit: EXIT.runner,
@@ -74,27 +74,27 @@ export const CODES = {
   },
   IMAGE_BUILD_FAILED: {
     exit: EXIT.runner,
-    hint: 'Read the lines above; the build log says more.',
+    hint: 'Read the output above, and the build log for details.',
   },
   IMAGE_BUILD_UNPRIVILEGED: {
     exit: EXIT.runner,
-    hint: 'Build as root, or install uidmap and give the user subordinate ids.',
+    hint: 'Build as root, or install uidmap and give this user subordinate ids.',
   },
   IMAGE_INVALID: {
     exit: EXIT.runner,
-    hint: 'Build that image again; its files are not what its manifest says.',
+    hint: 'Build the image again: its files do not match its manifest.',
   },
   IMAGE_KERNEL_INVALID: {
     exit: EXIT.runner,
-    hint: 'The kernel package is damaged or of a form gondolin does not know; please report its version.',
+    hint: 'Report the version of the kernel package: it is damaged or has an unknown format.',
   },
   IMAGE_NOT_FOUND: {
     exit: EXIT.config,
-    hint: 'Correct the path, or leave it out to use the built-in image.',
+    hint: 'Correct the path, or remove it to use the built-in image.',
   },
   IMAGE_PACKAGE_UNKNOWN: {
     exit: EXIT.config,
-    hint: 'Correct the package name under images: build.debian.packages.',
+    hint: 'Correct the package name in build.debian.packages of the image.',
   },
   IMAGE_RECIPE_INVALID: {
     exit: EXIT.config,
@@ -102,31 +102,31 @@ export const CODES = {
   },
   IMAGE_SOURCES_MISSING: {
     exit: EXIT.config,
-    hint: 'Name a Debian mirror with build.debian.mirror.',
+    hint: 'Set build.debian.mirror to a Debian mirror.',
   },
   IMAGE_TOOL_MISSING: {
     exit: EXIT.runner,
-    hint: 'Install the named programs; `gondolin doctor` lists all of them.',
+    hint: 'Install the programs named above; `gondolin doctor` lists all that are needed.',
   },
   MACHINE_EXITED: {
     exit: EXIT.runner,
-    hint: 'Read the console lines above. If the guest ran out of memory, raise resources.memory.',
+    hint: 'Read the console output above. If the guest ran out of memory, raise resources.memory.',
   },
   MACHINE_QMP_CLOSED: {
     exit: EXIT.runner,
-    hint: 'QEMU has ended or closed its monitor; the error before this one says why.',
+    hint: 'See the error above for why QEMU ended or closed its monitor.',
   },
   MACHINE_QMP_FAILED: {
     exit: EXIT.runner,
-    hint: 'QEMU refused a command of gondolin: please report it with the output of `gondolin doctor`.',
+    hint: 'Report this with the output of `gondolin doctor`: QEMU rejected a command.',
   },
   MACHINE_QMP_PROTOCOL: {
     exit: EXIT.runner,
-    hint: 'QEMU broke its monitor protocol; the machine is ended. Please report it with `gondolin doctor`.',
+    hint: 'Report this with the output of `gondolin doctor`: QEMU broke its monitor protocol, and the VM was ended.',
   },
   MACHINE_QMP_TIMEOUT: {
     exit: EXIT.runner,
-    hint: 'The host may be overloaded: run fewer sandboxes at once and try again.',
+    hint: 'Run fewer sandboxes at once and try again: the host may be overloaded.',
   },
   MACHINE_SPEC_INVALID: {
     exit: EXIT.config,
@@ -134,99 +134,99 @@ export const CODES = {
   },
   MACHINE_STATE_FAILED: {
     exit: EXIT.runner,
-    hint: 'Check the free disk space; run again with --cold to start without saved memory.',
+    hint: 'Check the free disk space, or run with --cold to start without saved memory.',
   },
   MACHINE_START_FAILED: {
     exit: EXIT.runner,
-    hint: 'Run `gondolin doctor`; the lines above are what QEMU said.',
+    hint: 'Read the output of QEMU above, and run `gondolin doctor`.',
   },
   NET_AUDIT_FAILED: {
     exit: EXIT.runner,
-    hint: 'Check the free space of the disk, and run the command again.',
+    hint: 'Check the free disk space and run the command again.',
   },
   NET_AUDIT_UNUSABLE: {
     exit: EXIT.config,
-    hint: 'Name another file for --events or --har.',
+    hint: 'Choose another file for --events or --har.',
   },
   NET_BODY_LIMIT: {
     exit: EXIT.runner,
-    hint: 'Send the body without a content-encoding, or in one that saves less.',
+    hint: 'Send the body without a content-encoding, or compress it less.',
   },
   NET_CA_INVALID: {
     exit: EXIT.config,
-    hint: 'Give texts with one or more certificates in PEM, such as readFileSync("root.pem", "utf8").',
+    hint: 'Pass the text of one or more PEM certificates, such as readFileSync("root.pem", "utf8").',
   },
   NET_CA_UNUSABLE: {
     exit: EXIT.runner,
-    hint: 'Make that directory and the file in it yours, readable by you only (0700 and 0600).',
+    hint: 'Make that directory and the file in it owned by you and readable by you only (0700 and 0600).',
   },
   NET_CLOSED: {
     exit: EXIT.runner,
-    hint: 'The VM it belonged to has ended, or the guest went away: nothing is to be done.',
+    hint: 'Do nothing: the VM has ended, or the guest closed the connection.',
   },
   NET_DIAL_FAILED: {
     exit: EXIT.runner,
-    hint: 'Check that the server runs and that this host can reach it.',
+    hint: 'Check that the server is running and that this host can reach it.',
   },
   NET_DIAL_TIMEOUT: {
     exit: EXIT.runner,
-    hint: 'Check that the server is reachable from this host, and its firewall.',
+    hint: 'Check that this host can reach the server, and check the firewall in between.',
   },
   NET_HOOK_FAILED: {
     exit: EXIT.runner,
-    hint: 'Repair onRequest, onRequestHead or onResponse; the cause is what it threw.',
+    hint: 'Fix onRequest, onRequestHead or onResponse: the cause is what it threw.',
   },
   NET_NAME_UNRESOLVED: {
     exit: EXIT.runner,
-    hint: 'Check the name, and that this host can resolve it.',
+    hint: 'Check the spelling of the name, and that this host can resolve it.',
   },
   NET_PATTERN_INVALID: {
     exit: EXIT.config,
-    hint: 'Correct the entry under network:; docs/network.md has the pattern language.',
+    hint: 'Correct the entry under network:. docs/network.md describes the patterns.',
   },
   NET_RESPONSE_ENCODING: {
     exit: EXIT.runner,
-    hint: 'Ask that server for another content-encoding: answers that may repeat a secret have to be decoded.',
+    hint: 'Request another content-encoding: a response that may repeat a secret must be decoded.',
   },
   NET_SECRET_INVALID: {
     exit: EXIT.config,
-    hint: 'Write the secret as NAME@host1,host2, with a value of one line.',
+    hint: 'Write the secret as NAME@host1,host2, with a value on a single line.',
   },
   NET_SECRET_LEAK: {
     exit: EXIT.policy,
-    hint: 'Send it in a header to a host of its list over https, or add the host to that list.',
+    hint: 'Send the secret in a header, over https, to one of its hosts, or add this host to its hosts.',
   },
   NET_SECRET_LIMIT: {
     exit: EXIT.runner,
-    hint: 'Send the placeholder of a secret at most 16 times in the path and fields of a request.',
+    hint: 'Send the placeholder of a secret at most 16 times in the path and headers of a request.',
   },
   NET_SECRET_UNREADABLE: {
     exit: EXIT.config,
-    hint: 'Set that variable, or repair that file or command; run the command yourself to see what it says.',
+    hint: 'Set the variable, or fix the file or command. Run the command yourself to see its output.',
   },
   NET_TLS_NAME_INVALID: {
     exit: EXIT.policy,
-    hint: 'Connect with the name of a host or its address, as its certificate would have it.',
+    hint: 'Connect by a host name or an address that can appear in a certificate.',
   },
   NET_UPSTREAM_CLOSED: {
     exit: EXIT.runner,
-    hint: 'Look at the log of the server; try the request from this host.',
+    hint: 'Check the log of the server, and try the request from this host.',
   },
   NET_UPSTREAM_INVALID: {
     exit: EXIT.runner,
-    hint: 'Look at what the server sends; its answer breaks HTTP or is over a limit.',
+    hint: 'Check what the server sends: its response is not valid HTTP or exceeds a limit.',
   },
   NET_UPSTREAM_TIMEOUT: {
     exit: EXIT.runner,
-    hint: 'Look at why the server takes so long.',
+    hint: 'Find out why the server takes so long.',
   },
   NET_UPSTREAM_TLS: {
     exit: EXIT.runner,
-    hint: 'Add the root certificate of the server to network.ca, or repair its certificate.',
+    hint: 'Add the root certificate of the server to network.ca, or fix the certificate of the server.',
   },
   NET_WEBSOCKET_INVALID: {
     exit: EXIT.runner,
-    hint: 'Look at the program that sent it: what follows a WebSocket handshake must be WebSocket frames.',
+    hint: 'Check the program that sent the data: only WebSocket frames may follow a WebSocket handshake.',
   },
   PROTOCOL_TEXT_HAS_NUL: {
     exit: EXIT.runner,
@@ -234,39 +234,39 @@ export const CODES = {
   },
   GUEST_PROTOCOL: {
     exit: EXIT.runner,
-    hint: 'Treat the code that ran in the VM as hostile; its VM was reset and the host is unharmed.',
+    hint: 'Treat the code that ran in the VM as hostile. The VM was reset; the host is unharmed.',
   },
   MUX_CLOSED: {
     exit: EXIT.runner,
-    hint: 'Look at the VM console for why it ended, and start it again.',
+    hint: 'Check the VM console for why the VM ended, and start it again.',
   },
   MUX_STREAM_RESET: {
     exit: EXIT.runner,
-    hint: 'Expect this when the process in the guest ends or closes its input before all was sent.',
+    hint: 'Expect this when the process in the guest exits or closes its input early.',
   },
   MUX_STREAM_LIMIT: {
     exit: EXIT.runner,
-    hint: 'Wait for running commands to end before you start more in the same VM.',
+    hint: 'Wait for running commands to finish before you start more in the same VM.',
   },
   MUX_MESSAGE_TOO_LARGE: {
     exit: EXIT.runner,
-    hint: 'Please report this: a request was sent without a check of its size.',
+    hint: 'Report this as a bug: the size of a request was not checked.',
   },
   MUX_HANDLER_FAILED: {
     exit: EXIT.runner,
-    hint: 'Please report this with the stack of its cause.',
+    hint: 'Report this as a bug, with the stack of its cause.',
   },
   AGENT_VERSION: {
     exit: EXIT.runner,
-    hint: 'Rebuild the image with this version of gondolin: run `gondolin prune`, then the command again.',
+    hint: 'Run `gondolin prune` and then the command again, to rebuild the image with this version of gondolin.',
   },
   AGENT_TIMEOUT: {
     exit: EXIT.runner,
-    hint: 'Check that the host is not overloaded, and look at the VM console.',
+    hint: 'Check that the host is not overloaded, and check the VM console.',
   },
   AGENT_REQUEST_FAILED: {
     exit: EXIT.runner,
-    hint: 'Look at the errno and the stage named above, and at the VM console.',
+    hint: 'Check the errno and the stage named above, and the VM console.',
   },
   AGENT_REQUEST_TOO_LARGE: {
     exit: EXIT.runner,
@@ -274,23 +274,23 @@ export const CODES = {
   },
   AGENT_EXEC_NOT_FOUND: {
     exit: EXIT.notFound,
-    hint: 'Check the name and the PATH, or add the package to the image.',
+    hint: 'Check the name and PATH, or add the package to the image.',
   },
   AGENT_EXEC_NOT_EXECUTABLE: {
     exit: EXIT.notExecutable,
-    hint: 'Set the execute bit, and check its first line and its architecture.',
+    hint: 'Set the execute bit, and check the first line of the file and its architecture.',
   },
   AGENT_EXEC_BAD_USER: {
     exit: EXIT.runner,
-    hint: "Name a user of the image's /etc/passwd, or give UID[:GID] in numbers.",
+    hint: "Use a user in the image's /etc/passwd, or a numeric UID[:GID].",
   },
   AGENT_EXEC_BAD_CWD: {
     exit: EXIT.runner,
-    hint: 'Name a directory that is in the image or below a mount and that the user may enter.',
+    hint: 'Use a directory that is in the image or in a mount and that the user may enter.',
   },
   CLI_FILE_EXISTS: {
     exit: EXIT.config,
-    hint: 'Keep it, or overwrite it with --force.',
+    hint: 'Keep the file, or overwrite it with --force.',
   },
   CLI_INTERRUPTED: {
     exit: EXIT.interrupted,
@@ -298,7 +298,7 @@ export const CODES = {
   },
   CLI_OUTPUT_FAILED: {
     exit: EXIT.runner,
-    hint: 'Check the disk or the program that standard output goes to.',
+    hint: 'Check the disk, or the program that reads the output.',
   },
   CLI_TERMINATED: {
     exit: EXIT.terminated,
@@ -306,51 +306,51 @@ export const CODES = {
   },
   CLI_USAGE: {
     exit: EXIT.config,
-    hint: 'Run `gondolin --help`, or `gondolin COMMAND --help`.',
+    hint: 'Run `gondolin --help` or `gondolin COMMAND --help`.',
   },
   PROJECT_CA_INVALID: {
     exit: EXIT.config,
-    hint: 'Name a readable file with one or more certificates in PEM under network.ca.',
+    hint: 'Set network.ca to readable files with one or more PEM certificates each.',
   },
   PROJECT_CODE_WRITABLE: {
     exit: EXIT.config,
-    hint: 'Keep what the host runs out of read-write volumes: mount less, mount it read-only, or move the file; on_writable_code: warn runs it all the same.',
+    hint: 'Keep code that the host runs out of read-write volumes: mount fewer directories, mount them read-only, or move the file. Set on_writable_code: warn to accept the risk.',
   },
   PROJECT_INPUT_LIMIT: {
     exit: EXIT.config,
-    hint: 'Name fewer files, or leave directories out with a line such as "!node_modules/**".',
+    hint: 'List fewer files, or exclude directories with a line such as "!node_modules/**".',
   },
   PROJECT_INPUT_MISSING: {
     exit: EXIT.config,
-    hint: 'Correct the path or glob under inputs:; relative ones start at the file they stand in.',
+    hint: 'Correct the path or glob in inputs:. Relative paths start at the directory of the project file that contains them.',
   },
   PROJECT_INPUT_UNREADABLE: {
     exit: EXIT.config,
-    hint: 'Make the file readable and finish writing it, or leave it out of inputs:.',
+    hint: 'Make the file readable and make sure nothing writes to it, or remove it from inputs:.',
   },
   PROJECT_KILL_FAILED: {
     exit: EXIT.runner,
-    hint: 'The sandbox was ended. If this comes again, give it more CPUs or report it with `--debug` output.',
+    hint: 'Give the sandbox more CPUs; if it happens again, report it with the output of `--debug`. The sandbox was ended.',
   },
   PROJECT_NETWORK_BLOCKED: {
     exit: EXIT.policy,
-    hint: 'See above what was blocked and what would allow it; network.on_blocked: warn lets such a run succeed.',
+    hint: 'See above for what was blocked and how to allow it, or set network.on_blocked: warn to let such a run succeed.',
   },
   PROJECT_POLICY_SCRIPT_INVALID: {
     exit: EXIT.config,
-    hint: 'Export onRequest or onResponse, or both, from a module that loads by itself.',
+    hint: 'Export onRequest, onRequestHead or onResponse from a module that loads on its own.',
   },
   PROJECT_SANDBOX_TIMEOUT: {
     exit: EXIT.timeout,
-    hint: 'Raise `resources.timeout` of the sandbox, or make its steps shorter.',
+    hint: 'Raise `resources.timeout` of the sandbox, or shorten its steps.',
   },
   PROJECT_VM_ENDED: {
     exit: EXIT.runner,
-    hint: 'Look for a step that powers off or kills process 1 of the guest.',
+    hint: 'Look for a step that powers off the guest or kills its process 1.',
   },
   SESSION_FAILED: {
     exit: EXIT.runner,
-    hint: 'Run the command again; if the other gondolin has ended, start it again first.',
+    hint: 'Run the command again. If the other gondolin has ended, start it first.',
   },
   SESSION_NOT_FOUND: {
     exit: EXIT.config,
@@ -362,7 +362,7 @@ export const CODES = {
   },
   SNAPSHOT_NAME_INVALID: {
     exit: EXIT.config,
-    hint: 'Use 1 to 63 small letters, digits, _ and -, starting with a letter or digit.',
+    hint: 'Use 1 to 63 lowercase letters, digits, _ and -, starting with a letter or digit.',
   },
   SNAPSHOT_NOT_FOUND: {
     exit: EXIT.config,
@@ -370,11 +370,11 @@ export const CODES = {
   },
   SNAPSHOT_REFUSED: {
     exit: EXIT.runner,
-    hint: 'Remove it with `gondolin prune`, or run with --cold.',
+    hint: 'Delete it with `gondolin prune`, or run with --cold.',
   },
   SNAPSHOT_UNSUPPORTED: {
     exit: EXIT.runner,
-    hint: 'Give the mount another provider, or run without saving.',
+    hint: 'Use another provider for the mount, or run without saving.',
   },
   VFS_MOUNT_FAILED: {
     exit: EXIT.config,
@@ -382,15 +382,15 @@ export const CODES = {
   },
   VM_BAD_OPTION: {
     exit: EXIT.config,
-    hint: 'Correct the option; docs/sdk.md lists what each one takes.',
+    hint: 'Correct the option. docs/sdk.md lists the values of each one.',
   },
   VM_BOOT_TIMEOUT: {
     exit: EXIT.runner,
-    hint: 'Read the console lines above; on a loaded host without KVM run fewer VMs at once.',
+    hint: 'Read the console output above. On a loaded host without KVM, run fewer VMs at once.',
   },
   VM_EXEC_ABORTED: {
     exit: EXIT.interrupted,
-    hint: 'Your own signal cancelled the command; run it again.',
+    hint: 'Run the command again: your signal cancelled it.',
   },
   VM_EXEC_TIMEOUT: {
     exit: EXIT.timeout,
@@ -398,11 +398,11 @@ export const CODES = {
   },
   VM_INPUT_FAILED: {
     exit: EXIT.runner,
-    hint: 'The stream given as stdin failed: see its own error (the cause).',
+    hint: 'Check the cause: the stream passed as stdin failed.',
   },
   VM_KILL_FAILED: {
     exit: EXIT.runner,
-    hint: 'The VM was ended. If this comes again, give it more CPUs; else distrust what ran in it.',
+    hint: 'Give the VM more CPUs; if it happens again, do not trust the code that ran in it. The VM was ended.',
   },
   VM_NOT_RUNNING: {
     exit: EXIT.runner,
@@ -410,11 +410,11 @@ export const CODES = {
   },
   VM_OUTPUT_FAILED: {
     exit: EXIT.runner,
-    hint: 'The stream given as stdout or stderr failed: see its own error (the cause).',
+    hint: 'Check the cause: the stream passed as stdout or stderr failed.',
   },
   VM_OUTPUT_NOT_JSON: {
     exit: EXIT.runner,
-    hint: "Look at the result's stdout, stderr and exitCode.",
+    hint: 'Check stdout, stderr and exitCode of the result.',
   },
   VM_OUTPUT_TOO_LARGE: {
     exit: EXIT.runner,
@@ -422,7 +422,7 @@ export const CODES = {
   },
   VM_START_ABORTED: {
     exit: EXIT.interrupted,
-    hint: 'Your own signal cancelled the start; create the VM again.',
+    hint: 'Create the VM again: your signal cancelled the start.',
   },
 } as const satisfies Record<string, { exit: number; hint: string }>;
 
