@@ -1,7 +1,9 @@
+import { formatHostPattern } from '../address/host-pattern.ts';
+import { parseHostPattern, redactPattern } from '../address/parse-host-pattern.ts';
 import type { SecretConfig } from '../config/config.ts';
+import { parseSecret } from '../config/parse-secret.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
-import { formatHostEntry, type HostEntryForm, parseHostEntry } from '../util/host-entry.ts';
-import { parseSecret } from '../util/parse-secret.ts';
+
 import { usageError } from './usage-error.ts';
 
 /** Options that widen what the guests of one run may reach. */
@@ -13,10 +15,11 @@ export interface NetworkFlags {
 const SECRET_MOVE =
   'Write --host-secret NAME@api.example.com; the value is taken from the variable NAME of your environment.';
 
-function hostOf(flag: string, text: string, form: HostEntryForm): string {
-  const { entry, problem } = parseHostEntry(text, form);
-  if (entry !== undefined) return formatHostEntry(entry);
-  throw usageError(flag + problem);
+/** Reads a value of `--allow-host` into its canonical text. */
+function readAllowHost(text: string): string {
+  const { pattern, problem, fix } = parseHostPattern(text);
+  if (pattern !== undefined) return formatHostPattern(pattern);
+  throw usageError(`--allow-host ${JSON.stringify(redactPattern(text))}: ${problem}`, fix);
 }
 
 /** A value of `--host-secret`. Nothing of it is shown but a right name: it may hold a value. */
@@ -75,9 +78,7 @@ function widened(
  * @throws {GondolinError} CLI_USAGE; nothing of a `--host-secret` but a right name is shown.
  */
 export function withNetworkFlags(plan: Plan, flags: NetworkFlags): Plan {
-  const hosts = (flags.allowHost ?? []).map((host) => {
-    return hostOf(`--allow-host ${JSON.stringify(host)}: `, host, {});
-  });
+  const hosts = (flags.allowHost ?? []).map(readAllowHost);
   const secrets = (flags.hostSecret ?? []).map(secretOf);
   if (hosts.length === 0 && secrets.length === 0) return plan;
   if (new Set(secrets.map(({ name }) => name)).size < secrets.length) {

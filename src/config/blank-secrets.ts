@@ -1,4 +1,5 @@
-import { isVariableName, parseSecret } from '../util/parse-secret.ts';
+import { isVariableName } from '../util/variable-name.ts';
+import { parseSecret } from './parse-secret.ts';
 import {
   entriesOf,
   type MapNode,

@@ -30,7 +30,7 @@ export const ISSUE_HINTS = {
   guest_path: 'Write a path below the workspace, or an absolute guest path.',
   mount_conflict: 'Give each volume its own guest path.',
   host_pattern:
-    'Write a name, *.name or an address, with :port and /tcp where those may stand: api.example.com, db.internal:5432/tcp.',
+    'Entries look like api.example.com, *.example.com:8443, 10.1.0.0/16 or db.internal:5432/tcp.',
   secret_inline:
     'Take the value out of the file: write NAME@host and set NAME in the environment, or use from: with env, file or command. Change the value if the file was shared.',
   secret_host: 'Take the host out of one of the two lists.',

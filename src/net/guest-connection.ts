@@ -17,7 +17,7 @@ import {
   OPEN_SERVER_FIRST_MS,
 } from './limits.ts';
 import type { NetworkParts } from './parts.ts';
-import { WEB_PORTS } from './policy/host-pattern.ts';
+import { WEB_PORTS } from './policy/listed-pattern.ts';
 import type { Verdict } from './policy/verdict.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import { serverNameProblem } from './server-name.ts';

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { parseHost } from '../address/host.ts';
+import { canonicalAddress } from '../address/ip-address.ts';
 import { readExtraRoots } from '../host/extra-roots.ts';
-import { readHost } from './address/host-name.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { answerDns } from './dns/answer-dns.ts';
 import { SyntheticAddresses } from './dns/synthetic-addresses.ts';
@@ -17,7 +18,6 @@ import { checkRoots } from './root-certificates.ts';
 import { createPlaceholderSeed } from './secret/placeholder.ts';
 import { SecretStore } from './secret/secret-store.ts';
 import type { Destination } from './tcp/dial.ts';
-import { canonicalAddress } from './tcp/same-address.ts';
 import { reset } from './tcp/splice.ts';
 import { guestTrustEnv } from './tls/guest-trust-env.ts';
 
@@ -158,7 +158,7 @@ export class Network extends EventEmitter<NetworkEvents> {
       // Without a function to call no object of fetch is built.
       hooks: hooks !== undefined && hasHook(hooks) ? hooks : null,
       isPassthrough(name, port) {
-        const host = readHost(name);
+        const host = parseHost(name);
         return host !== null && opaque.find(host, port, false) !== undefined;
       },
       ca,

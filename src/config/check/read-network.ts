@@ -1,6 +1,12 @@
 import { dirname, resolve } from 'node:path';
-import { formatHostEntry, type HostEntryForm, parseHostEntry } from '../../util/host-entry.ts';
+import { formatHostPattern } from '../../address/host-pattern.ts';
+import {
+  type HostPatternForm,
+  parseHostPattern,
+  redactPattern,
+} from '../../address/parse-host-pattern.ts';
 import type { ExtraHostConfig, HttpRuleConfig, NetworkConfig } from '../config.ts';
+import { ISSUE_HINTS } from '../issue.ts';
 import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, flagOf, isScalar, report, shownText, textOf } from './check-context.ts';
 import { parseExtraHost } from './parse-extra-host.ts';
@@ -12,21 +18,30 @@ function scalarsOf(node: SourceNode | undefined): ScalarNode[] {
   return itemsOf(node).filter(isScalar);
 }
 
-function reportHost(context: CheckContext, node: ScalarNode, key: string, problem: string): void {
-  const message = `${key}: ${JSON.stringify(shownText(node))}: ${problem}`;
-  report(context, node, 'host_pattern', message);
-}
-
-/** One host entry in its one form; null when it is none, which is reported. */
-export function readHost(
+function reportHost(
   context: CheckContext,
   node: ScalarNode,
   key: string,
-  form: HostEntryForm = {},
+  problem: string,
+  fix?: string,
+): void {
+  const message = `${key}: ${JSON.stringify(redactPattern(shownText(node)))}: ${problem}`;
+  // The fix may repeat a part of the text, which the file itself does not show where a variable put it in.
+  const isShowable = fix !== undefined && node.template === undefined;
+  const hint = isShowable ? `${fix} ${ISSUE_HINTS.host_pattern}` : undefined;
+  report(context, node, 'host_pattern', message, hint);
+}
+
+/** Reads one host pattern into its canonical text. Reports one that cannot be used, and returns null. */
+export function readHostPattern(
+  context: CheckContext,
+  node: ScalarNode,
+  key: string,
+  form: HostPatternForm = {},
 ): string | null {
-  const { entry, problem } = parseHostEntry(node.text, form);
-  if (entry !== undefined) return formatHostEntry(entry);
-  reportHost(context, node, key, problem);
+  const { pattern, problem, fix } = parseHostPattern(node.text, form);
+  if (pattern !== undefined) return formatHostPattern(pattern);
+  reportHost(context, node, key, problem, fix);
   return null;
 }
 
@@ -35,9 +50,9 @@ function readHosts(
   context: CheckContext,
   node: SourceNode | undefined,
   key: string,
-  form: HostEntryForm = {},
+  form: HostPatternForm = {},
 ): string[] {
-  const hosts = scalarsOf(node).map((item) => readHost(context, item, key, form));
+  const hosts = scalarsOf(node).map((item) => readHostPattern(context, item, key, form));
   return [...new Set(hosts.filter((host) => host !== null))];
 }
 
@@ -77,7 +92,7 @@ function readRules(context: CheckContext, node: SourceNode | undefined): HttpRul
   for (const item of itemsOf(node)) {
     const host = childOf(item, 'host');
     if (!isScalar(host)) continue;
-    const entry = readHost(context, host, 'network.rules', { allowsTcp: false });
+    const entry = readHostPattern(context, host, 'network.rules', { allowsTcp: false });
     if (entry === null) continue;
     const texts = (key: string) => scalarsOf(childOf(item, key)).map(({ text }) => text);
     rules.push({

@@ -1,10 +1,12 @@
 import { dirname, resolve } from 'node:path';
-import { overlapsHost, parseHostEntry } from '../../util/host-entry.ts';
-import { isVariableName, parseSecret } from '../../util/parse-secret.ts';
+import { overlapsHost } from '../../address/host-pattern.ts';
+import { parseHostPattern } from '../../address/parse-host-pattern.ts';
+import { isVariableName } from '../../util/variable-name.ts';
 import type { NetworkConfig, SecretConfig, SecretSource } from '../config.ts';
+import { parseSecret } from '../parse-secret.ts';
 import { childOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, flagOf, isScalar, report, textOf } from './check-context.ts';
-import { readHost } from './read-network.ts';
+import { readHostPattern } from './read-network.ts';
 
 /** What the secrets of a sandbox have to agree with. */
 export interface SecretPlace {
@@ -68,7 +70,7 @@ function readLong(context: CheckContext, node: SourceNode): SecretConfig | null 
   if (!isVariableName(name)) return null;
   const hosts = itemsOf(childOf(node, 'hosts'))
     .filter(isScalar)
-    .map((host) => readHost(context, host, `secrets: ${name}: hosts`, FORM))
+    .map((host) => readHostPattern(context, host, `secrets: ${name}: hosts`, FORM))
     .filter((host) => host !== null);
   const headers = itemsOf(childOf(node, 'headers')).map((item) => textOf(item, '').toLowerCase());
   return {
@@ -82,9 +84,9 @@ function readLong(context: CheckContext, node: SourceNode): SecretConfig | null 
 }
 
 function overlaps(list: readonly string[], host: string): boolean {
-  const inner = parseHostEntry(host).entry;
+  const inner = parseHostPattern(host).pattern;
   return list.some((text) => {
-    const outer = parseHostEntry(text).entry;
+    const outer = parseHostPattern(text).pattern;
     return outer !== undefined && inner !== undefined && overlapsHost(outer, inner);
   });
 }

@@ -1,5 +1,5 @@
-import { formatHostEntry, parseHostEntry } from '../../util/host-entry.ts';
-import { parseAddress } from '../address/ip-address.ts';
+import { formatHostPattern } from '../../address/host-pattern.ts';
+import { parseHostPattern } from '../../address/parse-host-pattern.ts';
 import { isMetadata } from '../policy/refuse-literal.ts';
 import { requestHeadBytes, responseHeadBytes } from './head-bytes.ts';
 import type {
@@ -27,11 +27,11 @@ const SUGGESTION = /^(allowed_hosts|allowed_private): \[("(?:[^"\\]|\\.)*")\]$/;
 function suggestedEntry(list: 'allowed_hosts' | 'allowed_private', use: BlockedUse): string | null {
   const [, key, quoted] = SUGGESTION.exec(use.suggestion) ?? [];
   if (key !== list || quoted === undefined) return null;
-  const { entry } = parseHostEntry(String(JSON.parse(quoted)), { allowsWide: false });
-  if (entry === undefined || entry.kind === 'glob') return null;
+  const { pattern } = parseHostPattern(String(JSON.parse(quoted)), { allowsWide: false });
+  if (pattern === undefined || pattern.host.kind === 'glob') return null;
   // Policy suggests none of these; what people paste is worth a second look.
-  const address = entry.kind === 'network' ? parseAddress(entry.host) : null;
-  return address !== null && isMetadata(address) ? null : formatHostEntry(entry);
+  const address = pattern.host.kind === 'network' ? pattern.host.cidr.base : null;
+  return address !== null && isMetadata(address) ? null : formatHostPattern(pattern);
 }
 
 /** Adds up the events of one sandbox. Memory is bounded, whatever the guest does. */

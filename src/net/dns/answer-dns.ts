@@ -1,7 +1,7 @@
 import type { Answer, Question } from 'dns-packet';
-import { readHost } from '../address/host-name.ts';
-import { parseAddress } from '../address/ip-address.ts';
-import { forbiddenRange } from '../address/ranges.ts';
+import { parseHost } from '../../address/host.ts';
+import { parseAddress } from '../../address/ip-address.ts';
+import { forbiddenRange } from '../../address/ranges.ts';
 import type { Policy } from '../policy/compile-policy.ts';
 import type { Denied, Verdict } from '../policy/verdict.ts';
 import { type DnsQuery, RCODE, readQuery } from './read-query.ts';
@@ -79,7 +79,7 @@ function decideReply(
   if (question.class !== 'IN' || REFUSED_TYPES.includes(type)) return REFUSED;
   // The root is there: NXDOMAIN for it would deny every name below (RFC 8020).
   if (question.name === '.') return NOTHING;
-  const host = readHost(question.name);
+  const host = parseHost(question.name);
   // An address is nothing to look up, and what is no host name exists nowhere.
   if (host?.kind !== 'name') return NO_SUCH_NAME;
   const { name } = host;

@@ -1,4 +1,4 @@
-import { parseAddress } from '../address/ip-address.ts';
+import { parseAddress } from '../../address/ip-address.ts';
 
 /** Names that no policy is asked about; the guest's own business (RFC 6761 §6.3, RFC 6762 has none of it). */
 export function isLocalhost(name: string): boolean {

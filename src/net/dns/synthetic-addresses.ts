@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { formatAddress, parseAddress, unwrapMapped } from '../address/ip-address.ts';
+import { formatAddress, parseAddress, unwrapMapped } from '../../address/ip-address.ts';
 
 /** The two addresses that stand for one name inside a VM. */
 export interface SyntheticPair {
@@ -54,7 +54,7 @@ function locate(text: string): { isInPool: boolean; slot: number | null } {
 /**
  * Names ⇄ made-up addresses, one pool per VM. A name's place follows from its hash, so that the same name nearly always
  * gets the same address again, also in another process after a snapshot was restored; {@link names} carries the rest over.
- * Bounded: beyond `capacity` the name not used for longest gives up its place. Names are canonical, see readHost.
+ * Bounded: beyond `capacity` the name not used for longest gives up its place. Names are canonical, see parseHost.
  */
 export class SyntheticAddresses {
   readonly #capacity: number;

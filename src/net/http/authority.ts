@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { canonicalAddress, isSameAddress } from '../tcp/same-address.ts';
+import { canonicalAddress, isSameAddress } from '../../address/ip-address.ts';
 
 /** The host and port a request names. */
 export interface Authority {

@@ -1,16 +1,16 @@
-import { isSingleAddress } from '../address/cidr.ts';
-import type { HostAddresses } from '../address/host-addresses.ts';
-import { type Host, readHost } from '../address/host-name.ts';
+import { isSingleAddress } from '../../address/cidr.ts';
+import { type Host, parseHost } from '../../address/host.ts';
 import {
   formatAddress,
   type IpAddress,
   parseAddress,
   unwrapMapped,
-} from '../address/ip-address.ts';
-import { type ForbiddenRange, forbiddenRange, innerAddress } from '../address/ranges.ts';
+} from '../../address/ip-address.ts';
+import { type ForbiddenRange, forbiddenRange, innerAddress } from '../../address/ranges.ts';
 import type { ExtraHosts } from './extra-hosts.ts';
-import { coversPort, type HostPattern, WEB_PORTS } from './host-pattern.ts';
+import type { HostAddresses } from './host-addresses.ts';
 import { compileHostPatterns, type HostPatterns } from './host-patterns.ts';
+import { coversPort, type ListedPattern, WEB_PORTS } from './listed-pattern.ts';
 import { patternError } from './pattern-error.ts';
 import { isMetadata } from './refuse-literal.ts';
 import { suggestPrivate, suggestRemoval } from './suggest.ts';
@@ -33,7 +33,7 @@ interface AddressQuestion {
 }
 
 /** A block opens what it holds, but metadata services only open for their exact address. */
-function opensAddress(entry: HostPattern, range: ForbiddenRange): boolean {
+function opensAddress(entry: ListedPattern, range: ForbiddenRange): boolean {
   const isExact = entry.host.kind === 'network' && isSingleAddress(entry.host.cidr);
   return isExact || range.name !== 'metadata';
 }
@@ -85,7 +85,7 @@ export class AddressPolicy {
     return WEB_PORTS.includes(port) || allowed.find(host, port) !== undefined;
   }
 
-  #covering(host: Host, port: number): readonly HostPattern[] {
+  #covering(host: Host, port: number): readonly ListedPattern[] {
     return this.#allowedPrivate.covering(host).filter((entry) => coversPort(entry, port));
   }
 
@@ -97,7 +97,7 @@ export class AddressPolicy {
    */
   decide(addressText: string, hostText: string | null, port: number): Verdict {
     const parsed = parseAddress(addressText);
-    const host = hostText === null ? null : readHost(hostText);
+    const host = hostText === null ? null : parseHost(hostText);
     if (parsed === null || (hostText !== null && host === null)) {
       return deny('invalid_host', 'the address dialled', '');
     }

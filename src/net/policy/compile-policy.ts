@@ -1,12 +1,13 @@
-import { HostAddresses } from '../address/host-addresses.ts';
-import { type Host, readHost } from '../address/host-name.ts';
-import { formatAddress } from '../address/ip-address.ts';
+import { type Host, parseHost } from '../../address/host.ts';
+import { formatAddress } from '../../address/ip-address.ts';
+import { isPort } from '../../address/port.ts';
 import { AddressPolicy } from './address-policy.ts';
 import { ConnectionPolicy } from './connection-policy.ts';
 import { ExtraHosts } from './extra-hosts.ts';
-import type { Transport } from './host-pattern.ts';
+import { HostAddresses } from './host-addresses.ts';
 import { compileHostPatterns } from './host-patterns.ts';
 import { HttpRules } from './http-rules.ts';
+import type { Transport } from './listed-pattern.ts';
 import type { ExtraHost, PolicyOptions } from './policy-options.ts';
 import { rawPortTest } from './raw-ports.ts';
 import { refuseLiteral } from './refuse-literal.ts';
@@ -58,10 +59,6 @@ const OWN_ADDRESSES = new HostAddresses();
 
 const INVALID = deny('invalid_host', 'host name or port', '');
 
-function isPort(port: number): boolean {
-  return Number.isInteger(port) && port >= 1 && port <= 65_535;
-}
-
 /** What else of a network has to read requests. */
 export interface PolicyFacts {
   /** @default false */
@@ -110,20 +107,20 @@ export function compilePolicy(
     isRawPort: rawPortTest(allowed.all),
     names: [...new Set([...extraHosts.names, ...allowed.names])],
     decideName(name) {
-      const host = readHost(name);
+      const host = parseHost(name);
       return host === null ? INVALID : judged(host, 0, connections.decideName(host));
     },
     decideConnection: ({ name, address, port, transport }) =>
-      decideHost(readHost(name ?? address), port, transport),
+      decideHost(parseHost(name ?? address), port, transport),
     decideRequest({ name, port, scheme, method, path }) {
-      const host = readHost(name);
+      const host = parseHost(name);
       const verdict = decideHost(host, port, scheme);
       if (host === null || !verdict.isAllowed) return verdict;
       return rules.decide(host, port, method, path) ?? verdict;
     },
     decideAddress: (address, name, port) => addresses.decide(address, name, port ?? 0),
     extraHost(name) {
-      const host = readHost(name);
+      const host = parseHost(name);
       return host?.kind === 'name' ? extraHosts.get(host.name) : null;
     },
   };

@@ -1,8 +1,8 @@
-import { formatHost, type Host } from '../address/host-name.ts';
-import { innerAddress } from '../address/ranges.ts';
+import { formatHost, type Host } from '../../address/host.ts';
+import { innerAddress } from '../../address/ranges.ts';
 import type { ExtraHosts } from './extra-hosts.ts';
-import { type HostPattern, type Transport, WEB_PORTS } from './host-pattern.ts';
 import type { HostPatterns } from './host-patterns.ts';
+import { type ListedPattern, type Transport, WEB_PORTS } from './listed-pattern.ts';
 import type { PolicyOptions } from './policy-options.ts';
 import { suggestAllowed, suggestRemoval } from './suggest.ts';
 import { allow, type Denied, deny, type Verdict } from './verdict.ts';
@@ -26,7 +26,7 @@ function sameHosts(host: Host): readonly Host[] {
   return [host, { kind: 'address', address: innerAddress(host.address) }];
 }
 
-function deniedBy(pattern: HostPattern): Denied {
+function deniedBy(pattern: ListedPattern): Denied {
   const rule = `denied_hosts: ${JSON.stringify(pattern.entry)}`;
   return deny('denied', rule, suggestRemoval('denied_hosts', pattern.entry));
 }
@@ -36,7 +36,7 @@ function allowedBy(field: string, entry: string): Verdict {
 }
 
 /** Why entries that cover the host don't cover this connection, for the refusal. */
-function nearMiss(near: readonly HostPattern[], port: number, transport: Transport): string {
+function nearMiss(near: readonly ListedPattern[], port: number, transport: Transport): string {
   const entries = near
     .slice(0, 3)
     .map(({ entry }) => JSON.stringify(entry))

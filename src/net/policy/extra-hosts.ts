@@ -1,11 +1,10 @@
-import { readHost } from '../address/host-name.ts';
+import { parseHost } from '../../address/host.ts';
 import {
   formatAddress,
   type IpAddress,
-  isSameAddress,
   parseAddress,
   unwrapMapped,
-} from '../address/ip-address.ts';
+} from '../../address/ip-address.ts';
 import { patternError } from './pattern-error.ts';
 import type { ExtraHost } from './policy-options.ts';
 
@@ -16,7 +15,7 @@ function describe({ name, address, port }: ExtraHost): string {
 function readExtraHost(given: ExtraHost): ExtraHost {
   const entry = describe(given);
   const isText = typeof given.name === 'string' && typeof given.address === 'string';
-  const host = !isText || given.name.includes('*') ? null : readHost(given.name);
+  const host = !isText || given.name.includes('*') ? null : parseHost(given.name);
   if (host?.kind !== 'name')
     throw patternError(
       'extra_hosts',
@@ -77,7 +76,6 @@ export class ExtraHosts {
 
   /** True when the entry of this name is this very address. */
   leadsTo(name: string, address: IpAddress): boolean {
-    const given = parseAddress(this.#byName.get(name)?.address ?? '');
-    return given !== null && isSameAddress(given, address);
+    return this.#byName.get(name)?.address === formatAddress(unwrapMapped(address));
   }
 }

@@ -1,14 +1,18 @@
-import { type Host, readHost } from '../address/host-name.ts';
-import { coversHost, coversPort, type HostPattern } from './host-pattern.ts';
-import { parseHostPattern } from './parse-host-pattern.ts';
-import type { PatternList } from './read-host-part.ts';
+import { type Host, parseHost } from '../../address/host.ts';
+import { coversHost } from '../../address/host-pattern.ts';
+import {
+  coversPort,
+  type ListedPattern,
+  type PatternList,
+  readListedPattern,
+} from './listed-pattern.ts';
 
 /** A compiled host list. The first entry in writing order that matches is the one named. */
 export class HostPatterns {
-  readonly #exact = new Map<string, HostPattern[]>();
-  readonly #others: HostPattern[] = [];
+  readonly #exact = new Map<string, ListedPattern[]>();
+  readonly #others: ListedPattern[] = [];
 
-  constructor(patterns: Iterable<HostPattern>) {
+  constructor(patterns: Iterable<ListedPattern>) {
     for (const pattern of patterns) {
       if (pattern.host.kind !== 'name') this.#others.push(pattern);
       else
@@ -20,7 +24,7 @@ export class HostPatterns {
   }
 
   /** Every entry, in no order. */
-  get all(): readonly HostPattern[] {
+  get all(): readonly ListedPattern[] {
     return [...[...this.#exact.values()].flat(), ...this.#others];
   }
 
@@ -35,13 +39,13 @@ export class HostPatterns {
   }
 
   /** Every entry that covers the host on some port: exact names first. */
-  covering(host: Host): readonly HostPattern[] {
+  covering(host: Host): readonly ListedPattern[] {
     const exact = host.kind === 'name' ? this.#exact.get(host.name) : undefined;
     return [...(exact ?? []), ...this.#others.filter((pattern) => coversHost(pattern.host, host))];
   }
 
   /** The entry for a host and port. `isTcp` asks for entries with or without `/tcp`; undefined for either. */
-  find(host: Host, port: number, isTcp?: boolean): HostPattern | undefined {
+  find(host: Host, port: number, isTcp?: boolean): ListedPattern | undefined {
     return this.covering(host).find(
       (pattern) => coversPort(pattern, port) && (isTcp === undefined || pattern.isTcp === isTcp),
     );
@@ -49,7 +53,7 @@ export class HostPatterns {
 
   /** As {@link find}, for untrusted text: the entry as written, or null. Never throws. */
   match(hostText: string, port: number): string | null {
-    const host = readHost(hostText);
+    const host = parseHost(hostText);
     return host === null ? null : (this.find(host, port)?.entry ?? null);
   }
 }
@@ -65,5 +69,5 @@ export function compileHostPatterns(
   list: Partial<Omit<PatternList, 'field'>> = {},
 ): HostPatterns {
   const options = { field, defaultPort: 'any', ...list } as const;
-  return new HostPatterns(entries.map((entry) => parseHostPattern(entry, options)));
+  return new HostPatterns(entries.map((entry) => readListedPattern(entry, options)));
 }

@@ -1,16 +1,16 @@
-import type { Host } from '../address/host-name.ts';
-import { coversHost, coversPort, type HostPattern } from './host-pattern.ts';
-import { parseHostPattern } from './parse-host-pattern.ts';
+import type { Host } from '../../address/host.ts';
+import { coversHost } from '../../address/host-pattern.ts';
+import { matchesParts } from '../../util/wildcard.ts';
+import { coversPort, type ListedPattern, readListedPattern } from './listed-pattern.ts';
 import { decodeOnce, looseSegments, pathForms, pathOf } from './path-forms.ts';
 import { patternError } from './pattern-error.ts';
 import type { HttpRule } from './policy-options.ts';
 import { suggestRule } from './suggest.ts';
 import { allow, deny, type Verdict } from './verdict.ts';
-import { matchesParts } from './wildcard.ts';
 
 interface CompiledRule {
   readonly label: string;
-  readonly host: HostPattern;
+  readonly host: ListedPattern;
   readonly methods: ReadonlySet<string> | null;
   readonly paths: readonly (readonly string[])[] | null;
   /** Of a rule that denies: `paths` as `looseSegments` has them. */
@@ -57,7 +57,7 @@ function compileRule(rule: HttpRule, index: number): CompiledRule {
       'Write action: allow or action: deny.',
     );
   }
-  const host = parseHostPattern(rule.host, {
+  const host = readListedPattern(rule.host, {
     field: 'rules',
     defaultPort: 'any',
     isDeep: rule.action === 'deny',

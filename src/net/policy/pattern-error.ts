@@ -1,6 +1,5 @@
+import { redactPattern } from '../../address/parse-host-pattern.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-
-const MAX_SHOWN = 120;
 
 /**
  * The error of a bad entry of a network list.
@@ -15,9 +14,7 @@ export function patternError(
   problem: string,
   fix: string,
 ): GondolinError {
-  // What stands before an @ is a password or a secret's value that went to the wrong list: never shown.
-  const plain = entry.replace(/^.*@/s, '…@');
-  const shown = plain.length > MAX_SHOWN ? `${plain.slice(0, MAX_SHOWN)}…` : plain;
+  const shown = redactPattern(entry);
   return new GondolinError(
     'NET_PATTERN_INVALID',
     `network.${field}: ${JSON.stringify(shown)} cannot be used: ${problem}`,

@@ -1,4 +1,4 @@
-import type { HostPattern } from './host-pattern.ts';
+import type { ListedPattern } from './listed-pattern.ts';
 
 /**
  * Ports of well-known services that never speak HTTP: mail, shells, directories, databases, queues. Source: IANA's service
@@ -16,7 +16,7 @@ const KNOWN_RAW_PORTS: ReadonlySet<number> = new Set([
  * Tells whether a program that connects to a port means raw TCP, before a byte of it is seen: by what the port is known for,
  * or because `allowed_hosts` names it with `/tcp` and never without.
  */
-export function rawPortTest(allowed: Iterable<HostPattern>): (port: number) => boolean {
+export function rawPortTest(allowed: Iterable<ListedPattern>): (port: number) => boolean {
   const raw = new Set<number>();
   const web = new Set<number>();
   for (const { port, isTcp } of allowed) {

@@ -1,5 +1,5 @@
-import type { IpAddress } from '../address/ip-address.ts';
-import { forbiddenRange } from '../address/ranges.ts';
+import type { IpAddress } from '../../address/ip-address.ts';
+import { forbiddenRange } from '../../address/ranges.ts';
 import type { Denied, Verdict } from './verdict.ts';
 
 /** True for the addresses where cloud machines hand out their credentials. Opening one is never suggested. */

@@ -1,5 +1,5 @@
-import { formatHost, type Host } from '../address/host-name.ts';
-import { type Transport, WEB_PORTS } from './host-pattern.ts';
+import { formatHost, type Host } from '../../address/host.ts';
+import { type Transport, WEB_PORTS } from './listed-pattern.ts';
 
 const MAX_PATH_SHOWN = 200;
 const PLAIN_PATH = /^\/[\x21-\x7e]*$/;

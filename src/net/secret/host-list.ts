@@ -1,26 +1,18 @@
+import { parseHostPattern } from '../../address/parse-host-pattern.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import type { HostPattern } from '../policy/host-pattern.ts';
 import { HostPatterns } from '../policy/host-patterns.ts';
-import { parseHostPattern } from '../policy/parse-host-pattern.ts';
+import type { ListedPattern } from '../policy/listed-pattern.ts';
 
-/**
- * An entry, or null when it is none. The policy's own error shows the entry: of a secret it may be the end of a value
- * that holds an `@`.
- */
-function parseEntry(entry: string): HostPattern | null {
-  try {
-    const pattern = parseHostPattern(entry, { field: 'secrets', defaultPort: 'any' });
-    return pattern.host.kind === 'any' || pattern.isTcp ? null : pattern;
-  } catch (error) {
-    if (GondolinError.is(error) && error.code === 'NET_PATTERN_INVALID') return null;
-    throw error;
-  }
+/** Reads an entry, or returns null. The entry itself may be the end of a secret that contains an `@`: it is never shown. */
+function readEntry(entry: string): ListedPattern | null {
+  const { pattern } = parseHostPattern(entry, { allowsAny: false, allowsTcp: false });
+  return pattern === undefined ? null : { ...pattern, entry, port: pattern.port ?? 'any' };
 }
 
 /**
- * Compiles the hosts of a secret: entries as in `allowed_hosts`, but neither `*` nor `/tcp`, and without a port every one.
- * The answer is false for whatever is not listed; its host is untrusted.
- * @throws {GondolinError} NET_SECRET_INVALID when the list is empty or an entry is none; no entry is shown.
+ * Compiles the hosts of a secret: entries as in `allowed_hosts`, except `*` and `/tcp`; an entry without a port covers every
+ * port. The returned test takes an untrusted host, and is false for whatever is not listed.
+ * @throws {GondolinError} NET_SECRET_INVALID when the list is empty or an entry cannot be used; no entry is shown.
  */
 export function compileHosts(
   name: string,
@@ -30,7 +22,7 @@ export function compileHosts(
     throw new GondolinError('NET_SECRET_INVALID', `Secret ${name}: no host may have it, want one`);
   }
   const patterns = hosts.map((entry, index) => {
-    const pattern = parseEntry(entry);
+    const pattern = readEntry(entry);
     if (pattern !== null) return pattern;
     throw new GondolinError(
       'NET_SECRET_INVALID',

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { isTellableName } from '../../util/parse-secret.ts';
+import { isShowableName } from '../../util/variable-name.ts';
 import type { ResolvedSecret, SecretOptions, SecretSource } from './secret-options.ts';
 import { checkSecretValue, MAX_SECRET_BYTES, type SecretValue } from './secret-value.ts';
 
@@ -28,7 +28,7 @@ function unreadable(name: string, problem: string, cause?: unknown): GondolinErr
 /** A token in the place of the name is a variable that is not set: it is not shown. */
 function unset(name: string, variable: string): GondolinError {
   const hint = 'Export it before the run; sudo keeps no variables unless it is run as sudo -E.';
-  if (isTellableName(variable)) {
+  if (isShowableName(variable)) {
     const of = name === variable ? '' : ` ${name}`;
     const message = `Cannot read secret${of}: environment variable $${variable} is not set`;
     return new GondolinError('NET_SECRET_UNREADABLE', message, { hint, details: { name } });

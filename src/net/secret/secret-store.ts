@@ -1,5 +1,5 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { isVariableName } from '../../util/parse-secret.ts';
+import { isVariableName } from '../../util/variable-name.ts';
 import type { HeaderList, RequestPlace, SecretLeak } from './header-list.ts';
 import { withoutHeaders } from './header-list.ts';
 import { compileHosts } from './host-list.ts';

@@ -1,10 +1,10 @@
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { isSameAddress } from '../../address/ip-address.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { PolicyJudge, Refused } from '../judge.ts';
 import { DIAL_MS, MAX_CANDIDATES } from '../limits.ts';
 import { Lookups } from './lookups.ts';
-import { isSameAddress } from './same-address.ts';
 import { SpareConnections } from './spare-connections.ts';
 import { systemCode } from './system-code.ts';
 

@@ -1,6 +1,6 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import oids from 'node-forge/lib/oids.js';
-import { parseAddress } from '../address/ip-address.ts';
+import { parseAddress } from '../../address/ip-address.ts';
 import * as asn1 from './asn1.ts';
 
 /** Tags of GeneralName (RFC 5280 §4.2.1.6). */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
-import { readHost } from '../../../src/net/address/host-name.ts';
-import { FORBIDDEN_RANGES } from '../../../src/net/address/ranges.ts';
+import { parseHost } from '../../../src/address/host.ts';
+import { FORBIDDEN_RANGES } from '../../../src/address/ranges.ts';
 import { SYNTHETIC_V4, SYNTHETIC_V6 } from '../../../src/net/dns/synthetic-addresses.ts';
 import { compileHostPatterns } from '../../../src/net/policy/host-patterns.ts';
 import type { DenialReason } from '../../../src/net/policy/verdict.ts';
@@ -64,7 +64,7 @@ it('docs/network.md has examples', () => {
 
 it.each(EXAMPLES)('docs/network.md: $entry covers $given: $want', ({ entry, given, want }) => {
   const [, hostText = '', port = '', suffix] = /^(.*):(\d+)(\/tcp)?$/.exec(given) ?? [];
-  const host = readHost(hostText);
+  const host = parseHost(hostText);
   if (host === null) throw new Error(`unreadable: ${given}`);
   const patterns = compileHostPatterns([entry], 'allowed_hosts', { defaultPort: 'web' });
   expect(patterns.find(host, Number(port), suffix !== undefined) !== undefined).toBe(want);

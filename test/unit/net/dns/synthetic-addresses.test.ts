@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { holdsAddress, parseCidr } from '../../../../src/net/address/cidr.ts';
-import { parseAddress } from '../../../../src/net/address/ip-address.ts';
-import { forbiddenRange } from '../../../../src/net/address/ranges.ts';
+import { containsAddress, parseCidr } from '../../../../src/address/cidr.ts';
+import { parseAddress } from '../../../../src/address/ip-address.ts';
+import { forbiddenRange } from '../../../../src/address/ranges.ts';
 import {
   SYNTHETIC_V4,
   SYNTHETIC_V6,
@@ -12,7 +12,7 @@ import {
 const isIn = (cidr: string, text: string) => {
   const block = parseCidr(cidr);
   const address = parseAddress(text);
-  return block !== null && address !== null && holdsAddress(block, address);
+  return block !== null && address !== null && containsAddress(block, address);
 };
 
 it('addressesOf() gives addresses of the two pools that lead back to the name', () => {

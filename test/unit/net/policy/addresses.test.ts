@@ -1,8 +1,8 @@
 import type { NetworkInterfaceInfo } from 'node:os';
 import { expect, it } from 'vitest';
-import { HostAddresses } from '../../../../src/net/address/host-addresses.ts';
-import { parseAddress } from '../../../../src/net/address/ip-address.ts';
+import { parseAddress } from '../../../../src/address/ip-address.ts';
 import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
+import { HostAddresses } from '../../../../src/net/policy/host-addresses.ts';
 import type { PolicyOptions } from '../../../../src/net/policy/policy-options.ts';
 
 const OPTIONS: PolicyOptions = {

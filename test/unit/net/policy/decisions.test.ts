@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
-import type { Transport } from '../../../../src/net/policy/host-pattern.ts';
+import type { Transport } from '../../../../src/net/policy/listed-pattern.ts';
 import type { PolicyOptions } from '../../../../src/net/policy/policy-options.ts';
 
 /** One policy for the whole table: every list of gondolin.yaml has an entry. */

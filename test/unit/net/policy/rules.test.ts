@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
 import { pathForms } from '../../../../src/net/policy/path-forms.ts';
 import type { HttpRule, PolicyOptions } from '../../../../src/net/policy/policy-options.ts';
-import { matchesParts, matchesWildcard } from '../../../../src/net/policy/wildcard.ts';
+import { matchesParts, matchesWildcard } from '../../../../src/util/wildcard.ts';
 
 const BASE: PolicyOptions = {
   mode: 'allowlist',

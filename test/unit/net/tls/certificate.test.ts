@@ -1,7 +1,7 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { formatAddress } from '../../../../src/net/address/ip-address.ts';
+import { formatAddress } from '../../../../src/address/ip-address.ts';
 import { createRootCertificate } from '../../../../src/net/tls/certificate.ts';
 import { signedLeaf } from '../../../fixtures/net/certificates.ts';
 

@@ -30,7 +30,7 @@ export function parseCidr(text: string): Cidr | null {
 }
 
 /** True when the block holds the address. Families never mix: unwrap v4-mapped addresses first. */
-export function holdsAddress({ base, prefix }: Cidr, address: IpAddress): boolean {
+export function containsAddress({ base, prefix }: Cidr, address: IpAddress): boolean {
   if (base.family !== address.family) return false;
   const hostBits = BigInt(widthOf(base.family) - prefix);
   return base.value >> hostBits === address.value >> hostBits;

@@ -1,7 +1,7 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
-import { type Cidr, formatCidr, holdsAddress } from './cidr.ts';
-import { type IpAddress, parseAddress } from './ip-address.ts';
-import type { ForbiddenRange } from './ranges.ts';
+import { type Cidr, containsAddress, formatCidr } from '../../address/cidr.ts';
+import { type IpAddress, parseAddress } from '../../address/ip-address.ts';
+import type { ForbiddenRange } from '../../address/ranges.ts';
 
 type ReadInterfaces = () => NodeJS.Dict<NetworkInterfaceInfo[]>;
 
@@ -35,7 +35,7 @@ export class HostAddresses {
   /** Returns why an address is this machine's or a neighbour's (`loopback`, `on-link`), or null. */
   rangeOf(address: IpAddress): ForbiddenRange | null {
     if (this.#nowMs() - this.#readMs > REFRESH_MS) this.#refresh();
-    return this.#ranges.find(({ block }) => holdsAddress(block, address)) ?? null;
+    return this.#ranges.find(({ block }) => containsAddress(block, address)) ?? null;
   }
 
   #refresh(): void {

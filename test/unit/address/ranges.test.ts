@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { parseCidr } from '../../../../src/net/address/cidr.ts';
-import { parseAddress } from '../../../../src/net/address/ip-address.ts';
-import { FORBIDDEN_RANGES, forbiddenRange } from '../../../../src/net/address/ranges.ts';
+import { parseCidr } from '../../../src/address/cidr.ts';
+import { parseAddress } from '../../../src/address/ip-address.ts';
+import { FORBIDDEN_RANGES, forbiddenRange } from '../../../src/address/ranges.ts';
 
 const rangeOf = (text: string) => {
   const address = parseAddress(text);

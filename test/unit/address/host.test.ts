@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { formatHost, readHost } from '../../../../src/net/address/host-name.ts';
+import { formatHost, parseHost } from '../../../src/address/host.ts';
 
 /** One spelling per host. */
 function canonical(text: string): string | null {
-  const host = readHost(text);
+  const host = parseHost(text);
   return host === null ? null : formatHost(host);
 }
 
@@ -24,9 +24,9 @@ it.each([
   ['3com.com', '3com.com'],
   ['1.example', '1.example'],
   [`${'a'.repeat(63)}.com`, `${'a'.repeat(63)}.com`],
-])('readHost(%j) is the name %s', (text, want) => {
+])('parseHost(%j) is the name %s', (text, want) => {
   expect(canonical(text)).toBe(want);
-  expect(readHost(text)?.kind).toBe('name');
+  expect(parseHost(text)?.kind).toBe('name');
 });
 
 it.each([
@@ -46,9 +46,9 @@ it.each([
   ['fe80::1%eth0', 'fe80::1'],
   ['[fe80::1%25eth0]', 'fe80::1'],
   ['::127.0.0.1', '::7f00:1'],
-])('readHost(%j) is the address %s', (text, want) => {
+])('parseHost(%j) is the address %s', (text, want) => {
   expect(canonical(text)).toBe(want);
-  expect(readHost(text)?.kind).toBe('address');
+  expect(parseHost(text)?.kind).toBe('address');
 });
 
 it.each([
@@ -86,17 +86,17 @@ it.each([
   'a\u00ad'.repeat(600),
   'a\u2028.com',
   '127.0.0.1 x',
-])('readHost(%j) is null', (text) => {
+])('parseHost(%j) is null', (text) => {
   expect(canonical(text)).toBeNull();
 });
 
-it('readHost() gives a name of 253 characters and none of 254', () => {
+it('parseHost() gives a name of 253 characters and none of 254', () => {
   const name = `${'a'.repeat(61)}.`.repeat(4);
   expect(canonical(`${name}${'b'.repeat(5)}`)).toHaveLength(253);
   expect(canonical(`${name}${'b'.repeat(6)}`)).toBeNull();
 });
 
-it('formatHost() after readHost() is a fixed point and plain ASCII, for any text', () => {
+it('formatHost() after parseHost() is a fixed point and plain ASCII, for any text', () => {
   const unit = fc.oneof(
     fc.constantFrom(
       '.',
@@ -131,7 +131,7 @@ it('formatHost() after readHost() is a fixed point and plain ASCII, for any text
   );
 });
 
-it('readHost() never takes for a name what the URL parser takes for an IPv4 address', () => {
+it('parseHost() never takes for a name what the URL parser takes for an IPv4 address', () => {
   const unit = fc.constantFrom('0', '1', '255', '0x', '7f', '.', '8', '１', '。', 'a');
   fc.assert(
     fc.property(fc.array(unit, { minLength: 1, maxLength: 8 }), (units) => {

@@ -1,8 +1,7 @@
-import { formatHostEntry, parseHostEntry } from './host-entry.ts';
+import { formatHostPattern } from '../address/host-pattern.ts';
+import { parseHostPattern } from '../address/parse-host-pattern.ts';
+import { isVariableName } from '../util/variable-name.ts';
 
-const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-/** What people call variables, as opposed to a token that was put where the name belongs. */
-const TELLABLE_NAME = /^(?:[A-Z_][A-Z0-9_]{0,63}|[A-Za-z_][A-Za-z0-9_]{0,15})$/;
 const FORMAT = '(format: NAME@host1,host2)';
 
 /** A secret as `NAME@host1,host2` says it: the value is that of the variable NAME. */
@@ -20,25 +19,17 @@ export type SecretResult =
   /** `isInline`: it is `NAME=VALUE@host`, whose value would stand where others can read it. */
   | { readonly problem: string; readonly isInline: boolean; readonly secret?: never };
 
-/** True for a name that a variable can have. */
-export function isVariableName(text: string): boolean {
-  return VARIABLE_NAME.test(text);
-}
-
-/** False for the name of a variable that looks like a token: one that is not set was no name, and is not shown. */
-export function isTellableName(name: string): boolean {
-  return TELLABLE_NAME.test(name);
-}
-
 function refuse(problem: string, isInline = false): SecretResult {
   return { problem: `${problem} ${FORMAT}`, isInline };
 }
 
 function readHosts(name: string, words: readonly string[]): SecretReference {
   const results = words.map((word) =>
-    parseHostEntry(word, { allowsTcp: false, allowsWide: false }),
+    parseHostPattern(word, { allowsTcp: false, allowsWide: false }),
   );
-  const hosts = results.flatMap(({ entry }) => (entry === undefined ? [] : formatHostEntry(entry)));
+  const hosts = results.flatMap(({ pattern }) =>
+    pattern === undefined ? [] : formatHostPattern(pattern),
+  );
   const hostProblems = results.flatMap(({ problem }, index) =>
     problem === undefined ? [] : `${name}: host ${index + 1}: ${problem}`,
   );

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { isTellableName, isVariableName, parseSecret } from '../../../src/util/parse-secret.ts';
+import { parseSecret } from '../../../src/config/parse-secret.ts';
+import { isShowableName, isVariableName } from '../../../src/util/variable-name.ts';
 
 it.each([
   ['TOKEN@api.example.com', 'TOKEN', ['api.example.com']],
@@ -64,7 +65,7 @@ it('parseSecret() never throws and never repeats what it refuses', () => {
   );
 });
 
-it('isVariableName() and isTellableName() tell names, and names that look like tokens', () => {
+it('isVariableName() and isShowableName() tell names, and names that look like tokens', () => {
   const names = [
     'GITHUB_TOKEN',
     '_x',
@@ -75,5 +76,5 @@ it('isVariableName() and isTellableName() tell names, and names that look like t
     '',
   ];
   expect(names.filter(isVariableName)).toEqual(names.slice(0, 4));
-  expect(names.filter(isTellableName)).toEqual(names.slice(0, 3));
+  expect(names.filter(isShowableName)).toEqual(names.slice(0, 3));
 });

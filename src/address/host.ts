@@ -38,7 +38,7 @@ function bracketed(text: string): Host | null {
  * @param text  Untrusted: a host without port.
  * @returns null when it is neither: empty, over 253 characters, a bad label, `1.2.3.4.5`. Never throws.
  */
-export function readHost(text: string): Host | null {
+export function parseHost(text: string): Host | null {
   if (text.length === 0 || text.length > MAX_TEXT_LENGTH) return null;
   if (text.includes(':')) return bracketed(text);
   const ascii = asciiName(text);

@@ -1,15 +1,15 @@
 import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { formatCidr, holdsAddress, parseCidr } from '../../../../src/net/address/cidr.ts';
+import { containsAddress, formatCidr, parseCidr } from '../../../src/address/cidr.ts';
 import {
   formatAddress,
   isSameAddress,
   parseAddress,
   unwrapMapped,
-} from '../../../../src/net/address/ip-address.ts';
-import { formatIpv4, parseIpv4, parseLooseIpv4 } from '../../../../src/net/address/ipv4-text.ts';
-import { formatIpv6, parseIpv6 } from '../../../../src/net/address/ipv6-text.ts';
+} from '../../../src/address/ip-address.ts';
+import { formatIpv4, parseIpv4, parseLooseIpv4 } from '../../../src/address/ipv4-text.ts';
+import { formatIpv6, parseIpv6 } from '../../../src/address/ipv6-text.ts';
 
 const format = (text: string) => {
   const address = parseAddress(text);
@@ -191,10 +191,10 @@ it('unwrapMapped() gives the IPv4 address inside and leaves others alone', () =>
   const mapped = parseAddress('::ffff:10.0.0.1');
   const plain = parseAddress('10.0.0.1');
   expect(mapped && unwrapMapped(mapped)).toEqual(plain);
-  expect(mapped && plain && isSameAddress(mapped, plain)).toBe(true);
+  expect(isSameAddress('::ffff:10.0.0.1', '10.0.0.1')).toBe(true);
   const other = parseAddress('::fffe:10.0.0.1');
   expect(other && unwrapMapped(other)).toEqual(other);
-  expect(other && plain && isSameAddress(other, plain)).toBe(false);
+  expect(isSameAddress('::fffe:10.0.0.1', '10.0.0.1')).toBe(false);
 });
 
 it.each([
@@ -209,10 +209,10 @@ it.each([
   ['fe80::/10', 'fec0::1', false],
   ['2001:db8::/127', '2001:db8::1', true],
   ['2001:db8::/127', '2001:db8::2', false],
-])('holdsAddress(%s, %s) is %s', (block, text, want) => {
+])('containsAddress(%s, %s) is %s', (block, text, want) => {
   const cidr = parseCidr(block);
   const address = parseAddress(text);
-  expect(cidr && address && holdsAddress(cidr, address)).toBe(want);
+  expect(cidr && address && containsAddress(cidr, address)).toBe(want);
 });
 
 it.each([

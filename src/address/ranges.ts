@@ -1,4 +1,4 @@
-import { type Cidr, holdsAddress, parseCidr } from './cidr.ts';
+import { type Cidr, containsAddress, parseCidr } from './cidr.ts';
 import { type IpAddress, unwrapMapped } from './ip-address.ts';
 
 /** A block of addresses that is not the public internet. */
@@ -87,11 +87,11 @@ export const FORBIDDEN_RANGES: readonly ForbiddenRange[] = COMPILED.map(
  */
 export function forbiddenRange(address: IpAddress): ForbiddenRange | null {
   const real = innerAddress(address);
-  return FORBIDDEN_RANGES[COMPILED.findIndex(({ block }) => holdsAddress(block, real))] ?? null;
+  return FORBIDDEN_RANGES[COMPILED.findIndex(({ block }) => containsAddress(block, real))] ?? null;
 }
 
 /** The IPv4 address that a v4-mapped or NAT64 (64:ff9b::/96) address reaches; any other address as it is. */
 export function innerAddress(address: IpAddress): IpAddress {
-  if (holdsAddress(NAT64, address)) return { family: 4, value: address.value & 0xffffffffn };
+  if (containsAddress(NAT64, address)) return { family: 4, value: address.value & 0xffffffffn };
   return unwrapMapped(address);
 }

@@ -33,8 +33,16 @@ export function formatAddress(address: IpAddress): string {
   return address.family === 4 ? formatIpv4(Number(address.value)) : formatIpv6(address.value);
 }
 
-/** True for the same address; a v4-mapped one equals its IPv4 address. */
-export function isSameAddress(a: IpAddress, b: IpAddress): boolean {
-  const [left, right] = [unwrapMapped(a), unwrapMapped(b)];
-  return left.family === right.family && left.value === right.value;
+/**
+ * Returns one spelling per address: IPv6 in its shortest form, a v4-mapped one (`::ffff:192.0.2.7`, which a dual-stack
+ * socket dials as IPv4) as IPv4. Any other text is returned unchanged.
+ */
+export function canonicalAddress(text: string): string {
+  const address = parseAddress(text);
+  return address === null ? text : formatAddress(unwrapMapped(address));
+}
+
+/** Returns true for two spellings of one address; false if either is not an address. */
+export function isSameAddress(a: string, b: string): boolean {
+  return parseAddress(a) !== null && canonicalAddress(a) === canonicalAddress(b);
 }

@@ -1,0 +1,80 @@
+import { matchesWildcard } from '../util/wildcard.ts';
+import { type Cidr, containsAddress, formatCidr } from './cidr.ts';
+import type { Host } from './host.ts';
+
+/** The host part of a pattern. `labels` are in writing order; `isDeep` lets one label or more precede them. */
+export type HostPart =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'glob'; readonly labels: readonly string[]; readonly isDeep: boolean }
+  | { readonly kind: 'network'; readonly cidr: Cidr };
+
+/** One parsed entry of a host list, such as `api.example.com`, `*.example.com:8443`, `db.internal:5432/tcp`, `[::1]:80`. */
+export interface HostPattern {
+  readonly host: HostPart;
+  /** `any` for `:*`; null without a port: the list then says which ports the entry covers. */
+  readonly port: number | 'any' | null;
+  /** True for `/tcp`: raw bytes, and only those. */
+  readonly isTcp: boolean;
+}
+
+function matchesGlob(labels: readonly string[], isDeep: boolean, name: string): boolean {
+  const given = name.split('.');
+  const extra = given.length - labels.length;
+  if (isDeep ? extra < 1 : extra !== 0) return false;
+  return labels.every((label, index) => matchesWildcard(label, given[extra + index] ?? ''));
+}
+
+/** Returns true when the host part covers the host, whatever the port. Names never match networks, nor the reverse. */
+export function coversHost(part: HostPart, host: Host): boolean {
+  if (host.kind === 'address') {
+    return part.kind === 'network' && containsAddress(part.cidr, host.address);
+  }
+  switch (part.kind) {
+    case 'any':
+      return true;
+    case 'name':
+      return part.name === host.name;
+    case 'glob':
+      return matchesGlob(part.labels, part.isDeep, host.name);
+    case 'network':
+      return false;
+  }
+}
+
+/** Canonical text of a host part: an IPv6 address or block without brackets. */
+export function formatHostPart(part: HostPart): string {
+  switch (part.kind) {
+    case 'any':
+      return '*';
+    case 'name':
+      return part.name;
+    case 'glob':
+      return [...(part.isDeep ? ['**'] : []), ...part.labels].join('.');
+    case 'network':
+      return formatCidr(part.cidr);
+  }
+}
+
+/** Canonical text of a pattern: parsing it gives the same pattern. */
+export function formatHostPattern({ host, port, isTcp }: HostPattern): string {
+  const text = formatHostPart(host);
+  const bracketed = text.includes(':') && port !== null ? `[${text}]` : text;
+  const portText = port === null ? '' : `:${port === 'any' ? '*' : port}`;
+  return `${bracketed}${portText}${isTcp ? '/tcp' : ''}`;
+}
+
+/**
+ * Returns true when a list that contains `outer` covers a host that `inner` may cover too. Wildcards of `outer` count for every
+ * depth. Two different port numbers never overlap; without a port an entry covers every port.
+ */
+export function overlapsHost(outer: HostPattern, inner: HostPattern): boolean {
+  const ports = [outer.port, inner.port].filter((port) => typeof port === 'number');
+  if (new Set(ports).size > 1) return false;
+  const innerText = formatHostPart(inner.host);
+  if (outer.host.kind === 'any' || formatHostPart(outer.host) === innerText) return true;
+  if (outer.host.kind !== 'glob') return false;
+  const { labels, isDeep } = outer.host;
+  const domain = (!isDeep && labels[0] === '*' ? labels.slice(1) : labels).join('.');
+  return !domain.includes('*') && innerText.endsWith(`.${domain}`);
+}
