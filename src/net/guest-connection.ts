@@ -7,7 +7,7 @@ import { serveDnsStream } from './dns/serve-dns-stream.ts';
 import { writeAuthority } from './http/authority.ts';
 import type { GuestHttp } from './http/guest/guest-http.ts';
 import { terminateTls } from './http/guest/guest-tls.ts';
-import type { Site } from './http/request-context.ts';
+import type { RequestContext } from './http/request-context.ts';
 import type { Upstream } from './http/upstream/upstream.ts';
 import type { Refused } from './judge.ts';
 import {
@@ -209,10 +209,14 @@ export class GuestConnection {
 
   #serve(
     stream: Duplex,
-    as: { scheme: Site['scheme']; protocol: Site['protocol']; verdict: Verdict },
+    as: {
+      scheme: RequestContext['scheme'];
+      protocol: RequestContext['protocol'];
+      verdict: Verdict;
+    },
   ): void {
     const { scheme, protocol, verdict } = as;
-    const site: Site = {
+    const context: RequestContext = {
       ...this.#to,
       scheme,
       protocol,
@@ -221,11 +225,11 @@ export class GuestConnection {
       traffic: { sentBytes: 0, receivedBytes: 0 },
       refusal: verdict.isAllowed ? null : verdict,
     };
-    this.#services.http.serve(stream, this.#stream, site);
+    this.#services.http.serve(stream, this.#stream, context);
     if (!verdict.isAllowed) return;
     this.#record.open(scheme, null);
     this.#stream.once('close', () => {
-      this.#record.end(scheme, { ...site.traffic, error: this.#stream.errored });
+      this.#record.end(scheme, { ...context.traffic, error: this.#stream.errored });
     });
   }
 

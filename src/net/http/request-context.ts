@@ -9,7 +9,7 @@ import type { GuestProtocol, Upstream } from './upstream/upstream.ts';
 import type { Target } from './upstream/upstream-call.ts';
 
 /** What one guest connection is: the frame in which each of its requests is judged. */
-export interface Site extends Target {
+export interface RequestContext extends Target {
   /** Counts up within one `Network`. */
   readonly connectionId: number;
   readonly protocol: GuestProtocol;

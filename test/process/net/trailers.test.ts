@@ -3,7 +3,7 @@ import http from 'node:http';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterAll, expect, it } from 'vitest';
-import { SingleRequest } from '../../../src/net/http/upstream/http1-trailer-call.ts';
+import { Http1DedicatedCall } from '../../../src/net/http/upstream/http1-dedicated-call.ts';
 import {
   connectHttp2,
   connectTcp,
@@ -230,7 +230,7 @@ it('Network closes the connection of a request with trailers that Node does not 
   };
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
-  await new SingleRequest(call, handler, 1_000).run(async () => socket);
+  await new Http1DedicatedCall(call, handler, 1_000).run(async () => socket);
   await gone;
   expect(errors).toMatchObject([{ code: 'ERR_UNESCAPED_CHARACTERS' }]);
 });

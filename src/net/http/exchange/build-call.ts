@@ -1,7 +1,7 @@
 import { WEBSOCKET_STRIPPED_HEADERS } from '../../secret/websocket-streams.ts';
 import { endToEnd, type Fields, fieldValue } from '../fields.ts';
 import type { GuestRequest } from '../guest-request.ts';
-import type { HttpServices, Site } from '../request-context.ts';
+import type { HttpServices, RequestContext } from '../request-context.ts';
 import type { UpstreamCall } from '../upstream/upstream-call.ts';
 import { type OutgoingRequest, prepareSecrets } from './secrets/request-secrets.ts';
 
@@ -22,18 +22,18 @@ export interface BuiltCall {
 export function buildCall(
   outgoing: OutgoingRequest,
   guest: GuestRequest,
-  site: Site,
+  context: RequestContext,
   { secrets, hooks }: Pick<HttpServices, 'secrets' | 'hooks'>,
 ): BuiltCall {
   const ready =
     secrets === null
       ? { ...outgoing, used: [], scrub: [] }
-      : prepareSecrets(secrets, outgoing, site);
+      : prepareSecrets(secrets, outgoing, context);
   const isUpgrade = 'accept' in guest;
   const call = {
     method: ready.method,
     path: ready.path,
-    authority: site.authority,
+    authority: context.authority,
     fields: adjusted(ready.fields, {
       isPlain: hooks?.onResponse !== undefined,
       isWatched: isUpgrade && secrets !== null,

@@ -5,7 +5,7 @@ import type { SpliceResult } from '../../tcp/splice.ts';
 import { endToEnd, type Fields } from '../fields.ts';
 import { createGuard, guardHandler } from '../guard.ts';
 import type { GuestRequest, GuestUpgrade } from '../guest-request.ts';
-import type { HttpServices, Site } from '../request-context.ts';
+import type { HttpServices, RequestContext } from '../request-context.ts';
 import type { ResponseHead, UpstreamHandler } from '../upstream/upstream-call.ts';
 import { upstreamError } from '../upstream/upstream-error.ts';
 import { ExchangeRecord } from './audit/exchange-record.ts';
@@ -36,7 +36,7 @@ export class Exchange implements UpstreamHandler {
   readonly #record: ExchangeRecord;
   /** What Node, a stream or a promise calls: a throw ends this exchange, never the process. */
   readonly #guard = createGuard((error) => this.#fault(error));
-  #site: Site;
+  #context: RequestContext;
   #sink: AnswerSink;
   #hookRequest: Request | null = null;
   #scrub: readonly string[] = [];
@@ -51,12 +51,12 @@ export class Exchange implements UpstreamHandler {
   #informationalAnswers = 0;
   #isDone = false;
 
-  constructor(guest: GuestRequest | GuestUpgrade, site: Site, services: HttpServices) {
+  constructor(guest: GuestRequest | GuestUpgrade, context: RequestContext, services: HttpServices) {
     this.#guest = guest;
-    this.#asked = readRequest(guest, site);
-    this.#site = site;
+    this.#asked = readRequest(guest, context);
+    this.#context = context;
     this.#services = services;
-    this.#record = new ExchangeRecord(this.#asked, site, services);
+    this.#record = new ExchangeRecord(this.#asked, context, services);
     this.#sink = new GuestSink(guest.answer, {
       onHead: (head) => this.#record.noteHead(head, head.fields),
       onRoom: () => this.#resume?.(),
@@ -75,7 +75,7 @@ export class Exchange implements UpstreamHandler {
     const slot = load.admit(headBytes(this.#asked));
     if (slot === null) {
       this.#isDone = true;
-      dismiss(this.#guest.answer, this.#asked, this.#site);
+      dismiss(this.#guest.answer, this.#asked, this.#context);
       return;
     }
     this.#slot = slot;
@@ -90,7 +90,7 @@ export class Exchange implements UpstreamHandler {
   #judge(slot: RequestSlot): void {
     // It may have waited for its turn.
     if (this.#isDone) return;
-    const judged = judgeRequest(this.#asked, this.#site, this.#services);
+    const judged = judgeRequest(this.#asked, this.#context, this.#services);
     if (!judged.isAllowed) {
       this.#isDone = true;
       slot.releaseServer();
@@ -111,14 +111,14 @@ export class Exchange implements UpstreamHandler {
 
   async #showHooks(outgoing: OutgoingRequest): Promise<void> {
     try {
-      const next = await askHooks(this.#asked, outgoing, this.#site, this.#services);
+      const next = await askHooks(this.#asked, outgoing, this.#context, this.#services);
       this.#hookRequest = next.request;
       if (this.#isDone) {
         if (next.kind === 'answer') await next.response.body?.cancel();
       } else if (next.kind === 'answer') await this.#answerByHook(next.response);
       else if (next.kind === 'refuse') this.#finishWith(next.refusal);
       else {
-        this.#site = next.site;
+        this.#context = next.context;
         this.#send(next.outgoing);
       }
     } catch (error) {
@@ -145,12 +145,12 @@ export class Exchange implements UpstreamHandler {
   /** Values go in last: no hook has seen them. */
   #send(outgoing: OutgoingRequest): void {
     try {
-      const ready = buildCall(outgoing, this.#guest, this.#site, this.#services);
+      const ready = buildCall(outgoing, this.#guest, this.#context, this.#services);
       this.#scrub = ready.scrub;
       this.#record.noteSecrets(ready.used);
       this.#isWaiting = true;
       const handler = guardHandler(this, this.#guard);
-      this.#services.upstream.send(this.#site, this.#site.protocol, ready.call, handler);
+      this.#services.upstream.send(this.#context, this.#context.protocol, ready.call, handler);
     } catch (error) {
       this.onError(error as Error);
     }
@@ -174,7 +174,7 @@ export class Exchange implements UpstreamHandler {
     }
     this.#informationalAnswers += 1;
     if (this.#informationalAnswers > MAX_INFORMATIONAL_ANSWERS) {
-      const message = `${this.#site.name} sends informational answers without end`;
+      const message = `${this.#context.name} sends informational answers without end`;
       this.onError(new GondolinError('NET_UPSTREAM_INVALID', message));
     } else if (!this.#isDone && isHint(status) && this.#scrub.length === 0) {
       this.#guest.answer.inform(status, endToEnd(fields));
@@ -185,7 +185,7 @@ export class Exchange implements UpstreamHandler {
     if (this.#isDone) return true;
     this.#resume = resume;
     try {
-      assertChunked(head, this.#site.name);
+      assertChunked(head, this.#context.name);
       this.#sink = this.#answerPath(head);
       this.#sink.begin({ ...head, fields: endToEnd(head.fields, NOT_FOR_GUESTS) });
     } catch (error) {
@@ -243,10 +243,10 @@ export class Exchange implements UpstreamHandler {
     if (this.#guest.answer.hasBegun) {
       this.#record.leaked(error, null);
       this.#guest.answer.reset();
-      this.#finish(upstreamError(error, this.#site.name).message);
+      this.#finish(upstreamError(error, this.#context.name).message);
       return;
     }
-    const refusal = refusalOf(error, this.#site, this.#services.secrets);
+    const refusal = refusalOf(error, this.#context, this.#services.secrets);
     this.#record.leaked(error, refusal.status);
     if (GondolinError.is(error) && error.code === 'NET_HOOK_FAILED') this.#services.fault(error);
     // A server that failed was asked; what policy refused never went out.

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { createGuard } from '../guard.ts';
-import type { HttpServices, Site } from '../request-context.ts';
+import type { HttpServices, RequestContext } from '../request-context.ts';
 import { GuestHttp1 } from './guest-http1.ts';
 import { GuestHttp2 } from './guest-http2.ts';
 
@@ -23,15 +23,15 @@ export class GuestHttp {
    *
    * @param raw  The guest's stream below TLS: destroying it is a reset for the guest.
    */
-  serve(stream: Duplex, raw: Duplex, site: Site): void {
+  serve(stream: Duplex, raw: Duplex, context: RequestContext): void {
     const guard = createGuard((error) => {
       raw.destroy();
       this.#fault(error);
     });
     guard(() => {
       this.#limitLinger(raw);
-      if (site.protocol === 'http2') this.#http2.serve(stream, raw, site);
-      else this.#http1.serve(stream, raw, site);
+      if (context.protocol === 'http2') this.#http2.serve(stream, raw, context);
+      else this.#http1.serve(stream, raw, context);
     })();
   }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WaitingTimes } from '../../limits.ts';
 import { createGuard, type Guard, guardEvents } from '../guard.ts';
-import type { Site } from '../request-context.ts';
+import type { RequestContext } from '../request-context.ts';
 
 /** A request whose response is on its way. */
 export interface OpenAnswer {
@@ -17,10 +17,10 @@ export interface OpenAnswer {
  * Owns one HTTP/1 connection of the guest: which responses are on their way, when it is silent for too long, how it ends,
  * and what is caught of all that it calls.
  */
-export class Http1Line {
+export class GuestHttp1Connection {
   /** The guest's stream below TLS: destroying it is a reset for the guest. */
   readonly raw: Duplex;
-  readonly site: Site;
+  readonly context: RequestContext;
   /** A throw of what it wraps is a fault and a reset of this connection. */
   readonly guard: Guard;
   readonly #stream: Duplex;
@@ -41,12 +41,12 @@ export class Http1Line {
   constructor(
     stream: Duplex,
     raw: Duplex,
-    site: Site,
+    context: RequestContext,
     how: { readonly waits: WaitingTimes; fault(error: Error): void },
   ) {
     this.#stream = stream;
     this.raw = raw;
-    this.site = site;
+    this.context = context;
     this.#waits = how.waits;
     const onThrow = (error: Error): void => {
       raw.destroy();

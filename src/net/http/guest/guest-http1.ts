@@ -8,8 +8,8 @@ import {
 import type { Duplex } from 'node:stream';
 import { MAX_HEADER_BYTES } from '../../limits.ts';
 import { Exchange } from '../exchange/exchange.ts';
-import type { HttpServices, Site } from '../request-context.ts';
-import { Http1Line } from './guest-http1-connection.ts';
+import type { HttpServices, RequestContext } from '../request-context.ts';
+import { GuestHttp1Connection } from './guest-http1-connection.ts';
 import { HandshakeAnswer } from './handshake-response.ts';
 import { Http1Message } from './http1-message.ts';
 import { Http1Answer, Http1Request, Http1Upgrade } from './http1-request.ts';
@@ -21,23 +21,23 @@ const MAX_LATE_CHECK_MS = 5_000;
 export class GuestHttp1 {
   readonly #services: HttpServices;
   readonly #server: Server;
-  readonly #lines = new WeakMap<Duplex, Http1Line>();
+  readonly #connections = new WeakMap<Duplex, GuestHttp1Connection>();
 
   constructor(services: HttpServices) {
     const { guestHeadMs, guestIdleMs } = services.waits;
     this.#services = services;
-    const lines = this.#lines;
+    const connections = this.#connections;
     this.#server = createServer({
       IncomingMessage: class extends Http1Message {
         protected override mayLeave(stream: Duplex): boolean {
-          return lines.get(stream)?.mayLeave === true;
+          return connections.get(stream)?.mayLeave === true;
         }
       },
       maxHeaderSize: MAX_HEADER_BYTES,
       insecureHTTPParser: false,
       headersTimeout: guestHeadMs,
       connectionsCheckingInterval: Math.min(Math.ceil(guestHeadMs / 4), MAX_LATE_CHECK_MS),
-      // What the guest is told. The time itself is the line's: only sockets have a clock.
+      // What the guest is told. The time itself is the connection's: only sockets have a clock.
       keepAliveTimeout: guestIdleMs,
       requestTimeout: 0,
     });
@@ -48,17 +48,19 @@ export class GuestHttp1 {
     const answer =
       (isWaiting: boolean): RequestListener =>
       (request, response) =>
-        this.#guarded(request.socket, (line) => this.#answer(line, request, response, isWaiting));
+        this.#guarded(request.socket, (connection) =>
+          this.#answer(connection, request, response, isWaiting),
+        );
     this.#server
       .on('request', answer(false))
       .on('checkContinue', answer(true))
       // One that is not known may be ignored (RFC 9110 §10.1.1); Node's own 417 would be unjudged.
       .on('checkExpectation', answer(false))
       .on('upgrade', (request, socket, head) =>
-        this.#guarded(socket, (line) => this.#leaveHttp(line, request, socket, head)),
+        this.#guarded(socket, (connection) => this.#leaveHttp(connection, request, socket, head)),
       )
       .on('clientError', (error, socket) =>
-        this.#guarded(socket, (line) => refuseBytes(line, error)),
+        this.#guarded(socket, (connection) => refuseBytes(connection, error)),
       )
       .on('timeout', () => undefined);
     // Node's clock for heads starts when a server listens.
@@ -66,11 +68,11 @@ export class GuestHttp1 {
   }
 
   /** Serves a stream (the TLS socket, or `raw` itself) until it ends. */
-  serve(stream: Duplex, raw: Duplex, site: Site): void {
+  serve(stream: Duplex, raw: Duplex, context: RequestContext): void {
     const { waits, fault } = this.#services;
-    const line = new Http1Line(stream, raw, site, { waits, fault });
-    this.#lines.set(stream, line);
-    line.guard(() => this.#server.emit('connection', stream))();
+    const connection = new GuestHttp1Connection(stream, raw, context, { waits, fault });
+    this.#connections.set(stream, connection);
+    connection.guard(() => this.#server.emit('connection', stream))();
   }
 
   close(): void {
@@ -79,37 +81,47 @@ export class GuestHttp1 {
   }
 
   /** Every way into this class from Node: a throw ends the connection, not the process. */
-  #guarded(stream: Duplex, serve: (line: Http1Line) => void): void {
-    const line = this.#lines.get(stream);
-    if (line === undefined) stream.destroy();
-    else line.guard(serve)(line);
+  #guarded(stream: Duplex, serve: (connection: GuestHttp1Connection) => void): void {
+    const connection = this.#connections.get(stream);
+    if (connection === undefined) stream.destroy();
+    else connection.guard(serve)(connection);
   }
 
   #answer(
-    line: Http1Line,
+    connection: GuestHttp1Connection,
     request: IncomingMessage,
     response: ServerResponse,
     isWaiting: boolean,
   ): void {
     const isLast = request instanceof Http1Message && request.isLast;
-    const open = line.begin(request, response, isLast);
+    const open = connection.begin(request, response, isLast);
     if (open === null) return;
-    const answer = new Http1Answer(request, response, { line, open, isWaiting, isLast });
-    new Exchange(new Http1Request(request, answer, isWaiting), line.site, this.#services).run();
+    const answer = new Http1Answer(request, response, { connection, open, isWaiting, isLast });
+    new Exchange(
+      new Http1Request(request, answer, isWaiting),
+      connection.context,
+      this.#services,
+    ).run();
   }
 
   /** A WebSocket handshake: Node has let go of the stream, so that its response is the connection's last. */
-  #leaveHttp(line: Http1Line, request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    line.beginLast(request, (open) => {
-      const handshake = new HandshakeAnswer(line, open, stream, head);
-      new Exchange(new Http1Upgrade(request, handshake), line.site, this.#services).run();
+  #leaveHttp(
+    connection: GuestHttp1Connection,
+    request: IncomingMessage,
+    stream: Duplex,
+    head: Buffer,
+  ): void {
+    connection.beginLast(request, (open) => {
+      const handshake = new HandshakeAnswer(connection, open, stream, head);
+      new Exchange(new Http1Upgrade(request, handshake), connection.context, this.#services).run();
     });
   }
 }
 
-/** What Node's strict parser does not take: two framings, broken lines, fields beyond the limit; and late heads. */
-function refuseBytes(line: Http1Line, error: NodeJS.ErrnoException): void {
-  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') line.refuseLateHead();
-  else if (error.code === 'HPE_HEADER_OVERFLOW') line.refuse('431 Request Header Fields Too Large');
-  else line.refuse('400 Bad Request');
+/** What Node's strict parser does not take: two framings, broken connections, fields beyond the limit; and late heads. */
+function refuseBytes(connection: GuestHttp1Connection, error: NodeJS.ErrnoException): void {
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') connection.refuseLateHead();
+  else if (error.code === 'HPE_HEADER_OVERFLOW')
+    connection.refuse('431 Request Header Fields Too Large');
+  else connection.refuse('400 Bad Request');
 }

@@ -14,16 +14,16 @@ import {
 } from '../../limits.ts';
 import { Exchange } from '../exchange/exchange.ts';
 import { createGuard, type Guard } from '../guard.ts';
-import type { HttpServices, Site } from '../request-context.ts';
+import type { HttpServices, RequestContext } from '../request-context.ts';
 import { Http2Request } from './http2-request.ts';
 
 /**
  * Owns one HTTP/2 connection of the guest: its streams, how long it may be silent, how it ends, and what is caught of all
  * that it calls.
  */
-export class Http2Line {
+export class GuestHttp2Connection {
   readonly #session: ServerHttp2Session;
-  readonly #site: Site;
+  readonly #context: RequestContext;
   readonly #services: HttpServices;
   readonly #guard: Guard;
   #openStreams = 0;
@@ -34,8 +34,8 @@ export class Http2Line {
    * @param stream  The TLS socket, or `raw` itself.
    * @param raw  The guest's stream below TLS: destroying it is a reset for the guest.
    */
-  constructor(stream: Duplex, raw: Duplex, site: Site, services: HttpServices) {
-    this.#site = site;
+  constructor(stream: Duplex, raw: Duplex, context: RequestContext, services: HttpServices) {
+    this.#context = context;
     this.#services = services;
     this.#guard = createGuard((error) => {
       raw.destroy();
@@ -95,7 +95,7 @@ export class Http2Line {
 
   /** A wide window is for uploads: the guest of a refused connection has none, and there are not enough for all. */
   #widen(): void {
-    if (this.#session.destroyed || this.#site.refusal !== null) return;
+    if (this.#session.destroyed || this.#context.refusal !== null) return;
     const giveBack = this.#services.load.takeWideWindow();
     if (giveBack === null) return;
     this.#session.once('close', giveBack);
@@ -111,7 +111,7 @@ export class Http2Line {
       this.#guard(() => this.#onStreamClose()),
     );
     const arrival = { guard: this.#guard, stallMs: this.#services.waits.guestStallMs };
-    new Exchange(new Http2Request(stream, headers, arrival), this.#site, this.#services).run();
+    new Exchange(new Http2Request(stream, headers, arrival), this.#context, this.#services).run();
   }
 
   #onStreamClose(): void {

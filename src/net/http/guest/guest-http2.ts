@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
-import type { HttpServices, Site } from '../request-context.ts';
-import { Http2Line } from './guest-http2-connection.ts';
+import type { HttpServices, RequestContext } from '../request-context.ts';
+import { GuestHttp2Connection } from './guest-http2-connection.ts';
 
 /** HTTP/2 with guests: one of Node's sessions on each stream. */
 export class GuestHttp2 {
   readonly #services: HttpServices;
-  readonly #lines = new Set<Http2Line>();
+  readonly #connections = new Set<GuestHttp2Connection>();
 
   constructor(services: HttpServices) {
     this.#services = services;
@@ -16,13 +16,13 @@ export class GuestHttp2 {
    *
    * @param raw  The guest's stream below TLS: destroying it is a reset for the guest.
    */
-  serve(stream: Duplex, raw: Duplex, site: Site): void {
-    const line = new Http2Line(stream, raw, site, this.#services);
-    this.#lines.add(line);
-    line.onClose(() => this.#lines.delete(line));
+  serve(stream: Duplex, raw: Duplex, context: RequestContext): void {
+    const connection = new GuestHttp2Connection(stream, raw, context, this.#services);
+    this.#connections.add(connection);
+    connection.onClose(() => this.#connections.delete(connection));
   }
 
   close(): void {
-    for (const line of this.#lines) line.destroy();
+    for (const connection of this.#connections) connection.destroy();
   }
 }

@@ -2,7 +2,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Fields } from '../fields.ts';
 import type { GuestAnswer } from '../guest-request.ts';
-import type { Http1Line, OpenAnswer } from './guest-http1-connection.ts';
+import type { GuestHttp1Connection, OpenAnswer } from './guest-http1-connection.ts';
 
 /** What a guest may send behind its handshake before the response; more waits in its stream. */
 const MAX_EARLY_BYTES = 64 * 1024;
@@ -10,7 +10,7 @@ const MAX_EARLY_BYTES = 64 * 1024;
 /** The response to a WebSocket handshake. Node has let go of the connection, so it is written to the stream itself. */
 export class HandshakeAnswer implements GuestAnswer {
   readonly #stream: Duplex;
-  readonly #line: Http1Line;
+  readonly #connection: GuestHttp1Connection;
   readonly #open: OpenAnswer;
   readonly #early: Buffer[] = [];
   readonly #onEarly = (chunk: Buffer): void => this.#keep(chunk);
@@ -21,8 +21,8 @@ export class HandshakeAnswer implements GuestAnswer {
   #hasBegun = false;
 
   /** @param head  What the guest had sent behind its handshake already. */
-  constructor(line: Http1Line, open: OpenAnswer, stream: Duplex, head: Buffer) {
-    this.#line = line;
+  constructor(connection: GuestHttp1Connection, open: OpenAnswer, stream: Duplex, head: Buffer) {
+    this.#connection = connection;
     this.#open = open;
     this.#stream = stream;
     this.#keep(head);
@@ -37,11 +37,11 @@ export class HandshakeAnswer implements GuestAnswer {
 
   listen(listeners: { onDrain: () => void; onGone: () => void }): void {
     this.#drain = listeners.onDrain;
-    this.#open.onGone = this.#line.guard(listeners.onGone);
+    this.#open.onGone = this.#connection.guard(listeners.onGone);
   }
 
   onReleased(listener: () => void): void {
-    this.#stream.once('close', this.#line.guard(listener));
+    this.#stream.once('close', this.#connection.guard(listener));
   }
 
   dismiss(status: number, statusText: string, fields: Fields): void {
@@ -64,18 +64,18 @@ export class HandshakeAnswer implements GuestAnswer {
   }
 
   write(chunk: Buffer): boolean {
-    this.#line.moved();
+    this.#connection.moved();
     return this.#stream.write(chunk);
   }
 
   /** Its length is the connection's end where no field says it. */
   end(): void {
     this.#stream.end();
-    this.#line.end(this.#open);
+    this.#connection.end(this.#open);
   }
 
   reset(): void {
-    this.#line.raw.destroy();
+    this.#connection.raw.destroy();
   }
 
   /** Sends `101` and hands over the bytes of both directions; `head`: what the guest has sent already. */
@@ -86,7 +86,7 @@ export class HandshakeAnswer implements GuestAnswer {
     const stream = this.#stream;
     stream.off('data', this.#onEarly).off('drain', this.#onDrain).off('close', this.#onClose);
     stream.pause();
-    this.#line.leave();
+    this.#connection.leave();
     stream.write(head, 'latin1');
     return { stream, head: Buffer.concat(this.#early.splice(0)) };
   }
@@ -102,7 +102,7 @@ export class HandshakeAnswer implements GuestAnswer {
   #close(): void {
     this.#early.length = 0;
     this.#open.onGone?.();
-    this.#line.end(this.#open);
+    this.#connection.end(this.#open);
   }
 }
 

@@ -2,12 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { announcesBody, type Fields, fieldValue, fieldValues } from '../fields.ts';
 import type { GuestAnswer, GuestRequest, GuestUpgrade } from '../guest-request.ts';
-import type { Http1Line, OpenAnswer } from './guest-http1-connection.ts';
+import type { GuestHttp1Connection, OpenAnswer } from './guest-http1-connection.ts';
 import type { HandshakeAnswer } from './handshake-response.ts';
 
 /** How a request came to the server: what its answer must take care of first. */
 export interface Http1Arrival {
-  readonly line: Http1Line;
+  readonly connection: GuestHttp1Connection;
   readonly open: OpenAnswer;
   /** The guest waits for `100 Continue` before it sends the body. */
   readonly isWaiting: boolean;
@@ -94,17 +94,17 @@ export class Http1Answer implements GuestAnswer {
 
   listen(listeners: { onDrain: () => void; onGone: () => void }): void {
     const response = this.#response;
-    const { line, open } = this.#arrival;
-    response.on('drain', line.guard(listeners.onDrain));
+    const { connection, open } = this.#arrival;
+    response.on('drain', connection.guard(listeners.onDrain));
     const onClose = (): void => {
       if (!response.writableFinished) listeners.onGone();
     };
-    response.once('close', line.guard(onClose));
-    open.onGone = line.guard(listeners.onGone);
+    response.once('close', connection.guard(onClose));
+    open.onGone = connection.guard(listeners.onGone);
   }
 
   onReleased(listener: () => void): void {
-    this.#response.once('close', this.#arrival.line.guard(listener));
+    this.#response.once('close', this.#arrival.connection.guard(listener));
   }
 
   dismiss(status: number, statusText: string, fields: Fields): void {
@@ -140,12 +140,12 @@ export class Http1Answer implements GuestAnswer {
       // `flushHeaders` would write the head as UTF-8; before bytes it goes out as it is.
       if (!this.#isFlushed && !this.#response.destroyed) this.#response.write(NO_BYTES);
     };
-    process.nextTick(this.#arrival.line.guard(flush));
+    process.nextTick(this.#arrival.connection.guard(flush));
   }
 
   write(chunk: Buffer): boolean {
     this.#isFlushed = true;
-    this.#arrival.line.moved();
+    this.#arrival.connection.moved();
     return this.#response.write(chunk);
   }
 
@@ -157,7 +157,7 @@ export class Http1Answer implements GuestAnswer {
 
   reset(): void {
     // The raw stream first: a TLS closure alert would make a body without a length look whole.
-    this.#arrival.line.raw.destroy();
+    this.#arrival.connection.raw.destroy();
     this.#response.destroy();
   }
 }

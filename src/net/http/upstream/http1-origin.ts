@@ -5,7 +5,7 @@ import { MAX_IDLE_PER_ORIGIN, MAX_REPLAY_BYTES, type WaitingTimes } from '../../
 import { systemCode } from '../../tcp/system-code.ts';
 import { type Fields, fieldValue } from '../fields.ts';
 import { Http1Connection, type Http1Dial } from './http1-connection.ts';
-import { needsSingleRequest, SingleRequest } from './http1-trailer-call.ts';
+import { Http1DedicatedCall, needsDedicatedCall } from './http1-dedicated-call.ts';
 import { ReplayBody } from './replay-body.ts';
 import type { ResponseHead, UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 
@@ -26,7 +26,7 @@ export class Http1Origin {
   readonly #idle: Http1Connection[] = [];
   readonly #busy = new Set<Http1Connection>();
   /** By Node's client: undici cannot write them. */
-  readonly #singles = new Set<SingleRequest>();
+  readonly #singles = new Set<Http1DedicatedCall>();
 
   /** @param open  Gives a connected, judged and (for https) verified socket. */
   constructor(
@@ -43,8 +43,8 @@ export class Http1Origin {
   }
 
   send(call: UpstreamCall, handler: UpstreamHandler): void {
-    if (needsSingleRequest(call)) {
-      const request = new SingleRequest(call, handler, this.#dial.responseStartMs);
+    if (needsDedicatedCall(call)) {
+      const request = new Http1DedicatedCall(call, handler, this.#dial.responseStartMs);
       this.#singles.add(request);
       void request.run(this.#dial.open).then(() => this.#singles.delete(request));
     } else if (isRepeatable(call)) {

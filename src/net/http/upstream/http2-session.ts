@@ -14,7 +14,7 @@ import { Http2Wire } from './http2-wire.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 
 /** One HTTP/2 connection to an origin. */
-export class Http2Upstream {
+export class Http2Session {
   readonly #session: ClientHttp2Session;
   readonly #scheme: string;
   readonly address: string | null;

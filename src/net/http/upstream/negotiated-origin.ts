@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { MAX_UPSTREAM_H2_SESSIONS, type WaitingTimes } from '../../limits.ts';
 import { Http1Origin } from './http1-origin.ts';
-import { Http2Upstream } from './http2-session.ts';
+import { Http2Session } from './http2-session.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
@@ -29,7 +29,7 @@ export class NegotiatedOrigin {
   readonly #dials: NegotiatedDials;
   readonly #waits: WaitingTimes;
   readonly #http1: Http1Origin;
-  readonly #sessions: Http2Upstream[] = [];
+  readonly #sessions: Http2Session[] = [];
   #waiting: Waiting[] = [];
   /** A connection that turned out to speak HTTP/1.1, for the next call. */
   #spare: Socket | null = null;
@@ -76,7 +76,7 @@ export class NegotiatedOrigin {
   }
 
   /** A session with room; beyond the limit of sessions the least busy one, which queues. */
-  #pick(): Http2Upstream | null {
+  #pick(): Http2Session | null {
     const usable = this.#sessions.filter((session) => session.isUsable);
     const roomy = usable.find((session) => session.hasRoom);
     if (roomy !== undefined || usable.length < MAX_UPSTREAM_H2_SESSIONS) return roomy ?? null;
@@ -101,7 +101,7 @@ export class NegotiatedOrigin {
       this.#isHttp1 = true;
       this.#spare = socket;
     } else {
-      const session = new Http2Upstream(socket, this.#url, this.#waits);
+      const session = new Http2Session(socket, this.#url, this.#waits);
       this.#sessions.push(session);
       session.onClose(() => this.#sessions.splice(this.#sessions.indexOf(session), 1));
     }

@@ -1,7 +1,7 @@
 import { GondolinError } from '../../../../errors/gondolin-error.ts';
 import type { HeaderList } from '../../../audit/network-event.ts';
 import type { Fields } from '../../fields.ts';
-import type { HttpServices, Site } from '../../request-context.ts';
+import type { HttpServices, RequestContext } from '../../request-context.ts';
 import type { ResponseHead } from '../../upstream/upstream-call.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
 import type { Refusal } from '../refusal/refusal.ts';
@@ -11,9 +11,9 @@ import { blockedEvent, headerList } from './request-events.ts';
 /** Counts what one exchange moves and tells it as events: `request` when it goes out, `response` when it has ended. */
 export class ExchangeRecord {
   readonly #asked: AskedRequest;
-  readonly #site: Site;
+  readonly #context: RequestContext;
   readonly #services: HttpServices;
-  readonly #traffic: Site['traffic'];
+  readonly #traffic: RequestContext['traffic'];
   readonly #facts;
   #secrets: readonly string[] = [];
   #isOpen = false;
@@ -27,18 +27,18 @@ export class ExchangeRecord {
   #statusText = '';
   #responseHeaders: HeaderList = [];
 
-  constructor(asked: AskedRequest, site: Site, services: HttpServices) {
+  constructor(asked: AskedRequest, context: RequestContext, services: HttpServices) {
     this.#asked = asked;
-    this.#site = site;
+    this.#context = context;
     this.#services = services;
-    this.#traffic = site.traffic;
+    this.#traffic = context.traffic;
     this.#facts = {
       requestId: services.nextRequestId(),
-      connectionId: site.connectionId,
+      connectionId: context.connectionId,
       method: asked.method,
       url: asked.url,
-      host: site.name,
-      port: site.port,
+      host: context.name,
+      port: context.port,
       httpVersion: asked.httpVersion,
       requestHeaders: headerList(asked.fields),
     };
@@ -88,13 +88,13 @@ export class ExchangeRecord {
   leaked(error: Error, statusCode: number | null): void {
     if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
     const { emit, secrets } = this.#services;
-    emit(leakEvent(error, this.#asked, this.#site, { secrets, statusCode }));
+    emit(leakEvent(error, this.#asked, this.#context, { secrets, statusCode }));
   }
 
   /** The request was answered by a refusal. */
   refused(refusal: Refusal, head: ResponseHead): void {
     this.noteHead(head, head.fields);
-    const event = blockedEvent(this.#asked, this.#site, refusal);
+    const event = blockedEvent(this.#asked, this.#context, refusal);
     if (event !== null) this.#services.emit(event);
   }
 

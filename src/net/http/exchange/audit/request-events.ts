@@ -1,7 +1,7 @@
 import { blockReason } from '../../../audit/block-reason.ts';
 import type { HeaderList, NetworkEvent } from '../../../audit/network-event.ts';
 import { type Fields, fieldValues } from '../../fields.ts';
-import type { Site } from '../../request-context.ts';
+import type { RequestContext } from '../../request-context.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
 import type { Refusal } from '../refusal/refusal.ts';
 
@@ -16,7 +16,7 @@ export function headerList(fields: Fields): HeaderList {
 /** The event of a request that policy refused; `null` for one that failed for another reason. */
 export function blockedEvent(
   request: AskedRequest,
-  site: Site,
+  context: RequestContext,
   refusal: Refusal,
 ): NetworkEvent | null {
   const reason = blockReason(refusal.reason);
@@ -26,7 +26,7 @@ export function blockedEvent(
     timestampMs: Date.now(),
     host: refusal.host,
     port: refusal.port,
-    transport: site.scheme,
+    transport: context.scheme,
     method: request.method,
     url: request.url,
     httpVersion: request.httpVersion,

@@ -1,6 +1,6 @@
-import type { HttpServices, Site } from '../../request-context.ts';
+import type { HttpServices, RequestContext } from '../../request-context.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
-import { judgeMoved } from '../judge/judge-request.ts';
+import { judgeRewritten } from '../judge/judge-request.ts';
 import type { Refusal } from '../refusal/refusal.ts';
 import { assertNoLeak, type OutgoingRequest } from '../secrets/request-secrets.ts';
 import { type Hooked, runRequestHooks } from './run-request-hooks.ts';
@@ -12,7 +12,7 @@ export type AfterHooks =
   | {
       readonly kind: 'send';
       /** Where the request goes now. */
-      readonly site: Site;
+      readonly context: RequestContext;
       readonly outgoing: OutgoingRequest;
       readonly request: Request;
     };
@@ -25,15 +25,15 @@ export type AfterHooks =
 export async function askHooks(
   asked: AskedRequest,
   outgoing: OutgoingRequest,
-  site: Site,
+  context: RequestContext,
   { hooks, secrets, policy }: Pick<HttpServices, 'hooks' | 'secrets' | 'policy'>,
 ): Promise<AfterHooks> {
-  if (secrets !== null) assertNoLeak(secrets, outgoing, site);
+  if (secrets !== null) assertNoLeak(secrets, outgoing, context);
   const hooked = await runRequestHooks(hooks ?? {}, outgoing, asked.url);
   if (hooked.kind === 'answer') return hooked;
   const { request } = hooked;
-  const moved = judgeMoved(hooked.url, outgoing, hooked.outgoing, site, policy);
+  const moved = judgeRewritten(hooked.url, outgoing, hooked.outgoing, context, policy);
   return moved.isAllowed
-    ? { kind: 'send', site: moved.site, outgoing: hooked.outgoing, request }
+    ? { kind: 'send', context: moved.context, outgoing: hooked.outgoing, request }
     : { kind: 'refuse', refusal: moved.refusal, request };
 }

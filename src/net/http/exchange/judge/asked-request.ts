@@ -2,7 +2,7 @@ import { HEAD_FIELD_BYTES } from '../../../limits.ts';
 import { agrees, readAuthority, writeAuthority } from '../../authority.ts';
 import type { Fields } from '../../fields.ts';
 import type { GuestRequest } from '../../guest-request.ts';
-import type { Site } from '../../request-context.ts';
+import type { RequestContext } from '../../request-context.ts';
 
 /** The head of a request, read once: it is judged, shown to hooks, sent and reported in this form. */
 export interface AskedRequest {
@@ -21,25 +21,25 @@ export interface AskedRequest {
 }
 
 /** Reads a request of the guest; all of it stays untrusted. */
-export function readRequest(guest: GuestRequest, site: Site): AskedRequest {
+export function readRequest(guest: GuestRequest, context: RequestContext): AskedRequest {
   const { method, target, authorities, fields, httpVersion } = guest;
-  const path = readTarget(target, site);
-  const url = `${site.scheme}://${writeAuthority(site)}${path ?? '/'}`;
+  const path = readTarget(target, context);
+  const url = `${context.scheme}://${writeAuthority(context)}${path ?? '/'}`;
   return Object.freeze({ method, target, path, url, authorities, fields, httpVersion });
 }
 
 /** True for an authority that is the connection's. */
-export function isOurs(text: string, site: Site): boolean {
+export function isOurs(text: string, context: RequestContext): boolean {
   const authority = readAuthority(text);
-  return authority !== null && agrees(authority, site);
+  return authority !== null && agrees(authority, context);
 }
 
-function readTarget(target: string, site: Site): string | null {
+function readTarget(target: string, context: RequestContext): string | null {
   if (target.startsWith('/')) return target;
   const match = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(target);
   if (match === null) return null;
   const [, scheme = '', authority = '', rest = ''] = match;
-  if (scheme.toLowerCase() !== site.scheme || !isOurs(authority, site)) return null;
+  if (scheme.toLowerCase() !== context.scheme || !isOurs(authority, context)) return null;
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
 

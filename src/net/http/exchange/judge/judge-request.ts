@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { writeAuthority } from '../../authority.ts';
 import { fieldValue } from '../../fields.ts';
-import type { HttpServices, Site } from '../../request-context.ts';
+import type { HttpServices, RequestContext } from '../../request-context.ts';
 import type { Refusal } from '../refusal/refusal.ts';
 import type { OutgoingRequest } from '../secrets/request-secrets.ts';
 import { type AskedRequest, isOurs } from './asked-request.ts';
@@ -16,15 +16,19 @@ export type Judged =
  * Everything that is asked of a request before anything leaves the host: its form, that each name it carries is the
  * connection's, and policy. Runs on every request of a connection.
  */
-export function judgeRequest(request: AskedRequest, site: Site, services: HttpServices): Judged {
-  if (site.refusal !== null)
-    return refuse(site, { status: 403, ...blocked(site.refusal), ...site.refusal });
+export function judgeRequest(
+  request: AskedRequest,
+  context: RequestContext,
+  services: HttpServices,
+): Judged {
+  if (context.refusal !== null)
+    return refuse(context, { status: 403, ...blocked(context.refusal), ...context.refusal });
   const odd = oddForm(request);
-  if (odd !== null) return refuse(site, odd);
+  if (odd !== null) return refuse(context, odd);
   const target = request.path;
-  const isForUs = (text: string): boolean => text === site.authority || isOurs(text, site);
+  const isForUs = (text: string): boolean => text === context.authority || isOurs(text, context);
   if (target === null || !request.authorities.every(isForUs)) {
-    return refuse(site, {
+    return refuse(context, {
       status: 421,
       reason: 'name_mismatch',
       message: 'the request names another host or port than its connection',
@@ -33,21 +37,30 @@ export function judgeRequest(request: AskedRequest, site: Site, services: HttpSe
   const readings = requestReadings({ method: request.method, path: target }, request.fields);
   if (readings === null) {
     const message = 'the request has more than four fields that override its method or path';
-    return refuse(site, { status: 400, reason: 'protocol', message });
+    return refuse(context, { status: 400, reason: 'protocol', message });
   }
   for (const reading of readings) {
-    const { name, port, scheme } = site;
+    const { name, port, scheme } = context;
     const verdict = services.policy.decideRequest({ name, port, scheme, ...reading });
-    if (!verdict.isAllowed) return refuse(site, { status: 403, ...blocked(verdict), ...verdict });
+    if (!verdict.isAllowed)
+      return refuse(context, { status: 403, ...blocked(verdict), ...verdict });
   }
   return { isAllowed: true, path: target };
 }
 
 type RefusalPart = Pick<Refusal, 'status' | 'reason' | 'message'> & Partial<Refusal>;
 
-function refuse(site: Site, part: RefusalPart): Extract<Judged, { isAllowed: false }> {
+function refuse(context: RequestContext, part: RefusalPart): Extract<Judged, { isAllowed: false }> {
   const { status, reason, message, rule = '', suggestion = '' } = part;
-  const refusal = { status, reason, message, rule, suggestion, host: site.name, port: site.port };
+  const refusal = {
+    status,
+    reason,
+    message,
+    rule,
+    suggestion,
+    host: context.name,
+    port: context.port,
+  };
   return { isAllowed: false, refusal };
 }
 
@@ -84,24 +97,26 @@ function oddForm(request: AskedRequest): RefusalPart | null {
 }
 
 /** Judges again what a hook made of a request: it may lead elsewhere, but only where policy would let the guest go. */
-export function judgeMoved(
+export function judgeRewritten(
   url: URL,
   before: OutgoingRequest,
   after: OutgoingRequest,
-  site: Site,
+  context: RequestContext,
   policy: HttpServices['policy'],
-): { readonly isAllowed: true; readonly site: Site } | Extract<Judged, { isAllowed: false }> {
-  const moved = siteOf(url, site);
+):
+  | { readonly isAllowed: true; readonly context: RequestContext }
+  | Extract<Judged, { isAllowed: false }> {
+  const moved = contextFrom(url, context);
   if (moved === null) {
-    return refuse(site, {
+    return refuse(context, {
       status: 502,
       reason: 'hook',
       message: 'a hook gave a URL that is not http or https',
     });
   }
-  const isSame = moved.authority === site.authority && moved.scheme === site.scheme;
+  const isSame = moved.authority === context.authority && moved.scheme === context.scheme;
   if (isSame && before.path === after.path && before.method === after.method) {
-    return { isAllowed: true, site };
+    return { isAllowed: true, context };
   }
   const { name, port, scheme } = moved;
   const verdict = policy.decideRequest({
@@ -111,15 +126,15 @@ export function judgeMoved(
     method: after.method,
     path: after.path,
   });
-  if (verdict.isAllowed) return { isAllowed: true, site: moved };
+  if (verdict.isAllowed) return { isAllowed: true, context: moved };
   return refuse(moved, { status: 403, ...blocked(verdict), ...verdict });
 }
 
-function siteOf(url: URL, site: Site): Site | null {
+function contextFrom(url: URL, context: RequestContext): RequestContext | null {
   const scheme = url.protocol === 'https:' ? 'https' : url.protocol === 'http:' ? 'http' : null;
   if (scheme === null) return null;
   const name = url.hostname.replace(/^\[|\]$|\.$/g, '');
   const port = url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port);
-  const moved = { ...site, name, isLiteral: isIP(name) !== 0, port, scheme } as const;
+  const moved = { ...context, name, isLiteral: isIP(name) !== 0, port, scheme } as const;
   return { ...moved, authority: writeAuthority(moved) };
 }

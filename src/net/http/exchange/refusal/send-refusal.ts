@@ -1,6 +1,6 @@
 import { endToEnd } from '../../fields.ts';
 import type { GuestAnswer } from '../../guest-request.ts';
-import type { Site } from '../../request-context.ts';
+import type { RequestContext } from '../../request-context.ts';
 import type { ResponseHead } from '../../upstream/upstream-call.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
 import { type Refusal, renderRefusal } from './refusal.ts';
@@ -27,8 +27,8 @@ export function sendRefusal(
 }
 
 /** Answers a request that nothing more can be held for: by a head alone, which no window of the guest's delays. */
-export function dismiss(answer: GuestAnswer, asked: AskedRequest, site: Site): void {
-  const { name: host, port } = site;
+export function dismiss(answer: GuestAnswer, asked: AskedRequest, context: RequestContext): void {
+  const { name: host, port } = context;
   const message = 'too many requests are on their way';
   const refusal = { status: 503, reason: 'busy', message, host, port, rule: '', suggestion: '' };
   const { statusText, fields } = renderRefusal(refusal, asked.fields);

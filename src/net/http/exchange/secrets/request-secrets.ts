@@ -5,7 +5,7 @@ import type { LeakPlace, NetworkEvent } from '../../../audit/network-event.ts';
 import type { SecretLeak } from '../../../secret/header-list.ts';
 import type { SecretStore } from '../../../secret/secret-store.ts';
 import { type Fields, flatList } from '../../fields.ts';
-import type { Site } from '../../request-context.ts';
+import type { RequestContext } from '../../request-context.ts';
 import type { Target } from '../../upstream/upstream-call.ts';
 import { contentEncoding, headerList } from '../audit/request-events.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
@@ -82,17 +82,17 @@ export function prepareSecrets(
 export function leakEvent(
   leak: GondolinError,
   request: AskedRequest,
-  site: Site,
+  context: RequestContext,
   at: { readonly secrets: SecretStore | null; readonly statusCode: number | null },
 ): NetworkEvent {
   const { secrets, statusCode } = at;
   return {
     kind: 'secret_leak',
     timestampMs: Date.now(),
-    ...leakFacts(leak, site, secrets),
-    host: site.name,
-    port: site.port,
-    transport: site.scheme,
+    ...leakFacts(leak, context, secrets),
+    host: context.name,
+    port: context.port,
+    transport: context.scheme,
     method: request.method,
     url: request.url,
     httpVersion: request.httpVersion,
@@ -102,15 +102,19 @@ export function leakEvent(
 }
 
 /** What to do about a leak, for people. */
-export function leakAdvice(leak: GondolinError, site: Site, secrets: SecretStore | null): string {
-  return leakMove(leakFacts(leak, site, secrets));
+export function leakAdvice(
+  leak: GondolinError,
+  context: RequestContext,
+  secrets: SecretStore | null,
+): string {
+  return leakMove(leakFacts(leak, context, secrets));
 }
 
 /** Who finds a leak sees a placeholder; which hosts may have its value only the store knows. */
-function leakFacts(leak: GondolinError, site: Site, secrets: SecretStore | null) {
+function leakFacts(leak: GondolinError, context: RequestContext, secrets: SecretStore | null) {
   const secret = String(leak.details?.['name'] ?? '');
   const place = leakPlace(String(leak.details?.['where'] ?? ''));
-  const reason = secrets?.leakReason(secret, placeOf(site)) ?? 'place';
+  const reason = secrets?.leakReason(secret, placeOf(context)) ?? 'place';
   return { secret, place, reason };
 }
 

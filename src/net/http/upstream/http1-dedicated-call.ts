@@ -6,7 +6,7 @@ import { type Fields, fieldValue } from '../fields.ts';
 import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
 
 /** True for a request that undici cannot write: with trailers, or with a head that waits for `100 Continue`. */
-export function needsSingleRequest(call: UpstreamCall): boolean {
+export function needsDedicatedCall(call: UpstreamCall): boolean {
   if (call.body === null || call.upgrade !== null) return false;
   return call.expectsContinue || announcesTrailers(call);
 }
@@ -16,7 +16,7 @@ function announcesTrailers({ fields }: UpstreamCall): boolean {
 }
 
 /** One HTTP/1.1 request with a body by Node's client, on a connection of its own that ends with the answer. */
-export class SingleRequest {
+export class Http1DedicatedCall {
   readonly #call: UpstreamCall;
   readonly #handler: UpstreamHandler;
   readonly #responseStartMs: number;
