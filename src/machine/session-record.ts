@@ -12,6 +12,7 @@ import {
   parseOwner,
   signalProcess,
 } from '../host/process-life.ts';
+import { decodeOrNull, integer, nullable, object } from '../util/json-decoder.ts';
 
 /** A record of another container is removed once it is this old; its processes are not ours to see. */
 const FOREIGN_RECORD_AGE_MS = 24 * 60 * 60 * 1000;
@@ -57,6 +58,16 @@ export function writeSession(session: SessionRecord, qemuPid: number | null): vo
 export function removeSession(session: SessionRecord): void {
   rmSync(session.file, { force: true });
 }
+
+const storedSession = object({
+  qemu: nullable(
+    object<ProcessIdentity>({
+      pid: integer({ min: 1 }),
+      startTicks: integer(),
+      pidNamespace: integer(),
+    }),
+  ),
+});
 
 export interface SweepResult {
   /** Pids of machines that had outlived their gondolin and were killed. */
@@ -130,18 +141,11 @@ function machinesOf(file: string, name: string): ProcessIdentity[] {
   return findProcessesByArgument(`guest=${name}`);
 }
 
+/** Null also for a record that was cut off while it was written, or that another sweep removed first. */
 function readQemu(file: string): ProcessIdentity | null {
   try {
-    const { qemu } = JSON.parse(readFileSync(file, 'utf8')) as { qemu?: unknown };
-    return isIdentity(qemu) ? qemu : null;
+    return decodeOrNull(readFileSync(file, 'utf8'), storedSession)?.qemu ?? null;
   } catch {
-    // Cut off in the middle of writing, or another sweep was faster.
     return null;
   }
-}
-
-function isIdentity(value: unknown): value is ProcessIdentity {
-  if (typeof value !== 'object' || value === null) return false;
-  const { pid, startTicks, pidNamespace } = value as Record<string, unknown>;
-  return [pid, startTicks, pidNamespace].every((field) => Number.isSafeInteger(field));
 }

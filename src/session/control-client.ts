@@ -6,8 +6,8 @@ import { formatLine, MAX_REPLY_BYTES, readLine, sessionFailed } from './control-
 import {
   type ControlReply,
   type ControlRequest,
-  parseFacts,
   parseReply,
+  parseSessionFacts,
   type SessionFacts,
 } from './control-request.ts';
 import { CONTROL_SOCKET, listSessionDirectories } from './session-directory.ts';
@@ -65,7 +65,7 @@ export async function askSession(
 export async function listSessions(sessions: string): Promise<RunningSession[]> {
   const asked = listSessionDirectories(sessions).map(async (controlDirectory) => {
     try {
-      const facts = parseFacts(await askSession(controlDirectory, { method: 'describe' }));
+      const facts = parseSessionFacts(await askSession(controlDirectory, { method: 'describe' }));
       return facts === null ? null : { ...facts, controlDirectory };
     } catch (error) {
       if (GondolinError.is(error) && error.code === 'SESSION_FAILED') return null;

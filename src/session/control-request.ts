@@ -1,3 +1,18 @@
+import {
+  anything,
+  boolean,
+  decodeOrNull,
+  decodeValue,
+  integer,
+  list,
+  literal,
+  number,
+  object,
+  tagged,
+  text,
+  withDefault,
+} from '../util/json-decoder.ts';
+
 /** What a command asks of a running gondolin: one line of JSON, answered by one line. */
 export type ControlRequest =
   | { readonly method: 'describe' }
@@ -33,46 +48,44 @@ export type ControlReply =
       readonly error: { readonly code: string; readonly message: string; readonly hint: string };
     };
 
-function recordOf(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
-}
+const controlRequest = tagged<ControlRequest>('method', {
+  describe: object<ControlRequest & { method: 'describe' }>({ method: literal('describe') }),
+  snapshot: object<ControlRequest & { method: 'snapshot' }>({
+    method: literal('snapshot'),
+    sandbox: text(),
+    name: text(),
+    isReplacing: withDefault(boolean, false),
+  }),
+});
+
+const controlReply = tagged<ControlReply>('ok', {
+  true: object<ControlReply & { ok: true }>({ ok: literal(true), result: anything }),
+  false: object<ControlReply & { ok: false }>({
+    ok: literal(false),
+    error: object({ code: text(), message: text(), hint: text() }),
+  }),
+});
+
+const sessionFacts = object<SessionFacts>({
+  pid: integer({ min: 1 }),
+  project: text(),
+  directory: text(),
+  startedAtMs: number,
+  sandboxes: list(text()),
+});
 
 /** Reads a request; null for anything else. Pure. */
-export function parseRequest(text: string): ControlRequest | null {
-  const value = recordOf(text);
-  if (value?.['method'] === 'describe') return { method: 'describe' };
-  if (value?.['method'] !== 'snapshot') return null;
-  const { sandbox, name, isReplacing } = value;
-  if (typeof sandbox !== 'string' || typeof name !== 'string') return null;
-  return { method: 'snapshot', sandbox, name, isReplacing: isReplacing === true };
+export function parseRequest(json: string): ControlRequest | null {
+  return decodeOrNull(json, controlRequest);
 }
 
 /** Reads a reply; null for anything else. Pure. */
-export function parseReply(text: string): ControlReply | null {
-  const value = recordOf(text);
-  if (value?.['ok'] === true) return { ok: true, result: value['result'] };
-  if (value?.['ok'] !== false) return null;
-  const { code, message, hint } = Object(value['error']) as Record<string, unknown>;
-  const areTexts = [code, message, hint].every((field) => typeof field === 'string');
-  if (!areTexts) return null;
-  return { ok: false, error: { code: String(code), message: String(message), hint: String(hint) } };
+export function parseReply(json: string): ControlReply | null {
+  return decodeOrNull(json, controlReply);
 }
 
-/** Reads what `describe` answered; null for anything else. Pure. */
-export function parseFacts(value: unknown): SessionFacts | null {
-  if (typeof value !== 'object' || value === null) return null;
-  const { pid, project, directory, startedAtMs, sandboxes } = value as Record<string, unknown>;
-  const isFine =
-    Number.isSafeInteger(pid) &&
-    typeof project === 'string' &&
-    typeof directory === 'string' &&
-    Number.isFinite(startedAtMs) &&
-    Array.isArray(sandboxes) &&
-    sandboxes.every((name) => typeof name === 'string');
-  return isFine ? (value as SessionFacts) : null;
+/** Reads the result of `describe`; null for anything else. Pure. */
+export function parseSessionFacts(value: unknown): SessionFacts | null {
+  const decoded = decodeValue(value, sessionFacts);
+  return decoded.ok ? decoded.value : null;
 }

@@ -1,4 +1,14 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import {
+  type Decoder,
+  decodeJson,
+  integer,
+  literal,
+  object,
+  record,
+  sha256,
+  text,
+} from '../../util/json-decoder.ts';
 
 /** Size and digest of one file. */
 export interface FileDigest {
@@ -27,7 +37,6 @@ export interface Manifest {
 /** 64 KiB: a manifest has a dozen lines. */
 export const MANIFEST_MAX_BYTES = 64 * 1024;
 const FILE_MAX_BYTES = 1024 ** 4;
-const FILES_MAX = 16;
 const TITLE_MAX_CHARS = 1000;
 
 const RELEASES = {
@@ -44,78 +53,32 @@ const RELEASES = {
  * @throws {GondolinError} IMAGE_INVALID naming the first field that is wrong.
  */
 export function parseManifest(
-  text: string,
+  json: string,
   kind: Manifest['kind'],
   fileNames: readonly string[],
 ): Manifest {
-  const value = parseObject(text);
-  check(value['version'] === 1, 'version is not 1');
-  check(value['kind'] === kind, `kind is not '${kind}'`);
-  const key = stringField(value, 'key', kind === 'image' ? /^$/ : /^[0-9a-f]{64}$/);
-  const title = stringField(value, 'title', /^[\x20-\x7e]*$/);
-  check(title.length <= TITLE_MAX_CHARS, 'title is too long');
-  const createdAtMs = value['createdAtMs'];
-  check(isCount(createdAtMs, Number.MAX_SAFE_INTEGER), 'createdAtMs is not a time');
-  const release = stringField(value, 'kernelRelease', RELEASES[kind]);
-  const files = parseFiles(value['files'], fileNames);
-  return { version: 1, kind, key, title, createdAtMs, kernelRelease: release, files };
+  const decoded = decodeJson(json, manifestDecoder(kind, fileNames));
+  if (decoded.ok) return decoded.value;
+  throw invalid(decoded.problem);
 }
 
-function parseObject(text: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw invalid('it is not JSON', cause);
-  }
-  check(isRecord(value), 'it is not an object');
-  return value;
-}
+const fileDigest = object<FileDigest>({
+  sizeBytes: integer({ min: 1, max: FILE_MAX_BYTES }),
+  sha256,
+});
 
-function parseFiles(value: unknown, names: readonly string[]): Record<string, FileDigest> {
-  check(isRecord(value), 'files is not an object');
-  const found = Object.keys(value);
-  check(
-    found.length <= FILES_MAX && found.toSorted().join() === names.toSorted().join(),
-    `files are not ${names.join(', ')}`,
-  );
-  return Object.fromEntries(names.map((name) => [name, parseDigest(name, value[name])]));
-}
-
-function parseDigest(name: string, value: unknown): FileDigest {
-  check(isRecord(value), `files.${name} is not an object`);
-  const { sizeBytes, sha256 } = value;
-  check(
-    isCount(sizeBytes, FILE_MAX_BYTES) && sizeBytes > 0,
-    `files.${name}.sizeBytes is not a size`,
-  );
-  check(
-    typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256),
-    `files.${name}.sha256 is not a digest`,
-  );
-  return { sizeBytes, sha256 };
-}
-
-function stringField(value: Record<string, unknown>, name: string, pattern: RegExp): string {
-  const field = value[name];
-  check(typeof field === 'string' && pattern.test(field), `${name} is not of its form`);
-  return field;
-}
-
-function isCount(value: unknown, most: number): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= most;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function check(isTrue: boolean, problem: string): asserts isTrue {
-  if (!isTrue) throw invalid(problem);
-}
-
-function invalid(problem: string, cause?: unknown): GondolinError {
-  return new GondolinError('IMAGE_INVALID', `Cannot read the manifest of an image: ${problem}`, {
-    cause,
+function manifestDecoder(kind: Manifest['kind'], fileNames: readonly string[]): Decoder<Manifest> {
+  return object<Manifest>({
+    version: literal(1),
+    kind: literal(kind),
+    key: kind === 'image' ? literal('') : sha256,
+    title: text({ pattern: /^[\x20-\x7e]*$/, maxLength: TITLE_MAX_CHARS }),
+    createdAtMs: integer(),
+    kernelRelease: text({ pattern: RELEASES[kind] }),
+    files: record(fileNames, fileDigest),
   });
+}
+
+function invalid(problem: string): GondolinError {
+  return new GondolinError('IMAGE_INVALID', `Cannot read the manifest of an image: ${problem}`);
 }

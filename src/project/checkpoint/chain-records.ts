@@ -4,6 +4,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { writeFileAtomic } from '../../host/atomic-write.ts';
 import { readTextFile } from '../../host/read-text-file.ts';
 import type { Plan, SandboxPlan } from '../../plan/plan.ts';
+import { decodeOrNull, list, literal, object, text, tuple } from '../../util/json-decoder.ts';
 import { RECORDS } from './checkpoint-store.ts';
 import type { ChainRecord } from './explain-miss.ts';
 import type { ChainLink, Part } from './key-chain.ts';
@@ -11,30 +12,9 @@ import type { ChainLink, Part } from './key-chain.ts';
 const VERSION = 1;
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
-function isPart(value: unknown): value is Part {
-  return Array.isArray(value) && value.length === 2 && value.every((x) => typeof x === 'string');
-}
-
-function areParts(value: unknown): value is Part[] {
-  return Array.isArray(value) && value.every(isPart);
-}
-
-function isLink(value: unknown): value is ChainLink {
-  if (typeof value !== 'object' || value === null) return false;
-  const { name, parts, key } = value as Record<string, unknown>;
-  return typeof name === 'string' && typeof key === 'string' && areParts(parts);
-}
-
-function parse(text: string): ChainRecord | null {
-  try {
-    const { version, base, links } = JSON.parse(text) as Record<string, unknown>;
-    const isRecord = version === VERSION && areParts(base) && Array.isArray(links);
-    return isRecord && links.every(isLink) ? { base, links } : null;
-  } catch {
-    // Cut off, or of another gondolin. It only explains.
-    return null;
-  }
-}
+const parts = list(tuple<Part>(text(), text()));
+const links = list(object<ChainLink>({ name: text(), parts, key: text() }));
+const storedRecord = object({ version: literal(VERSION), base: parts, links });
 
 /** What each sandbox's checkpoints last depended on, in digests: `<checkpoints>/records/`. It explains and decides nothing. */
 export class ChainRecords {
@@ -51,15 +31,18 @@ export class ChainRecords {
   }
 
   async read(plan: Plan, sandbox: SandboxPlan): Promise<ChainRecord | null> {
-    const text = await readTextFile(this.#path(plan, sandbox), MAX_RECORD_BYTES);
-    return text === null ? null : parse(text);
+    // A damaged record, or one of another version, is the same as none: it only explains.
+    return decodeOrNull(
+      await readTextFile(this.#path(plan, sandbox), MAX_RECORD_BYTES),
+      storedRecord,
+    );
   }
 
   /** A record that cannot be written costs an explanation only. */
   async write(plan: Plan, sandbox: SandboxPlan, record: ChainRecord): Promise<void> {
     try {
-      const text = JSON.stringify({ version: VERSION, ...record });
-      await writeFileAtomic(this.#path(plan, sandbox), text);
+      const content = JSON.stringify({ version: VERSION, ...record });
+      await writeFileAtomic(this.#path(plan, sandbox), content);
     } catch (error) {
       if (!GondolinError.is(error)) throw error;
     }

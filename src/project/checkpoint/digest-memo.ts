@@ -2,6 +2,17 @@ import type { BigIntStats } from 'node:fs';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { writeFileAtomic } from '../../host/atomic-write.ts';
 import { readTextFile } from '../../host/read-text-file.ts';
+import {
+  anything,
+  decodeOrNull,
+  decodeValue,
+  list,
+  literal,
+  object,
+  sha256,
+  text,
+  tuple,
+} from '../../util/json-decoder.ts';
 
 const VERSION = 1;
 const MAX_ENTRIES = 20_000;
@@ -19,26 +30,15 @@ function stampOf(stat: BigIntStats): string {
   return [stat.size, stat.mtimeNs, stat.ctimeNs, stat.ino, stat.dev].join(' ');
 }
 
-function isEntry(value: unknown): value is Entry {
-  if (!Array.isArray(value) || value.length !== 3) return false;
-  const [path, stamp, digest] = value as unknown[];
-  return (
-    typeof path === 'string' &&
-    typeof stamp === 'string' &&
-    typeof digest === 'string' &&
-    /^[0-9a-f]{64}$/.test(digest)
-  );
-}
+const entry = tuple<Entry>(text(), text(), sha256);
+const storedMemo = object({ version: literal(VERSION), entries: list(anything) });
 
-function parse(text: string | null): Entry[] {
-  if (text === null) return [];
-  try {
-    const { version, entries } = JSON.parse(text) as { version?: unknown; entries?: unknown };
-    return version === VERSION && Array.isArray(entries) ? entries.filter(isEntry) : [];
-  } catch {
-    // Damaged, or of a later gondolin: the files are read again.
-    return [];
-  }
+/** Entries of a stored memo. What is damaged, or of a later gondolin, is left out: those files are read again. */
+function parse(json: string | null): Entry[] {
+  return (decodeOrNull(json, storedMemo)?.entries ?? []).flatMap((value) => {
+    const decoded = decodeValue(value, entry);
+    return decoded.ok ? [decoded.value] : [];
+  });
 }
 
 /**

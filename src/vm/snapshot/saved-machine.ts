@@ -5,6 +5,17 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { writeFileAtomic } from '../../host/atomic-write.ts';
 import { readTextFile } from '../../host/read-text-file.ts';
 import { SAVED_FILES } from '../../machine/saved-files.ts';
+import {
+  decodeJson,
+  decodeOrNull,
+  integer,
+  literal,
+  nullable,
+  object,
+  record,
+  sha256,
+  text,
+} from '../../util/json-decoder.ts';
 import type { ChannelCounts } from '../guest-files.ts';
 import { digestRam, fileStamp } from './ram-digest.ts';
 
@@ -38,6 +49,16 @@ interface Manifest {
   readonly channel: ChannelCounts;
 }
 
+const manifestVersion = object({ version: integer() });
+const storedManifest = object<Manifest>({
+  version: literal(SNAPSHOT_VERSION),
+  templateKey: text(),
+  memoryBytes: integer(),
+  ramSha256: sha256,
+  sha256: record(SMALL_FILES, nullable(sha256)),
+  channel: object<ChannelCounts>({ bytesIn: integer(), bytesOut: integer() }),
+});
+
 /** Completes a directory that `saveMachine` filled. Without its manifest a saved machine counts as absent. */
 export async function writeManifest(
   directory: string,
@@ -67,10 +88,16 @@ export async function openSavedMachine(
   directory: string,
   templateKey: string,
 ): Promise<SavedMachine | null> {
-  const text = await readTextFile(join(directory, MANIFEST), MAX_MANIFEST_BYTES);
-  if (text === null) return null;
-  const manifest = parseManifest(text);
-  if (manifest?.templateKey !== templateKey) throw refused(directory, 'it is of another machine');
+  const json = await readTextFile(join(directory, MANIFEST), MAX_MANIFEST_BYTES);
+  if (json === null) return null;
+  const version = decodeOrNull(json, manifestVersion)?.version ?? SNAPSHOT_VERSION;
+  if (version !== SNAPSHOT_VERSION) throw refused(directory, 'another gondolin version saved it');
+  const decoded = decodeJson(json, storedManifest);
+  if (!decoded.ok) throw refused(directory, `${MANIFEST} is damaged: ${decoded.problem}`);
+  const manifest = decoded.value;
+  if (manifest.templateKey !== templateKey) {
+    throw refused(directory, 'it needs another image, machine size, QEMU or gondolin');
+  }
   const digests = await digestSmallFiles(directory);
   const damaged = SMALL_FILES.find((name) => digests[name] !== manifest.sha256[name]);
   if (damaged !== undefined) throw refused(directory, `its file "${damaged}" is damaged`);
@@ -114,21 +141,6 @@ async function sizeOf(path: string): Promise<number> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return -1;
     throw error;
   }
-}
-
-function parseManifest(text: string): Manifest | null {
-  try {
-    const value = JSON.parse(text) as Manifest | null;
-    const isWhole = value?.version === SNAPSHOT_VERSION && isCount(value.channel?.bytesIn);
-    const hasDigests = typeof value?.ramSha256 === 'string' && typeof value.sha256 === 'object';
-    return isWhole && hasDigests && isCount(value.channel.bytesOut) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 /** The error of a saved machine that cannot be used: it is to be removed, and the start goes on without. */

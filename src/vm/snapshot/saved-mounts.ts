@@ -1,14 +1,16 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { AgentClient } from '../../agent/agent-client.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { SAVED_FILES } from '../../machine/saved-files.ts';
 import type { Machine } from '../../machine/start-machine.ts';
+import { anything, list, object, text } from '../../util/json-decoder.ts';
 import { FuseServer } from '../../vfs/fuse-server.ts';
 import type { VMOptions } from '../vm-options.ts';
+import { readSavedJson, writeSavedJson } from './saved-json.ts';
 import { refused } from './saved-machine.ts';
 
 const SETTLE_LIMIT_MS = 10_000;
+/** PATH_MAX of Linux. */
+const MAX_PATH_LENGTH = 4096;
 const ROOT_USER = { uid: 0, gid: 0 };
 
 /** What stands in the file: guest paths in the order of their names under the FUSE root, and the file server's state. */
@@ -17,6 +19,12 @@ interface SavedMounts {
   /** Null without provider mounts. */
   readonly files: unknown;
 }
+
+/** Every path of a mount is one that the kernel takes. */
+const storedMounts = object<SavedMounts>({
+  targets: list(text({ maxLength: MAX_PATH_LENGTH })),
+  files: anything,
+});
 
 /**
  * Freezes the guest until every request of its mounts was answered and every answer has reached its kernel; the file
@@ -47,24 +55,7 @@ export async function writeMounts(
   fuse: FuseServer | null,
 ): Promise<void> {
   const saved: SavedMounts = { targets, files: fuse?.exportState() ?? null };
-  const path = join(directory, SAVED_FILES.mounts);
-  try {
-    await writeFile(path, JSON.stringify(saved), { mode: 0o600 });
-  } catch (cause) {
-    throw new GondolinError('MACHINE_STATE_FAILED', `Cannot write "${path}"`, { cause });
-  }
-}
-
-/** @throws {GondolinError} SNAPSHOT_REFUSED when it is missing or not of its form. */
-async function readMounts(directory: string): Promise<SavedMounts> {
-  try {
-    const text = await readFile(join(directory, SAVED_FILES.mounts), 'utf8');
-    const { targets, files } = JSON.parse(text) as Partial<SavedMounts>;
-    if (Array.isArray(targets)) return { targets, files };
-  } catch (cause) {
-    throw refused(directory, 'its mounts are missing or damaged', cause);
-  }
-  throw refused(directory, 'its mounts are damaged');
+  await writeSavedJson(directory, SAVED_FILES.mounts, saved);
 }
 
 /**
@@ -77,7 +68,7 @@ export async function restoreMounts(
   machine: Machine,
   onServer: (server: FuseServer) => void,
 ): Promise<void> {
-  const { targets, files } = await readMounts(directory);
+  const { targets, files } = await readSavedJson(directory, SAVED_FILES.mounts, storedMounts);
   const provided = options.vfs?.mounts ?? {};
   const mounts = targets.flatMap((target, index) => {
     const provider = Object.hasOwn(provided, target) ? provided[target] : undefined;
