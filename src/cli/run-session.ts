@@ -2,7 +2,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import { type Directories, resolveDirectories } from '../host/directories.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { RunnerVm } from '../project/runner-vm.ts';
-import { snapshotFactsOf } from '../project/snapshot/snapshot-facts.ts';
+import { createSnapshotFacts } from '../project/snapshot/snapshot-facts.ts';
 import type { ControlRequest, SessionFacts, SnapshotSaved } from '../session/control-request.ts';
 import type { ControlServer } from '../session/control-server.ts';
 import type { CliIo } from './io.ts';
@@ -50,7 +50,7 @@ class RunControl {
       throw new GondolinError('SESSION_NOT_FOUND', `sandbox ${sandbox} is not running`);
     }
     const { SnapshotStore } = await import('../project/snapshot/snapshot-store.ts');
-    const facts = snapshotFactsOf(name, this.#plan.name, plan, Date.now());
+    const facts = createSnapshotFacts(name, this.#plan.name, plan, Date.now());
     const save = (directory: string) => vm.save(directory);
     const { keepCacheSmall } = await import('../image/trim-cache.ts');
     const { cache: cacheDirectory, snapshots: snapshotsDirectory } = this.#directories;

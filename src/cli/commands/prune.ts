@@ -1,14 +1,10 @@
 import { type Directories, type Environment, resolveDirectories } from '../../host/directories.ts';
-import {
-  type PruneResult,
-  pruneSavedDirectories,
-  type SavedDirectory,
-} from '../../host/saved-directories.ts';
+import type { PruneResult, SavedDirectory } from '../../host/saved-directories.ts';
 import type { CachedImage } from '../../image/list-images.ts';
 import { type PruneImagesResult, pruneImages } from '../../image/prune-images.ts';
 import { type TrimmableItem, trimCache } from '../../image/trim-cache.ts';
 import { CheckpointStore } from '../../project/checkpoint/checkpoint-store.ts';
-import { isTemplateName } from '../../vm/snapshot/template-store.ts';
+import { TemplateStore } from '../../vm/snapshot/template-store.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { writeText } from '../io.ts';
 import { plainText } from '../ui/text/describe.ts';
@@ -101,7 +97,7 @@ async function prune(
       : NO_IMAGES;
   const oldTemplates =
     isEvery || options.templates === true
-      ? await pruneSavedDirectories(templates, { ...saved, isName: isTemplateName })
+      ? await new TemplateStore(templates).prune(saved)
       : NO_SAVED;
   const oldCheckpoints =
     isEvery || options.checkpoints === true

@@ -1,4 +1,16 @@
-/** What became of a step before its checkpoint was saved. Steps that failed are in no checkpoint. */
+import {
+  type Decoder,
+  integer,
+  list,
+  literal,
+  nullable,
+  number,
+  object,
+  sha256,
+  text,
+} from '../../util/json-decoder.ts';
+
+/** Result of a step before its checkpoint was saved. Steps that failed are in no checkpoint. */
 export interface SavedStep {
   readonly status: 'succeeded' | 'skipped';
   /** 0..255; null when it was skipped. */
@@ -15,42 +27,27 @@ export interface CheckpointFacts {
   readonly key: string;
   readonly project: string;
   readonly sandbox: string;
-  /** The step behind which it was saved. */
+  /** The step after which it was saved. */
   readonly step: string;
   readonly createdAtMs: number;
   /** One entry for each step up to that one. */
   readonly steps: readonly SavedStep[];
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+const savedStep = object<SavedStep>({
+  status: literal('succeeded', 'skipped'),
+  exitCode: nullable(integer()),
+  durationMs: number,
+  reason: nullable(text()),
+});
 
-function isSavedStep(value: unknown): value is SavedStep {
-  if (!isRecord(value)) return false;
-  const { status, exitCode, durationMs, reason } = value;
-  const isCode = exitCode === null || (Number.isInteger(exitCode) && Number(exitCode) >= 0);
-  const isReason = reason === null || typeof reason === 'string';
-  return (
-    (status === 'succeeded' || status === 'skipped') &&
-    isCode &&
-    Number.isFinite(durationMs) &&
-    isReason
-  );
-}
-
-/** Reads what a checkpoint says about itself; null when it is cut off, of another version, or not ours. Pure. */
-export function parseFacts(text: string): CheckpointFacts | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (!isRecord(value) || value['version'] !== 1) return null;
-  const { key, project, sandbox, step, createdAtMs, steps } = value;
-  const areTexts = [key, project, sandbox, step].every((field) => typeof field === 'string');
-  if (!areTexts || !Number.isFinite(createdAtMs)) return null;
-  if (!Array.isArray(steps) || !steps.every(isSavedStep)) return null;
-  return value as unknown as CheckpointFacts;
-}
+/** Reads `checkpoint.json`. */
+export const checkpointFacts: Decoder<CheckpointFacts> = object<CheckpointFacts>({
+  version: literal(1),
+  key: sha256,
+  project: text(),
+  sandbox: text(),
+  step: text(),
+  createdAtMs: number,
+  steps: list(savedStep),
+});

@@ -1,6 +1,18 @@
-import type { ImagePlan, MountPlan, SandboxPlan } from '../../plan/plan.ts';
+import type { ImagePlan, ImageRecipe, MountPlan, SandboxPlan } from '../../plan/plan.ts';
+import {
+  boolean,
+  type Decoder,
+  integer,
+  list,
+  literal,
+  nullable,
+  number,
+  object,
+  tagged,
+  text,
+} from '../../util/json-decoder.ts';
 
-/** What a snapshot says about itself: all that the sandbox which goes on from it must have. Plain data. */
+/** What a snapshot says about itself: everything that a sandbox restored from it must have. Plain data. */
 export interface SnapshotFacts {
   readonly version: 1;
   readonly name: string;
@@ -14,8 +26,8 @@ export interface SnapshotFacts {
   readonly mounts: readonly MountPlan[];
 }
 
-/** What is written beside a saved machine of this sandbox. */
-export function snapshotFactsOf(
+/** Returns what is written beside a saved machine of this sandbox. */
+export function createSnapshotFacts(
   name: string,
   project: string,
   { name: sandbox, image, vm }: SandboxPlan,
@@ -26,48 +38,41 @@ export function snapshotFactsOf(
   return { version: 1, name, project, sandbox, createdAtMs, ...machine };
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+const mount = tagged<MountPlan>('kind', {
+  memory: object<MountPlan & { kind: 'memory' }>({
+    kind: literal('memory'),
+    guestPath: text(),
+    sizeBytes: integer(),
+  }),
+  host: object<MountPlan & { kind: 'host' }>({
+    kind: literal('host'),
+    hostPath: text(),
+    guestPath: text(),
+    isReadonly: boolean,
+  }),
+});
 
-function isMount(value: unknown): boolean {
-  if (!isRecord(value) || typeof value['guestPath'] !== 'string') return false;
-  return value['kind'] === 'memory'
-    ? Number.isSafeInteger(value['sizeBytes'])
-    : value['kind'] === 'host' && typeof value['hostPath'] === 'string';
-}
+const recipe = tagged<ImageRecipe>('kind', {
+  path: object<ImageRecipe & { kind: 'path' }>({ kind: literal('path'), path: text() }),
+  debian: object<ImageRecipe & { kind: 'debian' }>({
+    kind: literal('debian'),
+    arch: literal('x86_64', 'aarch64'),
+    release: text(),
+    packages: list(text()),
+    mirror: nullable(text()),
+  }),
+});
 
-function isImage(value: unknown): boolean {
-  if (!isRecord(value) || typeof value['name'] !== 'string') return false;
-  const recipe = value['recipe'];
-  if (!isRecord(recipe)) return false;
-  const { kind, path, arch, release, packages, mirror } = recipe;
-  if (kind === 'path') return typeof path === 'string';
-  const areNames = Array.isArray(packages) && packages.every((name) => typeof name === 'string');
-  const areTexts = typeof arch === 'string' && typeof release === 'string';
-  return (
-    kind === 'debian' && areTexts && areNames && (mirror === null || typeof mirror === 'string')
-  );
-}
-
-/** Reads what a snapshot says about itself; null when it is cut off, of another version, or not ours. Pure. */
-export function parseSnapshotFacts(text: string): SnapshotFacts | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (!isRecord(value) || value['version'] !== 1) return null;
-  const { name, project, sandbox, createdAtMs, image, cpus, memoryBytes, root, mounts } = value;
-  const isFine =
-    [name, project, sandbox].every((field) => typeof field === 'string') &&
-    Number.isFinite(createdAtMs) &&
-    Number.isSafeInteger(cpus) &&
-    Number.isSafeInteger(memoryBytes) &&
-    (root === 'memory' || root === 'readonly') &&
-    isImage(image) &&
-    Array.isArray(mounts) &&
-    mounts.every(isMount);
-  return isFine ? (value as unknown as SnapshotFacts) : null;
-}
+/** Reads `snapshot.json`. */
+export const snapshotFacts: Decoder<SnapshotFacts> = object<SnapshotFacts>({
+  version: literal(1),
+  name: text(),
+  project: text(),
+  sandbox: text(),
+  createdAtMs: number,
+  image: object<ImagePlan>({ name: text(), recipe }),
+  cpus: integer(),
+  memoryBytes: integer(),
+  root: literal('memory', 'readonly'),
+  mounts: list(mount),
+});

@@ -34,7 +34,7 @@ async function restoreTemplate(
   const { options, templateKey } = context;
   try {
     const open = () => templates.open(templateKey);
-    return await restoreLocked(context, templates.directoryOf(templateKey), open);
+    return await restoreLocked(context, templates.directory(templateKey), open);
   } catch (error) {
     const isOfTemplate = GondolinError.is(error) && TEMPLATE_FAILURE.test(error.code);
     if (!isOfTemplate || options.signal?.aborted === true) throw error;

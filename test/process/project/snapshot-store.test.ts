@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { planFromSnapshot } from '../../../src/project/snapshot/plan-from-snapshot.ts';
 import {
-  parseSnapshotFacts,
-  snapshotFactsOf,
+  createSnapshotFacts,
+  snapshotFacts,
 } from '../../../src/project/snapshot/snapshot-facts.ts';
 import { SnapshotStore } from '../../../src/project/snapshot/snapshot-store.ts';
+import { decodeOrNull } from '../../../src/util/json-decoder.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 import { plan, sandbox, step } from '../../unit/project/fake-vm.ts';
 
@@ -15,7 +16,7 @@ const MOUNTS = [
   { kind: 'memory', guestPath: '/m', sizeBytes: 4096 },
 ] as const;
 const BOX = sandbox('box', [step('a', 'true')], { mounts: MOUNTS });
-const factsOf = (name: string) => snapshotFactsOf(name, 'shop', BOX, 1000);
+const factsOf = (name: string) => createSnapshotFacts(name, 'shop', BOX, 1000);
 const machine = (text: string) => async (directory: string) => {
   writeFileSync(join(directory, 'ram'), text);
 };
@@ -58,23 +59,28 @@ it.each(['', '.', '..', '../x', 'a/b', '/etc', 'A', '-a', 'tmp-\0', 'x'.repeat(6
   },
 );
 
-it('a damaged snapshot is refused, and listed as damaged', async () => {
+it('a damaged snapshot is refused with its file and its hint, and listed as damaged', async () => {
   const parent = temporaryDirectory();
   const store = new SnapshotStore(parent);
   await store.add(factsOf('x'), machine('one'), false);
   truncateSync(join(parent, 'x', 'snapshot.json'), 40);
-  await expect(store.open('x')).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
+  await expect(store.open('x')).rejects.toMatchObject({
+    code: 'SNAPSHOT_REFUSED',
+    message: expect.stringContaining('snapshot.json'),
+    hint: expect.stringContaining('gondolin snapshot --delete x'),
+  });
   expect((await store.list())[0]?.facts).toBeNull();
 });
 
-it('parseSnapshotFacts() gives null for every text that was cut off or holds another type', () => {
+it('snapshotFacts gives null for every text that was cut off or holds another type', () => {
   const text = JSON.stringify(factsOf('x'));
-  expect(parseSnapshotFacts(text)).toEqual(factsOf('x'));
+  expect(decodeOrNull(text, snapshotFacts)).toEqual(factsOf('x'));
   for (let end = 0; end < text.length; end += 1) {
-    expect(parseSnapshotFacts(text.slice(0, end))).toBeNull();
+    expect(decodeOrNull(text.slice(0, end), snapshotFacts)).toBeNull();
   }
   for (const field of Object.keys(factsOf('x'))) {
-    expect(parseSnapshotFacts(JSON.stringify({ ...factsOf('x'), [field]: {} })), field).toBeNull();
+    const other = JSON.stringify({ ...factsOf('x'), [field]: {} });
+    expect(decodeOrNull(other, snapshotFacts), field).toBeNull();
   }
 });
 

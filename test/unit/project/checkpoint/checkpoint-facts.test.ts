@@ -1,8 +1,11 @@
 import { expect, it } from 'vitest';
 import {
   type CheckpointFacts,
-  parseFacts,
+  checkpointFacts,
 } from '../../../../src/project/checkpoint/checkpoint-facts.ts';
+import { decodeOrNull } from '../../../../src/util/json-decoder.ts';
+
+const read = (text: string) => decodeOrNull(text, checkpointFacts);
 
 const FACTS: CheckpointFacts = {
   version: 1,
@@ -17,13 +20,13 @@ const FACTS: CheckpointFacts = {
   ],
 };
 
-it('parseFacts() reads what was written', () => {
-  expect(parseFacts(JSON.stringify(FACTS))).toEqual(FACTS);
+it('checkpointFacts reads what was written', () => {
+  expect(read(JSON.stringify(FACTS))).toEqual(FACTS);
 });
 
-it('parseFacts() gives null for every text that was cut off', () => {
+it('checkpointFacts gives null for every text that was cut off', () => {
   const text = JSON.stringify(FACTS);
-  for (let end = 0; end < text.length; end += 1) expect(parseFacts(text.slice(0, end))).toBeNull();
+  for (let end = 0; end < text.length; end += 1) expect(read(text.slice(0, end))).toBeNull();
 });
 
 it.each([
@@ -34,6 +37,6 @@ it.each([
   [JSON.stringify({ ...FACTS, steps: [{ ...FACTS.steps[0], status: 'failed' }] })],
   [JSON.stringify({ ...FACTS, steps: [{ ...FACTS.steps[0], exitCode: -1 }] })],
   [JSON.stringify({ ...FACTS, steps: [null] })],
-])('parseFacts() gives null for %s', (text) => {
-  expect(parseFacts(text)).toBeNull();
+])('checkpointFacts gives null for %s', (text) => {
+  expect(read(text)).toBeNull();
 });
