@@ -2,7 +2,7 @@ import type { CliIo } from './io.ts';
 import type { ProgressMode } from './ui/progress/progress-mode.ts';
 import { usageError } from './usage-error.ts';
 
-/** Options that every command takes. */
+/** The options of every command. */
 export interface GlobalOptions {
   readonly file?: string;
   readonly projectName?: string;
@@ -27,8 +27,8 @@ export type CommandRun<Options = GlobalOptions> = (
 ) => Promise<number>;
 
 /**
- * The value of `--format`, the first of `allowed` when it was not given.
- * @throws {GondolinError} CLI_USAGE for a format the command does not have.
+ * Returns the value of `--format`, by default the first of `allowed`.
+ * @throws {GondolinError} CLI_USAGE for a format that the command does not support.
  */
 export function chooseFormat<const Format extends string>(
   { format }: GlobalOptions,
@@ -37,5 +37,5 @@ export function chooseFormat<const Format extends string>(
   if (format === undefined) return allowed[0];
   const found = allowed.find((name) => name === format);
   if (found !== undefined) return found;
-  throw usageError(`--format ${format}: this command has ${allowed.join(', ')}`);
+  throw usageError(`--format ${format}: this command supports ${allowed.join(', ')}`);
 }

@@ -1,22 +1,23 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** An output of the command line; `isTTY` and `columns` as `process.stdout` has them. */
+/** An output stream of the command line, with `isTTY` and `columns` as in `process.stdout`. */
 export type CliOutput = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Everything of the process that a command uses; tests give their own. */
+/** The parts of the process that a command uses; tests pass their own. */
 export interface CliIo {
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: CliOutput;
   readonly stderr: CliOutput;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Absolute. */
+  /** Absolute path of the working directory. */
   readonly cwd: string;
   /** Aborts with CLI_INTERRUPTED or CLI_TERMINATED. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Writes text. The promise waits for a slow reader; one that went away (`| head`) takes everything from then on.
+ * Writes text. Returns a promise that resolves once a slow reader is ready for more. After the reader has closed the
+ * output (`| head`), text is discarded.
  */
 export function writeText(output: Writable, text: string): void | Promise<void> {
   if (text === '' || output.destroyed || output.errored !== null) return;

@@ -1,7 +1,7 @@
 import type { CliIo } from './io.ts';
 import { readVersion } from './read-version.ts';
 
-/** Whether errors are wanted as JSON; read before parsing, so that a parsing error is JSON too. */
+/** True when errors are to be printed as JSON. Read before parsing, so that a usage error is JSON too. */
 function wantsJson(argv: readonly string[]): boolean {
   return argv.some((word, index) => {
     const [name, value = argv[index + 1]] = word.split('=', 2);
@@ -10,8 +10,8 @@ function wantsJson(argv: readonly string[]): boolean {
 }
 
 /**
- * Runs one command line. Never rejects: an error is printed on standard error.
- * @param argv Without the names of Node and of the script.
+ * Runs one command line. Never rejects: errors are printed on standard error.
+ * @param argv The arguments without the names of Node and of the script.
  * @returns The exit code.
  */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
@@ -23,7 +23,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
     return await runProgram({ argv: own, trailing, io, version: await readVersion() });
   } catch (error) {
     const { reportError } = await import('./report-error.ts');
-    // After Ctrl-C whatever broke off is no news.
+    // After Ctrl-C the interruption is the reason, whatever failed because of it.
     const cause: unknown = io.signal.aborted ? io.signal.reason : error;
     return reportError(cause, io, {
       isJson: wantsJson(own),

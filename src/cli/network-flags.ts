@@ -6,31 +6,31 @@ import type { Plan, SandboxPlan } from '../plan/plan.ts';
 
 import { usageError } from './usage-error.ts';
 
-/** Options that widen what the guests of one run may reach. */
+/** Options that let the guests of one run reach more hosts. */
 export interface NetworkFlags {
   readonly allowHost?: readonly string[];
   readonly hostSecret?: readonly string[];
 }
 
 const SECRET_MOVE =
-  'Write --host-secret NAME@api.example.com; the value is taken from the variable NAME of your environment.';
+  'Write --host-secret NAME@api.example.com; the value is read from the variable NAME in your environment.';
 
-/** Reads a value of `--allow-host` into its canonical text. */
+/** Returns the canonical text of a value of `--allow-host`. */
 function readAllowHost(text: string): string {
   const { pattern, problem, fix } = parseHostPattern(text);
   if (pattern !== undefined) return formatHostPattern(pattern);
   throw usageError(`--allow-host ${JSON.stringify(redactPattern(text))}: ${problem}`, fix);
 }
 
-/** A value of `--host-secret`. Nothing of it is shown but a right name: it may hold a value. */
-function secretOf(text: string): SecretConfig {
+/** Parses a value of `--host-secret`. Errors show only a valid name, because the text may contain the secret. */
+function parseHostSecret(text: string): SecretConfig {
   const result = parseSecret(text);
   if (result.secret === undefined) {
     const { isInline, problem } = result;
     throw isInline
       ? usageError(
-          '--host-secret: a value on the command line can be read by everyone on this machine',
-          'Export the variable NAME and write --host-secret NAME@host. Change the value if others could see it.',
+          '--host-secret: every user of this machine can read a value on the command line',
+          'Export the variable NAME and write --host-secret NAME@host. Replace the secret if others could have seen it.',
         )
       : usageError(`--host-secret: ${problem}`, SECRET_MOVE);
   }
@@ -45,7 +45,7 @@ function without(env: Readonly<Record<string, string>>, names: readonly string[]
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
 }
 
-function widened(
+function addToSandbox(
   sandbox: SandboxPlan,
   hosts: readonly string[],
   secrets: readonly SecretConfig[],
@@ -54,12 +54,12 @@ function widened(
   if (network.mode === 'none') {
     throw usageError(
       `sandbox ${name} has network.mode none: --allow-host and --host-secret cannot change that`,
-      'Name another sandbox, or change its network.mode.',
+      'Choose another sandbox, or change its network.mode.',
     );
   }
   const twice = secrets.find((secret) => sandbox.secrets.some((own) => own.name === secret.name));
   if (twice !== undefined) {
-    throw usageError(`--host-secret: sandbox ${name} has a secret ${twice.name} of its own`);
+    throw usageError(`--host-secret: sandbox ${name} already has a secret named ${twice.name}`);
   }
   const names = secrets.map((secret) => secret.name);
   const all = [...network.allowedHosts, ...hosts, ...secrets.flatMap((secret) => secret.hosts)];
@@ -67,22 +67,22 @@ function widened(
     ...sandbox,
     network: { ...network, allowedHosts: [...new Set(all)] },
     secrets: [...sandbox.secrets, ...secrets],
-    // The guest gets a placeholder by this name, and nothing else.
+    // The guest gets only a placeholder under this name.
     vm: { ...vm, env: without(vm.env, names) },
     steps: steps.map((step) => ({ ...step, env: without(step.env, names) })),
   };
 }
 
 /**
- * The plan with the hosts of `--allow-host` allowed and the secrets of `--host-secret` added, in each of its sandboxes.
- * @throws {GondolinError} CLI_USAGE; nothing of a `--host-secret` but a right name is shown.
+ * Returns the plan with the hosts of `--allow-host` and the secrets of `--host-secret` added to each of its sandboxes.
+ * @throws {GondolinError} CLI_USAGE, which shows no part of a `--host-secret` except a valid name.
  */
 export function withNetworkFlags(plan: Plan, flags: NetworkFlags): Plan {
   const hosts = (flags.allowHost ?? []).map(readAllowHost);
-  const secrets = (flags.hostSecret ?? []).map(secretOf);
+  const secrets = (flags.hostSecret ?? []).map(parseHostSecret);
   if (hosts.length === 0 && secrets.length === 0) return plan;
   if (new Set(secrets.map(({ name }) => name)).size < secrets.length) {
-    throw usageError('--host-secret: the same name is given twice');
+    throw usageError('--host-secret: the same name was given twice');
   }
-  return { ...plan, sandboxes: plan.sandboxes.map((one) => widened(one, hosts, secrets)) };
+  return { ...plan, sandboxes: plan.sandboxes.map((one) => addToSandbox(one, hosts, secrets)) };
 }

@@ -8,7 +8,7 @@ import type { GlobalOptions } from './command-context.ts';
 import type { CliIo } from './io.ts';
 import { selectOperands } from './operands.ts';
 
-/** The project of `-f FILE`, or the nearest one. @throws {GondolinError} CONFIG_NOT_FOUND, CONFIG_INVALID */
+/** Loads the project file of `-f FILE`, or the nearest one. @throws {GondolinError} CONFIG_NOT_FOUND, CONFIG_INVALID */
 export function openConfig(
   { cwd, env }: CliIo,
   { file, projectName }: GlobalOptions,
@@ -21,19 +21,19 @@ export function openConfig(
   });
 }
 
-/** Its plan on this machine. @throws as {@link openConfig} */
+/** Builds the plan of the project for this machine. @throws as {@link openConfig} */
 export async function openPlan(io: CliIo, options: GlobalOptions): Promise<Plan> {
   const config = await openConfig(io, options);
   const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
   return buildPlan(config, { arch, release: hostDebianRelease() });
 }
 
-/** The plan with one sandbox only. */
+/** Returns the plan with only one of its sandboxes. */
 export function planForSandbox(plan: Plan, name: string): Plan {
   return { ...plan, sandboxes: plan.sandboxes.filter((sandbox) => sandbox.name === name) };
 }
 
-/** The part of a plan that `[SANDBOX] [STEP…]` names, with what those steps need. @throws {GondolinError} CLI_USAGE */
+/** Returns the part of a plan that `[SANDBOX] [STEP…]` selects, with the steps that those need. @throws {GondolinError} CLI_USAGE */
 export function planForOperands(plan: Plan, operands: readonly string[]): Plan {
   const { sandbox, steps } = selectOperands(plan, operands);
   if (sandbox === null) return plan;

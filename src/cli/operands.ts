@@ -1,11 +1,11 @@
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
 import { unknownName, usageError } from './usage-error.ts';
 
-/** What `run [SANDBOX] [STEP…]` names. */
+/** The sandbox and steps selected by `run [SANDBOX] [STEP…]`. */
 export interface Selection {
-  /** null is every sandbox. */
+  /** null selects every sandbox. */
   readonly sandbox: string | null;
-  /** Empty is every step. */
+  /** An empty list selects every step. */
   readonly steps: readonly string[];
 }
 
@@ -20,10 +20,10 @@ function checkSteps(sandbox: SandboxPlan, steps: readonly string[]): Selection {
   return { sandbox: sandbox.name, steps };
 }
 
-function checkSandboxWord(plan: Plan, word: string): never {
+function refuseSandbox(plan: Plan, word: string): never {
   const owner = plan.sandboxes.find((sandbox) => stepNames(sandbox).includes(word));
   if (owner !== undefined) {
-    const hint = `Name its sandbox first: gondolin run ${owner.name} ${word}`;
+    const hint = `Put its sandbox first: gondolin run ${owner.name} ${word}`;
     throw usageError(`"${word}" is a step of sandbox ${owner.name}`, hint);
   }
   throw unknownName(
@@ -34,9 +34,9 @@ function checkSandboxWord(plan: Plan, word: string): never {
 }
 
 /**
- * Reads the words of `run [SANDBOX] [STEP…]`. The first is a sandbox when one has that name; in a project with a
- * single sandbox it may be a step as well.
- * @throws {GondolinError} CLI_USAGE for a name that is not there.
+ * Reads the operands of `run [SANDBOX] [STEP…]`. The first is a sandbox if one has that name; in a project with a
+ * single sandbox it may also be a step.
+ * @throws {GondolinError} CLI_USAGE for an unknown name.
  */
 export function selectOperands(plan: Plan, operands: readonly string[]): Selection {
   const [first, ...rest] = operands;
@@ -44,22 +44,22 @@ export function selectOperands(plan: Plan, operands: readonly string[]): Selecti
   const named = plan.sandboxes.find((sandbox) => sandbox.name === first);
   if (named !== undefined) return checkSteps(named, rest);
   const [only, ...others] = plan.sandboxes;
-  if (only === undefined || others.length > 0) return checkSandboxWord(plan, first);
+  if (only === undefined || others.length > 0) return refuseSandbox(plan, first);
   return checkSteps(only, operands);
 }
 
 /**
- * Reads the words of `run [SANDBOX] -- CMD…`.
+ * Reads the operands of `run [SANDBOX] -- CMD…`.
  * @returns The sandbox that CMD runs in.
- * @throws {GondolinError} CLI_USAGE when it is not clear which, or when steps are named too.
+ * @throws {GondolinError} CLI_USAGE when no sandbox is given and there are several, or when steps are given too.
  */
 export function selectCommandSandbox(plan: Plan, operands: readonly string[]): string {
   const names = plan.sandboxes.map(({ name }) => name);
   const [word, ...rest] = operands;
   if (rest.length > 0) {
     throw usageError(
-      'only a sandbox may be named before `--`',
-      'Write gondolin run SANDBOX -- CMD: a command takes the place of the steps.',
+      'only a sandbox may precede `--`',
+      'Write gondolin run SANDBOX -- CMD: the command replaces the steps.',
     );
   }
   if (word !== undefined) {
@@ -69,8 +69,8 @@ export function selectCommandSandbox(plan: Plan, operands: readonly string[]): s
   const [only, ...others] = names;
   if (only === undefined || others.length > 0) {
     throw usageError(
-      'which sandbox?',
-      `Write gondolin run SANDBOX -- CMD, with one of: ${names.join(', ')}.`,
+      'a command runs in one sandbox, and the project has several',
+      `Write gondolin run SANDBOX -- CMD with one of: ${names.join(', ')}.`,
     );
   }
   return only;

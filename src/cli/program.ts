@@ -19,10 +19,10 @@ Examples:
   gondolin run                        run every sandbox and step
   gondolin run test unit              run the step unit (and what it needs) of the sandbox test
   gondolin run test -- npm ls         run one command instead of the steps
-  gondolin run --progress json        events for machines, one JSON object a line
+  gondolin run --progress json        events for other programs, one JSON object per line
 
 Exit codes of run: the failing step's own; 2 usage or config; 3 blocked by policy; 124 timeout; 125 gondolin failed;
-126, 127 the command cannot be run or found; 130 Ctrl-C; 143 SIGTERM. More: docs/cli.md
+126 the command is not executable; 127 it is not found; 130 Ctrl-C; 143 SIGTERM. More: docs/cli.md
 `;
 
 function addGlobalOptions(program: Command): void {
@@ -33,33 +33,39 @@ function addGlobalOptions(program: Command): void {
     )
     .option(
       '-p, --project-name <name>',
-      "project name (default: the file's name:, else the directory's)",
+      'project name (default: name: in the file, or the name of the directory)',
     )
     .addOption(
-      new Option('--progress <mode>', 'how a run is drawn').choices(PROGRESS_MODES).default('auto'),
+      new Option('--progress <mode>', 'how a run is displayed')
+        .choices(PROGRESS_MODES)
+        .default('auto'),
     )
     .addOption(
-      new Option('--format <format>', 'output of a command').choices(['text', 'yaml', 'json']),
+      new Option('--format <format>', 'output format of the command').choices([
+        'text',
+        'yaml',
+        'json',
+      ]),
     )
-    .option('--debug', 'log what the parts of a VM do, and show the causes of errors');
+    .option('--debug', 'log what the components of a VM do, and print the causes of errors');
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 
-/** What the guests may reach besides what the project file says; each may be given several times. */
+/** Adds the options that let guests reach more than the project file allows; each may be repeated. */
 function addNetworkOptions(command: Command): Command {
   return command
-    .option('--allow-host <host>', 'let the guests reach this host too', collect)
+    .option('--allow-host <host>', 'also let the guests reach this host', collect)
     .option(
       '--host-secret <NAME@host,…>',
-      "let the guests use the host's variable NAME in requests to these hosts, unseen",
+      "let the guests use the host's variable NAME in requests to these hosts, without seeing it",
       collect,
     );
 }
 
-/** What a gondolin that was killed could not clean up goes before anything else is done. */
+/** Cleans up after gondolins that were killed, before anything else is done. */
 async function sweepAfterKill(io: CliIo): Promise<void> {
   const { resolveDirectories } = await import('../host/directories.ts');
   const { sweepStaleSessions } = await import('../machine/session-record.ts');
@@ -69,16 +75,16 @@ async function sweepAfterKill(io: CliIo): Promise<void> {
     sweepStaleSessions(sessions);
     sweepStaleSessionDirectories(sessions);
   } catch (error) {
-    // Without a usable directory nothing was left in it, and a command that needs one says so itself.
+    // An unusable directory has nothing to clean up, and a command that needs it reports the error itself.
     if (!GondolinError.is(error) || error.code !== 'HOST_DIRECTORY_UNUSABLE') throw error;
   }
 }
 
-/** Builds the commands. Each loads its own code when it runs: `--help` needs none of it. */
+/** Builds the commands. Each loads its code only when it runs: `--help` needs none of it. */
 function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) => void): Command {
   const { io, trailing } = input;
   const program = new Command('gondolin')
-    .description('Runs the steps of a gondolin.yaml inside real QEMU micro-VMs.')
+    .description('Runs the steps of a gondolin.yaml in QEMU micro-VMs.')
     .version(input.version, '--version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .configureHelp({ showGlobalOptions: true })
@@ -101,7 +107,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
       const options = command.optsWithGlobals<Options & GlobalOptions>();
       const context: CommandContext<Options> = { io, options, operands: command.args, trailing };
       if (trailing !== null && command.name() !== 'run') {
-        throw usageError(`${command.name()} takes nothing after \`--\``);
+        throw usageError(`${command.name()} accepts nothing after \`--\``);
       }
       setRun(async () => {
         await sweepAfterKill(io);
@@ -122,17 +128,17 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   addNetworkOptions(plan);
   const run = add(
     'run [operands...]',
-    'boot the sandboxes and run their steps, or one command',
+    'start the sandboxes and run their steps, or one command',
     async () => {
       return (await import('./commands/run.ts')).runCommand;
     },
   ).usage('[options] [SANDBOX] [STEP... | -- CMD...]');
   addNetworkOptions(run)
-    .option('--events <file>', 'write what happens on the network as JSON lines')
-    .option('--har <file>', 'write the HTTP requests as HAR 1.2, for a browser to open')
-    .option('--no-cache', 'restore no checkpoint, and save all anew')
-    .option('--from <snapshot>', 'go on from a snapshot')
-    .option('--cold', 'boot, and use no saved machine at all (also GONDOLIN_COLD=1)');
+    .option('--events <file>', 'write network events as JSON lines')
+    .option('--har <file>', 'write HTTP requests as HAR 1.2, which browsers can open')
+    .option('--no-cache', 'ignore existing checkpoints and save new ones')
+    .option('--from <snapshot>', 'start from a snapshot')
+    .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)');
   add('snapshot [operands...]', 'save a running sandbox under a name', async () => {
     return (await import('./commands/snapshot.ts')).snapshotCommand;
   })
@@ -142,27 +148,35 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   add('images', 'list images, templates, checkpoints and snapshots', async () => {
     return (await import('./commands/images.ts')).imagesCommand;
   });
-  add('df', 'print what gondolin takes on disk, by kind and by project', async () => {
+  add('df', 'print the disk space that gondolin uses, by kind and by project', async () => {
     return (await import('./commands/df.ts')).dfCommand;
   });
-  add('prune', 'delete what was not used for a week from the cache', async () => {
+  add('prune', 'delete cached data that was not used for a week', async () => {
     return (await import('./commands/prune.ts')).pruneCommand;
   })
     .option('--images', 'only images')
-    .option('--templates', 'only saved machines of warm starts; all of them')
-    .option('--checkpoints', 'only checkpoints of steps; all of them')
-    .option('--all', 'everything that no VM uses now')
-    .option('--older-than <age>', 'what was not used for this long: 90m, 12h, 7d, 2w (default: 7d)')
-    .option('--dry-run', 'only say what would be deleted');
-  add('doctor', 'check what this machine needs, with the fix for what is missing', async () => {
-    return (await import('./commands/doctor.ts')).doctorCommand;
-  });
+    .option('--templates', 'only saved machines of warm starts, whatever their age')
+    .option('--checkpoints', 'only checkpoints of steps, whatever their age')
+    .option('--all', 'everything that no VM is using')
+    .option(
+      '--older-than <age>',
+      'only what was not used for this long: 90m, 12h, 7d, 2w (default: 7d)',
+    )
+    .option('--dry-run', 'only print what would be deleted');
+  add(
+    'doctor',
+    'check the requirements on this machine, with a fix for each missing one',
+    async () => {
+      return (await import('./commands/doctor.ts')).doctorCommand;
+    },
+  );
   return program;
 }
 
 /**
- * Parses the command line and runs the command it names. Help and version count as commands that succeed.
- * @throws {GondolinError} CLI_USAGE, and whatever the command throws.
+ * Parses the command line and runs its command. Printing help or the version succeeds.
+ * @returns The exit code.
+ * @throws {GondolinError} CLI_USAGE, and the errors of the command.
  */
 export async function runProgram(input: ProgramInput): Promise<number> {
   let run = async () => 0;

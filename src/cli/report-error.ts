@@ -30,7 +30,7 @@ async function renderConfigError(error: ConfigError, cwd: string, paint: Paint):
   return `${text}\n\n${paint('red', paint('bold', `error[${error.code}]:`))} ${count}\n`;
 }
 
-/** Prints why a command failed, on standard error. Returns its exit code. */
+/** Prints the reason why a command failed on standard error. Returns the exit code. */
 export async function reportError(
   error: unknown,
   io: CliIo,

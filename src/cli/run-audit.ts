@@ -3,19 +3,19 @@ import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
 import { readVersion } from './read-version.ts';
 import { usageError } from './usage-error.ts';
 
-/** Files that a run writes what happens on its networks to. */
+/** The files that a run writes its network events to. */
 export interface AuditFlags {
   readonly events?: string;
   readonly har?: string;
 }
 
-/** The open files of a run. */
+/** The open audit files of a run. */
 export interface RunAudit {
-  /** Absolute paths: no guest may write them. */
+  /** Absolute paths, which no guest may write. */
   readonly paths: readonly string[];
   /** Never throws and never waits. */
   readonly onNetworkEvent: (event: SandboxNetworkEvent) => void;
-  /** Ends the files. Gives what went wrong with them; never rejects. */
+  /** Completes and closes the files. Resolves with the errors that occurred; never rejects. */
   close(): Promise<unknown[]>;
 }
 
@@ -25,8 +25,8 @@ interface OpenFile {
 }
 
 /**
- * Opens the files of `--events` and `--har`, relative ones from `cwd`.
- * @throws {GondolinError} NET_AUDIT_UNUSABLE, or CLI_USAGE when both are one file.
+ * Opens the files of `--events` and `--har`; relative paths start at `cwd`.
+ * @throws {GondolinError} NET_AUDIT_UNUSABLE, or CLI_USAGE when both are the same file.
  */
 export async function openRunAudit({ events, har }: AuditFlags, cwd: string): Promise<RunAudit> {
   const eventsPath = events === undefined ? null : resolve(cwd, events);

@@ -4,10 +4,10 @@ import { CheckpointStore } from '../project/checkpoint/checkpoint-store.ts';
 import { SnapshotStore } from '../project/snapshot/snapshot-store.ts';
 import { TemplateStore } from '../vm/snapshot/template-store.ts';
 
-/** Something that gondolin keeps on disk: an entry of the image cache, or a saved machine. */
+/** An item that gondolin keeps on disk: an entry of the image cache, or a saved machine. */
 export interface StoredItem extends Omit<CachedImage, 'kind'> {
   readonly kind: CachedImage['kind'] | 'template' | 'checkpoint' | 'snapshot';
-  /** The project that it was saved in; null for what projects share. */
+  /** The project that saved it; null for items that projects share. */
   readonly project: string | null;
 }
 
@@ -55,7 +55,7 @@ async function storedSnapshots({ snapshots }: Directories): Promise<StoredItem[]
 }
 
 /**
- * Lists all that gondolin keeps on disk, the last used first.
+ * Lists everything that gondolin keeps on disk, most recently used first.
  * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE
  */
 export async function listStoredItems(directories: Directories): Promise<StoredItem[]> {
@@ -68,11 +68,11 @@ export async function listStoredItems(directories: Directories): Promise<StoredI
   return lists.flat().toSorted((a, b) => b.lastUsedAtMs - a.lastUsedAtMs);
 }
 
-/** The kinds as people see them: an image's three parts are one. */
+/** The kinds shown to users: the three parts of an image are one kind. */
 export const STORED_KINDS = ['images', 'templates', 'checkpoints', 'snapshots'] as const;
 export type StoredKind = (typeof STORED_KINDS)[number];
 
-/** Returns the kind of an item as people see it. */
+/** Returns the kind of an item as shown to users. */
 export function toStoredKind({ kind }: StoredItem): StoredKind {
   switch (kind) {
     case 'template':

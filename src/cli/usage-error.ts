@@ -1,15 +1,22 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { nearestName } from '../util/nearest-name.ts';
 
-/** A mistake on the command line: CLI_USAGE, exit 2. */
+/** Creates the error for a mistake on the command line: CLI_USAGE, exit 2. */
 export function usageError(message: string, hint?: string): GondolinError {
   return new GondolinError('CLI_USAGE', message, hint === undefined ? {} : { hint });
 }
 
-/** CLI_USAGE for a name that is not one of `known`, with the one most likely meant. */
-export function unknownName(kind: string, name: string, known: readonly string[]): GondolinError {
+const PLURALS = { sandbox: 'sandboxes', step: 'steps' } as const;
+
+/** Creates the CLI_USAGE error for a name that is not in `known`, with the most similar one as a suggestion. */
+export function unknownName(
+  kind: 'sandbox' | 'step',
+  name: string,
+  known: readonly string[],
+): GondolinError {
   const near = nearestName(name, known);
-  const list = known.length === 0 ? `there is no ${kind}` : `${kind} names: ${known.join(', ')}`;
-  const hint = near === undefined ? `Here ${list}.` : `Did you mean ${near}? Here ${list}.`;
+  const list =
+    known.length === 0 ? `There is no ${kind}.` : `Known ${PLURALS[kind]}: ${known.join(', ')}.`;
+  const hint = near === undefined ? list : `Did you mean ${near}? ${list}`;
   return usageError(`unknown ${kind} "${name}"`, hint);
 }

@@ -2,7 +2,7 @@ import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { writeText } from '../io.ts';
 import { openConfig } from '../open-project.ts';
 
-/** `config`: the project file as it is understood, every default filled in. */
+/** `config`: prints the project with includes, variables and defaults applied. */
 export const configCommand: CommandRun = async ({ io, options }) => {
   const format = chooseFormat(options, ['yaml', 'json']);
   const config = await openConfig(io, options);

@@ -19,28 +19,28 @@ interface Use {
   readonly diskBytes: number;
 }
 
-/** What `df` prints as JSON. Sizes are blocks on the disk, in bytes. */
+/** The JSON output of `df`. Sizes are disk blocks in use, in bytes. */
 interface DiskUse {
   readonly usedBytes: number;
-  /** Null without a limit. */
+  /** null without a limit. */
   readonly limitBytes: number | null;
-  /** What the disk has left for this user. */
+  /** Space on the disk that this user can still fill. */
   readonly freeBytes: number;
   readonly kinds: readonly ({ readonly kind: StoredKind } & Use)[];
-  /** Checkpoints and snapshots by project, the largest first; null: what projects share. */
+  /** Disk use by project, largest first; null is what projects share. */
   readonly projects: readonly ({ readonly project: string | null } & Use)[];
   readonly directories: { readonly cache: string; readonly snapshots: string };
 }
 
-function useOf(items: readonly StoredItem[]): Use {
+function sumUse(items: readonly StoredItem[]): Use {
   const diskBytes = items.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return { count: items.length, diskBytes };
 }
 
-function projectsOf(items: readonly StoredItem[]): DiskUse['projects'] {
+function groupByProject(items: readonly StoredItem[]): DiskUse['projects'] {
   const names = [...new Set(items.map(({ project }) => project))];
   return names
-    .map((project) => ({ project, ...useOf(items.filter((item) => item.project === project)) }))
+    .map((project) => ({ project, ...sumUse(items.filter((item) => item.project === project)) }))
     .toSorted((a, b) => b.diskBytes - a.diskBytes);
 }
 
@@ -64,7 +64,7 @@ function dfLines({ kinds, projects, usedBytes, limitBytes, freeBytes, directorie
   ];
 }
 
-/** `df`: what gondolin takes on disk, by kind and by project, beside its limit. */
+/** `df`: prints the disk space that gondolin uses, by kind and by project, and its limit. */
 export const dfCommand: CommandRun = async ({ io, options }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const directories = resolveDirectories(io.env);
@@ -74,14 +74,14 @@ export const dfCommand: CommandRun = async ({ io, options }) => {
   const limitBytes = await cacheLimitBytes(cache, io.env);
   const { bavail, bsize } = await statfs(cache);
   const use: DiskUse = {
-    usedBytes: useOf(items).diskBytes,
+    usedBytes: sumUse(items).diskBytes,
     limitBytes: Number.isFinite(limitBytes) ? limitBytes : null,
     freeBytes: bavail * bsize,
     kinds: STORED_KINDS.map((kind) => ({
       kind,
-      ...useOf(items.filter((item) => toStoredKind(item) === kind)),
+      ...sumUse(items.filter((item) => toStoredKind(item) === kind)),
     })),
-    projects: projectsOf(items),
+    projects: groupByProject(items),
     directories: { cache, snapshots },
   };
   const text = format === 'json' ? JSON.stringify(use, null, 2) : dfLines(use).join('\n');

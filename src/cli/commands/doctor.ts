@@ -5,7 +5,7 @@ import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { writeText } from '../io.ts';
 import { type Paint, paintFor } from '../ui/text/paint.ts';
 
-/** One line for each requirement, and one more with the fix for a missing one. */
+/** Returns a line for each requirement, and a second line with the fix if it is missing. */
 function doctorLines(requirements: readonly Requirement[], paint: Paint): string[] {
   const width = Math.max(0, ...requirements.map(({ name }) => name.length));
   return requirements.flatMap(({ name, found, detail, fix, isFatal }) => {
@@ -20,13 +20,13 @@ function doctorLines(requirements: readonly Requirement[], paint: Paint): string
 function verdict(requirements: readonly Requirement[]): string {
   if (!canRun(requirements)) {
     const missing = requirements.filter(({ found, isFatal }) => !found && isFatal).length;
-    return `gondolin run cannot work yet: ${missing} missing (✖)`;
+    return `gondolin run cannot work yet: ${missing} missing (marked ✖)`;
   }
   const lesser = requirements.some(({ found }) => !found);
-  return lesser ? 'gondolin run works; ! could be better' : 'gondolin run works';
+  return lesser ? 'gondolin run works; what is marked ! could be better' : 'gondolin run works';
 }
 
-/** `doctor`: each requirement, found or with its fix. Exit code 1 when `run` cannot work. */
+/** `doctor`: prints each requirement, and its fix if it is missing. Exits 1 when `run` cannot work. */
 export const doctorCommand: CommandRun = async ({ io, options }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const facts = await gatherHostFacts({ directories: resolveDirectories(io.env), env: io.env });

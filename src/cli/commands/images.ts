@@ -6,14 +6,14 @@ import { plainText } from '../ui/text/describe.ts';
 import { formatAge, formatBytes } from '../ui/text/quantities.ts';
 import { formatTable } from '../ui/text/table.ts';
 
-/** Digits of a key shown to people; enough to tell entries apart. */
+/** Digits of a key that are shown: enough to tell entries apart. */
 const SHOWN_KEY_LENGTH = 12;
 const KEY = /^[0-9a-f]{64}$/;
 const LINE_LENGTH = 80;
 const MAX_NAME_LENGTH = 24;
 const GAP = 2;
 
-/** The text, or so much of it that it fits, with an ellipsis. */
+/** Cuts a text that is too long, and marks the cut with an ellipsis. */
 function cutTo(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }
@@ -22,7 +22,7 @@ function shownName({ key }: StoredItem): string {
   return KEY.test(key) ? key.slice(0, SHOWN_KEY_LENGTH) : cutTo(key, MAX_NAME_LENGTH);
 }
 
-/** The entries as aligned lines of at most 80 characters, with a head. */
+/** Formats the entries as a table with a header, at most 80 characters wide. */
 function imageTable(entries: readonly StoredItem[], nowMs: number): string[] {
   const rows = entries.map((entry) => [
     shownName(entry),
@@ -32,17 +32,17 @@ function imageTable(entries: readonly StoredItem[], nowMs: number): string[] {
     formatAge(nowMs - entry.lastUsedAtMs),
   ]);
   const head = ['KEY', 'KIND', 'CONTENT', 'SIZE', 'USED'];
-  const widthOf = (column: number) =>
+  const columnWidth = (column: number) =>
     Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0));
-  const others = [0, 1, 3, 4].reduce((sum, column) => sum + widthOf(column) + GAP, 0);
+  const others = [0, 1, 3, 4].reduce((sum, column) => sum + columnWidth(column) + GAP, 0);
   const shown = rows.map((row) =>
     row.map((cell, column) => (column === 2 ? cutTo(cell, LINE_LENGTH - others) : cell)),
   );
   return formatTable([head, ...shown]);
 }
 
-/** Size of each kind, those that take nothing left out: `images 140 MiB, checkpoints 1.2 GiB`. */
-function sumsOf(entries: readonly StoredItem[]): string {
+/** Formats the size of each kind that is not empty: `images 140 MiB, checkpoints 1.2 GiB`. */
+function totalsText(entries: readonly StoredItem[]): string {
   const sums = STORED_KINDS.flatMap((kind) => {
     const own = entries.filter((entry) => toStoredKind(entry) === kind);
     const bytes = own.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -51,7 +51,7 @@ function sumsOf(entries: readonly StoredItem[]): string {
   return sums.join(', ');
 }
 
-/** `images`: what gondolin keeps on disk, the last used first: images and saved machines. */
+/** `images`: lists the images and saved machines on disk, most recently used first. */
 export const imagesCommand: CommandRun = async ({ io, options }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const entries = await listStoredItems(resolveDirectories(io.env));
@@ -60,7 +60,7 @@ export const imagesCommand: CommandRun = async ({ io, options }) => {
   } else if (entries.length === 0) {
     await writeText(io.stdout, 'No images yet: the first `gondolin run` builds one.\n');
   } else {
-    const lines = [...imageTable(entries, Date.now()), sumsOf(entries)];
+    const lines = [...imageTable(entries, Date.now()), totalsText(entries)];
     await writeText(io.stdout, `${lines.join('\n')}\n`);
   }
   return 0;

@@ -21,7 +21,7 @@ steps:
     timeout: 1m
 `;
 
-/** `init`: writes a starter project file, over an existing one only with \`--force\`. */
+/** `init`: writes a starter project file; overwrites an existing one only with \`--force\`. */
 export const initCommand: CommandRun<{ readonly force?: boolean }> = async ({ io, options }) => {
   const file = resolve(io.cwd, options.file ?? 'gondolin.yaml');
   const shown = relative(io.cwd, file) || file;
@@ -30,11 +30,11 @@ export const initCommand: CommandRun<{ readonly force?: boolean }> = async ({ io
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     if (code === 'EEXIST') {
-      throw new GondolinError('CLI_FILE_EXISTS', `${shown} is there already`, { cause });
+      throw new GondolinError('CLI_FILE_EXISTS', `${shown} already exists`, { cause });
     }
     throw new GondolinError('CLI_USAGE', `cannot write ${shown}: ${String(code ?? cause)}`, {
       cause,
-      hint: 'Name a file in a directory that exists and may be written: gondolin init -f FILE.',
+      hint: 'Choose a file in a writable directory: gondolin init -f FILE.',
     });
   }
   await writeText(io.stdout, `Wrote ${shown}. Next: gondolin run\n`);

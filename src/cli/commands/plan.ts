@@ -7,15 +7,17 @@ import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planForOperands } from '../open-project.ts';
 import { plainText } from '../ui/text/describe.ts';
 
-/** What is restored of a plan; loads what that takes only where a step has a checkpoint. */
-async function cacheOf(plan: Plan, io: CliIo): Promise<PlanCache> {
-  const isAsked = plan.sandboxes.some(({ steps }) => steps.some(({ checkpoint }) => checkpoint));
-  if (!isAsked) return new Map();
+/** Finds out which steps would be restored. Loads the code for that only if a step has a checkpoint. */
+async function readPlanCache(plan: Plan, io: CliIo): Promise<PlanCache> {
+  const hasCheckpoints = plan.sandboxes.some(({ steps }) =>
+    steps.some(({ checkpoint }) => checkpoint),
+  );
+  if (!hasCheckpoints) return new Map();
   const { planCache } = await import('../../project/checkpoint/plan-cache.ts');
   return planCache(plan, resolveDirectories(io.env).cache);
 }
 
-/** The plan with what is known of each step's checkpoint. */
+/** Returns the plan with the state of each step's checkpoint. */
 function withCache(plan: Plan, cache: PlanCache) {
   const sandboxes = plan.sandboxes.map((sandbox) => {
     const states = cache.get(sandbox.name);
@@ -25,11 +27,11 @@ function withCache(plan: Plan, cache: PlanCache) {
   return { ...plan, sandboxes };
 }
 
-/** `plan`: what `run` with the same operands would do. */
+/** `plan`: prints what `run` with the same operands would do. */
 export const planCommand: CommandRun<NetworkFlags> = async ({ io, options, operands }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const plan = withNetworkFlags(planForOperands(await openPlan(io, options), operands), options);
-  const cache = await cacheOf(plan, io);
+  const cache = await readPlanCache(plan, io);
   const { renderPlan, renderPlanJson } = await import('../../plan/render-plan.ts');
   if (format === 'json') {
     await writeText(io.stdout, `${renderPlanJson(withCache(plan, cache))}\n`);

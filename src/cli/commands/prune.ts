@@ -20,24 +20,24 @@ interface PruneOptions {
   readonly checkpoints?: boolean;
 }
 
-/** What went of each kind. */
+/** The items that were deleted, by kind. */
 interface Pruned extends PruneImagesResult {
   readonly templates: readonly SavedDirectory[];
   readonly checkpoints: readonly SavedDirectory[];
-  /** Templates and checkpoints that machines run on. */
+  /** Templates and checkpoints in use by running VMs. */
   readonly savedInUse: readonly SavedDirectory[];
-  /** What went because the rest was still over the limit. */
+  /** Items that were deleted because the rest still exceeded the limit. */
   readonly overLimit: readonly TrimmableItem[];
 }
 
-/** What goes without an option: what was not used for this long. */
+/** Without an option, items that were not used for this long are deleted. */
 const DEFAULT_AGE = '7d';
 
-function ageOf(text: string): number {
+function readAge(text: string): number {
   const age = parseAge(text);
   if (age !== undefined) return age;
   throw usageError(
-    `--older-than ${text}: got no age`,
+    `--older-than ${text}: not an age`,
     'Write a number and a unit: 90m, 12h, 7d or 2w.',
   );
 }
@@ -62,7 +62,7 @@ function report(result: Pruned, isDryRun: boolean): string {
     }),
     ...result.inUse.map((entry) => `kept, in use: ${describeEntry(entry)}`),
     ...result.savedInUse.map((entry) => `kept, in use: ${describeSaved('machine', entry)}`),
-    ...result.leftovers.map((path) => `${verb} left over ${plainText(path)}`),
+    ...result.leftovers.map((path) => `${verb} leftover ${plainText(path)}`),
     `${isDryRun ? 'would free' : 'freed'} ${formatBytes(result.freedBytes)}`,
   ];
   return `${lines.join('\n')}\n`;
@@ -71,14 +71,17 @@ function report(result: Pruned, isDryRun: boolean): string {
 const NO_IMAGES: PruneImagesResult = { removed: [], inUse: [], freedBytes: 0, leftovers: [] };
 const NO_SAVED: PruneResult = { removed: [], inUse: [] };
 
-/** How old what goes is, in milliseconds; 0 is everything. A kind that is named goes as a whole unless told. */
+/**
+ * Returns the age in milliseconds from which items are deleted; 0 deletes all. A kind selected by its own option is
+ * deleted at any age unless `--older-than` is given.
+ */
 function minimumAgeMs(options: PruneOptions): number {
   if (options.all === true && options.olderThan !== undefined) {
-    throw usageError('--all and --older-than exclude each other', 'Leave one of them out.');
+    throw usageError('--all and --older-than cannot be combined', 'Remove one of them.');
   }
   const isNamed = options.templates === true || options.checkpoints === true;
   const isAll = options.all === true || (isNamed && options.olderThan === undefined);
-  return isAll ? 0 : ageOf(options.olderThan ?? DEFAULT_AGE);
+  return isAll ? 0 : readAge(options.olderThan ?? DEFAULT_AGE);
 }
 
 async function prune(
@@ -104,7 +107,7 @@ async function prune(
       ? await new CheckpointStore(checkpoints).prune(saved)
       : NO_SAVED;
   const gone = [...oldTemplates.removed, ...oldCheckpoints.removed];
-  // What a dry run would have removed is still there, and would go a second time.
+  // After a dry run the items above still exist, and would be counted a second time.
   const overLimit =
     isEvery && !isDryRun
       ? (await trimCache({ cacheDirectory: cache, snapshotsDirectory: snapshots, env })).removed
@@ -121,9 +124,8 @@ async function prune(
 }
 
 /**
- * `prune`: deletes images, templates and checkpoints that were not used for some time, what is over the limit after
- * that, and what killed runs left.
- * Snapshots have names and stay.
+ * `prune`: deletes images, templates and checkpoints that were not used for some time, then what still exceeds the
+ * limit, and leftovers of killed runs. Snapshots are never deleted.
  */
 export const pruneCommand: CommandRun<PruneOptions> = async ({ io, options }) => {
   const format = chooseFormat(options, ['text', 'json']);

@@ -26,7 +26,7 @@ import { usageError } from '../usage-error.ts';
 
 type DrawnMode = ReturnType<typeof resolveProgress>;
 
-/** What the tools that build images may know of the environment. */
+/** The variables of the environment that are passed to the tools that build images. */
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy'].flatMap((name) => [
   name,
   name.toUpperCase(),
@@ -48,7 +48,7 @@ interface RunOptions {
   readonly from?: string;
 }
 
-/** A start without saved machines has no checkpoints either. */
+/** Returns the use of checkpoints; a cold start has none. */
 function checkpointMode(isCaching: boolean, isCold: boolean) {
   if (isCold) return 'off';
   return isCaching ? 'use' : 'rewrite';
@@ -82,22 +82,22 @@ function sandboxVmOptions(
   };
 }
 
-/** The plan with one command in place of the steps of one sandbox. */
+/** Returns the plan of one sandbox with a command in place of its steps. */
 function planForCommand(plan: Plan, operands: readonly string[], command: readonly string[]): Plan {
   if (command.length === 0) {
-    throw usageError('nothing after `--`', 'Write the command there: gondolin run -- ls -la');
+    throw usageError('no command after `--`', 'Add the command: gondolin run -- ls -la');
   }
   return adHocPlan(planForSandbox(plan, selectCommandSandbox(plan, operands)), command);
 }
 
-/** Blocked requests where no summary says so: of any sandbox, or (`quiet`) of those that failed for it. */
+/** Returns the blocked requests for a run without a summary; with `quiet`, only of sandboxes that failed for them. */
 function blockedText(result: RunResult, mode: DrawnMode, paint: Paint): string {
   const isFailed = ({ error }: SandboxResult) => error?.code === 'PROJECT_NETWORK_BLOCKED';
   const { sandboxes } = result;
   return renderBlocked(mode === 'quiet' ? sandboxes.filter(isFailed) : sandboxes, paint);
 }
 
-/** The plan of one sandbox as it goes on from a snapshot, and the directory of the saved machine. */
+/** Returns the plan of the sandbox that starts from a snapshot, and the directory of the saved machine. */
 async function planFromSnapshotName(
   plan: Plan,
   name: string,
@@ -112,13 +112,13 @@ async function planFromSnapshotName(
   const sandbox = wanted ?? plan.sandboxes.find((one) => one.name === facts.sandbox);
   if (sandbox === undefined) {
     const message = `--from ${name}: the project has no sandbox ${facts.sandbox}`;
-    throw usageError(message, `Name one: gondolin run --from ${name} SANDBOX`);
+    throw usageError(message, `Choose one: gondolin run --from ${name} SANDBOX`);
   }
   const one = planFromSnapshot(planForSandbox(plan, sandbox.name), facts);
   return { plan: one, from: machineDirectory };
 }
 
-/** What is said after a run: the summary as output, the errors as errors. */
+/** Prints the summary of a run on standard output, and its errors on standard error. */
 async function printEnd(result: RunResult, mode: DrawnMode, isRaw: boolean, io: CliIo) {
   if (mode === 'json') return;
   const paint = paintFor(io.stderr, io.env);
@@ -133,7 +133,7 @@ async function printEnd(result: RunResult, mode: DrawnMode, isRaw: boolean, io: 
   }
 }
 
-/** Says what went wrong with the files of the audit. Returns the exit code of a run that else had `exitCode`. */
+/** Prints the errors of the audit files. Returns the exit code of a run that would otherwise have `exitCode`. */
 async function printAuditFailures(
   failures: readonly unknown[],
   mode: DrawnMode,
@@ -149,14 +149,14 @@ async function printAuditFailures(
   return first === undefined || exitCode !== 0 ? exitCode : toErrorData(first).exit;
 }
 
-/** What is drawn and how: resolved before anything is started. */
+/** How a run is displayed, decided before anything is started. */
 interface Drawing {
   readonly mode: DrawnMode;
-  /** The command of `run -- CMD` has this process's own streams. */
+  /** The command of `run -- CMD` uses the streams of this process. */
   readonly isRaw: boolean;
 }
 
-/** Runs a plan, draws it and writes its audit. */
+/** Runs a plan, displays its progress and writes its audit files. */
 async function drawRun(
   plan: Plan,
   { mode, isRaw }: Drawing,
@@ -165,7 +165,7 @@ async function drawRun(
   io: CliIo,
 ): Promise<RunResult> {
   const passthrough: Passthrough = { stdin: io.stdin, stdout: io.stdout, stderr: io.stderr };
-  // Loaded once it is clear that a VM is wanted: it brings QEMU's, the file server's and libc's code.
+  // Loaded only here, because it brings in the code for QEMU, the file server and libc.
   const { createSandboxVms } = await import('../../project/sandbox-vm.ts');
   const warn = (message: string) => {
     if (mode !== 'json') void writeText(io.stderr, `=> warning: ${plainText(message)}\n`);
@@ -188,8 +188,8 @@ async function drawRun(
 }
 
 /**
- * `run`: boots the sandboxes and runs their steps, or one command with this process's own streams.
- * The exit code is that of the first failing step, or of the command.
+ * `run`: starts the sandboxes and runs their steps, or one command with the streams of this process.
+ * Exits with the code of the first failing step, or of the command.
  */
 export const runCommand: CommandRun<RunOptions & NetworkFlags & AuditFlags> = async (context) => {
   const { io, options, operands, trailing } = context;
@@ -205,7 +205,7 @@ export const runCommand: CommandRun<RunOptions & NetworkFlags & AuditFlags> = as
       ? { plan: wanted, from: null }
       : await planFromSnapshotName(wanted, options.from, io);
   const isRaw = trailing !== null && mode !== 'json';
-  // Not after an image was built for a minute.
+  // Checked now, not after a minute of building an image.
   requireTool('qemu-system-x86_64', io.env);
   const audit = await openRunAudit(options, io.cwd);
   let failures: readonly unknown[] = [];

@@ -14,13 +14,13 @@ interface SnapshotOptions {
   readonly delete?: boolean;
 }
 
-/** True when the session's project stands in `directory` or above it. */
+/** True when the session's project is in `directory` or above it. */
 function isAbove(session: RunningSession, directory: string): boolean {
   const path = relative(session.directory, directory);
   return path === '' || !(path === '..' || path.startsWith('../'));
 }
 
-/** The running sandboxes that a command in this directory means. */
+/** Lists the running sandboxes that a command in this directory refers to. */
 async function sandboxesHere(io: CliIo, { file, projectName }: GlobalOptions) {
   const all = await listSessions(resolveDirectories(io.env).sessions);
   const directory = file === undefined ? io.cwd : dirname(resolve(io.cwd, file));
@@ -34,17 +34,17 @@ async function sandboxesHere(io: CliIo, { file, projectName }: GlobalOptions) {
 
 async function chooseSandbox(io: CliIo, options: GlobalOptions, wanted: string | undefined) {
   const running = await sandboxesHere(io, options);
-  const fitting = running.filter(({ sandbox }) => wanted === undefined || sandbox === wanted);
-  const [only, ...others] = fitting;
+  const matching = running.filter(({ sandbox }) => wanted === undefined || sandbox === wanted);
+  const [only, ...others] = matching;
   if (only === undefined) {
     const what = wanted === undefined ? 'no sandbox' : `no sandbox ${plainText(wanted)}`;
-    throw new GondolinError('SESSION_NOT_FOUND', `${what} of this project runs now`);
+    throw new GondolinError('SESSION_NOT_FOUND', `${what} of this project is running`);
   }
   if (others.length > 0) {
-    const names = fitting.map(({ sandbox, session }) => `${sandbox} (process ${session.pid})`);
+    const names = matching.map(({ sandbox, session }) => `${sandbox} (process ${session.pid})`);
     throw usageError(
-      `which sandbox? ${names.join(', ')}`,
-      'Write gondolin snapshot NAME SANDBOX, with one that runs once only.',
+      `several sandboxes are running: ${names.join(', ')}`,
+      'Write gondolin snapshot NAME SANDBOX, with a sandbox that runs only once.',
     );
   }
   return only;
@@ -56,17 +56,20 @@ async function deleteSnapshot(io: CliIo, name: string): Promise<number> {
   return 0;
 }
 
-/** `snapshot`: saves a running sandbox under a name. It goes on afterwards. */
+/** `snapshot`: saves a running sandbox under a name. It continues afterwards. */
 export const snapshotCommand: CommandRun<SnapshotOptions> = async ({ io, options, operands }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const [name, wanted, ...rest] = operands;
   if (name === undefined || rest.length > 0 || (options.delete === true && wanted !== undefined)) {
-    throw usageError('wrong number of operands', 'Write gondolin snapshot NAME [SANDBOX].');
+    throw usageError(
+      'expected a name and at most one sandbox',
+      'Write gondolin snapshot NAME [SANDBOX].',
+    );
   }
   checkSnapshotName(name);
   if (options.delete === true) return deleteSnapshot(io, name);
   const isReplacing = options.force === true;
-  // Before a machine of some GiB is written.
+  // Checked before some GiB of memory are written.
   if (!isReplacing) await new SnapshotStore(resolveDirectories(io.env).snapshots).checkFree(name);
   const { session, sandbox } = await chooseSandbox(io, options, wanted);
   const request = { method: 'snapshot', name, sandbox, isReplacing } as const;
@@ -76,7 +79,7 @@ export const snapshotCommand: CommandRun<SnapshotOptions> = async ({ io, options
   const text =
     format === 'json'
       ? `${JSON.stringify({ name, project: session.project, sandbox, diskBytes: size }, null, 2)}\n`
-      : `saved ${plainText(sandbox)} as ${name}, ${formatBytes(size)}. Go on from it: gondolin run --from ${name}\n`;
+      : `saved ${plainText(sandbox)} as ${name}, ${formatBytes(size)}. To start from it: gondolin run --from ${name}\n`;
   await writeText(io.stdout, text);
   return 0;
 };

@@ -11,7 +11,7 @@ import type { Paint } from './text/paint.ts';
 import { formatBytes } from './text/quantities.ts';
 import { formatTable } from './text/table.ts';
 
-/** Rows shown of each kind: the rest is in the file of --events. */
+/** Rows shown of each kind; the file of --events has the rest. */
 const MAX_ROWS = 20;
 
 function countText(count: number, noun: string): string {
@@ -33,14 +33,14 @@ function blockedRow(use: BlockedUse): string[] {
   return [plainText(hostText(use)), plainText(why)];
 }
 
-/** Rows as an indented table, and how many there are beyond those shown. */
+/** Formats rows as an indented table, with the number of rows that are not shown. */
 function tableLines(rows: readonly string[][], omitted: number): string[] {
   const more = Math.max(0, rows.length - MAX_ROWS) + omitted;
   const lines = formatTable(rows.slice(0, MAX_ROWS)).map((line) => `    ${line}`);
   return more === 0 ? lines : [...lines, `    and ${more} more`];
 }
 
-/** A YAML scalar: quotes where a plain one would mean something else. */
+/** Returns a YAML scalar, quoted where a plain one would mean something else. */
 function yamlText(entry: string): string {
   return /^[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*(?::\d+(?:\/tcp)?)?$/.test(entry)
     ? entry
@@ -60,7 +60,7 @@ function toAllowLines(name: string, { allowedHosts, allowedPrivate }: NetworkSum
     ...listLines(
       'allowed_private',
       allowedPrivate,
-      '  # opens a private network: only if you mean to',
+      '  # opens a private network: only if you intend to',
     ),
   ];
   if (lists.length === 0) return [];
@@ -71,7 +71,7 @@ function toAllowLines(name: string, { allowedHosts, allowedPrivate }: NetworkSum
   ];
 }
 
-/** What a sandbox was refused on the network, and the YAML that would allow it; nothing when nothing was. */
+/** Lists what a sandbox was refused on the network, with the YAML that would allow it; empty if nothing was. */
 export function blockedLines({ name, network }: SandboxResult, paint: Paint): string[] {
   const { blocked, omittedBlocked, toAllow } = network;
   if (blocked.length === 0) return [];
@@ -82,7 +82,7 @@ export function blockedLines({ name, network }: SandboxResult, paint: Paint): st
   ];
 }
 
-/** What a sandbox did on the network and what it was refused; nothing when it did nothing. */
+/** Lists what a sandbox did on the network and what it was refused; empty if it did nothing. */
 export function networkLines(sandbox: SandboxResult, paint: Paint): string[] {
   const { hosts, omittedHosts } = sandbox.network;
   const reached =

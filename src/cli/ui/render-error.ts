@@ -4,10 +4,10 @@ import { LineSplitter } from './text/line-splitter.ts';
 import { type Paint, plainPaint } from './text/paint.ts';
 import { sanitiseLine } from './text/sanitise-line.ts';
 
-/** Key of `details` with the what the guest's console said last. */
+/** The key of `details` that holds the last output of the guest's console. */
 const CONSOLE_KEY = 'console';
 
-/** Lines shown of it. */
+/** Console lines shown. */
 const MAX_CONSOLE_LINES = 40;
 
 function consoleLines(tail: string): string[] {
@@ -26,7 +26,7 @@ function detailLines(details: NonNullable<ErrorData['details']>): string[] {
 }
 
 /**
- * Text of one error, with a final newline:
+ * Renders one error, with a final newline:
  *
  *     error[CODE]: message
  *       at gondolin.yaml:3:5
@@ -48,7 +48,7 @@ export function renderErrorData(error: ErrorData, paint: Paint = plainPaint): st
   return `${lines.join('\n')}\n`;
 }
 
-/** The errors below an error, with their stacks: for `--debug`. */
+/** Renders an error and its causes with their stacks, for `--debug`. */
 export function renderCauses(error: unknown): string {
   const lines: string[] = [];
   let current: unknown = error;
@@ -60,7 +60,7 @@ export function renderCauses(error: unknown): string {
   return lines.map((line) => `  ${line}\n`).join('');
 }
 
-/** `{code, message, hint, at, details}` of an error as one line, with the issues of an invalid project file. */
+/** Renders `{code, message, hint, at, details}` of an error as one line, with the issues of an invalid project file. */
 export function renderErrorJson(error: unknown): string {
   const { code, message, hint, at, details } = toErrorData(error);
   const hasIssues = error instanceof Error && 'issues' in error;

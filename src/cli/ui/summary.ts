@@ -53,7 +53,10 @@ function sandboxLines(sandbox: SandboxResult, paint: Paint): string[] {
   ];
 }
 
-/** The end of a run: each sandbox and step with its outcome and time, its network, and the total. Ends with a newline. */
+/**
+ * Renders the summary of a run: each sandbox and step with its outcome and time, its network, and the total. Ends with
+ * a newline.
+ */
 export function renderSummary(result: RunResult, paint: Paint): string {
   const code = result.exitCode === 0 ? '' : `, exit ${result.exitCode}`;
   const { tone } = MARKS[result.status];
@@ -63,7 +66,7 @@ export function renderSummary(result: RunResult, paint: Paint): string {
 }
 
 /**
- * Text of every error that counts for a run, each once: one that ended a step often ended its sandbox too.
+ * Renders every error that counts for a run, each once: an error that ended a step often ended its sandbox too.
  */
 export function renderRunErrors(result: RunResult, paint: Paint): string {
   const texts: string[] = [];
@@ -84,7 +87,7 @@ export function renderRunErrors(result: RunResult, paint: Paint): string {
   return texts.join('');
 }
 
-/** What was refused on the network, for a run whose summary is not printed. Empty when nothing was. */
+/** Renders what was refused on the network, for a run without a summary; empty if nothing was. */
 export function renderBlocked(sandboxes: readonly SandboxResult[], paint: Paint): string {
   const lines = sandboxes.flatMap((sandbox) => {
     const blocked = blockedLines(sandbox, paint);

@@ -99,12 +99,12 @@ describe('a mistake on the command line', () => {
     [['imgaes'], /unknown command 'imgaes'.*images/],
     [['run', '--progres', 'json'], /unknown option '--progres'.*--progress/],
     [['run', '--progress', 'loud'], /'loud' is invalid.*quiet/],
-    [['images', '--format', 'yaml'], /--format yaml: this command has text, json/],
+    [['images', '--format', 'yaml'], /--format yaml: this command supports text, json/],
     [['prune', '--older-than', 'soon'], /--older-than soon/],
-    [['prune', '--all', '--older-than', '1d'], /exclude each other/],
-    [['images', '--', 'x'], /images takes nothing after `--`/],
+    [['prune', '--all', '--older-than', '1d'], /cannot be combined/],
+    [['images', '--', 'x'], /images accepts nothing after `--`/],
     [['images', 'x'], /too many arguments/],
-    [['run', '--progress', 'tty'], /no terminal/],
+    [['run', '--progress', 'tty'], /not a terminal/],
   ])('%j exits 2 and says what is wrong', async (args, message) => {
     const { code, stdout, stderr } = await runCli(args, { cwd: directoryWith() });
     expect(code, stderr).toBe(2);
@@ -138,7 +138,7 @@ describe('gondolin init', () => {
     writeFileSync(file, 'mine');
     const refused = await runCli(['init'], { cwd });
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain('gondolin.yaml is there already');
+    expect(refused.stderr).toContain('gondolin.yaml already exists');
     const { stderr } = await runCli(['init', '--format', 'json'], { cwd });
     expect(JSON.parse(stderr).code).toBe('CLI_FILE_EXISTS');
     expect(readFileSync(file, 'utf8')).toBe('mine');

@@ -96,7 +96,7 @@ describe('renderSummary() with a network', () => {
       allowed_hosts:
         - db.other.test:5432/tcp
         - other.test
-      allowed_private:  # opens a private network: only if you mean to
+      allowed_private:  # opens a private network: only if you intend to
         - "10.0.0.5"
 => succeeded in 1.0s
 `);

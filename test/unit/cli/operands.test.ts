@@ -17,29 +17,29 @@ describe('selectOperands', () => {
     [ONE, ['install', 'unit'], { sandbox: 'test', steps: ['install', 'unit'] }],
     [ONE, ['test'], { sandbox: 'test', steps: [] }],
     [ONE, ['test', 'test'], { sandbox: 'test', steps: ['test'] }],
-  ])('reads %#', (given, words, want) => {
-    expect(selectOperands(given, words)).toEqual(want);
+  ])('reads %#', (given, operands, want) => {
+    expect(selectOperands(given, operands)).toEqual(want);
   });
 
   it.each([
-    [TWO, ['lnit'], 'unknown sandbox "lnit"', 'Did you mean lint? Here sandbox names: test, lint.'],
-    [TWO, ['zzz'], 'unknown sandbox "zzz"', 'Here sandbox names: test, lint.'],
+    [TWO, ['lnit'], 'unknown sandbox "lnit"', 'Did you mean lint? Known sandboxes: test, lint.'],
+    [TWO, ['zzz'], 'unknown sandbox "zzz"', 'Known sandboxes: test, lint.'],
     [
       TWO,
       ['style'],
       '"style" is a step of sandbox lint',
-      'Name its sandbox first: gondolin run lint style',
+      'Put its sandbox first: gondolin run lint style',
     ],
-    [TWO, ['test', 'style'], 'unknown step "style"', 'Here step names: install, unit.'],
+    [TWO, ['test', 'style'], 'unknown step "style"', 'Known steps: install, unit.'],
     [
       ONE,
       ['instal'],
       'unknown step "instal"',
-      'Did you mean install? Here step names: install, unit, test.',
+      'Did you mean install? Known steps: install, unit, test.',
     ],
-    [plan(sandbox('a', [])), ['x'], 'unknown step "x"', 'Here there is no step.'],
-  ])('refuses %#', (given, words, message, hint) => {
-    expect(() => selectOperands(given, words)).toThrow(
+    [plan(sandbox('a', [])), ['x'], 'unknown step "x"', 'There is no step.'],
+  ])('refuses %#', (given, operands, message, hint) => {
+    expect(() => selectOperands(given, operands)).toThrow(
       expect.objectContaining({ code: 'CLI_USAGE', message, hint }),
     );
   });
@@ -50,17 +50,17 @@ describe('selectCommandSandbox', () => {
     [ONE, [], 'test'],
     [ONE, ['test'], 'test'],
     [TWO, ['lint'], 'lint'],
-  ])('reads %#', (given, words, want) => {
-    expect(selectCommandSandbox(given, words)).toBe(want);
+  ])('reads %#', (given, operands, want) => {
+    expect(selectCommandSandbox(given, operands)).toBe(want);
   });
 
   it.each([
-    [TWO, [], 'which sandbox?'],
+    [TWO, [], 'a command runs in one sandbox, and the project has several'],
     [TWO, ['tset'], 'unknown sandbox "tset"'],
     [ONE, ['unit'], 'unknown sandbox "unit"'],
-    [TWO, ['test', 'unit'], 'only a sandbox may be named before `--`'],
-  ])('refuses %#', (given, words, message) => {
-    expect(() => selectCommandSandbox(given, words)).toThrow(
+    [TWO, ['test', 'unit'], 'only a sandbox may precede `--`'],
+  ])('refuses %#', (given, operands, message) => {
+    expect(() => selectCommandSandbox(given, operands)).toThrow(
       expect.objectContaining({ code: 'CLI_USAGE', message }),
     );
   });

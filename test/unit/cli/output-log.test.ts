@@ -28,7 +28,7 @@ it.each([
 
 it('OutputLog keeps head and tail of what is too long, and names the gap', () => {
   const log = logWith([...'abcdefghijklmnopqrstuvwx0123456789']);
-  expect(textOf(log)).toBe('abcdefghijklmnopqrstuvwx\n[6 bytes of output are left out here]\n6789');
+  expect(textOf(log)).toBe('abcdefghijklmnopqrstuvwx\n[6 bytes of output omitted]\n6789');
 });
 
 it('OutputLog can be read twice and keeps 3 MiB with the usual limits', () => {
@@ -50,9 +50,9 @@ it('OutputLog leaves no file to find, even while it is open', () => {
   expect(textOf(log)).toBe('abcdefghijklmnop');
 });
 
-it('OutputLog goes on with head and tail when there is no room for a file', () => {
+it('OutputLog keeps head and tail when there is no room for a file', () => {
   vi.stubEnv('TMPDIR', '/no/such/directory');
   onTestFinished(() => void vi.unstubAllEnvs());
   const text = textOf(logWith([...'abcdefghijklmnop']));
-  expect(text).toMatch(/^abcdefgh\n\[4 bytes of output are left out here \(ENOENT.*\)\]\nmnop$/);
+  expect(text).toMatch(/^abcdefgh\n\[4 bytes of output omitted \(ENOENT.*\)\]\nmnop$/);
 });

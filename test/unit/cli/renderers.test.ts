@@ -170,7 +170,7 @@ describe('the plain renderer', () => {
     const started: RunChange = { type: 'step-started', ...unit, attempts: 3 };
     const retry = finished({ status: 'timed-out', exitCode: 124, willRetry: true });
     expect(await drawPlain(started, retry)).toBe(
-      '=> test unit: started, attempt 1 of 3\n=> test unit: timed out after 1.2s, trying again\n',
+      '=> test unit: started, attempt 1 of 3\n=> test unit: timed out after 1.2s, retrying\n',
     );
   });
 

@@ -7,7 +7,7 @@ import { createQuietRenderer } from './quiet-renderer.ts';
 import { createRawRenderer } from './raw-renderer.ts';
 import type { RunRenderer } from './run-renderer.ts';
 
-/** The drawing of a run. `isRaw`: standard output belongs to the command of `run -- CMD`. */
+/** Creates the renderer of a run. With `isRaw`, standard output belongs to the command of `run -- CMD`. */
 export async function createRenderer(
   mode: Exclude<ProgressMode, 'auto'>,
   isRaw: boolean,

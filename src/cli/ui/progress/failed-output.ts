@@ -12,11 +12,11 @@ type Finished = Extract<RunEvent, { type: 'step-finished' }>;
 export interface FailedOutputOptions {
   readonly paint: Paint;
   readonly keepColours: boolean;
-  /** What stands before each line of a step's output. */
+  /** Returns the prefix of each line of a step's output. */
   readonly prefix: (step: { sandbox: string; step: string }) => string;
 }
 
-/** Keeps the output of steps until they end, and prints that of the failed ones in full. */
+/** Keeps the output of steps until they end, and prints the output of failed ones in full. */
 export class FailedOutput {
   readonly #logs = new Map<string, OutputLog>();
   readonly #failed: { finished: Finished; log: OutputLog }[] = [];
@@ -44,7 +44,7 @@ export class FailedOutput {
     return log;
   }
 
-  /** Prints each failed step not printed before: a head line, its output (of all attempts). */
+  /** Prints each failed step that was not printed yet: a title line, then its output in all attempts. */
   async print(output: CliOutput): Promise<void> {
     for (const { finished, log } of this.#failed.splice(0)) {
       const title = `${finished.sandbox} ${finished.step}: ${describeOutcome(finished)}`;
@@ -66,7 +66,7 @@ export class FailedOutput {
     await write(splitter.flush());
   }
 
-  /** Lets go of everything kept. */
+  /** Releases everything that is kept. */
   dispose(): void {
     for (const log of this.#logs.values()) log.dispose();
     for (const { log } of this.#failed) log.dispose();

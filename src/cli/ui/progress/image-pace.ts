@@ -2,10 +2,10 @@ import type { RunEvent } from '../../../project/run-event.ts';
 
 type ImageEvent = Extract<RunEvent, { type: 'image-progress' }>;
 
-/** Time between two lines about the same phase. */
+/** Shortest time between two lines about the same phase. */
 const PACE_MS = 5_000;
 
-/** Thins out the progress of images for a log: each phase once, and then at most one line each 5 s. */
+/** Limits the lines about image progress in a log: one for each phase, then at most one every 5 s. */
 export class ImagePace {
   readonly #shown = new Map<string, number>();
 

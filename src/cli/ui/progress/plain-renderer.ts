@@ -14,12 +14,12 @@ export interface PlainOptions {
   readonly keepColours: boolean;
 }
 
-/** Prefix of each line of a step's output. A guest cannot write a line that starts otherwise. */
+/** Returns the prefix of each line of a step's output. A guest cannot print a line without it. */
 export function outputPrefix({ sandbox, step }: { sandbox: string; step: string }): string {
   return `[${plainText(sandbox)} ${plainText(step)}] `;
 }
 
-/** What a line about an event says after `=> `; null for an event without a line of its own. */
+/** Returns the text of an event's line, without `=> `; null for an event that has no line. */
 function statusText(event: RunEvent): string | null {
   switch (event.type) {
     case 'image-progress':
@@ -34,7 +34,7 @@ function statusText(event: RunEvent): string | null {
     }
     case 'step-finished': {
       const why = event.error === null ? '' : `: ${event.error.code}: ${event.error.message}`;
-      const retry = event.willRetry ? ', trying again' : '';
+      const retry = event.willRetry ? ', retrying' : '';
       return `${event.sandbox} ${event.step}: ${describeOutcome(event)}${why}${retry}`;
     }
     case 'step-skipped':
@@ -66,8 +66,8 @@ function eventTone(event: RunEvent): Tone {
 }
 
 /**
- * `--progress plain`: one line per change. Output of a step stands behind `[sandbox step] `, everything gondolin says
- * behind `=> `, so that no guest can forge the latter.
+ * `--progress plain`: prints one line per change. Lines of a step's output start with `[sandbox step] ` and lines of
+ * gondolin with `=> `, so that no guest can forge the latter.
  */
 export function createPlainRenderer(output: CliOutput, options: PlainOptions): RunRenderer {
   const { paint, keepColours } = options;

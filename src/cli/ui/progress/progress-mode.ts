@@ -1,11 +1,11 @@
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import type { CliIo } from '../../io.ts';
 
-/** Values of `--progress`. */
+/** The values of `--progress`. */
 export const PROGRESS_MODES = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
 export type ProgressMode = (typeof PROGRESS_MODES)[number];
 
-/** Narrower than this a live list says nothing; a terminal that does not know its size has 0 columns. */
+/** A live list is useless on fewer columns; a terminal of unknown size has 0. */
 const MIN_COLUMNS = 20;
 
 function isDrawable({ stdout, env }: CliIo): boolean {
@@ -14,16 +14,16 @@ function isDrawable({ stdout, env }: CliIo): boolean {
 }
 
 /**
- * The mode that `auto` stands for: `tty` on a terminal of a known width, `plain` elsewhere and where CI is set.
+ * Resolves `auto`: to `tty` on a terminal of known width, to `plain` elsewhere and when CI is set.
  * @throws {GondolinError} CLI_USAGE for `tty` without such a terminal.
  */
 export function resolveProgress(mode: ProgressMode, io: CliIo): Exclude<ProgressMode, 'auto'> {
   if (mode === 'tty' && !isDrawable(io)) {
     throw new GondolinError(
       'CLI_USAGE',
-      '--progress tty: standard output is no terminal, or too narrow',
+      '--progress tty: standard output is not a terminal, or is too narrow',
       {
-        hint: 'Use --progress plain, or leave the option out.',
+        hint: 'Use --progress plain, or omit the option.',
       },
     );
   }

@@ -4,7 +4,7 @@ import { FailedOutput } from './failed-output.ts';
 import { outputPrefix } from './plain-renderer.ts';
 import type { RunRenderer } from './run-renderer.ts';
 
-/** `--progress quiet`: the output of failed steps, when each fails, and nothing else. */
+/** `--progress quiet`: prints the output of each step that fails, when it fails, and nothing else. */
 export function createQuietRenderer(
   output: CliOutput,
   options: { readonly paint: Paint; readonly keepColours: boolean },

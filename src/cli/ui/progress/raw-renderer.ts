@@ -4,7 +4,7 @@ import type { Paint } from '../text/paint.ts';
 import { describeImage, ImagePace } from './image-pace.ts';
 import type { RunRenderer } from './run-renderer.ts';
 
-/** For `run -- CMD`, whose stdout is the command's own: image building and the boot, on stderr. */
+/** For `run -- CMD`, whose stdout belongs to the command: reports image builds and the start on stderr. */
 export function createRawRenderer(stderr: CliOutput, paint: Paint): RunRenderer {
   const say = (text: string) => writeText(stderr, `${paint('dim', `=> ${plainText(text)}`)}\n`);
   const pace = new ImagePace();

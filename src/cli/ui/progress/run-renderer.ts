@@ -1,14 +1,14 @@
 import type { RunEvent } from '../../../project/run-event.ts';
 
-/** Draws a run from its events. */
+/** Displays a run from its events. */
 export interface RunRenderer {
-  /** Takes each event in order; the runner waits for a promise of a `step-output`. */
+  /** Receives each event in order; for a `step-output` the runner waits for the promise. */
   onEvent(event: RunEvent): void | Promise<void>;
-  /** Resolves when everything is drawn. Call it once, after the run. */
+  /** Resolves when everything is displayed. Call it once, after the run. */
   end(): Promise<void>;
 }
 
-/** `sandbox step` as a key of maps; a step name alone is not unique in a run. */
+/** Returns a map key for a step of a sandbox; a step name alone is not unique in a run. */
 export function stepKey(event: { readonly sandbox: string; readonly step: string }): string {
   return JSON.stringify([event.sandbox, event.step]);
 }

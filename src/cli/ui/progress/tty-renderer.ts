@@ -11,17 +11,17 @@ import { LiveTail, StepLines } from './step-output.ts';
 
 type RunStarted = Extract<RunEvent, { type: 'run-started' }>;
 
-/** How a line of the live list ends. */
+/** The end of a line of the live list. */
 type Ending = { readonly kind: 'done' | 'failed' | 'skipped'; readonly text: string };
 
-/** The part of a running listr2 task that is drawn on. */
+/** The part of a running listr2 task that is updated. */
 interface LiveTask {
   title: string;
   output: string;
   skip(message: string): void;
 }
 
-/** One line of the live list: waits for its ending, which may come before the line starts. */
+/** One line of the live list, which waits for its ending. The ending may come before the line starts. */
 class LiveLine {
   readonly label: string;
   #finish: (ending: Ending) => void = () => undefined;
@@ -47,7 +47,7 @@ class LiveLine {
     this.#finish(ending);
   }
 
-  /** As a task of listr2. */
+  /** Returns the line as a listr2 task. */
   task(): ListrTask {
     return {
       title: this.label,
@@ -67,14 +67,14 @@ class LiveLine {
   }
 }
 
-/** Every line of a run: one for the VM of each sandbox, one for each step. */
+/** The lines of a run: one for the VM of each sandbox, one for each step. */
 class LiveLines {
   readonly #vms = new Map<string, LiveLine>();
   readonly #steps = new Map<string, LiveLine>();
 
   constructor(run: RunStarted) {
     for (const { name, image, steps } of run.sandboxes) {
-      this.#vms.set(name, new LiveLine(`virtual machine (${image})`));
+      this.#vms.set(name, new LiveLine(`VM (${image})`));
       for (const step of steps)
         this.#steps.set(stepKey({ sandbox: name, step }), new LiveLine(step));
     }
@@ -88,7 +88,7 @@ class LiveLines {
     return this.#steps.get(stepKey(step));
   }
 
-  /** Ends what a run that broke off left open. */
+  /** Ends the lines that an aborted run left open. */
   finishAll(ending: Ending): void {
     for (const line of [...this.#vms.values(), ...this.#steps.values()]) line.finish(ending);
   }
@@ -100,7 +100,7 @@ function drawStepEnd(
 ): void {
   const text = describeOutcome(event);
   const failed = event.status === 'cancelled' ? 'skipped' : 'failed';
-  if (event.willRetry) line?.note(`${text}, trying again`);
+  if (event.willRetry) line?.note(`${text}, retrying`);
   else line?.finish({ kind: event.status === 'succeeded' ? 'done' : failed, text });
 }
 
@@ -174,8 +174,8 @@ export interface TtyOptions {
 }
 
 /**
- * On a terminal: a live list of sandboxes and steps with the last lines of the running ones. It is wiped at the end,
- * when the output of failed steps (in full) and the summary take its place.
+ * `--progress tty`: shows a live list of sandboxes and steps with the last output lines of running ones. At the end it
+ * is replaced by the full output of failed steps and the summary.
  */
 export function createTtyRenderer(
   stdout: CliOutput,
@@ -196,7 +196,7 @@ export function createTtyRenderer(
       if (event.type === 'run-started') {
         lines = new LiveLines(event);
         drawing = startList(event, lines, stdout, stderr);
-        // The runner goes on while the list draws; a failure to draw comes out of `end`.
+        // The run continues while the list is drawn; `end` rejects if drawing failed.
         drawing.catch(() => undefined);
       }
       if (lines === undefined) return;

@@ -4,7 +4,7 @@ import type { StepResult } from '../../../project/run-result.ts';
 import { formatDuration } from './quantities.ts';
 import { sanitiseLine } from './sanitise-line.ts';
 
-/** A name or another short text as one safe line. */
+/** Returns a name or another short text as one line that is safe to print. */
 export function plainText(text: string): string {
   return sanitiseLine(text.replaceAll(/[\r\n]+/g, ' '), false);
 }
@@ -14,7 +14,7 @@ type Outcome = Pick<
   'status' | 'exitCode' | 'signal' | 'isOutOfMemory' | 'durationMs' | 'isIgnored'
 >;
 
-/** How a step ended: `succeeded in 1.2s`, `exit 137 (SIGKILL), out of memory, after 1.2s`, `timed out after 2.0s`. */
+/** Describes how a step ended: `succeeded in 1.2s`, `exit 137 (SIGKILL), out of memory, after 1.2s`, `timed out after 2.0s`. */
 export function describeOutcome(outcome: Outcome): string {
   const time = formatDuration(outcome.durationMs);
   const ignored = outcome.isIgnored ? ' (ignored)' : '';
@@ -35,7 +35,7 @@ export function describeOutcome(outcome: Outcome): string {
   }
 }
 
-/** `2.3s, Linux 6.1.0-28-cloud-amd64`; the kernel's name is guest text. */
+/** `2.3s, Linux 6.1.0-28-cloud-amd64`; the kernel release is guest text. */
 export function describeBoot(event: Extract<RunEvent, { type: 'vm-started' }>): string {
   return `${formatDuration(event.bootMs)}, Linux ${plainText(event.kernel)}`;
 }

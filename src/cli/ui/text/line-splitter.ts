@@ -1,11 +1,11 @@
-/** Longest line, in UTF-16 units: a guest that never ends its line must not fill memory. */
+/** Longest line, in UTF-16 units, so that a guest that never ends a line cannot fill memory. */
 export const MAX_LINE_LENGTH = 16_384;
 
-/** Cuts a stream of text into lines. LF, CRLF and a lone CR (a progress bar redrawing itself) all end a line. */
+/** Splits a stream of text into lines. LF, CRLF and a lone CR (a progress bar that redraws itself) all end a line. */
 export class LineSplitter {
   #rest = '';
 
-  /** Complete lines, without their ends. */
+  /** Returns the lines that the text completes, without their line ends. */
   push(text: string): string[] {
     const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop() ?? '';
@@ -16,7 +16,7 @@ export class LineSplitter {
     return lines;
   }
 
-  /** The last line when it has no end yet. */
+  /** Returns the last line if it has no line end yet. */
   flush(): string[] {
     const rest = this.#rest.replace(/\r$/, '');
     this.#rest = '';

@@ -16,7 +16,7 @@ export interface OutputLogLimits {
   readonly memoryBytes: number;
   /** Bytes kept in the file after that. */
   readonly fileBytes: number;
-  /** Last bytes kept, once both are full. */
+  /** Most recent bytes kept once both are full. */
   readonly tailBytes: number;
 }
 
@@ -24,7 +24,7 @@ const MIB = 2 ** 20;
 const LIMITS: OutputLogLimits = { memoryBytes: MIB, fileBytes: 63 * MIB, tailBytes: MIB };
 const READ_BYTES = 64 * 1024;
 
-/** A file without a name: nothing is left of it, whatever ends this process. */
+/** Opens a temporary file without a name, which disappears however this process ends. */
 function openNameless(): number {
   const directory = mkdtempSync(join(tmpdir(), 'gondolin-output-'));
   const path = join(directory, 'output');
@@ -38,9 +38,9 @@ function openNameless(): number {
 }
 
 /**
- * Output of a step, kept to be printed in full when the step fails: the first MiB in memory, 63 MiB more in a
- * nameless temporary file, and of what comes after that the last MiB. A temporary directory without room costs the
- * middle of the output and is named in its place.
+ * Keeps the output of a step, to print it if the step fails: the first MiB in memory, the next 63 MiB in a nameless
+ * temporary file, and the last MiB of the rest. If the temporary directory is full, the middle of the output is lost
+ * and a note in its place gives the reason.
  */
 export class OutputLog {
   readonly #limits: OutputLogLimits;
@@ -68,7 +68,7 @@ export class OutputLog {
     this.#keepTail(rest.subarray(this.#spill(rest)));
   }
 
-  /** Returns how many bytes went into the file. */
+  /** Returns how many bytes were written to the file. */
   #spill(bytes: Buffer): number {
     const room = Math.min(bytes.length, this.#limits.fileBytes - this.#fileBytes);
     if (room <= 0 || this.#fileProblem !== null || this.#tail.length > 0) return 0;
@@ -96,14 +96,14 @@ export class OutputLog {
     }
   }
 
-  /** The text that was kept, in order; a gap is named where it is. */
+  /** Yields the kept text in order, with a note where bytes were omitted. */
   *read(): Generator<string, void> {
     const decoder = new TextDecoder();
     for (const bytes of this.#head) yield decoder.decode(bytes, { stream: true });
     yield* this.#readFile(decoder);
     if (this.#omittedBytes > 0) {
       const why = this.#fileProblem === null ? '' : ` (${this.#fileProblem})`;
-      yield `${decoder.decode()}\n[${this.#omittedBytes} bytes of output are left out here${why}]\n`;
+      yield `${decoder.decode()}\n[${this.#omittedBytes} bytes of output omitted${why}]\n`;
     }
     yield decoder.decode(Buffer.concat(this.#tail));
   }
@@ -119,7 +119,7 @@ export class OutputLog {
     }
   }
 
-  /** Lets go of the file. May be called twice. */
+  /** Releases the file and the memory. May be called twice. */
   dispose(): void {
     if (this.#file !== null) closeSync(this.#file);
     this.#file = null;

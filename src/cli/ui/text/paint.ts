@@ -11,7 +11,7 @@ const CODES = {
 
 export type Tone = keyof typeof CODES;
 
-/** Colours text, or leaves it as it is. */
+/** Colours text, or returns it unchanged. */
 export type Paint = (tone: Tone, text: string) => string;
 
 export const plainPaint: Paint = (_tone, text) => text;
@@ -22,8 +22,8 @@ export const colourPaint: Paint = (tone, text) => {
 };
 
 /**
- * Whether an output gets colours: FORCE_COLOR decides when set (`0` and `false` say no), else a non-empty NO_COLOR
- * says no, else a terminal that is not `dumb` does.
+ * True when an output gets colours: FORCE_COLOR decides if set (`0` and `false` mean no), then a non-empty NO_COLOR
+ * means no, otherwise a terminal that is not `dumb` gets them.
  * @see https://no-color.org
  */
 export function hasColours(output: CliOutput, env: CliIo['env']): boolean {

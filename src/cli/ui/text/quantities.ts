@@ -1,4 +1,4 @@
-/** A time for people: `240ms`, `1.3s`, `2m 05s`, `1h 02m`. */
+/** Formats a duration: `240ms`, `1.3s`, `2m 05s`, `1h 02m`. */
 export function formatDuration(durationMs: number): string {
   if (durationMs < 999.5) return `${Math.round(durationMs)}ms`;
   if (durationMs < 59_950) return `${(durationMs / 1000).toFixed(1)}s`;
@@ -11,7 +11,7 @@ export function formatDuration(durationMs: number): string {
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
-/** A size for people: `0 B`, `512 MiB`, `1.5 GiB`. */
+/** Formats a size: `0 B`, `512 MiB`, `1.5 GiB`. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -30,14 +30,14 @@ const AGE_UNITS_MS: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** Milliseconds of an age such as `90m`, `12h`, `7d`, `2w`; undefined for anything else. */
+/** Parses an age such as `90m`, `12h`, `7d` or `2w` to milliseconds; returns undefined for anything else. */
 export function parseAge(text: string): number | undefined {
   const match = /^(\d{1,6})([smhdw])$/.exec(text);
   const unit = AGE_UNITS_MS[match?.[2] ?? ''];
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }
 
-/** How long ago something was, in its largest unit: `just now`, `5m ago`, `3d ago`. */
+/** Formats how long ago something happened, in the largest unit: `just now`, `5m ago`, `3d ago`. */
 export function formatAge(ageMs: number): string {
   const units = [
     ['d', 86_400_000],

@@ -1,6 +1,6 @@
 /**
- * Guest text is hostile: escape sequences can move the cursor, rewrite earlier lines, set the title or answer
- * through the terminal's input. What is left of a line prints where it stands and nothing else.
+ * Guest text is hostile: escape sequences can move the cursor, rewrite earlier lines, set the title or make the
+ * terminal send input. A sanitised line prints in its place and does nothing else.
  */
 
 const ESC = '\u001b';
@@ -11,7 +11,7 @@ const ESCAPES =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this is where control characters are looked for.
   /\u001b(?:\[([0-9;:]*)m|\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)|[ -/]*[0-Z\\^-~])?/g;
 
-/** What hides, reorders or drives: C0 but tab, DEL, C1, separators, bidirectional controls, zero width, lone surrogates. */
+/** Characters that hide, reorder or control text: C0 except tab, DEL, C1, separators, bidirectional controls, zero width, lone surrogates. */
 const UNPRINTABLE = /[^\P{Cc}\t]|[\p{Cs}\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 
 function visible(character: string): string {
@@ -21,11 +21,11 @@ function visible(character: string): string {
 }
 
 /**
- * One line of guest text that is safe on a terminal and in a log. Escape sequences are dropped, other control
- * characters become visible (`\x07`).
+ * Returns a line of guest text that is safe on a terminal and in a log. Escape sequences are removed, other control
+ * characters made visible (`\x07`).
  *
- * @param text Untrusted; without line ends.
- * @param keepColours Keeps colour sequences and ends them with the line. Only for a terminal.
+ * @param text Untrusted, without line ends.
+ * @param keepColours Keeps colour sequences and resets colours at the end of the line. Only for a terminal.
  */
 export function sanitiseLine(text: string, keepColours: boolean): string {
   let hasColour = false;

@@ -1,4 +1,4 @@
-/** Lines of a table with aligned columns, two spaces apart. The first row is the head; no trailing spaces. */
+/** Formats a table with aligned columns, two spaces apart, without trailing spaces. The first row is the header. */
 export function formatTable(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
