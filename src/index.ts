@@ -12,7 +12,7 @@ export type { RequestHooks } from './net/hooks/http-hooks.ts';
 export type { ExtraHost, PolicyOptions } from './net/policy/policy-options.ts';
 export type { ImageRecipe } from './plan/plan.ts';
 export { MemoryProvider } from './vfs/memory-provider.ts';
-export type { ProviderCarry, VfsProvider } from './vfs/provider.ts';
+export type { ProviderSnapshot, VfsProvider } from './vfs/provider.ts';
 export { ReadonlyProvider } from './vfs/readonly-provider.ts';
 export { RealFSProvider } from './vfs/real-fs-provider.ts';
 export type { ExecInput, ExecOptions, ExecOutput } from './vm/exec/exec-options.ts';

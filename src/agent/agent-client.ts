@@ -148,7 +148,7 @@ export class AgentClient {
     const handling = {
       decode: decodeFileCounts,
       timeoutMs: this.#timeoutMs,
-      place: 'last',
+      flow: 'cork',
     } as const;
     return this.#requests.send({ type: 'FREEZE' }, handling);
   }
@@ -160,7 +160,7 @@ export class AgentClient {
   thaw(identity: CloneIdentity, isNewSession: boolean): Promise<void> {
     return this.#requests.send(
       { type: 'THAW', isNewSession, ...identity },
-      { decode: checkEmptyBody, timeoutMs: this.#timeoutMs, place: 'first' },
+      { decode: checkEmptyBody, timeoutMs: this.#timeoutMs, flow: 'uncork' },
     );
   }
 

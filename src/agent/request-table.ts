@@ -21,8 +21,8 @@ export interface ReplyHandling<T> {
   readonly onLateOk?: (requestId: number) => void;
   /** In milliseconds, from the sending on. */
   readonly timeoutMs: number;
-  /** `last` holds back all that is sent after it, until one with `first`. */
-  readonly place?: 'last' | 'first';
+  /** `cork` holds back everything sent after the request until one with `uncork`, which is sent first. */
+  readonly flow?: 'cork' | 'uncork';
 }
 
 /**
@@ -57,8 +57,8 @@ export class RequestTable {
     const id = this.#nextId;
     const payload = encodeHostMessage(id, request);
     if (payload.length > MAX_HOST_PAYLOAD_BYTES) throw tooLarge(request, payload.length);
-    if (handling.place === 'last') this.#session.sendLast(payload);
-    else if (handling.place === 'first') this.#session.sendFirst(payload);
+    if (handling.flow === 'cork') this.#session.sendThenCork(payload);
+    else if (handling.flow === 'uncork') this.#session.uncorkAndSend(payload);
     else this.#session.sendMessage(payload);
     this.#nextId += 1;
     return new Promise<T>((resolve, reject) => {

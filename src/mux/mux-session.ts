@@ -7,7 +7,7 @@ import { FrameReader } from './frame-reader.ts';
 import { MuxStream, type StreamLink } from './mux-stream.ts';
 import { Outbox } from './outbox.ts';
 import { PROCESS_RECEIVE_BUDGET, type ReceiveBudget } from './receive-budget.ts';
-import { isOfGuest, MAX_STREAM_ID, MAX_WAITING_RESETS } from './stream-state.ts';
+import { isGuestOpened, MAX_STREAM_ID, MAX_WAITING_RESETS } from './stream-state.ts';
 
 const NO_BODY = Buffer.alloc(0);
 
@@ -66,7 +66,7 @@ export class MuxSession {
       grant: (stream) => this.#outbox.grant(stream),
       held: (stream, bytes) => {
         // What a stream of the host's holds is the opener's to read.
-        if (isOfGuest(stream)) budget.add(member, bytes);
+        if (isGuestOpened(stream)) budget.add(member, bytes);
       },
       accept: ({ id }) => this.#outbox.control(encodeFrame({ type: 'ACCEPT', streamId: id })),
       ended: (stream, resetReason) => this.#forget(stream, resetReason),
@@ -140,16 +140,16 @@ export class MuxSession {
     this.#outbox.control(Buffer.concat([encodeFrameHeader('MESSAGE', 0, payload.length), payload]));
   }
 
-  /** As `sendMessage`; nothing is sent after it until `sendFirst`, but more of these. */
-  sendLast(payload: Buffer): void {
+  /** Sends a control message and holds back everything after it, except more of these, until `uncorkAndSend`. */
+  sendThenCork(payload: Buffer): void {
     if (this.#endError !== null) throw this.#endError;
-    this.#outbox.hold(Buffer.concat([encodeFrameHeader('MESSAGE', 0, payload.length), payload]));
+    this.#outbox.cork(Buffer.concat([encodeFrameHeader('MESSAGE', 0, payload.length), payload]));
   }
 
-  /** Sends a control message ahead of all that waited since `sendLast`. */
-  sendFirst(payload: Buffer): void {
+  /** Sends a control message ahead of everything held back since `sendThenCork`. */
+  uncorkAndSend(payload: Buffer): void {
     if (this.#endError !== null) throw this.#endError;
-    this.#outbox.release(Buffer.concat([encodeFrameHeader('MESSAGE', 0, payload.length), payload]));
+    this.#outbox.uncork(Buffer.concat([encodeFrameHeader('MESSAGE', 0, payload.length), payload]));
   }
 
   /** Ends the session from the host's side with MUX_CLOSED. May be called twice. */
@@ -278,10 +278,10 @@ export class MuxSession {
   }
 
   #forget(stream: MuxStream, resetReason: number | null): void {
-    if (this.#streams.delete(stream.id) && !isOfGuest(stream)) this.#hostStreams -= 1;
+    if (this.#streams.delete(stream.id) && !isGuestOpened(stream)) this.#hostStreams -= 1;
     this.#outbox.remove(stream);
     if (resetReason === null || this.#endError !== null) return;
-    if (isOfGuest(stream)) this.#resetGuestStream(stream.id, resetReason);
+    if (isGuestOpened(stream)) this.#resetGuestStream(stream.id, resetReason);
     else {
       this.#outbox.control(
         encodeFrame({ type: 'RESET', streamId: stream.id, reason: resetReason }),
@@ -291,7 +291,7 @@ export class MuxSession {
 
   /** Resets the stream of the guest's that holds the most bytes which nobody has read. */
   #shed(): void {
-    const streams = [...this.#streams.values()].filter(isOfGuest);
+    const streams = [...this.#streams.values()].filter(isGuestOpened);
     const largest = streams.toSorted((a, b) => b.heldBytes - a.heldBytes)[0];
     largest?.destroy(
       new GondolinError('MUX_STREAM_RESET', `stream ${largest.id} held too many unread bytes`, {

@@ -28,8 +28,8 @@ export class Outbox {
   #isPumping = false;
   #isPumpDue = false;
   #isClosed = false;
-  #isHeld = false;
-  #isHoldWanted = false;
+  #isCorked = false;
+  #isCorkWanted = false;
 
   constructor(channel: Duplex) {
     this.#channel = channel;
@@ -45,26 +45,26 @@ export class Outbox {
     this.#pump();
   }
 
-  /** Sends `last` behind the control frames that wait, then nothing until `release`. During a hold, at once. */
-  hold(last: Buffer): void {
-    if (this.#isHeld) {
+  /** Sends `last` after the queued control frames, then nothing until `uncork`. While corked, sends it at once. */
+  cork(last: Buffer): void {
+    if (this.#isCorked) {
       this.#write(last);
       return;
     }
-    this.#isHoldWanted = true;
+    this.#isCorkWanted = true;
     this.control(last, () => {
-      this.#isHeld = this.#isHoldWanted;
+      this.#isCorked = this.#isCorkWanted;
     });
   }
 
-  /** Ends a hold; `first` goes out before all that waited. */
-  release(first: Buffer): void {
-    this.#isHoldWanted = false;
-    if (!this.#isHeld) {
+  /** Sends `first` ahead of everything queued since `cork`, then the rest. */
+  uncork(first: Buffer): void {
+    this.#isCorkWanted = false;
+    if (!this.#isCorked) {
       this.control(first);
       return;
     }
-    this.#isHeld = false;
+    this.#isCorked = false;
     this.#write(first);
     this.#pump();
   }
@@ -117,7 +117,7 @@ export class Outbox {
     // One system call for what fits the channel's buffer, not one for each header and payload.
     this.#channel.cork();
     try {
-      while (!this.#isBlocked && !this.#isClosed && !this.#isHeld && this.#writeNext());
+      while (!this.#isBlocked && !this.#isClosed && !this.#isCorked && this.#writeNext());
     } finally {
       this.#channel.uncork();
       this.#isPumping = false;

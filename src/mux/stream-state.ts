@@ -14,7 +14,7 @@ export const MAX_WAITING_RESETS = 1_024;
 export const MAX_STREAM_ID = 2 ** 32 - 1;
 
 /** True for streams that the guest opened: their ids are odd. */
-export function isOfGuest({ id }: { readonly id: number }): boolean {
+export function isGuestOpened({ id }: { readonly id: number }): boolean {
   return id % 2 === 1;
 }
 

@@ -2,27 +2,27 @@ import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { ERRNO, errnoName } from '../protocol/errno.ts';
 import type { FuseRequest } from '../protocol/fuse-request.ts';
-import type { RequestRoom } from './bounds/request-room.ts';
+import type { RequestReservation } from './bounds/request-reservation.ts';
 import { Turn } from './bounds/turn.ts';
-import { type FuseState, readFuseState } from './carry/fuse-state.ts';
-import { RecentAttributes } from './carry/recent-attributes.ts';
-import { restoreServer } from './carry/restore-server.ts';
-import { saveServer } from './carry/save-server.ts';
 import { S_IFDIR, S_IFMT } from './file-mode.ts';
 import type { FuseContext, FuseOperation, FuseReply } from './fuse/context.ts';
 import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
 import { encodeInvalidate, encodeReply, type StaleNode } from './fuse/encode.ts';
 import { FILE_OPERATIONS } from './fuse/file-operations.ts';
 import { Handles } from './fuse/handles.ts';
-import { InodeNumbers } from './fuse/inode-numbers.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
-import { type Mount, NodeIds, withUniqueIno } from './fuse/node-ids.ts';
 import { RequestPump } from './fuse/request-pump.ts';
 import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
 import { Listings } from './listing/listings.ts';
-import { makePlace } from './make-place.ts';
+import { makeMountPoint } from './make-mount-point.ts';
+import { InodeNumbers } from './nodes/inode-numbers.ts';
+import { type Mount, NodeTable, withUniqueIno } from './nodes/node-table.ts';
+import { RecentAttributes } from './nodes/recent-attributes.ts';
 import type { Caller, VfsProvider } from './provider.ts';
-import { errnoOf } from './vfs-error.ts';
+import { type FuseState, readFuseState } from './snapshot/fuse-state.ts';
+import { restoreServer } from './snapshot/restore-server.ts';
+import { saveServer } from './snapshot/save-server.ts';
+import { toErrno } from './vfs-error.ts';
 
 export interface FuseServerOptions {
   /** Names under the FUSE root (letters and digits) with what serves them. */
@@ -45,7 +45,8 @@ const CLOSE_LIMIT_MS = 5_000;
 
 /**
  * Serves FUSE requests of one guest from providers. Requests run concurrently; each is answered once.
- * Order: `start`, `attach` once, `close`. To save: `hold`, `exportState`, `release`. A broken rule of the protocol settles `failed`; the caller ends the VM.
+ * Order: `start`, `attach` once, `close`. To save: `quiesce`, `exportState`, `resume`.
+ * A broken rule of the protocol settles `failed`; the caller ends the VM.
  */
 export class FuseServer {
   /** Resolves with GUEST_PROTOCOL when the guest broke the protocol. Never rejects. */
@@ -63,7 +64,7 @@ export class FuseServer {
     this.#options = options;
     this.#user = options.user;
     const tables = {
-      ids: new NodeIds(),
+      ids: new NodeTable(),
       handles: new Handles(),
       numbers: new InodeNumbers(),
       recent: new RecentAttributes(),
@@ -147,52 +148,52 @@ export class FuseServer {
    * @param inner  Name of the mount that goes there; null for a directory.
    * @throws {GondolinError} VFS_MOUNT_FAILED
    */
-  async makePlace(outer: string, path: string, inner: string | null): Promise<void> {
+  async makeMountPoint(outer: string, path: string, inner: string | null): Promise<void> {
     const mount = this.#mounts.get(outer);
     if (mount === undefined || mount.provider.isReadonly) return;
     const placed = inner === null ? undefined : this.#mounts.get(inner);
     const mode = (await placed?.provider.attributes(placed.root))?.mode ?? S_IFDIR;
     const place = { path, isDirectory: (mode & S_IFMT) === S_IFDIR };
     try {
-      await makePlace(this.#context, mount, place, this.#user);
+      await makeMountPoint(this.#context, mount, place, this.#user);
     } catch (cause) {
-      const why = errnoName(errnoOf(cause));
+      const why = errnoName(toErrno(cause));
       const message = `Cannot make \`${path}\` in mount ${mount.index + 1} for another mount: ${why}`;
       throw new GondolinError('VFS_MOUNT_FAILED', message, { cause });
     }
   }
 
-  async #serve(request: FuseRequest, room: RequestRoom): Promise<Buffer | null> {
+  async #serve(request: FuseRequest, room: RequestReservation): Promise<Buffer | null> {
     try {
       const operation = OPERATIONS[request.opcode];
       if (operation === undefined) return encodeReply(request.unique, ERRNO.ENOSYS);
       return finished(request, await operation(this.#context, request, room));
     } catch (error) {
       if (GondolinError.is(error)) throw error;
-      return encodeReply(request.unique, errnoOf(error));
+      return encodeReply(request.unique, toErrno(error));
     }
   }
 
   /**
-   * Takes no more requests; the guest does not run until `release`.
+   * Stops taking requests and waits until those that came are served. The guest must not run until `resume`.
    * @param limitMs  How long to wait for providers and for the guest to read its replies. @default no limit
    * @returns whether all that came is served and drained; if not, nothing may be saved.
    */
-  async hold(limitMs: number = Number.POSITIVE_INFINITY): Promise<boolean> {
-    const isAtRest = await this.#pump.hold(limitMs);
-    if (isAtRest) this.#context.recent.stop();
+  async quiesce(limitMs: number = Number.POSITIVE_INFINITY): Promise<boolean> {
+    const isAtRest = await this.#pump.quiesce(limitMs);
+    if (isAtRest) this.#context.recent.pause();
     return isAtRest;
   }
 
-  /** Goes on after `hold`. */
-  release(): void {
-    this.#context.recent.go();
-    this.#pump.release();
+  /** Takes requests again after `quiesce`. */
+  resume(): void {
+    this.#context.recent.resume();
+    this.#pump.resume();
   }
 
   /**
    * What another server needs to go on for a copy of this machine: plain JSON, see `FuseServerOptions.state`. To be
-   * called on hold, once the guest has sent and received as many bytes as `bytesIn` and `bytesOut` say.
+   * called while quiesced, once the guest has sent and received as many bytes as `bytesIn` and `bytesOut` say.
    * @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved, or when requests are under way.
    */
   exportState(): FuseState {

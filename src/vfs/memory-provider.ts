@@ -1,7 +1,7 @@
 import { O_APPEND, O_EXCL, O_TRUNC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './file-mode.ts';
-import { MemoryCarry } from './memory/memory-carry.ts';
 import { MemoryNames } from './memory/memory-names.ts';
 import { MemoryPaths } from './memory/memory-paths.ts';
+import { MemorySnapshot } from './memory/memory-snapshot.ts';
 import { type MemoryHandle, type MemoryNode, MemoryTree } from './memory/memory-tree.ts';
 import type {
   AttributeChange,
@@ -10,7 +10,7 @@ import type {
   DirectoryEntry,
   FileSystemStatus,
   NewNode,
-  ProviderCarry,
+  ProviderSnapshot,
   VfsProvider,
 } from './provider.ts';
 import { VfsError } from './vfs-error.ts';
@@ -42,7 +42,7 @@ function give(node: MemoryNode): MemoryNode {
 export class MemoryProvider implements VfsProvider {
   readonly isReadonly: boolean = false;
   readonly ttlMs: number = OWN_TREE_TTL_MS;
-  readonly carry: ProviderCarry;
+  readonly snapshot: ProviderSnapshot;
   readonly #tree: MemoryTree;
   readonly #names: MemoryNames;
   readonly #paths: MemoryPaths;
@@ -51,7 +51,7 @@ export class MemoryProvider implements VfsProvider {
     this.#tree = new MemoryTree(maxBytes);
     this.#names = new MemoryNames(this.#tree);
     this.#paths = new MemoryPaths(this.#tree, this.#names);
-    this.carry = new MemoryCarry(this.#tree);
+    this.snapshot = new MemorySnapshot(this.#tree);
   }
 
   /** Writes a whole file (mode 0644), and the directories above it. @param path below the mount, e.g. `src/a.js`. */

@@ -81,7 +81,7 @@ export interface NewNode {
 }
 
 /** How nodes and handles of a provider go on in another process, on the files as they are by then. */
-export interface ProviderCarry {
+export interface ProviderSnapshot {
   /**
    * What `restore` needs to find these again: plain JSON of bounded size. Nothing changes meanwhile.
    * @throws {GondolinError} SNAPSHOT_UNSUPPORTED when it cannot be saved.
@@ -105,7 +105,7 @@ export interface VfsProvider {
   /** How long the guest may trust names and attributes without asking, in milliseconds. */
   readonly ttlMs: number;
   /** Absent: a machine with this mount cannot be saved. */
-  readonly carry?: ProviderCarry;
+  readonly snapshot?: ProviderSnapshot;
   /** Called once before all else. @param user whom the host user's files belong to. Gives the root. */
   start(user: Caller): MaybePromise<VfsNode>;
   /** Called once; every handle is released before. */

@@ -4,7 +4,7 @@ import type {
   DirectoryEntry,
   FileSystemStatus,
   MaybePromise,
-  ProviderCarry,
+  ProviderSnapshot,
   VfsHandle,
   VfsNode,
   VfsProvider,
@@ -21,14 +21,14 @@ function refuse(): never {
 export class ReadonlyProvider implements VfsProvider {
   readonly isReadonly: boolean = true;
   readonly ttlMs: number;
-  readonly carry?: ProviderCarry;
+  readonly snapshot?: ProviderSnapshot;
   readonly #inner: VfsProvider;
 
   /** @param source Host path, or the provider to wrap (which then serves this mount only). */
   constructor(source: string | VfsProvider) {
     this.#inner = typeof source === 'string' ? new RealFSProvider(source) : source;
     this.ttlMs = this.#inner.ttlMs;
-    if (this.#inner.carry !== undefined) this.carry = this.#inner.carry;
+    if (this.#inner.snapshot !== undefined) this.snapshot = this.#inner.snapshot;
   }
 
   start(user: Caller): MaybePromise<VfsNode> {

@@ -19,23 +19,23 @@ import type {
   FileSystemStatus,
   MaybePromise,
   NewNode,
-  ProviderCarry,
+  ProviderSnapshot,
   VfsProvider,
 } from './provider.ts';
-import { DescriptorShare } from './real/descriptor-share.ts';
-import { FollowedFile } from './real/followed-file.ts';
-import { buildGuard } from './real/guard.ts';
+import { VirtualStatStore } from './real/attributes/virtual-stat.ts';
+import { DescriptorShare } from './real/descriptors/descriptor-share.ts';
+import { openRegular } from './real/descriptors/open-regular.ts';
+import { readFully, writeFully } from './real/descriptors/read-write.ts';
+import { SlowCalls } from './real/descriptors/slow-calls.ts';
+import { FollowedFile } from './real/nodes/followed-file.ts';
+import { buildGuard } from './real/nodes/guard.ts';
+import type { RealNode } from './real/nodes/real-node.ts';
+import { RealNodeTable } from './real/nodes/real-node-table.ts';
 import { OpenFiles, type RealHandle, syncDirectory, syncFile } from './real/open-files.ts';
-import { openRegular } from './real/open-regular.ts';
 import { Protection } from './real/protection.ts';
-import { readFully, writeFully } from './real/read-write.ts';
-import { RealCarry } from './real/real-carry.ts';
 import { RealMetadata } from './real/real-metadata.ts';
 import { RealNames } from './real/real-names.ts';
-import type { RealNode } from './real/real-node.ts';
-import { RealNodeTable } from './real/real-node-table.ts';
-import { SlowCalls } from './real/slow-calls.ts';
-import { VirtualStatStore } from './real/virtual-stat.ts';
+import { RealSnapshot } from './real/real-snapshot.ts';
 import { VfsError } from './vfs-error.ts';
 
 export interface RealFSOptions {
@@ -53,7 +53,7 @@ const HOST_TREE_TTL_MS = 1_000;
 export class RealFSProvider implements VfsProvider {
   readonly isReadonly: boolean = false;
   readonly ttlMs: number = HOST_TREE_TTL_MS;
-  readonly carry: ProviderCarry;
+  readonly snapshot: ProviderSnapshot;
   readonly #hostPath: string;
   readonly #readonlyPaths: readonly string[];
   readonly #share = new DescriptorShare(() => this.#nodes.trim());
@@ -75,7 +75,7 @@ export class RealFSProvider implements VfsProvider {
     this.#protection = new Protection(this.#readonlyPaths);
     this.#metadata = new RealMetadata(this.#nodes, this.#stats);
     this.#names = new RealNames(this.#nodes, this.#metadata, this.#protection);
-    this.carry = new RealCarry({
+    this.snapshot = new RealSnapshot({
       ...{ nodes: this.#nodes, stats: this.#stats },
       root: () => this.#root,
       give: (node) => this.#names.give(node),

@@ -17,7 +17,7 @@ export class VfsError extends Error {
  * Linux error number (positive) of a provider's failure: the `errno` of {@link VfsError} and of Node's system errors,
  * else the `code` that an own provider gave; EIO for anything else. Never throws.
  */
-export function errnoOf(error: unknown): number {
+export function toErrno(error: unknown): number {
   if (typeof error !== 'object' || error === null) return ERRNO.EIO;
   const { errno, code } = error as { errno?: unknown; code?: unknown };
   // Node's own are negative.

@@ -69,7 +69,7 @@ it('VM.create() refuses a directory without a saved VM, and one of another kind 
 
 it('save() names what it cannot carry over', async () => {
   const provider = new MemoryProvider();
-  Object.defineProperty(provider, 'carry', { value: undefined });
+  Object.defineProperty(provider, 'snapshot', { value: undefined });
   const vm = await start({ vfs: { mounts: { '/data': provider } } });
   const directory = join(temporaryDirectory(), 'saved');
   mkdirSync(directory);

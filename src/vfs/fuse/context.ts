@@ -1,19 +1,19 @@
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
-import type { RequestRoom } from '../bounds/request-room.ts';
+import type { RequestReservation } from '../bounds/request-reservation.ts';
 import type { Turn } from '../bounds/turn.ts';
-import type { RecentAttributes } from '../carry/recent-attributes.ts';
 import type { Listings } from '../listing/listings.ts';
+import type { InodeNumbers } from '../nodes/inode-numbers.ts';
+import { type HeldNode, type Mount, type NodeTable, withUniqueIno } from '../nodes/node-table.ts';
+import type { RecentAttributes } from '../nodes/recent-attributes.ts';
 import type { Caller, MaybePromise, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import { ENTRY_BYTES, writeEntry } from './encode.ts';
 import type { Handles } from './handles.ts';
-import type { InodeNumbers } from './inode-numbers.ts';
-import { type HeldNode, type Mount, type NodeIds, withUniqueIno } from './node-ids.ts';
 
 /** What the operations of one server share. */
 export interface FuseContext {
   readonly mounts: ReadonlyMap<string, Mount>;
-  readonly ids: NodeIds;
+  readonly ids: NodeTable;
   readonly handles: Handles;
   readonly numbers: InodeNumbers;
   /** What the guest was told of files lately. */
@@ -29,7 +29,7 @@ export type FuseReply = Buffer | { readonly whole: Buffer } | 'none';
 export type FuseOperation = (
   context: FuseContext,
   request: FuseRequest,
-  room: RequestRoom,
+  room: RequestReservation,
 ) => MaybePromise<FuseReply>;
 
 export const EMPTY: Buffer = Buffer.alloc(0);
@@ -62,10 +62,10 @@ export async function enter(
   reply: Buffer = Buffer.alloc(ENTRY_BYTES),
   offset = 0,
 ): Promise<Buffer> {
-  const held = ids.hold(mount, node);
+  const held = ids.addLookup(mount, node);
   try {
     const attributes = withUniqueIno(mount, await mount.provider.attributes(node));
-    recent.told(held.id, attributes);
+    recent.record(held.id, attributes);
     writeEntry(reply, offset, held.id, attributes, mount.provider.ttlMs);
     return reply;
   } catch (error) {

@@ -1,5 +1,5 @@
+import type { HeldNode } from '../nodes/node-table.ts';
 import { isSettled } from '../settled.ts';
-import type { HeldNode } from './node-ids.ts';
 
 /** Of struct fuse_open_out: data that the guest has in its page cache stays valid. */
 const FOPEN_KEEP_CACHE = 2;

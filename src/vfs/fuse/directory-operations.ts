@@ -1,8 +1,9 @@
 import { MAX_TRANSFER_BYTES, OPCODE, ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
 import { MAX_DIRECTORY_REPLY_BYTES } from '../bounds/limits.ts';
-import type { RequestRoom } from '../bounds/request-room.ts';
-import { type Listing, readDirent } from '../listing/listing.ts';
+import type { RequestReservation } from '../bounds/request-reservation.ts';
+import { readDirent } from '../listing/dirent.ts';
+import type { Listing } from '../listing/listing.ts';
 import { VfsError } from '../vfs-error.ts';
 import { EMPTY, enter, type FuseContext, type FuseOperation, target } from './context.ts';
 import { readOffset } from './decode.ts';
@@ -36,7 +37,7 @@ async function listingAt(
 async function readListing(
   context: FuseContext,
   { body }: FuseRequest,
-  room: RequestRoom,
+  room: RequestReservation,
   action: (
     listing: Listing,
     reply: Buffer,

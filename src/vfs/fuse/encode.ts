@@ -77,29 +77,6 @@ export function encodeOpen(handleId: number, flags: number): Buffer {
   return target;
 }
 
-/** Bytes of one struct fuse_dirent with its name, padded to 8. */
-export function direntBytes(name: string): number {
-  return (24 + name.length + 7) & ~7;
-}
-
-/** struct fuse_dirent at `offset`. @param next Offset the kernel asks for after this entry. */
-export function writeDirent(
-  target: Buffer,
-  offset: number,
-  entry: {
-    readonly ino: bigint;
-    readonly next: number;
-    readonly name: string;
-    readonly type: number;
-  },
-): void {
-  target.writeBigUInt64LE(entry.ino, offset);
-  target.writeBigUInt64LE(BigInt(entry.next), offset + 8);
-  target.writeUInt32LE(entry.name.length, offset + 16);
-  target.writeUInt32LE(entry.type >>> 12, offset + 20);
-  target.write(entry.name, offset + 24, 'latin1');
-}
-
 /** A reply with its header. @param errno Positive Linux error number, 0 for success. */
 export function encodeReply(unique: bigint, errno: number, body?: Buffer): Buffer {
   const length = OUT_HEADER_BYTES + (body?.length ?? 0);

@@ -2,6 +2,7 @@ import { MAX_TRANSFER_BYTES, OPCODE, OUT_HEADER_BYTES } from '../../protocol/fus
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
 import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
 import { O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC } from '../file-mode.ts';
+import type { HeldNode } from '../nodes/node-table.ts';
 import type { VfsHandle } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import { assertWritable, caller, EMPTY, enter, type FuseOperation, target } from './context.ts';
@@ -9,7 +10,6 @@ import { openFlags } from './data-cache.ts';
 import { readName, readOffset } from './decode.ts';
 import { ENTRY_BYTES, encodeOpen, encodeStatus, writeReplyHeader } from './encode.ts';
 import type { Handles } from './handles.ts';
-import type { HeldNode } from './node-ids.ts';
 
 const FSYNC_DATA_ONLY = 1;
 /** The data comes from the page cache: a program wrote it through a shared mapping (we ask for no writeback cache). */

@@ -1,7 +1,7 @@
 import type { Listing } from '../listing/listing.ts';
+import type { HeldNode } from '../nodes/node-table.ts';
 import type { VfsHandle } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
-import type { HeldNode } from './node-ids.ts';
 
 export interface OpenFile {
   readonly held: HeldNode;
@@ -58,7 +58,7 @@ export class Handles {
   }
 
   /** The handle when `id` is a file open on that node, else null. */
-  of(id: bigint, held: HeldNode): VfsHandle | null {
+  fileHandle(id: bigint, held: HeldNode): VfsHandle | null {
     const file = this.#files.get(Number(id));
     return file?.held === held ? file.handle : null;
   }

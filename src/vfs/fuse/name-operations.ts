@@ -1,6 +1,7 @@
 import { OPCODE, ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
 import { S_IFDIR, S_IFMT } from '../file-mode.ts';
+import { withUniqueIno } from '../nodes/node-table.ts';
 import { VfsError } from '../vfs-error.ts';
 import {
   assertWritable,
@@ -13,7 +14,6 @@ import {
 } from './context.ts';
 import { readAttributeChange, readName, readNames } from './decode.ts';
 import { encodeAttributes } from './encode.ts';
-import { withUniqueIno } from './node-ids.ts';
 import { lookupMount, rootAttributes } from './root-directory.ts';
 
 const RENAME_FLAGS = 3;
@@ -29,14 +29,14 @@ const getAttributes = async (context: FuseContext, request: FuseRequest): Promis
   if (request.nodeId === ROOT_NODE_ID) return rootAttributes();
   const { id, mount, node } = target(context, request, 'read');
   const attributes = withUniqueIno(mount, await mount.provider.attributes(node));
-  context.recent.told(id, attributes);
+  context.recent.record(id, attributes);
   return encodeAttributes(attributes, mount.provider.ttlMs);
 };
 
 const setAttributes: FuseOperation = async (context, request) => {
   const held = target(context, request, 'write');
   const { provider } = held.mount;
-  const handle = context.handles.of(request.body.readBigUInt64LE(8), held);
+  const handle = context.handles.fileHandle(request.body.readBigUInt64LE(8), held);
   await provider.setAttributes(held.node, readAttributeChange(request.body), handle);
   return getAttributes(context, request);
 };

@@ -4,13 +4,13 @@ import { IN_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
 import { type FuseRequest, FuseRequestDecoder } from '../../protocol/fuse-request.ts';
 import { Budget } from '../bounds/budget.ts';
 import { MAX_REQUESTS_UNDER_WAY, REPLY_BYTES, REQUEST_BYTES } from '../bounds/limits.ts';
-import { RequestRoom } from '../bounds/request-room.ts';
+import { RequestReservation } from '../bounds/request-reservation.ts';
 import type { Turn } from '../bounds/turn.ts';
 
 export interface RequestPumpOptions {
   readonly turn: Turn;
   /** Gives the reply message, or null for none. Rejects with GUEST_PROTOCOL alone. */
-  readonly serve: (request: FuseRequest, room: RequestRoom) => Promise<Buffer | null>;
+  readonly serve: (request: FuseRequest, room: RequestReservation) => Promise<Buffer | null>;
   /** Called once, when the guest broke the protocol; nothing is taken from then on. */
   readonly onBroken: (error: GondolinError) => void;
 }
@@ -31,7 +31,7 @@ export class RequestPump {
   /** Those of them that a provider has not answered. */
   #serving = 0;
   #isQueued = false;
-  #isHeld = false;
+  #isQuiescing = false;
   #isOver = false;
   #onIdle: (() => void)[] = [];
   #onClosed: (() => void)[] = [];
@@ -126,11 +126,11 @@ export class RequestPump {
       return false;
     }
     this.#underWay++;
-    void this.#serve(request, new RequestRoom(this.#requestBytes, this.#replyBytes, bytes));
+    void this.#serve(request, new RequestReservation(this.#requestBytes, this.#replyBytes, bytes));
     return true;
   }
 
-  async #serve(request: FuseRequest, room: RequestRoom): Promise<void> {
+  async #serve(request: FuseRequest, room: RequestReservation): Promise<void> {
     const finish = () => this.#finish(room);
     this.#serving++;
     try {
@@ -146,7 +146,7 @@ export class RequestPump {
     }
   }
 
-  #finish(room: RequestRoom): void {
+  #finish(room: RequestReservation): void {
     room.end();
     this.#underWay--;
     const hasMore = this.#parked !== null || this.#decoder.pendingBytes > 0;
@@ -159,7 +159,7 @@ export class RequestPump {
   #steer(): void {
     const channel = this.#channel;
     if (channel === null || this.#isOver) return;
-    const mayRead = this.#mayTake && !this.#isHeld && !this.#isQueued && this.#parked === null;
+    const mayRead = this.#mayTake && !this.#isQuiescing && !this.#isQueued && this.#parked === null;
     if (mayRead && channel.isPaused()) channel.resume();
     else if (!mayRead && !channel.isPaused()) channel.pause();
   }
@@ -169,12 +169,12 @@ export class RequestPump {
   }
 
   /**
-   * Reads no more, until {@link release}; serves what was read.
+   * Stops reading the channel until {@link resume} and waits until what was read is served.
    * @param limitMs  How long that may take.
    * @returns whether all of it is served and its replies are drained.
    */
-  async hold(limitMs: number): Promise<boolean> {
-    this.#isHeld = true;
+  async quiesce(limitMs: number): Promise<boolean> {
+    this.#isQuiescing = true;
     this.#steer();
     if (this.#isIdle) return true;
     let timer: NodeJS.Timeout | undefined;
@@ -186,9 +186,9 @@ export class RequestPump {
     return isAtRest;
   }
 
-  /** Goes on after `hold`. */
-  release(): void {
-    this.#isHeld = false;
+  /** Reads the channel again after `quiesce`. */
+  resume(): void {
+    this.#isQuiescing = false;
     this.#steer();
   }
 

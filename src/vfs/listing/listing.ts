@@ -1,10 +1,4 @@
-import { direntBytes, writeDirent } from '../fuse/encode.ts';
-import type { DirectoryEntry } from '../provider.ts';
-
-/** An entry with the number that the guest sees. */
-export interface ListedEntry extends DirectoryEntry {
-  readonly ino: bigint;
-}
+import { direntBytes, type ListedEntry, readDirent, writeDirent } from './dirent.ts';
 
 /** Finished struct fuse_dirents in a row: a reply is a copy of some of them. */
 interface Batch {
@@ -17,7 +11,6 @@ interface Batch {
 
 /** What a batch costs beside its bytes: two objects and their places. */
 const BATCH_OVERHEAD_BYTES = 256;
-const TYPE_SHIFT = 12;
 
 /** Bytes that a batch of these entries takes in a listing. */
 export function batchBytes(entries: readonly ListedEntry[]): number {
@@ -69,7 +62,7 @@ export class Listing {
 
   /** The finished struct fuse_dirent at `index`; null at the end. Untrusted: `index` is any number of at least 0. */
   dirent(index: number): Buffer | null {
-    const batch = this.#batchOf(index);
+    const batch = this.#findBatch(index);
     if (batch === null) return null;
     const [start, end] = [batch.starts[index - batch.first], batch.starts[index - batch.first + 1]];
     return batch.bytes.subarray(start, end);
@@ -101,7 +94,7 @@ export class Listing {
     );
   }
 
-  #batchOf(index: number): Batch | null {
+  #findBatch(index: number): Batch | null {
     if (index >= this.#length) return null;
     let [low, high] = [0, this.#batches.length - 1];
     while (low < high) {
@@ -111,14 +104,4 @@ export class Listing {
     }
     return this.#batches[low] ?? null;
   }
-}
-
-/** Reads back what `writeDirent` wrote. */
-export function readDirent(dirent: Buffer): ListedEntry {
-  const length = dirent.readUInt32LE(16);
-  return {
-    name: dirent.toString('latin1', 24, 24 + length),
-    type: dirent.readUInt32LE(20) << TYPE_SHIFT,
-    ino: dirent.readBigUInt64LE(0),
-  };
 }

@@ -1,9 +1,10 @@
 import { Budget } from '../bounds/budget.ts';
 import { LISTING_BYTES, LISTINGS_AT_ONCE } from '../bounds/limits.ts';
 import type { Turn } from '../bounds/turn.ts';
-import type { HeldNode } from '../fuse/node-ids.ts';
+import type { HeldNode } from '../nodes/node-table.ts';
 import { VfsError } from '../vfs-error.ts';
-import { batchBytes, type ListedEntry, Listing } from './listing.ts';
+import type { ListedEntry } from './dirent.ts';
+import { batchBytes, Listing } from './listing.ts';
 import { readBatches } from './read-batches.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { S_IFDIR } from '../file-mode.ts';
-import type { Inode } from '../fuse/inode-numbers.ts';
-import type { HeldNode } from '../fuse/node-ids.ts';
+import type { Inode } from '../nodes/inode-numbers.ts';
+import type { HeldNode } from '../nodes/node-table.ts';
 import type { Attributes, DirectoryEntry } from '../provider.ts';
-import type { ListedEntry } from './listing.ts';
+import type { ListedEntry } from './dirent.ts';
 
 const BATCH_ENTRIES = 1_024;
 /** Readers need some number above 0; a provider that gives none shows the real one with the attributes. */
@@ -17,7 +17,10 @@ export async function* readBatches({ mount, node }: HeldNode): AsyncGenerator<Li
   const shown = (entry: DirectoryEntry): ListedEntry => ({
     name: entry.name,
     type: entry.type,
-    ino: entry.ino === undefined ? UNKNOWN_INO : mount.numbers.of(mount.index, inode(entry, own)),
+    ino:
+      entry.ino === undefined
+        ? UNKNOWN_INO
+        : mount.numbers.toGuestIno(mount.index, inode(entry, own)),
   });
   let isFirst = true;
   for await (const batch of providedBatches(await mount.provider.entries(node))) {

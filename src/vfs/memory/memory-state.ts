@@ -1,4 +1,5 @@
-import { MAX_STATE_HANDLES, MAX_STATE_NODES } from '../carry/fuse-state.ts';
+import { S_IFDIR, S_IFMT } from '../file-mode.ts';
+import { MAX_STATE_HANDLES, MAX_STATE_NODES } from '../snapshot/fuse-state.ts';
 import {
   readDigits,
   readInteger,
@@ -8,8 +9,7 @@ import {
   readText,
   readTuple,
   refuseState,
-} from '../carry/read-state.ts';
-import { S_IFDIR, S_IFMT } from '../file-mode.ts';
+} from '../snapshot/read-state.ts';
 
 export interface SavedInode {
   readonly ino: string;

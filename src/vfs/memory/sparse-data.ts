@@ -5,7 +5,7 @@ const CHUNK_BYTES = 64 * 1024;
 /** Offsets are numbers of JavaScript. */
 const MAX_FILE_BYTES = Number.MAX_SAFE_INTEGER;
 
-const chunkOf = (offset: number) => Math.floor(offset / CHUNK_BYTES);
+const chunkIndex = (offset: number) => Math.floor(offset / CHUNK_BYTES);
 
 /** Content of a file in memory: chunks that were never written read as zeros and cost nothing. */
 export class SparseData {
@@ -53,7 +53,7 @@ export class SparseData {
     if (data.length === 0) return;
     const end = offset + data.length;
     if (end > MAX_FILE_BYTES) throw new VfsError('EFBIG');
-    this.#allocate(chunkOf(offset), chunkOf(end - 1));
+    this.#allocate(chunkIndex(offset), chunkIndex(end - 1));
     eachPiece(offset, data.length, (index, from, to, done) => {
       const chunk = this.#chunks.get(index);
       if (chunk !== undefined) data.copy(chunk, from, done, done + to - from);
@@ -73,7 +73,7 @@ export class SparseData {
     const end = offset + length;
     const isToEnd = end >= this.#sizeBytes;
     const freed: { first: number; count: number } = { first: 0, count: 0 };
-    for (let place = this.#placeOf(chunkOf(offset)); place < this.#order.length; place++) {
+    for (let place = this.#placeOf(chunkIndex(offset)); place < this.#order.length; place++) {
       const index = this.#order[place] ?? 0;
       const start = index * CHUNK_BYTES;
       if (start >= end) break;
@@ -90,7 +90,7 @@ export class SparseData {
 
   /** Next offset at or after `offset` that is data (or a hole); null when only the other follows. */
   find(offset: number, kind: 'data' | 'hole'): number | null {
-    const index = chunkOf(offset);
+    const index = chunkIndex(offset);
     const place = this.#placeOf(index);
     const next = this.#order[place];
     if (kind === 'hole') {
@@ -147,7 +147,7 @@ function eachPiece(
     const at = offset + done;
     const from = at % CHUNK_BYTES;
     const to = Math.min(CHUNK_BYTES, from + length - done);
-    action(chunkOf(at), from, to, done);
+    action(chunkIndex(at), from, to, done);
     done += to - from;
   }
 }

@@ -2,10 +2,10 @@ import { closeSync, fdatasync, fsync, openSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { descriptorPath } from '../../host/libc.ts';
 import { O_CLOEXEC, O_DIRECTORY } from '../file-mode.ts';
-import type { DescriptorShare } from './descriptor-share.ts';
-import { closeDescriptors, type OpenDescriptors } from './open-regular.ts';
-import type { RealNode } from './real-node.ts';
-import { closeUnlinked } from './slow-calls.ts';
+import type { DescriptorShare } from './descriptors/descriptor-share.ts';
+import { closeDescriptors, type OpenDescriptors } from './descriptors/open-regular.ts';
+import { closeUnlinked } from './descriptors/slow-calls.ts';
+import type { RealNode } from './nodes/real-node.ts';
 
 /** An open regular file of the host. */
 export interface RealHandle extends OpenDescriptors {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { VfsError } from '../vfs-error.ts';
-import { isProtectedFile } from './guard.ts';
-import { identityKey, type RealNode } from './real-node.ts';
+import { isProtectedFile } from './nodes/guard.ts';
+import { identityKey, type RealNode } from './nodes/real-node.ts';
 
 /** A handle that was opened before its file became a protected one writes no longer than this. */
 const MAX_AGE_MS = 50;

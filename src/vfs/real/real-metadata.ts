@@ -3,12 +3,17 @@ import { descriptorPath, setTimes } from '../../host/libc.ts';
 import { O_RDWR, PERMISSION_BITS, S_IFLNK, S_IFMT, S_ISGID } from '../file-mode.ts';
 import type { AttributeChange, Attributes, Caller } from '../provider.ts';
 import { isSettled } from '../settled.ts';
+import {
+  hostPermissions,
+  type OwnerMap,
+  presentAttributes,
+  presentMode,
+} from './attributes/ownership.ts';
+import type { VirtualStat, VirtualStatStore } from './attributes/virtual-stat.ts';
+import { closeDescriptors, openRegular } from './descriptors/open-regular.ts';
+import type { RealNode } from './nodes/real-node.ts';
+import type { RealNodeTable } from './nodes/real-node-table.ts';
 import type { RealHandle } from './open-files.ts';
-import { closeDescriptors, openRegular } from './open-regular.ts';
-import { hostPermissions, type OwnerMap, presentAttributes, presentMode } from './ownership.ts';
-import type { RealNode } from './real-node.ts';
-import type { RealNodeTable } from './real-node-table.ts';
-import type { VirtualStat, VirtualStatStore } from './virtual-stat.ts';
 
 const OWNER_WRITE = 0o200;
 

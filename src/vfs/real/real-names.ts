@@ -10,12 +10,16 @@ import {
 } from '../../host/libc.ts';
 import { O_CLOEXEC, O_PATH, S_IFDIR, S_IFMT, S_IFREG, S_ISGID } from '../file-mode.ts';
 import type { Caller, DirectoryEntry, NewNode } from '../provider.ts';
-import { closeDescriptors, createRegular, type OpenDescriptors } from './open-regular.ts';
+import {
+  closeDescriptors,
+  createRegular,
+  type OpenDescriptors,
+} from './descriptors/open-regular.ts';
+import { readDirectory } from './descriptors/read-directory.ts';
+import type { RealNode } from './nodes/real-node.ts';
+import type { RealNodeTable } from './nodes/real-node-table.ts';
 import type { Protection } from './protection.ts';
-import { readDirectory } from './read-directory.ts';
 import type { RealMetadata } from './real-metadata.ts';
-import type { RealNode } from './real-node.ts';
-import type { RealNodeTable } from './real-node-table.ts';
 
 const RENAME_EXCHANGE = 2;
 

@@ -27,22 +27,22 @@ const storedMounts = object<SavedMounts>({
 });
 
 /**
- * Freezes the guest until every request of its mounts was answered and every answer has reached its kernel; the file
- * server is on hold then.
+ * Freezes the guest once every request of its mounts is served and every reply has reached its kernel, and leaves the
+ * file server quiesced.
  * @throws {GondolinError} MACHINE_STATE_FAILED when they do not come to rest.
  */
 export async function freezeQuiet(
   agent: Pick<AgentClient, 'freeze'>,
-  fuse: Pick<FuseServer, 'bytesIn' | 'bytesOut' | 'hold'> | null,
+  fuse: Pick<FuseServer, 'bytesIn' | 'bytesOut' | 'quiesce'> | null,
 ): Promise<void> {
   const late = performance.now() + SETTLE_LIMIT_MS;
   while (performance.now() < late) {
     const { sentBytes, receivedBytes } = await agent.freeze();
     if (fuse === null) return;
-    // Only when all requests are here: on hold none would come any more.
+    // Only when all requests are here: a quiesced server reads no more.
     if (sentBytes !== BigInt(fuse.bytesIn)) continue;
     // A provider that never answers must not leave the guest frozen.
-    if (!(await fuse.hold(late - performance.now()))) break;
+    if (!(await fuse.quiesce(late - performance.now()))) break;
     if (receivedBytes === BigInt(fuse.bytesOut)) return;
   }
   throw new GondolinError('MACHINE_STATE_FAILED', 'the mounts of the guest did not come to rest');

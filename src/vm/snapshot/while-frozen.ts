@@ -5,7 +5,7 @@ import { freezeQuiet } from './saved-mounts.ts';
 /** What of a guest comes to rest: its processes, and the server of its mounts when there is one. */
 export interface FreezableGuest {
   readonly agent: Pick<AgentClient, 'freeze' | 'thaw'>;
-  readonly fuse: Pick<FuseServer, 'bytesIn' | 'bytesOut' | 'hold' | 'release'> | null;
+  readonly fuse: Pick<FuseServer, 'bytesIn' | 'bytesOut' | 'quiesce' | 'resume'> | null;
 }
 
 /**
@@ -20,7 +20,7 @@ export async function whileFrozen<T>(
   work: () => Promise<T>,
 ): Promise<PromiseSettledResult<T>> {
   const [outcome] = await Promise.allSettled([freezeQuiet(agent, fuse).then(work)]);
-  fuse?.release();
+  fuse?.resume();
   await agent.thaw(identity(), false);
   return outcome;
 }

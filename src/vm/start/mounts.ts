@@ -65,12 +65,12 @@ interface NamedStep extends MountStep {
 async function mountOnPlace(
   step: NamedStep,
   all: readonly NamedStep[],
-  server: Pick<FuseServer, 'makePlace'>,
+  server: Pick<FuseServer, 'makeMountPoint'>,
 ): Promise<void> {
   const around = all.filter(({ target }) => step.target.startsWith(`${target}/`));
   const outer = around.toSorted((a, b) => a.target.length - b.target.length).at(-1);
   if (outer !== undefined && outer.name !== null) {
-    await server.makePlace(outer.name, step.target.slice(outer.target.length), step.name);
+    await server.makeMountPoint(outer.name, step.target.slice(outer.target.length), step.name);
   }
   await step.mount();
 }

@@ -29,7 +29,7 @@ async function savedText(provider: VfsProvider): Promise<string> {
   await client.setattr(await client.walk('m/link'), { uid: 5 });
   await client.request(27, root, client.numbers(0, 0));
   await client.list(d);
-  await client.server.hold();
+  await client.server.quiesce();
   const state = JSON.stringify(client.server.exportState());
   await client.server.close();
   return state;
@@ -78,7 +78,7 @@ it('a state of other mounts, cut off or without its form is refused with SNAPSHO
   }
   expect(await outcome(new MemoryProvider(), JSON.parse(saved))).toBe('SNAPSHOT_REFUSED');
   const own: VfsProvider = new RealFSProvider(directory);
-  Object.defineProperty(own, 'carry', { value: undefined });
+  Object.defineProperty(own, 'snapshot', { value: undefined });
   expect(await outcome(own, JSON.parse(saved))).toBe('SNAPSHOT_REFUSED');
   expect(openDescriptors()).toBe(before);
 });
@@ -92,7 +92,7 @@ it('names of a forged state never lead out of the mount', async () => {
   const client = await FuseClient.start(new RealFSProvider(outside));
   const id = await client.walk('m/secret');
   const handle = await client.open(id, 2);
-  await client.server.hold();
+  await client.server.quiesce();
   const saved = JSON.stringify(client.server.exportState());
   await client.server.close();
   for (const name of [
@@ -128,7 +128,7 @@ it('a protected file cannot be opened for writing by a forged handle', async () 
   const open = await FuseClient.start(new RealFSProvider(directory));
   const id = await open.walk('m/gondolin.yaml');
   const handle = await open.open(id, 2);
-  await open.server.hold();
+  await open.server.quiesce();
   const state = JSON.parse(JSON.stringify(open.server.exportState()));
   await open.server.close();
   const guarded = new RealFSProvider(directory, { readonlyPaths: [path] });

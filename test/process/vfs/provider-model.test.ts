@@ -5,7 +5,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../../src/vfs/file-mode.ts
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import type { DirectoryEntry, VfsHandle, VfsNode, VfsProvider } from '../../../src/vfs/provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
-import { errnoOf } from '../../../src/vfs/vfs-error.ts';
+import { toErrno } from '../../../src/vfs/vfs-error.ts';
 import { FileModel, linkCount, ModelError, type ModelNode } from '../../fixtures/file-model.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
@@ -61,7 +61,7 @@ async function outcome(work: () => unknown): Promise<string> {
     return 'ok';
   } catch (error) {
     if (error instanceof ModelError) return error.message;
-    return errnoName(errnoOf(error));
+    return errnoName(toErrno(error));
   }
 }
 

@@ -2,8 +2,8 @@ import { mkdirSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { O_PATH } from '../../../src/vfs/file-mode.ts';
-import { isSameInode } from '../../../src/vfs/real/real-node.ts';
-import { RealNodeTable } from '../../../src/vfs/real/real-node-table.ts';
+import { isSameInode } from '../../../src/vfs/real/nodes/real-node.ts';
+import { RealNodeTable } from '../../../src/vfs/real/nodes/real-node-table.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 const HELD = 16;

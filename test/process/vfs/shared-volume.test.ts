@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { VirtualStatStore } from '../../../src/vfs/real/virtual-stat.ts';
+import { VirtualStatStore } from '../../../src/vfs/real/attributes/virtual-stat.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';

@@ -30,8 +30,10 @@ function fakeGuest(broken: Partial<FreezableGuest['agent']> = {}) {
     ...broken,
   };
   const fuse = {
-    ...{ bytesIn: 8, bytesOut: 8, hold: noted('hold', true) },
-    release: () => void calls.push('release'),
+    bytesIn: 8,
+    bytesOut: 8,
+    quiesce: noted('quiesce', true),
+    resume: () => void calls.push('resume'),
   };
   return { guest: { agent, fuse }, calls };
 }
@@ -58,7 +60,7 @@ it('whileFrozen() works between rest and going on', async () => {
   const { guest, calls } = fakeGuest();
   const outcome = await whileFrozen(guest, identity, async () => calls.push('work'));
   expect(outcome.status).toBe('fulfilled');
-  expect(calls).toEqual(['freeze', 'hold', 'work', 'release', 'thaw awake false']);
+  expect(calls).toEqual(['freeze', 'quiesce', 'work', 'resume', 'thaw awake false']);
 });
 
 it('whileFrozen() lets the guest go on when the work failed', async () => {
@@ -66,7 +68,7 @@ it('whileFrozen() lets the guest go on when the work failed', async () => {
   const reason = new Error('no room');
   const outcome = await whileFrozen(guest, identity, () => Promise.reject(reason));
   expect(outcome).toEqual({ status: 'rejected', reason });
-  expect(calls.slice(-2)).toEqual(['release', 'thaw awake false']);
+  expect(calls.slice(-2)).toEqual(['resume', 'thaw awake false']);
 });
 
 it('whileFrozen() lets the guest go on when its mounts do not come to rest', async () => {
@@ -79,20 +81,20 @@ it('whileFrozen() lets the guest go on when its mounts do not come to rest', asy
   const { guest, calls } = fakeGuest({ freeze });
   const outcome = await whileFrozen(guest, identity, async () => calls.push('work'));
   expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MACHINE_STATE_FAILED' } });
-  expect(calls).toEqual(['release', 'thaw awake false']);
+  expect(calls).toEqual(['resume', 'thaw awake false']);
 });
 
 it('whileFrozen() lets the guest go on when a provider never answers', async () => {
   const { guest, calls } = fakeGuest();
   const limits: number[] = [];
-  const hold = async (limitMs: number) => {
+  const quiesce = async (limitMs: number) => {
     limits.push(limitMs);
     return false;
   };
-  const stuck = { ...guest, fuse: { ...guest.fuse, hold } };
+  const stuck = { ...guest, fuse: { ...guest.fuse, quiesce } };
   const outcome = await whileFrozen(stuck, identity, async () => calls.push('work'));
   expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'MACHINE_STATE_FAILED' } });
-  expect(calls).toEqual(['freeze', 'release', 'thaw awake false']);
+  expect(calls).toEqual(['freeze', 'resume', 'thaw awake false']);
   expect(limits).toEqual([expect.toSatisfy((limitMs: number) => limitMs <= 10_000)]);
 });
 
@@ -107,7 +109,7 @@ it('saveTemplate() warns, lets the guest go on and leaves nothing when it does n
   const { guest, calls } = fakeGuest({ freeze: () => Promise.reject(refusal) });
   const { warnings, parent } = await save(guest);
   expect(warnings).toEqual(['the machine was not saved for warm starts: cannot stop']);
-  expect(calls).toEqual(['release', 'thaw awake false']);
+  expect(calls).toEqual(['resume', 'thaw awake false']);
   expect(() => readdirSync(parent)).toThrow(/ENOENT/);
 });
 

@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import { AgentClient } from '../../../src/agent/agent-client.ts';
 import { MuxSession } from '../../../src/mux/mux-session.ts';
-import { MAX_FILE_BYTES } from '../../../src/protocol/constants.ts';
+import { MAX_FILE_BYTES, PROTOCOL_VERSION } from '../../../src/protocol/constants.ts';
 import { ERRNO } from '../../../src/protocol/errno.ts';
 import { FakeGuest } from '../../fixtures/fake-guest.ts';
 
@@ -27,7 +27,7 @@ it('hello gives what the agent says of itself, made printable', async () => {
   const { guest, agent } = start();
   guest.message({
     type: 'HELLO',
-    version: 1,
+    version: PROTOCOL_VERSION,
     agentVersion: 'a\u001bb',
     kernelRelease: 'k',
   });
@@ -38,7 +38,7 @@ it('hello gives what the agent says of itself, made printable', async () => {
 
 it('hello rejects with AGENT_VERSION for another protocol', async () => {
   const { guest, agent } = start();
-  guest.hello(2);
+  guest.hello(PROTOCOL_VERSION + 1);
   await expect(agent.hello).rejects.toMatchObject({ code: 'AGENT_VERSION' });
 });
 

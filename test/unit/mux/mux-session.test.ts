@@ -211,15 +211,15 @@ const ping = (id: number) => encodeHostMessage(id, { type: 'PING' });
 const pingIds = (frames: readonly Frame[]) =>
   frames.map((frame) => (frame.type === 'MESSAGE' ? frame.payload.readUInt32LE(4) : frame.type));
 
-it('sendLast() holds back all that is sent after it until sendFirst()', async () => {
+it('sendThenCork() holds back all that is sent after it until uncorkAndSend()', async () => {
   const { guest, session } = start();
   const stream = session.openStream(STDIO);
-  session.sendLast(ping(1));
+  session.sendThenCork(ping(1));
   stream.write('held');
   session.sendMessage(ping(2));
-  session.sendLast(ping(3));
+  session.sendThenCork(ping(3));
   await guest.until(() => (guest.frames.length === 3 ? true : undefined));
-  session.sendFirst(ping(4));
+  session.uncorkAndSend(ping(4));
   await guest.until(() => guest.frames.find(({ type }) => type === 'DATA'));
   const order = pingIds(guest.frames);
   expect(order).toEqual(['OPEN', 1, 3, 4, 2, 'DATA']);
@@ -234,11 +234,11 @@ it('what was written before destroy() reaches the guest before the RESET', async
   expect(guest.frames.map(({ type }) => type)).toEqual(['OPEN', 'DATA', 'RESET']);
 });
 
-it('sendFirst() lifts a hold that was not reached yet', async () => {
+it('uncorkAndSend() lifts a hold that was not reached yet', async () => {
   const { guest, session } = start();
   guest.host.cork();
-  session.sendLast(ping(1));
-  session.sendFirst(ping(2));
+  session.sendThenCork(ping(1));
+  session.uncorkAndSend(ping(2));
   session.sendMessage(ping(3));
   guest.host.uncork();
   await guest.until(() => (guest.frames.length === 3 ? true : undefined));

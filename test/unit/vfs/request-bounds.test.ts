@@ -134,15 +134,15 @@ it('hold() gives up on a provider that never answers, and the guest goes on afte
   body.writeBigUInt64LE(handle, 0);
   const synced = client.request(OPCODE.FSYNC, id, body);
   await turns(3);
-  expect(await client.server.hold(1)).toBe(false);
+  expect(await client.server.quiesce(1)).toBe(false);
   expect(() => client.server.exportState()).toThrowError(
     expect.objectContaining({ code: 'SNAPSHOT_UNSUPPORTED' }),
   );
-  client.server.release();
+  client.server.resume();
   expect((await client.stat(id)).size).toBe(MIB);
   answer?.();
   expect((await synced).status).toBe('ok');
-  expect(await client.server.hold()).toBe(true);
+  expect(await client.server.quiesce()).toBe(true);
 });
 
 it('close() leaves behind a provider that never settles', async () => {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { ERRNO } from '../../../src/protocol/errno.ts';
-import { errnoOf, VfsError } from '../../../src/vfs/vfs-error.ts';
+import { toErrno, VfsError } from '../../../src/vfs/vfs-error.ts';
 
 function failureOf(work: () => unknown): unknown {
   try {
@@ -23,6 +23,6 @@ it.each([
   ['zero, which is success', { errno: 0 }, ERRNO.EIO],
   ['a text', 'ENOENT', ERRNO.EIO],
   ['null', null, ERRNO.EIO],
-])('errnoOf() gives the number of %s', (_, error, errno) => {
-  expect(errnoOf(error)).toBe(errno);
+])('toErrno() gives the number of %s', (_, error, errno) => {
+  expect(toErrno(error)).toBe(errno);
 });

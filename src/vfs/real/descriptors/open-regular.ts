@@ -1,0 +1,95 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { descriptorPath, openAt } from '../../../host/libc.ts';
+import { withOwnerRights } from '../../../host/owner-rights.ts';
+import {
+  O_ACCMODE,
+  O_APPEND,
+  O_CLOEXEC,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDWR,
+  O_TRUNC,
+  PERMISSION_BITS,
+  S_IFMT,
+  S_IFREG,
+} from '../../file-mode.ts';
+import { VfsError } from '../../vfs-error.ts';
+
+const O_NONBLOCK = 0o4000;
+const O_NOCTTY = 0o400;
+
+/** Descriptors of one open file. */
+export interface OpenDescriptors {
+  readonly fd: number;
+  /**
+   * Of a file that is opened for reading and appending: writes where it is told to, without O_APPEND. A program can
+   * change such a file by a shared mapping too, which is no append.
+   */
+  readonly inPlaceFd: number | null;
+}
+
+const isMappedAppend = (flags: number) =>
+  (flags & O_APPEND) !== 0 && (flags & O_ACCMODE) === O_RDWR;
+
+/** Opens twice what needs two descriptors. */
+function withInPlace(flags: number, open: (flags: number) => number): OpenDescriptors {
+  const fd = open(flags);
+  if (!isMappedAppend(flags)) return { fd, inPlaceFd: null };
+  try {
+    return { fd, inPlaceFd: open(flags & ~(O_APPEND | O_TRUNC)) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/**
+ * Opens the regular file that `pathFd` (O_PATH) stands for. Devices, FIFOs and sockets of the host are never opened.
+ * The guest's kernel has checked permissions: a file that lacks its owner's right (git's 0444 objects, opened by guest
+ * root) gets it for the moment of the open.
+ * @throws {VfsError} EACCES when it is not a regular file.
+ */
+export function openRegular(pathFd: number, flags: number): OpenDescriptors {
+  const stat = fstatSync(pathFd);
+  if ((stat.mode & S_IFMT) !== S_IFREG) throw new VfsError('EACCES');
+  const kept = flags & (O_ACCMODE | O_APPEND | O_TRUNC);
+  const open = () =>
+    withInPlace(kept, (own) =>
+      openSync(descriptorPath(pathFd), own | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
+    );
+  try {
+    return open();
+  } catch (error) {
+    const isDenied = (error as NodeJS.ErrnoException).code === 'EACCES';
+    if (!isDenied || stat.uid !== process.geteuid?.()) throw error;
+    const opened = withOwnerRights(pathFd, stat.mode & PERMISSION_BITS, open);
+    if (opened === null) throw error;
+    return opened;
+  }
+}
+
+/**
+ * Makes a regular file of mode 0600 and opens it for reading and writing, whatever mode it gets later.
+ * @param flags  Of open(2): O_APPEND and the access mode count.
+ * @throws {SystemError} EEXIST and others of openat(2).
+ */
+export function createRegular(directory: number, name: string, flags: number): OpenDescriptors {
+  const made = openAt(directory, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600);
+  if ((flags & O_APPEND) === 0) return { fd: made, inPlaceFd: null };
+  try {
+    const fd = openSync(descriptorPath(made), O_RDWR | O_APPEND | O_CLOEXEC);
+    if (isMappedAppend(flags)) return { fd, inPlaceFd: made };
+    closeSync(made);
+    return { fd, inPlaceFd: null };
+  } catch (error) {
+    closeSync(made);
+    throw error;
+  }
+}
+
+/** Closes what one of these opened. */
+export function closeDescriptors({ fd, inPlaceFd }: OpenDescriptors): void {
+  closeSync(fd);
+  if (inPlaceFd !== null) closeSync(inPlaceFd);
+}

@@ -1,0 +1,46 @@
+import { closeSync, openSync } from 'node:fs';
+import { descriptorPath, readEntries, readEntriesInPool } from '../../../host/libc.ts';
+import { O_CLOEXEC, O_DIRECTORY, S_IFMT } from '../../file-mode.ts';
+import type { DirectoryEntry } from '../../provider.ts';
+
+/** One call's entries, about 700 of 20 bytes: 0.3 ms of the file system's time and of ours. */
+const BATCH_BYTES = 32 * 1024;
+/** A directory whose first call gives more than this may be a big one. */
+const SMALL_BYTES = BATCH_BYTES / 2;
+/** Offsets in struct linux_dirent64, getdents64(2). */
+const RECORD_LENGTH_AT = 16;
+const TYPE_AT = 18;
+const NAME_AT = 19;
+const TYPE_SHIFT = 12;
+
+/**
+ * Reads a host directory in batches. A small one is read at once; the further batches of others are read by a thread of
+ * libuv's pool, so that no directory stops this process (docs/decisions/0017).
+ * @param directoryFd  O_PATH will do.
+ * @throws {SystemError} as getdents64(2); what open(2) throws.
+ */
+export async function* readDirectory(directoryFd: number): AsyncGenerator<DirectoryEntry[], void> {
+  const fd = openSync(descriptorPath(directoryFd), O_DIRECTORY | O_CLOEXEC);
+  try {
+    const buffer = Buffer.allocUnsafe(BATCH_BYTES);
+    let bytes = readEntries(fd, buffer);
+    const isSmall = bytes <= SMALL_BYTES;
+    while (bytes > 0) {
+      yield decodeEntries(buffer.subarray(0, bytes));
+      bytes = isSmall ? readEntries(fd, buffer) : await readEntriesInPool(fd, buffer);
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function decodeEntries(records: Buffer): DirectoryEntry[] {
+  const entries: DirectoryEntry[] = [];
+  for (let at = 0; at < records.length; at += records.readUInt16LE(at + RECORD_LENGTH_AT)) {
+    const name = records.toString('latin1', at + NAME_AT, records.indexOf(0, at + NAME_AT));
+    if (name === '.' || name === '..') continue;
+    const type = ((records[at + TYPE_AT] ?? 0) << TYPE_SHIFT) & S_IFMT;
+    entries.push({ name, type, ino: records.readBigUInt64LE(at) });
+  }
+  return entries;
+}

@@ -1,0 +1,167 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { O_ACCMODE, O_APPEND, S_IFMT } from '../file-mode.ts';
+import type { ProviderSnapshot } from '../provider.ts';
+import { MAX_STATE_HANDLES, MAX_STATE_NODES } from '../snapshot/fuse-state.ts';
+import {
+  readDigits,
+  readInteger,
+  readList,
+  readRecord,
+  readSavedName,
+  readText,
+  readTuple,
+  refuseState,
+} from '../snapshot/read-state.ts';
+import { parseVirtualStat, type VirtualStatStore } from './attributes/virtual-stat.ts';
+import { identityKey, type RealNode } from './nodes/real-node.ts';
+import type { RealNodeTable } from './nodes/real-node-table.ts';
+import { TreeSearch } from './nodes/tree-search.ts';
+import type { RealHandle } from './open-files.ts';
+
+/** What the provider lends. */
+interface RealParts {
+  readonly nodes: RealNodeTable;
+  readonly stats: VirtualStatStore;
+  root(): RealNode | null;
+  give(node: RealNode): RealNode;
+  open(node: RealNode, flags: number): RealHandle;
+}
+
+/** Place of the parent in the list, name, device, inode, birth in ns, S_IFMT bits. The root has parent -1. */
+type SavedNode = readonly [number, string, string, string, string, number];
+
+interface RealState {
+  readonly rootDevice: string;
+  /** Parents first. */
+  readonly tree: readonly SavedNode[];
+  /** Place in `tree` of each node of the server, -1 for a file without a name. */
+  readonly nodes: readonly number[];
+  /** Place in `tree` and flags of each handle. */
+  readonly handles: readonly (readonly [number, number])[];
+  /** Device, inode, birth in ns and text of owners that no file can keep. */
+  readonly stats: readonly (readonly [string, string, string, string])[];
+}
+
+const MAX_DEPTH = 2_000;
+const GONE = -1;
+
+/** Saves and restores the nodes of a host directory: their names and what tells each inode from all others. */
+export class RealSnapshot implements ProviderSnapshot {
+  readonly #parts: RealParts;
+
+  constructor(parts: RealParts) {
+    this.#parts = parts;
+  }
+
+  save(nodes: readonly RealNode[], handles: readonly RealHandle[]): RealState {
+    const tree: SavedNode[] = [];
+    const places = new Map<string, number>();
+    const place = (node: RealNode, depth = 0): number => {
+      const { key, dev, ino, birthNs, type } = node.identity;
+      const known = places.get(key);
+      if (known !== undefined) return known;
+      if (depth > MAX_DEPTH) {
+        throw new GondolinError('SNAPSHOT_UNSUPPORTED', 'its directories are nested too deep');
+      }
+      const parent = node.parent === null ? GONE : place(node.parent, depth + 1);
+      places.set(key, tree.length);
+      return tree.push([parent, node.name, `${dev}`, `${ino}`, `${birthNs}`, type]) - 1;
+    };
+    const findable = (node: RealNode) => (node.isUnlinked ? GONE : place(node));
+    return {
+      rootDevice: `${this.#parts.root()?.identity.dev ?? 0n}`,
+      nodes: nodes.map(findable),
+      handles: handles.map(({ node, flags }) => [findable(node), flags & (O_ACCMODE | O_APPEND)]),
+      stats: this.#parts.stats.exportMemory().map(([key, text]) => {
+        const [dev = '', ino = '', birth = ''] = key.split(':');
+        return [dev, ino, birth, text] as const;
+      }),
+      tree,
+    };
+  }
+
+  restore(untrusted: unknown): {
+    nodes: (RealNode | null)[];
+    handles: (RealHandle | null)[];
+  } {
+    const root = this.#parts.root();
+    if (root === null) throw refuseState('the mount is not started');
+    const state = readRealState(untrusted);
+    const saved = BigInt(state.rootDevice);
+    // A file system may have another number after the host's restart.
+    const device = (text: string) => (BigInt(text) === saved ? root.identity.dev : BigInt(text));
+    for (const [dev, ino, birth, text] of state.stats) {
+      const stat = parseVirtualStat(text);
+      const key = identityKey({ dev: device(dev), ino: BigInt(ino), birthNs: BigInt(birth) });
+      if (stat !== null) this.#parts.stats.importMemory(key, stat);
+    }
+    const tree = this.#restoreTree(state, root, device);
+    const search = new TreeSearch(this.#parts.nodes, root);
+    this.#parts.nodes.findLost = (node) => search.find(node);
+    const give = (node: RealNode | undefined) =>
+      node === undefined ? null : this.#parts.give(node);
+    return {
+      // Each is found when the guest uses it: it may hold a hundred thousand of them.
+      nodes: state.nodes.map((place) => give(tree[place])),
+      handles: state.handles.map(([place, flags]) => this.#reopen(tree[place], flags)),
+    };
+  }
+
+  #restoreTree(
+    { tree }: RealState,
+    root: RealNode,
+    device: (text: string) => bigint,
+  ): readonly RealNode[] {
+    const nodes: RealNode[] = [];
+    for (const [parentPlace, name, dev, ino, birth, type] of tree) {
+      const parent = nodes[parentPlace];
+      const numbers = { dev: device(dev), ino: BigInt(ino), birthNs: BigInt(birth) };
+      const identity = { ...numbers, key: identityKey(numbers), type };
+      nodes.push(parent === undefined ? root : this.#parts.nodes.restore(identity, parent, name));
+    }
+    return nodes;
+  }
+
+  #reopen(node: RealNode | undefined, flags: number): RealHandle | null {
+    if (node === undefined) return null;
+    try {
+      this.#parts.nodes.locate(node);
+      return this.#parts.open(node, flags);
+    } catch {
+      // Gone, or no longer ours to open that way: the guest's handle is lost.
+      return null;
+    }
+  }
+}
+
+function readRealState(value: unknown): RealState {
+  const state = readRecord<RealState>(value, 'files');
+  const depths: number[] = [];
+  const tree = readList(state.tree, 2 * MAX_STATE_NODES, 'tree').map((item, index): SavedNode => {
+    const [parent, name, dev, ino, birth, type] = readTuple(item, 6, 'tree node');
+    const place = readInteger(parent, index === 0 ? GONE : 0, index - 1, 'parent');
+    const depth = (depths[place] ?? -1) + 1;
+    depths.push(readInteger(depth, 0, MAX_DEPTH, 'depth'));
+    const isRoot = place === GONE;
+    const numbers = [dev, ino, birth].map((number) => readDigits(number, 'identity'));
+    const [device = '', inode = '', born = ''] = numbers;
+    const kind = readInteger(type, 0, S_IFMT, 'file type') & S_IFMT;
+    return [place, isRoot ? '' : readSavedName(name, 'name'), device, inode, born, kind];
+  });
+  const place = (item: unknown) => readInteger(item, GONE, tree.length - 1, 'place in the tree');
+  return {
+    rootDevice: readDigits(state.rootDevice, 'device'),
+    tree,
+    nodes: readList(state.nodes, MAX_STATE_NODES, 'nodes').map(place),
+    handles: readList(state.handles, MAX_STATE_HANDLES, 'handles').map((item) => {
+      const [node, flags] = readTuple(item, 2, 'handle');
+      return [place(node), readInteger(flags, 0, O_ACCMODE | O_APPEND, 'flags')] as const;
+    }),
+    stats: readList(state.stats, MAX_STATE_NODES, 'owners').map((item) => {
+      const [dev, ino, birth, text] = readTuple(item, 4, 'owner');
+      const numbers = [dev, ino, birth].map((number) => readDigits(number, 'identity of an owner'));
+      const [device = '', inode = '', born = ''] = numbers;
+      return [device, inode, born, readText(text, 80, 'owner')] as const;
+    }),
+  };
+}

@@ -1,0 +1,92 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { S_IFLNK, S_IFMT } from '../file-mode.ts';
+import type { FuseContext } from '../fuse/context.ts';
+import type { Listing } from '../listing/listing.ts';
+import type { HeldNode, Mount } from '../nodes/node-table.ts';
+import {
+  type DirectoryState,
+  type FuseState,
+  MAX_STATE_ENTRIES,
+  MAX_STATE_NODES,
+  type MountState,
+} from './fuse-state.ts';
+
+/** SNAPSHOT_UNSUPPORTED that names the mount by its place, as VFS_MOUNT_FAILED does. */
+function unsupported(mount: Mount, why: string, cause?: unknown): GondolinError {
+  return new GondolinError(
+    'SNAPSHOT_UNSUPPORTED',
+    `mount ${mount.index + 1} (${mount.name}) cannot be saved: ${why}`,
+    { ...(cause === undefined ? {} : { cause }), details: { mount: mount.index + 1 } },
+  );
+}
+
+/** Asks the provider; its own SNAPSHOT_UNSUPPORTED gets the mount's name. */
+function saveProvider(
+  mount: Mount,
+  nodes: readonly HeldNode[],
+  handles: readonly object[],
+): unknown {
+  if (mount.provider.snapshot === undefined)
+    throw unsupported(mount, 'its provider has no `snapshot`');
+  try {
+    return mount.provider.snapshot.save(
+      nodes.map(({ node }) => node),
+      handles,
+    );
+  } catch (error) {
+    if (!GondolinError.is(error) || error.code !== 'SNAPSHOT_UNSUPPORTED') throw error;
+    throw unsupported(mount, error.message, error);
+  }
+}
+
+function saveMount(context: FuseContext, mount: Mount): MountState {
+  const nodes = [...context.ids.all()].filter((held) => held.mount === mount);
+  const places = new Map(nodes.map((held, place) => [held, place] as const));
+  const byId = new Map(nodes.map((held, place) => [held.id, place] as const));
+  // A handle whose node a hostile guest forgot has nothing to be found by: it ends here.
+  const files = [...context.handles.files()].filter(([, { held }]) => places.has(held));
+  const directories = [...context.handles.directories()].filter(([, { held }]) => places.has(held));
+  const listed = directories.reduce((sum, [, { listing }]) => sum + (listing?.length ?? 0), 0);
+  if (nodes.length > MAX_STATE_NODES) throw unsupported(mount, 'the guest holds too many files');
+  if (listed > MAX_STATE_ENTRIES) throw unsupported(mount, 'too many entries are being listed');
+  const handles = files.map(([, { handle }]) => handle);
+  return {
+    name: mount.name,
+    provider: saveProvider(mount, nodes, handles),
+    nodes: nodes.map(({ id, lookups }) => [id, lookups] as const),
+    files: files.map(([id, { held }]) => [id, places.get(held) ?? 0] as const),
+    directories: directories.map(([id, { held, listing }]) => ({
+      id,
+      node: places.get(held) ?? 0,
+      entries: listing === null ? null : savedEntries(listing),
+    })),
+    told: context.recent.entries().flatMap(([nodeId, attributes]) => {
+      const node = byId.get(nodeId);
+      if (node === undefined) return [];
+      const { mode, sizeBytes } = attributes;
+      const [ino, mtimeNs, ctimeNs] = [attributes.ino, attributes.mtimeNs, attributes.ctimeNs];
+      const times = { mtimeNs: `${mtimeNs}`, ctimeNs: `${ctimeNs}` };
+      return [{ node, isLink: (mode & S_IFMT) === S_IFLNK, ino: `${ino}`, sizeBytes, ...times }];
+    }),
+  };
+}
+
+function savedEntries(listing: Listing): DirectoryState['entries'] {
+  return [...listing.entries()].map(({ name, type, ino }) => [name, type, `${ino}`] as const);
+}
+
+/** @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved. */
+export function saveServer(
+  context: FuseContext,
+  own: Pick<FuseState, 'bytesIn' | 'bytesOut' | 'user'>,
+): FuseState {
+  return {
+    version: 2,
+    ...own,
+    nextNodeId: context.ids.nextId,
+    nextHandleId: context.handles.nextId,
+    lost: [...context.handles.lost],
+    sources: context.numbers.sources,
+    mounts: [...context.mounts.values()].map((mount) => saveMount(context, mount)),
+  };
+}
