@@ -25,10 +25,16 @@ it('Network counts a cancelled request until its server is no longer dialled', a
   await net.event('blocked', ({ reason }) => reason === 'name_mismatch');
   flood.resetAndDestroy();
   await net.event('connection_end');
+  // The place of the request that was refused is free again.
+  (await connectTcp(net, 'api.test', 80)).write(whole);
   const one = () => exchangeBytes(net, 'api.test', 80, `${GET}Connection: close\r\n\r\n`);
   expect((await one()).text).toMatch(/^HTTP\/1\.1 503 /);
   refuse();
   await expect.poll(async () => (await one()).text).toMatch(/^HTTP\/1\.1 502 /);
+  // And so are those of all that were cancelled.
+  const last = `${whole.repeat(50)}${GET}Connection: close\r\n\r\n`;
+  const { text } = await exchangeBytes(net, 'api.test', 80, last);
+  expect(text.match(/^HTTP\/1\.1 \d+/gm)).toEqual(Array.from({ length: 51 }, () => 'HTTP/1.1 502'));
 });
 
 it('Network counts no request that a guest took back at once', async () => {

@@ -11,6 +11,8 @@ export interface OpenAnswer {
   readonly response: ServerResponse | null;
   /** Called when the response can no more be given. */
   onGone: (() => void) | null;
+  /** Called when nothing of the request and its response is held for the guest any more. */
+  onReleased: (() => void) | null;
 }
 
 /**
@@ -84,7 +86,7 @@ export class GuestHttp1Connection {
     }
     this.#hasLast = isLast;
     if (isLast) response.shouldKeepAlive = false;
-    const answer: OpenAnswer = { request, response, onGone: null };
+    const answer: OpenAnswer = { request, response, onGone: null, onReleased: null };
     this.#add(answer);
     response.once('close', () => this.end(answer));
     return answer;
@@ -94,7 +96,7 @@ export class GuestHttp1Connection {
   beginLast(request: IncomingMessage, start: (answer: OpenAnswer) => void): void {
     this.#hasLast = true;
     const run = this.guard(() => {
-      const answer: OpenAnswer = { request, response: null, onGone: null };
+      const answer: OpenAnswer = { request, response: null, onGone: null, onReleased: null };
       this.#add(answer);
       start(answer);
     });
@@ -175,7 +177,10 @@ export class GuestHttp1Connection {
     const open = [...this.#open];
     this.#open.clear();
     this.#onceQuiet = null;
-    for (const { onGone } of open) onGone?.();
+    for (const { onGone, onReleased } of open) {
+      onGone?.();
+      onReleased?.();
+    }
   }
 
   /** All answers are out. */

@@ -104,7 +104,11 @@ export class Http1Answer implements GuestAnswer {
   }
 
   onReleased(listener: () => void): void {
-    this.#response.once('close', this.#arrival.connection.guard(listener));
+    const { connection, open } = this.#arrival;
+    const guarded = connection.guard(listener);
+    this.#response.once('close', guarded);
+    // Before Node 24 a response behind another one never closes when its connection does.
+    open.onReleased = guarded;
   }
 
   dismiss(status: number, statusText: string, fields: Fields): void {
