@@ -17,9 +17,13 @@ export interface SandboxConfig {
   readonly image: ImageConfig;
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** Limit of the whole run; null for none. */
   readonly timeoutMs: number | null;
+  /** `memory`: writable, lost at the end. `readonly`: volumes and /tmp only. */
   readonly root: 'memory' | 'readonly';
+  /** Working directory of the steps unless they say otherwise; absolute guest path. */
   readonly workspace: string;
+  /** `UID[:GID]` or `NAME[:GROUP]`; empty for root. */
   readonly user: string;
   readonly env: Readonly<Record<string, string>>;
   /** Names in `env` that were inherited, came from an env_file, or hold a credential of the host: masked when printed. */
@@ -115,10 +119,10 @@ export type SecretSource =
       readonly directory: string;
     };
 
-/** One line of a step's `inputs:`: a path, a glob, or with a leading `!` what others shall leave out. */
-export interface InputConfig {
+/** One line of a step's `inputs:`: a path or a glob; with a leading `!` it excludes what other lines include. */
+export interface StepInput {
   readonly pattern: string;
-  /** Where a relative pattern starts: the directory of the file it stands in. */
+  /** Where a relative pattern starts: the directory of the file that contains it; absolute. */
   readonly directory: string;
   readonly at: SourcePlace;
 }
@@ -127,18 +131,23 @@ export interface StepConfig {
   readonly name: string;
   /** A string runs by a shell, a list without one. */
   readonly run: string | readonly string[];
+  /** Names of steps of the same sandbox that must have succeeded. */
   readonly needs: readonly string[];
   readonly when: 'on_success' | 'on_failure' | 'always';
+  /** Limit of each attempt; null for none. */
   readonly timeoutMs: number | null;
+  /** Further attempts after a failed one. */
   readonly retries: number;
+  /** Overrides the sandbox's variables. */
   readonly env: Readonly<Record<string, string>>;
-  /** As that of the sandbox. */
+  /** Like that of the sandbox. */
   readonly maskedEnv: readonly string[];
+  /** Absolute guest path. */
   readonly cwd: string;
   readonly successExitCodes: readonly number[];
   readonly continueOnError: boolean;
-  /** Saves the machine after the step; later runs restore it instead. */
+  /** Saves the machine after the step; later runs restore it while nothing up to this step has changed. */
   readonly checkpoint: boolean;
-  /** What the step's result depends on besides its command and environment. */
-  readonly inputs: readonly InputConfig[];
+  /** Host files that the step's result depends on, besides its command and environment. */
+  readonly inputs: readonly StepInput[];
 }

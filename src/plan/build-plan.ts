@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import type { Config, ImageConfig, SandboxConfig, StepConfig } from '../config/config.ts';
 import { orderByNeeds } from '../util/order-by-needs.ts';
-import type { HostCode, ImagePlan, NetworkPlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
+import type {
+  HostCode,
+  ImagePlan,
+  NetworkPlan,
+  Plan,
+  SandboxPlan,
+  StepCommand,
+  StepPlan,
+} from './plan.ts';
 
 /** What a plan depends on besides the project file. */
 export interface PlanFacts {
@@ -27,13 +35,10 @@ function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
 }
 
 function planStep(step: StepConfig): StepPlan {
-  const { run, ...rest } = step;
-  const command =
-    typeof run === 'string'
-      ? ({ kind: 'shell', script: run } as const)
-      : ({ kind: 'argv', argv: run } as const);
-  const { name, ...others } = rest;
-  return { name, command, ...others };
+  const { name, run, ...rest } = step;
+  const command: StepCommand =
+    typeof run === 'string' ? { kind: 'shell', script: run } : { kind: 'argv', argv: run };
+  return { name, command, ...rest };
 }
 
 /** The hosts of secrets are allowed: a secret is for nothing else than to be sent there. */

@@ -1,5 +1,10 @@
-import type { NetworkConfig, SecretConfig } from '../config/config.ts';
-import type { SourcePlace } from '../errors/gondolin-error.ts';
+import type {
+  NetworkConfig,
+  SandboxConfig,
+  SecretConfig,
+  StepConfig,
+  VolumeConfig,
+} from '../config/config.ts';
 
 /**
  * The Plan: everything a run needs to know, as plain data. Made from Config by `buildPlan`; printed by
@@ -67,62 +72,24 @@ export type ImageRecipe =
     }
   | { readonly kind: 'path'; readonly path: string };
 
-/** As in the project file, but that `allowedHosts` has the hosts of the secrets too. */
+/** As in the project file, except that `allowedHosts` includes the hosts of the secrets. */
 export type NetworkPlan = NetworkConfig;
 
-export interface VmPlan {
-  readonly cpus: number;
-  readonly memoryBytes: number;
-  /** `memory`: writable, lost at the end. `readonly`: mounts and /tmp only. */
-  readonly root: 'memory' | 'readonly';
-  /** `UID[:GID]` or `NAME[:GROUP]`; empty is root. */
-  readonly user: string;
-  readonly env: Readonly<Record<string, string>>;
-  /** Names in `env` whose values are masked when printed. */
-  readonly maskedEnv: readonly string[];
-  /** Default working directory of the steps, absolute guest path. */
-  readonly workspace: string;
+/** The keys of the sandbox that make its VM, as in the project file. */
+export interface VmPlan
+  extends Pick<
+    SandboxConfig,
+    'cpus' | 'memoryBytes' | 'root' | 'user' | 'env' | 'maskedEnv' | 'workspace' | 'timeoutMs'
+  > {
   readonly mounts: readonly MountPlan[];
-  /** Limit of the whole sandbox run; null is none. */
-  readonly timeoutMs: number | null;
 }
 
-export type MountPlan =
-  | {
-      readonly kind: 'host';
-      readonly hostPath: string;
-      readonly guestPath: string;
-      readonly isReadonly: boolean;
-    }
-  | { readonly kind: 'memory'; readonly guestPath: string; readonly sizeBytes: number };
+/** A volume of the project file. */
+export type MountPlan = VolumeConfig;
 
-export interface StepPlan {
-  readonly name: string;
+/** A step of the project file, with its command in the form it is run in. */
+export interface StepPlan extends Omit<StepConfig, 'run'> {
   readonly command: StepCommand;
-  /** Names of steps of the same sandbox that must have succeeded. */
-  readonly needs: readonly string[];
-  readonly when: 'on_success' | 'on_failure' | 'always';
-  readonly timeoutMs: number | null;
-  readonly retries: number;
-  /** Added over the sandbox's env. */
-  readonly env: Readonly<Record<string, string>>;
-  /** As that of the VM. */
-  readonly maskedEnv: readonly string[];
-  /** Absolute guest path. */
-  readonly cwd: string;
-  readonly successExitCodes: readonly number[];
-  readonly continueOnError: boolean;
-  /** The machine is saved after it, and later runs restore that while nothing up to here has changed. */
-  readonly checkpoint: boolean;
-  readonly inputs: readonly StepInput[];
-}
-
-/** Host files that a step's result depends on: a path, a glob, or with a leading `!` what others shall leave out. */
-export interface StepInput {
-  readonly pattern: string;
-  /** Where a relative pattern starts; absolute. */
-  readonly directory: string;
-  readonly at: SourcePlace;
 }
 
 export type StepCommand =

@@ -1,3 +1,4 @@
+import { DEFAULT_STEP } from '../config/defaults.ts';
 import type { Plan, StepPlan } from '../plan/plan.ts';
 
 /** Name of the one step of an ad-hoc run. */
@@ -10,19 +11,10 @@ const AD_HOC_STEP = 'command';
 export function adHocPlan(plan: Plan, argv: readonly string[]): Plan {
   const sandboxes = plan.sandboxes.map((sandbox) => {
     const step: StepPlan = {
+      ...DEFAULT_STEP,
       name: AD_HOC_STEP,
       command: { kind: 'argv', argv },
-      needs: [],
-      when: 'on_success',
-      timeoutMs: null,
-      retries: 0,
-      env: {},
-      maskedEnv: [],
       cwd: sandbox.vm.workspace,
-      successExitCodes: [0],
-      continueOnError: false,
-      checkpoint: false,
-      inputs: [],
     };
     return { ...sandbox, steps: [step] };
   });

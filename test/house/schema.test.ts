@@ -13,6 +13,7 @@ interface Schema {
   readonly type?: string | readonly string[];
   readonly description?: string;
   readonly default?: unknown;
+  readonly enum?: readonly unknown[];
   readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
@@ -126,6 +127,134 @@ it('a key left out means the same as its default written down', () => {
   const written = { version: defaultOf('version'), sandboxes: { p: sandbox } };
   expect(readText(JSON.stringify(written))).toEqual(readText('steps: [{ run: ls }]\n'));
 });
+
+/** A project in which every map and list of the format is present, so that each key has a place. */
+const BASE = {
+  include: [] as string[],
+  images: { i: { build: { distro: 'debian', debian: {} } }, j: { path: './src' } },
+  sandboxes: {
+    p: {
+      image: 'i',
+      resources: {},
+      env_file: [{ path: './v.env' }],
+      volumes: [
+        { type: 'bind', source: './src', target: 'a' },
+        { type: 'memory', target: 'b' },
+      ],
+      network: { rules: [{ host: 'a.test' }] },
+      secrets: [{ name: 'T', hosts: ['h.test'] }],
+      steps: [{ run: 'ls' }, { name: 'two', run: 'id' }],
+    },
+    q: { image: 'j' },
+  },
+};
+
+/** A value other than the default, for each key that is not a flag, a number or one of a few words. */
+const SAMPLES: Readonly<Record<string, unknown>> = {
+  name: 'other',
+  include: './b.yaml',
+  defaults: { resources: { cpus: 7 } },
+  images: { ...BASE.images, i: { path: './src' } },
+  sandboxes: { ...BASE.sandboxes, r: {} },
+  'images.*.build': { distro: 'debian', debian: { packages: ['git'] } },
+  'images.*.build.debian': { packages: ['git'] },
+  'images.*.build.debian.release': 'trixie',
+  'images.*.build.debian.packages': ['git'],
+  'images.*.build.debian.mirror': 'https://deb.example.com/debian',
+  'images.*.path': './src/deep',
+  'sandboxes.*.image': 'debian',
+  'sandboxes.*.resources': { cpus: 3 },
+  'sandboxes.*.resources.memory': '1GiB',
+  'sandboxes.*.resources.timeout': '1m',
+  'sandboxes.*.workspace': '/work',
+  'sandboxes.*.user': '1000',
+  'sandboxes.*.env': { A: '1' },
+  'sandboxes.*.env_file': [],
+  'sandboxes.*.env_file[].path': './w.env',
+  'sandboxes.*.volumes': [],
+  'sandboxes.*.volumes[].source': './a.txt',
+  'sandboxes.*.volumes[].target': 'elsewhere',
+  'sandboxes.*.volumes[].size': '1MiB',
+  'sandboxes.*.network': { mode: 'open' },
+  'sandboxes.*.network.allowed_hosts': ['b.test'],
+  'sandboxes.*.network.denied_hosts': ['b.test'],
+  'sandboxes.*.network.allowed_private': ['b.test'],
+  'sandboxes.*.network.extra_hosts': ['b.test:127.0.0.1'],
+  'sandboxes.*.network.ca': ['./a.txt'],
+  'sandboxes.*.network.passthrough': ['b.test'],
+  'sandboxes.*.network.rules': [],
+  'sandboxes.*.network.rules[].host': 'b.test',
+  'sandboxes.*.network.rules[].methods': ['GET'],
+  'sandboxes.*.network.rules[].paths': ['/x'],
+  'sandboxes.*.network.policy_script': './a.txt',
+  'sandboxes.*.secrets': [],
+  'sandboxes.*.secrets[].name': 'U',
+  'sandboxes.*.secrets[].hosts': ['i.test'],
+  'sandboxes.*.secrets[].headers': ['authorization'],
+  'sandboxes.*.secrets[].from': { env: 'OTHER' },
+  'sandboxes.*.secrets[].from.env': 'OTHER',
+  'sandboxes.*.secrets[].from.file': './a.txt',
+  'sandboxes.*.secrets[].from.command': 'pass show t',
+  'sandboxes.*.steps': [{ run: 'pwd' }],
+  'sandboxes.*.steps[].name': 'other',
+  'sandboxes.*.steps[].run': 'pwd',
+  'sandboxes.*.steps[].needs': ['two'],
+  'sandboxes.*.steps[].timeout': '1m',
+  'sandboxes.*.steps[].env': { A: '1' },
+  'sandboxes.*.steps[].cwd': 'deep',
+  'sandboxes.*.steps[].success_exit_codes': [0, 2],
+  'sandboxes.*.steps[].inputs': ['./a.txt'],
+};
+
+/** Keys that change nothing in a valid project. */
+const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+  version: 'has one value',
+  'images.*.build.distro': 'has one value',
+  'sandboxes.*.env_file[].required': 'only decides whether a missing file is a mistake',
+  'sandboxes.*.volumes[].type': 'chooses which other keys are allowed',
+};
+
+function otherValue({ path, part }: Key): unknown {
+  if (Object.hasOwn(SAMPLES, path)) return SAMPLES[path];
+  if (typeof part.default === 'boolean') return !part.default;
+  if (typeof part.default === 'number') return part.default + 1;
+  const other = part.enum?.find((value) => value !== part.default);
+  if (other === undefined) throw new Error(`SAMPLES has no value for ${path}`);
+  return other;
+}
+
+/** Sets a key in the first item of each list, or where it only fits another: the second. */
+function withValue(path: string, value: unknown): string {
+  const document: unknown = structuredClone(BASE);
+  const item = path === 'sandboxes.*.volumes[].size' ? '1' : '0';
+  const image = path === 'images.*.path' ? 'j' : 'i';
+  const name = path.startsWith('images') ? image : 'p';
+  const parts = path.replaceAll('[]', `.${item}`).replaceAll('*', name).split('.');
+  const last = parts.pop() ?? '';
+  let parent = document as Record<string, unknown>;
+  for (const part of parts) {
+    parent[part] ??= {};
+    parent = parent[part] as Record<string, unknown>;
+  }
+  parent[last] = value;
+  return JSON.stringify(document);
+}
+
+const FILES = {
+  '/p/b.yaml': 'defaults: { resources: { cpus: 9 } }\n',
+  '/p/v.env': 'A=file\n',
+  '/p/w.env': 'B=file\n',
+  '/p/src/deep': null,
+};
+
+it.each(keys.filter(({ path }) => !Object.hasOwn(WITHOUT_EFFECT, path)))(
+  'the key $path is read: another value gives another Config',
+  (key) => {
+    const base = readText(JSON.stringify(BASE), { files: FILES });
+    const changed = readText(withValue(key.path, otherValue(key)), { files: FILES });
+    expect(changed).not.toEqual(base);
+  },
+);
 
 it('docs/config.md lists each issue code, and no other', () => {
   const section = docs.slice(docs.indexOf('## Issue codes'));

@@ -1,7 +1,13 @@
 import type { FileAccess } from '../file-access.ts';
 import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
 import type { HostEnv } from '../yaml/interpolate.ts';
-import { placeOf, type ScalarNode, type SourceNode, type Span } from '../yaml/source-node.ts';
+import {
+  childOf,
+  placeOf,
+  type ScalarNode,
+  type SourceNode,
+  type Span,
+} from '../yaml/source-node.ts';
 
 /** What the checks of one project share. */
 export interface CheckContext {
@@ -42,6 +48,30 @@ export function numberOf(node: SourceNode | undefined, fallback: number): number
 
 export function flagOf(node: SourceNode | undefined, fallback: boolean): boolean {
   return node?.kind === 'scalar' && typeof node.value === 'boolean' ? node.value : fallback;
+}
+
+type PlainField<T> = { [K in keyof T]: T[K] extends boolean | number ? K : never }[keyof T];
+
+/**
+ * Reads every flag and number of a map: `continueOnError` of `defaults` is the key `continue_on_error`. A key that is left out
+ * has its default, so that a new flag or number needs no reader of its own.
+ */
+export function readPlainKeys<T extends object>(
+  node: SourceNode | undefined,
+  defaults: T,
+): Pick<T, PlainField<T>> {
+  const plain: Record<string, boolean | number> = {};
+  for (const [field, fallback] of Object.entries(defaults)) {
+    const child = childOf(node, snakeCase(field));
+    if (typeof fallback === 'boolean') plain[field] = flagOf(child, fallback);
+    if (typeof fallback === 'number') plain[field] = numberOf(child, fallback);
+  }
+  return plain as Pick<T, PlainField<T>>;
+}
+
+/** The key of the project file for a field: `allowHttp` is `allow_http`. */
+function snakeCase(field: string): string {
+  return field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 export function isScalar(node: SourceNode | undefined): node is ScalarNode {

@@ -1,11 +1,11 @@
 import { dirname, resolve } from 'node:path';
 import { mayBeGlob } from '../../util/glob-text.ts';
-import type { InputConfig } from '../config.ts';
+import type { StepInput } from '../config.ts';
 import { itemsOf, placeOf, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, isScalar, report } from './check-context.ts';
 
 /** `inputs:` of a step, in the order of the file. Plain paths must exist; globs are looked at when a run starts. */
-export function readInputs(context: CheckContext, node: SourceNode | undefined): InputConfig[] {
+export function readInputs(context: CheckContext, node: SourceNode | undefined): StepInput[] {
   return itemsOf(node)
     .filter(isScalar)
     .map((item) => {

@@ -6,9 +6,17 @@ import {
   redactPattern,
 } from '../../address/parse-host-pattern.ts';
 import type { ExtraHostConfig, HttpRuleConfig, NetworkConfig } from '../config.ts';
+import { DEFAULT_NETWORK } from '../defaults.ts';
 import { ISSUE_HINTS } from '../issue.ts';
 import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
-import { type CheckContext, flagOf, isScalar, report, shownText, textOf } from './check-context.ts';
+import {
+  type CheckContext,
+  isScalar,
+  readPlainKeys,
+  report,
+  shownText,
+  textOf,
+} from './check-context.ts';
 import { parseExtraHost } from './parse-extra-host.ts';
 
 /** No network at all, should the form be wrong: nothing is let through by accident. */
@@ -106,7 +114,7 @@ function readRules(context: CheckContext, node: SourceNode | undefined): HttpRul
 }
 
 function modeOf(node: SourceNode | undefined): NetworkConfig['mode'] {
-  const text = textOf(node, 'allowlist');
+  const text = textOf(node, DEFAULT_NETWORK.mode);
   return text === 'allowlist' || text === 'open' ? text : CLOSED;
 }
 
@@ -121,7 +129,7 @@ export function readNetwork(context: CheckContext, node: SourceNode | undefined)
     deniedHosts: readHosts(context, get('denied_hosts'), 'network.denied_hosts', {
       allowsTcp: false,
     }),
-    blockPrivateIps: flagOf(get('block_private_ips'), true),
+    ...readPlainKeys(node, DEFAULT_NETWORK),
     allowedPrivate: readHosts(context, get('allowed_private'), 'network.allowed_private', {
       allowsAny: false,
       allowsTcp: false,
@@ -132,7 +140,9 @@ export function readNetwork(context: CheckContext, node: SourceNode | undefined)
       allowsTcp: false,
     }),
     rules: readRules(context, get('rules')),
-    policyScript: isScalar(script) ? readFilePath(context, script, 'network.policy_script') : null,
-    onBlocked: textOf(get('on_blocked'), 'warn') === 'fail' ? 'fail' : 'warn',
+    policyScript: isScalar(script)
+      ? readFilePath(context, script, 'network.policy_script')
+      : DEFAULT_NETWORK.policyScript,
+    onBlocked: textOf(get('on_blocked'), DEFAULT_NETWORK.onBlocked) === 'fail' ? 'fail' : 'warn',
   };
 }

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { nearestName } from '../../util/nearest-name.ts';
 import type { ImageConfig, SandboxConfig, StepConfig } from '../config.ts';
+import { DEFAULT_IMAGE } from '../defaults.ts';
 import { childOf, entriesOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
 import {
   type CheckContext,
@@ -20,22 +21,9 @@ import { readSteps } from './read-steps.ts';
 import { readTimeout } from './read-timeout.ts';
 import { readVolumes } from './read-volumes.ts';
 
-const BUILT_IN_IMAGE = 'debian';
 const DEFAULT_WORKSPACE = '/workspace';
 const MIN_MEMORY_BYTES = 64 * 2 ** 20;
 const MAX_MEMORY_BYTES = 2 ** 40;
-
-/** The built-in image: the host's release, no extra packages. */
-function builtInImage(): ImageConfig {
-  const unset = {
-    path: null,
-    arch: 'host',
-    release: 'host',
-    packages: [],
-    mirror: 'host',
-  } as const;
-  return { name: BUILT_IN_IMAGE, ...unset };
-}
 
 function archOf(text: string): ImageConfig['arch'] {
   return text === 'x86_64' || text === 'aarch64' ? text : 'host';
@@ -48,7 +36,7 @@ function readImage(context: CheckContext, name: string, node: SourceNode): Image
     if (context.access.kindOf(absolute) !== 'directory') {
       report(context, path, 'path_missing', `images.${name}.path: no directory at ${absolute}`);
     }
-    return { ...builtInImage(), name, path: absolute };
+    return { ...DEFAULT_IMAGE, name, path: absolute };
   }
   const build = childOf(node, 'build');
   const debian = childOf(build, 'debian');
@@ -57,9 +45,9 @@ function readImage(context: CheckContext, name: string, node: SourceNode): Image
     name,
     path: null,
     arch: archOf(textOf(childOf(build, 'arch'), 'host')),
-    release: textOf(childOf(debian, 'release'), 'host'),
+    release: textOf(childOf(debian, 'release'), DEFAULT_IMAGE.release),
     packages: [...new Set(packages)].toSorted(),
-    mirror: textOf(childOf(debian, 'mirror'), 'host'),
+    mirror: textOf(childOf(debian, 'mirror'), DEFAULT_IMAGE.mirror),
   };
 }
 
@@ -68,7 +56,7 @@ export function readImages(
   context: CheckContext,
   node: SourceNode | undefined,
 ): Map<string, ImageConfig> {
-  const images = new Map([[BUILT_IN_IMAGE, builtInImage()]]);
+  const images = new Map([[DEFAULT_IMAGE.name, DEFAULT_IMAGE]]);
   for (const [name, { value }] of entriesOf(node))
     images.set(name, readImage(context, name, value));
   return images;
@@ -79,7 +67,7 @@ function chooseImage(
   node: SourceNode | undefined,
   images: ReadonlyMap<string, ImageConfig>,
 ): ImageConfig {
-  const name = textOf(node, BUILT_IN_IMAGE);
+  const name = textOf(node, DEFAULT_IMAGE.name);
   const image = images.get(name);
   if (image !== undefined) return image;
   const near = nearestName(name, images.keys());
@@ -87,7 +75,7 @@ function chooseImage(
   if (node !== undefined) {
     report(context, node, 'unknown_image', `image: no image "${shownText(node)}"`, hint);
   }
-  return builtInImage();
+  return DEFAULT_IMAGE;
 }
 
 function readMemory(context: CheckContext, node: SourceNode | undefined): number {

@@ -1,12 +1,13 @@
 import { nearestName } from '../../util/nearest-name.ts';
 import { orderByNeeds } from '../../util/order-by-needs.ts';
 import type { StepConfig } from '../config.ts';
+import { DEFAULT_STEP } from '../defaults.ts';
 import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
 import {
   type CheckContext,
-  flagOf,
   isScalar,
   numberOf,
+  readPlainKeys,
   report,
   shownText,
   textOf,
@@ -51,8 +52,8 @@ function readCwd(context: CheckContext, node: SourceNode | undefined, workspace:
 }
 
 function whenOf(node: SourceNode | undefined): StepConfig['when'] {
-  const text = textOf(node, 'on_success');
-  return text === 'always' || text === 'on_failure' ? text : 'on_success';
+  const text = textOf(node, DEFAULT_STEP.when);
+  return text === 'always' || text === 'on_failure' ? text : DEFAULT_STEP.when;
 }
 
 function readStep(context: CheckContext, node: SourceNode, workspace: string): StepConfig {
@@ -63,16 +64,14 @@ function readStep(context: CheckContext, node: SourceNode, workspace: string): S
   return {
     name: textOf(get('name'), defaultName(run)),
     run: commandOf(run),
+    ...readPlainKeys(node, DEFAULT_STEP),
     needs: itemsOf(get('needs')).map((need) => textOf(need, '')),
     when: whenOf(get('when')),
     timeoutMs: readTimeout(context, get('timeout')),
-    retries: numberOf(get('retries'), 0),
     env: own.env,
     maskedEnv: own.masked,
     cwd: readCwd(context, get('cwd'), workspace),
-    successExitCodes: codes.length === 0 ? [0] : codes,
-    continueOnError: flagOf(get('continue_on_error'), false),
-    checkpoint: flagOf(get('checkpoint'), false),
+    successExitCodes: codes.length === 0 ? DEFAULT_STEP.successExitCodes : codes,
     inputs: readInputs(context, get('inputs')),
   };
 }

@@ -1,7 +1,7 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import type { StepInput } from '../../config/config.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import type { StepInput } from '../../plan/plan.ts';
 import { mayBeGlob } from '../../util/glob-text.ts';
 import { compareText } from './key-chain.ts';
 

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { StepInput } from '../../../src/plan/plan.ts';
+import type { StepInput } from '../../../src/config/config.ts';
 import { digestInputs } from '../../../src/project/checkpoint/digest-inputs.ts';
 import { DigestMemo, SETTLED_AFTER_MS } from '../../../src/project/checkpoint/digest-memo.ts';
 import { findInputs, MAX_INPUT_FILES } from '../../../src/project/checkpoint/find-inputs.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { withNetworkFlags } from '../../../src/cli/network-flags.ts';
-import { DEFAULT_NETWORK, plan, sandbox, step } from '../project/fake-vm.ts';
+import { DEFAULT_NETWORK } from '../../../src/config/defaults.ts';
+import { plan, sandbox, step } from '../project/fake-vm.ts';
 
 const PLAN = plan(
   sandbox('a', [step('one', 'ls', { env: { TOKEN: 'hunter2', B: '1' } })], { env: { TOKEN: 'x' } }),

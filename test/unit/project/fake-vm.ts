@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
+import { DEFAULT_NETWORK, DEFAULT_STEP } from '../../../src/config/defaults.ts';
 import type { GondolinError } from '../../../src/errors/gondolin-error.ts';
-import type { NetworkPlan, Plan, SandboxPlan, StepPlan } from '../../../src/plan/plan.ts';
+import type { Plan, SandboxPlan, StepPlan } from '../../../src/plan/plan.ts';
 import type { SavedStep } from '../../../src/project/checkpoint/checkpoint-facts.ts';
 import type { SaveOutcome } from '../../../src/project/checkpoint/sandbox-checkpoints.ts';
 import type { RunChange, RunEvent } from '../../../src/project/run-event.ts';
@@ -140,37 +141,13 @@ export function fakeVms(
 
 export function step(name: string, script: string, rest: Partial<StepPlan> = {}): StepPlan {
   return {
+    ...DEFAULT_STEP,
     name,
     command: { kind: 'shell', script },
-    needs: [],
-    when: 'on_success',
-    timeoutMs: null,
-    retries: 0,
-    env: {},
-    maskedEnv: [],
     cwd: '/workspace',
-    successExitCodes: [0],
-    continueOnError: false,
-    checkpoint: false,
-    inputs: [],
     ...rest,
   };
 }
-
-/** `network:` left out: nothing is allowed. */
-export const DEFAULT_NETWORK: NetworkPlan = {
-  mode: 'allowlist',
-  allowedHosts: [],
-  deniedHosts: [],
-  blockPrivateIps: true,
-  allowedPrivate: [],
-  extraHosts: [],
-  ca: [],
-  passthrough: [],
-  rules: [],
-  policyScript: null,
-  onBlocked: 'warn',
-};
 
 export function sandbox(
   name: string,

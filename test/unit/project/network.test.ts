@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_NETWORK } from '../../../src/config/defaults.ts';
 import type { NetworkEvent, SandboxNetworkEvent } from '../../../src/net/audit/network-event.ts';
 import { compilePolicy } from '../../../src/net/policy/compile-policy.ts';
 import { networkOptions } from '../../../src/project/network-options.ts';
@@ -11,7 +12,7 @@ import {
   requestEvent,
   responseEvent,
 } from '../../fixtures/network-events.ts';
-import { DEFAULT_NETWORK, fakeVms, plan, recorder, sandbox, step } from './fake-vm.ts';
+import { fakeVms, plan, recorder, sandbox, step } from './fake-vm.ts';
 
 /** Runs one step in a VM whose network tells of `events`. */
 async function runWith(

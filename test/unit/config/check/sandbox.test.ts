@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_NETWORK } from '../../../../src/config/defaults.ts';
 import { errorOf, issuesOfText, readText } from '../../../fixtures/project-text.ts';
 
 it('the smallest file has every default', () => {
@@ -27,19 +28,7 @@ it('the smallest file has every default', () => {
         maskedEnv: [],
         envFiles: [],
         volumes: [{ kind: 'memory', guestPath: '/workspace', sizeBytes: 256 * 2 ** 20 }],
-        network: {
-          mode: 'allowlist',
-          allowedHosts: [],
-          deniedHosts: [],
-          blockPrivateIps: true,
-          allowedPrivate: [],
-          extraHosts: [],
-          ca: [],
-          passthrough: [],
-          rules: [],
-          policyScript: null,
-          onBlocked: 'warn',
-        },
+        network: DEFAULT_NETWORK,
         secrets: [],
         onWritableCode: 'fail',
         steps: [
