@@ -1,12 +1,11 @@
-import { GondolinError } from '../errors/gondolin-error.ts';
-import { blockReason } from './audit/block-reason.ts';
-import type { NetworkEvent, Transport } from './audit/network-event.ts';
-import type { Refused } from './judge.ts';
-import type { SecretStore } from './secret/secret-store.ts';
+import type { NetworkEvent } from './audit/network-event.ts';
+import { refusalEvent } from './audit/refusal-event.ts';
+import type { Blocked, Leak } from './refusal/refusal.ts';
 import type { Destination } from './tcp/dial.ts';
 import type { SpliceResult } from './tcp/splice.ts';
+import type { Transport } from './transport.ts';
 
-/** What an event of a connection that carried no HTTP says of HTTP. */
+/** The fields of a request in the event of a connection that carried none. */
 const NO_REQUEST = {
   method: null,
   url: null,
@@ -15,7 +14,7 @@ const NO_REQUEST = {
   statusCode: null,
 } as const;
 
-/** Tells what becomes of one connection of the guest, as events. */
+/** Emits the events of one connection of the guest. */
 export class ConnectionRecord {
   readonly #to: Destination;
   readonly #id: number;
@@ -28,7 +27,7 @@ export class ConnectionRecord {
     this.#emit = emit;
   }
 
-  /** @param address  The one that was dialled; null when none was, or when each request has its own. */
+  /** @param address  The dialled one; null when none was, or when each request has its own. */
   open(transport: Transport, address: string | null): void {
     this.#openedMs = Date.now();
     const place = this.#place(transport);
@@ -48,36 +47,11 @@ export class ConnectionRecord {
     });
   }
 
-  blocked(transport: Transport, { reason, rule, suggestion }: Refused): void {
-    this.#emit({
-      kind: 'blocked',
-      timestampMs: Date.now(),
-      host: this.#to.name,
-      port: this.#to.port,
-      transport,
-      ...NO_REQUEST,
-      reason: blockReason(reason) ?? 'protocol',
-      rule,
-      suggestion,
-    });
-  }
-
-  /** Tells of a placeholder in raw bytes; of any other error, and of none, nothing. */
-  leaked(error: Error | null, secrets: SecretStore | null): void {
-    if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
-    const secret = String(error.details?.['name'] ?? '');
+  /** Emits the refusal of the connection, which is reset. */
+  refused(transport: Transport, refusal: Blocked | Leak): void {
     const { name: host, port } = this.#to;
-    this.#emit({
-      kind: 'secret_leak',
-      timestampMs: Date.now(),
-      secret,
-      place: 'tcp',
-      reason: secrets?.leakReason(secret, { host, port, isTls: true }) ?? 'place',
-      host,
-      port,
-      transport: 'tcp',
-      ...NO_REQUEST,
-    });
+    const facts = { host, port, transport, ...NO_REQUEST };
+    this.#emit(refusalEvent(refusal, facts));
   }
 
   #place(transport: Transport) {

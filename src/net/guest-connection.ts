@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import type { NetworkEvent, Transport } from './audit/network-event.ts';
+import type { NetworkEvent } from './audit/network-event.ts';
 import { ConnectionRecord } from './connection-record.ts';
 import { serveDnsStream } from './dns/serve-dns-stream.ts';
 import { writeAuthority } from './http/authority.ts';
@@ -9,7 +9,6 @@ import type { GuestHttp } from './http/guest/guest-http.ts';
 import { terminateTls } from './http/guest/guest-tls.ts';
 import type { RequestContext } from './http/request-context.ts';
 import type { Upstream } from './http/upstream/upstream.ts';
-import type { Refused } from './judge.ts';
 import {
   DENIED_START_MS,
   DENIED_WEB_START_MS,
@@ -19,6 +18,8 @@ import {
 import type { NetworkParts } from './parts.ts';
 import { WEB_PORTS } from './policy/listed-pattern.ts';
 import type { Verdict } from './policy/verdict.ts';
+import type { Blocked } from './refusal/refusal.ts';
+import { LeakError } from './secret/leak-error.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import { serverNameProblem } from './server-name.ts';
 import type { ClientHello } from './tcp/client-hello.ts';
@@ -27,6 +28,7 @@ import { AddressRefused, type Destination, type Dialer } from './tcp/dial.ts';
 import { type Peeked, peek } from './tcp/peek.ts';
 import { reset, splice } from './tcp/splice.ts';
 import type { TokenBucket } from './token-bucket.ts';
+import type { JudgedTransport, Transport } from './transport.ts';
 
 /** What all connections of one `Network` share. */
 export interface ConnectionServices {
@@ -49,9 +51,13 @@ interface Verdicts {
 }
 
 /** What a connection to a port is for, before a byte of it is seen. */
-function transportMeant(port: number): 'https' | 'http' | 'tcp' {
+function transportMeant(port: number): JudgedTransport {
   if (port === 443) return 'https';
   return port === 80 ? 'http' : 'tcp';
+}
+
+function refusalIn(verdict: Verdict): Blocked | null {
+  return verdict.isAllowed ? null : verdict;
 }
 
 function isWeb({ kind }: Peeked): boolean {
@@ -117,7 +123,7 @@ export class GuestConnection {
     const { dialer, parts } = this.#services;
     if (!isHttpPossible) {
       if (!parts.policy.isRawPort(this.#to.port)) return true;
-      this.#block('tcp', verdicts.tcp, true);
+      this.#block('tcp', refusalIn(verdicts.tcp));
       return false;
     }
     // A hook may answer in the place of a server that is nowhere.
@@ -149,7 +155,7 @@ export class GuestConnection {
 
   #judge(): Verdicts {
     const { name, isLiteral, port } = this.#to;
-    const decide = (transport: 'https' | 'http' | 'tcp'): Verdict =>
+    const decide = (transport: JudgedTransport): Verdict =>
       this.#services.parts.policy.decideConnection({
         name: isLiteral ? null : name,
         address: name,
@@ -177,12 +183,17 @@ export class GuestConnection {
       const late = peeked.kind === 'silent' ? verdicts : null;
       await this.#raw('tcp', head, late);
     } else {
-      const isMute = peeked.kind === 'silent' || peeked.kind === 'ended';
-      // Who says nothing on a web port meant the web: what is told must name the entry that would allow that.
-      const meant = isMute ? transportMeant(this.#to.port) : 'tcp';
-      const isHttpPossible = verdicts.http.isAllowed || verdicts.https.isAllowed;
-      this.#block(meant, verdicts[meant], !isMute || !isHttpPossible);
+      this.#denyRaw(peeked, verdicts);
     }
+  }
+
+  #denyRaw({ kind }: Peeked, verdicts: Verdicts): void {
+    const isMute = kind === 'silent' || kind === 'ended';
+    // A silent connection to a web port meant the web: the refusal must name the entry that would allow that.
+    const meant = isMute ? transportMeant(this.#to.port) : 'tcp';
+    const isHttpPossible = verdicts.http.isAllowed || verdicts.https.isAllowed;
+    const isReported = !isMute || !isHttpPossible;
+    this.#block(meant, isReported ? refusalIn(verdicts[meant]) : null);
   }
 
   async #tls(hello: ClientHello, verdict: Verdict): Promise<void> {
@@ -191,11 +202,11 @@ export class GuestConnection {
     const isOpaque = verdict.isAllowed && parts.isPassthrough(name, port);
     const mismatch = serverNameProblem(hello, this.#to, isOpaque);
     if (mismatch !== null) {
-      this.#block('https', mismatch, true);
+      this.#block('https', mismatch);
     } else if (isOpaque) {
       await this.#raw('passthrough');
     } else if (!verdict.isAllowed && !refusals.take()) {
-      this.#block('https', verdict, true);
+      this.#block('https', verdict);
     } else {
       const secureContext = await parts.leafFor(name);
       if (this.#stream.destroyed) return;
@@ -256,20 +267,23 @@ export class GuestConnection {
       }
       this.#record.open(transport, upstream.remoteAddress ?? null);
       const ahead = spoken?.kind === 'ended' ? spoken.head : head;
+      // Raw bytes may be TLS of the guest's own: the reason must not say "use https".
+      const place = { host: this.#to.name, port: this.#to.port, isTls: true };
       const outbound =
-        transport === 'tcp' ? (this.#services.secrets?.createLeakScan('tcp') ?? null) : null;
+        transport === 'tcp' ? (this.#services.secrets?.createLeakScan('tcp', place) ?? null) : null;
       const end = await splice(this.#stream, upstream, { head: ahead, outbound });
-      this.#record.leaked(end.error, this.#services.secrets);
+      if (end.error instanceof LeakError) this.#record.refused('tcp', end.error.leak);
       this.#record.end(transport, end);
     } catch (error) {
-      if (error instanceof AddressRefused) this.#block(transport, error.verdict, true);
+      if (error instanceof AddressRefused) this.#block(transport, error.refusal);
       else if (!GondolinError.is(error)) throw error;
       else this.#unreachable(transport, error);
     }
   }
 
-  #block(transport: Transport, verdict: Verdict | Refused, isTold: boolean): void {
+  /** Resets the connection. @param refusal  Null when nobody is to hear of it. */
+  #block(transport: Transport, refusal: Blocked | null): void {
     reset(this.#stream);
-    if (!verdict.isAllowed && isTold) this.#record.blocked(transport, verdict);
+    if (refusal !== null) this.#record.refused(transport, refusal);
   }
 }

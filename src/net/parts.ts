@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { RequestHooks } from './hooks/http-hooks.ts';
-import type { PolicyJudge } from './judge.ts';
 import type { WaitingTimes } from './limits.ts';
+import type { PolicyJudge } from './policy/verdict.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { Resolve } from './tcp/dial.ts';
 

@@ -1,5 +1,5 @@
 import { sameHost } from './http/authority.ts';
-import type { Refused } from './judge.ts';
+import type { Blocked, Check } from './refusal/refusal.ts';
 import type { ClientHello } from './tcp/client-hello.ts';
 import type { Destination } from './tcp/dial.ts';
 
@@ -12,21 +12,21 @@ export function serverNameProblem(
   hello: ClientHello,
   to: Destination,
   isOpaque: boolean,
-): Refused | null {
-  const rule = (text: string): Refused => ({
-    isAllowed: false,
+): Blocked | null {
+  const mismatch = (check: Check): Blocked => ({
+    kind: 'blocked',
     reason: 'name_mismatch',
-    rule: text,
-    suggestion: '',
+    decidedBy: [{ by: 'check', check }],
+    suggest: null,
   });
   if (hello.serverName === null) {
-    return isOpaque && !to.isLiteral ? rule('passthrough needs a TLS server name') : null;
+    return isOpaque && !to.isLiteral ? mismatch('passthrough_without_name') : null;
   }
   if (!sameHost(hello.serverName.replace(/\.$/, ''), to.name)) {
-    return rule('the TLS server name is not the name the connection was made to');
+    return mismatch('tls_server_name');
   }
   if (isOpaque && hello.hasEncryptedHello) {
-    return rule('passthrough cannot check an encrypted client hello');
+    return mismatch('passthrough_encrypted_hello');
   }
   return null;
 }

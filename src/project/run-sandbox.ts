@@ -1,7 +1,8 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
-import { blockText, hostText, type NetworkSummary } from '../net/audit/network-summary.ts';
+import { hostText, type NetworkSummary } from '../net/audit/network-summary.ts';
 import { NetworkTally } from '../net/audit/network-tally.ts';
+import { reasonText } from '../net/refusal/refusal-text.ts';
 import type { SandboxPlan, StepPlan } from '../plan/plan.ts';
 import { type ErrorData, toErrorData } from './error-data.ts';
 import { judgeSandbox } from './exit-code.ts';
@@ -55,7 +56,7 @@ function blockedError(sandbox: SandboxPlan, { blocked, blockedCount }: NetworkSu
     blockedCount === 1
       ? 'a request or connection was blocked'
       : `${blockedCount} requests and connections were blocked, among them`;
-  const message = `${what} to ${hostText(first)}: ${blockText(first)}`;
+  const message = `${what} to ${hostText(first)}: ${reasonText(first.refusal)}`;
   return toErrorData(new GondolinError('PROJECT_NETWORK_BLOCKED', message));
 }
 

@@ -5,7 +5,7 @@ import {
   type NetworkSummary,
 } from '../../net/audit/network-summary.ts';
 import type { SandboxResult } from '../../project/run-result.ts';
-import { whyText } from './block-text.ts';
+import { blockedText } from './block-text.ts';
 import { plainText } from './text/describe.ts';
 import type { Paint } from './text/paint.ts';
 import { formatBytes } from './text/quantities.ts';
@@ -29,7 +29,7 @@ function useRow(use: HostUse): string[] {
 }
 
 function blockedRow(use: BlockedUse): string[] {
-  const why = use.count === 1 ? whyText(use) : `${use.count} times: ${whyText(use)}`;
+  const why = use.count === 1 ? blockedText(use) : `${use.count} times: ${blockedText(use)}`;
   return [plainText(hostText(use)), plainText(why)];
 }
 

@@ -1,3 +1,12 @@
+import type {
+  BlockReason,
+  Decider,
+  LeakPlace,
+  LeakReason,
+  Suggestion,
+} from '../refusal/refusal.ts';
+import type { Transport } from '../transport.ts';
+
 /**
  * What happens on a sandbox's network, told by `Network` as plain data. Names, URLs, methods and headers come from the
  * guest or from a server: untrusted text, bounded by who emits it. Everything is the guest's view: placeholders, not
@@ -11,9 +20,6 @@ export type NetworkEvent =
   | ResponseEvent
   | BlockedEvent
   | SecretLeakEvent;
-
-/** How the bytes of a connection are read: `passthrough` is TLS whose server name was checked and nothing else. */
-export type Transport = 'https' | 'http' | 'tcp' | 'passthrough';
 
 /** Names and values in the order of the wire, in lower or mixed case; a name may come twice. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -104,17 +110,6 @@ export interface ResponseEvent extends EventBase, RequestFacts {
   readonly error: string | null;
 }
 
-/** Why policy refused. `protocol`: names that disagree, or bytes that are no valid TLS or HTTP. */
-export type BlockReason =
-  | 'mode_none'
-  | 'denied'
-  | 'not_allowed'
-  | 'rule'
-  | 'private_address'
-  | 'name_mismatch'
-  | 'hook'
-  | 'protocol';
-
 /** Something policy refused: a connection, or one request of it (then no request or response event comes). */
 export interface BlockedEvent extends EventBase {
   readonly kind: 'blocked';
@@ -130,25 +125,15 @@ export interface BlockedEvent extends EventBase {
   /** What the guest was told: 403, …; null for a reset. */
   readonly statusCode: number | null;
   readonly reason: BlockReason;
-  /** The entry of the configuration that decided, as it is written there, or a word on it. */
+  /** The entries, lists and checks that decided, the first one first. */
+  readonly decidedBy: readonly Decider[];
+  /** `decidedBy` in words, as the guest gets it: entries as they are written in gondolin.yaml. */
   readonly rule: string;
-  /** The YAML that would let it through, as the guest was told; empty where nothing should. */
+  /** The change to gondolin.yaml that would let it through; null where nothing should. */
+  readonly suggest: Suggestion | null;
+  /** `suggest` as YAML, as the guest gets it; empty for null. */
   readonly suggestion: string;
 }
-
-/** Where a placeholder stood that must not go there. */
-export type LeakPlace =
-  | 'header'
-  | 'path'
-  | 'query'
-  | 'body'
-  | 'trailer'
-  | 'websocket'
-  | 'tcp'
-  | 'connection';
-
-/** `host_not_listed`: its secret is not for that host. `not_tls`: not over plain HTTP. `place`: no value goes there. */
-export type LeakReason = 'host_not_listed' | 'not_tls' | 'place';
 
 /** A placeholder on its way to where its secret may not go: refused. */
 export interface SecretLeakEvent extends EventBase {

@@ -1,4 +1,5 @@
-import type { BlockReason, LeakPlace, LeakReason, Transport } from './network-event.ts';
+import type { Blocked, BlockReason, Leak, LeakPlace, LeakReason } from '../refusal/refusal.ts';
+import type { Transport } from '../transport.ts';
 
 /** What a sandbox did on the network, added up. Plain data; names are the guest's: untrusted text. */
 export interface NetworkSummary {
@@ -37,55 +38,21 @@ export interface HostUse {
   readonly receivedBytes: number;
 }
 
-/** What was refused, and why. */
+/** Something that was refused, and how often. */
 export interface BlockedUse {
   readonly host: string;
   readonly port: number;
   readonly transport: Transport;
+  readonly refusal: Blocked | Leak;
+  /** The same for readers of JSON: the reason, or `secret_leak`. */
   readonly reason: BlockReason | 'secret_leak';
-  /** The entry that decided; of a leak the secret's name. */
+  /** The entry that decided, in words; for a leak the name of the secret. */
   readonly rule: string;
   /** The YAML that would let it through; empty where nothing should. */
   readonly suggestion: string;
-  /** Where the placeholder stood and why it was refused; null for what is no leak. */
+  /** Null unless it is a leak. */
   readonly leak: { readonly place: LeakPlace; readonly reason: LeakReason } | null;
   readonly count: number;
-}
-
-/** Why something was refused, for people. */
-export const BLOCK_WORDS: Readonly<Record<BlockedUse['reason'], string>> = {
-  mode_none: 'network.mode is none',
-  not_allowed: 'not in allowed_hosts',
-  denied: 'denied',
-  rule: 'refused by a rule',
-  private_address: 'private address',
-  name_mismatch: 'names disagree',
-  hook: 'refused by a hook',
-  protocol: 'no valid TLS or HTTP',
-  secret_leak: 'placeholder of a secret where it may not go',
-};
-
-const PLACE_WORDS: Readonly<Record<LeakPlace, string>> = {
-  header: 'in a header',
-  path: 'in the path',
-  query: 'in the query',
-  body: 'in the body',
-  trailer: 'in a trailer',
-  websocket: 'in a WebSocket message',
-  tcp: 'in raw TCP',
-  connection: 'in the request',
-};
-
-const LEAK_WORDS: Readonly<Record<LeakReason, string>> = {
-  host_not_listed: 'to a host that may not have it',
-  not_tls: 'over plain HTTP',
-  place: 'where its value does not go',
-};
-
-/** Why something was refused, in a few words: `not in allowed_hosts`. */
-export function blockText({ reason, rule, leak }: Omit<BlockedUse, 'count'>): string {
-  if (leak === null) return BLOCK_WORDS[reason];
-  return `placeholder of secret ${rule} ${PLACE_WORDS[leak.place]}, ${LEAK_WORDS[leak.reason]}`;
 }
 
 /** `api.test`, `api.test:8443`, `[::1]:22`. */

@@ -1,16 +1,13 @@
 import { formatHostPattern } from '../../address/host-pattern.ts';
 import { parseHostPattern } from '../../address/parse-host-pattern.ts';
 import { isMetadata } from '../policy/refuse-literal.ts';
+import type { AddableList, Blocked, Leak } from '../refusal/refusal.ts';
+import { ruleText, suggestionText } from '../refusal/refusal-text.ts';
+import type { Transport } from '../transport.ts';
 import { requestHeadBytes, responseHeadBytes } from './head-bytes.ts';
-import type {
-  BlockedEvent,
-  ConnectionEndEvent,
-  ConnectionEvent,
-  NetworkEvent,
-  SecretLeakEvent,
-  Transport,
-} from './network-event.ts';
+import type { ConnectionEndEvent, ConnectionEvent, NetworkEvent } from './network-event.ts';
 import type { BlockedUse, HostUse, NetworkSummary } from './network-summary.ts';
+import type { RefusalEvent } from './refusal-event.ts';
 
 /** A guest can invent names without end: rows beyond these are only counted. */
 const MAX_HOSTS = 500;
@@ -18,20 +15,38 @@ const MAX_BLOCKED = 500;
 /** Open connections that are remembered; a VM has at most 1,024 streams. */
 const MAX_OPEN = 2048;
 
-type Refused = BlockedEvent | SecretLeakEvent;
 type Counted<Row> = { -readonly [Key in keyof Row]: Row[Key] };
 
-const SUGGESTION = /^(allowed_hosts|allowed_private): \[("(?:[^"\\]|\\.)*")\]$/;
-
-/** The entry for a list that a refusal suggests; null for another list, or for what is no entry after all. */
-function suggestedEntry(list: 'allowed_hosts' | 'allowed_private', use: BlockedUse): string | null {
-  const [, key, quoted] = SUGGESTION.exec(use.suggestion) ?? [];
-  if (key !== list || quoted === undefined) return null;
-  const { pattern } = parseHostPattern(String(JSON.parse(quoted)), { allowsWide: false });
+/** The entry that a refusal suggests for a list; null for another list, or for a text that is no entry after all. */
+function suggestedEntry(list: AddableList, { refusal }: BlockedUse): string | null {
+  const suggest = refusal.kind === 'blocked' ? refusal.suggest : null;
+  if (suggest?.kind !== 'add' || suggest.list !== list) return null;
+  const { pattern } = parseHostPattern(suggest.entry, { allowsWide: false });
   if (pattern === undefined || pattern.host.kind === 'glob') return null;
-  // Policy suggests none of these; what people paste is worth a second look.
+  // The policy suggests none of these; what people paste is worth a second check.
   const address = pattern.host.kind === 'network' ? pattern.host.cidr.base : null;
   return address !== null && isMetadata(address) ? null : formatHostPattern(pattern);
+}
+
+function refusalFrom(event: RefusalEvent): Blocked | Leak {
+  if (event.kind === 'blocked') {
+    const { reason, decidedBy, suggest } = event;
+    return { kind: 'blocked', reason, decidedBy, suggest };
+  }
+  const { secret, place, reason } = event;
+  return { kind: 'leak', secret, place, where: place, reason };
+}
+
+/** The flat fields of a row, for readers of JSON. */
+function flatFacts(
+  refusal: Blocked | Leak,
+): Pick<BlockedUse, 'reason' | 'rule' | 'suggestion' | 'leak'> {
+  if (refusal.kind === 'leak') {
+    const { secret, place, reason } = refusal;
+    return { reason: 'secret_leak', rule: secret, suggestion: '', leak: { place, reason } };
+  }
+  const { reason, suggest } = refusal;
+  return { reason, rule: ruleText(refusal), suggestion: suggestionText(suggest), leak: null };
 }
 
 /** Adds up the events of one sandbox. Memory is bounded, whatever the guest does. */
@@ -120,15 +135,11 @@ export class NetworkTally {
     if (event.error !== null) use.failed += 1;
   }
 
-  #addBlocked(event: Refused): BlockedUse | null {
+  #addBlocked(event: RefusalEvent): BlockedUse | null {
     this.#blockedCount += 1;
     const { host, port, transport } = event;
-    const isLeak = event.kind === 'secret_leak';
-    const reason = isLeak ? 'secret_leak' : event.reason;
-    const rule = isLeak ? event.secret : event.rule;
-    const suggestion = isLeak ? '' : event.suggestion;
-    const leak = isLeak ? { place: event.place, reason: event.reason } : null;
-    const key = JSON.stringify([host, port, transport, reason, rule, suggestion, leak]);
+    const refusal = refusalFrom(event);
+    const key = JSON.stringify([host, port, transport, refusal]);
     const known = this.#blocked.get(key);
     if (known !== undefined) {
       known.count += 1;
@@ -138,8 +149,7 @@ export class NetworkTally {
       this.#omittedBlocked += 1;
       return null;
     }
-    const place = { host, port, transport };
-    const use: Counted<BlockedUse> = { ...place, reason, rule, suggestion, leak, count: 1 };
+    const use = { host, port, transport, refusal, ...flatFacts(refusal), count: 1 };
     this.#blocked.set(key, use);
     return { ...use };
   }
@@ -148,8 +158,7 @@ export class NetworkTally {
   summary(): NetworkSummary {
     const busy = (use: HostUse) => use.requests + use.connections;
     const blocked = [...this.#blocked.values()].map((use) => ({ ...use }));
-    const entriesOf = (list: 'allowed_hosts' | 'allowed_private') =>
-      blocked.map((use) => suggestedEntry(list, use));
+    const entriesFor = (list: AddableList) => blocked.map((use) => suggestedEntry(list, use));
     const distinct = (entries: readonly (string | null)[]) =>
       [...new Set(entries.filter((entry) => entry !== null))].toSorted();
     return {
@@ -161,8 +170,8 @@ export class NetworkTally {
       omittedHosts: this.#omittedHosts,
       omittedBlocked: this.#omittedBlocked,
       toAllow: {
-        allowedHosts: distinct(entriesOf('allowed_hosts')),
-        allowedPrivate: distinct(entriesOf('allowed_private')),
+        allowedHosts: distinct(entriesFor('allowed_hosts')),
+        allowedPrivate: distinct(entriesFor('allowed_private')),
       },
     };
   }

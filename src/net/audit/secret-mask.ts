@@ -16,6 +16,7 @@ const MIN_ENCODED_LENGTH = 8;
 /** Texts of closed sets: nothing of the guest's or a server's is in them. */
 const FIXED_KEYS: ReadonlySet<string> = new Set([
   ...['kind', 'transport', 'outcome', 'reason', 'place', 'secret', 'secrets', 'recordType'],
+  ...['by', 'check', 'list'],
 ]);
 
 /** The digits of base64 that hold bits of `bytes` alone, with `offset` bytes before them. */

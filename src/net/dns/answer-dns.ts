@@ -4,6 +4,7 @@ import { parseAddress } from '../../address/ip-address.ts';
 import { forbiddenRange } from '../../address/ranges.ts';
 import type { Policy } from '../policy/compile-policy.ts';
 import type { Denied, Verdict } from '../policy/verdict.ts';
+import { ruleText, suggestionText } from '../refusal/refusal-text.ts';
 import { type DnsQuery, RCODE, readQuery } from './read-query.ts';
 import { isLocalhost, isNeverThere, isReverse, reverseAddress } from './special-names.ts';
 import type { SyntheticAddresses } from './synthetic-addresses.ts';
@@ -63,10 +64,12 @@ function answerReverse(question: Question, name: string, pool: SyntheticAddresse
   };
 }
 
-function explain({ reason, rule, suggestion }: Denied): DnsReply['explanation'] {
+function explain(refusal: Denied): DnsReply['explanation'] {
+  const { reason, suggest } = refusal;
+  const suggestion = suggestionText(suggest);
   const move = suggestion === '' ? '' : `; to change it: ${suggestion}`;
   const code = reason === 'mode_none' ? EDE.prohibited : EDE.blocked;
-  return { code, text: `gondolin: ${reason} by ${rule}${move}` };
+  return { code, text: `gondolin: ${reason} by ${ruleText(refusal)}${move}` };
 }
 
 function decideReply(

@@ -1,7 +1,8 @@
 import type { NetworkEvent } from '../audit/network-event.ts';
 import type { RequestHooks } from '../hooks/http-hooks.ts';
-import type { PolicyJudge, Refused } from '../judge.ts';
 import type { WaitingTimes } from '../limits.ts';
+import type { PolicyJudge } from '../policy/verdict.ts';
+import type { Blocked } from '../refusal/refusal.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
 import type { GuestLoad } from './exchange/limit/guest-load.ts';
 import type { RequestTurns } from './exchange/limit/request-turns.ts';
@@ -18,7 +19,7 @@ export interface RequestContext extends Target {
   /** Adds up the bodies of its requests, for the event of its end. */
   readonly traffic: { sentBytes: number; receivedBytes: number };
   /** Every request is answered with this refusal; `null` when the connection was allowed. */
-  readonly refusal: Refused | null;
+  readonly refusal: Blocked | null;
 }
 
 /** What the HTTP side of one `Network` shares between its connections. */

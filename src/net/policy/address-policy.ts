@@ -13,7 +13,7 @@ import { compileHostPatterns, type HostPatterns } from './host-patterns.ts';
 import { coversPort, type ListedPattern, WEB_PORTS } from './listed-pattern.ts';
 import { patternError } from './pattern-error.ts';
 import { isMetadata } from './refuse-literal.ts';
-import { suggestPrivate, suggestRemoval } from './suggest.ts';
+import { suggestPrivate } from './suggest.ts';
 import { allow, deny, type Verdict } from './verdict.ts';
 
 /** What {@link AddressPolicy} needs of the whole policy. */
@@ -99,16 +99,16 @@ export class AddressPolicy {
     const parsed = parseAddress(addressText);
     const host = hostText === null ? null : parseHost(hostText);
     if (parsed === null || (hostText !== null && host === null)) {
-      return deny('invalid_host', 'the address dialled', '');
+      return deny('invalid_host', { by: 'check', check: 'dialled_address' });
     }
     const address = unwrapMapped(parsed);
     const denied = [address, innerAddress(address)]
       .flatMap((dialled) => this.#parts.denied.covering({ kind: 'address', address: dialled }))
       .find((entry) => port === 0 || coversPort(entry, port));
     if (denied) {
-      const rule = `denied_hosts: ${JSON.stringify(denied.entry)}`;
-      const move = isMetadata(address) ? '' : suggestRemoval('denied_hosts', denied.entry);
-      return deny('denied', rule, move);
+      const { entry } = denied;
+      const suggest = { kind: 'remove', list: 'denied_hosts', entry } as const;
+      return deny('denied', { by: 'denied_hosts', entry }, isMetadata(address) ? null : suggest);
     }
     const range =
       forbiddenRange(address) ?? this.#parts.hostAddresses.rangeOf(innerAddress(address));
@@ -118,8 +118,8 @@ export class AddressPolicy {
     const opener = range.isInternal && host?.kind === 'name' ? host.name : formatAddress(address);
     return deny(
       'private_address',
-      `block_private_ips: ${range.name} (${range.cidr})`,
-      isMetadata(address) ? '' : suggestPrivate(opener),
+      { by: 'range', name: range.name, cidr: range.cidr },
+      isMetadata(address) ? null : suggestPrivate(opener),
     );
   }
 }

@@ -1,13 +1,13 @@
 import { type Host, parseHost } from '../../address/host.ts';
 import { formatAddress } from '../../address/ip-address.ts';
 import { isPort } from '../../address/port.ts';
+import type { JudgedTransport } from '../transport.ts';
 import { AddressPolicy } from './address-policy.ts';
 import { ConnectionPolicy } from './connection-policy.ts';
 import { ExtraHosts } from './extra-hosts.ts';
 import { HostAddresses } from './host-addresses.ts';
 import { compileHostPatterns } from './host-patterns.ts';
 import { HttpRules } from './http-rules.ts';
-import type { Transport } from './listed-pattern.ts';
 import type { ExtraHost, PolicyOptions } from './policy-options.ts';
 import { rawPortTest } from './raw-ports.ts';
 import { refuseLiteral } from './refuse-literal.ts';
@@ -20,7 +20,7 @@ export interface ConnectionQuestion {
   /** Untrusted: the destination the guest opened; judged when there is no name. */
   readonly address: string;
   readonly port: number;
-  readonly transport: Transport;
+  readonly transport: JudgedTransport;
 }
 
 /** A request to judge, on a connection that was judged before. Everything is untrusted. */
@@ -57,7 +57,7 @@ export interface Policy {
 /** One for all policies of the process. */
 const OWN_ADDRESSES = new HostAddresses();
 
-const INVALID = deny('invalid_host', 'host name or port', '');
+const INVALID = deny('invalid_host', { by: 'check', check: 'host_name' });
 
 /** What else of a network has to read requests. */
 export interface PolicyFacts {
@@ -97,7 +97,7 @@ export function compilePolicy(
     const dialled = addresses.decide(formatAddress(host.address), null, port);
     return refuseLiteral(verdict, host.address, dialled);
   };
-  const decideHost = (host: Host | null, port: number, transport: Transport): Verdict =>
+  const decideHost = (host: Host | null, port: number, transport: JudgedTransport): Verdict =>
     host === null || !isPort(port)
       ? INVALID
       : judged(host, port, connections.decide(host, port, transport));

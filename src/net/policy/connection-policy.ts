@@ -1,10 +1,12 @@
 import { formatHost, type Host } from '../../address/host.ts';
 import { innerAddress } from '../../address/ranges.ts';
+import type { Decider } from '../refusal/refusal.ts';
+import type { JudgedTransport } from '../transport.ts';
 import type { ExtraHosts } from './extra-hosts.ts';
 import type { HostPatterns } from './host-patterns.ts';
-import { type ListedPattern, type Transport, WEB_PORTS } from './listed-pattern.ts';
+import { type ListedPattern, WEB_PORTS } from './listed-pattern.ts';
 import type { PolicyOptions } from './policy-options.ts';
-import { suggestAllowed, suggestRemoval } from './suggest.ts';
+import { hostEntry, suggestAllowed } from './suggest.ts';
 import { allow, type Denied, deny, type Verdict } from './verdict.ts';
 
 /** What {@link ConnectionPolicy} needs of the whole policy. */
@@ -17,9 +19,6 @@ export interface ConnectionPolicyParts {
   readonly readsRequests: boolean;
 }
 
-/** Why raw TCP is refused in `mode: open`. */
-const UNREAD = 'mode: open, but rules, hooks or secrets have to read requests: raw TCP needs /tcp';
-
 /** A host, and the IPv4 address inside a NAT64 one. */
 function sameHosts(host: Host): readonly Host[] {
   if (host.kind === 'name') return [host];
@@ -27,22 +26,23 @@ function sameHosts(host: Host): readonly Host[] {
 }
 
 function deniedBy(pattern: ListedPattern): Denied {
-  const rule = `denied_hosts: ${JSON.stringify(pattern.entry)}`;
-  return deny('denied', rule, suggestRemoval('denied_hosts', pattern.entry));
+  const { entry } = pattern;
+  const suggest = { kind: 'remove', list: 'denied_hosts', entry } as const;
+  return deny('denied', { by: 'denied_hosts', entry }, suggest);
 }
 
 function allowedBy(field: string, entry: string): Verdict {
   return allow(`${field}: ${JSON.stringify(entry)}`);
 }
 
-/** Why entries that cover the host don't cover this connection, for the refusal. */
-function nearMiss(near: readonly ListedPattern[], port: number, transport: Transport): string {
-  const entries = near
-    .slice(0, 3)
-    .map(({ entry }) => JSON.stringify(entry))
-    .join(', ');
-  const asked = transport === 'tcp' ? `raw TCP on port ${port}` : `${transport} on port ${port}`;
-  return `allowed_hosts: ${entries} does not cover ${asked}`;
+/** Says that no entry covers a connection, and which ones nearly do. */
+function uncovered(
+  covering: readonly ListedPattern[],
+  port: number,
+  transport: JudgedTransport,
+): Decider {
+  const near = covering.slice(0, 3).map(({ entry }) => entry);
+  return { by: 'allowed_hosts', near, port, transport };
 }
 
 /** Steps 1 to 4 of the decision order: mode, `denied_hosts`, `extra_hosts`, `allowed_hosts`. Pure. */
@@ -54,7 +54,7 @@ export class ConnectionPolicy {
   }
 
   /** @param port  1..65535, checked by the caller. */
-  decide(host: Host, port: number, transport: Transport): Verdict {
+  decide(host: Host, port: number, transport: JudgedTransport): Verdict {
     const { mode, allowed, denied, extraHosts, readsRequests } = this.#parts;
     const isTcp = transport === 'tcp';
     if (mode === 'none') return this.#noNetwork(host, port, transport);
@@ -68,17 +68,12 @@ export class ConnectionPolicy {
       return allowedBy('extra_hosts', extra.name);
     const entry = allowed.find(host, port, isTcp);
     if (entry) return allowedBy('allowed_hosts', entry.entry);
-    const near = allowed.covering(host);
-    const rule =
-      mode === 'open'
-        ? UNREAD
-        : near.length > 0
-          ? nearMiss(near, port, transport)
-          : 'allowed_hosts: no entry covers it';
-    return deny('not_allowed', rule, suggestAllowed(host, port, transport));
+    const decider: Decider =
+      mode === 'open' ? { by: 'unread' } : uncovered(allowed.covering(host), port, transport);
+    return deny('not_allowed', decider, suggestAllowed(host, port, transport));
   }
 
-  /** True answer of "on any port, by any transport?". */
+  /** Decides whether a name may be reached on any port by any transport. */
   decideName(host: Host): Verdict {
     const { mode, allowed, denied, extraHosts } = this.#parts;
     if (mode === 'none') return this.#noNetwork(host, 0, 'https');
@@ -91,19 +86,11 @@ export class ConnectionPolicy {
       return allowedBy('extra_hosts', host.name);
     const entry = allowed.covering(host)[0];
     if (entry) return allowedBy('allowed_hosts', entry.entry);
-    return deny(
-      'not_allowed',
-      'allowed_hosts: no entry covers it',
-      suggestAllowed(host, 0, 'https'),
-    );
+    return deny('not_allowed', uncovered([], 0, 'https'), suggestAllowed(host, 0, 'https'));
   }
 
-  #noNetwork(host: Host, port: number, transport: Transport): Denied {
-    const entry = suggestAllowed(host, port, transport);
-    return deny(
-      'mode_none',
-      `mode: none (asked for ${formatHost(host)})`,
-      `network: { mode: allowlist, ${entry} }`,
-    );
+  #noNetwork(host: Host, port: number, transport: JudgedTransport): Denied {
+    const entry = hostEntry(host, port, transport);
+    return deny('mode_none', { by: 'mode', host: formatHost(host) }, { kind: 'open', entry });
   }
 }

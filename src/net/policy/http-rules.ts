@@ -9,6 +9,8 @@ import { suggestRule } from './suggest.ts';
 import { allow, deny, type Verdict } from './verdict.ts';
 
 interface CompiledRule {
+  readonly index: number;
+  /** For a request that it allows. */
   readonly label: string;
   readonly host: ListedPattern;
   readonly methods: ReadonlySet<string> | null;
@@ -72,6 +74,7 @@ function compileRule(rule: HttpRule, index: number): CompiledRule {
   }
   const paths = rule.paths?.map(compilePath) ?? null;
   return {
+    index,
     label: `rules[${index}]: ${rule.action} ${JSON.stringify(rule.host)}`,
     host,
     methods: rule.methods ? new Set(rule.methods.map(compileMethod)) : null,
@@ -127,10 +130,12 @@ export class HttpRules {
     const suggestion = () => suggestRule(host, port, method, target);
     for (const rule of rules) {
       if (!matchesRule(rule, method, forms)) continue;
-      return rule.action === 'allow' ? allow(rule.label) : deny('rule', rule.label, suggestion());
+      if (rule.action === 'allow') return allow(rule.label);
+      const { index, host: denied } = rule;
+      return deny('rule', { by: 'rule', index, host: denied.entry }, suggestion());
     }
     const isClosed = rules.some((rule) => rule.action === 'allow');
     if (!isClosed) return null;
-    return deny('rule', 'rules: no allow rule of this host matches', suggestion());
+    return deny('rule', { by: 'rules' }, suggestion());
   }
 }

@@ -2,9 +2,6 @@ import type { HostPattern } from '../../address/host-pattern.ts';
 import { type HostPatternForm, parseHostPattern } from '../../address/parse-host-pattern.ts';
 import { patternError } from './pattern-error.ts';
 
-/** How a connection's bytes travel: inspected as HTTP with or without TLS, or carried unseen. */
-export type Transport = 'https' | 'http' | 'tcp';
-
 /** A pattern of one host list, with what the list adds to it. */
 export interface ListedPattern extends Omit<HostPattern, 'port'> {
   /** As the user wrote it. */

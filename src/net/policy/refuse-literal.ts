@@ -15,9 +15,7 @@ export function isMetadata(address: IpAddress): boolean {
  */
 export function refuseLiteral(refusal: Denied, address: IpAddress, dialled: Verdict): Denied {
   const isClosed = refusal.reason !== 'denied' && !dialled.isAllowed;
-  const rule =
-    isClosed && refusal.reason === 'not_allowed'
-      ? `${refusal.rule}; ${dialled.rule}`
-      : refusal.rule;
-  return isClosed || isMetadata(address) ? { ...refusal, rule, suggestion: '' } : refusal;
+  if (!isClosed && !isMetadata(address)) return refusal;
+  const further = isClosed && refusal.reason === 'not_allowed' ? dialled.decidedBy : [];
+  return { ...refusal, decidedBy: [...refusal.decidedBy, ...further], suggest: null };
 }

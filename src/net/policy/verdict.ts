@@ -1,13 +1,5 @@
-/**
-
- */
-export type DenialReason =
-  | 'mode_none'
-  | 'invalid_host'
-  | 'denied'
-  | 'not_allowed'
-  | 'rule'
-  | 'private_address';
+import type { Blocked, BlockReason, Decider, Suggestion } from '../refusal/refusal.ts';
+import type { Policy } from './compile-policy.ts';
 
 /** The policy lets it through; `rule` names the entry that does. */
 export interface Allowed {
@@ -15,18 +7,19 @@ export interface Allowed {
   readonly rule: string;
 }
 
-/** The policy refuses. Every text here is printable ASCII and safe to show: names are canonical, paths are quoted. */
-export interface Denied {
+/** The policy refuses. Every text in it is printable ASCII and safe to show: names are canonical, paths are quoted. */
+export interface Denied extends Blocked {
   readonly isAllowed: false;
-  readonly reason: DenialReason;
-  /** The entry or list that decided, e.g. `denied_hosts: "telemetry.example.com"`. */
-  readonly rule: string;
-  /** The next move: the YAML line to add under `network:`, or `remove "…" from denied_hosts`; empty when there is none. */
-  readonly suggestion: string;
 }
 
-/** Answer of every question asked of a policy. */
+/** The decision of a policy. */
 export type Verdict = Allowed | Denied;
+
+/** The decisions that the data path needs: pure, and equal for equal questions as long as a VM lives. */
+export type PolicyJudge = Pick<
+  Policy,
+  'decideConnection' | 'decideRequest' | 'decideAddress' | 'extraHost' | 'isRawPort'
+>;
 
 /** An {@link Allowed}. */
 export function allow(rule: string): Allowed {
@@ -34,6 +27,10 @@ export function allow(rule: string): Allowed {
 }
 
 /** A {@link Denied}. */
-export function deny(reason: DenialReason, rule: string, suggestion: string): Denied {
-  return { isAllowed: false, reason, rule, suggestion };
+export function deny(
+  reason: BlockReason,
+  decidedBy: Decider,
+  suggest: Suggestion | null = null,
+): Denied {
+  return { isAllowed: false, kind: 'blocked', reason, decidedBy: [decidedBy], suggest };
 }

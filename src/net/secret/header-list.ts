@@ -10,15 +10,6 @@ export interface RequestPlace {
   readonly isTls: boolean;
 }
 
-/** A placeholder where it may not go. Safe to print: holds neither the value nor the placeholder. */
-export interface SecretLeak {
-  /** Of the secret. */
-  readonly name: string;
-  /** `header authorization`, `header name`, `query`, `path`. */
-  readonly where: string;
-  readonly reason: 'host_not_listed' | 'not_tls' | 'place';
-}
-
 /** Values of the fields of that name, joined as RFC 9110 §5.3 allows. */
 export function headerValue(headers: HeaderList, name: string): string {
   return headers

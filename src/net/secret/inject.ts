@@ -1,5 +1,6 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import type { HeaderList, RequestPlace, SecretLeak } from './header-list.ts';
+import type { Leak, LeakPlace, LeakReason } from '../refusal/refusal.ts';
+import type { HeaderList, RequestPlace } from './header-list.ts';
 import type { PlaceholderIndex } from './placeholder-index.ts';
 import type { SecretValue } from './secret-value.ts';
 
@@ -37,13 +38,25 @@ function headerText(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
 
-/** Why no value of this secret goes to that place at all; null when one may, where values are put in. */
-export function refusalOf(
+/** Returns why no value of this secret goes to that host at all, or null when one may. */
+function hostProblem(
   { covers, allowHttp }: Pick<InjectableSecret, 'covers' | 'allowHttp'>,
   { host, port, isTls }: RequestPlace,
-): Exclude<SecretLeak['reason'], 'place'> | null {
+): Exclude<LeakReason, 'place'> | null {
   if (!covers(host, port)) return 'host_not_listed';
   return isTls || allowHttp ? null : 'not_tls';
+}
+
+/** Describes the leak of a secret, by its name, on its way to `to`. */
+export function toLeak(
+  secrets: readonly InjectableSecret[],
+  name: string,
+  at: { readonly to: RequestPlace; readonly place: LeakPlace; readonly where?: string },
+): Leak {
+  const { to, place, where = place } = at;
+  const secret = secrets.find((one) => one.name === name);
+  const reason = secret === undefined ? null : hostProblem(secret, to);
+  return { kind: 'leak', secret: name, place, where, reason: reason ?? 'place' };
 }
 
 /** Puts the values of some secrets in the place of their placeholders, for one request. */
@@ -59,7 +72,7 @@ export class Injector {
     this.#all = all;
     this.#index = index;
     this.#place = place;
-    this.#usable = all.filter((secret) => refusalOf(secret, place) === null);
+    this.#usable = all.filter((secret) => hostProblem(secret, place) === null);
   }
 
   /** Names of the secrets whose values were put in so far. */
@@ -72,16 +85,17 @@ export class Injector {
    * @param headers  Untrusted.
    * @throws {GondolinError} NET_SECRET_LIMIT beyond 16 placeholders, as `target` does.
    */
-  headers(headers: HeaderList): { headers: HeaderList; leak: SecretLeak | null } {
+  headers(headers: HeaderList): { headers: HeaderList; leak: Leak | null } {
     if (this.#isClean(headers)) return { headers, leak: null };
     const result: [string, string][] = [];
     for (const [name, value] of headers) {
       const inName = this.#index.findInText(name);
-      if (inName !== null) return { headers: [], leak: this.#leak(inName, 'header name') };
+      if (inName !== null)
+        return { headers: [], leak: this.#leak(inName, 'header', 'header name') };
       const { masked, text } = this.#inHeader(name.toLowerCase(), value);
       const left = this.#index.findInText(masked);
       if (left !== null) {
-        return { headers: [], leak: this.#leak(left, `header ${name.toLowerCase()}`) };
+        return { headers: [], leak: this.#leak(left, 'header', `header ${name.toLowerCase()}`) };
       }
       result.push([name, text]);
     }
@@ -89,7 +103,7 @@ export class Injector {
   }
 
   /** The request target (path and query) with values put in the query where that is allowed, or the leak in it. */
-  target(target: string): { target: string; leak: SecretLeak | null } {
+  target(target: string): { target: string; leak: Leak | null } {
     const at = target.indexOf('?');
     const path = at < 0 ? target : target.slice(0, at);
     const inPath = this.#index.findInText(path);
@@ -151,9 +165,7 @@ export class Injector {
     );
   }
 
-  #leak(name: string, where: string): SecretLeak {
-    const secret = this.#all.find((entry) => entry.name === name);
-    const reason = secret === undefined ? null : refusalOf(secret, this.#place);
-    return { name, where, reason: reason ?? 'place' };
+  #leak(name: string, place: LeakPlace, where: string = place): Leak {
+    return toLeak(this.#all, name, { to: this.#place, place, where });
   }
 }

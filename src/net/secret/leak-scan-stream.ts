@@ -1,35 +1,29 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { Leak } from '../refusal/refusal.ts';
 import { parseContentEncoding } from './content-encoding.ts';
 import { DecodedScan } from './decoded-scan.ts';
+import { LeakError } from './leak-error.ts';
 import { LeakScanner } from './leak-scanner.ts';
 import type { PlaceholderIndex } from './placeholder-index.ts';
 
-/** The error a leak ends a request with. */
-export function leakError(name: string, where: string): GondolinError {
-  return new GondolinError(
-    'NET_SECRET_LEAK',
-    `The placeholder of secret ${name} was sent where it may not go: ${where}`,
-    { details: { name, where } },
-  );
-}
+/** Describes the leak of a secret at the place that a stream looks at. */
+export type ToLeak = (secret: string) => Leak;
 
 /**
- * Passes a request body (or any bytes) on unchanged and fails with NET_SECRET_LEAK before the chunk that completes a
- * placeholder is passed on. Bodies with a content-encoding are looked at decoded too.
+ * Passes a request body (or any bytes) on unchanged, and fails with a {@link LeakError} before it passes the chunk that
+ * completes a placeholder. A body with a content-encoding is scanned decoded too.
  */
 export class LeakScanStream extends Transform {
-  readonly #where: string;
+  readonly #toLeak: ToLeak;
   readonly #raw: LeakScanner;
   readonly #decoded: DecodedScan | null;
 
   /**
-   * @param where  Shown in the error and the event: `body`, `tcp`, `trailer`.
-   * @param contentEncoding  Of the body, untrusted; what is unknown is looked at as it is.
+   * @param contentEncoding  Untrusted; a body in an unknown encoding is scanned as it is.
    */
-  constructor(index: PlaceholderIndex, where: string, contentEncoding = '') {
+  constructor(index: PlaceholderIndex, toLeak: ToLeak, contentEncoding = '') {
     super({ highWaterMark: 64 * 1024 });
-    this.#where = where;
+    this.#toLeak = toLeak;
     this.#raw = new LeakScanner(index);
     const encodings = index.isEmpty ? [] : parseContentEncoding(contentEncoding);
     this.#decoded =
@@ -41,7 +35,7 @@ export class LeakScanStream extends Transform {
   override _transform(chunk: Buffer, _: BufferEncoding, callback: TransformCallback): void {
     const name = this.#raw.scan(chunk);
     const settle = (found: string | null, failure: Error | null): void => {
-      const error = found === null ? failure : leakError(found, this.#where);
+      const error = found === null ? failure : new LeakError(this.#toLeak(found));
       if (error === null) callback(null, chunk);
       else callback(error);
     };
@@ -51,7 +45,7 @@ export class LeakScanStream extends Transform {
 
   override _flush(callback: TransformCallback): void {
     const settle = (found: string | null, failure: Error | null): void =>
-      callback(found === null ? failure : leakError(found, this.#where));
+      callback(found === null ? failure : new LeakError(this.#toLeak(found)));
     if (this.#decoded === null) settle(null, null);
     else this.#decoded.end(settle);
   }

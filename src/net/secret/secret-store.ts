@@ -1,9 +1,10 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { isVariableName } from '../../util/variable-name.ts';
-import type { HeaderList, RequestPlace, SecretLeak } from './header-list.ts';
+import type { Leak } from '../refusal/refusal.ts';
+import type { HeaderList, RequestPlace } from './header-list.ts';
 import { withoutHeaders } from './header-list.ts';
 import { compileHosts } from './host-list.ts';
-import { type InjectableSecret, Injector, refusalOf } from './inject.ts';
+import { type InjectableSecret, Injector, toLeak } from './inject.ts';
 import { LeakScanStream } from './leak-scan-stream.ts';
 import { createPlaceholder } from './placeholder.ts';
 import { PlaceholderIndex } from './placeholder-index.ts';
@@ -41,7 +42,7 @@ export interface PreparedRequest {
   readonly used: readonly string[];
   /** Names of the secrets to look for in the response: all that the host may have. Other VMs may have sent them. */
   readonly scrub: readonly string[];
-  readonly leak: SecretLeak | null;
+  readonly leak: Leak | null;
 }
 
 /**
@@ -99,7 +100,7 @@ export class SecretStore {
   }
 
   /** The leak in a request, as `prepareRequest` would tell it; nothing is put in. For the check before the hooks. */
-  findLeak(request: RequestHead, place: RequestPlace): SecretLeak | null {
+  findLeak(request: RequestHead, place: RequestPlace): Leak | null {
     return this.#inject(request, place).leak;
   }
 
@@ -110,38 +111,41 @@ export class SecretStore {
     return { injector, inTarget, inHeaders, leak: inTarget.leak ?? inHeaders.leak };
   }
 
-  /**
-   * Why a placeholder was refused on its way to a place that policy allows.
-   * @param name  Of one of our secrets.
-   */
-  leakReason(name: string, place: RequestPlace): SecretLeak['reason'] {
-    const secret = this.#secrets.find((one) => one.name === name);
-    return (secret && refusalOf(secret, place)) ?? 'place';
+  /** Returns the leak in a method, where no value ever goes, or null. */
+  findLeakInMethod(method: string, to: RequestPlace): Leak | null {
+    const name = this.index.findInText(method);
+    const at = { to, place: 'connection', where: 'method' } as const;
+    return name === null ? null : toLeak(this.#secrets, name, at);
   }
 
-  /** The leak in trailer fields, where no value ever goes; null when there is none. */
-  findLeakInTrailers(trailers: HeaderList): SecretLeak | null {
+  /** Returns the leak in trailer fields, where no value ever goes, or null. */
+  findLeakInTrailers(trailers: HeaderList, to: RequestPlace): Leak | null {
     for (const [key, value] of trailers) {
       const name = this.index.findInText(key) ?? this.index.findInText(value);
-      if (name !== null) return { name, where: 'trailer', reason: 'place' };
+      if (name !== null) return toLeak(this.#secrets, name, { to, place: 'trailer' });
     }
     return null;
   }
 
-  /**
-   * For a body or raw bytes on the way out; null when there is nothing to look for.
-   * @param where  `body`, `tcp`.
-   */
-  createLeakScan(where: string, contentEncoding = ''): LeakScanStream | null {
-    return this.index.isEmpty ? null : new LeakScanStream(this.index, where, contentEncoding);
+  /** Scans a body or raw bytes on their way out; null when there are no secrets. */
+  createLeakScan(
+    place: 'body' | 'tcp',
+    to: RequestPlace,
+    contentEncoding = '',
+  ): LeakScanStream | null {
+    if (this.index.isEmpty) return null;
+    const describe = (name: string) => toLeak(this.#secrets, name, { to, place });
+    return new LeakScanStream(this.index, describe, contentEncoding);
   }
 
   /**
-   * For what a guest sends on a WebSocket; null when there is nothing to look for. Its opening request must go upstream
-   * without `WEBSOCKET_STRIPPED_HEADERS`.
+   * Scans what a guest sends on a WebSocket; null when there are no secrets. The opening request must go upstream without
+   * `WEBSOCKET_STRIPPED_HEADERS`.
    */
-  createWebSocketLeakScan(): WebSocketLeakScanStream | null {
-    return this.index.isEmpty ? null : new WebSocketLeakScanStream(this.index);
+  createWebSocketLeakScan(to: RequestPlace): WebSocketLeakScanStream | null {
+    if (this.index.isEmpty) return null;
+    const describe = (name: string) => toLeak(this.#secrets, name, { to, place: 'websocket' });
+    return new WebSocketLeakScanStream(this.index, describe);
   }
 
   /**

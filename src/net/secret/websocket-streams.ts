@@ -1,6 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { leakError } from './leak-scan-stream.ts';
+import { LeakError } from './leak-error.ts';
+import type { ToLeak } from './leak-scan-stream.ts';
 import { LeakScanner } from './leak-scanner.ts';
 import type { PlaceholderIndex } from './placeholder-index.ts';
 import type { ScrubPatterns } from './scrub-patterns.ts';
@@ -17,14 +18,16 @@ const MAX_CONTROL_BYTES = 125;
  */
 export const WEBSOCKET_STRIPPED_HEADERS = ['sec-websocket-extensions'] as const;
 
-/** Passes what a guest sends on a WebSocket on unchanged; fails with NET_SECRET_LEAK on a placeholder in any payload. */
+/** Passes the frames of a guest's WebSocket on unchanged; fails with a {@link LeakError} on a placeholder in any payload. */
 export class WebSocketLeakScanStream extends Transform {
   readonly #parser: FrameParser;
+  readonly #toLeak: ToLeak;
   #found: string | null = null;
   #isControl = false;
 
-  constructor(index: PlaceholderIndex) {
+  constructor(index: PlaceholderIndex, toLeak: ToLeak) {
     super({ highWaterMark: 64 * 1024 });
+    this.#toLeak = toLeak;
     const messages = new LeakScanner(index);
     let control = new LeakScanner(index);
     this.#parser = new FrameParser({
@@ -48,7 +51,7 @@ export class WebSocketLeakScanStream extends Transform {
       return;
     }
     if (this.#found === null) callback(null, chunk);
-    else callback(leakError(this.#found, 'websocket'));
+    else callback(new LeakError(this.#toLeak(this.#found)));
   }
 }
 

@@ -2,8 +2,9 @@ import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isSameAddress } from '../../address/ip-address.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import type { PolicyJudge, Refused } from '../judge.ts';
 import { DIAL_MS, MAX_CANDIDATES } from '../limits.ts';
+import type { PolicyJudge } from '../policy/verdict.ts';
+import type { Blocked } from '../refusal/refusal.ts';
 import { Lookups } from './lookups.ts';
 import { SpareConnections } from './spare-connections.ts';
 import { systemCode } from './system-code.ts';
@@ -35,11 +36,11 @@ export interface DialerOptions {
 
 /** A refused address is no error of the network: the guest gets the refusal, not a 502. */
 export class AddressRefused extends Error {
-  readonly verdict: Refused;
+  readonly refusal: Blocked;
 
-  constructor(verdict: Refused) {
-    super(`the address is refused: ${verdict.reason}`);
-    this.verdict = verdict;
+  constructor(refusal: Blocked) {
+    super(`the address is refused: ${refusal.reason}`);
+    this.refusal = refusal;
   }
 }
 
@@ -120,7 +121,7 @@ export class Dialer {
   #judge(addresses: readonly string[], to: Destination, port: number): string[] {
     const name = to.isLiteral ? null : to.name;
     const allowed: string[] = [];
-    let refused: Refused | null = null;
+    let refused: Blocked | null = null;
     for (const address of addresses) {
       // A zone or a short form could name another address than the one judged.
       if (isIP(address) === 0 || address.includes('%')) continue;

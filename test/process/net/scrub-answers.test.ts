@@ -226,7 +226,7 @@ it('a few kilobytes that would become gigabytes end in NET_BODY_LIMIT, in an ans
   const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
   const answer = pipeline([Readable.from([bomb]), ...plan.createTransforms(), sink]);
   await expect(answer).rejects.toMatchObject({ code: 'NET_BODY_LIMIT' });
-  const scan = store.createLeakScan('body', 'gzip, gzip');
+  const scan = store.createLeakScan('body', PLACE, 'gzip, gzip');
   if (scan === null) throw new Error('no scan');
   const sent = pipeline(
     Readable.from([bomb]),

@@ -18,9 +18,11 @@ import {
 } from '../../fixtures/network-events.ts';
 import { outputOf } from './fake-io.ts';
 
-const METADATA = 'allowed_hosts: no entry covers it; block_private_ips: metadata (169.254.169.254)';
+const UNLISTED = { by: 'allowed_hosts', near: [], port: 443, transport: 'https' } as const;
+const PRIVATE = { by: 'range', name: 'private', cidr: '10.0.0.0/8' } as const;
+const METADATA = { by: 'range', name: 'metadata', cidr: '169.254.169.254' } as const;
 
-const suggestAllowed = (entry: string) => `allowed_hosts: [${JSON.stringify(entry)}]`;
+const suggestAllowed = (entry: string) => ({ kind: 'add', list: 'allowed_hosts', entry }) as const;
 
 function resultOf(events: readonly NetworkEvent[], name = 'test'): SandboxResult {
   const tally = new NetworkTally();
@@ -49,19 +51,19 @@ describe('renderSummary() with a network', () => {
         port: 5432,
         transport: 'tcp',
         method: null,
-        suggestion: 'allowed_hosts: ["db.other.test:5432/tcp"]',
+        suggest: suggestAllowed('db.other.test:5432/tcp'),
       }),
       blockedEvent({
         host: '10.0.0.5',
         reason: 'private_address',
-        rule: 'block_private_ips: private (10.0.0.0/8)',
-        suggestion: 'allowed_private: ["10.0.0.5"]',
+        decidedBy: [PRIVATE],
+        suggest: { kind: 'add', list: 'allowed_private', entry: '10.0.0.5' },
       }),
       blockedEvent({
         host: 'bad.test',
         reason: 'denied',
-        rule: 'denied_hosts: "bad.test"',
-        suggestion: 'remove "bad.test" from denied_hosts',
+        decidedBy: [{ by: 'denied_hosts', entry: 'bad.test' }],
+        suggest: { kind: 'remove', list: 'denied_hosts', entry: 'bad.test' },
       }),
       leakEvent(),
       ...[
@@ -69,13 +71,13 @@ describe('renderSummary() with a network', () => {
           host: '169.254.169.254',
           port: 80,
           transport: 'http',
-          rule: METADATA,
-          suggestion: '',
+          decidedBy: [UNLISTED, METADATA],
+          suggest: null,
         }),
       ],
       blockedEvent({
-        ...{ host: '10.0.0.9', suggestion: '' },
-        rule: 'allowed_hosts: no entry covers it; block_private_ips: private (10.0.0.0/8)',
+        ...{ host: '10.0.0.9', suggest: null },
+        decidedBy: [UNLISTED, PRIVATE],
       }),
     ];
     expect(summaryOf(resultOf(events))).toBe(`
@@ -137,7 +139,7 @@ describe('renderSummary() with a network', () => {
   it('gives YAML that reads back as the same entries', () => {
     const hosts = ['a.test', '2600::1', '1.2.3.4', 'null', 'no.test', '1e3.test', 'xn--a.test'];
     const result = resultOf(
-      hosts.map((host) => blockedEvent({ host, suggestion: suggestAllowed(host) })),
+      hosts.map((host) => blockedEvent({ host, suggest: suggestAllowed(host) })),
     );
     const lines = summaryOf(result).split('\n');
     const yaml = lines.slice(lines.indexOf('    network:'), -2).join('\n');
@@ -149,7 +151,7 @@ describe('renderSummary() with a network', () => {
 
   it('shows 20 rows of each kind and counts the rest', () => {
     const events = Array.from({ length: 700 }, (_, n) =>
-      blockedEvent({ host: `h${n}.test`, suggestion: suggestAllowed(`h${n}.test`) }),
+      blockedEvent({ host: `h${n}.test`, suggest: suggestAllowed(`h${n}.test`) }),
     );
     const text = summaryOf(resultOf(events));
     expect(text.split('\n').length).toBeLessThan(60);
@@ -176,12 +178,12 @@ it('renderBlocked() names the sandboxes that something was blocked in, and no ot
 });
 
 describe('a blocked connection in mid-run', () => {
-  const { host, port, transport, reason, rule, suggestion } = blockedEvent({
-    host: 'x\u001b[2Jy.test',
-  });
+  const use = new NetworkTally().add(blockedEvent({ host: 'x\u001b[2Jy.test' }));
+  if (use === null) throw new Error('no row');
+  const { count: _count, ...facts } = use;
   const event: RunEvent = {
     ...{ type: 'network-blocked', sandbox: 'test', time: '2026-11-21T08:00:00.000Z' },
-    ...{ host, port, transport, reason, rule, suggestion, leak: null },
+    ...facts,
   };
 
   it('is a line of the plain drawing', async () => {

@@ -1,4 +1,5 @@
-import { blockText, hostText } from '../../../net/audit/network-summary.ts';
+import { hostText } from '../../../net/audit/network-summary.ts';
+import { reasonText } from '../../../net/refusal/refusal-text.ts';
 import type { RunEvent } from '../../../project/run-event.ts';
 import type { StepResult } from '../../../project/run-result.ts';
 import { formatDuration } from './quantities.ts';
@@ -42,5 +43,5 @@ export function describeBoot(event: Extract<RunEvent, { type: 'vm-started' }>): 
 
 /** `blocked other.test: not in allowed_hosts`; the host is guest text. */
 export function describeBlocked(event: Extract<RunEvent, { type: 'network-blocked' }>): string {
-  return `blocked ${plainText(hostText(event))}: ${plainText(blockText(event))}`;
+  return `blocked ${plainText(hostText(event))}: ${plainText(reasonText(event.refusal))}`;
 }

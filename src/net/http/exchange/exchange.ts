@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { MAX_INFORMATIONAL_ANSWERS } from '../../limits.ts';
+import type { Refusal } from '../../refusal/refusal.ts';
+import { LeakError } from '../../secret/leak-error.ts';
 import type { SpliceResult } from '../../tcp/splice.ts';
 import { endToEnd, type Fields } from '../fields.ts';
 import { createGuard, guardHandler } from '../guard.ts';
@@ -17,12 +19,12 @@ import { type AskedRequest, headBytes, readRequest } from './judge/asked-request
 import { judgeRequest } from './judge/judge-request.ts';
 import type { RequestSlot } from './limit/guest-load.ts';
 import { outgoingOf } from './outgoing-request.ts';
-import type { Refusal } from './refusal/refusal.ts';
-import { refusalOf } from './refusal/refusal-of.ts';
+import { type RefusalPage, toRefusalPage } from './refusal/refusal-page.ts';
 import { dismiss, sendRefusal } from './refusal/send-refusal.ts';
+import { toRefusal } from './refusal/to-refusal.ts';
 import { answerPath, assertChunked, isHint, NOT_FOR_GUESTS } from './response-path.ts';
 import type { AnswerSink } from './response-sink.ts';
-import type { OutgoingRequest } from './secrets/request-secrets.ts';
+import { type OutgoingRequest, placeOf } from './secrets/request-secrets.ts';
 import { openTunnel } from './websocket-tunnel.ts';
 
 /**
@@ -116,8 +118,10 @@ export class Exchange implements UpstreamHandler {
       if (this.#isDone) {
         if (next.kind === 'answer') await next.response.body?.cancel();
       } else if (next.kind === 'answer') await this.#answerByHook(next.response);
-      else if (next.kind === 'refuse') this.#finishWith(next.refusal);
-      else {
+      else if (next.kind === 'refuse') {
+        this.#context = next.context;
+        this.#finishWith(next.refusal);
+      } else {
         this.#context = next.context;
         this.#send(next.outgoing);
       }
@@ -226,11 +230,12 @@ export class Exchange implements UpstreamHandler {
     const { fields, ended } = openTunnel(guest, head, stream, {
       secrets: this.#services.secrets,
       scrub: this.#scrub,
+      to: placeOf(this.#context),
     });
     this.#record.noteHead(head, fields);
     const onEnd = this.#guard((end: SpliceResult) => {
       this.#record.noteTunnel(end);
-      if (end.error !== null) this.#record.leaked(end.error, null);
+      if (end.error instanceof LeakError) this.#record.refused(end.error.leak, this.#context, null);
       this.#finish(end.error === null ? null : end.error.message);
     });
     void ended.then(onEnd);
@@ -240,17 +245,17 @@ export class Exchange implements UpstreamHandler {
     this.#stopWaiting();
     if (this.#isDone) return;
     this.#hasUpstreamEnded = true;
+    const refusal = toRefusal(error, this.#context);
     if (this.#guest.answer.hasBegun) {
-      this.#record.leaked(error, null);
+      this.#record.refused(refusal, this.#context, null);
       this.#guest.answer.reset();
       this.#finish(upstreamError(error, this.#context.name).message);
       return;
     }
-    const refusal = refusalOf(error, this.#context, this.#services.secrets);
-    this.#record.leaked(error, refusal.status);
     if (GondolinError.is(error) && error.code === 'NET_HOOK_FAILED') this.#services.fault(error);
-    // A server that failed was asked; what policy refused never went out.
-    if (refusal.status >= 500) this.#record.open();
+    // A server that failed was asked; a request that was blocked never went out.
+    const page = toRefusalPage(refusal, this.#context);
+    if (refusal.kind === 'failed' && page.status >= 500) this.#record.open();
     this.#finishWith(refusal);
   }
 
@@ -277,8 +282,7 @@ export class Exchange implements UpstreamHandler {
   }
 
   #finishWith(refusal: Refusal): void {
-    this.#refuse(refusal);
-    this.#finish(refusal.message);
+    this.#finish(this.#refuse(refusal).message);
   }
 
   #stopWaiting(): void {
@@ -302,7 +306,11 @@ export class Exchange implements UpstreamHandler {
     this.#record.finish(error);
   }
 
-  #refuse(refusal: Refusal): void {
-    this.#record.refused(refusal, sendRefusal(this.#guest.answer, this.#asked, refusal));
+  #refuse(refusal: Refusal): RefusalPage {
+    const page = toRefusalPage(refusal, this.#context);
+    const head = sendRefusal(this.#guest.answer, this.#asked, page);
+    this.#record.noteHead(head, head.fields);
+    this.#record.refused(refusal, this.#context, page.status);
+    return page;
   }
 }

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
+import type { RequestPlace } from '../../secret/header-list.ts';
 import type { SecretStore } from '../../secret/secret-store.ts';
-import { WebSocketLeakScanStream, WebSocketScrubStream } from '../../secret/websocket-streams.ts';
 import { type SpliceResult, splice } from '../../tcp/splice.ts';
 import { endToEnd, type Fields, flatList } from '../fields.ts';
 import type { GuestUpgrade } from '../guest-request.ts';
@@ -13,6 +13,7 @@ export interface TunnelWatch {
   readonly secrets: SecretStore | null;
   /** Names of the secrets whose values the server must not send back. */
   readonly scrub: readonly string[];
+  readonly to: RequestPlace;
 }
 
 /**
@@ -25,16 +26,14 @@ export function openTunnel(
   guest: GuestUpgrade,
   head: ResponseHead,
   upstream: Duplex,
-  { secrets, scrub }: TunnelWatch,
+  { secrets, scrub, to }: TunnelWatch,
 ): { readonly fields: Fields; readonly ended: Promise<SpliceResult> } {
   const kept = endToEnd(head.fields);
   const plan = secrets?.planResponse(scrub, { headers: headerList(kept), hasBody: false });
   const fields = plan === undefined ? kept : flatList(plan.headers);
   const opened = guest.accept(head.statusText, fields);
-  const index = secrets?.index ?? null;
-  const patterns = secrets?.patternsFor(scrub) ?? null;
-  const outbound = index === null || index.isEmpty ? null : new WebSocketLeakScanStream(index);
-  const inbound = patterns === null ? null : new WebSocketScrubStream(patterns);
+  const outbound = secrets?.createWebSocketLeakScan(to) ?? null;
+  const inbound = secrets?.createWebSocketScrub(scrub) ?? null;
   const ended = splice(opened.stream, upstream, { head: opened.head, outbound, inbound });
   return { fields, ended };
 }

@@ -91,7 +91,9 @@ it.each<[string, HarEvent]>([
 });
 
 it('harEntryOf() says why a request was refused or broke', () => {
-  expect(entryOf(blockedEvent()).comment).toBe('refused by gondolin: not_allowed (allowed_hosts)');
+  expect(entryOf(blockedEvent()).comment).toBe(
+    'refused by gondolin: not_allowed (allowed_hosts: no entry covers it)',
+  );
   expect(entryOf(leakEvent()).comment).toContain('secret API_TOKEN in its body');
   expect(entryOf(responseEvent({ error: 'reset', secrets: [] })).comment).toBe('failed: reset');
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { NetworkEvent } from '../../../../src/net/audit/network-event.ts';
 import { NetworkTally } from '../../../../src/net/audit/network-tally.ts';
 import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
+import type { AddableList } from '../../../../src/net/refusal/refusal.ts';
 import {
   blockedEvent,
   connectionEndEvent,
@@ -99,9 +100,10 @@ describe('NetworkTally', () => {
   });
 
   it('groups what was blocked, and names the entries that would allow it', () => {
-    const suggest = (key: string, entry: string) => ({ suggestion: `${key}: ["${entry}"]` });
-    const privately = (host: string, range = 'private') => ({
-      ...({ host, reason: 'private_address', rule: `block_private_ips: ${range}` } as const),
+    const suggest = (list: AddableList, entry: string) =>
+      ({ suggest: { kind: 'add', list, entry } }) as const;
+    const privately = (host: string, name = 'private', cidr = '10.0.0.0/8') => ({
+      ...({ host, reason: 'private_address', decidedBy: [{ by: 'range', name, cidr }] } as const),
       ...suggest('allowed_private', host),
     });
     const tally = tallyOf(
@@ -115,8 +117,8 @@ describe('NetworkTally', () => {
       blockedEvent({ host: '2600::1', ...suggest('allowed_hosts', '[2600::1]:22/tcp') }),
       blockedEvent(privately('in.test')),
       blockedEvent(privately('10.0.0.5')),
-      blockedEvent(privately('169.254.169.254', 'metadata (169.254.169.254)')),
-      blockedEvent(privately('fd00:ec2::254', 'renamed (fd00:ec2::254)')),
+      blockedEvent(privately('169.254.169.254', 'metadata', '169.254.169.254')),
+      blockedEvent(privately('fd00:ec2::254', 'renamed', 'fd00:ec2::254')),
       blockedEvent({
         host: '169.254.169.254',
         ...suggest('allowed_hosts', '169.254.169.254:8080'),
@@ -124,7 +126,7 @@ describe('NetworkTally', () => {
       blockedEvent({
         host: 'bad.test',
         reason: 'denied',
-        suggestion: 'remove "bad.test" from denied_hosts',
+        suggest: { kind: 'remove', list: 'denied_hosts', entry: 'bad.test' },
       }),
       leakEvent(),
     );
@@ -162,9 +164,9 @@ describe('NetworkTally', () => {
       policy.decideAddress('169.254.169.254', null),
     ];
     const events = verdicts.flatMap((verdict) => {
-      if (verdict.isAllowed || verdict.reason === 'invalid_host') return [];
-      const { reason, rule, suggestion } = verdict;
-      return [blockedEvent({ reason, rule, suggestion })];
+      if (verdict.isAllowed) return [];
+      const { reason, decidedBy, suggest } = verdict;
+      return [blockedEvent({ reason, decidedBy, suggest })];
     });
     expect(tallyOf(...events).summary().toAllow).toEqual({
       allowedHosts: ['1.2.3.4:8080', 'a.test', 'b.test:22/tcp'],
@@ -174,7 +176,7 @@ describe('NetworkTally', () => {
 
   it('suggests nothing that is no host, whatever a guest sends as one', () => {
     const suggested = (host: string) =>
-      blockedEvent({ host, suggestion: `allowed_hosts: [${JSON.stringify(host)}]` });
+      blockedEvent({ host, suggest: { kind: 'add', list: 'allowed_hosts', entry: host } });
     const hosts = ['*', '*.test', '10.0.0.0/8', 'a\nmode: open', 'a: b', '', 'localhost', 'x"y'];
     const { toAllow } = tallyOf(...hosts.map(suggested)).summary();
     expect(toAllow.allowedHosts).toEqual([]);

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { GondolinError } from '../../../../src/errors/gondolin-error.ts';
 import { agrees, readAuthority, writeAuthority } from '../../../../src/net/http/authority.ts';
-import { type Refusal, renderRefusal } from '../../../../src/net/http/exchange/refusal/refusal.ts';
+import {
+  renderRefusal,
+  toRefusalPage,
+} from '../../../../src/net/http/exchange/refusal/refusal-page.ts';
 import { endToEnd, fieldValues, flatFields, recordOf } from '../../../../src/net/http/fields.ts';
 import { upstreamError } from '../../../../src/net/http/upstream/upstream-error.ts';
 
@@ -71,15 +74,16 @@ it('recordOf() and flatFields() keep every value of a repeated field', () => {
   expect(fieldValues(flatFields(record), 'set-cookie')).toEqual(['a', 'b']);
 });
 
-const REFUSAL: Refusal = {
-  status: 403,
-  reason: 'not_allowed',
-  message: 'blocked this request: the policy does not allow it',
-  host: 'evil.test',
-  port: 443,
-  rule: 'allowed_hosts: no entry covers it',
-  suggestion: 'allowed_hosts: ["evil.test"]',
-};
+const TO = { name: 'evil.test', port: 443 };
+const REFUSAL = toRefusalPage(
+  {
+    kind: 'blocked',
+    reason: 'not_allowed',
+    decidedBy: [{ by: 'allowed_hosts', near: [], port: 443, transport: 'https' }],
+    suggest: { kind: 'add', list: 'allowed_hosts', entry: 'evil.test' },
+  },
+  TO,
+);
 
 it('renderRefusal() tells a line to take away from one to add', () => {
   const suggestion = 'remove "evil.test" from denied_hosts';

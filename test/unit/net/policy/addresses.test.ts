@@ -4,6 +4,7 @@ import { parseAddress } from '../../../../src/address/ip-address.ts';
 import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
 import { HostAddresses } from '../../../../src/net/policy/host-addresses.ts';
 import type { PolicyOptions } from '../../../../src/net/policy/policy-options.ts';
+import { inWords } from '../../../fixtures/net/in-words.ts';
 
 const OPTIONS: PolicyOptions = {
   mode: 'open',
@@ -123,7 +124,7 @@ it.each([
   ['64:ff9b::10.0.0.1', 'a.test', 'allowed_private: ["a.test"]'],
   ['ff02::1', 'a.test', 'allowed_private: ["ff02::1"]'],
 ])('a refused address %s for %j suggests a line that opens it', (address, name, want) => {
-  expect(strict.decideAddress(address, name)).toMatchObject({
+  expect(inWords(strict.decideAddress(address, name))).toMatchObject({
     reason: 'private_address',
     suggestion: want,
   });
@@ -139,22 +140,22 @@ it.each([
   ['fd00:ec2::254', 'a.test'],
   ['100.100.100.200', null],
 ])('decideAddress() suggests nothing for the metadata address %s of %j', (address, name) => {
-  expect(strict.decideAddress(address, name)).toMatchObject({
+  expect(inWords(strict.decideAddress(address, name))).toMatchObject({
     reason: 'private_address',
     suggestion: '',
   });
   const denying = compilePolicy({ ...OPTIONS, deniedHosts: ['0.0.0.0/0', '::/0'] });
-  expect(denying.decideAddress(address, name)).toMatchObject({ reason: 'denied', suggestion: '' });
+  expect(denying.decideAddress(address, name)).toMatchObject({ reason: 'denied', suggest: null });
   expect(
     denying.decideConnection({ name: null, address, port: 80, transport: 'http' }),
-  ).toMatchObject({ reason: 'denied', suggestion: '' });
+  ).toMatchObject({ reason: 'denied', suggest: null });
 });
 
 it('decideAddress() names the range in its rule', () => {
-  expect(strict.decideAddress('169.254.169.254', 'a.test')).toMatchObject({
+  expect(inWords(strict.decideAddress('169.254.169.254', 'a.test'))).toMatchObject({
     rule: 'block_private_ips: metadata (169.254.169.254)',
   });
-  expect(strict.decideAddress('::ffff:10.1.2.3', 'a.test')).toMatchObject({
+  expect(inWords(strict.decideAddress('::ffff:10.1.2.3', 'a.test'))).toMatchObject({
     rule: 'block_private_ips: private (10.0.0.0/8)',
   });
 });
@@ -250,7 +251,7 @@ it.each<[string, string | null, string]>([
   const policy = compilePolicy({ ...OPTIONS, allowedPrivate: [] }, { hostAddresses });
   const verdict = policy.decideAddress(address, name, 443);
   expect(verdict.isAllowed).toBe(want === 'public');
-  if (!verdict.isAllowed) expect(verdict.rule).toContain(want);
+  if (!verdict.isAllowed) expect(inWords(verdict).rule).toContain(want);
   const opened = compilePolicy(
     { ...OPTIONS, allowedPrivate: ['own.test', '5.9.1.0/24'] },
     { hostAddresses },

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
-import type { Transport } from '../../../../src/net/policy/listed-pattern.ts';
 import type { PolicyOptions } from '../../../../src/net/policy/policy-options.ts';
+import type { JudgedTransport } from '../../../../src/net/transport.ts';
+import { inWords } from '../../../fixtures/net/in-words.ts';
 
 /** One policy for the whole table: every list of gondolin.yaml has an entry. */
 const OPTIONS: PolicyOptions = {
@@ -41,7 +42,7 @@ const OPTIONS: PolicyOptions = {
 type Row = readonly [
   host: string,
   port: number,
-  transport: Transport,
+  transport: JudgedTransport,
   mode: PolicyOptions['mode'],
   want: string,
 ];
@@ -281,7 +282,9 @@ it.each(ROWS)(
       port,
       transport,
     });
-    expect(verdict.isAllowed ? verdict.rule : `${verdict.reason} | ${verdict.rule}`).toBe(want);
+    expect(verdict.isAllowed ? verdict.rule : `${verdict.reason} | ${inWords(verdict).rule}`).toBe(
+      want,
+    );
     // Without a captured name the destination is the host, and the verdict the same.
     expect(policies[mode].decideConnection({ name: null, address: host, port, transport })).toEqual(
       verdict,
@@ -330,7 +333,7 @@ it.each([
   'a refusal of %s:%d over %s in mode %s suggests %j',
   (name, port, transport, mode, want) => {
     const verdict = policies[mode].decideConnection({ name, address: '', port, transport });
-    expect(verdict).toMatchObject({ isAllowed: false, suggestion: want });
+    expect(inWords(verdict)).toMatchObject({ isAllowed: false, suggestion: want });
     // What is suggested must also be accepted, and let this very connection through.
     const entry = /allowed_hosts: \["([^"]+)"\]/.exec(want)?.[1];
     if (entry === undefined) return;

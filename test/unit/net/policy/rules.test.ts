@@ -4,6 +4,7 @@ import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
 import { pathForms } from '../../../../src/net/policy/path-forms.ts';
 import type { HttpRule, PolicyOptions } from '../../../../src/net/policy/policy-options.ts';
 import { matchesParts, matchesWildcard } from '../../../../src/util/wildcard.ts';
+import { inWords } from '../../../fixtures/net/in-words.ts';
 
 const BASE: PolicyOptions = {
   mode: 'allowlist',
@@ -118,10 +119,10 @@ it('decideRequest() names the rule that decided', () => {
     isAllowed: true,
     rule: 'rules[1]: allow "api.example.com"',
   });
-  expect(decide(MIXED, 'DELETE a.cdn.test/')).toMatchObject({
+  expect(inWords(decide(MIXED, 'DELETE a.cdn.test/'))).toMatchObject({
     rule: 'rules[3]: deny "*.cdn.test"',
   });
-  expect(decide(READ, 'POST api.example.com/x')).toMatchObject({
+  expect(inWords(decide(READ, 'POST api.example.com/x'))).toMatchObject({
     rule: 'rules: no allow rule of this host matches',
   });
   expect(decide(CLOSED, 'GET api.example.com/x')).toEqual({
@@ -193,7 +194,10 @@ it.each([
     rules: [{ host: 'api.example.com', paths: ['/only'], action: 'allow' }],
   });
   const request = { name: 'api.example.com', port: 443, scheme: 'https', method, path } as const;
-  expect(policy.decideRequest(request)).toMatchObject({ isAllowed: false, suggestion: want });
+  expect(inWords(policy.decideRequest(request))).toMatchObject({
+    isAllowed: false,
+    suggestion: want,
+  });
 });
 
 it.each([

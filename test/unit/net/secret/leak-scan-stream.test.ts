@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { toLeak } from '../../../../src/net/secret/inject.ts';
 import { LeakScanStream } from '../../../../src/net/secret/leak-scan-stream.ts';
 import { LeakScanner } from '../../../../src/net/secret/leak-scanner.ts';
 import { createPlaceholder } from '../../../../src/net/secret/placeholder.ts';
@@ -35,11 +36,14 @@ const FORMS = [
   P.replaceAll('_', '\\u005F'),
 ];
 
+const TO = { host: 'api.example.com', port: 443, isTls: true };
+const inBody = (name: string) => toLeak([], name, { to: TO, place: 'body' });
+
 async function send(pieces: readonly Buffer[], encoding = ''): Promise<Buffer> {
   const received: Buffer[] = [];
   await pipeline(
     Readable.from(pieces, { objectMode: true }),
-    new LeakScanStream(index, 'body', encoding),
+    new LeakScanStream(index, inBody, encoding),
     async (source) => {
       for await (const chunk of source as AsyncIterable<Buffer>) received.push(chunk);
     },
@@ -100,7 +104,7 @@ it('LeakScanStream passes any other bytes on unchanged', async () => {
 
 it('LeakScanStream fails before the chunk that completes a placeholder', async () => {
   const passed: Buffer[] = [];
-  const stream = new LeakScanStream(index, 'body');
+  const stream = new LeakScanStream(index, inBody);
   const done = pipeline(
     Readable.from([
       Buffer.from('first '),
@@ -116,6 +120,7 @@ it('LeakScanStream fails before the chunk that completes a placeholder', async (
     code: 'NET_SECRET_LEAK',
     exit: 3,
     details: { name: 'TOKEN', where: 'body' },
+    leak: { kind: 'leak', secret: 'TOKEN', place: 'body', where: 'body', reason: 'place' },
   });
   expect(Buffer.concat(passed).toString()).not.toContain('last');
 });
@@ -149,7 +154,7 @@ it.each(['gzip, gzip', 'br, gzip', 'gzip, deflate, br'])(
       .split(', ')
       .reduce((data, name) => encode[name as keyof typeof encode](data), Buffer.from(P));
     const passed: Buffer[] = [];
-    const scan = new LeakScanStream(index, 'body', coding);
+    const scan = new LeakScanStream(index, inBody, coding);
     scan.on('data', (chunk: Buffer) => passed.push(chunk));
     const failed = once(scan, 'error');
     scan.end(body);

@@ -64,7 +64,8 @@ describe('leaks', () => {
     'prepareRequest() refuses a placeholder in $name',
     ({ headers = [], target = '/', where }) => {
       const result = prepare(storeOf(), headers, TLS, target);
-      expect(result.leak).toEqual({ name: 'TOKEN', where, reason: 'place' });
+      const place = where.split(' ')[0];
+      expect(result.leak).toEqual({ kind: 'leak', secret: 'TOKEN', place, where, reason: 'place' });
       expect(result).toMatchObject({ headers: [], target: '', used: [] });
     },
   );
@@ -72,7 +73,9 @@ describe('leaks', () => {
   it('prepareRequest() refuses plain HTTP unless the secret allows it', () => {
     const plain = { ...TLS, port: 80, isTls: false };
     expect(prepare(storeOf(), [['x', P]], plain).leak).toEqual({
-      name: 'TOKEN',
+      kind: 'leak',
+      secret: 'TOKEN',
+      place: 'header',
       where: 'header x',
       reason: 'not_tls',
     });
@@ -89,7 +92,9 @@ describe('leaks', () => {
     expect(prepare(store(), [['AUTHORIZATION', basic(`me:${P}`)]]).used).toEqual(['TOKEN']);
     for (const name of ['x-api-key', 'cookie', 'x-forwarded-for']) {
       const { leak } = prepare(store(), [[name, P]]);
-      expect(leak).toEqual({ name: 'TOKEN', where: `header ${name}`, reason: 'place' });
+      expect(leak).toMatchObject({
+        ...{ secret: 'TOKEN', place: 'header', where: `header ${name}`, reason: 'place' },
+      });
     }
     expect(prepare(store(), [], TLS, `/?key=${P}`).used).toEqual(['TOKEN']);
   });
@@ -97,19 +102,23 @@ describe('leaks', () => {
   it('prepareRequest() refuses a placeholder for another host, in Basic too', () => {
     const place = { ...TLS, host: 'evil.example' };
     expect(prepare(storeOf(), [['Authorization', basic(`a:${P}`)]], place).leak).toEqual({
-      name: 'TOKEN',
+      kind: 'leak',
+      secret: 'TOKEN',
+      place: 'header',
       where: 'header authorization',
       reason: 'host_not_listed',
     });
   });
 
   it('findLeakInTrailers() finds a placeholder for any host', () => {
-    expect(storeOf().findLeakInTrailers([['x', P]])).toEqual({
-      name: 'TOKEN',
+    expect(storeOf().findLeakInTrailers([['x', P]], TLS)).toEqual({
+      kind: 'leak',
+      secret: 'TOKEN',
+      place: 'trailer',
       where: 'trailer',
       reason: 'place',
     });
-    expect(storeOf().findLeakInTrailers([['x', 'GONDOLIN_SECRET_']])).toBeNull();
+    expect(storeOf().findLeakInTrailers([['x', 'GONDOLIN_SECRET_']], TLS)).toBeNull();
   });
 
   it('a placeholder of another VM is text like any other', () => {
@@ -220,7 +229,10 @@ describe('answers', () => {
     expect(plan.scrubText('OK')).toBe('OK');
     expect(storeOf().createWebSocketScrub([])).toBeNull();
     const empty = new SecretStore([], SEED);
-    expect([empty.createLeakScan('body'), empty.createWebSocketLeakScan()]).toEqual([null, null]);
+    expect([empty.createLeakScan('body', TLS), empty.createWebSocketLeakScan(TLS)]).toEqual([
+      null,
+      null,
+    ]);
   });
 
   it.each(['compress', 'gzip, gzip, gzip, gzip', 'aes128gcm'])(

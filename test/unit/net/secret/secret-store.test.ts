@@ -111,7 +111,9 @@ describe('injection', () => {
       leak: null,
     });
     expect(prepare(storeOf(), [], TLS, target).leak).toEqual({
-      name: 'TOKEN',
+      kind: 'leak',
+      secret: 'TOKEN',
+      place: 'query',
       where: 'query',
       reason: 'place',
     });
@@ -126,7 +128,9 @@ describe('injection', () => {
     const other = store.env['OTHER'] ?? '';
     expect(prepare(store, [['x', P]]).used).toEqual(['TOKEN']);
     expect(prepare(store, [['x', `${P}${other}`]]).leak).toEqual({
-      name: 'OTHER',
+      kind: 'leak',
+      secret: 'OTHER',
+      place: 'header',
       where: 'header x',
       reason: 'host_not_listed',
     });

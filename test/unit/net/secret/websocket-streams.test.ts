@@ -2,6 +2,7 @@ import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { toLeak } from '../../../../src/net/secret/inject.ts';
 import { createPlaceholder } from '../../../../src/net/secret/placeholder.ts';
 import { PlaceholderIndex } from '../../../../src/net/secret/placeholder-index.ts';
 import { ScrubPatterns } from '../../../../src/net/secret/scrub-patterns.ts';
@@ -121,6 +122,9 @@ it('FrameParser refuses long or cut control frames and lengths beyond measure', 
   }
 });
 
+const TO = { host: 'api.example.com', port: 443, isTls: true };
+const inMessage = (name: string) => toLeak([], name, { to: TO, place: 'websocket' });
+
 it('WebSocketLeakScanStream passes other messages on byte for byte', async () => {
   const bytes = Buffer.concat([
     masked(text('hello')),
@@ -128,7 +132,9 @@ it('WebSocketLeakScanStream passes other messages on byte for byte', async () =>
     masked(text('', true, 9)),
   ]);
   expect(
-    (await through(new WebSocketLeakScanStream(index), cut(bytes, [1, 3, 9, 500]))).equals(bytes),
+    (
+      await through(new WebSocketLeakScanStream(index, inMessage), cut(bytes, [1, 3, 9, 500]))
+    ).equals(bytes),
   ).toBe(true);
 });
 
@@ -145,10 +151,11 @@ it.each([
   const bytes = Buffer.concat(frames.map(masked));
   for (const cuts of [[], [3], [20, 21, 40]]) {
     await expect(
-      through(new WebSocketLeakScanStream(index), cut(bytes, cuts)),
+      through(new WebSocketLeakScanStream(index, inMessage), cut(bytes, cuts)),
     ).rejects.toMatchObject({
       code: 'NET_SECRET_LEAK',
       details: { name: 'TOKEN', where: 'websocket' },
+      leak: { secret: 'TOKEN', place: 'websocket' },
     });
   }
 });

@@ -1,12 +1,11 @@
-import { GondolinError } from '../../../../errors/gondolin-error.ts';
 import type { HeaderList } from '../../../audit/network-event.ts';
+import type { Refusal } from '../../../refusal/refusal.ts';
 import type { Fields } from '../../fields.ts';
 import type { HttpServices, RequestContext } from '../../request-context.ts';
 import type { ResponseHead } from '../../upstream/upstream-call.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
-import type { Refusal } from '../refusal/refusal.ts';
-import { leakEvent } from '../secrets/request-secrets.ts';
-import { blockedEvent, headerList } from './request-events.ts';
+import type { RefusedTarget } from '../refusal/refusal-page.ts';
+import { headerList, refusedRequestEvent } from './request-events.ts';
 
 /** Counts what one exchange moves and tells it as events: `request` when it goes out, `response` when it has ended. */
 export class ExchangeRecord {
@@ -84,18 +83,11 @@ export class ExchangeRecord {
     this.#responseBytes += bytes;
   }
 
-  /** Tells of a placeholder where it may not be; of any other error nothing. @param statusCode  What the guest is told. */
-  leaked(error: Error, statusCode: number | null): void {
-    if (!GondolinError.is(error) || error.code !== 'NET_SECRET_LEAK') return;
-    const { emit, secrets } = this.#services;
-    emit(leakEvent(error, this.#asked, this.#context, { secrets, statusCode }));
-  }
-
-  /** The request was answered by a refusal. */
-  refused(refusal: Refusal, head: ResponseHead): void {
-    this.noteHead(head, head.fields);
-    const event = blockedEvent(this.#asked, this.#context, refusal);
-    if (event !== null) this.#services.emit(event);
+  /** Emits the event of a refusal, unless something failed. @param statusCode  Null when the response was reset. */
+  refused(refusal: Refusal, to: RefusedTarget, statusCode: number | null): void {
+    if (refusal.kind === 'failed') return;
+    const { emit } = this.#services;
+    emit(refusedRequestEvent(this.#asked, this.#context, refusal, { to, statusCode }));
   }
 
   /** Tells the end of a request that went out. @param error  Why it broke, in a few words. */

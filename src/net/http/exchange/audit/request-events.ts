@@ -1,9 +1,10 @@
-import { blockReason } from '../../../audit/block-reason.ts';
-import type { HeaderList, NetworkEvent } from '../../../audit/network-event.ts';
+import type { HeaderList } from '../../../audit/network-event.ts';
+import { type RefusalEvent, refusalEvent } from '../../../audit/refusal-event.ts';
+import type { Blocked, Leak } from '../../../refusal/refusal.ts';
 import { type Fields, fieldValues } from '../../fields.ts';
 import type { RequestContext } from '../../request-context.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
-import type { Refusal } from '../refusal/refusal.ts';
+import type { RefusedTarget } from '../refusal/refusal-page.ts';
 
 /** Flat fields in pairs. */
 export function headerList(fields: Fields): HeaderList {
@@ -13,29 +14,24 @@ export function headerList(fields: Fields): HeaderList {
   return list;
 }
 
-/** The event of a request that policy refused; `null` for one that failed for another reason. */
-export function blockedEvent(
+/** The event of a request that was blocked, or that held a placeholder. @param statusCode  Null for a reset. */
+export function refusedRequestEvent(
   request: AskedRequest,
   context: RequestContext,
-  refusal: Refusal,
-): NetworkEvent | null {
-  const reason = blockReason(refusal.reason);
-  if (reason === null) return null;
-  return {
-    kind: 'blocked',
-    timestampMs: Date.now(),
-    host: refusal.host,
-    port: refusal.port,
+  refusal: Blocked | Leak,
+  at: { readonly to: RefusedTarget; readonly statusCode: number | null },
+): RefusalEvent {
+  const { to, statusCode } = at;
+  return refusalEvent(refusal, {
+    host: to.name,
+    port: to.port,
     transport: context.scheme,
     method: request.method,
     url: request.url,
     httpVersion: request.httpVersion,
     requestHeaders: headerList(request.fields),
-    statusCode: refusal.status,
-    reason,
-    rule: refusal.rule,
-    suggestion: refusal.suggestion,
-  };
+    statusCode,
+  });
 }
 
 /** Value of `Content-Encoding`, all of it. */

@@ -1,14 +1,20 @@
+import type { Blocked } from '../../../refusal/refusal.ts';
 import type { HttpServices, RequestContext } from '../../request-context.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
 import { judgeRewritten } from '../judge/judge-request.ts';
-import type { Refusal } from '../refusal/refusal.ts';
 import { assertNoLeak, type OutgoingRequest } from '../secrets/request-secrets.ts';
 import { type Hooked, runRequestHooks } from './run-request-hooks.ts';
 
 /** What is to be done after the request hooks. */
 export type AfterHooks =
   | Extract<Hooked, { kind: 'answer' }>
-  | { readonly kind: 'refuse'; readonly refusal: Refusal; readonly request: Request }
+  | {
+      readonly kind: 'refuse';
+      readonly refusal: Blocked;
+      /** Where the request would have gone. */
+      readonly context: RequestContext;
+      readonly request: Request;
+    }
   | {
       readonly kind: 'send';
       /** Where the request goes now. */
@@ -35,5 +41,5 @@ export async function askHooks(
   const moved = judgeRewritten(hooked.url, outgoing, hooked.outgoing, context, policy);
   return moved.isAllowed
     ? { kind: 'send', context: moved.context, outgoing: hooked.outgoing, request }
-    : { kind: 'refuse', refusal: moved.refusal, request };
+    : { kind: 'refuse', refusal: moved.refusal, context: moved.context, request };
 }
