@@ -36,7 +36,7 @@ int cgroup_setup(void)
     root_fd = open(ROOT_PATH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
         return -1;
-    memory_limit(root_fd);
+    memory_start(root_fd);
     freeze_fd = openat(root_fd, "cgroup.freeze", O_WRONLY | O_CLOEXEC);
     root_events_fd = openat(root_fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
     return freeze_fd < 0 || root_events_fd < 0 ? -1 : 0;
@@ -79,6 +79,8 @@ bool cgroup_ran_out_of_memory(const struct cgroup *cgroup)
 {
     static const char name[] = "\noom_kill ";
     char text[512];
+    if (memory_has_killed(cgroup->id))
+        return true;
     AUTO_CLOSE int fd = openat(cgroup->directory_fd, "memory.events", O_RDONLY | O_CLOEXEC);
     long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, sizeof text - 1));
     if (count < 0)

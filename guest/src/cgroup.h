@@ -22,7 +22,7 @@ int cgroup_create(struct cgroup *cgroup);
 /* Reads cgroup.events; true when no live process is in it or below. */
 bool cgroup_is_empty(const struct cgroup *cgroup);
 
-/* True when the kernel has killed a process in it or below because memory ran out. */
+/* True when a process in it or below was killed because memory ran out. */
 bool cgroup_ran_out_of_memory(const struct cgroup *cgroup);
 
 /* SIGKILL to all, atomically. 0, or -1 with errno. */

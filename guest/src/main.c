@@ -11,7 +11,6 @@
 #include "exec.h"
 #include "log.h"
 #include "loop.h"
-#include "memory.h"
 #include "mount.h"
 #include "outbox.h"
 #include "port.h"
@@ -133,7 +132,6 @@ int main(void)
     if (!boot_mount(&failure))
         die(&failure);
     log_open_console();
-    memory_setup();
     if (!boot_load_modules(&failure))
         die(&failure);
     int control_fd = boot_open_port("gondolin.control", O_NONBLOCK, &failure);

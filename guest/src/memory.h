@@ -1,11 +1,17 @@
-/* What the guest does when memory runs out: a process of a command ends at once, the agent and the kernel go on. */
+/* What happens when memory runs out: the biggest process of the commands is killed at once, all else goes on. */
 #ifndef GONDOLIN_MEMORY_H
 #define GONDOLIN_MEMORY_H
 
-/* Makes the kernel kill rather than thrash. Needs /sys; what fails is logged. */
-void memory_setup(void);
+#include <stdbool.h>
+#include <stdint.h>
 
-/* Limits the cgroup `cgroup_fd` and all below to what is available now, less a reserve; what fails is logged. */
-void memory_limit(int cgroup_fd);
+/*
+ * Limits the cgroup of all commands (`cgroup_fd`, kept) to what is free now, less a reserve, and kills when they use all of it.
+ * What fails is logged.
+ */
+void memory_start(int cgroup_fd);
+
+/* True when a process of the command's cgroup `id` was killed here. Its end is seen after that is true. */
+bool memory_has_killed(uint32_t id);
 
 #endif

@@ -31,6 +31,11 @@ int session_init(void)
     return proc_fd < 0 ? -1 : 0;
 }
 
+int session_proc(void)
+{
+    return proc_fd;
+}
+
 /* The session of /proc/`process`; NO_SESSION when it has none or is gone. */
 static uint32_t read_session(const char *process)
 {

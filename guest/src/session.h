@@ -12,6 +12,9 @@
 /* Opens /proc, whatever becomes of that path later. 0, or -1 with errno. */
 int session_init(void);
 
+/* The descriptor of /proc. */
+int session_proc(void);
+
 /* In a child: begins a session of the login user `uid`. Its number, or 0 where the kernel has none. */
 uint32_t session_begin(uid_t uid);
 

@@ -32,7 +32,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct job_queue finished;
 static struct loop_source finished_source;
 static struct worker_pool patient = {.has_work = PTHREAD_COND_INITIALIZER, .max_threads = WORKER_MAX_THREADS};
-static struct worker_pool steady = {.has_work = PTHREAD_COND_INITIALIZER, .max_threads = 1};
+/* One that kills what left a cgroup, one for memory. */
+static struct worker_pool steady = {.has_work = PTHREAD_COND_INITIALIZER, .max_threads = 2};
 
 static void append(struct job_queue *queue, struct worker_job *job)
 {

@@ -17,7 +17,7 @@
 #include "../src/mount.h"
 #include "../src/java_store.h"
 #include "../src/net.h"
-#include "../src/net_hold.h"
+#include "../src/net_tcp.h"
 #include "../src/outbox.h"
 #include "../src/port.h"
 #include "../src/reply.h"
@@ -70,7 +70,7 @@ bool net_start(struct failure *failure)
     return true;
 }
 
-void net_hold_ask_more(void)
+void net_tcp_accept_more(void)
 {
 }
 
@@ -106,6 +106,11 @@ void shutdown_finish(void)
 uint32_t session_begin(uid_t uid)
 {
     return uid + 1;
+}
+
+int session_proc(void)
+{
+    return -1;
 }
 
 bool session_kill(uint32_t id, bool *has_found)

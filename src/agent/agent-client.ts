@@ -27,8 +27,6 @@ import { RequestTable } from './request-table.ts';
 const DEFAULT_TIMEOUT_MS = 30_000;
 const SCOPES = { process: 'PROCESS', group: 'GROUP', tree: 'TREE' } as const;
 const SIGKILL = 9;
-/** How long every process of an exec may take to die; a process that waits in the guest's kernel dies late. */
-const KILL_LIMIT_MS = 15_000;
 
 /** What the agent says first. Texts are the guest's, made printable. */
 export interface Hello {
@@ -262,12 +260,12 @@ export class AgentClient {
   /**
    * Signals an exec's process, group or tree; SIGKILL to the tree resolves once none of it is left. An exec of which
    * nothing is left is no error.
-   * @throws {GondolinError} AGENT_TIMEOUT, after 15 s at the latest; AGENT_REQUEST_FAILED; the session's error.
+   * @throws {GondolinError} AGENT_TIMEOUT; AGENT_REQUEST_FAILED; the session's error.
    */
   async kill(execId: number, signal: number, scope: KillScope): Promise<void> {
     const request: HostRequest = { type: 'KILL', execId, signal, scope: SCOPES[scope] };
     try {
-      await this.#request(request, Math.min(KILL_LIMIT_MS, this.#timeoutMs));
+      await this.#request(request);
     } catch (error) {
       const isGone = GondolinError.is(error) && error.details?.['errno'] === 'ESRCH';
       if (!isGone) throw error;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { VM } from '../../src/index.ts';
+import { GondolinError, VM } from '../../src/index.ts';
 
 /** Takes memory without end, 4 MiB at a time. */
 const EAT = ['perl', '-e', 'push @held, "x" x 4194304 while 1'];
@@ -43,9 +43,9 @@ it('files that fill the memory end with ENOSPC or their writer, and can be remov
 it('a bomb of processes leaves the guest able to end it', async () => {
   const bomb = vm.exec('f() { f | f & }; f; sleep 100', { timeoutMs: 3_000 });
   // Whichever comes first: its time limit, or the end of its shell as the biggest process.
-  const outcome = await bomb.then(
+  const outcome = await bomb.then<string | number, string>(
     ({ exitCode }) => exitCode,
-    ({ code }) => code as string,
+    (error: unknown) => (GondolinError.is(error) ? error.code : String(error)),
   );
   expect([137, 'VM_EXEC_TIMEOUT']).toContain(outcome);
   await bomb.kill('SIGKILL', 'tree');

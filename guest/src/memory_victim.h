@@ -1,0 +1,15 @@
+/* Which process goes when memory runs out. */
+#ifndef GONDOLIN_MEMORY_VICTIM_H
+#define GONDOLIN_MEMORY_VICTIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Kills the process below the cgroup that the kernel's own killer would take first (oom_score; of equals the youngest), and
+ * waits for its end, two seconds at most. Calls `note` with the id of its command's cgroup before. False when there is none.
+ * Not in the loop.
+ */
+bool memory_kill_biggest(int cgroup_fd, void (*note)(uint32_t id));
+
+#endif
