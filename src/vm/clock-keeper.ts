@@ -1,41 +1,41 @@
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { CloneIdentity } from '../protocol/host-message.ts';
 
-const LOOK_EVERY_MS = 1_000;
-/** A step of the host's clock against its uptime: it slept, or its time was set. */
+const CHECK_INTERVAL_MS = 1_000;
+/** The smallest jump of the host's clock against its uptime that counts: the host slept, or its time was set. */
 const MIN_STEP_MS = 10;
-/** A time that took this long to be answered may be as wrong; asked anew, on a guest that is awake. */
-const MAX_ANSWER_MS = 25;
+/** A clock that took longer to set may be wrong by as much: it is set again, on a guest that is awake by then. */
+const MAX_ROUND_TRIP_MS = 25;
 const MAX_TRIES = 5;
 
-/** The host's time, with nothing else changed. */
+/** Returns an identity that sets the guest's clock to the host's and changes nothing else. */
 export function presentTime(): CloneIdentity {
   const unchanged = { hostname: '', machineId: '', bootId: '', entropy: Buffer.alloc(0) };
   return { realtimeNs: BigInt(Date.now()) * 1_000_000n, ...unchanged };
 }
 
 /**
- * Sets the guest's clock until an answer comes so soon that it is right to 25 ms, five times at most (a host so busy that
- * none does is as late with everything else).
- * @throws what ends the guest.
+ * Sets the guest's clock until a reply arrives within 25 ms, so that the clock is right to that, at most five times: a host
+ * too busy for that is as late with everything else.
+ * @throws the error that ended the guest.
  */
 export async function setClock(agent: AgentClient): Promise<void> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const sentAt = performance.now();
     await agent.identity(presentTime());
-    if (performance.now() - sentAt <= MAX_ANSWER_MS) return;
+    if (performance.now() - sentAt <= MAX_ROUND_TRIP_MS) return;
   }
 }
 
-/** How far the wall clock is ahead of the uptime, which stands still while the host sleeps. */
+/** Returns how far the wall clock is ahead of the uptime, which stops while the host sleeps. */
 function clockOffsetMs(): number {
   return Date.now() - performance.now();
 }
 
 /**
- * Sets the guest's clock again whenever the host's made a step. Ends with the returned function; a guest that is gone
- * needs no clock, so failures are not told.
- * @param isBusy  True while nothing may be sent: looked at again a second later.
+ * Sets the guest's clock again whenever the host's clock jumped, until the returned function is called. Failures are
+ * ignored: a guest that has ended needs no clock.
+ * @param isBusy  True while nothing may be sent; checked again a second later.
  */
 export function keepClock(agent: AgentClient, isBusy: () => boolean): () => void {
   let offsetMs = clockOffsetMs();
@@ -44,7 +44,7 @@ export function keepClock(agent: AgentClient, isBusy: () => boolean): () => void
     if (Math.abs(now - offsetMs) < MIN_STEP_MS || isBusy()) return;
     offsetMs = now;
     setClock(agent).catch(() => undefined);
-  }, LOOK_EVERY_MS);
+  }, CHECK_INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

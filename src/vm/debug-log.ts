@@ -1,6 +1,6 @@
 import type { DebugLog, VMOptions } from './vm-options.ts';
 
-/** Writes what `sandbox.debug` asks for, to `sandbox.debugLog` or standard error. */
+/** Returns a log that writes the components of `sandbox.debug` to `sandbox.debugLog` or standard error. */
 export function debugLog(options: VMOptions): DebugLog {
   const { debug, debugLog: custom } = options.sandbox ?? {};
   if (debug === undefined) return () => undefined;

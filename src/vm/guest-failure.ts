@@ -5,7 +5,7 @@ import type { FuseServer } from '../vfs/fuse-server.ts';
 
 const EXIT_GRACE_MS = 1_000;
 
-/** What can fail under a running guest. */
+/** The parts under a running guest that can fail. */
 export interface GuestParts {
   readonly machine: Machine;
   readonly session: MuxSession;
@@ -13,7 +13,7 @@ export interface GuestParts {
   readonly fuse: FuseServer | null;
 }
 
-/** Rejects with whatever ends the machine or breaks a channel; never resolves. */
+/** Rejects with the error that ends the machine or breaks a channel; never resolves. */
 export function guestFailure({ machine, session, fuse }: GuestParts): Promise<never> {
   const fail = (error: GondolinError) => Promise.reject(error);
   const sources: Promise<never>[] = [
@@ -24,7 +24,7 @@ export function guestFailure({ machine, session, fuse }: GuestParts): Promise<ne
   return Promise.race(sources);
 }
 
-/** When QEMU dies its channels close too, in any order: the death is the reason worth naming. */
+/** When QEMU dies its channels close too, in any order: its exit is the reason to report. */
 async function preferExit(machine: Machine, error: GondolinError): Promise<GondolinError> {
   if (error.code !== 'MUX_CLOSED') return error;
   const grace = new Promise<void>((resolve) => setTimeout(resolve, EXIT_GRACE_MS).unref());

@@ -5,16 +5,16 @@ import { FuseServer } from '../vfs/fuse-server.ts';
 import { type GuestUser, knownUser, resolveGuestUser } from './guest-user.ts';
 import type { VMOptions } from './vm-options.ts';
 
-/** Bytes that went over a saved machine's file channel, each way. */
+/** Bytes that a machine's file channel carried, each way. */
 export interface ChannelCounts {
   readonly bytesIn: number;
   readonly bytesOut: number;
 }
 
-/** A source that no server has: asking for it starts the guest's file system and mounts nothing. */
+/** A source that no server has: the request starts the guest's file pump and mounts nothing. */
 const NO_SOURCE = 'none';
 
-/** The file server of a VM that starts: made while QEMU loads, attached once the guest is there. */
+/** The file server of a VM that is starting: created while QEMU loads, attached once the agent is connected. */
 export class GuestFiles {
   readonly #options: VMOptions;
   #server: FuseServer | null = null;
@@ -26,22 +26,22 @@ export class GuestFiles {
     this.#options = options;
   }
 
-  /** Null as long as there is none. */
+  /** Null until it was created. */
   get server(): FuseServer | null {
     return this.#server;
   }
 
-  /** Whom host files and memory mounts belong to; the guest is asked once. @throws {GondolinError} AGENT_EXEC_BAD_USER */
+  /** Returns the owner of host files and memory mounts; asks the guest once. @throws {GondolinError} AGENT_EXEC_BAD_USER */
   user(agent: AgentClient): Promise<GuestUser> {
     this.#user ??= resolveGuestUser(agent, this.#options.user ?? '');
     return this.#user;
   }
 
-  /** Starts the providers ahead of need where the guest need not be asked who its user is. */
+  /** Starts the providers early if the user's ids are known without asking the guest. */
   preload(): void {
     const user = knownUser(this.#options.user ?? '');
     if (user === null || Object.keys(this.#options.vfs?.mounts ?? {}).length === 0) return;
-    // Whoever attaches learns how it went.
+    // `attach` gets the same promise and reports its failure.
     this.#start(user).catch(() => undefined);
   }
 
@@ -61,23 +61,23 @@ export class GuestFiles {
 
   /**
    * Serves the mounts from now on. May be called again.
-   * @param carried  What a restored machine's channel had carried when it was saved.
+   * @param saved  Bytes that a restored machine's channel had carried when it was saved.
    * @throws {GondolinError} VFS_MOUNT_FAILED, AGENT_EXEC_BAD_USER.
    */
-  async attach(agent: AgentClient, machine: Machine, carried?: ChannelCounts): Promise<FuseServer> {
+  async attach(agent: AgentClient, machine: Machine, saved?: ChannelCounts): Promise<FuseServer> {
     const server = await this.#start(await this.user(agent));
-    if (!this.#isAttached) server.attach(machine.fs, carried);
+    if (!this.#isAttached) server.attach(machine.fs, saved);
     this.#isAttached = true;
     return server;
   }
 
-  /** Starts the guest's side of the file channel without a mount, so that a template has it behind it. */
+  /** Starts the guest's side of the file channel without a mount, so that a template includes that work. */
   async warm(agent: AgentClient, machine: Machine): Promise<void> {
     const server = await this.attach(agent, machine);
     const nothing = { source: NO_SOURCE, target: `/${NO_SOURCE}`, isReadonly: true };
-    const asked = agent.mountHost(nothing).catch((error: unknown) => {
+    const started = agent.mountHost(nothing).catch((error: unknown) => {
       if (!GondolinError.is(error) || error.code !== 'AGENT_REQUEST_FAILED') throw error;
     });
-    await Promise.race([asked, server.failed.then((error) => Promise.reject(error))]);
+    await Promise.race([started, server.failed.then((error) => Promise.reject(error))]);
   }
 }

@@ -12,7 +12,7 @@ import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
 import { decodeTcpDestination } from '../protocol/tcp-destination.ts';
 import type { DebugLog } from './vm-options.ts';
 
-/** The network of a VM as its options say it. */
+/** The network of a VM as its options describe it. */
 export type VMNetwork = Omit<NetworkOptions, 'caDirectory' | 'restored'>;
 
 export interface GuestNetworkOptions {
@@ -24,12 +24,12 @@ export interface GuestNetworkOptions {
   readonly log: DebugLog;
 }
 
-/** Queries of one guest that may wait for an answer; more are dropped, and the guest asks again. */
+/** Queries of one guest that may wait for a response; more are dropped, and the guest's resolver repeats them. */
 const MAX_QUERIES = 256;
 
-/** Joins a guest's captured connections and DNS queries to the network that judges them. */
+/** Connects a guest's captured connections and DNS queries to the network that judges them. */
 export class GuestNetwork {
-  /** Names what a guest was told to trust: one that was told something else must be made anew. */
+  /** Names the certificates that a guest trusts: a template made for others cannot be used. */
   readonly trustKey: string;
   readonly #network: Network;
 
@@ -39,13 +39,14 @@ export class GuestNetwork {
   }
 
   /**
-   * Reads this machine's certificate authority, or makes it; carries nothing before `register`.
+   * Reads this machine's certificate authority, or creates it; carries nothing before `register`.
    * @throws {GondolinError} NET_PATTERN_INVALID, NET_SECRET_INVALID, NET_CA_UNUSABLE, HOST_….
    */
   static async open(options: GuestNetworkOptions): Promise<GuestNetwork> {
     const { network: config, caDirectory, restored, onEvent, onWarning, log } = options;
     const network = new Network({
-      ...{ ...config, caDirectory },
+      ...config,
+      caDirectory,
       ...(restored === null ? {} : { restored }),
     });
     const secrets = (config.secrets ?? []).map(({ name, value }) => ({
@@ -59,22 +60,22 @@ export class GuestNetwork {
     return new GuestNetwork(network, await network.trustKey());
   }
 
-  /** Variables of every command: placeholders, and where the authority's certificate is. */
+  /** Variables of every command: placeholders, and the path of the authority's certificate. */
   get env(): Readonly<Record<string, string>> {
     return this.#network.env;
   }
 
-  /** The variables of `env` that stand for secrets. */
+  /** The variables of `env` whose values are placeholders of secrets. */
   get placeholders(): Readonly<Record<string, string>> {
     return this.#network.placeholders;
   }
 
-  /** What a copy of this VM must go on with. Holds no secret value. */
+  /** State that a restored copy of this VM needs. Holds no secret value. */
   get state(): NetworkState {
     return this.#network.state;
   }
 
-  /** Serves what the machine's guest opens on this session. Before its first message is read. */
+  /** Serves the streams that the guest opens on this session. Call it before the session's first message is read. */
   register(session: MuxSession, { accelerator }: Machine): void {
     this.#network.isCpuEmulated = accelerator === 'tcg';
     session.onOpen(STREAM_KIND.TCP, (stream, body) => {
@@ -90,7 +91,7 @@ export class GuestNetwork {
     });
   }
 
-  /** Makes the guest capture its connections and trust this machine's authority; before its first own process. */
+  /** Makes the guest capture its connections and trust this machine's authority. Call it before the guest runs a command. */
   async install(agent: AgentClient): Promise<void> {
     const { files } = await this.#network.guestTrust();
     await agent.network();
@@ -100,7 +101,7 @@ export class GuestNetwork {
   #serveDns(session: MuxSession, stream: MuxStream): void {
     const decoder = new DnsRecordDecoder();
     let waiting = 0;
-    const answer = async (tag: number, query: Buffer) => {
+    const respond = async (tag: number, query: Buffer) => {
       waiting += 1;
       const message = await this.#network.answerDns(query).finally(() => {
         waiting -= 1;
@@ -112,7 +113,7 @@ export class GuestNetwork {
       try {
         for (const { tag, message } of decoder.push(chunk)) {
           const isFull = waiting >= MAX_QUERIES || stream.writableNeedDrain;
-          if (!isFull) answer(tag, message).catch((error) => session.fail(error));
+          if (!isFull) respond(tag, message).catch((error) => session.fail(error));
         }
       } catch (error) {
         session.fail(error);

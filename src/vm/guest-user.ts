@@ -7,7 +7,7 @@ export interface GuestUser {
   readonly gid: number;
 }
 
-/** The ids of a user that the guest need not be asked about; null for a name. */
+/** Returns the ids of a user that are known without the guest; null for a name. */
 export function knownUser(user: string): GuestUser | null {
   if (user === '') return { uid: 0, gid: 0 };
   const numbers = /^(\d+):(\d+)$/.exec(user);
@@ -15,14 +15,14 @@ export function knownUser(user: string): GuestUser | null {
 }
 
 /**
- * Numbers of the user that host files shall belong to. Names are looked up in the guest, whose files decide.
+ * Returns the ids of the user that owns host files in the guest. Names are looked up in the guest, whose files decide.
  * @param user `''` (root), `UID[:GID]` or `NAME[:GROUP]`.
- * @throws {GondolinError} AGENT_EXEC_BAD_USER when the guest does not know it.
+ * @throws {GondolinError} AGENT_EXEC_BAD_USER when the guest has no such user.
  */
 export async function resolveGuestUser(agent: AgentClient, user: string): Promise<GuestUser> {
   const known = knownUser(user);
   if (known !== null) return known;
-  // The agent gives a process exactly these ids; the kernel tells them without any program of the image's.
+  // The agent gives a process exactly these ids; the kernel shows them without any program of the image but the shell.
   const command = await agent.exec({
     argv: [
       '/bin/sh',
@@ -37,7 +37,7 @@ export async function resolveGuestUser(agent: AgentClient, user: string): Promis
   if (uid === undefined || gid === undefined || !Number.isInteger(uid) || !Number.isInteger(gid)) {
     throw new GondolinError(
       'AGENT_EXEC_BAD_USER',
-      `cannot learn the ids of guest user ${JSON.stringify(user)}`,
+      `cannot find the ids of guest user ${JSON.stringify(user)}`,
     );
   }
   return { uid, gid };

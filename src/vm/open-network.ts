@@ -4,7 +4,7 @@ import type { GuestNetwork } from './guest-network.ts';
 import type { DebugLog, VMOptions } from './vm-options.ts';
 
 /**
- * The network of a VM, or null when its options ask for none. Loaded only where they do.
+ * Opens the network of a VM; null when its options ask for none, and then its code is not loaded.
  * @throws {GondolinError} as `GuestNetwork.open`; SNAPSHOT_REFUSED when a saved VM's state is damaged.
  */
 export async function openNetwork(options: VMOptions, log: DebugLog): Promise<GuestNetwork | null> {

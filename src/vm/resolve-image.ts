@@ -25,7 +25,7 @@ function toRecipe(options: VMOptions): ImageRecipe {
 }
 
 /**
- * The image a VM boots from, built when the cache has none.
+ * Returns the image that a VM boots, and builds it when the cache has none.
  * @throws {GondolinError} IMAGE_…, HOST_AGENT_NOT_BUILT.
  */
 export async function resolveImage(options: VMOptions): Promise<AcquiredImage> {

@@ -6,7 +6,7 @@ import type { ImageRecipe } from '../plan/plan.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import type { VMNetwork } from './guest-network.ts';
 
-/** Called with one component name (`vm`, `agent`, `net`) and one line of text. */
+/** Receives one component name (`vm`, `agent`, `net`) and one line of text. */
 export type DebugLog = (component: string, message: string) => void;
 
 export interface SandboxOptions {
@@ -27,7 +27,7 @@ export interface MemoryMount {
 
 /** Options of {@link VM.create}. All are optional: the default is the built-in `debian` image with no mounts. */
 export interface VMOptions {
-  /** A named built-in (`debian`), a recipe, or an image that is already there. @default 'debian' */
+  /** A named built-in (`debian`), a recipe, or an image that already exists. @default 'debian' */
   readonly image?: 'debian' | ImageRecipe | GuestImage;
   /** Virtual CPUs, 1..64. @default 1 */
   readonly cpus?: number;
@@ -50,28 +50,28 @@ export interface VMOptions {
   readonly sandbox?: SandboxOptions;
   /** Network policy, from `createHttpHooks`; its `env` goes into `env`. @default no network */
   readonly httpHooks?: HttpHooks;
-  /** The same in the words of a project file; not with `httpHooks`. @default no network */
+  /** Network policy in the form of a project file; not together with `httpHooks`. @default no network */
   readonly network?: VMNetwork;
-  /** Boots instead of restoring the machine's memory snapshot. @default false, or true with GONDOLIN_COLD=1 */
+  /** Boots instead of restoring the template of this kind of machine. @default false, or true with GONDOLIN_COLD=1 */
   readonly cold?: boolean;
   /**
-   * A directory that `save` wrote: the VM goes on from there, as a machine of its own. Image, cpus, memory and the guest
+   * A directory that `save` wrote: the VM is restored from it, as a machine of its own. Image, cpus, memory and the guest
    * paths of `vfs` must be those of the saved VM.
    */
   readonly from?: string;
-  /** How long the guest may take until it is ready, in milliseconds. @default 60000 */
+  /** Time limit for the guest to become ready, in milliseconds. @default 60000 */
   readonly bootTimeoutMs?: number;
-  /** Ends the start; later it does nothing (use `close`). */
+  /** Cancels the start; has no effect afterwards (use `close`). */
   readonly signal?: AbortSignal;
-  /** Told what happens while the VM starts. */
+  /** Receives one line for each stage while the VM starts. */
   readonly onProgress?: (message: string) => void;
-  /** Told what did not work but did not stop the start either: one line. @default none */
+  /** Receives problems that did not stop the start, one line each. @default none */
   readonly onWarning?: (message: string) => void;
-  /** Told what happens on the guest's network, at once and in order. Must not throw. */
+  /** Receives the events of the guest's network, at once and in order. Must not throw. */
   readonly onNetworkEvent?: NetworkEventSink;
 }
 
-/** RAM of a VM that does not ask for more. */
+/** RAM of a VM whose options name none. */
 export const DEFAULT_MEMORY = '512MiB';
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -93,7 +93,7 @@ function invalid(option: string, got: unknown, want: string): GondolinError {
 }
 
 /**
- * Bytes of a memory option: a number of bytes, or `512MiB`, `512M`, `1GiB`. Rounded up to whole MiB.
+ * Returns the bytes of a memory option: a number of bytes, or `512MiB`, `512M`, `1GiB`. Rounded up to whole MiB.
  * @throws {GondolinError} VM_BAD_OPTION when it is not a size of 64 MiB to 1 TiB.
  */
 export function memoryBytes(memory: number | string): number {
@@ -116,8 +116,8 @@ function checkGuestPaths(option: string, paths: readonly string[]): void {
 }
 
 /**
- * Refuses options that could only fail later in the guest.
- * @throws {GondolinError} VM_BAD_OPTION naming the option, what came and what is wanted.
+ * Checks options that would otherwise fail only later in the guest.
+ * @throws {GondolinError} VM_BAD_OPTION naming the option, what it was and what it must be.
  */
 export function checkOptions(options: VMOptions): void {
   const cpus = options.cpus ?? 1;
@@ -143,7 +143,7 @@ export function checkOptions(options: VMOptions): void {
   checkCombinations(options);
 }
 
-/** Options that are fine by themselves and not together. */
+/** Checks options that are valid alone but not together. */
 function checkCombinations(options: VMOptions): void {
   if (options.network !== undefined && options.httpHooks !== undefined) {
     throw invalid('network', 'both network and httpHooks', 'one of them');
@@ -156,7 +156,7 @@ function checkCombinations(options: VMOptions): void {
   if (twice !== undefined) throw invalid('vfs', twice, 'each guest path once');
 }
 
-/** @throws {GondolinError} VM_BAD_OPTION when a name holds `=` or NUL, or a value holds NUL. */
+/** @throws {GondolinError} VM_BAD_OPTION when a name contains `=` or NUL, or a value contains NUL. */
 export function checkEnv(env: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(env)) {
     // The value may be a credential: the message names the variable only.

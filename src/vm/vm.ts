@@ -11,7 +11,7 @@ import { resolveImage } from './resolve-image.ts';
 import { type RunningGuest, startGuest } from './start/start.ts';
 import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
 
-/** How long a closing guest may sync before it is ended the hard way. */
+/** Time limit for a closing guest to sync before QEMU is killed. */
 const SHUTDOWN_LIMIT_MS = 5_000;
 
 /**
@@ -23,15 +23,15 @@ const SHUTDOWN_LIMIT_MS = 5_000;
  * await vm.close();
  */
 export class VM implements AsyncDisposable {
-  /** From the call of `create` to "ready for commands", image building not counted. */
+  /** Time from the call of `create` until the VM was ready for commands, without image building, in milliseconds. */
   readonly bootMs: number;
-  /** As `uname -r` says in the guest. Untrusted text of the guest. */
+  /** Output of `uname -r` in the guest. Untrusted text of the guest. */
   readonly kernelRelease: string;
-  /** Resolves when the VM is over: with the reason, or undefined after `close()`. Never rejects. */
+  /** Resolves when the VM has ended: with the reason, or undefined after `close()`. Never rejects. */
   readonly ended: Promise<GondolinError | undefined>;
   readonly #guest: RunningGuest;
   readonly #options: VMOptions;
-  /** Why the guest ended, whoever ended it. */
+  /** Resolves with the error that ended the guest. */
   readonly #gone: Promise<GondolinError>;
   readonly #release: () => Promise<void>;
   readonly #hasWritableMounts: boolean;
@@ -39,7 +39,7 @@ export class VM implements AsyncDisposable {
   #closing: Promise<void> | undefined;
   readonly #stopClock: () => void;
   #isSaving = false;
-  /** The last `save`: one at a time. */
+  /** The last call of `save`: they run one at a time. */
   #saving: Promise<void> = Promise.resolve();
   #failure: GondolinError | undefined;
 
@@ -66,7 +66,8 @@ export class VM implements AsyncDisposable {
   }
 
   /**
-   * Builds the image when it is not in the cache, boots, mounts. The VM is ready for commands when it resolves.
+   * Builds the image when it is not in the cache, then starts the VM: restores or boots it, and mounts its volumes. The VM is
+   * ready for commands when the promise resolves.
    * @throws {GondolinError} VM_BAD_OPTION, VM_BOOT_TIMEOUT, VM_START_ABORTED, IMAGE_…, HOST_…, MACHINE_…, AGENT_….
    */
   static async create(options: VMOptions = {}): Promise<VM> {
@@ -107,7 +108,7 @@ export class VM implements AsyncDisposable {
 
   /**
    * Runs a command. A string goes through `/bin/sh -lc`; an array runs without a shell.
-   * Await the result, or stream (docs/sdk.md). Errors come when it is awaited, but for VM_BAD_OPTION.
+   * Await the result, or stream (docs/sdk.md). Errors reject the returned promise, except VM_BAD_OPTION, which is thrown.
    */
   exec(command: string | readonly string[], options: ExecOptions = {}): ExecProcess {
     const argv = toArgv(command);
@@ -139,7 +140,7 @@ export class VM implements AsyncDisposable {
     });
   }
 
-  /** A restored VM keeps its placeholders: those that came with new hooks are of another one. */
+  /** A restored VM keeps its own placeholders: those of new hooks belong to another VM. */
   #environment(own: Readonly<Record<string, string>> | undefined): Record<string, string> {
     const network = this.#guest.network;
     const placeholders = this.#options.from === undefined ? {} : network?.placeholders;
@@ -147,16 +148,16 @@ export class VM implements AsyncDisposable {
     return { ...emulated, ...network?.env, ...this.#options.env, ...placeholders, ...own };
   }
 
-  /** A channel that closed under a command says little: what ended the VM is the reason. */
+  /** Replaces the error of a closed channel, which says little, by the error that ended the VM. */
   async #explain(error: unknown): Promise<unknown> {
     const isClosed = GondolinError.is(error) && error.code === 'MUX_CLOSED';
     return isClosed ? this.#gone : error;
   }
 
   /**
-   * Saves the VM, memory and mounts, into an existing, empty directory, for `VM.create({from: directory})`. It goes on
-   * afterwards; its commands stand still meanwhile.
-   * @param directory  absolute host path
+   * Saves the VM, memory and mounts, into an existing, empty directory, for `VM.create({from: directory})`. Its commands are
+   * paused meanwhile and resumed afterwards.
+   * @param directory  Absolute host path.
    * @throws {GondolinError} VM_NOT_RUNNING, MACHINE_STATE_FAILED (also for a full disk), SNAPSHOT_UNSUPPORTED.
    */
   async save(directory: string): Promise<void> {
@@ -186,8 +187,7 @@ export class VM implements AsyncDisposable {
   }
 
   /**
-   * Ends the VM: the guest first writes what it has not yet written to read-write mounts, then QEMU ends and the
-   * image is released. Running commands reject with VM_NOT_RUNNING. May be called twice; never throws.
+   * Ends the VM: the guest first flushes its read-write mounts, then QEMU ends and the image is released. Running commands reject with VM_NOT_RUNNING. May be called twice; never throws.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -207,9 +207,9 @@ export class VM implements AsyncDisposable {
   async #shutdown(): Promise<void> {
     const { agent, machine } = this.#guest;
     const limit = new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_LIMIT_MS).unref());
-    // All is written when it answers; its own way out would only take longer.
+    // Everything is written when the agent replies; its own shutdown would only take longer.
     const off = Promise.race([agent.shutdown(), machine.exited]);
-    // A guest that cannot shut down (hostile, hung) is ended by `#end` all the same.
+    // A guest that cannot shut down (hostile, hung) is ended by `#end` anyway.
     await Promise.race([
       off.then(
         () => undefined,

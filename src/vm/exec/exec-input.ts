@@ -4,13 +4,13 @@ import type { ExecInput } from './exec-options.ts';
 
 /** Standard input of a command on the host's side. */
 export interface InputSource {
-  /** What is sent, or null for `/dev/null`. */
+  /** Source of the bytes to send, or null for `/dev/null`. */
   readonly source: Readable | null;
-  /** Where `write()` goes, with `stdin: true`; else null. */
+  /** Target of `write()`, with `stdin: true`; else null. */
   readonly writable: Writable | null;
 }
 
-/** Makes the source of a command's standard input from the option. */
+/** Creates the source of a command's standard input from the option. */
 export function openInput(input: ExecInput | undefined): InputSource {
   if (input === undefined || input === false) return { source: null, writable: null };
   if (input === true) {
@@ -49,7 +49,7 @@ export function sendInput(
     if (source === process.stdin) source.pause();
     else source.destroy();
   });
-  // Its reason reaches the caller by the exit of the command, or is that the command closed its input.
+  // The exit of the command reports the reason to the caller, or the command closed its input.
   target.on('error', () => undefined);
   source.pipe(target);
 }

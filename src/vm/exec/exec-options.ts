@@ -1,10 +1,10 @@
 import type { Readable, Writable } from 'node:stream';
 
 /**
- * Where an output of a command goes:
+ * Destination of an output of a command:
  * - `'buffer'`: collected into the result.
  * - `'pipe'`: a stream, read by `for await`, `lines()`, `output()` or `proc.stdout`.
- * - `'inherit'`: the host process' own output.
+ * - `'inherit'`: the host process's own output.
  * - `'ignore'`: `/dev/null` in the guest.
  * - a `Writable`: written with backpressure and not ended, so both outputs may share one.
  */
@@ -29,9 +29,9 @@ export interface ExecOptions {
   readonly stdout?: ExecOutput;
   /** @default 'buffer' */
   readonly stderr?: ExecOutput;
-  /** Of the text in the result, of `for await` and of `lines()`. @default 'utf8' */
+  /** Encoding of the text in the result, `for await` and `lines()`. @default 'utf8' */
   readonly encoding?: BufferEncoding;
-  /** Added over the VM's environment. */
+  /** Variables added to the VM's environment; they override its values. */
   readonly env?: Readonly<Record<string, string>>;
   /** Working directory, absolute. @default the VM's `cwd` */
   readonly cwd?: string;
@@ -39,7 +39,7 @@ export interface ExecOptions {
   readonly user?: string;
   /** Kills the command with all its descendants when aborted. */
   readonly signal?: AbortSignal;
-  /** Kills the command with all its descendants after so many milliseconds. @default no limit */
+  /** Kills the command with all its descendants after this many milliseconds. @default no limit */
   readonly timeoutMs?: number;
   /** Limit of each collected output, in bytes. @default 67108864 */
   readonly maxOutputBytes?: number;

@@ -7,15 +7,15 @@ import { withSink } from './shared-sink.ts';
 /** One output of a command on the host's side. */
 export interface OutputTarget {
   readonly name: 'stdout' | 'stderr';
-  /** Where the guest's bytes go; null for `/dev/null` in the guest. */
+  /** Target of the guest's bytes; null for `/dev/null` in the guest. */
   readonly sink: Writable | null;
-  /** What the caller reads, with `'pipe'`; else null. */
+  /** Stream that the caller reads, with `'pipe'`; else null. */
   readonly piped: Readable | null;
-  /** What is collected into the result, with `'buffer'`; else null. */
+  /** Bytes collected into the result, with `'buffer'`; else null. */
   readonly buffered: Readable | null;
 }
 
-/** Makes the target of an output from the option. @throws {GondolinError} VM_BAD_OPTION */
+/** Creates the target of an output from the option. @throws {GondolinError} VM_BAD_OPTION */
 export function openOutput(name: 'stdout' | 'stderr', output: ExecOutput = 'buffer'): OutputTarget {
   if (output instanceof Writable) return { name, sink: output, piped: null, buffered: null };
   switch (output) {
@@ -40,7 +40,7 @@ export function openOutput(name: 'stdout' | 'stderr', output: ExecOutput = 'buff
 }
 
 /**
- * Copies an output of the command to its target, with backpressure. Resolves at the end of the output, however it came.
+ * Copies an output of the command to its target, with backpressure. Resolves when the output ends, for any reason.
  * @param fail Called with VM_OUTPUT_FAILED when a target of the caller's own cannot be written.
  */
 export async function copyOutput(
@@ -54,7 +54,7 @@ export async function copyOutput(
     if (isOurs) sink.end();
     return;
   }
-  // Of a stream of ours: its reader stopped, or the VM ended. The exit of the command tells which.
+  // An error of our own stream: its reader stopped, or the VM ended. The exit of the command shows which.
   if (isOurs) return pipeline(source, sink).catch(() => undefined);
   await withSink(sink, async (write) => {
     for await (const chunk of source as AsyncIterable<Buffer>) {
@@ -67,7 +67,7 @@ export async function copyOutput(
       });
     }
   }).catch((error: unknown) => {
-    // An output that breaks by itself belongs to a VM that ended: the exit of the command says why.
+    // An output breaks without a cause of its own only when the VM ended: the exit of the command reports why.
     if (GondolinError.is(error) && error.code === 'VM_OUTPUT_FAILED') fail(error);
   });
 }

@@ -25,14 +25,14 @@ const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
  * A command in the guest: a promise of its result that can also be streamed, written to and killed.
- * Awaiting one whose piped output nobody reads collects that output, so it never blocks the command.
+ * Awaiting it collects piped output that has no reader, so the output never blocks the command.
  *
  * @example
  * const result = await vm.exec('make test');
  * for await (const line of vm.exec('npm ci', { stdout: 'pipe' }).lines()) console.log(line);
  */
 export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<string> {
-  /** `then`, `catch` and `finally` give ordinary promises. */
+  /** `then`, `catch` and `finally` return ordinary promises. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
@@ -50,7 +50,7 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
   #isStreamed = false;
   readonly #stop: ExecStop;
 
-  /** @internal Made by `VM.exec`. */
+  /** @internal Created by `VM.exec`. */
   constructor(
     start: () => Promise<RunningCommand>,
     options: ExecOptions,
@@ -72,7 +72,7 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     this.stdin = writable;
     this.stdout = this.#targets.stdout.piped;
     this.stderr = this.#targets.stderr.piped;
-    // Failures reach the caller by the result; a stream without a listener must not end the process.
+    // The result reports failures to the caller; a stream without a listener must not end the process.
     for (const stream of [writable, ...this.#ownOutputs()]) stream?.on('error', () => undefined);
     this.#started = start();
     this.#stop = new ExecStop(this.#started, onSurvivor);
@@ -81,7 +81,7 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
       if (buffered !== null) this.#collect(name, buffered);
     }
     resolve(this.#result(status, startedAt));
-    // A caller who only streams sees the failure on the streams: it must not count as unhandled too.
+    // A caller that only streams sees the failure on the streams: it must not count as unhandled too.
     super.then(undefined, () => undefined);
   }
 
@@ -168,9 +168,9 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
 
   /**
    * @throws {GondolinError} VM_EXEC_TIMEOUT, VM_EXEC_ABORTED, VM_INPUT_FAILED, VM_OUTPUT_FAILED, VM_OUTPUT_TOO_LARGE,
-   *   AGENT_EXEC_…, or why the VM ended.
+   *   AGENT_EXEC_…, or the error that ended the VM.
    */
-  // biome-ignore lint/suspicious/noThenProperty: a promise has one; this one also collects what nobody reads.
+  // biome-ignore lint/suspicious/noThenProperty: a promise has one; this one also collects output without a reader.
   override then<A = ExecResult, B = never>(
     onFulfilled?: ((value: ExecResult) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,

@@ -1,6 +1,6 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 
-/** What a finished command left, as {@link ExecResult} is made from it. */
+/** Data of a finished command from which an {@link ExecResult} is created. */
 export interface ExecOutcome {
   readonly exitCode: number;
   readonly signal: NodeJS.Signals | null;
@@ -22,12 +22,12 @@ export class ExecResult {
   /** Text in the command's `encoding`; empty when the output was not collected. */
   readonly stdout: string;
   readonly stderr: string;
-  /** From the call of `exec` to the result, in milliseconds. */
+  /** Time from the call of `exec` to the result, in milliseconds. */
   readonly durationMs: number;
   readonly #stdout: Buffer;
   readonly #stderr: Buffer;
 
-  /** @internal Made by `ExecProcess`. */
+  /** @internal Created by `ExecProcess`. */
   constructor(outcome: ExecOutcome) {
     this.exitCode = outcome.exitCode;
     this.signal = outcome.signal;
@@ -56,7 +56,7 @@ export class ExecResult {
 
   /**
    * Parses standard output as JSON.
-   * @throws {GondolinError} VM_OUTPUT_NOT_JSON with the exit code and the parser's reason; the output itself is not in it.
+   * @throws {GondolinError} VM_OUTPUT_NOT_JSON with the exit code and the parser's reason, without the output.
    */
   json<T = unknown>(): T {
     try {

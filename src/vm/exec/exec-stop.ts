@@ -2,16 +2,16 @@ import { constants } from 'node:os';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { RunningCommand } from './running-command.ts';
 
-/** How long a killed command may take to end before its caller is told all the same. */
+/** Time limit for a killed command to end; its caller then gets the error anyway. */
 export const STOP_GRACE_MS = 5_000;
 
 /**
- * Ends a command for a reason of the host's. What the guest says or does not say cannot hold the caller up: one that is
- * still there after the grace is given up.
+ * Ends a command for a reason of the host. The guest cannot delay the caller: a command that has not ended after the grace
+ * period is abandoned.
  */
 export class ExecStop {
   /**
-   * Rejects with the reason when a stopped command is not over, or not even started, after {@link STOP_GRACE_MS}.
+   * Rejects with the reason when a stopped command has not ended, or not even started, after {@link STOP_GRACE_MS}.
    */
   readonly givenUp: Promise<never>;
   readonly #started: Promise<RunningCommand>;
@@ -21,7 +21,7 @@ export class ExecStop {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param onSurvivor  Called with why the guest did not confirm that every process of the command is dead.
+   * @param onSurvivor  Receives the reason when the guest did not confirm that every process of the command is dead.
    */
   constructor(started: Promise<RunningCommand>, onSurvivor: (error: GondolinError) => void) {
     this.#started = started;
@@ -32,7 +32,7 @@ export class ExecStop {
     this.givenUp.catch(() => undefined);
   }
 
-  /** Why the command was stopped; undefined while it was not. */
+  /** Reason why the command was stopped; undefined if it was not. */
   get reason(): GondolinError | undefined {
     return this.#reason;
   }
@@ -42,7 +42,7 @@ export class ExecStop {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     this.#timer = setTimeout(() => this.#giveUp(reason), STOP_GRACE_MS);
-    // One that starts after all is killed then. A failure to start, or the end of the VM, leaves nothing to kill.
+    // A command that starts later is killed then. A failure to start, or the end of the VM, leaves nothing to kill.
     this.#started
       .then((command) => command.kill(constants.signals.SIGKILL, 'tree'))
       .catch((error: unknown) => {
@@ -50,11 +50,11 @@ export class ExecStop {
       });
   }
 
-  /** The command is over: nothing is to be given up any more. */
+  /** Records that the command has ended, so that it is not abandoned. */
   dispose(): void {
     clearTimeout(this.#timer);
   }
 }
 
-/** What `RunningCommand.kill` rejects with when the processes may live. */
+/** Error of `RunningCommand.kill` when processes of the command may still run. */
 const SURVIVED: ReadonlySet<string> = new Set(['AGENT_TIMEOUT', 'AGENT_REQUEST_FAILED']);

@@ -18,7 +18,7 @@ export interface NamedStream {
 /**
  * Collects a stream up to its end.
  * @param maxBytes Limit in bytes.
- * @throws {GondolinError} VM_OUTPUT_TOO_LARGE when more than `maxBytes` come; the stream is destroyed.
+ * @throws {GondolinError} VM_OUTPUT_TOO_LARGE when the stream has more than `maxBytes`; it is destroyed.
  */
 export async function collectBytes(
   stream: Readable,
@@ -66,13 +66,13 @@ export async function* mergeOutput(
       if (chunk.data.length > 0 || chunk.text !== '') yield chunk;
     }
   } finally {
-    // What is still being read ends with the stream; nobody waits for it any more.
+    // Pending reads end with their stream; nothing waits for them.
     for (const reading of pending.values()) reading.catch(() => undefined);
     for (const { stream } of outputs) stream.destroy();
   }
 }
 
-/** Yields the text of chunks; a chunk that holds only a part of a character yields nothing. */
+/** Yields the text of chunks; a chunk with only a part of a character yields nothing. */
 export async function* textOf(chunks: AsyncIterable<OutputChunk>): AsyncGenerator<string, void> {
   for await (const { text } of chunks) if (text !== '') yield text;
 }

@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream';
 
 /**
- * A stream of the caller's that several commands may write to at once: one set of listeners however many write, so that
- * Node does not warn about a leak.
+ * A stream of the caller that several commands may write to at once: one set of listeners for all writers, so that Node
+ * does not warn about a leak.
  */
 class SharedSink {
   readonly #stream: Writable;
@@ -32,7 +32,7 @@ class SharedSink {
     this.#stream.off('drain', this.#onDrain).off('error', this.#onEnd).off('close', this.#onEnd);
   }
 
-  /** Resolves when the next chunk may be written. @throws {Error} the stream's own, or that it was closed. */
+  /** Resolves when the next chunk may be written. @throws {Error} the stream's own error, or that it was closed. */
   async write(chunk: Buffer): Promise<void> {
     this.#assertUsable();
     if (this.#stream.write(chunk)) return;
@@ -60,7 +60,7 @@ class SharedSink {
 
 const sinks = new WeakMap<Writable, SharedSink>();
 
-/** Gives `use` a writer for the stream, and takes its listeners off again. */
+/** Passes `use` a writer for the stream, and removes its listeners afterwards. */
 export async function withSink(
   stream: Writable,
   use: (write: (chunk: Buffer) => Promise<void>) => Promise<void>,

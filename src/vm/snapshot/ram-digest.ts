@@ -7,9 +7,9 @@ const PAGE_BYTES = 4096;
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
 
 /**
- * Returns the sha256 (64 hex digits) of a saved RAM: over the number of each page that is not zero and its bytes, so that
- * holes, which copies of a file may have elsewhere, make no difference. About 0.2 s for the 85 MiB of a template. One MiB at
- * a time, so that other work goes on between.
+ * Returns the sha256 (64 hex digits) of a saved RAM: over the number and the bytes of each page that is not zero, so that
+ * holes, which a copy of the file may have elsewhere, make no difference. About 0.2 s for the 85 MiB of a template. Reads one
+ * MiB at a time, so that other work runs in between.
  */
 export async function digestRam(path: string): Promise<string> {
   const hash = createHash('sha256');
@@ -41,7 +41,7 @@ function addPages(hash: ReturnType<typeof createHash>, bytes: Buffer, start: num
 }
 
 /**
- * Returns what changes with every write to a file, as one line: its size, inode, and times of change. Nobody can set
+ * Returns, as one line, what changes with every write to a file: its size, inode, and times of change. No program can set
  * the last one (ctime) back. Null when there is no such regular file.
  */
 export async function fileStamp(path: string): Promise<string | null> {

@@ -18,14 +18,14 @@ export interface SavedGuest {
   readonly mountTargets: readonly string[];
   /** Null when the VM has no network. */
   readonly network: GuestNetwork | null;
-  /** What may load it: see computeTemplateKey. */
+  /** Machines that can load it have the same key: see computeTemplateKey. */
   readonly templateKey: string;
 }
 
 /**
- * Saves a running guest into an existing, empty directory and lets it go on, however this ends. Commands that run notice
- * nothing but the time.
- * @throws {GondolinError} MACHINE_STATE_FAILED, SNAPSHOT_UNSUPPORTED; what ended the guest.
+ * Saves a running guest into an existing, empty directory and resumes it, also after a failure. Its commands notice only
+ * that time has passed.
+ * @throws {GondolinError} MACHINE_STATE_FAILED, SNAPSHOT_UNSUPPORTED; the error that ended the guest.
  */
 export async function saveGuest(guest: SavedGuest, directory: string): Promise<void> {
   const { machine, agent, fuse, mountTargets, network, templateKey } = guest;

@@ -7,18 +7,17 @@ import { type FreezableGuest, whileFrozen } from './while-frozen.ts';
 
 export interface Template extends FreezableGuest {
   readonly machine: Machine;
-  /** Names its kind. */
   readonly templateKey: string;
   readonly templates: TemplateStore;
-  /** What its image is, for people. */
+  /** Names its image, for people. */
   readonly imageTitle: string;
 }
 
 /**
- * Saves a booted guest as the template of its kind, before it is anyone's; then it goes on, as whom `identity` says. A
- * guest that could not be saved goes on too: starts of its kind stay cold.
- * @param onWarning  Hears why it was not saved.
- * @throws {GondolinError} when it does not go on.
+ * Saves a booted guest as the template of its kind, then resumes it with `identity`. A guest that could not be saved is
+ * resumed too: the next start of its kind boots again.
+ * @param onWarning  Receives the reason when it was not saved.
+ * @throws {GondolinError} when the guest cannot be resumed.
  */
 export async function saveTemplate(
   { templates, templateKey, machine, imageTitle, ...guest }: Template,

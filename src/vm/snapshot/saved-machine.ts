@@ -19,32 +19,32 @@ import {
 import type { ChannelCounts } from '../guest-files.ts';
 import { digestRam, fileStamp } from './ram-digest.ts';
 
-/** Changes when what is saved, or when, changes: older ones are then never found again. */
+/** Increased when the content of a saved machine, or the moment it is saved, changes: older ones are then not restored. */
 export const SNAPSHOT_VERSION = 5;
 
 const MANIFEST = 'manifest.json';
-/** The RAM's stamp when its digest was last known to be right. */
+/** The RAM file's stamp when its digest was last verified. */
 const VERIFIED = 'verified.txt';
 const MAX_MANIFEST_BYTES = 64 * 1024;
 /** Read in full at each restore: some 100 KB together. */
 const SMALL_FILES = [SAVED_FILES.state, SAVED_FILES.mounts, SAVED_FILES.network] as const;
 
-/** A saved machine that was looked at and can be tried. */
+/** A saved machine that was checked and can be restored. */
 export interface SavedMachine {
   readonly ramPath: string;
   readonly statePath: string;
-  /** What its file channel had carried. */
+  /** Bytes that its file channel had carried. */
   readonly channel: ChannelCounts;
 }
 
 interface Manifest {
   readonly version: number;
-  /** The key it was saved under: what the machine must be to load it. */
+  /** The template key of the machine that was saved: one with another key cannot load it. */
   readonly templateKey: string;
   readonly memoryBytes: number;
   /** See `digestRam`. */
   readonly ramSha256: string;
-  /** sha256 of each of SMALL_FILES, 64 hex digits; null for one that it does not have. */
+  /** sha256 of each of SMALL_FILES, 64 hex digits; null for a file that does not exist. */
   readonly sha256: Readonly<Record<string, string | null>>;
   readonly channel: ChannelCounts;
 }
@@ -59,7 +59,7 @@ const storedManifest = object<Manifest>({
   channel: object<ChannelCounts>({ bytesIn: integer(), bytesOut: integer() }),
 });
 
-/** Completes a directory that `saveMachine` filled. Without its manifest a saved machine counts as absent. */
+/** Completes a directory that `saveMachine` filled. Without a manifest, a saved machine counts as absent. */
 export async function writeManifest(
   directory: string,
   templateKey: string,
@@ -80,9 +80,9 @@ export async function writeManifest(
 }
 
 /**
- * Checks a saved machine against its manifest: the state and what is kept beside it by digest, the RAM by digest too where
- * anything about the file has changed since it was last known to be right. Null when there is none.
- * @throws {GondolinError} SNAPSHOT_REFUSED when it is damaged, or of another machine.
+ * Checks a saved machine against its manifest, and returns null when there is none. State, mounts and network are checked by
+ * digest; the RAM too if anything about its file changed since it was last verified.
+ * @throws {GondolinError} SNAPSHOT_REFUSED when it is damaged, or was saved by another kind of machine.
  */
 export async function openSavedMachine(
   directory: string,
@@ -102,8 +102,8 @@ export async function openSavedMachine(
   const damaged = SMALL_FILES.find((name) => digests[name] !== manifest.sha256[name]);
   if (damaged !== undefined) throw refused(directory, `its file "${damaged}" is damaged`);
   const ramPath = join(directory, SAVED_FILES.ram);
-  if ((await sizeOf(ramPath)) !== manifest.memoryBytes) {
-    throw refused(directory, 'its memory is cut off');
+  if ((await fileSize(ramPath)) !== manifest.memoryBytes) {
+    throw refused(directory, 'its memory is incomplete');
   }
   await checkRam(directory, ramPath, manifest);
   return { ramPath, statePath: join(directory, SAVED_FILES.state), channel: manifest.channel };
@@ -114,11 +114,11 @@ async function checkRam(directory: string, path: string, { ramSha256 }: Manifest
   const verified = join(directory, VERIFIED);
   if (stamp !== null && (await readTextFile(verified, MAX_MANIFEST_BYTES)) === stamp) return;
   if ((await digestRam(path)) !== ramSha256) throw refused(directory, 'its memory is damaged');
-  // The stamp from before the digest: what changed meanwhile is looked at again. One that can't be noted costs time only.
-  await writeFileAtomic(verified, stamp ?? '').catch(onlyCoded);
+  // The stamp from before the digest: a change meanwhile is then noticed. A stamp that cannot be written costs only time.
+  await writeFileAtomic(verified, stamp ?? '').catch(ignoreCoded);
 }
 
-function onlyCoded(error: unknown): void {
+function ignoreCoded(error: unknown): void {
   if (!GondolinError.is(error)) throw error;
 }
 
@@ -134,7 +134,7 @@ async function digestSmallFiles(directory: string): Promise<Record<string, strin
   return Object.fromEntries(await Promise.all(entries));
 }
 
-async function sizeOf(path: string): Promise<number> {
+async function fileSize(path: string): Promise<number> {
   try {
     return (await stat(path)).size;
   } catch (error) {
@@ -143,7 +143,7 @@ async function sizeOf(path: string): Promise<number> {
   }
 }
 
-/** The error of a saved machine that cannot be used: it is to be removed, and the start goes on without. */
+/** Returns the SNAPSHOT_REFUSED error of a saved machine that cannot be used. */
 export function refused(directory: string, reason: string, cause?: unknown): GondolinError {
   return new GondolinError('SNAPSHOT_REFUSED', `Cannot restore ${directory}: ${reason}`, {
     ...(cause === undefined ? {} : { cause }),

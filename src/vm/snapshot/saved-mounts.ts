@@ -8,19 +8,18 @@ import type { VMOptions } from '../vm-options.ts';
 import { readSavedJson, writeSavedJson } from './saved-json.ts';
 import { refused } from './saved-machine.ts';
 
-const SETTLE_LIMIT_MS = 10_000;
+const QUIET_LIMIT_MS = 10_000;
 /** PATH_MAX of Linux. */
 const MAX_PATH_LENGTH = 4096;
 const ROOT_USER = { uid: 0, gid: 0 };
 
-/** What stands in the file: guest paths in the order of their names under the FUSE root, and the file server's state. */
+/** Content of the file: guest paths in the order of their names under the FUSE root, and the file server's state. */
 interface SavedMounts {
   readonly targets: readonly string[];
   /** Null without provider mounts. */
   readonly files: unknown;
 }
 
-/** Every path of a mount is one that the kernel takes. */
 const storedMounts = object<SavedMounts>({
   targets: list(text({ maxLength: MAX_PATH_LENGTH })),
   files: anything,
@@ -29,23 +28,23 @@ const storedMounts = object<SavedMounts>({
 /**
  * Freezes the guest once every request of its mounts is served and every reply has reached its kernel, and leaves the
  * file server quiesced.
- * @throws {GondolinError} MACHINE_STATE_FAILED when they do not come to rest.
+ * @throws {GondolinError} MACHINE_STATE_FAILED when the mounts stay busy for 10 s.
  */
 export async function freezeQuiet(
   agent: Pick<AgentClient, 'freeze'>,
   fuse: Pick<FuseServer, 'bytesIn' | 'bytesOut' | 'quiesce'> | null,
 ): Promise<void> {
-  const late = performance.now() + SETTLE_LIMIT_MS;
-  while (performance.now() < late) {
+  const deadline = performance.now() + QUIET_LIMIT_MS;
+  while (performance.now() < deadline) {
     const { sentBytes, receivedBytes } = await agent.freeze();
     if (fuse === null) return;
-    // Only when all requests are here: a quiesced server reads no more.
+    // Only once all requests have arrived: a quiesced server reads none.
     if (sentBytes !== BigInt(fuse.bytesIn)) continue;
-    // A provider that never answers must not leave the guest frozen.
-    if (!(await fuse.quiesce(late - performance.now()))) break;
+    // A provider that never replies must not leave the guest frozen.
+    if (!(await fuse.quiesce(deadline - performance.now()))) break;
     if (receivedBytes === BigInt(fuse.bytesOut)) return;
   }
-  throw new GondolinError('MACHINE_STATE_FAILED', 'the mounts of the guest did not come to rest');
+  throw new GondolinError('MACHINE_STATE_FAILED', 'the mounts of the guest stayed busy for 10 s');
 }
 
 /** @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming a mount; MACHINE_STATE_FAILED when it cannot be written. */
@@ -59,7 +58,8 @@ export async function writeMounts(
 }
 
 /**
- * Serves the mounts of a restored guest again. Gives the file server as soon as there is one to close.
+ * Serves the mounts of a restored guest again.
+ * @param onServer  Receives the file server as soon as there is one to close.
  * @throws {GondolinError} SNAPSHOT_REFUSED when it was saved with other mounts; VFS_MOUNT_FAILED.
  */
 export async function restoreMounts(

@@ -5,21 +5,21 @@ import type { GuestImage } from '../../image/guest-image.ts';
 import { buildQemuArguments } from '../../machine/qemu-arguments.ts';
 import { SNAPSHOT_VERSION } from './saved-machine.ts';
 
-export interface MachineFacts {
+export interface TemplateKeyInput {
   readonly image: Pick<GuestImage, 'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>;
   readonly cpus: number;
   readonly memoryBytes: number;
   readonly accelerator: Accelerator;
   readonly qemu: Tool;
-  /** The places that programs write to are mounted. */
+  /** True when the scratch mounts are part of the machine. */
   readonly hasScratch: boolean;
-  /** Names the authority that the guest trusts; null when it has no network. */
+  /** Names the certificates that the guest trusts; null when it has no network. */
   readonly trustKey: string | null;
 }
 
 /**
- * One name (64 hex digits) for everything that must be the same where a saved machine is restored: kernel, agent and
- * root file system by their content, QEMU by its file, its arguments word for word.
+ * Returns the template key (64 hex digits): a digest over everything that must be equal where a saved machine is restored.
+ * Kernel, agent and root file system count by content, QEMU by its file, its arguments word for word.
  */
 export function computeTemplateKey({
   image,
@@ -28,7 +28,7 @@ export function computeTemplateKey({
   hasScratch,
   trustKey,
   ...size
-}: MachineFacts): string {
+}: TemplateKeyInput): string {
   const spec = { ...size, ...image };
   const args = buildQemuArguments({ spec, accelerator, name: '' });
   const facts = [SNAPSHOT_VERSION, image.key, qemu.path, qemu.stamp, args, hasScratch, trustKey];

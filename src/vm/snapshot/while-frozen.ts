@@ -2,17 +2,17 @@ import type { AgentClient } from '../../agent/agent-client.ts';
 import type { FuseServer } from '../../vfs/fuse-server.ts';
 import { freezeQuiet } from './saved-mounts.ts';
 
-/** What of a guest comes to rest: its processes, and the server of its mounts when there is one. */
+/** The parts of a guest that are paused while it is saved: its processes, and the server of its mounts if it has one. */
 export interface FreezableGuest {
   readonly agent: Pick<AgentClient, 'freeze' | 'thaw'>;
   readonly fuse: Pick<FuseServer, 'bytesIn' | 'bytesOut' | 'quiesce' | 'resume'> | null;
 }
 
 /**
- * Does `work` while a guest and its mounts are at rest, then lets it go on, however that went.
- * @param identity  Who it is from then on.
- * @returns `rejected` when it did not come to rest or `work` failed: it goes on all the same.
- * @throws {GondolinError} when it does not go on.
+ * Runs `work` while a guest and its mounts are paused, then resumes them, also after a failure.
+ * @param identity  Returns the identity that the guest gets when it is resumed.
+ * @returns `rejected` when the guest could not be paused or `work` failed; it was resumed all the same.
+ * @throws {GondolinError} when the guest cannot be resumed.
  */
 export async function whileFrozen<T>(
   { agent, fuse }: FreezableGuest,

@@ -8,7 +8,7 @@ interface MemoryPlace {
   readonly mode: number;
 }
 
-/** What programs write to also where the root is read-only. */
+/** Paths that programs write to even where the root is read-only. */
 const SCRATCH = ['/tmp', '/var/tmp'];
 
 function scratch(options: VMOptions): readonly (readonly [string, MemoryPlace])[] {
@@ -20,24 +20,24 @@ function isTaken(options: VMOptions, path: string): boolean {
   return path in (options.vfs?.memory ?? {}) || path in (options.vfs?.mounts ?? {});
 }
 
-/** True when the VM has all of the scratch places, so that they can be part of its template. */
+/** True when the VM has all scratch mounts, so that they can be part of its template. */
 export function hasStandardScratch(options: VMOptions): boolean {
   return options.sandbox?.rootOverlay !== true && !SCRATCH.some((path) => isTaken(options, path));
 }
 
-/** Mounts the scratch places of a VM that has them all. */
+/** Mounts the scratch paths of a VM that has them all. */
 export async function mountStandardScratch(options: VMOptions, agent: AgentClient): Promise<void> {
   for (const [target, place] of scratch(options)) {
     await agent.mountMemory({ target, ...place, uid: 0, gid: 0 });
   }
 }
 
-/** Memory mounts of the options, and the scratch places that are not part of every VM of the kind. */
+/** Returns the memory mounts of the options, and the scratch mounts that its template does not have. */
 function memoryMounts(options: VMOptions): (readonly [string, MemoryPlace])[] {
   const own = Object.entries(options.vfs?.memory ?? {});
-  const asked = own.map(([path, { sizeBytes }]) => [path, { sizeBytes, mode: 0o755 }] as const);
-  if (options.sandbox?.rootOverlay === true || hasStandardScratch(options)) return asked;
-  return [...scratch(options).filter(([path]) => !isTaken(options, path)), ...asked];
+  const wanted = own.map(([path, { sizeBytes }]) => [path, { sizeBytes, mode: 0o755 }] as const);
+  if (options.sandbox?.rootOverlay === true || hasStandardScratch(options)) return wanted;
+  return [...scratch(options).filter(([path]) => !isTaken(options, path)), ...wanted];
 }
 
 interface MountStep {
@@ -45,7 +45,7 @@ interface MountStep {
   mount(): Promise<void>;
 }
 
-/** Mounts each once what contains it is mounted; the rest at once. */
+/** Mounts each step after the mounts that contain it, and independent ones at the same time. */
 async function mountInOrder(steps: readonly MountStep[]): Promise<void> {
   const done = new Map<string, Promise<void>>();
   for (const step of steps.toSorted((a, b) => a.target.length - b.target.length)) {
@@ -56,12 +56,12 @@ async function mountInOrder(steps: readonly MountStep[]): Promise<void> {
   await Promise.all(done.values());
 }
 
-/** One of ours, or (null) one of the guest's own memory. */
+/** A mount of the file server by its name there, or one of the guest's own memory (null). */
 interface NamedStep extends MountStep {
   readonly name: string | null;
 }
 
-/** Mounts after the file server has made what it goes on, where that is one of its files. */
+/** Mounts a step after the file server has created its mount point, if that is one of the server's files. */
 async function mountOnPlace(
   step: NamedStep,
   all: readonly NamedStep[],
@@ -76,8 +76,8 @@ async function mountOnPlace(
 }
 
 /**
- * Mounts what the options ask for, parents before what lies below them.
- * @param attach  Gives the attached file server; called when there are provider mounts.
+ * Mounts what the options ask for, parents before the paths below them.
+ * @param attach  Returns the attached file server; called when there are provider mounts.
  */
 export async function mountVolumes(
   options: VMOptions,

@@ -2,7 +2,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { Machine } from '../../machine/start-machine.ts';
 import type { VMOptions } from '../vm-options.ts';
 
-/** TCG on a busy two-core machine needs 3 s; the rest is for slower ones. */
+/** TCG on a busy two-core machine needs 3 s; the rest is reserve for slower hosts. */
 const DEFAULT_BOOT_TIMEOUT_MS = 60_000;
 
 export interface StartLimits {

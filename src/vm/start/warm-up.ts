@@ -3,15 +3,15 @@ import type { AgentClient } from '../../agent/agent-client.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { toArgv } from '../guest-command.ts';
 
-/** What nearly every first command needs from the disk; an image may lack them. */
+/** Commands that load what nearly every first command needs from the disk; an image may lack them. */
 const COMMANDS = [['/bin/true'], toArgv(':')];
 const ROUNDS = 2;
-/** The kernel refines its clock's rate one second after its start, and frees what booting needed. */
+/** The kernel refines its clock's rate one second after its start, and frees what only the boot needed. */
 const QUIET_MS = 1_200;
 
 /**
- * Brings a booted guest to rest before it is saved: what the first command would do for the first time (reading the C
- * library and the shell, filling caches) and what the kernel still does after its boot is then part of the template.
+ * Warms up a booted guest before it is saved, so that its template includes what the first command would do for the first
+ * time (read the C library and the shell, fill caches) and what the kernel still does after its boot.
  */
 export async function warmUp(agent: AgentClient): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
