@@ -6,22 +6,22 @@ import { RequestTurns } from './http/exchange/limit/request-turns.ts';
 import { GuestHttp } from './http/guest/guest-http.ts';
 import { Upstream } from './http/upstream/upstream.ts';
 import { REFUSAL_CERTIFICATES } from './limits.ts';
-import type { NetworkParts } from './parts.ts';
+import type { NetworkServices } from './network-services.ts';
 import { type Destination, Dialer } from './tcp/dial.ts';
 import { TokenBucket } from './token-bucket.ts';
 
-/** Everything that moves bytes for one `Network`: loaded and made with its first connection. */
+/** Everything that moves bytes for one `Network`; loaded and created for its first connection. */
 export class DataPath {
   readonly #services: ConnectionServices;
   readonly #upstream: Upstream;
   #lastRequestId = 0;
 
   constructor(
-    parts: NetworkParts,
-    told: { emit(event: NetworkEvent): void; fault(error: Error): void },
+    network: NetworkServices,
+    listeners: { emit(event: NetworkEvent): void; fault(error: Error): void },
   ) {
-    const { emit, fault } = told;
-    const { policy, secrets, hooks, ca, resolve, waits } = parts;
+    const { emit, fault } = listeners;
+    const { policy, secrets, hooks, ca, resolve, waits } = network;
     const dialer = new Dialer({ policy, resolve, lookupCacheMs: waits.lookupCacheMs });
     this.#upstream = new Upstream(dialer, ca, waits);
     const http = new GuestHttp({
@@ -40,8 +40,13 @@ export class DataPath {
       turns: new RequestTurns(),
     });
     this.#services = {
-      ...{ parts, http, upstream: this.#upstream, dialer },
-      ...{ refusals: new TokenBucket(REFUSAL_CERTIFICATES), secrets, emit },
+      network,
+      http,
+      upstream: this.#upstream,
+      dialer,
+      refusals: new TokenBucket(REFUSAL_CERTIFICATES),
+      secrets,
+      emit,
     };
   }
 

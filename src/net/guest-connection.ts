@@ -15,11 +15,11 @@ import {
   IDLE_START_MS,
   OPEN_SERVER_FIRST_MS,
 } from './limits.ts';
-import type { NetworkParts } from './parts.ts';
+import type { NetworkServices } from './network-services.ts';
 import { WEB_PORTS } from './policy/listed-pattern.ts';
 import type { Verdict } from './policy/verdict.ts';
 import type { Blocked } from './refusal/refusal.ts';
-import { LeakError } from './secret/leak-error.ts';
+import { LeakError } from './secret/leak/leak-error.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import { serverNameProblem } from './server-name.ts';
 import type { ClientHello } from './tcp/client-hello.ts';
@@ -32,7 +32,7 @@ import type { JudgedTransport, Transport } from './transport.ts';
 
 /** What all connections of one `Network` share. */
 export interface ConnectionServices {
-  readonly parts: NetworkParts;
+  readonly network: NetworkServices;
   readonly http: GuestHttp;
   readonly upstream: Upstream;
   readonly dialer: Dialer;
@@ -120,14 +120,14 @@ export class GuestConnection {
    * @returns False when the connection has ended.
    */
   async #mayConnect(verdicts: Verdicts, isHttpPossible: boolean): Promise<boolean> {
-    const { dialer, parts } = this.#services;
+    const { dialer, network } = this.#services;
     if (!isHttpPossible) {
-      if (!parts.policy.isRawPort(this.#to.port)) return true;
+      if (!network.policy.isRawPort(this.#to.port)) return true;
       this.#block('tcp', refusalIn(verdicts.tcp));
       return false;
     }
     // A hook may answer in the place of a server that is nowhere.
-    if (parts.hooks !== null) return true;
+    if (network.hooks !== null) return true;
     try {
       await dialer.reach(this.#to, this.#stream);
       return !this.#stream.destroyed;
@@ -148,7 +148,7 @@ export class GuestConnection {
   }
 
   async #dns(): Promise<void> {
-    const answer = (query: Buffer) => this.#services.parts.answerDns(query, true);
+    const answer = (query: Buffer) => this.#services.network.answerDns(query, true);
     // The stream's own error is the guest's end of it.
     await serveDnsStream(this.#stream, answer).catch(() => reset(this.#stream));
   }
@@ -156,7 +156,7 @@ export class GuestConnection {
   #judge(): Verdicts {
     const { name, isLiteral, port } = this.#to;
     const decide = (transport: JudgedTransport): Verdict =>
-      this.#services.parts.policy.decideConnection({
+      this.#services.network.policy.decideConnection({
         name: isLiteral ? null : name,
         address: name,
         port,
@@ -197,9 +197,9 @@ export class GuestConnection {
   }
 
   async #tls(hello: ClientHello, verdict: Verdict): Promise<void> {
-    const { parts, refusals, upstream } = this.#services;
+    const { network, refusals, upstream } = this.#services;
     const { name, port } = this.#to;
-    const isOpaque = verdict.isAllowed && parts.isPassthrough(name, port);
+    const isOpaque = verdict.isAllowed && network.isPassthrough(name, port);
     const mismatch = serverNameProblem(hello, this.#to, isOpaque);
     if (mismatch !== null) {
       this.#block('https', mismatch);
@@ -208,7 +208,7 @@ export class GuestConnection {
     } else if (!verdict.isAllowed && !refusals.take()) {
       this.#block('https', verdict);
     } else {
-      const secureContext = await parts.leafFor(name);
+      const secureContext = await network.leafFor(name);
       if (this.#stream.destroyed) return;
       const prefersHttp2 = upstream.mayKnowHttp2({ ...this.#to, scheme: 'https' });
       terminateTls(this.#stream, { secureContext, prefersHttp2 }, (socket) => {

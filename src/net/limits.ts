@@ -1,4 +1,7 @@
-/** Every bound of the data path in one place: what a guest or an upstream may make the host hold or wait for. */
+/**
+ * Bounds of connections and HTTP: the memory and time that a guest or an upstream can take from the host. Bounds of one
+ * parser or one list are next to it; docs/limits.md has them all.
+ */
 
 /** Guest connections of one VM at a time; the agent accepts no more than 900 itself. */
 export const MAX_GUEST_CONNECTIONS = 1_000;

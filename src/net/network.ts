@@ -11,7 +11,7 @@ import { SyntheticAddresses } from './dns/synthetic-addresses.ts';
 import type { RequestHooks } from './hooks/http-hooks.ts';
 import { MAX_GUEST_CONNECTIONS, WAITING_TIMES } from './limits.ts';
 import type { GuestTrust, NetworkOptions, NetworkState } from './network-options.ts';
-import type { NetworkParts } from './parts.ts';
+import type { NetworkServices } from './network-services.ts';
 import { compilePolicy, type Policy } from './policy/compile-policy.ts';
 import { compileHostPatterns } from './policy/host-patterns.ts';
 import { checkRoots } from './root-certificates.ts';
@@ -41,7 +41,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   readonly #pool: SyntheticAddresses;
   readonly #placeholderSeed: Buffer;
   readonly #secrets: SecretStore;
-  readonly #parts: NetworkParts;
+  readonly #services: NetworkServices;
   readonly #streams = new Set<Duplex>();
   #authority: Promise<HostCa> | null = null;
   /** True for a guest whose CPU is QEMU's TCG: decides what ciphers are best. Set before the first connection. */
@@ -65,7 +65,7 @@ export class Network extends EventEmitter<NetworkEvents> {
     const seed = restored?.placeholderSeed ?? options.placeholderSeed;
     this.#placeholderSeed = seed === undefined ? createPlaceholderSeed() : Buffer.from(seed, 'hex');
     this.#secrets = new SecretStore(options.secrets ?? [], this.#placeholderSeed);
-    this.#parts = this.#assemble();
+    this.#services = this.#assemble();
   }
 
   /** Sentences for the user about values that are weak. */
@@ -147,7 +147,7 @@ export class Network extends EventEmitter<NetworkEvents> {
     return this.#policy.allowsTcp || (this.#options.passthrough ?? []).length > 0;
   }
 
-  #assemble(): NetworkParts {
+  #assemble(): NetworkServices {
     const { ca = [], passthrough = [], hooks, resolve = lookUp, waits } = this.#options;
     const opaque = compileHostPatterns(passthrough, 'passthrough');
     return {
@@ -202,14 +202,14 @@ export class Network extends EventEmitter<NetworkEvents> {
   }
 
   async #openDataPath(): Promise<DataPath> {
-    const { ca } = this.#parts;
+    const { ca } = this.#services;
     // Roots that are given take the place of Node's own; without any it trusts what it trusts.
     const [{ DataPath: Path }, extra] = await Promise.all([
       import('./data-path.ts'),
       ca.length === 0 ? [] : readExtraRoots(),
     ]);
-    const parts = { ...this.#parts, ca: [...ca, ...extra] };
-    return new Path(parts, {
+    const services = { ...this.#services, ca: [...ca, ...extra] };
+    return new Path(services, {
       emit: (event) => this.emit('event', event),
       fault: (error) => this.emit('fault', error),
     });
@@ -234,7 +234,7 @@ export class Network extends EventEmitter<NetworkEvents> {
     if (!this.#pool.owns(address)) {
       return { name: canonicalAddress(address), isLiteral: true, port };
     }
-    const name = this.#pool.nameOf(address);
+    const name = this.#pool.findName(address);
     return name === null ? null : { name, isLiteral: false, port };
   }
 }

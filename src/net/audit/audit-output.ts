@@ -22,7 +22,7 @@ export interface AuditOutputOptions {
   /** True for a file that is written at positions: a pipe cannot be. */
   readonly needsFile: boolean;
   /** Makes one batch of records. */
-  readonly batchOf: (records: readonly string[]) => Batch;
+  readonly toBatch: (records: readonly string[]) => Batch;
   /** Text that the file takes, in UTF-16 units. @default 256 Mi */
   readonly maxLength?: number;
 }
@@ -75,7 +75,7 @@ async function openFile(path: string, needsFile: boolean): Promise<FileHandle> {
 export class AuditOutput {
   readonly #path: string;
   readonly #file: FileHandle;
-  readonly #batchOf: AuditOutputOptions['batchOf'];
+  readonly #toBatch: AuditOutputOptions['toBatch'];
   #waiting: string[] = [];
   #waitingLength = 0;
   readonly #maxLength: number;
@@ -87,7 +87,7 @@ export class AuditOutput {
   private constructor(path: string, file: FileHandle, options: AuditOutputOptions) {
     this.#path = path;
     this.#file = file;
-    this.#batchOf = options.batchOf;
+    this.#toBatch = options.toBatch;
     this.#maxLength = options.maxLength ?? MAX_AUDIT_LENGTH;
   }
 
@@ -156,7 +156,7 @@ export class AuditOutput {
       // Events of one turn of the loop go into one write.
       await Promise.resolve();
       while (this.#waiting.length > 0) {
-        const { text, position } = this.#batchOf(this.#takeBatch());
+        const { text, position } = this.#toBatch(this.#takeBatch());
         await this.#write(Buffer.from(text), position);
       }
     } catch (error) {

@@ -16,8 +16,8 @@ export class EventsFile {
     path: string,
     options: Pick<AuditOutputOptions, 'maxLength'> = {},
   ): Promise<EventsFile> {
-    const batchOf = (lines: readonly string[]) => ({ text: lines.join(''), position: null });
-    return new EventsFile(await AuditOutput.open(path, { ...options, needsFile: false, batchOf }));
+    const toBatch = (lines: readonly string[]) => ({ text: lines.join(''), position: null });
+    return new EventsFile(await AuditOutput.open(path, { ...options, needsFile: false, toBatch }));
   }
 
   /** Never throws and never waits. */

@@ -28,16 +28,16 @@ interface NameValue {
   readonly value: string;
 }
 
-function headersOf(headers: HeaderList): NameValue[] {
+function toHarHeaders(headers: HeaderList): NameValue[] {
   return headers.map(([name, value]) => ({ name, value }));
 }
 
-function headerOf(headers: HeaderList, wanted: string): string {
+function findHeader(headers: HeaderList, wanted: string): string {
   return headers.find(([name]) => name.toLowerCase() === wanted)?.[1] ?? '';
 }
 
 /** Names of cookies; their values are never written. */
-function cookiesOf(headers: HeaderList, header: 'cookie' | 'set-cookie'): NameValue[] {
+function toHarCookies(headers: HeaderList, header: 'cookie' | 'set-cookie'): NameValue[] {
   const texts = headers.filter(([name]) => name.toLowerCase() === header).map(([, text]) => text);
   const pairs = header === 'cookie' ? texts.flatMap((text) => text.split(';')) : texts;
   return pairs
@@ -55,7 +55,7 @@ function decode(text: string): string {
   }
 }
 
-function queryOf(url: string): NameValue[] {
+function toHarQuery(url: string): NameValue[] {
   const at = url.indexOf('?');
   if (at < 0 || at === url.length - 1) return [];
   return url
@@ -67,26 +67,26 @@ function queryOf(url: string): NameValue[] {
     });
 }
 
-function requestOf(event: HarEvent, cookies: readonly NameValue[], bodySize: number) {
+function toHarRequest(event: HarEvent, cookies: readonly NameValue[], bodySize: number) {
   const url = event.url ?? '';
   return {
     method: event.method ?? '',
     url,
     httpVersion: event.httpVersion ?? '',
     cookies,
-    headers: headersOf(event.requestHeaders),
-    queryString: queryOf(url),
+    headers: toHarHeaders(event.requestHeaders),
+    queryString: toHarQuery(url),
     headersSize: UNKNOWN,
     bodySize,
   };
 }
 
-function answeredEntry(raw: ResponseEvent, sandbox: string) {
+function responseEntry(raw: ResponseEvent, sandbox: string) {
   const event = redactEvent(raw) as ResponseEvent;
   const durationMs = Math.max(0, event.durationMs);
   const wait = Math.min(Math.max(0, event.waitMs ?? durationMs), durationMs);
-  const cookies = cookiesOf(raw.requestHeaders, 'cookie');
-  const mimeType = headerOf(event.responseHeaders, 'content-type');
+  const cookies = toHarCookies(raw.requestHeaders, 'cookie');
+  const mimeType = findHeader(event.responseHeaders, 'content-type');
   const notes = [
     event.error === null ? '' : `failed: ${event.error}`,
     event.secrets.length === 0 ? '' : `secrets put in: ${event.secrets.join(', ')}`,
@@ -94,15 +94,15 @@ function answeredEntry(raw: ResponseEvent, sandbox: string) {
   return {
     startedDateTime: new Date(event.startedMs).toISOString(),
     time: durationMs,
-    request: requestOf(event, cookies, event.requestBytes),
+    request: toHarRequest(event, cookies, event.requestBytes),
     response: {
       status: event.statusCode,
       statusText: event.statusText,
       httpVersion: event.statusCode === 0 ? '' : event.httpVersion,
-      cookies: cookiesOf(raw.responseHeaders, 'set-cookie'),
-      headers: headersOf(event.responseHeaders),
+      cookies: toHarCookies(raw.responseHeaders, 'set-cookie'),
+      headers: toHarHeaders(event.responseHeaders),
       content: { size: event.responseBytes, mimeType: mimeType || 'x-unknown' },
-      redirectURL: headerOf(event.responseHeaders, 'location'),
+      redirectURL: findHeader(event.responseHeaders, 'location'),
       headersSize: UNKNOWN,
       bodySize: event.responseBytes,
     },
@@ -132,7 +132,7 @@ function refusedEntry(raw: Refused, sandbox: string) {
   return {
     startedDateTime: new Date(event.timestampMs).toISOString(),
     time: 0,
-    request: requestOf(event, cookiesOf(raw.requestHeaders, 'cookie'), UNKNOWN),
+    request: toHarRequest(event, toHarCookies(raw.requestHeaders, 'cookie'), UNKNOWN),
     response: {
       status: event.statusCode ?? 0,
       statusText: event.statusCode === 403 ? 'Forbidden' : '',
@@ -155,6 +155,6 @@ function refusedEntry(raw: Refused, sandbox: string) {
  * One entry of a HAR's log, credentials taken out. Bodies are not kept: `content` has size and type alone.
  * @see HAR 1.2, http://www.softwareishard.com/blog/har-12-spec/
  */
-export function harEntryOf({ sandbox, event }: SandboxNetworkEvent & { readonly event: HarEvent }) {
-  return event.kind === 'response' ? answeredEntry(event, sandbox) : refusedEntry(event, sandbox);
+export function toHarEntry({ sandbox, event }: SandboxNetworkEvent & { readonly event: HarEvent }) {
+  return event.kind === 'response' ? responseEntry(event, sandbox) : refusedEntry(event, sandbox);
 }

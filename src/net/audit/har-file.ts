@@ -1,7 +1,7 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { jsonLine } from '../../util/json-line.ts';
 import { AuditOutput, type AuditOutputOptions, type Batch } from './audit-output.ts';
-import { harEntryOf, isHarEvent } from './har-entry.ts';
+import { isHarEvent, toHarEntry } from './har-entry.ts';
 import type { SandboxNetworkEvent } from './network-event.ts';
 
 /** Ends the list of entries, the log and the whole. */
@@ -19,7 +19,7 @@ class HarLayout {
   }
 
   /** An empty record is the beginning of the file. */
-  batchOf(records: readonly string[]): Batch {
+  toBatch(records: readonly string[]): Batch {
     const parts: string[] = [];
     for (const record of records) {
       if (record === '') {
@@ -57,15 +57,15 @@ export class HarFile {
     options: Pick<AuditOutputOptions, 'maxLength'> = {},
   ): Promise<HarFile> {
     const layout = new HarLayout(version);
-    const batchOf = (records: readonly string[]) => layout.batchOf(records);
-    const output = await AuditOutput.open(path, { ...options, needsFile: true, batchOf });
+    const toBatch = (records: readonly string[]) => layout.toBatch(records);
+    const output = await AuditOutput.open(path, { ...options, needsFile: true, toBatch });
     output.push('');
     return new HarFile(output);
   }
 
   /** Never throws and never waits. Events that are no request are left out. */
   write({ sandbox, event }: SandboxNetworkEvent): void {
-    if (isHarEvent(event)) this.#output.push(jsonLine(harEntryOf({ sandbox, event })));
+    if (isHarEvent(event)) this.#output.push(jsonLine(toHarEntry({ sandbox, event })));
   }
 
   /**

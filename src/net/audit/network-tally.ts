@@ -4,8 +4,13 @@ import { isMetadata } from '../policy/refuse-literal.ts';
 import type { AddableList, Blocked, Leak } from '../refusal/refusal.ts';
 import { ruleText, suggestionText } from '../refusal/refusal-text.ts';
 import type { Transport } from '../transport.ts';
-import { requestHeadBytes, responseHeadBytes } from './head-bytes.ts';
-import type { ConnectionEndEvent, ConnectionEvent, NetworkEvent } from './network-event.ts';
+import type {
+  ConnectionEndEvent,
+  ConnectionEvent,
+  HeaderList,
+  NetworkEvent,
+  ResponseEvent,
+} from './network-event.ts';
 import type { BlockedUse, HostUse, NetworkSummary } from './network-summary.ts';
 import type { RefusalEvent } from './refusal-event.ts';
 
@@ -26,6 +31,28 @@ function suggestedEntry(list: AddableList, { refusal }: BlockedUse): string | nu
   // The policy suggests none of these; what people paste is worth a second check.
   const address = pattern.host.kind === 'network' ? pattern.host.cidr.base : null;
   return address !== null && isMetadata(address) ? null : formatHostPattern(pattern);
+}
+
+/** `name: value` and the line end, one byte a character. */
+function fieldBytes(headers: HeaderList): number {
+  return headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
+}
+
+/** Path and query of an absolute URL, as they stand in it. */
+function requestTarget(url: string): string {
+  return /^[a-z]+:\/\/[^/?#]*(.*)$/is.exec(url)?.[1] || '/';
+}
+
+/** Bytes of a request's head as HTTP/1.1 writes it: what a guest can tell a server without a body. */
+function requestHeadBytes({ method, url, requestHeaders }: ResponseEvent): number {
+  const line = `${method} ${requestTarget(url)} HTTP/1.1\r\n`;
+  return line.length + fieldBytes(requestHeaders) + 2;
+}
+
+/** Bytes of an answer's head as HTTP/1.1 writes it; 0 when none came. */
+function responseHeadBytes({ statusCode, statusText, responseHeaders }: ResponseEvent) {
+  if (statusCode === 0) return 0;
+  return `HTTP/1.1 ${statusCode} ${statusText}\r\n`.length + fieldBytes(responseHeaders) + 2;
 }
 
 function refusalFrom(event: RefusalEvent): Blocked | Leak {

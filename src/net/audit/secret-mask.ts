@@ -27,7 +27,7 @@ function base64Core(bytes: Buffer, offset: number): string {
 }
 
 /** How a value may stand in a text: itself, in a URL, in JSON, in hex, in base64 wherever it starts. */
-function formsOf(value: string): string[] {
+function encodedForms(value: string): string[] {
   const bytes = Buffer.from(value);
   const plain = [
     value,
@@ -64,7 +64,7 @@ function decodePercent(text: string): string {
 export function createSecretMask(secrets: readonly MaskedSecret[]): SecretMask {
   const names = new Map<string, string>();
   for (const { name, value } of secrets.filter((secret) => secret.value.length >= MIN_LENGTH)) {
-    for (const form of formsOf(value)) names.set(form, name);
+    for (const form of encodedForms(value)) names.set(form, name);
   }
   if (names.size === 0) return NOTHING;
   // The longest first: a value that is a part of another must not break it up.

@@ -54,7 +54,7 @@ function answerReverse(question: Question, name: string, pool: SyntheticAddresse
   const address = reverseAddress(name);
   const parsed = address === null ? null : parseAddress(address);
   if (address === null || parsed === null) return NO_SUCH_NAME;
-  const target = forbiddenRange(parsed)?.name === 'loopback' ? 'localhost' : pool.nameOf(address);
+  const target = forbiddenRange(parsed)?.name === 'loopback' ? 'localhost' : pool.findName(address);
   if (target === null) return NO_SUCH_NAME;
   const type: string = question.type;
   if (type !== 'PTR' && type !== 'ANY') return NOTHING;
@@ -96,7 +96,7 @@ function decideReply(
     const explanation = explain(verdict);
     return { ...NO_SUCH_NAME, ...(explanation && { explanation }) };
   }
-  const { v4, v6 } = pool.addressesOf(name);
+  const { v4, v6 } = pool.addressesFor(name);
   const reply: DnsReply = { rcode: RCODE.noError, answers: addressAnswers(question, v4, v6) };
   const explanation = verdict.isAllowed ? undefined : explain(verdict);
   return explanation ? { ...reply, explanation } : reply;

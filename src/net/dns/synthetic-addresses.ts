@@ -24,12 +24,12 @@ const SLOTS = 512 * HOSTS_PER_BLOCK;
 /** A quarter of the slots: places to put a name stay easy to find, whatever names a guest makes up. About 8 MB. */
 const DEFAULT_CAPACITY = 32_768;
 
-function addressOf(slot: number): number {
+function slotAddress(slot: number): number {
   return V4_BASE + Math.floor(slot / HOSTS_PER_BLOCK) * 256 + (slot % HOSTS_PER_BLOCK) + 1;
 }
 
-function pairOf(slot: number): SyntheticPair {
-  const v4 = BigInt(addressOf(slot));
+function slotAddresses(slot: number): SyntheticPair {
+  const v4 = BigInt(slotAddress(slot));
   return {
     v4: formatAddress({ family: 4, value: v4 }),
     v6: formatAddress({ family: 6, value: V6_BASE | v4 }),
@@ -68,7 +68,7 @@ export class SyntheticAddresses {
    */
   constructor(options: { readonly capacity?: number; readonly names?: Iterable<string> } = {}) {
     this.#capacity = Math.max(1, Math.min(options.capacity ?? DEFAULT_CAPACITY, DEFAULT_CAPACITY));
-    for (const name of options.names ?? []) this.addressesOf(name);
+    for (const name of options.names ?? []) this.addressesFor(name);
   }
 
   /** Names in the pool, least recently used first. Give them to a new pool after a restore. */
@@ -77,21 +77,21 @@ export class SyntheticAddresses {
   }
 
   /** The addresses of a name; the first call places it. */
-  addressesOf(name: string): SyntheticPair {
+  addressesFor(name: string): SyntheticPair {
     const known = this.#slots.get(name);
     if (known !== undefined) {
       this.#touch(name, known);
-      return pairOf(known);
+      return slotAddresses(known);
     }
     if (this.#slots.size >= this.#capacity) this.#evict();
     const slot = this.#freeSlot(name);
     this.#slots.set(name, slot);
     this.#names.set(slot, name);
-    return pairOf(slot);
+    return slotAddresses(slot);
   }
 
   /** The name an address stands for, or null. @param address  Untrusted text of an address. */
-  nameOf(address: string): string | null {
+  findName(address: string): string | null {
     const { slot } = locate(address);
     const name = slot === null ? undefined : this.#names.get(slot);
     if (slot === null || name === undefined) return null;

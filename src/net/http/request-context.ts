@@ -1,7 +1,7 @@
 import type { NetworkEvent } from '../audit/network-event.ts';
 import type { RequestHooks } from '../hooks/http-hooks.ts';
 import type { WaitingTimes } from '../limits.ts';
-import type { PolicyJudge } from '../policy/verdict.ts';
+import type { PolicyJudge } from '../policy/compile-policy.ts';
 import type { Blocked } from '../refusal/refusal.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
 import type { GuestLoad } from './exchange/limit/guest-load.ts';

@@ -111,7 +111,7 @@ export class AddressPolicy {
       return deny('denied', { by: 'denied_hosts', entry }, isMetadata(address) ? null : suggest);
     }
     const range =
-      forbiddenRange(address) ?? this.#parts.hostAddresses.rangeOf(innerAddress(address));
+      forbiddenRange(address) ?? this.#parts.hostAddresses.findRange(innerAddress(address));
     if (range === null) return allow('a public address');
     const exception = this.#exception({ host, address, port }, range);
     if (exception !== null) return exception;

@@ -54,7 +54,13 @@ export interface Policy {
   extraHost(name: string): ExtraHost | null;
 }
 
-/** One for all policies of the process. */
+/** The decisions that the data path needs: pure, and equal for equal questions as long as a VM lives. */
+export type PolicyJudge = Pick<
+  Policy,
+  'decideConnection' | 'decideRequest' | 'decideAddress' | 'extraHost' | 'isRawPort'
+>;
+
+/** Shared by all policies of the process. */
 const OWN_ADDRESSES = new HostAddresses();
 
 const INVALID = deny('invalid_host', { by: 'check', check: 'host_name' });

@@ -33,7 +33,7 @@ export class HostAddresses {
   }
 
   /** Returns why an address is this machine's or a neighbour's (`loopback`, `on-link`), or null. */
-  rangeOf(address: IpAddress): ForbiddenRange | null {
+  findRange(address: IpAddress): ForbiddenRange | null {
     if (this.#nowMs() - this.#readMs > REFRESH_MS) this.#refresh();
     return this.#ranges.find(({ block }) => containsAddress(block, address)) ?? null;
   }
@@ -43,14 +43,14 @@ export class HostAddresses {
     const infos = Object.values(this.#read()).flatMap((found) => found ?? []);
     // This machine's own first: they lie in the networks.
     this.#ranges = [
-      ...infos.flatMap(({ address }) => rangesOf(address, null, 'loopback')),
-      ...infos.flatMap(({ address, cidr }) => rangesOf(address, cidr, 'on-link')),
+      ...infos.flatMap(({ address }) => toRanges(address, null, 'loopback')),
+      ...infos.flatMap(({ address, cidr }) => toRanges(address, cidr, 'on-link')),
     ];
   }
 }
 
 /** The range of one address, or of the network that `cidr` puts it in; empty where there is none to judge by. */
-function rangesOf(text: string, cidr: string | null, name: string): HostRange[] {
+function toRanges(text: string, cidr: string | null, name: string): HostRange[] {
   const address = parseAddress(text.split('%', 1)[0] ?? '');
   if (address === null) return [];
   const width = address.family === 4 ? 32 : 128;

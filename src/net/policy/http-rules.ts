@@ -2,7 +2,7 @@ import type { Host } from '../../address/host.ts';
 import { coversHost } from '../../address/host-pattern.ts';
 import { matchesParts } from '../../util/wildcard.ts';
 import { coversPort, type ListedPattern, readListedPattern } from './listed-pattern.ts';
-import { decodeOnce, looseSegments, pathForms, pathOf } from './path-forms.ts';
+import { decodeOnce, looseSegments, pathForms, targetPath } from './path-forms.ts';
 import { patternError } from './pattern-error.ts';
 import type { HttpRule } from './policy-options.ts';
 import { suggestRule } from './suggest.ts';
@@ -37,7 +37,7 @@ function compilePath(path: string): readonly string[] {
       'Write each path as an entry of its own, without braces, queries or brackets.',
     );
   }
-  return decodeOnce(pathOf(path), '/\\%').split('/').slice(1);
+  return decodeOnce(targetPath(path), '/\\%').split('/').slice(1);
 }
 
 function compileMethod(method: string): string {

@@ -49,7 +49,7 @@ function decodeFully(path: string): string {
 }
 
 /** The path of a request target, without query; other bytes than printable ASCII as `%XX`. A `#` stays: none is sent. */
-export function pathOf(target: string): string {
+export function targetPath(target: string): string {
   const path = target.split('?', 1)[0] ?? '';
   return path.replace(/[^\x21-\x7e]/gu, (character) =>
     Buffer.from(character).reduce(
@@ -66,7 +66,7 @@ export function pathOf(target: string): string {
  * @param target  Untrusted: path and query of a request.
  */
 export function pathForms(target: string): readonly string[] {
-  const path = pathOf(target);
+  const path = targetPath(target);
   if (PLAIN.test(path)) return [path];
   // A fragment is never sent by an honest client; a server may cut it or take it for a part of the path.
   const paths = [path, path.split('#', 1)[0] ?? ''];

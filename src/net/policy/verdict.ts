@@ -1,5 +1,4 @@
 import type { Blocked, BlockReason, Decider, Suggestion } from '../refusal/refusal.ts';
-import type { Policy } from './compile-policy.ts';
 
 /** The policy lets it through; `rule` names the entry that does. */
 export interface Allowed {
@@ -14,12 +13,6 @@ export interface Denied extends Blocked {
 
 /** The decision of a policy. */
 export type Verdict = Allowed | Denied;
-
-/** The decisions that the data path needs: pure, and equal for equal questions as long as a VM lives. */
-export type PolicyJudge = Pick<
-  Policy,
-  'decideConnection' | 'decideRequest' | 'decideAddress' | 'extraHost' | 'isRawPort'
->;
 
 /** An {@link Allowed}. */
 export function allow(rule: string): Allowed {

@@ -1,7 +1,7 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { Leak, LeakPlace, LeakReason } from '../refusal/refusal.ts';
 import type { HeaderList, RequestPlace } from './header-list.ts';
-import type { PlaceholderIndex } from './placeholder-index.ts';
+import type { PlaceholderIndex } from './leak/placeholder-index.ts';
 import type { SecretValue } from './secret-value.ts';
 
 /** A secret as requests need it. */

@@ -5,15 +5,15 @@ import type { HeaderList, RequestPlace } from './header-list.ts';
 import { withoutHeaders } from './header-list.ts';
 import { compileHosts } from './host-list.ts';
 import { type InjectableSecret, Injector, toLeak } from './inject.ts';
-import { LeakScanStream } from './leak-scan-stream.ts';
+import { LeakScanStream } from './leak/leak-scan-stream.ts';
+import { PlaceholderIndex } from './leak/placeholder-index.ts';
 import { createPlaceholder } from './placeholder.ts';
-import { PlaceholderIndex } from './placeholder-index.ts';
-import { planResponse, type ResponsePlan } from './response-plan.ts';
-import { ScrubPatterns } from './scrub-patterns.ts';
+import { planResponse, type ResponsePlan } from './scrub/response-plan.ts';
+import { ScrubPatterns } from './scrub/scrub-patterns.ts';
+import { secretPatterns } from './scrub/secret-patterns.ts';
 import type { ResolvedSecret } from './secret-options.ts';
-import { secretPatterns } from './secret-patterns.ts';
-import { weaknessOf } from './secret-value.ts';
-import { WebSocketLeakScanStream, WebSocketScrubStream } from './websocket-streams.ts';
+import { weaknessWarning } from './secret-value.ts';
+import { WebSocketLeakScanStream, WebSocketScrubStream } from './websocket/websocket-streams.ts';
 
 /** Partial answers could cut a value in pieces that are no longer found; a coded one could not be passed on as it is. */
 const STRIPPED = [
@@ -72,7 +72,7 @@ export class SecretStore {
     this.#secrets = secrets.map((secret) => injectable(secret, seed));
     this.index = new PlaceholderIndex(this.#secrets);
     this.warnings = secrets
-      .map(({ name, value }) => weaknessOf(name, value))
+      .map(({ name, value }) => weaknessWarning(name, value))
       .filter((warning) => warning !== null);
   }
 

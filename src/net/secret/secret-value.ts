@@ -36,7 +36,7 @@ export class SecretValue {
   }
 }
 
-function problemOf(text: string): string | null {
+function valueProblem(text: string): string | null {
   const length = Buffer.byteLength(text);
   if (length === 0) return 'its value is empty';
   if (length < MIN_SECRET_BYTES) {
@@ -63,13 +63,13 @@ function problemOf(text: string): string | null {
  *   The message never holds any of it.
  */
 export function checkSecretValue(name: string, text: string): SecretValue {
-  const problem = problemOf(text);
+  const problem = valueProblem(text);
   if (problem !== null) throw new GondolinError('NET_SECRET_INVALID', `Secret ${name}: ${problem}`);
   return new SecretValue(text);
 }
 
 /** What a user should know about a value that is accepted all the same; null when there is nothing. */
-export function weaknessOf(name: string, value: SecretValue): string | null {
+export function weaknessWarning(name: string, value: SecretValue): string | null {
   const length = Buffer.byteLength(value.reveal());
   if (length >= SAFE_SECRET_BYTES) return null;
   return `Secret ${name} has only ${length} bytes: answers are searched for its plain form only, and a guest may guess it. Want at least ${SAFE_SECRET_BYTES}.`;

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { isSameAddress } from '../../address/ip-address.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { DIAL_MS, MAX_CANDIDATES } from '../limits.ts';
-import type { PolicyJudge } from '../policy/verdict.ts';
+import type { PolicyJudge } from '../policy/compile-policy.ts';
 import type { Blocked } from '../refusal/refusal.ts';
 import { Lookups } from './lookups.ts';
 import { SpareConnections } from './spare-connections.ts';
@@ -84,7 +84,7 @@ export class Dialer {
   async #dialNew(to: Destination, options: DialOptions): Promise<Socket> {
     const extra = to.isLiteral ? null : this.#options.policy.extraHost(to.name);
     const port = extra?.port ?? to.port;
-    const found = extra === null ? await this.#addressesOf(to) : [extra.address];
+    const found = extra === null ? await this.#resolve(to) : [extra.address];
     const addresses = this.#judge(found, to, port);
     if (this.#isClosed) throw new GondolinError('NET_CLOSED', 'the network of this VM was closed');
     const socket = openSocket(to, {
@@ -114,8 +114,8 @@ export class Dialer {
     await Promise.all(ends);
   }
 
-  async #addressesOf(to: Destination): Promise<readonly string[]> {
-    return to.isLiteral ? [to.name] : this.#lookups.addressesOf(to.name);
+  async #resolve(to: Destination): Promise<readonly string[]> {
+    return to.isLiteral ? [to.name] : this.#lookups.resolve(to.name);
   }
 
   #judge(addresses: readonly string[], to: Destination, port: number): string[] {

@@ -37,7 +37,7 @@ export class Lookups {
    * Returns every address of a name.
    * @throws {GondolinError} NET_NAME_UNRESOLVED (details: code): the resolver's, ETIMEDOUT, or EAGAIN beyond the queue.
    */
-  async addressesOf(name: string): Promise<Addresses> {
+  async resolve(name: string): Promise<Addresses> {
     const known = this.#known.get(name);
     if (known !== undefined && performance.now() < known.untilMs) return known.addresses;
     let asked = this.#asked.get(name);

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { SPARE_CONNECTION_MS } from '../limits.ts';
 import type { Destination } from './dial.ts';
 
-function keyOf({ name, isLiteral, port }: Destination): string {
+function destinationKey({ name, isLiteral, port }: Destination): string {
   return `${isLiteral ? 'address' : 'name'} ${name} ${port}`;
 }
 
@@ -18,7 +18,7 @@ export class SpareConnections {
 
   /** Notes a connection that was just opened. */
   opened(to: Destination, socket: Socket): void {
-    const key = keyOf(to);
+    const key = destinationKey(to);
     this.#openCounts.set(key, (this.#openCounts.get(key) ?? 0) + 1);
     socket.once('close', () => {
       const left = (this.#openCounts.get(key) ?? 1) - 1;
@@ -30,7 +30,7 @@ export class SpareConnections {
 
   /** Resolves when the destination is known to be reachable; rejects as `dial`, which runs once for all who ask meanwhile. */
   reach(to: Destination, guest: Duplex, dial: () => Promise<Socket>): Promise<void> {
-    const key = keyOf(to);
+    const key = destinationKey(to);
     if (this.#openCounts.has(key)) return Promise.resolve();
     const running = this.#dials.get(key);
     if (running !== undefined) return running;
@@ -60,7 +60,7 @@ export class SpareConnections {
 
   /** @param allowHalfOpen  As of `DialOptions`. */
   take(to: Destination, allowHalfOpen: boolean): Socket | null {
-    const key = keyOf(to);
+    const key = destinationKey(to);
     for (const socket of this.#spares.get(key) ?? []) {
       this.#remove(key, socket);
       if (socket.destroyed || socket.readableEnded) continue;

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
-import { certificatesOf } from './certificates-of.ts';
 import type { GuestFile } from './guest-file.ts';
+import { readCertificates } from './read-certificates.ts';
 
 /**
  * Where browsers of Chromium's family read managed policies on Linux. Each merges every file there, so one of ours stands
@@ -28,7 +28,7 @@ const FIREFOX_FILE = '/etc/firefox/policies/policies.json';
  * @param directory  Where the files for Firefox go.
  */
 export function browserPolicies(pems: readonly string[], directory: string): GuestFile[] {
-  const roots = certificatesOf(pems);
+  const roots = readCertificates(pems);
   const policy = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
   const chromium = policy({ CACertificates: roots.map((der) => der.toString('base64')) });
   const single = roots.map((der, index) => ({

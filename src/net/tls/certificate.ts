@@ -44,7 +44,13 @@ interface Draft {
 }
 
 /** What is signed. */
-function bodyOf({ issuer, subject, publicKey, validity, extensions }: Draft): asn1.Element {
+function certificateBody({
+  issuer,
+  subject,
+  publicKey,
+  validity,
+  extensions,
+}: Draft): asn1.Element {
   const serial = randomBytes(SERIAL_BYTES);
   // Positive and of one length, never zero.
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
@@ -68,8 +74,8 @@ export interface CertificateDraft {
   pem(signature: Buffer): string;
 }
 
-function draftOf(draft: Draft): CertificateDraft {
-  const body = bodyOf(draft);
+function toDraft(draft: Draft): CertificateDraft {
+  const body = certificateBody(draft);
   const { privateKey } = draft.issuer;
   return {
     toSign: asn1.toDer(body),
@@ -89,7 +95,7 @@ function draftOf(draft: Draft): CertificateDraft {
 export function createRootCertificate(issuer: Issuer, validity: Validity): string {
   const { commonName: subject, publicKey } = issuer;
   const extensions = rootExtensions(publicKey);
-  const draft = draftOf({ issuer, subject, publicKey, validity, extensions });
+  const draft = toDraft({ issuer, subject, publicKey, validity, extensions });
   return draft.pem(sign('sha256', draft.toSign, issuer.privateKey));
 }
 
@@ -103,5 +109,5 @@ export function draftLeafCertificate(
 ): CertificateDraft {
   const subject = host.length <= MAX_COMMON_NAME ? host : null;
   const extensions = leafExtensions(host, subject !== null, publicKey, issuer.publicKey);
-  return draftOf({ issuer, subject, publicKey, validity, extensions });
+  return toDraft({ issuer, subject, publicKey, validity, extensions });
 }

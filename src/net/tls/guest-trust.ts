@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { browserPolicies } from './browser-policies.ts';
-import { certificatesOf } from './certificates-of.ts';
 import type { GuestFile } from './guest-file.ts';
 import { TRUST_NAMES as NAMES, TRUST_DIRECTORY } from './guest-trust-env.ts';
 import { encodeTrustStore } from './java-trust-store.ts';
+import { readCertificates } from './read-certificates.ts';
 import { subjectHash } from './subject-hash.ts';
 
 export interface TrustOptions {
@@ -55,7 +55,7 @@ export function guestTrustFiles({
   return [
     own(NAMES.ca, Buffer.from([ca, ...extraRoots.map(withLineEnd)].join(''), 'latin1')),
     own(NAMES.bundle, Buffer.from(all.map(withLineEnd).join(''), 'latin1')),
-    { ...own(NAMES.javaStore, encodeTrustStore(certificatesOf(all))), isJavaStore: true },
+    { ...own(NAMES.javaStore, encodeTrustStore(readCertificates(all))), isJavaStore: true },
     ...browserPolicies([ca, ...extraRoots], directory),
     ...SYSTEM_BUNDLES.map((path) => ({ path, data: added, append: true, mode: 0o644 })),
     ...[...SYSTEM_ANCHORS, posix.join(HASH_DIRECTORY, `${subjectHash(ca)}.0`)].map((path) => ({

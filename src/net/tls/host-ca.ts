@@ -45,7 +45,7 @@ export class HostCa {
 
   private constructor(parts: CaParts, origin: HostCa['origin']) {
     this.certificatePem = parts.certificatePem;
-    this.fingerprint = fingerprintOf(parts.certificatePem);
+    this.fingerprint = certificateFingerprint(parts.certificatePem);
     this.origin = origin;
     this.#issuer = parts.issuer;
     this.#leafKey = parts.leafKey;
@@ -96,7 +96,7 @@ type Found =
   | { readonly state: 'usable'; readonly parts: CaParts }
   | { readonly state: 'missing' | 'broken' };
 
-function fingerprintOf(certificatePem: string): string {
+function certificateFingerprint(certificatePem: string): string {
   return `sha256:${createHash('sha256').update(new X509Certificate(certificatePem).raw).digest('hex')}`;
 }
 

@@ -1,4 +1,4 @@
-import { WEBSOCKET_STRIPPED_HEADERS } from '../../secret/websocket-streams.ts';
+import { WEBSOCKET_STRIPPED_HEADERS } from '../../secret/websocket/websocket-streams.ts';
 import { endToEnd, type Fields, fieldValue } from '../fields.ts';
 import type { GuestRequest } from '../guest-request.ts';
 import type { HttpServices, RequestContext } from '../request-context.ts';

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { MAX_INFORMATIONAL_ANSWERS } from '../../limits.ts';
 import type { Refusal } from '../../refusal/refusal.ts';
-import { LeakError } from '../../secret/leak-error.ts';
+import { LeakError } from '../../secret/leak/leak-error.ts';
 import type { SpliceResult } from '../../tcp/splice.ts';
 import { endToEnd, type Fields } from '../fields.ts';
 import { createGuard, guardHandler } from '../guard.ts';

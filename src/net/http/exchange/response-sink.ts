@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Transform } from 'node:stream';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
-import type { ResponsePlan } from '../../secret/response-plan.ts';
+import type { ResponsePlan } from '../../secret/scrub/response-plan.ts';
 import { type Fields, flatList } from '../fields.ts';
 import type { Guard } from '../guard.ts';
 import type { ResponseHead } from '../upstream/upstream-call.ts';

@@ -106,11 +106,11 @@ describe('EventsFile', () => {
 });
 
 describe('AuditOutput', () => {
-  const batchOf = (records: readonly string[]) => ({ text: records.join(''), position: null });
+  const toBatch = (records: readonly string[]) => ({ text: records.join(''), position: null });
 
   it('leaves out and counts what the disk is too slow for', async () => {
     const path = join(temporaryDirectory(), 'out');
-    const output = await AuditOutput.open(path, { needsFile: false, batchOf });
+    const output = await AuditOutput.open(path, { needsFile: false, toBatch });
     const record = 'x'.repeat(2 ** 20);
     for (let n = 0; n < 40; n += 1) output.push(record);
     expect(output.lost).toBe(40 - MAX_WAITING_LENGTH / 2 ** 20);
@@ -138,7 +138,7 @@ describe('AuditOutput', () => {
   });
 
   it('fails at its end with NET_AUDIT_FAILED when the disk is full', async () => {
-    const output = await AuditOutput.open('/dev/full', { needsFile: false, batchOf });
+    const output = await AuditOutput.open('/dev/full', { needsFile: false, toBatch });
     output.push('x\n');
     await expect(output.close()).rejects.toMatchObject({
       code: 'NET_AUDIT_FAILED',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type HarEvent, harEntryOf, isHarEvent } from '../../../../src/net/audit/har-entry.ts';
+import { type HarEvent, isHarEvent, toHarEntry } from '../../../../src/net/audit/har-entry.ts';
 import { harProblems } from '../../../fixtures/har-fields.ts';
 import {
   blockedEvent,
@@ -10,9 +10,9 @@ import {
   responseEvent,
 } from '../../../fixtures/network-events.ts';
 
-const entryOf = (event: HarEvent) => harEntryOf({ sandbox: 'test', event });
+const entryOf = (event: HarEvent) => toHarEntry({ sandbox: 'test', event });
 
-it('harEntryOf() gives every field of an answered request, credentials taken out', () => {
+it('toHarEntry() gives every field of an answered request, credentials taken out', () => {
   expect(entryOf(responseEvent())).toEqual({
     startedDateTime: '2026-11-21T08:00:00.125Z',
     time: 80,
@@ -84,13 +84,13 @@ it.each<[string, HarEvent]>([
   ['refused', blockedEvent()],
   ['refused by a reset', blockedEvent({ statusCode: null, httpVersion: null })],
   ['with a leak', leakEvent()],
-])('harEntryOf() fits HAR 1.2 for a request %s', (_what, event) => {
+])('toHarEntry() fits HAR 1.2 for a request %s', (_what, event) => {
   const entry = JSON.parse(JSON.stringify(entryOf(event)));
   expect(harProblems(entry, 'entry')).toEqual([]);
   expect(JSON.stringify(entry)).not.toContain('hunter2');
 });
 
-it('harEntryOf() says why a request was refused or broke', () => {
+it('toHarEntry() says why a request was refused or broke', () => {
   expect(entryOf(blockedEvent()).comment).toBe(
     'refused by gondolin: not_allowed (allowed_hosts: no entry covers it)',
   );

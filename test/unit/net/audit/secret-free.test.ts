@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { networkLines } from '../../../../src/cli/ui/network-report.ts';
 import { plainPaint } from '../../../../src/cli/ui/text/paint.ts';
-import { harEntryOf, isHarEvent } from '../../../../src/net/audit/har-entry.ts';
+import { isHarEvent, toHarEntry } from '../../../../src/net/audit/har-entry.ts';
 import type { NetworkEvent } from '../../../../src/net/audit/network-event.ts';
 import { NetworkTally } from '../../../../src/net/audit/network-tally.ts';
 import { redactEvent } from '../../../../src/net/audit/redact-event.ts';
@@ -86,7 +86,7 @@ function outputsOf(event: NetworkEvent): string[] {
   const network = tally.summary();
   const result = { status: 'succeeded', exitCode: 0, durationMs: 1, error: null } as const;
   const box = { name: 'box', ...result, bootMs: null, kernel: null, steps: [], network };
-  const har = isHarEvent(event) ? harEntryOf({ sandbox: 'box', event }) : null;
+  const har = isHarEvent(event) ? toHarEntry({ sandbox: 'box', event }) : null;
   return textsOf([event, redactEvent(event), first, network, networkLines(box, plainPaint), har]);
 }
 

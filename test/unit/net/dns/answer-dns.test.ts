@@ -87,7 +87,7 @@ function explanationOf(reply: Reply): string | null {
 
 it('A and AAAA give the pair of the pool', async () => {
   const pool = new SyntheticAddresses();
-  const { v4, v6 } = pool.addressesOf('api.example.com');
+  const { v4, v6 } = pool.addressesFor('api.example.com');
   const a = await ask('api.example.com', { pool });
   expect(dataOf(a)).toEqual([v4]);
   expect(a).toMatchObject({
@@ -113,7 +113,7 @@ it.each(['api.example.com', 'API.eXample.cOm', 'x.CDN.test', 'db'])(
     expect(reply.answers?.[0]).toMatchObject({
       name,
       ttl: 60,
-      data: pool.addressesOf(name.toLowerCase()).v4,
+      data: pool.addressesFor(name.toLowerCase()).v4,
     });
   },
 );
@@ -155,7 +155,7 @@ it.each(['other.test', 'example.com', 'a.b.cdn.test', 'stats.test'])(
     const pool = new SyntheticAddresses();
     const reply = await ask(name, { pool, hasEdns: true });
     expect(reply.rcode).toBe('NOERROR');
-    expect(pool.nameOf(String(dataOf(reply)[0]))).toBe(name);
+    expect(pool.findName(String(dataOf(reply)[0]))).toBe(name);
     expect(explanationOf(reply)).toMatch(/^15 gondolin: (not_allowed|denied) by /);
   },
 );
@@ -235,7 +235,7 @@ it('the root exists and has nothing', async () => {
 
 it('PTR of a made-up address gives its name, in both families', async () => {
   const pool = new SyntheticAddresses();
-  const { v4, v6 } = pool.addressesOf('api.example.com');
+  const { v4, v6 } = pool.addressesFor('api.example.com');
   const reverse4 = `${v4.split('.').reverse().join('.')}.in-addr.arpa`;
   const low = (v6.split('::')[1] ?? '')
     .split(':')

@@ -15,22 +15,22 @@ const isIn = (cidr: string, text: string) => {
   return block !== null && address !== null && containsAddress(block, address);
 };
 
-it('addressesOf() gives addresses of the two pools that lead back to the name', () => {
+it('addressesFor() gives addresses of the two pools that lead back to the name', () => {
   const label = fc.stringMatching(/^[a-z0-9_]{1,20}$/);
   fc.assert(
     fc.property(fc.uniqueArray(label, { maxLength: 50 }), (labels) => {
       const pool = new SyntheticAddresses();
-      const pairs = labels.map((name) => ({ name, ...pool.addressesOf(name) }));
+      const pairs = labels.map((name) => ({ name, ...pool.addressesFor(name) }));
       expect(new Set(pairs.map(({ v4 }) => v4)).size).toBe(labels.length);
       for (const { name, v4, v6 } of pairs) {
         expect(isIn(SYNTHETIC_V4, v4) && isIn(SYNTHETIC_V6, v6)).toBe(true);
         expect(v4).not.toMatch(/\.(0|255)$/);
-        expect([pool.nameOf(v4), pool.nameOf(v6), pool.nameOf(`::ffff:${v4}`)]).toEqual([
+        expect([pool.findName(v4), pool.findName(v6), pool.findName(`::ffff:${v4}`)]).toEqual([
           name,
           name,
           name,
         ]);
-        expect(pool.addressesOf(name)).toEqual({ v4, v6 });
+        expect(pool.addressesFor(name)).toEqual({ v4, v6 });
       }
     }),
   );
@@ -40,8 +40,8 @@ it('a name has the same address in another pool, asked for in another order', ()
   const first = new SyntheticAddresses();
   const second = new SyntheticAddresses();
   const names = ['api.example.com', 'db.internal', 'a.test', 'b.test'];
-  const before = names.map((name) => first.addressesOf(name));
-  const after = names.toReversed().map((name) => second.addressesOf(name));
+  const before = names.map((name) => first.addressesFor(name));
+  const after = names.toReversed().map((name) => second.addressesFor(name));
   expect(after.toReversed()).toEqual(before);
   // The very numbers are part of the contract: a guest restored from a snapshot remembers them.
   expect(before[0]).toEqual({ v4: '198.19.15.87', v6: 'fd67:6f6e:646f::c613:f57' });
@@ -50,21 +50,21 @@ it('a name has the same address in another pool, asked for in another order', ()
 it('names carried into a new pool keep every address, collisions included', () => {
   const old = new SyntheticAddresses();
   const names = Array.from({ length: 5_000 }, (_, index) => `n${index}.test`);
-  const before = names.map((name) => old.addressesOf(name).v4);
+  const before = names.map((name) => old.addressesFor(name).v4);
   const restored = new SyntheticAddresses({ names: old.names });
-  expect(before.map((address) => restored.nameOf(address))).toEqual(names);
+  expect(before.map((address) => restored.findName(address))).toEqual(names);
 });
 
 it('the pool is bounded: the name not used for longest gives up its place', () => {
   const pool = new SyntheticAddresses({ capacity: 3, names: ['a', 'b', 'c'] });
-  const a = pool.addressesOf('a');
-  const b = pool.addressesOf('b').v4;
-  expect(pool.nameOf(a.v6)).toBe('a');
-  pool.addressesOf('d');
+  const a = pool.addressesFor('a');
+  const b = pool.addressesFor('b').v4;
+  expect(pool.findName(a.v6)).toBe('a');
+  pool.addressesFor('d');
   expect(pool.names).toEqual(['b', 'a', 'd']);
-  pool.addressesOf('e');
+  pool.addressesFor('e');
   expect(pool.names).toEqual(['a', 'd', 'e']);
-  expect(pool.nameOf(b)).toBeNull();
+  expect(pool.findName(b)).toBeNull();
   expect(pool.owns(b)).toBe(true);
 });
 
@@ -75,11 +75,11 @@ it.each([0, -1, 1])('capacity %i keeps one name', (capacity) => {
 
 it('40,000 names fill the pool to 32,768 and no further', () => {
   const pool = new SyntheticAddresses({ capacity: 1_000_000 });
-  for (let index = 0; index < 40_000; index++) pool.addressesOf(`n${index}`);
+  for (let index = 0; index < 40_000; index++) pool.addressesFor(`n${index}`);
   expect(pool.names).toHaveLength(32_768);
   expect(pool.names[0]).toBe('n7232');
-  const last = pool.addressesOf('n39999').v4;
-  expect(pool.nameOf(last)).toBe('n39999');
+  const last = pool.addressesFor('n39999').v4;
+  expect(pool.findName(last)).toBe('n39999');
 });
 
 it.each([
@@ -104,7 +104,7 @@ it.each([
 ])('owns(%j) is %s, and it stands for no name', (address, want) => {
   const pool = new SyntheticAddresses();
   expect(pool.owns(address)).toBe(want);
-  expect(pool.nameOf(address)).toBeNull();
+  expect(pool.findName(address)).toBeNull();
 });
 
 it('the pools lie in forbidden ranges: dialling one by mistake is refused', () => {

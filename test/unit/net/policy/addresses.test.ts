@@ -267,15 +267,15 @@ it('HostAddresses reads the interfaces again when they are old', () => {
     () => interfaces(cidr),
     () => nowMs,
   );
-  const rangeOf = (text: string) => {
+  const findRange = (text: string) => {
     const address = parseAddress(text);
-    return address && (addresses.rangeOf(address)?.name ?? null);
+    return address && (addresses.findRange(address)?.name ?? null);
   };
-  expect(rangeOf('5.9.1.7')).toBe('loopback');
+  expect(findRange('5.9.1.7')).toBe('loopback');
   cidr = '6.9.1.7/24';
-  expect([rangeOf('5.9.1.7'), rangeOf('6.9.1.7')]).toEqual(['loopback', null]);
+  expect([findRange('5.9.1.7'), findRange('6.9.1.7')]).toEqual(['loopback', null]);
   nowMs = 2_001;
-  expect([rangeOf('5.9.1.7'), rangeOf('6.9.1.7'), rangeOf('6.9.1.8')]).toEqual([
+  expect([findRange('5.9.1.7'), findRange('6.9.1.7'), findRange('6.9.1.8')]).toEqual([
     null,
     'loopback',
     'on-link',

@@ -5,10 +5,10 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { toLeak } from '../../../../src/net/secret/inject.ts';
-import { LeakScanStream } from '../../../../src/net/secret/leak-scan-stream.ts';
-import { LeakScanner } from '../../../../src/net/secret/leak-scanner.ts';
+import { LeakScanStream } from '../../../../src/net/secret/leak/leak-scan-stream.ts';
+import { LeakScanner } from '../../../../src/net/secret/leak/leak-scanner.ts';
+import { PlaceholderIndex } from '../../../../src/net/secret/leak/placeholder-index.ts';
 import { createPlaceholder } from '../../../../src/net/secret/placeholder.ts';
-import { PlaceholderIndex } from '../../../../src/net/secret/placeholder-index.ts';
 
 const P = createPlaceholder('TOKEN', Buffer.alloc(32, 7));
 const index = new PlaceholderIndex([

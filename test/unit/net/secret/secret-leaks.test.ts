@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { prepareSecrets } from '../../../../src/net/http/exchange/secrets/request-secrets.ts';
 import type { HeaderList } from '../../../../src/net/secret/header-list.ts';
-import { decodePercent } from '../../../../src/net/secret/percent-decode.ts';
 import { createPlaceholder } from '../../../../src/net/secret/placeholder.ts';
+import { decodePercent } from '../../../../src/net/secret/search/percent-decode.ts';
 import { SecretStore } from '../../../../src/net/secret/secret-store.ts';
 import { checkSecretValue } from '../../../../src/net/secret/secret-value.ts';
 import {

@@ -3,15 +3,15 @@ import { pipeline } from 'node:stream/promises';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { toLeak } from '../../../../src/net/secret/inject.ts';
+import { PlaceholderIndex } from '../../../../src/net/secret/leak/placeholder-index.ts';
 import { createPlaceholder } from '../../../../src/net/secret/placeholder.ts';
-import { PlaceholderIndex } from '../../../../src/net/secret/placeholder-index.ts';
-import { ScrubPatterns } from '../../../../src/net/secret/scrub-patterns.ts';
-import { secretPatterns } from '../../../../src/net/secret/secret-patterns.ts';
-import { encodeFrame, FrameParser } from '../../../../src/net/secret/websocket-frames.ts';
+import { ScrubPatterns } from '../../../../src/net/secret/scrub/scrub-patterns.ts';
+import { secretPatterns } from '../../../../src/net/secret/scrub/secret-patterns.ts';
+import { encodeFrame, FrameParser } from '../../../../src/net/secret/websocket/websocket-frames.ts';
 import {
   WebSocketLeakScanStream,
   WebSocketScrubStream,
-} from '../../../../src/net/secret/websocket-streams.ts';
+} from '../../../../src/net/secret/websocket/websocket-streams.ts';
 
 const P = createPlaceholder('TOKEN', Buffer.alloc(32, 7));
 const VALUE = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a';

@@ -40,13 +40,13 @@ it('Lookups asks once for a name, keeps the answer for a while, and asks again t
   let answer = '1.1.1.1';
   const resolve = vi.fn(async () => [answer]);
   const lookups = new Lookups(resolve, 5_000);
-  const both = await Promise.all([lookups.addressesOf('a.test'), lookups.addressesOf('a.test')]);
+  const both = await Promise.all([lookups.resolve('a.test'), lookups.resolve('a.test')]);
   expect(both).toEqual([['1.1.1.1'], ['1.1.1.1']]);
   answer = '2.2.2.2';
-  expect(await lookups.addressesOf('a.test')).toEqual(['1.1.1.1']);
+  expect(await lookups.resolve('a.test')).toEqual(['1.1.1.1']);
   expect(resolve).toHaveBeenCalledTimes(1);
   vi.advanceTimersByTime(5_001);
-  expect(await lookups.addressesOf('a.test')).toEqual(['2.2.2.2']);
+  expect(await lookups.resolve('a.test')).toEqual(['2.2.2.2']);
 });
 
 it('Lookups gives up on a resolver that says nothing, and keeps its place taken until it does', async () => {
@@ -54,7 +54,7 @@ it('Lookups gives up on a resolver that says nothing, and keeps its place taken 
   const { resolve, asked, answers } = slowResolver();
   const lookups = new Lookups(resolve, 0);
   const names = Array.from({ length: MAX_LOOKUPS_AT_ONCE + 1 }, (_, index) => `${index}.test`);
-  const waited = names.map((name) => lookups.addressesOf(name).catch((error: unknown) => error));
+  const waited = names.map((name) => lookups.resolve(name).catch((error: unknown) => error));
   vi.advanceTimersByTime(LOOKUP_MS);
   for (const error of await Promise.all(waited)) {
     expect(error).toMatchObject({ code: 'NET_NAME_UNRESOLVED', details: { code: 'ETIMEDOUT' } });
@@ -67,7 +67,7 @@ it('Lookups gives up on a resolver that says nothing, and keeps its place taken 
 it('Lookups refuses what its queue has no room for, and goes on afterwards', async () => {
   const { resolve, answers, asked } = slowResolver();
   const lookups = new Lookups(resolve, 0);
-  const ask = (index: number) => lookups.addressesOf(`${index}.test`);
+  const ask = (index: number) => lookups.resolve(`${index}.test`);
   const room = MAX_LOOKUPS_AT_ONCE + MAX_LOOKUPS_WAITING;
   const held = Array.from({ length: room }, (_, index) => ask(index));
   await expect(ask(room)).rejects.toMatchObject({ details: { code: 'EAGAIN' } });

@@ -1,5 +1,5 @@
 import type { Refusal } from '../../../refusal/refusal.ts';
-import { LeakError } from '../../../secret/leak-error.ts';
+import { LeakError } from '../../../secret/leak/leak-error.ts';
 import { AddressRefused } from '../../../tcp/dial.ts';
 import type { Target } from '../../upstream/upstream-call.ts';
 import { upstreamError } from '../../upstream/upstream-error.ts';

@@ -1,6 +1,6 @@
 import { pipeline, Readable, type Transform } from 'node:stream';
 import type { RequestPlace } from '../../../secret/header-list.ts';
-import { LeakError } from '../../../secret/leak-error.ts';
+import { LeakError } from '../../../secret/leak/leak-error.ts';
 import type { SecretStore } from '../../../secret/secret-store.ts';
 import { type Fields, flatList } from '../../fields.ts';
 import type { Target } from '../../upstream/upstream-call.ts';

@@ -36,7 +36,7 @@ export class PatternSearch {
     for (let count = 0; count < this.#pieceBytes; count += 1) power = Math.imul(power, this.#base);
     for (let byte = 0; byte < 256; byte += 1) this.#leaving[byte] = Math.imul(byte, power);
     for (const pattern of pieces) {
-      const sum = this.#sumOf(pattern.anchor);
+      const sum = this.#byteSum(pattern.anchor);
       this.#isWanted[sum >>> (32 - TABLE_BITS)] = 1;
       this.#bySum.set(sum, [...(this.#bySum.get(sum) ?? []), pattern]);
     }
@@ -57,7 +57,7 @@ export class PatternSearch {
     return found.sort((a, b) => a.start - b.start || b.end - a.end);
   }
 
-  #sumOf(piece: Buffer): number {
+  #byteSum(piece: Buffer): number {
     let sum = 0;
     for (let index = 0; index < this.#pieceBytes; index += 1) {
       sum = (Math.imul(sum, this.#base) + (piece[index] ?? 0)) | 0;
@@ -71,7 +71,7 @@ export class PatternSearch {
     const base = this.#base;
     const leaving = this.#leaving;
     const isWanted = this.#isWanted;
-    let sum = this.#sumOf(bytes);
+    let sum = this.#byteSum(bytes);
     for (let at = 0; ; at += 1) {
       if (isWanted[sum >>> (32 - TABLE_BITS)] === 1) this.#verify(bytes, at, sum, found);
       const next = at + length;

@@ -1,6 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import type { Leak } from '../refusal/refusal.ts';
-import { parseContentEncoding } from './content-encoding.ts';
+import type { Leak } from '../../refusal/refusal.ts';
+import { parseContentEncoding } from '../coding/content-encoding.ts';
 import { DecodedScan } from './decoded-scan.ts';
 import { LeakError } from './leak-error.ts';
 import { LeakScanner } from './leak-scanner.ts';

@@ -1,5 +1,5 @@
-import type { BytePattern } from './byte-pattern.ts';
-import { type PatternMatch, PatternSearch } from './pattern-search.ts';
+import type { BytePattern } from '../search/byte-pattern.ts';
+import { type PatternMatch, PatternSearch } from '../search/pattern-search.ts';
 
 /** What bearer tokens are made of (RFC 9110 §11.2, token68), and all that percent, JSON and HTML escapes of them add. */
 const TOKEN_BYTES = /[A-Za-z0-9\-._~+/=%\\&#;]/;

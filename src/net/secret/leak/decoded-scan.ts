@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream';
-import { createDecoders } from './content-encoding.ts';
-import { ExpansionLimit } from './expansion-limit.ts';
+import { createDecoders } from '../coding/content-encoding.ts';
+import { ExpansionLimit } from '../coding/expansion-limit.ts';
 import type { LeakScanner } from './leak-scanner.ts';
 
 /** Gets the name of a secret, or null; or why the body can't be looked at. */

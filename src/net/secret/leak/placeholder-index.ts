@@ -1,8 +1,8 @@
-import { BASE64_OFFSETS, base64Core } from './base64-core.ts';
-import { BytePattern } from './byte-pattern.ts';
-import { PatternSearch } from './pattern-search.ts';
-import { decodePercent } from './percent-decode.ts';
-import { PLACEHOLDER_LENGTH, PLACEHOLDER_PREFIX } from './placeholder.ts';
+import { PLACEHOLDER_LENGTH, PLACEHOLDER_PREFIX } from '../placeholder.ts';
+import { BASE64_OFFSETS, base64Core } from '../search/base64-core.ts';
+import { BytePattern } from '../search/byte-pattern.ts';
+import { PatternSearch } from '../search/pattern-search.ts';
+import { decodePercent } from '../search/percent-decode.ts';
 
 /** A name and the placeholder that stands for its value. */
 export interface NamedPlaceholder {

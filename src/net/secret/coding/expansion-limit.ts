@@ -1,5 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { GondolinError } from '../../errors/gondolin-error.ts';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
 
 /** A little more than deflate's best; brotli, and codings within codings, make millions of one byte. */
 const MAX_RATIO = 1_100;

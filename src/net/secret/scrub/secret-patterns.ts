@@ -1,7 +1,7 @@
-import { BASE64_OFFSETS, base64Core } from './base64-core.ts';
-import { BytePattern, type PatternElement } from './byte-pattern.ts';
-import { escapedForms } from './escaped-forms.ts';
-import { SAFE_SECRET_BYTES } from './secret-value.ts';
+import { BASE64_OFFSETS, base64Core } from '../search/base64-core.ts';
+import { BytePattern, type PatternElement } from '../search/byte-pattern.ts';
+import { escapedForms } from '../search/escaped-forms.ts';
+import { SAFE_SECRET_BYTES } from '../secret-value.ts';
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const ODD_DIGIT = String.raw`%2[bf]|\\u002[bf]|\\/`;
@@ -15,7 +15,7 @@ function digitForms(digit: number): Buffer[] {
   return [Buffer.from(DIGITS.charAt(digit))];
 }
 
-function digitOf(form: string): number {
+function formDigit(form: string): number {
   if (/^(?:-|\+|.*2b)$/i.test(form) && form !== 'b' && form !== 'B') return 62;
   if (/^(?:_|\\?\/|.+2f)$/i.test(form)) return 63;
   return DIGITS.indexOf(form);
@@ -69,7 +69,7 @@ function base64Pattern(value: Buffer, placeholder: string, offset: 0 | 1 | 2): B
   ];
   const mix = (form: RegExp, { mask, bits }: Shared, text: string): string => {
     if (mask === 0) return '';
-    const old = digitOf(form.exec(text)?.[0] ?? '');
+    const old = formDigit(form.exec(text)?.[0] ?? '');
     return textOfDigit((old & ~mask & 63) | bits, text);
   };
   return new BytePattern(elements, (matched) => {

@@ -1,8 +1,8 @@
 import type { Transform } from 'node:stream';
-import { GondolinError } from '../../errors/gondolin-error.ts';
-import { createDecoders, parseContentEncoding } from './content-encoding.ts';
-import { ExpansionLimit } from './expansion-limit.ts';
-import { type HeaderList, headerValue, withoutHeaders } from './header-list.ts';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
+import { createDecoders, parseContentEncoding } from '../coding/content-encoding.ts';
+import { ExpansionLimit } from '../coding/expansion-limit.ts';
+import { type HeaderList, headerValue, withoutHeaders } from '../header-list.ts';
 import type { ScrubPatterns } from './scrub-patterns.ts';
 import { ScrubStream } from './scrub-stream.ts';
 import { scrubWhole } from './scrubber.ts';
@@ -38,7 +38,7 @@ function scrubFields(patterns: ScrubPatterns, fields: HeaderList): HeaderList {
   return fields.map(([name, value]) => [scrubText(patterns, name), scrubText(patterns, value)]);
 }
 
-function decodersOf(encodings: readonly string[]): Transform[] {
+function createDecoderStages(encodings: readonly string[]): Transform[] {
   if (encodings.length === 0) return [];
   const { before, after } = new ExpansionLimit().createStages();
   return [before, ...(createDecoders(encodings) ?? []), after];
@@ -74,7 +74,8 @@ export function planResponse(
   return {
     headers: scrubFields(patterns, withoutHeaders(headers, dropped)),
     isRewritten: true,
-    createTransforms: () => (hasBody ? [...decodersOf(encodings), new ScrubStream(patterns)] : []),
+    createTransforms: () =>
+      hasBody ? [...createDecoderStages(encodings), new ScrubStream(patterns)] : [],
     scrubText: (text) => scrubText(patterns, text),
     scrubTrailers: (trailers) => scrubFields(patterns, trailers),
   };

@@ -1,5 +1,5 @@
-import { GondolinError } from '../../errors/gondolin-error.ts';
-import type { Leak } from '../refusal/refusal.ts';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
+import type { Leak } from '../../refusal/refusal.ts';
 
 /** Ends a request or connection that carries a placeholder to where its secret may not go: NET_SECRET_LEAK. */
 export class LeakError extends GondolinError {

@@ -15,7 +15,7 @@ function zstdFactory(): DecoderFactory | undefined {
   return create === undefined ? undefined : () => create(OPTIONS);
 }
 
-function factoryOf(name: string): DecoderFactory | undefined {
+function decoderFactory(name: string): DecoderFactory | undefined {
   if (name === 'gzip' || name === 'x-gzip') return () => zlib.createGunzip(OPTIONS);
   if (name === 'deflate') return () => new DeflateDecoder();
   if (name === 'br') return () => zlib.createBrotliDecompress(OPTIONS);
@@ -32,13 +32,13 @@ export function parseContentEncoding(value: string): readonly string[] | null {
     .split(',')
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '' && name !== 'identity');
-  const isKnown = names.length <= MAX_ENCODINGS && names.every((name) => factoryOf(name));
+  const isKnown = names.length <= MAX_ENCODINGS && names.every((name) => decoderFactory(name));
   return isKnown ? names : null;
 }
 
 /** Streams that undo the encodings, in the order bytes go through them; null when one is unknown. */
 export function createDecoders(encodings: readonly string[]): Transform[] | null {
-  const factories = encodings.toReversed().map(factoryOf);
+  const factories = encodings.toReversed().map(decoderFactory);
   const known = factories.filter((factory) => factory !== undefined);
   return known.length === factories.length ? known.map((create) => create()) : null;
 }

@@ -1,12 +1,12 @@
 import type { SecureContext } from 'node:tls';
 import type { RequestHooks } from './hooks/http-hooks.ts';
 import type { WaitingTimes } from './limits.ts';
-import type { PolicyJudge } from './policy/verdict.ts';
+import type { PolicyJudge } from './policy/compile-policy.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { Resolve } from './tcp/dial.ts';
 
 /** What the data path is made of; each part is a room of its own below `net/`. */
-export interface NetworkParts {
+export interface NetworkServices {
   readonly policy: PolicyJudge;
   /** DNS message → answer, or null to drop it. Never rejects. */
   readonly answerDns: (query: Buffer, isTcp: boolean) => Promise<Buffer | null>;

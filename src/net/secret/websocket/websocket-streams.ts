@@ -1,11 +1,11 @@
 import { Transform, type TransformCallback } from 'node:stream';
-import { GondolinError } from '../../errors/gondolin-error.ts';
-import { LeakError } from './leak-error.ts';
-import type { ToLeak } from './leak-scan-stream.ts';
-import { LeakScanner } from './leak-scanner.ts';
-import type { PlaceholderIndex } from './placeholder-index.ts';
-import type { ScrubPatterns } from './scrub-patterns.ts';
-import { Scrubber, scrubWhole } from './scrubber.ts';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
+import { LeakError } from '../leak/leak-error.ts';
+import type { ToLeak } from '../leak/leak-scan-stream.ts';
+import { LeakScanner } from '../leak/leak-scanner.ts';
+import type { PlaceholderIndex } from '../leak/placeholder-index.ts';
+import type { ScrubPatterns } from '../scrub/scrub-patterns.ts';
+import { Scrubber, scrubWhole } from '../scrub/scrubber.ts';
 import { encodeFrame, type FrameHead, FrameParser, isControl } from './websocket-frames.ts';
 
 const CONTINUATION = 0;

@@ -1,4 +1,4 @@
-import { GondolinError } from '../../errors/gondolin-error.ts';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
 
 /** Longest header of a frame: two bytes, eight of length, four of mask (RFC 6455 §5.2). */
 const MAX_HEAD_BYTES = 14;

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 
 /** Each certificate of PEM texts, in DER. */
-export function certificatesOf(pems: readonly string[]): Buffer[] {
+export function readCertificates(pems: readonly string[]): Buffer[] {
   return pems
     .flatMap((pem) => pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
     .map((pem) => new X509Certificate(pem).raw);
