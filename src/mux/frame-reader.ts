@@ -1,14 +1,15 @@
 import type { Duplex } from 'node:stream';
 import type { Frame } from '../protocol/frame.ts';
 import { FrameDecoder } from '../protocol/frame-decoder.ts';
+import { TurnQueue, TurnScheduler } from '../util/turn-scheduler.ts';
 
-/** Time that one guest's frames may take of each turn of the event loop, in milliseconds. */
-const SLICE_MS = 2;
+/** When frames of guests are handled. Slice: docs/limits.md. */
+const FRAME_TURNS = new TurnScheduler({ sliceMs: 2 });
 
-/** `OPEN`s handled in one turn: what follows each (judging, dialling) runs after the slice, where no clock is read. */
+/** `OPEN`s of one guest handled in one turn: the work each causes (judging, dialling) runs later, where no clock is read. */
 const MAX_OPENS_PER_TURN = 64;
 
-/** What to do with frames, and with what breaks a rule. */
+/** Receives the frames, and the errors of a guest that breaks a rule. */
 export interface FrameHandling {
   /** Untrusted. What it throws goes to `fail`. */
   handle(frame: Frame): void;
@@ -16,22 +17,25 @@ export interface FrameHandling {
 }
 
 /**
- * Reads the frames of one channel, a slice in each turn of the event loop: a guest that floods its channel delays others by
- * a slice, and is itself held back by the channel, which is paused meanwhile.
+ * Reads the frames of one channel, within the slice that all guests share in each turn of the event loop. The channel is
+ * paused while frames wait, so a guest that floods it is itself held back.
  */
 export class FrameReader {
   readonly #channel: Duplex;
   readonly #handling: FrameHandling;
   readonly #decoder = new FrameDecoder('guest');
-  /** Set while a turn is being counted. */
-  #sliceEndMs: number | null = null;
+  readonly #turns: TurnQueue;
+  /** The turn in which `#opens` were counted. */
+  #openTurn = -1;
   #opens = 0;
-  #isPaused = false;
+  /** True while the last chunk may hold frames that were not handled. */
+  #isBehind = false;
   #isStopped = false;
 
-  constructor(channel: Duplex, handling: FrameHandling) {
+  constructor(channel: Duplex, handling: FrameHandling, scheduler: TurnScheduler = FRAME_TURNS) {
     this.#channel = channel;
     this.#handling = handling;
+    this.#turns = new TurnQueue(scheduler);
   }
 
   /** Call once. */
@@ -39,55 +43,44 @@ export class FrameReader {
     this.#channel.on('data', (chunk: Buffer) => {
       if (this.#isStopped) return;
       this.#decoder.push(chunk);
-      this.#run();
+      this.#isBehind = true;
+      this.#turns.run(this.#read);
+      if (this.#isBehind) this.#channel.pause();
     });
   }
 
   /** No frame is handled after it. */
   stop(): void {
     this.#isStopped = true;
+    this.#turns.close();
   }
 
-  #run(): void {
-    this.#beginSlice();
+  readonly #read = (): void => {
     try {
       while (!this.#isStopped) {
-        if (this.#isSliceOver()) {
-          this.#isPaused = true;
-          this.#channel.pause();
+        if (this.#isTurnOver()) {
+          this.#turns.later(this.#read);
           return;
         }
         const frame = this.#decoder.next();
-        if (frame === null) return;
+        if (frame === null) {
+          this.#isBehind = false;
+          if (this.#channel.isPaused()) this.#channel.resume();
+          return;
+        }
         if (frame.type === 'OPEN') this.#opens += 1;
         this.#handling.handle(frame);
       }
     } catch (error) {
       this.#handling.fail(error);
     }
-  }
+  };
 
-  /** One slice for all chunks of a turn. */
-  #beginSlice(): void {
-    if (this.#sliceEndMs !== null) return;
-    this.#sliceEndMs = performance.now() + SLICE_MS;
-    this.#opens = 0;
-    setImmediate(() => this.#endTurn());
-  }
-
-  #isSliceOver(): boolean {
-    return (
-      this.#opens >= MAX_OPENS_PER_TURN ||
-      (this.#sliceEndMs !== null && performance.now() >= this.#sliceEndMs)
-    );
-  }
-
-  #endTurn(): void {
-    this.#sliceEndMs = null;
-    if (!this.#isPaused || this.#isStopped) return;
-    this.#isPaused = false;
-    this.#run();
-    // The rest of the chunk may have taken a whole slice again.
-    if (!this.#isPaused) this.#channel.resume();
+  #isTurnOver(): boolean {
+    if (this.#turns.turn !== this.#openTurn) {
+      this.#openTurn = this.#turns.turn;
+      this.#opens = 0;
+    }
+    return this.#opens >= MAX_OPENS_PER_TURN || this.#turns.isSpent;
   }
 }

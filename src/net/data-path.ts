@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream';
+import { TurnQueue } from '../util/turn-scheduler.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { type ConnectionServices, GuestConnection } from './guest-connection.ts';
 import { GuestLoad } from './http/exchange/limit/guest-load.ts';
-import { RequestTurns } from './http/exchange/limit/request-turns.ts';
+import { REQUEST_TURNS } from './http/exchange/limit/request-turns.ts';
 import { GuestHttp } from './http/guest/guest-http.ts';
 import { Upstream } from './http/upstream/upstream.ts';
 import { REFUSAL_CERTIFICATES } from './limits.ts';
@@ -37,7 +38,7 @@ export class DataPath {
         return this.#lastRequestId;
       },
       load: new GuestLoad(),
-      turns: new RequestTurns(),
+      turns: new TurnQueue(REQUEST_TURNS),
     });
     this.#services = {
       network,

@@ -2,8 +2,9 @@ import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { ERRNO, errnoName } from '../protocol/errno.ts';
 import type { FuseRequest } from '../protocol/fuse-request.ts';
+import { TurnQueue } from '../util/turn-scheduler.ts';
+import { FILE_TURNS } from './bounds/limits.ts';
 import type { RequestReservation } from './bounds/request-reservation.ts';
-import { Turn } from './bounds/turn.ts';
 import { S_IFDIR, S_IFMT } from './file-mode.ts';
 import type { FuseContext, FuseOperation, FuseReply } from './fuse/context.ts';
 import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
@@ -69,14 +70,14 @@ export class FuseServer {
       numbers: new InodeNumbers(),
       recent: new RecentAttributes(),
     };
-    const turn = new Turn();
-    const listings = new Listings(turn);
-    this.#context = { mounts: this.#mounts, ...tables, listings, turn };
+    const turns = new TurnQueue(FILE_TURNS);
+    const listings = new Listings(turns);
+    this.#context = { mounts: this.#mounts, ...tables, listings, turns };
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
     this.#pump = new RequestPump({
-      turn,
+      turns,
       serve: (request, room) => this.#serve(request, room),
       onBroken: (error) => this.#fail(error),
     });

@@ -1,3 +1,4 @@
+import type { TurnQueue } from '../../util/turn-scheduler.ts';
 import type { NetworkEvent } from '../audit/network-event.ts';
 import type { RequestHooks } from '../hooks/http-hooks.ts';
 import type { WaitingTimes } from '../limits.ts';
@@ -5,7 +6,6 @@ import type { PolicyJudge } from '../policy/compile-policy.ts';
 import type { Blocked } from '../refusal/refusal.ts';
 import type { SecretStore } from '../secret/secret-store.ts';
 import type { GuestLoad } from './exchange/limit/guest-load.ts';
-import type { RequestTurns } from './exchange/limit/request-turns.ts';
 import type { GuestProtocol, Upstream } from './upstream/upstream.ts';
 import type { Target } from './upstream/upstream-call.ts';
 
@@ -35,7 +35,7 @@ export interface HttpServices {
   /** Told of failures on our side of a connection. */
   readonly fault: (error: Error) => void;
   readonly nextRequestId: () => number;
-  readonly turns: RequestTurns;
+  readonly turns: TurnQueue;
   /** What this VM's guest makes us hold. */
   readonly load: GuestLoad;
 }

@@ -1,4 +1,5 @@
 import { MAX_TRANSFER_BYTES, OUT_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
+import { TurnScheduler } from '../../util/turn-scheduler.ts';
 import { SharedBudget } from './budget.ts';
 
 /*
@@ -44,3 +45,6 @@ export const HELD_NODES = new SharedBudget({
   perProcess: 1_200_000,
   guaranteed: 100_000,
 });
+
+/** When file requests of guests are served. A job continues in microtasks, so each turn starts one that waited. */
+export const FILE_TURNS = new TurnScheduler({ sliceMs: 1, maxJobs: 1 });

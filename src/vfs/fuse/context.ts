@@ -1,6 +1,6 @@
 import type { FuseRequest } from '../../protocol/fuse-request.ts';
+import type { TurnQueue } from '../../util/turn-scheduler.ts';
 import type { RequestReservation } from '../bounds/request-reservation.ts';
-import type { Turn } from '../bounds/turn.ts';
 import type { Listings } from '../listing/listings.ts';
 import type { InodeNumbers } from '../nodes/inode-numbers.ts';
 import { type HeldNode, type Mount, type NodeTable, withUniqueIno } from '../nodes/node-table.ts';
@@ -19,7 +19,7 @@ export interface FuseContext {
   /** What the guest was told of files lately. */
   readonly recent: RecentAttributes;
   readonly listings: Listings;
-  readonly turn: Turn;
+  readonly turns: TurnQueue;
 }
 
 /** The body of a reply; `whole` is a finished message (its header included); `none` for requests without a reply. */

@@ -77,7 +77,7 @@ const readDirectoryPlus: FuseOperation = (context, request, room) =>
     for (let index = offset; ; index++) {
       const dirent = listing.dirent(index);
       if (dirent === null || used + ENTRY_BYTES + dirent.length > reply.length) return used;
-      if (context.turn.isSpent) await context.turn.next();
+      if (context.turns.isSpent) await context.turns.next();
       if (index >= DOTS) await enterChild(context, directory, dirent, reply, used);
       used += ENTRY_BYTES;
       used += dirent.copy(reply, used);

@@ -2,13 +2,14 @@ import type { Duplex } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { IN_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
 import { type FuseRequest, FuseRequestDecoder } from '../../protocol/fuse-request.ts';
+import type { TurnQueue } from '../../util/turn-scheduler.ts';
 import { Budget } from '../bounds/budget.ts';
 import { MAX_REQUESTS_UNDER_WAY, REPLY_BYTES, REQUEST_BYTES } from '../bounds/limits.ts';
 import { RequestReservation } from '../bounds/request-reservation.ts';
-import type { Turn } from '../bounds/turn.ts';
+import { VfsError } from '../vfs-error.ts';
 
 export interface RequestPumpOptions {
-  readonly turn: Turn;
+  readonly turns: TurnQueue;
   /** Gives the reply message, or null for none. Rejects with GUEST_PROTOCOL alone. */
   readonly serve: (request: FuseRequest, room: RequestReservation) => Promise<Buffer | null>;
   /** Called once, when the guest broke the protocol; nothing is taken from then on. */
@@ -87,7 +88,7 @@ export class RequestPump {
   #schedule(): void {
     if (this.#isQueued) return;
     this.#isQueued = true;
-    this.#options.turn.run(() => {
+    this.#options.turns.run(() => {
       this.#isQueued = false;
       this.#dispatch();
     });
@@ -102,7 +103,7 @@ export class RequestPump {
   #dispatch(): void {
     try {
       while (this.#mayTake) {
-        if (this.#options.turn.isSpent) {
+        if (this.#options.turns.isSpent) {
           this.#schedule();
           break;
         }
@@ -209,7 +210,7 @@ export class RequestPump {
    */
   async close(): Promise<void> {
     this.#isOver = true;
-    this.#options.turn.close();
+    this.#options.turns.close(new VfsError('EIO'));
     this.#requestBytes.close();
     this.#replyBytes.close();
     if (this.#serving > 0) await new Promise<void>((resolve) => this.#onClosed.push(resolve));

@@ -1,6 +1,6 @@
+import type { TurnQueue } from '../../util/turn-scheduler.ts';
 import { Budget } from '../bounds/budget.ts';
 import { LISTING_BYTES, LISTINGS_AT_ONCE } from '../bounds/limits.ts';
-import type { Turn } from '../bounds/turn.ts';
 import type { HeldNode } from '../nodes/node-table.ts';
 import { VfsError } from '../vfs-error.ts';
 import type { ListedEntry } from './dirent.ts';
@@ -18,10 +18,10 @@ export class Listings {
   readonly #latest = new Map<HeldNode, Listing>();
   /** One listing of a directory is made at a time: the next one is likely to be equal. */
   readonly #making = new Map<HeldNode, Promise<unknown>>();
-  readonly #turn: Turn;
+  readonly #turns: TurnQueue;
 
-  constructor(turn: Turn) {
-    this.#turn = turn;
+  constructor(turns: TurnQueue) {
+    this.#turns = turns;
   }
 
   /** Bytes that all listings take. */
@@ -52,7 +52,7 @@ export class Listings {
     try {
       for await (const batch of readBatches(held)) {
         if (!this.#add(listing, batch)) throw new VfsError('ENOMEM');
-        if (this.#turn.isSpent) await this.#turn.next();
+        if (this.#turns.isSpent) await this.#turns.next();
       }
     } catch (error) {
       this.#budget.give(listing.bytes);

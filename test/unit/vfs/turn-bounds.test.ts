@@ -1,9 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { OPCODE } from '../../../src/protocol/fuse-abi.ts';
-import { Turn } from '../../../src/vfs/bounds/turn.ts';
+import { TurnQueue } from '../../../src/util/turn-scheduler.ts';
+import { FILE_TURNS } from '../../../src/vfs/bounds/limits.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import type { Attributes } from '../../../src/vfs/provider.ts';
+import { VfsError } from '../../../src/vfs/vfs-error.ts';
 import { DirectoryReader } from '../../fixtures/directory-reader.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
 
@@ -77,15 +79,15 @@ it("a guest's flood delays another guest's request by a few turns, however long 
   await Promise.all(replies);
 });
 
-it('a closed turn cancels who waits, and whoever comes later', async () => {
+it('TurnQueue.close() cancels the jobs that wait and those added later', async () => {
   await holdClock();
-  const closing = new Turn();
+  const closing = new TurnQueue(FILE_TURNS);
   const ran: string[] = [];
-  const other = new Turn();
+  const other = new TurnQueue(FILE_TURNS);
   void other.next().then(() => ran.push('other'));
   const waiting = closing.next();
   closing.run(() => ran.push('job'));
-  closing.close();
+  closing.close(new VfsError('EIO'));
   await expect(waiting).rejects.toMatchObject({ errno: 5 });
   await expect(closing.next()).rejects.toMatchObject({ errno: 5 });
   for (let turns = 0; turns < 4; turns++) await turn();
