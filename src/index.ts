@@ -1,4 +1,5 @@
 /** The SDK's face: see docs/sdk.md. */
+export type { KillScope } from './agent/guest-process.ts';
 export type { ErrorCode } from './errors/codes.ts';
 export { GondolinError } from './errors/gondolin-error.ts';
 export type { NetworkEvent } from './net/audit/network-event.ts';
@@ -19,7 +20,6 @@ export type { ExecInput, ExecOptions, ExecOutput } from './vm/exec/exec-options.
 export { ExecProcess } from './vm/exec/exec-process.ts';
 export { ExecResult } from './vm/exec/exec-result.ts';
 export type { OutputChunk } from './vm/exec/output-reader.ts';
-export type { KillScope } from './vm/exec/running-command.ts';
 export type { VMNetwork } from './vm/guest-network.ts';
 export { VM } from './vm/vm.ts';
 export type { DebugLog, MemoryMount, SandboxOptions, VMOptions } from './vm/vm-options.ts';

@@ -16,7 +16,6 @@ import { ExitTable } from './exit-table.ts';
 import {
   type AgentExecOptions,
   destroyExecStreams,
-  type ExitStatus,
   type GuestProcess,
   type KillScope,
   openExecStreams,
@@ -272,5 +271,3 @@ export class AgentClient {
     }
   }
 }
-
-export type { AgentExecOptions, ExitStatus, GuestProcess, KillScope };

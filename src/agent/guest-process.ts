@@ -3,7 +3,7 @@ import type { MuxSession } from '../mux/mux-session.ts';
 import type { MuxStream } from '../mux/mux-stream.ts';
 import { STREAM_KIND } from '../protocol/constants.ts';
 
-/** Whom a signal reaches: the process, its process group, or every process of the exec, also daemonised ones. */
+/** Processes that receive a signal: the command itself, its process group, or all its descendants, daemonised ones too. */
 export type KillScope = 'process' | 'group' | 'tree';
 
 /** How a process ended: exactly one of `code` 0..255 and `signal` 1..64 is a number. */

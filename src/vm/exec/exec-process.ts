@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
+import type { KillScope } from '../../agent/guest-process.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { openInput, sendInput } from './exec-input.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, type ExecOptions } from './exec-options.ts';
@@ -14,12 +15,7 @@ import {
   type OutputChunk,
   textOf,
 } from './output-reader.ts';
-import {
-  type CommandStatus,
-  type KillScope,
-  type RunningCommand,
-  signalName,
-} from './running-command.ts';
+import { type CommandStatus, type RunningCommand, signalName } from './running-command.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 

@@ -1,8 +1,6 @@
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
-
-/** Processes that receive a signal: the command itself, its process group, or all its descendants. */
-export type KillScope = 'process' | 'group' | 'tree';
+import type { KillScope } from '../../agent/guest-process.ts';
 
 /** Exit of a command: exactly one of `code` 0..255 and `signal` 1..64 is a number. */
 export interface CommandStatus {
