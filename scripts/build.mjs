@@ -16,7 +16,7 @@ const standalone = standaloneModule.default;
 const compiledSchema = {
   name: 'compiled-schema',
   setup({ onLoad }) {
-    onLoad({ filter: /\/config\/check\/compiled-schema\.ts$/ }, () => {
+    onLoad({ filter: /\/config\/form\/compiled-schema\.ts$/ }, () => {
       const schema = JSON.parse(readFileSync(join(ROOT, 'schema/gondolin.schema.json'), 'utf8'));
       const ajv = new Ajv({
         ...{ allErrors: true, verbose: true, strict: false, ownProperties: true },

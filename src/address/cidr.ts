@@ -8,7 +8,7 @@ export interface Cidr {
 }
 
 /** Bits of an address of the family. */
-function widthOf(family: 4 | 6): number {
+function addressBits(family: 4 | 6): number {
   return family === 4 ? 32 : 128;
 }
 
@@ -20,7 +20,7 @@ export function parseCidr(text: string): Cidr | null {
   const slash = text.indexOf('/');
   const base = parseAddress(slash === -1 ? text : text.slice(0, slash));
   if (base === null) return null;
-  const width = widthOf(base.family);
+  const width = addressBits(base.family);
   if (slash === -1) return { base, prefix: width };
   const digits = text.slice(slash + 1);
   if (!/^(?:0|[1-9]\d{0,2})$/.test(digits) || Number(digits) > width) return null;
@@ -32,13 +32,13 @@ export function parseCidr(text: string): Cidr | null {
 /** True when the block holds the address. Families never mix: unwrap v4-mapped addresses first. */
 export function containsAddress({ base, prefix }: Cidr, address: IpAddress): boolean {
   if (base.family !== address.family) return false;
-  const hostBits = BigInt(widthOf(base.family) - prefix);
+  const hostBits = BigInt(addressBits(base.family) - prefix);
   return base.value >> hostBits === address.value >> hostBits;
 }
 
 /** True when the block is one address. */
 export function isSingleAddress({ base, prefix }: Cidr): boolean {
-  return prefix === widthOf(base.family);
+  return prefix === addressBits(base.family);
 }
 
 /** `address/prefix`, or the address alone for a block of one. */

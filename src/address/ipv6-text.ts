@@ -4,7 +4,7 @@ const GROUP = /^[0-9a-fA-F]{1,4}$/;
 const LONGEST_TEXT = 45;
 
 /** Groups of 16 bits of one side of `::`, or null. Dotted decimal may end the last side. */
-function groupsOf(side: string, isLast: boolean): number[] | null {
+function parseGroups(side: string, isLast: boolean): number[] | null {
   if (side === '') return [];
   const groups: number[] = [];
   const parts = side.split(':');
@@ -25,8 +25,8 @@ export function parseIpv6(text: string): bigint | null {
   if (text.length > LONGEST_TEXT) return null;
   const sides = text.split('::');
   if (sides.length > 2) return null;
-  const head = groupsOf(sides[0] ?? '', sides.length === 1);
-  const tail = sides.length === 2 ? groupsOf(sides[1] ?? '', true) : [];
+  const head = parseGroups(sides[0] ?? '', sides.length === 1);
+  const tail = sides.length === 2 ? parseGroups(sides[1] ?? '', true) : [];
   if (head === null || tail === null) return null;
   const missing = 8 - head.length - tail.length;
   // `::` stands for one group or more; without it all eight must be there.

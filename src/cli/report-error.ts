@@ -15,7 +15,7 @@ function isConfigError(error: unknown): error is ConfigError {
 }
 
 async function renderConfigError(error: ConfigError, cwd: string, paint: Paint): Promise<string> {
-  const { renderIssues } = await import('../config/render-issues.ts');
+  const { renderIssues } = await import('../config/print/render-issues.ts');
   const { issues, sources } = error;
   const tones = {
     place: 'bold',

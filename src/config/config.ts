@@ -102,14 +102,14 @@ export interface SecretConfig {
   readonly hosts: readonly string[];
   /** Fields of requests that it belongs in, in small letters; empty is every field. */
   readonly headers: readonly string[];
-  readonly from: SecretSource;
+  readonly from: SecretSourceConfig;
   /** Also put into the query of URLs. */
   readonly query: boolean;
   /** Also over plain HTTP. */
   readonly allowHttp: boolean;
 }
 
-export type SecretSource =
+export type SecretSourceConfig =
   | { readonly kind: 'env'; readonly variable: string }
   | { readonly kind: 'file'; readonly path: string }
   /** Runs on the host, in `directory`; its standard output is the value. A string runs by a shell, a list without. */

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
-import { MAX_FILE_BYTES } from './yaml/limits.ts';
+import { MAX_PROJECT_FILE_BYTES } from './yaml/limits.ts';
 
 export type PathKind = 'file' | 'directory' | 'other' | 'missing';
 
@@ -11,17 +11,17 @@ export type FileText =
 /** All that reading a project asks of the file system. Tests pass one over a plain object. */
 export interface FileAccess {
   readText(path: string): FileText;
-  kindOf(path: string): PathKind;
+  pathKind(path: string): PathKind;
 }
 
-function kindOf(path: string): PathKind {
+function pathKind(path: string): PathKind {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return 'missing';
   if (stat.isDirectory()) return 'directory';
   return stat.isFile() ? 'file' : 'other';
 }
 
-function reasonOf(error: unknown): string {
+function failureReason(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const words: Record<string, string> = {
     ENOENT: 'no such file',
@@ -44,31 +44,31 @@ function decode(bytes: Uint8Array): FileText {
 function readText(path: string): FileText {
   try {
     // Asked before opening: opening a FIFO would wait for a writer.
-    const kind = kindOf(path);
+    const kind = pathKind(path);
     if (kind === 'missing') return { problem: 'no such file' };
     if (kind !== 'file')
       return { problem: kind === 'directory' ? 'is a directory' : 'is not a file' };
     const fd = openSync(path, 'r');
     try {
       const { size } = fstatSync(fd);
-      if (size > MAX_FILE_BYTES) {
-        return { problem: `${size} bytes: at most ${MAX_FILE_BYTES}` };
+      if (size > MAX_PROJECT_FILE_BYTES) {
+        return { problem: `${size} bytes: at most ${MAX_PROJECT_FILE_BYTES}` };
       }
       return decode(readFileSync(fd));
     } finally {
       closeSync(fd);
     }
   } catch (error) {
-    return { problem: reasonOf(error) };
+    return { problem: failureReason(error) };
   }
 }
 
-/** The real file system. `kindOf` follows links and says `missing` for what may not be looked at. */
+/** The real file system. `pathKind` follows links and says `missing` for what may not be looked at. */
 export const realFiles: FileAccess = {
   readText,
-  kindOf: (path) => {
+  pathKind: (path) => {
     try {
-      return kindOf(path);
+      return pathKind(path);
     } catch (error) {
       // A person who may not look below a directory is told that the path is not there for them.
       if (error instanceof Error && 'code' in error) return 'missing';

@@ -20,7 +20,7 @@ function findFile(start: string): string {
   for (let directory = resolve(start); ; directory = dirname(directory)) {
     for (const name of FILE_NAMES) {
       const path = join(directory, name);
-      if (realFiles.kindOf(path) === 'file') return path;
+      if (realFiles.pathKind(path) === 'file') return path;
     }
     if (dirname(directory) === directory) break;
   }

@@ -1,17 +1,16 @@
 import { basename, dirname } from 'node:path';
-import { blankSecrets } from './blank-secrets.ts';
-import { type CheckContext, textOf } from './check/check-context.ts';
-import { nulIssues } from './check/nul-issues.ts';
+import { type CheckContext, textOr } from './check/check-context.ts';
 import { readImages, readSandbox } from './check/read-sandbox.ts';
-import { validateTree } from './check/validate-tree.ts';
 import type { Config, SandboxConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import type { FileAccess } from './file-access.ts';
+import { findFormIssues, withoutEchoes } from './form/form-issues.ts';
 import { ISSUE_HINTS, type Issue, sortIssues } from './issue.ts';
+import { blankSecrets } from './print/blank-secrets.ts';
 import { readTree } from './yaml/includes.ts';
 import { type HostEnv, interpolate } from './yaml/interpolate.ts';
 import { mergeNodes } from './yaml/merge-nodes.ts';
-import { childOf, entriesOf, type SourceFile, type SourceNode } from './yaml/source-node.ts';
+import { getChild, getEntries, type SourceFile, type SourceNode } from './yaml/source-node.ts';
 
 /** What a project file is read with; tests pass their own. */
 export interface ReadConfigOptions {
@@ -25,7 +24,7 @@ export interface ReadConfigOptions {
 const TOP_LEVEL_ONLY = ['version', 'name', 'include', 'defaults', 'images', 'sandboxes'];
 
 /** A directory's name as a project name: small letters, digits, `_` and `-`. */
-function projectNameOf(directory: string): string {
+function projectNameFrom(directory: string): string {
   const name = basename(directory)
     .toLowerCase()
     .replaceAll(/[^a-z0-9_-]+/g, '-');
@@ -40,19 +39,12 @@ function flatSandbox(tree: SourceNode): SourceNode {
 }
 
 function readSandboxes(context: CheckContext, tree: SourceNode, name: string): SandboxConfig[] {
-  const images = readImages(context, childOf(tree, 'images'));
-  const defaults = childOf(tree, 'defaults');
-  const named = entriesOf(childOf(tree, 'sandboxes'));
+  const images = readImages(context, getChild(tree, 'images'));
+  const defaults = getChild(tree, 'defaults');
+  const named = getEntries(getChild(tree, 'sandboxes'));
   const nodes: (readonly [string, SourceNode])[] =
     named.length > 0 ? named.map(([key, { value }]) => [key, value]) : [[name, flatSandbox(tree)]];
   return nodes.map(([key, node]) => readSandbox(context, key, mergeNodes(defaults, node), images));
-}
-
-/** What the checks say of values whose form is wrong is an echo of that. */
-function withoutEchoes(issues: readonly Issue[], formIssues: readonly Issue[]): Issue[] {
-  const placeKey = ({ at }: Issue) => `${at.line}:${at.col}:${at.file}`;
-  const places = new Set(formIssues.map(placeKey));
-  return issues.filter((issue) => !places.has(placeKey(issue)));
 }
 
 function emptyIssue(file: SourceFile): Issue {
@@ -74,15 +66,14 @@ export function readConfig(file: SourceFile, options: ReadConfigOptions): Config
   const issues: Issue[] = [];
   const { tree, files } = readTree(file, access, env, issues);
   const directory = dirname(file.path);
-  let name = projectName ?? projectNameOf(directory);
+  let name = projectName ?? projectNameFrom(directory);
   let sandboxes: SandboxConfig[] = [];
   if (tree === undefined) {
     if (issues.length === 0) issues.push(emptyIssue(file));
   } else {
     const filled = interpolate(tree, env, issues);
-    const formIssues = validateTree(filled);
-    formIssues.push(...withoutEchoes(nulIssues(filled), formIssues));
-    name = projectName ?? textOf(childOf(filled, 'name'), name);
+    const formIssues = findFormIssues(filled);
+    name = projectName ?? textOr(getChild(filled, 'name'), name);
     // Also where the form is wrong: what can be read is checked, so that all mistakes come in one answer.
     const context: CheckContext = { access, env, issues: [] };
     sandboxes = readSandboxes(context, filled, name);

@@ -63,7 +63,7 @@ const PROJECT_FILES = ['gondolin.yaml', 'gondolin.yml'];
 /** The files of an image in a directory of the user's: the manifest says what the others must be. */
 const IMAGE_FILES = ['manifest.json', 'vmlinux', 'modules.cpio', 'rootfs.squashfs'];
 
-function authorityFilesOf({ files, directory, sandboxes }: Config): string[] {
+function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
   const named = sandboxes.flatMap(({ envFiles, image, network, secrets }) => [
     ...envFiles,
     ...network.ca,
@@ -75,7 +75,7 @@ function authorityFilesOf({ files, directory, sandboxes }: Config): string[] {
   return [...new Set([...found, ...named])].filter((path) => !files.includes(path));
 }
 
-function hostCodeOf({ sandboxes }: Config): HostCode[] {
+function listHostCode({ sandboxes }: Config): HostCode[] {
   return sandboxes.flatMap(({ network: { policyScript }, secrets }): HostCode[] => [
     ...(policyScript === null
       ? []
@@ -92,8 +92,8 @@ export function buildPlan(config: Config, facts: PlanFacts): Plan {
   return {
     name,
     configFiles: files,
-    authorityFiles: authorityFilesOf(config),
-    hostCode: hostCodeOf(config),
+    authorityFiles: listAuthorityFiles(config),
+    hostCode: listHostCode(config),
     directory,
     sandboxes: sandboxes.map((sandbox) => planSandbox(sandbox, facts)),
   };

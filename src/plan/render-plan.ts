@@ -1,5 +1,5 @@
-import type { SecretConfig, SecretSource } from '../config/config.ts';
-import { maskEnv } from '../config/mask-env.ts';
+import type { SecretConfig, SecretSourceConfig } from '../config/config.ts';
+import { maskEnv } from '../config/print/mask-env.ts';
 import { shellQuoteArgs } from '../util/shell-quote-args.ts';
 import type { ImagePlan, MountPlan, NetworkPlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
 
@@ -75,7 +75,7 @@ function networkLines(network: NetworkPlan): string[] {
   ].filter((line) => line !== '');
 }
 
-function sourceText(from: SecretSource): string {
+function sourceText(from: SecretSourceConfig): string {
   if (from.kind === 'env') return `variable ${from.variable}`;
   return from.kind === 'file' ? `file ${from.path}` : 'a command';
 }

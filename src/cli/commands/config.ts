@@ -6,7 +6,7 @@ import { openConfig } from '../open-project.ts';
 export const configCommand: CommandRun = async ({ io, options }) => {
   const format = chooseFormat(options, ['yaml', 'json']);
   const config = await openConfig(io, options);
-  const { renderConfig } = await import('../../config/render-config.ts');
+  const { renderConfig } = await import('../../config/print/render-config.ts');
   await writeText(io.stdout, renderConfig(config, format));
   return 0;
 };

@@ -2,11 +2,11 @@ import type { FileAccess } from '../file-access.ts';
 import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
 import type { HostEnv } from '../yaml/interpolate.ts';
 import {
-  childOf,
-  placeOf,
+  getChild,
   type ScalarNode,
   type SourceNode,
   type Span,
+  startPlace,
 } from '../yaml/source-node.ts';
 
 /** What the checks of one project share. */
@@ -26,7 +26,7 @@ export function report(
   message: string,
   hint: string = ISSUE_HINTS[code],
 ): void {
-  context.issues.push({ code, message, hint, at: placeOf(where.span) });
+  context.issues.push({ code, message, hint, at: startPlace(where.span) });
 }
 
 /**
@@ -38,15 +38,15 @@ export function shownText(node: SourceNode | undefined): string {
 }
 
 /** Text of a scalar, or `fallback` for anything else: the schema has reported it. */
-export function textOf(node: SourceNode | undefined, fallback: string): string {
+export function textOr(node: SourceNode | undefined, fallback: string): string {
   return node?.kind === 'scalar' ? node.text : fallback;
 }
 
-export function numberOf(node: SourceNode | undefined, fallback: number): number {
+export function numberOr(node: SourceNode | undefined, fallback: number): number {
   return node?.kind === 'scalar' && typeof node.value === 'number' ? node.value : fallback;
 }
 
-export function flagOf(node: SourceNode | undefined, fallback: boolean): boolean {
+export function flagOr(node: SourceNode | undefined, fallback: boolean): boolean {
   return node?.kind === 'scalar' && typeof node.value === 'boolean' ? node.value : fallback;
 }
 
@@ -62,9 +62,9 @@ export function readPlainKeys<T extends object>(
 ): Pick<T, PlainField<T>> {
   const plain: Record<string, boolean | number> = {};
   for (const [field, fallback] of Object.entries(defaults)) {
-    const child = childOf(node, snakeCase(field));
-    if (typeof fallback === 'boolean') plain[field] = flagOf(child, fallback);
-    if (typeof fallback === 'number') plain[field] = numberOf(child, fallback);
+    const child = getChild(node, snakeCase(field));
+    if (typeof fallback === 'boolean') plain[field] = flagOr(child, fallback);
+    if (typeof fallback === 'number') plain[field] = numberOr(child, fallback);
   }
   return plain as Pick<T, PlainField<T>>;
 }

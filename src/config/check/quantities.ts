@@ -1,7 +1,13 @@
+import type { SourceNode } from '../yaml/source-node.ts';
+import { type CheckContext, report, shownText, textOr } from './check-context.ts';
+
 const UNIT_MS: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
 const SIZE_UNITS = ['', 'k', 'm', 'g', 't'];
+/** Node's timers fire at once beyond it. */
+const MAX_DURATION_MS = 2 ** 31 - 1;
+const MAX_SIZE_BYTES = 2 ** 40;
 
-/** Milliseconds of `1h30m`, `2s`, `500ms`; null for `none`. The schema has checked the form. */
+/** Milliseconds of `1h30m`, `2s` or `500ms`; null for `none`. The schema has checked the form. */
 export function durationMs(text: string): number | null {
   if (text === 'none') return null;
   let total = 0;
@@ -11,13 +17,41 @@ export function durationMs(text: string): number | null {
   return Math.round(total);
 }
 
-/** Node's timers fire at once beyond it. */
-export const MAX_DURATION_MS = 2 ** 31 - 1;
-
 /** Bytes of `512MiB`, `1G` (binary) or `1GB` (decimal). The schema has checked the form. */
 export function sizeBytes(text: string): number {
   const match = /^([0-9.]+)([kmgt]?)(i?b)?$/.exec(text.toLowerCase());
   const [, amount = '0', unit = '', suffix = ''] = match ?? [];
   const base = suffix === 'b' && unit !== '' ? 1000 : 1024;
   return Math.ceil(Number(amount) * base ** SIZE_UNITS.indexOf(unit));
+}
+
+/** Reads a `timeout:` in milliseconds; null for none. Reports zero, and more than a timer can count. */
+export function readTimeout(context: CheckContext, node: SourceNode | undefined): number | null {
+  const limitMs = durationMs(textOr(node, 'none'));
+  if (node === undefined || limitMs === null) return limitMs;
+  if (limitMs >= 1 && limitMs <= MAX_DURATION_MS) return limitMs;
+  report(context, node, 'bad_value', 'timeout: want more than 0 and at most 596h, or none');
+  return null;
+}
+
+/** The key, default and smallest value of a size. */
+export interface SizeLimits {
+  /** Key path for messages. */
+  readonly key: string;
+  readonly fallback: string;
+  /** As the message shows it, such as `64MiB`. */
+  readonly min: string;
+}
+
+/** Reads a size in bytes. Reports one below its minimum or above 1 TiB. */
+export function readSizeBytes(
+  context: CheckContext,
+  node: SourceNode | undefined,
+  { key, fallback, min }: SizeLimits,
+): number {
+  const bytes = sizeBytes(textOr(node, fallback));
+  if (node !== undefined && !(bytes >= sizeBytes(min) && bytes <= MAX_SIZE_BYTES)) {
+    report(context, node, 'bad_value', `${key}: got ${shownText(node)}, want ${min} to 1TiB`);
+  }
+  return bytes;
 }

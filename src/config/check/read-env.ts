@@ -1,13 +1,13 @@
 import { dirname, resolve } from 'node:path';
-import { looksSecret } from '../looks-secret.ts';
+import { looksSecret } from '../print/looks-secret.ts';
 import {
-  childOf,
-  entriesOf,
-  itemsOf,
+  getChild,
+  getEntries,
+  getItems,
   type ScalarNode,
   type SourceNode,
 } from '../yaml/source-node.ts';
-import { type CheckContext, flagOf, isScalar, report } from './check-context.ts';
+import { type CheckContext, flagOr, isScalar, report } from './check-context.ts';
 import { parseDotenv } from './parse-dotenv.ts';
 
 /** Variables, and which of them hold values of the host that are not to be printed. */
@@ -19,10 +19,10 @@ export interface EnvConfig {
 /** Names of `env:` that take the host's value, in either form. */
 export function inheritedNames(node: SourceNode | undefined): string[] {
   return [
-    ...entriesOf(node).flatMap(([name, { value }]) =>
+    ...getEntries(node).flatMap(([name, { value }]) =>
       isScalar(value) && value.value === null ? [name] : [],
     ),
-    ...itemsOf(node).flatMap((item) =>
+    ...getItems(node).flatMap((item) =>
       isScalar(item) && !item.text.includes('=') ? [item.text] : [],
     ),
   ];
@@ -49,13 +49,13 @@ export function readEnv(context: CheckContext, node: SourceNode | undefined): En
     env.set(name, value);
     masked.push(name);
   };
-  for (const [name, { value }] of entriesOf(node)) {
+  for (const [name, { value }] of getEntries(node)) {
     if (!isScalar(value)) continue;
     if (value.value === null) inherit(name);
     else env.set(name, value.text);
     if (holdsSecret(context, name, value)) masked.push(name);
   }
-  for (const item of itemsOf(node)) {
+  for (const item of getItems(node)) {
     if (!isScalar(item)) continue;
     const at = item.text.indexOf('=');
     if (at < 0) {
@@ -76,11 +76,11 @@ interface EnvFile {
 }
 
 function envFiles(node: SourceNode | undefined): EnvFile[] {
-  const nodes = node?.kind === 'scalar' ? [node] : itemsOf(node);
+  const nodes = node?.kind === 'scalar' ? [node] : getItems(node);
   const files: EnvFile[] = [];
   for (const item of nodes) {
-    const path = item.kind === 'map' ? childOf(item, 'path') : item;
-    if (isScalar(path)) files.push({ path, isRequired: flagOf(childOf(item, 'required'), true) });
+    const path = item.kind === 'map' ? getChild(item, 'path') : item;
+    if (isScalar(path)) files.push({ path, isRequired: flagOr(getChild(item, 'required'), true) });
   }
   return files;
 }
@@ -97,7 +97,7 @@ export function readEnvFiles(context: CheckContext, node: SourceNode | undefined
   for (const { path, isRequired } of envFiles(node)) {
     const file = resolve(dirname(path.span.file.path), path.text);
     files.push(file);
-    if (!isRequired && context.access.kindOf(file) === 'missing') continue;
+    if (!isRequired && context.access.pathKind(file) === 'missing') continue;
     const { text, problem } = context.access.readText(file);
     if (text === undefined) {
       report(context, path, 'file_unreadable', `env_file: cannot read ${file}: ${problem}`);

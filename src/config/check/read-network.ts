@@ -8,22 +8,22 @@ import {
 import type { ExtraHostConfig, HttpRuleConfig, NetworkConfig } from '../config.ts';
 import { DEFAULT_NETWORK } from '../defaults.ts';
 import { ISSUE_HINTS } from '../issue.ts';
-import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
+import { getChild, getItems, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
 import {
   type CheckContext,
   isScalar,
   readPlainKeys,
   report,
   shownText,
-  textOf,
+  textOr,
 } from './check-context.ts';
 import { parseExtraHost } from './parse-extra-host.ts';
 
 /** No network at all, should the form be wrong: nothing is let through by accident. */
 const CLOSED = 'none';
 
-function scalarsOf(node: SourceNode | undefined): ScalarNode[] {
-  return itemsOf(node).filter(isScalar);
+function scalarItems(node: SourceNode | undefined): ScalarNode[] {
+  return getItems(node).filter(isScalar);
 }
 
 function reportHost(
@@ -60,13 +60,13 @@ function readHosts(
   key: string,
   form: HostPatternForm = {},
 ): string[] {
-  const hosts = scalarsOf(node).map((item) => readHostPattern(context, item, key, form));
+  const hosts = scalarItems(node).map((item) => readHostPattern(context, item, key, form));
   return [...new Set(hosts.filter((host) => host !== null))];
 }
 
 function readExtraHosts(context: CheckContext, node: SourceNode | undefined): ExtraHostConfig[] {
   const hosts: ExtraHostConfig[] = [];
-  for (const item of scalarsOf(node)) {
+  for (const item of scalarItems(node)) {
     const { host, problem } = parseExtraHost(item.text);
     if (host === undefined) {
       reportHost(context, item, 'network.extra_hosts', problem);
@@ -83,7 +83,7 @@ function readExtraHosts(context: CheckContext, node: SourceNode | undefined): Ex
 /** The absolute path of a file that must be there. */
 function readFilePath(context: CheckContext, node: ScalarNode, key: string): string {
   const path = resolve(dirname(node.span.file.path), node.text);
-  const kind = context.access.kindOf(path);
+  const kind = context.access.pathKind(path);
   if (kind === 'missing') report(context, node, 'path_missing', `${key}: no file at ${path}`);
   else if (kind !== 'file')
     report(
@@ -97,33 +97,33 @@ function readFilePath(context: CheckContext, node: ScalarNode, key: string): str
 
 function readRules(context: CheckContext, node: SourceNode | undefined): HttpRuleConfig[] {
   const rules: HttpRuleConfig[] = [];
-  for (const item of itemsOf(node)) {
-    const host = childOf(item, 'host');
+  for (const item of getItems(node)) {
+    const host = getChild(item, 'host');
     if (!isScalar(host)) continue;
     const entry = readHostPattern(context, host, 'network.rules', { allowsTcp: false });
     if (entry === null) continue;
-    const texts = (key: string) => scalarsOf(childOf(item, key)).map(({ text }) => text);
+    const texts = (key: string) => scalarItems(getChild(item, key)).map(({ text }) => text);
     rules.push({
       host: entry,
       methods: [...new Set(texts('methods').map((method) => method.toUpperCase()))],
       paths: [...new Set(texts('paths'))],
-      action: textOf(childOf(item, 'action'), 'allow') === 'deny' ? 'deny' : 'allow',
+      action: textOr(getChild(item, 'action'), 'allow') === 'deny' ? 'deny' : 'allow',
     });
   }
   return rules;
 }
 
-function modeOf(node: SourceNode | undefined): NetworkConfig['mode'] {
-  const text = textOf(node, DEFAULT_NETWORK.mode);
+function toMode(node: SourceNode | undefined): NetworkConfig['mode'] {
+  const text = textOr(node, DEFAULT_NETWORK.mode);
   return text === 'allowlist' || text === 'open' ? text : CLOSED;
 }
 
 /** `network:` of a sandbox. */
 export function readNetwork(context: CheckContext, node: SourceNode | undefined): NetworkConfig {
-  const get = (key: string) => childOf(node, key);
+  const get = (key: string) => getChild(node, key);
   const script = get('policy_script');
   return {
-    mode: modeOf(get('mode')),
+    mode: toMode(get('mode')),
     allowedHosts: readHosts(context, get('allowed_hosts'), 'network.allowed_hosts'),
     // Denying a name denies every way to it.
     deniedHosts: readHosts(context, get('denied_hosts'), 'network.denied_hosts', {
@@ -135,7 +135,7 @@ export function readNetwork(context: CheckContext, node: SourceNode | undefined)
       allowsTcp: false,
     }),
     extraHosts: readExtraHosts(context, get('extra_hosts')),
-    ca: scalarsOf(get('ca')).map((item) => readFilePath(context, item, 'network.ca')),
+    ca: scalarItems(get('ca')).map((item) => readFilePath(context, item, 'network.ca')),
     passthrough: readHosts(context, get('passthrough'), 'network.passthrough', {
       allowsTcp: false,
     }),
@@ -143,6 +143,6 @@ export function readNetwork(context: CheckContext, node: SourceNode | undefined)
     policyScript: isScalar(script)
       ? readFilePath(context, script, 'network.policy_script')
       : DEFAULT_NETWORK.policyScript,
-    onBlocked: textOf(get('on_blocked'), DEFAULT_NETWORK.onBlocked) === 'fail' ? 'fail' : 'warn',
+    onBlocked: textOr(get('on_blocked'), DEFAULT_NETWORK.onBlocked) === 'fail' ? 'fail' : 'warn',
   };
 }

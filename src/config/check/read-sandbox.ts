@@ -2,52 +2,50 @@ import { dirname, resolve } from 'node:path';
 import { nearestName } from '../../util/nearest-name.ts';
 import type { ImageConfig, SandboxConfig, StepConfig } from '../config.ts';
 import { DEFAULT_IMAGE } from '../defaults.ts';
-import { childOf, entriesOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
+import { registryImageHint } from '../form/compose-hints.ts';
+import { getChild, getEntries, getItems, type SourceNode } from '../yaml/source-node.ts';
 import {
   type CheckContext,
   isScalar,
-  numberOf,
+  numberOr,
   report,
   shownText,
-  textOf,
+  textOr,
 } from './check-context.ts';
-import { hintForForeignImage } from './foreign-words.ts';
 import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
-import { sizeBytes } from './quantities.ts';
+import { readSizeBytes, readTimeout, type SizeLimits } from './quantities.ts';
 import { type EnvConfig, inheritedNames, readEnv, readEnvFiles } from './read-env.ts';
 import { readNetwork } from './read-network.ts';
-import { readSecrets, secretVariablesOf } from './read-secrets.ts';
+import { readSecretConfigs, secretVariables } from './read-secrets.ts';
 import { readSteps } from './read-steps.ts';
-import { readTimeout } from './read-timeout.ts';
 import { readVolumes } from './read-volumes.ts';
 
 const DEFAULT_WORKSPACE = '/workspace';
-const MIN_MEMORY_BYTES = 64 * 2 ** 20;
-const MAX_MEMORY_BYTES = 2 ** 40;
+const MEMORY_LIMITS: SizeLimits = { key: 'resources.memory', fallback: '512MiB', min: '64MiB' };
 
-function archOf(text: string): ImageConfig['arch'] {
+function toArch(text: string): ImageConfig['arch'] {
   return text === 'x86_64' || text === 'aarch64' ? text : 'host';
 }
 
 function readImage(context: CheckContext, name: string, node: SourceNode): ImageConfig {
-  const path = childOf(node, 'path');
+  const path = getChild(node, 'path');
   if (isScalar(path)) {
     const absolute = resolve(dirname(path.span.file.path), path.text);
-    if (context.access.kindOf(absolute) !== 'directory') {
+    if (context.access.pathKind(absolute) !== 'directory') {
       report(context, path, 'path_missing', `images.${name}.path: no directory at ${absolute}`);
     }
     return { ...DEFAULT_IMAGE, name, path: absolute };
   }
-  const build = childOf(node, 'build');
-  const debian = childOf(build, 'debian');
-  const packages = itemsOf(childOf(debian, 'packages')).map((item) => textOf(item, ''));
+  const build = getChild(node, 'build');
+  const debian = getChild(build, 'debian');
+  const packages = getItems(getChild(debian, 'packages')).map((item) => textOr(item, ''));
   return {
     name,
     path: null,
-    arch: archOf(textOf(childOf(build, 'arch'), 'host')),
-    release: textOf(childOf(debian, 'release'), DEFAULT_IMAGE.release),
+    arch: toArch(textOr(getChild(build, 'arch'), 'host')),
+    release: textOr(getChild(debian, 'release'), DEFAULT_IMAGE.release),
     packages: [...new Set(packages)].toSorted(),
-    mirror: textOf(childOf(debian, 'mirror'), DEFAULT_IMAGE.mirror),
+    mirror: textOr(getChild(debian, 'mirror'), DEFAULT_IMAGE.mirror),
   };
 }
 
@@ -57,7 +55,7 @@ export function readImages(
   node: SourceNode | undefined,
 ): Map<string, ImageConfig> {
   const images = new Map([[DEFAULT_IMAGE.name, DEFAULT_IMAGE]]);
-  for (const [name, { value }] of entriesOf(node))
+  for (const [name, { value }] of getEntries(node))
     images.set(name, readImage(context, name, value));
   return images;
 }
@@ -67,11 +65,11 @@ function chooseImage(
   node: SourceNode | undefined,
   images: ReadonlyMap<string, ImageConfig>,
 ): ImageConfig {
-  const name = textOf(node, DEFAULT_IMAGE.name);
+  const name = textOr(node, DEFAULT_IMAGE.name);
   const image = images.get(name);
   if (image !== undefined) return image;
   const near = nearestName(name, images.keys());
-  const hint = near === undefined ? hintForForeignImage(name) : `Did you mean "${near}"?`;
+  const hint = near === undefined ? registryImageHint(name) : `Did you mean "${near}"?`;
   if (node !== undefined) {
     report(context, node, 'unknown_image', `image: no image "${shownText(node)}"`, hint);
   }
@@ -79,20 +77,12 @@ function chooseImage(
 }
 
 function readMemory(context: CheckContext, node: SourceNode | undefined): number {
-  const bytes = sizeBytes(textOf(node, '512MiB'));
-  if (node !== undefined && !(bytes >= MIN_MEMORY_BYTES && bytes <= MAX_MEMORY_BYTES)) {
-    report(
-      context,
-      node,
-      'bad_value',
-      `resources.memory: got ${shownText(node)}, want 64MiB to 1TiB`,
-    );
-  }
+  const bytes = readSizeBytes(context, node, MEMORY_LIMITS);
   return Math.ceil(bytes / 2 ** 20) * 2 ** 20;
 }
 
 function readWorkspace(context: CheckContext, node: SourceNode | undefined): string {
-  const text = textOf(node, DEFAULT_WORKSPACE);
+  const text = textOr(node, DEFAULT_WORKSPACE);
   // A relative one has been reported by the schema.
   const path = text.startsWith('/') ? resolveGuestPath(text, '/') : DEFAULT_WORKSPACE;
   // `/` is no mount here: it only means that relative guest paths start there.
@@ -105,7 +95,7 @@ function readWorkspace(context: CheckContext, node: SourceNode | undefined): str
 }
 
 /** Every variable the guest gets, and the key that sets it. */
-function variablesOf(
+function guestVariables(
   fromFiles: EnvConfig,
   own: EnvConfig,
   steps: readonly StepConfig[],
@@ -119,10 +109,10 @@ function variablesOf(
   return variables;
 }
 
-function maskedVariablesOf(node: SourceNode): Set<string> {
-  const steps = itemsOf(childOf(node, 'steps')).map((step) => childOf(step, 'env'));
-  const inherited = [childOf(node, 'env'), ...steps].flatMap(inheritedNames);
-  return new Set([...secretVariablesOf(childOf(node, 'secrets')), ...inherited]);
+function findMaskedVariables(node: SourceNode): Set<string> {
+  const steps = getItems(getChild(node, 'steps')).map((step) => getChild(step, 'env'));
+  const inherited = [getChild(node, 'env'), ...steps].flatMap(inheritedNames);
+  return new Set([...secretVariables(getChild(node, 'secrets')), ...inherited]);
 }
 
 /** One sandbox of a tree whose form is right, `defaults:` already merged under it. */
@@ -132,25 +122,25 @@ export function readSandbox(
   node: SourceNode,
   images: ReadonlyMap<string, ImageConfig>,
 ): SandboxConfig {
-  const get = (key: string) => childOf(node, key);
-  const context = { ...project, maskedVariables: maskedVariablesOf(node) };
+  const get = (key: string) => getChild(node, key);
+  const context = { ...project, maskedVariables: findMaskedVariables(node) };
   const resources = get('resources');
   const workspace = readWorkspace(context, get('workspace'));
-  const memoryBytes = readMemory(context, childOf(resources, 'memory'));
+  const memoryBytes = readMemory(context, getChild(resources, 'memory'));
   const fromFiles = readEnvFiles(context, get('env_file'));
   const own = readEnv(context, get('env'));
-  const user = textOf(get('user'), 'root');
+  const user = textOr(get('user'), 'root');
   const ownNames = Object.keys(own.env);
   const steps = readSteps(context, get('steps'), workspace);
   const network = readNetwork(context, get('network'));
-  const variables = variablesOf(fromFiles, own, steps);
+  const variables = guestVariables(fromFiles, own, steps);
   return {
     name,
     image: chooseImage(context, get('image'), images),
-    cpus: numberOf(childOf(resources, 'cpus'), 1),
+    cpus: numberOr(getChild(resources, 'cpus'), 1),
     memoryBytes,
-    timeoutMs: readTimeout(context, childOf(resources, 'timeout')),
-    root: textOf(get('root'), 'memory') === 'readonly' ? 'readonly' : 'memory',
+    timeoutMs: readTimeout(context, getChild(resources, 'timeout')),
+    root: textOr(get('root'), 'memory') === 'readonly' ? 'readonly' : 'memory',
     workspace,
     user: user === 'root' ? '' : user,
     env: { ...fromFiles.env, ...own.env },
@@ -161,8 +151,8 @@ export function readSandbox(
     envFiles: fromFiles.files,
     volumes: readVolumes(context, get('volumes'), { workspace, memoryBytes }),
     network,
-    secrets: readSecrets(context, get('secrets'), { network, variables }),
-    onWritableCode: textOf(get('on_writable_code'), 'fail') === 'warn' ? 'warn' : 'fail',
+    secrets: readSecretConfigs(context, get('secrets'), { network, variables }),
+    onWritableCode: textOr(get('on_writable_code'), 'fail') === 'warn' ? 'warn' : 'fail',
     steps,
   };
 }

@@ -2,10 +2,10 @@ import { dirname, resolve } from 'node:path';
 import { overlapsHost } from '../../address/host-pattern.ts';
 import { parseHostPattern } from '../../address/parse-host-pattern.ts';
 import { isVariableName } from '../../util/variable-name.ts';
-import type { NetworkConfig, SecretConfig, SecretSource } from '../config.ts';
+import type { NetworkConfig, SecretConfig, SecretSourceConfig } from '../config.ts';
 import { parseSecret } from '../parse-secret.ts';
-import { childOf, itemsOf, type SourceNode } from '../yaml/source-node.ts';
-import { type CheckContext, flagOf, isScalar, report, textOf } from './check-context.ts';
+import { getChild, getItems, type SourceNode } from '../yaml/source-node.ts';
+import { type CheckContext, flagOr, isScalar, report, textOr } from './check-context.ts';
 import { readHostPattern } from './read-network.ts';
 
 /** What the secrets of a sandbox have to agree with. */
@@ -30,13 +30,16 @@ function readShort(context: CheckContext, node: SourceNode, text: string): Secre
   }
   const { name, hosts, hostProblems } = result.secret;
   for (const one of hostProblems) report(context, node, 'host_pattern', `secrets: ${one}`);
-  const from: SecretSource = { kind: 'env', variable: name };
+  const from: SecretSourceConfig = { kind: 'env', variable: name };
   return { name, hosts, headers: [], from, query: false, allowHttp: false };
 }
 
-function readFile(context: CheckContext, node: SourceNode & { kind: 'scalar' }): SecretSource {
+function readFile(
+  context: CheckContext,
+  node: SourceNode & { kind: 'scalar' },
+): SecretSourceConfig {
   const path = resolve(dirname(node.span.file.path), node.text);
-  const kind = context.access.kindOf(path);
+  const kind = context.access.pathKind(path);
   if (kind === 'missing') {
     report(context, node, 'path_missing', `secrets: from.file: no file at ${path}`);
   } else if (kind === 'directory') {
@@ -49,37 +52,37 @@ function readSource(
   context: CheckContext,
   node: SourceNode | undefined,
   name: string,
-): SecretSource {
-  const file = childOf(node, 'file');
+): SecretSourceConfig {
+  const file = getChild(node, 'file');
   if (isScalar(file)) return readFile(context, file);
-  const command = childOf(node, 'command');
+  const command = getChild(node, 'command');
   if (command === undefined) {
-    return { kind: 'env', variable: textOf(childOf(node, 'env'), name) };
+    return { kind: 'env', variable: textOr(getChild(node, 'env'), name) };
   }
   const directory = dirname(command.span.file.path);
-  const words = itemsOf(command).map((item) => textOf(item, ''));
+  const words = getItems(command).map((item) => textOr(item, ''));
   return {
     kind: 'command',
-    command: command.kind === 'list' ? words : textOf(command, ''),
+    command: command.kind === 'list' ? words : textOr(command, ''),
     directory,
   };
 }
 
 function readLong(context: CheckContext, node: SourceNode): SecretConfig | null {
-  const name = textOf(childOf(node, 'name'), '');
+  const name = textOr(getChild(node, 'name'), '');
   if (!isVariableName(name)) return null;
-  const hosts = itemsOf(childOf(node, 'hosts'))
+  const hosts = getItems(getChild(node, 'hosts'))
     .filter(isScalar)
     .map((host) => readHostPattern(context, host, `secrets: ${name}: hosts`, FORM))
     .filter((host) => host !== null);
-  const headers = itemsOf(childOf(node, 'headers')).map((item) => textOf(item, '').toLowerCase());
+  const headers = getItems(getChild(node, 'headers')).map((item) => textOr(item, '').toLowerCase());
   return {
     name,
     hosts: [...new Set(hosts)],
     headers: [...new Set(headers)],
-    from: readSource(context, childOf(node, 'from'), name),
-    query: flagOf(childOf(node, 'query'), false),
-    allowHttp: flagOf(childOf(node, 'allow_http'), false),
+    from: readSource(context, getChild(node, 'from'), name),
+    query: flagOr(getChild(node, 'query'), false),
+    allowHttp: flagOr(getChild(node, 'allow_http'), false),
   };
 }
 
@@ -112,23 +115,23 @@ function checkSecret(
 }
 
 /** Variables of the host that hold values of `secrets:`, also of entries that are wrong elsewhere. */
-export function secretVariablesOf(node: SourceNode | undefined): Set<string> {
-  const names = itemsOf(node).map((item) =>
+export function secretVariables(node: SourceNode | undefined): Set<string> {
+  const names = getItems(node).map((item) =>
     isScalar(item)
       ? parseSecret(item.text).secret?.name
-      : textOf(childOf(childOf(item, 'from'), 'env'), textOf(childOf(item, 'name'), '')),
+      : textOr(getChild(getChild(item, 'from'), 'env'), textOr(getChild(item, 'name'), '')),
   );
   return new Set(names.filter((name) => name !== undefined));
 }
 
 /** `secrets:` of a sandbox: where values come from and go to, never a value. */
-export function readSecrets(
+export function readSecretConfigs(
   context: CheckContext,
   node: SourceNode | undefined,
   place: SecretPlace,
 ): SecretConfig[] {
   const secrets = new Map<string, SecretConfig>();
-  for (const item of itemsOf(node)) {
+  for (const item of getItems(node)) {
     const secret = isScalar(item) ? readShort(context, item, item.text) : readLong(context, item);
     if (secret === null) continue;
     if (secrets.has(secret.name)) {

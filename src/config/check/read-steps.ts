@@ -2,20 +2,20 @@ import { nearestName } from '../../util/nearest-name.ts';
 import { orderByNeeds } from '../../util/order-by-needs.ts';
 import type { StepConfig } from '../config.ts';
 import { DEFAULT_STEP } from '../defaults.ts';
-import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
+import { getChild, getItems, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
 import {
   type CheckContext,
   isScalar,
-  numberOf,
+  numberOr,
   readPlainKeys,
   report,
   shownText,
-  textOf,
+  textOr,
 } from './check-context.ts';
 import { resolveGuestPath } from './guest-path.ts';
+import { readTimeout } from './quantities.ts';
 import { readEnv } from './read-env.ts';
 import { readInputs } from './read-inputs.ts';
-import { readTimeout } from './read-timeout.ts';
 
 const MAX_NAME_LENGTH = 40;
 /** Cycles reported for one sandbox. */
@@ -26,9 +26,9 @@ interface Placed {
   readonly node: SourceNode;
 }
 
-function commandOf(node: SourceNode | undefined): string | readonly string[] {
-  if (node?.kind === 'list') return node.items.map((item) => textOf(item, ''));
-  return textOf(node, '');
+function toCommand(node: SourceNode | undefined): string | readonly string[] {
+  if (node?.kind === 'list') return node.items.map((item) => textOr(item, ''));
+  return textOr(node, '');
 }
 
 /**
@@ -42,7 +42,7 @@ function defaultName(run: SourceNode | undefined): string {
 }
 
 function readCwd(context: CheckContext, node: SourceNode | undefined, workspace: string): string {
-  const text = textOf(node, '.');
+  const text = textOr(node, '.');
   const cwd = resolveGuestPath(text, workspace);
   if (cwd !== null) return cwd;
   if (node !== undefined) {
@@ -51,22 +51,22 @@ function readCwd(context: CheckContext, node: SourceNode | undefined, workspace:
   return workspace;
 }
 
-function whenOf(node: SourceNode | undefined): StepConfig['when'] {
-  const text = textOf(node, DEFAULT_STEP.when);
+function toWhen(node: SourceNode | undefined): StepConfig['when'] {
+  const text = textOr(node, DEFAULT_STEP.when);
   return text === 'always' || text === 'on_failure' ? text : DEFAULT_STEP.when;
 }
 
 function readStep(context: CheckContext, node: SourceNode, workspace: string): StepConfig {
-  const get = (key: string) => childOf(node, key);
+  const get = (key: string) => getChild(node, key);
   const run = node.kind === 'scalar' ? node : get('run');
   const own = readEnv(context, get('env'));
-  const codes = itemsOf(get('success_exit_codes')).map((code) => numberOf(code, 0));
+  const codes = getItems(get('success_exit_codes')).map((code) => numberOr(code, 0));
   return {
-    name: textOf(get('name'), defaultName(run)),
-    run: commandOf(run),
+    name: textOr(get('name'), defaultName(run)),
+    run: toCommand(run),
     ...readPlainKeys(node, DEFAULT_STEP),
-    needs: itemsOf(get('needs')).map((need) => textOf(need, '')),
-    when: whenOf(get('when')),
+    needs: getItems(get('needs')).map((need) => textOr(need, '')),
+    when: toWhen(get('when')),
     timeoutMs: readTimeout(context, get('timeout')),
     env: own.env,
     maskedEnv: own.masked,
@@ -80,7 +80,7 @@ function readStep(context: CheckContext, node: SourceNode, workspace: string): S
 function checkNames(context: CheckContext, placed: readonly Placed[]): Placed[] {
   const taken = new Set<string>();
   for (const { step, node } of placed) {
-    const named = childOf(node, 'name');
+    const named = getChild(node, 'name');
     if (named === undefined) continue;
     if (taken.has(step.name)) {
       const message = `step "${shownText(named)}": another step has this name`;
@@ -89,7 +89,7 @@ function checkNames(context: CheckContext, placed: readonly Placed[]): Placed[] 
     taken.add(step.name);
   }
   return placed.map(({ step, node }, index) => {
-    if (childOf(node, 'name') !== undefined) return { step, node };
+    if (getChild(node, 'name') !== undefined) return { step, node };
     let { name } = step;
     for (let number = index + 1; taken.has(name); number++) name = `${step.name} #${number}`;
     taken.add(name);
@@ -100,7 +100,7 @@ function checkNames(context: CheckContext, placed: readonly Placed[]): Placed[] 
 function checkNeeds(context: CheckContext, placed: readonly Placed[]): void {
   const names = placed.map(({ step }) => step.name);
   for (const { step, node } of placed) {
-    const needs = itemsOf(childOf(node, 'needs')).filter((need): need is ScalarNode =>
+    const needs = getItems(getChild(node, 'needs')).filter((need): need is ScalarNode =>
       isScalar(need),
     );
     for (const need of needs.filter(({ text }) => !names.includes(text))) {
@@ -119,7 +119,7 @@ function checkCycles(context: CheckContext, placed: readonly Placed[]): void {
     const { cycle } = orderByNeeds(steps);
     if (cycle === undefined) return;
     const first = placed.find(({ step }) => step.name === cycle[0]);
-    const where = childOf(first?.node, 'needs') ?? first?.node;
+    const where = getChild(first?.node, 'needs') ?? first?.node;
     if (where !== undefined) {
       report(context, where, 'need_cycle', `steps need each other: ${cycle.join(' -> ')}`);
     }
@@ -134,7 +134,7 @@ export function readSteps(
   node: SourceNode | undefined,
   workspace: string,
 ): StepConfig[] {
-  const read = itemsOf(node)
+  const read = getItems(node)
     .filter((item) => item.kind !== 'list')
     .map((item) => ({ step: readStep(context, item, workspace), node: item }));
   const placed = checkNames(context, read);

@@ -1,15 +1,13 @@
 import { dirname, resolve } from 'node:path';
 import type { VolumeConfig } from '../config.ts';
-import { childOf, itemsOf, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
-import { type CheckContext, flagOf, isScalar, report, shownText, textOf } from './check-context.ts';
+import { getChild, getItems, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
+import { type CheckContext, flagOr, isScalar, report, textOr } from './check-context.ts';
 import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
-import { sizeBytes } from './quantities.ts';
+import { readSizeBytes, type SizeLimits } from './quantities.ts';
 import { type PlacedVolume, reportVolumeConflicts } from './volume-conflicts.ts';
 
-const DEFAULT_SIZE = '256MiB';
-/** One page: what tmpfs counts in. */
-const MIN_SIZE_BYTES = 4096;
-const MAX_SIZE_BYTES = 2 ** 40;
+/** At least one page, the unit of tmpfs: zero would mean no limit there. */
+const SIZE_LIMITS: SizeLimits = { key: 'volume: size', fallback: '256MiB', min: '4KiB' };
 const OVERLAY_HINT =
   'Write `host:guest:ro`, and let a step copy what it changes: `cp -a /guest/. .` in the workspace.';
 const READONLY_WORDS = ['ro', 'readonly'];
@@ -42,7 +40,7 @@ function guestPath(
 
 function hostPath(context: CheckContext, node: ScalarNode, path: string): string | null {
   const absolute = resolve(dirname(node.span.file.path), path);
-  const kind = context.access.kindOf(absolute);
+  const kind = context.access.pathKind(absolute);
   if (kind === 'missing') {
     report(context, node, 'path_missing', `volume: host path does not exist: ${absolute}`);
     return null;
@@ -77,27 +75,18 @@ function readShort(
   return { kind: 'host', hostPath: from, guestPath: to, isReadonly: option !== undefined };
 }
 
-/** Bytes of a memory volume. Zero would be no limit at all for the guest's tmpfs. */
-function readSize(context: CheckContext, node: SourceNode | undefined): number {
-  const bytes = sizeBytes(textOf(node, DEFAULT_SIZE));
-  if (node !== undefined && !(bytes >= MIN_SIZE_BYTES && bytes <= MAX_SIZE_BYTES)) {
-    report(context, node, 'bad_value', `volume: size: got ${shownText(node)}, want 4KiB to 1TiB`);
-  }
-  return bytes;
-}
-
 function readLong(context: CheckContext, node: SourceNode, workspace: string): VolumeConfig | null {
-  const target = childOf(node, 'target');
+  const target = getChild(node, 'target');
   if (!isScalar(target)) return null;
   const to = guestPath(context, target, target.text, workspace);
-  if (textOf(childOf(node, 'type'), '') === 'memory') {
-    const size = readSize(context, childOf(node, 'size'));
+  if (textOr(getChild(node, 'type'), '') === 'memory') {
+    const size = readSizeBytes(context, getChild(node, 'size'), SIZE_LIMITS);
     return to === null ? null : { kind: 'memory', guestPath: to, sizeBytes: size };
   }
-  const source = childOf(node, 'source');
+  const source = getChild(node, 'source');
   if (!isScalar(source)) return null;
   const from = hostPath(context, source, source.text);
-  const isReadonly = flagOf(childOf(node, 'read_only'), false);
+  const isReadonly = flagOr(getChild(node, 'read_only'), false);
   return from === null || to === null
     ? null
     : { kind: 'host', hostPath: from, guestPath: to, isReadonly };
@@ -123,7 +112,7 @@ export function readVolumes(
 ): VolumeConfig[] {
   const { workspace } = place;
   const placed: PlacedVolume[] = [];
-  for (const item of itemsOf(node)) {
+  for (const item of getItems(node)) {
     const volume =
       item.kind === 'scalar'
         ? readShort(context, item, workspace)

@@ -22,7 +22,7 @@ function enclosing(volumes: readonly VolumeConfig[], path: string): VolumeConfig
 /** The path itself, or the nearest directory or file above it that exists. */
 function nearestExisting(context: CheckContext, path: string): [path: string, kind: PathKind] {
   for (let at = path; ; at = dirname(at)) {
-    const kind = context.access.kindOf(at);
+    const kind = context.access.pathKind(at);
     if (kind !== 'missing' || at === dirname(at)) return [at, kind];
   }
 }
@@ -33,10 +33,10 @@ function missingMountPoint(
   volume: VolumeConfig,
   outer: HostVolume,
 ): [problem: string, hint: string] | null {
-  if (context.access.kindOf(outer.hostPath) === 'file') {
+  if (context.access.pathKind(outer.hostPath) === 'file') {
     return [`lies below "${outer.guestPath}", which is a file`, 'Mount it somewhere else.'];
   }
-  const isFile = volume.kind === 'host' && context.access.kindOf(volume.hostPath) === 'file';
+  const isFile = volume.kind === 'host' && context.access.pathKind(volume.hostPath) === 'file';
   const want: PathKind = isFile ? 'file' : 'directory';
   const place = join(outer.hostPath, relative(outer.guestPath, volume.guestPath));
   const [found, kind] = nearestExisting(context, place);

@@ -31,14 +31,14 @@ function report(state: BuildState, offset: number, code: IssueCode, message: str
   state.issues.push({ code, message, hint: ISSUE_HINTS[code], at });
 }
 
-function spanOf(state: BuildState, node: Node | null, fallback: number): Span {
+function nodeSpan(state: BuildState, node: Node | null, fallback: number): Span {
   const range = node?.range;
   const start = range?.[0] ?? fallback;
   return { file: state.file, start, end: Math.max(start, range?.[1] ?? fallback) };
 }
 
 function buildScalar(state: BuildState, node: Scalar | null, fallback: number): ScalarNode {
-  const span = spanOf(state, node, fallback);
+  const span = nodeSpan(state, node, fallback);
   const raw = node?.value ?? null;
   const isPlain = node === null || node.type === PLAIN;
   const isSimple =
@@ -49,7 +49,7 @@ function buildScalar(state: BuildState, node: Scalar | null, fallback: number): 
   return { kind: 'scalar', value: raw, text: written, isPlain, span };
 }
 
-function keyOf(
+function readKey(
   state: BuildState,
   pair: Pair<unknown, unknown>,
 ): { name: string; span: Span } | undefined {
@@ -57,7 +57,7 @@ function keyOf(
   const resolved = isAlias(key) ? key.resolve(state.document) : key;
   if (resolved === null || isScalar(resolved)) {
     const node = buildScalar(state, resolved as Scalar | null, 0);
-    const span = spanOf(state, key, 0);
+    const span = nodeSpan(state, key, 0);
     if (node.text !== '' || resolved !== null) return { name: node.text, span };
   }
   report(
@@ -85,7 +85,7 @@ function buildMap(state: BuildState, pairs: readonly Pair[], span: Span): MapNod
   const entries = new Map<string, MapEntry>();
   const merges: SourceNode[] = [];
   for (const pair of pairs) {
-    const key = keyOf(state, pair);
+    const key = readKey(state, pair);
     const value = buildValue(state, pair.value as Node | null, key?.span.end ?? span.start);
     if (key === undefined) continue;
     const earlier = entries.get(key.name);
@@ -102,7 +102,7 @@ function buildMap(state: BuildState, pairs: readonly Pair[], span: Span): MapNod
 }
 
 function buildAlias(state: BuildState, node: Node, target: Node | undefined): SourceNode {
-  const span = spanOf(state, node, 0);
+  const span = nodeSpan(state, node, 0);
   if (target === undefined) {
     report(state, span.start, 'yaml_syntax', 'YAML: this alias has no anchor before it');
     return { kind: 'scalar', value: null, text: '', isPlain: true, span };
@@ -119,7 +119,7 @@ function buildValue(state: BuildState, node: Node | null, fallback: number): Sou
   if (state.left < 0) throw new TooManyNodes();
   if (isAlias(node)) return buildAlias(state, node, node.resolve(state.document));
   if (node === null || isScalar(node)) return buildScalar(state, node, fallback);
-  const span = spanOf(state, node, fallback);
+  const span = nodeSpan(state, node, fallback);
   state.open.add(node);
   try {
     if (isMap(node)) return buildMap(state, node.items as Pair[], span);

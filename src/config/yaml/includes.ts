@@ -6,13 +6,13 @@ import { MAX_INCLUDE_DEPTH, MAX_INCLUDED_FILES } from './limits.ts';
 import { dropNotes, mergeNodes } from './merge-nodes.ts';
 import { parseYaml } from './parse-yaml.ts';
 import {
-  childOf,
-  itemsOf,
+  getChild,
+  getItems,
   type MapEntry,
-  placeOf,
   type ScalarNode,
   type SourceFile,
   type SourceNode,
+  startPlace,
 } from './source-node.ts';
 
 /** A project file with its includes merged under it. */
@@ -31,7 +31,7 @@ interface IncludeState {
 }
 
 function report(state: IncludeState, node: SourceNode, code: IssueCode, message: string): void {
-  state.issues.push({ code, message, hint: ISSUE_HINTS[code], at: placeOf(node.span) });
+  state.issues.push({ code, message, hint: ISSUE_HINTS[code], at: startPlace(node.span) });
 }
 
 function withoutInclude(node: SourceNode): SourceNode {
@@ -43,8 +43,8 @@ function withoutInclude(node: SourceNode): SourceNode {
 
 /** Scalars of `include:`, which is one path or a list of paths. Other kinds are left to the schema to report. */
 function includePaths(tree: SourceNode): ScalarNode[] {
-  const include = childOf(tree, 'include');
-  const nodes = include?.kind === 'scalar' ? [include] : itemsOf(include);
+  const include = getChild(tree, 'include');
+  const nodes = include?.kind === 'scalar' ? [include] : getItems(include);
   return nodes.filter(
     (node): node is ScalarNode => node.kind === 'scalar' && typeof node.value === 'string',
   );

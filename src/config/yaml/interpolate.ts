@@ -31,7 +31,7 @@ function endOfReference(text: string, start: number): number {
   return -1;
 }
 
-function variableOf(env: HostEnv, name: string): string | undefined {
+function lookUp(env: HostEnv, name: string): string | undefined {
   return Object.hasOwn(env, name) ? env[name] : undefined;
 }
 
@@ -61,7 +61,7 @@ function resolveReference(text: string, source: Source): string {
     return '';
   }
   const { name, operator, operand } = reference;
-  const found = variableOf(source.env, name);
+  const found = lookUp(source.env, name);
   // With a colon an empty value counts as none.
   const value = operator.startsWith(':') && found === '' ? undefined : found;
   if (operator.endsWith('+')) return value === undefined ? '' : expand(operand, source);

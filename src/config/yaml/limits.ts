@@ -1,5 +1,5 @@
 /** Limits of a project's files. They bound the time and memory one hostile or mistaken file can take. */
-export const MAX_FILE_BYTES = 1_048_576;
+export const MAX_PROJECT_FILE_BYTES = 1_048_576;
 /** Values of one file after aliases are expanded. */
 export const MAX_NODES = 50_000;
 /** Open brackets at once, and block indicators (`- - -`) on one line. The YAML library recurses per level. */

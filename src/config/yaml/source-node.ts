@@ -49,7 +49,7 @@ export interface MapNode {
 
 const lineStartsByFile = new WeakMap<SourceFile, readonly number[]>();
 
-function lineStartsOf(file: SourceFile): readonly number[] {
+function lineStarts(file: SourceFile): readonly number[] {
   const known = lineStartsByFile.get(file);
   if (known !== undefined) return known;
   const starts = [0];
@@ -60,7 +60,7 @@ function lineStartsOf(file: SourceFile): readonly number[] {
 
 /** 1-based line and column of an offset. Lines end with LF, CRLF or a lone CR. */
 export function placeAt(file: SourceFile, offset: number): SourcePlace {
-  const starts = lineStartsOf(file);
+  const starts = lineStarts(file);
   let low = 0;
   let high = starts.length - 1;
   while (low < high) {
@@ -72,22 +72,22 @@ export function placeAt(file: SourceFile, offset: number): SourcePlace {
 }
 
 /** 1-based line and column of a span's start. */
-export function placeOf(span: Span): SourcePlace {
+export function startPlace(span: Span): SourcePlace {
   return placeAt(span.file, span.start);
 }
 
 /** The value of `key`, or undefined when `node` is no map or has no such key. */
-export function childOf(node: SourceNode | undefined, key: string): SourceNode | undefined {
+export function getChild(node: SourceNode | undefined, key: string): SourceNode | undefined {
   return node?.kind === 'map' ? node.entries.get(key)?.value : undefined;
 }
 
 /** Items of a list; nothing for any other node. */
-export function itemsOf(node: SourceNode | undefined): readonly SourceNode[] {
+export function getItems(node: SourceNode | undefined): readonly SourceNode[] {
   return node?.kind === 'list' ? node.items : [];
 }
 
 /** Keys and values of a map; nothing for any other node. */
-export function entriesOf(node: SourceNode | undefined): readonly (readonly [string, MapEntry])[] {
+export function getEntries(node: SourceNode | undefined): readonly (readonly [string, MapEntry])[] {
   return node?.kind === 'map' ? [...node.entries] : [];
 }
 

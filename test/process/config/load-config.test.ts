@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { ConfigError } from '../../../src/config/config-error.ts';
 import { loadConfig } from '../../../src/config/load-config.ts';
-import { renderIssues } from '../../../src/config/render-issues.ts';
+import { renderIssues } from '../../../src/config/print/render-issues.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 const FIXTURE = resolve(import.meta.dirname, '../../fixtures/config/ten-mistakes.yaml');

@@ -1,12 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${…} is what a project file holds
 import { expect, it } from 'vitest';
 import { ConfigError } from '../../../src/config/config-error.ts';
+import { renderConfig } from '../../../src/config/print/render-config.ts';
 import { readConfig } from '../../../src/config/read-config.ts';
-import { renderConfig } from '../../../src/config/render-config.ts';
 
 const access = {
   readText: () => ({ problem: 'no such file' }) as const,
-  kindOf: () => 'missing' as const,
+  pathKind: () => 'missing' as const,
 };
 
 function read(text: string, env: Record<string, string>) {

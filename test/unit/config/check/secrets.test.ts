@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../../src/config/config-error.ts';
-import { renderConfig } from '../../../../src/config/render-config.ts';
-import { renderIssues } from '../../../../src/config/render-issues.ts';
+import { renderConfig } from '../../../../src/config/print/render-config.ts';
+import { renderIssues } from '../../../../src/config/print/render-issues.ts';
 import {
   errorOf,
   issuesOfText,

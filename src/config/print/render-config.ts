@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { Config, SandboxConfig } from './config.ts';
+import type { Config, SandboxConfig } from '../config.ts';
 import { maskEnv } from './mask-env.ts';
 
 function maskSandbox(sandbox: SandboxConfig) {

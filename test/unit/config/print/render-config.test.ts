@@ -1,8 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${…} is what a project file holds
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { renderConfig } from '../../../src/config/render-config.ts';
-import { readText } from '../../fixtures/project-text.ts';
+import { renderConfig } from '../../../../src/config/print/render-config.ts';
+import { readText } from '../../../fixtures/project-text.ts';
 
 const PROJECT = readText(
   'env_file: .env\nenv: { PLAIN: shown, HOST: , MIX: "x${HOST}" }\nsteps: [ls]\n',

@@ -40,7 +40,7 @@ const MOVES: Readonly<Record<string, readonly Move[]>> = {
 };
 
 /** What to write for a key of another tool where the keys `known` may stand; undefined for other keys. */
-export function hintForForeignKey(key: string, known: readonly string[]): string | undefined {
+export function composeKeyHint(key: string, known: readonly string[]): string | undefined {
   const moves = Object.hasOwn(MOVES, key) ? (MOVES[key] ?? []) : [];
   return moves.find(([own]) => known.includes(own))?.[1];
 }
@@ -54,8 +54,8 @@ const VALUE_HINTS: Readonly<Record<string, string>> = {
   volume: 'Write `type: bind` with a `source:` on the host, or `type: memory`.',
 };
 
-/** As {@link hintForForeignKey}, for one of a few allowed values. */
-export function hintForForeignValue(value: unknown): string | undefined {
+/** As {@link composeKeyHint}, for one of a few allowed values. */
+export function composeValueHint(value: unknown): string | undefined {
   return typeof value === 'string' && Object.hasOwn(VALUE_HINTS, value)
     ? VALUE_HINTS[value]
     : undefined;
@@ -65,7 +65,7 @@ export function hintForForeignValue(value: unknown): string | undefined {
  * What to write for an image of a registry, such as `node:20`: images are built from Debian packages here.
  * Undefined for what looks like a misspelt name.
  */
-export function hintForForeignImage(name: string): string | undefined {
+export function registryImageHint(name: string): string | undefined {
   if (!/[:/@.]/.test(name)) return undefined;
   return 'Images of registries are not in this version: name packages below `images:`, NAME, `build:`, `debian:`; then `image: NAME`.';
 }

@@ -1,5 +1,5 @@
 import { isAbsolute, relative } from 'node:path';
-import type { Issue } from './issue.ts';
+import type { Issue } from '../issue.ts';
 
 /** The parts of the text that a caller may colour. */
 export type IssuePart = 'place' | 'message' | 'excerpt' | 'caret' | 'hint';
@@ -34,7 +34,7 @@ function printable(text: string): string {
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\u{fffd}');
 }
 
-function excerptOf(issue: Issue, options: RenderIssuesOptions): string[] {
+function renderExcerpt(issue: Issue, options: RenderIssuesOptions): string[] {
   const style = options.style ?? ((_part, text) => text);
   const source = options.sources.get(issue.at.file)?.split(/\r\n|\n|\r/)[issue.at.line - 1];
   if (source === undefined || source.length > MAX_EXCERPT_LENGTH) return [];
@@ -58,7 +58,7 @@ export function renderIssues(issues: readonly Issue[], options: RenderIssuesOpti
       const place = `${shownPath(file, options.relativeTo)}:${line}:${col}:`;
       return [
         `${style('place', place)} ${style('message', printable(issue.message))}`,
-        ...excerptOf(issue, options),
+        ...renderExcerpt(issue, options),
         style('hint', `  next: ${printable(issue.hint)}`),
       ].join('\n');
     })

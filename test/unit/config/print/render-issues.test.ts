@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { ConfigError } from '../../../src/config/config-error.ts';
-import { type Issue, sortIssues } from '../../../src/config/issue.ts';
-import { type IssuePart, renderIssues } from '../../../src/config/render-issues.ts';
+import { ConfigError } from '../../../../src/config/config-error.ts';
+import { type Issue, sortIssues } from '../../../../src/config/issue.ts';
+import { type IssuePart, renderIssues } from '../../../../src/config/print/render-issues.ts';
 
 const issue = (
   line: number,

@@ -1,17 +1,17 @@
-import { isVariableName } from '../util/variable-name.ts';
-import { parseSecret } from './parse-secret.ts';
+import { isVariableName } from '../../util/variable-name.ts';
+import { parseSecret } from '../parse-secret.ts';
 import {
-  entriesOf,
+  getEntries,
   type MapNode,
   type SourceFile,
   type SourceNode,
   type Span,
-} from './yaml/source-node.ts';
+} from '../yaml/source-node.ts';
 
 function everySpan(node: SourceNode): Span[] {
   if (node.kind === 'scalar') return [node.span];
   if (node.kind === 'list') return node.items.flatMap(everySpan);
-  return entriesOf(node).flatMap(([key, { keySpan, value }]) => [
+  return getEntries(node).flatMap(([key, { keySpan, value }]) => [
     ...(/^[a-z_]{1,20}$/.test(key) ? [] : [keySpan]),
     ...everySpan(value),
   ]);
@@ -23,7 +23,7 @@ function nameSpans(node: SourceNode): Span[] {
 
 function sourceSpans(node: SourceNode): Span[] {
   if (node.kind !== 'map') return everySpan(node);
-  return entriesOf(node).flatMap(([key, { value }]) => {
+  return getEntries(node).flatMap(([key, { value }]) => {
     if (key === 'env') return nameSpans(value);
     return key === 'file' || key === 'command' ? [] : everySpan(value);
   });
@@ -31,7 +31,7 @@ function sourceSpans(node: SourceNode): Span[] {
 
 /** Spans that may hold a value, in one secret of the long form. */
 function longFormSpans(node: MapNode): Span[] {
-  return entriesOf(node).flatMap(([key, entry]) => {
+  return getEntries(node).flatMap(([key, entry]) => {
     if (key === 'hosts') return [];
     if (key === 'name') return nameSpans(entry.value);
     if (key === 'from') return sourceSpans(entry.value);
@@ -53,7 +53,7 @@ function secretSpans(node: SourceNode): Span[] {
 function spansBelow(node: SourceNode): Span[] {
   if (node.kind === 'scalar') return [];
   if (node.kind === 'list') return node.items.flatMap(spansBelow);
-  return entriesOf(node).flatMap(([key, { value }]) =>
+  return getEntries(node).flatMap(([key, { value }]) =>
     key === 'secrets' ? secretSpans(value) : spansBelow(value),
   );
 }

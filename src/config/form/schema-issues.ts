@@ -1,8 +1,8 @@
 import type { ErrorObject } from 'ajv';
 import { nearestName } from '../../util/nearest-name.ts';
 import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
-import { placeOf, type SourceNode, type Span } from '../yaml/source-node.ts';
-import { hintForForeignKey, hintForForeignValue } from './foreign-words.ts';
+import { type SourceNode, type Span, startPlace } from '../yaml/source-node.ts';
+import { composeKeyHint, composeValueHint } from './compose-hints.ts';
 
 /** Keys of the design that come with later versions: a clear word instead of a did-you-mean. */
 const LATER_KEYS: ReadonlySet<string> = new Set([
@@ -97,7 +97,7 @@ function unknownKey(error: ErrorObject, parts: readonly string[], tree: SourceNo
 function nextMove(key: string, known: readonly string[]): string {
   const parent = Object.hasOwn(PARENT_OF, key) ? PARENT_OF[key] : undefined;
   if (parent !== undefined && known.includes(parent)) return `Move it below "${parent}:".`;
-  const foreign = hintForForeignKey(key, known);
+  const foreign = composeKeyHint(key, known);
   if (foreign !== undefined) return foreign;
   const near = nearestName(key, known);
   return near === undefined ? ISSUE_HINTS.unknown_key : `Did you mean "${near}"?`;
@@ -120,7 +120,7 @@ function isEcho({ keyword, schemaPath, propertyName, data }: ErrorObject): boole
   return !isMap || Object.keys(data).some((key) => LATER_KEYS.has(key));
 }
 
-function draftOf(error: ErrorObject, tree: SourceNode): Draft | null {
+function toDraft(error: ErrorObject, tree: SourceNode): Draft | null {
   if (isEcho(error)) return null;
   const parts = error.instancePath.split('/').slice(1).map(unescapePointer);
   const { node, keySpan } = find(tree, parts);
@@ -137,7 +137,7 @@ function draftOf(error: ErrorObject, tree: SourceNode): Draft | null {
       return unknownKey(error, parts, tree);
     case 'enum': {
       const draft = wrong(LATER_VALUES.has(error.data) ? 'later_key' : 'bad_value');
-      const hint = hintForForeignValue(error.data);
+      const hint = composeValueHint(error.data);
       return hint === undefined ? draft : { ...draft, hint };
     }
     case 'required': {
@@ -160,10 +160,10 @@ function draftOf(error: ErrorObject, tree: SourceNode): Draft | null {
 export function schemaIssues(errors: readonly ErrorObject[], tree: SourceNode): Issue[] {
   const issues: Issue[] = [];
   for (const error of errors) {
-    const draft = draftOf(error, tree);
+    const draft = toDraft(error, tree);
     if (draft === null) continue;
     const { code, message, span, hint = ISSUE_HINTS[code] } = draft;
-    issues.push({ code, message, hint, at: placeOf(span) });
+    issues.push({ code, message, hint, at: startPlace(span) });
   }
   return issues;
 }
