@@ -1,12 +1,12 @@
 import { DEFAULT_STEP } from '../config/defaults.ts';
 import type { Plan, StepPlan } from '../plan/plan.ts';
 
-/** Name of the one step of an ad-hoc run. */
+/** Name of the only step of an ad-hoc run. */
 const AD_HOC_STEP = 'command';
 
 /**
- * The same plan with one command in place of the steps of every sandbox it holds. The command runs where a step
- * would: the sandbox's user, environment, mounts and workspace, and its timeout.
+ * Returns the plan with one command in place of the steps of each sandbox. The command runs as a step would: with the
+ * sandbox's user, environment, mounts, workspace and timeout.
  */
 export function adHocPlan(plan: Plan, argv: readonly string[]): Plan {
   const sandboxes = plan.sandboxes.map((sandbox) => {

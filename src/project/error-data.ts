@@ -2,9 +2,9 @@ import type { ErrorCode } from '../errors/codes.ts';
 import { EXIT } from '../errors/codes.ts';
 import { type ErrorFacts, GondolinError, type SourcePlace } from '../errors/gondolin-error.ts';
 
-/** An error as plain data: what events, results and `--format json` carry. */
+/** An error as plain data, for events, results and `--format json`. */
 export interface ErrorData {
-  /** A code of the closed table; `BUG` for anything that was not raised on purpose. */
+  /** A code of the closed table; `BUG` for an error that was not raised on purpose. */
   readonly code: ErrorCode | 'BUG';
   readonly message: string;
   readonly hint: string;
@@ -12,13 +12,13 @@ export interface ErrorData {
   readonly exit: number;
   readonly at: SourcePlace | null;
   readonly details: NonNullable<ErrorFacts['details']> | null;
-  /** Only of a bug: where it came from. */
+  /** Where a bug was thrown; null for other errors. */
   readonly stack: string | null;
 }
 
-const BUG_HINT = 'This is a bug in gondolin: please report it with the lines above.';
+const BUG_HINT = 'This is a bug in gondolin: please report it with the output above.';
 
-/** Plain data of anything thrown. Never throws. */
+/** Converts anything thrown to plain data. Never throws. */
 export function toErrorData(error: unknown): ErrorData {
   if (GondolinError.is(error)) {
     return {

@@ -4,15 +4,15 @@ import type { ErrorData } from './error-data.ts';
 import type { RunStatus, SandboxResult, StepResult } from './run-result.ts';
 import { hasFailed } from './step/step-gate.ts';
 
-/** Exit code of a failed step that exited 0, which its `success_exit_codes` do not list. */
+/** Exit code of a step that failed with exit code 0 because its `success_exit_codes` do not include 0. */
 const FAILED_WITH_ZERO = 1;
 
-/** Exit code of a cancelled run: that of the error it was aborted with, else 130. */
+/** Returns the exit code of a cancelled run: that of the error it was aborted with, otherwise 130. */
 function cancelExitCode(signal: AbortSignal): number {
   return GondolinError.is(signal.reason) ? signal.reason.exit : EXIT.interrupted;
 }
 
-/** Status and exit code of a sandbox from its steps, in order, and its own error. */
+/** Returns the status and exit code of a sandbox, from its steps in order and its own error. */
 export function judgeSandbox(
   steps: readonly StepResult[],
   error: ErrorData | null,
@@ -22,7 +22,7 @@ export function judgeSandbox(
   if (isCancelled || steps.some((step) => step.status === 'cancelled')) {
     return { status: 'cancelled', exitCode: cancelExitCode(signal) };
   }
-  // What was blocked is why a step failed, more often than not: the code says so.
+  // A step usually fails because of what was blocked, so the exit code reports that.
   if (error?.exit === EXIT.policy) return { status: 'failed', exitCode: EXIT.policy };
   const failed = steps.find(hasFailed);
   if (failed !== undefined) {
@@ -33,7 +33,7 @@ export function judgeSandbox(
   return { status: error.exit === EXIT.timeout ? 'timed-out' : 'failed', exitCode: error.exit };
 }
 
-/** Status and exit code of a run: a cancelled one, else the first sandbox in plan order that did not succeed. */
+/** Returns the status and exit code of a run: cancelled, or those of the first sandbox in plan order that failed. */
 export function judgeRun(
   sandboxes: readonly SandboxResult[],
   signal: AbortSignal,

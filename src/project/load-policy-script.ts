@@ -2,10 +2,10 @@ import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { GondolinError } from '../errors/gondolin-error.ts';
 
-// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only observes returns nothing
 type Given<T> = T | void | Promise<T | void>;
 
-/** What a policy script may export: the hooks of the SDK. */
+/** The exports of a policy script: the hooks of the SDK. */
 export interface PolicyScript {
   readonly onRequestHead?: (request: Request) => Given<Request | Response>;
   readonly onRequest?: (request: Request) => Given<Request | Response>;
@@ -28,9 +28,9 @@ async function importScript(path: string): Promise<object> {
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : '';
     if (code === 'ERR_UNKNOWN_FILE_EXTENSION') {
-      throw invalid(path, `this Node (${process.version}) cannot run it`, {
+      throw invalid(path, `Node ${process.version} cannot run it`, {
         cause,
-        hint: 'Write it as .mjs, or use Node 22.18 or later for TypeScript.',
+        hint: 'Write it in JavaScript (.mjs), or use Node 22.18 or later for TypeScript.',
       });
     }
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -39,10 +39,10 @@ async function importScript(path: string): Promise<object> {
 }
 
 /**
- * The hooks of `network.policy_script`: functions that the module exports by name, or in an object as its default. It
- * runs on the host with the rights of gondolin.
- * @throws {GondolinError} PROJECT_POLICY_SCRIPT_INVALID when it cannot be loaded, exports no hook, or something else by
- *   the name of one.
+ * Loads the hooks of `network.policy_script`: functions that the module exports by name, or in an object as its default
+ * export. The module runs on the host with the rights of gondolin.
+ * @throws {GondolinError} PROJECT_POLICY_SCRIPT_INVALID when it cannot be loaded, exports no hook, or exports a hook that
+ *   is not a function.
  */
 export async function loadPolicyScript(path: string): Promise<PolicyScript> {
   const module = await importScript(path);
@@ -51,7 +51,7 @@ export async function loadPolicyScript(path: string): Promise<PolicyScript> {
   const script = typeof own === 'object' && own !== null ? own : {};
   const given = HOOKS.filter((hook) => Reflect.get(script, hook) !== undefined);
   const wrong = given.find((hook) => typeof Reflect.get(script, hook) !== 'function');
-  if (wrong !== undefined) throw invalid(path, `${wrong} is no function`);
+  if (wrong !== undefined) throw invalid(path, `${wrong} is not a function`);
   if (given.length === 0) {
     throw invalid(path, `${basename(path)} exports none of ${HOOKS.join(', ')}`);
   }

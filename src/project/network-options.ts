@@ -4,34 +4,34 @@ import type { HttpRule, PolicyOptions } from '../net/policy/policy-options.ts';
 import { certificateProblem } from '../net/root-certificates.ts';
 import type { NetworkPlan } from '../plan/plan.ts';
 
-/** What `Network` is made with, as far as a plan says it. */
+/** The options of `Network` that come from a plan. */
 export interface PlannedNetwork<Secret> {
   readonly policy: PolicyOptions;
   readonly secrets: readonly Secret[];
-  /** Further roots for the servers' TLS, PEM. */
+  /** Additional root certificates for servers, PEM. */
   readonly ca: readonly string[];
   readonly passthrough: readonly string[];
 }
 
-/** What the plan does not hold. */
+/** Facts that a plan only refers to. */
 export interface NetworkFacts<Secret> {
-  /** The plan's secrets, their values read. */
+  /** The secrets of the plan with their values. */
   readonly secrets: readonly Secret[];
-  /** Texts of the files of `network.ca`, in their order. */
+  /** Contents of the files of `network.ca`, in order. */
   readonly caPems: readonly string[];
 }
 
 function ruleFacts({ host, methods, paths, action }: NetworkPlan['rules'][number]): HttpRule {
   return {
     host,
-    // In a plan an empty list is "every"; in a policy it would be "none".
+    // An empty list means "every" in a plan, but "none" in a policy.
     ...(methods.length === 0 ? {} : { methods }),
     ...(paths.length === 0 ? {} : { paths }),
     action,
   };
 }
 
-/** The network of a sandbox's plan, in the shape that `net/` takes. Pure. */
+/** Converts the network of a sandbox's plan to the options of `net/`. Pure. */
 export function networkOptions<Secret>(
   network: NetworkPlan,
   { secrets, caPems }: NetworkFacts<Secret>,
@@ -59,8 +59,9 @@ export function networkOptions<Secret>(
 const MAX_PEM_BYTES = 4 * 2 ** 20;
 
 /**
- * The texts of the files of `network.ca`.
- * @throws {GondolinError} PROJECT_CA_INVALID when one cannot be read, is over 4 MiB, or holds no certificate or a broken one.
+ * Reads the files of `network.ca`.
+ * @throws {GondolinError} PROJECT_CA_INVALID when one cannot be read, exceeds 4 MiB, or has no certificate or an invalid
+ *   one.
  */
 export async function readCaFiles(paths: readonly string[]): Promise<string[]> {
   const invalid = (path: string, problem: string, cause?: unknown) =>
@@ -72,7 +73,7 @@ export async function readCaFiles(paths: readonly string[]): Promise<string[]> {
       const bytes = await readFile(path).catch((error: unknown) => {
         throw invalid(path, 'cannot be read', error);
       });
-      if (bytes.length > MAX_PEM_BYTES) throw invalid(path, 'is over 4 MiB');
+      if (bytes.length > MAX_PEM_BYTES) throw invalid(path, 'is larger than 4 MiB');
       const text = bytes.toString('utf8');
       const problem = certificateProblem(text);
       if (problem !== null) throw invalid(path, problem);

@@ -3,10 +3,10 @@ import type { ErrorData } from './error-data.ts';
 import type { RunStatus, SandboxResult, StepStatus } from './run-result.ts';
 import type { ImageProgress } from './runner-vm.ts';
 
-/** Why a step did not run. */
+/** The reason why a step did not run. */
 export type SkipCause = 'needs' | 'when' | 'cancelled' | 'sandbox-timeout' | 'sandbox-failed';
 
-/** One change of a run, without its time. Plain data: `--progress json` prints it as it is. */
+/** One change of a run, without its time. Plain data, which `--progress json` prints unchanged. */
 export type RunChange =
   | {
       readonly type: 'run-started';
@@ -44,7 +44,7 @@ export type RunChange =
       readonly attempt: number;
       readonly attempts: number;
     }
-  /** `text` is untrusted and not cut at lines; bytes that are no UTF-8 came out as U+FFFD. */
+  /** `text` is untrusted and not split into lines; bytes that are not UTF-8 are U+FFFD. */
   | {
       readonly type: 'step-output';
       readonly sandbox: string;
@@ -75,14 +75,14 @@ export type RunChange =
       readonly cause: SkipCause;
       readonly reason: string;
     }
-  /** The first time something is refused for this reason. Names are untrusted text. */
+  /** Emitted the first time something is refused for this reason. Names are untrusted text. */
   | ({
       readonly type: 'network-blocked';
       readonly sandbox: string;
     } & Omit<BlockedUse, 'count'>)
-  /** It did not run: the machine was restored as it was saved behind it, or behind a later step. */
+  /** Skipped: the VM was restored from a checkpoint taken after this step or a later one. */
   | { readonly type: 'step-cached'; readonly sandbox: string; readonly step: string }
-  /** Why the first checkpoint that is not restored is not: `input package.json changed`. */
+  /** The first checkpoint that was not restored, and the reason: `input package.json changed`. */
   | {
       readonly type: 'checkpoint-missed';
       readonly sandbox: string;
@@ -96,7 +96,7 @@ export type RunChange =
       readonly durationMs: number;
       readonly diskBytes: number;
     }
-  /** Something did not work that does not stop the run. */
+  /** A problem that does not stop the run. */
   | { readonly type: 'warning'; readonly sandbox: string; readonly message: string }
   | {
       readonly type: 'sandbox-finished';
@@ -115,11 +115,11 @@ export type RunChange =
       readonly sandboxes: readonly SandboxResult[];
     };
 
-/** One change of a run and when it happened: ISO 8601, UTC, milliseconds. */
+/** One change of a run with its time: ISO 8601, UTC, milliseconds. */
 export type RunEvent = RunChange & { readonly time: string };
 
 /**
- * Told of each event in order. A promise that comes back for a `step-output` holds up the reading of more
- * output of that stream, so that a slow reader slows the guest down instead of filling memory.
+ * Receives each event in order. When it returns a promise for a `step-output`, no more output of that stream is read
+ * until the promise resolves, so that a slow reader slows the guest down instead of filling memory.
  */
 export type RunListener = (event: RunEvent) => void | Promise<void>;

@@ -13,22 +13,22 @@ export interface RunOptions {
   /** Called with each VM as soon as it has started. Must not throw. */
   readonly onVmStarted?: (sandbox: string, vm: RunnerVm) => void;
   readonly onEvent?: RunListener;
-  /** Told of each event of the network of each sandbox, at once. Must not throw. */
+  /** Receives each network event of each sandbox as it happens. Must not throw. */
   readonly onNetworkEvent?: (event: SandboxNetworkEvent) => void;
-  /** Cancels the run. Aborted with a GondolinError, that error's exit code is the run's; else it is 130. */
+  /** Cancels the run. The run's exit code is that of the GondolinError it was aborted with, otherwise 130. */
   readonly signal?: AbortSignal;
-  /** How many VMs at once, from 1. @default half the CPUs, at least 1 */
+  /** Most VMs that run at once, at least 1. @default half the CPUs, at least 1 */
   readonly maxParallel?: number;
-  /** The caller's streams for the one step of an ad-hoc run: no `step-output` events come then. */
+  /** The caller's streams for the only step of an ad-hoc run, which then emits no `step-output` events. */
   readonly passthrough?: Passthrough;
 }
 
-/** How many VMs run at once unless told. */
+/** Returns how many VMs run at once by default. */
 export function defaultParallel(cpus = availableParallelism()): number {
   return Math.max(1, Math.floor(cpus / 2));
 }
 
-/** Events in order to the listener. A listener that throws cancels the run, and `error()` gives what it threw. */
+/** Passes events to the listener in order. A listener that throws aborts `failed` with what it threw. */
 function createEmitter(onEvent: RunListener | undefined) {
   const failing = new AbortController();
   const emit = async (change: RunChange) => {
@@ -42,7 +42,7 @@ function createEmitter(onEvent: RunListener | undefined) {
   return { emit, failed: failing.signal };
 }
 
-/** Runs the sandboxes, at most `maxParallel` at once, started in plan order. */
+/** Runs the sandboxes, at most `maxParallel` at once, and starts them in plan order. */
 async function runAll(
   sandboxes: readonly SandboxPlan[],
   maxParallel: number,
@@ -58,12 +58,13 @@ async function runAll(
 }
 
 /**
- * Runs the steps of every sandbox of a plan, each sandbox in its own VM, and closes each VM whatever happens.
- * A failure of a sandbox, a step or a VM is in the result and does not touch the other sandboxes.
+ * Runs the steps of every sandbox of a plan, each sandbox in its own VM, and always closes each VM. A failure of a
+ * sandbox, a step or a VM is part of the result and does not affect the other sandboxes.
  *
- * @returns Once every VM is closed. `exitCode` is the first failing step's, in plan order; 3 when something was
- *   blocked where that fails; 124 for a timeout, 125 when the runner failed, 130 (or what `signal` was aborted with) when it was cancelled.
- * @throws What `onEvent` threw; the run is cancelled and cleaned up before.
+ * @returns The result, once every VM is closed. `exitCode` is that of the first failing step in plan order; 3 when
+ *   something was blocked under `on_blocked: fail`; 124 for a timeout; 125 when gondolin failed; 130, or that of the error
+ *   `signal` was aborted with, when cancelled.
+ * @throws The error that `onEvent` threw, after the run is cancelled and cleaned up.
  */
 export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResult> {
   const startedAt = performance.now();

@@ -7,47 +7,47 @@ export type StepStatus = 'succeeded' | 'failed' | 'timed-out' | 'cancelled' | 's
 /** Status of a sandbox and of a whole run. */
 export type RunStatus = Exclude<StepStatus, 'skipped'>;
 
-/** What became of one step. Plain data; a failed step has the same shape as a good one. */
+/** The result of one step. Plain data; failed and successful steps have the same shape. */
 export interface StepResult {
   readonly name: string;
   readonly status: StepStatus;
-  /** 0..255: its own code, 128+n after death by signal n, 124 timed out, 125 runner failure; null when it never ran. */
+  /** 0..255: the command's own, 128+n after signal n, 124 timed out, 125 gondolin failed; null if it never ran. */
   readonly exitCode: number | null;
-  /** Name of the signal it died of, e.g. `SIGKILL`. */
+  /** Name of the signal that ended it, such as `SIGKILL`. */
   readonly signal: string | null;
   /** The guest's memory ran out, and its kernel killed a process of the step. */
   readonly isOutOfMemory: boolean;
-  /** How often it was started. */
+  /** Number of times it was started. */
   readonly attempts: number;
-  /** All attempts together. */
+  /** Duration of all attempts. */
   readonly durationMs: number;
-  /** Why it was skipped or cancelled, as a sentence part; null when it ran. */
+  /** The reason why it was skipped or cancelled, as part of a sentence; null if it ran. */
   readonly reason: string | null;
-  /** It failed, and `continue_on_error` says that this is no failure of the run. */
+  /** It failed, and `continue_on_error` keeps it from failing the run. */
   readonly isIgnored: boolean;
-  /** It did not run: the machine of an earlier run, saved behind it, was restored. */
+  /** It did not run: the VM was restored from a checkpoint of an earlier run, taken after this step. */
   readonly isCached: boolean;
-  /** Why it could not run or finish, when the reason is not its exit code. */
+  /** The error that kept it from running or finishing; null when its exit code is the reason. */
   readonly error: ErrorData | null;
 }
 
-/** What became of one sandbox. `steps` has one entry for each planned step, in plan order. */
+/** The result of one sandbox. `steps` has one entry for each planned step, in plan order. */
 export interface SandboxResult {
   readonly name: string;
   readonly status: RunStatus;
   readonly exitCode: number;
   readonly durationMs: number;
-  /** From the start of QEMU to a ready agent; null when the VM never was ready. */
+  /** From the start of QEMU to a ready agent; null if the VM was never ready. */
   readonly bootMs: number | null;
-  /** Kernel release as the guest said it: untrusted text. */
+  /** Kernel release reported by the guest: untrusted text. */
   readonly kernel: string | null;
   readonly steps: readonly StepResult[];
   readonly network: NetworkSummary;
-  /** Why the sandbox itself failed: its image, its boot, or its VM in mid-run. */
+  /** The error of the sandbox itself: of its image, its start, or its VM during the run. */
   readonly error: ErrorData | null;
 }
 
-/** What became of a run. `sandboxes` stands in plan order, whatever ended first. */
+/** The result of a run. `sandboxes` is in plan order, whichever ended first. */
 export interface RunResult {
   readonly status: RunStatus;
   readonly exitCode: number;

@@ -23,7 +23,7 @@ export interface SandboxContext {
   readonly passthrough: Passthrough | null;
 }
 
-/** What is known of a sandbox while it runs. */
+/** The state of a sandbox while it runs. */
 interface Progress {
   readonly deadline: AbortController;
   timer: NodeJS.Timeout | undefined;
@@ -32,19 +32,19 @@ interface Progress {
   bootMs: number | null;
   kernel: string | null;
   readonly network: NetworkTally;
-  /** Set once no further step can run in this VM. */
+  /** True once no further step can run in this VM. */
   isVmLost: boolean;
   error: ErrorData | null;
 }
 
-const NOT_REACHED: Skip = { cause: 'sandbox-failed', reason: 'the sandbox has no virtual machine' };
+const NOT_REACHED: Skip = { cause: 'sandbox-failed', reason: 'the sandbox has no running VM' };
 
 function minutes(limitMs: number): string {
   return limitMs % 60_000 === 0 ? `${limitMs / 60_000}m` : `${limitMs / 1000}s`;
 }
 
 function timeoutError(sandbox: SandboxPlan, limitMs: number): GondolinError {
-  const message = `sandbox ${sandbox.name} passed its timeout of ${minutes(limitMs)}`;
+  const message = `sandbox ${sandbox.name} exceeded its timeout of ${minutes(limitMs)}`;
   return new GondolinError('PROJECT_SANDBOX_TIMEOUT', message);
 }
 
@@ -60,7 +60,7 @@ function blockedError(sandbox: SandboxPlan, { blocked, blockedCount }: NetworkSu
   return toErrorData(new GondolinError('PROJECT_NETWORK_BLOCKED', message));
 }
 
-/** Why no further step of this sandbox runs at all; null while they may. */
+/** Returns why no further step of this sandbox can run; null while they can. */
 function stopReason(progress: Progress, cancel: AbortSignal): Skip | null {
   if (cancel.aborted) return { cause: 'cancelled', reason: 'the run was cancelled' };
   if (progress.deadline.signal.aborted) {
@@ -86,7 +86,7 @@ async function skip(sandbox: SandboxPlan, step: StepPlan, why: Skip, context: Sa
   } as const;
 }
 
-/** A run that fails for what was blocked must fail again: a saved step would not be blocked any more. */
+/** Saves a checkpoint unless the run fails for what was blocked: a restored step would no longer be blocked. */
 async function saveUnlessBlocked(
   vm: RunnerVm,
   index: number,
@@ -135,7 +135,7 @@ async function runSteps(
   }
 }
 
-/** Gives every step that was not reached its result. */
+/** Adds the result of every step that was not reached. */
 async function skipRest(
   sandbox: SandboxPlan,
   progress: Progress,
@@ -147,7 +147,7 @@ async function skipRest(
   }
 }
 
-/** The limit counts from the start of the VM: an image that is built on first use is no work of the sandbox. */
+/** Starts the sandbox's timeout, when its VM starts: time to build an image does not count. */
 function startDeadline(sandbox: SandboxPlan, limitMs: number, progress: Progress): void {
   progress.timer = startTimer(limitMs, () => {
     progress.deadline.abort(timeoutError(sandbox, limitMs));
@@ -190,7 +190,7 @@ async function startSandboxVm(
   return vm;
 }
 
-/** Starts the VM, runs the steps and closes it, always. What goes wrong is kept in `progress`. */
+/** Starts the VM, runs the steps and always closes the VM. Errors are kept in `progress`. */
 async function runInVm(
   sandbox: SandboxPlan,
   progress: Progress,
@@ -218,7 +218,7 @@ async function runInVm(
   }
 }
 
-/** Runs one sandbox from its image to its end. Never rejects: a failure of any kind is in the result. */
+/** Runs one sandbox from its image to its end. Never rejects: every failure is part of the result. */
 export async function runSandbox(
   sandbox: SandboxPlan,
   context: SandboxContext,

@@ -18,16 +18,16 @@ export interface RunnerProcess extends PromiseLike<RunnerResult> {
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  /** With SIGKILL to the `tree` it resolves once none of the command's processes is left. */
+  /** Sends a signal. SIGKILL to the `tree` resolves once all processes of the command have ended. */
   kill(signal: NodeJS.Signals, scope: 'process' | 'group' | 'tree'): Promise<void>;
 }
 
-/** The part of `VM` that the runner uses; tests give their own. */
+/** The part of `VM` that the runner uses; tests pass their own. */
 export interface RunnerVm {
   /** Untrusted text of the guest. */
   readonly kernelRelease: string;
   readonly bootMs: number;
-  /** Settles when the VM is over: with the error, or undefined after an orderly end. Never rejects. */
+  /** Resolves when the VM has ended: with the error, or undefined after `close()`. Never rejects. */
   readonly ended: Promise<GondolinError | undefined>;
   exec(
     argv: string[],
@@ -39,47 +39,47 @@ export interface RunnerVm {
       readonly cwd: string;
     },
   ): RunnerProcess;
-  /** Ends the guest and QEMU. Safe to call on a VM that is over. */
+  /** Ends the guest and QEMU. Safe to call on a VM that has ended. */
   close(): Promise<void>;
-  /** Saves the machine into an existing, empty directory; it goes on afterwards. */
+  /** Saves the VM to an existing, empty directory; the VM continues afterwards. */
   save(directory: string): Promise<void>;
-  /** Results of the first steps, whose effects a restored VM already has; empty after an ordinary start. */
+  /** Results of the steps before the restored checkpoint; empty if no checkpoint was restored. */
   readonly cachedSteps: readonly SavedStep[];
   /**
-   * Saves the machine behind step `index`, for later runs.
-   * @param results  Of all steps up to that one.
+   * Saves a checkpoint after step `index`, for later runs.
+   * @param results  The results of all steps up to that one.
    */
   saveCheckpoint(index: number, results: readonly StepResult[]): Promise<SaveOutcome>;
 }
 
-/** A step of making an image, as `image/` tells it. */
+/** Progress of an image build, as reported by `image/`. */
 export interface ImageProgress {
   readonly level: 'info' | 'warning';
   readonly artifact: string;
-  /** Short stable word, e.g. `download`. */
+  /** Short stable word, such as `download`. */
   readonly phase: string;
   readonly message: string;
-  /** Share of this artifact's work that is done, 0..1; null where it cannot be told. */
+  /** Share of this artifact's work that is done, 0..1; null if unknown. */
   readonly fraction: number | null;
 }
 
 export interface SandboxVmHooks {
-  /** Ends the making of the image or the VM; the promise then rejects. */
+  /** Cancels the image build or the start of the VM; the promise then rejects. */
   readonly signal: AbortSignal;
   readonly onImageProgress: (progress: ImageProgress) => void;
-  /** Called once, after the image is there and before QEMU starts. */
+  /** Called once, when the image is ready and before QEMU starts. */
   readonly onVmStarting: () => void;
   readonly onNetworkEvent: NetworkEventSink;
-  /** Told what did not work but did not stop the start either: one line. */
+  /** Receives problems that do not stop the start, one line each. */
   readonly onWarning: (message: string) => void;
-  /** Told of the first checkpoint that could not be restored, and why: `input package.json changed`. */
+  /** Receives the first checkpoint that was not restored, and the reason: `input package.json changed`. */
   readonly onCheckpointMissed: (step: string, reason: string) => void;
 }
 
-/** Makes the VM of a sandbox, its image first. */
+/** Prepares the image of a sandbox and starts its VM. */
 export type CreateSandboxVm = (sandbox: SandboxPlan, hooks: SandboxVmHooks) => Promise<RunnerVm>;
 
-/** Streams of the caller that an ad-hoc command uses as its own, byte by byte. They are not closed. */
+/** The caller's streams, which an ad-hoc command uses as its own, byte by byte. They are not closed. */
 export interface Passthrough {
   readonly stdin: Readable | null;
   readonly stdout: Writable;

@@ -3,8 +3,9 @@ import type { VMNetwork } from '../vm/guest-network.ts';
 import { networkOptions, readCaFiles } from './network-options.ts';
 
 /**
- * The network of a sandbox, with what its plan only names: values of secrets, certificates, the policy script.
- * @param env  Where secrets that come from variables are read.
+ * Prepares the network options of a sandbox, with what its plan only refers to: values of secrets, certificates, the
+ * policy script.
+ * @param env  The environment that secrets from variables are read from.
  * @throws {GondolinError} NET_SECRET_UNREADABLE, NET_SECRET_INVALID, PROJECT_CA_INVALID, PROJECT_POLICY_SCRIPT_INVALID.
  */
 export async function sandboxNetwork(

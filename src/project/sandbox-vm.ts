@@ -18,29 +18,29 @@ import { sandboxNetwork } from './sandbox-network.ts';
 import { guardHostCode } from './writable-code.ts';
 
 export interface SandboxVmOptions {
-  /** Base of gondolin's cache. */
+  /** Base directory of gondolin's cache. */
   readonly cacheDirectory: string;
-  /** Base of gondolin's state: no guest may write there. */
+  /** Base directory of gondolin's state, which no guest may write. */
   readonly stateDirectory?: string;
-  /** The static guest agent. */
+  /** Path of the static guest agent. */
   readonly agentPath: string;
-  /** Files of the host that no guest may change, besides the project's own. */
+  /** Host files that no guest may change, in addition to the project's own. */
   readonly readonlyPaths?: readonly string[];
-  /** For the tools that build images, e.g. `http_proxy`. */
+  /** Environment of the tools that build images, such as `http_proxy`. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Variables of the host that secrets may come from. */
+  /** Host environment that secrets may be read from. */
   readonly secretEnvironment: Readonly<Record<string, string | undefined>>;
-  /** Which parts of a VM log, and where to. */
+  /** Which components of a VM log, and where. */
   readonly debug?: Required<Pick<SandboxOptions, 'debug' | 'debugLog'>>;
-  /** `rewrite` restores none and saves all anew; `off` does neither. @default 'use' */
+  /** `rewrite` restores none and replaces all; `off` neither restores nor saves. @default 'use' */
   readonly checkpoints?: 'use' | 'rewrite' | 'off';
-  /** Boots instead of restoring a saved machine. @default false */
+  /** Boots, and restores no saved machine. @default false */
   readonly cold?: boolean;
-  /** A directory that `VM.save` wrote: the sandbox goes on from there, without checkpoints. */
+  /** A directory written by `VM.save` that the sandbox starts from, without checkpoints. */
   readonly from?: string;
 }
 
-/** Everything that the VM of one sandbox is made with. */
+/** The inputs for the VM of one sandbox. */
 interface VmInputs {
   readonly plan: Plan;
   readonly sandbox: SandboxPlan;
@@ -50,7 +50,7 @@ interface VmInputs {
   readonly options: SandboxVmOptions;
 }
 
-/** What decides about a run stays read-only in every guest: a guest must not widen its own policy. */
+/** Creates the providers of host mounts. Files that decide about a run are read-only, so no guest can widen its policy. */
 function hostProviders(
   mounts: readonly MountPlan[],
   readonlyPaths: readonly string[],
@@ -87,7 +87,7 @@ function createVm(
     env: vm.env,
     user: vm.user,
     cwd: vm.workspace,
-    // Underscores are fine in a sandbox's name and not in a host's.
+    // A sandbox's name may contain underscores, a host name may not.
     hostname: name.replaceAll('_', '-').slice(0, 63),
     vfs: {
       mounts: hostProviders(vm.mounts, readonlyPaths),
@@ -109,7 +109,7 @@ function storedPlaces({ cacheDirectory, stateDirectory }: SandboxVmOptions) {
   return { cacheDirectory, snapshotsDirectory };
 }
 
-/** The checkpoints of a sandbox; null when it has none, or shall use none. */
+/** Opens the checkpoints of a sandbox; null when it has or uses none. */
 async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | null> {
   const { plan, sandbox, image, hooks, options } = inputs;
   const isOff = options.checkpoints === 'off' || options.from !== undefined;
@@ -119,19 +119,22 @@ async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | n
   const { chainFactsOf } = await import('./checkpoint/chain-facts.ts');
   const facts = await chainFactsOf(sandbox.vm, image, cacheDirectory);
   return Checkpoints.open({
-    ...{ plan, sandbox, facts, cacheDirectory },
+    plan,
+    sandbox,
+    facts,
+    cacheDirectory,
     onDamaged: hooks.onWarning,
     onSaved: (keep) => keepCacheSmall({ ...storedPlaces(options), keep }, hooks.onWarning),
   });
 }
 
-/** True when the saved machine is to blame, and not what the start needs in any case. */
+/** True when the saved machine caused the error, not something that any start needs. */
 function isSavedMachineFault(error: unknown): error is GondolinError {
   return GondolinError.is(error) && !/^(HOST|IMAGE|VFS)_/.test(error.code);
 }
 
-/** Restores the longest unchanged row of steps that loads; starts afresh where none does. */
-async function startVm(inputs: VmInputs, checkpoints: SandboxCheckpoints | null) {
+/** Restores the latest checkpoint that is valid and loads; starts without one if there is none. */
+async function restoreOrStart(inputs: VmInputs, checkpoints: SandboxCheckpoints | null) {
   const { hooks, options } = inputs;
   for (;;) {
     const found = options.checkpoints === 'rewrite' ? null : ((await checkpoints?.find()) ?? null);
@@ -160,7 +163,7 @@ function reportMissed(
   if (step !== undefined) hooks.onCheckpointMissed(step.name, checkpoints.explain(index));
 }
 
-/** The VM as the runner sees it: it gives its image back when it is closed. */
+/** Wraps a VM for the runner; closing it releases its image. */
 function toRunnerVm(
   { image, options }: VmInputs,
   vm: VM,
@@ -186,7 +189,7 @@ function toRunnerVm(
     close: async () => {
       try {
         await vm.close();
-        // A saving that was given up cleans up once its machine is gone.
+        // An abandoned save cleans up once its VM has ended.
         await saving.catch(() => undefined);
       } finally {
         await image.release();
@@ -196,8 +199,8 @@ function toRunnerVm(
 }
 
 /**
- * Makes the VMs of a plan for `runPlan`: image from the cache or built, then QEMU with the sandbox's mounts, restored
- * behind the steps that are unchanged since they were saved.
+ * Returns the function that starts the VMs of a plan for `runPlan`: it takes the image from the cache or builds it, then
+ * starts QEMU with the sandbox's mounts, restored from the latest checkpoint whose steps have not changed.
  */
 export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateSandboxVm {
   const { cacheDirectory, agentPath, environment } = options;
@@ -205,7 +208,7 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
     const { signal, onImageProgress: onProgress } = hooks;
     const onBuilt = () => keepCacheSmall(storedPlaces(options), hooks.onWarning);
     const imageOptions = { cacheDirectory, agentPath, environment, signal, onProgress, onBuilt };
-    // Before an image is built for a minute: a secret that is missing is known at once.
+    // Checked before a minute of building an image, so that a missing secret is reported at once.
     const code = await guardHostCode(plan, sandbox, {
       env: options.secretEnvironment,
       directories: [cacheDirectory, ...(options.stateDirectory ? [options.stateDirectory] : [])],
@@ -217,7 +220,7 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
     try {
       const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
-      const { vm, found } = await startVm(inputs, checkpoints);
+      const { vm, found } = await restoreOrStart(inputs, checkpoints);
       if (checkpoints !== null && options.checkpoints !== 'rewrite') {
         reportMissed(inputs, checkpoints, found);
       }

@@ -13,29 +13,29 @@ import {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a check is made with. */
+/** The inputs of the check. */
 export interface HostCodeFacts {
-  /** Environment of secrets' commands. */
+  /** Environment of the commands of secrets. */
   readonly env: Environment;
-  /** Gondolin's own directories: what they hold is trusted by later runs. */
+  /** gondolin's own directories, whose contents later runs trust. */
   readonly directories: readonly string[];
   onWarning(message: string): void;
 }
 
-/** How the code of a sandbox is run. */
+/** A sandbox whose host code is safe to run. */
 export interface GuardedCode {
   readonly sandbox: SandboxPlan;
-  /** Environment of secrets' commands: its PATH leads nowhere that the guest can write. */
+  /** Environment of the commands of secrets; its PATH has no directory that the guest can write. */
   readonly env: Environment;
 }
 
-/** A directory that no volume below the user's own can be. */
+/** A working directory that is not inside any volume. */
 const SAFE_DIRECTORY = '/';
 
 /**
- * Refuses a sandbox whose guest could change code that the host runs with the user's rights, for this sandbox or another
- * of the project file. Commands of secrets whose directory the guest can write run in `/` instead: many programs read
- * settings from the directory they are started in.
+ * Refuses a sandbox whose guest could change code that the host runs with the user's rights, for this or another sandbox
+ * of the project file. The commands of secrets run in `/` instead of a directory that the guest can write, because many
+ * programs read settings from their working directory.
  * @throws {GondolinError} PROJECT_CODE_WRITABLE, unless the sandbox says `on_writable_code: warn`.
  */
 export async function guardHostCode(
@@ -52,7 +52,7 @@ export async function guardHostCode(
   const own = await replaceable(packageRoot(), trees);
   if (own !== null) {
     onWarning(
-      `gondolin itself lies in the read-write volume ${own.hostPath}: a guest can change what the host runs next. Install it elsewhere, or run it from a copy`,
+      `gondolin itself is in the read-write volume ${own.hostPath}: a guest can change code that the host runs. Install it elsewhere, or run it from a copy`,
     );
   }
   if (problems.length === 0) {
@@ -102,7 +102,7 @@ async function findProblems(
     const tree = await overlap(directory, trees);
     if (tree === null) continue;
     problems.add(
-      `volumes: a guest could change ${directory}, where gondolin keeps what it trusts: the volume ${tree.hostPath} is read-write`,
+      `volumes: a guest could change ${directory}, where gondolin keeps data that it trusts: the volume ${tree.hostPath} is read-write`,
     );
   }
   return [...problems];

@@ -12,9 +12,9 @@ import {
 } from './control-request.ts';
 import { CONTROL_SOCKET, listSessionDirectories } from './session-directory.ts';
 
-/** A running gondolin, and how to ask it more. */
+/** A running gondolin, with the directory of its control socket. */
 export interface RunningSession extends SessionFacts {
-  /** Of its session. */
+  /** Its session directory. */
   readonly controlDirectory: string;
 }
 
@@ -22,7 +22,7 @@ function isKnownCode(code: string): code is ErrorCode {
   return Object.hasOwn(CODES, code);
 }
 
-function resultOf(reply: ControlReply): unknown {
+function resultFrom(reply: ControlReply): unknown {
   if (reply.ok) return reply.result;
   const { code, message, hint } = reply.error;
   if (!isKnownCode(code)) throw sessionFailed(`${code}: ${message}`);
@@ -30,11 +30,11 @@ function resultOf(reply: ControlReply): unknown {
 }
 
 /**
- * Asks a running gondolin and waits for its answer, however long that takes.
- * @param directory  Of its session.
- * @throws {GondolinError} what it answered with; SESSION_FAILED when it is gone or answers something else.
+ * Sends a request to a running gondolin and waits for the reply, however long that takes.
+ * @param directory  Its session directory.
+ * @throws {GondolinError} the error in its reply; SESSION_FAILED when it has ended or its reply is invalid.
  */
-export async function askSession(
+export async function requestSession(
   directory: string,
   request: ControlRequest,
   signal?: AbortSignal,
@@ -49,8 +49,8 @@ export async function askSession(
     const line = readLine(socket, MAX_REPLY_BYTES);
     socket.write(formatLine(request));
     const reply = parseReply(await line);
-    if (reply === null) throw sessionFailed('its answer makes no sense');
-    return resultOf(reply);
+    if (reply === null) throw sessionFailed('its reply is invalid');
+    return resultFrom(reply);
   } catch (error) {
     signal?.throwIfAborted();
     throw error;
@@ -61,16 +61,18 @@ export async function askSession(
   }
 }
 
-/** Every running gondolin of this user that answers. One that ends meanwhile is left out. */
+/** Lists every running gondolin of this user that replies. One that ends meanwhile is omitted. */
 export async function listSessions(sessions: string): Promise<RunningSession[]> {
-  const asked = listSessionDirectories(sessions).map(async (controlDirectory) => {
+  const requests = listSessionDirectories(sessions).map(async (controlDirectory) => {
     try {
-      const facts = parseSessionFacts(await askSession(controlDirectory, { method: 'describe' }));
+      const facts = parseSessionFacts(
+        await requestSession(controlDirectory, { method: 'describe' }),
+      );
       return facts === null ? null : { ...facts, controlDirectory };
     } catch (error) {
       if (GondolinError.is(error) && error.code === 'SESSION_FAILED') return null;
       throw error;
     }
   });
-  return (await Promise.all(asked)).filter((session) => session !== null);
+  return (await Promise.all(requests)).filter((session) => session !== null);
 }

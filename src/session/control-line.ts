@@ -1,20 +1,20 @@
 import type { Socket } from 'node:net';
 import { GondolinError } from '../errors/gondolin-error.ts';
 
-/** Most bytes of a request, its line end counted. */
+/** Most bytes of a request, including its line end. */
 export const MAX_REQUEST_BYTES = 16 * 1024;
 /** Most bytes of a reply. */
 export const MAX_REPLY_BYTES = 1024 * 1024;
 
-/** The error of a conversation that went wrong. */
+/** Creates the error for a failed exchange with another gondolin. */
 export function sessionFailed(reason: string, cause?: unknown): GondolinError {
   const facts = cause === undefined ? {} : { cause };
   return new GondolinError('SESSION_FAILED', `the other gondolin: ${reason}`, facts);
 }
 
 /**
- * The one line that comes on a socket, without its line end. What follows it is not read.
- * @throws {GondolinError} SESSION_FAILED when it is longer than `maxBytes` or the socket ends first.
+ * Reads one line from a socket and returns it without its line end. What follows is not read.
+ * @throws {GondolinError} SESSION_FAILED when the line exceeds `maxBytes` or the socket ends first.
  */
 export function readLine(socket: Socket, maxBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -31,19 +31,21 @@ export function readLine(socket: Socket, maxBytes: number): Promise<string> {
       const piece = end < 0 ? chunk : chunk.subarray(0, end);
       size += piece.length;
       if (size >= maxBytes) {
-        finish(() => reject(sessionFailed(`its line is longer than ${maxBytes} bytes`)));
+        finish(() => reject(sessionFailed(`its line exceeds ${maxBytes} bytes`)));
         return;
       }
       chunks.push(piece);
       if (end >= 0) finish(() => resolve(Buffer.concat(chunks).toString('utf8')));
     });
-    socket.on('end', () => finish(() => reject(sessionFailed('it ended without an answer'))));
+    socket.on('end', () =>
+      finish(() => reject(sessionFailed('it closed the connection without a reply'))),
+    );
     socket.on('error', (error) => finish(() => reject(sessionFailed(error.message, error))));
-    socket.on('close', () => reject(sessionFailed('it ended without an answer')));
+    socket.on('close', () => reject(sessionFailed('it closed the connection without a reply')));
   });
 }
 
-/** One JSON value as a line. JSON writes line ends inside texts as escapes. */
+/** Formats a JSON value as one line; JSON escapes line ends in strings. */
 export function formatLine(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }

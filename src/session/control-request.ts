@@ -13,34 +13,34 @@ import {
   withDefault,
 } from '../util/json-decoder.ts';
 
-/** What a command asks of a running gondolin: one line of JSON, answered by one line. */
+/** A request to a running gondolin: one line of JSON. The reply is one line too. */
 export type ControlRequest =
   | { readonly method: 'describe' }
   | {
       readonly method: 'snapshot';
       readonly sandbox: string;
       readonly name: string;
-      /** Takes the place of a snapshot of that name. */
+      /** Replaces an existing snapshot of that name. */
       readonly isReplacing: boolean;
     };
 
-/** What `describe` answers. */
+/** The reply to `describe`. */
 export interface SessionFacts {
   readonly pid: number;
   readonly project: string;
   /** Directory of the project file. */
   readonly directory: string;
   readonly startedAtMs: number;
-  /** Names of the sandboxes whose machines run now. */
+  /** Names of the sandboxes whose VMs are running. */
   readonly sandboxes: readonly string[];
 }
 
-/** The answer to a `snapshot`. */
+/** The reply to `snapshot`. */
 export interface SnapshotSaved {
   readonly diskBytes: number;
 }
 
-/** The reply line. An error travels as code, message and hint. */
+/** A reply line. An error is sent as its code, message and hint. */
 export type ControlReply =
   | { readonly ok: true; readonly result: unknown }
   | {
@@ -74,17 +74,17 @@ const sessionFacts = object<SessionFacts>({
   sandboxes: list(text()),
 });
 
-/** Reads a request; null for anything else. Pure. */
+/** Parses a request; returns null if it is invalid. Pure. */
 export function parseRequest(json: string): ControlRequest | null {
   return decodeOrNull(json, controlRequest);
 }
 
-/** Reads a reply; null for anything else. Pure. */
+/** Parses a reply; returns null if it is invalid. Pure. */
 export function parseReply(json: string): ControlReply | null {
   return decodeOrNull(json, controlReply);
 }
 
-/** Reads the result of `describe`; null for anything else. Pure. */
+/** Checks the result of `describe`; returns null if it is invalid. Pure. */
 export function parseSessionFacts(value: unknown): SessionFacts | null {
   const decoded = decodeValue(value, sessionFacts);
   return decoded.ok ? decoded.value : null;

@@ -7,45 +7,45 @@ import { formatLine, MAX_REQUEST_BYTES, readLine } from './control-line.ts';
 import { type ControlReply, type ControlRequest, parseRequest } from './control-request.ts';
 import { CONTROL_SOCKET, makeSessionDirectory } from './session-directory.ts';
 
-/** How long a client may take to send its line. */
+/** Time for a client to send its request. */
 const REQUEST_LIMIT_MS = 5_000;
 const MAX_CONNECTIONS = 16;
 
-/** A running gondolin that other commands of this user can ask. */
+/** The control socket of a running gondolin, for other commands of this user. */
 export interface ControlServer {
-  /** Its directory; removed by `close`. */
+  /** The session directory, which `close` removes. */
   readonly directory: string;
-  /** Ends open conversations and removes the directory. May be called twice. */
+  /** Closes open connections and removes the directory. May be called twice. */
   close(): Promise<void>;
 }
 
-/** Answers a request with plain data, or throws. */
+/** Handles a request: returns plain data, or throws. */
 export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
 
-function replyOf(error: unknown): ControlReply {
+function errorReply(error: unknown): ControlReply {
   const { code, message, hint } = GondolinError.is(error)
     ? error
     : new GondolinError('SESSION_FAILED', error instanceof Error ? error.message : String(error));
   return { ok: false, error: { code, message, hint } };
 }
 
-async function answer(socket: Socket, handle: ControlHandler): Promise<void> {
+async function serve(socket: Socket, handle: ControlHandler): Promise<void> {
   const timer = setTimeout(() => socket.destroy(), REQUEST_LIMIT_MS);
   let reply: ControlReply;
   try {
     const request = parseRequest(await readLine(socket, MAX_REQUEST_BYTES));
     clearTimeout(timer);
-    if (request === null) throw new GondolinError('SESSION_FAILED', 'got no request I know');
+    if (request === null) throw new GondolinError('SESSION_FAILED', 'received an unknown request');
     reply = { ok: true, result: await handle(request) };
   } catch (error) {
-    reply = replyOf(error);
+    reply = errorReply(error);
   } finally {
     clearTimeout(timer);
   }
   if (!socket.destroyed) socket.end(formatLine(reply));
 }
 
-/** The path goes through a descriptor of the directory: a socket's path may have 107 bytes only. */
+/** Listens by a path through a descriptor of the directory: the path of a socket is limited to 107 bytes. */
 async function listen(server: Server, directory: string, place: FileHandle): Promise<void> {
   server.listen(`/proc/self/fd/${place.fd}/${CONTROL_SOCKET}`);
   await once(server, 'listening');
@@ -53,8 +53,9 @@ async function listen(server: Server, directory: string, place: FileHandle): Pro
 }
 
 /**
- * Listens in a new directory below `sessions`, for this user only: the directory is 0700 and the socket 0600.
- * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE; the system's error when it cannot listen.
+ * Opens a control socket in a new directory below `sessions`, for this user only: the directory has mode 0700 and the
+ * socket 0600.
+ * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE; the system's error if it cannot listen.
  */
 export async function openControlServer(
   sessions: string,
@@ -66,9 +67,9 @@ export async function openControlServer(
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    // A client that goes away has its answer or wants none.
+    // A client that disconnects has its reply or does not want it.
     socket.on('error', () => undefined);
-    void answer(socket, handle);
+    void serve(socket, handle);
   });
   server.maxConnections = MAX_CONNECTIONS;
   let closing: Promise<void> | undefined;

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { ensureDirectory } from '../host/directories.ts';
 import { formatOwner, identifyOwnProcess, lifeOf, parseOwner } from '../host/process-life.ts';
 
-/** One directory per running `gondolin run`, beside the records of its machines: `<owner>-<random>.run/`. */
+/** Each `gondolin run` has a directory `<owner>-<random>.run/` next to the records of its VMs. */
 const SUFFIX = '.run';
-/** A directory of another container is removed once it is this old; its process is not ours to see. */
+/** Age at which a directory of another container is removed, because its process is not visible here. */
 const FOREIGN_AGE_MS = 24 * 60 * 60 * 1000;
 
-/** In a session's directory: where its owner listens. */
+/** Name of the control socket in a session directory. */
 export const CONTROL_SOCKET = 'control.sock';
 
-/** Makes the directory of this process's session, readable by this user only (0700). @throws {GondolinError} HOST_… */
+/** Creates the session directory of this process, readable by this user only (0700). @throws {GondolinError} HOST_… */
 export async function makeSessionDirectory(sessions: string): Promise<string> {
   await ensureDirectory(sessions);
   const id = `${formatOwner(identifyOwnProcess())}-${randomBytes(6).toString('hex')}`;
@@ -31,20 +31,20 @@ function namesIn(sessions: string): string[] {
   }
 }
 
-function lifeOfSession(name: string) {
+function sessionLife(name: string) {
   const owner = parseOwner(name);
   return owner === null ? 'unknown' : lifeOf(owner);
 }
 
-/** Directories of the sessions whose owner lives; those of other containers count too. Sorted. */
+/** Lists the directories of sessions whose owner is alive, including those of other containers. Sorted. */
 export function listSessionDirectories(sessions: string): string[] {
   return namesIn(sessions)
-    .filter((name) => lifeOfSession(name) !== 'dead')
+    .filter((name) => sessionLife(name) !== 'dead')
     .toSorted()
     .map((name) => join(sessions, name));
 }
 
-/** Removes the directories of killed gondolins. Without any it costs one listing. Returns what was removed. */
+/** Removes the directories of killed gondolins and returns their paths. Costs one directory listing if there are none. */
 export function sweepStaleSessionDirectories(
   sessions: string,
   nowMs: number = Date.now(),
@@ -52,7 +52,7 @@ export function sweepStaleSessionDirectories(
   const removed: string[] = [];
   for (const name of namesIn(sessions)) {
     const path = join(sessions, name);
-    const life = lifeOfSession(name);
+    const life = sessionLife(name);
     const ageMs = nowMs - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? nowMs);
     if (life !== 'dead' && !(life === 'unknown' && ageMs > FOREIGN_AGE_MS)) continue;
     rmSync(path, { recursive: true, force: true });

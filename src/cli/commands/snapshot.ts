@@ -2,7 +2,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { resolveDirectories } from '../../host/directories.ts';
 import { checkSnapshotName, SnapshotStore } from '../../project/snapshot/snapshot-store.ts';
-import { askSession, listSessions, type RunningSession } from '../../session/control-client.ts';
+import { listSessions, type RunningSession, requestSession } from '../../session/control-client.ts';
 import { type CommandRun, chooseFormat, type GlobalOptions } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { plainText } from '../ui/text/describe.ts';
@@ -73,7 +73,7 @@ export const snapshotCommand: CommandRun<SnapshotOptions> = async ({ io, options
   if (!isReplacing) await new SnapshotStore(resolveDirectories(io.env).snapshots).checkFree(name);
   const { session, sandbox } = await chooseSandbox(io, options, wanted);
   const request = { method: 'snapshot', name, sandbox, isReplacing } as const;
-  const result = await askSession(session.controlDirectory, request, io.signal);
+  const result = await requestSession(session.controlDirectory, request, io.signal);
   const { diskBytes } = Object(result) as { diskBytes?: unknown };
   const size = typeof diskBytes === 'number' ? diskBytes : 0;
   const text =

@@ -4,7 +4,7 @@ import type { HostCode } from '../../plan/plan.ts';
 import type { Reach } from './module-reach.ts';
 import { overlap, replaceable, type WritableTree } from './writable-tree.ts';
 
-/** `PATH` without the entries that are relative or that a guest can write to. */
+/** Returns `PATH` without entries that are relative or that a guest can write. */
 export async function safeSearchPath(
   path: string | undefined,
   trees: readonly WritableTree[],
@@ -17,7 +17,7 @@ export async function safeSearchPath(
   return entries.filter((_, index) => writable[index] !== true).join(delimiter);
 }
 
-/** What may be a word of a shell command: between blanks, quotes and operators. */
+/** Splits a command into everything that may be a word: between blanks, quotes and operators. */
 function splitWords(command: string | readonly string[]): string[] {
   const texts = typeof command === 'string' ? command.split(/[\s'"`;&|<>(){}]+/) : [...command];
   const words = texts.flatMap((text) => [text, ...text.split(/[=:,@]/)]);
@@ -31,12 +31,12 @@ async function kindOf(path: string): Promise<'file' | 'directory' | null> {
   );
 }
 
-/** A shell's ways to write the home directory. */
+/** Expands the home directory as a shell does. */
 function withHome(word: string, home: string): string {
   return word.replace(/^(?:~|\$HOME|\$\{HOME\})(?=\/|$)/, home);
 }
 
-/** Paths that a word may stand for: what it names from the command's directory, and programs of the search path. */
+/** Returns the paths that a word may refer to: relative to the command's directory, and programs in the search path. */
 async function pathsMeantBy(
   word: string,
   directory: string,
@@ -52,8 +52,8 @@ async function pathsMeantBy(
 }
 
 /**
- * Returns a file or directory that a secret's command names and a guest can change; null when there is none. A bare word
- * that is only a directory's name is taken for an argument. What the program itself reads isn't known.
+ * Returns a file or directory that a secret's command refers to and a guest can change; null if there is none. A bare
+ * word that is only the name of a directory counts as an argument. What the program itself reads is unknown.
  */
 export async function commandReach(
   { command, directory }: Extract<HostCode, { kind: 'command' }>,

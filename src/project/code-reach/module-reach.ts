@@ -3,20 +3,20 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { overlap, replaceable, resolvePlaces, type WritableTree } from './writable-tree.ts';
 
-/** What a guest can change, and by which volume. */
+/** A path that a guest can change, and the volume that lets it. */
 export interface Reach {
   readonly path: string;
   readonly tree: WritableTree;
 }
 
-/** Modules that are looked into for what they import. */
+/** Most modules whose imports are followed. */
 const MAX_MODULES = 200;
 const IMPORT = /\b(?:from|import|require)\s*\(?\s*(['"])((?:\.{0,2}\/|file:)[^'"\n]+)\1/g;
 
 /**
- * Returns what a guest can change of what a module loads: the module and what it imports by a path, and where Node looks
- * for packages and their kind from there (`node_modules` and `package.json` of each directory above); null when it can
- * change none of it. Imports by a computed name can't be seen.
+ * Returns a path that a module loads and a guest can change; null if there is none. Looks at the module, at what it
+ * imports by path, and at where Node looks for packages and their type (`node_modules` and `package.json` of each parent
+ * directory). Imports with a computed name are not seen.
  */
 export async function moduleReach(
   path: string,
@@ -34,7 +34,7 @@ export async function moduleReach(
   return null;
 }
 
-/** Of one module, without what it imports by a path. */
+/** Checks one module, without its imports by path. */
 async function ownReach(path: string, trees: readonly WritableTree[]): Promise<Reach | null> {
   const tree = await replaceable(path, trees);
   if (tree !== null) return { path, tree };
@@ -49,7 +49,7 @@ async function ownReach(path: string, trees: readonly WritableTree[]): Promise<R
   }
 }
 
-/** Absolute paths that a module names in its imports; those of `require` may lack their extension. */
+/** Returns the absolute paths that a module imports; those of `require` may lack their extension. */
 async function readImports(path: string): Promise<string[]> {
   const text = await readFile(path, 'utf8').catch(() => '');
   return [...text.matchAll(IMPORT)].map(([, , specifier = '']) =>

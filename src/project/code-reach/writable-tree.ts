@@ -1,11 +1,11 @@
 import { lstat, readlink, realpath } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 
-/** A directory or file of the host that a guest can write. */
+/** A host directory or file that a guest can write. */
 export interface WritableTree {
-  /** As the plan has it. */
+  /** The path in the plan. */
   readonly hostPath: string;
-  /** Where that really is. */
+  /** The same path without symbolic links. */
   readonly root: string;
 }
 
@@ -17,15 +17,16 @@ export async function writableTree(hostPath: string): Promise<WritableTree> {
   return { hostPath, root };
 }
 
-/** True for `directory` itself and what lies below it. */
+/** True for `directory` itself and everything below it. */
 export function isWithin(path: string, directory: string): boolean {
   const below = relative(directory, path);
   return below !== '..' && !below.startsWith(`..${sep}`);
 }
 
 /**
- * Every name that leads to `path`, each as its directory really is: the path's own parts, and those of the symbolic links
- * on the way. Who can replace any of them decides what `path` is. The last is where it really lies, or would.
+ * Returns every name that is looked up to reach `path`, with the symbolic links of its directory resolved: the parts of
+ * the path, and those of symbolic links on the way. Whoever can replace one of them decides what `path` is. The last one
+ * is where `path` is, or would be.
  */
 export async function resolvePlaces(path: string): Promise<string[]> {
   const places: string[] = [];
@@ -54,20 +55,20 @@ export async function resolvePlaces(path: string): Promise<string[]> {
   return places;
 }
 
-/** The tree whose guest can replace `path` or a name on the way to it; null when there is none. */
+/** Returns the tree in which `path`, or a name on the way to it, can be replaced; null if there is none. */
 export async function replaceable(
   path: string,
   trees: readonly WritableTree[],
 ): Promise<WritableTree | null> {
   const places = await resolvePlaces(path);
   const last = places.at(-1);
-  // The root of a volume cannot be replaced itself, only what it holds; a file is its own content.
+  // The root of a volume cannot be replaced, only its contents can; a file is its own content.
   const isIn = ({ root }: WritableTree): boolean =>
     places.some((place) => isWithin(place, root) && (place !== root || place === last));
   return trees.find(isIn) ?? null;
 }
 
-/** The tree that holds `directory`, or that something in `directory` is; null when there is none. */
+/** Returns the tree that contains `directory` or is inside it; null if there is none. */
 export async function overlap(
   directory: string,
   trees: readonly WritableTree[],

@@ -6,7 +6,7 @@ import type { RunnerVm } from '../runner-vm.ts';
 import type { StepContext } from './run-step.ts';
 import { watchForStop } from './stop-watch.ts';
 
-/** The result of a step that a restored machine already has behind it. */
+/** Reports a step that ran before the restored checkpoint was taken, and returns its result. */
 export async function passCachedStep(
   step: StepPlan,
   saved: SavedStep,
@@ -35,8 +35,8 @@ export async function passCachedStep(
 }
 
 /**
- * Saves the machine behind step `index`. What prevents it is a warning: the run has what it came for. A cancel or the
- * sandbox's timeout do not wait for the end of the saving; the closing of the VM does.
+ * Saves a checkpoint after step `index`. A failure is only a warning, because the run has its result. A cancel or the
+ * sandbox's timeout does not wait for the save to finish; closing the VM does.
  */
 export async function saveAfterStep(
   vm: RunnerVm,
@@ -48,7 +48,7 @@ export async function saveAfterStep(
   const startedAt = performance.now();
   const watch = watchForStop({ cancel, deadline, timeoutMs: null });
   const saving = vm.saveCheckpoint(index, results).catch((error: unknown) => {
-    // The disk or the system refused; anything else is a bug.
+    // An expected error or one of the system; anything else is a bug.
     const isRefused = GondolinError.is(error) || (error instanceof Error && 'syscall' in error);
     if (isRefused) return { kind: 'failed', reason: error.message } as const;
     throw error;

@@ -2,16 +2,16 @@ import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Passthrough, RunnerProcess } from '../runner-vm.ts';
 
-/** Takes one piece of output; the reading waits for what it returns. */
+/** Receives a piece of output; reading waits for the promise that it returns. */
 export type OutputSink = (stream: 'stdout' | 'stderr', text: string) => void | Promise<void>;
 
-/** The reading of a command's output. */
+/** The forwarding of a command's output. */
 export interface OutputForwarding {
-  /** Resolves once both streams ended; rejects when one broke. */
+  /** Resolves once both streams have ended; rejects if one failed. */
   readonly done: Promise<void>;
-  /** From now on nobody is waited for: the last output of a killed command must not hang on a slow reader. */
+  /** Stops waiting for the sink, so that the last output of a killed command does not hang on a slow reader. */
   hurry(): void;
-  /** From now on nothing reaches the sink. */
+  /** Stops passing output to the sink. */
   stop(): void;
 }
 
@@ -21,7 +21,7 @@ async function both(first: Promise<void>, second: Promise<void>): Promise<void> 
   if (broken !== undefined) throw broken.reason;
 }
 
-/** Reads stdout and stderr of a command as text into a sink; a UTF-8 character is never cut in two. */
+/** Reads stdout and stderr of a command as text into a sink, without splitting UTF-8 characters. */
 export function forwardText(command: RunnerProcess, sink: OutputSink): OutputForwarding {
   let isStopped = false;
   let hurry = (): void => undefined;
@@ -48,7 +48,7 @@ export function forwardText(command: RunnerProcess, sink: OutputSink): OutputFor
   };
 }
 
-/** True for the error of a reader that went away (`| head`): no failure of ours. */
+/** True for the error of a closed pipe (`| head`), which is not a failure. */
 function isClosedReader(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return (
@@ -56,7 +56,7 @@ function isClosedReader(error: unknown): boolean {
   );
 }
 
-/** A reader that goes away closes the command's output, which gets SIGPIPE as under a shell. */
+/** Copies a stream. When the reader closes it, the command receives SIGPIPE, as under a shell. */
 async function copy(source: Readable | null, target: Writable): Promise<void> {
   if (source === null) return;
   try {
@@ -66,12 +66,12 @@ async function copy(source: Readable | null, target: Writable): Promise<void> {
   }
 }
 
-/** Connects a command with the caller's own streams, byte by byte. Those are not closed, only let go at the end. */
+/** Connects a command to the caller's streams, byte by byte. They are released at the end, not closed. */
 export function forwardRaw(command: RunnerProcess, own: Passthrough): OutputForwarding {
   const { stdin } = own;
   const target = command.stdin;
   if (stdin !== null && target !== null) {
-    // A command that closes its input early drops the rest of it, as under a shell.
+    // The rest of the input is discarded when a command closes it early, as under a shell.
     target.on('error', () => stdin.unpipe(target));
     stdin.pipe(target);
   }

@@ -13,7 +13,7 @@ import {
 } from './forward-output.ts';
 import { type StopCause, watchForStop } from './stop-watch.ts';
 
-/** How long the guest has to end every process of a step that is killed. */
+/** Time for the guest to end every process of a step that is killed. */
 export const KILL_LIMIT_MS = 10_000;
 
 export interface AttemptContext {
@@ -41,7 +41,7 @@ type Ending =
   | { readonly by: 'vm'; readonly error: GondolinError | undefined }
   | { readonly by: 'stop'; readonly cause: StopCause };
 
-async function settle(command: RunnerProcess, output: OutputForwarding): Promise<Ending> {
+async function waitForEnd(command: RunnerProcess, output: OutputForwarding): Promise<Ending> {
   const reading = output.done.then(
     () => null,
     (error: unknown) => ({ error }),
@@ -62,18 +62,16 @@ function failure(error: unknown, isVmLost: boolean, sweep: () => Promise<void>):
 }
 
 function vmEnded(error: GondolinError | undefined): GondolinError {
-  return (
-    error ?? new GondolinError('PROJECT_VM_ENDED', 'the virtual machine powered off in mid-step')
-  );
+  return error ?? new GondolinError('PROJECT_VM_ENDED', 'the VM powered off during the step');
 }
 
-/** True when the VM is over. A command may fail a moment before its VM says so. */
+/** True when the VM has ended. A command may fail a moment before its VM reports the end. */
 function isOver(vm: RunnerVm): Promise<boolean> {
   const soon = new Promise<boolean>((resolve) => setImmediate(resolve, false));
   return Promise.race([vm.ended.then(() => true), soon]);
 }
 
-/** Kills every process of the step. Returns the error when the guest did not do it in time. */
+/** Kills every process of the step. Returns an error if the guest did not do so in time, else null. */
 async function killTree(
   vm: RunnerVm,
   command: RunnerProcess,
@@ -107,7 +105,7 @@ async function stop(
 ): Promise<AttemptOutcome> {
   const sweep = async () => undefined;
   if (cause === 'cancelled') {
-    // The VM is closed next, which ends the processes faster than a kill and a wait.
+    // The VM is closed next, which ends the processes sooner than killing them one by one.
     output.stop();
     return {
       status: 'cancelled',
@@ -134,8 +132,8 @@ async function stop(
 }
 
 /**
- * Runs a step once, to its exit, its time limit, the end of the VM or a cancel. Never rejects.
- * After a time limit none of its processes is left; after its own exit those it started in the background stay.
+ * Runs a step once, until it exits, exceeds its timeout, the VM ends or the run is cancelled. Never rejects.
+ * After a timeout all its processes have been killed; after a normal exit its background processes keep running.
  */
 export async function runAttempt(
   vm: RunnerVm,
@@ -162,7 +160,7 @@ export async function runAttempt(
   const output =
     passthrough === null ? forwardText(command, context.sink) : forwardRaw(command, passthrough);
   const watch = watchForStop({ ...context, timeoutMs: step.timeoutMs });
-  const settled = settle(command, output);
+  const settled = waitForEnd(command, output);
   try {
     const ending = await Promise.race([
       settled,

@@ -33,8 +33,8 @@ function attemptOnce(
 }
 
 /**
- * Runs a step, again after a failure while it has retries. Before a retry what the failed attempt left running is
- * killed, so that each attempt finds the ports free.
+ * Runs a step, and runs it again after a failure while it has retries left. Before a retry, processes that the failed
+ * attempt left running are killed, so that each attempt finds its ports free.
  */
 export async function runStep(
   vm: RunnerVm,

@@ -28,11 +28,11 @@ function unmetNeed(step: StepPlan, before: readonly StepResult[]): string | null
 }
 
 /**
- * Decides whether a step runs. `needs` come first and hold for every `when`: a need must have succeeded, and one
- * that failed under `continue_on_error` has not. `when` looks at failures that count for the run.
+ * Decides whether a step runs. `needs` are checked first, whatever `when` is: each need must have succeeded, and one that
+ * failed under `continue_on_error` has not. `when` considers failures that count for the run.
  *
- * @param before Results of the steps before it in the same sandbox.
- * @returns null when the step runs, else why not.
+ * @param before The results of the steps before it in the same sandbox.
+ * @returns null if the step runs, otherwise the reason why not.
  */
 export function decideSkip(step: StepPlan, before: readonly StepResult[]): Skip | null {
   const unmet = unmetNeed(step, before);
@@ -42,7 +42,7 @@ export function decideSkip(step: StepPlan, before: readonly StepResult[]): Skip 
     return { cause: 'when', reason: `${failed.name} ${verb(failed)}` };
   }
   if (step.when === 'on_failure' && failed === undefined) {
-    return { cause: 'when', reason: 'runs on failure, and nothing failed' };
+    return { cause: 'when', reason: 'runs only after a failure, and nothing failed' };
   }
   return null;
 }

@@ -1,31 +1,32 @@
-/** Why a running step is stopped. */
+/** The reason why a running step is stopped. */
 export type StopCause = 'cancelled' | 'step-timeout' | 'sandbox-timeout';
 
 export interface StopSources {
-  /** Of the whole run. */
+  /** Cancels the whole run. */
   readonly cancel: AbortSignal;
-  /** Of the sandbox's `timeout`. */
+  /** Aborts when the sandbox's `timeout` has passed. */
   readonly deadline: AbortSignal;
-  /** Of this attempt; null is none. */
+  /** Timeout of this attempt; null for none. */
   readonly timeoutMs: number | null;
 }
 
-/** The first thing that asks a step to stop. */
+/** Watches for the first reason to stop a step. */
 export interface StopWatch {
-  /** Resolves with the first cause; stays pending when none comes. */
+  /** Resolves with the first cause; stays pending if there is none. */
   readonly stopped: Promise<StopCause>;
   /** Removes its timer and listeners. May be called twice. */
   dispose(): void;
 }
 
-/** Longest delay of a Node timer (2^31-1 ms, about 24 days): a longer limit is as good as this one. */
+/** Longest delay of a Node timer (2^31-1 ms, about 24 days); longer limits are cut to it. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** A timer for a limit of any length. */
+/** Starts a timer for a limit of any length. */
 export function startTimer(limitMs: number, expire: () => void): NodeJS.Timeout {
   return setTimeout(expire, Math.min(limitMs, MAX_TIMER_MS));
 }
 
+/** Starts to watch for a cancel, the sandbox's timeout and the attempt's timeout. */
 export function watchForStop({ cancel, deadline, timeoutMs }: StopSources): StopWatch {
   const listening = new AbortController();
   let timer: NodeJS.Timeout | undefined;

@@ -24,7 +24,7 @@ it.each([
 it.each([
   ['no hook', 'export const onRequets = () => undefined;', 'exports none of'],
   ['no object', 'export default 7;', 'exports none of'],
-  ['no function', 'export const onResponse = "x";', 'onResponse is no function'],
+  ['no function', 'export const onResponse = "x";', 'onResponse is not a function'],
   ['an error of its own', 'throw new Error("of its own");', 'of its own'],
   ['no JavaScript', 'import "no-such-package-of-anybody";', 'cannot be loaded'],
 ])('loadPolicyScript() fails for a module with %s', async (_what, text, want) => {

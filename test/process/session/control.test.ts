@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import { formatOwner, identifyOwnProcess } from '../../../src/host/process-life.ts';
-import { askSession, listSessions } from '../../../src/session/control-client.ts';
+import { listSessions, requestSession } from '../../../src/session/control-client.ts';
 import type { ControlRequest } from '../../../src/session/control-request.ts';
 import { type ControlHandler, openControlServer } from '../../../src/session/control-server.ts';
 import { sweepStaleSessionDirectories } from '../../../src/session/session-directory.ts';
@@ -52,7 +52,7 @@ it('a request gets its answer, and describe is what listSessions() shows', async
     asked.push(request);
     return request.method === 'describe' ? FACTS : { diskBytes: 5 };
   });
-  expect(await askSession(server.directory, SNAPSHOT)).toEqual({ diskBytes: 5 });
+  expect(await requestSession(server.directory, SNAPSHOT)).toEqual({ diskBytes: 5 });
   expect(await listSessions(sessions)).toEqual([{ ...FACTS, controlDirectory: server.directory }]);
   expect(asked).toEqual([SNAPSHOT, { method: 'describe' }]);
 });
@@ -69,7 +69,7 @@ it('only this user can reach it, and nothing is left when it is closed', async (
 it('works below a path that is longer than a socket path may be', async () => {
   const sessions = join(temporaryDirectory(), 'x'.repeat(120), 'y'.repeat(120));
   const { server } = await serve(async () => FACTS, sessions);
-  expect(await askSession(server.directory, { method: 'describe' })).toEqual(FACTS);
+  expect(await requestSession(server.directory, { method: 'describe' })).toEqual(FACTS);
 });
 
 it('an error travels with its code and hint; what is no error of ours is SESSION_FAILED', async () => {
@@ -77,12 +77,12 @@ it('an error travels with its code and hint; what is no error of ours is SESSION
     if (method === 'describe') throw new TypeError('a bug');
     throw new GondolinError('SNAPSHOT_EXISTS', 'taken', { hint: 'Take another.' });
   });
-  await expect(askSession(server.directory, SNAPSHOT)).rejects.toMatchObject({
+  await expect(requestSession(server.directory, SNAPSHOT)).rejects.toMatchObject({
     code: 'SNAPSHOT_EXISTS',
     message: 'taken',
     hint: 'Take another.',
   });
-  await expect(askSession(server.directory, { method: 'describe' })).rejects.toMatchObject({
+  await expect(requestSession(server.directory, { method: 'describe' })).rejects.toMatchObject({
     code: 'SESSION_FAILED',
   });
 });
@@ -115,7 +115,7 @@ it('a client that ends in mid-request does not stop the others', async () => {
   await everything(socket);
   const other = await dial(server.directory);
   other.destroy();
-  expect(await askSession(server.directory, { method: 'describe' })).toEqual(FACTS);
+  expect(await requestSession(server.directory, { method: 'describe' })).toEqual(FACTS);
 });
 
 it('close() ends a conversation that waits for its answer', async () => {
@@ -127,7 +127,7 @@ it('close() ends a conversation that waits for its answer', async () => {
     arrived();
     return new Promise(() => undefined);
   });
-  const asking = askSession(server.directory, SNAPSHOT);
+  const asking = requestSession(server.directory, SNAPSHOT);
   asking.catch(() => undefined);
   await waiting;
   await server.close();
@@ -140,7 +140,7 @@ it('an abort ends the asking with its reason', async () => {
     stop.abort(new GondolinError('CLI_INTERRUPTED', 'stop'));
     return new Promise(() => undefined);
   });
-  await expect(askSession(server.directory, SNAPSHOT, stop.signal)).rejects.toMatchObject({
+  await expect(requestSession(server.directory, SNAPSHOT, stop.signal)).rejects.toMatchObject({
     code: 'CLI_INTERRUPTED',
   });
 });

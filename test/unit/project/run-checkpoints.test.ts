@@ -11,7 +11,7 @@ const NOT_NEEDED: SavedStep = {
   status: 'skipped',
   exitCode: null,
   durationMs: 0,
-  reason: 'runs on failure, and nothing failed',
+  reason: 'runs only after a failure, and nothing failed',
 };
 
 async function run(
@@ -57,7 +57,7 @@ it('steps that the machine has behind it do not run; the others do, and needs co
   );
   expect(vm?.started.map(({ argv }) => argv.at(-1))).toEqual(['true', 'true']);
   expect(lines).toContain('step-cached a');
-  expect(lines).toContain('step-skipped oops when: runs on failure, and nothing failed');
+  expect(lines).toContain('step-skipped oops when: runs only after a failure, and nothing failed');
   expect(steps?.map(({ name, status, isCached }) => `${name} ${status} ${isCached}`)).toEqual([
     'a succeeded true',
     'oops skipped false',

@@ -76,7 +76,7 @@ describe('time limits', () => {
     const result = await running;
     expect(result.exitCode).toBe(124);
     expect(result.sandboxes[0]?.error?.code).toBe('PROJECT_KILL_FAILED');
-    expect(lines()).toContain('step-skipped t sandbox-failed: the sandbox has no virtual machine');
+    expect(lines()).toContain('step-skipped t sandbox-failed: the sandbox has no running VM');
     expect(vms.get('a')?.isClosed).toBe(true);
   });
 
@@ -110,7 +110,7 @@ describe('time limits', () => {
     expect(result).toMatchObject({ status: 'timed-out', exitCode: 124 });
     expect(result.sandboxes[0]?.error).toMatchObject({
       code: 'PROJECT_SANDBOX_TIMEOUT',
-      message: 'sandbox a passed its timeout of 1m',
+      message: 'sandbox a exceeded its timeout of 1m',
     });
     expect(lines()).toContain('step-skipped t sandbox-timeout: the sandbox timed out');
     expect(vms.get('a')?.isClosed).toBe(true);
@@ -131,11 +131,11 @@ describe('time limits', () => {
     await vi.advanceTimersByTimeAsync(1500);
     const result = await running;
     expect(result).toMatchObject({ status: 'timed-out', exitCode: 124 });
-    expect(result.sandboxes[0]?.error?.message).toBe('sandbox a passed its timeout of 1.5s');
+    expect(result.sandboxes[0]?.error?.message).toBe('sandbox a exceeded its timeout of 1.5s');
   });
 });
 
-describe('a VM that ends in mid-step', () => {
+describe('a VM that ends during a step', () => {
   async function runWithEnd(end: (name: string, command: FakeProcess) => void) {
     const { createVm, vms } = fakeVms((command) => {
       if (command.argv.at(-1) === 'hang') end('a', command);
@@ -155,7 +155,7 @@ describe('a VM that ends in mid-step', () => {
     expect(result).toMatchObject({ status: 'failed', exitCode: 125 });
     expect(result.sandboxes[0]?.steps[0]).toMatchObject({ status: 'failed', exitCode: 125 });
     expect(result.sandboxes[0]?.error?.message).toBe('broken frame');
-    expect(lines()).toContain('step-skipped t sandbox-failed: the sandbox has no virtual machine');
+    expect(lines()).toContain('step-skipped t sandbox-failed: the sandbox has no running VM');
     expect(lines()).toContain('sandbox-finished b succeeded 0');
   });
 
@@ -172,7 +172,7 @@ describe('a VM that ends in mid-step', () => {
       });
     });
     expect((await running).exitCode).toBe(125);
-    expect(lines()).toContain('step-skipped t sandbox-failed: the sandbox has no virtual machine');
+    expect(lines()).toContain('step-skipped t sandbox-failed: the sandbox has no running VM');
   });
 });
 

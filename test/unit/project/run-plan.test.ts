@@ -78,7 +78,7 @@ describe('runPlan', () => {
       step('a', 'true'),
       step('b', 'true', { when: 'on_failure' }),
     );
-    expect(lines).toContain('step-skipped b when: runs on failure, and nothing failed');
+    expect(lines).toContain('step-skipped b when: runs only after a failure, and nothing failed');
     expect(result.exitCode).toBe(0);
   });
 
@@ -197,7 +197,7 @@ describe('runPlan with several sandboxes', () => {
     const result = await runPlan(two, { createVm: failing, onEvent, maxParallel: 1 });
     expect(result.exitCode).toBe(2);
     expect(result.sandboxes[0]?.error).toMatchObject({ code: 'CONFIG_NOT_FOUND', stack: null });
-    expect(lines()).toContain('step-skipped s sandbox-failed: the sandbox has no virtual machine');
+    expect(lines()).toContain('step-skipped s sandbox-failed: the sandbox has no running VM');
     expect(lines()).toContain('sandbox-finished b succeeded 0');
   });
 
