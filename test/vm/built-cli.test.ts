@@ -1,17 +1,13 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { runBuiltCli } from '../fixtures/cli/run-cli.ts';
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
 
-const CLI = resolve(import.meta.dirname, '../../dist/cli/bin.js');
-const run = promisify(execFile);
-
-/** Answers with the headers that it was sent. */
+/** Starts a server that responds with the headers of the request. */
 async function startEcho(): Promise<number> {
   const server = createServer((request, response) => {
     response.end(`${request.headers['x-hooked']} ${request.headers.authorization}\n`);
@@ -49,8 +45,9 @@ steps:
         cat <&3
 `,
   );
-  const env = { ...process.env, HOST_TOKEN: 'the-value-of-the-secret' };
-  const { stdout, stderr } = await run(process.execPath, [CLI, 'run'], { cwd: project, env });
+  const env = { HOST_TOKEN: 'the-value-of-the-secret' };
+  const { code, stdout, stderr } = await runBuiltCli(['run'], { cwd: project, env });
+  expect(code).toBe(0);
   expect(stdout + stderr).toMatch(/yes Bearer GONDOLIN_SECRET_[0-9a-f]{32}/);
   expect(stdout + stderr).not.toContain('the-value-of-the-secret');
   expect(stderr).not.toContain('Warning');

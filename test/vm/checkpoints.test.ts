@@ -1,38 +1,25 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { RunEvent } from '../../src/project/run-event.ts';
+import { BUILT_BIN, type CliOutcome, directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
 
-const ROOT = resolve(import.meta.dirname, '../..');
-/** The built program, as it ships. */
-const CLI = resolve(ROOT, 'dist/cli/bin.js');
 const CHECKPOINTS = join(
   process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
   'gondolin/checkpoints',
 );
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function gondolin(cwd: string, ...args: string[]): Promise<Outcome> {
-  return new Promise((done) => {
-    const env = { ...process.env, CI: '1', NO_COLOR: '1' };
-    execFile(process.execPath, [CLI, ...args], { cwd, env }, (error, stdout, stderr) => {
-      done({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
-    });
-  });
+/** Runs the built CLI in a project. */
+function gondolin(cwd: string, ...args: string[]): Promise<CliOutcome> {
+  return runBuiltCli(args, { cwd });
 }
 
 /** A project in a fresh directory; its name is in the keys of its checkpoints, which are its own then. */
 function project(yaml: string, files: Readonly<Record<string, string>> = {}): string {
-  const directory = mkdtempSync(join(tmpdir(), 'gondolin-checkpoints-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const directory = directoryWith();
   const name = directory.slice(-6).toLowerCase();
   writeFileSync(join(directory, 'gondolin.yaml'), `name: p${name}\n${yaml}`);
   for (const [path, text] of Object.entries(files)) writeFileSync(join(directory, path), text);
@@ -167,7 +154,7 @@ steps:
   - { name: wait, run: "date +%N > /root/mark; echo waiting; while ! test -e /root/go; do sleep 0.1; done" }
 `);
   const name = cwd.slice(-6).toLowerCase();
-  const child = spawn(process.execPath, [CLI, 'run', '--progress', 'json'], { cwd });
+  const child = spawn(process.execPath, [BUILT_BIN, 'run', '--progress', 'json'], { cwd });
   onTestFinished(() => void child.kill('SIGKILL'));
   await new Promise<void>((done) => {
     child.stdout.on('data', (data) => String(data).includes('waiting') && done());
@@ -191,7 +178,7 @@ it('kill -9 at moments all over a saving leaves a cache that works', async () =>
   );
   for (let round = 0; round < KILLS; round += 1) {
     writeFileSync(join(cwd, 'x'), String(round));
-    const child = spawn(process.execPath, [CLI, 'run', '--progress', 'json'], { cwd });
+    const child = spawn(process.execPath, [BUILT_BIN, 'run', '--progress', 'json'], { cwd });
     const exited = once(child, 'exit');
     child.stdout.on('data', (data) => {
       const isSaving = String(data).includes('"step-finished"');
@@ -215,7 +202,7 @@ it('a disk that is full while a checkpoint is saved is one warning', async () =>
   );
   // No file may grow beyond 20 MiB: that is what a full disk looks like to who writes a large one.
   const limited = `ulimit -f 20480; exec "$@"`;
-  const args = ['-c', limited, 'sh', process.execPath, CLI, 'run', '--progress', 'plain'];
+  const args = ['-c', limited, 'sh', process.execPath, BUILT_BIN, 'run', '--progress', 'plain'];
   const child = spawn('bash', args, { cwd, env: { ...process.env, CI: '1' } });
   let text = '';
   child.stdout.on('data', (data) => {

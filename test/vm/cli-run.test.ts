@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -12,48 +12,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
+import { BUILT_BIN, type CliOutcome, directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
+import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
 
-const ROOT = resolve(import.meta.dirname, '../..');
-/** The built program, as it ships. */
-const CLI = resolve(ROOT, 'dist/cli/bin.js');
-
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly all: string;
-}
-
-function gondolin(cwd: string, ...args: string[]): Promise<Outcome> {
-  return gondolinWith({}, cwd, ...args);
-}
-
-function gondolinWith(
-  variables: Readonly<Record<string, string>>,
-  cwd: string,
-  ...args: string[]
-): Promise<Outcome> {
-  return new Promise((done) => {
-    const env = { ...process.env, CI: '1', NO_COLOR: '1', ...variables };
-    execFile(
-      process.execPath,
-      [CLI, ...args],
-      { cwd, env, maxBuffer: 2 ** 26 },
-      (error, stdout, stderr) => {
-        const code = error === null ? 0 : Number(error.code ?? 1);
-        done({ code, stdout, stderr, all: `${stdout}\n${stderr}` });
-      },
-    );
-  });
-}
-
-function project(yaml: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'gondolin-project-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  writeFileSync(join(directory, 'gondolin.yaml'), yaml);
-  return directory;
+/** Runs the built CLI in a project. */
+function gondolin(cwd: string, ...args: string[]): Promise<CliOutcome> {
+  return runBuiltCli(args, { cwd });
 }
 
 /** QEMU processes whose command line names `marker` (the project's VM name). */
@@ -79,7 +45,7 @@ beforeAll(async () => {
 });
 
 it('run exits with the code of the failed step, runs always steps, skips the rest and prints the output in full', async () => {
-  const cwd = project(`
+  const cwd = directoryWith(`
 name: codes
 image: debian
 steps:
@@ -99,7 +65,7 @@ steps:
 });
 
 it('a step that passes its timeout exits 124 with no process of it left for the always step', async () => {
-  const cwd = project(`
+  const cwd = directoryWith(`
 image: debian
 steps:
   - { name: slow, run: "(setsid sleep 4242 &); sleep 4242", timeout: 2s }
@@ -123,7 +89,7 @@ function appears(directory: string, name: string): Promise<void> {
 }
 
 it("a volume of one file follows an editor's save, and the place of a nested volume is the user's on a later run too", async () => {
-  const cwd = project(`
+  const cwd = directoryWith(`
 image: debian
 user: nobody
 volumes: [".:/work", "./app.conf:/etc/app.conf:ro", "./cache:/work/nested/cache"]
@@ -155,7 +121,7 @@ steps:
 });
 
 it('steps work on the mounted project; gondolin.yaml is read-only in the guest', async () => {
-  const cwd = project(`
+  const cwd = directoryWith(`
 image: debian
 volumes: [".:/workspace"]
 env: { FROM_YAML: "yes" }
@@ -172,8 +138,10 @@ steps:
 });
 
 it('run -- CMD passes standard input, output and the exit code through', async () => {
-  const cwd = project('image: debian\nsteps: [{ run: "false" }]\n');
-  const child = spawn(process.execPath, [CLI, 'run', '--', 'sh', '-c', 'cat; exit 5'], { cwd });
+  const cwd = directoryWith('image: debian\nsteps: [{ run: "false" }]\n');
+  const child = spawn(process.execPath, [BUILT_BIN, 'run', '--', 'sh', '-c', 'cat; exit 5'], {
+    cwd,
+  });
   child.stdin.end('through the VM\n');
   let stdout = '';
   child.stdout.on('data', (data) => {
@@ -185,9 +153,9 @@ it('run -- CMD passes standard input, output and the exit code through', async (
 });
 
 it('run exits 127 and 126 like a shell when a list step cannot start', async () => {
-  const missing = project('image: debian\nsteps: [{ run: [no-such-program] }]\n');
+  const missing = directoryWith('image: debian\nsteps: [{ run: [no-such-program] }]\n');
   expect((await gondolin(missing, 'run')).code).toBe(127);
-  const denied = project('image: debian\nsteps: [{ run: [/etc/passwd] }]\n');
+  const denied = directoryWith('image: debian\nsteps: [{ run: [/etc/passwd] }]\n');
   expect((await gondolin(denied, 'run')).code).toBe(126);
 });
 
@@ -195,19 +163,20 @@ it.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGKILL', null],
-] as const)('%s in mid-step leaves no QEMU and no temporary file', async (signal, exitCode) => {
-  const cwd = project(
+] as const)('%s during a step leaves no QEMU and no temporary file', async (signal, exitCode) => {
+  const cwd = directoryWith(
     // Without a network: a state directory of its own would get an authority of its own, and a template for it.
     'network: { mode: none }\nsteps: [{ name: wait, run: "echo in-the-step; sleep 1000" }]\n',
   );
-  const state = mkdtempSync(join(tmpdir(), 'gondolin-state-'));
-  onTestFinished(() => rmSync(state, { recursive: true, force: true }));
+  const state = temporaryDirectory();
   const before = new Set(qemuPids());
   const env = {
     ...process.env,
-    ...{ CI: '1', XDG_STATE_HOME: state, TMPDIR: state, TSX_DISABLE_CACHE: '1' },
+    CI: '1',
+    XDG_STATE_HOME: state,
+    TMPDIR: state,
   };
-  const child = spawn(process.execPath, [CLI, 'run'], { cwd, env });
+  const child = spawn(process.execPath, [BUILT_BIN, 'run'], { cwd, env });
   await new Promise<void>((done) => {
     child.stdout.on('data', (data) => {
       if (String(data).includes('in-the-step')) done();
@@ -221,7 +190,7 @@ it.each([
   await expect
     .poll(() => started.filter((pid) => existsSync(`/proc/${pid}`)), { timeout: 2000 })
     .toEqual([]);
-  if (signal === 'SIGKILL') await gondolinWith({ XDG_STATE_HOME: state }, cwd, 'images');
+  if (signal === 'SIGKILL') await runBuiltCli(['images'], { cwd, env: { XDG_STATE_HOME: state } });
   const left = readdirSync(state, { recursive: true, withFileTypes: true }).filter(
     (entry) => !entry.isDirectory(),
   );
@@ -229,7 +198,7 @@ it.each([
 });
 
 it('run --progress json prints one event a line and nothing else', async () => {
-  const cwd = project('image: debian\nsteps: [{ name: say, run: "echo hi" }]\n');
+  const cwd = directoryWith('image: debian\nsteps: [{ name: say, run: "echo hi" }]\n');
   const { code, stdout } = await gondolin(cwd, 'run', '--progress', 'json');
   expect(code).toBe(0);
   const events = stdout

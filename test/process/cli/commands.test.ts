@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { BIN, directoryWith, ROOT, runCli, TSX } from './run-cli.ts';
+import { BIN, directoryWith, ROOT, runCli, TSX } from '../../fixtures/cli/run-cli.ts';
 
 const TRACE = pathToFileURL(join(ROOT, 'test/fixtures/cli/trace-imports.mjs')).href;
 

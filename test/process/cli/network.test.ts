@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { directoryWith, runCli } from '../../fixtures/cli/run-cli.ts';
 import { fakeProgram } from '../../fixtures/fake-program.ts';
 import { harProblems } from '../../fixtures/har-fields.ts';
-import { directoryWith, runCli } from './run-cli.ts';
 
 const PROJECT = `name: shop
 env: { API_TOKEN: , PLAIN: "1" }

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { directoryWith, ROOT, runCli } from './run-cli.ts';
+import { directoryWith, ROOT, runCli } from '../../fixtures/cli/run-cli.ts';
 
 const GOOD = `name: shop
 image: debian

@@ -1,7 +1,7 @@
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { directoryWith, runCli } from './run-cli.ts';
+import { directoryWith, runCli } from '../../fixtures/cli/run-cli.ts';
 
 const KEY = 'a'.repeat(64);
 

@@ -5,8 +5,8 @@ import { loadConfig } from '../../../src/config/load-config.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
 import { guardHostCode } from '../../../src/project/writable-code.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
+import { runCli } from '../../fixtures/cli/run-cli.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
-import { runCli } from '../cli/run-cli.ts';
 
 const FACTS = { arch: 'x86_64', release: 'trixie' } as const;
 const HOOK = 'export const onRequest = () => undefined;\n';
