@@ -2,10 +2,10 @@ const CAPACITY_BYTES = 64 * 1024;
 const TAIL_LINES = 40;
 const TAIL_LINE_CHARACTERS = 400;
 
-/** The last 64 KiB a guest wrote to its serial console */
+/** The last 64 KiB that a guest wrote to its serial console. */
 export class ConsoleLog {
   readonly #ring = Buffer.alloc(CAPACITY_BYTES);
-  /** Bytes ever written; the next one goes to this number modulo the capacity. */
+  /** Count of all bytes written; the next byte goes to this number modulo the capacity. */
   #total = 0;
 
   append(chunk: Uint8Array): void {
@@ -18,28 +18,28 @@ export class ConsoleLog {
     this.#total += kept.length;
   }
 
-  /** What is kept, oldest byte first. Guest bytes: never print them raw. */
+  /** Returns the kept bytes, the oldest first. Guest bytes: never print them raw. */
   bytes(): Buffer {
     if (this.#total <= CAPACITY_BYTES) return Buffer.from(this.#ring.subarray(0, this.#total));
     const at = this.#total % CAPACITY_BYTES;
     return Buffer.concat([this.#ring.subarray(at), this.#ring.subarray(0, at)]);
   }
 
-  /** The last lines as text that is safe to print; empty when the guest wrote nothing. */
+  /** Returns the last lines as text that is safe to print; empty when the guest wrote nothing. */
   tail(lineCount: number = TAIL_LINES): string {
     return sanitizeConsole(this.bytes()).slice(-lineCount).join('\n');
   }
 }
 
 // CSI (colours, cursor), OSC (titles, links; ended by BEL or ESC \) and the two-character escapes.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed here
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this removes control characters
 const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])/g;
-/** C0 except tab, DEL and C1: what a terminal acts upon; and characters that reorder text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is removed here
+/** C0 except tab, DEL and C1, on which a terminal acts; and characters that reorder text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: this removes control characters
 const CONTROLS = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
- * Lines of guest output without anything a terminal would act upon, empty ones left out, each cut at 400
+ * Returns the lines of guest output without anything that a terminal would act on, without empty ones, each cut at 400
  * characters. Bytes that are not UTF-8 become U+FFFD. Pure.
  */
 export function sanitizeConsole(bytes: Uint8Array): string[] {

@@ -6,13 +6,13 @@ import type { Machine } from './start-machine.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 const PAGE_BYTES = 4096;
-/** Of a saved RAM that QEMUs with ids of their own open: its group is theirs. */
+/** Mode of a saved RAM that QEMUs with their own ids open: the file has their group. */
 export const SHARED_RAM_MODE = 0o660;
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
 
 /**
- * Copies the RAM of a stopped machine into a new file: sparse, without the pages that are zero, on disk when the promise
- * resolves. One MiB at a time, so that other work goes on between.
+ * Copies the RAM of a stopped machine into a new file: sparse, without zero pages, on disk when the promise resolves. Copies
+ * one MiB at a time, so that other work runs in between.
  * @throws {GondolinError} MACHINE_STATE_FAILED when QEMU's memory cannot be read.
  */
 export async function copyRamOut(machine: Machine, target: string): Promise<void> {
@@ -37,12 +37,12 @@ export async function copyRamOut(machine: Machine, target: string): Promise<void
   }
 }
 
-/** Ours to read as the parent of QEMU, unless the host allows no tracing at all (yama ptrace_scope above 1). */
+/** Opens QEMU's memory, which its parent may read unless the host allows no tracing at all (yama ptrace_scope above 1). */
 async function openMemory(pid: number): Promise<FileHandle> {
   try {
     return await open(`/proc/${pid}/mem`, 'r');
   } catch (cause) {
-    const text = 'The memory of QEMU cannot be read: see kernel.yama.ptrace_scope (proc(5))';
+    const text = 'Cannot read the memory of QEMU: see kernel.yama.ptrace_scope (proc(5))';
     throw new GondolinError('MACHINE_STATE_FAILED', text, { cause });
   }
 }
@@ -73,7 +73,7 @@ async function readAll(from: FileHandle, buffer: Buffer, position: number): Prom
   for (let at = 0; at < buffer.length; ) {
     const { bytesRead } = await from.read(buffer, at, buffer.length - at, position + at);
     if (bytesRead === 0)
-      throw new GondolinError('MACHINE_STATE_FAILED', 'QEMU ended while its memory was read');
+      throw new GondolinError('MACHINE_STATE_FAILED', 'QEMU ended while its memory was being read');
     at += bytesRead;
   }
 }
@@ -85,7 +85,7 @@ async function writeAll(to: FileHandle, bytes: Buffer, position: number): Promis
   }
 }
 
-/** Writes the runs of pages that hold something; the target has holes elsewhere. */
+/** Writes the runs of pages that are not zero; the target has holes elsewhere. */
 async function writeNonZero(to: FileHandle, bytes: Buffer, position: number): Promise<void> {
   let start = -1;
   for (let at = 0; at <= bytes.length; at += PAGE_BYTES) {

@@ -2,7 +2,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 
 /** One virtual machine. Paths are absolute, sizes in bytes. */
 export interface MachineSpec {
-  /** Uncompressed kernel (ELF with a PVH entry); a bzImage boots too, slower. */
+  /** Uncompressed kernel (ELF with a PVH entry); a bzImage boots too, more slowly. */
   readonly vmlinuxPath: string;
   readonly initramfsPath: string;
   /** Read-only raw image, /dev/vda in the guest; null attaches no disk. Machines may share it. */
@@ -11,14 +11,14 @@ export interface MachineSpec {
   readonly cpus: number;
   /** Size of the guest's RAM; a whole number of MiB, at least MIN_MEMORY_BYTES. */
   readonly memoryBytes: number;
-  /** Added to the kernel command line; words without spaces. */
+  /** Words added to the kernel command line; without spaces. */
   readonly kernelArguments?: readonly string[];
-  /** Where the guest's RAM lives. @default {kind: 'fresh'} */
+  /** Source of the guest's RAM. @default {kind: 'fresh'} */
   readonly ram?: GuestRam;
 }
 
 /**
- * `fresh`: empty. `clone`: pages of the file at `path`, copied when the guest writes them; the file has exactly the size
+ * `fresh`: zero pages. `clone`: pages of the file at `path`, copied when the guest writes them; the file has exactly the size
  * of the RAM and must not change while machines run on it.
  */
 export type GuestRam =
@@ -26,14 +26,14 @@ export type GuestRam =
   | { readonly kind: 'clone'; readonly path: string };
 
 export const MIB = 1024 * 1024;
-/** The kernel, its page tables and the agent need this much; less ends in a panic without a word. */
+/** The kernel, its page tables and the agent need this much; with less the guest panics silently. */
 export const MIN_MEMORY_BYTES: number = 96 * MIB;
 /** 1 TiB: the physical addresses of QEMU's default processor models. */
 export const MAX_MEMORY_BYTES: number = 1024 * 1024 * MIB;
-/** Above it q35 needs an interrupt remapper. */
+/** With more, q35 needs an interrupt remapper. */
 export const MAX_CPUS = 255;
 
-/** @throws {GondolinError} MACHINE_SPEC_INVALID for sizes or words QEMU or the kernel would misread. */
+/** @throws {GondolinError} MACHINE_SPEC_INVALID for sizes or words that QEMU or the kernel would misread. */
 export function checkMachineSpec(spec: MachineSpec): void {
   const { cpus, memoryBytes } = spec;
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_CPUS) {

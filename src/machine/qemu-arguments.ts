@@ -6,13 +6,13 @@ import { checkMachineSpec, type MachineSpec, MIB } from './machine-spec.ts';
  */
 export const CHANNEL_FDS = { qmp: 3, console: 4, control: 5, fs: 6 } as const;
 
-/** Where a machine that is restored finds its saved state: an open file, not a socket. */
+/** Descriptor of a restored machine's saved state: an open file, not a socket. */
 export const STATE_FD = 7;
 
-/** Where QEMU writes a saved state: it can't open files by name. `qemu-process.ts` keeps the same open file. */
+/** Descriptor to which QEMU writes a saved state: it cannot open files by name. `qemu-process.ts` passes it on. */
 export const SAVE_FD = 8;
 const SAVE_SET = 1;
-/** What QEMU opens to write there. */
+/** Path that QEMU opens to write there. */
 export const SAVE_PATH: string = `/dev/fdset/${SAVE_SET}`;
 
 /** Names of the virtio-serial ports, as the agent looks them up (docs/protocol.md). */
@@ -21,15 +21,15 @@ const PORT_NAMES = { control: 'gondolin.control', fs: 'gondolin.fs' } as const;
 export interface QemuArgumentsInput {
   readonly spec: MachineSpec;
   readonly accelerator: 'kvm' | 'tcg';
-  /** Shown by ps, and how a sweep finds the machine; see session-record.ts. */
+  /** Shown by ps; a sweep finds the machine by it, see session-record.ts. */
   readonly name: string;
-  /** Loads the state at STATE_FD and goes on from there instead of starting the kernel. @default false */
+  /** Restores the state at STATE_FD instead of starting the kernel. @default false */
   readonly isRestored?: boolean;
 }
 
 /**
- * The arguments of qemu-system-x86_64 for one machine: a pure function, so that a test can hold all of it and
- * a saved machine state can be keyed by it. Why each is there: docs/decisions/0003-machine.md.
+ * Returns the arguments of qemu-system-x86_64 for one machine. Pure, so that a test can compare the whole list and the
+ * template key can include it. The reason for each: docs/decisions/0003-machine.md.
  * @throws {GondolinError} MACHINE_SPEC_INVALID
  */
 export function buildQemuArguments(input: QemuArgumentsInput): string[] {
@@ -44,7 +44,7 @@ export function buildQemuArguments(input: QemuArgumentsInput): string[] {
     ...['-smp', String(spec.cpus), '-m', `${spec.memoryBytes / MIB}M`],
     // A restored guest has its kernel in its RAM.
     ...(isRestored ? ['-incoming', `fd:${STATE_FD}`] : kernel(spec, accelerator)),
-    // States are saved without this section (and without suppress-vmdesc's), and would be refused for lacking it.
+    // Saved states lack this section (and that of suppress-vmdesc), and QEMU would refuse them without it.
     ...['-global', 'migration.send-configuration=off'],
     ...['-add-fd', `fd=${SAVE_FD},set=${SAVE_SET}`],
     ...[...socketChannel('qmp'), '-mon', 'chardev=qmp,mode=control'],
@@ -62,10 +62,10 @@ export function escapeValue(value: string): string {
 /** seccomp: no old system calls, no new privileges, no fork or exec, no scheduling changes. */
 const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
 
-/** q35 without the devices a guest would only have to probe: no card, bus or port that is not below. */
+/** q35 without devices that a guest would only have to probe: no card, bus or port other than those below. */
 const MACHINE = 'q35,usb=off,vmport=off,sata=off,smbus=off,i8042=off,suppress-vmdesc=on';
 
-/** Always in a descriptor, so that it can be found and copied while the machine runs: guest-ram.ts. */
+/** RAM always has a descriptor, so that guest-ram.ts can find and copy it while QEMU runs. */
 function memory({ ram = { kind: 'fresh' }, memoryBytes }: MachineSpec): string[] {
   const backend =
     ram.kind === 'fresh'
@@ -91,23 +91,23 @@ function processor(accelerator: 'kvm' | 'tcg'): string[] {
 }
 
 /**
- * What costs time under TCG and a kernel does without. `rep movsb` (erms) runs byte by byte: guest kernels copy in words
- * 3 to 5 times faster. A fifth level of page tables (la57) lengthens each walk. The others end a translated block at each
- * entry of the kernel and each copy from a user's memory.
+ * Processor features that cost time under TCG and that a kernel does not need. `rep movsb` (erms) runs byte by byte: guest
+ * kernels copy in words 3 to 5 times faster. A fifth level of page tables (la57) lengthens each walk. The others end a
+ * translated block at each kernel entry and each copy from user memory.
  */
 const TCG_WITHOUT = ['erms', 'la57', 'smap', 'smep', 'umip', 'pku'];
 
 /**
  * A panic reboots at once (panic=-1), and a reboot ends QEMU (-no-reboot). The crypto self-tests would take
- * half a second of each boot under TCG; the distribution ran them when it built the kernel. The rest keeps out of every
- * system call what nobody asks a sandbox for: pressure statistics, audit records, AppArmor profiles (Landlock stays).
+ * half a second of each boot under TCG; the distribution ran them when it built the kernel. The rest removes from every
+ * system call what a sandbox does not need: pressure statistics, audit records, AppArmor profiles (Landlock stays).
  */
 const KERNEL_ARGUMENTS = [
   ...['console=ttyS0', 'quiet', 'panic=-1', 'cryptomgr.notests'],
   ...['psi=0', 'audit=0', 'lsm=landlock,yama', 'nowatchdog'],
 ];
 
-/** TCG does not run the guest's instructions: its code is no target for speculation. And it has no huge pages to gain by. */
+/** TCG does not run the guest's instructions on the processor, so mitigations of speculation gain nothing; nor do huge pages. */
 const TCG_KERNEL_ARGUMENTS = ['mitigations=off', 'transparent_hugepage=never', 'init_on_alloc=0'];
 
 function kernelCommandLine(spec: MachineSpec, accelerator: 'kvm' | 'tcg'): string {
@@ -120,7 +120,7 @@ function socketChannel(id: keyof typeof CHANNEL_FDS): string[] {
 }
 
 function ports(accelerator: 'kvm' | 'tcg'): string[] {
-  // Under TCG a kick by eventfd costs a trip through the main loop: 200 µs a round trip instead of 120.
+  // Under TCG a kick by eventfd passes through the main loop: 200 µs per round trip instead of 120.
   const kick = accelerator === 'tcg' ? ',ioeventfd=off' : '';
   return [
     ...['-device', `virtio-serial-pci,id=ports,disable-legacy=on,max_ports=3${kick}`],
@@ -134,7 +134,7 @@ function port(id: keyof typeof PORT_NAMES, number: number): string {
 }
 
 function rootDrive(path: string): string[] {
-  // No locks: images never change under their name, and any number of machines read one.
+  // No locks: an image never changes under its name, and any number of machines may read it.
   const file = `file.driver=file,file.filename=${escapeValue(path)},file.locking=off`;
   return [
     ...['-blockdev', `driver=raw,node-name=root,read-only=on,${file}`],

@@ -6,20 +6,20 @@ import { type Command, type ConfinedFiles, type Confinement, confine } from '../
 import { ConsoleLog } from './console-log.ts';
 import { CHANNEL_FDS, SAVE_FD, STATE_FD } from './qemu-arguments.ts';
 
-/** How QEMU ended: one of both is not null, as in Node's `exit` event. */
+/** Exit of QEMU: exactly one of both is not null, as in Node's `exit` event. */
 export interface MachineExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A started QEMU and its ends of the socket pairs. */
+/** A started QEMU and our ends of the socket pairs. */
 export interface QemuProcess {
   readonly pid: number;
   readonly qmp: Duplex;
   readonly control: Duplex;
   readonly fs: Duplex;
   readonly consoleLog: ConsoleLog;
-  /** What QEMU itself printed, e.g. why it refused an argument. */
+  /** Output of QEMU itself, e.g. why it refused an argument. */
   readonly messageLog: ConsoleLog;
   /** Resolves after the last console byte has arrived. Never rejects. */
   readonly exited: Promise<MachineExit>;
@@ -28,16 +28,16 @@ export interface QemuProcess {
 
 export interface SpawnQemuOptions {
   readonly confinement: Confinement;
-  /** What it opens by name. */
+  /** Files that it opens by name. */
   readonly files: ConfinedFiles;
-  /** Write-only descriptor, which QEMU inherits as SAVE_FD. */
+  /** Write-only descriptor that QEMU inherits as SAVE_FD. */
   readonly saveFd: number;
   readonly onConsole?: (chunk: Buffer) => void;
-  /** Descriptor of a saved state, which QEMU inherits as STATE_FD. */
+  /** Descriptor of a saved state that QEMU inherits as STATE_FD. */
   readonly stateFd?: number;
 }
 
-/** After QEMU's death its last words are read this long at most. */
+/** Time limit for reading the rest of QEMU's output after its exit. */
 const DRAIN_LIMIT_MS = 500;
 
 /**
@@ -55,7 +55,7 @@ export async function spawnQemu(
   for (const fd of Object.values(CHANNEL_FDS)) stdio[fd] = 'pipe';
   stdio[STATE_FD] = options.stateFd ?? 'ignore';
   stdio[SAVE_FD] = options.saveFd;
-  // The environment may hold secrets, and QEMU needs none of it.
+  // The environment may contain secrets, and QEMU needs no variable.
   const child = startChild(command, { stdio, detached: true, env: {} });
   const { pid } = child;
   if (pid === undefined) {
@@ -63,7 +63,7 @@ export async function spawnQemu(
     const [cause] = (await once(child, 'error')) as [unknown];
     throw notStarted(cause);
   }
-  // The type knows five entries; Node has one for each of `stdio`.
+  // The type has five entries; Node has one for each of `stdio`.
   const streams: readonly unknown[] = child.stdio;
   const consoleStream = channel(streams[CHANNEL_FDS.console]);
   const consoleLog = collect(consoleStream, options.onConsole);
@@ -90,7 +90,7 @@ export async function spawnQemu(
   };
 }
 
-/** Node throws some of the kernel's refusals and emits the others. */
+/** Spawns the process. Node throws some errors of the kernel and emits the others. */
 function startChild({ file, args }: Command, options: SpawnOptions): ChildProcess {
   try {
     return spawn(file, args, options);
@@ -100,13 +100,13 @@ function startChild({ file, args }: Command, options: SpawnOptions): ChildProces
 }
 
 function notStarted(cause: unknown): GondolinError {
-  return new GondolinError('MACHINE_START_FAILED', 'QEMU could not be started', { cause });
+  return new GondolinError('MACHINE_START_FAILED', 'Cannot start QEMU', { cause });
 }
 
-/** Node gives a socket for each 'pipe' entry; anything else would be a change of Node. */
+/** Checks that Node returned a socket for a 'pipe' entry; anything else would be a change in Node. */
 function channel(stream: unknown): Duplex {
-  if (!(stream instanceof Duplex)) throw new TypeError('spawn gave no socket for a channel');
-  // A reset when QEMU dies is no news: 'close' follows, and `exited` says why. Readers add their own listener.
+  if (!(stream instanceof Duplex)) throw new TypeError('spawn returned no socket for a channel');
+  // A reset is expected when QEMU dies: 'close' follows, and `exited` has the reason. Readers add their own listener.
   stream.on('error', () => undefined);
   return stream;
 }

@@ -1,20 +1,20 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 
-/** The longest line of a machine like ours is the greeting's 1 KiB; query-* answers stay below 64 KiB. */
+/** The longest line of a machine like ours is the greeting's 1 KiB; query-* responses stay below 64 KiB. */
 export const MAX_QMP_LINE_BYTES: number = 1024 * 1024;
 
-/** One JSON object of the monitor. */
+/** One JSON object that the monitor sent. */
 export type QmpMessage = Readonly<Record<string, unknown>>;
 
 /**
- * Cuts the monitor's bytes into JSON objects, one a line. QEMU may be taken over by its guest, so lengths are
- * bounded and everything else is checked by the reader.
+ * Splits the monitor's bytes into JSON objects, one per line. A guest may have taken over QEMU, so lengths are bounded, and
+ * the reader checks everything else.
  */
 export class QmpLineDecoder {
   #parts: Buffer[] = [];
   #partBytes = 0;
 
-  /** @throws {GondolinError} MACHINE_QMP_PROTOCOL for a line above 1 MiB or one that is not a JSON object. */
+  /** @throws {GondolinError} MACHINE_QMP_PROTOCOL for a line longer than 1 MiB or one that is not a JSON object. */
   push(chunk: Buffer): QmpMessage[] {
     const messages: QmpMessage[] = [];
     let rest = chunk;
@@ -33,7 +33,7 @@ export class QmpLineDecoder {
   #keep(part: Buffer): void {
     this.#partBytes += part.length;
     if (this.#partBytes > MAX_QMP_LINE_BYTES) {
-      throw qmpProtocolError(`line above ${MAX_QMP_LINE_BYTES} bytes`);
+      throw qmpProtocolError(`a line longer than ${MAX_QMP_LINE_BYTES} bytes`);
     }
     if (part.length > 0) this.#parts.push(part);
   }
@@ -44,9 +44,9 @@ function parseObject(line: string): QmpMessage {
   try {
     value = JSON.parse(line);
   } catch {
-    throw qmpProtocolError('line is not JSON');
+    throw qmpProtocolError('a line that is not JSON');
   }
-  if (!isQmpMessage(value)) throw qmpProtocolError('line is not a JSON object');
+  if (!isQmpMessage(value)) throw qmpProtocolError('a line that is not a JSON object');
   return value;
 }
 

@@ -18,7 +18,7 @@ export interface QmpEvent {
 }
 
 export interface QmpLimits {
-  /** Default 20 s for the greeting, 10 s for a command. */
+  /** @default 20 s for the greeting, 10 s for a command */
   readonly timeoutMs?: number;
 }
 
@@ -30,12 +30,12 @@ interface Pending {
 }
 
 /**
- * Client of QEMU's monitor over one byte channel. States: waiting for the greeting → ready → ended. Any broken
- * rule ends it: pending and later commands fail with that one error, and the channel is destroyed.
+ * Client of QEMU's monitor over one byte channel. States: waiting for the greeting → ready → ended. A violation of the
+ * protocol ends it: pending and later commands fail with that error, and the channel is destroyed.
  * @see https://www.qemu.org/docs/master/interop/qmp-spec.html
  */
 export class QmpClient {
-  /** Resolves with why the session is over. Never rejects. */
+  /** Resolves with the error that ended the session. Never rejects. */
   readonly closed: Promise<GondolinError>;
   readonly #channel: Duplex;
   readonly #decoder = new QmpLineDecoder();
@@ -58,7 +58,7 @@ export class QmpClient {
   }
 
   /**
-   * Waits for the greeting and negotiates.
+   * Waits for the greeting and negotiates capabilities.
    * @throws {GondolinError} MACHINE_QMP_TIMEOUT, MACHINE_QMP_CLOSED, MACHINE_QMP_PROTOCOL, MACHINE_QMP_FAILED.
    */
   static async connect(channel: Duplex, limits: QmpLimits = {}): Promise<QmpClient> {
@@ -69,7 +69,7 @@ export class QmpClient {
   }
 
   /**
-   * Runs one command and gives its `return` value, which the caller checks.
+   * Runs one command and returns its `return` value, which the caller checks.
    * @throws {GondolinError} MACHINE_QMP_FAILED when QEMU refuses, else as `connect`.
    */
   execute(command: string, args: QmpMessage = {}, limits: QmpLimits = {}): Promise<unknown> {
@@ -80,20 +80,20 @@ export class QmpClient {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
-        reject(timeoutError(`the answer to ${command}`, timeoutMs));
+        reject(timeoutError(`the response to ${command}`, timeoutMs));
       }, timeoutMs);
       this.#pending.set(id, { command, timer, resolve, reject });
       this.#channel.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     });
   }
 
-  /** Calls `listener` for each event from now on; the returned function ends that. */
+  /** Calls `listener` for each further event until the returned function is called. */
   onEvent(listener: (event: QmpEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Ends the session; pending commands fail with MACHINE_QMP_CLOSED. QEMU runs on. */
+  /** Ends the session; pending commands fail with MACHINE_QMP_CLOSED. QEMU keeps running. */
   close(): void {
     this.#end(closedError());
   }
@@ -128,18 +128,18 @@ export class QmpClient {
       const data = isQmpMessage(message['data']) ? message['data'] : {};
       for (const listener of this.#listeners) listener({ name: message['event'], data });
     } else if ('return' in message || 'error' in message) {
-      this.#answer(message);
+      this.#receiveResponse(message);
     } else {
-      throw qmpProtocolError('neither an event nor an answer');
+      throw qmpProtocolError('neither an event nor a response');
     }
   }
 
-  #answer(message: QmpMessage): void {
+  #receiveResponse(message: QmpMessage): void {
     const { id } = message;
-    // An error without an id answers a line QEMU could not read: ours are well-formed, so the channel is not.
+    // An error without an id is about a line that QEMU could not parse. Ours are well-formed, so the channel is broken.
     if (typeof id !== 'number' || id < 1 || id > this.#lastId) throw qmpProtocolError('unknown id');
     const pending = this.#settle(id);
-    // The command's time was up before its answer came.
+    // The command timed out before its response arrived.
     if (pending === undefined) return;
     if ('return' in message) pending.resolve(message['return']);
     else pending.reject(refusedError(pending.command, message['error']));

@@ -7,18 +7,18 @@ const ENTRY_BYTES = 8;
 /** The high bits of a pagemap entry: the page is in memory, or in swap. @see Documentation/admin-guide/mm/pagemap.rst */
 const PRESENT_OR_SWAPPED = 0xc0;
 
-/** Where QEMU has mapped the guest's RAM. */
+/** The mapping of the guest's RAM in QEMU. */
 export interface RamMapping {
   readonly pid: number;
-  /** In QEMU's address space; below 2^47. */
+  /** Start in QEMU's address space; below 2^47. */
   readonly address: number;
   readonly sizeBytes: number;
-  /** Opens the file or memfd behind it, also when its name is gone. */
+  /** Path that opens the mapped file or memfd, even after its name was removed. */
   readonly path: string;
 }
 
 /**
- * The guest's RAM in QEMU's memory: the file of exactly that size which QEMU holds open, and maps as a whole.
+ * Finds the guest's RAM in QEMU's memory: the file of exactly that size which QEMU has open and maps as a whole.
  * @throws {GondolinError} MACHINE_STATE_FAILED when there is none.
  */
 export async function findRam(pid: number, sizeBytes: number): Promise<RamMapping> {
@@ -28,7 +28,7 @@ export async function findRam(pid: number, sizeBytes: number): Promise<RamMappin
     const address = mappedAt(pid, ino, sizeBytes);
     if (address !== null) return { pid, address, sizeBytes, path };
   }
-  throw new GondolinError('MACHINE_STATE_FAILED', 'QEMU shows no memory of the guest');
+  throw new GondolinError('MACHINE_STATE_FAILED', "Cannot find the guest's memory in QEMU");
 }
 
 function openFiles(pid: number): string[] {
@@ -41,7 +41,7 @@ function openFiles(pid: number): string[] {
     });
 }
 
-/** One mapping may be listed as several neighbours. */
+/** Returns the address of a file that is mapped as a whole; the kernel may list one mapping as several adjacent ones. */
 function mappedAt(pid: number, inode: number, sizeBytes: number): number | null {
   let start: number | null = null;
   let end = 0;
@@ -58,7 +58,7 @@ function mappedAt(pid: number, inode: number, sizeBytes: number): number | null 
   return start !== null && end - start === sizeBytes ? start : null;
 }
 
-/** Tells whether QEMU has a page of its own, or has read one, in a range of the RAM. Offsets in bytes. */
+/** Returns a test for a range of the RAM, in bytes: true if QEMU has written or read a page in it. */
 export async function touchedPages({
   pid,
   address,
@@ -71,7 +71,10 @@ export async function touchedPages({
     for (let at = 0; at < entries.length; ) {
       const { bytesRead } = await file.read(entries, at, entries.length - at, position + at);
       if (bytesRead === 0)
-        throw new GondolinError('MACHINE_STATE_FAILED', 'QEMU ended while its memory was read');
+        throw new GondolinError(
+          'MACHINE_STATE_FAILED',
+          'QEMU ended while its memory was being read',
+        );
       at += bytesRead;
     }
   } finally {

@@ -5,13 +5,13 @@ import { SAVE_PATH } from './qemu-arguments.ts';
 import { SAVED_FILES } from './saved-files.ts';
 import type { Machine } from './start-machine.ts';
 
-/** Some 100 KB; a busy host with a slow disk still manages that in this time. */
+/** The state is about 100 KB; even a busy host with a slow disk writes it within this time. */
 const STATE_LIMIT_MS = 20_000;
 
 /**
- * Writes a machine into an empty directory, on disk when it resolves. The machine is stopped meanwhile, and goes on
- * afterwards however this ends; nothing may be on its way on its channels (agent `freeze`).
- * @param directory  absolute
+ * Saves a machine into an empty directory, on disk when the promise resolves. The machine is stopped meanwhile and resumed
+ * afterwards, also after a failure. Nothing may be in transit on its channels (agent `freeze`).
+ * @param directory  Absolute.
  * @throws {GondolinError} MACHINE_STATE_FAILED, also for a full disk; MACHINE_QMP_CLOSED, MACHINE_QMP_TIMEOUT.
  */
 export async function saveMachine(machine: Machine, directory: string): Promise<void> {
@@ -31,8 +31,9 @@ export async function saveMachine(machine: Machine, directory: string): Promise<
 }
 
 /**
- * Processors and devices without the RAM: QEMU has this for Xen, whose tools save the RAM themselves as we do, and writes the
- * file itself. (Its counterpart, xen-load-devices-state, aborts QEMU 7.2; a migration from the file loads it too.) `live` keeps it from giving up the disks.
+ * Saves processors and devices without the RAM. QEMU has this command for Xen, whose tools save the RAM themselves as we do;
+ * QEMU writes the file itself. (Its counterpart, xen-load-devices-state, aborts QEMU 7.2; an incoming migration loads the
+ * file too.) `live: false` keeps QEMU from releasing the disks.
  */
 async function saveState(machine: Machine, path: string): Promise<void> {
   const limits = { timeoutMs: STATE_LIMIT_MS };

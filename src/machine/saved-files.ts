@@ -1,6 +1,6 @@
 /**
- * Files of a saved machine: its RAM, sparse, the state of its processors and devices; what its mounts and its network
- * must go on with.
+ * Files of a saved machine: its RAM, sparse; the state of its processors and devices; the state of its mounts and of its
+ * network.
  */
 export const SAVED_FILES = {
   ram: 'ram',

@@ -14,23 +14,23 @@ import {
 } from '../host/process-life.ts';
 import { decodeOrNull, integer, nullable, object } from '../util/json-decoder.ts';
 
-/** A record of another container is removed once it is this old; its processes are not ours to see. */
+/** A record of another container is removed once it is this old; its processes are not visible here. */
 const FOREIGN_RECORD_AGE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * What is written about a running machine, so that a later gondolin can end it when this one is killed between
- * fork and the moment the kernel knows about the parent's death signal. The file's name holds the owner,
+ * The record of a running machine on disk, so that a later gondolin can end it when this one is killed between fork and
+ * the moment the kernel knows about the parent's death signal. The file's name contains the owner,
  * `<namespace>-<pid>-<start>-<random>.json`; a sweep reads the content only of records whose owner is dead.
  */
 export interface SessionRecord {
-  /** `guest=` name on QEMU's command line: unique, and enough to find it without `qemu`. */
+  /** `guest=` name on QEMU's command line: unique, and enough to find QEMU when the record has no pid. */
   readonly name: string;
   readonly file: string;
-  /** The name that the machine's state file has for a moment. */
+  /** Name of the machine's state file until it is unlinked, right after it was opened. */
   readonly stateFile: string;
 }
 
-/** A name for one machine, unique on this host. */
+/** Creates names for one machine, unique on this host. */
 export function newSession(directory: string): SessionRecord {
   const id = `${formatOwner(identifyOwnProcess())}-${randomBytes(6).toString('hex')}`;
   const path = join(directory, id);
@@ -39,7 +39,7 @@ export function newSession(directory: string): SessionRecord {
 
 /**
  * Writes the record: before QEMU is started with `qemuPid` null, and again once its pid is known. The directory
- * must exist. Not flushed: after a power cut there is nothing left to end.
+ * must exist. Not flushed: after a power cut no machine is left to end.
  * @throws {GondolinError} HOST_WRITE_FAILED
  */
 export function writeSession(session: SessionRecord, qemuPid: number | null): void {
@@ -70,16 +70,16 @@ const storedSession = object({
 });
 
 export interface SweepResult {
-  /** Pids of machines that had outlived their gondolin and were killed. */
+  /** Pids of the machines that had outlived their gondolin and were killed. */
   readonly killedPids: readonly number[];
-  /** Records removed. */
+  /** Paths of the removed records. */
   readonly removedFiles: readonly string[];
 }
 
 /**
- * Ends what killed gondolins left behind: machines whose owner is dead, and their records. Without any it costs
- * one directory listing. Safe to run at any time, by several processes at once.
- * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE when the directory cannot be read or is another user's.
+ * Ends what killed gondolins left: machines whose owner is dead, and their records. Costs one directory listing when there
+ * is none. Safe to run at any time, by several processes at once.
+ * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE when the directory cannot be read or belongs to another user.
  */
 export function sweepStaleSessions(directory: string, nowMs: number = Date.now()): SweepResult {
   const killedPids: number[] = [];
@@ -89,7 +89,7 @@ export function sweepStaleSessions(directory: string, nowMs: number = Date.now()
     const owner = parseOwner(entry);
     if (owner === null || !isStale(file, owner, nowMs)) continue;
     const name = `gondolin-${entry.slice(0, -'.json'.length)}`;
-    for (const process of machinesOf(file, name)) {
+    for (const process of findMachines(file, name)) {
       if (signalProcess(process, 'SIGKILL')) killedPids.push(process.pid);
     }
     usable(directory, () => {
@@ -135,7 +135,7 @@ function isStale(file: string, owner: ProcessIdentity, nowMs: number): boolean {
  * The recorded process when it still is the same one; else, for a record cut off before the pid was known,
  * whatever carries the machine's name.
  */
-function machinesOf(file: string, name: string): ProcessIdentity[] {
+function findMachines(file: string, name: string): ProcessIdentity[] {
   const recorded = readQemu(file);
   if (recorded !== null) return lifeOf(recorded) === 'alive' ? [recorded] : [];
   return findProcessesByArgument(`guest=${name}`);

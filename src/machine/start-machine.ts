@@ -28,16 +28,16 @@ export interface StartMachineOptions {
   readonly signal?: AbortSignal;
   /** Called with each piece the guest writes to its console, unchecked guest bytes. */
   readonly onConsole?: (chunk: Buffer) => void;
-  /** Default: probed once per boot of the host, or GONDOLIN_ACCEL. */
+  /** @default GONDOLIN_ACCEL, else probed once per boot of the host */
   readonly accelerator?: Accelerator;
-  /** Default: the user's XDG directories. */
+  /** @default the user's XDG directories */
   readonly directories?: Directories;
   /**
-   * State file of a saved machine with the same spec but for its `ram`, which holds the saved RAM: the machine goes on
-   * from there. A state that QEMU refuses ends it.
+   * State file of a saved machine to restore. Its spec was the same except for `ram`, which now names the saved RAM. QEMU exits
+   * when it refuses a state.
    */
   readonly statePath?: string;
-  /** Called when QEMU has been started and takes its time. */
+  /** Called once QEMU was spawned, while it still initializes. */
   readonly onSpawned?: () => void;
 }
 
@@ -47,31 +47,31 @@ export interface Machine {
   readonly pid: number;
   readonly accelerator: Accelerator;
   readonly confinement: Confinement;
-  /** Where QEMU writes its state. */
+  /** The file to which QEMU writes its state. */
   readonly stateFile: StateFile;
-  /** The port `gondolin.control`; its errors are never uncaught, `close` follows them. */
+  /** The port `gondolin.control`; an error has a listener already, and `close` follows it. */
   readonly control: Duplex;
-  /** The port `gondolin.fs`; as `control`. */
+  /** The port `gondolin.fs`; otherwise as `control`. */
   readonly fs: Duplex;
   readonly qmp: QmpClient;
   /** Never rejects. */
   readonly exited: Promise<MachineExit>;
-  /** Last lines of the guest's serial console, safe to print. */
+  /** Returns the last lines of the guest's serial console, safe to print. */
   consoleTail(): string;
-  /** MACHINE_EXITED with how QEMU ended and the console's last lines. */
+  /** Returns MACHINE_EXITED with QEMU's exit code or signal and the console's last lines. */
   exitError(): GondolinError;
-  /** Ends it at once; resolves when it is gone and nothing of it is left on disk. */
+  /** Kills it; resolves when it has ended and nothing of it is left on disk. */
   kill(): Promise<void>;
-  /** Lets QEMU end itself within a second, else kills it. */
+  /** Asks QEMU to quit and kills it after a second. */
   close(): Promise<void>;
 }
 
-/** QEMU's own way out takes a few milliseconds. */
+/** QEMU's own exit takes a few milliseconds. */
 const QUIT_LIMIT_MS = 1_000;
 
 /**
- * Starts a machine; resolves when QEMU runs and its monitor answers, while the guest is still booting.
- * On failure nothing is left running or on disk. Also ends what killed gondolins left behind.
+ * Starts a machine; resolves when QEMU runs and its monitor responds, while the guest is still booting. On failure nothing
+ * keeps running or stays on disk. Also ends what killed gondolins left.
  * @throws {GondolinError} MACHINE_SPEC_INVALID, MACHINE_START_FAILED, MACHINE_QMP_…, HOST_TOOL_NOT_FOUND,
  *   HOST_ACCEL_INVALID, HOST_DIRECTORY_UNUSABLE.
  * @throws the signal's reason when aborted.
@@ -101,7 +101,7 @@ export async function startMachine(
   let stateFile: StateFile | null = null;
   try {
     stateFile = new StateFile(session.stateFile);
-    const files = filesOf(spec, accelerator);
+    const files = toConfinedFiles(spec, accelerator);
     child = await spawn(qemu.path, args, options, {
       confinement,
       files,
@@ -119,12 +119,12 @@ export async function startMachine(
   });
   writeSession(session, child.pid);
   options.onSpawned?.();
-  const qmp = await firstContact(child, exited, options);
+  const qmp = await connectMonitor(child, exited, options);
   return runningMachine({ spec, child, accelerator, confinement, stateFile, exited, qmp });
 }
 
-/** What QEMU opens by name. */
-function filesOf(spec: MachineSpec, accelerator: Accelerator): ConfinedFiles {
+/** Returns the files that QEMU opens by name. */
+function toConfinedFiles(spec: MachineSpec, accelerator: Accelerator): ConfinedFiles {
   const { vmlinuxPath, initramfsPath, rootfsPath, ram } = spec;
   return {
     read: [vmlinuxPath, initramfsPath, ...(rootfsPath === null ? [] : [rootfsPath])],
@@ -134,8 +134,8 @@ function filesOf(spec: MachineSpec, accelerator: Accelerator): ConfinedFiles {
 }
 
 /**
- * Lets a QEMU with ids of its own open the saved RAM. It maps it privately and writes none of it, but opens it for writing;
- * what changed it would be noticed (saved-machine.ts).
+ * Lets a QEMU with its own ids open the saved RAM. QEMU maps it privately and never writes it, but opens it for writing; a
+ * changed file would be noticed (saved-machine.ts).
  */
 async function grantRam({ ram }: MachineSpec, { ids }: Confinement): Promise<void> {
   if (ram?.kind !== 'clone' || ids === null || isGroupFile(ram.path, ids.group)) return;
@@ -159,8 +159,8 @@ async function spawn(
   }
 }
 
-/** Waits for the monitor; on any failure QEMU is gone when the promise rejects. */
-async function firstContact(
+/** Waits for the monitor; on failure QEMU has ended when the promise rejects. */
+async function connectMonitor(
   child: QemuProcess,
   exited: Promise<MachineExit>,
   { signal }: StartMachineOptions,
@@ -182,11 +182,11 @@ async function firstContact(
   }
 }
 
-function startFailed(exit: MachineExit, said: string): GondolinError {
-  const lines = said === '' ? '' : `:\n${said}`;
+function startFailed(exit: MachineExit, output: string): GondolinError {
+  const lines = output === '' ? '' : `:\n${output}`;
   return new GondolinError(
     'MACHINE_START_FAILED',
-    `QEMU ended at its start (${describeExit(exit)})${lines}`,
+    `QEMU exited while it started (${describeExit(exit)})${lines}`,
   );
 }
 
@@ -226,7 +226,7 @@ function runningMachine(parts: Parts): Machine {
     exitError: () => exitError(exit, child),
     kill,
     close: async () => {
-      // Either it goes by itself or the kill below ends it: the refusal changes nothing.
+      // It quits by itself, or the kill below ends it: a refusal makes no difference.
       await qmp.execute('quit', {}, { timeoutMs: QUIT_LIMIT_MS }).catch(() => undefined);
       const limit = setTimeout(() => child.kill(), QUIT_LIMIT_MS);
       await observed;

@@ -4,19 +4,19 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import { descriptorPath, seek } from '../host/libc.ts';
 
 const SEEK_SET = 0;
-/** Some 100 KB for the devices of ours: more is no state of theirs. */
+/** The state of our devices is about 100 KB: a file above this limit is not one. */
 const MAX_STATE_BYTES = 64 * 1024 * 1024;
 
 /**
- * The file that QEMU writes its state to: open on both sides and without a name, as QEMU can open none of the host's files.
+ * The file to which QEMU writes its state: open on both sides and without a name, as QEMU cannot open files of the host.
  */
 export class StateFile {
-  /** Write-only, for QEMU to inherit: its place in the file is shared. */
+  /** Write-only, inherited by QEMU: both share its position in the file. */
   readonly writeFd: number;
   readonly #readFd: number;
   #isClosed = false;
 
-  /** @param path  A name that it has for a moment; free. */
+  /** @param path  A free name, which the file has only until it is open on both sides. */
   constructor(path: string) {
     this.writeFd = openSync(path, 'wx', 0o600);
     try {
@@ -36,8 +36,8 @@ export class StateFile {
   }
 
   /**
-   * Copies what QEMU wrote into a new file, readable by this user only and on disk when it resolves.
-   * @throws {GondolinError} MACHINE_STATE_FAILED when it is empty or longer than a state can be.
+   * Copies what QEMU wrote into a new file that only this user can read, on disk when the promise resolves.
+   * @throws {GondolinError} MACHINE_STATE_FAILED when it is empty or larger than a state can be.
    */
   async copyTo(path: string): Promise<void> {
     const { size } = fstatSync(this.#readFd);
