@@ -116,8 +116,8 @@ async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | n
   if (isOff || !sandbox.steps.some(({ checkpoint }) => checkpoint)) return null;
   const { cacheDirectory } = options;
   const { SandboxCheckpoints: Checkpoints } = await import('./checkpoint/sandbox-checkpoints.ts');
-  const { chainFactsOf } = await import('./checkpoint/chain-facts.ts');
-  const facts = await chainFactsOf(sandbox.vm, image, cacheDirectory);
+  const { readChainFacts } = await import('./checkpoint/chain-facts.ts');
+  const facts = await readChainFacts(sandbox.vm, image, cacheDirectory);
   return Checkpoints.open({
     plan,
     sandbox,

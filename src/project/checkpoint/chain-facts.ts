@@ -6,19 +6,19 @@ import { computeTemplateKey } from '../../vm/snapshot/template-key.ts';
 import type { ChainFacts } from './key-chain.ts';
 
 /**
- * What a sandbox's checkpoints depend on besides its plan.
+ * Returns what a sandbox's checkpoints depend on besides its plan.
  * @throws {GondolinError} HOST_… when QEMU is missing.
  */
-export async function chainFactsOf(
+export async function readChainFacts(
   { cpus, memoryBytes }: VmPlan,
   image: Pick<GuestImage, 'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>,
   cacheDirectory: string,
 ): Promise<ChainFacts> {
   const qemu = requireTool('qemu-system-x86_64');
   const { accelerator } = await chooseAccelerator({ qemu, cacheDirectory });
-  // What is mounted is in the plan, which the chain has by itself.
+  // The chain includes the volumes, which are in the plan.
   const hasScratch = true;
-  // So is the network; an authority that changed makes the machine refuse to load.
+  // It includes the network too; a machine saved with another certificate authority is refused when it is restored.
   const trustKey = null;
   const size = { cpus, memoryBytes };
   const machine = computeTemplateKey({ image, ...size, accelerator, qemu, hasScratch, trustKey });

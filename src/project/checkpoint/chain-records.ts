@@ -16,7 +16,10 @@ const parts = list(tuple<Part>(text(), text()));
 const links = list(object<ChainLink>({ name: text(), parts, key: text() }));
 const storedRecord = object({ version: literal(VERSION), base: parts, links });
 
-/** What each sandbox's checkpoints last depended on, in digests: `<checkpoints>/records/`. It explains and decides nothing. */
+/**
+ * What each sandbox's checkpoints last depended on, as digests, in `<checkpoints>/records/`. Records explain why a checkpoint
+ * does not fit; they decide nothing.
+ */
 export class ChainRecords {
   readonly #directory: string;
 
@@ -38,7 +41,7 @@ export class ChainRecords {
     );
   }
 
-  /** A record that cannot be written costs an explanation only. */
+  /** Writes a record. Failures are ignored: a missing record costs only an explanation. */
   async write(plan: Plan, sandbox: SandboxPlan, record: ChainRecord): Promise<void> {
     try {
       const content = JSON.stringify({ version: VERSION, ...record });

@@ -21,30 +21,30 @@ const CHECKPOINTS: SavedMachineKind<CheckpointFacts> = {
 export const RECORDS = 'records';
 
 export interface PruneCheckpointsOptions {
-  /** Removes what was not used for this long; 0 removes all. */
+  /** Removes checkpoints that were not used for this long; 0 removes all. */
   readonly olderThanMs?: number;
-  /** Keys that stay in any case. */
+  /** Keys that are never removed. */
   readonly keep?: readonly string[];
-  /** Only says what would be removed. */
+  /** Only reports what would be removed. */
   readonly isDryRun?: boolean;
 }
 
-/** A checkpoint that was looked at and can be tried. */
+/** A checkpoint that was checked and can be restored. */
 export interface Checkpoint {
   readonly key: string;
   /** For `VM.create({from})`. */
   readonly machineDirectory: string;
-  /** Results of the first steps, which it holds. */
+  /** Results of the first steps, up to the one after which it was saved. */
   readonly steps: readonly SavedStep[];
 }
 
-/** `busy`: another gondolin is saving the same one. */
+/** Result of `add`. `busy`: another gondolin is saving the same checkpoint. */
 export type AddOutcome =
   | { readonly kind: 'saved'; readonly diskBytes: number }
   | { readonly kind: 'existed' | 'busy' };
 
 export interface AddOptions {
-  /** Takes the place of one that is there. */
+  /** Replaces an existing one. */
   readonly isReplacing: boolean;
 }
 

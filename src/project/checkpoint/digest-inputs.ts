@@ -6,25 +6,25 @@ import type { StepInput } from '../../config/config.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { DigestMemo } from './digest-memo.ts';
 import { findInputs } from './find-inputs.ts';
-import type { InputFile } from './input-file.ts';
+import type { InputFile } from './key-chain.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 const READERS = 8;
-/** A file that changes under every reading is one that is being written. */
+/** A file that changes during every reading is being written: reading it is given up. */
 const MAX_READINGS = 3;
 
 function isSame(a: BigIntStats, b: BigIntStats): boolean {
   return a.size === b.size && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.ino === b.ino;
 }
 
-/** sha256 of a file's content. Reads again when the file was changed meanwhile. */
+/** Returns the sha256 of a file's content; reads again when the file changed meanwhile. */
 async function digestContent(path: string, memo: DigestMemo): Promise<string> {
-  // Without O_NONBLOCK a FIFO that took the file's place would be waited for.
+  // Without O_NONBLOCK, opening a FIFO that took the file's place would block.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     for (let reading = 1; ; reading += 1) {
       const before = await file.stat({ bigint: true });
-      if (!before.isFile()) throw unreadable(path, 'is no file any more');
+      if (!before.isFile()) throw unreadable(path, 'is no longer a file');
       const known = memo.find(path, before);
       if (known !== null) return known;
       const readAtMs = Date.now();
@@ -41,7 +41,7 @@ async function digestContent(path: string, memo: DigestMemo): Promise<string> {
         memo.add(path, before, digest, readAtMs);
         return digest;
       }
-      if (reading === MAX_READINGS) throw unreadable(path, 'changes while it is read');
+      if (reading === MAX_READINGS) throw unreadable(path, 'keeps changing while it is read');
     }
   } finally {
     await file.close();
@@ -56,13 +56,13 @@ function unreadable(path: string, reason: string, cause?: unknown): GondolinErro
 }
 
 /**
- * What counts of one path: of a file its content and whether it may be executed, of a link its text and, where that
- * leads to a file, the file too.
+ * Describes what counts for one path: a file's content and execute bit; a link's text and, if it leads to a file, that file
+ * too.
  */
 async function describe(path: string, memo: DigestMemo): Promise<readonly string[]> {
   const named = await lstat(path, { bigint: true });
   if (!named.isSymbolicLink()) {
-    if (!named.isFile()) throw unreadable(path, 'is no file any more');
+    if (!named.isFile()) throw unreadable(path, 'is no longer a file');
     return describeFile(path, named, memo);
   }
   const text = await readlink(path);
@@ -92,8 +92,8 @@ async function digestOne(path: string, memo: DigestMemo): Promise<string> {
 }
 
 /**
- * The inputs of one step by their contents, in a fixed order. An unchanged file is not read again.
- * @param projectDirectory  What the paths are relative to.
+ * Returns the inputs of one step by their contents, in a fixed order. An unchanged file is not read again.
+ * @param projectDirectory  Base of the relative paths.
  * @throws {GondolinError} PROJECT_INPUT_MISSING, PROJECT_INPUT_LIMIT, PROJECT_INPUT_UNREADABLE.
  */
 export async function digestInputs(

@@ -18,22 +18,22 @@ const VERSION = 1;
 const MAX_ENTRIES = 20_000;
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 /**
- * A file that was changed less than this before it was read may change again without a new time: clocks of file systems
+ * A file that changed less than this before it was read may change again without a new timestamp: clocks of file systems
  * tick every 10 ms, some only every 2 s.
  */
 export const SETTLED_AFTER_MS = 2_000;
 
-/** Path, then what tells that its content is the same: size, times in ns, inode, device. Then the digest. */
+/** Path; then size, times in ns, inode and device, which are equal while the content is; then the digest. */
 type Entry = readonly [path: string, stamp: string, digest: string];
 
-function stampOf(stat: BigIntStats): string {
+function fileStamp(stat: BigIntStats): string {
   return [stat.size, stat.mtimeNs, stat.ctimeNs, stat.ino, stat.dev].join(' ');
 }
 
 const entry = tuple<Entry>(text(), text(), sha256);
 const storedMemo = object({ version: literal(VERSION), entries: list(anything) });
 
-/** Entries of a stored memo. What is damaged, or of a later gondolin, is left out: those files are read again. */
+/** Returns the entries of a stored memo, without damaged ones or those of a later gondolin: their files are read again. */
 function parse(json: string | null): Entry[] {
   return (decodeOrNull(json, storedMemo)?.entries ?? []).flatMap((value) => {
     const decoded = decodeValue(value, entry);
@@ -42,8 +42,8 @@ function parse(json: string | null): Entry[] {
 }
 
 /**
- * Digests of files by what stat(2) says of them, so that an unchanged file is not read again. Kept in one file, the last
- * used entries of all projects.
+ * Digests of files by their stat(2) data, so that an unchanged file is not read again. One file stores the last used entries
+ * of all projects.
  */
 export class DigestMemo {
   readonly #path: string;
@@ -56,26 +56,26 @@ export class DigestMemo {
     this.#entries = new Map(entries.map((entry) => [entry[0], entry]));
   }
 
-  /** A file that is missing or damaged is an empty memo. */
+  /** Reads a memo; a missing or damaged file is an empty one. */
   static async open(path: string): Promise<DigestMemo> {
     return new DigestMemo(path, parse(await readTextFile(path, MAX_FILE_BYTES)));
   }
 
-  /** The digest of the file's content, if it is as it was when it was read. */
+  /** Returns the digest of a file's content, or null if the file changed since it was read. */
   find(path: string, stat: BigIntStats): string | null {
     const entry = this.#entries.get(path);
-    if (entry === undefined || entry[1] !== stampOf(stat)) return null;
+    if (entry === undefined || entry[1] !== fileStamp(stat)) return null;
     this.#entries.delete(path);
     this.#entries.set(path, entry);
     return entry[2];
   }
 
-  /** Remembers a digest, unless the file was changed so lately that a further change would not be seen. */
+  /** Stores a digest, unless the file changed so recently that a further change could go unnoticed. */
   add(path: string, stat: BigIntStats, digest: string, nowMs: number = Date.now()): void {
     const changedMs = Math.max(Number(stat.mtimeMs), Number(stat.ctimeMs));
     if (nowMs - changedMs < SETTLED_AFTER_MS) return;
     this.#entries.delete(path);
-    this.#entries.set(path, [path, stampOf(stat), digest]);
+    this.#entries.set(path, [path, fileStamp(stat), digest]);
     this.#isChanged = true;
   }
 

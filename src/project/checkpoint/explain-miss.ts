@@ -1,11 +1,11 @@
 import type { KeyChain, Part } from './key-chain.ts';
 
-/** What a sandbox's chain was when its newest checkpoint was last saved or restored. */
+/** A sandbox's chain when its newest checkpoint was last saved or restored. */
 export type ChainRecord = KeyChain;
 
 const NEVER_SAVED = 'no checkpoint yet';
 
-/** Labels of the parts that differ, in the order of `now`, then what is there no more. */
+/** Returns the labels of the parts that differ, in the order of `now`, then those that were removed. */
 function changes(before: readonly Part[], now: readonly Part[]): string[] {
   const old = new Map(before);
   const labels = new Set(now.map(([label]) => label));
@@ -28,8 +28,8 @@ function sentence(found: readonly string[]): string | null {
 }
 
 /**
- * Why the checkpoint behind step `index` cannot be there, as a sentence part such as `input package.json changed`: the
- * first thing on the way to it that differs from the record. Pure.
+ * Explains why there is no checkpoint after step `index`, as a sentence part such as `input package.json changed`: the first
+ * part up to that step that differs from the record. Pure.
  */
 export function explainMiss(record: ChainRecord | null, now: KeyChain, index: number): string {
   if (record === null) return NEVER_SAVED;

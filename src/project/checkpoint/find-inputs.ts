@@ -5,10 +5,10 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { mayBeGlob } from '../../util/glob-text.ts';
 import { compareText } from './key-chain.ts';
 
-/** Files of one step's inputs. More are a mistake in the pattern, such as a directory of dependencies. */
+/** Limit of one step's input files. More indicate a mistake in the pattern, such as a directory of dependencies. */
 export const MAX_INPUT_FILES = 20_000;
-/** Names looked at for one step's inputs. */
-const MAX_LOOKED_AT = 200_000;
+/** Limit of names examined for one step's inputs. */
+const MAX_EXAMINED = 200_000;
 
 type Match = (path: string) => boolean;
 
@@ -16,7 +16,7 @@ interface Walk {
   readonly input: StepInput;
   readonly isExcluded: Match;
   readonly found: Set<string>;
-  readonly budget: { lookedAt: number };
+  readonly budget: { examined: number };
 }
 
 function inputError(
@@ -32,15 +32,15 @@ function inputError(
   });
 }
 
-/** `a/b` with `/` on every system. */
+/** Returns a path with `/` as its separator on every system. */
 function slashed(path: string): string {
   return sep === '/' ? path : path.replaceAll(sep, '/');
 }
 
 function spend(walk: Walk): void {
-  walk.budget.lookedAt += 1;
-  if (walk.budget.lookedAt > MAX_LOOKED_AT) {
-    const reason = `more than ${MAX_LOOKED_AT} names to look at`;
+  walk.budget.examined += 1;
+  if (walk.budget.examined > MAX_EXAMINED) {
+    const reason = `more than ${MAX_EXAMINED} names to examine`;
     throw inputError('PROJECT_INPUT_LIMIT', walk.input, reason);
   }
 }
@@ -52,7 +52,7 @@ function keep(walk: Walk, path: string): void {
   }
 }
 
-/** Every file and link below `top` that `matches`, links not followed. Directories that are left out are not read. */
+/** Adds every file and link below `top` that `matches`. Follows no links and reads no excluded directories. */
 async function walkTree(walk: Walk, top: string, matches: Match): Promise<void> {
   const waiting = [top];
   for (let directory = waiting.pop(); directory !== undefined; directory = waiting.pop()) {
@@ -72,22 +72,22 @@ async function readEntries({ input }: Walk, directory: string) {
     return await readdir(directory, { withFileTypes: true });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    // Removed while we looked: it holds nothing.
+    // Removed meanwhile: it contains nothing.
     if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw inputError('PROJECT_INPUT_UNREADABLE', input, `${directory}: ${code}`, cause);
   }
 }
 
-/** A path that is there by exactly this name, whatever it looks like. False when it is not. */
+/** Adds a path that exists by exactly this name, even if it looks like a glob. False when it does not exist. */
 async function addPlain(walk: Walk, path: string): Promise<boolean> {
   try {
     const named = await lstat(path);
     if (walk.isExcluded(path)) return true;
-    // A link that the person names stands for what it points to.
+    // A link that the user names means its target.
     const meant = named.isSymbolicLink() ? await stat(path) : named;
     if (meant.isDirectory()) await walkTree(walk, path, () => true);
     else if (meant.isFile()) keep(walk, path);
-    else throw inputError('PROJECT_INPUT_UNREADABLE', walk.input, 'no directory and no file');
+    else throw inputError('PROJECT_INPUT_UNREADABLE', walk.input, 'neither a directory nor a file');
     return true;
   } catch (cause) {
     if (GondolinError.is(cause)) throw cause;
@@ -97,12 +97,12 @@ async function addPlain(walk: Walk, path: string): Promise<boolean> {
   }
 }
 
-/** Adds the files of one glob. */
+/** Adds the files that one glob matches. */
 async function addGlob(walk: Walk): Promise<void> {
   const { directory, pattern } = walk.input;
   const { default: picomatch } = await import('picomatch');
   const { base, glob } = picomatch.scan(pattern);
-  if (glob === '') throw inputError('PROJECT_INPUT_MISSING', walk.input, 'is not there');
+  if (glob === '') throw inputError('PROJECT_INPUT_MISSING', walk.input, 'does not exist');
   const top = resolve(directory, base.replaceAll(/\\(.)/g, '$1'));
   const isMatch = picomatch(glob);
   const before = walk.found.size;
@@ -112,13 +112,13 @@ async function addGlob(walk: Walk): Promise<void> {
   }
 }
 
-/** True when another input had found the glob's files before. */
+/** True when an earlier input already added files of the glob. */
 function hasKept({ found }: Walk, top: string, isMatch: Match): boolean {
   return [...found].some((path) => isMatch(slashed(relative(top, path))));
 }
 
-/** What the `!` lines leave out; all of them hold for all other lines. */
-async function exclusionOf(inputs: readonly StepInput[]): Promise<Match> {
+/** Returns a test for what the `!` lines exclude; each of them applies to all other lines. */
+async function readExclusions(inputs: readonly StepInput[]): Promise<Match> {
   const negated = inputs.filter(({ pattern }) => pattern.startsWith('!'));
   if (negated.length === 0) return () => false;
   const { default: picomatch } = await import('picomatch');
@@ -131,23 +131,23 @@ async function exclusionOf(inputs: readonly StepInput[]): Promise<Match> {
 }
 
 /**
- * The files that a step's inputs name: absolute paths in a fixed order, each once. A directory stands for every file
- * below it; globs do not match names that start with a dot unless they say so. Links found on the way are not followed.
+ * Returns the files that a step's inputs name: absolute paths in a fixed order, each once. A directory means every file below
+ * it; globs match names that start with a dot only if the pattern has that dot. Links inside directories are not followed.
  *
  * @throws {GondolinError} PROJECT_INPUT_MISSING, PROJECT_INPUT_LIMIT, PROJECT_INPUT_UNREADABLE, with the line in `at`.
  */
 export async function findInputs(inputs: readonly StepInput[]): Promise<string[]> {
   const shared = {
-    isExcluded: await exclusionOf(inputs),
+    isExcluded: await readExclusions(inputs),
     found: new Set<string>(),
-    budget: { lookedAt: 0 },
+    budget: { examined: 0 },
   };
   for (const input of inputs) {
     const { pattern, directory } = input;
     if (pattern.startsWith('!')) continue;
     const walk: Walk = { ...shared, input };
     if (await addPlain(walk, resolve(directory, pattern))) continue;
-    if (!mayBeGlob(pattern)) throw inputError('PROJECT_INPUT_MISSING', input, 'is not there');
+    if (!mayBeGlob(pattern)) throw inputError('PROJECT_INPUT_MISSING', input, 'does not exist');
     await addGlob(walk);
   }
   return [...shared.found].toSorted(compareText);

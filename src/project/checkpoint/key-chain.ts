@@ -1,31 +1,38 @@
 import { createHash } from 'node:crypto';
 import type { MountPlan, SandboxPlan, StepPlan } from '../../plan/plan.ts';
-import type { InputFile } from './input-file.ts';
 
-/** Changes when the meaning of a part, or what a checkpoint holds, changes: older ones are then never found again. */
+/** Increased when the meaning of a part, or the content of a checkpoint, changes: older ones are then not found. */
 const CHAIN_VERSION = 1;
+
+/** One file that a step's result depends on, by its content. Plain data. */
+export interface InputFile {
+  /** Relative to the project's directory, `/` between its parts; `../x` for a file outside. */
+  readonly path: string;
+  /** 64 hex digits over its kind, its execute bit and its content. */
+  readonly digest: string;
+}
 
 /** What a checkpoint depends on besides the plan. */
 export interface ChainFacts {
   /** Content key of the image. */
   readonly image: string;
-  /** Everything else that must be the same where a saved machine is restored: QEMU, its arguments, the agent. */
+  /** Template key: everything else that must be equal where a machine is restored (QEMU, its arguments, the agent). */
   readonly machine: string;
 }
 
-/** One thing that a checkpoint depends on: what to call it, and a digest of its value. Holds no value in clear. */
+/** One thing that a checkpoint depends on: its label and a digest of its value, never the value. */
 export type Part = readonly [label: string, digest: string];
 
-/** Everything that the machine behind one step depends on, beyond what the steps before it do. */
+/** Everything that the machine after one step depends on, besides what the steps before it depend on. */
 export interface ChainLink {
   /** Name of the step; not part of the key. */
   readonly name: string;
   readonly parts: readonly Part[];
-  /** 64 hex digits over the parts and all before it: the name of the checkpoint behind this step. */
+  /** 64 hex digits over the parts and all links before it: the name of the checkpoint after this step. */
   readonly key: string;
 }
 
-/** The parts of a sandbox, and one link for each step. */
+/** The parts of a sandbox, and one link per step. */
 export interface KeyChain {
   readonly base: readonly Part[];
   readonly links: readonly ChainLink[];
@@ -44,7 +51,7 @@ function envParts(env: Readonly<Record<string, string>>): Part[] {
   return byName.map(([name, value]) => part(`env ${name}`, value));
 }
 
-/** Order of UTF-16 units: the same on every machine, whatever its language. */
+/** Compares by UTF-16 units: the same order on every machine, whatever its locale. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
@@ -65,14 +72,14 @@ function baseParts({ name, vm, network, secrets }: SandboxPlan, facts: ChainFact
     part('root', vm.root),
     part('user', vm.user),
     part('workspace', vm.workspace),
-    // The guest's host name: programs keep it in their files.
+    // The guest's host name: programs store it in their files.
     part('sandbox name', name),
     ...envParts(vm.env),
     ...vm.mounts.map(mountPart),
-    // What the steps could reach. Of a secret only where it comes from and goes to is known here.
+    // Everything that the steps could reach. Only the source and the hosts of a secret are known here.
     part('network', network),
     ...secrets.map((secret) => part(`secret ${secret.name}`, secret)),
-    // Last: it changes with the image and the resources too, which say it better.
+    // Last: it changes with the image and the resources too, which explain a miss better.
     part('QEMU or gondolin', facts.machine),
   ];
 }
@@ -98,10 +105,10 @@ function stepParts(step: StepPlan, before: readonly StepPlan[], inputs: readonly
 }
 
 /**
- * The keys of a sandbox's checkpoints. Pure. `timeout`, `retries` and names of steps count for nothing: the result of a
+ * Returns the keys of a sandbox's checkpoints. Pure. `timeout`, `retries` and names of steps do not count: the result of a
  * step that succeeded does not depend on them.
  *
- * @param inputs  Of the first steps, one list each; steps beyond it get no link.
+ * @param inputs  Input files of the first steps, one list per step; further steps get no link.
  */
 export function buildKeyChain(
   sandbox: SandboxPlan,

@@ -2,25 +2,25 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { guestAgentPath } from '../../host/package-root.ts';
 import { peekImage } from '../../image/peek-image.ts';
 import type { Plan, SandboxPlan } from '../../plan/plan.ts';
-import { chainFactsOf } from './chain-facts.ts';
+import { readChainFacts } from './chain-facts.ts';
 import { type CacheState, hasCheckpoints, SandboxCheckpoints } from './sandbox-checkpoints.ts';
 
-/** By sandbox name: for each step whether a run would restore it; null where that is no question. */
+/** By sandbox name: whether a run would restore each step; null for a step that is not restored in any case. */
 export type PlanCache = ReadonlyMap<string, readonly (CacheState | null)[]>;
 
 /**
- * What a run of the plan would restore, found without changing anything. Sandboxes without checkpoints are not in it.
+ * Finds what a run of the plan would restore, without changing anything. Sandboxes without checkpoints are left out.
  * @throws {GondolinError} PROJECT_INPUT_….
  */
 export async function planCache(plan: Plan, cacheDirectory: string): Promise<PlanCache> {
   const states = new Map<string, readonly (CacheState | null)[]>();
   for (const sandbox of plan.sandboxes.filter(hasCheckpoints)) {
-    states.set(sandbox.name, await statesOf(plan, sandbox, cacheDirectory));
+    states.set(sandbox.name, await cacheStates(plan, sandbox, cacheDirectory));
   }
   return states;
 }
 
-async function statesOf(
+async function cacheStates(
   plan: Plan,
   sandbox: SandboxPlan,
   cacheDirectory: string,
@@ -30,12 +30,12 @@ async function statesOf(
   try {
     const options = { cacheDirectory, agentPath: guestAgentPath() };
     const image = await peekImage(sandbox.image.recipe, options);
-    if (image === null) return without('the image is to be built first');
-    const facts = await chainFactsOf(sandbox.vm, image, cacheDirectory);
+    if (image === null) return without('its image must be built first');
+    const facts = await readChainFacts(sandbox.vm, image, cacheDirectory);
     const checkpoints = await SandboxCheckpoints.open({ plan, sandbox, facts, cacheDirectory });
     return await checkpoints.states();
   } catch (error) {
-    // A machine without QEMU or the image can print a plan all the same.
+    // A host without QEMU or the image can still print a plan.
     if (!GondolinError.is(error) || !/^(HOST|IMAGE)_/.test(error.code)) throw error;
     return without(error.message.split('\n')[0] ?? '');
   }

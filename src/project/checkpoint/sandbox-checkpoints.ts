@@ -17,24 +17,24 @@ export interface SandboxCheckpointsOptions {
   readonly facts: ChainFacts;
   /** Base of gondolin's cache. */
   readonly cacheDirectory: string;
-  /** Told of each checkpoint that is damaged, in one line. @default nobody: it then stays where it is */
+  /** Receives one line for each damaged checkpoint, which is then removed. @default damaged ones stay */
   readonly onDamaged?: (message: string) => void;
-  /** Called after a checkpoint was saved, with the keys that this sandbox's steps may still be restored from. */
+  /** Called after a checkpoint was saved, with the keys from which this sandbox's steps may still be restored. */
   readonly onSaved?: (keys: readonly string[]) => Promise<void>;
 }
 
-/** Whether a step would be restored, and if not why. */
+/** Whether a step would be restored, and if not, why. */
 export type CacheState =
   | { readonly isCached: true }
   | { readonly isCached: false; readonly reason: string };
 
-/** What came of saving: `off` where no checkpoints are wanted, `skipped` says why it was not tried. */
+/** Result of saving: `off` when checkpoints are disabled; `skipped` has the reason why it was not tried. */
 export type SaveOutcome =
   | { readonly kind: 'saved'; readonly diskBytes: number }
   | { readonly kind: 'existed' | 'busy' | 'off' }
   | { readonly kind: 'skipped'; readonly reason: string };
 
-/** Number of first steps up to the last with a checkpoint: what comes after it is never restored. */
+/** Returns the number of steps up to the last one with a checkpoint: later steps are never restored. */
 function chainedSteps({ steps }: SandboxPlan): number {
   return steps.findLastIndex(({ checkpoint }) => checkpoint) + 1;
 }
@@ -63,7 +63,7 @@ function savedStep({ name, status, exitCode, durationMs, reason }: StepResult): 
   return `step ${name} ${status === 'timed-out' ? 'timed out' : status}`;
 }
 
-/** The checkpoints of one sandbox in one run: what its steps depend on now, and what is saved of that. */
+/** The checkpoints of one sandbox in one run: what its steps depend on now, and what is saved. */
 export class SandboxCheckpoints {
   readonly #options: SandboxCheckpointsOptions;
   readonly #memo: DigestMemo;
@@ -71,7 +71,7 @@ export class SandboxCheckpoints {
   readonly #record: ChainRecord | null;
   readonly #store: CheckpointStore;
   readonly #records: ChainRecords;
-  /** Keys that did not load. */
+  /** Keys of checkpoints that did not load. */
   readonly #refused = new Set<string>();
 
   private constructor(
@@ -90,7 +90,7 @@ export class SandboxCheckpoints {
   }
 
   /**
-   * Reads the inputs of the steps as they are now.
+   * Reads the present inputs of the steps.
    * @throws {GondolinError} PROJECT_INPUT_….
    */
   static async open(options: SandboxCheckpointsOptions): Promise<SandboxCheckpoints> {
@@ -101,20 +101,20 @@ export class SandboxCheckpoints {
     return new SandboxCheckpoints(options, memo, chain, await records.read(plan, sandbox));
   }
 
-  /** The checkpoint of the longest unchanged row of first steps; null when there is none. */
+  /** Finds the checkpoint after the most first steps that are unchanged; null when there is none. */
   async find(): Promise<Checkpoint | null> {
     for (let index = this.#chain.links.length - 1; index >= 0; index -= 1) {
       const key = this.#chain.links[index]?.key ?? '';
       if (this.#options.sandbox.steps[index]?.checkpoint !== true || this.#refused.has(key)) {
         continue;
       }
-      const found = await this.#look(key, index + 1);
+      const found = await this.#findOne(key, index + 1);
       if (found !== null) return found;
     }
     return null;
   }
 
-  async #look(key: string, stepCount: number): Promise<Checkpoint | null> {
+  async #findOne(key: string, stepCount: number): Promise<Checkpoint | null> {
     try {
       return await this.#store.find(key, stepCount);
     } catch (error) {
@@ -124,17 +124,17 @@ export class SandboxCheckpoints {
     }
   }
 
-  /** Puts away a checkpoint that does not load: the run goes on with a shorter one, or none. */
+  /** Removes a checkpoint that does not load: the run continues with a shorter one, or none. */
   async refuse(key: string, error: GondolinError): Promise<void> {
     this.#refused.add(key);
     const { onDamaged } = this.#options;
     if (onDamaged === undefined) return;
     const [reason = ''] = error.message.split('\n');
-    onDamaged(`a checkpoint does not load and was removed: ${reason}`);
+    onDamaged(`a checkpoint did not load and was removed: ${reason}`);
     await this.#store.discard(key);
   }
 
-  /** Remembers that a checkpoint was restored. */
+  /** Records that a checkpoint was restored. */
   async use({ key, steps }: Checkpoint): Promise<void> {
     await this.#store.touch(key);
     const { plan, sandbox } = this.#options;
@@ -146,12 +146,12 @@ export class SandboxCheckpoints {
     return { base: this.#chain.base, links: this.#chain.links.slice(0, stepCount) };
   }
 
-  /** Why the checkpoint behind step `index` is not there: `input package.json changed`. */
+  /** Explains why there is no checkpoint after step `index`: `input package.json changed`. */
   explain(index: number): string {
     return explainMiss(this.#record, this.#chain, index);
   }
 
-  /** For each step whether it would be restored; null where that is no question. */
+  /** Returns whether each step would be restored; null for a step without a checkpoint that is not. */
   async states(): Promise<(CacheState | null)[]> {
     const restored = (await this.find())?.steps.length ?? 0;
     return this.#options.sandbox.steps.map((step, index) => {
@@ -161,9 +161,9 @@ export class SandboxCheckpoints {
   }
 
   /**
-   * Saves the machine behind step `index`, unless an input was changed since `open`, or a step before it failed.
-   * @param results  Of all steps up to that one.
-   * @throws what `save` throws, with nothing left behind.
+   * Saves the machine after step `index`, unless an input changed since `open` or a step before it failed.
+   * @param results  Results of all steps up to that one.
+   * @throws what `save` throws, with nothing of it left.
    */
   async save(
     index: number,

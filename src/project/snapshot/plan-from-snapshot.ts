@@ -2,25 +2,25 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { MountPlan, Plan } from '../../plan/plan.ts';
 import type { SnapshotFacts } from './snapshot-facts.ts';
 
-/** What must be the same of a volume: the guest has it mounted. Which host directory it shows may differ. */
-function shapeOf(mount: MountPlan): string {
+/** Describes what must be equal in a volume, which the guest has mounted. Its host directory may differ. */
+function describeVolume(mount: MountPlan): string {
   if (mount.kind === 'memory') return `${mount.guestPath} (memory)`;
   return `${mount.guestPath} (host${mount.isReadonly ? ', read-only' : ''})`;
 }
 
 function difference(saved: readonly MountPlan[], now: readonly MountPlan[]): string | null {
-  const before = saved.map(shapeOf);
-  const after = now.map(shapeOf);
+  const before = saved.map(describeVolume);
+  const after = now.map(describeVolume);
   const missing = before.find((shape) => !after.includes(shape));
-  if (missing !== undefined) return `it has the volume ${missing}, which the sandbox has not`;
+  if (missing !== undefined) return `it has the volume ${missing}, which the sandbox does not have`;
   const added = after.find((shape) => !before.includes(shape));
-  return added === undefined ? null : `the sandbox has the volume ${added}, which it has not`;
+  return added === undefined ? null : `the sandbox has the volume ${added}, which it does not have`;
 }
 
 /**
- * The plan of one sandbox that goes on from a snapshot: image, size and root are those of the snapshot; steps,
- * environment and user those of the plan.
- * @param plan  Holds one sandbox.
+ * Returns the plan of a sandbox restored from a snapshot: image, size and root of the snapshot; steps, environment and user
+ * of the plan.
+ * @param plan  Has one sandbox.
  * @throws {GondolinError} SNAPSHOT_REFUSED when their volumes differ.
  */
 export function planFromSnapshot(plan: Plan, facts: SnapshotFacts): Plan {

@@ -149,9 +149,7 @@ it('a damaged checkpoint is removed with one line, and a shorter one found', asy
   const longest = (await (await open()).find())?.key ?? '';
   truncateSync(join(store, longest, 'checkpoint.json'), 3);
   expect((await (await open()).find())?.steps).toHaveLength(1);
-  expect(warnings).toEqual([
-    expect.stringMatching(/^a checkpoint does not load and was removed: /),
-  ]);
+  expect(warnings).toEqual([expect.stringMatching(/^a checkpoint did not load and was removed: /)]);
   expect(readdirSync(store)).not.toContain(longest);
 });
 
