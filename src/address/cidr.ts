@@ -1,4 +1,7 @@
-import { formatAddress, type IpAddress, parseAddress } from './ip-address.ts';
+import { formatAddress, type IpAddress, parseAddress, unwrapMapped } from './ip-address.ts';
+
+/** Bits of `::ffff:0:0/96`. */
+const MAPPED_PREFIX_BITS = 96;
 
 /** A block of addresses; the bits of `base` behind `prefix` are 0. */
 export interface Cidr {
@@ -34,6 +37,12 @@ export function containsAddress({ base, prefix }: Cidr, address: IpAddress): boo
   if (base.family !== address.family) return false;
   const hostBits = BigInt(addressBits(base.family) - prefix);
   return base.value >> hostBits === address.value >> hostBits;
+}
+
+/** Returns the IPv4 block inside a v4-mapped one (`::ffff:10.0.0.0/104`), which hosts are compared with; any other unchanged. */
+export function unwrapMappedCidr({ base, prefix }: Cidr): Cidr {
+  const inner = prefix >= MAPPED_PREFIX_BITS ? unwrapMapped(base) : base;
+  return inner === base ? { base, prefix } : { base: inner, prefix: prefix - MAPPED_PREFIX_BITS };
 }
 
 /** True when the block is one address. */

@@ -1,4 +1,4 @@
-import { parseCidr } from './cidr.ts';
+import { parseCidr, unwrapMappedCidr } from './cidr.ts';
 import { formatHost, parseHost } from './host.ts';
 import type { HostPart } from './host-pattern.ts';
 import { parseAddress } from './ip-address.ts';
@@ -85,7 +85,7 @@ export function parseHostPart(text: string): HostPartResult {
   // `.*` is how the SDK's documents write "every name".
   if (text === '*' || text === '**' || text === '.*') return { host: { kind: 'any' } };
   const cidr = parseCidr(text);
-  if (cidr !== null) return { host: { kind: 'network', cidr } };
+  if (cidr !== null) return { host: { kind: 'network', cidr: unwrapMappedCidr(cidr) } };
   if (text.includes('/')) return blockProblem(text);
   if (text.startsWith('.')) {
     return {

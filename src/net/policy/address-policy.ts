@@ -46,17 +46,16 @@ export class AddressPolicy {
   /** @throws {GondolinError} NET_PATTERN_INVALID for an entry of `allowed_private`. */
   constructor(parts: AddressPolicyParts) {
     this.#parts = parts;
-    for (const entry of parts.allowedPrivate) {
-      if (['*', '**', '.*'].includes(entry)) {
-        throw patternError(
-          'allowed_private',
-          entry,
-          'it would open every private address',
-          'Name hosts, addresses or blocks; block_private_ips: false opens internal networks.',
-        );
-      }
-    }
     this.#allowedPrivate = compileHostPatterns(parts.allowedPrivate, 'allowed_private');
+    const any = this.#allowedPrivate.all.find(({ host }) => host.kind === 'any');
+    if (any !== undefined) {
+      throw patternError(
+        'allowed_private',
+        any.entry,
+        'it would open every private address',
+        'Name hosts, addresses or blocks; block_private_ips: false opens internal networks.',
+      );
+    }
   }
 
   #exception(question: AddressQuestion, range: ForbiddenRange): Verdict | null {

@@ -160,7 +160,7 @@ it('decideAddress() names the range in its rule', () => {
   });
 });
 
-it.each(['*', '**', '.*', '127.1', 'http://a.test', '10.0.0.1/8'])(
+it.each(['*', '**', '.*', '*:8443', '127.1', 'http://a.test', '10.0.0.1/8'])(
   'allowed_private refuses %j',
   (entry) => {
     expect(() => compilePolicy({ ...OPTIONS, allowedPrivate: [entry] })).toThrow(
