@@ -6,11 +6,11 @@ const BLOCK = /-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----END \1---
 /** What is wrong with a text of certificates in PEM, as a clause; null when each of them can be read. */
 export function certificateProblem(pem: string): string | null {
   const blocks = pem.match(BLOCK) ?? [];
-  if (blocks.length === 0) return 'holds no certificate in PEM';
+  if (blocks.length === 0) return 'contains no PEM certificate';
   const broken = blocks.findIndex((block) => !isCertificate(block));
   if (broken < 0) return null;
   return blocks.length === 1
-    ? 'holds a certificate that cannot be read'
+    ? 'contains a certificate that cannot be read'
     : `certificate ${broken + 1} of ${blocks.length} in it cannot be read`;
 }
 
@@ -31,7 +31,7 @@ function isCertificate(block: string): boolean {
 export function checkRoots(ca: readonly string[]): void {
   for (const [index, pem] of ca.entries()) {
     // Of programs without types: a Buffer, or a path where a text belongs.
-    const problem = typeof pem === 'string' ? certificateProblem(pem) : 'is no text';
+    const problem = typeof pem === 'string' ? certificateProblem(pem) : 'is not a string';
     if (problem === null) continue;
     throw new GondolinError('NET_CA_INVALID', `ca: text ${index + 1} of ${ca.length} ${problem}`);
   }

@@ -35,11 +35,11 @@ function unusable(path: string, problem: string, cause?: unknown): GondolinError
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: 'its directory is not there',
+  ENOENT: 'its directory does not exist',
   EACCES: 'permission denied',
   EISDIR: 'it is a directory',
   ELOOP: 'it is a symbolic link, which a guest may have put there',
-  ENXIO: 'nobody reads from it',
+  ENXIO: 'no process is reading from it',
 };
 
 /** Of this user only (0600) from the first byte; never through a link that stands in its place. */
@@ -56,7 +56,7 @@ async function openFile(path: string, needsFile: boolean): Promise<FileHandle> {
   }
   try {
     const isFile = (await file.stat()).isFile();
-    if (needsFile && !isFile) throw unusable(path, 'it is no regular file');
+    if (needsFile && !isFile) throw unusable(path, 'it is not a regular file');
     if (isFile) {
       await file.chmod(0o600);
       await file.truncate(0);

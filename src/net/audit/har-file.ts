@@ -76,7 +76,7 @@ export class HarFile {
     const { lost } = this.#output;
     await this.#output.close();
     if (lost === 0) return;
-    throw new GondolinError('NET_AUDIT_FAILED', `${lost} requests are missing in the HAR file`, {
+    throw new GondolinError('NET_AUDIT_FAILED', `${lost} requests are missing from the HAR file`, {
       hint: 'It holds 256 MiB at most, and 16 MiB may wait for a slow disk: run fewer requests, or write it to a faster one.',
       details: { lost },
     });

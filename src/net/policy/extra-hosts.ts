@@ -56,7 +56,7 @@ export class ExtraHosts {
         throw patternError(
           'extra_hosts',
           describe(given),
-          'the name is given twice',
+          'the name appears twice',
           'Keep one address per name.',
         );
       }

@@ -33,8 +33,8 @@ function compilePath(path: string): readonly string[] {
     throw patternError(
       'rules',
       path,
-      'only * and a whole segment ** have a meaning in a path',
-      'Write each path as an entry of its own, without braces, queries or brackets.',
+      'in a path only * and a whole segment ** are special',
+      'Write each path as a separate entry, without braces, brackets or a query.',
     );
   }
   return decodeOnce(targetPath(path), '/\\%').split('/').slice(1);
@@ -45,8 +45,8 @@ function compileMethod(method: string): string {
   throw patternError(
     'rules',
     method,
-    'it is no HTTP method',
-    'Write GET, POST and so on; leave methods out for all.',
+    'it is not an HTTP method',
+    'Write GET, POST and so on; leave methods out to match all of them.',
   );
 }
 
@@ -68,7 +68,7 @@ function compileRule(rule: HttpRule, index: number): CompiledRule {
     throw patternError(
       'rules',
       rule.host,
-      'rules look at HTTP requests, and /tcp carries bytes unseen',
+      'rules read HTTP requests, and /tcp carries bytes unread',
       'Leave /tcp out.',
     );
   }

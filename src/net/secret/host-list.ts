@@ -19,7 +19,10 @@ export function compileHosts(
   hosts: readonly string[],
 ): (host: string, port: number) => boolean {
   if (hosts.length === 0) {
-    throw new GondolinError('NET_SECRET_INVALID', `Secret ${name}: no host may have it, want one`);
+    throw new GondolinError(
+      'NET_SECRET_INVALID',
+      `Secret ${name}: its list of hosts is empty, want at least one host`,
+    );
   }
   const patterns = hosts.map((entry, index) => {
     const pattern = readEntry(entry);

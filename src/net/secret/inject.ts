@@ -161,7 +161,7 @@ export class Injector {
     if (this.#swaps <= MAX_SWAPS) return;
     throw new GondolinError(
       'NET_SECRET_LIMIT',
-      `the head of a request holds more than ${MAX_SWAPS} placeholders of secrets`,
+      `the head of a request has more than ${MAX_SWAPS} placeholders of secrets`,
     );
   }
 

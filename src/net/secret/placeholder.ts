@@ -26,7 +26,7 @@ export function createPlaceholder(name: string, seed: Uint8Array): string {
   if (seed.byteLength < MIN_SEED_BYTES) {
     throw new GondolinError(
       'NET_SECRET_INVALID',
-      `The seed of placeholders has ${seed.byteLength} bytes, want at least ${MIN_SEED_BYTES}`,
+      `The placeholder seed has ${seed.byteLength} bytes, want at least ${MIN_SEED_BYTES}`,
     );
   }
   const digest = createHmac('sha256', seed).update(`gondolin placeholder\0${name}`).digest('hex');

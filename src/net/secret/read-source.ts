@@ -35,7 +35,7 @@ function unset(name: string, variable: string): GondolinError {
   }
   return new GondolinError(
     'NET_SECRET_UNREADABLE',
-    'Cannot read a secret: its environment variable is not set. Its name is not shown: it looks like a value',
+    'Cannot read a secret: its environment variable is not set. The name is not shown because it looks like a value',
     { hint: 'Write NAME@host with the name of a variable, and export the value as that variable.' },
   );
 }
@@ -63,7 +63,7 @@ async function readSecretFile(
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof TooLong)
-      throw unreadable(name, `the file is over ${MAX_SECRET_BYTES} bytes`);
+      throw unreadable(name, `its file is larger than ${MAX_SECRET_BYTES} bytes`);
     throw unreadable(name, `its file cannot be read`, error);
   }
 }
@@ -117,9 +117,9 @@ async function runSecretCommand(
     ended.catch(() => undefined);
     kill();
     signal?.throwIfAborted();
-    if (timer.aborted) throw unreadable(name, `its command took over ${timeoutMs} ms`);
+    if (timer.aborted) throw unreadable(name, `its command ran for more than ${timeoutMs} ms`);
     if (error instanceof TooLong)
-      throw unreadable(name, `its command printed over ${MAX_SECRET_BYTES} bytes`);
+      throw unreadable(name, `its command printed more than ${MAX_SECRET_BYTES} bytes`);
     throw GondolinError.is(error)
       ? error
       : unreadable(name, 'its command cannot be started', error);

@@ -64,10 +64,7 @@ export class SecretStore {
     const names = secrets.map(({ name }) => name);
     const double = names.find((name, index) => names.indexOf(name) !== index);
     if (double !== undefined) {
-      throw new GondolinError(
-        'NET_SECRET_INVALID',
-        `Secret ${double} is there twice, want it once`,
-      );
+      throw new GondolinError('NET_SECRET_INVALID', `Secret ${double} appears twice, want it once`);
     }
     this.#secrets = secrets.map((secret) => injectable(secret, seed));
     this.index = new PlaceholderIndex(this.#secrets);
@@ -191,7 +188,7 @@ function injectable(secret: ResolvedSecret, seed: Uint8Array): InjectableSecret 
   if (!isVariableName(secret.name)) {
     throw new GondolinError(
       'NET_SECRET_INVALID',
-      'The name of a secret is no variable name: want letters, digits and _, not a digit first',
+      'A secret has a name that is not a variable name: want letters, digits and _, not starting with a digit',
     );
   }
   return {

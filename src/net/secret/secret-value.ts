@@ -40,20 +40,20 @@ function valueProblem(text: string): string | null {
   const length = Buffer.byteLength(text);
   if (length === 0) return 'its value is empty';
   if (length < MIN_SECRET_BYTES) {
-    return `its value has ${length} bytes, want at least ${MIN_SECRET_BYTES}: so short a text cannot be kept from coming back`;
+    return `its value has ${length} bytes, want at least ${MIN_SECRET_BYTES}: a value this short cannot be scrubbed from responses`;
   }
   if (length > MAX_SECRET_BYTES) {
     return `its value has ${length} bytes, want at most ${MAX_SECRET_BYTES}`;
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these cannot stand in a header
   if (/[\x00-\x1f\x7f]/.test(text)) {
-    return 'its value holds a line end or another control character, which no HTTP header can carry';
+    return 'its value contains a line end or another control character, which no HTTP header can carry';
   }
-  if (text !== text.trim()) return 'its value starts or ends with a blank, which HTTP cuts off';
+  if (text !== text.trim()) return 'its value starts or ends with white space, which HTTP strips';
   // What is no Unicode is replaced when it is written, and would be another value then.
   return Buffer.from(text, 'utf8').toString('utf8') === text && !text.includes('\ufffd')
     ? null
-    : 'its value is no valid Unicode text';
+    : 'its value is not valid Unicode';
 }
 
 /**
@@ -72,5 +72,5 @@ export function checkSecretValue(name: string, text: string): SecretValue {
 export function weaknessWarning(name: string, value: SecretValue): string | null {
   const length = Buffer.byteLength(value.reveal());
   if (length >= SAFE_SECRET_BYTES) return null;
-  return `Secret ${name} has only ${length} bytes: answers are searched for its plain form only, and a guest may guess it. Want at least ${SAFE_SECRET_BYTES}.`;
+  return `Secret ${name} has only ${length} bytes: responses are searched only for its plain and escaped forms, and a guest may guess it. Want at least ${SAFE_SECRET_BYTES}.`;
 }

@@ -98,7 +98,7 @@ export class Dialer {
     const remote = socket.remoteAddress;
     if (remote === undefined || !addresses.some((address) => isSameAddress(address, remote))) {
       socket.destroy();
-      throw new GondolinError('NET_DIAL_FAILED', `the connection to ${to.name} was lost at once`);
+      throw new GondolinError('NET_DIAL_FAILED', `the connection to ${to.name} closed immediately`);
     }
     this.#spares.opened(to, socket);
     return socket;
@@ -161,7 +161,7 @@ function openSocket(
 function connected(socket: Socket, to: Destination, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      fail(new GondolinError('NET_DIAL_TIMEOUT', `${to.name}:${to.port} did not answer`));
+      fail(new GondolinError('NET_DIAL_TIMEOUT', `${to.name}:${to.port} did not respond`));
     }, DIAL_MS);
     const settle = (): void => {
       clearTimeout(timer);
@@ -182,7 +182,8 @@ function connected(socket: Socket, to: Destination, signal?: AbortSignal): Promi
       const message = `cannot connect to ${to.name}:${to.port}`;
       fail(new GondolinError('NET_DIAL_FAILED', message, { cause, details }));
     };
-    const onAbort = (): void => fail(new GondolinError('NET_CLOSED', 'the guest went away'));
+    const onAbort = (): void =>
+      fail(new GondolinError('NET_CLOSED', 'the guest closed the connection'));
     const onClose = (): void => fail(new GondolinError('NET_CLOSED', 'the network was closed'));
     socket.once('connect', onConnect).once('error', onError).once('close', onClose);
     signal?.addEventListener('abort', onAbort);

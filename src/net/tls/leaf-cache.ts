@@ -90,7 +90,7 @@ export class LeafCache {
     if (parseAddress(host) === null && !NAME.test(host)) {
       throw new GondolinError(
         'NET_TLS_NAME_INVALID',
-        'The server name of a TLS connection is none',
+        'The TLS server name is not a valid host name',
       );
     }
     const known = this.#entries.get(host);

@@ -84,7 +84,7 @@ it('Network resets an HTTP/1 guest that takes nothing of its answer', async () =
   const socket = await connectTcp(net, 'api.test', port);
   socket.write(`GET / HTTP/1.1\r\nHost: api.test:${port}\r\n\r\n`);
   const { error } = await net.event('response');
-  expect(error).toBe('the guest went away');
+  expect(error).toBe('the guest closed the connection');
   await expect.poll(() => net.openStreams()).toBe(0);
 });
 

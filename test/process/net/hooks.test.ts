@@ -215,17 +215,17 @@ it('createHttpHooks() leads a name to an address and trusts the server by a root
 });
 
 it.each([
-  ['a path', '/etc/ssl/root.pem', 'text 1 of 1 holds no certificate'],
-  ['an empty text', [serverCa.caPem, ''], 'text 2 of 2 holds no certificate'],
+  ['a path', '/etc/ssl/root.pem', 'text 1 of 1 contains no PEM certificate'],
+  ['an empty text', [serverCa.caPem, ''], 'text 2 of 2 contains no PEM certificate'],
   [
     'a key',
     '-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n',
-    'holds no certificate',
+    'contains no PEM certificate',
   ],
-  ['half a certificate', serverCa.caPem.slice(0, 300), 'holds no certificate'],
-  ['bytes that are none', broken(serverCa.caPem), 'holds a certificate that cannot be read'],
+  ['half a certificate', serverCa.caPem.slice(0, 300), 'contains no PEM certificate'],
+  ['bytes that are none', broken(serverCa.caPem), 'contains a certificate that cannot be read'],
   ['a broken second one', serverCa.caPem + broken(serverCa.caPem), 'certificate 2 of 2 in it'],
-  ['a Buffer', [Buffer.from(serverCa.caPem)] as unknown as string[], 'is no text'],
+  ['a Buffer', [Buffer.from(serverCa.caPem)] as unknown as string[], 'is not a string'],
 ])('createHttpHooks() refuses %s as ca at once', (_what, ca, want) => {
   const refused = expect.objectContaining({
     code: 'NET_CA_INVALID',

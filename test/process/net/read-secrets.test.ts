@@ -77,7 +77,7 @@ it.each([
   {
     name: 'an endless file',
     from: { kind: 'file', path: '/dev/zero' },
-    message: 'over 8192 bytes',
+    message: 'more than 8192 bytes',
   },
   {
     name: 'a failing command',
@@ -93,7 +93,7 @@ it.each([
   {
     name: 'an endless command',
     from: command(['/usr/bin/yes', VALUE]),
-    message: 'over 8192 bytes',
+    message: 'more than 8192 bytes',
   },
   { name: 'an empty list', from: command([]), message: 'cannot be started' },
 ] as { name: string; from: SecretSource; message: string }[])(

@@ -84,7 +84,7 @@ export class Exchange implements UpstreamHandler {
     this.#guest.answer.onReleased(slot.releaseGuest);
     this.#guest.answer.listen({
       onDrain: this.#guard(() => this.#sink.hasRoom()),
-      onGone: this.#guard(() => this.#finish('the guest went away')),
+      onGone: this.#guard(() => this.#finish('the guest closed the connection')),
     });
     turns.run(this.#guard(() => this.#judge(slot)));
   }
@@ -178,7 +178,7 @@ export class Exchange implements UpstreamHandler {
     }
     this.#informationalAnswers += 1;
     if (this.#informationalAnswers > MAX_INFORMATIONAL_ANSWERS) {
-      const message = `${this.#context.name} sends informational answers without end`;
+      const message = `${this.#context.name} sends informational responses without end`;
       this.onError(new GondolinError('NET_UPSTREAM_INVALID', message));
     } else if (!this.#isDone && isHint(status) && this.#scrub.length === 0) {
       this.#guest.answer.inform(status, endToEnd(fields));

@@ -50,6 +50,6 @@ export function isHint(status: number): boolean {
 export function assertChunked({ fields }: ResponseHead, server: string): void {
   const codings = fieldValues(fields, 'transfer-encoding').join(',').trim().toLowerCase();
   if (codings === '' || codings === 'chunked') return;
-  const message = `${server} used a transfer coding that is not chunked`;
+  const message = `${server} used a transfer coding other than chunked`;
   throw new GondolinError('NET_UPSTREAM_INVALID', message);
 }

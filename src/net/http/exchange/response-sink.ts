@@ -100,7 +100,7 @@ export class ScrubSink implements AnswerSink {
 
 /** A body that is not in the coding its header says. The library's message may quote bytes. */
 function invalid(cause: Error): GondolinError {
-  return new GondolinError('NET_UPSTREAM_INVALID', 'the body of the answer cannot be decoded', {
+  return new GondolinError('NET_UPSTREAM_INVALID', 'the body of the response cannot be decoded', {
     cause,
   });
 }

@@ -113,7 +113,7 @@ export class Http1DedicatedCall {
     request.addTrailers(pairsOf(this.#call.trailers()));
     request.end();
     this.#timer = setTimeout(() => {
-      this.fail(new GondolinError('NET_UPSTREAM_TIMEOUT', 'the server did not answer in time'));
+      this.fail(new GondolinError('NET_UPSTREAM_TIMEOUT', 'the server did not respond in time'));
     }, this.#responseStartMs);
   }
 

@@ -42,7 +42,7 @@ export function relayAnswer(
   const asked = (): void => {
     if (hasSettled || hasBegun) return;
     timer = setTimeout(() => {
-      fail(new GondolinError('NET_UPSTREAM_TIMEOUT', 'the server did not answer in time'));
+      fail(new GondolinError('NET_UPSTREAM_TIMEOUT', 'the server did not respond in time'));
       stream.close(NGHTTP2_CANCEL);
     }, waits.responseStartMs);
   };

@@ -21,15 +21,19 @@ export function upstreamError(error: Error, server: string): GondolinError {
   const code = systemCode(error);
   const facts = { cause: error, details: { code } };
   if (code !== null && TIMEOUTS.has(code)) {
-    return new GondolinError('NET_UPSTREAM_TIMEOUT', `${server} did not answer`, facts);
+    return new GondolinError('NET_UPSTREAM_TIMEOUT', `${server} did not respond`, facts);
   }
   const isInvalid = code !== null && (INVALID.has(code) || code.startsWith('HPE_'));
   if (error.name === 'HTTPParserError' || isInvalid) {
-    return new GondolinError('NET_UPSTREAM_INVALID', `${server} sent no valid HTTP answer`, facts);
+    return new GondolinError(
+      'NET_UPSTREAM_INVALID',
+      `${server} sent an invalid HTTP response`,
+      facts,
+    );
   }
   return new GondolinError(
     'NET_UPSTREAM_CLOSED',
-    `${server} closed the connection before it answered`,
+    `${server} closed the connection before it responded`,
     facts,
   );
 }

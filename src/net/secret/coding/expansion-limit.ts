@@ -20,7 +20,7 @@ export class ExpansionLimit {
     if (this.#decodedBytes <= FREE_BYTES + MAX_RATIO * this.#codedBytes) return;
     throw new GondolinError(
       'NET_BODY_LIMIT',
-      'a compressed body becomes too much when it is decoded',
+      'a compressed body grows too large when it is decoded',
     );
   }
 

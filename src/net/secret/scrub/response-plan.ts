@@ -67,7 +67,7 @@ export function planResponse(
   if (encodings === null) {
     throw new GondolinError(
       'NET_RESPONSE_ENCODING',
-      'The server answered in a content-encoding that cannot be decoded, though asked for none',
+      'The server sent a content-encoding that cannot be decoded, though the request asked for none',
     );
   }
   const dropped = encodings.length === 0 ? DROPPED : [...DROPPED, ...DROPPED_WITH_CODING];

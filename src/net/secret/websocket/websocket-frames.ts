@@ -87,7 +87,7 @@ function readHead(bytes: Buffer): { head: FrameHead; sizeBytes: number } | null 
     mask: maskSize === 0 ? null : Buffer.from(bytes.subarray(sizeBytes - 4, sizeBytes)),
   };
   if (isControl(head) && (head.lengthBytes > MAX_CONTROL_BYTES || !head.isFinal)) {
-    throw broken('a control frame is too long or in pieces');
+    throw broken('a control frame is too long or fragmented');
   }
   return { head, sizeBytes };
 }
@@ -96,7 +96,7 @@ function readLength(bytes: Buffer, short: number): number {
   if (short < 126) return short;
   if (short === 126) return bytes.readUInt16BE(2);
   const length = bytes.readBigUInt64BE(2);
-  if (length > BigInt(Number.MAX_SAFE_INTEGER)) throw broken('its length is beyond all measure');
+  if (length > BigInt(Number.MAX_SAFE_INTEGER)) throw broken('its length is too large');
   return Number(length);
 }
 

@@ -92,7 +92,7 @@ export class WebSocketScrubStream extends Transform {
     if (head.reserved !== 0 || head.mask !== null) {
       throw new GondolinError(
         'NET_WEBSOCKET_INVALID',
-        'A server sent a WebSocket frame with a mask, or of an extension that was not agreed',
+        'A server sent a WebSocket frame that is masked or uses an extension that was not negotiated',
       );
     }
     this.#current = head;

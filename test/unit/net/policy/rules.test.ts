@@ -202,11 +202,11 @@ it.each([
 
 it.each([
   [{ host: 'a.test', paths: ['repos'], action: 'allow' }, 'Write /repos'],
-  [{ host: 'a.test', paths: ['/a?x=1'], action: 'allow' }, 'queries'],
+  [{ host: 'a.test', paths: ['/a?x=1'], action: 'allow' }, 'a query'],
   [{ host: 'a.test', paths: ['/{a,b}'], action: 'allow' }, 'braces'],
-  [{ host: 'a.test', paths: ['/a**'], action: 'allow' }, 'entry of its own'],
-  [{ host: 'a.test', paths: ['/**b'], action: 'allow' }, 'entry of its own'],
-  [{ host: 'a.test', paths: ['/a b'], action: 'allow' }, 'entry of its own'],
+  [{ host: 'a.test', paths: ['/a**'], action: 'allow' }, 'separate entry'],
+  [{ host: 'a.test', paths: ['/**b'], action: 'allow' }, 'separate entry'],
+  [{ host: 'a.test', paths: ['/a b'], action: 'allow' }, 'separate entry'],
   [{ host: 'a.test', methods: ['G T'], action: 'allow' }, 'GET, POST'],
   [{ host: 'a.test', methods: [''], action: 'allow' }, 'GET, POST'],
   [{ host: 'a.test:22/tcp', action: 'allow' }, '/tcp'],

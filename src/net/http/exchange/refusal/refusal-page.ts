@@ -32,7 +32,7 @@ const CHECK_PAGES: Readonly<Partial<Record<Check, readonly [status: number, mess
   missing_host: [400, 'the request has no Host'],
   http10_transfer_encoding: [400, 'HTTP/1.0 has no Transfer-Encoding'],
   overrides: [400, 'the request has more than four fields that override its method or path'],
-  hook_url: [502, 'a hook gave a URL that is not http or https'],
+  hook_url: [502, 'a hook returned a URL that is not http or https'],
 };
 
 const FAILED_STATUS: Readonly<Partial<Record<Failed['code'], number>>> = {

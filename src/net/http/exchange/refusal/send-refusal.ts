@@ -32,7 +32,7 @@ export function sendRefusal(
 
 /** Answers a request that nothing more can be held for: by a head alone, which no window of the guest's delays. */
 export function dismiss(answer: GuestAnswer, asked: AskedRequest, to: RefusedTarget): void {
-  const message = 'too many requests are on their way';
+  const message = 'too many requests are in progress';
   const page = toRefusalPage({ kind: 'failed', code: 'busy', message }, to);
   const { statusText, fields } = renderRefusal(page, asked.fields);
   answer.dismiss(page.status, statusText, [...endToEnd(fields, ABOUT_BODY), 'content-length', '0']);
