@@ -1,15 +1,15 @@
 #include "freeze.h"
 
-#include "cgroup.h"
-#include "exec.h"
-#include "fuse.h"
-#include "identity.h"
-#include "log.h"
-#include "loop.h"
-#include "port.h"
-#include "reply.h"
-#include "streams.h"
-#include "util.h"
+#include "channel/port.h"
+#include "channel/reply.h"
+#include "channel/streams.h"
+#include "exec/exec.h"
+#include "file/fuse.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/util.h"
+#include "system/cgroup.h"
+#include "system/identity.h"
 
 #define POLL_MS 1
 /* A process in a system call that waits for something is as good as stopped: it runs no code of its own. */

@@ -5,7 +5,7 @@
 #ifndef GONDOLIN_FREEZE_H
 #define GONDOLIN_FREEZE_H
 
-#include "message.h"
+#include "channel/message.h"
 
 /* Stops the guest's processes and both ports, then answers OK: the last frame until a THAW. */
 void freeze_start(uint32_t request_id);

@@ -7,19 +7,19 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "boot.h"
-#include "exec.h"
-#include "log.h"
-#include "loop.h"
-#include "mount.h"
-#include "outbox.h"
-#include "port.h"
-#include "reply.h"
+#include "channel/outbox.h"
+#include "channel/port.h"
+#include "channel/reply.h"
+#include "exec/exec.h"
+#include "file/mount.h"
 #include "requests.h"
-#include "session.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/util.h"
+#include "runtime/worker.h"
 #include "shutdown.h"
-#include "util.h"
-#include "worker.h"
+#include "system/boot.h"
+#include "system/session.h"
 
 #define MAX_OPEN_FILES 65536
 

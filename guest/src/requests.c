@@ -1,22 +1,22 @@
 #include "requests.h"
 
-#include "exec.h"
-#include "file.h"
+#include "channel/message.h"
+#include "channel/port_waiters.h"
+#include "channel/reply.h"
+#include "channel/streams.h"
+#include "exec/exec.h"
+#include "file/file.h"
+#include "file/java_store.h"
+#include "file/mount.h"
 #include "freeze.h"
-#include "identity.h"
-#include "java_store.h"
-#include "log.h"
-#include "loop.h"
-#include "message.h"
-#include "mount.h"
-#include "net.h"
-#include "net_tcp.h"
-#include "reply.h"
-#include "room.h"
-#include "root.h"
+#include "net/network.h"
+#include "net/tcp.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/util.h"
 #include "shutdown.h"
-#include "streams.h"
-#include "util.h"
+#include "system/identity.h"
+#include "system/root.h"
 
 static bool wants_shutdown;
 
@@ -118,14 +118,14 @@ static void on_frame(const struct frame *frame)
     message_free(&message);
 }
 
-static bool on_room(void)
+static bool on_packet_free(void)
 {
     net_tcp_accept_more();
-    return room_wake();
+    return port_waiters_wake();
 }
 
 const struct port_handlers requests_handlers = {
     .on_frame = on_frame,
-    .on_room = on_room,
+    .on_packet_free = on_packet_free,
     .on_dead = on_dead,
 };

@@ -2,7 +2,7 @@
 #ifndef GONDOLIN_REQUESTS_H
 #define GONDOLIN_REQUESTS_H
 
-#include "port.h"
+#include "channel/port.h"
 
 extern const struct port_handlers requests_handlers;
 

@@ -6,10 +6,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "fuse.h"
-#include "log.h"
-#include "root.h"
-#include "util.h"
+#include "file/fuse.h"
+#include "runtime/log.h"
+#include "runtime/util.h"
+#include "system/root.h"
 
 #define LIMIT_S 3
 

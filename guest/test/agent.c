@@ -7,30 +7,30 @@
 #include <sys/wait.h>
 
 /* The pump's descriptors are its own: here they are a socket pair each, and not /dev/fuse. */
-#include "../src/fuse.c"
+#include "file/fuse.c"
 
-#include "../src/exec.h"
-#include "../src/file.h"
-#include "../src/freeze.h"
-#include "../src/identity.h"
-#include "../src/loop.h"
-#include "../src/mount.h"
-#include "../src/java_store.h"
-#include "../src/net.h"
-#include "../src/net_tcp.h"
-#include "../src/outbox.h"
-#include "../src/port.h"
-#include "../src/reply.h"
-#include "../src/requests.h"
-#include "../src/session.h"
-#include "../src/worker.h"
 #include "agent.h"
+#include "channel/outbox.h"
+#include "channel/port.h"
+#include "channel/reply.h"
+#include "exec/exec.h"
+#include "file/file.h"
+#include "file/java_store.h"
+#include "file/mount.h"
+#include "freeze.h"
+#include "net/network.h"
+#include "net/tcp.h"
+#include "requests.h"
+#include "runtime/loop.h"
+#include "runtime/worker.h"
+#include "system/identity.h"
+#include "system/session.h"
 
 /* Of an output that a descendant holds open after its command has ended only the kernel's epoll set knows. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-    return "leak:outlet_create\n";
+    return "leak:output_pipe_create\n";
 }
 
 bool root_switch(const struct root_request *request, struct failure *failure)

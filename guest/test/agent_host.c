@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "../src/message.h"
-#include "../src/util.h"
 #include "agent.h"
+#include "channel/message.h"
+#include "runtime/util.h"
 
 #define END_TURN_US 5000
 #define MAX_END_TURNS 4000

@@ -7,8 +7,8 @@
  */
 #include <linux/fuse.h>
 
-#include "../protocol.h"
 #include "agent_port.h"
+#include "protocol.h"
 
 #define TRANSFER_BYTES (1024 * 1024)
 /* Far beyond what the agent's kernel has counted to. */

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/frame.h"
-#include "../src/message.h"
-#include "../src/net_record.h"
-#include "../src/util.h"
+#include "channel/frame.h"
+#include "channel/message.h"
+#include "net/packet/record.h"
+#include "runtime/util.h"
 
 #define INPUT_BYTES 512
 

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../protocol.h"
 #include "agent_port.h"
+#include "protocol.h"
 
 static void send_frame(int fd, uint32_t length, uint8_t type, uint32_t stream, uint32_t payload)
 {

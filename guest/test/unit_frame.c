@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "../src/frame.h"
-#include "../src/util.h"
+#include "channel/frame.h"
+#include "runtime/util.h"
 #include "unit.h"
 
 static uint8_t bytes[GONDOLIN_FRAME_HEADER_BYTES + 64];

@@ -3,9 +3,9 @@
 #include <linux/if_ether.h>
 #include <string.h>
 
-#include "../src/net_hold_program.h"
-#include "../src/net_segment.h"
-#include "../src/util.h"
+#include "net/hold/program.h"
+#include "net/hold/segment.h"
+#include "runtime/util.h"
 #include "unit.h"
 
 #define RING_FD 300

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "../src/message.h"
+#include "channel/message.h"
 #include "unit.h"
 
 static uint8_t bytes[4096];

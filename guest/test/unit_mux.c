@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/mux.h"
+#include "channel/mux.h"
 #include "unit.h"
 
 static uint8_t window[GONDOLIN_INITIAL_WINDOW_BYTES];

@@ -1,11 +1,11 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "../src/net_address.h"
-#include "../src/net_destination.h"
-#include "../src/net_record.h"
-#include "../src/net_unreachable.h"
-#include "../src/util.h"
+#include "net/packet/address.h"
+#include "net/packet/destination.h"
+#include "net/packet/record.h"
+#include "net/packet/unreachable.h"
+#include "runtime/util.h"
 #include "unit.h"
 
 static void encodes_destinations(void)

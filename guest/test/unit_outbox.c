@@ -1,4 +1,4 @@
-#include "../src/outbox.h"
+#include "channel/outbox.h"
 #include "unit.h"
 
 /* The agent has one for its whole life, so there is nothing that frees one. */

@@ -3,10 +3,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "../src/net_address.h"
-#include "../src/net_program.h"
-#include "../src/net_tuple.h"
-#include "../src/util.h"
+#include "net/bpf/program.h"
+#include "net/packet/address.h"
+#include "net/packet/tuple.h"
+#include "runtime/util.h"
 #include "unit.h"
 
 #define OWN_FD 100

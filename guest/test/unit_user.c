@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../src/user.h"
+#include "exec/user.h"
 #include "unit.h"
 
 static char passwd_path[] = "/tmp/gondolin-passwd-XXXXXX";

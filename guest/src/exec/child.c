@@ -1,0 +1,263 @@
+#include "exec/child.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "exec/home.h"
+#include "exec/user.h"
+#include "runtime/spawn.h"
+#include "runtime/util.h"
+#include "system/session.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/* HOME, USER, LOGNAME, SHELL, PATH. */
+#define MAX_DEFAULTS 5
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#define CLOSE_RANGE_CLOEXEC_FLAG 4U
+
+/* All that a child writes to until it executes its program: the rest of the memory is the agent's, which goes on. */
+struct exec_child {
+    struct exec_request request;
+    /* stdin, stdout, stderr. */
+    int stdio[3];
+    uint32_t session;
+    struct user user;
+    char **environment;
+    char default_texts[MAX_DEFAULTS][USER_MAX_TEXT + 16];
+    char program_path[PATH_MAX];
+};
+
+struct exec_child *exec_child_create(struct exec_request *request, const int stdio[3])
+{
+    struct exec_child *child = calloc(1, sizeof *child);
+    char **environment = malloc((request->envc + MAX_DEFAULTS + 1) * sizeof *environment);
+    if (child == NULL || environment == NULL) {
+        for (size_t i = 0; i < 3; i++)
+            close_quietly(stdio[i]);
+        free(child);
+        free(environment);
+        errno = ENOMEM;
+        return NULL;
+    }
+    child->request = *request;
+    child->environment = environment;
+    memcpy(child->stdio, stdio, sizeof child->stdio);
+    *request = (struct exec_request){0};
+    return child;
+}
+
+void exec_child_free(struct exec_child *child)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(child->stdio); i++)
+        close_quietly(child->stdio[i]);
+    free(child->environment);
+    message_free_exec(&child->request);
+    free(child);
+}
+
+uint32_t exec_child_session(const struct exec_child *child)
+{
+    return child->session;
+}
+
+/* execve() resets the handlers; it keeps what is ignored and what is blocked. */
+static void reset_signals(void)
+{
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+    (void)sigaction(SIGPIPE, &standard, NULL);
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Descriptors 0, 1 and 2; everything above closes at execve. */
+static void connect_stdio(const struct exec_child *child)
+{
+    int fds[3];
+    for (int i = 0; i < 3; i++) {
+        /* First out of the way of 0..2, so that no dup2 overwrites a descriptor that is still needed. */
+        fds[i] = child->stdio[i] > 2 ? child->stdio[i] : fcntl(child->stdio[i], F_DUPFD_CLOEXEC, 3);
+        if (fds[i] < 0)
+            spawn_fail(errno, "stdio", "");
+    }
+    for (int i = 0; i < 3; i++) {
+        if (dup2(fds[i], i) < 0)
+            spawn_fail(errno, "stdio", "");
+    }
+    (void)syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC_FLAG);
+}
+
+#define MAX_FILES 1048576
+
+/* What the agent has for itself goes back to what a container engine gives: see guest/README.md, "Limits". */
+static void reset_limits(void)
+{
+    const struct rlimit files = {.rlim_cur = MAX_FILES, .rlim_max = MAX_FILES};
+    const struct rlimit processes = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    (void)setrlimit(RLIMIT_NPROC, &processes);
+    (void)umask(022);
+}
+
+/* Last, because the agent's own descriptors still take the numbers below. */
+static void lower_file_limit(void)
+{
+    const struct rlimit files = {.rlim_cur = 1024, .rlim_max = MAX_FILES};
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static void look_user_up(struct exec_child *child)
+{
+    const char *spec = child->request.user;
+    enum user_result result = user_lookup(spec, "/etc/passwd", "/etc/group", &child->user);
+    if (result == USER_UNREADABLE)
+        spawn_fail(errno, "user ", spec);
+    if (result != USER_OK)
+        spawn_fail(result == USER_TOO_MANY_GROUPS ? E2BIG : ENOENT, "user ", spec);
+}
+
+/* Bare system calls: libc's wrappers would change the agent's threads too. */
+static void become_user(const struct exec_child *child)
+{
+    const struct user *user = &child->user;
+    if (syscall(SYS_setgroups, user->group_count, user->groups) != 0 ||
+        syscall(SYS_setresgid, user->gid, user->gid, user->gid) != 0 ||
+        syscall(SYS_setresuid, user->uid, user->uid, user->uid) != 0)
+        spawn_fail(errno, "user ", child->request.user);
+}
+
+static const char *get_variable(const struct exec_child *child, const char *name)
+{
+    size_t length = strlen(name);
+    for (char **entry = child->environment; *entry != NULL; entry++) {
+        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
+            return *entry + length + 1;
+    }
+    return NULL;
+}
+
+static void add_default(struct exec_child *child, size_t number, const char *name, const char *value)
+{
+    if (get_variable(child, name) != NULL || *value == '\0')
+        return;
+    char *text = child->default_texts[number];
+    char **end = child->environment;
+    while (*end != NULL)
+        end++;
+    size_t name_length = strlen(name);
+    size_t value_length = strnlen(value, USER_MAX_TEXT - 1);
+    memcpy(text, name, name_length);
+    text[name_length] = '=';
+    memcpy(text + name_length + 1, value, value_length);
+    text[name_length + 1 + value_length] = '\0';
+    end[0] = text;
+    end[1] = NULL;
+}
+
+/* That of a user whom /etc/passwd does not have is made when it is needed; root's is the usual one. */
+static void choose_home(struct exec_child *child)
+{
+    struct user *user = &child->user;
+    if (user->name[0] != '\0' || get_variable(child, "HOME") != NULL)
+        return;
+    if (user->uid == 0)
+        memcpy(user->home, "/root", sizeof "/root");
+    else if (home_make(user->uid, user->gid, user->home, sizeof user->home) != 0)
+        spawn_fail(errno, "home ", user->home);
+}
+
+static void build_environment(struct exec_child *child)
+{
+    size_t count = child->request.envc;
+    memcpy(child->environment, child->request.env, count * sizeof child->environment[0]);
+    child->environment[count] = NULL;
+    choose_home(child);
+    add_default(child, 0, "HOME", child->user.home);
+    add_default(child, 1, "USER", child->user.name);
+    add_default(child, 2, "LOGNAME", child->user.name);
+    add_default(child, 3, "SHELL", child->user.shell);
+    add_default(child, 4, "PATH", DEFAULT_PATH);
+}
+
+static void enter_directory(const struct exec_child *child)
+{
+    const char *cwd = child->request.cwd;
+    if (*cwd != '\0') {
+        if (chdir(cwd) != 0)
+            spawn_fail(errno, "cwd ", cwd);
+    } else if (chdir(child->user.home) != 0 && chdir("/") != 0) {
+        spawn_fail(errno, "cwd ", child->user.home);
+    }
+}
+
+/* Puts directory + "/" + name into program_path; an empty directory is the current one. */
+static bool join_path(char *program_path, const char *directory, size_t length, const char *name)
+{
+    size_t name_length = strlen(name);
+    if (length + 1 + name_length >= PATH_MAX)
+        return false;
+    memcpy(program_path, directory, length);
+    size_t offset = length;
+    if (length > 0)
+        program_path[offset++] = '/';
+    memcpy(program_path + offset, name, name_length + 1);
+    return true;
+}
+
+/*
+ * Tries each directory of PATH; gives the errno that tells most. As a shell does, it passes over what cannot be looked at:
+ * directories that this user may not search, loops of links, names that are too long.
+ */
+static int exec_in_path(struct exec_child *child)
+{
+    char *const *argv = child->request.argv;
+    int error = ENOENT;
+    const char *path = get_variable(child, "PATH");
+    for (const char *start = path; start != NULL;) {
+        size_t length = strcspn(start, ":");
+        bool is_found = false;
+        /* Looking is far cheaper than an execve() that fails: that makes a whole address space first. */
+        if (join_path(child->program_path, start, length, argv[0])) {
+            is_found = access(child->program_path, X_OK) == 0;
+            if (is_found)
+                (void)execve(child->program_path, argv, child->environment);
+            if (errno == EACCES)
+                error = EACCES;
+        }
+        if (is_found && errno != EACCES && errno != ENOENT && errno != ENOTDIR)
+            return errno;
+        start = start[length] == ':' ? start + length + 1 : NULL;
+    }
+    return error;
+}
+
+void exec_child_run(void *context)
+{
+    struct exec_child *child = context;
+    char *const *argv = child->request.argv;
+    reset_signals();
+    (void)setsid();
+    connect_stdio(child);
+    reset_limits();
+    look_user_up(child);
+    child->session = session_begin(child->user.uid);
+    build_environment(child);
+    become_user(child);
+    enter_directory(child);
+    lower_file_limit();
+    int error = ENOENT;
+    if (strchr(argv[0], '/') != NULL) {
+        (void)execve(argv[0], argv, child->environment);
+        error = errno;
+    } else if (argv[0][0] != '\0') {
+        error = exec_in_path(child);
+    }
+    spawn_fail(error, "exec ", argv[0]);
+}

@@ -1,0 +1,25 @@
+/*
+ * EXEC: from the request to EXITED, and the processes it leaves behind.
+ *
+ * States: starting (on a thread) → running → (reaped) draining output → EXITED sent → (cgroup empty) forgotten.
+ */
+#ifndef GONDOLIN_EXEC_H
+#define GONDOLIN_EXEC_H
+
+#include <sys/types.h>
+
+#include "channel/message.h"
+
+/* Starts a process and takes the texts out of `request`; answers OK or FAILED once its program runs. */
+void exec_start(uint32_t request_id, struct exec_request *request);
+
+/* Answers OK or FAILED ESRCH, at once or when no process is left. */
+void exec_kill(uint32_t request_id, const struct kill_request *request);
+
+/* A new host speaks: processes go on, and nothing is told of them any more. */
+void exec_forget_all(void);
+
+/* A child was reaped with this wait status; false when it is not an EXEC's. */
+bool exec_on_reaped(pid_t pid, int status);
+
+#endif

@@ -1,0 +1,138 @@
+#include "exec/stdio_pipes.h"
+
+#include <fcntl.h>
+
+#include "channel/streams.h"
+#include "exec/output_pipe.h"
+#include "exec/stdin_pipe.h"
+#include "runtime/util.h"
+
+#define OUTPUT_PIPE_BYTES 1048576
+
+static bool claim_streams(struct exec *exec, const struct exec_request *request, struct failure *failure)
+{
+    const uint32_t ids[3] = {request->stdin_stream, request->stdout_stream, request->stderr_stream};
+    for (size_t i = 0; i < ARRAY_LENGTH(ids); i++) {
+        bool is_shared = i == 2 && ids[2] == ids[1];
+        if (ids[i] == 0 || is_shared)
+            continue;
+        if (streams_claim(ids[i]) == NULL) {
+            errno = EINVAL;
+            return failed(failure, "stream %u", ids[i]);
+        }
+        exec->streams[i] = ids[i];
+    }
+    return true;
+}
+
+/* The agent's and the child's end of one stdio pipe. */
+static bool open_pipe(size_t index, int *agent_end, int *child_end, struct failure *failure)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return failed(failure, "pipe");
+    bool is_input = index == 0;
+    *agent_end = is_input ? ends[1] : ends[0];
+    *child_end = is_input ? ends[0] : ends[1];
+    if (fcntl(*agent_end, F_SETFL, O_NONBLOCK) != 0)
+        return failed(failure, "pipe");
+    if (!is_input)
+        (void)fcntl(*agent_end, F_SETPIPE_SZ, OUTPUT_PIPE_BYTES);
+    return true;
+}
+
+static void on_output_done(void *owner, struct output_pipe *output_pipe)
+{
+    struct exec *exec = owner;
+    for (size_t i = 0; i < ARRAY_LENGTH(exec->output_pipes); i++) {
+        if (exec->output_pipes[i] == output_pipe)
+            exec->output_pipes[i] = NULL;
+    }
+    if (exec->is_reaped)
+        exec_advance(exec);
+}
+
+static bool connect_stream(struct exec *exec, size_t index, int *child_end, struct failure *failure)
+{
+    AUTO_CLOSE int agent_end = -1;
+    if (exec->streams[index] == 0)
+        return true;
+    if (!open_pipe(index, &agent_end, child_end, failure))
+        return false;
+    struct mux_stream *stream = streams_get(exec->streams[index]);
+    bool is_connected;
+    if (index == 0) {
+        is_connected = stdin_pipe_create(agent_end, stream) != NULL;
+    } else {
+        exec->output_pipes[index - 1] = output_pipe_create(agent_end, stream, exec, on_output_done);
+        is_connected = exec->output_pipes[index - 1] != NULL;
+    }
+    if (!is_connected)
+        return failed(failure, "memory");
+    (void)take_fd(&agent_end);
+    return true;
+}
+
+bool exec_stdio_connect(struct exec *exec, const struct exec_request *request, int child_ends[3],
+                        struct failure *failure)
+{
+    /* Opened once: a lookup less for each command. */
+    static int null_fd = -1;
+    if (null_fd < 0)
+        null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (!claim_streams(exec, request, failure))
+        return false;
+    for (size_t i = 0; i < 3; i++) {
+        if (!connect_stream(exec, i, &child_ends[i], failure))
+            return false;
+    }
+    bool is_shared = request->stderr_stream != 0 && request->stderr_stream == request->stdout_stream;
+    for (size_t i = 0; i < 3; i++) {
+        if (child_ends[i] >= 0)
+            continue;
+        child_ends[i] = fcntl(i == 2 && is_shared ? child_ends[1] : null_fd, F_DUPFD_CLOEXEC, 3);
+        if (child_ends[i] < 0)
+            return failed(failure, "stdio");
+    }
+    return true;
+}
+
+void exec_stdio_start(struct exec *exec)
+{
+    struct mux_stream *input = streams_get(exec->streams[0]);
+    if (input != NULL) {
+        streams_send_eof(input);
+        if (input->stdin_pipe != NULL)
+            stdin_pipe_feed(input->stdin_pipe);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(exec->output_pipes); i++) {
+        if (exec->output_pipes[i] != NULL)
+            output_pipe_resume(exec->output_pipes[i]);
+    }
+}
+
+void exec_stdio_drop(struct exec *exec)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(exec->output_pipes); i++) {
+        if (exec->output_pipes[i] != NULL)
+            output_pipe_discard(exec->output_pipes[i]);
+        exec->output_pipes[i] = NULL;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(exec->streams); i++) {
+        struct mux_stream *stream = streams_get(exec->streams[i]);
+        if (stream != NULL)
+            streams_reset(stream, GONDOLIN_RESET_CANCELLED);
+    }
+}
+
+void exec_stdio_finish(struct exec *exec)
+{
+    struct output_pipe *output_pipes[2] = {exec->output_pipes[0], exec->output_pipes[1]};
+    exec->is_finishing = true;
+    for (size_t i = 0; i < ARRAY_LENGTH(output_pipes); i++) {
+        if (output_pipes[i] != NULL)
+            output_pipe_finish(output_pipes[i]);
+    }
+    exec->is_finishing = false;
+    exec_advance(exec);
+}

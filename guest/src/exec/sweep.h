@@ -1,0 +1,27 @@
+/* Kills the processes of an audit session, on a thread, until none is left. */
+#ifndef GONDOLIN_SWEEP_H
+#define GONDOLIN_SWEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/loop.h"
+#include "runtime/worker.h"
+
+/* Embedded in its owner, which must live until `on_done` is called. */
+struct sweep {
+    struct worker_job job;
+    struct loop_timer again;
+    uint32_t session;
+    bool is_under_way;
+    /* None was left at the last look, since the last sweep_start(). */
+    bool is_clean;
+    /* There was one to kill. The thread writes this and the former. */
+    bool has_found;
+    void (*on_done)(struct sweep *sweep);
+};
+
+/* Starts it unless it is under way. A process that cannot die yet (it waits in the kernel) is looked for again and again. */
+void sweep_start(struct sweep *sweep, uint32_t session, void (*on_done)(struct sweep *sweep));
+
+#endif

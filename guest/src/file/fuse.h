@@ -1,0 +1,27 @@
+/* The FUSE file system of the host's mounts, and the pump that carries its messages. */
+#ifndef GONDOLIN_FUSE_H
+#define GONDOLIN_FUSE_H
+
+#include <stdint.h>
+#include "runtime/failure.h"
+
+/*
+ * Mounts the file system where no path of the guest leads, and starts two threads that copy messages between /dev/fuse
+ * and the port `port_fd` (blocking). Call once, after the root is switched. A descriptor of the mount's root, or -1 with the failure.
+ */
+int fuse_start(int port_fd, struct failure *failure);
+
+/*
+ * Holds requests back from the host; true once none is on its way. Replies still reach the kernel. Call it again until
+ * it is true.
+ */
+bool fuse_pause(void);
+void fuse_resume(void);
+
+/* Bytes that the host got and bytes of it that reached the kernel, since the start of the machine. */
+void fuse_counts(uint64_t *sent, uint64_t *received);
+
+/* Unmounts the agent's own mount of the host's files, which keeps them in use after all others are gone. */
+void fuse_stop(void);
+
+#endif

@@ -1,0 +1,140 @@
+#include "system/memory.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/util.h"
+#include "runtime/worker.h"
+#include "system/memory_victim.h"
+
+/* Kept from commands: 8 MiB and 1/128, which is above the kernel's own watermarks; an eighth in a small guest. */
+#define RESERVE_KB 8192
+#define RESERVE_SHARE 128
+#define MAX_RESERVE_SHARE 8
+/* With less of programs' files in memory than this, they are read again and again: 8 MiB, a sixteenth in a small guest. */
+#define FILES_BYTES (8UL << 20)
+#define FILES_SHARE 16
+#define LOOK_DELAY_MS 50
+/* More commands than that are not killed between their deaths and their EXITED. */
+#define MAX_KILLED 64
+
+static struct {
+    int cgroup_fd;
+    unsigned long limit_bytes;
+    /* memory.events: EPOLLPRI when the limit was reached. */
+    struct loop_source events;
+    struct loop_timer look;
+    struct worker_job job;
+    atomic_uint killed[MAX_KILLED];
+    atomic_uint killed_count;
+} memory = {.cgroup_fd = -1, .events.fd = -1};
+
+static bool read_text(int directory_fd, const char *path, char *text, size_t capacity)
+{
+    AUTO_CLOSE int fd = openat(directory_fd, path, O_RDONLY | O_CLOEXEC);
+    long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, capacity - 1));
+    text[count < 0 ? 0 : count] = '\0';
+    return count > 0;
+}
+
+/* The number behind `name` at the start of a line; 0 when there is none. */
+static unsigned long read_number(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, name, length) == 0)
+            return strtoul(line + length, NULL, 10);
+    }
+    return 0;
+}
+
+bool memory_has_killed(uint32_t id)
+{
+    for (size_t i = 0; i < MAX_KILLED; i++) {
+        if (atomic_load(&memory.killed[i]) == id)
+            return true;
+    }
+    return false;
+}
+
+/* Everything is used, and next to nothing of it is files that could be dropped. */
+static bool is_used_up(void)
+{
+    char text[4096];
+    if (!read_text(memory.cgroup_fd, "memory.current", text, sizeof text))
+        return false;
+    unsigned long used = strtoul(text, NULL, 10);
+    unsigned long floor = memory.limit_bytes / FILES_SHARE < FILES_BYTES ? memory.limit_bytes / FILES_SHARE : FILES_BYTES;
+    if (used + floor / 2 < memory.limit_bytes || !read_text(memory.cgroup_fd, "memory.stat", text, sizeof text))
+        return false;
+    return read_number(text, "inactive_file ") + read_number(text, "active_file ") < floor;
+}
+
+static void note_killed(uint32_t id)
+{
+    atomic_store(&memory.killed[atomic_fetch_add(&memory.killed_count, 1) % MAX_KILLED], id);
+}
+
+static void on_thread(struct worker_job *job)
+{
+    (void)job;
+    if (is_used_up() && !memory_kill_biggest(memory.cgroup_fd, note_killed))
+        log_warning("memory has run out, and no process can be killed");
+}
+
+static void on_looked(struct worker_job *job)
+{
+    (void)job;
+    (void)loop_add(&memory.events, EPOLLPRI);
+}
+
+static void on_look_due(struct loop_timer *timer)
+{
+    (void)timer;
+    worker_submit_steady(&memory.job);
+}
+
+/* Reached with each new file in a guest that reads many: so it is looked at now and then only. */
+static void on_limit_reached(struct loop_source *source, uint32_t events)
+{
+    char text[512];
+    (void)events;
+    (void)RETRY_EINTR(pread(source->fd, text, sizeof text, 0));
+    loop_remove(source);
+    loop_timer_set(&memory.look, LOOK_DELAY_MS);
+}
+
+/* Not MemAvailable: that counts caches of the kernel's that it does not give back. */
+static unsigned long read_free_kb(void)
+{
+    char text[1024];
+    return read_text(AT_FDCWD, "/proc/meminfo", text, sizeof text) ? read_number(text, "MemFree:") : 0;
+}
+
+static bool set_limit(void)
+{
+    char value[32];
+    unsigned long free_kb = read_free_kb();
+    unsigned long reserve_kb = RESERVE_KB + free_kb / RESERVE_SHARE;
+    if (reserve_kb > free_kb / MAX_RESERVE_SHARE)
+        reserve_kb = free_kb / MAX_RESERVE_SHARE;
+    memory.limit_bytes = (free_kb - reserve_kb) * 1024;
+    int length = snprintf(value, sizeof value, "%lu", memory.limit_bytes);
+    AUTO_CLOSE int fd = openat(memory.cgroup_fd, "memory.max", O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && free_kb > 0 && RETRY_EINTR(write(fd, value, (size_t)length)) == length;
+}
+
+void memory_start(int cgroup_fd)
+{
+    memory.cgroup_fd = cgroup_fd;
+    memory.events = (struct loop_source){.on_ready = on_limit_reached};
+    memory.events.fd = openat(cgroup_fd, "memory.events", O_RDONLY | O_CLOEXEC);
+    memory.look.on_due = on_look_due;
+    memory.job = (struct worker_job){.work = on_thread, .done = on_looked};
+    if (!set_limit() || memory.events.fd < 0 || loop_add(&memory.events, EPOLLPRI) != 0)
+        log_warning("memory limit of commands: %s", strerror(errno));
+}

@@ -1,0 +1,114 @@
+#include "system/session.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "runtime/util.h"
+
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+#define NO_SESSION UINT32_MAX
+#define MAX_NUMBER_BYTES 16
+/* Nothing found in so many passes: a process that starts another and ends may slip through one. */
+#define QUIET_PASSES 2
+#define MAX_PASSES 20
+#define PASS_PAUSE_NS 5000000L
+
+static int proc_fd = -1;
+
+int session_init(void)
+{
+    proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return proc_fd < 0 ? -1 : 0;
+}
+
+int session_proc(void)
+{
+    return proc_fd;
+}
+
+/* The session of /proc/`process`; NO_SESSION when it has none or is gone. */
+static uint32_t read_session(const char *process)
+{
+    char path[64];
+    char text[MAX_NUMBER_BYTES];
+    (void)snprintf(path, sizeof path, "%.32s/sessionid", process);
+    AUTO_CLOSE int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+    long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, sizeof text - 1));
+    if (count <= 0)
+        return NO_SESSION;
+    text[count] = '\0';
+    return (uint32_t)strtoul(text, NULL, 10);
+}
+
+uint32_t session_begin(uid_t uid)
+{
+    char text[MAX_NUMBER_BYTES];
+    int length = snprintf(text, sizeof text, "%u", uid);
+    AUTO_CLOSE int fd = openat(proc_fd, "self/loginuid", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || RETRY_EINTR(write(fd, text, (size_t)length)) != length)
+        return 0;
+    uint32_t id = read_session("self");
+    return id == NO_SESSION ? 0 : id;
+}
+
+static bool is_alive(int process_fd)
+{
+    struct pollfd poll_fd = {.fd = process_fd, .events = POLLIN};
+    return RETRY_EINTR(poll(&poll_fd, 1, 0)) == 0;
+}
+
+/* Kills the process `name` when it lives and is of the session. True when it was there. */
+static bool kill_process(const char *name, uint32_t id)
+{
+    if (read_session(name) != id)
+        return false;
+    AUTO_CLOSE int fd = (int)syscall(SYS_pidfd_open, (pid_t)strtol(name, NULL, 10), 0);
+    /* Again: the number may be another process's by now. */
+    if (fd < 0 || read_session(name) != id || !is_alive(fd))
+        return false;
+    (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+    return true;
+}
+
+static unsigned kill_all(uint32_t id)
+{
+    unsigned count = 0;
+    int fd = openat(proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO_CLOSEDIR DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (directory == NULL) {
+        close_quietly(fd);
+        return 0;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && kill_process(entry->d_name, id))
+            count++;
+    }
+    return count;
+}
+
+bool session_kill(uint32_t id, bool *has_found)
+{
+    const struct timespec pause = {.tv_nsec = PASS_PAUSE_NS};
+    unsigned quiet = 0;
+    for (unsigned pass = 0; pass < MAX_PASSES && quiet < QUIET_PASSES; pass++) {
+        if (kill_all(id) == 0) {
+            quiet++;
+            continue;
+        }
+        quiet = 0;
+        *has_found = true;
+        (void)nanosleep(&pause, NULL);
+    }
+    return quiet == QUIET_PASSES;
+}
