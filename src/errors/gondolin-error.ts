@@ -2,14 +2,14 @@ import { CODES, type ErrorCode } from './codes.ts';
 
 const BRAND: unique symbol = Symbol.for('gondolin.error');
 
-/** Where in a file a problem stands. `line` and `col` are 1-based. */
+/** The place of a problem in a file. `line` and `col` are 1-based. */
 export interface SourcePlace {
   readonly file: string;
   readonly line: number;
   readonly col: number;
 }
 
-/** Optional facts of an error. `details` is small plain data, safe to print: never a secret, never guest bytes. */
+/** Optional facts of an error. `details` is small plain data that is safe to print: no secrets, no bytes of the guest. */
 export interface ErrorFacts {
   readonly hint?: string;
   readonly at?: SourcePlace;

@@ -52,11 +52,11 @@ function timeoutError(sandbox: SandboxPlan, limitMs: number): GondolinError {
 function blockedError(sandbox: SandboxPlan, { blocked, blockedCount }: NetworkSummary) {
   const [first] = blocked;
   if (sandbox.network.onBlocked !== 'fail' || first === undefined) return null;
-  const what =
+  const why = `${hostText(first)}: ${reasonText(first.refusal)}`;
+  const message =
     blockedCount === 1
-      ? 'a request or connection was blocked'
-      : `${blockedCount} requests and connections were blocked, among them`;
-  const message = `${what} to ${hostText(first)}: ${reasonText(first.refusal)}`;
+      ? `a request or connection was blocked: ${why}`
+      : `${blockedCount} requests and connections were blocked; the first: ${why}`;
   return toErrorData(new GondolinError('PROJECT_NETWORK_BLOCKED', message));
 }
 

@@ -148,7 +148,7 @@ steps:
   expect(readdirSync(cwd)).toContain('made');
 });
 
-it('a running sandbox is saved under a name, and a run goes on from it', async () => {
+it('a running sandbox is saved under a name, and a run starts from it', async () => {
   const cwd = project(`
 steps:
   - { name: wait, run: "date +%N > /root/mark; echo waiting; while ! test -e /root/go; do sleep 0.1; done" }
@@ -171,7 +171,7 @@ steps:
   expect((await gondolin(cwd, 'snapshot', name)).code).toBe(2);
 });
 
-it('kill -9 at moments all over a saving leaves a cache that works', async () => {
+it('kill -9 at any moment of a save leaves a working cache', async () => {
   const cwd = project(
     'steps: [{ name: a, run: "true", checkpoint: true, inputs: [x] }, { name: b, run: "echo b" }]\n',
     { x: '' },

@@ -149,7 +149,7 @@ async function printAuditFailures(
   return first === undefined || exitCode !== 0 ? exitCode : toErrorData(first).exit;
 }
 
-/** How a run is displayed, decided before anything is started. */
+/** The display of a run, decided before anything is started. */
 interface Drawing {
   readonly mode: DrawnMode;
   /** The command of `run -- CMD` uses the streams of this process. */

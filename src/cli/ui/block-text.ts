@@ -7,16 +7,16 @@ import {
   suggestionText,
 } from '../../net/refusal/refusal-text.ts';
 
-/** Describes an address that nobody should open without a thought; null for any other. */
+/** Describes a private address, which should not be opened lightly; null for any other address. */
 function rangeText({ decidedBy, suggest }: Blocked): string | null {
   const range = decidedBy.find((decider) => decider.by === 'range');
   if (range === undefined) return null;
   if (range.name === 'metadata') {
-    return `cloud metadata (${range.cidr}), which hands out credentials of this machine: nothing to add`;
+    return `cloud metadata (${range.cidr}), which serves credentials of this machine: do not allow it`;
   }
   const text = `private address (${range.name}, ${range.cidr})`;
   return suggest === null
-    ? `${text}: if you mean it, add it to allowed_hosts and allowed_private`
+    ? `${text}: if you intend this, add it to allowed_hosts and allowed_private`
     : text;
 }
 

@@ -146,7 +146,7 @@ describe('gondolin init', () => {
     expect(readFileSync(file, 'utf8')).toBe(starter);
   });
 
-  it('names a directory that is not there', async () => {
+  it('reports a directory that does not exist', async () => {
     const { code, stderr } = await runCli(['init', '-f', 'no/such/x.yaml'], {
       cwd: directoryWith(),
     });
@@ -156,7 +156,7 @@ describe('gondolin init', () => {
 });
 
 describe('an empty cache', () => {
-  it('gondolin images says so', async () => {
+  it('gondolin images reports it', async () => {
     const cwd = directoryWith();
     expect((await runCli(['images'], { cwd })).stdout).toContain('No images yet');
     expect((await runCli(['images', '--format', 'json'], { cwd })).stdout).toBe('[]\n');
@@ -174,7 +174,7 @@ describe('an empty cache', () => {
 });
 
 describe('gondolin doctor', () => {
-  it('names each requirement and exits 1 with a fix when QEMU is missing', async () => {
+  it('lists each requirement and exits 1 with a fix when QEMU is missing', async () => {
     const cwd = directoryWith();
     const env = { PATH: cwd, GONDOLIN_ACCEL: 'tcg' };
     const { code, stdout } = await runCli(['doctor'], { cwd, env });
@@ -206,7 +206,7 @@ it('colours errors with FORCE_COLOR and not without a terminal', async () => {
   );
 });
 
-it('a reader that goes away is no crash', async () => {
+it('a closed pipe does not crash it', async () => {
   const cwd = directoryWith();
   const child = spawn(process.execPath, ['--import', TSX, BIN, '--help'], { cwd });
   child.stdout.destroy();
@@ -219,7 +219,7 @@ it('a reader that goes away is no crash', async () => {
   expect(code).toBe(0);
 });
 
-it('an output that cannot be written exits 125 and says so', async () => {
+it('an output that cannot be written exits 125 with CLI_OUTPUT_FAILED', async () => {
   const cwd = directoryWith();
   const command = `exec "$0" --import "$1" "$2" doctor >/dev/full`;
   const child = spawn('sh', ['-c', command, process.execPath, TSX, BIN], { cwd });

@@ -105,7 +105,7 @@ describe('gondolin run with files for its audit', () => {
     }
   });
 
-  it('says before anything starts that a file cannot be written', async () => {
+  it('reports before anything starts that a file cannot be written', async () => {
     const cwd = directoryWith(NO_IMAGE);
     const env = { PATH: pathWithTools(cwd) };
     symlinkSync(join(cwd, 'gondolin.yaml'), join(cwd, 'link.har'));

@@ -129,7 +129,7 @@ describe('a mistake', () => {
     expect(stderr).toMatch(message);
   });
 
-  it('of no file names init', async () => {
+  it('without a project file suggests init', async () => {
     const { code, stderr } = await runCli(['run'], { cwd: directoryWith() });
     expect(code).toBe(2);
     expect(stderr).toMatch(/error\[CONFIG_NOT_FOUND\].*\n(?:.*\n)*.*gondolin init/);

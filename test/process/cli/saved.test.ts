@@ -44,7 +44,7 @@ it('gondolin images lists templates, checkpoints and snapshots with what they ta
   expect(stdout).toMatch(/checkpoints [\d.]+ KiB/);
 });
 
-it('gondolin images fits 80 columns, whatever the names are, and names the image of a template', async () => {
+it('gondolin images fits 80 columns, whatever the names, and shows the image of a template', async () => {
   const cwd = withSaved();
   const template = join(cwd, 'cache/gondolin/templates', KEY, 'template.json');
   const image = `debian bookworm + ${'nodejs, '.repeat(40)}`;
@@ -87,7 +87,7 @@ it('gondolin prune removes what is over the limit too', async () => {
   expect(await kindsOf(cwd)).toEqual(['snapshot']);
 });
 
-it('gondolin df exits 2 for a limit that is no size', async () => {
+it('gondolin df exits 2 for a limit that is not a size', async () => {
   const env = { GONDOLIN_CACHE_LIMIT: 'much' };
   const { code, stderr } = await runCli(['df', '--format', 'json'], { cwd: withSaved(), env });
   expect(code).toBe(2);
@@ -130,7 +130,7 @@ describe('gondolin snapshot', () => {
     expect(JSON.parse(outcome.stderr)).toMatchObject({ code });
   });
 
-  it('refuses a name that is taken before it looks for a sandbox', async () => {
+  it('refuses an existing name before it looks for a sandbox', async () => {
     const cwd = withSaved();
     writeFileSync(join(cwd, 'state/gondolin/snapshots/mine/snapshot.json'), '{}');
     const { stderr } = await runCli(['snapshot', 'mine', '--format', 'json'], { cwd });
@@ -150,7 +150,7 @@ it('gondolin run --from a snapshot that is not there exits 2 before an image is 
   expect(outcome.stderr).toContain('SNAPSHOT_NOT_FOUND');
 });
 
-it('gondolin plan says of each checkpoint why it is not cached, and builds nothing', async () => {
+it('gondolin plan prints why each checkpoint is not cached, and builds nothing', async () => {
   const cwd = directoryWith(
     'steps: [{ run: ls, checkpoint: true, inputs: ["*.yaml"] }, { run: x }]\n',
   );

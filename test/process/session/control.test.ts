@@ -46,7 +46,7 @@ async function everything(socket: Socket): Promise<string> {
   return text;
 }
 
-it('a request gets its answer, and describe is what listSessions() shows', async () => {
+it('a request gets its reply, and listSessions() shows the reply to describe', async () => {
   const asked: ControlRequest[] = [];
   const { server, sessions } = await serve(async (request) => {
     asked.push(request);
@@ -72,7 +72,7 @@ it('works below a path that is longer than a socket path may be', async () => {
   expect(await requestSession(server.directory, { method: 'describe' })).toEqual(FACTS);
 });
 
-it('an error travels with its code and hint; what is no error of ours is SESSION_FAILED', async () => {
+it('an error is sent with its code and hint; any other error becomes SESSION_FAILED', async () => {
   const { server } = await serve(async ({ method }) => {
     if (method === 'describe') throw new TypeError('a bug');
     throw new GondolinError('SNAPSHOT_EXISTS', 'taken', { hint: 'Take another.' });
@@ -118,7 +118,7 @@ it('a client that ends in mid-request does not stop the others', async () => {
   expect(await requestSession(server.directory, { method: 'describe' })).toEqual(FACTS);
 });
 
-it('close() ends a conversation that waits for its answer', async () => {
+it('close() ends a request that waits for its reply', async () => {
   let arrived = () => {};
   const waiting = new Promise<void>((resolve) => {
     arrived = resolve;

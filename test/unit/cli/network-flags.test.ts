@@ -68,7 +68,7 @@ describe('withNetworkFlags()', () => {
     expect(error.message + error.hint).not.toMatch(/hunter2|ter2/);
   });
 
-  it('says how to pass a value that was given on the command line', () => {
+  it('hints how to pass a value that was given on the command line', () => {
     const { hint } = errorOf(() => withNetworkFlags(PLAN, { hostSecret: ['T=v@a.test'] }));
     expect(hint).toContain('--host-secret NAME@host');
   });

@@ -37,7 +37,7 @@ function summaryOf(...sandboxes: SandboxResult[]): string {
 }
 
 describe('renderSummary() with a network', () => {
-  it('says nothing of a network that was not used', () => {
+  it('prints nothing about a network that was not used', () => {
     expect(summaryOf(resultOf([]))).toBe('\n✔ test: succeeded in 1.0s\n=> succeeded in 1.0s\n');
   });
 
@@ -88,8 +88,8 @@ describe('renderSummary() with a network', () => {
   blocked on the network: 8
     other.test          2 times: not in allowed_hosts
     10.0.0.5            private address (private, 10.0.0.0/8)
-    10.0.0.9            not in allowed_hosts; private address (private, 10.0.0.0/8): if you mean it, add it to allowed_hosts and allowed_private
-    169.254.169.254     not in allowed_hosts; cloud metadata (169.254.169.254), which hands out credentials of this machine: nothing to add
+    10.0.0.9            not in allowed_hosts; private address (private, 10.0.0.0/8): if you intend this, add it to allowed_hosts and allowed_private
+    169.254.169.254     not in allowed_hosts; cloud metadata (169.254.169.254), which serves credentials of this machine: do not allow it
     bad.test            denied (denied_hosts: "bad.test"); to allow it: remove "bad.test" from denied_hosts
     db.other.test:5432  not in allowed_hosts
     evil.test           placeholder of secret API_TOKEN in the body, to a host that may not have it; if it may have the value, add it to the hosts of that secret
@@ -160,7 +160,7 @@ describe('renderSummary() with a network', () => {
     expect(text).toContain('        # and 480 more');
   });
 
-  it('cleans names that a guest made up', () => {
+  it('sanitises names that come from the guest', () => {
     const host = 'x\u001b[2J\n=> forged';
     const text = summaryOf(resultOf([blockedEvent({ host }), requestEvent({ host })]));
     expect(text).not.toContain('\u001b');
@@ -168,7 +168,7 @@ describe('renderSummary() with a network', () => {
   });
 });
 
-it('renderBlocked() names the sandboxes that something was blocked in, and no other', () => {
+it('renderBlocked() lists only the sandboxes in which something was blocked', () => {
   const text = renderBlocked(
     [resultOf([requestEvent()], 'good'), resultOf([blockedEvent()], 'bad')],
     plainPaint,

@@ -26,7 +26,7 @@ it.each([
   expect(textOf(logWith(texts))).toBe(texts.join(''));
 });
 
-it('OutputLog keeps head and tail of what is too long, and names the gap', () => {
+it('OutputLog keeps head and tail of long output, and marks the gap', () => {
   const log = logWith([...'abcdefghijklmnopqrstuvwx0123456789']);
   expect(textOf(log)).toBe('abcdefghijklmnopqrstuvwx\n[6 bytes of output omitted]\n6789');
 });
@@ -50,7 +50,7 @@ it('OutputLog leaves no file to find, even while it is open', () => {
   expect(textOf(log)).toBe('abcdefghijklmnop');
 });
 
-it('OutputLog keeps head and tail when there is no room for a file', () => {
+it('OutputLog keeps head and tail when the file cannot be created', () => {
   vi.stubEnv('TMPDIR', '/no/such/directory');
   onTestFinished(() => void vi.unstubAllEnvs());
   const text = textOf(logWith([...'abcdefghijklmnop']));

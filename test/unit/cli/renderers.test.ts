@@ -160,13 +160,13 @@ describe('the plain renderer', () => {
     );
   });
 
-  it('names a warning about the VM, which cannot forge a line', async () => {
+  it('prints a warning about the VM, which cannot forge a line', async () => {
     const message = 'the machine was not saved: disk full\n=> forged';
     const text = await drawPlain({ type: 'warning', sandbox: 'test', message });
     expect(text).toMatch(/^=> test: warning: the machine was not saved: disk full[^\n]+forged\n$/);
   });
 
-  it('says which attempt runs and that another follows', async () => {
+  it('prints which attempt runs and that another follows', async () => {
     const started: RunChange = { type: 'step-started', ...unit, attempts: 3 };
     const retry = finished({ status: 'timed-out', exitCode: 124, willRetry: true });
     expect(await drawPlain(started, retry)).toBe(
@@ -235,7 +235,7 @@ describe('the quiet renderer', () => {
   });
 });
 
-it('the raw renderer names image and boot only', async () => {
+it('the raw renderer prints only image progress, the start and warnings', async () => {
   const { stream, text } = outputOf();
   const warning: RunChange = { type: 'warning', sandbox: 'test', message: 'disk full' };
   await draw(createRawRenderer(stream, plainPaint), [warning, ...START, FAILED]);
@@ -261,7 +261,7 @@ describe('the terminal renderer', () => {
     expect(text).not.toContain('\u001b[2J');
   });
 
-  it('ends also when the run broke off, and gives the cursor back', async () => {
+  it('ends when the run is aborted too, and restores the cursor', async () => {
     const text = await drawTty(...START);
     expect(text.lastIndexOf('\u001b[?25h')).toBeGreaterThan(text.lastIndexOf('\u001b[?25l'));
   });
@@ -298,7 +298,7 @@ describe('renderSummary', () => {
 `);
   });
 
-  it('colours when asked', () => {
+  it('prints colours with a colour paint', () => {
     expect(renderSummary(RESULT, colourPaint)).toContain('\u001b[31m✖\u001b[39m');
   });
 });

@@ -54,7 +54,7 @@ describe('reportError', () => {
     expect(stderr).toContain('please report');
   });
 
-  it('prints what was thrown when it is no Error', async () => {
+  it('prints a thrown value that is not an Error', async () => {
     expect((await report('boom')).stderr).toMatch(/^bug: boom\n/);
   });
 
@@ -75,7 +75,7 @@ error[CONFIG_INVALID]: 2 problems
 `);
   });
 
-  it('prints one JSON object when asked, with the problems of a project file', async () => {
+  it('prints one JSON object with --format json, with the problems of a project file', async () => {
     const { code, stderr } = await report(CONFIG_ERROR, { ...TEXT, isJson: true });
     expect(code).toBe(2);
     const error = JSON.parse(stderr);
@@ -99,7 +99,7 @@ error[CONFIG_INVALID]: 2 problems
   });
 });
 
-it('chooseFormat() takes the first format unless told, and refuses others', () => {
+it('chooseFormat() takes the first format by default, and refuses unsupported ones', () => {
   expect(chooseFormat({ progress: 'auto' }, ['yaml', 'json'])).toBe('yaml');
   expect(chooseFormat({ progress: 'auto', format: 'json' }, ['yaml', 'json'])).toBe('json');
   expect(() => chooseFormat({ progress: 'auto', format: 'text' }, ['yaml', 'json'])).toThrow(

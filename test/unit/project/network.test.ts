@@ -54,7 +54,7 @@ describe('runPlan() with a network', () => {
     expect(JSON.stringify(changes)).not.toContain('hunter2');
   });
 
-  it('says once that something is blocked, however often it comes', async () => {
+  it('reports a kind of refusal once, however often it occurs', async () => {
     const events = [...Array.from({ length: 50 }, () => blockedEvent()), leakEvent()];
     const { lines } = await runWith(events, 'warn');
     expect(lines.filter((line) => line.startsWith('network-blocked'))).toEqual([
@@ -75,10 +75,10 @@ describe('runPlan() with a network', () => {
     },
   );
 
-  it('names with on_blocked: fail one of those that were blocked, and why', async () => {
+  it('reports with on_blocked: fail the first refusal, and why', async () => {
     const { result } = await runWith([blockedEvent(), leakEvent(), leakEvent()], 'fail');
     expect(result.sandboxes[0]?.error?.message).toBe(
-      '3 requests and connections were blocked, among them to evil.test: placeholder of secret API_TOKEN in the body, to a host that may not have it',
+      '3 requests and connections were blocked; the first: evil.test: placeholder of secret API_TOKEN in the body, to a host that may not have it',
     );
   });
 
@@ -93,7 +93,7 @@ describe('runPlan() with a network', () => {
     expect((await runWith(events, 'fail')).result).toMatchObject({ exitCode: 0 });
   });
 
-  it('saves no checkpoint with on_blocked: fail behind what was blocked: the next run must fail too', async () => {
+  it('saves no checkpoint with on_blocked: fail after a refusal: the next run must fail too', async () => {
     const message = 'warning a was not saved: something was blocked on the network';
     const failing = await runWith([blockedEvent()], 'fail', 'true', true);
     expect(failing.lines).toContain(message);

@@ -41,7 +41,7 @@ it('a step with a checkpoint is saved after it succeeded, with the results up to
   expect(result.exitCode).toBe(0);
 });
 
-it('steps that the machine has behind it do not run; the others do, and needs count them', async () => {
+it('steps before the restored checkpoint do not run; the others do, and needs count them', async () => {
   const { lines, vm, steps, result } = await run(
     [
       step('a', 'true'),
@@ -99,7 +99,7 @@ it('a step that fails is not saved, a later one with its own rule may be', async
   expect(vm?.saves).toEqual(['1 failed succeeded']);
 });
 
-it('what prevents a saving is one warning line, and the run goes on', async () => {
+it('a failed save is one warning line, and the run continues', async () => {
   const { lines, result } = await run([saved('a', 'true'), step('b', 'true')], (vm) => {
     vm.onSave = () =>
       Promise.reject(new GondolinError('MACHINE_STATE_FAILED', 'no space left\nmore'));
@@ -109,7 +109,7 @@ it('what prevents a saving is one warning line, and the run goes on', async () =
   expect(result.exitCode).toBe(0);
 });
 
-it('a saving that was not tried says why; one that was not needed says nothing', async () => {
+it('a save that was not tried warns why; one that was not needed does not', async () => {
   const { lines } = await run([saved('a', 'true'), saved('b', 'true')], (vm) => {
     vm.onSave = async () =>
       vm.saves.length === 1 ? { kind: 'skipped', reason: 'input x changed' } : { kind: 'existed' };

@@ -159,12 +159,12 @@ describe('a VM that ends during a step', () => {
     expect(lines()).toContain('sandbox-finished b succeeded 0');
   });
 
-  it('names a guest that powers itself off', async () => {
+  it('reports a guest that powers itself off', async () => {
     const { running, ending } = await runWithEnd(() => setImmediate(() => ending()));
     expect((await running).sandboxes[0]?.error?.code).toBe('PROJECT_VM_ENDED');
   });
 
-  it('ends the sandbox also when the command fails a moment before the VM says so', async () => {
+  it('ends the sandbox even when the command fails a moment before the VM reports its end', async () => {
     const { running, ending, lines } = await runWithEnd((_name, command) => {
       setImmediate(() => {
         command.fail(new GondolinError('PROJECT_VM_ENDED', 'channel closed'));
@@ -177,7 +177,7 @@ describe('a VM that ends during a step', () => {
 });
 
 describe('a command that does not start', () => {
-  it('fails the step with the exit code of the error and goes on in the same VM', async () => {
+  it('fails the step with the exit code of the error and continues in the same VM', async () => {
     const { createVm } = fakeVms((command) => {
       if (command.argv[0] === 'nope')
         command.fail(new GondolinError('AGENT_EXEC_NOT_FOUND', 'nope'));

@@ -186,7 +186,7 @@ describe('runPlan with several sandboxes', () => {
     expect(most).toBe(2);
   });
 
-  it('goes on with the others when a VM does not start', async () => {
+  it('continues with the others when a VM does not start', async () => {
     const { createVm } = fakeVms();
     const failing: CreateSandboxVm = async (box, hooks) => {
       if (box.name === 'a') throw new GondolinError('CONFIG_NOT_FOUND', 'no image');
