@@ -121,9 +121,9 @@ describe('a mistake', () => {
     [['run', 'instal'], /unknown step "instal"\n {2}next: Did you mean install\?/],
     [['run', 'shop', 'x'], /unknown step "x"/],
     [['plan', 'nope'], /unknown step "nope"/],
-    [['run', '--'], /nothing after `--`/],
+    [['run', '--'], /no command after `--`/],
     [['run', 'unit', '--', 'ls'], /unknown sandbox "unit"/],
-  ])('in the words of %j exits 2 before anything is built', async (args, message) => {
+  ])('an invalid command line %j exits 2 before anything is built', async (args, message) => {
     const { code, stderr } = await runCli(args, { cwd: directoryWith(GOOD), env: ENV });
     expect(code, stderr).toBe(2);
     expect(stderr).toMatch(message);
