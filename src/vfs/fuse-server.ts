@@ -26,11 +26,11 @@ import { saveServer } from './snapshot/save-server.ts';
 import { toErrno } from './vfs-error.ts';
 
 export interface FuseServerOptions {
-  /** Names under the FUSE root (letters and digits) with what serves them. */
+  /** The mounts: each name under the FUSE root (letters and digits) with its provider. */
   readonly mounts: readonly { readonly name: string; readonly provider: VfsProvider }[];
-  /** Guest user whom the host user's files belong to. A `state` brings its own. */
+  /** Guest user who owns the host user's files. Ignored when `state` is given, which has its own. */
   readonly user: Caller;
-  /** What `exportState` gave, read from its file: untrusted. The mounts must be those it was saved with. */
+  /** State from `exportState`. Untrusted: read from a file. The mounts must be those it was saved with. */
   readonly state?: unknown;
 }
 
@@ -41,11 +41,12 @@ const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   ...DIRECTORY_OPERATIONS,
 };
 
-/** When the VM ends, how long its providers may take to answer what they were asked, to release handles, and to stop. */
+/** Time that providers get when the VM ends, for each of: the calls under way, releasing handles, stopping. */
 const CLOSE_LIMIT_MS = 5_000;
 
 /**
- * Serves FUSE requests of one guest from providers. Requests run concurrently; each is answered once.
+ * Serves the FUSE requests of one guest from providers (docs/files.md, "Concepts"). Requests run
+ * concurrently; each gets one reply.
  * Order: `start`, `attach` once, `close`. To save: `quiesce`, `exportState`, `resume`.
  * A broken rule of the protocol settles `failed`; the caller ends the VM.
  */
@@ -58,7 +59,7 @@ export class FuseServer {
   readonly #context: FuseContext;
   readonly #pump: RequestPump;
   #fail: (error: GondolinError) => void = () => undefined;
-  /** Nodes of which a restored guest knows what is no longer true. */
+  /** Nodes whose attributes changed since a restored guest received them. */
   #stale: readonly StaleNode[] = [];
 
   constructor(options: FuseServerOptions) {
@@ -83,17 +84,17 @@ export class FuseServer {
     });
   }
 
-  /** Bytes that came from the guest since the machine's start, over saves and restores: its `sent` of FREEZE. */
+  /** Bytes received from the guest since the machine's start, across saves and restores: its `sent` of FREEZE. */
   get bytesIn(): number {
     return this.#pump.bytesIn;
   }
 
-  /** Bytes for the guest since the machine's start: its `received` once all of them are there. */
+  /** Bytes sent to the guest since the machine's start: equals its `received` once all have arrived. */
   get bytesOut(): number {
     return this.#pump.bytesOut;
   }
 
-  /** Requests under way, the bytes held for them and those of listings: within the bounds of docs/limits.md. */
+  /** Requests under way, the bytes held for them, and the bytes of listings. Their bounds are in docs/limits.md. */
   get load(): {
     readonly requests: number;
     readonly bytes: number;
@@ -131,22 +132,22 @@ export class FuseServer {
   }
 
   /**
-   * Takes over the file channel. Its end is no failure: the machine tells why it ended. A restored guest first hears
-   * of the files that changed since it was told of them.
-   * @param carried  Of a restored machine that had no files open: its totals; a `state` brings its own.
+   * Takes over the file channel. Its end is not a failure: the machine reports why it ended. A restored guest is first
+   * notified of the files that changed since it received their attributes.
+   * @param counted  Totals of a restored machine that had no files open; a `state` has its own.
    */
-  attach(channel: Duplex, carried?: { readonly bytesIn: number; readonly bytesOut: number }): void {
-    this.#pump.bytesIn += carried?.bytesIn ?? 0;
-    this.#pump.bytesOut += carried?.bytesOut ?? 0;
+  attach(channel: Duplex, counted?: { readonly bytesIn: number; readonly bytesOut: number }): void {
+    this.#pump.bytesIn += counted?.bytesIn ?? 0;
+    this.#pump.bytesOut += counted?.bytesOut ?? 0;
     this.#pump.attach(channel);
     if (this.#stale.length > 0) this.#pump.write(Buffer.concat(this.#stale.map(encodeInvalidate)));
     this.#stale = [];
   }
 
   /**
-   * Makes what a mount goes on, inside of another mount, for the sandbox's user. Nothing to do on a read-only one.
-   * @param outer  Name of the mount it lies in. @param path  Below its root.
-   * @param inner  Name of the mount that goes there; null for a directory.
+   * Makes the mount point of one mount inside another, owned by the sandbox's user. Does nothing when `outer` is read-only.
+   * @param outer  Name of the mount that contains it. @param path  Path below the root of `outer`.
+   * @param inner  Name of the mount that goes there; null makes a directory.
    * @throws {GondolinError} VFS_MOUNT_FAILED
    */
   async makeMountPoint(outer: string, path: string, inner: string | null): Promise<void> {
@@ -168,7 +169,7 @@ export class FuseServer {
     try {
       const operation = OPERATIONS[request.opcode];
       if (operation === undefined) return encodeReply(request.unique, ERRNO.ENOSYS);
-      return finished(request, await operation(this.#context, request, room));
+      return toMessage(request, await operation(this.#context, request, room));
     } catch (error) {
       if (GondolinError.is(error)) throw error;
       return encodeReply(request.unique, toErrno(error));
@@ -178,7 +179,7 @@ export class FuseServer {
   /**
    * Stops taking requests and waits until those that came are served. The guest must not run until `resume`.
    * @param limitMs  How long to wait for providers and for the guest to read its replies. @default no limit
-   * @returns whether all that came is served and drained; if not, nothing may be saved.
+   * @returns true when every request is served and every reply drained; else nothing may be saved.
    */
   async quiesce(limitMs: number = Number.POSITIVE_INFINITY): Promise<boolean> {
     const isAtRest = await this.#pump.quiesce(limitMs);
@@ -193,14 +194,15 @@ export class FuseServer {
   }
 
   /**
-   * What another server needs to go on for a copy of this machine: plain JSON, see `FuseServerOptions.state`. To be
-   * called while quiesced, once the guest has sent and received as many bytes as `bytesIn` and `bytesOut` say.
+   * Returns the state from which another server continues for a copy of this machine, as plain JSON (see
+   * `FuseServerOptions.state`). Call while quiesced, once the guest has sent `bytesIn` and
+   * received `bytesOut` bytes.
    * @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved, or when requests are under way.
    */
   exportState(): FuseState {
     if (!this.#pump.isAtRest) {
       throw new GondolinError('SNAPSHOT_UNSUPPORTED', 'requests of the guest are under way', {
-        hint: 'Please report this: the machine was to be saved before its file channel was quiet.',
+        hint: 'Report this as a bug: the machine was saved before its file channel was quiet.',
       });
     }
     const { bytesIn, bytesOut } = this.#pump;
@@ -208,8 +210,8 @@ export class FuseServer {
   }
 
   /**
-   * Closes what is open and stops the providers. May be called twice; never rejects. A provider that does not settle
-   * is left behind after a limit.
+   * Closes what is open and stops the providers. May be called twice; never rejects. Does not wait longer than a limit
+   * for a provider that hangs.
    */
   async close(): Promise<void> {
     const served = this.#pump.close();
@@ -219,14 +221,14 @@ export class FuseServer {
     await settledWithin(CLOSE_LIMIT_MS, this.#context.handles.clear());
     const providers = [...this.#mounts.values()].map(({ provider }) => provider);
     this.#mounts.clear();
-    // It may throw at once: the VM is over, nothing more can be done for it.
+    // A throw is ignored too: the VM has ended, so nothing more can be done.
     const stops = providers.map(async (provider) => provider.stop());
     await settledWithin(CLOSE_LIMIT_MS, Promise.allSettled(stops));
   }
 }
 
-/** The message of a reply, or null when there is none. */
-function finished(request: FuseRequest, reply: FuseReply): Buffer | null {
+/** Returns the message of a reply, or null for a request without one. */
+function toMessage(request: FuseRequest, reply: FuseReply): Buffer | null {
   if (reply === 'none') return null;
   return 'whole' in reply ? reply.whole : encodeReply(request.unique, 0, reply);
 }

@@ -8,21 +8,21 @@ import { toErrno } from './vfs-error.ts';
 const DIRECTORY_MODE = 0o755;
 const FILE_MODE = 0o644;
 
-export interface Place {
-  /** Below the mount's root: names with slashes between, as text of JavaScript. */
+export interface MountPoint {
+  /** Path below the mount's root: names separated by slashes, as JavaScript text. */
   readonly path: string;
   readonly isDirectory: boolean;
 }
 
 /**
- * Makes what another volume is mounted on, inside of `mount`, for the sandbox's user: whoever mounts it is root in the
- * guest, and what root makes is remembered as root's. What is there stays. A symbolic link on the way is left to the
- * guest, which follows it.
+ * Makes the mount point of another volume inside `mount`, owned by the sandbox's user: the mount itself is done by root in
+ * the guest, and a file made by root would be remembered as root's. Existing files stay as they are. Stops at a symbolic
+ * link, which the guest follows itself.
  */
 export async function makeMountPoint(
   { ids }: Pick<FuseContext, 'ids'>,
   mount: Mount,
-  { path, isDirectory }: Place,
+  { path, isDirectory }: MountPoint,
   user: Caller,
 ): Promise<void> {
   const names = path.split('/').filter((name) => name !== '' && name !== '.');
@@ -33,7 +33,7 @@ export async function makeMountPoint(
     for (const [index, name] of names.entries()) {
       const isLast = index === names.length - 1;
       const bytes = Buffer.from(name, 'utf8').toString('latin1');
-      node = await makeOne(mount, node, bytes, isDirectory || !isLast, user);
+      node = await lookupOrMake(mount, node, bytes, isDirectory || !isLast, user);
       held.push(ids.addLookup(mount, node));
       const { mode } = await mount.provider.attributes(node);
       if ((mode & S_IFMT) !== S_IFDIR) return;
@@ -43,8 +43,8 @@ export async function makeMountPoint(
   }
 }
 
-/** What has the name, else a new file or directory. */
-async function makeOne(
+/** Returns the node of that name, or makes it. */
+async function lookupOrMake(
   { provider }: Mount,
   parent: VfsNode,
   name: string,
@@ -60,7 +60,7 @@ async function makeOne(
     if (isDirectory) return await provider.makeDirectory(parent, name, DIRECTORY_MODE, user);
     return await provider.makeNode(parent, name, { mode: S_IFREG | FILE_MODE, rdev: 0 }, user);
   } catch (error) {
-    // Made for another volume at the same time.
+    // Another volume made it at the same time.
     if (toErrno(error) === ERRNO.EEXIST) return provider.lookup(parent, name);
     throw error;
   }

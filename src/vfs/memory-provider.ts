@@ -17,14 +17,14 @@ import { VfsError } from './vfs-error.ts';
 
 export interface MemoryOptions {
   /**
-   * Limit of what it holds, in bytes: contents in steps of 64 KiB, names, link targets, and 1 KiB for each file or
-   * directory. Beyond it the guest gets ENOSPC. @default 268435456 (256 MiB)
+   * Most bytes it holds: contents in steps of 64 KiB, names, link targets, and 1 KiB for each file or
+   * directory. Above it the guest gets ENOSPC. @default 268435456 (256 MiB)
    */
   readonly maxBytes?: number;
 }
 
 const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
-/** Only the guest and this object change these files, and data is checked by size and time at each open. */
+/** Only the guest and this object change these files, and each open checks cached data by size and time. */
 const OWN_TREE_TTL_MS = 1_000;
 const BLOCK_BYTES = 4096;
 const FALLOC_KEEP_SIZE = 1;
@@ -32,13 +32,13 @@ const FALLOC_PUNCH_HOLE = 2;
 const FALLOC_ZERO_RANGE = 16;
 const SEEK_DATA = 3;
 
-/** Hands a node to the server, which will forget it. */
+/** Marks a node as held by the server until it forgets it. */
 function give(node: MemoryNode): MemoryNode {
   node.isGiven = true;
   return node;
 }
 
-/** A file system in this process' memory. Files can be put in and read from outside too, by path. */
+/** A file system in this process' memory. The program can write and read its files too, by path. */
 export class MemoryProvider implements VfsProvider {
   readonly isReadonly: boolean = false;
   readonly ttlMs: number = OWN_TREE_TTL_MS;
@@ -54,22 +54,22 @@ export class MemoryProvider implements VfsProvider {
     this.snapshot = new MemorySnapshot(this.#tree);
   }
 
-  /** Writes a whole file (mode 0644), and the directories above it. @param path below the mount, e.g. `src/a.js`. */
+  /** Writes a whole file (mode 0644) and makes its parent directories. @param path Below the mount, e.g. `src/a.js`. */
   writeFile(path: string, data: string | Uint8Array): void {
     this.#paths.writeFile(path, data);
   }
 
-  /** @throws {VfsError} ENOENT, EISDIR */
+  /** Returns the content of a file. @throws {VfsError} ENOENT, EISDIR */
   readFile(path: string): Buffer {
     return this.#paths.readFile(path);
   }
 
-  /** Makes a directory and those above it; an existing one stays. */
+  /** Makes a directory and its parents; existing ones stay as they are. */
   mkdir(path: string): void {
     this.#paths.mkdir(path);
   }
 
-  /** Names in a directory, sorted. @throws {VfsError} ENOENT, ENOTDIR */
+  /** Returns the names in a directory, sorted. @throws {VfsError} ENOENT, ENOTDIR */
   readdir(path = ''): string[] {
     return this.#paths.readdir(path);
   }
@@ -81,7 +81,7 @@ export class MemoryProvider implements VfsProvider {
 
   stop(): void {}
 
-  /** The last use of a file without a name gives its memory back. */
+  /** Frees a file without a name when nothing else uses it. */
   forget(node: MemoryNode): void {
     node.isGiven = false;
     this.#tree.dropUnused(node);
@@ -138,12 +138,10 @@ export class MemoryProvider implements VfsProvider {
     return {
       blockSizeBytes: BLOCK_BYTES,
       blocks: Math.floor(maxBytes / BLOCK_BYTES),
-      ...{
-        freeBlocks: free,
-        availableBlocks: free,
-        files: maxNodes,
-        freeFiles: maxNodes - nodeCount,
-      },
+      freeBlocks: free,
+      availableBlocks: free,
+      files: maxNodes,
+      freeFiles: maxNodes - nodeCount,
     };
   }
 

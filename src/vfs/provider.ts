@@ -1,27 +1,28 @@
-/**
- * What serves a mount. The server calls a provider with nodes and handles it got from it, never with paths, so that
- * renames and races cannot lead elsewhere. Every call may answer with a value or a promise; calls overlap.
- * A failure is an error with a Linux `errno` number or a Node `code` (see vfs-error.ts); others become EIO.
- * Names are single components as `latin1` text (one character a byte), checked by the server: no `/`, no NUL, not
+/*
+ * Concepts (docs/files.md, "Concepts"): the file server calls a provider with nodes and handles that the provider gave it,
+ * never with paths, so that renames and races cannot lead elsewhere. A call may return a value or a promise; calls overlap.
+ * It fails with an error that has a Linux `errno` number or a Node `code` (see vfs-error.ts); any other becomes EIO.
+ * Names are single components as `latin1` text (one character per byte), checked by the server: no `/`, no NUL, not
  * empty, not `.` or `..`, at most 255 bytes.
  */
+
 export type MaybePromise<T> = T | Promise<T>;
 
-/** One inode; the same object for the same inode as long as the server holds it (see `forget`). Opaque. */
+/** One inode: the same object for the same inode as long as the server holds it (see `forget`). Opaque. */
 export type VfsNode = object;
 
 /** One open file. Opaque. */
 export type VfsHandle = object;
 
-/** Who asks: ids of the guest process. */
+/** User and group of the guest process that makes the request. */
 export interface Caller {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** As stat(2) in the guest shall see it. */
+/** Attributes of a node, as stat(2) shows them in the guest. */
 export interface Attributes {
-  /** Unique within `device`, or else within the provider; stable while the node lives. */
+  /** Unique within `device`, without one within the provider; stable while the node lives. */
   readonly ino: bigint;
   /** The host's st_dev, where `ino` is the host's st_ino. */
   readonly device?: bigint;
@@ -40,7 +41,7 @@ export interface Attributes {
   readonly ctimeNs: bigint;
 }
 
-/** Attributes to set; absent ones stay. */
+/** Attributes to set; absent ones keep their value. */
 export interface AttributeChange {
   readonly mode?: number;
   readonly uid?: number;
@@ -48,7 +49,7 @@ export interface AttributeChange {
   readonly sizeBytes?: number;
   readonly atimeNs?: bigint;
   readonly mtimeNs?: bigint;
-  /** `atimeNs` is the present: a provider whose files have a clock of their own takes that. */
+  /** True when `atimeNs` is the present time: a provider whose files have a clock of their own uses that clock. */
   readonly isAtimeNow?: boolean;
   readonly isMtimeNow?: boolean;
 }
@@ -58,13 +59,13 @@ export interface DirectoryEntry {
   readonly name: string;
   /** File type bits (S_IFMT part of st_mode). */
   readonly type: number;
-  /** As `Attributes.ino`. Absent: programs that read it without `stat` see a number that says nothing. */
+  /** As `Attributes.ino`. Without it, programs that do not call `stat` see a meaningless number. */
   readonly ino?: bigint;
   /** As `Attributes.device`. @default that of the directory */
   readonly device?: bigint;
 }
 
-/** Totals of the file system behind a mount, as statfs(2). */
+/** Totals of a mount's file system, as statfs(2) gives them. */
 export interface FileSystemStatus {
   readonly blockSizeBytes: number;
   readonly blocks: number;
@@ -80,18 +81,18 @@ export interface NewNode {
   readonly rdev: number;
 }
 
-/** How nodes and handles of a provider go on in another process, on the files as they are by then. */
+/** Saves the nodes and handles of a provider and restores them in another process, on the files as they are then. */
 export interface ProviderSnapshot {
   /**
-   * What `restore` needs to find these again: plain JSON of bounded size. Nothing changes meanwhile.
+   * Returns the state from which `restore` finds these again: plain JSON of bounded size. Nothing changes meanwhile.
    * @throws {GondolinError} SNAPSHOT_UNSUPPORTED when it cannot be saved.
    */
   save(nodes: readonly VfsNode[], handles: readonly VfsHandle[]): unknown;
   /**
-   * Called at most once, after `start`. Gives nodes and handles in the order they were saved in, null for what is no
-   * more; a node may turn out to be gone later too (ESTALE).
-   * @param state Untrusted: it was in a file.
-   * @throws {GondolinError} SNAPSHOT_REFUSED when it is not of its form.
+   * Returns the nodes and handles in the order in which they were saved, null for those that no longer exist; a node may
+   * turn out to be gone later too (ESTALE). Called at most once, after `start`.
+   * @param state Untrusted: read from a file.
+   * @throws {GondolinError} SNAPSHOT_REFUSED when the state is malformed.
    */
   restore(state: unknown): {
     readonly nodes: readonly (VfsNode | null)[];
@@ -100,18 +101,18 @@ export interface ProviderSnapshot {
 }
 
 export interface VfsProvider {
-  /** True refuses every change with EROFS before the provider sees it; the guest mounts it read-only. */
+  /** If true, the server refuses every change with EROFS before the provider sees it, and the guest mounts it read-only. */
   readonly isReadonly: boolean;
-  /** How long the guest may trust names and attributes without asking, in milliseconds. */
+  /** How long the guest may use names and attributes without asking again, in milliseconds. */
   readonly ttlMs: number;
-  /** Absent: a machine with this mount cannot be saved. */
+  /** Without it a machine with this mount cannot be saved. */
   readonly snapshot?: ProviderSnapshot;
-  /** Called once before all else. @param user whom the host user's files belong to. Gives the root. */
+  /** Returns the root. Called once, before anything else. @param user Owner of the host user's files in the guest. */
   start(user: Caller): MaybePromise<VfsNode>;
-  /** Called once; every handle is released before. */
+  /** Called once, after every handle is released. */
   stop(): MaybePromise<void>;
 
-  /** The server no longer holds this node: it may be dropped. */
+  /** Drops a node that the server no longer holds. */
   forget(node: VfsNode): void;
   lookup(parent: VfsNode, name: string): MaybePromise<VfsNode>;
   attributes(node: VfsNode): MaybePromise<Attributes>;
@@ -122,15 +123,15 @@ export interface VfsProvider {
   ): MaybePromise<void>;
   readLink(node: VfsNode): MaybePromise<Buffer>;
   /**
-   * Lists a directory, at once or in batches (of about a thousand) for a large one. The server adds `.` and `..`; a `..`
-   * in the first batch tells the number of the directory above.
+   * Lists a directory, at once or, for a large one, in batches (of about a thousand entries). The server adds `.` and
+   * `..`; a `..` in the first batch gives the inode number of the parent directory.
    */
   entries(
     node: VfsNode,
   ): MaybePromise<readonly DirectoryEntry[] | AsyncIterable<readonly DirectoryEntry[]>>;
   status(): MaybePromise<FileSystemStatus>;
 
-  /** Makes and opens a regular file. `flags` are those of open(2); with O_EXCL an existing name fails with EEXIST. */
+  /** Makes and opens a regular file. `flags` are those of open(2): with O_EXCL an existing name fails with EEXIST. */
   create(
     parent: VfsNode,
     name: string,
@@ -155,17 +156,17 @@ export interface VfsProvider {
 
   /** @param flags of open(2), without O_CREAT and O_EXCL. */
   open(node: VfsNode, flags: number): MaybePromise<VfsHandle>;
-  /** Fills `target` from `offset`; gives how many bytes, fewer only at the end of the file. */
+  /** Fills `target` from `offset`. Returns the number of bytes, less than its length only at the end of the file. */
   read(handle: VfsHandle, target: Buffer, offset: number): MaybePromise<number>;
   /**
    * Writes all of `data`: at `offset`, or at the end of a file that was opened with O_APPEND.
-   * @param isMapped  The data was written through a shared mapping: at `offset` even with O_APPEND.
+   * @param isMapped  True for data written through a shared mapping, which goes to `offset` even with O_APPEND.
    */
   write(handle: VfsHandle, data: Buffer, offset: number, isMapped: boolean): MaybePromise<void>;
   release(handle: VfsHandle): MaybePromise<void>;
-  /** @param node the file or directory; @param handle null for directories. */
+  /** Writes a file or directory to the disk. @param handle Null for directories. */
   sync(node: VfsNode, handle: VfsHandle | null, dataOnly: boolean): MaybePromise<void>;
   allocate(handle: VfsHandle, mode: number, offset: number, length: number): MaybePromise<void>;
-  /** @param whence SEEK_DATA 3 or SEEK_HOLE 4. */
+  /** Finds the next data or hole. @param whence SEEK_DATA 3 or SEEK_HOLE 4. */
   seek(handle: VfsHandle, offset: number, whence: number): MaybePromise<number>;
 }

@@ -12,19 +12,19 @@ import type {
 import { RealFSProvider } from './real-fs-provider.ts';
 import { VfsError } from './vfs-error.ts';
 
-/** Refuses with EROFS. The server does so before it asks; this holds for other callers too. */
+/** Refuses with EROFS. The server refuses before it calls the provider; this covers other callers. */
 function refuse(): never {
   throw new VfsError('EROFS');
 }
 
-/** Serves a host directory, or another provider, without any change to it. */
+/** Serves a host directory, or another provider, read-only. */
 export class ReadonlyProvider implements VfsProvider {
   readonly isReadonly: boolean = true;
   readonly ttlMs: number;
   readonly snapshot?: ProviderSnapshot;
   readonly #inner: VfsProvider;
 
-  /** @param source Host path, or the provider to wrap (which then serves this mount only). */
+  /** @param source Host path, or the provider to wrap, which must not serve another mount. */
   constructor(source: string | VfsProvider) {
     this.#inner = typeof source === 'string' ? new RealFSProvider(source) : source;
     this.ttlMs = this.#inner.ttlMs;

@@ -39,15 +39,15 @@ import { RealSnapshot } from './real/real-snapshot.ts';
 import { VfsError } from './vfs-error.ts';
 
 export interface RealFSOptions {
-  /** Absolute host paths that the guest may read but never change, rename or replace. @default none */
+  /** Absolute host paths that the guest may read but not change, rename or replace. @default none */
   readonly readonlyPaths?: readonly string[];
 }
 
-/** The host edits these trees too: the guest asks again after a second. */
+/** The host edits these trees too, so the guest must ask again after a second. */
 const HOST_TREE_TTL_MS = 1_000;
 
 /**
- * Serves a host directory (or one file). Symbolic links are the guest's to follow, inside the guest; nothing outside
+ * Serves a host directory or one file. The guest follows symbolic links itself, inside the guest; nothing outside
  * the directory can be reached. Owners, set-id bits and devices: docs/files.md.
  */
 export class RealFSProvider implements VfsProvider {
@@ -65,10 +65,10 @@ export class RealFSProvider implements VfsProvider {
   readonly #files = new OpenFiles(this.#share);
   readonly #slow = new SlowCalls();
   #root: RealNode | null = null;
-  /** Of a volume that is one file. */
+  /** The host file to follow by name when the volume is one file; else null. */
   #followed: FollowedFile | null = null;
 
-  /** @param hostPath Directory or regular file; relative ones start at the current directory. */
+  /** @param hostPath Directory or regular file; a relative path starts at the current directory. */
   constructor(hostPath: string, options: RealFSOptions = {}) {
     this.#hostPath = resolve(hostPath);
     this.#readonlyPaths = options.readonlyPaths ?? [];
@@ -76,14 +76,15 @@ export class RealFSProvider implements VfsProvider {
     this.#metadata = new RealMetadata(this.#nodes, this.#stats);
     this.#names = new RealNames(this.#nodes, this.#metadata, this.#protection);
     this.snapshot = new RealSnapshot({
-      ...{ nodes: this.#nodes, stats: this.#stats },
+      nodes: this.#nodes,
+      stats: this.#stats,
       root: () => this.#root,
       give: (node) => this.#names.give(node),
       open: (node, flags) => this.#openNow(node, flags),
     });
   }
 
-  /** @throws ENOENT and the like when the host path is not there. */
+  /** @throws {SystemError} ENOENT and others of open(2) for the host path. */
   start(user: Caller): RealNode {
     const path = realpathSync(this.#hostPath);
     const fd = openSync(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -103,7 +104,7 @@ export class RealFSProvider implements VfsProvider {
     this.#share.leave();
   }
 
-  /** Before each use of a node that goes by its name. */
+  /** Call before each use of a node that is identified by its name. */
   #follow(node: RealNode): void {
     if (node === this.#root) this.#followed?.follow(this.#nodes, node);
   }
@@ -132,7 +133,7 @@ export class RealFSProvider implements VfsProvider {
     const shrunk =
       sizeBytes === undefined ? null : this.#slow.shrinkLarge(this.#nodes.fd(node), sizeBytes);
     if (shrunk === null) this.#metadata.change(node, change, handle);
-    // The handle can be released meanwhile.
+    // The guest may release the handle meanwhile.
     else return shrunk.then(() => this.#metadata.change(node, change, null));
   }
 
@@ -150,7 +151,11 @@ export class RealFSProvider implements VfsProvider {
     );
     return {
       blockSizeBytes: bsize,
-      ...{ blocks, freeBlocks: bfree, availableBlocks: bavail, files, freeFiles: ffree },
+      blocks,
+      freeBlocks: bfree,
+      availableBlocks: bavail,
+      files,
+      freeFiles: ffree,
     };
   }
 
@@ -176,7 +181,7 @@ export class RealFSProvider implements VfsProvider {
       const handle = await this.open(node, flags);
       return { node: this.#names.give(node), handle };
     } catch (error) {
-      // The server never hears of the node, so it will not forget it.
+      // The server never received the node, so it will not forget it.
       this.#nodes.dropUnlessGiven(node);
       throw error;
     }
@@ -229,7 +234,7 @@ export class RealFSProvider implements VfsProvider {
     return this.#files.open(node, flags, () => openRegular(pathFd, flags));
   }
 
-  /** The O_PATH descriptor of a file that may be opened so. @throws {VfsError} EACCES, EPERM, ESTALE */
+  /** Returns the O_PATH descriptor of a file that may be opened with these flags. @throws {VfsError} EACCES, EPERM, ESTALE */
   #openable(node: RealNode, flags: number): number {
     this.#follow(node);
     if ((flags & (O_ACCMODE | O_TRUNC)) !== 0) this.#protection.assertWritable(node);

@@ -10,22 +10,22 @@ import { VfsError } from '../vfs-error.ts';
 import { ENTRY_BYTES, writeEntry } from './encode.ts';
 import type { Handles } from './handles.ts';
 
-/** What the operations of one server share. */
+/** Tables and services that the operations of one server share. */
 export interface FuseContext {
   readonly mounts: ReadonlyMap<string, Mount>;
   readonly ids: NodeTable;
   readonly handles: Handles;
   readonly numbers: InodeNumbers;
-  /** What the guest was told of files lately. */
+  /** Attributes that the guest received lately. */
   readonly recent: RecentAttributes;
   readonly listings: Listings;
   readonly turns: TurnQueue;
 }
 
-/** The body of a reply; `whole` is a finished message (its header included); `none` for requests without a reply. */
+/** Body of a reply; `whole` is a complete message, header included; `none` for requests without a reply. */
 export type FuseReply = Buffer | { readonly whole: Buffer } | 'none';
 
-/** Serves one opcode. Throws or rejects with the errno to answer; GUEST_PROTOCOL ends the server. */
+/** Serves one opcode. Throws or rejects with the errno of the reply; GUEST_PROTOCOL ends the server. */
 export type FuseOperation = (
   context: FuseContext,
   request: FuseRequest,
@@ -34,7 +34,7 @@ export type FuseOperation = (
 
 export const EMPTY: Buffer = Buffer.alloc(0);
 
-/** The node that a request is about. @throws {VfsError} ESTALE, or EROFS when it may not be changed. */
+/** Returns the node that a request names. @throws {VfsError} ESTALE, or EROFS to write on a read-only mount. */
 export function target(
   context: FuseContext,
   request: FuseRequest,

@@ -1,15 +1,15 @@
 import type { HeldNode } from '../nodes/node-table.ts';
 import { isSettled } from '../settled.ts';
 
-/** Of struct fuse_open_out: data that the guest has in its page cache stays valid. */
+/** Flag of struct fuse_open_out: data in the guest's page cache stays valid. */
 const FOPEN_KEEP_CACHE = 2;
 
 /**
- * Flags of an open's reply. The guest's kernel drops cached data when size or modification time changed; the host can
- * write data that leaves both as they were (`rsync --inplace -t`, `touch -r`, two writes in one tick of the clock), but
+ * Returns the flags of an open's reply. The guest's kernel drops cached data when size or modification time changed. The
+ * host can write data that keeps both (`rsync --inplace -t`, `touch -r`, two writes in one tick of the clock), but
  * not the change time. The guest's own writes count as changes too.
  *
- * To be called with the file open: what is read later is as new as the change time that is kept here.
+ * Call with the file open: data read later is at least as new as the change time recorded here.
  */
 export async function openFlags(held: HeldNode): Promise<number> {
   const { ctimeNs } = await held.mount.provider.attributes(held.node);

@@ -7,7 +7,7 @@ const MAX_NAME_BYTES = 255;
 const SECOND_NS = 1_000_000_000n;
 
 /**
- * A name that ends in NUL, at `offset` of an untrusted request body.
+ * Reads a name that ends in NUL, at `offset` of an untrusted request body.
  * @throws {VfsError} EINVAL without NUL, empty, `.`, `..` or with a slash; ENAMETOOLONG above 255 bytes.
  */
 export function readName(body: Buffer, offset: number): string {
@@ -20,13 +20,13 @@ export function readName(body: Buffer, offset: number): string {
   return name;
 }
 
-/** Two names in a row. @throws {VfsError} as {@link readName}. */
+/** Reads two consecutive names. @throws {VfsError} as {@link readName}. */
 export function readNames(body: Buffer, offset: number): [string, string] {
   const first = readName(body, offset);
   return [first, readName(body, offset + first.length + 1)];
 }
 
-/** A file offset or length. @throws {VfsError} EINVAL when it is negative or too large for a number. */
+/** Reads a file offset or length. @throws {VfsError} EINVAL when it is negative or too large for a number. */
 export function readOffset(body: Buffer, offset: number): number {
   const value = body.readBigInt64LE(offset);
   if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) throw new VfsError('EINVAL');
@@ -39,7 +39,7 @@ function readTime(body: Buffer, secondsAt: number, nsAt: number): bigint {
   return body.readBigInt64LE(secondsAt) * SECOND_NS + ns;
 }
 
-/** struct fuse_setattr_in. @throws {VfsError} EINVAL for a size or time out of range. */
+/** Reads a struct fuse_setattr_in. @throws {VfsError} EINVAL for a size or time out of range. */
 export function readAttributeChange(body: Buffer): AttributeChange {
   const valid = body.readUInt32LE(0);
   const has = (bit: number) => (valid & bit) !== 0;

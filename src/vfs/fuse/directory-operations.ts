@@ -10,7 +10,7 @@ import { readOffset } from './decode.ts';
 import { ENTRY_BYTES, encodeOpen } from './encode.ts';
 import type { OpenDirectory } from './handles.ts';
 
-/** `.` and `..` come first in a listing; they are never looked up. */
+/** `.` and `..` come first in a listing and are never looked up. */
 const DOTS = 2;
 
 const openDirectory: FuseOperation = (context, request) => {
@@ -19,7 +19,7 @@ const openDirectory: FuseOperation = (context, request) => {
   return encodeOpen(context.handles.addDirectory(target(context, request, 'read')), 0);
 };
 
-/** What the offsets of an open directory count in: made anew when reading starts over. */
+/** Returns the listing that an offset indexes; makes a new one when reading starts over. */
 async function listingAt(
   { listings }: FuseContext,
   directory: OpenDirectory,
@@ -33,7 +33,7 @@ async function listingAt(
   return made;
 }
 
-/** Runs `action` with the listing that a READDIR is about, which stays meanwhile, whatever the guest releases. */
+/** Runs `action` with the listing that a READDIR names; it stays valid meanwhile, whatever the guest releases. */
 async function readListing(
   context: FuseContext,
   { body }: FuseRequest,
@@ -70,7 +70,7 @@ function releaseListing({ listings }: FuseContext, directory: OpenDirectory): vo
 const readDirectory: FuseOperation = (context, request, room) =>
   readListing(context, request, room, (listing, reply, offset) => listing.copyTo(reply, offset));
 
-/** Entries with their attributes in one reply: `ls -l` asks no more. */
+/** Lists entries with their attributes in one reply, which is all that `ls -l` needs. */
 const readDirectoryPlus: FuseOperation = (context, request, room) =>
   readListing(context, request, room, async (listing, reply, offset, directory) => {
     let used = 0;
@@ -86,7 +86,7 @@ const readDirectoryPlus: FuseOperation = (context, request, room) =>
 
 /**
  * Writes the attributes of an entry. When it cannot be looked up (removed meanwhile, no descriptor left) its node id
- * stays 0: the guest's kernel lists the name and asks for it when it is used.
+ * stays 0: the guest's kernel lists the name and looks it up when a program uses it.
  */
 async function enterChild(
   context: FuseContext,

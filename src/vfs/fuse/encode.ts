@@ -8,7 +8,7 @@ const SECOND_NS = 1_000_000_000n;
 const BLOCK_SIZE_BYTES = 4096;
 const MAX_NAME_BYTES = 255;
 
-/** struct fuse_attr at `offset`. */
+/** Writes a struct fuse_attr at `offset`. */
 function writeAttributes(target: Buffer, offset: number, attributes: Attributes): void {
   const { atimeNs, mtimeNs, ctimeNs } = attributes;
   target.writeBigUInt64LE(attributes.ino, offset);
@@ -33,7 +33,7 @@ function writeTtl(target: Buffer, secondsAt: number, nsAt: number, ttlMs: number
   target.writeUInt32LE((ttlMs % 1000) * 1_000_000, nsAt);
 }
 
-/** struct fuse_entry_out at `offset`. Node ids are never used twice, so the generation stays 0. */
+/** Writes a struct fuse_entry_out at `offset`. Node ids are never reused, so the generation stays 0. */
 export function writeEntry(
   target: Buffer,
   offset: number,
@@ -48,7 +48,7 @@ export function writeEntry(
   writeAttributes(target, offset + 40, attributes);
 }
 
-/** struct fuse_attr_out. */
+/** Returns a struct fuse_attr_out. */
 export function encodeAttributes(attributes: Attributes, ttlMs: number): Buffer {
   const target = Buffer.alloc(ATTR_OUT_BYTES);
   writeTtl(target, 0, 8, ttlMs);
@@ -56,7 +56,7 @@ export function encodeAttributes(attributes: Attributes, ttlMs: number): Buffer 
   return target;
 }
 
-/** struct fuse_statfs_out. */
+/** Returns a struct fuse_statfs_out. */
 export function encodeStatus(status: FileSystemStatus): Buffer {
   const target = Buffer.alloc(80);
   const { blocks, freeBlocks, availableBlocks, files, freeFiles } = status;
@@ -69,7 +69,7 @@ export function encodeStatus(status: FileSystemStatus): Buffer {
   return target;
 }
 
-/** struct fuse_open_out. @param flags FOPEN_… */
+/** Returns a struct fuse_open_out. @param flags FOPEN_… */
 export function encodeOpen(handleId: number, flags: number): Buffer {
   const target = Buffer.alloc(16);
   target.writeBigUInt64LE(BigInt(handleId), 0);
@@ -77,7 +77,7 @@ export function encodeOpen(handleId: number, flags: number): Buffer {
   return target;
 }
 
-/** A reply with its header. @param errno Positive Linux error number, 0 for success. */
+/** Returns a reply with its header. @param errno Positive Linux error number, 0 for success. */
 export function encodeReply(unique: bigint, errno: number, body?: Buffer): Buffer {
   const length = OUT_HEADER_BYTES + (body?.length ?? 0);
   const target = Buffer.alloc(length);
@@ -86,7 +86,7 @@ export function encodeReply(unique: bigint, errno: number, body?: Buffer): Buffe
   return target;
 }
 
-/** A node of which the guest knows what is no longer true. */
+/** A node whose attributes changed since the guest received them. */
 export interface StaleNode {
   readonly nodeId: number;
   readonly isLink: boolean;
@@ -96,9 +96,9 @@ const NOTIFY_INVAL_INODE = 2;
 const NOTIFY_BYTES = OUT_HEADER_BYTES + 24;
 
 /**
- * Tells the guest's kernel to ask for a node's attributes again. A file's cached data it does not drop by this: that
- * could wait for a reply which comes behind this message; new attributes make it drop what is stale. A link's target
- * has no such check.
+ * Returns a notification that makes the guest's kernel ask for a node's attributes again. It keeps a file's cached data:
+ * dropping it could wait for a reply that comes after this message, and new attributes make it drop what is stale. A link's
+ * target has no such check, so it is dropped here.
  */
 export function encodeInvalidate({ nodeId, isLink }: StaleNode): Buffer {
   const target = Buffer.alloc(NOTIFY_BYTES);
@@ -109,7 +109,7 @@ export function encodeInvalidate({ nodeId, isLink }: StaleNode): Buffer {
   return target;
 }
 
-/** struct fuse_out_header at the start of `target`, for all of its length. */
+/** Writes a struct fuse_out_header at the start of `target`, for its whole length. */
 export function writeReplyHeader(target: Buffer, unique: bigint, errno: number): void {
   target.writeUInt32LE(target.length, 0);
   target.writeInt32LE(-errno, 4);

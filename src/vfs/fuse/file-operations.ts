@@ -12,7 +12,7 @@ import { ENTRY_BYTES, encodeOpen, encodeStatus, writeReplyHeader } from './encod
 import type { Handles } from './handles.ts';
 
 const FSYNC_DATA_ONLY = 1;
-/** The data comes from the page cache: a program wrote it through a shared mapping (we ask for no writeback cache). */
+/** Flag of a WRITE from the page cache: a program wrote through a shared mapping (we ask for no writeback cache). */
 const FUSE_WRITE_CACHE = 1;
 const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
@@ -30,7 +30,7 @@ const open: FuseOperation = async ({ ids, handles }, request) => {
   return finishOpen(handles, held, handle);
 };
 
-/** Gives an open file its id. It is closed again when that fails. */
+/** Assigns an id to an open file; closes it when that fails. */
 async function finishOpen(handles: Handles, held: HeldNode, handle: VfsHandle): Promise<Buffer> {
   try {
     const replyFlags = await openFlags(held);
@@ -79,7 +79,7 @@ const read: FuseOperation = async ({ ids, handles }, request, room) => {
   });
 };
 
-/** The data of a WRITE. @throws {GondolinError} GUEST_PROTOCOL when its size is not what came. */
+/** Returns the data of a WRITE. @throws {GondolinError} GUEST_PROTOCOL when its size field does not match its length. */
 function writtenData({ body }: FuseRequest): Buffer {
   const size = body.readUInt32LE(16);
   if (body.length - 40 === size && size <= MAX_TRANSFER_BYTES) return body.subarray(40);
@@ -150,7 +150,7 @@ export const FILE_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   [OPCODE.CREATE]: create,
   [OPCODE.READ]: read,
   [OPCODE.WRITE]: write,
-  // No FLUSH: writes have reached the provider before they were answered. ENOSYS tells the kernel to ask no more.
+  // No FLUSH: a write reaches the provider before its reply. The kernel stops sending FLUSH after one ENOSYS.
   [OPCODE.RELEASE]: release,
   [OPCODE.FSYNC]: sync,
   [OPCODE.FALLOCATE]: allocate,

@@ -6,14 +6,14 @@ import { VfsError } from '../vfs-error.ts';
 export interface OpenFile {
   readonly held: HeldNode;
   readonly handle: VfsHandle;
-  /** Requests that use it now. */
+  /** Requests that are using it. */
   users: number;
   isReleased: boolean;
 }
 
 export interface OpenDirectory {
   readonly held: HeldNode;
-  /** What offsets count in; made anew when reading starts over. */
+  /** The listing that offsets index; replaced when reading starts over. */
   listing: Listing | null;
   isReleased: boolean;
 }
@@ -21,13 +21,13 @@ export interface OpenDirectory {
 const MAX_HANDLES = 65_536;
 
 /**
- * Open files and directories by the id the guest's kernel has. A file in use is closed after its last request, also
- * when a hostile guest releases it before: its descriptor number must not become another file's meanwhile.
+ * Open files and directories by their id in the guest's kernel. A file is closed only after its last request, even when a
+ * hostile guest releases it earlier: its descriptor number must not become another file's meanwhile.
  */
 export class Handles {
   readonly #files = new Map<number, OpenFile>();
   readonly #directories = new Map<number, OpenDirectory>();
-  /** Their file is no more since the machine was saved. */
+  /** Ids of handles whose file was removed after the machine was saved. */
   readonly #lost = new Set<number>();
   #nextId = 1;
 
@@ -48,7 +48,7 @@ export class Handles {
     return id;
   }
 
-  /** @throws {VfsError} EBADF for an id that is not open, ESTALE when its directory is no more. */
+  /** @throws {VfsError} EBADF for an id that is not open, ESTALE when its directory no longer exists. */
   directory(id: bigint): OpenDirectory {
     return this.#directories.get(Number(id)) ?? this.#missing(id);
   }
@@ -57,13 +57,13 @@ export class Handles {
     throw new VfsError(this.#lost.has(Number(id)) ? 'ESTALE' : 'EBADF');
   }
 
-  /** The handle when `id` is a file open on that node, else null. */
+  /** Returns the handle when `id` is a file open on that node, else null. */
   fileHandle(id: bigint, held: HeldNode): VfsHandle | null {
     const file = this.#files.get(Number(id));
     return file?.held === held ? file.handle : null;
   }
 
-  /** Runs `action` with a file open on that node. @throws {VfsError} EBADF when `id` is none, ESTALE when it is lost. */
+  /** Runs `action` with a file open on that node. @throws {VfsError} EBADF when `id` is not one, ESTALE when it is lost. */
   async use<T>(
     id: bigint,
     held: HeldNode,
@@ -89,7 +89,7 @@ export class Handles {
     await this.#close(file);
   }
 
-  /** Gives the directory whose listing is to be released; null when there is none of that id. */
+  /** Returns the directory whose listing is to be released; null when no directory has that id. */
   releaseDirectory(id: bigint): OpenDirectory | null {
     const directory = this.#directories.get(Number(id)) ?? null;
     this.#directories.delete(Number(id));
@@ -102,12 +102,12 @@ export class Handles {
     if (file.users === 0) await file.held.mount.provider.release(file.handle);
   }
 
-  /** The id that is given next. */
+  /** The id that the next handle gets. */
   get nextId(): number {
     return this.#nextId;
   }
 
-  /** Ids of handles that answer ESTALE. */
+  /** Ids of handles that fail with ESTALE. */
   get lost(): ReadonlySet<number> {
     return this.#lost;
   }
@@ -120,7 +120,7 @@ export class Handles {
     return this.#directories.entries();
   }
 
-  /** Goes on where another table was saved. */
+  /** Takes over the handles of a saved server. */
   restore(saved: {
     readonly nextId: number;
     readonly lost: readonly number[];
@@ -135,7 +135,7 @@ export class Handles {
     for (const [id, directory] of saved.directories) this.#directories.set(id, directory);
   }
 
-  /** Closes all, for the end of the server; one that fails keeps none of the others open. Never rejects. */
+  /** Closes all handles when the server ends; a failure does not keep others open. Never rejects. */
   async clear(): Promise<void> {
     this.#directories.clear();
     const ids = [...this.#files.keys()];

@@ -10,15 +10,15 @@ import { VfsError } from '../vfs-error.ts';
 
 export interface RequestPumpOptions {
   readonly turns: TurnQueue;
-  /** Gives the reply message, or null for none. Rejects with GUEST_PROTOCOL alone. */
+  /** Returns the reply message, or null for none. Rejects only with GUEST_PROTOCOL. */
   readonly serve: (request: FuseRequest, room: RequestReservation) => Promise<Buffer | null>;
-  /** Called once, when the guest broke the protocol; nothing is taken from then on. */
+  /** Called once, when the guest breaks the protocol; no request is taken after it. */
   readonly onBroken: (error: GondolinError) => void;
 }
 
 /**
- * Takes requests from the file channel and writes their replies. A request is under way until its reply is drained, so
- * a guest that does not read its replies is not read either: the bounds are in `bounds/limits.ts`.
+ * Reads requests from the file channel and writes their replies. A request is under way until its reply is drained, so
+ * the pump stops reading a guest that does not read its replies. The bounds are in `bounds/limits.ts`.
  */
 export class RequestPump {
   readonly #options: RequestPumpOptions;
@@ -26,10 +26,10 @@ export class RequestPump {
   readonly #requestBytes = new Budget(REQUEST_BYTES);
   readonly #replyBytes = new Budget(REPLY_BYTES);
   #channel: Duplex | null = null;
-  /** Decoded, but above the budget of request bytes. */
+  /** A decoded request that does not fit the budget of request bytes yet. */
   #parked: FuseRequest | null = null;
   #underWay = 0;
-  /** Those of them that a provider has not answered. */
+  /** Requests under way that a provider is still serving. */
   #serving = 0;
   #isQueued = false;
   #isQuiescing = false;
@@ -55,7 +55,7 @@ export class RequestPump {
     return this.#underWay;
   }
 
-  /** True when every byte that came was a request that is served by now. */
+  /** True when every byte received was part of a request that is served by now. */
   get isAtRest(): boolean {
     return this.#isIdle && this.#decoder.pendingBytes === 0;
   }
@@ -75,7 +75,7 @@ export class RequestPump {
     });
   }
 
-  /** Writes a notification or reply; `onDrained` is called once it left this process or never will. */
+  /** Writes a notification or reply. Calls `onDrained` once it has left this process or never will. */
   write(message: Buffer, onDrained: () => void = () => undefined): void {
     if (this.#isOver || this.#channel?.writable !== true) {
       onDrained();
@@ -119,7 +119,7 @@ export class RequestPump {
     this.#settleIdle();
   }
 
-  /** Starts to serve a request; without room for its bytes it is parked until another one has ended. */
+  /** Starts serving a request, or parks it until another one ends when there is no room for its bytes. */
   #start(request: FuseRequest): boolean {
     const bytes = IN_HEADER_BYTES + request.body.length;
     if (!this.#requestBytes.tryTake(bytes)) {
@@ -156,7 +156,7 @@ export class RequestPump {
     this.#settleIdle();
   }
 
-  /** Reads on only when what was read is under way and there is room for more. */
+  /** Resumes reading only when everything read is under way and there is room for more. */
   #steer(): void {
     const channel = this.#channel;
     if (channel === null || this.#isOver) return;
@@ -172,7 +172,7 @@ export class RequestPump {
   /**
    * Stops reading the channel until {@link resume} and waits until what was read is served.
    * @param limitMs  How long that may take.
-   * @returns whether all of it is served and its replies are drained.
+   * @returns true when all of it is served and its replies are drained.
    */
   async quiesce(limitMs: number): Promise<boolean> {
     this.#isQuiescing = true;
@@ -205,8 +205,8 @@ export class RequestPump {
   }
 
   /**
-   * Takes and writes nothing from here on and gives its budgets back. Resolves once no request uses a provider any more.
-   * May be called twice.
+   * Stops reading and writing and returns its budgets. Resolves once no request uses a provider any more. May be called
+   * twice.
    */
   async close(): Promise<void> {
     this.#isOver = true;

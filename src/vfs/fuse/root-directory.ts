@@ -6,11 +6,21 @@ import { encodeAttributes } from './encode.ts';
 
 const LONG_TTL_MS = 3_600_000;
 
-/** The synthetic root: a directory that only the agent sees, to bind each mount from. */
+/** Returns the attributes of the synthetic root, a directory that only the agent sees and binds each mount from. */
 export function rootAttributes(): Buffer {
-  const times = { atimeNs: 0n, mtimeNs: 0n, ctimeNs: 0n };
-  const numbers = { nlink: 2, uid: 0, gid: 0, rdev: 0, sizeBytes: 0, blocks: 0 };
-  const attributes = { ino: BigInt(ROOT_NODE_ID), mode: S_IFDIR | 0o555, ...numbers, ...times };
+  const attributes = {
+    ino: BigInt(ROOT_NODE_ID),
+    mode: S_IFDIR | 0o555,
+    nlink: 2,
+    uid: 0,
+    gid: 0,
+    rdev: 0,
+    sizeBytes: 0,
+    blocks: 0,
+    atimeNs: 0n,
+    mtimeNs: 0n,
+    ctimeNs: 0n,
+  };
   return encodeAttributes(attributes, LONG_TTL_MS);
 }
 

@@ -11,7 +11,7 @@ import { EMPTY, type FuseOperation } from './context.ts';
 const PAGE_BYTES = 4096;
 const MAX_BACKGROUND = 64;
 const CONGESTION_THRESHOLD = 48;
-/** The oldest kernel protocol whose structures are those we write (Linux 4.20). */
+/** Oldest kernel protocol with the structures that we write (Linux 4.20). */
 const LOWEST_MINOR = 28;
 
 const init: FuseOperation = (_context, { body }) => {
@@ -43,7 +43,7 @@ const FORGET_ONE_BYTES = 16;
 const forgetMany: FuseOperation = ({ ids }, { body }) => {
   const count = body.readUInt32LE(0);
   if (body.length - 8 < count * FORGET_ONE_BYTES) {
-    throw guestProtocolError('as many forgets as it names', {
+    throw guestProtocolError('as many forgets as its count says', {
       subject: 'FUSE BATCH_FORGET',
       got: count,
     });
@@ -54,7 +54,7 @@ const forgetMany: FuseOperation = ({ ids }, { body }) => {
   return 'none';
 };
 
-/** Operations on the connection itself. Requests are answered soon: an INTERRUPT has nothing to stop. */
+/** Operations on the session itself. Requests are served soon, so an INTERRUPT is ignored. */
 export const SESSION_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   [OPCODE.INIT]: init,
   [OPCODE.FORGET]: forget,
