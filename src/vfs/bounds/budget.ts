@@ -1,17 +1,17 @@
 import { VfsError } from '../vfs-error.ts';
 
-/** Limits of one resource, all in its unit. */
+/** Limits of one resource, in its unit. */
 export interface BudgetLimits {
   readonly perVm: number;
   readonly perProcess: number;
-  /** What a VM may hold whatever the others do, 0..perVm: the process can come to hold this times its VMs more. */
+  /** Amount that a VM may always hold, 0..perVm: the process can exceed `perProcess` by this much per VM. */
   readonly guaranteed: number;
 }
 
-/** What all VMs of the process hold of one resource. */
+/** Amount of one resource that all VMs of the process hold. */
 export class SharedBudget {
   readonly limits: BudgetLimits;
-  /** Budgets with a taker that waits, in the order they are served. */
+  /** Budgets with waiting takers, in the order they are served. */
   readonly #waiting = new Set<Budget>();
   #used = 0;
 
@@ -19,7 +19,7 @@ export class SharedBudget {
     this.limits = limits;
   }
 
-  /** Held by all VMs together. */
+  /** Amount that all VMs hold together. */
   get used(): number {
     return this.#used;
   }
@@ -29,12 +29,12 @@ export class SharedBudget {
     this.#used += amount;
   }
 
-  /** Remembers who waits, for a {@link Budget}. */
+  /** Adds a waiting {@link Budget}. */
   await(budget: Budget): void {
     this.#waiting.add(budget);
   }
 
-  /** Lets those go on that have room now; the first waits again behind the others. */
+  /** Serves waiting budgets that have room now; one that still has to wait goes to the end. */
   wake(): void {
     for (const budget of [...this.#waiting]) {
       this.#waiting.delete(budget);
@@ -49,7 +49,7 @@ interface Waiting {
   readonly reject: (error: VfsError) => void;
 }
 
-/** What one VM holds of a resource, within its own limit and that of the process. */
+/** Amount of one resource that one VM holds, within its own limit and the process's. */
 export class Budget {
   readonly #shared: SharedBudget;
   #waiting: Waiting[] = [];
@@ -74,7 +74,7 @@ export class Budget {
     return used <= guaranteed || (used <= perVm && this.#shared.used + amount <= perProcess);
   }
 
-  /** Takes `amount` unless that is above a limit. @returns whether it was taken. */
+  /** Takes `amount` unless that exceeds a limit. @returns true when it was taken. */
   tryTake(amount: number): boolean {
     if (this.#isClosed || this.#waiting.length > 0 || !this.#hasRoom(amount)) return false;
     this.#take(amount);
@@ -87,8 +87,8 @@ export class Budget {
   }
 
   /**
-   * Takes `amount`, at most `perVm`, as soon as there is room; takers are served in order.
-   * @throws {VfsError} EIO when the budget is closed meanwhile.
+   * Takes `amount`, at most `perVm`, as soon as there is room. Takers are served in order.
+   * @throws {VfsError} EIO when the budget is closed.
    */
   async take(amount: number): Promise<void> {
     if (this.tryTake(amount)) return;
@@ -99,7 +99,7 @@ export class Budget {
     });
   }
 
-  /** Gives back what was taken. */
+  /** Returns `amount` to the budget. */
   give(amount: number): void {
     if (this.#isClosed || amount === 0) return;
     this.#used -= amount;
@@ -107,7 +107,7 @@ export class Budget {
     this.#shared.wake();
   }
 
-  /** Lets takers go on that have room now. @returns whether none is left. */
+  /** Serves waiting takers that have room now. @returns true when none is left. */
   serveWaiting(): boolean {
     for (;;) {
       const [first] = this.#waiting;
@@ -119,7 +119,7 @@ export class Budget {
     }
   }
 
-  /** Gives everything back and refuses who waits or comes later. May be called twice. */
+  /** Returns everything and rejects waiting and later takers. May be called twice. */
   close(): void {
     if (this.#isClosed) return;
     for (const { reject } of this.#waiting.splice(0)) reject(new VfsError('EIO'));

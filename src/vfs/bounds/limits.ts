@@ -3,26 +3,28 @@ import { TurnScheduler } from '../../util/turn-scheduler.ts';
 import { SharedBudget } from './budget.ts';
 
 /*
- * What the guests of this process can make it hold for their files: the table of docs/limits.md. Each VM is sure of
- * `guaranteed`, whatever the others hold, so that one guest cannot starve another.
+ * Limits of what guests can make this process hold for their files (docs/limits.md). Each VM always gets its
+ * `guaranteed` amount, so that one guest cannot starve another.
  */
 
 const MIB = 2 ** 20;
 
-/** Requests of one VM that are being served or whose reply is not drained. The kernel sends fewer; a hostile guest waits. */
+/**
+ * Requests of one VM that are being served or whose reply is not drained. A Linux kernel sends fewer; a hostile guest waits.
+ */
 export const MAX_REQUESTS_UNDER_WAY = 256;
 
-/** Largest READDIR or READDIRPLUS reply, in bytes; the kernel asks for 4 KiB and goes on where a reply ends. */
+/** Largest READDIR or READDIRPLUS reply, in bytes; the kernel asks for 4 KiB and continues where a reply ends. */
 export const MAX_DIRECTORY_REPLY_BYTES = 32 * 1024;
 
-/** Bytes of requests under way: mostly the data of WRITEs. Above it the VM's channel is not read. */
+/** Bytes of requests under way, mostly the data of WRITEs. Above it the VM's channel is not read. */
 export const REQUEST_BYTES = new SharedBudget({
   perVm: 8 * MIB,
   perProcess: 64 * MIB,
   guaranteed: 2 * MIB,
 });
 
-/** Bytes of READ and directory replies, from before they are allocated until they are drained. Above it they wait. */
+/** Bytes of READ and directory replies, from before allocation until they are drained. Above it requests wait. */
 export const REPLY_BYTES = new SharedBudget({
   perVm: 8 * MIB,
   perProcess: 64 * MIB,
@@ -36,7 +38,7 @@ export const LISTING_BYTES = new SharedBudget({
   guaranteed: 4 * MIB,
 });
 
-/** Listings that are being made, each with a descriptor of a host directory. Above it they wait. */
+/** Listings under construction, each with a descriptor of a host directory. Above it they wait. */
 export const LISTINGS_AT_ONCE = new SharedBudget({ perVm: 8, perProcess: 64, guaranteed: 2 });
 
 /** Nodes that guests hold, 730 bytes each (measured, RealFSProvider). Above it a lookup fails with ENFILE. */

@@ -1,6 +1,6 @@
 import type { Budget } from './budget.ts';
 
-/** What one request holds of its VM's budgets, until its reply is drained. */
+/** Share of its VM's budgets that one request holds until its reply is drained. */
 export class RequestReservation {
   readonly #requests: Budget;
   readonly #replies: Budget;
@@ -14,13 +14,13 @@ export class RequestReservation {
     this.#requestBytes = requestBytes;
   }
 
-  /** Waits until `bytes` for the reply may be allocated. Once a request, after all that can refuse it was checked. */
+  /** Waits until `bytes` may be allocated for the reply. Call once per request, after every check that can refuse it. */
   async reserve(bytes: number): Promise<void> {
     await this.#replies.take(bytes);
     this.#replyBytes = bytes;
   }
 
-  /** Gives all back: the reply is drained, or there is none. */
+  /** Returns everything once the reply is drained, or when there is none. */
   end(): void {
     this.#replies.give(this.#replyBytes);
     this.#replyBytes = 0;

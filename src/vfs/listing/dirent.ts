@@ -1,6 +1,6 @@
 import type { DirectoryEntry } from '../provider.ts';
 
-/** File type bits of st_mode to the DT_* values of readdir(3). */
+/** Distance from the file type bits of st_mode to the DT_* values of readdir(3). */
 const TYPE_SHIFT = 12;
 
 /** A directory entry with the inode number that the guest sees. */
@@ -8,12 +8,12 @@ export interface ListedEntry extends DirectoryEntry {
   readonly ino: bigint;
 }
 
-/** Bytes of one struct fuse_dirent with its name, padded to 8. */
+/** Returns the length of one struct fuse_dirent with its name, padded to 8 bytes. */
 export function direntBytes(name: string): number {
   return (24 + name.length + 7) & ~7;
 }
 
-/** struct fuse_dirent at `offset`. @param next Offset the kernel asks for after this entry. */
+/** Writes a struct fuse_dirent at `offset`. Its `next` is the offset that the kernel asks for after this entry. */
 export function writeDirent(
   target: Buffer,
   offset: number,

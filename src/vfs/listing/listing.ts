@@ -1,18 +1,18 @@
 import { direntBytes, type ListedEntry, readDirent, writeDirent } from './dirent.ts';
 
-/** Finished struct fuse_dirents in a row: a reply is a copy of some of them. */
+/** Consecutive encoded struct fuse_dirents: a reply is a copy of some of them. */
 interface Batch {
-  /** Index in the listing of its first entry. */
+  /** Index of its first entry in the listing. */
   readonly first: number;
   readonly bytes: Buffer;
   /** Where each entry starts in `bytes`, and where the last one ends. */
   readonly starts: Uint32Array;
 }
 
-/** What a batch costs beside its bytes: two objects and their places. */
+/** Memory of a batch besides its bytes: two objects and their references. */
 const BATCH_OVERHEAD_BYTES = 256;
 
-/** Bytes that a batch of these entries takes in a listing. */
+/** Returns the bytes that a batch of these entries takes in a listing. */
 export function batchBytes(entries: readonly ListedEntry[]): number {
   let bytes = BATCH_OVERHEAD_BYTES + 4 * (entries.length + 1);
   for (const { name } of entries) bytes += direntBytes(name);
@@ -20,8 +20,8 @@ export function batchBytes(entries: readonly ListedEntry[]): number {
 }
 
 /**
- * The entries of a directory as they were at one moment. An entry's offset is its index, so that entries which come or
- * go while a program reads are neither skipped nor doubled. It only grows while it is built.
+ * The entries of a directory at one moment. An entry's offset is its index, so no entry is skipped or repeated when others
+ * appear or disappear while a program reads. A listing grows only while it is built.
  */
 export class Listing {
   readonly #batches: Batch[] = [];
@@ -30,12 +30,12 @@ export class Listing {
   /** Open directories and requests that use it; see {@link Listings}. */
   users = 0;
 
-  /** Entries, `.` and `..` among them. */
+  /** Number of entries, including `.` and `..`. */
   get length(): number {
     return this.#length;
   }
 
-  /** What it takes of this process' memory. */
+  /** Bytes of memory that it takes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -60,7 +60,7 @@ export class Listing {
     this.#bytes += BATCH_OVERHEAD_BYTES + starts.byteLength + size;
   }
 
-  /** The finished struct fuse_dirent at `index`; null at the end. Untrusted: `index` is any number of at least 0. */
+  /** Returns the encoded struct fuse_dirent at `index`, null at the end. @param index Untrusted: any number from 0. */
   dirent(index: number): Buffer | null {
     const batch = this.#findBatch(index);
     if (batch === null) return null;
@@ -68,7 +68,7 @@ export class Listing {
     return batch.bytes.subarray(start, end);
   }
 
-  /** Copies the entries from `index` on, as many as fit. @returns bytes that were written. */
+  /** Copies entries from `index`, as many as fit. @returns the bytes written. */
   copyTo(target: Buffer, index: number): number {
     let used = 0;
     for (let next = index; ; next++) {
@@ -85,7 +85,7 @@ export class Listing {
     }
   }
 
-  /** True when both list the same, in the same order. */
+  /** True when both list the same entries in the same order. */
   equals(other: Listing): boolean {
     return (
       this.#bytes === other.#bytes &&

@@ -8,15 +8,15 @@ import { batchBytes, Listing } from './listing.ts';
 import { readBatches } from './read-batches.ts';
 
 /**
- * The listings of one VM's open directories, within its budget. Equal listings of a directory are one object, however
- * often it is open.
+ * Listings of one VM's open directories, within its budget. Equal listings of a directory are one object, however often
+ * it is open.
  */
 export class Listings {
   readonly #budget = new Budget(LISTING_BYTES);
   readonly #places = new Budget(LISTINGS_AT_ONCE);
-  /** The last listing that was made of each directory, while it is used. */
+  /** The last listing of each directory, while it is in use. */
   readonly #latest = new Map<HeldNode, Listing>();
-  /** One listing of a directory is made at a time: the next one is likely to be equal. */
+  /** Listings under construction. One per directory at a time, since the next one is likely to be equal. */
   readonly #making = new Map<HeldNode, Promise<unknown>>();
   readonly #turns: TurnQueue;
 
@@ -30,8 +30,8 @@ export class Listings {
   }
 
   /**
-   * Lists a directory as it is now. The caller uses the listing until it calls {@link release}.
-   * @throws {VfsError} ENOMEM above the budget, and what the provider throws.
+   * Lists a directory as it is now. The caller must {@link release} the listing.
+   * @throws {VfsError} ENOMEM above the budget; the provider's errors.
    */
   async make(held: HeldNode): Promise<Listing> {
     const before = this.#making.get(held);
@@ -63,7 +63,7 @@ export class Listings {
     return this.#share(held, listing);
   }
 
-  /** A listing of a saved machine; null above the budget. */
+  /** Restores a listing of a saved machine. Returns null above the budget. */
   restore(held: HeldNode, entries: readonly ListedEntry[]): Listing | null {
     const listing = new Listing();
     return this.#add(listing, entries) ? this.#share(held, listing) : null;
@@ -92,7 +92,7 @@ export class Listings {
     this.#budget.give(listing.bytes);
   }
 
-  /** For the end of the server. */
+  /** Drops all listings when the server ends. */
   close(): void {
     this.#latest.clear();
     this.#places.close();

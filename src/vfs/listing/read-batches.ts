@@ -5,12 +5,12 @@ import type { Attributes, DirectoryEntry } from '../provider.ts';
 import type { ListedEntry } from './dirent.ts';
 
 const BATCH_ENTRIES = 1_024;
-/** Readers need some number above 0; a provider that gives none shows the real one with the attributes. */
+/** For providers that give no number with an entry: readers need one above 0, and get the real one with the attributes. */
 const UNKNOWN_INO = 0xffff_ffffn;
 
 /**
- * Lists a directory, `.` and `..` first, with the numbers that the guest sees.
- * @throws what the provider throws.
+ * Yields the entries of a directory in batches, `.` and `..` first, with the inode numbers that the guest sees.
+ * @throws the provider's errors.
  */
 export async function* readBatches({ mount, node }: HeldNode): AsyncGenerator<ListedEntry[], void> {
   const own = await mount.provider.attributes(node);
@@ -38,7 +38,7 @@ function inode({ ino = 0n, device }: DirectoryEntry, directory: Attributes): Ino
   return found === undefined ? { ino } : { ino, device: found };
 }
 
-/** `.` and `..`; where the provider names no directory above, they are the same, as in the root of a file system. */
+/** Returns `.` and `..`. When the provider names no parent both are the same, as in the root of a file system. */
 function dots(batch: readonly DirectoryEntry[], own: Attributes): DirectoryEntry[] {
   const above = batch.find(({ name, ino }) => name === '..' && ino !== undefined);
   const { ino } = own;

@@ -9,7 +9,7 @@ const RENAME_EXCHANGE = 2;
 const MAX_NAME_BYTES = 255;
 const MAX_PATH_BYTES = 4096;
 
-/** The names in a memory file system, under the rules that Linux has for them. */
+/** Names in a memory file system, by the rules of Linux. */
 export class MemoryNames {
   readonly #tree: MemoryTree;
 
@@ -24,7 +24,7 @@ export class MemoryNames {
     return node;
   }
 
-  /** Null when there is none. @throws {VfsError} ENOTDIR, ENAMETOOLONG */
+  /** Returns null when the name does not exist. @throws {VfsError} ENOTDIR, ENAMETOOLONG */
   find(parent: MemoryNode, name: string): MemoryNode | null {
     assertName(name);
     return this.#tree.children(parent).get(name) ?? null;
@@ -37,7 +37,7 @@ export class MemoryNames {
     return [{ name: '..', type: S_IFDIR, ino: above.ino }, ...listed];
   }
 
-  /** Makes a node that belongs to the caller; its group comes from a set-group-id directory, as on Linux. */
+  /** Makes a node owned by the caller; its group comes from a set-group-id directory, as on Linux. */
   add(
     parent: MemoryNode,
     name: string,
@@ -57,7 +57,7 @@ export class MemoryNames {
   link(node: MemoryNode, parent: MemoryNode, name: string): void {
     if (this.find(parent, name) !== null) throw new VfsError('EEXIST');
     if (node.children !== null) throw new VfsError('EPERM');
-    // Linux gives no name to a file that has none.
+    // Linux refuses to link a file without a name.
     if (node.nlink === 0) throw new VfsError('ENOENT');
     this.#tree.attach(parent, name, node);
   }
@@ -74,7 +74,7 @@ export class MemoryNames {
     this.#tree.detach(parent, name, node);
   }
 
-  /** @param flags  of renameat2(2) */
+  /** @param flags  Flags of renameat2(2). */
   rename(
     parent: MemoryNode,
     name: string,

@@ -3,7 +3,7 @@ import { VfsError } from '../vfs-error.ts';
 import type { MemoryNames } from './memory-names.ts';
 import type { MemoryNode, MemoryTree } from './memory-tree.ts';
 
-/** A memory file system from outside the guest: by paths below the mount. What it makes belongs to the guest's user. */
+/** Access to a memory file system from the program, by paths below the mount. New files belong to the guest's user. */
 export class MemoryPaths {
   readonly #tree: MemoryTree;
   readonly #names: MemoryNames;
@@ -16,7 +16,7 @@ export class MemoryPaths {
   writeFile(path: string, data: string | Uint8Array): void {
     const names = splitPath(path);
     const name = names.pop() ?? '';
-    const node = this.#make(this.#makeAll(names), name, S_IFREG | 0o644);
+    const node = this.#findOrMake(this.#makeAll(names), name, S_IFREG | 0o644);
     const content = this.#tree.file(node);
     content.truncate(0);
     content.write(Buffer.from(data), 0);
@@ -44,16 +44,19 @@ export class MemoryPaths {
   }
 
   #makeAll(names: readonly string[]): MemoryNode {
-    return names.reduce((node, name) => this.#make(node, name, S_IFDIR | 0o755), this.#tree.root);
+    return names.reduce(
+      (node, name) => this.#findOrMake(node, name, S_IFDIR | 0o755),
+      this.#tree.root,
+    );
   }
 
-  /** What is there, whatever it is; else a new node. */
-  #make(parent: MemoryNode, name: string, mode: number): MemoryNode {
+  /** Returns the existing node of that name, of any type, or makes one. */
+  #findOrMake(parent: MemoryNode, name: string, mode: number): MemoryNode {
     return this.#names.find(parent, name) ?? this.#names.add(parent, name, mode, this.#tree.user);
   }
 }
 
-/** Names of a path inside the mount, as the provider keeps them. @throws {VfsError} EINVAL for `..` */
+/** Splits a path below the mount into names, as the provider keeps them. @throws {VfsError} EINVAL for `..` */
 function splitPath(path: string): string[] {
   const names = path.split('/').filter((name) => name !== '' && name !== '.');
   if (names.includes('..')) throw new VfsError('EINVAL');

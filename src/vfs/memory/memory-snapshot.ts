@@ -5,13 +5,13 @@ import { VfsError } from '../vfs-error.ts';
 import { type MemoryState, readMemoryState, type SavedInode } from './memory-state.ts';
 import type { MemoryHandle, MemoryNode, MemoryTree } from './memory-tree.ts';
 
-/** Contents of one mount that go into a saved machine. */
+/** Most content of one mount in a saved machine. */
 const MAX_CONTENT_BYTES = 64 * 2 ** 20;
 
-/** The inodes below `root`, each directory before what is in it. */
+/** Returns the inodes below `root` with their index, each directory before its entries. */
 function walk(root: MemoryNode): Map<MemoryNode, number> {
   const places = new Map<MemoryNode, number>([[root, 0]]);
-  // Iterating a map takes in what is added to it meanwhile.
+  // Iterating a map includes the entries added meanwhile.
   for (const node of places.keys()) {
     for (const child of node.children?.values() ?? []) {
       if (!places.has(child)) places.set(child, places.size);
@@ -24,7 +24,12 @@ function saveInode(node: MemoryNode, places: ReadonlyMap<MemoryNode, number>): S
   const { ino, mode, uid, gid, rdev, atimeNs, mtimeNs, ctimeNs } = node;
   const parts = [...(node.content?.parts() ?? [])];
   return {
-    ...{ ino: `${ino}`, mode, uid, gid, rdev, times: [atimeNs, mtimeNs, ctimeNs].map(String) },
+    ino: `${ino}`,
+    mode,
+    uid,
+    gid,
+    rdev,
+    times: [atimeNs, mtimeNs, ctimeNs].map(String),
     sizeBytes: node.content?.sizeBytes ?? 0,
     parts: parts.map(([offset, bytes]) => [offset, bytes.toString('base64')] as const),
     target: node.target?.toString('base64') ?? '',
@@ -42,7 +47,7 @@ export class MemorySnapshot implements ProviderSnapshot {
 
   save(nodes: readonly MemoryNode[], handles: readonly MemoryHandle[]): MemoryState {
     const places = walk(this.#tree.root);
-    // Files without a name that the guest still has.
+    // Files without a name that the guest still uses.
     for (const node of [...nodes, ...handles.map((handle) => handle.node)]) {
       if (!places.has(node)) places.set(node, places.size);
     }
@@ -60,7 +65,7 @@ export class MemorySnapshot implements ProviderSnapshot {
     };
   }
 
-  /** Replaces all that is in the file system. */
+  /** Replaces everything in the file system. */
   restore(untrusted: unknown): { nodes: MemoryNode[]; handles: MemoryHandle[] } {
     const state = readMemoryState(untrusted);
     this.#tree.clear(BigInt(state.nextIno));
@@ -106,7 +111,7 @@ export class MemorySnapshot implements ProviderSnapshot {
     for (const [place, node] of inodes.entries()) {
       const isNamed = node.children === null ? node.nlink > 0 : node.parent !== null;
       if (!isNamed && place > 0) this.#tree.detached(node);
-      // Last: attaching counts as a change.
+      // Last, because attaching changes the times.
       const [atimeNs = 0n, mtimeNs = 0n, ctimeNs = 0n] = (saved[place]?.times ?? []).map(BigInt);
       Object.assign(node, { atimeNs, mtimeNs, ctimeNs });
     }

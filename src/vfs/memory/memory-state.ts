@@ -17,24 +17,24 @@ export interface SavedInode {
   readonly uid: number;
   readonly gid: number;
   readonly rdev: number;
-  /** Access, modification and change, in ns. */
+  /** Access, modification and change time, in ns. */
   readonly times: readonly string[];
   readonly sizeBytes: number;
-  /** Start and bytes (base64) of what is not a hole. */
+  /** Offset and bytes (base64) of each part that is not a hole. */
   readonly parts: readonly (readonly [number, string])[];
   /** Target of a symbolic link, base64; empty for others. */
   readonly target: string;
-  /** Name and place of the inode. */
+  /** Name and index in `inodes` of each entry. */
   readonly children: readonly (readonly [string, number])[];
 }
 
 export interface MemoryState {
   readonly nextIno: string;
-  /** The root first, a directory before what is in it. */
+  /** The root first, each directory before its entries. */
   readonly inodes: readonly SavedInode[];
-  /** Place of each node of the server. */
+  /** Index in `inodes` of each node of the server. */
   readonly nodes: readonly number[];
-  /** Place and flags of each handle. */
+  /** Index in `inodes` and flags of each handle. */
   readonly handles: readonly (readonly [number, number])[];
 }
 
@@ -51,7 +51,9 @@ function readInode(value: unknown): SavedInode {
   return {
     ino: readDigits(inode.ino, 'inode'),
     mode: readInteger(inode.mode, 0, 0o177777, 'mode'),
-    ...{ uid: number(inode.uid), gid: number(inode.gid), rdev: number(inode.rdev) },
+    uid: number(inode.uid),
+    gid: number(inode.gid),
+    rdev: number(inode.rdev),
     times: readTuple(inode.times, 3, 'times').map((time) => readDigits(time, 'time')),
     sizeBytes: readInteger(inode.sizeBytes, 0, MAX, 'size'),
     parts: readList(inode.parts, MAX_PARTS, 'content').map((item) => {
@@ -72,7 +74,7 @@ function readInode(value: unknown): SavedInode {
 
 const isDirectory = ({ mode }: SavedInode) => (mode & S_IFMT) === S_IFDIR;
 
-/** Directories form a tree: each has one parent, which stands before it. */
+/** Checks that directories form a tree: each has one parent, which precedes it. */
 function assertTree(inodes: readonly SavedInode[]): void {
   const seen = new Set<number>();
   for (const [place, inode] of inodes.entries()) {
@@ -90,7 +92,7 @@ function assertTree(inodes: readonly SavedInode[]): void {
   }
 }
 
-/** @throws {GondolinError} SNAPSHOT_REFUSED naming the part that is not of its form. */
+/** Checks untrusted JSON. @throws {GondolinError} SNAPSHOT_REFUSED naming the malformed part. */
 export function readMemoryState(value: unknown): MemoryState {
   const state = readRecord<MemoryState>(value, 'memory files');
   const inodes = readList(state.inodes, MAX_STATE_NODES, 'memory files').map(readInode);

@@ -19,7 +19,7 @@ export interface MemoryNode {
   readonly content: SparseData | null;
   readonly children: Map<string, MemoryNode> | null;
   readonly target: Buffer | null;
-  /** The server knows it and will forget it. */
+  /** True when the server holds it and will forget it. */
   isGiven: boolean;
   openHandles: number;
 }
@@ -35,7 +35,6 @@ export interface NodeKind {
 }
 
 const MAX_NODES = 1_000_000;
-/** Linux' EMLINK limit does not matter here; nlink is 32 bits on the wire. */
 const ROOT_INO = 1n;
 
 function nowNs(): bigint {
@@ -57,7 +56,7 @@ export class MemoryTree {
     this.root.nlink = 2;
   }
 
-  /** What was put in before the VM started belongs to its user. */
+  /** Gives files that were written before the VM started to its user. */
   adopt(user: Caller): void {
     if (this.#isAdopted) return;
     this.#isAdopted = true;
@@ -79,12 +78,12 @@ export class MemoryTree {
     };
   }
 
-  /** The number that the next inode gets. */
+  /** Number of the next inode. */
   get nextIno(): bigint {
     return this.#nextIno;
   }
 
-  /** Drops everything but the root, for a restore. */
+  /** Removes everything but the root, for a restore. */
   clear(nextIno: bigint): void {
     for (const [name, child] of [...this.children(this.root)])
       this.#removeAll(this.root, name, child);
@@ -96,7 +95,7 @@ export class MemoryTree {
     this.detach(parent, name, node);
   }
 
-  /** An inode with the number it had, to be attached or `detached`. @throws {VfsError} ENOSPC */
+  /** Makes a saved inode with its former number, to be attached or `detached`. @throws {VfsError} ENOSPC */
   restore(ino: bigint, mode: number, owner: Caller, kind: NodeKind): MemoryNode {
     const nextIno = this.#nextIno;
     this.#charge(kind);
@@ -106,18 +105,18 @@ export class MemoryTree {
     return node;
   }
 
-  /** A restored inode stays without a name: only handles lead to it. */
+  /** Leaves a restored inode without a name, used only by handles. */
   detached(node: MemoryNode): void {
     node.nlink = 0;
   }
 
-  /** Takes what an inode costs. @throws {VfsError} ENOSPC */
+  /** Takes the bytes of an inode from the budget. @throws {VfsError} ENOSPC */
   #charge({ target }: NodeKind): void {
     if (this.#nodeCount >= MAX_NODES) throw new VfsError('ENOSPC');
     this.#budget.take(NODE_BYTES + (target?.length ?? 0));
   }
 
-  /** Gives back what a node costs once nothing leads to it: no name, no open file, and not the server. */
+  /** Returns the bytes of a node to the budget once no name, open file or server uses it. */
   dropUnused(node: MemoryNode): void {
     if (node.nlink > 0 || node.isGiven || node.openHandles > 0 || node === this.root) return;
     node.content?.truncate(0);
@@ -130,8 +129,16 @@ export class MemoryTree {
     const type = mode & S_IFMT;
     const time = nowNs();
     return {
-      ...{ ino: this.#nextIno++, mode, nlink: 0, uid: owner.uid, gid: owner.gid, rdev },
-      ...{ atimeNs: time, mtimeNs: time, ctimeNs: time, parent: null },
+      ino: this.#nextIno++,
+      mode,
+      nlink: 0,
+      uid: owner.uid,
+      gid: owner.gid,
+      rdev,
+      atimeNs: time,
+      mtimeNs: time,
+      ctimeNs: time,
+      parent: null,
       content: type === S_IFREG ? new SparseData(this.#budget) : null,
       children: type === S_IFDIR ? new Map() : null,
       target: type === S_IFLNK ? (target ?? Buffer.alloc(0)) : null,
@@ -155,7 +162,7 @@ export class MemoryTree {
     return node;
   }
 
-  /** Gives a node one more name. @throws {VfsError} EEXIST, ENOENT in a removed directory. */
+  /** Adds a name to a node. @throws {VfsError} EEXIST, ENOENT in a removed directory. */
   attach(parent: MemoryNode, name: string, node: MemoryNode): void {
     this.#assertRoom(parent, name);
     this.#budget.take(entryBytes(name));
@@ -176,7 +183,7 @@ export class MemoryTree {
     this.modified(parent);
   }
 
-  /** Takes one name away. What the server or a handle holds stays readable. */
+  /** Removes one name. The node stays readable while the server or a handle holds it. */
   detach(parent: MemoryNode, name: string, node: MemoryNode): void {
     this.children(parent).delete(name);
     this.#budget.give(entryBytes(name));

@@ -2,15 +2,15 @@ import { VfsError } from '../vfs-error.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 
 const CHUNK_BYTES = 64 * 1024;
-/** Offsets are numbers of JavaScript. */
+/** Offsets are JavaScript numbers. */
 const MAX_FILE_BYTES = Number.MAX_SAFE_INTEGER;
 
 const chunkIndex = (offset: number) => Math.floor(offset / CHUNK_BYTES);
 
-/** Content of a file in memory: chunks that were never written read as zeros and cost nothing. */
+/** Content of a file in memory. Chunks that were never written read as zeros and take no memory. */
 export class SparseData {
   readonly #chunks = new Map<number, Buffer>();
-  /** Indices of the chunks, ascending: to find data and holes without walking through them. */
+  /** Indices of the chunks, ascending, to find data and holes by binary search. */
   readonly #order: number[] = [];
   readonly #budget: MemoryBudget;
   #sizeBytes = 0;
@@ -27,7 +27,7 @@ export class SparseData {
     return this.#chunks.size * CHUNK_BYTES;
   }
 
-  /** Start and bytes of each part that takes memory, up to the end of the file. */
+  /** Yields offset and bytes of each part that takes memory, up to the end of the file. */
   *parts(): Generator<readonly [number, Buffer]> {
     for (const index of this.#order) {
       const chunk = this.#chunks.get(index);
@@ -68,12 +68,12 @@ export class SparseData {
     this.#sizeBytes = sizeBytes;
   }
 
-  /** Makes a range read as zeros; whole chunks are freed. */
+  /** Makes a range read as zeros and frees whole chunks. */
   punch(offset: number, length: number): void {
     const end = offset + length;
     const isToEnd = end >= this.#sizeBytes;
     const freed: { first: number; count: number } = { first: 0, count: 0 };
-    for (let place = this.#placeOf(chunkIndex(offset)); place < this.#order.length; place++) {
+    for (let place = this.#positionFrom(chunkIndex(offset)); place < this.#order.length; place++) {
       const index = this.#order[place] ?? 0;
       const start = index * CHUNK_BYTES;
       if (start >= end) break;
@@ -88,10 +88,10 @@ export class SparseData {
     this.#budget.give(freed.count * CHUNK_BYTES);
   }
 
-  /** Next offset at or after `offset` that is data (or a hole); null when only the other follows. */
+  /** Returns the next offset from `offset` that is data (or a hole), or null when only the other kind follows. */
   find(offset: number, kind: 'data' | 'hole'): number | null {
     const index = chunkIndex(offset);
-    const place = this.#placeOf(index);
+    const place = this.#positionFrom(index);
     const next = this.#order[place];
     if (kind === 'hole') {
       if (next !== index) return Math.min(offset, this.#sizeBytes);
@@ -101,8 +101,8 @@ export class SparseData {
     return at < this.#sizeBytes ? at : null;
   }
 
-  /** Place in the order of the first chunk at or after `index`. */
-  #placeOf(index: number): number {
+  /** Returns the position in the order of the first chunk at or after `index`. */
+  #positionFrom(index: number): number {
     let [low, high] = [0, this.#order.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -112,7 +112,7 @@ export class SparseData {
     return low;
   }
 
-  /** Index of the last chunk of those that follow one another from `place` on. */
+  /** Returns the index of the last chunk of the run that starts at position `place`. */
   #lastOfRun(place: number): number {
     const first = this.#order[place] ?? 0;
     let [low, high] = [place, this.#order.length - 1];
@@ -124,9 +124,9 @@ export class SparseData {
     return first + low - place;
   }
 
-  /** Makes the chunks from `first` to `last` that are not there. */
+  /** Makes the missing chunks from `first` to `last`. */
   #allocate(first: number, last: number): void {
-    const [from, to] = [this.#placeOf(first), this.#placeOf(last + 1)];
+    const [from, to] = [this.#positionFrom(first), this.#positionFrom(last + 1)];
     const missing = last - first + 1 - (to - from);
     if (missing === 0) return;
     this.#budget.take(missing * CHUNK_BYTES);

@@ -5,31 +5,31 @@ import type { Attributes, VfsNode, VfsProvider } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
 
-/** A provider with its place under the FUSE root. */
+/** A provider and its name under the FUSE root. */
 export interface Mount {
   readonly name: string;
   readonly provider: VfsProvider;
   readonly root: VfsNode;
-  /** Place among the mounts, from 0. */
+  /** Index among the mounts, from 0. */
   readonly index: number;
-  /** Those of all mounts. */
+  /** Inode numbers of all mounts. */
   readonly numbers: InodeNumbers;
 }
 
-/** A node the guest's kernel holds. */
+/** A node that the guest's kernel holds. */
 export interface HeldNode {
   readonly id: number;
   readonly mount: Mount;
   readonly node: VfsNode;
   /** Lookups not yet forgotten. */
   lookups: number;
-  /** The file's change time at its last open; null before, and when a later change might leave the same time. */
+  /** Change time at the file's last open; null before that, and when a later change could have the same time. */
   openedCtimeNs: bigint | null;
 }
 
-/** Node ids given to the guest's kernel. An id is never given twice. */
+/** Nodes that the guest's kernel holds, by id. An id is never reused. */
 export class NodeTable {
-  /** A guest kernel with little memory forgets long before; a hostile one must not fill the host's. */
+  /** A guest kernel with little memory forgets nodes long before; a hostile one must not fill the host's memory. */
   readonly #budget: Budget;
   readonly #byId = new Map<number, HeldNode>();
   readonly #byNode = new Map<VfsNode, HeldNode>();
@@ -41,7 +41,7 @@ export class NodeTable {
 
   /**
    * Counts one more lookup of the node.
-   * @throws {VfsError} ENFILE when the guest holds too many: the provider may drop the node then.
+   * @throws {VfsError} ENFILE when the guest holds too many nodes; the provider forgets this one.
    */
   addLookup(mount: Mount, node: VfsNode): HeldNode {
     const known = this.#byNode.get(node);
@@ -59,14 +59,14 @@ export class NodeTable {
     return held;
   }
 
-  /** @throws {VfsError} ESTALE for an id that was never given or is forgotten. */
+  /** Returns the node of an id. @throws {VfsError} ESTALE for an unknown or forgotten id. */
   get(id: number): HeldNode {
     const held = this.#byId.get(id);
     if (held === undefined) throw new VfsError('ESTALE');
     return held;
   }
 
-  /** Untrusted `count`: more than was looked up counts as all. */
+  /** Uncounts lookups. @param count Untrusted: capped at the lookups counted so far. */
   forget(id: number, count: bigint): void {
     const held = this.#byId.get(id);
     if (held === undefined) return;
@@ -74,19 +74,19 @@ export class NodeTable {
     this.#dropUnused(held);
   }
 
-  /** All that the guest holds, in no order. */
+  /** All nodes that the guest holds, in no order. */
   all(): IterableIterator<HeldNode> {
     return this.#byId.values();
   }
 
-  /** The id that is given next. */
+  /** The id that the next node gets. */
   get nextId(): number {
     return this.#nextId;
   }
 
   /**
-   * Goes on where another table was saved: gone nodes are left out and answer ESTALE.
-   * @returns false when they are more than the process may hold now: none is taken.
+   * Takes over the nodes of a saved table. Nodes that no longer exist are left out and fail with ESTALE.
+   * @returns false, taking none, when they are more than the process may hold now.
    */
   restore(nextId: number, nodes: readonly HeldNode[]): boolean {
     this.#nextId = nextId;
@@ -98,7 +98,7 @@ export class NodeTable {
     return true;
   }
 
-  /** For the end of the server. May be called twice. */
+  /** Drops all nodes when the server ends. May be called twice. */
   close(): void {
     this.#byId.clear();
     this.#byNode.clear();
@@ -114,12 +114,12 @@ export class NodeTable {
   }
 }
 
-/** The root is the mount's as long as it is served. */
+/** Lets the provider drop a node, except the root, which stays while the mount is served. */
 function forgetInProvider({ root, provider }: Mount, node: VfsNode): void {
   if (node !== root) provider.forget(node);
 }
 
-/** The provider's attributes with an inode number that is unique over all mounts. */
+/** Returns a provider's attributes with an inode number that is unique across all mounts. */
 export function withUniqueIno(mount: Mount, attributes: Attributes): Attributes {
   return { ...attributes, ino: mount.numbers.toGuestIno(mount.index, attributes) };
 }

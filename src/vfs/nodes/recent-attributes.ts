@@ -1,17 +1,17 @@
 import type { Attributes } from '../provider.ts';
 
 /**
- * Twice what the guest trusts attributes for (`ttlMs` of the providers): its clock and ours tick alike while it runs,
- * but an answer takes its way.
+ * Twice the time that the guest may use attributes for (`ttlMs` of the providers): its clock and ours run at the same rate,
+ * but replies take time to arrive.
  */
 const WINDOW_MS = 2_000;
 
 /**
- * What the guest may believe of files without asking again: attributes told within the last two seconds of its
- * running time. It asks for older ones anyway.
+ * Attributes that the guest may still use without asking again: those sent within the last two seconds of its running
+ * time. It asks again for older ones anyway.
  */
 export class RecentAttributes {
-  readonly #told = new Map<number, { readonly atMs: number; readonly attributes: Attributes }>();
+  readonly #sent = new Map<number, { readonly atMs: number; readonly attributes: Attributes }>();
   #stoppedMs = 0;
   #stoppedAtMs: number | null = null;
 
@@ -19,33 +19,35 @@ export class RecentAttributes {
     return (this.#stoppedAtMs ?? performance.now()) - this.#stoppedMs;
   }
 
-  /** The guest does not run from here on: nothing it knows grows old. */
+  /** Stops the clock while the guest does not run: nothing it knows gets older. */
   pause(): void {
     this.#stoppedAtMs ??= performance.now();
   }
 
+  /** Restarts the clock. */
   resume(): void {
     if (this.#stoppedAtMs !== null) this.#stoppedMs += performance.now() - this.#stoppedAtMs;
     this.#stoppedAtMs = null;
   }
 
+  /** Notes attributes that are sent to the guest. */
   record(nodeId: number, attributes: Attributes): void {
     const atMs = this.#nowMs();
-    this.#told.delete(nodeId);
-    this.#told.set(nodeId, { atMs, attributes });
+    this.#sent.delete(nodeId);
+    this.#sent.set(nodeId, { atMs, attributes });
     this.#dropOld(atMs);
   }
 
   #dropOld(nowMs: number): void {
-    for (const [nodeId, { atMs }] of this.#told) {
+    for (const [nodeId, { atMs }] of this.#sent) {
       if (nowMs - atMs <= WINDOW_MS) return;
-      this.#told.delete(nodeId);
+      this.#sent.delete(nodeId);
     }
   }
 
-  /** By node id. */
+  /** Returns node ids with their attributes. */
   entries(): (readonly [number, Attributes])[] {
     this.#dropOld(this.#nowMs());
-    return [...this.#told].map(([nodeId, { attributes }]) => [nodeId, attributes] as const);
+    return [...this.#sent].map(([nodeId, { attributes }]) => [nodeId, attributes] as const);
   }
 }

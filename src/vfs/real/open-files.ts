@@ -10,7 +10,7 @@ import type { RealNode } from './nodes/real-node.ts';
 /** An open regular file of the host. */
 export interface RealHandle extends OpenDescriptors {
   readonly node: RealNode;
-  /** Of open(2), as the guest gave them. */
+  /** Flags of open(2), as the guest gave them. */
   readonly flags: number;
 }
 
@@ -24,13 +24,13 @@ export class OpenFiles {
     this.#share = share;
   }
 
-  /** Opens a file unless too many are open. @throws {VfsError} ENFILE */
+  /** Opens a file. @throws {VfsError} ENFILE when too many are open. */
   open(node: RealNode, flags: number, open: () => OpenDescriptors): RealHandle {
     this.#share.assertFileRoom();
     return this.add(node, flags, open());
   }
 
-  /** Takes over descriptors. */
+  /** Takes over the descriptors of an open file. */
   add(node: RealNode, flags: number, { fd, inPlaceFd }: OpenDescriptors): RealHandle {
     node.handles ??= new Set();
     for (const own of [fd, inPlaceFd].filter(isOpen)) {
@@ -50,12 +50,12 @@ export class OpenFiles {
   }
 }
 
-/** fsync(2) of an open file, or fdatasync(2). */
+/** Calls fsync(2) or fdatasync(2) for an open file. */
 export function syncFile(fd: number, dataOnly: boolean): Promise<void> {
   return promisify(dataOnly ? fdatasync : fsync)(fd);
 }
 
-/** fsync(2) of a directory. @param pathFd  O_PATH descriptor. */
+/** Calls fsync(2) or fdatasync(2) for a directory. @param pathFd  O_PATH descriptor. */
 export async function syncDirectory(pathFd: number, dataOnly: boolean): Promise<void> {
   const fd = openSync(descriptorPath(pathFd), O_DIRECTORY | O_CLOEXEC);
   try {

@@ -3,23 +3,23 @@ import { VfsError } from '../vfs-error.ts';
 import { isProtectedFile } from './nodes/guard.ts';
 import { identityKey, type RealNode } from './nodes/real-node.ts';
 
-/** A handle that was opened before its file became a protected one writes no longer than this. */
+/** How long a handle that was opened before its file became protected may still write. */
 const MAX_AGE_MS = 50;
 
-/** Identity of the file that a path leads to now; null when there is none. */
+/** Returns the identity of the file that a path leads to now, or null when there is none. */
 function identityAt(path: string): string | null {
   try {
     const { dev, ino, birthtimeNs } = statSync(path, { bigint: true });
     return identityKey({ dev, ino, birthNs: birthtimeNs });
   } catch {
-    // Not there (yet), or not to be reached by this user: its name is guarded all the same.
+    // Missing, or out of reach for this user: its name is guarded all the same.
     return null;
   }
 }
 
 /**
- * Says which files and names of a mount may not change. A protected file is known by its guarded name, and by what it
- * is: the host may have given it other names, in this mount or in another one, and may replace it at any time.
+ * Refuses changes to protected files and names of a mount. A protected file is recognised by its guarded name and by its
+ * inode: the host may have given it other names, in this mount or another one, and may replace it at any time.
  */
 export class Protection {
   readonly #paths: readonly string[];
@@ -38,7 +38,7 @@ export class Protection {
   }
 
   /**
-   * For each write to an open file: what is protected is looked up at most every 50 ms.
+   * Checks a write to an open file. Looks the protected files up at most every 50 ms.
    * @throws {VfsError} EPERM
    */
   assertStillWritable(node: RealNode): void {

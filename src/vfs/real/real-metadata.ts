@@ -30,7 +30,7 @@ export class RealMetadata {
     this.#stats = stats;
   }
 
-  /** What belongs to `hostOwner` or to this process is the user's in the guest. Before all else. */
+  /** Maps files of `hostOwner` and of this process to `user` in the guest. Call before anything else. */
   start(hostOwner: Caller, user: Caller): void {
     const { uid, gid } = hostOwner;
     this.#owners = {
@@ -46,13 +46,13 @@ export class RealMetadata {
     return presentAttributes(host, this.#virtual(node, fd, host), this.#owners);
   }
 
-  /** File type and permissions, for a node whose descriptor is `fd`. */
+  /** Returns file type and permissions of a node whose descriptor is `fd`. */
   mode(node: RealNode, fd: number): number {
     const host = fstatSync(fd, { bigint: true });
     return presentMode(Number(host.mode), this.#virtual(node, fd, host));
   }
 
-  /** Another VM or process may serve the same file: what was read holds while the file's change time does. */
+  /** Returns the virtual stat, cached while the change time is the same: another process may serve the same file. */
   #virtual(node: RealNode, fd: number, host: BigIntStats): VirtualStat {
     const { ctimeNs } = host;
     if (node.stat?.ctimeNs === ctimeNs) return node.stat.stat;
@@ -82,7 +82,7 @@ export class RealMetadata {
     }
   }
 
-  /** Gives the file what the host may have of it and remembers the rest. */
+  /** Sets what the host file may have and remembers the rest. */
   #remember(node: RealNode, fd: number, change: OwnerAndMode): void {
     const host = fstatSync(fd);
     const before = this.#load(node, fd, host.uid);
@@ -105,18 +105,18 @@ export class RealMetadata {
     const setMode = () => {
       if ((host.mode & PERMISSION_BITS) !== hostMode) chmodSync(descriptorPath(fd), hostMode);
     };
-    // A file without its owner's right to write takes no attribute.
+    // A file without its owner's right to write cannot get an extended attribute.
     if ((host.mode & OWNER_WRITE) === 0) setMode();
     this.#save(node, fd, next);
     if ((host.mode & OWNER_WRITE) !== 0) setMode();
   }
 
   /**
-   * Gives a new file its maker, and its mode where it has one. The group comes from a set-group-id directory, as on
-   * Linux.
+   * Sets owner and mode of a new file. The group comes from a set-group-id directory, as on Linux.
+   * @param mode  Undefined for symbolic links.
    */
   made(node: RealNode, parent: RealNode, mode: number | undefined, caller: Caller): void {
-    // The inode number may be one that a deleted file had.
+    // The inode number may be that of a deleted file.
     this.#stats.drop(node.identity.key);
     const around = this.read(parent);
     const gid = (around.mode & S_ISGID) !== 0 ? around.gid : caller.gid;
@@ -130,7 +130,7 @@ export class RealMetadata {
     if (Object.keys(change).length > 0) this.#remember(node, this.#nodes.fd(node), change);
   }
 
-  /** A device, FIFO or socket is an empty file on the host: the guest's kernel does the rest. */
+  /** Makes a file a device, FIFO or socket in the guest, whose kernel does the rest. On the host it is an empty file. */
   makeVirtual(node: RealNode, mode: number, rdev: number): void {
     const fd = this.#nodes.fd(node);
     chmodSync(descriptorPath(fd), 0o600);
@@ -138,7 +138,7 @@ export class RealMetadata {
     this.#save(node, fd, { ...before, mode, rdev, hostMode: 0o600 });
   }
 
-  /** The last name of this file is gone. */
+  /** Forgets the virtual stat of a file whose last name is gone. */
   unlinked(node: RealNode): void {
     this.#stats.drop(node.identity.key);
   }

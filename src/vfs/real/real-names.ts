@@ -23,7 +23,7 @@ import type { RealMetadata } from './real-metadata.ts';
 
 const RENAME_EXCHANGE = 2;
 
-/** The names in a host directory: finds, makes, moves and removes them, one step below a directory that is known. */
+/** Finds, makes, moves and removes names in host directories, one step below a known directory. */
 export class RealNames {
   readonly #nodes: RealNodeTable;
   readonly #metadata: RealMetadata;
@@ -35,7 +35,7 @@ export class RealNames {
     this.#protection = protection;
   }
 
-  /** Hands a node to the server, which will forget it. */
+  /** Marks a node as held by the server until it forgets it. */
   give(node: RealNode): RealNode {
     node.isGiven = true;
     return node;
@@ -45,17 +45,17 @@ export class RealNames {
     return this.give(this.#nodes.lookup(parent, name));
   }
 
-  /** A node for one operation; `dropUnlessGiven` afterwards. Null when the name is not there. */
+  /** Looks a node up for one operation; call `dropUnlessGiven` afterwards. Null when the name does not exist. */
   peek(parent: RealNode, name: string): RealNode | null {
     try {
       return this.#nodes.lookup(parent, name);
     } catch {
-      // Not there: the operation itself tells any other reason.
+      // Missing. The operation itself reports any other reason.
       return null;
     }
   }
 
-  /** In batches; the first names the directory above. */
+  /** Lists a directory in batches; the first one names its parent. */
   async *list(directory: RealNode): AsyncGenerator<DirectoryEntry[], void> {
     const { dev, ino } = (directory.parent ?? directory).identity;
     yield [{ name: '..', type: S_IFDIR, ino, device: dev }];
@@ -68,7 +68,7 @@ export class RealNames {
     return node;
   }
 
-  /** Makes a regular file, or what stands for a device, FIFO or socket, and opens it for reading and writing. */
+  /** Makes a regular file, or the stand-in for a device, FIFO or socket, and opens it for reading and writing. */
   makeFile(
     parent: RealNode,
     name: string,
@@ -78,7 +78,7 @@ export class RealNames {
     this.#protection.assertNameFree(parent, name);
     const opened = createRegular(this.#nodes.fd(parent), name, flags);
     try {
-      // By its descriptor: the host may have put another file at the name by now.
+      // Not by its name, where the host may have put another file by now.
       const pathFd = openSync(descriptorPath(opened.fd), O_PATH | O_CLOEXEC);
       const node = this.#made(this.#nodes.adopt(pathFd, parent, name, null), mode, caller);
       if ((mode & S_IFMT) !== S_IFREG) this.#makeVirtual(node, mode, rdev);
@@ -93,7 +93,7 @@ export class RealNames {
     try {
       this.#metadata.makeVirtual(node, mode, rdev);
     } catch (error) {
-      // The server never hears of the node, so it will not forget it.
+      // The server never received the node, so it will not forget it.
       this.#nodes.forget(node);
       throw error;
     }
@@ -113,7 +113,7 @@ export class RealNames {
     return this.#made(this.#nodes.lookup(parent, name), undefined, caller);
   }
 
-  /** A new node gets its owner and mode; when it cannot have them, nothing of it is left. */
+  /** Sets owner and mode of a new node; removes it when that fails. */
   #made(node: RealNode, mode: number | undefined, caller: Caller): RealNode {
     const { parent, name } = node;
     try {
@@ -150,7 +150,7 @@ export class RealNames {
     }
   }
 
-  /** A file whose last name is gone cannot be found by name again. */
+  /** Marks a file whose last name is gone, so that it is not searched by name. */
   #unlinked(node: RealNode): void {
     const stat = fstatSync(this.#nodes.fd(node));
     if (stat.nlink > 0 && !stat.isDirectory()) return;
@@ -169,7 +169,7 @@ export class RealNames {
     }
   }
 
-  /** @param flags  of renameat2(2) */
+  /** @param flags  Flags of renameat2(2). */
   rename(
     parent: RealNode,
     name: string,

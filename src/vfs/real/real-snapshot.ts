@@ -18,7 +18,7 @@ import type { RealNodeTable } from './nodes/real-node-table.ts';
 import { TreeSearch } from './nodes/tree-search.ts';
 import type { RealHandle } from './open-files.ts';
 
-/** What the provider lends. */
+/** Parts of the provider that a snapshot needs. */
 interface RealParts {
   readonly nodes: RealNodeTable;
   readonly stats: VirtualStatStore;
@@ -27,25 +27,25 @@ interface RealParts {
   open(node: RealNode, flags: number): RealHandle;
 }
 
-/** Place of the parent in the list, name, device, inode, birth in ns, S_IFMT bits. The root has parent -1. */
+/** Index of the parent, name, device, inode, birth time in ns, S_IFMT bits. The root has parent -1. */
 type SavedNode = readonly [number, string, string, string, string, number];
 
 interface RealState {
   readonly rootDevice: string;
   /** Parents first. */
   readonly tree: readonly SavedNode[];
-  /** Place in `tree` of each node of the server, -1 for a file without a name. */
+  /** Index in `tree` of each node of the server, -1 for a file without a name. */
   readonly nodes: readonly number[];
-  /** Place in `tree` and flags of each handle. */
+  /** Index in `tree` and flags of each handle. */
   readonly handles: readonly (readonly [number, number])[];
-  /** Device, inode, birth in ns and text of owners that no file can keep. */
+  /** Device, inode, birth time in ns and text of each virtual stat that is kept in memory. */
   readonly stats: readonly (readonly [string, string, string, string])[];
 }
 
 const MAX_DEPTH = 2_000;
 const GONE = -1;
 
-/** Saves and restores the nodes of a host directory: their names and what tells each inode from all others. */
+/** Saves and restores the nodes of a host directory by their names and inode identities. */
 export class RealSnapshot implements ProviderSnapshot {
   readonly #parts: RealParts;
 
@@ -61,7 +61,7 @@ export class RealSnapshot implements ProviderSnapshot {
       const known = places.get(key);
       if (known !== undefined) return known;
       if (depth > MAX_DEPTH) {
-        throw new GondolinError('SNAPSHOT_UNSUPPORTED', 'its directories are nested too deep');
+        throw new GondolinError('SNAPSHOT_UNSUPPORTED', 'its directories are nested too deeply');
       }
       const parent = node.parent === null ? GONE : place(node.parent, depth + 1);
       places.set(key, tree.length);
@@ -88,7 +88,7 @@ export class RealSnapshot implements ProviderSnapshot {
     if (root === null) throw refuseState('the mount is not started');
     const state = readRealState(untrusted);
     const saved = BigInt(state.rootDevice);
-    // A file system may have another number after the host's restart.
+    // A file system may have another device number after the host restarts.
     const device = (text: string) => (BigInt(text) === saved ? root.identity.dev : BigInt(text));
     for (const [dev, ino, birth, text] of state.stats) {
       const stat = parseVirtualStat(text);
@@ -101,7 +101,7 @@ export class RealSnapshot implements ProviderSnapshot {
     const give = (node: RealNode | undefined) =>
       node === undefined ? null : this.#parts.give(node);
     return {
-      // Each is found when the guest uses it: it may hold a hundred thousand of them.
+      // Each is searched for when the guest uses it: there may be a hundred thousand.
       nodes: state.nodes.map((place) => give(tree[place])),
       handles: state.handles.map(([place, flags]) => this.#reopen(tree[place], flags)),
     };
@@ -128,7 +128,7 @@ export class RealSnapshot implements ProviderSnapshot {
       this.#parts.nodes.locate(node);
       return this.#parts.open(node, flags);
     } catch {
-      // Gone, or no longer ours to open that way: the guest's handle is lost.
+      // Gone, or no longer permitted: the guest's handle is lost.
       return null;
     }
   }

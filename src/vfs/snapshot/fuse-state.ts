@@ -11,9 +11,9 @@ import {
   refuseState,
 } from './read-state.ts';
 
-/** What the guest was told of a file and still trusts: numbers beyond 2^53 as decimal text. */
-export interface ToldState {
-  /** Place in the mount's `nodes`. */
+/** Attributes of a file that the guest received and may still use. Numbers beyond 2^53 are decimal text. */
+export interface RecentState {
+  /** Index in the mount's `nodes`. */
   readonly node: number;
   readonly isLink: boolean;
   readonly ino: string;
@@ -25,41 +25,41 @@ export interface ToldState {
 export interface DirectoryState {
   readonly id: number;
   readonly node: number;
-  /** The listing its offsets count in: name, type and inode number of each entry; null before the first read. */
+  /** The listing that its offsets index: name, type and inode number of each entry; null before the first read. */
   readonly entries: readonly (readonly [string, number, string])[] | null;
 }
 
 export interface MountState {
   readonly name: string;
-  /** What the provider needs to find `nodes` and `files` again, in their order; the provider checks it. */
+  /** The provider's own state of `nodes` and `files`, in their order; the provider checks it. */
   readonly provider: unknown;
-  /** Node id and lookups that the guest has not taken back. */
+  /** Node id and lookups that the guest has not forgotten. */
   readonly nodes: readonly (readonly [number, number])[];
-  /** Handle id and place in `nodes`. */
+  /** Handle id and index in `nodes`. */
   readonly files: readonly (readonly [number, number])[];
   readonly directories: readonly DirectoryState[];
-  readonly told: readonly ToldState[];
+  readonly told: readonly RecentState[];
 }
 
-/** A file server's side of a saved machine: plain JSON. Locks and the INIT agreement are in the guest's memory. */
+/** A file server's part of a saved machine, as plain JSON. Locks and the result of INIT are in the guest's memory. */
 export interface FuseState {
   readonly version: 2;
   /** Totals of the channel since the machine's start, in bytes. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Guest user whom the host user's files belong to: known before the guest can be asked. */
+  /** Guest user who owns the host user's files: needed before the guest can be asked. */
   readonly user: Caller;
-  /** No id was given from these on. */
+  /** Lowest unused ids. */
   readonly nextNodeId: number;
   readonly nextHandleId: number;
-  /** Open handles whose file is no more: they answer ESTALE. */
+  /** Open handles whose file no longer exists: they fail with ESTALE. */
   readonly lost: readonly number[];
-  /** File systems in the order of their inode numbers: see InodeNumbers. */
+  /** File systems in the order of their inode numbers (see InodeNumbers). */
   readonly sources: readonly string[];
   readonly mounts: readonly MountState[];
 }
 
-/** Bounds of what is saved and loaded. */
+/** Bounds of a state, when it is saved and when it is read. */
 export const MAX_STATE_NODES = 1_000_000;
 export const MAX_STATE_HANDLES = 65_536;
 export const MAX_STATE_ENTRIES = 1_000_000;
@@ -96,7 +96,7 @@ function readMount(value: unknown, seen: { nodes: Set<number>; handles: Set<numb
       return { id: handleId(id), node: place(node), entries: readEntries(entries) };
     }),
     told: readList(mount.told, MAX_STATE_NODES, 'attributes').map((item) => {
-      const { node, isLink, ino, sizeBytes, mtimeNs, ctimeNs } = readRecord<ToldState>(
+      const { node, isLink, ino, sizeBytes, mtimeNs, ctimeNs } = readRecord<RecentState>(
         item,
         'attributes',
       );
@@ -134,8 +134,8 @@ function readEntries(value: unknown): DirectoryState['entries'] {
 }
 
 /**
- * Checks untrusted JSON; what the providers saved is theirs to check.
- * @throws {GondolinError} SNAPSHOT_REFUSED naming the part that is not of its form.
+ * Checks untrusted JSON, except the providers' own states, which they check themselves.
+ * @throws {GondolinError} SNAPSHOT_REFUSED naming the malformed part.
  */
 export function readFuseState(value: unknown): FuseState {
   const state = readRecord<FuseState>(value, 'not an object');
@@ -164,7 +164,7 @@ function readUser(value: unknown): Caller {
   return { uid: readInteger(uid, 0, MAX_ID, 'uid'), gid: readInteger(gid, 0, MAX_ID, 'gid') };
 }
 
-/** The lowest number that is above all ids: later ones must not be given twice. */
+/** Returns the lowest number above all ids, so that no later id is used twice. */
 function above(ids: ReadonlySet<number>, lowest: number): number {
   let next = lowest;
   for (const id of ids) next = Math.max(next, id + 1);

@@ -1,14 +1,14 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 
 /**
- * Checks for saved state, which comes from a file that any program of the user can write. Each throws
- * {GondolinError} SNAPSHOT_REFUSED naming the part when the value is not of its form or over its bound.
+ * Returns the error for a malformed part of a saved state, which any program of the user can write. The readers below throw
+ * it, {GondolinError} SNAPSHOT_REFUSED, when a value is malformed or above its bound.
  */
 export function refuseState(part: string): GondolinError {
   return new GondolinError('SNAPSHOT_REFUSED', `The saved state of the mounts is damaged: ${part}`);
 }
 
-/** An object that claims to be a `T`: each field is still to be checked. */
+/** Reads an object that claims to be a `T`: each field must still be checked. */
 export function readRecord<T>(value: unknown, part: string): { readonly [K in keyof T]: unknown } {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuseState(part);
   return value as { readonly [K in keyof T]: unknown };
@@ -19,7 +19,7 @@ export function readList(value: unknown, maxItems: number, part: string): readon
   return value;
 }
 
-/** A list with exactly so many items. */
+/** Reads a list of exactly `items` items. */
 export function readTuple(value: unknown, items: number, part: string): readonly unknown[] {
   const list = readList(value, items, part);
   if (list.length !== items) throw refuseState(part);
@@ -40,7 +40,7 @@ export function readText(value: unknown, maxLength: number, part: string): strin
 
 const DIGITS = /^-?\d{1,20}$/;
 
-/** A whole number of up to 20 digits as decimal text: JSON's numbers are too small for 64 bits. `BigInt` takes it. */
+/** Reads an integer of up to 20 digits as decimal text for `BigInt`: a JSON number cannot hold 64 bits. */
 export function readDigits(value: unknown, part: string): string {
   if (typeof value !== 'string' || !DIGITS.test(value)) throw refuseState(part);
   return value;
@@ -48,7 +48,7 @@ export function readDigits(value: unknown, part: string): string {
 
 const MAX_NAME_LENGTH = 255;
 
-/** One component of a path, one character a byte: the rules that names from the guest obey too. */
+/** Reads one path component, one character per byte, by the same rules as names from the guest. */
 export function readSavedName(value: unknown, part: string): string {
   const name = readText(value, MAX_NAME_LENGTH, part);
   const isName = name !== '' && name !== '.' && name !== '..' && !/[/\0\u0100-\uffff]/.test(name);

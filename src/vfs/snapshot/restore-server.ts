@@ -7,7 +7,7 @@ import type { Listing } from '../listing/listing.ts';
 import type { Listings } from '../listing/listings.ts';
 import { type HeldNode, type Mount, withUniqueIno } from '../nodes/node-table.ts';
 import type { Attributes, VfsHandle, VfsNode } from '../provider.ts';
-import type { FuseState, MountState, ToldState } from './fuse-state.ts';
+import type { FuseState, MountState, RecentState } from './fuse-state.ts';
 import { refuseState } from './read-state.ts';
 
 interface Restored {
@@ -15,9 +15,9 @@ interface Restored {
   readonly files: (readonly [number, HeldNode, VfsHandle])[];
   readonly directories: (readonly [number, OpenDirectory])[];
   readonly lost: number[];
-  /** Node ids and attributes of what the guest knows right. */
-  readonly told: (readonly [number, Attributes])[];
-  /** What the guest knows wrong by now. */
+  /** Node ids with attributes that the guest has and that are still right. */
+  readonly recent: (readonly [number, Attributes])[];
+  /** Nodes whose attributes changed. */
   readonly stale: StaleNode[];
 }
 
@@ -35,10 +35,10 @@ async function restoreProvider(
     found.nodes.length === saved.nodes.length && found.handles.length === saved.files.length;
   if (isWhole) return found;
   for (const handle of found.handles) if (handle !== null) await mount.provider.release(handle);
-  throw refuseState('another number of nodes or handles');
+  throw refuseState('wrong number of nodes or handles');
 }
 
-/** One node of the provider is one node of the guest: a state that gives it two ids is forged. */
+/** Refuses a forged state in which one node of a provider has two ids. */
 function assertDistinct(nodes: readonly HeldNode[]): void {
   if (new Set(nodes.map(({ node }) => node)).size !== nodes.length) throw refuseState('node twice');
 }
@@ -58,12 +58,13 @@ async function restoreMount(
   const present = nodes.filter((node) => node !== null);
   assertDistinct(present);
   for (const node of present) all.nodes.push(node);
-  for (const told of saved.told) {
-    const [nodeId] = saved.nodes[told.node] ?? [0];
-    const held = nodes[told.node] ?? null;
-    const attributes = held === null ? null : await attributesNow(held);
-    if (attributes !== null && isStill(told, attributes)) all.told.push([nodeId, attributes]);
-    else all.stale.push({ nodeId, isLink: told.isLink });
+  for (const recent of saved.told) {
+    const [nodeId] = saved.nodes[recent.node] ?? [0];
+    const held = nodes[recent.node] ?? null;
+    const attributes = held === null ? null : await readAttributes(held);
+    if (attributes !== null && isUnchanged(recent, attributes))
+      all.recent.push([nodeId, attributes]);
+    else all.stale.push({ nodeId, isLink: recent.isLink });
   }
 }
 
@@ -105,8 +106,8 @@ function restoreListing(
   return listing;
 }
 
-/** Null when the file is gone: the guest learns it when it asks. */
-async function attributesNow({ mount, node }: HeldNode): Promise<Attributes | null> {
+/** Reads a node's attributes. Null when the file is gone, which the guest learns when it asks. */
+async function readAttributes({ mount, node }: HeldNode): Promise<Attributes | null> {
   try {
     return withUniqueIno(mount, await mount.provider.attributes(node));
   } catch (error) {
@@ -115,25 +116,33 @@ async function attributesNow({ mount, node }: HeldNode): Promise<Attributes | nu
   }
 }
 
-/** True when the file is the one, and as, the guest was told. */
-function isStill(told: ToldState, { ino, sizeBytes, mtimeNs, ctimeNs }: Attributes): boolean {
+/** True when the file and its attributes are those that the guest received. */
+function isUnchanged(
+  recent: RecentState,
+  { ino, sizeBytes, mtimeNs, ctimeNs }: Attributes,
+): boolean {
   return (
-    sizeBytes === told.sizeBytes &&
-    [ino, mtimeNs, ctimeNs].join() === [told.ino, told.mtimeNs, told.ctimeNs].join()
+    sizeBytes === recent.sizeBytes &&
+    [ino, mtimeNs, ctimeNs].join() === [recent.ino, recent.mtimeNs, recent.ctimeNs].join()
   );
 }
 
 /**
- * Goes on with what another server saved, on the files as they are now. The mounts must be started.
- * Gives the nodes whose attributes the guest would trust although they changed.
- * @throws {GondolinError} SNAPSHOT_REFUSED when the state does not fit these mounts or is not of its form.
+ * Restores the state of a saved server, on the files as they are now. The mounts must be started.
+ * Returns the nodes whose attributes the guest would still use although they changed.
+ * @throws {GondolinError} SNAPSHOT_REFUSED when the state does not fit these mounts or is malformed.
  */
 export async function restoreServer(
   context: FuseContext,
   state: FuseState,
 ): Promise<readonly StaleNode[]> {
   const all: Restored = {
-    ...{ nodes: [], files: [], directories: [], lost: [...state.lost], told: [], stale: [] },
+    nodes: [],
+    files: [],
+    directories: [],
+    lost: [...state.lost],
+    recent: [],
+    stale: [],
   };
   const mounts = [...context.mounts.values()];
   const isSame = mounts.every(({ name }, index) => name === state.mounts[index]?.name);
@@ -146,11 +155,11 @@ export async function restoreServer(
       if (saved !== undefined) await restoreMount(context.listings, mount, saved, all);
     }
   } finally {
-    // Also when it failed: who closes the server closes what was opened.
+    // After a failure too, so that closing the server closes the files that were opened.
     isWithinLimit = context.ids.restore(state.nextNodeId, all.nodes);
     context.handles.restore({ ...all, nextId: state.nextHandleId });
   }
   if (!isWithinLimit) throw refuseState('more files than the process may hold now');
-  for (const [id, attributes] of all.told) context.recent.record(id, attributes);
+  for (const [id, attributes] of all.recent) context.recent.record(id, attributes);
   return all.stale;
 }

@@ -11,7 +11,7 @@ import {
   type MountState,
 } from './fuse-state.ts';
 
-/** SNAPSHOT_UNSUPPORTED that names the mount by its place, as VFS_MOUNT_FAILED does. */
+/** Returns SNAPSHOT_UNSUPPORTED, naming the mount by its number as VFS_MOUNT_FAILED does. */
 function unsupported(mount: Mount, why: string, cause?: unknown): GondolinError {
   return new GondolinError(
     'SNAPSHOT_UNSUPPORTED',
@@ -20,7 +20,7 @@ function unsupported(mount: Mount, why: string, cause?: unknown): GondolinError 
   );
 }
 
-/** Asks the provider; its own SNAPSHOT_UNSUPPORTED gets the mount's name. */
+/** Returns the provider's state. Adds the mount to its SNAPSHOT_UNSUPPORTED. */
 function saveProvider(
   mount: Mount,
   nodes: readonly HeldNode[],
@@ -43,7 +43,7 @@ function saveMount(context: FuseContext, mount: Mount): MountState {
   const nodes = [...context.ids.all()].filter((held) => held.mount === mount);
   const places = new Map(nodes.map((held, place) => [held, place] as const));
   const byId = new Map(nodes.map((held, place) => [held.id, place] as const));
-  // A handle whose node a hostile guest forgot has nothing to be found by: it ends here.
+  // A handle whose node a hostile guest forgot cannot be found again and is left out.
   const files = [...context.handles.files()].filter(([, { held }]) => places.has(held));
   const directories = [...context.handles.directories()].filter(([, { held }]) => places.has(held));
   const listed = directories.reduce((sum, [, { listing }]) => sum + (listing?.length ?? 0), 0);
@@ -75,7 +75,7 @@ function savedEntries(listing: Listing): DirectoryState['entries'] {
   return [...listing.entries()].map(({ name, type, ino }) => [name, type, `${ino}`] as const);
 }
 
-/** @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved. */
+/** Returns a server's state. @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved. */
 export function saveServer(
   context: FuseContext,
   own: Pick<FuseState, 'bytesIn' | 'bytesOut' | 'user'>,

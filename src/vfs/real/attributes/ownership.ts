@@ -14,7 +14,7 @@ import type { VirtualStat } from './virtual-stat.ts';
 
 const VIRTUAL_TYPES: readonly number[] = [S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK];
 
-/** How host owners look in the guest: our own (and the mount owner's) files are the sandbox user's. */
+/** Maps host owners to guest owners: our own files and the mount owner's belong to the sandbox's user. */
 export interface OwnerMap {
   /** Host uids whose files belong to `user`. */
   readonly hostUids: ReadonlySet<number>;
@@ -31,19 +31,19 @@ function mapGid(map: OwnerMap, hostGid: number): number {
 }
 
 /**
- * Permission bits the host file may carry for a guest's `mode`: never set-id or sticky, and never without the rights
- * that we need to serve it.
+ * Returns the permission bits that the host file gets for a guest's `mode`: never set-id or sticky, and always with the
+ * rights that we need to serve it.
  */
 export function hostPermissions(mode: number, isDirectory: boolean): number {
   return (mode & 0o777) | (isDirectory ? 0o700 : 0o400);
 }
 
-/** st_mode as the guest sees it: the virtual bits count while the host's are those they were set with. */
+/** Returns st_mode as the guest sees it: the virtual bits apply while the host's are unchanged since they were set. */
 export function presentMode(hostMode: number, stat: VirtualStat): number {
   const type = hostMode & S_IFMT;
   const permissions = hostMode & PERMISSION_BITS;
   if (stat.mode === null || permissions !== stat.hostMode) {
-    // Set-id bits of the host's own files mean nothing in the guest: their owner is another there.
+    // Set-id bits of the host's own files mean nothing in the guest, where their owner differs.
     return type | (permissions & (type === S_IFDIR ? 0o3777 : 0o777));
   }
   const virtualType = stat.mode & S_IFMT;
@@ -51,13 +51,13 @@ export function presentMode(hostMode: number, stat: VirtualStat): number {
   return (hasVirtualType ? virtualType : type) | (stat.mode & PERMISSION_BITS);
 }
 
-/** Splits a host device number into the kernel's 32-bit form (new_encode_dev, linux/kdev_t.h). */
+/** Converts a host device number to the kernel's 32-bit form (new_encode_dev, linux/kdev_t.h). */
 function encodeDevice(rdev: bigint): number {
   const value = Number(rdev & 0xffff_ffffn);
   return value >>> 0;
 }
 
-/** Attributes of a host file as the guest sees them. */
+/** Returns the attributes of a host file as the guest sees them. */
 export function presentAttributes(host: BigIntStats, stat: VirtualStat, map: OwnerMap): Attributes {
   const mode = presentMode(Number(host.mode), stat);
   const isVirtualDevice = (mode & S_IFMT) !== (Number(host.mode) & S_IFMT);

@@ -2,8 +2,8 @@ import { getAttribute, removeAttribute, setAttribute } from '../../../host/libc.
 import { VfsError } from '../../vfs-error.ts';
 
 /**
- * What the guest gave a file that the host must not or cannot give it: owner, special bits, device type. Null fields
- * are the host's own. See docs/decisions/0004-virtual-owners.md.
+ * Attributes that the guest set and that the host file must not or cannot have: owner, special bits, device type. A null
+ * field means the host's own value. See docs/decisions/0004-virtual-owners.md.
  */
 export interface VirtualStat {
   readonly uid: number | null;
@@ -11,7 +11,7 @@ export interface VirtualStat {
   /** Permission bits, with the file type where the guest made a device, FIFO or socket. */
   readonly mode: number | null;
   readonly rdev: number;
-  /** Permission bits the host file had when `mode` was set: others mean that the host changed them since. */
+  /** Permission bits of the host file when `mode` was set: if they differ now, the host changed them since. */
   readonly hostMode: number;
 }
 
@@ -23,15 +23,15 @@ const NO_VIRTUAL_STAT: VirtualStat = {
   hostMode: 0,
 };
 
-/** A virtual stat with the change time the file had when it was read: a later one may mean another virtual stat. */
+/** A virtual stat with the file's change time when it was read: after a later change it must be read again. */
 export interface KnownStat {
   readonly stat: VirtualStat;
   readonly ctimeNs: bigint;
 }
 
-/** Files of one mount whose owners only memory can keep, about 200 bytes each. */
+/** Most files of one mount whose virtual stat is kept in memory, about 200 bytes each. */
 const MAX_REMEMBERED = 100_000;
-/** Those of all mounts of the process. */
+/** The same for all mounts of the process. */
 const MAX_REMEMBERED_IN_ALL = 400_000;
 
 let rememberedInAll = 0;
@@ -40,12 +40,12 @@ const ATTRIBUTE = 'user.gondolin.stat';
 const MAX_ID = 0xffff_fffe;
 const FORM = /^1 (-|\d{1,10}) (-|\d{1,10}) (-|[0-7]{1,6}) (\d{1,10}) ([0-7]{1,4})$/;
 
-/** Text form kept in the attribute: `1 UID GID MODE RDEV HOSTMODE`, `-` for null, modes in octal. */
+/** Returns the text of the attribute: `1 UID GID MODE RDEV HOSTMODE`, `-` for null, modes in octal. */
 function formatVirtualStat({ uid, gid, mode, rdev, hostMode }: VirtualStat): string {
   return `1 ${uid ?? '-'} ${gid ?? '-'} ${mode?.toString(8) ?? '-'} ${rdev} ${hostMode.toString(8)}`;
 }
 
-/** Untrusted: any program of the host user can write the attribute. Null when it is not of our form. */
+/** Reads the text of the attribute; null when it is malformed. Untrusted: any program of the host user can write it. */
 export function parseVirtualStat(text: string): VirtualStat | null {
   const match = FORM.exec(text);
   if (match === null) return null;
@@ -67,7 +67,7 @@ function isEmpty({ uid, gid, mode, rdev }: VirtualStat): boolean {
   return uid === null && gid === null && mode === null && rdev === 0;
 }
 
-/** Remembers virtual stats: in an extended attribute where the file can have one, else in memory while the VM lives. */
+/** Keeps virtual stats: in an extended attribute where the file can have one, else in memory while the VM lives. */
 export class VirtualStatStore {
   readonly #memory = new Map<string, VirtualStat>();
   readonly #maxRemembered: number;
@@ -76,7 +76,7 @@ export class VirtualStatStore {
     this.#maxRemembered = maxRemembered;
   }
 
-  /** @param key identity of the inode; @param isTrusted false ignores the attribute (a file of another user). */
+  /** @param key Identity of the inode. @param isTrusted False ignores the attribute (a file of another user). */
   load(fd: number, key: string, isTrusted: boolean): VirtualStat {
     const remembered = this.#memory.get(key);
     if (remembered !== undefined) return remembered;
@@ -84,14 +84,14 @@ export class VirtualStatStore {
     return (text === null ? null : parseVirtualStat(text)) ?? NO_VIRTUAL_STAT;
   }
 
-  /** @throws {VfsError} ENOSPC when memory has to keep it and may keep no more. */
+  /** @throws {VfsError} ENOSPC when it must be kept in memory and the limit is reached. */
   save(fd: number, key: string, stat: VirtualStat): void {
     try {
       if (!isEmpty(stat)) setAttribute(fd, ATTRIBUTE, formatVirtualStat(stat));
       else if (getAttribute(fd, ATTRIBUTE) !== null) removeAttribute(fd, ATTRIBUTE);
       this.drop(key);
     } catch {
-      // Symbolic links and some file systems have no user attributes: the guest still gets what it asked for.
+      // Symbolic links and some file systems have no user attributes: the guest's change must succeed all the same.
       this.#remember(key, stat);
     }
   }
@@ -106,7 +106,7 @@ export class VirtualStatStore {
     this.#memory.set(key, stat);
   }
 
-  /** Those that no file can keep, as key and text. */
+  /** Returns the virtual stats kept in memory, as key and text. */
   exportMemory(): (readonly [string, string])[] {
     return [...this.#memory].map(([key, stat]) => [key, formatVirtualStat(stat)] as const);
   }
@@ -120,7 +120,7 @@ export class VirtualStatStore {
     if (this.#memory.delete(key)) rememberedInAll--;
   }
 
-  /** At the end of the mount. */
+  /** Drops everything at the end of the mount. */
   clear(): void {
     for (const key of [...this.#memory.keys()]) this.drop(key);
   }

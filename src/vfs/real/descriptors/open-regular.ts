@@ -19,12 +19,12 @@ import { VfsError } from '../../vfs-error.ts';
 const O_NONBLOCK = 0o4000;
 const O_NOCTTY = 0o400;
 
-/** Descriptors of one open file. */
+/** The descriptors of one open file. */
 export interface OpenDescriptors {
   readonly fd: number;
   /**
-   * Of a file that is opened for reading and appending: writes where it is told to, without O_APPEND. A program can
-   * change such a file by a shared mapping too, which is no append.
+   * Descriptor without O_APPEND of a file that is opened for reading and appending, for data that a program changes through a
+   * shared mapping, which is written in place. Null for other files.
    */
   readonly inPlaceFd: number | null;
 }
@@ -32,7 +32,7 @@ export interface OpenDescriptors {
 const isMappedAppend = (flags: number) =>
   (flags & O_APPEND) !== 0 && (flags & O_ACCMODE) === O_RDWR;
 
-/** Opens twice what needs two descriptors. */
+/** Opens a file, twice when it needs two descriptors. */
 function withInPlace(flags: number, open: (flags: number) => number): OpenDescriptors {
   const fd = open(flags);
   if (!isMappedAppend(flags)) return { fd, inPlaceFd: null };
@@ -45,10 +45,10 @@ function withInPlace(flags: number, open: (flags: number) => number): OpenDescri
 }
 
 /**
- * Opens the regular file that `pathFd` (O_PATH) stands for. Devices, FIFOs and sockets of the host are never opened.
- * The guest's kernel has checked permissions: a file that lacks its owner's right (git's 0444 objects, opened by guest
- * root) gets it for the moment of the open.
- * @throws {VfsError} EACCES when it is not a regular file.
+ * Opens the regular file of an O_PATH descriptor. Never opens devices, FIFOs and sockets of the host.
+ * The guest's kernel has checked permissions, so a file that lacks its owner's right (git's 0444 objects, opened by guest
+ * root) has it while it is opened.
+ * @throws {VfsError} EACCES for any other file.
  */
 export function openRegular(pathFd: number, flags: number): OpenDescriptors {
   const stat = fstatSync(pathFd);
@@ -70,8 +70,8 @@ export function openRegular(pathFd: number, flags: number): OpenDescriptors {
 }
 
 /**
- * Makes a regular file of mode 0600 and opens it for reading and writing, whatever mode it gets later.
- * @param flags  Of open(2): O_APPEND and the access mode count.
+ * Makes a regular file of mode 0600 and opens it for reading and writing, whatever its later mode.
+ * @param flags  Flags of open(2), of which O_APPEND and the access mode are used.
  * @throws {SystemError} EEXIST and others of openat(2).
  */
 export function createRegular(directory: number, name: string, flags: number): OpenDescriptors {
@@ -88,7 +88,7 @@ export function createRegular(directory: number, name: string, flags: number): O
   }
 }
 
-/** Closes what one of these opened. */
+/** Closes the descriptors of an open file. */
 export function closeDescriptors({ fd, inPlaceFd }: OpenDescriptors): void {
   closeSync(fd);
   if (inPlaceFd !== null) closeSync(inPlaceFd);

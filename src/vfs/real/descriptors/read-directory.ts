@@ -3,9 +3,9 @@ import { descriptorPath, readEntries, readEntriesInPool } from '../../../host/li
 import { O_CLOEXEC, O_DIRECTORY, S_IFMT } from '../../file-mode.ts';
 import type { DirectoryEntry } from '../../provider.ts';
 
-/** One call's entries, about 700 of 20 bytes: 0.3 ms of the file system's time and of ours. */
+/** Entries per call, about 700 with names of 20 bytes: 0.3 ms of the file system's time and as much of ours. */
 const BATCH_BYTES = 32 * 1024;
-/** A directory whose first call gives more than this may be a big one. */
+/** A directory whose first call returns more than this may be large. */
 const SMALL_BYTES = BATCH_BYTES / 2;
 /** Offsets in struct linux_dirent64, getdents64(2). */
 const RECORD_LENGTH_AT = 16;
@@ -14,10 +14,10 @@ const NAME_AT = 19;
 const TYPE_SHIFT = 12;
 
 /**
- * Reads a host directory in batches. A small one is read at once; the further batches of others are read by a thread of
- * libuv's pool, so that no directory stops this process (docs/decisions/0017).
- * @param directoryFd  O_PATH will do.
- * @throws {SystemError} as getdents64(2); what open(2) throws.
+ * Reads a host directory in batches. A small one is read at once; a thread of libuv's pool reads the later batches of
+ * others, so that no directory stops this process (docs/decisions/0017).
+ * @param directoryFd  May be O_PATH.
+ * @throws {SystemError} Errors of open(2) and getdents64(2).
  */
 export async function* readDirectory(directoryFd: number): AsyncGenerator<DirectoryEntry[], void> {
   const fd = openSync(descriptorPath(directoryFd), O_DIRECTORY | O_CLOEXEC);

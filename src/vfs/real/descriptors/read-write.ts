@@ -1,6 +1,6 @@
 import { read, readSync, write, writeSync } from 'node:fs';
 
-/** From this size a thread of the pool is worth its 50 µs; below, the page cache answers sooner. */
+/** From this size on a thread of the pool is worth its 50 µs; below it the page cache is faster. */
 const ASYNC_BYTES = 256 * 1024;
 
 /** Reads until `target` is full or the file ends. */
@@ -29,7 +29,7 @@ async function readAsync(fd: number, target: Buffer, offset: number): Promise<nu
   return done;
 }
 
-/** Writes all of `data`; with O_APPEND the kernel puts it at the end, whatever `offset` says. */
+/** Writes all of `data`; with O_APPEND the kernel appends it and ignores `offset`. */
 export function writeFully(fd: number, data: Buffer, offset: number): void | Promise<void> {
   if (data.length >= ASYNC_BYTES) return writeAsync(fd, data, offset);
   let done = 0;

@@ -3,19 +3,19 @@ import { promisify } from 'node:util';
 import { O_RDWR } from '../../file-mode.ts';
 import { closeDescriptors, openRegular } from './open-regular.ts';
 
-/** Threads of libuv's pool (it has four) that guests' slow calls may take: the others look up names and read files. */
+/** Threads of libuv's pool (of four) for guests' slow calls: the others look up names and read files. */
 const MAX_AT_ONCE = 3;
-/** Those that one provider may take: its slow or hanging disk leaves one to the others. */
+/** Threads for one provider: when its disk is slow or hangs, one is left for other providers. */
 const MAX_OF_ONE = 2;
 /** Freeing this much takes a file system tens of milliseconds. */
 const LARGE_BYTES = 64 * 2 ** 20;
 const BLOCK_BYTES = 512;
 
-/** Providers with calls that wait, in the order they are served. */
+/** Providers with waiting calls, in the order they are served. */
 const waiting = new Set<SlowCalls>();
 let running = 0;
 
-/** The calls of one provider that may take the host long: they run in libuv's pool, a few at a time. */
+/** Runs the calls of one provider that may be slow in libuv's pool, a few at a time. */
 export class SlowCalls {
   readonly #queue: (() => Promise<void>)[] = [];
   #running = 0;
@@ -38,7 +38,7 @@ export class SlowCalls {
     });
   }
 
-  /** Starts the first call that waits. @returns false when there is none, or too many run already. */
+  /** Starts the first waiting call. @returns true when more calls wait. */
   startNext(): boolean {
     if (this.#running >= MAX_OF_ONE) return false;
     const call = this.#queue.shift();
@@ -57,8 +57,8 @@ export class SlowCalls {
   }
 
   /**
-   * Shrinks a large file to `sizeBytes`; leaves others to the caller, whose ftruncate(2) is quick then.
-   * @param pathFd  O_PATH descriptor of a regular file; its own, since a handle can be released meanwhile.
+   * Shrinks a large file to `sizeBytes`. Returns null for others, whose ftruncate(2) is quick and left to the caller.
+   * @param pathFd  O_PATH descriptor of a regular file; the call opens its own, since a handle can be released meanwhile.
    */
   shrinkLarge(pathFd: number, sizeBytes: number): Promise<void> | null {
     const { size } = fstatSync(pathFd);
@@ -70,7 +70,7 @@ export class SlowCalls {
   }
 }
 
-/** One call of each provider in turn, as long as threads are left. */
+/** Starts calls, one of each provider in turn, while threads are left. */
 function startWaiting(): void {
   for (const calls of [...waiting]) {
     if (running >= MAX_AT_ONCE) return;
@@ -83,7 +83,7 @@ function isLarge(fd: number): boolean {
   return fstatSync(fd).blocks * BLOCK_BYTES >= LARGE_BYTES;
 }
 
-/** Closes a descriptor of a file without a name; the last one frees its blocks, in the pool when they are many. */
+/** Closes a descriptor of a file without a name. The last one frees its blocks: in the pool when they are many. */
 export function closeUnlinked(fd: number): void {
   if (isLarge(fd)) close(fd);
   else closeSync(fd);

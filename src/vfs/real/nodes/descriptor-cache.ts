@@ -4,24 +4,24 @@ import type { RealNode } from './real-node.ts';
 
 const MIN_HELD = 16;
 
-/** The descriptors of a mount's nodes: a bounded cache, from which those that were not used for longest go first. */
+/** Bounded cache of the descriptors of a mount's nodes. The least recently used are closed first. */
 export class DescriptorCache {
-  /** Nodes that a name leads to, the least recently used first. */
+  /** Nodes with a name, the least recently used first. */
   readonly #named = new Set<RealNode>();
-  /** Those without a name: they cannot be found again, and have room of their own. */
+  /** Nodes without a name, which cannot be found again: they have a limit of their own. */
   readonly #unlinked = new Set<RealNode>();
   readonly #max: () => number;
 
-  /** @param max  Descriptors to keep of either kind, at least 16; asked each time. */
+  /** @param max  Returns how many descriptors of each kind may be kept (at least 16 are); called each time. */
   constructor(max: () => number) {
     this.#max = max;
   }
 
-  /** This one was used just now. */
+  /** Marks a node as just used. */
   touch(node: RealNode): void {
     this.#named.delete(node);
     this.#unlinked.delete(node);
-    // The root is held until the end: everything is found from it.
+    // The root's descriptor is kept until the end: every other node is found from it.
     if (node.parent === null) return;
     const queue = node.isUnlinked ? this.#unlinked : this.#named;
     queue.add(node);
@@ -36,7 +36,7 @@ export class DescriptorCache {
     }
   }
 
-  /** Gives up descriptors after the limit sank. */
+  /** Closes descriptors above the limit after it shrank. */
   trim(): void {
     this.#trim(this.#named, null);
     this.#trim(this.#unlinked, null);
@@ -49,7 +49,7 @@ export class DescriptorCache {
     node.fd = -1;
   }
 
-  /** The root's aside, which its owner closes. */
+  /** Closes all descriptors but the root's, which its owner closes. */
   closeAll(): void {
     for (const node of [...this.#named, ...this.#unlinked]) this.close(node);
   }

@@ -6,9 +6,9 @@ import { isSameInode, type RealNode, toIdentity } from './real-node.ts';
 import type { RealNodeTable } from './real-node-table.ts';
 
 /**
- * The name of a volume that is one file. Editors save by putting a new file in the place of the old one: the volume's
- * root becomes the new one. Never through a symbolic link, and only for a regular file: a guest that may write to the
- * directory by another volume must not lead this one elsewhere.
+ * Follows the name of a volume that is one file. Editors save by replacing the file with a new one, which becomes the
+ * volume's root. Never follows a symbolic link and accepts only a regular file: a guest that may write to the directory
+ * through another volume must not lead this one elsewhere.
  */
 export class FollowedFile {
   readonly #directory: number;
@@ -20,7 +20,7 @@ export class FollowedFile {
     this.#name = Buffer.from(basename(path), 'utf8').toString('latin1');
   }
 
-  /** Makes `root` the file that has the name now. While there is none it stays the old one. */
+  /** Makes `root` the file that has the name now; keeps the old one while no file has it. */
   follow(nodes: RealNodeTable, root: RealNode): void {
     const fd = this.#open();
     if (fd === null) return;
@@ -33,7 +33,7 @@ export class FollowedFile {
     try {
       return openAt(this.#directory, this.#name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     } catch {
-      // Between removing the old one and making the new one, or out of descriptors: the next use looks again.
+      // The old file is removed and the new one not made yet, or no descriptor is left: the next use tries again.
       return null;
     }
   }

@@ -2,8 +2,8 @@ import { readlinkSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 
 /**
- * Names below a mount's root that lead to a protected file. The last has no children: it is the file itself, which
- * may not change. The others are directories on the way, which may not be renamed, removed or replaced.
+ * Tree of the names below a mount's root that lead to protected files. A leaf is a protected file, which may not change. The
+ * others are directories on the way, which may not be renamed, removed or replaced.
  */
 export interface Guard {
   readonly children: Map<string, Guard>;
@@ -13,22 +13,22 @@ export function isProtectedFile(guard: Guard | null): boolean {
   return guard !== null && guard.children.size === 0;
 }
 
-/** Linux' own limit of links in one path (path_resolution(7)). */
+/** Linux's limit of symbolic links in one path (path_resolution(7)). */
 const MAX_LINKS = 40;
 
 const split = (path: string) => path.split(sep).filter((name) => name !== '' && name !== '.');
 
-/** Null when there is no symbolic link of that path. */
+/** Returns the target of a symbolic link, or null when the path is not one. */
 function linkTarget(path: string): string | null {
   try {
     return readlinkSync(path);
   } catch {
-    // Another kind of file, or one that is not there (yet): it is guarded by its name.
+    // Another kind of file, or none yet: it is guarded by its name.
     return null;
   }
 }
 
-/** Real paths of the names that lead to `path`: its own at last, before it those of symbolic links on the way. */
+/** Returns the real paths of the names that lead to `path`: those of symbolic links on the way, then its own. */
 function namesLeadingTo(path: string): string[] {
   const links: string[] = [];
   let rest = split(resolve(path));
@@ -52,7 +52,7 @@ function namesLeadingTo(path: string): string[] {
 }
 
 /**
- * Guards for the paths that lie at or below `root`; null when none does.
+ * Returns the guard for the paths at or below `root`, or null when there are none.
  * @param root Real absolute path of the mount's root.
  */
 export function buildGuard(root: string, paths: readonly string[]): Guard | null {
@@ -63,7 +63,7 @@ export function buildGuard(root: string, paths: readonly string[]): Guard | null
     if (below === '..' || below.startsWith(`..${sep}`)) continue;
     isUsed = true;
     let guard = top;
-    // Names travel as latin1 text: one character a byte.
+    // Names are latin1 text: one character per byte.
     for (const name of split(Buffer.from(below, 'utf8').toString('latin1'))) {
       const next = guard.children.get(name) ?? { children: new Map<string, Guard>() };
       guard.children.set(name, next);

@@ -8,32 +8,32 @@ import { DescriptorCache } from './descriptor-cache.ts';
 import type { Guard } from './guard.ts';
 import { isSameInode, type NodeIdentity, type RealNode, toIdentity } from './real-node.ts';
 
-/** Answers of openat(2), and ours, that mean: not there any more. */
+/** Errors of openat(2), and ours, for a file that is not there any more. */
 const AWAY: ReadonlySet<number> = new Set([ERRNO.ENOENT, ERRNO.ENOTDIR, ERRNO.ESTALE]);
 
-/** O_PATH: the descriptor names the inode without opening it, so that devices, FIFOs and links are safe to hold. */
+/** O_PATH: the descriptor refers to the inode without opening it, so devices, FIFOs and links are safe to keep. */
 const HOLD = O_PATH | O_NOFOLLOW | O_CLOEXEC;
 
 /**
  * The nodes of one mount. Each is found one name at a time from its parent's descriptor, never by a path, so that
- * renames and symbolic links on the way cannot lead out of the mount. Descriptors are a bounded cache: an evicted one
- * is found again by its last names and must still be the same inode.
+ * renames and symbolic links on the way cannot lead out of the mount. Descriptors are a bounded cache: an evicted node
+ * is found again by its last name and must still be the same inode.
  */
 export class RealNodeTable {
   readonly #nodes = new Map<string, RealNode>();
   readonly #held: DescriptorCache;
   readonly #containment = new Containment();
   #root: RealNode | null = null;
-  /** Looks for a node of a saved machine that is not at its name: true once it has its place. */
+  /** Searches for a node of a saved machine that is not at its name. Returns true once it is found. */
   findLost: ((node: RealNode) => boolean) | null = null;
   #isSearching = false;
 
-  /** @param maxHeld Descriptors to keep of either kind, at least 16; asked each time. */
+  /** @param maxHeld  Returns how many descriptors of each kind may be kept (at least 16 are); called each time. */
   constructor(maxHeld: () => number) {
     this.#held = new DescriptorCache(maxHeld);
   }
 
-  /** Takes over `fd` (O_PATH). Gives the node of its inode, new or known, now seen at `name` in `parent`. */
+  /** Takes over `fd` (O_PATH). Returns the node of its inode, new or known, now at `name` in `parent`. */
   adopt(fd: number, parent: RealNode | null, name: string, guard: Guard | null): RealNode {
     const identity = toIdentity(fstatSync(fd, { bigint: true }));
     const known = this.#nodes.get(identity.key);
@@ -44,7 +44,7 @@ export class RealNodeTable {
       return node;
     }
     known.isRestored = false;
-    // The new descriptor is of the name it has now: the kernel tells its present path by it.
+    // Keep the descriptor that was opened by the current name: the kernel derives its path from it.
     if (known.fd !== -1) closeSync(known.fd);
     known.fd = fd;
     known.seenAtMs = performance.now();
@@ -78,7 +78,7 @@ export class RealNodeTable {
     return node;
   }
 
-  /** A node as it was saved; it is looked for when it is used. */
+  /** Adds a saved node, which is searched for when it is used. */
   restore(identity: NodeIdentity, parent: RealNode, name: string): RealNode {
     const guard = parent.guard?.children.get(name) ?? null;
     const node = this.#add(identity, parent, name, guard);
@@ -86,7 +86,7 @@ export class RealNodeTable {
     return node;
   }
 
-  /** Records the name a node has now. The root keeps its place. */
+  /** Records a node's new place. */
   moved(node: RealNode, parent: RealNode | null, name: string, guard: Guard | null): void {
     node.parent = parent;
     node.name = name;
@@ -103,7 +103,7 @@ export class RealNodeTable {
   }
 
   /**
-   * Its O_PATH descriptor; valid until the next call of this table.
+   * Returns a node's O_PATH descriptor, valid until the next call of this table.
    * @throws {VfsError} ESTALE when it was evicted and its name is now another file's, or when the host moved it out of
    * the mount.
    */
@@ -118,7 +118,7 @@ export class RealNodeTable {
     return node.fd;
   }
 
-  /** The name that a descriptor was opened by may be gone while the file has another one. */
+  /** Opens a node by its last name: the name of its descriptor may be gone while the file has another one. */
   #findAgain(node: RealNode): void {
     try {
       const fd = this.#openAtName(node);
@@ -130,7 +130,7 @@ export class RealNodeTable {
     }
   }
 
-  /** The root became another inode, of which `fd` (O_PATH) is taken over. */
+  /** Makes the root another inode and takes over its `fd` (O_PATH). */
   replace(root: RealNode, identity: NodeIdentity, fd: number): void {
     this.#nodes.delete(root.identity.key);
     closeSync(root.fd);
@@ -159,7 +159,7 @@ export class RealNodeTable {
     }
   }
 
-  /** A directory of a saved machine may be some process' working directory: it is searched where it went. */
+  /** Opens an evicted node. Searches for a moved directory of a saved machine, which may be a process' working directory. */
   #find(node: RealNode): number {
     try {
       return this.#findAtName(node);
@@ -181,7 +181,7 @@ export class RealNodeTable {
     if (node.parent === null) throw new VfsError('ESTALE');
     const before = node.fd;
     const directory = this.fd(node.parent);
-    // Looking for the directory may have found this one, at another name.
+    // The search for the directory may have found this node at another name.
     if (node.fd !== -1 && node.fd !== before) return node.fd;
     const fd = openAt(directory, node.name, HOLD);
     if (isSameInode(node.identity, toIdentity(fstatSync(fd, { bigint: true })))) {
@@ -192,18 +192,18 @@ export class RealNodeTable {
     throw new VfsError('ESTALE');
   }
 
-  /** Gives up descriptors after the limit sank. */
+  /** Closes descriptors above the limit after it shrank. */
   trim(): void {
     this.#held.trim();
   }
 
-  /** Its last name is gone. */
+  /** Marks a node whose last name is gone. */
   unlinked(node: RealNode): void {
     node.isUnlinked = true;
     if (node.fd !== -1) this.#held.touch(node);
   }
 
-  /** Lets a node go that was only looked at for one operation. */
+  /** Drops a node that was looked up for one operation only. */
   dropUnlessGiven(node: RealNode | null): void {
     if (node !== null && !node.isGiven) this.forget(node);
   }

@@ -4,44 +4,44 @@ import type { KnownStat } from '../attributes/virtual-stat.ts';
 import type { Guard } from './guard.ts';
 
 /**
- * Tells one inode from all others, also after it was closed: a file system gives the number of a deleted file to a new
- * one, which was born later (or is of another type, where births are unknown).
+ * Identifies one inode, also after it was closed: a file system reuses the number of a deleted file for a new one, which has
+ * a later birth time (or another type, where birth times are unknown).
  */
 export interface NodeIdentity {
   /** `dev:ino:birthNs`. */
   readonly key: string;
   readonly dev: bigint;
   readonly ino: bigint;
-  /** When the inode was made; 0 where the file system does not tell. */
+  /** Birth time; 0 where the file system has none. */
   readonly birthNs: bigint;
   /** S_IFMT part of st_mode. */
   readonly type: number;
 }
 
-/** One host inode that the guest knows. `parent` and `name` are where it was seen last. */
+/** One host inode that the guest knows. `parent` and `name` are the place where it was last seen. */
 export interface RealNode {
-  /** Of a volume's root that is a file: changes when the host puts another file in its place. */
+  /** Changes only for the root of a volume that is one file, when the host replaces that file. */
   identity: NodeIdentity;
   parent: RealNode | null;
   name: string;
-  /** Comes from a saved machine and was not found yet. */
+  /** True for a node of a saved machine that was not found yet. */
   isRestored: boolean;
   /** O_PATH descriptor, or -1 while evicted. */
   fd: number;
-  /** When it was last found to lie in the mount, in ms of `performance.now()`. */
+  /** When it was last seen inside the mount, in ms of `performance.now()`. */
   seenAtMs: number;
-  /** Owner and mode as they were read last; null before. */
+  /** Owner and mode when last read; null before. */
   stat: KnownStat | null;
   guard: Guard | null;
-  /** Its last name is gone: it cannot be found by name any more, so its descriptor is among the last to be evicted. */
+  /** True when its last name is gone: it cannot be found again, so its descriptor is among the last to be evicted. */
   isUnlinked: boolean;
-  /** The server knows it and will forget it; others are dropped by whoever looked them up. */
+  /** True when the server holds it and will forget it; other nodes are dropped by the caller that looked them up. */
   isGiven: boolean;
-  /** Descriptors of its open handles; null before the first: most nodes are never opened. */
+  /** Descriptors of its open handles; null before the first, since most nodes are never opened. */
   handles: Set<number> | null;
 }
 
-/** Text form of device, inode number and birth. */
+/** Returns the text form of device, inode number and birth time. */
 export function identityKey({
   dev,
   ino,

@@ -3,12 +3,12 @@ import { descriptorPath } from '../../../host/libc.ts';
 import type { RealNode } from './real-node.ts';
 import type { RealNodeTable } from './real-node-table.ts';
 
-/** About a quarter of a second of looking; a file that was moved deeper counts as gone. */
+/** About a quarter of a second; a file that is not found by then counts as gone. */
 const MAX_LOOKUPS = 10_000;
 
 /**
- * Looks for files of a saved machine that are not where they were, by what they are: each name found tells the table
- * where its node is now. One search serves all of them, level by level, and goes on where it stopped.
+ * Searches for files of a saved machine that were moved, by their inode: each lookup tells the table where a node is
+ * now. One search serves all of them, level by level, and continues where it stopped.
  */
 export class TreeSearch {
   readonly #table: RealNodeTable;
@@ -20,7 +20,7 @@ export class TreeSearch {
     this.#directories = [root];
   }
 
-  /** True when `node` has its place now. */
+  /** Returns true once `node` is found. */
   find(node: RealNode): boolean {
     if (node.parent !== null) this.#look(node.parent, node);
     while (node.isRestored) {
@@ -32,7 +32,7 @@ export class TreeSearch {
     return true;
   }
 
-  /** Looks up each name of a directory. @param wanted null to go below it later, else to stop once it is found. */
+  /** Looks up each name of a directory. @param wanted Stops once it is found; null queues the subdirectories. */
   #look(directory: RealNode, wanted: RealNode | null): void {
     for (const { name, isDirectory } of this.#names(directory)) {
       if (this.#lookups++ >= MAX_LOOKUPS || wanted?.isRestored === false) return;
@@ -54,7 +54,7 @@ export class TreeSearch {
           isDirectory: entry.isDirectory(),
         }));
     } catch {
-      // Gone or not to be listed: what is in it is not found.
+      // Gone or not readable: nothing in it is found.
       return [];
     }
   }
