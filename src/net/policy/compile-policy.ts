@@ -8,7 +8,12 @@ import { ExtraHosts } from './extra-hosts.ts';
 import { HostAddresses } from './host-addresses.ts';
 import { compileHostPatterns } from './host-patterns.ts';
 import { HttpRules } from './http-rules.ts';
-import type { ExtraHost, PolicyOptions } from './policy-options.ts';
+import {
+  type ExtraHost,
+  type PolicyMode,
+  type PolicyOptions,
+  withPolicyDefaults,
+} from './policy-options.ts';
 import { rawPortTest } from './raw-ports.ts';
 import { refuseLiteral } from './refuse-literal.ts';
 import { deny, type Verdict } from './verdict.ts';
@@ -36,7 +41,7 @@ export interface RequestQuestion {
 
 /** A compiled policy: pure functions of their arguments, none throws. docs/network.md has the order of decisions. */
 export interface Policy {
-  readonly mode: PolicyOptions['mode'];
+  readonly mode: PolicyMode;
   /** Exact names the policy mentions as reachable, canonical, in writing order. */
   readonly names: readonly string[];
   /** False when nothing but HTTP and HTTPS can be let through. */
@@ -80,10 +85,11 @@ export interface PolicyFacts {
  * @throws {GondolinError} NET_PATTERN_INVALID naming the list, the entry and what to write instead.
  */
 export function compilePolicy(
-  options: PolicyOptions,
+  given: PolicyOptions,
   { hasHooks = false, hasSecrets = false, hostAddresses = OWN_ADDRESSES }: PolicyFacts = {},
 ): Policy {
-  const extraHosts = new ExtraHosts(options.extraHosts ?? []);
+  const options = withPolicyDefaults(given);
+  const extraHosts = new ExtraHosts(options.extraHosts);
   const allowed = compileHostPatterns(options.allowedHosts, 'allowed_hosts', {
     defaultPort: 'web',
   });

@@ -5,13 +5,13 @@ import type { JudgedTransport } from '../transport.ts';
 import type { ExtraHosts } from './extra-hosts.ts';
 import type { HostPatterns } from './host-patterns.ts';
 import { type ListedPattern, WEB_PORTS } from './listed-pattern.ts';
-import type { PolicyOptions } from './policy-options.ts';
+import type { PolicyMode } from './policy-options.ts';
 import { hostEntry, suggestAllowed } from './suggest.ts';
 import { allow, type Denied, deny, type Verdict } from './verdict.ts';
 
 /** What {@link ConnectionPolicy} needs of the whole policy. */
 export interface ConnectionPolicyParts {
-  readonly mode: PolicyOptions['mode'];
+  readonly mode: PolicyMode;
   readonly allowed: HostPatterns;
   readonly denied: HostPatterns;
   readonly extraHosts: ExtraHosts;

@@ -1,3 +1,5 @@
+import { DEFAULT_NETWORK } from '../../config/defaults.ts';
+
 /** One row of `rules`; the first that matches a request decides. */
 export interface HttpRule {
   /** Host pattern as in `allowed_hosts`; without a port it means every port. */
@@ -17,13 +19,43 @@ export interface ExtraHost {
   readonly port?: number;
 }
 
-/** What `network:` says, with every default filled in. */
+/** `none`: no network device. `allowlist`: only the hosts listed. `open`: every public host except those denied. */
+export type PolicyMode = 'none' | 'allowlist' | 'open';
+
+/**
+ * The keys of `network:` that decide what a guest may reach. Each is optional and has the default of a project file:
+ * `{}` allows nothing.
+ *
+ * @example
+ * const policy: PolicyOptions = { allowedHosts: ['registry.example.com'] };
+ * const vm = await VM.create({ network: { policy } });
+ */
 export interface PolicyOptions {
-  readonly mode: 'none' | 'allowlist' | 'open';
-  readonly allowedHosts: readonly string[];
-  readonly deniedHosts: readonly string[];
-  readonly rules: readonly HttpRule[];
-  readonly blockPrivateIps: boolean;
-  readonly allowedPrivate: readonly string[];
+  /** @default 'allowlist' */
+  readonly mode?: PolicyMode;
+  /** Host entries as in `allowed_hosts`. @default none */
+  readonly allowedHosts?: readonly string[];
+  /** Host entries as in `denied_hosts`. @default none */
+  readonly deniedHosts?: readonly string[];
+  /** @default none */
+  readonly rules?: readonly HttpRule[];
+  /** Refuse hosts whose address is private; `blockInternalRanges` in `createHttpHooks`. @default true */
+  readonly blockPrivateIps?: boolean;
+  /** Hosts, addresses and CIDR blocks that may be private all the same. @default none */
+  readonly allowedPrivate?: readonly string[];
+  /** @default none */
   readonly extraHosts?: readonly ExtraHost[];
+}
+
+/** Fills in the defaults of a project file. A field that is `undefined` counts as absent. */
+export function withPolicyDefaults(options: PolicyOptions): Required<PolicyOptions> {
+  return {
+    mode: options.mode ?? DEFAULT_NETWORK.mode,
+    allowedHosts: options.allowedHosts ?? [],
+    deniedHosts: options.deniedHosts ?? [],
+    rules: options.rules ?? [],
+    blockPrivateIps: options.blockPrivateIps ?? DEFAULT_NETWORK.blockPrivateIps,
+    allowedPrivate: options.allowedPrivate ?? [],
+    extraHosts: options.extraHosts ?? [],
+  };
 }

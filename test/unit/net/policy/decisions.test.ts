@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
-import type { PolicyOptions } from '../../../../src/net/policy/policy-options.ts';
+import type { PolicyMode, PolicyOptions } from '../../../../src/net/policy/policy-options.ts';
 import type { JudgedTransport } from '../../../../src/net/transport.ts';
 import { inWords } from '../../../fixtures/net/in-words.ts';
 
 /** One policy for the whole table: every list of gondolin.yaml has an entry. */
-const OPTIONS: PolicyOptions = {
+const OPTIONS: Required<PolicyOptions> = {
   mode: 'allowlist',
   allowedHosts: [
     'api.example.com',
@@ -43,7 +43,7 @@ type Row = readonly [
   host: string,
   port: number,
   transport: JudgedTransport,
-  mode: PolicyOptions['mode'],
+  mode: PolicyMode,
   want: string,
 ];
 
