@@ -2,6 +2,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { HttpHooks } from '../net/hooks/create-http-hooks.ts';
+import { isHttpHooks } from '../net/hooks/http-hooks.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import type { VMNetwork } from './guest-network.ts';
@@ -147,6 +148,14 @@ export function checkOptions(options: VMOptions): void {
 function checkCombinations(options: VMOptions): void {
   if (options.network !== undefined && options.httpHooks !== undefined) {
     throw invalid('network', 'both network and httpHooks', 'one of them');
+  }
+  if (options.httpHooks !== undefined && !isHttpHooks(options.httpHooks)) {
+    // It may hold values of secrets: the message does not show it.
+    throw new GondolinError(
+      'VM_BAD_OPTION',
+      'option httpHooks: want the httpHooks of the object that createHttpHooks() returns',
+      { hint: 'const { httpHooks, env } = createHttpHooks({ … }); VM.create({ httpHooks, env })' },
+    );
   }
   const provided = Object.keys(options.vfs?.mounts ?? {});
   const memory = Object.keys(options.vfs?.memory ?? {});

@@ -6,7 +6,7 @@ import { createPlaceholderSeed } from '../secret/placeholder.ts';
 import type { ResolvedSecret } from '../secret/secret-options.ts';
 import { SecretStore } from '../secret/secret-store.ts';
 import { checkSecretValue } from '../secret/secret-value.ts';
-import type { RequestHooks } from './http-hooks.ts';
+import { HTTP_HOOKS, type RequestHooks } from './http-hooks.ts';
 
 /** A secret as `createHttpHooks` takes it. */
 export interface HttpHookSecret {
@@ -35,8 +35,15 @@ export interface HttpHooksOptions extends RequestHooks {
   readonly ca?: string | readonly string[];
 }
 
-/** A network policy for `VM.create`. Printing it shows no secret value. */
+/**
+ * A network policy for `VM.create`, made by {@link createHttpHooks} only. Printing it shows no secret value.
+ *
+ * @example
+ * const { httpHooks }: { httpHooks: HttpHooks } = createHttpHooks({ allowedHosts: ['registry.example.com'] });
+ * const vm = await VM.create({ httpHooks });
+ */
 export interface HttpHooks {
+  readonly [HTTP_HOOKS]: true;
   /** @internal */
   readonly network: Required<
     Pick<NetworkOptions, 'policy' | 'secrets' | 'hooks' | 'placeholderSeed'>
@@ -87,5 +94,6 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
     hooks: { onRequestHead, onRequest, onResponse },
     placeholderSeed: seed.toString('hex'),
   } as const;
-  return { httpHooks: Object.freeze({ network }), env: { ...new SecretStore(secrets, seed).env } };
+  const httpHooks: HttpHooks = Object.freeze({ [HTTP_HOOKS]: true as const, network });
+  return { httpHooks, env: { ...new SecretStore(secrets, seed).env } };
 }

@@ -13,3 +13,11 @@ export interface RequestHooks {
   /** A `Response` goes to the guest in place of the server's. */
   readonly onResponse?: ((response: Response, request: Request) => Given<Response>) | undefined;
 }
+
+/** Marks what `createHttpHooks` returns; the same symbol in every installed copy of the package. */
+export const HTTP_HOOKS: unique symbol = Symbol.for('gondolin.httpHooks');
+
+/** True for the `httpHooks` that `createHttpHooks` of any installed copy returned. Never throws. */
+export function isHttpHooks(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, HTTP_HOOKS);
+}

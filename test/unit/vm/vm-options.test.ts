@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import type { HttpHooks } from '../../../src/index.ts';
+import { createHttpHooks } from '../../../src/net/hooks/create-http-hooks.ts';
+import { checkOptions } from '../../../src/vm/vm-options.ts';
+
+const SECRET = 'a-value-that-no-message-shows';
+
+it.each([
+  ['the whole result of createHttpHooks()', createHttpHooks()],
+  ['its options', { secrets: { TOKEN: { hosts: ['api.github.com'], value: SECRET } } }],
+  ['a copy without the mark', JSON.parse(JSON.stringify(createHttpHooks().httpHooks))],
+  ['null', null],
+])('checkOptions() refuses %s as httpHooks, and does not print it', (_what, value) => {
+  const check = () => checkOptions({ httpHooks: value as HttpHooks });
+  expect(check).toThrow(expect.objectContaining({ code: 'VM_BAD_OPTION' }));
+  expect(check).toThrow(/^(?!.*a-value).*option httpHooks/);
+});
+
+it('checkOptions() takes httpHooks of this copy of the package and of another', () => {
+  const { httpHooks } = createHttpHooks({ allowedHosts: ['api.github.com'] });
+  expect(() => checkOptions({ httpHooks })).not.toThrow();
+  const other = { network: httpHooks.network, [Symbol.for('gondolin.httpHooks')]: true };
+  expect(() => checkOptions({ httpHooks: other as unknown as HttpHooks })).not.toThrow();
+});
