@@ -1,8 +1,9 @@
-/** The SDK's face: see docs/sdk.md. */
+/** The public interface of the package. Every export has an example; docs/sdk.md is the guide. */
 export type { KillScope } from './agent/guest-process.ts';
 export type { ErrorCode } from './errors/codes.ts';
-export { GondolinError } from './errors/gondolin-error.ts';
-export type { NetworkEvent } from './net/audit/network-event.ts';
+export { type ErrorFacts, GondolinError, type SourcePlace } from './errors/gondolin-error.ts';
+export type { GuestImage } from './image/guest-image.ts';
+export type { NetworkEvent, NetworkEventSink } from './net/audit/network-event.ts';
 export {
   createHttpHooks,
   type HttpHookSecret,
@@ -10,12 +11,32 @@ export {
   type HttpHooksOptions,
 } from './net/hooks/create-http-hooks.ts';
 export type { RequestHooks } from './net/hooks/http-hooks.ts';
-export type { ExtraHost, PolicyOptions } from './net/policy/policy-options.ts';
+export type {
+  ExtraHost,
+  HttpRule,
+  PolicyMode,
+  PolicyOptions,
+} from './net/policy/policy-options.ts';
+export type { Resolve } from './net/tcp/dial.ts';
 export type { ImageRecipe } from './plan/plan.ts';
-export { MemoryProvider } from './vfs/memory-provider.ts';
-export type { ProviderSnapshot, VfsProvider } from './vfs/provider.ts';
+export type { ErrnoName } from './protocol/errno.ts';
+export { type MemoryOptions, MemoryProvider } from './vfs/memory-provider.ts';
+export type {
+  AttributeChange,
+  Attributes,
+  Caller,
+  DirectoryEntry,
+  FileSystemStatus,
+  MaybePromise,
+  NewNode,
+  ProviderSnapshot,
+  VfsHandle,
+  VfsNode,
+  VfsProvider,
+} from './vfs/provider.ts';
 export { ReadonlyProvider } from './vfs/readonly-provider.ts';
-export { RealFSProvider } from './vfs/real-fs-provider.ts';
+export { type RealFSOptions, RealFSProvider } from './vfs/real-fs-provider.ts';
+export { VfsError } from './vfs/vfs-error.ts';
 export type { ExecInput, ExecOptions, ExecOutput } from './vm/exec/exec-options.ts';
 export { ExecProcess } from './vm/exec/exec-process.ts';
 export { ExecResult } from './vm/exec/exec-result.ts';

@@ -24,7 +24,7 @@ export interface NetworkOptions {
   readonly restored?: NetworkState;
   /** Resolves names of servers, on the host. @default the system's resolver */
   readonly resolve?: Resolve;
-  /** For tests, which cannot wait that long. @default those of limits.ts */
+  /** For tests, which cannot wait that long. @default those of limits.ts @internal */
   readonly waits?: Partial<WaitingTimes>;
 }
 

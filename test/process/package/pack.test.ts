@@ -131,13 +131,16 @@ it.each([
     mkdirSync(join(project, 'node_modules/@types'), { recursive: true });
     for (const name of ['@types/node', 'undici-types'])
       symlinkSync(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
-    const program = `import { createHttpHooks, type ExecResult, GondolinError, RealFSProvider, VM } from 'gondolin';
+    const program = `import { createHttpHooks, type ExecResult, GondolinError, type PolicyOptions, RealFSProvider, VM } from 'gondolin';
       export async function list(path: string): Promise<ExecResult> {
         const { httpHooks, env } = createHttpHooks({ allowedHosts: ['registry.example.com'] });
         const mounts = { '/src': new RealFSProvider(path) };
         const vm = await VM.create({ httpHooks, env, vfs: { mounts } });
         return vm.exec(['ls', '/src']);
       }
+      export const open = (policy: PolicyOptions = { mode: 'open' }) => VM.create({ network: { policy } });
+      // @ts-expect-error: not made by createHttpHooks
+      export const unbranded = VM.create({ httpHooks: {} });
       // @ts-expect-error: no option of that name
       export const wrong = VM.create({ memroy: '1GiB' });
       export const isOurs = (error: unknown): boolean => GondolinError.is(error);`;
@@ -152,7 +155,10 @@ it.each([
       types: ['node'],
       skipLibCheck: false,
     };
-    const config = { compilerOptions, files: ['main.ts'] };
+    const provider = readFileSync(join(ROOT, 'test/fixtures/package/greeting-provider.ts'), 'utf8');
+    const own = provider.replace("'../../../src/index.ts'", "'gondolin'");
+    writeFileSync(join(project, 'greeting-provider.ts'), own);
+    const config = { compilerOptions, files: ['main.ts', 'greeting-provider.ts'] };
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config));
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
     // The compiler says what is wrong on standard output, and fails.
