@@ -1,7 +1,7 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { packageVersion } from '../host/package-root.ts';
 import { abortOnSignals } from './interrupt.ts';
 import type { CliIo } from './io.ts';
-import { readVersion } from './read-version.ts';
 
 const stopping = abortOnSignals((exitCode) => process.exit(exitCode));
 
@@ -50,7 +50,7 @@ async function runCli(argv: readonly string[]): Promise<number> {
   const trailing = separator < 0 ? null : argv.slice(separator + 1);
   try {
     const { runProgram } = await import('./program.ts');
-    return await runProgram({ argv: own, trailing, io, version: await readVersion() });
+    return await runProgram({ argv: own, trailing, io, version: packageVersion() });
   } catch (error) {
     const { reportError } = await import('./report-error.ts');
     // After Ctrl-C the interruption is the reason, whatever failed because of it.

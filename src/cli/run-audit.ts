@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
+import { packageVersion } from '../host/package-root.ts';
 import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
-import { readVersion } from './read-version.ts';
 import { usageError } from './usage-error.ts';
 
 /** The files that a run writes its network events to. */
@@ -46,7 +46,7 @@ export async function openRunAudit({ events, har }: AuditFlags, cwd: string): Pr
     }
     if (harPath !== null) {
       const { HarFile } = await import('../net/audit/har-file.ts');
-      files.push(await HarFile.open(harPath, await readVersion()));
+      files.push(await HarFile.open(harPath, packageVersion()));
     }
   } catch (error) {
     await close();

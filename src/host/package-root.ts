@@ -57,6 +57,15 @@ export function packageFile(...segments: readonly string[]): string {
   return join(packageRoot(), ...segments);
 }
 
+/**
+ * Returns the version of the package, from its package.json.
+ * @throws {GondolinError} HOST_PACKAGE_INCOMPLETE
+ */
+export function packageVersion(): string {
+  const text = readFileSync(packageFile('package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
 /** @throws {GondolinError} HOST_AGENT_NOT_BUILT */
 function builtProgram(root: string, name: string, what: string): string {
   const path = join(root, 'guest', 'build', name);

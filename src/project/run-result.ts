@@ -31,6 +31,16 @@ export interface StepResult {
   readonly error: ErrorData | null;
 }
 
+/** The part of a result that is the same for all steps that did not run. */
+export const NOT_RUN = {
+  signal: null,
+  isOutOfMemory: false,
+  attempts: 0,
+  durationMs: 0,
+  isIgnored: false,
+  error: null,
+} as const satisfies Partial<StepResult>;
+
 /** The result of one sandbox. `steps` has one entry for each planned step, in plan order. */
 export interface SandboxResult {
   readonly name: string;

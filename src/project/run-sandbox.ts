@@ -7,7 +7,7 @@ import type { SandboxPlan, StepPlan } from '../plan/plan.ts';
 import { type ErrorData, toErrorData } from './error-data.ts';
 import { judgeSandbox } from './exit-code.ts';
 import type { RunChange } from './run-event.ts';
-import type { SandboxResult, StepResult } from './run-result.ts';
+import { NOT_RUN, type SandboxResult, type StepResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
 import { passCachedStep, saveAfterStep } from './step/checkpoint-step.ts';
 import { runStep, type StepContext } from './step/run-step.ts';
@@ -71,18 +71,14 @@ function stopReason(progress: Progress, cancel: AbortSignal): Skip | null {
 
 async function skip(sandbox: SandboxPlan, step: StepPlan, why: Skip, context: SandboxContext) {
   await context.emit({ type: 'step-skipped', sandbox: sandbox.name, step: step.name, ...why });
+  const status = why.cause === 'cancelled' ? 'cancelled' : 'skipped';
   return {
+    ...NOT_RUN,
     name: step.name,
-    status: why.cause === 'cancelled' ? 'cancelled' : 'skipped',
+    status,
     exitCode: null,
-    signal: null,
-    isOutOfMemory: false,
-    attempts: 0,
-    durationMs: 0,
     reason: why.reason,
-    isIgnored: false,
     isCached: false,
-    error: null,
   } as const;
 }
 

@@ -1,6 +1,9 @@
-import type { SandboxPlan } from '../plan/plan.ts';
+import { readFile } from 'node:fs/promises';
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { HttpRule, PolicyOptions } from '../net/policy/policy-options.ts';
+import { certificateProblem } from '../net/root-certificates.ts';
+import type { NetworkPlan, SandboxPlan } from '../plan/plan.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
-import { networkOptions, readCaFiles } from './network-options.ts';
 
 /**
  * Prepares the network options of a sandbox, with what its plan only refers to: values of secrets, certificates, the
@@ -34,4 +37,82 @@ async function readValues(
 async function loadHooks(path: string) {
   const { loadPolicyScript } = await import('./load-policy-script.ts');
   return loadPolicyScript(path);
+}
+
+/** The options of `Network` that come from a plan. */
+export interface PlannedNetwork<Secret> {
+  readonly policy: PolicyOptions;
+  readonly secrets: readonly Secret[];
+  /** Additional root certificates for servers, PEM. */
+  readonly ca: readonly string[];
+  readonly passthrough: readonly string[];
+}
+
+/** Facts that a plan only refers to. */
+export interface NetworkFacts<Secret> {
+  /** The secrets of the plan with their values. */
+  readonly secrets: readonly Secret[];
+  /** Contents of the files of `network.ca`, in order. */
+  readonly caPems: readonly string[];
+}
+
+function ruleFacts({ host, methods, paths, action }: NetworkPlan['rules'][number]): HttpRule {
+  return {
+    host,
+    // An empty list means "every" in a plan, but "none" in a policy.
+    ...(methods.length === 0 ? {} : { methods }),
+    ...(paths.length === 0 ? {} : { paths }),
+    action,
+  };
+}
+
+/** Converts the network of a sandbox's plan to the options of `net/`. Pure. */
+export function networkOptions<Secret>(
+  network: NetworkPlan,
+  { secrets, caPems }: NetworkFacts<Secret>,
+): PlannedNetwork<Secret> {
+  const extraHosts = network.extraHosts.map(({ name, address, port }) => {
+    return port === null ? { name, address } : { name, address, port };
+  });
+  const { mode, allowedHosts, deniedHosts, blockPrivateIps, allowedPrivate, passthrough } = network;
+  return {
+    policy: {
+      mode,
+      allowedHosts,
+      deniedHosts,
+      rules: network.rules.map(ruleFacts),
+      blockPrivateIps,
+      allowedPrivate,
+      extraHosts,
+    },
+    secrets,
+    ca: caPems,
+    passthrough,
+  };
+}
+
+const MAX_PEM_BYTES = 4 * 2 ** 20;
+
+/**
+ * Reads the files of `network.ca`.
+ * @throws {GondolinError} PROJECT_CA_INVALID when one cannot be read, exceeds 4 MiB, or has no certificate or an invalid
+ *   one.
+ */
+export async function readCaFiles(paths: readonly string[]): Promise<string[]> {
+  const invalid = (path: string, problem: string, cause?: unknown) =>
+    new GondolinError('PROJECT_CA_INVALID', `network.ca: ${path}: ${problem}`, {
+      ...(cause === undefined ? {} : { cause }),
+    });
+  return Promise.all(
+    paths.map(async (path) => {
+      const bytes = await readFile(path).catch((error: unknown) => {
+        throw invalid(path, 'cannot be read', error);
+      });
+      if (bytes.length > MAX_PEM_BYTES) throw invalid(path, 'is larger than 4 MiB');
+      const text = bytes.toString('utf8');
+      const problem = certificateProblem(text);
+      if (problem !== null) throw invalid(path, problem);
+      return text;
+    }),
+  );
 }

@@ -1,7 +1,7 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { StepPlan } from '../../plan/plan.ts';
 import type { SavedStep } from '../checkpoint/checkpoint-facts.ts';
-import type { StepResult } from '../run-result.ts';
+import { NOT_RUN, type StepResult } from '../run-result.ts';
 import type { RunnerVm } from '../runner-vm.ts';
 import type { StepContext } from './run-step.ts';
 import { watchForStop } from './stop-watch.ts';
@@ -20,17 +20,12 @@ export async function passCachedStep(
     await emit({ type: 'step-cached', sandbox, step: step.name });
   }
   return {
+    ...NOT_RUN,
     name: step.name,
     status,
     exitCode,
-    signal: null,
-    isOutOfMemory: false,
-    attempts: 0,
-    durationMs: 0,
     reason,
-    isIgnored: false,
     isCached: status === 'succeeded',
-    error: null,
   };
 }
 

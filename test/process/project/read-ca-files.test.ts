@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readCaFiles } from '../../../src/project/network-options.ts';
+import { readCaFiles } from '../../../src/project/sandbox-network.ts';
 import { createTestCa } from '../../fixtures/net/certificates.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_NETWORK } from '../../../src/config/defaults.ts';
 import type { NetworkEvent, SandboxNetworkEvent } from '../../../src/net/audit/network-event.ts';
 import { compilePolicy } from '../../../src/net/policy/compile-policy.ts';
-import { networkOptions } from '../../../src/project/network-options.ts';
 import { runPlan } from '../../../src/project/run-plan.ts';
 import type { CreateSandboxVm } from '../../../src/project/runner-vm.ts';
+import { networkOptions } from '../../../src/project/sandbox-network.ts';
 import {
   blockedEvent,
   dnsEvent,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
 import { buildPlan } from '../../../../src/plan/build-plan.ts';
-import { networkOptions } from '../../../../src/project/network-options.ts';
+import { networkOptions } from '../../../../src/project/sandbox-network.ts';
 import { errorOf, issuesOfText, readText } from '../../../fixtures/project-text.ts';
 
 const networkOf = (text: string, files = {}) =>
