@@ -48,7 +48,7 @@ describe('gondolin plan with network options', () => {
 
   it.each([
     [['--allow-host', 'https://b.test'], /--allow-host "https:\/\/b.test": it is a URL/],
-    [['--host-secret', `TOKEN=${VALUE}@b.test`], /read by everyone/],
+    [['--host-secret', `TOKEN=${VALUE}@b.test`], /every user of this machine can read/],
     [['--host-secret', VALUE], /missing @hosts/],
   ])('%j is a mistake, and no value is shown', async (flags, want) => {
     const { code, stderr } = await runCli(['plan', ...flags], { cwd: directoryWith(PROJECT), env });
