@@ -19,6 +19,7 @@
 #include "runtime/worker.h"
 #include "shutdown.h"
 #include "system/boot.h"
+#include "system/power.h"
 #include "system/session.h"
 
 #define MAX_OPEN_FILES 65536
@@ -49,7 +50,7 @@ static void keep_allocator_warm(void)
 static void die(const struct failure *failure)
 {
     log_error("%s: %s", failure->stage, strerror(failure->error));
-    shutdown_now();
+    power_off();
 }
 
 /* One signal may stand for many children; orphans of the guest are ours too, and it can make them without end. */

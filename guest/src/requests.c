@@ -16,6 +16,7 @@
 #include "runtime/util.h"
 #include "shutdown.h"
 #include "system/identity.h"
+#include "system/power.h"
 #include "system/root.h"
 
 static bool wants_shutdown;
@@ -96,7 +97,7 @@ static void serve(struct message *message)
 static void on_dead(const char *why)
 {
     log_error("control channel: %s", why);
-    shutdown_now();
+    power_off();
 }
 
 static void on_frame(const struct frame *frame)

@@ -2,23 +2,16 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/reboot.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "file/fuse.h"
 #include "runtime/log.h"
 #include "runtime/util.h"
+#include "system/power.h"
 #include "system/root.h"
 
 #define LIMIT_S 3
-
-void shutdown_now(void)
-{
-    (void)reboot(RB_POWER_OFF);
-    for (;;)
-        (void)pause();
-}
 
 /* The pump threads go on meanwhile: writing back to host mounts needs them. */
 static void *limit_time(void *unused)
@@ -27,7 +20,7 @@ static void *limit_time(void *unused)
     (void)unused;
     (void)nanosleep(&limit, NULL);
     log_console("shutdown: not done after %d s: powering off", LIMIT_S);
-    shutdown_now();
+    power_off();
 }
 
 /* A killed process holds its files until it is gone. Orphans are ours too: none is left when there is no child. */
@@ -43,7 +36,7 @@ void shutdown_begin(void)
     (void)kill(-1, SIGKILL);
     /* Without the limit a host that does not answer would only make the power-off late. */
     if (pthread_create(&thread, NULL, limit_time, NULL) != 0)
-        shutdown_now();
+        power_off();
     reap_all();
     sync();
 }
@@ -52,5 +45,5 @@ void shutdown_finish(void)
 {
     fuse_stop();
     root_unmount();
-    shutdown_now();
+    power_off();
 }

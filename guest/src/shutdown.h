@@ -2,9 +2,6 @@
 #ifndef GONDOLIN_SHUTDOWN_H
 #define GONDOLIN_SHUTDOWN_H
 
-/* Powers off without a word more. */
-void shutdown_now(void) __attribute__((noreturn));
-
 /* Kills every process and writes back what is cached; three seconds later at most the power is off. */
 void shutdown_begin(void);
 

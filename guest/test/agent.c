@@ -23,7 +23,9 @@
 #include "requests.h"
 #include "runtime/loop.h"
 #include "runtime/worker.h"
+#include "shutdown.h"
 #include "system/identity.h"
+#include "system/root.h"
 #include "system/session.h"
 
 /* Of an output that a descendant holds open after its command has ended only the kernel's epoll set knows. */
@@ -46,7 +48,7 @@ bool root_seal(struct failure *failure)
     return failed(failure, "seal");
 }
 
-int root_hidden_directory(void)
+int hidden_directory(void)
 {
     return -1;
 }
@@ -89,7 +91,7 @@ bool file_write(const struct file_request *request, struct failure *failure)
     return failed(failure, "open %s", request->path);
 }
 
-void shutdown_now(void)
+void power_off(void)
 {
     _exit(EXIT_BROKEN_RULE);
 }

@@ -191,7 +191,7 @@ bool mux_end_if_done(struct mux *mux, struct mux_stream *stream)
 {
     if (!stream->is_host_done || !stream->is_guest_done)
         return false;
-    if (stream->stdin_pipe != NULL || stream->output_pipe != NULL || stream->handlers != NULL)
+    if (stream->handlers != NULL)
         return false;
     mux_end(mux, stream);
     return true;

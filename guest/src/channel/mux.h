@@ -15,9 +15,9 @@ enum mux_result {
     MUX_OK = 0,
     /* The id has ended: the frame crossed with the end and is to be dropped. */
     MUX_ENDED,
-    /* The stream cannot be opened: answer RESET, reason refused. */
+    /* The stream cannot be opened: send RESET, reason refused. */
     MUX_REFUSED,
-    /* Everything below is a broken rule. */
+    /* Each of the following is a broken rule. */
     MUX_UNKNOWN_STREAM,
     MUX_BAD_ID,
     MUX_WINDOW_EXCEEDED,
@@ -27,19 +27,23 @@ enum mux_result {
 };
 
 /*
- * What happens on a stream that the guest opened. Each may end the stream (streams_reset(), streams_release()): whoever
- * calls one must not use the stream afterwards.
+ * The end of a stream in the guest: a pipe of a command, or whatever opened it. Each call may end the stream
+ * (streams_reset(), streams_release()): whoever makes one must not use the stream afterwards. All but on_end may be NULL.
  */
 struct stream_handlers {
-    /* The host accepts what the stream stands for. NULL where there is nothing to accept. */
+    /* The host accepts what the stream was opened for. */
     void (*on_accept)(void *owner);
     /* The host sent bytes within its window. Those not taken at once must be kept with mux_keep(). */
     void (*on_data)(void *owner, const uint8_t *bytes, size_t count);
+    /* Without on_data: the host sent bytes, which are in the stream's input now. */
+    void (*on_kept)(void *owner);
     /* The host sends no more. */
     void (*on_eof)(void *owner);
     /* The guest may send more. */
     void (*on_credit)(void *owner);
-    /* The stream is over, by whichever side's reset: the owner must forget it. */
+    /* A new host has connected, which knows nothing of the stream. NULL: on_end instead. The owner must forget the stream. */
+    void (*on_host_gone)(void *owner);
+    /* Either side has reset the stream. The owner must forget it. */
     void (*on_end)(void *owner);
 };
 
@@ -48,9 +52,9 @@ struct mux_stream {
     /* Bytes the guest may still send, and bytes the host may still send: 0..INITIAL_WINDOW_BYTES. */
     uint32_t send_window;
     uint32_t receive_window;
-    /* Bytes consumed and not granted yet. */
+    /* Bytes consumed since the last CREDIT. */
     uint32_t consumed;
-    /* Of the host's RESET; 0 before, and where the stream ended without one. */
+    /* The reason in the host's RESET; 0 before it, and if the stream ended otherwise. */
     uint32_t reset_reason;
     bool is_host_done;
     bool is_guest_done;
@@ -61,10 +65,7 @@ struct mux_stream {
     size_t input_capacity;
     size_t input_start;
     size_t input_length;
-    /* The ends in the guest, owned by stdio; NULL when there is none (any more). */
-    struct stdin_pipe *stdin_pipe;
-    struct output_pipe *output_pipe;
-    /* Of a stream that the guest opened; NULL when nobody cares (any more). */
+    /* The stream's end in the guest; NULL before it has one, and once that end is finished. */
     const struct stream_handlers *handlers;
     void *owner;
     struct mux_stream *next_in_bucket;
@@ -75,15 +76,15 @@ struct mux_stream {
 struct mux {
     /* By id modulo MUX_BUCKETS. */
     struct mux_stream *buckets[MUX_BUCKETS];
-    /* Open now, by the side that opened them. */
+    /* Open streams, counted by the side that opened them. */
     size_t host_count;
     size_t guest_count;
-    /* Highest ids that were opened; 0 is none. */
+    /* The highest id that each side has opened; 0 before the first. */
     uint32_t last_host_id;
     uint32_t last_guest_id;
 };
 
-/* The host opens a stream. `length` is that of the OPEN's payload. */
+/* The host opens a stream. `length` is the length of the OPEN's payload. */
 enum mux_result mux_open(struct mux *mux, uint32_t id, uint8_t kind, size_t length);
 
 /* The guest opens a stream; NULL at the limit, without memory, or when the ids are used up. */
@@ -94,7 +95,7 @@ enum mux_result mux_find(const struct mux *mux, uint32_t id, struct mux_stream *
 /* Any stream that is open, or NULL. */
 struct mux_stream *mux_any(const struct mux *mux);
 
-/* The host sent `count` bytes: checks them against the window and takes them off it. */
+/* Checks `count` bytes from the host against the window and takes them off it. */
 enum mux_result mux_admit(struct mux_stream *stream, size_t count);
 
 /* Keeps admitted bytes in the stream's input; false when memory is out. */
@@ -105,16 +106,16 @@ enum mux_result mux_receive(struct mux_stream *stream, const uint8_t *bytes, siz
 enum mux_result mux_receive_eof(struct mux_stream *stream);
 enum mux_result mux_receive_credit(struct mux_stream *stream, uint32_t bytes);
 
-/* Admitted bytes went on without being kept. Gives the credit to grant now, in bytes; 0 is none yet. */
+/* The consumer took admitted bytes without their being kept. Returns the credit to grant now, in bytes; 0 if not yet. */
 uint32_t mux_pass(struct mux_stream *stream, size_t count);
 
-/* Takes `count` bytes off the input. Gives the credit to grant now, in bytes; 0 is none yet. */
+/* Takes `count` bytes off the input. Returns the credit to grant now, in bytes; 0 if not yet. */
 uint32_t mux_consume(struct mux_stream *stream, size_t count);
 
-/* Frees the stream and ends its id, once both sides are done or when one resets it. */
+/* Frees the stream and ends its id, once both sides are done or one has reset it. */
 void mux_end(struct mux *mux, struct mux_stream *stream);
 
-/* mux_end() if both sides are done and no end in the guest holds the stream; true when it ended. */
+/* Calls mux_end() if both sides are done and the stream has no end in the guest any more; true if it ended. */
 bool mux_end_if_done(struct mux *mux, struct mux_stream *stream);
 
 const char *mux_strerror(enum mux_result result);

@@ -1,8 +1,6 @@
 #include "channel/streams.h"
 
 #include "channel/port.h"
-#include "exec/output_pipe.h"
-#include "exec/stdin_pipe.h"
 #include "runtime/util.h"
 
 static struct mux mux;
@@ -14,16 +12,27 @@ static void send_reset(enum outbox_queue queue, uint32_t id, uint32_t reason)
     port_send(queue, GONDOLIN_FRAME_RESET, id, payload, sizeof payload);
 }
 
-/* Forgets the stream and closes the guest's end of it; `close_output` says how an output's writer learns of it. */
-static void drop_stream(struct mux_stream *stream, void (*close_output)(struct output_pipe *))
+static void end_stream(struct mux_stream *stream)
 {
-    if (stream->stdin_pipe != NULL)
-        stdin_pipe_close(stream->stdin_pipe);
-    if (stream->output_pipe != NULL)
-        close_output(stream->output_pipe);
     if (stream->handlers != NULL)
         stream->handlers->on_end(stream->owner);
     mux_end(&mux, stream);
+}
+
+static void abandon_stream(struct mux_stream *stream)
+{
+    const struct stream_handlers *handlers = stream->handlers;
+    if (handlers != NULL && handlers->on_host_gone != NULL)
+        handlers->on_host_gone(stream->owner);
+    else if (handlers != NULL)
+        handlers->on_end(stream->owner);
+    mux_end(&mux, stream);
+}
+
+/* Ends the stream if nothing can follow on it; the pointer is invalid afterwards. */
+static void settle(struct mux_stream *stream)
+{
+    (void)mux_end_if_done(&mux, stream);
 }
 
 static enum mux_result on_open(const struct frame *frame)
@@ -41,14 +50,15 @@ static enum mux_result on_data(struct mux_stream *stream, const struct frame *fr
     enum mux_result result = mux_admit(stream, frame->length);
     if (result != MUX_OK)
         return result;
-    if (stream->handlers != NULL) {
-        stream->handlers->on_data(stream->owner, frame->payload, frame->length);
+    const struct stream_handlers *handlers = stream->handlers;
+    if (handlers != NULL && handlers->on_data != NULL) {
+        handlers->on_data(stream->owner, frame->payload, frame->length);
         return MUX_OK;
     }
     if (!mux_keep(stream, frame->payload, frame->length))
         return MUX_NO_MEMORY;
-    if (stream->stdin_pipe != NULL)
-        stdin_pipe_feed(stream->stdin_pipe);
+    if (handlers != NULL && handlers->on_kept != NULL)
+        handlers->on_kept(stream->owner);
     return MUX_OK;
 }
 
@@ -57,12 +67,10 @@ static enum mux_result on_eof(struct mux_stream *stream)
     enum mux_result result = mux_receive_eof(stream);
     if (result != MUX_OK)
         return result;
-    if (stream->handlers != NULL)
+    if (stream->handlers == NULL)
+        settle(stream);
+    else if (stream->handlers->on_eof != NULL)
         stream->handlers->on_eof(stream->owner);
-    else if (stream->stdin_pipe != NULL)
-        stdin_pipe_feed(stream->stdin_pipe);
-    else
-        streams_settle(stream);
     return MUX_OK;
 }
 
@@ -71,10 +79,8 @@ static enum mux_result on_credit(struct mux_stream *stream, const struct frame *
     enum mux_result result = mux_receive_credit(stream, load_u32(frame->payload));
     if (result != MUX_OK)
         return result;
-    if (stream->handlers != NULL)
+    if (stream->handlers != NULL && stream->handlers->on_credit != NULL)
         stream->handlers->on_credit(stream->owner);
-    else if (stream->output_pipe != NULL)
-        output_pipe_resume(stream->output_pipe);
     return MUX_OK;
 }
 
@@ -87,7 +93,7 @@ static void on_accept(const struct mux_stream *stream)
 static void on_reset(struct mux_stream *stream, const struct frame *frame)
 {
     stream->reset_reason = load_u32(frame->payload);
-    drop_stream(stream, output_pipe_close);
+    end_stream(stream);
 }
 
 const char *streams_on_frame(const struct frame *frame)
@@ -175,16 +181,16 @@ void streams_passed(struct mux_stream *stream, size_t count)
 
 void streams_reset(struct mux_stream *stream, uint32_t reason)
 {
-    /* Behind the OPEN where it may not have left yet. */
+    /* In order after the OPEN of a stream of the guest's, which may still be queued. */
     send_reset(stream->id % 2 == 0 ? OUTBOX_URGENT : OUTBOX_BULK, stream->id, reason);
-    drop_stream(stream, output_pipe_close);
+    end_stream(stream);
 }
 
 void streams_forget_all(void)
 {
     struct mux_stream *stream;
     while ((stream = mux_any(&mux)) != NULL)
-        drop_stream(stream, output_pipe_detach);
+        abandon_stream(stream);
     mux.last_host_id = 0;
     mux.last_guest_id = 0;
 }
@@ -196,13 +202,20 @@ void streams_send_eof(struct mux_stream *stream)
     stream->is_guest_done = true;
 }
 
-void streams_release(struct mux_stream *stream)
+void streams_attach(struct mux_stream *stream, const struct stream_handlers *handlers, void *owner)
 {
-    stream->handlers = NULL;
-    streams_settle(stream);
+    stream->handlers = handlers;
+    stream->owner = owner;
 }
 
-void streams_settle(struct mux_stream *stream)
+void streams_detach(struct mux_stream *stream)
 {
-    (void)mux_end_if_done(&mux, stream);
+    stream->handlers = NULL;
+    stream->owner = NULL;
+}
+
+void streams_release(struct mux_stream *stream)
+{
+    streams_detach(stream);
+    settle(stream);
 }

@@ -1,6 +1,6 @@
 /*
- * The streams of the control port and where they end in the guest: `stdin_pipe` is a process's stdin, `output_pipe` its output;
- * streams that the guest opened end in their handlers.
+ * The streams of the control port: passes each frame to the handlers of its stream's owner in the guest (a pipe of a
+ * command, a captured connection, the name queries), and sends what the owner asks for.
  */
 #ifndef GONDOLIN_STREAMS_H
 #define GONDOLIN_STREAMS_H
@@ -37,13 +37,14 @@ void streams_reset(struct mux_stream *stream, uint32_t reason);
 /* A new host speaks: ends every stream without a word and starts the ids anew. */
 void streams_forget_all(void);
 
-/* Says that the guest will send nothing (more) on the stream. */
+/* Sends EOF: nothing follows from the guest on the stream. */
 void streams_send_eof(struct mux_stream *stream);
 
-/* The owner is done with a stream that both sides have ended; the pointer is invalid afterwards. */
-void streams_release(struct mux_stream *stream);
+/* Makes `owner` the end in the guest of a claimed stream; streams_detach() takes that back without ending the stream. */
+void streams_attach(struct mux_stream *stream, const struct stream_handlers *handlers, void *owner);
+void streams_detach(struct mux_stream *stream);
 
-/* Ends the stream if nothing can follow on it; the pointer is invalid afterwards. */
-void streams_settle(struct mux_stream *stream);
+/* Detaches the owner and ends the stream once both sides have sent EOF; the pointer is invalid afterwards. */
+void streams_release(struct mux_stream *stream);
 
 #endif

@@ -35,15 +35,14 @@ static void free_pipe(struct output_pipe *output_pipe)
     free(output_pipe);
 }
 
-/* Every byte is queued: ends the stream's direction, tells the owner. */
+/* Every byte is queued: ends the stream's direction and notifies the owner. */
 static void complete(struct output_pipe *output_pipe)
 {
     struct mux_stream *stream = output_pipe->stream;
     if (stream != NULL) {
         streams_send_eof(stream);
-        stream->output_pipe = NULL;
         output_pipe->stream = NULL;
-        streams_settle(stream);
+        streams_release(stream);
     }
     if (!output_pipe->is_done) {
         output_pipe->is_done = true;
@@ -119,6 +118,37 @@ static void on_packet_free(struct port_waiter *waiter)
     output_pipe_resume(LOOP_OWNER(waiter, struct output_pipe, port_waiter));
 }
 
+static void on_credit(void *owner)
+{
+    output_pipe_resume(owner);
+}
+
+/* The host that read the stream is gone and the process keeps running: what it writes is dropped. */
+static void on_host_gone(void *owner)
+{
+    struct output_pipe *output_pipe = owner;
+    output_pipe->stream = NULL;
+    port_waiters_remove(&output_pipe->port_waiter);
+    if (output_pipe->is_draining)
+        complete(output_pipe);
+    output_pipe_resume(output_pipe);
+}
+
+/* The stream was reset: closes the pipe, so that whoever writes to it gets SIGPIPE or EPIPE. */
+static void on_end(void *owner)
+{
+    struct output_pipe *output_pipe = owner;
+    output_pipe->stream = NULL;
+    complete(output_pipe);
+    free_pipe(output_pipe);
+}
+
+static const struct stream_handlers handlers = {
+    .on_credit = on_credit,
+    .on_host_gone = on_host_gone,
+    .on_end = on_end,
+};
+
 struct output_pipe *output_pipe_create(int fd, struct mux_stream *stream, void *owner,
                              void (*on_done)(void *owner, struct output_pipe *output_pipe))
 {
@@ -130,7 +160,7 @@ struct output_pipe *output_pipe_create(int fd, struct mux_stream *stream, void *
     output_pipe->stream = stream;
     output_pipe->owner = owner;
     output_pipe->on_done = on_done;
-    stream->output_pipe = output_pipe;
+    streams_attach(stream, &handlers, output_pipe);
     return output_pipe;
 }
 
@@ -154,27 +184,9 @@ void output_pipe_finish(struct output_pipe *output_pipe)
     output_pipe_resume(output_pipe);
 }
 
-void output_pipe_detach(struct output_pipe *output_pipe)
-{
-    output_pipe->stream->output_pipe = NULL;
-    output_pipe->stream = NULL;
-    port_waiters_remove(&output_pipe->port_waiter);
-    if (output_pipe->is_draining)
-        complete(output_pipe);
-    output_pipe_resume(output_pipe);
-}
-
-void output_pipe_close(struct output_pipe *output_pipe)
-{
-    output_pipe->stream->output_pipe = NULL;
-    output_pipe->stream = NULL;
-    complete(output_pipe);
-    free_pipe(output_pipe);
-}
-
 void output_pipe_discard(struct output_pipe *output_pipe)
 {
     if (output_pipe->stream != NULL)
-        output_pipe->stream->output_pipe = NULL;
+        streams_detach(output_pipe->stream);
     free_pipe(output_pipe);
 }

@@ -1,16 +1,18 @@
-/* A process's stdin: bytes the host sent on a stream go into a pipe as fast as the process takes them. */
+/* A process's stdin: writes the bytes that the host sends on a stream to a pipe as fast as the process reads them. */
 #ifndef GONDOLIN_STDIN_PIPE_H
 #define GONDOLIN_STDIN_PIPE_H
 
+#include <stdbool.h>
+
 #include "channel/mux.h"
 
-/* Takes over `fd`, the non-blocking write end. Frees itself at the end. NULL when memory is out. */
-struct stdin_pipe *stdin_pipe_create(int fd, struct mux_stream *stream);
+/*
+ * Takes over `fd`, the non-blocking write end, and becomes the stream's end in the guest until the host's EOF or a
+ * reset. False when memory is out.
+ */
+bool stdin_pipe_create(int fd, struct mux_stream *stream);
 
-/* Moves what waits in the stream. The stdin_pipe and its stream may be gone afterwards. */
-void stdin_pipe_feed(struct stdin_pipe *stdin_pipe);
-
-/* Closes the pipe and frees the stdin_pipe; the stream stays. */
-void stdin_pipe_close(struct stdin_pipe *stdin_pipe);
+/* Writes what the stream has received to its stdin pipe, if it has one. The stream may be gone afterwards. */
+void stdin_pipe_feed(struct mux_stream *stream);
 
 #endif

@@ -62,7 +62,7 @@ static bool connect_stream(struct exec *exec, size_t index, int *child_end, stru
     struct mux_stream *stream = streams_get(exec->streams[index]);
     bool is_connected;
     if (index == 0) {
-        is_connected = stdin_pipe_create(agent_end, stream) != NULL;
+        is_connected = stdin_pipe_create(agent_end, stream);
     } else {
         exec->output_pipes[index - 1] = output_pipe_create(agent_end, stream, exec, on_output_done);
         is_connected = exec->output_pipes[index - 1] != NULL;
@@ -102,8 +102,7 @@ void exec_stdio_start(struct exec *exec)
     struct mux_stream *input = streams_get(exec->streams[0]);
     if (input != NULL) {
         streams_send_eof(input);
-        if (input->stdin_pipe != NULL)
-            stdin_pipe_feed(input->stdin_pipe);
+        stdin_pipe_feed(input);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(exec->output_pipes); i++) {
         if (exec->output_pipes[i] != NULL)

@@ -4,8 +4,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "runtime/path.h"
 #include "runtime/util.h"
-#include "system/root.h"
 
 static bool make_parent(const char *path, struct failure *failure)
 {
@@ -17,7 +17,7 @@ static bool make_parent(const char *path, struct failure *failure)
     if (slash == NULL || slash == parent)
         return true;
     *slash = '\0';
-    return root_make_path(parent) == 0 || failed(failure, "mkdir %s", parent);
+    return make_path(parent) == 0 || failed(failure, "mkdir %s", parent);
 }
 
 /* Where a guest put a pipe or a device, opening must not wait for it and writing must not reach it. */

@@ -12,10 +12,11 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "protocol.h"
 #include "runtime/log.h"
 #include "runtime/util.h"
-#include "shutdown.h"
-#include "system/root.h"
+#include "system/hidden.h"
+#include "system/power.h"
 
 /* Reads and writes of 1 MiB with their headers; the kernel wants room for one whole request. */
 #define BUFFER_BYTES GONDOLIN_MAX_FUSE_MESSAGE_BYTES
@@ -102,7 +103,7 @@ static void write_to_port(const uint8_t *bytes, size_t count)
 static void __attribute__((noreturn)) die(const char *what)
 {
     log_error("file channel: %s: powering off", what);
-    shutdown_now();
+    power_off();
 }
 
 static uint8_t *allocate_buffer(void)
@@ -216,7 +217,7 @@ static int mount_hidden(void)
         syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0)
         return -1;
     AUTO_CLOSE int mount_fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
-    if (mount_fd < 0 || syscall(SYS_move_mount, mount_fd, "", root_hidden_directory(), "",
+    if (mount_fd < 0 || syscall(SYS_move_mount, mount_fd, "", hidden_directory(), "",
                                 MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
         return -1;
     return take_fd(&mount_fd);

@@ -4,12 +4,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
+#include "runtime/path.h"
 #include "runtime/util.h"
-#include "system/root.h"
 
 #ifndef FUSE_SUPER_MAGIC
 #define FUSE_SUPER_MAGIC 0x65735546
@@ -120,6 +121,6 @@ void java_store_set(const char *path)
     if (snprintf(store, sizeof store, "%s", path) >= (int)sizeof store)
         store[0] = '\0';
     /* Made even without a JVM: one that a package brings starts with what it finds there. */
-    (void)root_make_path(DEBIAN_DIRECTORY);
+    (void)make_path(DEBIAN_DIRECTORY);
     java_store_link();
 }

@@ -9,8 +9,8 @@
 #include <sys/syscall.h>
 
 #include "file/fuse.h"
+#include "runtime/path.h"
 #include "runtime/util.h"
-#include "system/root.h"
 
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1
@@ -35,13 +35,13 @@ static bool make_parent(const char *target, struct failure *failure)
     if (slash == NULL || slash == parent)
         return true;
     *slash = '\0';
-    return root_make_path(parent) == 0 || failed(failure, "mkdir %s", parent);
+    return make_path(parent) == 0 || failed(failure, "mkdir %s", parent);
 }
 
 static bool make_target(const char *target, bool is_file, struct failure *failure)
 {
     if (!is_file)
-        return root_make_path(target) == 0 || failed(failure, "mkdir %s", target);
+        return make_path(target) == 0 || failed(failure, "mkdir %s", target);
     if (!make_parent(target, failure))
         return false;
     AUTO_CLOSE int fd = open(target, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "runtime/util.h"
-#include "system/root.h"
+#include "system/hidden.h"
 
 #define NS_PER_SECOND 1000000000ULL
 
@@ -35,7 +35,7 @@ static int random_fd = -1;
 static int bind_hidden(const char *name, const char *target)
 {
     AUTO_CLOSE int tree =
-        (int)syscall(SYS_open_tree, root_hidden_directory(), name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        (int)syscall(SYS_open_tree, hidden_directory(), name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree < 0)
         return -1;
     return (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
@@ -44,7 +44,7 @@ static int bind_hidden(const char *name, const char *target)
 /* An image without such a file has no use for it. */
 static bool show(struct shown_file *file, struct failure *failure)
 {
-    file->fd = openat(root_hidden_directory(), file->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    file->fd = openat(hidden_directory(), file->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file->fd < 0)
         return failed(failure, "create %s", file->name);
     AUTO_CLOSE int original = open(file->target, O_RDONLY | O_CLOEXEC);

@@ -1,7 +1,6 @@
 #include "system/root.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -11,56 +10,27 @@
 #include <time.h>
 
 #include "runtime/log.h"
+#include "runtime/path.h"
 #include "runtime/util.h"
 #include "system/boot.h"
 #include "system/cgroup.h"
 #include "system/cgroup_pool.h"
+#include "system/hidden.h"
 #include "system/identity.h"
 
 #define LOWER "/lower"
 #define UPPER "/upper"
 #define NEW_ROOT "/newroot"
-#define HIDDEN "/hidden"
 #define DEVICE_WAIT_MS 5000
 #define DEVICE_POLL_MS 5
 
-static int hidden_fd = -1;
 static int initramfs_fd = -1;
 static bool is_switched;
-
-int root_hidden_directory(void)
-{
-    return hidden_fd;
-}
-
-int root_make_path(const char *path)
-{
-    char part[PATH_MAX];
-    size_t length = strnlen(path, sizeof part);
-    if (length == sizeof part) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(part, path, length + 1);
-    for (size_t at = 1; at <= length; at++) {
-        if (part[at] != '/' && part[at] != '\0')
-            continue;
-        part[at] = '\0';
-        if (mkdir(part, 0755) != 0 && errno != EEXIST)
-            return -1;
-        part[at] = path[at];
-    }
-    struct stat status;
-    if (stat(path, &status) != 0)
-        return -1;
-    errno = ENOTDIR;
-    return S_ISDIR(status.st_mode) ? 0 : -1;
-}
 
 static bool mount_new(const char *type, const char *path, unsigned long flags, const char *options,
                       struct failure *failure)
 {
-    if (root_make_path(path) != 0)
+    if (make_path(path) != 0)
         return failed(failure, "mkdir %s", path);
     if (mount(type, path, type, flags, options) != 0)
         return failed(failure, "mount %s", path);
@@ -170,18 +140,12 @@ static void write_hosts_if_missing(void)
         log_warning("/etc/hosts: %s", strerror(errno));
 }
 
-static bool keep_hidden_directory(struct failure *failure)
-{
-    if (mkdir(HIDDEN, 0700) != 0)
-        return failed(failure, "mkdir " HIDDEN);
-    hidden_fd = open(HIDDEN, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    initramfs_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return (hidden_fd >= 0 && initramfs_fd >= 0) || failed(failure, "open " HIDDEN);
-}
-
 bool root_switch(const struct root_request *request, struct failure *failure)
 {
-    if (!keep_hidden_directory(failure))
+    initramfs_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (initramfs_fd < 0)
+        return failed(failure, "open /");
+    if (!hidden_make(failure))
         return false;
     if (*request->device != '\0' && (!mount_overlay(request, failure) || !enter_new_root(failure)))
         return false;

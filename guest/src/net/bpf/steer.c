@@ -4,7 +4,6 @@
 
 #include "net/bpf/bpf.h"
 #include "net/bpf/program.h"
-#include "net/hold/hold.h"
 #include "runtime/util.h"
 
 #define MAX_OWN_ADDRESSES 4096
@@ -21,7 +20,7 @@ bool net_steer_load(struct failure *failure)
     maps->own_addresses_fd =
         net_bpf_create_map(BPF_MAP_TYPE_HASH, sizeof(struct net_address), 1, MAX_OWN_ADDRESSES, BPF_F_NO_PREALLOC);
     maps->accepted_fd =
-        net_bpf_create_map(BPF_MAP_TYPE_HASH, sizeof(struct net_tuple), 1, NET_HOLD_MAX, BPF_F_NO_PREALLOC);
+        net_bpf_create_map(BPF_MAP_TYPE_HASH, sizeof(struct net_tuple), 1, NET_STEER_MAX_ACCEPTED, BPF_F_NO_PREALLOC);
     maps->sockets_fd = net_bpf_create_map(BPF_MAP_TYPE_SOCKMAP, sizeof(uint32_t), sizeof(uint64_t), NET_SOCKETS, 0);
     if (maps->own_addresses_fd < 0 || maps->accepted_fd < 0 || maps->sockets_fd < 0)
         return failed(failure, "bpf map");

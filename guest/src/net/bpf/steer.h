@@ -17,6 +17,9 @@ bool net_steer_set_socket(unsigned key, int fd, struct failure *failure);
 /* Adds or removes an own address. 0, or -1 with errno. */
 int net_steer_set_own(const struct net_address *address, bool is_own);
 
+/* Connections that are let through at a time. */
+#define NET_STEER_MAX_ACCEPTED 4096
+
 /* Lets a connection through: NET_ACCEPTED, NET_ACCEPTED_EARLY, or 0 to hold it again. 0, or -1 with errno. */
 int net_steer_set_accepted(const struct net_tuple *tuple, uint8_t how);
 

@@ -14,10 +14,11 @@
 
 #include <stdbool.h>
 
+#include "net/bpf/steer.h"
 #include "runtime/failure.h"
 
 /* SYNs held at a time, with those that are let in; more are lost, and sent again by their kernel. */
-#define NET_HOLD_MAX 4096
+#define NET_HOLD_MAX NET_STEER_MAX_ACCEPTED
 
 bool net_hold_start(struct failure *failure);
 
