@@ -1,6 +1,37 @@
 /*
- * Streams of the control port: ids, credit and end of stream by the rules of docs/protocol.md, "Streams". Pure: bytes
- * that the host sent wait in the stream until their consumer takes them; nothing here reads or writes a descriptor.
+ * Streams of the control port. This file teaches the protocol; docs/protocol.md, "Streams", has its numbers.
+ *
+ * One virtio port carries every byte stream between host and guest: a command's stdin, stdout and stderr, a captured TCP
+ * connection, the name queries. Each frame on it names its stream by an id.
+ *
+ *   Opening. OPEN makes a stream and says its kind. The host uses even ids from 2 and the guest odd ids from 1, each
+ *   strictly rising, so both sides can open at the same time and no id is used twice. The host opens the streams of a
+ *   command and then sends an EXEC that claims them by their ids. Nothing acknowledges an OPEN: data may follow at once.
+ *   Only a TCP stream has an ACCEPT, which tells the guest that the host has a connection to the server. The receiver of
+ *   an OPEN that it cannot serve (an unknown kind, too many streams) sends RESET, reason refused.
+ *
+ *   Credit. Each direction of a stream has a window, which both sides compute for themselves:
+ *
+ *       window = INITIAL_WINDOW_BYTES - bytes of DATA so far + bytes of CREDIT so far
+ *
+ *   DATA may never exceed the sender's window, and CREDIT may never lift it above INITIAL_WINDOW_BYTES. So a stream has
+ *   at most one window of bytes that were sent and not consumed, which bounds what the receiver must buffer: a stream
+ *   whose consumer is slow blocks itself and no other. The receiver sends CREDIT only once the consumer has taken half a
+ *   window, one small frame for 128 KiB, and none after the sender's EOF.
+ *
+ *   Ending. EOF says that its sender sends nothing more; the other direction continues. A side with nothing to send says so
+ *   with an EOF too. A stream has ended when both sides have sent EOF and the guest's end has consumed what came.
+ *
+ *   Reset. RESET ends both directions at once and drops what is queued; its payload is the reason. Frames of the other
+ *   side may have crossed with it: frames for an id that has ended are dropped without complaint (MUX_ENDED).
+ *
+ *   Broken rules. DATA or EOF after EOF, DATA beyond the window, CREDIT beyond the initial window, an id of the wrong
+ *   parity or out of order, a frame for an id that was never opened: no correct peer does any of it, so there is nothing
+ *   left to trust. The agent logs the rule and powers the guest off; the host does the same to a guest, with the error
+ *   GUEST_PROTOCOL.
+ *
+ * Pure: bytes from the host wait in the stream until their consumer takes them; nothing here reads or writes a
+ * descriptor. streams.h connects this to the port and to the streams' ends in the guest.
  */
 #ifndef GONDOLIN_MUX_H
 #define GONDOLIN_MUX_H
