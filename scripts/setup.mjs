@@ -34,6 +34,7 @@ const TEST_TOOLS = {
   fio: 'fio',
   tar: 'tar',
   cpio: 'cpio',
+  'clang-format': 'clang-format',
 };
 /** Files instead of programs: headers that gcc alone does not bring. */
 const BUILD_FILES = {

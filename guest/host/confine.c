@@ -184,8 +184,9 @@ static void restrict_mount(const char *path, unsigned long flags)
     static const struct {
         unsigned long shown;
         unsigned long flag;
-    } kept[] = {{ST_RDONLY, MS_RDONLY},   {ST_NODEV, MS_NODEV},     {ST_NOEXEC, MS_NOEXEC}, {ST_NOSUID, MS_NOSUID},
-                {ST_NOATIME, MS_NOATIME}, {ST_RELATIME, MS_RELATIME}, {ST_NODIRATIME, MS_NODIRATIME}};
+    } kept[] = {{ST_RDONLY, MS_RDONLY},        {ST_NODEV, MS_NODEV},     {ST_NOEXEC, MS_NOEXEC},
+                {ST_NOSUID, MS_NOSUID},        {ST_NOATIME, MS_NOATIME}, {ST_RELATIME, MS_RELATIME},
+                {ST_NODIRATIME, MS_NODIRATIME}};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         flags |= (status.f_flag & kept[i].shown) != 0 ? kept[i].flag : 0;
     check(mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | flags, NULL), path);

@@ -150,7 +150,8 @@ void run_agent(int control_fd, int fs_fd, int device_fd)
     (void)sigaddset(&child_signal, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &child_signal, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-    children = (struct loop_source){.fd = signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK), .on_ready = on_child};
+    children =
+        (struct loop_source){.fd = signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK), .on_ready = on_child};
     pump_fd = fs_fd;
     fuse_fd = device_fd;
     if (log_open_queue() != 0 || loop_init() != 0 || loop_add(&children, EPOLLIN) != 0 || worker_init() != 0)

@@ -264,7 +264,8 @@ static void do_serve(void)
 static void do_udp(void)
 {
     /* Looks like a DNS query for `udp.test`, so that it is one on port 53. */
-    static const uint8_t query[] = {0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 3, 'u', 'd', 'p', 4, 't', 'e', 's', 't', 0, 0, 1, 0, 1};
+    static const uint8_t query[] = {0,   7,   1,   0, 0,   1,   0,   0,   0, 0, 0, 0, 3,
+                                    'u', 'd', 'p', 4, 't', 'e', 's', 't', 0, 0, 1, 0, 1};
     int fd = dial(SOCK_DGRAM);
     struct pollfd wait = {.fd = fd, .events = POLLIN};
     if (send(fd, query, sizeof query, 0) < 0)

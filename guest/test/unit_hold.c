@@ -151,13 +151,14 @@ static void make_packet(bool is_v4, uint8_t flags, uint8_t tcp_bytes)
     machine.header_bytes = is_v4 ? 20 : 40;
     machine.packet_bytes = machine.header_bytes + tcp_bytes;
     machine.context.protocol = htons(is_v4 ? ETH_P_IP : ETH_P_IPV6);
-    CHECK(inet_pton(is_v4 ? AF_INET : AF_INET6, is_v4 ? "10.88.0.5" : "fd00::15",
-                    machine.packet + (is_v4 ? 12 : 8)) == 1);
+    CHECK(inet_pton(is_v4 ? AF_INET : AF_INET6, is_v4 ? "10.88.0.5" : "fd00::15", machine.packet + (is_v4 ? 12 : 8)) ==
+          1);
     CHECK(inet_pton(is_v4 ? AF_INET : AF_INET6, is_v4 ? "203.0.113.9" : "2001:db8::9",
                     machine.packet + (is_v4 ? 16 : 24)) == 1);
     uint8_t *tcp = machine.packet + machine.header_bytes;
-    const uint8_t start[20] = {0x9c, 0x41, 1, 0xbb, 0xff, 0xff, 0xff, 0xff, 0, 0,
-                               0,    0,    (uint8_t)(tcp_bytes / 4 << 4), flags, 0xfa, 0xf0, 0xba, 0xad, 0, 0};
+    const uint8_t start[20] = {
+        0x9c,  0x41, 1,    0xbb, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, (uint8_t)(tcp_bytes / 4 << 4),
+        flags, 0xfa, 0xf0, 0xba, 0xad, 0,    0};
     memset(tcp, 0x77, tcp_bytes);
     memcpy(tcp, start, sizeof start);
 }
@@ -172,8 +173,8 @@ static void takes_a_syn_off_its_listener(void)
             CHECK(memcmp(machine.output.tcp, machine.packet + machine.header_bytes, tcp_bytes) == 0);
             CHECK(tcp_bytes == 60 || machine.output.tcp[tcp_bytes] == 0);
             CHECK(memcmp(machine.output.source, machine.packet + (is_v4 == 1 ? 12 : 8), is_v4 == 1 ? 4 : 16) == 0);
-            CHECK(memcmp(machine.output.destination, machine.packet + (is_v4 == 1 ? 16 : 24),
-                         is_v4 == 1 ? 4 : 16) == 0);
+            CHECK(memcmp(machine.output.destination, machine.packet + (is_v4 == 1 ? 16 : 24), is_v4 == 1 ? 4 : 16) ==
+                  0);
         }
     }
 }

@@ -124,6 +124,7 @@ static bool adds_up(const uint8_t *bytes, size_t size)
 
 static void writes_port_unreachable(void)
 {
+    /* clang-format off */
     static const uint8_t wanted[] = {
         /* 3 destination unreachable, 3 port; unused. */
         3, 3, 0, 0, 0, 0, 0, 0,
@@ -131,6 +132,7 @@ static void writes_port_unreachable(void)
         0x45, 0, 0x04, 0xcc, 0, 0, 0, 0, 64, 17, 0, 0, 172, 17, 0, 2, 203, 0, 113, 9,
         /* Its UDP header. */
         0xc0, 0x01, 0x01, 0xbb, 0x04, 0xb8, 0, 0};
+    /* clang-format on */
     uint8_t message[NET_UNREACHABLE_BYTES];
     struct sockaddr_in sender = {.sin_family = AF_INET, .sin_port = htons(0xc001)};
     struct sockaddr_in destination = {.sin_family = AF_INET, .sin_port = htons(443)};

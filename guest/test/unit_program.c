@@ -42,7 +42,8 @@ static uint64_t look_up(void)
     if (machine.registers[1] == OWN_FD)
         return memcmp(memory_at(machine.registers[2], 0), &own, sizeof own) == 0 ? (uintptr_t)&own : 0;
     if (machine.registers[1] == ACCEPTED_FD)
-        return memcmp(memory_at(machine.registers[2], 0), &accepted, sizeof accepted) == 0 ? (uintptr_t)&accepted_how : 0;
+        return memcmp(memory_at(machine.registers[2], 0), &accepted, sizeof accepted) == 0 ? (uintptr_t)&accepted_how
+                                                                                           : 0;
     memcpy(&key, memory_at(machine.registers[2], 0), sizeof key);
     /* A socket is its key and one, so that none is NULL. */
     return machine.registers[1] == SOCKETS_FD && key < NET_SOCKETS ? key + 1 : 0;
@@ -222,8 +223,10 @@ static void steers_accepted_connections_to_the_listener(void)
     static const uint8_t client_v4[4] = {10, 0, 2, 15};
     static const uint8_t server_v4[4] = {93, 184, 216, 34};
     static const uint8_t server_v6[16] = {0x20, 1, 0x0d, 0xb8, [15] = 1};
-    accepted = (struct net_tuple){.local = net_address_v4(server_v4), .remote = net_address_v4(client_v4),
-                                  .local_port = 443, .remote_port = htons(40001)};
+    accepted = (struct net_tuple){.local = net_address_v4(server_v4),
+                                  .remote = net_address_v4(client_v4),
+                                  .local_port = 443,
+                                  .remote_port = htons(40001)};
     struct bpf_sk_lookup lookup = lookup_to("93.184.216.34", IPPROTO_TCP, 443);
     memcpy(&lookup.remote_ip4, client_v4, sizeof client_v4);
     lookup.remote_port = htons(40001);
@@ -233,8 +236,10 @@ static void steers_accepted_connections_to_the_listener(void)
     lookup.remote_port = htons(40001);
     lookup.local_port = 444;
     CHECK(run(&lookup) == SK_PASS && machine.assigned == NET_SOCKET_HELD_V4);
-    accepted = (struct net_tuple){.local = net_address_v6(server_v6), .remote = net_address_v6(server_v6),
-                                  .local_port = 22, .remote_port = htons(50000)};
+    accepted = (struct net_tuple){.local = net_address_v6(server_v6),
+                                  .remote = net_address_v6(server_v6),
+                                  .local_port = 22,
+                                  .remote_port = htons(50000)};
     lookup = lookup_to("2001:db8::1", IPPROTO_TCP, 22);
     memcpy(lookup.remote_ip6, server_v6, sizeof server_v6);
     lookup.remote_port = htons(50000);

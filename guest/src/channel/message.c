@@ -213,7 +213,8 @@ void message_encode_hello(struct wire_writer *writer, const char *version, const
     wire_write_string(writer, kernel, 128);
 }
 
-void message_encode_frozen(struct wire_writer *writer, uint32_t request_id, uint64_t sent_bytes, uint64_t received_bytes)
+void message_encode_frozen(struct wire_writer *writer, uint32_t request_id, uint64_t sent_bytes,
+                           uint64_t received_bytes)
 {
     message_encode_header(writer, GONDOLIN_MESSAGE_OK, request_id);
     wire_write_u64(writer, sent_bytes);
@@ -227,8 +228,7 @@ void message_encode_failed(struct wire_writer *writer, uint32_t request_id, int 
     wire_write_string(writer, stage, GONDOLIN_MAX_STAGE_BYTES);
 }
 
-void message_encode_exited(struct wire_writer *writer, uint32_t request_id, uint8_t kind, uint8_t flags,
-                           uint16_t value)
+void message_encode_exited(struct wire_writer *writer, uint32_t request_id, uint8_t kind, uint8_t flags, uint16_t value)
 {
     message_encode_header(writer, GONDOLIN_MESSAGE_EXITED, request_id);
     wire_write_u8(writer, kind);

@@ -127,8 +127,8 @@ static void read_port(void)
 {
     bool is_drained = false;
     while (!is_drained && port.input_length < port.input_capacity) {
-        long count = RETRY_EINTR(
-            read(port.source.fd, port.input + port.input_length, port.input_capacity - port.input_length));
+        long count =
+            RETRY_EINTR(read(port.source.fd, port.input + port.input_length, port.input_capacity - port.input_length));
         if (count == 0 || (count < 0 && errno != EAGAIN)) {
             /* 0 is "the host end is not open (yet)", not an end of file. */
             on_disconnected();

@@ -150,7 +150,7 @@ static const struct stream_handlers handlers = {
 };
 
 struct output_pipe *output_pipe_create(int fd, struct mux_stream *stream, void *owner,
-                             void (*on_done)(void *owner, struct output_pipe *output_pipe))
+                                       void (*on_done)(void *owner, struct output_pipe *output_pipe))
 {
     struct output_pipe *output_pipe = calloc(1, sizeof *output_pipe);
     if (output_pipe == NULL)

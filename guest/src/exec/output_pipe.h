@@ -14,7 +14,7 @@
  * after them are queued; from then on the owner must forget the output pipe, which frees itself. NULL when memory is out.
  */
 struct output_pipe *output_pipe_create(int fd, struct mux_stream *stream, void *owner,
-                             void (*on_done)(void *owner, struct output_pipe *output_pipe));
+                                       void (*on_done)(void *owner, struct output_pipe *output_pipe));
 
 /* Starts or continues reading, after credit came. */
 void output_pipe_resume(struct output_pipe *output_pipe);

@@ -23,7 +23,8 @@ static void feed(void *owner)
     struct stdin_pipe *stdin_pipe = owner;
     struct mux_stream *stream = stdin_pipe->stream;
     while (stream->input_length > 0) {
-        long written = RETRY_EINTR(write(stdin_pipe->source.fd, stream->input + stream->input_start, stream->input_length));
+        long written =
+            RETRY_EINTR(write(stdin_pipe->source.fd, stream->input + stream->input_start, stream->input_length));
         if (written < 0 && errno == EAGAIN && loop_add(&stdin_pipe->source, EPOLLOUT) == 0)
             return;
         if (written < 0) {

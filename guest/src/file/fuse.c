@@ -231,8 +231,7 @@ static void set_read_ahead(int mount_fd)
     /* The device number is known here: asking the host would hold up the loop. */
     if (syscall(SYS_statx, mount_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0)
         return;
-    (void)snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", status.stx_dev_major,
-                   status.stx_dev_minor);
+    (void)snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", status.stx_dev_major, status.stx_dev_minor);
     AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, READ_AHEAD_KB, sizeof READ_AHEAD_KB - 1) < 0)
         log_warning("read-ahead: %s", strerror(errno));

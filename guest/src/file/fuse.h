@@ -2,8 +2,8 @@
 #ifndef GONDOLIN_FUSE_H
 #define GONDOLIN_FUSE_H
 
-#include <stdint.h>
 #include "runtime/failure.h"
+#include <stdint.h>
 
 /*
  * Mounts the file system where no path of the guest leads, and starts two threads that copy messages between /dev/fuse

@@ -23,8 +23,8 @@ static char store[PATH_MAX];
 
 /* Where JVMs are installed, each in a directory of its own: distributions, Docker images, archives, sdkman, IDEs. */
 static const char *const homes[] = {
-    "/usr/lib/jvm", "/usr/lib64/jvm", "/usr/java",  "/usr/local",     "/usr/local/lib/jvm",
-    "/opt",         "/opt/java",      "/opt/jdk",   "/root/.jdks",    "/root/.sdkman/candidates/java",
+    "/usr/lib/jvm", "/usr/lib64/jvm", "/usr/java", "/usr/local",  "/usr/local/lib/jvm",
+    "/opt",         "/opt/java",      "/opt/jdk",  "/root/.jdks", "/root/.sdkman/candidates/java",
 };
 
 /* Java 9 and later, then the JRE and the JDK of Java 8. */
@@ -69,8 +69,7 @@ static void link_jvm(int homes_fd, const char *name)
         struct stat status;
         (void)snprintf(path, sizeof path, "%s/%s", name, security[i]);
         AUTO_CLOSE int directory = openat(homes_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (directory < 0 || !may_change(directory) ||
-            fstatat(directory, "cacerts", &status, AT_SYMLINK_NOFOLLOW) != 0)
+        if (directory < 0 || !may_change(directory) || fstatat(directory, "cacerts", &status, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         replace(directory, "jssecacerts");
     }

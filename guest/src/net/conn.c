@@ -88,8 +88,7 @@ static void send_some(struct connection *connection)
         wait_for_packet(connection);
         return;
     }
-    long count =
-        RETRY_EINTR(recv(connection->source.fd, packet->bytes + GONDOLIN_FRAME_HEADER_BYTES, limit, 0));
+    long count = RETRY_EINTR(recv(connection->source.fd, packet->bytes + GONDOLIN_FRAME_HEADER_BYTES, limit, 0));
     if (count > 0) {
         outbox_push_data(port_outbox(), packet, stream->id, (size_t)count);
         priority_note_packet(stream->id);
@@ -229,8 +228,7 @@ struct connection *net_conn_open(const struct net_tuple *tuple, bool is_v4, cons
     connection->port_waiter.on_packet_free = on_packet_free;
     connection->events = events;
     connection->owner = owner;
-    connection->stream =
-        streams_open(GONDOLIN_STREAM_KIND_TCP, destination, sizeof destination, &handlers, connection);
+    connection->stream = streams_open(GONDOLIN_STREAM_KIND_TCP, destination, sizeof destination, &handlers, connection);
     if (connection->stream != NULL)
         return connection;
     free(connection);

@@ -35,8 +35,8 @@ bool net_start(struct failure *failure)
     if (is_started)
         return true;
     /* The program last: it finds its sockets and every own address. */
-    is_started = net_route_setup(failure) && net_steer_load(failure) && net_tcp_start(failure) && net_hold_start(failure) &&
-                 net_dns_start(failure) && net_refuse_start(failure) && net_local_addresses_watch(failure) && net_steer_attach(failure) &&
-                 write_resolv_conf(failure);
+    is_started = net_route_setup(failure) && net_steer_load(failure) && net_tcp_start(failure) &&
+                 net_hold_start(failure) && net_dns_start(failure) && net_refuse_start(failure) &&
+                 net_local_addresses_watch(failure) && net_steer_attach(failure) && write_resolv_conf(failure);
     return is_started;
 }

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 #include "net/packet/record.h"
-#include "runtime/loop.h"
 #include "runtime/failure.h"
+#include "runtime/loop.h"
 
 /* Raw socket that only sends, from any address; it would else get a copy of all traffic. -1 with errno. */
 int net_udp_open_raw(int family, int protocol);

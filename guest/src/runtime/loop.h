@@ -20,7 +20,9 @@ struct loop_timer {
     void (*on_due)(struct loop_timer *timer);
 };
 
+/* clang-format off */
 #define LOOP_OWNER(member_pointer, type, member) ((type *)(void *)((char *)(member_pointer) - offsetof(type, member)))
+/* clang-format on */
 
 /* All return 0, or -1 with errno. */
 int loop_init(void);

@@ -31,6 +31,7 @@ static long clone_and_call(const struct clone_args *arguments, void (*run)(void 
     long result;
     register void (*child_run)(void *) __asm__("r12") = run;
     register void *child_context __asm__("r13") = context;
+    /* clang-format off */
     __asm__ volatile("syscall\n\t"
                      "test %%rax, %%rax\n\t"
                      "jnz 1f\n\t"
@@ -43,6 +44,7 @@ static long clone_and_call(const struct clone_args *arguments, void (*run)(void 
                      : "a"((long)SYS_clone3), "D"(arguments), "S"(sizeof *arguments), [run] "r"(child_run),
                        [context] "r"(child_context)
                      : "rcx", "r11", "memory");
+    /* clang-format on */
     return result;
 }
 

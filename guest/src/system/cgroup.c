@@ -140,7 +140,8 @@ static unsigned signal_procs(int directory_fd, int signal)
 }
 
 /* Calls `visit` for every cgroup below, deepest first, then for this one. */
-static unsigned walk(int parent_fd, const char *name, int depth, unsigned (*visit)(int, const char *, int), int argument)
+static unsigned walk(int parent_fd, const char *name, int depth, unsigned (*visit)(int, const char *, int),
+                     int argument)
 {
     unsigned count = 0;
     int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

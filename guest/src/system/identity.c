@@ -34,8 +34,7 @@ static int random_fd = -1;
 
 static int bind_hidden(const char *name, const char *target)
 {
-    AUTO_CLOSE int tree =
-        (int)syscall(SYS_open_tree, hidden_directory(), name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    AUTO_CLOSE int tree = (int)syscall(SYS_open_tree, hidden_directory(), name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree < 0)
         return -1;
     return (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);

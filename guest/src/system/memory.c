@@ -68,7 +68,8 @@ static bool is_used_up(void)
     if (!read_text(memory.cgroup_fd, "memory.current", text, sizeof text))
         return false;
     unsigned long used = strtoul(text, NULL, 10);
-    unsigned long floor = memory.limit_bytes / FILES_SHARE < FILES_BYTES ? memory.limit_bytes / FILES_SHARE : FILES_BYTES;
+    unsigned long floor =
+        memory.limit_bytes / FILES_SHARE < FILES_BYTES ? memory.limit_bytes / FILES_SHARE : FILES_BYTES;
     if (used + floor / 2 < memory.limit_bytes || !read_text(memory.cgroup_fd, "memory.stat", text, sizeof text))
         return false;
     return read_number(text, "inactive_file ") + read_number(text, "active_file ") < floor;

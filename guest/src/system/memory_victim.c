@@ -68,7 +68,8 @@ static void look_below(int parent_fd, const char *name, int depth, uint32_t id, 
     const struct dirent *entry;
     while (depth < MAX_DEPTH && (entry = readdir(directory)) != NULL) {
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-            look_below(fd, entry->d_name, depth + 1, depth == 0 ? (uint32_t)strtoul(entry->d_name, NULL, 10) : id, victim);
+            look_below(fd, entry->d_name, depth + 1, depth == 0 ? (uint32_t)strtoul(entry->d_name, NULL, 10) : id,
+                       victim);
     }
 }
 

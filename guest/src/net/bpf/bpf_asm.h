@@ -13,8 +13,10 @@
 /* Not an operation of BPF: marks where a label is. */
 #define CODE_LABEL 0xff
 
+/* clang-format off */
 #define INSN(op, dst, src, offset, value)                                                                              \
     {.code = (op), .dst_reg = (dst), .src_reg = (src), .off = (short)(offset), .imm = (int)(value)}
+/* clang-format on */
 #define LABEL(label) INSN(CODE_LABEL, 0, 0, label, 0)
 #define MOVE(dst, src) INSN(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
 #define SET(dst, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, value)

@@ -7,7 +7,18 @@
 #include "net/packet/tuple.h"
 #include "runtime/util.h"
 
-enum label { LABEL_V6, LABEL_LOOK_UP, LABEL_DATAGRAM, LABEL_NAMES, LABEL_REMOTE_V6, LABEL_PORTS, LABEL_ACCEPTED, LABEL_STEER, LABEL_PASS, LABEL_DROP };
+enum label {
+    LABEL_V6,
+    LABEL_LOOK_UP,
+    LABEL_DATAGRAM,
+    LABEL_NAMES,
+    LABEL_REMOTE_V6,
+    LABEL_PORTS,
+    LABEL_ACCEPTED,
+    LABEL_STEER,
+    LABEL_PASS,
+    LABEL_DROP,
+};
 
 #define FIELD(name) ((short)offsetof(struct bpf_sk_lookup, name))
 #define LOAD(dst, name) LOAD_FROM(BPF_W, dst, BPF_REG_6, FIELD(name))

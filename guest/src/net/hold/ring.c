@@ -30,8 +30,7 @@ int net_ring_open(struct failure *failure)
     }
     ring.page_bytes = (size_t)sysconf(_SC_PAGESIZE);
     void *consumer = mmap(NULL, ring.page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    void *producer =
-        mmap(NULL, ring.page_bytes + 2 * DATA_BYTES, PROT_READ, MAP_SHARED, fd, (off_t)ring.page_bytes);
+    void *producer = mmap(NULL, ring.page_bytes + 2 * DATA_BYTES, PROT_READ, MAP_SHARED, fd, (off_t)ring.page_bytes);
     if (consumer == MAP_FAILED || producer == MAP_FAILED) {
         failed(failure, "map the bpf ring");
         return -1;

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 #include "net/hold/program.h"
-#include "runtime/loop.h"
 #include "runtime/failure.h"
+#include "runtime/loop.h"
 
 /* Makes the ring; its descriptor, which the filter writes to. -1 after a failure. */
 int net_ring_open(struct failure *failure);

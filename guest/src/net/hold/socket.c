@@ -19,7 +19,8 @@ static struct {
 } raw = {.tcp_v4 = -1, .tcp_v6 = -1, .icmp_v4 = -1, .icmp_v6 = -1};
 
 /* From and to are addresses of the SYN; from NULL is one of the guest's own. */
-static void send_segment(int fd, bool is_v4, const uint8_t *from, const uint8_t *to, const uint8_t *bytes, size_t length)
+static void send_segment(int fd, bool is_v4, const uint8_t *from, const uint8_t *to, const uint8_t *bytes,
+                         size_t length)
 {
     union net_sockaddr name;
     union {

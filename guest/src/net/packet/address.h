@@ -8,12 +8,14 @@
 #include <sys/socket.h>
 
 /* The guest's own address: IPv4 10.0.2.15, IPv6 fd00::15. */
+/* clang-format off */
 #define NET_OWN_V4 {10, 0, 2, 15}
 #define NET_OWN_V6 {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x15}
 
 /* Its name server 10.0.2.3 and fd00::3. Nobody has it: the agent's own sockets are bound there. */
 #define NET_SERVER_V4 {10, 0, 2, 3}
 #define NET_SERVER_V6 {0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x03}
+/* clang-format on */
 #define NET_SERVER_TEXT "10.0.2.3"
 #define NET_SERVER_PORT 1
 /* Of the socket that takes what is refused. */
