@@ -85,7 +85,7 @@ function connectionTokens(fields: Fields): ReadonlySet<string> | null {
 }
 
 /** Fields of `IncomingHttpHeaders` form, as HTTP/2 gives them, in the flat form; pseudo fields left out. */
-export function flatFields(
+export function fromHttp2Headers(
   headers: Readonly<Record<string, string | readonly string[] | number | undefined>>,
 ): string[] {
   const fields: string[] = [];
@@ -138,7 +138,7 @@ const SINGLE: ReadonlySet<string> = new Set([
 ]);
 
 /** Flat fields as the record HTTP/2 takes: lower-case names, repeated ones as lists. */
-export function recordOf(fields: Fields): Record<string, string | string[]> {
+export function toHttp2Headers(fields: Fields): Record<string, string | string[]> {
   const record: Record<string, string | string[]> = Object.create(null);
   for (let at = 0; at + 1 < fields.length; at += 2) {
     const name = (fields[at] ?? '').toLowerCase();
@@ -150,6 +150,15 @@ export function recordOf(fields: Fields): Record<string, string | string[]> {
     else if (!SINGLE.has(name)) record[name] = [earlier, value];
   }
   return record;
+}
+
+/** Flat fields in pairs. */
+export function fieldPairs(fields: Fields): [name: string, value: string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    pairs.push([fields[at] ?? '', fields[at + 1] ?? '']);
+  }
+  return pairs;
 }
 
 /** Pairs in the flat form. */

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { UpstreamHandler } from './upstream/upstream-call.ts';
+import type { ResponseHandler } from './response-handler.ts';
 
 /** Wraps a callback that Node calls. */
 export type Guard = <Args extends readonly unknown[]>(
@@ -7,10 +7,10 @@ export type Guard = <Args extends readonly unknown[]>(
 ) => (...args: Args) => void;
 
 /**
- * Makes a guard for callbacks that bytes of a peer can reach: a throw that left one would end the process, and every VM
- * with it.
+ * Makes a guard for callbacks that bytes of a peer can reach: a throw that escapes one would end the process, and every
+ * VM with it.
  *
- * @param onThrow  Ends what the callback served. Gets an `Error`, whatever was thrown.
+ * @param onThrow  Ends what the callback served. Receives an `Error`, whatever was thrown.
  */
 export function createGuard(onThrow: (error: Error) => void): Guard {
   return (callback) =>
@@ -18,7 +18,7 @@ export function createGuard(onThrow: (error: Error) => void): Guard {
       try {
         callback(...args);
       } catch (error) {
-        onThrow(errorOf(error));
+        onThrow(toError(error));
       }
     };
 }
@@ -33,20 +33,20 @@ export function guardEvents(stream: Duplex, onThrow: (error: Error) => void): vo
     try {
       return emit(event, ...args);
     } catch (error) {
-      onThrow(errorOf(error));
+      onThrow(toError(error));
       return true;
     }
   };
 }
 
-/** The same for all that a server's bytes call. After a throw the handler asks for no pause. */
-export function guardHandler(handler: UpstreamHandler, guard: Guard): UpstreamHandler {
+/** Guards a handler that a server's bytes call. After a throw it asks for no pause. */
+export function guardHandler(handler: ResponseHandler, guard: Guard): ResponseHandler {
   const ask = (question: () => boolean): boolean => {
-    let answer = true;
+    let isWanted = true;
     guard(() => {
-      answer = question();
+      isWanted = question();
     })();
-    return answer;
+    return isWanted;
   };
   return {
     onStart: guard((attempt) => handler.onStart(attempt)),
@@ -54,11 +54,11 @@ export function guardHandler(handler: UpstreamHandler, guard: Guard): UpstreamHa
     onHead: (head, resume) => ask(() => handler.onHead(head, resume)),
     onData: (chunk) => ask(() => handler.onData(chunk)),
     onEnd: guard((trailers) => handler.onEnd(trailers)),
-    onUpgrade: guard((head, stream) => handler.onUpgrade(head, stream)),
+    onUpgrade: guard((head, tunnel) => handler.onUpgrade(head, tunnel)),
     onError: guard((error) => handler.onError(error)),
   };
 }
 
-function errorOf(thrown: unknown): Error {
+function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -1,5 +1,5 @@
-import type { Duplex } from 'node:stream';
 import type { Fields } from './fields.ts';
+import type { ResponseHandler, ResponseHead } from './response-handler.ts';
 
 /** One request of the guest, whatever version of HTTP carried it. All of it is untrusted. */
 export interface GuestRequest {
@@ -15,39 +15,31 @@ export interface GuestRequest {
   readonly hasBody: boolean;
   /** The guest waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
-  /** The body, once. Ending early leaves the connection whole; a guest that goes away in the middle makes it throw. */
+  /** The request asks to leave HTTP (RFC 9110 §7.8), for WebSocket. */
+  readonly isUpgrade: boolean;
+  readonly response: GuestResponse;
+  /**
+   * Reads the body, once. Ending early leaves the connection whole; a guest that goes away in the middle makes it
+   * throw.
+   */
   readBody(): AsyncIterable<Buffer>;
-  /** Trailer fields; known once the body was read to its end. */
+  /** Returns the trailer fields, which are known once the body was read to its end. */
   trailers(): Fields;
-  readonly answer: GuestAnswer;
 }
 
-/** The way back to the guest. `write` false: wait for `onDrain`. */
-export interface GuestAnswer {
+/**
+ * The response as the guest receives it, in its version of HTTP.
+ *
+ * `onStart` comes once, with the `abort` to call when the guest leaves before the response is whole. `onInformation(100)`
+ * asks for a body that waits for it; other informational responses are sent where the guest's version can carry them.
+ * `onHead` throws for a field that this version of HTTP cannot carry. `onError` breaks the response off so that the guest
+ * cannot take it for whole.
+ */
+export interface GuestResponse extends ResponseHandler {
   /** A final status has been sent: nothing but its body may follow. */
   readonly hasBegun: boolean;
-  /**
-   * `onGone` comes once, when the guest left before the answer was whole; nothing comes after the answer's end.
-   */
-  listen(listeners: { onDrain: () => void; onGone: () => void }): void;
-  /** Called once, when nothing of the request and its answer is held any more. */
+  /** The listener is called once, when nothing of the request and its response is held any more. */
   onReleased(listener: () => void): void;
-  /** Answers with a head alone, which no window of the guest's can hold up. */
-  dismiss(status: number, statusText: string, fields: Fields): void;
-  /** An informational answer (1xx) where the guest's version can carry it. */
-  inform(status: number, fields: Fields): void;
-  /** Asks for the body of a request that waits for `100 Continue`. */
-  invite(): void;
-  /** @throws {Error} when a field cannot stand in this version of HTTP. */
-  begin(status: number, statusText: string, fields: Fields): void;
-  write(chunk: Buffer): boolean;
-  end(trailers: Fields): void;
-  /** Breaks the answer off so that the guest cannot take it for whole. */
-  reset(): void;
-}
-
-/** A request that asks to leave HTTP (RFC 9110 §7.8), for WebSocket. */
-export interface GuestUpgrade extends GuestRequest {
-  /** Sends `101` and hands over the bytes of both directions; `head`: what the guest had sent already. */
-  accept(statusText: string, fields: Fields): { readonly stream: Duplex; readonly head: Buffer };
+  /** Responds with a head alone, which no window of the guest's can hold up. */
+  dismiss(head: ResponseHead): void;
 }

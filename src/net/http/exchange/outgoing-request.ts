@@ -1,24 +1,12 @@
-import { endToEnd, NOT_IN_TRAILERS } from '../fields.ts';
-import type { GuestRequest } from '../guest-request.ts';
-import type { OutgoingRequest } from './secrets/request-secrets.ts';
+import type { Fields } from '../fields.ts';
 
-const NOT_FOR_SERVERS: ReadonlySet<string> = new Set(['host']);
-
-/**
- * Builds what goes out of a request that policy allowed.
- *
- * @param path  As it was judged.
- */
-export function outgoingOf(
-  guest: GuestRequest,
-  path: string,
-  body: AsyncIterable<Buffer> | null,
-): OutgoingRequest {
-  return {
-    method: guest.method,
-    path,
-    fields: endToEnd(guest.fields, NOT_FOR_SERVERS),
-    body,
-    trailers: () => endToEnd(guest.trailers(), NOT_IN_TRAILERS),
-  };
+/** The part of a request that goes out: the guest's, as far as the stages have changed it. */
+export interface OutgoingRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  /** End-to-end fields without `host`. */
+  readonly fields: Fields;
+  readonly body: AsyncIterable<Buffer> | null;
+  trailers(): Fields;
 }

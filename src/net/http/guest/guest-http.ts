@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
+import type { HttpServices } from '../exchange/http-services.ts';
+import { createServeRequest } from '../exchange/serve-request.ts';
 import { createGuard } from '../guard.ts';
-import type { HttpServices, RequestContext } from '../request-context.ts';
+import type { RequestContext } from '../request-context.ts';
 import { GuestHttp1 } from './guest-http1.ts';
 import { GuestHttp2 } from './guest-http2.ts';
 
@@ -12,8 +14,9 @@ export class GuestHttp {
   readonly #fault: (error: Error) => void;
 
   constructor(services: HttpServices) {
-    this.#http1 = new GuestHttp1(services);
-    this.#http2 = new GuestHttp2(services);
+    const serveRequest = createServeRequest(services);
+    this.#http1 = new GuestHttp1(services, serveRequest);
+    this.#http2 = new GuestHttp2(services, serveRequest);
     this.#fault = services.fault;
     this.#lingerMs = services.waits.guestLingerMs;
   }

@@ -5,7 +5,7 @@ import { createGuard, type Guard, guardEvents } from '../guard.ts';
 import type { RequestContext } from '../request-context.ts';
 
 /** A request whose response is on its way. */
-export interface OpenAnswer {
+export interface OpenResponse {
   readonly request: IncomingMessage;
   /** null: a handshake, whose response is written to the connection itself. */
   readonly response: ServerResponse | null;
@@ -27,7 +27,7 @@ export class GuestHttp1Connection {
   readonly guard: Guard;
   readonly #stream: Duplex;
   readonly #waits: WaitingTimes;
-  readonly #open = new Set<OpenAnswer>();
+  readonly #open = new Set<OpenResponse>();
   #idleTimer: NodeJS.Timeout | undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
@@ -77,7 +77,7 @@ export class GuestHttp1Connection {
    * @param isLast  No request may come after this one.
    * @returns null when our half has ended: no answer can be given, so the request must go nowhere.
    */
-  begin(request: IncomingMessage, response: ServerResponse, isLast: boolean): OpenAnswer | null {
+  begin(request: IncomingMessage, response: ServerResponse, isLast: boolean): OpenResponse | null {
     // Node reports a write after the guest's end this way, with or without a listener of an exchange.
     response.on('error', () => undefined);
     if (this.#isDeaf()) {
@@ -86,27 +86,27 @@ export class GuestHttp1Connection {
     }
     this.#hasLast = isLast;
     if (isLast) response.shouldKeepAlive = false;
-    const answer: OpenAnswer = { request, response, onGone: null, onReleased: null };
-    this.#add(answer);
-    response.once('close', () => this.end(answer));
-    return answer;
+    const open: OpenResponse = { request, response, onGone: null, onReleased: null };
+    this.#add(open);
+    response.once('close', () => this.end(open));
+    return open;
   }
 
   /** A handshake has come, and Node has let go of the connection. `start` runs once earlier responses are sent. */
-  beginLast(request: IncomingMessage, start: (answer: OpenAnswer) => void): void {
+  beginLast(request: IncomingMessage, start: (open: OpenResponse) => void): void {
     this.#hasLast = true;
     const run = this.guard(() => {
-      const answer: OpenAnswer = { request, response: null, onGone: null, onReleased: null };
-      this.#add(answer);
-      start(answer);
+      const open: OpenResponse = { request, response: null, onGone: null, onReleased: null };
+      this.#add(open);
+      start(open);
     });
     if (this.#open.size === 0) run();
     else this.#onceQuiet = run;
   }
 
   /** The response has been sent, or never will be. */
-  end(answer: OpenAnswer): void {
-    this.#open.delete(answer);
+  end(open: OpenResponse): void {
+    this.#open.delete(open);
     if (this.#open.size === 0) this.#onQuiet();
   }
 
@@ -152,9 +152,9 @@ export class GuestHttp1Connection {
     return this.#hasLast || this.#refusal !== null || !this.#stream.writable;
   }
 
-  #add(answer: OpenAnswer): void {
+  #add(open: OpenResponse): void {
     clearTimeout(this.#idleTimer);
-    this.#open.add(answer);
+    this.#open.add(open);
     this.#stallTimer ??= setInterval(() => this.#checkStall(), this.#waits.guestStallMs);
   }
 

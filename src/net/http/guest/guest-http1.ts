@@ -7,25 +7,29 @@ import {
 } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { MAX_HEADER_BYTES } from '../../limits.ts';
-import { Exchange } from '../exchange/exchange.ts';
-import type { HttpServices, RequestContext } from '../request-context.ts';
+import type { HttpServices } from '../exchange/http-services.ts';
+import type { ServeRequest } from '../exchange/serve-request.ts';
+import type { RequestContext } from '../request-context.ts';
 import { GuestHttp1Connection } from './guest-http1-connection.ts';
-import { HandshakeAnswer } from './handshake-response.ts';
+import { HandshakeResponse } from './handshake-response.ts';
 import { Http1Message } from './http1-message.ts';
-import { Http1Answer, Http1Request, Http1Upgrade } from './http1-request.ts';
+import { Http1Request } from './http1-request.ts';
+import { Http1Response } from './http1-response.ts';
 
 /** How often Node looks for heads that are late. */
 const MAX_LATE_CHECK_MS = 5_000;
 
 /** HTTP/1 with guests: Node's server, which never listens and is fed with streams. */
 export class GuestHttp1 {
-  readonly #services: HttpServices;
+  readonly #services: Pick<HttpServices, 'waits' | 'fault'>;
+  readonly #serveRequest: ServeRequest;
   readonly #server: Server;
   readonly #connections = new WeakMap<Duplex, GuestHttp1Connection>();
 
-  constructor(services: HttpServices) {
+  constructor(services: Pick<HttpServices, 'waits' | 'fault'>, serveRequest: ServeRequest) {
     const { guestHeadMs, guestIdleMs } = services.waits;
     this.#services = services;
+    this.#serveRequest = serveRequest;
     const connections = this.#connections;
     this.#server = createServer({
       IncomingMessage: class extends Http1Message {
@@ -45,17 +49,17 @@ export class GuestHttp1 {
     this.#server.maxHeadersCount = 0;
     // A guest may end its half after its request and gets its answer; Node has no option for that.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
-    const answer =
-      (isWaiting: boolean): RequestListener =>
+    const respond =
+      (expectsContinue: boolean): RequestListener =>
       (request, response) =>
         this.#guarded(request.socket, (connection) =>
-          this.#answer(connection, request, response, isWaiting),
+          this.#respond(connection, request, response, expectsContinue),
         );
     this.#server
-      .on('request', answer(false))
-      .on('checkContinue', answer(true))
+      .on('request', respond(false))
+      .on('checkContinue', respond(true))
       // One that is not known may be ignored (RFC 9110 §10.1.1); Node's own 417 would be unjudged.
-      .on('checkExpectation', answer(false))
+      .on('checkExpectation', respond(false))
       .on('upgrade', (request, socket, head) =>
         this.#guarded(socket, (connection) => this.#leaveHttp(connection, request, socket, head)),
       )
@@ -87,24 +91,21 @@ export class GuestHttp1 {
     else connection.guard(serve)(connection);
   }
 
-  #answer(
+  #respond(
     connection: GuestHttp1Connection,
     request: IncomingMessage,
     response: ServerResponse,
-    isWaiting: boolean,
+    expectsContinue: boolean,
   ): void {
     const isLast = request instanceof Http1Message && request.isLast;
     const open = connection.begin(request, response, isLast);
     if (open === null) return;
-    const answer = new Http1Answer(request, response, { connection, open, isWaiting, isLast });
-    new Exchange(
-      new Http1Request(request, answer, isWaiting),
-      connection.context,
-      this.#services,
-    ).run();
+    const arrival = { connection, open, expectsContinue, isLast };
+    const to = new Http1Response(request, response, arrival);
+    this.#serveRequest(new Http1Request(request, to, { expectsContinue }), connection.context);
   }
 
-  /** A WebSocket handshake: Node has let go of the stream, so that its response is the connection's last. */
+  /** A WebSocket handshake: Node has released the stream, so that its response is the connection's last. */
   #leaveHttp(
     connection: GuestHttp1Connection,
     request: IncomingMessage,
@@ -112,8 +113,8 @@ export class GuestHttp1 {
     head: Buffer,
   ): void {
     connection.beginLast(request, (open) => {
-      const handshake = new HandshakeAnswer(connection, open, stream, head);
-      new Exchange(new Http1Upgrade(request, handshake), connection.context, this.#services).run();
+      const to = new HandshakeResponse(connection, open, stream, head);
+      this.#serveRequest(new Http1Request(request, to, { isUpgrade: true }), connection.context);
     });
   }
 }

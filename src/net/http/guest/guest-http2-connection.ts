@@ -12,9 +12,10 @@ import {
   MAX_GUEST_H2_STREAMS,
   MAX_HEADER_PAIRS,
 } from '../../limits.ts';
-import { Exchange } from '../exchange/exchange.ts';
+import type { HttpServices } from '../exchange/http-services.ts';
+import type { ServeRequest } from '../exchange/serve-request.ts';
 import { createGuard, type Guard } from '../guard.ts';
-import type { HttpServices, RequestContext } from '../request-context.ts';
+import type { RequestContext } from '../request-context.ts';
 import { Http2Request } from './http2-request.ts';
 
 /**
@@ -25,6 +26,7 @@ export class GuestHttp2Connection {
   readonly #session: ServerHttp2Session;
   readonly #context: RequestContext;
   readonly #services: HttpServices;
+  readonly #serveRequest: ServeRequest;
   readonly #guard: Guard;
   #openStreams = 0;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -34,9 +36,16 @@ export class GuestHttp2Connection {
    * @param stream  The TLS socket, or `raw` itself.
    * @param raw  The guest's stream below TLS: destroying it is a reset for the guest.
    */
-  constructor(stream: Duplex, raw: Duplex, context: RequestContext, services: HttpServices) {
+  constructor(
+    stream: Duplex,
+    raw: Duplex,
+    context: RequestContext,
+    services: HttpServices,
+    serveRequest: ServeRequest,
+  ) {
     this.#context = context;
     this.#services = services;
+    this.#serveRequest = serveRequest;
     this.#guard = createGuard((error) => {
       raw.destroy();
       services.fault(error);
@@ -111,7 +120,7 @@ export class GuestHttp2Connection {
       this.#guard(() => this.#onStreamClose()),
     );
     const arrival = { guard: this.#guard, stallMs: this.#services.waits.guestStallMs };
-    new Exchange(new Http2Request(stream, headers, arrival), this.#context, this.#services).run();
+    this.#serveRequest(new Http2Request(stream, headers, arrival), this.#context);
   }
 
   #onStreamClose(): void {

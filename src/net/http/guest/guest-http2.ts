@@ -1,14 +1,18 @@
 import type { Duplex } from 'node:stream';
-import type { HttpServices, RequestContext } from '../request-context.ts';
+import type { HttpServices } from '../exchange/http-services.ts';
+import type { ServeRequest } from '../exchange/serve-request.ts';
+import type { RequestContext } from '../request-context.ts';
 import { GuestHttp2Connection } from './guest-http2-connection.ts';
 
 /** HTTP/2 with guests: one of Node's sessions on each stream. */
 export class GuestHttp2 {
   readonly #services: HttpServices;
+  readonly #serveRequest: ServeRequest;
   readonly #connections = new Set<GuestHttp2Connection>();
 
-  constructor(services: HttpServices) {
+  constructor(services: HttpServices, serveRequest: ServeRequest) {
     this.#services = services;
+    this.#serveRequest = serveRequest;
   }
 
   /**
@@ -17,7 +21,13 @@ export class GuestHttp2 {
    * @param raw  The guest's stream below TLS: destroying it is a reset for the guest.
    */
   serve(stream: Duplex, raw: Duplex, context: RequestContext): void {
-    const connection = new GuestHttp2Connection(stream, raw, context, this.#services);
+    const connection = new GuestHttp2Connection(
+      stream,
+      raw,
+      context,
+      this.#services,
+      this.#serveRequest,
+    );
     this.#connections.add(connection);
     connection.onClose(() => this.#connections.delete(connection));
   }

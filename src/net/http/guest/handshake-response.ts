@@ -1,27 +1,29 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Fields } from '../fields.ts';
-import type { GuestAnswer } from '../guest-request.ts';
-import type { GuestHttp1Connection, OpenAnswer } from './guest-http1-connection.ts';
+import { splice } from '../../tcp/splice.ts';
+import { type Fields, fieldPairs } from '../fields.ts';
+import type { GuestResponse } from '../guest-request.ts';
+import type { Attempt, ResponseHead, Tunnel } from '../response-handler.ts';
+import type { GuestHttp1Connection, OpenResponse } from './guest-http1-connection.ts';
 
-/** What a guest may send behind its handshake before the response; more waits in its stream. */
+/** What a guest may send after its handshake before the response; more waits in its stream. */
 const MAX_EARLY_BYTES = 64 * 1024;
 
-/** The response to a WebSocket handshake. Node has let go of the connection, so it is written to the stream itself. */
-export class HandshakeAnswer implements GuestAnswer {
+/** The response to a WebSocket handshake. Node has released the connection, so it is written to the stream itself. */
+export class HandshakeResponse implements GuestResponse {
   readonly #stream: Duplex;
   readonly #connection: GuestHttp1Connection;
-  readonly #open: OpenAnswer;
+  readonly #open: OpenResponse;
   readonly #early: Buffer[] = [];
   readonly #onEarly = (chunk: Buffer): void => this.#keep(chunk);
-  readonly #onDrain = (): void => this.#drain?.();
+  readonly #onDrain = (): void => this.#resume?.();
   readonly #onClose = (): void => this.#close();
   #earlyBytes = 0;
-  #drain: (() => void) | null = null;
+  #resume: (() => void) | null = null;
   #hasBegun = false;
 
-  /** @param head  What the guest had sent behind its handshake already. */
-  constructor(connection: GuestHttp1Connection, open: OpenAnswer, stream: Duplex, head: Buffer) {
+  /** @param head  What the guest had sent after its handshake already. */
+  constructor(connection: GuestHttp1Connection, open: OpenResponse, stream: Duplex, head: Buffer) {
     this.#connection = connection;
     this.#open = open;
     this.#stream = stream;
@@ -35,60 +37,59 @@ export class HandshakeAnswer implements GuestAnswer {
     return this.#hasBegun;
   }
 
-  listen(listeners: { onDrain: () => void; onGone: () => void }): void {
-    this.#drain = listeners.onDrain;
-    this.#open.onGone = this.#connection.guard(listeners.onGone);
-  }
-
   onReleased(listener: () => void): void {
     this.#stream.once('close', this.#connection.guard(listener));
   }
 
-  dismiss(status: number, statusText: string, fields: Fields): void {
-    this.begin(status, statusText, fields);
-    this.end();
+  onStart({ abort }: Attempt): void {
+    this.#open.onGone = this.#connection.guard(abort);
   }
 
-  inform(): void {
-    // A hint may always be left out.
+  dismiss(head: ResponseHead): void {
+    this.onHead(head, () => undefined);
+    this.onEnd();
   }
 
-  invite(): void {
-    // A handshake has no body.
+  onInformation(): void {
+    // A handshake has no body to ask for, and a hint may always be left out.
   }
 
-  begin(status: number, statusText: string, fields: Fields): void {
+  onHead({ status, statusText, fields }: ResponseHead, resume: () => void): boolean {
     const head = renderHead(status, statusText, [...fields, 'connection', 'close']);
     this.#hasBegun = true;
+    this.#resume = resume;
     this.#stream.write(head, 'latin1');
+    return true;
   }
 
-  write(chunk: Buffer): boolean {
+  onData(chunk: Buffer): boolean {
     this.#connection.moved();
     return this.#stream.write(chunk);
   }
 
-  /** Its length is the connection's end where no field says it. */
-  end(): void {
+  /** The end of the connection is the end of a body whose length no field gives. */
+  onEnd(): void {
     this.#stream.end();
     this.#connection.end(this.#open);
   }
 
-  reset(): void {
-    this.#connection.raw.destroy();
-  }
-
-  /** Sends `101` and hands over the bytes of both directions; `head`: what the guest has sent already. */
-  accept(statusText: string, fields: Fields): { readonly stream: Duplex; readonly head: Buffer } {
+  /** Sends `101`, and carries bytes until both sides have closed. */
+  onUpgrade({ statusText, fields }: ResponseHead, tunnel: Tunnel): void {
     const all = [...fields, 'connection', 'upgrade', 'upgrade', 'websocket'];
-    const head = renderHead(101, statusText, all);
+    const response = renderHead(101, statusText, all);
     this.#hasBegun = true;
     const stream = this.#stream;
     stream.off('data', this.#onEarly).off('drain', this.#onDrain).off('close', this.#onClose);
     stream.pause();
     this.#connection.leave();
-    stream.write(head, 'latin1');
-    return { stream, head: Buffer.concat(this.#early.splice(0)) };
+    stream.write(response, 'latin1');
+    const { outbound = null, inbound = null } = tunnel;
+    const head = Buffer.concat(this.#early.splice(0));
+    void splice(stream, tunnel.stream, { head, outbound, inbound }).then(tunnel.onEnd);
+  }
+
+  onError(): void {
+    this.#connection.raw.destroy();
   }
 
   #keep(chunk: Buffer): void {
@@ -106,12 +107,11 @@ export class HandshakeAnswer implements GuestAnswer {
   }
 }
 
-/** @throws {TypeError} when a field or the status text cannot stand in a head. */
+/** @throws {TypeError} when a field or the status text cannot be in a head. */
 function renderHead(status: number, statusText: string, fields: Fields): string {
   validateHeaderValue('status', statusText);
   let head = `HTTP/1.1 ${status} ${statusText}\r\n`;
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [name = '', value = ''] = fields.slice(at, at + 2);
+  for (const [name, value] of fieldPairs(fields)) {
     validateHeaderName(name);
     validateHeaderValue(name, value);
     head += `${name}: ${value}\r\n`;

@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import { type Fields, flatFields } from '../fields.ts';
-import type { GuestAnswer, GuestRequest } from '../guest-request.ts';
-import { Http2Answer, type Http2Arrival } from './http2-response.ts';
+import { type Fields, fromHttp2Headers } from '../fields.ts';
+import type { GuestRequest, GuestResponse } from '../guest-request.ts';
+import { type Http2Arrival, Http2Response } from './http2-response.ts';
 
 const { NGHTTP2_NO_ERROR } = constants;
 
@@ -13,7 +13,8 @@ export class Http2Request implements GuestRequest {
   readonly httpVersion = 'HTTP/2.0';
   readonly hasBody: boolean;
   readonly expectsContinue: boolean;
-  readonly answer: GuestAnswer;
+  readonly isUpgrade = false;
+  readonly response: GuestResponse;
   readonly #stream: ServerHttp2Stream;
   readonly #headers: IncomingHttpHeaders;
   /** Apart, so that the stream's listener does not keep the head. */
@@ -24,15 +25,15 @@ export class Http2Request implements GuestRequest {
     this.#headers = headers;
     this.method = String(headers[':method'] ?? '');
     this.target = String(headers[':path'] ?? '');
-    this.fields = flatFields(headers);
+    this.fields = fromHttp2Headers(headers);
     this.hasBody = !stream.endAfterHeaders;
     const isWaiting = headers['expect']?.toLowerCase() === '100-continue';
     this.expectsContinue = isWaiting && this.hasBody;
-    this.answer = new Http2Answer(stream, isWaiting, arrival);
+    this.response = new Http2Response(stream, isWaiting, arrival);
     const end: { trailers: Fields } = { trailers: [] };
     this.#end = end;
     const onTrailers = (trailers: IncomingHttpHeaders): void => {
-      end.trailers = flatFields(trailers);
+      end.trailers = fromHttp2Headers(trailers);
     };
     stream.on('trailers', arrival.guard(onTrailers));
   }

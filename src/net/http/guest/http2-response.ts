@@ -1,31 +1,28 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import { type Fields, recordOf } from '../fields.ts';
+import { type Fields, toHttp2Headers } from '../fields.ts';
 import type { Guard } from '../guard.ts';
-import type { GuestAnswer } from '../guest-request.ts';
+import type { GuestResponse } from '../guest-request.ts';
+import type { Attempt, ResponseHead, Tunnel } from '../response-handler.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
 
 /** How a stream of a guest's connection is served. */
 export interface Http2Arrival {
   readonly guard: Guard;
-  /** How long the answer may wait for a guest that takes nothing of it. */
+  /** How long the response may wait for a guest that takes nothing of it. */
   readonly stallMs: number;
 }
 
-interface Listeners {
-  onDrain(): void;
-  onGone(): void;
-}
-
 /**
- * The answer on one HTTP/2 stream. It outlives its exchange while the guest's window is closed, so it keeps nothing of the
+ * The response on one HTTP/2 stream. It outlives its exchange while the guest's window is closed, so it keeps nothing of the
  * request.
  */
-export class Http2Answer implements GuestAnswer {
+export class Http2Response implements GuestResponse {
   readonly #stream: ServerHttp2Stream;
   readonly #guard: Guard;
   readonly #stallMs: number;
-  #listeners: Listeners | null = null;
+  #abort: (() => void) | null = null;
+  #resume: (() => void) | null = null;
   #trailers: Fields = [];
   #hasEnded = false;
   #isWaiting: boolean;
@@ -38,7 +35,7 @@ export class Http2Answer implements GuestAnswer {
     this.#isWaiting = isWaiting;
     stream.on(
       'drain',
-      guard(() => this.#listeners?.onDrain()),
+      guard(() => this.#resume?.()),
     );
     stream.once(
       'close',
@@ -50,84 +47,96 @@ export class Http2Answer implements GuestAnswer {
     return this.#stream.headersSent;
   }
 
-  listen(listeners: Listeners): void {
-    this.#listeners = listeners;
-  }
-
   onReleased(listener: () => void): void {
     if (this.#stream.closed && this.#stream.destroyed) listener();
     else this.#stream.once('close', this.#guard(listener));
   }
 
-  dismiss(status: number, _statusText: string, fields: Fields): void {
-    this.#hasEnded = true;
+  onStart({ abort }: Attempt): void {
+    this.#abort = abort;
+  }
+
+  dismiss({ status, fields }: ResponseHead): void {
+    this.#end();
     if (!this.#isOpen()) return;
-    this.#stream.respond({ ':status': status, ...recordOf(fields) }, { endStream: true });
+    this.#stream.respond({ ':status': status, ...toHttp2Headers(fields) }, { endStream: true });
     if (!this.#stream.readableEnded) this.#refuseRest();
   }
 
-  inform(status: number, fields: Fields): void {
+  onInformation(status: number, fields: Fields): void {
+    if (status === 100) {
+      if (!this.#isWaiting) return;
+      this.#isWaiting = false;
+    }
     if (!this.#isOpen() || this.hasBegun) return;
     try {
-      this.#stream.additionalHeaders({ ':status': status, ...recordOf(fields) });
+      this.#stream.additionalHeaders({ ':status': status, ...toHttp2Headers(fields) });
     } catch {
-      // What a server may write Node need not. A hint may always be left out: the answer itself will come.
+      // Node does not write all that a server may. A hint may always be left out: the response itself will come.
     }
   }
 
-  invite(): void {
-    if (this.#isWaiting) this.inform(100, []);
-    this.#isWaiting = false;
-  }
-
-  begin(status: number, _statusText: string, fields: Fields): void {
-    if (!this.#isOpen()) return;
+  onHead({ status, fields }: ResponseHead, resume: () => void): boolean {
+    if (!this.#isOpen()) return true;
     const stream = this.#stream;
-    stream.respond({ ':status': status, ...recordOf(fields) }, { waitForTrailers: true });
+    const headers = { ':status': status, ...toHttp2Headers(fields) };
+    stream.respond(headers, { waitForTrailers: true });
+    this.#resume = resume;
     stream.once(
       'wantTrailers',
-      this.#guard(() => this.#endStream()),
+      this.#guard(() => this.#sendTrailers()),
     );
     this.#watchStall();
+    return true;
   }
 
-  write(chunk: Buffer): boolean {
+  onData(chunk: Buffer): boolean {
     return this.#isOpen() ? this.#stream.write(chunk) : true;
   }
 
-  end(trailers: Fields): void {
+  onEnd(trailers: Fields): void {
     this.#trailers = trailers;
-    this.#hasEnded = true;
-    this.#listeners = null;
+    this.#end();
     if (!this.#isOpen()) return;
     this.#stream.end();
-    // A window of the guest's may keep the answer: its body must not fill ours.
+    // The guest's window may delay the response: the request's body must not fill ours.
     this.#stream.resume();
   }
 
-  reset(): void {
-    this.#hasEnded = true;
-    // `close()` would end the body in order before it resets the stream.
-    if (!this.#stream.destroyed) this.#stream.destroy(new Error('the answer broke off'));
+  onUpgrade(_head: ResponseHead, tunnel: Tunnel): void {
+    tunnel.stream.destroy();
+    this.onError();
   }
 
-  #endStream(): void {
+  onError(): void {
+    this.#hasEnded = true;
+    // `close()` would end the body in order before it resets the stream.
+    if (!this.#stream.destroyed) this.#stream.destroy(new Error('the response broke off'));
+  }
+
+  #end(): void {
+    this.#hasEnded = true;
+    this.#abort = null;
+    this.#resume = null;
+  }
+
+  #sendTrailers(): void {
     try {
-      this.#stream.sendTrailers(recordOf(this.#trailers));
+      this.#stream.sendTrailers(toHttp2Headers(this.#trailers));
     } catch {
-      // A server's trailers that Node does not write. Without them the answer is not whole.
-      this.reset();
+      // A server's trailers that Node does not write. Without them the response is not whole.
+      this.onError();
       return;
     }
     if (!this.#stream.readableEnded) this.#refuseRest();
   }
 
-  /** RFC 9113 §8.1: a whole answer may come before the whole request, whose rest is then not wanted. */
+  /** RFC 9113 §8.1: a whole response may come before the whole request, whose rest is then not wanted. */
   #refuseRest(): void {
     setImmediate(this.#guard(() => this.#stream.close(NGHTTP2_NO_ERROR)));
   }
 
-  /** Node's clock starts anew with each byte that moves. One that waits for its server, not for the guest, runs on. */
+  /** Node's clock restarts with each byte that moves. It is set again while the response waits for its server. */
   #watchStall(): void {
     const check = (): void => {
       const isHeld = this.#hasEnded || this.#stream.writableLength > 0;
@@ -138,9 +147,10 @@ export class Http2Answer implements GuestAnswer {
   }
 
   #onClose(): void {
-    const listeners = this.#listeners;
-    this.#listeners = null;
-    if (!this.#hasEnded || this.#stream.rstCode !== NGHTTP2_NO_ERROR) listeners?.onGone();
+    const abort = this.#abort;
+    this.#abort = null;
+    this.#resume = null;
+    if (!this.#hasEnded || this.#stream.rstCode !== NGHTTP2_NO_ERROR) abort?.();
   }
 
   #isOpen(): boolean {

@@ -3,7 +3,8 @@ import type { Duplex } from 'node:stream';
 import type { Client, Dispatcher } from 'undici';
 import { MAX_HEADER_BYTES, UPSTREAM_HTTP1_IDLE_MS } from '../../limits.ts';
 import type { Fields } from '../fields.ts';
-import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+import type { ResponseHandler } from '../response-handler.ts';
+import type { UpstreamCall } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
 
@@ -54,7 +55,7 @@ export class Http1Connection {
   }
 
   /** @param handler  Told everything; never throws. */
-  dispatch(call: UpstreamCall, handler: UpstreamHandler): void {
+  dispatch(call: UpstreamCall, handler: ResponseHandler): void {
     const relay = new Http1Relay(handler, {
       address: () => this.#address,
       done: () => {
@@ -94,10 +95,10 @@ function marked(socket: Socket): Socket {
  * docs/decisions/0011-http-data-path.md.
  */
 class Http1Relay implements Dispatcher.DispatchHandler {
-  readonly #handler: UpstreamHandler;
+  readonly #handler: ResponseHandler;
   readonly #connection: { address(): string | null; done(): void };
 
-  constructor(handler: UpstreamHandler, connection: { address(): string | null; done(): void }) {
+  constructor(handler: ResponseHandler, connection: { address(): string | null; done(): void }) {
     this.#handler = handler;
     this.#connection = connection;
   }
@@ -126,7 +127,10 @@ class Http1Relay implements Dispatcher.DispatchHandler {
 
   onUpgrade(status: number, headers: readonly (string | Buffer)[] | null, socket: Duplex): void {
     const fields = headers === null ? [] : textOf(headers);
-    this.#handler.onUpgrade({ status, statusText: 'Switching Protocols', fields }, socket);
+    this.#handler.onUpgrade(
+      { status, statusText: 'Switching Protocols', fields },
+      { stream: socket },
+    );
   }
 
   onError(error: Error): void {

@@ -2,8 +2,9 @@ import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { MAX_HEADER_BYTES } from '../../limits.ts';
-import { type Fields, fieldValue } from '../fields.ts';
-import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+import { type Fields, fieldPairs, fieldValue } from '../fields.ts';
+import type { ResponseHandler } from '../response-handler.ts';
+import type { UpstreamCall } from './upstream-call.ts';
 
 /** True for a request that undici cannot write: with trailers, or with a head that waits for `100 Continue`. */
 export function needsDedicatedCall(call: UpstreamCall): boolean {
@@ -18,7 +19,7 @@ function announcesTrailers({ fields }: UpstreamCall): boolean {
 /** One HTTP/1.1 request with a body by Node's client, on a connection of its own that ends with the answer. */
 export class Http1DedicatedCall {
   readonly #call: UpstreamCall;
-  readonly #handler: UpstreamHandler;
+  readonly #handler: ResponseHandler;
   readonly #responseStartMs: number;
   #request: ClientRequest | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -27,7 +28,7 @@ export class Http1DedicatedCall {
   #isRefused = false;
   #hasSettled = false;
 
-  constructor(call: UpstreamCall, handler: UpstreamHandler, responseStartMs: number) {
+  constructor(call: UpstreamCall, handler: ResponseHandler, responseStartMs: number) {
     this.#call = call;
     this.#handler = handler;
     this.#responseStartMs = responseStartMs;
@@ -110,7 +111,7 @@ export class Http1DedicatedCall {
       if (!request.write(chunk)) await drained(request);
     }
     if (this.#hasSettled || this.#isRefused) return;
-    request.addTrailers(pairsOf(this.#call.trailers()));
+    request.addTrailers(fieldPairs(this.#call.trailers()));
     request.end();
     this.#timer = setTimeout(() => {
       this.fail(new GondolinError('NET_UPSTREAM_TIMEOUT', 'the server did not respond in time'));
@@ -158,14 +159,6 @@ export class Http1DedicatedCall {
 function asBytes(request: ClientRequest): void {
   const waiting = request as ClientRequest & { outputData?: { encoding: string | null }[] };
   for (const part of waiting.outputData ?? []) part.encoding = 'latin1';
-}
-
-function pairsOf(fields: Fields): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    pairs.push([fields[at] ?? '', fields[at + 1] ?? '']);
-  }
-  return pairs;
 }
 
 /** Resolves once there is room again or the request has ended. */

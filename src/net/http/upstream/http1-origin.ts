@@ -1,13 +1,18 @@
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { MAX_IDLE_PER_ORIGIN, MAX_REPLAY_BYTES, type WaitingTimes } from '../../limits.ts';
 import { systemCode } from '../../tcp/system-code.ts';
 import { type Fields, fieldValue } from '../fields.ts';
+import {
+  ForwardingHandler,
+  type ResponseHandler,
+  type ResponseHead,
+  type Tunnel,
+} from '../response-handler.ts';
 import { Http1Connection, type Http1Dial } from './http1-connection.ts';
 import { Http1DedicatedCall, needsDedicatedCall } from './http1-dedicated-call.ts';
 import { ReplayBody } from './replay-body.ts';
-import type { ResponseHead, UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+import type { UpstreamCall } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
 
@@ -42,7 +47,7 @@ export class Http1Origin {
     return this.#busy.size + this.#singles.size;
   }
 
-  send(call: UpstreamCall, handler: UpstreamHandler): void {
+  send(call: UpstreamCall, handler: ResponseHandler): void {
     if (needsDedicatedCall(call)) {
       const request = new Http1DedicatedCall(call, handler, this.#dial.responseStartMs);
       this.#singles.add(request);
@@ -61,7 +66,7 @@ export class Http1Origin {
     await Promise.all(all.map((connection) => connection.destroy(closed)));
   }
 
-  #sendAgainAtNeed(call: UpstreamCall, handler: UpstreamHandler): void {
+  #sendAgainAtNeed(call: UpstreamCall, handler: ResponseHandler): void {
     const connection = this.#idle.pop();
     if (connection?.isKept !== true) {
       this.#run(connection ?? this.#connect(), call, handler);
@@ -70,8 +75,8 @@ export class Http1Origin {
     const body = call.body === null ? null : new ReplayBody(call.body, MAX_REPLAY_BYTES);
     const replayable = { ...call, body };
     const again = (): void => this.#run(this.#connect(), replayable, once);
-    const once = new Attempt(handler, body, null);
-    this.#run(connection, replayable, new Attempt(handler, body, again));
+    const once = new ReplayableAttempt(handler, body, null);
+    this.#run(connection, replayable, new ReplayableAttempt(handler, body, again));
   }
 
   #connect(): Http1Connection {
@@ -79,7 +84,7 @@ export class Http1Origin {
     return connection;
   }
 
-  #run(connection: Http1Connection, call: UpstreamCall, handler: UpstreamHandler): void {
+  #run(connection: Http1Connection, call: UpstreamCall, handler: ResponseHandler): void {
     this.#busy.add(connection);
     const free = (isWhole: boolean): void => {
       this.#busy.delete(connection);
@@ -98,48 +103,11 @@ export class Http1Origin {
   }
 }
 
-/** Passes everything on. */
-abstract class Passing implements UpstreamHandler {
-  protected readonly next: UpstreamHandler;
-
-  constructor(next: UpstreamHandler) {
-    this.next = next;
-  }
-
-  onStart(attempt: { abort(): void; readonly address: string | null }): void {
-    this.next.onStart(attempt);
-  }
-
-  onInformation(status: number, fields: Fields): void {
-    this.next.onInformation(status, fields);
-  }
-
-  onHead(head: ResponseHead, resume: () => void): boolean {
-    return this.next.onHead(head, resume);
-  }
-
-  onData(chunk: Buffer): boolean {
-    return this.next.onData(chunk);
-  }
-
-  onEnd(trailers: Fields): void {
-    this.next.onEnd(trailers);
-  }
-
-  onUpgrade(head: ResponseHead, stream: Duplex): void {
-    this.next.onUpgrade(head, stream);
-  }
-
-  onError(error: Error): void {
-    this.next.onError(error);
-  }
-}
-
 /** Gives the connection back with the end of the call. */
-class Freeing extends Passing {
+class Freeing extends ForwardingHandler {
   readonly #free: (isWhole: boolean) => void;
 
-  constructor(next: UpstreamHandler, free: (isWhole: boolean) => void) {
+  constructor(next: ResponseHandler, free: (isWhole: boolean) => void) {
     super(next);
     this.#free = free;
   }
@@ -149,8 +117,8 @@ class Freeing extends Passing {
     this.next.onEnd(trailers);
   }
 
-  override onUpgrade(head: ResponseHead, stream: Duplex): void {
-    this.next.onUpgrade(head, stream);
+  override onUpgrade(head: ResponseHead, tunnel: Tunnel): void {
+    this.next.onUpgrade(head, tunnel);
     this.#free(false);
   }
 
@@ -161,11 +129,11 @@ class Freeing extends Passing {
 }
 
 /** One attempt of a request that may be sent twice. */
-class Attempt extends Passing {
+class ReplayableAttempt extends ForwardingHandler {
   readonly #body: ReplayBody | null;
   #again: (() => void) | null;
 
-  constructor(next: UpstreamHandler, body: ReplayBody | null, again: (() => void) | null) {
+  constructor(next: ResponseHandler, body: ReplayBody | null, again: (() => void) | null) {
     super(next);
     this.#body = body;
     this.#again = again;

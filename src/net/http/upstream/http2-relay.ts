@@ -1,8 +1,9 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import type { WaitingTimes } from '../../limits.ts';
-import { flatFields, recordOf } from '../fields.ts';
-import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+import { fromHttp2Headers, toHttp2Headers } from '../fields.ts';
+import type { ResponseHandler } from '../response-handler.ts';
+import type { UpstreamCall } from './upstream-call.ts';
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL } = constants;
 
@@ -21,7 +22,7 @@ export interface Expectation {
  */
 export function relayAnswer(
   stream: ClientHttp2Stream,
-  handler: UpstreamHandler,
+  handler: ResponseHandler,
   how: {
     readonly address: string | null;
     readonly waits: WaitingTimes;
@@ -52,7 +53,7 @@ export function relayAnswer(
   });
   stream.on('headers', (headers) => {
     const status = Number(headers[':status']);
-    if (status !== 100) handler.onInformation(status, flatFields(headers));
+    if (status !== 100) handler.onInformation(status, fromHttp2Headers(headers));
   });
   stream.on('response', (headers) => {
     hasBegun = true;
@@ -61,7 +62,7 @@ export function relayAnswer(
     const head = {
       status: Number(headers[':status']),
       statusText: '',
-      fields: flatFields(headers),
+      fields: fromHttp2Headers(headers),
     };
     const isWanted = handler.onHead(head, () => stream.resume());
     stream.on('data', (chunk: Buffer) => {
@@ -76,7 +77,7 @@ export function relayAnswer(
     // Node ends the readable of a stream that was reset with CANCEL or lost its session, too.
     if (hasSettled || stream.aborted || stream.rstCode !== NGHTTP2_NO_ERROR) return;
     hasSettled = true;
-    handler.onEnd(flatFields(trailers));
+    handler.onEnd(fromHttp2Headers(trailers));
     if (expectation.isRefused) stream.close(NGHTTP2_CANCEL);
   });
   stream.on('error', fail);
@@ -106,7 +107,7 @@ export async function sendBody(
     // `close()` ends the body on its way to the reset: it must not look whole.
     if (stream.closed) return;
     try {
-      stream.sendTrailers(recordOf(call.trailers()));
+      stream.sendTrailers(toHttp2Headers(call.trailers()));
     } catch (error) {
       fail(error as Error);
       stream.close(NGHTTP2_CANCEL);

@@ -8,10 +8,11 @@ import {
   MAX_HEADER_PAIRS,
   type WaitingTimes,
 } from '../../limits.ts';
-import { recordOf } from '../fields.ts';
+import { toHttp2Headers } from '../fields.ts';
+import type { ResponseHandler } from '../response-handler.ts';
 import { relayAnswer, sendBody } from './http2-relay.ts';
 import { Http2Wire } from './http2-wire.ts';
-import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+import type { UpstreamCall } from './upstream-call.ts';
 
 /** One HTTP/2 connection to an origin. */
 export class Http2Session {
@@ -111,7 +112,7 @@ export class Http2Session {
     this.#session.destroy();
   }
 
-  send(call: UpstreamCall, handler: UpstreamHandler): void {
+  send(call: UpstreamCall, handler: ResponseHandler): void {
     let stream: ClientHttp2Stream;
     try {
       const headers = {
@@ -119,7 +120,7 @@ export class Http2Session {
         ':path': call.path,
         ':scheme': this.#scheme,
         ':authority': call.authority,
-        ...recordOf(call.fields),
+        ...toHttp2Headers(call.fields),
         ...(call.takesTrailers ? { te: 'trailers' } : {}),
         ...(call.expectsContinue ? { expect: '100-continue' } : {}),
       };

@@ -1,15 +1,16 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { MAX_UPSTREAM_H2_SESSIONS, type WaitingTimes } from '../../limits.ts';
+import type { ResponseHandler } from '../response-handler.ts';
 import { Http1Origin } from './http1-origin.ts';
 import { Http2Session } from './http2-session.ts';
-import type { UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+import type { UpstreamCall } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
 
 interface Waiting {
   readonly call: UpstreamCall;
-  readonly handler: UpstreamHandler;
+  readonly handler: ResponseHandler;
 }
 
 /** Each gives a connected, judged and (for https) verified socket. */
@@ -54,7 +55,7 @@ export class NegotiatedOrigin {
     return streams + this.#waiting.length + this.#http1.activeCalls;
   }
 
-  send(call: UpstreamCall, handler: UpstreamHandler): void {
+  send(call: UpstreamCall, handler: ResponseHandler): void {
     if (this.#isHttp1) {
       this.#http1.send(call, handler);
       return;

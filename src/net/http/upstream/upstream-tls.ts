@@ -10,7 +10,7 @@ import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { DIAL_MS, MAX_UPSTREAM_ORIGINS } from '../../limits.ts';
 import type { Dialer } from '../../tcp/dial.ts';
 import { systemCode } from '../../tcp/system-code.ts';
-import type { Target } from './upstream-call.ts';
+import type { Target } from '../request-context.ts';
 
 /** TLS to servers, verified against Node's roots and the configured ones, for the name the guest asked for. */
 export class UpstreamTls {

@@ -2,9 +2,11 @@ import type { Socket } from 'node:net';
 import { MAX_UPSTREAM_ORIGINS, type WaitingTimes } from '../../limits.ts';
 import type { Dialer } from '../../tcp/dial.ts';
 import { writeAuthority } from '../authority.ts';
+import type { GuestProtocol, Target } from '../request-context.ts';
+import type { ResponseHandler } from '../response-handler.ts';
 import { Http1Origin } from './http1-origin.ts';
 import { NegotiatedOrigin } from './negotiated-origin.ts';
-import type { Target, UpstreamCall, UpstreamHandler } from './upstream-call.ts';
+import type { UpstreamCall } from './upstream-call.ts';
 import { UpstreamTls } from './upstream-tls.ts';
 
 type Undici = typeof import('undici');
@@ -12,12 +14,9 @@ type Undici = typeof import('undici');
 /** Connections to one origin for one kind of guest connection. */
 interface Origin {
   readonly activeCalls: number;
-  send(call: UpstreamCall, handler: UpstreamHandler): void;
+  send(call: UpstreamCall, handler: ResponseHandler): void;
   destroy(): Promise<void>;
 }
-
-/** What the guest's side speaks: `http2` is offered to a server over TLS, and spoken outright without (h2c). */
-export type GuestProtocol = 'http1' | 'http2';
 
 /** The servers' side of HTTP: connections by origin, never shared between names. */
 export class Upstream {
@@ -38,7 +37,7 @@ export class Upstream {
     target: Target,
     protocol: GuestProtocol,
     call: UpstreamCall,
-    handler: UpstreamHandler,
+    handler: ResponseHandler,
   ): void {
     const undici = this.#undici;
     if (undici !== null) {

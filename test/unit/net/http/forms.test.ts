@@ -6,7 +6,12 @@ import {
   renderRefusal,
   toRefusalPage,
 } from '../../../../src/net/http/exchange/refusal/refusal-page.ts';
-import { endToEnd, fieldValues, flatFields, recordOf } from '../../../../src/net/http/fields.ts';
+import {
+  endToEnd,
+  fieldValues,
+  fromHttp2Headers,
+  toHttp2Headers,
+} from '../../../../src/net/http/fields.ts';
 import { upstreamError } from '../../../../src/net/http/upstream/upstream-error.ts';
 
 it.each([
@@ -68,10 +73,10 @@ it('endToEnd() drops hop-by-hop fields and what Connection names, but never the 
   expect(endToEnd(fields)).toEqual(['A', '1', 'Content-Length', '3', 'Host', 'h']);
 });
 
-it('recordOf() and flatFields() keep every value of a repeated field', () => {
-  const record = recordOf(['Set-Cookie', 'a', 'set-cookie', 'b', 'X', '1']);
+it('toHttp2Headers() and fromHttp2Headers() keep every value of a repeated field', () => {
+  const record = toHttp2Headers(['Set-Cookie', 'a', 'set-cookie', 'b', 'X', '1']);
   expect(record).toEqual({ 'set-cookie': ['a', 'b'], x: '1' });
-  expect(fieldValues(flatFields(record), 'set-cookie')).toEqual(['a', 'b']);
+  expect(fieldValues(fromHttp2Headers(record), 'set-cookie')).toEqual(['a', 'b']);
 });
 
 const TO = { name: 'evil.test', port: 443 };

@@ -1,8 +1,8 @@
 import type { HeaderList } from '../../../audit/network-event.ts';
 import type { Refusal } from '../../../refusal/refusal.ts';
-import type { Fields } from '../../fields.ts';
-import type { HttpServices, RequestContext } from '../../request-context.ts';
-import type { ResponseHead } from '../../upstream/upstream-call.ts';
+import type { RequestContext } from '../../request-context.ts';
+import type { ResponseHead } from '../../response-handler.ts';
+import type { HttpServices } from '../http-services.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
 import type { RefusedTarget } from '../refusal/refusal-page.ts';
 import { headerList, refusedRequestEvent } from './request-events.ts';
@@ -72,11 +72,11 @@ export class ExchangeRecord {
     this.#address = address ?? this.#address;
   }
 
-  noteHead(head: ResponseHead, fields: Fields): void {
+  noteHead(head: ResponseHead): void {
     this.#waitMs = performance.now() - this.#start;
     this.#statusCode = head.status;
     this.#statusText = head.statusText;
-    this.#responseHeaders = headerList(fields);
+    this.#responseHeaders = headerList(head.fields);
   }
 
   noteData(bytes: number): void {

@@ -1,11 +1,11 @@
 import { GondolinError } from '../../../../errors/gondolin-error.ts';
 import type { RequestHooks } from '../../../hooks/http-hooks.ts';
 import { type Fields, fieldValues } from '../../fields.ts';
-import type { OutgoingRequest } from '../secrets/request-secrets.ts';
+import type { OutgoingRequest } from '../outgoing-request.ts';
 
 /** What the hooks made of a request. */
 export type Hooked =
-  | { readonly kind: 'answer'; readonly response: Response; readonly request: Request }
+  | { readonly kind: 'response'; readonly response: Response; readonly request: Request }
   | {
       readonly kind: 'send';
       readonly url: URL;
@@ -32,14 +32,14 @@ export async function runRequestHooks(
   if (onRequestHead !== undefined) {
     const head = new Request(request.url, { method: request.method, headers: request.headers });
     const given = await called('onRequestHead', () => onRequestHead(head));
-    if (isResponse(given)) return { kind: 'answer', response: given, request };
+    if (isResponse(given)) return { kind: 'response', response: given, request };
     // The same object may have been changed in place.
     request = withHead(request, given ?? head);
   }
   let isReplaced = false;
   if (onRequest !== undefined) {
     const given = await called('onRequest', () => onRequest(request));
-    if (isResponse(given)) return { kind: 'answer', response: given, request };
+    if (isResponse(given)) return { kind: 'response', response: given, request };
     isReplaced = given !== undefined && given !== request;
     request = given ?? request;
   }

@@ -1,52 +1,61 @@
 import { endToEnd, type Fields } from '../../fields.ts';
-import type { AnswerSink } from '../response-sink.ts';
+import type { ResponseHandler } from '../../response-handler.ts';
+import type { Exchange } from '../exchange.ts';
 
-/** How a `Response` is sent. */
-export interface ResponseFlow {
-  /** Resolves when the sink has room again, or wants no more. */
-  waitForRoom(): Promise<void>;
-  trailers(): Fields;
-  /** The listener is called when the guest wants no more of the response. */
-  onOver(listener: () => void): void;
+interface SendOptions {
+  /** The stream of the body is cancelled when it ends. */
+  readonly exchange: Pick<Exchange, 'onOver'>;
+  readonly trailers: () => Fields;
+  /** It is the server's own response. */
+  readonly isUnchanged: boolean;
 }
 
-/**
- * Sends a `Response` of a hook to the guest as it is read. The stream of its body is cancelled when the guest leaves.
- *
- * @param isUnchanged  It is the server's own answer.
- * Rejects with what its body's stream rejects with.
- */
+/** Sends a `Response` as its body is read. Rejects with what the stream of its body rejects with. */
 export async function sendResponse(
   response: Response,
-  sink: AnswerSink,
-  flow: ResponseFlow,
-  isUnchanged: boolean,
+  handler: ResponseHandler,
+  { exchange, trailers, isUnchanged }: SendOptions,
 ): Promise<void> {
   const { status, statusText } = response;
-  // A length that was copied from another answer would be a lie.
+  // A length that was copied from another response would be wrong.
   const dropped = new Set(isUnchanged ? [] : ['content-length']);
-  sink.begin({ status, statusText, fields: endToEnd([...response.headers].flat(), dropped) });
-  if (response.body !== null && !(await sendBody(response.body, sink, flow))) return;
-  sink.end(flow.trailers());
+  const fields = endToEnd([...response.headers].flat(), dropped);
+  const room = new Room();
+  const isWanted = handler.onHead({ status, statusText, fields }, () => room.open());
+  if (response.body !== null) {
+    const reader = response.body.getReader();
+    let isOver = false;
+    exchange.onOver(() => {
+      isOver = true;
+      // Rejects with the stream's own error, which its reader gets.
+      reader.cancel().catch(() => undefined);
+      room.open();
+    });
+    if (!isWanted) await room.wait();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (isOver) return;
+      if (done) break;
+      const chunk = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+      if (!handler.onData(chunk)) await room.wait();
+    }
+  }
+  handler.onEnd(trailers());
 }
 
-/** Resolves to false when the guest left before the end. */
-async function sendBody(
-  body: ReadableStream<Uint8Array>,
-  sink: AnswerSink,
-  flow: ResponseFlow,
-): Promise<boolean> {
-  const reader = body.getReader();
-  let isOver = false;
-  flow.onOver(() => {
-    isOver = true;
-    // Rejects with the stream's own error, which its reader gets.
-    reader.cancel().catch(() => undefined);
-  });
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (isOver || done) return !isOver;
-    const chunk = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    if (!sink.write(chunk)) await flow.waitForRoom();
+/** Lets one writer wait for its reader. */
+class Room {
+  #resolve: (() => void) | null = null;
+
+  wait(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  open(): void {
+    const resolve = this.#resolve;
+    this.#resolve = null;
+    resolve?.();
   }
 }

@@ -2,8 +2,9 @@ import { isIP } from 'node:net';
 import type { Blocked, BlockReason, Check } from '../../../refusal/refusal.ts';
 import { writeAuthority } from '../../authority.ts';
 import { fieldValue } from '../../fields.ts';
-import type { HttpServices, RequestContext } from '../../request-context.ts';
-import type { OutgoingRequest } from '../secrets/request-secrets.ts';
+import type { RequestContext } from '../../request-context.ts';
+import type { HttpServices } from '../http-services.ts';
+import type { OutgoingRequest } from '../outgoing-request.ts';
 import { type AskedRequest, isOurs } from './asked-request.ts';
 import { requestReadings } from './request-readings.ts';
 
@@ -19,7 +20,7 @@ export type Judged =
 export function judgeRequest(
   request: AskedRequest,
   context: RequestContext,
-  services: HttpServices,
+  services: Pick<HttpServices, 'policy'>,
 ): Judged {
   if (context.refusal !== null) return { isAllowed: false, refusal: context.refusal };
   const odd = oddForm(request);

@@ -1,6 +1,6 @@
 import { endToEnd } from '../../fields.ts';
-import type { GuestAnswer } from '../../guest-request.ts';
-import type { ResponseHead } from '../../upstream/upstream-call.ts';
+import type { GuestResponse } from '../../guest-request.ts';
+import type { ResponseHead } from '../../response-handler.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
 import {
   type RefusalPage,
@@ -18,22 +18,23 @@ const ABOUT_BODY: ReadonlySet<string> = new Set(['content-length', 'content-type
  * @returns The head that was sent.
  */
 export function sendRefusal(
-  answer: GuestAnswer,
+  response: GuestResponse,
   asked: AskedRequest,
   page: RefusalPage,
 ): ResponseHead {
   const { statusText, fields, body } = renderRefusal(page, asked.fields);
   const head = { status: page.status, statusText, fields };
-  answer.begin(page.status, statusText, fields);
-  if (asked.method !== 'HEAD') answer.write(body);
-  answer.end([]);
+  response.onHead(head, () => undefined);
+  if (asked.method !== 'HEAD') response.onData(body);
+  response.onEnd([]);
   return head;
 }
 
 /** Answers a request that nothing more can be held for: by a head alone, which no window of the guest's delays. */
-export function dismiss(answer: GuestAnswer, asked: AskedRequest, to: RefusedTarget): void {
+export function dismiss(response: GuestResponse, asked: AskedRequest, to: RefusedTarget): void {
   const message = 'too many requests are in progress';
   const page = toRefusalPage({ kind: 'failed', code: 'busy', message }, to);
   const { statusText, fields } = renderRefusal(page, asked.fields);
-  answer.dismiss(page.status, statusText, [...endToEnd(fields, ABOUT_BODY), 'content-length', '0']);
+  const bare = [...endToEnd(fields, ABOUT_BODY), 'content-length', '0'];
+  response.dismiss({ status: page.status, statusText, fields: bare });
 }

@@ -2,20 +2,10 @@ import { pipeline, Readable, type Transform } from 'node:stream';
 import type { RequestPlace } from '../../../secret/header-list.ts';
 import { LeakError } from '../../../secret/leak/leak-error.ts';
 import type { SecretStore } from '../../../secret/secret-store.ts';
-import { type Fields, flatList } from '../../fields.ts';
-import type { Target } from '../../upstream/upstream-call.ts';
+import { flatList } from '../../fields.ts';
+import type { Target } from '../../request-context.ts';
 import { contentEncoding, headerList } from '../audit/request-events.ts';
-
-/** What of a request goes out. */
-export interface OutgoingRequest {
-  readonly method: string;
-  /** Path and query. */
-  readonly path: string;
-  /** End-to-end fields without `host`. */
-  readonly fields: Fields;
-  readonly body: AsyncIterable<Buffer> | null;
-  trailers(): Fields;
-}
+import type { OutgoingRequest } from '../outgoing-request.ts';
 
 /** A request with values put in. */
 export interface PreparedOutgoing extends OutgoingRequest {

@@ -1,0 +1,26 @@
+import type { TurnQueue } from '../../../util/turn-scheduler.ts';
+import type { NetworkEvent } from '../../audit/network-event.ts';
+import type { RequestHooks } from '../../hooks/http-hooks.ts';
+import type { WaitingTimes } from '../../limits.ts';
+import type { PolicyJudge } from '../../policy/compile-policy.ts';
+import type { SecretStore } from '../../secret/secret-store.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { GuestLoad } from './limit/guest-load.ts';
+
+/** What the HTTP side of one `Network` shares between its connections. */
+export interface HttpServices {
+  readonly policy: PolicyJudge;
+  readonly upstream: Upstream;
+  /** null: the VM has none. */
+  readonly secrets: SecretStore | null;
+  /** null: none is set, and nothing of fetch is built. */
+  readonly hooks: RequestHooks | null;
+  readonly waits: WaitingTimes;
+  readonly emit: (event: NetworkEvent) => void;
+  /** Receives failures on our side of a connection. */
+  readonly fault: (error: Error) => void;
+  readonly nextRequestId: () => number;
+  readonly turns: TurnQueue;
+  /** Counts what this VM's guest makes us hold. */
+  readonly load: GuestLoad;
+}
