@@ -106,7 +106,7 @@ it('the second run restores the step with its service, its files and fresh entro
   expect(after.output('look').split('\n')[0]).toBe(anew.output('look').split('\n')[0]);
 });
 
-it('a restored step leaves later failures, skips and exit codes as they are', async () => {
+it('a restored step does not change later failures, skips and exit codes', async () => {
   const cwd = project(`
 steps:
   - { name: ready, run: "true", checkpoint: true }
@@ -196,7 +196,7 @@ it('kill -9 at any moment of a save leaves a working cache', async () => {
   expect(left).toEqual([]);
 }, 300_000);
 
-it('a disk that is full while a checkpoint is saved is one warning', async () => {
+it('a full disk while a checkpoint is saved is one warning', async () => {
   const cwd = project(
     'steps: [{ name: a, run: "true", checkpoint: true }, { name: b, run: "echo b" }]\n',
   );

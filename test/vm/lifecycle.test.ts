@@ -52,7 +52,7 @@ it('VM.create() is cancelled by its signal and leaves no process', async () => {
   await expect(creating).rejects.toMatchObject({ code: 'VM_START_ABORTED' });
 });
 
-it('a VM whose QEMU dies says so to every command and to ended', async () => {
+it('a VM whose QEMU dies reports it to every command and in `ended`', async () => {
   const vm = await VM.create();
   onTestFinished(() => vm.close());
   const running = vm.exec('sleep 1000');

@@ -33,7 +33,7 @@ function greet({ session }: StartedGuest, onStream: (stream: MuxStream) => void 
   });
 }
 
-it('a restored machine captures on: connections of before are reset, new ones reach the new host', async () => {
+it('a restored machine still captures: old connections are reset, new ones reach the new host', async () => {
   const { image, release } = await resolveImage({});
   onTestFinished(release);
   const directory = temporaryDirectory();

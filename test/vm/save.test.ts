@@ -10,7 +10,7 @@ async function start(options: VMOptions = {}): Promise<VM> {
   return vm;
 }
 
-it('a saved VM goes on, and what is created from it continues its processes as another machine', async () => {
+it('a saved VM is resumed, and VMs restored from it continue its processes as other machines', async () => {
   const directory = join(temporaryDirectory(), 'saved');
   mkdirSync(directory);
   const vm = await start();
@@ -67,7 +67,7 @@ it('VM.create() refuses a directory without a saved VM, and one of another kind 
   await expect(vm.save(directory)).rejects.toMatchObject({ code: 'VM_NOT_RUNNING' });
 });
 
-it('save() names what it cannot carry over', async () => {
+it('save() names a mount that it cannot save', async () => {
   const provider = new MemoryProvider();
   Object.defineProperty(provider, 'snapshot', { value: undefined });
   const vm = await start({ vfs: { mounts: { '/data': provider } } });

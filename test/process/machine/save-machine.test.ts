@@ -62,7 +62,7 @@ it('saveMachine() writes the RAM sparse, and a clone of it runs on the same memo
   expect(readFileSync(ram).equals(memory)).toBe(true);
 });
 
-it('saveMachine() saves a clone too, when the file that it was made from has no name any more', async () => {
+it('saveMachine() also saves a clone whose RAM file was removed', async () => {
   const place = bench();
   const { ram, state } = await saved(place);
   const memory = readFileSync(ram);
@@ -76,7 +76,7 @@ it('saveMachine() saves a clone too, when the file that it was made from has no 
   expect(kernel(again).equals(kernel(memory))).toBe(true);
 });
 
-it('saveMachine() fails when it cannot write, and the machine goes on', async () => {
+it('saveMachine() fails when it cannot write, and resumes the machine', async () => {
   const place = bench();
   const machine = await place.start();
   await expect(saveMachine(machine, join(place.directory, 'none'))).rejects.toMatchObject({
@@ -85,7 +85,7 @@ it('saveMachine() fails when it cannot write, and the machine goes on', async ()
   expect(await machine.qmp.execute('query-status')).toMatchObject({ status: 'running' });
 });
 
-it('a machine whose state is cut off ends and says why', async () => {
+it('a machine with an incomplete state exits and reports why', async () => {
   const place = bench();
   const { ram, state } = await saved(place);
   truncateSync(state, statSync(state).size >> 1);

@@ -107,7 +107,7 @@ it.each([
   },
 );
 
-it('sweepStaleSessions() spares a process that got the pid of a dead machine', async () => {
+it('sweepStaleSessions() does not kill a process that reuses the pid of a dead machine', async () => {
   const directory = temporaryDirectory();
   const { child, identity } = await bystander('machine');
   const qemu = { ...identity, startTicks: identity.startTicks - 1 };
@@ -117,7 +117,7 @@ it('sweepStaleSessions() spares a process that got the pid of a dead machine', a
   expect(readdirSync(directory)).toEqual([]);
 });
 
-it('sweepStaleSessions() leaves files alone that are no records', () => {
+it('sweepStaleSessions() ignores files that are not records', () => {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, 'notes.json'), '{}');
   writeFileSync(join(directory, 'README'), '');

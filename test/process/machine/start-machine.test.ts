@@ -89,7 +89,7 @@ it('Machine.kill() leaves no process and no file', async () => {
   expect(await machine.exited).toEqual({ code: null, signal: 'SIGKILL' });
 });
 
-it('Machine.close() lets QEMU end itself', async () => {
+it('Machine.close() lets QEMU quit by itself', async () => {
   const { start, directories } = bench();
   const machine = await start();
   await machine.close();
@@ -123,7 +123,7 @@ it('the channels of a killed machine close without an uncaught error', async () 
   await Promise.all(closed);
 });
 
-it('startMachine() says in QEMU words why it could not start', async () => {
+it('startMachine() reports the reason of QEMU itself when QEMU cannot start', async () => {
   const { start, directories, directory } = bench();
   const starting = start({ vmlinuxPath: join(directory, 'missing') });
   await expect(starting).rejects.toMatchObject({
@@ -133,7 +133,7 @@ it('startMachine() says in QEMU words why it could not start', async () => {
   expect(readdirSync(directories.sessions)).toEqual([]);
 });
 
-it('startMachine() leaves nothing when the host cannot start a process', async () => {
+it('startMachine() leaves nothing when the host cannot spawn a process', async () => {
   const { start, directories } = bench();
   // Longer than the kernel takes for one argument.
   const kernelArguments = ['x'.repeat(200_000)];
@@ -167,7 +167,7 @@ it('startMachine() rejects with the reason and leaves nothing when it is aborted
   await expect(start({}, { signal: controller.signal })).rejects.toThrow('enough');
 });
 
-it('a machine has the devices it was given and no other', async () => {
+it('a machine has only the devices that it was given', async () => {
   const { start, directory } = bench();
   const rootfsPath = join(directory, 'root, with=commas.img');
   writeFileSync(rootfsPath, Buffer.alloc(MIB));
@@ -229,7 +229,7 @@ it('QEMU has no variable, capability, file or network of the host, and no root',
   expect(readFileSync(`/proc/${pid}/net/dev`, 'utf8').match(/^ *\w+:/gm)).toEqual(['    lo:']);
 });
 
-it('two QEMUs of root are two users, and each sees its own files only', async () => {
+it('two QEMUs of root run as two users, and each sees only its own files', async () => {
   const { start, directory } = bench();
   const [one, two] = await Promise.all([start(), start()]);
   const { ids } = one.confinement;

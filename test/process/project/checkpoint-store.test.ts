@@ -37,7 +37,7 @@ function newStore() {
   return { parent, store: new CheckpointStore(parent) };
 }
 
-it('find() gives null before add() and the machine with its steps afterwards', async () => {
+it('find() returns null before add() and the machine with its steps afterwards', async () => {
   const { parent, store } = newStore();
   expect(await store.find(A, 1)).toBeNull();
   const outcome = await store.add(facts(A), machine('x'), ADDING);
@@ -63,7 +63,7 @@ it('find() refuses a checkpoint that was cut off, of another key or of other ste
   }
 });
 
-it('a directory without its last file counts as absent and gives way', async () => {
+it('a directory without its last file counts as absent and is replaced', async () => {
   const { parent, store } = newStore();
   await store.add(facts(A), machine('x'), ADDING);
   rmSync(join(parent, A, 'checkpoint.json'));
@@ -72,7 +72,7 @@ it('a directory without its last file counts as absent and gives way', async () 
   expect(await store.find(A, 1)).not.toBeNull();
 });
 
-it('add() keeps the one that is there, or puts a new one in its place', async () => {
+it('add() keeps an existing checkpoint, or replaces it when asked', async () => {
   const { parent, store } = newStore();
   await store.add(facts(A), machine('old'), ADDING);
   const never = () => Promise.reject(new Error('saved again'));
@@ -81,7 +81,7 @@ it('add() keeps the one that is there, or puts a new one in its place', async ()
   expect(readFileSync(join(parent, A, 'machine/ram'), 'latin1').slice(0, 3)).toBe('new');
 });
 
-it('add() leaves nothing behind and the old one in place when the saving fails', async () => {
+it('add() leaves nothing but the old checkpoint when saving fails', async () => {
   const { parent, store } = newStore();
   await store.add(facts(A), machine('old'), ADDING);
   const full = async () => {
@@ -94,14 +94,14 @@ it('add() leaves nothing behind and the old one in place when the saving fails',
   expect(await store.find(A, 1)).not.toBeNull();
 });
 
-it('add() does not wait for another gondolin that saves the same', async () => {
+it('add() does not wait for another gondolin that saves the same checkpoint', async () => {
   const { parent, store } = newStore();
   const lock = await tryLockFile(join(parent, `${A}.lock`), 'exclusive');
   expect(await store.add(facts(A), machine('x'), ADDING)).toEqual({ kind: 'busy' });
   lock?.release();
 });
 
-it('prune() goes by age, and a dry run only says what would go', async () => {
+it('prune() removes by age, and a dry run only reports what would be removed', async () => {
   const { parent, store } = newStore();
   await store.add(facts(A), machine('x'), ADDING);
   await store.add(facts(B), machine('x'), ADDING);
@@ -119,17 +119,17 @@ it('prune() goes by age, and a dry run only says what would go', async () => {
   expect(await store.list()).toEqual([]);
 });
 
-it('prune() keeps a checkpoint that a machine runs on, and says so', async () => {
+it('prune() keeps and reports a checkpoint that a machine runs on', async () => {
   const { parent, store } = newStore();
   await store.add(facts(A), machine('x'), ADDING);
-  const hold = tryLockDirectory(join(parent, A, 'machine'), 'shared');
+  const lock = tryLockDirectory(join(parent, A, 'machine'), 'shared');
   const kept = await store.prune({ olderThanMs: 0 });
   expect([kept.removed, kept.inUse.map(({ name }) => name)]).toEqual([[], [A]]);
-  hold?.release();
+  lock?.release();
   expect((await store.prune({ olderThanMs: 0 })).removed.map(({ name }) => name)).toEqual([A]);
 });
 
-it('prune() takes the lock files of what is gone along, and what killed runs left', async () => {
+it('prune() also removes unused lock files and what killed runs left', async () => {
   const { parent, store } = newStore();
   await store.add(facts(A), machine('x'), ADDING);
   mkdirSync(join(parent, 'tmp-1-1-1-dead'));

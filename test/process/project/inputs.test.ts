@@ -49,13 +49,13 @@ const TREE = {
 };
 
 describe('findInputs()', () => {
-  it('gives files in a fixed order, each once', async () => {
+  it('returns files in a fixed order, each once', async () => {
     const tree = project(TREE);
     const want = ['package.json', 'src/a.ts', 'src/b.ts', 'src/deep/c.ts'];
     expect(await found(tree, 'src/**/*.ts', 'package.json', 'src/a.ts')).toEqual(want);
   });
 
-  it('a directory stands for all below it, hidden files too; a glob leaves those out', async () => {
+  it('a directory means all files below it, hidden ones too; a glob skips hidden files', async () => {
     const tree = project(TREE);
     expect(await found(tree, 'src')).toEqual([
       'src/.hidden',
@@ -68,14 +68,14 @@ describe('findInputs()', () => {
     expect(await found(tree, './src/*')).toEqual(['src/a.ts', 'src/b.ts']);
   });
 
-  it('a line with ! leaves out, wherever it stands, and its directories are not read', async () => {
+  it('a line with ! excludes files wherever the line is, and its directories are not read', async () => {
     const tree = project(TREE);
     // Unreadable for others than root too: it must not even be listed.
     const all = await found(tree, '!node_modules/**', '.', '!**/*.tmp', '!app');
     expect(all).toEqual(['package.json', 'src/.hidden', 'src/a.ts', 'src/b.ts', 'src/deep/c.ts']);
   });
 
-  it('a name that looks like a glob and is there is taken as it is', async () => {
+  it('an existing name that looks like a glob is taken literally', async () => {
     const tree = project(TREE);
     expect(await found(tree, 'app/[id].tsx', 'app/(group)')).toEqual([
       'app/(group)/x.tsx',
@@ -83,13 +83,13 @@ describe('findInputs()', () => {
     ]);
   });
 
-  it('starts at its own directory, and may leave it', async () => {
+  it('resolves paths from its own directory, and may leave it', async () => {
     const tree = project(TREE);
     const paths = await findInputs(inputs(join(tree, 'src'), '../package.json', 'deep/*.ts'));
     expect(paths).toEqual([join(tree, 'package.json'), join(tree, 'src/deep/c.ts')]);
   });
 
-  it('links are not followed on the way, but where they are named', async () => {
+  it('links are followed only where a line names them', async () => {
     const tree = project(TREE);
     symlinkSync('../src', join(tree, 'app/loop'));
     symlinkSync('.', join(tree, 'src/deep/self'));
@@ -109,7 +109,7 @@ describe('findInputs()', () => {
     },
   );
 
-  it('a glob whose files another line named before is none', async () => {
+  it('a glob whose files an earlier line named is not an error', async () => {
     const tree = project(TREE);
     expect(await found(tree, 'src', 'src/*.ts')).toHaveLength(5);
   });
@@ -120,7 +120,7 @@ describe('findInputs()', () => {
     await expect(found(tree, 'x')).rejects.toMatchObject({ code: 'PROJECT_INPUT_LIMIT' });
   });
 
-  it('refuses a path that is no file, without waiting for a writer', async () => {
+  it('refuses a path that is not a file, without waiting for a writer', async () => {
     const tree = project(TREE);
     spawnSync('mkfifo', [join(tree, 'pipe')]);
     await expect(found(tree, 'pipe')).rejects.toMatchObject({ code: 'PROJECT_INPUT_UNREADABLE' });
@@ -150,7 +150,7 @@ describe('digestInputs()', () => {
     expect(changed).toEqual(['a/link', 'a/x', 'a/y']);
   });
 
-  it('sees a rewrite of the same size in the same tick, with its time put back', async () => {
+  it('detects a rewrite of the same size in the same tick, with its time set back', async () => {
     const tree = project({ x: 'aaaa' });
     const memo = await memoAt(tree);
     for (let round = 0; round < 50; round += 1) {
@@ -166,7 +166,7 @@ describe('digestInputs()', () => {
 describe('DigestMemo', () => {
   const DIGEST = 'd'.repeat(64);
 
-  it('keeps what has settled over a save, and forgets it when anything of the file changes', async () => {
+  it('keeps settled files across a save, and forgets a file when anything about it changes', async () => {
     const tree = project({ x: 'one' });
     const [path, file] = [join(tree, 'memo.json'), join(tree, 'x')];
     const memo = await DigestMemo.open(path);
@@ -181,7 +181,7 @@ describe('DigestMemo', () => {
     expect(again.find(`${file}2`, stat)).toBeNull();
   });
 
-  it('does not keep what was changed a moment ago', async () => {
+  it('does not keep a file that changed a moment ago', async () => {
     const tree = project({ x: 'one' });
     const memo = await DigestMemo.open(join(tree, 'memo.json'));
     const stat = statSync(join(tree, 'x'), { bigint: true });
@@ -202,7 +202,7 @@ describe('DigestMemo', () => {
     expect(memo.find('x', statSync(join(tree, 'x'), { bigint: true }))).toBeNull();
   });
 
-  it('writes nothing when nothing was learned, and survives a place it cannot write to', async () => {
+  it('writes nothing when nothing was added, and ignores a directory that it cannot write to', async () => {
     const tree = project({ x: '', blocked: 'a file where a directory is wanted' });
     await (await DigestMemo.open(join(tree, 'memo.json'))).save();
     expect(() => readFileSync(join(tree, 'memo.json'))).toThrow('ENOENT');

@@ -59,7 +59,7 @@ async function runAll(checkpoints: SandboxCheckpoints) {
   ].map(({ kind }) => kind);
 }
 
-it('find() gives the longest unchanged row of steps', async () => {
+it('find() returns the checkpoint after the most unchanged first steps', async () => {
   const { directory, open } = project();
   const first = await open();
   expect(await first.find()).toBeNull();
@@ -96,7 +96,7 @@ it('find() gives the longest unchanged row of steps', async () => {
   expect((await (await open()).find())?.steps).toHaveLength(3);
 });
 
-it('a restored checkpoint becomes what the next run is compared with', async () => {
+it('the next run is compared with the restored checkpoint', async () => {
   const { directory, open } = project();
   await runAll(await open());
   writeFileSync(join(directory, 'src'), 'other branch');
@@ -110,7 +110,7 @@ it('a restored checkpoint becomes what the next run is compared with', async () 
   expect((await open()).explain(2)).toBe('step install: input lock changed');
 });
 
-it('another image or machine restores nothing and says so', async () => {
+it('another image or machine restores nothing and is named as the reason', async () => {
   const { open, box } = project();
   await runAll(await open());
   const other = await open(box, { image: 'i2', machine: 'm2' });
@@ -118,7 +118,7 @@ it('another image or machine restores nothing and says so', async () => {
   expect(other.explain(0)).toBe('image changed (and 1 more)');
 });
 
-it('save() saves nothing behind a failed step, ignored or not', async () => {
+it('save() saves nothing after a failed step, ignored or not', async () => {
   const { open, cacheDirectory } = project();
   const checkpoints = await open();
   const failed = [result('install'), result('between', 'failed'), result('build')];
@@ -129,7 +129,7 @@ it('save() saves nothing behind a failed step, ignored or not', async () => {
   expect(existsSync(join(cacheDirectory, 'checkpoints'))).toBe(false);
 });
 
-it('save() saves nothing when an input was changed while the steps ran', async () => {
+it('save() saves nothing when an input changed while the steps ran', async () => {
   const { directory, open } = project();
   const checkpoints = await open();
   writeFileSync(join(directory, 'src'), 'changed meanwhile');
@@ -142,7 +142,7 @@ it('save() saves nothing when an input was changed while the steps ran', async (
   });
 });
 
-it('a damaged checkpoint is removed with one line, and a shorter one found', async () => {
+it('a damaged checkpoint is removed with one line, and a shorter one is found', async () => {
   const { open, cacheDirectory, warnings } = project();
   await runAll(await open());
   const store = join(cacheDirectory, 'checkpoints');
@@ -153,7 +153,7 @@ it('a damaged checkpoint is removed with one line, and a shorter one found', asy
   expect(readdirSync(store)).not.toContain(longest);
 });
 
-it('an input that went away is an error before anything starts', async () => {
+it('an input that was removed is an error before anything starts', async () => {
   const { directory, open } = project();
   rmSync(join(directory, 'lock'));
   await expect(open()).rejects.toMatchObject({ code: 'PROJECT_INPUT_MISSING' });

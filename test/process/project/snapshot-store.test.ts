@@ -34,7 +34,7 @@ it('a snapshot is opened as it was added, listed and removed', async () => {
   await expect(store.remove('before')).rejects.toMatchObject({ code: 'SNAPSHOT_NOT_FOUND' });
 });
 
-it('a name is taken once, unless its snapshot shall be replaced; a failed one leaves the old', async () => {
+it('a name is taken once, unless its snapshot is replaced; a failed replacement leaves the old one', async () => {
   const store = new SnapshotStore(temporaryDirectory());
   await store.add(factsOf('x'), machine('one'), false);
   const again = store.add(factsOf('x'), machine('two'), false);
@@ -49,7 +49,7 @@ it('a name is taken once, unless its snapshot shall be replaced; a failed one le
 });
 
 it.each(['', '.', '..', '../x', 'a/b', '/etc', 'A', '-a', 'tmp-\0', 'x'.repeat(64)])(
-  'the name %j is refused by every way in',
+  'every method refuses the name %j',
   async (name) => {
     const store = new SnapshotStore(temporaryDirectory());
     const code = { code: 'SNAPSHOT_NAME_INVALID' };
@@ -72,7 +72,7 @@ it('a damaged snapshot is refused with its file and its hint, and listed as dama
   expect((await store.list())[0]?.facts).toBeNull();
 });
 
-it('snapshotFacts gives null for every text that was cut off or holds another type', () => {
+it('snapshotFacts refuses every text that was cut off or has a field of another type', () => {
   const text = JSON.stringify(factsOf('x'));
   expect(decodeOrNull(text, snapshotFacts)).toEqual(factsOf('x'));
   for (let end = 0; end < text.length; end += 1) {
@@ -84,7 +84,7 @@ it('snapshotFacts gives null for every text that was cut off or holds another ty
   }
 });
 
-it('planFromSnapshot() takes image, size and root of the snapshot, the rest of the plan', () => {
+it('planFromSnapshot() takes image, size and root from the snapshot, the rest from the plan', () => {
   const small = sandbox('other', [step('b', 'true')], {
     mounts: MOUNTS.map((mount) => (mount.kind === 'host' ? { ...mount, hostPath: '/q' } : mount)),
     cpus: 1,

@@ -56,14 +56,14 @@ async function save(guest: FreezableGuest) {
   return { warnings, parent };
 }
 
-it('whileFrozen() works between rest and going on', async () => {
+it('whileFrozen() runs the work between freeze and thaw', async () => {
   const { guest, calls } = fakeGuest();
   const outcome = await whileFrozen(guest, identity, async () => calls.push('work'));
   expect(outcome.status).toBe('fulfilled');
   expect(calls).toEqual(['freeze', 'quiesce', 'work', 'resume', 'thaw awake false']);
 });
 
-it('whileFrozen() lets the guest go on when the work failed', async () => {
+it('whileFrozen() resumes the guest when the work failed', async () => {
   const { guest, calls } = fakeGuest();
   const reason = new Error('no room');
   const outcome = await whileFrozen(guest, identity, () => Promise.reject(reason));
@@ -71,7 +71,7 @@ it('whileFrozen() lets the guest go on when the work failed', async () => {
   expect(calls.slice(-2)).toEqual(['resume', 'thaw awake false']);
 });
 
-it('whileFrozen() lets the guest go on when its mounts do not come to rest', async () => {
+it('whileFrozen() resumes the guest when its mounts stay busy', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   onTestFinished(() => void vi.useRealTimers());
   const freeze = async () => {
@@ -84,7 +84,7 @@ it('whileFrozen() lets the guest go on when its mounts do not come to rest', asy
   expect(calls).toEqual(['resume', 'thaw awake false']);
 });
 
-it('whileFrozen() lets the guest go on when a provider never answers', async () => {
+it('whileFrozen() resumes the guest when a provider never replies', async () => {
   const { guest, calls } = fakeGuest();
   const limits: number[] = [];
   const quiesce = async (limitMs: number) => {
@@ -98,13 +98,13 @@ it('whileFrozen() lets the guest go on when a provider never answers', async () 
   expect(limits).toEqual([expect.toSatisfy((limitMs: number) => limitMs <= 10_000)]);
 });
 
-it('whileFrozen() fails when the guest does not go on, whatever else failed', async () => {
+it('whileFrozen() rejects when the guest cannot be resumed, whatever else failed', async () => {
   const { guest } = fakeGuest({ thaw: () => Promise.reject(gone) });
   const failing = whileFrozen(guest, identity, () => Promise.reject(new Error('no room')));
   await expect(failing).rejects.toBe(gone);
 });
 
-it('saveTemplate() warns, lets the guest go on and leaves nothing when it does not come to rest', async () => {
+it('saveTemplate() warns, resumes the guest and leaves nothing when its mounts stay busy', async () => {
   const refusal = new GondolinError('AGENT_REQUEST_FAILED', 'cannot stop');
   const { guest, calls } = fakeGuest({ freeze: () => Promise.reject(refusal) });
   const { warnings, parent } = await save(guest);
@@ -113,7 +113,7 @@ it('saveTemplate() warns, lets the guest go on and leaves nothing when it does n
   expect(() => readdirSync(parent)).toThrow(/ENOENT/);
 });
 
-it('saveTemplate() warns, lets the guest go on and leaves nothing when QEMU cannot save it', async () => {
+it('saveTemplate() warns, resumes the guest and leaves nothing when QEMU cannot save it', async () => {
   const { guest, calls } = fakeGuest();
   const { warnings, parent } = await save(guest);
   expect(warnings).toEqual(['the machine was not saved for warm starts: no state']);
@@ -121,7 +121,7 @@ it('saveTemplate() warns, lets the guest go on and leaves nothing when QEMU cann
   expect(readdirSync(parent)).toEqual([]);
 });
 
-it('saveTemplate() fails when the guest does not go on', async () => {
+it('saveTemplate() rejects when the guest cannot be resumed', async () => {
   const { guest } = fakeGuest({ thaw: () => Promise.reject(gone) });
   await expect(save(guest)).rejects.toBe(gone);
 });

@@ -17,7 +17,7 @@ import { SNAPSHOT_VERSION } from '../../../src/vm/snapshot/saved-machine.ts';
 import { TemplateStore } from '../../../src/vm/snapshot/template-store.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
-const IDENTITY = 'a'.repeat(64);
+const TEMPLATE_KEY = 'a'.repeat(64);
 const MEMORY_BYTES = 8192;
 const FACTS = { image: 'debian bookworm + git', memoryBytes: MEMORY_BYTES };
 const CHANNEL = { bytesIn: 104, bytesOut: 80 };
@@ -25,22 +25,22 @@ const CHANNEL = { bytesIn: 104, bytesOut: 80 };
 async function storeWithOne(): Promise<{ store: TemplateStore; directory: string }> {
   const parent = join(temporaryDirectory(), 'templates');
   const store = new TemplateStore(parent);
-  await store.add(IDENTITY, FACTS, async (directory) => {
+  await store.add(TEMPLATE_KEY, FACTS, async (directory) => {
     writeFileSync(join(directory, SAVED_FILES.ram), Buffer.alloc(MEMORY_BYTES).fill('m', 5000));
     writeFileSync(join(directory, SAVED_FILES.state), 'state');
     return CHANNEL;
   });
-  return { store, directory: join(parent, IDENTITY) };
+  return { store, directory: join(parent, TEMPLATE_KEY) };
 }
 
-it('TemplateStore.open() gives null when there is none', async () => {
+it('TemplateStore.open() returns null when there is none', async () => {
   const store = new TemplateStore(join(temporaryDirectory(), 'templates'));
-  expect(await store.open(IDENTITY)).toBeNull();
+  expect(await store.open(TEMPLATE_KEY)).toBeNull();
 });
 
-it('TemplateStore.open() gives the files of a template that was added', async () => {
+it('TemplateStore.open() returns the files of a template that was added', async () => {
   const { store, directory } = await storeWithOne();
-  expect(await store.open(IDENTITY)).toEqual({
+  expect(await store.open(TEMPLATE_KEY)).toEqual({
     ramPath: join(directory, SAVED_FILES.ram),
     statePath: join(directory, SAVED_FILES.state),
     channel: CHANNEL,
@@ -48,11 +48,11 @@ it('TemplateStore.open() gives the files of a template that was added', async ()
 });
 
 it.each([SAVED_FILES.ram, SAVED_FILES.state])(
-  'TemplateStore.open() refuses a cut %s',
+  'TemplateStore.open() refuses an incomplete %s',
   async (name) => {
     const { store, directory } = await storeWithOne();
     truncateSync(join(directory, name), 3);
-    await expect(store.open(IDENTITY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
+    await expect(store.open(TEMPLATE_KEY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
   },
 );
 
@@ -62,9 +62,9 @@ it.each(Object.values(SAVED_FILES))(
     const { store, directory } = await storeWithOne();
     const path = join(directory, name);
     const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
-    // A file that the template was saved without is no better.
+    // A file that the template did not have when it was saved is refused too.
     writeFileSync(path, bytes.length === 0 ? 'x' : bytes.fill(0xaa, bytes.length - 1));
-    await expect(store.open(IDENTITY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
+    await expect(store.open(TEMPLATE_KEY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
   },
 );
 
@@ -72,14 +72,14 @@ it('TemplateStore.open() reads the memory again when its file was touched, and o
   const { store, directory } = await storeWithOne();
   const verified = () => readFileSync(join(directory, 'verified.txt'), 'utf8');
   const before = verified();
-  expect(await store.open(IDENTITY)).not.toBeNull();
+  expect(await store.open(TEMPLATE_KEY)).not.toBeNull();
   expect(verified()).toBe(before);
   utimesSync(join(directory, SAVED_FILES.ram), 1, 1);
-  expect(await store.open(IDENTITY)).not.toBeNull();
+  expect(await store.open(TEMPLATE_KEY)).not.toBeNull();
   expect(verified()).not.toBe(before);
 });
 
-it('TemplateStore.open() takes a copy of a template, whose memory has its holes elsewhere', async () => {
+it('TemplateStore.open() accepts a copy of a template whose memory has its holes elsewhere', async () => {
   const { store, directory } = await storeWithOne();
   const path = join(directory, SAVED_FILES.ram);
   const bytes = readFileSync(path);
@@ -89,48 +89,50 @@ it('TemplateStore.open() takes a copy of a template, whose memory has its holes 
   const file = openSync(path, 'r+');
   writeSync(file, bytes.subarray(4096), 0, 4096, 4096);
   closeSync(file);
-  expect(await store.open(IDENTITY)).not.toBeNull();
+  expect(await store.open(TEMPLATE_KEY)).not.toBeNull();
 });
 
-it('TemplateStore.open() refuses a template of another machine', async () => {
+it('TemplateStore.open() refuses a template of another kind of machine', async () => {
   const { store, directory } = await storeWithOne();
   const sizes = { memoryBytes: MEMORY_BYTES, stateBytes: 5, channel: CHANNEL };
   const other = { version: SNAPSHOT_VERSION, templateKey: 'b'.repeat(64), ...sizes };
   writeFileSync(join(directory, 'manifest.json'), JSON.stringify(other));
-  await expect(store.open(IDENTITY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
+  await expect(store.open(TEMPLATE_KEY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
 });
 
 it('TemplateStore.list() names the image of each template, where it is known', async () => {
   const { store, directory } = await storeWithOne();
-  expect(await store.list()).toMatchObject([{ name: IDENTITY, image: 'debian bookworm + git' }]);
+  expect(await store.list()).toMatchObject([
+    { name: TEMPLATE_KEY, image: 'debian bookworm + git' },
+  ]);
   truncateSync(join(directory, 'template.json'), 5);
-  expect(await store.list()).toMatchObject([{ name: IDENTITY, image: null }]);
+  expect(await store.list()).toMatchObject([{ name: TEMPLATE_KEY, image: null }]);
 });
 
 it('TemplateStore.add() leaves nothing of a template whose saving fails', async () => {
   const parent = join(temporaryDirectory(), 'templates');
   const store = new TemplateStore(parent);
-  const saving = store.add(IDENTITY, FACTS, async (directory) => {
+  const saving = store.add(TEMPLATE_KEY, FACTS, async (directory) => {
     writeFileSync(join(directory, SAVED_FILES.ram), 'half');
     throw new Error('disk full');
   });
   await expect(saving).rejects.toThrow('disk full');
-  expect(await store.open(IDENTITY)).toBeNull();
+  expect(await store.open(TEMPLATE_KEY)).toBeNull();
 });
 
-it('TemplateStore.add() says that the disk is full, so that the start can go on without', async () => {
+it('TemplateStore.add() reports a full disk, so that the start can continue without a template', async () => {
   const parent = join(temporaryDirectory(), 'templates');
-  const saving = new TemplateStore(parent).add(IDENTITY, FACTS, async () => {
+  const saving = new TemplateStore(parent).add(TEMPLATE_KEY, FACTS, async () => {
     throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC', syscall: 'write' });
   });
   await expect(saving).rejects.toMatchObject({ code: 'HOST_WRITE_FAILED' });
   expect(readdirSync(parent)).toEqual([]);
 });
 
-it('TemplateStore.discard() removes a template, and one that is gone already is fine', async () => {
+it('TemplateStore.discard() removes a template, and accepts that there is none', async () => {
   const { store, directory } = await storeWithOne();
-  await store.discard(IDENTITY);
+  await store.discard(TEMPLATE_KEY);
   expect(existsSync(directory)).toBe(false);
-  await store.discard(IDENTITY);
-  expect(await store.open(IDENTITY)).toBeNull();
+  await store.discard(TEMPLATE_KEY);
+  expect(await store.open(TEMPLATE_KEY)).toBeNull();
 });

@@ -4,7 +4,7 @@ import { ConsoleLog, sanitizeConsole } from '../../../src/machine/console-log.ts
 
 const CAPACITY = 64 * 1024;
 
-it('ConsoleLog.bytes() is the last 64 KiB of what was appended, in any pieces', () => {
+it('ConsoleLog.bytes() returns the last 64 KiB that were appended, in pieces of any size', () => {
   const size = fc.oneof(fc.nat(100), fc.nat(3 * CAPACITY), fc.constant(CAPACITY));
   fc.assert(
     fc.property(fc.array(size, { maxLength: 6 }), (sizes) => {
@@ -23,7 +23,7 @@ it('ConsoleLog.bytes() is the last 64 KiB of what was appended, in any pieces', 
   );
 });
 
-it('ConsoleLog.bytes() is right when one piece fills the ring exactly', () => {
+it('ConsoleLog.bytes() returns every byte when one piece fills the ring exactly', () => {
   const log = new ConsoleLog();
   log.append(Buffer.from('old'));
   const full = Buffer.alloc(CAPACITY, 'x');
@@ -31,7 +31,7 @@ it('ConsoleLog.bytes() is right when one piece fills the ring exactly', () => {
   expect(log.bytes().equals(full)).toBe(true);
 });
 
-it('ConsoleLog.tail() is the last lines and empty for a silent guest', () => {
+it('ConsoleLog.tail() returns the last lines, and nothing for a silent guest', () => {
   const log = new ConsoleLog();
   expect(log.tail()).toBe('');
   log.append(Buffer.from('one\r\ntwo\r\n\r\nthree'));
@@ -59,7 +59,7 @@ it('sanitizeConsole() cuts a long line', () => {
   expect(sanitizeConsole(Buffer.alloc(5_000, 'y'))[0]).toHaveLength(400);
 });
 
-it('sanitizeConsole() lets no control character through, whatever the bytes', () => {
+it('sanitizeConsole() removes every control character from any bytes', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) =>
       // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there

@@ -20,7 +20,7 @@ function values(args: readonly string[], option: string): string[] {
   return args.flatMap((arg, index) => (arg === option ? [args[index + 1] ?? ''] : []));
 }
 
-it('buildQemuArguments() gives this whole list for a machine under TCG', () => {
+it('buildQemuArguments() returns this whole list for a machine under TCG', () => {
   expect(build().join(' ').replaceAll(' -', '\n-').split('\n')).toMatchInlineSnapshot(`
     [
       "-name guest=gondolin-1",
@@ -55,7 +55,7 @@ it('buildQemuArguments() gives this whole list for a machine under TCG', () => {
   `);
 });
 
-it('buildQemuArguments() changes the processor, the kick of the ports and kernel words under KVM, nothing else', () => {
+it('buildQemuArguments() changes only the processor, the kick of the ports and kernel words under KVM', () => {
   const tcg = build();
   const kvm = build({}, 'kvm');
   const changed = (from: string[], to: string[]) => from.filter((arg) => !to.includes(arg));
@@ -83,7 +83,7 @@ it('buildQemuArguments() names no socket path and no network, display or USB dev
   );
 });
 
-it('buildQemuArguments() gives each channel a file descriptor of its own', () => {
+it('buildQemuArguments() assigns each channel a file descriptor of its own', () => {
   const fds = values(build(), '-chardev').map((value) => value.split('fd=')[1]);
   expect(fds).toEqual(['3', '4', '5', '6']);
 });
@@ -101,7 +101,7 @@ it('buildQemuArguments() doubles commas in the path of the root drive and in the
   expect(values(args, '-name')).toEqual(['guest=x,,debug-threads=on']);
 });
 
-it('buildQemuArguments() adds kernel arguments behind its own', () => {
+it('buildQemuArguments() appends kernel arguments to its own', () => {
   const [line] = values(build({ kernelArguments: ['rdinit=/bare', 'loglevel=7'] }), '-append');
   expect(line).toMatch(/^console=ttyS0 quiet panic=-1 .* rdinit=\/bare loglevel=7$/);
 });
@@ -135,7 +135,7 @@ it('buildQemuArguments() accepts the limits themselves', () => {
   expect(values(build({ cpus: 1, memoryBytes: 96 * MIB }), '-m')).toEqual(['96M']);
 });
 
-it('escapeValue() leaves a value without commas alone', () => {
+it('escapeValue() does not change a value without commas', () => {
   expect(escapeValue('/plain path=x')).toBe('/plain path=x');
   expect(escapeValue(',,')).toBe(',,,,');
 });

@@ -65,7 +65,7 @@ it('QmpClient.connect() sends nothing before the greeting', async () => {
   await connecting;
 });
 
-it('QmpClient.execute() gives each answer to its command, in any order', async () => {
+it('QmpClient.execute() matches responses to commands in any order', async () => {
   const waiting: Request[] = [];
   const { client } = await connected((request, monitor) => {
     waiting.push(request);
@@ -82,7 +82,7 @@ it('QmpClient.execute() sends its arguments', async () => {
   expect(monitor.requests[1]).toMatchObject({ execute: 'migrate', arguments: { uri: 'fd:7' } });
 });
 
-it('QmpClient.execute() rejects when QEMU refuses, and the session goes on', async () => {
+it('QmpClient.execute() rejects when QEMU refuses, and the session continues', async () => {
   const { client } = await connected(({ id, execute }, peer) => {
     if (execute === 'fine') peer.say({ return: 1, id });
     else peer.say({ error: { class: 'GenericError', desc: 'no\x1b[2J way' }, id });
@@ -94,7 +94,7 @@ it('QmpClient.execute() rejects when QEMU refuses, and the session goes on', asy
   expect(await client.execute('fine')).toBe(1);
 });
 
-it('QmpClient.execute() rejects when its time is up, and drops the late answer', async () => {
+it('QmpClient.execute() rejects after its time limit, and drops the late response', async () => {
   vi.useFakeTimers();
   const { client, monitor } = await connected();
   const slow = client.execute('slow', {}, { timeoutMs: 50 });
@@ -107,7 +107,7 @@ it('QmpClient.execute() rejects when its time is up, and drops the late answer',
   expect(await next).toBe('ok');
 });
 
-it('QmpClient.connect() rejects and destroys the channel when no greeting comes', async () => {
+it('QmpClient.connect() rejects and destroys the channel when no greeting arrives', async () => {
   vi.useFakeTimers();
   const monitor = new FakeMonitor();
   const outcome = expect(QmpClient.connect(monitor, { timeoutMs: 50 })).rejects.toEqual(
@@ -118,7 +118,7 @@ it('QmpClient.connect() rejects and destroys the channel when no greeting comes'
   expect(monitor.destroyed).toBe(true);
 });
 
-it('QmpClient.onEvent() reports events until it is ended', async () => {
+it('QmpClient.onEvent() reports events until the listener is removed', async () => {
   const { client, monitor } = await connected(({ id }, peer) => peer.say({ return: {}, id }));
   const events: QmpEvent[] = [];
   const off = client.onEvent((event) => events.push(event));
@@ -156,7 +156,7 @@ it.each([
   expect(monitor.destroyed).toBe(true);
 });
 
-it('QmpClient.connect() refuses a first message that is no greeting', async () => {
+it('QmpClient.connect() refuses a first message that is not a greeting', async () => {
   const monitor = new FakeMonitor();
   monitor.say({ event: 'STOP' });
   await expect(QmpClient.connect(monitor)).rejects.toEqual(failure('MACHINE_QMP_PROTOCOL'));
@@ -182,7 +182,7 @@ it('QmpClient.close() may be called twice', async () => {
   await expect(client.execute('x')).rejects.toEqual(failure('MACHINE_QMP_CLOSED'));
 });
 
-it('QmpLineDecoder finds the same messages however the bytes are cut', () => {
+it('QmpLineDecoder finds the same messages wherever the bytes are split', () => {
   const object = fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true });
   fc.assert(
     fc.property(

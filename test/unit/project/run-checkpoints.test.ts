@@ -70,7 +70,7 @@ it('steps before the restored checkpoint do not run; the others do, and needs co
   expect(result.exitCode).toBe(0);
 });
 
-it('after a restore a failed step skips the later ones as ever', async () => {
+it('after a restore, a failed step skips the later ones as usual', async () => {
   const { result, steps } = await run(
     [
       saved('a', 'true'),
@@ -91,7 +91,7 @@ it('after a restore a failed step skips the later ones as ever', async () => {
   ]);
 });
 
-it('a step that fails is not saved, a later one with its own rule may be', async () => {
+it('a step that fails is not saved; a later one with its own `when` may be', async () => {
   const { vm } = await run(
     [saved('a', 'exit 1', { continueOnError: true }), saved('b', 'true')],
     () => undefined,
@@ -120,7 +120,7 @@ it('a save that was not tried warns why; one that was not needed does not', asyn
   ]);
 });
 
-it('a cancel does not wait for the end of a saving', async () => {
+it('a cancel does not wait for a save to end', async () => {
   const stop = new AbortController();
   const { result, vm } = await run(
     [saved('a', 'true'), step('b', 'true')],

@@ -17,7 +17,7 @@ function fakeAgent(answersAfterMs: number[] = []) {
   return { agent: { identity } as unknown as AgentClient, times };
 }
 
-it('setClock() asks again as long as answers come late, five times at most', async () => {
+it('setClock() tries again while replies arrive late, five times at most', async () => {
   const late = fakeAgent([60, 40]);
   const done = setClock(late.agent);
   await vi.advanceTimersByTimeAsync(200);
@@ -30,7 +30,7 @@ it('setClock() asks again as long as answers come late, five times at most', asy
   expect(never.times).toHaveLength(5);
 });
 
-it('keepClock() sets the clock after the host slept, once nothing holds it back', async () => {
+it('keepClock() sets the clock after the host slept, once the VM is not busy', async () => {
   const { agent, times } = fakeAgent();
   let isBusy = true;
   const stop = keepClock(agent, () => isBusy);

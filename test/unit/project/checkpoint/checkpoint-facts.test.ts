@@ -24,7 +24,7 @@ it('checkpointFacts reads what was written', () => {
   expect(read(JSON.stringify(FACTS))).toEqual(FACTS);
 });
 
-it('checkpointFacts gives null for every text that was cut off', () => {
+it('checkpointFacts refuses every text that was cut off', () => {
   const text = JSON.stringify(FACTS);
   for (let end = 0; end < text.length; end += 1) expect(read(text.slice(0, end))).toBeNull();
 });
@@ -37,6 +37,6 @@ it.each([
   [JSON.stringify({ ...FACTS, steps: [{ ...FACTS.steps[0], status: 'failed' }] })],
   [JSON.stringify({ ...FACTS, steps: [{ ...FACTS.steps[0], exitCode: -1 }] })],
   [JSON.stringify({ ...FACTS, steps: [null] })],
-])('checkpointFacts gives null for %s', (text) => {
+])('checkpointFacts refuses %s', (text) => {
   expect(read(text)).toBeNull();
 });

@@ -32,14 +32,14 @@ function withStep(index: number, change: Partial<StepPlan>): StepPlan[] {
 }
 
 describe('buildKeyChain()', () => {
-  it('gives each step a key of its own, the same ones for the same plan', () => {
+  it('returns a key of its own for each step, and the same keys for the same plan', () => {
     const keys = keysOf(chainOf());
     expect(new Set(keys).size).toBe(3);
     for (const key of keys) expect(key).toMatch(/^[0-9a-f]{64}$/);
     expect(keysOf(chainOf())).toEqual(keys);
   });
 
-  it('holds no value of a variable and no command', () => {
+  it('contains no value of a variable and no command', () => {
     const text = JSON.stringify(chainOf());
     expect(text).not.toMatch(/hunter2|make a|\/p\/src/);
     expect(text).toContain('env TOKEN');
@@ -71,7 +71,7 @@ describe('buildKeyChain()', () => {
     },
   );
 
-  it('a step that is renamed keeps its keys', () => {
+  it('a renamed step keeps its keys', () => {
     const renamed = [
       { ...STEPS[0], name: 'z' } as StepPlan,
       { ...STEPS[1], needs: ['z'] } as StepPlan,
@@ -96,13 +96,13 @@ describe('buildKeyChain()', () => {
     ['env B removed', { env: { TOKEN: 'hunter2' } }],
     ['volume /src removed', { mounts: VM.mounts?.slice(1) ?? [] }],
     ['order of volumes changed', { mounts: VM.mounts?.toReversed() ?? [] }],
-  ])('%s: every key is another one', (reason, vm) => {
+  ])('%s: every key changes', (reason, vm) => {
     const after = chainOf(STEPS, vm);
     expect(keysOf(after).some((key) => keysOf(chainOf()).includes(key))).toBe(false);
     expect(explainMiss(chainOf(), after, 0)).toBe(reason);
   });
 
-  it('another network policy or secret gives other keys', () => {
+  it('another network policy or secret changes the keys', () => {
     const box = sandbox('box', STEPS, VM);
     const network = { ...box.network, allowedHosts: ['api.example.com'] };
     const from = { kind: 'env', variable: 'TOKEN' } as const;
@@ -117,7 +117,7 @@ describe('buildKeyChain()', () => {
     }
   });
 
-  it('a new image says so first, whatever else changes with it', () => {
+  it('a new image is named first, whatever else changes with it', () => {
     const after = chainOf(STEPS, {}, INPUTS, { image: 'image-2', machine: 'qemu-2' });
     expect(explainMiss(chainOf(), after, 0)).toBe('image changed (and 1 more)');
     expect(keysOf(after)[0]).not.toBe(keysOf(chainOf())[0]);
@@ -134,7 +134,7 @@ describe('buildKeyChain()', () => {
     );
   });
 
-  it('gives links for the steps whose inputs are given only', () => {
+  it('returns links only for steps whose inputs are given', () => {
     expect(chainOf(STEPS, {}, INPUTS.slice(0, 2)).links.map(({ name }) => name)).toEqual([
       'a',
       'b',
@@ -143,7 +143,7 @@ describe('buildKeyChain()', () => {
 });
 
 describe('explainMiss()', () => {
-  it('says "no checkpoint yet" without a record, for a further step, and when nothing differs', () => {
+  it('returns "no checkpoint yet" without a record, for a further step, and when nothing differs', () => {
     const chain = chainOf();
     expect(explainMiss(null, chain, 0)).toBe('no checkpoint yet');
     expect(explainMiss({ ...chain, links: chain.links.slice(0, 1) }, chain, 2)).toBe(
