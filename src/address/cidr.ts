@@ -3,20 +3,20 @@ import { formatAddress, type IpAddress, parseAddress, unwrapMapped } from './ip-
 /** Bits of `::ffff:0:0/96`. */
 const MAPPED_PREFIX_BITS = 96;
 
-/** A block of addresses; the bits of `base` behind `prefix` are 0. */
+/** A block of addresses; the bits of `base` after `prefix` are 0. */
 export interface Cidr {
   readonly base: IpAddress;
   /** Leading bits that count, 0..32 or 0..128. */
   readonly prefix: number;
 }
 
-/** Bits of an address of the family. */
+/** Returns the number of bits in an address of the family. */
 function addressBits(family: 4 | 6): number {
   return family === 4 ? 32 : 128;
 }
 
 /**
- * `address/prefix`, or one address (all its bits). Bits behind the prefix must be 0: `10.0.0.1/8` is a mistake, not 10/8.
+ * Parses `address/prefix`, or one address (all its bits). Bits after the prefix must be 0: `10.0.0.1/8` is a mistake, not 10/8.
  * @returns null for anything else. Never throws.
  */
 export function parseCidr(text: string): Cidr | null {
@@ -32,7 +32,7 @@ export function parseCidr(text: string): Cidr | null {
   return (base.value >> hostBits) << hostBits === base.value ? { base, prefix } : null;
 }
 
-/** True when the block holds the address. Families never mix: unwrap v4-mapped addresses first. */
+/** Returns true when the block contains the address. Families never mix: unwrap v4-mapped addresses first. */
 export function containsAddress({ base, prefix }: Cidr, address: IpAddress): boolean {
   if (base.family !== address.family) return false;
   const hostBits = BigInt(addressBits(base.family) - prefix);
@@ -45,12 +45,12 @@ export function unwrapMappedCidr({ base, prefix }: Cidr): Cidr {
   return inner === base ? { base, prefix } : { base: inner, prefix: prefix - MAPPED_PREFIX_BITS };
 }
 
-/** True when the block is one address. */
+/** Returns true when the block is one address. */
 export function isSingleAddress({ base, prefix }: Cidr): boolean {
   return prefix === addressBits(base.family);
 }
 
-/** `address/prefix`, or the address alone for a block of one. */
+/** Formats a block as `address/prefix`, or as the address alone for a block of one. */
 export function formatCidr(cidr: Cidr): string {
   const base = formatAddress(cidr.base);
   return isSingleAddress(cidr) ? base : `${base}/${cidr.prefix}`;

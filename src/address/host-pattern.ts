@@ -42,7 +42,7 @@ export function coversHost(part: HostPart, host: Host): boolean {
   }
 }
 
-/** Canonical text of a host part: an IPv6 address or block without brackets. */
+/** Returns the canonical text of a host part: an IPv6 address or block without brackets. */
 export function formatHostPart(part: HostPart): string {
   switch (part.kind) {
     case 'any':
@@ -56,7 +56,7 @@ export function formatHostPart(part: HostPart): string {
   }
 }
 
-/** Canonical text of a pattern: parsing it gives the same pattern. */
+/** Returns the canonical text of a pattern: parsing it gives the same pattern. */
 export function formatHostPattern({ host, port, isTcp }: HostPattern): string {
   const text = formatHostPart(host);
   const bracketed = text.includes(':') && port !== null ? `[${text}]` : text;

@@ -9,14 +9,14 @@ export interface IpAddress {
 
 const MAPPED_PREFIX = 0xffffn;
 
-/** The address behind `::ffff:a.b.c.d`: a dual-stack socket dials it as IPv4. Any other address as it is. */
+/** Returns the IPv4 address in `::ffff:a.b.c.d`, which a dual-stack socket dials as IPv4; any other address unchanged. */
 export function unwrapMapped(address: IpAddress): IpAddress {
   const isMapped = address.family === 6 && address.value >> 32n === MAPPED_PREFIX;
   return isMapped ? { family: 4, value: address.value & 0xffffffffn } : address;
 }
 
 /**
- * Strict text of an IPv4 or IPv6 address: no brackets, zone, short or octal form. v4-mapped stays IPv6.
+ * Parses the strict text of an IPv4 or IPv6 address: no brackets, zone, short or octal form. v4-mapped stays IPv6.
  * @returns null for anything else. Never throws.
  */
 export function parseAddress(text: string): IpAddress | null {
@@ -28,7 +28,7 @@ export function parseAddress(text: string): IpAddress | null {
   return value === null ? null : { family: 4, value: BigInt(value) };
 }
 
-/** Canonical text (RFC 5952 for IPv6), without brackets. */
+/** Returns the canonical text (RFC 5952 for IPv6), without brackets. */
 export function formatAddress(address: IpAddress): string {
   return address.family === 4 ? formatIpv4(Number(address.value)) : formatIpv6(address.value);
 }

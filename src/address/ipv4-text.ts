@@ -1,7 +1,7 @@
 const OCTET = /^(?:0|[1-9]\d{0,2})$/;
 
 /**
- * Strict dotted decimal: four numbers 0..255 without leading zeros (RFC 6943 §3.1.1).
+ * Parses strict dotted decimal: four numbers 0..255 without leading zeros (RFC 6943 §3.1.1).
  * @returns The address as a number of 32 bits, or null for anything else. Never throws.
  */
 export function parseIpv4(text: string): number | null {
@@ -22,8 +22,8 @@ function looseNumber(part: string): number | null {
 }
 
 /**
- * An address as `inet_aton` and WHATWG URL parsers read it: 1 to 4 numbers, decimal, octal (`0177`) or hexadecimal
- * (`0x7f`), the last one filling what is left. What a resolver would dial must never pass as a mere name.
+ * Parses an address as `inet_aton` and WHATWG URL parsers do: 1 to 4 numbers, decimal, octal (`0177`) or hexadecimal
+ * (`0x7f`), the last one filling the remaining bits. A text that a resolver would dial as an address must never pass as a name.
  * @param text  Untrusted.
  * @returns The address as a number of 32 bits, or null when no such program would read an address.
  */
@@ -41,13 +41,13 @@ export function parseLooseIpv4(text: string): number | null {
   return value * 256 ** (4 - parts.length) + last;
 }
 
-/** True when resolvers take the last label for a number, so that the whole text is an address or nothing (WHATWG URL §3.5). */
+/** Returns true when resolvers read the last label as a number: the whole text is then an address or invalid (WHATWG URL §3.5). */
 export function endsInNumber(text: string): boolean {
   const last = text.slice(text.lastIndexOf('.') + 1);
   return /^\d+$/.test(last) || /^0x[0-9a-f]*$/i.test(last);
 }
 
-/** Dotted decimal of a number of 32 bits. */
+/** Formats a number of 32 bits in dotted decimal. */
 export function formatIpv4(value: number): string {
   return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join('.');
 }

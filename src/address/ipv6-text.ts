@@ -3,7 +3,7 @@ import { formatIpv4, parseIpv4 } from './ipv4-text.ts';
 const GROUP = /^[0-9a-fA-F]{1,4}$/;
 const LONGEST_TEXT = 45;
 
-/** Groups of 16 bits of one side of `::`, or null. Dotted decimal may end the last side. */
+/** Parses one side of `::` into groups of 16 bits, or returns null. The last side may end in dotted decimal. */
 function parseGroups(side: string, isLast: boolean): number[] | null {
   if (side === '') return [];
   const groups: number[] = [];
@@ -18,7 +18,7 @@ function parseGroups(side: string, isLast: boolean): number[] | null {
 }
 
 /**
- * IPv6 text of RFC 4291 §2.2, dotted decimal at the end included; no brackets, no zone.
+ * Parses IPv6 text as in RFC 4291 §2.2, including dotted decimal at the end; no brackets, no zone.
  * @returns The address as a bigint of 128 bits, or null for anything else. Never throws.
  */
 export function parseIpv6(text: string): bigint | null {
@@ -29,7 +29,7 @@ export function parseIpv6(text: string): bigint | null {
   const tail = sides.length === 2 ? parseGroups(sides[1] ?? '', true) : [];
   if (head === null || tail === null) return null;
   const missing = 8 - head.length - tail.length;
-  // `::` stands for one group or more; without it all eight must be there.
+  // `::` replaces one group or more; without it all eight must be present.
   if (sides.length === 2 ? missing < 1 : missing !== 0) return null;
   const groups = [...head, ...new Array<number>(missing).fill(0), ...tail];
   return groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n);
@@ -47,7 +47,7 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
   return best;
 }
 
-/** Canonical text of RFC 5952: lower case, the longest run of zero groups as `::`, v4-mapped in dotted decimal. */
+/** Formats an address as in RFC 5952: lower case, the longest run of zero groups as `::`, v4-mapped in dotted decimal. */
 export function formatIpv6(value: bigint): string {
   if (value >> 32n === 0xffffn) return `::ffff:${formatIpv4(Number(value & 0xffffffffn))}`;
   const groups = Array.from({ length: 8 }, (_, index) =>

@@ -1,21 +1,21 @@
 import { type Cidr, containsAddress, parseCidr } from './cidr.ts';
 import { type IpAddress, unwrapMapped } from './ip-address.ts';
 
-/** A block of addresses that is not the public internet. */
+/** A block of addresses that is not part of the public internet. */
 export interface ForbiddenRange {
   /** Stable name, in events, refusals and docs/network.md. */
   readonly name: string;
   readonly cidr: string;
   /**
-   * True for networks people run services in: `block_private_ips: false` and a name in `allowed_private` open them.
-   * The others only open for an address or CIDR written in `allowed_private`; `metadata` only for its exact address.
+   * True for networks in which people run services: `block_private_ips: false` and a name in `allowed_private` open them.
+   * Only an address or block in `allowed_private` opens the others, and only the exact address opens `metadata`.
    */
   readonly isInternal: boolean;
 }
 
 /**
- * First match wins. Sources: the IANA special-purpose registries of IPv4 and IPv6 (2025), RFC 6890, and the clouds' own
- * pages for metadata. Everything of IPv6 that is not 2000::/3 ends as `reserved`, so that no range can be forgotten.
+ * The first match wins. Sources: the IANA special-purpose registries of IPv4 and IPv6 (2025), RFC 6890, and the cloud providers'
+ * pages about metadata. All of IPv6 outside 2000::/3 ends as `reserved`, so that no range can be forgotten.
  */
 const TABLE: readonly (readonly [cidr: string, name: string, isInternal?: 'internal'])[] = [
   ['0.0.0.0/8', 'this-network'],
@@ -73,16 +73,16 @@ const COMPILED: readonly CompiledRange[] = TABLE.flatMap(([cidr, name, internal]
   return block === null ? [] : [{ name, cidr, isInternal: internal === 'internal', block }];
 });
 
-/** NAT64's well-known prefix (RFC 6052): the last 32 bits are the IPv4 address that is really reached. */
+/** NAT64's well-known prefix (RFC 6052): the last 32 bits are the IPv4 address that is actually reached. */
 const NAT64: Cidr = { base: { family: 6, value: 0x64_ff9bn << 96n }, prefix: 96 };
 
-/** The rows of the table, in the order they are tried. */
+/** The rows of the table, in matching order. */
 export const FORBIDDEN_RANGES: readonly ForbiddenRange[] = COMPILED.map(
   ({ name, cidr, isInternal }) => ({ name, cidr, isInternal }),
 );
 
 /**
- * The range that makes an address no part of the public internet, or null for a public one. v4-mapped and NAT64
+ * Returns the range that excludes an address from the public internet, or null for a public address. v4-mapped and NAT64
  * addresses are judged by the IPv4 address inside. Never throws.
  */
 export function forbiddenRange(address: IpAddress): ForbiddenRange | null {
@@ -90,7 +90,7 @@ export function forbiddenRange(address: IpAddress): ForbiddenRange | null {
   return FORBIDDEN_RANGES[COMPILED.findIndex(({ block }) => containsAddress(block, real))] ?? null;
 }
 
-/** The IPv4 address that a v4-mapped or NAT64 (64:ff9b::/96) address reaches; any other address as it is. */
+/** Returns the IPv4 address that a v4-mapped or NAT64 (64:ff9b::/96) address reaches; any other address unchanged. */
 export function innerAddress(address: IpAddress): IpAddress {
   if (containsAddress(NAT64, address)) return { family: 4, value: address.value & 0xffffffffn };
   return unwrapMapped(address);

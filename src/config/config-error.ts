@@ -1,11 +1,11 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { Issue } from './issue.ts';
 
-/** Every mistake of a project at once. Code CONFIG_INVALID, exit 2. Draw it with `renderIssues`. */
+/** Every mistake of a project at once: code CONFIG_INVALID, exit 2. `renderIssues` renders it. */
 export class ConfigError extends GondolinError {
   /** At least one, sorted by place. */
   readonly issues: readonly Issue[];
-  /** Text of each project file by absolute path, for excerpts: values of secrets starred out. Never an env_file. */
+  /** Text of each project file by absolute path, for excerpts, with values of secrets starred out. Never an env_file. */
   readonly sources: ReadonlyMap<string, string>;
 
   constructor(issues: readonly Issue[], sources: ReadonlyMap<string, string>) {

@@ -1,8 +1,8 @@
 import type { SourcePlace } from '../errors/gondolin-error.ts';
 
 /**
- * A project file, checked and with every default filled in. Host paths are absolute, sizes in bytes, times in
- * milliseconds; guest paths are absolute and clean.
+ * A checked project file with every default filled in. Host paths are absolute, sizes are in bytes, times in milliseconds;
+ * guest paths are absolute and normalized.
  */
 export interface Config {
   readonly name: string;
@@ -26,9 +26,9 @@ export interface SandboxConfig {
   /** `UID[:GID]` or `NAME[:GROUP]`; empty for root. */
   readonly user: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Names in `env` that were inherited, came from an env_file, or hold a credential of the host: masked when printed. */
+  /** Names in `env` whose values were inherited, came from an env_file, or may contain a credential: masked when printed. */
   readonly maskedEnv: readonly string[];
-  /** Files of `env_file`, absolute; also those that may be missing. */
+  /** Files of `env_file`, absolute, including optional ones that are missing. */
   readonly envFiles: readonly string[];
   readonly volumes: readonly VolumeConfig[];
   readonly network: NetworkConfig;
@@ -40,9 +40,9 @@ export interface SandboxConfig {
 
 export interface ImageConfig {
   readonly name: string;
-  /** A directory with a built image, or null for one that is built. */
+  /** Directory of an image that was built earlier; null for an image to build. */
   readonly path: string | null;
-  /** `host` takes this machine's. */
+  /** `host` is this machine's processor. */
   readonly arch: 'host' | 'x86_64' | 'aarch64';
   readonly release: string;
   readonly packages: readonly string[];
@@ -58,19 +58,19 @@ export type VolumeConfig =
     }
   | { readonly kind: 'memory'; readonly guestPath: string; readonly sizeBytes: number };
 
-/** What the guest may reach. Host entries are in their one form: `api.test`, `*.b.test:8443`, `db:5432/tcp`. */
+/** The hosts that a guest may reach. Host patterns have their canonical form: `api.test`, `*.b.test:8443`, `db:5432/tcp`. */
 export interface NetworkConfig {
-  /** `allowlist` with an empty list is nothing; `open` is everything but what is denied or private. */
+  /** `allowlist` with an empty list allows nothing; `open` allows everything that is not denied or private. */
   readonly mode: 'none' | 'allowlist' | 'open';
   readonly allowedHosts: readonly string[];
   readonly deniedHosts: readonly string[];
   readonly blockPrivateIps: boolean;
-  /** Names, addresses and CIDR blocks that may be private. */
+  /** Patterns of hosts that may have private addresses. */
   readonly allowedPrivate: readonly string[];
   readonly extraHosts: readonly ExtraHostConfig[];
-  /** Files with further roots for upstream TLS, in PEM. */
+  /** PEM files with further root certificates for upstream TLS. */
   readonly ca: readonly string[];
-  /** Hosts whose TLS is not opened. */
+  /** Patterns of hosts whose TLS is not inspected. */
   readonly passthrough: readonly string[];
   readonly rules: readonly HttpRuleConfig[];
   readonly policyScript: string | null;
@@ -78,41 +78,41 @@ export interface NetworkConfig {
   readonly onBlocked: 'warn' | 'fail';
 }
 
-/** A name that is dialled at `address`, and at `port` whatever port was asked for, unless that is null. */
+/** A name whose connections go to `address`, and to `port` whichever port the guest dialled, unless `port` is null. */
 export interface ExtraHostConfig {
   readonly name: string;
   readonly address: string;
   readonly port: number | null;
 }
 
-/** The first rule whose host, method and path fit decides. */
+/** A rule about requests. The first one whose host, method and path match decides. */
 export interface HttpRuleConfig {
   readonly host: string;
-  /** In capitals; empty is every method. */
+  /** In upper case; empty for every method. */
   readonly methods: readonly string[];
-  /** Globs over the path; empty is every path. */
+  /** Globs over the path; empty for every path. */
   readonly paths: readonly string[];
   readonly action: 'allow' | 'deny';
 }
 
-/** A credential that the guest never sees. Holds where its value comes from, never the value. */
+/** A credential that the guest never sees: where its value comes from, never the value. */
 export interface SecretConfig {
-  /** Of the guest's variable that holds the placeholder. */
+  /** Name of the guest's variable that holds the placeholder. */
   readonly name: string;
   readonly hosts: readonly string[];
-  /** Fields of requests that it belongs in, in small letters; empty is every field. */
+  /** Request header fields that may carry it, in lower case; empty for every field. */
   readonly headers: readonly string[];
   readonly from: SecretSourceConfig;
-  /** Also put into the query of URLs. */
+  /** True if it is also substituted in the query of URLs. */
   readonly query: boolean;
-  /** Also over plain HTTP. */
+  /** True if it is also sent over plain HTTP. */
   readonly allowHttp: boolean;
 }
 
 export type SecretSourceConfig =
   | { readonly kind: 'env'; readonly variable: string }
   | { readonly kind: 'file'; readonly path: string }
-  /** Runs on the host, in `directory`; its standard output is the value. A string runs by a shell, a list without. */
+  /** Runs on the host, in `directory`; its standard output is the value. A string runs in a shell, a list without one. */
   | {
       readonly kind: 'command';
       readonly command: string | readonly string[];
@@ -129,7 +129,7 @@ export interface StepInput {
 
 export interface StepConfig {
   readonly name: string;
-  /** A string runs by a shell, a list without one. */
+  /** A string runs in a shell, a list without one. */
   readonly run: string | readonly string[];
   /** Names of steps of the same sandbox that must have succeeded. */
   readonly needs: readonly string[];

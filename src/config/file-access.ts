@@ -3,12 +3,12 @@ import { MAX_PROJECT_FILE_BYTES } from './yaml/limits.ts';
 
 export type PathKind = 'file' | 'directory' | 'other' | 'missing';
 
-/** The text of a file, or in words why there is none. */
+/** The text of a file, or the reason why it cannot be read. */
 export type FileText =
   | { readonly text: string; readonly problem?: never }
   | { readonly problem: string; readonly text?: never };
 
-/** All that reading a project asks of the file system. Tests pass one over a plain object. */
+/** The file system as reading a project needs it. Tests pass one that is backed by a plain object. */
 export interface FileAccess {
   readText(path: string): FileText;
   pathKind(path: string): PathKind;
@@ -43,7 +43,7 @@ function decode(bytes: Uint8Array): FileText {
 
 function readText(path: string): FileText {
   try {
-    // Asked before opening: opening a FIFO would wait for a writer.
+    // Checked before opening, because opening a FIFO would wait for a writer.
     const kind = pathKind(path);
     if (kind === 'missing') return { problem: 'no such file' };
     if (kind !== 'file')
@@ -63,14 +63,14 @@ function readText(path: string): FileText {
   }
 }
 
-/** The real file system. `pathKind` follows links and says `missing` for what may not be looked at. */
+/** The real file system. `pathKind` follows links and returns `missing` for a path that may not be inspected. */
 export const realFiles: FileAccess = {
   readText,
   pathKind: (path) => {
     try {
       return pathKind(path);
     } catch (error) {
-      // A person who may not look below a directory is told that the path is not there for them.
+      // Without permission to search a directory, nothing below it exists for this user.
       if (error instanceof Error && 'code' in error) return 'missing';
       throw error;
     }

@@ -1,41 +1,42 @@
 import type { SourcePlace } from '../errors/gondolin-error.ts';
 
-/** Every kind of mistake a project file can hold, with the usual next move. docs/config.md lists the same codes. */
+/** Every kind of mistake in a project file, with what to do about it. docs/config.md lists the same codes. */
 export const ISSUE_HINTS = {
   yaml_syntax: 'Check the indentation, quotes and brackets around this place.',
   yaml_limit: 'Make the file smaller or flatter; see "Limits" in docs/config.md.',
   duplicate_key: 'Remove one of the two.',
   file_unreadable:
-    'Check that the path exists, is a file and may be read; relative paths start at this file.',
+    'Check that the path exists, is a file and is readable; relative paths start at this file.',
   include_cycle: 'Remove one of these includes.',
   include_depth: 'Include the deeper files directly; see "Limits" in docs/config.md.',
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
   variable_unset: 'Set it in the environment, or give a default with ${NAME:-default}.',
   variable_syntax:
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
-    'Use ${NAME}, ${NAME:-default}, ${NAME:?message} or ${NAME:+other}, with or without the colon; write $${ where the guest shall see ${.',
+    'Use ${NAME}, ${NAME:-default}, ${NAME:?message} or ${NAME:+other}, with or without the colon; write $${ for a ${ that the guest is to see.',
   unknown_key: 'Remove the key, or name it x-… to keep it as a note.',
-  later_key: 'Remove it for now: it is known from the design, but not in this version.',
+  later_key: 'Remove it: it is planned, but not supported in this version.',
   missing_key: 'Add the key.',
-  wrong_type: 'Write the kind of value named above.',
-  bad_value: 'Write a value as named above.',
+  wrong_type: 'Write a value of the kind named above.',
+  bad_value: 'Write a value in the form named above.',
   no_sandbox: 'Write `image:` and `steps:` at the top level, or name sandboxes under `sandboxes:`.',
   form_conflict: 'Move the key into one of the sandboxes, or into `defaults:` for all of them.',
   duplicate_name: 'Give each its own name.',
   unknown_need: 'Name a step of the same sandbox.',
   need_cycle: 'Remove one of these needs.',
   unknown_image: 'Name a key of `images:`, or the built-in `debian`.',
-  path_missing: 'Create it, or correct the path; relative paths start at the file they stand in.',
-  path_kind: 'Name a path of the right kind.',
+  path_missing:
+    'Create it, or correct the path; relative paths start at the file that contains them.',
+  path_kind: 'Write a path of the kind named above.',
   guest_path: 'Write a path below the workspace, or an absolute guest path.',
   mount_conflict: 'Give each volume its own guest path.',
   host_pattern:
     'Entries look like api.example.com, *.example.com:8443, 10.1.0.0/16 or db.internal:5432/tcp.',
   secret_inline:
-    'Take the value out of the file: write NAME@host and set NAME in the environment, or use from: with env, file or command. Change the value if the file was shared.',
-  secret_host: 'Take the host out of one of the two lists.',
+    'Remove the value from the file: write NAME@host and set NAME in the environment, or use from: with env, file or command. Change the value if the file was shared.',
+  secret_host: 'Remove the host from one of the two lists.',
   secret_exposed:
-    'Remove the variable there: the guest gets a placeholder by the name of the secret.',
+    'Remove the variable there: the guest has a placeholder in the variable named like the secret.',
   env_file_syntax: 'Write one NAME=value on each line; see "env_file" in docs/config.md.',
 } as const satisfies Record<string, string>;
 
@@ -47,7 +48,7 @@ export interface Issue {
   readonly code: IssueCode;
   /** Key path, what was found and what was wanted, in one line without control characters. */
   readonly message: string;
-  /** The next move. */
+  /** What to do about it. */
   readonly hint: string;
   /** `file` is absolute; `line` and `col` are 1-based, `col` in UTF-16 units. */
   readonly at: SourcePlace;
@@ -56,14 +57,14 @@ export interface Issue {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not reach a terminal
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
 
-/** On one line and without control characters, whatever names and paths it holds. */
+/** Returns the text on one line and without control characters, whatever names and paths it contains. */
 function oneLine(text: string): string {
   return text.replaceAll(/\s*[\n\r\u2028\u2029]\s*/g, ' ').replaceAll(CONTROL, '\u{fffd}');
 }
 
 /**
- * `issues` without repeats, sorted by file (in the order of `files`, others after), line and column.
- * A repeat has the same code, message and place: a mistake in `defaults:` would otherwise come once per sandbox.
+ * Returns the issues without repeats, sorted by file (in the order of `files`, others after), line and column.
+ * Issues with the same code, message and place are repeats: a mistake in `defaults:` would otherwise appear once per sandbox.
  */
 export function sortIssues(issues: readonly Issue[], files: readonly string[]): Issue[] {
   const seen = new Map<string, Issue>();

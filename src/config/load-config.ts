@@ -5,9 +5,9 @@ import { realFiles } from './file-access.ts';
 import type { HostEnv } from './yaml/interpolate.ts';
 
 export interface LoadConfigOptions {
-  /** The project file; relative ones start at `directory`. @default searched */
+  /** The project file; a relative path starts at `directory`. @default the nearest one, see `directory` */
   readonly file?: string;
-  /** Where the search starts: here and in each directory above. */
+  /** Where the search starts; it continues in each directory above. */
   readonly directory: string;
   readonly env: HostEnv;
   /** Overrides the project's name. */
@@ -42,7 +42,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   if (text === undefined)
     throw new GondolinError('CONFIG_NOT_FOUND', `cannot read ${path}: ${problem}`);
   const source = { path, text: text.replace(/^\uFEFF/, '') };
-  // The parser and the schema's compiler take 60 ms to load: only once there is something to read.
+  // The parser and the schema take 60 ms to load: only once there is something to read.
   const { readConfig } = await import('./read-config.ts');
   return readConfig(source, {
     access: realFiles,

@@ -4,19 +4,19 @@ import { isVariableName } from '../util/variable-name.ts';
 
 const FORMAT = '(format: NAME@host1,host2)';
 
-/** A secret as `NAME@host1,host2` says it: the value is that of the variable NAME. */
+/** A secret in the short form `NAME@host1,host2`: its value is that of the host's variable NAME. */
 export interface SecretReference {
   readonly name: string;
-  /** Host entries in their one form, without repeats. */
+  /** Host patterns in canonical form, without repeats. */
   readonly hosts: readonly string[];
-  /** What is wrong with hosts that are left out: `NAME: host 2: …`. Shows none of their texts. */
+  /** The problems of hosts that are left out, such as `NAME: host 2: …`. They show nothing of the hosts' texts. */
   readonly hostProblems: readonly string[];
 }
 
-/** Either what a text means, or what is wrong with it. No problem repeats the text: it may hold a value. */
+/** Either the parsed secret, or what is wrong with the text. No problem repeats the text: it may contain a value. */
 export type SecretResult =
   | { readonly secret: SecretReference; readonly problem?: never }
-  /** `isInline`: it is `NAME=VALUE@host`, whose value would stand where others can read it. */
+  /** `isInline`: the text is `NAME=VALUE@host`, whose value others could read. */
   | { readonly problem: string; readonly isInline: boolean; readonly secret?: never };
 
 function refuse(problem: string, isInline = false): SecretResult {
@@ -37,17 +37,19 @@ function readHosts(name: string, words: readonly string[]): SecretReference {
 }
 
 /**
- * Reads `NAME@host1,host2` as `ParseSecret` of the Go API does (the last `@` ends the name, hosts are trimmed, empty ones
- * left out) but for `NAME=VALUE@host`: nowhere that gondolin takes the short form may a value stand. Pure.
+ * Parses `NAME@host1,host2` as `ParseSecret` of the Go API does (the last `@` ends the name, hosts are trimmed, empty ones
+ * left out), except that `NAME=VALUE@host` is refused: gondolin accepts no value in the short form. Pure.
  */
 export function parseSecret(text: string): SecretResult {
-  if (text.includes('=')) return refuse('it holds a value', true);
+  if (text.includes('=')) return refuse('it contains a value', true);
   const at = text.lastIndexOf('@');
   if (at < 0) return refuse('missing @hosts');
   const name = text.slice(0, at);
   if (name === '') return refuse('secret name cannot be empty');
   if (!isVariableName(name)) {
-    return refuse('secret name is no variable name: want letters, digits and _, not a digit first');
+    return refuse(
+      'secret name is not a variable name: want letters, digits and _, not starting with a digit',
+    );
   }
   const words = text
     .slice(at + 1)

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { posix, resolve } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 
-/** What one `host:guest[:ro]` text means. */
+/** One parsed `host:guest[:ro]`. */
 export interface VolumeMount {
   /** Absolute. */
   readonly hostPath: string;
@@ -20,9 +20,9 @@ function joinClean(workspace: string, guest: string): string {
 }
 
 /**
- * Reads a volume as `ParseVolumeMount` of the Go API does, its order of checks and its traps included: `../x` leaves the
+ * Parses a volume as `ParseVolumeMount` of the Go API does, including its order of checks and its traps: `../x` leaves the
  * workspace and `/workspace2` counts as inside. gondolin.yaml has its own, stricter rules. A relative host path starts
- * at the current directory; an absolute guest path outside the workspace is re-rooted below it.
+ * at the current directory; an absolute guest path outside the workspace is moved below it.
  * @throws {GondolinError} CONFIG_VOLUME_INVALID with the text of the Go API.
  */
 export function parseVolumeMount(vol: string, workspace: string): VolumeMount {

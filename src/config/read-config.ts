@@ -12,7 +12,7 @@ import { type HostEnv, interpolate } from './yaml/interpolate.ts';
 import { mergeNodes } from './yaml/merge-nodes.ts';
 import { getChild, getEntries, type SourceFile, type SourceNode } from './yaml/source-node.ts';
 
-/** What a project file is read with; tests pass their own. */
+/** The surroundings in which a project file is read; tests pass their own. */
 export interface ReadConfigOptions {
   readonly access: FileAccess;
   /** Variables of the host. */
@@ -23,7 +23,7 @@ export interface ReadConfigOptions {
 
 const TOP_LEVEL_ONLY = ['version', 'name', 'include', 'defaults', 'images', 'sandboxes'];
 
-/** A directory's name as a project name: small letters, digits, `_` and `-`. */
+/** Derives a project name from a directory's name: lower-case letters, digits, `_` and `-`. */
 function projectNameFrom(directory: string): string {
   const name = basename(directory)
     .toLowerCase()
@@ -31,7 +31,7 @@ function projectNameFrom(directory: string): string {
   return name.replace(/^[^a-z0-9]+/, '').slice(0, 63) || 'project';
 }
 
-/** The keys of the flat form as one sandbox. */
+/** Returns the top-level keys of the flat form as one sandbox. */
 function flatSandbox(tree: SourceNode): SourceNode {
   if (tree.kind !== 'map') return tree;
   const entries = new Map([...tree.entries].filter(([key]) => !TOP_LEVEL_ONLY.includes(key)));
@@ -51,14 +51,14 @@ function emptyIssue(file: SourceFile): Issue {
   const at = { file: file.path, line: 1, col: 1 };
   return {
     code: 'no_sandbox',
-    message: 'the file holds no sandbox',
+    message: 'the file contains no sandbox',
     hint: ISSUE_HINTS.no_sandbox,
     at,
   };
 }
 
 /**
- * From the text of a project file to its checked Config. Reads includes, env files and the kinds of host paths.
+ * Turns the text of a project file into its checked Config. Reads includes and env files, and looks up the kinds of host paths.
  * @throws {ConfigError} CONFIG_INVALID with every mistake at once.
  */
 export function readConfig(file: SourceFile, options: ReadConfigOptions): Config {
@@ -74,7 +74,7 @@ export function readConfig(file: SourceFile, options: ReadConfigOptions): Config
     const filled = interpolate(tree, env, issues);
     const formIssues = findFormIssues(filled);
     name = projectName ?? textOr(getChild(filled, 'name'), name);
-    // Also where the form is wrong: what can be read is checked, so that all mistakes come in one answer.
+    // Even if the form is wrong, what can be read is checked, so that all mistakes are reported at once.
     const context: CheckContext = { access, env, issues: [] };
     sandboxes = readSandboxes(context, filled, name);
     issues.push(...formIssues, ...withoutEchoes(context.issues, formIssues));

@@ -11,11 +11,11 @@ import type {
   StepPlan,
 } from './plan.ts';
 
-/** What a plan depends on besides the project file. */
+/** Facts of this machine that a plan depends on, besides the project file. */
 export interface PlanFacts {
   /** Processor of this machine. */
   readonly arch: 'x86_64' | 'aarch64';
-  /** Debian release for `host`. */
+  /** Debian release that `host` means. */
   readonly release: string;
 }
 
@@ -41,7 +41,7 @@ function planStep(step: StepConfig): StepPlan {
   return { name, command, ...rest };
 }
 
-/** The hosts of secrets are allowed: a secret is for nothing else than to be sent there. */
+/** Allows the hosts of secrets too: a secret exists to be sent to them. */
 function planNetwork({ network, secrets }: SandboxConfig): NetworkPlan {
   const hosts = secrets.flatMap((secret) => secret.hosts);
   return { ...network, allowedHosts: [...new Set([...network.allowedHosts, ...hosts])] };
@@ -58,9 +58,9 @@ function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   return { name, image: planImage(image, facts), vm, network, secrets, onWritableCode, steps };
 }
 
-/** Names that `gondolin` looks for when it is started without one: a new file there would be the next project file. */
+/** Names that `gondolin` looks for if it is started without one: a new file there would become the project file. */
 const PROJECT_FILES = ['gondolin.yaml', 'gondolin.yml'];
-/** The files of an image in a directory of the user's: the manifest says what the others must be. */
+/** The files of an image in a directory of the user: the manifest has the digests of the others. */
 const IMAGE_FILES = ['manifest.json', 'vmlinux', 'modules.cpio', 'rootfs.squashfs'];
 
 function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
@@ -86,7 +86,7 @@ function listHostCode({ sandboxes }: Config): HostCode[] {
   ]);
 }
 
-/** The Plan of a checked Config. Pure: the same input gives the same plan, key by key. */
+/** Builds the Plan of a checked Config. Pure: the same input gives the same plan, key by key. */
 export function buildPlan(config: Config, facts: PlanFacts): Plan {
   const { name, files, directory, sandboxes } = config;
   return {

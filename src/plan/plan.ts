@@ -7,18 +7,18 @@ import type {
 } from '../config/config.ts';
 
 /**
- * The Plan: everything a run needs to know, as plain data. Made from Config by `buildPlan`; printed by
- * `gondolin plan --format json`. Paths are absolute, sizes in bytes, times in milliseconds. Holds no value of a secret;
- * variables may: print it with `renderPlan` or `renderPlanJson`.
+ * Everything a run needs to know, as plain data. `buildPlan` builds it from Config; `gondolin plan --format json` prints it.
+ * Paths are absolute, sizes are in bytes, times in milliseconds. It contains no value of a secret, but variables may: print it
+ * with `renderPlan` or `renderPlanJson`.
  */
 export interface Plan {
   /** Project name, `[a-z0-9][a-z0-9_-]*`. */
   readonly name: string;
-  /** The project file and every file it includes; read-only in every guest. */
+  /** The project file and all its includes; read-only in every guest. */
   readonly configFiles: readonly string[];
   /**
-   * Other host files that decide what a run may do: read-only in every guest, by name where there is none yet. All of the
-   * project file, whichever sandboxes are run.
+   * Other host files that decide what a run may do: read-only in every guest, and a missing one cannot be created there. They are
+   * those of the whole project file, whichever sandboxes are run.
    */
   readonly authorityFiles: readonly string[];
   /** Code that the host runs for any sandbox of the project file. */
@@ -34,7 +34,7 @@ export type HostCode =
   | {
       readonly kind: 'command';
       readonly field: string;
-      /** A string runs by a shell, a list without. */
+      /** A string runs in a shell, a list without one. */
       readonly command: string | readonly string[];
       readonly directory: string;
     };
@@ -44,30 +44,30 @@ export interface SandboxPlan {
   readonly image: ImagePlan;
   readonly vm: VmPlan;
   readonly network: NetworkPlan;
-  /** Where values come from; never a value. */
+  /** Where values come from, never the values. */
   readonly secrets: readonly SecretConfig[];
-  /** What happens where this sandbox's guest could change the plan's `hostCode`. */
+  /** What happens if this sandbox's guest could change the plan's `hostCode`. */
   readonly onWritableCode: 'fail' | 'warn';
-  /** In running order: topological by `needs`, stable by place in the file. */
+  /** In the order they run: topological by `needs`, otherwise in file order. */
   readonly steps: readonly StepPlan[];
 }
 
 export interface ImagePlan {
-  /** Name as the user wrote it, e.g. `debian` or a key of `images:`. */
+  /** Name as the user wrote it, such as `debian` or a key of `images:`. */
   readonly name: string;
   readonly recipe: ImageRecipe;
 }
 
-/** What an image is made from; its canonical JSON is hashed into the cache key. */
+/** The source of an image; its canonical JSON is hashed into the cache key. */
 export type ImageRecipe =
   | {
       readonly kind: 'debian';
       readonly arch: 'x86_64' | 'aarch64';
-      /** Debian code name, e.g. `bookworm`. */
+      /** Debian code name, such as `bookworm`. */
       readonly release: string;
       /** Extra packages, sorted, no duplicates. */
       readonly packages: readonly string[];
-      /** Base URL of the mirror; null takes the host's apt configuration. */
+      /** Base URL of the mirror; null for the mirrors of the host's apt configuration. */
       readonly mirror: string | null;
     }
   | { readonly kind: 'path'; readonly path: string };

@@ -26,7 +26,7 @@ function commandText({ command }: StepPlan): string {
   return rest.length === 0 ? first : `${first} …`;
 }
 
-/** Inputs as the project file has them; many are counted. */
+/** Lists the first inputs as the project file spells them, and counts the rest. */
 function inputsText({ inputs }: StepPlan): string {
   const shown = inputs.slice(0, MAX_SHOWN_INPUTS).map(({ pattern }) => pattern);
   const more = inputs.length - shown.length;
@@ -48,7 +48,7 @@ function stepLine(step: StepPlan, cacheNote: string | null): string {
   return `${step.name}: ${commandText(step)}${tail}`;
 }
 
-/** `none`, `open but a, b`, `a, b` or `nothing: no allowed_hosts`. */
+/** Describes the reachable hosts: `none`, `every public host; never a, b`, `a, b` or `nothing is allowed`. */
 function reachText({ mode, allowedHosts, deniedHosts }: NetworkPlan): string {
   if (mode === 'none') return 'none';
   const denied = deniedHosts.length === 0 ? '' : `; never ${deniedHosts.join(', ')}`;
@@ -104,16 +104,16 @@ function sandboxLines(
   ];
 }
 
-/** What is known of a step's checkpoint, e.g. `cached`; null is nothing. Steps count from 0. */
+/** Returns a note about a step's checkpoint, such as `cached`, or null. Steps count from 0. */
 export type CacheNote = (sandbox: string, step: number) => string | null;
 
-/** A plan for people. Values of variables are not in it. */
+/** Renders a plan as text. It contains no values of variables. */
 export function renderPlan(plan: Plan, note: CacheNote = () => null): string {
   const sandboxes = plan.sandboxes.flatMap((sandbox) => ['', ...sandboxLines(sandbox, note)]);
   return [`project ${plan.name}`, ...sandboxes].join('\n');
 }
 
-/** A plan as JSON, without a final newline. Variables are masked as `gondolin config` masks them. */
+/** Renders a plan as JSON, without a final newline. Variables are masked as `gondolin config` masks them. */
 export function renderPlanJson(plan: Plan): string {
   const sandboxes = plan.sandboxes.map(({ vm: { maskedEnv, ...vm }, steps, ...sandbox }) => ({
     ...sandbox,

@@ -1,6 +1,6 @@
 import type { SandboxPlan, StepPlan } from './plan.ts';
 
-/** The named steps with all the steps they need, in running order. Unknown names are ignored: check them before. */
+/** Returns the sandbox with only the named steps and all that they need, in running order. Unknown names are ignored. */
 export function selectSteps(sandbox: SandboxPlan, names: readonly string[]): SandboxPlan {
   const byName = new Map(sandbox.steps.map((step) => [step.name, step]));
   const wanted = new Set<string>();

@@ -1,8 +1,8 @@
-/** Longest word compared, in UTF-16 units: the distance costs the product of both lengths. */
+/** Longest word compared, in UTF-16 units: the cost is the product of both lengths. */
 const MAX_COMPARED_LENGTH = 64;
 
 /**
- * Damerau-Levenshtein distance (optimal string alignment): inserted, deleted, changed and swapped neighbouring letters.
+ * Returns the Damerau-Levenshtein distance (optimal string alignment): inserted, deleted, changed and swapped neighbouring letters.
  * @returns 0 for equal words.
  */
 export function editDistance(a: string, b: string): number {
@@ -28,8 +28,8 @@ export function editDistance(a: string, b: string): number {
 }
 
 /**
- * The candidate a person most likely meant, or undefined when none is near: at most one edit for each three letters
- * (and at least one), case ignored. Ties go to the earlier candidate.
+ * Returns the candidate that was most likely meant, or undefined if none is near: at most one edit for every three letters
+ * (and at least one), ignoring case. The earlier of equally near candidates wins.
  */
 export function nearestName(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length > MAX_COMPARED_LENGTH) return undefined;

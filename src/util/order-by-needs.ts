@@ -1,16 +1,16 @@
-/** Something that may have to wait for others of its list. */
+/** An item that may have to wait for others of its list. */
 export interface Needing {
   readonly name: string;
   readonly needs: readonly string[];
 }
 
-/** `order` when it can be done; otherwise `cycle`: names, each needing the next, the first repeated at the end. */
+/** Either `order`, or `cycle` if there is none: names, each needing the next, with the first repeated at the end. */
 export type NeedsOrder<T> =
   | { readonly order: readonly T[]; readonly cycle?: never }
   | { readonly order?: never; readonly cycle: readonly string[] };
 
 /**
- * `items` so that each stands after what it needs, otherwise in the order given (of those that are ready, the first
+ * Orders items so that each follows what it needs, and otherwise in the order given (of those that are ready, the first
  * given comes first). Needs that name no item are ignored: the config checks report them. Never throws.
  */
 export function orderByNeeds<T extends Needing>(items: readonly T[]): NeedsOrder<T> {
@@ -28,7 +28,7 @@ export function orderByNeeds<T extends Needing>(items: readonly T[]): NeedsOrder
   return { order };
 }
 
-// Each waiting item needs another waiting one, so following the first such need must come back to a name seen.
+// Each waiting item needs another waiting one, so following the first such need must return to a name seen before.
 function findCycle(waiting: readonly Needing[], done: ReadonlySet<string>): string[] {
   const byName = new Map(waiting.map((item) => [item.name, item]));
   const path: string[] = [];

@@ -1,7 +1,7 @@
-/** Characters that mean nothing to a POSIX shell, wherever they stand. `=` is not among them: `A=b cmd` assigns. */
+/** Characters without a meaning to a POSIX shell, in any position. `=` is not among them: `A=b cmd` assigns. */
 const PLAIN_WORD = /^[A-Za-z0-9_/.:,@%+-]+$/;
 
-/** POSIX.1-2017 §2.4 and the words bash and zsh reserve as well. */
+/** The words of POSIX.1-2017 §2.4, and those that bash and zsh also reserve. */
 const RESERVED_WORDS = new Set(
   'if then else elif fi do done case esac while until for in function select time coproc repeat foreach end nocorrect'.split(
     ' ',
@@ -9,14 +9,14 @@ const RESERVED_WORDS = new Set(
 );
 
 function quoteWord(word: string): string {
-  if (word.includes('\0')) throw new TypeError('shellQuoteArgs: an argument holds a NUL byte');
+  if (word.includes('\0')) throw new TypeError('shellQuoteArgs: an argument contains a NUL byte');
   if (PLAIN_WORD.test(word) && !RESERVED_WORDS.has(word)) return word;
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /**
- * One line for `sh -c` that the shell reads as exactly `args`. The empty word is `''`; no args is the empty string.
- * @throws {TypeError} when an argument holds a NUL byte: no shell and no `execve` can carry it.
+ * Returns one line for `sh -c` that the shell reads as exactly `args`. An empty word is `''`; no arguments give the empty string.
+ * @throws {TypeError} when an argument contains a NUL byte: neither a shell nor `execve` can pass it.
  */
 export function shellQuoteArgs(args: readonly string[]): string {
   return args.map(quoteWord).join(' ');

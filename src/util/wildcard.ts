@@ -1,6 +1,6 @@
 /**
- * Matches `*` (any run, also empty); every other character stands for itself. Linear in memory,
- * at most `pattern × text` steps: no input makes it slow as a regular expression can be.
+ * Returns true when the text matches the pattern: `*` matches any run, also an empty one, and any other character itself.
+ * At most `pattern × text` steps: no input makes it as slow as a regular expression can be.
  */
 export function matchesWildcard(pattern: string, text: string): boolean {
   let patternAt = 0;
@@ -16,7 +16,7 @@ export function matchesWildcard(pattern: string, text: string): boolean {
       patternAt++;
       textAt++;
     } else if (starAt !== -1) {
-      // The last star takes one character more, and the rest is tried again from there.
+      // The last star takes one character more, and the rest is matched again from there.
       patternAt = starAt + 1;
       textAt = ++resumeAt;
     } else return false;
@@ -26,8 +26,8 @@ export function matchesWildcard(pattern: string, text: string): boolean {
 }
 
 /**
- * Matches a list of parts (path segments) against a list of patterns, where the pattern `**` stands for any number of
- * parts, also none. Same bound as {@link matchesWildcard}, per part.
+ * Returns true when the parts (path segments) match the patterns, of which `**` matches any number of parts, also none.
+ * The bound of {@link matchesWildcard} holds per part.
  */
 export function matchesParts(patterns: readonly string[], parts: readonly string[]): boolean {
   let patternAt = 0;

@@ -9,7 +9,7 @@ import {
   startPlace,
 } from '../yaml/source-node.ts';
 
-/** What the checks of one project share. */
+/** State that the checks of one project share. */
 export interface CheckContext {
   readonly access: FileAccess;
   readonly env: HostEnv;
@@ -18,7 +18,7 @@ export interface CheckContext {
   readonly issues: Issue[];
 }
 
-/** Adds an issue at a piece of a file. */
+/** Adds an issue at a span of a file. */
 export function report(
   context: CheckContext,
   where: { readonly span: Span },
@@ -30,14 +30,14 @@ export function report(
 }
 
 /**
- * A scalar as the file has it. What variables put in may be a credential: issues show the reference, not the value.
- * (Paths are the exception: which file was looked for is what the person needs to know.)
+ * Returns a scalar as the file spells it. The value of a variable may be a credential, so issues show the reference.
+ * (Paths are the exception: the user needs to know which file was looked for.)
  */
 export function shownText(node: SourceNode | undefined): string {
   return node?.kind === 'scalar' ? (node.template ?? node.text) : '';
 }
 
-/** Text of a scalar, or `fallback` for anything else: the schema has reported it. */
+/** Returns the text of a scalar, or `fallback` for any other node, which the schema has reported. */
 export function textOr(node: SourceNode | undefined, fallback: string): string {
   return node?.kind === 'scalar' ? node.text : fallback;
 }

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 
 /**
- * A guest path as it is meant: relative ones join the workspace and may not leave it, absolute ones stand.
- * Null when a relative path leaves the workspace.
+ * Resolves a guest path: a relative one is joined to the workspace and must stay inside, an absolute one is used as it is.
+ * @returns null when a relative path leaves the workspace.
  */
 export function resolveGuestPath(path: string, workspace: string): string | null {
   const joined = path.startsWith('/') ? posix.normalize(path) : posix.join(workspace, path);
@@ -14,19 +14,19 @@ export function resolveGuestPath(path: string, workspace: string): string | null
   return isInside ? clean : null;
 }
 
-/** Made by the agent: nothing is mounted at or below them. */
+/** Mounted by the agent: nothing else is mounted at or below them. */
 const KERNEL_PATHS = ['/proc', '/sys', '/dev', '/run'];
-/** Programs, libraries and accounts of the image: mounting over them leaves nothing to run; below them is fine. */
+/** Programs, libraries and accounts of the image: a mount over them would leave nothing to run. Below them is fine. */
 const SYSTEM_PATHS: ReadonlySet<string> = new Set([
   ...['/', '/etc', '/usr', '/usr/bin', '/usr/sbin', '/usr/lib', '/usr/lib32', '/usr/lib64'],
   ...['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/usr/libx32', '/libx32'],
 ]);
 
-/** The next move of who named one of them. */
+/** Hint for an issue about one of these paths. */
 export const SYSTEM_PATH_HINT =
   'Write a path below the workspace, or another absolute one such as /data, /srv/x or /usr/local/x.';
 
-/** True for paths that the guest's own system stands on. */
+/** Returns true for paths that the guest's own system needs. */
 export function isReservedGuestPath(path: string): boolean {
   const isKernels = KERNEL_PATHS.some((root) => path === root || path.startsWith(`${root}/`));
   return isKernels || SYSTEM_PATHS.has(path);

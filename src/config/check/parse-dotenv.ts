@@ -1,10 +1,10 @@
 const ENTRY = /^(?:export[^\S\n]+)?([A-Za-z_][A-Za-z0-9_]*)[^\S\n]*=(.*)$/;
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' };
 
-/** A value and how many lines it took; null when it is malformed. */
+/** A value and the number of lines it spans; null when it is malformed. */
 type Value = { readonly value: string; readonly lineCount: number } | null;
 
-/** Up to a `#` behind a blank, trimmed. */
+/** Returns the text before a `#` that follows a blank, trimmed. */
 function bareValue(raw: string): string {
   return raw.replace(/\s#.*$/, '').trim();
 }
@@ -21,7 +21,7 @@ function withEscapes(text: string): string {
   return text.replace(/\\([^\n])/g, (_, char: string) => ESCAPES[char] ?? char);
 }
 
-/** A value whose quote opens `first` and closes on that line or one of `others`. */
+/** Reads a value whose quote opens at the start of `first` and closes on that line or one of `others`. */
 function quotedValue(first: string, others: Iterable<string>): Value {
   const quote = first[0] ?? '';
   const pieces: string[] = [];
@@ -50,8 +50,8 @@ function* linesFrom(lines: readonly string[], index: number): Iterable<string> {
 }
 
 /**
- * An env file: `NAME=value` entries by the rules of docs/config.md, "env_file". Nothing is interpolated. `badLines` are
- * 1-based; of a quote that is not closed it is the line that opens it.
+ * Parses an env file: `NAME=value` entries by the rules of docs/config.md, "env_file". Nothing is interpolated. `badLines` are
+ * 1-based; for a quote that is never closed it is the line that opens it.
  */
 export function parseDotenv(text: string): {
   readonly env: Readonly<Record<string, string>>;

@@ -10,13 +10,13 @@ import {
 import { type CheckContext, flagOr, isScalar, report } from './check-context.ts';
 import { parseDotenv } from './parse-dotenv.ts';
 
-/** Variables, and which of them hold values of the host that are not to be printed. */
+/** Variables, and the names of those whose values come from the host and must not be printed. */
 export interface EnvConfig {
   readonly env: Readonly<Record<string, string>>;
   readonly masked: readonly string[];
 }
 
-/** Names of `env:` that take the host's value, in either form. */
+/** Returns the names in `env:` that take the host's value, in either form. */
 export function inheritedNames(node: SourceNode | undefined): string[] {
   return [
     ...getEntries(node).flatMap(([name, { value }]) =>
@@ -28,7 +28,7 @@ export function inheritedNames(node: SourceNode | undefined): string[] {
   ];
 }
 
-/** True when a credential of the host was put into the value: by the names of both sides, or by what it looks like. */
+/** Returns true when the value may contain a credential of the host, judging by the names on both sides and by its look. */
 function holdsSecret(context: CheckContext, name: string, node: ScalarNode): boolean {
   return [...(node.hostVariables ?? [])].some(
     ([variable, value]) =>
@@ -38,7 +38,7 @@ function holdsSecret(context: CheckContext, name: string, node: ScalarNode): boo
   );
 }
 
-/** `env:` as a map or a list. A bare key takes the host's value and is left out where the host has none. */
+/** Reads `env:`, a map or a list. A bare key takes the host's value, and is left out if the host has none. */
 export function readEnv(context: CheckContext, node: SourceNode | undefined): EnvConfig {
   const host = context.env;
   const env = new Map<string, string>();
@@ -66,7 +66,7 @@ export function readEnv(context: CheckContext, node: SourceNode | undefined): En
     env.set(name, item.text.slice(at + 1));
     if (holdsSecret(context, name, item)) masked.push(name);
   }
-  // Not by assignment: `__proto__` is a variable name like any other.
+  // Not built by assignment: `__proto__` is a variable name like any other.
   return { env: Object.fromEntries(env), masked };
 }
 
@@ -85,7 +85,7 @@ function envFiles(node: SourceNode | undefined): EnvFile[] {
   return files;
 }
 
-/** Variables of `env_file:`, and its files, absolute, also those that are optional and missing. */
+/** The variables of `env_file:`, and its files: absolute paths, including optional files that are missing. */
 export interface EnvFilesConfig extends EnvConfig {
   readonly files: readonly string[];
 }

@@ -4,7 +4,7 @@ import type { StepInput } from '../config.ts';
 import { getItems, type SourceNode, startPlace } from '../yaml/source-node.ts';
 import { type CheckContext, isScalar, report } from './check-context.ts';
 
-/** `inputs:` of a step, in the order of the file. Plain paths must exist; globs are looked at when a run starts. */
+/** Reads `inputs:` of a step, in file order. Plain paths must exist; globs are expanded when a run starts. */
 export function readInputs(context: CheckContext, node: SourceNode | undefined): StepInput[] {
   return getItems(node)
     .filter(isScalar)
@@ -13,9 +13,10 @@ export function readInputs(context: CheckContext, node: SourceNode | undefined):
       if (!mayBeGlob(item.text)) {
         const path = resolve(directory, item.text);
         const kind = context.access.pathKind(path);
-        if (kind === 'missing') report(context, item, 'path_missing', `input: nothing at ${path}`);
+        if (kind === 'missing')
+          report(context, item, 'path_missing', `input: path does not exist: ${path}`);
         if (kind === 'other') {
-          report(context, item, 'path_kind', `input: no directory and no file: ${path}`);
+          report(context, item, 'path_kind', `input: neither a directory nor a file: ${path}`);
         }
       }
       return { pattern: item.text, directory, at: startPlace(item.span) };

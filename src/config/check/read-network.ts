@@ -19,7 +19,7 @@ import {
 } from './check-context.ts';
 import { parseExtraHost } from './parse-extra-host.ts';
 
-/** No network at all, should the form be wrong: nothing is let through by accident. */
+/** The mode when the form is wrong: no network at all, so that nothing is allowed by accident. */
 const CLOSED = 'none';
 
 function scalarItems(node: SourceNode | undefined): ScalarNode[] {
@@ -53,7 +53,7 @@ export function readHostPattern(
   return null;
 }
 
-/** Host entries without repeats, in the order of the file. */
+/** Reads host patterns in file order, without repeats. */
 function readHosts(
   context: CheckContext,
   node: SourceNode | undefined,
@@ -80,7 +80,7 @@ function readExtraHosts(context: CheckContext, node: SourceNode | undefined): Ex
   return hosts;
 }
 
-/** The absolute path of a file that must be there. */
+/** Returns the absolute path of a file, and reports one that does not exist. */
 function readFilePath(context: CheckContext, node: ScalarNode, key: string): string {
   const path = resolve(dirname(node.span.file.path), node.text);
   const kind = context.access.pathKind(path);
@@ -90,7 +90,7 @@ function readFilePath(context: CheckContext, node: ScalarNode, key: string): str
       context,
       node,
       'path_kind',
-      `${key}: no file but a ${kind === 'directory' ? 'directory' : 'device'}: ${path}`,
+      `${key}: want a file, got a ${kind === 'directory' ? 'directory' : 'device'}: ${path}`,
     );
   return path;
 }
@@ -118,14 +118,14 @@ function toMode(node: SourceNode | undefined): NetworkConfig['mode'] {
   return text === 'allowlist' || text === 'open' ? text : CLOSED;
 }
 
-/** `network:` of a sandbox. */
+/** Reads `network:` of a sandbox. */
 export function readNetwork(context: CheckContext, node: SourceNode | undefined): NetworkConfig {
   const get = (key: string) => getChild(node, key);
   const script = get('policy_script');
   return {
     mode: toMode(get('mode')),
     allowedHosts: readHosts(context, get('allowed_hosts'), 'network.allowed_hosts'),
-    // Denying a name denies every way to it.
+    // A denied name is denied over every transport.
     deniedHosts: readHosts(context, get('denied_hosts'), 'network.denied_hosts', {
       allowsTcp: false,
     }),

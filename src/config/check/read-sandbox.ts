@@ -49,7 +49,7 @@ function readImage(context: CheckContext, name: string, node: SourceNode): Image
   };
 }
 
-/** `images:` by name, with the built-in one unless the file has its own of that name. */
+/** Reads `images:` by name. The built-in image is included unless the file defines one of that name. */
 export function readImages(
   context: CheckContext,
   node: SourceNode | undefined,
@@ -83,18 +83,18 @@ function readMemory(context: CheckContext, node: SourceNode | undefined): number
 
 function readWorkspace(context: CheckContext, node: SourceNode | undefined): string {
   const text = textOr(node, DEFAULT_WORKSPACE);
-  // A relative one has been reported by the schema.
+  // The schema has reported a relative path.
   const path = text.startsWith('/') ? resolveGuestPath(text, '/') : DEFAULT_WORKSPACE;
-  // `/` is no mount here: it only means that relative guest paths start there.
+  // `/` is not mounted: it only means that relative guest paths start there.
   if (path === null || path === '/' || !isReservedGuestPath(path)) return path ?? DEFAULT_WORKSPACE;
   if (node !== undefined) {
-    const message = `workspace: "${shownText(node)}" belongs to the guest's system`;
+    const message = `workspace: "${shownText(node)}" is reserved for the guest's system`;
     report(context, node, 'guest_path', message, SYSTEM_PATH_HINT);
   }
   return DEFAULT_WORKSPACE;
 }
 
-/** Every variable the guest gets, and the key that sets it. */
+/** Returns every variable that the guest receives, with the key that sets it. */
 function guestVariables(
   fromFiles: EnvConfig,
   own: EnvConfig,
@@ -115,7 +115,7 @@ function findMaskedVariables(node: SourceNode): Set<string> {
   return new Set([...secretVariables(getChild(node, 'secrets')), ...inherited]);
 }
 
-/** One sandbox of a tree whose form is right, `defaults:` already merged under it. */
+/** Reads one sandbox of a tree whose form is right, with `defaults:` already merged under it. */
 export function readSandbox(
   project: CheckContext,
   name: string,

@@ -8,22 +8,22 @@ import { getChild, getItems, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, flagOr, isScalar, report, textOr } from './check-context.ts';
 import { readHostPattern } from './read-network.ts';
 
-/** What the secrets of a sandbox have to agree with. */
+/** The rest of a sandbox that its secrets must agree with. */
 export interface SecretPlace {
   readonly network: NetworkConfig;
-  /** Variables that the guest gets, and the key of the file that sets each. */
+  /** Variables that the guest receives, with the key of the project file that sets each. */
   readonly variables: ReadonlyMap<string, string>;
 }
 
-/** Host entries of a secret: it goes into HTTP requests only. */
+/** A secret is sent in HTTP requests only, and not to whole networks. */
 const FORM = { allowsTcp: false, allowsWide: false } as const;
 
-/** A secret of the short form. Nothing of its text is shown but a right name: it may hold a value. */
+/** Reads a secret in the short form. Only a valid name is ever shown: the rest of the text may be a value. */
 function readShort(context: CheckContext, node: SourceNode, text: string): SecretConfig | null {
   const result = parseSecret(text);
   if (result.secret === undefined) {
     const { problem, isInline } = result;
-    const inline = 'secrets: the value of a secret cannot stand in a file';
+    const inline = 'secrets: the value of a secret must not be in the file';
     if (isInline) report(context, node, 'secret_inline', inline);
     else report(context, node, 'bad_value', `secrets: ${problem}`);
     return null;
@@ -43,7 +43,7 @@ function readFile(
   if (kind === 'missing') {
     report(context, node, 'path_missing', `secrets: from.file: no file at ${path}`);
   } else if (kind === 'directory') {
-    report(context, node, 'path_kind', `secrets: from.file: a directory, not a file: ${path}`);
+    report(context, node, 'path_kind', `secrets: from.file: want a file, got a directory: ${path}`);
   }
   return { kind: 'file', path };
 }
@@ -94,7 +94,7 @@ function overlaps(list: readonly string[], host: string): boolean {
   });
 }
 
-/** Reports what makes a secret useless or known to the guest. */
+/** Reports what would make a secret useless, or reveal it to the guest. */
 function checkSecret(
   context: CheckContext,
   node: SourceNode,
@@ -106,15 +106,20 @@ function checkSecret(
     const host = hosts.find((entry) => overlaps(list, entry));
     if (host === undefined) continue;
     const why = key === 'passthrough' ? ', where requests are not opened' : '';
-    const message = `secrets: ${name}: ${host} stands in network.${key}${why}`;
+    const message = `secrets: ${name}: ${host} is also in network.${key}${why}`;
     report(context, node, 'secret_host', message);
   }
   const setBy = variables.get(name);
   if (setBy === undefined) return;
-  report(context, node, 'secret_exposed', `secrets: ${name}: ${setBy} gives it to the guest`);
+  report(
+    context,
+    node,
+    'secret_exposed',
+    `secrets: ${name}: ${setBy} sets a variable of this name in the guest`,
+  );
 }
 
-/** Variables of the host that hold values of `secrets:`, also of entries that are wrong elsewhere. */
+/** Returns the variables of the host that hold values of `secrets:`, including those of entries with other mistakes. */
 export function secretVariables(node: SourceNode | undefined): Set<string> {
   const names = getItems(node).map((item) =>
     isScalar(item)
@@ -124,7 +129,7 @@ export function secretVariables(node: SourceNode | undefined): Set<string> {
   return new Set(names.filter((name) => name !== undefined));
 }
 
-/** `secrets:` of a sandbox: where values come from and go to, never a value. */
+/** Reads `secrets:` of a sandbox: where each value comes from and may go to, never the value. */
 export function readSecretConfigs(
   context: CheckContext,
   node: SourceNode | undefined,

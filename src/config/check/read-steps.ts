@@ -32,8 +32,8 @@ function toCommand(node: SourceNode | undefined): string | readonly string[] {
 }
 
 /**
- * The first line of the command, as the file has it, stands for a missing name: it stays the same whatever variables
- * hold, and shows none of them in a report.
+ * Returns the name of a step without one: the first line of the command as the file spells it. That is the same whatever
+ * value a variable has, and shows no value in a report.
  */
 function defaultName(run: SourceNode | undefined): string {
   const text = run?.kind === 'list' ? run.items.map(shownText).join(' ') : shownText(run);
@@ -76,7 +76,7 @@ function readStep(context: CheckContext, node: SourceNode, workspace: string): S
   };
 }
 
-/** Reports names that stand twice; a step without one gets a free one, after those that were written. */
+/** Reports names that are used twice. A step without a name gets one that no other step has. */
 function checkNames(context: CheckContext, placed: readonly Placed[]): Placed[] {
   const taken = new Set<string>();
   for (const { step, node } of placed) {
@@ -123,12 +123,12 @@ function checkCycles(context: CheckContext, placed: readonly Placed[]): void {
     if (where !== undefined) {
       report(context, where, 'need_cycle', `steps need each other: ${cycle.join(' -> ')}`);
     }
-    // Without its steps the others may hold a further one.
+    // The remaining steps may contain another cycle.
     steps = steps.filter(({ name }) => !cycle.includes(name));
   }
 }
 
-/** `steps:` of a sandbox, in the order of the file. */
+/** Reads `steps:` of a sandbox, in file order. */
 export function readSteps(
   context: CheckContext,
   node: SourceNode | undefined,

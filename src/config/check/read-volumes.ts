@@ -12,11 +12,11 @@ const OVERLAY_HINT =
   'Write `host:guest:ro`, and let a step copy what it changes: `cp -a /guest/. .` in the workspace.';
 const READONLY_WORDS = ['ro', 'readonly'];
 
-/** Where the volumes of a sandbox go. */
+/** The facts of a sandbox that its volumes depend on. */
 export interface VolumePlace {
-  /** Absolute guest path that relative ones are below. */
+  /** Absolute guest path at which relative ones start. */
   readonly workspace: string;
-  /** Of the VM. */
+  /** Memory of the VM, in bytes. */
   readonly memoryBytes: number;
 }
 
@@ -33,7 +33,7 @@ function guestPath(
     return null;
   }
   if (!isReservedGuestPath(clean)) return clean;
-  const message = `volume: guest path "${shown}" belongs to the guest's system`;
+  const message = `volume: guest path "${shown}" is reserved for the guest's system`;
   report(context, node, 'guest_path', message, SYSTEM_PATH_HINT);
   return null;
 }
@@ -46,13 +46,18 @@ function hostPath(context: CheckContext, node: ScalarNode, path: string): string
     return null;
   }
   if (kind !== 'other') return absolute;
-  report(context, node, 'path_kind', `volume: host path is no directory and no file: ${absolute}`);
+  report(
+    context,
+    node,
+    'path_kind',
+    `volume: host path is neither a directory nor a file: ${absolute}`,
+  );
   return null;
 }
 
 function reportOption(context: CheckContext, node: ScalarNode, option: string): void {
   if (option === 'overlay') {
-    const message = 'volume: option "overlay": not in this version';
+    const message = 'volume: option "overlay": not supported in this version';
     report(context, node, 'later_key', message, OVERLAY_HINT);
     return;
   }
@@ -92,7 +97,7 @@ function readLong(context: CheckContext, node: SourceNode, workspace: string): V
     : { kind: 'host', hostPath: from, guestPath: to, isReadonly };
 }
 
-/** Memory for the workspace where no volume stands at or above it: steps always have a place to start in. */
+/** Returns memory for a workspace that no volume covers, so that steps always have a directory to start in. */
 function workspaceVolume(
   volumes: readonly VolumeConfig[],
   { workspace, memoryBytes }: VolumePlace,
@@ -104,7 +109,7 @@ function workspaceVolume(
   return [{ kind: 'memory', guestPath: workspace, sizeBytes: Math.floor(memoryBytes / 2) }];
 }
 
-/** `volumes:` of a sandbox, with the workspace. */
+/** Reads `volumes:` of a sandbox, and adds the workspace. */
 export function readVolumes(
   context: CheckContext,
   node: SourceNode | undefined,

@@ -4,7 +4,7 @@ import type { PathKind } from '../file-access.ts';
 import type { SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, report } from './check-context.ts';
 
-/** A volume and where it stands in the file. */
+/** A volume and its node in the file. */
 export interface PlacedVolume {
   readonly volume: VolumeConfig;
   readonly node: SourceNode;
@@ -12,14 +12,14 @@ export interface PlacedVolume {
 
 type HostVolume = Extract<VolumeConfig, { kind: 'host' }>;
 
-/** The volume that `path` would be a mount point in: the deepest one above it. */
+/** Returns the volume in which `path` would be a mount point: the deepest one above it. */
 function enclosing(volumes: readonly VolumeConfig[], path: string): VolumeConfig | undefined {
   return volumes
     .filter(({ guestPath }) => path.startsWith(`${guestPath}/`))
     .toSorted((a, b) => b.guestPath.length - a.guestPath.length)[0];
 }
 
-/** The path itself, or the nearest directory or file above it that exists. */
+/** Returns the path itself, or the nearest directory or file above it that exists. */
 function nearestExisting(context: CheckContext, path: string): [path: string, kind: PathKind] {
   for (let at = path; ; at = dirname(at)) {
     const kind = context.access.pathKind(at);
@@ -27,29 +27,32 @@ function nearestExisting(context: CheckContext, path: string): [path: string, ki
   }
 }
 
-/** Why `volume` has no mount point in `outer`, and the next move; null when it has one, or the guest can make it. */
+/** Returns why `volume` has no mount point in `outer`, with a hint; null when it has one, or the guest can create it. */
 function missingMountPoint(
   context: CheckContext,
   volume: VolumeConfig,
   outer: HostVolume,
 ): [problem: string, hint: string] | null {
   if (context.access.pathKind(outer.hostPath) === 'file') {
-    return [`lies below "${outer.guestPath}", which is a file`, 'Mount it somewhere else.'];
+    return [`is below "${outer.guestPath}", which is a file`, 'Mount it somewhere else.'];
   }
   const isFile = volume.kind === 'host' && context.access.pathKind(volume.hostPath) === 'file';
   const want: PathKind = isFile ? 'file' : 'directory';
   const place = join(outer.hostPath, relative(outer.guestPath, volume.guestPath));
   const [found, kind] = nearestExisting(context, place);
   if (found === place ? kind !== want : kind !== 'directory') {
-    const problem = `needs a ${want} to stand on, but ${found} is ${kind === 'directory' ? 'a directory' : 'a file'}`;
-    return [problem, 'Give it another guest path, or change what is there on the host.'];
+    const problem = `needs a ${want} as its mount point, but ${found} is ${kind === 'directory' ? 'a directory' : 'a file'}`;
+    return [problem, 'Give it another guest path, or change what is at that path on the host.'];
   }
   if (found === place || !outer.isReadonly) return null;
   const where = `the read-only volume at "${outer.guestPath}" has no ${want} ${place}`;
-  return [`cannot be made: ${where}`, `Create that ${want} on the host, or let the guest write.`];
+  return [
+    `cannot be created: ${where}`,
+    `Create that ${want} on the host, or make the outer volume writable.`,
+  ];
 }
 
-/** Reports volumes that cannot be mounted beside or inside each other, before anything starts. */
+/** Reports volumes that cannot be mounted beside or inside each other, before any VM starts. */
 export function reportVolumeConflicts(
   context: CheckContext,
   placed: readonly PlacedVolume[],

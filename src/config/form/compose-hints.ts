@@ -1,4 +1,4 @@
-/** A key of this format and what to write with it. */
+/** A key of this format, and a hint that says how to use it. */
 type Move = readonly [key: string, hint: string];
 
 const RUN_MOVES: readonly Move[] = [
@@ -7,14 +7,14 @@ const RUN_MOVES: readonly Move[] = [
 ];
 const SANDBOXES_MOVES: readonly Move[] = [['sandboxes', 'Write `sandboxes:`.']];
 const RESOURCES_MOVES: readonly Move[] = [
-  ['resources', 'Write `resources:`, then `memory: 1GiB` and `cpus: 2` below it.'],
+  ['resources', 'Write `resources:` with `memory: 1GiB` and `cpus: 2` under it.'],
 ];
 const CWD_MOVES: readonly Move[] = [
   ['cwd', 'Write `cwd:`.'],
   ['workspace', 'Write `workspace: /path`; a step has `cwd:`.'],
 ];
 
-/** Words of Compose files and CI pipelines, with the keys that stand for them here. */
+/** Keys of Compose files and CI pipelines, with the keys that replace them here. */
 const MOVES: Readonly<Record<string, readonly Move[]>> = {
   command: RUN_MOVES,
   entrypoint: RUN_MOVES,
@@ -22,10 +22,15 @@ const MOVES: Readonly<Record<string, readonly Move[]>> = {
   environment: [['env', 'Write `env:`.']],
   services: SANDBOXES_MOVES,
   jobs: SANDBOXES_MOVES,
-  build: [['image', 'Build it below `images:` at the top, and name it here: `image: NAME`.']],
+  build: [
+    ['image', 'Define it under `images:` at the top level, and name it here: `image: NAME`.'],
+  ],
   packages: [
-    ['debian', 'Move it below `debian:`.'],
-    ['image', 'Move it to `images:`, below NAME, `build:` and `debian:`; then `image: NAME`.'],
+    ['debian', 'Move it under `debian:`.'],
+    [
+      'image',
+      'Move it to `images:`, under NAME, `build:` and `debian:`; then write `image: NAME`.',
+    ],
   ],
   mem_limit: RESOURCES_MOVES,
   deploy: RESOURCES_MOVES,
@@ -39,22 +44,23 @@ const MOVES: Readonly<Record<string, readonly Move[]>> = {
   allow_failure: [['continue_on_error', 'Write `continue_on_error: true`.']],
 };
 
-/** What to write for a key of another tool where the keys `known` may stand; undefined for other keys. */
+/** Returns what to write in place of a key of another tool, where the keys `known` are allowed; undefined for other keys. */
 export function composeKeyHint(key: string, known: readonly string[]): string | undefined {
   const moves = Object.hasOwn(MOVES, key) ? (MOVES[key] ?? []) : [];
   return moves.find(([own]) => known.includes(own))?.[1];
 }
 
-/** The next move for a value that another tool, or a later version of this one, knows. */
+/** Hints for values of another tool, or of a later version of this one. */
 const VALUE_HINTS: Readonly<Record<string, string>> = {
-  disk: 'Write `root: memory`; what shall outlive the run belongs on a volume.',
-  overlay: 'Write `type: bind` with `read_only: true`, and let a step copy what it changes.',
-  alpine: 'Write `distro: debian`; the packages are Debian packages then.',
+  disk: 'Write `root: memory`; put what must outlive the run on a volume.',
+  overlay:
+    'Write `type: bind` with `read_only: true`, and let a step copy the files that it changes.',
+  alpine: 'Write `distro: debian` and the names of Debian packages.',
   tmpfs: 'Write `type: memory`.',
   volume: 'Write `type: bind` with a `source:` on the host, or `type: memory`.',
 };
 
-/** As {@link composeKeyHint}, for one of a few allowed values. */
+/** Like {@link composeKeyHint}, for a value. */
 export function composeValueHint(value: unknown): string | undefined {
   return typeof value === 'string' && Object.hasOwn(VALUE_HINTS, value)
     ? VALUE_HINTS[value]
@@ -62,10 +68,10 @@ export function composeValueHint(value: unknown): string | undefined {
 }
 
 /**
- * What to write for an image of a registry, such as `node:20`: images are built from Debian packages here.
- * Undefined for what looks like a misspelt name.
+ * Returns what to write in place of an image of a registry, such as `node:20`: images are built from Debian packages here.
+ * @returns undefined for what looks like a misspelt name.
  */
 export function registryImageHint(name: string): string | undefined {
   if (!/[:/@.]/.test(name)) return undefined;
-  return 'Images of registries are not in this version: name packages below `images:`, NAME, `build:`, `debian:`; then `image: NAME`.';
+  return 'Images of registries are not supported in this version: list packages under `images:`, NAME, `build:`, `debian:`; then write `image: NAME`.';
 }

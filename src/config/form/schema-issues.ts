@@ -4,23 +4,23 @@ import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
 import { type SourceNode, type Span, startPlace } from '../yaml/source-node.ts';
 import { composeKeyHint, composeValueHint } from './compose-hints.ts';
 
-/** Keys of the design that come with later versions: a clear word instead of a did-you-mean. */
+/** Keys planned for later versions: they get a clear message instead of "did you mean". */
 const LATER_KEYS: ReadonlySet<string> = new Set([
   ...['ports', 'watch', 'profiles', 'healthcheck'],
   ...['depends_on', 'run', 'disk', 'oci', 'pull', 'alpine', 'overlay'],
 ]);
 
-/** Values of the design that come with later versions: `root: disk`, `distro: alpine`, `type: overlay`. */
+/** Values planned for later versions: `root: disk`, `distro: alpine`, `type: overlay`. */
 const LATER_VALUES: ReadonlySet<unknown> = new Set(['disk', 'alpine', 'overlay']);
 
-/** Keys that people write one level too high. */
+/** Keys that are often written one level too high, with the key they belong under. */
 const PARENT_OF: Readonly<Record<string, string>> = {
   cpus: 'resources',
   memory: 'resources',
   timeout: 'resources',
 };
 
-/** Where an issue stands: the value, and its key when it hangs in a map. */
+/** The place of an issue: the value, and its key if it is in a map. */
 interface Found {
   readonly node: SourceNode;
   readonly keySpan: Span | null;
@@ -47,7 +47,7 @@ function find(tree: SourceNode, parts: readonly string[]): Found {
   return found;
 }
 
-/** A key path as a person writes it: `sandboxes.test.steps[2].run`. */
+/** Formats a key path: `sandboxes.test.steps[2].run`. */
 function keyPath(parts: readonly string[]): string {
   return parts.reduce((path, part) => {
     if (/^\d+$/.test(part)) return `${path}[${part}]`;
@@ -55,7 +55,7 @@ function keyPath(parts: readonly string[]): string {
   }, '');
 }
 
-/** Below `secrets:` a text may be a value that was pasted there: it is never shown. */
+/** Returns true below `secrets:`: a text there may be a pasted value, and is never shown. */
 function isSecretPlace(parts: readonly string[]): boolean {
   return parts.includes('secrets');
 }
@@ -65,7 +65,7 @@ function kindWord(node: SourceNode, isSecret: boolean): string {
   if (node.kind === 'list') return node.items.length === 0 ? 'an empty list' : 'a list';
   if (node.value === null) return 'nothing';
   if (isSecret) return 'a plain value';
-  // What variables put in may be a credential: the file's own text stands for it.
+  // The value of a variable may be a credential: the file's own text is shown instead.
   const text = JSON.stringify(node.template ?? node.value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
@@ -83,37 +83,42 @@ function unknownKey(error: ErrorObject, parts: readonly string[], tree: SourceNo
   const span = keySpan ?? node.span;
   const isSecret = isSecretPlace(parts);
   if (isSecret && (key === 'value' || !/^[a-z_]{1,20}$/.test(key))) {
-    const message = `${keyPath(parts)}: the value of a secret cannot stand in a file`;
+    const message = `${keyPath(parts)}: the value of a secret must not be in the file`;
     return { code: 'secret_inline', message, span };
   }
   const path = keyPath([...parts, key]);
   const known = Object.keys((error.parentSchema?.['properties'] as object | undefined) ?? {});
   if (LATER_KEYS.has(key) && !known.includes(key)) {
-    return { code: 'later_key', message: `${path}: not in this version`, span };
+    return { code: 'later_key', message: `${path}: not supported in this version`, span };
   }
-  return { code: 'unknown_key', message: `${path}: unknown key`, span, hint: nextMove(key, known) };
+  return {
+    code: 'unknown_key',
+    message: `${path}: unknown key`,
+    span,
+    hint: unknownKeyHint(key, known),
+  };
 }
 
-function nextMove(key: string, known: readonly string[]): string {
+function unknownKeyHint(key: string, known: readonly string[]): string {
   const parent = Object.hasOwn(PARENT_OF, key) ? PARENT_OF[key] : undefined;
-  if (parent !== undefined && known.includes(parent)) return `Move it below "${parent}:".`;
+  if (parent !== undefined && known.includes(parent)) return `Move it under "${parent}:".`;
   const foreign = composeKeyHint(key, known);
   if (foreign !== undefined) return foreign;
   const near = nearestName(key, known);
   return near === undefined ? ISSUE_HINTS.unknown_key : `Did you mean "${near}"?`;
 }
 
-/** A key that its map's `propertyNames` refuses: it stands at the key, not at the map. */
+/** Drafts the issue of a key that its map's `propertyNames` refuses: its place is the key, not the map. */
 function badKey(key: string, title: string, parts: readonly string[], tree: SourceNode): Draft {
   const { keySpan, node } = find(tree, [...parts, key]);
   const message = `${keyPath(parts) || 'the file'}: got the key ${JSON.stringify(key)}, want ${title}`;
   return { code: 'bad_value', message, span: keySpan ?? node.span };
 }
 
-/** True where another error says the same better. */
+/** Returns true when another error says the same more clearly. */
 function isEcho({ keyword, schemaPath, propertyName, data }: ErrorObject): boolean {
   if (keyword === 'propertyNames' || keyword === 'if') return true;
-  // What stands wrongly in a map of several forms: its `oneOf` names all of them at once.
+  // A mistake inside one of several forms: the `oneOf` itself names all of them at once.
   if (schemaPath.includes('/oneOf/') && propertyName === undefined) return true;
   if (keyword !== 'oneOf') return false;
   const isMap = typeof data === 'object' && data !== null && !Array.isArray(data);
@@ -146,7 +151,7 @@ function toDraft(error: ErrorObject, tree: SourceNode): Draft | null {
     }
     case 'false schema': {
       const code = parts.length === 1 ? 'form_conflict' : 'bad_value';
-      const message = `${path}: cannot stand beside the other keys here`;
+      const message = `${path}: not allowed beside the other keys here`;
       return { code, message, span: keySpan ?? node.span };
     }
     case 'type':
@@ -156,7 +161,7 @@ function toDraft(error: ErrorObject, tree: SourceNode): Draft | null {
   }
 }
 
-/** Issues of ajv's errors, at the places of the tree that was validated. */
+/** Turns ajv's errors into issues at the places of the validated tree. */
 export function schemaIssues(errors: readonly ErrorObject[], tree: SourceNode): Issue[] {
   const issues: Issue[] = [];
   for (const error of errors) {

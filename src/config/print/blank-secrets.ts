@@ -29,7 +29,7 @@ function sourceSpans(node: SourceNode): Span[] {
   });
 }
 
-/** Spans that may hold a value, in one secret of the long form. */
+/** Returns the spans that may hold a value, in one secret of the long form. */
 function longFormSpans(node: MapNode): Span[] {
   return getEntries(node).flatMap(([key, entry]) => {
     if (key === 'hosts') return [];
@@ -39,7 +39,7 @@ function longFormSpans(node: MapNode): Span[] {
   });
 }
 
-/** What may hold a value below `secrets:`: all but a right reference and the texts of the known keys. */
+/** Returns the spans below `secrets:` that may hold a value: all except valid references and the texts of known keys. */
 function secretSpans(node: SourceNode): Span[] {
   if (node.kind !== 'list') return everySpan(node);
   return node.items.flatMap((item) => {
@@ -58,17 +58,17 @@ function spansBelow(node: SourceNode): Span[] {
   );
 }
 
-/** `NAME=value@host` anywhere: a file that is no YAML has no tree to look in. */
+/** `NAME=value@host` anywhere: a file that is not valid YAML has no tree to search. */
 const INLINE = /\b[A-Za-z_]\w*=[^\n\r]*@/g;
 
-/** Of the same length, so that carets stand where they should. */
+/** Replaces the text by as many stars, so that carets stay in place. */
 function stars(text: string): string {
   return text.replaceAll(/[^\n\r]/g, '*');
 }
 
 /**
- * The texts of project files with whatever may be the value of a secret starred out: excerpts are made from them.
- * @param tree As it was read; undefined when it could not be.
+ * Returns the texts of project files with everything starred out that may be the value of a secret: excerpts are made from them.
+ * @param tree  The tree before variables were substituted; undefined when it could not be read.
  */
 export function blankSecrets(
   files: readonly SourceFile[],

@@ -13,8 +13,8 @@ function maskSandbox(sandbox: SandboxConfig) {
 }
 
 /**
- * The effective configuration, every default filled in. Masked are inherited variables, those of an env_file, and those
- * that hold a credential of the host.
+ * Renders the effective configuration with every default filled in. Inherited variables, those of an env_file and those that
+ * may contain a credential of the host are masked.
  */
 export function renderConfig(config: Config, format: 'yaml' | 'json'): string {
   const shown = { ...config, sandboxes: config.sandboxes.map(maskSandbox) };

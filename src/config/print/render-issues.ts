@@ -1,13 +1,13 @@
 import { isAbsolute, relative } from 'node:path';
 import type { Issue } from '../issue.ts';
 
-/** The parts of the text that a caller may colour. */
+/** The parts of the text that a caller can colour. */
 export type IssuePart = 'place' | 'message' | 'excerpt' | 'caret' | 'hint';
 
 export interface RenderIssuesOptions {
-  /** Text of each file by absolute path; a file that is absent gets no excerpt. */
+  /** Text of each file by absolute path. A file that is not in the map gets no excerpt. */
   readonly sources: ReadonlyMap<string, string>;
-  /** Directory that shown paths start at. @default absolute paths */
+  /** Directory at which shown paths start. @default absolute paths */
   readonly relativeTo?: string;
   /** Colours one part. @default no colours */
   readonly style?: (part: IssuePart, text: string) => string;
@@ -22,7 +22,7 @@ function shownPath(file: string, base: string | undefined): string {
   return path === '' || isAbsolute(path) || path.startsWith('../../') ? file : path;
 }
 
-// A tab stays a tab under the caret too, so both lines end in the same column.
+// A tab stays a tab above the caret, so that both lines end in the same column.
 function underline(line: string, col: number): string {
   const lead = line.slice(0, col - 1).replaceAll(/[^\t]/g, ' ');
   const word = /^(?:[\w$.-]+|"[^"]*"|'[^']*')/.exec(line.slice(col - 1));
@@ -47,8 +47,8 @@ function renderExcerpt(issue: Issue, options: RenderIssuesOptions): string[] {
 }
 
 /**
- * Text for a person: each issue as `file:line:col: message`, its source line with a caret, and the next move. No final
- * newline. Pure; no colours of its own.
+ * Renders each issue as `file:line:col: message`, its source line with a caret, and its hint. No final newline. Pure; without
+ * `style` there are no colours.
  */
 export function renderIssues(issues: readonly Issue[], options: RenderIssuesOptions): string {
   const style = options.style ?? ((_part, text) => text);

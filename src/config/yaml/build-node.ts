@@ -15,15 +15,15 @@ interface BuildState {
   readonly file: SourceFile;
   readonly document: Document.Parsed;
   readonly issues: Issue[];
-  /** Anchored nodes that are being built: meeting one again is a loop. */
+  /** Anchored nodes that are being built: an alias to one of them is a loop. */
   readonly open: Set<Node>;
-  /** Nodes still allowed. */
+  /** Number of nodes still allowed. */
   left: number;
 }
 
 const PLAIN: Scalar.Type = Scalar.PLAIN;
 
-/** Thrown inside this file only, to leave an expansion that has no end. */
+/** Thrown and caught in this file only, to leave an expansion that is too large. */
 class TooManyNodes extends Error {}
 
 function report(state: BuildState, offset: number, code: IssueCode, message: string): void {
@@ -74,7 +74,7 @@ function mergeInto(state: BuildState, entries: Map<string, MapEntry>, source: So
   const maps = source.kind === 'list' ? source.items : [source];
   for (const map of maps) {
     if (map.kind !== 'map') {
-      report(state, map.span.start, 'wrong_type', '<<: wants a map or a list of maps');
+      report(state, map.span.start, 'wrong_type', '<<: want a map or a list of maps');
       continue;
     }
     for (const [key, entry] of map.entries) if (!entries.has(key)) entries.set(key, entry);
@@ -93,7 +93,7 @@ function buildMap(state: BuildState, pairs: readonly Pair[], span: Span): MapNod
     else if (earlier === undefined) entries.set(key.name, { keySpan: key.span, value });
     else {
       const line = placeAt(state.file, earlier.keySpan.start).line;
-      const message = `duplicate key ${JSON.stringify(key.name)}: it stands on line ${line} already`;
+      const message = `duplicate key ${JSON.stringify(key.name)}: already on line ${line}`;
       report(state, key.span.start, 'duplicate_key', message);
     }
   }
@@ -108,7 +108,12 @@ function buildAlias(state: BuildState, node: Node, target: Node | undefined): So
     return { kind: 'scalar', value: null, text: '', isPlain: true, span };
   }
   if (state.open.has(target)) {
-    report(state, span.start, 'yaml_limit', 'an alias stands inside its own anchor: it has no end');
+    report(
+      state,
+      span.start,
+      'yaml_limit',
+      'an alias is inside its own anchor and would never end',
+    );
     return { kind: 'scalar', value: null, text: '', isPlain: true, span };
   }
   return buildValue(state, target, span.start);
@@ -131,8 +136,8 @@ function buildValue(state: BuildState, node: Node | null, fallback: number): Sou
 }
 
 /**
- * A parsed document as SourceNodes: aliases and merges expanded, at most MAX_NODES values (an alias counts as often as
- * it is used). Undefined, with an issue, beyond that.
+ * Converts a parsed document to SourceNodes, with aliases and merges expanded.
+ * @returns undefined, with an issue, for more than MAX_NODES values; an alias counts each time it is used.
  */
 export function buildNode(
   file: SourceFile,
@@ -144,7 +149,7 @@ export function buildNode(
     return buildValue(state, document.contents, 0);
   } catch (error) {
     if (!(error instanceof TooManyNodes)) throw error;
-    const message = `too many values: at most ${MAX_NODES}, aliases counted as often as they are used`;
+    const message = `too many values: at most ${MAX_NODES}, an alias counts each time it is used`;
     report(state, 0, 'yaml_limit', message);
     return undefined;
   }

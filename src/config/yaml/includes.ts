@@ -17,7 +17,7 @@ import {
 
 /** A project file with its includes merged under it. */
 export interface ReadTree {
-  /** Undefined when the project file is empty or no YAML. */
+  /** Undefined when the project file is empty or not valid YAML. */
   readonly tree: SourceNode | undefined;
   /** The project file, then its includes in the order they were read. */
   readonly files: readonly SourceFile[];
@@ -41,7 +41,7 @@ function withoutInclude(node: SourceNode): SourceNode {
   return { ...node, entries };
 }
 
-/** Scalars of `include:`, which is one path or a list of paths. Other kinds are left to the schema to report. */
+/** Returns the scalars of `include:`, which is one path or a list of paths. The schema reports other kinds. */
 function includePaths(tree: SourceNode): ScalarNode[] {
   const include = getChild(tree, 'include');
   const nodes = include?.kind === 'scalar' ? [include] : getItems(include);
@@ -97,8 +97,8 @@ function resolveFile(
 
 /**
  * Reads the includes of a project file and merges each under the file that names it: maps merge, lists replace, a later
- * include wins over an earlier one, the including file over both. Every value keeps the file it was written in. Paths
- * start at the file that names them. Variables are put in in the paths only. The `x-` notes are gone.
+ * include wins over an earlier one, the including file over both. Every value keeps a reference to its own file. Paths start
+ * at the file that names them. Variables are substituted in the paths only. `x-` notes are removed.
  */
 export function readTree(
   file: SourceFile,

@@ -9,14 +9,14 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
 
 type Problem = (reference: string, code: IssueCode, message: string) => void;
 
-/** Where values come from, and who hears of what was put in and of what is wrong. */
+/** The source of values, with a record of those used and a way to report mistakes. */
 interface Source {
   readonly env: HostEnv;
   readonly taken: Map<string, string>;
   readonly problem: Problem;
 }
 
-/** Index just after the `}` that closes the `${` at `start`, or -1. Nested `${…}` in a default are counted. */
+/** Returns the index just after the `}` that closes the `${` at `start`, or -1. Nested `${…}` in a default are counted. */
 function endOfReference(text: string, start: number): number {
   let depth = 0;
   for (let index = start; index < text.length; index++) {
@@ -35,7 +35,7 @@ function lookUp(env: HostEnv, name: string): string | undefined {
   return Object.hasOwn(env, name) ? env[name] : undefined;
 }
 
-/** The forms of Compose after a variable's name: what stands between the name and the operand. Longest first. */
+/** Compose's operators, between a variable's name and the operand. Longest first. */
 const OPERATORS = [':-', ':?', ':+', '-', '?', '+'] as const;
 
 interface Reference {
@@ -56,13 +56,13 @@ function readReference(reference: string): Reference | null {
 function resolveReference(text: string, source: Source): string {
   const reference = readReference(text);
   if (reference === null) {
-    const message = `${JSON.stringify(text)} is no variable reference`;
+    const message = `${JSON.stringify(text)} is not a variable reference`;
     source.problem(text, 'variable_syntax', message);
     return '';
   }
   const { name, operator, operand } = reference;
   const found = lookUp(source.env, name);
-  // With a colon an empty value counts as none.
+  // With a colon an empty value counts as unset.
   const value = operator.startsWith(':') && found === '' ? undefined : found;
   if (operator.endsWith('+')) return value === undefined ? '' : expand(operand, source);
   if (value !== undefined) {
@@ -116,7 +116,7 @@ function interpolateScalar(node: ScalarNode, env: HostEnv, issues: Issue[]): Sca
   const { file, start, end } = node.span;
   let cursor = start;
   const problem: Problem = (reference, code, message) => {
-    // The same text stands in the file, unless escapes or line folding changed it.
+    // The file contains the same text, unless escapes or line folding changed it.
     const found = file.text.indexOf(reference, cursor);
     const offset = found >= 0 && found < end ? found : start;
     cursor = offset === found ? found + reference.length : cursor;
@@ -125,7 +125,7 @@ function interpolateScalar(node: ScalarNode, env: HostEnv, issues: Issue[]): Sca
   const taken = new Map<string, string>();
   const text = expand(node.value, { env, taken, problem });
   if (text.length > MAX_VALUE_LENGTH) {
-    const message = `value too long after its variables were put in: at most ${MAX_VALUE_LENGTH}`;
+    const message = `value too long after its variables were substituted: at most ${MAX_VALUE_LENGTH} characters`;
     issues.push({
       code: 'yaml_limit',
       message,
@@ -140,7 +140,7 @@ function interpolateScalar(node: ScalarNode, env: HostEnv, issues: Issue[]): Sca
 }
 
 /**
- * The tree with its variables put in, in values only (never keys), in Compose's forms: `${NAME}`, `${NAME:-default}`,
+ * Substitutes the variables of a tree, in values only (never keys), in Compose's forms: `${NAME}`, `${NAME:-default}`,
  * `${NAME:?message}`, `${NAME:+other}`, the same without the colon, and `$$`. An unset `${NAME}` is an issue at the
  * reference itself. Values of variables never appear in an issue. Pure.
  */

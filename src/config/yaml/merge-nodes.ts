@@ -1,6 +1,6 @@
 import type { MapEntry, MapNode, SourceNode } from './source-node.ts';
 
-/** `over` on top of `under`: maps merge key by key, everything else (lists too) is replaced whole. Pure. */
+/** Merges `over` onto `under`: maps merge key by key; anything else, lists included, is replaced as a whole. Pure. */
 export function mergeNodes(under: SourceNode | undefined, over: SourceNode): SourceNode {
   if (under?.kind !== 'map' || over.kind !== 'map') return over;
   const entries = new Map<string, MapEntry>(under.entries);
@@ -18,8 +18,8 @@ function isNote(key: string, isEnv: boolean): boolean {
 }
 
 /**
- * The tree without its `x-` keys, which hold notes and anchors. Keys below `env:` stay: a bad variable name is to be
- * reported there, not dropped.
+ * Returns the tree without its `x-` keys, which hold notes and anchors. Keys below `env:` are kept, so that a bad variable name
+ * there is reported.
  */
 export function dropNotes(node: SourceNode, isEnv = false): SourceNode {
   if (node.kind === 'scalar') return node;

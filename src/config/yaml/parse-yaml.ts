@@ -4,10 +4,10 @@ import { buildNode } from './build-node.ts';
 import { MAX_DEPTH, MAX_INDENT_COLUMNS, MAX_SYNTAX_ISSUES } from './limits.ts';
 import { placeAt, type SourceFile, type SourceNode } from './source-node.ts';
 
-/** What the YAML library's error codes mean, where its own words help little. */
+/** Clearer messages for some error codes of the YAML library. */
 const PLAIN_WORDS: Readonly<Record<string, string>> = {
-  TAB_AS_INDENT: 'a tab indents this line: YAML wants spaces',
-  MULTIPLE_DOCS: 'a second document starts here: one file holds one document',
+  TAB_AS_INDENT: 'this line is indented with a tab: YAML requires spaces',
+  MULTIPLE_DOCS: 'a second document starts here: a file has only one',
 };
 
 // A Map: a scalar such as `constructor` is a lexeme too.
@@ -23,7 +23,7 @@ function issueAt(file: SourceFile, offset: number, code: IssueCode, message: str
   return { code, message, hint: ISSUE_HINTS[code], at: placeAt(file, offset) };
 }
 
-/** Follows how deep the lexemes of a text nest. */
+/** Tracks the nesting depth of a text's lexemes. */
 class DepthCounter {
   #openBrackets = 0;
   #lineIndicators = 0;
@@ -41,7 +41,7 @@ class DepthCounter {
 }
 
 /**
- * The offset where nesting passes the limits, or -1. The library's composer recurses, and deep enough input ends the
+ * Returns the offset at which nesting exceeds the limits, or -1. The library's composer recurses, and deep enough input ends the
  * whole process (V8 runs out of stack inside a regular expression): measured, 20,000 open brackets.
  */
 function tooDeepAt(text: string): number {
@@ -69,13 +69,13 @@ function syntaxIssues(file: SourceFile, document: Document.Parsed): Issue[] {
 }
 
 /**
- * The value tree of one YAML 1.2 file, aliases and `<<` merges expanded, or undefined when the file is empty or cannot
- * be read as YAML. Mistakes go to `issues`; never throws for any text.
+ * Parses one YAML 1.2 file into a tree of values, with aliases and `<<` merges expanded. Mistakes are added to `issues`.
+ * @returns undefined when the file is empty or not valid YAML. Never throws.
  */
 export function parseYaml(file: SourceFile, issues: Issue[]): SourceNode | undefined {
   const deepAt = tooDeepAt(file.text);
   if (deepAt >= 0) {
-    const limit = `nested too deep: at most ${MAX_DEPTH} levels`;
+    const limit = `nested too deeply: at most ${MAX_DEPTH} levels`;
     issues.push(issueAt(file, Math.min(deepAt, file.text.length), 'yaml_limit', limit));
     return undefined;
   }

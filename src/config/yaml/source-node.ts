@@ -13,7 +13,7 @@ export interface Span {
   readonly end: number;
 }
 
-/** One YAML value that knows the file it came from. Aliases are expanded: the same node may hang in several places. */
+/** One YAML value with its place in a file. Aliases are expanded: the same node may be in several places of the tree. */
 export type SourceNode = ScalarNode | ListNode | MapNode;
 
 export interface ScalarNode {
@@ -23,9 +23,9 @@ export interface ScalarNode {
   readonly text: string;
   /** True when written without quotes and not as a block: such text may become a number or a boolean. */
   readonly isPlain: boolean;
-  /** The text before variables were put in; absent when it held none. */
+  /** The text before variables were substituted; absent if there were none. */
   readonly template?: string;
-  /** Variables of the host whose values were put in, by name; absent where `template` is. */
+  /** Variables of the host whose values were substituted, by name; absent where `template` is. */
   readonly hostVariables?: ReadonlyMap<string, string>;
   readonly span: Span;
 }
@@ -58,7 +58,7 @@ function lineStarts(file: SourceFile): readonly number[] {
   return starts;
 }
 
-/** 1-based line and column of an offset. Lines end with LF, CRLF or a lone CR. */
+/** Returns the 1-based line and column of an offset. Lines end with LF, CRLF or a lone CR. */
 export function placeAt(file: SourceFile, offset: number): SourcePlace {
   const starts = lineStarts(file);
   let low = 0;
@@ -71,27 +71,27 @@ export function placeAt(file: SourceFile, offset: number): SourcePlace {
   return { file: file.path, line: low + 1, col: offset - (starts[low] ?? 0) + 1 };
 }
 
-/** 1-based line and column of a span's start. */
+/** Returns the 1-based line and column of a span's start. */
 export function startPlace(span: Span): SourcePlace {
   return placeAt(span.file, span.start);
 }
 
-/** The value of `key`, or undefined when `node` is no map or has no such key. */
+/** Returns the value of `key`, or undefined if `node` is not a map or has no such key. */
 export function getChild(node: SourceNode | undefined, key: string): SourceNode | undefined {
   return node?.kind === 'map' ? node.entries.get(key)?.value : undefined;
 }
 
-/** Items of a list; nothing for any other node. */
+/** Returns the items of a list; empty for any other node. */
 export function getItems(node: SourceNode | undefined): readonly SourceNode[] {
   return node?.kind === 'list' ? node.items : [];
 }
 
-/** Keys and values of a map; nothing for any other node. */
+/** Returns the keys and values of a map; empty for any other node. */
 export function getEntries(node: SourceNode | undefined): readonly (readonly [string, MapEntry])[] {
   return node?.kind === 'map' ? [...node.entries] : [];
 }
 
-/** Plain data of a node, as a JSON Schema validator reads it. Maps have no prototype, so `__proto__` is a mere key. */
+/** Converts a node to plain data for a JSON Schema validator. Maps have no prototype, so `__proto__` is an ordinary key. */
 export function toPlain(node: SourceNode): unknown {
   if (node.kind === 'scalar') return node.value;
   if (node.kind === 'list') return node.items.map(toPlain);

@@ -18,9 +18,9 @@ it.each([
   ['TOKEN@', 'no hosts specified after @ (format: NAME@host1,host2)'],
   ['TOKEN@ , ', 'no hosts specified after @ (format: NAME@host1,host2)'],
   ['@s3cr3t.test', 'secret name cannot be empty (format: NAME@host1,host2)'],
-  ['s3cr3t-x@h.test', /^secret name is no variable name: want letters.* [(]format: NAME@/],
-  ['s3cr3t@x@h.test', /^secret name is no variable name/],
-  ['1s3cr3t@h.test', /^secret name is no variable name/],
+  ['s3cr3t-x@h.test', /^secret name is not a variable name: want letters.* [(]format: NAME@/],
+  ['s3cr3t@x@h.test', /^secret name is not a variable name/],
+  ['1s3cr3t@h.test', /^secret name is not a variable name/],
 ])('parseSecret() refuses "%s" and shows nothing of it', (text, want) => {
   const { problem, ...rest } = parseSecret(text);
   expect(rest).toEqual({ isInline: false });
@@ -36,7 +36,7 @@ it.each([
   'A=s3@cr3t@h',
   'A=@h.test',
   'A@h.test=s3cr3t',
-])('parseSecret() knows that "%s" holds a value', (text) => {
+])('parseSecret() knows that "%s" contains a value', (text) => {
   const result = parseSecret(text);
   expect(result).toMatchObject({ isInline: true });
   expect(JSON.stringify(result)).not.toMatch(/s3|cr3t/);

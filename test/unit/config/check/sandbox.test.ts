@@ -122,7 +122,7 @@ it.each(['ports', 'watch', 'profiles', 'healthcheck', 'depends_on', 'run'])(
   (key) => {
     const [issue, ...more] = errorOf(`image: debian\n${key}: x\n`);
     expect(issue).toMatchObject({ code: 'later_key', at: { line: 2, col: 1 } });
-    expect(issue?.hint).toContain('known from the design');
+    expect(issue?.hint).toContain('planned');
     expect(more).toEqual([]);
   },
 );

@@ -121,9 +121,9 @@ network: { denied_hosts: ["*.h.test"], passthrough: [i.test] }
   });
 
   it.each([
-    ['env: { TOKEN: }\n', 'env gives'],
-    ['env: [TOKEN=x]\n', 'env gives'],
-    ['env_file: ./.env\n', 'env_file gives'],
+    ['env: { TOKEN: }\n', 'env sets'],
+    ['env: [TOKEN=x]\n', 'env sets'],
+    ['env_file: ./.env\n', 'env_file sets'],
     ['steps: [{ run: ls, env: { TOKEN: x } }]\n', 'env of step'],
   ])('refuses a variable of its name beside it: %s', (text, want) => {
     const options = { files: { '/p/.env': 'TOKEN=hunter2\n' }, env: { TOKEN: 'hunter2' } };

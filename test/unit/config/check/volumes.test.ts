@@ -101,20 +101,23 @@ describe('a volume inside another', () => {
   });
 
   it.each([
-    ['["./a.txt:/a", "./src:/a/b"]', /"\/a\/b" lies below "\/a", which is a file/],
+    ['["./a.txt:/a", "./src:/a/b"]', /"\/a\/b" is below "\/a", which is a file/],
     [
       '["./src:/a:ro", "./src:/a/new"]',
       /read-only volume at "\/a" has no directory \/p\/src\/new \| Create that directory/,
     ],
     [
       '[{ type: memory, target: /a/new }, "./src:/a:ro"]',
-      /"\/a\/new" cannot be made: the read-only volume/,
+      /"\/a\/new" cannot be created: the read-only volume/,
     ],
     [
       '["./src:/a:ro", "./a.txt:/a/new"]',
       /has no file \/p\/src\/new \| Create that file on the host/,
     ],
-    ['["./src:/a", "./a.txt:/a/lib"]', /needs a file to stand on, but \/p\/src\/lib is a dir/],
+    [
+      '["./src:/a", "./a.txt:/a/lib"]',
+      /needs a file as its mount point, but \/p\/src\/lib is a dir/,
+    ],
     ['["./src:/a", "./src:/a/lib/x.js/y"]', /a directory .* but \/p\/src\/lib\/x.js is a file/],
   ])('%s is a conflict before anything starts', (list, want) => {
     const found = conflictOf(list);

@@ -18,8 +18,8 @@ it.each([
   ['volumes: ["./src:x:overlay"]', 'later_key', '`host:guest:ro`'],
   ['volumes: [{ type: overlay, source: ./src, target: x }]', 'later_key', 'read_only: true'],
   ['volumes: [{ type: tmpfs, target: x }]', 'bad_value', '`type: memory`'],
-  ['image: node:20', 'unknown_image', 'name packages below `images:`'],
-  ['image: registry.example.com/team/app', 'unknown_image', 'name packages below `images:`'],
+  ['image: node:20', 'unknown_image', 'list packages under `images:`'],
+  ['image: registry.example.com/team/app', 'unknown_image', 'list packages under `images:`'],
   ['image: debain', 'unknown_image', 'Did you mean "debian"?'],
 ])('%s, known from elsewhere, is %s with what to write here', (text, code, hint) => {
   const issues = errorOf(`${text}\n`);
