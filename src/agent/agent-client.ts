@@ -27,7 +27,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const SCOPES = { process: 'PROCESS', group: 'GROUP', tree: 'TREE' } as const;
 const SIGKILL = 9;
 
-/** What the agent says first. Texts are the guest's, made printable. */
+/** The agent's greeting. Texts are the guest's, made printable. */
 export interface Hello {
   readonly agentVersion: string;
   readonly kernelRelease: string;
@@ -36,7 +36,7 @@ export interface Hello {
 export interface AgentClientOptions {
   /** Limit of each request, in milliseconds. @default 30000 */
   readonly timeoutMs?: number;
-  /** Told what the agent logs; untrusted text, made printable. */
+  /** Receives what the agent logs: untrusted text, made printable. */
   readonly onLog?: (text: string) => void;
 }
 
@@ -46,11 +46,11 @@ export interface WriteFileOptions {
   readonly data: Uint8Array;
   /** Permission bits. An existing file that is appended to keeps its own. @default 0o644 */
   readonly mode?: number;
-  /** @default false: replaces what is there */
+  /** If false, replaces the content. @default false */
   readonly append?: boolean;
-  /** Leaves a file that is there as it is; then `data` is at most MAX_FILE_BYTES. @default false */
+  /** Leaves an existing file as it is; then `data` is at most MAX_FILE_BYTES. @default false */
   readonly keep?: boolean;
-  /** It is the trust store for every JVM of the guest. @default false */
+  /** Makes the file the trust store of every JVM in the guest. @default false */
   readonly isJavaStore?: boolean;
 }
 
@@ -79,12 +79,12 @@ export class AgentClient {
       this.#settleHello = { resolve, reject };
       void session.ended.then(reject);
     });
-    // A caller that never asks for the greeting learns of the session's end elsewhere.
+    // A caller that does not await the greeting learns of the session's end elsewhere.
     this.hello.catch(() => undefined);
     session.onMessage((payload) => this.#handle(decodeGuestMessage(payload)));
   }
 
-  /** Untrusted. @throws {GondolinError} GUEST_PROTOCOL; it ends the session. */
+  /** Handles an untrusted message. @throws {GondolinError} GUEST_PROTOCOL, which ends the session. */
   #handle(message: GuestMessage): void {
     if (this.#settleHello !== null && message.type !== 'HELLO' && message.type !== 'LOG') {
       throw guestProtocolError('HELLO as the first message', { subject: message.type });
@@ -118,7 +118,7 @@ export class AgentClient {
       });
       return;
     }
-    const text = `the guest agent speaks protocol ${version}, this gondolin ${PROTOCOL_VERSION}`;
+    const text = `The guest agent speaks protocol ${version}, this gondolin speaks ${PROTOCOL_VERSION}`;
     waiting.reject(new GondolinError('AGENT_VERSION', text, { details: { version } }));
   }
 
@@ -126,7 +126,7 @@ export class AgentClient {
     return this.#requests.send(request, { decode: checkEmptyBody, timeoutMs });
   }
 
-  /** Switches to the image's root; once, before all else. An empty device keeps the initramfs. */
+  /** Switches to the image's root. Call once, first. An empty device keeps the initramfs. */
   root(root: { device: string; fsType: string }): Promise<void> {
     return this.#request({ type: 'ROOT', ...root, mode: 'MEMORY' });
   }
@@ -137,9 +137,9 @@ export class AgentClient {
   }
 
   /**
-   * Brings the guest to rest: processes stopped, nothing on its way on either port once as many bytes have come and
-   * gone as the counts say. All that is sent later waits for `thaw`, which must follow however this ends; but this may
-   * be repeated before.
+   * Stops the guest's processes and its file channel. Nothing is in flight on either port once the host has received and
+   * sent as many bytes as the counts say. Everything sent later waits for `thaw`, which must follow however this ends; this
+   * may be repeated before it.
    */
   freeze(): Promise<FileCounts> {
     const handling = {
@@ -151,8 +151,8 @@ export class AgentClient {
   }
 
   /**
-   * Lets a frozen guest go on, with this identity before any process runs. With `isNewSession` the guest was restored
-   * from a copy: it forgets streams and commands and says hello first.
+   * Resumes a frozen guest, with this identity before any process runs. With `isNewSession` the guest was restored
+   * from a copy: it forgets streams and commands and sends its greeting first.
    */
   thaw(identity: CloneIdentity, isNewSession: boolean): Promise<void> {
     return this.#requests.send(
@@ -178,31 +178,35 @@ export class AgentClient {
   }): Promise<void> {
     const sizeBytes = BigInt(mount.sizeBytes);
     return this.#request({
-      ...{ type: 'MOUNT', kind: 'TMPFS', source: '', isReadonly: false },
-      ...{ ...mount, sizeBytes },
+      type: 'MOUNT',
+      kind: 'TMPFS',
+      source: '',
+      isReadonly: false,
+      ...mount,
+      sizeBytes,
     });
   }
 
-  /** Makes `/` read-only but for mounts, /tmp, /var/tmp and /run. */
+  /** Makes `/` read-only, except for mounts, /tmp, /var/tmp and /run. */
   seal(): Promise<void> {
     return this.#request({ type: 'SEAL' });
   }
 
   /**
-   * From its answer on each TCP connection of the guest is a stream of kind TCP, each DNS query a record on one of kind
-   * DNS (docs/protocol.md, "Guest streams"): have handlers for them on the session. Again: does nothing.
+   * Captures the guest's network: after the reply each TCP connection is a stream of kind TCP, and each DNS query a record
+   * on one of kind DNS (docs/protocol.md, "Guest streams"). Set their handlers on the session first. Repeating it does nothing.
    */
   network(): Promise<void> {
     return this.#request({ type: 'NETWORK' });
   }
 
   /**
-   * Writes a regular file as root, or appends to it; makes missing parents. Not atomic.
+   * Writes a regular file as root, or appends to it, and makes missing parents. Not atomic.
    * @throws {GondolinError} AGENT_REQUEST_FAILED (details: stage, errno), PROTOCOL_TEXT_HAS_NUL.
    */
   async writeFile({ path, data, mode = 0o644, ...options }: WriteFileOptions): Promise<void> {
     const { append = false, keep = false, isJavaStore = false } = options;
-    if (keep && data.length > MAX_FILE_BYTES) throw new RangeError(`${path}: too long to be kept`);
+    if (keep && data.length > MAX_FILE_BYTES) throw new RangeError(`${path}: too long for keep`);
     let start = 0;
     do {
       const content = data.subarray(start, start + MAX_FILE_BYTES);
@@ -218,7 +222,7 @@ export class AgentClient {
     return this.#request({ type: 'PING' }, timeoutMs);
   }
 
-  /** The guest kills its processes, syncs and powers off after the answer. */
+  /** Makes the guest kill its processes, sync, reply and power off. */
   shutdown(): Promise<void> {
     return this.#request({ type: 'SHUTDOWN' });
   }
@@ -234,13 +238,17 @@ export class AgentClient {
     const [stdinId, stdoutId, stderrId] = [stdin, stdout, stderr].map((stream) => stream?.id ?? 0);
     const request: HostRequest = {
       type: 'EXEC',
-      ...{ stdin: stdinId ?? 0, stdout: stdoutId ?? 0, stderr: stderrId ?? 0 },
-      ...{ user: options.user ?? '', cwd: options.cwd ?? '', argv: options.argv },
+      stdin: stdinId ?? 0,
+      stdout: stdoutId ?? 0,
+      stderr: stderrId ?? 0,
+      user: options.user ?? '',
+      cwd: options.cwd ?? '',
+      argv: options.argv,
       env: Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`),
     };
     try {
       const started = await this.#requests.send(request, {
-        // The exit may follow in the same bytes: it must find its process.
+        // The exit may follow in the same bytes and must find its process.
         decode: (body, id) => ({ id, pid: decodePid(body), exited: this.#exits.add(id) }),
         toError: execError,
         onLateOk: (id) => void this.kill(id, SIGKILL, 'tree').catch(() => undefined),
@@ -257,8 +265,8 @@ export class AgentClient {
   }
 
   /**
-   * Signals an exec's process, group or tree; SIGKILL to the tree resolves once none of it is left. An exec of which
-   * nothing is left is no error.
+   * Signals an exec's process, group or tree. SIGKILL to the tree resolves once no process of it is left. An exec without
+   * processes is not an error.
    * @throws {GondolinError} AGENT_TIMEOUT; AGENT_REQUEST_FAILED; the session's error.
    */
   async kill(execId: number, signal: number, scope: KillScope): Promise<void> {

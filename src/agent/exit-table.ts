@@ -8,7 +8,7 @@ interface Running {
   readonly reject: (error: Error) => void;
 }
 
-/** Processes that run, each waiting for its one `EXITED`. */
+/** Running processes, each waiting for its one `EXITED`. */
 export class ExitTable {
   readonly #running = new Map<number, Running>();
 
@@ -19,17 +19,17 @@ export class ExitTable {
     });
   }
 
-  /** Notes a process at its `OK`, before any later message. @param requestId  Of its `EXEC`. */
+  /** Adds a process at its `OK`, before any later message. @param requestId  Request id of its `EXEC`. */
   add(requestId: number): Promise<ExitStatus> {
     const exited = new Promise<ExitStatus>((resolve, reject) => {
       this.#running.set(requestId, { resolve, reject });
     });
-    // A caller who only reads the output learns of the session's end there; it must not count as unhandled too.
+    // A caller that only reads the output learns of the session's end there: this rejection may stay unhandled.
     exited.catch(() => undefined);
     return exited;
   }
 
-  /** Untrusted. @throws {GondolinError} GUEST_PROTOCOL when no such process runs: unknown, not started, or exited. */
+  /** Handles an untrusted `EXITED`. @throws {GondolinError} GUEST_PROTOCOL when no such process is running. */
   exit({ requestId, kind, value, isOutOfMemory }: Extract<GuestMessage, { type: 'EXITED' }>): void {
     const running = this.#running.get(requestId);
     if (running === undefined) {

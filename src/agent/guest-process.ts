@@ -6,7 +6,7 @@ import { STREAM_KIND } from '../protocol/constants.ts';
 /** Processes that receive a signal: the command itself, its process group, or all its descendants, daemonised ones too. */
 export type KillScope = 'process' | 'group' | 'tree';
 
-/** How a process ended: exactly one of `code` 0..255 and `signal` 1..64 is a number. */
+/** Exit of a process: exactly one of `code` 0..255 and `signal` 1..64 is a number. */
 export interface ExitStatus {
   readonly code: number | null;
   readonly signal: number | null;
@@ -14,23 +14,23 @@ export interface ExitStatus {
   readonly isOutOfMemory: boolean;
 }
 
-/** What to run. Texts must not hold NUL. */
+/** A command to run. Texts must not contain NUL. */
 export interface AgentExecOptions {
-  /** At least the program; one without a slash is searched in `env.PATH`. */
+  /** The program and its arguments. A program without a slash is searched in `env.PATH`. */
   readonly argv: readonly string[];
-  /** The whole environment; the guest adds HOME, USER, LOGNAME, SHELL and PATH where they are missing. */
+  /** The whole environment. The guest adds HOME, USER, LOGNAME, SHELL and PATH when they are missing. */
   readonly env?: Readonly<Record<string, string>>;
   /** Absolute. @default the user's home */
   readonly cwd?: string;
   /** `UID[:GID]` or `NAME[:GROUP]`. @default root */
   readonly user?: string;
-  /** @default false: /dev/null */
+  /** If false, stdin is /dev/null. @default false */
   readonly stdin?: boolean;
   /** @default 'pipe' */
   readonly stdout?: 'pipe' | 'ignore';
-  /** `'stdout'` writes to the same stream, in the order the process wrote. @default 'pipe' */
+  /** `'stdout'` sends both to the same stream, in the order of the writes. @default 'pipe' */
   readonly stderr?: 'pipe' | 'ignore' | 'stdout';
-  /** For the start alone, in milliseconds. @default the client's */
+  /** Limit for the start only, in milliseconds. @default the client's */
   readonly timeoutMs?: number;
 }
 
@@ -40,12 +40,12 @@ export interface GuestProcess {
   readonly id: number;
   /** Process id in the guest. */
   readonly pid: number;
-  /** Destroyed once the process exits; MUX_STREAM_RESET when the process closes it before. */
+  /** Destroyed once the process exits; fails with MUX_STREAM_RESET when the process closes it earlier. */
   readonly stdin: Writable | null;
-  /** Must be read or destroyed: the process waits while it is full. */
+  /** Must be read or destroyed: the process blocks while it is full. */
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  /** Rejects with the session's error when that ends first. Output may still be on its way when it resolves. */
+  /** Rejects with the session's error when that ends first. Output may still arrive after it resolves. */
   readonly exited: Promise<ExitStatus>;
   /** @see AgentClient.kill */
   kill(signal: number, scope: KillScope): Promise<void>;
@@ -60,8 +60,8 @@ export interface ExecStreams {
 }
 
 /**
- * Opens the streams an exec asks for, each already ended in the direction it does not use.
- * @throws {GondolinError} MUX_STREAM_LIMIT (then none stays open); the error that ended the session.
+ * Opens the streams of an exec, each already ended in its unused direction.
+ * @throws {GondolinError} MUX_STREAM_LIMIT (no stream stays open); the error that ended the session.
  */
 export function openExecStreams(session: MuxSession, options: AgentExecOptions): ExecStreams {
   const opened: MuxStream[] = [];
@@ -74,7 +74,7 @@ export function openExecStreams(session: MuxSession, options: AgentExecOptions):
     const stdin = options.stdin === true ? open() : null;
     const stdout = options.stdout === 'ignore' ? null : open();
     const stderr = openStderr(options, stdout, open);
-    // What a guest sends on stdin goes nowhere, but its end must be seen.
+    // Bytes that a guest sends on stdin are dropped, but its end must be seen.
     stdin?.resume();
     stdout?.end();
     stderr?.end();
@@ -100,7 +100,7 @@ function openStderr(
   }
 }
 
-/** Resets what is still open, for an exec that did not start. */
+/** Resets the streams of an exec that did not start. */
 export function destroyExecStreams({ stdin, stdout, stderr }: ExecStreams): void {
   for (const stream of [stdin, stdout, stderr]) stream?.destroy();
 }

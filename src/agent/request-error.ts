@@ -5,7 +5,7 @@ import type { GuestMessage } from '../protocol/guest-message.ts';
 import type { HostRequest } from '../protocol/host-message.ts';
 import { printable } from '../protocol/printable.ts';
 
-/** The guest's answer to a request it could not fulfil. */
+/** The guest's reply to a request that failed. */
 export type Failed = Extract<GuestMessage, { type: 'FAILED' }>;
 
 function failedError(code: ErrorCode, action: string, { errno, stage }: Failed): GondolinError {
@@ -17,14 +17,14 @@ function failedError(code: ErrorCode, action: string, { errno, stage }: Failed):
 }
 
 /**
- * The error for a `FAILED` request: AGENT_REQUEST_FAILED. Its stage is guest text and made printable.
+ * Returns the error for a `FAILED` request: AGENT_REQUEST_FAILED. Its stage is guest text, made printable.
  * details: stage, errno (a name, or `errno N`).
  */
 export function requestError(type: HostRequest['type'], failed: Failed): GondolinError {
-  return failedError('AGENT_REQUEST_FAILED', `the guest could not do ${type}`, failed);
+  return failedError('AGENT_REQUEST_FAILED', `the guest failed to do ${type}`, failed);
 }
 
-/** Errors of execve(2) that say that the file is there but is no program this guest can run. */
+/** Errors of execve(2) for a file that exists but is not a program that this guest can run. */
 const NOT_EXECUTABLE: ReadonlySet<number> = new Set([
   ERRNO.EACCES,
   ERRNO.EPERM,
@@ -43,7 +43,7 @@ const NOT_FOUND: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * The error for a `FAILED` `EXEC`, by its stage (`user SPEC`, `cwd PATH`, `exec NAME`): AGENT_EXEC_BAD_USER,
+ * Returns the error for a `FAILED` `EXEC`, by its stage (`user SPEC`, `cwd PATH`, `exec NAME`): AGENT_EXEC_BAD_USER,
  * AGENT_EXEC_BAD_CWD, AGENT_EXEC_NOT_FOUND, AGENT_EXEC_NOT_EXECUTABLE; AGENT_REQUEST_TOO_LARGE for E2BIG; else
  * AGENT_REQUEST_FAILED.
  */

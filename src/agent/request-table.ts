@@ -8,26 +8,26 @@ import { type Failed, requestError } from './request-error.ts';
 
 type Reply = Extract<GuestMessage, { type: 'OK' | 'FAILED' }>;
 
-/** How one request is answered. */
+/** Handles the reply to one request. */
 export interface ReplyHandling<T> {
   /**
-   * Turns the body of `OK` into the result; throws GUEST_PROTOCOL for a wrong one. Called before any later message is
-   * handled, also for an answer that came too late.
+   * Returns the result from the body of `OK`; throws GUEST_PROTOCOL for a malformed one. Called before any later message is
+   * handled, also for a reply after the time limit.
    */
   readonly decode: (body: Buffer, requestId: number) => T;
-  /** @default AGENT_REQUEST_FAILED */
+  /** Returns the error for `FAILED`. @default AGENT_REQUEST_FAILED */
   readonly toError?: (failed: Failed) => GondolinError;
-  /** Called for an `OK` after the time limit, when nobody waits for the result any more. */
+  /** Called for an `OK` after the time limit, when the caller no longer waits for the result. */
   readonly onLateOk?: (requestId: number) => void;
-  /** In milliseconds, from the sending on. */
+  /** Limit in milliseconds, from the moment of sending. */
   readonly timeoutMs: number;
   /** `cork` holds back everything sent after the request until one with `uncork`, which is sent first. */
   readonly flow?: 'cork' | 'uncork';
 }
 
 /**
- * Requests of which the reply may still come after their time. Each holds its place in the table, and its frame where the
- * guest does not read: a guest that leaves more unanswered is over.
+ * Requests past their limit whose reply may still come. Each keeps its entry in the table, and its frame when the guest
+ * does not read. A guest that leaves more without a reply ends its session.
  */
 const MAX_LATE_REPLIES = 256;
 
@@ -36,7 +36,7 @@ interface Waiting {
   readonly reject: (error: GondolinError) => void;
 }
 
-/** Requests on their way: gives each its id and matches each reply to exactly one. */
+/** Requests without a reply: assigns their ids and matches each reply to exactly one of them. */
 export class RequestTable {
   readonly #session: MuxSession;
   readonly #waiting = new Map<number, Waiting>();
@@ -87,7 +87,7 @@ export class RequestTable {
     });
   }
 
-  /** Untrusted. @throws {GondolinError} GUEST_PROTOCOL when no request waits for this reply, or its body is wrong. */
+  /** Handles an untrusted reply. @throws {GondolinError} GUEST_PROTOCOL when no request waits for it or its body is malformed. */
   settle(reply: Reply): void {
     const waiting = this.#waiting.get(reply.requestId);
     if (waiting === undefined) {
@@ -96,7 +96,7 @@ export class RequestTable {
         got: reply.requestId,
       });
     }
-    // Only then: a wrong body ends the session, and that must still find the one who waits.
+    // Deleted last: a malformed body ends the session, which must still reject this request.
     waiting.settle(reply);
     this.#waiting.delete(reply.requestId);
   }
@@ -118,10 +118,8 @@ export class RequestTable {
 function timedOut(request: HostRequest, timeoutMs: number): GondolinError {
   return new GondolinError(
     'AGENT_TIMEOUT',
-    `the guest did not answer ${request.type} within ${timeoutMs} ms`,
-    {
-      details: { request: request.type, timeoutMs },
-    },
+    `the guest did not reply to ${request.type} within ${timeoutMs} ms`,
+    { details: { request: request.type, timeoutMs } },
   );
 }
 
@@ -130,7 +128,7 @@ function tooLarge(request: HostRequest, bytes: number): GondolinError {
     request.type === 'EXEC'
       ? { argvBytes: byteSize(request.argv), envBytes: byteSize(request.env) }
       : {};
-  const message = `send ${request.type}: ${bytes} bytes, the limit is ${MAX_HOST_PAYLOAD_BYTES}`;
+  const message = `Cannot send ${request.type}: ${bytes} bytes, the limit is ${MAX_HOST_PAYLOAD_BYTES}`;
   return new GondolinError('AGENT_REQUEST_TOO_LARGE', message, {
     details: { request: request.type, bytes, limit: MAX_HOST_PAYLOAD_BYTES, ...sizes },
   });

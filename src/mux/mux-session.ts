@@ -13,7 +13,7 @@ const NO_BODY = Buffer.alloc(0);
 
 /**
  * Takes over a stream that the guest opened.
- * @param body  Untrusted: what followed the kind in the `OPEN`, 0..63 bytes.
+ * @param body  Untrusted: the bytes after the kind in the `OPEN`, 0..63 of them.
  */
 export type OpenHandler = (stream: MuxStream, body: Buffer) => void;
 
@@ -23,17 +23,17 @@ type StreamFrame = Exclude<Frame, { type: 'MESSAGE' | 'OPEN' | 'ACCEPT' }>;
  * Control messages and flow-controlled streams over one channel to a guest (docs/protocol.md).
  *
  * Untrusted: the first broken rule ends the whole session with one GUEST_PROTOCOL. However it ends, every stream is
- * destroyed with the same error, the channel is destroyed, and `ended` resolves with that error; MUX_CLOSED says that
+ * destroyed with the same error, the channel is destroyed, and `ended` resolves with that error: MUX_CLOSED when
  * the channel closed or `close()` was called. The session owns the channel.
  */
 export class MuxSession {
-  /** Resolves with why the session ended. Never rejects. */
+  /** Resolves with the error that ended the session. Never rejects. */
   readonly ended: Promise<GondolinError>;
   readonly #channel: Duplex;
   readonly #reader: FrameReader;
   readonly #outbox: Outbox;
   readonly #streams = new Map<number, MuxStream>();
-  /** Of `#streams`, those that the host opened. */
+  /** Number of `#streams` that the host opened. */
   #hostStreams = 0;
   readonly #openHandlers = new Map<number, OpenHandler>();
   readonly #link: StreamLink;
@@ -42,12 +42,12 @@ export class MuxSession {
   #endError: GondolinError | null = null;
   #nextHostId = 2;
   #lastGuestId = -1;
-  /** `RESET`s of the guest's streams that have not left. */
+  /** `RESET`s of the guest's streams that are still queued. */
   #waitingResets = 0;
 
   /**
-   * @param channel  Carries nothing else and is not read by anyone else, from its first byte on.
-   * @param budget  Bounds what the guest's streams hold unread. @default the one of this process
+   * @param channel  Used by this session alone, from its first byte.
+   * @param budget  Bounds the unread bytes of the guest's streams. @default the one of this process
    */
   constructor(channel: Duplex, budget: ReceiveBudget = PROCESS_RECEIVE_BUDGET) {
     this.#channel = channel;
@@ -65,7 +65,7 @@ export class MuxSession {
       flush: () => this.#outbox.flush(),
       grant: (stream) => this.#outbox.grant(stream),
       held: (stream, bytes) => {
-        // What a stream of the host's holds is the opener's to read.
+        // Bytes on a stream that the host opened are the opener's to read.
         if (isGuestOpened(stream)) budget.add(member, bytes);
       },
       accept: ({ id }) => this.#outbox.control(encodeFrame({ type: 'ACCEPT', streamId: id })),
@@ -77,14 +77,14 @@ export class MuxSession {
     channel.once('close', () => this.#onChannelEnd(undefined));
   }
 
-  /** Streams that are open now, of both sides, 0..2048. */
+  /** Number of open streams, of both sides, 0..2048. */
   get openStreams(): number {
     return this.#streams.size;
   }
 
   /**
-   * Starts reading the channel; each control message's payload goes to `handler`, which must check it. What the handler
-   * throws ends the session. Call once.
+   * Starts reading the channel and gives each control message's payload to `handler`, which must check it. An error from
+   * the handler ends the session. Call once.
    */
   onMessage(handler: (payload: Buffer) => void): void {
     this.#messageHandler = handler;
@@ -92,8 +92,8 @@ export class MuxSession {
   }
 
   /**
-   * Accepts streams of a kind that the guest opens; those of other kinds are refused. Call before the guest may open
-   * one. What the handler throws ends the session: so must it be with a body that breaks the protocol.
+   * Accepts streams of a kind that the guest opens; streams of other kinds are refused. Call before the guest may open
+   * one. An error from the handler ends the session: it must throw one for a body that breaks the protocol.
    * @param kind  A value of STREAM_KIND.
    */
   onOpen(kind: number, handler: OpenHandler): void {
@@ -101,20 +101,17 @@ export class MuxSession {
   }
 
   /**
-   * Opens a stream to the guest; it may be written to at once.
+   * Opens a stream to the guest, which may be written to at once.
    * @param kind  A value of STREAM_KIND.
    * @throws {GondolinError} MUX_STREAM_LIMIT when 1,024 are open; the error that ended the session.
    */
   openStream(kind: number): MuxStream {
     if (this.#endError !== null) throw this.#endError;
     if (this.#hostStreams >= MAX_OPEN_STREAMS || this.#nextHostId > MAX_STREAM_ID) {
-      throw new GondolinError(
-        'MUX_STREAM_LIMIT',
-        `open a stream: ${this.#hostStreams} are open, the limit`,
-        {
-          details: { openStreams: this.#hostStreams },
-        },
-      );
+      const message = `Cannot open a stream: ${this.#hostStreams} are open, the limit`;
+      throw new GondolinError('MUX_STREAM_LIMIT', message, {
+        details: { openStreams: this.#hostStreams },
+      });
     }
     const stream = new MuxStream(this.#nextHostId, kind, this.#link);
     this.#nextHostId += 2;
@@ -125,14 +122,14 @@ export class MuxSession {
   }
 
   /**
-   * Queues a control message, in the order of the calls and after the `OPEN`s before it, ahead of all data.
-   * @param payload  8..4194304 bytes; not changed afterwards.
+   * Queues a control message after the earlier messages and `OPEN`s, ahead of all data.
+   * @param payload  8..4194304 bytes. The caller must not change it afterwards.
    * @throws {GondolinError} MUX_MESSAGE_TOO_LARGE; the error that ended the session.
    */
   sendMessage(payload: Buffer): void {
     if (this.#endError !== null) throw this.#endError;
     if (payload.length > MAX_HOST_PAYLOAD_BYTES) {
-      const message = `send a message: ${payload.length} bytes, the limit is ${MAX_HOST_PAYLOAD_BYTES}`;
+      const message = `Cannot send a message of ${payload.length} bytes: the limit is ${MAX_HOST_PAYLOAD_BYTES}`;
       throw new GondolinError('MUX_MESSAGE_TOO_LARGE', message, {
         details: { bytes: payload.length, limit: MAX_HOST_PAYLOAD_BYTES },
       });
@@ -157,12 +154,12 @@ export class MuxSession {
     this.fail(new GondolinError('MUX_CLOSED', "the host closed the VM's channel"));
   }
 
-  /** Ends the session with an error. What is no GondolinError becomes MUX_HANDLER_FAILED. Later calls do nothing. */
+  /** Ends the session. A `reason` that is not a GondolinError becomes MUX_HANDLER_FAILED. Later calls do nothing. */
   fail(reason: unknown): void {
     if (this.#endError !== null) return;
     const error = GondolinError.is(reason)
       ? reason
-      : new GondolinError('MUX_HANDLER_FAILED', "handling a guest's message failed", {
+      : new GondolinError('MUX_HANDLER_FAILED', "Handling a guest's message failed", {
           cause: reason,
         });
     this.#endError = error;
@@ -198,7 +195,7 @@ export class MuxSession {
         this.#handleOnStream(frame);
         break;
       case 'ACCEPT':
-        // The decoder lets a guest send none.
+        // The decoder refuses one from a guest.
         break;
     }
   }
@@ -228,7 +225,7 @@ export class MuxSession {
     }
   }
 
-  /** Ids rise, so a former id needs no memory. Guest ids that were left out count as ended: that harms nobody. */
+  /** Ids rise, so ended ids need no memory. Ids that the guest skipped count as ended, which is harmless. */
   #wasOpened(streamId: number): boolean {
     return streamId % 2 === 0 ? streamId < this.#nextHostId : streamId <= this.#lastGuestId;
   }
@@ -256,7 +253,7 @@ export class MuxSession {
       });
     }
     if (this.#streams.size - this.#hostStreams >= MAX_OPEN_STREAMS) {
-      throw guestProtocolError('at most so many open streams', {
+      throw guestProtocolError('no more open streams than the limit', {
         subject: 'OPEN',
         limit: MAX_OPEN_STREAMS,
       });
@@ -269,7 +266,7 @@ export class MuxSession {
     }
   }
 
-  /** Each needs an `OPEN` before it, which is where the number that wait is checked. */
+  /** Queues a `RESET`. Their number is checked at the `OPEN` that precedes each. */
   #resetGuestStream(streamId: number, reason: number): void {
     this.#waitingResets += 1;
     this.#outbox.control(encodeFrame({ type: 'RESET', streamId, reason }), () => {
@@ -282,14 +279,13 @@ export class MuxSession {
     this.#outbox.remove(stream);
     if (resetReason === null || this.#endError !== null) return;
     if (isGuestOpened(stream)) this.#resetGuestStream(stream.id, resetReason);
-    else {
+    else
       this.#outbox.control(
         encodeFrame({ type: 'RESET', streamId: stream.id, reason: resetReason }),
       );
-    }
   }
 
-  /** Resets the stream of the guest's that holds the most bytes which nobody has read. */
+  /** Resets the guest's stream with the most unread bytes. */
   #shed(): void {
     const streams = [...this.#streams.values()].filter(isGuestOpened);
     const largest = streams.toSorted((a, b) => b.heldBytes - a.heldBytes)[0];

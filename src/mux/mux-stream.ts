@@ -6,21 +6,21 @@ import type { OutboxSource, OutFrame } from './outbox.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import { StreamState } from './stream-state.ts';
 
-/** What a stream asks of its session. */
+/** The services of its session that a stream uses. */
 export interface StreamLink {
-  /** It has a frame to send, or may have. */
+  /** The stream has, or may have, a frame to send. */
   ready(stream: MuxStream): void;
-  /** What is ready must leave now. */
+  /** Sends what is ready now. */
   flush(): void;
-  /** It has a `CREDIT` to give. */
+  /** The stream has a `CREDIT` to send. */
   grant(stream: MuxStream): void;
-  /** It holds so many received bytes more than before, or fewer when negative. */
+  /** The stream holds `bytes` more received bytes than before, or fewer when negative. */
   held(stream: MuxStream, bytes: number): void;
-  /** The host takes the connection that it stands for. */
+  /** The host accepts the connection of a TCP stream. */
   accept(stream: MuxStream): void;
-  /** It has ended; with a reason, the guest must be told. */
+  /** The stream has ended; with a reason, a `RESET` must be sent. */
   ended(stream: MuxStream, resetReason: number | null): void;
-  /** The channel could not take its bytes. */
+  /** The channel failed to write its bytes. */
   failed(error: Error): void;
 }
 
@@ -38,7 +38,7 @@ const REASON_TEXT = new Map<number, string>([
   [RESET.REFUSED, 'the guest refused it'],
 ]);
 
-/** What a program's connect() comes to, by the code of the error that its stream is destroyed with; else it is refused. */
+/** Outcome of a program's connect(), by the code of the error that its stream is destroyed with; others are refused. */
 const CONNECT_REASON = new Map<string, number>([
   ['ETIMEDOUT', RESET.TIMED_OUT],
   ['EHOSTUNREACH', RESET.HOST_UNREACHABLE],
@@ -51,13 +51,13 @@ function connectReason(error: Error | null): number {
 }
 
 /**
- * One byte stream to or from the guest: a Duplex whose halves end on their own. Reading slowly holds the guest's
- * writer back; a write calls back once the guest's credit has let all of it out. `end()` sends `EOF`; `destroy()` before
- * both ends sends `RESET`. Bytes that were not read when a `RESET` comes are dropped.
+ * One byte stream to or from the guest: a Duplex whose halves end independently. A slow reader slows the guest's writer
+ * down; a write calls back once the guest's credit has allowed all of it to be sent. `end()` sends `EOF`; `destroy()` before
+ * both halves have ended sends `RESET`. Bytes that are unread when a `RESET` arrives are dropped.
  *
- * A TCP stream stands for a connection that a program of the guest wants: its connect() waits until somebody reads, writes or
- * calls `accept()`. Destroyed before that, it fails: by an error of code ETIMEDOUT, EHOSTUNREACH or ENETUNREACH in that way,
- * else it is refused.
+ * A TCP stream represents a connection of a guest program, whose connect() waits until the host reads, writes or calls
+ * `accept()`. If the stream is destroyed before that, connect() fails: with ETIMEDOUT, EHOSTUNREACH or ENETUNREACH when that
+ * is the error's code, else it is refused.
  *
  * Errors: MUX_STREAM_RESET (details: streamId, reason) when the guest resets it; else the error that ended the session.
  */
@@ -69,8 +69,8 @@ export class MuxStream extends Duplex implements OutboxSource {
   readonly #link: StreamLink;
   readonly #state = new StreamState();
   readonly #received = new ReceiveBuffer();
-  /** Of `#received`, what the link was told of. */
-  #toldBytes = 0;
+  /** Bytes of `#received` that were reported to the link. */
+  #reportedBytes = 0;
   #isReadWanted = false;
   #isAccepted: boolean;
   #outgoing: Outgoing | null = null;
@@ -78,13 +78,13 @@ export class MuxStream extends Duplex implements OutboxSource {
 
   /** @internal Made by MuxSession. */
   constructor(id: number, kind: number, link: StreamLink) {
-    // One read-ahead block at most: what the reader did not take must not be granted again.
+    // Read ahead one block at most: credit must not be granted for bytes that the reader has not taken.
     super({ allowHalfOpen: true, readableHighWaterMark: 1, writableHighWaterMark: MAX_DATA_BYTES });
     this.id = id;
     this.kind = kind;
     this.#link = link;
     this.#isAccepted = kind !== STREAM_KIND.TCP;
-    // The guest can reset any stream at any time: that must never be an uncaught 'error' of the host process.
+    // The guest can reset any stream at any time, which must never be an uncaught 'error' of the host process.
     this.on('error', () => undefined);
   }
 
@@ -109,7 +109,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     this.accept();
     this.#isReadWanted = true;
     this.#deliver();
-    this.#tellHeld();
+    this.#reportHeld();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
@@ -131,24 +131,24 @@ export class MuxStream extends Duplex implements OutboxSource {
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    // What was written before a reset reaches the guest before it, as far as its credit goes.
+    // Bytes written before a reset reach the guest before it, as far as its credit allows.
     if (this.#outgoing !== null) this.#link.flush();
     const unsent = this.#outgoing;
     this.#outgoing = null;
     this.#ending = null;
     this.#received.clear();
-    this.#tellHeld();
+    this.#reportHeld();
     if (!this.#state.hasEnded) {
       this.#state.reset();
       this.#link.ended(this, this.#isAccepted ? RESET.CANCELLED : connectReason(error));
     }
     done(error);
     unsent?.done(
-      error ?? new GondolinError('MUX_STREAM_RESET', `stream ${this.id} was closed in mid-write`),
+      error ?? new GondolinError('MUX_STREAM_RESET', `stream ${this.id} was closed during a write`),
     );
   }
 
-  /** For `Outbox`: the next `DATA` or `EOF`. */
+  /** For `Outbox`: returns the next `DATA` or `EOF`. */
   nextFrame(): OutFrame | null {
     const outgoing = this.#outgoing;
     if (outgoing !== null) return this.#nextData(outgoing);
@@ -178,7 +178,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     };
   }
 
-  /** The caller may reuse its buffer after a write: it hears of it once the channel has let go of the bytes. */
+  /** Completes a write once the channel has released its bytes: the caller may reuse the buffer then. */
   #onWritten(outgoing: Outgoing, end: number, error: Error | null | undefined): void {
     if (this.#outgoing !== outgoing) return;
     if (error !== null && error !== undefined) {
@@ -189,7 +189,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     }
   }
 
-  /** For `Outbox`: the `CREDIT` that is due, whole. */
+  /** For `Outbox`: returns the `CREDIT` that is due, as a whole frame. */
   nextGrant(): Buffer | null {
     const bytes = this.#state.takeGrant();
     return bytes === 0 ? null : encodeFrame({ type: 'CREDIT', streamId: this.id, bytes });
@@ -200,7 +200,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     this.#state.receiveData(payload.length);
     this.#received.append(payload);
     this.#deliver();
-    this.#tellHeld();
+    this.#reportHeld();
   }
 
   /** @internal Untrusted. @throws {GondolinError} GUEST_PROTOCOL for a second `EOF`. */
@@ -235,19 +235,19 @@ export class MuxStream extends Duplex implements OutboxSource {
     this.destroy(error);
   }
 
-  #tellHeld(): void {
-    const bytes = this.#received.bytes - this.#toldBytes;
-    this.#toldBytes = this.#received.bytes;
+  #reportHeld(): void {
+    const bytes = this.#received.bytes - this.#reportedBytes;
+    this.#reportedBytes = this.#received.bytes;
     if (bytes !== 0) this.#link.held(this, bytes);
   }
 
-  /** Hands one block over for each read that was asked: Node asks again once it has room. */
+  /** Pushes one block for each read requested: Node asks again once it has room. */
   #deliver(): void {
     if (!this.#isReadWanted || this.destroyed) return;
     const block = this.#received.take();
     if (block !== null) {
       this.#isReadWanted = false;
-      // Consumed before it is pushed: a reader may destroy the stream while it takes it.
+      // Consumed before it is pushed: a reader may destroy the stream while it handles the block.
       if (this.#state.consume(block.length)) this.#link.grant(this);
       this.push(block);
     } else if (!this.#state.isReceiving) {

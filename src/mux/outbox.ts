@@ -1,28 +1,28 @@
 import type { Duplex } from 'node:stream';
 
-/** One frame on its way out. Bulk payloads are not copied behind their header. */
+/** One frame to send. Bulk payloads are not copied after their header. */
 export interface OutFrame {
   readonly header: Buffer;
   readonly payload: Buffer | null;
-  /** Called once the channel has taken the bytes, with an error when it could not. */
+  /** Called once the channel has taken the bytes, with an error when it failed. */
   readonly onWritten: ((error?: Error | null) => void) | null;
 }
 
-/** What a stream offers the outbox; both give null when there is nothing to send now. */
+/** A stream, as the outbox sees it. Both methods return null when there is nothing to send now. */
 export interface OutboxSource {
   nextFrame(): OutFrame | null;
   nextGrant(): Buffer | null;
 }
 
 /**
- * Orders what leaves on one channel and never writes more than it takes: control frames first, in order; then due
- * `CREDIT`s, merged by stream; then one `DATA` of each ready stream in turn.
+ * Orders the frames of one channel and never writes more than it accepts: control frames first, in order; then due
+ * `CREDIT`s, one per stream; then one `DATA` of each ready stream in turn.
  */
 export class Outbox {
   readonly #channel: Duplex;
   readonly #control: { readonly bytes: Buffer; readonly onTaken: (() => void) | null }[] = [];
   readonly #grants = new Set<OutboxSource>();
-  /** Insertion order is the round: a stream that has sent goes to the end. */
+  /** In the order of their turns: a stream that has sent goes to the end. */
   readonly #ready = new Set<OutboxSource>();
   #isBlocked = false;
   #isPumping = false;
@@ -69,19 +69,19 @@ export class Outbox {
     this.#pump();
   }
 
-  /** A stream has a `CREDIT` to give. */
+  /** Notes that a stream has a `CREDIT` to send. */
   grant(source: OutboxSource): void {
     this.#grants.add(source);
     this.#pumpSoon();
   }
 
-  /** A stream has data to send, or new credit for it. */
+  /** Notes that a stream has data to send, or new credit for it. */
   ready(source: OutboxSource): void {
     this.#ready.add(source);
     this.#pumpSoon();
   }
 
-  /** Sends what is ready, as far as the channel takes it, without waiting for the end of the turn. */
+  /** Sends what is ready, as far as the channel accepts it, without waiting for the end of the turn. */
   flush(): void {
     this.#pump();
   }
@@ -99,8 +99,8 @@ export class Outbox {
   }
 
   /**
-   * What streams send in one turn of the event loop leaves in one system call, and reaches the guest as one interrupt and
-   * one wake-up.
+   * Sends the frames of one turn of the event loop in one system call, which reaches the guest as one interrupt and one
+   * wake-up.
    */
   #pumpSoon(): void {
     if (this.#isPumpDue || this.#isBlocked) return;
@@ -114,7 +114,7 @@ export class Outbox {
   #pump(): void {
     if (this.#isPumping || this.#isBlocked || this.#isClosed) return;
     this.#isPumping = true;
-    // One system call for what fits the channel's buffer, not one for each header and payload.
+    // One system call for all that fits the channel's buffer, not one for each header and payload.
     this.#channel.cork();
     try {
       while (!this.#isBlocked && !this.#isClosed && !this.#isCorked && this.#writeNext());

@@ -1,14 +1,14 @@
 const MIB = 1024 * 1024;
 
-/** One that holds what its guest sent. */
+/** A session that holds bytes from its guest. */
 export interface BudgetMember {
-  /** Drops the largest of what it holds; it has told the budget when this returns. */
+  /** Drops the stream that holds the most, and calls `add` with the change before it returns. */
   shed(): void;
 }
 
 /**
- * Bounds what guests have sent on streams of their own and nobody has read: each stream's window is small, but a guest may
- * have a thousand of them. Above a limit the one who holds the most sheds, until the rest fits.
+ * Bounds the unread bytes on streams that guests opened: each stream's window is small, but a guest may have a thousand
+ * streams. Above a limit, the member that holds the most sheds streams until the rest fits.
  */
 export class ReceiveBudget {
   readonly #memberLimitBytes: number;
@@ -21,12 +21,12 @@ export class ReceiveBudget {
     this.#totalLimitBytes = totalLimitBytes;
   }
 
-  /** Bytes that all members hold. */
+  /** Bytes that all members hold together. */
   get totalBytes(): number {
     return this.#totalBytes;
   }
 
-  /** Notes that a member holds more, or with a negative number less; makes room when that was too much. */
+  /** Adds bytes that a member holds, or subtracts them when negative. Makes room when a limit is exceeded. */
   add(member: BudgetMember, bytes: number): void {
     const held = (this.#heldBytes.get(member) ?? 0) + bytes;
     if (held > 0) this.#heldBytes.set(member, held);
@@ -49,5 +49,5 @@ export class ReceiveBudget {
   }
 }
 
-/** The budget of this process: 512 streams of one VM with a full window each, and half as many again for all VMs. */
+/** The budget of this process: 512 full windows for one VM, 768 for all VMs together. */
 export const PROCESS_RECEIVE_BUDGET = new ReceiveBudget(128 * MIB, 192 * MIB);

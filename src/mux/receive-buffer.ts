@@ -1,21 +1,21 @@
 /**
- * Payloads of at least so many bytes are kept as they are when they fill half of the chunk they came in; others are gathered
- * into blocks of this size.
+ * Payloads of at least this size are kept as they are when they fill half of the chunk they arrived in; others are collected
+ * in blocks of this size.
  */
 const BLOCK_BYTES = 16_384;
 
 /**
- * Bytes that arrived and were not read yet, in order. A payload may be a view of a much larger chunk, so keeping
- * thousands of small ones would hold far more memory than their credit allows: small ones are copied together.
+ * Received bytes that are not read yet, in order. A payload may be a view of a much larger chunk, so keeping thousands of
+ * small ones would take far more memory than their credit allows: small ones are copied together.
  */
 export class ReceiveBuffer {
   #blocks: Buffer[] = [];
-  /** The block that is being filled: it comes after `#blocks`. */
+  /** The block that is being filled. Comes after `#blocks`. */
   #tail: Buffer | null = null;
   #tailBytes = 0;
   #bytes = 0;
 
-  /** Bytes that wait to be taken. What they take in memory is less than twice that and a block. */
+  /** Bytes that wait to be taken. Their memory is less than twice that plus one block. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -39,7 +39,7 @@ export class ReceiveBuffer {
     if (this.#tailBytes >= BLOCK_BYTES) this.#closeTail();
   }
 
-  /** The next block, or null when there is none. */
+  /** Takes the next block, or null when there is none. */
   take(): Buffer | null {
     if (this.#blocks.length === 0) this.#closeTail();
     const block = this.#blocks.shift() ?? null;
@@ -54,7 +54,7 @@ export class ReceiveBuffer {
     this.#bytes = 0;
   }
 
-  /** A lone small payload takes its own length only; a row of them doubles, so that copying stays linear. */
+  /** Grows the block: to the length of a single small payload, doubling for more, so that copying stays linear. */
   #grow(neededBytes: number): void {
     const grown = Buffer.allocUnsafeSlow(
       Math.max(neededBytes, Math.min(2 * this.#tailBytes, 2 * BLOCK_BYTES)),

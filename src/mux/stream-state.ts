@@ -1,28 +1,28 @@
 import { INITIAL_WINDOW_BYTES, MAX_DATA_BYTES } from '../protocol/constants.ts';
 import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
 
-/** Consumed bytes after which a `CREDIT` goes out, in bytes: half a window, so that a busy sender never waits. */
+/** Consumed bytes after which a `CREDIT` is sent: half a window, so that a busy sender never waits. */
 export const GRANT_BYTES = INITIAL_WINDOW_BYTES / 2;
 
 /**
- * `RESET`s of the guest's streams, refused or ended by the host, that may wait for a guest that does not read when it opens
- * one more. More than an honest guest can have open.
+ * `RESET`s of the guest's streams (refused, or ended by the host) that may be queued for a guest that does not read when it
+ * opens one more. An honest guest cannot have that many streams.
  */
 export const MAX_WAITING_RESETS = 1_024;
 
-/** Largest stream id: the host's even ids end below it. */
+/** Largest stream id. The host's even ids end below it. */
 export const MAX_STREAM_ID = 2 ** 32 - 1;
 
-/** True for streams that the guest opened: their ids are odd. */
+/** True for streams that the guest opened, whose ids are odd. */
 export function isGuestOpened({ id }: { readonly id: number }): boolean {
   return id % 2 === 1;
 }
 
 /**
- * What one stream may still do (docs/protocol.md, "Streams"). Pure: no I/O.
+ * State and credit of one stream (docs/protocol.md, "Streams"). Pure: no I/O.
  *
  *   sending:    open --endSending()--> ended         receiving:    open --receiveEof()--> ended
- *   both ended, or reset() from anywhere: the stream has ended; nothing may be sent on it.
+ *   After both ends, or after reset() in any state, the stream has ended and nothing may be sent on it.
  */
 export class StreamState {
   #sendCreditBytes = INITIAL_WINDOW_BYTES;
@@ -39,7 +39,7 @@ export class StreamState {
     return this.#isReceiving;
   }
 
-  /** Takes credit for the next `DATA`. @returns Its length in bytes, 0..min(wanted, 65536); 0: wait for credit. */
+  /** Takes credit for the next `DATA`. @returns its length, 0..min(wanted, 65536); 0 means that it must wait for credit. */
   takeCredit(wantedBytes: number): number {
     const bytes = this.#isSending
       ? Math.min(wantedBytes, MAX_DATA_BYTES, this.#sendCreditBytes)
@@ -59,7 +59,8 @@ export class StreamState {
   }
 
   /**
-   * @param bytes  Untrusted: the length of a `DATA`.
+   * Takes a `DATA` from the window.
+   * @param bytes  Untrusted: its length.
    * @throws {GondolinError} GUEST_PROTOCOL after the guest's `EOF`, or beyond the credit it was granted.
    */
   receiveData(bytes: number): void {
@@ -82,8 +83,9 @@ export class StreamState {
   }
 
   /**
-   * @param bytes  Untrusted: the number in a `CREDIT`.
-   * @throws {GondolinError} GUEST_PROTOCOL when the window would pass INITIAL_WINDOW_BYTES.
+   * Adds a `CREDIT`.
+   * @param bytes  Untrusted: its number.
+   * @throws {GondolinError} GUEST_PROTOCOL when the window would exceed INITIAL_WINDOW_BYTES.
    */
   receiveCredit(bytes: number): void {
     const sum = this.#sendCreditBytes + bytes;
@@ -94,13 +96,13 @@ export class StreamState {
     this.#sendCreditBytes = sum;
   }
 
-  /** Notes bytes that the reader took. @returns True when a `CREDIT` is due. */
+  /** Counts bytes that the reader took. @returns true when a `CREDIT` is due. */
   consume(bytes: number): boolean {
     this.#ungrantedBytes += bytes;
     return this.#isReceiving && this.#ungrantedBytes >= GRANT_BYTES;
   }
 
-  /** Reopens the window for what was consumed. Call when the `CREDIT` is written. @returns Its bytes, 0: none is due. */
+  /** Reopens the window by the consumed bytes. Call when the `CREDIT` is written. @returns its bytes; 0 when none is due. */
   takeGrant(): number {
     if (!this.#isReceiving) return 0;
     const bytes = this.#ungrantedBytes;

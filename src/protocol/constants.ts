@@ -1,30 +1,30 @@
-/**
+/*
  * The numbers of the wire (docs/protocol.md), the same as in `guest/protocol.h`; `test/house/protocol.test.ts` compares
  * the three. A table is named like its macros: `FRAME.DATA` is `GONDOLIN_FRAME_DATA`.
  */
 
-/** First field of `HELLO`: the version of docs/protocol.md both sides speak. */
+/** First field of `HELLO`: the version of docs/protocol.md that both sides speak. */
 export const PROTOCOL_VERSION = 2;
 
 /** Length of the header before each frame's payload, in bytes. */
 export const FRAME_HEADER_BYTES = 12;
 
-/** Longest payload the guest may send in one frame, in bytes. */
+/** Longest payload that the guest may send in one frame, in bytes. */
 export const MAX_GUEST_PAYLOAD_BYTES = 65_536;
 
-/** Longest payload the host may send in one frame, in bytes: room for a long argv and env. */
+/** Longest payload that the host may send in one frame, in bytes: room for a long argv and env. */
 export const MAX_HOST_PAYLOAD_BYTES = 4_194_304;
 
 /** Longest `DATA` payload in either direction, in bytes. */
 export const MAX_DATA_BYTES = 65_536;
 
-/** Bytes each direction of a new stream may send before the first `CREDIT`; also the most it may ever hold. */
+/** Bytes that each direction of a new stream may send before the first `CREDIT`; also the largest window. */
 export const INITIAL_WINDOW_BYTES = 262_144;
 
-/** Streams open at once, of those that one side has opened. */
+/** Most streams that one side may have open at once. */
 export const MAX_OPEN_STREAMS = 1_024;
 
-/** Longest `OPEN` payload, in bytes: the kind and what it needs. */
+/** Longest `OPEN` payload, in bytes: the kind and its data. */
 export const MAX_OPEN_PAYLOAD_BYTES = 64;
 
 /** Length of the type, the reserved field and the request id before each message's body, in bytes. */
@@ -51,13 +51,13 @@ export const MAX_LIST_ITEMS = 65_536;
 /** Most bytes of one `FILE`. */
 export const MAX_FILE_BYTES = 2_097_152;
 
-/** What follows the kind in the `OPEN` of a TCP stream, in bytes: family, port, address. */
+/** Length of family, port and address after the kind in the `OPEN` of a TCP stream, in bytes. */
 export const TCP_DESTINATION_BYTES = 19;
 
 /** Families of a TCP stream's destination. */
 export const TCP_FAMILY = { V4: 4, V6: 6 } as const;
 
-/** TCP streams the guest has open at once; further connections wait in its backlog. */
+/** Most TCP streams that the guest has open at once; further connections wait in its backlog. */
 export const MAX_TCP_STREAMS = 900;
 
 /** Length and tag before each message on a DNS stream, in bytes. */
@@ -73,7 +73,7 @@ export const MIN_FUSE_MESSAGE_BYTES = 16;
 /** Longest message of the file channel, in bytes: 1 MiB of data and 64 KiB of headers. */
 export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
 
-/** Frame types. ACCEPT: the host's, on a TCP stream. */
+/** Frame types. ACCEPT: sent by the host only, on a TCP stream. */
 export const FRAME = {
   MESSAGE: 1,
   OPEN: 2,
@@ -88,8 +88,8 @@ export const FRAME = {
 export const STREAM_KIND = { STDIO: 1, TCP: 2, DNS: 3 } as const;
 
 /**
- * Why a side reset a stream. PEER_CLOSED: the process closed its stdin. REFUSED: no such kind, or a limit. Those after it are
- * the host's, of a TCP stream that it has not accepted: what the program's connect() comes to.
+ * Reasons of a `RESET`. PEER_CLOSED: the process closed its stdin. REFUSED: no such kind, or a limit. The host sends the
+ * later ones for a TCP stream that it has not accepted: they are the outcome of the program's connect().
  */
 export const RESET = {
   CANCELLED: 1,
@@ -121,10 +121,10 @@ export const MESSAGE = {
   LOG: 0x8005,
 } as const;
 
-/** What the guest's `/` becomes. MEMORY: an overlay whose upper layer is lost at the end. */
+/** Kinds of root file system. MEMORY: an overlay whose upper layer is lost at the end. */
 export const ROOT_MODE = { MEMORY: 1 } as const;
 
-/** What a `MOUNT` mounts. HOST: a name under the FUSE root. TMPFS: memory of the guest. */
+/** Kinds of `MOUNT`. HOST: a name under the FUSE root. TMPFS: memory of the guest. */
 export const MOUNT_KIND = { HOST: 1, TMPFS: 2 } as const;
 
 /** Bits of a `MOUNT`'s flags. */
@@ -133,13 +133,13 @@ export const MOUNT_FLAG = { READONLY: 1 } as const;
 /** Bits of a `THAW`'s flags. NEW_SESSION: the machine was restored, and a new host speaks. */
 export const THAW_FLAG = { NEW_SESSION: 1 } as const;
 
-/** Bits of a `FILE`'s flags. KEEP: a file that is there stays as it is. JAVA_STORE: it is the Java trust store. */
+/** Bits of a `FILE`'s flags. KEEP: an existing file stays as it is. JAVA_STORE: the file is the Java trust store. */
 export const FILE_FLAG = { APPEND: 1, KEEP: 2, JAVA_STORE: 4 } as const;
 
-/** Whom a `KILL` reaches. TREE: every process of the exec, also those that daemonised. */
+/** Processes that a `KILL` signals. TREE: every process of the exec, including daemonised ones. */
 export const KILL_SCOPE = { PROCESS: 0, GROUP: 1, TREE: 2 } as const;
 
-/** How a process ended, in `EXITED`. */
+/** Kinds of exit in `EXITED`. */
 export const EXIT_KIND = { CODE: 0, SIGNAL: 1 } as const;
 
 /** Bits of an `EXITED`'s flags. OUT_OF_MEMORY: the kernel killed a process of the exec because memory ran out. */

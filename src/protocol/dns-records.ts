@@ -3,15 +3,15 @@ import { guestProtocolError } from './guest-protocol-error.ts';
 
 /** One message on a DNS stream (docs/protocol.md, "Guest streams"). */
 export interface DnsRecord {
-  /** The query's, and its answer's. 0..4294967295. */
+  /** Tag of a query and of its response, 0..4294967295. */
   readonly tag: number;
   /** 12..4096 bytes. */
   readonly message: Buffer;
 }
 
 /**
- * The bytes of one record.
- * @throws {RangeError} when the message is out of bounds: a bug of the caller's.
+ * Returns the bytes of one record.
+ * @throws {RangeError} when the message is out of bounds, which is a bug in the caller.
  */
 export function encodeDnsRecord({ tag, message }: DnsRecord): Buffer {
   if (message.length < DNS_MIN_MESSAGE_BYTES || message.length > DNS_MAX_MESSAGE_BYTES) {
@@ -23,13 +23,13 @@ export function encodeDnsRecord({ tag, message }: DnsRecord): Buffer {
   return Buffer.concat([header, message]);
 }
 
-/** Cuts what a guest sends on a DNS stream into records, however it is chunked. Holds at most one record. Untrusted. */
+/** Splits the untrusted bytes of a DNS stream into records, however they are chunked. Holds at most one record. */
 export class DnsRecordDecoder {
   #pending: Buffer = Buffer.alloc(0);
 
   /**
-   * Takes the next bytes; gives the records that they complete, each a copy.
-   * @throws {GondolinError} GUEST_PROTOCOL when a length is out of bounds. The decoder must not be used again then.
+   * Takes the next bytes and returns the records that they complete, each a copy.
+   * @throws {GondolinError} GUEST_PROTOCOL when a length is out of bounds. Do not use the decoder after that.
    */
   push(chunk: Buffer): DnsRecord[] {
     let rest = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
@@ -41,13 +41,13 @@ export class DnsRecordDecoder {
       records.push({ tag: rest.readUInt32LE(2), message });
       rest = rest.subarray(end);
     }
-    // A copy: the chunk may be much larger than what is left of it.
+    // A copy: the chunk may be much larger than its rest.
     this.#pending = Buffer.from(rest);
     return records;
   }
 }
 
-/** Where the record at the front ends, or null when its length is not there yet. */
+/** Returns the end of the first record, or null when its length is not complete yet. */
 function recordEnd(bytes: Buffer): number | null {
   if (bytes.length < DNS_HEADER_BYTES) return null;
   const length = bytes.readUInt16LE(0);

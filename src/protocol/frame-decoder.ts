@@ -16,7 +16,7 @@ function typesByNumber(types: readonly FrameType[]): ReadonlyMap<number, FrameTy
   return new Map(types.map((type) => [FRAME[type], type]));
 }
 
-/** What each side may send: only the host accepts. */
+/** Frame types that each side may send: only the host sends ACCEPT. */
 const TYPES: Readonly<Record<Sender, ReadonlyMap<number, FrameType>>> = {
   guest: typesByNumber(ALL_TYPES.filter((type) => type !== 'ACCEPT')),
   host: typesByNumber(ALL_TYPES),
@@ -29,10 +29,10 @@ interface Header {
 }
 
 /**
- * Cuts a byte stream into frames, however it was chunked. Untrusted: every field is checked before memory is taken for
- * it, and at most one payload is held. After an error the decoder must not be used again.
+ * Splits an untrusted byte stream into frames, however it is chunked. Checks every field before allocating memory for
+ * it and holds at most one payload. Do not use the decoder after an error.
  *
- * A payload that lies in one chunk is a view of that chunk: whoever keeps a small one long should copy it.
+ * A payload within one chunk is a view of that chunk: copy a small one to keep it.
  *
  * @example
  * decoder.push(chunk);
@@ -49,20 +49,21 @@ export class FrameDecoder {
   #chunk: Buffer = Buffer.alloc(0);
   #offset = 0;
 
-  /** @param sender  Who sends the bytes to decode. */
+  /** @param sender  The side that sends the bytes. */
   constructor(sender: Sender) {
     this.#sender = sender;
   }
 
-  /** Gives the next bytes. Call only after `next()` has given null: the former chunk is used up then. */
+  /** Adds the next bytes. Call only after `next()` has returned null, when the previous chunk is used up. */
   push(chunk: Buffer): void {
-    if (this.#offset < this.#chunk.length) throw new RangeError('push() before next() gave null');
+    if (this.#offset < this.#chunk.length)
+      throw new RangeError('push() before next() returned null');
     this.#chunk = chunk;
     this.#offset = 0;
   }
 
   /**
-   * The next whole frame, or null when more bytes are needed.
+   * Returns the next whole frame, or null when more bytes are needed.
    * @throws {GondolinError} GUEST_PROTOCOL when the bytes break a rule of docs/protocol.md, "Frame".
    */
   next(): Frame | null {
@@ -102,7 +103,7 @@ export class FrameDecoder {
       this.#offset += length;
       return this.#chunk.subarray(this.#offset - length, this.#offset);
     }
-    // The length was checked against the sender's limit, so this takes at most that much.
+    // The length was checked against the sender's limit, which bounds this allocation.
     this.#payload ??= Buffer.allocUnsafeSlow(length);
     const taken = Math.min(available, length - this.#payloadBytes);
     this.#chunk.copy(this.#payload, this.#payloadBytes, this.#offset, this.#offset + taken);
@@ -153,7 +154,7 @@ function toFrame({ type, streamId }: Header, payload: Buffer, sender: Sender): F
     case 'DATA':
       return { type, streamId, payload };
     case 'OPEN':
-      // Kept beyond the chunk it came in.
+      // Copied, because it is kept longer than its chunk.
       return { type, streamId, kind: payload.readUInt8(), body: Buffer.from(payload.subarray(1)) };
     case 'EOF':
     case 'ACCEPT':

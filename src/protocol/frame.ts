@@ -10,7 +10,7 @@ import {
   RESET,
 } from './constants.ts';
 
-/** Who sent the bytes; the payload limits differ. */
+/** The side that sent the bytes: the payload limits differ. */
 export type Sender = 'guest' | 'host';
 
 /** A name of {@link FRAME}. */
@@ -23,7 +23,7 @@ export type Frame =
       readonly type: 'OPEN';
       readonly streamId: number;
       readonly kind: number;
-      /** What follows the kind, 0..63 bytes. */
+      /** The bytes after the kind, 0..63 of them. */
       readonly body: Buffer;
     }
   | { readonly type: 'DATA'; readonly streamId: number; readonly payload: Buffer }
@@ -32,7 +32,7 @@ export type Frame =
   | { readonly type: 'CREDIT'; readonly streamId: number; readonly bytes: number }
   | { readonly type: 'ACCEPT'; readonly streamId: number };
 
-/** Bounds of each type's payload, in bytes, whoever sends it. */
+/** Bounds of each type's payload, in bytes, for both senders. */
 export const PAYLOAD_BYTES: Readonly<
   Record<FrameType, { readonly min: number; readonly max: number }>
 > = {
@@ -64,7 +64,7 @@ export const REASON_RANGE: Readonly<
 
 const EMPTY = Buffer.alloc(0);
 
-/** The header of a frame whose payload is sent beside it, so that bulk data is not copied. 12 bytes. Never throws. */
+/** Returns the 12-byte header of a frame whose payload is sent separately, so that bulk data is not copied. */
 export function encodeFrameHeader(type: FrameType, streamId: number, payloadBytes: number): Buffer {
   const header = Buffer.alloc(FRAME_HEADER_BYTES);
   header.writeUInt32LE(payloadBytes, 0);
@@ -74,8 +74,8 @@ export function encodeFrameHeader(type: FrameType, streamId: number, payloadByte
 }
 
 /**
- * The bytes of one frame, header and payload in one buffer. The caller keeps the limits of docs/protocol.md.
- * @throws {RangeError} when a number does not fit its field: a bug of the caller's.
+ * Returns the bytes of one frame, header and payload in one buffer. The caller must keep the limits of docs/protocol.md.
+ * @throws {RangeError} when a number does not fit its field, which is a bug in the caller.
  */
 export function encodeFrame(frame: Frame): Buffer {
   const payload = encodePayload(frame);

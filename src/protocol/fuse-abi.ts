@@ -1,6 +1,6 @@
 /**
- * Numbers of the FUSE protocol, 7.38 (linux/fuse.h). Requests come from the guest's kernel through the agent's pump,
- * unchanged: untrusted all the same, since guest root can write to the port.
+ * Version of the FUSE protocol whose numbers these are (linux/fuse.h). Requests come unchanged from the guest's kernel,
+ * through the agent. They are untrusted, since guest root can write to the port.
  */
 export const FUSE_MAJOR = 7;
 export const FUSE_MINOR = 38;
@@ -46,7 +46,7 @@ export const OPCODE = {
   LSEEK: 46,
 } as const;
 
-/** INIT flags we ask for. No writeback cache: the host edits these trees. No lock flags: the guest's kernel locks. */
+/** INIT flags that we ask for. No writeback cache: the host edits these trees. No lock flags: the guest's kernel locks. */
 export const INIT_FLAGS = {
   ASYNC_READ: 1 << 0,
   ATOMIC_O_TRUNC: 1 << 3,
@@ -56,7 +56,7 @@ export const INIT_FLAGS = {
   READDIRPLUS_AUTO: 1 << 14,
   PARALLEL_DIROPS: 1 << 18,
   MAX_PAGES: 1 << 22,
-  /** Another target is another inode: a link's target is asked for once. */
+  /** A link's target never changes without a new inode, so the guest may cache it. */
   CACHE_SYMLINKS: 1 << 23,
 } as const;
 
@@ -73,7 +73,7 @@ export const FATTR = {
   MTIME_NOW: 256,
 } as const;
 
-/** Sizes of the fixed part behind the header, by opcode; a shorter request is no FUSE request. */
+/** Length of the fixed part after the header, by opcode. A shorter request is malformed. */
 export const FIXED_BYTES: Readonly<Record<number, number>> = {
   [OPCODE.FORGET]: 8,
   [OPCODE.GETATTR]: 16,

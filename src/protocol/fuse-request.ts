@@ -2,7 +2,7 @@ import { MAX_FUSE_MESSAGE_BYTES } from './constants.ts';
 import { FIXED_BYTES, IN_HEADER_BYTES } from './fuse-abi.ts';
 import { guestProtocolError } from './guest-protocol-error.ts';
 
-/** One request of the guest's kernel. `body` is what follows the header. Untrusted: lengths are checked, values not. */
+/** One request of the guest's kernel. `body` is the part after the header. Untrusted: only lengths are checked. */
 export interface FuseRequest {
   readonly opcode: number;
   readonly unique: bigint;
@@ -12,22 +12,22 @@ export interface FuseRequest {
   readonly body: Buffer;
 }
 
-/** Cuts the file channel's bytes into requests; each starts with its own length (struct fuse_in_header). */
+/** Splits the file channel's bytes into requests, each of which starts with its length (struct fuse_in_header). */
 export class FuseRequestDecoder {
   #chunks: Buffer[] = [];
   #bytes = 0;
-  /** Length of the request being gathered, or 0 before its first 4 bytes are here. */
+  /** Length of the current request, or 0 until its first 4 bytes have arrived. */
   #wanted = 0;
 
-  /** Adds bytes as they came. */
+  /** Adds received bytes. */
   push(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
   }
 
   /**
-   * Takes the next request, or null when it is not whole yet.
-   * @throws {GondolinError} GUEST_PROTOCOL when a length is out of bounds or a request shorter than its opcode's form.
+   * Takes the next request, or null when it is not complete yet.
+   * @throws {GondolinError} GUEST_PROTOCOL when a length is out of bounds, or too short for the opcode.
    */
   next(): FuseRequest | null {
     if (this.#wanted === 0) {
@@ -40,7 +40,7 @@ export class FuseRequestDecoder {
     return decodeRequest(message);
   }
 
-  /** Bytes that `next` has not taken. */
+  /** Bytes that `next` has not taken yet. */
   get pendingBytes(): number {
     return this.#bytes;
   }
@@ -86,7 +86,7 @@ function decodeRequest(message: Buffer): FuseRequest {
   return {
     opcode,
     unique: message.readBigUInt64LE(8),
-    // Ids we gave are small; a larger one rounds to an id we never gave.
+    // Our ids are small; a larger one rounds to an id that we never assigned.
     nodeId: Number(message.readBigUInt64LE(16)),
     uid: message.readUInt32LE(24),
     gid: message.readUInt32LE(28),

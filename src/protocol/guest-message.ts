@@ -4,8 +4,8 @@ import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
 
 /**
- * A control message from the guest (docs/protocol.md, "Guest to host"). Texts are as the guest wrote them: pass them
- * through `printable` before they are shown.
+ * A control message from the guest (docs/protocol.md, "Guest to host"). Texts are unchanged guest text: pass them
+ * through `printable` before showing them.
  */
 export type GuestMessage =
   | {
@@ -14,7 +14,7 @@ export type GuestMessage =
       readonly agentVersion: string;
       readonly kernelRelease: string;
     }
-  /** `body` is what the request's reply holds: {@link decodePid}, {@link decodeFileCounts} or nothing. */
+  /** `body` depends on the request: {@link decodePid}, {@link decodeFileCounts} or empty. */
   | { readonly type: 'OK'; readonly requestId: number; readonly body: Buffer }
   | {
       readonly type: 'FAILED';
@@ -39,7 +39,7 @@ const PID_BYTES = 4;
 const FILE_COUNTS_BYTES = 16;
 const MAX_PID = 2 ** 31 - 1;
 
-/** The bytes of a `MESSAGE` payload. Used by the fake guest of the tests; the guest's own encoder is in C. */
+/** Returns the bytes of a `MESSAGE` payload. Used by the tests' fake guest; the guest's own encoder is in C. */
 export function encodeGuestMessage(message: GuestMessage): Buffer {
   const writer = new MessageWriter(message.type, 'requestId' in message ? message.requestId : 0);
   switch (message.type) {
@@ -65,8 +65,8 @@ export function encodeGuestMessage(message: GuestMessage): Buffer {
 }
 
 /**
- * Untrusted: one `MESSAGE` payload from the guest.
- * @throws {GondolinError} GUEST_PROTOCOL when it is no message a guest may send, or breaks its shape or limits.
+ * Decodes one untrusted `MESSAGE` payload.
+ * @throws {GondolinError} GUEST_PROTOCOL when it is not a message that a guest may send, or is malformed or too long.
  */
 export function decodeGuestMessage(payload: Buffer): GuestMessage {
   const reader = new MessageReader(payload);
@@ -137,7 +137,7 @@ function readExited(reader: MessageReader): GuestMessage {
 }
 
 /**
- * The body of an `EXEC`'s `OK`: the process id, 1..2147483647. Untrusted.
+ * Decodes the untrusted body of an `EXEC`'s `OK`: the process id, 1..2147483647.
  * @throws {GondolinError} GUEST_PROTOCOL when it is anything else.
  */
 export function decodePid(body: Buffer): number {
@@ -149,14 +149,14 @@ export function decodePid(body: Buffer): number {
   throw guestProtocolError('a process id', { subject: 'OK', limit: MAX_PID, got: pid });
 }
 
-/** How many bytes of the file channel the guest has sent to the host, and how many of the host's have taken effect. */
+/** Bytes of the file channel that the guest has sent, and bytes of the host's that its kernel has received. */
 export interface FileCounts {
   readonly sentBytes: bigint;
   readonly receivedBytes: bigint;
 }
 
 /**
- * The body of a `FREEZE`'s `OK`. Untrusted.
+ * Decodes the untrusted body of a `FREEZE`'s `OK`.
  * @throws {GondolinError} GUEST_PROTOCOL when it has another length.
  */
 export function decodeFileCounts(body: Buffer): FileCounts {
@@ -168,7 +168,7 @@ export function decodeFileCounts(body: Buffer): FileCounts {
 }
 
 /**
- * Checks the empty body of any other request's `OK`. Untrusted.
+ * Checks that the untrusted body of any other request's `OK` is empty.
  * @throws {GondolinError} GUEST_PROTOCOL when it is not empty.
  */
 export function checkEmptyBody(body: Buffer): void {

@@ -1,19 +1,19 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 
-/** The numbers of a broken rule, safe to print. Never guest bytes. */
+/** Facts about a broken rule that are safe to print. Never guest bytes. */
 export interface BrokenRule {
-  /** Which message or frame broke it, e.g. `DATA` or `frame`. */
+  /** Message or frame that broke it, e.g. `DATA` or `frame`. */
   readonly subject: string;
-  /** The limit of the rule, if it is one. */
+  /** The limit, for a rule with one. */
   readonly limit?: number;
-  /** The number that came. */
+  /** The number received. */
   readonly got?: number;
 }
 
 /**
- * The error for a guest that broke a rule of docs/protocol.md. Whoever raises it also resets that guest's channel.
+ * Returns the error for a guest that broke a rule of docs/protocol.md. The caller must also reset that guest's channel.
  *
- * @param rule  What is required, as a phrase: `DATA within the stream's credit`.
+ * @param rule  The requirement, as a phrase: `DATA within the stream's credit`.
  */
 export function guestProtocolError(
   rule: string,

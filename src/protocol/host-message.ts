@@ -13,7 +13,7 @@ import {
 import { MessageReader } from './message-reader.ts';
 import { MessageWriter } from './message-writer.ts';
 
-/** What makes a guest a machine of its own; what is empty or 0 stays as it is. */
+/** Values that make a copy of a guest a machine of its own. An empty text or 0 leaves the guest's value. */
 export interface CloneIdentity {
   /** Nanoseconds since 1970; 0 leaves the clock. */
   readonly realtimeNs: bigint;
@@ -23,7 +23,7 @@ export interface CloneIdentity {
   readonly machineId: string;
   /** The line of /proc/sys/kernel/random/boot_id, at most 64 bytes. */
   readonly bootId: string;
-  /** Credited to the kernel's random numbers, at most 512 bytes. */
+  /** Credited to the kernel's random number generator, at most 512 bytes. */
   readonly entropy: Uint8Array;
 }
 
@@ -54,9 +54,9 @@ export type HostRequest =
       /** Absolute. */
       readonly path: string;
       readonly isAppended: boolean;
-      /** A file that is there stays as it is. */
+      /** If true, an existing file stays as it is. */
       readonly isKept: boolean;
-      /** Every JVM of the guest is to read it as its trust store. */
+      /** If true, every JVM in the guest reads it as its trust store. */
       readonly isJavaStore: boolean;
       /** Permission bits, 0..0o7777. */
       readonly mode: number;
@@ -83,9 +83,9 @@ export type HostRequest =
     };
 
 /**
- * The bytes of a `MESSAGE` payload.
+ * Returns the bytes of a `MESSAGE` payload.
  * @param requestId  1..4294967295, rising.
- * @throws {GondolinError} PROTOCOL_TEXT_HAS_NUL when a text holds NUL.
+ * @throws {GondolinError} PROTOCOL_TEXT_HAS_NUL when a text contains NUL.
  */
 export function encodeHostMessage(requestId: number, request: HostRequest): Buffer {
   const writer = new MessageWriter(request.type, requestId);
@@ -115,7 +115,7 @@ export function encodeHostMessage(requestId: number, request: HostRequest): Buff
       writer.u32(request.execId).u32(request.signal).u8(KILL_SCOPE[request.scope]);
       break;
     case 'NETWORK':
-      // Flags: none is known yet.
+      // Flags: none are defined yet.
       writer.u8(0);
       break;
     case 'FILE':
@@ -138,8 +138,8 @@ function writeIdentity(writer: MessageWriter, identity: CloneIdentity): void {
 }
 
 /**
- * The reverse of {@link encodeHostMessage}, checked alike: the fake guest of the tests reads requests with it.
- * @throws {GondolinError} GUEST_PROTOCOL when the payload is no request or breaks its shape.
+ * Decodes a `MESSAGE` payload from {@link encodeHostMessage}. Used by the tests' fake guest.
+ * @throws {GondolinError} GUEST_PROTOCOL when the payload is not a request or is malformed.
  */
 export function decodeHostMessage(payload: Buffer): {
   readonly requestId: number;

@@ -6,8 +6,8 @@ const TYPES = new Map<number, MessageType>();
 for (const type of Object.keys(MESSAGE) as MessageType[]) TYPES.set(MESSAGE[type], type);
 
 /**
- * Reads the fields of one control message in order. Untrusted: each read checks what is left first.
- * Every method throws {GondolinError} GUEST_PROTOCOL when the message breaks its shape.
+ * Reads the fields of one untrusted control message in order. Each read checks the remaining length first.
+ * Every method throws {GondolinError} GUEST_PROTOCOL when the message is malformed.
  */
 export class MessageReader {
   readonly type: MessageType;
@@ -51,7 +51,7 @@ export class MessageReader {
     return this.#payload.readBigUInt64LE(this.#advance(8));
   }
 
-  /** Length and bytes: a view of the payload. @param maxBytes  Limit of the field; the payload is one anyway. */
+  /** Reads a length and bytes, a view of the payload. @param maxBytes  Limit of the field. @default the payload */
   bytes(maxBytes: number = this.#payload.length): Buffer {
     const length = this.u32();
     if (length > maxBytes) throw this.broken('a string within its limit', maxBytes, length);
@@ -59,30 +59,30 @@ export class MessageReader {
     return this.#payload.subarray(start, start + length);
   }
 
-  /** Length and UTF-8 text without NUL; what is not UTF-8 becomes U+FFFD. @param maxBytes  Limit of the field. */
+  /** Reads a length and UTF-8 text without NUL; invalid UTF-8 becomes U+FFFD. @param maxBytes  Limit of the field. */
   string(maxBytes?: number): string {
     const bytes = this.bytes(maxBytes);
     if (bytes.includes(0)) throw this.broken('a string without NUL');
     return bytes.toString('utf8');
   }
 
-  /** Count and strings. */
+  /** Reads a count and strings. */
   list(): string[] {
     const count = this.u32();
     if (count > MAX_LIST_ITEMS) throw this.broken('a list within its limit', MAX_LIST_ITEMS, count);
     const items: string[] = [];
-    // One by one, so that a false count ends at the payload's end and not in a large allocation.
+    // One by one, so that a false count ends at the payload's end instead of allocating much memory.
     for (let index = 0; index < count; index += 1) items.push(this.string());
     return items;
   }
 
-  /** A number that must be one of the values of a table of constants.ts; gives its name. */
+  /** Returns the name of a number in a table of constants.ts, and refuses any other number. */
   choice<Name extends string>(table: Readonly<Record<Name, number>>, value: number): Name {
     for (const name in table) if (table[name] === value) return name;
     throw this.broken('a known value', undefined, value);
   }
 
-  /** All that is left: a view of the payload. */
+  /** Returns all that is left, a view of the payload. */
   rest(): Buffer {
     return this.#payload.subarray(this.#advance(this.#payload.length - this.#offset));
   }
@@ -93,7 +93,7 @@ export class MessageReader {
     throw this.broken('no trailing bytes', this.#offset, this.#payload.length);
   }
 
-  /** The error for a rule this message broke. */
+  /** Returns the error for a rule that this message broke. */
   broken(rule: string, limit?: number, got?: number): Error {
     return guestProtocolError(rule, {
       subject: this.type,

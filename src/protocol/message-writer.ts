@@ -6,7 +6,7 @@ export type MessageType = keyof typeof MESSAGE;
 
 /**
  * Builds one control message: the header, then fields in the order of the calls. Little-endian.
- * Integers that do not fit throw a RangeError: a bug of the caller's.
+ * An integer that does not fit throws a RangeError, which is a bug in the caller.
  */
 export class MessageWriter {
   readonly #type: MessageType;
@@ -42,42 +42,40 @@ export class MessageWriter {
     return this.#add(bytes);
   }
 
-  /** Length and bytes, which may hold NUL. */
+  /** Writes a length and bytes, which may contain NUL. */
   bytes(value: Uint8Array): this {
     return this.u32(value.length).#add(Buffer.from(value.buffer, value.byteOffset, value.length));
   }
 
   /**
-   * Length and UTF-8 bytes.
+   * Writes a length and UTF-8 bytes.
    * @param field  Its name in docs/protocol.md, for the error: the text itself may be a credential.
-   * @throws {GondolinError} PROTOCOL_TEXT_HAS_NUL when the text holds NUL, which no guest string can.
+   * @throws {GondolinError} PROTOCOL_TEXT_HAS_NUL when the text contains NUL, which no guest string can.
    */
   string(field: string, text: string): this {
     if (text.includes('\0')) {
       throw new GondolinError(
         'PROTOCOL_TEXT_HAS_NUL',
-        `${this.#type} ${field}: text must not hold NUL`,
-        {
-          details: { message: this.#type, field },
-        },
+        `${this.#type} ${field}: the text must not contain NUL`,
+        { details: { message: this.#type, field } },
       );
     }
     return this.bytes(Buffer.from(text, 'utf8'));
   }
 
-  /** Count and strings. @throws {GondolinError} PROTOCOL_TEXT_HAS_NUL */
+  /** Writes a count and strings. @throws {GondolinError} PROTOCOL_TEXT_HAS_NUL */
   list(field: string, texts: readonly string[]): this {
     this.u32(texts.length);
     for (const text of texts) this.string(field, text);
     return this;
   }
 
-  /** Bytes as they are, without a length. */
+  /** Writes bytes without a length. */
   raw(value: Buffer): this {
     return this.#add(value);
   }
 
-  /** The whole message, header included. */
+  /** Returns the whole message, header included. */
   finish(): Buffer {
     return Buffer.concat(this.#parts);
   }

@@ -1,7 +1,7 @@
 import { TCP_DESTINATION_BYTES, TCP_FAMILY } from './constants.ts';
 import { guestProtocolError } from './guest-protocol-error.ts';
 
-/** Where a guest program wanted to connect to. */
+/** Address that a guest program connects to. */
 export interface TcpDestination {
   /** IPv4 as `192.0.2.1`, IPv6 as RFC 5952 writes it. */
   readonly address: string;
@@ -13,8 +13,8 @@ const V4_BYTES = 4;
 const ADDRESS_AT = 3;
 
 /**
- * Reads what follows the kind in the `OPEN` of a TCP stream (docs/protocol.md, "Guest streams"). Untrusted.
- * @throws {GondolinError} GUEST_PROTOCOL when it is none.
+ * Decodes the untrusted bytes after the kind in the `OPEN` of a TCP stream (docs/protocol.md, "Guest streams").
+ * @throws {GondolinError} GUEST_PROTOCOL when they are malformed.
  */
 export function decodeTcpDestination(body: Buffer): TcpDestination {
   if (body.length !== TCP_DESTINATION_BYTES) {
@@ -38,7 +38,7 @@ function broken(rule: string, limit?: number, got?: number): Error {
   });
 }
 
-/** RFC 5952: no leading zeros, lower case, the longest run of zero groups (the first of equals, at least two) as `::`. */
+/** Formats by RFC 5952: no leading zeros, lower case, the longest run of zero groups (the first of equals, at least two) as `::`. */
 function ipv6Text(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(2 * index));
   const run = longestZeroRun(groups);
