@@ -77,7 +77,7 @@ it.each([
   {
     name: 'an endless file',
     from: { kind: 'file', path: '/dev/zero' },
-    message: 'more than 8192 bytes',
+    message: 'larger than 8192 bytes',
   },
   {
     name: 'a failing command',
