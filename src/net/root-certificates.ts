@@ -3,7 +3,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 
 const BLOCK = /-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----END \1-----/gs;
 
-/** What is wrong with a text of certificates in PEM, as a clause; null when each of them can be read. */
+/** Returns the problem of a PEM text as a clause; null when each certificate in it can be read. */
 export function certificateProblem(pem: string): string | null {
   const blocks = pem.match(BLOCK) ?? [];
   if (blocks.length === 0) return 'contains no PEM certificate';
@@ -23,14 +23,13 @@ function isCertificate(block: string): boolean {
 }
 
 /**
- * Checks further roots for servers' TLS before anything trusts them: Node's TLS leaves out what it cannot read without a
- * word.
+ * Checks additional roots for servers' TLS before use: Node's TLS silently skips certificates that it cannot read.
  *
  * @throws {GondolinError} NET_CA_INVALID naming the text by its place in the list.
  */
 export function checkRoots(ca: readonly string[]): void {
   for (const [index, pem] of ca.entries()) {
-    // Of programs without types: a Buffer, or a path where a text belongs.
+    // A program without types may pass a Buffer.
     const problem = typeof pem === 'string' ? certificateProblem(pem) : 'is not a string';
     if (problem === null) continue;
     throw new GondolinError('NET_CA_INVALID', `ca: text ${index + 1} of ${ca.length} ${problem}`);

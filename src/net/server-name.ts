@@ -4,7 +4,7 @@ import type { ClientHello } from './tcp/client-hello.ts';
 import type { Destination } from './tcp/dial.ts';
 
 /**
- * Why the name in a ClientHello speaks against the connection, or null.
+ * Returns the refusal of a connection whose ClientHello names another host, or null.
  *
  * @param isOpaque  The TLS is passed through, so that nothing after it is checked. Opened TLS is, with each request.
  */

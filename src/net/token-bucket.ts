@@ -1,11 +1,11 @@
-/** How often something may be done. */
+/** A rate limit. */
 export interface Rate {
-  /** At once, after a pause. */
+  /** Permissions at once after a pause. */
   readonly burst: number;
   readonly perSecond: number;
 }
 
-/** A bucket of permissions that fills by itself: what a guest asks for beyond its rate costs the host nothing. */
+/** A token bucket: requests of a guest beyond its rate cost the host nothing. */
 export class TokenBucket {
   readonly #rate: Rate;
   readonly #now: () => number;
@@ -28,7 +28,7 @@ export class TokenBucket {
     return true;
   }
 
-  /** Takes one that may not be there yet. @returns Milliseconds until it is. */
+  /** Takes one in advance. @returns Milliseconds until it is available. */
   takeAhead(): number {
     this.#fill();
     this.#left -= 1;

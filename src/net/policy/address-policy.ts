@@ -16,7 +16,7 @@ import { isMetadata } from './refuse-literal.ts';
 import { suggestPrivate } from './suggest.ts';
 import { allow, deny, type Verdict } from './verdict.ts';
 
-/** What {@link AddressPolicy} needs of the whole policy. */
+/** The parts of a policy that {@link AddressPolicy} needs. */
 export interface AddressPolicyParts {
   readonly blockPrivateIps: boolean;
   readonly allowedPrivate: readonly string[];
@@ -32,13 +32,16 @@ interface AddressQuestion {
   readonly port: number;
 }
 
-/** A block opens what it holds, but metadata services only open for their exact address. */
+/** Returns true when an entry opens an address of the range. Only its exact address opens a metadata service. */
 function opensAddress(entry: ListedPattern, range: ForbiddenRange): boolean {
   const isExact = entry.host.kind === 'network' && isSingleAddress(entry.host.cidr);
   return isExact || range.name !== 'metadata';
 }
 
-/** Judges the address that is really dialled, whatever name led to it: DNS rebinding gains nothing. The same answer while this machine's interfaces stay. */
+/**
+ * Judges the address that is dialled, whatever name led to it, so that DNS rebinding gains nothing. The verdict is the same
+ * as long as this machine's interfaces do not change.
+ */
 export class AddressPolicy {
   readonly #parts: AddressPolicyParts;
   readonly #allowedPrivate: HostPatterns;
@@ -75,7 +78,7 @@ export class AddressPolicy {
     return opener ? allow(`allowed_private: ${JSON.stringify(opener.entry)}`) : null;
   }
 
-  /** An entry of `extra_hosts` opens its own port, the web's ports, or what `allowed_hosts` names of the host. */
+  /** Returns true when `extra_hosts` opens the port: its own port, else 80, 443 and the ports of `allowed_hosts`. */
   #leadsTo(host: Extract<Host, { kind: 'name' }>, address: IpAddress, port: number): boolean {
     const { extraHosts, allowed } = this.#parts;
     if (!extraHosts.leadsTo(host.name, address)) return false;
@@ -91,8 +94,8 @@ export class AddressPolicy {
   /**
    * @param addressText  The resolved address, strict text.
    * @param hostText     The name it was resolved for, or null when the guest dialled the address itself.
-   * @param port         Port to be dialled; 0 when unknown: entries of `denied_hosts` with a port then count, and entries
-   *   of `allowed_private` with a port don't.
+   * @param port         Port to be dialled, or 0 if unknown: then entries of `denied_hosts` with a port count, and entries
+   *   of `allowed_private` with a port do not.
    */
   decide(addressText: string, hostText: string | null, port: number): Verdict {
     const parsed = parseAddress(addressText);

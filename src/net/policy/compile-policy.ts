@@ -20,7 +20,7 @@ import { deny, type Verdict } from './verdict.ts';
 
 /** A connection to judge. */
 export interface ConnectionQuestion {
-  /** Untrusted: the name its address stands for, or null when the guest dialled an address. */
+  /** Untrusted: the name that DNS gave this address to, or null when the guest dialled an address. */
   readonly name: string | null;
   /** Untrusted: the destination the guest opened; judged when there is no name. */
   readonly address: string;
@@ -28,7 +28,7 @@ export interface ConnectionQuestion {
   readonly transport: JudgedTransport;
 }
 
-/** A request to judge, on a connection that was judged before. Everything is untrusted. */
+/** A request to judge, on a connection that has been judged. All of it is untrusted. */
 export interface RequestQuestion {
   /** A name, or an address when the guest dialled one. */
   readonly name: string;
@@ -39,23 +39,23 @@ export interface RequestQuestion {
   readonly path: string;
 }
 
-/** A compiled policy: pure functions of their arguments, none throws. docs/network.md has the order of decisions. */
+/** A compiled policy: pure functions that never throw. docs/network.md has the order of decisions. */
 export interface Policy {
   readonly mode: PolicyMode;
   /** Exact names the policy mentions as reachable, canonical, in writing order. */
   readonly names: readonly string[];
-  /** False when nothing but HTTP and HTTPS can be let through. */
+  /** False when the policy can allow nothing but HTTP and HTTPS. */
   readonly allowsTcp: boolean;
-  /** True when a connection to this port means raw TCP, whatever host it goes to. */
+  /** Returns true when a connection to this port means raw TCP, whatever its host. */
   isRawPort(port: number): boolean;
-  /** For DNS: may this name be reached on any port at all? */
+  /** Decides for DNS whether a name may be reached on any port. */
   decideName(name: string): Verdict;
   decideConnection(question: ConnectionQuestion): Verdict;
-  /** Judges the connection again (policy may have been reloaded), then `rules`. */
+  /** Judges the connection again, then `rules`. */
   decideRequest(question: RequestQuestion): Verdict;
-  /** On the address really dialled, for new and reused connections. `name` is null for an address the guest dialled. */
+  /** Judges the address that is dialled, for new and reused connections. `name` is null if the guest dialled an address. */
   decideAddress(address: string, name: string | null, port?: number): Verdict;
-  /** Where an `extra_hosts` name leads, or null. */
+  /** Returns the `extra_hosts` entry of a name, or null. */
   extraHost(name: string): ExtraHost | null;
 }
 
@@ -70,7 +70,7 @@ const OWN_ADDRESSES = new HostAddresses();
 
 const INVALID = deny('invalid_host', { by: 'check', check: 'host_name' });
 
-/** What else of a network has to read requests. */
+/** The parts of a network outside its policy that decide whether requests have to be read. */
 export interface PolicyFacts {
   /** @default false */
   readonly hasHooks?: boolean;

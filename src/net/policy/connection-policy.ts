@@ -9,7 +9,7 @@ import type { PolicyMode } from './policy-options.ts';
 import { hostEntry, suggestAllowed } from './suggest.ts';
 import { allow, type Denied, deny, type Verdict } from './verdict.ts';
 
-/** What {@link ConnectionPolicy} needs of the whole policy. */
+/** The parts of a policy that {@link ConnectionPolicy} needs. */
 export interface ConnectionPolicyParts {
   readonly mode: PolicyMode;
   readonly allowed: HostPatterns;

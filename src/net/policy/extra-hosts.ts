@@ -48,7 +48,7 @@ function readExtraHost(given: ExtraHost): ExtraHost {
 export class ExtraHosts {
   readonly #byName = new Map<string, ExtraHost>();
 
-  /** @throws {GondolinError} NET_PATTERN_INVALID for a bad name, address or port, or a name given twice. */
+  /** @throws {GondolinError} NET_PATTERN_INVALID for a bad name, address or port, or a name that appears twice. */
   constructor(entries: readonly ExtraHost[]) {
     for (const given of entries) {
       const extra = readExtraHost(given);
@@ -69,12 +69,12 @@ export class ExtraHosts {
     return [...this.#byName.keys()];
   }
 
-  /** Where connections to a canonical name go, or null. */
+  /** Returns the entry of a canonical name, or null. */
   get(name: string): ExtraHost | null {
     return this.#byName.get(name) ?? null;
   }
 
-  /** True when the entry of this name is this very address. */
+  /** Returns true when the entry of this name has this address. */
   leadsTo(name: string, address: IpAddress): boolean {
     return this.#byName.get(name)?.address === formatAddress(unwrapMapped(address));
   }

@@ -5,9 +5,9 @@ import type { ForbiddenRange } from '../../address/ranges.ts';
 
 type ReadInterfaces = () => NodeJS.Dict<NetworkInterfaceInfo[]>;
 
-/** Interfaces come and go (VPNs, privacy addresses of IPv6), and Node tells of no change. */
+/** Interfaces come and go (VPNs, IPv6 privacy addresses), and Node has no event for that. */
 const REFRESH_MS = 2_000;
-/** A wider block is a tunnel's whole world, not a network that this machine stands in. */
+/** A wider block is all that a tunnel routes, not a network that this machine is part of. */
 const MIN_PREFIX = { 4: 8, 6: 32 } as const;
 
 interface HostRange extends ForbiddenRange {
@@ -15,8 +15,8 @@ interface HostRange extends ForbiddenRange {
 }
 
 /**
- * This machine's own addresses and the networks it stands in, public ones too: what listens there is no more for guests
- * than what listens on 127.0.0.1. Read again when they are older than two seconds.
+ * This machine's own addresses and the networks it is part of, public ones included: services there are no more meant
+ * for guests than those on 127.0.0.1. Refreshed when older than two seconds.
  */
 export class HostAddresses {
   readonly #read: ReadInterfaces;
@@ -41,7 +41,7 @@ export class HostAddresses {
   #refresh(): void {
     this.#readMs = this.#nowMs();
     const infos = Object.values(this.#read()).flatMap((found) => found ?? []);
-    // This machine's own first: they lie in the networks.
+    // Own addresses first: the networks contain them.
     this.#ranges = [
       ...infos.flatMap(({ address }) => toRanges(address, null, 'loopback')),
       ...infos.flatMap(({ address, cidr }) => toRanges(address, cidr, 'on-link')),
@@ -49,7 +49,7 @@ export class HostAddresses {
   }
 }
 
-/** The range of one address, or of the network that `cidr` puts it in; empty where there is none to judge by. */
+/** Returns the range of one address, or of its network by `cidr`; empty when neither can be read. */
 function toRanges(text: string, cidr: string | null, name: string): HostRange[] {
   const address = parseAddress(text.split('%', 1)[0] ?? '');
   if (address === null) return [];

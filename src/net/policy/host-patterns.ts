@@ -33,7 +33,7 @@ export class HostPatterns {
     return [...this.#exact.keys()];
   }
 
-  /** True when an entry opens a port to raw bytes. */
+  /** True when an entry has `/tcp`. */
   get hasTcp(): boolean {
     return this.all.some((pattern) => pattern.isTcp);
   }
@@ -51,7 +51,7 @@ export class HostPatterns {
     );
   }
 
-  /** As {@link find}, for untrusted text: the entry as written, or null. Never throws. */
+  /** Works like {@link find} on untrusted text; returns the entry as written, or null. Never throws. */
   match(hostText: string, port: number): string | null {
     const host = parseHost(hostText);
     return host === null ? null : (this.find(host, port)?.entry ?? null);

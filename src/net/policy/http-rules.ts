@@ -15,7 +15,7 @@ interface CompiledRule {
   readonly host: ListedPattern;
   readonly methods: ReadonlySet<string> | null;
   readonly paths: readonly (readonly string[])[] | null;
-  /** Of a rule that denies: `paths` as `looseSegments` has them. */
+  /** `paths` in the form of `looseSegments`; empty for a rule that allows. */
   readonly loosePaths: readonly (readonly string[])[];
   readonly action: HttpRule['action'];
 }
@@ -84,7 +84,7 @@ function compileRule(rule: HttpRule, index: number): CompiledRule {
   };
 }
 
-/** `/a/**` covers `/a` too: the last `**` may stand for no segment. */
+/** Returns true when a pattern covers the path. `/a/**` covers `/a` too, as `**` matches any number of segments. */
 function matchesPath(patterns: readonly (readonly string[])[], form: string): boolean {
   const segments = form.split('/').slice(1);
   return form.startsWith('/') && patterns.some((pattern) => matchesParts(pattern, segments));
@@ -116,8 +116,8 @@ export class HttpRules {
   }
 
   /**
-   * First match wins. When none matches, a host with an `allow` rule is closed (its allow rules are a list of what may be
-   * asked); a host with `deny` rules only, or with none, is open, and the answer is null.
+   * Returns the verdict of the first rule that matches. If none does, a host with an `allow` rule is closed, because its
+   * allow rules list all that may be requested; a host with `deny` rules only, or without rules, is open: null.
    * @param method  Untrusted; case is ignored, so that `post` can't get round a rule against POST.
    * @param target  Untrusted: path and query.
    */

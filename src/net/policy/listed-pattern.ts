@@ -10,13 +10,13 @@ export interface ListedPattern extends Omit<HostPattern, 'port'> {
   readonly port: number | 'web' | 'any';
 }
 
-/** How the entries of one list are read. */
+/** The rules for reading the entries of one list. */
 export interface PatternList extends HostPatternForm {
   /** Key under `network:`, for errors. */
   readonly field: string;
   /** Ports of an entry without one. */
   readonly defaultPort: 'web' | 'any';
-  /** True where too wide is the safe side (`denied_hosts`): a leading `*.` covers every depth. */
+  /** True where a wide match is the safe one (`denied_hosts`): a leading `*.` covers every depth. */
   readonly isDeep?: boolean;
 }
 

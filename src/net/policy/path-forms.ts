@@ -12,7 +12,7 @@ export function decodeOnce(text: string, kept: string): string {
   });
 }
 
-/** Resolves `.` and `..` as RFC 3986 §5.2.4 does: an empty segment counts as one. A slash at the end stays. */
+/** Resolves `.` and `..` as in RFC 3986 §5.2.4: an empty segment counts as one. A trailing slash is kept. */
 function resolveDots(path: string): string {
   const segments: string[] = [];
   const given = path.split('/').slice(1);
@@ -33,7 +33,7 @@ function mergeSlashes(path: string): string {
   return path.replace(/\/{2,}/g, '/');
 }
 
-/** Ways of servers with one decoded text: none, RFC 3986, `\` as `/` (WHATWG URL), `//` as `/`, `;parameters` dropped. */
+/** The ways that servers read one decoded path: as it is, by RFC 3986, `\` as `/` (WHATWG URL), `//` as `/`, without `;parameters`. */
 const READINGS: readonly ((path: string) => string)[] = [
   (path) => path,
   resolveDots,
@@ -48,7 +48,7 @@ function decodeFully(path: string): string {
   return decoded;
 }
 
-/** The path of a request target, without query; other bytes than printable ASCII as `%XX`. A `#` stays: none is sent. */
+/** Returns the path of a request target without its query, and with `%XX` for all but printable ASCII. A `#` is kept. */
 export function targetPath(target: string): string {
   const path = target.split('?', 1)[0] ?? '';
   return path.replace(/[^\x21-\x7e]/gu, (character) =>
@@ -60,15 +60,15 @@ export function targetPath(target: string): string {
 }
 
 /**
- * The paths that servers may take a request target for: each of {@link READINGS} of the path decoded once but for `%2F`,
- * decoded once, and decoded again and again. They are one and the same for a plain path. A rule that allows must cover all
- * of them and one that denies any: an odd spelling can't get round either.
+ * Returns every path that a server may read a request target as: each of {@link READINGS} of the path decoded once except
+ * `%2F`, decoded once, and decoded repeatedly. A plain path has one. A rule that allows must cover all of them and a rule
+ * that denies any one, so that an odd spelling gets round neither.
  * @param target  Untrusted: path and query of a request.
  */
 export function pathForms(target: string): readonly string[] {
   const path = targetPath(target);
   if (PLAIN.test(path)) return [path];
-  // A fragment is never sent by an honest client; a server may cut it or take it for a part of the path.
+  // An honest client sends no fragment; a server may cut it off or treat it as part of the path.
   const paths = [path, path.split('#', 1)[0] ?? ''];
   const decoded = paths.flatMap((text) => [
     decodeOnce(text, '/\\%'),
@@ -78,13 +78,13 @@ export function pathForms(target: string): readonly string[] {
   return [...new Set(decoded.flatMap((text) => READINGS.map((read) => read(text))))];
 }
 
-/** Blanks and controls as `%XX`, and dots: some servers cut them off a name. */
+/** White space and control characters as `%XX`, and dots: some servers strip them from a name. */
 const CUT_BEFORE = /^(?:%(?:0[\da-f]|20|c2%a0))+/;
 const CUT_AFTER = /(?:%(?:0[\da-f]|20|c2%a0)|\.)+$/;
 
 /**
- * Returns the segments of a path for a rule that denies: without what servers may ignore, which is case, slashes at the end,
- * blanks and controls around a name, dots after it, and all that follows a NUL.
+ * Returns the segments of a path for a rule that denies, without what servers may ignore: case, trailing slashes, white
+ * space and control characters around a name, dots after it, and everything after a NUL.
  */
 export function looseSegments(segments: readonly string[]): readonly string[] {
   const [path = ''] = segments.join('/').toLowerCase().split('%00', 1);

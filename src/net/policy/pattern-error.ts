@@ -2,7 +2,7 @@ import { redactPattern } from '../../address/parse-host-pattern.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 
 /**
- * The error of a bad entry of a network list.
+ * Returns the error for a bad entry of a network list.
  * @param field    Key under `network:`.
  * @param entry    As written; shown quoted and cut.
  * @param problem  What is wrong with it, as a clause.

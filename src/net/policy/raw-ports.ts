@@ -13,8 +13,8 @@ const KNOWN_RAW_PORTS: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Tells whether a program that connects to a port means raw TCP, before a byte of it is seen: by what the port is known for,
- * or because `allowed_hosts` names it with `/tcp` and never without.
+ * Returns a test for whether a connection to a port means raw TCP, before any byte arrives: the port is known for another
+ * protocol, or `allowed_hosts` names it with `/tcp` and never without.
  */
 export function rawPortTest(allowed: Iterable<ListedPattern>): (port: number) => boolean {
   const raw = new Set<number>();

@@ -9,7 +9,7 @@ import type {
   Suggestion,
 } from './refusal.ts';
 
-/** A check of ours in words; empty where the message of the response says it already. */
+/** The checks in words; empty where the message of the response is enough. */
 const CHECK_TEXTS: Readonly<Record<Check, string>> = {
   host_name: 'host name or port',
   dialled_address: 'the address dialled',

@@ -2,8 +2,8 @@ import type { ErrorCode } from '../../errors/codes.ts';
 import type { JudgedTransport } from '../transport.ts';
 
 /**
- * Why a request or connection is not served, as data. Whoever decides builds it, and it travels unchanged to the response,
- * the event and the summary; `refusal-text.ts` turns it into words, and nothing reads words back.
+ * The reason for not serving a request or connection, as data. It is built where the decision is made and passed unchanged
+ * to the response, the event and the summary; `refusal-text.ts` turns it into words, and no code parses words back.
  */
 export type Refusal = Blocked | Leak | Failed;
 
@@ -35,7 +35,7 @@ export interface Blocked {
 
 /** The part of the configuration, or the check, that decided. Entries are quoted as the user wrote them. */
 export type Decider =
-  /** `mode: none`. `host` is the one that was asked for. */
+  /** `mode: none`. `host` is the destination. */
   | { readonly by: 'mode'; readonly host: string }
   | { readonly by: 'denied_hosts'; readonly entry: string }
   /** No entry of `allowed_hosts` covers it. `near` has up to three that cover the host on another port or transport. */

@@ -1,4 +1,4 @@
-/** What the host reads of a ClientHello before it decides (RFC 8446 §4.1.2). Lower-case name, `null` when absent. */
+/** The parts of a ClientHello that the host decides by (RFC 8446 §4.1.2). The name is in lower case, `null` when absent. */
 export interface ClientHello {
   readonly serverName: string | null;
   /** It hides its real server name (encrypted_client_hello), so the visible one proves nothing. */
@@ -9,7 +9,7 @@ const HANDSHAKE_RECORD = 22;
 const CLIENT_HELLO = 1;
 const MAX_HELLO_BYTES = 16 * 1024 + 4;
 const MAX_RECORD_BYTES = 16 * 1024;
-/** A hello takes one; more than these are only there to be costly. */
+/** A hello needs one; more than this only cost time. */
 const MAX_RECORDS = 128;
 const EXTENSION = { serverName: 0, encryptedClientHello: 0xfe0d } as const;
 
@@ -17,7 +17,7 @@ const EXTENSION = { serverName: 0, encryptedClientHello: 0xfe0d } as const;
  * Reads the ClientHello at the start of a TLS connection.
  *
  * @param bytes  Untrusted: all bytes so far. Records may split the message anywhere.
- * @returns The hello, `more` when bytes are missing, `invalid` for anything that is not one.
+ * @returns The hello, `more` when bytes are missing, `invalid` for anything else.
  */
 export function readClientHello(bytes: Buffer): ClientHello | 'more' | 'invalid' {
   const message = joinRecords(bytes);
@@ -78,7 +78,7 @@ function parseHello(cursor: Cursor): ClientHello | 'invalid' {
   while (!extensions.isAtEnd) {
     const type = extensions.number(2);
     const body = extensions.block(2);
-    // RFC 8446 §4.2: a type stands once. With two names the server could take another than the one checked.
+    // RFC 8446 §4.2: each type appears once. With two names the server could use another than the one checked.
     if (seen.has(type)) return 'invalid';
     seen.add(type);
     if (type === EXTENSION.encryptedClientHello) hasEncryptedHello = true;

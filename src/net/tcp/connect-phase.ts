@@ -3,15 +3,15 @@ import type { GondolinError } from '../../errors/gondolin-error.ts';
 import { reset } from './splice.ts';
 import { systemCode } from './system-code.ts';
 
-/** True while the program's connect() waits for us: the mux's streams, until somebody reads or writes one. */
+/** Returns true while the program's connect() waits for us: for mux streams, until the first read or write. */
 export function isConnecting(stream: Duplex): boolean {
   return 'isAccepted' in stream && stream.isAccepted === false;
 }
 
-/** Of several addresses that failed in several ways, the one that says most: somebody answered, or a router did. */
+/** Failures of several addresses, the most informative first: a host responded, or a router did. */
 const BY_WEIGHT = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT'] as const;
 
-/** What the program's connect() comes to, as the host's own did. */
+/** Returns the errno for the program's connect(), taken from the host's own attempt. */
 function connectCode({ code, cause }: GondolinError): string {
   if (code === 'NET_DIAL_TIMEOUT') return 'ETIMEDOUT';
   if (code === 'NET_NAME_UNRESOLVED') return 'EHOSTUNREACH';
@@ -20,7 +20,7 @@ function connectCode({ code, cause }: GondolinError): string {
   return BY_WEIGHT.find((wanted) => codes.includes(wanted)) ?? 'ECONNREFUSED';
 }
 
-/** Ends a connection whose server cannot be reached: a connect() that waits fails like the host's, any other is reset. */
+/** Ends a connection whose server cannot be reached: a waiting connect() fails like the host's; otherwise it is reset. */
 export function failConnection(stream: Duplex, error: GondolinError): void {
   if (!isConnecting(stream)) {
     reset(stream);

@@ -9,9 +9,9 @@ import { Lookups } from './lookups.ts';
 import { SpareConnections } from './spare-connections.ts';
 import { systemCode } from './system-code.ts';
 
-/** Where a guest connection wants to go. */
+/** The destination of a guest connection. */
 export interface Destination {
-  /** What the guest asked DNS for: lower case, no trailing dot. Or the address it dialled itself (then `isLiteral`). */
+  /** The name that the guest asked DNS for, in lower case without a trailing dot, or the address it dialled (`isLiteral`). */
   readonly name: string;
   readonly isLiteral: boolean;
   /** 1..65535 */
@@ -30,11 +30,11 @@ export interface DialOptions {
 export interface DialerOptions {
   readonly policy: Pick<PolicyJudge, 'decideAddress' | 'extraHost'>;
   readonly resolve: Resolve;
-  /** How long the addresses of a name serve for further connections, in milliseconds. @default 0 */
+  /** How long the addresses of a name are reused for further connections, in milliseconds. @default 0 */
   readonly lookupCacheMs?: number;
 }
 
-/** A refused address is no error of the network: the guest gets the refusal, not a 502. */
+/** Reports an address that the policy refuses. It is not a network error: the guest gets the refusal, not a 502. */
 export class AddressRefused extends Error {
   readonly refusal: Blocked;
 
@@ -73,8 +73,8 @@ export class Dialer {
   }
 
   /**
-   * Finds out whether a server can be reached. Dials where nobody is connected to it, once for all who ask meanwhile, and keeps
-   * that connection for the next `dial` for as long as `guest` is open.
+   * Checks that a server can be reached. Unless a connection to it is open, dials once for all concurrent callers and keeps
+   * that connection for the next `dial` as long as `guest` is open.
    * @throws As `dial`.
    */
   reach(to: Destination, guest: Duplex): Promise<void> {
@@ -104,7 +104,7 @@ export class Dialer {
     return socket;
   }
 
-  /** Ends every connection that is still open. */
+  /** Closes every connection that is still open. */
   async close(): Promise<void> {
     this.#isClosed = true;
     const ends = [...this.#open].map(
@@ -135,7 +135,7 @@ export class Dialer {
   }
 }
 
-/** Happy eyeballs over the judged addresses only: `lookup` hands out nothing else. */
+/** Connects by Happy Eyeballs to the judged addresses only: `lookup` returns no others. */
 function openSocket(
   to: Destination,
   at: { addresses: readonly string[]; port: number; allowHalfOpen: boolean },
@@ -154,7 +154,7 @@ function openSocket(
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
   });
-  // Whoever uses the socket hears of its end by 'close'; an error must never be uncaught in between.
+  // Users of the socket listen to 'close'; an error before that must never be uncaught.
   return socket.on('error', () => undefined);
 }
 

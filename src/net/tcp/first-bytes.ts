@@ -1,6 +1,6 @@
 import { type ClientHello, readClientHello } from './client-hello.ts';
 
-/** What a guest connection starts with. `more`: too few bytes to tell. */
+/** The protocol that a guest connection starts with. `more`: too few bytes to decide. */
 export type FirstBytes =
   | { readonly kind: 'tls'; readonly hello: ClientHello }
   | { readonly kind: 'http1' }
@@ -10,17 +10,17 @@ export type FirstBytes =
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 const MAX_METHOD_BYTES = 32;
-/** A line longer than that stays HTTP: in doubt it is looked into. */
+/** A longer line counts as HTTP: in doubt the connection is inspected. */
 const MAX_LINE_BYTES = 16 * 1024;
 const MORE = { kind: 'more' } as const;
 const OTHER = { kind: 'other' } as const;
 
 /**
- * Tells TLS, HTTP/1 and HTTP/2 with prior knowledge from anything else. Pure.
+ * Distinguishes TLS, HTTP/1 and HTTP/2 with prior knowledge from anything else. Pure.
  *
  * @param bytes  Untrusted: all bytes of the connection so far, not empty.
- * @param isRawPossible  The connection may be something else than HTTP: only a whole request line is taken for HTTP/1.
- *   Else the start of one is enough, and what is wrong with the rest is answered 400.
+ * @param isRawPossible  The connection may be other than HTTP: only a complete request line counts as HTTP/1. Otherwise
+ *   the start of one is enough, and an invalid rest gets a 400.
  */
 export function classifyFirstBytes(bytes: Buffer, isRawPossible: boolean): FirstBytes {
   if (bytes[0] === 0x16) {
@@ -36,7 +36,7 @@ export function classifyFirstBytes(bytes: Buffer, isRawPossible: boolean): First
   return start.kind === 'http1' && isRawPossible ? classifyWholeLine(bytes) : start;
 }
 
-/** A method is a token (RFC 9110 §9.1) before one space; every method in use is of upper-case letters, `-` and `_`. */
+/** A method is a token (RFC 9110 §9.1) before one space; all methods in use consist of upper-case letters, `-` and `_`. */
 function classifyMethod(text: string): FirstBytes {
   const line = withoutEmptyLines(text);
   if (/^[A-Z][A-Z_-]* [^\r\n ]/.test(line)) return { kind: 'http1' };
@@ -44,7 +44,7 @@ function classifyMethod(text: string): FirstBytes {
   return isStart && line.length <= MAX_METHOD_BYTES ? MORE : OTHER;
 }
 
-/** `AUTH x`, `HELO x`: other protocols begin alike, but their first line does not end in a version of HTTP. */
+/** Other protocols begin alike (`AUTH x`, `HELO x`), but their first line does not end in an HTTP version. */
 function classifyWholeLine(bytes: Buffer): FirstBytes {
   const text = withoutEmptyLines(bytes.toString('latin1', 0, MAX_LINE_BYTES));
   const end = text.indexOf('\n');

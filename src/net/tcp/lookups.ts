@@ -16,8 +16,8 @@ interface Known {
 }
 
 /**
- * Resolves names for one VM: one question per name at a time, few at once, the rest in a queue with an end. The resolver's
- * threads are those of the process, and it may keep one for minutes.
+ * Resolves names for one VM: one lookup per name at a time, few at once, the rest in a bounded queue. The resolver uses the
+ * process's thread pool and may occupy a thread for minutes.
  */
 export class Lookups {
   readonly #resolve: Resolve;
@@ -27,7 +27,7 @@ export class Lookups {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  /** @param cacheMs  How long an answer serves for further connections, in milliseconds. */
+  /** @param cacheMs  How long a result is reused for further connections, in milliseconds. */
   constructor(resolve: Resolve, cacheMs: number) {
     this.#resolve = resolve;
     this.#cacheMs = cacheMs;
@@ -45,7 +45,7 @@ export class Lookups {
       if (this.#waiting.length >= MAX_LOOKUPS_WAITING) throw unresolved(name, 'EAGAIN');
       asked = this.#ask(name).finally(() => this.#asked.delete(name));
       this.#asked.set(name, asked);
-      // Whoever waits for it hears of it; nobody may be left.
+      // Callers get the rejection from `inTime`; all of them may have timed out.
       asked.catch(() => undefined);
     }
     return inTime(name, asked);
@@ -64,7 +64,7 @@ export class Lookups {
     } catch (cause) {
       throw unresolved(name, systemCode(cause), cause);
     } finally {
-      // The place goes on to the next, or is free.
+      // The slot passes to the next in the queue, or becomes free.
       const next = this.#waiting.shift();
       if (next === undefined) this.#running -= 1;
       else next();

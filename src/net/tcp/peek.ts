@@ -9,8 +9,8 @@ export type Peeked =
   | { readonly kind: 'ended'; readonly head: Buffer };
 
 /**
- * Looks at the start of a connection and puts every byte back (except for `ended`). The stream is left paused, without
- * listeners of ours. Never rejects.
+ * Reads the start of a connection and puts every byte back (except for `ended`). Leaves the stream paused and without
+ * our listeners. Never rejects.
  *
  * @param as  `firstByteMs`: how long the guest may stay silent before it is `silent`. `isRawPossible`: see
  *   `classifyFirstBytes`. `signal`: ends it early as `silent`.

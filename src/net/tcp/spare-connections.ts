@@ -8,8 +8,8 @@ function destinationKey({ name, isLiteral, port }: Destination): string {
 }
 
 /**
- * Which servers are known to be reachable, because a connection to them is open, and connections that were dialled only to
- * learn that: the next dial to the same destination takes one. Each was judged for its destination.
+ * Servers that are known to be reachable because a connection to them is open, and connections that were dialled only to
+ * find that out: the next dial to the same destination takes one. Each was judged for its destination.
  */
 export class SpareConnections {
   readonly #openCounts = new Map<string, number>();
@@ -28,7 +28,7 @@ export class SpareConnections {
     });
   }
 
-  /** Resolves when the destination is known to be reachable; rejects as `dial`, which runs once for all who ask meanwhile. */
+  /** Resolves when the destination is known to be reachable; rejects as `dial`, which runs once for all concurrent callers. */
   reach(to: Destination, guest: Duplex, dial: () => Promise<Socket>): Promise<void> {
     const key = destinationKey(to);
     if (this.#openCounts.has(key)) return Promise.resolve();

@@ -6,22 +6,22 @@ import { TLSSocket } from 'node:tls';
 export interface SpliceResult {
   readonly sentBytes: number;
   readonly receivedBytes: number;
-  /** Why it ended early, `null` when both sides closed in order. */
+  /** The reason for an early end, `null` when both sides closed in order. */
   readonly error: Error | null;
 }
 
 export interface SpliceOptions {
-  /** What the guest has sent already. */
+  /** Bytes that the guest has already sent. */
   readonly head?: Buffer | null;
-  /** On the way from guest to server; its error resets both sides. */
+  /** Stage between guest and server; its error resets both sides. */
   readonly outbound?: Transform | null;
-  /** On the way back. */
+  /** Stage between server and guest. */
   readonly inbound?: Transform | null;
 }
 
 /**
- * Joins two byte streams until both directions have ended. A half that ends, ends the other side's half; an error or an
- * early close on one side resets the other. A slow reader holds its writer back. Never rejects.
+ * Joins two byte streams until both directions have ended. The end of one half ends the other side's half; an error or an
+ * early close on one side resets the other. A slow reader slows its writer down. Never rejects.
  */
 export function splice(
   guest: Duplex,
@@ -79,7 +79,7 @@ function watch(side: Duplex, closed: (error: Error | null) => void): void {
   else side.once('close', () => closed(error));
 }
 
-/** Ends a connection the hard way: a TCP socket sends RST, a guest stream `RESET`. Never throws. */
+/** Resets a connection: a TCP socket sends RST, a guest stream `RESET`. Never throws. */
 export function reset(stream: Duplex): void {
   const isTcp = stream instanceof Socket && !(stream instanceof TLSSocket);
   // libuv refuses to reset a socket while it ends its half, and Node then never closes it.

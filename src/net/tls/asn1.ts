@@ -1,4 +1,4 @@
-/** Elements of ASN.1 as X.509 wants them, by node-forge. Bytes are what it takes for them: one character for each. */
+/** ASN.1 elements for X.509, built with node-forge, which represents bytes as one character each. */
 import forge from 'node-forge/lib/asn1.js';
 
 export type Element = ReturnType<typeof forge.create>;
@@ -50,7 +50,7 @@ export function objectIdentifier(id: string): Element {
   return primitive('OID', forge.oidToDer(id).getBytes());
 }
 
-/** In whole seconds. */
+/** Time in whole seconds. */
 export function time(at: Date): Element {
   return at.getTime() < LONG_YEARS_FROM_MS
     ? primitive('UTCTIME', forge.dateToUtcTime(at))

@@ -11,7 +11,7 @@ const CHROMIUM_DIRECTORIES = [
   // Ubuntu's package, and older ones.
   '/etc/chromium-browser/policies/managed',
   '/etc/opt/chrome/policies/managed',
-  // What Puppeteer and Playwright download.
+  // The browsers that Puppeteer and Playwright download.
   '/etc/opt/chrome_for_testing/policies/managed',
   '/etc/opt/edge/policies/managed',
   '/etc/brave/policies/managed',

@@ -14,7 +14,7 @@ function extension(id: string, isCritical: boolean, value: asn1.Element): asn1.E
   );
 }
 
-/** RFC 5280 §4.2.1.2: any value that tells keys apart. */
+/** RFC 5280 §4.2.1.2: any value that distinguishes keys. */
 function keyIdentifier(publicKey: KeyObject): Buffer {
   const info = publicKey.export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(info).digest().subarray(0, 20);
@@ -25,7 +25,7 @@ function subjectKey(publicKey: KeyObject): asn1.Element {
   return extension(oids.subjectKeyIdentifier, false, id);
 }
 
-/** Of an authority that signs leaves only, no further authorities. */
+/** Extensions of an authority that signs leaves only, not further authorities. */
 export function rootExtensions(publicKey: KeyObject): asn1.Element[] {
   const noAuthoritiesBelow = asn1.integer(Buffer.from([0]));
   const certSignAndCrlSign = asn1.bitString(Buffer.from([0x06]), 1);
@@ -45,7 +45,7 @@ function generalName(host: string): asn1.Element {
 }
 
 /**
- * Of a server's certificate.
+ * Extensions of a server's certificate.
  * @param hasSubject  Without one the name in the extensions is all there is to go by.
  */
 export function leafExtensions(

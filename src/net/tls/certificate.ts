@@ -3,7 +3,7 @@ import oids from 'node-forge/lib/oids.js';
 import * as asn1 from './asn1.ts';
 import { leafExtensions, rootExtensions } from './certificate-extensions.ts';
 
-/** Not in forge's table. */
+/** Missing from forge's table. */
 const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
 /** X.520 ub-common-name. */
 const MAX_COMMON_NAME = 64;
@@ -11,7 +11,7 @@ const SERIAL_BYTES = 16;
 /** Counted from 0. */
 const VERSION_3 = Buffer.from([2]);
 
-/** Who signs: its key, its name and the id of its key, which the signed certificates repeat. */
+/** The signer: its key, its name, and the id of its key, which signed certificates repeat. */
 export interface Issuer {
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
@@ -43,7 +43,7 @@ interface Draft {
   readonly extensions: readonly asn1.Element[];
 }
 
-/** What is signed. */
+/** The part of a certificate that is signed. */
 function certificateBody({
   issuer,
   subject,

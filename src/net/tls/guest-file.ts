@@ -3,12 +3,12 @@ export interface GuestFile {
   /** Absolute. */
   readonly path: string;
   readonly data: Buffer;
-  /** To the end of what the image has there; a file that is not there is made. */
+  /** Appends to the file of the image, or creates it. */
   readonly append: boolean;
-  /** Not where the image has a file of that name. @default false */
+  /** Keeps a file that the image has at this path. @default false */
   readonly keep?: boolean;
-  /** What every JVM is to read. @default false */
+  /** A key store that every JVM is to read. @default false */
   readonly isJavaStore?: boolean;
-  /** Permission bits of a file that is made. */
+  /** Permission bits of a file that is created. */
   readonly mode: number;
 }

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 
-/** Where our files are in the guest. */
+/** Paths of our files in the guest. */
 export const TRUST_DIRECTORY = '/etc/gondolin';
 
 /** Names of our files there. */
@@ -11,7 +11,7 @@ export const TRUST_NAMES = {
 } as const;
 
 export interface TrustEnvOptions {
-  /** True where a server's own certificate may reach the guest: passthrough, raw TCP. */
+  /** True if a server's own certificate may reach the guest: passthrough, raw TCP. */
   readonly seesServers: boolean;
   /** @default /etc/gondolin */
   readonly directory?: string;

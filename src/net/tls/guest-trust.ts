@@ -8,9 +8,9 @@ import { readCertificates } from './read-certificates.ts';
 import { subjectHash } from './subject-hash.ts';
 
 export interface TrustOptions {
-  /** Of the authority, PEM. */
+  /** Certificate of the authority, PEM. */
   readonly certificatePem: string;
-  /** Further roots, PEM: for hosts of `passthrough` with a private authority. @default none */
+  /** Additional roots in PEM, for `passthrough` hosts with a private authority. @default none */
   readonly extraRoots?: readonly string[];
   /** @default /etc/gondolin */
   readonly directory?: string;
@@ -23,12 +23,12 @@ const SYSTEM_BUNDLES = [
   // Fedora and its kin.
   '/etc/pki/tls/certs/ca-bundle.crt',
 ];
-/** What `update-ca-certificates` and `update-ca-trust` make the bundles from, when a package runs them. */
+/** Sources of `update-ca-certificates` and `update-ca-trust`, which packages run to rebuild the bundles. */
 const SYSTEM_ANCHORS = [
   '/usr/local/share/ca-certificates/gondolin.crt',
   '/etc/pki/ca-trust/source/anchors/gondolin.crt',
 ];
-/** Where OpenSSL looks by the hash of a name. */
+/** Directory in which OpenSSL looks up a certificate by the hash of its subject. */
 const HASH_DIRECTORY = '/etc/ssl/certs';
 
 function withLineEnd(pem: string): string {

@@ -23,7 +23,7 @@ const LIFE_MS = 3650 * DAY_MS;
 /** Renewed while the guests that trust it still run. */
 const RENEW_BEFORE_MS = 90 * DAY_MS;
 const MAX_FILE_BYTES = 64 * 1024;
-/** Of the directory: certificate and private keys in one file, so that they cannot be of two authorities. */
+/** Name of the file with the certificate and the private keys: in one file they cannot belong to two authorities. */
 const FILE_NAME = 'ca.pem';
 const LOCK_NAME = 'ca.lock';
 
@@ -38,7 +38,7 @@ export class HostCa {
   readonly certificatePem: string;
   /** `sha256:` + 64 hex digits of the certificate: what a saved guest must be compared with. */
   readonly fingerprint: string;
-  /** `created`: there was none; `replaced`: the old one was damaged, expired or open to others. */
+  /** `created`: there was no authority; `replaced`: the old one was damaged, expired or readable by others. */
   readonly origin: 'loaded' | 'created' | 'replaced';
   readonly #issuer: Issuer;
   readonly #leafKey: KeyObject;
@@ -62,7 +62,7 @@ export class HostCa {
   }
 
   /**
-   * Reads the authority in `directory`, or makes it there; several processes at once get the same one. One that is
+   * Reads the authority in `directory`, or creates it there; concurrent processes get the same one. One that is
    * damaged, about to expire, or readable by others is replaced: guests get to trust the new one when they start.
    * @throws {GondolinError} NET_CA_UNUSABLE when it belongs to another user or cannot be read;
    *   HOST_DIRECTORY_UNUSABLE, HOST_LOCK_FAILED, HOST_WRITE_FAILED.
@@ -143,7 +143,7 @@ function parse(text: string): CaParts | null {
       leafKey: createPrivateKey(leafKey),
     };
   } catch {
-    // No PEM, no certificate, no key: all the same to the caller, who makes a new one.
+    // Whatever cannot be read, the caller creates a new authority.
     return null;
   }
 }

@@ -24,7 +24,7 @@ function utf(text: string): Buffer {
 
 /**
  * A Java trust store of type JKS, which every Java reads. The same for the same certificates.
- * @param certificates  In DER; the same one twice is kept once.
+ * @param certificates  In DER; duplicates are dropped.
  */
 export function encodeTrustStore(certificates: readonly Uint8Array[]): Buffer {
   const unique = [
@@ -34,7 +34,7 @@ export function encodeTrustStore(certificates: readonly Uint8Array[]): Buffer {
     Buffer.concat([
       uint32(TRUSTED_CERTIFICATE),
       utf(`gondolin-${index}`),
-      // Creation time, in milliseconds: none.
+      // Creation time in milliseconds; unset.
       Buffer.alloc(8),
       utf('X.509'),
       uint32(der.length),

@@ -82,7 +82,7 @@ export class LeafCache {
   }
 
   /**
-   * What a TLS server shows for this host.
+   * Returns the certificate and key that a TLS server presents for this host.
    * @param host  Untrusted: a DNS name (lower case ASCII, no trailing dot, no wildcard) or an IP address.
    * @throws {GondolinError} NET_TLS_NAME_INVALID when it is neither.
    */

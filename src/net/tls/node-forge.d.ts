@@ -1,4 +1,4 @@
-// The two parts of node-forge that certificates need: all of it takes 33 ms to load, these 5. Its types name only the whole.
+// The two parts of node-forge that certificates need: they load in 5 ms, the whole in 33. Its own types cover only the whole.
 declare module 'node-forge/lib/asn1.js' {
   const asn1: typeof import('node-forge').asn1;
   export = asn1;

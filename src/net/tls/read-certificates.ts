@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 
-/** Each certificate of PEM texts, in DER. */
+/** Returns each certificate of some PEM texts, in DER. */
 export function readCertificates(pems: readonly string[]): Buffer[] {
   return pems
     .flatMap((pem) => pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [])
