@@ -8,13 +8,13 @@ export class Certificates {
   readonly leaves: LeafCache;
   readonly #ca: HostCa;
 
-  /** @param isCpuEmulated  Of the guest. */
+  /** @param isCpuEmulated  True if the guest's CPU is emulated. */
   constructor(ca: HostCa, isCpuEmulated: boolean) {
     this.#ca = ca;
     this.leaves = new LeafCache(ca, { isCpuEmulated });
   }
 
-  /** @param extraRoots  PEM, for hosts whose own certificates the guest sees. */
+  /** @param extraRoots  PEM; roots of hosts whose own certificates the guest sees. */
   trust(extraRoots: readonly string[]): Omit<GuestTrust, 'env'> {
     const caPem = this.#ca.certificatePem;
     const files = guestTrustFiles({ certificatePem: caPem, extraRoots });

@@ -34,7 +34,7 @@ export class ConnectionRecord {
     this.#emit({ kind: 'connection', timestampMs: this.#openedMs, ...place, address });
   }
 
-  /** After `open`. */
+  /** Emits the end of a connection. Call after `open`. */
   end(transport: Transport, { error, ...bytes }: SpliceResult): void {
     const timestampMs = Date.now();
     this.#emit({

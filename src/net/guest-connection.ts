@@ -30,7 +30,7 @@ import { reset, splice } from './tcp/splice.ts';
 import type { TokenBucket } from './token-bucket.ts';
 import type { JudgedTransport, Transport } from './transport.ts';
 
-/** What all connections of one `Network` share. */
+/** The services shared by all connections of one `Network`. */
 export interface ConnectionServices {
   readonly network: NetworkServices;
   readonly http: GuestHttp;
@@ -41,7 +41,7 @@ export interface ConnectionServices {
   readonly emit: (event: NetworkEvent) => void;
 }
 
-/** The longest that Node's timers can wait: as good as for ever. */
+/** The longest time of a Node timer: practically forever. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 interface Verdicts {
@@ -50,7 +50,7 @@ interface Verdicts {
   readonly tcp: Verdict;
 }
 
-/** What a connection to a port is for, before a byte of it is seen. */
+/** Returns the usual transport of a port, for a connection without bytes. */
 function transportMeant(port: number): JudgedTransport {
   if (port === 443) return 'https';
   return port === 80 ? 'http' : 'tcp';
@@ -64,7 +64,7 @@ function isWeb({ kind }: Peeked): boolean {
   return kind === 'tls' || kind === 'http1' || kind === 'http2';
 }
 
-/** What the guest speaks first, however late; `silent` when the server does or has gone. Both streams stay untouched. */
+/** Waits for the guest's first bytes; `silent` if the server speaks first or closes. Both streams keep their bytes. */
 async function firstToSpeak(guest: Duplex, server: Duplex): Promise<Peeked> {
   const abort = new AbortController();
   const onServer = (): void => abort.abort();
@@ -77,7 +77,7 @@ async function firstToSpeak(guest: Duplex, server: Duplex): Promise<Peeked> {
   return peeked;
 }
 
-/** One connection that a guest process made: found out what it speaks, judged, served. */
+/** One connection of a guest process: its protocol is detected, it is judged and served. */
 export class GuestConnection {
   readonly #services: ConnectionServices;
   readonly #stream: Duplex;
@@ -93,7 +93,7 @@ export class GuestConnection {
     this.#record = new ConnectionRecord(to, id, services.emit);
   }
 
-  /** Resolves once the connection is served by someone or has ended. */
+  /** Resolves once the connection has been handed over or has ended. */
   async run(): Promise<void> {
     if (this.#to.port === 53) {
       await this.#dns();
@@ -114,8 +114,8 @@ export class GuestConnection {
   }
 
   /**
-   * Decides what the guest's connect() comes to before a byte is seen. Where HTTP is possible it succeeds if the server can be
-   * reached, and where it is denied too, so that the refusal can be told in words; unless the port is none of HTTP's.
+   * Decides the result of the guest's connect() before any byte arrives. Where HTTP is allowed, it succeeds if the server can
+   * be reached. Where it is denied it succeeds too, so that a response can give the reason, unless the port is not for HTTP.
    *
    * @returns False when the connection has ended.
    */
@@ -126,13 +126,13 @@ export class GuestConnection {
       this.#block('tcp', refusalIn(verdicts.tcp));
       return false;
     }
-    // A hook may answer in the place of a server that is nowhere.
+    // A hook may respond in place of a server that does not exist.
     if (network.hooks !== null) return true;
     try {
       await dialer.reach(this.#to, this.#stream);
       return !this.#stream.destroyed;
     } catch (error) {
-      // What no connect() can tell is told in words: 403 or 502.
+      // No errno of connect() describes these; the response does: 403 or 502.
       if (error instanceof AddressRefused) return true;
       if (!GondolinError.is(error)) throw error;
       if (error.code === 'NET_NAME_UNRESOLVED') return true;
@@ -149,7 +149,7 @@ export class GuestConnection {
 
   async #dns(): Promise<void> {
     const answer = (query: Buffer) => this.#services.network.answerDns(query, true);
-    // The stream's own error is the guest's end of it.
+    // An error of the stream means that the guest closed it.
     await serveDnsStream(this.#stream, answer).catch(() => reset(this.#stream));
   }
 
@@ -165,7 +165,7 @@ export class GuestConnection {
     return { https: decide('https'), http: decide('http'), tcp: decide('tcp') };
   }
 
-  /** How long a guest may keep silent: where its server may speak first it is asked soon. */
+  /** Returns how long a guest may stay silent; short where its server may speak first. */
   #patienceMs(isTcpAllowed: boolean, isHttpPossible: boolean): number {
     if (isTcpAllowed) return OPEN_SERVER_FIRST_MS;
     if (isHttpPossible) return IDLE_START_MS;
@@ -179,7 +179,7 @@ export class GuestConnection {
       this.#serve(this.#stream, { scheme: 'http', protocol, verdict: verdicts.http });
     } else if (verdicts.tcp.isAllowed) {
       const head = peeked.kind === 'ended' ? peeked.head : null;
-      // A slow guest's TLS is still TLS: whichever side speaks first decides.
+      // A slow guest may still send TLS: the side that speaks first decides.
       const late = peeked.kind === 'silent' ? verdicts : null;
       await this.#raw('tcp', head, late);
     } else {
@@ -244,7 +244,7 @@ export class GuestConnection {
     });
   }
 
-  /** Bytes as they are, both ways. A server that cannot be reached is a connect() that fails, or a reset after it. */
+  /** Carries raw bytes both ways. If the server cannot be reached, connect() fails, or the connection is reset. */
   async #raw(
     transport: 'tcp' | 'passthrough',
     head: Buffer | null = null,
@@ -267,7 +267,7 @@ export class GuestConnection {
       }
       this.#record.open(transport, upstream.remoteAddress ?? null);
       const ahead = spoken?.kind === 'ended' ? spoken.head : head;
-      // Raw bytes may be TLS of the guest's own: the reason must not say "use https".
+      // Raw bytes may be the guest's own TLS: the advice must not be "use https".
       const place = { host: this.#to.name, port: this.#to.port, isTls: true };
       const outbound =
         transport === 'tcp' ? (this.#services.secrets?.createLeakScan('tcp', place) ?? null) : null;
@@ -281,7 +281,7 @@ export class GuestConnection {
     }
   }
 
-  /** Resets the connection. @param refusal  Null when nobody is to hear of it. */
+  /** Resets the connection. @param refusal  Null to emit no event. */
   #block(transport: Transport, refusal: Blocked | null): void {
     reset(this.#stream);
     if (refusal !== null) this.#record.refused(transport, refusal);

@@ -5,30 +5,30 @@ import type { ResolvedSecret } from './secret/secret-options.ts';
 import type { Resolve } from './tcp/dial.ts';
 import type { GuestFile } from './tls/guest-file.ts';
 
-/** What one VM's network is. */
+/** Options of one VM's network. */
 export interface NetworkOptions {
   readonly policy: PolicyOptions;
-  /** Values already read (`readSecrets`). @default none */
+  /** Secrets whose values have been read (`readSecrets`). @default none */
   readonly secrets?: readonly ResolvedSecret[];
-  /** Further roots for servers' TLS, PEM, beside those that Node trusts on this machine. @default none */
+  /** Additional roots for servers' TLS in PEM, besides those that Node trusts on this machine. @default none */
   readonly ca?: readonly string[];
-  /** Host patterns whose TLS is checked by name and not opened. @default none */
+  /** Host patterns whose TLS is checked by its server name only, and not terminated. @default none */
   readonly passthrough?: readonly string[];
   /** @default none */
   readonly hooks?: RequestHooks;
-  /** Of the placeholders, hexadecimal; `restored` has its own. @default a new one */
+  /** Hex seed for placeholders; ignored when `restored` is given. @default a new one */
   readonly placeholderSeed?: string;
-  /** Directory of this machine's certificate authority; made when it is not there (0700, its file 0600). */
+  /** Directory of this machine's certificate authority; created if missing (0700, its file 0600). */
   readonly caDirectory: string;
-  /** What a VM restored from a snapshot knows already. @default a new VM's */
+  /** State of the saved VM that is restored. @default the state of a new VM */
   readonly restored?: NetworkState;
   /** Resolves names of servers, on the host. @default the system's resolver */
   readonly resolve?: Resolve;
-  /** For tests, which cannot wait that long. @default those of limits.ts @internal */
+  /** Shorter times, for tests. @default WAITING_TIMES of limits.ts @internal */
   readonly waits?: Partial<WaitingTimes>;
 }
 
-/** What of a network must live on with a saved VM: the guest remembers both. Holds no secret value. */
+/** The part of a network that is saved with a VM, because its guest remembers both. Contains no secret value. */
 export interface NetworkState {
   /** Names that have an address in the guest. */
   readonly names: readonly string[];
@@ -36,7 +36,7 @@ export interface NetworkState {
   readonly placeholderSeed: string;
 }
 
-/** What a guest needs before its first process runs. */
+/** Files and variables that a guest needs before its first process runs. */
 export interface GuestTrust {
   /** The authority that signs what the guest sees, PEM. */
   readonly caPem: string;

@@ -5,19 +5,19 @@ import type { PolicyJudge } from './policy/compile-policy.ts';
 import type { SecretStore } from './secret/secret-store.ts';
 import type { Resolve } from './tcp/dial.ts';
 
-/** What the data path is made of; each part is a room of its own below `net/`. */
+/** The services that the data path uses; each has its own folder in `net/`. */
 export interface NetworkServices {
   readonly policy: PolicyJudge;
-  /** DNS message → answer, or null to drop it. Never rejects. */
+  /** Answers one DNS message; null drops it. Never rejects. */
   readonly answerDns: (query: Buffer, isTcp: boolean) => Promise<Buffer | null>;
-  /** Leaf certificate for one name or address. */
+  /** Returns the leaf certificate for a name or an address. */
   readonly leafFor: (name: string) => Promise<SecureContext>;
-  /** null: the VM has none. */
+  /** null if the VM has none. */
   readonly secrets: SecretStore | null;
   readonly hooks: RequestHooks | null;
-  /** True when TLS to this host is checked by name and not opened. */
+  /** Returns true if TLS to this host is checked by its server name only. */
   readonly isPassthrough: (name: string, port: number) => boolean;
-  /** Further roots for servers' TLS, PEM. */
+  /** Additional roots for servers' TLS, PEM. */
   readonly ca: readonly string[];
   readonly resolve: Resolve;
   readonly waits: WaitingTimes;

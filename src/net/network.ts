@@ -27,13 +27,13 @@ type HostCa = import('./tls/host-ca.ts').HostCa;
 
 interface NetworkEvents {
   event: [NetworkEvent];
-  /** A failure of ours on one connection, which was reset; never the guest's or a server's doing. */
+  /** A failure of ours on one connection, which was reset; never caused by the guest or a server. */
   fault: [Error];
 }
 
 /**
- * The network of one VM: judges each connection and DNS query of the guest and carries what policy lets through.
- * Setting one up is cheap; HTTP, TLS and the rest are loaded with the first connection.
+ * The network of one VM: judges each connection and DNS query of the guest and carries what the policy allows. Creating one
+ * is cheap; HTTP, TLS and the rest are loaded for the first connection.
  */
 export class Network extends EventEmitter<NetworkEvents> {
   readonly #options: NetworkOptions;
@@ -44,7 +44,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   readonly #services: NetworkServices;
   readonly #streams = new Set<Duplex>();
   #authority: Promise<HostCa> | null = null;
-  /** True for a guest whose CPU is QEMU's TCG: decides what ciphers are best. Set before the first connection. */
+  /** True for a guest whose CPU is QEMU's TCG; selects the ciphers. Set before the first connection. */
   isCpuEmulated = false;
   #certificates: Promise<Certificates> | null = null;
   #dataPath: Promise<DataPath> | null = null;
@@ -68,7 +68,7 @@ export class Network extends EventEmitter<NetworkEvents> {
     this.#services = this.#assemble();
   }
 
-  /** Sentences for the user about values that are weak. */
+  /** Warnings for the user about weak values, as sentences. */
   get warnings(): readonly string[] {
     return this.#secrets.warnings;
   }
@@ -83,13 +83,13 @@ export class Network extends EventEmitter<NetworkEvents> {
     return this.#secrets.env;
   }
 
-  /** What a saved VM's next network must be given. */
+  /** State to pass to the next network of a saved VM. */
   get state(): NetworkState {
     return { names: this.#pool.names, placeholderSeed: this.#placeholderSeed.toString('hex') };
   }
 
   /**
-   * Takes over one connection of the guest. Never throws: what cannot be served is reset.
+   * Takes over one connection of the guest. Never throws: a connection that cannot be served is reset.
    *
    * @param destination  Untrusted, as the guest opened it.
    */
@@ -107,14 +107,14 @@ export class Network extends EventEmitter<NetworkEvents> {
     });
   }
 
-  /** One DNS message → its answer, or null to drop it. Never rejects. */
+  /** Answers one DNS message; null drops it. Never rejects. */
   answerDns(query: Buffer): Promise<Buffer | null> {
     return this.#answerDns(query, false);
   }
 
   /**
-   * Names what guests of this network are told to trust, in 64 hex digits: one that was told something else must be made
-   * anew. Opens this machine's authority, or makes it.
+   * Returns the digest (64 hex digits) of everything that guests of this network trust: a saved guest with another one
+   * must not be restored. Opens this machine's authority, or creates it.
    *
    * @throws {GondolinError} As `guestTrust`.
    */
@@ -126,7 +126,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   }
 
   /**
-   * What the guest must be given to trust us.
+   * Returns the files and variables by which a guest trusts our authority.
    *
    * @throws {GondolinError} NET_CA_UNUSABLE, HOST_DIRECTORY_UNUSABLE, HOST_LOCK_FAILED or HOST_WRITE_FAILED.
    */
@@ -135,14 +135,14 @@ export class Network extends EventEmitter<NetworkEvents> {
     return { ...trust, env: this.env };
   }
 
-  /** Ends every connection of the guest and to servers. Resolves when their sockets are closed. */
+  /** Closes every connection of the guest and to servers. Resolves when their sockets are closed. */
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const stream of this.#streams) reset(stream);
     await (await this.#dataPath)?.close();
   }
 
-  /** True when a server's own certificate may reach the guest. */
+  /** Returns true if a server's own certificate may reach the guest. */
   #showsServers(): boolean {
     return this.#policy.allowsTcp || (this.#options.passthrough ?? []).length > 0;
   }
@@ -155,7 +155,7 @@ export class Network extends EventEmitter<NetworkEvents> {
       answerDns: (query, isTcp) => this.#answerDns(query, isTcp),
       leafFor: async (name) => (await this.#loadCertificates()).leaves.contextFor(name),
       secrets: this.#secrets.index.isEmpty ? null : this.#secrets,
-      // Without a function to call no object of fetch is built.
+      // Without a hook, no Request or Response objects are built.
       hooks: hooks !== undefined && hasHook(hooks) ? hooks : null,
       isPassthrough(name, port) {
         const host = parseHost(name);
@@ -179,7 +179,7 @@ export class Network extends EventEmitter<NetworkEvents> {
     });
   }
 
-  /** Once: what signs must be what the guest was told to trust, whatever becomes of the file. */
+  /** Opened once: the key that signs must be the one that the guest trusts, even if the file changes. */
   #openAuthority(): Promise<HostCa> {
     this.#authority ??= import('./tls/host-ca.ts').then(({ HostCa: { open } }) =>
       open(this.#options.caDirectory),
@@ -203,7 +203,7 @@ export class Network extends EventEmitter<NetworkEvents> {
 
   async #openDataPath(): Promise<DataPath> {
     const { ca } = this.#services;
-    // Roots that are given take the place of Node's own; without any it trusts what it trusts.
+    // Passing `ca` to Node replaces its own roots, so they are added; without `ca` it uses its own.
     const [{ DataPath: Path }, extra] = await Promise.all([
       import('./data-path.ts'),
       ca.length === 0 ? [] : readExtraRoots(),
@@ -227,7 +227,7 @@ export class Network extends EventEmitter<NetworkEvents> {
     await dataPath.serve(stream, to, this.#lastConnectionId);
   }
 
-  /** `null`: a made-up address that stands for no name, or no address at all. */
+  /** Returns null for a made-up address without a name, and for anything that is not an address. */
   #locate({ address, port }: { address: string; port: number }): Destination | null {
     const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
     if (!isPort || isIP(address) === 0 || address.includes('%')) return null;

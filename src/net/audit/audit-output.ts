@@ -2,16 +2,16 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 
-/** Text that may wait for the disk, in UTF-16 units; what comes beyond it is counted and left out. */
+/** Text that may wait for the disk, in UTF-16 units; records beyond it are dropped and counted. */
 export const MAX_WAITING_LENGTH = 16 * 2 ** 20;
 
-/** Text that one file takes, in UTF-16 units: a guest decides how much there is to tell. The rest is counted in `lost`. */
+/** Text of one file, in UTF-16 units: the guest decides how much there is to record. The rest is counted in `lost`. */
 const MAX_AUDIT_LENGTH = 256 * 2 ** 20;
 
-/** Largest piece that is written at once, in UTF-16 units. */
+/** Largest single write, in UTF-16 units. */
 const MAX_BATCH_LENGTH = 2 ** 20;
 
-/** Made from records in the order they came: the text to write, and where (null: after what was written last). */
+/** Records in order of arrival as text, and its position (null: after the last write). */
 export interface Batch {
   readonly text: string;
   /** Bytes from the start of the file. */
@@ -19,11 +19,11 @@ export interface Batch {
 }
 
 export interface AuditOutputOptions {
-  /** True for a file that is written at positions: a pipe cannot be. */
+  /** True for a file that is written at positions, as a pipe cannot be. */
   readonly needsFile: boolean;
-  /** Makes one batch of records. */
+  /** Builds one batch from records. */
   readonly toBatch: (records: readonly string[]) => Batch;
-  /** Text that the file takes, in UTF-16 units. @default 256 Mi */
+  /** Text that the file may hold, in UTF-16 units. @default 256 Mi */
   readonly maxLength?: number;
 }
 
@@ -42,10 +42,10 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   ENXIO: 'no process is reading from it',
 };
 
-/** Of this user only (0600) from the first byte; never through a link that stands in its place. */
+/** Opens the file with mode 0600 from the first byte, and never follows a symbolic link at its path. */
 async function openFile(path: string, needsFile: boolean): Promise<FileHandle> {
   const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;
-  // What a guest can reach is never below /dev: /dev/stderr and the /dev/fd/63 of a shell are links.
+  // A guest cannot write below /dev, where /dev/stderr and a shell's /dev/fd/63 are links.
   const follow = path.startsWith('/dev/') ? 0 : O_NOFOLLOW;
   let file: FileHandle;
   try {
@@ -69,8 +69,8 @@ async function openFile(path: string, needsFile: boolean): Promise<FileHandle> {
 }
 
 /**
- * Writes records to a file as they come, in order, without ever holding up who tells of them. Memory is bounded: when the
- * disk is so slow that 16 Mi characters wait, or the file has its 256 Mi, further records are left out and counted in `lost`.
+ * Writes records to a file in order of arrival, and never blocks the caller. Memory is bounded: when 16 Mi characters wait
+ * for a slow disk, or the file has its 256 Mi, further records are dropped and counted in `lost`.
  */
 export class AuditOutput {
   readonly #path: string;
@@ -99,12 +99,12 @@ export class AuditOutput {
     return new AuditOutput(path, await openFile(path, options.needsFile), options);
   }
 
-  /** Records that were left out. */
+  /** Number of records that were dropped. */
   get lost(): number {
     return this.#lost;
   }
 
-  /** Never throws: what goes wrong comes out of `close`. */
+  /** Never throws: `close` reports failures. */
   push(record: string): void {
     if (this.#failure !== undefined) return;
     const isTooMuch = this.#waitingLength + record.length > MAX_WAITING_LENGTH;
@@ -120,7 +120,7 @@ export class AuditOutput {
 
   /**
    * Resolves when everything is in the file. Call it once.
-   * @param last  Records that end the file; they are written whatever waits.
+   * @param last  Records at the end of the file; they are written however much waits.
    * @throws {GondolinError} NET_AUDIT_FAILED when something could not be written.
    */
   async close(last: readonly string[] = []): Promise<void> {
@@ -153,7 +153,7 @@ export class AuditOutput {
 
   async #writeAll(): Promise<void> {
     try {
-      // Events of one turn of the loop go into one write.
+      // Events of one turn of the event loop share a write.
       await Promise.resolve();
       while (this.#waiting.length > 0) {
         const { text, position } = this.#toBatch(this.#takeBatch());

@@ -3,7 +3,7 @@ import { AuditOutput, type AuditOutputOptions } from './audit-output.ts';
 import type { SandboxNetworkEvent } from './network-event.ts';
 import { redactEvent } from './redact-event.ts';
 
-/** `--events FILE`: every event as a line of JSON, as it comes. docs/network-audit.md lists the fields. */
+/** `--events FILE`: writes every event as a line of JSON when it happens. docs/network-audit.md lists the fields. */
 export class EventsFile {
   readonly #output: AuditOutput;
 
@@ -20,7 +20,7 @@ export class EventsFile {
     return new EventsFile(await AuditOutput.open(path, { ...options, needsFile: false, toBatch }));
   }
 
-  /** Never throws and never waits. */
+  /** Never throws and never blocks. */
   write({ sandbox, event }: SandboxNetworkEvent): void {
     const { timestampMs, kind, ...facts } = redactEvent(event);
     const time = new Date(timestampMs).toISOString();
@@ -28,7 +28,7 @@ export class EventsFile {
   }
 
   /**
-   * Writes what waits. Lines that were left out, for a slow disk or a full budget, are counted in a last one.
+   * Writes what waits. A last line counts those that were dropped because of a slow disk or a full file.
    * @throws {GondolinError} NET_AUDIT_FAILED
    */
   async close(): Promise<void> {

@@ -6,18 +6,18 @@ import type {
 } from './network-event.ts';
 import { REDACTED, redactEvent } from './redact-event.ts';
 
-/** Size that is not known, in HAR's way. */
+/** HAR's value for an unknown size. */
 const UNKNOWN = -1;
-/** A phase that does not apply, in HAR's way. */
+/** HAR's value for a phase that does not apply. */
 const NONE = -1;
 
-/** A refused request: what policy or the leak check stopped. */
+/** A request that the policy or the leak check refused. */
 type Refused = Extract<NetworkEvent, { kind: 'blocked' | 'secret_leak' }>;
 
 /** Events that a HAR has an entry for. */
 export type HarEvent = ResponseEvent | Refused;
 
-/** True for the events that a HAR has an entry for: requests, answered, broken or refused. */
+/** Returns true for events with an entry in a HAR: requests that ended or were refused. */
 export function isHarEvent(event: NetworkEvent): event is HarEvent {
   if (event.kind === 'response') return true;
   return (event.kind === 'blocked' || event.kind === 'secret_leak') && event.method !== null;
@@ -36,7 +36,7 @@ function findHeader(headers: HeaderList, wanted: string): string {
   return headers.find(([name]) => name.toLowerCase() === wanted)?.[1] ?? '';
 }
 
-/** Names of cookies; their values are never written. */
+/** Returns the names of cookies; their values are never written. */
 function toHarCookies(headers: HeaderList, header: 'cookie' | 'set-cookie'): NameValue[] {
   const texts = headers.filter(([name]) => name.toLowerCase() === header).map(([, text]) => text);
   const pairs = header === 'cookie' ? texts.flatMap((text) => text.split(';')) : texts;
@@ -50,7 +50,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
-    // No valid encoding: shown as it came.
+    // Not a valid encoding: shown unchanged.
     return text;
   }
 }
@@ -152,7 +152,7 @@ function refusedEntry(raw: Refused, sandbox: string) {
 }
 
 /**
- * One entry of a HAR's log, credentials taken out. Bodies are not kept: `content` has size and type alone.
+ * Returns one entry of a HAR's log, without credentials. Bodies are not kept: `content` has their size and type.
  * @see HAR 1.2, http://www.softwareishard.com/blog/har-12-spec/
  */
 export function toHarEntry({ sandbox, event }: SandboxNetworkEvent & { readonly event: HarEvent }) {

@@ -4,10 +4,10 @@ import { AuditOutput, type AuditOutputOptions, type Batch } from './audit-output
 import { isHarEvent, toHarEntry } from './har-entry.ts';
 import type { SandboxNetworkEvent } from './network-event.ts';
 
-/** Ends the list of entries, the log and the whole. */
+/** Closes the list of entries, the log and the file. */
 const FOOTER = ']}}\n';
 
-/** Lays entries out in the file so that it is whole after each write: the next one begins where the end stood. */
+/** Places entries so that the file is complete after each write: the next one overwrites the footer. */
 class HarLayout {
   #end = 0;
   #hasEntries = false;
@@ -18,7 +18,7 @@ class HarLayout {
     this.#head = `{"log":{"version":"1.2","creator":${creator},"entries":[\n`;
   }
 
-  /** An empty record is the beginning of the file. */
+  /** An empty record stands for the header of the file. */
   toBatch(records: readonly string[]): Batch {
     const parts: string[] = [];
     for (const record of records) {
@@ -38,7 +38,7 @@ class HarLayout {
 
 /**
  * `--har FILE`: the requests as HAR 1.2. Each entry is written when its request ends, and the file is valid JSON after
- * each write, whatever ends this process then.
+ * each write, however the process ends.
  */
 export class HarFile {
   readonly #output: AuditOutput;
@@ -49,7 +49,7 @@ export class HarFile {
 
   /**
    * @param version  Of gondolin.
-   * @throws {GondolinError} NET_AUDIT_UNUSABLE, also for what is no regular file.
+   * @throws {GondolinError} NET_AUDIT_UNUSABLE, also for anything but a regular file.
    */
   static async open(
     path: string,
@@ -63,7 +63,7 @@ export class HarFile {
     return new HarFile(output);
   }
 
-  /** Never throws and never waits. Events that are no request are left out. */
+  /** Never throws and never blocks. Ignores events that are not requests. */
   write({ sandbox, event }: SandboxNetworkEvent): void {
     if (isHarEvent(event)) this.#output.push(jsonLine(toHarEntry({ sandbox, event })));
   }

@@ -8,9 +8,9 @@ import type {
 import type { Transport } from '../transport.ts';
 
 /**
- * What happens on a sandbox's network, told by `Network` as plain data. Names, URLs, methods and headers come from the
- * guest or from a server: untrusted text, bounded by who emits it. Everything is the guest's view: placeholders, not
- * values, in requests; scrubbed responses. `audit/` masks a second time before anything is printed or written.
+ * An event on a sandbox's network, emitted by `Network` as plain data. Names, URLs, methods and headers come from the guest
+ * or a server: untrusted text, bounded by the emitter. Everything is the guest's view: placeholders in requests, scrubbed
+ * responses. `audit/` masks values once more before anything is printed or written.
  */
 export type NetworkEvent =
   | DnsEvent
@@ -21,7 +21,7 @@ export type NetworkEvent =
   | BlockedEvent
   | SecretLeakEvent;
 
-/** Names and values in the order of the wire, in lower or mixed case; a name may come twice. */
+/** Names and values in the order of the wire, in lower or mixed case; names may repeat. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 interface EventBase {
@@ -35,18 +35,18 @@ export interface DnsEvent extends EventBase {
   readonly name: string;
   /** `A`, `AAAA`, `MX`, … or `TYPE65280`. */
   readonly recordType: string;
-  /** `refused`: policy lets nothing through to this name; its answer says so. */
+  /** `refused`: the policy allows nothing to this name; the response says so. */
   readonly outcome: 'answered' | 'refused';
 }
 
-/** A connection that policy let through, when it is dialled. */
+/** A connection that the policy allowed, when it is dialled. */
 export interface ConnectionEvent extends EventBase {
   readonly kind: 'connection';
   /** Counts up within one `Network`. */
   readonly connectionId: number;
-  /** The name the guest asked DNS for; null for an address literal. */
+  /** The name that the guest asked DNS for; null for an address. */
   readonly host: string | null;
-  /** The address really dialled; null before one was (HTTP connections dial per request). */
+  /** The dialled address; null if none has been dialled yet (HTTP connections dial per request). */
   readonly address: string | null;
   readonly port: number;
   readonly transport: Transport;
@@ -62,11 +62,11 @@ export interface ConnectionEndEvent extends EventBase {
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly durationMs: number;
-  /** Why it broke, in a few words; null after an orderly end. */
+  /** The reason for a failure, in a few words; null after an orderly end. */
   readonly error: string | null;
 }
 
-/** What is known of a request once its header has come. */
+/** The facts of a request that are known from its head. */
 interface RequestFacts {
   /** Counts up within one `Network`; the same in the request's and its response's event. */
   readonly requestId: number;
@@ -83,46 +83,46 @@ interface RequestFacts {
   readonly secrets: readonly string[];
 }
 
-/** A request that goes out, policy passed. */
+/** A request that the policy allowed, when it is sent. */
 export interface RequestEvent extends EventBase, RequestFacts {
   readonly kind: 'request';
 }
 
-/** The end of a request that went out, whether an answer came or not. `timestampMs` is when it ended. */
+/** The end of a request that was sent, with or without a response. `timestampMs` is the time of the end. */
 export interface ResponseEvent extends EventBase, RequestFacts {
   readonly kind: 'response';
-  /** When its request began, milliseconds since 1970. */
+  /** Start of the request, milliseconds since 1970. */
   readonly startedMs: number;
-  /** 100..599; 0 when none came. */
+  /** 100..599; 0 without a response. */
   readonly statusCode: number;
   readonly statusText: string;
   readonly responseHeaders: HeaderList;
-  /** Address of the server; null when a hook answered or nothing was dialled. */
+  /** Address of the server; null when a hook responded or nothing was dialled. */
   readonly address: string | null;
   /** Bytes of the bodies as they crossed the wire. */
   readonly requestBytes: number;
   readonly responseBytes: number;
-  /** From the request's header to the last byte of the answer. */
+  /** From the head of the request to the last byte of the response. */
   readonly durationMs: number;
-  /** To the first byte of the answer; null when none came. */
+  /** To the first byte of the response; null without one. */
   readonly waitMs: number | null;
-  /** Why it broke, in a few words; null after a whole answer. */
+  /** The reason for a failure, in a few words; null after a complete response. */
   readonly error: string | null;
 }
 
-/** Something policy refused: a connection, or one request of it (then no request or response event comes). */
+/** A connection that was blocked, or one of its requests (which then has no `request` and `response` events). */
 export interface BlockedEvent extends EventBase {
   readonly kind: 'blocked';
-  /** The name, or the address literal where there is none. */
+  /** The name, or the address if there is none. */
   readonly host: string;
   readonly port: number;
   readonly transport: Transport;
-  /** Of a request; null for a connection. */
+  /** Method of the request; null for a connection. */
   readonly method: string | null;
   readonly url: string | null;
   readonly httpVersion: string | null;
   readonly requestHeaders: HeaderList;
-  /** What the guest was told: 403, …; null for a reset. */
+  /** Status that the guest got, such as 403; null for a reset. */
   readonly statusCode: number | null;
   readonly reason: BlockReason;
   /** The entries, lists and checks that decided, the first one first. */
@@ -135,7 +135,7 @@ export interface BlockedEvent extends EventBase {
   readonly suggestion: string;
 }
 
-/** A placeholder on its way to where its secret may not go: refused. */
+/** A request or connection that was refused because it carries a placeholder to where its secret may not go. */
 export interface SecretLeakEvent extends EventBase {
   readonly kind: 'secret_leak';
   /** Name of the secret. */
@@ -152,11 +152,11 @@ export interface SecretLeakEvent extends EventBase {
   readonly statusCode: number | null;
 }
 
-/** An event and the sandbox it is of: what the files and the run's events carry. */
+/** An event with its sandbox, for files and the events of a run. */
 export interface SandboxNetworkEvent {
   readonly sandbox: string;
   readonly event: NetworkEvent;
 }
 
-/** Told of each event, at once and in order. Must not throw. */
+/** Receives each event synchronously and in order. Must not throw. */
 export type NetworkEventSink = (event: NetworkEvent) => void;

@@ -1,19 +1,19 @@
 import type { Blocked, BlockReason, Leak, LeakPlace, LeakReason } from '../refusal/refusal.ts';
 import type { Transport } from '../transport.ts';
 
-/** What a sandbox did on the network, added up. Plain data; names are the guest's: untrusted text. */
+/** The traffic and refusals of a sandbox, added up. Plain data; names come from the guest: untrusted text. */
 export interface NetworkSummary {
   /** The busiest first. */
   readonly hosts: readonly HostUse[];
   /** The most frequent first. */
   readonly blocked: readonly BlockedUse[];
-  /** Requests and connections that were refused, with those that have no row. */
+  /** Requests and connections that were refused, including those without a row. */
   readonly blockedCount: number;
-  /** Requests and connections to hosts that have no row. */
+  /** Requests and connections to hosts without a row. */
   readonly omittedHosts: number;
-  /** Refusals that have no row. */
+  /** Refusals without a row. */
   readonly omittedBlocked: number;
-  /** Entries that would let through what was refused for no better reason than that nobody named it. */
+  /** Entries that would allow what was refused only because no entry named it. */
   readonly toAllow: {
     readonly allowedHosts: readonly string[];
     readonly allowedPrivate: readonly string[];
@@ -21,8 +21,8 @@ export interface NetworkSummary {
 }
 
 /**
- * What went to one host and port. Bytes are those of requests and answers, their heads as HTTP/1.1 writes them, or of the
- * whole connection where it was not opened.
+ * The traffic with one host and port. Bytes are those of requests and responses with heads in the form of HTTP/1.1, or of
+ * the whole connection where it was not inspected.
  */
 export interface HostUse {
   readonly host: string;
@@ -30,9 +30,9 @@ export interface HostUse {
   /** `http` and `https` are one row, named after the first. */
   readonly transport: Transport;
   readonly requests: number;
-  /** Of raw TCP and passthrough. */
+  /** Connections of raw TCP and passthrough. */
   readonly connections: number;
-  /** Requests and connections that broke. */
+  /** Requests and connections that failed. */
   readonly failed: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;

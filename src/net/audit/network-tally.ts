@@ -14,7 +14,7 @@ import type {
 import type { BlockedUse, HostUse, NetworkSummary } from './network-summary.ts';
 import type { RefusalEvent } from './refusal-event.ts';
 
-/** A guest can invent names without end: rows beyond these are only counted. */
+/** A guest can make up any number of names: rows beyond these are only counted. */
 const MAX_HOSTS = 500;
 const MAX_BLOCKED = 500;
 /** Open connections that are remembered; a VM has at most 1,024 streams. */
@@ -22,7 +22,7 @@ const MAX_OPEN = 2048;
 
 type Counted<Row> = { -readonly [Key in keyof Row]: Row[Key] };
 
-/** The entry that a refusal suggests for a list; null for another list, or for a text that is no entry after all. */
+/** Returns the entry that a refusal suggests for a list; null for another list, or if the text is not an entry. */
 function suggestedEntry(list: AddableList, { refusal }: BlockedUse): string | null {
   const suggest = refusal.kind === 'blocked' ? refusal.suggest : null;
   if (suggest?.kind !== 'add' || suggest.list !== list) return null;
@@ -33,23 +33,23 @@ function suggestedEntry(list: AddableList, { refusal }: BlockedUse): string | nu
   return address !== null && isMetadata(address) ? null : formatHostPattern(pattern);
 }
 
-/** `name: value` and the line end, one byte a character. */
+/** Bytes of `name: value` lines, one per character. */
 function fieldBytes(headers: HeaderList): number {
   return headers.reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
 }
 
-/** Path and query of an absolute URL, as they stand in it. */
+/** Returns path and query of an absolute URL, unchanged. */
 function requestTarget(url: string): string {
   return /^[a-z]+:\/\/[^/?#]*(.*)$/is.exec(url)?.[1] || '/';
 }
 
-/** Bytes of a request's head as HTTP/1.1 writes it: what a guest can tell a server without a body. */
+/** Bytes of a request's head in the form of HTTP/1.1, which can carry data out without a body. */
 function requestHeadBytes({ method, url, requestHeaders }: ResponseEvent): number {
   const line = `${method} ${requestTarget(url)} HTTP/1.1\r\n`;
   return line.length + fieldBytes(requestHeaders) + 2;
 }
 
-/** Bytes of an answer's head as HTTP/1.1 writes it; 0 when none came. */
+/** Bytes of a response's head in the form of HTTP/1.1; 0 without a response. */
 function responseHeadBytes({ statusCode, statusText, responseHeaders }: ResponseEvent) {
   if (statusCode === 0) return 0;
   return `HTTP/1.1 ${statusCode} ${statusText}\r\n`.length + fieldBytes(responseHeaders) + 2;
@@ -85,7 +85,7 @@ export class NetworkTally {
   #omittedHosts = 0;
   #omittedBlocked = 0;
 
-  /** @returns The row of a refusal that is the first of its kind: worth a line while the run goes on. Else null. */
+  /** @returns The row of the first refusal of its kind, to be shown during the run; otherwise null. */
   add(event: NetworkEvent): BlockedUse | null {
     switch (event.kind) {
       case 'request':
@@ -93,7 +93,7 @@ export class NetworkTally {
         this.#addRequest(event);
         return null;
       case 'connection':
-        // What is opened is counted by its requests.
+        // Inspected connections are counted by their requests.
         if (event.transport === 'tcp' || event.transport === 'passthrough') {
           this.#addConnection(event);
         }
@@ -109,7 +109,7 @@ export class NetworkTally {
     }
   }
 
-  /** How many requests and connections were refused. */
+  /** Number of requests and connections that were refused. */
   get blockedCount(): number {
     return this.#blockedCount;
   }
@@ -136,7 +136,7 @@ export class NetworkTally {
     }
     if (use === undefined) return;
     if (event.error !== null) use.failed += 1;
-    // Nobody was dialled: a hook answered, or the host said why no server did.
+    // No server was dialled: a hook responded, or the host did with an error.
     if (event.address === null) return;
     use.sentBytes += requestHeadBytes(event) + event.requestBytes;
     use.receivedBytes += responseHeadBytes(event) + event.responseBytes;
@@ -181,7 +181,7 @@ export class NetworkTally {
     return { ...use };
   }
 
-  /** What came together so far. Plain data. */
+  /** Returns the totals so far, as plain data. */
   summary(): NetworkSummary {
     const busy = (use: HostUse) => use.requests + use.connections;
     const blocked = [...this.#blocked.values()].map((use) => ({ ...use }));

@@ -1,17 +1,17 @@
 import type { HeaderList, NetworkEvent } from './network-event.ts';
 
-/** Stands for what is a credential by its name. */
+/** Replaces a value that is a credential by its name. */
 export const REDACTED = '[redacted]';
 
-/** Bounds of what is written for one event, in characters and in headers. */
+/** Bounds of one written event: characters per text, and headers. */
 const MAX_TEXT_LENGTH = 8192;
 const MAX_HEADERS = 256;
 
-/** `Authorization`, `X-Vault-Token`, `api-key`, `Set-Cookie`: a whole word of the name says it. */
+/** Matches a whole word of the name: `Authorization`, `X-Vault-Token`, `api-key`, `Set-Cookie`. */
 const CREDENTIAL_HEADER =
   /(?:^|[-_])(?:auth|authorization|cookie2?|credentials?|jwt|passw(?:or)?d|secret|session(?:-?id)?|signature|token|(?:api|access|auth|private|subscription)-?key|apikey)(?:$|[-_])/i;
 
-/** `access_token`, `X-Amz-Signature`, `sig`, `key`, `code`. */
+/** Matches `access_token`, `X-Amz-Signature`, `sig`, `key`, `code`. */
 const CREDENTIAL_PARAMETER =
   /^(?:key|sig|code|state|pwd)$|token|secret|passw(?:or)?d|signature|credential|session|jwt|(?:^|[-_.])auth(?:$|[-_.])|authorization|api[-_]?key|apikey|access[-_]?key/i;
 
@@ -22,12 +22,12 @@ function cut(text: string): string {
   return text.length <= MAX_TEXT_LENGTH ? text : `${text.slice(0, MAX_TEXT_LENGTH)}…`;
 }
 
-/** True for a header whose value is a credential by its name. */
+/** Returns true for a header whose value is a credential by its name. */
 export function isCredentialHeader(name: string): boolean {
   return CREDENTIAL_HEADER.test(name);
 }
 
-/** `name=value&…` with the values of credentials taken out. Works on the text: nothing else of it changes. */
+/** Redacts the values of credentials in `name=value&…`, and leaves the rest of the text unchanged. */
 function redactQuery(query: string): string {
   return query
     .split('&')
@@ -39,7 +39,7 @@ function redactQuery(query: string): string {
     .join('&');
 }
 
-/** A URL (untrusted text) without user, password and fragment, and without the values of credentials in its query. */
+/** Returns a URL (untrusted text) without user, password, fragment and the values of credentials in its query. */
 export function redactUrl(url: string): string {
   const plain = url.split('#', 1)[0] ?? '';
   const at = plain.indexOf('?');
@@ -48,7 +48,7 @@ export function redactUrl(url: string): string {
   return cut(path.replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/@]*@/i, '$1//') + query);
 }
 
-/** Of `Bearer abc` the scheme stays: which kind of credential was sent is worth knowing. */
+/** Keeps the scheme of `Bearer abc`: the kind of credential is worth knowing. */
 function redactValue(name: string, value: string): string {
   const scheme = /authorization$/i.test(name)
     ? /^[A-Za-z][\w-]{0,30}(?= )/.exec(value)?.[0]
@@ -65,8 +65,8 @@ function redactHeaders(headers: HeaderList): HeaderList {
 }
 
 /**
- * The event as it may be written to a file: headers and query parameters that are credentials by their name lose their
- * values, whoever they belong to; texts are cut at 8,192 characters and headers at 256.
+ * Returns the event as it may be written to a file: headers and query parameters that are credentials by their name lose
+ * their values, whoever they belong to; texts are cut at 8,192 characters and headers at 256.
  */
 export function redactEvent(event: NetworkEvent): NetworkEvent {
   if ('requestHeaders' in event) {

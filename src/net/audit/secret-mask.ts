@@ -6,27 +6,27 @@ export interface MaskedSecret {
   readonly value: string;
 }
 
-/** Takes every known value of a secret out of a text. */
+/** Replaces every known value of a secret in a text. */
 export type SecretMask = (text: string) => string;
 
-/** Shorter values would be found by chance in any text. */
+/** Shorter values would match other text by chance. */
 const MIN_LENGTH = 4;
-/** From here on a chance hit in base64 is out of reach. */
+/** From this length on, chance matches in base64 are out of the question. */
 const MIN_ENCODED_LENGTH = 8;
-/** Texts of closed sets: nothing of the guest's or a server's is in them. */
+/** Fields with values of a closed set, which contain no text of a guest or a server. */
 const FIXED_KEYS: ReadonlySet<string> = new Set([
   ...['kind', 'transport', 'outcome', 'reason', 'place', 'secret', 'secrets', 'recordType'],
   ...['by', 'check', 'list'],
 ]);
 
-/** The digits of base64 that hold bits of `bytes` alone, with `offset` bytes before them. */
+/** Returns the base64 digits that encode bits of `bytes` only, with `offset` bytes before them. */
 function base64Core(bytes: Buffer, offset: number): string {
   const text = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
   const start = Math.ceil((8 * offset) / 6);
   return text.slice(start, Math.floor((8 * (offset + bytes.length)) / 6));
 }
 
-/** How a value may stand in a text: itself, in a URL, in JSON, in hex, in base64 wherever it starts. */
+/** Returns the forms of a value in a text: plain, in a URL, in JSON, in hex, in base64 at any alignment. */
 function encodedForms(value: string): string[] {
   const bytes = Buffer.from(value);
   const plain = [
@@ -34,7 +34,7 @@ function encodedForms(value: string): string[] {
     // Lone surrogates have no encoding.
     encodeURIComponent(bytes.toString()),
     JSON.stringify(value).slice(1, -1),
-    // A header is bytes, and read as one character each.
+    // A header is read with one character per byte.
     bytes.toString('latin1'),
   ];
   if (value.length < MIN_ENCODED_LENGTH) return plain;
@@ -49,7 +49,7 @@ function escapePattern(text: string): string {
   return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
-/** Percent-encoding of any characters taken away, however many a writer chose to encode. */
+/** Decodes all percent-encoding, whichever characters the writer chose to encode. */
 function decodePercent(text: string): string {
   return text.replaceAll(/(?:%[\da-f]{2})+/gi, (run) =>
     Buffer.from(run.replaceAll('%', ''), 'hex').toString(),
@@ -57,9 +57,8 @@ function decodePercent(text: string): string {
 }
 
 /**
- * A mask that puts `[secret NAME]` in the place of each value: plain, percent-encoded, JSON-escaped, and in hex and base64
- * when it has 8 characters or more; in the place of the whole text when only decoding shows it. Values under 4 characters
- * are left alone.
+ * Returns a mask that replaces each value by `[secret NAME]`: plain, percent-encoded, JSON-escaped, and in hex and base64 from
+ * 8 characters on. If only decoding reveals a value, it replaces the whole text. Values under 4 characters are not masked.
  */
 export function createSecretMask(secrets: readonly MaskedSecret[]): SecretMask {
   const names = new Map<string, string>();
@@ -67,9 +66,9 @@ export function createSecretMask(secrets: readonly MaskedSecret[]): SecretMask {
     for (const form of encodedForms(value)) names.set(form, name);
   }
   if (names.size === 0) return NOTHING;
-  // The longest first: a value that is a part of another must not break it up.
+  // Longest first: a value that is part of another must not break it up.
   const forms = [...names.keys()].toSorted((a, b) => b.length - a.length);
-  // Letter case is ignored: percent-encoding has two, and a host name is put into lower case.
+  // Case-insensitive: percent-encoding has two cases, and host names are put into lower case.
   const pattern = new RegExp(forms.map((form) => `(${escapePattern(form)})`).join('|'), 'gi');
   const maskForms: SecretMask = (text) =>
     text.replace(pattern, (_found, ...groups: unknown[]) => {
@@ -79,7 +78,7 @@ export function createSecretMask(secrets: readonly MaskedSecret[]): SecretMask {
   return (text) => {
     const masked = maskForms(text);
     if (!/[%+]/.test(masked)) return masked;
-    // Forms write a blank as +.
+    // HTML forms encode a space as +.
     const readings = [masked, masked.replaceAll('+', ' ')].map(decodePercent);
     const hidden = readings.find((one) => maskForms(one) !== one);
     return hidden === undefined ? masked : (/\[secret \w*\]/.exec(maskForms(hidden))?.[0] ?? '');
@@ -97,10 +96,10 @@ function mapTexts(value: unknown, map: SecretMask): unknown {
 }
 
 /**
- * The event with each text of the guest's or a server's masked. `Network` sends every event through this before anybody
- * is told: a second line behind the scrubbing of answers.
+ * Returns the event with every text of the guest or a server masked, before any listener gets it: a second line of defense
+ * after the scrubbing of responses.
  */
 export function maskEvent<Event extends NetworkEvent>(event: Event, mask: SecretMask): Event {
-  // With each request there are events: 4 % of this process's time under load, for nothing.
+  // Every request has events: without this, 4 % of this process's time under load.
   return mask === NOTHING ? event : (mapTexts(event, mask) as Event);
 }

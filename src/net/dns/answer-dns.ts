@@ -10,7 +10,7 @@ import { isLocalhost, isNeverThere, isReverse, reverseAddress } from './special-
 import type { SyntheticAddresses } from './synthetic-addresses.ts';
 import { type DnsReply, writeAnswer, writeError } from './write-answer.ts';
 
-/** How {@link answerDns} answers. */
+/** Options of {@link answerDns}. */
 export interface AnswerDnsOptions {
   /**
    * `address` (default): a denied name gets an address too, so that the connection that follows is refused with the
@@ -18,9 +18,9 @@ export interface AnswerDnsOptions {
    * In mode none, names are always refused.
    */
   readonly deniedNames?: 'address' | 'refuse';
-  /** True when the message came over TCP: a long answer is not cut. */
+  /** True when the message came over TCP: a long response is not truncated. */
   readonly isTcp?: boolean;
-  /** Called once for each question that the policy judged, before the answer goes out. */
+  /** Called once for each question that the policy judged, before the response is sent. */
   readonly onQuestion?: (question: {
     readonly name: string;
     readonly type: string;
@@ -41,7 +41,7 @@ const REFUSED: DnsReply = { rcode: RCODE.refused, answers: [] };
 const REFUSED_TYPES: readonly string[] = ['AXFR', 'IXFR', 'MAILA', 'MAILB', 'TKEY', 'TSIG'];
 
 function addressAnswers(question: Question, v4: string, v6: string): Answer[] {
-  // The types of the library have no ANY, its decoder does.
+  // The library's types lack ANY, its decoder has it.
   const type: string = question.type;
   const base = { name: question.name, class: 'IN', ttl: TTL_S } as const;
   const answers: Answer[] = [];
@@ -80,10 +80,10 @@ function decideReply(
 ): DnsReply {
   const type: string = question.type;
   if (question.class !== 'IN' || REFUSED_TYPES.includes(type)) return REFUSED;
-  // The root is there: NXDOMAIN for it would deny every name below (RFC 8020).
+  // The root exists: NXDOMAIN for it would deny every name below (RFC 8020).
   if (question.name === '.') return NOTHING;
   const host = parseHost(question.name);
-  // An address is nothing to look up, and what is no host name exists nowhere.
+  // An address needs no lookup, and an invalid host name does not exist.
   if (host?.kind !== 'name') return NO_SUCH_NAME;
   const { name } = host;
   if (isLocalhost(name))
@@ -103,11 +103,11 @@ function decideReply(
 }
 
 /**
- * Answers one DNS message from the policy and the pool alone: nothing is ever asked of a real resolver, so a name tells
- * nobody anything. A and AAAA give the name's made-up addresses, any other type an empty answer (HTTPS and SVCB too: no
- * ECH, no other ports), PTR of a made-up address its name.
+ * Answers one DNS message from the policy and the pool alone: no query ever reaches a real resolver, so names carry nothing
+ * out. A and AAAA return the name's made-up addresses, PTR of a made-up address its name, any other type an empty response
+ * (HTTPS and SVCB too: no ECH, no other ports).
  * @param message  Untrusted bytes, 12..4096.
- * @returns The answer, or null when there is nothing to answer (no header, or itself an answer). Never rejects for bytes.
+ * @returns The response, or null for a message without a header or a response. Never rejects because of bytes.
  */
 export async function answerDns(
   message: Buffer,
@@ -115,7 +115,7 @@ export async function answerDns(
   pool: SyntheticAddresses,
   options: AnswerDnsOptions = {},
 ): Promise<Buffer | null> {
-  // Kept: a repeated import() costs more than the answer itself.
+  // Kept: a repeated import() costs more than the response itself.
   // Node and a bundler agree on the default of a CommonJS package only.
   library ??= import('dns-packet').then((module) => module.default);
   const codec = await library;

@@ -1,9 +1,9 @@
 import type { DecodedPacket, OptAnswer, Question } from 'dns-packet';
 
-/** A DNS message that asks one thing. */
+/** A DNS message with one question. */
 export interface DnsQuery {
   readonly id: number;
-  /** Bits of the header that an answer repeats: RD and CD. */
+  /** Header bits that the response repeats: RD and CD. */
   readonly flags: number;
   /** The one question; its name in the case the client wrote (RFC 9018 and 0x20 clients compare it). */
   readonly question: Question;
@@ -22,13 +22,13 @@ export const RCODE = {
   badVers: 16,
 } as const;
 
-/** What a message turned out to be. `drop`: not even a header, or an answer. `error`: to be answered with that code. */
+/** The result of reading a message. `drop`: it has no header, or is a response. `error`: respond with that code. */
 export type ReadQuery =
   | { readonly kind: 'query'; readonly query: DnsQuery }
   | { readonly kind: 'error'; readonly id: number; readonly flags: number; readonly rcode: number }
   | { readonly kind: 'drop' };
 
-/** Longest message looked at, in bytes: the limit of the wire (docs/protocol.md). */
+/** Longest message that is read, in bytes: the limit of docs/protocol.md. */
 export const MAX_QUERY_BYTES = 4_096;
 const HEADER_BYTES = 12;
 const REPEATED_FLAGS = 0x0110;
@@ -36,7 +36,7 @@ const MAX_ADDITIONALS = 8;
 
 type Library = typeof import('dns-packet');
 
-/** Labels with a dot inside, bytes that are no UTF-8, pointers and unknown class bits don't come back the same. */
+/** Detects labels with dots, invalid UTF-8, pointers and unknown class bits: re-encoding would change them. */
 function isFaithful(library: Library, message: Buffer, question: Question): boolean {
   const bytes = library
     .encode({ type: 'query', id: 0, questions: [question] })
@@ -48,13 +48,13 @@ function decode(library: Library, message: Buffer): DecodedPacket | null {
   try {
     return library.decode(message);
   } catch {
-    // Whatever the decoder stumbled over, the message is malformed: FORMERR is the answer, not an error of ours.
+    // Whatever the decoder rejects is malformed: respond FORMERR instead of failing.
     return null;
   }
 }
 
 /**
- * Decodes one message with bounds.
+ * Decodes one message within bounds.
  * @param message  Untrusted bytes. Never throws.
  */
 export function readQuery(library: Library, message: Buffer): ReadQuery {

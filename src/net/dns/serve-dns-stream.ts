@@ -2,15 +2,15 @@ import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { MAX_QUERY_BYTES } from './read-query.ts';
 
-/** Gives the answer to one DNS message, or null for none. Never rejects. */
+/** Returns the response to one DNS message, or null to drop it. Never rejects. */
 export type AnswerDns = (message: Buffer) => Promise<Buffer | null>;
 
-/** Cuts DNS over TCP (RFC 1035 §4.2.2: u16 length, message) into messages. Holds at most one message of 4,096 bytes. */
+/** Splits DNS over TCP (RFC 1035 §4.2.2: u16 length, message) into messages. Holds at most one message of 4,096 bytes. */
 export class DnsFrameDecoder {
   #rest: Buffer = Buffer.alloc(0);
   #isBroken = false;
 
-  /** True once a length was over 4,096 or under 12: nothing after it can be read. */
+  /** True once a length was over 4,096 or under 12: the rest cannot be read. */
   get isBroken(): boolean {
     return this.#isBroken;
   }
@@ -35,7 +35,7 @@ export class DnsFrameDecoder {
   }
 }
 
-/** A message with its length before it. */
+/** Returns a message prefixed with its length. */
 export function frameDns(message: Buffer): Buffer {
   const framed = Buffer.alloc(2 + message.length);
   framed.writeUInt16BE(message.length);
@@ -43,10 +43,10 @@ export function frameDns(message: Buffer): Buffer {
   return framed;
 }
 
-/** True when the stream has taken the bytes, at the client's pace; false when it closed first. Rejects with its error. */
+/** Resolves to true once the stream has taken the bytes, to false if it closed first. Rejects with its error. */
 function send(stream: Duplex, bytes: Buffer): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    // A write that is under way when the stream is destroyed is never called back.
+    // A pending write of a destroyed stream never calls back.
     const onClose = () => resolve(false);
     stream.once('close', onClose);
     stream.write(bytes, (error) => {
@@ -57,10 +57,10 @@ function send(stream: Duplex, bytes: Buffer): Promise<boolean> {
   });
 }
 
-/** Cuts the stream into messages and answers each in turn. */
+/** Splits the stream into messages and responds to each in turn. */
 async function answerAll(stream: Duplex, answer: AnswerDns, onProgress: () => void): Promise<void> {
   const decoder = new DnsFrameDecoder();
-  // The plain iterator would destroy the stream with the answers still in it.
+  // The default iterator would destroy the stream with unsent responses.
   const chunks: AsyncIterable<Buffer> = stream.iterator({ destroyOnReturn: false });
   for await (const chunk of chunks) {
     onProgress();
@@ -76,12 +76,12 @@ async function answerAll(stream: Duplex, answer: AnswerDns, onProgress: () => vo
 }
 
 /**
- * Serves DNS over TCP on a stream: one answer after the other, no faster than the client reads. Ends with the client's
- * end, at the first length out of bounds, or when nothing moved for `idleMs`.
- * @param stream  Taken over; destroyed when served.
- * @param answer  Gives the answer to one message, or null for none. Must not reject.
- * @param idleMs  Patience with a client that neither sends nor reads, in milliseconds.
- * @returns When all is sent or the client is gone. Rejects with the stream's own error only.
+ * Serves DNS over TCP on a stream: one response after another, no faster than the client reads. Stops at the client's end,
+ * at the first invalid length, or when nothing has moved for `idleMs`.
+ * @param stream  Owned by this function, which destroys it in the end.
+ * @param answer  Returns the response to one message, or null to drop it. Must not reject.
+ * @param idleMs  Timeout for a client that neither sends nor reads, in milliseconds.
+ * @returns Resolves when all is sent or the client is gone. Rejects only with the stream's own error.
  */
 export async function serveDnsStream(
   stream: Duplex,
@@ -96,7 +96,7 @@ export async function serveDnsStream(
   try {
     await answerAll(stream, answer, () => timer.refresh());
   } catch (error) {
-    // A stream we gave up on ends its reading with an error of its own; that is the end we chose.
+    // A stream that we destroyed ends its reading with an error, which is expected.
     if (!isIdle) throw error;
   } finally {
     clearTimeout(timer);

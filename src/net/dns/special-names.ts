@@ -1,6 +1,6 @@
 import { parseAddress } from '../../address/ip-address.ts';
 
-/** Names that no policy is asked about; the guest's own business (RFC 6761 §6.3, RFC 6762 has none of it). */
+/** Returns true for names of the guest itself, which the policy does not judge (RFC 6761 §6.3). */
 export function isLocalhost(name: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost');
 }
@@ -17,14 +17,14 @@ const NEVER: readonly string[] = [
   'use-application-dns.net',
 ];
 
-/** True for a name of the list above or below one. */
+/** Returns true for a name of that list or below one. */
 export function isNeverThere(name: string): boolean {
   return NEVER.some((reserved) => name === reserved || name.endsWith(`.${reserved}`));
 }
 
 /**
- * The address that a name of `in-addr.arpa` or `ip6.arpa` asks about (RFC 1035 §3.5, RFC 3596 §2.5), or null.
- * @param name  Canonical.
+ * Returns the address in a name of `in-addr.arpa` or `ip6.arpa` (RFC 1035 §3.5, RFC 3596 §2.5), or null.
+ * @param name  Canonical name.
  */
 export function reverseAddress(name: string): string | null {
   const v4 = /^((?:\d{1,3}\.){4})in-addr\.arpa$/.exec(name)?.[1];
@@ -38,7 +38,7 @@ export function reverseAddress(name: string): string | null {
   return (digits.match(/.{4}/g) ?? []).join(':');
 }
 
-/** True below the zones of reverse names. */
+/** Returns true for names in the reverse zones. */
 export function isReverse(name: string): boolean {
   return /(?:^|\.)(?:in-addr|ip6)\.arpa$/.test(name);
 }

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import { formatAddress, parseAddress, unwrapMapped } from '../../address/ip-address.ts';
 
-/** The two addresses that stand for one name inside a VM. */
+/** The two addresses that represent one name inside a VM. */
 export interface SyntheticPair {
   readonly v4: string;
   readonly v6: string;
 }
 
 /**
- * 198.18.0.0/15 (RFC 2544): set aside for benchmarks and routed nowhere. 10/8, 172.16/12 and 192.168/16 are what
- * container engines in the guest hand out (podman up to 10.255), 100.64/10 is Tailscale's and 240/4 is refused by some
- * programs. Other tools that answer DNS with made-up addresses use this block too.
+ * 198.18.0.0/15 (RFC 2544): set aside for benchmarks and routed nowhere. Container engines in the guest
+ * hand out 10/8, 172.16/12 and 192.168/16 (podman up to 10.255), Tailscale uses 100.64/10, and some programs refuse 240/4.
+ * Other tools that return made-up addresses use this block too.
  */
 export const SYNTHETIC_V4 = '198.18.0.0/15';
 /** A unique-local prefix (RFC 4193) of this program: its global id spells "gondo". The low 32 bits are the IPv4 address. */
@@ -18,10 +18,10 @@ export const SYNTHETIC_V6 = 'fd67:6f6e:646f::/64';
 
 const V4_BASE = 0xc612_0000;
 const V6_BASE = 0xfd67_6f6e_646fn << 80n;
-/** Last octets 1..254: old programs take .0 and .255 for a network and a broadcast. */
+/** Last octets 1..254: old programs treat .0 and .255 as network and broadcast addresses. */
 const HOSTS_PER_BLOCK = 254;
 const SLOTS = 512 * HOSTS_PER_BLOCK;
-/** A quarter of the slots: places to put a name stay easy to find, whatever names a guest makes up. About 8 MB. */
+/** A quarter of the slots, so that free ones stay easy to find, whatever names a guest makes up. About 8 MB. */
 const DEFAULT_CAPACITY = 32_768;
 
 function slotAddress(slot: number): number {
@@ -36,7 +36,7 @@ function slotAddresses(slot: number): SyntheticPair {
   };
 }
 
-/** Slot of an address of either pool, or null. `isInPool` is true for unused addresses of the pools as well. */
+/** Returns the slot of an address of either pool, or null. `isInPool` is true for unused addresses too. */
 function locate(text: string): { isInPool: boolean; slot: number | null } {
   const parsed = parseAddress(text);
   const address = parsed && unwrapMapped(parsed);
@@ -52,9 +52,9 @@ function locate(text: string): { isInPool: boolean; slot: number | null } {
 }
 
 /**
- * Names ⇄ made-up addresses, one pool per VM. A name's place follows from its hash, so that the same name nearly always
- * gets the same address again, also in another process after a snapshot was restored; {@link names} carries the rest over.
- * Bounded: beyond `capacity` the name not used for longest gives up its place. Names are canonical, see parseHost.
+ * Maps names to made-up addresses and back, one pool per VM. The slot of a name follows from its hash, so that it nearly
+ * always gets the same address, also in another process after a restore; {@link names} preserves the rest. Bounded: beyond
+ * `capacity` the least recently used name loses its slot. Names are canonical, see parseHost.
  */
 export class SyntheticAddresses {
   readonly #capacity: number;
@@ -63,20 +63,20 @@ export class SyntheticAddresses {
   readonly #names = new Map<number, string>();
 
   /**
-   * @param options.capacity  Names kept, 1..32768.
-   * @param options.names     Names to place at once, in this order: a policy's own, or `names` of a saved VM.
+   * @param options.capacity  Most names, 1..32768.
+   * @param options.names     Names to assign at once, in order: the policy's own, or `names` of a saved VM.
    */
   constructor(options: { readonly capacity?: number; readonly names?: Iterable<string> } = {}) {
     this.#capacity = Math.max(1, Math.min(options.capacity ?? DEFAULT_CAPACITY, DEFAULT_CAPACITY));
     for (const name of options.names ?? []) this.addressesFor(name);
   }
 
-  /** Names in the pool, least recently used first. Give them to a new pool after a restore. */
+  /** Names in the pool, least recently used first, for the new pool after a restore. */
   get names(): readonly string[] {
     return [...this.#slots.keys()];
   }
 
-  /** The addresses of a name; the first call places it. */
+  /** Returns the addresses of a name; the first call assigns them. */
   addressesFor(name: string): SyntheticPair {
     const known = this.#slots.get(name);
     if (known !== undefined) {
@@ -90,7 +90,7 @@ export class SyntheticAddresses {
     return slotAddresses(slot);
   }
 
-  /** The name an address stands for, or null. @param address  Untrusted text of an address. */
+  /** Returns the name of an address, or null. @param address  Untrusted text. */
   findName(address: string): string | null {
     const { slot } = locate(address);
     const name = slot === null ? undefined : this.#names.get(slot);
@@ -99,7 +99,7 @@ export class SyntheticAddresses {
     return name;
   }
 
-  /** True for every address of the two pools, also those that stand for no name: none of them is ever dialled. */
+  /** Returns true for every address of the two pools, with or without a name: none is ever dialled. */
   owns(address: string): boolean {
     return locate(address).isInPool;
   }
@@ -116,7 +116,7 @@ export class SyntheticAddresses {
     this.#names.delete(oldest[1]);
   }
 
-  /** Eight tries from the hash, then the next free slot: at most a quarter of all slots is taken, so there is one. */
+  /** Tries eight slots of the hash, then the next free one: at most a quarter of all slots is in use. */
   #freeSlot(name: string): number {
     const digest = createHash('sha256').update(name).digest();
     let slot = 0;

@@ -1,7 +1,7 @@
 import type { Answer, OptAnswer, Packet } from 'dns-packet';
 import { type DnsQuery, RCODE } from './read-query.ts';
 
-/** What to say about a question. */
+/** The content of a response. */
 export interface DnsReply {
   readonly rcode: number;
   readonly answers: readonly Answer[];
@@ -11,19 +11,19 @@ export interface DnsReply {
 
 type Library = typeof import('dns-packet');
 
-/** RFC 6891 §6.2.5 asks for a size that needs no fragments; this is the DNS flag day's. */
+/** RFC 6891 §6.2.5 asks for a size that avoids fragmentation; this one is from the DNS flag day. */
 const OUR_UDP_PAYLOAD_BYTES = 1_232;
 const SMALLEST_UDP_BYTES = 512;
 const MAX_EXPLANATION_LENGTH = 400;
 const EDE_OPTION = 15;
-/** Seconds a client may remember that there is nothing: short, as a policy can be reloaded. */
+/** Seconds that a client may cache an empty response: short, because a restored VM may have another policy. */
 const NEGATIVE_TTL_S = 5;
 
 function ednsRecord(rcode: number, explanation: DnsReply['explanation']): OptAnswer {
   const text = Buffer.from(explanation?.text.slice(0, MAX_EXPLANATION_LENGTH) ?? '');
   const code = Buffer.alloc(2);
   code.writeUInt16BE(explanation?.code ?? 0);
-  // The types only know the options of 2020; the encoder takes any code that comes with its data.
+  // The types only have the options of 2020; the encoder accepts any code with data.
   const option = {
     code: EDE_OPTION,
     data: Buffer.concat([code, text]),
@@ -40,7 +40,7 @@ function ednsRecord(rcode: number, explanation: DnsReply['explanation']): OptAns
   };
 }
 
-/** Lets clients remember an empty answer (RFC 2308 §3). */
+/** Lets clients cache an empty response (RFC 2308 §3). */
 function emptyZone(): Answer {
   const data = {
     mname: 'gondolin.invalid',
@@ -54,7 +54,7 @@ function emptyZone(): Answer {
   return { type: 'SOA', name: '.', class: 'IN', ttl: NEGATIVE_TTL_S, data };
 }
 
-/** A header alone: the answer to what could not be read. */
+/** Returns a response with a header only, for a message that could not be read. */
 export function writeError(library: Library, id: number, flags: number, rcode: number): Buffer {
   const additionals: Answer[] = rcode > 15 ? [ednsRecord(rcode, undefined)] : [];
   return library.encode({
@@ -66,8 +66,8 @@ export function writeError(library: Library, id: number, flags: number, rcode: n
 }
 
 /**
- * The bytes of an answer, cut to its question with the TC bit when it is larger than the client can take over UDP.
- * @param isTcp  True when it goes back over TCP: up to 65,535 bytes.
+ * Returns the bytes of a response, truncated to its question with the TC bit if the client cannot receive it over UDP.
+ * @param isTcp  True if the response is sent over TCP: up to 65,535 bytes.
  */
 export function writeAnswer(
   library: Library,

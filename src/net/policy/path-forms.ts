@@ -33,7 +33,7 @@ function mergeSlashes(path: string): string {
   return path.replace(/\/{2,}/g, '/');
 }
 
-/** The ways that servers read one decoded path: as it is, by RFC 3986, `\` as `/` (WHATWG URL), `//` as `/`, without `;parameters`. */
+/** Readings of one decoded path by servers: as it is, RFC 3986, `\` as `/` (WHATWG URL), `//` as `/`, no `;parameters`. */
 const READINGS: readonly ((path: string) => string)[] = [
   (path) => path,
   resolveDots,

@@ -1,7 +1,7 @@
-/** HTTP header or trailer fields in their order, repeated names included; one byte per character (latin1). */
+/** HTTP header or trailer fields in order, with repeated names; one byte per character (latin1). */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
-/** Where a request goes, checked by the policy before. */
+/** The destination of a request, as judged by the policy. */
 export interface RequestPlace {
   /** Host name or address that the policy judged. */
   readonly host: string;
@@ -10,7 +10,7 @@ export interface RequestPlace {
   readonly isTls: boolean;
 }
 
-/** Values of the fields of that name, joined as RFC 9110 §5.3 allows. */
+/** Returns the values of all fields of a name, joined as in RFC 9110 §5.3. */
 export function headerValue(headers: HeaderList, name: string): string {
   return headers
     .filter(([key]) => key.toLowerCase() === name)
@@ -18,7 +18,7 @@ export function headerValue(headers: HeaderList, name: string): string {
     .join(', ');
 }
 
-/** The list without the fields of these (lower case) names. */
+/** Returns the list without the fields of these names, given in lower case. */
 export function withoutHeaders(headers: HeaderList, names: readonly string[]): HeaderList {
   return headers.filter(([key]) => !names.includes(key.toLowerCase()));
 }

@@ -4,22 +4,22 @@ import type { HeaderList, RequestPlace } from './header-list.ts';
 import type { PlaceholderIndex } from './leak/placeholder-index.ts';
 import type { SecretValue } from './secret-value.ts';
 
-/** A secret as requests need it. */
+/** The parts of a secret that requests need. */
 export interface InjectableSecret {
   readonly name: string;
   readonly placeholder: string;
   readonly value: SecretValue;
-  /** Fields that it belongs in, in small letters; empty is every field. */
+  /** Header fields that may carry it, in lower case; empty for every field. */
   readonly headers: ReadonlySet<string>;
   readonly query: boolean;
   readonly allowHttp: boolean;
   readonly covers: (host: string, port: number) => boolean;
 }
 
-/** Placeholders in one head: 48 bytes in the place of which 8 KiB, or 24 in a query, are sent. */
+/** Placeholders in one head. Each has 48 bytes and may be replaced by 8 KiB, or 24 KiB in a query. */
 const MAX_SWAPS = 16;
 
-/** Fields that say where a request goes or how it is framed: no value belongs there. */
+/** Fields for routing and framing, which never carry a value. */
 const FRAMING = new Set([
   'host',
   'connection',
@@ -33,7 +33,7 @@ const FRAMING = new Set([
 ]);
 const BASIC = /^(basic +)([A-Za-z0-9+/_-]+={0,2})$/i;
 
-/** Bytes of a text as the characters of a header. */
+/** Returns the UTF-8 bytes of a text as header characters. */
 function headerText(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }
@@ -59,7 +59,7 @@ export function toLeak(
   return { kind: 'leak', secret: name, place, where, reason: reason ?? 'place' };
 }
 
-/** Puts the values of some secrets in the place of their placeholders, for one request. */
+/** Replaces the placeholders in one request by the values of their secrets. */
 export class Injector {
   readonly #usable: readonly InjectableSecret[];
   readonly #all: readonly InjectableSecret[];
@@ -75,13 +75,13 @@ export class Injector {
     this.#usable = all.filter((secret) => hostProblem(secret, place) === null);
   }
 
-  /** Names of the secrets whose values were put in so far. */
+  /** Names of the secrets whose values have been inserted so far. */
   get used(): string[] {
     return [...this.#used];
   }
 
   /**
-   * Returns the fields with values put in, or the first leak.
+   * Returns the fields with values inserted, or the first leak.
    * @param headers  Untrusted.
    * @throws {GondolinError} NET_SECRET_LIMIT beyond 16 placeholders, as `target` does.
    */
@@ -102,7 +102,7 @@ export class Injector {
     return { headers: result, leak: null };
   }
 
-  /** The request target (path and query) with values put in the query where that is allowed, or the leak in it. */
+  /** Returns the request target with values inserted into its query where allowed, or its first leak. */
   target(target: string): { target: string; leak: Leak | null } {
     const at = target.indexOf('?');
     const path = at < 0 ? target : target.slice(0, at);
@@ -117,7 +117,7 @@ export class Injector {
     return { target: path + text, leak: null };
   }
 
-  /** The quick answer for nearly every request: all fields in one search. Credentials of Basic have to be decoded first. */
+  /** Fast path for most requests: searches all fields at once. Basic credentials have to be decoded first. */
   #isClean(headers: HeaderList): boolean {
     if (headers.some(([, value]) => BASIC.test(value))) return false;
     const text = headers.map(([name, value]) => `${name}\n${value}`).join('\n');
@@ -136,7 +136,7 @@ export class Injector {
     return { masked, text: `${basic[1] ?? ''}${encoded}` };
   }
 
-  /** `masked` is the text with what was swapped blanked out, so that a leak is looked for in the rest only. */
+  /** Replaces placeholders. `masked` is the text with them blanked out, so that only the rest is searched for leaks. */
   #swap(
     text: string,
     secrets: readonly InjectableSecret[],
@@ -149,13 +149,13 @@ export class Injector {
       this.#used.add(name);
       this.#count(masked.split(placeholder).length - 1);
       masked = masked.replaceAll(placeholder, ' ');
-      // A function: `$` in a value means nothing.
+      // A function, so that `$` in a value has no special meaning.
       swapped = swapped.replaceAll(placeholder, () => encode(value.reveal()));
     }
     return { masked, text: swapped };
   }
 
-  /** Values may be 8 KiB long. The limit is on their number, so that it tells a guest nothing of their length. */
+  /** Values may be 8 KiB long. The limit is on their number, so that it reveals nothing about their length. */
   #count(swaps: number): void {
     this.#swaps += swaps;
     if (this.#swaps <= MAX_SWAPS) return;

@@ -6,15 +6,15 @@ import { isShowableName } from '../../util/variable-name.ts';
 import type { ResolvedSecret, SecretOptions, SecretSource } from './secret-options.ts';
 import { checkSecretValue, MAX_SECRET_BYTES, type SecretValue } from './secret-value.ts';
 
-/** Room for the line ends that are cut off. */
+/** Leaves room for line ends that are cut off. */
 const MAX_SOURCE_BYTES = MAX_SECRET_BYTES + 16;
 const COMMAND_TIMEOUT_MS = 60_000;
 
 export interface ReadSecretOptions {
-  /** Variables of the host: where `env` sources are read, and the environment of commands. */
+  /** Variables of the host, for `env` sources and as the environment of commands. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal | undefined;
-  /** For a command, in milliseconds. @default 60000 */
+  /** Time limit of a command, in milliseconds. @default 60000 */
   readonly timeoutMs?: number;
 }
 
@@ -25,7 +25,7 @@ function unreadable(name: string, problem: string, cause?: unknown): GondolinErr
   });
 }
 
-/** A token in the place of the name is a variable that is not set: it is not shown. */
+/** A variable that is not set. A token in place of its name is not shown. */
 function unset(name: string, variable: string): GondolinError {
   const hint = 'Export it before the run; sudo keeps no variables unless it is run as sudo -E.';
   if (isShowableName(variable)) {
@@ -78,9 +78,9 @@ function startCommand(name: string, source: CommandSource, env: ReadSecretOption
     return spawn(file, args, {
       cwd: source.directory,
       env: { ...env },
-      // What it says on stderr may hold the value: not kept.
+      // stderr may contain the value: it is discarded.
       stdio: ['ignore', 'pipe', 'ignore'],
-      // Own process group, so that all it started ends with it.
+      // A separate process group, so that its children can be killed with it.
       detached: true,
     });
   } catch (cause) {
@@ -138,7 +138,7 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
-/** Files and commands end their text with a line end that is not meant. */
+/** Removes the line end that files and commands add. */
 function withoutLineEnd(text: string): string {
   return text.replace(/[\r\n]+$/, '');
 }
@@ -166,7 +166,7 @@ async function readSource(
 /**
  * Reads the values of secrets, all at once. Commands get no value on their command line and have 60 s.
  * @throws {GondolinError} NET_SECRET_UNREADABLE when a source gives nothing; NET_SECRET_INVALID when what it gives cannot
- *   be used. Neither shows anything of a value.
+ *   be used. Neither reveals any part of a value.
  * @throws the signal's reason when it aborts.
  */
 export function readSecrets(

@@ -1,10 +1,10 @@
 import type { SecretValue } from './secret-value.ts';
 
-/** Where a value comes from. The first three have the shape of the plan's secrets. */
+/** The source of a value. The first three have the shape of the plan's secrets. */
 export type SecretSource =
   | { readonly kind: 'env'; readonly variable: string }
   | { readonly kind: 'file'; readonly path: string }
-  /** Runs on the host, in `directory`; its standard output is the value. A string runs by a shell, a list without. */
+  /** Runs on the host in `directory`; its standard output is the value. A string is run by a shell, a list without one. */
   | {
       readonly kind: 'command';
       readonly command: string | readonly string[];
@@ -14,16 +14,16 @@ export type SecretSource =
 
 /** A credential of one VM. */
 export interface SecretOptions {
-  /** Of the guest's variable that holds the placeholder: letters, digits and `_`, not starting with a digit. */
+  /** Name of the guest's variable with the placeholder: letters, digits and `_`, not starting with a digit. */
   readonly name: string;
-  /** Entries as in `allowed_hosts` (docs/network.md), but neither `*` nor `/tcp`; without a port every one. */
+  /** Entries as in `allowed_hosts` (docs/network.md), except `*` and `/tcp`; an entry without a port covers every port. */
   readonly hosts: readonly string[];
   readonly from: SecretSource;
-  /** Fields of requests that it belongs in, in any case; an empty list is every field. @default every field */
+  /** Header fields that may carry it, in any case; an empty list is every field. @default every field */
   readonly headers?: readonly string[];
-  /** Also put into the query of URLs. @default false */
+  /** Insert it into the query of URLs too. @default false */
   readonly query?: boolean;
-  /** Also over plain HTTP. @default false */
+  /** Send it over plain HTTP too. @default false */
   readonly allowHttp?: boolean;
 }
 

@@ -15,24 +15,24 @@ import type { ResolvedSecret } from './secret-options.ts';
 import { weaknessWarning } from './secret-value.ts';
 import { WebSocketLeakScanStream, WebSocketScrubStream } from './websocket/websocket-streams.ts';
 
-/** Partial answers could cut a value in pieces that are no longer found; a coded one could not be passed on as it is. */
+/** Request fields that are removed: a partial response could cut a value in two, and a coded one would have to be decoded. */
 const STRIPPED = [
   'range',
   'if-range',
   'accept-encoding',
-  // Messages within the body: gRPC and Connect.
+  // Encodings of messages in the body: gRPC and Connect.
   'grpc-accept-encoding',
   'connect-accept-encoding',
 ];
 
-/** What of a request is looked at as a whole; untrusted. */
+/** The part of a request that is scanned in one piece; untrusted. */
 export interface RequestHead {
   readonly headers: HeaderList;
   /** Path and query. */
   readonly target: string;
 }
 
-/** A request ready to be sent, or the reason not to. */
+/** A request ready to be sent, or its leak. */
 export interface PreparedRequest {
   /** To send; empty when there is a leak. */
   readonly headers: HeaderList;
@@ -40,7 +40,7 @@ export interface PreparedRequest {
   readonly target: string;
   /** Names of the secrets whose values are in `headers` or `target`. */
   readonly used: readonly string[];
-  /** Names of the secrets to look for in the response: all that the host may have. Other VMs may have sent them. */
+  /** Names of the secrets to search for in the response: all that the host may have, as other VMs may have sent them. */
   readonly scrub: readonly string[];
   readonly leak: Leak | null;
 }
@@ -53,12 +53,12 @@ export class SecretStore {
   readonly #patterns = new Map<string, ScrubPatterns>();
   /** Finds placeholders in anything that leaves the guest. */
   readonly index: PlaceholderIndex;
-  /** Sentences for the user about values that are weak. */
+  /** Warnings for the user about weak values, as sentences. */
   readonly warnings: readonly string[];
 
   /**
-   * @param seed  Of the placeholders, see `createPlaceholder`.
-   * @throws {GondolinError} NET_SECRET_INVALID on a name that is no variable name or comes twice, or a host that is none.
+   * @param seed  Seed of the placeholders, see `createPlaceholder`.
+   * @throws {GondolinError} NET_SECRET_INVALID for a name that is not a variable name or appears twice, and for an invalid host.
    */
   constructor(secrets: readonly ResolvedSecret[], seed: Uint8Array) {
     const names = secrets.map(({ name }) => name);
@@ -79,8 +79,8 @@ export class SecretStore {
   }
 
   /**
-   * Puts values into a request that the policy and the hooks let through. To a host that may have a secret, the request is
-   * changed so that the response can be scrubbed, whether it carries a value or not: no ranges, no compression.
+   * Inserts values into a request that the policy and the hooks allowed. A request to a host that may have a secret is changed
+   * so that its response can be scrubbed, with or without a value in it: no ranges, no compression.
    * @param request  `headers` and `target` are untrusted.
    */
   prepareRequest(request: RequestHead, place: RequestPlace): PreparedRequest {
@@ -96,7 +96,7 @@ export class SecretStore {
     return { headers, target: inTarget.target, used: injector.used, scrub, leak: null };
   }
 
-  /** The leak in a request, as `prepareRequest` would tell it; nothing is put in. For the check before the hooks. */
+  /** Returns the leak that `prepareRequest` would find, without inserting values: the check before the hooks. */
   findLeak(request: RequestHead, place: RequestPlace): Leak | null {
     return this.#inject(request, place).leak;
   }
@@ -146,19 +146,19 @@ export class SecretStore {
   }
 
   /**
-   * For what a server sends on a WebSocket; null when there is nothing to look for.
-   * @param scrub  Of the prepared opening request.
+   * Scrubs what a server sends on a WebSocket; null if there is nothing to search for.
+   * @param scrub  From the prepared opening request.
    */
   createWebSocketScrub(scrub: readonly string[]): WebSocketScrubStream | null {
     const patterns = this.patternsFor(scrub);
     return patterns === null ? null : new WebSocketScrubStream(patterns);
   }
 
-  /** What to look for in an answer, for these of our secrets; null when there are none. */
+  /** Returns the patterns of these secrets in a response; null without secrets. */
   patternsFor(names: readonly string[]): ScrubPatterns | null {
     const secrets = this.#secrets.filter(({ name }) => names.includes(name));
     if (secrets.length === 0) return null;
-    // Joined by what no name holds.
+    // Names contain no spaces.
     const key = secrets.map(({ name }) => name).join(' ');
     let patterns = this.#patterns.get(key);
     if (patterns === undefined) {
@@ -172,8 +172,8 @@ export class SecretStore {
   }
 
   /**
-   * How an answer goes to the guest.
-   * @param scrub  Of the prepared request.
+   * Plans how a response is passed to the guest.
+   * @param scrub  From the prepared request.
    * @throws {GondolinError} NET_RESPONSE_ENCODING when its body would have to be decoded and cannot.
    */
   planResponse(

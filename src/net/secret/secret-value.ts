@@ -3,14 +3,14 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 
 /** Node refuses header lines above 16 KiB, so a longer value could not be sent. */
 export const MAX_SECRET_BYTES = 8 * 1024;
-/** Shorter ones would be found by chance in any answer and could be guessed through the scrubbing. */
+/** Shorter values would match any response by chance, and scrubbing would let a guest guess them. */
 const MIN_SECRET_BYTES = 4;
-/** From here on a chance hit is out of reach in every encoded form. */
+/** From this length on, chance matches are out of the question in every encoded form. */
 export const SAFE_SECRET_BYTES = 8;
 
 const REDACTED = '[secret]';
 
-/** A credential that no print, JSON text or string conversion shows; `reveal()` is the one way to it. */
+/** A credential that printing, JSON and string conversion do not show; only `reveal()` returns it. */
 export class SecretValue {
   readonly #text: string;
 
@@ -18,7 +18,7 @@ export class SecretValue {
     this.#text = text;
   }
 
-  /** UTF-8 text. For the header that goes upstream, and the patterns that look for it. */
+  /** Returns the text, for upstream headers and for search patterns. */
   reveal(): string {
     return this.#text;
   }
@@ -45,22 +45,22 @@ function valueProblem(text: string): string | null {
   if (length > MAX_SECRET_BYTES) {
     return `its value has ${length} bytes, want at most ${MAX_SECRET_BYTES}`;
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these cannot stand in a header
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these are invalid in a header
   if (/[\x00-\x1f\x7f]/.test(text)) {
     return 'its value contains a line end or another control character, which no HTTP header can carry';
   }
   if (text !== text.trim()) return 'its value starts or ends with white space, which HTTP strips';
-  // What is no Unicode is replaced when it is written, and would be another value then.
+  // Invalid Unicode is replaced when it is written, which would change the value.
   return Buffer.from(text, 'utf8').toString('utf8') === text && !text.includes('\ufffd')
     ? null
     : 'its value is not valid Unicode';
 }
 
 /**
- * Holds a value that can stand in an HTTP header and be found again in an answer.
- * @param name  Of the secret, for messages.
- * @throws {GondolinError} NET_SECRET_INVALID when it is empty, too short or long, or holds what HTTP cannot carry.
- *   The message never holds any of it.
+ * Returns a value that an HTTP header can carry and that can be found in a response.
+ * @param name  Name of the secret, for messages.
+ * @throws {GondolinError} NET_SECRET_INVALID when it is empty, too short or long, or contains what HTTP cannot carry.
+ *   The message never contains any of it.
  */
 export function checkSecretValue(name: string, text: string): SecretValue {
   const problem = valueProblem(text);
@@ -68,7 +68,7 @@ export function checkSecretValue(name: string, text: string): SecretValue {
   return new SecretValue(text);
 }
 
-/** What a user should know about a value that is accepted all the same; null when there is nothing. */
+/** Returns a warning about a weak value that is accepted, or null. */
 export function weaknessWarning(name: string, value: SecretValue): string | null {
   const length = Buffer.byteLength(value.reveal());
   if (length >= SAFE_SECRET_BYTES) return null;

@@ -2,7 +2,7 @@ import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { DeflateDecoder } from './deflate-decoder.ts';
 
-/** More than one is rare, more than this an attack on our memory. */
+/** More than one is rare; more than this would be an attack on our memory. */
 const MAX_ENCODINGS = 3;
 const OPTIONS = { chunkSize: 64 * 1024 } as const;
 
@@ -23,8 +23,8 @@ function decoderFactory(name: string): DecoderFactory | undefined {
 }
 
 /**
- * The encodings of a Content-Encoding header (untrusted) in the order they were applied, without `identity`; null when
- * there are more than three or one that this Node cannot decode.
+ * Returns the encodings of a Content-Encoding header (untrusted) in the order of their application, without `identity`; null
+ * if there are more than three or if this Node cannot decode one.
  * @see RFC 9110 §8.4
  */
 export function parseContentEncoding(value: string): readonly string[] | null {
@@ -36,7 +36,7 @@ export function parseContentEncoding(value: string): readonly string[] | null {
   return isKnown ? names : null;
 }
 
-/** Streams that undo the encodings, in the order bytes go through them; null when one is unknown. */
+/** Returns decoders for the encodings, in the order in which bytes pass through them; null if one is unknown. */
 export function createDecoders(encodings: readonly string[]): Transform[] | null {
   const factories = encodings.toReversed().map(decoderFactory);
   const known = factories.filter((factory) => factory !== undefined);

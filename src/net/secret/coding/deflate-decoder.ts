@@ -1,13 +1,13 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { createInflate, createInflateRaw, type InflateRaw } from 'node:zlib';
 
-/** Low four bits of the first byte of a zlib stream (RFC 1950 §2.2); a raw one hardly ever starts so. */
+/** Low four bits of the first byte of a zlib stream (RFC 1950 §2.2); a raw stream rarely starts with them. */
 const ZLIB_METHOD = 8;
 
-/** Undoes `content-encoding: deflate`: a zlib stream by the standard, a raw one by some servers. */
+/** Decodes `content-encoding: deflate`: a zlib stream by the standard, a raw one from some servers. */
 export class DeflateDecoder extends Transform {
   #inner: InflateRaw | null = null;
-  /** The coded stream is over: bytes behind its end are left out, as browsers do. */
+  /** True after the end of the coded stream: further bytes are dropped, as browsers do. */
   #hasEnded = false;
   /** Of the chunk that is being decoded: zlib calls nothing back for bytes behind the end. */
   #settle: TransformCallback | null = null;
@@ -53,7 +53,7 @@ export class DeflateDecoder extends Transform {
     const inner =
       (first & 0x0f) === ZLIB_METHOD ? createInflate(options) : createInflateRaw(options);
     inner.on('data', (chunk: Buffer) => {
-      // A little input may become very much: no faster than it is read.
+      // Little input may become a lot of output: wait until it is read.
       if (!this.push(chunk)) inner.pause();
     });
     inner.on('error', (error) => this.destroy(error));

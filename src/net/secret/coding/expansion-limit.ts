@@ -5,7 +5,7 @@ import { GondolinError } from '../../../errors/gondolin-error.ts';
 const MAX_RATIO = 1_100;
 const FREE_BYTES = 16 * 2 ** 20;
 
-/** Counts what goes into decoders and what comes out: a few kilobytes must not become gigabytes of work. */
+/** Limits the ratio of bytes out of decoders to bytes in: a few kilobytes must not become gigabytes of work. */
 export class ExpansionLimit {
   #codedBytes = 0;
   #decodedBytes = 0;
@@ -24,7 +24,7 @@ export class ExpansionLimit {
     );
   }
 
-  /** Streams for both ends of a row of decoders. */
+  /** Returns counting streams for both ends of a chain of decoders. */
   createStages(): { readonly before: Transform; readonly after: Transform } {
     return {
       before: counting((bytes) => this.addCoded(bytes)),

@@ -3,12 +3,12 @@ import { createDecoders } from '../coding/content-encoding.ts';
 import { ExpansionLimit } from '../coding/expansion-limit.ts';
 import type { LeakScanner } from './leak-scanner.ts';
 
-/** Gets the name of a secret, or null; or why the body can't be looked at. */
+/** Receives the name of a secret, or null, or the reason why the body cannot be scanned. */
 type Found = (name: string | null, failure: Error | null) => void;
 
 /**
- * Decodes a copy of a body beside its way and looks for placeholders in it. A body that is not what its header says
- * is looked at no further: what no server could decode cannot carry one.
+ * Decodes a copy of a body as it passes and scans it for placeholders. Stops at bytes that do not match the encoding: what
+ * no server can decode cannot carry a placeholder.
  */
 export class DecodedScan {
   readonly #stages: readonly Transform[];
@@ -17,9 +17,9 @@ export class DecodedScan {
   #found: string | null = null;
   #failure: Error | null = null;
   #hasEnded = false;
-  /** The first decoder has not taken the last chunk yet. */
+  /** True while the first decoder has not taken the last chunk. */
   #isWriting = false;
-  /** Pieces on their way from one decoder to the next. */
+  /** Number of pieces between two decoders. */
   #betweenStages = 0;
   #isEnding = false;
   /** Called at once when the decoders end in the middle of a write. */

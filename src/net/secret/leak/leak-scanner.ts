@@ -2,7 +2,7 @@ import { LONGEST_FORM_BYTES, type PlaceholderIndex } from './placeholder-index.t
 
 const OVERLAP_BYTES = LONGEST_FORM_BYTES - 1;
 
-/** Looks for placeholders in bytes that come in pieces; remembers 95 bytes. */
+/** Scans a stream of chunks for placeholders; remembers 95 bytes. */
 export class LeakScanner {
   readonly #index: PlaceholderIndex;
   #tail: Buffer = Buffer.alloc(0);
@@ -11,10 +11,10 @@ export class LeakScanner {
     this.#index = index;
   }
 
-  /** Name of a secret whose placeholder is in this chunk or ends in it, or null. */
+  /** Returns the name of a secret whose placeholder is in this chunk or ends in it, or null. */
   scan(chunk: Buffer): string | null {
     if (this.#index.isEmpty || chunk.length === 0) return null;
-    // Only what spans the border is looked at twice: the chunk itself is never copied.
+    // Only bytes around the border are scanned twice: the chunk itself is never copied.
     const seam = Buffer.concat([this.#tail, chunk.subarray(0, OVERLAP_BYTES)]);
     const name = (this.#tail.length === 0 ? null : this.#index.findInBytes(seam)) ?? null;
     this.#tail =

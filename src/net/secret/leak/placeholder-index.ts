@@ -4,7 +4,7 @@ import { BytePattern } from '../search/byte-pattern.ts';
 import { PatternSearch } from '../search/pattern-search.ts';
 import { decodePercent } from '../search/percent-decode.ts';
 
-/** A name and the placeholder that stands for its value. */
+/** The name of a secret and its placeholder. */
 export interface NamedPlaceholder {
   readonly name: string;
   readonly placeholder: string;
@@ -12,10 +12,10 @@ export interface NamedPlaceholder {
 
 type Encode = (text: string) => string;
 
-/** What Markdown, URLs and JSON make of the only characters that are neither letters nor digits. */
+/** Escapes in Markdown, URLs and JSON of `_`, the only character that is neither letter nor digit. */
 const UNDERSCORES = ['_', '\\_', '%5F', '%5f', '\\u005f', '\\u005F'] as const;
 
-/** Each form a placeholder is looked for in. */
+/** Returns every form of a placeholder that is searched for. */
 const FORMS: readonly Encode[] = [
   ...UNDERSCORES.map((written) => (text: string) => text.replaceAll('_', written)),
   ...BASE64_OFFSETS.map((offset) => (text: string) => {
@@ -25,25 +25,25 @@ const FORMS: readonly Encode[] = [
   (text) => Buffer.from(text, 'latin1').toString('hex').toUpperCase(),
 ];
 
-/** The longest form, hex: what a search across two chunks must remember of the first is one byte less. */
+/** Length of hex, the longest form: a search across two chunks remembers one byte less of the first. */
 export const LONGEST_FORM_BYTES = 2 * PLACEHOLDER_LENGTH;
 
-/** How often `%25…` is undone: as often as a proxy or a framework on the way might. */
+/** Rounds of percent-decoding: as many as proxies and frameworks on the way might do. */
 const PERCENT_ROUNDS = 3;
 
-/** Of a letter in either case. */
+/** The bit that distinguishes the cases of a letter. */
 const CASE_BIT = 0x20;
-/** Starts every placeholder in every form that is text. */
+/** The start of every placeholder in every textual form. */
 const FOLDED_START = Buffer.from(
   PLACEHOLDER_PREFIX.slice(0, PLACEHOLDER_PREFIX.indexOf('_')).toLowerCase(),
 );
 
-/** Finds the placeholders of one VM: as they are, escaped, in base64 (both alphabets, any alignment) and in hex. Immutable. */
+/** Finds the placeholders of one VM: plain, escaped, in base64 (both alphabets, any alignment) and in hex. Immutable. */
 export class PlaceholderIndex {
   readonly #entries: readonly NamedPlaceholder[];
   readonly #names = new Map<BytePattern, string>();
   readonly #search: PatternSearch;
-  /** Forms that are text, in small letters. */
+  /** Textual forms, in lower case. */
   readonly #folded: readonly { readonly name: string; readonly text: string }[];
 
   constructor(entries: readonly NamedPlaceholder[]) {
@@ -67,7 +67,7 @@ export class PlaceholderIndex {
     return this.#entries.length === 0;
   }
 
-  /** Returns the name of a secret whose placeholder stands in `bytes` (untrusted), or null. One pass. */
+  /** Returns the name of a secret whose placeholder is in `bytes` (untrusted), or null. One pass. */
   findInBytes(bytes: Buffer): string | null {
     if (this.isEmpty) return null;
     const [first] = this.#search.matches(bytes);
@@ -75,8 +75,8 @@ export class PlaceholderIndex {
   }
 
   /**
-   * Same for a header, a path or a name (untrusted, one byte per character): also in other capitals and percent-encoded,
-   * up to three times over. Two passes, and three for each time it is percent-encoded.
+   * Searches a header, a path or a name (untrusted, one byte per character) in the same way, and also in any letter case and
+   * percent-encoded up to three times. Two passes, and three more for each round of percent-encoding.
    */
   findInText(text: string): string | null {
     if (this.isEmpty || text.length < PLACEHOLDER_LENGTH) return null;

@@ -7,23 +7,23 @@ import type { ScrubPatterns } from './scrub-patterns.ts';
 import { ScrubStream } from './scrub-stream.ts';
 import { scrubWhole } from './scrubber.ts';
 
-/** How an answer goes on to the guest. */
+/** The way a response is passed to the guest. */
 export interface ResponsePlan {
   /** Fields for the guest. */
   readonly headers: HeaderList;
-  /** The body may change its length: send it chunked (HTTP/1.1) or by frames (HTTP/2), never with a content-length. */
+  /** True if the body may change its length: send it chunked (HTTP/1.1) or in frames (HTTP/2), never with content-length. */
   readonly isRewritten: boolean;
-  /** Streams the body goes through, in order; new ones at each call. Empty when it stays as it is. */
+  /** Returns new streams for the body, in order; empty if it stays unchanged. */
   createTransforms(): Transform[];
-  /** A text of the answer that is no field, such as its reason phrase. */
+  /** Scrubs a text of the response that is not a field, such as its reason phrase. */
   scrubText(text: string): string;
-  /** Trailer fields for the guest. */
+  /** Returns the trailer fields for the guest. */
   scrubTrailers(trailers: HeaderList): HeaderList;
 }
 
-/** Length and partial answers are no longer true for a body that may change. */
+/** Fields about lengths and ranges, which do not hold for a body that may change. */
 const DROPPED = ['content-length', 'accept-ranges'];
-/** Of the coded body, which the guest does not get. */
+/** Fields about the coded body, which the guest does not get. */
 const DROPPED_WITH_CODING = ['content-encoding', 'content-md5', 'digest', 'content-digest'];
 
 function scrubText(patterns: ScrubPatterns, text: string): string {
@@ -32,7 +32,7 @@ function scrubText(patterns: ScrubPatterns, text: string): string {
 }
 
 function scrubFields(patterns: ScrubPatterns, fields: HeaderList): HeaderList {
-  // The quick answer for nearly every one: all in one search. No value holds a line end.
+  // Fast path for most responses: search all fields at once. No value contains a line end.
   const all = fields.map(([name, value]) => `${name}\n${value}`).join('\n');
   if (scrubText(patterns, all) === all) return fields;
   return fields.map(([name, value]) => [scrubText(patterns, name), scrubText(patterns, value)]);
@@ -45,8 +45,8 @@ function createDecoderStages(encodings: readonly string[]): Transform[] {
 }
 
 /**
- * Plans the scrubbing of one answer.
- * @param patterns  null when nothing has to be looked for: the answer stays as it is.
+ * Plans the scrubbing of one response.
+ * @param patterns  null if there is nothing to search for: the response stays unchanged.
  * @param response  Untrusted. `hasBody` is false for HEAD, 204 and 304.
  * @throws {GondolinError} NET_RESPONSE_ENCODING when its body cannot be decoded.
  */

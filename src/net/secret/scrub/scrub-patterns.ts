@@ -1,7 +1,7 @@
 import type { BytePattern } from '../search/byte-pattern.ts';
 import { type PatternMatch, PatternSearch } from '../search/pattern-search.ts';
 
-/** What bearer tokens are made of (RFC 9110 §11.2, token68), and all that percent, JSON and HTML escapes of them add. */
+/** Characters of bearer tokens (RFC 9110 §11.2, token68), and those that percent, JSON and HTML escapes add. */
 const TOKEN_BYTES = /[A-Za-z0-9\-._~+/=%\\&#;]/;
 const MIN_WINDOW_BYTES = 256;
 
@@ -10,15 +10,15 @@ function bytesThat(isIn: (byte: number) => boolean): readonly boolean[] {
 }
 
 const TOKEN = bytesThat((byte) => TOKEN_BYTES.test(String.fromCharCode(byte)));
-/** No value holds a control character: any other byte can be part of one. */
+/** No value contains a control character; any other byte can be part of one. */
 const PRINTABLE = bytesThat((byte) => byte >= 0x20 && byte !== 0x7f);
 
 /**
- * What to look for in the responses to one VM. What is held back of a response depends on none of the values: only on
- * whether all of them look like tokens, and on the power of two above their longest form.
+ * The patterns to search for in responses to one VM. The number of bytes held back does not depend on the values, only on
+ * whether all of them look like tokens and on the power of two above their longest form.
  */
 export class ScrubPatterns {
-  /** The longest end that is held back, in bytes; no match is longer. */
+  /** Most bytes that are held back; no match is longer. */
   readonly windowBytes: number;
   readonly #canBeInside: readonly boolean[];
   readonly #search: PatternSearch;
@@ -31,7 +31,7 @@ export class ScrubPatterns {
     this.#canBeInside = areTokens ? TOKEN : PRINTABLE;
   }
 
-  /** Returns where the end of `bytes` starts in which a match may lie that is not complete. */
+  /** Returns the position from which `bytes` may contain an incomplete match. */
   openEnd(bytes: Buffer): number {
     const first = Math.max(0, bytes.length - this.windowBytes);
     let start = bytes.length;
@@ -39,7 +39,7 @@ export class ScrubPatterns {
     return start;
   }
 
-  /** Returns all matches, also those that overlap: by where they start, the longest first. */
+  /** Returns all matches, overlapping ones included, sorted by start, the longest first. */
   matches(bytes: Buffer): readonly PatternMatch[] {
     return this.#search.matches(bytes);
   }

@@ -2,7 +2,7 @@ import { Transform, type TransformCallback } from 'node:stream';
 import type { ScrubPatterns } from './scrub-patterns.ts';
 import { Scrubber } from './scrubber.ts';
 
-/** Passes a response's body on with each secret turned back into its placeholder. May change its length. */
+/** Replaces secrets in the body of a response by their placeholders. May change its length. */
 export class ScrubStream extends Transform {
   readonly #scrubber: Scrubber;
 

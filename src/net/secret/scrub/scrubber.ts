@@ -1,11 +1,11 @@
 import type { ScrubPatterns } from './scrub-patterns.ts';
 
 /**
- * Replaces what the patterns find in bytes that come in pieces: the first match wins, the longest of those that start at
- * one place. How the bytes are cut changes nothing.
+ * Replaces the matches of the patterns in a stream of chunks: the first match wins, and the longest of those with the same
+ * start. The result does not depend on the chunks.
  *
- * A guest can have guesses echoed and count what stays away. So what is held back is the same for every value: the bytes
- * at the end that could stand in any value, up to the window. Message ends of JSON, lines and event streams pass at once.
+ * A guest can have guesses echoed and count the missing bytes. The bytes held back are therefore the same for every value:
+ * those at the end that could be part of any value, up to the window. Message ends of JSON, lines and event streams pass at once.
  */
 export class Scrubber {
   readonly #patterns: ScrubPatterns;
@@ -27,7 +27,7 @@ export class Scrubber {
     return this.#scrub(this.#held, this.#held.length);
   }
 
-  /** @param settledBytes  Every match that starts before is complete. */
+  /** @param settledBytes  Every match that starts before it is complete. */
   #scrub(bytes: Buffer, settledBytes: number): Buffer[] {
     const output: Buffer[] = [];
     let cursor = 0;
@@ -45,7 +45,7 @@ export class Scrubber {
   }
 }
 
-/** Scrubs a whole that is at hand: a header, a message. */
+/** Scrubs complete bytes, such as a header or a message. */
 export function scrubWhole(patterns: ScrubPatterns, bytes: Buffer): Buffer {
   const scrubber = new Scrubber(patterns);
   return Buffer.concat([...scrubber.push(bytes), ...scrubber.end()]);

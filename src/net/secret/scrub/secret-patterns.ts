@@ -8,7 +8,7 @@ const ODD_DIGIT = String.raw`%2[bf]|\\u002[bf]|\\/`;
 const FIRST_DIGIT = new RegExp(`^(?:${ODD_DIGIT}|.)`, 'is');
 const LAST_DIGIT = new RegExp(`(?:${ODD_DIGIT}|.)$`, 'is');
 
-/** The forms of one base64 digit: of both alphabets, and what URLs and JSON make of them. */
+/** The forms of one base64 digit: both alphabets, and their escapes in URLs and JSON. */
 function digitForms(digit: number): Buffer[] {
   if (digit === 62) return [Buffer.from('-'), ...escapedForms('+')];
   if (digit === 63) return [Buffer.from('_'), ...escapedForms('/')];
@@ -27,7 +27,7 @@ function textOfDigit(digit: number, matched: string): string {
   return (isUrlAlphabet ? '-_' : '+/').charAt(digit - 62);
 }
 
-/** A digit of which only some bits are of the value: `fixed` over `mask`; the others are the neighbour's. */
+/** A digit with some bits of the value (`fixed` under `mask`); the others belong to its neighbour. */
 function sharedDigit(mask: number, fixed: number): PatternElement {
   const digits = [...DIGITS].map((_, digit) => digit).filter((digit) => (digit & mask) === fixed);
   return digits.flatMap(digitForms);
@@ -38,7 +38,7 @@ interface Shared {
   readonly bits: number;
 }
 
-/** What the digits at both ends hold of `bytes`. */
+/** The digits at both ends, with their bits of `bytes`. */
 function sharedBits(bytes: Buffer, offset: 0 | 1 | 2): { left: Shared; right: Shared } {
   const { leftBits, rightBits } = base64Core(bytes, offset);
   const first = bytes[0] ?? 0;
@@ -52,8 +52,8 @@ function sharedBits(bytes: Buffer, offset: 0 | 1 | 2): { left: Shared; right: Sh
 }
 
 /**
- * The value within base64 of something longer. A match is replaced digit by digit, with the bits of the neighbours kept:
- * what it decodes to holds the placeholder, filled up with `_` so that what follows stays where it was.
+ * Matches the value inside a longer base64 text. A match is replaced digit by digit, and the bits of its neighbours are
+ * kept: it decodes to the placeholder, padded with `_` so that what follows keeps its position.
  */
 function base64Pattern(value: Buffer, placeholder: string, offset: 0 | 1 | 2): BytePattern {
   const core = base64Core(value, offset);
@@ -86,8 +86,8 @@ function fixedPattern(text: string, replacement: string): BytePattern {
 }
 
 /**
- * Everything one value is looked for as in an answer, with what takes its place. Values under 8 bytes are looked for in
- * their plain and escaped forms only: the others would be found by chance.
+ * Returns the patterns of one value in a response, with their replacements. Values under 8 bytes are searched for in their
+ * plain and escaped forms only, because other forms would match by chance.
  */
 export function secretPatterns(value: string, placeholder: string): BytePattern[] {
   const bytes = Buffer.from(value, 'utf8');

@@ -1,6 +1,6 @@
-/** The text inside a longer base64 text that stands for some bytes, and only for them. */
+/** The part of a longer base64 text that encodes some bytes and nothing else. */
 export interface Base64Core {
-  /** The digits that hold nothing but bits of the bytes; standard alphabet. */
+  /** The digits that encode only bits of the bytes; standard alphabet. */
   readonly text: string;
   /** Bits of the digit before `text` that belong to the bytes: its low ones. 0, 2 or 4. */
   readonly leftBits: 0 | 2 | 4;
@@ -9,13 +9,13 @@ export interface Base64Core {
 }
 
 /**
- * What base64 makes of `bytes` when `offset` bytes (modulo 3) stand before them.
+ * Returns the base64 of `bytes` after `offset` other bytes (modulo 3).
  * @param offset  0, 1 or 2.
  */
 export function base64Core(bytes: Uint8Array, offset: 0 | 1 | 2): Base64Core {
   const shifted = Buffer.concat([Buffer.alloc(offset), bytes]);
   const text = shifted.toString('base64');
-  // Bits 8*offset … 8*(offset+length) of six each; a digit that is not filled belongs to the neighbour too.
+  // Bits 8*offset … 8*(offset+length) of six each; an incomplete digit belongs to the neighbour too.
   const start = Math.ceil((8 * offset) / 6);
   const end = Math.floor((8 * shifted.length) / 6);
   return {

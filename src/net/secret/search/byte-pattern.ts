@@ -1,25 +1,25 @@
 /** One piece of a pattern: any of these byte strings, none empty. */
 export type PatternElement = readonly Buffer[];
 
-/** Where a pattern matches: `end` is the first byte after it. */
+/** The position of a match: `end` is the first byte after it. */
 export interface PatternPlace {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * A sequence of elements, found by one piece that never varies (the anchor) and checked around it. Immutable; a search is
- * linear in the bytes, apart from bytes that were made to resemble it.
+ * A sequence of elements. A search finds a piece that never varies (the anchor) and checks around it. Immutable; a search
+ * is linear in the bytes, except for bytes crafted to resemble the pattern.
  */
 export class BytePattern {
   readonly #elements: readonly PatternElement[];
-  /** The longest piece that every match holds; may be empty. */
+  /** The longest piece that is in every match; may be empty. */
   readonly anchor: Buffer;
   readonly #anchorIndex: number;
   readonly #firstBytes: ReadonlySet<number>;
   /** Length of the longest bytes that match. */
   readonly maxBytes: number;
-  /** The bytes put in the place of a match. */
+  /** The bytes that replace a match. */
   readonly render: (matched: Buffer) => Buffer;
 
   constructor(elements: readonly PatternElement[], render: (matched: Buffer) => Buffer) {
@@ -32,13 +32,13 @@ export class BytePattern {
     this.#anchorIndex = index;
   }
 
-  /** True when no match holds any other byte than those that `allowed` says true of. */
+  /** Returns true if every match consists of bytes for which `allowed` returns true. */
   isMadeOf(allowed: readonly boolean[]): boolean {
     const isAllowed = (option: Buffer): boolean => option.every((byte) => allowed[byte] === true);
     return this.#elements.every((element) => element.every(isAllowed));
   }
 
-  /** First match that starts at or after `from`, the longest of those that start there; null when there is none. */
+  /** Returns the first match at or after `from`, the longest of those with the same start; or null. */
   find(bytes: Buffer, from: number): PatternPlace | null {
     if (this.anchor.length === 0) return this.#findByStart(bytes, from);
     let at = bytes.indexOf(this.anchor, from);
@@ -50,14 +50,14 @@ export class BytePattern {
     return null;
   }
 
-  /** Returns the matches whose anchor lies at `anchorAt` and that start at or after `from`, the longest of each start. */
+  /** Returns the matches with their anchor at `anchorAt` that start at or after `from`, the longest for each start. */
   matchesAround(bytes: Buffer, anchorAt: number, from: number): PatternPlace[] {
     return this.#startsBefore(bytes, anchorAt, from)
       .map((start) => ({ start, end: this.#matchAt(bytes, start) }))
       .filter(({ end }) => end >= 0);
   }
 
-  /** End of the longest match at exactly `start`, or -1. */
+  /** Returns the end of the longest match at exactly `start`, or -1. */
   #matchAt(bytes: Buffer, start: number): number {
     let ends = [start];
     for (const element of this.#elements) {
@@ -67,7 +67,7 @@ export class BytePattern {
     return Math.max(...ends);
   }
 
-  /** For a pattern of which every element varies. */
+  /** Searches for a pattern in which every element varies. */
   #findByStart(bytes: Buffer, from: number): PatternPlace | null {
     for (let start = from; start < bytes.length; start += 1) {
       if (!this.#firstBytes.has(bytes[start] ?? 0)) continue;
@@ -77,7 +77,7 @@ export class BytePattern {
     return null;
   }
 
-  /** Where the elements before the anchor may start, in rising order. */
+  /** Returns the possible starts of the elements before the anchor, in ascending order. */
   #startsBefore(bytes: Buffer, anchorAt: number, from: number): number[] {
     let starts = [anchorAt];
     for (let index = this.#anchorIndex - 1; index >= 0 && starts.length > 0; index -= 1) {
@@ -95,7 +95,7 @@ export class BytePattern {
   }
 }
 
-/** Native calls cost more than a few steps in JavaScript, and nearly all end at the first byte. */
+/** Native calls cost more than a few steps in JavaScript, and almost all comparisons end at the first byte. */
 const SHORT_BYTES = 16;
 
 function isEqual(bytes: Buffer, at: number, option: Buffer, length: number): boolean {
@@ -108,7 +108,7 @@ function isEqual(bytes: Buffer, at: number, option: Buffer, length: number): boo
   return true;
 }
 
-/** Where an element may end that starts at one of the places. */
+/** Returns the possible ends of an element that starts at one of the positions. */
 function advance(bytes: Buffer, starts: readonly number[], element: PatternElement): number[] {
   const ends: number[] = [];
   for (const at of starts) {
@@ -125,7 +125,7 @@ function longest(element: PatternElement): number {
   return Math.max(...element.map((option) => option.length));
 }
 
-/** Joins neighbours that have one form only, so that they are compared at once. */
+/** Joins adjacent elements with a single form, so that they are compared at once. */
 function mergeRuns(elements: readonly PatternElement[]): PatternElement[] {
   const merged: PatternElement[] = [];
   let run: Buffer[] = [];
@@ -145,7 +145,7 @@ function mergeRuns(elements: readonly PatternElement[]): PatternElement[] {
   return merged;
 }
 
-/** The longest piece with one form. */
+/** Returns the longest piece with a single form. */
 function chooseAnchor(elements: readonly PatternElement[]): { anchor: Buffer; index: number } {
   let best: { anchor: Buffer; index: number } = { anchor: Buffer.alloc(0), index: 0 };
   elements.forEach((element, index) => {

@@ -1,6 +1,6 @@
 import type { PatternElement } from './byte-pattern.ts';
 
-/** Encodings of URLs, JSON and HTML leave these as they are. */
+/** Characters that encodings of URLs, JSON and HTML do not change. */
 const STABLE = /[A-Za-z0-9_.-]/;
 
 const NAMED_ENTITIES: Readonly<Record<string, string>> = {
@@ -25,7 +25,7 @@ function percentForms(bytes: Buffer): string[] {
   return [once, once.toUpperCase(), twice, twice.toUpperCase()];
 }
 
-/** `\u00e9`, and the same within JSON text that stands in JSON text. */
+/** `\u00e9`, and the same in JSON within JSON. */
 function jsonForms(character: string): string[] {
   const units = [...Array(character.length).keys()].map((index) =>
     character.charCodeAt(index).toString(16).padStart(4, '0'),
@@ -52,7 +52,7 @@ function htmlForms(character: string): string[] {
   ];
 }
 
-/** A UTF-8 header that a server took for latin1 and printed as UTF-8, or printed as latin1. */
+/** A UTF-8 header that a server read as latin1 and printed as UTF-8 or latin1. */
 function mistakenForms(character: string): Buffer[] {
   if (character < '\u0080') return [];
   const asLatin1 = Buffer.from(character, 'utf8').toString('latin1');
@@ -62,8 +62,8 @@ function mistakenForms(character: string): Buffer[] {
 }
 
 /**
- * The ways one character of a value comes back in: as it is, percent-encoded (once or twice), escaped in JSON (once or
- * twice), as an HTML entity. Letters, digits and `_.-` have one form.
+ * Returns the forms in which one character of a value may come back: plain, percent-encoded (once or twice), escaped in JSON
+ * (once or twice), as an HTML entity. Letters, digits and `_.-` have one form.
  */
 export function escapedForms(character: string): PatternElement {
   const raw = Buffer.from(character, 'utf8');

@@ -6,22 +6,22 @@ export interface PatternMatch extends PatternPlace {
   readonly pattern: BytePattern;
 }
 
-/** Longer pieces make the search no surer. */
+/** Longer pieces do not make the search more selective. */
 const MAX_PIECE_BYTES = 16;
-/** Shorter ones are too common to be looked for by their sum. */
+/** Shorter pieces are too common to be found by their sum. */
 const MIN_PIECE_BYTES = 4;
 const TABLE_BITS = 16;
 
 /**
- * Finds several patterns in one pass over the bytes: a rolling sum of as many bytes as a piece that every match holds has
- * is looked up in a table. The sum costs the same for every byte, and its base is random: how long a search takes tells a
- * guest nothing of a guess that is right in part, but that a whole piece of it is. A pattern without such a piece (a value
- * that is mostly punctuation) is searched for by comparing.
+ * Finds several patterns in one pass over the bytes: a rolling sum, over the length of a piece that is in every match, is
+ * looked up in a table. It costs the same for every byte, and its base is random: the time of a search reveals nothing about a
+ * partly correct guess, only that a whole piece is right. A pattern without such a piece (a value of mostly punctuation) is
+ * searched for by comparing.
  */
 export class PatternSearch {
   readonly #pieceBytes: number;
   readonly #base = randomInt(2 ** 24, 2 ** 31) | 1;
-  /** What a byte that leaves the sum has added to it. */
+  /** The contribution of a byte that leaves the sum. */
   readonly #leaving = new Int32Array(256);
   readonly #isWanted = new Uint8Array(2 ** TABLE_BITS);
   readonly #bySum = new Map<number, BytePattern[]>();
@@ -42,7 +42,7 @@ export class PatternSearch {
     }
   }
 
-  /** Returns all matches, also those that overlap: by where they start, the longest first. */
+  /** Returns all matches, overlapping ones included, sorted by start, the longest first. */
   matches(bytes: Buffer): PatternMatch[] {
     const found: PatternMatch[] = [];
     this.#bySums(bytes, found);

@@ -8,7 +8,7 @@ for (let digit = 0; digit < 16; digit += 1) {
   DIGITS[text.toUpperCase().charCodeAt(0)] = digit;
 }
 
-/** Returns the bytes with each `%XX` undone once; null when there is none. One pass, whatever the bytes are. */
+/** Decodes each `%XX` once; null if there is none. One pass, whatever the bytes are. */
 export function decodePercent(bytes: Buffer): Buffer | null {
   const first = bytes.indexOf(PERCENT);
   if (first < 0) return null;

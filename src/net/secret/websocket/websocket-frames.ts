@@ -7,7 +7,7 @@ const MAX_CONTROL_BYTES = 125;
 /** One frame's head. */
 export interface FrameHead {
   readonly isFinal: boolean;
-  /** RSV1..3 in their places of the first byte: extensions, of which we let none be agreed. */
+  /** RSV1..3 at their positions in the first byte: used by extensions, none of which is negotiated. */
   readonly reserved: number;
   /** 0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong. */
   readonly opcode: number;
@@ -16,7 +16,7 @@ export interface FrameHead {
   readonly mask: Buffer | null;
 }
 
-/** What the parser gives: a head, then its payload in pieces (unmasked, never empty), then the end of the frame. */
+/** Receives a head, then its payload in pieces (unmasked, never empty), then the end of the frame. */
 export interface FrameHandler {
   onHead(head: FrameHead): void;
   onPayload(bytes: Buffer): void;
@@ -31,7 +31,7 @@ function broken(problem: string): GondolinError {
   return new GondolinError('NET_WEBSOCKET_INVALID', `A WebSocket frame is not valid: ${problem}`);
 }
 
-/** Reads the frames of one direction of a WebSocket from bytes that come in pieces; remembers at most 13 bytes. */
+/** Reads the frames of one direction of a WebSocket from a stream of chunks; remembers at most 13 bytes. */
 export class FrameParser {
   readonly #handler: FrameHandler;
   #pending: Buffer = Buffer.alloc(0);
@@ -42,7 +42,7 @@ export class FrameParser {
     this.#handler = handler;
   }
 
-  /** @throws {GondolinError} NET_WEBSOCKET_INVALID when the (untrusted) bytes are no frames. */
+  /** @throws {GondolinError} NET_WEBSOCKET_INVALID if the (untrusted) bytes are not frames. */
   push(chunk: Buffer): void {
     let bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     for (;;) {
@@ -108,7 +108,7 @@ function unmask(payload: Buffer, mask: Buffer, offset: number): Buffer {
   return plain;
 }
 
-/** The bytes of an unmasked frame. */
+/** Returns the bytes of an unmasked frame. */
 export function encodeFrame(
   { isFinal, opcode }: { isFinal: boolean; opcode: number },
   payload: Buffer,

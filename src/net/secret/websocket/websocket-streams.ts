@@ -13,7 +13,7 @@ const CLOSE = 8;
 const MAX_CONTROL_BYTES = 125;
 
 /**
- * Fields of a WebSocket's opening request that must not go upstream while payloads are looked into: agreed extensions
+ * Fields of a WebSocket's opening request that must not go upstream when payloads are scanned: negotiated extensions
  * (compression) would hide them.
  */
 export const WEBSOCKET_STRIPPED_HEADERS = ['sec-websocket-extensions'] as const;
@@ -31,7 +31,7 @@ export class WebSocketLeakScanStream extends Transform {
     const messages = new LeakScanner(index);
     let control = new LeakScanner(index);
     this.#parser = new FrameParser({
-      // Control frames stand between the pieces of a message, and are whole.
+      // Control frames may come between the fragments of a message, and are not fragmented.
       onHead: (head) => {
         if (isControl(head)) control = new LeakScanner(index);
         this.#isControl = isControl(head);
@@ -56,8 +56,8 @@ export class WebSocketLeakScanStream extends Transform {
 }
 
 /**
- * Turns secrets in what a server sends on a WebSocket back into placeholders. Messages stay whole; a long one comes in
- * other pieces (continuation frames) than the server sent.
+ * Replaces secrets in what a server sends on a WebSocket by their placeholders. Messages stay whole; a long one may be
+ * fragmented differently (continuation frames).
  */
 export class WebSocketScrubStream extends Transform {
   readonly #patterns: ScrubPatterns;
