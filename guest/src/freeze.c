@@ -12,7 +12,7 @@
 #include "system/identity.h"
 
 #define POLL_MS 1
-/* A process in a system call that waits for something is as good as stopped: it runs no code of its own. */
+/* A process that waits in a system call counts as stopped: it runs no code of its own. */
 #define PROCESS_LIMIT_MS 1000
 
 static struct {
@@ -23,7 +23,7 @@ static struct {
 
 static void on_poll(struct loop_timer *timer)
 {
-    /* Processes first: what they still ask of the host's files is answered while they come to rest. */
+    /* Processes first: the host still serves their file requests while they stop. */
     bool is_late = loop_now_ms() - freeze.started_ms >= PROCESS_LIMIT_MS;
     if ((!cgroup_all_frozen() && !is_late) || !fuse_pause()) {
         loop_timer_set(timer, POLL_MS);
@@ -51,7 +51,7 @@ void freeze_start(uint32_t request_id)
     on_poll(&freeze.poll);
 }
 
-/* What the host before this one began is nobody's any more; it may have ended in the middle of an output. */
+/* Forgets what the previous host started; that host may have disconnected in the middle of a frame. */
 static void start_session(void)
 {
     exec_forget_all();

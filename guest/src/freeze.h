@@ -1,16 +1,18 @@
 /*
- * FREEZE and THAW: brings the guest to rest so that its memory can be saved, and back to life, in this machine or in one
- * restored from the copy.
+ * FREEZE and THAW: stops the guest so that its memory can be saved, and resumes it, in this machine or in one restored
+ * from the copy.
  */
 #ifndef GONDOLIN_FREEZE_H
 #define GONDOLIN_FREEZE_H
 
 #include "channel/message.h"
 
-/* Stops the guest's processes and both ports, then answers OK: the last frame until a THAW. */
+/* Stops the guest's processes and both ports, then replies FROZEN: the last frame until a THAW. */
 void freeze_start(uint32_t request_id);
 
-/* Sets the identity, opens the ports, lets the processes go on; answers OK or FAILED, after HELLO for a new session. */
+/*
+ * Sets the identity, opens the ports and resumes the processes; replies OK or FAILED, after a HELLO for a new session.
+ */
 void freeze_end(uint32_t request_id, const struct thaw_request *thaw);
 
 #endif

@@ -1,4 +1,4 @@
-/* gondolin's guest agent: PID 1 of every guest. The stages of a start in their order, then the loop. */
+/* gondolin's guest agent: PID 1 of every guest. Runs the stages of a boot in order, then the loop. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@
 
 #define MAX_OPEN_FILES 65536
 
-/* Of ended children in one turn of the loop. */
+/* Ended children that are reaped in one turn of the loop. */
 #define MAX_REAPED 64
 
 static struct loop_source children;
@@ -32,8 +32,9 @@ static struct loop_timer more_children;
 static struct loop_source log_lines;
 
 /*
- * The C library gives pages back as soon as nothing is in them and asks for new ones at once, between a restore and the
- * first output too. Of each size every second block stays: there is always a free one beside it.
+ * The C library returns pages as soon as they are empty and asks for new ones at once, also between a restore and the
+ * first output. Every second block of each size stays allocated, so each free block has a neighbour that keeps its
+ * page.
  */
 static void keep_allocator_warm(void)
 {
@@ -53,7 +54,10 @@ static void die(const struct failure *failure)
     power_off();
 }
 
-/* One signal may stand for many children; orphans of the guest are ours too, and it can make them without end. */
+/*
+ * One signal may announce many children; orphans of the guest are reaped here too, and the guest can make them without
+ * end.
+ */
 static void reap_some(struct loop_timer *timer)
 {
     int status;
@@ -116,9 +120,9 @@ static bool start_loop(int control_fd, struct failure *failure)
 int main(void)
 {
     struct failure failure;
-    /* Three pipes and a cgroup for each of many execs. */
+    /* Each of many commands needs three pipes and a cgroup. */
     const struct rlimit files = {.rlim_cur = MAX_OPEN_FILES, .rlim_max = MAX_OPEN_FILES};
-    /* It mounts, kills and powers off: on any machine but its own that would be a disaster. */
+    /* The agent mounts, kills and powers off: on any machine other than its guest that would be a disaster. */
     if (getpid() != 1) {
         (void)fputs("gondolin-agent: only runs as PID 1 of a guest\n", stderr);
         return 2;

@@ -26,7 +26,7 @@ bool requests_want_shutdown(void)
     return wants_shutdown;
 }
 
-static void answer(uint32_t request_id, bool is_done, const struct failure *failure)
+static void reply(uint32_t request_id, bool is_done, const struct failure *failure)
 {
     if (is_done)
         reply_ok(request_id);
@@ -38,10 +38,10 @@ static void serve_root(uint32_t request_id, const struct root_request *request)
 {
     struct failure failure;
     bool is_done = root_switch(request, &failure);
-    /* Nothing works without it: the console keeps the reason, whatever becomes of the answer. */
+    /* Nothing works without a root: the console keeps the reason even if the reply is lost. */
     if (!is_done)
         log_error("root: %s: %s", failure.stage, strerror(failure.error));
-    answer(request_id, is_done, &failure);
+    reply(request_id, is_done, &failure);
 }
 
 static void serve(struct message *message)
@@ -53,15 +53,15 @@ static void serve(struct message *message)
         serve_root(id, &message->body.root);
         break;
     case GONDOLIN_MESSAGE_IDENTITY:
-        answer(id, identity_set(&message->body.identity, &failure), &failure);
+        reply(id, identity_set(&message->body.identity, &failure), &failure);
         break;
     case GONDOLIN_MESSAGE_MOUNT:
-        answer(id, mount_serve(&message->body.mount, &failure), &failure);
+        reply(id, mount_serve(&message->body.mount, &failure), &failure);
         break;
     case GONDOLIN_MESSAGE_SEAL:
-        /* Nothing can be linked afterwards. */
+        /* No link can be made once the root is read-only. */
         java_store_link();
-        answer(id, root_seal(&failure), &failure);
+        reply(id, root_seal(&failure), &failure);
         break;
     case GONDOLIN_MESSAGE_EXEC:
         exec_start(id, &message->body.exec);
@@ -76,10 +76,10 @@ static void serve(struct message *message)
         freeze_end(id, &message->body.thaw);
         break;
     case GONDOLIN_MESSAGE_NETWORK:
-        answer(id, net_start(&failure), &failure);
+        reply(id, net_start(&failure), &failure);
         break;
     case GONDOLIN_MESSAGE_FILE:
-        answer(id, file_write(&message->body.file, &failure), &failure);
+        reply(id, file_write(&message->body.file, &failure), &failure);
         if ((message->body.file.flags & GONDOLIN_FILE_FLAG_JAVA_STORE) != 0)
             java_store_set(message->body.file.path);
         break;

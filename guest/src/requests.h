@@ -1,4 +1,4 @@
-/* Frames of the control port, handed to whoever serves them. */
+/* Dispatches the frames of the control port to their handlers. */
 #ifndef GONDOLIN_REQUESTS_H
 #define GONDOLIN_REQUESTS_H
 
@@ -6,7 +6,7 @@
 
 extern const struct port_handlers requests_handlers;
 
-/* True once SHUTDOWN was asked: call shutdown_finish() when the answer is out. */
+/* True once the host has sent SHUTDOWN: call shutdown_finish() when the reply has been written. */
 bool requests_want_shutdown(void);
 
 #endif

@@ -13,17 +13,20 @@
 
 #define LIMIT_S 3
 
-/* The pump threads go on meanwhile: writing back to host mounts needs them. */
+/* The pump threads keep running: writing back to host mounts needs them. */
 static void *limit_time(void *unused)
 {
     const struct timespec limit = {.tv_sec = LIMIT_S};
     (void)unused;
     (void)nanosleep(&limit, NULL);
-    log_console("shutdown: not done after %d s: powering off", LIMIT_S);
+    log_console("shutdown: not finished after %d s: powering off", LIMIT_S);
     power_off();
 }
 
-/* A killed process holds its files until it is gone. Orphans are ours too: none is left when there is no child. */
+/*
+ * A killed process holds its files until it is gone. Orphans are children of the agent too, so nothing is left once
+ * there is no child.
+ */
 static void reap_all(void)
 {
     while (RETRY_EINTR(waitpid(-1, NULL, 0)) > 0)
@@ -34,7 +37,7 @@ void shutdown_begin(void)
 {
     pthread_t thread;
     (void)kill(-1, SIGKILL);
-    /* Without the limit a host that does not answer would only make the power-off late. */
+    /* Without the time limit a host that does not reply would only delay the power-off. */
     if (pthread_create(&thread, NULL, limit_time, NULL) != 0)
         power_off();
     reap_all();

@@ -2,7 +2,7 @@
 
 #include "runtime/util.h"
 
-/* Payload sizes a type allows, in bytes. */
+/* The payload sizes that a type allows, in bytes. */
 struct frame_rule {
     uint32_t min;
     uint32_t max;

@@ -26,8 +26,9 @@ struct frame {
 };
 
 /*
- * Decodes the first frame of `count` bytes that the host sent. On FRAME_OK `*size` is the whole frame's size in bytes;
- * on FRAME_INCOMPLETE it is how many bytes the frame needs at least, 12..4,194,316. Everything else is a broken rule.
+ * Decodes the first frame of `count` bytes that the host sent. On FRAME_OK `*size` is the size of the whole frame in
+ * bytes; on FRAME_INCOMPLETE it is the least number of bytes that the frame needs, 12..4,194,316. Any other result is a
+ * broken rule.
  */
 enum frame_result frame_decode(const uint8_t *bytes, size_t count, struct frame *frame, size_t *size);
 

@@ -1,4 +1,4 @@
-/* Control messages: decode of the host's requests, encode of the guest's answers. Pure, no I/O. */
+/* Control messages: decodes the host's requests, encodes the guest's replies. Pure, no I/O. */
 #ifndef GONDOLIN_MESSAGE_H
 #define GONDOLIN_MESSAGE_H
 
@@ -24,7 +24,7 @@ struct root_request {
 struct identity_request {
     uint64_t realtime_ns;
     char *hostname;
-    /* Text for /etc/machine-id and /proc/sys/kernel/random/boot_id; empty: leave. */
+    /* Text for /etc/machine-id and /proc/sys/kernel/random/boot_id; empty: unchanged. */
     char *machine_id;
     char *boot_id;
     /* Points into the payload. */
@@ -66,7 +66,7 @@ struct kill_request {
 };
 
 struct network_request {
-    /* 0: none is known yet. */
+    /* 0 if the host does not know one yet. */
     uint8_t flags;
 };
 
@@ -97,11 +97,11 @@ struct message {
 enum message_result message_decode(const uint8_t *payload, size_t length, struct message *message);
 void message_free(struct message *message);
 
-/* Frees the texts of a request that was taken out of its message. */
+/* Frees the texts of a request that was moved out of its message. */
 void message_free_exec(struct exec_request *exec);
 const char *message_strerror(enum message_result result);
 
-/* Encoders start a message in `writer`; the caller looks at `writer->failed` once at the end. */
+/* Each encoder starts a message in `writer`; check `writer->failed` once at the end. */
 void message_encode_header(struct wire_writer *writer, uint16_t type, uint32_t request_id);
 void message_encode_hello(struct wire_writer *writer, const char *version, const char *kernel);
 void message_encode_frozen(struct wire_writer *writer, uint32_t request_id, uint64_t sent_bytes,

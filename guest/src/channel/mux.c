@@ -74,7 +74,7 @@ struct mux_stream *mux_any(const struct mux *mux)
     return NULL;
 }
 
-/* Makes room for `count` more input bytes. The window bounds the sum, so the buffer never passes one window. */
+/* Makes room for `count` more input bytes. The window bounds the sum, so the buffer never exceeds one window. */
 static bool reserve_input(struct mux_stream *stream, size_t count)
 {
     size_t needed = stream->input_length + count;
@@ -154,7 +154,7 @@ uint32_t mux_pass(struct mux_stream *stream, size_t count)
     return grant;
 }
 
-/* Hundreds of idle connections must not each hold what one burst needed. */
+/* Hundreds of idle connections must not each keep what one burst needed. */
 static void release_large_input(struct mux_stream *stream)
 {
     stream->input_start = 0;
@@ -209,7 +209,7 @@ const char *mux_strerror(enum mux_result result)
     case MUX_UNKNOWN_STREAM:
         return "stream was never opened";
     case MUX_BAD_ID:
-        return "stream id is not the host's or does not rise";
+        return "stream id is not one of the host's or does not rise";
     case MUX_WINDOW_EXCEEDED:
         return "DATA beyond the granted window";
     case MUX_CREDIT_EXCEEDED:

@@ -1,37 +1,37 @@
 /*
- * Streams of the control port. This file teaches the protocol; docs/protocol.md, "Streams", has its numbers.
+ * Streams of the control port: the protocol in short, then the code. docs/protocol.md, "Streams", has the numbers.
  *
- * One virtio port carries every byte stream between host and guest: a command's stdin, stdout and stderr, a captured TCP
- * connection, the name queries. Each frame on it names its stream by an id.
+ * One virtio port carries every byte stream between host and guest: a command's stdin, stdout and stderr, a captured
+ * TCP connection, the name queries. Each frame names its stream by an id.
  *
- *   Opening. OPEN makes a stream and says its kind. The host uses even ids from 2 and the guest odd ids from 1, each
- *   strictly rising, so both sides can open at the same time and no id is used twice. The host opens the streams of a
- *   command and then sends an EXEC that claims them by their ids. Nothing acknowledges an OPEN: data may follow at once.
- *   Only a TCP stream has an ACCEPT, which tells the guest that the host has a connection to the server. The receiver of
- *   an OPEN that it cannot serve (an unknown kind, too many streams) sends RESET, reason refused.
+ * Establishing a stream. OPEN creates a stream and gives its kind. The host uses even ids from 2, the guest odd ids
+ * from 1, each strictly rising: both sides can open streams at the same time, and no id is used twice. The host opens
+ * the streams of a command and then sends an EXEC that claims them by id. Nothing acknowledges an OPEN, so data may
+ * follow at once. The exception is a TCP stream, whose ACCEPT says that the host has connected to the server. The
+ * receiver of an OPEN that it cannot serve (an unknown kind, too many streams) sends RESET with the reason "refused".
  *
- *   Credit. Each direction of a stream has a window, which both sides compute for themselves:
+ * Credit. Each direction of a stream has a window, which both sides compute for themselves:
+ * 
+ *     window = INITIAL_WINDOW_BYTES - bytes of DATA so far + bytes of CREDIT so far
+ * 
+ * A sender may never send more DATA than its window, and a receiver may never send CREDIT that lifts the window above
+ * INITIAL_WINDOW_BYTES. A stream therefore has at most one window of bytes that were sent and not yet consumed, which
+ * bounds the buffer that the receiver needs, and a slow consumer blocks its own stream and no other. The receiver sends
+ * CREDIT once the consumer has taken half a window (one small frame for 128 KiB), and none after the sender's EOF.
  *
- *       window = INITIAL_WINDOW_BYTES - bytes of DATA so far + bytes of CREDIT so far
+ * End. EOF says that its sender sends nothing more on the stream; the other direction continues. A side with nothing to
+ * send sends EOF too. A stream ends when both sides have sent EOF and the guest has consumed what it received.
  *
- *   DATA may never exceed the sender's window, and CREDIT may never lift it above INITIAL_WINDOW_BYTES. So a stream has
- *   at most one window of bytes that were sent and not consumed, which bounds what the receiver must buffer: a stream
- *   whose consumer is slow blocks itself and no other. The receiver sends CREDIT only once the consumer has taken half a
- *   window, one small frame for 128 KiB, and none after the sender's EOF.
+ * Reset. RESET ends both directions at once and drops what the stream has received; its payload is the reason. Frames
+ * of the other side may cross with it, so frames for an id that has ended are dropped (MUX_ENDED).
  *
- *   Ending. EOF says that its sender sends nothing more; the other direction continues. A side with nothing to send says so
- *   with an EOF too. A stream has ended when both sides have sent EOF and the guest's end has consumed what came.
- *
- *   Reset. RESET ends both directions at once and drops what is queued; its payload is the reason. Frames of the other
- *   side may have crossed with it: frames for an id that has ended are dropped without complaint (MUX_ENDED).
- *
- *   Broken rules. DATA or EOF after EOF, DATA beyond the window, CREDIT beyond the initial window, an id of the wrong
- *   parity or out of order, a frame for an id that was never opened: no correct peer does any of it, so there is nothing
- *   left to trust. The agent logs the rule and powers the guest off; the host does the same to a guest, with the error
- *   GUEST_PROTOCOL.
+ * Broken rules. No correct host sends DATA or EOF after EOF, DATA beyond the window, CREDIT beyond the initial window,
+ * an OPEN whose id is odd or does not rise, or a frame for an id that was never opened. The state of both sides then no
+ * longer agrees: the agent logs the rule and powers the guest off. The host ends a guest that breaks a rule with
+ * GUEST_PROTOCOL.
  *
  * Pure: bytes from the host wait in the stream until their consumer takes them; nothing here reads or writes a
- * descriptor. streams.h connects this to the port and to the streams' ends in the guest.
+ * descriptor. streams.h connects streams to the port and to their ends in the guest.
  */
 #ifndef GONDOLIN_MUX_H
 #define GONDOLIN_MUX_H
@@ -58,8 +58,9 @@ enum mux_result {
 };
 
 /*
- * The end of a stream in the guest: a pipe of a command, or whatever opened it. Each call may end the stream
- * (streams_reset(), streams_release()): whoever makes one must not use the stream afterwards. All but on_end may be NULL.
+ * The end of a stream in the guest: a pipe of a command, or the code that opened the stream. A handler may end the
+ * stream (streams_reset(), streams_release()): its caller must not use the stream afterwards. All but on_end may be
+ * NULL.
  */
 struct stream_handlers {
     /* The host accepts what the stream was opened for. */
@@ -72,7 +73,7 @@ struct stream_handlers {
     void (*on_eof)(void *owner);
     /* The guest may send more. */
     void (*on_credit)(void *owner);
-    /* A new host has connected, which knows nothing of the stream. NULL: on_end instead. The owner must forget the stream. */
+    /* A new host has connected and knows nothing of the stream; the owner must forget it. NULL: on_end is called. */
     void (*on_host_gone)(void *owner);
     /* Either side has reset the stream. The owner must forget it. */
     void (*on_end)(void *owner);
@@ -137,7 +138,7 @@ enum mux_result mux_receive(struct mux_stream *stream, const uint8_t *bytes, siz
 enum mux_result mux_receive_eof(struct mux_stream *stream);
 enum mux_result mux_receive_credit(struct mux_stream *stream, uint32_t bytes);
 
-/* The consumer took admitted bytes without their being kept. Returns the credit to grant now, in bytes; 0 if not yet. */
+/* The consumer took admitted bytes that were not kept. Returns the credit to grant now, in bytes; 0 if not yet. */
 uint32_t mux_pass(struct mux_stream *stream, size_t count);
 
 /* Takes `count` bytes off the input. Returns the credit to grant now, in bytes; 0 if not yet. */

@@ -2,7 +2,7 @@
 
 #include "runtime/util.h"
 
-/* Larger frames are written from where they are. */
+/* Larger frames are written without a copy. */
 #define MAX_STAGED_BYTES 8192
 
 static struct outbox_packet *new_packet(size_t capacity)

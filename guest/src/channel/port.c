@@ -8,14 +8,14 @@
 #include "runtime/priority.h"
 #include "runtime/util.h"
 
-/* One stream's window and a frame that is not whole yet. */
+/* One stream's window and an incomplete frame. */
 #define INPUT_BYTES (GONDOLIN_INITIAL_WINDOW_BYTES + 65536)
-/* The driver gives at most one of its buffers in a read. */
+/* The driver returns at most one of its buffers in a read. */
 #define DRIVER_BUFFER_BYTES 4096
 #define MAX_URGENT_BYTES 1048576
-/* Each moves at most what the pool holds. */
+/* Each turn moves at most what the pool holds. */
 #define MAX_FLUSH_TURNS 4
-/* How soon a disconnected port is looked at again: fast while booting, then calm. */
+/* How soon a disconnected port is polled again: often while booting, less often later. */
 #define FIRST_PROBE_MS 2
 #define PROBE_MS 50
 #define HOST_GONE_MS 10000
@@ -33,7 +33,7 @@ static struct {
     uint8_t *input;
     size_t input_capacity;
     size_t input_length;
-    /* In this turn of the loop. */
+    /* Bytes received in this turn of the loop. */
     size_t received_bytes;
 } port;
 
@@ -78,7 +78,7 @@ static void on_probe_due(struct loop_timer *timer)
         return;
     }
     if (port.was_connected && loop_now_ms() - port.disconnected_since_ms >= HOST_GONE_MS) {
-        die("the host has left the control port");
+        die("the host has closed the control port");
         return;
     }
     loop_timer_set(timer, port.was_connected ? PROBE_MS : FIRST_PROBE_MS);
@@ -99,7 +99,7 @@ static bool resize_input(size_t size)
     return true;
 }
 
-/* Hands every whole frame on; gives how many bytes the frame at the front needs, or 0 when the port died. */
+/* Passes every complete frame on; returns how many bytes the first incomplete frame needs, or 0 if the port died. */
 static size_t handle_frames(void)
 {
     size_t start = 0;
@@ -130,7 +130,7 @@ static void read_port(void)
         long count =
             RETRY_EINTR(read(port.source.fd, port.input + port.input_length, port.input_capacity - port.input_length));
         if (count == 0 || (count < 0 && errno != EAGAIN)) {
-            /* 0 is "the host end is not open (yet)", not an end of file. */
+            /* 0 means that the host end is not open (yet), not end of file. */
             on_disconnected();
             is_drained = true;
         } else if (count < 0) {
@@ -139,7 +139,7 @@ static void read_port(void)
             port.was_connected = true;
             port.input_length += (size_t)count;
             port.received_bytes += (size_t)count;
-            /* Most likely the last: epoll says when it was not. */
+            /* Probably the last bytes; epoll reports it if not. */
             is_drained = count < DRIVER_BUFFER_BYTES;
         }
     }
@@ -184,13 +184,13 @@ struct outbox *port_outbox(void)
 void port_send(enum outbox_queue queue, uint8_t type, uint32_t stream, const uint8_t *payload, size_t length)
 {
     if (!outbox_push(&port.outbox, queue, type, stream, payload, length))
-        die("out of memory for an answer");
+        die("out of memory for a reply");
 }
 
 void port_send_last(uint8_t type, uint32_t stream, const uint8_t *payload, size_t length)
 {
     if (!outbox_hold(&port.outbox, type, stream, payload, length))
-        die("out of memory for an answer");
+        die("out of memory for a reply");
 }
 
 void port_resume(void)
@@ -213,7 +213,7 @@ static void write_out(void)
             port.was_connected = true;
             outbox_sent(&port.outbox, (size_t)written);
         } else {
-            /* Full, or the host end is closed: EPOLLOUT or the probe says when to go on. */
+            /* Full, or the host end is closed: EPOLLOUT or the probe says when to continue. */
             port.is_blocked = true;
         }
     }

@@ -1,8 +1,8 @@
 /*
- * The control port: frames in, frames out, and a host that comes and goes.
+ * The control port: frames in, frames out, and a host that connects and disconnects.
  *
- * While too many urgent bytes wait, the port is not read, so a host that does not read its answers cannot grow them.
- * A disconnected host end makes the port look ready for ever, so it leaves the loop then and a timer looks again.
+ * While too many urgent bytes are queued, the port is not read, so a host that does not read its replies cannot grow
+ * them. A disconnected host end makes the port look ready for ever, so the port leaves the loop and a timer polls it.
  */
 #ifndef GONDOLIN_PORT_H
 #define GONDOLIN_PORT_H
@@ -11,7 +11,7 @@
 
 struct port_handlers {
     void (*on_frame)(const struct frame *frame);
-    /* Packets of the pool may be free. True when somebody still waits for one. */
+    /* Packets of the pool may be free. Returns true if somebody still waits for one. */
     bool (*on_packet_free)(void);
     /* The host broke a rule, or is gone for good. The port does nothing more. */
     void (*on_dead)(const char *why);
@@ -22,19 +22,19 @@ int port_init(int fd, const struct port_handlers *handlers);
 
 struct outbox *port_outbox(void);
 
-/* Queues one small frame. When memory is out the port is dead. */
+/* Queues one small frame. If memory is out, the port is dead. */
 void port_send(enum outbox_queue queue, uint8_t type, uint32_t stream, const uint8_t *payload, size_t length);
 
 /* Queues one small frame that overtakes all others and holds them back until port_resume(). */
 void port_send_last(uint8_t type, uint32_t stream, const uint8_t *payload, size_t length);
 void port_resume(void);
 
-/* Drops every frame that waits. */
+/* Drops every queued frame. */
 void port_clear(void);
 
 /*
- * Writes what is queued and what those who wait for room add, as far as the host reads. Called once per loop turn. True
- * when it stopped only to let others have their turn.
+ * Writes what is queued and what the waiters for a free packet add, as far as the host reads. Call once per loop turn.
+ * Returns true if it stopped only to let other sources have their turn.
  */
 bool port_flush(void);
 

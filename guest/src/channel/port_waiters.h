@@ -1,4 +1,4 @@
-/* Who waits for a free packet of the control port, oldest first. */
+/* The waiters for a free packet of the control port, oldest first. */
 #ifndef GONDOLIN_PORT_WAITERS_H
 #define GONDOLIN_PORT_WAITERS_H
 
@@ -8,15 +8,15 @@
 struct port_waiter {
     bool is_waiting;
     struct port_waiter *next;
-    /* Called once, no longer waiting. There is a free packet, unless another waiter takes it first. */
+    /* Called once, after the waiter was removed. There is a free packet unless another waiter takes it first. */
     void (*on_packet_free)(struct port_waiter *waiter);
 };
 
-/* Idempotent, both. */
+/* Both are idempotent. */
 void port_waiters_add(struct port_waiter *waiter);
 void port_waiters_remove(struct port_waiter *waiter);
 
-/* Wakes one waiter for each free packet. True when somebody still waits. */
+/* Wakes one waiter for each free packet. Returns true if somebody still waits. */
 bool port_waiters_wake(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* The agent's messages on their way out. */
+/* Sends the agent's messages. */
 #ifndef GONDOLIN_REPLY_H
 #define GONDOLIN_REPLY_H
 
@@ -10,12 +10,12 @@
 void reply_hello(void);
 void reply_ok(uint32_t request_id);
 void reply_ok_pid(uint32_t request_id, pid_t pid);
-/* The last frame until the port is resumed; the numbers are those of fuse_counts(). */
+/* Sends the last frame until the port is resumed; the numbers are those of fuse_counts(). */
 void reply_frozen(uint32_t request_id, uint64_t sent_bytes, uint64_t received_bytes);
 void reply_failed(uint32_t request_id, const struct failure *failure);
 void reply_error(uint32_t request_id, int error, const char *stage);
 
-/* `status` as waitpid() gives it. Queued behind the stream data that was queued before. */
+/* `status` is that of waitpid(). Queued after the stream data that is queued already. */
 void reply_exited(uint32_t request_id, int status, bool is_out_of_memory);
 void reply_log(uint8_t level, const char *text);
 

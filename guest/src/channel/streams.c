@@ -149,7 +149,9 @@ struct mux_stream *streams_open(uint8_t kind, const uint8_t *payload, size_t len
     open[0] = kind;
     if (length > 0)
         memcpy(open + 1, payload, length);
-    /* In order with the ends of former streams, so that the host never counts more open ones than the guest does. */
+    /*
+     * In order with the ends of earlier streams, so that the host never counts more open streams than the guest does.
+     */
     port_send(OUTBOX_BULK, GONDOLIN_FRAME_OPEN, stream->id, open, length + 1);
     return stream;
 }

@@ -90,7 +90,7 @@ char **wire_read_list(struct wire_reader *reader, uint32_t max_items, size_t *co
 {
     *count = 0;
     uint32_t items = wire_read_u32(reader);
-    /* An item is at least its 4 length bytes, so a larger count is a lie: refused before it becomes an allocation. */
+    /* An item has at least its 4 length bytes, so a larger count is a lie: refused before it becomes an allocation. */
     if (reader->failed || items > max_items || items > reader->left / 4) {
         reader->failed = true;
         return NULL;

@@ -22,7 +22,10 @@
 #endif
 #define CLOSE_RANGE_CLOEXEC_FLAG 4U
 
-/* All that a child writes to until it executes its program: the rest of the memory is the agent's, which goes on. */
+/*
+ * Everything that a child writes to before it executes its program: the rest of the memory belongs to the running
+ * agent.
+ */
 struct exec_child {
     struct exec_request request;
     /* stdin, stdout, stderr. */
@@ -67,7 +70,7 @@ uint32_t exec_child_session(const struct exec_child *child)
     return child->session;
 }
 
-/* execve() resets the handlers; it keeps what is ignored and what is blocked. */
+/* execve() resets the handlers, but keeps what is ignored and what is blocked. */
 static void reset_signals(void)
 {
     const struct sigaction standard = {.sa_handler = SIG_DFL};
@@ -77,12 +80,12 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Descriptors 0, 1 and 2; everything above closes at execve. */
+/* Sets descriptors 0, 1 and 2; everything above closes at execve. */
 static void connect_stdio(const struct exec_child *child)
 {
     int fds[3];
     for (int i = 0; i < 3; i++) {
-        /* First out of the way of 0..2, so that no dup2 overwrites a descriptor that is still needed. */
+        /* First moved above 2, so that no dup2 overwrites a descriptor that is still needed. */
         fds[i] = child->stdio[i] > 2 ? child->stdio[i] : fcntl(child->stdio[i], F_DUPFD_CLOEXEC, 3);
         if (fds[i] < 0)
             spawn_fail(errno, "stdio", "");
@@ -96,7 +99,7 @@ static void connect_stdio(const struct exec_child *child)
 
 #define MAX_FILES 1048576
 
-/* What the agent has for itself goes back to what a container engine gives: see guest/README.md, "Limits". */
+/* Resets the agent's own limits to those of a container engine: see guest/README.md, "Limits". */
 static void reset_limits(void)
 {
     const struct rlimit files = {.rlim_cur = MAX_FILES, .rlim_max = MAX_FILES};
@@ -106,7 +109,7 @@ static void reset_limits(void)
     (void)umask(022);
 }
 
-/* Last, because the agent's own descriptors still take the numbers below. */
+/* Last, because the agent's own descriptors still use the numbers below. */
 static void lower_file_limit(void)
 {
     const struct rlimit files = {.rlim_cur = 1024, .rlim_max = MAX_FILES};
@@ -161,7 +164,7 @@ static void add_default(struct exec_child *child, size_t number, const char *nam
     end[1] = NULL;
 }
 
-/* That of a user whom /etc/passwd does not have is made when it is needed; root's is the usual one. */
+/* The home of a user that /etc/passwd lacks is made when it is needed; root's is the usual one. */
 static void choose_home(struct exec_child *child)
 {
     struct user *user = &child->user;
@@ -212,8 +215,8 @@ static bool join_path(char *program_path, const char *directory, size_t length, 
 }
 
 /*
- * Tries each directory of PATH; gives the errno that tells most. As a shell does, it passes over what cannot be looked at:
- * directories that this user may not search, loops of links, names that are too long.
+ * Tries each directory of PATH; returns the most informative errno. As a shell does, it passes over what it cannot look
+ * up: directories that this user may not search, loops of links, names that are too long.
  */
 static int exec_in_path(struct exec_child *child)
 {
@@ -223,7 +226,7 @@ static int exec_in_path(struct exec_child *child)
     for (const char *start = path; start != NULL;) {
         size_t length = strcspn(start, ":");
         bool is_found = false;
-        /* Looking is far cheaper than an execve() that fails: that makes a whole address space first. */
+        /* A lookup is far cheaper than an execve() that fails, which first makes a whole address space. */
         if (join_path(child->program_path, start, length, argv[0])) {
             is_found = access(child->program_path, X_OK) == 0;
             if (is_found)

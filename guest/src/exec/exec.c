@@ -48,7 +48,7 @@ static void answer_waiters(struct exec *exec)
     }
 }
 
-/* Takes every step that is due. The only place that frees a record that runs. */
+/* Takes every step that is due. The only place that frees the record of a command that ran. */
 void exec_advance(struct exec *exec)
 {
     if (exec->is_finishing || !exec->is_reaped || !exec->is_started)
@@ -56,7 +56,7 @@ void exec_advance(struct exec *exec)
     if (!exec->is_exited_sent && exec->output_pipes[0] == NULL && exec->output_pipes[1] == NULL) {
         exec->is_exited_sent = true;
         reply_exited(exec->request_id, exec->status, cgroup_ran_out_of_memory(&exec->cgroup));
-        /* The host waits for that; the rest is for after it has left. */
+        /* The host waits for EXITED; the rest follows once it has been written. */
         if (exec->waiters == NULL) {
             loop_timer_set(&exec->aftermath, AFTERMATH_MS);
             return;
@@ -131,23 +131,23 @@ bool exec_on_reaped(pid_t pid, int status)
         return false;
     exec->is_reaped = true;
     exec->status = status;
-    /* A short command may be over before its thread has said that it runs. */
+    /* A short command may have ended before its thread has reported that it runs. */
     if (exec->is_started)
-        exec_stdio_finish(exec);
+        stdio_pipes_finish(exec);
     return true;
 }
 
 static void on_start_thread(struct worker_job *job)
 {
-    /* On the thread: root of the guest may have mounted what never answers on a directory of JVMs. */
+    /* On the thread: root of the guest may have mounted a file system that never replies on a directory of JVMs. */
     java_store_link();
     spawn_child(&LOOP_OWNER(job, struct exec, start)->process);
 }
 
-/* It did not run; what is left of it is a child that has ended. */
+/* The program did not run; all that is left is a child that has ended. */
 static void abandon(struct exec *exec)
 {
-    exec_stdio_drop(exec);
+    stdio_pipes_drop(exec);
     answer_waiters(exec);
     exec->session = 0;
     forget(exec);
@@ -160,7 +160,7 @@ static void on_start_done(struct worker_job *job)
     exec_child_free(exec->child);
     exec->child = NULL;
     exec->is_started = true;
-    /* 0: the host that asked is not there any more. */
+    /* 0: the host that asked has disconnected. */
     if (exec->process.has_failed) {
         if (exec->request_id != 0)
             reply_failed(exec->request_id, &exec->process.failure);
@@ -169,16 +169,16 @@ static void on_start_done(struct worker_job *job)
     }
     if (exec->request_id != 0)
         reply_ok_pid(exec->request_id, exec->process.pid);
-    exec_stdio_start(exec);
+    stdio_pipes_start(exec);
     if (exec->is_reaped)
-        exec_stdio_finish(exec);
+        stdio_pipes_finish(exec);
 }
 
-/* Everything that the thread needs. */
+/* Prepares everything that the thread needs. */
 static bool prepare(struct exec *exec, struct exec_request *request, struct failure *failure)
 {
     int stdio[3] = {-1, -1, -1};
-    if (!exec_stdio_connect(exec, request, stdio, failure)) {
+    if (!stdio_pipes_connect(exec, request, stdio, failure)) {
         for (size_t i = 0; i < ARRAY_LENGTH(stdio); i++)
             close_quietly(stdio[i]);
         return false;

@@ -10,16 +10,16 @@
 
 #include "channel/message.h"
 
-/* Starts a process and takes the texts out of `request`; answers OK or FAILED once its program runs. */
+/* Starts a process and moves the texts out of `request`; replies OK or FAILED once its program runs. */
 void exec_start(uint32_t request_id, struct exec_request *request);
 
-/* Answers OK or FAILED ESRCH, at once or when no process is left. */
+/* Replies OK or FAILED ESRCH, at once or when no process is left. */
 void exec_kill(uint32_t request_id, const struct kill_request *request);
 
-/* A new host speaks: processes go on, and nothing is told of them any more. */
+/* A new host has connected: processes keep running, and it hears nothing of them. */
 void exec_forget_all(void);
 
-/* A child was reaped with this wait status; false when it is not an EXEC's. */
+/* Handles a reaped child with this wait status; false if it does not belong to an EXEC. */
 bool exec_on_reaped(pid_t pid, int status);
 
 #endif

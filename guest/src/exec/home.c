@@ -23,6 +23,6 @@ int home_make(uid_t uid, gid_t gid, char *path, size_t capacity)
     struct stat status;
     if (fd < 0 || fstat(fd, &status) != 0)
         return -1;
-    /* Of another start of this moment, which has made it and not yet given it away. */
+    /* Another start made it at this moment and has not yet changed its owner. */
     return status.st_uid == uid ? 0 : fchown(fd, uid, gid);
 }

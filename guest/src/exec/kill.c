@@ -12,7 +12,7 @@ struct past_exec {
     uint32_t session;
 };
 
-/* The last execs that were forgotten, and which host's they were. */
+/* The last execs that were forgotten, and the host session that they belonged to. */
 static struct {
     struct past_exec entries[MAX_PAST];
     size_t next;
@@ -68,7 +68,7 @@ static int send_signal(const struct exec *exec, const struct kill_request *reque
     return signal_tree(exec, signal);
 }
 
-/* Answers the KILL later, when no process of the exec is left. False when memory is out. */
+/* Replies to the KILL later, once no process of the exec is left. False if memory is out. */
 static bool wait_for_empty(struct exec *exec, uint32_t request_id)
 {
     struct kill_waiter *waiter = malloc(sizeof *waiter);
@@ -79,7 +79,7 @@ static bool wait_for_empty(struct exec *exec, uint32_t request_id)
     exec->sweep.is_clean = false;
     /* At once: the command itself may have left its cgroup. */
     exec_sweep(exec);
-    /* It may be empty already, with only output on its way. */
+    /* The cgroup may be empty already, with only output left to send. */
     exec_watch_cgroup(exec);
     exec_advance(exec);
     return true;
@@ -116,7 +116,7 @@ static void on_past_swept(struct sweep *sweep)
     free(past_kill);
 }
 
-/* The command and its cgroup are gone; only what left that may be there. */
+/* The command and its cgroup are gone; only processes that left the cgroup may remain. */
 static void kill_past(uint32_t request_id, const struct kill_request *request)
 {
     bool is_tree_kill = request->scope == GONDOLIN_KILL_SCOPE_TREE && request->signal == SIGKILL;

@@ -10,12 +10,12 @@
 
 struct output_pipe {
     struct loop_source source;
-    /* NULL: dropping. */
+    /* NULL while dropping. */
     struct mux_stream *stream;
     void *owner;
     void (*on_done)(void *owner, struct output_pipe *output_pipe);
     bool is_done;
-    /* The process is dead and `drain_bytes` of the pipe are still to be sent. */
+    /* The process is dead, and `drain_bytes` of the pipe are still to be sent. */
     bool is_draining;
     size_t drain_bytes;
     struct port_waiter port_waiter;
@@ -78,7 +78,7 @@ static void send_some(struct output_pipe *output_pipe)
 {
     size_t limit = sendable_bytes(output_pipe);
     if (limit == 0) {
-        /* Off the loop, not just masked: a closed pipe would report EPOLLHUP for ever. */
+        /* Out of the loop, not just masked: a closed pipe would report EPOLLHUP for ever. */
         loop_remove(&output_pipe->source);
         return;
     }

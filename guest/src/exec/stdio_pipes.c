@@ -25,7 +25,7 @@ static bool claim_streams(struct exec *exec, const struct exec_request *request,
     return true;
 }
 
-/* The agent's and the child's end of one stdio pipe. */
+/* Makes one pipe, with the agent's and the child's end. */
 static bool open_pipe(size_t index, int *agent_end, int *child_end, struct failure *failure)
 {
     int ends[2];
@@ -73,10 +73,10 @@ static bool connect_stream(struct exec *exec, size_t index, int *child_end, stru
     return true;
 }
 
-bool exec_stdio_connect(struct exec *exec, const struct exec_request *request, int child_ends[3],
-                        struct failure *failure)
+bool stdio_pipes_connect(struct exec *exec, const struct exec_request *request, int child_ends[3],
+                         struct failure *failure)
 {
-    /* Opened once: a lookup less for each command. */
+    /* Opened only once, which saves a lookup for each command. */
     static int null_fd = -1;
     if (null_fd < 0)
         null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -97,7 +97,7 @@ bool exec_stdio_connect(struct exec *exec, const struct exec_request *request, i
     return true;
 }
 
-void exec_stdio_start(struct exec *exec)
+void stdio_pipes_start(struct exec *exec)
 {
     struct mux_stream *input = streams_get(exec->streams[0]);
     if (input != NULL) {
@@ -110,7 +110,7 @@ void exec_stdio_start(struct exec *exec)
     }
 }
 
-void exec_stdio_drop(struct exec *exec)
+void stdio_pipes_drop(struct exec *exec)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(exec->output_pipes); i++) {
         if (exec->output_pipes[i] != NULL)
@@ -124,7 +124,7 @@ void exec_stdio_drop(struct exec *exec)
     }
 }
 
-void exec_stdio_finish(struct exec *exec)
+void stdio_pipes_finish(struct exec *exec)
 {
     struct output_pipe *output_pipes[2] = {exec->output_pipes[0], exec->output_pipes[1]};
     exec->is_finishing = true;

@@ -1,4 +1,4 @@
-/* Kills the processes of an audit session, on a thread, until none is left. */
+/* Kills the processes of an audit session on a thread until none is left. */
 #ifndef GONDOLIN_SWEEP_H
 #define GONDOLIN_SWEEP_H
 
@@ -14,14 +14,17 @@ struct sweep {
     struct loop_timer again;
     uint32_t session;
     bool is_under_way;
-    /* None was left at the last look, since the last sweep_start(). */
+    /* No process was left at the last look since the last sweep_start(). */
     bool is_clean;
-    /* There was one to kill. The thread writes this and the former. */
+    /* There was a process to kill. The thread writes this and `is_clean`. */
     bool has_found;
     void (*on_done)(struct sweep *sweep);
 };
 
-/* Starts it unless it is under way. A process that cannot die yet (it waits in the kernel) is looked for again and again. */
+/*
+ * Starts the sweep unless it is running. It looks again and again for a process that cannot die yet (it waits in the
+ * kernel).
+ */
 void sweep_start(struct sweep *sweep, uint32_t session, void (*on_done)(struct sweep *sweep));
 
 #endif

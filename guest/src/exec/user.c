@@ -7,7 +7,7 @@
 
 #define MAX_FIELDS 7
 
-/* What is looked for, and where the answer goes. */
+/* What is looked up, and where the result goes. */
 struct search {
     const char *text;
     bool is_number;
@@ -34,7 +34,7 @@ static bool parse_id(const char *text, unsigned long *id)
     return true;
 }
 
-/* Cuts `line` at its colons; gives how many fields it has, at most `max`. */
+/* Splits `line` at its colons; returns how many fields it has, at most `max`. */
 static size_t split_fields(char *line, char **fields, size_t max)
 {
     size_t count = 0;

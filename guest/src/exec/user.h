@@ -1,6 +1,6 @@
 /*
- * Who a process runs as: a user spec looked up in passwd and group files. Runs in a forked child of a program with
- * threads, so it uses system calls and its stack only.
+ * The user that a process runs as: looks a user spec up in passwd and group files. Runs in a forked child of a program
+ * with threads, so it uses only system calls and its stack.
  */
 #ifndef GONDOLIN_USER_H
 #define GONDOLIN_USER_H
@@ -13,12 +13,12 @@
 
 enum user_result {
     USER_OK = 0,
-    /* A name that the files do not have, or a malformed spec. */
+    /* A name that the files lack, or a malformed spec. */
     USER_UNKNOWN,
     USER_UNKNOWN_GROUP,
     /* More than USER_MAX_GROUPS supplementary groups. */
     USER_TOO_MANY_GROUPS,
-    /* A file exists and cannot be read; errno says why. */
+    /* A file exists but cannot be read; errno says why. */
     USER_UNREADABLE,
 };
 
@@ -33,9 +33,9 @@ struct user {
 };
 
 /*
- * `spec` is empty (uid 0), `UID[:GID]` or `NAME[:GROUP]`. A number without an entry is allowed: group 0, home `/`.
- * An explicit group replaces the supplementary ones, as container engines do. Missing files are empty files; for numbers so
- * are files that cannot be read, so that root (an empty spec) can repair them.
+ * `spec` is empty (uid 0), `UID[:GID]` or `NAME[:GROUP]`. A number without an entry is allowed: group 0, home `/`. An
+ * explicit group replaces the supplementary ones, as in container engines. Missing files count as empty; for numbers,
+ * so do files that cannot be read, so that root (an empty spec) can repair them.
  */
 enum user_result user_lookup(const char *spec, const char *passwd_path, const char *group_path, struct user *user);
 

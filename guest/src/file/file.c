@@ -20,7 +20,7 @@ static bool make_parent(const char *path, struct failure *failure)
     return make_path(parent) == 0 || failed(failure, "mkdir %s", parent);
 }
 
-/* Where a guest put a pipe or a device, opening must not wait for it and writing must not reach it. */
+/* If a guest put a pipe or a device there, opening must not wait for it and writing must not reach it. */
 static int open_regular(const struct file_request *request, bool *is_new)
 {
     bool is_appended = (request->flags & GONDOLIN_FILE_FLAG_APPEND) != 0;

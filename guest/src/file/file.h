@@ -5,7 +5,7 @@
 #include "channel/message.h"
 #include "runtime/failure.h"
 
-/* Writes or appends to a regular file as root; missing parents are made (0755). Blocks while the file system does. */
+/* Writes or appends to a regular file as root; makes missing parents (0755). Blocks while the file system does. */
 bool file_write(const struct file_request *request, struct failure *failure);
 
 #endif

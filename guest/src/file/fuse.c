@@ -18,11 +18,11 @@
 #include "system/hidden.h"
 #include "system/power.h"
 
-/* Reads and writes of 1 MiB with their headers; the kernel wants room for one whole request. */
+/* Holds reads and writes of 1 MiB with their headers; the kernel requires room for one whole request. */
 #define BUFFER_BYTES GONDOLIN_MAX_FUSE_MESSAGE_BYTES
 #define STACK_BYTES (64 * 1024)
 #define READ_AHEAD_KB "1024"
-/* A port reads as empty until the guest has noticed that the host is connected: look again, it is not the end. */
+/* A port reads as empty until the guest has noticed that the host is connected: that is not the end, so read again. */
 #define UNCONNECTED_PAUSE_NS 2000000L
 
 static int fuse_fd = -1;
@@ -30,7 +30,7 @@ static int pump_fd = -1;
 static int root_mount_fd = -1;
 static atomic_bool is_stopping;
 
-/* Under `gate`: whether requests may go to the host, and whether one is on its way. */
+/* Guarded by `gate`: whether requests may go to the host, and whether one is being sent. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_opened = PTHREAD_COND_INITIALIZER;
 static bool is_paused;
@@ -99,7 +99,7 @@ static void write_to_port(const uint8_t *bytes, size_t count)
     }
 }
 
-/* A pump that just ended would leave every process that touches a host file waiting for ever. */
+/* If a pump only ended, every process that touches a host file would wait for ever. */
 static void __attribute__((noreturn)) die(const char *what)
 {
     log_error("file channel: %s: powering off", what);
@@ -114,7 +114,7 @@ static uint8_t *allocate_buffer(void)
     return buffer;
 }
 
-/* Requests: one read(2) gives one whole request, which starts with its length. */
+/* Requests: one read(2) returns one whole request, which starts with its length. */
 static void *pump_requests(void *unused)
 {
     (void)unused;
@@ -128,9 +128,12 @@ static void *pump_requests(void *unused)
         } else if (count < 0 && errno != ENOENT && errno != EINTR && errno != EAGAIN) {
             break;
         }
-        /* Those: the request was interrupted before it was read. */
+        /* The request was interrupted before it was read. */
     }
-    /* ENODEV: unmounted, or root of the guest has aborted the connection in /sys: its files fail, nothing waits. */
+    /*
+     * ENODEV: unmounted, or root of the guest has aborted the connection in /sys: its file operations fail, nothing
+     * waits.
+     */
     if (!atomic_load(&is_stopping))
         log_error("file channel: host mounts have ended: %s", strerror(errno));
     free(buffer);
@@ -150,7 +153,7 @@ static void read_from_port(uint8_t *bytes, size_t count)
     }
 }
 
-/* Replies: each goes to the kernel in one write(2). */
+/* Replies: each is passed to the kernel in one write(2). */
 static void *pump_replies(void *unused)
 {
     (void)unused;
@@ -164,7 +167,7 @@ static void *pump_replies(void *unused)
             die(what);
         }
         read_from_port(buffer + GONDOLIN_MIN_FUSE_MESSAGE_BYTES, length - GONDOLIN_MIN_FUSE_MESSAGE_BYTES);
-        /* ENOENT: the request was interrupted and nobody waits for the reply. */
+        /* ENOENT: the request was interrupted, and nobody waits for the reply. */
         if (RETRY_EINTR(write(fuse_fd, buffer, length)) < 0 && errno != ENOENT)
             log_warning("file channel: the kernel refused a reply: %s", strerror(errno));
         /* After the write: what is counted has reached the kernel. */
@@ -203,7 +206,7 @@ static bool set_flag(int context, const char *key)
 
 /*
  * Mounted in a hidden directory: binds can only be cloned from a mount that is somewhere in the tree. No nosuid and
- * nodev: inside the guest they are its own business, and nothing of them reaches the host.
+ * nodev: set-user-ID files and devices matter inside the guest only and never reach the host.
  */
 static int mount_hidden(void)
 {
@@ -223,12 +226,12 @@ static int mount_hidden(void)
     return take_fd(&mount_fd);
 }
 
-/* The kernel's default of 128 KiB makes large reads a quarter as fast. It applies once INIT is answered. */
+/* The kernel's default of 128 KiB makes large reads four times slower. It applies once INIT has its reply. */
 static void set_read_ahead(int mount_fd)
 {
     struct statx status;
     char path[64];
-    /* The device number is known here: asking the host would hold up the loop. */
+    /* The device number is known here: asking the host would block the loop. */
     if (syscall(SYS_statx, mount_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0)
         return;
     (void)snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", status.stx_dev_major, status.stx_dev_minor);
@@ -262,7 +265,7 @@ void fuse_stop(void)
     atomic_store(&is_stopping, true);
     if (root_mount_fd < 0)
         return;
-    /* By its descriptor: no path leads to it. The last mount that goes writes back and forgets every file. */
+    /* By its descriptor, because no path leads to it. The last unmount writes back and forgets every file. */
     if (fchdir(root_mount_fd) != 0 || umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
         log_console("file channel: unmount: %s", strerror(errno));
     close_quietly(take_fd(&root_mount_fd));

@@ -16,12 +16,12 @@
 #define FUSE_SUPER_MAGIC 0x65735546
 #endif
 
-/* JVMs in one directory; more are not looked at. */
+/* JVMs that are looked at in one directory. */
 #define MAX_ENTRIES 256
 
 static char store[PATH_MAX];
 
-/* Where JVMs are installed, each in a directory of its own: distributions, Docker images, archives, sdkman, IDEs. */
+/* Directories that hold JVMs, one directory each: of distributions, Docker images, archives, sdkman, IDEs. */
 static const char *const homes[] = {
     "/usr/lib/jvm", "/usr/lib64/jvm", "/usr/java", "/usr/local",  "/usr/local/lib/jvm",
     "/opt",         "/opt/java",      "/opt/jdk",  "/root/.jdks", "/root/.sdkman/candidates/java",
@@ -30,11 +30,11 @@ static const char *const homes[] = {
 /* Java 9 and later, then the JRE and the JDK of Java 8. */
 static const char *const security[] = {"lib/security", "jre/lib/security"};
 
-/* The store that the JVMs of a distribution share: of Debian, Alpine and Arch; of Fedora, where it is there. */
+/* The store that the JVMs of a distribution share: of Debian, Alpine and Arch; of Fedora, where it exists. */
 #define DEBIAN_DIRECTORY "/etc/ssl/certs/java"
 static const char *const shared[] = {DEBIAN_DIRECTORY, "/etc/pki/ca-trust/extracted/java"};
 
-/* Root's own, and no directory that the host serves: nothing is ever written there. */
+/* Returns true for a directory of root's that the host does not serve: nothing is ever written to a host mount. */
 static bool may_change(int directory)
 {
     struct stat status;
@@ -50,14 +50,14 @@ static bool leads_to_store(int directory, const char *name)
     return length >= 0 && (size_t)length == strlen(store) && memcmp(target, store, (size_t)length) == 0;
 }
 
-/* Puts the link there at once: who reads the name meanwhile finds the old or the new store. */
+/* Replaces the name by the link atomically: a reader finds the old or the new store. */
 static void replace(int directory, const char *name)
 {
     static const char next[] = ".gondolin-store";
     if (leads_to_store(directory, name))
         return;
     (void)unlinkat(directory, next, 0);
-    /* What fails, a read-only file system above all, leaves the JVM with the roots it has. */
+    /* A failure (above all a read-only file system) leaves the JVM with the roots that it has. */
     if (symlinkat(store, directory, next) == 0 && renameat(directory, next, directory, name) != 0)
         (void)unlinkat(directory, next, 0);
 }
@@ -85,7 +85,7 @@ static void link_jvms_below(const char *path)
         close_quietly(fd);
         return;
     }
-    /* "." too: an image may have unpacked one JVM at /opt/java or /usr/local itself. */
+    /* "." too: an image may have unpacked a JVM at /opt/java or /usr/local itself. */
     const struct dirent *entry;
     for (int i = 0; i < MAX_ENTRIES && (entry = readdir(directory)) != NULL; i++) {
         bool is_directory = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
@@ -104,7 +104,7 @@ static void link_shared(const char *path)
 
 void java_store_link(void)
 {
-    /* One command at a time: the others, and those that come while a file system hangs, go on without. */
+    /* One command at a time: the others, and those that come while a file system hangs, continue without it. */
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     if (store[0] == '\0' || pthread_mutex_trylock(&lock) != 0)
         return;
@@ -119,7 +119,7 @@ void java_store_set(const char *path)
 {
     if (snprintf(store, sizeof store, "%s", path) >= (int)sizeof store)
         store[0] = '\0';
-    /* Made even without a JVM: one that a package brings starts with what it finds there. */
+    /* Made even without a JVM: a JVM that a package installs later starts with what it finds there. */
     (void)make_path(DEBIAN_DIRECTORY);
     java_store_link();
 }

@@ -8,7 +8,7 @@
 /* Takes over the fs port for the file system of the first host mount. */
 void mount_init(int fs_port_fd);
 
-/* Paths on host mounts are looked up while the agent waits: the host answers those on the fs port. */
+/* Looks up paths on host mounts while the agent waits: the host replies to those lookups on the fs port. */
 bool mount_serve(const struct mount_request *request, struct failure *failure);
 
 #endif

@@ -1,16 +1,16 @@
-/* Why a request failed, as the host receives it. */
+/* The reason why a request failed, as the host receives it. */
 #ifndef GONDOLIN_FAILURE_H
 #define GONDOLIN_FAILURE_H
 
 #include <stdbool.h>
 
-/* Why a request failed: errno and the stage as it goes on the wire. */
+/* errno and the stage, as they are sent to the host. */
 struct failure {
     int error;
     char stage[1024];
 };
 
-/* Fills `failure` from errno and a printf-like stage; gives false, so that stages can end in `return failed(…)`. */
+/* Fills `failure` from errno and a printf-like stage; returns false, so that a stage can end in `return failed(…)`. */
 bool failed(struct failure *failure, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

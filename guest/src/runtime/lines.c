@@ -7,10 +7,10 @@
 #include "runtime/util.h"
 
 #define MAX_LINE_BYTES 65536
-/* A file without end must not hold a thread for ever. */
+/* A file without end must not occupy a thread for ever. */
 #define MAX_TOTAL_BYTES (16 * 1024 * 1024)
 
-/* Visits the whole lines in buffer[0..length); moves the rest to the front and gives its length. */
+/* Visits the complete lines in buffer[0..length); moves the rest to the front and returns its length. */
 static int visit_lines(char *buffer, size_t *length, bool *is_skipping, int (*visit)(char *, void *), void *context)
 {
     size_t start = 0;
@@ -34,7 +34,7 @@ static int visit_lines(char *buffer, size_t *length, bool *is_skipping, int (*vi
     return 0;
 }
 
-/* Where root of the guest put a pipe or a device, opening must not wait for it. -1 with errno. */
+/* If root of the guest put a pipe or a device there, opening must not wait for it. -1 with errno. */
 static int open_regular(const char *path)
 {
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

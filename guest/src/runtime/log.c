@@ -57,7 +57,7 @@ static void enqueue(uint8_t level, const char *format, va_list arguments)
     (void)vsnprintf(record.text, sizeof record.text, format, arguments);
     if (level == GONDOLIN_LOG_ERROR)
         print_console(record.text);
-    /* A full queue means the host does not read: the line is dropped, the console still has the errors. */
+    /* A full queue means that the host does not read: the line is dropped, and the console still has the errors. */
     if (queue_fds[1] >= 0)
         (void)RETRY_EINTR(write(queue_fds[1], &record, sizeof record));
 }

@@ -1,4 +1,4 @@
-/* The one event loop: epoll sources and a few timers, all in one thread. */
+/* The event loop: epoll sources and a few timers, all in one thread. */
 #ifndef GONDOLIN_LOOP_H
 #define GONDOLIN_LOOP_H
 
@@ -24,25 +24,28 @@ struct loop_timer {
 #define LOOP_OWNER(member_pointer, type, member) ((type *)(void *)((char *)(member_pointer) - offsetof(type, member)))
 /* clang-format on */
 
-/* All return 0, or -1 with errno. */
+/* All of these return 0, or -1 with errno. */
 int loop_init(void);
 int loop_add(struct loop_source *source, uint32_t events);
 int loop_modify(struct loop_source *source, uint32_t events);
 
-/* Idempotent; an event of `source` that is waiting in the current batch is dropped, so the owner may be freed. */
+/* Idempotent. An event of `source` that is pending in the current batch is dropped, so the owner may be freed. */
 void loop_remove(struct loop_source *source);
 
 void loop_timer_set(struct loop_timer *timer, uint64_t delay_ms);
 void loop_timer_clear(struct loop_timer *timer);
 
-/* Called after each batch of events, before the loop sleeps; true: it looks for events but does not sleep. */
+/*
+ * Sets the function to call after each batch of events, before the loop sleeps; if it returns true, the loop polls
+ * without sleeping.
+ */
 void loop_on_batch_end(bool (*callback)(void));
 
 /* Runs until loop_stop(); -1 with errno when epoll fails. */
 int loop_run(void);
 void loop_stop(void);
 
-/* CLOCK_MONOTONIC in milliseconds. */
+/* Returns CLOCK_MONOTONIC in milliseconds. */
 uint64_t loop_now_ms(void);
 
 #endif

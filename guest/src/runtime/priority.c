@@ -7,9 +7,9 @@
 #include "runtime/util.h"
 
 #define BULK_BYTES 32768
-/* Turns without bulk after which the agent is a process like any other. */
+/* After this many turns without bulk data the agent returns to normal scheduling. */
 #define CALM_TURNS 8
-/* Changes from one connection to another, among that many packets, that make them a crowd. */
+/* This many changes from one connection to another, within that many packets, make a crowd. */
 #define CROWD_PACKETS 16
 #define CROWD_CHANGES 8
 
@@ -22,7 +22,7 @@ static struct {
     bool is_crowded;
 } priority = {.policy = SCHED_NORMAL, .calm_turns = CALM_TURNS};
 
-/* Commands never inherit it. The kernel keeps a twentieth of the time for other processes, come what may. */
+/* Commands never inherit it. The kernel always keeps a twentieth of the time for other processes. */
 static void choose(void)
 {
     int policy = priority.calm_turns < CALM_TURNS ? SCHED_RR : priority.is_crowded ? SCHED_BATCH : SCHED_NORMAL;
@@ -30,7 +30,7 @@ static void choose(void)
     if (policy == priority.policy)
         return;
     priority.policy = policy;
-    /* A kernel that refuses is only slower. */
+    /* If the kernel refuses, transfers are only slower. */
     (void)syscall(SYS_sched_setscheduler, 0, policy | SCHED_RESET_ON_FORK, &level);
 }
 

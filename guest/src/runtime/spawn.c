@@ -16,15 +16,15 @@
 #error "spawn_child() has no code for this processor"
 #endif
 
-/* Within that of a worker's thread. Lines of /etc/passwd are read on it: lines.c. */
+/* Lies within the stack of a worker's thread. The child reads lines of /etc/passwd on it: lines.c. */
 #define CHILD_STACK_BYTES (256 * 1024)
 
-/* Of this thread, and so of the child, which runs in its place. */
+/* One per thread, and so the child's, which runs in place of its thread. */
 static _Thread_local struct spawn *starting;
 
 /*
- * The child runs on a stack of its own in the agent's memory while this thread waits (as vfork): a copy of the memory map
- * for every command costs 10 ms under TCG, right after a restore.
+ * The child runs on its own stack in the agent's memory while this thread waits (as with vfork): copying the memory map
+ * for every command costs 10 ms under TCG right after a restore.
  */
 static long clone_and_call(const struct clone_args *arguments, void (*run)(void *), void *context)
 {

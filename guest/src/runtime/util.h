@@ -12,7 +12,7 @@
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Evaluates a system call again while a signal interrupts it. */
+/* Repeats a system call while a signal interrupts it. */
 #define RETRY_EINTR(expression)                                                                                        \
     (__extension__({                                                                                                   \
         long retry_result;                                                                                             \
@@ -22,7 +22,7 @@
         retry_result;                                                                                                  \
     }))
 
-/* close() that keeps errno; a negative fd is nothing. */
+/* close() that keeps errno and ignores a negative fd. */
 static inline void close_quietly(int fd)
 {
     int saved = errno;
@@ -53,7 +53,7 @@ static inline void cleanup_closedir(DIR **directory)
 #define AUTO_FREE __attribute__((cleanup(cleanup_free)))
 #define AUTO_CLOSEDIR __attribute__((cleanup(cleanup_closedir)))
 
-/* Hands an fd or pointer over to the caller, so that its cleanup does nothing. */
+/* Hands an fd over to the caller, so that its cleanup does nothing. */
 static inline int take_fd(int *fd)
 {
     int taken = *fd;

@@ -9,10 +9,10 @@
 #include "runtime/loop.h"
 #include "runtime/util.h"
 
-/* A child runs on a part of it until it executes its program: process.c. */
+/* A child runs on a part of it until it executes its program: spawn.c. */
 #define STACK_BYTES (384 * 1024)
 
-/* Jobs in order, first in, first out. */
+/* Jobs, first in, first out. */
 struct job_queue {
     struct worker_job *first;
     struct worker_job **end;
@@ -32,7 +32,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct job_queue finished;
 static struct loop_source finished_source;
 static struct worker_pool patient = {.has_work = PTHREAD_COND_INITIALIZER, .max_threads = WORKER_MAX_THREADS};
-/* One that kills what left a cgroup, one for memory. */
+/* One thread kills what left a cgroup, one frees memory. */
 static struct worker_pool steady = {.has_work = PTHREAD_COND_INITIALIZER, .max_threads = 2};
 
 static void append(struct job_queue *queue, struct worker_job *job)
@@ -74,7 +74,7 @@ static void *__attribute__((noreturn)) run_jobs(void *argument)
     }
 }
 
-/* Every signal is the loop's. 0, or an errno. */
+/* The loop handles every signal. 0, or an errno. */
 static int start_thread(struct worker_pool *pool)
 {
     pthread_t thread;
@@ -100,13 +100,13 @@ static void submit(struct worker_pool *pool, struct worker_job *job)
     append(&pool->jobs, job);
     pool->waiting_count++;
     int error = 0;
-    /* One that was woken for an earlier job counts as idle until it has taken that. */
+    /* A thread that was woken for an earlier job counts as idle until it has taken that job. */
     if (pool->waiting_count <= pool->idle_count)
         (void)pthread_cond_signal(&pool->has_work);
     else if (pool->thread_count < pool->max_threads)
         error = start_thread(pool);
     (void)pthread_mutex_unlock(&lock);
-    /* It has to wait for one of the others. */
+    /* The job has to wait for one of the others. */
     if (error != 0)
         log_warning("start a thread: %s", strerror(error));
 }

@@ -54,7 +54,7 @@ bool boot_load_modules(struct failure *failure)
     return result == 0;
 }
 
-/* True when the port `entry` has that name. */
+/* Returns true if the port `entry` has that name. */
 static bool is_port_named(const char *entry, const char *name)
 {
     char path[MAX_PATH_BYTES];

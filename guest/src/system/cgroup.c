@@ -10,7 +10,7 @@
 #include "system/memory.h"
 
 #define ROOT_PATH "/sys/fs/cgroup/gondolin"
-/* How deep cgroups that guest processes made are followed. */
+/* How deep to follow cgroups that guest processes made. */
 #define MAX_DEPTH 16
 
 static int root_fd = -1;
@@ -18,7 +18,7 @@ static int freeze_fd = -1;
 static int root_events_fd = -1;
 static bool is_root_frozen;
 
-/* So that each EXEC's cgroup counts the processes that were killed when memory ran out. */
+/* Makes each EXEC's cgroup count the processes that were killed because memory ran out. */
 static void count_memory(const char *path)
 {
     static const char controllers[] = "+memory";
@@ -44,7 +44,7 @@ int cgroup_setup(void)
 
 int cgroup_create(struct cgroup *cgroup)
 {
-    /* Not the request's id: that starts anew with each host, while processes may outlive theirs. */
+    /* Not the request's id: that restarts with each host, while processes may outlive theirs. */
     static uint32_t last_id;
     *cgroup = (struct cgroup){.directory_fd = -1, .events_fd = -1, .id = ++last_id};
     if (root_fd < 0)
@@ -64,7 +64,7 @@ int cgroup_create(struct cgroup *cgroup)
     return 0;
 }
 
-/* True when the events file says so; also when the guest removed the cgroup: it has no process then. */
+/* Returns true if the events file says so, or if the guest removed the cgroup: then it has no process. */
 static bool events_say(int events_fd, const char *line)
 {
     char text[256];
@@ -97,7 +97,7 @@ bool cgroup_is_empty(const struct cgroup *cgroup)
 
 int cgroup_freeze_all(bool is_frozen)
 {
-    /* Nothing runs in a template: stopping nothing and starting it again would take a tenth of its start. */
+    /* No command runs in a template: freezing nothing and thawing it would take a tenth of its start. */
     if (is_frozen == is_root_frozen || (is_frozen && events_say(root_events_fd, "populated 0")))
         return 0;
     if (RETRY_EINTR(pwrite(freeze_fd, is_frozen ? "1" : "0", 1, 0)) != 1)

@@ -5,9 +5,9 @@
 
 #define READY_CGROUPS 2
 #define MAX_RETIRED 1024
-/* Not while the command that took or left one is what the host waits for. */
+/* Not while the host waits for the command that took or left one. */
 #define WORK_DELAY_MS 250
-/* A request that comes meanwhile waits for no more of them. */
+/* The number to make in one turn: a request that arrives meanwhile waits for no more than these. */
 #define WORK_BATCH 16
 /* A process that has just died may still hold it. */
 #define MAX_ATTEMPTS 50
@@ -29,7 +29,7 @@ static void remove_one(void)
 {
     struct retired *last = &pool.retired[pool.retired_count - 1];
     if (!cgroup_remove(last->id) && ++last->attempts < MAX_ATTEMPTS) {
-        /* Another first, the next time. */
+        /* The next time another one first. */
         struct retired again = *last;
         *last = pool.retired[0];
         pool.retired[0] = again;
@@ -75,7 +75,7 @@ void cgroup_retire(struct cgroup *cgroup)
     if (cgroup->directory_fd < 0)
         return;
     cgroup_close(cgroup);
-    /* More than can be told apart from an attack: removed as they come. */
+    /* So many that it may be an attack: removed as they come. */
     if (pool.retired_count == MAX_RETIRED)
         remove_one();
     if (pool.retired_count < MAX_RETIRED)

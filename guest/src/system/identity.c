@@ -14,13 +14,13 @@
 #define NS_PER_SECOND 1000000000ULL
 
 /*
- * A file that the guest finds at `target`, wherever its root may be read-only: a file of the hidden directory mounted over
- * it. Made, mounted and kept open before a template is saved, so that setting an identity only writes.
+ * A file that the guest finds at `target`, even if its root is read-only there: a file of the hidden directory mounted
+ * over it. Made, mounted and kept open before a template is saved, so that setting an identity only writes.
  */
 struct shown_file {
     const char *name;
     const char *target;
-    /* What stands before the line that is set, and the line's last length. */
+    /* The length of the text before the line that is set, and the last length of that line. */
     off_t base_length;
     int line_length;
     int fd;
@@ -28,7 +28,7 @@ struct shown_file {
 
 static struct shown_file hosts = {.name = "hosts", .target = "/etc/hosts", .fd = -1};
 static struct shown_file machine_id = {.name = "machine-id", .target = "/etc/machine-id", .fd = -1};
-/* The kernel makes its own once, and a copy of the machine would have the same. */
+/* The kernel generates its own only once, and a copy of the machine would have the same. */
 static struct shown_file boot_id = {.name = "boot-id", .target = "/proc/sys/kernel/random/boot_id", .fd = -1};
 static int random_fd = -1;
 
@@ -40,7 +40,7 @@ static int bind_hidden(const char *name, const char *target)
     return (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-/* An image without such a file has no use for it. */
+/* An image without such a file does not need it. */
 static bool show(struct shown_file *file, struct failure *failure)
 {
     file->fd = openat(hidden_directory(), file->name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -63,7 +63,7 @@ static bool set_line(struct shown_file *file, const char *before, const char *te
 {
     char line[GONDOLIN_MAX_HOSTNAME_BYTES + GONDOLIN_MAX_ID_BYTES + 16];
     int length = snprintf(line, sizeof line, "%s%s\n", before, text);
-    /* Without a root of its own the guest is a test's or the bench's. */
+    /* A guest without its own root is that of a test or a bench. */
     if (file->fd < 0)
         return true;
     if (RETRY_EINTR(pwrite(file->fd, line, (size_t)length, file->base_length)) != length ||
@@ -80,10 +80,10 @@ bool identity_prepare(struct failure *failure)
         return failed(failure, "open /dev/urandom");
     if (!show(&hosts, failure) || !show(&machine_id, failure) || !show(&boot_id, failure))
         return false;
-    /* Both are nothing but the id; the hosts of the image stay. */
+    /* Both files hold only the id; the hosts of the image stay. */
     machine_id.base_length = 0;
     boot_id.base_length = 0;
-    /* Of the lengths they will have, so that setting one cuts nothing. */
+    /* With their final lengths, so that setting one truncates nothing. */
     return set_line(&hosts, "127.0.1.1\t", "gondolin", failure) &&
            set_line(&machine_id, "", "00000000000000000000000000000000", failure) &&
            set_line(&boot_id, "", "00000000-0000-0000-0000-000000000000", failure);
@@ -98,7 +98,7 @@ static bool set_clock(uint64_t realtime_ns, struct failure *failure)
     return clock_settime(CLOCK_REALTIME, &time) == 0 || failed(failure, "set the clock");
 }
 
-/* The kernel mixes written entropy in when it reseeds: both must come before any program asks for random numbers. */
+/* The kernel mixes written entropy in when it reseeds: both must happen before any program asks for random numbers. */
 static bool add_entropy(const struct wire_string *entropy, struct failure *failure)
 {
     static struct {

@@ -10,15 +10,20 @@
 #include "runtime/worker.h"
 #include "system/memory_victim.h"
 
-/* Kept from commands: 8 MiB and 1/128, which is above the kernel's own watermarks; an eighth in a small guest. */
+/*
+ * The reserve that commands cannot use: 8 MiB and 1/128, which is above the kernel's own watermarks; an eighth in a
+ * small guest.
+ */
 #define RESERVE_KB 8192
 #define RESERVE_SHARE 128
 #define MAX_RESERVE_SHARE 8
-/* With less of programs' files in memory than this, they are read again and again: 8 MiB, a sixteenth in a small guest. */
+/*
+ * With less than this of programs' files in memory they are read again and again: 8 MiB, a sixteenth in a small guest.
+ */
 #define FILES_BYTES (8UL << 20)
 #define FILES_SHARE 16
 #define LOOK_DELAY_MS 50
-/* More commands than that are not killed between their deaths and their EXITED. */
+/* How many killed commands are remembered between their deaths and their EXITED. */
 #define MAX_KILLED 64
 
 static struct {
@@ -40,7 +45,7 @@ static bool read_text(int directory_fd, const char *path, char *text, size_t cap
     return count > 0;
 }
 
-/* The number behind `name` at the start of a line; 0 when there is none. */
+/* Returns the number after `name` at the start of a line; 0 if there is none. */
 static unsigned long read_number(const char *text, const char *name)
 {
     size_t length = strlen(name);
@@ -61,7 +66,7 @@ bool memory_has_killed(uint32_t id)
     return false;
 }
 
-/* Everything is used, and next to nothing of it is files that could be dropped. */
+/* Returns true if all memory is used and almost none of it is files that could be dropped. */
 static bool is_used_up(void)
 {
     char text[4096];
@@ -84,7 +89,7 @@ static void on_thread(struct worker_job *job)
 {
     (void)job;
     if (is_used_up() && !memory_kill_biggest(memory.cgroup_fd, note_killed))
-        log_warning("memory has run out, and no process can be killed");
+        log_warning("out of memory, and no process can be killed");
 }
 
 static void on_looked(struct worker_job *job)
@@ -99,7 +104,7 @@ static void on_look_due(struct loop_timer *timer)
     worker_submit_steady(&memory.job);
 }
 
-/* Reached with each new file in a guest that reads many: so it is looked at now and then only. */
+/* The limit is reached with each new file in a guest that reads many, so this looks only now and then. */
 static void on_limit_reached(struct loop_source *source, uint32_t events)
 {
     char text[512];
@@ -109,7 +114,7 @@ static void on_limit_reached(struct loop_source *source, uint32_t events)
     loop_timer_set(&memory.look, LOOK_DELAY_MS);
 }
 
-/* Not MemAvailable: that counts caches of the kernel's that it does not give back. */
+/* Not MemAvailable: that counts caches of the kernel that it does not release. */
 static unsigned long read_free_kb(void)
 {
     char text[1024];

@@ -1,4 +1,6 @@
-/* What happens when memory runs out: the biggest process of the commands is killed at once, all else goes on. */
+/*
+ * Handles a guest that is out of memory: kills the biggest process of the commands at once; everything else continues.
+ */
 #ifndef GONDOLIN_MEMORY_H
 #define GONDOLIN_MEMORY_H
 
@@ -6,12 +8,12 @@
 #include <stdint.h>
 
 /*
- * Limits the cgroup of all commands (`cgroup_fd`, kept) to what is free now, less a reserve, and kills when they use all of it.
- * What fails is logged.
+ * Limits the cgroup of all commands (`cgroup_fd`, kept) to what is free now, less a reserve, and kills a process when
+ * they use all of it. Failures are logged.
  */
 void memory_start(int cgroup_fd);
 
-/* True when a process of the command's cgroup `id` was killed here. Its end is seen after that is true. */
+/* Returns true if a process of the command's cgroup `id` was killed here. True before its end is seen. */
 bool memory_has_killed(uint32_t id);
 
 #endif

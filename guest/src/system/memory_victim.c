@@ -17,7 +17,7 @@
 #endif
 
 #define END_LIMIT_MS 2000
-/* How deep cgroups that commands made are followed. */
+/* How deep to follow cgroups that commands made. */
 #define MAX_DEPTH 16
 
 struct victim {
@@ -26,7 +26,7 @@ struct victim {
     uint32_t id;
 };
 
-/* As in /proc/PID/oom_score; 0 for one that must not be killed, or is gone. */
+/* The score in /proc/PID/oom_score; 0 for a process that must not be killed, or is gone. */
 static long read_score(pid_t pid)
 {
     char path[64];
@@ -55,7 +55,7 @@ static void look_at_processes(int cgroup_fd, uint32_t id, struct victim *victim)
     (void)fclose(processes);
 }
 
-/* Those of a command are below a directory of its number. */
+/* The cgroups of a command are below a directory named by its number. */
 static void look_below(int parent_fd, const char *name, int depth, uint32_t id, struct victim *victim)
 {
     int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -1,4 +1,4 @@
-/* Which process goes when memory runs out. */
+/* Chooses and kills a process when memory runs out. */
 #ifndef GONDOLIN_MEMORY_VICTIM_H
 #define GONDOLIN_MEMORY_VICTIM_H
 
@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /*
- * Kills the process below the cgroup that the kernel's own killer would take first (oom_score; of equals the youngest), and
- * waits for its end, two seconds at most. Calls `note` with the id of its command's cgroup before. False when there is none.
- * Not in the loop.
+ * Kills the process below the cgroup that the kernel's own killer would take first (oom_score; of equals the youngest),
+ * and waits for its end, two seconds at most. Calls `note` with the id of its command's cgroup first. False if there is
+ * none. Not for the loop.
  */
 bool memory_kill_biggest(int cgroup_fd, void (*note)(uint32_t id));
 

@@ -1,4 +1,4 @@
-/* The end of the machine. */
+/* Powering off. */
 #ifndef GONDOLIN_POWER_H
 #define GONDOLIN_POWER_H
 

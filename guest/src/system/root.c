@@ -37,7 +37,7 @@ static bool mount_new(const char *type, const char *path, unsigned long flags, c
     return true;
 }
 
-/* The driver may still be looking for it. */
+/* The driver may still be probing it. */
 static bool wait_for_device(const char *path, struct failure *failure)
 {
     const struct timespec pause = {.tv_nsec = DEVICE_POLL_MS * 1000000L};
@@ -62,9 +62,9 @@ static bool mount_overlay(const struct root_request *request, struct failure *fa
     if (mkdir(UPPER "/upper", 0755) != 0 || mkdir(UPPER "/work", 0755) != 0)
         return failed(failure, "mkdir " UPPER "/work");
     /*
-     * As on a plain disk: directories of the image can be renamed (redirect_dir), and a new owner or mode copies no content
-     * into memory (metacopy). Not xino: it sets the highest bits of inode numbers, and programs that hold them as doubles
-     * (Node) see neighbours as equal. Not index: the image's squashfs has no file handles.
+     * As on a plain disk: directories of the image can be renamed (redirect_dir), and a new owner or mode copies no
+     * content into memory (metacopy). No xino: it sets the highest bits of inode numbers, and programs that hold them
+     * as doubles (Node) see neighbours as equal. No index: the image's squashfs has no file handles.
      */
     const char *options = "lowerdir=" LOWER ",upperdir=" UPPER "/upper,workdir=" UPPER
                           "/work,redirect_dir=on,metacopy=on,index=off,xino=off";
@@ -101,7 +101,7 @@ static void link_once(const char *target, const char *path)
         log_warning("symlink %s: %s", path, strerror(errno));
 }
 
-/* What programs expect to be there on every Linux. */
+/* Mounts what programs expect on every Linux. */
 static bool mount_runtime(struct failure *failure)
 {
     const unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -109,7 +109,7 @@ static bool mount_runtime(struct failure *failure)
         !mount_new("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777", failure) ||
         !mount_new("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666,gid=5", failure))
         return false;
-    /* Not optional: without it a command could leave processes behind that no kill reaches. */
+    /* Not optional: without it a command could leave processes that no kill reaches. */
     if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", plain, NULL) != 0)
         return failed(failure, "mount cgroup2 (the guest's kernel must have control groups of version 2)");
     (void)mkdir("/run/lock", 01777);
@@ -174,11 +174,11 @@ static void unmount(const char *path)
 
 void root_unmount(void)
 {
-    /* Before ROOT, or with the initramfs as the root, there is nothing to leave. */
+    /* Before ROOT, or with the initramfs as the root, there is nothing to unmount. */
     if (!is_switched)
         return;
     AUTO_CLOSE int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    /* Back to the initramfs first, so that nothing of the agent holds the root it unmounts. */
+    /* Back to the initramfs first, so that the agent holds nothing of the root that it unmounts. */
     if (root_fd < 0 || fchdir(initramfs_fd) != 0 || chroot(".") != 0 || fchdir(root_fd) != 0) {
         log_console("leave the root: %s", strerror(errno));
         return;

@@ -5,13 +5,13 @@
 #include "channel/message.h"
 #include "runtime/failure.h"
 
-/* ROOT: the image read-only below a tmpfs, made the root of the agent and all it starts. */
+/* ROOT: mounts the image read-only below a tmpfs and makes it the root of the agent and all that it starts. */
 bool root_switch(const struct root_request *request, struct failure *failure);
 
-/* SEAL: `/` read-only; mounts keep their own mode. */
+/* SEAL: makes `/` read-only; mounts keep their own mode. */
 bool root_seal(struct failure *failure);
 
-/* Last thing before power off: unmounts every file system of the guest, after which no path of it is left. */
+/* Unmounts every file system of the guest, last thing before power-off: no path of the guest is left afterwards. */
 void root_unmount(void);
 
 #endif

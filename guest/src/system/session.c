@@ -18,7 +18,7 @@
 
 #define NO_SESSION UINT32_MAX
 #define MAX_NUMBER_BYTES 16
-/* Nothing found in so many passes: a process that starts another and ends may slip through one. */
+/* This many passes must find nothing: a process that starts another and ends may slip through one. */
 #define QUIET_PASSES 2
 #define MAX_PASSES 20
 #define PASS_PAUSE_NS 5000000L
@@ -36,7 +36,7 @@ int session_proc(void)
     return proc_fd;
 }
 
-/* The session of /proc/`process`; NO_SESSION when it has none or is gone. */
+/* Returns the session of /proc/`process`; NO_SESSION if it has none or is gone. */
 static uint32_t read_session(const char *process)
 {
     char path[64];
@@ -67,13 +67,13 @@ static bool is_alive(int process_fd)
     return RETRY_EINTR(poll(&poll_fd, 1, 0)) == 0;
 }
 
-/* Kills the process `name` when it lives and is of the session. True when it was there. */
+/* Kills the process `name` if it lives and belongs to the session. Returns true if it was there. */
 static bool kill_process(const char *name, uint32_t id)
 {
     if (read_session(name) != id)
         return false;
     AUTO_CLOSE int fd = (int)syscall(SYS_pidfd_open, (pid_t)strtol(name, NULL, 10), 0);
-    /* Again: the number may be another process's by now. */
+    /* Checked again: the number may belong to another process by now. */
     if (fd < 0 || read_session(name) != id || !is_alive(fd))
         return false;
     (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
