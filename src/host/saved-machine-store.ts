@@ -17,17 +17,17 @@ import {
 } from './saved-directories.ts';
 import { asHostError } from './system-failure.ts';
 
-/** What distinguishes templates, checkpoints and snapshots as directories. */
+/** The differences between templates, checkpoints and snapshots as directories. */
 export interface SavedMachineKind<Facts> {
-  /** Which names are entries, among other names in the store's directory. */
+  /** True for names of entries, among other names in the store's directory. */
   readonly isName: (name: string) => boolean;
-  /** File of an entry with what it holds, as JSON. Written last. */
+  /** File of an entry with its facts, as JSON. Written last. */
   readonly factsFile: string;
   readonly maxFactsBytes: number;
   readonly facts: Decoder<Facts>;
-  /** Directory of an entry that holds the machine's files; empty for the entry itself. */
+  /** Directory of an entry with the machine's files; empty for the entry itself. */
   readonly machineDirectory: string;
-  /** What to do about a damaged entry. @default the hint of SNAPSHOT_REFUSED */
+  /** Returns what to do about a damaged entry. @default the hint of SNAPSHOT_REFUSED */
   readonly damagedHint?: (name: string) => string;
 }
 
@@ -71,7 +71,7 @@ export class SavedMachineStore<Facts> {
   }
 
   /**
-   * Reads what an entry holds; null when there is none. Takes no lock.
+   * Reads the facts of an entry; null when there is none. Takes no lock.
    * @throws {GondolinError} SNAPSHOT_REFUSED naming the file and the field when it is damaged.
    */
   async find(name: string): Promise<Facts | null> {

@@ -132,8 +132,8 @@ function isStale(file: string, owner: ProcessIdentity, nowMs: number): boolean {
 }
 
 /**
- * The recorded process when it still is the same one; else, for a record cut off before the pid was known,
- * whatever carries the machine's name.
+ * Returns the recorded process if it is still the same one. For a record that was cut off before the pid was known, returns
+ * every process with the machine's name on its command line.
  */
 function findMachines(file: string, name: string): ProcessIdentity[] {
   const recorded = readQemu(file);

@@ -22,7 +22,7 @@ export type Decoded<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: string };
 
-/** Reads a JSON text. Never throws for what the text holds. */
+/** Reads a JSON text. Never throws, whatever the text is. */
 export function decodeJson<T>(json: string, decoder: Decoder<T>): Decoded<T> {
   let value: unknown;
   try {
@@ -33,7 +33,7 @@ export function decodeJson<T>(json: string, decoder: Decoder<T>): Decoded<T> {
   return decodeValue(value, decoder);
 }
 
-/** Checks a value that was parsed before. Never throws for what the value holds. */
+/** Checks a value that is parsed already. Never throws, whatever the value is. */
 export function decodeValue<T>(value: unknown, decoder: Decoder<T>): Decoded<T> {
   try {
     return { ok: true, value: decoder(value, '') };
@@ -105,7 +105,7 @@ export function nullable<T>(decoder: Decoder<T>): Decoder<T | null> {
   return (value, field) => (value === null ? null : decoder(value, field));
 }
 
-/** The value, or `missing` where the field is not there. */
+/** The value, or `missing` where the field is missing. */
 export function withDefault<T>(decoder: Decoder<T>, missing: T): Decoder<T> {
   return (value, field) => (value === undefined ? missing : decoder(value, field));
 }

@@ -39,7 +39,7 @@ export class GuestNetwork {
   }
 
   /**
-   * Reads this machine's certificate authority, or creates it; carries nothing before `register`.
+   * Reads this machine's certificate authority, or creates it. No connection passes before `register`.
    * @throws {GondolinError} NET_PATTERN_INVALID, NET_SECRET_INVALID, NET_CA_UNUSABLE, HOST_….
    */
   static async open(options: GuestNetworkOptions): Promise<GuestNetwork> {

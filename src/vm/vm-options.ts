@@ -17,7 +17,7 @@ export interface SandboxOptions {
   readonly imagePath?: string;
   /** Which components to log, or `'*'`. @default none */
   readonly debug?: readonly string[] | '*';
-  /** Where debug lines go. @default standard error */
+  /** Receives debug lines. @default standard error */
   readonly debugLog?: DebugLog;
 }
 
@@ -150,7 +150,7 @@ function checkCombinations(options: VMOptions): void {
     throw invalid('network', 'both network and httpHooks', 'one of them');
   }
   if (options.httpHooks !== undefined && !isHttpHooks(options.httpHooks)) {
-    // It may hold values of secrets: the message does not show it.
+    // The value may contain secrets: the message does not show it.
     throw new GondolinError(
       'VM_BAD_OPTION',
       'option httpHooks: want the httpHooks of the object that createHttpHooks() returns',

@@ -85,18 +85,18 @@ export class VM implements AsyncDisposable {
 
   static async #create(options: VMOptions, log: DebugLog): Promise<VM> {
     const network = await openNetwork(options, log);
-    const held = await resolveImage(options).catch(async (error: unknown) => {
+    const acquired = await resolveImage(options).catch(async (error: unknown) => {
       await network?.close();
       throw error;
     });
     const release = async () => {
       await network?.close();
-      await held.release();
+      await acquired.release();
     };
     try {
       options.onProgress?.('booting');
       const started = performance.now();
-      const guest = await startGuest({ options, image: held.image, network, log });
+      const guest = await startGuest({ options, image: acquired.image, network, log });
       const bootMs = performance.now() - started;
       log('vm', `ready after ${bootMs.toFixed(0)} ms`);
       return new VM(guest, options, bootMs, release);
@@ -120,7 +120,7 @@ export class VM implements AsyncDisposable {
       options,
       (error) => this.#explain(error),
       (cause) => {
-        // A guest that stands still while it is saved obeys afterwards.
+        // A guest that is frozen for a save ends the processes afterwards.
         if (!this.#isSaving) this.#fail(killFailed(cause));
       },
     );
@@ -235,7 +235,7 @@ export class VM implements AsyncDisposable {
   }
 }
 
-/** A process that nobody can end must not go on writing to the mounts. */
+/** Ends the VM: a process that cannot be killed must not keep writing to the mounts. */
 function killFailed(cause: GondolinError): GondolinError {
   return new GondolinError(
     'VM_KILL_FAILED',

@@ -99,11 +99,11 @@ it('the second run restores the step with its service, its files and fresh entro
   expect((await run(cwd)).cached).toEqual([]);
   writeFileSync(join(cwd, 'data.txt'), '1');
   expect((await run(cwd)).cached).toEqual(['first', 'serve']);
-  const anew = await run(cwd, '--no-cache');
-  expect(anew.cached).toEqual([]);
+  const uncached = await run(cwd, '--no-cache');
+  expect(uncached.cached).toEqual([]);
   const after = await run(cwd);
   expect(after.cached).toEqual(['first', 'serve']);
-  expect(after.output('look').split('\n')[0]).toBe(anew.output('look').split('\n')[0]);
+  expect(after.output('look').split('\n')[0]).toBe(uncached.output('look').split('\n')[0]);
 });
 
 it('a restored step does not change later failures, skips and exit codes', async () => {

@@ -45,7 +45,7 @@ read -r first <&6
 const ask = (vm: VM, command: string) =>
   output(vm, `cat > /tmp/ask <<'E'\n${command}\nE\ncat /tmp/answer`);
 
-it('a saved VM goes on in its mounts on the present files of the host, with open files and directories', async () => {
+it('a restored VM sees the present files of the host in its mounts, with its files and directories still open', async () => {
   const project = temporaryDirectory();
   const saved = join(temporaryDirectory(), 'saved');
   for (const directory of [join(project, 'service'), saved]) mkdirSync(directory);

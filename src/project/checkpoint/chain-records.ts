@@ -17,8 +17,8 @@ const links = list(object<ChainLink>({ name: text(), parts, key: text() }));
 const storedRecord = object({ version: literal(VERSION), base: parts, links });
 
 /**
- * What each sandbox's checkpoints last depended on, as digests, in `<checkpoints>/records/`. Records explain why a checkpoint
- * does not fit; they decide nothing.
+ * Records of what each sandbox's checkpoints last depended on, as digests, in `<checkpoints>/records/`. They explain why a
+ * checkpoint does not fit, and decide nothing.
  */
 export class ChainRecords {
   readonly #directory: string;

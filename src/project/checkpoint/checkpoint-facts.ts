@@ -16,11 +16,11 @@ export interface SavedStep {
   /** 0..255; null when it was skipped. */
   readonly exitCode: number | null;
   readonly durationMs: number;
-  /** Why it was skipped, as a sentence part. */
+  /** Reason why it was skipped, as a sentence part. */
   readonly reason: string | null;
 }
 
-/** What a checkpoint says about itself. Plain data; names as the project file has them. */
+/** Content of `checkpoint.json`. Plain data; names as in the project file. */
 export interface CheckpointFacts {
   readonly version: 1;
   /** 64 hex digits. */

@@ -12,7 +12,7 @@ export interface InputFile {
   readonly digest: string;
 }
 
-/** What a checkpoint depends on besides the plan. */
+/** Facts besides the plan on which a checkpoint depends. */
 export interface ChainFacts {
   /** Content key of the image. */
   readonly image: string;

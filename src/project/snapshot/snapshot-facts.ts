@@ -12,7 +12,7 @@ import {
   text,
 } from '../../util/json-decoder.ts';
 
-/** What a snapshot says about itself: everything that a sandbox restored from it must have. Plain data. */
+/** Content of `snapshot.json`: everything that a sandbox restored from it must have. Plain data. */
 export interface SnapshotFacts {
   readonly version: 1;
   readonly name: string;

@@ -9,11 +9,11 @@ import { ExecResult } from './exec-result.ts';
 import { ExecStop } from './exec-stop.ts';
 import {
   collectBytes,
-  linesOf,
+  decodeChunks,
   mergeOutput,
   type NamedStream,
   type OutputChunk,
-  textOf,
+  splitLines,
 } from './output-reader.ts';
 import { type CommandStatus, type RunningCommand, signalName } from './running-command.ts';
 
@@ -177,7 +177,7 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
 
   /** Text chunks of the piped outputs as they arrive. Leaving the loop ends the reading, not the command. */
   [Symbol.asyncIterator](): AsyncIterator<string> {
-    return textOf(this.#stream('for await', ['stdout', 'stderr']));
+    return decodeChunks(this.#stream('for await', ['stdout', 'stderr']));
   }
 
   /** Chunks of the piped outputs, with the stream each came from. Leaving the loop ends the reading, not the command. */
@@ -187,7 +187,7 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
 
   /** Lines of standard output, without their line ends. Needs `stdout: 'pipe'`. */
   lines(): AsyncIterable<string> {
-    return linesOf(textOf(this.#stream('lines()', ['stdout'])), this.#maxOutputBytes);
+    return splitLines(decodeChunks(this.#stream('lines()', ['stdout'])), this.#maxOutputBytes);
   }
 
   #stream(caller: string, names: readonly ('stdout' | 'stderr')[]): AsyncIterable<OutputChunk> {

@@ -73,7 +73,9 @@ export async function* mergeOutput(
 }
 
 /** Yields the text of chunks; a chunk with only a part of a character yields nothing. */
-export async function* textOf(chunks: AsyncIterable<OutputChunk>): AsyncGenerator<string, void> {
+export async function* decodeChunks(
+  chunks: AsyncIterable<OutputChunk>,
+): AsyncGenerator<string, void> {
   for await (const { text } of chunks) if (text !== '') yield text;
 }
 
@@ -81,7 +83,7 @@ export async function* textOf(chunks: AsyncIterable<OutputChunk>): AsyncGenerato
  * Yields lines without their `\n` or `\r\n`; the last one also when it has no line end.
  * @throws {GondolinError} VM_OUTPUT_TOO_LARGE when one line is longer than `maxChars` characters.
  */
-export async function* linesOf(
+export async function* splitLines(
   texts: AsyncIterable<string>,
   maxChars: number,
 ): AsyncGenerator<string, void> {

@@ -5,7 +5,7 @@ import { integer, object, text } from '../../util/json-decoder.ts';
 import type { ChannelCounts } from '../guest-files.ts';
 import { openSavedMachine, type SavedMachine, writeManifest } from './saved-machine.ts';
 
-/** What a template was made from. */
+/** The source of a template. */
 export interface TemplateFacts {
   /** Its image, for people: `debian bookworm + git`. */
   readonly image: string;
@@ -56,7 +56,7 @@ export class TemplateStore {
   }
 
   /**
-   * Adds a template that `save` writes into the directory it receives. The caller holds the lock.
+   * Adds a template that `save` writes into the directory it receives. The caller has the lock.
    * @throws {GondolinError} what `save` throws; HOST_… when the disk is full or the directory belongs to another user.
    */
   async add(

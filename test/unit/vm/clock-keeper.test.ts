@@ -36,7 +36,7 @@ it('keepClock() sets the clock after the host slept, once the VM is not busy', a
   const stop = keepClock(agent, () => isBusy);
   await vi.advanceTimersByTimeAsync(5_000);
   expect(times).toEqual([]);
-  // The wall clock goes on while the uptime stands still.
+  // The wall clock advances while the uptime does not.
   vi.setSystemTime(Date.now() + 3_600_000);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(times).toEqual([]);
