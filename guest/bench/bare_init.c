@@ -1,4 +1,4 @@
-/* The floor of the boot bench: an init that says one line and ends. */
+/* The lower bound of the boot bench: an init that prints one line and ends. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>

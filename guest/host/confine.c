@@ -1,13 +1,14 @@
 /*
- * Runs a program of the host's with little to lose: QEMU, in which a guest may have broken out.
+ * Runs a host program (QEMU, which a guest may have escaped into) with as few rights as possible.
  *
  *   gondolin-confine --parent PID [--user ID --group ID] [--root [--dir PATH]... [--file PATH]... [--data PATH]...
  *       [--device PATH]...] -- PROGRAM [ARGUMENT]...
  *
- * It keeps its pid, dies with its parent, can gain no privileges, writes no core file (which would hold guest memory) and has
- * no capability. --user and --group: its ids (root only). --root: namespaces of its own for files, network, IPC and host name;
- * of files it sees what is listed, under the same paths: --dir and --file read-only, --data writable. One that does not exist
- * is left out. src/host/confinement.ts calls it; docs/decisions/0016-confinement.md says why.
+ * The program keeps its pid, dies with its parent, can gain no privileges, writes no core file (which would hold guest
+ * memory) and has no capability. --user and --group set its ids (root only). --root gives it namespaces for files,
+ * network, IPC and host name; it sees only the listed files, under the same paths: --dir and --file read-only, --data
+ * writable. A path that does not exist is left out. src/host/confinement.ts calls this;
+ * docs/decisions/0016-confinement.md says why.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@
 #include <unistd.h>
 
 #define MAX_ITEMS 64
-/* Where the former root is while the new one is filled. */
+/* The former root, while the new one is filled. */
 #define FORMER "/.former"
 #define NO_ID ((uid_t)-1)
 #define CANNOT_START 127
@@ -39,7 +40,7 @@ enum kind { KIND_DIRECTORY, KIND_FILE, KIND_DATA, KIND_DEVICE };
 struct item {
     enum kind kind;
     const char *path;
-    /* Without symbolic links, which would lead elsewhere below FORMER; NULL when there is no such file. */
+    /* Resolved without symbolic links, which would lead elsewhere below FORMER; NULL if there is no such file. */
     const char *real;
     int is_link;
 };
@@ -144,7 +145,7 @@ static void write_file(const char *path, const char *text)
     (void)close(fd);
 }
 
-/* An ordinary user may have namespaces below a user namespace; its ids stay what they are. */
+/* An ordinary user may have namespaces below a user namespace; its ids stay the same. */
 static void enter_user_namespace(void)
 {
     uid_t uid = geteuid();
@@ -176,7 +177,7 @@ static void make_file(const char *path)
     (void)close(fd);
 }
 
-/* The flags that a mount has can't be taken from it inside a user namespace. */
+/* Inside a user namespace the flags of a mount cannot be removed. */
 static void restrict_mount(const char *path, unsigned long flags)
 {
     struct statvfs status;
@@ -204,7 +205,7 @@ static void bind_item(const struct item *item, const char *source)
     restrict_mount(item->path, flags[item->kind]);
 }
 
-/* For a file that the program's user may not read where it lies. */
+/* Copies a file that the program's user may not read in its place. */
 static void copy_file(const char *source, const char *target)
 {
     int from = open(source, O_RDONLY | O_CLOEXEC);
@@ -219,7 +220,7 @@ static void copy_file(const char *source, const char *target)
     (void)close(to);
 }
 
-/* A node of its own, which the program's user may open whatever the mode of the host's. */
+/* Makes a device node, which the program's user may open whatever the mode of the host's. */
 static int make_device(const char *target, const struct stat *status)
 {
     return mknod(target, S_IFCHR | 0666, status->st_rdev) == 0 && chmod(target, 0666) == 0;
@@ -283,7 +284,7 @@ static void enter_root(const struct options *options)
 static void drop_capability_bounds(void)
 {
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    /* Refused to one who may not, whom PR_SET_NO_NEW_PRIVS below holds to what it has: nothing. */
+    /* Refused to a caller without the right, which PR_SET_NO_NEW_PRIVS below leaves with no rights at all. */
     for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
         (void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
 }
@@ -305,7 +306,7 @@ static void drop_capabilities(void)
     check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges");
 }
 
-/* After the ids: the kernel forgets it when they change. A parent that ended before it is not waited for. */
+/* After the ids: the kernel resets it when they change. If the parent has ended before, the program ends at once. */
 static void die_with_parent(pid_t parent)
 {
     check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "parent's death");

@@ -1,12 +1,12 @@
 /*
- * The agent as an ordinary process, under ASan and UBSan: its real loop, port, streams, commands and file pump. What
- * changes the machine (ROOT, MOUNT, IDENTITY, NETWORK, FILE, SHUTDOWN and the sweep of /proc) is stood in for.
+ * The agent as an ordinary process, under ASan and UBSan: its real loop, port, streams, commands and file pump.
+ * Stand-ins replace what changes the machine (ROOT, MOUNT, IDENTITY, NETWORK, FILE, SHUTDOWN and the sweep of /proc).
  */
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-/* The pump's descriptors are its own: here they are a socket pair each, and not /dev/fuse. */
+/* The pump's descriptors are static there: the test sets them to a socket pair each, instead of /dev/fuse. */
 #include "file/fuse.c"
 
 #include "agent.h"
@@ -28,7 +28,7 @@
 #include "system/root.h"
 #include "system/session.h"
 
-/* Of an output that a descendant holds open after its command has ended only the kernel's epoll set knows. */
+/* If a descendant holds an output open after its command has ended, only the kernel's epoll set refers to the pipe. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {

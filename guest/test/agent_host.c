@@ -1,6 +1,7 @@
 /*
- * A host that plays with the agent: `agent ROUNDS SEED`. Each round it starts one (test/agent.c), and sends what a host may
- * send in any order, and now and then bytes that no host sends. Any finding ends the agent with another code than 0 or 7.
+ * A simulated host for the agent: `agent ROUNDS SEED`. Each round it starts an agent (test/agent.c) and sends what a
+ * host may send in any order, and sometimes bytes that no host sends. A finding ends the agent with an exit code other
+ * than 0 and 7.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -45,7 +46,7 @@ struct host {
     bool has_broken_a_rule;
 };
 
-/* What comes back is read and dropped; its shape is the unit tests' of the other side. */
+/* Bytes from the agent are read and dropped; the unit tests of the host check their form. */
 static void drain(const struct host *host, int timeout_ms)
 {
     static uint8_t bytes[1 << 16];
@@ -75,7 +76,7 @@ static void send_bytes(const struct host *host, int fd, const uint8_t *bytes, si
     }
 }
 
-/* `may_spoil`: now and then with a byte changed. Never a command: it would run something else. */
+/* `may_spoil`: sometimes changes a byte. Never of a command: it would run something else. */
 static void send_frame(struct host *host, uint8_t type, uint32_t stream, const uint8_t *payload, size_t length,
                        bool may_spoil)
 {
@@ -106,7 +107,7 @@ static void send_message(struct host *host, uint16_t type, void (*write_body)(st
     send_frame(host, GONDOLIN_FRAME_MESSAGE, 0, body, writer.length, type != GONDOLIN_MESSAGE_EXEC);
 }
 
-/* One of the last streams. */
+/* Returns one of the latest streams. */
 static uint32_t any_stream(const struct host *host)
 {
     uint32_t recent = host->last_stream < 16 ? host->last_stream / 2 : 8;
@@ -194,7 +195,7 @@ static void use_stream(struct host *host, uint8_t type)
         send_frame(host, type, stream, number, type == GONDOLIN_FRAME_EOF ? 0 : 4, true);
 }
 
-/* A request of the kernel's on one side, a reply of the host's on the other, in pieces. */
+/* Sends a request of the kernel's on one side and a reply of the host's on the other, in pieces. */
 static void use_pump(struct host *host)
 {
     static uint8_t message[4096];
@@ -241,7 +242,7 @@ static void act(struct host *host)
     drain(host, next_random(8) == 0 ? 2 : 0);
 }
 
-/* The exit code of the agent once it has been asked to end; -1 when it hangs or dies by a signal. */
+/* Returns the exit code of the agent after it was asked to end; -1 if it hangs or dies by a signal. */
 static int end(struct host *host, pid_t agent)
 {
     int status;
@@ -258,7 +259,7 @@ static int end(struct host *host, pid_t agent)
 
 static bool play(unsigned long round)
 {
-    /* The control port, the file port, and what stands for /dev/fuse: it keeps the bounds of messages. */
+    /* The control port, the file port, and a replacement for /dev/fuse that preserves message boundaries. */
     int pairs[3][2];
     for (int i = 0; i < 3; i++) {
         int type = i == 2 ? SOCK_SEQPACKET : SOCK_STREAM;

@@ -1,7 +1,7 @@
 #ifndef GONDOLIN_TEST_AGENT_PORT_H
 #define GONDOLIN_TEST_AGENT_PORT_H
 
-/* How a hostile guest root takes a virtio port from the agent, and the agent's place. */
+/* Lets a hostile root of the guest take over a virtio port, and the place, of the agent. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@ static inline void die(const char *what)
     exit(1);
 }
 
-/* True when /dev/`device` is the virtio port of that name. */
+/* Returns true if /dev/`device` is the virtio port of that name. */
 static inline int is_port(const char *device, const char *name)
 {
     char path[256];
@@ -35,7 +35,7 @@ static inline int is_port(const char *device, const char *name)
     return strcmp(found, name) == 0;
 }
 
-/* The number of PID 1's descriptor of that port, or -1. */
+/* Returns the number of PID 1's descriptor of that port, or -1. */
 static inline int find_descriptor(const char *name)
 {
     DIR *descriptors = opendir("/proc/1/fd");
@@ -92,7 +92,7 @@ static inline void stop_thread(int thread)
         die("waitpid");
 }
 
-/* From then on nobody but this program reads the agent's ports, or writes to them. */
+/* Stops the agent: from then on only this program reads the agent's ports or writes to them. */
 static inline void stop_agent(void)
 {
     DIR *threads = opendir("/proc/1/task");

@@ -1,9 +1,9 @@
 /*
- * What a hostile guest does to the file channel. Run inside a guest by test/fixtures/flooded-file-host.ts:
- * `file_flood reads MOUNT FILE` asks for 1 MiB of a file again and again and reads no reply;
- * `file_flood plus MOUNT DIRECTORY` sends READDIRPLUS requests as fast as they are taken, and drops the replies. Both need
- * root: they stop the agent and take its port. MOUNT is a name under the FUSE root.
- * `file_flood listings PATH COUNT` opens and reads a directory so often, as anybody, and keeps all open.
+ * Attacks the file channel as a hostile guest does. Run inside a guest by test/fixtures/flooded-file-host.ts:
+ * `file_flood reads MOUNT FILE` asks for 1 MiB of a file again and again and reads no reply; `file_flood plus MOUNT
+ * DIRECTORY` sends READDIRPLUS requests as fast as they are taken, and drops the replies. Both need root: they stop the
+ * agent and take its port. MOUNT is a name under the FUSE root. `file_flood listings PATH COUNT` opens and reads a
+ * directory that many times, as any user, and keeps all open.
  */
 #include <linux/fuse.h>
 
@@ -11,7 +11,7 @@
 #include "protocol.h"
 
 #define TRANSFER_BYTES (1024 * 1024)
-/* Far beyond what the agent's kernel has counted to. */
+/* Far above the numbers that the agent's kernel has used. */
 #define FIRST_UNIQUE 1000000000ULL
 
 static uint8_t reply[GONDOLIN_MAX_FUSE_MESSAGE_BYTES];
@@ -39,7 +39,7 @@ static void read_all(int fd, uint8_t *bytes, size_t count)
     }
 }
 
-/* Sends one request; gives the body of its reply. Those to the agent's own requests are dropped. */
+/* Sends one request; returns the body of its reply. Replies to the agent's own requests are dropped. */
 static const void *ask(int fd, uint32_t opcode, uint64_t node, const void *body, size_t count)
 {
     uint8_t request[512];
@@ -69,7 +69,7 @@ static uint64_t open_node(int fd, uint32_t opcode, uint64_t node)
     return ((const struct fuse_open_out *)ask(fd, opcode, node, &body, sizeof body))->fh;
 }
 
-/* Sends the same request for as long as this runs, a hundred in each write. */
+/* Sends the same request until it is killed, a hundred in each write. */
 static void repeat(int fd, uint32_t opcode, uint64_t node, const struct fuse_read_in *body)
 {
     enum { BATCH = 100, BYTES = sizeof(struct fuse_in_header) + sizeof *body };

@@ -1,4 +1,4 @@
-/* Random and mutated bytes into the decoders, under ASan and UBSan: `fuzz ROUNDS SEED`. Any finding aborts. */
+/* Feeds random and mutated bytes to the decoders, under ASan and UBSan: `fuzz ROUNDS SEED`. Any finding aborts. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static uint32_t next_random(void)
     return (uint32_t)((state * 0x2545f4914f6cdd1dULL) >> 32);
 }
 
-/* Looks like a message of some type, so that the decoders get past the first bytes. */
+/* Resembles a message of some type, so that the decoders get past the first bytes. */
 static void shape(uint8_t *bytes, size_t count)
 {
     if (count < 16)
@@ -40,7 +40,7 @@ static void shape(uint8_t *bytes, size_t count)
         store_u32(bytes + at, next_random() % 16);
 }
 
-/* In pieces of any size; a record must lie in what came. */
+/* In pieces of any size; a record must lie within the bytes that were fed. */
 static void try_records(const uint8_t *bytes, size_t count)
 {
     static struct net_record_reader reader;
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     state = seed * 2 + 1;
     for (unsigned long round = 0; round < rounds; round++) {
         size_t count = next_random() % INPUT_BYTES;
-        /* Its own allocation of the exact size, so that ASan sees a read one byte too far. */
+        /* An allocation of the exact size, so that ASan sees a read one byte too far. */
         uint8_t *bytes = malloc(count == 0 ? 1 : count);
         if (bytes == NULL)
             return 1;

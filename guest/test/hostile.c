@@ -1,8 +1,9 @@
 /*
- * What a hostile guest root does: takes the agent's own descriptor of a virtio port and writes bytes of its own on it.
- * Run inside a guest by test/vm/hostile.test.ts: `hostile control|fs KIND`; by test/vm/network-attacks.test.ts:
- * `hostile open ADDRESS PORT [ADDRESS PORT]...`, which opens streams to where no program ever connected; by
- * test/fixtures/flooded-host.ts: `hostile flood COUNT deaf|reading`, which stops the agent and opens so many streams.
+ * Attacks the ports as a hostile root of the guest does: takes the agent's own descriptor of a virtio port and writes
+ * its own bytes to it. Run inside a guest by test/vm/hostile.test.ts: `hostile control|fs KIND`; by
+ * test/vm/network-attacks.test.ts: `hostile open ADDRESS PORT [ADDRESS PORT]...`, which opens streams to destinations
+ * to which no program ever connected; by test/fixtures/flooded-host.ts: `hostile flood COUNT deaf|reading`, which stops
+ * the agent and opens that many streams.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -62,13 +63,13 @@ static void attack_fs(int fd, const char *kind)
 }
 
 static const char request[] = "GET / HTTP/1.0\r\n\r\n";
-/* Far beyond the ids that the agent itself has come to. */
+/* Far above the ids that the agent itself has used. */
 #define FIRST_FORGED_ID 1000001
 
 #define FORGED_BYTES (2 * GONDOLIN_FRAME_HEADER_BYTES + 1 + GONDOLIN_TCP_DESTINATION_BYTES + sizeof request - 1)
 #define MAX_FORGED 16
 
-/* A TCP stream to that destination, with a request on it. */
+/* Writes a TCP stream to that destination, with a request on it. */
 static void forge_stream(uint8_t bytes[FORGED_BYTES], uint32_t stream, const char *address, int port)
 {
     uint8_t *body = bytes + GONDOLIN_FRAME_HEADER_BYTES;
@@ -88,7 +89,10 @@ static void forge_stream(uint8_t bytes[FORGED_BYTES], uint32_t stream, const cha
     memcpy(second + GONDOLIN_FRAME_HEADER_BYTES, request, sizeof request - 1);
 }
 
-/* In one write: the agent's frames can't come between, and it can't end over the first answer before the last stream. */
+/*
+ * In one write: the agent's frames cannot come between, and the agent cannot end at the first response, before the last
+ * stream.
+ */
 static void open_streams(int fd, int count, char **destinations)
 {
     static uint8_t bytes[MAX_FORGED][FORGED_BYTES];
@@ -98,7 +102,7 @@ static void open_streams(int fd, int count, char **destinations)
     send_all(fd, bytes[0], (size_t)streams * FORGED_BYTES);
 }
 
-/* Reads and drops what the host sends, until so many bytes have come or it is silent for two seconds. */
+/* Reads and drops what the host sends, until that many bytes have come or the host is silent for two seconds. */
 static void discard_input(int fd, size_t count)
 {
     static uint8_t bytes[65536];
@@ -120,8 +124,8 @@ static void put_open(uint8_t *frame, uint32_t stream)
 }
 
 /*
- * Opens streams, a batch in each write. One that reads waits for the host's resets of a batch before it sends the next,
- * and so is within every limit.
+ * Opens streams, a batch in each write. In the reading mode it waits for the host's resets of a batch before it sends
+ * the next, and so stays within every limit.
  */
 static void flood(int fd, long count, int is_reading)
 {
@@ -144,7 +148,7 @@ int main(int argc, char **argv)
         int is_reading = strcmp(argv[3], "reading") == 0;
         stop_agent();
         flood(port, atol(argv[2]), is_reading);
-        /* The agent goes on when this ends: not in the middle of a frame of the host's. */
+        /* The agent resumes when this ends, which must not be in the middle of a frame of the host's. */
         discard_input(port, (size_t)-1);
         return 0;
     }

@@ -1,6 +1,6 @@
 /*
- * How root of the guest makes the agent wait: run inside a guest by test/vm/guest-root.test.ts.
- *   stall file PATH   mounts a file at PATH that opens and never answers a read, until this program ends
+ * Makes the agent wait, as root of the guest can: run inside a guest by test/vm/guest-root.test.ts.
+ *   stall file PATH   mounts a file at PATH that opens and never replies to a read, until this program ends
  *   stall agent       stops the agent's loop, until this program ends
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * What a guest program does with its network, for the VM tests: `traffic WORD ADDRESS PORT [NUMBER]`. One line says how it
- * went: the name of the errno and the call that failed, or what came.
+ * Uses the network as a guest program does, for the VM tests: `traffic WORD ADDRESS PORT [NUMBER]`. Prints one line
+ * with the outcome: the name of the errno and the call that failed, or what was received.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -100,7 +100,7 @@ static void send_all(int fd, const void *bytes, size_t count)
     }
 }
 
-/* Prints what comes until the end of file. */
+/* Prints what it receives until the end of file. */
 static void print_rest(int fd)
 {
     for (;;) {
@@ -118,7 +118,7 @@ static void do_get(void)
     print_rest(dial(SOCK_STREAM));
 }
 
-/* Sends `count` bytes, ends its direction and prints the answer. */
+/* Sends `count` bytes, ends its direction and prints the response. */
 static void do_up(uint64_t count)
 {
     int fd = dial(SOCK_STREAM);
@@ -130,7 +130,7 @@ static void do_up(uint64_t count)
     (void)fprintf(stderr, "%.1f MB/s\n", (double)count / 1e6 / (now_s() - start));
 }
 
-/* Asks for `count` bytes with one line and counts what comes. */
+/* Asks for `count` bytes with one line and counts what it receives. */
 static void do_down(uint64_t count)
 {
     int fd = dial(SOCK_STREAM);
@@ -147,7 +147,7 @@ static void do_down(uint64_t count)
     (void)fprintf(stderr, "%.1f MB/s\n", (double)got / 1e6 / (now_s() - start));
 }
 
-/* Sends a pattern to an echo server and compares what comes back, both at once. */
+/* Sends a pattern to an echo server and compares what it receives, both at once. */
 static void do_both(uint64_t count)
 {
     int fd = dial(SOCK_STREAM);
@@ -180,7 +180,7 @@ static void do_both(uint64_t count)
     (void)printf("%llu intact\n", (unsigned long long)got);
 }
 
-/* `count` connections to an echo server are open at once before the first one speaks. */
+/* Opens `count` connections to an echo server before the first one sends anything. */
 static void do_many(uint64_t count)
 {
     const struct rlimit files = {.rlim_cur = 4096, .rlim_max = 4096};
@@ -200,7 +200,7 @@ static void do_many(uint64_t count)
     (void)printf("%u of %llu\n", good, (unsigned long long)count);
 }
 
-/* One connection after the other, each to its end. */
+/* Makes one connection after the other, each to its end. */
 static void do_connects(uint64_t count)
 {
     double start = now_s();
@@ -213,7 +213,7 @@ static void do_connects(uint64_t count)
     (void)printf("%.0f us\n", (now_s() - start) * 1e6 / (double)count);
 }
 
-/* Small messages to an echo server and back. */
+/* Sends small messages to an echo server and reads them back. */
 static void do_echo(uint64_t count)
 {
     int fd = dial(SOCK_STREAM);
@@ -241,7 +241,7 @@ static void do_reset(void)
     (void)printf("reset\n");
 }
 
-/* A server of the guest on all addresses: answers one connection. */
+/* Runs a server of the guest on all addresses, for one connection. */
 static void do_serve(void)
 {
     const int on = 1;
@@ -260,10 +260,10 @@ static void do_serve(void)
     }
 }
 
-/* One datagram, and what comes of it. */
+/* Sends one datagram and prints the outcome. */
 static void do_udp(void)
 {
-    /* Looks like a DNS query for `udp.test`, so that it is one on port 53. */
+    /* Resembles a DNS query for `udp.test`, so that it is one on port 53. */
     static const uint8_t query[] = {0,   7,   1,   0, 0,   1,   0,   0,   0, 0, 0, 0, 3,
                                     'u', 'd', 'p', 4, 't', 'e', 's', 't', 0, 0, 1, 0, 1};
     int fd = dial(SOCK_DGRAM);

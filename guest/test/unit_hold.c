@@ -1,4 +1,7 @@
-/* The filter of held connections, run in an interpreter on made-up packets, and what the agent says for them. */
+/*
+ * Runs the filter of held connections in an interpreter on made-up packets, and checks the packets that the agent
+ * sends.
+ */
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <string.h>
@@ -18,7 +21,7 @@ static size_t program_length;
 static struct {
     uint64_t registers[11];
     _Alignas(8) uint8_t stack[512];
-    /* The network header, then what the filter is given. */
+    /* The network header, then what the filter receives. */
     uint8_t packet[128];
     size_t header_bytes;
     size_t packet_bytes;
@@ -75,7 +78,7 @@ static void load(const struct bpf_insn *instruction, uint64_t *destination, uint
     }
 }
 
-/* Runs one instruction; gives how many more to skip, or -1 at the end. */
+/* Runs one instruction; returns how many more to skip, or -1 at the end. */
 static int step(const struct bpf_insn *instruction)
 {
     uint64_t *destination = &machine.registers[instruction->dst_reg];
@@ -126,7 +129,7 @@ static int step(const struct bpf_insn *instruction)
     }
 }
 
-/* What is left of the packet: 0 is nothing. */
+/* Returns the rest of the packet: 0 for nothing. */
 static uint64_t run(void)
 {
     memset(machine.registers, 0, sizeof machine.registers);

@@ -95,7 +95,7 @@ static void matches_answers_to_queries_once(void)
     CHECK(net_query_take(&queries, second + NET_QUERIES) == NULL);
     for (int i = 0; i < NET_QUERIES; i++)
         (void)net_query_add(&queries, message, sizeof message);
-    /* Forgotten: its place went to another. */
+    /* Forgotten: its slot is used by another. */
     CHECK(net_query_take(&queries, first) == NULL);
     CHECK(net_query_take(&queries, first + NET_QUERIES) != NULL);
 }
@@ -106,7 +106,7 @@ static void refuses_a_query_with_its_own_question(void)
     struct net_query *query = net_query_add(&queries, message, 40);
     CHECK(net_query_refuse(query) == 40);
     CHECK(query->question[0] == 0x12 && query->question[2] == 0x81 && query->question[3] == 2);
-    /* A response is not answered. */
+    /* A response gets no response. */
     CHECK(net_query_refuse(query) == 0);
     CHECK(net_query_refuse(net_query_add(&queries, message, sizeof message)) == 0);
 }

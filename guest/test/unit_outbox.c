@@ -1,7 +1,7 @@
 #include "channel/outbox.h"
 #include "unit.h"
 
-/* The agent has one for its whole life, so there is nothing that frees one. */
+/* The agent has one outbox for its whole life, so nothing frees it. */
 static struct outbox first;
 static struct outbox second;
 

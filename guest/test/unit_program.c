@@ -1,4 +1,4 @@
-/* Runs the steering program in an interpreter of the few operations it has, against a lookup that the test makes up. */
+/* Runs the steering program in an interpreter of the few operations that it uses, on a made-up lookup. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static uint64_t look_up(void)
         return memcmp(memory_at(machine.registers[2], 0), &accepted, sizeof accepted) == 0 ? (uintptr_t)&accepted_how
                                                                                            : 0;
     memcpy(&key, memory_at(machine.registers[2], 0), sizeof key);
-    /* A socket is its key and one, so that none is NULL. */
+    /* A socket is its key plus one, so that none is NULL. */
     return machine.registers[1] == SOCKETS_FD && key < NET_SOCKETS ? key + 1 : 0;
 }
 
@@ -62,12 +62,12 @@ static void call(int function)
         machine.released = (uint32_t)machine.registers[1] - 1;
         machine.registers[0] = 0;
     }
-    /* The kernel leaves nothing in them. */
+    /* The kernel clobbers these registers. */
     for (int i = 1; i <= 5; i++)
         machine.registers[i] = 0xdeaddeaddead;
 }
 
-/* Runs one instruction; gives how many more to skip, or -1 at the end. */
+/* Runs one instruction; returns how many more to skip, or -1 at the end. */
 static int step(const struct bpf_insn *instruction)
 {
     uint64_t *destination = &machine.registers[instruction->dst_reg];
@@ -174,7 +174,7 @@ static bool is_dropped(const char *address, uint32_t protocol, uint32_t port)
     return run(&lookup) == SK_DROP;
 }
 
-/* The socket that gets it; its reference is given back. */
+/* Returns the key of the socket that the program assigned; checks that it released its reference. */
 static uint32_t steers(const char *address, uint32_t protocol, uint32_t port)
 {
     const struct bpf_sk_lookup lookup = lookup_to(address, protocol, port);
@@ -217,7 +217,7 @@ static void holds_connections_to_any_other_address(void)
     CHECK(steers("fd00::16", IPPROTO_TCP, 22) == NET_SOCKET_HELD_V6);
 }
 
-/* The lookup's remote end is put in; everything but the very connection goes on being held. */
+/* Sets the lookup's remote end; every other connection is still held. */
 static void steers_accepted_connections_to_the_listener(void)
 {
     static const uint8_t client_v4[4] = {10, 0, 2, 15};

@@ -39,7 +39,7 @@ void unit_user(void)
     CHECK(look_up("99999999999", &user) != USER_OK);
     (void)unlink(passwd_path);
     (void)unlink(group_path);
-    /* What is no regular file has nobody in it, and nobody waits for it. */
+    /* A file that is not regular holds no users, and opening it does not wait. */
     CHECK(mkfifo(passwd_path, 0600) == 0 && mkfifo(group_path, 0600) == 0);
     CHECK(look_up("", &user) == USER_OK && user.uid == 0);
     CHECK(look_up("1000:77", &user) == USER_OK && user.uid == 1000 && user.gid == 77);

@@ -11,9 +11,9 @@
  * receiver of an OPEN that it cannot serve (an unknown kind, too many streams) sends RESET with the reason "refused".
  *
  * Credit. Each direction of a stream has a window, which both sides compute for themselves:
- * 
+ *
  *     window = INITIAL_WINDOW_BYTES - bytes of DATA so far + bytes of CREDIT so far
- * 
+ *
  * A sender may never send more DATA than its window, and a receiver may never send CREDIT that lifts the window above
  * INITIAL_WINDOW_BYTES. A stream therefore has at most one window of bytes that were sent and not yet consumed, which
  * bounds the buffer that the receiver needs, and a slow consumer blocks its own stream and no other. The receiver sends

@@ -38,7 +38,7 @@ static void forget(struct exec *exec)
     free(exec);
 }
 
-static void answer_waiters(struct exec *exec)
+static void reply_to_waiters(struct exec *exec)
 {
     while (exec->waiters != NULL) {
         struct kill_waiter *waiter = exec->waiters;
@@ -70,7 +70,7 @@ void exec_advance(struct exec *exec)
         exec_sweep(exec);
     if (exec->sweep.is_under_way)
         return;
-    answer_waiters(exec);
+    reply_to_waiters(exec);
     if (exec->is_exited_sent)
         forget(exec);
 }
@@ -148,7 +148,7 @@ static void on_start_thread(struct worker_job *job)
 static void abandon(struct exec *exec)
 {
     stdio_pipes_drop(exec);
-    answer_waiters(exec);
+    reply_to_waiters(exec);
     exec->session = 0;
     forget(exec);
 }

@@ -1,5 +1,5 @@
 /*
- * EXEC: from the request to EXITED, and the processes it leaves behind.
+ * EXEC: from the request to EXITED, and the processes that it leaves.
  *
  * States: starting (on a thread) → running → (reaped) draining output → EXITED sent → (cgroup empty) forgotten.
  */

@@ -1,8 +1,9 @@
 /*
  * A process's output: a pipe whose bytes are sent as DATA while the stream has credit and the port has a free packet.
  *
- * States: sending → (stream reset) closed; sending → (new host) dropping; sending → (end of file, or drained after the
- * process died) done, then dropping what descendants still write, until the pipe's end of file frees the output pipe.
+ * States: sending -> (stream reset) closed; sending -> (new host) dropping; sending -> (end of file, or drained after
+ * the process died) done, then dropping what descendants still write, until the pipe's end of file frees the output
+ * pipe.
  */
 #ifndef GONDOLIN_OUTPUT_PIPE_H
 #define GONDOLIN_OUTPUT_PIPE_H
@@ -10,8 +11,8 @@
 #include "channel/mux.h"
 
 /*
- * Takes over `fd`, the non-blocking read end. `on_done(owner, output_pipe)` is called once, when every byte and the EOF
- * after them are queued; from then on the owner must forget the output pipe, which frees itself. NULL when memory is out.
+ * Takes over `fd`, the non-blocking read end. Calls `on_done(owner, output_pipe)` once, when every byte and the EOF
+ * after them are queued; from then on the owner must forget the output pipe, which frees itself. NULL if memory is out.
  */
 struct output_pipe *output_pipe_create(int fd, struct mux_stream *stream, void *owner,
                                        void (*on_done)(void *owner, struct output_pipe *output_pipe));

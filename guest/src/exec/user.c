@@ -7,7 +7,7 @@
 
 #define MAX_FIELDS 7
 
-/* What is looked up, and where the result goes. */
+/* The entry to look up, and where the result goes. */
 struct search {
     const char *text;
     bool is_number;

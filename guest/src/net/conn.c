@@ -12,18 +12,18 @@
 #include "runtime/util.h"
 
 struct connection {
-    /* Edge-triggered: what epoll says is kept in the flags below until a call says otherwise. */
+    /* Edge-triggered: the flags below keep what epoll reports until a call contradicts it. */
     struct loop_source source;
     struct port_waiter port_waiter;
     struct mux_stream *stream;
     const struct net_conn_events *events;
-    /* Of one that is not attached: it has no socket yet, and what the host sends waits in the stream. */
+    /* Set until the connection is attached: it has no socket yet, and bytes from the host wait in the stream. */
     void *owner;
     bool is_readable;
     bool is_writable;
-    /* The guest has closed its direction: an end of file or an error comes behind what is unread. */
+    /* The guest has closed its direction: an end of file or an error follows the unread bytes. */
     bool is_hung_up;
-    /* The host's EOF was passed on. */
+    /* The host's EOF was passed on to the socket. */
     bool is_shut;
 };
 
@@ -42,7 +42,7 @@ static void close_connection(struct connection *connection)
     on_closed();
 }
 
-/* The stream is over: the guest sees a reset, not an orderly end. */
+/* The stream has ended: the guest sees a reset, not an orderly end. */
 static void on_end(void *owner)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
@@ -71,7 +71,7 @@ static void finish_if_done(struct connection *connection)
     streams_release(stream);
 }
 
-/* Queues for a packet, if there is something to send and the host wants it. */
+/* Queues for a packet if there is something to send and the host has granted credit. */
 static void wait_for_packet(struct connection *connection)
 {
     const struct mux_stream *stream = connection->stream;
@@ -93,7 +93,7 @@ static void send_some(struct connection *connection)
         outbox_push_data(port_outbox(), packet, stream->id, (size_t)count);
         priority_note_packet(stream->id);
         stream->send_window -= (uint32_t)count;
-        /* A short read has emptied the socket: what comes later is a new edge, but an end of file was told before. */
+        /* A short read has emptied the socket: later bytes make a new edge, but an end of file was already reported. */
         if ((size_t)count < limit && !connection->is_hung_up)
             connection->is_readable = false;
         wait_for_packet(connection);
@@ -114,7 +114,7 @@ static void on_packet_free(struct port_waiter *waiter)
     send_some(LOOP_OWNER(waiter, struct connection, port_waiter));
 }
 
-/* Gives how many bytes the guest took, or -1 when the connection has failed and is gone. */
+/* Returns how many bytes the guest took, or -1 if the connection has failed and is gone. */
 static long write_some(struct connection *connection, const uint8_t *bytes, size_t count)
 {
     size_t done = 0;
@@ -138,7 +138,7 @@ static void pass_end_on(struct connection *connection)
     const struct mux_stream *stream = connection->stream;
     if (!is_attached(connection) || !stream->is_host_done || stream->input_length > 0 || connection->is_shut)
         return;
-    /* It fails only when the guest has reset the connection, which epoll tells. */
+    /* It fails only if the guest has reset the connection, which epoll reports. */
     (void)shutdown(connection->source.fd, SHUT_WR);
     connection->is_shut = true;
     finish_if_done(connection);

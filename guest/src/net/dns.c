@@ -6,7 +6,7 @@
 #include "runtime/loop.h"
 #include "runtime/util.h"
 
-/* Of one socket in one turn. */
+/* Datagrams read from one socket in one turn. */
 #define MAX_DATAGRAMS 32
 
 static struct {
@@ -15,7 +15,10 @@ static struct {
     struct net_queries queries;
 } dns;
 
-/* Nobody will answer: clients hear it now, and ask again at once or give up, rather than wait for their time limit. */
+/*
+ * No response will come: refuses every query, so that clients retry or give up now instead of waiting for their
+ * timeout.
+ */
 static void refuse_all(void)
 {
     for (size_t i = 0; i < NET_QUERIES; i++) {
@@ -23,7 +26,7 @@ static void refuse_all(void)
         size_t length = query->is_waiting ? net_query_refuse(query) : 0;
         query->is_waiting = false;
         if (length > 0)
-            net_udp_answer(query, query->question, length);
+            net_udp_respond(query, query->question, length);
     }
 }
 
@@ -44,13 +47,13 @@ static void on_data(void *owner, const uint8_t *bytes, size_t count)
     while ((result = net_record_read(&dns.reader, &bytes, &count, &record)) == NET_RECORD_WHOLE) {
         const struct net_query *query = net_query_take(&dns.queries, record.tag);
         if (query != NULL)
-            net_udp_answer(query, record.message, record.length);
+            net_udp_respond(query, record.message, record.length);
     }
     if (result == NET_RECORD_BAD)
         streams_reset(dns.stream, GONDOLIN_RESET_CANCELLED);
 }
 
-/* A host that ends the stream answers no more. */
+/* A host that has ended the stream sends no more responses. */
 static void on_eof(void *owner)
 {
     (void)owner;
@@ -69,7 +72,7 @@ static const struct stream_handlers handlers = {
     .on_end = on_end,
 };
 
-/* What does not fit the stream's credit is lost, as datagrams are: the client asks again. */
+/* A query that does not fit the stream's credit is lost, as datagrams are: the client asks again. */
 static void ask(const struct net_query *from, const uint8_t *message, size_t length)
 {
     static uint8_t record[NET_RECORD_MAX_BYTES];

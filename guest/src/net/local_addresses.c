@@ -30,7 +30,7 @@ static void note(const struct nlmsghdr *message)
         return;
     memcpy(&fixed, NLMSG_DATA(message), sizeof fixed);
     size_t size = fixed.ifa_family == AF_INET ? 4 : 16;
-    /* The own end; IPv6 has IFA_ADDRESS only, unless it is a point-to-point link. */
+    /* The own end of the link; IPv6 has IFA_ADDRESS only, unless the link is point-to-point. */
     const uint8_t *own = NULL;
     int left = (int)(message->nlmsg_len - NLMSG_LENGTH(sizeof fixed));
     for (const struct rtattr *attribute = IFA_RTA(NLMSG_DATA(message)); RTA_OK(attribute, left);
@@ -53,7 +53,10 @@ static void on_change(struct loop_source *source, uint32_t events)
     for (;;) {
         long count = RETRY_EINTR(recv(source->fd, buffer, sizeof buffer, 0));
         if (count < 0 && errno == ENOBUFS) {
-            /* Some were lost: what is there now is asked for anew. A lost removal only keeps an address too long. */
+            /*
+             * Some messages were lost: requests the present addresses again. A lost removal only keeps an address too
+             * long.
+             */
             (void)ask_for_all(source->fd);
             continue;
         }
@@ -77,7 +80,7 @@ bool net_local_addresses_watch(struct failure *failure)
     if (loop_add(&changes, EPOLLIN) != 0)
         return failed(failure, "watch addresses");
     (void)take_fd(&fd);
-    /* A dump is answered before send() returns: the first part is there, the rest follows as it is read. */
+    /* The kernel starts a dump before send() returns: the first part is there, the rest follows as it is read. */
     on_change(&changes, EPOLLIN);
     return true;
 }

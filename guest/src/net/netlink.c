@@ -47,7 +47,7 @@ int netlink_call(int fd, union netlink_request *request)
     union {
         struct nlmsghdr header;
         uint8_t bytes[1024];
-    } answer;
+    } reply;
     if (request->header.nlmsg_len > sizeof request->bytes) {
         errno = EMSGSIZE;
         return -1;
@@ -55,15 +55,15 @@ int netlink_call(int fd, union netlink_request *request)
     request->header.nlmsg_flags |= NLM_F_ACK;
     if (RETRY_EINTR(send(fd, request->bytes, request->header.nlmsg_len, 0)) < 0)
         return -1;
-    long count = RETRY_EINTR(recv(fd, answer.bytes, sizeof answer.bytes, 0));
+    long count = RETRY_EINTR(recv(fd, reply.bytes, sizeof reply.bytes, 0));
     if (count < 0)
         return -1;
     struct nlmsgerr error;
-    if ((size_t)count < NLMSG_LENGTH(sizeof error) || answer.header.nlmsg_type != NLMSG_ERROR) {
+    if ((size_t)count < NLMSG_LENGTH(sizeof error) || reply.header.nlmsg_type != NLMSG_ERROR) {
         errno = EPROTO;
         return -1;
     }
-    memcpy(&error, NLMSG_DATA(&answer.header), sizeof error);
+    memcpy(&error, NLMSG_DATA(&reply.header), sizeof error);
     errno = -error.error;
     return error.error == 0 ? 0 : -1;
 }

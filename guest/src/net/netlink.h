@@ -8,18 +8,18 @@
 
 #define NETLINK_REQUEST_BYTES 256
 
-/* A request that is being built: the header, a fixed part, attributes. */
+/* A request under construction: the header, a fixed part, attributes. */
 union netlink_request {
     struct nlmsghdr header;
     uint8_t bytes[NETLINK_REQUEST_BYTES];
 };
 
-/* Starts a request; gives its fixed part of `size` zero bytes. */
+/* Starts a request; returns its fixed part of `size` zero bytes. */
 void *netlink_begin(union netlink_request *request, uint16_t type, uint16_t flags, size_t size);
 void netlink_add(union netlink_request *request, uint16_t type, const void *bytes, size_t size);
 void netlink_add_u32(union netlink_request *request, uint16_t type, uint32_t value);
 
-/* A socket for requests that hears `groups` (RTMGRP_…) too; -1 with errno. */
+/* Opens a socket for requests that also receives `groups` (RTMGRP_…); -1 with errno. */
 int netlink_open(uint32_t groups, int flags);
 
 /* Sends a request and waits for its acknowledgement. 0, or -1 with the kernel's errno. */

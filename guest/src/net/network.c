@@ -34,7 +34,7 @@ bool net_start(struct failure *failure)
     static bool is_started;
     if (is_started)
         return true;
-    /* The program last: it finds its sockets and every own address. */
+    /* Attaches the program last, once it has its sockets and every own address. */
     is_started = net_route_setup(failure) && net_steer_load(failure) && net_tcp_start(failure) &&
                  net_hold_start(failure) && net_dns_start(failure) && net_refuse_start(failure) &&
                  net_local_addresses_watch(failure) && net_steer_attach(failure) && write_resolv_conf(failure);

@@ -15,7 +15,7 @@
 #define IP_RECVORIGDSTADDR 20
 #endif
 
-/* In one turn. A sender that is faster than that waits for none: what overflows the socket is lost. */
+/* Datagrams in one turn. Nobody waits for a sender that is faster: what overflows the socket is lost. */
 #define MAX_DATAGRAMS 32
 
 static struct loop_source datagrams;
@@ -35,15 +35,16 @@ static bool find_destination(struct msghdr *message, struct sockaddr_in *destina
 
 static void refuse(struct msghdr *message, const struct sockaddr_in *sender, long datagram_bytes)
 {
-    uint8_t answer[NET_UNREACHABLE_BYTES];
+    uint8_t unreachable[NET_UNREACHABLE_BYTES];
     struct sockaddr_in destination;
-    /* A raw socket's destination has no port. */
+    /* The destination of a raw socket has no port. */
     const struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = sender->sin_addr};
     if (!find_destination(message, &destination))
         return;
-    net_unreachable_write(answer, sender, &destination, (uint16_t)datagram_bytes);
-    /* Lost when it cannot be sent, as the kernel's own would be. */
-    (void)RETRY_EINTR(sendto(raw, answer, sizeof answer, MSG_NOSIGNAL, (const struct sockaddr *)&to, sizeof to));
+    net_unreachable_write(unreachable, sender, &destination, (uint16_t)datagram_bytes);
+    /* Lost if it cannot be sent, as the kernel's own would be. */
+    (void)RETRY_EINTR(
+        sendto(raw, unreachable, sizeof unreachable, MSG_NOSIGNAL, (const struct sockaddr *)&to, sizeof to));
 }
 
 static void on_datagrams(struct loop_source *source, uint32_t events)
@@ -65,7 +66,7 @@ static void on_datagrams(struct loop_source *source, uint32_t events)
             .msg_control = &control,
             .msg_controllen = sizeof control,
         };
-        /* Its whole length, though one byte of it is read. */
+        /* MSG_TRUNC returns the whole length, though only one byte is read. */
         long count = RETRY_EINTR(recvmsg(source->fd, &message, MSG_TRUNC));
         if (count < 0)
             return;

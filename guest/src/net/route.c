@@ -11,15 +11,15 @@
 #include "runtime/util.h"
 
 #define LOOPBACK_INDEX 1
-/* Ours, and no engine's. */
+/* A table that no container engine uses. */
 #define CAPTURE_TABLE 26479
-/* After the kernel's own: 0 local, 32766 main, 32767 default. */
+/* After the kernel's own rules: 0 local, 32766 main, 32767 default. */
 #define FIRST_RULE 32768
 #define MAX_RULES 2
 
 struct rule {
     uint8_t action;
-    /* 0 for each. */
+    /* 0 for every protocol. */
     uint8_t protocol;
 };
 
@@ -31,7 +31,7 @@ struct family {
     struct rule rules[MAX_RULES];
 };
 
-/* The kernel answers pings of addresses in the table `local` only: others fail at once rather than stay unanswered. */
+/* The kernel replies to pings of addresses in the table `local` only: others fail at once instead of timing out. */
 static const struct family V4 = {
     .number = AF_INET,
     .name = "IPv4",
@@ -39,7 +39,9 @@ static const struct family V4 = {
     .address_bytes = 4,
     .rules = {{.action = FR_ACT_UNREACHABLE, .protocol = IPPROTO_ICMP}, {.action = FR_ACT_TO_TBL}},
 };
-/* netfilter looks whether an IPv6 address is the machine's own by its route, for no protocol: it finds none here. */
+/*
+ * netfilter checks by its route, without a protocol, whether an IPv6 address is the machine's own: it finds none here.
+ */
 static const struct family V6 = {
     .number = AF_INET6,
     .name = "IPv6",
@@ -91,7 +93,7 @@ static int add_default_route(int fd, const struct family *family)
     return netlink_call(fd, &request);
 }
 
-/* What no route of the guest wants. */
+/* Adds a rule for packets that match no route of the guest. */
 static int add_rule(int fd, const struct family *family, uint32_t priority, const struct rule *wanted)
 {
     union netlink_request request;

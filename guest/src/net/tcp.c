@@ -14,13 +14,13 @@
 #include "runtime/util.h"
 
 #define BACKLOG 4096
-/* Of one listener in one turn. */
+/* Connections accepted from one listener in one turn. */
 #define MAX_ACCEPTS 64
 #define RETRY_MS 100
 
 struct listener {
     struct loop_source source;
-    /* Of connections that were let in early: they stay in its backlog until there is room. */
+    /* The listener of connections that were admitted early: they stay in its backlog until the host can be asked. */
     bool is_early;
     bool is_paused;
 };
@@ -44,7 +44,7 @@ void net_tcp_accept_more(void)
         return;
     for (unsigned i = 0; i < tcp.listener_count; i++) {
         struct listener *listener = &tcp.listeners[i];
-        if (listener->is_paused && (!listener->is_early || net_hold_has_room()))
+        if (listener->is_paused && (!listener->is_early || net_hold_can_ask()))
             set_paused(listener, false);
     }
 }
@@ -69,7 +69,7 @@ static void on_connection(struct loop_source *source, uint32_t events)
     struct listener *listener = LOOP_OWNER(source, struct listener, source);
     (void)events;
     for (int i = 0; i < MAX_ACCEPTS && !listener->is_paused; i++) {
-        if (listener->is_early && !net_hold_has_room()) {
+        if (listener->is_early && !net_hold_can_ask()) {
             set_paused(listener, true);
             return;
         }
@@ -96,7 +96,10 @@ static bool open_listener(int family, unsigned key, bool is_early, struct failur
     AUTO_CLOSE int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return failed(failure, "tcp socket");
-    /* A connection keeps the destination's port in use: a server of the guest can still bind it to all addresses. */
+    /*
+     * A connection keeps the destination's port in use: with this option a server of the guest can still bind it to all
+     * addresses.
+     */
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (!net_address_allow_any(fd, family))

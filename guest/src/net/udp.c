@@ -9,7 +9,7 @@
 #include "net/route.h"
 #include "runtime/util.h"
 
-/* Where musl's headers are older than the kernel's. */
+/* Missing where musl's headers are older than the kernel's. */
 #ifndef IPV6_RECVORIGDSTADDR
 #define IPV6_RECVORIGDSTADDR 74
 #endif
@@ -25,7 +25,7 @@
 static struct {
     struct loop_source sources[2];
     unsigned source_count;
-    /* For answers from any address and port 53, which no socket is bound to: the guest may want it for a server. */
+    /* Sends responses from any address and port 53, to which no socket is bound: the guest may want it for a server. */
     int raw_v4;
     int raw_v6;
 } udp = {.raw_v4 = -1, .raw_v6 = -1};
@@ -44,7 +44,7 @@ int net_udp_open_raw(int family, int protocol)
         return -1;
     if (!net_address_allow_any(fd, family))
         return -1;
-    /* Of ICMPv6 the kernel knows by itself. */
+    /* The kernel computes the checksum of ICMPv6 without being asked. */
     int checksum_at = protocol == IPPROTO_TCP ? TCP_CHECKSUM_AT : UDP_CHECKSUM_AT;
     if (family == AF_INET6 && protocol != IPPROTO_ICMPV6 && set(fd, IPPROTO_IPV6, IPV6_CHECKSUM, checksum_at) != 0)
         return -1;
@@ -148,7 +148,7 @@ long net_udp_receive(const struct loop_source *source, uint8_t *bytes, size_t ca
     return note_server(&message, query) && (message.msg_flags & MSG_TRUNC) == 0 ? count : 0;
 }
 
-/* The source address of one datagram; gives the control message's length. */
+/* Sets the source address of one datagram; returns the length of the control message. */
 static size_t write_source(const struct net_query *query, struct cmsghdr *control)
 {
     if (net_address_is_v4(&query->server)) {
@@ -171,7 +171,7 @@ static size_t write_source(const struct net_query *query, struct cmsghdr *contro
     return CMSG_SPACE(sizeof information);
 }
 
-/* A raw socket's destination has no port. */
+/* The destination of a raw socket has no port. */
 static union net_sockaddr client_address(const struct net_query *query, socklen_t *length)
 {
     union net_sockaddr address;
@@ -189,13 +189,13 @@ static union net_sockaddr client_address(const struct net_query *query, socklen_
     return address;
 }
 
-void net_udp_answer(const struct net_query *query, const uint8_t *message, size_t length)
+void net_udp_respond(const struct net_query *query, const uint8_t *message, size_t length)
 {
     uint16_t header[UDP_HEADER_BYTES / 2] = {
         htons(DNS_PORT),
         htons(query->client_port),
         htons((uint16_t)(UDP_HEADER_BYTES + length)),
-        /* IPv4 allows none; for IPv6 the kernel puts it in. */
+        /* IPv4 permits a datagram without a checksum; for IPv6 the kernel computes it. */
         0,
     };
     union {

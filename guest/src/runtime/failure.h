@@ -10,7 +10,7 @@ struct failure {
     char stage[1024];
 };
 
-/* Fills `failure` from errno and a printf-like stage; returns false, so that a stage can end in `return failed(…)`. */
+/* Fills `failure` from errno and a printf-like stage. Returns false, so that a stage may end in `return failed(…)`. */
 bool failed(struct failure *failure, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,4 +1,4 @@
-/* bpf(2): maps and programs. All give -1 with errno when they fail. */
+/* bpf(2): maps and programs. All return -1 with errno on failure. */
 #ifndef GONDOLIN_NET_BPF_H
 #define GONDOLIN_NET_BPF_H
 
@@ -11,10 +11,10 @@ int net_bpf(int command, union bpf_attr *attributes);
 int net_bpf_create_map(uint32_t type, uint32_t key_bytes, uint32_t value_bytes, uint32_t entries, uint32_t flags);
 int net_bpf_update_map(int fd, const void *key, const void *value);
 
-/* A key that is not there is no failure. */
+/* A missing key is not a failure. */
 int net_bpf_delete_key(int fd, const void *key);
 
-/* The descriptor of a loaded program; the verifier's last words go to the console when it does not like it. */
+/* Returns the descriptor of a loaded program; if the verifier rejects it, its last words go to the console. */
 int net_bpf_load(uint32_t type, uint32_t attach_type, const struct bpf_insn *program, size_t length);
 
 #endif

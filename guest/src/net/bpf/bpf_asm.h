@@ -1,6 +1,6 @@
 /*
- * An assembler for the few BPF programs of the agent: an array of these instructions, with labels among them. Pure.
- * A jump names a label, a number below the caller's count of labels; only forward, so that a program ends.
+ * An assembler for the few BPF programs of the agent: an array of these instructions, with labels among them. Pure. A
+ * jump names a label, a number below the caller's count of labels. Jumps go forward only, so that a program ends.
  */
 #ifndef GONDOLIN_BPF_ASM_H
 #define GONDOLIN_BPF_ASM_H
@@ -10,7 +10,7 @@
 
 #define BPF_ASM_MAX_LABELS 16
 
-/* Not an operation of BPF: marks where a label is. */
+/* Not an operation of BPF: marks the place of a label. */
 #define CODE_LABEL 0xff
 
 /* clang-format off */
@@ -36,8 +36,8 @@
 #define RETURN(value) SET(BPF_REG_0, value), INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 /*
- * Writes `source` without its labels and with its jumps resolved; gives the length in instructions, or 0 when it is longer
- * than `capacity` or a label is missing or behind its jump.
+ * Writes `source` without its labels and with its jumps resolved; returns the length in instructions, or 0 if it is
+ * longer than `capacity`, or a label is missing or precedes its jump.
  */
 size_t bpf_asm_resolve(const struct bpf_insn *source, size_t count, struct bpf_insn *program, size_t capacity);
 

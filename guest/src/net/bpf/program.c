@@ -23,7 +23,7 @@ enum label {
 #define FIELD(name) ((short)offsetof(struct bpf_sk_lookup, name))
 #define LOAD(dst, name) LOAD_FROM(BPF_W, dst, BPF_REG_6, FIELD(name))
 
-/* Stack: a net_tuple, which starts with the address here, and below it the key of the sockets' map. */
+/* The stack: a net_tuple, which starts with the address here, and below it the key of the map of sockets. */
 #define STACK_TUPLE (-(int)sizeof(struct net_tuple))
 #define STACK_ADDRESS STACK_TUPLE
 #define STACK_REMOTE (STACK_TUPLE + (int)offsetof(struct net_tuple, remote))

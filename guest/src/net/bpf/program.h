@@ -1,13 +1,13 @@
 /*
  * The BPF program that decides, for each new TCP connection and each UDP datagram that arrives in this machine, which
- * socket gets it. Pure: it is assembled here and loaded in net_steer.c.
+ * socket receives it. Pure: it is assembled here and loaded in steer.c.
  *
- * - To 127.0.0.0/8 or an own address: as ever (servers of the guest).
- * - TCP to any other address: the listener of that family that holds a connection's SYN until the host has decided, and the
- *   agent's listener once it has accepted (net_hold.h).
+ * - To 127.0.0.0/8 or an own address: unchanged (servers of the guest).
+ * - TCP to any other address: the listener of that family that holds a connection's SYN until the host has decided, and
+ *   the agent's listener once the host has accepted (hold/hold.h).
  * - UDP to port 53 of any other address: the agent's name server socket of that family.
- * - Other UDP: over IPv6 no socket, so the kernel answers "port unreachable" at once; over IPv4 it cannot, and the agent
- *   does (net_refuse.h).
+ * - Other UDP: over IPv6 no socket, so the kernel sends "port unreachable" at once; over IPv4 it cannot, and the agent
+ *   does (refuse.h).
  */
 #ifndef GONDOLIN_NET_PROGRAM_H
 #define GONDOLIN_NET_PROGRAM_H
@@ -15,7 +15,7 @@
 #include <linux/bpf.h>
 #include <stddef.h>
 
-/* Keys of the sockets' map. */
+/* Keys of the map of sockets. */
 #define NET_SOCKET_TCP_V4 0
 #define NET_SOCKET_TCP_V6 1
 #define NET_SOCKET_UDP_V4 2
@@ -23,28 +23,28 @@
 #define NET_SOCKET_REFUSED_V4 4
 #define NET_SOCKET_HELD_V4 5
 #define NET_SOCKET_HELD_V6 6
-/* What the host is asked about only when there is room for it. */
+/* Listeners of connections that are admitted early: the host is asked once that is possible. */
 #define NET_SOCKET_EARLY_V4 7
 #define NET_SOCKET_EARLY_V6 8
 #define NET_SOCKETS 9
 
-/* Values of the map of accepted connections: which listener gets it. */
+/* Values of the map of accepted connections: the listener that receives it. */
 #define NET_ACCEPTED 1
 #define NET_ACCEPTED_EARLY 2
 
 #define NET_PROGRAM_MAX_INSTRUCTIONS 128
 
-/* Descriptors of the maps it reads. */
+/* Descriptors of the maps that the program reads. */
 struct net_program_maps {
     /* net_address: any */
     int own_addresses_fd;
-    /* net_tuple: NET_ACCEPTED or NET_ACCEPTED_EARLY; connections that are not held any more. */
+    /* net_tuple: NET_ACCEPTED or NET_ACCEPTED_EARLY; connections that are no longer held. */
     int accepted_fd;
-    /* A key of above: the socket. */
+    /* A key from above: the socket. */
     int sockets_fd;
 };
 
-/* Writes the program; gives its length in instructions, or 0 when it does not fit or a label is missing. */
+/* Writes the program; returns its length in instructions, or 0 if it does not fit or a label is missing. */
 size_t net_program_assemble(struct bpf_insn *program, const struct net_program_maps *maps);
 
 #endif

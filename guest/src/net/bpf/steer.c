@@ -61,7 +61,7 @@ bool net_steer_attach(struct failure *failure)
     attributes.link_create.prog_fd = (uint32_t)steer.program_fd;
     attributes.link_create.target_fd = (uint32_t)network;
     attributes.link_create.attach_type = BPF_SK_LOOKUP;
-    /* The link lives as long as this descriptor: for ever. */
+    /* The link lives as long as this descriptor, which is never closed. */
     int link = net_bpf(BPF_LINK_CREATE, &attributes);
     if (link < 0)
         return failed(failure, "bpf link");

@@ -15,21 +15,21 @@
 #include "runtime/util.h"
 
 #define BUCKETS 1024
-/* Taken from the ring in one turn. */
+/* SYNs taken from the ring in one turn. */
 #define MAX_SYNS 128
-/* OPEN, EOF and RESET frames that wait for a host which does not read. */
+/* Bytes of OPEN, EOF and RESET frames that may be queued for a host that does not read. */
 #define MAX_WAITING_BYTES 65536
-/* A program that gave up meanwhile says nothing: how long an accepted SYN may take to become a connection. */
+/* How long an accepted SYN may take to become a connection: a program that has given up sends nothing. */
 #define HANDSHAKE_MS 5000
 #define SWEEP_MS 1000
 
 struct held {
     struct net_tuple tuple;
     struct net_syn syn;
-    /* NULL for one that is let in early. */
+    /* NULL if the connection is admitted early. */
     struct connection *connection;
     bool is_accepted;
-    /* Of an accepted one. */
+    /* Once accepted: when it is forgotten unless it has become a connection. */
     uint64_t due_ms;
     struct held *next_in_bucket;
 };
@@ -37,7 +37,7 @@ struct held {
 static struct {
     struct held *buckets[BUCKETS];
     unsigned count;
-    /* With those that the listener gave a socket. */
+    /* Includes those that the listener gave a socket. */
     unsigned connection_count;
     struct loop_timer sweep;
 } hold;
@@ -65,7 +65,7 @@ static void forget(struct held *held)
     free(held);
 }
 
-static void let_in(struct held *held, uint8_t how)
+static void let_through(struct held *held, uint8_t how)
 {
     if (held->is_accepted)
         return;
@@ -80,17 +80,17 @@ static void let_in(struct held *held, uint8_t how)
 
 static void on_accepted(void *owner)
 {
-    let_in(owner, NET_ACCEPTED);
+    let_through(owner, NET_ACCEPTED);
 }
 
-/* Over before it was a connection. */
+/* The connection ended before it was established. */
 static void on_refused(void *owner, uint32_t reason)
 {
     struct held *held = owner;
     hold.connection_count--;
     switch (reason) {
     case GONDOLIN_RESET_TIMED_OUT:
-    /* No word of the host: a new session, which the SYN that comes again is asked of. */
+    /* The host sent no reason because a new session began; the retransmitted SYN is asked about in that one. */
     case 0:
         break;
     case GONDOLIN_RESET_HOST_UNREACHABLE:
@@ -117,7 +117,7 @@ static const struct net_conn_events events = {
     .on_closed = on_closed,
 };
 
-bool net_hold_has_room(void)
+bool net_hold_can_ask(void)
 {
     return hold.connection_count < GONDOLIN_MAX_TCP_STREAMS && port_outbox()->bulk_bytes < MAX_WAITING_BYTES;
 }
@@ -129,7 +129,7 @@ static void ask(struct held *held)
         hold.connection_count++;
         return;
     }
-    /* Port 0, or no memory. */
+    /* The destination is port 0, or memory is out. */
     net_hold_send_reset(&held->syn);
     forget(held);
 }
@@ -141,7 +141,7 @@ static void hold_syn(const struct net_syn *syn)
         return;
     struct held **place = place_of(&tuple);
     if (*place != NULL) {
-        /* Sent again; or by another program, after the first gave up: then its numbers are the ones to go on with. */
+        /* Retransmitted; or sent by another program after the first gave up: then its numbers are the current ones. */
         if (!(*place)->is_accepted)
             (*place)->syn = *syn;
         return;
@@ -153,10 +153,10 @@ static void hold_syn(const struct net_syn *syn)
     held->syn = *syn;
     *place = held;
     hold.count++;
-    if (net_hold_has_room())
+    if (net_hold_can_ask())
         ask(held);
     else
-        let_in(held, NET_ACCEPTED_EARLY);
+        let_through(held, NET_ACCEPTED_EARLY);
 }
 
 static void on_syns(struct loop_source *source, uint32_t ready)
@@ -168,7 +168,7 @@ static void on_syns(struct loop_source *source, uint32_t ready)
         hold_syn(&syn);
 }
 
-/* Gives up on programs that did, after the host had accepted. */
+/* Forgets programs that gave up after the host had accepted. */
 static void on_sweep(struct loop_timer *timer)
 {
     bool is_waiting = false;
@@ -229,7 +229,7 @@ bool net_hold_start_early(int fd)
     struct net_tuple tuple;
     if (!tuple_of(fd, &tuple))
         return false;
-    /* Its handshake is over, and its place may be long gone. */
+    /* Its handshake is over, and its entry may be long gone. */
     struct held *held = *place_of(&tuple);
     if (held != NULL && held->connection == NULL)
         forget(held);

@@ -19,7 +19,7 @@ enum label { LABEL_V6, LABEL_OUTPUT, LABEL_PASS, LABEL_DROP };
 #define TCP_LENGTH_AT 12
 #define TCP_FLAGS_AT 13
 #define TCP_SYN 0x02
-/* FIN, SYN, RST and ACK: a first SYN has none of the others. */
+/* FIN, SYN, RST and ACK: a first SYN has SYN only. */
 #define TCP_KIND_MASK 0x17
 
 /* In an IPv4 and an IPv6 header. */
@@ -28,12 +28,12 @@ enum label { LABEL_V6, LABEL_OUTPUT, LABEL_PASS, LABEL_DROP };
 #define V6_SOURCE_AT 8
 #define V6_DESTINATION_AT 24
 
-/* More than any packet: none of it is cut. */
+/* More than any packet: none of it is truncated. */
 #define WHOLE_PACKET 0x100000
 
 #define CLEAR(offset) INSN(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, offset, 0)
 #define TO_STACK(dst, offset) MOVE(dst, BPF_REG_10), ADD(dst, offset)
-/* `bytes` of the network header; no failure: the kernel has looked at the whole of it. */
+/* Loads `bytes` of the network header; cannot fail: the kernel has validated the whole header. */
 #define COPY_ADDRESS(at, offset, bytes)                                                                                \
     MOVE(BPF_REG_1, BPF_REG_6), SET(BPF_REG_2, at), TO_STACK(BPF_REG_3, offset), SET(BPF_REG_4, bytes),                \
         SET(BPF_REG_5, BPF_HDR_START_NET), CALL(BPF_FUNC_skb_load_bytes_relative)
@@ -89,7 +89,7 @@ size_t net_hold_program_assemble(struct bpf_insn *program, int ring_fd)
         TO_STACK(BPF_REG_2, STACK_SYN),
         SET(BPF_REG_3, sizeof(struct net_syn)),
         SET(BPF_REG_4, 0),
-        /* Lost when the ring is full: the program's kernel sends it again. */
+        /* Lost if the ring is full: the program's kernel retransmits it. */
         CALL(BPF_FUNC_ringbuf_output),
         GO(LABEL_DROP),
         LABEL(LABEL_PASS),

@@ -10,8 +10,8 @@
 #define DATA_BYTES 131072
 
 /*
- * The layout that the kernel maps (kernel/bpf/ringbuf.c): a page with the consumer's position, a page with the producer's,
- * then the data, twice in a row, so that no record is cut.
+ * The layout that the kernel maps (kernel/bpf/ringbuf.c): a page with the consumer's position, a page with the
+ * producer's, then the data twice in a row, so that no record wraps.
  */
 static struct {
     struct loop_source source;

@@ -1,4 +1,4 @@
-/* The ring by which the filter of held connections tells the agent of them: a BPF ring buffer, mapped. */
+/* The ring through which the filter passes held SYNs to the agent: a BPF ring buffer, mapped. */
 #ifndef GONDOLIN_NET_RING_H
 #define GONDOLIN_NET_RING_H
 
@@ -8,13 +8,13 @@
 #include "runtime/failure.h"
 #include "runtime/loop.h"
 
-/* Makes the ring; its descriptor, which the filter writes to. -1 after a failure. */
+/* Makes the ring; returns its descriptor, to which the filter writes. -1 with the failure. */
 int net_ring_open(struct failure *failure);
 
-/* Calls `on_syns` when there are some. */
+/* Calls `on_syns` when there are SYNs in it. */
 bool net_ring_watch(void (*on_syns)(struct loop_source *source, uint32_t events), struct failure *failure);
 
-/* Takes the next SYN out. False when there is none. */
+/* Takes the next SYN out. False if there is none. */
 bool net_ring_take(struct net_syn *syn);
 
 #endif

@@ -19,7 +19,7 @@
 #define LENGTH_OF_TCP_BYTES (TCP_BYTES / 4 << 4)
 #define RST_ACK 0x14
 
-/* What an ICMP error quotes of the packet it is about, beside its network header. */
+/* The part of a packet that an ICMP error quotes, besides its network header. */
 #define QUOTED_BYTES 8
 
 _Static_assert(sizeof(struct icmp6_hdr) + sizeof(struct ip6_hdr) + QUOTED_BYTES <= NET_SEGMENT_MAX_BYTES,

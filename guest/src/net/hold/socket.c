@@ -18,7 +18,7 @@ static struct {
     int icmp_v6;
 } raw = {.tcp_v4 = -1, .tcp_v6 = -1, .icmp_v4 = -1, .icmp_v6 = -1};
 
-/* From and to are addresses of the SYN; from NULL is one of the guest's own. */
+/* `from` and `to` are addresses of the SYN; if `from` is NULL, an address of the guest is used. */
 static void send_segment(int fd, bool is_v4, const uint8_t *from, const uint8_t *to, const uint8_t *bytes,
                          size_t length)
 {
@@ -31,7 +31,7 @@ static void send_segment(int fd, bool is_v4, const uint8_t *from, const uint8_t 
     struct msghdr message = {.msg_name = &name, .msg_iov = &data, .msg_iovlen = 1};
     memset(&name, 0, sizeof name);
     memset(&control, 0, sizeof control);
-    /* A raw socket's destination has no port. */
+    /* The destination of a raw socket has no port. */
     if (is_v4) {
         struct in_pktinfo source = {.ipi_ifindex = 0};
         name.v4.sin_family = AF_INET;
@@ -98,7 +98,7 @@ static bool open_listener(int family, unsigned key, int filter, struct failure *
         address.v6.sin6_port = htons(NET_HELD_PORT);
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &filter, sizeof filter) != 0)
         return failed(failure, "filter of held connections");
-    /* Nothing is ever accepted here. */
+    /* No connection is ever accepted here. */
     if (bind(fd, &address.any, length) != 0 || listen(fd, 1) != 0)
         return failed(failure, "listener of held connections");
     return net_steer_set_socket(key, take_fd(&fd), failure);
@@ -115,7 +115,7 @@ bool net_hold_open_sockets(int ring_fd, struct failure *failure)
 {
     struct bpf_insn program[NET_HOLD_PROGRAM_MAX_INSTRUCTIONS];
     size_t length = net_hold_program_assemble(program, ring_fd);
-    /* The listeners keep it. */
+    /* The listeners keep the filter loaded. */
     AUTO_CLOSE int filter = net_bpf_load(BPF_PROG_TYPE_SOCKET_FILTER, 0, program, length);
     if (filter < 0)
         return failed(failure, "bpf filter");

@@ -1,14 +1,14 @@
-/* The listeners that hold SYNs, and the raw sockets by which the agent speaks for what is held. */
+/* The listeners that hold SYNs, and the raw sockets from which the agent sends packets for held connections. */
 #ifndef GONDOLIN_NET_HOLD_SOCKET_H
 #define GONDOLIN_NET_HOLD_SOCKET_H
 
 #include "net/hold/segment.h"
 #include "runtime/failure.h"
 
-/* Opens them and names the listeners to the steering program; SYNs go to the ring from then on. */
+/* Opens them and registers the listeners with the steering program; from then on SYNs go to the ring. */
 bool net_hold_open_sockets(int ring_fd, struct failure *failure);
 
-/* Each is lost when it cannot be sent, as a packet may be: the program's kernel sends its SYN again. */
+/* A packet that cannot be sent is lost, as on any network: the program's kernel retransmits its SYN. */
 void net_hold_send_syn(const struct net_syn *syn);
 void net_hold_send_reset(const struct net_syn *syn);
 void net_hold_send_unreachable(const struct net_syn *syn, enum net_unreachable what);

@@ -2,7 +2,7 @@
 
 #include "runtime/util.h"
 
-/* Where musl's headers are older than the kernel's. */
+/* Missing where musl's headers are older than the kernel's. */
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78
 #endif

@@ -8,7 +8,7 @@
 /* Adds an even number of bytes to a sum that starts at 0. */
 uint32_t net_checksum_add(uint32_t sum, const void *bytes, size_t size);
 
-/* The checksum of what was added, in network order. */
+/* Returns the checksum of the added bytes, in network order. */
 uint16_t net_checksum_end(uint32_t sum);
 
 #endif

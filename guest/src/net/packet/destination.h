@@ -8,7 +8,7 @@
 #include "net/packet/tuple.h"
 #include "protocol.h"
 
-/* Writes GONDOLIN_TCP_DESTINATION_BYTES of the local end; false for port 0, which no host can dial. */
+/* Writes the tuple's local end in GONDOLIN_TCP_DESTINATION_BYTES; false for port 0, which no host can dial. */
 bool net_destination_encode(const struct net_tuple *tuple, bool is_v4, uint8_t *destination);
 
 #endif

@@ -1,4 +1,4 @@
-/* Records of the DNS stream (docs/protocol.md, "Guest streams"), and the queries that wait for theirs. Pure. */
+/* Records of the DNS stream (docs/protocol.md, "Guest streams"), and the queries that wait for their response. Pure. */
 #ifndef GONDOLIN_NET_RECORD_H
 #define GONDOLIN_NET_RECORD_H
 
@@ -11,7 +11,7 @@
 
 #define NET_RECORD_MAX_BYTES (GONDOLIN_DNS_HEADER_BYTES + GONDOLIN_DNS_MAX_MESSAGE_BYTES)
 
-/* One record at a time, from bytes that come in any pieces. */
+/* Reads one record at a time, from bytes that arrive in any pieces. */
 struct net_record_reader {
     uint8_t bytes[NET_RECORD_MAX_BYTES];
     size_t length;
@@ -26,17 +26,17 @@ struct net_record {
 
 enum net_record_result { NET_RECORD_WHOLE, NET_RECORD_INCOMPLETE, NET_RECORD_BAD };
 
-/* Takes bytes from the front of `*bytes` (both are moved on) until a record is whole. */
+/* Takes bytes from the front of `*bytes` (advances both) until a record is complete. */
 enum net_record_result net_record_read(struct net_record_reader *reader, const uint8_t **bytes, size_t *count,
                                        struct net_record *record);
 
-/* Writes header and message, NET_RECORD_MAX_BYTES at most; gives the length, or 0 for a message out of bounds. */
+/* Writes header and message, NET_RECORD_MAX_BYTES at most; returns the length, or 0 for a message out of bounds. */
 size_t net_record_write(uint8_t *bytes, uint32_t tag, const uint8_t *message, size_t length);
 
-/* A name and everything around it; longer questions get no refusal of their own. */
+/* Room for a name and its type and class; a longer question gets no refusal of its own. */
 #define NET_QUESTION_MAX_BYTES 288
 
-/* Who asked what, and whom. */
+/* A query: its client, its question and the server that it was sent to. */
 struct net_query {
     uint32_t tag;
     bool is_waiting;
@@ -49,7 +49,7 @@ struct net_query {
     uint8_t question[NET_QUESTION_MAX_BYTES];
 };
 
-/* The latest so many wait; an older one is forgotten, and its client asks again. */
+/* The latest queries that wait; an older one is forgotten, and its client asks again. */
 #define NET_QUERIES 256
 
 struct net_queries {
@@ -57,13 +57,13 @@ struct net_queries {
     uint32_t last_tag;
 };
 
-/* A new query with a tag of its own and the question of `message`. */
+/* Adds a query with its own tag and the question of `message`. */
 struct net_query *net_query_add(struct net_queries *queries, const uint8_t *message, size_t length);
 
-/* The waiting query of that tag, which no longer waits; NULL when there is none. */
+/* Removes and returns the waiting query of that tag; NULL if there is none. */
 struct net_query *net_query_take(struct net_queries *queries, uint32_t tag);
 
-/* Turns the query's question into "server failure"; gives its length in bytes, 0 when there is none. */
+/* Turns the query's question into "server failure"; returns its length in bytes, or 0 if it has no question. */
 size_t net_query_refuse(struct net_query *query);
 
 #endif

@@ -1,4 +1,4 @@
-/* Both ends of a connection, as the BPF programs and the agent's tables name it. Pure. */
+/* Both ends of a connection, in the form used by the BPF programs and the agent's tables. Pure. */
 #ifndef GONDOLIN_NET_TUPLE_H
 #define GONDOLIN_NET_TUPLE_H
 
@@ -6,7 +6,9 @@
 
 #include "net/packet/address.h"
 
-/* `local` is where the program connects to, `remote` is the program. The layout is the key of a BPF map. */
+/*
+ * `local` is the destination of the program's connect(), `remote` is the program. The layout is the key of a BPF map.
+ */
 struct net_tuple {
     struct net_address local;
     struct net_address remote;
