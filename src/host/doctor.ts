@@ -2,19 +2,19 @@ import type { HostFacts } from './host-facts.ts';
 import { SUBORDINATE_IDS_NEEDED } from './subordinate-ids.ts';
 import { installCommand, TOOLS, type ToolName } from './tools.ts';
 
-/** One thing gondolin needs, or works better with. */
+/** A requirement of gondolin, or something that improves it. */
 export interface Requirement {
   readonly name: string;
   readonly found: boolean;
-  /** What was found or is missing, one line. */
+  /** The thing that was found or is missing, in one line. */
   readonly detail: string;
-  /** The command or move that puts it right; null when it is found. */
+  /** The command or action that fixes it; null if it was found. */
   readonly fix: string | null;
   /** True when `gondolin run` cannot work without it. */
   readonly isFatal: boolean;
 }
 
-/** Oldest Node that package.json's `engines` names. */
+/** The oldest Node version in `engines` of package.json. */
 const NODE_MINIMUM = [20, 19] as const;
 /** A guest may have a sixteenth of them open on a host mount: 256. */
 const OPEN_FILES_WANTED = 4096;
@@ -22,8 +22,8 @@ const OPEN_FILES_WANTED = 4096;
 const FREE_BYTES_WANTED = 1024 ** 3;
 
 /**
- * All requirements in the order they are needed, found or not; each missing one has its fix. Pure: the facts come
- * from `gatherHostFacts`.
+ * Checks all requirements, in the order they are needed; each missing one has a fix. Pure: the facts come from
+ * `gatherHostFacts`.
  */
 export function judgeHost(facts: HostFacts): Requirement[] {
   const rootless = facts.isRoot ? [] : rootlessRequirements(facts);
@@ -73,15 +73,21 @@ function qemu(facts: HostFacts): Requirement {
   if (path === null) return requirement('QEMU', true, false, 'QEMU not found in PATH', fix);
   if (facts.qemuVersion === null && facts.cache.problem === null) {
     const reinstall = fix.replace('install', 'install --reinstall');
-    return requirement('QEMU', true, false, `${path} does not answer --version`, reinstall);
+    return requirement('QEMU', true, false, `${path} does not respond to --version`, reinstall);
   }
   return requirement('QEMU', true, true, facts.qemuVersion ?? path, fix);
 }
 
 function accelerator({ accelerator }: HostFacts): Requirement {
-  const fix = 'none needed, machines run slower; on a cloud host choose one with nested KVM';
+  const fix = 'none needed, but VMs run slower; choose a cloud host with nested KVM';
   if (accelerator === null) {
-    return requirement('KVM', false, false, 'not probed', 'see QEMU, guest agent and cache');
+    return requirement(
+      'KVM',
+      false,
+      false,
+      'not probed',
+      'fix QEMU, the guest agent and the cache directory first',
+    );
   }
   const isKvm = accelerator.accelerator === 'kvm';
   const detail = isKvm ? accelerator.reason : `${accelerator.reason}: TCG is used`;
@@ -92,12 +98,18 @@ function accelerator({ accelerator }: HostFacts): Requirement {
 function confinement({ confinement, isRoot, userNamespaceProblem }: HostFacts): Requirement {
   const name = 'QEMU confinement';
   if (confinement === null) {
-    return requirement(name, false, false, 'not tried', 'see QEMU, guest agent and cache');
+    return requirement(
+      name,
+      false,
+      false,
+      'not tried',
+      'fix QEMU, the guest agent and the cache directory first',
+    );
   }
   const { ids, hasOwnRoot, problem } = confinement;
   const has = [
-    ...(hasOwnRoot ? ['files and network of its own'] : []),
-    ...(ids === null ? [] : ['a user of its own']),
+    ...(hasOwnRoot ? ['its own file system and network'] : []),
+    ...(ids === null ? [] : ['its own user']),
     'no capabilities, no environment',
   ];
   const detail = `${has.join(', ')}${problem === null ? '' : `; ${problem}`}`;
@@ -145,7 +157,8 @@ function openFiles({ openFileLimit }: HostFacts): Requirement {
 
 function aptSources({ aptSources }: HostFacts): Requirement {
   const detail = aptSources.length > 0 ? aptSources.join(', ') : 'no package source in /etc/apt';
-  const fix = 'add one to /etc/apt/sources.list.d, or name a mirror in the image of gondolin.yaml';
+  const fix =
+    'add one to /etc/apt/sources.list.d, or set build.debian.mirror of the image in gondolin.yaml';
   return requirement('apt sources', false, aptSources.length > 0, detail, fix);
 }
 

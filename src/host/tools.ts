@@ -95,7 +95,7 @@ export async function queryToolVersion(tool: Tool): Promise<string> {
 }
 
 function toolFailed(tool: Tool, cause: unknown): GondolinError {
-  return new GondolinError('HOST_TOOL_FAILED', `"${tool.path} --version" did not answer`, {
+  return new GondolinError('HOST_TOOL_FAILED', `"${tool.path} --version" did not respond`, {
     hint: `Run "${tool.path} --version" yourself and repair that program.`,
     cause,
     details: { tool: tool.name, path: tool.path },

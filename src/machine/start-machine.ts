@@ -239,7 +239,7 @@ function exitError(exit: MachineExit | undefined, child: QemuProcess): GondolinE
   const how = exit === undefined ? 'is ending' : `ended (${describeExit(exit)})`;
   const said = [child.messageLog.tail(), child.consoleLog.tail()].filter((text) => text !== '');
   const lines = said.length === 0 ? '; it printed nothing' : `:\n${said.join('\n')}`;
-  return new GondolinError('MACHINE_EXITED', `The virtual machine ${how}${lines}`, {
+  return new GondolinError('MACHINE_EXITED', `The VM ${how}${lines}`, {
     details: { exitCode: exit?.code ?? null, signal: exit?.signal ?? null },
   });
 }

@@ -122,7 +122,7 @@ async function buildEntry(place: EntryPlace, options: EnsureEntryOptions): Promi
   if (built === 'existed') {
     throw new GondolinError(
       'IMAGE_BUILD_FAILED',
-      `Cannot build the image: ${place.directory} was made meanwhile`,
+      `Cannot build the image: ${place.directory} was created by another program in the meantime`,
       {
         hint: 'Another program wrote into the cache of gondolin: run the command again.',
       },

@@ -35,7 +35,7 @@ export function planSources(
   if (!own.some(({ suite }) => suite === host.codename)) {
     throw new GondolinError(
       'IMAGE_SOURCES_MISSING',
-      `Cannot find packages of Debian '${release}': the apt configuration of this host names no source of it`,
+      `Cannot find packages of Debian '${release}': the apt configuration of this host has no source for it`,
       { details: { release, hostId: host.osId } },
     );
   }

@@ -44,7 +44,7 @@ async function findNewest(apt: AptSession): Promise<string> {
   if (match?.[1] === undefined) {
     throw new GondolinError(
       'IMAGE_KERNEL_INVALID',
-      `Cannot find the kernel: '${KERNEL_META_PACKAGE}' of these sources names no kernel package`,
+      `Cannot find the kernel: '${KERNEL_META_PACKAGE}' in these sources depends on no kernel package`,
       { hint: 'Choose a release of Debian that has the cloud kernel, e.g. bookworm.' },
     );
   }

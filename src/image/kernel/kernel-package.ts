@@ -72,7 +72,7 @@ export async function fetchModules(
     if ((await apt.show(name)) !== null) return name;
     throw new GondolinError(
       'IMAGE_KERNEL_INVALID',
-      `Cannot find the modules of the kernel: these sources have no '${name}' any more`,
+      `Cannot find the modules of the kernel: these sources no longer have '${name}'`,
       {
         hint: 'Remove the old kernel, so that the present one is fetched: gondolin prune --images --all',
         details: { kernelRelease },

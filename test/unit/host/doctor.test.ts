@@ -164,7 +164,7 @@ it.each<{ name: string; facts: Partial<HostFacts>; want: string; fix: string }>(
     want: 'QEMU confinement',
     fix: 'sysctl -w user.max_user_namespaces=15000',
   },
-  { name: 'a probe', facts: { accelerator: null }, want: 'KVM', fix: 'see QEMU' },
+  { name: 'a probe', facts: { accelerator: null }, want: 'KVM', fix: 'fix QEMU' },
   {
     name: 'free space',
     facts: { cache: { path: '/c', problem: null, freeBytes: 2 ** 20 } },
