@@ -23,7 +23,7 @@ function checkSteps(sandbox: SandboxPlan, steps: readonly string[]): Selection {
 function refuseSandbox(plan: Plan, word: string): never {
   const owner = plan.sandboxes.find((sandbox) => stepNames(sandbox).includes(word));
   if (owner !== undefined) {
-    const hint = `Put its sandbox first: gondolin run ${owner.name} ${word}`;
+    const hint = `Put its sandbox first: ${owner.name} ${word}`;
     throw usageError(`"${word}" is a step of sandbox ${owner.name}`, hint);
   }
   throw unknownName(

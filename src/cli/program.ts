@@ -122,12 +122,16 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   add('config', 'print the project with includes, variables and defaults applied', async () => {
     return (await import('./commands/config.ts')).configCommand;
   });
-  const plan = add('plan [operands...]', 'print what would run, without running it', async () => {
-    return (await import('./commands/plan.ts')).planCommand;
-  }).usage('[options] [SANDBOX] [STEP...]');
+  const plan = add(
+    'plan [sandbox] [steps...]',
+    'print what would run, without running it',
+    async () => {
+      return (await import('./commands/plan.ts')).planCommand;
+    },
+  ).usage('[options] [SANDBOX] [STEP...]');
   addNetworkOptions(plan);
   const run = add(
-    'run [operands...]',
+    'run [sandbox] [steps...]',
     'start the sandboxes and run their steps, or one command',
     async () => {
       return (await import('./commands/run.ts')).runCommand;
@@ -139,7 +143,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--no-cache', 'ignore existing checkpoints and save new ones')
     .option('--from <snapshot>', 'start from a snapshot')
     .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)');
-  add('snapshot [operands...]', 'save a running sandbox under a name', async () => {
+  add('snapshot [name] [sandbox]', 'save a running sandbox under a name', async () => {
     return (await import('./commands/snapshot.ts')).snapshotCommand;
   })
     .usage('[options] NAME [SANDBOX]')

@@ -30,11 +30,11 @@ function stepText(step: StepResult): string {
 }
 
 function sandboxHead(sandbox: SandboxResult): string {
-  const boot = sandbox.bootMs === null ? '' : `, boot ${formatDuration(sandbox.bootMs)}`;
+  const start = sandbox.bootMs === null ? '' : `, start ${formatDuration(sandbox.bootMs)}`;
   const kernel = sandbox.kernel === null ? '' : `, Linux ${plainText(sandbox.kernel)}`;
   const code = sandbox.exitCode === 0 ? '' : `, exit ${sandbox.exitCode}`;
   const time = formatDuration(sandbox.durationMs);
-  return `${plainText(sandbox.name)}: ${WORDS[sandbox.status]} in ${time}${code}${boot}${kernel}`;
+  return `${plainText(sandbox.name)}: ${WORDS[sandbox.status]} in ${time}${code}${start}${kernel}`;
 }
 
 function sandboxLines(sandbox: SandboxResult, paint: Paint): string[] {

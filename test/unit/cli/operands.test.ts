@@ -28,7 +28,7 @@ describe('selectOperands', () => {
       TWO,
       ['style'],
       '"style" is a step of sandbox lint',
-      'Put its sandbox first: gondolin run lint style',
+      'Put its sandbox first: lint style',
     ],
     [TWO, ['test', 'style'], 'unknown step "style"', 'Known steps: install, unit.'],
     [

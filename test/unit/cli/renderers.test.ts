@@ -290,7 +290,7 @@ describe('the terminal renderer', () => {
 describe('renderSummary', () => {
   it('lists sandboxes and steps with outcome and time', () => {
     expect(renderSummary(RESULT, plainPaint)).toBe(`
-✖ test: failed in 4.0s, exit 7, boot 2.3s, Linux 6.1.0-cloud
+✖ test: failed in 4.0s, exit 7, start 2.3s, Linux 6.1.0-cloud
   ✖ unit       exit 7 after 1.2s, 2 attempts
   - after-all  skipped: unit failed
 ✖ lint: failed in 10ms, exit 125
