@@ -157,7 +157,7 @@ async function startSandboxVm(
 ): Promise<RunnerVm> {
   const { name, vm: spec, image } = sandbox;
   const { emit, cancel } = context;
-  const vm = await context.createVm(sandbox, {
+  return context.createVm(sandbox, {
     signal: AbortSignal.any([cancel, progress.deadline.signal]),
     onImageProgress: (progress) => {
       void emit({ type: 'image-progress', sandbox: name, image: image.name, ...progress });
@@ -179,11 +179,19 @@ async function startSandboxVm(
       void emit({ type: 'checkpoint-missed', sandbox: name, step, reason });
     },
   });
-  context.onVmStarted(name, vm);
-  progress.bootMs = vm.bootMs;
-  progress.kernel = vm.kernelRelease;
-  await emit({ type: 'vm-started', sandbox: name, bootMs: vm.bootMs, kernel: vm.kernelRelease });
-  return vm;
+}
+
+async function reportStart(
+  vm: RunnerVm,
+  { name: sandbox }: SandboxPlan,
+  progress: Progress,
+  { onVmStarted, emit }: SandboxContext,
+): Promise<void> {
+  const { bootMs, kernelRelease: kernel } = vm;
+  onVmStarted(sandbox, vm);
+  progress.bootMs = bootMs;
+  progress.kernel = kernel;
+  await emit({ type: 'vm-started', sandbox, bootMs, kernel });
 }
 
 /** Starts the VM, runs the steps and always closes the VM. Errors are kept in `progress`. */
@@ -195,6 +203,7 @@ async function runInVm(
   let vm: RunnerVm | null = null;
   try {
     vm = await startSandboxVm(sandbox, progress, context);
+    await reportStart(vm, sandbox, progress, context);
     await runSteps(vm, sandbox, progress, context);
   } catch (error) {
     progress.isVmLost = true;

@@ -24,7 +24,7 @@ function splitWords(command: string | readonly string[]): string[] {
   return [...new Set(words)].filter((word) => word !== '' && !word.includes('\0'));
 }
 
-async function kindOf(path: string): Promise<'file' | 'directory' | null> {
+async function pathKind(path: string): Promise<'file' | 'directory' | null> {
   return stat(path).then(
     (found) => (found.isDirectory() ? 'directory' : 'file'),
     () => null,
@@ -43,11 +43,11 @@ async function pathsMeantBy(
   searchPath: string,
 ): Promise<string[]> {
   const named = resolve(directory, word);
-  const kind = await kindOf(named);
+  const kind = await pathKind(named);
   const isNamed = kind === 'file' || (kind === 'directory' && /[/~]/.test(word));
   if (word.includes('/')) return isNamed ? [named] : [];
   const programs = searchPath.split(delimiter).map((entry) => join(entry, word));
-  const kinds = await Promise.all(programs.map(kindOf));
+  const kinds = await Promise.all(programs.map(pathKind));
   return [...(isNamed ? [named] : []), ...programs.filter((_, index) => kinds[index] === 'file')];
 }
 

@@ -24,12 +24,7 @@ describe('selectOperands', () => {
   it.each([
     [TWO, ['lnit'], 'unknown sandbox "lnit"', 'Did you mean lint? Known sandboxes: test, lint.'],
     [TWO, ['zzz'], 'unknown sandbox "zzz"', 'Known sandboxes: test, lint.'],
-    [
-      TWO,
-      ['style'],
-      '"style" is a step of sandbox lint',
-      'Put its sandbox first: lint style',
-    ],
+    [TWO, ['style'], '"style" is a step of sandbox lint', 'Put its sandbox first: lint style'],
     [TWO, ['test', 'style'], 'unknown step "style"', 'Known steps: install, unit.'],
     [
       ONE,

@@ -1,6 +1,6 @@
 import type { RunEvent } from '../../../project/run-event.ts';
 import { type CliOutput, writeText } from '../../io.ts';
-import { describeBlocked, describeBoot, describeOutcome, plainText } from '../text/describe.ts';
+import { describeBlocked, describeOutcome, describeStart, plainText } from '../text/describe.ts';
 import type { Paint, Tone } from '../text/paint.ts';
 import { formatBytes, formatDuration } from '../text/quantities.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
@@ -27,7 +27,7 @@ function statusText(event: RunEvent): string | null {
     case 'vm-starting':
       return `${event.sandbox}: VM starting, ${event.cpus} CPU, ${formatBytes(event.memoryBytes)}`;
     case 'vm-started':
-      return `${event.sandbox}: VM ready in ${describeBoot(event)}`;
+      return `${event.sandbox}: VM ready in ${describeStart(event)}`;
     case 'step-started': {
       const attempt = event.attempts > 1 ? `, attempt ${event.attempt} of ${event.attempts}` : '';
       return `${event.sandbox} ${event.step}: started${attempt}`;

@@ -1,7 +1,7 @@
 import type { ListrTask } from 'listr2';
 import type { RunEvent } from '../../../project/run-event.ts';
 import { type CliOutput, writeText } from '../../io.ts';
-import { describeBoot, describeOutcome, plainText } from '../text/describe.ts';
+import { describeOutcome, describeStart, plainText } from '../text/describe.ts';
 import type { Paint } from '../text/paint.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { FailedOutput } from './failed-output.ts';
@@ -108,7 +108,7 @@ function drawVm(line: LiveLine | undefined, event: RunEvent): void {
   if (event.type === 'image-progress') line?.note(describeImage(event));
   if (event.type === 'vm-starting') line?.note('starting');
   if (event.type === 'vm-started') {
-    line?.finish({ kind: 'done', text: `ready in ${describeBoot(event)}` });
+    line?.finish({ kind: 'done', text: `ready in ${describeStart(event)}` });
   }
   if (event.type === 'sandbox-finished') {
     const kind = event.status === 'cancelled' ? 'skipped' : 'failed';

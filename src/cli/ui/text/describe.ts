@@ -37,7 +37,7 @@ export function describeOutcome(outcome: Outcome): string {
 }
 
 /** `2.3s, Linux 6.1.0-28-cloud-amd64`; the kernel release is guest text. */
-export function describeBoot(event: Extract<RunEvent, { type: 'vm-started' }>): string {
+export function describeStart(event: Extract<RunEvent, { type: 'vm-started' }>): string {
   return `${formatDuration(event.bootMs)}, Linux ${plainText(event.kernel)}`;
 }
 
