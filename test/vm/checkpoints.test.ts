@@ -17,7 +17,7 @@ function gondolin(cwd: string, ...args: string[]): Promise<CliOutcome> {
   return runBuiltCli(args, { cwd });
 }
 
-/** A project in a fresh directory; its name is in the keys of its checkpoints, which are its own then. */
+/** Creates a project with a unique name, which is part of its checkpoints' keys, so that no other project shares them. */
 function project(yaml: string, files: Readonly<Record<string, string>> = {}): string {
   const directory = directoryWith();
   const name = directory.slice(-6).toLowerCase();
@@ -200,7 +200,7 @@ it('a full disk while a checkpoint is saved is one warning', async () => {
   const cwd = project(
     'steps: [{ name: a, run: "true", checkpoint: true }, { name: b, run: "echo b" }]\n',
   );
-  // No file may grow beyond 20 MiB: that is what a full disk looks like to who writes a large one.
+  // No file may exceed 20 MiB: writing a large file then fails as on a full disk.
   const limited = `ulimit -f 20480; exec "$@"`;
   const args = ['-c', limited, 'sh', process.execPath, BUILT_BIN, 'run', '--progress', 'plain'];
   const child = spawn('bash', args, { cwd, env: { ...process.env, CI: '1' } });

@@ -22,7 +22,7 @@ function gondolin(cwd: string, ...args: string[]): Promise<CliOutcome> {
   return runBuiltCli(args, { cwd });
 }
 
-/** QEMU processes whose command line names `marker` (the project's VM name). */
+/** Returns the process ids of all running QEMUs. */
 function qemuPids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -165,7 +165,7 @@ it.each([
   ['SIGKILL', null],
 ] as const)('%s during a step leaves no QEMU and no temporary file', async (signal, exitCode) => {
   const cwd = directoryWith(
-    // Without a network: a state directory of its own would get an authority of its own, and a template for it.
+    // Without a network: a new state directory would get a new certificate authority, and a template for it.
     'network: { mode: none }\nsteps: [{ name: wait, run: "echo in-the-step; sleep 1000" }]\n',
   );
   const state = temporaryDirectory();

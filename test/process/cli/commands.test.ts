@@ -8,7 +8,7 @@ import { BIN, directoryWith, ROOT, runCli, TSX } from '../../fixtures/cli/run-cl
 
 const TRACE = pathToFileURL(join(ROOT, 'test/fixtures/cli/trace-imports.mjs')).href;
 
-/** The modules that a traced process loaded, as `LOADED` lines tell. */
+/** Returns the modules that a traced process loaded, from its `LOADED` lines. */
 function loadedModules(stderr: string): { packages: Set<string>; rooms: Set<string> } {
   const urls = [...stderr.matchAll(/^LOADED (\S+)/gm)].map((match) => match[1] ?? '');
   const matches = (pattern: RegExp) => urls.flatMap((url) => pattern.exec(url)?.[1] ?? []);
@@ -76,7 +76,7 @@ describe('gondolin --help', () => {
     },
   );
 
-  it('lists every command, and the options of one', async () => {
+  it('lists every command, and the options of a command', async () => {
     const cwd = directoryWith();
     const whole = await runCli(['--help'], { cwd });
     for (const name of ['init', 'config', 'plan', 'run', 'images', 'prune', 'doctor']) {
@@ -127,7 +127,7 @@ it('gondolin alone prints help', async () => {
 });
 
 describe('gondolin init', () => {
-  it('writes a file, never over another one without --force', async () => {
+  it('writes a file, and overwrites one only with --force', async () => {
     const cwd = directoryWith();
     const file = join(cwd, 'gondolin.yaml');
     expect(await runCli(['init'], { cwd })).toMatchObject({

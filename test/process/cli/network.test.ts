@@ -13,7 +13,7 @@ steps: [ls]
 const VALUE = 'hunter2-not-for-print';
 const env = { API_TOKEN: VALUE };
 
-/** A project whose image directory holds no image: a run ends before a VM starts. */
+/** A project whose image directory is empty: a run ends before a VM starts. */
 const NO_IMAGE = `images: { none: { path: . } }
 image: none
 steps: [ls]
@@ -40,7 +40,7 @@ describe('gondolin plan with network options', () => {
     expect(text.stdout + json.stdout).not.toContain(VALUE);
   });
 
-  it('prints no value of the environment without them either', async () => {
+  it('prints no value of the environment without these flags either', async () => {
     const cwd = directoryWith(PROJECT);
     const { stdout } = await runCli(['plan', '--format', 'json'], { cwd, env });
     expect(JSON.parse(stdout).sandboxes[0].vm.env).toEqual({ API_TOKEN: '***', PLAIN: '1' });
@@ -87,7 +87,7 @@ function pathWithTools(cwd: string): string {
 }
 
 describe('gondolin run with files for its audit', () => {
-  it('ends them well, whatever ends the run', async () => {
+  it('completes them, however the run ends', async () => {
     const cwd = directoryWith(NO_IMAGE);
     const args = ['run', '--events', 'events.jsonl', '--har', join(cwd, 'run.har')];
     const { code, stderr } = await runCli(args, { cwd, env: { PATH: pathWithTools(cwd) } });

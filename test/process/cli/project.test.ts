@@ -78,7 +78,7 @@ describe('gondolin plan', () => {
     ]);
   });
 
-  it('narrows to the named step and what it needs', async () => {
+  it('selects the given step and what it needs', async () => {
     const cwd = directoryWith(GOOD);
     const { stdout } = await runCli(['plan', 'unit', '--format', 'json'], { cwd, env: ENV });
     const plan = JSON.parse(stdout);

@@ -35,7 +35,7 @@ async function kindsOf(cwd: string): Promise<string[]> {
   return entries.map(({ kind }) => kind).toSorted();
 }
 
-it('gondolin images lists templates, checkpoints and snapshots with what they take on disk', async () => {
+it('gondolin images lists templates, checkpoints and snapshots with their size on disk', async () => {
   const cwd = withSaved();
   expect(await kindsOf(cwd)).toEqual(['checkpoint', 'snapshot', 'template']);
   const { stdout } = await runCli(['images'], { cwd });
@@ -55,7 +55,7 @@ it('gondolin images fits 80 columns, whatever the names, and shows the image of 
   for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
 });
 
-it('gondolin df adds up what is used by kind and by project', async () => {
+it('gondolin df totals disk use by kind and by project', async () => {
   const cwd = withSaved();
   const { stdout } = await runCli(['df', '--format', 'json'], { cwd });
   const use = JSON.parse(stdout);
@@ -79,7 +79,7 @@ it('gondolin df adds up what is used by kind and by project', async () => {
   expect(text).toContain('limit 3 GiB');
 });
 
-it('gondolin prune removes what is over the limit too', async () => {
+it('gondolin prune also removes what exceeds the limit', async () => {
   const cwd = withSaved();
   const env = { GONDOLIN_CACHE_LIMIT: '0.01MiB' };
   const { stdout } = await runCli(['prune', '--older-than', '9999w'], { cwd, env });
@@ -144,7 +144,7 @@ describe('gondolin snapshot', () => {
   });
 });
 
-it('gondolin run --from a snapshot that is not there exits 2 before an image is built', async () => {
+it('gondolin run --from a missing snapshot exits 2 before an image is built', async () => {
   const outcome = await runCli(['run', '--from', 'none'], { cwd: withSaved() });
   expect(outcome.code).toBe(2);
   expect(outcome.stderr).toContain('SNAPSHOT_NOT_FOUND');

@@ -175,7 +175,7 @@ it('buildPlan() names every file that decides about a run, of all sandboxes, als
       ...['later.env', 'p.mjs', 'token'],
     ].toSorted(),
   );
-  // What the guards of a volume are made from takes them all.
+  // The guards of a volume are built from all of them.
   expect(() => new RealFSProvider(root, { readonlyPaths: authorityFiles })).not.toThrow();
 });
 

@@ -57,7 +57,7 @@ it('a request gets its reply, and listSessions() shows the reply to describe', a
   expect(asked).toEqual([SNAPSHOT, { method: 'describe' }]);
 });
 
-it('only this user can reach it, and nothing is left when it is closed', async () => {
+it('only this user can reach it, and close() leaves nothing', async () => {
   const { server, sessions } = await serve(async () => FACTS);
   expect(statSync(server.directory).mode & 0o777).toBe(0o700);
   expect(statSync(join(server.directory, 'control.sock')).mode & 0o777).toBe(0o600);
@@ -108,7 +108,7 @@ it.each([
   expect(calls).toBe(0);
 });
 
-it('a client that ends in mid-request does not stop the others', async () => {
+it('a client that ends during its request does not stop the others', async () => {
   const { server } = await serve(async () => FACTS);
   const socket = await dial(server.directory);
   socket.end('{"method":');
@@ -134,7 +134,7 @@ it('close() ends a request that waits for its reply', async () => {
   await expect(asking).rejects.toMatchObject({ code: 'SESSION_FAILED' });
 });
 
-it('an abort ends the asking with its reason', async () => {
+it('an abort rejects the request with its reason', async () => {
   const stop = new AbortController();
   const { server } = await serve(async () => {
     stop.abort(new GondolinError('CLI_INTERRUPTED', 'stop'));
@@ -145,7 +145,7 @@ it('an abort ends the asking with its reason', async () => {
   });
 });
 
-it('sweepStaleSessionDirectories() removes those of ended processes and keeps the others', async () => {
+it('sweepStaleSessionDirectories() removes directories of ended processes and keeps the others', async () => {
   const { server, sessions } = await serve(async () => FACTS);
   const own = identifyOwnProcess();
   const dead = formatOwner({ ...own, startTicks: own.startTicks - 1 });

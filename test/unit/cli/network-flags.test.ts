@@ -22,7 +22,7 @@ describe('withNetworkFlags()', () => {
     expect(withNetworkFlags(PLAN, {})).toBe(PLAN);
   });
 
-  it('allows hosts in each sandbox, beside its own', () => {
+  it('allows hosts in each sandbox, in addition to its own', () => {
     const { sandboxes } = withNetworkFlags(PLAN, {
       allowHost: ['API.test', 'db.test:5432/tcp', '*.c.test', 'b.test'],
     });
@@ -73,7 +73,7 @@ describe('withNetworkFlags()', () => {
     expect(hint).toContain('--host-secret NAME@host');
   });
 
-  it('refuses hosts that are none, secrets given twice, and a sandbox without a network', () => {
+  it('refuses invalid hosts, repeated secrets and a sandbox without a network', () => {
     const offline = plan({ ...sandbox('a', []), network: { ...DEFAULT_NETWORK, mode: 'none' } });
     const [own] = withNetworkFlags(PLAN, { hostSecret: ['T@a.test'] }).sandboxes;
     for (const run of [

@@ -177,7 +177,7 @@ it('renderBlocked() lists only the sandboxes in which something was blocked', ()
   expect(text).not.toContain('good');
 });
 
-describe('a blocked connection in mid-run', () => {
+describe('a blocked connection during a run', () => {
   const use = new NetworkTally().add(blockedEvent({ host: 'x\u001b[2Jy.test' }));
   if (use === null) throw new Error('no row');
   const { count: _count, ...facts } = use;
@@ -186,13 +186,13 @@ describe('a blocked connection in mid-run', () => {
     ...facts,
   };
 
-  it('is a line of the plain drawing', async () => {
+  it('is a line of plain progress', async () => {
     const { stream, text } = outputOf();
     await createPlainRenderer(stream, { paint: plainPaint, keepColours: false }).onEvent(event);
     expect(text()).toBe('=> test: blocked xy.test: not in allowed_hosts\n');
   });
 
-  it('is a line on standard error beside a command with streams of its own', async () => {
+  it('is a line on standard error during a command with its own streams', async () => {
     const { stream, text } = outputOf();
     await createRawRenderer(stream, plainPaint).onEvent(event);
     expect(text()).toBe('=> blocked xy.test: not in allowed_hosts\n');

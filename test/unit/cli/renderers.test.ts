@@ -221,7 +221,7 @@ it('the JSON renderer writes each event as one line, with no control character i
 });
 
 describe('the quiet renderer', () => {
-  it('prints nothing when all is well', async () => {
+  it('prints nothing when every step succeeds', async () => {
     const { stream, text } = outputOf();
     await draw(createQuietRenderer(stream, PLAIN), [...START, output('hi\n'), finished()]);
     expect(text()).toBe('');
@@ -253,7 +253,7 @@ describe('the terminal renderer', () => {
     return stdout.text();
   }
 
-  it('ends with the full output of failed steps, colours ended, nothing else of the guest', async () => {
+  it('ends with the full output of failed steps, with colours reset, and nothing else from the guest', async () => {
     const many = Array.from({ length: 300 }, (_, index) => `line ${index}\n`).join('');
     const text = await drawTty(...START, output(`${many}\u001b[31mred\u001b[2J\n`), FAILED);
     expect(text).toContain('=> test unit: exit 7 after 1.2s\n  │ line 0\n  │ line 1\n');
@@ -303,7 +303,7 @@ describe('renderSummary', () => {
   });
 });
 
-it('renderRunErrors() prints each error once, with the guest console cleaned', () => {
+it('renderRunErrors() prints each error once, with the guest console sanitised', () => {
   const [test, lint] = RESULT.sandboxes;
   const doubled = { ...lint, steps: [{ ...test?.steps[0], name: 's', error: lint?.error }] };
   const result = { ...RESULT, sandboxes: [test, doubled] } as RunResult;

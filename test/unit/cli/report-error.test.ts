@@ -35,7 +35,7 @@ const CONFIG_ERROR = new ConfigError(
 );
 
 describe('reportError', () => {
-  it('prints code, message, place, details and the next move of an error', async () => {
+  it('prints code, message, place, details and hint of an error', async () => {
     const error = new GondolinError('CONFIG_NOT_FOUND', 'no\u001b[2J file', {
       at: { file: 'a.yaml', line: 3, col: 5 },
       details: { tried: 2 },
@@ -144,7 +144,7 @@ describe('writeText', () => {
     expect(slow.listenerCount('drain')).toBe(0);
   });
 
-  it('does not wait for a reader that went away', async () => {
+  it('does not wait for a reader that closed the pipe', async () => {
     const gone = new PassThrough({ highWaterMark: 4 });
     const written = writeText(gone, 'too much for it');
     gone.destroy();

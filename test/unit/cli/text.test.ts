@@ -31,7 +31,7 @@ describe('sanitiseLine', () => {
     expect(sanitiseLine(given, false)).toBe(want);
   });
 
-  it('drops colours in a log, and keeps them and ends them on a terminal', () => {
+  it('removes colours in a log; keeps and resets them on a terminal', () => {
     const red = 'a \u001b[1;31mred\u001b[38;5;12m b';
     expect(sanitiseLine(red, false)).toBe('a red b');
     expect(sanitiseLine(red, true)).toBe('a \u001b[1;31mred\u001b[38;5;12m b\u001b[0m');

@@ -22,7 +22,7 @@ export class FakeProcess implements RunnerProcess {
   readonly kills: string[] = [];
   readonly argv: readonly string[];
   readonly options: Parameters<RunnerVm['exec']>[1];
-  /** How the fake guest obeys a kill. */
+  /** The fake guest's reaction to a kill. */
   onKill: () => Promise<void> = async () => this.exit(137, 'SIGKILL');
   #exit: (value: RunnerResult) => void = () => undefined;
   #fail: (error: unknown) => void = () => undefined;
@@ -70,7 +70,7 @@ export class FakeVm implements RunnerVm {
   isClosed = false;
   closeError: Error | undefined;
   cachedSteps: readonly SavedStep[] = [];
-  /** What `saveCheckpoint` was asked: the step's index and the statuses up to it. */
+  /** The calls of `saveCheckpoint`: the step's index and the statuses up to it. */
   readonly saves: string[] = [];
   onSave: () => Promise<SaveOutcome> = async () => ({ kind: 'saved', diskBytes: 4096 });
   end: (error?: GondolinError) => void = () => undefined;
@@ -106,7 +106,7 @@ export class FakeVm implements RunnerVm {
   }
 }
 
-/** Exits with the number that stands last in the script: `exit 7` exits 7, anything else 0. */
+/** Exits with the number at the end of the script: `exit 7` exits 7, anything else 0. */
 export function obey(command: FakeProcess): void {
   const script = command.argv.at(-1) ?? '';
   const echo = /^echo (.*?)(?:;|$)/.exec(script);
@@ -115,7 +115,7 @@ export function obey(command: FakeProcess): void {
   if (!script.includes('hang')) command.exit(Number(code?.[1] ?? 0));
 }
 
-/** One VM per sandbox, by name; `guest` answers every command. */
+/** One VM per sandbox, by name; `guest` handles every command. */
 export function fakeVms(
   guest: (command: FakeProcess) => void = obey,
   prepare: (vm: FakeVm, hooks: SandboxVmHooks) => void = () => undefined,

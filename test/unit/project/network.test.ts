@@ -14,7 +14,7 @@ import {
 } from '../../fixtures/network-events.ts';
 import { fakeVms, plan, recorder, sandbox, step } from './fake-vm.ts';
 
-/** Runs one step in a VM whose network tells of `events`. */
+/** Runs one step in a VM whose network emits `events`. */
 async function runWith(
   events: readonly NetworkEvent[],
   onBlocked: 'warn' | 'fail',
@@ -39,7 +39,7 @@ async function runWith(
 }
 
 describe('runPlan() with a network', () => {
-  it('tells of each event with its sandbox, and adds them up in the result', async () => {
+  it('passes on each event with its sandbox, and totals them in the result', async () => {
     const events = [requestEvent(), responseEvent(), blockedEvent()];
     const { result, told, changes } = await runWith(events, 'warn');
     expect(told).toEqual(events.map((event) => ({ sandbox: 'box', event })));
@@ -110,7 +110,7 @@ describe('runPlan() with a network', () => {
 describe('networkOptions()', () => {
   const facts = { caPems: ['PEM'] };
 
-  it('has every key of a plan in the shape that the network takes', () => {
+  it('converts every key of a plan to the options of the network', () => {
     const network = {
       ...DEFAULT_NETWORK,
       mode: 'open',

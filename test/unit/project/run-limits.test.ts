@@ -63,7 +63,7 @@ describe('time limits', () => {
     expect(lines().filter((line) => line.includes('timed-out 124'))).toHaveLength(4);
   });
 
-  it('runPlan gives up the VM when the guest does not obey the kill', async () => {
+  it('runPlan ends the VM when the guest does not kill the processes', async () => {
     const { createVm, vms } = fakeVms((command) => {
       command.onKill = () => new Promise(() => undefined);
     });
@@ -97,7 +97,7 @@ describe('time limits', () => {
     expect(await running).toMatchObject({ exitCode: 124 });
   });
 
-  it('runPlan ends the sandbox at its timeout, the always steps too', async () => {
+  it('runPlan ends the sandbox at its timeout, including its always steps', async () => {
     const { createVm, vms } = fakeVms();
     const { onEvent, lines, until } = waiter();
     const started = until('step-started');
@@ -116,7 +116,7 @@ describe('time limits', () => {
     expect(vms.get('a')?.isClosed).toBe(true);
   });
 
-  it('runPlan ends a boot at the timeout of the sandbox', async () => {
+  it('runPlan cancels a start at the timeout of the sandbox', async () => {
     const { onEvent, until } = waiter();
     const starting = until('vm-starting');
     const createVm: CreateSandboxVm = (_box, { onVmStarting, signal }) => {
@@ -148,7 +148,7 @@ describe('a VM that ends during a step', () => {
     return { running: runPlan(two, { createVm, onEvent, maxParallel: 1 }), ending, lines };
   }
 
-  it('fails the step and the sandbox with its error, exits 125 and leaves the others alone', async () => {
+  it('fails the step and the sandbox with its error, exits 125 and does not affect the others', async () => {
     const reset = new GondolinError('PROJECT_VM_ENDED', 'broken frame');
     const { running, ending, lines } = await runWithEnd(() => setImmediate(() => ending(reset)));
     const result = await running;
@@ -222,7 +222,7 @@ describe('cancel', () => {
     ]);
   });
 
-  it('ends a boot, with exit code 130 for a plain abort', async () => {
+  it('cancels a start, with exit code 130 for a plain abort', async () => {
     const abort = new AbortController();
     const createVm: CreateSandboxVm = (_box, { signal }) =>
       new Promise((_resolve, reject) => {
@@ -234,7 +234,7 @@ describe('cancel', () => {
     expect(result.sandboxes[0]?.error).toBeNull();
   });
 
-  it('does not start a VM when the signal is aborted before', async () => {
+  it('does not start a VM when the signal is already aborted', async () => {
     const { createVm, vms } = fakeVms();
     const signal = AbortSignal.abort(new GondolinError('CLI_INTERRUPTED', 'SIGINT'));
     const result = await runPlan(plan(sandbox('a', [step('s', 'x')])), { createVm, signal });
@@ -244,7 +244,7 @@ describe('cancel', () => {
 });
 
 describe('output', () => {
-  it('never cuts a UTF-8 character between two events', async () => {
+  it('never splits a UTF-8 character between two events', async () => {
     const bytes = Buffer.from('héllo €');
     const { createVm } = fakeVms((command) => {
       for (const byte of bytes) command.stdout.write(Buffer.of(byte));
@@ -309,7 +309,7 @@ describe('output', () => {
     expect(events.some((event) => event.type === 'step-output')).toBe(false);
   });
 
-  it('closes the output of an ad-hoc command whose reader went away', async () => {
+  it('closes the output of an ad-hoc command whose reader closed the pipe', async () => {
     const { createVm, vms } = fakeVms((command) => {
       command.stdout.once('close', () => void command.exit(141, 'SIGPIPE'));
       command.stdout.write('first');

@@ -43,7 +43,7 @@ describe('runPlan', () => {
     for (const event of events) expect(event.time).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/);
   });
 
-  it('passes a string to a login shell and a list as it is, with env and cwd', async () => {
+  it('passes a string to a login shell and a list unchanged, with env and cwd', async () => {
     const list = step('list', '', {
       command: { kind: 'argv', argv: ['ls', '-l', '$HOME'] },
       env: { A: '1' },
@@ -55,7 +55,7 @@ describe('runPlan', () => {
     expect(vm?.started[1]?.options).toMatchObject({ env: { A: '1' }, cwd: '/src', stdin: false });
   });
 
-  it('ends with the own exit code of the first failing step and skips the later ones', async () => {
+  it('ends with the exit code of the first failing step and skips the later ones', async () => {
     const { result, lines, statuses } = await runSteps(step('a', 'exit 7'), step('b', 'exit 8'));
     expect(result).toMatchObject({ status: 'failed', exitCode: 7 });
     expect(statuses).toEqual(['a failed', 'b skipped']);
@@ -108,7 +108,7 @@ describe('runPlan', () => {
     expect(result.sandboxes[0]?.steps[1]?.status).toBe('skipped');
   });
 
-  it('takes success_exit_codes as success, and fails with 1 when 0 is not one of them', async () => {
+  it('treats success_exit_codes as success, and fails with 1 when 0 is not one of them', async () => {
     const good = await runSteps(step('a', 'exit 3', { successExitCodes: [0, 3] }));
     expect(good.result.exitCode).toBe(0);
     const bad = await runSteps(step('a', 'true', { successExitCodes: [3] }));
@@ -128,7 +128,7 @@ describe('runPlan', () => {
 });
 
 describe('runPlan with retries', () => {
-  it('runs a step again until it succeeds, and sweeps what each failed attempt left', async () => {
+  it('runs a step again until it succeeds, and kills what each failed attempt left running', async () => {
     let left = 2;
     const { createVm, vms } = fakeVms((command) => command.exit(left-- > 0 ? 5 : 0));
     const { onEvent, lines } = recorder();
