@@ -3,11 +3,11 @@ import { formatHost, parseHost } from './host.ts';
 import type { HostPart } from './host-pattern.ts';
 import { parseAddress } from './ip-address.ts';
 
-/** Why a text is not a host pattern. */
+/** The reason why a text is not a host pattern. */
 export interface HostPatternProblem {
-  /** What is wrong, as a clause. Never repeats the text, which may be a secret in the wrong place. */
+  /** The mistake, as a clause. Never repeats the text, which may be a secret in the wrong place. */
   readonly problem: string;
-  /** What to write instead, as a sentence. May repeat what follows the last `@` of the text. */
+  /** The correction, as a sentence. May repeat the part of the text after its last `@`. */
   readonly fix: string;
 }
 
@@ -40,7 +40,7 @@ function parseGlob(text: string): HostPartResult {
   return { host: { kind: 'glob', labels: [...labels, ...domain.name.split('.')], isDeep } };
 }
 
-/** What is wrong with a text that has a `/` and is not a block of addresses. */
+/** Explains a text that has a `/` and is not a block of addresses. */
 function blockProblem(text: string): HostPatternProblem {
   const address = parseAddress(text.slice(0, text.indexOf('/')));
   if (address === null) {

@@ -3,7 +3,7 @@ import { type IpAddress, unwrapMapped } from './ip-address.ts';
 
 /** A block of addresses that is not part of the public internet. */
 export interface ForbiddenRange {
-  /** Stable name, in events, refusals and docs/network.md. */
+  /** Stable name, used in events, refusals and docs/network.md. */
   readonly name: string;
   readonly cidr: string;
   /**

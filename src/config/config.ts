@@ -97,15 +97,15 @@ export interface HttpRuleConfig {
 
 /** A credential that the guest never sees: where its value comes from, never the value. */
 export interface SecretConfig {
-  /** Name of the guest's variable that holds the placeholder. */
+  /** Name of the guest's variable that contains the placeholder. */
   readonly name: string;
   readonly hosts: readonly string[];
   /** Request header fields that may carry it, in lower case; empty for every field. */
   readonly headers: readonly string[];
   readonly from: SecretSourceConfig;
-  /** True if it is also substituted in the query of URLs. */
+  /** Whether it is also substituted in the query of URLs. */
   readonly query: boolean;
-  /** True if it is also sent over plain HTTP. */
+  /** Whether it is also sent over plain HTTP. */
   readonly allowHttp: boolean;
 }
 
@@ -122,7 +122,7 @@ export type SecretSourceConfig =
 /** One line of a step's `inputs:`: a path or a glob; with a leading `!` it excludes what other lines include. */
 export interface StepInput {
   readonly pattern: string;
-  /** Where a relative pattern starts: the directory of the file that contains it; absolute. */
+  /** Directory at which a relative pattern starts, that of the file that contains it; absolute. */
   readonly directory: string;
   readonly at: SourcePlace;
 }

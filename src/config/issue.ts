@@ -48,7 +48,7 @@ export interface Issue {
   readonly code: IssueCode;
   /** Key path, what was found and what was wanted, in one line without control characters. */
   readonly message: string;
-  /** What to do about it. */
+  /** A sentence that says what to do about it. */
   readonly hint: string;
   /** `file` is absolute; `line` and `col` are 1-based, `col` in UTF-16 units. */
   readonly at: SourcePlace;

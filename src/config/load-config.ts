@@ -7,7 +7,7 @@ import type { HostEnv } from './yaml/interpolate.ts';
 export interface LoadConfigOptions {
   /** The project file; a relative path starts at `directory`. @default the nearest one, see `directory` */
   readonly file?: string;
-  /** Where the search starts; it continues in each directory above. */
+  /** Directory at which the search for a project file starts; it continues in each directory above. */
   readonly directory: string;
   readonly env: HostEnv;
   /** Overrides the project's name. */

@@ -44,9 +44,9 @@ export interface SandboxPlan {
   readonly image: ImagePlan;
   readonly vm: VmPlan;
   readonly network: NetworkPlan;
-  /** Where values come from, never the values. */
+  /** Sources of the values, never the values. */
   readonly secrets: readonly SecretConfig[];
-  /** What happens if this sandbox's guest could change the plan's `hostCode`. */
+  /** Reaction if this sandbox's guest could change the plan's `hostCode`. */
   readonly onWritableCode: 'fail' | 'warn';
   /** In the order they run: topological by `needs`, otherwise in file order. */
   readonly steps: readonly StepPlan[];
@@ -72,7 +72,7 @@ export type ImageRecipe =
     }
   | { readonly kind: 'path'; readonly path: string };
 
-/** As in the project file, except that `allowedHosts` includes the hosts of the secrets. */
+/** `network:` of the project file, except that `allowedHosts` includes the hosts of the secrets. */
 export type NetworkPlan = NetworkConfig;
 
 /** The keys of the sandbox that make its VM, as in the project file. */

@@ -1,5 +1,5 @@
 export interface TurnSchedulerOptions {
-  /** How long jobs may run before the event loop turns, in milliseconds. */
+  /** Time that jobs may run before the event loop turns, in milliseconds. */
   readonly sliceMs: number;
   /** Waiting jobs that one turn starts, for jobs whose work mostly follows in microtasks. @default no limit */
   readonly maxJobs?: number;
@@ -8,9 +8,9 @@ export interface TurnSchedulerOptions {
 }
 
 /**
- * Gives one kind of guests' work a slice of each turn of the event loop. All owners (VMs) share the slice, so more of
- * them do not make a turn longer, and those whose jobs wait take turns. Without it a flood from one guest would delay
- * timers, signals and all other VMs for as long as it lasts: promises that are already settled never let the loop turn.
+ * Limits one kind of work for guests to a slice of each turn of the event loop. All owners (VMs) share the slice: more of them
+ * do not make a turn longer, and those with waiting jobs take turns. Without it a flood from one guest would delay timers,
+ * signals and all other VMs for as long as it lasts: promises that are already settled never let the loop turn.
  */
 export class TurnScheduler {
   readonly #sliceMs: number;
@@ -18,7 +18,7 @@ export class TurnScheduler {
   readonly #nowMs: () => number;
   /** Queues with waiting jobs, in the order they are served. */
   readonly #waiting = new Set<TurnQueue>();
-  /** When work began in this turn; null before. */
+  /** Time at which work began in this turn; null before. */
   #startedMs: number | null = null;
   #turn = 0;
 
@@ -28,28 +28,28 @@ export class TurnScheduler {
     this.#nowMs = nowMs ?? (() => performance.now());
   }
 
-  /** Number of the current turn: rises after each turn in which there was work. */
+  /** Number of the current turn; it increases after each turn in which there was work. */
   get turn(): number {
     return this.#turn;
   }
 
-  /** True when the slice of this turn is used up. The first look in a turn starts its slice. */
+  /** Whether the slice of this turn is used up. The first read in a turn starts its slice. */
   get isSpent(): boolean {
     return this.#nowMs() - this.#begin() >= this.#sliceMs;
   }
 
-  /** True when any queue has jobs that wait for a later turn. */
+  /** Whether any queue has jobs that wait for a later turn. */
   get hasWaiting(): boolean {
     return this.#waiting.size > 0;
   }
 
-  /** For {@link TurnQueue}: it has a waiting job. */
+  /** Adds a queue that has a waiting job. For {@link TurnQueue}. */
   add(queue: TurnQueue): void {
     this.#waiting.add(queue);
     this.#begin();
   }
 
-  /** For {@link TurnQueue}: it has no waiting job any more. */
+  /** Removes a queue that has no waiting job any more. For {@link TurnQueue}. */
   remove(queue: TurnQueue): void {
     this.#waiting.delete(queue);
   }
@@ -76,7 +76,7 @@ export class TurnScheduler {
 
 interface Job {
   readonly run: () => void;
-  /** Called in its place when the queue is closed. */
+  /** Called instead of `run` when the queue is closed. */
   readonly cancel: (reason: unknown) => void;
 }
 
@@ -90,23 +90,23 @@ export class TurnQueue {
     this.#scheduler = scheduler;
   }
 
-  /** As `TurnScheduler.turn`. */
+  /** Number of the scheduler's current turn. */
   get turn(): number {
     return this.#scheduler.turn;
   }
 
-  /** True when the slice of this turn is used up, or the queue closed: what is left belongs in {@link next}. */
+  /** Whether the slice of this turn is used up, or the queue closed: the remaining work then waits for {@link next}. */
   get isSpent(): boolean {
     return this.#closed !== null || this.#scheduler.isSpent;
   }
 
-  /** Runs `job` now when no queue waits and the slice lasts, else in a later turn; never once the queue is closed. */
+  /** Runs `job` now if no queue waits and the slice is not used up, else in a later turn; never after {@link close}. */
   run(job: () => void): void {
     if (!this.#scheduler.hasWaiting && !this.isSpent) job();
     else this.later(job);
   }
 
-  /** Runs `job` in a later turn; never once the queue is closed. */
+  /** Runs `job` in a later turn; never after {@link close}. */
   later(job: () => void): void {
     this.#add({ run: job, cancel: () => undefined });
   }
@@ -127,14 +127,14 @@ export class TurnQueue {
     this.#scheduler.add(this);
   }
 
-  /** For {@link TurnScheduler}: runs the first job. */
+  /** Runs the first job. For {@link TurnScheduler}. */
   runFirst(): void {
     const job = this.#jobs.shift();
     if (this.#jobs.length > 0) this.#scheduler.add(this);
     job?.run();
   }
 
-  /** Cancels the waiting jobs and those added later. @param reason  What `next` rejects with. */
+  /** Cancels the waiting jobs and those added later. @param reason  The reason with which `next` rejects. */
   close(reason?: unknown): void {
     this.#closed ??= { reason };
     this.#scheduler.remove(this);

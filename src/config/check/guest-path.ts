@@ -18,8 +18,21 @@ export function resolveGuestPath(path: string, workspace: string): string | null
 const KERNEL_PATHS = ['/proc', '/sys', '/dev', '/run'];
 /** Programs, libraries and accounts of the image: a mount over them would leave nothing to run. Below them is fine. */
 const SYSTEM_PATHS: ReadonlySet<string> = new Set([
-  ...['/', '/etc', '/usr', '/usr/bin', '/usr/sbin', '/usr/lib', '/usr/lib32', '/usr/lib64'],
-  ...['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/usr/libx32', '/libx32'],
+  '/',
+  '/bin',
+  '/etc',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/sbin',
+  '/usr',
+  '/usr/bin',
+  '/usr/lib',
+  '/usr/lib32',
+  '/usr/lib64',
+  '/usr/libx32',
+  '/usr/sbin',
 ]);
 
 /** Hint for an issue about one of these paths. */

@@ -39,7 +39,7 @@ export interface SizeLimits {
   /** Key path for messages. */
   readonly key: string;
   readonly fallback: string;
-  /** As the message shows it, such as `64MiB`. */
+  /** Smallest size, as the message shows it, such as `64MiB`. */
   readonly min: string;
 }
 

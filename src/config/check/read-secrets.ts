@@ -119,7 +119,7 @@ function checkSecret(
   );
 }
 
-/** Returns the variables of the host that hold values of `secrets:`, including those of entries with other mistakes. */
+/** Returns the variables of the host that contain values of `secrets:`, including those of entries with other mistakes. */
 export function secretVariables(node: SourceNode | undefined): Set<string> {
   const names = getItems(node).map((item) =>
     isScalar(item)

@@ -6,8 +6,17 @@ import { composeKeyHint, composeValueHint } from './compose-hints.ts';
 
 /** Keys planned for later versions: they get a clear message instead of "did you mean". */
 const LATER_KEYS: ReadonlySet<string> = new Set([
-  ...['ports', 'watch', 'profiles', 'healthcheck'],
-  ...['depends_on', 'run', 'disk', 'oci', 'pull', 'alpine', 'overlay'],
+  'alpine',
+  'depends_on',
+  'disk',
+  'healthcheck',
+  'oci',
+  'overlay',
+  'ports',
+  'profiles',
+  'pull',
+  'run',
+  'watch',
 ]);
 
 /** Values planned for later versions: `root: disk`, `distro: alpine`, `type: overlay`. */

@@ -29,7 +29,7 @@ function sourceSpans(node: SourceNode): Span[] {
   });
 }
 
-/** Returns the spans that may hold a value, in one secret of the long form. */
+/** Returns the spans that may contain a value, in one secret of the long form. */
 function longFormSpans(node: MapNode): Span[] {
   return getEntries(node).flatMap(([key, entry]) => {
     if (key === 'hosts') return [];
@@ -39,7 +39,7 @@ function longFormSpans(node: MapNode): Span[] {
   });
 }
 
-/** Returns the spans below `secrets:` that may hold a value: all except valid references and the texts of known keys. */
+/** Returns the spans below `secrets:` that may contain a value: all except valid references and the texts of known keys. */
 function secretSpans(node: SourceNode): Span[] {
   if (node.kind !== 'list') return everySpan(node);
   return node.items.flatMap((item) => {

@@ -18,7 +18,7 @@ function isNote(key: string, isEnv: boolean): boolean {
 }
 
 /**
- * Returns the tree without its `x-` keys, which hold notes and anchors. Keys below `env:` are kept, so that a bad variable name
+ * Returns the tree without its `x-` keys, which are for notes and anchors. Keys below `env:` are kept, so that a bad variable name
  * there is reported.
  */
 export function dropNotes(node: SourceNode, isEnv = false): SourceNode {

@@ -42,7 +42,7 @@ it.each([
   expect(JSON.stringify(result)).not.toMatch(/s3|cr3t/);
 });
 
-it('parseSecret() tells of each host that is none by its place, and keeps the others', () => {
+it('parseSecret() reports each bad host by its place, and keeps the others', () => {
   const { secret } = parseSecret('TOKEN@a.test,s3cr3t/x,*,db.test:1/tcp,b.test');
   expect(secret).toMatchObject({ name: 'TOKEN', hosts: ['a.test', 'b.test'] });
   expect(secret?.hostProblems.map((problem) => problem.slice(0, 14))).toEqual([

@@ -43,7 +43,7 @@ describe('buildPlan()', () => {
     expect(planOf(text).sandboxes[0]?.steps.map(({ name }) => name)).toEqual(['b', 'a', 'c']);
   });
 
-  it('tells shell commands from lists', () => {
+  it('distinguishes shell commands from lists', () => {
     const commands = planOf('steps: ["a b", { run: [a, "b c"] }]\n').sandboxes[0]?.steps.map(
       (s) => s.command,
     );
@@ -171,7 +171,7 @@ describe('renderPlan()', () => {
 });
 
 describe('renderPlanJson()', () => {
-  it('masks what came from the environment, and nothing that stands in the file', () => {
+  it('masks values from the environment, and none that is in the file', () => {
     const text =
       'env: { A: , B: "x${A}", C: shown }\nenv_file: .env\nsteps: [{ run: ls, env: { D: "${A}", E: seen } }]\n';
     const config = readText(text, {

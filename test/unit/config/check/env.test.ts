@@ -66,7 +66,7 @@ describe('env_file', () => {
     expect(envOf('include: ci/base.yaml\nimage: debian\n', { files })).toEqual({ A: '1' });
   });
 
-  it('tells the line of a mistake and never its text', () => {
+  it('reports the line of a mistake and never its text', () => {
     const files = { '/p/x.env': 'A=1\ns3cret words\n' };
     const issues = errorOf('env_file: x.env\n', { files });
     expect(issues.map(({ code }) => code)).toEqual(['env_file_syntax']);

@@ -24,7 +24,7 @@ describe('network:', () => {
     });
   });
 
-  it('reads every key, entries in their one form and without repeats', () => {
+  it('reads every key, host patterns in canonical form and without repeats', () => {
     const text = `  mode: open
   allowed_hosts: [API.github.com., "*.githubusercontent.com", "db.internal:5432/tcp", api.github.com, "[::1]:80", "bücher.example"]
   denied_hosts: [telemetry.example.com]
@@ -73,7 +73,7 @@ describe('network:', () => {
     });
   });
 
-  it('stands in defaults and in one of several sandboxes, merged key by key', () => {
+  it('is allowed in defaults and in one of several sandboxes, merged key by key', () => {
     const text = `defaults: { network: { on_blocked: fail, allowed_hosts: [a.test] } }
 sandboxes:
   one: { network: { allowed_hosts: [b.test] } }
@@ -84,7 +84,7 @@ sandboxes:
     expect(two?.network).toMatchObject({ mode: 'none', onBlocked: 'fail' });
   });
 
-  it('cannot stand beside sandboxes:', () => {
+  it('is not allowed beside sandboxes:', () => {
     const text = 'sandboxes: { a: { image: debian } }\nnetwork: { mode: open }\nsecrets: []\n';
     expect(issuesOfText(text)).toEqual(['2:1 form_conflict', '3:1 form_conflict']);
   });
@@ -158,7 +158,7 @@ sandboxes:
   });
 });
 
-it('the design of network: and secrets: reads as it stands', () => {
+it('the example of the design for network: and secrets: is valid', () => {
   const text = `network:
   mode: allowlist
   allowed_hosts: [api.github.com, "*.githubusercontent.com", "db.internal:5432/tcp"]

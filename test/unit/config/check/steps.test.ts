@@ -81,7 +81,7 @@ describe('steps', () => {
     expect(errorOf(text)[0]?.message).toContain('a -> c -> b -> a');
   });
 
-  it('a need may stand later in the file', () => {
+  it('a needed step may be later in the file', () => {
     expect(issuesOfText('steps: [{ run: a, needs: [b] }, { name: b, run: b }]\n')).toEqual([]);
   });
 

@@ -65,7 +65,7 @@ describe('volumes', () => {
     );
   });
 
-  it('the workspace is memory unless a volume stands at it', () => {
+  it('the workspace is memory unless a volume covers it', () => {
     const own = readText('volumes: ["./src:."]\n').sandboxes[0]?.volumes;
     expect(own).toEqual([expect.objectContaining({ hostPath: '/p/src', guestPath: '/workspace' })]);
     const added = readText('workspace: /work\nresources: { memory: 1GiB }\n').sandboxes[0]?.volumes;

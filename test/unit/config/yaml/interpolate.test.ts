@@ -78,7 +78,7 @@ it('an unset variable is reported at the reference itself, in a block too', () =
   expect(issuesOfText(text)).toEqual(['4:12 variable_unset', '4:17 variable_unset']);
 });
 
-it('a reference inside a default is reported where it stands, with the forms that exist', () => {
+it('a reference inside a default is reported at its place, with the forms that exist', () => {
   const text = 'steps:\n  - echo ${A:-x${B?set B}} ${C:=d}\n';
   const issues = errorOf(text);
   expect(issues.map(({ at, code }) => `${at.line}:${at.col} ${code}`)).toEqual([
