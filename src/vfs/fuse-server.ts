@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { ERRNO, errnoName } from '../protocol/errno.ts';
-import type { FuseRequest } from '../protocol/fuse-request.ts';
+import type { FuseRequest } from '../protocol/fuse/fuse-request.ts';
 import { TurnQueue } from '../util/turn-scheduler.ts';
 import { FILE_TURNS } from './bounds/limits.ts';
 import type { RequestReservation } from './bounds/request-reservation.ts';

@@ -1,4 +1,4 @@
-import { MAX_TRANSFER_BYTES, OUT_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
+import { MAX_TRANSFER_BYTES, OUT_HEADER_BYTES } from '../../protocol/fuse/fuse-abi.ts';
 import { TurnScheduler } from '../../util/turn-scheduler.ts';
 import { SharedBudget } from './budget.ts';
 

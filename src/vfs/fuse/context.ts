@@ -1,4 +1,4 @@
-import type { FuseRequest } from '../../protocol/fuse-request.ts';
+import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import type { TurnQueue } from '../../util/turn-scheduler.ts';
 import type { RequestReservation } from '../bounds/request-reservation.ts';
 import type { Listings } from '../listing/listings.ts';

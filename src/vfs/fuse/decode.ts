@@ -1,4 +1,4 @@
-import { FATTR } from '../../protocol/fuse-abi.ts';
+import { FATTR } from '../../protocol/fuse/fuse-abi.ts';
 import { PERMISSION_BITS } from '../file-mode.ts';
 import type { AttributeChange } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';

@@ -1,5 +1,5 @@
-import { MAX_TRANSFER_BYTES, OPCODE, ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
-import type { FuseRequest } from '../../protocol/fuse-request.ts';
+import { MAX_TRANSFER_BYTES, OPCODE, ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
+import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { MAX_DIRECTORY_REPLY_BYTES } from '../bounds/limits.ts';
 import type { RequestReservation } from '../bounds/request-reservation.ts';
 import { readDirent } from '../listing/dirent.ts';

@@ -1,4 +1,4 @@
-import { OUT_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
+import { OUT_HEADER_BYTES } from '../../protocol/fuse/fuse-abi.ts';
 import type { Attributes, FileSystemStatus } from '../provider.ts';
 
 /** Sizes of linux/fuse.h structures, in bytes. */

@@ -1,5 +1,5 @@
-import { MAX_TRANSFER_BYTES, OPCODE, OUT_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
-import type { FuseRequest } from '../../protocol/fuse-request.ts';
+import { MAX_TRANSFER_BYTES, OPCODE, OUT_HEADER_BYTES } from '../../protocol/fuse/fuse-abi.ts';
+import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
 import { O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC } from '../file-mode.ts';
 import type { HeldNode } from '../nodes/node-table.ts';

@@ -1,5 +1,5 @@
-import { OPCODE, ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
-import type { FuseRequest } from '../../protocol/fuse-request.ts';
+import { OPCODE, ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
+import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { S_IFDIR, S_IFMT } from '../file-mode.ts';
 import { withUniqueIno } from '../nodes/node-table.ts';
 import { VfsError } from '../vfs-error.ts';

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { IN_HEADER_BYTES } from '../../protocol/fuse-abi.ts';
-import { type FuseRequest, FuseRequestDecoder } from '../../protocol/fuse-request.ts';
+import { IN_HEADER_BYTES } from '../../protocol/fuse/fuse-abi.ts';
+import { type FuseRequest, FuseRequestDecoder } from '../../protocol/fuse/fuse-request.ts';
 import type { TurnQueue } from '../../util/turn-scheduler.ts';
 import { Budget } from '../bounds/budget.ts';
 import { MAX_REQUESTS_UNDER_WAY, REPLY_BYTES, REQUEST_BYTES } from '../bounds/limits.ts';

@@ -1,4 +1,4 @@
-import { ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
+import { ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
 import { S_IFDIR } from '../file-mode.ts';
 import { VfsError } from '../vfs-error.ts';
 import { enter, type FuseContext } from './context.ts';

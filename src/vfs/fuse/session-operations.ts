@@ -4,7 +4,7 @@ import {
   INIT_FLAGS,
   MAX_TRANSFER_BYTES,
   OPCODE,
-} from '../../protocol/fuse-abi.ts';
+} from '../../protocol/fuse/fuse-abi.ts';
 import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
 import { EMPTY, type FuseOperation } from './context.ts';
 

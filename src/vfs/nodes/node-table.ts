@@ -1,4 +1,4 @@
-import { ROOT_NODE_ID } from '../../protocol/fuse-abi.ts';
+import { ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
 import { Budget } from '../bounds/budget.ts';
 import { HELD_NODES } from '../bounds/limits.ts';
 import type { Attributes, VfsNode, VfsProvider } from '../provider.ts';

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { OPCODE } from '../../../src/protocol/fuse-abi.ts';
+import { OPCODE } from '../../../src/protocol/fuse/fuse-abi.ts';
 import { ReadonlyProvider } from '../../../src/vfs/readonly-provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';

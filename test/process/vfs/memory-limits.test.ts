@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { OPCODE } from '../../../src/protocol/fuse-abi.ts';
+import { OPCODE } from '../../../src/protocol/fuse/fuse-abi.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
 

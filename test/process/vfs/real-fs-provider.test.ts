@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { OPCODE } from '../../../src/protocol/fuse-abi.ts';
+import { OPCODE } from '../../../src/protocol/fuse/fuse-abi.ts';
 import { ReadonlyProvider } from '../../../src/vfs/readonly-provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';

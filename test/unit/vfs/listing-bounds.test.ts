@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { OPCODE } from '../../../src/protocol/fuse-abi.ts';
+import { OPCODE } from '../../../src/protocol/fuse/fuse-abi.ts';
 import { S_IFREG } from '../../../src/vfs/file-mode.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import type { DirectoryEntry } from '../../../src/vfs/provider.ts';

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { OPCODE } from '../../../src/protocol/fuse-abi.ts';
+import { OPCODE } from '../../../src/protocol/fuse/fuse-abi.ts';
 import { MAX_REQUESTS_UNDER_WAY } from '../../../src/vfs/bounds/limits.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import type { Attributes } from '../../../src/vfs/provider.ts';

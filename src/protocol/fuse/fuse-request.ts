@@ -1,6 +1,6 @@
-import { MAX_FUSE_MESSAGE_BYTES } from './constants.ts';
+import { MAX_FUSE_MESSAGE_BYTES } from '../constants.ts';
+import { guestProtocolError } from '../guest-protocol-error.ts';
 import { FIXED_BYTES, IN_HEADER_BYTES } from './fuse-abi.ts';
-import { guestProtocolError } from './guest-protocol-error.ts';
 
 /** One request of the guest's kernel. `body` is the part after the header. Untrusted: only lengths are checked. */
 export interface FuseRequest {
