@@ -1,9 +1,5 @@
-import type {
-  HeaderList,
-  NetworkEvent,
-  ResponseEvent,
-  SandboxNetworkEvent,
-} from './network-event.ts';
+import type { HeaderList } from '../secret/header-list.ts';
+import type { NetworkEvent, ResponseEvent, SandboxNetworkEvent } from './network-event.ts';
 import { REDACTED, redactEvent } from './redact-event.ts';
 
 /** HAR's value for an unknown size. */

@@ -5,6 +5,7 @@ import type {
   LeakReason,
   Suggestion,
 } from '../refusal/refusal.ts';
+import type { HeaderList } from '../secret/header-list.ts';
 import type { Transport } from '../transport.ts';
 
 /**
@@ -20,9 +21,6 @@ export type NetworkEvent =
   | ResponseEvent
   | BlockedEvent
   | SecretLeakEvent;
-
-/** Names and values in the order of the wire, in lower or mixed case; names may repeat. */
-export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 interface EventBase {
   /** Milliseconds since 1970, UTC. */

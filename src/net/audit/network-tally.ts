@@ -3,11 +3,11 @@ import { parseHostPattern } from '../../address/parse-host-pattern.ts';
 import { isMetadata } from '../policy/refuse-literal.ts';
 import type { AddableList, Blocked, Leak } from '../refusal/refusal.ts';
 import { ruleText, suggestionText } from '../refusal/refusal-text.ts';
+import type { HeaderList } from '../secret/header-list.ts';
 import type { Transport } from '../transport.ts';
 import type {
   ConnectionEndEvent,
   ConnectionEvent,
-  HeaderList,
   NetworkEvent,
   ResponseEvent,
 } from './network-event.ts';

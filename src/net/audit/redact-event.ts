@@ -1,4 +1,5 @@
-import type { HeaderList, NetworkEvent } from './network-event.ts';
+import type { HeaderList } from '../secret/header-list.ts';
+import type { NetworkEvent } from './network-event.ts';
 
 /** Replaces a value that is a credential by its name. */
 export const REDACTED = '[redacted]';

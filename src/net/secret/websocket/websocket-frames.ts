@@ -109,7 +109,7 @@ function unmask(payload: Buffer, mask: Buffer, offset: number): Buffer {
 }
 
 /** Returns the bytes of an unmasked frame. */
-export function encodeFrame(
+export function encodeWebSocketFrame(
   { isFinal, opcode }: { isFinal: boolean; opcode: number },
   payload: Buffer,
 ): Buffer {

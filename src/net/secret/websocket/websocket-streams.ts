@@ -6,7 +6,12 @@ import { LeakScanner } from '../leak/leak-scanner.ts';
 import type { PlaceholderIndex } from '../leak/placeholder-index.ts';
 import type { ScrubPatterns } from '../scrub/scrub-patterns.ts';
 import { Scrubber, scrubWhole } from '../scrub/scrubber.ts';
-import { encodeFrame, type FrameHead, FrameParser, isControl } from './websocket-frames.ts';
+import {
+  encodeWebSocketFrame,
+  type FrameHead,
+  FrameParser,
+  isControl,
+} from './websocket-frames.ts';
 
 const CONTINUATION = 0;
 const CLOSE = 8;
@@ -114,7 +119,7 @@ export class WebSocketScrubStream extends Transform {
   #send(pieces: readonly Buffer[], isFinal: boolean): void {
     const payload = Buffer.concat(pieces);
     if (payload.length === 0 && !isFinal) return;
-    this.push(encodeFrame({ isFinal, opcode: this.#opcode }, payload));
+    this.push(encodeWebSocketFrame({ isFinal, opcode: this.#opcode }, payload));
     this.#opcode = CONTINUATION;
   }
 
@@ -124,6 +129,8 @@ export class WebSocketScrubStream extends Transform {
     const codeBytes = opcode === CLOSE ? 2 : 0;
     const text = scrubWhole(this.#patterns, payload.subarray(codeBytes));
     const scrubbed = Buffer.concat([payload.subarray(0, codeBytes), text]);
-    this.push(encodeFrame({ isFinal: true, opcode }, scrubbed.subarray(0, MAX_CONTROL_BYTES)));
+    this.push(
+      encodeWebSocketFrame({ isFinal: true, opcode }, scrubbed.subarray(0, MAX_CONTROL_BYTES)),
+    );
   }
 }

@@ -7,7 +7,7 @@ import { ScrubStream } from '../../../../src/net/secret/scrub/scrub-stream.ts';
 import { Scrubber, scrubWhole } from '../../../../src/net/secret/scrub/scrubber.ts';
 import { secretPatterns } from '../../../../src/net/secret/scrub/secret-patterns.ts';
 import { PatternSearch } from '../../../../src/net/secret/search/pattern-search.ts';
-import { encodeFrame } from '../../../../src/net/secret/websocket/websocket-frames.ts';
+import { encodeWebSocketFrame } from '../../../../src/net/secret/websocket/websocket-frames.ts';
 import { WebSocketScrubStream } from '../../../../src/net/secret/websocket/websocket-streams.ts';
 
 const P = 'GONDOLIN_SECRET_0123456789abcdef0123456789abcdef';
@@ -247,7 +247,7 @@ describe('a guest that has guesses echoed', () => {
   it('WebSocketScrubStream tells nothing of a value by the pieces of a message', async () => {
     const patterns = patternsOf(SECRET);
     const observe = (guess: string) => {
-      const frame = encodeFrame({ isFinal: false, opcode: 1 }, Buffer.from(`"${guess}`));
+      const frame = encodeWebSocketFrame({ isFinal: false, opcode: 1 }, Buffer.from(`"${guess}`));
       return seen(new WebSocketScrubStream(patterns), [frame]);
     };
     expect(await learned(observe)).toBe('');

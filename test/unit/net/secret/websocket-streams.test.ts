@@ -7,7 +7,10 @@ import { PlaceholderIndex } from '../../../../src/net/secret/leak/placeholder-in
 import { createPlaceholder } from '../../../../src/net/secret/placeholder.ts';
 import { ScrubPatterns } from '../../../../src/net/secret/scrub/scrub-patterns.ts';
 import { secretPatterns } from '../../../../src/net/secret/scrub/secret-patterns.ts';
-import { encodeFrame, FrameParser } from '../../../../src/net/secret/websocket/websocket-frames.ts';
+import {
+  encodeWebSocketFrame,
+  FrameParser,
+} from '../../../../src/net/secret/websocket/websocket-frames.ts';
 import {
   WebSocketLeakScanStream,
   WebSocketScrubStream,
@@ -25,7 +28,7 @@ interface Frame {
 
 /** A client's frame. */
 function masked({ isFinal, opcode, payload }: Frame): Buffer {
-  const plain = encodeFrame({ isFinal, opcode }, payload);
+  const plain = encodeWebSocketFrame({ isFinal, opcode }, payload);
   const head = plain.subarray(0, plain.length - payload.length);
   head[1] = (head[1] ?? 0) | 0x80;
   const mask = Buffer.from([0x11, 0x22, 0x33, 0x44]);
@@ -90,10 +93,10 @@ const text = (payload: string, isFinal = true, opcode = 1): Frame => ({
 });
 
 it.each([0, 1, 125, 126, 127, 65_535, 65_536, 100_000])(
-  'FrameParser reads what encodeFrame() writes, with %d bytes, however it is cut',
+  'FrameParser reads what encodeWebSocketFrame() writes, with %d bytes, however it is cut',
   (length) => {
     const frame = { isFinal: true, opcode: 2, payload: Buffer.alloc(length, 'abc') };
-    const bytes = Buffer.concat([encodeFrame(frame, frame.payload), masked(frame)]);
+    const bytes = Buffer.concat([encodeWebSocketFrame(frame, frame.payload), masked(frame)]);
     fc.assert(
       fc.property(fc.array(fc.nat(), { maxLength: 6 }), (cuts) => {
         const frames = parse(cut(bytes, cuts));
@@ -111,8 +114,8 @@ it.each([0, 1, 125, 126, 127, 65_535, 65_536, 100_000])(
 
 it('FrameParser refuses long or cut control frames and lengths beyond measure', () => {
   const bad = [
-    encodeFrame({ isFinal: true, opcode: 9 }, Buffer.alloc(126)),
-    encodeFrame({ isFinal: false, opcode: 9 }, Buffer.alloc(1)),
+    encodeWebSocketFrame({ isFinal: true, opcode: 9 }, Buffer.alloc(126)),
+    encodeWebSocketFrame({ isFinal: false, opcode: 9 }, Buffer.alloc(1)),
     Buffer.from([0x82, 127, 255, 0, 0, 0, 0, 0, 0, 0]),
   ];
   for (const bytes of bad) {
@@ -172,7 +175,7 @@ it('WebSocketScrubStream turns values back in any message, whatever its pieces',
     text('', true, 10),
     text(`\x03\xe8${VALUE}`, true, 8),
   ];
-  const bytes = Buffer.concat(frames.map((frame) => encodeFrame(frame, frame.payload)));
+  const bytes = Buffer.concat(frames.map((frame) => encodeWebSocketFrame(frame, frame.payload)));
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(), { maxLength: 20 }), async (cuts) => {
       const output = await through(new WebSocketScrubStream(patterns), cut(bytes, cuts));
@@ -194,7 +197,7 @@ it('WebSocketScrubStream turns values back in any message, whatever its pieces',
 
 it('WebSocketScrubStream refuses frames it cannot look into', async () => {
   const patterns = new ScrubPatterns(secretPatterns(VALUE, P));
-  const compressed = encodeFrame({ isFinal: true, opcode: 1 | 0x40 }, Buffer.from('x'));
+  const compressed = encodeWebSocketFrame({ isFinal: true, opcode: 1 | 0x40 }, Buffer.from('x'));
   for (const bytes of [compressed, masked(text('x'))]) {
     await expect(through(new WebSocketScrubStream(patterns), [bytes])).rejects.toMatchObject({
       code: 'NET_WEBSOCKET_INVALID',

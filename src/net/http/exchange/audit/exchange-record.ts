@@ -1,5 +1,5 @@
-import type { HeaderList } from '../../../audit/network-event.ts';
 import type { Refusal } from '../../../refusal/refusal.ts';
+import type { HeaderList } from '../../../secret/header-list.ts';
 import type { RequestContext } from '../../request-context.ts';
 import type { ResponseHead } from '../../response-handler.ts';
 import type { HttpServices } from '../http-services.ts';

@@ -1,6 +1,6 @@
-import type { HeaderList } from '../../../audit/network-event.ts';
 import { type RefusalEvent, refusalEvent } from '../../../audit/refusal-event.ts';
 import type { Blocked, Leak } from '../../../refusal/refusal.ts';
+import type { HeaderList } from '../../../secret/header-list.ts';
 import { type Fields, fieldValues } from '../../fields.ts';
 import type { RequestContext } from '../../request-context.ts';
 import type { AskedRequest } from '../judge/asked-request.ts';
