@@ -4,13 +4,13 @@ import { sweepTemporaries, temporaryName } from './atomic-write.ts';
 import { tryLockDirectory } from './directory-lock.ts';
 import type { FileLock } from './file-lock.ts';
 
-/** One directory of a store whose entries appear and go as a whole. */
+/** One directory of a store whose entries appear and disappear as a whole. */
 export interface SavedDirectory {
   readonly name: string;
   readonly path: string;
-  /** What it takes on disk; holes of sparse files take nothing. */
+  /** Bytes that it takes on disk; holes of sparse files take none. */
   readonly diskBytes: number;
-  /** Time of the directory itself: users set it when they use it. Milliseconds since 1970. */
+  /** Time of the directory itself, which each use sets. Milliseconds since 1970. */
   readonly lastUsedAtMs: number;
 }
 
@@ -22,7 +22,7 @@ function nullWhenMissing(error: NodeJS.ErrnoException): null {
   throw error;
 }
 
-/** What a file or tree takes on disk, links not followed. What vanishes meanwhile counts nothing. */
+/** Returns the bytes that a file or tree takes on disk. Follows no links; files removed meanwhile do not count. */
 export async function diskBytesOf(path: string): Promise<number> {
   const stat = await lstat(path).catch(nullWhenMissing);
   if (stat === null) return 0;
@@ -33,7 +33,7 @@ export async function diskBytesOf(path: string): Promise<number> {
   return below.reduce((sum, bytes) => sum + bytes, own);
 }
 
-/** The directories of a store whose names `isName`, the longest unused first; a missing store holds none. */
+/** Lists the directories of a store whose names pass `isName`, the longest unused first; none for a missing store. */
 export async function listSavedDirectories(
   parent: string,
   isName: (name: string) => boolean,
@@ -50,8 +50,8 @@ export async function listSavedDirectories(
 }
 
 /**
- * Removes one directory of a store: it is gone at once, and who has files of it open keeps them. False when it was not
- * there.
+ * Removes one directory of a store in one step; a process that has its files open keeps them. Returns false when there is
+ * none.
  */
 export async function removeSavedDirectory(parent: string, name: string): Promise<boolean> {
   await mkdir(parent, { recursive: true, mode: 0o700 });
@@ -68,14 +68,14 @@ export async function removeSavedDirectory(parent: string, name: string): Promis
 }
 
 /**
- * Below a directory of a store: the saved machine, where more than that is kept. Whoever runs on a machine holds a
- * shared lock on its directory (directory-lock.ts).
+ * Directory of the saved machine in entries that have more than the machine. A VM that runs on a saved machine has a shared
+ * lock on its directory (directory-lock.ts).
  */
 export const MACHINE_DIRECTORY = 'machine';
 
 /**
  * Removes one directory of a store unless a machine runs on it.
- * @param isDryRun  Only says what would come of it.
+ * @param isDryRun  Only reports what would happen.
  */
 export async function removeUnusedDirectory(
   parent: string,
@@ -83,40 +83,40 @@ export async function removeUnusedDirectory(
   isDryRun = false,
 ): Promise<'removed' | 'absent' | 'in-use'> {
   const path = join(parent, name);
-  const claims: FileLock[] = [];
+  const locks: FileLock[] = [];
   try {
     for (const place of [path, join(path, MACHINE_DIRECTORY)]) {
       if ((await lstat(place).catch(nullWhenMissing)) === null) continue;
-      const claim = tryLockDirectory(place, 'exclusive');
-      if (claim === null) return 'in-use';
-      claims.push(claim);
+      const lock = tryLockDirectory(place, 'exclusive');
+      if (lock === null) return 'in-use';
+      locks.push(lock);
     }
-    if (claims.length === 0) return 'absent';
+    if (locks.length === 0) return 'absent';
     if (!isDryRun) await removeSavedDirectory(parent, name);
     return 'removed';
   } finally {
-    for (const claim of claims) claim.release();
+    for (const lock of locks) lock.release();
   }
 }
 
 export interface PruneOptions {
   readonly isName: (name: string) => boolean;
-  /** Removes what was not used for this long; 0 removes all. @default nothing by age */
+  /** Removes directories that were not used for this long; 0 removes all. @default none by age */
   readonly olderThanMs?: number;
-  /** Names that stay in any case. */
+  /** Names that are never removed. */
   readonly keep?: readonly string[];
-  /** Only says what would be removed. */
+  /** Only reports what would be removed. */
   readonly isDryRun?: boolean;
 }
 
-/** What became of the directories that were old enough. */
+/** Result for the directories that were old enough. */
 export interface PruneResult {
   readonly removed: readonly SavedDirectory[];
-  /** A machine runs on them. */
+  /** Kept because a machine runs on them. */
   readonly inUse: readonly SavedDirectory[];
 }
 
-/** Removes directories of a store, and what killed gondolins left half-written there. */
+/** Removes directories of a store by age, and what killed gondolins left half-written there. */
 export async function pruneSavedDirectories(
   parent: string,
   { isName, olderThanMs, keep = [], isDryRun = false }: PruneOptions,
