@@ -2,7 +2,7 @@ import { EXIT } from '../errors/codes.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { ErrorData } from './error-data.ts';
 import type { RunStatus, SandboxResult, StepResult } from './run-result.ts';
-import { hasFailed } from './step/step-gate.ts';
+import { hasFailed } from './step/decide-skip.ts';
 
 /** Exit code of a step that failed with exit code 0 because its `success_exit_codes` do not include 0. */
 const FAILED_WITH_ZERO = 1;

@@ -10,9 +10,9 @@ import type { RunChange } from './run-event.ts';
 import { NOT_RUN, type SandboxResult, type StepResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
 import { passCachedStep, saveAfterStep } from './step/checkpoint-step.ts';
+import { decideSkip, type Skip } from './step/decide-skip.ts';
 import { runStep, type StepContext } from './step/run-step.ts';
-import { decideSkip, type Skip } from './step/step-gate.ts';
-import { startTimer } from './step/stop-watch.ts';
+import { startTimer } from './step/stop-causes.ts';
 
 export interface SandboxContext {
   readonly createVm: CreateSandboxVm;

@@ -4,7 +4,7 @@ import type { SavedStep } from '../checkpoint/checkpoint-facts.ts';
 import { NOT_RUN, type StepResult } from '../run-result.ts';
 import type { RunnerVm } from '../runner-vm.ts';
 import type { StepContext } from './run-step.ts';
-import { watchForStop } from './stop-watch.ts';
+import { watchForStop } from './stop-causes.ts';
 
 /** Reports a step that ran before the restored checkpoint was taken, and returns its result. */
 export async function passCachedStep(

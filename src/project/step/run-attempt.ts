@@ -11,7 +11,7 @@ import {
   type OutputForwarding,
   type OutputSink,
 } from './forward-output.ts';
-import { type StopCause, watchForStop } from './stop-watch.ts';
+import { type StopCause, watchForStop } from './stop-causes.ts';
 
 /** Time for the guest to end every process of a step that is killed. */
 export const KILL_LIMIT_MS = 10_000;

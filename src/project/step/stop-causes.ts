@@ -11,7 +11,7 @@ export interface StopSources {
 }
 
 /** Watches for the first reason to stop a step. */
-export interface StopWatch {
+export interface StopWatcher {
   /** Resolves with the first cause; stays pending if there is none. */
   readonly stopped: Promise<StopCause>;
   /** Removes its timer and listeners. May be called twice. */
@@ -27,7 +27,7 @@ export function startTimer(limitMs: number, expire: () => void): NodeJS.Timeout 
 }
 
 /** Starts to watch for a cancel, the sandbox's timeout and the attempt's timeout. */
-export function watchForStop({ cancel, deadline, timeoutMs }: StopSources): StopWatch {
+export function watchForStop({ cancel, deadline, timeoutMs }: StopSources): StopWatcher {
   const listening = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const stopped = new Promise<StopCause>((resolve) => {
