@@ -5,7 +5,7 @@ import type { CommandRun } from '../command-context.ts';
 import { writeText } from '../io.ts';
 
 const STARTER = `# yaml-language-server: $schema=./node_modules/gondolin/schema/gondolin.schema.json
-# \`gondolin run\` boots a micro-VM and runs the steps in it. Every key: docs/config.md
+# \`gondolin run\` starts a micro-VM and runs the steps in it. Every key: docs/config.md
 version: 1
 image: debian            # built on first use, then cached
 
