@@ -3,7 +3,13 @@ import type { MuxSession } from '../mux/mux-session.ts';
 import type { MuxStream } from '../mux/mux-stream.ts';
 import { STREAM_KIND } from '../protocol/constants.ts';
 
-/** Processes that receive a signal: the command itself, its process group, or all its descendants, daemonised ones too. */
+/**
+ * Processes that receive a signal: the command itself, its process group, or all its descendants, daemonised ones too.
+ *
+ * @example
+ * const scope: KillScope = 'tree';
+ * vm.exec('npm start').kill('SIGTERM', scope);
+ */
 export type KillScope = 'process' | 'group' | 'tree';
 
 /** Exit of a process: exactly one of `code` 0..255 and `signal` 1..64 is a number. */

@@ -426,5 +426,11 @@ export const CODES = {
   },
 } as const satisfies Record<string, { exit: number; hint: string }>;
 
-/** The closed union of error codes; match on this, never on a message. */
+/**
+ * The closed union of error codes; match on this, never on a message.
+ *
+ * @example
+ * const limits: readonly ErrorCode[] = ['VM_EXEC_TIMEOUT', 'VM_OUTPUT_TOO_LARGE'];
+ * const isLimit = (error: unknown) => GondolinError.is(error) && limits.includes(error.code);
+ */
 export type ErrorCode = keyof typeof CODES;

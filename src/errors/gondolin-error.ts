@@ -2,14 +2,25 @@ import { CODES, type ErrorCode } from './codes.ts';
 
 const BRAND: unique symbol = Symbol.for('gondolin.error');
 
-/** The place of a problem in a file. `line` and `col` are 1-based. */
+/**
+ * The place of a problem in a file. `line` and `col` are 1-based.
+ *
+ * @example
+ * const show = ({ file, line, col }: SourcePlace) => `${file}:${line}:${col}`;
+ */
 export interface SourcePlace {
   readonly file: string;
   readonly line: number;
   readonly col: number;
 }
 
-/** Optional facts of an error. `details` is small plain data that is safe to print: no secrets, no bytes of the guest. */
+/**
+ * Optional facts of an error. `details` is small plain data that is safe to print: no secrets, no bytes of the guest.
+ *
+ * @example
+ * const facts: ErrorFacts = { hint: 'a machine has 1 to 64', details: { cpus: 65 } };
+ * throw new GondolinError('VM_BAD_OPTION', 'option cpus: got 65', facts);
+ */
 export interface ErrorFacts {
   readonly hint?: string;
   readonly at?: SourcePlace;
@@ -20,6 +31,13 @@ export interface ErrorFacts {
 /**
  * The one error class. Anything else that escapes is a bug and exits 125 with its stack.
  * Works across two installed copies of the package: use `GondolinError.is`, not `instanceof`.
+ *
+ * @example
+ * try {
+ *   await vm.exec(['make', 'test'], { timeoutMs: 60_000 });
+ * } catch (error) {
+ *   if (GondolinError.is(error)) console.error(error.code, error.message, error.hint);
+ * }
  */
 export class GondolinError extends Error {
   readonly code: ErrorCode;

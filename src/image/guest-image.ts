@@ -28,7 +28,12 @@ export interface EnsureImageOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** An image ready to boot. It cannot be pruned until `release()`, or the end of this process. */
+/**
+ * An image ready to boot. It cannot be pruned until `release()`, or the end of this process.
+ *
+ * @example
+ * const describe = ({ kernelRelease, sizeBytes }: GuestImage) => `${kernelRelease}, ${sizeBytes} bytes`;
+ */
 export interface GuestImage {
   /** Changes whenever kernel, agent or root file system do: 64 hex digits. */
   readonly key: string;

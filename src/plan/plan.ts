@@ -58,7 +58,19 @@ export interface ImagePlan {
   readonly recipe: ImageRecipe;
 }
 
-/** The source of an image; its canonical JSON is hashed into the cache key. */
+/**
+ * The source of an image; its canonical JSON is hashed into the cache key.
+ *
+ * @example
+ * const image: ImageRecipe = {
+ *   kind: 'debian',
+ *   arch: 'x86_64',
+ *   release: 'bookworm',
+ *   packages: ['git', 'make'],
+ *   mirror: null,
+ * };
+ * const vm = await VM.create({ image });
+ */
 export type ImageRecipe =
   | {
       readonly kind: 'debian';

@@ -140,7 +140,13 @@ export const ERRNO = {
   ENOTSUP: 95,
 } as const satisfies Record<string, number>;
 
-/** A Linux error name, e.g. `ENOENT`. */
+/**
+ * A Linux error name, e.g. `ENOENT`.
+ *
+ * @example
+ * const failure: ErrnoName = 'ENOSPC';
+ * throw new VfsError(failure);
+ */
 export type ErrnoName = keyof typeof ERRNO;
 
 const NAMES = new Map<number, string>();

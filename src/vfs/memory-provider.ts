@@ -15,6 +15,13 @@ import type {
 } from './provider.ts';
 import { VfsError } from './vfs-error.ts';
 
+/**
+ * Options of {@link MemoryProvider}.
+ *
+ * @example
+ * const options: MemoryOptions = { maxBytes: 16 * 2 ** 20 };
+ * const files = new MemoryProvider(options);
+ */
 export interface MemoryOptions {
   /**
    * Most bytes it holds: contents in steps of 64 KiB, names, link targets, and 1 KiB for each file or
@@ -38,7 +45,16 @@ function give(node: MemoryNode): MemoryNode {
   return node;
 }
 
-/** A file system in this process' memory. The program can write and read its files too, by path. */
+/**
+ * A file system in this process' memory. The program can write and read its files too, by path.
+ *
+ * @example
+ * const files = new MemoryProvider();
+ * files.writeFile('src/main.js', 'console.log(1 + 1)');
+ * const vm = await VM.create({ vfs: { mounts: { '/work': files } } });
+ * await vm.exec('node src/main.js > result', { cwd: '/work' });
+ * console.log(files.readFile('result').toString());
+ */
 export class MemoryProvider implements VfsProvider {
   readonly isReadonly: boolean = false;
   readonly ttlMs: number = OWN_TREE_TTL_MS;

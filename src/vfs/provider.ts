@@ -6,21 +6,47 @@
  * empty, not `.` or `..`, at most 255 bytes.
  */
 
+/**
+ * A value, or a promise of one.
+ *
+ * @example
+ * const size = async (bytes: MaybePromise<Buffer>) => (await bytes).length;
+ */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** One inode: the same object for the same inode as long as the server holds it (see `forget`). Opaque. */
+/**
+ * One inode: the same object for the same inode as long as the server holds it (see `forget`). Opaque.
+ *
+ * @example
+ * const node: VfsNode = { path: 'src/main.js' };
+ */
 export type VfsNode = object;
 
-/** One open file. Opaque. */
+/**
+ * One open file. Opaque.
+ *
+ * @example
+ * const handle: VfsHandle = { path: 'src/main.js', isAppending: false };
+ */
 export type VfsHandle = object;
 
-/** User and group of the guest process that makes the request. */
+/**
+ * User and group of the guest process that makes the request.
+ *
+ * @example
+ * const isRoot = ({ uid }: Caller) => uid === 0;
+ */
 export interface Caller {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Attributes of a node, as stat(2) shows them in the guest. */
+/**
+ * Attributes of a node, as stat(2) shows them in the guest.
+ *
+ * @example
+ * const isDirectory = ({ mode }: Attributes) => (mode & 0o170000) === 0o040000;
+ */
 export interface Attributes {
   /** Unique within `device`, without one within the provider; stable while the node lives. */
   readonly ino: bigint;
@@ -41,7 +67,12 @@ export interface Attributes {
   readonly ctimeNs: bigint;
 }
 
-/** Attributes to set; absent ones keep their value. */
+/**
+ * Attributes to set; absent ones keep their value.
+ *
+ * @example
+ * const isTruncated = ({ sizeBytes }: AttributeChange) => sizeBytes === 0;
+ */
 export interface AttributeChange {
   readonly mode?: number;
   readonly uid?: number;
@@ -54,6 +85,15 @@ export interface AttributeChange {
   readonly isMtimeNow?: boolean;
 }
 
+/**
+ * One name of a directory.
+ *
+ * @example
+ * const entries: DirectoryEntry[] = [
+ *   { name: 'src', type: 0o040000 },
+ *   { name: 'README.md', type: 0o100000 },
+ * ];
+ */
 export interface DirectoryEntry {
   /** latin1. */
   readonly name: string;
@@ -65,7 +105,19 @@ export interface DirectoryEntry {
   readonly device?: bigint;
 }
 
-/** Totals of a mount's file system, as statfs(2) gives them. */
+/**
+ * Totals of a mount's file system, as statfs(2) gives them.
+ *
+ * @example
+ * const full: FileSystemStatus = {
+ *   blockSizeBytes: 4096,
+ *   blocks: 1024,
+ *   freeBlocks: 0,
+ *   availableBlocks: 0,
+ *   files: 12,
+ *   freeFiles: 0,
+ * };
+ */
 export interface FileSystemStatus {
   readonly blockSizeBytes: number;
   readonly blocks: number;
@@ -75,13 +127,25 @@ export interface FileSystemStatus {
   readonly freeFiles: number;
 }
 
+/**
+ * The type, permissions and device number of a node to make.
+ *
+ * @example
+ * const isDevice = ({ rdev }: NewNode) => rdev !== 0;
+ */
 export interface NewNode {
   /** File type and permission bits. */
   readonly mode: number;
   readonly rdev: number;
 }
 
-/** Saves the nodes and handles of a provider and restores them in another process, on the files as they are then. */
+/**
+ * Saves the nodes and handles of a provider and restores them in another process, on the files as they are then.
+ *
+ * @example
+ * const canBeSaved = (snapshot?: ProviderSnapshot) => snapshot !== undefined;
+ * console.log(canBeSaved(new MemoryProvider().snapshot)); // true
+ */
 export interface ProviderSnapshot {
   /**
    * Returns the state from which `restore` finds these again: plain JSON of bounded size. Nothing changes meanwhile.
@@ -100,6 +164,16 @@ export interface ProviderSnapshot {
   };
 }
 
+/**
+ * Serves a mount. Implement it to serve files of your own.
+ *
+ * @example
+ * const mounts: Record<string, VfsProvider> = {
+ *   '/src': new ReadonlyProvider('.'),
+ *   '/out': new MemoryProvider(),
+ * };
+ * const vm = await VM.create({ vfs: { mounts } });
+ */
 export interface VfsProvider {
   /** If true, the server refuses every change with EROFS before the provider sees it, and the guest mounts it read-only. */
   readonly isReadonly: boolean;

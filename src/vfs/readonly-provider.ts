@@ -17,7 +17,12 @@ function refuse(): never {
   throw new VfsError('EROFS');
 }
 
-/** Serves a host directory, or another provider, read-only. */
+/**
+ * Serves a host directory, or another provider, read-only.
+ *
+ * @example
+ * const vm = await VM.create({ vfs: { mounts: { '/src': new ReadonlyProvider('.') } } });
+ */
 export class ReadonlyProvider implements VfsProvider {
   readonly isReadonly: boolean = true;
   readonly ttlMs: number;

@@ -38,6 +38,13 @@ import { RealNames } from './real/real-names.ts';
 import { RealSnapshot } from './real/real-snapshot.ts';
 import { VfsError } from './vfs-error.ts';
 
+/**
+ * Options of {@link RealFSProvider}.
+ *
+ * @example
+ * const options: RealFSOptions = { readonlyPaths: ['/home/ada/project/.git'] };
+ * const project = new RealFSProvider('/home/ada/project', options);
+ */
 export interface RealFSOptions {
   /** Absolute host paths that the guest may read but not change, rename or replace. @default none */
   readonly readonlyPaths?: readonly string[];
@@ -49,6 +56,10 @@ const HOST_TREE_TTL_MS = 1_000;
 /**
  * Serves a host directory or one file. The guest follows symbolic links itself, inside the guest; nothing outside
  * the directory can be reached. Owners, set-id bits and devices: docs/files.md.
+ *
+ * @example
+ * const vm = await VM.create({ vfs: { mounts: { '/workspace': new RealFSProvider('.') } } });
+ * await vm.exec('make', { cwd: '/workspace' });
  */
 export class RealFSProvider implements VfsProvider {
   readonly isReadonly: boolean = false;

@@ -3,7 +3,17 @@ import { ERRNO, type ErrnoName, isErrnoName } from '../protocol/errno.ts';
 /** Largest error number that the kernel accepts (MAX_ERRNO of linux/err.h). */
 const MAX_ERRNO = 4095;
 
-/** A failure with the Linux error number that the guest sees. */
+/**
+ * A failure with the Linux error number that the guest sees.
+ *
+ * @example
+ * const files = new Map([['README.md', 'hello']]);
+ * const find = (name: string) => {
+ *   const text = files.get(name);
+ *   if (text === undefined) throw new VfsError('ENOENT');
+ *   return text;
+ * };
+ */
 export class VfsError extends Error {
   readonly errno: number;
 

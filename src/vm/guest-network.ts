@@ -12,7 +12,13 @@ import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
 import { decodeTcpDestination } from '../protocol/tcp-destination.ts';
 import type { DebugLog } from './vm-options.ts';
 
-/** The network of a VM as its options describe it. */
+/**
+ * The network of a VM as its options describe it.
+ *
+ * @example
+ * const network: VMNetwork = { policy: { allowedHosts: ['registry.example.com'] } };
+ * const vm = await VM.create({ network });
+ */
 export type VMNetwork = Omit<NetworkOptions, 'caDirectory' | 'restored'>;
 
 export interface GuestNetworkOptions {

@@ -7,9 +7,22 @@ import type { ImageRecipe } from '../plan/plan.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import type { VMNetwork } from './guest-network.ts';
 
-/** Receives one component name (`vm`, `agent`, `net`) and one line of text. */
+/**
+ * Receives one component name (`vm`, `agent`, `net`) and one line of text.
+ *
+ * @example
+ * const debugLog: DebugLog = (component, message) => console.error(`[${component}] ${message}`);
+ * const vm = await VM.create({ sandbox: { debug: '*', debugLog } });
+ */
 export type DebugLog = (component: string, message: string) => void;
 
+/**
+ * Options of the virtual machine itself.
+ *
+ * @example
+ * const sandbox: SandboxOptions = { rootOverlay: true };
+ * const vm = await VM.create({ sandbox });
+ */
 export interface SandboxOptions {
   /** Makes `/` writable (a tmpfs over the image, lost at the end). @default false */
   readonly rootOverlay?: boolean;
@@ -21,12 +34,25 @@ export interface SandboxOptions {
   readonly debugLog?: DebugLog;
 }
 
+/**
+ * Memory of the guest that is mounted as a file system.
+ *
+ * @example
+ * const scratch: MemoryMount = { sizeBytes: 64 * 2 ** 20 };
+ * const vm = await VM.create({ vfs: { memory: { '/scratch': scratch } } });
+ */
 export interface MemoryMount {
   /** Upper limit of its content, in bytes. */
   readonly sizeBytes: number;
 }
 
-/** Options of {@link VM.create}. All are optional: the default is the built-in `debian` image with no mounts. */
+/**
+ * Options of {@link VM.create}. All are optional: the default is the built-in `debian` image with no mounts.
+ *
+ * @example
+ * const options: VMOptions = { cpus: 2, memory: '1GiB', env: { CI: '1' } };
+ * const vm = await VM.create(options);
+ */
 export interface VMOptions {
   /** A named built-in (`debian`), a recipe, or an image that already exists. @default 'debian' */
   readonly image?: 'debian' | ImageRecipe | GuestImage;

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
 import { expect, it } from 'vitest';
+import { sdkExports } from './sdk-exports.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const docs = readFileSync(join(ROOT, 'docs/sdk.md'), 'utf8');
@@ -24,24 +25,29 @@ function optionsIn(heading: string): string[] {
   return cells.flatMap((cell) => [...cell.matchAll(/`([\w.]+)`/g)].map((name) => name[1] ?? ''));
 }
 
-/** Each example as a module of its own: what it does not declare itself is declared before it. */
-function examples(): string[] {
-  const names = 'createHttpHooks, MemoryProvider, ReadonlyProvider, RealFSProvider, VM';
-  const blocks = [...`${docs}${readme}`.matchAll(/```js\n(.*?)```/gs)].map(
-    (block) => block[1] ?? '',
-  );
-  return blocks.map((text) => {
-    const imports = text.includes("from 'gondolin'")
-      ? ''
-      : `import { ${names} } from 'gondolin';\n`;
-    const vm = / vm = /.test(text) || !text.includes('vm.') ? '' : 'declare const vm: VM;\n';
-    return `${imports}${vm}${text}\nexport {};\n`;
-  });
+const exported = sdkExports();
+
+/** Makes a module of an example: the exports it uses are imported, and a `vm` it does not create is declared. */
+function toModule(text: string): string {
+  const used = exported.filter(({ name }) => new RegExp(`\\b${name}\\b`).test(text));
+  const names = used.map(({ name, isType }) => (isType ? `type ${name}` : name));
+  const hasImports = text.includes("from 'gondolin'");
+  const imports = hasImports ? '' : `import { ${names.join(', ')} } from 'gondolin';\n`;
+  const hasVm = / vm = /.test(text) || !text.includes('vm.');
+  const vm = hasVm ? '' : "declare const vm: import('gondolin').VM;\n";
+  return `${imports}${vm}${text}\nexport {};\n`;
 }
+
+const blocks = [...`${docs}${readme}`.matchAll(/```js\n(.*?)```/gs)].map((block) => block[1] ?? '');
 
 const INDEX = join(ROOT, 'src/index.ts');
 const VIRTUAL = join(ROOT, 'docs-examples');
-const sources = new Map(examples().map((text, at) => [join(VIRTUAL, `${at}.mts`), text]));
+const sources = new Map([
+  ...blocks.map((text, at) => [join(VIRTUAL, `${at}.mts`), toModule(text)] as const),
+  ...exported.map(
+    ({ name, example }) => [join(VIRTUAL, `${name}.mts`), toModule(example)] as const,
+  ),
+]);
 
 /** The examples as one program with the SDK's source in the place of its package. */
 function compile(): ts.Program {
@@ -95,8 +101,15 @@ it.each([
   expect(optionsIn(heading).toSorted()).toEqual(propertiesOf(type, groups).toSorted());
 });
 
-it('docs/sdk.md and README.md have examples that type-check', () => {
-  expect(sources.size).toBeGreaterThan(5);
+it('each export of src/index.ts has an @example', () => {
+  expect(exported.length).toBeGreaterThan(40);
+  expect(exported.filter(({ example }) => example.trim() === '').map(({ name }) => name)).toEqual(
+    [],
+  );
+});
+
+it('the examples of docs/sdk.md, README.md and the exports type-check', () => {
+  expect(blocks.length).toBeGreaterThan(5);
   const problems = [...sources.keys()].flatMap((path) => {
     const file = program.getSourceFile(path);
     if (file === undefined) throw new Error(`${path} was not compiled`);

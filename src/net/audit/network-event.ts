@@ -12,6 +12,12 @@ import type { Transport } from '../transport.ts';
  * An event on a sandbox's network, emitted by `Network` as plain data. Names, URLs, methods and headers come from the guest
  * or a server: untrusted text, bounded by the emitter. Everything is the guest's view: placeholders in requests, scrubbed
  * responses. `audit/` masks values once more before anything is printed or written.
+ *
+ * @example
+ * const refused = new Set<string>();
+ * const note = (event: NetworkEvent) => {
+ *   if (event.kind === 'blocked') refused.add(`${event.host}: ${event.reason}`);
+ * };
  */
 export type NetworkEvent =
   | DnsEvent
@@ -156,5 +162,11 @@ export interface SandboxNetworkEvent {
   readonly event: NetworkEvent;
 }
 
-/** Receives each event synchronously and in order. Must not throw. */
+/**
+ * Receives each event synchronously and in order. Must not throw.
+ *
+ * @example
+ * const onNetworkEvent: NetworkEventSink = (event) => console.log(JSON.stringify(event));
+ * const vm = await VM.create({ network: { policy: { mode: 'open' } }, onNetworkEvent });
+ */
 export type NetworkEventSink = (event: NetworkEvent) => void;

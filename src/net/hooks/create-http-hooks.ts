@@ -8,7 +8,17 @@ import { SecretStore } from '../secret/secret-store.ts';
 import { checkSecretValue } from '../secret/secret-value.ts';
 import { HTTP_HOOKS, type RequestHooks } from './http-hooks.ts';
 
-/** A secret as `createHttpHooks` takes it. */
+/**
+ * A secret as `createHttpHooks` takes it.
+ *
+ * @example
+ * const token: HttpHookSecret = {
+ *   hosts: ['api.github.com'],
+ *   value: process.env['GITHUB_TOKEN'],
+ *   headers: ['authorization'],
+ * };
+ * const { httpHooks, env } = createHttpHooks({ secrets: { GITHUB_TOKEN: token } });
+ */
 export interface HttpHookSecret {
   /** Hosts that may have the value; they are allowed too. */
   readonly hosts: readonly string[];
@@ -17,7 +27,16 @@ export interface HttpHookSecret {
   readonly headers?: readonly string[];
 }
 
-/** What `createHttpHooks` takes. */
+/**
+ * What `createHttpHooks` takes.
+ *
+ * @example
+ * const options: HttpHooksOptions = {
+ *   allowedHosts: ['registry.example.com'],
+ *   onResponse: (response, request) => console.log(request.url, response.status),
+ * };
+ * const { httpHooks } = createHttpHooks(options);
+ */
 export interface HttpHooksOptions extends RequestHooks {
   /** Hosts the guest may reach, as `allowed_hosts`; `*` (or `.*`) is every name on ports 80 and 443. @default none */
   readonly allowedHosts?: readonly string[];
@@ -57,6 +76,13 @@ export interface HttpHooks {
  * @returns `httpHooks` and `env`, both for `VM.create`; `env` holds a placeholder for each secret.
  * @throws {GondolinError} NET_SECRET_INVALID for a value or a host that cannot be used, NET_CA_INVALID for a text of `ca`,
  *   NET_PATTERN_INVALID for an entry of `extraHosts`; other patterns are checked by the VM.
+ *
+ * @example
+ * const { httpHooks, env } = createHttpHooks({
+ *   allowedHosts: ['registry.example.com'],
+ *   secrets: { GITHUB_TOKEN: { hosts: ['api.github.com'], value: process.env['GITHUB_TOKEN'] } },
+ * });
+ * const vm = await VM.create({ httpHooks, env });
  */
 export function createHttpHooks(options: HttpHooksOptions = {}): {
   httpHooks: HttpHooks;

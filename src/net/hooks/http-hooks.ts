@@ -4,6 +4,14 @@ type Given<T> = T | void | Promise<T | void>;
 /**
  * Functions of the host that see each request and answer of the guest, with the classes of the web (WHATWG fetch).
  * They see placeholders, never values: secrets are put in after them and taken out of answers before them.
+ *
+ * @example
+ * const readOnly: RequestHooks = {
+ *   onRequestHead: (request) => {
+ *     if (request.method !== 'GET') return new Response('read-only\n', { status: 403 });
+ *   },
+ * };
+ * const { httpHooks } = createHttpHooks({ allowedHosts: ['api.github.com'], ...readOnly });
  */
 export interface RequestHooks {
   /** Before the body: its argument has none. A `Request` changes method, URL and headers; a `Response` is the answer. */

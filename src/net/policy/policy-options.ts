@@ -1,6 +1,19 @@
 import { DEFAULT_NETWORK } from '../../config/defaults.ts';
 
-/** One row of `rules`; the first that matches a request decides. */
+/**
+ * One row of `rules`; the first that matches a request decides.
+ *
+ * @example
+ * const rule: HttpRule = {
+ *   host: 'api.github.com',
+ *   methods: ['GET'],
+ *   paths: ['/user', '/zen'],
+ *   action: 'allow',
+ * };
+ * const vm = await VM.create({
+ *   network: { policy: { allowedHosts: ['api.github.com'], rules: [rule] } },
+ * });
+ */
 export interface HttpRule {
   /** Host pattern as in `allowed_hosts`; without a port it means every port. */
   readonly host: string;
@@ -11,7 +24,13 @@ export interface HttpRule {
   readonly action: 'allow' | 'deny';
 }
 
-/** One row of `extra_hosts`: connections to `name` dial `address`, at `port` when it is given. */
+/**
+ * One row of `extra_hosts`: connections to `name` dial `address`, at `port` when it is given.
+ *
+ * @example
+ * const extraHosts: ExtraHost[] = [{ name: 'api.test', address: '127.0.0.1', port: 8443 }];
+ * const { httpHooks } = createHttpHooks({ extraHosts });
+ */
 export interface ExtraHost {
   readonly name: string;
   readonly address: string;
@@ -19,7 +38,13 @@ export interface ExtraHost {
   readonly port?: number;
 }
 
-/** `none`: no network device. `allowlist`: only the hosts listed. `open`: every public host except those denied. */
+/**
+ * `none`: no network device. `allowlist`: only the hosts listed. `open`: every public host except those denied.
+ *
+ * @example
+ * const mode: PolicyMode = 'open';
+ * const vm = await VM.create({ network: { policy: { mode, deniedHosts: ['stats.example.com'] } } });
+ */
 export type PolicyMode = 'none' | 'allowlist' | 'open';
 
 /**

@@ -18,7 +18,14 @@ export interface Destination {
   readonly port: number;
 }
 
-/** Resolves a name on the host, every address. Rejects as `dns.lookup` does. */
+/**
+ * Resolves a name on the host, every address. Rejects as `dns.lookup` does.
+ *
+ * @example
+ * const resolve: Resolve = async (name) => (name === 'registry.example.com' ? ['192.0.2.7'] : []);
+ * const policy = { allowedHosts: ['registry.example.com'] };
+ * const vm = await VM.create({ network: { policy, resolve } });
+ */
 export type Resolve = (name: string) => Promise<readonly string[]>;
 
 export interface DialOptions {

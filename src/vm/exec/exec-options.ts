@@ -7,12 +7,20 @@ import type { Readable, Writable } from 'node:stream';
  * - `'inherit'`: the host process's own output.
  * - `'ignore'`: `/dev/null` in the guest.
  * - a `Writable`: written with backpressure and not ended, so both outputs may share one.
+ *
+ * @example
+ * const stdout: ExecOutput = 'inherit';
+ * await vm.exec('make test', { stdout, stderr: 'ignore' });
  */
 export type ExecOutput = 'buffer' | 'pipe' | 'inherit' | 'ignore' | Writable;
 
 /**
  * Standard input of a command: `true` keeps it open for `write()`; text, bytes, a `Readable` or an async iterable of text
  * and bytes are sent, then it ends.
+ *
+ * @example
+ * const stdin: ExecInput = 'one\ntwo\n';
+ * const { stdout } = await vm.exec(['wc', '-l'], { stdin });
  */
 export type ExecInput =
   | boolean
@@ -21,7 +29,13 @@ export type ExecInput =
   | Readable
   | AsyncIterable<string | Uint8Array>;
 
-/** Options of {@link VM.exec}. */
+/**
+ * Options of {@link VM.exec}.
+ *
+ * @example
+ * const options: ExecOptions = { cwd: '/workspace', env: { CI: '1' }, timeoutMs: 60_000 };
+ * await vm.exec('make test', options);
+ */
 export interface ExecOptions {
   /** @default false: `/dev/null` */
   readonly stdin?: ExecInput;

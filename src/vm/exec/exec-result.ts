@@ -11,7 +11,14 @@ export interface ExecOutcome {
   readonly encoding: BufferEncoding;
 }
 
-/** The result of a command that ended. A non-zero exit code is a result, not an error. */
+/**
+ * The result of a command that ended. A non-zero exit code is a result, not an error.
+ *
+ * @example
+ * const result: ExecResult = await vm.exec('npm ls --json');
+ * if (result.ok) console.log(result.json());
+ * else console.error(result.exitCode, result.stderr);
+ */
 export class ExecResult {
   /** Exit code 0..255; 128 + n when signal n ended the command, as a shell reports it. */
   readonly exitCode: number;

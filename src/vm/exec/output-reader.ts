@@ -2,7 +2,13 @@ import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 
-/** A piece of a command's output, with the stream it came from. `text` never cuts a character in two. */
+/**
+ * A piece of a command's output, with the stream it came from. `text` never cuts a character in two.
+ *
+ * @example
+ * const show = ({ stream, text }: OutputChunk) => console.log(`${stream}: ${text}`);
+ * for await (const chunk of vm.exec('make', { stdout: 'pipe', stderr: 'pipe' }).output()) show(chunk);
+ */
 export interface OutputChunk {
   readonly stream: 'stdout' | 'stderr';
   readonly data: Buffer;
