@@ -7,7 +7,7 @@ import { NAMES } from './directories.ts';
 import { FIRMWARE_EXIT_CODE, FIRMWARE_EXIT_PORT, probeFirmware } from './probe-firmware.ts';
 import type { Tool } from './tools.ts';
 
-/** Whether a vCPU ran, and one line for people that says what was seen. */
+/** The outcome of a probe: true if a vCPU ran, with one line for people that says what was seen. */
 export interface ProbeResult {
   readonly works: boolean;
   readonly reason: string;
@@ -16,13 +16,13 @@ export interface ProbeResult {
 export const KVM_DEVICE = '/dev/kvm';
 
 const PROBE_LIMIT_MS = 1_000;
-/** After SIGKILL, for a process that hangs in the kernel: then it is left behind, to die on its own. */
+/** Limit after SIGKILL for a process that hangs in the kernel; past it the process is abandoned. */
 const KILL_LIMIT_MS = 500;
 const MAX_STDERR_BYTES = 4 * 1024;
 
 /**
  * Runs the firmware on one KVM vCPU, at most 1 s (1.5 s when QEMU cannot be killed).
- * Never throws for a KVM that does not work: that is the answer.
+ * A KVM that does not work is a result, never an error.
  */
 export function probeKvm(qemu: Tool, cacheDirectory: string): Promise<ProbeResult> {
   return runProbe(qemu, cacheDirectory, 'kvm');

@@ -8,7 +8,7 @@ import { type Environment, NAMES } from './directories.ts';
 import { readJsonObject } from './tool-versions.ts';
 import type { Tool } from './tools.ts';
 
-/** How guest instructions run: by the processor (`kvm`) or translated by QEMU (`tcg`, slower). */
+/** The way guest instructions run: on the processor (`kvm`) or translated by QEMU (`tcg`, slower). */
 export type Accelerator = 'kvm' | 'tcg';
 
 export interface AcceleratorVerdict {
@@ -23,7 +23,7 @@ export interface AcceleratorOptions {
   readonly qemu: Tool;
   readonly cacheDirectory: string;
   readonly env?: Environment;
-  /** False probes anew (`gondolin doctor`) and replaces the remembered verdict. Default true. */
+  /** False probes again (`gondolin doctor`) and replaces the remembered verdict. @default true */
   readonly useCache?: boolean;
   /** The probe and the device, for tests. */
   readonly probe?: typeof probeKvm;
@@ -31,7 +31,7 @@ export interface AcceleratorOptions {
 }
 
 /**
- * Whether machines can run on KVM. A /dev/kvm that opens proves nothing (nested and filtered hosts), so a vCPU
+ * Decides if machines run on KVM. A /dev/kvm that opens proves nothing (nested and filtered hosts), so a vCPU
  * is really run once per boot, QEMU file and state of the device; takes under 2 s then and 1 ms later.
  * @throws {GondolinError} HOST_ACCEL_INVALID when GONDOLIN_ACCEL is neither tcg nor kvm.
  */
@@ -65,7 +65,7 @@ function readOverride(env: Environment): AcceleratorVerdict | null {
   return { accelerator: value, reason: `GONDOLIN_ACCEL=${value}`, source: 'override' };
 }
 
-/** What changes when the device or this user's access to it does; null when there is no such device. */
+/** Returns a text that changes with the device and with this user's access to it; null without such a device. */
 function deviceIdentity(path: string): string | null {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return null;

@@ -49,9 +49,9 @@ export async function writeFileAtomic(
 }
 
 /**
- * Lets `build` fill a new directory and then gives it its name `path` in one step. When the name is already
- * taken by a non-empty directory (another run was faster), ours is removed and `existed` comes back.
- * The caller's error comes through unchanged, with nothing left behind.
+ * Lets `build` fill a new directory, then renames it to `path` in one step. If a non-empty directory already has
+ * that name (another run was faster), ours is removed and the result is `existed`.
+ * An error of `build` is rethrown unchanged, and nothing is left on disk.
  */
 export async function buildDirectoryAtomic(
   path: string,
@@ -70,8 +70,8 @@ export async function buildDirectoryAtomic(
 }
 
 /**
- * As `buildDirectoryAtomic`, in the place of what is there: at every moment the name stands for the former directory or for
- * the new one, also when this process is killed. Whoever has files of the former one open keeps them.
+ * Like `buildDirectoryAtomic`, but replaces an existing directory: at every moment the name leads to the old directory or to
+ * the new one, even if this process is killed. Open files of the old one stay usable.
  */
 export async function replaceDirectoryAtomic(
   path: string,

@@ -11,7 +11,7 @@ const UNITS: Readonly<Record<string, number>> = { M: 2 ** 20, G: GIB, T: 2 ** 40
  * Returns what images, templates, checkpoints and snapshots may take on disk together, in bytes: GONDOLIN_CACHE_LIMIT, else
  * 20 GiB or a tenth of the disk, whichever is less. Infinity for `none`.
  * @param directory  On the disk in question; exists.
- * @throws {GondolinError} HOST_CACHE_LIMIT_INVALID when the variable is no size.
+ * @throws {GondolinError} HOST_CACHE_LIMIT_INVALID when the variable is not a size.
  */
 export async function cacheLimitBytes(
   directory: string,

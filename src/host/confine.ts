@@ -9,14 +9,14 @@ export interface Command {
   readonly args: readonly string[];
 }
 
-/** Ids that belong to nobody. Each program gets a user id of the range; all have the group. */
+/** Ids that no account has. Each program gets a user id of the range; all share the group. */
 export interface FreeIds {
   readonly group: number;
   readonly firstUser: number;
   readonly users: number;
 }
 
-/** What this host allows a confined program to be without; found out by `chooseConfinement`. */
+/** The parts of confinement that this host allows; found out by `chooseConfinement`. */
 export interface Confinement {
   /** Null keeps the ids of this process; for root these are 0, then without any capability. */
   readonly ids: FreeIds | null;
@@ -75,7 +75,7 @@ function shown(program: string, { read = [], data = [], devices = [] }: Confined
   return items.flat();
 }
 
-/** Where a program that is not the system's has its libraries: `/opt/qemu` for `/opt/qemu/bin/qemu`. Never a home. */
+/** Returns the prefix of a program that is not the system's: `/opt/qemu` for `/opt/qemu/bin/qemu`. Never a home. */
 function programDirectories(program: string): string[] {
   const directory = dirname(program);
   if (basename(directory) !== 'bin') return [];

@@ -18,7 +18,7 @@ export interface ConfinementVerdict extends Confinement {
 export interface ConfinementOptions {
   readonly qemu: Tool;
   readonly cacheDirectory: string;
-  /** False tries anew (`gondolin doctor`) and replaces the remembered verdict. @default true */
+  /** False tries again (`gondolin doctor`) and replaces the remembered verdict. @default true */
   readonly useCache?: boolean;
   /** Tries one; the first line it printed when it failed. For tests. */
   readonly attempt?: (qemu: Tool, confinement: Confinement) => Promise<string | null>;
@@ -47,7 +47,7 @@ const ATTEMPT_LIMIT_MS = 5_000;
 const MAX_STDERR_BYTES = 4 * 1024;
 
 /**
- * How far QEMU can be confined here: tried out once per boot of the host, QEMU file and rights of this process (about 50 ms),
+ * Finds out how far QEMU can be confined here: tried once per boot of the host, QEMU file and rights of this process (about 50 ms),
  * 1 ms later.
  * @throws {GondolinError} HOST_AGENT_NOT_BUILT when the wrapper is not built; HOST_… of the cache directory.
  */

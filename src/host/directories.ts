@@ -22,7 +22,7 @@ export const NAMES = {
   checkpoints: 'checkpoints',
   /** Cache: digests of files that steps depend on, so that unchanged ones are not read again. */
   inputDigests: 'input-digests.json',
-  /** Cache: `name --version` answers, so that no tool is started to learn them again. */
+  /** Cache: the output of `name --version`, so that no tool is started to learn it again. */
   toolVersions: 'tool-versions.json',
   /** Cache: whether KVM works, for one boot of the host. */
   acceleratorVerdict: 'accelerator.json',
@@ -41,7 +41,7 @@ export const NAMES = {
   temporaryPrefix: 'tmp-',
 } as const;
 
-/** Where gondolin keeps things on this machine. Absolute paths; none needs to exist. */
+/** The directories that gondolin uses on this machine. Absolute paths; they need not exist. */
 export interface Directories {
   /** Can be deleted at any time when no gondolin runs: `$XDG_CACHE_HOME/gondolin`. */
   readonly cache: string;
@@ -49,9 +49,9 @@ export interface Directories {
   readonly images: string;
   /** Saved machines that starts are made from: `<cache>/templates`. */
   readonly templates: string;
-  /** Machines saved behind steps: `<cache>/checkpoints`. */
+  /** Machines saved after steps: `<cache>/checkpoints`. */
   readonly checkpoints: string;
-  /** What must outlive a cleared cache: `$XDG_STATE_HOME/gondolin`. */
+  /** Files that must outlive a cleared cache: `$XDG_STATE_HOME/gondolin`. */
   readonly state: string;
   /** Records of running machines: `<state>/sessions`. */
   readonly sessions: string;

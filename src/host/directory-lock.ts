@@ -11,8 +11,8 @@ const EWOULDBLOCK = 11;
 /**
  * Locks a directory itself, so that the lock needs no file and is gone with it: `shared` by who uses what is in it,
  * `exclusive` by who removes it. Where the file system has no such locks it counts as taken: then nothing is removed that
- * might be in use, and users go on.
- * @returns Null when it is not free or there is no such directory.
+ * might be in use, and its users continue.
+ * @returns Null when it is in use or does not exist.
  */
 export function tryLockDirectory(path: string, kind: LockKind): FileLock | null {
   const fd = openDirectory(path);

@@ -12,7 +12,7 @@ import { addSubordinateIdsCommand, hasSubordinateRange } from './subordinate-ids
 import { toolVersion } from './tool-versions.ts';
 import { findTool, TOOLS, type Tool, type ToolName } from './tools.ts';
 
-/** What `judgeHost` decides upon: plain data, read in one go by `gatherHostFacts`. */
+/** The facts on which `judgeHost` decides: plain data, read in one go by `gatherHostFacts`. */
 export interface HostFacts {
   /** As `process.versions.node`, e.g. `20.19.0`. */
   readonly nodeVersion: string;
@@ -21,29 +21,29 @@ export interface HostFacts {
   readonly arch: string;
   /** Absolute path of each tool; null when it is not in PATH. */
   readonly tools: Readonly<Record<ToolName, string | null>>;
-  /** First line of `--version`; null when QEMU is missing or did not answer. */
+  /** First line of `--version`; null when QEMU is missing or printed nothing. */
   readonly qemuVersion: string | null;
   /** Null when QEMU is missing. */
   readonly accelerator: AcceleratorVerdict | null;
-  /** How far QEMU can be confined; null when QEMU or the program that does it is missing. */
+  /** The confinement that works here; null when QEMU or the program that confines it is missing. */
   readonly confinement: ConfinementVerdict | null;
   /** Files of apt's configuration that name package sources and can be read. */
   readonly aptSources: readonly string[];
   readonly hasDebianKeyring: boolean;
   /** Null when it is not built. */
   readonly agentPath: string | null;
-  /** Where `guest/` lies. */
+  /** The directory that holds `guest/`. */
   readonly packageRoot: string;
   readonly cache: {
     readonly path: string;
     readonly problem: string | null;
     readonly freeBytes: number;
   };
-  /** How many files this process may have open. */
+  /** Limit of this process's open files. */
   readonly openFileLimit: number;
   readonly isRoot: boolean;
   readonly userName: string;
-  /** Whether an unprivileged user may make user namespaces; the reason when not. */
+  /** Null if an unprivileged user may make user namespaces, else the reason. */
   readonly userNamespaceProblem: string | null;
   /** The command that gives this user ids in /etc/subuid and /etc/subgid; null when both have enough. */
   readonly subordinateIdsFix: string | null;

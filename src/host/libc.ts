@@ -62,7 +62,7 @@ function cString(text: string, encoding: BufferEncoding = 'latin1'): Buffer {
   return Buffer.from(`${text}\0`, encoding);
 }
 
-/** Path of an open descriptor that leads to the very file it stands for, whatever its name is by now. */
+/** Returns a path that leads to the file of an open descriptor, whatever its name is by now. */
 export function descriptorPath(fd: number): string {
   return `/proc/self/fd/${fd}`;
 }
@@ -123,7 +123,7 @@ export function symlinkAt(target: string, directory: number, name: string): void
 
 const PATH_MAX = 4096;
 
-/** Target of the symbolic link that `fd` (O_PATH | O_NOFOLLOW) stands for. */
+/** Reads the target of the symbolic link that `fd` (O_PATH | O_NOFOLLOW) refers to. */
 export function readLink(fd: number): Buffer {
   const target = Buffer.alloc(PATH_MAX);
   const length = checked('readlinkat', libc().calls.readlinkat(fd, cString(''), target, PATH_MAX));
@@ -146,7 +146,7 @@ function writeTimespec(target: Buffer, offset: number, time: TimeToSet): void {
   target.writeBigInt64LE(isNumber ? rest : special, offset + 8);
 }
 
-/** Sets times of the file that `fd` stands for. */
+/** Sets times of the file that `fd` refers to. */
 export function setTimes(fd: number, atime: TimeToSet, mtime: TimeToSet): void {
   const times = Buffer.alloc(32);
   writeTimespec(times, 0, atime);

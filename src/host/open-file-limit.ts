@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** Where the kernel does not tell: its own default of the soft limit. */
+/** The kernel's default of the soft limit, for when it cannot be read. */
 const DEFAULT_LIMIT = 1024;
 
-/** How many files this process may have open: the soft limit, which Node raises to the hard one at its start. */
+/** Returns the limit of this process's open files: the soft limit, which Node raises to the hard one at its start. */
 export function openFileLimit(): number {
   const match = /^Max open files\s+(\d+|unlimited)/m.exec(
     readFileSync('/proc/self/limits', 'utf8'),

@@ -5,13 +5,13 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 /** The `name` of our package.json. */
 const PACKAGE_NAME = 'gondolin';
 
-/** The name in a directory's package.json; undefined where there is no such file, or none that can be read. */
+/** Returns the name in a directory's package.json; undefined without a readable file. */
 function packageNameIn(directory: string): unknown {
   try {
     const text = readFileSync(join(directory, 'package.json'), 'utf8');
     return (JSON.parse(text) as { name?: unknown }).name;
   } catch {
-    // The file of somebody else, or none: the search goes on above.
+    // No file, or one of another program: the search continues above.
     return undefined;
   }
 }

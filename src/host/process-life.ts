@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /**
- * One process, told apart from a later one with the same pid. `startTicks` is field 22 of /proc/PID/stat
+ * One process, distinguishable from a later one with the same pid. `startTicks` is field 22 of /proc/PID/stat
  * (clock ticks since boot); `pidNamespace` is the inode of /proc/self/ns/pid, because a pid means nothing
  * to a process in another container that shares the directory.
  */
@@ -28,7 +28,7 @@ export function parseProcessStat(
   return { state, startTicks };
 }
 
-/** The process that has this pid now; null when there is none or it is only waiting to be reaped. */
+/** Returns the process that has this pid now; null without one, or if it only waits to be reaped. */
 export function identifyProcess(pid: number): ProcessIdentity | null {
   let text: string;
   try {
@@ -59,7 +59,7 @@ function ownPidNamespace(): number {
   return pidNamespace;
 }
 
-/** Whether that very process still runs; a zombie counts as dead. */
+/** Decides if that very process still runs; a zombie counts as dead. */
 export function lifeOf(identity: ProcessIdentity): Life {
   if (identity.pidNamespace !== ownPidNamespace()) return 'unknown';
   return identifyProcess(identity.pid)?.startTicks === identity.startTicks ? 'alive' : 'dead';

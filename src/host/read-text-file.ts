@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 
 /**
- * The text of a small file, at most `maxBytes` of it; null when there is no such file.
+ * Reads a small file, at most `maxBytes` of it; null when it does not exist.
  * @throws the system's error for any other reason.
  */
 export async function readTextFile(path: string, maxBytes: number): Promise<string | null> {

@@ -1,4 +1,4 @@
-/** Debian's users and groups go up to 65534 (`nobody`): so many ids an image is built with. */
+/** Ids that building an image takes: Debian's users and groups go up to 65534 (`nobody`). */
 export const SUBORDINATE_IDS_NEEDED = 65_536;
 /** useradd's own start (login.defs(5), SUB_UID_MIN). */
 const FIRST_ID = 100_000;
@@ -19,7 +19,7 @@ function parseRanges(text: string): Range[] {
   });
 }
 
-/** Whether a text of /etc/subuid or /etc/subgid gives this user one range that an image build can use. Pure. */
+/** Returns true if a text of /etc/subuid or /etc/subgid gives this user a range that an image build can use. Pure. */
 export function hasSubordinateRange(text: string, userName: string, uid: number): boolean {
   return parseRanges(text).some(
     ({ owner, count }) =>
@@ -28,8 +28,8 @@ export function hasSubordinateRange(text: string, userName: string, uid: number)
 }
 
 /**
- * The command that gives the user ids which nobody has by these texts of /etc/subuid and /etc/subgid: with another
- * user's, each could change the files of the other's images. Pure.
+ * Returns the command that gives the user ids which are unused in these texts of /etc/subuid and /etc/subgid: two users
+ * who share ids could change the files of each other's images. Pure.
  */
 export function addSubordinateIdsCommand(
   userName: string,

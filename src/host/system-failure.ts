@@ -4,9 +4,9 @@ import { isDenied } from './directories.ts';
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /**
- * What a person can put right about a system call that failed on a path of gondolin's own directories, as a coded
- * error: HOST_DIRECTORY_UNUSABLE where this user may not use it, HOST_WRITE_FAILED where the disk is full. Every other
- * error comes back unchanged.
+ * Turns the failure of a system call on a path of gondolin's own directories into a coded error if a person can put it
+ * right: HOST_DIRECTORY_UNUSABLE if this user may not use the path, HOST_WRITE_FAILED if the disk is full. Returns every
+ * other error unchanged.
  *
  * @param directory  The one the person can change, for the message.
  */

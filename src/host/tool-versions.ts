@@ -9,12 +9,12 @@ interface Remembered {
   readonly version: string;
 }
 
-/** Paths remembered at most; one past it starts the file anew. */
+/** Limit of remembered paths; one more empties the file first. */
 const MAX_ENTRIES = 64;
 
 /**
- * Version line of a tool, from the cache when the file is the one that was asked before. A damaged cache
- * file only costs starting the tool again.
+ * Returns the version line of a tool, from the cache if the tool's file is unchanged. A damaged cache file only costs
+ * starting the tool again.
  * @throws {GondolinError} HOST_TOOL_FAILED from `queryToolVersion`.
  */
 export async function toolVersion(
@@ -47,7 +47,7 @@ function isRemembered(value: unknown): value is Remembered {
   return typeof stamp === 'string' && typeof version === 'string';
 }
 
-/** The object a JSON file holds; empty when the file is missing, damaged or holds something else. */
+/** Returns the object a JSON file holds; empty when the file is missing, damaged or holds something else. */
 export async function readJsonObject(file: string): Promise<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(await readFile(file, 'utf8'));
@@ -55,7 +55,7 @@ export async function readJsonObject(file: string): Promise<Record<string, unkno
       ? (value as Record<string, unknown>)
       : {};
   } catch {
-    // A cache: missing and damaged are the same, the answer is found anew.
+    // A cache: missing and damaged are the same, the tool is asked again.
     return {};
   }
 }

@@ -16,7 +16,7 @@ export interface DebianBuildContext {
   readonly options: EnsureImageOptions;
   readonly onEvent: (event: ImageEvent) => void;
   readonly signal: AbortSignal;
-  /** Of the modules that a root file system is to hold; empty for none. */
+  /** Kernel release of the modules to put into a root file system; empty for none. */
   readonly kernelRelease: string;
 }
 
@@ -63,7 +63,7 @@ export async function buildDebianEntry(
   return kernelRelease;
 }
 
-/** The modules' share is a second of a minute: the bar stands still for it. */
+/** The modules take a second of a minute: the bar does not move for them. */
 function startingAtZero(options: KernelPackageOptions): KernelPackageOptions {
   return { ...options, onPhase: (phase, message) => options.onPhase(phase, message, 0) };
 }

@@ -36,7 +36,7 @@ interface Header {
 }
 
 /**
- * Members without the end mark, so that two results can stand one behind the other.
+ * Encodes members without the end mark, so that two results can be concatenated.
  *
  * @throws {RangeError} when a path is absolute, empty, holds NUL or is too long, or a number does not fit.
  */
@@ -44,13 +44,13 @@ export function encodeCpioMembers(members: readonly CpioMember[]): Buffer {
   return Buffer.concat(members.flatMap(encodeMember));
 }
 
-/** The end mark; stands once, last. */
+/** Encodes the end mark, which comes once and last. */
 export function encodeCpioTrailer(): Buffer {
   const header = { mode: 0, links: 1, sizeBytes: 0, major: 0, minor: 0 };
   return Buffer.concat(encodeRecord('TRAILER!!!', header, EMPTY));
 }
 
-/** A whole archive: members in the given order, and the end mark. Throws as `encodeCpioMembers`. */
+/** Encodes a whole archive: members in the given order, and the end mark. Throws as `encodeCpioMembers`. */
 export function encodeCpio(members: readonly CpioMember[]): Buffer {
   return Buffer.concat([encodeCpioMembers(members), encodeCpioTrailer()]);
 }

@@ -21,7 +21,7 @@ import {
 
 type BuildDebianEntry = typeof import('./build-debian-entry.ts').buildDebianEntry;
 
-/** Kernel and root file system, however they were come by. */
+/** Kernel and root file system, built or found. */
 export interface ImageParts {
   readonly vmlinuxPath: string;
   readonly modulesPath: string;
@@ -39,7 +39,7 @@ type Context = Pick<EnsureEntryOptions, 'onEvent' | 'signal'> & {
 };
 
 /**
- * An image made from the recipe, ready to boot: taken from the cache, or built and put there. Entries are checked
+ * Makes the recipe's image ready to boot: takes it from the cache, or builds it and puts it there. Entries are checked
  * on use, and built again when they are damaged. Release the result when the VM has ended.
  *
  * @throws {GondolinError} IMAGE_RECIPE_INVALID, IMAGE_NOT_FOUND, IMAGE_INVALID, IMAGE_AGENT_MISSING, IMAGE_ARCH_UNSUPPORTED,
@@ -117,7 +117,7 @@ function ensureKernel(recipe: DebianRecipe, context: Context): Promise<HeldEntry
   });
 }
 
-/** @param kernelRelease  Of the modules that it is to hold; empty for none. */
+/** @param kernelRelease  Release of the modules that it holds; empty for none. */
 function ensureRootfs(
   recipe: DebianRecipe,
   kernelRelease: string,
@@ -137,7 +137,7 @@ function ensureRootfs(
   });
 }
 
-/** Loaded only when something is to be built: a warm start does without. */
+/** Loads the builder only when something must be built: a warm start does not need it. */
 async function build(...args: Parameters<BuildDebianEntry>): ReturnType<BuildDebianEntry> {
   const { buildDebianEntry } = await import('./build-debian-entry.ts');
   return buildDebianEntry(...args);

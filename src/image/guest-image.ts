@@ -1,16 +1,16 @@
 import type { ImageRecipe } from '../plan/plan.ts';
 
-/** The three things an image is made of; each has its own cache entries. */
+/** The three parts of an image; each has its own cache entries. */
 export type ArtifactKind = 'kernel' | 'rootfs' | 'initramfs';
 
-/** What happens while an image is made ready; plain data, safe to print. */
+/** A step of making an image ready; plain data, safe to print. */
 export interface ImageEvent {
   readonly level: 'info' | 'warning';
   readonly artifact: ArtifactKind;
   /** Short stable word: `wait`, `discard`, `lists`, `download`, `unpack`, `install`, `pack`, `verify`, `done`. */
   readonly phase: string;
   readonly message: string;
-  /** Share of this artifact's work that is done, 0..1; null where it cannot be told. */
+  /** Share of this artifact's work that is done, 0..1; null when unknown. */
   readonly fraction: number | null;
 }
 
@@ -48,6 +48,6 @@ export interface GuestImage {
   /** Sum of the three files. */
   readonly sizeBytes: number;
   readonly recipe: ImageRecipe;
-  /** Lets `pruneImages` remove the files again. May be called twice. Never throws. */
+  /** Lets `pruneImages` remove the files again. May be called twice; never throws. */
   release(): Promise<void>;
 }

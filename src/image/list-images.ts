@@ -22,16 +22,16 @@ export interface CachedImage {
   readonly key: string;
   /** E.g. `debian bookworm + git`; null when the entry is damaged. */
   readonly title: string | null;
-  /** What it takes on disk. */
+  /** Bytes on disk. */
   readonly sizeBytes: number;
   /** Milliseconds since 1970; null when the entry is damaged. */
   readonly createdAtMs: number | null;
-  /** When an image with it was last made ready, in milliseconds since 1970. */
+  /** The last time an image with it was made ready, in milliseconds since 1970. */
   readonly lastUsedAtMs: number;
 }
 
 /**
- * Every entry of the cache, the longest unused first. Reads manifests and metadata only; takes no lock.
+ * Lists every entry of the cache, the longest unused first. Reads manifests and metadata only; takes no lock.
  * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE when this user may not read it.
  */
 export async function listImages(cacheDirectory: string): Promise<CachedImage[]> {
@@ -81,7 +81,7 @@ async function readEntryManifest(place: EntryPlace) {
   }
 }
 
-/** Names in a directory; none when it is missing. */
+/** Lists the names in a directory; empty when it is missing. */
 export async function namesIn(directory: string): Promise<string[]> {
   return (await readdir(directory).catch(nullWhenMissing)) ?? [];
 }

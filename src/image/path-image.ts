@@ -15,9 +15,9 @@ import type { ImageParts } from './ensure-image.ts';
 const PATH_IMAGE_FILES = ['vmlinux', 'modules.cpio', 'rootfs.squashfs'] as const;
 
 /**
- * Opens such a directory and checks it; nothing is written into it.
+ * Opens such a directory and checks it. Writes nothing into it.
  *
- * @throws {GondolinError} IMAGE_NOT_FOUND when there is no such directory or it has no manifest; IMAGE_INVALID when
+ * @throws {GondolinError} IMAGE_NOT_FOUND when the directory or its manifest does not exist; IMAGE_INVALID when
  * its files are not what the manifest says.
  */
 export async function openPathImage(
@@ -49,7 +49,7 @@ export async function openPathImage(
     kernelRelease: manifest.kernelRelease,
     sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     digests: files.map(({ sha256 }) => sha256).toSorted(),
-    // The directory is the user's: nothing of ours removes it.
+    // The directory is the user's: gondolin never removes it.
     release: () => undefined,
   };
 }

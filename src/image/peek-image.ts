@@ -11,7 +11,7 @@ import type { EnsureImageOptions, GuestImage } from './guest-image.ts';
 import { openPathImage } from './path-image.ts';
 import { checkDebianRecipe, holdsModules, initramfsKey, kernelKey, rootfsKey } from './recipe.ts';
 
-/** What tells an image from others: its key and the paths of its files. */
+/** The identity of an image: its key and the paths of its files. */
 export type ImageIdentity = Pick<
   GuestImage,
   'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'

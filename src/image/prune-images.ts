@@ -24,12 +24,12 @@ export interface PruneImagesResult {
   readonly inUse: readonly CachedImage[];
   /** Sum over `removed`. */
   readonly freedBytes: number;
-  /** What killed runs had left half-written; empty in a dry run. */
+  /** Leftovers of killed runs; empty in a dry run. */
   readonly leftovers: readonly string[];
 }
 
 /**
- * Removes entries of the cache, and always what killed runs left. With neither `olderThanMs` nor `all` no
+ * Removes entries of the cache, and always the leftovers of killed runs. With neither `olderThanMs` nor `all` no
  * entry is removed. Safe beside runs of other processes: what they use or build stays.
  *
  * @throws {GondolinError} HOST_LOCK_FAILED, HOST_DIRECTORY_UNUSABLE when the cache is another user's.

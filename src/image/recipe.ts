@@ -7,7 +7,7 @@ import { BASE_PACKAGES } from './rootfs/base-packages.ts';
 
 export type DebianRecipe = Extract<ImageRecipe, { kind: 'debian' }>;
 
-/** Raised with any change that gives other bytes for the same recipe: old entries are then not found any more. */
+/** Raised with any change that gives other bytes for the same recipe: old entries are then no longer found. */
 const BUILDER_VERSIONS = { kernel: 1, rootfs: 2, modules: 1, initramfs: 1 } as const;
 
 // Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
@@ -54,8 +54,8 @@ export function kernelKey(recipe: DebianRecipe): string {
 }
 
 /**
- * Whether the root file system holds the modules of the image's own kernel. The kernel's package stands for that: it is
- * not installed, as it would bring another kernel, an initramfs, and modules of a kernel that may be a newer one.
+ * Returns true if the root file system holds the modules of the image's own kernel. The kernel's package in the list asks
+ * for that: it is not installed, because it would bring another kernel, an initramfs and perhaps modules of a newer kernel.
  */
 export function wantsModules({ packages }: DebianRecipe): boolean {
   return packages.includes(KERNEL_META_PACKAGE);
@@ -75,7 +75,7 @@ export function rootfsKey(recipe: DebianRecipe): string {
   });
 }
 
-/** The same key may stand for one with the modules of another kernel: those of this release are to be there. */
+/** The same key may lead to one with the modules of another kernel: those of this release must be there. */
 export function holdsModules(
   recipe: DebianRecipe,
   kernelRelease: string,
@@ -84,7 +84,7 @@ export function holdsModules(
   return rootfs.kernelRelease === (wantsModules(recipe) ? kernelRelease : '');
 }
 
-/** By the digests of what goes in: a kernel that was built again may be another one under the same key. */
+/** Keys by the digests of the input: a kernel that was built again may differ under the same key. */
 export function initramfsKey(agentSha256: string, modulesSha256: string): string {
   return cacheKey({ builder: BUILDER_VERSIONS.initramfs, agentSha256, modulesSha256 });
 }
@@ -95,7 +95,7 @@ export function titleOf(recipe: DebianRecipe): string {
   return `debian ${recipe.release}${extra}`.slice(0, 1000);
 }
 
-/** Returns what an image is for people, on one line: `debian bookworm + git`, or the directory of one that was brought. */
+/** Returns one line that names an image for people: `debian bookworm + git`, or the directory of the user's own image. */
 export function imageTitle(recipe: ImageRecipe): string {
   return recipe.kind === 'debian' ? titleOf(recipe) : recipe.path;
 }

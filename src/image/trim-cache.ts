@@ -24,7 +24,7 @@ export interface TrimmableItem {
 export interface TrimOptions {
   /** Base of gondolin's cache. */
   readonly cacheDirectory: string;
-  /** Snapshots count, but never go by themselves. @default none */
+  /** Snapshots count, but are never removed here. @default none */
   readonly snapshotsDirectory?: string | undefined;
   /** Keys that stay in any case. */
   readonly keep?: readonly string[];
@@ -34,18 +34,18 @@ export interface TrimOptions {
 
 export interface TrimResult {
   readonly removed: readonly TrimmableItem[];
-  /** What is left, snapshots too. */
+  /** Bytes still in use, snapshots included. */
   readonly usedBytes: number;
   readonly limitBytes: number;
 }
 
-/** However much the snapshots take, so much of the limit is left for what makes runs fast. */
+/** The share of the limit that snapshots never take from what makes runs fast. */
 const SHARE_BESIDE_SNAPSHOTS = 1 / 2;
 
 /**
  * Removes images, templates and checkpoints, the longest unused first, until all that gondolin keeps fits its limit. What
- * a machine or a build of any process uses stays. One process at a time; one that is killed leaves nothing that the next
- * one does not finish.
+ * a machine or a build of any process uses stays. One process at a time; the next one
+ * finishes what a killed one left.
  * @throws {GondolinError} HOST_CACHE_LIMIT_INVALID, HOST_LOCK_FAILED, HOST_DIRECTORY_UNUSABLE.
  */
 export async function trimCache(options: TrimOptions): Promise<TrimResult> {
@@ -64,7 +64,7 @@ export async function trimCache(options: TrimOptions): Promise<TrimResult> {
   }
 }
 
-/** `trimCache` after something was saved: what goes wrong is a warning, as the run itself has what it needs. */
+/** `trimCache` after something was saved. A failure is a warning, because the run itself has what it needs. */
 export async function keepCacheSmall(
   options: TrimOptions,
   onWarning: (message: string) => void,
@@ -95,7 +95,7 @@ async function trim(options: TrimOptions, limitBytes: number): Promise<TrimResul
   return { removed, usedBytes: bytes + snapshotBytes, limitBytes };
 }
 
-/** What killed gondolins left half-written or half-removed. */
+/** Removes what killed gondolins left half-written or half-removed. */
 async function sweep(cacheDirectory: string): Promise<void> {
   for (const kind of ARTIFACT_KINDS) {
     await sweepLeftovers(join(imagesDirectory(cacheDirectory), kind));

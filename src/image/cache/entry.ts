@@ -10,7 +10,7 @@ import { readManifestText } from './read-manifest.ts';
 import { removeTree, sweepLeftovers } from './sweep.ts';
 import { digestFile, findDamage, recordVerified } from './verify-files.ts';
 
-/** What an entry says about itself beside its files. */
+/** The facts that an entry's manifest holds beside its files. */
 export interface EntryFacts {
   readonly title: string;
   readonly kernelRelease: string;
@@ -40,7 +40,7 @@ export interface HeldEntry {
  * Order of locks, here and in pruneImages: use, then build. The use lock comes before the check, so that
  * nothing found can be removed; the check is repeated under the build lock, because another may have built.
  *
- * @throws what `build` throws, with nothing left behind; HOST_* errors of the lock and the directory.
+ * @throws what `build` throws, with nothing left on disk; HOST_* errors of the lock and the directory.
  */
 export async function ensureEntry(
   place: EntryPlace,

@@ -12,10 +12,10 @@ export const ARTIFACT_FILES = {
 } as const satisfies Record<ArtifactKind, readonly string[]>;
 
 export const MANIFEST_NAME = 'manifest.json';
-/** What was true of the files when their digests were last checked. */
+/** Metadata of the files when their digests were last checked. */
 export const STAMP_NAME = 'verified.json';
 
-/** Where one artifact of one key is, and its locks. */
+/** The paths of one artifact of one key and of its locks. */
 export interface EntryPlace {
   readonly kind: ArtifactKind;
   /** 64 hex digits. */
@@ -46,7 +46,7 @@ export function logsDirectory(cacheDirectory: string): string {
 
 /** @throws {RangeError} when the key is not 64 hex digits: a bug of the caller. */
 export function entryPlace(cacheDirectory: string, kind: ArtifactKind, key: string): EntryPlace {
-  if (!isEntryKey(key)) throw new RangeError(`'${key}' is no cache key`);
+  if (!isEntryKey(key)) throw new RangeError(`'${key}' is not a cache key`);
   const images = imagesDirectory(cacheDirectory);
   const parent = join(images, kind);
   return {

@@ -8,7 +8,7 @@ import { MANIFEST_MAX_BYTES } from './manifest.ts';
 const { O_RDONLY, O_NONBLOCK } = constants;
 
 /**
- * Text of `manifest.json` in the directory; null when there is no such directory.
+ * Reads the text of `manifest.json` in the directory; null when the directory does not exist.
  *
  * @throws {GondolinError} IMAGE_INVALID when the directory has no manifest, or it is longer than MANIFEST_MAX_BYTES.
  */

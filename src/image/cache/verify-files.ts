@@ -28,7 +28,7 @@ export async function digestFile(path: string, signal?: AbortSignal): Promise<Fi
 }
 
 /**
- * Whether the files are still what the manifest says. Reads them in full only when something about them has
+ * Checks that the files are still what the manifest says. Reads them in full only when something about them has
  * changed since `recordVerified`: 0.2 ms instead of 100 ms for 90 MB.
  *
  * @returns what is wrong, for people; null when all is well.
@@ -65,7 +65,7 @@ interface FilesDescription {
   readonly problem: string | null;
 }
 
-/** ctime is in it because nobody can set it back, as mtime can be. */
+/** ctime is in it because it cannot be set back, as mtime can. */
 async function describeFiles(
   directory: string,
   files: Readonly<Record<string, FileDigest>>,

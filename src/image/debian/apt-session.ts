@@ -54,7 +54,7 @@ export async function openAptSession(options: AptSessionOptions): Promise<AptSes
     async show(packageName) {
       const args = ['--quiet', 'show', '--no-all-versions', packageName];
       const limits = { limitBytes: SHOW_LIMIT_BYTES, environment, signal: options.signal };
-      // apt-cache exits 100 where there is no such package; `pkgnames` tells that apart from a failure.
+      // apt-cache exits 100 for an unknown package; `pkgnames` distinguishes that from a failure.
       const names = await filterThrough(tools['apt-cache'], ['pkgnames', packageName], limits);
       if (!names.toString('utf8').split('\n').includes(packageName)) return null;
       return parseControl((await filterThrough(tools['apt-cache'], args, limits)).toString('utf8'));
@@ -95,7 +95,7 @@ export function parseControl(text: string): Map<string, string> {
   return fields;
 }
 
-/** How this host reaches its mirrors: the lines of its apt configuration that say so, and nothing else of it. */
+/** Returns the lines of this host's apt configuration that say how to reach its mirrors, and no others. */
 export async function readAptTransport(signal: AbortSignal): Promise<string[]> {
   const tools = requireBuildTools(['apt-config'], 'read the apt configuration');
   const dump = await filterThrough(tools['apt-config'], ['dump'], {

@@ -10,8 +10,8 @@ export interface AptSource {
 }
 
 /**
- * Reads the one-line form (sources.list(5), "THE DEB AND DEB-SRC TYPES: ONE-LINE-STYLE FORMAT"). Lines that are no
- * enabled `deb` entry are passed over, as are ones without a suite: apt itself reports those.
+ * Reads the one-line form (sources.list(5), "THE DEB AND DEB-SRC TYPES: ONE-LINE-STYLE FORMAT"). Lines that are not
+ * an enabled `deb` entry are skipped, as are entries without a suite: apt itself reports those.
  */
 export function parseSourceList(text: string): AptSource[] {
   return text.split('\n').flatMap((line) => {
@@ -103,8 +103,8 @@ export function formatSourceList(sources: readonly AptSource[]): string {
 }
 
 /**
- * What the guest gets as its sources.list: no passwords, no paths of this host, and only places that
- * can be reached over HTTP.
+ * Returns the guest's sources.list: no passwords, no paths of this host, and only sources that can be reached over
+ * HTTP.
  */
 export function formatGuestSourceList(sources: readonly AptSource[]): string {
   const reachable = sources.filter(({ uri }) => /^https?:\/\//.test(uri));

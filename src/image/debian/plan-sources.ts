@@ -1,19 +1,19 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { AptSource } from './apt-source.ts';
 
-/** What this host says about itself and its package sources. */
+/** This host's release and package sources. */
 export interface HostPackageFacts {
   readonly sources: readonly AptSource[];
   /** `ID` of os-release, e.g. `debian`. */
   readonly osId: string;
-  /** `VERSION_CODENAME` of os-release, e.g. `bookworm`; empty where there is none. */
+  /** `VERSION_CODENAME` of os-release, e.g. `bookworm`; empty without one. */
   readonly codename: string;
   /** Path of Debian's archive keyring on this host; null when it is not installed. */
   readonly debianKeyring: string | null;
 }
 
 /**
- * Where the packages of a release come from: the release itself, its updates and its security fixes.
+ * Returns the sources of a release's packages: the release itself, its updates and its security fixes.
  * Pure.
  *
  * - `mirror` given: that mirror. Security fixes come from its sibling: a mirror that ends in `/debian` has them

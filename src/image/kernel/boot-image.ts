@@ -35,7 +35,7 @@ const COMPRESSIONS = [
 /**
  * Finds the payload of a bzImage.
  *
- * @throws {GondolinError} IMAGE_KERNEL_INVALID when the file is no bzImage, its numbers point outside the file, or
+ * @throws {GondolinError} IMAGE_KERNEL_INVALID when the file is not a bzImage, its numbers point outside the file, or
  * its compression is not known.
  */
 export function parseBootImage(image: Buffer): BootPayload {

@@ -37,7 +37,7 @@ export async function buildKernel(options: KernelBuildOptions): Promise<string> 
   return release;
 }
 
-/** The concrete package behind the meta package. */
+/** Returns the concrete package that the meta package depends on. */
 async function findNewest(apt: AptSession): Promise<string> {
   const depends = (await apt.show(KERNEL_META_PACKAGE))?.get('depends') ?? '';
   const match = /(?:^|[\s,])(linux-image-[a-z0-9.+-]+-cloud-amd64)\b/.exec(depends);

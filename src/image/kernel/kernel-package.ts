@@ -14,7 +14,7 @@ export interface KernelPackageOptions extends Omit<RunToolsOptions, 'onLine'> {
 /**
  * Unpacks Debian's kernel package that `choose` names below `cwd`, without running its scripts.
  *
- * @returns the directory that stands for `/`.
+ * @returns The directory that holds the package's files as below `/`.
  * @throws {GondolinError} IMAGE_TOOL_MISSING, IMAGE_BUILD_FAILED, and what `choose` throws.
  */
 export async function fetchKernelPackage(
@@ -61,7 +61,7 @@ export async function modulesRoot(tree: string): Promise<string> {
  * Fetches every module of the kernel that is already built, for a root file system.
  *
  * @returns the directory `lib/modules/RELEASE`.
- * @throws {GondolinError} IMAGE_KERNEL_INVALID when the sources have that kernel no more; as `fetchKernelPackage`.
+ * @throws {GondolinError} IMAGE_KERNEL_INVALID when the sources no longer have that kernel; as `fetchKernelPackage`.
  */
 export async function fetchModules(
   kernelRelease: string,

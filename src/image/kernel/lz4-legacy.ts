@@ -24,7 +24,7 @@ export function decodeLz4Legacy(frame: Buffer, limitBytes: number): Buffer {
     if (read + 4 > frame.length) throw new RangeError('an LZ4 block header is cut off');
     const lengthBytes = frame.readUInt32LE(read);
     read += 4;
-    // Frames may be concatenated: the magic can stand where a block length would.
+    // Frames may be concatenated: the magic may appear in place of a block length.
     if (lengthBytes === MAGIC) continue;
     if (read + lengthBytes > frame.length) throw new RangeError('an LZ4 block is cut off');
     const block = frame.subarray(read, read + lengthBytes);

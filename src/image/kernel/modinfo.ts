@@ -1,6 +1,6 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 
-/** What a kernel module says of itself in its `.modinfo` section. */
+/** The facts in the `.modinfo` section of a kernel module. */
 export interface ModuleInfo {
   /** With underscores, as the kernel spells it. */
   readonly name: string;
@@ -20,7 +20,7 @@ export function normalizeModuleName(name: string): string {
 /**
  * Reads `name=` and `depends=` of a module (ELF-64, little-endian; sections as in the ELF specification).
  *
- * @throws {GondolinError} IMAGE_KERNEL_INVALID when the file is no such ELF, a section lies outside it, or
+ * @throws {GondolinError} IMAGE_KERNEL_INVALID when the file is not such an ELF, a section lies outside it, or
  * `.modinfo` is missing.
  */
 export function parseModinfo(module: Buffer): ModuleInfo {

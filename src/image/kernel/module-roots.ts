@@ -1,8 +1,8 @@
-/** Debian's package of the newest cloud kernel. Among an image's packages it stands for all modules of its kernel. */
+/** Debian's package of the newest cloud kernel. In an image's list of packages it means all modules of the image's kernel. */
 export const KERNEL_META_PACKAGE = 'linux-image-cloud-amd64';
 
 /**
- * What the agent loads before it mounts anything. No network card: `virtio_net` is left out on purpose.
+ * The modules that the agent loads before it mounts anything. No network card: `virtio_net` is left out on purpose.
  * `crc32c_generic` is what ext4 asks modprobe for where it is a module; the initramfs has no modprobe.
  */
 export const MODULE_ROOTS = {

@@ -27,7 +27,7 @@ export interface RunToolsOptions {
 const DISK_FULL = /No space left on device|Disk quota exceeded/;
 const TAIL_LINES = 15;
 /**
- * sqfstar ends at the archive's end mark: the padding that tar writes behind it would sometimes find no reader, and its
+ * sqfstar ends at the archive's end mark: the padding that tar writes after it would sometimes find no reader, and its
  * writer would fail. What a program that succeeded left unread is read and dropped.
  */
 const DRAINED = ['/bin/sh', '-c', '"$@" || exit; exec cat >/dev/null', 'sh'] as const;
@@ -165,7 +165,7 @@ function followLines(
   stream.setEncoding('utf8');
   stream.on('data', (text: string) => {
     log.write(text);
-    // A carriage return begins a progress line anew.
+    // A carriage return starts a progress line over.
     const lines = (rest + text).split(/[\r\n]+/);
     rest = (lines.pop() ?? '').slice(-LINE_MAX_CHARS);
     for (const line of lines) if (line !== '') note(line.slice(0, LINE_MAX_CHARS));

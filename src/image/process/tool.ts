@@ -19,7 +19,7 @@ const PACKAGES = {
 
 export type BuildTool = keyof typeof PACKAGES;
 
-/** Where root's programs are; often not in a user's PATH. Also the PATH that the tools get. */
+/** The directories of root's programs, often not in a user's PATH. Also the PATH that the tools get. */
 export const BUILD_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**

@@ -9,11 +9,11 @@ import {
 import { filterThrough } from '../process/filter-tool.ts';
 import { requireBuildTools } from '../process/tool.ts';
 
-/** Who builds. As root, or as a user with a range of subordinate ids in a user namespace. */
+/** The user who builds: root, or one with a range of subordinate ids in a user namespace. */
 export interface Builder {
   readonly uid: number;
   readonly userName: string;
-  /** Texts of /etc/subuid and /etc/subgid; empty where there is none. */
+  /** Texts of /etc/subuid and /etc/subgid; empty for a missing file. */
   readonly subuid: string;
   readonly subgid: string;
 }
@@ -37,8 +37,8 @@ async function readIds(path: string): Promise<string> {
 /** Words to put before a command. */
 export interface Isolation {
   /**
-   * Runs it as root of namespaces of its own: mounts and processes of the build are seen by nobody else and all end
-   * with it, and it ends with us, also by kill -9.
+   * Runs it as root of its own namespaces: mounts and processes of the build are invisible to others and end with it,
+   * and it ends with us, even after kill -9.
    */
   readonly isolated: readonly string[];
   /** Runs it so that this user's files look like root's. */

@@ -31,7 +31,7 @@ const ADD_MODULES = [
   'chroot "$1" depmod "$(basename "$GONDOLIN_MODULES")"',
 ].join(' && ');
 
-/** What loads modules; the kernel asks it by itself, e.g. at the first bridge. */
+/** The package that loads modules; the kernel calls it by itself, e.g. for the first bridge. */
 const MODULE_LOADER = 'kmod';
 
 export interface RootfsRecipe {
@@ -40,7 +40,7 @@ export interface RootfsRecipe {
   /** Debian's name, e.g. `amd64`. */
   readonly architecture: string;
   readonly packages: readonly string[];
-  /** Whether GONDOLIN_MODULES of the environment names a directory `lib/modules/RELEASE` to put in. */
+  /** True if GONDOLIN_MODULES in the environment names a directory `lib/modules/RELEASE` to include. */
   readonly hasModules: boolean;
   /** apt source list on this host. */
   readonly sourceListPath: string;
@@ -69,7 +69,7 @@ export function buildMmdebstrapArguments(recipe: RootfsRecipe): string[] {
     ...recipe.aptOptions.map((option) => `--aptopt=${option}`),
     ...EXCLUDED_PATHS.map((path) => `--dpkgopt=path-exclude=${path}`),
     ...INCLUDED_PATHS.map((path) => `--dpkgopt=path-include=${path}`),
-    // The guest's disk is lost at its end: waiting for it at each package is time for nothing.
+    // The guest's disk is lost at its end: syncing it for each package is wasted time.
     '--dpkgopt=force-unsafe-io',
     ...recipe.hookDirectories.map((directory) => `--hook-dir=${directory}`),
     `--setup-hook=${MAKE_MANUAL_DIRECTORIES}`,

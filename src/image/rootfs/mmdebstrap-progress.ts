@@ -1,4 +1,4 @@
-/** Where a build stands, as its output tells. */
+/** The progress of a build, read from its output. */
 export interface RootfsProgress {
   readonly phase: 'lists' | 'download' | 'unpack' | 'install' | 'pack';
   readonly message: string;
@@ -40,7 +40,7 @@ export class ProgressReader {
   #done = 0;
   #fraction = 0;
 
-  /** Progress that the line tells of; null for other lines. */
+  /** Returns the progress that the line reports; null for other lines. */
   read(line: string): RootfsProgress | null {
     const stage = STAGES.find(({ pattern }) => pattern.test(line));
     if (stage !== undefined) return this.#enter(stage);
@@ -71,7 +71,7 @@ export class ProgressReader {
     if (stage === null || stage.phase !== phase || this.#packages === 0) return null;
     this.#done = Math.min(this.#done + steps, this.#packages);
     const share = this.#done / this.#packages;
-    // Hooks run apt for a few packages of their own, with a count that begins anew.
+    // Hooks run apt for a few packages of their own, with a count that starts over.
     this.#fraction = Math.max(
       this.#fraction,
       stage.fraction + (stage.end - stage.fraction) * share,
