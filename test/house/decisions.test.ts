@@ -36,3 +36,23 @@ it('the record of dependencies has a row for each npm dependency, and no other',
   );
   expect(rows).toEqual(Object.keys(manifest.dependencies).sort());
 });
+
+it('documents cite a decision as a link to its record', () => {
+  const pages = [
+    ...['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'guest/README.md'],
+    ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join('docs', name)),
+  ];
+  const citations = pages.flatMap((page) => {
+    const text = readFileSync(join(ROOT, page), 'utf8');
+    const cited = /(\[)?\b(decision|record)s? (\d+)\b(?:\]\(([^)]*)\))?/gi;
+    return [...text.matchAll(cited)].map(([all, , word = '', number, link = '']) => {
+      const record = `${String(number).padStart(4, '0')}-`;
+      const isLink = word === 'decision' && link.split('/').at(-1)?.startsWith(record) === true;
+      return { isLink, text: `${page}: ${all}` };
+    });
+  });
+  expect(citations.length).toBeGreaterThan(10);
+  expect(citations.filter(({ isLink }) => !isLink).map(({ text }) => text)).toEqual([]);
+});
