@@ -34,6 +34,7 @@ const TEST_TOOLS = {
   fio: 'fio',
   tar: 'tar',
   cpio: 'cpio',
+  codespell: 'codespell',
   'clang-format': 'clang-format',
 };
 /** Files instead of programs: headers that gcc alone does not bring. */
