@@ -168,7 +168,7 @@ function keyring({ hasDebianKeyring }: HostFacts): Requirement {
   return requirement('Debian keyring', true, hasDebianKeyring, detail, fix);
 }
 
-/** What building an image as an ordinary user takes in addition. */
+/** Requirements that building an image as an ordinary user adds. */
 function rootlessRequirements(facts: HostFacts): Requirement[] {
   const { userNamespaceProblem, subordinateIdsFix, userName } = facts;
   const key = userNamespaceProblem?.split('=', 1)[0] ?? '';
