@@ -6,9 +6,13 @@ import type { HostRequest } from '../protocol/host-message.ts';
 import { printable } from '../protocol/printable.ts';
 
 /** The guest's reply to a request that failed. */
-export type Failed = Extract<GuestMessage, { type: 'FAILED' }>;
+export type FailedReply = Extract<GuestMessage, { type: 'FAILED' }>;
 
-function failedError(code: ErrorCode, action: string, { errno, stage }: Failed): GondolinError {
+function failedError(
+  code: ErrorCode,
+  action: string,
+  { errno, stage }: FailedReply,
+): GondolinError {
   const where = printable(stage);
   const name = errnoName(errno);
   return new GondolinError(code, `${action}: ${where}: ${name}`, {
@@ -20,7 +24,7 @@ function failedError(code: ErrorCode, action: string, { errno, stage }: Failed):
  * Returns the error for a `FAILED` request: AGENT_REQUEST_FAILED. Its stage is guest text, made printable.
  * details: stage, errno (a name, or `errno N`).
  */
-export function requestError(type: HostRequest['type'], failed: Failed): GondolinError {
+export function requestError(type: HostRequest['type'], failed: FailedReply): GondolinError {
   return failedError('AGENT_REQUEST_FAILED', `the guest failed to do ${type}`, failed);
 }
 
@@ -47,11 +51,11 @@ const NOT_FOUND: ReadonlySet<number> = new Set([
  * AGENT_EXEC_BAD_CWD, AGENT_EXEC_NOT_FOUND, AGENT_EXEC_NOT_EXECUTABLE; AGENT_REQUEST_TOO_LARGE for E2BIG; else
  * AGENT_REQUEST_FAILED.
  */
-export function execError(failed: Failed): GondolinError {
+export function execError(failed: FailedReply): GondolinError {
   return failedError(execCode(failed), 'the guest could not start the command', failed);
 }
 
-function execCode({ errno, stage }: Failed): ErrorCode {
+function execCode({ errno, stage }: FailedReply): ErrorCode {
   const step = stage.split(' ', 1)[0];
   if (step === 'user') return 'AGENT_EXEC_BAD_USER';
   if (step === 'cwd') return 'AGENT_EXEC_BAD_CWD';

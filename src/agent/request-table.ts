@@ -4,7 +4,7 @@ import { MAX_HOST_PAYLOAD_BYTES } from '../protocol/constants.ts';
 import type { GuestMessage } from '../protocol/guest-message.ts';
 import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
 import { encodeHostMessage, type HostRequest } from '../protocol/host-message.ts';
-import { type Failed, requestError } from './request-error.ts';
+import { type FailedReply, requestError } from './request-error.ts';
 
 type Reply = Extract<GuestMessage, { type: 'OK' | 'FAILED' }>;
 
@@ -16,7 +16,7 @@ export interface ReplyHandling<T> {
    */
   readonly decode: (body: Buffer, requestId: number) => T;
   /** Returns the error for `FAILED`. @default AGENT_REQUEST_FAILED */
-  readonly toError?: (failed: Failed) => GondolinError;
+  readonly toError?: (failed: FailedReply) => GondolinError;
   /** Called for an `OK` after the time limit, when the caller no longer waits for the result. */
   readonly onLateOk?: (requestId: number) => void;
   /** Limit in milliseconds, from the moment of sending. */

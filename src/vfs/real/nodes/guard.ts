@@ -5,11 +5,11 @@ import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
  * Tree of the names below a mount's root that lead to protected files. A leaf is a protected file, which may not change. The
  * others are directories on the way, which may not be renamed, removed or replaced.
  */
-export interface Guard {
-  readonly children: Map<string, Guard>;
+export interface ProtectedTree {
+  readonly children: Map<string, ProtectedTree>;
 }
 
-export function isProtectedFile(guard: Guard | null): boolean {
+export function isProtectedFile(guard: ProtectedTree | null): boolean {
   return guard !== null && guard.children.size === 0;
 }
 
@@ -55,8 +55,8 @@ function namesLeadingTo(path: string): string[] {
  * Returns the guard for the paths at or below `root`, or null when there are none.
  * @param root Real absolute path of the mount's root.
  */
-export function buildGuard(root: string, paths: readonly string[]): Guard | null {
-  const top: Guard = { children: new Map() };
+export function buildGuard(root: string, paths: readonly string[]): ProtectedTree | null {
+  const top: ProtectedTree = { children: new Map() };
   let isUsed = false;
   for (const path of paths.flatMap(namesLeadingTo)) {
     const below = relative(root, path);
@@ -65,7 +65,7 @@ export function buildGuard(root: string, paths: readonly string[]): Guard | null
     let guard = top;
     // Names are latin1 text: one character per byte.
     for (const name of split(Buffer.from(below, 'utf8').toString('latin1'))) {
-      const next = guard.children.get(name) ?? { children: new Map<string, Guard>() };
+      const next = guard.children.get(name) ?? { children: new Map<string, ProtectedTree>() };
       guard.children.set(name, next);
       guard = next;
     }

@@ -5,7 +5,7 @@ import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR } from '../../file-mode.ts';
 import { toErrno, VfsError } from '../../vfs-error.ts';
 import { Containment } from './containment.ts';
 import { DescriptorCache } from './descriptor-cache.ts';
-import type { Guard } from './guard.ts';
+import type { ProtectedTree } from './guard.ts';
 import { isSameInode, type NodeIdentity, type RealNode, toIdentity } from './real-node.ts';
 
 /** Errors of openat(2), and ours, for a file that is not there any more. */
@@ -34,7 +34,7 @@ export class RealNodeTable {
   }
 
   /** Takes over `fd` (O_PATH). Returns the node of its inode, new or known, now at `name` in `parent`. */
-  adopt(fd: number, parent: RealNode | null, name: string, guard: Guard | null): RealNode {
+  adopt(fd: number, parent: RealNode | null, name: string, guard: ProtectedTree | null): RealNode {
     const identity = toIdentity(fstatSync(fd, { bigint: true }));
     const known = this.#nodes.get(identity.key);
     if (known === undefined || !isSameInode(known.identity, identity)) {
@@ -58,7 +58,7 @@ export class RealNodeTable {
     identity: NodeIdentity,
     parent: RealNode | null,
     name: string,
-    guard: Guard | null,
+    guard: ProtectedTree | null,
   ): RealNode {
     const node: RealNode = {
       identity,
@@ -87,7 +87,7 @@ export class RealNodeTable {
   }
 
   /** Records a node's new place. */
-  moved(node: RealNode, parent: RealNode | null, name: string, guard: Guard | null): void {
+  moved(node: RealNode, parent: RealNode | null, name: string, guard: ProtectedTree | null): void {
     node.parent = parent;
     node.name = name;
     node.guard = guard;

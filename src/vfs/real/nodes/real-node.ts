@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { S_IFMT } from '../../file-mode.ts';
 import type { KnownStat } from '../attributes/virtual-stat.ts';
-import type { Guard } from './guard.ts';
+import type { ProtectedTree } from './guard.ts';
 
 /**
  * Identifies one inode, also after it was closed: a file system reuses the number of a deleted file for a new one, which has
@@ -32,7 +32,7 @@ export interface RealNode {
   seenAtMs: number;
   /** Owner and mode when last read; null before. */
   stat: KnownStat | null;
-  guard: Guard | null;
+  guard: ProtectedTree | null;
   /** True when its last name is gone: it cannot be found again, so its descriptor is among the last to be evicted. */
   isUnlinked: boolean;
   /** True when the server holds it and will forget it; other nodes are dropped by the caller that looked them up. */
