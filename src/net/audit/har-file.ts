@@ -48,7 +48,7 @@ export class HarFile {
   }
 
   /**
-   * @param version  Of gondolin.
+   * @param version  Version of gondolin.
    * @throws {GondolinError} NET_AUDIT_UNUSABLE, also for anything but a regular file.
    */
   static async open(

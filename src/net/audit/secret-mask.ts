@@ -15,8 +15,17 @@ const MIN_LENGTH = 4;
 const MIN_ENCODED_LENGTH = 8;
 /** Fields with values of a closed set, which contain no text of a guest or a server. */
 const FIXED_KEYS: ReadonlySet<string> = new Set([
-  ...['kind', 'transport', 'outcome', 'reason', 'place', 'secret', 'secrets', 'recordType'],
-  ...['by', 'check', 'list'],
+  'kind',
+  'transport',
+  'outcome',
+  'reason',
+  'place',
+  'secret',
+  'secrets',
+  'recordType',
+  'by',
+  'check',
+  'list',
 ]);
 
 /** Returns the base64 digits that encode bits of `bytes` only, with `offset` bytes before them. */

@@ -118,7 +118,7 @@ export class HttpRules {
   /**
    * Returns the verdict of the first rule that matches. If none does, a host with an `allow` rule is closed, because its
    * allow rules list all that may be requested; a host with `deny` rules only, or without rules, is open: null.
-   * @param method  Untrusted; case is ignored, so that `post` can't get round a rule against POST.
+   * @param method  Untrusted; case is ignored, so that `post` cannot evade a rule against POST.
    * @param target  Untrusted: path and query.
    */
   decide(host: Host, port: number, method: string, target: string): Verdict | null {

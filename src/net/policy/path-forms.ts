@@ -62,7 +62,7 @@ export function targetPath(target: string): string {
 /**
  * Returns every path that a server may read a request target as: each of {@link READINGS} of the path decoded once except
  * `%2F`, decoded once, and decoded repeatedly. A plain path has one. A rule that allows must cover all of them and a rule
- * that denies any one, so that an odd spelling gets round neither.
+ * that denies any one, so that an odd spelling evades neither.
  * @param target  Untrusted: path and query of a request.
  */
 export function pathForms(target: string): readonly string[] {

@@ -5,7 +5,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
  * Returns the error for a bad entry of a network list.
  * @param field    Key under `network:`.
  * @param entry    As written; shown quoted and cut.
- * @param problem  What is wrong with it, as a clause.
+ * @param problem  The problem with it, as a clause.
  * @param fix      The next move, a sentence.
  */
 export function patternError(

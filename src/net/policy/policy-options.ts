@@ -66,7 +66,7 @@ export interface PolicyOptions {
   readonly rules?: readonly HttpRule[];
   /** Refuse hosts whose address is private; `blockInternalRanges` in `createHttpHooks`. @default true */
   readonly blockPrivateIps?: boolean;
-  /** Hosts, addresses and CIDR blocks that may be private all the same. @default none */
+  /** Hosts, addresses and CIDR blocks that may be private. @default none */
   readonly allowedPrivate?: readonly string[];
   /** @default none */
   readonly extraHosts?: readonly ExtraHost[];

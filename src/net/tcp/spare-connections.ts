@@ -58,7 +58,7 @@ export class SpareConnections {
     socket.once('close', drop);
   }
 
-  /** @param allowHalfOpen  As of `DialOptions`. */
+  /** @param allowHalfOpen  See `DialOptions`. */
   take(to: Destination, allowHalfOpen: boolean): Socket | null {
     const key = destinationKey(to);
     for (const socket of this.#spares.get(key) ?? []) {

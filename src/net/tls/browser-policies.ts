@@ -3,8 +3,8 @@ import type { GuestFile } from './guest-file.ts';
 import { readCertificates } from './read-certificates.ts';
 
 /**
- * Where browsers of Chromium's family read managed policies on Linux. Each merges every file there, so one of ours stands
- * beside the image's. Source: chrome/common/chrome_paths.cc, and the vendors' pages on policies.
+ * Directories in which Chromium and its relatives read managed policies on Linux. Each merges every file there, so ours does
+ * not replace the image's. Source: chrome/common/chrome_paths.cc, and the vendors' pages on policies.
  */
 const CHROMIUM_DIRECTORIES = [
   '/etc/chromium/policies/managed',
@@ -21,11 +21,11 @@ const CHROMIUM_DIRECTORIES = [
 const FIREFOX_FILE = '/etc/firefox/policies/policies.json';
 
 /**
- * Files that make browsers trust roots: they read neither the system's bundle nor a variable. Chromium takes the roots
+ * Returns files that make browsers trust roots: they read neither the system's bundle nor a variable. Chromium takes the roots
  * themselves (policy CACertificates), Firefox the names of files with one certificate each.
  *
  * @param pems  Roots, the authority first.
- * @param directory  Where the files for Firefox go.
+ * @param directory  Directory for the files of Firefox.
  */
 export function browserPolicies(pems: readonly string[], directory: string): GuestFile[] {
   const roots = readCertificates(pems);

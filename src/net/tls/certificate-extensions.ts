@@ -9,9 +9,7 @@ const IP_ADDRESS = 7;
 
 function extension(id: string, isCritical: boolean, value: asn1.Element): asn1.Element {
   const critical = isCritical ? [asn1.yes()] : [];
-  return asn1.sequence(
-    ...[asn1.objectIdentifier(id), ...critical, asn1.octetString(asn1.toDer(value))],
-  );
+  return asn1.sequence(asn1.objectIdentifier(id), ...critical, asn1.octetString(asn1.toDer(value)));
 }
 
 /** RFC 5280 §4.2.1.2: any value that distinguishes keys. */
@@ -46,7 +44,7 @@ function generalName(host: string): asn1.Element {
 
 /**
  * Extensions of a server's certificate.
- * @param hasSubject  Without one the name in the extensions is all there is to go by.
+ * @param hasSubject  If false, the name in the extensions is the only one.
  */
 export function leafExtensions(
   host: string,

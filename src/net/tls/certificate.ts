@@ -52,7 +52,7 @@ function certificateBody({
   extensions,
 }: Draft): asn1.Element {
   const serial = randomBytes(SERIAL_BYTES);
-  // Positive and of one length, never zero.
+  // Positive, of fixed length, never zero.
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
   return asn1.sequence(
     asn1.explicit(0, asn1.integer(VERSION_3)),
@@ -101,7 +101,7 @@ export function createRootCertificate(issuer: Issuer, validity: Validity): strin
 
 /**
  * Drafts a server's certificate for one name or address.
- * @param host  Checked: a DNS name in ASCII (it becomes a subjectAltName as it is, never a wildcard) or an IP address.
+ * @param host  Checked: a DNS name in ASCII (it becomes the subjectAltName unchanged, never a wildcard) or an IP address.
  */
 export function draftLeafCertificate(
   issuer: Issuer,

@@ -18,10 +18,10 @@ export interface TrustEnvOptions {
 }
 
 /**
- * Variables for the guest, so that programs with roots of their own trust the authority too. The bundle holds the public
- * roots of this Node as well, also for an image without ca-certificates. It is named only where it is needed: under TCG
- * OpenSSL reads it for 0.4 s in each process, two thirds of the time of a small `curl`.
- * Java has none: it prints each variable it takes options from, and build tools read its first line for the version.
+ * Returns variables for the guest, so that programs with their own roots trust the authority too. The bundle also contains the
+ * public roots of this Node, for images without ca-certificates. It is named only where it is needed: under TCG OpenSSL takes
+ * 0.4 s to read it in each process, two thirds of the time of a small `curl`. Java gets none: it prints each variable from which
+ * it takes options, and build tools read its first line for the version.
  */
 export function guestTrustEnv({
   seesServers,
@@ -30,9 +30,9 @@ export function guestTrustEnv({
   const ca = posix.join(directory, TRUST_NAMES.ca);
   const roots = seesServers ? posix.join(directory, TRUST_NAMES.bundle) : ca;
   return {
-    // Adds to the roots built in: Node, npm, yarn, pnpm, Bun, Electron.
+    // Added to built-in roots: Node, npm, yarn, pnpm, Bun, Electron.
     NODE_EXTRA_CA_CERTS: ca,
-    // Everything else replaces its roots. OpenSSL, Python's ssl, Ruby, Go, rustls-native-certs, uv, Nix:
+    // These replace the program's roots. OpenSSL, Python's ssl, Ruby, Go, rustls-native-certs, uv, Nix:
     SSL_CERT_FILE: roots,
     NIX_SSL_CERT_FILE: roots,
     CURL_CA_BUNDLE: roots,

@@ -16,11 +16,11 @@ export interface TrustOptions {
   readonly directory?: string;
 }
 
-/** Bundles of distributions; what is not there is made, which no program minds. */
+/** Bundles of distributions; missing ones are created, which does no harm. */
 const SYSTEM_BUNDLES = [
-  // Debian, Alpine, Arch; also where Go looks first.
+  // Debian, Alpine, Arch; Go looks here first, too.
   '/etc/ssl/certs/ca-certificates.crt',
-  // Fedora and its kin.
+  // Fedora and its relatives.
   '/etc/pki/tls/certs/ca-bundle.crt',
 ];
 /** Sources of `update-ca-certificates` and `update-ca-trust`, which packages run to rebuild the bundles. */

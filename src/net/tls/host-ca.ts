@@ -31,7 +31,7 @@ const generate = promisify(generateKeyPair);
 
 /**
  * The certificate authority of this machine: signs the certificates that guests see instead of the servers' own. It is
- * trusted by our guests only, and its key never leaves its file (0600). Printing it shows no key.
+ * trusted by our guests only, and its key never leaves its file (0600). Printing it does not show the key.
  */
 export class HostCa {
   /** The certificate that guests trust, PEM. */
@@ -63,7 +63,7 @@ export class HostCa {
 
   /**
    * Reads the authority in `directory`, or creates it there; concurrent processes get the same one. One that is
-   * damaged, about to expire, or readable by others is replaced: guests get to trust the new one when they start.
+   * damaged, about to expire, or readable by others is replaced: guests trust the new one from their next start.
    * @throws {GondolinError} NET_CA_UNUSABLE when it belongs to another user or cannot be read;
    *   HOST_DIRECTORY_UNUSABLE, HOST_LOCK_FAILED, HOST_WRITE_FAILED.
    */
@@ -74,7 +74,7 @@ export class HostCa {
     await ensureDirectory(directory);
     const lock = await lockFile(join(directory, LOCK_NAME), 'exclusive');
     try {
-      // Another process may have made it while we waited.
+      // Another process may have created it while we waited.
       const again = await load(path, now);
       if (again.state === 'usable') return new HostCa(again.parts, 'loaded');
       const parts = await create(now);
@@ -105,7 +105,7 @@ async function load(path: string, now: Date): Promise<Found> {
   try {
     const stat = await lstat(path);
     if (stat.uid !== process.getuid?.()) throw new Error('it belongs to another user');
-    // Whoever could read the key may pretend to be any server to our guests.
+    // Anyone with the key can impersonate any server to our guests.
     const isPrivate = stat.isFile() && (stat.mode & 0o077) === 0 && stat.size <= MAX_FILE_BYTES;
     if (!isPrivate) return { state: 'broken' };
     text = await readFile(path, 'latin1');
@@ -156,14 +156,14 @@ function isValid({ certificatePem }: CaParts, now: Date): boolean {
 }
 
 async function create(now: Date): Promise<CaParts> {
-  // Each handshake has the guest verify both signatures and us make the second. Measured: P-256 verifies in 1.34 ms in a
+  // In each handshake the guest verifies both signatures and we make the second. Measured: P-256 verifies in 1.34 ms in a
   // guest under TCG (0.065 with KVM) and signs in 0.02 here; RSA-2048 verifies in 0.2 (0.02) but signs in 0.65, during
-  // which no other connection moves. So RSA where we sign once for a name, P-256 where we sign for each handshake.
+  // which no other connection makes progress. So RSA signs once per name, and P-256 in each handshake.
   const [ca, leaf] = await Promise.all([
     generate('rsa', { modulusLength: 2048 }),
     generate('ec', { namedCurve: 'prime256v1' }),
   ]);
-  // A name of its own: a client that still knows the former authority must not mix the two up.
+  // A unique name, so that clients with the former authority do not confuse the two.
   const commonName = `gondolin local CA ${randomBytes(4).toString('hex')}`;
   const issuer: Issuer = { ...ca, commonName };
   const { createRootCertificate } = await import('./certificate.ts');

@@ -23,7 +23,7 @@ function utf(text: string): Buffer {
 }
 
 /**
- * A Java trust store of type JKS, which every Java reads. The same for the same certificates.
+ * Returns a Java trust store of type JKS, which every Java reads. Equal for equal certificates.
  * @param certificates  In DER; duplicates are dropped.
  */
 export function encodeTrustStore(certificates: readonly Uint8Array[]): Buffer {

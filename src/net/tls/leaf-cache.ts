@@ -34,7 +34,7 @@ interface Entry {
 }
 
 /**
- * Ours is the choice, for the guest is the slower side. An emulated CPU runs plain arithmetic far better than AES
+ * The server chooses the cipher, because the guest is the slower side. An emulated CPU runs plain arithmetic far faster than AES
  * instructions: OpenSSL's ChaCha20 in general registers gave 165 MB/s under TCG, AES-128-GCM 44, AES-256-GCM 37.
  */
 function cipherList(isCpuEmulated: boolean): string {
@@ -44,10 +44,9 @@ function cipherList(isCpuEmulated: boolean): string {
 }
 
 /**
- * Server certificates by host name, made when first asked for and kept, the longest unused ones forgotten first. Ask only
- * for names that the policy lets through: each new one costs the event loop about 1.2 ms (0.8 ms is Node's own, for its
- * context). One is made at a time and signed on a thread, so that other work runs in between; beyond a burst of 200 they wait
- * for 25 a second.
+ * Server certificates by host name, created on first use and kept; the least recently used are dropped first. Only for names
+ * that the policy allows: each new one costs the event loop about 1.2 ms (0.8 ms of it for Node's context). They are created
+ * one at a time and signed on a thread, so that other work runs in between; after a burst of 200 the rate is 25 per second.
  */
 export class LeafCache {
   readonly #ca: HostCa;
@@ -63,7 +62,7 @@ export class LeafCache {
 
   /**
    * @param maxEntries  1 or more. @default 512
-   * @param isCpuEmulated  Of the clients. @default false
+   * @param isCpuEmulated  True if the CPU of the clients is emulated. @default false
    */
   constructor(
     ca: HostCa,
@@ -96,7 +95,7 @@ export class LeafCache {
     const known = this.#entries.get(host);
     const isGood = known !== undefined && nowMs < known.renewAtMs;
     const entry = isGood ? known : await this.#make(host, nowMs);
-    // Last in the order of the map: used most recently.
+    // Moved to the end of the map: the most recently used.
     this.#entries.delete(host);
     this.#entries.set(host, entry);
     const [oldest] = this.#entries.keys();
@@ -128,8 +127,11 @@ export class LeafCache {
     const signature = await signOnThread('sha256', draft.toSign, this.#ca.issuer.privateKey);
     const cert = draft.pem(signature);
     const context = createSecureContext({
-      ...{ cert, key: this.#keyPem, minVersion: 'TLSv1.2' },
-      ...{ ciphers: this.#ciphers, honorCipherOrder: true },
+      cert,
+      key: this.#keyPem,
+      minVersion: 'TLSv1.2',
+      ciphers: this.#ciphers,
+      honorCipherOrder: true,
     });
     return { context, renewAtMs: notAfterMs - RENEW_BEFORE_MS };
   }

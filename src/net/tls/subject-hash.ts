@@ -3,8 +3,8 @@ import oids from 'node-forge/lib/oids.js';
 import * as asn1 from './asn1.ts';
 
 /**
- * The name OpenSSL looks a trusted certificate up by in a directory: 8 hex digits, without the `.0`. For certificates
- * whose subject is one common name, as ours.
+ * Returns the file name by which OpenSSL looks up a trusted certificate in a directory: 8 hex digits, without the `.0`. Only
+ * for certificates whose subject is one common name, like ours.
  * @see OpenSSL X509_NAME_hash_ex: SHA-1 over the name in its canonical form, small letters and single blanks
  */
 export function subjectHash(certificatePem: string): string {

@@ -9,7 +9,7 @@ export class DeflateDecoder extends Transform {
   #inner: InflateRaw | null = null;
   /** True after the end of the coded stream: further bytes are dropped, as browsers do. */
   #hasEnded = false;
-  /** Of the chunk that is being decoded: zlib calls nothing back for bytes behind the end. */
+  /** Callback of the chunk that is being decoded: zlib never calls back for bytes after the end. */
   #settle: TransformCallback | null = null;
 
   override _transform(chunk: Buffer, _: BufferEncoding, callback: TransformCallback): void {

@@ -5,7 +5,8 @@ import type { ScrubPatterns } from './scrub-patterns.ts';
  * start. The result does not depend on the chunks.
  *
  * A guest can have guesses echoed and count the missing bytes. The bytes held back are therefore the same for every value:
- * those at the end that could be part of any value, up to the window. Message ends of JSON, lines and event streams pass at once.
+ * those at the end that could be part of any value, up to the window. Message ends of JSON, lines and event streams pass
+ * at once.
  */
 export class Scrubber {
   readonly #patterns: ScrubPatterns;
