@@ -3,7 +3,7 @@ import type { Frame } from '../protocol/frame.ts';
 import { FrameDecoder } from '../protocol/frame-decoder.ts';
 import { TurnQueue, TurnScheduler } from '../util/turn-scheduler.ts';
 
-/** When frames of guests are handled. Slice: docs/limits.md. */
+/** Schedules the frames of guests. Slice: docs/limits.md. */
 const FRAME_TURNS = new TurnScheduler({ sliceMs: 2 });
 
 /** `OPEN`s of one guest handled in one turn: the work each causes (judging, dialling) runs later, where no clock is read. */

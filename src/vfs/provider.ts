@@ -80,7 +80,7 @@ export interface AttributeChange {
   readonly sizeBytes?: number;
   readonly atimeNs?: bigint;
   readonly mtimeNs?: bigint;
-  /** True when `atimeNs` is the present time: a provider whose files have a clock of their own uses that clock. */
+  /** True when `atimeNs` is the current time: a provider whose files have a clock of their own uses that clock. */
   readonly isAtimeNow?: boolean;
   readonly isMtimeNow?: boolean;
 }
@@ -177,7 +177,7 @@ export interface ProviderSnapshot {
 export interface VfsProvider {
   /** If true, the server refuses every change with EROFS before the provider sees it, and the guest mounts it read-only. */
   readonly isReadonly: boolean;
-  /** How long the guest may use names and attributes without asking again, in milliseconds. */
+  /** Time for which the guest may use names and attributes without asking again, in milliseconds. */
   readonly ttlMs: number;
   /** Without it a machine with this mount cannot be saved. */
   readonly snapshot?: ProviderSnapshot;

@@ -48,5 +48,5 @@ export const HELD_NODES = new SharedBudget({
   guaranteed: 100_000,
 });
 
-/** When file requests of guests are served. A job continues in microtasks, so each turn starts one that waited. */
+/** Schedules file requests of guests. A job continues in microtasks, so each turn starts only one waiting job. */
 export const FILE_TURNS = new TurnScheduler({ sliceMs: 1, maxJobs: 1 });

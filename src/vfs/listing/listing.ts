@@ -5,7 +5,7 @@ interface Batch {
   /** Index of its first entry in the listing. */
   readonly first: number;
   readonly bytes: Buffer;
-  /** Where each entry starts in `bytes`, and where the last one ends. */
+  /** Offset in `bytes` of each entry, then the end of the last one. */
   readonly starts: Uint32Array;
 }
 

@@ -3,7 +3,7 @@ import { VfsError } from '../vfs-error.ts';
 import { isProtectedFile } from './nodes/guard.ts';
 import { identityKey, type RealNode } from './nodes/real-node.ts';
 
-/** How long a handle that was opened before its file became protected may still write. */
+/** Time for which a handle that was opened before its file became protected may still write. */
 const MAX_AGE_MS = 50;
 
 /** Returns the identity of the file that a path leads to now, or null when there is none. */

@@ -158,7 +158,7 @@ it('what the guest has open, a renamed directory and a file with another name st
   appendFileSync(join(directory, 'again'), '!');
 });
 
-it('a volume whose own directory the host renames goes on', async () => {
+it('a volume keeps working when the host renames its own directory', async () => {
   const time = fakeTime();
   const parent = temporaryDirectory();
   mkdirSync(join(parent, 'project/src'), { recursive: true });

@@ -74,7 +74,7 @@ it('MemoryProvider refuses names above 255 bytes and targets of no or 4,096 byte
   expect((await client.symlink(root, 'l', 'x'.repeat(4095))).status).toBe('ok');
 });
 
-it('MemoryProvider finds data behind a hole of 2^52 bytes, and refuses what ends beyond 2^53', async () => {
+it('MemoryProvider finds data after a hole of 2^52 bytes, and refuses a write that ends above 2^53', async () => {
   const { client, root } = await start();
   const { id, handle } = await client.create(root, 'file');
   await client.write(id, handle, 2 ** 52, Buffer.from('x'));

@@ -62,7 +62,7 @@ it('restored handles read and write the files of the host as they are now', asyn
   expect((await client.read(id, handle, 0, 1)).status).toBe('EBADF');
 });
 
-it('a file that was removed or replaced answers ESTALE, on its node and on its handles', async () => {
+it('a file that was removed or replaced fails with ESTALE, on its node and on its handles', async () => {
   const directory = temporary();
   for (const name of ['gone', 'other']) writeFileSync(join(directory, name), name);
   const before = await serve(new RealFSProvider(directory));
@@ -120,7 +120,7 @@ it('a renamed file or directory is found again, inside the mount only', async ()
   expect(readdirSync(join(outside, 'away'))).toEqual([]);
 });
 
-it('a working directory that was made anew answers ESTALE until its name is looked up', async () => {
+it('a working directory that was replaced fails with ESTALE until its name is looked up', async () => {
   const directory = temporary();
   mkdirSync(join(directory, 'd'));
   const before = await serve(new RealFSProvider(directory));
@@ -133,7 +133,7 @@ it('a working directory that was made anew answers ESTALE until its name is look
   expect(await client.walk('m/d')).not.toBe(cwd);
 });
 
-it('the root of a mount is its host path, also when that was made anew', async () => {
+it('the root of a mount is its host path, even when that was replaced', async () => {
   const directory = temporary();
   mkdirSync(join(directory, 'dist'));
   const before = await serve(new RealFSProvider(join(directory, 'dist')));
@@ -146,7 +146,7 @@ it('the root of a mount is its host path, also when that was made anew', async (
   expect(await client.list(root)).toEqual(['built']);
 });
 
-it('a directory that is being read goes on at its place, whatever the host added', async () => {
+it('a directory that is being read continues at its position, whatever the host added', async () => {
   const directory = temporary();
   for (let file = 0; file < 50; file++) writeFileSync(join(directory, `f${file}`), '');
   const before = await serve(new RealFSProvider(directory));
@@ -179,7 +179,7 @@ it('a directory that is being read goes on at its place, whatever the host added
   expect(names.toSorted()).toEqual(expected.toSorted());
 });
 
-it('the guest is told of the files that changed since it was told of them, and of no other', async () => {
+it('the guest is notified of the files that changed since it received their attributes, and of no other', async () => {
   const directory = temporary();
   for (const name of ['same', 'grown', 'gone']) writeFileSync(join(directory, name), name);
   const before = await serve(new RealFSProvider(directory));
@@ -196,7 +196,7 @@ it('the guest is told of the files that changed since it was told of them, and o
   expect((await client.stat(grown)).size).toBe(6);
 });
 
-it('the totals of the channel go on over a restore, notifications among them', async () => {
+it('the totals of the channel continue across a restore and include notifications', async () => {
   const directory = temporary();
   const before = await serve(new RealFSProvider(directory));
   const { id, handle } = await before.create(await before.walk('m'), 'f');
@@ -212,7 +212,7 @@ it('the totals of the channel go on over a restore, notifications among them', a
   expect(client.server.bytesOut).toBe(before.receivedBytes + client.receivedBytes);
 });
 
-it('hold() resolves once what came is answered, and nothing is taken until release()', async () => {
+it('quiesce() resolves once every request is served, and none is taken until resume()', async () => {
   const client = await serve(new RealFSProvider(temporary()));
   const root = await client.walk('m');
   const { id, handle } = await client.create(root, 'f');
@@ -229,7 +229,7 @@ it('hold() resolves once what came is answered, and nothing is taken until relea
   expect((await later).size).toBe(512 * 1024);
 });
 
-it('owners of symbolic links, which no attribute can keep, are carried', async () => {
+it('owners of symbolic links, which no attribute can keep, are saved and restored', async () => {
   const directory = temporary();
   const before = await serve(new RealFSProvider(directory));
   const root = await before.walk('m');
@@ -240,7 +240,7 @@ it('owners of symbolic links, which no attribute can keep, are carried', async (
   expect(await client.stat(link)).toMatchObject({ uid: 77 });
 });
 
-it('ReadonlyProvider goes on reading; a handle from before it was read-only writes no more', async () => {
+it('ReadonlyProvider continues to read; a handle from before it was read-only cannot write', async () => {
   const directory = temporary();
   writeFileSync(join(directory, 'f'), 'text');
   const before = await serve(new RealFSProvider(directory));
@@ -252,7 +252,7 @@ it('ReadonlyProvider goes on reading; a handle from before it was read-only writ
   expect(readFileSync(join(directory, 'f'), 'utf8')).toBe('text');
 });
 
-it('MemoryProvider is carried with its contents, holes, links and files without a name', async () => {
+it('MemoryProvider is saved and restored with its contents, holes, links and files without a name', async () => {
   const before = await serve(new MemoryProvider());
   const root = await before.walk('m');
   await before.mkdir(root, 'd', 0o2775);
@@ -281,7 +281,7 @@ it('MemoryProvider is carried with its contents, holes, links and files without 
   expect((await client.stat(await client.walk('m/d/new'))).ino).not.toBe(seen.ino);
 });
 
-it('exportState() rejects with SNAPSHOT_UNSUPPORTED naming a mount that cannot be carried', async () => {
+it('exportState() rejects with SNAPSHOT_UNSUPPORTED naming a mount that cannot be saved', async () => {
   const large = new MemoryProvider();
   for (let file = 0; file < 9; file++) large.writeFile(`f${file}`, Buffer.alloc(8 * 2 ** 20, 1));
   const own: VfsProvider = new MemoryProvider();

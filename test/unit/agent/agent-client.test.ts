@@ -62,13 +62,13 @@ it('a request rejects with AGENT_REQUEST_FAILED naming stage and errno', async (
   });
 });
 
-it('a request rejects with AGENT_TIMEOUT when the guest does not answer', async () => {
+it('a request rejects with AGENT_TIMEOUT when the guest does not reply', async () => {
   const { guest, agent } = start(20);
   guest.hello();
   await expect(agent.ping()).rejects.toMatchObject({ code: 'AGENT_TIMEOUT' });
 });
 
-it('a guest that leaves more than 256 requests unanswered in their time ends its session', async () => {
+it('a guest that leaves more than 256 requests without a reply in time ends its session', async () => {
   const { guest, agent, session } = start(20);
   guest.hello();
   const pings = Array.from({ length: 257 }, () => agent.ping());
@@ -170,7 +170,7 @@ it('writeFile() sends a large file in parts, each appended to the one before', a
   expect(Buffer.concat(parts).equals(data)).toBe(true);
 });
 
-it('writeFile() writes an empty file and appends when it is told to', async () => {
+it('writeFile() writes an empty file and appends with `append`', async () => {
   const { guest, agent } = start();
   guest.hello();
   const empty = agent.writeFile({ path: '/x', data: Buffer.alloc(0) });

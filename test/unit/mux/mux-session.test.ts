@@ -50,7 +50,7 @@ it('openStream() carries bytes both ways up to the end of each side', async () =
   expect(session.openStreams).toBe(0);
 });
 
-it('a stream sends no more than its credit and goes on when more is granted', async () => {
+it('a stream sends no more than its credit and continues when more is granted', async () => {
   const { guest, session } = start();
   const stream = session.openStream(STDIO);
   stream.write(Buffer.alloc(INITIAL_WINDOW_BYTES + 10));
@@ -72,7 +72,7 @@ it('openStream() throws MUX_STREAM_LIMIT when 1,024 are open', () => {
   );
 });
 
-it('onOpen() hands a stream of the guest and the bytes behind its kind to the handler of that kind', async () => {
+it('onOpen() gives a stream of the guest and the bytes after its kind to the handler of that kind', async () => {
   const { guest, session } = start();
   const opened = new Promise<{ stream: MuxStream; body: Buffer }>((resolve) =>
     session.onOpen(TCP, (stream, body) => resolve({ stream, body })),
@@ -211,7 +211,7 @@ const ping = (id: number) => encodeHostMessage(id, { type: 'PING' });
 const pingIds = (frames: readonly Frame[]) =>
   frames.map((frame) => (frame.type === 'MESSAGE' ? frame.payload.readUInt32LE(4) : frame.type));
 
-it('sendThenCork() holds back all that is sent after it until uncorkAndSend()', async () => {
+it('sendThenCork() holds back everything sent after it until uncorkAndSend()', async () => {
   const { guest, session } = start();
   const stream = session.openStream(STDIO);
   session.sendThenCork(ping(1));
@@ -234,7 +234,7 @@ it('what was written before destroy() reaches the guest before the RESET', async
   expect(guest.frames.map(({ type }) => type)).toEqual(['OPEN', 'DATA', 'RESET']);
 });
 
-it('uncorkAndSend() lifts a hold that was not reached yet', async () => {
+it('uncorkAndSend() cancels a cork that was not reached yet', async () => {
   const { guest, session } = start();
   guest.host.cork();
   session.sendThenCork(ping(1));

@@ -30,7 +30,7 @@ it('add() lets a member above its own limit shed, and no other', () => {
   expect([modest.held, greedy.held, budget.totalBytes]).toEqual([90, 0, 90]);
 });
 
-it('add() lets the member that holds the most shed when all together pass the limit', () => {
+it('add() makes the member that holds the most shed when all together exceed the limit', () => {
   const budget = new ReceiveBudget(100, 150);
   const [modest, greedy] = [member(budget), member(budget)];
   greedy.take(100);

@@ -173,7 +173,7 @@ it.each<[string, Frame]>([
   });
 });
 
-it('FrameDecoder accepts the longest payloads of each sender and one byte more of none', () => {
+it('FrameDecoder accepts the longest payload of each sender and rejects one byte more', () => {
   const longest = encodeFrame({
     type: 'MESSAGE',
     payload: Buffer.alloc(MAX_HOST_PAYLOAD_BYTES, 7),

@@ -119,7 +119,7 @@ it('the event loop turns after each slice of requests, whatever else waits in th
   expect(served).toBeGreaterThanOrEqual(400);
 });
 
-it('hold() gives up on a provider that never answers, and the guest goes on after release()', async () => {
+it('quiesce() gives up on a provider that hangs, and the guest continues after resume()', async () => {
   let answer: (() => void) | undefined;
   class Stuck extends MemoryProvider {
     override sync() {
@@ -145,7 +145,7 @@ it('hold() gives up on a provider that never answers, and the guest goes on afte
   expect(await client.server.quiesce()).toBe(true);
 });
 
-it('close() leaves behind a provider that never settles', async () => {
+it('close() does not wait for a provider that never settles', async () => {
   class Stuck extends MemoryProvider {
     override release() {
       return new Promise<void>(() => undefined) as unknown as undefined;

@@ -28,7 +28,7 @@ export interface RealNode {
   isRestored: boolean;
   /** O_PATH descriptor, or -1 while evicted. */
   fd: number;
-  /** When it was last seen inside the mount, in ms of `performance.now()`. */
+  /** Time at which it was last seen inside the mount, in ms of `performance.now()`. */
   seenAtMs: number;
   /** Owner and mode when last read; null before. */
   stat: KnownStat | null;

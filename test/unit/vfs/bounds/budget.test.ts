@@ -47,7 +47,7 @@ it('what one VM gives back is there for another that waits', async () => {
   expect([first.used, second.used, all.used]).toEqual([6, 10, 16]);
 });
 
-it('close() gives everything back, refuses who waits and whoever comes later', async () => {
+it('close() returns everything and rejects waiting and later takers', async () => {
   const all = shared();
   const budget = new Budget(all);
   await budget.take(10);

@@ -15,7 +15,7 @@ function setUp(limit: number) {
   return { shared, forgotten, mount, table: () => new NodeTable(new Budget(shared)) };
 }
 
-it('hold() above the limit throws ENFILE and lets the provider drop the node', () => {
+it('addLookup() above the limit throws ENFILE and lets the provider drop the node', () => {
   const { forgotten, mount, table } = setUp(2);
   const ids = table();
   const [first, second, third] = [{}, {}, {}];
@@ -29,7 +29,7 @@ it('hold() above the limit throws ENFILE and lets the provider drop the node', (
   expect(forgotten).toEqual([third, first]);
 });
 
-it('hold() above the limit never lets the root go', () => {
+it('addLookup() above the limit never drops the root', () => {
   const { forgotten, mount, table } = setUp(1);
   const ids = table();
   ids.addLookup(mount, {});
