@@ -30,6 +30,13 @@ function splitPort(text: string): { readonly host: string; readonly port: string
   return { host: text.slice(0, colon), port: text.slice(colon + 1) };
 }
 
+/** Returns the host and port of a URL without its scheme; empty if a `@` in its path makes it unclear where a password ends. */
+function urlHost(text: string): string {
+  const authority = text.split(/[/?#]/, 1)[0] ?? '';
+  const isClear = !text.slice(authority.length).includes('@');
+  return isClear ? authority.slice(authority.lastIndexOf('@') + 1) : '';
+}
+
 /** Refuses what is not a host at all, before the text is taken apart. */
 function shapeProblem(text: string): HostPatternProblem | null {
   if (text.length === 0 || text.length > MAX_PATTERN_CHARS || /[\p{Cc}\s]/u.test(text)) {
@@ -38,8 +45,11 @@ function shapeProblem(text: string): HostPatternProblem | null {
       fix: 'Write one host per entry.',
     };
   }
-  const url = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/@]*@)?([^/?#]*)/i.exec(text);
-  if (url) return { problem: 'it is a URL', fix: `Write ${url[1] || 'the host'} alone.` };
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0];
+  if (scheme !== undefined) {
+    const host = urlHost(text.slice(scheme.length));
+    return { problem: 'it is a URL', fix: `Write ${host || 'the host'} alone.` };
+  }
   if (text.includes('@')) {
     return {
       problem: 'it has a user name',
