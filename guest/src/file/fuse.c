@@ -110,7 +110,7 @@ static uint8_t *allocate_buffer(void)
 {
     uint8_t *buffer = malloc(BUFFER_BYTES);
     if (buffer == NULL)
-        die("no memory for its buffer");
+        die("out of memory for its buffer");
     return buffer;
 }
 
@@ -237,7 +237,7 @@ static void set_read_ahead(int mount_fd)
     (void)snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", status.stx_dev_major, status.stx_dev_minor);
     AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || write(fd, READ_AHEAD_KB, sizeof READ_AHEAD_KB - 1) < 0)
-        log_warning("read-ahead: %s", strerror(errno));
+        log_warning("cannot set the read-ahead of host mounts: %s", strerror(errno));
 }
 
 int fuse_start(int port_fd, struct failure *failure)

@@ -43,7 +43,7 @@ static void note(const struct nlmsghdr *message)
         return;
     struct net_address address = size == 4 ? net_address_v4(own) : net_address_v6(own);
     if (net_steer_set_own(&address, message->nlmsg_type == RTM_NEWADDR) != 0)
-        log_warning("own address: %s", strerror(errno));
+        log_warning("cannot update an own address: %s", strerror(errno));
 }
 
 static void on_change(struct loop_source *source, uint32_t events)

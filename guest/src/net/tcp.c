@@ -35,7 +35,7 @@ static void set_paused(struct listener *listener, bool is_paused)
 {
     listener->is_paused = is_paused;
     if (loop_modify(&listener->source, is_paused ? 0 : EPOLLIN) != 0)
-        log_error("listener: %s", strerror(errno));
+        log_error("cannot watch a listener: %s", strerror(errno));
 }
 
 void net_tcp_accept_more(void)

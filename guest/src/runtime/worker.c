@@ -108,7 +108,7 @@ static void submit(struct worker_pool *pool, struct worker_job *job)
     (void)pthread_mutex_unlock(&lock);
     /* The job has to wait for one of the others. */
     if (error != 0)
-        log_warning("start a thread: %s", strerror(error));
+        log_warning("cannot start a thread: %s", strerror(error));
 }
 
 void worker_submit(struct worker_job *job)

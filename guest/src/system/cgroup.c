@@ -24,7 +24,7 @@ static void count_memory(const char *path)
     static const char controllers[] = "+memory";
     AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || RETRY_EINTR(write(fd, controllers, sizeof controllers - 1)) < 0)
-        log_warning("control group: %s: %s", path, strerror(errno));
+        log_warning("cannot count memory in %s: %s", path, strerror(errno));
 }
 
 int cgroup_setup(void)

@@ -7,7 +7,7 @@
 #define MAX_RETIRED 1024
 /* Not while the host waits for the command that took or left one. */
 #define WORK_DELAY_MS 250
-/* The number to make in one turn: a request that arrives meanwhile waits for no more than these. */
+/* Cgroups that are removed in one turn: a request that arrives then waits for no more of them. */
 #define WORK_BATCH 16
 /* A process that has just died may still hold it. */
 #define MAX_ATTEMPTS 50
@@ -29,7 +29,7 @@ static void remove_one(void)
 {
     struct retired *last = &pool.retired[pool.retired_count - 1];
     if (!cgroup_remove(last->id) && ++last->attempts < MAX_ATTEMPTS) {
-        /* The next time another one first. */
+        /* Next time, another one is tried first. */
         struct retired again = *last;
         *last = pool.retired[0];
         pool.retired[0] = again;

@@ -23,7 +23,7 @@
 #define FILES_BYTES (8UL << 20)
 #define FILES_SHARE 16
 #define LOOK_DELAY_MS 50
-/* How many killed commands are remembered between their deaths and their EXITED. */
+/* Room for the latest kills: fewer commands than this are killed between a death and its EXITED. */
 #define MAX_KILLED 64
 
 static struct {
@@ -142,5 +142,5 @@ void memory_start(int cgroup_fd)
     memory.look.on_due = on_look_due;
     memory.job = (struct worker_job){.work = on_thread, .done = on_looked};
     if (!set_limit() || memory.events.fd < 0 || loop_add(&memory.events, EPOLLPRI) != 0)
-        log_warning("memory limit of commands: %s", strerror(errno));
+        log_warning("cannot set the memory limit of commands: %s", strerror(errno));
 }

@@ -126,7 +126,7 @@ static void bring_loopback_up(void)
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0)
-        log_warning("loopback: %s", strerror(errno));
+        log_warning("cannot bring up the loopback interface: %s", strerror(errno));
 }
 
 static void write_hosts_if_missing(void)
@@ -137,7 +137,7 @@ static void write_hosts_if_missing(void)
         return;
     AUTO_CLOSE int fd = open("/etc/hosts", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd >= 0 && RETRY_EINTR(write(fd, hosts, sizeof hosts - 1)) < 0)
-        log_warning("/etc/hosts: %s", strerror(errno));
+        log_warning("cannot write /etc/hosts: %s", strerror(errno));
 }
 
 bool root_switch(const struct root_request *request, struct failure *failure)

@@ -59,7 +59,7 @@ static void forget(struct held *held)
 {
     struct held **place = place_of(&held->tuple);
     if (held->is_accepted && net_steer_set_accepted(&held->tuple, 0) != 0)
-        log_warning("accepted connection: %s", strerror(errno));
+        log_warning("cannot hold a connection again: %s", strerror(errno));
     *place = held->next_in_bucket;
     hold.count--;
     free(held);
@@ -72,7 +72,7 @@ static void let_through(struct held *held, uint8_t how)
     held->is_accepted = true;
     held->due_ms = loop_now_ms() + HANDSHAKE_MS;
     if (net_steer_set_accepted(&held->tuple, how) != 0)
-        log_warning("accept a connection: %s", strerror(errno));
+        log_warning("cannot let a connection through: %s", strerror(errno));
     net_hold_send_syn(&held->syn);
     if (!hold.sweep.is_set)
         loop_timer_set(&hold.sweep, SWEEP_MS);
