@@ -48,7 +48,12 @@ function startSecond(manner: Manner, seen: Seen): Promise<number> {
     });
     if (manner === 'invites') stream.additionalHeaders({ ':status': 100 });
     if (manner === 'refuses') stream.respond({ ':status': 403 }, { endStream: true });
-    else stream.once('end', () => stream.respond({ ':status': 200 }, { endStream: true }));
+    else {
+      // A stream that was reset ends, too.
+      stream.once('end', () => {
+        if (!stream.destroyed) stream.respond({ ':status': 200 }, { endStream: true });
+      });
+    }
   });
 }
 
@@ -141,3 +146,15 @@ it('Network asks the guest for its body itself where a hook reads it', async () 
   expect(read).toEqual(['hello']);
   expect(seen.expectation).toBeUndefined();
 });
+
+it.each(WAYS)(
+  'Network gives up a server that says nothing to a guest that waits for it ($guest to $server)',
+  async ({ ask, start }) => {
+    const seen: Seen = { expectation: undefined, body: '' };
+    const port = await start('says nothing', seen);
+    const waits = { responseStartMs: 300 };
+    const net = await createTestNetwork({ allow: [`api.test:${port}`], waits });
+    expect(await ask(net, port, true)).toEqual([504]);
+    expect(seen).toEqual({ expectation: '100-continue', body: '' });
+  },
+);

@@ -1,11 +1,15 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { afterAll, expect, it } from 'vitest';
 import { MAX_REPLAY_BYTES } from '../../../src/net/limits.ts';
-import { connectTcp, request } from '../../fixtures/net/clients.ts';
-import { listening } from '../../fixtures/net/servers.ts';
+import { connectHttp2, connectTcp, request } from '../../fixtures/net/clients.ts';
+import { listening, startHttp2 } from '../../fixtures/net/servers.ts';
 import { createTestNetwork, removeTestCa } from '../../fixtures/net/test-network.ts';
+
+const { NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
 afterAll(removeTestCa);
 
@@ -44,7 +48,7 @@ async function place(): Promise<Place> {
   };
 }
 
-async function echo(message: IncomingMessage): Promise<string> {
+async function echo(message: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   message.on('data', (chunk: Buffer) => chunks.push(chunk));
   await once(message, 'end');
@@ -100,3 +104,45 @@ it('Network asks a server over the connection that it keeps, and names its addre
   await expect.poll(() => responses().length).toBe(3);
   for (const event of responses()) expect(event).toMatchObject({ address: '127.0.0.1' });
 });
+
+/** Ends the use of a kept connection as its second request comes. */
+const REFUSALS = [
+  ['refuses the stream', (stream: ServerHttp2Stream) => stream.close(NGHTTP2_REFUSED_STREAM)],
+  [
+    'says GOAWAY before it',
+    (stream: ServerHttp2Stream) => stream.session?.goaway(NGHTTP2_NO_ERROR, 1),
+  ],
+] as const;
+
+it.each(REFUSALS)(
+  'Network sends a POST once more when an HTTP/2 server %s on a kept connection',
+  async (_name, refuse) => {
+    const seen: string[] = [];
+    const sessions = new Set<unknown>();
+    const port = await startHttp2('api.test', (stream, headers) => {
+      sessions.add(stream.session);
+      stream.on('error', () => undefined);
+      if (stream.id !== 1) {
+        refuse(stream);
+        return;
+      }
+      void echo(stream).then((body) => {
+        seen.push(`${headers[':method']} ${body}`);
+        stream.respond({ ':status': 200 });
+        stream.end();
+      });
+    });
+    const net = await createTestNetwork({ allow: [`api.test:${port}`] });
+    const session = await connectHttp2(net, 'api.test', port);
+    for (const body of ['one', 'two']) {
+      const stream = session.request({ ':method': 'POST', ':path': '/' });
+      stream.end(body);
+      const [headers] = await once(stream, 'response');
+      expect(headers).toMatchObject({ ':status': 200 });
+      await once(stream.resume(), 'close');
+    }
+    expect(seen).toEqual(['POST one', 'POST two']);
+    expect(sessions.size).toBe(2);
+    expect(net.faults).toEqual([]);
+  },
+);

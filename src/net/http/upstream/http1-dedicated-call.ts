@@ -26,6 +26,7 @@ export class Http1DedicatedCall {
   /** The server has not said yet that it wants the body. */
   #isAsked: boolean;
   #isRefused = false;
+  #hasBegun = false;
   #hasSettled = false;
 
   constructor(call: UpstreamCall, handler: ResponseHandler, responseStartMs: number) {
@@ -46,6 +47,7 @@ export class Http1DedicatedCall {
       socket = await open();
       const request = this.#start(socket);
       const closed = new Promise((resolve) => request.once('close', resolve));
+      if (this.#isAsked) this.#startClock();
       await this.#sendBody(request);
       await closed;
     } catch (error) {
@@ -107,23 +109,37 @@ export class Http1DedicatedCall {
     for await (const chunk of this.#call.body ?? []) {
       // A server that answers early has enough.
       if (this.#hasSettled || this.#isRefused) return;
-      this.#isAsked = false;
+      this.#stopWaiting();
       if (!request.write(chunk)) await drained(request);
     }
     if (this.#hasSettled || this.#isRefused) return;
     request.addTrailers(fieldPairs(this.#call.trailers()));
     request.end();
+    this.#startClock();
+  }
+
+  /** Starts the time for a response: the server has all that the guest sends for now. */
+  #startClock(): void {
+    clearTimeout(this.#timer);
+    if (this.#hasSettled || this.#hasBegun) return;
     this.#timer = setTimeout(() => {
       this.fail(new GondolinError('NET_UPSTREAM_TIMEOUT', 'the server did not respond in time'));
     }, this.#responseStartMs);
   }
 
+  /** The body comes, or is about to. */
+  #stopWaiting(): void {
+    if (this.#isAsked) clearTimeout(this.#timer);
+    this.#isAsked = false;
+  }
+
   #inform(status: number, fields: Fields): void {
-    if (status === 100) this.#isAsked = false;
+    if (status === 100) this.#stopWaiting();
     if (!this.#hasSettled) this.#handler.onInformation(status, fields);
   }
 
   #relay(response: IncomingMessage): void {
+    this.#hasBegun = true;
     clearTimeout(this.#timer);
     // Refused at the head: not a byte of the body is wanted.
     this.#isRefused = this.#isAsked && (response.statusCode ?? 0) >= 300;

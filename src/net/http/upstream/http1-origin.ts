@@ -12,6 +12,7 @@ import {
 import { Http1Connection, type Http1Dial } from './http1-connection.ts';
 import { Http1DedicatedCall, needsDedicatedCall } from './http1-dedicated-call.ts';
 import { ReplayBody } from './replay-body.ts';
+import { ReplayableAttempt } from './replayable-attempt.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
@@ -75,8 +76,12 @@ export class Http1Origin {
     const body = call.body === null ? null : new ReplayBody(call.body, MAX_REPLAY_BYTES);
     const replayable = { ...call, body };
     const again = (): void => this.#run(this.#connect(), replayable, once);
-    const once = new ReplayableAttempt(handler, body, null);
-    this.#run(connection, replayable, new ReplayableAttempt(handler, body, again));
+    const once = new ReplayableAttempt(handler, body);
+    this.#run(
+      connection,
+      replayable,
+      new ReplayableAttempt(handler, body, { again, isSafe: wasStale }),
+    );
   }
 
   #connect(): Http1Connection {
@@ -124,44 +129,6 @@ class Freeing extends ForwardingHandler {
 
   override onError(error: Error): void {
     this.#free(false);
-    this.next.onError(error);
-  }
-}
-
-/** One attempt of a request that may be sent twice. */
-class ReplayableAttempt extends ForwardingHandler {
-  readonly #body: ReplayBody | null;
-  #again: (() => void) | null;
-
-  constructor(next: ResponseHandler, body: ReplayBody | null, again: (() => void) | null) {
-    super(next);
-    this.#body = body;
-    this.#again = again;
-  }
-
-  override onInformation(status: number, fields: Fields): void {
-    this.#again = null;
-    this.next.onInformation(status, fields);
-  }
-
-  override onHead(head: ResponseHead, resume: () => void): boolean {
-    this.#again = null;
-    return this.next.onHead(head, resume);
-  }
-
-  override onEnd(trailers: Fields): void {
-    this.#body?.close();
-    this.next.onEnd(trailers);
-  }
-
-  override onError(error: Error): void {
-    const again = this.#again;
-    this.#again = null;
-    if (again !== null && wasStale(error) && this.#body?.canReplay !== false) {
-      again();
-      return;
-    }
-    this.#body?.close();
     this.next.onError(error);
   }
 }

@@ -5,22 +5,36 @@ import { fromHttp2Headers, toHttp2Headers } from '../fields.ts';
 import type { ResponseHandler } from '../response-handler.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL } = constants;
+const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_REFUSED_STREAM } = constants;
 
-/** Whether the server wants the body of a request that waits for `100 Continue`. */
+/**
+ * The server has not acted on the request (RFC 9113 §8.7): it refused the stream, or its GOAWAY names an earlier one as the
+ * last; nghttp2 reports both alike.
+ */
+export class StreamRefused extends Error {
+  readonly code = 'ERR_HTTP2_STREAM_ERROR';
+}
+
+/** The state of a request whose body waits for `100 Continue`. */
 export interface Expectation {
   /** The server has not said yet, and the guest has sent nothing of the body. */
   isOpen: boolean;
-  /** The server answered at the head: not a byte of the body is wanted. */
+  /** The server responded to the head: not a byte of the body is wanted. */
   isRefused: boolean;
 }
 
+/** How long the server may take to respond. */
+export interface ResponseClock {
+  start(): void;
+  stop(): void;
+}
+
 /**
- * Tells the handler what the stream brings; exactly one of `onEnd` and `onError` is last.
+ * Passes what the stream brings to the handler; exactly one of `onEnd` and `onError` is last.
  *
- * @returns `asked`: the request is out whole, the time for an answer runs.
+ * @returns `clock`: runs while the server has all that the guest sends for now, and has not responded.
  */
-export function relayAnswer(
+export function relayResponse(
   stream: ClientHttp2Stream,
   handler: ResponseHandler,
   how: {
@@ -28,7 +42,7 @@ export function relayAnswer(
     readonly waits: WaitingTimes;
     readonly expectation: Expectation;
   },
-): { fail(error: Error): void; asked(): void } {
+): { fail(error: Error): void; clock: ResponseClock } {
   const { address, waits, expectation } = how;
   let hasSettled = false;
   let hasBegun = false;
@@ -40,8 +54,9 @@ export function relayAnswer(
     hasSettled = true;
     handler.onError(error);
   };
-  const asked = (): void => {
+  const start = (): void => {
     if (hasSettled || hasBegun) return;
+    clearTimeout(timer);
     timer = setTimeout(() => {
       fail(new GondolinError('NET_UPSTREAM_TIMEOUT', 'the server did not respond in time'));
       stream.close(NGHTTP2_CANCEL);
@@ -49,6 +64,7 @@ export function relayAnswer(
   };
   stream.on('continue', () => {
     expectation.isOpen = false;
+    clearTimeout(timer);
     handler.onInformation(100, []);
   });
   stream.on('headers', (headers) => {
@@ -80,9 +96,13 @@ export function relayAnswer(
     handler.onEnd(fromHttp2Headers(trailers));
     if (expectation.isRefused) stream.close(NGHTTP2_CANCEL);
   });
-  stream.on('error', fail);
+  const failed = (error: Error): void => {
+    const isRefused = stream.rstCode === NGHTTP2_REFUSED_STREAM;
+    fail(isRefused ? new StreamRefused('the server refused the stream') : error);
+  };
+  stream.on('error', failed);
   stream.on('close', () =>
-    fail(new Error(`the server closed the stream with code ${stream.rstCode}`)),
+    failed(new Error(`the server closed the stream with code ${stream.rstCode}`)),
   );
   handler.onStart({
     abort: () => {
@@ -92,7 +112,7 @@ export function relayAnswer(
     },
     address,
   });
-  return { fail, asked };
+  return { fail, clock: { start, stop: () => clearTimeout(timer) } };
 }
 
 /** A body that breaks off cancels the stream; a server that has enough of it (early answer) ends the sending. */
@@ -100,7 +120,7 @@ export async function sendBody(
   stream: ClientHttp2Stream,
   body: AsyncIterable<Buffer>,
   call: UpstreamCall,
-  fail: (error: Error) => void,
+  { fail, clock }: { fail(error: Error): void; readonly clock: ResponseClock },
   expectation: Expectation,
 ): Promise<void> {
   stream.once('wantTrailers', () => {
@@ -116,6 +136,7 @@ export async function sendBody(
   try {
     for await (const chunk of body) {
       if (stream.destroyed || stream.closed || expectation.isRefused) return;
+      if (expectation.isOpen) clock.stop();
       expectation.isOpen = false;
       if (!stream.write(chunk)) await drained(stream);
     }

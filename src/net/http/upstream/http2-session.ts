@@ -10,7 +10,7 @@ import {
 } from '../../limits.ts';
 import { toHttp2Headers } from '../fields.ts';
 import type { ResponseHandler } from '../response-handler.ts';
-import { relayAnswer, sendBody } from './http2-relay.ts';
+import { relayResponse, sendBody } from './http2-relay.ts';
 import { Http2Wire } from './http2-wire.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
@@ -24,6 +24,8 @@ export class Http2Session {
   readonly #fails = new Map<ClientHttp2Stream, (error: Error) => void>();
   #hasServerEnded = false;
   #openStreams = 0;
+  #isKept = false;
+  #isRetired = false;
 
   /**
    * @param url  Scheme and authority of the origin.
@@ -57,7 +59,19 @@ export class Http2Session {
   }
 
   get isUsable(): boolean {
-    return !this.#hasServerEnded && !this.#session.closed && !this.#session.destroyed;
+    const { closed, destroyed } = this.#session;
+    return !this.#hasServerEnded && !this.#isRetired && !closed && !destroyed;
+  }
+
+  /** True once a stream has ended on it: the server may be closing the connection at this moment. */
+  get isKept(): boolean {
+    return this.#isKept;
+  }
+
+  /** Takes no further request, and closes once the streams that are open have ended. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#session.close();
   }
 
   /** True while the server takes one more stream at once. */
@@ -133,18 +147,22 @@ export class Http2Session {
     this.#openStreams += 1;
     stream.once('close', () => {
       this.#openStreams -= 1;
+      this.#isKept = true;
       if (this.#openStreams === 0 && this.#hasServerEnded) this.#session.destroy();
     });
     const expectation = { isOpen: call.expectsContinue, isRefused: false };
-    const { fail, asked } = relayAnswer(stream, handler, {
+    const relay = relayResponse(stream, handler, {
       address: this.address,
       waits: this.#waits,
       expectation,
     });
-    this.#fails.set(stream, fail);
+    this.#fails.set(stream, relay.fail);
     stream.once('close', () => this.#fails.delete(stream));
-    if (call.body === null) asked();
-    else void sendBody(stream, call.body, call, fail, expectation).then(asked);
+    const { clock } = relay;
+    // A guest that waits to be asked for its body sends nothing more for now.
+    if (call.body === null || call.expectsContinue) clock.start();
+    if (call.body === null) return;
+    void sendBody(stream, call.body, call, relay, expectation).then(() => clock.start());
   }
 }
 

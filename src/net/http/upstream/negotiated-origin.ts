@@ -1,9 +1,12 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { MAX_UPSTREAM_H2_SESSIONS, type WaitingTimes } from '../../limits.ts';
+import { MAX_REPLAY_BYTES, MAX_UPSTREAM_H2_SESSIONS, type WaitingTimes } from '../../limits.ts';
 import type { ResponseHandler } from '../response-handler.ts';
 import { Http1Origin } from './http1-origin.ts';
+import { StreamRefused } from './http2-relay.ts';
 import { Http2Session } from './http2-session.ts';
+import { ReplayBody } from './replay-body.ts';
+import { ReplayableAttempt } from './replayable-attempt.ts';
 import type { UpstreamCall } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
@@ -62,11 +65,25 @@ export class NegotiatedOrigin {
     }
     const session = this.#pick();
     if (session !== null) {
-      session.send(call, handler);
+      if (session.isKept) this.#sendOnKept(session, call, handler);
+      else session.send(call, handler);
       return;
     }
     this.#waiting.push({ call, handler });
     if (!this.#isDialling) void this.#dial();
+  }
+
+  /** A server may end a kept connection at the moment it is used again; it then refuses the stream, whatever the method. */
+  #sendOnKept(session: Http2Session, call: UpstreamCall, handler: ResponseHandler): void {
+    const body = call.body === null ? null : new ReplayBody(call.body, MAX_REPLAY_BYTES);
+    const replayable = { ...call, body };
+    const again = (): void => {
+      session.retire();
+      this.send(replayable, new ReplayableAttempt(handler, body));
+    };
+    const isSafe = (error: Error): boolean =>
+      error instanceof StreamRefused && this.#sessions.length < MAX_UPSTREAM_H2_SESSIONS;
+    session.send(replayable, new ReplayableAttempt(handler, body, { again, isSafe }));
   }
 
   async destroy(): Promise<void> {
