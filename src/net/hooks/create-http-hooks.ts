@@ -28,7 +28,7 @@ export interface HttpHookSecret {
 }
 
 /**
- * What `createHttpHooks` takes.
+ * Options of `createHttpHooks`.
  *
  * @example
  * const options: HttpHooksOptions = {

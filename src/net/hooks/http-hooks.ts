@@ -2,8 +2,8 @@
 type Given<T> = T | void | Promise<T | void>;
 
 /**
- * Functions of the host that see each request and answer of the guest, with the classes of the web (WHATWG fetch).
- * They see placeholders, never values: secrets are put in after them and taken out of answers before them.
+ * Functions of the host that see each request and response of the guest, with the classes of the web (WHATWG fetch).
+ * They see placeholders, never values: secrets are put in after them and taken out of responses before them.
  *
  * @example
  * const readOnly: RequestHooks = {
@@ -14,9 +14,9 @@ type Given<T> = T | void | Promise<T | void>;
  * const { httpHooks } = createHttpHooks({ allowedHosts: ['api.github.com'], ...readOnly });
  */
 export interface RequestHooks {
-  /** Before the body: its argument has none. A `Request` changes method, URL and headers; a `Response` is the answer. */
+  /** Before the body: its argument has none. A `Request` changes method, URL and headers; a `Response` is sent to the guest. */
   readonly onRequestHead?: ((request: Request) => Given<Request | Response>) | undefined;
-  /** A `Request` goes out in place of the guest's (its URL is judged again); a `Response` is the answer. */
+  /** A `Request` goes out in place of the guest's (its URL is judged again); a `Response` is sent to the guest. */
   readonly onRequest?: ((request: Request) => Given<Request | Response>) | undefined;
   /** A `Response` goes to the guest in place of the server's. */
   readonly onResponse?: ((response: Response, request: Request) => Given<Response>) | undefined;

@@ -55,7 +55,7 @@ export function sameHost(host: string, name: string): boolean {
   return host === name || isSameAddress(host, name);
 }
 
-/** How a request names the destination upstream: the port only where it is not the scheme's own. */
+/** Writes a destination as a request names it: with the port only where it is not the scheme's own. */
 export function writeAuthority(to: {
   readonly name: string;
   readonly port: number;

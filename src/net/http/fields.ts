@@ -1,4 +1,4 @@
-/** Header or trailer fields as they stand on the wire: name, value, name, value. */
+/** Header or trailer fields as they are on the wire: name, value, name, value. */
 export type Fields = readonly string[];
 
 /** Fields that are about one connection, not about the message (RFC 9110 §7.6.1), and what speaks to a proxy. */
@@ -19,8 +19,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 const NEVER_DROPPED: ReadonlySet<string> = new Set(['host', 'content-length', 'content-type']);
 
 /**
- * What no trailer may say (RFC 9110 §6.5.1): how long the message is, where it goes, who asks and how it is read. A server
- * that took it from there would have seen another request than the one that was judged.
+ * Fields that no trailer may be (RFC 9110 §6.5.1): length, routing, credentials and format of the message. A server that took
+ * them from there would have seen another request than the one that was judged.
  */
 export const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
   'host',

@@ -11,7 +11,7 @@ export class Exchange {
   /** The head of the request, as the guest sent it. */
   readonly asked: AskedRequest;
   readonly record: ExchangeRecord;
-  /** Wraps what Node, a stream or a promise calls: a throw ends this exchange, never the process. */
+  /** Wraps callbacks of Node, streams and promises: a throw ends this exchange, never the process. */
   readonly guard: Guard;
   /** Where the request goes; a hook may lead it elsewhere. */
   context: RequestContext;
@@ -33,14 +33,14 @@ export class Exchange {
     return this.#isOver;
   }
 
-  /** The listener is called once, when the exchange ends: at once where it has. `error`: why it broke, null if it did not. */
+  /** The listener is called once, when the exchange ends: at once where it has. `error`: why it broke off, or null. */
   onOver(listener: (error: string | null) => void): void {
-    // Nobody listens so late for why.
+    // A late listener only has to clean up.
     if (this.#isOver) listener(null);
     else this.#listeners.push(listener);
   }
 
-  /** Ends the exchange; only the first call counts. @param error  Why it broke, in a few words. */
+  /** Ends the exchange; only the first call counts. @param error  The reason why it broke off, in a few words. */
   end(error: string | null): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -7,7 +7,7 @@ import type { SecretStore } from '../../secret/secret-store.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { GuestLoad } from './limit/guest-load.ts';
 
-/** What the HTTP side of one `Network` shares between its connections. */
+/** The services that all HTTP connections of one `Network` share. */
 export interface HttpServices {
   readonly policy: PolicyJudge;
   readonly upstream: Upstream;
@@ -21,6 +21,6 @@ export interface HttpServices {
   readonly fault: (error: Error) => void;
   readonly nextRequestId: () => number;
   readonly turns: TurnQueue;
-  /** Counts what this VM's guest makes us hold. */
+  /** Counts the requests and bytes that this VM's guest makes us hold. */
   readonly load: GuestLoad;
 }

@@ -13,7 +13,7 @@ export interface StagedRequest extends OutgoingRequest {
 export type Dispatch = (request: StagedRequest, handler: ResponseHandler) => void;
 
 /**
- * One thing that happens between the guest and its server: it sees the request on its way out, and the response on its way
+ * One step between the guest and its server: it sees the request on its way out, and the response on its way
  * back where it wraps the handler. It may respond itself, or call `onError`, in place of the next stage.
  */
 export type Stage = (next: Dispatch) => Dispatch;

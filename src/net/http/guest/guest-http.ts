@@ -1,24 +1,22 @@
 import type { Duplex } from 'node:stream';
 import type { HttpServices } from '../exchange/http-services.ts';
-import { createServeRequest } from '../exchange/serve-request.ts';
+import { createServeRequest, type ServeRequest } from '../exchange/serve-request.ts';
 import { createGuard } from '../guard.ts';
 import type { RequestContext } from '../request-context.ts';
 import { GuestHttp1 } from './guest-http1.ts';
-import { GuestHttp2 } from './guest-http2.ts';
+import { GuestHttp2Connection } from './guest-http2-connection.ts';
 
 /** The guest's side of HTTP. */
 export class GuestHttp {
+  readonly #services: HttpServices;
+  readonly #serveRequest: ServeRequest;
   readonly #http1: GuestHttp1;
-  readonly #http2: GuestHttp2;
-  readonly #lingerMs: number;
-  readonly #fault: (error: Error) => void;
+  readonly #http2 = new Set<GuestHttp2Connection>();
 
   constructor(services: HttpServices) {
-    const serveRequest = createServeRequest(services);
-    this.#http1 = new GuestHttp1(services, serveRequest);
-    this.#http2 = new GuestHttp2(services, serveRequest);
-    this.#fault = services.fault;
-    this.#lingerMs = services.waits.guestLingerMs;
+    this.#services = services;
+    this.#serveRequest = createServeRequest(services);
+    this.#http1 = new GuestHttp1(services, this.#serveRequest);
   }
 
   /**
@@ -29,25 +27,37 @@ export class GuestHttp {
   serve(stream: Duplex, raw: Duplex, context: RequestContext): void {
     const guard = createGuard((error) => {
       raw.destroy();
-      this.#fault(error);
+      this.#services.fault(error);
     });
     guard(() => {
       this.#limitLinger(raw);
-      if (context.protocol === 'http2') this.#http2.serve(stream, raw, context);
+      if (context.protocol === 'http2') this.#serveHttp2(stream, raw, context);
       else this.#http1.serve(stream, raw, context);
     })();
   }
 
   close(): void {
-    this.#http2.close();
+    for (const connection of this.#http2) connection.destroy();
     this.#http1.close();
   }
 
-  /** A guest that does not end its half for long after we have ended ours is reset. */
+  #serveHttp2(stream: Duplex, raw: Duplex, context: RequestContext): void {
+    const connection = new GuestHttp2Connection(
+      stream,
+      raw,
+      context,
+      this.#services,
+      this.#serveRequest,
+    );
+    this.#http2.add(connection);
+    connection.onClose(() => this.#http2.delete(connection));
+  }
+
+  /** Resets a guest that does not end its half for long after we have ended ours. */
   #limitLinger(raw: Duplex): void {
     raw.once('finish', () => {
       if (raw.destroyed) return;
-      const timer = setTimeout(() => raw.destroy(), this.#lingerMs);
+      const timer = setTimeout(() => raw.destroy(), this.#services.waits.guestLingerMs);
       raw.once('close', () => clearTimeout(timer));
     });
   }

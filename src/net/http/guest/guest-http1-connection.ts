@@ -9,15 +9,15 @@ export interface OpenResponse {
   readonly request: IncomingMessage;
   /** null: a handshake, whose response is written to the connection itself. */
   readonly response: ServerResponse | null;
-  /** Called when the response can no more be given. */
+  /** Called when the response can no longer be sent. */
   onGone: (() => void) | null;
   /** Called when nothing of the request and its response is held for the guest any more. */
   onReleased: (() => void) | null;
 }
 
 /**
- * Owns one HTTP/1 connection of the guest: which responses are on their way, when it is silent for too long, how it ends,
- * and what is caught of all that it calls.
+ * Owns one HTTP/1 connection of the guest: the responses on their way, its silence, its end, and the
+ * errors of its callbacks.
  */
 export class GuestHttp1Connection {
   /** The guest's stream below TLS: destroying it is a reset for the guest. */
@@ -58,7 +58,7 @@ export class GuestHttp1Connection {
     guardEvents(stream, onThrow);
     if (raw !== stream) guardEvents(raw, onThrow);
     stream.once('end', () => this.#onHalfClosed());
-    // Node tells the response whose turn it is; those behind it in a pipeline wait for ever.
+    // Node ends only the response whose turn it is; later ones of a pipeline would wait for ever.
     stream.once('finish', () => this.#abandon());
     raw.once('close', () => {
       this.#stopTimers();
@@ -72,10 +72,10 @@ export class GuestHttp1Connection {
   }
 
   /**
-   * A request has come; its answer ends with the 'close' of the response.
+   * Begins the response to a request that has come; it ends with the 'close' of `response`.
    *
    * @param isLast  No request may come after this one.
-   * @returns null when our half has ended: no answer can be given, so the request must go nowhere.
+   * @returns null when our half has ended: no response can be sent, so the request must go nowhere.
    */
   begin(request: IncomingMessage, response: ServerResponse, isLast: boolean): OpenResponse | null {
     // Node reports a write after the guest's end this way, with or without a listener of an exchange.
@@ -92,7 +92,7 @@ export class GuestHttp1Connection {
     return open;
   }
 
-  /** A handshake has come, and Node has let go of the connection. `start` runs once earlier responses are sent. */
+  /** A handshake has come, and Node has released the connection. `start` runs once earlier responses are sent. */
   beginLast(request: IncomingMessage, start: (open: OpenResponse) => void): void {
     this.#hasLast = true;
     const run = this.guard(() => {
@@ -110,15 +110,15 @@ export class GuestHttp1Connection {
     if (this.#open.size === 0) this.#onQuiet();
   }
 
-  /** A byte of an answer was written. */
+  /** Notes that bytes of a response were written. */
   moved(): void {
     this.#writes += 1;
     this.#hasMoved = true;
   }
 
   /**
-   * Says what is wrong with the bytes that came, and ends the connection: after the answers that whole requests still
-   * wait for. An answer that has begun to a request that breaks off is a reset: words in it would be taken for its body.
+   * Sends a status for bytes that cannot be a request, and ends the connection, after the responses that whole requests
+   * still wait for. Where the response to an incomplete request has begun the connection is reset: text would be taken for its body.
    *
    * @param status  Status line without the version, `408 Request Timeout`.
    */
@@ -127,27 +127,27 @@ export class GuestHttp1Connection {
     this.#refusal = status;
     const open = [...this.#open];
     if (open.every(({ request }) => request.complete)) {
-      if (open.length === 0) this.#sayRefusal(status);
+      if (open.length === 0) this.#sendRefusal(status);
     } else if (open.length > 1 || open[0]?.response?.headersSent === true) {
       this.raw.destroy();
     } else {
       open[0]?.onGone?.();
-      this.#sayRefusal(status);
+      this.#sendRefusal(status);
     }
   }
 
-  /** The next head is late. Behind answers that are on their way it may wait in a reader that is held back. */
+  /** Refuses a late head. While responses are on their way it may wait in a reader that is held back. */
   refuseLateHead(): void {
     if (this.#open.size === 0) this.refuse('408 Request Timeout');
   }
 
-  /** The connection goes on as something else than HTTP. */
+  /** Ends the HTTP of this connection: it continues as another protocol. */
   leave(): void {
     this.#stopTimers();
     this.#open.clear();
   }
 
-  /** True when a request that comes now would get no answer. */
+  /** True when a request that comes now would get no response. */
   #isDeaf(): boolean {
     return this.#hasLast || this.#refusal !== null || !this.#stream.writable;
   }
@@ -158,13 +158,13 @@ export class GuestHttp1Connection {
     this.#stallTimer ??= setInterval(() => this.#checkStall(), this.#waits.guestStallMs);
   }
 
-  #sayRefusal(status: string): void {
+  #sendRefusal(status: string): void {
     if (!this.#stream.writable) return;
     this.#stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     this.#discard();
   }
 
-  /** What else comes is no HTTP for Node's parser any more; read it must be, so that the guest's end is seen. */
+  /** Reads and discards all further bytes, past Node's parser, so that the guest's end is seen. */
   #discard(): void {
     const parsers = this.#stream.listeners('data') as ((chunk: Buffer) => void)[];
     // A new listener makes Node's parser give back a TLS socket that it reads without events.
@@ -183,7 +183,7 @@ export class GuestHttp1Connection {
     }
   }
 
-  /** All answers are out. */
+  /** Called when all responses have been sent. */
   #onQuiet(): void {
     clearInterval(this.#silenceTimer);
     clearInterval(this.#stallTimer);
@@ -191,7 +191,7 @@ export class GuestHttp1Connection {
     const next = this.#onceQuiet;
     this.#onceQuiet = null;
     if (next !== null) next();
-    else if (this.#refusal !== null) this.#sayRefusal(this.#refusal);
+    else if (this.#refusal !== null) this.#sendRefusal(this.#refusal);
     else if (!this.raw.destroyed) {
       clearTimeout(this.#idleTimer);
       this.#idleTimer = setTimeout(() => this.#stream.end(), this.#waits.guestIdleMs);
@@ -207,7 +207,7 @@ export class GuestHttp1Connection {
     }, this.#waits.guestHalfClosedMs);
   }
 
-  /** A guest that has taken nothing since the last look of what waits for it is reset. */
+  /** Resets a guest that has taken nothing of what waits for it since the last check. */
   #checkStall(): void {
     const seen = { writes: this.#writes, waitingBytes: this.#stream.writableLength };
     const isSame =

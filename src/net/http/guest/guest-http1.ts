@@ -16,7 +16,7 @@ import { Http1Message } from './http1-message.ts';
 import { Http1Request } from './http1-request.ts';
 import { Http1Response } from './http1-response.ts';
 
-/** How often Node looks for heads that are late. */
+/** Longest time between two of Node's checks for late heads. */
 const MAX_LATE_CHECK_MS = 5_000;
 
 /** HTTP/1 with guests: Node's server, which never listens and is fed with streams. */
@@ -41,13 +41,13 @@ export class GuestHttp1 {
       insecureHTTPParser: false,
       headersTimeout: guestHeadMs,
       connectionsCheckingInterval: Math.min(Math.ceil(guestHeadMs / 4), MAX_LATE_CHECK_MS),
-      // What the guest is told. The time itself is the connection's: only sockets have a clock.
+      // For the `Keep-Alive` field. The connection keeps the time itself: in Node only sockets have a clock.
       keepAliveTimeout: guestIdleMs,
       requestTimeout: 0,
     });
     // The size is bounded in bytes; a silent cut of the list would hide fields from the checks.
     this.#server.maxHeadersCount = 0;
-    // A guest may end its half after its request and gets its answer; Node has no option for that.
+    // A guest may end its half after its request and still gets its response; Node has no option for that.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
     const respond =
       (expectsContinue: boolean): RequestListener =>
@@ -119,7 +119,7 @@ export class GuestHttp1 {
   }
 }
 
-/** What Node's strict parser does not take: two framings, broken connections, fields beyond the limit; and late heads. */
+/** Refuses what Node's strict parser does not take: two framings, broken lines, fields beyond the limit; and late heads. */
 function refuseBytes(connection: GuestHttp1Connection, error: NodeJS.ErrnoException): void {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') connection.refuseLateHead();
   else if (error.code === 'HPE_HEADER_OVERFLOW')

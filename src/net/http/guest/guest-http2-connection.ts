@@ -19,8 +19,8 @@ import type { RequestContext } from '../request-context.ts';
 import { Http2Request } from './http2-request.ts';
 
 /**
- * Owns one HTTP/2 connection of the guest: its streams, how long it may be silent, how it ends, and what is caught of all
- * that it calls.
+ * Owns one HTTP/2 connection of the guest: its streams, its silence, its end, and the errors of its
+ * callbacks.
  */
 export class GuestHttp2Connection {
   readonly #session: ServerHttp2Session;
@@ -139,8 +139,8 @@ export class GuestHttp2Connection {
   }
 
   /**
-   * Nothing moves while streams are open: a guest that is there answers a ping. One that broke a rule of the protocol was
-   * told so by GOAWAY; from then on nghttp2 ignores it, and nothing else would ever end the connection.
+   * Nothing moves while streams are open: a live guest responds to a ping. One that broke a rule of the protocol has
+   * received GOAWAY; from then on nghttp2 ignores it, and nothing else would ever end the connection.
    */
   #onSilence(): void {
     const session = this.#session;

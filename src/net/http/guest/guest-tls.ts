@@ -7,9 +7,9 @@ import { TlsTransport } from './tls-transport.ts';
 /**
  * Ends the guest's TLS on the host. A guest that breaks the handshake off, does not trust us or takes too long is reset.
  *
- * @param stream  Whose next bytes are the ClientHello.
- * @param how  Without the preference HTTP/2 is for a guest that offers nothing else.
- * @param serve  Gets the socket in the moment its handshake is done: what comes later would be read by nobody.
+ * @param stream  Its next bytes are the ClientHello.
+ * @param how  `prefersHttp2`: if false, HTTP/2 is chosen only when the guest offers nothing else.
+ * @param serve  Called with the socket as its handshake is done; later, bytes would be lost.
  */
 export function terminateTls(
   stream: Duplex,
@@ -45,12 +45,12 @@ export function terminateTls(
 }
 
 /**
- * What `tls.Server` does with a socket once its handshake is done. We have no such server: it can't be told which of its
+ * Does what `tls.Server` does with a socket once its handshake is done. We have no such server: it cannot be told which of its
  * sockets belongs to which stream, and has one certificate for connections without a server name.
  */
 function takeControl(socket: TLSSocket): void {
   // HTTP/2 waits for the handshake while this is set.
   Object.assign(socket, { secureConnecting: false });
-  // A broken record after the handshake is told by this event only.
+  // A broken record after the handshake emits this event only.
   socket.on('_tlsError', () => socket.destroy());
 }

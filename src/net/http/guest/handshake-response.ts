@@ -6,7 +6,7 @@ import type { GuestResponse } from '../guest-request.ts';
 import type { Attempt, ResponseHead, Tunnel } from '../response-handler.ts';
 import type { GuestHttp1Connection, OpenResponse } from './guest-http1-connection.ts';
 
-/** What a guest may send after its handshake before the response; more waits in its stream. */
+/** Bytes that a guest may send after its handshake before the response; more wait in its stream. */
 const MAX_EARLY_BYTES = 64 * 1024;
 
 /** The response to a WebSocket handshake. Node has released the connection, so it is written to the stream itself. */
@@ -22,7 +22,7 @@ export class HandshakeResponse implements GuestResponse {
   #resume: (() => void) | null = null;
   #hasBegun = false;
 
-  /** @param head  What the guest had sent after its handshake already. */
+  /** @param head  Bytes that the guest has sent after its handshake already. */
   constructor(connection: GuestHttp1Connection, open: OpenResponse, stream: Duplex, head: Buffer) {
     this.#connection = connection;
     this.#open = open;
@@ -93,7 +93,7 @@ export class HandshakeResponse implements GuestResponse {
   }
 
   #keep(chunk: Buffer): void {
-    // After the end of the response nobody wants more, but the guest's end must be seen.
+    // After the end of the response no more is wanted, but the guest's end must be seen.
     if (chunk.length === 0 || this.#stream.writableEnded) return;
     this.#early.push(chunk);
     this.#earlyBytes += chunk.length;

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { announcesBody } from '../fields.ts';
 
 /**
- * A request as Node's parser makes it. Node reads `upgrade` to decide whether to let go of the connection and emit
+ * A request as Node's parser makes it. Node reads `upgrade` to decide whether to release the connection and emit
  * 'upgrade' or 'connect' instead of 'request'. Only a WebSocket handshake leaves HTTP here: any other `Upgrade` is
  * ignored (RFC 9110 §7.8), and `CONNECT` is a request that is refused like any other.
  */

@@ -4,7 +4,7 @@ import type { GuestResponse } from '../guest-request.ts';
 import type { Attempt, ResponseHead, Tunnel } from '../response-handler.ts';
 import type { GuestHttp1Connection, OpenResponse } from './guest-http1-connection.ts';
 
-/** How a request came to the server: what its response must take care of first. */
+/** The circumstances of a request that its response depends on. */
 export interface Http1Arrival {
   readonly connection: GuestHttp1Connection;
   readonly open: OpenResponse;
@@ -40,7 +40,7 @@ export class Http1Response implements GuestResponse {
     const { connection, open } = this.#arrival;
     const guarded = connection.guard(listener);
     this.#response.once('close', guarded);
-    // Before Node 24 a response behind another one never closes when its connection does.
+    // Before Node 24 a response that waits for an earlier one never closes when its connection does.
     open.onReleased = guarded;
   }
 

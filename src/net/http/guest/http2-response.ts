@@ -6,10 +6,10 @@ import type { Attempt, ResponseHead, Tunnel } from '../response-handler.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
 
-/** How a stream of a guest's connection is served. */
+/** The settings that the responses of a guest's connection share. */
 export interface Http2Arrival {
   readonly guard: Guard;
-  /** How long the response may wait for a guest that takes nothing of it. */
+  /** Time that the response may wait for a guest that takes nothing of it. */
   readonly stallMs: number;
 }
 

@@ -4,7 +4,7 @@ type Done = (error?: Error | null) => void;
 
 /**
  * A guest's stream as TLS gets it. Node destroys what lies below TLS as soon as TLS has ended; on a guest's stream that
- * is a reset, which overtakes the last bytes of an answer and the closure alert behind them. Here an end in order leaves
+ * is a reset, which overtakes the last bytes of a response and the closure alert after them. Here an end in order leaves
  * the stream to the guest, who ends it too (or meets the limit of `limitLinger`). Everything else is passed on as it is.
  */
 export class TlsTransport extends Duplex {
@@ -13,7 +13,7 @@ export class TlsTransport extends Duplex {
     if (!this.push(chunk)) this.#raw.pause();
   };
 
-  /** Asked when the guest's bytes end: has it ended TLS before? One that has not is gone, not half-closed. */
+  /** Called when the guest's bytes end: returns whether it ended TLS before. A guest that did not is gone, not half-closed. */
   hasTlsEnded: () => boolean = () => true;
 
   constructor(raw: Duplex) {
@@ -24,7 +24,7 @@ export class TlsTransport extends Duplex {
     });
     this.#raw = raw;
     raw.on('data', this.#onData).pause();
-    // What came last takes until then through TLS.
+    // The last bytes take until then to pass TLS.
     raw.once('end', () => setImmediate(() => this.#onRawEnd()));
     raw.once('close', () => this.destroy(raw.errored ?? undefined));
     this.on('error', () => undefined);
@@ -43,7 +43,7 @@ export class TlsTransport extends Duplex {
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    // What the guest still sends is nobody's.
+    // The rest of the guest's bytes is discarded.
     if (error === null && this.#raw.writableEnded) this.#raw.off('data', this.#onData).resume();
     else this.#raw.destroy();
     done(error);

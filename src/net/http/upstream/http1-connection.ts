@@ -8,7 +8,7 @@ import type { UpstreamCall } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
 
-/** What a connection needs to be made. */
+/** The parts of a connection to make. */
 export interface Http1Dial {
   readonly undici: Undici;
   readonly origin: string;
@@ -54,7 +54,7 @@ export class Http1Connection {
     return this.#isKept;
   }
 
-  /** @param handler  Told everything; never throws. */
+  /** @param handler  Never throws. */
   dispatch(call: UpstreamCall, handler: ResponseHandler): void {
     const relay = new Http1Relay(handler, {
       address: () => this.#address,
@@ -109,7 +109,7 @@ class Http1Relay implements Dispatcher.DispatchHandler {
 
   onHeaders(status: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
     const fields = textOf(headers);
-    // Never while undici parses, this answer or another: it loses the call, or asserts (Node tells of room in mid-write).
+    // Never while undici parses this response or another: it loses the call, or asserts (Node emits 'drain' in mid-write).
     const later = (): void => process.nextTick(resume);
     if (status >= 200) return this.#handler.onHead({ status, statusText, fields }, later);
     this.#handler.onInformation(status, fields);

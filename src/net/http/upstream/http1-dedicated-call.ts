@@ -16,7 +16,7 @@ function announcesTrailers({ fields }: UpstreamCall): boolean {
   return fieldValue(fields, 'trailer') !== null && fieldValue(fields, 'content-length') === null;
 }
 
-/** One HTTP/1.1 request with a body by Node's client, on a connection of its own that ends with the answer. */
+/** One HTTP/1.1 request with a body by Node's client, on a connection of its own that ends with the response. */
 export class Http1DedicatedCall {
   readonly #call: UpstreamCall;
   readonly #handler: ResponseHandler;
@@ -37,7 +37,7 @@ export class Http1DedicatedCall {
   }
 
   /**
-   * Resolves once the handler was told the last. Never rejects.
+   * Sends it. Resolves once the handler has been called for the last time. Never rejects.
    *
    * @param open  Gives a connected, judged and (for https) verified socket.
    */
@@ -88,7 +88,7 @@ export class Http1DedicatedCall {
     request
       .on('continue', () => this.#inform(100, []))
       .on('information', ({ statusCode, rawHeaders }) => {
-        // Node tells of 100 twice.
+        // Node reports 100 twice.
         if (statusCode !== 100) this.#inform(statusCode, rawHeaders);
       })
       .on('response', (response) => this.#relay(response))
@@ -107,7 +107,7 @@ export class Http1DedicatedCall {
   async #sendBody(request: ClientRequest): Promise<void> {
     // A guest that waits sends nothing before it is asked to; one that has waited enough sends all the same.
     for await (const chunk of this.#call.body ?? []) {
-      // A server that answers early has enough.
+      // A server that responds early has enough.
       if (this.#hasSettled || this.#isRefused) return;
       this.#stopWaiting();
       if (!request.write(chunk)) await drained(request);
@@ -162,7 +162,7 @@ export class Http1DedicatedCall {
     if (!handler.onHead(head, () => response.resume())) response.pause();
   }
 
-  /** @returns False when the handler was told the last already. */
+  /** @returns False when the handler has been called for the last time already. */
   #settle(): boolean {
     clearTimeout(this.#timer);
     const isFirst = !this.#hasSettled;

@@ -17,14 +17,14 @@ import type { UpstreamCall } from './upstream-call.ts';
 
 type Undici = typeof import('undici');
 
-/** Asking twice for these is the same as once (RFC 9110 §9.2.2). */
+/** Methods whose requests have the same effect sent twice as once (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
 /**
  * HTTP/1.1 to one origin: as many connections as there are requests at once, each with one request at a time.
  *
- * A server may close a kept connection at the moment it is used again, and nobody can tell whether it has seen the request.
- * So only a request that may be sent twice goes on a kept connection, and is sent once more on a new one; every other gets
+ * A server may close a kept connection at the moment it is used again, and there is no telling whether it has seen the request.
+ * So only a request that may be sent twice uses a kept connection, and is sent once more on a new one; every other gets
  * a new one at once.
  */
 export class Http1Origin {
@@ -99,7 +99,7 @@ export class Http1Origin {
     connection.dispatch(call, new Freeing(handler, free));
   }
 
-  /** One that is idle and lost would only be dialled anew. */
+  /** A lost idle connection would only be dialled again. */
   #drop(connection: Http1Connection): void {
     const at = this.#idle.indexOf(connection);
     if (at < 0) return;

@@ -115,7 +115,7 @@ export function relayResponse(
   return { fail, clock: { start, stop: () => clearTimeout(timer) } };
 }
 
-/** A body that breaks off cancels the stream; a server that has enough of it (early answer) ends the sending. */
+/** A body that breaks off cancels the stream; a server that has enough of it (an early response) ends the sending. */
 export async function sendBody(
   stream: ClientHttp2Stream,
   body: AsyncIterable<Buffer>,

@@ -100,14 +100,14 @@ export class Http2Session {
     const before = this.#wire.receivedBytes;
     const timer = setTimeout(() => {
       if (this.#hasServerEnded || this.#wire.receivedBytes > before) return;
-      const message = 'the server answers no ping any more';
+      const message = 'the server no longer responds to pings';
       this.#fail(new GondolinError('NET_UPSTREAM_TIMEOUT', message));
     }, this.#waits.upstreamSilenceMs);
     // Called when the session ends, too.
     this.#session.ping(() => clearTimeout(timer));
   }
 
-  /** A whole answer may still wait for a slow guest; what is not whole by now never will be. */
+  /** A whole response may still wait for a slow guest; one that is not whole by now never will be. */
   #onServerEnd(): void {
     this.#hasServerEnded = true;
     this.#session.setTimeout(0);
@@ -166,7 +166,7 @@ export class Http2Session {
   }
 }
 
-/** Why a connection is no more. @param reason  The error of our side's GOAWAY: the server broke the protocol. */
+/** Returns the reason why a connection has ended. @param reason  The error of our side's GOAWAY: the server broke the protocol. */
 function endOf(reason: string | null): Error {
   if (reason === null) return new Error('the connection to the server was lost');
   const message = 'the server broke the rules of HTTP/2';

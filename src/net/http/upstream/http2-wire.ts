@@ -26,7 +26,7 @@ const ERROR_NAMES = [
   'HTTP_1_1_REQUIRED',
 ] as const;
 
-/** What a session is told of its connection beside its frames. */
+/** Receives what happens to a session's connection, apart from its frames. */
 export interface WireListener {
   /** The session has given up (the name of its error), or the connection has broken (null). */
   onBroken(reason: string | null): void;
@@ -36,7 +36,7 @@ export interface WireListener {
 
 /**
  * The connection below a client's HTTP/2 session, with a watch on what the session writes. When a server breaks the
- * protocol, nghttp2 says GOAWAY with an error and ignores everything from then on; Node tells nobody, nor does it see
+ * protocol, nghttp2 sends GOAWAY with an error and ignores everything from then on; Node reports neither that nor
  * the end of such a connection.
  */
 export class Http2Wire extends Duplex {
@@ -61,7 +61,7 @@ export class Http2Wire extends Duplex {
     socket.pause();
     socket.once('end', () => {
       this.#hasEnded = true;
-      if (this.#reason === null) this.#tellEnd();
+      if (this.#reason === null) this.#reportEnd();
       else listener.onBroken(this.#reason);
     });
     socket.once('close', () => {
@@ -73,7 +73,7 @@ export class Http2Wire extends Duplex {
   }
 
   override _read(): void {
-    if (this.#hasEnded) this.#tellEnd();
+    if (this.#hasEnded) this.#reportEnd();
     else this.#socket.resume();
   }
 
@@ -100,8 +100,8 @@ export class Http2Wire extends Duplex {
     done(error);
   }
 
-  /** The session is not told: Node would throw away what its streams have not been read of. */
-  #tellEnd(): void {
+  /** The session does not see the end: Node would discard what has not been read from its streams. */
+  #reportEnd(): void {
     if (this.readableLength === 0) setImmediate(() => this.#listener.onEnded());
   }
 }

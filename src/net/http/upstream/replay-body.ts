@@ -7,7 +7,7 @@ export class ReplayBody implements AsyncIterable<Buffer> {
   #hasOverflown = false;
   #next: Promise<IteratorResult<Buffer>> | null = null;
 
-  /** @param limitBytes  What is kept at most. */
+  /** @param limitBytes  Bytes that are kept at most. */
   constructor(source: AsyncIterable<Buffer>, limitBytes: number) {
     this.#source = source[Symbol.asyncIterator]();
     this.#limitBytes = limitBytes;
@@ -34,11 +34,11 @@ export class ReplayBody implements AsyncIterable<Buffer> {
     }
   }
 
-  /** Nobody will read the rest. */
+  /** Ends the reading: the rest is not wanted. */
   close(): void {
     this.#kept.length = 0;
     this.#hasOverflown = true;
-    // A read that has broken off was told to its reader.
+    // The reader of a read that broke off has its error.
     this.#source.return?.().catch(() => undefined);
   }
 

@@ -1,7 +1,7 @@
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { systemCode } from '../../tcp/system-code.ts';
 
-/** Codes of undici and Node for bytes that are no valid HTTP answer. */
+/** Codes of undici and Node for bytes that are no valid HTTP response. */
 const INVALID = new Set([
   'UND_ERR_HEADERS_OVERFLOW',
   'UND_ERR_RES_CONTENT_LENGTH_MISMATCH',
@@ -13,7 +13,7 @@ const INVALID = new Set([
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 
 /**
- * What went wrong between the host and a server, as one of our codes: the dialler's own, NET_UPSTREAM_TIMEOUT,
+ * Maps a failure between the host and a server to one of our codes: the dialler's own, NET_UPSTREAM_TIMEOUT,
  * NET_UPSTREAM_INVALID or NET_UPSTREAM_CLOSED (details: code).
  */
 export function upstreamError(error: Error, server: string): GondolinError {

@@ -32,7 +32,7 @@ export class Upstream {
     this.#tls = new UpstreamTls(dialer, roots);
   }
 
-  /** Sends one request; everything about it is told to the handler. Never throws. */
+  /** Sends one request; the handler receives its response or its failure. Never throws. */
   send(
     target: Target,
     protocol: GuestProtocol,

@@ -7,7 +7,7 @@ import type { AskedRequest } from '../judge/asked-request.ts';
 import type { RefusedTarget } from '../refusal/refusal-page.ts';
 import { headerList, refusedRequestEvent } from './request-events.ts';
 
-/** Counts what one exchange moves and tells it as events: `request` when it goes out, `response` when it has ended. */
+/** Counts the bytes of one exchange and emits its events: `request` when it goes out, `response` when it has ended. */
 export class ExchangeRecord {
   readonly #asked: AskedRequest;
   readonly #context: RequestContext;
@@ -43,7 +43,7 @@ export class ExchangeRecord {
     };
   }
 
-  /** The request goes out: told once, however often it is tried. */
+  /** Emits that the request goes out: once, however often it is tried. */
   open(): void {
     if (this.#isOpen) return;
     this.#isOpen = true;
@@ -90,7 +90,7 @@ export class ExchangeRecord {
     emit(refusedRequestEvent(this.#asked, this.#context, refusal, { to, statusCode }));
   }
 
-  /** Tells the end of a request that went out. @param error  Why it broke, in a few words. */
+  /** Emits the end of a request that went out. @param error  The reason why it broke off, in a few words. */
   finish(error: string | null): void {
     this.#traffic.sentBytes += this.#requestBytes;
     this.#traffic.receivedBytes += this.#responseBytes;

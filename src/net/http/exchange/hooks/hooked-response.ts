@@ -22,7 +22,7 @@ export class HookedResponse extends ForwardingHandler {
   /** The stream of the server's body has ended, or is wanted no more. */
   #isClosed = false;
 
-  /** @param request  What the request hooks made of the request. */
+  /** @param request  The request as the request hooks left it. */
   constructor(
     next: ResponseHandler,
     exchange: Exchange,

@@ -3,7 +3,7 @@ import type { RequestHooks } from '../../../hooks/http-hooks.ts';
 import { type Fields, fieldValues } from '../../fields.ts';
 import type { OutgoingRequest } from '../outgoing-request.ts';
 
-/** What the hooks made of a request. */
+/** The request as the hooks changed it, or their response. */
 export type Hooked =
   | { readonly kind: 'response'; readonly response: Response; readonly request: Request }
   | {
@@ -19,7 +19,7 @@ const BODILESS = new Set(['GET', 'HEAD']);
 /**
  * Shows a request to `onRequestHead` and `onRequest`.
  *
- * @param url  What the guest asked for, absolute.
+ * @param url  The absolute URL that the guest asked for.
  * @throws {GondolinError} NET_HOOK_FAILED when a hook throws or gives something else.
  */
 export async function runRequestHooks(
@@ -52,7 +52,7 @@ export async function runRequestHooks(
 }
 
 /**
- * Shows an answer to `onResponse`.
+ * Shows a response to `onResponse`.
  *
  * @throws {GondolinError} NET_HOOK_FAILED as above.
  */

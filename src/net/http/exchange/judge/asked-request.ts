@@ -43,7 +43,7 @@ function readTarget(target: string, context: RequestContext): string | null {
   return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
-/** What the head of a request takes in memory. */
+/** Returns the bytes that the head of a request takes in memory. */
 export function headBytes({ target, fields }: AskedRequest): number {
   let bytes = target.length + (fields.length / 2) * HEAD_FIELD_BYTES;
   for (const text of fields) bytes += text.length;

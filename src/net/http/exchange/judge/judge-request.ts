@@ -14,7 +14,7 @@ export type Judged =
   | { readonly isAllowed: false; readonly refusal: Blocked };
 
 /**
- * Everything that is asked of a request before anything leaves the host: its form, that each name it carries is the
+ * Judges a request before any of it leaves the host: its form, that each name it carries is the
  * connection's, and policy. Runs on every request of a connection.
  */
 export function judgeRequest(
@@ -50,7 +50,7 @@ function oddForm(request: AskedRequest): Check | null {
   if (request.method === 'CONNECT' || request.method === 'TRACE') {
     return 'method';
   }
-  // RFC 9112 §3.2: a target has no fragment. What stands behind one must not be seen by one side only.
+  // RFC 9112 §3.2: a target has no fragment. What follows one must not be seen by one side only.
   if (request.target === '*' || request.target.includes('#')) {
     return 'target';
   }
@@ -60,7 +60,7 @@ function oddForm(request: AskedRequest): Check | null {
   if (request.authorities.length === 0 && request.httpVersion !== 'HTTP/1.0') {
     return 'missing_host';
   }
-  // HTTP/1.0 has no chunks (RFC 9112 §6.1): whoever takes them and who doesn't, see two different requests.
+  // HTTP/1.0 has no chunks (RFC 9112 §6.1): a server that takes them sees another request than one that does not.
   if (
     request.httpVersion === 'HTTP/1.0' &&
     fieldValue(request.fields, 'transfer-encoding') !== null

@@ -7,7 +7,7 @@ import {
   SURE_HEAD_BYTES_PER_VM,
 } from '../../../limits.ts';
 
-/** What the HTTP sides of all VMs hold. */
+/** The memory that the HTTP sides of all VMs hold. */
 export class ProcessLoad {
   headBytes = 0;
   wideWindows = 0;
@@ -17,7 +17,7 @@ const PROCESS_LOAD = new ProcessLoad();
 
 /** One request, counted until both sides are done with it. Each function may be called more than once. */
 export interface RequestSlot {
-  /** Nothing of the request and its answer is held for the guest any more. */
+  /** Nothing of the request and its response is held for the guest any more. */
   releaseGuest(): void;
   /** The exchange has ended, and no connection to a server is waited for. */
   releaseServer(): void;
@@ -45,7 +45,7 @@ export class GuestLoad {
   /**
    * Counts a request.
    *
-   * @param headBytes  What its head takes in memory, in bytes.
+   * @param headBytes  Bytes that its head takes in memory.
    * @returns null when this VM, or all VMs together, hold too much: the request must be dismissed.
    */
   admit(headBytes: number): RequestSlot | null {

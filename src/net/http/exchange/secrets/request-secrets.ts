@@ -11,7 +11,7 @@ import type { OutgoingRequest } from '../outgoing-request.ts';
 export interface PreparedOutgoing extends OutgoingRequest {
   /** Names of the secrets whose values are in it. */
   readonly used: readonly string[];
-  /** Names of the secrets to look for in the answer. */
+  /** Names of the secrets to look for in the response. */
   readonly scrub: readonly string[];
 }
 
@@ -33,7 +33,7 @@ function assertCleanMethod(store: SecretStore, { method }: OutgoingRequest, to: 
 }
 
 /**
- * Puts values in for a host that may have them; body and trailers are looked at on their way.
+ * Puts values in for a host that may have them; body and trailers are scanned on their way.
  *
  * @throws {LeakError}  So may reading the body or the trailers.
  */
@@ -72,7 +72,7 @@ export function placeOf(to: Target): RequestPlace {
 }
 
 function scanned(body: AsyncIterable<Buffer>, scan: Transform): AsyncIterable<Buffer> {
-  // Whoever reads the scan hears of every error; stopping early ends the body's reading too.
+  // The reader of the scan receives every error; stopping early ends the reading of the body too.
   pipeline(Readable.from(body, { objectMode: false }), scan, () => undefined);
   return scan;
 }
