@@ -10,7 +10,7 @@
 #include "system/memory.h"
 
 #define ROOT_PATH "/sys/fs/cgroup/gondolin"
-/* How deep to follow cgroups that guest processes made. */
+/* The depth to which cgroups that guest processes made are followed. */
 #define MAX_DEPTH 16
 
 static int root_fd = -1;

@@ -17,7 +17,7 @@
 #endif
 
 #define END_LIMIT_MS 2000
-/* How deep to follow cgroups that commands made. */
+/* The depth to which cgroups that commands made are followed. */
 #define MAX_DEPTH 16
 
 struct victim {

@@ -19,7 +19,7 @@
 #define MAX_SYNS 128
 /* Bytes of OPEN, EOF and RESET frames that may be queued for a host that does not read. */
 #define MAX_WAITING_BYTES 65536
-/* How long an accepted SYN may take to become a connection: a program that has given up sends nothing. */
+/* The time in which an accepted SYN must become a connection: a program that has given up sends nothing. */
 #define HANDSHAKE_MS 5000
 #define SWEEP_MS 1000
 
