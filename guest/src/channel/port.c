@@ -15,7 +15,7 @@
 #define MAX_URGENT_BYTES 1048576
 /* Each turn moves at most what the pool holds. */
 #define MAX_FLUSH_TURNS 4
-/* Time between two polls of a disconnected port: short while booting, less often later. */
+/* Time between two polls of a disconnected port: short while booting, longer later. */
 #define FIRST_PROBE_MS 2
 #define PROBE_MS 50
 #define HOST_GONE_MS 10000
