@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import type { ResponseHandler } from './response-handler.ts';
+import type { Fields } from './fields.ts';
+import type { Attempt, ResponseHandler, ResponseHead, Tunnel } from './response-handler.ts';
 
 /** Wraps a callback that Node calls. */
 export type Guard = <Args extends readonly unknown[]>(
@@ -40,23 +41,73 @@ export function guardEvents(stream: Duplex, onThrow: (error: Error) => void): vo
 }
 
 /** Guards a handler that a server's bytes call. After a throw it asks for no pause. */
-export function guardHandler(handler: ResponseHandler, guard: Guard): ResponseHandler {
-  const ask = (question: () => boolean): boolean => {
-    let isWanted = true;
-    guard(() => {
-      isWanted = question();
-    })();
-    return isWanted;
-  };
-  return {
-    onStart: guard((attempt) => handler.onStart(attempt)),
-    onInformation: guard((status, fields) => handler.onInformation(status, fields)),
-    onHead: (head, resume) => ask(() => handler.onHead(head, resume)),
-    onData: (chunk) => ask(() => handler.onData(chunk)),
-    onEnd: guard((trailers) => handler.onEnd(trailers)),
-    onUpgrade: guard((head, tunnel) => handler.onUpgrade(head, tunnel)),
-    onError: guard((error) => handler.onError(error)),
-  };
+export class GuardedHandler implements ResponseHandler {
+  readonly #next: ResponseHandler;
+  readonly #onThrow: (error: Error) => void;
+
+  /** @param onThrow  As for `createGuard`. */
+  constructor(next: ResponseHandler, onThrow: (error: Error) => void) {
+    this.#next = next;
+    this.#onThrow = onThrow;
+  }
+
+  onStart(attempt: Attempt): void {
+    try {
+      this.#next.onStart(attempt);
+    } catch (error) {
+      this.#onThrow(toError(error));
+    }
+  }
+
+  onInformation(status: number, fields: Fields): void {
+    try {
+      this.#next.onInformation(status, fields);
+    } catch (error) {
+      this.#onThrow(toError(error));
+    }
+  }
+
+  onHead(head: ResponseHead, resume: () => void): boolean {
+    try {
+      return this.#next.onHead(head, resume);
+    } catch (error) {
+      this.#onThrow(toError(error));
+      return true;
+    }
+  }
+
+  onData(chunk: Buffer): boolean {
+    try {
+      return this.#next.onData(chunk);
+    } catch (error) {
+      this.#onThrow(toError(error));
+      return true;
+    }
+  }
+
+  onEnd(trailers: Fields): void {
+    try {
+      this.#next.onEnd(trailers);
+    } catch (error) {
+      this.#onThrow(toError(error));
+    }
+  }
+
+  onUpgrade(head: ResponseHead, tunnel: Tunnel): void {
+    try {
+      this.#next.onUpgrade(head, tunnel);
+    } catch (error) {
+      this.#onThrow(toError(error));
+    }
+  }
+
+  onError(error: Error): void {
+    try {
+      this.#next.onError(error);
+    } catch (thrown) {
+      this.#onThrow(toError(thrown));
+    }
+  }
 }
 
 function toError(thrown: unknown): Error {

@@ -1,7 +1,7 @@
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { MAX_INFORMATIONAL_ANSWERS } from '../../limits.ts';
 import { endToEnd, type Fields, fieldValue, fieldValues } from '../fields.ts';
-import { guardHandler } from '../guard.ts';
+import { GuardedHandler } from '../guard.ts';
 import type { Attempt, ResponseHandler, ResponseHead, Tunnel } from '../response-handler.ts';
 import type { UpstreamCall } from '../upstream/upstream-call.ts';
 import type { Exchange } from './exchange.ts';
@@ -15,9 +15,11 @@ const NOT_FOR_GUESTS: ReadonlySet<string> = new Set(['alt-svc']);
 export function sendUpstream({ upstream }: Pick<HttpServices, 'upstream'>): Dispatch {
   return (request, handler) => {
     const { exchange } = request;
-    const { context, guard } = exchange;
+    const { context } = exchange;
     try {
-      const response = guardHandler(new ServerResponse(handler, exchange), guard);
+      const response = new GuardedHandler(new ServerResponse(handler, exchange), (error) =>
+        exchange.fault(error),
+      );
       upstream.send(context, context.protocol, toCall(request), response);
     } catch (error) {
       handler.onError(error as Error);

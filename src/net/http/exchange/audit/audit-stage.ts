@@ -15,8 +15,8 @@ export function audit(): Stage {
     const { exchange, body } = request;
     const { record } = exchange;
     exchange.onOver((error) => record.finish(error));
-    const counted = body === null ? null : record.countBody(body);
-    next({ ...request, body: counted }, new AuditHandler(handler, exchange));
+    const counted = body === null ? request : { ...request, body: record.countBody(body) };
+    next(counted, new AuditHandler(handler, exchange));
   };
 }
 

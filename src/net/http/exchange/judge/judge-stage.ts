@@ -18,6 +18,7 @@ export function judge({ policy }: Pick<HttpServices, 'policy'>): Stage {
     const { path } = judged;
     const fields = endToEnd(request.fields, NOT_FOR_SERVERS);
     const trailers = () => endToEnd(request.trailers(), NOT_IN_TRAILERS);
-    next({ ...request, path, fields, trailers }, handler);
+    const { exchange, method, body, expectsContinue } = request;
+    next({ exchange, method, path, fields, body, trailers, expectsContinue }, handler);
   };
 }

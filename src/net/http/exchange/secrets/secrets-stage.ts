@@ -11,16 +11,17 @@ const STRIPPED: ReadonlySet<string> = new Set(WEBSOCKET_STRIPPED_HEADERS);
 export function secrets({ secrets: store }: Pick<HttpServices, 'secrets'>): Stage {
   if (store === null) return (next) => next;
   return (next) => (request, handler) => {
-    const { exchange } = request;
+    const { exchange, expectsContinue } = request;
     const { isUpgrade } = exchange.guest;
     try {
-      const { used, scrub, ...prepared } = prepareSecrets(store, request, exchange.context);
+      const prepared = prepareSecrets(store, request, exchange.context);
+      const { method, path, body, trailers, used, scrub } = prepared;
       exchange.record.noteSecrets(used);
       // WebSocket frames that are scanned have no extensions.
       const fields = isUpgrade ? endToEnd(prepared.fields, STRIPPED) : prepared.fields;
       const isPlain = scrub.length === 0 && !isUpgrade;
       next(
-        { ...request, ...prepared, fields },
+        { exchange, method, path, fields, body, trailers, expectsContinue },
         isPlain ? handler : new ScrubbedResponse(handler, exchange, store, scrub),
       );
     } catch (error) {
