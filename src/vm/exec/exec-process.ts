@@ -103,7 +103,10 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
       ]);
       const ended = command.exited.then((status) => outputs.then(() => status));
       const status = await Promise.race([ended, this.#stop.givenUp]);
-      if (this.#stop.reason !== undefined) throw this.#stop.reason;
+      if (this.#stop.reason !== undefined) {
+        await Promise.race([this.#stop.killed, this.#stop.givenUp]);
+        throw this.#stop.reason;
+      }
       return status;
     } catch (error) {
       const cause = this.#stop.reason ?? (await explain(error));

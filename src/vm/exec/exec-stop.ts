@@ -19,6 +19,7 @@ export class ExecStop {
   #giveUp: (reason: GondolinError) => void = () => undefined;
   #reason: GondolinError | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #killed: Promise<void> = Promise.resolve();
 
   /**
    * @param onSurvivor  Receives the reason when the guest did not confirm that every process of the command is dead.
@@ -43,11 +44,19 @@ export class ExecStop {
     this.#reason = reason;
     this.#timer = setTimeout(() => this.#giveUp(reason), STOP_GRACE_MS);
     // A command that starts later is killed then. A failure to start, or the end of the VM, leaves nothing to kill.
-    this.#started
+    this.#killed = this.#started
       .then((command) => command.kill(constants.signals.SIGKILL, 'tree'))
       .catch((error: unknown) => {
         if (GondolinError.is(error) && SURVIVED.has(error.code)) this.#onSurvivor(error);
       });
+  }
+
+  /**
+   * Resolves once every process of a stopped command is dead: the command itself can exit before its descendants. Resolves
+   * as well when the kill failed, which `onSurvivor` reports.
+   */
+  get killed(): Promise<void> {
+    return this.#killed;
   }
 
   /** Records that the command has ended, so that it is not abandoned. */

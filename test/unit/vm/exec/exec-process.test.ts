@@ -259,6 +259,31 @@ it('a piped output that nobody reads is collected when the command is awaited', 
   expect((await process).stdout).toBe('unread');
 });
 
+it('a stopped command that exits before its descendants rejects once they are dead too', async () => {
+  const { command } = fakeCommand();
+  let confirm: () => void = () => undefined;
+  const confirmed = new Promise<void>((resolve) => {
+    confirm = resolve;
+  });
+  command.kill = (signal: number) => {
+    command.finish({ code: null, signal, isOutOfMemory: false });
+    return confirmed;
+  };
+  const stop = new AbortController();
+  const process = new ExecProcess(async () => command, { signal: stop.signal });
+  let isOver = false;
+  const rejected = expect(process.finally(() => (isOver = true))).rejects.toMatchObject({
+    code: 'VM_EXEC_ABORTED',
+  });
+  await process.pid;
+  stop.abort();
+  await command.exited;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isOver).toBe(false);
+  confirm();
+  await rejected;
+});
+
 describe('a guest that does not obey a kill', () => {
   beforeEach(() => {
     vi.useFakeTimers();
