@@ -70,7 +70,7 @@ export const PEEK_COMPLETE_MS = 30_000;
 export const GUEST_TLS_MS = 10 * 60_000;
 
 /**
- * How long a connection that was dialled for the guest's connect() waits for its first request. It is short because the
+ * Time that a connection dialled for the guest's connect() waits for its first request. It is short because the
  * server counts it among its clients.
  */
 export const SPARE_CONNECTION_MS = 10_000;
@@ -79,7 +79,7 @@ export const SPARE_CONNECTION_MS = 10_000;
 export const DIAL_MS = 15_000;
 
 /**
- * How long an HTTP/1.1 connection is kept for the next request unless the server says otherwise (`Keep-Alive`). It is short
+ * Time that an HTTP/1.1 connection is kept for the next request unless the server says otherwise (`Keep-Alive`). It is short
  * because a request that crosses the server's close has to be sent again.
  */
 export const UPSTREAM_HTTP1_IDLE_MS = 4_000;
@@ -94,16 +94,16 @@ export const MAX_REPLAY_BYTES = 64 * 1024;
 export interface WaitingTimes {
   /** Time from a connection's start, or a request's first byte, to the end of its head; then 408. */
   readonly guestHeadMs: number;
-  /** How long the addresses of a name are reused for further connections. */
+  /** Time that the addresses of a name are reused for further connections. */
   readonly lookupCacheMs: number;
-  /** How long a guest connection is kept for the next request. */
+  /** Time that a guest connection is kept for the next request. */
   readonly guestIdleMs: number;
   /**
    * A guest that has ended its half is waiting for its response, or is gone: both look the same. Its request is aborted
    * after this time without a byte of the response.
    */
   readonly guestHalfClosedMs: number;
-  /** How long a response may wait for a guest that reads nothing of it, and a ping for the reply of an HTTP/2 guest. */
+  /** Time limit for a response whose guest reads nothing of it, and a ping for the reply of an HTTP/2 guest. */
   readonly guestStallMs: number;
   /** Time from the end of our half to the end of the guest's, which may still be reading slowly. */
   readonly guestLingerMs: number;

@@ -48,7 +48,7 @@ function timeoutError(sandbox: SandboxPlan, limitMs: number): GondolinError {
   return new GondolinError('PROJECT_SANDBOX_TIMEOUT', message);
 }
 
-/** What `on_blocked: fail` makes of refusals; null when there were none or they may be. */
+/** Returns the error that `on_blocked: fail` makes of refusals, or null without refusals or without that setting. */
 function blockedError(sandbox: SandboxPlan, { blocked, blockedCount }: NetworkSummary) {
   const [first] = blocked;
   if (sandbox.network.onBlocked !== 'fail' || first === undefined) return null;

@@ -12,7 +12,7 @@ export interface Target {
 /** The version of HTTP of the guest's side: `http2` is offered to a server over TLS, and spoken outright without (h2c). */
 export type GuestProtocol = 'http1' | 'http2';
 
-/** What is known of a guest connection: the frame in which each of its requests is judged. */
+/** Facts of a guest connection, against which each of its requests is judged. */
 export interface RequestContext extends Target {
   /** Counts up within one `Network`. */
   readonly connectionId: number;

@@ -37,7 +37,7 @@ export interface DialOptions {
 export interface DialerOptions {
   readonly policy: Pick<PolicyJudge, 'decideAddress' | 'extraHost'>;
   readonly resolve: Resolve;
-  /** How long the addresses of a name are reused for further connections, in milliseconds. @default 0 */
+  /** Time that the addresses of a name are reused for further connections, in milliseconds. @default 0 */
   readonly lookupCacheMs?: number;
 }
 

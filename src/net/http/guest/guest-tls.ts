@@ -45,8 +45,8 @@ export function terminateTls(
 }
 
 /**
- * Does what `tls.Server` does with a socket once its handshake is done. We have no such server: it cannot be told which of its
- * sockets belongs to which stream, and has one certificate for connections without a server name.
+ * Does what `tls.Server` does with a socket once its handshake is done. We have no such server: it could not
+ * know which of its sockets belongs to which stream, and it has one certificate for connections without a server name.
  */
 function takeControl(socket: TLSSocket): void {
   // HTTP/2 waits for the handshake while this is set.

@@ -23,7 +23,7 @@ export interface Expectation {
   isRefused: boolean;
 }
 
-/** How long the server may take to respond. */
+/** Time limit for the server's response. */
 export interface ResponseClock {
   start(): void;
   stop(): void;
