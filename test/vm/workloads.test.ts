@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -186,6 +187,46 @@ it('guest processes agree on locks, appends, exclusive creation and renames', as
      (set -C; echo a > once) && ! (set -C; echo b > once) 2>/dev/null && test "$(cat once)" = a
      exec 3< once && rm once && test "$(cat <&3)" = a`,
   );
+});
+
+it('a shared mapping of an append-only descriptor is written in place', async () => {
+  writeFileSync(
+    join(shared, 'map.py'),
+    [
+      'import mmap, os',
+      'fd = os.open("log", os.O_RDWR | os.O_CREAT | os.O_APPEND)',
+      'os.write(fd, b"hello")',
+      'mapped = mmap.mmap(fd, 5)',
+      'mapped[0:1] = b"J"',
+      'mapped.flush()',
+      'os.write(fd, b"!")',
+    ].join('\n'),
+  );
+  await succeed('mapped', 'python3 ../map.py && test "$(cat log)" = "Jello!"');
+  expect(readFileSync(join(shared, 'mapped/log'), 'utf8')).toBe('Jello!');
+});
+
+it("npm's own tar keeps files with neighbouring inode numbers apart", async () => {
+  // Each file has a second link outside the package, so that npm looks for its number among those it has packed.
+  await succeed(
+    'inodes',
+    `mkdir -p package/a kept && cd package && echo '{"name":"links","version":"1.0.0"}' > package.json
+     for n in $(seq 80); do echo "$n" > a/f$n && ln a/f$n ../kept/f$n; done
+     npm pack --silent && tar -xzf links-1.0.0.tgz && diff -r a package/a`,
+  );
+});
+
+it('a host edit that keeps size and time is seen by the next open', async () => {
+  mkdirSync(join(shared, 'same'));
+  const path = join(shared, 'same/file');
+  writeFileSync(path, 'first\n');
+  await succeed('same', 'sleep 0.1; cat file; test "$(cat file)" = first');
+  const { atime, mtime } = statSync(path);
+  utimesSync(path, atime, mtime);
+  await succeed('same', 'sleep 1.1; cat file; test "$(cat file)" = first');
+  writeFileSync(path, 'other\n');
+  utimesSync(path, atime, mtime);
+  await succeed('same', 'test "$(cat file)" = other');
 });
 
 it('a change on the host is seen by the guest, in data and names', async () => {
