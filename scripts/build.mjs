@@ -1,7 +1,7 @@
 // `npm run build`: dist/ as few files, so that a start of the CLI opens a handful instead of 300 and compiles nothing.
 // Types are not checked here (`npm run typecheck`).
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Ajv } from 'ajv';
 import standaloneModule from 'ajv/dist/standalone/index.js';
@@ -83,6 +83,15 @@ async function buildCli() {
   execFileSync(process.execPath, [join(directory, 'bin.js'), 'plan'], { cwd, env });
 }
 
+/** The path by which older programs import the package as a file: `node_modules/…/dist/src/index.js`. */
+function writeOldEntry() {
+  const directory = join(DIST, 'src');
+  mkdirSync(directory);
+  writeFileSync(join(directory, 'index.js'), "export * from '../index.js';\n");
+  writeFileSync(join(directory, 'index.d.ts'), "export * from '../index.js';\n");
+}
+
 rmSync(DIST, { recursive: true, force: true });
 await buildLibrary();
+writeOldEntry();
 await buildCli();

@@ -19,7 +19,7 @@ function packageNameIn(directory: string): unknown {
 /**
  * Returns the nearest directory, `directory` or one above, whose package.json is this package's. This module runs from
  * `src/host/`, `dist/`, `dist/chunks/` and `dist/cli/` (which has a package.json without a name), so no fixed number of
- * levels is right.
+ * levels is right. The package may be installed under another name; its package.json keeps its own.
  * @throws {GondolinError} HOST_PACKAGE_INCOMPLETE when there is none.
  */
 export function findPackageRoot(directory: string): string {
