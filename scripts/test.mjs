@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { environmentOf, FAST, installNode, NEWEST_LTS } from './nodes.mjs';
 import { ROOT, run, setup } from './setup.mjs';
 
@@ -79,10 +79,27 @@ async function runAll() {
   return [vm, ...fast];
 }
 
+/** The end of a long log is what is read first, and sometimes all of it that is kept. */
+function printFailures(runs) {
+  for (const { testResults } of runs.map(({ report }) => report)) {
+    for (const { name, message, assertionResults } of testResults) {
+      const failed = assertionResults.filter(({ status }) => status === 'failed');
+      for (const { fullName, failureMessages } of failed) {
+        console.log(`failed: ${relative(ROOT, name)}: ${fullName}`);
+        for (const text of failureMessages) console.log(text.split('\n').slice(0, 8).join('\n'));
+      }
+      if (failed.length === 0 && message !== '') {
+        console.log(`failed: ${relative(ROOT, name)}\n${message}`);
+      }
+    }
+  }
+}
+
 const chosen = process.argv.slice(2);
 try {
   const runs = chosen.length > 0 ? [await vitest('chosen', chosen, true)] : await runAll();
   const sum = (key) => runs.reduce((total, { report }) => total + report[key], 0);
+  printFailures(runs);
   const skipped = sum('numPendingTests') + sum('numTodoTests');
   console.log(
     `${sum('numPassedTests')} passed, ${sum('numFailedTests')} failed, ${skipped} skipped`,
