@@ -93,6 +93,8 @@ export interface HttpRuleConfig {
   /** Globs over the path; empty for every path. */
   readonly paths: readonly string[];
   readonly action: 'allow' | 'deny';
+  /** Told to the guest with a refusal; empty for none. */
+  readonly reason: string;
 }
 
 /** A credential that the guest never sees: where its value comes from, never the value. */

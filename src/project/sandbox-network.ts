@@ -56,13 +56,20 @@ export interface NetworkFacts<Secret> {
   readonly caPems: readonly string[];
 }
 
-function ruleFacts({ host, methods, paths, action }: NetworkPlan['rules'][number]): HttpRule {
+function ruleFacts({
+  host,
+  methods,
+  paths,
+  action,
+  reason,
+}: NetworkPlan['rules'][number]): HttpRule {
   return {
     host,
     // An empty list means "every" in a plan, but "none" in a policy.
     ...(methods.length === 0 ? {} : { methods }),
     ...(paths.length === 0 ? {} : { paths }),
     action,
+    ...(reason === '' ? {} : { reason }),
   };
 }
 

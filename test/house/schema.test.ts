@@ -186,6 +186,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'sandboxes.*.network.rules[].host': 'b.test',
   'sandboxes.*.network.rules[].methods': ['GET'],
   'sandboxes.*.network.rules[].paths': ['/x'],
+  'sandboxes.*.network.rules[].reason': 'only public repositories',
   'sandboxes.*.network.policy_script': './a.txt',
   'sandboxes.*.secrets': [],
   'sandboxes.*.secrets[].name': 'U',

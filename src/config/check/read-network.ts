@@ -108,6 +108,7 @@ function readRules(context: CheckContext, node: SourceNode | undefined): HttpRul
       methods: [...new Set(texts('methods').map((method) => method.toUpperCase()))],
       paths: [...new Set(texts('paths'))],
       action: textOr(getChild(item, 'action'), 'allow') === 'deny' ? 'deny' : 'allow',
+      reason: textOr(getChild(item, 'reason'), ''),
     });
   }
   return rules;

@@ -1,5 +1,6 @@
 import type { Host } from '../../address/host.ts';
 import { coversHost } from '../../address/host-pattern.ts';
+import { printable } from '../../protocol/printable.ts';
 import { matchesParts } from '../../util/wildcard.ts';
 import { coversPort, type ListedPattern, readListedPattern } from './listed-pattern.ts';
 import { decodeOnce, looseSegments, pathForms, targetPath } from './path-forms.ts';
@@ -18,7 +19,12 @@ interface CompiledRule {
   /** `paths` in the form of `looseSegments`; empty for a rule that allows. */
   readonly loosePaths: readonly (readonly string[])[];
   readonly action: HttpRule['action'];
+  readonly reason: string;
 }
+
+const MAX_REASON_CHARACTERS = 200;
+/** Reasons of allow rules that one refusal names. */
+const MAX_REASONS = 3;
 
 function compilePath(path: string): readonly string[] {
   if (!path.startsWith('/')) {
@@ -47,6 +53,16 @@ function compileMethod(method: string): string {
     method,
     'it is not an HTTP method',
     'Write GET, POST and so on; leave methods out to match all of them.',
+  );
+}
+
+function checkReason(reason: string): string {
+  if (reason.length <= MAX_REASON_CHARACTERS && printable(reason) === reason) return reason;
+  throw patternError(
+    'rules',
+    printable(reason),
+    'its reason is not one printable line',
+    `Write one line of up to ${MAX_REASON_CHARACTERS} characters without control characters.`,
   );
 }
 
@@ -81,6 +97,7 @@ function compileRule(rule: HttpRule, index: number): CompiledRule {
     paths,
     loosePaths: rule.action === 'deny' ? (paths ?? []).map(looseSegments) : [],
     action: rule.action,
+    reason: checkReason(rule.reason ?? ''),
   };
 }
 
@@ -104,6 +121,11 @@ function matchesRule(rule: CompiledRule, method: string, forms: readonly string[
   return rule.action === 'allow'
     ? forms.every((form) => matchesPath(paths, form))
     : forms.some((form) => isDenied(rule, form));
+}
+
+function reasonsOf(rules: readonly CompiledRule[]): string[] {
+  const given = rules.map(({ reason }) => reason).filter((reason) => reason !== '');
+  return [...new Set(given)].slice(0, MAX_REASONS);
 }
 
 /** The compiled `rules` of a policy. */
@@ -132,10 +154,11 @@ export class HttpRules {
       if (!matchesRule(rule, method, forms)) continue;
       if (rule.action === 'allow') return allow(rule.label);
       const { index, host: denied } = rule;
-      return deny('rule', { by: 'rule', index, host: denied.entry }, suggestion());
+      const reasons = reasonsOf([rule]);
+      return deny('rule', { by: 'rule', index, host: denied.entry, reasons }, suggestion());
     }
-    const isClosed = rules.some((rule) => rule.action === 'allow');
-    if (!isClosed) return null;
-    return deny('rule', { by: 'rules' }, suggestion());
+    const allowing = rules.filter((rule) => rule.action === 'allow');
+    if (allowing.length === 0) return null;
+    return deny('rule', { by: 'rules', reasons: reasonsOf(allowing) }, suggestion());
   }
 }

@@ -9,6 +9,7 @@ import { DEFAULT_NETWORK } from '../../config/defaults.ts';
  *   methods: ['GET'],
  *   paths: ['/user', '/zen'],
  *   action: 'allow',
+ *   reason: 'this token is for reading only',
  * };
  * const vm = await VM.create({
  *   network: { policy: { allowedHosts: ['api.github.com'], rules: [rule] } },
@@ -22,6 +23,11 @@ export interface HttpRule {
   /** Globs: `*` within a segment, `**` for any depth. Absent: every path. */
   readonly paths?: readonly string[];
   readonly action: 'allow' | 'deny';
+  /**
+   * Why, in one line of up to 200 characters: the guest gets it in the response to a request that this rule denies, or that no
+   * `allow` rule of the host matches. @default none
+   */
+  readonly reason?: string;
 }
 
 /**

@@ -6,7 +6,7 @@ export interface Allowed {
   readonly rule: string;
 }
 
-/** The policy refuses. Every text in it is printable ASCII and safe to show: names are canonical, paths are quoted. */
+/** The policy refuses. Every text in it is printable and safe to show: names are canonical, paths are quoted. */
 export interface Denied extends Blocked {
   readonly isAllowed: false;
 }

@@ -26,6 +26,10 @@ const CHECK_TEXTS: Readonly<Record<Check, string>> = {
   hook_url: '',
 };
 
+function reasonClause({ reasons }: { readonly reasons: readonly string[] }): string {
+  return reasons.length === 0 ? '' : `, reason: ${reasons.join('; ')}`;
+}
+
 function deciderText(decider: Decider): string {
   switch (decider.by) {
     case 'mode':
@@ -42,9 +46,9 @@ function deciderText(decider: Decider): string {
     case 'unread':
       return 'mode: open, but rules, hooks or secrets have to read requests: raw TCP needs /tcp';
     case 'rule':
-      return `rules[${decider.index}]: deny ${JSON.stringify(decider.host)}`;
+      return `rules[${decider.index}]: deny ${JSON.stringify(decider.host)}${reasonClause(decider)}`;
     case 'rules':
-      return 'rules: no allow rule of this host matches';
+      return `rules: no allow rule of this host matches${reasonClause(decider)}`;
     case 'range':
       return `block_private_ips: ${decider.name} (${decider.cidr})`;
     case 'check':
@@ -58,6 +62,11 @@ export function ruleText({ decidedBy }: Pick<Blocked, 'decidedBy'>): string {
     .map(deciderText)
     .filter((text) => text !== '')
     .join('; ');
+}
+
+/** The `reason` of the rules that decided, as the user wrote it; empty without one. */
+export function ruleReasonText({ decidedBy }: Pick<Blocked, 'decidedBy'>): string {
+  return decidedBy.flatMap((decider) => ('reasons' in decider ? decider.reasons : [])).join('; ');
 }
 
 /** The YAML to put under `network:`, or `remove "…" from denied_hosts`; empty for null. */

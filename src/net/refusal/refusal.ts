@@ -47,10 +47,15 @@ export type Decider =
     }
   /** Raw TCP in `mode: open`, where rules, hooks or secrets have to read requests. */
   | { readonly by: 'unread' }
-  /** A rule that denies; `index` counts from 0. */
-  | { readonly by: 'rule'; readonly index: number; readonly host: string }
-  /** The host has `allow` rules, and none of them matches. */
-  | { readonly by: 'rules' }
+  /** A rule that denies; `index` counts from 0. `reasons` has its `reason`, if it has one. */
+  | {
+      readonly by: 'rule';
+      readonly index: number;
+      readonly host: string;
+      readonly reasons: readonly string[];
+    }
+  /** The host has `allow` rules, and none of them matches. `reasons`: the first three that they name. */
+  | { readonly by: 'rules'; readonly reasons: readonly string[] }
   /** A range of `block_private_ips`, for example `private` and `10.0.0.0/8`. */
   | { readonly by: 'range'; readonly name: string; readonly cidr: string }
   | { readonly by: 'check'; readonly check: Check };

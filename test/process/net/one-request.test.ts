@@ -20,7 +20,9 @@ it.each([
   const host = `api.test:${port}`;
   const shown: string[] = [];
   const hooks = { onRequest: (request: Request) => void shown.push(request.url) };
-  const rules = [{ host: 'api.test', paths: ['/denied'], action: 'deny' as const }];
+  const rules = [
+    { host: 'api.test', paths: ['/denied'], action: 'deny' as const, reason: 'nobody may' },
+  ];
   const net = await createTestNetwork({ allow: [host], hooks, policy: { rules } });
   const ask = (as: string) =>
     exchangeBytes(
@@ -35,7 +37,9 @@ it.each([
   expect(shown).toEqual([url]);
   expect((await net.event('request')).url).toBe(url);
   expect((await net.event('response')).url).toBe(url);
-  expect((await ask('http://HOST/denied')).text).toMatch(/^HTTP\/1\.1 403 /);
+  const denied = (await ask('http://HOST/denied')).text;
+  expect(denied).toMatch(/^HTTP\/1\.1 403 /);
+  expect(denied).toContain('blocked this request: nobody may\n');
   expect((await net.event('blocked')).url).toBe(`http://${host}/denied`);
 });
 

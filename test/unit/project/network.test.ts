@@ -125,8 +125,8 @@ describe('networkOptions()', () => {
       ca: ['/p/ca.pem'],
       passthrough: ['p.test'],
       rules: [
-        { host: 'a.test', methods: ['GET'], paths: ['/v1/**'], action: 'allow' },
-        { host: 'c.test', methods: [], paths: [], action: 'deny' },
+        { host: 'a.test', methods: ['GET'], paths: ['/v1/**'], action: 'allow', reason: 'why' },
+        { host: 'c.test', methods: [], paths: [], action: 'deny', reason: '' },
       ],
     } as const;
     const secret = { name: 'T', hosts: ['a.test'], value: 'as it was read' };
@@ -142,7 +142,7 @@ describe('networkOptions()', () => {
         allowedHosts: ['a.test'],
         deniedHosts: ['b.test'],
         rules: [
-          { host: 'a.test', methods: ['GET'], paths: ['/v1/**'], action: 'allow' },
+          { host: 'a.test', methods: ['GET'], paths: ['/v1/**'], action: 'allow', reason: 'why' },
           { host: 'c.test', action: 'deny' },
         ],
         blockPrivateIps: false,

@@ -35,7 +35,7 @@ describe('network:', () => {
   passthrough: ["pinned.example.com:8443"]
   rules:
     - { host: api.github.com, methods: [get, GET, post], paths: ["/repos/**"], action: deny }
-    - { host: "*.example.com" }
+    - { host: "*.example.com", reason: why }
   policy_script: ./policy.ts
   on_blocked: fail
 `;
@@ -65,8 +65,9 @@ describe('network:', () => {
           methods: ['GET', 'POST'],
           paths: ['/repos/**'],
           action: 'deny',
+          reason: '',
         },
-        { host: '*.example.com', methods: [], paths: [], action: 'allow' },
+        { host: '*.example.com', methods: [], paths: [], action: 'allow', reason: 'why' },
       ],
       policyScript: '/p/policy.ts',
       onBlocked: 'fail',

@@ -347,3 +347,34 @@ it.each(['/admin/', '/Admin', '/'])(
     expect(decide('/admin/x')).toBe(true);
   },
 );
+
+it('a refusal names the reason of the rule that denies, or of the allow rules that do not match', () => {
+  const host = 'api.example.com';
+  const rules: HttpRule[] = [
+    { host, paths: ['/admin'], action: 'deny', reason: 'ask the owners' },
+    { host, methods: ['GET'], paths: ['/a'], action: 'allow', reason: 'reading only' },
+    { host, methods: ['GET'], paths: ['/b'], action: 'allow', reason: 'reading only' },
+    ...['two', 'three', 'four'].map((reason, at): HttpRule => {
+      return { host, paths: [`/${at}`], action: 'allow', reason };
+    }),
+  ];
+  expect(decide(rules, 'GET api.example.com/admin')).toMatchObject({
+    decidedBy: [{ by: 'rule', index: 0, reasons: ['ask the owners'] }],
+  });
+  expect(decide(rules, 'POST api.example.com/a')).toMatchObject({
+    decidedBy: [{ by: 'rules', reasons: ['reading only', 'two', 'three'] }],
+  });
+});
+
+it.each(['a\nb', '\u202eabc', 'x'.repeat(201), '\u001b[31mred'])(
+  'a rule with the reason %j is refused',
+  (reason) => {
+    const rule: HttpRule = { host: 'api.example.com', action: 'deny', reason };
+    expect(() => decide([rule], 'GET api.example.com/')).toThrow(
+      expect.objectContaining({
+        code: 'NET_PATTERN_INVALID',
+        details: { field: 'rules', entry: expect.any(String) },
+      }),
+    );
+  },
+);

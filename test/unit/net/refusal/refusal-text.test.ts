@@ -38,7 +38,11 @@ it.each([
     { by: 'allowed_hosts', near: ['a.test', '*'], port: 22, transport: 'tcp' },
     'allowed_hosts: "a.test", "*" does not cover raw TCP on port 22',
   ],
-  [{ by: 'rule', index: 2, host: 'a.test' }, 'rules[2]: deny "a.test"'],
+  [{ by: 'rule', index: 2, host: 'a.test', reasons: [] }, 'rules[2]: deny "a.test"'],
+  [
+    { by: 'rule', index: 0, host: 'a.test', reasons: ['read only'] },
+    'rules[0]: deny "a.test", reason: read only',
+  ],
   [{ by: 'range', name: 'private', cidr: '10.0.0.0/8' }, 'block_private_ips: private (10.0.0.0/8)'],
   [{ by: 'check', check: 'authority' }, ''],
 ] satisfies [Decider, string][])('ruleText() of %j is %j', (decider, want) => {
@@ -47,12 +51,12 @@ it.each([
 
 it('ruleText() joins what decided, and leaves out what has no words', () => {
   const decidedBy: Decider[] = [
-    { by: 'rules' },
+    { by: 'rules', reasons: ['one', 'two'] },
     { by: 'check', check: 'method' },
     { by: 'range', name: 'loopback', cidr: '127.0.0.0/8' },
   ];
   expect(ruleText({ decidedBy })).toBe(
-    'rules: no allow rule of this host matches; block_private_ips: loopback (127.0.0.0/8)',
+    'rules: no allow rule of this host matches, reason: one; two; block_private_ips: loopback (127.0.0.0/8)',
   );
 });
 

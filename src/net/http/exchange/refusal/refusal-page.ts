@@ -1,5 +1,10 @@
 import type { Blocked, Check, Failed, Leak, Refusal } from '../../../refusal/refusal.ts';
-import { leakAdvice, ruleText, suggestionText } from '../../../refusal/refusal-text.ts';
+import {
+  leakAdvice,
+  ruleReasonText,
+  ruleText,
+  suggestionText,
+} from '../../../refusal/refusal-text.ts';
 import { type Fields, fieldValue } from '../../fields.ts';
 
 /** The response of the host itself to a request that it refuses. */
@@ -47,11 +52,13 @@ function blockedHead(refusal: Blocked): Pick<RefusalPage, 'status' | 'message'> 
   const [first] = refusal.decidedBy;
   const page = first?.by === 'check' ? CHECK_PAGES[first.check] : undefined;
   if (page !== undefined) return { status: page[0], message: page[1] };
-  const why =
-    refusal.reason === 'private_address'
-      ? 'its address is not public'
-      : 'the policy does not allow it';
-  return { status: 403, message: `blocked this request: ${why}` };
+  return { status: 403, message: `blocked this request: ${blockedClause(refusal)}` };
+}
+
+function blockedClause(refusal: Blocked): string {
+  if (refusal.reason === 'private_address') return 'its address is not public';
+  const own = ruleReasonText(refusal);
+  return own === '' ? 'the policy does not allow it' : own;
 }
 
 function leakMessage(leak: Leak): string {
