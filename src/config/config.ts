@@ -93,7 +93,7 @@ export interface HttpRuleConfig {
   /** Globs over the path; empty for every path. */
   readonly paths: readonly string[];
   readonly action: 'allow' | 'deny';
-  /** Told to the guest with a refusal; empty for none. */
+  /** The text that the guest gets with a refusal; empty for no text. */
   readonly reason: string;
 }
 

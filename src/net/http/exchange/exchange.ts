@@ -1,9 +1,9 @@
 import { createGuard, type Guard } from '../guard.ts';
 import type { GuestRequest } from '../guest-request.ts';
 import type { RequestContext } from '../request-context.ts';
+import { type AskedRequest, readRequest } from './asked-request.ts';
 import { ExchangeRecord } from './audit/exchange-record.ts';
 import type { HttpServices } from './http-services.ts';
-import { type AskedRequest, readRequest } from './judge/asked-request.ts';
 
 /** One request of the guest and its response: what its stages share, and its one end. */
 export class Exchange {

@@ -2,8 +2,8 @@ import type { Refusal } from '../../../refusal/refusal.ts';
 import type { HeaderList } from '../../../secret/header-list.ts';
 import type { RequestContext } from '../../request-context.ts';
 import type { ResponseHead } from '../../response-handler.ts';
+import type { AskedRequest } from '../asked-request.ts';
 import type { HttpServices } from '../http-services.ts';
-import type { AskedRequest } from '../judge/asked-request.ts';
 import type { RefusedTarget } from '../refusal/refusal-page.ts';
 import { headerList, refusedRequestEvent } from './request-events.ts';
 

@@ -3,7 +3,7 @@ import type { Blocked, Leak } from '../../../refusal/refusal.ts';
 import type { HeaderList } from '../../../secret/header-list.ts';
 import { type Fields, fieldValues } from '../../fields.ts';
 import type { RequestContext } from '../../request-context.ts';
-import type { AskedRequest } from '../judge/asked-request.ts';
+import type { AskedRequest } from '../asked-request.ts';
 import type { RefusedTarget } from '../refusal/refusal-page.ts';
 
 /** Flat fields in pairs. */

@@ -3,9 +3,9 @@ import type { Blocked, BlockReason, Check } from '../../../refusal/refusal.ts';
 import { writeAuthority } from '../../authority.ts';
 import { fieldValue } from '../../fields.ts';
 import type { RequestContext } from '../../request-context.ts';
+import { type AskedRequest, isOurs } from '../asked-request.ts';
 import type { HttpServices } from '../http-services.ts';
 import type { OutgoingRequest } from '../outgoing-request.ts';
-import { type AskedRequest, isOurs } from './asked-request.ts';
 import { requestReadings } from './request-readings.ts';
 
 /** The request in the form the server gets it in, or why it does not. */

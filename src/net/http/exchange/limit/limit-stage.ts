@@ -1,7 +1,7 @@
 import { type Attempt, ForwardingHandler, type ResponseHandler } from '../../response-handler.ts';
+import { headBytes } from '../asked-request.ts';
 import type { Exchange } from '../exchange.ts';
 import type { HttpServices } from '../http-services.ts';
-import { headBytes } from '../judge/asked-request.ts';
 import { dismiss } from '../refusal/send-refusal.ts';
 import type { Dispatch, Stage, StagedRequest } from '../stage.ts';
 import type { RequestSlot } from './guest-load.ts';

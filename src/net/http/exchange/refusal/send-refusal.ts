@@ -1,7 +1,7 @@
 import { endToEnd } from '../../fields.ts';
 import type { GuestResponse } from '../../guest-request.ts';
 import type { ResponseHead } from '../../response-handler.ts';
-import type { AskedRequest } from '../judge/asked-request.ts';
+import type { AskedRequest } from '../asked-request.ts';
 import {
   type RefusalPage,
   type RefusedTarget,

@@ -1,8 +1,8 @@
-import { HEAD_FIELD_BYTES } from '../../../limits.ts';
-import { agrees, readAuthority, writeAuthority } from '../../authority.ts';
-import type { Fields } from '../../fields.ts';
-import type { GuestRequest } from '../../guest-request.ts';
-import type { RequestContext } from '../../request-context.ts';
+import { HEAD_FIELD_BYTES } from '../../limits.ts';
+import { agrees, readAuthority, writeAuthority } from '../authority.ts';
+import type { Fields } from '../fields.ts';
+import type { GuestRequest } from '../guest-request.ts';
+import type { RequestContext } from '../request-context.ts';
 
 /** The head of a request, read once: it is judged, shown to hooks, sent and reported in this form. */
 export interface AskedRequest {
