@@ -20,6 +20,7 @@ export type {
 export type { Resolve } from './net/tcp/dial.ts';
 export type { ImageRecipe } from './plan/plan.ts';
 export type { ErrnoName } from './protocol/errno.ts';
+export type { VfsHookContext, VfsHookOperation, VfsHooks } from './vfs/hooks/vfs-hooks.ts';
 export { type MemoryOptions, MemoryProvider } from './vfs/memory-provider.ts';
 export type {
   AttributeChange,
@@ -29,6 +30,7 @@ export type {
   FileSystemStatus,
   MaybePromise,
   NewNode,
+  NodePlace,
   ProviderSnapshot,
   VfsHandle,
   VfsNode,

@@ -14,6 +14,9 @@ import { Handles } from './fuse/handles.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
 import { RequestPump } from './fuse/request-pump.ts';
 import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
+import { HookCalls, type HookFaultSink } from './hooks/hook-calls.ts';
+import { observedOperations } from './hooks/observed-operations.ts';
+import type { VfsHookContext, VfsHooks } from './hooks/vfs-hooks.ts';
 import { Listings } from './listing/listings.ts';
 import { makeMountPoint } from './make-mount-point.ts';
 import { InodeNumbers } from './nodes/inode-numbers.ts';
@@ -25,13 +28,24 @@ import { restoreServer } from './snapshot/restore-server.ts';
 import { saveServer } from './snapshot/save-server.ts';
 import { toErrno } from './vfs-error.ts';
 
+interface MountOptions {
+  readonly name: string;
+  readonly provider: VfsProvider;
+  /** Absolute guest path, for hooks and events. @default `/` and the name */
+  readonly path?: string;
+}
+
 export interface FuseServerOptions {
-  /** The mounts: each name under the FUSE root (letters and digits) with its provider. */
-  readonly mounts: readonly { readonly name: string; readonly provider: VfsProvider }[];
+  /** The mounts: each name under the FUSE root (letters and digits) with its provider, and its path in the guest. */
+  readonly mounts: readonly MountOptions[];
   /** Guest user who owns the host user's files. Ignored when `state` is given, which has its own. */
   readonly user: Caller;
   /** State from `exportState`. Untrusted: read from a file. The mounts must be those it was saved with. */
   readonly state?: unknown;
+  /** Functions of the user around each operation. @default none: requests do not pass a hook's code */
+  readonly hooks?: VfsHooks;
+  /** Receives what a hook did wrong. @default none */
+  readonly onHookFault?: HookFaultSink;
 }
 
 const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
@@ -40,6 +54,9 @@ const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   ...FILE_OPERATIONS,
   ...DIRECTORY_OPERATIONS,
 };
+
+/** Receives an operation that succeeded. Must not throw. */
+export type FileWatcher = (context: VfsHookContext) => void;
 
 /** Time that providers get when the VM ends, for each of: the calls under way, releasing handles, stopping. */
 const CLOSE_LIMIT_MS = 5_000;
@@ -59,6 +76,9 @@ export class FuseServer {
   readonly #context: FuseContext;
   readonly #pump: RequestPump;
   #fail: (error: GondolinError) => void = () => undefined;
+  readonly #calls: HookCalls;
+  readonly #watchers = new Set<FileWatcher>();
+  #operations: Readonly<Record<number, FuseOperation>> = OPERATIONS;
   /** Nodes whose attributes changed since a restored guest received them. */
   #stale: readonly StaleNode[] = [];
 
@@ -71,6 +91,8 @@ export class FuseServer {
       numbers: new InodeNumbers(),
       recent: new RecentAttributes(),
     };
+    this.#calls = new HookCalls(options.hooks ?? {}, options.onHookFault ?? (() => undefined));
+    this.#chooseOperations();
     const turns = new TurnQueue(FILE_TURNS);
     const listings = new Listings(turns);
     this.#context = { mounts: this.#mounts, ...tables, listings, turns };
@@ -111,10 +133,11 @@ export class FuseServer {
   async start(): Promise<void> {
     const state = this.#options.state === undefined ? null : readFuseState(this.#options.state);
     if (state !== null) this.#user = state.user;
-    for (const [index, { name, provider }] of this.#options.mounts.entries()) {
+    const { numbers } = this.#context;
+    for (const [index, { name, provider, path = `/${name}` }] of this.#options.mounts.entries()) {
       try {
         const root = await provider.start(this.#user);
-        const mount = { name, provider, root, index, numbers: this.#context.numbers };
+        const mount = { name, path, provider, root, index, numbers };
         this.#mounts.set(name, mount);
         // In this order at each start: file systems keep their inode numbers.
         withUniqueIno(mount, await provider.attributes(root));
@@ -165,9 +188,35 @@ export class FuseServer {
     }
   }
 
+  /**
+   * Calls `watcher` with each operation that succeeds, until the returned function is called. Reads that the guest's page cache
+   * answers are not among them.
+   */
+  watch(watcher: FileWatcher): () => void {
+    this.#watchers.add(watcher);
+    this.#chooseOperations();
+    return () => {
+      this.#watchers.delete(watcher);
+      this.#chooseOperations();
+    };
+  }
+
+  /** Requests pass the code of hooks and events only while there are any. */
+  #chooseOperations(): void {
+    const hooks = this.#options.hooks ?? null;
+    const isObserved = hooks !== null || this.#watchers.size > 0;
+    if (!isObserved) this.#operations = OPERATIONS;
+    else if (this.#operations === OPERATIONS) {
+      const onDone: FileWatcher = (context) => {
+        for (const watcher of this.#watchers) watcher(context);
+      };
+      this.#operations = observedOperations(OPERATIONS, { hooks, calls: this.#calls, onDone });
+    }
+  }
+
   async #serve(request: FuseRequest, room: RequestReservation): Promise<Buffer | null> {
     try {
-      const operation = OPERATIONS[request.opcode];
+      const operation = this.#operations[request.opcode];
       if (operation === undefined) return encodeReply(request.unique, ERRNO.ENOSYS);
       return toMessage(request, await operation(this.#context, request, room));
     } catch (error) {
@@ -215,6 +264,7 @@ export class FuseServer {
    */
   async close(): Promise<void> {
     const served = this.#pump.close();
+    this.#calls.close();
     this.#context.listings.close();
     await settledWithin(CLOSE_LIMIT_MS, served);
     this.#context.ids.close();

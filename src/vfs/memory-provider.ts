@@ -10,6 +10,7 @@ import type {
   DirectoryEntry,
   FileSystemStatus,
   NewNode,
+  NodePlace,
   ProviderSnapshot,
   VfsProvider,
 } from './provider.ts';
@@ -88,6 +89,10 @@ export class MemoryProvider implements VfsProvider {
   /** Returns the names in a directory, sorted. @throws {VfsError} ENOENT, ENOTDIR */
   readdir(path = ''): string[] {
     return this.#paths.readdir(path);
+  }
+
+  place({ parent, name }: MemoryNode): NodePlace | null {
+    return parent === null ? null : { parent, name };
   }
 
   start(user: Caller): MemoryNode {

@@ -140,6 +140,19 @@ export interface NewNode {
 }
 
 /**
+ * A name of a node.
+ *
+ * @example
+ * const isAtTop = (root: VfsNode, { parent }: NodePlace) => parent === root;
+ */
+export interface NodePlace {
+  /** The directory. */
+  readonly parent: VfsNode;
+  /** latin1. */
+  readonly name: string;
+}
+
+/**
  * Saves the nodes and handles of a provider and restores them in another process, on the files as they are then.
  *
  * @example
@@ -181,6 +194,11 @@ export interface VfsProvider {
   readonly ttlMs: number;
   /** Without it a machine with this mount cannot be saved. */
   readonly snapshot?: ProviderSnapshot;
+  /**
+   * Returns the last known name of a node, null for the root and for a node that never had one: `vfs.hooks` and events show paths
+   * made of these. Without it they use the names that the guest asked for, which a restored machine no longer knows.
+   */
+  place?(node: VfsNode): NodePlace | null;
   /** Returns the root. Called once, before anything else. @param user Owner of the host user's files in the guest. */
   start(user: Caller): MaybePromise<VfsNode>;
   /** Called once, after every handle is released. */

@@ -4,6 +4,7 @@ import type {
   DirectoryEntry,
   FileSystemStatus,
   MaybePromise,
+  NodePlace,
   ProviderSnapshot,
   VfsHandle,
   VfsNode,
@@ -27,12 +28,14 @@ export class ReadonlyProvider implements VfsProvider {
   readonly isReadonly: boolean = true;
   readonly ttlMs: number;
   readonly snapshot?: ProviderSnapshot;
+  readonly place?: (node: VfsNode) => NodePlace | null;
   readonly #inner: VfsProvider;
 
   /** @param source Host path, or the provider to wrap, which must not serve another mount. */
   constructor(source: string | VfsProvider) {
     this.#inner = typeof source === 'string' ? new RealFSProvider(source) : source;
     this.ttlMs = this.#inner.ttlMs;
+    if (this.#inner.place !== undefined) this.place = this.#inner.place.bind(this.#inner);
     if (this.#inner.snapshot !== undefined) this.snapshot = this.#inner.snapshot;
   }
 

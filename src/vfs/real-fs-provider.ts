@@ -19,6 +19,7 @@ import type {
   FileSystemStatus,
   MaybePromise,
   NewNode,
+  NodePlace,
   ProviderSnapshot,
   VfsProvider,
 } from './provider.ts';
@@ -93,6 +94,10 @@ export class RealFSProvider implements VfsProvider {
       give: (node) => this.#names.give(node),
       open: (node, flags) => this.#openNow(node, flags),
     });
+  }
+
+  place({ parent, name }: RealNode): NodePlace | null {
+    return parent === null ? null : { parent, name };
   }
 
   /** @throws {SystemError} ENOENT and others of open(2) for the host path. */

@@ -2,8 +2,9 @@ import type { AgentClient } from '../agent/agent-client.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { Machine } from '../machine/start-machine.ts';
 import { FuseServer } from '../vfs/fuse-server.ts';
+import { fileHooks } from './file-hooks.ts';
 import { type GuestUser, knownUser, resolveGuestUser } from './guest-user.ts';
-import type { VMOptions } from './vm-options.ts';
+import type { DebugLog, VMOptions } from './vm-options.ts';
 
 /** Bytes that a machine's file channel carried, each way. */
 export interface ChannelCounts {
@@ -17,13 +18,15 @@ const NO_SOURCE = 'none';
 /** The file server of a VM that is starting: created while QEMU loads, attached once the agent is connected. */
 export class GuestFiles {
   readonly #options: VMOptions;
+  readonly #log: DebugLog;
   #server: FuseServer | null = null;
   #starting: Promise<FuseServer> | null = null;
   #user: Promise<GuestUser> | null = null;
   #isAttached = false;
 
-  constructor(options: VMOptions) {
+  constructor(options: VMOptions, log: DebugLog) {
     this.#options = options;
+    this.#log = log;
   }
 
   /** Null until it was created. */
@@ -51,9 +54,13 @@ export class GuestFiles {
   }
 
   async #startServer(user: GuestUser): Promise<FuseServer> {
-    const provided = Object.values(this.#options.vfs?.mounts ?? {});
-    const mounts = provided.map((provider, index) => ({ name: String(index), provider }));
-    const server = new FuseServer({ mounts, user });
+    const provided = Object.entries(this.#options.vfs?.mounts ?? {});
+    const mounts = provided.map(([path, provider], index) => ({
+      name: String(index),
+      path,
+      provider,
+    }));
+    const server = new FuseServer({ mounts, user, ...fileHooks(this.#options, this.#log) });
     this.#server = server;
     await server.start();
     return server;

@@ -4,6 +4,7 @@ import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { HttpHooks } from '../net/hooks/create-http-hooks.ts';
 import { isHttpHooks } from '../net/hooks/http-hooks.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
+import { VFS_HOOK_NAMES, type VfsHooks } from '../vfs/hooks/vfs-hooks.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import type { VMNetwork } from './guest-network.ts';
 
@@ -73,6 +74,8 @@ export interface VMOptions {
     readonly mounts?: Readonly<Record<string, VfsProvider>>;
     /** Guest path (absolute) → memory of the guest itself (tmpfs). */
     readonly memory?: Readonly<Record<string, MemoryMount>>;
+    /** Functions that see, refuse or change what the guest does with the files of `mounts`. @default none */
+    readonly hooks?: VfsHooks;
   };
   readonly sandbox?: SandboxOptions;
   /** Network policy, from `createHttpHooks`; its `env` goes into `env`. @default no network */
@@ -170,6 +173,18 @@ export function checkOptions(options: VMOptions): void {
   checkCombinations(options);
 }
 
+/** A misspelled hook would never be called, and what it should refuse would pass. */
+function checkVfsHooks(hooks: object): void {
+  for (const [name, hook] of Object.entries(hooks)) {
+    if (!VFS_HOOK_NAMES.some((known) => known === name)) {
+      throw invalid('vfs.hooks', name, `only ${VFS_HOOK_NAMES.join(', ')}`);
+    }
+    if (hook !== undefined && typeof hook !== 'function') {
+      throw invalid(`vfs.hooks.${name}`, typeof hook, 'a function');
+    }
+  }
+}
+
 /** Checks options that are valid alone but not together. */
 function checkCombinations(options: VMOptions): void {
   if (options.network !== undefined && options.httpHooks !== undefined) {
@@ -183,6 +198,7 @@ function checkCombinations(options: VMOptions): void {
       { hint: 'const { httpHooks, env } = createHttpHooks({ … }); VM.create({ httpHooks, env })' },
     );
   }
+  checkVfsHooks(options.vfs?.hooks ?? {});
   const provided = Object.keys(options.vfs?.mounts ?? {});
   const memory = Object.keys(options.vfs?.memory ?? {});
   checkGuestPaths('vfs.mounts', provided);

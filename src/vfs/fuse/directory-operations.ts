@@ -33,17 +33,20 @@ async function listingAt(
   return made;
 }
 
+/** A listing, from an offset, with the reply to fill. */
+interface ListingReply {
+  readonly listing: Listing;
+  readonly reply: Buffer;
+  readonly offset: number;
+  readonly directory: OpenDirectory;
+}
+
 /** Runs `action` with the listing that a READDIR names; it stays valid meanwhile, whatever the guest releases. */
 async function readListing(
   context: FuseContext,
   { body }: FuseRequest,
   room: RequestReservation,
-  action: (
-    listing: Listing,
-    reply: Buffer,
-    offset: number,
-    directory: OpenDirectory,
-  ) => number | Promise<number>,
+  action: (found: ListingReply) => number | Promise<number>,
 ): Promise<Buffer> {
   const sizeBytes = body.readUInt32LE(16);
   if (sizeBytes > MAX_TRANSFER_BYTES) throw new VfsError('EINVAL');
@@ -56,7 +59,7 @@ async function readListing(
     const replyBytes = Math.min(sizeBytes, MAX_DIRECTORY_REPLY_BYTES);
     await room.reserve(replyBytes);
     const reply = Buffer.alloc(replyBytes);
-    return reply.subarray(0, await action(listing, reply, offset, directory));
+    return reply.subarray(0, await action({ listing, reply, offset, directory }));
   } finally {
     context.listings.release(directory.held, listing);
   }
@@ -68,21 +71,31 @@ function releaseListing({ listings }: FuseContext, directory: OpenDirectory): vo
 }
 
 const readDirectory: FuseOperation = (context, request, room) =>
-  readListing(context, request, room, (listing, reply, offset) => listing.copyTo(reply, offset));
+  readListing(context, request, room, ({ listing, reply, offset }) =>
+    listing.copyTo(reply, offset),
+  );
 
-/** Lists entries with their attributes in one reply, which is all that `ls -l` needs. */
-const readDirectoryPlus: FuseOperation = (context, request, room) =>
-  readListing(context, request, room, async (listing, reply, offset, directory) => {
+/** Writes what struct fuse_direntplus has before the name of an entry. */
+type EnterEntry = typeof enterChild;
+
+function readDirectoryWith(enterEntry: EnterEntry): FuseOperation {
+  const fill = async (
+    context: FuseContext,
+    { listing, reply, offset, directory }: ListingReply,
+  ): Promise<number> => {
     let used = 0;
     for (let index = offset; ; index++) {
       const dirent = listing.dirent(index);
       if (dirent === null || used + ENTRY_BYTES + dirent.length > reply.length) return used;
       if (context.turns.isSpent) await context.turns.next();
-      if (index >= DOTS) await enterChild(context, directory, dirent, reply, used);
+      if (index >= DOTS) await enterEntry(context, directory, dirent, reply, used);
       used += ENTRY_BYTES;
       used += dirent.copy(reply, used);
     }
-  });
+  };
+  return (context, request, room) =>
+    readListing(context, request, room, (found) => fill(context, found));
+}
 
 /**
  * Writes the attributes of an entry. When it cannot be looked up (removed meanwhile, no descriptor left) its node id
@@ -102,6 +115,14 @@ async function enterChild(
     reply.fill(0, offset, offset + ENTRY_BYTES);
   }
 }
+
+/** Lists entries with their attributes in one reply, which is all that `ls -l` needs. */
+const readDirectoryPlus = readDirectoryWith(enterChild);
+
+/** Serves READDIRPLUS with names only: the guest's kernel looks up those that a program uses. */
+export const readDirectoryWithoutAttributes: FuseOperation = readDirectoryWith(() =>
+  Promise.resolve(),
+);
 
 const releaseDirectory: FuseOperation = (context, { body }) => {
   const directory = context.handles.releaseDirectory(body.readBigUInt64LE(0));

@@ -80,7 +80,7 @@ const read: FuseOperation = async ({ ids, handles }, request, room) => {
 };
 
 /** Returns the data of a WRITE. @throws {GondolinError} GUEST_PROTOCOL when its size field does not match its length. */
-function writtenData({ body }: FuseRequest): Buffer {
+export function writtenData({ body }: FuseRequest): Buffer {
   const size = body.readUInt32LE(16);
   if (body.length - 40 === size && size <= MAX_TRANSFER_BYTES) return body.subarray(40);
   throw guestProtocolError('WRITE data of the size it names', { subject: 'FUSE WRITE', got: size });

@@ -63,6 +63,11 @@ export class Handles {
     return file?.held === held ? file.handle : null;
   }
 
+  /** Returns the node on which a file is open, null for an id that is not open. */
+  heldBy(id: bigint): HeldNode | null {
+    return this.#files.get(Number(id))?.held ?? null;
+  }
+
   /** Runs `action` with a file open on that node. @throws {VfsError} EBADF when `id` is not one, ESTALE when it is lost. */
   async use<T>(
     id: bigint,

@@ -54,7 +54,7 @@ const forgetMany: FuseOperation = ({ ids }, { body }) => {
   return 'none';
 };
 
-/** Operations on the session itself. Requests are served soon, so an INTERRUPT is ignored. */
+/** Operations on the session itself. Requests are served soon, so an INTERRUPT is ignored without hooks. */
 export const SESSION_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   [OPCODE.INIT]: init,
   [OPCODE.FORGET]: forget,

@@ -15,7 +15,9 @@ export interface MemoryNode {
   atimeNs: bigint;
   mtimeNs: bigint;
   ctimeNs: bigint;
+  /** The place that it got last. */
   parent: MemoryNode | null;
+  name: string;
   readonly content: SparseData | null;
   readonly children: Map<string, MemoryNode> | null;
   readonly target: Buffer | null;
@@ -139,6 +141,7 @@ export class MemoryTree {
       mtimeNs: time,
       ctimeNs: time,
       parent: null,
+      name: '',
       content: type === S_IFREG ? new SparseData(this.#budget) : null,
       children: type === S_IFDIR ? new Map() : null,
       target: type === S_IFLNK ? (target ?? Buffer.alloc(0)) : null,
@@ -168,7 +171,7 @@ export class MemoryTree {
     this.#budget.take(entryBytes(name));
     this.children(parent).set(name, node);
     node.nlink++;
-    this.#placed(parent, node);
+    this.#placed(parent, name, node);
     this.changed(node);
   }
 
@@ -177,8 +180,9 @@ export class MemoryTree {
     if (parent.nlink === 0) throw new VfsError('ENOENT');
   }
 
-  #placed(parent: MemoryNode, node: MemoryNode): void {
+  #placed(parent: MemoryNode, name: string, node: MemoryNode): void {
     node.parent = parent;
+    node.name = name;
     if (node.children !== null) parent.nlink++;
     this.modified(parent);
   }
@@ -204,7 +208,7 @@ export class MemoryTree {
     if (node.children !== null) parent.nlink--;
     this.modified(parent);
     this.children(newParent).set(newName, node);
-    this.#placed(newParent, node);
+    this.#placed(newParent, newName, node);
     this.changed(node);
   }
 
@@ -216,8 +220,8 @@ export class MemoryTree {
     if (other.children !== null) newParent.nlink--;
     this.children(newParent).set(newName, one);
     this.children(parent).set(name, other);
-    this.#placed(newParent, one);
-    this.#placed(parent, other);
+    this.#placed(newParent, newName, one);
+    this.#placed(parent, name, other);
     this.changed(one);
     this.changed(other);
   }

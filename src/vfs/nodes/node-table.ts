@@ -8,6 +8,8 @@ import type { InodeNumbers } from './inode-numbers.ts';
 /** A provider and its name under the FUSE root. */
 export interface Mount {
   readonly name: string;
+  /** Where the guest has it: an absolute path. */
+  readonly path: string;
   readonly provider: VfsProvider;
   readonly root: VfsNode;
   /** Index among the mounts, from 0. */

@@ -4,7 +4,8 @@ import { SAVED_FILES } from '../../machine/saved-files.ts';
 import type { Machine } from '../../machine/start-machine.ts';
 import { anything, list, object, text } from '../../util/json-decoder.ts';
 import { FuseServer } from '../../vfs/fuse-server.ts';
-import type { VMOptions } from '../vm-options.ts';
+import { fileHooks } from '../file-hooks.ts';
+import type { DebugLog, VMOptions } from '../vm-options.ts';
 import { readSavedJson, writeSavedJson } from './saved-json.ts';
 import { refused } from './saved-machine.ts';
 
@@ -63,7 +64,7 @@ export async function writeMounts(
  * @throws {GondolinError} SNAPSHOT_REFUSED when it was saved with other mounts; VFS_MOUNT_FAILED.
  */
 export async function restoreMounts(
-  options: VMOptions,
+  { options, log }: { readonly options: VMOptions; readonly log: DebugLog },
   directory: string,
   machine: Machine,
   onServer: (server: FuseServer) => void,
@@ -72,13 +73,18 @@ export async function restoreMounts(
   const provided = options.vfs?.mounts ?? {};
   const mounts = targets.flatMap((target, index) => {
     const provider = Object.hasOwn(provided, target) ? provided[target] : undefined;
-    return provider === undefined ? [] : [{ name: String(index), provider }];
+    return provider === undefined ? [] : [{ name: String(index), path: target, provider }];
   });
   if (mounts.length !== targets.length || mounts.length !== Object.keys(provided).length) {
     throw refused(directory, `it was saved with mounts at ${targets.join(', ') || 'no path'}`);
   }
   if (mounts.length === 0) return;
-  const server = new FuseServer({ mounts, user: ROOT_USER, state: files });
+  const server = new FuseServer({
+    mounts,
+    user: ROOT_USER,
+    state: files,
+    ...fileHooks(options, log),
+  });
   onServer(server);
   await server.start();
   server.attach(machine.fs);

@@ -33,7 +33,7 @@ export interface RunningGuest extends GuestParts, Pick<StartedGuest, 'agent'> {
  */
 export async function startGuest(request: StartRequest): Promise<RunningGuest> {
   const limits = startLimits(request.options);
-  const files = new GuestFiles(request.options);
+  const files = new GuestFiles(request.options, request.log);
   try {
     const context = await createStartContext({
       ...request,
@@ -72,7 +72,7 @@ async function mountAll(context: StartContext, guest: StartedGuest): Promise<Run
     };
     const remount = async (directory: string) => {
       const { restoreMounts } = await import('../snapshot/saved-mounts.ts');
-      await restoreMounts(options, directory, machine, (server) => {
+      await restoreMounts({ options, log }, directory, machine, (server) => {
         fuse = server;
       });
     };

@@ -22,3 +22,10 @@ it('checkOptions() takes httpHooks of this copy of the package and of another', 
   const other = { network: httpHooks.network, [Symbol.for('gondolin.httpHooks')]: true };
   expect(() => checkOptions({ httpHooks: other as unknown as HttpHooks })).not.toThrow();
 });
+
+it('checkOptions() refuses a hook of vfs that does not exist or is no function', () => {
+  const check = (hooks: object) => () => checkOptions({ vfs: { hooks } });
+  expect(check({ onread: () => undefined })).toThrow(/vfs\.hooks: got "onread", want only before,/);
+  expect(check({ onRead: 'x' })).toThrow(/vfs\.hooks\.onRead: got "string", want a function/);
+  expect(check({ onRead: () => undefined, before: undefined })).not.toThrow();
+});

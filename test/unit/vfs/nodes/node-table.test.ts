@@ -11,7 +11,14 @@ function setUp(limit: number) {
   const provider = new MemoryProvider();
   provider.forget = (node) => void forgotten.push(node);
   const root = {};
-  const mount: Mount = { name: 'm', provider, root, index: 0, numbers: new InodeNumbers() };
+  const mount: Mount = {
+    name: 'm',
+    path: '/m',
+    provider,
+    root,
+    index: 0,
+    numbers: new InodeNumbers(),
+  };
   return { shared, forgotten, mount, table: () => new NodeTable(new Budget(shared)) };
 }
 
