@@ -69,6 +69,9 @@ static void serve(struct message *message)
     case GONDOLIN_MESSAGE_KILL:
         exec_kill(id, &message->body.kill);
         break;
+    case GONDOLIN_MESSAGE_RESIZE:
+        exec_resize(id, &message->body.resize);
+        break;
     case GONDOLIN_MESSAGE_FREEZE:
         freeze_start(id);
         break;

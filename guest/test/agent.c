@@ -24,6 +24,7 @@
 #include "runtime/loop.h"
 #include "runtime/worker.h"
 #include "shutdown.h"
+#include "system/devpts.h"
 #include "system/identity.h"
 #include "system/root.h"
 #include "system/session.h"
@@ -46,6 +47,14 @@ bool root_seal(struct failure *failure)
 {
     errno = EALREADY;
     return failed(failure, "seal");
+}
+
+int devpts_open(void)
+{
+    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && unlockpt(fd) != 0)
+        return -1;
+    return fd;
 }
 
 int hidden_directory(void)

@@ -137,14 +137,19 @@ static void write_exec(struct wire_writer *writer, struct host *host)
         {"sh", "-c", "echo out; echo err >&2; exit 3", NULL},
         {"sh", "-c", "head -c 400000 /dev/zero", NULL},
         {"sh", "-c", "exec <&-; sleep 0.005 & exit 0", NULL},
+        {"sh", "-c", "stty raw; head -c 50; setsid -f sleep 0.01", NULL},
     };
     static const char *const environment[] = {"HOME=/", "PATH=/no-such-directory:/usr/bin:/bin", NULL};
+    bool has_terminal = next_random(3) == 0;
     for (int i = 0; i < 3; i++)
-        wire_write_u32(writer, next_random(3) == 0 ? 0 : any_stream(host));
+        wire_write_u32(writer, next_random(3) == 0 || (has_terminal && i == 2) ? 0 : any_stream(host));
     wire_write_string(writer, next_random(8) == 0 ? "no-such-user" : "", 4096);
     wire_write_string(writer, next_random(8) == 0 ? "/no-such-directory" : "/", 4096);
     write_list(writer, commands[next_random(ARRAY_LENGTH(commands))]);
     write_list(writer, environment);
+    wire_write_u8(writer, has_terminal);
+    wire_write_u16(writer, has_terminal ? 24 : 0);
+    wire_write_u16(writer, has_terminal ? 80 : 0);
     host->execs[host->exec_count++ % MAX_EXECS] = host->next_request;
 }
 
@@ -154,6 +159,13 @@ static void write_kill(struct wire_writer *writer, struct host *host)
     wire_write_u32(writer, host->execs[next_random(MAX_EXECS)]);
     wire_write_u32(writer, signals[next_random(ARRAY_LENGTH(signals))]);
     wire_write_u8(writer, (uint8_t)next_random(3));
+}
+
+static void write_resize(struct wire_writer *writer, struct host *host)
+{
+    wire_write_u32(writer, host->execs[next_random(MAX_EXECS)]);
+    wire_write_u16(writer, (uint16_t)(1 + next_random(100)));
+    wire_write_u16(writer, (uint16_t)next_random(100));
 }
 
 static void write_thaw(struct wire_writer *writer, struct host *host)
@@ -227,8 +239,10 @@ static void act(struct host *host)
         use_stream(host, GONDOLIN_FRAME_DATA);
     else if (choice < 72)
         use_stream(host, (uint8_t)(GONDOLIN_FRAME_EOF + next_random(3)));
-    else if (choice < 82)
+    else if (choice < 80)
         send_message(host, GONDOLIN_MESSAGE_KILL, write_kill);
+    else if (choice < 83)
+        send_message(host, GONDOLIN_MESSAGE_RESIZE, write_resize);
     else if (choice < 90)
         use_pump(host);
     else if (choice < 93)

@@ -104,8 +104,69 @@ static void knows_no_network_flags(void)
     CHECK(decode(sizeof wire) == MESSAGE_BAD_BODY);
 }
 
+static size_t exec_message(uint8_t has_terminal, uint16_t rows, uint16_t columns)
+{
+    struct wire_writer writer;
+    wire_writer_init(&writer, bytes, sizeof bytes);
+    message_encode_header(&writer, GONDOLIN_MESSAGE_EXEC, 1);
+    for (uint32_t stream = 2; stream <= 6; stream += 2)
+        wire_write_u32(&writer, stream);
+    wire_write_string(&writer, "", 0);
+    wire_write_string(&writer, "/", 1);
+    wire_write_u32(&writer, 1);
+    wire_write_string(&writer, "sh", 2);
+    wire_write_u32(&writer, 0);
+    wire_write_u8(&writer, has_terminal);
+    wire_write_u16(&writer, rows);
+    wire_write_u16(&writer, columns);
+    return writer.length;
+}
+
+static void decodes_an_exec_with_a_terminal(void)
+{
+    struct message message;
+    size_t length = exec_message(1, 40, 300);
+    CHECK(message_decode(bytes, length, &message) == MESSAGE_OK);
+    CHECK(message.body.exec.has_terminal && message.body.exec.size.rows == 40 && message.body.exec.size.columns == 300);
+    message_free(&message);
+    for (size_t count = 0; count < length; count++)
+        CHECK(decode(count) != MESSAGE_OK);
+    CHECK(decode(exec_message(0, 0, 0)) == MESSAGE_OK);
+    CHECK(decode(exec_message(0, 24, 80)) == MESSAGE_BAD_BODY);
+    CHECK(decode(exec_message(1, 0, 80)) == MESSAGE_BAD_BODY);
+    CHECK(decode(exec_message(1, 24, 0)) == MESSAGE_BAD_BODY);
+    CHECK(decode(exec_message(2, 24, 80)) == MESSAGE_BAD_BODY);
+}
+
+static size_t resize_message(uint16_t rows, uint16_t columns)
+{
+    struct wire_writer writer;
+    wire_writer_init(&writer, bytes, sizeof bytes);
+    message_encode_header(&writer, GONDOLIN_MESSAGE_RESIZE, 2);
+    wire_write_u32(&writer, 7);
+    wire_write_u16(&writer, rows);
+    wire_write_u16(&writer, columns);
+    return writer.length;
+}
+
+static void decodes_a_resize(void)
+{
+    struct message message;
+    size_t length = resize_message(50, 132);
+    CHECK(message_decode(bytes, length, &message) == MESSAGE_OK);
+    CHECK(message.body.resize.exec_request_id == 7 && message.body.resize.size.rows == 50);
+    CHECK(message.body.resize.size.columns == 132);
+    message_free(&message);
+    for (size_t count = 0; count < length; count++)
+        CHECK(decode(count) != MESSAGE_OK);
+    CHECK(decode(resize_message(0, 132)) == MESSAGE_BAD_BODY);
+    CHECK(decode(resize_message(50, 0)) == MESSAGE_BAD_BODY);
+}
+
 void unit_message(void)
 {
+    decodes_an_exec_with_a_terminal();
+    decodes_a_resize();
     decodes_a_file();
     knows_no_network_flags();
     decodes_a_kill();

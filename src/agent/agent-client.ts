@@ -10,7 +10,7 @@ import {
   type GuestMessage,
 } from '../protocol/guest-message.ts';
 import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
-import type { CloneIdentity, HostRequest } from '../protocol/host-message.ts';
+import type { CloneIdentity, HostRequest, TerminalSize } from '../protocol/host-message.ts';
 import { printable } from '../protocol/printable.ts';
 import { ExitTable } from './exit-table.ts';
 import {
@@ -245,6 +245,7 @@ export class AgentClient {
       cwd: options.cwd ?? '',
       argv: options.argv,
       env: Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`),
+      terminal: options.terminal ?? null,
     };
     try {
       const started = await this.#requests.send(request, {
@@ -257,7 +258,8 @@ export class AgentClient {
       const exited = started.exited.finally(() => stdin?.destroy());
       exited.catch(() => undefined);
       const kill = (signal: number, scope: KillScope) => this.kill(started.id, signal, scope);
-      return { ...started, ...streams, exited, kill };
+      const resize = (size: TerminalSize) => this.resize(started.id, size);
+      return { ...started, ...streams, exited, kill, resize };
     } catch (error) {
       destroyExecStreams(streams);
       throw error;
@@ -270,7 +272,20 @@ export class AgentClient {
    * @throws {GondolinError} AGENT_TIMEOUT; AGENT_REQUEST_FAILED; the session's error.
    */
   async kill(execId: number, signal: number, scope: KillScope): Promise<void> {
-    const request: HostRequest = { type: 'KILL', execId, signal, scope: SCOPES[scope] };
+    await this.#requestOfExec({ type: 'KILL', execId, signal, scope: SCOPES[scope] });
+  }
+
+  /**
+   * Changes the size of an exec's terminal, which its foreground processes see as SIGWINCH. An exec that has ended is not
+   * an error.
+   * @param size  Each 1..65535.
+   * @throws {GondolinError} AGENT_TIMEOUT; AGENT_REQUEST_FAILED (errno ENOTTY: no terminal); the session's error.
+   */
+  async resize(execId: number, size: TerminalSize): Promise<void> {
+    await this.#requestOfExec({ type: 'RESIZE', execId, ...size });
+  }
+
+  async #requestOfExec(request: HostRequest): Promise<void> {
     try {
       await this.#request(request);
     } catch (error) {

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { MuxSession } from '../mux/mux-session.ts';
 import type { MuxStream } from '../mux/mux-stream.ts';
 import { STREAM_KIND } from '../protocol/constants.ts';
+import type { TerminalSize } from '../protocol/host-message.ts';
 
 /**
  * Processes that receive a signal: the command itself, its process group, or all its descendants, daemonised ones too.
@@ -36,6 +37,11 @@ export interface AgentExecOptions {
   readonly stdout?: 'pipe' | 'ignore';
   /** `'stdout'` sends both to the same stream, in the order of the writes. @default 'pipe' */
   readonly stderr?: 'pipe' | 'ignore' | 'stdout';
+  /**
+   * Runs the command on a terminal of its own, of this size in characters (each 1..65535). All its output is on stdout;
+   * `stderr` has no effect. The end of stdin is the terminal's end-of-file character. @default no terminal
+   */
+  readonly terminal?: TerminalSize;
   /** Limit for the start only, in milliseconds. @default the client's */
   readonly timeoutMs?: number;
 }
@@ -55,6 +61,8 @@ export interface GuestProcess {
   readonly exited: Promise<ExitStatus>;
   /** @see AgentClient.kill */
   kill(signal: number, scope: KillScope): Promise<void>;
+  /** @see AgentClient.resize */
+  resize(size: TerminalSize): Promise<void>;
 }
 
 /** The streams of one exec; null is /dev/null. */
@@ -78,8 +86,11 @@ export function openExecStreams(session: MuxSession, options: AgentExecOptions):
   };
   try {
     const stdin = options.stdin === true ? open() : null;
-    const stdout = options.stdout === 'ignore' ? null : open();
-    const stderr = openStderr(options, stdout, open);
+    const hasTerminal = options.terminal !== undefined;
+    const stdout = options.stdout === 'ignore' && !hasTerminal ? null : open();
+    const stderr = hasTerminal ? null : openStderr(options, stdout, open);
+    // A terminal always has an output: the guest gives it no /dev/null.
+    if (options.stdout === 'ignore') stdout?.resume();
     // Bytes that a guest sends on stdin are dropped, but its end must be seen.
     stdin?.resume();
     stdout?.end();

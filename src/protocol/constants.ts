@@ -4,7 +4,7 @@
  */
 
 /** First field of `HELLO`: the version of docs/protocol.md that both sides speak. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** Length of the header before each frame's payload, in bytes. */
 export const FRAME_HEADER_BYTES = 12;
@@ -114,6 +114,7 @@ export const MESSAGE = {
   THAW: 0x000a,
   NETWORK: 0x000b,
   FILE: 0x000c,
+  RESIZE: 0x000d,
   HELLO: 0x8001,
   OK: 0x8002,
   FAILED: 0x8003,

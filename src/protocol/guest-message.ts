@@ -118,6 +118,7 @@ function readBody(reader: MessageReader): GuestMessage {
     case 'THAW':
     case 'NETWORK':
     case 'FILE':
+    case 'RESIZE':
       throw reader.broken('a message that a guest may send');
   }
 }

@@ -27,6 +27,12 @@ export interface CloneIdentity {
   readonly entropy: Uint8Array;
 }
 
+/** Size of a terminal in characters, each 1..65535. */
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** A request of the host (docs/protocol.md, "Host to guest"), without its id. */
 export type HostRequest =
   | {
@@ -74,7 +80,10 @@ export type HostRequest =
       readonly argv: readonly string[];
       /** Each `NAME=value`. */
       readonly env: readonly string[];
+      /** The size of its terminal; null without one. */
+      readonly terminal: TerminalSize | null;
     }
+  | ({ readonly type: 'RESIZE'; readonly execId: number } & TerminalSize)
   | {
       readonly type: 'KILL';
       readonly execId: number;
@@ -110,6 +119,11 @@ export function encodeHostMessage(requestId: number, request: HostRequest): Buff
       writer.u32(request.stdin).u32(request.stdout).u32(request.stderr);
       writer.string('user', request.user).string('cwd', request.cwd);
       writer.list('argv', request.argv).list('env', request.env);
+      writer.u8(request.terminal === null ? 0 : 1);
+      writer.u16(request.terminal?.rows ?? 0).u16(request.terminal?.columns ?? 0);
+      break;
+    case 'RESIZE':
+      writer.u32(request.execId).u16(request.rows).u16(request.columns);
       break;
     case 'KILL':
       writer.u32(request.execId).u32(request.signal).u8(KILL_SCOPE[request.scope]);
@@ -178,6 +192,8 @@ function readBody(reader: MessageReader): HostRequest {
         signal: reader.u32(),
         scope: reader.choice(KILL_SCOPE, reader.u8()),
       };
+    case 'RESIZE':
+      return { type, execId: reader.u32(), ...readTerminalSize(reader) };
     case 'NETWORK':
       readFlags(reader, 0);
       return { type };
@@ -263,5 +279,20 @@ function readExec(reader: MessageReader): HostRequest {
     cwd: reader.string(),
     argv: reader.list(),
     env: reader.list(),
+    terminal: readTerminal(reader),
   };
+}
+
+function readTerminal(reader: MessageReader): TerminalSize | null {
+  const flag = reader.u8();
+  if (flag === 1) return readTerminalSize(reader);
+  const isEmpty = flag === 0 && reader.u16() === 0 && reader.u16() === 0;
+  if (!isEmpty) throw reader.broken('a terminal of 1, or no size');
+  return null;
+}
+
+function readTerminalSize(reader: MessageReader): TerminalSize {
+  const size = { rows: reader.u16(), columns: reader.u16() };
+  if (size.rows === 0 || size.columns === 0) throw reader.broken('a size above 0');
+  return size;
 }

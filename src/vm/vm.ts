@@ -4,6 +4,7 @@ import { debugLog } from './debug-log.ts';
 import type { ExecOptions } from './exec/exec-options.ts';
 import { ExecProcess } from './exec/exec-process.ts';
 import type { RunningCommand } from './exec/running-command.ts';
+import { TERMINAL_ENV, terminalOf } from './exec/terminal-size.ts';
 import { EMULATED_CPU_ENV, toArgv } from './guest-command.ts';
 import { guestFailure } from './guest-failure.ts';
 import { openNetwork } from './open-network.ts';
@@ -129,9 +130,11 @@ export class VM implements AsyncDisposable {
   async #start(argv: string[], options: ExecOptions): Promise<RunningCommand> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closing !== undefined) throw notRunning();
+    const terminal = terminalOf(options);
     return this.#guest.agent.exec({
       argv,
-      env: this.#environment(options.env),
+      env: { ...(terminal === undefined ? {} : TERMINAL_ENV), ...this.#environment(options.env) },
+      ...(terminal === undefined ? {} : { terminal }),
       cwd: options.cwd ?? this.#options.cwd ?? '',
       user: options.user ?? this.#options.user ?? '',
       stdin: options.stdin !== undefined && options.stdin !== false,

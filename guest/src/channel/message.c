@@ -49,6 +49,16 @@ static void decode_mount(struct wire_reader *reader, struct mount_request *mount
         reader->failed = true;
 }
 
+/* No command can draw on a terminal without rows or columns. */
+static struct terminal_size decode_size(struct wire_reader *reader, bool has_terminal)
+{
+    struct terminal_size size = {.rows = wire_read_u16(reader)};
+    size.columns = wire_read_u16(reader);
+    if ((size.rows != 0) != has_terminal || (size.columns != 0) != has_terminal)
+        reader->failed = true;
+    return size;
+}
+
 static void decode_exec(struct wire_reader *reader, struct exec_request *exec)
 {
     exec->stdin_stream = wire_read_u32(reader);
@@ -58,7 +68,10 @@ static void decode_exec(struct wire_reader *reader, struct exec_request *exec)
     exec->cwd = wire_read_string(reader, MAX_TEXT_BYTES);
     exec->argv = wire_read_list(reader, GONDOLIN_MAX_LIST_ITEMS, &exec->argc);
     exec->env = wire_read_list(reader, GONDOLIN_MAX_LIST_ITEMS, &exec->envc);
-    if (exec->argc == 0)
+    uint8_t has_terminal = wire_read_u8(reader);
+    exec->has_terminal = has_terminal == 1;
+    exec->size = decode_size(reader, exec->has_terminal);
+    if (exec->argc == 0 || has_terminal > 1)
         reader->failed = true;
 }
 
@@ -76,6 +89,12 @@ static void decode_network(struct wire_reader *reader, struct network_request *n
     network->flags = wire_read_u8(reader);
     if (network->flags != 0)
         reader->failed = true;
+}
+
+static void decode_resize(struct wire_reader *reader, struct resize_request *resize)
+{
+    resize->exec_request_id = wire_read_u32(reader);
+    resize->size = decode_size(reader, true);
 }
 
 #define FILE_FLAGS (GONDOLIN_FILE_FLAG_APPEND | GONDOLIN_FILE_FLAG_KEEP | GONDOLIN_FILE_FLAG_JAVA_STORE)
@@ -127,6 +146,9 @@ enum message_result message_decode(const uint8_t *payload, size_t length, struct
         break;
     case GONDOLIN_MESSAGE_FILE:
         decode_file(&reader, &message->body.file);
+        break;
+    case GONDOLIN_MESSAGE_RESIZE:
+        decode_resize(&reader, &message->body.resize);
         break;
     case GONDOLIN_MESSAGE_SEAL:
     case GONDOLIN_MESSAGE_PING:

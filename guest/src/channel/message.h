@@ -2,6 +2,7 @@
 #ifndef GONDOLIN_MESSAGE_H
 #define GONDOLIN_MESSAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,12 @@ struct mount_request {
     uint32_t gid;
 };
 
+/* In characters. */
+struct terminal_size {
+    uint16_t rows;
+    uint16_t columns;
+};
+
 struct exec_request {
     uint32_t stdin_stream;
     uint32_t stdout_stream;
@@ -57,6 +64,14 @@ struct exec_request {
     char **env;
     size_t argc;
     size_t envc;
+    bool has_terminal;
+    /* 0 by 0 without a terminal. */
+    struct terminal_size size;
+};
+
+struct resize_request {
+    uint32_t exec_request_id;
+    struct terminal_size size;
 };
 
 struct kill_request {
@@ -90,6 +105,7 @@ struct message {
         struct thaw_request thaw;
         struct network_request network;
         struct file_request file;
+        struct resize_request resize;
     } body;
 };
 

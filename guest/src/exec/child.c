@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -124,6 +125,15 @@ static void look_user_up(struct exec_child *child)
         spawn_fail(errno, "user ", spec);
     if (result != USER_OK)
         spawn_fail(result == USER_TOO_MANY_GROUPS ? E2BIG : ENOENT, "user ", spec);
+}
+
+/* Makes the terminal that is the child's stdout the one of its session, and the user's. */
+static void take_terminal(const struct exec_child *child)
+{
+    if (!child->request.has_terminal)
+        return;
+    if (ioctl(STDOUT_FILENO, TIOCSCTTY, 0) != 0 || fchown(STDOUT_FILENO, child->user.uid, (gid_t)-1) != 0)
+        spawn_fail(errno, "terminal", "");
 }
 
 /* Bare system calls: libc's wrappers would change the agent's threads too. */
@@ -250,6 +260,7 @@ void exec_child_run(void *context)
     connect_stdio(child);
     reset_limits();
     look_user_up(child);
+    take_terminal(child);
     child->session = session_begin(child->user.uid);
     build_environment(child);
     become_user(child);

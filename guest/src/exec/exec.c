@@ -4,6 +4,7 @@
 #include "exec/child.h"
 #include "exec/record.h"
 #include "exec/stdio_pipes.h"
+#include "exec/terminal.h"
 #include "file/java_store.h"
 #include "runtime/log.h"
 #include "runtime/util.h"
@@ -135,6 +136,23 @@ bool exec_on_reaped(pid_t pid, int status)
     if (exec->is_started)
         stdio_pipes_finish(exec);
     return true;
+}
+
+void exec_resize(uint32_t request_id, const struct resize_request *request)
+{
+    const struct exec *exec = exec_find(request->exec_request_id);
+    int error = 0;
+    if (exec == NULL)
+        error = ESRCH;
+    else if (exec->terminal == NULL)
+        /* Its output is complete, or it never had one. */
+        error = exec->is_reaped ? ESRCH : ENOTTY;
+    else if (terminal_resize(exec->terminal, &request->size) != 0)
+        error = errno;
+    if (error == 0)
+        reply_ok(request_id);
+    else
+        reply_error(request_id, error, "resize");
 }
 
 static void on_start_thread(struct worker_job *job)

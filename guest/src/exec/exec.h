@@ -16,6 +16,9 @@ void exec_start(uint32_t request_id, struct exec_request *request);
 /* Replies OK or FAILED ESRCH, at once or when no process is left. */
 void exec_kill(uint32_t request_id, const struct kill_request *request);
 
+/* Gives the exec's terminal a new size, of which SIGWINCH notifies its foreground processes; replies. */
+void exec_resize(uint32_t request_id, const struct resize_request *request);
+
 /* A new host has connected: processes keep running, and it hears nothing of them. */
 void exec_forget_all(void);
 

@@ -8,14 +8,18 @@
 #include "runtime/loop.h"
 #include "runtime/util.h"
 
+/* More than the kernel keeps between a terminal's two ends. */
+#define TERMINAL_BUFFER_BYTES 262144
+
 struct output_pipe {
     struct loop_source source;
     /* NULL while dropping. */
     struct mux_stream *stream;
     void *owner;
     void (*on_done)(void *owner, struct output_pipe *output_pipe);
+    bool is_terminal;
     bool is_done;
-    /* The process is dead, and `drain_bytes` of the pipe are still to be sent. */
+    /* The process is dead, and `drain_bytes` of the pipe, at most, are still to be sent. */
     bool is_draining;
     size_t drain_bytes;
     struct port_waiter port_waiter;
@@ -74,33 +78,45 @@ static size_t sendable_bytes(const struct output_pipe *output_pipe)
     return limit;
 }
 
-static void send_some(struct output_pipe *output_pipe)
+/* Returns true if there may be more to send now. The output pipe may be gone otherwise. */
+static bool send_one(struct output_pipe *output_pipe)
 {
     size_t limit = sendable_bytes(output_pipe);
     if (limit == 0) {
         /* Out of the loop, not just masked: a closed pipe would report EPOLLHUP for ever. */
         loop_remove(&output_pipe->source);
-        return;
+        return false;
     }
     struct outbox_packet *packet = outbox_take_packet(port_outbox());
     if (packet == NULL) {
         wait_for_packet(output_pipe);
-        return;
+        return false;
     }
     long count = RETRY_EINTR(read(output_pipe->source.fd, packet->bytes + GONDOLIN_FRAME_HEADER_BYTES, limit));
     if (count <= 0) {
         outbox_return_packet(port_outbox(), packet);
         if (count == 0 || errno != EAGAIN)
             on_end_of_file(output_pipe);
-        return;
+        else if (output_pipe->is_draining)
+            complete(output_pipe);
+        return false;
     }
     outbox_push_data(port_outbox(), packet, output_pipe->stream->id, (size_t)count);
     output_pipe->stream->send_window -= (uint32_t)count;
     if (!output_pipe->is_draining)
-        return;
+        return false;
     output_pipe->drain_bytes -= (size_t)count;
-    if (output_pipe->drain_bytes == 0)
-        complete(output_pipe);
+    if (output_pipe->drain_bytes > 0)
+        return true;
+    complete(output_pipe);
+    return false;
+}
+
+static void send_some(struct output_pipe *output_pipe)
+{
+    /* Only a read can say that a terminal is drained: epoll says nothing while another process has it open. */
+    while (send_one(output_pipe) && output_pipe->is_terminal)
+        ;
 }
 
 static void on_pipe_ready(struct loop_source *source, uint32_t events)
@@ -139,8 +155,7 @@ static void on_end(void *owner)
 {
     struct output_pipe *output_pipe = owner;
     output_pipe->stream = NULL;
-    complete(output_pipe);
-    free_pipe(output_pipe);
+    output_pipe_close(output_pipe);
 }
 
 static const struct stream_handlers handlers = {
@@ -149,7 +164,7 @@ static const struct stream_handlers handlers = {
     .on_end = on_end,
 };
 
-struct output_pipe *output_pipe_create(int fd, struct mux_stream *stream, void *owner,
+struct output_pipe *output_pipe_create(int fd, bool is_terminal, struct mux_stream *stream, void *owner,
                                        void (*on_done)(void *owner, struct output_pipe *output_pipe))
 {
     struct output_pipe *output_pipe = calloc(1, sizeof *output_pipe);
@@ -157,6 +172,7 @@ struct output_pipe *output_pipe_create(int fd, struct mux_stream *stream, void *
         return NULL;
     output_pipe->source = (struct loop_source){.fd = fd, .on_ready = on_pipe_ready};
     output_pipe->port_waiter.on_packet_free = on_packet_free;
+    output_pipe->is_terminal = is_terminal;
     output_pipe->stream = stream;
     output_pipe->owner = owner;
     output_pipe->on_done = on_done;
@@ -170,18 +186,32 @@ void output_pipe_resume(struct output_pipe *output_pipe)
         return;
     if (loop_add(&output_pipe->source, EPOLLIN) != 0)
         on_end_of_file(output_pipe);
+    else if (output_pipe->is_terminal && output_pipe->is_draining && output_pipe->stream != NULL)
+        send_some(output_pipe);
 }
 
 void output_pipe_finish(struct output_pipe *output_pipe)
 {
     int left = 0;
-    if (output_pipe->stream != NULL && ioctl(output_pipe->source.fd, FIONREAD, &left) == 0 && left > 0) {
+    if (output_pipe->is_terminal)
+        left = TERMINAL_BUFFER_BYTES;
+    else if (ioctl(output_pipe->source.fd, FIONREAD, &left) != 0)
+        left = 0;
+    if (output_pipe->stream != NULL && left > 0) {
         output_pipe->is_draining = true;
         output_pipe->drain_bytes = (size_t)left;
+        if (output_pipe->is_terminal)
+            output_pipe_resume(output_pipe);
         return;
     }
     complete(output_pipe);
     output_pipe_resume(output_pipe);
+}
+
+void output_pipe_close(struct output_pipe *output_pipe)
+{
+    complete(output_pipe);
+    free_pipe(output_pipe);
 }
 
 void output_pipe_discard(struct output_pipe *output_pipe)

@@ -18,6 +18,7 @@ struct kill_waiter {
 };
 
 struct exec_child;
+struct terminal;
 
 struct exec {
     struct exec *next;
@@ -37,6 +38,8 @@ struct exec {
     struct output_pipe *output_pipes[2];
     /* Ids, not pointers: the host may end a stream at any time. 0 if none. */
     uint32_t streams[3];
+    /* NULL if the exec has none, or its output is complete. Its output is output_pipes[0]. */
+    struct terminal *terminal;
     struct kill_waiter *waiters;
     bool is_started;
     bool is_reaped;

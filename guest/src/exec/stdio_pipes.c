@@ -5,6 +5,7 @@
 #include "channel/streams.h"
 #include "exec/output_pipe.h"
 #include "exec/stdin_pipe.h"
+#include "exec/terminal.h"
 #include "runtime/util.h"
 
 #define OUTPUT_PIPE_BYTES 1048576
@@ -41,9 +42,17 @@ static bool open_pipe(size_t index, int *agent_end, int *child_end, struct failu
     return true;
 }
 
+static void close_terminal(struct exec *exec, uint32_t reason)
+{
+    if (exec->terminal != NULL)
+        terminal_close(exec->terminal, reason);
+    exec->terminal = NULL;
+}
+
 static void on_output_done(void *owner, struct output_pipe *output_pipe)
 {
     struct exec *exec = owner;
+    close_terminal(exec, GONDOLIN_RESET_PEER_CLOSED);
     for (size_t i = 0; i < ARRAY_LENGTH(exec->output_pipes); i++) {
         if (exec->output_pipes[i] == output_pipe)
             exec->output_pipes[i] = NULL;
@@ -64,12 +73,53 @@ static bool connect_stream(struct exec *exec, size_t index, int *child_end, stru
     if (index == 0) {
         is_connected = stdin_pipe_create(agent_end, stream);
     } else {
-        exec->output_pipes[index - 1] = output_pipe_create(agent_end, stream, exec, on_output_done);
+        exec->output_pipes[index - 1] = output_pipe_create(agent_end, false, stream, exec, on_output_done);
         is_connected = exec->output_pipes[index - 1] != NULL;
     }
     if (!is_connected)
         return failed(failure, "memory");
     (void)take_fd(&agent_end);
+    return true;
+}
+
+/* The kernel hangs a terminal up when nothing of the agent has its master open. */
+static void on_hang_up(void *owner)
+{
+    struct exec *exec = owner;
+    if (exec->output_pipes[0] != NULL)
+        output_pipe_close(exec->output_pipes[0]);
+}
+
+static bool open_terminal(struct exec *exec, const struct exec_request *request, int *slave, struct failure *failure)
+{
+    AUTO_CLOSE int output = -1;
+    if (exec->streams[1] == 0 || exec->streams[2] != 0) {
+        errno = EINVAL;
+        return failed(failure, "streams of a terminal");
+    }
+    exec->terminal = terminal_open(&request->size, slave, &output);
+    if (exec->terminal == NULL)
+        return failed(failure, "terminal");
+    exec->output_pipes[0] = output_pipe_create(output, true, streams_get(exec->streams[1]), exec, on_output_done);
+    if (exec->output_pipes[0] == NULL)
+        return failed(failure, "memory");
+    (void)take_fd(&output);
+    if (exec->streams[0] != 0)
+        terminal_attach(exec->terminal, streams_get(exec->streams[0]), exec, on_hang_up);
+    return true;
+}
+
+static bool connect_streams(struct exec *exec, const struct exec_request *request, int child_ends[3],
+                            struct failure *failure)
+{
+    if (!claim_streams(exec, request, failure))
+        return false;
+    if (request->has_terminal)
+        return open_terminal(exec, request, &child_ends[1], failure);
+    for (size_t i = 0; i < 3; i++) {
+        if (!connect_stream(exec, i, &child_ends[i], failure))
+            return false;
+    }
     return true;
 }
 
@@ -80,17 +130,14 @@ bool stdio_pipes_connect(struct exec *exec, const struct exec_request *request, 
     static int null_fd = -1;
     if (null_fd < 0)
         null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (!claim_streams(exec, request, failure))
+    if (!connect_streams(exec, request, child_ends, failure))
         return false;
-    for (size_t i = 0; i < 3; i++) {
-        if (!connect_stream(exec, i, &child_ends[i], failure))
-            return false;
-    }
-    bool is_shared = request->stderr_stream != 0 && request->stderr_stream == request->stdout_stream;
+    bool is_output_shared = request->stderr_stream != 0 && request->stderr_stream == request->stdout_stream;
     for (size_t i = 0; i < 3; i++) {
         if (child_ends[i] >= 0)
             continue;
-        child_ends[i] = fcntl(i == 2 && is_shared ? child_ends[1] : null_fd, F_DUPFD_CLOEXEC, 3);
+        bool is_output = request->has_terminal || (i == 2 && is_output_shared);
+        child_ends[i] = fcntl(is_output ? child_ends[1] : null_fd, F_DUPFD_CLOEXEC, 3);
         if (child_ends[i] < 0)
             return failed(failure, "stdio");
     }
@@ -100,7 +147,9 @@ bool stdio_pipes_connect(struct exec *exec, const struct exec_request *request, 
 void stdio_pipes_start(struct exec *exec)
 {
     struct mux_stream *input = streams_get(exec->streams[0]);
-    if (input != NULL) {
+    if (exec->terminal != NULL) {
+        terminal_start(exec->terminal);
+    } else if (input != NULL) {
         streams_send_eof(input);
         stdin_pipe_feed(input);
     }
@@ -117,6 +166,7 @@ void stdio_pipes_drop(struct exec *exec)
             output_pipe_discard(exec->output_pipes[i]);
         exec->output_pipes[i] = NULL;
     }
+    close_terminal(exec, GONDOLIN_RESET_CANCELLED);
     for (size_t i = 0; i < ARRAY_LENGTH(exec->streams); i++) {
         struct mux_stream *stream = streams_get(exec->streams[i]);
         if (stream != NULL)

@@ -15,6 +15,7 @@
 #include "system/boot.h"
 #include "system/cgroup.h"
 #include "system/cgroup_pool.h"
+#include "system/devpts.h"
 #include "system/hidden.h"
 #include "system/identity.h"
 
@@ -107,7 +108,8 @@ static bool mount_runtime(struct failure *failure)
     const unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     if (!mount_new("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755", failure) ||
         !mount_new("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777", failure) ||
-        !mount_new("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666,gid=5", failure))
+        !mount_new("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666,gid=5", failure) ||
+        !devpts_init(failure))
         return false;
     /* Not optional: without it a command could leave processes that no kill reaches. */
     if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", plain, NULL) != 0)

@@ -43,6 +43,16 @@ export interface ExecOptions {
   readonly stdout?: ExecOutput;
   /** @default 'buffer' */
   readonly stderr?: ExecOutput;
+  /**
+   * Runs the command on a terminal of its own. All its output is on stdout then. Its stdin is typed: the end of it, also
+   * without `stdin`, is the end-of-file character, whenever the command has nothing left to read.
+   * @default false
+   */
+  readonly pty?: boolean;
+  /** Size of the terminal, 1..65535. @default 24 rows */
+  readonly rows?: number;
+  /** @default 80 columns */
+  readonly columns?: number;
   /** Encoding of the text in the result, `for await` and `lines()`. @default 'utf8' */
   readonly encoding?: BufferEncoding;
   /** Variables added to the VM's environment; they override its values. */

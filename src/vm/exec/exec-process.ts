@@ -16,6 +16,7 @@ import {
   splitLines,
 } from './output-reader.ts';
 import { type CommandStatus, type RunningCommand, signalName } from './running-command.ts';
+import { checkSize, noTerminal, terminalOf } from './terminal-size.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -43,6 +44,7 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
   readonly #collected: { stdout?: Promise<Buffer>; stderr?: Promise<Buffer> } = {};
   readonly #maxOutputBytes: number;
   readonly #encoding: BufferEncoding;
+  readonly #hasTerminal: boolean;
   #isStreamed = false;
   readonly #stop: ExecStop;
 
@@ -54,12 +56,14 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     onSurvivor: (error: GondolinError) => void = () => undefined,
   ) {
     const startedAt = performance.now();
+    const hasTerminal = terminalOf(options) !== undefined;
     let resolve: (result: Promise<ExecResult>) => void = () => undefined;
     super((settle) => {
       resolve = settle;
     });
     this.#maxOutputBytes = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
     this.#encoding = options.encoding ?? 'utf8';
+    this.#hasTerminal = hasTerminal;
     const { source, writable } = openInput(options.stdin);
     this.#targets = {
       stdout: openOutput('stdout', options.stdout),
@@ -178,7 +182,10 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     return super.then(onFulfilled, onRejected);
   }
 
-  /** Text chunks of the piped outputs as they arrive. Leaving the loop ends the reading, not the command. */
+  /**
+   * Text chunks of the piped outputs as they arrive. Leaving the loop ends the reading, not the command; with `pty: true`, it
+   * hangs up the command's terminal.
+   */
   [Symbol.asyncIterator](): AsyncIterator<string> {
     return decodeChunks(this.#stream('for await', ['stdout', 'stderr']));
   }
@@ -231,6 +238,17 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
   async kill(signal: NodeJS.Signals = 'SIGTERM', scope: KillScope = 'process'): Promise<void> {
     const command = await this.#started;
     await command.kill(constants.signals[signal], scope);
+  }
+
+  /**
+   * Changes the size of the command's terminal; its foreground processes get SIGWINCH. Nothing happens once it has ended.
+   * @throws {GondolinError} VM_BAD_OPTION without `pty: true`, or for a size outside 1..65535.
+   */
+  async resize(rows: number, columns: number): Promise<void> {
+    if (!this.#hasTerminal) throw noTerminal('resize()');
+    const size = checkSize({ rows, columns });
+    const command = await this.#started;
+    await command.resize(size);
   }
 
   /** Process id in the guest, once started. */

@@ -63,17 +63,21 @@ export async function* mergeOutput(
     const text = next.done === true ? reader.decoder.end() : reader.decoder.write(data);
     return { reader, isDone: next.done === true, chunk: { stream: reader.name, data, text } };
   };
-  const pending = new Map(readers.map((reader) => [reader, readNext(reader)]));
+  const startReading = (reader: Reader) => {
+    const reading = readNext(reader);
+    // It may fail while the caller handles a chunk, before anything here waits for it: the race below still rejects then.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  const pending = new Map(readers.map((reader) => [reader, startReading(reader)]));
   try {
     while (pending.size > 0) {
       const { reader, isDone, chunk } = await Promise.race(pending.values());
       if (isDone) pending.delete(reader);
-      else pending.set(reader, readNext(reader));
+      else pending.set(reader, startReading(reader));
       if (chunk.data.length > 0 || chunk.text !== '') yield chunk;
     }
   } finally {
-    // Pending reads end with their stream; nothing waits for them.
-    for (const reading of pending.values()) reading.catch(() => undefined);
     for (const { stream } of outputs) stream.destroy();
   }
 }

@@ -127,6 +127,29 @@ it('exec() refuses text with NUL and more than fits a request', async () => {
   });
 });
 
+it('exec() with a terminal opens one output, and resize() names the exec', async () => {
+  const { guest, agent, session } = start();
+  guest.hello();
+  const starting = agent.exec({ argv: ['x'], stdin: true, terminal: { rows: 40, columns: 120 } });
+  const { requestId, request } = await guest.request('EXEC');
+  if (request.type !== 'EXEC') throw new Error('no EXEC');
+  expect(request).toMatchObject({ stderr: 0, terminal: { rows: 40, columns: 120 } });
+  expect(session.openStreams).toBe(2);
+  guest.message(ok(requestId, pid(77)));
+  const command = await starting;
+  expect(command.stderr).toBeNull();
+  const resized = command.resize({ rows: 50, columns: 132 });
+  const resize = await guest.request('RESIZE');
+  expect(resize.request).toEqual({ type: 'RESIZE', execId: requestId, rows: 50, columns: 132 });
+  guest.message(ok(resize.requestId));
+  await resized;
+  const late = command.resize({ rows: 1, columns: 1 });
+  const failed = { errno: ERRNO.ESRCH, stage: 'resize' };
+  const { requestId: lateId } = await guest.request('RESIZE');
+  guest.message({ type: 'FAILED', requestId: lateId, ...failed });
+  await late;
+});
+
 it('kill() of an exec that is gone is no error', async () => {
   const { guest, agent } = start();
   guest.hello();

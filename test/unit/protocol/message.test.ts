@@ -65,6 +65,11 @@ const identityFields = {
   entropy: fc.uint8Array({ maxLength: 512 }),
 };
 
+const terminalFields = {
+  rows: fc.integer({ min: 1, max: 65_535 }),
+  columns: fc.integer({ min: 1, max: 65_535 }),
+};
+
 const anyRequest: fc.Arbitrary<HostRequest> = fc.oneof(
   fc.record({
     type: fc.constant('ROOT' as const),
@@ -98,7 +103,9 @@ const anyRequest: fc.Arbitrary<HostRequest> = fc.oneof(
     cwd: text,
     argv: fc.array(text),
     env: fc.array(text),
+    terminal: fc.option(fc.record(terminalFields)),
   }),
+  fc.record({ type: fc.constant('RESIZE' as const), execId: u32, ...terminalFields }),
   fc.record({
     type: fc.constant('KILL' as const),
     execId: u32,
@@ -256,7 +263,8 @@ it.each<[string, Buffer]>([
 });
 
 it('encodeHostMessage() throws PROTOCOL_TEXT_HAS_NUL naming the field and not the text', () => {
-  const exec = { type: 'EXEC', stdin: 0, stdout: 0, stderr: 0, user: '', cwd: '' } as const;
+  const streams = { stdin: 0, stdout: 0, stderr: 0 };
+  const exec = { type: 'EXEC', ...streams, user: '', cwd: '', terminal: null } as const;
   const encode = () => encodeHostMessage(1, { ...exec, argv: ['x'], env: ['TOKEN=hush\0'] });
   expect(encode).toThrow(
     expect.objectContaining({

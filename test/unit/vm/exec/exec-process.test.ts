@@ -22,6 +22,10 @@ function fakeCommand({ stdin = false }: { stdin?: boolean } = {}) {
     stderr: new PassThrough(),
     exited,
     exit: (status: CommandStatus) => exit(status),
+    sizes: [] as unknown[],
+    resize: async (size: unknown) => {
+      command.sizes.push(size);
+    },
     kill: async (signal: number, scope: string) => {
       kills.push([signal, scope]);
       command.finish({ code: null, signal, isOutOfMemory: false });
@@ -346,4 +350,40 @@ describe('a guest that does not obey a kill', () => {
     await rejected;
     expect(survivors).toHaveLength(count);
   });
+});
+
+it('resize() passes the size on, and refuses one that no terminal has', async () => {
+  const { command, process } = start({ pty: true, rows: 30, columns: 100 });
+  await process.resize(50, 132);
+  expect(command.sizes).toEqual([{ rows: 50, columns: 132 }]);
+  for (const [rows, columns] of [
+    [0, 80],
+    [24, 65_536],
+    [24.5, 80],
+  ] as const) {
+    await expect(process.resize(rows, columns)).rejects.toMatchObject({ code: 'VM_BAD_OPTION' });
+  }
+  expect(command.sizes).toHaveLength(1);
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
+  await process;
+});
+
+it('a size needs pty: true', async () => {
+  expect(() => start({ rows: 24 })).toThrow(/rows and columns: need pty: true/);
+  const { command, process } = start();
+  await expect(process.resize(24, 80)).rejects.toMatchObject({ code: 'VM_BAD_OPTION' });
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
+  await process;
+});
+
+it('an output that fails while its reader handles a chunk is no unhandled rejection', async () => {
+  const { command, process } = start({ stdout: 'pipe' });
+  command.stdout.write('one');
+  const chunks = process[Symbol.asyncIterator]();
+  expect(await chunks.next()).toMatchObject({ value: 'one' });
+  process.stdout?.destroy(new Error('the VM ended'));
+  await new Promise((resolve) => command.stdout.once('close', resolve));
+  await expect(chunks.next()).rejects.toThrow('the VM ended');
+  command.finish({ code: 0, signal: null, isOutOfMemory: false });
+  await process;
 });

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { type ExecOptions, type ExecProcess, VM } from 'gondolin';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+let vm: VM;
+
+beforeAll(async () => {
+  vm = await VM.create({ cpus: 2, sandbox: { rootOverlay: true } });
+});
+
+afterAll(() => vm.close());
+
+const LIMIT = { timeoutMs: 20_000 };
+
+/** A command on a terminal, and what it has written so far. */
+function onTerminal(command: string | string[], options: ExecOptions = {}) {
+  const process = vm.exec(command, {
+    pty: true,
+    stdin: true,
+    stdout: 'pipe',
+    ...LIMIT,
+    ...options,
+  });
+  const texts = process[Symbol.asyncIterator]();
+  let text = '';
+  /** Waits for a text, by default for the end. */
+  const until = async (wanted?: RegExp) => {
+    while (wanted === undefined || !wanted.test(text)) {
+      const next = await texts.next();
+      if (next.done === true) break;
+      text += next.value;
+    }
+    return text;
+  };
+  return { process, until };
+}
+
+function stdout(process: ExecProcess): Promise<string> {
+  return process.then((result) => result.stdout);
+}
+
+it('exec() with pty gives a terminal of the size, which belongs to the user', async () => {
+  const command =
+    'tty; stty size; echo $TERM; stat -c "%u %g" $(tty); test -t 0 && test -t 2; echo $?';
+  const size = { rows: 50, columns: 132 };
+  expect(await stdout(vm.exec(command, { pty: true, user: '1000:1000', ...size, ...LIMIT }))).toBe(
+    '/dev/pts/0\r\n50 132\r\nxterm-256color\r\n1000 5\r\n0\r\n',
+  );
+  const plain = await vm.exec('stty size; echo oops >&2', { pty: true, env: { TERM: 'vt100' } });
+  expect(plain).toMatchObject({ stdout: '24 80\r\noops\r\n', stderr: '' });
+});
+
+it('what is typed arrives line by line, and the end of the input ends a reader and a shell', async () => {
+  const cat = vm.exec(['cat'], { pty: true, stdin: 'one\ntwo', ...LIMIT });
+  // Typed text is echoed; `cat` repeats it.
+  expect((await stdout(cat)).match(/two/g)).toHaveLength(2);
+  expect(await stdout(vm.exec(['cat'], { pty: true, ...LIMIT }))).toBe('');
+  const shell = vm.exec(['bash', '-i'], { pty: true, stdin: 'echo $((6*7))\n', ...LIMIT });
+  expect(await shell).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/[\r\n]42\r\n/) });
+});
+
+it('Ctrl-C, Ctrl-Z and a new size reach the programs in the foreground', async () => {
+  const command = `trap 'echo INT' INT; trap 'stty size' WINCH; trap 'exit 7' QUIT; echo ready; while :; do sleep 0.05; done`;
+  const trapping = onTerminal(command);
+  await trapping.until(/ready/);
+  trapping.process.write('\u0003');
+  await trapping.until(/INT/);
+  await trapping.process.resize(33, 99);
+  await trapping.until(/33 99/);
+  trapping.process.write('\u001c');
+  await trapping.until();
+  expect((await trapping.process).exitCode).toBe(7);
+
+  const shell = onTerminal(['bash', '--norc', '-i'], { env: { PS1: 'prompt' } });
+  await shell.until(/prompt/);
+  // What is typed is echoed at once; what the program writes says that it is in the foreground.
+  shell.process.write('sh -c "echo is-$((1+1)); cat"\n');
+  await shell.until(/is-2\r\n/);
+  shell.process.write('\u001a');
+  await shell.until(/Stopped +sh/);
+  shell.process.write('fg\n');
+  await shell.until(/fg\r\n[\s\S]*sh -c/);
+  shell.process.write('twice\n\u0004');
+  await shell.until(/twice\r\ntwice\r\n/);
+  shell.process.write('exit 5\n');
+  await shell.until();
+  expect((await shell.process).exitCode).toBe(5);
+});
+
+it('every byte that is written before the exit arrives, and nothing is left in the guest', async () => {
+  const command = 'stty -opost; seq 1 400000; printf end';
+  const { stdoutBuffer } = await vm.exec(command, { pty: true, ...LIMIT });
+  const wanted = await vm.exec('{ seq 1 400000; printf end; } | sha256sum');
+  const digest = createHash('sha256').update(stdoutBuffer).digest('hex');
+  expect(wanted.stdout).toContain(digest);
+  expect(await vm.exec('ls /dev/pts')).toMatchObject({ stdout: 'ptmx\n' });
+});
+
+it('a reader that leaves hangs the terminal up', async () => {
+  const { process, until } = onTerminal(
+    'trap "echo $$ > /tmp/hup; exit 9" HUP; echo ready; while :; do sleep 0.1; done',
+  );
+  await until(/ready/);
+  process.stdout?.destroy();
+  expect((await process).exitCode).toBe(9);
+  expect((await vm.exec('cat /tmp/hup')).ok).toBe(true);
+  await expect(process.resize(10, 10)).resolves.toBeUndefined();
+});
