@@ -1,5 +1,18 @@
 import type { DebugLog, VMOptions } from './vm-options.ts';
 
+/** The names of the documents, and the components that each stands for. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  sandbox: ['vm', 'agent'],
+  network: ['net'],
+};
+
+/** True when `sandbox.debug` asks for a component. */
+export function isLogged({ sandbox }: VMOptions, component: string): boolean {
+  const debug = sandbox?.debug ?? [];
+  const names = typeof debug === 'string' ? [debug] : debug;
+  return names.some((name) => name === '*' || [name, ...(GROUPS[name] ?? [])].includes(component));
+}
+
 /** Returns a log that writes the components of `sandbox.debug` to `sandbox.debugLog` or standard error. */
 export function debugLog(options: VMOptions): DebugLog {
   const { debug, debugLog: custom } = options.sandbox ?? {};
@@ -7,7 +20,6 @@ export function debugLog(options: VMOptions): DebugLog {
   const write =
     custom ?? ((component, message) => process.stderr.write(`[${component}] ${message}\n`));
   return (component, message) => {
-    if (debug === '*' || debug.includes('*') || debug.includes(component))
-      write(component, message);
+    if (isLogged(options, component)) write(component, message);
   };
 }

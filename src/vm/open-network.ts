@@ -1,13 +1,17 @@
 import { resolveDirectories } from '../host/directories.ts';
 import type { NetworkState } from '../net/network-options.ts';
 import type { GuestNetwork } from './guest-network.ts';
-import type { DebugLog, VMOptions } from './vm-options.ts';
+import type { NormalVMOptions } from './normalize-options.ts';
+import type { DebugLog } from './vm-options.ts';
 
 /**
  * Opens the network of a VM; null when its options ask for none, and then its code is not loaded.
  * @throws {GondolinError} as `GuestNetwork.open`; SNAPSHOT_REFUSED when a saved VM's state is damaged.
  */
-export async function openNetwork(options: VMOptions, log: DebugLog): Promise<GuestNetwork | null> {
+export async function openNetwork(
+  options: NormalVMOptions,
+  log: DebugLog,
+): Promise<GuestNetwork | null> {
   const network = options.network ?? options.httpHooks?.network;
   if (network === undefined || network.policy.mode === 'none') return null;
   const { GuestNetwork: Guest } = await import('./guest-network.ts');

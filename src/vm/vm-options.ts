@@ -1,7 +1,7 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
-import type { HttpHooks } from '../net/hooks/create-http-hooks.ts';
+import type { createHttpHooks, HttpHooks } from '../net/hooks/create-http-hooks.ts';
 import { isHttpHooks } from '../net/hooks/http-hooks.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { VFS_HOOK_NAMES, type VfsHooks } from '../vfs/hooks/vfs-hooks.ts';
@@ -9,7 +9,7 @@ import type { VfsProvider } from '../vfs/provider.ts';
 import type { VMNetwork } from './guest-network.ts';
 
 /**
- * Receives one component name (`vm`, `agent`, `net`) and one line of text.
+ * Receives one component name (`vm`, `agent`, `net`, `vfs`) and one line of text.
  *
  * @example
  * const debugLog: DebugLog = (component, message) => console.error(`[${component}] ${message}`);
@@ -29,7 +29,7 @@ export interface SandboxOptions {
   readonly rootOverlay?: boolean;
   /** A directory with a built image instead of a named one. @default $GONDOLIN_GUEST_DIR */
   readonly imagePath?: string;
-  /** Which components to log, or `'*'`. @default none */
+  /** Which components to log, or `'*'`: `sandbox` (`vm` and `agent`), `network` (or `net`) and `vfs`. @default none */
   readonly debug?: readonly string[] | '*';
   /** Receives debug lines. @default standard error */
   readonly debugLog?: DebugLog;
@@ -78,8 +78,11 @@ export interface VMOptions {
     readonly hooks?: VfsHooks;
   };
   readonly sandbox?: SandboxOptions;
-  /** Network policy, from `createHttpHooks`; its `env` goes into `env`. @default no network */
-  readonly httpHooks?: HttpHooks;
+  /**
+   * Network policy: `httpHooks` of what `createHttpHooks` returns, whose `env` then goes into `env`; or all that it returns.
+   * @default no network
+   */
+  readonly httpHooks?: HttpHooks | ReturnType<typeof createHttpHooks>;
   /** Network policy in the form of a project file; not together with `httpHooks`. @default no network */
   readonly network?: VMNetwork;
   /** Boots instead of restoring the template of this kind of machine. @default false, or true with GONDOLIN_COLD=1 */
@@ -90,7 +93,9 @@ export interface VMOptions {
    */
   readonly from?: string;
   /** Time limit for the guest to become ready, in milliseconds. @default 60000 */
-  readonly bootTimeoutMs?: number;
+  readonly startTimeoutMs?: number;
+  /** A name for people, shown where VMs are listed: 1 to 100 printable characters. @default none */
+  readonly sessionLabel?: string;
   /** Cancels the start; has no effect afterwards (use `close`). */
   readonly signal?: AbortSignal;
   /** Receives one line for each stage while the VM starts. */
@@ -114,6 +119,7 @@ const UNITS: Readonly<Record<string, number>> = {
 const MIN_MEMORY_BYTES = 64 * 2 ** 20;
 const MAX_MEMORY_BYTES = 1024 * 2 ** 30;
 const MAX_CPUS = 64;
+const MAX_LABEL_LENGTH = 100;
 
 function invalid(option: string, got: unknown, want: string): GondolinError {
   return new GondolinError(
@@ -165,12 +171,23 @@ export function checkOptions(options: VMOptions): void {
   if (options.from !== undefined && !options.from.startsWith('/')) {
     throw invalid('from', options.from, 'an absolute host path');
   }
-  const { bootTimeoutMs = 1 } = options;
-  if (!Number.isInteger(bootTimeoutMs) || bootTimeoutMs < 1) {
-    throw invalid('bootTimeoutMs', bootTimeoutMs, 'a whole number of milliseconds');
+  const { startTimeoutMs = 1 } = options;
+  if (!Number.isInteger(startTimeoutMs) || startTimeoutMs < 1) {
+    throw invalid('startTimeoutMs', startTimeoutMs, 'a whole number of milliseconds');
   }
+  checkLabel(options.sessionLabel);
   checkEnv(options.env ?? {});
   checkCombinations(options);
+}
+
+/** A label is printed in tables and kept in files that other programs of this user read. */
+function checkLabel(label: string | undefined): void {
+  if (label === undefined) return;
+  const isLabel =
+    typeof label === 'string' && label.length <= MAX_LABEL_LENGTH && /^\P{C}+$/u.test(label);
+  if (!isLabel || label.trim() === '') {
+    throw invalid('sessionLabel', label, `1 to ${MAX_LABEL_LENGTH} printable characters`);
+  }
 }
 
 /** A misspelled hook would never be called, and what it should refuse would pass. */
@@ -194,7 +211,7 @@ function checkCombinations(options: VMOptions): void {
     // The value may contain secrets: the message does not show it.
     throw new GondolinError(
       'VM_BAD_OPTION',
-      'option httpHooks: want the httpHooks of the object that createHttpHooks() returns',
+      'option httpHooks: want what createHttpHooks() returns, or the httpHooks in it',
       { hint: 'const { httpHooks, env } = createHttpHooks({ … }); VM.create({ httpHooks, env })' },
     );
   }

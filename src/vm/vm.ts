@@ -7,6 +7,7 @@ import type { RunningCommand } from './exec/running-command.ts';
 import { TERMINAL_ENV, terminalOf } from './exec/terminal-size.ts';
 import { EMULATED_CPU_ENV, toArgv } from './guest-command.ts';
 import { guestFailure } from './guest-failure.ts';
+import { type NormalVMOptions, normalizeOptions } from './normalize-options.ts';
 import { openNetwork } from './open-network.ts';
 import { resolveImage } from './resolve-image.ts';
 import { type RunningGuest, startGuest } from './start/start.ts';
@@ -71,7 +72,8 @@ export class VM implements AsyncDisposable {
    * ready for commands when the promise resolves.
    * @throws {GondolinError} VM_BAD_OPTION, VM_BOOT_TIMEOUT, VM_START_ABORTED, IMAGE_…, HOST_…, MACHINE_…, AGENT_….
    */
-  static async create(options: VMOptions = {}): Promise<VM> {
+  static async create(given: VMOptions = {}): Promise<VM> {
+    const options = normalizeOptions(given);
     checkOptions(options);
     const log = debugLog(options);
     try {
@@ -84,7 +86,7 @@ export class VM implements AsyncDisposable {
     }
   }
 
-  static async #create(options: VMOptions, log: DebugLog): Promise<VM> {
+  static async #create(options: NormalVMOptions, log: DebugLog): Promise<VM> {
     const network = await openNetwork(options, log);
     const acquired = await resolveImage(options).catch(async (error: unknown) => {
       await network?.close();

@@ -63,5 +63,7 @@ it('a VM whose QEMU dies reports it to every command and in `ended`', async () =
 });
 
 it('VM.create() gives up on a guest that is not ready in time and leaves no QEMU', async () => {
-  await expect(VM.create({ bootTimeoutMs: 50 })).rejects.toMatchObject({ code: 'VM_BOOT_TIMEOUT' });
+  await expect(VM.create({ startTimeoutMs: 50 })).rejects.toMatchObject({
+    code: 'VM_BOOT_TIMEOUT',
+  });
 });

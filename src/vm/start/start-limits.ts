@@ -3,7 +3,7 @@ import type { Machine } from '../../machine/start-machine.ts';
 import type { VMOptions } from '../vm-options.ts';
 
 /** TCG on a busy two-core machine needs 3 s; the rest is reserve for slower hosts. */
-const DEFAULT_BOOT_TIMEOUT_MS = 60_000;
+const DEFAULT_START_TIMEOUT_MS = 60_000;
 
 export interface StartLimits {
   /** Rejects when the time is up or the start is cancelled, unless `release` was called before. */
@@ -14,19 +14,19 @@ export interface StartLimits {
   release(): void;
 }
 
-/** Starts the clock of one start: `bootTimeoutMs` and `signal` of its options. */
+/** Starts the clock of one start: `startTimeoutMs` and `signal` of its options. */
 export function startLimits({
-  bootTimeoutMs = DEFAULT_BOOT_TIMEOUT_MS,
+  startTimeoutMs = DEFAULT_START_TIMEOUT_MS,
   signal,
 }: VMOptions): StartLimits {
   const finished = new AbortController();
   let machine: Machine | null = null;
   const exceeded = new Promise<never>((_, reject) => {
     const timer = setTimeout(() => {
-      const message = `guest was not ready after ${bootTimeoutMs} ms`;
+      const message = `guest was not ready after ${startTimeoutMs} ms`;
       const details = { console: machine?.consoleTail() ?? '' };
       reject(new GondolinError('VM_BOOT_TIMEOUT', message, { details }));
-    }, bootTimeoutMs);
+    }, startTimeoutMs);
     finished.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
     const abort = () =>
       reject(new GondolinError('VM_START_ABORTED', 'start of the VM was cancelled'));

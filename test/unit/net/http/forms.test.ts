@@ -101,7 +101,7 @@ it('renderRefusal() writes text for people, JSON for clients that ask for it', (
   expect(text.statusText).toBe('Forbidden');
   expect(text.body.toString()).toBe(
     [
-      'gondolin: blocked this request: the policy does not allow it',
+      'gondolin: blocked this request: Network access denied for host: evil.test',
       'host: evil.test',
       'port: 443',
       'reason: not_allowed',

@@ -48,17 +48,17 @@ const FAILED_STATUS: Readonly<Partial<Record<Failed['code'], number>>> = {
   NET_DIAL_TIMEOUT: 504,
 };
 
-function blockedHead(refusal: Blocked): Pick<RefusalPage, 'status' | 'message'> {
+function blockedHead(refusal: Blocked, host: string): Pick<RefusalPage, 'status' | 'message'> {
   const [first] = refusal.decidedBy;
   const page = first?.by === 'check' ? CHECK_PAGES[first.check] : undefined;
   if (page !== undefined) return { status: page[0], message: page[1] };
-  return { status: 403, message: `blocked this request: ${blockedClause(refusal)}` };
+  return { status: 403, message: `blocked this request: ${blockedClause(refusal, host)}` };
 }
 
-function blockedClause(refusal: Blocked): string {
+function blockedClause(refusal: Blocked, host: string): string {
   if (refusal.reason === 'private_address') return 'its address is not public';
   const own = ruleReasonText(refusal);
-  return own === '' ? 'the policy does not allow it' : own;
+  return own === '' ? `Network access denied for host: ${host}` : own;
 }
 
 function leakMessage(leak: Leak): string {
@@ -74,7 +74,7 @@ export function toRefusalPage(refusal: Refusal, { name: host, port }: RefusedTar
     case 'blocked':
       return {
         ...page,
-        ...blockedHead(refusal),
+        ...blockedHead(refusal, host),
         reason: refusal.reason,
         rule: ruleText(refusal),
         suggestion: suggestionText(refusal.suggest),
