@@ -7,7 +7,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** True when `sandbox.debug` asks for a component. */
-export function isLogged({ sandbox }: VMOptions, component: string): boolean {
+function isLogged({ sandbox }: VMOptions, component: string): boolean {
   const debug = sandbox?.debug ?? [];
   const names = typeof debug === 'string' ? [debug] : debug;
   return names.some((name) => name === '*' || [name, ...(GROUPS[name] ?? [])].includes(component));
