@@ -12,6 +12,12 @@ export {
 } from './net/hooks/create-http-hooks.ts';
 export type { RequestHooks } from './net/hooks/http-hooks.ts';
 export type {
+  NetworkPolicy,
+  NetworkUpdate,
+  SecretChange,
+  SecretFacts,
+} from './net/live/network-update.ts';
+export type {
   ExtraHost,
   HttpRule,
   PolicyMode,
@@ -44,5 +50,6 @@ export { ExecProcess } from './vm/exec/exec-process.ts';
 export { ExecResult } from './vm/exec/exec-result.ts';
 export type { OutputChunk } from './vm/exec/output-reader.ts';
 export type { VMNetwork } from './vm/guest-network.ts';
+export { LiveNetwork } from './vm/live-network.ts';
 export { VM } from './vm/vm.ts';
 export type { DebugLog, MemoryMount, SandboxOptions, VMOptions } from './vm/vm-options.ts';

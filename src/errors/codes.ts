@@ -208,6 +208,10 @@ export const CODES = {
     exit: EXIT.policy,
     hint: 'Connect by a host name or an address that can appear in a certificate.',
   },
+  NET_UPDATE_INVALID: {
+    exit: EXIT.config,
+    hint: 'Correct the field that is named: the network is as it was before the update.',
+  },
   NET_UPSTREAM_CLOSED: {
     exit: EXIT.runner,
     hint: 'Check the log of the server, and try the request from this host.',
@@ -403,6 +407,10 @@ export const CODES = {
   VM_KILL_FAILED: {
     exit: EXIT.runner,
     hint: 'Give the VM more CPUs; if it happens again, do not trust the code that ran in it. The VM was ended.',
+  },
+  VM_NO_NETWORK: {
+    exit: EXIT.config,
+    hint: 'Create the VM with network: { policy: {} }, which allows nothing until an update does.',
   },
   VM_NOT_RUNNING: {
     exit: EXIT.runner,

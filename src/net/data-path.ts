@@ -2,19 +2,22 @@ import type { Duplex } from 'node:stream';
 import { TurnQueue } from '../util/turn-scheduler.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { type ConnectionServices, GuestConnection } from './guest-connection.ts';
+import type { HttpServices } from './http/exchange/http-services.ts';
 import { GuestLoad } from './http/exchange/limit/guest-load.ts';
 import { REQUEST_TURNS } from './http/exchange/limit/request-turns.ts';
 import { GuestHttp } from './http/guest/guest-http.ts';
 import { Upstream } from './http/upstream/upstream.ts';
 import { REFUSAL_CERTIFICATES } from './limits.ts';
 import type { NetworkServices } from './network-services.ts';
-import { type Destination, Dialer } from './tcp/dial.ts';
+import { type Destination, Dialer, type DialerOptions } from './tcp/dial.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Everything that moves bytes for one `Network`; loaded and created for its first connection. */
 export class DataPath {
   readonly #services: ConnectionServices;
+  readonly #shared: Omit<HttpServices, 'policy' | 'secrets' | 'hooks'>;
   readonly #upstream: Upstream;
+  readonly #connections = new Set<GuestConnection>();
   #lastRequestId = 0;
 
   constructor(
@@ -22,14 +25,15 @@ export class DataPath {
     listeners: { emit(event: NetworkEvent): void; fault(error: Error): void },
   ) {
     const { emit, fault } = listeners;
-    const { policy, secrets, hooks, ca, resolve, waits } = network;
+    const { rules, ca, resolve, waits } = network;
+    const policy: DialerOptions['policy'] = {
+      decideAddress: (...question) => rules().policy.decideAddress(...question),
+      extraHost: (name) => rules().policy.extraHost(name),
+    };
     const dialer = new Dialer({ policy, resolve, lookupCacheMs: waits.lookupCacheMs });
     this.#upstream = new Upstream(dialer, ca, waits);
-    const http = new GuestHttp({
-      policy,
+    this.#shared = {
       upstream: this.#upstream,
-      secrets,
-      hooks,
       waits,
       emit,
       fault,
@@ -39,20 +43,36 @@ export class DataPath {
       },
       load: new GuestLoad(),
       turns: new TurnQueue(REQUEST_TURNS),
-    });
+      open: new Set(),
+    };
     this.#services = {
       network,
-      http,
+      http: new GuestHttp({ ...this.#shared, ...rules() }),
       upstream: this.#upstream,
       dialer,
       refusals: new TokenBucket(REFUSAL_CERTIFICATES),
-      secrets,
       emit,
     };
   }
 
   serve(stream: Duplex, to: Destination, id: number): Promise<void> {
-    return new GuestConnection(stream, to, id, this.#services).run();
+    const connection = new GuestConnection(stream, to, id, this.#services);
+    this.#connections.add(connection);
+    stream.once('close', () => this.#connections.delete(connection));
+    return connection.run();
+  }
+
+  /**
+   * Applies rules that have changed to what is open: later requests are judged by them, connections and requests whose place
+   * they refuse are broken off, and each server's connection is dialled, and so judged, again.
+   */
+  update(): void {
+    const rules = this.#services.network.rules();
+    this.#services.http.update({ ...this.#shared, ...rules });
+    this.#services.dialer.forget();
+    for (const exchange of [...this.#shared.open]) exchange.judgeAgain(rules.policy);
+    for (const connection of [...this.#connections]) connection.judgeAgain();
+    this.#upstream.retire();
   }
 
   async close(): Promise<void> {

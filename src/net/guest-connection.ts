@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { setImmediate } from 'node:timers/promises';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { ConnectionRecord } from './connection-record.ts';
@@ -16,19 +15,26 @@ import {
   OPEN_SERVER_FIRST_MS,
 } from './limits.ts';
 import type { NetworkServices } from './network-services.ts';
+import {
+  judgeTransports,
+  refusalIn,
+  transportMeant,
+  type Verdicts,
+} from './policy/judge-transports.ts';
 import { WEB_PORTS } from './policy/listed-pattern.ts';
+import { LOST_PERMISSION, openRefusal } from './policy/open-refusal.ts';
 import type { Verdict } from './policy/verdict.ts';
 import type { Blocked } from './refusal/refusal.ts';
 import { LeakError } from './secret/leak/leak-error.ts';
-import type { SecretStore } from './secret/secret-store.ts';
 import { serverNameProblem } from './server-name.ts';
 import type { ClientHello } from './tcp/client-hello.ts';
 import { failConnection, isConnecting } from './tcp/connect-phase.ts';
 import { AddressRefused, type Destination, type Dialer } from './tcp/dial.ts';
+import { firstToSpeak, isWeb } from './tcp/first-to-speak.ts';
 import { type Peeked, peek } from './tcp/peek.ts';
 import { reset, splice } from './tcp/splice.ts';
 import type { TokenBucket } from './token-bucket.ts';
-import type { JudgedTransport, Transport } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /** The services shared by all connections of one `Network`. */
 export interface ConnectionServices {
@@ -37,44 +43,7 @@ export interface ConnectionServices {
   readonly upstream: Upstream;
   readonly dialer: Dialer;
   readonly refusals: TokenBucket;
-  readonly secrets: SecretStore | null;
   readonly emit: (event: NetworkEvent) => void;
-}
-
-/** The longest time of a Node timer: practically forever. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-interface Verdicts {
-  readonly https: Verdict;
-  readonly http: Verdict;
-  readonly tcp: Verdict;
-}
-
-/** Returns the usual transport of a port, for a connection without bytes. */
-function transportMeant(port: number): JudgedTransport {
-  if (port === 443) return 'https';
-  return port === 80 ? 'http' : 'tcp';
-}
-
-function refusalIn(verdict: Verdict): Blocked | null {
-  return verdict.isAllowed ? null : verdict;
-}
-
-function isWeb({ kind }: Peeked): boolean {
-  return kind === 'tls' || kind === 'http1' || kind === 'http2';
-}
-
-/** Waits for the guest's first bytes; `silent` if the server speaks first or closes. Both streams keep their bytes. */
-async function firstToSpeak(guest: Duplex, server: Duplex): Promise<Peeked> {
-  const abort = new AbortController();
-  const onServer = (): void => abort.abort();
-  server.once('readable', onServer).once('end', onServer).once('close', onServer);
-  const { signal } = abort;
-  const peeked = await peek(guest, { firstByteMs: MAX_TIMER_MS, isRawPossible: true, signal });
-  server.off('readable', onServer).off('end', onServer).off('close', onServer);
-  // Node decides on flowing mode a tick after the last 'readable' listener went.
-  await setImmediate();
-  return peeked;
 }
 
 /** One connection of a guest process: its protocol is detected, it is judged and served. */
@@ -84,6 +53,10 @@ export class GuestConnection {
   readonly #to: Destination;
   readonly #id: number;
   readonly #record: ConnectionRecord;
+  /** Carries bytes unread, by this transport. */
+  #unread: 'tcp' | 'passthrough' | null = null;
+  /** The dialled address of unread bytes; null before, or where a proxy dials. */
+  #address: string | null = null;
 
   constructor(stream: Duplex, to: Destination, id: number, services: ConnectionServices) {
     this.#stream = stream;
@@ -93,13 +66,27 @@ export class GuestConnection {
     this.#record = new ConnectionRecord(to, id, services.emit);
   }
 
+  /** Resets the connection if it carries bytes unread and the policy no longer allows that. HTTP is judged request by request. */
+  judgeAgain(): void {
+    const transport = this.#unread;
+    if (transport === null || this.#stream.destroyed) return;
+    const { policy, isPassthrough } = this.#services.network.rules();
+    const judged = transport === 'tcp' ? 'tcp' : 'https';
+    const place = { ...this.#to, transport: judged, address: this.#address } as const;
+    const refusal = openRefusal(policy, place);
+    const isInspected = transport === 'passthrough' && !isPassthrough(this.#to.name, this.#to.port);
+    if (refusal === null && !isInspected) return;
+    this.#stream.destroy(new Error(LOST_PERMISSION));
+    if (refusal !== null) this.#record.refused(transport, refusal);
+  }
+
   /** Resolves once the connection has been handed over or has ended. */
   async run(): Promise<void> {
     if (this.#to.port === 53) {
       await this.#dns();
       return;
     }
-    const verdicts = this.#judge();
+    const verdicts = judgeTransports(this.#services.network.rules().policy, this.#to);
     const isHttpPossible = verdicts.https.isAllowed || verdicts.http.isAllowed;
     if (verdicts.tcp.isAllowed && !isHttpPossible) {
       await this.#raw('tcp');
@@ -110,7 +97,7 @@ export class GuestConnection {
     const firstByteMs = this.#patienceMs(isRawPossible, isHttpPossible);
     const peeked = await peek(this.#stream, { firstByteMs, isRawPossible });
     if (this.#stream.destroyed) return;
-    await this.#route(peeked, verdicts);
+    await this.#route(peeked);
   }
 
   /**
@@ -122,12 +109,12 @@ export class GuestConnection {
   async #mayConnect(verdicts: Verdicts, isHttpPossible: boolean): Promise<boolean> {
     const { dialer, network } = this.#services;
     if (!isHttpPossible) {
-      if (!network.policy.isRawPort(this.#to.port)) return true;
+      if (!network.rules().policy.isRawPort(this.#to.port)) return true;
       this.#block('tcp', refusalIn(verdicts.tcp));
       return false;
     }
     // A hook may respond in place of a server that does not exist.
-    if (network.hooks !== null) return true;
+    if (network.rules().hooks !== null) return true;
     try {
       await dialer.reach(this.#to, this.#stream);
       return !this.#stream.destroyed;
@@ -153,18 +140,6 @@ export class GuestConnection {
     await serveDnsStream(this.#stream, answer).catch(() => reset(this.#stream));
   }
 
-  #judge(): Verdicts {
-    const { name, isLiteral, port } = this.#to;
-    const decide = (transport: JudgedTransport): Verdict =>
-      this.#services.network.policy.decideConnection({
-        name: isLiteral ? null : name,
-        address: name,
-        port,
-        transport,
-      });
-    return { https: decide('https'), http: decide('http'), tcp: decide('tcp') };
-  }
-
   /** Returns how long a guest may stay silent; short where its server may speak first. */
   #patienceMs(isTcpAllowed: boolean, isHttpPossible: boolean): number {
     if (isTcpAllowed) return OPEN_SERVER_FIRST_MS;
@@ -172,7 +147,9 @@ export class GuestConnection {
     return WEB_PORTS.includes(this.#to.port) ? DENIED_WEB_START_MS : DENIED_START_MS;
   }
 
-  async #route(peeked: Peeked, verdicts: Verdicts): Promise<void> {
+  /** Judges again: the policy may have changed while the guest was silent. */
+  async #route(peeked: Peeked): Promise<void> {
+    const verdicts = judgeTransports(this.#services.network.rules().policy, this.#to);
     if (peeked.kind === 'tls') await this.#tls(peeked.hello, verdicts.https);
     else if (peeked.kind === 'http1' || peeked.kind === 'http2') {
       const protocol = peeked.kind;
@@ -180,8 +157,7 @@ export class GuestConnection {
     } else if (verdicts.tcp.isAllowed) {
       const head = peeked.kind === 'ended' ? peeked.head : null;
       // A slow guest may still send TLS: the side that speaks first decides.
-      const late = peeked.kind === 'silent' ? verdicts : null;
-      await this.#raw('tcp', head, late);
+      await this.#raw('tcp', head, peeked.kind === 'silent');
     } else {
       this.#denyRaw(peeked, verdicts);
     }
@@ -199,7 +175,7 @@ export class GuestConnection {
   async #tls(hello: ClientHello, verdict: Verdict): Promise<void> {
     const { network, refusals, upstream } = this.#services;
     const { name, port } = this.#to;
-    const isOpaque = verdict.isAllowed && network.isPassthrough(name, port);
+    const isOpaque = verdict.isAllowed && network.rules().isPassthrough(name, port);
     const mismatch = serverNameProblem(hello, this.#to, isOpaque);
     if (mismatch !== null) {
       this.#block('https', mismatch);
@@ -234,7 +210,7 @@ export class GuestConnection {
       connectionId: this.#id,
       authority: writeAuthority({ ...this.#to, scheme }),
       traffic: { sentBytes: 0, receivedBytes: 0 },
-      refusal: verdict.isAllowed ? null : verdict,
+      wasRefused: !verdict.isAllowed,
     };
     this.#services.http.serve(stream, this.#stream, context);
     if (!verdict.isAllowed) return;
@@ -244,12 +220,17 @@ export class GuestConnection {
     });
   }
 
-  /** Carries raw bytes both ways. If the server cannot be reached, connect() fails, or the connection is reset. */
+  /**
+   * Carries raw bytes both ways. If the server cannot be reached, connect() fails, or the connection is reset.
+   *
+   * @param mayBeLate  A guest that was silent may still turn out to speak TLS or HTTP.
+   */
   async #raw(
     transport: 'tcp' | 'passthrough',
     head: Buffer | null = null,
-    late: Verdicts | null = null,
+    mayBeLate = false,
   ): Promise<void> {
+    this.#unread = transport;
     const abort = new AbortController();
     const onClose = (): void => abort.abort();
     this.#stream.once('close', onClose);
@@ -259,18 +240,20 @@ export class GuestConnection {
         allowHalfOpen: true,
       });
       this.#stream.off('close', onClose);
-      const spoken = late === null ? null : await firstToSpeak(this.#stream, upstream);
-      if (late !== null && spoken !== null && isWeb(spoken)) {
+      this.#address = upstream.remoteAddress ?? null;
+      const spoken = mayBeLate ? await firstToSpeak(this.#stream, upstream) : null;
+      if (spoken !== null && isWeb(spoken)) {
         upstream.destroy();
-        await this.#route(spoken, late);
+        this.#unread = null;
+        await this.#route(spoken);
         return;
       }
-      this.#record.open(transport, upstream.remoteAddress ?? null);
+      this.#record.open(transport, this.#address);
       const ahead = spoken?.kind === 'ended' ? spoken.head : head;
       // Raw bytes may be the guest's own TLS: the advice must not be "use https".
       const place = { host: this.#to.name, port: this.#to.port, isTls: true };
-      const outbound =
-        transport === 'tcp' ? (this.#services.secrets?.createLeakScan('tcp', place) ?? null) : null;
+      const { secrets } = this.#services.network.rules();
+      const outbound = transport === 'tcp' ? (secrets?.createLeakScan('tcp', place) ?? null) : null;
       const end = await splice(this.#stream, upstream, { head: ahead, outbound });
       if (end.error instanceof LeakError) this.#record.refused('tcp', end.error.leak);
       this.#record.end(transport, end);

@@ -2,21 +2,26 @@ import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { parseHost } from '../address/host.ts';
 import { canonicalAddress } from '../address/ip-address.ts';
+import { GondolinError } from '../errors/gondolin-error.ts';
 import { readExtraRoots } from '../host/extra-roots.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { answerDns } from './dns/answer-dns.ts';
 import { SyntheticAddresses } from './dns/synthetic-addresses.ts';
-import type { RequestHooks } from './hooks/http-hooks.ts';
 import { MAX_GUEST_CONNECTIONS, WAITING_TIMES } from './limits.ts';
+import { applyUpdate } from './live/apply-update.ts';
+import {
+  type NetworkDefinition,
+  toDefinition,
+  toNetworkPolicy,
+} from './live/network-definition.ts';
+import { compileRules, type NetworkRules } from './live/network-rules.ts';
+import type { NetworkPolicy, NetworkUpdate } from './live/network-update.ts';
 import type { GuestTrust, NetworkOptions, NetworkState } from './network-options.ts';
 import type { NetworkServices } from './network-services.ts';
-import { compilePolicy, type Policy } from './policy/compile-policy.ts';
-import { compileHostPatterns } from './policy/host-patterns.ts';
 import { checkRoots } from './root-certificates.ts';
 import { createPlaceholderSeed } from './secret/placeholder.ts';
-import { SecretStore } from './secret/secret-store.ts';
+import type { SecretStore } from './secret/secret-store.ts';
 import type { Destination } from './tcp/dial.ts';
 import { reset } from './tcp/splice.ts';
 import { guestTrustEnv } from './tls/guest-trust-env.ts';
@@ -37,10 +42,11 @@ interface NetworkEvents {
  */
 export class Network extends EventEmitter<NetworkEvents> {
   readonly #options: NetworkOptions;
-  readonly #policy: Policy;
   readonly #pool: SyntheticAddresses;
   readonly #placeholderSeed: Buffer;
-  readonly #secrets: SecretStore;
+  #definition: NetworkDefinition;
+  #rules: NetworkRules;
+  #secrets: SecretStore;
   readonly #services: NetworkServices;
   readonly #streams = new Set<Duplex>();
   #authority: Promise<HostCa> | null = null;
@@ -57,15 +63,44 @@ export class Network extends EventEmitter<NetworkEvents> {
     const { restored } = options;
     this.#options = options;
     checkRoots(options.ca ?? []);
-    this.#policy = compilePolicy(options.policy, {
-      hasHooks: hasHook(options.hooks),
-      hasSecrets: (options.secrets ?? []).length > 0,
-    });
-    this.#pool = new SyntheticAddresses({ names: restored?.names ?? this.#policy.names });
     const seed = restored?.placeholderSeed ?? options.placeholderSeed;
     this.#placeholderSeed = seed === undefined ? createPlaceholderSeed() : Buffer.from(seed, 'hex');
-    this.#secrets = new SecretStore(options.secrets ?? [], this.#placeholderSeed);
+    this.#definition = toDefinition(options);
+    const { rules, store } = compileRules(this.#definition, options.hooks, this.#placeholderSeed);
+    this.#rules = rules;
+    this.#secrets = store;
+    this.#pool = new SyntheticAddresses({ names: restored?.names ?? rules.policy.names });
     this.#services = this.#assemble();
+  }
+
+  /** The policy in force. */
+  get policy(): NetworkPolicy {
+    return toNetworkPolicy(this.#definition);
+  }
+
+  /** Every value that a secret of this network has or had, for the masks of what the host prints. */
+  get knownValues(): readonly { readonly name: string; readonly value: string }[] {
+    return this.#definition.secrets.flatMap(({ name, value, formerValues = [] }) =>
+      [value, ...formerValues].map((one) => ({ name, value: one.reveal() })),
+    );
+  }
+
+  /**
+   * Puts changes in force, all or nothing. Requests that come later are judged by the new policy, on connections that are open
+   * too; connections and requests in progress whose host or address it does not allow are broken off. Rules apply to later
+   * requests.
+   *
+   * @throws {GondolinError} NET_UPDATE_INVALID, NET_PATTERN_INVALID or NET_SECRET_INVALID naming the field: nothing has changed.
+   *   NET_CLOSED after `close`.
+   */
+  async update(update: NetworkUpdate): Promise<void> {
+    if (this.#isClosed) throw new GondolinError('NET_CLOSED', 'the network of this VM was closed');
+    const definition = applyUpdate(this.#definition, update);
+    const { rules, store } = compileRules(definition, this.#options.hooks, this.#placeholderSeed);
+    this.#definition = definition;
+    this.#rules = rules;
+    this.#secrets = store;
+    (await this.#dataPath)?.update();
   }
 
   /** Warnings for the user about weak values, as sentences. */
@@ -144,23 +179,15 @@ export class Network extends EventEmitter<NetworkEvents> {
 
   /** Returns true if a server's own certificate may reach the guest. */
   #showsServers(): boolean {
-    return this.#policy.allowsTcp || (this.#options.passthrough ?? []).length > 0;
+    return this.#rules.policy.allowsTcp || this.#definition.passthrough.length > 0;
   }
 
   #assemble(): NetworkServices {
-    const { ca = [], passthrough = [], hooks, resolve = lookUp, waits } = this.#options;
-    const opaque = compileHostPatterns(passthrough, 'passthrough');
+    const { ca = [], resolve = lookUp, waits } = this.#options;
     return {
-      policy: this.#policy,
+      rules: () => this.#rules,
       answerDns: (query, isTcp) => this.#answerDns(query, isTcp),
       leafFor: async (name) => (await this.#loadCertificates()).leaves.contextFor(name),
-      secrets: this.#secrets.index.isEmpty ? null : this.#secrets,
-      // Without a hook, no Request or Response objects are built.
-      hooks: hooks !== undefined && hasHook(hooks) ? hooks : null,
-      isPassthrough(name, port) {
-        const host = parseHost(name);
-        return host !== null && opaque.find(host, port, false) !== undefined;
-      },
       ca,
       resolve,
       waits: { ...WAITING_TIMES, ...waits },
@@ -169,7 +196,7 @@ export class Network extends EventEmitter<NetworkEvents> {
 
   async #answerDns(query: Buffer, isTcp: boolean): Promise<Buffer | null> {
     if (this.#isClosed) return null;
-    return answerDns(query, this.#policy, this.#pool, {
+    return answerDns(query, this.#rules.policy, this.#pool, {
       isTcp,
       onQuestion: ({ name, type, verdict }) => {
         const outcome = verdict.isAllowed ? 'answered' : 'refused';
@@ -237,10 +264,6 @@ export class Network extends EventEmitter<NetworkEvents> {
     const name = this.#pool.findName(address);
     return name === null ? null : { name, isLiteral: false, port };
   }
-}
-
-function hasHook(hooks: RequestHooks | undefined): boolean {
-  return Object.values(hooks ?? {}).some((hook) => hook !== undefined);
 }
 
 async function lookUp(name: string): Promise<readonly string[]> {

@@ -3,7 +3,8 @@ import type { Machine } from '../machine/start-machine.ts';
 import type { MuxSession } from '../mux/mux-session.ts';
 import type { MuxStream } from '../mux/mux-stream.ts';
 import type { NetworkEvent } from '../net/audit/network-event.ts';
-import { createSecretMask, maskEvent } from '../net/audit/secret-mask.ts';
+import { createSecretMask, maskEvent, type SecretMask } from '../net/audit/secret-mask.ts';
+import type { NetworkPolicy, NetworkUpdate } from '../net/live/network-update.ts';
 import { Network } from '../net/network.ts';
 import type { NetworkOptions, NetworkState } from '../net/network-options.ts';
 import { STREAM_KIND } from '../protocol/constants.ts';
@@ -38,10 +39,14 @@ export class GuestNetwork {
   /** Names the certificates that a guest trusts: a template made for others cannot be used. */
   readonly trustKey: string;
   readonly #network: Network;
+  readonly #onWarning: (message: string) => void;
+  #mask: SecretMask;
 
-  private constructor(network: Network, trustKey: string) {
+  private constructor(network: Network, trustKey: string, onWarning: (message: string) => void) {
     this.#network = network;
     this.trustKey = trustKey;
+    this.#onWarning = onWarning;
+    this.#mask = createSecretMask(network.knownValues);
   }
 
   /**
@@ -55,15 +60,27 @@ export class GuestNetwork {
       caDirectory,
       ...(restored === null ? {} : { restored }),
     });
-    const secrets = (config.secrets ?? []).map(({ name, value }) => ({
-      name,
-      value: value.reveal(),
-    }));
-    const mask = createSecretMask(secrets);
-    network.on('event', (event) => onEvent(maskEvent(event, mask)));
-    network.on('fault', (error) => log('net', mask(error.stack ?? error.message)));
+    const guest = new GuestNetwork(network, await network.trustKey(), onWarning);
+    network.on('event', (event) => onEvent(maskEvent(event, guest.#mask)));
+    network.on('fault', (error) => log('net', guest.#mask(error.stack ?? error.message)));
     for (const warning of network.warnings) onWarning(warning);
-    return new GuestNetwork(network, await network.trustKey());
+    return guest;
+  }
+
+  /** The policy in force. */
+  get policy(): NetworkPolicy {
+    return this.#network.policy;
+  }
+
+  /** @throws {GondolinError} As `Network.update`. */
+  async update(update: NetworkUpdate): Promise<void> {
+    const warned = new Set(this.#network.warnings);
+    const updating = this.#network.update(update);
+    // At once: the next event may have a new value.
+    this.#mask = createSecretMask(this.#network.knownValues);
+    await updating;
+    for (const warning of this.#network.warnings)
+      if (!warned.has(warning)) this.#onWarning(warning);
   }
 
   /** Variables of every command: placeholders, and the path of the authority's certificate. */

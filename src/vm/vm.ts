@@ -7,6 +7,7 @@ import type { RunningCommand } from './exec/running-command.ts';
 import { TERMINAL_ENV, terminalOf } from './exec/terminal-size.ts';
 import { EMULATED_CPU_ENV, toArgv } from './guest-command.ts';
 import { guestFailure } from './guest-failure.ts';
+import { LiveNetwork } from './live-network.ts';
 import { type NormalVMOptions, normalizeOptions } from './normalize-options.ts';
 import { openNetwork } from './open-network.ts';
 import { resolveImage } from './resolve-image.ts';
@@ -31,6 +32,8 @@ export class VM implements AsyncDisposable {
   readonly kernelRelease: string;
   /** Resolves when the VM has ended: with the reason, or undefined after `close()`. Never rejects. */
   readonly ended: Promise<GondolinError | undefined>;
+  /** The network policy in force, and its updates. */
+  readonly network: LiveNetwork;
   readonly #guest: RunningGuest;
   readonly #options: VMOptions;
   /** Resolves with the error that ended the guest. */
@@ -56,6 +59,7 @@ export class VM implements AsyncDisposable {
     this.#release = release;
     this.bootMs = bootMs;
     this.kernelRelease = guest.kernelRelease;
+    this.network = new LiveNetwork(guest.network);
     this.ended = new Promise((resolve) => {
       this.#settleEnded = resolve;
     });

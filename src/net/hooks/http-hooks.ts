@@ -29,3 +29,8 @@ export const HTTP_HOOKS: unique symbol = Symbol.for('gondolin.httpHooks');
 export function isHttpHooks(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, HTTP_HOOKS);
 }
+
+/** Returns true if at least one function is given. */
+export function hasHook(hooks: RequestHooks): boolean {
+  return Object.values(hooks).some((hook) => hook !== undefined);
+}

@@ -1,5 +1,3 @@
-import type { Blocked } from '../refusal/refusal.ts';
-
 /** Where requests of one guest connection go. */
 export interface Target {
   /** Lower-case name, or an IP literal (then `isLiteral`). */
@@ -21,6 +19,6 @@ export interface RequestContext extends Target {
   readonly authority: string;
   /** Adds up the bodies of its requests, for the event of its end. */
   readonly traffic: { sentBytes: number; receivedBytes: number };
-  /** Every request is refused with this; null when the connection was allowed. */
-  readonly refusal: Blocked | null;
+  /** The policy refused the connection: requests only get the reason, unless an update allows them. */
+  readonly wasRefused: boolean;
 }

@@ -116,6 +116,7 @@ const LEAK_WORDS: Readonly<Record<LeakReason, string>> = {
   host_not_listed: 'to a host that may not have it',
   not_tls: 'over plain HTTP',
   place: 'where its value does not go',
+  revoked: 'after it was revoked',
 };
 
 /** The reason in a few words: `not in allowed_hosts`. */
@@ -129,6 +130,7 @@ export function reasonText(refusal: Blocked | Leak): string {
 export function leakAdvice({ place, reason }: Leak): string {
   if (reason === 'host_not_listed')
     return 'if it may have the value, add it to the hosts of that secret';
+  if (reason === 'revoked') return 'the secret was revoked: do without it, or ask for a new one';
   if (reason === 'not_tls') return 'use https, or set allow_http on that secret';
   if (place === 'query') return 'send it in a header, or set query on that secret';
   if (place === 'header')

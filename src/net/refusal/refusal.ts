@@ -104,8 +104,11 @@ export type LeakPlace =
   | 'tcp'
   | 'connection';
 
-/** `host_not_listed`: its secret is not for that host. `not_tls`: not over plain HTTP. `place`: no value goes there. */
-export type LeakReason = 'host_not_listed' | 'not_tls' | 'place';
+/**
+ * `host_not_listed`: its secret is not for that host. `not_tls`: not over plain HTTP. `place`: no value goes there. `revoked`:
+ * the secret was revoked while the VM runs.
+ */
+export type LeakReason = 'host_not_listed' | 'not_tls' | 'place' | 'revoked';
 
 /** A placeholder on its way to where its secret may not go. Safe to print: holds neither the value nor the placeholder. */
 export interface Leak {

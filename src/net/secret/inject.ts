@@ -9,6 +9,9 @@ export interface InjectableSecret {
   readonly name: string;
   readonly placeholder: string;
   readonly value: SecretValue;
+  /** The value and earlier ones: to be taken out of responses. */
+  readonly scrubbed: readonly SecretValue[];
+  readonly isRevoked: boolean;
   /** Header fields that may carry it, in lower case; empty for every field. */
   readonly headers: ReadonlySet<string>;
   readonly query: boolean;
@@ -40,9 +43,10 @@ function headerText(text: string): string {
 
 /** Returns why no value of this secret goes to that host at all, or null when one may. */
 function hostProblem(
-  { covers, allowHttp }: Pick<InjectableSecret, 'covers' | 'allowHttp'>,
+  { covers, allowHttp, isRevoked }: Pick<InjectableSecret, 'covers' | 'allowHttp' | 'isRevoked'>,
   { host, port, isTls }: RequestPlace,
 ): Exclude<LeakReason, 'place'> | null {
+  if (isRevoked) return 'revoked';
   if (!covers(host, port)) return 'host_not_listed';
   return isTls || allowHttp ? null : 'not_tls';
 }

@@ -31,3 +31,11 @@ export interface SecretOptions {
 export interface ResolvedSecret extends Omit<SecretOptions, 'from'> {
   readonly value: SecretValue;
 }
+
+/** A secret of a running VM, with what it has been. Safe to print. */
+export interface LiveSecret extends ResolvedSecret {
+  /** Earlier values, the newest first: still taken out of responses, never sent. @default none */
+  readonly formerValues?: readonly SecretValue[];
+  /** Its value is sent nowhere any more, and its placeholder is refused. @default false */
+  readonly isRevoked?: boolean;
+}

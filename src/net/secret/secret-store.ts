@@ -11,7 +11,7 @@ import { createPlaceholder } from './placeholder.ts';
 import { planResponse, type ResponsePlan } from './scrub/response-plan.ts';
 import { ScrubPatterns } from './scrub/scrub-patterns.ts';
 import { secretPatterns } from './scrub/secret-patterns.ts';
-import type { ResolvedSecret } from './secret-options.ts';
+import type { LiveSecret } from './secret-options.ts';
 import { weaknessWarning } from './secret-value.ts';
 import { WebSocketLeakScanStream, WebSocketScrubStream } from './websocket/websocket-streams.ts';
 
@@ -60,7 +60,7 @@ export class SecretStore {
    * @param seed  Seed of the placeholders, see `createPlaceholder`.
    * @throws {GondolinError} NET_SECRET_INVALID for a name that is not a variable name or appears twice, and for an invalid host.
    */
-  constructor(secrets: readonly ResolvedSecret[], seed: Uint8Array) {
+  constructor(secrets: readonly LiveSecret[], seed: Uint8Array) {
     const names = secrets.map(({ name }) => name);
     const double = names.find((name, index) => names.indexOf(name) !== index);
     if (double !== undefined) {
@@ -69,13 +69,15 @@ export class SecretStore {
     this.#secrets = secrets.map((secret) => injectable(secret, seed));
     this.index = new PlaceholderIndex(this.#secrets);
     this.warnings = secrets
+      .filter(({ isRevoked }) => isRevoked !== true)
       .map(({ name, value }) => weaknessWarning(name, value))
       .filter((warning) => warning !== null);
   }
 
-  /** Variables for the guest: the placeholder of each secret under its name. */
+  /** Variables for the guest: the placeholder of each secret that is not revoked, under its name. */
   get env(): Readonly<Record<string, string>> {
-    return Object.fromEntries(this.#secrets.map(({ name, placeholder }) => [name, placeholder]));
+    const usable = this.#secrets.filter(({ isRevoked }) => !isRevoked);
+    return Object.fromEntries(usable.map(({ name, placeholder }) => [name, placeholder]));
   }
 
   /**
@@ -162,8 +164,8 @@ export class SecretStore {
     const key = secrets.map(({ name }) => name).join(' ');
     let patterns = this.#patterns.get(key);
     if (patterns === undefined) {
-      const list = secrets.flatMap(({ value, placeholder }) =>
-        secretPatterns(value.reveal(), placeholder),
+      const list = secrets.flatMap(({ scrubbed, placeholder }) =>
+        scrubbed.flatMap((value) => secretPatterns(value.reveal(), placeholder)),
       );
       patterns = new ScrubPatterns(list);
       this.#patterns.set(key, patterns);
@@ -184,7 +186,7 @@ export class SecretStore {
   }
 }
 
-function injectable(secret: ResolvedSecret, seed: Uint8Array): InjectableSecret {
+function injectable(secret: LiveSecret, seed: Uint8Array): InjectableSecret {
   if (!isVariableName(secret.name)) {
     throw new GondolinError(
       'NET_SECRET_INVALID',
@@ -195,6 +197,8 @@ function injectable(secret: ResolvedSecret, seed: Uint8Array): InjectableSecret 
     name: secret.name,
     placeholder: createPlaceholder(secret.name, seed),
     value: secret.value,
+    scrubbed: [secret.value, ...(secret.formerValues ?? [])],
+    isRevoked: secret.isRevoked === true,
     headers: new Set((secret.headers ?? []).map((header) => header.toLowerCase())),
     query: secret.query ?? false,
     allowHttp: secret.allowHttp ?? false,

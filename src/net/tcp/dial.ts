@@ -62,6 +62,8 @@ export class Dialer {
   readonly #open = new Set<Socket>();
   readonly #spares = new SpareConnections();
   #isClosed = false;
+  /** Counts changes of the policy. */
+  #epoch = 0;
 
   constructor(options: DialerOptions) {
     this.#options = options;
@@ -88,7 +90,14 @@ export class Dialer {
     return this.#spares.reach(to, guest, () => this.#dialNew(to, {}));
   }
 
+  /** Closes connections that wait for use, after a change of the policy: addresses are judged again. */
+  forget(): void {
+    this.#epoch += 1;
+    this.#spares.drop();
+  }
+
   async #dialNew(to: Destination, options: DialOptions): Promise<Socket> {
+    const epoch = this.#epoch;
     const extra = to.isLiteral ? null : this.#options.policy.extraHost(to.name);
     const port = extra?.port ?? to.port;
     const found = extra === null ? await this.#resolve(to) : [extra.address];
@@ -107,8 +116,19 @@ export class Dialer {
       socket.destroy();
       throw new GondolinError('NET_DIAL_FAILED', `the connection to ${to.name} closed immediately`);
     }
+    if (epoch !== this.#epoch) this.#judgeDialled(socket, remote, to, port);
     this.#spares.opened(to, socket);
     return socket;
+  }
+
+  /** Judges a connection by the policy that replaced the one it was dialled under. */
+  #judgeDialled(socket: Socket, remote: string, to: Destination, port: number): void {
+    try {
+      this.#judge([remote], to, port);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
   }
 
   /** Closes every connection that is still open. */

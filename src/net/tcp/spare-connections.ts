@@ -15,6 +15,7 @@ export class SpareConnections {
   readonly #openCounts = new Map<string, number>();
   readonly #spares = new Map<string, Set<Socket>>();
   readonly #dials = new Map<string, Promise<void>>();
+  #epoch = 0;
 
   /** Notes a connection that was just opened. */
   opened(to: Destination, socket: Socket): void {
@@ -34,14 +35,23 @@ export class SpareConnections {
     if (this.#openCounts.has(key)) return Promise.resolve();
     const running = this.#dials.get(key);
     if (running !== undefined) return running;
+    const epoch = this.#epoch;
     const result = dial()
       .then((socket) => {
-        if (guest.destroyed) socket.destroy();
+        if (guest.destroyed || epoch !== this.#epoch) socket.destroy();
         else this.#keep(key, socket, guest);
       })
       .finally(() => this.#dials.delete(key));
     this.#dials.set(key, result);
     return result;
+  }
+
+  /** Closes the connections that are kept, and later those that are being dialled for that. */
+  drop(): void {
+    this.#epoch += 1;
+    const kept = [...this.#spares.values()].flatMap((spares) => [...spares]);
+    this.#spares.clear();
+    for (const socket of kept) socket.destroy();
   }
 
   /** Keeps a connection for the next `take`, for as long as another is open and at most SPARE_CONNECTION_MS. */

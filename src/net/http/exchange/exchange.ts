@@ -1,12 +1,17 @@
+import type { Duplex } from 'node:stream';
+import type { PolicyJudge } from '../../policy/compile-policy.ts';
+import { LOST_PERMISSION, openRefusal } from '../../policy/open-refusal.ts';
 import { createGuard, type Guard } from '../guard.ts';
 import type { GuestRequest } from '../guest-request.ts';
 import type { RequestContext } from '../request-context.ts';
+import type { ResponseHandler } from '../response-handler.ts';
 import { type AskedRequest, readRequest } from './asked-request.ts';
 import { ExchangeRecord } from './audit/exchange-record.ts';
-import type { HttpServices } from './http-services.ts';
+import type { HttpServices, OpenExchange } from './http-services.ts';
+import { RequestRefused } from './refusal/request-refused.ts';
 
 /** One request of the guest and its response: what its stages share, and its one end. */
-export class Exchange {
+export class Exchange implements OpenExchange {
   readonly guest: GuestRequest;
   /** The head of the request, as the guest sent it. */
   readonly asked: AskedRequest;
@@ -15,7 +20,11 @@ export class Exchange {
   readonly guard: Guard;
   /** Where the request goes; a hook may lead it elsewhere. */
   context: RequestContext;
-  readonly #services: Pick<HttpServices, 'fault'>;
+  /** The guest's end of the response. */
+  responder: ResponseHandler | null = null;
+  /** The server's end, once both have left HTTP. */
+  tunnel: Duplex | null = null;
+  readonly #services: Pick<HttpServices, 'fault' | 'open'>;
   #listeners: ((error: string | null) => void)[] = [];
   #isOver = false;
 
@@ -26,6 +35,7 @@ export class Exchange {
     this.asked = readRequest(guest, context);
     this.record = new ExchangeRecord(this.asked, context, services);
     this.guard = createGuard((error) => this.fault(error));
+    services.open.add(this);
   }
 
   /** The guest has its whole response or will get no more of it. */
@@ -44,9 +54,24 @@ export class Exchange {
   end(error: string | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#services.open.delete(this);
     const listeners = this.#listeners;
     this.#listeners = [];
     for (const listener of listeners) listener(error);
+  }
+
+  judgeAgain(policy: PolicyJudge): void {
+    const { scheme: transport } = this.context;
+    const place = { ...this.context, transport, address: this.record.address };
+    const refusal = openRefusal(policy, place);
+    if (refusal === null) return;
+    if (this.tunnel === null) {
+      this.responder?.onError(new RequestRefused(refusal));
+      return;
+    }
+    this.record.refused(refusal, this.context, null);
+    // The guest's end follows.
+    this.tunnel.destroy(new Error(LOST_PERMISSION));
   }
 
   /** Ends the exchange for a failure of ours. */

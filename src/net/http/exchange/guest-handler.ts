@@ -1,4 +1,5 @@
 import { GondolinError } from '../../../errors/gondolin-error.ts';
+import { LOST_PERMISSION } from '../../policy/open-refusal.ts';
 import type { Fields } from '../fields.ts';
 import type { ResponseHandler, ResponseHead, Tunnel } from '../response-handler.ts';
 import { upstreamError } from '../upstream/upstream-error.ts';
@@ -16,6 +17,7 @@ export class GuestHandler implements ResponseHandler {
   constructor(exchange: Exchange, { fault }: Pick<HttpServices, 'fault'>) {
     this.#exchange = exchange;
     this.#fault = fault;
+    exchange.responder = this;
     const abort = exchange.guard(() => exchange.end('the guest closed the connection'));
     exchange.guest.response.onStart({ abort, address: null });
   }
@@ -54,6 +56,7 @@ export class GuestHandler implements ResponseHandler {
 
   onUpgrade(head: ResponseHead, tunnel: Tunnel): void {
     const exchange = this.#exchange;
+    exchange.tunnel = tunnel.stream;
     const onEnd: NonNullable<Tunnel['onEnd']> = (end) => {
       tunnel.onEnd?.(end);
       exchange.end(end.error === null ? null : end.error.message);
@@ -69,7 +72,9 @@ export class GuestHandler implements ResponseHandler {
     if (response.hasBegun) {
       record.refused(refusal, context, null);
       response.onError(error);
-      this.#exchange.end(upstreamError(error, context.name).message);
+      const isBlocked = refusal.kind === 'blocked';
+      const why = isBlocked ? LOST_PERMISSION : upstreamError(error, context.name).message;
+      this.#exchange.end(why);
       return;
     }
     if (GondolinError.is(error) && error.code === 'NET_HOOK_FAILED') this.#fault(error);

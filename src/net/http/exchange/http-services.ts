@@ -7,6 +7,12 @@ import type { SecretStore } from '../../secret/secret-store.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { GuestLoad } from './limit/guest-load.ts';
 
+/** An exchange in progress, as an update of the policy sees it. */
+export interface OpenExchange {
+  /** Breaks it off if the policy no longer allows its host or address. */
+  judgeAgain(policy: PolicyJudge): void;
+}
+
 /** The services that all HTTP connections of one `Network` share. */
 export interface HttpServices {
   readonly policy: PolicyJudge;
@@ -23,4 +29,6 @@ export interface HttpServices {
   readonly turns: TurnQueue;
   /** Counts the requests and bytes that this VM's guest makes us hold. */
   readonly load: GuestLoad;
+  /** The exchanges in progress. */
+  readonly open: Set<OpenExchange>;
 }

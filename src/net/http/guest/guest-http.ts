@@ -9,14 +9,21 @@ import { GuestHttp2Connection } from './guest-http2-connection.ts';
 /** The guest's side of HTTP. */
 export class GuestHttp {
   readonly #services: HttpServices;
-  readonly #serveRequest: ServeRequest;
+  #serveRequest: ServeRequest;
   readonly #http1: GuestHttp1;
   readonly #http2 = new Set<GuestHttp2Connection>();
+  /** Connections hold this: it always serves by the latest services. */
+  readonly #serve: ServeRequest = (guest, context) => this.#serveRequest(guest, context);
 
   constructor(services: HttpServices) {
     this.#services = services;
     this.#serveRequest = createServeRequest(services);
-    this.#http1 = new GuestHttp1(services, this.#serveRequest);
+    this.#http1 = new GuestHttp1(services, this.#serve);
+  }
+
+  /** Serves later requests with other services. */
+  update(services: HttpServices): void {
+    this.#serveRequest = createServeRequest(services);
   }
 
   /**
@@ -42,13 +49,7 @@ export class GuestHttp {
   }
 
   #serveHttp2(stream: Duplex, raw: Duplex, context: RequestContext): void {
-    const connection = new GuestHttp2Connection(
-      stream,
-      raw,
-      context,
-      this.#services,
-      this.#serveRequest,
-    );
+    const connection = new GuestHttp2Connection(stream, raw, context, this.#services, this.#serve);
     this.#http2.add(connection);
     connection.onClose(() => this.#http2.delete(connection));
   }

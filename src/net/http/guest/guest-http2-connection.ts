@@ -104,7 +104,7 @@ export class GuestHttp2Connection {
 
   /** A wide window is for uploads: the guest of a refused connection has none, and there are not enough for all. */
   #widen(): void {
-    if (this.#session.destroyed || this.#context.refusal !== null) return;
+    if (this.#session.destroyed || this.#context.wasRefused) return;
     const giveBack = this.#services.load.takeWideWindow();
     if (giveBack === null) return;
     this.#session.once('close', giveBack);

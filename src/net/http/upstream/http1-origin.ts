@@ -33,6 +33,7 @@ export class Http1Origin {
   readonly #busy = new Set<Http1Connection>();
   /** By Node's client: undici cannot write them. */
   readonly #singles = new Set<Http1DedicatedCall>();
+  #isRetired = false;
 
   /** @param open  Gives a connected, judged and (for https) verified socket. */
   constructor(
@@ -58,6 +59,11 @@ export class Http1Origin {
     } else {
       this.#run(this.#connect(), call, handler);
     }
+  }
+
+  retire(): void {
+    this.#isRetired = true;
+    for (const connection of this.#idle.splice(0)) void connection.destroy();
   }
 
   async destroy(): Promise<void> {
@@ -93,7 +99,8 @@ export class Http1Origin {
     this.#busy.add(connection);
     const free = (isWhole: boolean): void => {
       this.#busy.delete(connection);
-      if (isWhole && this.#idle.length < MAX_IDLE_PER_ORIGIN) this.#idle.push(connection);
+      if (isWhole && !this.#isRetired && this.#idle.length < MAX_IDLE_PER_ORIGIN)
+        this.#idle.push(connection);
       else void connection.destroy();
     };
     connection.dispatch(call, new Freeing(handler, free));

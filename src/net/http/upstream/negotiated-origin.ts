@@ -40,6 +40,7 @@ export class NegotiatedOrigin {
   #isDialling = false;
   #isHttp1 = false;
   #isDestroyed = false;
+  #isRetired = false;
 
   constructor(undici: Undici, url: string, dials: NegotiatedDials, waits: WaitingTimes) {
     this.#url = url;
@@ -86,6 +87,13 @@ export class NegotiatedOrigin {
     session.send(replayable, new ReplayableAttempt(handler, body, { again, isSafe }));
   }
 
+  retire(): void {
+    this.#isRetired = true;
+    for (const session of [...this.#sessions]) session.retire();
+    this.#spare?.destroy();
+    this.#http1.retire();
+  }
+
   async destroy(): Promise<void> {
     this.#isDestroyed = true;
     for (const session of [...this.#sessions]) session.destroy();
@@ -110,6 +118,7 @@ export class NegotiatedOrigin {
     }
     this.#isDialling = false;
     for (const { call, handler } of this.#waiting.splice(0)) this.send(call, handler);
+    if (this.#isRetired) this.retire();
   }
 
   #adopt(socket: Socket): void {

@@ -15,6 +15,8 @@ type Undici = typeof import('undici');
 interface Origin {
   readonly activeCalls: number;
   send(call: UpstreamCall, handler: ResponseHandler): void;
+  /** Sends no further request, and closes each connection after the one that it carries. */
+  retire(): void;
   destroy(): Promise<void>;
 }
 
@@ -57,6 +59,12 @@ export class Upstream {
   mayKnowHttp2(target: Target): boolean {
     const origin = this.#origins.get(originKey(target, 'http2'));
     return !(origin instanceof NegotiatedOrigin && origin.isHttp1);
+  }
+
+  /** Keeps no connection for a later request: those in use close after theirs. */
+  retire(): void {
+    for (const origin of this.#origins.values()) origin.retire();
+    this.#origins.clear();
   }
 
   /** Breaks off every request and connection. */

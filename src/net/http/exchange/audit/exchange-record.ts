@@ -43,6 +43,11 @@ export class ExchangeRecord {
     };
   }
 
+  /** The server's address; null before it is known. */
+  get address(): string | null {
+    return this.#address;
+  }
+
   /** Emits that the request goes out: once, however often it is tried. */
   open(): void {
     if (this.#isOpen) return;

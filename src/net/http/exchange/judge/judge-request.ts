@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { openRefusal } from '../../../policy/open-refusal.ts';
 import type { Blocked, BlockReason, Check } from '../../../refusal/refusal.ts';
 import { writeAuthority } from '../../authority.ts';
 import { fieldValue } from '../../fields.ts';
@@ -22,7 +23,12 @@ export function judgeRequest(
   context: RequestContext,
   services: Pick<HttpServices, 'policy'>,
 ): Judged {
-  if (context.refusal !== null) return { isAllowed: false, refusal: context.refusal };
+  if (context.wasRefused) {
+    // Unless the policy was updated meanwhile.
+    const transport = context.scheme;
+    const refusal = openRefusal(services.policy, { ...context, transport, address: null });
+    if (refusal !== null) return { isAllowed: false, refusal };
+  }
   const odd = oddForm(request);
   if (odd !== null) return refuse('protocol', odd);
   const target = request.path;

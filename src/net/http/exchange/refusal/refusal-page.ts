@@ -62,7 +62,8 @@ function blockedClause(refusal: Blocked, host: string): string {
 }
 
 function leakMessage(leak: Leak): string {
-  const { secret, where } = leak;
+  const { secret, where, reason } = leak;
+  if (reason === 'revoked') return `blocked this request: secret ${secret} was revoked`;
   const what = `the placeholder of secret ${secret} was sent where it may not go: ${where}`;
   return `blocked this request: ${what}; ${leakAdvice(leak)}`;
 }
