@@ -107,8 +107,16 @@ const KERNEL_ARGUMENTS = [
   ...['psi=0', 'audit=0', 'lsm=landlock,yama', 'nowatchdog'],
 ];
 
-/** TCG does not run the guest's instructions on the processor, so mitigations of speculation gain nothing; nor do huge pages. */
-const TCG_KERNEL_ARGUMENTS = ['mitigations=off', 'transparent_hugepage=never', 'init_on_alloc=0'];
+/**
+ * TCG does not run the guest's instructions on the processor, so mitigations of speculation gain nothing; nor do huge pages.
+ * It translates code for the address at which it runs: with random addresses each process is translated again.
+ */
+const TCG_KERNEL_ARGUMENTS = [
+  'mitigations=off',
+  'transparent_hugepage=never',
+  'init_on_alloc=0',
+  'norandmaps',
+];
 
 function kernelCommandLine(spec: MachineSpec, accelerator: 'kvm' | 'tcg'): string {
   const forAccelerator = accelerator === 'tcg' ? TCG_KERNEL_ARGUMENTS : [];

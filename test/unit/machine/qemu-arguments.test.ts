@@ -37,7 +37,7 @@ it('buildQemuArguments() returns this whole list for a machine under TCG', () =>
       "-m 512M",
       "-kernel /images/k1/vmlinux",
       "-initrd /images/i1/initramfs",
-      "-append console=ttyS0 quiet panic=-1 cryptomgr.notests psi=0 audit=0 lsm=landlock,yama nowatchdog mitigations=off transparent_hugepage=never init_on_alloc=0",
+      "-append console=ttyS0 quiet panic=-1 cryptomgr.notests psi=0 audit=0 lsm=landlock,yama nowatchdog mitigations=off transparent_hugepage=never init_on_alloc=0 norandmaps",
       "-global migration.send-configuration=off",
       "-add-fd fd=8,set=1",
       "-chardev socket,id=qmp,fd=3",
@@ -70,7 +70,7 @@ it('buildQemuArguments() changes only the processor, the kick of the ports and k
   expect(changed(tcg, kvm)).toEqual([
     'tcg,thread=multi',
     'max,-erms,-la57,-smap,-smep,-umip,-pku',
-    `${words} mitigations=off transparent_hugepage=never init_on_alloc=0`,
+    `${words} mitigations=off transparent_hugepage=never init_on_alloc=0 norandmaps`,
     'virtio-serial-pci,id=ports,disable-legacy=on,max_ports=3,ioeventfd=off',
   ]);
 });
