@@ -108,6 +108,46 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Install the programs named above; `gondolin doctor` lists all that are needed.',
   },
+  INGRESS_BUSY: {
+    exit: EXIT.runner,
+    hint: 'Wait until requests of the ingress gateway have ended, or close them.',
+  },
+  INGRESS_HOOK_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Fix isAllowed, onRequest or onResponse of enableIngress.',
+  },
+  INGRESS_LISTEN_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Use an address of this machine such as 127.0.0.1, and a port from 1024 on, or 0 for a free one.',
+  },
+  INGRESS_NO_ROUTE: {
+    exit: EXIT.runner,
+    hint: 'Write a line such as `/ :8000` to /etc/gondolin/listeners in the guest, or call vm.setIngressRoutes().',
+  },
+  INGRESS_PORT_IN_USE: {
+    exit: EXIT.runner,
+    hint: 'End the program that listens there (`ss -ltnp` names it), or choose another port; 0 takes a free one.',
+  },
+  INGRESS_REFUSED: {
+    exit: EXIT.policy,
+    hint: 'Change isAllowed or allowWebSockets of enableIngress.',
+  },
+  INGRESS_REQUEST_INVALID: {
+    exit: EXIT.runner,
+    hint: 'Send a request with a path that starts with / and one Host field.',
+  },
+  INGRESS_ROUTES_INVALID: {
+    exit: EXIT.config,
+    hint: 'Write lines of the form `/prefix :port [strip_prefix=false]`.',
+  },
+  INGRESS_SERVER_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Read the log of the server in the guest.',
+  },
+  INGRESS_SERVER_TIMEOUT: {
+    exit: EXIT.runner,
+    hint: 'Start the server in the guest, and check the port of the route.',
+  },
   MACHINE_EXITED: {
     exit: EXIT.runner,
     hint: 'Read the console output above. If the guest ran out of memory, raise resources.memory.',
