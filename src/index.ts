@@ -26,6 +26,7 @@ export type {
 export type { Resolve } from './net/tcp/dial.ts';
 export type { ImageRecipe } from './plan/plan.ts';
 export type { ErrnoName } from './protocol/errno.ts';
+export type { FilesPath } from './protocol/files/files-request.ts';
 export type { VfsHookContext, VfsHookOperation, VfsHooks } from './vfs/hooks/vfs-hooks.ts';
 export { type MemoryOptions, MemoryProvider } from './vfs/memory-provider.ts';
 export type {
@@ -49,6 +50,23 @@ export type { ExecInput, ExecOptions, ExecOutput } from './vm/exec/exec-options.
 export { ExecProcess } from './vm/exec/exec-process.ts';
 export { ExecResult } from './vm/exec/exec-result.ts';
 export type { OutputChunk } from './vm/exec/output-reader.ts';
+export type { GuestSpace } from './vm/files/decode.ts';
+export type { FileFlag } from './vm/files/file-flags.ts';
+export type { FileTime } from './vm/files/file-time.ts';
+export type {
+  DeleteOptions,
+  FileOptions,
+  FollowOptions,
+  MkdirOptions,
+  ReadFileOptions,
+  ReadStreamOptions,
+  WriteFileOptions,
+  WriteStreamOptions,
+} from './vm/files/files-options.ts';
+export { GuestFileHandle } from './vm/files/guest-file-handle.ts';
+export { GuestFileSystem } from './vm/files/guest-file-system.ts';
+export { GuestEntry, type GuestFileType, GuestStats } from './vm/files/guest-stats.ts';
+export type { FileContent } from './vm/files/whole-file.ts';
 export type { VMNetwork } from './vm/guest-network.ts';
 export { LiveNetwork } from './vm/live-network.ts';
 export { VM } from './vm/vm.ts';

@@ -12,6 +12,7 @@
 #include "channel/reply.h"
 #include "exec/exec.h"
 #include "file/mount.h"
+#include "files/program.h"
 #include "requests.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
@@ -117,9 +118,11 @@ static bool start_loop(int control_fd, struct failure *failure)
     return port_init(control_fd, &requests_handlers) == 0 || failed(failure, "control port");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct failure failure;
+    if (argc > 0 && strcmp(argv[0], FILES_PROGRAM_NAME) == 0)
+        return files_run();
     /* Each of many commands needs three pipes and a cgroup. */
     const struct rlimit files = {.rlim_cur = MAX_OPEN_FILES, .rlim_max = MAX_OPEN_FILES};
     /* The agent mounts, kills and powers off: on any machine other than its guest that would be a disaster. */

@@ -64,6 +64,7 @@ static void serve(struct message *message)
         reply(id, root_seal(&failure), &failure);
         break;
     case GONDOLIN_MESSAGE_EXEC:
+    case GONDOLIN_MESSAGE_FILES:
         exec_start(id, &message->body.exec);
         break;
     case GONDOLIN_MESSAGE_KILL:

@@ -34,7 +34,7 @@ static void shape(uint8_t *bytes, size_t count)
         store_u32(bytes + 8, next_random() % 4);
         return;
     }
-    store_u16(bytes, (uint16_t)(next_random() % 14));
+    store_u16(bytes, (uint16_t)(next_random() % 15));
     store_u16(bytes + 2, 0);
     for (size_t at = 8; at + 4 < count; at += 4 + next_random() % 9)
         store_u32(bytes + at, next_random() % 16);

@@ -16,6 +16,7 @@ import { ExitTable } from './exit-table.ts';
 import {
   type AgentExecOptions,
   destroyExecStreams,
+  type ExecStreams,
   type GuestProcess,
   type KillScope,
   openExecStreams,
@@ -40,7 +41,7 @@ export interface AgentClientOptions {
   readonly onLog?: (text: string) => void;
 }
 
-export interface WriteFileOptions {
+export interface GuestFileContent {
   /** Absolute, in the guest. */
   readonly path: string;
   readonly data: Uint8Array;
@@ -204,7 +205,7 @@ export class AgentClient {
    * Writes a regular file as root, or appends to it, and makes missing parents. Not atomic.
    * @throws {GondolinError} AGENT_REQUEST_FAILED (details: stage, errno), PROTOCOL_TEXT_HAS_NUL.
    */
-  async writeFile({ path, data, mode = 0o644, ...options }: WriteFileOptions): Promise<void> {
+  async writeFile({ path, data, mode = 0o644, ...options }: GuestFileContent): Promise<void> {
     const { append = false, keep = false, isJavaStore = false } = options;
     if (keep && data.length > MAX_FILE_BYTES) throw new RangeError(`${path}: too long for keep`);
     let start = 0;
@@ -247,15 +248,34 @@ export class AgentClient {
       env: Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`),
       terminal: options.terminal ?? null,
     };
+    return this.#start(request, streams, options.timeoutMs);
+  }
+
+  /**
+   * Starts a files process, for a `FilesClient`.
+   * @param user  `UID[:GID]` or `NAME[:GROUP]`; empty: root.
+   * @throws {GondolinError} AGENT_EXEC_BAD_USER, AGENT_TIMEOUT, MUX_STREAM_LIMIT, PROTOCOL_TEXT_HAS_NUL, the session's error.
+   */
+  async startFiles(user: string): Promise<GuestProcess> {
+    const streams = openExecStreams(this.#session, { argv: [], stdin: true, stderr: 'ignore' });
+    const [stdin, stdout] = [streams.stdin?.id ?? 0, streams.stdout?.id ?? 0];
+    return this.#start({ type: 'FILES', stdin, stdout, user }, streams);
+  }
+
+  async #start(
+    request: HostRequest,
+    streams: ExecStreams,
+    timeoutMs: number = this.#timeoutMs,
+  ): Promise<GuestProcess> {
     try {
       const started = await this.#requests.send(request, {
         // The exit may follow in the same bytes and must find its process.
         decode: (body, id) => ({ id, pid: decodePid(body), exited: this.#exits.add(id) }),
         toError: execError,
         onLateOk: (id) => void this.kill(id, SIGKILL, 'tree').catch(() => undefined),
-        timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+        timeoutMs,
       });
-      const exited = started.exited.finally(() => stdin?.destroy());
+      const exited = started.exited.finally(() => streams.stdin?.destroy());
       exited.catch(() => undefined);
       const kill = (signal: number, scope: KillScope) => this.kill(started.id, signal, scope);
       const resize = (size: TerminalSize) => this.resize(started.id, size);

@@ -1,3 +1,5 @@
+import { FILE_CODES } from './file-codes.ts';
+
 /** Exit codes of `gondolin run` that a CI script can tell apart (docs/cli.md). */
 export const EXIT = {
   config: 2,
@@ -272,6 +274,22 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Check the program that sent the data: only WebSocket frames may follow a WebSocket handshake.',
   },
+  FILES_ABORTED: {
+    exit: EXIT.interrupted,
+    hint: 'Do the operation again: your signal cancelled it.',
+  },
+  FILES_ENDED: {
+    exit: EXIT.runner,
+    hint: 'Do the operation again: it starts a new files process. If that ends too, give the VM more memory.',
+  },
+  FILES_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Look up the error that is named above in errno(3).',
+  },
+  FILES_TOO_LARGE: {
+    exit: EXIT.runner,
+    hint: 'Use createReadStream() or open(), or raise maxBytes.',
+  },
   PROTOCOL_TEXT_HAS_NUL: {
     exit: EXIT.runner,
     hint: 'Remove the NUL character from the command, its environment, user or directory.',
@@ -472,6 +490,7 @@ export const CODES = {
     exit: EXIT.interrupted,
     hint: 'Create the VM again: your signal cancelled the start.',
   },
+  ...FILE_CODES,
 } as const satisfies Record<string, { exit: number; hint: string }>;
 
 /**

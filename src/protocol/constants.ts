@@ -115,6 +115,7 @@ export const MESSAGE = {
   NETWORK: 0x000b,
   FILE: 0x000c,
   RESIZE: 0x000d,
+  FILES: 0x000e,
   HELLO: 0x8001,
   OK: 0x8002,
   FAILED: 0x8003,
@@ -148,3 +149,73 @@ export const EXITED_FLAG = { OUT_OF_MEMORY: 1 } as const;
 
 /** Levels of a `LOG`, those of syslog(3). */
 export const LOG = { ERROR: 3, WARNING: 4, INFO: 6 } as const;
+
+/** Length of a files request's length, id and operation, and of a reply's length, id and errno, in bytes. */
+export const FILES_REQUEST_HEADER_BYTES = 9;
+export const FILES_REPLY_HEADER_BYTES = 12;
+
+/** Length of the attributes of one file, in bytes. */
+export const FILES_ATTRIBUTES_BYTES = 88;
+
+/** Most bytes that one `READ` or `WRITE` of the files process carries. */
+export const MAX_FILES_DATA_BYTES = 262_144;
+
+/** Largest length field of a files request or reply: a `WRITE`, or two paths. */
+export const MAX_FILES_FRAME_BYTES = 270_336;
+
+/** Longest path, in bytes. Source: `PATH_MAX` without its NUL, linux/limits.h. */
+export const MAX_FILES_PATH_BYTES = 4_095;
+
+/** Longest name of a directory entry, in bytes. Source: `NAME_MAX`, linux/limits.h. */
+export const MAX_FILES_NAME_BYTES = 255;
+
+/** Most files that one files process has open; a handle is a number below it. */
+export const MAX_FILES_HANDLES = 1_024;
+
+/** Operations of the files process (docs/protocol.md, "Guest files"). */
+export const FILES_OPERATION = {
+  OPEN: 1,
+  CLOSE: 2,
+  READ: 3,
+  WRITE: 4,
+  SYNC: 5,
+  STAT: 6,
+  SET: 7,
+  LIST: 8,
+  MKDIR: 9,
+  REMOVE: 10,
+  RENAME: 11,
+  LINK: 12,
+  SYMLINK: 13,
+  READLINK: 14,
+  REALPATH: 15,
+  STATVFS: 16,
+  ACCESS: 17,
+} as const;
+
+/** Bits of an `OPEN`'s flags. */
+export const FILES_OPEN = {
+  READ: 1,
+  WRITE: 2,
+  APPEND: 4,
+  CREATE: 8,
+  EXCLUSIVE: 16,
+  TRUNCATE: 32,
+  NOFOLLOW: 64,
+  DIRECTORY: 128,
+} as const;
+
+/** Kinds of target of `STAT` and `SET`. LINK: a path whose last symbolic link is not followed. */
+export const FILES_TARGET = { PATH: 0, LINK: 1, HANDLE: 2 } as const;
+
+/** Bits of a `SET`: the attributes that it changes. */
+export const FILES_SET = { MODE: 1, OWNER: 2, SIZE: 4, ATIME: 8, MTIME: 16 } as const;
+
+/** Bits of a `LIST`'s flags. */
+export const FILES_LIST = { ATTRIBUTES: 1 } as const;
+
+/** Bits of a `MKDIR`'s flags. */
+export const FILES_MKDIR = { PARENTS: 1 } as const;
+
+/** Kinds of `REMOVE`. */
+export const FILES_REMOVE = { FILE: 0, DIRECTORY: 1, TREE: 2 } as const;

@@ -119,6 +119,7 @@ function readBody(reader: MessageReader): GuestMessage {
     case 'NETWORK':
     case 'FILE':
     case 'RESIZE':
+    case 'FILES':
       throw reader.broken('a message that a guest may send');
   }
 }

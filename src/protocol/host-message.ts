@@ -85,6 +85,13 @@ export type HostRequest =
     }
   | ({ readonly type: 'RESIZE'; readonly execId: number } & TerminalSize)
   | {
+      readonly type: 'FILES';
+      /** Stream ids of its requests and replies. */
+      readonly stdin: number;
+      readonly stdout: number;
+      readonly user: string;
+    }
+  | {
       readonly type: 'KILL';
       readonly execId: number;
       readonly signal: number;
@@ -124,6 +131,9 @@ export function encodeHostMessage(requestId: number, request: HostRequest): Buff
       break;
     case 'RESIZE':
       writer.u32(request.execId).u16(request.rows).u16(request.columns);
+      break;
+    case 'FILES':
+      writer.u32(request.stdin).u32(request.stdout).string('user', request.user);
       break;
     case 'KILL':
       writer.u32(request.execId).u32(request.signal).u8(KILL_SCOPE[request.scope]);
@@ -185,6 +195,8 @@ function readBody(reader: MessageReader): HostRequest {
       return readMount(reader);
     case 'EXEC':
       return readExec(reader);
+    case 'FILES':
+      return { type, stdin: reader.u32(), stdout: reader.u32(), user: reader.string() };
     case 'KILL':
       return {
         type,

@@ -1,24 +1,19 @@
-import { MAX_LIST_ITEMS, MESSAGE, MESSAGE_HEADER_BYTES } from './constants.ts';
+import { MESSAGE, MESSAGE_HEADER_BYTES } from './constants.ts';
+import { FieldReader } from './field-reader.ts';
 import { guestProtocolError } from './guest-protocol-error.ts';
 import type { MessageType } from './message-writer.ts';
 
 const TYPES = new Map<number, MessageType>();
 for (const type of Object.keys(MESSAGE) as MessageType[]) TYPES.set(MESSAGE[type], type);
 
-/**
- * Reads the fields of one untrusted control message in order. Each read checks the remaining length first.
- * Every method throws {GondolinError} GUEST_PROTOCOL when the message is malformed.
- */
-export class MessageReader {
+/** Reads the fields of one untrusted control message, after its header. */
+export class MessageReader extends FieldReader {
   readonly type: MessageType;
   /** 0..4294967295. */
   readonly requestId: number;
-  readonly #payload: Buffer;
-  #offset = 0;
 
-  /** @param payload  One `MESSAGE` frame's payload. */
+  /** @param payload  One `MESSAGE` frame's payload. @throws {GondolinError} GUEST_PROTOCOL for a malformed header. */
   constructor(payload: Buffer) {
-    this.#payload = payload;
     if (payload.length < MESSAGE_HEADER_BYTES) {
       throw guestProtocolError('a whole header', {
         subject: 'MESSAGE',
@@ -26,88 +21,14 @@ export class MessageReader {
         got: payload.length,
       });
     }
-    const number = this.u16();
+    const number = payload.readUInt16LE(0);
     const type = TYPES.get(number);
     if (type === undefined)
       throw guestProtocolError('a known message type', { subject: 'MESSAGE', got: number });
+    super(type, payload);
     this.type = type;
+    this.u16();
     if (this.u16() !== 0) throw this.broken('reserved of 0');
     this.requestId = this.u32();
-  }
-
-  u8(): number {
-    return this.#payload.readUInt8(this.#advance(1));
-  }
-
-  u16(): number {
-    return this.#payload.readUInt16LE(this.#advance(2));
-  }
-
-  u32(): number {
-    return this.#payload.readUInt32LE(this.#advance(4));
-  }
-
-  u64(): bigint {
-    return this.#payload.readBigUInt64LE(this.#advance(8));
-  }
-
-  /** Reads a length and bytes, a view of the payload. @param maxBytes  Limit of the field. @default the payload */
-  bytes(maxBytes: number = this.#payload.length): Buffer {
-    const length = this.u32();
-    if (length > maxBytes) throw this.broken('a string within its limit', maxBytes, length);
-    const start = this.#advance(length);
-    return this.#payload.subarray(start, start + length);
-  }
-
-  /** Reads a length and UTF-8 text without NUL; invalid UTF-8 becomes U+FFFD. @param maxBytes  Limit of the field. */
-  string(maxBytes?: number): string {
-    const bytes = this.bytes(maxBytes);
-    if (bytes.includes(0)) throw this.broken('a string without NUL');
-    return bytes.toString('utf8');
-  }
-
-  /** Reads a count and strings. */
-  list(): string[] {
-    const count = this.u32();
-    if (count > MAX_LIST_ITEMS) throw this.broken('a list within its limit', MAX_LIST_ITEMS, count);
-    const items: string[] = [];
-    // One by one, so that a false count ends at the payload's end instead of allocating much memory.
-    for (let index = 0; index < count; index += 1) items.push(this.string());
-    return items;
-  }
-
-  /** Returns the name of a number in a table of constants.ts, and refuses any other number. */
-  choice<Name extends string>(table: Readonly<Record<Name, number>>, value: number): Name {
-    for (const name in table) if (table[name] === value) return name;
-    throw this.broken('a known value', undefined, value);
-  }
-
-  /** Returns all that is left, a view of the payload. */
-  rest(): Buffer {
-    return this.#payload.subarray(this.#advance(this.#payload.length - this.#offset));
-  }
-
-  /** Checks that nothing is left. */
-  finish(): void {
-    if (this.#offset === this.#payload.length) return;
-    throw this.broken('no trailing bytes', this.#offset, this.#payload.length);
-  }
-
-  /** Returns the error for a rule that this message broke. */
-  broken(rule: string, limit?: number, got?: number): Error {
-    return guestProtocolError(rule, {
-      subject: this.type,
-      ...(limit === undefined ? {} : { limit }),
-      ...(got === undefined ? {} : { got }),
-    });
-  }
-
-  #advance(length: number): number {
-    const start = this.#offset;
-    if (length > this.#payload.length - start) {
-      throw this.broken('a whole message', this.#payload.length - start, length);
-    }
-    this.#offset += length;
-    return start;
   }
 }

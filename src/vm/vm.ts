@@ -1,3 +1,4 @@
+import type { GuestProcess } from '../agent/guest-process.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { keepClock } from './clock-keeper.ts';
 import { debugLog } from './debug-log.ts';
@@ -5,6 +6,8 @@ import type { ExecOptions } from './exec/exec-options.ts';
 import { ExecProcess } from './exec/exec-process.ts';
 import type { RunningCommand } from './exec/running-command.ts';
 import { TERMINAL_ENV, terminalOf } from './exec/terminal-size.ts';
+import { FilesSession } from './files/files-session.ts';
+import { GuestFileSystem } from './files/guest-file-system.ts';
 import { EMULATED_CPU_ENV, toArgv } from './guest-command.ts';
 import { guestFailure } from './guest-failure.ts';
 import { LiveNetwork } from './live-network.ts';
@@ -42,6 +45,7 @@ export class VM implements AsyncDisposable {
   readonly #hasWritableMounts: boolean;
   #settleEnded: (error: GondolinError | undefined) => void = () => undefined;
   #closing: Promise<void> | undefined;
+  readonly #files = new Map<string, GuestFileSystem>();
   readonly #stopClock: () => void;
   #isSaving = false;
   /** The last call of `save`: they run one at a time. */
@@ -161,6 +165,32 @@ export class VM implements AsyncDisposable {
   async #explain(error: unknown): Promise<unknown> {
     const isClosed = GondolinError.is(error) && error.code === 'MUX_CLOSED';
     return isClosed ? this.#gone : error;
+  }
+
+  /** The guest's files, as the VM's `user`. Started with the first use; works while commands run. */
+  get fs(): GuestFileSystem {
+    return this.filesAs(this.#options.user ?? '');
+  }
+
+  /**
+   * The guest's files as another user: `UID[:GID]` or `NAME[:GROUP]`; `''` is root. Each user has a process of its own in the
+   * guest, from the first use until the VM is closed.
+   */
+  filesAs(user: string): GuestFileSystem {
+    let files = this.#files.get(user);
+    if (files === undefined) {
+      const start = (name: string) => this.#startFiles(name);
+      const explain = (error: unknown) => this.#explain(error);
+      files = new GuestFileSystem(new FilesSession({ start, explain }, user), this.#options.cwd);
+      this.#files.set(user, files);
+    }
+    return files;
+  }
+
+  async #startFiles(user: string): Promise<GuestProcess> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing !== undefined) throw notRunning();
+    return this.#guest.agent.startFiles(user);
   }
 
   /**

@@ -75,6 +75,18 @@ static void decode_exec(struct wire_reader *reader, struct exec_request *exec)
         reader->failed = true;
 }
 
+/* The same start as that of a command, with the agent's own program and no argv. */
+static void decode_files(struct wire_reader *reader, struct exec_request *exec)
+{
+    exec->stdin_stream = wire_read_u32(reader);
+    exec->stdout_stream = wire_read_u32(reader);
+    exec->user = wire_read_string(reader, MAX_TEXT_BYTES);
+    exec->cwd = calloc(1, 1);
+    exec->env = calloc(1, sizeof *exec->env);
+    if (exec->stdin_stream == 0 || exec->stdout_stream == 0 || exec->cwd == NULL || exec->env == NULL)
+        reader->failed = true;
+}
+
 static void decode_kill(struct wire_reader *reader, struct kill_request *kill)
 {
     kill->exec_request_id = wire_read_u32(reader);
@@ -135,6 +147,9 @@ enum message_result message_decode(const uint8_t *payload, size_t length, struct
     case GONDOLIN_MESSAGE_EXEC:
         decode_exec(&reader, &message->body.exec);
         break;
+    case GONDOLIN_MESSAGE_FILES:
+        decode_files(&reader, &message->body.exec);
+        break;
     case GONDOLIN_MESSAGE_KILL:
         decode_kill(&reader, &message->body.kill);
         break;
@@ -194,6 +209,7 @@ void message_free(struct message *message)
         free(message->body.mount.target);
         break;
     case GONDOLIN_MESSAGE_EXEC:
+    case GONDOLIN_MESSAGE_FILES:
         message_free_exec(&message->body.exec);
         break;
     case GONDOLIN_MESSAGE_FILE:

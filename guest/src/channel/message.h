@@ -54,12 +54,14 @@ struct terminal_size {
     uint16_t columns;
 };
 
+/* EXEC and FILES. */
 struct exec_request {
     uint32_t stdin_stream;
     uint32_t stdout_stream;
     uint32_t stderr_stream;
     char *user;
     char *cwd;
+    /* NULL for FILES: the agent's own program. */
     char **argv;
     char **env;
     size_t argc;

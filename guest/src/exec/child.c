@@ -10,6 +10,7 @@
 
 #include "exec/home.h"
 #include "exec/user.h"
+#include "files/program.h"
 #include "runtime/spawn.h"
 #include "runtime/util.h"
 #include "system/session.h"
@@ -36,7 +37,18 @@ struct exec_child {
     char **environment;
     char default_texts[MAX_DEFAULTS][USER_MAX_TEXT + 16];
     char program_path[PATH_MAX];
+    /* The agent's own program, for FILES. */
+    int program_fd;
 };
+
+/* Opened once, and before a guest can change what it has under /proc. */
+static int own_program(void)
+{
+    static int fd = -1;
+    if (fd < 0)
+        fd = openat(session_proc(), "self/exe", O_PATH | O_CLOEXEC);
+    return fd;
+}
 
 struct exec_child *exec_child_create(struct exec_request *request, const int stdio[3])
 {
@@ -52,6 +64,7 @@ struct exec_child *exec_child_create(struct exec_request *request, const int std
     }
     child->request = *request;
     child->environment = environment;
+    child->program_fd = request->argv == NULL ? own_program() : -1;
     memcpy(child->stdio, stdio, sizeof child->stdio);
     *request = (struct exec_request){0};
     return child;
@@ -251,6 +264,15 @@ static int exec_in_path(struct exec_child *child)
     return error;
 }
 
+/* By its descriptor: the image has no file of it. */
+static void __attribute__((noreturn)) run_own_program(const struct exec_child *child)
+{
+    static char name[] = FILES_PROGRAM_NAME;
+    char *argv[] = {name, NULL};
+    (void)syscall(SYS_execveat, child->program_fd, "", argv, child->environment, AT_EMPTY_PATH);
+    spawn_fail(errno, "exec ", name);
+}
+
 void exec_child_run(void *context)
 {
     struct exec_child *child = context;
@@ -266,6 +288,8 @@ void exec_child_run(void *context)
     become_user(child);
     enter_directory(child);
     lower_file_limit();
+    if (argv == NULL)
+        run_own_program(child);
     int error = ENOENT;
     if (strchr(argv[0], '/') != NULL) {
         (void)execve(argv[0], argv, child->environment);

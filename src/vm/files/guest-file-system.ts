@@ -1,0 +1,319 @@
+import type { Readable, Writable } from 'node:stream';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { FILES_OPEN } from '../../protocol/constants.ts';
+import type { FieldReader } from '../../protocol/field-reader.ts';
+import { readAttributes } from '../../protocol/files/file-attributes.ts';
+import type { FilesChange, FilesPath, FilesRequest } from '../../protocol/files/files-request.ts';
+import { decodeNothing, decodePath, decodeSpace, type GuestSpace } from './decode.ts';
+import { collectEntries } from './directory.ts';
+import { type FileFlag, openBits } from './file-flags.ts';
+import { FileWriteStream, readStream } from './file-streams.ts';
+import { type FileTime, toNs } from './file-time.ts';
+import type {
+  DeleteOptions,
+  FileOptions,
+  FollowOptions,
+  MkdirOptions,
+  ReadFileOptions,
+  ReadStreamOptions,
+  WriteFileOptions,
+  WriteStreamOptions,
+} from './files-options.ts';
+import type { FilesSession } from './files-session.ts';
+import { GuestFileHandle } from './guest-file-handle.ts';
+import { guestPath } from './guest-path.ts';
+import { GuestEntry, GuestStats } from './guest-stats.ts';
+import { OpenGuestFile } from './open-file.ts';
+import { type FileContent, readWhole, writeWhole } from './whole-file.ts';
+
+const DEFAULT_MAX_BYTES = 2 ** 30;
+const DEFAULT_FILE_MODE = 0o666;
+const DEFAULT_DIRECTORY_MODE = 0o777;
+
+/**
+ * The files of the guest as one of its users sees them: `vm.fs`, or `vm.filesAs(user)`. Works while commands run, in any
+ * image. A path is text, or the bytes of a name that is not UTF-8; a relative one starts at the VM's `cwd`, else at the
+ * user's home.
+ *
+ * Every method rejects with a GondolinError. What the guest's kernel refuses has the code of `node:fs` (`ENOENT`,
+ * `EACCES`, …, listed in docs/errors.md) and `details` {errno, syscall, path}; FILES_FAILED is a refusal with another errno. FILES_ENDED:
+ * the process that serves the files has ended, for example because the guest ran out of memory; the next call starts
+ * another. Else FILES_ABORTED, GUEST_PROTOCOL, VM_BAD_OPTION, AGENT_EXEC_BAD_USER, VM_NOT_RUNNING.
+ *
+ * @example
+ * const files: GuestFileSystem = vm.fs;
+ * await files.writeFile('/tmp/hello', 'hello\n');
+ * console.log(await files.readFile('/tmp/hello', { encoding: 'utf8' }));
+ */
+export class GuestFileSystem {
+  readonly #session: FilesSession;
+  readonly #cwd: string | undefined;
+
+  /** @internal */
+  constructor(session: FilesSession, cwd: string | undefined) {
+    this.#session = session;
+    this.#cwd = cwd;
+  }
+
+  /** Reads a whole file: bytes, or text with an encoding. @throws {GondolinError} FILES_TOO_LARGE above `maxBytes`. */
+  readFile(
+    path: FilesPath,
+    options: BufferEncoding | (ReadFileOptions & { readonly encoding: BufferEncoding }),
+  ): Promise<string>;
+  readFile(
+    path: FilesPath,
+    options?: ReadFileOptions & { readonly encoding?: null | undefined },
+  ): Promise<Buffer>;
+  async readFile(
+    path: FilesPath,
+    options: BufferEncoding | ReadFileOptions = {},
+  ): Promise<string | Buffer> {
+    const own: ReadFileOptions = typeof options === 'string' ? { encoding: options } : options;
+    const { encoding, maxBytes = DEFAULT_MAX_BYTES, signal } = own;
+    const request = { path: this.#path(path, 'open'), maxBytes, signal };
+    const bytes = await readWhole(this.#session, request);
+    return encoding === undefined || encoding === null ? bytes : bytes.toString(encoding);
+  }
+
+  /** Writes a file and makes it when it is missing. Not atomic: write another and rename it for that. */
+  async writeFile(
+    path: FilesPath,
+    data: FileContent,
+    options: BufferEncoding | WriteFileOptions = {},
+  ): Promise<void> {
+    const own: WriteFileOptions = typeof options === 'string' ? { encoding: options } : options;
+    const { mode = DEFAULT_FILE_MODE, flag = 'w', encoding = 'utf8', signal } = own;
+    const bits = openBits(flag);
+    const request = { path: this.#path(path, 'open'), bits, mode, encoding, signal };
+    await writeWhole(this.#session, data, request);
+  }
+
+  /** Appends to a file, and makes it when it is missing. */
+  appendFile(
+    path: FilesPath,
+    data: FileContent,
+    options: BufferEncoding | WriteFileOptions = {},
+  ): Promise<void> {
+    const own: WriteFileOptions = typeof options === 'string' ? { encoding: options } : options;
+    return this.writeFile(path, data, { flag: 'a', ...own });
+  }
+
+  /** Streams a file out. It is opened with the first read, so errors come by the stream. */
+  createReadStream(path: FilesPath, options: ReadStreamOptions = {}): Readable {
+    const { encoding, signal, ...range } = options;
+    const stream = readStream(async () => this.#openFile(path, FILES_OPEN.READ, { signal }), range);
+    if (encoding !== undefined) stream.setEncoding(encoding);
+    return stream;
+  }
+
+  /** Streams a file in. It is written and closed at `finish`. Errors come by the stream. */
+  createWriteStream(path: FilesPath, options: WriteStreamOptions = {}): Writable {
+    const { flag = 'w', mode, start, signal } = options;
+    return new FileWriteStream(
+      async () => this.#openFile(path, openBits(flag), { mode, signal }),
+      start,
+    );
+  }
+
+  /**
+   * Opens a file for reads and writes at any position. Close the handle: 1,024 files can be open at once, and the streams
+   * and calls under way have theirs among them.
+   * @param mode  Permission bits of a new file, before the umask 0o022.
+   */
+  async open(
+    path: FilesPath,
+    flag: FileFlag = 'r',
+    mode: number = DEFAULT_FILE_MODE,
+    options: FileOptions = {},
+  ): Promise<GuestFileHandle> {
+    return new GuestFileHandle(await this.#openFile(path, openBits(flag), { ...options, mode }));
+  }
+
+  /** Lists a directory, at most 200,000 entries, in no order. @throws {GondolinError} FILES_TOO_LARGE for more. */
+  async listDir(path: FilesPath, options: FileOptions = {}): Promise<GuestEntry[]> {
+    const request = { path: this.#path(path, 'scandir'), attributes: true, ...options };
+    const entries: GuestEntry[] = [];
+    for (const { name, attributes } of await collectEntries(this.#session, request))
+      if (attributes !== null) entries.push(new GuestEntry(name, attributes));
+    return entries;
+  }
+
+  /** Returns the names in a directory, at most 200,000, in no order. Cheaper than `listDir`. */
+  async readdir(path: FilesPath, options: FileOptions = {}): Promise<string[]> {
+    const request = { path: this.#path(path, 'scandir'), attributes: false, ...options };
+    const entries = await collectEntries(this.#session, request);
+    return entries.map(({ name }) => name.toString('utf8'));
+  }
+
+  /** Returns what a path leads to. */
+  stat(path: FilesPath, options: FileOptions = {}): Promise<GuestStats> {
+    return this.#stat('stat', path, true, options);
+  }
+
+  /** As `stat`, but of a symbolic link itself. */
+  lstat(path: FilesPath, options: FileOptions = {}): Promise<GuestStats> {
+    return this.#stat('lstat', path, false, options);
+  }
+
+  async #stat(
+    syscall: string,
+    path: FilesPath,
+    follow: boolean,
+    options: FileOptions,
+  ): Promise<GuestStats> {
+    const target = { path: this.#path(path, syscall), follow };
+    const request = { type: 'STAT', target } as const;
+    return new GuestStats(await this.#request(syscall, path, request, readAttributes, options));
+  }
+
+  /** Resolves if this user has the access; else rejects. @param mode  `fs.constants` R_OK, W_OK, X_OK. @default F_OK */
+  access(path: FilesPath, mode = 0, options: FileOptions = {}): Promise<void> {
+    const request = { type: 'ACCESS', path: this.#path(path, 'access'), mode } as const;
+    return this.#request('access', path, request, decodeNothing, options);
+  }
+
+  /** Makes a directory. */
+  async mkdir(path: FilesPath, options: MkdirOptions = {}): Promise<void> {
+    const { recursive: parents = false, mode = DEFAULT_DIRECTORY_MODE } = options;
+    const request = { type: 'MKDIR', path: this.#path(path, 'mkdir'), mode, parents } as const;
+    await this.#request('mkdir', path, request, decodeNothing, options);
+  }
+
+  /** Gives a file or directory another name; a file that has it is replaced. */
+  async rename(from: FilesPath, to: FilesPath, options: FileOptions = {}): Promise<void> {
+    await this.#pair('RENAME', from, to, options);
+  }
+
+  /** Gives a file a second name. */
+  async link(existing: FilesPath, path: FilesPath, options: FileOptions = {}): Promise<void> {
+    await this.#pair('LINK', existing, path, options);
+  }
+
+  async #pair(
+    type: 'RENAME' | 'LINK',
+    from: FilesPath,
+    to: FilesPath,
+    options: FileOptions,
+  ): Promise<void> {
+    const syscall = type.toLowerCase();
+    const request = { type, path: this.#path(from, syscall), other: this.#path(to, syscall) };
+    await this.#request(syscall, from, request, decodeNothing, options);
+  }
+
+  /** Makes a symbolic link at `path`. @param target  Its text, which need not lead anywhere. */
+  async symlink(target: FilesPath, path: FilesPath, options: FileOptions = {}): Promise<void> {
+    const text = guestPath(target, undefined, 'symlink');
+    const request = { type: 'SYMLINK', path: text, other: this.#path(path, 'symlink') } as const;
+    await this.#request('symlink', path, request, decodeNothing, options);
+  }
+
+  /** Returns the text of a symbolic link. Untrusted. */
+  async readlink(path: FilesPath, options: FileOptions = {}): Promise<string> {
+    const request = { type: 'READLINK', path: this.#path(path, 'readlink') } as const;
+    return (await this.#request('readlink', path, request, decodePath, options)).toString('utf8');
+  }
+
+  /** Returns the absolute path without symbolic links. `realpath('.')` is where relative paths start. */
+  async realpath(path: FilesPath, options: FileOptions = {}): Promise<string> {
+    const request = { type: 'REALPATH', path: this.#path(path, 'realpath') } as const;
+    return (await this.#request('realpath', path, request, decodePath, options)).toString('utf8');
+  }
+
+  /** Deletes a file, a symbolic link or an empty directory; with `recursive`, a directory with its content. */
+  async delete(path: FilesPath, options: DeleteOptions = {}): Promise<void> {
+    try {
+      if (options.recursive === true) {
+        // The guest does a part at a time, so that other requests do not wait for all of a large tree.
+        while (await this.#remove('TREE', path, options));
+        return;
+      }
+      await this.#remove('FILE', path, options).catch((error: unknown) => {
+        const isDirectory = GondolinError.is(error) && error.code === 'EISDIR';
+        if (!isDirectory) throw error;
+        return this.#remove('DIRECTORY', path, options);
+      });
+    } catch (error) {
+      const isMissing = GondolinError.is(error) && error.code === 'ENOENT';
+      if (options.force !== true || !isMissing) throw error;
+    }
+  }
+
+  /** Deletes an empty directory. @throws {GondolinError} ENOTDIR, ENOTEMPTY, … */
+  async rmdir(path: FilesPath, options: FileOptions = {}): Promise<void> {
+    await this.#remove('DIRECTORY', path, options);
+  }
+
+  #remove(
+    kind: 'FILE' | 'DIRECTORY' | 'TREE',
+    path: FilesPath,
+    options: FileOptions,
+  ): Promise<boolean> {
+    const syscall = kind === 'FILE' ? 'unlink' : kind === 'DIRECTORY' ? 'rmdir' : 'rm';
+    const request = { type: 'REMOVE', path: this.#path(path, syscall), kind } as const;
+    return this.#request(syscall, path, request, (body) => body.u8() === 1, options);
+  }
+
+  /** @param mode  Permission bits, 0..0o7777. */
+  chmod(path: FilesPath, mode: number, options: FileOptions = {}): Promise<void> {
+    return this.#set('chmod', path, { mode: mode & 0o7777 }, options);
+  }
+
+  chown(path: FilesPath, uid: number, gid: number, options: FollowOptions = {}): Promise<void> {
+    return this.#set('chown', path, { owner: { uid, gid } }, options);
+  }
+
+  utimes(
+    path: FilesPath,
+    atime: FileTime,
+    mtime: FileTime,
+    options: FollowOptions = {},
+  ): Promise<void> {
+    const change = { atimeNs: toNs(atime), mtimeNs: toNs(mtime) };
+    return this.#set('utimes', path, change, options);
+  }
+
+  /** Cuts a file, or fills it with zeros, to `size` bytes. */
+  truncate(path: FilesPath, size = 0, options: FileOptions = {}): Promise<void> {
+    return this.#set('truncate', path, { size }, options);
+  }
+
+  async #set(
+    syscall: string,
+    path: FilesPath,
+    change: FilesChange,
+    options: FollowOptions,
+  ): Promise<void> {
+    const target = { path: this.#path(path, syscall), follow: options.follow ?? true };
+    const request = { type: 'SET', target, change } as const;
+    await this.#request(syscall, path, request, decodeNothing, options);
+  }
+
+  /** Returns the size and free space of the file system of a path. */
+  statfs(path: FilesPath, options: FileOptions = {}): Promise<GuestSpace> {
+    const request = { type: 'STATVFS', path: this.#path(path, 'statfs') } as const;
+    return this.#request('statfs', path, request, decodeSpace, options);
+  }
+
+  #path(path: FilesPath, syscall: string): FilesPath {
+    return guestPath(path, this.#cwd, syscall);
+  }
+
+  #openFile(
+    path: FilesPath,
+    bits: number,
+    { mode = DEFAULT_FILE_MODE, signal }: FileOptions & { readonly mode?: number | undefined },
+  ): Promise<OpenGuestFile> {
+    const request = { path: this.#path(path, 'open'), bits, mode: mode & 0o7777, signal };
+    return OpenGuestFile.open(this.#session, request);
+  }
+
+  #request<T>(
+    syscall: string,
+    path: FilesPath,
+    request: FilesRequest,
+    decode: (body: FieldReader) => T,
+    { signal }: FileOptions,
+  ): Promise<T> {
+    return this.#session.request(request, { action: { syscall, path }, decode, signal });
+  }
+}
