@@ -50,6 +50,9 @@ function addGlobalOptions(program: Command): void {
     .option('--debug', 'log what the components of a VM do, and print the causes of errors');
 }
 
+/** Commands that run what follows `--`. */
+const WITH_TRAILING: ReadonlySet<string> = new Set(['exec', 'run']);
+
 function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
@@ -80,6 +83,47 @@ async function sweepAfterKill(io: CliIo): Promise<void> {
   }
 }
 
+type AddCommand = <Options>(
+  usage: string,
+  about: string,
+  load: () => Promise<CommandRun<Options>>,
+) => Command;
+
+/** Adds the commands for VMs that run already, of whichever process. */
+function addSessionCommands(add: AddCommand): void {
+  add('list', 'list the running VMs of this user', async () => {
+    return (await import('./commands/list.ts')).listCommand;
+  }).alias('ps');
+  add('exec [vm]', 'run a command in a running VM', async () => {
+    return (await import('./commands/exec.ts')).execCommand;
+  })
+    .usage('[options] VM -- CMD...')
+    .option('-i, --interactive', 'pass standard input to the command')
+    .option('-d, --detach', 'print the number of the command and leave it running')
+    .option('-e, --env <NAME=value>', 'set a variable; without a value, that of this host', collect)
+    .option('--cwd <path>', 'working directory in the guest')
+    .option('--user <user>', 'guest user: UID[:GID] or NAME[:GROUP]');
+  add('attach [vm] [command]', 'use the input and output of a detached command', async () => {
+    return (await import('./commands/attach.ts')).attachCommand;
+  }).usage('[options] VM [COMMAND]');
+  add('logs [vm] [command]', 'print the output of a detached command', async () => {
+    return (await import('./commands/logs.ts')).logsCommand;
+  })
+    .usage('[options] VM [COMMAND]')
+    .option('-f, --follow', 'continue until the command has ended');
+  add('wait [vm] [command]', 'wait for a detached command', async () => {
+    return (await import('./commands/wait.ts')).waitCommand;
+  }).usage('[options] VM [COMMAND]');
+  add('kill [vm] [command]', 'send a signal to a detached command', async () => {
+    return (await import('./commands/kill.ts')).killCommand;
+  })
+    .usage('[options] VM [COMMAND]')
+    .option('--signal <name>', 'the signal (default: TERM)');
+  add('stop [vms...]', 'close running VMs', async () => {
+    return (await import('./commands/stop.ts')).stopCommand;
+  }).usage('[options] VM...');
+}
+
 /** Builds the commands. Each loads its code only when it runs: `--help` needs none of it. */
 function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) => void): Command {
   const { io, trailing } = input;
@@ -106,7 +150,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     command.action(() => {
       const options = command.optsWithGlobals<Options & GlobalOptions>();
       const context: CommandContext<Options> = { io, options, operands: command.args, trailing };
-      if (trailing !== null && command.name() !== 'run') {
+      if (trailing !== null && !WITH_TRAILING.has(command.name())) {
         throw usageError(`${command.name()} accepts nothing after \`--\``);
       }
       setRun(async () => {
@@ -143,12 +187,13 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--no-cache', 'ignore existing checkpoints and save new ones')
     .option('--from <snapshot>', 'start from a snapshot')
     .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)');
-  add('snapshot [name] [sandbox]', 'save a running sandbox under a name', async () => {
+  add('snapshot [name] [vm]', 'save a running sandbox under a name', async () => {
     return (await import('./commands/snapshot.ts')).snapshotCommand;
   })
-    .usage('[options] NAME [SANDBOX]')
+    .usage('[options] NAME [VM]')
     .option('--force', 'replace a snapshot of that name')
     .option('--delete', 'delete the snapshot instead');
+  addSessionCommands(add);
   add('images', 'list images, templates, checkpoints and snapshots', async () => {
     return (await import('./commands/images.ts')).imagesCommand;
   });
@@ -177,6 +222,12 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   return program;
 }
 
+/** `-f` of `logs` is `--follow`, as everywhere; elsewhere it is the project file, which `logs` has no use for. */
+function withFollow(argv: readonly string[]): string[] {
+  const command = argv.find((word) => !word.startsWith('-'));
+  return argv.map((word) => (command === 'logs' && word === '-f' ? '--follow' : word));
+}
+
 /**
  * Parses the command line and runs its command. Printing help or the version succeeds.
  * @returns The exit code.
@@ -188,7 +239,7 @@ export async function runProgram(input: ProgramInput): Promise<number> {
     run = chosen;
   });
   try {
-    program.parse([...input.argv], { from: 'user' });
+    program.parse(withFollow(input.argv), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Help or the version was printed.

@@ -410,13 +410,29 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Look for a step that powers off the guest or kills its process 1.',
   },
+  SESSION_COMMAND_NOT_FOUND: {
+    exit: EXIT.config,
+    hint: 'Use the number that `gondolin exec -d` printed. Of commands that have ended, the latest are kept.',
+  },
   SESSION_FAILED: {
     exit: EXIT.runner,
-    hint: 'Run the command again. If the other gondolin has ended, start it first.',
+    hint: 'List the running VMs with `gondolin list` and run the command again.',
+  },
+  SESSION_LIMIT: {
+    exit: EXIT.runner,
+    hint: 'Wait for other commands in that VM to end, or stop some.',
   },
   SESSION_NOT_FOUND: {
     exit: EXIT.config,
-    hint: 'Start the sandbox with `gondolin run` in this directory, and repeat the command while it runs.',
+    hint: 'List the running VMs with `gondolin list`.',
+  },
+  SESSION_STARTING: {
+    exit: EXIT.runner,
+    hint: 'Run the command again when `gondolin list` shows the VM as running.',
+  },
+  SESSION_UNSUPPORTED: {
+    exit: EXIT.config,
+    hint: 'Use the methods of the VM in the program that owns it.',
   },
   SNAPSHOT_EXISTS: {
     exit: EXIT.config,

@@ -5,13 +5,11 @@ import { judgeRun } from './exit-code.ts';
 import type { RunChange, RunListener } from './run-event.ts';
 import type { RunResult, SandboxResult } from './run-result.ts';
 import { runSandbox, type SandboxContext } from './run-sandbox.ts';
-import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
+import type { CreateSandboxVm, Passthrough } from './runner-vm.ts';
 
 export interface RunOptions {
   /** Starts the VM of each sandbox: `createSandboxVms`, or a test's own. */
   readonly createVm: CreateSandboxVm;
-  /** Called with each VM as soon as it has started. Must not throw. */
-  readonly onVmStarted?: (sandbox: string, vm: RunnerVm) => void;
   readonly onEvent?: RunListener;
   /** Receives each network event of each sandbox as it happens. Must not throw. */
   readonly onNetworkEvent?: (event: SandboxNetworkEvent) => void;
@@ -75,11 +73,9 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
     return { name, image: image.name, steps: steps.map((step) => step.name) };
   });
   await emit({ type: 'run-started', project: plan.name, maxParallel, sandboxes });
-  const { createVm, passthrough = null } = options;
-  const { onVmStarted = () => undefined, onNetworkEvent = () => undefined } = options;
+  const { createVm, passthrough = null, onNetworkEvent = () => undefined } = options;
   const results = await runAll(plan.sandboxes, maxParallel, {
     createVm,
-    onVmStarted,
     cancel,
     emit,
     onNetworkEvent,

@@ -16,7 +16,6 @@ import { startTimer } from './step/stop-causes.ts';
 
 export interface SandboxContext {
   readonly createVm: CreateSandboxVm;
-  readonly onVmStarted: (sandbox: string, vm: RunnerVm) => void;
   readonly cancel: AbortSignal;
   readonly emit: (change: RunChange) => Promise<void>;
   readonly onNetworkEvent: (event: SandboxNetworkEvent) => void;
@@ -185,10 +184,9 @@ async function reportStart(
   vm: RunnerVm,
   { name: sandbox }: SandboxPlan,
   progress: Progress,
-  { onVmStarted, emit }: SandboxContext,
+  { emit }: SandboxContext,
 ): Promise<void> {
   const { bootMs, kernelRelease: kernel } = vm;
-  onVmStarted(sandbox, vm);
   progress.bootMs = bootMs;
   progress.kernel = kernel;
   await emit({ type: 'vm-started', sandbox, bootMs, kernel });

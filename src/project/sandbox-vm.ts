@@ -5,12 +5,14 @@ import { ensureImage } from '../image/ensure-image.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import { keepCacheSmall } from '../image/trim-cache.ts';
 import type { MountPlan, Plan, SandboxPlan } from '../plan/plan.ts';
+import type { SaveSnapshot } from '../session/request-kind.ts';
+import type { SessionRole } from '../session/session-role.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
 import { RealFSProvider } from '../vfs/real-fs-provider.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
 import { VM } from '../vm/vm.ts';
-import type { MemoryMount, SandboxOptions } from '../vm/vm-options.ts';
+import type { MemoryMount, SandboxOptions, VMOptions } from '../vm/vm-options.ts';
 import type { Checkpoint } from './checkpoint/checkpoint-store.ts';
 import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
 import type { CreateSandboxVm, RunnerVm, SandboxVmHooks } from './runner-vm.ts';
@@ -73,14 +75,12 @@ function memoryMounts(mounts: readonly MountPlan[]): Record<string, MemoryMount>
   return memory;
 }
 
-function createVm(
-  { plan, sandbox, image, network, hooks, options }: VmInputs,
-  from?: string,
-): Promise<VM> {
+function createVm(inputs: VmInputs, from?: string): Promise<VM> {
+  const { plan, sandbox, image, network, hooks, options } = inputs;
   const { name, vm } = sandbox;
   const { configFiles, authorityFiles } = plan;
   const readonlyPaths = [...configFiles, ...authorityFiles, ...(options.readonlyPaths ?? [])];
-  return VM.create({
+  const vmOptions: VMOptions = {
     image,
     cpus: vm.cpus,
     memory: vm.memoryBytes,
@@ -100,7 +100,29 @@ function createVm(
     onWarning: hooks.onWarning,
     cold: options.cold ?? false,
     ...(from === undefined ? {} : { from }),
-  });
+  };
+  return VM.createInRole(vmOptions, sessionRole(inputs));
+}
+
+/** Shows the VM to other commands as one of its project. */
+function sessionRole(inputs: VmInputs): SessionRole {
+  const { plan, sandbox } = inputs;
+  return {
+    project: plan.name,
+    sandbox: sandbox.name,
+    directory: plan.directory,
+    image: sandbox.image.name,
+    saveSnapshot: snapshotSaver(inputs),
+  };
+}
+
+/** Loads the code of snapshots when one is saved. */
+function snapshotSaver({ plan, sandbox, hooks, options }: VmInputs): SaveSnapshot {
+  return async (request, save) => {
+    const { saveSnapshot } = await import('./snapshot/save-snapshot.ts');
+    const facts = { plan, sandbox, ...request };
+    return saveSnapshot(facts, storedPlaces(options), save, hooks.onWarning);
+  };
 }
 
 function storedPlaces({ cacheDirectory, stateDirectory }: SandboxVmOptions) {

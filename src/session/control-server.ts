@@ -1,48 +1,75 @@
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { chmod, type FileHandle, open, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { decodeJson } from '../util/json-decoder.ts';
 import { formatLine, MAX_REQUEST_BYTES, readLine } from './control-line.ts';
-import { type ControlReply, type ControlRequest, parseRequest } from './control-request.ts';
-import { CONTROL_SOCKET, makeSessionDirectory } from './session-directory.ts';
+import { errorData } from './error-reply.ts';
+import { FrameSocket } from './frames/frame-socket.ts';
+import type { HostedSession } from './request-kind.ts';
+import { decodedRequest } from './request-table.ts';
+import { CONTROL_SOCKET } from './session-directory.ts';
 
 /** Time for a client to send its request. */
 const REQUEST_LIMIT_MS = 5_000;
-const MAX_CONNECTIONS = 16;
+/** Connections to one VM at once; a further one is refused. */
+export const MAX_CONNECTIONS = 128;
 
-/** The control socket of a running gondolin, for other commands of this user. */
+/** The control socket of a VM, for other commands of this user. */
 export interface ControlServer {
-  /** The session directory, which `close` removes. */
-  readonly directory: string;
   /** Closes open connections and removes the directory. May be called twice. */
   close(): Promise<void>;
 }
 
-/** Handles a request: returns plain data, or throws. */
-export type ControlHandler = (request: ControlRequest) => Promise<unknown>;
-
-function errorReply(error: unknown): ControlReply {
-  const { code, message, hint } = GondolinError.is(error)
-    ? error
-    : new GondolinError('SESSION_FAILED', error instanceof Error ? error.message : String(error));
-  return { ok: false, error: { code, message, hint } };
+async function readRequest(socket: Socket) {
+  const timer = setTimeout(() => socket.destroy(), REQUEST_LIMIT_MS).unref();
+  const line = await readLine(socket, MAX_REQUEST_BYTES).finally(() => clearTimeout(timer));
+  const decoded = decodeJson(line, decodedRequest);
+  if (decoded.ok) return decoded.value;
+  throw new GondolinError('SESSION_FAILED', `the request is invalid: ${decoded.problem}`);
 }
 
-async function serve(socket: Socket, handle: ControlHandler): Promise<void> {
-  const timer = setTimeout(() => socket.destroy(), REQUEST_LIMIT_MS);
-  let reply: ControlReply;
+/** Notices when a client leaves while its request is served. It sends nothing meanwhile. */
+function watchClient(socket: Socket) {
+  const gone = new AbortController();
+  const leave = () => gone.abort();
+  const refuse = () => socket.destroy();
+  socket.on('close', leave).on('data', refuse);
+  socket.resume();
+  const stop = () => {
+    socket.off('close', leave).off('data', refuse);
+    socket.pause();
+  };
+  return { gone: gone.signal, stop };
+}
+
+/** Ends a connection with a line. Reads what still comes, so that the client's end is noticed. */
+function answer(socket: Socket, line: unknown): void {
+  if (socket.destroyed) return;
+  socket.end(formatLine(line));
+  socket.resume();
+}
+
+async function serve(socket: Socket, session: HostedSession): Promise<void> {
+  let stream: FrameSocket | undefined;
   try {
-    const request = parseRequest(await readLine(socket, MAX_REQUEST_BYTES));
-    clearTimeout(timer);
-    if (request === null) throw new GondolinError('SESSION_FAILED', 'received an unknown request');
-    reply = { ok: true, result: await handle(request) };
+    const run = await readRequest(socket);
+    const client = watchClient(socket);
+    const startFrames = (result: unknown) => {
+      client.stop();
+      socket.write(formatLine({ ok: true, result }));
+      stream = new FrameSocket(socket);
+      return stream;
+    };
+    const result = await run(session, { gone: client.gone, startFrames });
+    if (stream === undefined) answer(socket, { ok: true, result });
   } catch (error) {
-    reply = errorReply(error);
-  } finally {
-    clearTimeout(timer);
+    // After frames there is no line to answer with.
+    if (stream !== undefined) socket.destroy();
+    else answer(socket, { ok: false, error: errorData(error) });
   }
-  if (!socket.destroyed) socket.end(formatLine(reply));
 }
 
 /** Listens by a path through a descriptor of the directory: the path of a socket is limited to 107 bytes. */
@@ -52,28 +79,42 @@ async function listen(server: Server, directory: string, place: FileHandle): Pro
   await chmod(join(directory, CONTROL_SOCKET), 0o600);
 }
 
+function refuseConnection(socket: Socket): void {
+  const error = new GondolinError('SESSION_LIMIT', `${MAX_CONNECTIONS} connections are open`);
+  socket.on('error', () => undefined);
+  answer(socket, { ok: false, error: errorData(error) });
+}
+
 /**
- * Opens a control socket in a new directory below `sessions`, for this user only: the directory has mode 0700 and the
- * socket 0600.
- * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE; the system's error if it cannot listen.
+ * Opens the control socket of a VM in its directory, for this user only: the directory has mode 0700 and the socket 0600.
+ * Neither it nor its connections keep Node alive.
+ * @param directory  A new session directory, which `close` removes.
+ * @throws the system's error if it cannot listen.
  */
 export async function openControlServer(
-  sessions: string,
-  handle: ControlHandler,
+  directory: string,
+  session: HostedSession,
 ): Promise<ControlServer> {
-  const directory = await makeSessionDirectory(sessions);
   const place = await open(directory, 'r');
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
+    socket.unref();
+    if (sockets.size >= MAX_CONNECTIONS) {
+      refuseConnection(socket);
+      return;
+    }
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     // A client that disconnects has its reply or does not want it.
     socket.on('error', () => undefined);
-    void serve(socket, handle);
+    void serve(socket, session);
   });
-  server.maxConnections = MAX_CONNECTIONS;
+  server.unref();
+  const removeAtExit = () => rmSync(directory, { recursive: true, force: true });
+  process.once('exit', removeAtExit);
   let closing: Promise<void> | undefined;
   const close = async () => {
+    process.off('exit', removeAtExit);
     for (const socket of sockets) socket.destroy();
     if (server.listening) {
       const closed = once(server, 'close');
@@ -84,7 +125,6 @@ export async function openControlServer(
     await rm(directory, { recursive: true, force: true });
   };
   const result: ControlServer = {
-    directory,
     close: () => {
       closing ??= close();
       return closing;

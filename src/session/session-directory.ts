@@ -5,21 +5,23 @@ import { join } from 'node:path';
 import { ensureDirectory } from '../host/directories.ts';
 import { formatOwner, identifyOwnProcess, lifeOf, parseOwner } from '../host/process-life.ts';
 
-/** Each `gondolin run` has a directory `<owner>-<random>.run/` next to the records of its VMs. */
-const SUFFIX = '.run';
+/** Each VM has a directory `<owner>-<id>.vm/` next to the record of its QEMU. */
+const SUFFIX = '.vm';
 /** Age at which a directory of another container is removed, because its process is not visible here. */
 const FOREIGN_AGE_MS = 24 * 60 * 60 * 1000;
 
 /** Name of the control socket in a session directory. */
 export const CONTROL_SOCKET = 'control.sock';
 
-/** Creates the session directory of this process, readable by this user only (0700). @throws {GondolinError} HOST_… */
-export async function makeSessionDirectory(sessions: string): Promise<string> {
+/** Creates the directory of a new session, readable by this user only (0700). @throws {GondolinError} HOST_… */
+export async function makeSessionDirectory(
+  sessions: string,
+): Promise<{ readonly id: string; readonly directory: string }> {
   await ensureDirectory(sessions);
-  const id = `${formatOwner(identifyOwnProcess())}-${randomBytes(6).toString('hex')}`;
-  const directory = join(sessions, `${id}${SUFFIX}`);
+  const id = randomBytes(6).toString('hex');
+  const directory = join(sessions, `${formatOwner(identifyOwnProcess())}-${id}${SUFFIX}`);
   await mkdir(directory, { mode: 0o700 });
-  return directory;
+  return { id, directory };
 }
 
 function namesIn(sessions: string): string[] {
@@ -36,15 +38,27 @@ function sessionLife(name: string) {
   return owner === null ? 'unknown' : lifeOf(owner);
 }
 
-/** Lists the directories of sessions whose owner is alive, including those of other containers. Sorted. */
-export function listSessionDirectories(sessions: string): string[] {
-  return namesIn(sessions)
-    .filter((name) => sessionLife(name) !== 'dead')
-    .toSorted()
-    .map((name) => join(sessions, name));
+/** The directory of a session, with what its name says. */
+export interface SessionPlace {
+  readonly directory: string;
+  readonly id: string;
+  readonly pid: number;
 }
 
-/** Removes the directories of killed gondolins and returns their paths. Costs one directory listing if there are none. */
+/** Lists the directories of sessions whose owner is alive, including those of other containers. Sorted. */
+export function listSessionPlaces(sessions: string): SessionPlace[] {
+  const places = namesIn(sessions)
+    .toSorted()
+    .map((name) => {
+      const owner = parseOwner(name);
+      const [id] = /[0-9a-f]{12}(?=\.vm$)/.exec(name) ?? [];
+      if (owner === null || id === undefined || lifeOf(owner) === 'dead') return null;
+      return { directory: join(sessions, name), id, pid: owner.pid };
+    });
+  return places.filter((place) => place !== null);
+}
+
+/** Removes the directories of killed owners and returns their paths. Costs one directory listing if there are none. */
 export function sweepStaleSessionDirectories(
   sessions: string,
   nowMs: number = Date.now(),

@@ -1,5 +1,6 @@
 import type { GuestProcess } from '../agent/guest-process.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import type { SessionRole } from '../session/session-role.ts';
 import { keepClock } from './clock-keeper.ts';
 import { debugLog } from './debug-log.ts';
 import type { ExecOptions } from './exec/exec-options.ts';
@@ -14,6 +15,7 @@ import { LiveNetwork } from './live-network.ts';
 import { type NormalVMOptions, normalizeOptions } from './normalize-options.ts';
 import { openNetwork } from './open-network.ts';
 import { resolveImage } from './resolve-image.ts';
+import { SessionRegistration } from './session-registration.ts';
 import { type RunningGuest, startGuest } from './start/start.ts';
 import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
 
@@ -80,12 +82,17 @@ export class VM implements AsyncDisposable {
    * ready for commands when the promise resolves.
    * @throws {GondolinError} VM_BAD_OPTION, VM_BOOT_TIMEOUT, VM_START_ABORTED, IMAGE_…, HOST_…, MACHINE_…, AGENT_….
    */
-  static async create(given: VMOptions = {}): Promise<VM> {
+  static create(options: VMOptions = {}): Promise<VM> {
+    return VM.createInRole(options, {});
+  }
+
+  /** @internal As `create`, for a VM of a project, which other commands see as such. */
+  static async createInRole(given: VMOptions, role: SessionRole): Promise<VM> {
     const options = normalizeOptions(given);
     checkOptions(options);
     const log = debugLog(options);
     try {
-      return await VM.#create(options, log);
+      return await VM.#create(options, role, log);
     } catch (error) {
       if (options.signal?.aborted !== true) throw error;
       throw new GondolinError('VM_START_ABORTED', 'start of the VM was cancelled', {
@@ -94,23 +101,28 @@ export class VM implements AsyncDisposable {
     }
   }
 
-  static async #create(options: NormalVMOptions, log: DebugLog): Promise<VM> {
+  static async #create(options: NormalVMOptions, role: SessionRole, log: DebugLog): Promise<VM> {
     const network = await openNetwork(options, log);
     const acquired = await resolveImage(options).catch(async (error: unknown) => {
       await network?.close();
       throw error;
     });
+    const registration = new SessionRegistration(options, role);
     const release = async () => {
+      await registration.close();
       await network?.close();
       await acquired.release();
     };
     try {
       options.onProgress?.('booting');
       const started = performance.now();
-      const guest = await startGuest({ options, image: acquired.image, network, log });
+      const onSpawned = () => registration.open();
+      const guest = await startGuest({ options, image: acquired.image, network, log, onSpawned });
       const bootMs = performance.now() - started;
       log('vm', `ready after ${bootMs.toFixed(0)} ms`);
-      return new VM(guest, options, bootMs, release);
+      const vm = new VM(guest, options, bootMs, release);
+      await registration.attach(vm);
+      return vm;
     } catch (error) {
       await release();
       throw error;

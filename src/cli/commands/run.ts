@@ -15,7 +15,6 @@ import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planForOperands, planForSandbox } from '../open-project.ts';
 import { selectCommandSandbox } from '../operands.ts';
 import { type AuditFlags, openRunAudit, type RunAudit } from '../run-audit.ts';
-import { openRunSession } from '../run-session.ts';
 import { createRenderer } from '../ui/progress/choose-renderer.ts';
 import { resolveProgress } from '../ui/progress/progress-mode.ts';
 import { renderErrorData, renderErrorJson } from '../ui/render-error.ts';
@@ -167,22 +166,16 @@ async function drawRun(
   const passthrough: Passthrough = { stdin: io.stdin, stdout: io.stdout, stderr: io.stderr };
   // Loaded only here, because it brings in the code for QEMU, the file server and libc.
   const { createSandboxVms } = await import('../../project/sandbox-vm.ts');
-  const warn = (message: string) => {
-    if (mode !== 'json') void writeText(io.stderr, `=> warning: ${plainText(message)}\n`);
-  };
   const renderer = await createRenderer(mode, isRaw, io);
-  const session = openRunSession(plan, io, warn);
   try {
     return await runPlan(plan, {
       createVm: createSandboxVms(plan, vmOptions),
-      onVmStarted: (sandbox, vm) => session.addVm(sandbox, vm),
       onEvent: (event) => renderer.onEvent(event),
       onNetworkEvent: audit.onNetworkEvent,
       signal: io.signal,
       ...(isRaw ? { passthrough } : {}),
     });
   } finally {
-    await session.close();
     await renderer.end();
   }
 }

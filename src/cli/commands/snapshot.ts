@@ -1,9 +1,16 @@
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { resolveDirectories } from '../../host/directories.ts';
 import { checkSnapshotName, SnapshotStore } from '../../project/snapshot/snapshot-store.ts';
-import { listSessions, type RunningSession, requestSession } from '../../session/control-client.ts';
+import { requestSession } from '../../session/client/session-client.ts';
 import { type CommandRun, chooseFormat, type GlobalOptions } from '../command-context.ts';
+import {
+  chooseSession,
+  isProjectAbove,
+  type LiveSession,
+  listLiveSessions,
+  sessionTitle,
+} from '../find-session.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { plainText } from '../ui/text/describe.ts';
 import { formatBytes } from '../ui/text/quantities.ts';
@@ -14,40 +21,28 @@ interface SnapshotOptions {
   readonly delete?: boolean;
 }
 
-/** True when the session's project is in `directory` or above it. */
-function isAbove(session: RunningSession, directory: string): boolean {
-  const path = relative(session.directory, directory);
-  return path === '' || !(path === '..' || path.startsWith('../'));
-}
-
-/** Lists the running sandboxes that a command in this directory refers to. */
-async function sandboxesHere(io: CliIo, { file, projectName }: GlobalOptions) {
-  const all = await listSessions(resolveDirectories(io.env).sessions);
+/** Finds the VM to save: the one that is named, else the only one of the project that the command is run in. */
+async function chooseVm(
+  io: CliIo,
+  { file, projectName }: GlobalOptions,
+  wanted: string | undefined,
+): Promise<LiveSession> {
+  const all = await listLiveSessions(io);
   const directory = file === undefined ? io.cwd : dirname(resolve(io.cwd, file));
-  const here = all.filter((session) => {
-    return projectName === undefined
-      ? isAbove(session, directory)
-      : session.project === projectName;
-  });
-  return here.flatMap((session) => session.sandboxes.map((sandbox) => ({ session, sandbox })));
-}
-
-async function chooseSandbox(io: CliIo, options: GlobalOptions, wanted: string | undefined) {
-  const running = await sandboxesHere(io, options);
-  const matching = running.filter(({ sandbox }) => wanted === undefined || sandbox === wanted);
-  const [only, ...others] = matching;
+  const ofProject =
+    projectName === undefined ? all : all.filter(({ project }) => project === projectName);
+  if (wanted !== undefined) return chooseSession(ofProject, wanted, directory);
+  const here =
+    projectName === undefined ? all.filter((one) => isProjectAbove(one, directory)) : ofProject;
+  const [only, ...others] = here;
   if (only === undefined) {
-    const what = wanted === undefined ? 'no sandbox' : `no sandbox ${plainText(wanted)}`;
-    throw new GondolinError('SESSION_NOT_FOUND', `${what} of this project is running`);
+    throw new GondolinError('SESSION_NOT_FOUND', 'no sandbox of this project is running');
   }
-  if (others.length > 0) {
-    const names = matching.map(({ sandbox, session }) => `${sandbox} (process ${session.pid})`);
-    throw usageError(
-      `several sandboxes are running: ${names.join(', ')}`,
-      'Write gondolin snapshot NAME SANDBOX, with a sandbox that runs only once.',
-    );
-  }
-  return only;
+  if (others.length === 0) return only;
+  throw usageError(
+    `several sandboxes are running: ${here.map(sessionTitle).join(', ')}`,
+    'Write gondolin snapshot NAME VM, with the id or the name of one.',
+  );
 }
 
 async function deleteSnapshot(io: CliIo, name: string): Promise<number> {
@@ -61,25 +56,22 @@ export const snapshotCommand: CommandRun<SnapshotOptions> = async ({ io, options
   const format = chooseFormat(options, ['text', 'json']);
   const [name, wanted, ...rest] = operands;
   if (name === undefined || rest.length > 0 || (options.delete === true && wanted !== undefined)) {
-    throw usageError(
-      'expected a name and at most one sandbox',
-      'Write gondolin snapshot NAME [SANDBOX].',
-    );
+    throw usageError('expected a name and at most one VM', 'Write gondolin snapshot NAME [VM].');
   }
   checkSnapshotName(name);
   if (options.delete === true) return deleteSnapshot(io, name);
   const isReplacing = options.force === true;
   // Checked before some GiB of memory are written.
   if (!isReplacing) await new SnapshotStore(resolveDirectories(io.env).snapshots).checkFree(name);
-  const { session, sandbox } = await chooseSandbox(io, options, wanted);
-  const request = { method: 'snapshot', name, sandbox, isReplacing } as const;
-  const result = await requestSession(session.controlDirectory, request, io.signal);
+  const session = await chooseVm(io, options, wanted);
+  const request = { name, isReplacing };
+  const result = await requestSession(session.controlDirectory, 'snapshot', request, io.signal);
   const { diskBytes } = Object(result) as { diskBytes?: unknown };
   const size = typeof diskBytes === 'number' ? diskBytes : 0;
   const text =
     format === 'json'
-      ? `${JSON.stringify({ name, project: session.project, sandbox, diskBytes: size }, null, 2)}\n`
-      : `saved ${plainText(sandbox)} as ${name}, ${formatBytes(size)}. To start from it: gondolin run --from ${name}\n`;
+      ? `${JSON.stringify({ name, project: session.project, sandbox: session.sandbox, diskBytes: size }, null, 2)}\n`
+      : `saved ${plainText(session.sandbox ?? session.id)} as ${name}, ${formatBytes(size)}. To start from it: gondolin run --from ${name}\n`;
   await writeText(io.stdout, text);
   return 0;
 };

@@ -16,6 +16,8 @@ export interface StartRequest {
   readonly image: GuestImage;
   readonly network: GuestNetwork | null;
   readonly log: DebugLog;
+  /** Called when QEMU has been started, and again when a start needs a second one. */
+  readonly onSpawned?: () => void;
 }
 
 /** A request with what watches and accompanies its start. */
@@ -53,7 +55,10 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
     machineOptions: {
       accelerator,
       directories,
-      onSpawned: () => files.preload(),
+      onSpawned: () => {
+        files.preload();
+        start.onSpawned?.();
+      },
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
     templateKey: computeTemplateKey({

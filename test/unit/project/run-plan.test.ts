@@ -3,7 +3,7 @@ import { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import type { StepPlan } from '../../../src/plan/plan.ts';
 import { adHocPlan } from '../../../src/project/ad-hoc-plan.ts';
 import { defaultParallel, runPlan } from '../../../src/project/run-plan.ts';
-import type { CreateSandboxVm, RunnerVm } from '../../../src/project/runner-vm.ts';
+import type { CreateSandboxVm } from '../../../src/project/runner-vm.ts';
 import { fakeVms, obey, plan, recorder, sandbox, step } from './fake-vm.ts';
 
 async function runSteps(...steps: StepPlan[]) {
@@ -233,32 +233,6 @@ it('runPlan cancels, closes the VM and rejects when the listener throws', async 
   });
   const running = runPlan(plan(sandbox('a', [step('s', 'hang')])), { createVm, onEvent });
   await expect(running).rejects.toBe(broken);
-  expect(vms.get('a')?.isClosed).toBe(true);
-});
-
-it('runPlan passes each VM to onVmStarted, before the event that reports its start', async () => {
-  const { createVm, vms } = fakeVms();
-  const { onEvent, events } = recorder();
-  const started: string[] = [];
-  const onVmStarted = (name: string, vm: RunnerVm) => {
-    expect(vm.kernelRelease).toBe('6.1.0-fake');
-    expect(events.filter(({ type }) => type === 'vm-started')).toHaveLength(started.length);
-    started.push(name);
-  };
-  const two = plan(sandbox('a', [step('s', 'x')]), sandbox('b', [step('s', 'x')]));
-  const result = await runPlan(two, { createVm, onEvent, onVmStarted, maxParallel: 1 });
-  expect(result.exitCode).toBe(0);
-  expect(started).toEqual(['a', 'b']);
-  expect([...vms.keys()]).toEqual(['a', 'b']);
-});
-
-it('runPlan closes the VM when onVmStarted throws', async () => {
-  const { createVm, vms } = fakeVms();
-  const onVmStarted = () => {
-    throw new TypeError('no session');
-  };
-  const result = await runPlan(plan(sandbox('a', [step('s', 'x')])), { createVm, onVmStarted });
-  expect(result.sandboxes[0]?.error).toMatchObject({ code: 'BUG', message: 'no session' });
   expect(vms.get('a')?.isClosed).toBe(true);
 });
 

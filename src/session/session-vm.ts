@@ -1,0 +1,39 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** The end of a command. */
+export interface CommandEnd {
+  /** 0..255; 128 + n for a death by signal n. */
+  readonly exitCode: number;
+  readonly signal: string | null;
+  readonly isOutOfMemory: boolean;
+}
+
+/** The part of `ExecProcess` that a session uses. */
+export interface SessionProcess extends PromiseLike<CommandEnd> {
+  readonly stdin: Writable | null;
+  readonly stdout: Readable | null;
+  readonly stderr: Readable | null;
+  /** Rejects when the command cannot be started. */
+  readonly pid: Promise<number>;
+  kill(signal: NodeJS.Signals, scope: 'process' | 'group' | 'tree'): Promise<void>;
+}
+
+/** A command for the VM of a session. */
+export interface SessionExecOptions {
+  readonly stdin: boolean;
+  readonly stdout: 'pipe';
+  readonly stderr: 'pipe';
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly user?: string;
+  readonly signal: AbortSignal;
+}
+
+/** The part of `VM` that a session uses; tests pass their own. */
+export interface SessionVm {
+  /** Process id of QEMU. */
+  readonly qemuPid: number;
+  exec(command: string | readonly string[], options: SessionExecOptions): SessionProcess;
+  save(directory: string): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,56 @@
+import { DetachedCommands } from './commands/detached-commands.ts';
+import { type ControlServer, openControlServer } from './control-server.ts';
+import type { HostedSession, SaveSnapshot } from './request-kind.ts';
+import { makeSessionDirectory } from './session-directory.ts';
+import type { OwnedFacts, SessionFacts } from './session-facts.ts';
+import type { SessionVm } from './session-vm.ts';
+
+/** A VM of this process, as other commands of this user see it. */
+export class VmSession implements HostedSession {
+  readonly commands = new DetachedCommands();
+  readonly saveSnapshot: SaveSnapshot | null;
+  #facts: SessionFacts;
+  #vm: SessionVm | null = null;
+  #server: ControlServer | undefined;
+
+  private constructor(facts: SessionFacts, saveSnapshot: SaveSnapshot | null) {
+    this.#facts = facts;
+    this.saveSnapshot = saveSnapshot;
+  }
+
+  /**
+   * Makes a VM that starts known to other commands.
+   * @param sessions  `Directories.sessions`.
+   * @throws {GondolinError} HOST_DIRECTORY_UNUSABLE; the system's error if the socket cannot be made.
+   */
+  static async open(
+    sessions: string,
+    owned: OwnedFacts,
+    saveSnapshot: SaveSnapshot | null,
+  ): Promise<VmSession> {
+    const { id, directory } = await makeSessionDirectory(sessions);
+    const own = { id, pid: process.pid, state: 'starting', createdAtMs: Date.now() } as const;
+    const session = new VmSession({ ...owned, ...own }, saveSnapshot);
+    session.#server = await openControlServer(directory, session);
+    return session;
+  }
+
+  get facts(): SessionFacts {
+    return this.#facts;
+  }
+
+  get vm(): SessionVm | null {
+    return this.#vm;
+  }
+
+  /** The VM is ready for commands. */
+  attach(vm: SessionVm): void {
+    this.#vm = vm;
+    this.#facts = { ...this.#facts, state: 'running' };
+  }
+
+  /** Ends the connections, and removes what was made. */
+  async close(): Promise<void> {
+    await this.#server?.close();
+  }
+}

@@ -1,0 +1,62 @@
+import { resolveDirectories } from '../host/directories.ts';
+import type { OwnedFacts } from '../session/session-facts.ts';
+import type { SessionRole } from '../session/session-role.ts';
+import type { SessionVm } from '../session/session-vm.ts';
+import type { VmSession } from '../session/vm-session.ts';
+import { DEFAULT_MEMORY, memoryBytes, type VMOptions } from './vm-options.ts';
+
+/** Returns the name of the image that options ask for; null for one that the caller brought. */
+function imageName({ image, sandbox }: VMOptions): string | null {
+  if (typeof image === 'string') return image;
+  if (image === undefined) return sandbox?.imagePath ?? 'debian';
+  if (!('kind' in image)) return null;
+  return image.kind === 'path' ? image.path : 'debian';
+}
+
+function ownedFacts(options: VMOptions, role: SessionRole): OwnedFacts {
+  return {
+    label: options.sessionLabel ?? null,
+    project: role.project ?? null,
+    sandbox: role.sandbox ?? null,
+    directory: role.directory ?? process.cwd(),
+    image: role.image ?? imageName(options),
+    cpus: options.cpus ?? 1,
+    memoryBytes: memoryBytes(options.memory ?? DEFAULT_MEMORY),
+  };
+}
+
+/** Makes a VM known to other commands of this user. A VM that cannot be reached by them works all the same. */
+export class SessionRegistration {
+  readonly #options: VMOptions;
+  readonly #role: SessionRole;
+  #opening: Promise<VmSession | null> | undefined;
+
+  constructor(options: VMOptions, role: SessionRole) {
+    this.#options = options;
+    this.#role = role;
+  }
+
+  /** Begins, while QEMU starts, which takes longer. May be called again. */
+  open(): void {
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.onWarning?.(`other commands cannot reach this VM: ${reason}`);
+      return null;
+    });
+  }
+
+  async #open(): Promise<VmSession> {
+    const { VmSession: Session } = await import('../session/vm-session.ts');
+    const facts = ownedFacts(this.#options, this.#role);
+    return Session.open(resolveDirectories().sessions, facts, this.#role.saveSnapshot ?? null);
+  }
+
+  /** The VM is ready for commands of others. */
+  async attach(vm: SessionVm): Promise<void> {
+    (await this.#opening)?.attach(vm);
+  }
+
+  async close(): Promise<void> {
+    await (await this.#opening)?.close();
+  }
+}

@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { BIN, directoryWith, runCli, TSX } from '../../fixtures/cli/run-cli.ts';
+import { type Served, serveFakeVm } from '../../fixtures/fake-session.ts';
+
+/** A "VM" in the state directory that `runCli` uses in `cwd`. */
+async function withVm(owned: Parameters<typeof serveFakeVm>[0] = {}) {
+  const cwd = directoryWith();
+  const served = await serveFakeVm({ sessions: join(cwd, 'state/gondolin/sessions'), ...owned });
+  return { cwd, ...served };
+}
+
+/** Starts the CLI from source, to write to its input or signal it. */
+function startCli({ cwd }: { cwd: string } & Served, ...args: string[]) {
+  const env = { PATH: process.env['PATH'], HOME: cwd, XDG_STATE_HOME: join(cwd, 'state') };
+  const child = spawn(process.execPath, ['--import', TSX, BIN, ...args], { cwd, env });
+  const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return { child, ended };
+}
+
+it('gondolin list and ps show the VMs, as a table and as JSON', async () => {
+  const empty = await runCli(['list'], { cwd: directoryWith() });
+  expect(empty).toMatchObject({ code: 0, stdout: 'No VM is running.\n' });
+  const { cwd, session } = await withVm({ owned: { label: 'my \u001b[31mvm' } });
+  const { stdout } = await runCli(['ps'], { cwd });
+  expect(stdout).toContain(`${session.facts.id}  my vm  debian  1     512 MiB  just now  running`);
+  const json = JSON.parse((await runCli(['list', '--format', 'json'], { cwd })).stdout);
+  expect(json).toEqual([session.facts]);
+});
+
+describe('gondolin exec VM -- CMD', () => {
+  it('passes input, outputs, variables and the exit code', async () => {
+    const { vm, ...served } = await withVm();
+    const script = 'cat; echo "$A" >&2; exit 9';
+    const args = ['exec', '-i', '-e', 'A=1,2=3', '--cwd', '/w', 'mine', '--', 'sh', '-c', script];
+    const { child, ended } = startCli({ vm, ...served }, ...args);
+    child.stdin.end('input');
+    expect(await ended).toEqual(['input', '1,2=3\n', [9, null]]);
+    const { options, command } = vm.asked[0] ?? {};
+    expect(command).toEqual(['sh', '-c', script]);
+    expect(options).toMatchObject({ env: { A: '1,2=3' }, cwd: '/w' });
+  });
+
+  it('reads no input without -i', async () => {
+    const { cwd } = await withVm();
+    const { code, stdout } = await runCli(['exec', 'mine', '--', 'wc', '-c'], { cwd });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '0\n' });
+  });
+
+  it('Ctrl-C exits 130 and ends the command', async () => {
+    const { vm, ...served } = await withVm();
+    const args = ['exec', 'mine', '--', 'sh', '-c', 'echo ready; exec sleep 600'];
+    const { child, ended } = startCli({ vm, ...served }, ...args);
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    const [, stderr, [code]] = await ended;
+    expect({ code, stderr }).toMatchObject({
+      code: 130,
+      stderr: expect.stringContaining('CLI_INT'),
+    });
+    const isAlive = () => {
+      try {
+        return process.kill(vm.pids[0] ?? 0, 0);
+      } catch {
+        return false;
+      }
+    };
+    while (isAlive()) await new Promise(setImmediate);
+  });
+
+  it('exits 125 when the VM ends first', async () => {
+    const { session, ...served } = await withVm();
+    const args = ['exec', 'mine', '--', 'sh', '-c', 'echo ready; exec sleep 600'];
+    const { child, ended } = startCli({ session, ...served }, ...args);
+    await once(child.stdout, 'data');
+    await session.close();
+    const [, stderr, [code]] = await ended;
+    expect({ code, stderr }).toMatchObject({
+      code: 125,
+      stderr: expect.stringContaining('SESSION_FAILED'),
+    });
+  });
+});
+
+it('a detached command is followed, waited for and killed by its number', async () => {
+  const { cwd } = await withVm();
+  const run = (...args: string[]) => runCli(args, { cwd });
+  const shell = (script: string) => run('exec', '-d', 'mine', '--', 'sh', '-c', script);
+  expect(await shell('echo out; echo err >&2; exit 4')).toMatchObject({ code: 0, stdout: '1\n' });
+  expect(await run('logs', '-f', 'mine')).toMatchObject({
+    code: 0,
+    stdout: 'out\n',
+    stderr: 'err\n',
+  });
+  expect(await run('wait', 'mine', '1')).toMatchObject({ code: 4 });
+  expect(await shell('exec sleep 600')).toMatchObject({ stdout: '2\n' });
+  expect(await run('kill', 'mine', '2', '--signal', 'kill')).toMatchObject({ code: 0 });
+  expect(await run('wait', 'mine')).toMatchObject({ code: 137 });
+});
+
+it('gondolin stop closes VMs and prints their ids', async () => {
+  const { cwd, session } = await withVm();
+  const { code, stdout } = await runCli(['stop', 'mine'], { cwd });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `${session.facts.id}\n` });
+  expect((await runCli(['list'], { cwd })).stdout).toBe('No VM is running.\n');
+});
+
+it.each([
+  [['exec', 'mine'], 'CLI_USAGE'],
+  [['exec', 'mine', '--'], 'CLI_USAGE'],
+  [['exec', 'one', 'two', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', '-e', '=x', 'mine', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', '-e', 'NOT_SET_HERE', 'mine', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', '--cwd', 'relative', 'mine', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', 'other', '--', 'ls'], 'SESSION_NOT_FOUND'],
+  [['stop'], 'CLI_USAGE'],
+  [['stop', 'mine', 'other'], 'SESSION_NOT_FOUND'],
+  [['logs'], 'CLI_USAGE'],
+  [['logs', 'mine', 'x'], 'CLI_USAGE'],
+  [['logs', 'mine', '--', 'x'], 'CLI_USAGE'],
+  [['attach', 'mine'], 'SESSION_COMMAND_NOT_FOUND'],
+  [['wait', 'mine', '7'], 'SESSION_COMMAND_NOT_FOUND'],
+  [['kill', 'mine', '--signal', 'NONE'], 'CLI_USAGE'],
+  [['snapshot', 'x', 'mine'], 'SESSION_UNSUPPORTED'],
+])('%j exits 2 with %s', async (args, code) => {
+  const { cwd } = await withVm();
+  const [command = '', ...rest] = args;
+  const outcome = await runCli([command, '--format', 'json', ...rest], { cwd });
+  expect(outcome.code).toBe(2);
+  expect(JSON.parse(outcome.stderr)).toMatchObject({ code });
+});
