@@ -92,9 +92,9 @@ class RemoteCommand {
   /** Returns the end of the command, or null for output that ends without one. */
   async follow(): Promise<CommandEnd | null> {
     const { stdin } = this.#streams;
-    let failure: unknown;
+    let failure: Error | undefined;
     if (stdin !== null) {
-      sendInput(stdin, this.#credit, this.#stream).catch((error: unknown) => {
+      sendInput(stdin, this.#credit, this.#stream).catch((error: Error) => {
         failure = error;
         this.#stream.destroy();
       });
@@ -124,7 +124,9 @@ class RemoteCommand {
         return readCommandEnd(parseJson(payload));
       case 'error':
         throw thrownError(payload.toString('utf8'));
-      default:
+      case 'stdin':
+      case 'resize':
+      case 'signal':
         throw sessionFailed(`it sent a frame for ${channel}`);
     }
   }

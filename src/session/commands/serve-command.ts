@@ -32,15 +32,12 @@ class ClientInput {
 
   /** @throws {GondolinError} SESSION_FAILED for a frame that a client may not send. */
   async take({ channel, payload }: SessionFrame): Promise<void> {
-    switch (channel) {
-      case 'stdin':
-        this.#write(payload);
-        return;
-      case 'signal':
-        await this.#process.kill(toSignal(payload.toString('latin1')), 'group').catch(isOver);
-        return;
-      default:
-        throw sessionFailed(`it sent a frame for ${channel}`);
+    if (channel === 'stdin') {
+      this.#write(payload);
+    } else if (channel === 'signal') {
+      await this.#process.kill(toSignal(payload.toString('latin1')), 'group').catch(isOver);
+    } else {
+      throw sessionFailed(`it sent a frame for ${channel}`);
     }
   }
 
