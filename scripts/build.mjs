@@ -28,6 +28,17 @@ const compiledSchema = {
   },
 };
 
+/**
+ * ssh2 uses native code where npm could compile it, and Node's crypto elsewhere. The package carries neither its native code
+ * nor a compiler, so that it is the same everywhere.
+ */
+const withoutNative = {
+  name: 'without-native',
+  setup({ onResolve }) {
+    onResolve({ filter: /\.node$|^cpu-features$/ }, ({ path }) => ({ path, external: true }));
+  },
+};
+
 const common = {
   absWorkingDir: ROOT,
   bundle: true,
@@ -35,7 +46,7 @@ const common = {
   target: 'node20.19',
   // Native code, and what a user's hooks must share with us.
   external: ['koffi', 'undici'],
-  plugins: [compiledSchema],
+  plugins: [compiledSchema, withoutNative],
   sourcemap: true,
   legalComments: 'external',
   logLevel: 'warning',

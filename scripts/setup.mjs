@@ -29,6 +29,9 @@ const ROOTLESS_TOOLS = { newuidmap: 'uidmap' };
 const BUILD_TOOLS = { make: 'make', gcc: 'gcc', 'musl-gcc': 'musl-tools' };
 const TEST_TOOLS = {
   git: 'git',
+  ssh: 'openssh-client',
+  sshd: 'openssh-server',
+  rsync: 'rsync',
   nginx: 'nginx-light',
   sqlite3: 'sqlite3',
   fio: 'fio',

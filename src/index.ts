@@ -23,6 +23,14 @@ export type {
   PolicyMode,
   PolicyOptions,
 } from './net/policy/policy-options.ts';
+export { type GitSshExecInfo, getInfoFromSshExecRequest } from './net/ssh/git-command.ts';
+export type {
+  SshCredential,
+  SshExecDecision,
+  SshExecPolicy,
+  SshExecRequest,
+  SshOptions,
+} from './net/ssh/ssh-options.ts';
 export type { Resolve } from './net/tcp/dial.ts';
 export type { ImageRecipe } from './plan/plan.ts';
 export type { ErrnoName } from './protocol/errno.ts';

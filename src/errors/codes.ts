@@ -246,6 +246,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Set the variable, or fix the file or command. Run the command yourself to see its output.',
   },
+  NET_SSH_INVALID: {
+    exit: EXIT.config,
+    hint: 'Correct the entry of network.ssh, or the file that it names. docs/network.md describes them.',
+  },
   NET_TLS_NAME_INVALID: {
     exit: EXIT.policy,
     hint: 'Connect by a host name or an address that can appear in a certificate.',

@@ -47,11 +47,18 @@ export class ConnectionRecord {
     });
   }
 
-  /** Emits the refusal of the connection, which is reset. */
+  /** Emits the refusal of the connection, or of one command of it. */
   refused(transport: Transport, refusal: Blocked | Leak): void {
     const { name: host, port } = this.#to;
     const facts = { host, port, transport, ...NO_REQUEST };
     this.#emit(refusalEvent(refusal, facts));
+  }
+
+  /** Emits a command that is sent to an SSH server. */
+  sshCommand(user: string, command: string): void {
+    const { name: host, port } = this.#to;
+    const facts = { connectionId: this.#id, host, port, user, command };
+    this.#emit({ kind: 'ssh_command', timestampMs: Date.now(), ...facts });
   }
 
   #place(transport: Transport) {

@@ -16,6 +16,7 @@ import {
 } from './limits.ts';
 import type { NetworkServices } from './network-services.ts';
 import {
+  judgeConnection,
   judgeTransports,
   refusalIn,
   transportMeant,
@@ -53,8 +54,8 @@ export class GuestConnection {
   readonly #to: Destination;
   readonly #id: number;
   readonly #record: ConnectionRecord;
-  /** Carries bytes unread, by this transport. */
-  #unread: 'tcp' | 'passthrough' | null = null;
+  /** Carries what is not judged piece by piece, by this transport. */
+  #unread: 'tcp' | 'passthrough' | 'ssh' | null = null;
   /** The dialled address of unread bytes; null before, or where a proxy dials. */
   #address: string | null = null;
 
@@ -71,7 +72,7 @@ export class GuestConnection {
     const transport = this.#unread;
     if (transport === null || this.#stream.destroyed) return;
     const { policy, isPassthrough } = this.#services.network.rules();
-    const judged = transport === 'tcp' ? 'tcp' : 'https';
+    const judged = transport === 'passthrough' ? 'https' : transport;
     const place = { ...this.#to, transport: judged, address: this.#address } as const;
     const refusal = openRefusal(policy, place);
     const isInspected = transport === 'passthrough' && !isPassthrough(this.#to.name, this.#to.port);
@@ -86,7 +87,12 @@ export class GuestConnection {
       await this.#dns();
       return;
     }
-    const verdicts = judgeTransports(this.#services.network.rules().policy, this.#to);
+    const { policy } = this.#services.network.rules();
+    if (judgeConnection(policy, this.#to, 'ssh').isAllowed) {
+      await this.#ssh();
+      return;
+    }
+    const verdicts = judgeTransports(policy, this.#to);
     const isHttpPossible = verdicts.https.isAllowed || verdicts.http.isAllowed;
     if (verdicts.tcp.isAllowed && !isHttpPossible) {
       await this.#raw('tcp');
@@ -261,6 +267,30 @@ export class GuestConnection {
       if (error instanceof AddressRefused) this.#block(transport, error.refusal);
       else if (!GondolinError.is(error)) throw error;
       else this.#unreachable(transport, error);
+    }
+  }
+
+  /** Ends SSH here, and carries it with the host's credentials; see `ssh/`. */
+  async #ssh(): Promise<void> {
+    const { network, dialer } = this.#services;
+    this.#unread = 'ssh';
+    const abort = new AbortController();
+    const onClose = (): void => abort.abort();
+    this.#stream.once('close', onClose);
+    try {
+      const egress = await network.ssh?.();
+      if (egress?.isFull !== false) {
+        reset(this.#stream);
+        return;
+      }
+      const socket = await dialer.dial(this.#to, { signal: abort.signal });
+      this.#stream.off('close', onClose);
+      this.#address = socket.remoteAddress ?? null;
+      await egress.serve(this.#stream, socket, { to: this.#to, record: this.#record });
+    } catch (error) {
+      if (error instanceof AddressRefused) this.#block('ssh', error.refusal);
+      else if (!GondolinError.is(error)) throw error;
+      else this.#unreachable('ssh', error);
     }
   }
 

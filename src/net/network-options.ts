@@ -2,6 +2,7 @@ import type { RequestHooks } from './hooks/http-hooks.ts';
 import type { WaitingTimes } from './limits.ts';
 import type { PolicyOptions } from './policy/policy-options.ts';
 import type { ResolvedSecret } from './secret/secret-options.ts';
+import type { SshOptions } from './ssh/ssh-options.ts';
 import type { Resolve } from './tcp/dial.ts';
 import type { GuestFile } from './tls/guest-file.ts';
 
@@ -16,6 +17,8 @@ export interface NetworkOptions {
   readonly passthrough?: readonly string[];
   /** @default none */
   readonly hooks?: RequestHooks;
+  /** SSH servers that the guest may reach with the host's credentials. @default none */
+  readonly ssh?: SshOptions;
   /** Hex seed for placeholders; ignored when `restored` is given. @default a new one */
   readonly placeholderSeed?: string;
   /** Directory of this machine's certificate authority; created if missing (0700, its file 0600). */

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { WaitingTimes } from './limits.ts';
 import type { NetworkRules } from './live/network-rules.ts';
+import type { SshEgress } from './ssh/ssh-egress.ts';
 import type { Resolve } from './tcp/dial.ts';
 
 /** The services that the data path uses; each has its own folder in `net/`. */
@@ -11,6 +12,8 @@ export interface NetworkServices {
   readonly answerDns: (query: Buffer, isTcp: boolean) => Promise<Buffer | null>;
   /** Returns the leaf certificate for a name or an address. */
   readonly leafFor: (name: string) => Promise<SecureContext>;
+  /** Loads what carries SSH; null if no host is listed for it. */
+  readonly ssh: (() => Promise<SshEgress>) | null;
   /** Additional roots for servers' TLS, PEM. */
   readonly ca: readonly string[];
   readonly resolve: Resolve;

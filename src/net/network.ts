@@ -28,6 +28,8 @@ import { guestTrustEnv } from './tls/guest-trust-env.ts';
 
 type DataPath = import('./data-path.ts').DataPath;
 type Certificates = import('./certificates.ts').Certificates;
+type ResolvedSsh = import('./ssh/resolve-ssh.ts').ResolvedSsh;
+type SshEgress = import('./ssh/ssh-egress.ts').SshEgress;
 type HostCa = import('./tls/host-ca.ts').HostCa;
 
 interface NetworkEvents {
@@ -54,6 +56,8 @@ export class Network extends EventEmitter<NetworkEvents> {
   isCpuEmulated = false;
   #certificates: Promise<Certificates> | null = null;
   #dataPath: Promise<DataPath> | null = null;
+  #ssh: ResolvedSsh | null = null;
+  #sshEgress: Promise<SshEgress> | null = null;
   #lastConnectionId = 0;
   #isClosed = false;
 
@@ -148,6 +152,17 @@ export class Network extends EventEmitter<NetworkEvents> {
   }
 
   /**
+   * Checks and reads what options only refer to: the keys of `ssh`. Call it before the first connection.
+   * @throws {GondolinError} NET_SSH_INVALID or NET_PATTERN_INVALID naming the entry.
+   */
+  async prepare(): Promise<void> {
+    const { ssh } = this.#options;
+    if (ssh === undefined) return;
+    const { resolveSsh } = await import('./ssh/resolve-ssh.ts');
+    this.#ssh = await resolveSsh(ssh);
+  }
+
+  /**
    * Returns the digest (64 hex digits) of everything that guests of this network trust: a saved guest with another one
    * must not be restored. Opens this machine's authority, or creates it.
    *
@@ -156,8 +171,14 @@ export class Network extends EventEmitter<NetworkEvents> {
   async trustKey(): Promise<string> {
     const { fingerprint } = await this.#openAuthority();
     // The bundle in the guest also holds the public roots of this Node.
-    const facts = JSON.stringify([fingerprint, this.#options.ca ?? [], process.version]);
-    return createHash('sha256').update(facts).digest('hex');
+    const { ca = [], ssh } = this.#options;
+    const facts = [
+      fingerprint,
+      ca,
+      process.version,
+      ...(ssh === undefined ? [] : [ssh.allowedHosts]),
+    ];
+    return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
   }
 
   /**
@@ -167,7 +188,11 @@ export class Network extends EventEmitter<NetworkEvents> {
    */
   async guestTrust(): Promise<GuestTrust> {
     const trust = (await this.#loadCertificates()).trust(this.#options.ca ?? []);
-    return { ...trust, env: this.env };
+    const { ssh } = this.#options;
+    if (ssh === undefined) return { ...trust, env: this.env };
+    const { guestKnownHosts, sshHostKey } = await import('./ssh/host-key.ts');
+    const known = guestKnownHosts(ssh.allowedHosts, sshHostKey(await this.#openAuthority()));
+    return { ...trust, files: [...trust.files, known], env: this.env };
   }
 
   /** Closes every connection of the guest and to servers. Resolves when their sockets are closed. */
@@ -188,6 +213,7 @@ export class Network extends EventEmitter<NetworkEvents> {
       rules: () => this.#rules,
       answerDns: (query, isTcp) => this.#answerDns(query, isTcp),
       leafFor: async (name) => (await this.#loadCertificates()).leaves.contextFor(name),
+      ssh: this.#options.ssh === undefined ? null : () => this.#loadSsh(),
       ca,
       resolve,
       waits: { ...WAITING_TIMES, ...waits },
@@ -221,6 +247,21 @@ export class Network extends EventEmitter<NetworkEvents> {
     };
     this.#certificates ??= load();
     return this.#certificates;
+  }
+
+  #loadSsh(): Promise<SshEgress> {
+    const load = async () => {
+      const ssh = this.#ssh;
+      if (ssh === null) throw new Error('prepare() was not called');
+      const [{ SshEgress: Egress }, { sshHostKey }] = await Promise.all([
+        import('./ssh/ssh-egress.ts'),
+        import('./ssh/host-key.ts'),
+      ]);
+      const key = sshHostKey(await this.#openAuthority());
+      return new Egress(ssh, key, (error) => this.emit('fault', error));
+    };
+    this.#sshEgress ??= load();
+    return this.#sshEgress;
   }
 
   #loadDataPath(): Promise<DataPath> {

@@ -60,6 +60,7 @@ export class GuestNetwork {
       caDirectory,
       ...(restored === null ? {} : { restored }),
     });
+    await network.prepare();
     const guest = new GuestNetwork(network, await network.trustKey(), onWarning);
     network.on('event', (event) => onEvent(maskEvent(event, guest.#mask)));
     network.on('fault', (error) => log('net', guest.#mask(error.stack ?? error.message)));

@@ -12,7 +12,8 @@ export async function openNetwork(
   options: NormalVMOptions,
   log: DebugLog,
 ): Promise<GuestNetwork | null> {
-  const network = options.network ?? options.httpHooks?.network;
+  const given = options.network ?? options.httpHooks?.network;
+  const network = options.ssh === undefined ? given : { policy: {}, ...given, ssh: options.ssh };
   if (network === undefined || network.policy.mode === 'none') return null;
   const { GuestNetwork: Guest } = await import('./guest-network.ts');
   const { from } = options;

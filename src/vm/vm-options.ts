@@ -3,6 +3,7 @@ import type { GuestImage } from '../image/guest-image.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { createHttpHooks, HttpHooks } from '../net/hooks/create-http-hooks.ts';
 import { isHttpHooks } from '../net/hooks/http-hooks.ts';
+import type { SshOptions } from '../net/ssh/ssh-options.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { VFS_HOOK_NAMES, type VfsHooks } from '../vfs/hooks/vfs-hooks.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
@@ -85,6 +86,8 @@ export interface VMOptions {
   readonly httpHooks?: HttpHooks | ReturnType<typeof createHttpHooks>;
   /** Network policy in the form of a project file; not together with `httpHooks`. @default no network */
   readonly network?: VMNetwork;
+  /** SSH servers that the guest may reach with the host's credentials; adds to the network policy. @default none */
+  readonly ssh?: SshOptions;
   /** Boots instead of restoring the template of this kind of machine. @default false, or true with GONDOLIN_COLD=1 */
   readonly cold?: boolean;
   /**

@@ -10,12 +10,13 @@ import {
   leakEvent,
   requestEvent,
   responseEvent,
+  sshCommandEvent,
 } from '../fixtures/network-events.ts';
 
 const docs = readFileSync(resolve(import.meta.dirname, '../../docs/network-audit.md'), 'utf8');
 const events = [
   ...[dnsEvent(), connectionEvent(), connectionEndEvent(), requestEvent(), responseEvent()],
-  ...[blockedEvent(), leakEvent()],
+  ...[sshCommandEvent(), blockedEvent(), leakEvent()],
 ];
 /** On every line, under other names. */
 const COMMON = ['kind', 'timestampMs'];

@@ -25,6 +25,7 @@ export type NetworkEvent =
   | ConnectionEndEvent
   | RequestEvent
   | ResponseEvent
+  | SshCommandEvent
   | BlockedEvent
   | SecretLeakEvent;
 
@@ -68,6 +69,18 @@ export interface ConnectionEndEvent extends EventBase {
   readonly durationMs: number;
   /** The reason for a failure, in a few words; null after an orderly end. */
   readonly error: string | null;
+}
+
+/** A command that the policy allowed on a connection with transport `ssh`, when it is sent to the server. */
+export interface SshCommandEvent extends EventBase {
+  readonly kind: 'ssh_command';
+  readonly connectionId: number;
+  /** The name, or the address if there is none. */
+  readonly host: string;
+  readonly port: number;
+  /** The user that the host logs in as. */
+  readonly user: string;
+  readonly command: string;
 }
 
 /** The facts of a request that are known from its head. */

@@ -94,9 +94,7 @@ export class NetworkTally {
         return null;
       case 'connection':
         // Inspected connections are counted by their requests.
-        if (event.transport === 'tcp' || event.transport === 'passthrough') {
-          this.#addConnection(event);
-        }
+        if (event.transport !== 'http' && event.transport !== 'https') this.#addConnection(event);
         return null;
       case 'connection_end':
         this.#endConnection(event);
@@ -105,6 +103,7 @@ export class NetworkTally {
       case 'secret_leak':
         return this.#addBlocked(event);
       case 'dns':
+      case 'ssh_command':
         return null;
     }
   }

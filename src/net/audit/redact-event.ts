@@ -77,5 +77,5 @@ export function redactEvent(event: NetworkEvent): NetworkEvent {
       ? ({ ...redacted, responseHeaders: redactHeaders(event.responseHeaders) } as NetworkEvent)
       : (redacted as NetworkEvent);
   }
-  return event;
+  return event.kind === 'ssh_command' ? { ...event, command: cut(event.command) } : event;
 }

@@ -6,6 +6,7 @@ import { createPlaceholderSeed } from '../secret/placeholder.ts';
 import type { ResolvedSecret } from '../secret/secret-options.ts';
 import { SecretStore } from '../secret/secret-store.ts';
 import { checkSecretValue } from '../secret/secret-value.ts';
+import type { SshOptions } from '../ssh/ssh-options.ts';
 import { HTTP_HOOKS, type RequestHooks } from './http-hooks.ts';
 
 /**
@@ -52,6 +53,8 @@ export interface HttpHooksOptions extends RequestHooks {
   readonly extraHosts?: readonly ExtraHost[];
   /** Further roots that servers' certificates are verified against: PEM, one text or several. @default none */
   readonly ca?: string | readonly string[];
+  /** SSH servers that the guest may reach with the host's credentials. @default none */
+  readonly ssh?: SshOptions;
 }
 
 /**
@@ -67,7 +70,7 @@ export interface HttpHooks {
   readonly network: Required<
     Pick<NetworkOptions, 'policy' | 'secrets' | 'hooks' | 'placeholderSeed'>
   > &
-    Pick<NetworkOptions, 'ca'>;
+    Pick<NetworkOptions, 'ca' | 'ssh'>;
 }
 
 /**
@@ -99,7 +102,7 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
     }),
   );
   const named = [...allowedHosts, ...secrets.flatMap(({ hosts }) => hosts)];
-  const { extraHosts = [], ca } = options;
+  const { extraHosts = [], ca, ssh } = options;
   const roots = typeof ca === 'string' ? [ca] : ca;
   checkRoots(roots ?? []);
   new ExtraHosts(extraHosts);
@@ -116,6 +119,7 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
       extraHosts,
     },
     ...(roots === undefined ? {} : { ca: roots }),
+    ...(ssh === undefined ? {} : { ssh }),
     secrets,
     hooks: { onRequestHead, onRequest, onResponse },
     placeholderSeed: seed.toString('hex'),

@@ -78,6 +78,7 @@ export function applyUpdate(before: NetworkDefinition, update: NetworkUpdate): N
     throw invalid('its argument', 'want an object');
   const { secrets = {}, passthrough, ...policy } = checkFields(update, FIELDS, '');
   return {
+    ...before,
     policy: { ...before.policy, ...structuredClone(policy) },
     passthrough: passthrough === undefined ? before.passthrough : [...passthrough],
     secrets: changeSecrets(before.secrets, secrets),

@@ -7,18 +7,21 @@ import type { NetworkPolicy } from './network-update.ts';
 export interface NetworkDefinition {
   readonly policy: Required<PolicyOptions>;
   readonly passthrough: readonly string[];
+  /** Hosts of `network.ssh`, which no update changes. */
+  readonly sshHosts: readonly string[];
   /** Revoked ones too. */
   readonly secrets: readonly LiveSecret[];
 }
 
 /** Returns the definition of a new network: copies, since the caller may change its objects. */
 export function toDefinition(
-  options: Pick<NetworkOptions, 'policy' | 'passthrough' | 'secrets'>,
+  options: Pick<NetworkOptions, 'policy' | 'passthrough' | 'secrets' | 'ssh'>,
 ): NetworkDefinition {
-  const { policy, passthrough = [], secrets = [] } = options;
+  const { policy, passthrough = [], secrets = [], ssh } = options;
   return {
     policy: structuredClone(withPolicyDefaults(policy)),
     passthrough: [...passthrough],
+    sshHosts: [...(ssh?.allowedHosts ?? [])],
     secrets,
   };
 }

@@ -24,7 +24,7 @@ export interface NetworkRules {
  * @throws {GondolinError} NET_PATTERN_INVALID or NET_SECRET_INVALID naming the entry.
  */
 export function compileRules(
-  { policy, passthrough, secrets }: NetworkDefinition,
+  { policy, passthrough, sshHosts, secrets }: NetworkDefinition,
   hooks: RequestHooks | undefined,
   placeholderSeed: Uint8Array,
 ): { readonly rules: NetworkRules; readonly store: SecretStore } {
@@ -33,6 +33,7 @@ export function compileRules(
   const compiled = compilePolicy(policy, {
     hasHooks: given !== null,
     hasSecrets: secrets.length > 0,
+    sshHosts,
   });
   const store = new SecretStore(secrets, placeholderSeed);
   const rules: NetworkRules = {

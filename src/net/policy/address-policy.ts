@@ -24,6 +24,8 @@ export interface AddressPolicyParts {
   readonly allowed: HostPatterns;
   readonly hostAddresses: HostAddresses;
   readonly denied: HostPatterns;
+  /** Hosts of `network.ssh`. */
+  readonly ssh: HostPatterns;
 }
 
 interface AddressQuestion {
@@ -78,13 +80,14 @@ export class AddressPolicy {
     return opener ? allow(`allowed_private: ${JSON.stringify(opener.entry)}`) : null;
   }
 
-  /** Returns true when `extra_hosts` opens the port: its own port, else 80, 443 and the ports of `allowed_hosts`. */
+  /** Returns true when `extra_hosts` opens the port: its own port, else 80, 443 and the ports of `allowed_hosts` and `ssh`. */
   #leadsTo(host: Extract<Host, { kind: 'name' }>, address: IpAddress, port: number): boolean {
-    const { extraHosts, allowed } = this.#parts;
+    const { extraHosts, allowed, ssh } = this.#parts;
     if (!extraHosts.leadsTo(host.name, address)) return false;
     const own = extraHosts.get(host.name)?.port;
     if (own !== undefined) return own === port;
-    return WEB_PORTS.includes(port) || allowed.find(host, port) !== undefined;
+    const isListed = [allowed, ssh].some((list) => list.find(host, port) !== undefined);
+    return WEB_PORTS.includes(port) || isListed;
   }
 
   #covering(host: Host, port: number): readonly ListedPattern[] {

@@ -16,6 +16,7 @@ import {
 } from './policy-options.ts';
 import { rawPortTest } from './raw-ports.ts';
 import { refuseLiteral } from './refuse-literal.ts';
+import { compileSshHosts } from './ssh-hosts.ts';
 import { deny, type Verdict } from './verdict.ts';
 
 /** A connection to judge. */
@@ -76,6 +77,8 @@ export interface PolicyFacts {
   readonly hasHooks?: boolean;
   /** @default false */
   readonly hasSecrets?: boolean;
+  /** Hosts of `network.ssh`. @default none */
+  readonly sshHosts?: readonly string[];
   /** @default this machine's */
   readonly hostAddresses?: HostAddresses;
 }
@@ -86,7 +89,12 @@ export interface PolicyFacts {
  */
 export function compilePolicy(
   given: PolicyOptions,
-  { hasHooks = false, hasSecrets = false, hostAddresses = OWN_ADDRESSES }: PolicyFacts = {},
+  {
+    hasHooks = false,
+    hasSecrets = false,
+    sshHosts = [],
+    hostAddresses = OWN_ADDRESSES,
+  }: PolicyFacts = {},
 ): Policy {
   const options = withPolicyDefaults(given);
   const extraHosts = new ExtraHosts(options.extraHosts);
@@ -94,14 +102,14 @@ export function compilePolicy(
     defaultPort: 'web',
   });
   const denied = compileHostPatterns(options.deniedHosts, 'denied_hosts', { isDeep: true });
+  const ssh = compileSshHosts(sshHosts);
   const rules = new HttpRules(options.rules);
-  const addresses = new AddressPolicy({ ...options, extraHosts, allowed, denied, hostAddresses });
+  const hosts = { extraHosts, allowed, denied, ssh };
+  const addresses = new AddressPolicy({ ...options, ...hosts, hostAddresses });
   const readsRequests = hasHooks || hasSecrets || options.rules.length > 0;
   const connections = new ConnectionPolicy({
     mode: options.mode,
-    allowed,
-    denied,
-    extraHosts,
+    ...hosts,
     readsRequests,
   });
   const judged = (host: Host, port: number, verdict: Verdict): Verdict => {
@@ -117,7 +125,7 @@ export function compilePolicy(
     mode: options.mode,
     allowsTcp: (options.mode === 'open' && !readsRequests) || allowed.hasTcp,
     isRawPort: rawPortTest(allowed.all),
-    names: [...new Set([...extraHosts.names, ...allowed.names])],
+    names: [...new Set([...extraHosts.names, ...allowed.names, ...ssh.names])],
     decideName(name) {
       const host = parseHost(name);
       return host === null ? INVALID : judged(host, 0, connections.decideName(host));

@@ -15,6 +15,8 @@ export interface ConnectionPolicyParts {
   readonly allowed: HostPatterns;
   readonly denied: HostPatterns;
   readonly extraHosts: ExtraHosts;
+  /** Hosts of `network.ssh`, whose connections are ended on the host. */
+  readonly ssh: HostPatterns;
   /** Rules, hooks or secrets depend on reading requests: in `mode: open` raw bytes need an entry with `/tcp`. */
   readonly readsRequests: boolean;
 }
@@ -55,13 +57,22 @@ export class ConnectionPolicy {
 
   /** @param port  1..65535, checked by the caller. */
   decide(host: Host, port: number, transport: JudgedTransport): Verdict {
-    const { mode, allowed, denied, extraHosts, readsRequests } = this.#parts;
+    const { mode, allowed, denied, extraHosts, readsRequests, ssh } = this.#parts;
     const isTcp = transport === 'tcp';
     if (mode === 'none') return this.#noNetwork(host, port, transport);
     const refusal = sameHosts(host)
       .flatMap((one) => denied.covering(one))
-      .find((entry) => (entry.port === 'any' || entry.port === port) && (isTcp || !entry.isTcp));
+      .find(
+        (entry) =>
+          (entry.port === 'any' || entry.port === port) &&
+          (isTcp || transport === 'ssh' || !entry.isTcp),
+      );
     if (refusal) return deniedBy(refusal);
+    if (transport === 'ssh') {
+      const entry = ssh.find(host, port);
+      if (entry) return allowedBy('ssh', entry.entry);
+      return deny('not_allowed', uncovered(ssh.covering(host), port, transport));
+    }
     if (mode === 'open' && !(isTcp && readsRequests)) return allow('mode: open');
     const extra = host.kind === 'name' && !isTcp ? extraHosts.get(host.name) : null;
     if (extra && (extra.port !== undefined || WEB_PORTS.includes(port)))
@@ -75,7 +86,7 @@ export class ConnectionPolicy {
 
   /** Decides whether a name may be reached on any port by any transport. */
   decideName(host: Host): Verdict {
-    const { mode, allowed, denied, extraHosts } = this.#parts;
+    const { mode, allowed, denied, extraHosts, ssh } = this.#parts;
     if (mode === 'none') return this.#noNetwork(host, 0, 'https');
     const refusal = sameHosts(host)
       .flatMap((one) => denied.covering(one))
@@ -86,6 +97,8 @@ export class ConnectionPolicy {
       return allowedBy('extra_hosts', host.name);
     const entry = allowed.covering(host)[0];
     if (entry) return allowedBy('allowed_hosts', entry.entry);
+    const server = ssh.covering(host)[0];
+    if (server) return allowedBy('ssh', server.entry);
     return deny('not_allowed', uncovered([], 0, 'https'), suggestAllowed(host, 0, 'https'));
   }
 

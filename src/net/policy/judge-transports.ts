@@ -10,22 +10,33 @@ export interface Verdicts {
   readonly tcp: Verdict;
 }
 
-/** Judges a destination for each transport. */
+/** The destination of a guest's connection. */
+interface Place {
+  readonly name: string;
+  readonly isLiteral: boolean;
+  readonly port: number;
+}
+
+/** Judges a destination for one transport. */
+export function judgeConnection(
+  policy: Pick<PolicyJudge, 'decideConnection'>,
+  { name, isLiteral, port }: Place,
+  transport: JudgedTransport,
+): Verdict {
+  return policy.decideConnection({ name: isLiteral ? null : name, address: name, port, transport });
+}
+
+/** Judges a destination for each transport that its first bytes tell apart. */
 export function judgeTransports(
   policy: Pick<PolicyJudge, 'decideConnection'>,
-  {
-    name,
-    isLiteral,
-    port,
-  }: { readonly name: string; readonly isLiteral: boolean; readonly port: number },
+  place: Place,
 ): Verdicts {
-  const decide = (transport: JudgedTransport): Verdict =>
-    policy.decideConnection({ name: isLiteral ? null : name, address: name, port, transport });
+  const decide = (transport: JudgedTransport) => judgeConnection(policy, place, transport);
   return { https: decide('https'), http: decide('http'), tcp: decide('tcp') };
 }
 
 /** Returns the usual transport of a port, for a connection without bytes. */
-export function transportMeant(port: number): JudgedTransport {
+export function transportMeant(port: number): keyof Verdicts {
   if (port === 443) return 'https';
   return port === 80 ? 'http' : 'tcp';
 }

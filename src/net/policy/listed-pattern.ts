@@ -15,7 +15,7 @@ export interface PatternList extends HostPatternForm {
   /** Key under `network:`, for errors. */
   readonly field: string;
   /** Ports of an entry without one. */
-  readonly defaultPort: 'web' | 'any';
+  readonly defaultPort: number | 'web' | 'any';
   /** True where a wide match is the safe one (`denied_hosts`): a leading `*.` covers every depth. */
   readonly isDeep?: boolean;
 }

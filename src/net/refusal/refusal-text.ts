@@ -3,9 +3,11 @@ import type {
   BlockReason,
   Check,
   Decider,
+  HostKeyProblem,
   Leak,
   LeakPlace,
   LeakReason,
+  SshCheck,
   Suggestion,
 } from './refusal.ts';
 
@@ -30,6 +32,19 @@ function reasonClause({ reasons }: { readonly reasons: readonly string[] }): str
   return reasons.length === 0 ? '' : `, reason: ${reasons.join('; ')}`;
 }
 
+const SSH_TEXTS: Readonly<Record<SshCheck, string>> = {
+  commands: 'no entry of commands covers it',
+  exec_policy: 'execPolicy refused it',
+  session: 'only commands are carried',
+};
+
+const HOST_KEY_TEXTS: Readonly<Record<HostKeyProblem, string>> = {
+  unknown: 'the key of the server is not known',
+  changed: 'the key of the server is not the known one',
+  revoked: 'the key of the server is revoked',
+  unverified: 'hostVerifier refused the key of the server',
+};
+
 function deciderText(decider: Decider): string {
   switch (decider.by) {
     case 'mode':
@@ -53,6 +68,10 @@ function deciderText(decider: Decider): string {
       return `block_private_ips: ${decider.name} (${decider.cidr})`;
     case 'check':
       return CHECK_TEXTS[decider.check];
+    case 'ssh':
+      return `ssh: ${SSH_TEXTS[decider.check]}: ${JSON.stringify(decider.asked)}`;
+    case 'host_key':
+      return `known_hosts: ${HOST_KEY_TEXTS[decider.problem]} (${decider.key})`;
   }
 }
 
@@ -86,6 +105,10 @@ export function suggestionText(suggest: Suggestion | null): string {
       const where = `host: ${JSON.stringify(host)},${methods} paths: [${JSON.stringify(path)}]`;
       return `rules: [{ ${where}, action: allow }]`;
     }
+    case 'ssh_command': {
+      const { host, command } = suggest;
+      return `ssh: [{ hosts: [${JSON.stringify(host)}], commands: [${JSON.stringify(command)}] }]`;
+    }
   }
 }
 
@@ -99,6 +122,8 @@ const BLOCK_WORDS: Readonly<Record<BlockReason, string>> = {
   name_mismatch: 'names disagree',
   hook: 'refused by a hook',
   protocol: 'no valid TLS or HTTP',
+  ssh_command: 'SSH command not allowed',
+  ssh_host_key: 'SSH server not known',
 };
 
 const PLACE_WORDS: Readonly<Record<LeakPlace, string>> = {

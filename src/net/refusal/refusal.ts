@@ -18,6 +18,8 @@ export const BLOCK_REASONS = [
   'name_mismatch',
   'hook',
   'protocol',
+  'ssh_command',
+  'ssh_host_key',
 ] as const;
 
 /** Why something was blocked; docs/network.md, "Refusals", has the meaning of each. */
@@ -58,7 +60,17 @@ export type Decider =
   | { readonly by: 'rules'; readonly reasons: readonly string[] }
   /** A range of `block_private_ips`, for example `private` and `10.0.0.0/8`. */
   | { readonly by: 'range'; readonly name: string; readonly cidr: string }
-  | { readonly by: 'check'; readonly check: Check };
+  | { readonly by: 'check'; readonly check: Check }
+  /** `commands` of `network.ssh`, the user's `execPolicy`, or a kind of SSH session that is never carried. */
+  | { readonly by: 'ssh'; readonly check: SshCheck; readonly asked: string }
+  /** The server showed a key that is not the known one. `key` is its type and fingerprint. */
+  | { readonly by: 'host_key'; readonly problem: HostKeyProblem; readonly key: string };
+
+/** The part of `network.ssh` that refused a command. */
+export type SshCheck = 'commands' | 'exec_policy' | 'session';
+
+/** The difference between a server's key and what is known. `unverified`: the user's `hostVerifier` refused it. */
+export type HostKeyProblem = 'unknown' | 'changed' | 'revoked' | 'unverified';
 
 /** The checks that no policy can turn off. */
 export type Check =
@@ -88,7 +100,9 @@ export type Suggestion =
       readonly host: string;
       readonly method: string | null;
       readonly path: string;
-    };
+    }
+  /** An entry of `commands` of a host of `network.ssh`. */
+  | { readonly kind: 'ssh_command'; readonly host: string; readonly command: string };
 
 /** Lists that a refusal may suggest an entry for. */
 export type AddableList = 'allowed_hosts' | 'allowed_private';

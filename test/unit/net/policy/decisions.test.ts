@@ -289,7 +289,7 @@ it.each(ROWS)(
     expect(policies[mode].decideConnection({ name: null, address: host, port, transport })).toEqual(
       verdict,
     );
-    if (transport !== 'tcp') {
+    if (transport === 'https' || transport === 'http') {
       const request = { name: host, port, scheme: transport, method: 'GET', path: '/' };
       expect(policies[mode].decideRequest(request)).toEqual(verdict);
     }
