@@ -18,6 +18,8 @@ const TITLES = {
   network: 'Network',
   vfs: 'Mounts and providers',
   errors: 'Errors',
+  config: 'Functions of the Go API',
+  util: 'Text',
   ingress: 'Ports and ingress',
   session: 'Sessions',
   ssh: 'SSH',
@@ -43,9 +45,14 @@ function declarationsOf(module) {
   });
   const file = ts.createSourceFile('a.d.ts', outputText, ts.ScriptTarget.ES2023, true);
   return new Map(
-    file.statements.flatMap((statement) =>
-      statement.name ? [[statement.name.text, statement]] : [],
-    ),
+    file.statements.flatMap((statement) => {
+      const constants = ts.isVariableStatement(statement)
+        ? statement.declarationList.declarations
+        : [];
+      return [statement, ...constants].flatMap(({ name }) =>
+        name ? [[name.text, statement]] : [],
+      );
+    }),
   );
 }
 
@@ -122,6 +129,7 @@ function formatEntry({ name, statement, needed }) {
 const KINDS = new Map([
   [ts.SyntaxKind.ClassDeclaration, 'class'],
   [ts.SyntaxKind.FunctionDeclaration, 'function'],
+  [ts.SyntaxKind.VariableStatement, 'constant'],
 ]);
 
 function firstSentence(text) {

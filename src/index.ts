@@ -1,6 +1,31 @@
 /** The public interface of the package. Every export has an example; docs/sdk.md is the guide. */
 export type { KillScope } from './agent/guest-process.ts';
+export { parseConfig } from './config/go/parse-config.ts';
+export { type ParsedSecret, parseSecret } from './config/go/parse-secret.ts';
+export {
+  DEFAULT_CPUS,
+  DEFAULT_DISK_SIZE_MB,
+  DEFAULT_MEMORY_MB,
+  DEFAULT_TIMEOUT_SECONDS,
+  DEFAULT_WORKSPACE,
+  defaultConfig,
+  getWorkspace,
+  type MountConfig,
+  mergeConfig,
+  type VMConfig,
+} from './config/go/vm-config.ts';
+export { parseVolumeMount, type VolumeMount } from './config/parse-volume-mount.ts';
 export type { ErrorCode } from './errors/codes.ts';
+export {
+  ErrBlocked,
+  ErrHostNotAllowed,
+  ErrInvalidConfig,
+  type ErrorKind,
+  ErrSecretLeak,
+  ErrTimeout,
+  ErrVMNotFound,
+  ErrVMNotRunning,
+} from './errors/error-kinds.ts';
 export { type ErrorFacts, GondolinError, type SourcePlace } from './errors/gondolin-error.ts';
 export type { GuestImage } from './image/guest-image.ts';
 export type { NetworkEvent, NetworkEventSink } from './net/audit/network-event.ts';
@@ -35,6 +60,7 @@ export type { Resolve } from './net/tcp/dial.ts';
 export type { ImageRecipe } from './plan/plan.ts';
 export type { ErrnoName } from './protocol/errno.ts';
 export type { FilesPath } from './protocol/files/files-request.ts';
+export { shellQuoteArgs } from './util/shell-quote-args.ts';
 export type { VfsHookContext, VfsHookOperation, VfsHooks } from './vfs/hooks/vfs-hooks.ts';
 export { type MemoryOptions, MemoryProvider } from './vfs/memory-provider.ts';
 export type {

@@ -1,7 +1,7 @@
 import { formatHostPattern } from '../address/host-pattern.ts';
 import { parseHostPattern, redactPattern } from '../address/parse-host-pattern.ts';
 import type { SecretConfig } from '../config/config.ts';
-import { parseSecret } from '../config/parse-secret.ts';
+import { parseSecretReference } from '../config/parse-secret.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
 
 import { usageError } from './usage-error.ts';
@@ -24,7 +24,7 @@ function readAllowHost(text: string): string {
 
 /** Parses a value of `--host-secret`. Errors show only a valid name, because the text may contain the secret. */
 function parseHostSecret(text: string): SecretConfig {
-  const result = parseSecret(text);
+  const result = parseSecretReference(text);
   if (result.secret === undefined) {
     const { isInline, problem } = result;
     throw isInline

@@ -1,6 +1,7 @@
 import { formatHostPattern } from '../address/host-pattern.ts';
 import { parseHostPattern } from '../address/parse-host-pattern.ts';
 import { isVariableName } from '../util/variable-name.ts';
+import { splitSecretText } from './secret-text.ts';
 
 const FORMAT = '(format: NAME@host1,host2)';
 
@@ -40,22 +41,17 @@ function readHosts(name: string, words: readonly string[]): SecretReference {
  * Parses `NAME@host1,host2` as `ParseSecret` of the Go API does (the last `@` ends the name, hosts are trimmed, empty ones
  * left out), except that `NAME=VALUE@host` is refused: gondolin accepts no value in the short form. Pure.
  */
-export function parseSecret(text: string): SecretResult {
+export function parseSecretReference(text: string): SecretResult {
   if (text.includes('=')) return refuse('it contains a value', true);
-  const at = text.lastIndexOf('@');
-  if (at < 0) return refuse('missing @hosts');
-  const name = text.slice(0, at);
+  const parts = splitSecretText(text);
+  if (parts === null) return refuse('missing @hosts');
+  const { name, hosts: words } = parts;
   if (name === '') return refuse('secret name cannot be empty');
   if (!isVariableName(name)) {
     return refuse(
       'secret name is not a variable name: want letters, digits and _, not starting with a digit',
     );
   }
-  const words = text
-    .slice(at + 1)
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== '');
   if (words.length === 0) return refuse('no hosts specified after @');
   return { secret: readHosts(name, words) };
 }

@@ -1,11 +1,19 @@
 import { existsSync } from 'node:fs';
-import { posix, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { isInside, resolveGuestPath } from './check/guest-path.ts';
 
-/** One parsed `host:guest[:ro]`. */
+/**
+ * A volume as `host:guest[:ro]` describes it.
+ *
+ * @example
+ * const { hostPath, guestPath }: VolumeMount = parseVolumeMount('.:src:ro', DEFAULT_WORKSPACE);
+ * const mounts = { [guestPath]: new ReadonlyProvider(hostPath) };
+ */
 export interface VolumeMount {
   /** Absolute. */
   readonly hostPath: string;
+  /** Absolute, inside the workspace. */
   readonly guestPath: string;
   readonly readonly: boolean;
 }
@@ -14,16 +22,23 @@ function invalid(message: string): GondolinError {
   return new GondolinError('CONFIG_VOLUME_INVALID', message);
 }
 
-function joinClean(workspace: string, guest: string): string {
-  const joined = posix.join(workspace, guest);
-  return joined.length > 1 ? joined.replace(/\/+$/, '') : joined;
+/** @throws {GondolinError} CONFIG_VOLUME_INVALID */
+function placeInWorkspace(guest: string, workspace: string): string {
+  const clean = resolveGuestPath(guest, workspace);
+  if (clean === null) throw invalid(`guest path "${guest}" leaves the workspace`);
+  // An absolute path outside the workspace is moved below it.
+  return isInside(clean, workspace) ? clean : placeInWorkspace(clean.slice(1), workspace);
 }
 
 /**
- * Parses a volume as `ParseVolumeMount` of the Go API does, including its order of checks and its traps: `../x` leaves the
- * workspace and `/workspace2` counts as inside. gondolin.yaml has its own, stricter rules. A relative host path starts
- * at the current directory; an absolute guest path outside the workspace is moved below it.
- * @throws {GondolinError} CONFIG_VOLUME_INVALID with the text of the Go API.
+ * Parses `host:guest` or `host:guest:ro` as `ParseVolumeMount` of the Go API does: a relative host path starts at the current
+ * directory; a guest path is relative to the workspace unless it starts with the workspace path. Unlike there, `../x` is
+ * refused and `/workspace2` is not inside `/workspace`.
+ * @throws {GondolinError} CONFIG_VOLUME_INVALID with the texts of the Go API.
+ *
+ * @example
+ * const { hostPath, guestPath, readonly } = parseVolumeMount('.:src:ro', '/workspace');
+ * console.log(guestPath, readonly); // /workspace/src true
  */
 export function parseVolumeMount(vol: string, workspace: string): VolumeMount {
   const parts = vol.split(':');
@@ -36,7 +51,9 @@ export function parseVolumeMount(vol: string, workspace: string): VolumeMount {
   if (option !== undefined && option !== 'ro' && option !== 'readonly') {
     throw invalid(`unknown option "${option}" (use 'ro' for readonly)`);
   }
-  const isKept = guest.startsWith('/') && guest.startsWith(workspace);
-  const guestPath = isKept ? guest : joinClean(workspace, guest);
-  return { hostPath, guestPath, readonly: option !== undefined };
+  return {
+    hostPath,
+    guestPath: placeInWorkspace(guest, workspace),
+    readonly: option !== undefined,
+  };
 }

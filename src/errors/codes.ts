@@ -26,6 +26,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Fix the problems listed above and run the command again.',
   },
+  CONFIG_SECRET_INVALID: {
+    exit: EXIT.config,
+    hint: 'Write the secret as NAME@host1,host2 and set the variable NAME.',
+  },
   CONFIG_VOLUME_INVALID: {
     exit: EXIT.config,
     hint: 'Write the volume as host:guest or host:guest:ro, with a host path that exists.',

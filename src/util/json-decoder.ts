@@ -152,6 +152,34 @@ export function object<T extends object>(
   };
 }
 
+/** An object with some of these fields; others, and those that are null, are left out. @param needed  Fields it must have. */
+export function partial<T extends object>(
+  fields: { readonly [K in keyof T]-?: Decoder<NonNullable<T[K]>> },
+  needed: readonly (keyof T & string)[] = [],
+): Decoder<T> {
+  const decoders = Object.entries(fields) as [keyof T & string, Decoder<unknown>][];
+  return (value, field) => {
+    const found = toRecord(value, field);
+    const entries = decoders.flatMap(([name, decoder]) => {
+      const given = Object.hasOwn(found, name) ? found[name] : undefined;
+      const isMissing = given === undefined || given === null;
+      if (isMissing && !needed.includes(name)) return [];
+      return [[name, decoder(given, field === '' ? name : `${field}.${name}`)] as const];
+    });
+    return Object.fromEntries(entries) as T;
+  };
+}
+
+/** An object with any names, and values of one form. */
+export function dictionary<T>(item: Decoder<T>): Decoder<Record<string, T>> {
+  return (value, field) => {
+    const entries = Object.entries(toRecord(value, field));
+    return Object.fromEntries(
+      entries.map(([name, one]) => [name, item(one, field === '' ? name : `${field}.${name}`)]),
+    );
+  };
+}
+
 /** An object with exactly these names, in their order, and values of one form. */
 export function record<T>(names: readonly string[], item: Decoder<T>): Decoder<Record<string, T>> {
   const sorted = names.toSorted().join();

@@ -16,6 +16,9 @@ function quoteWord(word: string): string {
 
 /**
  * Returns one line for `sh -c` that the shell reads as exactly `args`. An empty word is `''`; no arguments give the empty string.
+ *
+ * @example
+ * console.log(shellQuoteArgs(['echo', "it's", ''])); // echo 'it'\\''s' ''
  * @throws {TypeError} when an argument contains a NUL byte: neither a shell nor `execve` can pass it.
  */
 export function shellQuoteArgs(args: readonly string[]): string {

@@ -18,14 +18,17 @@ function parse(path: string): ts.SourceFile {
 
 /** Reads the code from a file and not from the parsed comment, which loses its line breaks. */
 function exampleOf(file: ts.SourceFile, name: string): string {
-  const declaration = file.statements.find(
-    (statement) =>
-      (ts.isClassDeclaration(statement) ||
-        ts.isFunctionDeclaration(statement) ||
-        ts.isInterfaceDeclaration(statement) ||
-        ts.isTypeAliasDeclaration(statement)) &&
-      statement.name?.text === name,
-  );
+  const declaration = file.statements.find((statement) => {
+    if (ts.isVariableStatement(statement)) {
+      return statement.declarationList.declarations.some((one) => one.name.getText(file) === name);
+    }
+    const isNamed =
+      ts.isClassDeclaration(statement) ||
+      ts.isFunctionDeclaration(statement) ||
+      ts.isInterfaceDeclaration(statement) ||
+      ts.isTypeAliasDeclaration(statement);
+    return isNamed && statement.name?.text === name;
+  });
   if (declaration === undefined) throw new Error(`${file.fileName} declares no ${name}`);
   const tag = ts.getJSDocTags(declaration).find(({ tagName }) => tagName.text === 'example');
   if (tag === undefined) return '';

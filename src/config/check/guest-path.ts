@@ -8,10 +8,12 @@ export function resolveGuestPath(path: string, workspace: string): string | null
   const joined = path.startsWith('/') ? posix.normalize(path) : posix.join(workspace, path);
   const clean = joined.length > 1 ? joined.replace(/\/+$/, '') : joined;
   if (path.startsWith('/')) return clean;
-  // "/workspace2" only looks like "/workspace": compare whole components.
-  const isInside =
-    clean === workspace || clean.startsWith(workspace === '/' ? '/' : `${workspace}/`);
-  return isInside ? clean : null;
+  return isInside(clean, workspace) ? clean : null;
+}
+
+/** True for the workspace and the paths below it. Whole components: "/workspace2" only looks like "/workspace". */
+export function isInside(clean: string, workspace: string): boolean {
+  return clean === workspace || clean.startsWith(workspace === '/' ? '/' : `${workspace}/`);
 }
 
 /** Mounted by the agent: nothing else is mounted at or below them. */

@@ -3,7 +3,7 @@ import { overlapsHost } from '../../address/host-pattern.ts';
 import { parseHostPattern } from '../../address/parse-host-pattern.ts';
 import { isVariableName } from '../../util/variable-name.ts';
 import type { NetworkConfig, SecretConfig, SecretSourceConfig } from '../config.ts';
-import { parseSecret } from '../parse-secret.ts';
+import { parseSecretReference } from '../parse-secret.ts';
 import { getChild, getItems, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, flagOr, isScalar, report, textOr } from './check-context.ts';
 import { readHostPattern } from './read-network.ts';
@@ -20,7 +20,7 @@ const FORM = { allowsTcp: false, allowsWide: false } as const;
 
 /** Reads a secret in the short form. Only a valid name is ever shown: the rest of the text may be a value. */
 function readShort(context: CheckContext, node: SourceNode, text: string): SecretConfig | null {
-  const result = parseSecret(text);
+  const result = parseSecretReference(text);
   if (result.secret === undefined) {
     const { problem, isInline } = result;
     const inline = 'secrets: the value of a secret must not be in the file';
@@ -123,7 +123,7 @@ function checkSecret(
 export function secretVariables(node: SourceNode | undefined): Set<string> {
   const names = getItems(node).map((item) =>
     isScalar(item)
-      ? parseSecret(item.text).secret?.name
+      ? parseSecretReference(item.text).secret?.name
       : textOr(getChild(getChild(item, 'from'), 'env'), textOr(getChild(item, 'name'), '')),
   );
   return new Set(names.filter((name) => name !== undefined));

@@ -1,5 +1,5 @@
 import { isVariableName } from '../../util/variable-name.ts';
-import { parseSecret } from '../parse-secret.ts';
+import { parseSecretReference } from '../parse-secret.ts';
 import {
   getEntries,
   type MapNode,
@@ -44,7 +44,7 @@ function secretSpans(node: SourceNode): Span[] {
   if (node.kind !== 'list') return everySpan(node);
   return node.items.flatMap((item) => {
     if (item.kind === 'map') return longFormSpans(item);
-    return item.kind === 'scalar' && parseSecret(item.text).secret !== undefined
+    return item.kind === 'scalar' && parseSecretReference(item.text).secret !== undefined
       ? []
       : everySpan(item);
   });

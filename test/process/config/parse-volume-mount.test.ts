@@ -10,9 +10,11 @@ it.each([
   ['a/./b/', '/workspace/a/b'],
   ['/workspace/x', '/workspace/x'],
   ['/data', '/workspace/data'],
-  // Traps of the original, kept here on purpose.
-  ['../x', '/x'],
-  ['/workspace2', '/workspace2'],
+  ['a/../b', '/workspace/b'],
+  // Traps of the original.
+  ['/workspace2', '/workspace/workspace2'],
+  ['/workspace/../etc', '/workspace/etc'],
+  ['/../etc', '/workspace/etc'],
 ])('parseVolumeMount() puts guest path %j at %j', (guest, want) => {
   const host = temporaryDirectory();
   expect(parseVolumeMount(`${host}:${guest}`, '/workspace')).toEqual({
@@ -39,6 +41,7 @@ it.each([
   // The host path is looked at before the option; `~` is a plain name.
   ['/no/such:b:rw', 'host path does not exist: /no/such'],
   ['~/x:b', `host path does not exist: ${resolve('~/x')}`],
+  ['/:../x', 'guest path "../x" leaves the workspace'],
   ['/:b:rw', `unknown option "rw" (use 'ro' for readonly)`],
 ])('parseVolumeMount(%j) fails with %j', (vol, message) => {
   expect(() => parseVolumeMount(vol, '/workspace')).toThrow(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { parseSecret } from '../../../src/config/parse-secret.ts';
+import { parseSecretReference } from '../../../src/config/parse-secret.ts';
 import { isShowableName, isVariableName } from '../../../src/util/variable-name.ts';
 
 it.each([
@@ -8,8 +8,8 @@ it.each([
   ['TOKEN@h1.test,h2.test', 'TOKEN', ['h1.test', 'h2.test']],
   ['_t@ H1.test , *.h2.test:8443, ', '_t', ['h1.test', '*.h2.test:8443']],
   ['T@a.test,,A.test.', 'T', ['a.test']],
-])('parseSecret() reads %s', (text, name, hosts) => {
-  expect(parseSecret(text)).toEqual({ secret: { name, hosts, hostProblems: [] } });
+])('parseSecretReference() reads %s', (text, name, hosts) => {
+  expect(parseSecretReference(text)).toEqual({ secret: { name, hosts, hostProblems: [] } });
 });
 
 it.each([
@@ -21,8 +21,8 @@ it.each([
   ['s3cr3t-x@h.test', /^secret name is not a variable name: want letters.* [(]format: NAME@/],
   ['s3cr3t@x@h.test', /^secret name is not a variable name/],
   ['1s3cr3t@h.test', /^secret name is not a variable name/],
-])('parseSecret() refuses "%s" and shows nothing of it', (text, want) => {
-  const { problem, ...rest } = parseSecret(text);
+])('parseSecretReference() refuses "%s" and shows nothing of it', (text, want) => {
+  const { problem, ...rest } = parseSecretReference(text);
   expect(rest).toEqual({ isInline: false });
   expect(problem).toMatch(want instanceof RegExp ? want : /./);
   if (typeof want === 'string') expect(problem).toBe(want);
@@ -36,14 +36,14 @@ it.each([
   'A=s3@cr3t@h',
   'A=@h.test',
   'A@h.test=s3cr3t',
-])('parseSecret() knows that "%s" contains a value', (text) => {
-  const result = parseSecret(text);
+])('parseSecretReference() knows that "%s" contains a value', (text) => {
+  const result = parseSecretReference(text);
   expect(result).toMatchObject({ isInline: true });
   expect(JSON.stringify(result)).not.toMatch(/s3|cr3t/);
 });
 
-it('parseSecret() reports each bad host by its place, and keeps the others', () => {
-  const { secret } = parseSecret('TOKEN@a.test,s3cr3t/x,*,db.test:1/tcp,b.test');
+it('parseSecretReference() reports each bad host by its place, and keeps the others', () => {
+  const { secret } = parseSecretReference('TOKEN@a.test,s3cr3t/x,*,db.test:1/tcp,b.test');
   expect(secret).toMatchObject({ name: 'TOKEN', hosts: ['a.test', 'b.test'] });
   expect(secret?.hostProblems.map((problem) => problem.slice(0, 14))).toEqual([
     'TOKEN: host 2:',
@@ -53,13 +53,13 @@ it('parseSecret() reports each bad host by its place, and keeps the others', () 
   expect(JSON.stringify(secret)).not.toContain('s3cr3t');
 });
 
-it('parseSecret() never throws and never repeats what it refuses', () => {
+it('parseSecretReference() never throws and never repeats what it refuses', () => {
   const word = fc
     .string({ minLength: 6, maxLength: 20 })
     .filter((text) => !/[a-z ]{4}/i.test(text));
   fc.assert(
     fc.property(word, fc.constantFrom('', '@', 'A=', '=', 'A B@'), (text, before) => {
-      const { problem } = parseSecret(before + text);
+      const { problem } = parseSecretReference(before + text);
       if (problem !== undefined) expect(problem).not.toContain(text);
     }),
   );
