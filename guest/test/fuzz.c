@@ -5,6 +5,7 @@
 
 #include "channel/frame.h"
 #include "channel/message.h"
+#include "files/request.h"
 #include "net/packet/record.h"
 #include "runtime/util.h"
 
@@ -63,6 +64,31 @@ static void try_records(const uint8_t *bytes, size_t count)
     }
 }
 
+/* Resembles a request of some operation, of the length of the bytes. */
+static void shape_files(uint8_t *bytes, size_t count)
+{
+    if (count < GONDOLIN_FILES_REQUEST_HEADER_BYTES || next_random() % 4 == 0)
+        return;
+    store_u32(bytes, (uint32_t)count - 4 - (next_random() % 8 == 0));
+    bytes[8] = (uint8_t)(next_random() % 19);
+    for (size_t at = GONDOLIN_FILES_REQUEST_HEADER_BYTES; at + 4 < count; at += 1 + next_random() % 9)
+        store_u32(bytes + at, next_random() % 16);
+}
+
+/* A request must lie within the bytes, and its texts must end. */
+static void try_files(uint8_t *bytes, size_t count)
+{
+    static struct files_request request;
+    size_t size = 0;
+    shape_files(bytes, count);
+    if (files_decode(bytes, count, &request, &size) != FILES_WHOLE)
+        return;
+    if (size > count || request.handle >= GONDOLIN_MAX_FILES_HANDLES || strlen(request.path) >= sizeof request.path)
+        abort();
+    if (request.data.length > 0 && request.data.bytes + request.data.length > bytes + count)
+        abort();
+}
+
 static void try_decoders(const uint8_t *bytes, size_t count)
 {
     struct frame frame;
@@ -92,6 +118,7 @@ int main(int argc, char **argv)
         if (next_random() % 4 != 0)
             shape(bytes, count);
         try_decoders(bytes, count);
+        try_files(bytes, count);
         free(bytes);
     }
     return 0;

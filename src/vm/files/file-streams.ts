@@ -8,7 +8,7 @@ import { TransferWindow } from './transfer-window.ts';
 export interface ReadRange {
   readonly start?: number | undefined;
   readonly end?: number | undefined;
-  /** Bytes of one read, 1..262144. @default 262144 */
+  /** Bytes of one read, 1..262144. @default 131072 */
   readonly highWaterMark?: number | undefined;
 }
 
@@ -18,8 +18,11 @@ async function* readAll(open: Opener, range: ReadRange): AsyncGenerator<Buffer, 
   const file = await open();
   try {
     const { start = 0, end = Number.POSITIVE_INFINITY, highWaterMark } = range;
-    const chunkBytes = Math.min(highWaterMark ?? MAX_FILES_DATA_BYTES, MAX_FILES_DATA_BYTES);
-    yield* readRange(file, { start, end: end + 1, chunkBytes });
+    const own =
+      highWaterMark === undefined
+        ? {}
+        : { chunkBytes: Math.max(1, Math.min(highWaterMark, MAX_FILES_DATA_BYTES)) };
+    yield* readRange(file, { start, end: end + 1, ...own });
     await file.close();
   } finally {
     await file.discard();

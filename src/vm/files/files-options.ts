@@ -54,7 +54,7 @@ export interface ReadStreamOptions extends FileOptions {
   readonly start?: number;
   /** Last byte, included. @default the end of the file */
   readonly end?: number;
-  /** Bytes of one read, at most 262144. @default 262144 */
+  /** Bytes of one read, at most 262144. @default 131072 */
   readonly highWaterMark?: number;
   /** The stream gives text. */
   readonly encoding?: BufferEncoding;

@@ -1,6 +1,8 @@
-import { MAX_FILES_DATA_BYTES } from '../../protocol/constants.ts';
 import type { OpenGuestFile } from './open-file.ts';
 import { WINDOW } from './transfer-window.ts';
+
+/** Bytes of one read. Longer ones leave the channel idle between two of them. */
+const CHUNK_BYTES = 131_072;
 
 interface Asked {
   readonly length: number;
@@ -13,7 +15,7 @@ interface Asked {
  */
 export async function* readRange(
   file: OpenGuestFile,
-  { start = 0, end = Number.POSITIVE_INFINITY, chunkBytes = MAX_FILES_DATA_BYTES } = {},
+  { start = 0, end = Number.POSITIVE_INFINITY, chunkBytes = CHUNK_BYTES } = {},
 ): AsyncGenerator<Buffer, void> {
   const asked: Asked[] = [];
   let offset = start;

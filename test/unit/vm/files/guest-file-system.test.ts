@@ -61,9 +61,10 @@ it('readFile() sends OPEN, READ and CLOSE without waiting, and gives the bytes',
 });
 
 it('readFile() of a file that does not end rejects with FILES_TOO_LARGE', async () => {
-  const { files } = start(({ operation }) =>
-    operation === 'OPEN' ? attributes : operation === 'READ' ? Buffer.alloc(262_144) : NOTHING,
-  );
+  const { files } = start(({ operation, body }) => {
+    if (operation === 'READ') return Buffer.alloc(body.readUInt32LE(12));
+    return operation === 'OPEN' ? attributes : NOTHING;
+  });
   await expect(files.readFile('/dev/zero', { maxBytes: 1_000_000 })).rejects.toMatchObject({
     code: 'FILES_TOO_LARGE',
     details: { limit: 1_000_000 },
