@@ -33,6 +33,8 @@ const TEST_TOOLS = {
   sshd: 'openssh-server',
   rsync: 'rsync',
   nginx: 'nginx-light',
+  tinyproxy: 'tinyproxy-bin',
+  microsocks: 'microsocks',
   sqlite3: 'sqlite3',
   fio: 'fio',
   tar: 'tar',

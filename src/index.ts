@@ -48,6 +48,7 @@ export type {
   PolicyMode,
   PolicyOptions,
 } from './net/policy/policy-options.ts';
+export type { UpstreamProxyOptions } from './net/proxy/proxy-options.ts';
 export { type GitSshExecInfo, getInfoFromSshExecRequest } from './net/ssh/git-command.ts';
 export type {
   SshCredential,

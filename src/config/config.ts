@@ -74,8 +74,21 @@ export interface NetworkConfig {
   readonly passthrough: readonly string[];
   readonly rules: readonly HttpRuleConfig[];
   readonly policyScript: string | null;
+  readonly upstreamProxy: UpstreamProxyConfig | null;
   /** `fail`: a run in which something was blocked exits 3. */
   readonly onBlocked: 'warn' | 'fail';
+}
+
+/** The proxy through which servers are reached. */
+export interface UpstreamProxyConfig {
+  /** `http://`, `https://` or `socks5://`, host and port; never credentials. */
+  readonly url: string;
+  /** The source of `user:password`; null for none. */
+  readonly credentials: SecretSourceConfig | null;
+  /** Patterns of hosts that are dialled directly. */
+  readonly noProxy: readonly string[];
+  /** The side that resolves names. */
+  readonly resolve: 'local' | 'proxy';
 }
 
 /** A name whose connections go to `address`, and to `port` whichever port the guest dialled, unless `port` is null. */

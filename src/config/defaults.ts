@@ -26,6 +26,7 @@ export const DEFAULT_NETWORK: NetworkConfig = {
   passthrough: [],
   rules: [],
   policyScript: null,
+  upstreamProxy: null,
   onBlocked: 'warn',
 };
 

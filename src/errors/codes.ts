@@ -230,6 +230,14 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Correct the entry under network:. docs/network.md describes the patterns.',
   },
+  NET_PROXY_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check network.upstream_proxy: its address and credentials, and whether the proxy may connect there; resolve: proxy gives it names.',
+  },
+  NET_PROXY_INVALID: {
+    exit: EXIT.config,
+    hint: 'Write upstream_proxy as http://host:port, https://host:port or socks5://host:port, and credentials apart.',
+  },
   NET_RESPONSE_ENCODING: {
     exit: EXIT.runner,
     hint: 'Request another content-encoding: a response that may repeat a secret must be decoded.',

@@ -25,12 +25,18 @@ export class DataPath {
     listeners: { emit(event: NetworkEvent): void; fault(error: Error): void },
   ) {
     const { emit, fault } = listeners;
-    const { rules, ca, resolve, waits } = network;
+    const { rules, ca, resolve, waits, proxy } = network;
     const policy: DialerOptions['policy'] = {
       decideAddress: (...question) => rules().policy.decideAddress(...question),
       extraHost: (name) => rules().policy.extraHost(name),
     };
-    const dialer = new Dialer({ policy, resolve, lookupCacheMs: waits.lookupCacheMs });
+    const dialer = new Dialer({
+      policy,
+      resolve,
+      lookupCacheMs: waits.lookupCacheMs,
+      proxy,
+      roots: ca,
+    });
     this.#upstream = new Upstream(dialer, ca, waits);
     this.#shared = {
       upstream: this.#upstream,

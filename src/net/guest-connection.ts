@@ -33,6 +33,7 @@ import { failConnection, isConnecting } from './tcp/connect-phase.ts';
 import { AddressRefused, type Destination, type Dialer } from './tcp/dial.ts';
 import { firstToSpeak, isWeb } from './tcp/first-to-speak.ts';
 import { type Peeked, peek } from './tcp/peek.ts';
+import { peerAddress } from './tcp/peer-address.ts';
 import { reset, splice } from './tcp/splice.ts';
 import type { TokenBucket } from './token-bucket.ts';
 import type { Transport } from './transport.ts';
@@ -46,6 +47,9 @@ export interface ConnectionServices {
   readonly refusals: TokenBucket;
   readonly emit: (event: NetworkEvent) => void;
 }
+
+/** Failures that no errno of connect() describes: the response does. */
+const ANSWERED_CODES: ReadonlySet<string> = new Set(['NET_NAME_UNRESOLVED', 'NET_PROXY_FAILED']);
 
 /** One connection of a guest process: its protocol is detected, it is judged and served. */
 export class GuestConnection {
@@ -121,6 +125,8 @@ export class GuestConnection {
     }
     // A hook may respond in place of a server that does not exist.
     if (network.rules().hooks !== null) return true;
+    // A proxy that gets requests may refuse a tunnel to this port.
+    if (this.#to.port !== 443 && dialer.forwarder(this.#to) !== null) return true;
     try {
       await dialer.reach(this.#to, this.#stream);
       return !this.#stream.destroyed;
@@ -128,7 +134,7 @@ export class GuestConnection {
       // No errno of connect() describes these; the response does: 403 or 502.
       if (error instanceof AddressRefused) return true;
       if (!GondolinError.is(error)) throw error;
-      if (error.code === 'NET_NAME_UNRESOLVED') return true;
+      if (ANSWERED_CODES.has(error.code)) return true;
       this.#unreachable(transportMeant(this.#to.port), error);
       return false;
     }
@@ -246,7 +252,7 @@ export class GuestConnection {
         allowHalfOpen: true,
       });
       this.#stream.off('close', onClose);
-      this.#address = upstream.remoteAddress ?? null;
+      this.#address = peerAddress(upstream);
       const spoken = mayBeLate ? await firstToSpeak(this.#stream, upstream) : null;
       if (spoken !== null && isWeb(spoken)) {
         upstream.destroy();
@@ -285,7 +291,7 @@ export class GuestConnection {
       }
       const socket = await dialer.dial(this.#to, { signal: abort.signal });
       this.#stream.off('close', onClose);
-      this.#address = socket.remoteAddress ?? null;
+      this.#address = peerAddress(socket);
       await egress.serve(this.#stream, socket, { to: this.#to, record: this.#record });
     } catch (error) {
       if (error instanceof AddressRefused) this.#block('ssh', error.refusal);

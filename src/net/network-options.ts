@@ -1,6 +1,7 @@
 import type { RequestHooks } from './hooks/http-hooks.ts';
 import type { WaitingTimes } from './limits.ts';
 import type { PolicyOptions } from './policy/policy-options.ts';
+import type { UpstreamProxyOptions } from './proxy/proxy-options.ts';
 import type { ResolvedSecret } from './secret/secret-options.ts';
 import type { SshOptions } from './ssh/ssh-options.ts';
 import type { Resolve } from './tcp/dial.ts';
@@ -25,6 +26,8 @@ export interface NetworkOptions {
   readonly caDirectory: string;
   /** State of the saved VM that is restored. @default the state of a new VM */
   readonly restored?: NetworkState;
+  /** The proxy through which servers are reached, or its URL. @default none */
+  readonly upstreamProxy?: string | UpstreamProxyOptions;
   /** Resolves names of servers, on the host. @default the system's resolver */
   readonly resolve?: Resolve;
   /** Shorter times, for tests. @default WAITING_TIMES of limits.ts @internal */

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { WaitingTimes } from './limits.ts';
 import type { NetworkRules } from './live/network-rules.ts';
+import type { UpstreamProxy } from './proxy/upstream-proxy.ts';
 import type { SshEgress } from './ssh/ssh-egress.ts';
 import type { Resolve } from './tcp/dial.ts';
 
@@ -17,5 +18,7 @@ export interface NetworkServices {
   /** Additional roots for servers' TLS, PEM. */
   readonly ca: readonly string[];
   readonly resolve: Resolve;
+  /** null: servers are dialled directly. */
+  readonly proxy: UpstreamProxy | null;
   readonly waits: WaitingTimes;
 }

@@ -19,6 +19,7 @@ import { compileRules, type NetworkRules } from './live/network-rules.ts';
 import type { NetworkPolicy, NetworkUpdate } from './live/network-update.ts';
 import type { GuestTrust, NetworkOptions, NetworkState } from './network-options.ts';
 import type { NetworkServices } from './network-services.ts';
+import { proxyOptions, UpstreamProxy } from './proxy/upstream-proxy.ts';
 import { checkRoots } from './root-certificates.ts';
 import { createPlaceholderSeed } from './secret/placeholder.ts';
 import type { SecretStore } from './secret/secret-store.ts';
@@ -49,6 +50,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   #definition: NetworkDefinition;
   #rules: NetworkRules;
   #secrets: SecretStore;
+  readonly #proxy: UpstreamProxy | null;
   readonly #services: NetworkServices;
   readonly #streams = new Set<Duplex>();
   #authority: Promise<HostCa> | null = null;
@@ -74,6 +76,8 @@ export class Network extends EventEmitter<NetworkEvents> {
     this.#rules = rules;
     this.#secrets = store;
     this.#pool = new SyntheticAddresses({ names: restored?.names ?? rules.policy.names });
+    const { upstreamProxy: proxy } = options;
+    this.#proxy = proxy === undefined ? null : new UpstreamProxy(proxyOptions(proxy));
     this.#services = this.#assemble();
   }
 
@@ -84,9 +88,11 @@ export class Network extends EventEmitter<NetworkEvents> {
 
   /** Every value that a secret of this network has or had, for the masks of what the host prints. */
   get knownValues(): readonly { readonly name: string; readonly value: string }[] {
-    return this.#definition.secrets.flatMap(({ name, value, formerValues = [] }) =>
+    const values = this.#definition.secrets.flatMap(({ name, value, formerValues = [] }) =>
       [value, ...formerValues].map((one) => ({ name, value: one.reveal() })),
     );
+    const own = this.#proxy?.credentials?.value.reveal();
+    return own === undefined ? values : [...values, { name: 'upstream_proxy', value: own }];
   }
 
   /**
@@ -216,6 +222,7 @@ export class Network extends EventEmitter<NetworkEvents> {
       ssh: this.#options.ssh === undefined ? null : () => this.#loadSsh(),
       ca,
       resolve,
+      proxy: this.#proxy,
       waits: { ...WAITING_TIMES, ...waits },
     };
   }

@@ -68,6 +68,9 @@ function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
     ...envFiles,
     ...network.ca,
     ...(network.policyScript === null ? [] : [network.policyScript]),
+    ...(network.upstreamProxy?.credentials?.kind === 'file'
+      ? [network.upstreamProxy.credentials.path]
+      : []),
     ...secrets.flatMap(({ from }) => (from.kind === 'file' ? [from.path] : [])),
     ...(image.path === null ? [] : IMAGE_FILES.map((file) => join(image.path ?? '', file))),
   ]);
@@ -76,7 +79,11 @@ function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
 }
 
 function listHostCode({ sandboxes }: Config): HostCode[] {
-  return sandboxes.flatMap(({ network: { policyScript }, secrets }): HostCode[] => [
+  const field = 'network.upstream_proxy.credentials.command';
+  return sandboxes.flatMap(({ network: { policyScript, upstreamProxy }, secrets }): HostCode[] => [
+    ...(upstreamProxy?.credentials?.kind === 'command'
+      ? [{ ...upstreamProxy.credentials, field }]
+      : []),
     ...(policyScript === null
       ? []
       : [{ kind: 'module', field: 'network.policy_script', path: policyScript } as const]),

@@ -56,6 +56,21 @@ function reachText({ mode, allowedHosts, deniedHosts }: NetworkPlan): string {
   return `${allowedHosts.join(', ') || 'nothing is allowed'}${denied}`;
 }
 
+function proxyText({
+  url,
+  credentials,
+  noProxy,
+  resolve,
+}: NonNullable<NetworkPlan['upstreamProxy']>): string {
+  const parts = [
+    `by the proxy ${url}`,
+    credentials === null ? '' : `credentials from ${sourceText(credentials)}`,
+    resolve === 'proxy' ? 'which resolves names' : '',
+    noProxy.length === 0 ? '' : `except ${noProxy.join(', ')}`,
+  ];
+  return parts.filter((part) => part !== '').join(', ');
+}
+
 function networkLines(network: NetworkPlan): string[] {
   if (network.mode === 'none') return ['none'];
   const { rules, extraHosts, allowedPrivate, passthrough } = network;
@@ -71,6 +86,7 @@ function networkLines(network: NetworkPlan): string[] {
     ...extraHosts.map(dial),
     ...rules.map(rule),
     network.policyScript === null ? '' : `hooks of ${network.policyScript}`,
+    network.upstreamProxy === null ? '' : proxyText(network.upstreamProxy),
     network.onBlocked === 'fail' ? 'fails when something is blocked' : '',
   ].filter((line) => line !== '');
 }

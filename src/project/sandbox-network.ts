@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { HttpRule, PolicyOptions } from '../net/policy/policy-options.ts';
+import type { UpstreamProxyOptions } from '../net/proxy/proxy-options.ts';
 import { certificateProblem } from '../net/root-certificates.ts';
 import type { NetworkPlan, SandboxPlan } from '../plan/plan.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
@@ -16,14 +17,38 @@ export async function sandboxNetwork(
   env: Readonly<Record<string, string | undefined>>,
   signal: AbortSignal,
 ): Promise<VMNetwork> {
-  const [values, caPems, hooks] = await Promise.all([
+  const proxy = network.upstreamProxy;
+  const [values, caPems, hooks, upstreamProxy] = await Promise.all([
     secrets.length === 0 ? [] : readValues(secrets, env, signal),
     readCaFiles(network.ca),
     network.policyScript === null ? undefined : loadHooks(network.policyScript),
+    proxy === null ? undefined : proxyOptions(proxy, env, signal),
   ]);
-  const options = networkOptions(network, { secrets: values, caPems });
-  return hooks === undefined ? options : { ...options, hooks };
+  return {
+    ...networkOptions(network, { secrets: values, caPems }),
+    ...(hooks === undefined ? {} : { hooks }),
+    ...(upstreamProxy === undefined ? {} : { upstreamProxy }),
+  };
 }
+
+async function proxyOptions(
+  { credentials: from, ...proxy }: NonNullable<NetworkPlan['upstreamProxy']>,
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<UpstreamProxyOptions> {
+  if (from === null) return proxy;
+  const [read] = await readValues([{ ...NO_SECRET, from }], env, signal);
+  return { ...proxy, credentials: read?.value };
+}
+
+/** Credentials are read like a secret, which no guest gets. */
+const NO_SECRET = {
+  name: 'upstream_proxy',
+  hosts: [],
+  headers: [],
+  query: false,
+  allowHttp: false,
+} as const;
 
 async function readValues(
   secrets: SandboxPlan['secrets'],

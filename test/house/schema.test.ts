@@ -83,7 +83,10 @@ it('every key has a description, and a default or a word on what its absence mea
   // One of the two is wanted, which the schema says with oneOf.
   const eitherOr = [
     ...['images.*.build', 'images.*.path', 'sandboxes.*.volumes[].source'],
-    ...['env', 'file', 'command'].map((key) => `sandboxes.*.secrets[].from.${key}`),
+    ...['env', 'file', 'command'].flatMap((key) => [
+      `sandboxes.*.secrets[].from.${key}`,
+      `sandboxes.*.network.upstream_proxy.credentials.${key}`,
+    ]),
   ];
   for (const { path, part, isRequired } of keys) {
     expect(part.description, path).toMatch(/[.`]$/);
@@ -141,7 +144,7 @@ const BASE = {
         { type: 'bind', source: './src', target: 'a' },
         { type: 'memory', target: 'b' },
       ],
-      network: { rules: [{ host: 'a.test' }] },
+      network: { rules: [{ host: 'a.test' }], upstream_proxy: { url: 'http://proxy.test:3128' } },
       secrets: [{ name: 'T', hosts: ['h.test'] }],
       steps: [{ run: 'ls' }, { name: 'two', run: 'id' }],
     },
@@ -188,6 +191,13 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'sandboxes.*.network.rules[].paths': ['/x'],
   'sandboxes.*.network.rules[].reason': 'only public repositories',
   'sandboxes.*.network.policy_script': './a.txt',
+  'sandboxes.*.network.upstream_proxy': 'socks5://proxy.test',
+  'sandboxes.*.network.upstream_proxy.url': 'https://proxy.test',
+  'sandboxes.*.network.upstream_proxy.credentials': { env: 'PROXY' },
+  'sandboxes.*.network.upstream_proxy.credentials.env': 'PROXY',
+  'sandboxes.*.network.upstream_proxy.credentials.file': './a.txt',
+  'sandboxes.*.network.upstream_proxy.credentials.command': 'pass show proxy',
+  'sandboxes.*.network.upstream_proxy.no_proxy': ['b.test'],
   'sandboxes.*.secrets': [],
   'sandboxes.*.secrets[].name': 'U',
   'sandboxes.*.secrets[].hosts': ['i.test'],

@@ -18,6 +18,7 @@ import {
   textOr,
 } from './check-context.ts';
 import { parseExtraHost } from './parse-extra-host.ts';
+import { readUpstreamProxy } from './read-upstream-proxy.ts';
 
 /** The mode when the form is wrong: no network at all, so that nothing is allowed by accident. */
 const CLOSED = 'none';
@@ -144,6 +145,9 @@ export function readNetwork(context: CheckContext, node: SourceNode | undefined)
     policyScript: isScalar(script)
       ? readFilePath(context, script, 'network.policy_script')
       : DEFAULT_NETWORK.policyScript,
+    upstreamProxy: readUpstreamProxy(context, get('upstream_proxy'), (hosts) =>
+      readHosts(context, hosts, 'network.upstream_proxy.no_proxy', { allowsTcp: false }),
+    ),
     onBlocked: textOr(get('on_blocked'), DEFAULT_NETWORK.onBlocked) === 'fail' ? 'fail' : 'warn',
   };
 }

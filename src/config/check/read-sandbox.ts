@@ -112,7 +112,9 @@ function guestVariables(
 function findMaskedVariables(node: SourceNode): Set<string> {
   const steps = getItems(getChild(node, 'steps')).map((step) => getChild(step, 'env'));
   const inherited = [getChild(node, 'env'), ...steps].flatMap(inheritedNames);
-  return new Set([...secretVariables(getChild(node, 'secrets')), ...inherited]);
+  const proxy = getChild(getChild(node, 'network'), 'upstream_proxy');
+  const credentials = textOr(getChild(getChild(proxy, 'credentials'), 'env'), '');
+  return new Set([...secretVariables(getChild(node, 'secrets')), credentials, ...inherited]);
 }
 
 /** Reads one sandbox of a tree whose form is right, with `defaults:` already merged under it. */

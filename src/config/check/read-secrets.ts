@@ -1,4 +1,3 @@
-import { dirname, resolve } from 'node:path';
 import { overlapsHost } from '../../address/host-pattern.ts';
 import { parseHostPattern } from '../../address/parse-host-pattern.ts';
 import { isVariableName } from '../../util/variable-name.ts';
@@ -7,6 +6,7 @@ import { parseSecretReference } from '../parse-secret.ts';
 import { getChild, getItems, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, flagOr, isScalar, report, textOr } from './check-context.ts';
 import { readHostPattern } from './read-network.ts';
+import { readSecretSource } from './read-secret-source.ts';
 
 /** The rest of a sandbox that its secrets must agree with. */
 export interface SecretPlace {
@@ -34,40 +34,6 @@ function readShort(context: CheckContext, node: SourceNode, text: string): Secre
   return { name, hosts, headers: [], from, query: false, allowHttp: false };
 }
 
-function readFile(
-  context: CheckContext,
-  node: SourceNode & { kind: 'scalar' },
-): SecretSourceConfig {
-  const path = resolve(dirname(node.span.file.path), node.text);
-  const kind = context.access.pathKind(path);
-  if (kind === 'missing') {
-    report(context, node, 'path_missing', `secrets: from.file: no file at ${path}`);
-  } else if (kind === 'directory') {
-    report(context, node, 'path_kind', `secrets: from.file: want a file, got a directory: ${path}`);
-  }
-  return { kind: 'file', path };
-}
-
-function readSource(
-  context: CheckContext,
-  node: SourceNode | undefined,
-  name: string,
-): SecretSourceConfig {
-  const file = getChild(node, 'file');
-  if (isScalar(file)) return readFile(context, file);
-  const command = getChild(node, 'command');
-  if (command === undefined) {
-    return { kind: 'env', variable: textOr(getChild(node, 'env'), name) };
-  }
-  const directory = dirname(command.span.file.path);
-  const words = getItems(command).map((item) => textOr(item, ''));
-  return {
-    kind: 'command',
-    command: command.kind === 'list' ? words : textOr(command, ''),
-    directory,
-  };
-}
-
 function readLong(context: CheckContext, node: SourceNode): SecretConfig | null {
   const name = textOr(getChild(node, 'name'), '');
   if (!isVariableName(name)) return null;
@@ -80,7 +46,10 @@ function readLong(context: CheckContext, node: SourceNode): SecretConfig | null 
     name,
     hosts: [...new Set(hosts)],
     headers: [...new Set(headers)],
-    from: readSource(context, getChild(node, 'from'), name),
+    from: readSecretSource(context, getChild(node, 'from'), {
+      field: 'secrets: from',
+      variable: name,
+    }),
     query: flagOr(getChild(node, 'query'), false),
     allowHttp: flagOr(getChild(node, 'allow_http'), false),
   };

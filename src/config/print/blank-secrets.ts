@@ -50,11 +50,21 @@ function secretSpans(node: SourceNode): Span[] {
   });
 }
 
+/** A URL with a user: what is wrong with it is shown without it. */
+function proxySpans(node: SourceNode): Span[] {
+  if (node.kind === 'scalar') return node.text.includes('@') ? [node.span] : [];
+  return node.kind === 'map' ? getEntries(node).flatMap(([, { value }]) => proxySpans(value)) : [];
+}
+
 function spansBelow(node: SourceNode): Span[] {
   if (node.kind === 'scalar') return [];
   if (node.kind === 'list') return node.items.flatMap(spansBelow);
   return getEntries(node).flatMap(([key, { value }]) =>
-    key === 'secrets' ? secretSpans(value) : spansBelow(value),
+    key === 'secrets'
+      ? secretSpans(value)
+      : key === 'upstream_proxy'
+        ? proxySpans(value)
+        : spansBelow(value),
   );
 }
 

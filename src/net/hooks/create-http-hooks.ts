@@ -1,6 +1,8 @@
 import type { NetworkOptions } from '../network-options.ts';
 import { ExtraHosts } from '../policy/extra-hosts.ts';
 import type { ExtraHost } from '../policy/policy-options.ts';
+import type { UpstreamProxyOptions } from '../proxy/proxy-options.ts';
+import { proxyOptions, UpstreamProxy } from '../proxy/upstream-proxy.ts';
 import { checkRoots } from '../root-certificates.ts';
 import { createPlaceholderSeed } from '../secret/placeholder.ts';
 import type { ResolvedSecret } from '../secret/secret-options.ts';
@@ -55,6 +57,8 @@ export interface HttpHooksOptions extends RequestHooks {
   readonly ca?: string | readonly string[];
   /** SSH servers that the guest may reach with the host's credentials. @default none */
   readonly ssh?: SshOptions;
+  /** The proxy through which servers are reached, or its URL. @default none */
+  readonly upstreamProxy?: string | UpstreamProxyOptions;
 }
 
 /**
@@ -70,7 +74,7 @@ export interface HttpHooks {
   readonly network: Required<
     Pick<NetworkOptions, 'policy' | 'secrets' | 'hooks' | 'placeholderSeed'>
   > &
-    Pick<NetworkOptions, 'ca' | 'ssh'>;
+    Pick<NetworkOptions, 'ca' | 'ssh' | 'upstreamProxy'>;
 }
 
 /**
@@ -78,7 +82,7 @@ export interface HttpHooks {
  *
  * @returns `httpHooks` and `env`, both for `VM.create`; `env` holds a placeholder for each secret.
  * @throws {GondolinError} NET_SECRET_INVALID for a value or a host that cannot be used, NET_CA_INVALID for a text of `ca`,
- *   NET_PATTERN_INVALID for an entry of `extraHosts`; other patterns are checked by the VM.
+ *   NET_PROXY_INVALID for `upstreamProxy`, NET_PATTERN_INVALID for an entry of `extraHosts`; other patterns are checked by the VM.
  *
  * @example
  * const { httpHooks, env } = createHttpHooks({
@@ -102,10 +106,11 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
     }),
   );
   const named = [...allowedHosts, ...secrets.flatMap(({ hosts }) => hosts)];
-  const { extraHosts = [], ca, ssh } = options;
+  const { extraHosts = [], ca, ssh, upstreamProxy } = options;
   const roots = typeof ca === 'string' ? [ca] : ca;
   checkRoots(roots ?? []);
   new ExtraHosts(extraHosts);
+  if (upstreamProxy !== undefined) new UpstreamProxy(proxyOptions(upstreamProxy));
   const seed = createPlaceholderSeed();
   const { onRequestHead, onRequest, onResponse } = options;
   const network = {
@@ -120,6 +125,7 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
     },
     ...(roots === undefined ? {} : { ca: roots }),
     ...(ssh === undefined ? {} : { ssh }),
+    ...(upstreamProxy === undefined ? {} : { upstreamProxy: proxyOptions(upstreamProxy) }),
     secrets,
     hooks: { onRequestHead, onRequest, onResponse },
     placeholderSeed: seed.toString('hex'),

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { OpensshKey } from '../../util/openssh-key.ts';
 import type { ConnectionRecord } from '../connection-record.ts';
 import type { Destination } from '../tcp/dial.ts';
+import { peerAddress } from '../tcp/peer-address.ts';
 import { GuestSsh } from './guest-ssh.ts';
 import type { ResolvedSsh } from './resolve-ssh.ts';
 
@@ -37,7 +38,7 @@ export class SshEgress {
   ): Promise<void> {
     const { to, record } = place;
     this.#open += 1;
-    record.open('ssh', socket.remoteAddress ?? null);
+    record.open('ssh', peerAddress(socket));
     await new GuestSsh(to, socket, record, this.#services).run(guest);
     this.#open -= 1;
     const bytes = { sentBytes: socket.bytesWritten, receivedBytes: socket.bytesRead };

@@ -1,13 +1,15 @@
-import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isSameAddress } from '../../address/ip-address.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { DIAL_MS, MAX_CANDIDATES } from '../limits.ts';
+import { MAX_CANDIDATES } from '../limits.ts';
 import type { PolicyJudge } from '../policy/compile-policy.ts';
+import type { UpstreamProxy } from '../proxy/upstream-proxy.ts';
 import type { Blocked } from '../refusal/refusal.ts';
 import { Lookups } from './lookups.ts';
+import { connected, openSocket } from './open-socket.ts';
+import { notePeerAddress } from './peer-address.ts';
 import { SpareConnections } from './spare-connections.ts';
-import { systemCode } from './system-code.ts';
 
 /** The destination of a guest connection. */
 export interface Destination {
@@ -39,7 +41,14 @@ export interface DialerOptions {
   readonly resolve: Resolve;
   /** Time that the addresses of a name are reused for further connections, in milliseconds. @default 0 */
   readonly lookupCacheMs?: number;
+  /** @default null: servers are dialled directly */
+  readonly proxy?: UpstreamProxy | null;
+  /** Further roots for TLS to the proxy, PEM. @default none */
+  readonly roots?: readonly string[];
 }
+
+/** Addresses of one name that a proxy is asked for. */
+const MAX_PROXY_ATTEMPTS = 3;
 
 /** Reports an address that the policy refuses. It is not a network error: the guest gets the refusal, not a 502. */
 export class AddressRefused extends Error {
@@ -100,11 +109,20 @@ export class Dialer {
     const epoch = this.#epoch;
     const extra = to.isLiteral ? null : this.#options.policy.extraHost(to.name);
     const port = extra?.port ?? to.port;
+    // An address that the user wrote is the user's own network.
+    const proxy = extra === null ? this.#proxyFor(to) : null;
+    if (proxy?.resolvesNames === true && !to.isLiteral) {
+      return this.#dialBehind(proxy, to, options, null);
+    }
     const found = extra === null ? await this.#resolve(to) : [extra.address];
     const addresses = this.#judge(found, to, port);
     if (this.#isClosed) throw new GondolinError('NET_CLOSED', 'the network of this VM was closed');
+    const direct = addresses.filter((address) => proxy?.isDirect(address, port) ?? true);
+    if (proxy !== null && direct.length === 0) {
+      return this.#dialFirst(proxy, to, options, addresses);
+    }
     const socket = openSocket(to, {
-      addresses,
+      addresses: direct,
       port,
       allowHalfOpen: options.allowHalfOpen === true,
     });
@@ -112,12 +130,79 @@ export class Dialer {
     socket.once('close', () => this.#open.delete(socket));
     await connected(socket, to, options.signal);
     const remote = socket.remoteAddress;
-    if (remote === undefined || !addresses.some((address) => isSameAddress(address, remote))) {
+    if (remote === undefined || !direct.some((address) => isSameAddress(address, remote))) {
       socket.destroy();
       throw new GondolinError('NET_DIAL_FAILED', `the connection to ${to.name} closed immediately`);
     }
     if (epoch !== this.#epoch) this.#judgeDialled(socket, remote, to, port);
     this.#spares.opened(to, socket);
+    return socket;
+  }
+
+  #proxyFor(to: Destination): UpstreamProxy | null {
+    const { proxy = null } = this.#options;
+    return proxy === null || proxy.isDirect(to.name, to.port) ? null : proxy;
+  }
+
+  /** Returns the proxy that gets a plain request to this destination as a request, not as a tunnel; null for all others. */
+  forwarder(to: Destination): UpstreamProxy | null {
+    if (to.isLiteral || this.#options.policy.extraHost(to.name) !== null) return null;
+    const proxy = this.#proxyFor(to);
+    return proxy?.resolvesNames === true && proxy.kind !== 'socks5' ? proxy : null;
+  }
+
+  /** Connects to the proxy itself, for requests to `to`. @throws As `dial`. */
+  dialForwarder(proxy: UpstreamProxy, to: Destination): Promise<Socket> {
+    return this.#dialBehind(proxy, to, {}, null, true);
+  }
+
+  /** Tries addresses one after the other, IPv4 first: few proxies have IPv6. */
+  async #dialFirst(
+    proxy: UpstreamProxy,
+    to: Destination,
+    options: DialOptions,
+    addresses: readonly string[],
+  ): Promise<Socket> {
+    const inOrder = addresses.toSorted((a, b) => isIP(a) - isIP(b)).slice(0, MAX_PROXY_ATTEMPTS);
+    let first: unknown;
+    for (const address of inOrder) {
+      try {
+        return await this.#dialBehind(proxy, to, options, address);
+      } catch (error) {
+        first ??= error;
+        const isRefused = GondolinError.is(error) && error.details?.['problem'] === 'refused';
+        if (!isRefused) break;
+      }
+    }
+    throw first;
+  }
+
+  /** @param address  The judged address; null where the proxy resolves the name. */
+  async #dialBehind(
+    proxy: UpstreamProxy,
+    to: Destination,
+    { signal, allowHalfOpen = false }: DialOptions,
+    address: string | null,
+    isForwarder = false,
+  ): Promise<Socket> {
+    const epoch = this.#epoch;
+    const target = isForwarder ? null : { host: address ?? to.name, port: to.port };
+    const { dialProxy } = await import('../proxy/dial-proxy.ts');
+    if (this.#isClosed) throw new GondolinError('NET_CLOSED', 'the network of this VM was closed');
+    const socket = await dialProxy(proxy, target, {
+      roots: this.#options.roots ?? [],
+      allowHalfOpen,
+      signal,
+      onSocket: (opened) => {
+        this.#open.add(opened);
+        opened.once('close', () => this.#open.delete(opened));
+      },
+    });
+    if (address !== null && epoch !== this.#epoch) {
+      this.#judgeDialled(socket, address, to, to.port);
+    }
+    notePeerAddress(socket, address);
+    if (!isForwarder) this.#spares.opened(to, socket);
     return socket;
   }
 
@@ -160,60 +245,4 @@ export class Dialer {
     if (refused !== null) throw new AddressRefused(refused);
     throw new GondolinError('NET_NAME_UNRESOLVED', `${to.name} has no address`);
   }
-}
-
-/** Connects by Happy Eyeballs to the judged addresses only: `lookup` returns no others. */
-function openSocket(
-  to: Destination,
-  at: { addresses: readonly string[]; port: number; allowHalfOpen: boolean },
-): Socket {
-  const { addresses, port, allowHalfOpen } = at;
-  const entries = addresses.map((address) => ({ address, family: isIP(address) }));
-  const lookup: LookupFunction = (_name, _options, done) => done(null, entries);
-  const hasChoice = entries.length > 1;
-  const socket = connect({
-    host: hasChoice ? to.name : (addresses[0] ?? ''),
-    port,
-    lookup,
-    autoSelectFamily: hasChoice,
-    allowHalfOpen,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: 60_000,
-  });
-  // Users of the socket listen to 'close'; an error before that must never be uncaught.
-  return socket.on('error', () => undefined);
-}
-
-function connected(socket: Socket, to: Destination, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      fail(new GondolinError('NET_DIAL_TIMEOUT', `${to.name}:${to.port} did not respond`));
-    }, DIAL_MS);
-    const settle = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      socket.off('connect', onConnect).off('error', onError).off('close', onClose);
-    };
-    const fail = (error: Error): void => {
-      settle();
-      socket.destroy();
-      reject(error);
-    };
-    const onConnect = (): void => {
-      settle();
-      resolve();
-    };
-    const onError = (cause: Error): void => {
-      const details = { code: systemCode(cause) };
-      const message = `cannot connect to ${to.name}:${to.port}`;
-      fail(new GondolinError('NET_DIAL_FAILED', message, { cause, details }));
-    };
-    const onAbort = (): void =>
-      fail(new GondolinError('NET_CLOSED', 'the guest closed the connection'));
-    const onClose = (): void => fail(new GondolinError('NET_CLOSED', 'the network was closed'));
-    socket.once('connect', onConnect).once('error', onError).once('close', onClose);
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted === true) onAbort();
-  });
 }

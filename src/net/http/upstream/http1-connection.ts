@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client, Dispatcher } from 'undici';
 import { MAX_HEADER_BYTES, UPSTREAM_HTTP1_IDLE_MS } from '../../limits.ts';
+import { peerAddress } from '../../tcp/peer-address.ts';
 import type { Fields } from '../fields.ts';
 import type { ResponseHandler } from '../response-handler.ts';
 import type { UpstreamCall } from './upstream-call.ts';
@@ -29,7 +30,7 @@ export class Http1Connection {
       connect: (_options, done) => {
         dial.open().then(
           (socket) => {
-            this.#address = socket.remoteAddress ?? null;
+            this.#address = peerAddress(socket);
             done(null, marked(socket));
           },
           (error: Error) => done(error, null),

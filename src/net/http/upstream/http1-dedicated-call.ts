@@ -2,6 +2,7 @@ import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { MAX_HEADER_BYTES } from '../../limits.ts';
+import { peerAddress } from '../../tcp/peer-address.ts';
 import { type Fields, fieldPairs, fieldValue } from '../fields.ts';
 import type { ResponseHandler } from '../response-handler.ts';
 import type { UpstreamCall } from './upstream-call.ts';
@@ -99,7 +100,7 @@ export class Http1DedicatedCall {
         this.#settle();
         request.destroy();
       },
-      address: socket.remoteAddress ?? null,
+      address: peerAddress(socket),
     });
     return request;
   }

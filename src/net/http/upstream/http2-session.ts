@@ -8,6 +8,7 @@ import {
   MAX_HEADER_PAIRS,
   type WaitingTimes,
 } from '../../limits.ts';
+import { peerAddress } from '../../tcp/peer-address.ts';
 import { toHttp2Headers } from '../fields.ts';
 import type { ResponseHandler } from '../response-handler.ts';
 import { relayResponse, sendBody } from './http2-relay.ts';
@@ -34,7 +35,7 @@ export class Http2Session {
   constructor(socket: Socket, url: string, waits: WaitingTimes) {
     this.#waits = waits;
     this.#scheme = url.slice(0, url.indexOf(':'));
-    this.address = socket.remoteAddress ?? null;
+    this.address = peerAddress(socket);
     this.#wire = new Http2Wire(socket, {
       onBroken: (reason) => this.#fail(endOf(reason)),
       onEnded: () => this.#onServerEnd(),

@@ -9,6 +9,7 @@ import {
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { DIAL_MS, MAX_UPSTREAM_ORIGINS } from '../../limits.ts';
 import type { Dialer } from '../../tcp/dial.ts';
+import { passPeerAddress } from '../../tcp/peer-address.ts';
 import { systemCode } from '../../tcp/system-code.ts';
 import type { Target } from '../request-context.ts';
 
@@ -42,6 +43,7 @@ export class UpstreamTls {
       ...(session === undefined ? {} : { session }),
     };
     const socket = connect(options);
+    passPeerAddress(raw, socket);
     socket.on('session', (ticket) => this.#remember(key, ticket));
     await verified(socket, target);
     return socket;

@@ -4,6 +4,7 @@ import type { Dialer } from '../../tcp/dial.ts';
 import { writeAuthority } from '../authority.ts';
 import type { GuestProtocol, Target } from '../request-context.ts';
 import type { ResponseHandler } from '../response-handler.ts';
+import { ForwardOrigin } from './forward-origin.ts';
 import { Http1Origin } from './http1-origin.ts';
 import { NegotiatedOrigin } from './negotiated-origin.ts';
 import type { UpstreamCall } from './upstream-call.ts';
@@ -86,6 +87,14 @@ export class Upstream {
 
   #newOrigin(undici: Undici, target: Target, protocol: GuestProtocol): Origin {
     const url = `${target.scheme}://${writeAuthority(target)}`;
+    const proxy = target.scheme === 'http' ? this.#dialer.forwarder(target) : null;
+    if (protocol === 'http1' && proxy !== null) {
+      const dial = {
+        proxy: () => this.#dialer.dialForwarder(proxy, target),
+        tunnel: () => this.#dialer.dial(target),
+      };
+      return new ForwardOrigin(undici, { proxy, url }, dial, this.#waits);
+    }
     if (protocol === 'http1') {
       return new Http1Origin(undici, url, () => this.#open(target, ['http/1.1']), this.#waits);
     }

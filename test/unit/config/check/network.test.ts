@@ -20,6 +20,7 @@ describe('network:', () => {
       passthrough: [],
       rules: [],
       policyScript: null,
+      upstreamProxy: null,
       onBlocked: 'warn',
     });
   });
@@ -37,6 +38,7 @@ describe('network:', () => {
     - { host: api.github.com, methods: [get, GET, post], paths: ["/repos/**"], action: deny }
     - { host: "*.example.com", reason: why }
   policy_script: ./policy.ts
+  upstream_proxy: { url: 'http://proxy.test:3128', credentials: { env: PROXY }, no_proxy: [API.test] }
   on_blocked: fail
 `;
     expect(networkOf(text, { '/p/corp-root.pem': 'x', '/p/policy.ts': 'x' })).toEqual({
@@ -70,6 +72,12 @@ describe('network:', () => {
         { host: '*.example.com', methods: [], paths: [], action: 'allow', reason: 'why' },
       ],
       policyScript: '/p/policy.ts',
+      upstreamProxy: {
+        url: 'http://proxy.test:3128',
+        credentials: { kind: 'env', variable: 'PROXY' },
+        noProxy: ['api.test'],
+        resolve: 'local',
+      },
       onBlocked: 'fail',
     });
   });
@@ -191,4 +199,16 @@ secrets:
   expect(ask('db.internal', 5432, 'tcp')).toBe(true);
   expect(ask('api.test', 443, 'https')).toBe(true);
   expect(ask('telemetry.example.com', 443, 'https')).toBe(false);
+});
+
+it.each([
+  ['http://user:s3cret@proxy.test', 'secret_inline'],
+  ['{ url: "http://user:s3cret@proxy.test" }', 'secret_inline'],
+  ['proxy.test:3128', 'bad_value'],
+  ['http://proxy.test/s3cret', 'bad_value'],
+  ['{ url: "http://proxy.test", no_proxy: ["http://x.test"] }', 'host_pattern'],
+])('refuses upstream_proxy: %s', (value, code) => {
+  const issues = errorOf(`network: { upstream_proxy: ${value} }\n`);
+  expect(issues.map((issue) => issue.code)).toEqual([code]);
+  expect(JSON.stringify(issues)).not.toContain('s3cret');
 });
