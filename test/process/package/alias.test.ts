@@ -1,6 +1,15 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { publint } from 'publint';
@@ -8,24 +17,24 @@ import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { documentBlock } from '../../fixtures/documents/document-blocks.ts';
 import { ALIAS, installAlias } from '../../fixtures/package/alias-package.ts';
-import { type InstalledPackage, installPackage } from '../../fixtures/package/install-package.ts';
+import { packPackage } from '../../fixtures/package/pack-package.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const run = promisify(execFile);
 
-let installed: InstalledPackage;
-let project: string;
-let prefix: string;
+const place = realpathSync(mkdtempSync(join(tmpdir(), 'gondolin-aliased-')));
+const [project, prefix] = [join(place, 'project'), join(place, 'prefix')];
 
 beforeAll(async () => {
-  installed = await installPackage();
-  ({ project, prefix } = await installAlias(installed.tarball, dirname(installed.project)));
+  const tarball = await packPackage();
+  await installAlias(tarball, project);
+  await installAlias(tarball, prefix, 'global');
 }, 240_000);
 
-afterAll(() => installed.remove(), 60_000);
+afterAll(() => rmSync(place, { recursive: true, force: true }), 60_000);
 
 /** Output of a program in the project, on both streams: a warning of Node would be there. */
-async function output(name: string, text: string, env: NodeJS.ProcessEnv = installed.env) {
+async function output(name: string, text: string, env: NodeJS.ProcessEnv = process.env) {
   writeFileSync(join(project, name), text);
   const { stdout, stderr } = await run(process.execPath, [name], { cwd: project, env });
   return `${stdout}${stderr}`;
@@ -58,7 +67,7 @@ it.each([
   async ({ env }) => {
     writeFileSync(join(project, 'gondolin-import.mjs'), documentBlock('001-05').text);
     const program = `import { createHttpHooks, MemoryProvider, VM } from "./gondolin-import.mjs";${USE}`;
-    const answer = await output('helped.mjs', program, { ...installed.env, ...env() });
+    const answer = await output('helped.mjs', program, { ...process.env, ...env() });
     expect(answer).toBe('object VM_BAD_OPTION\n');
   },
 );
@@ -69,7 +78,7 @@ it('the program of the aliased package finds its guest agent and schema', async 
     join(project, 'node_modules/.bin/gondolin'),
     join(prefix, 'bin/gondolin'),
   ]) {
-    const env = { ...installed.env, GONDOLIN_ACCEL: 'tcg' };
+    const env = { ...process.env, GONDOLIN_ACCEL: 'tcg' };
     const { stdout } = await run(program, ['plan'], { cwd: project, env });
     expect(stdout).toContain('uname');
   }
@@ -91,7 +100,7 @@ it.each(['esm', 'cjs'] as const)(
 
 it('a bundler that copies the package is told to leave it outside', async () => {
   const contents = `import { VM } from '${ALIAS}'; VM.create().catch((error) => console.log(error.code, error.hint));`;
-  const outdir = mkdtempSync(join(dirname(project), 'bundle-'));
+  const outdir = mkdtempSync(join(place, 'bundle-'));
   await build({
     stdin: { contents, resolveDir: project },
     ...{ format: 'esm', bundle: true, platform: 'node', splitting: true, outdir },
@@ -99,9 +108,7 @@ it('a bundler that copies the package is told to leave it outside', async () => 
     outExtension: { '.js': '.mjs' },
   });
   symlinkSync(join(project, 'node_modules'), join(outdir, 'node_modules'));
-  const { stdout } = await run(process.execPath, [join(outdir, 'stdin.mjs')], {
-    env: installed.env,
-  });
+  const { stdout } = await run(process.execPath, [join(outdir, 'stdin.mjs')]);
   expect(stdout).toContain('HOST_PACKAGE_INCOMPLETE');
   expect(stdout).toContain('mark gondolin as external');
 });
