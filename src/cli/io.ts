@@ -1,11 +1,21 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** An output stream of the command line, with `isTTY` and `columns` as in `process.stdout`. */
-export type CliOutput = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+/** An output stream of the command line, with `isTTY`, `columns` and `rows` as in `process.stdout`. */
+export type CliOutput = Writable & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
+
+/** The input stream of the command line, as `process.stdin`. */
+export type CliInput = Readable & {
+  readonly isTTY?: boolean;
+  setRawMode?(isRaw: boolean): unknown;
+};
 
 /** The parts of the process that a command uses; tests pass their own. */
 export interface CliIo {
-  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdin: CliInput;
   readonly stdout: CliOutput;
   readonly stderr: CliOutput;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -99,7 +99,15 @@ function addSessionCommands(add: AddCommand): void {
   })
     .usage('[options] VM -- CMD...')
     .option('-i, --interactive', 'pass standard input to the command')
+    .option('-t, --tty', 'run the command on a terminal')
     .option('-d, --detach', 'print the number of the command and leave it running')
+    .option('-e, --env <NAME=value>', 'set a variable; without a value, that of this host', collect)
+    .option('--cwd <path>', 'working directory in the guest')
+    .option('--user <user>', 'guest user: UID[:GID] or NAME[:GROUP]');
+  add('shell [vm]', 'open a shell in a running VM', async () => {
+    return (await import('./commands/shell.ts')).shellCommand;
+  })
+    .usage('[options] VM')
     .option('-e, --env <NAME=value>', 'set a variable; without a value, that of this host', collect)
     .option('--cwd <path>', 'working directory in the guest')
     .option('--user <user>', 'guest user: UID[:GID] or NAME[:GROUP]');

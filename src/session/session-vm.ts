@@ -16,6 +16,8 @@ export interface SessionProcess extends PromiseLike<CommandEnd> {
   /** Rejects when the command cannot be started. */
   readonly pid: Promise<number>;
   kill(signal: NodeJS.Signals, scope: 'process' | 'group' | 'tree'): Promise<void>;
+  /** Rejects for a command without a terminal. */
+  resize(rows: number, columns: number): Promise<void>;
 }
 
 /** A command for the VM of a session. */
@@ -26,6 +28,9 @@ export interface SessionExecOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly user?: string;
+  readonly pty?: boolean;
+  readonly rows?: number;
+  readonly columns?: number;
   readonly signal: AbortSignal;
 }
 

@@ -5,12 +5,14 @@ import { isVariableName } from '../../util/variable-name.ts';
 import type { CommandContext, CommandRun } from '../command-context.ts';
 import { findSession } from '../find-session.ts';
 import { type CliIo, writeText } from '../io.ts';
+import { ownTerminal } from '../own-terminal.ts';
 import { followCommand } from '../remote-exec.ts';
 import { usageError } from '../usage-error.ts';
 
 /** Options of a command in a VM, new or running. */
 export interface ExecFlags {
   readonly interactive?: boolean;
+  readonly tty?: boolean;
   readonly detach?: boolean;
   readonly env?: readonly string[];
   readonly cwd?: string;
@@ -21,7 +23,7 @@ export interface ExecFlags {
  * Returns the variables of `--env NAME=VALUE` and `--env NAME`, which passes the host's on.
  * @throws {GondolinError} CLI_USAGE, which shows no value.
  */
-function readEnvFlags(flags: readonly string[], env: CliIo['env']): string[] {
+export function readEnvFlags(flags: readonly string[], env: CliIo['env']): string[] {
   return flags.map((flag) => {
     const at = flag.indexOf('=');
     const name = at < 0 ? flag : flag.slice(0, at);
@@ -54,17 +56,20 @@ async function execInVm(
   }
   const hasInput = options.interactive === true;
   const isDetached = options.detach === true;
+  const terminal = options.tty === true ? ownTerminal(io) : undefined;
   const request = {
     command,
     env: readEnvFlags(options.env ?? [], io.env),
     cwd: options.cwd ?? null,
     user: options.user ?? null,
     stdin: hasInput,
+    terminal: terminal?.size ?? null,
     isDetached,
   };
   const session = await findSession(io, word);
   if (!isDetached) {
-    return followCommand(io, session, 'exec', request, { hasInput, needsEnd: true });
+    const how = { hasInput, needsEnd: true, terminalFor: () => terminal };
+    return followCommand(io, session, 'exec', request, how);
   }
   const reply = await requestSession(session.controlDirectory, 'exec', request, io.signal);
   const decoded = decodeValue(reply, started);

@@ -12,6 +12,7 @@ export interface DetachedCommand {
   /** Process id in the guest. */
   readonly pid: number;
   readonly startedAtMs: number;
+  readonly hasTerminal: boolean;
   readonly process: SessionProcess;
   readonly log: CommandLog;
   /** Resolves when it has ended and its output is in the log; rejects as `ExecProcess` does. */
@@ -46,7 +47,7 @@ export class DetachedCommands {
   }
 
   /** Keeps a command that has just been started, and reads its output. */
-  add(process: SessionProcess, pid: number): DetachedCommand {
+  add(process: SessionProcess, pid: number, hasTerminal: boolean): DetachedCommand {
     const log = new CommandLog();
     this.#lastId += 1;
     const isRead = Promise.all([record(process, 'stdout', log), record(process, 'stderr', log)]);
@@ -60,7 +61,7 @@ export class DetachedCommands {
     // A command that nobody waits for may fail, such as when its VM is closed.
     ended.catch(() => undefined);
     const command: DetachedCommand = {
-      ...{ id: this.#lastId, pid, startedAtMs: Date.now(), process, log, ended },
+      ...{ id: this.#lastId, pid, startedAtMs: Date.now(), hasTerminal, process, log, ended },
       get isRunning() {
         return state.isRunning;
       },

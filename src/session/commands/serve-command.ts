@@ -6,6 +6,7 @@ import { errorData } from '../error-reply.ts';
 import type { FrameSocket } from '../frames/frame-socket.ts';
 import { encodeCredit, INPUT_CREDIT_BYTES } from '../frames/input-credit.ts';
 import type { SessionFrame } from '../frames/session-frame.ts';
+import { decodeSize } from '../frames/window-size.ts';
 import type { CommandEnd, SessionProcess } from '../session-vm.ts';
 import type { LogEntry, OutputName } from './command-log.ts';
 
@@ -36,6 +37,9 @@ class ClientInput {
       this.#write(payload);
     } else if (channel === 'signal') {
       await this.#process.kill(toSignal(payload.toString('latin1')), 'group').catch(isOver);
+    } else if (channel === 'resize') {
+      const { rows, columns } = decodeSize(payload);
+      await this.#process.resize(rows, columns).catch(isOver);
     } else {
       throw sessionFailed(`it sent a frame for ${channel}`);
     }

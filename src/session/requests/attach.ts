@@ -11,8 +11,8 @@ export interface AttachRequest {
 export const attachRequest: RequestKind<AttachRequest> = {
   decoder: object<AttachRequest>({ command: nullable(integer({ min: 1 })) }),
   run: async ({ command: id }, { commands }, connection) => {
-    const { pid, log, process, ended } = commands.find(id);
-    const stream = connection.startFrames({ pid });
+    const { pid, hasTerminal, log, process, ended } = commands.find(id);
+    const stream = connection.startFrames({ pid, hasTerminal });
     const from = log.totalBytes;
     await serveWatcher(process, stream, (gone) =>
       sendLog(log.read({ from, isFollowing: true }, gone), ended, stream),

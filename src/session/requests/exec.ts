@@ -2,6 +2,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import {
   boolean,
   type Decoder,
+  integer,
   JsonFieldError,
   list,
   nullable,
@@ -24,6 +25,8 @@ export interface ExecRequest {
   readonly user: string | null;
   /** Whether it reads input of the client. */
   readonly stdin: boolean;
+  /** Size of the terminal that it runs on; null for none. */
+  readonly terminal: { readonly rows: number; readonly columns: number } | null;
   /** Runs without a client: the result has its number, and the connection is closed. */
   readonly isDetached: boolean;
 }
@@ -39,12 +42,15 @@ const command: Decoder<string | readonly string[]> = (value, field) => {
 
 const variable = text({ pattern: /^[^=\0]+=[^\0]*$/s });
 
+const characters = integer({ min: 1, max: 65_535 });
+
 const decoder = object<ExecRequest>({
   command,
   env: list(variable, { maxLength: MAX_WORDS }),
   cwd: nullable(text()),
   user: nullable(text()),
   stdin: boolean,
+  terminal: nullable(object({ rows: characters, columns: characters })),
   isDetached: boolean,
 });
 
@@ -61,7 +67,7 @@ export const execRequest: RequestKind<ExecRequest> = {
   decoder,
   run: async (request, session, connection) => {
     const vm = runningVm(session);
-    const { cwd, user, stdin, isDetached } = request;
+    const { cwd, user, stdin, terminal, isDetached } = request;
     if (isDetached) session.commands.makeRoom();
     const stop = new AbortController();
     const process = vm.exec(request.command, {
@@ -72,11 +78,14 @@ export const execRequest: RequestKind<ExecRequest> = {
       signal: stop.signal,
       ...(cwd === null ? {} : { cwd }),
       ...(user === null ? {} : { user }),
+      ...(terminal === null ? {} : { pty: true, ...terminal }),
     });
     const leave = () => stop.abort();
     if (!isDetached) connection.gone.addEventListener('abort', leave);
     const pid = await process.pid;
-    if (isDetached) return { id: session.commands.add(process, pid).id, pid };
+    if (isDetached) {
+      return { id: session.commands.add(process, pid, terminal !== null).id, pid };
+    }
     if (connection.gone.aborted) throw new GondolinError('SESSION_FAILED', 'the client left');
     await serveOwnCommand(process, connection.startFrames({ pid }), leave);
     return null;

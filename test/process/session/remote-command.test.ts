@@ -6,11 +6,12 @@ import { openFrames, requestSession } from '../../../src/session/client/session-
 import { LOG_BYTES } from '../../../src/session/commands/command-log.ts';
 import { MAX_DETACHED } from '../../../src/session/commands/detached-commands.ts';
 import { INPUT_CREDIT_BYTES } from '../../../src/session/frames/input-credit.ts';
+import { encodeSize } from '../../../src/session/frames/window-size.ts';
 import type { ExecRequest } from '../../../src/session/requests/exec.ts';
 import { serveFakeVm } from '../../fixtures/fake-session.ts';
 
 function request(command: string, other: Partial<ExecRequest> = {}): ExecRequest {
-  const rest = { env: [], cwd: null, user: null, stdin: false, isDetached: false };
+  const rest = { env: [], cwd: null, user: null, stdin: false, terminal: null, isDetached: false };
   return { command, ...rest, ...other };
 }
 
@@ -124,8 +125,21 @@ it('a signal of the client reaches the command', async () => {
   expect(await followRemote(stream, streams)).toMatchObject({ exitCode: 3 });
 });
 
+it('a command on a terminal gets its size, and each new one', async () => {
+  const { vm, directory } = await serveFakeVm();
+  const asked = request('read line', { stdin: true, terminal: { rows: 30, columns: 100 } });
+  const { stream } = await openFrames(directory, 'exec', asked);
+  expect(vm.asked[0]?.options).toMatchObject({ pty: true, rows: 30, columns: 100 });
+  await stream.send('resize', encodeSize(40, 120));
+  await stream.send('stdin', Buffer.from('\n'));
+  const streams = { stdin: null, stdout: new PassThrough(), stderr: new PassThrough() };
+  expect(await followRemote(stream, streams)).toMatchObject({ exitCode: 0 });
+  expect(vm.sizes).toEqual([[40, 120]]);
+});
+
 it.each([
   ['a channel of the owner', 'stdout', Buffer.from('x')],
+  ['a terminal without size', 'resize', Buffer.alloc(4)],
   ['an unknown signal', 'signal', Buffer.from('SIGNONE')],
   ['more input than its credit', 'stdin', Buffer.alloc(2 * INPUT_CREDIT_BYTES)],
 ] as const)(

@@ -13,6 +13,7 @@ import {
   type SessionFrame,
   SessionFrameDecoder,
 } from '../../../src/session/frames/session-frame.ts';
+import { decodeSize, encodeSize } from '../../../src/session/frames/window-size.ts';
 
 const channels = Object.keys(SESSION_CHANNEL) as SessionChannel[];
 const frame = fc.record({
@@ -71,4 +72,18 @@ it('InputCredit gives what is left, and waits for more', async () => {
   credit.add(encodeCredit(5));
   expect(await waiting).toBe(5);
   expect(() => credit.add(Buffer.alloc(3))).toThrow('credit');
+});
+
+it('decodeSize() returns what encodeSize() wrote, and refuses an empty terminal', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 65_535 }),
+      fc.integer({ min: 1, max: 65_535 }),
+      (rows, columns) => {
+        expect(decodeSize(encodeSize(rows, columns))).toEqual({ rows, columns });
+      },
+    ),
+  );
+  expect(() => decodeSize(encodeSize(0, 80))).toThrow('empty');
+  expect(() => decodeSize(Buffer.alloc(3))).toThrow('size');
 });
