@@ -19,6 +19,7 @@ Examples:
   gondolin run                        run every sandbox and step
   gondolin run test unit              run the step unit (and what it needs) of the sandbox test
   gondolin run test -- npm ls         run one command instead of the steps
+  gondolin bash --mount-hostfs .:/work  a shell in a new VM, without a project file
   gondolin run --progress json        events for other programs, one JSON object per line
 
 Exit codes of run: the failing step's own; 2 usage or config; 3 blocked by policy; 124 timeout; 125 gondolin failed;
@@ -83,6 +84,28 @@ async function sweepAfterKill(io: CliIo): Promise<void> {
   }
 }
 
+/** Adds the options of a process in a guest. */
+function addProcessOptions(command: Command): Command {
+  return command
+    .option('-e, --env <NAME=value>', 'set a variable; without a value, that of this host', collect)
+    .option('--cwd <path>', 'working directory in the guest')
+    .option('--user <user>', 'guest user: UID[:GID] or NAME[:GROUP]');
+}
+
+/** Adds the options that describe a new VM without a project file. */
+function addNewVmOptions(command: Command): Command {
+  return addNetworkOptions(addProcessOptions(command))
+    .option('--mount-hostfs <host:guest[:ro]>', 'mount a host directory or file', collect)
+    .option('--mount-memfs <guest>', "mount memory of the guest's", collect)
+    .option('--image <image>', 'debian, or a directory with a built image')
+    .option('--cpus <count>', 'virtual CPUs (default: 1)')
+    .option('--memory <size>', 'memory (default: 512MiB)')
+    .option('--timeout <time>', 'end the VM after this time: 90s, 5m, 1h30m')
+    .option('--label <name>', 'name of the VM for `gondolin list` and its kin')
+    .option('--resume <snapshot>', 'start from a snapshot')
+    .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)');
+}
+
 type AddCommand = <Options>(
   usage: string,
   about: string,
@@ -94,23 +117,22 @@ function addSessionCommands(add: AddCommand): void {
   add('list', 'list the running VMs of this user', async () => {
     return (await import('./commands/list.ts')).listCommand;
   }).alias('ps');
-  add('exec [vm]', 'run a command in a running VM', async () => {
+  const exec = add('exec [vm]', 'run a command in a running VM, or in a new one', async () => {
     return (await import('./commands/exec.ts')).execCommand;
-  })
-    .usage('[options] VM -- CMD...')
+  });
+  addNewVmOptions(exec)
+    .usage('[options] [VM] -- CMD...')
     .option('-i, --interactive', 'pass standard input to the command')
     .option('-t, --tty', 'run the command on a terminal')
-    .option('-d, --detach', 'print the number of the command and leave it running')
-    .option('-e, --env <NAME=value>', 'set a variable; without a value, that of this host', collect)
-    .option('--cwd <path>', 'working directory in the guest')
-    .option('--user <user>', 'guest user: UID[:GID] or NAME[:GROUP]');
-  add('shell [vm]', 'open a shell in a running VM', async () => {
+    .option('-d, --detach', 'print the number of the command and leave it running');
+  const bash = add('bash', 'open a shell in a new VM', async () => {
+    return (await import('./commands/bash.ts')).bashCommand;
+  });
+  addNewVmOptions(bash);
+  const shell = add('shell [vm]', 'open a shell in a running VM', async () => {
     return (await import('./commands/shell.ts')).shellCommand;
-  })
-    .usage('[options] VM')
-    .option('-e, --env <NAME=value>', 'set a variable; without a value, that of this host', collect)
-    .option('--cwd <path>', 'working directory in the guest')
-    .option('--user <user>', 'guest user: UID[:GID] or NAME[:GROUP]');
+  }).usage('[options] VM');
+  addProcessOptions(shell);
   add('attach [vm] [command]', 'use the input and output of a detached command', async () => {
     return (await import('./commands/attach.ts')).attachCommand;
   }).usage('[options] VM [COMMAND]');
@@ -194,7 +216,9 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--har <file>', 'write HTTP requests as HAR 1.2, which browsers can open')
     .option('--no-cache', 'ignore existing checkpoints and save new ones')
     .option('--from <snapshot>', 'start from a snapshot')
-    .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)');
+    .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)')
+    .option('-i, --interactive', 'for habit: CMD always gets standard input')
+    .option('-t, --tty', 'run CMD on a terminal');
   add('snapshot [name] [vm]', 'save a running sandbox under a name', async () => {
     return (await import('./commands/snapshot.ts')).snapshotCommand;
   })

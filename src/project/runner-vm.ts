@@ -20,6 +20,8 @@ export interface RunnerProcess extends PromiseLike<RunnerResult> {
   readonly stderr: Readable | null;
   /** Sends a signal. SIGKILL to the `tree` resolves once all processes of the command have ended. */
   kill(signal: NodeJS.Signals, scope: 'process' | 'group' | 'tree'): Promise<void>;
+  /** Changes the size of its terminal. */
+  resize(rows: number, columns: number): Promise<void>;
 }
 
 /** The part of `VM` that the runner uses; tests pass their own. */
@@ -37,6 +39,10 @@ export interface RunnerVm {
       readonly stderr: 'pipe';
       readonly env: Readonly<Record<string, string>>;
       readonly cwd: string;
+      /** A terminal of its own, with this size. */
+      readonly pty?: boolean;
+      readonly rows?: number;
+      readonly columns?: number;
     },
   ): RunnerProcess;
   /** Ends the guest and QEMU. Safe to call on a VM that has ended. */
@@ -84,4 +90,18 @@ export interface Passthrough {
   readonly stdin: Readable | null;
   readonly stdout: Writable;
   readonly stderr: Writable;
+  /** The caller's terminal, for a command on a terminal of its own. */
+  readonly terminal?: PassthroughTerminal | null;
+}
+
+interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** The caller's terminal while a command uses it. */
+export interface PassthroughTerminal {
+  readonly size: TerminalSize;
+  /** Passes keys on and reports each new size, until the returned function is called. */
+  start(onResize: (size: TerminalSize) => void): () => void;
 }

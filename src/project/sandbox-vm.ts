@@ -40,6 +40,8 @@ export interface SandboxVmOptions {
   readonly cold?: boolean;
   /** A directory written by `VM.save` that the sandbox starts from, without checkpoints. */
   readonly from?: string;
+  /** Name of the VM for other commands. */
+  readonly label?: string;
 }
 
 /** The inputs for the VM of one sandbox. */
@@ -100,16 +102,17 @@ function createVm(inputs: VmInputs, from?: string): Promise<VM> {
     onWarning: hooks.onWarning,
     cold: options.cold ?? false,
     ...(from === undefined ? {} : { from }),
+    ...(options.label === undefined ? {} : { sessionLabel: options.label }),
   };
   return VM.createInRole(vmOptions, sessionRole(inputs));
 }
 
-/** Shows the VM to other commands as one of its project. */
+/** Shows the VM to other commands as one of its project; one of `gondolin exec` and its kin has none. */
 function sessionRole(inputs: VmInputs): SessionRole {
   const { plan, sandbox } = inputs;
+  const isOfProject = plan.configFiles.length > 0;
   return {
-    project: plan.name,
-    sandbox: sandbox.name,
+    ...(isOfProject ? { project: plan.name, sandbox: sandbox.name } : {}),
     directory: plan.directory,
     image: sandbox.image.name,
     saveSnapshot: snapshotSaver(inputs),

@@ -1,12 +1,13 @@
 import { requestSession } from '../../session/client/session-client.ts';
 import { sessionFailed } from '../../session/control-line.ts';
 import { decodeValue, integer, object } from '../../util/json-decoder.ts';
-import { isVariableName } from '../../util/variable-name.ts';
 import type { CommandContext, CommandRun } from '../command-context.ts';
+import { readEnvFlags } from '../env-flags.ts';
 import { findSession } from '../find-session.ts';
-import { type CliIo, writeText } from '../io.ts';
+import { writeText } from '../io.ts';
 import { ownTerminal } from '../own-terminal.ts';
 import { followCommand } from '../remote-exec.ts';
+import { type NewVmFlags, runInNewVm } from '../run-new-vm.ts';
 import { usageError } from '../usage-error.ts';
 
 /** Options of a command in a VM, new or running. */
@@ -19,25 +20,10 @@ export interface ExecFlags {
   readonly user?: string;
 }
 
-/**
- * Returns the variables of `--env NAME=VALUE` and `--env NAME`, which passes the host's on.
- * @throws {GondolinError} CLI_USAGE, which shows no value.
- */
-export function readEnvFlags(flags: readonly string[], env: CliIo['env']): string[] {
-  return flags.map((flag) => {
-    const at = flag.indexOf('=');
-    const name = at < 0 ? flag : flag.slice(0, at);
-    if (!isVariableName(name)) throw usageError('--env: want NAME=VALUE or NAME');
-    const value = at < 0 ? env[name] : flag.slice(at + 1);
-    if (value === undefined) throw usageError(`--env ${name}: the variable is not set here`);
-    return `${name}=${value}`;
-  });
-}
-
 /** @throws {GondolinError} CLI_USAGE without a command. */
 function commandAfter(trailing: readonly string[] | null, example: string): readonly string[] {
   if (trailing !== null && trailing.length > 0) return trailing;
-  throw usageError('no command after `--`', `Add the command: ${example}`);
+  throw usageError('no command after `--`', `Write it after two dashes: ${example}`);
 }
 
 const started = object<{ id: number; pid: number }>({
@@ -78,11 +64,53 @@ async function execInVm(
   return 0;
 }
 
-/** `exec VM -- CMD`: runs a command in a running VM. Exits with its exit code. */
-export const execCommand: CommandRun<ExecFlags> = async (context) => {
-  const [word, ...rest] = context.operands;
-  if (word === undefined || rest.length > 0) {
-    throw usageError('expected one VM before `--`', 'Write gondolin exec VM -- CMD.');
+/** Options that describe a new VM, and so have no meaning for one that runs. */
+const OF_NEW_VM = [
+  'allowHost',
+  'cold',
+  'cpus',
+  'hostSecret',
+  'image',
+  'label',
+  'memory',
+  'mountHostfs',
+  'mountMemfs',
+  'resume',
+  'timeout',
+] as const satisfies readonly (keyof NewVmFlags)[];
+
+function flagName(option: string): string {
+  return `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** Runs a command in a new VM, which ends with it. */
+function execInNewVm({ io, options, trailing }: CommandContext<ExecFlags & NewVmFlags>) {
+  const argv = commandAfter(trailing, 'gondolin exec -- ls -la');
+  if (options.detach === true) {
+    throw usageError(
+      '-d: a new VM ends with its command',
+      'Name a running VM: gondolin exec -d VM -- CMD.',
+    );
   }
-  return execInVm(context, word);
+  const streams = { hasInput: options.interactive === true, hasTerminal: options.tty === true };
+  return runInNewVm(argv, streams, options, io);
+}
+
+/** `exec VM -- CMD`: runs a command in a running VM; `exec -- CMD` in a new one. Exits with its exit code. */
+export const execCommand: CommandRun<ExecFlags & NewVmFlags> = async (context) => {
+  const { operands, options } = context;
+  const [word, ...rest] = operands;
+  if (rest.length > 0) {
+    throw usageError(
+      'at most one VM may precede `--`',
+      'Write gondolin exec VM -- CMD for a running VM, gondolin exec -- CMD for a new one.',
+    );
+  }
+  if (word === undefined) return execInNewVm(context);
+  const foreign = OF_NEW_VM.find((option) => options[option] !== undefined);
+  if (foreign === undefined) return execInVm(context, word);
+  throw usageError(
+    `${flagName(foreign)} describes a new VM, and ${JSON.stringify(word)} names a running one`,
+    'Leave out the VM to start a new one: gondolin exec [options] -- CMD.',
+  );
 };

@@ -1,15 +1,11 @@
 import type { CommandRun } from '../command-context.ts';
+import { readEnvFlags } from '../env-flags.ts';
 import { findSession } from '../find-session.ts';
+import { INTERACTIVE_SHELL, SCRIPT_SHELL } from '../guest-shell.ts';
 import { ownTerminal } from '../own-terminal.ts';
 import { followCommand } from '../remote-exec.ts';
 import { usageError } from '../usage-error.ts';
-import { type ExecFlags, readEnvFlags } from './exec.ts';
-
-/** Runs in a login shell: bash where the image has it, else sh. */
-export const INTERACTIVE_SHELL =
-  'if command -v bash >/dev/null; then exec bash -i; else exec sh -i; fi';
-/** For input that is no terminal: a script that prints no prompt. */
-export const SCRIPT_SHELL = 'if command -v bash >/dev/null; then exec bash; else exec sh; fi';
+import type { ExecFlags } from './exec.ts';
 
 /** `shell VM`: a shell in a running VM; on a terminal an interactive one, else it runs standard input as a script. */
 export const shellCommand: CommandRun<ExecFlags> = async ({ io, options, operands }) => {

@@ -75,7 +75,13 @@ export function forwardRaw(command: RunnerProcess, own: Passthrough): OutputForw
     target.on('error', () => stdin.unpipe(target));
     stdin.pipe(target);
   }
+  // A command that has ended, or could not be started, has no terminal any more.
+  const resize = (size: { readonly rows: number; readonly columns: number }) => {
+    command.resize(size.rows, size.columns).catch(() => undefined);
+  };
+  const restore = own.terminal?.start(resize);
   const stop = () => {
+    restore?.();
     if (stdin === null || target === null) return;
     stdin.unpipe(target);
     stdin.pause();

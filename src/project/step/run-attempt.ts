@@ -141,6 +141,7 @@ export async function runAttempt(
   context: AttemptContext,
 ): Promise<AttemptOutcome> {
   const { passthrough } = context;
+  const terminal = passthrough?.terminal ?? null;
   const nothing = async () => undefined;
   let command: RunnerProcess;
   try {
@@ -152,6 +153,7 @@ export async function runAttempt(
         stderr: 'pipe',
         env: step.env,
         cwd: step.cwd,
+        ...(terminal === null ? {} : { pty: true, ...terminal.size }),
       },
     );
   } catch (error) {

@@ -101,6 +101,14 @@ it('a detached command is followed, waited for and killed by its number', async 
   expect(await run('wait', 'mine')).toMatchObject({ code: 137 });
 });
 
+it('gondolin shell runs standard input as a script when it is no terminal', async () => {
+  const { vm, ...served } = await withVm();
+  const { child, ended } = startCli({ vm, ...served }, 'shell', '-e', 'A=1', 'mine');
+  child.stdin.end('echo "got $A"; exit 6');
+  expect(await ended).toEqual(['got 1\n', '', [6, null]]);
+  expect(vm.asked[0]?.options).not.toHaveProperty('pty');
+});
+
 it('gondolin stop closes VMs and prints their ids', async () => {
   const { cwd, session } = await withVm();
   const { code, stdout } = await runCli(['stop', 'mine'], { cwd });
@@ -112,6 +120,19 @@ it.each([
   [['exec', 'mine'], 'CLI_USAGE'],
   [['exec', 'mine', '--'], 'CLI_USAGE'],
   [['exec', 'one', 'two', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', '--'], 'CLI_USAGE'],
+  [['exec'], 'CLI_USAGE'],
+  [['exec', '--cpus', '2', 'mine', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', '--mount-hostfs', '.:/x', 'mine', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', '-d', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', '--cpus', '0', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', '--resume', 'none', '--', 'ls'], 'SNAPSHOT_NOT_FOUND'],
+  [['bash', 'mine'], 'CLI_USAGE'],
+  [['bash', '--', 'ls'], 'CLI_USAGE'],
+  [['bash', '--image', 'none'], 'CLI_USAGE'],
+  [['shell'], 'CLI_USAGE'],
+  [['shell', 'other'], 'SESSION_NOT_FOUND'],
+  [['run', '-t'], 'CLI_USAGE'],
   [['exec', '-e', '=x', 'mine', '--', 'ls'], 'CLI_USAGE'],
   [['exec', '-e', 'NOT_SET_HERE', 'mine', '--', 'ls'], 'CLI_USAGE'],
   [['exec', '--cwd', 'relative', 'mine', '--', 'ls'], 'CLI_USAGE'],

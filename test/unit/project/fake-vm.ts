@@ -49,6 +49,8 @@ export class FakeProcess implements RunnerProcess {
     this.#fail(error);
   }
 
+  async resize(): Promise<void> {}
+
   async kill(signal: string, scope: string): Promise<void> {
     this.kills.push(`${signal} ${scope}`);
     await this.onKill();

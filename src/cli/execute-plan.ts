@@ -1,0 +1,188 @@
+import { isColdForced } from '../host/cold-start.ts';
+import { resolveDirectories } from '../host/directories.ts';
+import { guestAgentPath } from '../host/package-root.ts';
+import { requireTool } from '../host/tools.ts';
+import type { Plan } from '../plan/plan.ts';
+import { toErrorData } from '../project/error-data.ts';
+import { runPlan } from '../project/run-plan.ts';
+import type { RunResult, SandboxResult } from '../project/run-result.ts';
+import type { Passthrough } from '../project/runner-vm.ts';
+import type { SandboxVmOptions } from '../project/sandbox-vm.ts';
+import type { GlobalOptions } from './command-context.ts';
+import { type CliIo, writeText } from './io.ts';
+import { ownTerminal } from './own-terminal.ts';
+import { type AuditFlags, openRunAudit, type RunAudit } from './run-audit.ts';
+import { createRenderer } from './ui/progress/choose-renderer.ts';
+import type { resolveProgress } from './ui/progress/progress-mode.ts';
+import { renderErrorData, renderErrorJson } from './ui/render-error.ts';
+import { renderBlocked, renderRunErrors, renderSummary } from './ui/summary.ts';
+import { plainText } from './ui/text/describe.ts';
+import { type Paint, paintFor } from './ui/text/paint.ts';
+
+type DrawnMode = ReturnType<typeof resolveProgress>;
+
+/** The variables of the environment that are passed to the tools that build images. */
+const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy'].flatMap((name) => [
+  name,
+  name.toUpperCase(),
+]);
+
+function proxyVariables(env: CliIo['env']): Record<string, string> {
+  const proxies: Record<string, string> = {};
+  for (const name of PROXY_VARIABLES) {
+    const value = env[name];
+    if (value !== undefined && value !== '') proxies[name] = value;
+  }
+  return proxies;
+}
+
+/** Options of every command that starts VMs. */
+export interface StartFlags extends GlobalOptions, AuditFlags {
+  /** False with `--no-cache`. */
+  readonly cache?: boolean;
+  readonly cold?: boolean;
+}
+
+/** Returns the use of checkpoints; a cold start has none. */
+function checkpointMode(isCaching: boolean, isCold: boolean) {
+  if (isCold) return 'off';
+  return isCaching ? 'use' : 'rewrite';
+}
+
+function sandboxVmOptions(
+  io: CliIo,
+  { debug = false, cache: isCaching = true, cold = isColdForced(io.env) }: StartFlags,
+  { from, label }: Execution,
+  readonlyPaths: readonly string[],
+): SandboxVmOptions {
+  const debugLog = (component: string, message: string) => {
+    void writeText(io.stderr, `[${component}] ${plainText(message)}\n`);
+  };
+  const { cache, state } = resolveDirectories(io.env);
+  return {
+    cacheDirectory: cache,
+    stateDirectory: state,
+    agentPath: guestAgentPath(),
+    environment: proxyVariables(io.env),
+    secretEnvironment: io.env,
+    readonlyPaths,
+    cold,
+    checkpoints: checkpointMode(isCaching, cold),
+    ...(from === null ? {} : { from }),
+    ...(label === undefined ? {} : { label }),
+    ...(debug ? { debug: { debug: '*', debugLog } } : {}),
+  };
+}
+
+/** Returns the blocked requests for a run without a summary; with `quiet`, only of sandboxes that failed for them. */
+function blockedText(result: RunResult, mode: DrawnMode, paint: Paint): string {
+  const isFailed = ({ error }: SandboxResult) => error?.code === 'PROJECT_NETWORK_BLOCKED';
+  const { sandboxes } = result;
+  return renderBlocked(mode === 'quiet' ? sandboxes.filter(isFailed) : sandboxes, paint);
+}
+
+/** Prints the summary of a run on standard output, and its errors on standard error. */
+async function printEnd(result: RunResult, mode: DrawnMode, isRaw: boolean, io: CliIo) {
+  if (mode === 'json') return;
+  const paint = paintFor(io.stderr, io.env);
+  if (mode === 'quiet' || isRaw) {
+    await writeText(io.stderr, blockedText(result, mode, paint));
+  } else {
+    await writeText(io.stdout, renderSummary(result, paintFor(io.stdout, io.env)));
+  }
+  await writeText(io.stderr, renderRunErrors(result, paint));
+  if (result.status === 'cancelled') {
+    await writeText(io.stderr, renderErrorData(toErrorData(io.signal.reason), paint));
+  }
+}
+
+/** Prints the errors of the audit files. Returns the exit code of a run that would otherwise have `exitCode`. */
+async function printAuditFailures(
+  failures: readonly unknown[],
+  mode: DrawnMode,
+  exitCode: number,
+  io: CliIo,
+): Promise<number> {
+  const paint = paintFor(io.stderr, io.env);
+  for (const failure of failures) {
+    const text = renderErrorData(toErrorData(failure), paint);
+    await writeText(io.stderr, mode === 'json' ? renderErrorJson(failure) : text);
+  }
+  const [first] = failures;
+  return first === undefined || exitCode !== 0 ? exitCode : toErrorData(first).exit;
+}
+
+/** A plan to run, and how. */
+export interface Execution {
+  readonly plan: Plan;
+  /** Directory of a saved machine that it starts from, or null. */
+  readonly from: string | null;
+  /** The display, decided before anything is started. */
+  readonly mode: DrawnMode;
+  /** The only command uses the streams of this process. */
+  readonly isRaw: boolean;
+  /** It reads the standard input of this process. */
+  readonly hasInput: boolean;
+  /** It runs on a terminal. */
+  readonly hasTerminal: boolean;
+  /** Name of the VM for other commands. */
+  readonly label?: string;
+}
+
+function passthroughOf(io: CliIo, { hasInput, hasTerminal }: Execution): Passthrough {
+  return {
+    stdin: hasInput ? io.stdin : null,
+    stdout: io.stdout,
+    stderr: io.stderr,
+    terminal: hasTerminal ? ownTerminal(io) : null,
+  };
+}
+
+/** Runs the plan, displays its progress and writes its audit files. */
+async function drawRun(
+  execution: Execution,
+  audit: RunAudit,
+  vmOptions: SandboxVmOptions,
+  io: CliIo,
+): Promise<RunResult> {
+  const { plan, mode, isRaw } = execution;
+  // Loaded only here, because it brings in the code for QEMU, the file server and libc.
+  const { createSandboxVms } = await import('../project/sandbox-vm.ts');
+  const renderer = await createRenderer(mode, isRaw, io);
+  try {
+    return await runPlan(plan, {
+      createVm: createSandboxVms(plan, vmOptions),
+      onEvent: (event) => renderer.onEvent(event),
+      onNetworkEvent: audit.onNetworkEvent,
+      signal: io.signal,
+      ...(isRaw ? { passthrough: passthroughOf(io, execution) } : {}),
+    });
+  } finally {
+    await renderer.end();
+  }
+}
+
+/**
+ * Runs a plan from the check of this machine to the summary.
+ * @returns The exit code: that of the first failing step, or of the only command.
+ */
+export async function executePlan(
+  execution: Execution,
+  flags: StartFlags,
+  io: CliIo,
+): Promise<number> {
+  const { mode, isRaw } = execution;
+  // Checked now, not after a minute of building an image.
+  requireTool('qemu-system-x86_64', io.env);
+  const audit = await openRunAudit(flags, io.cwd);
+  let failures: readonly unknown[] = [];
+  let result: RunResult;
+  try {
+    const vmOptions = sandboxVmOptions(io, flags, execution, audit.paths);
+    result = await drawRun(execution, audit, vmOptions, io);
+  } finally {
+    failures = await audit.close();
+  }
+  await printEnd(result, mode, isRaw, io);
+  return printAuditFailures(failures, mode, result.exitCode, io);
+}
