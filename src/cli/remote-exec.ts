@@ -14,8 +14,8 @@ import { formatBytes } from './ui/text/quantities.ts';
 /** Requests that continue with the output of a command. */
 type OutputMethod = 'exec' | 'attach' | 'logs';
 
-/** How this process is used by the command. */
-export interface FollowOptions {
+/** The use of this process by the command. */
+export interface OwnProcessUse {
   /** Passes standard input on. */
   readonly hasInput: boolean;
   /** The output continues until the command has ended. */
@@ -51,7 +51,7 @@ export async function followCommand<M extends OutputMethod>(
   { controlDirectory }: LiveSession,
   method: M,
   fields: SessionRequests[M],
-  { hasInput, needsEnd, terminalFor, canDetach }: FollowOptions,
+  { hasInput, needsEnd, terminalFor, canDetach }: OwnProcessUse,
 ): Promise<number> {
   const { stream, result } = await openFrames(controlDirectory, method, fields, io.signal);
   let isDetached = false;

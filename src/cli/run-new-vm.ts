@@ -11,7 +11,7 @@ export interface NewVmFlags extends VmFlags, StartFlags {
   readonly resume?: string;
 }
 
-/** How the command uses the streams of this process. */
+/** The streams of this process that the command uses. */
 export interface OwnStreams {
   readonly hasInput: boolean;
   readonly hasTerminal: boolean;
