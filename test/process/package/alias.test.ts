@@ -113,6 +113,15 @@ it('a bundler that copies the package is told to leave it outside', async () => 
   expect(stdout).toContain('mark gondolin as external');
 });
 
+it.each([
+  { id: '000-21', env: { GONDOLIN_GUEST_DIR: '/path/to/assets' } },
+  { id: '000-22', env: { PATH: '/nowhere' } },
+])('an error has the text of block $id of the documents', async ({ id, env }) => {
+  const program = `import { VM } from '${ALIAS}'; VM.create().catch(({ message }) => console.log('Error: ' + message));`;
+  const answer = await output('failing.mjs', program, { ...process.env, ...env });
+  expect(answer).toBe(documentBlock(id).text);
+});
+
 it('publint finds nothing to say about the packed package', async () => {
   const pkgDir = join(project, 'node_modules', ALIAS);
   const { messages, pkg } = await publint({ pkgDir, strict: true, pack: false });
