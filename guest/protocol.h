@@ -27,6 +27,7 @@
 #define GONDOLIN_STREAM_KIND_STDIO 1
 #define GONDOLIN_STREAM_KIND_TCP 2
 #define GONDOLIN_STREAM_KIND_DNS 3
+#define GONDOLIN_STREAM_KIND_CONNECT 4
 
 #define GONDOLIN_RESET_CANCELLED 1
 #define GONDOLIN_RESET_PEER_CLOSED 2
@@ -91,8 +92,12 @@
 #define GONDOLIN_MAX_LIST_ITEMS 65536
 #define GONDOLIN_MAX_FILE_BYTES 2097152
 
-/* OPEN of a TCP stream, after the kind: u8 family (4 or 6), u16 port, 16 bytes of address (IPv4: 4, then 0). */
+/*
+ * OPEN of a TCP or CONNECT stream, after the kind: u8 family (4 or 6; CONNECT also 0), u16 port, 16 bytes of address (IPv4:
+ * 4, then 0).
+ */
 #define GONDOLIN_TCP_DESTINATION_BYTES 19
+#define GONDOLIN_TCP_FAMILY_ANY 0
 #define GONDOLIN_TCP_FAMILY_V4 4
 #define GONDOLIN_TCP_FAMILY_V6 6
 #define GONDOLIN_MAX_TCP_STREAMS 900

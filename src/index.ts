@@ -81,6 +81,7 @@ export type {
 export { ReadonlyProvider } from './vfs/readonly-provider.ts';
 export { type RealFSOptions, RealFSProvider } from './vfs/real-fs-provider.ts';
 export { VfsError } from './vfs/vfs-error.ts';
+export type { ConnectOptions } from './vm/connect.ts';
 export type { ExecInput, ExecOptions, ExecOutput } from './vm/exec/exec-options.ts';
 export { ExecProcess } from './vm/exec/exec-process.ts';
 export { ExecResult } from './vm/exec/exec-result.ts';

@@ -13,6 +13,7 @@
 #include "exec/exec.h"
 #include "file/mount.h"
 #include "files/program.h"
+#include "net/connect.h"
 #include "requests.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
@@ -149,6 +150,7 @@ int main(int argc, char **argv)
     mount_init(fs_fd);
     if (!start_loop(control_fd, &failure))
         die(&failure);
+    net_connect_init();
     (void)umask(022);
     reply_hello();
     (void)port_flush();

@@ -18,6 +18,7 @@
 #include "file/java_store.h"
 #include "file/mount.h"
 #include "freeze.h"
+#include "net/connect.h"
 #include "net/network.h"
 #include "net/tcp.h"
 #include "requests.h"
@@ -169,6 +170,7 @@ void run_agent(int control_fd, int fs_fd, int device_fd)
     if (port_init(control_fd, &requests_handlers) != 0 || !start_thread(pump_requests, &failure) ||
         !start_thread(pump_replies, &failure))
         exit(1);
+    net_connect_init();
     reply_hello();
     (void)loop_run();
     exit(1);

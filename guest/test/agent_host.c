@@ -4,10 +4,12 @@
  * than 0 and 7.
  */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -19,6 +21,7 @@
 #define MAX_END_TURNS 4000
 
 static uint64_t state;
+static uint16_t echo_port;
 
 /* xorshift64*: the same numbers on every machine. */
 static uint32_t next_random(uint32_t below)
@@ -182,8 +185,25 @@ static void write_thaw(struct wire_writer *writer, struct host *host)
     memset(host->is_done, 0, sizeof host->is_done);
 }
 
+/* A connection to the echo server or to a port without a server, by each kind of address. */
+static void open_connection(struct host *host)
+{
+    static const uint8_t families[] = {GONDOLIN_TCP_FAMILY_ANY, GONDOLIN_TCP_FAMILY_V4, GONDOLIN_TCP_FAMILY_V6, 9};
+    static const uint8_t addresses[][16] = {{127, 0, 0, 1}, {[15] = 1}, {192, 0, 2, 1}, {0}};
+    uint8_t open[1 + GONDOLIN_TCP_DESTINATION_BYTES] = {GONDOLIN_STREAM_KIND_CONNECT};
+    open[1] = families[next_random(10) == 0 ? 3 : next_random(3)];
+    store_u16(open + 2, next_random(4) == 0 ? (uint16_t)next_random(3) : echo_port);
+    memcpy(open + 4, addresses[next_random(ARRAY_LENGTH(addresses))], 16);
+    host->last_stream += 2;
+    send_frame(host, GONDOLIN_FRAME_OPEN, host->last_stream, open, sizeof open, true);
+}
+
 static void open_stream(struct host *host)
 {
+    if (next_random(4) == 0) {
+        open_connection(host);
+        return;
+    }
     const uint8_t kind = next_random(40) == 0 ? 9 : GONDOLIN_STREAM_KIND_STDIO;
     host->last_stream += 2;
     send_frame(host, GONDOLIN_FRAME_OPEN, host->last_stream, &kind, 1, true);
@@ -271,6 +291,43 @@ static int end(struct host *host, pid_t agent)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static void echo(int fd)
+{
+    static uint8_t bytes[4096];
+    long count;
+    while ((count = recv(fd, bytes, 1 + next_random(sizeof bytes), 0)) > 0) {
+        if (next_random(50) == 0 || send(fd, bytes, (size_t)count, MSG_NOSIGNAL) != count)
+            break;
+    }
+    _exit(0);
+}
+
+/* Starts a server in a process of its own, which returns what it receives and sometimes hangs up. False without one. */
+static bool start_echo(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (bind(listener, (const struct sockaddr *)&address, length) != 0 || listen(listener, 64) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &length) != 0)
+        return false;
+    echo_port = ntohs(address.sin_port);
+    pid_t parent = getpid();
+    if (fork() != 0) {
+        (void)close(listener);
+        return true;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)signal(SIGCHLD, SIG_IGN);
+    while (getppid() == parent) {
+        int fd = accept(listener, NULL, NULL);
+        if (fork() == 0)
+            echo(fd);
+        (void)close(fd);
+    }
+    _exit(0);
+}
+
 static bool play(unsigned long round)
 {
     /* The control port, the file port, and a replacement for /dev/fuse that preserves message boundaries. */
@@ -305,6 +362,8 @@ int main(int argc, char **argv)
     (void)printf("guest agent: %lu rounds, seed %lu\n", rounds, seed);
     (void)fflush(stdout);
     state = seed * 2 + 1;
+    if (!start_echo())
+        return 1;
     for (unsigned long round = 0; round < rounds; round++) {
         if (!play(round))
             return 1;

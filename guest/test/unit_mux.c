@@ -27,7 +27,12 @@ static void checks_ids(void)
     end_all(&mux);
     CHECK(mux_find(&mux, 4, &stream) == MUX_ENDED);
     CHECK(mux_open(&mux, 8, GONDOLIN_STREAM_KIND_STDIO, 2) == MUX_REFUSED);
+    CHECK(mux_open(&mux, 10, GONDOLIN_STREAM_KIND_CONNECT, GONDOLIN_TCP_DESTINATION_BYTES) == MUX_REFUSED);
+    CHECK(mux_open(&mux, 12, GONDOLIN_STREAM_KIND_TCP, 1 + GONDOLIN_TCP_DESTINATION_BYTES) == MUX_REFUSED);
     CHECK(mux.host_count == 0);
+    CHECK(mux_open(&mux, 14, GONDOLIN_STREAM_KIND_CONNECT, 1 + GONDOLIN_TCP_DESTINATION_BYTES) == MUX_OK);
+    CHECK(mux_find(&mux, 14, &stream) == MUX_OK && stream->kind == GONDOLIN_STREAM_KIND_CONNECT);
+    end_all(&mux);
 }
 
 static void holds_the_host_to_its_window(void)

@@ -145,8 +145,27 @@ static void writes_port_unreachable(void)
     CHECK(memcmp(message, wanted, sizeof wanted) == 0);
 }
 
+static void decodes_what_the_host_asks_for(void)
+{
+    uint8_t wire[GONDOLIN_TCP_DESTINATION_BYTES] = {GONDOLIN_TCP_FAMILY_V4, 0x90, 0x1f, 10, 1, 2, 3};
+    struct net_address address;
+    uint16_t port;
+    CHECK(net_destination_decode(wire, &address, &port) == NET_DESTINATION_ADDRESS);
+    CHECK(port == 8080 && net_address_is_v4(&address) && memcmp(address.bytes + 12, wire + 3, 4) == 0);
+    wire[0] = GONDOLIN_TCP_FAMILY_V6;
+    CHECK(net_destination_decode(wire, &address, &port) == NET_DESTINATION_ADDRESS);
+    CHECK(!net_address_is_v4(&address) && memcmp(address.bytes, wire + 3, 16) == 0);
+    wire[0] = GONDOLIN_TCP_FAMILY_ANY;
+    CHECK(net_destination_decode(wire, &address, &port) == NET_DESTINATION_ANY && port == 8080);
+    wire[0] = 5;
+    CHECK(net_destination_decode(wire, &address, &port) == NET_DESTINATION_BAD);
+    memset(wire, 0, 3);
+    CHECK(net_destination_decode(wire, &address, &port) == NET_DESTINATION_BAD);
+}
+
 void unit_net(void)
 {
+    decodes_what_the_host_asks_for();
     encodes_destinations();
     tells_families_apart();
     reads_records_in_any_pieces();

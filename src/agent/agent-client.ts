@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { MuxSession } from '../mux/mux-session.ts';
 import { MAX_FILE_BYTES, PROTOCOL_VERSION } from '../protocol/constants.ts';
@@ -12,6 +13,7 @@ import {
 import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
 import type { CloneIdentity, HostRequest, TerminalSize } from '../protocol/host-message.ts';
 import { printable } from '../protocol/printable.ts';
+import { type AgentConnectOptions, openConnection } from './connect.ts';
 import { ExitTable } from './exit-table.ts';
 import {
   type AgentExecOptions,
@@ -284,6 +286,15 @@ export class AgentClient {
       destroyExecStreams(streams);
       throw error;
     }
+  }
+
+  /**
+   * Connects to a server in the guest.
+   * @throws {GondolinError} MUX_STREAM_RESET with the outcome (details: reason, of RESET), MUX_STREAM_LIMIT, AGENT_TIMEOUT, the
+   *   session's error; an AbortError.
+   */
+  connect(options: AgentConnectOptions): Promise<Duplex> {
+    return openConnection(this.#session, options, this.#timeoutMs);
   }
 
   /**

@@ -482,6 +482,22 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Read the console output above. On a loaded host without KVM, run fewer VMs at once.',
   },
+  VM_CONNECT_ABORTED: {
+    exit: EXIT.interrupted,
+    hint: 'Connect again.',
+  },
+  VM_CONNECT_REFUSED: {
+    exit: EXIT.runner,
+    hint: 'Start the server in the guest, and connect once it listens on this port.',
+  },
+  VM_CONNECT_TIMEOUT: {
+    exit: EXIT.runner,
+    hint: 'Check that the server in the guest accepts connections: its backlog is full, or a firewall drops them.',
+  },
+  VM_CONNECT_UNREACHABLE: {
+    exit: EXIT.runner,
+    hint: 'Leave the host out to try every address of the guest, or name one that `ip addr` shows in it.',
+  },
   VM_EXEC_ABORTED: {
     exit: EXIT.interrupted,
     hint: 'Run the command again: your signal cancelled it.',

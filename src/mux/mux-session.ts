@@ -17,7 +17,7 @@ const NO_BODY = Buffer.alloc(0);
  */
 export type OpenHandler = (stream: MuxStream, body: Buffer) => void;
 
-type StreamFrame = Exclude<Frame, { type: 'MESSAGE' | 'OPEN' | 'ACCEPT' }>;
+type StreamFrame = Exclude<Frame, { type: 'MESSAGE' | 'OPEN' }>;
 
 /**
  * Control messages and flow-controlled streams over one channel to a guest (docs/protocol.md).
@@ -103,9 +103,10 @@ export class MuxSession {
   /**
    * Opens a stream to the guest, which may be written to at once.
    * @param kind  A value of STREAM_KIND.
+   * @param body  The bytes that the kind defines, at most 63.
    * @throws {GondolinError} MUX_STREAM_LIMIT when 1,024 are open; the error that ended the session.
    */
-  openStream(kind: number): MuxStream {
+  openStream(kind: number, body: Buffer = NO_BODY): MuxStream {
     if (this.#endError !== null) throw this.#endError;
     if (this.#hostStreams >= MAX_OPEN_STREAMS || this.#nextHostId > MAX_STREAM_ID) {
       const message = `Cannot open a stream: ${this.#hostStreams} are open, the limit`;
@@ -117,7 +118,7 @@ export class MuxSession {
     this.#nextHostId += 2;
     this.#streams.set(stream.id, stream);
     this.#hostStreams += 1;
-    this.#outbox.control(encodeFrame({ type: 'OPEN', streamId: stream.id, kind, body: NO_BODY }));
+    this.#outbox.control(encodeFrame({ type: 'OPEN', streamId: stream.id, kind, body }));
     return stream;
   }
 
@@ -192,10 +193,8 @@ export class MuxSession {
       case 'EOF':
       case 'RESET':
       case 'CREDIT':
-        this.#handleOnStream(frame);
-        break;
       case 'ACCEPT':
-        // The decoder refuses one from a guest.
+        this.#handleOnStream(frame);
         break;
     }
   }
@@ -221,6 +220,9 @@ export class MuxSession {
         break;
       case 'CREDIT':
         stream.receiveCredit(frame.bytes);
+        break;
+      case 'ACCEPT':
+        stream.receiveAccept();
         break;
     }
   }

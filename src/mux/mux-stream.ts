@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { MAX_DATA_BYTES, RESET, STREAM_KIND } from '../protocol/constants.ts';
 import { encodeFrame, encodeFrameHeader } from '../protocol/frame.ts';
+import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
 import type { OutboxSource, OutFrame } from './outbox.ts';
 import { ReceiveBuffer } from './receive-buffer.ts';
 import { StreamState } from './stream-state.ts';
@@ -36,6 +37,9 @@ const REASON_TEXT = new Map<number, string>([
   [RESET.CANCELLED, 'the guest cancelled it'],
   [RESET.PEER_CLOSED, 'the process in the guest closed its end'],
   [RESET.REFUSED, 'the guest refused it'],
+  [RESET.TIMED_OUT, 'the server in the guest did not reply'],
+  [RESET.HOST_UNREACHABLE, 'the guest does not have the address'],
+  [RESET.NETWORK_UNREACHABLE, 'the guest does not have the address'],
 ]);
 
 /** Outcome of a program's connect(), by the code of the error that its stream is destroyed with; others are refused. */
@@ -59,6 +63,9 @@ function connectReason(error: Error | null): number {
  * `accept()`. If the stream is destroyed before that, connect() fails: with ETIMEDOUT, EHOSTUNREACH or ENETUNREACH when that
  * is the error's code, else it is refused.
  *
+ * A CONNECT stream represents a connection to a server in the guest: it emits `accept` once that is established, or ends with
+ * MUX_STREAM_RESET, whose reason is the outcome. Do not write to it before.
+ *
  * Errors: MUX_STREAM_RESET (details: streamId, reason) when the guest resets it; else the error that ended the session.
  */
 export class MuxStream extends Duplex implements OutboxSource {
@@ -73,6 +80,8 @@ export class MuxStream extends Duplex implements OutboxSource {
   #reportedBytes = 0;
   #isReadWanted = false;
   #isAccepted: boolean;
+  /** A CONNECT stream that the guest has not accepted. */
+  #isConnecting: boolean;
   #outgoing: Outgoing | null = null;
   #ending: Done | null = null;
 
@@ -84,6 +93,7 @@ export class MuxStream extends Duplex implements OutboxSource {
     this.kind = kind;
     this.#link = link;
     this.#isAccepted = kind !== STREAM_KIND.TCP;
+    this.#isConnecting = kind === STREAM_KIND.CONNECT;
     // The guest can reset any stream at any time, which must never be an uncaught 'error' of the host process.
     this.on('error', () => undefined);
   }
@@ -195,8 +205,22 @@ export class MuxStream extends Duplex implements OutboxSource {
     return bytes === 0 ? null : encodeFrame({ type: 'CREDIT', streamId: this.id, bytes });
   }
 
+  /** @internal Untrusted. @throws {GondolinError} GUEST_PROTOCOL on any stream but a CONNECT that waits for it. */
+  receiveAccept(): void {
+    if (!this.#isConnecting) {
+      throw guestProtocolError('one ACCEPT, on a CONNECT stream', { subject: 'ACCEPT' });
+    }
+    this.#isConnecting = false;
+    this.emit('accept');
+  }
+
+  #assertConnected(subject: 'DATA' | 'EOF' | 'CREDIT'): void {
+    if (this.#isConnecting) throw guestProtocolError('ACCEPT first', { subject });
+  }
+
   /** @internal Untrusted. @throws {GondolinError} GUEST_PROTOCOL after `EOF` or beyond the credit. */
   receiveData(payload: Buffer): void {
+    this.#assertConnected('DATA');
     this.#state.receiveData(payload.length);
     this.#received.append(payload);
     this.#deliver();
@@ -205,6 +229,7 @@ export class MuxStream extends Duplex implements OutboxSource {
 
   /** @internal Untrusted. @throws {GondolinError} GUEST_PROTOCOL for a second `EOF`. */
   receiveEof(): void {
+    this.#assertConnected('EOF');
     this.#state.receiveEof();
     if (this.#state.hasEnded) this.#link.ended(this, null);
     this.#deliver();
@@ -212,12 +237,17 @@ export class MuxStream extends Duplex implements OutboxSource {
 
   /** @internal Untrusted. @throws {GondolinError} GUEST_PROTOCOL beyond the window. */
   receiveCredit(bytes: number): void {
+    this.#assertConnected('CREDIT');
     this.#state.receiveCredit(bytes);
     if (this.#outgoing !== null) this.#link.ready(this);
   }
 
-  /** @internal */
+  /** @internal Untrusted. @throws {GondolinError} GUEST_PROTOCOL for a reason that only a CONNECT can have. */
   receiveReset(reason: number): void {
+    if (reason > RESET.REFUSED && !this.#isConnecting) {
+      const facts = { subject: 'RESET', limit: RESET.REFUSED, got: reason };
+      throw guestProtocolError('a reason that the stream can have', facts);
+    }
     const why = REASON_TEXT.get(reason) ?? 'the guest reset it';
     this.endWith(
       new GondolinError('MUX_STREAM_RESET', `stream ${this.id} ended early: ${why}`, {

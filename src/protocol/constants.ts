@@ -51,11 +51,11 @@ export const MAX_LIST_ITEMS = 65_536;
 /** Most bytes of one `FILE`. */
 export const MAX_FILE_BYTES = 2_097_152;
 
-/** Length of family, port and address after the kind in the `OPEN` of a TCP stream, in bytes. */
+/** Length of family, port and address after the kind in the `OPEN` of a TCP or CONNECT stream, in bytes. */
 export const TCP_DESTINATION_BYTES = 19;
 
-/** Families of a TCP stream's destination. */
-export const TCP_FAMILY = { V4: 4, V6: 6 } as const;
+/** Families of a destination. ANY: any address of the guest, for CONNECT only. */
+export const TCP_FAMILY = { ANY: 0, V4: 4, V6: 6 } as const;
 
 /** Most TCP streams that the guest has open at once; further connections wait in its backlog. */
 export const MAX_TCP_STREAMS = 900;
@@ -73,7 +73,7 @@ export const MIN_FUSE_MESSAGE_BYTES = 16;
 /** Longest message of the file channel, in bytes: 1 MiB of data and 64 KiB of headers. */
 export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
 
-/** Frame types. ACCEPT: sent by the host only, on a TCP stream. */
+/** Frame types. ACCEPT: sent by the receiver of a TCP or CONNECT stream. */
 export const FRAME = {
   MESSAGE: 1,
   OPEN: 2,
@@ -84,12 +84,12 @@ export const FRAME = {
   ACCEPT: 7,
 } as const;
 
-/** Kinds of stream an `OPEN` may name. The host opens STDIO, the guest TCP and DNS. */
-export const STREAM_KIND = { STDIO: 1, TCP: 2, DNS: 3 } as const;
+/** Kinds of stream an `OPEN` may name. The host opens STDIO and CONNECT, the guest TCP and DNS. */
+export const STREAM_KIND = { STDIO: 1, TCP: 2, DNS: 3, CONNECT: 4 } as const;
 
 /**
- * Reasons of a `RESET`. PEER_CLOSED: the process closed its stdin. REFUSED: no such kind, or a limit. The host sends the
- * later ones for a TCP stream that it has not accepted: they are the outcome of the program's connect().
+ * Reasons of a `RESET`. PEER_CLOSED: the process closed its stdin. REFUSED: no such kind, a limit, or a connection that is
+ * refused. The later ones are sent for a TCP or CONNECT stream before its ACCEPT: they are the outcome of the connect().
  */
 export const RESET = {
   CANCELLED: 1,

@@ -10,17 +10,9 @@ import {
 } from './frame.ts';
 import { guestProtocolError } from './guest-protocol-error.ts';
 
-const ALL_TYPES = Object.keys(FRAME) as FrameType[];
-
-function typesByNumber(types: readonly FrameType[]): ReadonlyMap<number, FrameType> {
-  return new Map(types.map((type) => [FRAME[type], type]));
-}
-
-/** Frame types that each side may send: only the host sends ACCEPT. */
-const TYPES: Readonly<Record<Sender, ReadonlyMap<number, FrameType>>> = {
-  guest: typesByNumber(ALL_TYPES.filter((type) => type !== 'ACCEPT')),
-  host: typesByNumber(ALL_TYPES),
-};
+const TYPES: ReadonlyMap<number, FrameType> = new Map(
+  (Object.keys(FRAME) as FrameType[]).map((type) => [FRAME[type], type]),
+);
 
 interface Header {
   readonly type: FrameType;
@@ -71,7 +63,7 @@ export class FrameDecoder {
     if (this.#header === null) return null;
     const payload = this.#readPayload(this.#header.payloadBytes);
     if (payload === null) return null;
-    const frame = toFrame(this.#header, payload, this.#sender);
+    const frame = toFrame(this.#header, payload);
     this.#header = null;
     return frame;
   }
@@ -119,7 +111,7 @@ export class FrameDecoder {
 
 function checkHeader(bytes: Buffer, offset: number, sender: Sender): Header {
   const payloadBytes = bytes.readUInt32LE(offset);
-  const type = TYPES[sender].get(bytes.readUInt8(offset + 4));
+  const type = TYPES.get(bytes.readUInt8(offset + 4));
   const streamId = bytes.readUInt32LE(offset + 8);
   if (type === undefined) {
     throw guestProtocolError('a known frame type', {
@@ -147,7 +139,7 @@ function checkHeader(bytes: Buffer, offset: number, sender: Sender): Header {
   return { type, streamId, payloadBytes };
 }
 
-function toFrame({ type, streamId }: Header, payload: Buffer, sender: Sender): Frame {
+function toFrame({ type, streamId }: Header, payload: Buffer): Frame {
   switch (type) {
     case 'MESSAGE':
       return { type, payload };
@@ -160,7 +152,7 @@ function toFrame({ type, streamId }: Header, payload: Buffer, sender: Sender): F
     case 'ACCEPT':
       return { type, streamId };
     case 'RESET':
-      return { type, streamId, reason: inRange(type, payload, REASON_RANGE[sender]) };
+      return { type, streamId, reason: inRange(type, payload, REASON_RANGE) };
     case 'CREDIT':
       return { type, streamId, bytes: inRange(type, payload, CREDIT_RANGE) };
   }

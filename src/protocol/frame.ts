@@ -54,13 +54,8 @@ export const MAX_PAYLOAD_BYTES: Readonly<Record<Sender, number>> = {
 /** Range of a `CREDIT`'s bytes. */
 export const CREDIT_RANGE = { min: 1, max: INITIAL_WINDOW_BYTES } as const;
 
-/** Range of a `RESET`'s reason, by its sender. */
-export const REASON_RANGE: Readonly<
-  Record<Sender, { readonly min: number; readonly max: number }>
-> = {
-  guest: { min: RESET.CANCELLED, max: RESET.REFUSED },
-  host: { min: RESET.CANCELLED, max: RESET.NETWORK_UNREACHABLE },
-};
+/** Range of a `RESET`'s reason. */
+export const REASON_RANGE = { min: RESET.CANCELLED, max: RESET.NETWORK_UNREACHABLE } as const;
 
 const EMPTY = Buffer.alloc(0);
 

@@ -10,6 +10,7 @@ export interface TcpDestination {
 }
 
 const V4_BYTES = 4;
+const V6_BYTES = 16;
 const ADDRESS_AT = 3;
 
 /**
@@ -28,6 +29,27 @@ export function decodeTcpDestination(body: Buffer): TcpDestination {
   if (family !== TCP_FAMILY.V4) throw broken('a known address family', undefined, family);
   if (address.subarray(V4_BYTES).some((byte) => byte !== 0)) throw broken('padding of 0');
   return { address: address.subarray(0, V4_BYTES).join('.'), port };
+}
+
+/** An address in the form of `address/ip-address.ts`. */
+export interface ConnectAddress {
+  readonly family: 4 | 6;
+  readonly value: bigint;
+}
+
+/**
+ * Returns the bytes after the kind in the `OPEN` of a CONNECT stream.
+ * @param address  null: any address of the guest.
+ * @param port  1..65535.
+ */
+export function encodeConnectDestination(address: ConnectAddress | null, port: number): Buffer {
+  const body = Buffer.alloc(TCP_DESTINATION_BYTES);
+  body.writeUInt8(address?.family ?? TCP_FAMILY.ANY, 0);
+  body.writeUInt16LE(port, 1);
+  if (address === null) return body;
+  const digits = address.family === TCP_FAMILY.V4 ? 2 * V4_BYTES : 2 * V6_BYTES;
+  body.write(address.value.toString(16).padStart(digits, '0'), ADDRESS_AT, 'hex');
+  return body;
 }
 
 function broken(rule: string, limit?: number, got?: number): Error {

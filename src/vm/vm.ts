@@ -1,7 +1,9 @@
+import type { Duplex } from 'node:stream';
 import type { GuestProcess } from '../agent/guest-process.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { SessionRole } from '../session/session-role.ts';
 import { keepClock } from './clock-keeper.ts';
+import { type ConnectOptions, connectTo } from './connect.ts';
 import { debugLog } from './debug-log.ts';
 import type { ExecOptions } from './exec/exec-options.ts';
 import { ExecProcess } from './exec/exec-process.ts';
@@ -147,6 +149,22 @@ export class VM implements AsyncDisposable {
         if (!this.#isSaving) this.#fail(killFailed(cause));
       },
     );
+  }
+
+  /**
+   * Connects to a TCP server in the guest, on any of its addresses. The stream's halves end independently, and it is
+   * destroyed with MUX_STREAM_RESET when the server resets the connection.
+   * @throws {GondolinError} VM_CONNECT_REFUSED when nothing listens; VM_CONNECT_TIMEOUT, VM_CONNECT_UNREACHABLE,
+   *   VM_CONNECT_ABORTED, VM_BAD_OPTION, VM_NOT_RUNNING.
+   */
+  async connect(port: number, options: ConnectOptions = {}): Promise<Duplex> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing !== undefined) throw notRunning();
+    try {
+      return await connectTo(this.#guest.agent, port, options);
+    } catch (error) {
+      throw await this.#explain(error);
+    }
   }
 
   async #start(argv: string[], options: ExecOptions): Promise<RunningCommand> {

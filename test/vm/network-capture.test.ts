@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { ReadonlyProvider } from '../../src/index.ts';
 import type { MuxStream } from '../../src/mux/mux-stream.ts';
 import { STREAM_KIND } from '../../src/protocol/constants.ts';
 import { DnsRecordDecoder, encodeDnsRecord } from '../../src/protocol/dns-records.ts';
 import { decodeTcpDestination } from '../../src/protocol/tcp-destination.ts';
+import { connectTo } from '../../src/vm/connect.ts';
 import { type AcquiredImage, resolveImage } from '../../src/vm/resolve-image.ts';
 import { type RunningGuest, startGuest } from '../../src/vm/start/start.ts';
 
@@ -268,6 +270,98 @@ it("the guest's own servers are reached on loopback and its own addresses, never
   expect(await run('traffic get 127.0.0.1 8083')).toBe('connect: ECONNREFUSED\n');
   expect(await run('traffic get 10.0.2.15 8083')).toBe('connect: ECONNREFUSED\n');
   for (const started of [server, server6]) await (await started).kill(9, 'tree');
+});
+
+/** Says who has connected, then returns what it gets, up to the end. */
+const ECHO_SERVER = `$SIG{CHLD} = 'IGNORE'; $| = 1;
+  my $s = IO::Socket::IP->new(LocalHost => $ARGV[0], LocalPort => $ARGV[1], Listen => 512) or die;
+  print "up\n";
+  while (my $c = $s->accept) {
+    next if fork;
+    syswrite $c, $c->peerhost . "\n";
+    while (sysread $c, my $bytes, 65536) { syswrite $c, $bytes }
+    exit;
+  }`;
+
+/** Starts the server and waits until it listens. */
+async function startEcho(address: string, port: number) {
+  const argv = ['perl', '-MIO::Socket::IP', '-e', ECHO_SERVER, address, String(port)];
+  const server = await guest.agent.exec({ argv, stderr: 'stdout' });
+  const [line] = server.stdout === null ? [] : await once(server.stdout, 'data');
+  expect(String(line)).toBe('up\n');
+  return server;
+}
+
+async function exchange(port: number, bytes: Buffer, host?: string) {
+  const socket = await connectTo(guest.agent, port, host === undefined ? {} : { host });
+  socket.end(bytes);
+  const reply = await buffer(socket);
+  const end = reply.indexOf('\n') + 1;
+  return { peer: String(reply.subarray(0, end - 1)), echo: reply.subarray(end) };
+}
+
+it('connect() reaches a server of the guest on any of its addresses, which sees a loopback peer', async () => {
+  const addresses = ['127.0.0.1', '::1', '10.0.2.15', 'fd00::15', '0.0.0.0', '::'];
+  const servers = await Promise.all(
+    addresses.map((address, index) => startEcho(address, 8090 + index)),
+  );
+  const ask = async (index: number, host?: string) =>
+    (await exchange(8090 + index, Buffer.from('x'), host)).peer;
+  const peers = await Promise.all(addresses.map((_, index) => ask(index)));
+  const [v4, v6] = ['127.0.0.1', '::1'];
+  expect(peers).toEqual([v4, v6, v4, v6, v4, `::ffff:${v4}`]);
+  expect(await Promise.all([ask(4, '10.0.2.15'), ask(5, 'fd00::15')])).toEqual([v4, v6]);
+
+  const data = Buffer.alloc(3 * MIB, 'both ways and half closed ');
+  const { echo } = await exchange(8094, data);
+  expect(echo.equals(data)).toBe(true);
+  const many = await Promise.all(
+    Array.from({ length: 100 }, (_, index) => exchange(8094, Buffer.from(String(index)))),
+  );
+  expect(many.map(({ echo: text }) => String(text))).toEqual(many.map((_, index) => String(index)));
+  for (const server of servers) await server.kill(9, 'tree');
+});
+
+it.each([
+  ['127.0.0.1', 'VM_CONNECT_REFUSED'],
+  ['10.0.2.15', 'VM_CONNECT_REFUSED'],
+  [undefined, 'VM_CONNECT_REFUSED'],
+  ['203.0.113.1', 'VM_CONNECT_UNREACHABLE'],
+  ['2001:db8::1', 'VM_CONNECT_UNREACHABLE'],
+  ['10.0.2.3', 'VM_CONNECT_UNREACHABLE'],
+  ['0.0.0.0', 'VM_CONNECT_UNREACHABLE'],
+] as const)(
+  'connect() to %s without a server there is %s, and no connection of the guest',
+  async (host, code) => {
+    const options = host === undefined ? {} : { host };
+    await expect(connectTo(guest.agent, ECHO, options)).rejects.toMatchObject({ code });
+  },
+);
+
+it('connect() to a server that stops accepting can be given up, and one that dies resets', async () => {
+  const line =
+    'socket(S, 2, 1, 0); bind(S, pack_sockaddr_in(8099, inet_aton("127.0.0.1"))); listen(S, 1);';
+  const argv = ['perl', '-MSocket', '-e', `$| = 1; ${line} print "up\n"; accept(C, S); sleep`];
+  const server = await guest.agent.exec({ argv, stderr: 'stdout' });
+  if (server.stdout !== null) await once(server.stdout, 'data');
+  const accepted = await connectTo(guest.agent, 8099, {});
+  const waiting = Array.from({ length: 4 }, async () =>
+    connectTo(guest.agent, 8099, { signal: AbortSignal.timeout(1_000) }),
+  );
+  const outcomes = await Promise.allSettled(waiting);
+  const rejected = outcomes.filter(({ status }) => status === 'rejected');
+  expect(rejected.length).toBeGreaterThan(0);
+  for (const outcome of rejected) {
+    expect(outcome).toMatchObject({ reason: { code: 'VM_CONNECT_ABORTED' } });
+  }
+  // Unread bytes at its death make the kernel reset the connection.
+  accepted.write('unread');
+  await server.kill(9, 'tree');
+  await expect(buffer(accepted)).rejects.toMatchObject({ code: 'MUX_STREAM_RESET' });
+  const open = outcomes.flatMap((outcome) =>
+    outcome.status === 'fulfilled' ? [outcome.value] : [],
+  );
+  for (const socket of open) socket.destroy();
 });
 
 it('names are asked of the host, whichever server a program asks, and the answer comes from that one', async () => {

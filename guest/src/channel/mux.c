@@ -30,14 +30,24 @@ static struct mux_stream *add_stream(struct mux *mux, uint32_t id)
     return stream;
 }
 
+static bool is_open_valid(uint8_t kind, size_t length)
+{
+    return (kind == GONDOLIN_STREAM_KIND_STDIO && length == 1) ||
+           (kind == GONDOLIN_STREAM_KIND_CONNECT && length == 1 + GONDOLIN_TCP_DESTINATION_BYTES);
+}
+
 enum mux_result mux_open(struct mux *mux, uint32_t id, uint8_t kind, size_t length)
 {
     if (id % 2 != 0 || id <= mux->last_host_id)
         return MUX_BAD_ID;
     mux->last_host_id = id;
-    if (kind != GONDOLIN_STREAM_KIND_STDIO || length != 1 || mux->host_count == GONDOLIN_MAX_OPEN_STREAMS)
+    if (!is_open_valid(kind, length) || mux->host_count == GONDOLIN_MAX_OPEN_STREAMS)
         return MUX_REFUSED;
-    return add_stream(mux, id) == NULL ? MUX_REFUSED : MUX_OK;
+    struct mux_stream *stream = add_stream(mux, id);
+    if (stream == NULL)
+        return MUX_REFUSED;
+    stream->kind = kind;
+    return MUX_OK;
 }
 
 struct mux_stream *mux_open_own(struct mux *mux, const struct stream_handlers *handlers, void *owner)

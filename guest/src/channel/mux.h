@@ -7,7 +7,8 @@
  * Establishing a stream. OPEN creates a stream and gives its kind. The host uses even ids from 2, the guest odd ids
  * from 1, each strictly rising: both sides can open streams at the same time, and no id is used twice. The host opens
  * the streams of a command and then sends an EXEC that claims them by id. Nothing acknowledges an OPEN, so data may
- * follow at once. The exception is a TCP stream, whose ACCEPT says that the host has connected to the server. The
+ * follow at once. The exceptions are a TCP stream, whose ACCEPT says that the host has connected to the server, and a
+ * CONNECT stream, whose ACCEPT says that the guest has. The
  * receiver of an OPEN that it cannot serve (an unknown kind, too many streams) sends RESET with the reason "refused".
  *
  * Credit. Each direction of a stream has a window, which both sides compute for themselves:
@@ -81,6 +82,8 @@ struct stream_handlers {
 
 struct mux_stream {
     uint32_t id;
+    /* GONDOLIN_STREAM_KIND_… of a stream that the host opened. */
+    uint8_t kind;
     /* Bytes the guest may still send, and bytes the host may still send: 0..INITIAL_WINDOW_BYTES. */
     uint32_t send_window;
     uint32_t receive_window;

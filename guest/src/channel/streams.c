@@ -4,6 +4,7 @@
 #include "runtime/util.h"
 
 static struct mux mux;
+static void (*connect_handler)(struct mux_stream *stream, const uint8_t *destination);
 
 static void send_reset(enum outbox_queue queue, uint32_t id, uint32_t reason)
 {
@@ -42,6 +43,14 @@ static enum mux_result on_open(const struct frame *frame)
         send_reset(OUTBOX_URGENT, frame->stream, GONDOLIN_RESET_REFUSED);
         return MUX_OK;
     }
+    struct mux_stream *stream;
+    if (result != MUX_OK || frame->payload[0] != GONDOLIN_STREAM_KIND_CONNECT)
+        return result;
+    result = mux_find(&mux, frame->stream, &stream);
+    if (result == MUX_OK && connect_handler != NULL)
+        connect_handler(stream, frame->payload + 1);
+    else if (result == MUX_OK)
+        streams_reset(stream, GONDOLIN_RESET_REFUSED);
     return result;
 }
 
@@ -122,10 +131,20 @@ const char *streams_on_frame(const struct frame *frame)
     return result == MUX_OK ? NULL : mux_strerror(result);
 }
 
+void streams_on_connect(void (*on_connect)(struct mux_stream *stream, const uint8_t *destination))
+{
+    connect_handler = on_connect;
+}
+
+void streams_accept(const struct mux_stream *stream)
+{
+    port_send(OUTBOX_BULK, GONDOLIN_FRAME_ACCEPT, stream->id, NULL, 0);
+}
+
 struct mux_stream *streams_claim(uint32_t id)
 {
     struct mux_stream *stream;
-    if (mux_find(&mux, id, &stream) != MUX_OK || stream->is_claimed)
+    if (mux_find(&mux, id, &stream) != MUX_OK || stream->is_claimed || stream->kind != GONDOLIN_STREAM_KIND_STDIO)
         return NULL;
     stream->is_claimed = true;
     return stream;
@@ -183,8 +202,8 @@ void streams_passed(struct mux_stream *stream, size_t count)
 
 void streams_reset(struct mux_stream *stream, uint32_t reason)
 {
-    /* In order after the OPEN of a stream of the guest's, which may still be queued. */
-    send_reset(stream->id % 2 == 0 ? OUTBOX_URGENT : OUTBOX_BULK, stream->id, reason);
+    /* In order after the OPEN or ACCEPT of a connection, which may still be queued. */
+    send_reset(stream->kind == GONDOLIN_STREAM_KIND_STDIO ? OUTBOX_URGENT : OUTBOX_BULK, stream->id, reason);
     end_stream(stream);
 }
 

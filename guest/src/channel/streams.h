@@ -11,6 +11,12 @@
 /* Handles a frame of any type but MESSAGE. NULL, or the rule that the host broke. */
 const char *streams_on_frame(const struct frame *frame);
 
+/* Sets who serves the CONNECT streams of the host: attaches itself to the stream at once, or resets it. */
+void streams_on_connect(void (*on_connect)(struct mux_stream *stream, const uint8_t *destination));
+
+/* Sends ACCEPT, in order before the stream's data. */
+void streams_accept(const struct mux_stream *stream);
+
 /* Takes an open, unused stream for an EXEC; NULL if there is none of that id. */
 struct mux_stream *streams_claim(uint32_t id);
 

@@ -215,12 +215,8 @@ static const struct stream_handlers handlers = {
     .on_end = on_end,
 };
 
-struct connection *net_conn_open(const struct net_tuple *tuple, bool is_v4, const struct net_conn_events *events,
-                                 void *owner)
+static struct connection *create(const struct net_conn_events *events, void *owner)
 {
-    uint8_t destination[GONDOLIN_TCP_DESTINATION_BYTES];
-    if (!net_destination_encode(tuple, is_v4, destination))
-        return NULL;
     struct connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL)
         return NULL;
@@ -228,6 +224,18 @@ struct connection *net_conn_open(const struct net_tuple *tuple, bool is_v4, cons
     connection->port_waiter.on_packet_free = on_packet_free;
     connection->events = events;
     connection->owner = owner;
+    return connection;
+}
+
+struct connection *net_conn_open(const struct net_tuple *tuple, bool is_v4, const struct net_conn_events *events,
+                                 void *owner)
+{
+    uint8_t destination[GONDOLIN_TCP_DESTINATION_BYTES];
+    if (!net_destination_encode(tuple, is_v4, destination))
+        return NULL;
+    struct connection *connection = create(events, owner);
+    if (connection == NULL)
+        return NULL;
     connection->stream = streams_open(GONDOLIN_STREAM_KIND_TCP, destination, sizeof destination, &handlers, connection);
     if (connection->stream != NULL)
         return connection;
@@ -244,6 +252,25 @@ void net_conn_attach(struct connection *connection, int fd)
         fail(connection);
     else
         feed(connection);
+}
+
+static void on_carried_closed(void)
+{
+}
+
+void net_conn_carry(struct mux_stream *stream, int fd)
+{
+    static const struct net_conn_events events = {.on_closed = on_carried_closed};
+    struct connection *connection = create(&events, NULL);
+    if (connection == NULL) {
+        close_quietly(fd);
+        streams_reset(stream, GONDOLIN_RESET_CANCELLED);
+        return;
+    }
+    connection->stream = stream;
+    streams_attach(stream, &handlers, connection);
+    streams_accept(stream);
+    net_conn_attach(connection, fd);
 }
 
 void net_conn_give_up(struct connection *connection)

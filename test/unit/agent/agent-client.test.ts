@@ -150,6 +150,59 @@ it('exec() with a terminal opens one output, and resize() names the exec', async
   await late;
 });
 
+/** Starts a connect() and returns the id of its stream. */
+async function startConnect(options: { signal?: AbortSignal; timeoutMs?: number } = {}) {
+  const { guest, agent, session } = start(options.timeoutMs);
+  guest.hello();
+  const connecting = agent.connect({ port: 8080, ...options });
+  connecting.catch(() => undefined);
+  const opened = await guest.until(() => guest.frames.find(({ type }) => type === 'OPEN'));
+  if (opened.type !== 'OPEN') throw new Error('no OPEN');
+  return { guest, agent, session, connecting, opened };
+}
+
+it('connect() gives a stream once the guest has accepted it', async () => {
+  const { guest, connecting, opened } = await startConnect();
+  const { streamId } = opened;
+  expect(opened).toMatchObject({
+    kind: 4,
+    body: Buffer.from([0, 0x90, 0x1f, ...Buffer.alloc(16)]),
+  });
+  guest.frame({ type: 'ACCEPT', streamId });
+  const socket = await connecting;
+  guest.frame({ type: 'DATA', streamId, payload: Buffer.from('hello') });
+  guest.frame({ type: 'EOF', streamId });
+  expect(await text(socket)).toBe('hello');
+  expect(guest.frames.some(({ type }) => type === 'ACCEPT')).toBe(false);
+});
+
+it.each([3, 4, 5, 6])('connect() rejects with the reason %i of the RESET', async (reason) => {
+  const { guest, session, connecting, opened } = await startConnect();
+  guest.frame({ type: 'RESET', streamId: opened.streamId, reason });
+  await expect(connecting).rejects.toMatchObject({ code: 'MUX_STREAM_RESET', details: { reason } });
+  expect(session.openStreams).toBe(0);
+});
+
+it('connect() rejects with AGENT_TIMEOUT, and when it is aborted, and resets the stream', async () => {
+  const late = await startConnect({ timeoutMs: 20 });
+  await expect(late.connecting).rejects.toMatchObject({ code: 'AGENT_TIMEOUT' });
+  const abort = new AbortController();
+  const attempt = await startConnect({ signal: abort.signal });
+  const { guest, agent, session, connecting, opened } = attempt;
+  abort.abort(null);
+  await expect(connecting).rejects.toMatchObject({ name: 'AbortError' });
+  expect(session.openStreams).toBe(0);
+  await guest.until(() => guest.frames.find(({ type }) => type === 'RESET'));
+  // The guest's reply crossed with the reset.
+  guest.frame({ type: 'ACCEPT', streamId: opened.streamId });
+  guest.frame({ type: 'DATA', streamId: opened.streamId, payload: Buffer.from('x') });
+  const pinged = agent.ping();
+  guest.message(ok((await guest.request('PING')).requestId));
+  await pinged;
+  const early = start().agent.connect({ port: 8080, signal: abort.signal });
+  await expect(early).rejects.toMatchObject({ name: 'AbortError' });
+});
+
 it('kill() of an exec that is gone is no error', async () => {
   const { guest, agent } = start();
   guest.hello();

@@ -14,6 +14,7 @@ import { FakeGuest } from '../../fixtures/fake-guest.ts';
 
 const STDIO = 1;
 const TCP = 2;
+const CONNECT = 4;
 
 function open(streamId: number, kind = STDIO, body = Buffer.alloc(0)): Frame {
   return { type: 'OPEN', streamId, kind, body };
@@ -154,6 +155,9 @@ it('a message handler that throws a bug ends the session with MUX_HANDLER_FAILED
   expect(await session.ended).toMatchObject({ code: 'MUX_HANDLER_FAILED' });
 });
 
+const X = Buffer.from('x');
+
+/** Stream 2 is of kind STDIO, stream 4 of kind CONNECT. */
 const BROKEN: readonly { readonly name: string; readonly frames: readonly Frame[] }[] = [
   {
     name: 'DATA for a stream never opened',
@@ -180,6 +184,29 @@ const BROKEN: readonly { readonly name: string; readonly frames: readonly Frame[
     name: 'OPEN with an id used before',
     frames: [open(1), open(1)],
   },
+  { name: 'ACCEPT of a stdio stream', frames: [{ type: 'ACCEPT', streamId: 2 }] },
+  { name: 'ACCEPT for a stream never opened', frames: [{ type: 'ACCEPT', streamId: 44 }] },
+  {
+    name: 'ACCEPT twice',
+    frames: [
+      { type: 'ACCEPT', streamId: 4 },
+      { type: 'ACCEPT', streamId: 4 },
+    ],
+  },
+  { name: 'DATA before ACCEPT', frames: [{ type: 'DATA', streamId: 4, payload: X }] },
+  { name: 'EOF before ACCEPT', frames: [{ type: 'EOF', streamId: 4 }] },
+  { name: 'CREDIT before ACCEPT', frames: [{ type: 'CREDIT', streamId: 4, bytes: 1 }] },
+  {
+    name: 'the outcome of a connection on a stdio stream',
+    frames: [{ type: 'RESET', streamId: 2, reason: 4 }],
+  },
+  {
+    name: 'the outcome of a connection after its ACCEPT',
+    frames: [
+      { type: 'ACCEPT', streamId: 4 },
+      { type: 'RESET', streamId: 4, reason: 5 },
+    ],
+  },
   {
     name: 'DATA beyond the credit',
     frames: Array.from({ length: 5 }, () => ({
@@ -190,7 +217,8 @@ const BROKEN: readonly { readonly name: string; readonly frames: readonly Frame[
 
 it.each(BROKEN)('the session ends with GUEST_PROTOCOL on $name', async ({ frames }) => {
   const { guest, session } = start();
-  session.openStream(STDIO).on('error', () => undefined);
+  session.openStream(STDIO);
+  session.openStream(CONNECT, Buffer.alloc(19));
   for (const frame of frames) guest.frame(frame);
   expect(await session.ended).toMatchObject({ code: 'GUEST_PROTOCOL' });
 });

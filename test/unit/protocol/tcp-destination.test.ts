@@ -1,7 +1,11 @@
 import { isIPv4, isIPv6, SocketAddress } from 'node:net';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { decodeTcpDestination } from '../../../src/protocol/tcp-destination.ts';
+import { parseAddress } from '../../../src/address/ip-address.ts';
+import {
+  decodeTcpDestination,
+  encodeConnectDestination,
+} from '../../../src/protocol/tcp-destination.ts';
 
 const GUEST = expect.objectContaining({ code: 'GUEST_PROTOCOL' });
 
@@ -95,4 +99,16 @@ it('decodeTcpDestination() gives an address and a port or throws GUEST_PROTOCOL,
       },
     ),
   );
+});
+
+it.each(['127.0.0.1', '10.0.2.15', '::1', 'fd00::15'])(
+  'encodeConnectDestination() writes %s as a destination of that family',
+  (address) => {
+    const bytes = encodeConnectDestination(parseAddress(address), 8080);
+    expect(decodeTcpDestination(bytes)).toEqual({ address, port: 8080 });
+  },
+);
+
+it('encodeConnectDestination() writes any address as family 0', () => {
+  expect(encodeConnectDestination(null, 8080)).toEqual(body(0, 8080, v4(0, 0, 0, 0)));
 });

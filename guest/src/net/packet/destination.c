@@ -13,3 +13,22 @@ bool net_destination_encode(const struct net_tuple *tuple, bool is_v4, uint8_t *
         memcpy(destination + 3, tuple->local.bytes, 16);
     return tuple->local_port != 0;
 }
+
+enum net_destination net_destination_decode(const uint8_t *destination, struct net_address *address, uint16_t *port)
+{
+    *port = load_u16(destination + 1);
+    if (*port == 0)
+        return NET_DESTINATION_BAD;
+    switch (destination[0]) {
+    case GONDOLIN_TCP_FAMILY_ANY:
+        return NET_DESTINATION_ANY;
+    case GONDOLIN_TCP_FAMILY_V4:
+        *address = net_address_v4(destination + 3);
+        return NET_DESTINATION_ADDRESS;
+    case GONDOLIN_TCP_FAMILY_V6:
+        *address = net_address_v6(destination + 3);
+        return NET_DESTINATION_ADDRESS;
+    default:
+        return NET_DESTINATION_BAD;
+    }
+}
