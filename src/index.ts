@@ -28,6 +28,7 @@ export {
 } from './errors/error-kinds.ts';
 export { type ErrorFacts, GondolinError, type SourcePlace } from './errors/gondolin-error.ts';
 export type { GuestImage } from './image/guest-image.ts';
+export type { AskAnswer, AskQuestion, OnAsk } from './net/ask/ask-options.ts';
 export type { NetworkEvent, NetworkEventSink } from './net/audit/network-event.ts';
 export {
   createHttpHooks,

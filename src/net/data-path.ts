@@ -50,6 +50,7 @@ export class DataPath {
       load: new GuestLoad(),
       turns: new TurnQueue(REQUEST_TURNS),
       open: new Set(),
+      asker: network.asker,
     };
     this.#services = {
       network,

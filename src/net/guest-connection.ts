@@ -15,6 +15,7 @@ import {
   OPEN_SERVER_FIRST_MS,
 } from './limits.ts';
 import type { NetworkServices } from './network-services.ts';
+import { isAskable } from './policy/is-askable.ts';
 import {
   judgeConnection,
   judgeTransports,
@@ -62,6 +63,8 @@ export class GuestConnection {
   #unread: 'tcp' | 'passthrough' | 'ssh' | null = null;
   /** The dialled address of unread bytes; null before, or where a proxy dials. */
   #address: string | null = null;
+  /** The user has allowed raw bytes that no entry of the policy does. */
+  #isGranted = false;
 
   constructor(stream: Duplex, to: Destination, id: number, services: ConnectionServices) {
     this.#stream = stream;
@@ -77,7 +80,8 @@ export class GuestConnection {
     if (transport === null || this.#stream.destroyed) return;
     const { policy, isPassthrough } = this.#services.network.rules();
     const judged = transport === 'passthrough' ? 'https' : transport;
-    const place = { ...this.#to, transport: judged, address: this.#address } as const;
+    const [address, isGranted] = [this.#address, this.#isGranted];
+    const place = { ...this.#to, transport: judged, address, isGranted } as const;
     const refusal = openRefusal(policy, place);
     const isInspected = transport === 'passthrough' && !isPassthrough(this.#to.name, this.#to.port);
     if (refusal === null && !isInspected) return;
@@ -120,7 +124,7 @@ export class GuestConnection {
     const { dialer, network } = this.#services;
     if (!isHttpPossible) {
       if (!network.rules().policy.isRawPort(this.#to.port)) return true;
-      this.#block('tcp', refusalIn(verdicts.tcp));
+      await this.#askRaw(verdicts.tcp);
       return false;
     }
     // A hook may respond in place of a server that does not exist.
@@ -171,11 +175,29 @@ export class GuestConnection {
       // A slow guest may still send TLS: the side that speaks first decides.
       await this.#raw('tcp', head, peeked.kind === 'silent');
     } else {
-      this.#denyRaw(peeked, verdicts);
+      await this.#denyRaw(peeked, verdicts);
     }
   }
 
-  #denyRaw({ kind }: Peeked, verdicts: Verdicts): void {
+  /** Carries raw bytes if the user allows it, and resets the connection otherwise. */
+  async #askRaw(verdict: Verdict): Promise<void> {
+    const { asker } = this.#services.network;
+    const refusal = refusalIn(verdict);
+    const { name: host, port } = this.#to;
+    const question = { host, port, scheme: 'tcp', method: null, url: null } as const;
+    if (asker !== null && refusal !== null && isAskable(refusal)) {
+      this.#isGranted = await asker.ask(question);
+      if (this.#stream.destroyed) return;
+    }
+    if (this.#isGranted) await this.#raw('tcp');
+    else this.#block('tcp', refusal);
+  }
+
+  async #denyRaw({ kind }: Peeked, verdicts: Verdicts): Promise<void> {
+    if (kind === 'other') {
+      await this.#askRaw(verdicts.tcp);
+      return;
+    }
     const isMute = kind === 'silent' || kind === 'ended';
     // A silent connection to a web port meant the web: the refusal must name the entry that would allow that.
     const meant = isMute ? transportMeant(this.#to.port) : 'tcp';

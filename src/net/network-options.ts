@@ -1,3 +1,4 @@
+import type { OnAsk } from './ask/ask-options.ts';
 import type { RequestHooks } from './hooks/http-hooks.ts';
 import type { WaitingTimes } from './limits.ts';
 import type { PolicyOptions } from './policy/policy-options.ts';
@@ -26,6 +27,10 @@ export interface NetworkOptions {
   readonly caDirectory: string;
   /** State of the saved VM that is restored. @default the state of a new VM */
   readonly restored?: NetworkState;
+  /** Asked about a host that the policy does not name and nothing denies. @default such hosts are refused */
+  readonly onAsk?: OnAsk;
+  /** Time for its answer, in milliseconds; then it is `never`. @default 60000 */
+  readonly askTimeoutMs?: number;
   /** The proxy through which servers are reached, or its URL. @default none */
   readonly upstreamProxy?: string | UpstreamProxyOptions;
   /** Resolves names of servers, on the host. @default the system's resolver */

@@ -1,4 +1,5 @@
 import type { SecureContext } from 'node:tls';
+import type { Asker } from './ask/asker.ts';
 import type { WaitingTimes } from './limits.ts';
 import type { NetworkRules } from './live/network-rules.ts';
 import type { UpstreamProxy } from './proxy/upstream-proxy.ts';
@@ -17,6 +18,8 @@ export interface NetworkServices {
   readonly ssh: (() => Promise<SshEgress>) | null;
   /** Additional roots for servers' TLS, PEM. */
   readonly ca: readonly string[];
+  /** null: hosts that the policy does not name are refused. */
+  readonly asker: Asker | null;
   readonly resolve: Resolve;
   /** null: servers are dialled directly. */
   readonly proxy: UpstreamProxy | null;

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { canonicalAddress } from '../address/ip-address.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { readExtraRoots } from '../host/extra-roots.ts';
+import { Asker } from './ask/asker.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
 import { answerDns } from './dns/answer-dns.ts';
+import { locateDestination } from './dns/locate-destination.ts';
 import { SyntheticAddresses } from './dns/synthetic-addresses.ts';
 import { MAX_GUEST_CONNECTIONS, WAITING_TIMES } from './limits.ts';
 import { applyUpdate } from './live/apply-update.ts';
@@ -23,7 +23,7 @@ import { proxyOptions, UpstreamProxy } from './proxy/upstream-proxy.ts';
 import { checkRoots } from './root-certificates.ts';
 import { createPlaceholderSeed } from './secret/placeholder.ts';
 import type { SecretStore } from './secret/secret-store.ts';
-import type { Destination } from './tcp/dial.ts';
+import { resolveName } from './tcp/resolve-name.ts';
 import { reset } from './tcp/splice.ts';
 import { guestTrustEnv } from './tls/guest-trust-env.ts';
 
@@ -51,6 +51,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   #rules: NetworkRules;
   #secrets: SecretStore;
   readonly #proxy: UpstreamProxy | null;
+  readonly #asker: Asker | null;
   readonly #services: NetworkServices;
   readonly #streams = new Set<Duplex>();
   #authority: Promise<HostCa> | null = null;
@@ -72,7 +73,8 @@ export class Network extends EventEmitter<NetworkEvents> {
     const seed = restored?.placeholderSeed ?? options.placeholderSeed;
     this.#placeholderSeed = seed === undefined ? createPlaceholderSeed() : Buffer.from(seed, 'hex');
     this.#definition = toDefinition(options);
-    const { rules, store } = compileRules(this.#definition, options.hooks, this.#placeholderSeed);
+    this.#asker = this.#createAsker();
+    const { rules, store } = this.#compile(this.#definition);
     this.#rules = rules;
     this.#secrets = store;
     this.#pool = new SyntheticAddresses({ names: restored?.names ?? rules.policy.names });
@@ -106,7 +108,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   async update(update: NetworkUpdate): Promise<void> {
     if (this.#isClosed) throw new GondolinError('NET_CLOSED', 'the network of this VM was closed');
     const definition = applyUpdate(this.#definition, update);
-    const { rules, store } = compileRules(definition, this.#options.hooks, this.#placeholderSeed);
+    const { rules, store } = this.#compile(definition);
     this.#definition = definition;
     this.#rules = rules;
     this.#secrets = store;
@@ -204,6 +206,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   /** Closes every connection of the guest and to servers. Resolves when their sockets are closed. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#asker?.close();
     for (const stream of this.#streams) reset(stream);
     await (await this.#dataPath)?.close();
   }
@@ -213,8 +216,27 @@ export class Network extends EventEmitter<NetworkEvents> {
     return this.#rules.policy.allowsTcp || this.#definition.passthrough.length > 0;
   }
 
+  #createAsker(): Asker | null {
+    const { onAsk, askTimeoutMs: timeoutMs } = this.#options;
+    if (onAsk === undefined) return null;
+    return new Asker({
+      onAsk,
+      timeoutMs,
+      emit: (outcome) => this.emit('event', { kind: 'ask', ...outcome }),
+      fault: (error) => this.emit('fault', error),
+    });
+  }
+
+  #compile(definition: NetworkDefinition) {
+    return compileRules(definition, {
+      hooks: this.#options.hooks,
+      grants: (...place) => this.#asker?.isGranted(...place) === true,
+      placeholderSeed: this.#placeholderSeed,
+    });
+  }
+
   #assemble(): NetworkServices {
-    const { ca = [], resolve = lookUp, waits } = this.#options;
+    const { ca = [], resolve = resolveName, waits } = this.#options;
     return {
       rules: () => this.#rules,
       answerDns: (query, isTcp) => this.#answerDns(query, isTcp),
@@ -223,6 +245,7 @@ export class Network extends EventEmitter<NetworkEvents> {
       ca,
       resolve,
       proxy: this.#proxy,
+      asker: this.#asker,
       waits: { ...WAITING_TIMES, ...waits },
     };
   }
@@ -291,7 +314,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   }
 
   async #serve(stream: Duplex, at: { address: string; port: number }): Promise<void> {
-    const to = this.#locate(at);
+    const to = locateDestination(this.#pool, at);
     if (to === null) {
       reset(stream);
       return;
@@ -301,21 +324,4 @@ export class Network extends EventEmitter<NetworkEvents> {
     this.#lastConnectionId += 1;
     await dataPath.serve(stream, to, this.#lastConnectionId);
   }
-
-  /** Returns null for a made-up address without a name, and for anything that is not an address. */
-  #locate({ address, port }: { address: string; port: number }): Destination | null {
-    const isPort = Number.isInteger(port) && port >= 1 && port <= 65_535;
-    if (!isPort || isIP(address) === 0 || address.includes('%')) return null;
-    if (!this.#pool.owns(address)) {
-      return { name: canonicalAddress(address), isLiteral: true, port };
-    }
-    const name = this.#pool.findName(address);
-    return name === null ? null : { name, isLiteral: false, port };
-  }
-}
-
-async function lookUp(name: string): Promise<readonly string[]> {
-  const { lookup } = await import('node:dns/promises');
-  const found = await lookup(name, { all: true });
-  return found.map(({ address }) => address);
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { BLOCK_REASONS } from '../../src/net/refusal/refusal.ts';
 import {
+  askEvent,
   blockedEvent,
   connectionEndEvent,
   connectionEvent,
@@ -16,7 +17,7 @@ import {
 const docs = readFileSync(resolve(import.meta.dirname, '../../docs/network-audit.md'), 'utf8');
 const events = [
   ...[dnsEvent(), connectionEvent(), connectionEndEvent(), requestEvent(), responseEvent()],
-  ...[sshCommandEvent(), blockedEvent(), leakEvent()],
+  ...[sshCommandEvent(), blockedEvent(), askEvent(), leakEvent()],
 ];
 /** On every line, under other names. */
 const COMMON = ['kind', 'timestampMs'];

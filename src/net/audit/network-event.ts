@@ -1,3 +1,4 @@
+import type { AskOutcome } from '../ask/ask-options.ts';
 import type {
   BlockReason,
   Decider,
@@ -27,7 +28,8 @@ export type NetworkEvent =
   | ResponseEvent
   | SshCommandEvent
   | BlockedEvent
-  | SecretLeakEvent;
+  | SecretLeakEvent
+  | AskEvent;
 
 interface EventBase {
   /** Milliseconds since 1970, UTC. */
@@ -167,6 +169,11 @@ export interface SecretLeakEvent extends EventBase {
   readonly httpVersion: string | null;
   readonly requestHeaders: HeaderList;
   readonly statusCode: number | null;
+}
+
+/** An answer to a question about a host that the policy does not name. */
+export interface AskEvent extends EventBase, AskOutcome {
+  readonly kind: 'ask';
 }
 
 /** An event with its sandbox, for files and the events of a run. */

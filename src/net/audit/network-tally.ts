@@ -104,6 +104,7 @@ export class NetworkTally {
         return this.#addBlocked(event);
       case 'dns':
       case 'ssh_command':
+      case 'ask':
         return null;
     }
   }

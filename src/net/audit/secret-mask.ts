@@ -16,6 +16,7 @@ const MIN_ENCODED_LENGTH = 8;
 /** Fields with values of a closed set, which contain no text of a guest or a server. */
 const FIXED_KEYS: ReadonlySet<string> = new Set([
   'kind',
+  'answer',
   'transport',
   'outcome',
   'reason',

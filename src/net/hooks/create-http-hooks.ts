@@ -1,3 +1,4 @@
+import type { OnAsk } from '../ask/ask-options.ts';
 import type { NetworkOptions } from '../network-options.ts';
 import { ExtraHosts } from '../policy/extra-hosts.ts';
 import type { ExtraHost } from '../policy/policy-options.ts';
@@ -59,6 +60,10 @@ export interface HttpHooksOptions extends RequestHooks {
   readonly ssh?: SshOptions;
   /** The proxy through which servers are reached, or its URL. @default none */
   readonly upstreamProxy?: string | UpstreamProxyOptions;
+  /** Asked about a host that `allowedHosts` does not name. @default such hosts are refused */
+  readonly onAsk?: OnAsk;
+  /** Time for its answer, in milliseconds; then it is `never`. @default 60000 */
+  readonly askTimeoutMs?: number;
 }
 
 /**
@@ -74,7 +79,7 @@ export interface HttpHooks {
   readonly network: Required<
     Pick<NetworkOptions, 'policy' | 'secrets' | 'hooks' | 'placeholderSeed'>
   > &
-    Pick<NetworkOptions, 'ca' | 'ssh' | 'upstreamProxy'>;
+    Pick<NetworkOptions, 'ca' | 'ssh' | 'upstreamProxy' | 'onAsk' | 'askTimeoutMs'>;
 }
 
 /**
@@ -106,7 +111,7 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
     }),
   );
   const named = [...allowedHosts, ...secrets.flatMap(({ hosts }) => hosts)];
-  const { extraHosts = [], ca, ssh, upstreamProxy } = options;
+  const { extraHosts = [], ca, ssh, upstreamProxy, onAsk, askTimeoutMs } = options;
   const roots = typeof ca === 'string' ? [ca] : ca;
   checkRoots(roots ?? []);
   new ExtraHosts(extraHosts);
@@ -125,6 +130,8 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
     },
     ...(roots === undefined ? {} : { ca: roots }),
     ...(ssh === undefined ? {} : { ssh }),
+    ...(onAsk === undefined ? {} : { onAsk }),
+    ...(askTimeoutMs === undefined ? {} : { askTimeoutMs }),
     ...(upstreamProxy === undefined ? {} : { upstreamProxy: proxyOptions(upstreamProxy) }),
     secrets,
     hooks: { onRequestHead, onRequest, onResponse },

@@ -21,4 +21,6 @@ export interface RequestContext extends Target {
   readonly traffic: { sentBytes: number; receivedBytes: number };
   /** The policy refused the connection: requests only get the reason, unless an update allows them. */
   readonly wasRefused: boolean;
+  /** The user has allowed this request, which no entry of the policy does. @default false */
+  readonly isGranted?: boolean;
 }

@@ -1,6 +1,6 @@
 import { parseHost } from '../../address/host.ts';
 import { hasHook, type RequestHooks } from '../hooks/http-hooks.ts';
-import { compilePolicy, type Policy } from '../policy/compile-policy.ts';
+import { compilePolicy, type Policy, type PolicyFacts } from '../policy/compile-policy.ts';
 import { compileHostPatterns } from '../policy/host-patterns.ts';
 import { SecretStore } from '../secret/secret-store.ts';
 import type { NetworkDefinition } from './network-definition.ts';
@@ -19,20 +19,27 @@ export interface NetworkRules {
   readonly isPassthrough: (name: string, port: number) => boolean;
 }
 
+/** The parts of the rules that no update changes. */
+export interface RuleFacts {
+  readonly hooks: RequestHooks | undefined;
+  readonly grants: NonNullable<PolicyFacts['grants']>;
+  readonly placeholderSeed: Uint8Array;
+}
+
 /**
  * Compiles a definition.
  * @throws {GondolinError} NET_PATTERN_INVALID or NET_SECRET_INVALID naming the entry.
  */
 export function compileRules(
   { policy, passthrough, sshHosts, secrets }: NetworkDefinition,
-  hooks: RequestHooks | undefined,
-  placeholderSeed: Uint8Array,
+  { hooks, grants, placeholderSeed }: RuleFacts,
 ): { readonly rules: NetworkRules; readonly store: SecretStore } {
   const given = hooks !== undefined && hasHook(hooks) ? hooks : null;
   const opaque = compileHostPatterns(passthrough, 'passthrough');
   const compiled = compilePolicy(policy, {
     hasHooks: given !== null,
     hasSecrets: secrets.length > 0,
+    grants,
     sshHosts,
   });
   const store = new SecretStore(secrets, placeholderSeed);

@@ -1,4 +1,4 @@
-import { type Host, parseHost } from '../../address/host.ts';
+import { formatHost, type Host, parseHost } from '../../address/host.ts';
 import { formatAddress } from '../../address/ip-address.ts';
 import { isPort } from '../../address/port.ts';
 import type { JudgedTransport } from '../transport.ts';
@@ -8,6 +8,7 @@ import { ExtraHosts } from './extra-hosts.ts';
 import { HostAddresses } from './host-addresses.ts';
 import { compileHostPatterns } from './host-patterns.ts';
 import { HttpRules } from './http-rules.ts';
+import { isAskable } from './is-askable.ts';
 import {
   type ExtraHost,
   type PolicyMode,
@@ -17,7 +18,7 @@ import {
 import { rawPortTest } from './raw-ports.ts';
 import { refuseLiteral } from './refuse-literal.ts';
 import { compileSshHosts } from './ssh-hosts.ts';
-import { deny, type Verdict } from './verdict.ts';
+import { allow, deny, type Verdict } from './verdict.ts';
 
 /** A connection to judge. */
 export interface ConnectionQuestion {
@@ -27,6 +28,8 @@ export interface ConnectionQuestion {
   readonly address: string;
   readonly port: number;
   readonly transport: JudgedTransport;
+  /** The user has allowed it. @default false */
+  readonly isGranted?: boolean;
 }
 
 /** A request to judge, on a connection that has been judged. All of it is untrusted. */
@@ -38,6 +41,8 @@ export interface RequestQuestion {
   readonly method: string;
   /** Path and query as sent. */
   readonly path: string;
+  /** The user has allowed it. @default false */
+  readonly isGranted?: boolean;
 }
 
 /** A compiled policy: pure functions that never throw. docs/network.md has the order of decisions. */
@@ -81,7 +86,11 @@ export interface PolicyFacts {
   readonly sshHosts?: readonly string[];
   /** @default this machine's */
   readonly hostAddresses?: HostAddresses;
+  /** Returns true for a host that the user has allowed. @default none */
+  readonly grants?: (host: string, port: number, transport: JudgedTransport) => boolean;
 }
+
+const NO_GRANTS = (): boolean => false;
 
 /**
  * Compiles `network:` once.
@@ -94,6 +103,7 @@ export function compilePolicy(
     hasSecrets = false,
     sshHosts = [],
     hostAddresses = OWN_ADDRESSES,
+    grants = NO_GRANTS,
   }: PolicyFacts = {},
 ): Policy {
   const options = withPolicyDefaults(given);
@@ -117,10 +127,17 @@ export function compilePolicy(
     const dialled = addresses.decide(formatAddress(host.address), null, port);
     return refuseLiteral(verdict, host.address, dialled);
   };
-  const decideHost = (host: Host | null, port: number, transport: JudgedTransport): Verdict =>
-    host === null || !isPort(port)
-      ? INVALID
-      : judged(host, port, connections.decide(host, port, transport));
+  const decideHost = (
+    host: Host | null,
+    port: number,
+    transport: JudgedTransport,
+    isGranted = false,
+  ): Verdict => {
+    if (host === null || !isPort(port)) return INVALID;
+    const verdict = judged(host, port, connections.decide(host, port, transport));
+    if (verdict.isAllowed || !isAskable(verdict)) return verdict;
+    return isGranted || grants(formatHost(host), port, transport) ? allow('onAsk') : verdict;
+  };
   return {
     mode: options.mode,
     allowsTcp: (options.mode === 'open' && !readsRequests) || allowed.hasTcp,
@@ -130,11 +147,11 @@ export function compilePolicy(
       const host = parseHost(name);
       return host === null ? INVALID : judged(host, 0, connections.decideName(host));
     },
-    decideConnection: ({ name, address, port, transport }) =>
-      decideHost(parseHost(name ?? address), port, transport),
-    decideRequest({ name, port, scheme, method, path }) {
+    decideConnection: ({ name, address, port, transport, isGranted }) =>
+      decideHost(parseHost(name ?? address), port, transport, isGranted),
+    decideRequest({ name, port, scheme, method, path, isGranted }) {
       const host = parseHost(name);
-      const verdict = decideHost(host, port, scheme);
+      const verdict = decideHost(host, port, scheme, isGranted);
       if (host === null || !verdict.isAllowed) return verdict;
       return rules.decide(host, port, method, path) ?? verdict;
     },

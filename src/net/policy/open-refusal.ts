@@ -13,15 +13,23 @@ export interface OpenPlace {
   readonly transport: JudgedTransport;
   /** The dialled address; null while none has been dialled, or a proxy dials. */
   readonly address: string | null;
+  /** The user has allowed it. @default false */
+  readonly isGranted?: boolean;
 }
 
 /** Returns why a policy would not let it through now, or null. */
 export function openRefusal(
   policy: Pick<PolicyJudge, 'decideConnection' | 'decideAddress' | 'extraHost'>,
-  { name, isLiteral, port, transport, address }: OpenPlace,
+  { name, isLiteral, port, transport, address, isGranted = false }: OpenPlace,
 ): Blocked | null {
   const host = isLiteral ? null : name;
-  const verdict = policy.decideConnection({ name: host, address: name, port, transport });
+  const verdict = policy.decideConnection({
+    name: host,
+    address: name,
+    port,
+    transport,
+    isGranted,
+  });
   if (!verdict.isAllowed) return verdict;
   if (address === null) return null;
   const dialledPort = host === null ? port : (policy.extraHost(host)?.port ?? port);

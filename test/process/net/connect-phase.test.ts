@@ -197,3 +197,25 @@ it("a connection that nobody takes ends with the guest's, or after a while", asy
   await vi.waitFor(() => expect(closed).toHaveLength(2));
   await closed[1];
 });
+
+it.each([
+  ['once', 'connected'],
+  ['never', 'refused'],
+] as const)(
+  'Network holds connect() on a port of raw TCP until the answer %s',
+  async (answer, outcome) => {
+    const port = await startTcp((socket) => socket.write('220 ready\n'));
+    const asked: string[] = [];
+    const net = await createTestNetwork({
+      // The port is known for raw TCP by this entry.
+      allow: [`other.test:${port}/tcp`],
+      onAsk: async ({ host, scheme }) => {
+        asked.push(`${scheme} ${host} ${stream.isAccepted}`);
+        return answer;
+      },
+    });
+    const stream = await connectTo(net, 'db.test', port);
+    expect(await stream.outcome).toBe(outcome);
+    expect(asked).toEqual(['tcp db.test false']);
+  },
+);

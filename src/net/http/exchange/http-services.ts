@@ -1,4 +1,5 @@
 import type { TurnQueue } from '../../../util/turn-scheduler.ts';
+import type { Asker } from '../../ask/asker.ts';
 import type { NetworkEvent } from '../../audit/network-event.ts';
 import type { RequestHooks } from '../../hooks/http-hooks.ts';
 import type { WaitingTimes } from '../../limits.ts';
@@ -16,6 +17,8 @@ export interface OpenExchange {
 /** The services that all HTTP connections of one `Network` share. */
 export interface HttpServices {
   readonly policy: PolicyJudge;
+  /** null: hosts that the policy does not name are refused. */
+  readonly asker: Asker | null;
   readonly upstream: Upstream;
   /** null: the VM has none. */
   readonly secrets: SecretStore | null;

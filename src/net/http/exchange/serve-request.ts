@@ -5,6 +5,7 @@ import { Exchange } from './exchange.ts';
 import { GuestHandler } from './guest-handler.ts';
 import { hooks } from './hooks/hooks-stage.ts';
 import type { HttpServices } from './http-services.ts';
+import { ask } from './judge/ask-stage.ts';
 import { judge } from './judge/judge-stage.ts';
 import { limit } from './limit/limit-stage.ts';
 import { secrets } from './secrets/secrets-stage.ts';
@@ -22,6 +23,7 @@ export function createServeRequest(services: HttpServices): ServeRequest {
   const stages = compose(
     audit(),
     limit(services),
+    ask(services),
     judge(services),
     hooks(services),
     secrets(services),

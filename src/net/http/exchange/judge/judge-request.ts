@@ -39,8 +39,9 @@ export function judgeRequest(
   const readings = requestReadings({ method: request.method, path: target }, request.fields);
   if (readings === null) return refuse('protocol', 'overrides');
   for (const reading of readings) {
-    const { name, port, scheme } = context;
-    const verdict = services.policy.decideRequest({ name, port, scheme, ...reading });
+    const { name, port, scheme, isGranted = false } = context;
+    const question = { name, port, scheme, isGranted, ...reading };
+    const verdict = services.policy.decideRequest(question);
     if (!verdict.isAllowed) return { isAllowed: false, refusal: verdict };
   }
   return { isAllowed: true, path: target };
@@ -104,6 +105,7 @@ export function judgeRewritten(
     scheme,
     method: after.method,
     path: after.path,
+    isGranted: isSame && context.isGranted === true,
   });
   if (verdict.isAllowed) return { isAllowed: true, context: moved };
   return { isAllowed: false, refusal: verdict, context: moved };
