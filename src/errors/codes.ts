@@ -294,6 +294,10 @@ export const CODES = {
     exit: EXIT.interrupted,
     hint: 'Do the operation again: your signal cancelled it.',
   },
+  FILES_COPY_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check the path on this host, its permissions and the free space. A copy follows no symbolic link of the target.',
+  },
   FILES_ENDED: {
     exit: EXIT.runner,
     hint: 'Do the operation again: it starts a new files process. If that ends too, give the VM more memory.',

@@ -115,3 +115,15 @@ export interface FollowOptions extends FileOptions {
   /** If false, acts on a symbolic link itself. @default true */
   readonly follow?: boolean;
 }
+
+/**
+ * Options of `vm.fs.glob`.
+ *
+ * @example
+ * const options: GlobOptions = { dot: true };
+ * console.log(await vm.fs.glob('/root/*', options));
+ */
+export interface GlobOptions extends FileOptions {
+  /** Wildcards also match names that begin with a dot. @default false */
+  readonly dot?: boolean;
+}

@@ -4,6 +4,7 @@ import { FILES_OPEN } from '../../protocol/constants.ts';
 import type { FieldReader } from '../../protocol/field-reader.ts';
 import { readAttributes } from '../../protocol/files/file-attributes.ts';
 import type { FilesChange, FilesPath, FilesRequest } from '../../protocol/files/files-request.ts';
+import type { CopyOptions, CopySummary } from './copy/copy-options.ts';
 import { decodeNothing, decodePath, decodeSpace, type GuestSpace } from './decode.ts';
 import { collectEntries } from './directory.ts';
 import { type FileFlag, openBits } from './file-flags.ts';
@@ -13,6 +14,7 @@ import type {
   DeleteOptions,
   FileOptions,
   FollowOptions,
+  GlobOptions,
   MkdirOptions,
   ReadFileOptions,
   ReadStreamOptions,
@@ -292,6 +294,43 @@ export class GuestFileSystem {
   statfs(path: FilesPath, options: FileOptions = {}): Promise<GuestSpace> {
     const request = { type: 'STATVFS', path: this.#path(path, 'statfs') } as const;
     return this.#request('statfs', path, request, decodeSpace, options);
+  }
+
+  /**
+   * Copies a file or a directory of the host, with all below it, to a path of the guest, with permissions, times and
+   * symbolic links. Everything belongs to this user. A directory that exists is filled; files in it are overwritten. Links of the host are copied, not
+   * followed, except at `hostPath` itself.
+   * @throws {GondolinError} FILES_COPY_FAILED, FILES_TOO_LARGE.
+   */
+  async copyIn(hostPath: string, path: FilesPath, options: CopyOptions = {}): Promise<CopySummary> {
+    const { copyIn } = await import('./copy/copy-in.ts');
+    return copyIn(this.#session, hostPath, this.#path(path, 'copyIn'), options);
+  }
+
+  /**
+   * Copies a file or a directory of the guest, with all below it, to a path of the host, with permissions, times and symbolic
+   * links; the host's user owns everything, and nothing gets set-user-ID. Its parent directory must exist. Files that exist are
+   * replaced. Whatever the guest says, no name leaves the target and no link is followed there; but a link that was copied may
+   * lead anywhere, so do not follow those of an untrusted guest. Sockets, FIFOs and devices are skipped.
+   * @throws {GondolinError} FILES_COPY_FAILED, FILES_TOO_LARGE.
+   */
+  async copyOut(
+    path: FilesPath,
+    hostPath: string,
+    options: CopyOptions = {},
+  ): Promise<CopySummary> {
+    const { copyOut } = await import('./copy/copy-out.ts');
+    return copyOut(this.#session, this.#path(path, 'copyOut'), hostPath, options);
+  }
+
+  /**
+   * Returns the paths that match a pattern such as `/workspace/src/**\/*.ts`, sorted. Symbolic links to directories are not
+   * followed. A relative pattern gives relative paths.
+   * @throws {GondolinError} FILES_TOO_LARGE for more than 200,000 entries.
+   */
+  async glob(pattern: string, options: GlobOptions = {}): Promise<string[]> {
+    const { glob } = await import('./glob.ts');
+    return glob(this.#session, pattern, (path) => this.#path(path, 'scandir'), options);
   }
 
   #path(path: FilesPath, syscall: string): FilesPath {

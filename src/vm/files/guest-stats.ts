@@ -27,7 +27,7 @@ const TYPES = new Map<number, GuestFileType>([
 ]);
 
 /** Returns the type in the bits of a mode. Never throws. */
-function fileType(mode: number): GuestFileType {
+export function fileType(mode: number): GuestFileType {
   return TYPES.get(mode & 0o170000) ?? 'unknown';
 }
 

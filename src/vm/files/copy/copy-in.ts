@@ -1,0 +1,193 @@
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  promises,
+  read,
+} from 'node:fs';
+import { promisify } from 'node:util';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
+import { descriptorPath, openAt, readLink } from '../../../host/libc.ts';
+import { FILES_OPEN, MAX_FILES_DATA_BYTES } from '../../../protocol/constants.ts';
+import type { FilesChange, FilesPath } from '../../../protocol/files/files-request.ts';
+import { decodeNothing } from '../decode.ts';
+import type { FilesSession } from '../files-session.ts';
+import { OpenGuestFile } from '../open-file.ts';
+import { TransferWindow } from '../transfer-window.ts';
+import { CopyCount, type CopyOptions, type CopySummary } from './copy-options.ts';
+import { HostPlace } from './host-place.ts';
+import { runJobs } from './job-queue.ts';
+
+const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+const O_PATH = 0o10000000;
+const O_CLOEXEC = 0o2000000;
+const readAt = promisify(read);
+
+interface Job {
+  readonly place: HostPlace;
+  readonly path: FilesPath;
+}
+
+interface MadeDirectory {
+  readonly path: FilesPath;
+  readonly change: FilesChange;
+}
+
+/** Errors of an `OPEN` whose cause goes away when the name does: a symbolic link, a running program. */
+const REPLACEABLE: ReadonlySet<string> = new Set(['ELOOP', 'ETXTBSY']);
+
+/** Copies a file or tree of the host into the guest. Everything belongs to the guest's user. */
+class CopyIn {
+  readonly #session: FilesSession;
+  readonly #signal: AbortSignal | undefined;
+  readonly #count: CopyCount;
+  readonly #directories: MadeDirectory[] = [];
+
+  constructor(session: FilesSession, options: CopyOptions) {
+    this.#session = session;
+    this.#signal = options.signal;
+    this.#count = new CopyCount(options);
+  }
+
+  async run(job: Job): Promise<CopySummary> {
+    await runJobs(job, (next, add) => this.#copy(next, add));
+    // Last and deepest first: a directory that may not be written or entered has all its content by now.
+    for (const { path, change } of this.#directories.reverse()) await this.#finish(path, change);
+    return this.#count.summary;
+  }
+
+  /** Opens what the place is now, and copies that: another process may put a symbolic link there meanwhile. */
+  async #copy(job: Job, add: (job: Job) => void): Promise<void> {
+    await job.place.inParent(async (directory, name) => {
+      const fd = openAt(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+      try {
+        const stats = fstatSync(fd, { bigint: true });
+        if (stats.isDirectory()) await this.#copyDirectory(job, fd, stats, add);
+        else if (stats.isSymbolicLink()) await this.#copyLink(job.path, readLink(fd));
+        else if (stats.isFile()) await this.#copyFile(job.path, fd, stats);
+        else this.#count.add('skipped');
+      } finally {
+        closeSync(fd);
+      }
+    });
+  }
+
+  async #copyDirectory(
+    { place, path }: Job,
+    fd: number,
+    stats: BigIntStats,
+    add: (job: Job) => void,
+  ): Promise<void> {
+    this.#count.add('directories');
+    await this.#request('mkdir', path, { type: 'MKDIR', path, mode: 0o700, parents: false }).catch(
+      passOver('EEXIST'),
+    );
+    const bits = FILES_OPEN.READ | FILES_OPEN.DIRECTORY | (place.isTop ? 0 : FILES_OPEN.NOFOLLOW);
+    const signal = this.#signal;
+    const made = await OpenGuestFile.open(this.#session, { path, bits, mode: 0, signal });
+    await made.close();
+    this.#directories.push({ path, change: changeOf(stats) });
+    const names = await promises.readdir(descriptorPath(fd), { encoding: 'buffer' });
+    this.#count.addListed(names.length);
+    for (const name of names) {
+      const below = Buffer.concat([Buffer.from(path), Buffer.from('/'), name]);
+      add({ place: place.below(name), path: below });
+    }
+  }
+
+  async #copyLink(path: FilesPath, target: Buffer): Promise<void> {
+    this.#count.add('links');
+    const link = { type: 'SYMLINK', path: Buffer.from(target), other: path } as const;
+    await this.#request('symlink', path, link).catch(async (error: unknown) => {
+      passOver('EEXIST')(error);
+      await this.#request('unlink', path, { type: 'REMOVE', path, kind: 'FILE' });
+      await this.#request('symlink', path, link);
+    });
+  }
+
+  async #copyFile(path: FilesPath, pathFd: number, stats: BigIntStats): Promise<void> {
+    this.#count.add('files');
+    const fd = openSync(descriptorPath(pathFd), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    try {
+      await this.#write(path, fd, stats);
+    } catch (error) {
+      if (!GondolinError.is(error) || !REPLACEABLE.has(error.code)) throw error;
+      await this.#request('unlink', path, { type: 'REMOVE', path, kind: 'FILE' });
+      await this.#write(path, fd, stats);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async #write(path: FilesPath, fd: number, stats: BigIntStats): Promise<void> {
+    const { WRITE, CREATE, TRUNCATE, NOFOLLOW } = FILES_OPEN;
+    const bits = WRITE | CREATE | TRUNCATE | NOFOLLOW;
+    const request = { path, bits, mode: 0o600, signal: this.#signal };
+    const file = await OpenGuestFile.start(this.#session, request);
+    try {
+      const window = new TransferWindow();
+      const buffer = Buffer.allocUnsafe(Math.min(MAX_FILES_DATA_BYTES, Number(stats.size) + 1));
+      for (let offset = 0; ; ) {
+        const { bytesRead } = await readAt(fd, buffer, 0, buffer.length, offset);
+        if (bytesRead === 0) break;
+        this.#count.addBytes(bytesRead);
+        await window.add(file.write(offset, buffer.subarray(0, bytesRead)));
+        offset += bytesRead;
+      }
+      await window.add(file.set(changeOf(stats), 'fchmod'));
+      const closed = file.close();
+      closed.catch(() => undefined);
+      await window.settle();
+      await closed;
+    } catch (error) {
+      // If it could not be opened, the other errors are only those of a handle that is not open.
+      await file.opened;
+      throw error;
+    } finally {
+      await file.discard();
+    }
+  }
+
+  async #finish(path: FilesPath, change: FilesChange): Promise<void> {
+    const target = { path, follow: true };
+    await this.#request('chmod', path, { type: 'SET', target, change });
+  }
+
+  #request(
+    syscall: string,
+    path: FilesPath,
+    request: Parameters<FilesSession['request']>[0],
+  ): Promise<void> {
+    const decode =
+      request.type === 'REMOVE' ? (body: { u8(): number }) => void body.u8() : decodeNothing;
+    const options = { action: { syscall, path }, decode, signal: this.#signal };
+    return this.#session.request(request, options);
+  }
+}
+
+function changeOf({ mode, mtimeNs, atimeNs }: BigIntStats): FilesChange {
+  return { mode: Number(mode) & 0o777, mtimeNs, atimeNs };
+}
+
+function passOver(code: string): (error: unknown) => void {
+  return (error) => {
+    if (!GondolinError.is(error) || error.code !== code) throw error;
+  };
+}
+
+/** @see GuestFileSystem.copyIn */
+export async function copyIn(
+  session: FilesSession,
+  hostPath: string,
+  path: FilesPath,
+  options: CopyOptions,
+): Promise<CopySummary> {
+  const place = HostPlace.open(hostPath, { follow: true });
+  try {
+    return await new CopyIn(session, options).run({ place, path });
+  } finally {
+    place.close();
+  }
+}

@@ -1,0 +1,184 @@
+import { closeSync, constants, fchmodSync, write } from 'node:fs';
+import { promisify } from 'node:util';
+import {
+  makeDirectoryAt,
+  openAt,
+  SystemError,
+  setTimes,
+  symlinkAt,
+  unlinkAt,
+} from '../../../host/libc.ts';
+import { FILES_OPEN } from '../../../protocol/constants.ts';
+import { ERRNO } from '../../../protocol/errno.ts';
+import { type FileAttributes, readAttributes } from '../../../protocol/files/file-attributes.ts';
+import type { FilesPath } from '../../../protocol/files/files-request.ts';
+import { decodePath } from '../decode.ts';
+import { readPages } from '../directory.ts';
+import type { FilesSession } from '../files-session.ts';
+import { fileType } from '../guest-stats.ts';
+import { OpenGuestFile } from '../open-file.ts';
+import { readRange } from '../read.ts';
+import { CopyCount, type CopyOptions, type CopySummary } from './copy-options.ts';
+import { HostPlace } from './host-place.ts';
+import { runJobs } from './job-queue.ts';
+
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+const O_CLOEXEC = 0o2000000;
+const writeAt = promisify(write);
+
+/** One thing of the guest to copy. The attributes and the path are its word. */
+interface Job {
+  readonly path: FilesPath;
+  readonly attributes: FileAttributes;
+  readonly place: HostPlace;
+}
+
+/** Replaces what has the name, unless that is a directory: writes go to no file that existed. */
+function makeNew<T>(directory: number, name: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.errno !== ERRNO.EEXIST) throw error;
+    unlinkAt(directory, name);
+    return make();
+  }
+}
+
+/** Copies a file or tree of the guest to the host, and returns what it copied. The host owns what it makes. */
+class CopyOut {
+  readonly #session: FilesSession;
+  readonly #signal: AbortSignal | undefined;
+  readonly #count: CopyCount;
+  /** Directories whose mode and time are set last, when nothing is made in them any more. */
+  readonly #directories: Job[] = [];
+
+  constructor(session: FilesSession, options: CopyOptions) {
+    this.#session = session;
+    this.#signal = options.signal;
+    this.#count = new CopyCount(options);
+  }
+
+  async run(path: FilesPath, place: HostPlace): Promise<CopySummary> {
+    const action = { syscall: 'stat', path };
+    const attributes = await this.#session.request(
+      { type: 'STAT', target: { path, follow: true } },
+      { action, decode: readAttributes, signal: this.#signal },
+    );
+    await runJobs<Job>({ path, attributes, place }, (job, add) => this.#copy(job, add));
+    for (const job of this.#directories.reverse()) {
+      await job.place.inside((fd) => finish(fd, job.attributes));
+    }
+    return this.#count.summary;
+  }
+
+  async #copy(job: Job, add: (job: Job) => void): Promise<void> {
+    switch (fileType(job.attributes.mode)) {
+      case 'file':
+        return this.#copyFile(job);
+      case 'directory':
+        return this.#copyDirectory(job, add);
+      case 'symlink':
+        return this.#copyLink(job);
+      case 'block-device':
+      case 'character-device':
+      case 'fifo':
+      case 'socket':
+      case 'unknown':
+        this.#count.add('skipped');
+    }
+  }
+
+  async #copyDirectory(job: Job, add: (job: Job) => void): Promise<void> {
+    const { path, place } = job;
+    this.#count.add('directories');
+    await place.inParent((directory, name) => {
+      try {
+        makeDirectoryAt(directory, name, 0o700);
+      } catch (error) {
+        if (!(error instanceof SystemError) || error.errno !== ERRNO.EEXIST) throw error;
+      }
+    });
+    this.#directories.push(job);
+    const request = { path, attributes: true, nofollow: !place.isTop, signal: this.#signal };
+    for await (const entries of readPages(this.#session, request)) {
+      this.#count.addListed(entries.length);
+      for (const { name, attributes } of entries) {
+        if (attributes === null) continue;
+        add({ path: joinGuest(path, name), attributes, place: place.below(name) });
+      }
+    }
+  }
+
+  async #copyLink({ path, place }: Job): Promise<void> {
+    this.#count.add('links');
+    const action = { syscall: 'readlink', path };
+    const request = { type: 'READLINK', path } as const;
+    const options = { action, decode: decodePath, signal: this.#signal };
+    const target = (await this.#session.request(request, options)).toString('latin1');
+    await place.inParent((directory, name) =>
+      makeNew(directory, name, () => symlinkAt(target, directory, name)),
+    );
+  }
+
+  async #copyFile({ path, place }: Job): Promise<void> {
+    this.#count.add('files');
+    const bits = FILES_OPEN.READ | (place.isTop ? 0 : FILES_OPEN.NOFOLLOW);
+    const file = await OpenGuestFile.start(this.#session, {
+      ...{ path, bits, mode: 0 },
+      signal: this.#signal,
+    });
+    try {
+      const content = readRange(file);
+      const first = content.next();
+      first.catch(() => undefined);
+      const attributes = await file.opened;
+      await place.inParent(async (directory, name) => {
+        const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+        const fd = makeNew(directory, name, () => openAt(directory, name, flags, 0o600));
+        try {
+          for (let next = await first; next.done !== true; next = await content.next()) {
+            this.#count.addBytes(next.value.length);
+            await writeAll(fd, next.value);
+          }
+          finish(fd, attributes);
+        } finally {
+          closeSync(fd);
+        }
+      });
+    } finally {
+      await file.discard();
+    }
+  }
+}
+
+async function writeAll(fd: number, data: Buffer): Promise<void> {
+  for (let at = 0; at < data.length; ) {
+    at += (await writeAt(fd, data, at, data.length - at, null)).bytesWritten;
+  }
+}
+
+/** No set-user-ID program of a guest becomes one of the host. */
+function finish(fd: number, { mode, mtimeNs }: FileAttributes): void {
+  fchmodSync(fd, mode & 0o777);
+  setTimes(fd, null, mtimeNs);
+}
+
+/** Returns the path of an entry: bytes, because a name may be any. */
+function joinGuest(path: FilesPath, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(path), Buffer.from('/'), name]);
+}
+
+/** @see GuestFileSystem.copyOut */
+export async function copyOut(
+  session: FilesSession,
+  path: FilesPath,
+  hostPath: string,
+  options: CopyOptions,
+): Promise<CopySummary> {
+  const place = HostPlace.open(hostPath, { follow: false });
+  try {
+    return await new CopyOut(session, options).run(path, place);
+  } finally {
+    place.close();
+  }
+}

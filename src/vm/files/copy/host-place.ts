@@ -1,0 +1,114 @@
+import { closeSync, constants, openSync, realpathSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
+import { openAt, SystemError } from '../../../host/libc.ts';
+import { errnoName } from '../../../protocol/errno.ts';
+import { printable } from '../../../protocol/printable.ts';
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
+const O_CLOEXEC = 0o2000000;
+
+/**
+ * A name below the host directory of a copy: each name is one component, as `latin1` text that carries any byte.
+ * No symbolic link is followed on the way to it, whoever puts one there: the guest may have the directory as a volume.
+ */
+export class HostPlace {
+  readonly #root: number;
+  readonly names: readonly string[];
+
+  private constructor(root: number, names: readonly string[]) {
+    this.#root = root;
+    this.names = names;
+  }
+
+  /**
+   * Opens the parent directory of a path, which is the user's own and may contain symbolic links.
+   * @param options.follow  A symbolic link at the path itself is followed too.
+   * @throws {GondolinError} FILES_COPY_FAILED.
+   */
+  static open(path: string, { follow }: { readonly follow: boolean }): HostPlace {
+    let absolute = resolve(path);
+    try {
+      if (follow) absolute = realpathSync(absolute);
+      const root = openSync(dirname(absolute), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      return new HostPlace(root, [Buffer.from(basename(absolute)).toString('latin1')]);
+    } catch (error) {
+      throw copyError(error, printable(absolute, 4_096));
+    }
+  }
+
+  /** Ends the use of this place and of all below it. */
+  close(): void {
+    closeSync(this.#root);
+  }
+
+  get name(): string {
+    return this.names.at(-1) ?? '';
+  }
+
+  /** True for the path that was opened. */
+  get isTop(): boolean {
+    return this.names.length === 1;
+  }
+
+  /** @param name  One component, of the guest or of a host directory. */
+  below(name: Buffer): HostPlace {
+    return new HostPlace(this.#root, [...this.names, name.toString('latin1')]);
+  }
+
+  /** For messages. */
+  get text(): string {
+    return printable(Buffer.from(this.names.join('/'), 'latin1').toString('utf8'), 4_096);
+  }
+
+  /** Calls `use` with its parent directory, open. @throws {GondolinError} FILES_COPY_FAILED; the errors of `use`. */
+  async inParent<T>(use: (directory: number, name: string) => T | Promise<T>): Promise<T> {
+    const directory = this.#openDirectory(this.names.slice(0, -1));
+    try {
+      return await use(directory, this.name);
+    } catch (error) {
+      throw copyError(error, this.text);
+    } finally {
+      closeSync(directory);
+    }
+  }
+
+  /** Calls `use` with the directory that it is, open. @throws {GondolinError} FILES_COPY_FAILED; the errors of `use`. */
+  async inside<T>(use: (directory: number) => T | Promise<T>): Promise<T> {
+    const directory = this.#openDirectory(this.names);
+    try {
+      return await use(directory);
+    } catch (error) {
+      throw copyError(error, this.text);
+    } finally {
+      closeSync(directory);
+    }
+  }
+
+  #openDirectory(names: readonly string[]): number {
+    let fd = openAt(this.#root, '.', O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    try {
+      for (const name of names) {
+        const next = openAt(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        closeSync(fd);
+        fd = next;
+      }
+      return fd;
+    } catch (error) {
+      closeSync(fd);
+      throw copyError(error, this.text);
+    }
+  }
+}
+
+/** Returns the error for a failure of the host in a copy; leaves ours as they are. */
+function copyError(error: unknown, place: string): unknown {
+  if (GondolinError.is(error) || !(error instanceof Error)) return error;
+  const name =
+    error instanceof SystemError ? errnoName(error.errno) : (error as NodeJS.ErrnoException).code;
+  return new GondolinError(
+    'FILES_COPY_FAILED',
+    `${place}: the host cannot do the copy: ${name ?? error.message}`,
+    { cause: error, details: { path: place, errno: name ?? null } },
+  );
+}
