@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { BLOCK_RUNS, NO_PROGRAMS } from '../fixtures/documents/block-runs.ts';
+import { BLOCK_RUNS, COMMAND_RUNS, NO_PROGRAMS } from '../fixtures/documents/block-runs.ts';
 import {
   type DocumentBlock,
   documentBlock,
@@ -25,6 +25,7 @@ const place = mkdtempSync(join(TEST_DIRECTORY, 'documents-'));
 /** Where blocks run: its `node_modules` has the wrapper of the package under the name of the documents. */
 const cwd = join(place, 'project/blocks');
 const assets = join(place, 'image');
+const GONDOLIN = join(place, 'project/node_modules/.bin/gondolin');
 
 beforeAll(async () => {
   await installAlias(await packPackage(), join(place, 'project'));
@@ -83,7 +84,8 @@ async function startHosts() {
 
 it('each block of the documents is run here, or its reason not to be is given', () => {
   const ids = (['000', '001', '002'] as const).flatMap(documentBlocks).map(({ id }) => id);
-  expect([...Object.keys(BLOCK_RUNS), ...Object.keys(NO_PROGRAMS)].toSorted()).toEqual(ids);
+  const listed = [BLOCK_RUNS, COMMAND_RUNS, NO_PROGRAMS].flatMap((list) => Object.keys(list));
+  expect(listed.toSorted()).toEqual(ids);
 });
 
 it('the programs of the documents run as they are written', async () => {
@@ -121,3 +123,38 @@ it('the programs of the documents run as they are written', async () => {
     `api.github.com Bearer ${TOKEN}`,
   ]);
 }, 180_000);
+
+/** The program in PATH: it reads the script of the test, and finds the `/data` of the documents in a directory of it. */
+function writeProgram(directory: string): void {
+  const script = 'uname; echo "/workspace: $(ls /workspace)"; echo "token: $GITHUB_TOKEN"';
+  const program = `#!/bin/sh
+case "$*" in *" /data:"*) exec ${GONDOLIN} bash --mount-hostfs ${join(cwd, 'my-project')}:/workspace <${place}/script ;; esac
+exec ${GONDOLIN} "$@" <${place}/script
+`;
+  writeFileSync(join(place, 'script'), `${script}\n`);
+  mkdirSync(directory);
+  writeFileSync(join(directory, 'gondolin'), program, { mode: 0o755 });
+}
+
+it('the commands of the documents run as they are written', async () => {
+  const bin = join(place, 'bin');
+  writeProgram(bin);
+  const program = `import { VM } from './node_modules/${ALIAS}/wrapper.mjs';
+    const vm = await VM.create();
+    console.log((await vm.exec('node --version')).stdout);
+    await vm.close();`;
+  for (const name of ['script.mjs', 'your-script.mjs']) writeFileSync(join(cwd, name), program);
+  const env = {
+    ...process.env,
+    ...{ PATH: [bin, process.env['PATH']].join(delimiter), DOCUMENT_SETTINGS: '{ "paths": {} }' },
+    ...{ GITHUB_TOKEN: TOKEN, NO_COLOR: '1' },
+  };
+  for (const [id, { prints, exitCode = 0 }] of Object.entries(COMMAND_RUNS)) {
+    const ended = run('sh', ['-e', '-c', documentBlock(id).text], { cwd, env });
+    const failed = (error: { stdout: string; stderr: string; code: number }) => error;
+    const outcome = { code: 0, ...(await ended.catch(failed)) };
+    expect({ id, ...outcome }).toMatchObject({ id, code: exitCode });
+    for (const text of prints) expect(outcome.stdout + outcome.stderr).toContain(text);
+    expect(outcome.stdout + outcome.stderr).not.toContain(TOKEN);
+  }
+}, 120_000);

@@ -72,6 +72,21 @@ it.each([
   },
 );
 
+it.each([
+  { id: '001-42', prints: '@earendil-works/gondolin@npm:gondolin@' },
+  // By require(): import does not read NODE_PATH.
+  { id: '001-43', prints: 'function' },
+])('block $id of the documents finds the global package', async ({ id, prints }) => {
+  const cwd = mkdtempSync(join(place, 'work-'));
+  const program = `import { createRequire } from 'node:module';
+    const require = createRequire(import.meta.url);
+    console.log(typeof require('${ALIAS}').VM.create);`;
+  writeFileSync(join(cwd, 'your-script.mjs'), program);
+  const env = { ...process.env, npm_config_prefix: prefix };
+  const { stdout } = await run('sh', ['-e', '-c', documentBlock(id).text], { cwd, env });
+  expect(stdout).toContain(prints);
+});
+
 it('the program of the aliased package finds its guest agent and schema', async () => {
   writeFileSync(join(project, 'gondolin.yaml'), 'image: debian\nsteps: [uname]\n');
   for (const program of [
