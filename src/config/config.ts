@@ -76,7 +76,24 @@ export interface NetworkConfig {
   readonly policyScript: string | null;
   readonly upstreamProxy: UpstreamProxyConfig | null;
   /** `fail`: a run in which something was blocked exits 3. */
+  readonly ssh: readonly SshConfig[];
   readonly onBlocked: 'warn' | 'fail';
+}
+
+/** SSH servers that the guest reaches with a credential of the host, and the commands that may run there. */
+export interface SshConfig {
+  /** Canonical host patterns; without a port they mean port 22. */
+  readonly hosts: readonly string[];
+  /** The user to log in as; null for the one that the guest asks for. */
+  readonly user: string | null;
+  /** Absolute path of a private key on the host. */
+  readonly key: string | null;
+  /** Whether the ssh-agent of the host is asked. */
+  readonly agent: boolean;
+  /** Absolute paths; empty for the user's and the system's. */
+  readonly knownHosts: readonly string[];
+  /** Each the words of a command, with `*`; `**` for every command. */
+  readonly commands: readonly string[];
 }
 
 /** The proxy through which servers are reached. */

@@ -27,6 +27,7 @@ export const DEFAULT_NETWORK: NetworkConfig = {
   rules: [],
   policyScript: null,
   upstreamProxy: null,
+  ssh: [],
   onBlocked: 'warn',
 };
 

@@ -68,6 +68,10 @@ function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
     ...envFiles,
     ...network.ca,
     ...(network.policyScript === null ? [] : [network.policyScript]),
+    ...network.ssh.flatMap(({ key, knownHosts }) => [
+      ...(key === null ? [] : [key]),
+      ...knownHosts,
+    ]),
     ...(network.upstreamProxy?.credentials?.kind === 'file'
       ? [network.upstreamProxy.credentials.path]
       : []),

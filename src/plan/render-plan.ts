@@ -71,6 +71,12 @@ function proxyText({
   return parts.filter((part) => part !== '').join(', ');
 }
 
+function sshText({ hosts, user, key, commands }: NetworkPlan['ssh'][number]): string {
+  const credential = key === null ? 'the ssh-agent' : `the key ${key}`;
+  const login = user === null ? '' : ` as ${user}`;
+  return `SSH to ${hosts.join(', ')} with ${credential}${login}: ${commands.join('; ')}`;
+}
+
 function networkLines(network: NetworkPlan): string[] {
   if (network.mode === 'none') return ['none'];
   const { rules, extraHosts, allowedPrivate, passthrough } = network;
@@ -85,6 +91,7 @@ function networkLines(network: NetworkPlan): string[] {
     passthrough.length === 0 ? '' : `not inspected: ${passthrough.join(', ')}`,
     ...extraHosts.map(dial),
     ...rules.map(rule),
+    ...network.ssh.map(sshText),
     network.policyScript === null ? '' : `hooks of ${network.policyScript}`,
     network.upstreamProxy === null ? '' : proxyText(network.upstreamProxy),
     network.onBlocked === 'fail' ? 'fails when something is blocked' : '',

@@ -3,6 +3,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import type { HttpRule, PolicyOptions } from '../net/policy/policy-options.ts';
 import type { UpstreamProxyOptions } from '../net/proxy/proxy-options.ts';
 import { certificateProblem } from '../net/root-certificates.ts';
+import type { SshOptions } from '../net/ssh/ssh-options.ts';
 import type { NetworkPlan, SandboxPlan } from '../plan/plan.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
 
@@ -28,6 +29,45 @@ export async function sandboxNetwork(
     ...networkOptions(network, { secrets: values, caPems }),
     ...(hooks === undefined ? {} : { hooks }),
     ...(upstreamProxy === undefined ? {} : { upstreamProxy }),
+    ...(network.ssh.length === 0 ? {} : { ssh: sshOptions(network.ssh, env) }),
+  };
+}
+
+/**
+ * Converts `network.ssh` to the options of `net/`.
+ * @throws {GondolinError} NET_SSH_INVALID when an agent is wanted and none runs.
+ */
+function sshOptions(
+  entries: NetworkPlan['ssh'],
+  env: Readonly<Record<string, string | undefined>>,
+): SshOptions {
+  const agent = env['SSH_AUTH_SOCK'];
+  const wantsAgent = entries.find((entry) => entry.key === null);
+  if (wantsAgent !== undefined && (agent === undefined || agent === '')) {
+    throw new GondolinError(
+      'NET_SSH_INVALID',
+      `network.ssh: ${wantsAgent.hosts.join(', ')}: agent: true, but SSH_AUTH_SOCK is not set`,
+      { hint: 'Start an ssh-agent, or name a private key by key: PATH.' },
+    );
+  }
+  const byHost = <Value>(map: (entry: NetworkPlan['ssh'][number]) => Value) => {
+    const values = new Map<string, Value>();
+    for (const entry of entries) {
+      // The first entry that names a host counts, as in the file.
+      for (const host of entry.hosts) if (!values.has(host)) values.set(host, map(entry));
+    }
+    return Object.fromEntries(values);
+  };
+  const knownHosts = [...new Set(entries.flatMap((entry) => entry.knownHosts))];
+  return {
+    allowedHosts: [...new Set(entries.flatMap(({ hosts }) => hosts))],
+    credentials: byHost(({ user, key }) => ({
+      ...(user === null ? {} : { username: user }),
+      ...(key === null ? {} : { privateKeyFile: key }),
+    })),
+    commands: byHost(({ commands }) => commands),
+    ...(wantsAgent === undefined ? {} : { agent }),
+    ...(knownHosts.length === 0 ? {} : { knownHostsFile: knownHosts }),
   };
 }
 

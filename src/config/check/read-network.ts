@@ -18,6 +18,7 @@ import {
   textOr,
 } from './check-context.ts';
 import { parseExtraHost } from './parse-extra-host.ts';
+import { readSsh } from './read-ssh.ts';
 import { readUpstreamProxy } from './read-upstream-proxy.ts';
 
 /** The mode when the form is wrong: no network at all, so that nothing is allowed by accident. */
@@ -148,6 +149,10 @@ export function readNetwork(context: CheckContext, node: SourceNode | undefined)
     upstreamProxy: readUpstreamProxy(context, get('upstream_proxy'), (hosts) =>
       readHosts(context, hosts, 'network.upstream_proxy.no_proxy', { allowsTcp: false }),
     ),
+    ssh: readSsh(context, get('ssh'), {
+      hosts: (hosts) => readHosts(context, hosts, 'network.ssh', { allowsTcp: false }),
+      path: (path, key) => readFilePath(context, path, key),
+    }),
     onBlocked: textOr(get('on_blocked'), DEFAULT_NETWORK.onBlocked) === 'fail' ? 'fail' : 'warn',
   };
 }

@@ -1,4 +1,4 @@
-import { copyInto } from './channel-write.ts';
+import { copyInto } from '../../util/channel-write.ts';
 import type { ClientChannel, ServerChannel, SshClient } from './ssh2.ts';
 
 /** Exit code of `ssh` itself for failures of the connection. */

@@ -1,4 +1,4 @@
-import { writeChunk } from './channel-write.ts';
+import { writeChunk } from '../../util/channel-write.ts';
 import type { ServerChannel, Session } from './ssh2.ts';
 
 /** Variables that are passed on: git asks for its protocol version by this one. */
@@ -21,7 +21,7 @@ export async function endChannel(channel: ServerChannel, text: string, code: num
 }
 
 /** Serves one session: the terminal, X11, agents and variables other than git's are refused. */
-export function serveSession(session: Session, handler: SessionHandler): void {
+export function serveGuestSession(session: Session, handler: SessionHandler): void {
   const env: Record<string, string> = {};
   session.on('env', (accept, reject, { key, val }) => {
     const isPassed = key === 'GIT_PROTOCOL' && PASSED.GIT_PROTOCOL.test(val);

@@ -6,13 +6,13 @@ import type { Blocked } from '../refusal/refusal.ts';
 import type { Destination } from '../tcp/dial.ts';
 import { reset } from '../tcp/splice.ts';
 import { carryCommand, SSH_FAILED } from './carry-command.ts';
-import { endChannel, serveSession } from './guest-session.ts';
+import { endChannel, serveGuestSession } from './guest-session.ts';
 import { judgeSshCommand, sshRefusal } from './judge-ssh-command.ts';
 import { HostKeyRefused, openUpstream } from './open-upstream.ts';
 import type { ResolvedSsh } from './resolve-ssh.ts';
 import {
-  ALGORITHMS,
   type AuthContext,
+  EGRESS_ALGORITHMS,
   Server,
   type ServerChannel,
   type SshClient,
@@ -72,7 +72,7 @@ export class GuestSsh {
     const { hostKey } = this.#services;
     const timer = setTimeout(() => reset(guest), LOGIN_MS);
     const server = new Server(
-      { hostKeys: [hostKey], ident: 'gondolin', algorithms: ALGORITHMS },
+      { hostKeys: [hostKey], ident: 'gondolin', algorithms: EGRESS_ALGORITHMS },
       (client) => {
         // Errors of the protocol end the connection; they are the guest's.
         client.on('error', () => undefined);
@@ -103,7 +103,7 @@ export class GuestSsh {
     } else context.reject();
   }
 
-  #serve(session: Parameters<typeof serveSession>[0]): void {
+  #serve(session: Parameters<typeof serveGuestSession>[0]): void {
     this.#sessions += 1;
     session.once('close', () => {
       this.#sessions -= 1;
@@ -111,7 +111,7 @@ export class GuestSsh {
     const guarded = (work: Promise<void>): void => {
       work.catch((error: Error) => this.#services.fault(error));
     };
-    serveSession(session, {
+    serveGuestSession(session, {
       exec: (channel, command, env) => guarded(this.#exec(channel, command, env)),
       other: (channel, asked) => {
         this.#record.refused('ssh', sshRefusal('session', asked));

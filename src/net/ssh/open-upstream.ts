@@ -4,7 +4,7 @@ import type { HostKeyProblem } from '../refusal/refusal.ts';
 import type { Destination } from '../tcp/dial.ts';
 import { type KnownHosts, keyFingerprint, keyType, knownHostName } from './known-hosts.ts';
 import type { ResolvedSsh } from './resolve-ssh.ts';
-import { ALGORITHMS, Client, type SshClient } from './ssh2.ts';
+import { Client, EGRESS_ALGORITHMS, type SshClient } from './ssh2.ts';
 
 const READY_MS = 15_000;
 const KEEPALIVE_MS = 10_000;
@@ -106,7 +106,7 @@ export async function openUpstream(
       sock: socket,
       username,
       ...authentication(ssh, to),
-      algorithms: { ...ALGORITHMS, serverHostKey: hostKeyAlgorithms(known, to) },
+      algorithms: { ...EGRESS_ALGORITHMS, serverHostKey: hostKeyAlgorithms(known, to) },
       ident: 'gondolin',
       readyTimeout: options.upstreamReadyTimeoutMs ?? READY_MS,
       keepaliveInterval: options.upstreamKeepaliveIntervalMs ?? KEEPALIVE_MS,

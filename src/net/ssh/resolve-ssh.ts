@@ -5,9 +5,9 @@ import { type Host, parseHost } from '../../address/host.ts';
 import { coversHost } from '../../address/host-pattern.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { readTextFile } from '../../host/read-text-file.ts';
+import { type CommandPattern, parseCommandPattern } from '../../util/command-pattern.ts';
 import { coversPort, type ListedPattern } from '../policy/listed-pattern.ts';
 import { compileSshHosts, readSshHost } from '../policy/ssh-hosts.ts';
-import { type CommandPattern, parseCommandPattern } from './command-pattern.ts';
 import { KnownHosts } from './known-hosts.ts';
 import type { SshCredential, SshOptions } from './ssh-options.ts';
 
@@ -15,7 +15,7 @@ const MAX_KEY_BYTES = 64 * 1024;
 const MAX_KNOWN_HOSTS_BYTES = 16 * 1024 * 1024;
 
 /** The login at one server. Printing it shows no key. */
-export interface SshLogin {
+export interface UpstreamLogin {
   readonly username: string | undefined;
   /** Null for the agent, or nothing. */
   readonly key: PrivateKey | null;
@@ -41,7 +41,7 @@ export interface ResolvedSsh {
   readonly options: SshOptions;
   /** Commands by host; null without any: then every command may run. */
   commandsFor(name: string, port: number): readonly CommandPattern[] | null;
-  loginFor(name: string, port: number): SshLogin;
+  loginFor(name: string, port: number): UpstreamLogin;
   /** Reads the files now: a line that a user adds counts for the next connection. @throws {GondolinError} NET_SSH_INVALID */
   knownHosts(): Promise<KnownHosts>;
 }
@@ -74,7 +74,7 @@ function findFor<Value>(
     ?.value;
 }
 
-async function readKey(host: string, credential: SshCredential): Promise<SshLogin> {
+async function readKey(host: string, credential: SshCredential): Promise<UpstreamLogin> {
   const { username, privateKey, privateKeyFile, passphrase } = credential;
   if (privateKey !== undefined && privateKeyFile !== undefined) {
     throw invalid(`credentials: ${host}: want privateKey or privateKeyFile, not both`);

@@ -8,7 +8,7 @@ export type { AuthContext, Client as SshClient, ClientChannel, ServerChannel, Se
  * Ciphers that Node's OpenSSL does itself, first; without compression, which would let a peer expand a few bytes to many.
  * Of ChaCha20-Poly1305 ssh2 does half in WebAssembly: it is for servers that have nothing else.
  */
-export const ALGORITHMS: Algorithms = {
+export const EGRESS_ALGORITHMS: Algorithms = {
   cipher: [
     'aes128-gcm@openssh.com',
     'aes256-gcm@openssh.com',

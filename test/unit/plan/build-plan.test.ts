@@ -139,6 +139,7 @@ describe('renderPlan()', () => {
       passthrough: [p.test]
       rules: [{ host: a.test, methods: [get], paths: [/v1/**] }]
       policy_script: ./a.txt
+      ssh: [{ hosts: [g.test], key: ./a.txt, user: git, commands: [git-upload-pack a] }]
       on_blocked: fail
     secrets:
       - A@s.test
@@ -157,6 +158,7 @@ describe('renderPlan()', () => {
       'not inspected: p.test',
       'a.test is 127.0.0.1 port 8443',
       'allow GET a.test /v1/**',
+      'SSH to g.test with the key /p/a.txt as git: git-upload-pack a',
       'hooks of /p/a.txt',
       'fails when something is blocked',
       'A from variable A -> s.test',

@@ -21,6 +21,7 @@ describe('network:', () => {
       rules: [],
       policyScript: null,
       upstreamProxy: null,
+      ssh: [],
       onBlocked: 'warn',
     });
   });
@@ -39,9 +40,13 @@ describe('network:', () => {
     - { host: "*.example.com", reason: why }
   policy_script: ./policy.ts
   upstream_proxy: { url: 'http://proxy.test:3128', credentials: { env: PROXY }, no_proxy: [API.test] }
+  ssh:
+    - { hosts: [Git.test, "git.test:2222"], key: ./key, user: git, known_hosts: [./known], commands: [git-upload-pack a/b.git] }
+    - { hosts: ["*.b.test"], agent: true }
   on_blocked: fail
 `;
-    expect(networkOf(text, { '/p/corp-root.pem': 'x', '/p/policy.ts': 'x' })).toEqual({
+    const files = { '/p/key': 'x', '/p/known': 'x' };
+    expect(networkOf(text, { ...files, '/p/corp-root.pem': 'x', '/p/policy.ts': 'x' })).toEqual({
       mode: 'open',
       allowedHosts: [
         'api.github.com',
@@ -78,6 +83,24 @@ describe('network:', () => {
         noProxy: ['api.test'],
         resolve: 'local',
       },
+      ssh: [
+        {
+          hosts: ['git.test', 'git.test:2222'],
+          user: 'git',
+          key: '/p/key',
+          agent: false,
+          knownHosts: ['/p/known'],
+          commands: ['git-upload-pack a/b.git'],
+        },
+        {
+          hosts: ['*.b.test'],
+          user: null,
+          key: null,
+          agent: true,
+          knownHosts: [],
+          commands: ['git-upload-pack *', 'git-receive-pack *', 'git-upload-archive *'],
+        },
+      ],
       onBlocked: 'fail',
     });
   });

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { judgeCommand, parseCommandPattern } from '../../../../src/net/ssh/command-pattern.ts';
+import { judgeCommand } from '../../../../src/net/ssh/command-pattern.ts';
 import { getInfoFromSshExecRequest } from '../../../../src/net/ssh/git-command.ts';
+import { parseCommandPattern } from '../../../../src/util/command-pattern.ts';
 
 function judge(pattern: string, command: string): string | null {
   const parsed = parseCommandPattern(pattern);

@@ -19,7 +19,8 @@ export function writeChunk(to: Writable, chunk: Buffer | string, channel: EventE
 
 /** Copies a stream into a channel, at the pace of the slower side, and leaves the channel open. Rejects as `from` fails. */
 export async function copyInto(from: Readable, to: Writable, channel: EventEmitter): Promise<void> {
-  for await (const chunk of from) {
+  // Leaving the loop must not close a channel whose other direction is in use.
+  for await (const chunk of from.iterator({ destroyOnReturn: false })) {
     if (!(await writeChunk(to, chunk as Buffer, channel))) return;
   }
 }
