@@ -34,8 +34,12 @@ const compiledSchema = {
  */
 const withoutNative = {
   name: 'without-native',
-  setup({ onResolve }) {
+  setup({ onLoad, onResolve }) {
     onResolve({ filter: /\.node$|^cpu-features$/ }, ({ path }) => ({ path, external: true }));
+    // They name files of Windows and of Emscripten that are never loaded here; a module has no __dirname.
+    onLoad({ filter: /\/ssh2\/lib\/(?:agent|protocol\/crypto\/poly1305)\.js$/ }, ({ path }) => {
+      return { contents: `const __dirname = '';\n${readFileSync(path, 'utf8')}` };
+    });
   },
 };
 

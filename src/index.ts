@@ -62,6 +62,7 @@ export type { Resolve } from './net/tcp/dial.ts';
 export type { ImageRecipe } from './plan/plan.ts';
 export type { ErrnoName } from './protocol/errno.ts';
 export type { FilesPath } from './protocol/files/files-request.ts';
+export type { EnableSshOptions, SshAccess } from './ssh/ssh-options.ts';
 export { shellQuoteArgs } from './util/shell-quote-args.ts';
 export type { VfsHookContext, VfsHookOperation, VfsHooks } from './vfs/hooks/vfs-hooks.ts';
 export { type MemoryOptions, MemoryProvider } from './vfs/memory-provider.ts';

@@ -52,7 +52,7 @@ function addGlobalOptions(program: Command): void {
 }
 
 /** Commands that run what follows `--`. */
-const WITH_TRAILING: ReadonlySet<string> = new Set(['exec', 'run']);
+const WITH_TRAILING: ReadonlySet<string> = new Set(['exec', 'run', 'ssh']);
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
@@ -152,6 +152,16 @@ function addSessionCommands(add: AddCommand): void {
   add('stop [vms...]', 'close running VMs', async () => {
     return (await import('./commands/stop.ts')).stopCommand;
   }).usage('[options] VM...');
+  add('ssh [vm]', 'log in to a running VM by SSH, or run a command there', async () => {
+    return (await import('./commands/ssh.ts')).sshCommand;
+  }).usage('[options] VM [-- CMD...]');
+  add(
+    'ssh-config [vm]',
+    'print the configuration by which SSH clients reach a running VM',
+    async () => {
+      return (await import('./commands/ssh-config.ts')).sshConfigCommand;
+    },
+  ).usage('[options] VM');
 }
 
 /** Builds the commands. Each loads its code only when it runs: `--help` needs none of it. */

@@ -474,6 +474,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Use another provider for the mount, or run without saving.',
   },
+  SSH_LISTEN_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Choose another port, or leave it out: then a free one is taken.',
+  },
   VFS_MOUNT_FAILED: {
     exit: EXIT.config,
     hint: 'Check that the host path of the volume exists and that you may read it.',

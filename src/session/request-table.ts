@@ -6,6 +6,7 @@ import { execRequest } from './requests/exec.ts';
 import { killRequest } from './requests/kill.ts';
 import { logsRequest } from './requests/logs.ts';
 import { snapshotRequest } from './requests/snapshot.ts';
+import { sshRequest } from './requests/ssh.ts';
 import { stopRequest } from './requests/stop.ts';
 import { waitRequest } from './requests/wait.ts';
 
@@ -17,6 +18,7 @@ const REQUESTS = {
   kill: killRequest,
   logs: logsRequest,
   snapshot: snapshotRequest,
+  ssh: sshRequest,
   stop: stopRequest,
   wait: waitRequest,
 };

@@ -34,11 +34,22 @@ export interface SessionExecOptions {
   readonly signal: AbortSignal;
 }
 
+/** The part of `SshAccess` that other processes need. */
+export interface SessionSshAccess {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly identityFile: string;
+  readonly knownHostsFile: string;
+  readonly options: readonly string[];
+}
+
 /** The part of `VM` that a session uses; tests pass their own. */
 export interface SessionVm {
   /** Process id of QEMU. */
   readonly qemuPid: number;
   exec(command: string | readonly string[], options: SessionExecOptions): SessionProcess;
+  ssh(): Promise<SessionSshAccess>;
   save(directory: string): Promise<void>;
   close(): Promise<void>;
 }

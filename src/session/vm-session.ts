@@ -11,10 +11,13 @@ export class VmSession implements HostedSession {
   readonly saveSnapshot: SaveSnapshot | null;
   #facts: SessionFacts;
   #vm: SessionVm | null = null;
+  /** Private to this user, and removed with the session, also after its owner was killed. */
+  readonly directory: string;
   #server: ControlServer | undefined;
 
-  private constructor(facts: SessionFacts, saveSnapshot: SaveSnapshot | null) {
+  private constructor(facts: SessionFacts, directory: string, saveSnapshot: SaveSnapshot | null) {
     this.#facts = facts;
+    this.directory = directory;
     this.saveSnapshot = saveSnapshot;
   }
 
@@ -30,7 +33,7 @@ export class VmSession implements HostedSession {
   ): Promise<VmSession> {
     const { id, directory } = await makeSessionDirectory(sessions);
     const own = { id, pid: process.pid, state: 'starting', createdAtMs: Date.now() } as const;
-    const session = new VmSession({ ...owned, ...own }, saveSnapshot);
+    const session = new VmSession({ ...owned, ...own }, directory, saveSnapshot);
     session.#server = await openControlServer(directory, session);
     return session;
   }

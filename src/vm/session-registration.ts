@@ -56,6 +56,11 @@ export class SessionRegistration {
     (await this.#opening)?.attach(vm);
   }
 
+  /** A directory that is private to this user and removed with the VM; null for a VM that others cannot reach. */
+  async directory(): Promise<string | null> {
+    return (await this.#opening)?.directory ?? null;
+  }
+
   async close(): Promise<void> {
     await (await this.#opening)?.close();
   }

@@ -2,6 +2,8 @@ import type { Duplex } from 'node:stream';
 import type { GuestProcess } from '../agent/guest-process.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { SessionRole } from '../session/session-role.ts';
+import type { SshGuest } from '../ssh/ssh-guest.ts';
+import type { EnableSshOptions, SshAccess } from '../ssh/ssh-options.ts';
 import { keepClock } from './clock-keeper.ts';
 import { type ConnectOptions, connectTo } from './connect.ts';
 import { debugLog } from './debug-log.ts';
@@ -20,6 +22,7 @@ import { resolveImage } from './resolve-image.ts';
 import { SessionRegistration } from './session-registration.ts';
 import { type RunningGuest, startGuest } from './start/start.ts';
 import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
+import { VmSsh } from './vm-ssh.ts';
 
 /** Time limit for a closing guest to sync before QEMU is killed. */
 const SHUTDOWN_LIMIT_MS = 5_000;
@@ -50,6 +53,7 @@ export class VM implements AsyncDisposable {
   #settleEnded: (error: GondolinError | undefined) => void = () => undefined;
   #closing: Promise<void> | undefined;
   readonly #files = new Map<string, GuestFileSystem>();
+  readonly #ssh: VmSsh;
   readonly #stopClock: () => void;
   #isSaving = false;
   /** The last call of `save`: they run one at a time. */
@@ -61,8 +65,14 @@ export class VM implements AsyncDisposable {
     options: VMOptions,
     bootMs: number,
     release: () => Promise<void>,
+    privateDirectory: () => Promise<string | null>,
   ) {
     this.#guest = guest;
+    this.#ssh = new VmSsh({
+      user: options.user ?? '',
+      guestAs: (user) => this.#sshGuest(user),
+      privateDirectory,
+    });
     this.#options = options;
     this.#release = release;
     this.bootMs = bootMs;
@@ -122,7 +132,7 @@ export class VM implements AsyncDisposable {
       const guest = await startGuest({ options, image: acquired.image, network, log, onSpawned });
       const bootMs = performance.now() - started;
       log('vm', `ready after ${bootMs.toFixed(0)} ms`);
-      const vm = new VM(guest, options, bootMs, release);
+      const vm = new VM(guest, options, bootMs, release, () => registration.directory());
       await registration.attach(vm);
       return vm;
     } catch (error) {
@@ -195,6 +205,30 @@ export class VM implements AsyncDisposable {
   async #explain(error: unknown): Promise<unknown> {
     const isClosed = GondolinError.is(error) && error.code === 'MUX_CLOSED';
     return isClosed ? this.#gone : error;
+  }
+
+  /**
+   * Opens an SSH server on this machine's loopback whose sessions run in the guest: commands, shells, SFTP, forwarded ports. The
+   * image needs no sshd. Each call with options opens another one, without options the same one until it is closed.
+   * @throws {GondolinError} VM_BAD_OPTION, SSH_LISTEN_FAILED, VM_NOT_RUNNING.
+   */
+  async enableSsh(options: EnableSshOptions = {}): Promise<SshAccess> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing !== undefined) throw notRunning();
+    return this.#ssh.enable(options);
+  }
+
+  /** As `enableSsh()`: the way into this VM by SSH. */
+  ssh(): Promise<SshAccess> {
+    return this.enableSsh();
+  }
+
+  #sshGuest(user: string): SshGuest {
+    return {
+      exec: (argv, options) => this.exec(argv, { ...options, user }),
+      files: this.filesAs(user),
+      connect: (port, host) => this.connect(port, host === null ? {} : { host }),
+    };
   }
 
   /** The guest's files, as the VM's `user`. Started with the first use; works while commands run. */
@@ -297,6 +331,7 @@ export class VM implements AsyncDisposable {
   async #end(reason: GondolinError): Promise<void> {
     const { session, machine, fuse } = this.#guest;
     this.#stopClock();
+    await this.#ssh.close();
     session.fail(reason);
     await machine.kill();
     await fuse?.close();

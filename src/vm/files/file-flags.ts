@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { FILES_OPEN } from '../../protocol/constants.ts';
 
@@ -26,8 +27,26 @@ const FLAGS = {
  */
 export type FileFlag = keyof typeof FLAGS;
 
-/** Returns the bits of `OPEN`. @throws {GondolinError} VM_BAD_OPTION for another flag. */
-export function openBits(flag: FileFlag): number {
+/** Returns the bits of `OPEN` for those of `fs.constants`, of which others than these mean nothing to the guest's files. */
+function bitsOf(flags: number): number {
+  const { O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_TRUNC } = constants;
+  const has = (flag: number) => (flags & flag) !== 0;
+  const access = has(O_RDWR) ? READ | WRITE : has(O_WRONLY) ? WRITE : READ;
+  return (
+    access |
+    (has(O_APPEND) ? APPEND : 0) |
+    (has(O_CREAT) ? CREATE : 0) |
+    (has(O_EXCL) ? EXCLUSIVE : 0) |
+    (has(O_TRUNC) ? TRUNCATE : 0)
+  );
+}
+
+/**
+ * Returns the bits of `OPEN`. Bits of `fs.constants` are taken too.
+ * @throws {GondolinError} VM_BAD_OPTION for another flag.
+ */
+export function openBits(flag: FileFlag | number): number {
+  if (typeof flag === 'number') return bitsOf(flag);
   const bits = Object.hasOwn(FLAGS, flag) ? FLAGS[flag] : undefined;
   if (bits !== undefined) return bits;
   const wanted = Object.keys(FLAGS).join(', ');

@@ -120,11 +120,12 @@ export class GuestFileSystem {
   /**
    * Opens a file for reads and writes at any position. Close the handle: 1,024 files can be open at once, and the streams
    * and calls under way have theirs among them.
+   * @param flag  Or bits of `fs.constants`: O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_TRUNC.
    * @param mode  Permission bits of a new file, before the umask 0o022.
    */
   async open(
     path: FilesPath,
-    flag: FileFlag = 'r',
+    flag: FileFlag | number = 'r',
     mode: number = DEFAULT_FILE_MODE,
     options: FileOptions = {},
   ): Promise<GuestFileHandle> {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
@@ -152,4 +153,35 @@ it.each([
   const outcome = await runCli([command, '--format', 'json', ...rest], { cwd });
   expect(outcome.code).toBe(2);
   expect(JSON.parse(outcome.stderr)).toMatchObject({ code });
+});
+
+describe('gondolin ssh VM', () => {
+  it('runs a command by the system ssh, with the exit code, input and words as they are', async () => {
+    const served = await withVm();
+    const args = ['ssh', 'mine', '--', 'sh', '-c', 'cat; echo "$1" >&2; exit 5', 'sh', "it's"];
+    const { child, ended } = startCli(served, ...args);
+    child.stdin.end('input');
+    expect(await ended).toEqual(['input', "it's\n", [5, null]]);
+  });
+
+  it('ssh-config prints a block by which ssh reaches the VM', async () => {
+    const { cwd, session } = await withVm();
+    const { code, stdout } = await runCli(['ssh-config', 'mine'], { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^Host gondolin-mine gondolin-${session.facts.id}\\n`));
+    const file = join(cwd, 'config');
+    writeFileSync(file, stdout);
+    const ssh = spawn('ssh', ['-n', '-F', file, 'gondolin-mine', 'echo in; exit 4']);
+    const [output, [exit]] = await Promise.all([text(ssh.stdout), once(ssh, 'close')]);
+    expect({ output, exit }).toEqual({ output: 'in\n', exit: 4 });
+  });
+
+  it.each([
+    [['ssh'], 2],
+    [['ssh-config'], 2],
+    [['ssh', 'nothing'], 2],
+  ])('%j exits with %i', async (args, want) => {
+    const { cwd } = await withVm();
+    expect(await runCli(args, { cwd })).toMatchObject({ code: want });
+  });
 });

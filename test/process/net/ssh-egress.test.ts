@@ -53,6 +53,7 @@ async function scene(
 ): Promise<Scene> {
   const directory = temporaryDirectory();
   const sshd = await startSshd(directory);
+  onTestFinished(() => sshd.close());
   const knownHostsFile = join(directory, 'known_hosts');
   writeFileSync(knownHostsFile, `git.test ${sshd.hostKey}\n`);
   const at = await createTestNetwork({
