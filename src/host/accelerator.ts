@@ -2,10 +2,11 @@ import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { decodeOrNull, literal, object, text } from '../util/json-decoder.ts';
 import { type ProbeResult, probeKvm } from './accelerator-probe.ts';
 import { writeFileAtomic } from './atomic-write.ts';
 import { type Environment, NAMES } from './directories.ts';
-import { readJsonObject } from './tool-versions.ts';
+import { readTextOrNull } from './tool-versions.ts';
 import type { Tool } from './tools.ts';
 
 /** The way guest instructions run: on the processor (`kvm`) or translated by QEMU (`tcg`, slower). */
@@ -46,8 +47,10 @@ export async function chooseAccelerator(options: AcceleratorOptions): Promise<Ac
   }
   const file = join(cacheDirectory, NAMES.acceleratorVerdict);
   const key = [await bootId(), qemu.path, qemu.stamp, device].join(' ');
-  const known = useCache ? parseVerdict(await readJsonObject(file), key) : null;
-  if (known !== null) return { ...known, source: 'cache' };
+  const known = useCache ? decodeOrNull(await readTextOrNull(file), storedVerdict) : null;
+  if (known !== null && known.key === key) {
+    return { accelerator: known.accelerator, reason: known.reason, source: 'cache' };
+  }
   const result = await probe(qemu, cacheDirectory);
   const verdict = { accelerator: result.works ? 'kvm' : 'tcg', reason: result.reason } as const;
   await writeFileAtomic(file, `${JSON.stringify({ key, ...verdict }, null, 2)}\n`);
@@ -55,6 +58,12 @@ export async function chooseAccelerator(options: AcceleratorOptions): Promise<Ac
 }
 
 export type { ProbeResult };
+
+const storedVerdict = object<{ key: string; accelerator: Accelerator; reason: string }>({
+  key: text(),
+  accelerator: literal('kvm', 'tcg'),
+  reason: text(),
+});
 
 function readOverride(env: Environment): AcceleratorVerdict | null {
   const value = env['GONDOLIN_ACCEL'];
@@ -76,13 +85,4 @@ function deviceIdentity(path: string): string | null {
 
 async function bootId(): Promise<string> {
   return (await readFile('/proc/sys/kernel/random/boot_id', 'latin1')).trim();
-}
-
-function parseVerdict(
-  value: Record<string, unknown>,
-  key: string,
-): { accelerator: Accelerator; reason: string } | null {
-  const { accelerator, reason } = value;
-  if (value['key'] !== key || typeof reason !== 'string') return null;
-  return accelerator === 'kvm' || accelerator === 'tcg' ? { accelerator, reason } : null;
 }

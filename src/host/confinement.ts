@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { boolean, decodeOrNull, integer, nullable, object, text } from '../util/json-decoder.ts';
 import { writeFileAtomic } from './atomic-write.ts';
 import { type Confinement, confine, type FreeIds } from './confine.ts';
 import { NAMES } from './directories.ts';
 import { confineProgramPath } from './package-root.ts';
-import { readJsonObject } from './tool-versions.ts';
+import { readTextOrNull } from './tool-versions.ts';
 import type { Tool } from './tools.ts';
 
 /** A confinement and, when it is not all there is, one line for people that says what failed. */
@@ -55,7 +56,7 @@ export async function chooseConfinement(options: ConfinementOptions): Promise<Co
   const { qemu, cacheDirectory, useCache = true, attempt = tryOut } = options;
   const file = join(cacheDirectory, NAMES.confinementVerdict);
   const key = await verdictKey(qemu);
-  const known = useCache ? parseVerdict(await readJsonObject(file), key) : null;
+  const known = useCache ? parseVerdict(await readTextOrNull(file), key) : null;
   if (known !== null) return known;
   const verdict = await findOut(qemu, attempt);
   await writeFileAtomic(file, `${JSON.stringify({ key, ...verdict }, null, 2)}\n`);
@@ -125,11 +126,18 @@ async function verdictKey(qemu: Tool): Promise<string> {
   return [boot, qemu.path, qemu.stamp, `${mtimeMs}/${size}`, rights].join(' ');
 }
 
-function parseVerdict(value: Record<string, unknown>, key: string): ConfinementVerdict | null {
-  const { hasOwnRoot, problem } = value;
-  if (value['key'] !== key || typeof hasOwnRoot !== 'boolean') return null;
-  if (problem !== null && typeof problem !== 'string') return null;
-  const group = (value['ids'] as FreeIds | null)?.group;
-  const ids = [HIGH_IDS, LOW_IDS].find((candidate) => candidate.group === group) ?? null;
-  return { ids, hasOwnRoot, problem };
+const storedVerdict = object<ConfinementVerdict & { readonly key: string }>({
+  key: text(),
+  ids: nullable(object<FreeIds>({ group: integer(), firstUser: integer(), users: integer() })),
+  hasOwnRoot: boolean,
+  problem: nullable(text()),
+});
+
+/** Null for a verdict of another key, a damaged one, and one with ids that this version does not use: it is found out again. */
+function parseVerdict(json: string | null, key: string): ConfinementVerdict | null {
+  const known = decodeOrNull(json, storedVerdict);
+  if (known?.key !== key) return null;
+  const { ids: stored, hasOwnRoot, problem } = known;
+  const ids = [HIGH_IDS, LOW_IDS].find(({ group }) => group === stored?.group) ?? null;
+  return stored !== null && ids === null ? null : { ids, hasOwnRoot, problem };
 }

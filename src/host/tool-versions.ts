@@ -1,5 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import {
+  anything,
+  decodeOrNull,
+  decodeValue,
+  dictionary,
+  object,
+  text,
+} from '../util/json-decoder.ts';
 import { writeFileAtomic } from './atomic-write.ts';
 import { NAMES } from './directories.ts';
 import { queryToolVersion, type Tool } from './tools.ts';
@@ -33,29 +41,25 @@ export async function toolVersion(
   return version;
 }
 
+/** Each entry by itself: a damaged one costs only its tool. */
+const remembered = object<Remembered>({ stamp: text(), version: text() });
+const entriesByPath = dictionary(anything);
+
 async function readEntries(file: string): Promise<Map<string, Remembered>> {
   const entries = new Map<string, Remembered>();
-  for (const [path, value] of Object.entries(await readJsonObject(file))) {
-    if (isRemembered(value)) entries.set(path, value);
+  const found = decodeOrNull(await readTextOrNull(file), entriesByPath) ?? {};
+  for (const [path, value] of Object.entries(found)) {
+    const decoded = decodeValue(value, remembered);
+    if (decoded.ok) entries.set(path, decoded.value);
   }
   return entries;
 }
 
-function isRemembered(value: unknown): value is Remembered {
-  if (typeof value !== 'object' || value === null) return false;
-  const { stamp, version } = value as Record<string, unknown>;
-  return typeof stamp === 'string' && typeof version === 'string';
-}
-
-/** Returns the object a JSON file holds; empty when the file is missing, damaged or holds something else. */
-export async function readJsonObject(file: string): Promise<Record<string, unknown>> {
+/** Returns the text of a cache file, null when it cannot be read: missing and damaged are the same, the tool is asked again. */
+export async function readTextOrNull(file: string): Promise<string | null> {
   try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : {};
+    return await readFile(file, 'utf8');
   } catch {
-    // A cache: missing and damaged are the same, the tool is asked again.
-    return {};
+    return null;
   }
 }

@@ -1,15 +1,7 @@
+import { integer, list, object, text, tuple } from '../../util/json-decoder.ts';
 import { S_IFDIR, S_IFMT } from '../file-mode.ts';
 import { MAX_STATE_HANDLES, MAX_STATE_NODES } from '../snapshot/fuse-state.ts';
-import {
-  readDigits,
-  readInteger,
-  readList,
-  readRecord,
-  readSavedName,
-  readText,
-  readTuple,
-  refuseState,
-} from '../snapshot/read-state.ts';
+import { digits, readState, refuseState, savedName } from '../snapshot/read-state.ts';
 
 export interface SavedInode {
   readonly ino: string;
@@ -45,32 +37,35 @@ const MAX_PART_LENGTH = 87_384;
 const MAX_ID = 0xffff_ffff;
 const MAX = Number.MAX_SAFE_INTEGER;
 
-function readInode(value: unknown): SavedInode {
-  const inode = readRecord<SavedInode>(value, 'memory file');
-  const number = (item: unknown) => readInteger(item, 0, MAX_ID, 'number of a memory file');
-  return {
-    ino: readDigits(inode.ino, 'inode'),
-    mode: readInteger(inode.mode, 0, 0o177777, 'mode'),
-    uid: number(inode.uid),
-    gid: number(inode.gid),
-    rdev: number(inode.rdev),
-    times: readTuple(inode.times, 3, 'times').map((time) => readDigits(time, 'time')),
-    sizeBytes: readInteger(inode.sizeBytes, 0, MAX, 'size'),
-    parts: readList(inode.parts, MAX_PARTS, 'content').map((item) => {
-      const [offset, text] = readTuple(item, 2, 'content');
-      const from = readInteger(offset, 0, MAX - MAX_PART_LENGTH, 'offset');
-      return [from, readText(text, MAX_PART_LENGTH, 'content')] as const;
-    }),
-    target: readText(inode.target, MAX_TARGET_LENGTH, 'link'),
-    children: readList(inode.children, MAX_STATE_NODES, 'children').map((item) => {
-      const [name, place] = readTuple(item, 2, 'child');
-      return [
-        readSavedName(name, 'name'),
-        readInteger(place, 1, MAX_STATE_NODES, 'child'),
-      ] as const;
-    }),
-  };
-}
+const id = integer({ max: MAX_ID });
+
+const inode = object<SavedInode>({
+  ino: digits,
+  mode: integer({ max: 0o177777 }),
+  uid: id,
+  gid: id,
+  rdev: id,
+  times: tuple<[string, string, string]>(digits, digits, digits),
+  sizeBytes: integer(),
+  parts: list(
+    tuple<[number, string]>(
+      integer({ max: MAX - MAX_PART_LENGTH }),
+      text({ maxLength: MAX_PART_LENGTH }),
+    ),
+    { maxLength: MAX_PARTS },
+  ),
+  target: text({ maxLength: MAX_TARGET_LENGTH }),
+  children: list(tuple<[string, number]>(savedName, integer({ min: 1, max: MAX_STATE_NODES })), {
+    maxLength: MAX_STATE_NODES,
+  }),
+});
+
+const memoryState = object<MemoryState>({
+  nextIno: digits,
+  inodes: list(inode, { maxLength: MAX_STATE_NODES }),
+  nodes: list(integer(), { maxLength: MAX_STATE_NODES }),
+  handles: list(tuple<[number, number]>(integer(), id), { maxLength: MAX_STATE_HANDLES }),
+});
 
 const isDirectory = ({ mode }: SavedInode) => (mode & S_IFMT) === S_IFDIR;
 
@@ -94,19 +89,11 @@ function assertTree(inodes: readonly SavedInode[]): void {
 
 /** Checks untrusted JSON. @throws {GondolinError} SNAPSHOT_REFUSED naming the malformed part. */
 export function readMemoryState(value: unknown): MemoryState {
-  const state = readRecord<MemoryState>(value, 'memory files');
-  const inodes = readList(state.inodes, MAX_STATE_NODES, 'memory files').map(readInode);
+  const state = readState(value, memoryState);
+  const { inodes, nodes, handles } = state;
   if (inodes[0] === undefined || !isDirectory(inodes[0])) throw refuseState('root of memory files');
   assertTree(inodes);
-  const place = (item: unknown) =>
-    readInteger(item, 0, inodes.length - 1, 'place of a memory file');
-  return {
-    nextIno: readDigits(state.nextIno, 'next inode'),
-    inodes,
-    nodes: readList(state.nodes, MAX_STATE_NODES, 'nodes').map(place),
-    handles: readList(state.handles, MAX_STATE_HANDLES, 'handles').map((item) => {
-      const [node, flags] = readTuple(item, 2, 'handle');
-      return [place(node), readInteger(flags, 0, MAX_ID, 'flags')] as const;
-    }),
-  };
+  const places = [...nodes, ...handles.map(([place]) => place)];
+  if (places.some((place) => place >= inodes.length)) throw refuseState('place of a memory file');
+  return state;
 }

@@ -1,17 +1,9 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { integer, list, object, text, tuple } from '../../util/json-decoder.ts';
 import { O_ACCMODE, O_APPEND, S_IFMT } from '../file-mode.ts';
 import type { ProviderSnapshot } from '../provider.ts';
 import { MAX_STATE_HANDLES, MAX_STATE_NODES } from '../snapshot/fuse-state.ts';
-import {
-  readDigits,
-  readInteger,
-  readList,
-  readRecord,
-  readSavedName,
-  readText,
-  readTuple,
-  refuseState,
-} from '../snapshot/read-state.ts';
+import { digits, readState, refuseState, savedName } from '../snapshot/read-state.ts';
 import { parseVirtualStat, type VirtualStatStore } from './attributes/virtual-stat.ts';
 import { identityKey, type RealNode } from './nodes/real-node.ts';
 import type { RealNodeTable } from './nodes/real-node-table.ts';
@@ -134,34 +126,55 @@ export class RealSnapshot implements ProviderSnapshot {
   }
 }
 
+const MAX_STAT_LENGTH = 80;
+const MAX_NAME_LENGTH = 255;
+
+const realState = object<RealState>({
+  rootDevice: digits,
+  tree: list(
+    tuple<SavedNode>(
+      integer({ min: GONE }),
+      // The root has none.
+      text({ maxLength: MAX_NAME_LENGTH }),
+      digits,
+      digits,
+      digits,
+      integer({ max: S_IFMT }),
+    ),
+    { maxLength: 2 * MAX_STATE_NODES },
+  ),
+  nodes: list(integer({ min: GONE }), { maxLength: MAX_STATE_NODES }),
+  handles: list(
+    tuple<[number, number]>(integer({ min: GONE }), integer({ max: O_ACCMODE | O_APPEND })),
+    { maxLength: MAX_STATE_HANDLES },
+  ),
+  stats: list(
+    tuple<[string, string, string, string]>(
+      digits,
+      digits,
+      digits,
+      text({ maxLength: MAX_STAT_LENGTH }),
+    ),
+    { maxLength: MAX_STATE_NODES },
+  ),
+});
+
+/** Checks what holds between the parts: parents come first, and nothing leads out of the tree. */
 function readRealState(value: unknown): RealState {
-  const state = readRecord<RealState>(value, 'files');
+  const state = readState(value, realState);
   const depths: number[] = [];
-  const tree = readList(state.tree, 2 * MAX_STATE_NODES, 'tree').map((item, index): SavedNode => {
-    const [parent, name, dev, ino, birth, type] = readTuple(item, 6, 'tree node');
-    const place = readInteger(parent, index === 0 ? GONE : 0, index - 1, 'parent');
-    const depth = (depths[place] ?? -1) + 1;
-    depths.push(readInteger(depth, 0, MAX_DEPTH, 'depth'));
-    const isRoot = place === GONE;
-    const numbers = [dev, ino, birth].map((number) => readDigits(number, 'identity'));
-    const [device = '', inode = '', born = ''] = numbers;
-    const kind = readInteger(type, 0, S_IFMT, 'file type') & S_IFMT;
-    return [place, isRoot ? '' : readSavedName(name, 'name'), device, inode, born, kind];
+  const tree = state.tree.map((node, index): SavedNode => {
+    const [parent, name, dev, ino, birth, type] = node;
+    const depth = (depths[parent] ?? -1) + 1;
+    depths.push(depth);
+    const isRoot = parent === GONE;
+    if (parent >= index || isRoot !== (index === 0) || depth > MAX_DEPTH) {
+      throw refuseState(`tree[${index}]: wrong parent`);
+    }
+    const own = isRoot ? '' : readState(name, savedName);
+    return [parent, own, dev, ino, birth, type & S_IFMT];
   });
-  const place = (item: unknown) => readInteger(item, GONE, tree.length - 1, 'place in the tree');
-  return {
-    rootDevice: readDigits(state.rootDevice, 'device'),
-    tree,
-    nodes: readList(state.nodes, MAX_STATE_NODES, 'nodes').map(place),
-    handles: readList(state.handles, MAX_STATE_HANDLES, 'handles').map((item) => {
-      const [node, flags] = readTuple(item, 2, 'handle');
-      return [place(node), readInteger(flags, 0, O_ACCMODE | O_APPEND, 'flags')] as const;
-    }),
-    stats: readList(state.stats, MAX_STATE_NODES, 'owners').map((item) => {
-      const [dev, ino, birth, text] = readTuple(item, 4, 'owner');
-      const numbers = [dev, ino, birth].map((number) => readDigits(number, 'identity of an owner'));
-      const [device = '', inode = '', born = ''] = numbers;
-      return [device, inode, born, readText(text, 80, 'owner')] as const;
-    }),
-  };
+  const places = [...state.nodes, ...state.handles.map(([place]) => place)];
+  if (places.some((place) => place >= tree.length)) throw refuseState('place in the tree');
+  return { ...state, tree };
 }

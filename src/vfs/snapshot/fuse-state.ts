@@ -1,15 +1,18 @@
+import {
+  anything,
+  boolean,
+  type Decoder,
+  integer,
+  list,
+  literal,
+  nullable,
+  object,
+  text,
+  tuple,
+} from '../../util/json-decoder.ts';
 import { S_IFMT } from '../file-mode.ts';
 import type { Caller } from '../provider.ts';
-import {
-  readDigits,
-  readInteger,
-  readList,
-  readRecord,
-  readSavedName,
-  readText,
-  readTuple,
-  refuseState,
-} from './read-state.ts';
+import { digits, readState, refuseState, savedName } from './read-state.ts';
 
 /** Attributes of a file that the guest received and may still use. Numbers beyond 2^53 are decimal text. */
 export interface RecentState {
@@ -66,107 +69,98 @@ export const MAX_STATE_ENTRIES = 1_000_000;
 const MAX_STATE_MOUNTS = 256;
 const MAX_SOURCES = 16;
 const MAX_SOURCE_LENGTH = 24;
+const MAX_MOUNT_NAME_LENGTH = 64;
 
 const MAX_IDS = 2 * MAX_STATE_NODES;
 const MAX_ID = 0xffff_fffe;
 const FIRST_NODE_ID = 2;
-const MAX = Number.MAX_SAFE_INTEGER;
 
-function readMount(value: unknown, seen: { nodes: Set<number>; handles: Set<number> }): MountState {
-  const mount = readRecord<MountState>(value, 'mount');
-  const nodes = readList(mount.nodes, MAX_STATE_NODES, 'nodes').map((item) => {
-    const [id, lookups] = readTuple(item, 2, 'node');
-    return [
-      readNewId(id, FIRST_NODE_ID, seen.nodes, 'node id'),
-      readInteger(lookups, 1, MAX, 'lookups'),
-    ] as const;
-  });
-  const place = (node: unknown) => readInteger(node, 0, nodes.length - 1, 'place of a node');
-  const handleId = (id: unknown) => readNewId(id, 1, seen.handles, 'handle id');
-  return {
-    name: readText(mount.name, 64, 'mount name'),
-    provider: mount.provider,
-    nodes,
-    files: readList(mount.files, MAX_STATE_HANDLES, 'files').map((item) => {
-      const [id, node] = readTuple(item, 2, 'file');
-      return [handleId(id), place(node)] as const;
-    }),
-    directories: readList(mount.directories, MAX_STATE_HANDLES, 'directories').map((item) => {
-      const { id, node, entries } = readRecord<DirectoryState>(item, 'directory');
-      return { id: handleId(id), node: place(node), entries: readEntries(entries) };
-    }),
-    told: readList(mount.told, MAX_STATE_NODES, 'attributes').map((item) => {
-      const { node, isLink, ino, sizeBytes, mtimeNs, ctimeNs } = readRecord<RecentState>(
-        item,
-        'attributes',
-      );
-      return {
-        node: place(node),
-        isLink: isLink === true,
-        ino: readDigits(ino, 'ino'),
-        sizeBytes: readInteger(sizeBytes, 0, MAX, 'size'),
-        mtimeNs: readDigits(mtimeNs, 'time'),
-        ctimeNs: readDigits(ctimeNs, 'time'),
-      };
-    }),
-  };
-}
+const entryName: Decoder<string> = (value, field) =>
+  value === '.' || value === '..' ? value : savedName(value, field);
+const fileType: Decoder<number> = (value, field) => integer({ max: S_IFMT })(value, field) & S_IFMT;
 
-function readNewId(value: unknown, low: number, seen: Set<number>, part: string): number {
-  const id = readInteger(value, low, MAX, part);
-  if (seen.has(id)) throw refuseState(`${part} twice`);
-  seen.add(id);
-  if (seen.size > MAX_IDS) throw refuseState(`too many of ${part}`);
-  return id;
-}
+const mountState = object<MountState>({
+  name: text({ maxLength: MAX_MOUNT_NAME_LENGTH }),
+  provider: anything,
+  nodes: list(tuple<[number, number]>(integer({ min: FIRST_NODE_ID }), integer({ min: 1 })), {
+    maxLength: MAX_STATE_NODES,
+  }),
+  files: list(tuple<[number, number]>(integer({ min: 1 }), integer()), {
+    maxLength: MAX_STATE_HANDLES,
+  }),
+  directories: list(
+    object<DirectoryState>({
+      id: integer({ min: 1 }),
+      node: integer(),
+      entries: nullable(
+        list(tuple<[string, number, string]>(entryName, fileType, digits), {
+          maxLength: MAX_STATE_ENTRIES,
+        }),
+      ),
+    }),
+    { maxLength: MAX_STATE_HANDLES },
+  ),
+  told: list(
+    object<RecentState>({
+      node: integer(),
+      isLink: boolean,
+      ino: digits,
+      sizeBytes: integer(),
+      mtimeNs: digits,
+      ctimeNs: digits,
+    }),
+    { maxLength: MAX_STATE_NODES },
+  ),
+});
 
-function readEntries(value: unknown): DirectoryState['entries'] {
-  if (value === null) return null;
-  return readList(value, MAX_STATE_ENTRIES, 'listing').map((item) => {
-    const [name, type, ino] = readTuple(item, 3, 'entry');
-    const isDots = name === '.' || name === '..';
-    return [
-      isDots ? name : readSavedName(name, 'entry'),
-      readInteger(type, 0, S_IFMT, 'file type') & S_IFMT,
-      readDigits(ino, 'ino'),
-    ] as const;
-  });
-}
+const id = integer({ max: MAX_ID });
+const fuseState = object<FuseState>({
+  version: literal(2),
+  bytesIn: integer(),
+  bytesOut: integer(),
+  user: object<Caller>({ uid: id, gid: id }),
+  nextNodeId: integer({ min: FIRST_NODE_ID }),
+  nextHandleId: integer({ min: 1 }),
+  lost: list(integer({ min: 1 }), { maxLength: MAX_STATE_HANDLES }),
+  sources: list(text({ maxLength: MAX_SOURCE_LENGTH }), { maxLength: MAX_SOURCES }),
+  mounts: list(mountState, { maxLength: MAX_STATE_MOUNTS }),
+});
 
 /**
  * Checks untrusted JSON, except the providers' own states, which they check themselves.
  * @throws {GondolinError} SNAPSHOT_REFUSED naming the malformed part.
  */
 export function readFuseState(value: unknown): FuseState {
-  const state = readRecord<FuseState>(value, 'not an object');
-  if (state.version !== 2) throw refuseState('version');
-  const seen = { nodes: new Set<number>(), handles: new Set<number>() };
-  const lost = readList(state.lost, MAX_STATE_HANDLES, 'lost handles');
-  const lostIds = lost.map((id) => readNewId(id, 1, seen.handles, 'handle id'));
-  const mounts = readList(state.mounts, MAX_STATE_MOUNTS, 'mounts');
-  return {
-    version: 2,
-    bytesIn: readInteger(state.bytesIn, 0, MAX, 'bytes'),
-    bytesOut: readInteger(state.bytesOut, 0, MAX, 'bytes'),
-    user: readUser(state.user),
-    lost: lostIds,
-    sources: readList(state.sources, MAX_SOURCES, 'file systems').map((source) =>
-      readText(source, MAX_SOURCE_LENGTH, 'file system'),
-    ),
-    mounts: mounts.map((mount) => readMount(mount, seen)),
-    nextNodeId: readInteger(state.nextNodeId, above(seen.nodes, FIRST_NODE_ID), MAX, 'next node'),
-    nextHandleId: readInteger(state.nextHandleId, above(seen.handles, 1), MAX, 'next handle'),
-  };
+  const state = readState(value, fuseState);
+  const { mounts, lost } = state;
+  for (const [index, mount] of mounts.entries()) assertPlaces(mount, `mounts[${index}]`);
+  const nodes = mounts.map((mount) => mount.nodes.map(([node]) => node));
+  assertNew('nextNodeId', state.nextNodeId, nodes);
+  const handles = mounts.flatMap(({ files, directories }) => [
+    files.map(([handle]) => handle),
+    directories.map((directory) => directory.id),
+  ]);
+  assertNew('nextHandleId', state.nextHandleId, [lost, ...handles]);
+  return state;
 }
 
-function readUser(value: unknown): Caller {
-  const { uid, gid } = readRecord<Caller>(value, 'user');
-  return { uid: readInteger(uid, 0, MAX_ID, 'uid'), gid: readInteger(gid, 0, MAX_ID, 'gid') };
+/** Checks that every place is that of a node of the mount. */
+function assertPlaces({ nodes, files, directories, told }: MountState, field: string): void {
+  const isPlace = (place: number) => place < nodes.length;
+  const isWhole =
+    files.every(([, place]) => isPlace(place)) &&
+    directories.every(({ node }) => isPlace(node)) &&
+    told.every(({ node }) => isPlace(node));
+  if (!isWhole) throw refuseState(`${field}: place of a node`);
 }
 
-/** Returns the lowest number above all ids, so that no later id is used twice. */
-function above(ids: ReadonlySet<number>, lowest: number): number {
-  let next = lowest;
-  for (const id of ids) next = Math.max(next, id + 1);
-  return next;
+/** Checks that no id is there twice, and that the next one is above all, so that no later id is used twice. */
+function assertNew(field: string, next: number, ids: readonly (readonly number[])[]): void {
+  const seen = new Set<number>();
+  for (const one of ids.flat()) {
+    if (seen.has(one)) throw refuseState(`id ${one} twice`);
+    if (one >= next) throw refuseState(`${field}: not above all ids`);
+    seen.add(one);
+    if (seen.size > MAX_IDS) throw refuseState('too many ids');
+  }
 }

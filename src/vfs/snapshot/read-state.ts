@@ -1,57 +1,31 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { type Decoder, decodeValue, JsonFieldError, text } from '../../util/json-decoder.ts';
 
-/**
- * Returns the error for a malformed part of a saved state, which any program of the user can write. The readers below throw
- * it, {GondolinError} SNAPSHOT_REFUSED, when a value is malformed or above its bound.
- */
-export function refuseState(part: string): GondolinError {
-  return new GondolinError('SNAPSHOT_REFUSED', `The saved state of the mounts is damaged: ${part}`);
+/** Returns the error for a saved state that does not fit or is malformed: any program of the user can write one. */
+export function refuseState(problem: string): GondolinError {
+  return new GondolinError(
+    'SNAPSHOT_REFUSED',
+    `The saved state of the mounts is damaged: ${problem}`,
+  );
 }
 
-/** Reads an object that claims to be a `T`: each field must still be checked. */
-export function readRecord<T>(value: unknown, part: string): { readonly [K in keyof T]: unknown } {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuseState(part);
-  return value as { readonly [K in keyof T]: unknown };
+/** Reads a part of a saved state. @throws {GondolinError} SNAPSHOT_REFUSED naming the field that is malformed. */
+export function readState<T>(value: unknown, decoder: Decoder<T>): T {
+  const decoded = decodeValue(value, decoder);
+  if (!decoded.ok) throw refuseState(decoded.problem);
+  return decoded.value;
 }
 
-export function readList(value: unknown, maxItems: number, part: string): readonly unknown[] {
-  if (!Array.isArray(value) || value.length > maxItems) throw refuseState(part);
-  return value;
-}
-
-/** Reads a list of exactly `items` items. */
-export function readTuple(value: unknown, items: number, part: string): readonly unknown[] {
-  const list = readList(value, items, part);
-  if (list.length !== items) throw refuseState(part);
-  return list;
-}
-
-export function readInteger(value: unknown, low: number, high: number, part: string): number {
-  if (!Number.isSafeInteger(value) || Number(value) < low || Number(value) > high) {
-    throw refuseState(part);
-  }
-  return Number(value);
-}
-
-export function readText(value: unknown, maxLength: number, part: string): string {
-  if (typeof value !== 'string' || value.length > maxLength) throw refuseState(part);
-  return value;
-}
-
-const DIGITS = /^-?\d{1,20}$/;
-
-/** Reads an integer of up to 20 digits as decimal text for `BigInt`: a JSON number cannot hold 64 bits. */
-export function readDigits(value: unknown, part: string): string {
-  if (typeof value !== 'string' || !DIGITS.test(value)) throw refuseState(part);
-  return value;
-}
+/** An integer of up to 20 digits as decimal text for `BigInt`: a JSON number cannot hold 64 bits. */
+export const digits: Decoder<string> = text({ pattern: /^-?\d{1,20}$/ });
 
 const MAX_NAME_LENGTH = 255;
+const anyName = text({ maxLength: MAX_NAME_LENGTH });
 
-/** Reads one path component, one character per byte, by the same rules as names from the guest. */
-export function readSavedName(value: unknown, part: string): string {
-  const name = readText(value, MAX_NAME_LENGTH, part);
+/** One path component, one character per byte, by the same rules as names from the guest. */
+export const savedName: Decoder<string> = (value, field) => {
+  const name = anyName(value, field);
   const isName = name !== '' && name !== '.' && name !== '..' && !/[/\0\u0100-\uffff]/.test(name);
-  if (!isName) throw refuseState(part);
+  if (!isName) throw new JsonFieldError(field, value, 'the name of a file');
   return name;
-}
+};

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { type Confinement, confine } from '../../../src/host/confine.ts';
 import { chooseConfinement } from '../../../src/host/confinement.ts';
+import { NAMES } from '../../../src/host/directories.ts';
 import { confineProgramPath } from '../../../src/host/package-root.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
@@ -32,6 +33,22 @@ it('chooseConfinement() takes the best that works and remembers it', async () =>
   expect(tried).toHaveLength(2);
   await chooseConfinement({ ...options, qemu: { ...QEMU, stamp: '2' } });
   expect(tried).toHaveLength(3);
+});
+
+it.each([
+  ['ids that no version uses', { ids: { group: 1, firstUser: 2, users: 3 } }],
+  ['no ids where there were some or none', { ids: undefined }],
+  ['a word in the place of a flag', { hasOwnRoot: 'yes' }],
+])('chooseConfinement() finds out again instead of taking %s from its cache', async (_, change) => {
+  const cacheDirectory = temporaryDirectory();
+  const { tried, attempt } = attempts(() => true);
+  const options = { qemu: QEMU, cacheDirectory, attempt };
+  const first = await chooseConfinement(options);
+  const file = join(cacheDirectory, NAMES.confinementVerdict);
+  const stored = JSON.parse(readFileSync(file, 'utf8'));
+  writeFileSync(file, JSON.stringify({ ...stored, ...change }));
+  expect(await chooseConfinement(options)).toEqual(first);
+  expect(tried).toHaveLength(2);
 });
 
 it('chooseConfinement() says what failed where nothing works', async () => {

@@ -70,6 +70,9 @@ it('a state of other mounts, cut off or without its form is refused with SNAPSHO
     (state) => ({ ...state, nextNodeId: 2 }),
     (state) => ({ ...state, nextHandleId: 1 }),
     (state) => ({ ...state, bytesIn: -1 }),
+    // The ids of the root, and of no handle.
+    (state) => ({ ...state, mounts: [{ ...state.mounts[0], nodes: [] }], nextNodeId: 1 }),
+    (state) => ({ ...state, nextHandleId: 0 }),
   ];
   const before = openDescriptors();
   for (const change of wrong) {
