@@ -64,17 +64,37 @@ export function formatHostPattern({ host, port, isTcp }: HostPattern): string {
   return `${bracketed}${portText}${isTcp ? '/tcp' : ''}`;
 }
 
+function coversGlob(
+  { labels, isDeep }: HostPart & { kind: 'glob' },
+  inner: HostPart & { kind: 'glob' },
+): boolean {
+  // A star of `inner` is matched by a star only. A deep one has one label more at least.
+  const words = inner.isDeep ? ['*', ...inner.labels] : inner.labels;
+  return (isDeep || !inner.isDeep) && matchesGlob(labels, isDeep, words.join('.'));
+}
+
+function coversPart(outer: HostPart, inner: HostPart): boolean {
+  if (outer.kind === 'any') return true;
+  if (outer.kind === 'network') {
+    if (inner.kind !== 'network') return false;
+    const { base, prefix } = inner.cidr;
+    return prefix >= outer.cidr.prefix && containsAddress(outer.cidr, base);
+  }
+  if (inner.kind === 'name') return coversHost(outer, inner);
+  return outer.kind === 'glob' && inner.kind === 'glob' && coversGlob(outer, inner);
+}
+
+/** A pattern of a list in which `*.example.com` counts for every depth. */
+function deepened(part: HostPart): HostPart {
+  if (part.kind !== 'glob' || part.isDeep || part.labels[0] !== '*') return part;
+  return { kind: 'glob', labels: part.labels.slice(1), isDeep: true };
+}
+
 /**
- * Returns true when a list that contains `outer` covers a host that `inner` may cover too. Wildcards of `outer` count for every
- * depth. Two different port numbers never overlap; without a port an entry covers every port.
+ * Returns true when `outer` covers every host of `inner`. A leading `*.` of `outer` counts for every depth. Two different port numbers
+ * never cover each other; without a port an entry covers every port.
  */
-export function overlapsHost(outer: HostPattern, inner: HostPattern): boolean {
+export function coversPattern(outer: HostPattern, inner: HostPattern): boolean {
   const ports = [outer.port, inner.port].filter((port) => typeof port === 'number');
-  if (new Set(ports).size > 1) return false;
-  const innerText = formatHostPart(inner.host);
-  if (outer.host.kind === 'any' || formatHostPart(outer.host) === innerText) return true;
-  if (outer.host.kind !== 'glob') return false;
-  const { labels, isDeep } = outer.host;
-  const domain = (!isDeep && labels[0] === '*' ? labels.slice(1) : labels).join('.');
-  return !domain.includes('*') && innerText.endsWith(`.${domain}`);
+  return new Set(ports).size < 2 && coversPart(deepened(outer.host), inner.host);
 }

@@ -1,4 +1,4 @@
-import { overlapsHost } from '../../address/host-pattern.ts';
+import { coversPattern } from '../../address/host-pattern.ts';
 import { parseHostPattern } from '../../address/parse-host-pattern.ts';
 import { isVariableName } from '../../util/variable-name.ts';
 import type { NetworkConfig, SecretConfig, SecretSourceConfig } from '../config.ts';
@@ -55,11 +55,11 @@ function readLong(context: CheckContext, node: SourceNode): SecretConfig | null 
   };
 }
 
-function overlaps(list: readonly string[], host: string): boolean {
+function covers(list: readonly string[], host: string): boolean {
   const inner = parseHostPattern(host).pattern;
   return list.some((text) => {
     const outer = parseHostPattern(text).pattern;
-    return outer !== undefined && inner !== undefined && overlapsHost(outer, inner);
+    return outer !== undefined && inner !== undefined && coversPattern(outer, inner);
   });
 }
 
@@ -72,7 +72,7 @@ function checkSecret(
 ): void {
   const lists = { denied_hosts: network.deniedHosts, passthrough: network.passthrough };
   for (const [key, list] of Object.entries(lists)) {
-    const host = hosts.find((entry) => overlaps(list, entry));
+    const host = hosts.find((entry) => covers(list, entry));
     if (host === undefined) continue;
     const why = key === 'passthrough' ? ', where requests are not opened' : '';
     const message = `secrets: ${name}: ${host} is also in network.${key}${why}`;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatHostPattern, overlapsHost } from '../../../src/address/host-pattern.ts';
+import { coversPattern, formatHostPattern } from '../../../src/address/host-pattern.ts';
 import { parseHostPattern, redactPattern } from '../../../src/address/parse-host-pattern.ts';
 
 const formOf = (text: string) => {
@@ -141,11 +141,11 @@ describe('parseHostPattern()', () => {
   });
 });
 
-describe('overlapsHost()', () => {
-  const overlaps = (outer: string, inner: string) => {
+describe('coversPattern()', () => {
+  const covers = (outer: string, inner: string) => {
     const [a, b] = [parseHostPattern(outer).pattern, parseHostPattern(inner).pattern];
     if (a === undefined || b === undefined) throw new Error('not a pattern');
-    return overlapsHost(a, b);
+    return coversPattern(a, b);
   };
 
   it.each([
@@ -162,7 +162,19 @@ describe('overlapsHost()', () => {
     ['*.a.test', 'xa.test', false],
     ['a.test', '*.a.test', false],
     ['::1', '[::1]:80', true],
+    ['*.a.test', '**.a.test', true],
+    ['**.a.test', '**.b.a.test', true],
+    ['**.b.a.test', '**.a.test', false],
+    ['api-*.a.test', 'api-1.a.test', true],
+    ['api-*.a.test', 'api-x*.a.test', true],
+    ['api-*.a.test', '*.a.test', false],
+    ['api-*.a.test', 'x.api-1.a.test', false],
+    ['a.test', '*', false],
+    ['10.0.0.0/8', '10.1.2.3', true],
+    ['10.0.0.0/8', '10.1.0.0/16', true],
+    ['10.1.0.0/16', '10.0.0.0/8', false],
+    ['10.0.0.0/8', 'a.test', false],
   ])('%s and %s: %s', (outer, inner, want) => {
-    expect(overlaps(outer, inner)).toBe(want);
+    expect(covers(outer, inner)).toBe(want);
   });
 });

@@ -1,11 +1,12 @@
 import type { Refusal } from '../../../refusal/refusal.ts';
 import type { HeaderList } from '../../../secret/header-list.ts';
+import { fieldPairs } from '../../fields.ts';
 import type { RequestContext } from '../../request-context.ts';
 import type { ResponseHead } from '../../response-handler.ts';
 import type { AskedRequest } from '../asked-request.ts';
 import type { HttpServices } from '../http-services.ts';
 import type { RefusedTarget } from '../refusal/refusal-page.ts';
-import { headerList, refusedRequestEvent } from './request-events.ts';
+import { refusedRequestEvent } from './request-events.ts';
 
 /** Counts the bytes of one exchange and emits its events: `request` when it goes out, `response` when it has ended. */
 export class ExchangeRecord {
@@ -39,7 +40,7 @@ export class ExchangeRecord {
       host: context.name,
       port: context.port,
       httpVersion: asked.httpVersion,
-      requestHeaders: headerList(asked.fields),
+      requestHeaders: fieldPairs(asked.fields),
     };
   }
 
@@ -81,7 +82,7 @@ export class ExchangeRecord {
     this.#waitMs = performance.now() - this.#start;
     this.#statusCode = head.status;
     this.#statusText = head.statusText;
-    this.#responseHeaders = headerList(head.fields);
+    this.#responseHeaders = fieldPairs(head.fields);
   }
 
   noteData(bytes: number): void {

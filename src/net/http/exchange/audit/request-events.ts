@@ -1,18 +1,9 @@
 import { type RefusalEvent, refusalEvent } from '../../../audit/refusal-event.ts';
 import type { Blocked, Leak } from '../../../refusal/refusal.ts';
-import type { HeaderList } from '../../../secret/header-list.ts';
-import { type Fields, fieldValues } from '../../fields.ts';
+import { type Fields, fieldPairs, fieldValues } from '../../fields.ts';
 import type { RequestContext } from '../../request-context.ts';
 import type { AskedRequest } from '../asked-request.ts';
 import type { RefusedTarget } from '../refusal/refusal-page.ts';
-
-/** Flat fields in pairs. */
-export function headerList(fields: Fields): HeaderList {
-  const list: [string, string][] = [];
-  for (let at = 0; at + 1 < fields.length; at += 2)
-    list.push([fields[at] ?? '', fields[at + 1] ?? '']);
-  return list;
-}
 
 /** The event of a request that was blocked, or that held a placeholder. @param statusCode  Null for a reset. */
 export function refusedRequestEvent(
@@ -29,7 +20,7 @@ export function refusedRequestEvent(
     method: request.method,
     url: request.url,
     httpVersion: request.httpVersion,
-    requestHeaders: headerList(request.fields),
+    requestHeaders: fieldPairs(request.fields),
     statusCode,
   });
 }

@@ -2,9 +2,9 @@ import { pipeline, Readable, type Transform } from 'node:stream';
 import type { RequestPlace } from '../../../secret/header-list.ts';
 import { LeakError } from '../../../secret/leak/leak-error.ts';
 import type { SecretStore } from '../../../secret/secret-store.ts';
-import { flatList } from '../../fields.ts';
+import { fieldPairs, flatList } from '../../fields.ts';
 import type { Target } from '../../request-context.ts';
-import { contentEncoding, headerList } from '../audit/request-events.ts';
+import { contentEncoding } from '../audit/request-events.ts';
 import type { OutgoingRequest } from '../outgoing-request.ts';
 
 /** A request with values put in. */
@@ -22,7 +22,7 @@ export interface PreparedOutgoing extends OutgoingRequest {
  */
 export function assertNoLeak(store: SecretStore, request: OutgoingRequest, to: Target): void {
   assertCleanMethod(store, request, to);
-  const head = { headers: headerList(request.fields), target: request.path };
+  const head = { headers: fieldPairs(request.fields), target: request.path };
   const leak = store.findLeak(head, placeOf(to));
   if (leak !== null) throw new LeakError(leak);
 }
@@ -43,7 +43,7 @@ export function prepareSecrets(
   to: Target,
 ): PreparedOutgoing {
   assertCleanMethod(store, request, to);
-  const head = { headers: headerList(request.fields), target: request.path };
+  const head = { headers: fieldPairs(request.fields), target: request.path };
   const { headers, target, used, scrub, leak } = store.prepareRequest(head, placeOf(to));
   if (leak !== null) throw new LeakError(leak);
   const scan =
@@ -57,7 +57,7 @@ export function prepareSecrets(
     body: request.body === null || scan === null ? request.body : scanned(request.body, scan),
     trailers() {
       const trailers = request.trailers();
-      const inTrailers = store.findLeakInTrailers(headerList(trailers), placeOf(to));
+      const inTrailers = store.findLeakInTrailers(fieldPairs(trailers), placeOf(to));
       if (inTrailers !== null) throw new LeakError(inTrailers);
       return trailers;
     },

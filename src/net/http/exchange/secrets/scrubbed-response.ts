@@ -2,14 +2,13 @@ import { STATUS_CODES } from 'node:http';
 import type { Transform } from 'node:stream';
 import { GondolinError } from '../../../../errors/gondolin-error.ts';
 import type { SecretStore } from '../../../secret/secret-store.ts';
-import { type Fields, flatList } from '../../fields.ts';
+import { type Fields, fieldPairs, flatList } from '../../fields.ts';
 import {
   ForwardingHandler,
   type ResponseHandler,
   type ResponseHead,
   type Tunnel,
 } from '../../response-handler.ts';
-import { headerList } from '../audit/request-events.ts';
 import type { Exchange } from '../exchange.ts';
 import { placeOf } from './request-secrets.ts';
 
@@ -47,9 +46,9 @@ export class ScrubbedResponse extends ForwardingHandler {
     if (this.#scrub.length === 0) return this.next.onHead(head, resume);
     const { status } = head;
     const hasBody = this.#exchange.asked.method !== 'HEAD' && status !== 204 && status !== 304;
-    const headers = headerList(head.fields);
+    const headers = fieldPairs(head.fields);
     const plan = this.#store.planResponse(this.#scrub, { headers, hasBody });
-    this.#scrubTrailers = (trailers) => flatList(plan.scrubTrailers(headerList(trailers)));
+    this.#scrubTrailers = (trailers) => flatList(plan.scrubTrailers(fieldPairs(trailers)));
     this.#stages = plan.createTransforms();
     const last = this.#stages.at(-1);
     // The words after the status are the server's too.
@@ -75,7 +74,7 @@ export class ScrubbedResponse extends ForwardingHandler {
 
   override onUpgrade(head: ResponseHead, tunnel: Tunnel): void {
     const store = this.#store;
-    const headers = headerList(head.fields);
+    const headers = fieldPairs(head.fields);
     const plan = store.planResponse(this.#scrub, { headers, hasBody: false });
     const outbound = store.createWebSocketLeakScan(placeOf(this.#exchange.context));
     const inbound = store.createWebSocketScrub(this.#scrub);
