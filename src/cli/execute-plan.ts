@@ -70,7 +70,7 @@ function sandboxVmOptions(
     checkpoints: checkpointMode(isCaching, cold),
     ...(from === null ? {} : { from }),
     ...(label === undefined ? {} : { label }),
-    ...(debug ? { debug: { debug: '*', debugLog } } : {}),
+    ...(debug ? { debug: { debug: ['sandbox', 'network'], debugLog } } : {}),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { EventLog } from './events/vm-events.ts';
 import type { DebugLog, VMOptions } from './vm-options.ts';
 
 /** The names of the documents, and the components that each stands for. */
@@ -11,6 +12,13 @@ function isLogged({ sandbox }: VMOptions, component: string): boolean {
   const debug = sandbox?.debug ?? [];
   const names = typeof debug === 'string' ? [debug] : debug;
   return names.some((name) => name === '*' || [name, ...(GROUPS[name] ?? [])].includes(component));
+}
+
+/** Returns the log of a VM's events. */
+export function eventLog(options: VMOptions, log: DebugLog): EventLog {
+  const toLog = (component: string) =>
+    isLogged(options, component) ? (line: string) => log(component, line) : null;
+  return { network: toLog('net'), files: toLog('vfs') };
 }
 
 /** Returns a log that writes the components of `sandbox.debug` to `sandbox.debugLog` or standard error. */

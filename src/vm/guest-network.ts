@@ -41,6 +41,8 @@ export class GuestNetwork {
   readonly #network: Network;
   readonly #onWarning: (message: string) => void;
   #mask: SecretMask;
+  /** Made with its first use; null when secrets changed since. */
+  #textMask: SecretMask | null = null;
 
   private constructor(network: Network, trustKey: string, onWarning: (message: string) => void) {
     this.#network = network;
@@ -68,6 +70,19 @@ export class GuestNetwork {
     return guest;
   }
 
+  /** Masks values and placeholders of secrets in a text. */
+  mask(text: string): string {
+    this.#textMask ??= createSecretMask([
+      ...this.#network.knownValues,
+      ...this.#placeholderValues(),
+    ]);
+    return this.#textMask(text);
+  }
+
+  #placeholderValues(): { readonly name: string; readonly value: string }[] {
+    return Object.entries(this.#network.placeholders).map(([name, value]) => ({ name, value }));
+  }
+
   /** The policy in force. */
   get policy(): NetworkPolicy {
     return this.#network.policy;
@@ -79,7 +94,9 @@ export class GuestNetwork {
     const updating = this.#network.update(update);
     // At once: the next event may have a new value.
     this.#mask = createSecretMask(this.#network.knownValues);
+    this.#textMask = null;
     await updating;
+    this.#textMask = null;
     for (const warning of this.#network.warnings)
       if (!warned.has(warning)) this.#onWarning(warning);
   }

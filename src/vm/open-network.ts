@@ -1,4 +1,5 @@
 import { resolveDirectories } from '../host/directories.ts';
+import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { NetworkState } from '../net/network-options.ts';
 import type { GuestNetwork } from './guest-network.ts';
 import type { NormalVMOptions } from './normalize-options.ts';
@@ -11,6 +12,7 @@ import type { DebugLog } from './vm-options.ts';
 export async function openNetwork(
   options: NormalVMOptions,
   log: DebugLog,
+  onEvent: NetworkEventSink,
 ): Promise<GuestNetwork | null> {
   const given = options.network ?? options.httpHooks?.network;
   const network = options.ssh === undefined ? given : { policy: {}, ...given, ssh: options.ssh };
@@ -21,7 +23,10 @@ export async function openNetwork(
     network,
     caDirectory: resolveDirectories().authority,
     restored: from === undefined ? null : await restoredNetwork(from),
-    onEvent: (event) => options.onNetworkEvent?.(event),
+    onEvent: (event) => {
+      options.onNetworkEvent?.(event);
+      onEvent(event);
+    },
     onWarning: (message) => options.onWarning?.(message),
     log,
   });

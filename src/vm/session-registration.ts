@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { resolveDirectories } from '../host/directories.ts';
 import type { OwnedFacts } from '../session/session-facts.ts';
 import type { SessionRole } from '../session/session-role.ts';
@@ -30,10 +31,17 @@ export class SessionRegistration {
   readonly #options: VMOptions;
   readonly #role: SessionRole;
   #opening: Promise<VmSession | null> | undefined;
+  /** Until it is known to others, and when it cannot be. */
+  #id = randomBytes(6).toString('hex');
 
   constructor(options: VMOptions, role: SessionRole) {
     this.#options = options;
     this.#role = role;
+  }
+
+  /** 12 hex digits: the id of the session when there is one. */
+  get id(): string {
+    return this.#id;
   }
 
   /** Begins, while QEMU starts, which takes longer. May be called again. */
@@ -48,7 +56,10 @@ export class SessionRegistration {
   async #open(): Promise<VmSession> {
     const { VmSession: Session } = await import('../session/vm-session.ts');
     const facts = ownedFacts(this.#options, this.#role);
-    return Session.open(resolveDirectories().sessions, facts, this.#role.saveSnapshot ?? null);
+    const { sessions } = resolveDirectories();
+    const session = await Session.open(sessions, facts, this.#role.saveSnapshot ?? null);
+    this.#id = session.facts.id;
+    return session;
   }
 
   /** The VM is ready for commands of others. */

@@ -3,6 +3,7 @@ import type { GuestImage } from '../image/guest-image.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { createHttpHooks, HttpHooks } from '../net/hooks/create-http-hooks.ts';
 import { isHttpHooks } from '../net/hooks/http-hooks.ts';
+import type { PolicyMode } from '../net/policy/policy-options.ts';
 import type { SshOptions } from '../net/ssh/ssh-options.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { VFS_HOOK_NAMES, type VfsHooks } from '../vfs/hooks/vfs-hooks.ts';
@@ -122,6 +123,7 @@ const UNITS: Readonly<Record<string, number>> = {
 const MIN_MEMORY_BYTES = 64 * 2 ** 20;
 const MAX_MEMORY_BYTES = 1024 * 2 ** 30;
 const MAX_CPUS = 64;
+const POLICY_MODES: readonly PolicyMode[] = ['none', 'allowlist', 'open'];
 const MAX_LABEL_LENGTH = 100;
 
 function invalid(option: string, got: unknown, want: string): GondolinError {
@@ -209,6 +211,11 @@ function checkVfsHooks(hooks: object): void {
 function checkCombinations(options: VMOptions): void {
   if (options.network !== undefined && options.httpHooks !== undefined) {
     throw invalid('network', 'both network and httpHooks', 'one of them');
+  }
+  const mode = options.network?.policy.mode;
+  // From JavaScript: any other word would count as allowlist.
+  if (mode !== undefined && !POLICY_MODES.includes(mode)) {
+    throw invalid('network.policy.mode', mode, POLICY_MODES.join(', '));
   }
   if (options.httpHooks !== undefined && !isHttpHooks(options.httpHooks)) {
     // The value may contain secrets: the message does not show it.

@@ -6,13 +6,16 @@ import type { SshGuest } from '../ssh/ssh-guest.ts';
 import type { EnableSshOptions, SshAccess } from '../ssh/ssh-options.ts';
 import { keepClock } from './clock-keeper.ts';
 import { type ConnectOptions, connectTo } from './connect.ts';
-import { debugLog } from './debug-log.ts';
+import { debugLog, eventLog } from './debug-log.ts';
+import type { VMEvent } from './events/vm-event.ts';
+import { VMEvents } from './events/vm-events.ts';
 import type { ExecOptions } from './exec/exec-options.ts';
 import { ExecProcess } from './exec/exec-process.ts';
 import type { RunningCommand } from './exec/running-command.ts';
 import { TERMINAL_ENV, terminalOf } from './exec/terminal-size.ts';
 import { FilesSession } from './files/files-session.ts';
 import { GuestFileSystem } from './files/guest-file-system.ts';
+import { GoNames } from './go-names.ts';
 import { EMULATED_CPU_ENV, toArgv } from './guest-command.ts';
 import { guestFailure } from './guest-failure.ts';
 import { LiveNetwork } from './live-network.ts';
@@ -20,12 +23,11 @@ import { type NormalVMOptions, normalizeOptions } from './normalize-options.ts';
 import { openNetwork } from './open-network.ts';
 import { resolveImage } from './resolve-image.ts';
 import { SessionRegistration } from './session-registration.ts';
+import { shutDown } from './shut-down.ts';
 import { type RunningGuest, startGuest } from './start/start.ts';
+import { killFailed, notRunning } from './vm-errors.ts';
 import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
 import { VmSsh } from './vm-ssh.ts';
-
-/** Time limit for a closing guest to sync before QEMU is killed. */
-const SHUTDOWN_LIMIT_MS = 5_000;
 
 /**
  * A running micro-VM.
@@ -35,7 +37,7 @@ const SHUTDOWN_LIMIT_MS = 5_000;
  * const result = await vm.exec('echo hello');
  * await vm.close();
  */
-export class VM implements AsyncDisposable {
+export class VM extends GoNames implements AsyncDisposable {
   /** Time from the call of `create` until the VM was ready for commands, without image building, in milliseconds. */
   readonly bootMs: number;
   /** Output of `uname -r` in the guest. Untrusted text of the guest. */
@@ -49,11 +51,13 @@ export class VM implements AsyncDisposable {
   /** Resolves with the error that ended the guest. */
   readonly #gone: Promise<GondolinError>;
   readonly #release: () => Promise<void>;
+  readonly #registration: SessionRegistration;
   readonly #hasWritableMounts: boolean;
   #settleEnded: (error: GondolinError | undefined) => void = () => undefined;
   #closing: Promise<void> | undefined;
   readonly #files = new Map<string, GuestFileSystem>();
   readonly #ssh: VmSsh;
+  readonly #events: VMEvents;
   readonly #stopClock: () => void;
   #isSaving = false;
   /** The last call of `save`: they run one at a time. */
@@ -64,15 +68,20 @@ export class VM implements AsyncDisposable {
     guest: RunningGuest,
     options: VMOptions,
     bootMs: number,
+    events: VMEvents,
+    registration: SessionRegistration,
     release: () => Promise<void>,
-    privateDirectory: () => Promise<string | null>,
   ) {
+    super();
+    this.#registration = registration;
     this.#guest = guest;
     this.#ssh = new VmSsh({
       user: options.user ?? '',
       guestAs: (user) => this.#sshGuest(user),
-      privateDirectory,
+      privateDirectory: () => registration.directory(),
     });
+    this.#events = events;
+    events.attach({ fuse: guest.fuse, mask: (text) => guest.network?.mask(text) ?? text });
     this.#options = options;
     this.#release = release;
     this.bootMs = bootMs;
@@ -114,7 +123,8 @@ export class VM implements AsyncDisposable {
   }
 
   static async #create(options: NormalVMOptions, role: SessionRole, log: DebugLog): Promise<VM> {
-    const network = await openNetwork(options, log);
+    const events = new VMEvents(eventLog(options, log));
+    const network = await openNetwork(options, log, (event) => events.network(event));
     const acquired = await resolveImage(options).catch(async (error: unknown) => {
       await network?.close();
       throw error;
@@ -132,7 +142,7 @@ export class VM implements AsyncDisposable {
       const guest = await startGuest({ options, image: acquired.image, network, log, onSpawned });
       const bootMs = performance.now() - started;
       log('vm', `ready after ${bootMs.toFixed(0)} ms`);
-      const vm = new VM(guest, options, bootMs, release, () => registration.directory());
+      const vm = new VM(guest, options, bootMs, events, registration, release);
       await registration.attach(vm);
       return vm;
     } catch (error) {
@@ -151,7 +161,7 @@ export class VM implements AsyncDisposable {
       throw new GondolinError('VM_BAD_OPTION', 'command: got an empty array, want a program');
     checkEnv(options.env ?? {});
     return new ExecProcess(
-      () => this.#start(argv, options),
+      () => this.#events.exec(command, this.#start(argv, options)),
       options,
       (error) => this.#explain(error),
       (cause) => {
@@ -168,8 +178,7 @@ export class VM implements AsyncDisposable {
    *   VM_CONNECT_ABORTED, VM_BAD_OPTION, VM_NOT_RUNNING.
    */
   async connect(port: number, options: ConnectOptions = {}): Promise<Duplex> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closing !== undefined) throw notRunning();
+    this.#assertRunning();
     try {
       return await connectTo(this.#guest.agent, port, options);
     } catch (error) {
@@ -178,8 +187,7 @@ export class VM implements AsyncDisposable {
   }
 
   async #start(argv: string[], options: ExecOptions): Promise<RunningCommand> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closing !== undefined) throw notRunning();
+    this.#assertRunning();
     const terminal = terminalOf(options);
     return this.#guest.agent.exec({
       argv,
@@ -191,6 +199,11 @@ export class VM implements AsyncDisposable {
       stdout: options.stdout === 'ignore' ? 'ignore' : 'pipe',
       stderr: options.stderr === 'ignore' ? 'ignore' : 'pipe',
     });
+  }
+
+  #assertRunning(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing !== undefined) throw notRunning();
   }
 
   /** A restored VM keeps its own placeholders: those of new hooks belong to another VM. */
@@ -252,8 +265,7 @@ export class VM implements AsyncDisposable {
   }
 
   async #startFiles(user: string): Promise<GuestProcess> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closing !== undefined) throw notRunning();
+    this.#assertRunning();
     return this.#guest.agent.startFiles(user);
   }
 
@@ -264,8 +276,7 @@ export class VM implements AsyncDisposable {
    * @throws {GondolinError} VM_NOT_RUNNING, MACHINE_STATE_FAILED (also for a full disk), SNAPSHOT_UNSUPPORTED.
    */
   async save(directory: string): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closing !== undefined) throw notRunning();
+    this.#assertRunning();
     const mountTargets = Object.keys(this.#options.vfs?.mounts ?? {});
     const { saveGuest } = await import('./snapshot/save-guest.ts');
     this.#saving = this.#saving
@@ -282,6 +293,24 @@ export class VM implements AsyncDisposable {
     } catch (error) {
       throw await this.#explain(error);
     }
+  }
+
+  /**
+   * Gives what happens in the VM from now on, until it ends or the loop is left: requests, operations on files of mounts, commands. A
+   * consumer that falls 1,000 events behind gets `{type: 'dropped', count}` in the place of those that it missed.
+   */
+  events(): AsyncIterableIterator<VMEvent, undefined> {
+    return this.#events.subscribe();
+  }
+
+  /** Names the VM among those of this user, as `gondolin list` shows it: 12 hex digits. */
+  get id(): string {
+    return this.#registration.id;
+  }
+
+  /** Does nothing: `create` has started the VM. For programs written for the Go API. @throws {GondolinError} VM_NOT_RUNNING */
+  async start(): Promise<void> {
+    this.#assertRunning();
   }
 
   /** Process id of QEMU on the host. */
@@ -302,24 +331,9 @@ export class VM implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    if (this.#failure === undefined && this.#hasWritableMounts) await this.#shutdown();
+    if (this.#failure === undefined && this.#hasWritableMounts) await shutDown(this.#guest);
     await this.#end(notRunning());
     this.#settleEnded(undefined);
-  }
-
-  async #shutdown(): Promise<void> {
-    const { agent, machine } = this.#guest;
-    const limit = new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_LIMIT_MS).unref());
-    // Everything is written when the agent replies; its own shutdown would only take longer.
-    const off = Promise.race([agent.shutdown(), machine.exited]);
-    // A guest that cannot shut down (hostile, hung) is ended by `#end` anyway.
-    await Promise.race([
-      off.then(
-        () => undefined,
-        () => undefined,
-      ),
-      limit,
-    ]);
   }
 
   #fail(error: GondolinError): void {
@@ -336,18 +350,6 @@ export class VM implements AsyncDisposable {
     await machine.kill();
     await fuse?.close();
     await this.#release();
+    this.#events.close();
   }
-}
-
-/** Ends the VM: a process that cannot be killed must not keep writing to the mounts. */
-function killFailed(cause: GondolinError): GondolinError {
-  return new GondolinError(
-    'VM_KILL_FAILED',
-    'the guest did not end the processes of a stopped command',
-    { cause },
-  );
-}
-
-function notRunning(): GondolinError {
-  return new GondolinError('VM_NOT_RUNNING', 'VM is not running');
 }

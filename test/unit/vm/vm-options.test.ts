@@ -60,3 +60,12 @@ it.each([{ startTimeoutMs: 0 }, { startTimeoutMs: 1.5 }])(
     expect(() => checkOptions(options)).toThrow(/option startTimeoutMs: got/);
   },
 );
+
+it('checkOptions() refuses an unknown mode of the network', () => {
+  const check = (mode: string) => () =>
+    checkOptions({ network: { policy: { mode: mode as 'open' } } });
+  expect(check('opened')).toThrow(
+    'option network.policy.mode: got "opened", want none, allowlist, open',
+  );
+  for (const mode of ['none', 'allowlist', 'open']) expect(check(mode)).not.toThrow();
+});
