@@ -7,18 +7,42 @@ import { EXTENSIONS, isTransfer, MAX_PACKET_BYTES, SftpRequests, statusReply } f
 /** Requests of one client under way; the next is read when one of them is done. */
 const MAX_UNDER_WAY = 64;
 
+/** Collects the bytes of a stream until there are as many as wanted, and copies each of them once. */
+class PacketBytes {
+  #chunks: Buffer[] = [];
+  #length = 0;
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+  }
+
+  /** The next bytes, which stay; null while there are fewer. */
+  peek(length: number): Buffer | null {
+    if (this.#length < length) return null;
+    const [first] = this.#chunks;
+    if (first === undefined || first.length < length) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0]?.subarray(0, length) ?? null;
+  }
+
+  skip(length: number): void {
+    this.#length -= length;
+    this.#chunks[0] = this.#chunks[0]?.subarray(length) ?? Buffer.alloc(0);
+  }
+}
+
 /** Cuts a byte stream into packets. @throws {PacketError} for one that is too long. */
 async function* packets(stream: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
-  let rest: Buffer = Buffer.alloc(0);
-  for await (const part of stream) {
-    const chunk = part as Buffer;
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    while (rest.length >= 4) {
-      const length = rest.readUInt32BE();
+  const bytes = new PacketBytes();
+  for await (const chunk of stream) {
+    bytes.push(chunk as Buffer);
+    for (let head = bytes.peek(4); head !== null; head = bytes.peek(4)) {
+      const length = head.readUInt32BE();
       if (length < 1 || length > MAX_PACKET_BYTES) throw new PacketError('a packet is too long');
-      if (rest.length < 4 + length) break;
-      yield rest.subarray(4, 4 + length);
-      rest = rest.subarray(4 + length);
+      const packet = bytes.peek(4 + length);
+      if (packet === null) break;
+      bytes.skip(4 + length);
+      yield packet.subarray(4);
     }
   }
 }
