@@ -41,6 +41,8 @@ export interface StartFlags extends GlobalOptions, AuditFlags {
   /** False with `--no-cache`. */
   readonly cache?: boolean;
   readonly cold?: boolean;
+  /** Opens the VM for SSH clients. */
+  readonly ssh?: boolean;
 }
 
 /** Returns the use of checkpoints; a cold start has none. */
@@ -51,13 +53,14 @@ function checkpointMode(isCaching: boolean, isCold: boolean) {
 
 function sandboxVmOptions(
   io: CliIo,
-  { debug = false, cache: isCaching = true, cold = isColdForced(io.env) }: StartFlags,
+  { debug = false, cache: isCaching = true, cold = isColdForced(io.env), ssh = false }: StartFlags,
   { from, label }: Execution,
   readonlyPaths: readonly string[],
 ): SandboxVmOptions {
   const debugLog = (component: string, message: string) => {
     void writeText(io.stderr, `[${component}] ${plainText(message)}\n`);
   };
+  const onSsh = (command: string) => void writeText(io.stderr, `${command}\n`);
   const { cache, state } = resolveDirectories(io.env);
   return {
     cacheDirectory: cache,
@@ -70,6 +73,7 @@ function sandboxVmOptions(
     checkpoints: checkpointMode(isCaching, cold),
     ...(from === null ? {} : { from }),
     ...(label === undefined ? {} : { label }),
+    ...(ssh ? { onSsh } : {}),
     ...(debug ? { debug: { debug: ['sandbox', 'network'], debugLog } } : {}),
   };
 }

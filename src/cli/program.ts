@@ -102,6 +102,7 @@ function addNewVmOptions(command: Command): Command {
     .option('--memory <size>', 'memory (default: 512MiB)')
     .option('--timeout <time>', 'end the VM after this time: 90s, 5m, 1h30m')
     .option('--label <name>', 'name of the VM for `gondolin list` and its kin')
+    .option('--ssh', 'print a command that logs in by SSH')
     .option('--resume <snapshot>', 'start from a snapshot')
     .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)');
 }

@@ -32,6 +32,8 @@ export interface SandboxVmOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Host environment that secrets may be read from. */
   readonly secretEnvironment: Readonly<Record<string, string | undefined>>;
+  /** Opens each VM for SSH clients, and gets the command that logs in. */
+  readonly onSsh?: (command: string) => void;
   /** Which components of a VM log, and where. */
   readonly debug?: Required<Pick<SandboxOptions, 'debug' | 'debugLog'>>;
   /** `rewrite` restores none and replaces all; `off` neither restores nor saves. @default 'use' */
@@ -158,6 +160,16 @@ function isSavedMachineFault(error: unknown): error is GondolinError {
   return GondolinError.is(error) && !/^(HOST|IMAGE|VFS)_/.test(error.code);
 }
 
+async function announceSsh(vm: VM, { onSsh }: SandboxVmOptions): Promise<void> {
+  if (onSsh === undefined) return;
+  try {
+    onSsh((await vm.ssh()).command);
+  } catch (error) {
+    await vm.close();
+    throw error;
+  }
+}
+
 /** Restores the latest checkpoint that is valid and loads; starts without one if there is none. */
 async function restoreOrStart(inputs: VmInputs, checkpoints: SandboxCheckpoints | null) {
   const { hooks, options } = inputs;
@@ -249,6 +261,7 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       if (checkpoints !== null && options.checkpoints !== 'rewrite') {
         reportMissed(inputs, checkpoints, found);
       }
+      await announceSsh(vm, options);
       return toRunnerVm(inputs, vm, checkpoints, found);
     } catch (error) {
       await image.release();

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type NetworkEvent, type SshAccess, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { BUILT_BIN } from '../fixtures/cli/run-cli.ts';
 import { createRepository } from '../fixtures/net/git-backend.ts';
 import { type Sshd, startSshd } from '../fixtures/net/sshd.ts';
 import { workloadImage } from '../fixtures/workload-image.ts';
@@ -35,6 +36,7 @@ beforeAll(async () => {
     image: workloadImage(),
     sandbox: { rootOverlay: true },
     memory: '1GiB',
+    sessionLabel: 'ssh-test',
     network: { policy: { extraHosts } },
     ssh: {
       allowedHosts: ['git.test', 'unknown.test'],
@@ -156,6 +158,26 @@ it('other commands, and servers that are not known, are refused with what to do'
   expect(unknown.stderr).toContain(`unknown.test ${sshd.hostKey}`);
   const reasons = events.filter((event) => event.kind === 'blocked').map(({ reason }) => reason);
   expect(reasons).toEqual(['ssh_command', 'ssh_command', 'ssh_host_key']);
+});
+
+it('gondolin ssh reaches a VM of another process', async () => {
+  const words = ['ssh', 'ssh-test', '--', 'sh', '-c', 'echo "$1" >&2; exit 6', 'sh', 'a  b'];
+  const ended = run(process.execPath, [BUILT_BIN, ...words]);
+  await expect(ended).rejects.toMatchObject({ code: 6, stderr: 'a  b\n' });
+});
+
+it('gondolin exec --ssh prints a command that logs in to its new VM', async () => {
+  const command = ['exec', '-i', '--ssh', '--', 'cat'];
+  const child = spawn(process.execPath, [BUILT_BIN, ...command]);
+  let printed = '';
+  for await (const chunk of child.stderr) {
+    printed += String(chunk);
+    if (/^ssh .*\n/m.test(printed)) break;
+  }
+  const line = /^ssh .*$/m.exec(printed)?.[0] ?? '';
+  expect((await run('sh', ['-c', `${line} -n id -un`])).stdout).toBe('root\n');
+  child.stdin.end();
+  expect((await once(child, 'exit'))[0]).toBe(0);
 });
 
 it('close() of the VM ends the connections and removes the key', async () => {
