@@ -28,6 +28,20 @@ export {
 } from './errors/error-kinds.ts';
 export { type ErrorFacts, GondolinError, type SourcePlace } from './errors/gondolin-error.ts';
 export type { GuestImage } from './image/guest-image.ts';
+export {
+  type IngressCall,
+  type IngressHeaderPatch,
+  type IngressHeaders,
+  type IngressHooks,
+  type IngressRequest,
+  IngressRequestBlockedError,
+  type IngressRequestPatch,
+  type IngressResponse,
+  type IngressResponsePatch,
+} from './ingress/ingress-hooks.ts';
+export type { IngressGateway, IngressOptions } from './ingress/ingress-options.ts';
+export type { ExposedPort } from './ingress/port-forward.ts';
+export type { IngressRoute } from './ingress/routes/ingress-route.ts';
 export type { AskAnswer, AskQuestion, OnAsk } from './net/ask/ask-options.ts';
 export type { NetworkEvent, NetworkEventSink } from './net/audit/network-event.ts';
 export {
@@ -111,5 +125,6 @@ export type { FileContent } from './vm/files/whole-file.ts';
 export type { FileInfo } from './vm/go-names.ts';
 export type { VMNetwork } from './vm/guest-network.ts';
 export { LiveNetwork } from './vm/live-network.ts';
+export type { ExposeOptions } from './vm/ports/vm-ports.ts';
 export { VM } from './vm/vm.ts';
 export type { DebugLog, MemoryMount, SandboxOptions, VMOptions } from './vm/vm-options.ts';

@@ -52,7 +52,7 @@ function parseRange(text: string, whose: string): PortRange | Problem {
 }
 
 /** Parses the address that a port listens on: an IP address, an IPv6 one with or without brackets. Null for anything else. */
-function parseListenAddress(text: string): string | null {
+export function parseListenAddress(text: string): string | null {
   const address = parseAddress(/^\[(.*)\]$/.exec(text)?.[1] ?? text);
   return address === null ? null : formatAddress(unwrapMapped(address));
 }
@@ -113,7 +113,7 @@ function hostPorts(text: string): PortRange | 'free' | Problem {
 }
 
 /** Pairs ports of this machine with ports of the guest, one with one. */
-function pairPorts(host: string, hostText: string, guestText: string): PortMappingResult {
+export function pairPorts(host: string, hostText: string, guestText: string): PortMappingResult {
   const guest = parseRange(guestText, 'the port of the guest');
   if (isProblem(guest)) return guest;
   const published = hostPorts(hostText);

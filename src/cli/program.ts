@@ -100,6 +100,11 @@ function addNewVmOptions(command: Command): Command {
     .option('--image <image>', 'debian, or a directory with a built image')
     .option('--cpus <count>', 'virtual CPUs (default: 1)')
     .option('--memory <size>', 'memory (default: 512MiB)')
+    .option(
+      '--listen <[host:]port[:guest]>',
+      'lead a port of this machine to a port of the guest',
+      collect,
+    )
     .option('--timeout <time>', 'end the VM after this time: 90s, 5m, 1h30m')
     .option('--label <name>', 'name of the VM for `gondolin list` and its kin')
     .option('--ssh', 'print a command that logs in by SSH')
@@ -150,6 +155,9 @@ function addSessionCommands(add: AddCommand): void {
   })
     .usage('[options] VM [COMMAND]')
     .option('--signal <name>', 'the signal (default: TERM)');
+  add('port [vm] [port]', 'print where ports of running VMs are reached', async () => {
+    return (await import('./commands/port.ts')).portCommand;
+  }).usage('[options] [SANDBOX] [PORT]');
   add('stop [vms...]', 'close running VMs', async () => {
     return (await import('./commands/stop.ts')).stopCommand;
   }).usage('[options] VM...');

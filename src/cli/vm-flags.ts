@@ -9,6 +9,7 @@ import { DEFAULT_MEMORY, memoryBytes } from '../vm/vm-options.ts';
 import { readEnvFlags } from './env-flags.ts';
 import type { CliIo } from './io.ts';
 import { type NetworkFlags, withNetworkFlags } from './network-flags.ts';
+import { readPortFlags } from './port-flags.ts';
 import { usageError } from './usage-error.ts';
 
 /** Options that describe a new VM without a project file. */
@@ -23,6 +24,7 @@ export interface VmFlags extends NetworkFlags {
   readonly user?: string;
   readonly timeout?: string;
   readonly label?: string;
+  readonly listen?: readonly string[];
 }
 
 /** Name of the project and sandbox in events and messages, and of the guest's host. */
@@ -144,6 +146,7 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
     workspace: flags.cwd === undefined ? home : readDirectory(flags.cwd),
     timeoutMs: readTimeLimit(flags.timeout),
     mounts,
+    ports: readPortFlags(flags.listen ?? []),
   };
   const image = readImage(flags.image, io);
   const sandbox = {

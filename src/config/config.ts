@@ -1,3 +1,4 @@
+import type { PortMapping } from '../address/parse-port-mapping.ts';
 import type { SourcePlace } from '../errors/gondolin-error.ts';
 
 /**
@@ -32,6 +33,8 @@ export interface SandboxConfig {
   readonly envFiles: readonly string[];
   readonly volumes: readonly VolumeConfig[];
   readonly network: NetworkConfig;
+  /** One for each port, ranges taken apart. */
+  readonly ports: readonly PortMapping[];
   readonly secrets: readonly SecretConfig[];
   /** `fail`: refuses to start while a guest could change code that the host runs for this project. */
   readonly onWritableCode: 'fail' | 'warn';

@@ -32,6 +32,9 @@ export const ISSUE_HINTS = {
   mount_conflict: 'Give each volume its own guest path.',
   host_pattern:
     'Entries look like api.example.com, *.example.com:8443, 10.1.0.0/16 or db.internal:5432/tcp.',
+  port_mapping:
+    'Entries look like 3000, 8080:80, 127.0.0.1:8080:80 or 8000-8005:3000-3005; 0:80 takes a free port.',
+  port_conflict: 'Give one of the two another port of the host, or 0 for a free one.',
   secret_inline:
     'Remove the value from the file: write NAME@host and set NAME in the environment, or use from: with env, file or command. Change the value if the file was shared.',
   secret_host: 'Remove the host from one of the two lists.',

@@ -454,6 +454,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Use the methods of the VM in the program that owns it.',
   },
+  SESSION_PORT_NOT_FOUND: {
+    exit: EXIT.config,
+    hint: 'Add the port to ports: of the sandbox; `gondolin port` lists the ports that are reachable.',
+  },
   SNAPSHOT_EXISTS: {
     exit: EXIT.config,
     hint: 'Choose another name, or replace it with --force.',

@@ -1,17 +1,34 @@
-import type { Route } from './routes/ingress-route.ts';
+import type { IngressRoute } from './routes/ingress-route.ts';
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook that changes nothing needs no return
 type Given<T> = T | void | Promise<T | void>;
 
-/** Fields of a message by name, in lower case; a field that occurs several times has a list. */
+/**
+ * Fields of a message by name, in lower case; a field that occurs several times has a list.
+ *
+ * @example
+ * const headers: IngressHeaders = { accept: 'text/html', 'x-tag': ['a', 'b'] };
+ */
 export type IngressHeaders = Record<string, string | string[]>;
 
-/** Changes to fields: a value sets a field, null removes it. */
+/**
+ * Changes to fields: a value sets a field, null removes it.
+ *
+ * @example
+ * const headers: IngressHeaderPatch = { 'x-added': '1', 'x-removed': null };
+ * await vm.enableIngress({ hooks: { onRequest: () => ({ headers }) } });
+ */
 export type IngressHeaderPatch = Readonly<
   Record<string, string | readonly string[] | null | undefined>
 >;
 
-/** A request as it arrived at the gateway. */
+/**
+ * A request as it arrived at the gateway.
+ *
+ * @example
+ * const isAllowed = ({ method, path }: IngressCall) => method === 'GET' && !path.startsWith('/admin');
+ * await vm.enableIngress({ hooks: { isAllowed } });
+ */
 export interface IngressCall {
   /** IP address of the client. */
   readonly clientIp: string;
@@ -19,17 +36,29 @@ export interface IngressCall {
   /** Path and query as the client sent them, with `.` and `..` resolved. */
   readonly path: string;
   readonly headers: Readonly<IngressHeaders>;
-  readonly route: Route;
+  readonly route: Required<IngressRoute>;
 }
 
-/** A request as the server in the guest will get it. */
+/**
+ * A request as the server in the guest will get it.
+ *
+ * @example
+ * const onRequest = ({ backendTarget }: IngressRequest) => ({ backendTarget: `/v2${backendTarget}` });
+ * await vm.enableIngress({ hooks: { onRequest } });
+ */
 export interface IngressRequest extends IngressCall {
   readonly backendPort: number;
   /** Path and query for the server, without the prefix of the route if that is stripped. */
   readonly backendTarget: string;
 }
 
-/** Changes to a request. What is left out stays as it is. */
+/**
+ * Changes to a request. What is left out stays as it is.
+ *
+ * @example
+ * const patch: IngressRequestPatch = { headers: { 'x-added': '1' }, bufferResponseBody: true };
+ * await vm.enableIngress({ hooks: { onRequest: () => patch } });
+ */
 export interface IngressRequestPatch {
   readonly method?: string;
   readonly backendPort?: number;
@@ -41,7 +70,13 @@ export interface IngressRequestPatch {
   readonly maxBufferedResponseBodyBytes?: number;
 }
 
-/** A response of the server in the guest. */
+/**
+ * A response of the server in the guest. Untrusted.
+ *
+ * @example
+ * const onResponse = ({ statusCode }: IngressResponse) => ({ headers: { 'x-was': String(statusCode) } });
+ * await vm.enableIngress({ hooks: { onResponse } });
+ */
 export interface IngressResponse {
   readonly statusCode: number;
   readonly statusMessage: string;
@@ -50,7 +85,13 @@ export interface IngressResponse {
   readonly body?: Buffer;
 }
 
-/** Changes to a response. What is left out stays as it is. */
+/**
+ * Changes to a response. What is left out stays as it is.
+ *
+ * @example
+ * const patch: IngressResponsePatch = { statusCode: 503, body: Buffer.from('later\n') };
+ * await vm.enableIngress({ hooks: { onResponse: () => patch } });
+ */
 export interface IngressResponsePatch {
   readonly statusCode?: number;
   readonly statusMessage?: string;

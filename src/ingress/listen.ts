@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo, Server } from 'node:net';
+import { formatPlace } from '../address/format-place.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 
 /** A place on this machine where a server listens. */
@@ -8,11 +9,6 @@ export interface ListenPlace {
   readonly host: string;
   /** 0 for a free one. */
   readonly port: number;
-}
-
-/** Formats an address and a port as in a URL: `127.0.0.1:3000`, `[::1]:3000`. */
-export function formatPlace({ host, port }: ListenPlace): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 function listenError(place: ListenPlace, cause: NodeJS.ErrnoException): GondolinError {

@@ -1,7 +1,8 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { formatPlace } from '../address/format-place.ts';
 import type { GuestConnect } from './guest-connect.ts';
-import { formatPlace, type ListenPlace, listenOn } from './listen.ts';
+import { type ListenPlace, listenOn } from './listen.ts';
 import { relay, resetStream } from './relay.ts';
 
 /** Most open connections of one forwarded port. Further ones are closed as they arrive. */
@@ -63,6 +64,8 @@ export async function forwardPort(options: PortForwardOptions): Promise<ExposedP
   const { host, guestPort } = options;
   const sockets = new Set<Socket>();
   const closing = new AbortController();
+  // Each connection that is being made listens to it.
+  setMaxListeners(MAX_CONNECTIONS, closing.signal);
   const server = createServer({
     allowHalfOpen: true,
     pauseOnConnect: true,

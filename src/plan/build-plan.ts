@@ -49,10 +49,10 @@ function planNetwork({ network, secrets }: SandboxConfig): NetworkPlan {
 
 function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const { name, image, workspace, volumes, secrets, onWritableCode } = sandbox;
-  const { cpus, memoryBytes, root, user, env, maskedEnv, timeoutMs } = sandbox;
+  const { cpus, memoryBytes, root, user, env, maskedEnv, timeoutMs, ports } = sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
   const size = { cpus, memoryBytes, root, user };
-  const vm = { ...size, env, maskedEnv, workspace, mounts: volumes, timeoutMs };
+  const vm = { ...size, env, maskedEnv, workspace, mounts: volumes, timeoutMs, ports };
   const network = planNetwork(sandbox);
   const steps = order.map(planStep);
   return { name, image: planImage(image, facts), vm, network, secrets, onWritableCode, steps };

@@ -91,7 +91,15 @@ export type NetworkPlan = NetworkConfig;
 export interface VmPlan
   extends Pick<
     SandboxConfig,
-    'cpus' | 'memoryBytes' | 'root' | 'user' | 'env' | 'maskedEnv' | 'workspace' | 'timeoutMs'
+    | 'cpus'
+    | 'memoryBytes'
+    | 'root'
+    | 'user'
+    | 'env'
+    | 'maskedEnv'
+    | 'workspace'
+    | 'timeoutMs'
+    | 'ports'
   > {
   readonly mounts: readonly MountPlan[];
 }

@@ -1,3 +1,5 @@
+import { formatPlace } from '../address/format-place.ts';
+import { isLoopback, type PortMapping } from '../address/parse-port-mapping.ts';
 import type { SecretConfig, SecretSourceConfig } from '../config/config.ts';
 import { maskEnv } from '../config/print/mask-env.ts';
 import { shellQuoteArgs } from '../util/shell-quote-args.ts';
@@ -18,6 +20,12 @@ function mountLine(mount: MountPlan): string {
     return `${mount.guestPath} (memory, ${Math.round(mount.sizeBytes / MIB)} MiB)`;
   }
   return `${mount.hostPath} -> ${mount.guestPath}${mount.isReadonly ? ' (read-only)' : ''}`;
+}
+
+function portLine({ host, port, guestPort }: PortMapping): string {
+  const place = formatPlace({ host, port: port === 0 ? 'a free port' : port });
+  const warning = isLoopback(host) ? '' : ' (other machines can connect)';
+  return `${place} -> ${guestPort}${warning}`;
 }
 
 function commandText({ command }: StepPlan): string {
@@ -119,6 +127,7 @@ function sandboxLines(
     `  machine    ${vm.cpus} CPU, ${Math.round(vm.memoryBytes / MIB)} MiB, root ${vm.root}, user ${vm.user || 'root'}`,
     ...vm.mounts.map((mount) => `  volume     ${mountLine(mount)}`),
     ...networkLines(network).map((line) => `  network    ${line}`),
+    ...vm.ports.map((port) => `  port       ${portLine(port)}`),
     ...secrets.map((secret) => `  secret     ${secretLine(secret)}`),
     ...steps.map(
       (step, index) => `  step ${String(index + 1).padEnd(5)} ${stepLine(step, note(name, index))}`,

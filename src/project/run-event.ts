@@ -36,6 +36,14 @@ export type RunChange =
       readonly bootMs: number;
       readonly kernel: string;
     }
+  /** A port of the host leads to a port of the guest from the start of its VM until the sandbox ends. */
+  | {
+      readonly type: 'port-opened';
+      readonly sandbox: string;
+      readonly host: string;
+      readonly port: number;
+      readonly guestPort: number;
+    }
   /** `attempt` counts from 1 to at most `attempts`. */
   | {
       readonly type: 'step-started';

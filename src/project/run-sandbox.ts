@@ -189,6 +189,7 @@ async function reportStart(
   const { bootMs, kernelRelease: kernel } = vm;
   progress.bootMs = bootMs;
   progress.kernel = kernel;
+  for (const port of vm.ports) await emit({ type: 'port-opened', sandbox, ...port });
   await emit({ type: 'vm-started', sandbox, bootMs, kernel });
 }
 

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { PortMapping } from '../address/parse-port-mapping.ts';
 import type { GondolinError } from '../errors/gondolin-error.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { SandboxPlan } from '../plan/plan.ts';
@@ -45,6 +46,8 @@ export interface RunnerVm {
       readonly columns?: number;
     },
   ): RunnerProcess;
+  /** Ports of the host that lead to the guest's servers while the VM runs. */
+  readonly ports: readonly PortMapping[];
   /** Ends the guest and QEMU. Safe to call on a VM that has ended. */
   close(): Promise<void>;
   /** Saves the VM to an existing, empty directory; the VM continues afterwards. */

@@ -17,6 +17,7 @@ import type { Checkpoint } from './checkpoint/checkpoint-store.ts';
 import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
 import type { CreateSandboxVm, RunnerVm, SandboxVmHooks } from './runner-vm.ts';
 import { sandboxNetwork } from './sandbox-network.ts';
+import { SandboxPorts } from './sandbox-ports.ts';
 import { guardHostCode } from './writable-code.ts';
 
 export interface SandboxVmOptions {
@@ -213,6 +214,7 @@ function toRunnerVm(
     bootMs: vm.bootMs,
     ended: vm.ended,
     cachedSteps: found?.steps ?? [],
+    ports: vm.exposedPorts.map(({ host, port, guestPort }) => ({ host, port, guestPort })),
     exec: (argv, execOptions) => vm.exec(argv, execOptions),
     save: (directory) => vm.save(directory),
     saveCheckpoint: async (index, results) => {
@@ -252,18 +254,27 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       onWarning: hooks.onWarning,
     });
     const network = await sandboxNetwork(code.sandbox, code.env, signal);
-    const image = await ensureImage(sandbox.image.recipe, imageOptions);
+    // Opened as early, so that a port that is in use is reported at once.
+    const ports = await SandboxPorts.open(sandbox.vm.ports, hooks.onWarning);
+    const image = await ensureImage(sandbox.image.recipe, imageOptions).catch(
+      async (error: unknown) => {
+        await ports.close();
+        throw error;
+      },
+    );
     const inputs: VmInputs = { plan, sandbox, image, network, hooks, options };
     try {
       const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
       const { vm, found } = await restoreOrStart(inputs, checkpoints);
+      await ports.serve(vm);
       if (checkpoints !== null && options.checkpoints !== 'rewrite') {
         reportMissed(inputs, checkpoints, found);
       }
       await announceSsh(vm, options);
       return toRunnerVm(inputs, vm, checkpoints, found);
     } catch (error) {
+      await ports.close();
       await image.release();
       throw error;
     }

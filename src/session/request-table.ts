@@ -5,6 +5,7 @@ import { describeVmRequest } from './requests/describe.ts';
 import { execRequest } from './requests/exec.ts';
 import { killRequest } from './requests/kill.ts';
 import { logsRequest } from './requests/logs.ts';
+import { portsRequest } from './requests/ports.ts';
 import { snapshotRequest } from './requests/snapshot.ts';
 import { sshRequest } from './requests/ssh.ts';
 import { stopRequest } from './requests/stop.ts';
@@ -17,6 +18,7 @@ const REQUESTS = {
   exec: execRequest,
   kill: killRequest,
   logs: logsRequest,
+  ports: portsRequest,
   snapshot: snapshotRequest,
   ssh: sshRequest,
   stop: stopRequest,

@@ -44,10 +44,20 @@ export interface SessionSshAccess {
   readonly options: readonly string[];
 }
 
+/** A port of the owner's machine that leads to a port of its VM. */
+export interface SessionPort {
+  /** IP address that it listens on. */
+  readonly host: string;
+  readonly port: number;
+  readonly guestPort: number;
+}
+
 /** The part of `VM` that a session uses; tests pass their own. */
 export interface SessionVm {
   /** Process id of QEMU. */
   readonly qemuPid: number;
+  /** Ports of this machine that lead to the VM. */
+  readonly exposedPorts: readonly SessionPort[];
   exec(command: string | readonly string[], options: SessionExecOptions): SessionProcess;
   ssh(): Promise<SessionSshAccess>;
   save(directory: string): Promise<void>;

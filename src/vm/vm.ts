@@ -1,6 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { GuestProcess } from '../agent/guest-process.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import type { IngressGateway, IngressOptions } from '../ingress/ingress-options.ts';
+import type { ExposedPort } from '../ingress/port-forward.ts';
+import type { IngressRoute } from '../ingress/routes/ingress-route.ts';
 import type { SessionRole } from '../session/session-role.ts';
 import type { SshGuest } from '../ssh/ssh-guest.ts';
 import type { EnableSshOptions, SshAccess } from '../ssh/ssh-options.ts';
@@ -21,6 +24,7 @@ import { guestFailure } from './guest-failure.ts';
 import { LiveNetwork } from './live-network.ts';
 import { type NormalVMOptions, normalizeOptions } from './normalize-options.ts';
 import { openNetwork } from './open-network.ts';
+import type { ExposeOptions, VmPorts } from './ports/vm-ports.ts';
 import { resolveImage } from './resolve-image.ts';
 import { SessionRegistration } from './session-registration.ts';
 import { shutDown } from './shut-down.ts';
@@ -63,6 +67,8 @@ export class VM extends GoNames implements AsyncDisposable {
   /** The last call of `save`: they run one at a time. */
   #saving: Promise<void> = Promise.resolve();
   #failure: GondolinError | undefined;
+  /** Opened with the first port or route. */
+  #ports: VmPorts | null = null;
 
   private constructor(
     guest: RunningGuest,
@@ -270,6 +276,61 @@ export class VM extends GoNames implements AsyncDisposable {
   }
 
   /**
+   * Makes a server in the guest reachable on this machine, until the VM or the port is closed.
+   * @throws {GondolinError} VM_BAD_OPTION, VM_NOT_RUNNING, INGRESS_PORT_IN_USE, INGRESS_LISTEN_FAILED.
+   */
+  async expose(guestPort: number, options: ExposeOptions = {}): Promise<ExposedPort> {
+    return (await this.#openPorts()).expose(guestPort, options);
+  }
+
+  /** @internal Takes over ports that lead to this VM: they are listed, and closed with it. */
+  async adoptPorts(ports: readonly ExposedPort[]): Promise<void> {
+    if (ports.length === 0) return;
+    const own = await this.#openPorts();
+    for (const port of ports) await own.adopt(port);
+  }
+
+  /** The ports of `expose` that are open, and those of a sandbox. */
+  get exposedPorts(): readonly ExposedPort[] {
+    return this.#ports?.exposed ?? [];
+  }
+
+  /**
+   * Opens an HTTP gateway on this machine to the servers in the guest, by the routes in its `/etc/gondolin/listeners`. A VM has one;
+   * without options the one that is open is returned.
+   * @throws {GondolinError} VM_BAD_OPTION, VM_NOT_RUNNING, INGRESS_PORT_IN_USE, INGRESS_LISTEN_FAILED.
+   */
+  async enableIngress(options: IngressOptions = {}): Promise<IngressGateway> {
+    return (await this.#openPorts()).enableIngress(options);
+  }
+
+  /** Returns the routes in the guest's `/etc/gondolin/listeners`. @throws {GondolinError} INGRESS_ROUTES_INVALID, VM_NOT_RUNNING. */
+  async getIngressRoutes(): Promise<readonly Required<IngressRoute>[]> {
+    return (await this.#openPorts()).routes();
+  }
+
+  /**
+   * Writes `/etc/gondolin/listeners` in the guest. Requests that arrive after the call use the new routes.
+   * @throws {GondolinError} INGRESS_ROUTES_INVALID, VM_NOT_RUNNING.
+   */
+  async setIngressRoutes(routes: readonly IngressRoute[]): Promise<void> {
+    await (await this.#openPorts()).setRoutes(routes);
+  }
+
+  async #openPorts(): Promise<VmPorts> {
+    const { VmPorts } = await import('./ports/vm-ports.ts');
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing !== undefined) throw notRunning();
+    const log = debugLog(this.#options);
+    this.#ports ??= new VmPorts({
+      connect: (port, options) => this.connect(port, options),
+      files: this.filesAs(''),
+      log: (message) => log('ingress', message),
+    });
+    return this.#ports;
+  }
+
+  /**
    * Saves the VM, memory and mounts, into an existing, empty directory, for `VM.create({from: directory})`. Its commands are
    * paused meanwhile and resumed afterwards.
    * @param directory  Absolute host path.
@@ -346,6 +407,7 @@ export class VM extends GoNames implements AsyncDisposable {
     const { session, machine, fuse } = this.#guest;
     this.#stopClock();
     await this.#ssh.close();
+    await this.#ports?.close();
     session.fail(reason);
     await machine.kill();
     await fuse?.close();

@@ -16,6 +16,7 @@ import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest
 import { readSizeBytes, readTimeout, type SizeLimits } from './quantities.ts';
 import { type EnvConfig, inheritedNames, readEnv, readEnvFiles } from './read-env.ts';
 import { readNetwork } from './read-network.ts';
+import { readPorts } from './read-ports.ts';
 import { readSecretConfigs, secretVariables } from './read-secrets.ts';
 import { readSteps } from './read-steps.ts';
 import { readVolumes } from './read-volumes.ts';
@@ -153,6 +154,7 @@ export function readSandbox(
     envFiles: fromFiles.files,
     volumes: readVolumes(context, get('volumes'), { workspace, memoryBytes }),
     network,
+    ports: readPorts(context, get('ports')),
     secrets: readSecretConfigs(context, get('secrets'), { network, variables }),
     onWritableCode: textOr(get('on_writable_code'), 'fail') === 'warn' ? 'warn' : 'fail',
     steps,

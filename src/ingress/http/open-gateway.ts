@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { formatPlace } from '../../address/format-place.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { GuestConnect } from '../guest-connect.ts';
 import type { IngressGateway, IngressOptions } from '../ingress-options.ts';
-import { formatPlace, listenOn } from '../listen.ts';
+import { listenOn } from '../listen.ts';
 import { closeServer } from '../port-forward.ts';
 import type { RouteTable } from '../routes/route-table.ts';
 import { serveExchange } from './exchange.ts';

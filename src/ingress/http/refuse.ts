@@ -12,6 +12,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   MUX_STREAM_LIMIT: 503,
   VM_NOT_RUNNING: 503,
   INGRESS_SERVER_TIMEOUT: 504,
+  VM_CONNECT_TIMEOUT: 504,
 };
 
 /** A response of the gateway itself. */

@@ -3,6 +3,7 @@ import type { GuestImage } from '../../image/guest-image.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import { type StartMachineOptions, startMachine } from '../../machine/start-machine.ts';
 import type { GuestNetwork } from '../guest-network.ts';
+import { mountListenersDirectory } from '../ports/guest-listeners.ts';
 import { createCloneIdentity } from './clone-identity.ts';
 import { hasStandardScratch, mountStandardScratch } from './mounts.ts';
 import type { StartContext } from './start-context.ts';
@@ -57,5 +58,6 @@ async function switchRoot(agent: AgentClient, fsType: GuestImage['rootfsType']):
 
 async function prepare({ options, network }: StartContext, agent: AgentClient): Promise<void> {
   await network?.install(agent);
+  await mountListenersDirectory(agent);
   if (hasStandardScratch(options)) await mountStandardScratch(options, agent);
 }

@@ -185,3 +185,35 @@ describe('gondolin ssh VM', () => {
     expect(await runCli(args, { cwd })).toMatchObject({ code: want });
   });
 });
+
+describe('gondolin port [SANDBOX] [PORT]', () => {
+  const PORTS = [
+    { host: '127.0.0.1', port: 8080, guestPort: 80 },
+    { host: '::1', port: 3000, guestPort: 3000 },
+  ];
+
+  it('prints the ports of a VM, of all, and of one port', async () => {
+    const { cwd, vm, session } = await withVm();
+    expect(await runCli(['port'], { cwd })).toMatchObject({ code: 0, stdout: '' });
+    vm.exposedPorts = PORTS;
+    const print = async (...args: string[]) => (await runCli(['port', ...args], { cwd })).stdout;
+    expect(await print('mine')).toBe('80/tcp -> 127.0.0.1:8080\n3000/tcp -> [::1]:3000\n');
+    expect(await print()).toBe('mine 80/tcp -> 127.0.0.1:8080\nmine 3000/tcp -> [::1]:3000\n');
+    expect(await print('80')).toBe('127.0.0.1:8080\n');
+    expect(await print('mine', '3000')).toBe('[::1]:3000\n');
+    const rows = PORTS.map((port) => ({ id: session.facts.id, name: 'mine', ...port }));
+    expect(JSON.parse(await print('--format', 'json'))).toEqual(rows);
+  });
+
+  it('names a port that nothing leads to, and an operand that is not a port', async () => {
+    const { cwd } = await withVm();
+    expect(await runCli(['port', 'mine', '81'], { cwd })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('SESSION_PORT_NOT_FOUND'),
+    });
+    expect(await runCli(['port', 'mine', 'http'], { cwd })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('CLI_USAGE'),
+    });
+  });
+});

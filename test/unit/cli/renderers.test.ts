@@ -38,6 +38,10 @@ function finished(rest: Partial<Extract<RunChange, { type: 'step-finished' }>> =
 
 const FAILED = finished({ status: 'failed', exitCode: 7 });
 
+const PORT: RunChange = {
+  type: 'port-opened',
+  ...{ sandbox: 'test', host: '::1', port: 3000, guestPort: 80 },
+};
 const START: readonly RunChange[] = [
   {
     type: 'run-started',
@@ -166,6 +170,10 @@ describe('the plain renderer', () => {
     expect(text).toMatch(/^=> test: warning: the machine was not saved: disk full[^\n]+forged\n$/);
   });
 
+  it('prints where a port is reached', async () => {
+    expect(await drawPlain(PORT)).toBe('=> port: [::1]:3000 → test:80\n');
+  });
+
   it('prints which attempt runs and that another follows', async () => {
     const started: RunChange = { type: 'step-started', ...unit, attempts: 3 };
     const retry = finished({ status: 'timed-out', exitCode: 124, willRetry: true });
@@ -235,12 +243,12 @@ describe('the quiet renderer', () => {
   });
 });
 
-it('the raw renderer prints only image progress, the start and warnings', async () => {
+it('the raw renderer prints only image progress, the start, ports and warnings', async () => {
   const { stream, text } = outputOf();
   const warning: RunChange = { type: 'warning', sandbox: 'test', message: 'disk full' };
-  await draw(createRawRenderer(stream, plainPaint), [warning, ...START, FAILED]);
+  await draw(createRawRenderer(stream, plainPaint), [warning, ...START, PORT, FAILED]);
   expect(text()).toBe(
-    '=> warning: disk full\n=> image debian: installing packages, 41%\n=> VM ready in 2.3s, Linux 6.1.0-cloud\n',
+    '=> warning: disk full\n=> image debian: installing packages, 41%\n=> VM ready in 2.3s, Linux 6.1.0-cloud\n=> port: [::1]:3000 → test:80\n',
   );
 });
 
@@ -252,6 +260,12 @@ describe('the terminal renderer', () => {
     await draw(createTtyRenderer(stdout.stream, stderr.stream, options), changes);
     return stdout.text();
   }
+
+  it('shows ports where it says that the VM is ready', async () => {
+    expect(await drawTty(...START.slice(0, -2), PORT, ...START.slice(-2))).toContain(
+      'port [::1]:3000 → test:80',
+    );
+  });
 
   it('ends with the full output of failed steps, with colours reset, and nothing else from the guest', async () => {
     const many = Array.from({ length: 300 }, (_, index) => `line ${index}\n`).join('');

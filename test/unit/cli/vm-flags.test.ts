@@ -29,6 +29,7 @@ it('planFromFlags() without flags is a small VM with a writable root that reache
     workspace: '/root',
     timeoutMs: null,
     mounts: [],
+    ports: [],
   });
   expect({ network: network.allowedHosts, mode: network.mode, secrets }).toEqual({
     network: [],
@@ -36,6 +37,19 @@ it('planFromFlags() without flags is a small VM with a writable root that reache
     secrets: [],
   });
   expect(image.name).toBe('debian');
+});
+
+it('planFromFlags() reads --listen as ports: is read', () => {
+  const { vm } = sandboxOf({ listen: ['3000', '[::1]:8000-8001:80-81', ':90'] });
+  expect(vm.ports).toEqual([
+    { host: '127.0.0.1', port: 3000, guestPort: 3000 },
+    { host: '::1', port: 8000, guestPort: 80 },
+    { host: '::1', port: 8001, guestPort: 81 },
+    { host: '127.0.0.1', port: 0, guestPort: 90 },
+  ]);
+  expect(() => sandboxOf({ listen: ['localhost:80:80'] })).toThrow(
+    expect.objectContaining({ code: 'CLI_USAGE', hint: 'Write 127.0.0.1 or [::1].' }),
+  );
 });
 
 it('planFromFlags() reads each flag', () => {

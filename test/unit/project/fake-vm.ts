@@ -72,6 +72,7 @@ export class FakeVm implements RunnerVm {
   isClosed = false;
   closeError: Error | undefined;
   cachedSteps: readonly SavedStep[] = [];
+  ports: RunnerVm['ports'] = [];
   /** The calls of `saveCheckpoint`: the step's index and the statuses up to it. */
   readonly saves: string[] = [];
   onSave: () => Promise<SaveOutcome> = async () => ({ kind: 'saved', diskBytes: 4096 });
@@ -172,6 +173,7 @@ export function sandbox(
       workspace: '/workspace',
       mounts: [],
       timeoutMs: null,
+      ports: [],
       ...vm,
     },
     network: DEFAULT_NETWORK,
@@ -221,6 +223,8 @@ function lineOf(event: RunChange): string {
       return `checkpoint-missed ${event.step}: ${event.reason}`;
     case 'checkpoint-saved':
       return `checkpoint-saved ${event.step}`;
+    case 'port-opened':
+      return `port-opened ${event.host}:${event.port} ${event.guestPort}`;
     case 'warning':
       return `warning ${event.message}`;
     case 'run-started':

@@ -1,6 +1,12 @@
 import type { RunEvent } from '../../../project/run-event.ts';
 import { type CliOutput, writeText } from '../../io.ts';
-import { describeBlocked, describeOutcome, describeStart, plainText } from '../text/describe.ts';
+import {
+  describeBlocked,
+  describeOutcome,
+  describePort,
+  describeStart,
+  plainText,
+} from '../text/describe.ts';
 import type { Paint, Tone } from '../text/paint.ts';
 import { formatBytes, formatDuration } from '../text/quantities.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
@@ -28,6 +34,8 @@ function statusText(event: RunEvent): string | null {
       return `${event.sandbox}: VM starting, ${event.cpus} CPU, ${formatBytes(event.memoryBytes)}`;
     case 'vm-started':
       return `${event.sandbox}: VM ready in ${describeStart(event)}`;
+    case 'port-opened':
+      return `port: ${describePort(event)}`;
     case 'step-started': {
       const attempt = event.attempts > 1 ? `, attempt ${event.attempt} of ${event.attempts}` : '';
       return `${event.sandbox} ${event.step}: started${attempt}`;

@@ -1,5 +1,5 @@
 import { type CliOutput, writeText } from '../../io.ts';
-import { describeBlocked, describeStart, plainText } from '../text/describe.ts';
+import { describeBlocked, describePort, describeStart, plainText } from '../text/describe.ts';
 import type { Paint } from '../text/paint.ts';
 import { describeImage, ImagePace } from './image-pace.ts';
 import type { RunRenderer } from './run-renderer.ts';
@@ -14,6 +14,7 @@ export function createRawRenderer(stderr: CliOutput, paint: Paint): RunRenderer 
         return say(`image ${event.image}: ${describeImage(event)}`);
       }
       if (event.type === 'network-blocked') return say(describeBlocked(event));
+      if (event.type === 'port-opened') return say(`port: ${describePort(event)}`);
       if (event.type === 'vm-started') return say(`VM ready in ${describeStart(event)}`);
       if (event.type === 'warning') return say(`warning: ${event.message}`);
       return undefined;

@@ -1,7 +1,7 @@
 import type { ListrTask } from 'listr2';
 import type { RunEvent } from '../../../project/run-event.ts';
 import { type CliOutput, writeText } from '../../io.ts';
-import { describeOutcome, describeStart, plainText } from '../text/describe.ts';
+import { describeOutcome, describePort, describeStart, plainText } from '../text/describe.ts';
 import type { Paint } from '../text/paint.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { FailedOutput } from './failed-output.ts';
@@ -24,6 +24,8 @@ interface LiveTask {
 /** One line of the live list, which waits for its ending. The ending may come before the line starts. */
 class LiveLine {
   readonly label: string;
+  /** Ports of the host that lead to this VM, for its ending. */
+  readonly ports: string[] = [];
   #finish: (ending: Ending) => void = () => undefined;
   readonly #ending = new Promise<Ending>((resolve) => {
     this.#finish = resolve;
@@ -107,8 +109,10 @@ function drawStepEnd(
 function drawVm(line: LiveLine | undefined, event: RunEvent): void {
   if (event.type === 'image-progress') line?.note(describeImage(event));
   if (event.type === 'vm-starting') line?.note('starting');
+  if (event.type === 'port-opened') line?.ports.push(describePort(event));
   if (event.type === 'vm-started') {
-    line?.finish({ kind: 'done', text: `ready in ${describeStart(event)}` });
+    const ports = (line?.ports ?? []).map((port) => `, port ${port}`).join('');
+    line?.finish({ kind: 'done', text: `ready in ${describeStart(event)}${ports}` });
   }
   if (event.type === 'sandbox-finished') {
     const kind = event.status === 'cancelled' ? 'skipped' : 'failed';

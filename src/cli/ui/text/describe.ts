@@ -1,3 +1,4 @@
+import { formatPlace } from '../../../address/format-place.ts';
 import { hostText } from '../../../net/audit/network-summary.ts';
 import { reasonText } from '../../../net/refusal/refusal-text.ts';
 import type { RunEvent } from '../../../project/run-event.ts';
@@ -39,6 +40,13 @@ export function describeOutcome(outcome: Outcome): string {
 /** `2.3s, Linux 6.1.0-28-cloud-amd64`; the kernel release is guest text. */
 export function describeStart(event: Extract<RunEvent, { type: 'vm-started' }>): string {
   return `${formatDuration(event.bootMs)}, Linux ${plainText(event.kernel)}`;
+}
+
+/** `127.0.0.1:3000 → app:3000`: where a port of the guest is reached. */
+export function describePort(
+  port: Omit<Extract<RunEvent, { type: 'port-opened' }>, 'type' | 'time'>,
+) {
+  return `${formatPlace(port)} → ${port.sandbox}:${port.guestPort}`;
 }
 
 /** `blocked other.test: not in allowed_hosts`; the host is guest text. */

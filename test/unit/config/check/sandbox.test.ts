@@ -30,6 +30,7 @@ it('the smallest file has every default', () => {
         volumes: [{ kind: 'memory', guestPath: '/workspace', sizeBytes: 256 * 2 ** 20 }],
         network: DEFAULT_NETWORK,
         secrets: [],
+        ports: [],
         onWritableCode: 'fail',
         steps: [
           {
@@ -117,7 +118,7 @@ describe('bad files', () => {
   });
 });
 
-it.each(['ports', 'watch', 'profiles', 'healthcheck', 'depends_on', 'run'])(
+it.each(['watch', 'profiles', 'healthcheck', 'depends_on', 'run'])(
   'the later key %s gets a hint of its own',
   (key) => {
     const [issue, ...more] = errorOf(`image: debian\n${key}: x\n`);
