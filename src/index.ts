@@ -126,5 +126,6 @@ export type { FileInfo } from './vm/go-names.ts';
 export type { VMNetwork } from './vm/guest-network.ts';
 export { LiveNetwork } from './vm/live-network.ts';
 export type { ExposeOptions } from './vm/ports/vm-ports.ts';
+export type { ShellOptions } from './vm/shell.ts';
 export { VM } from './vm/vm.ts';
 export type { DebugLog, MemoryMount, SandboxOptions, VMOptions } from './vm/vm-options.ts';

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { GuestProcess } from '../agent/guest-process.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { hostTerminalType } from '../host/terminal-type.ts';
 import type { IngressGateway, IngressOptions } from '../ingress/ingress-options.ts';
 import type { ExposedPort } from '../ingress/port-forward.ts';
 import type { IngressRoute } from '../ingress/routes/ingress-route.ts';
@@ -15,7 +16,6 @@ import { VMEvents } from './events/vm-events.ts';
 import type { ExecOptions } from './exec/exec-options.ts';
 import { ExecProcess } from './exec/exec-process.ts';
 import type { RunningCommand } from './exec/running-command.ts';
-import { TERMINAL_ENV, terminalOf } from './exec/terminal-size.ts';
 import { FilesSession } from './files/files-session.ts';
 import { GuestFileSystem } from './files/guest-file-system.ts';
 import { GoNames } from './go-names.ts';
@@ -27,8 +27,11 @@ import { openNetwork } from './open-network.ts';
 import type { ExposeOptions, VmPorts } from './ports/vm-ports.ts';
 import { resolveImage } from './resolve-image.ts';
 import { SessionRegistration } from './session-registration.ts';
+import { planShell, type ShellOptions } from './shell.ts';
 import { shutDown } from './shut-down.ts';
 import { type RunningGuest, startGuest } from './start/start.ts';
+import { HOST_TERMINAL } from './terminal/host-terminal.ts';
+import { TERMINAL_ENV, terminalOf } from './terminal/terminal-size.ts';
 import { killFailed, notRunning } from './vm-errors.ts';
 import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
 import { VmSsh } from './vm-ssh.ts';
@@ -175,6 +178,17 @@ export class VM extends GoNames implements AsyncDisposable {
         if (!this.#isSaving) this.#fail(killFailed(cause));
       },
     );
+  }
+
+  /**
+   * Starts an interactive shell on a terminal of the guest. With `attach: false`, `write()` to it and read its output;
+   * else this process's terminal is connected to it. Await it for the end.
+   */
+  shell(options: ShellOptions = {}): ExecProcess {
+    const plan = planShell(options, HOST_TERMINAL, hostTerminalType());
+    const shell = this.exec(plan.command, plan.options);
+    if (plan.isAttached) shell.attach();
+    return shell;
   }
 
   /**

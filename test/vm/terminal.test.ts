@@ -96,6 +96,31 @@ it('every byte that is written before the exit arrives, and nothing is left in t
   expect(await vm.exec('ls /dev/pts')).toMatchObject({ stdout: 'ptmx\n' });
 });
 
+it('shell() runs what is written to it, with a PATH, and gives its exit code', async () => {
+  const shell = vm.shell({ attach: false, env: { TERM: 'dumb' }, cwd: '/tmp' });
+  shell.write('pwd; echo $TERM; stty size; ls -d /etc\n');
+  shell.write('exit 3\n');
+  let text = '';
+  for await (const chunk of shell) text += chunk;
+  expect(text).toContain('/tmp\r\ndumb\r\n24 80\r\n/etc\r\n');
+  expect((await shell).exitCode).toBe(3);
+  const own = vm.shell({ attach: false, command: ['sh', '-i'] });
+  own.write('echo $0\n');
+  own.end();
+  expect((await own).stdout).toContain('sh\r\n');
+});
+
+it('ten shells at once each do their own work', async () => {
+  const codes = await Promise.all(
+    Array.from({ length: 10 }, async (_, index) => {
+      const shell = vm.shell({ attach: false });
+      shell.write(`test $((${index} * 7)) = ${index * 7} && exit ${index}\n`);
+      return (await shell).exitCode;
+    }),
+  );
+  expect(codes).toEqual(codes.map((_, index) => index));
+});
+
 it('a reader that leaves hangs the terminal up', async () => {
   const { process, until } = onTerminal(
     'trap "echo $$ > /tmp/hup; exit 9" HUP; echo ready; while :; do sleep 0.1; done',

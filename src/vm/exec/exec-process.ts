@@ -2,6 +2,10 @@ import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import type { KillScope } from '../../agent/guest-process.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { TerminalSize } from '../../protocol/host-message.ts';
+import { attachTerminal } from '../terminal/attach.ts';
+import { HOST_TERMINAL } from '../terminal/host-terminal.ts';
+import { checkSize, noTerminal, terminalOf } from '../terminal/terminal-size.ts';
 import { openInput, sendInput } from './exec-input.ts';
 import { DEFAULT_MAX_OUTPUT_BYTES, type ExecOptions } from './exec-options.ts';
 import { copyOutput, type OutputTarget, openOutput } from './exec-output.ts';
@@ -16,7 +20,6 @@ import {
   splitLines,
 } from './output-reader.ts';
 import { type CommandStatus, type RunningCommand, signalName } from './running-command.ts';
-import { checkSize, noTerminal, terminalOf } from './terminal-size.ts';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -45,6 +48,8 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
   readonly #maxOutputBytes: number;
   readonly #encoding: BufferEncoding;
   readonly #hasTerminal: boolean;
+  /** Resolves once the host's terminal is restored. */
+  #attached: Promise<void> | undefined;
   #isStreamed = false;
   readonly #stop: ExecStop;
 
@@ -148,6 +153,9 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
   }
 
   async #result(finished: Promise<CommandStatus>, startedAt: number): Promise<ExecResult> {
+    // An attached terminal first gets the rest of the output, and is restored: also when the command failed.
+    await Promise.allSettled([finished]);
+    await this.#attached;
     const { code, signal, isOutOfMemory } = await finished;
     return new ExecResult({
       exitCode: signal === null ? (code ?? 0) : 128 + signal,
@@ -164,7 +172,10 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     if (this.#isStreamed) return;
     for (const { name, piped } of Object.values(this.#targets)) {
       const isUnread =
-        piped !== null && piped.readableFlowing === null && piped.listenerCount('readable') === 0;
+        piped !== null &&
+        !piped.destroyed &&
+        piped.readableFlowing === null &&
+        piped.listenerCount('readable') === 0;
       if (isUnread && this.#collected[name] === undefined) this.#collect(name, piped);
     }
   }
@@ -249,6 +260,26 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     const size = checkSize({ rows, columns });
     const command = await this.#started;
     await command.resize(size);
+  }
+
+  /**
+   * Connects the terminal of this process to the command until it ends: keys, Ctrl-C too, output and size. The terminal is
+   * restored at the end, also of this process. Without a terminal, standard input and output are passed on as they are.
+   * @throws {GondolinError} VM_BAD_OPTION without `pty: true`, `stdin: true` and `stdout: 'pipe'`, when the output is read
+   *   already, or when another command has the terminal.
+   */
+  attach(): void {
+    const { stdin, stdout } = this;
+    if (!this.#hasTerminal || stdin === null || stdout === null) {
+      const need = "attach(): needs pty: true, stdin: true and stdout: 'pipe'";
+      throw new GondolinError('VM_BAD_OPTION', need);
+    }
+    if (this.#isStreamed || stdout.readableFlowing !== null) {
+      throw new GondolinError('VM_BAD_OPTION', 'attach(): the output is read already');
+    }
+    const resize = async (size: TerminalSize) => (await this.#started).resize(size);
+    this.#attached = attachTerminal({ stdin, stdout, resize }, HOST_TERMINAL);
+    this.#isStreamed = true;
   }
 
   /** Process id in the guest, once started. */

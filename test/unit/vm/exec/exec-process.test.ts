@@ -387,3 +387,23 @@ it('an output that fails while its reader handles a chunk is no unhandled reject
   command.finish({ code: 0, signal: null, isOutOfMemory: false });
   await process;
 });
+
+it('an output that its reader gave up does not fail the command', async () => {
+  const { command, process } = start({ stdout: 'pipe' });
+  process.stdout?.destroy();
+  await new Promise((resolve) => process.stdout?.once('close', resolve));
+  command.finish({ code: 7, signal: null, isOutOfMemory: false });
+  expect(await process).toMatchObject({ exitCode: 7, stdout: '' });
+});
+
+it('attach() needs a terminal and an output that nobody reads', async () => {
+  const plain = start({ stdout: 'pipe' });
+  expect(() => plain.process.attach()).toThrow(/needs pty: true, stdin: true and stdout: 'pipe'/);
+  const read = start({ pty: true, stdin: true, stdout: 'pipe' }, true);
+  read.process.stdout?.resume();
+  expect(() => read.process.attach()).toThrow(/the output is read already/);
+  for (const { command, process } of [plain, read]) {
+    command.finish({ code: 0, signal: null, isOutOfMemory: false });
+    await process;
+  }
+});

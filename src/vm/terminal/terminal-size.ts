@@ -1,6 +1,5 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { TerminalSize } from '../../protocol/host-message.ts';
-import type { ExecOptions } from './exec-options.ts';
 
 /** Size of a terminal whose user names none: that of the VT100. */
 const DEFAULT_SIZE: TerminalSize = { rows: 24, columns: 80 };
@@ -12,11 +11,18 @@ const MAX = 65_535;
  */
 export const TERMINAL_ENV: Readonly<Record<string, string>> = { TERM: 'xterm-256color' };
 
+/** The options of a command that describe its terminal. */
+export interface TerminalOptions {
+  readonly pty?: boolean;
+  readonly rows?: number;
+  readonly columns?: number;
+}
+
 /**
  * Returns the size of a command's terminal, or undefined for one without.
  * @throws {GondolinError} VM_BAD_OPTION for a size that no terminal has, or without `pty`.
  */
-export function terminalOf({ pty, rows, columns }: ExecOptions): TerminalSize | undefined {
+export function terminalOf({ pty, rows, columns }: TerminalOptions): TerminalSize | undefined {
   if (pty === true) return checkSize({ ...DEFAULT_SIZE, ...defined({ rows, columns }) });
   if (rows !== undefined || columns !== undefined) throw noTerminal('options rows and columns');
   return undefined;
