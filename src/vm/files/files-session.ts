@@ -42,24 +42,21 @@ export class FilesSession {
   }
 
   async #start(): Promise<FilesClient> {
-    try {
-      return new FilesClient(await this.#link.start(this.#user));
-    } catch (error) {
-      throw await this.explain(error);
-    }
+    return new FilesClient(await this.explained(this.#link.start(this.#user)));
   }
 
   /** Does one request. @throws {GondolinError} those of `FilesClient.request`, VM_NOT_RUNNING. */
   async request<T>(request: FilesRequest, options: FilesRequestOptions<T>): Promise<T> {
     const client = await this.client();
-    try {
-      return await client.request(request, options);
-    } catch (error) {
-      throw await this.explain(error);
-    }
+    return this.explained(client.request(request, options));
   }
 
-  explain(error: unknown): Promise<unknown> {
-    return this.#link.explain(error);
+  /** Rejects with the error that ended the VM where a client's request rejects with that of a closed channel. */
+  async explained<T>(result: Promise<T>): Promise<T> {
+    try {
+      return await result;
+    } catch (error) {
+      throw await this.#link.explain(error);
+    }
   }
 }

@@ -29,7 +29,8 @@ export class OpenGuestFile {
   readonly #signal: AbortSignal | undefined;
   #closed: Promise<void> | undefined;
 
-  private constructor(session: FilesSession, client: FilesClient, request: OpenRequest) {
+  /** Opens a file, without waiting for the guest, after the requests that the client has. @throws {GondolinError} EMFILE. */
+  constructor(session: FilesSession, client: FilesClient, request: OpenRequest) {
     const action = { syscall: 'open', path: request.path };
     this.#client = client;
     this.#session = session;
@@ -38,7 +39,9 @@ export class OpenGuestFile {
     this.#handle = client.takeHandle(action);
     const { bits: flags, mode, path, signal } = request;
     const open = { type: 'OPEN', handle: this.#handle, flags, mode, path } as const;
-    this.opened = this.#explained(client.request(open, { action, decode: readAttributes, signal }));
+    this.opened = session.explained(
+      client.request(open, { action, decode: readAttributes, signal }),
+    );
     this.opened.catch(() => undefined);
   }
 
@@ -106,7 +109,9 @@ export class OpenGuestFile {
 
   /** Closes it. May be called twice. @throws {GondolinError} the error of close(2), such as EIO. */
   close(): Promise<void> {
-    this.#closed ??= this.#explained(this.#client.closeHandle(this.#handle, this.#action('close')));
+    this.#closed ??= this.#session.explained(
+      this.#client.closeHandle(this.#handle, this.#action('close')),
+    );
     return this.#closed;
   }
 
@@ -124,14 +129,8 @@ export class OpenGuestFile {
       const message = `${options.action.syscall}: the file handle is closed`;
       return Promise.reject(new GondolinError('EBADF', message));
     }
-    return this.#explained(this.#client.request(request, { ...options, signal: this.#signal }));
+    return this.#session.explained(
+      this.#client.request(request, { ...options, signal: this.#signal }),
+    );
   };
-
-  async #explained<T>(result: Promise<T>): Promise<T> {
-    try {
-      return await result;
-    } catch (error) {
-      throw await this.#session.explain(error);
-    }
-  }
 }

@@ -4,6 +4,15 @@ import { WINDOW } from './transfer-window.ts';
 /** Bytes of one read. Longer ones leave the channel idle between two of them. */
 const CHUNK_BYTES = 131_072;
 
+export interface RangeOptions {
+  readonly start?: number;
+  /** Exclusive. @default the end of the file */
+  readonly end?: number;
+  readonly chunkBytes?: number;
+  /** Length of the first read, at least 1, when the file is expected to be shorter. @default chunkBytes */
+  readonly firstBytes?: number;
+}
+
 interface Asked {
   readonly length: number;
   readonly data: Promise<Buffer>;
@@ -15,8 +24,9 @@ interface Asked {
  */
 export async function* readRange(
   file: OpenGuestFile,
-  { start = 0, end = Number.POSITIVE_INFINITY, chunkBytes = CHUNK_BYTES } = {},
+  options: RangeOptions = {},
 ): AsyncGenerator<Buffer, void> {
+  const { start = 0, end = Number.POSITIVE_INFINITY, chunkBytes = CHUNK_BYTES } = options;
   const asked: Asked[] = [];
   let offset = start;
   const fill = (): void => {
@@ -29,7 +39,7 @@ export async function* readRange(
     }
   };
   // One first: most files are small, and a window for each would read their ends seven times.
-  const first = Math.min(chunkBytes, end - offset);
+  const first = Math.min(options.firstBytes ?? chunkBytes, chunkBytes, end - offset);
   if (first <= 0) return;
   asked.push({ length: first, data: file.read(offset, first) });
   offset += first;

@@ -81,13 +81,20 @@ class CopyIn {
     add: (job: Job) => void,
   ): Promise<void> {
     this.#count.add('directories');
-    await this.#request('mkdir', path, { type: 'MKDIR', path, mode: 0o700, parents: false }).catch(
-      passOver('EEXIST'),
-    );
     const bits = FILES_OPEN.READ | FILES_OPEN.DIRECTORY | (place.isTop ? 0 : FILES_OPEN.NOFOLLOW);
-    const signal = this.#signal;
-    const made = await OpenGuestFile.open(this.#session, { path, bits, mode: 0, signal });
-    await made.close();
+    const [session, signal] = [this.#session, this.#signal];
+    const client = await session.client();
+    const made = session.explained(
+      client.request(
+        { type: 'MKDIR', path, mode: 0o700, parents: false },
+        { action: { syscall: 'mkdir', path }, decode: decodeNothing, signal },
+      ),
+    );
+    // Opened with the same turn of the channel, to find out whether a link has the name.
+    const directory = new OpenGuestFile(session, client, { path, bits, mode: 0, signal });
+    void directory.discard();
+    await made.catch(passOver('EEXIST'));
+    await directory.opened;
     this.#directories.push({ path, change: changeOf(stats) });
     const names = await promises.readdir(descriptorPath(fd), { encoding: 'buffer' });
     this.#count.addListed(names.length);
@@ -135,6 +142,7 @@ class CopyIn {
         this.#count.addBytes(bytesRead);
         await window.add(file.write(offset, buffer.subarray(0, bytesRead)));
         offset += bytesRead;
+        if (bytesRead < buffer.length) break;
       }
       await window.add(file.set(changeOf(stats), 'fchmod'));
       const closed = file.close();

@@ -1,8 +1,7 @@
-import { closeSync, constants, fchmodSync, write } from 'node:fs';
-import { promisify } from 'node:util';
+import { constants, fchmodSync, promises } from 'node:fs';
 import {
+  descriptorPath,
   makeDirectoryAt,
-  openAt,
   SystemError,
   setTimes,
   symlinkAt,
@@ -23,8 +22,6 @@ import { HostPlace } from './host-place.ts';
 import { runJobs } from './job-queue.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-const O_CLOEXEC = 0o2000000;
-const writeAt = promisify(write);
 
 /** One thing of the guest to copy. The attributes and the path are its word. */
 interface Job {
@@ -34,14 +31,22 @@ interface Job {
 }
 
 /** Replaces what has the name, unless that is a directory: writes go to no file that existed. */
-function makeNew<T>(directory: number, name: string, make: () => T): T {
+async function makeNew<T>(directory: number, name: string, make: () => Promise<T>): Promise<T> {
   try {
-    return make();
+    return await make();
   } catch (error) {
-    if (!(error instanceof SystemError) || error.errno !== ERRNO.EEXIST) throw error;
+    const isThere = error instanceof SystemError && error.errno === ERRNO.EEXIST;
+    if (!isThere && (error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     unlinkAt(directory, name);
     return make();
   }
+}
+
+/** Makes a file in a thread, because that can take a millisecond. The descriptor is that of a directory, so one name follows. */
+function makeFile(directory: number, name: string): Promise<promises.FileHandle> {
+  const path = Buffer.from(`${descriptorPath(directory)}/${name}`, 'latin1');
+  const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  return makeNew(directory, name, () => promises.open(path, flags, 0o600));
 }
 
 /** Copies a file or tree of the guest to the host, and returns what it copied. The host owns what it makes. */
@@ -116,11 +121,11 @@ class CopyOut {
     const options = { action, decode: decodePath, signal: this.#signal };
     const target = (await this.#session.request(request, options)).toString('latin1');
     await place.inParent((directory, name) =>
-      makeNew(directory, name, () => symlinkAt(target, directory, name)),
+      makeNew(directory, name, async () => symlinkAt(target, directory, name)),
     );
   }
 
-  async #copyFile({ path, place }: Job): Promise<void> {
+  async #copyFile({ path, place, attributes: listed }: Job): Promise<void> {
     this.#count.add('files');
     const bits = FILES_OPEN.READ | (place.isTop ? 0 : FILES_OPEN.NOFOLLOW);
     const file = await OpenGuestFile.start(this.#session, {
@@ -128,32 +133,26 @@ class CopyOut {
       signal: this.#signal,
     });
     try {
-      const content = readRange(file);
+      const content = readRange(file, { firstBytes: listed.size + 1 });
       const first = content.next();
       first.catch(() => undefined);
       const attributes = await file.opened;
       await place.inParent(async (directory, name) => {
-        const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-        const fd = makeNew(directory, name, () => openAt(directory, name, flags, 0o600));
+        const made = await makeFile(directory, name);
         try {
           for (let next = await first; next.done !== true; next = await content.next()) {
             this.#count.addBytes(next.value.length);
-            await writeAll(fd, next.value);
+            await made.writeFile(next.value);
           }
-          finish(fd, attributes);
+          finish(made.fd, attributes);
         } finally {
-          closeSync(fd);
+          await made.close();
         }
       });
     } finally {
-      await file.discard();
+      // Its reply changes nothing: the next file need not wait for it.
+      void file.discard();
     }
-  }
-}
-
-async function writeAll(fd: number, data: Buffer): Promise<void> {
-  for (let at = 0; at < data.length; ) {
-    at += (await writeAt(fd, data, at, data.length - at, null)).bytesWritten;
   }
 }
 

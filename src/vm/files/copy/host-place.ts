@@ -2,7 +2,7 @@ import { closeSync, constants, openSync, realpathSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { openAt, SystemError } from '../../../host/libc.ts';
-import { errnoName } from '../../../protocol/errno.ts';
+import { errnoName, isErrnoName } from '../../../protocol/errno.ts';
 import { printable } from '../../../protocol/printable.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
@@ -103,12 +103,13 @@ export class HostPlace {
 
 /** Returns the error for a failure of the host in a copy; leaves ours as they are. */
 function copyError(error: unknown, place: string): unknown {
-  if (GondolinError.is(error) || !(error instanceof Error)) return error;
-  const name =
+  if (GondolinError.is(error)) return error;
+  const code =
     error instanceof SystemError ? errnoName(error.errno) : (error as NodeJS.ErrnoException).code;
-  return new GondolinError(
-    'FILES_COPY_FAILED',
-    `${place}: the host cannot do the copy: ${name ?? error.message}`,
-    { cause: error, details: { path: place, errno: name ?? null } },
-  );
+  // Anything else is a bug of ours.
+  if (!isErrnoName(code)) return error;
+  return new GondolinError('FILES_COPY_FAILED', `${place}: the host cannot do the copy: ${code}`, {
+    cause: error,
+    details: { path: place, errno: code },
+  });
 }

@@ -1,5 +1,5 @@
 /** Jobs of one copy that run at once: enough to keep the channel busy with small files. */
-const WORKERS = 16;
+const WORKERS = 64;
 
 /**
  * Runs jobs, each of which may add more, newest first, so that a tree is walked with little of it in memory.
