@@ -19,7 +19,7 @@ import type { RunningCommand } from './exec/running-command.ts';
 import { FilesSession } from './files/files-session.ts';
 import { GuestFileSystem } from './files/guest-file-system.ts';
 import { GoNames } from './go-names.ts';
-import { EMULATED_CPU_ENV, toArgv } from './guest-command.ts';
+import { toArgv } from './guest-command.ts';
 import { guestFailure } from './guest-failure.ts';
 import { LiveNetwork } from './live-network.ts';
 import { type NormalVMOptions, normalizeOptions } from './normalize-options.ts';
@@ -30,8 +30,8 @@ import { SessionRegistration } from './session-registration.ts';
 import { planShell, type ShellOptions } from './shell.ts';
 import { shutDown } from './shut-down.ts';
 import { type RunningGuest, startGuest } from './start/start.ts';
+import { startCommand } from './start-command.ts';
 import { HOST_TERMINAL } from './terminal/host-terminal.ts';
-import { TERMINAL_ENV, terminalOf } from './terminal/terminal-size.ts';
 import { killFailed, notRunning } from './vm-errors.ts';
 import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
 import { VmSsh } from './vm-ssh.ts';
@@ -208,30 +208,12 @@ export class VM extends GoNames implements AsyncDisposable {
 
   async #start(argv: string[], options: ExecOptions): Promise<RunningCommand> {
     this.#assertRunning();
-    const terminal = terminalOf(options);
-    return this.#guest.agent.exec({
-      argv,
-      env: { ...(terminal === undefined ? {} : TERMINAL_ENV), ...this.#environment(options.env) },
-      ...(terminal === undefined ? {} : { terminal }),
-      cwd: options.cwd ?? this.#options.cwd ?? '',
-      user: options.user ?? this.#options.user ?? '',
-      stdin: options.stdin !== undefined && options.stdin !== false,
-      stdout: options.stdout === 'ignore' ? 'ignore' : 'pipe',
-      stderr: options.stderr === 'ignore' ? 'ignore' : 'pipe',
-    });
+    return startCommand(this.#guest, this.#options, argv, options);
   }
 
   #assertRunning(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closing !== undefined) throw notRunning();
-  }
-
-  /** A restored VM keeps its own placeholders: those of new hooks belong to another VM. */
-  #environment(own: Readonly<Record<string, string>> | undefined): Record<string, string> {
-    const network = this.#guest.network;
-    const placeholders = this.#options.from === undefined ? {} : network?.placeholders;
-    const emulated = this.#guest.machine.accelerator === 'tcg' ? EMULATED_CPU_ENV : {};
-    return { ...emulated, ...network?.env, ...this.#options.env, ...placeholders, ...own };
   }
 
   /** Replaces the error of a closed channel, which says little, by the error that ended the VM. */
@@ -246,8 +228,7 @@ export class VM extends GoNames implements AsyncDisposable {
    * @throws {GondolinError} VM_BAD_OPTION, SSH_LISTEN_FAILED, VM_NOT_RUNNING.
    */
   async enableSsh(options: EnableSshOptions = {}): Promise<SshAccess> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closing !== undefined) throw notRunning();
+    this.#assertRunning();
     return this.#ssh.enable(options);
   }
 
