@@ -25,13 +25,20 @@ const seen: string[] = [];
 const warnings: string[] = [];
 const logged: string[] = [];
 let openGate: () => void = () => undefined;
+let reachGate: () => void = () => undefined;
+const reached = new Promise<void>((resolve) => {
+  reachGate = resolve;
+});
 const gate = new Promise<void>((resolve) => {
   openGate = resolve;
 });
 
 const hooks: VfsHooks = {
   before: async ({ op, path }) => {
-    if (path === '/data/slow' && op === 'create') await gate;
+    if (path === '/data/slow' && op === 'create') {
+      reachGate();
+      await gate;
+    }
     if (op === 'unlink') throw new VfsError('EPERM');
   },
   after: ({ op, path }) => void seen.push(`${op} ${path}`),
@@ -102,6 +109,7 @@ it('hooks refuse with EACCES or an errno of their own, and a mistake fails with 
 
 it('a slow hook holds only its request', async () => {
   const slow = vm.exec('echo made > /data/slow && cat /data/slow');
+  await reached;
   expect((await vm.exec('cat /host/shown')).stdout).toBe('of the host\n');
   expect(files.readdir()).not.toContain('slow');
   openGate();
