@@ -63,9 +63,10 @@ export class Handles {
     return file?.held === held ? file.handle : null;
   }
 
-  /** Returns the node on which a file is open, null for an id that is not open. */
+  /** Returns the node on which a file or directory is open, null for an id that is not open. */
   heldBy(id: bigint): HeldNode | null {
-    return this.#files.get(Number(id))?.held ?? null;
+    const opened = this.#files.get(Number(id)) ?? this.#directories.get(Number(id));
+    return opened?.held ?? null;
   }
 
   /** Runs `action` with a file open on that node. @throws {VfsError} EBADF when `id` is not one, ESTALE when it is lost. */

@@ -46,10 +46,11 @@ const onRange =
   };
 
 const write: Describe = (request, path) => {
+  const at = path(request.nodeId);
   const data = writtenData(request);
   return {
     op: 'write',
-    path: path(request.nodeId),
+    path: at,
     fh: Number(request.body.readBigUInt64LE(0)),
     offset: readOffset(request.body, 8),
     length: data.length,
@@ -95,13 +96,18 @@ const setAttributes: Describe = ({ nodeId, body }, path) => {
   ];
 };
 
-/** By the handle: a file may be closed after the guest's kernel forgot its node. */
-const release: Describe = ({ body }, _path, { handles }, places) => {
-  const fh = body.readBigUInt64LE(0);
-  const held = handles.heldBy(fh);
-  if (held === null) return [];
-  return { op: 'release', path: places.pathOf(held.mount, held.node), fh: Number(fh) };
-};
+/**
+ * By the handle, as the operations themselves: a hostile guest may name another node, and an honest one may have forgotten the
+ * node of what it closes.
+ */
+const onOpened =
+  (op: VfsHookOperation): Describe =>
+  ({ body }, _path, { handles }, places) => {
+    const fh = body.readBigUInt64LE(0);
+    const held = handles.heldBy(fh);
+    if (held === null) return [];
+    return { op, path: places.pathOf(held.mount, held.node), fh: Number(fh) };
+  };
 
 const DESCRIBE: Readonly<Record<number, Describe>> = {
   [OPCODE.LOOKUP]: onName('lookup'),
@@ -137,15 +143,15 @@ const DESCRIBE: Readonly<Record<number, Describe>> = {
   }),
   [OPCODE.READ]: onRange('read', (body) => body.readUInt32LE(16)),
   [OPCODE.WRITE]: write,
-  [OPCODE.RELEASE]: release,
+  [OPCODE.RELEASE]: onOpened('release'),
   [OPCODE.FSYNC]: onHandle('fsync'),
   [OPCODE.FALLOCATE]: onRange('fallocate', (body) => readOffset(body, 16)),
   [OPCODE.LSEEK]: onRange('lseek', () => undefined),
   [OPCODE.STATFS]: onNode('statfs'),
   [OPCODE.OPENDIR]: onNode('opendir'),
-  [OPCODE.READDIR]: onHandle('readdir'),
-  [OPCODE.READDIRPLUS]: onHandle('readdir'),
-  [OPCODE.RELEASEDIR]: onHandle('releasedir'),
+  [OPCODE.READDIR]: onOpened('readdir'),
+  [OPCODE.READDIRPLUS]: onOpened('readdir'),
+  [OPCODE.RELEASEDIR]: onOpened('releasedir'),
   [OPCODE.FSYNCDIR]: onHandle('fsync'),
 };
 

@@ -361,3 +361,22 @@ it('watch() gives each operation that succeeded until it is ended', async () => 
   await client.mkdir(root, 'd');
   expect(seen).toEqual(['create /data/file ', 'write /data/file 3']);
 });
+
+it('a guest that names another node for an open directory does not change the path that hooks see', async () => {
+  const files = new MemoryProvider();
+  files.writeFile('secret/file', 'x');
+  const listed: string[] = [];
+  const { client, root } = await serve(
+    { before: ({ op, path }) => void (op === 'readdir' && listed.push(path)) },
+    files,
+  );
+  const secret = await client.walk('m/secret');
+  const opened = await client.request(OPCODE.OPENDIR, secret, Buffer.alloc(8));
+  const body = Buffer.alloc(40);
+  opened.body.copy(body, 0, 0, 8);
+  body.writeUInt32LE(4096, 16);
+  for (const opcode of [OPCODE.READDIR, OPCODE.READDIRPLUS]) {
+    expect((await client.request(opcode, root, body)).body.toString('latin1')).toContain('file');
+  }
+  expect(listed).toEqual(['/data/secret', '/data/secret']);
+});
