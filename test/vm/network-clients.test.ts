@@ -331,3 +331,41 @@ describe.concurrent('git and programs of Node reach the hosts of the policy and 
     );
   });
 });
+
+it('an update of the policy reaches connections that are open, and commands that start later', async () => {
+  const { vm, servers, events } = sandbox;
+  const { policy } = vm.network;
+  const api = 'https://api.clients.test';
+  const get = (variable: string) =>
+    `curl -sS -o /dev/null -w '%{http_code}\\n' -H "authorization: Bearer $${variable}"`;
+  // Its connections stay open: redis greets nobody, and node asks again on the one it has.
+  const line = `exec 3<>/dev/tcp/redis.clients.test/6379; printf '*1\\r\\n$4\\r\\nPING\\r\\n' >&3; head -1 <&3; cat <&3; echo lost`;
+  const open = vm.exec(['/bin/bash', '-c', line], { stdout: 'pipe' });
+  const lines = open.lines()[Symbol.asyncIterator]();
+  expect((await lines.next()).value?.trim()).toBe('+PONG');
+  await vm.network.update({
+    allowedHosts: policy.allowedHosts.filter((host) => !host.startsWith('redis')),
+    secrets: {
+      API_TOKEN: { value: 'tok+api/rotated-77' },
+      ADDED: { value: 'an-added-value', hosts: ['api.clients.test'] },
+    },
+  });
+  expect((await lines.next()).value).toBe('lost');
+  expect((await lines.next()).done).toBe(true);
+  expect(await open).toMatchObject({ exitCode: 0 });
+  expect(events.at(-1)).toMatchObject({ kind: 'connection_end', host: 'redis.clients.test' });
+  expect(await print(`${get('API_TOKEN')} ${api}/rotated; ${get('ADDED')} ${api}/added`)).toBe(
+    '200\n200\n',
+  );
+  const sent = (path: string) =>
+    servers.seen.findLast((request) => request.path === path)?.headers.authorization;
+  expect(sent('/rotated')).toBe('Bearer tok+api/rotated-77');
+  expect(sent('/added')).toBe('Bearer an-added-value');
+  const started = vm.exec(
+    `until [ -e /tmp/revoked ]; do sleep 0.1; done; curl -sS -H "x-key: $ADDED" ${api}`,
+  );
+  await vm.network.update({ allowedHosts: policy.allowedHosts, secrets: { ADDED: null } });
+  expect(await print('touch /tmp/revoked; echo "[$ADDED]"')).toBe('[]\n');
+  expect((await started).stdout).toContain('secret ADDED was revoked');
+  await vm.network.update({ secrets: { API_TOKEN: { value: API_TOKEN } } });
+});

@@ -1,8 +1,9 @@
 import { createHttpHooks, VM } from 'gondolin';
 import { expect, it, onTestFinished } from 'vitest';
 import { API_TOKEN, openClientSandbox } from '../fixtures/net/client-sandbox.ts';
+import { startScriptedProxy } from '../fixtures/net/proxies.ts';
 
-it('a restored VM: new connections, placeholders of before and hooks work in it', async () => {
+it('a restored VM: new connections, placeholders of before, hooks, questions and a proxy work in it', async () => {
   const sandbox = await openClientSandbox();
   onTestFinished(() => sandbox.close());
   const answer = `-H "authorization: Bearer $API_TOKEN" https://api.clients.test`;
@@ -12,11 +13,23 @@ it('a restored VM: new connections, placeholders of before and hooks work in it'
   await sandbox.vm.save(from);
 
   const urls: string[] = [];
+  const asked: string[] = [];
+  const heads: string[] = [];
+  const page = 'HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\nby the proxy\n';
+  const proxyPort = await startScriptedProxy((proxyHead, socket) => {
+    heads.push(proxyHead);
+    socket.end(page);
+  });
   const { network, ...options } = sandbox.options;
   const { httpHooks, env } = createHttpHooks({
     extraHosts: network.policy.extraHosts ?? [],
     ca: network.ca ?? [],
     secrets: { API_TOKEN: { hosts: ['api.clients.test'], value: API_TOKEN } },
+    upstreamProxy: { url: `http://127.0.0.1:${proxyPort}`, resolve: 'proxy' },
+    onAsk({ host, port, scheme }) {
+      asked.push(`${scheme} ${host} ${port}`);
+      return scheme === 'tcp' ? 'never' : 'once';
+    },
     onRequest(request) {
       urls.push(request.url);
       if (request.url.endsWith('/made-up')) return new Response('of the hook\n', { status: 202 });
@@ -47,6 +60,16 @@ it('a restored VM: new connections, placeholders of before and hooks work in it'
     expect(authorization, path).toBe(`Bearer ${API_TOKEN}`);
   }
   expect(told.stdout).not.toContain(API_TOKEN);
+
+  const answered = await restored.exec(
+    `curl -sS http://asked.test/page; bash -c 'exec 3<>/dev/tcp/db.asked.test/5432' 2>&1 | grep -o 'Connection refused' | sort -u`,
+  );
+  expect(answered.stdout).toBe('by the proxy\nConnection refused\n');
+  expect(asked).toEqual(['http asked.test 80', 'tcp db.asked.test 5432']);
+  expect(heads.map((text) => text.split('\r\n')[0])).toEqual([
+    'GET http://asked.test/page HTTP/1.1',
+  ]);
+  expect(urls.pop()).toBe('http://asked.test/page');
   expect(urls.toSorted()).toEqual(
     ['late', 'made-up', 'new'].map((path) => `https://api.clients.test/${path}`),
   );
