@@ -13,7 +13,7 @@ export interface ListenPlace {
 
 function listenError(place: ListenPlace, cause: NodeJS.ErrnoException): GondolinError {
   const where = formatPlace(place);
-  const details = { ...place, errno: cause.code ?? null };
+  const details = { host: place.host, port: place.port, errno: cause.code ?? null };
   if (cause.code === 'EADDRINUSE') {
     return new GondolinError('INGRESS_PORT_IN_USE', `port ${where} is in use`, { cause, details });
   }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -6,6 +7,7 @@ import { join } from 'node:path';
 import { VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
+import { BUILT_BIN, directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
 import { workloadImage } from '../fixtures/workload-image.ts';
 
 const SERVERS = join(import.meta.dirname, '../fixtures/ingress/guest_servers.py');
@@ -22,6 +24,27 @@ beforeAll(async () => {
 });
 
 afterAll(() => vm?.close());
+
+/** Starts the built CLI in a project, and resolves once it has printed `text`, with what it printed. */
+async function runUntil(text: string, cwd: string, ...args: string[]) {
+  const env = { ...process.env, CI: '1', NO_COLOR: '1' };
+  const child = spawn(process.execPath, [BUILT_BIN, ...args], { cwd, env });
+  onTestFinished(() => {
+    child.kill('SIGTERM');
+  });
+  const closed = once(child, 'close');
+  let printed = '';
+  const ended = closed.then(([code]) => Promise.reject(new Error(`exit ${code}: ${printed}`)));
+  ended.catch(() => undefined);
+  const found = new Promise<void>((resolve) => {
+    child.stdout.on('data', (chunk) => {
+      printed += chunk;
+      if (printed.includes(text)) resolve();
+    });
+  });
+  await Promise.race([found, ended]);
+  return { printed, exitCode: closed.then(([code]) => Number(code)) };
+}
 
 /** Connects to a port of this machine. */
 function dial({ host, port }: { host: string; port: number }): Socket {
@@ -141,6 +164,36 @@ it('a user of the guest cannot make the host read more than a routes file', asyn
   expect(await statusOf('ln -s /dev/zero listeners', 'a')).toBe(502);
   expect(await statusOf('mkfifo listeners', 'b')).toBeGreaterThanOrEqual(404);
   expect(await statusOf('mkdir listeners', 'c')).toBe(502);
+});
+
+it('gondolin run leads its ports: to the sandbox, and gondolin port prints them', async () => {
+  const cwd = directoryWith(`
+name: demo
+sandboxes:
+  app:
+    ports: [0:8000]
+    steps:
+      - run: |
+          exec perl -MIO::Socket::INET -e '
+            $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 8000, Listen => 5) or die;
+            $| = 1; print "ready\\n"; $c = $s->accept; print $c "from the guest"; <$c>;'
+`);
+  const { printed, exitCode } = await runUntil('] ready\n', cwd, 'run', '--progress', 'plain');
+  const [, shown = ''] = /=> port: (\S+) → app:8000\n/.exec(printed) ?? [];
+  const port = await runBuiltCli(['port', 'app', '8000'], { cwd });
+  expect(port).toMatchObject({ code: 0, stdout: `${shown}\n` });
+  const [host = '', number = ''] = shown.split(':');
+  const taken = await runBuiltCli(['run'], {
+    cwd: directoryWith(`ports: [${number}]\nsteps: ['true']\n`),
+  });
+  expect(taken.code).toBe(125);
+  expect(taken.all).toContain('INGRESS_PORT_IN_USE');
+  const client = dial({ host, port: Number(number) });
+  expect(String((await once(client, 'data'))[0])).toBe('from the guest');
+  client.end();
+  expect(await exitCode).toBe(0);
+  const [refused] = await once(dial({ host, port: Number(number) }), 'error');
+  expect(refused).toMatchObject({ code: 'ECONNREFUSED' });
 });
 
 it('ports end with the VM', async () => {

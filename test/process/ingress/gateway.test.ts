@@ -1,15 +1,23 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http, { type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { expect, it, onTestFinished } from 'vitest';
+import { afterAll, expect, it, onTestFinished } from 'vitest';
 import { startGateway } from '../../fixtures/ingress/gateway.ts';
 import { freePort } from '../../fixtures/net/free-port.ts';
+import { startNginx } from '../../fixtures/net/nginx.ts';
 import { startHttp, startTcp } from '../../fixtures/net/servers.ts';
+import { removeTestCa, serverCa } from '../../fixtures/net/test-network.ts';
 
 const run = promisify(execFile);
+
+afterAll(removeTestCa);
 
 /** A server that responds with what it got, as JSON. */
 function startMirror(): Promise<number> {
@@ -379,4 +387,35 @@ it('IngressGateway.close() ends open requests', async () => {
   await got;
   await Promise.all([gateway.close(), gateway.close()]);
   await expect(response).rejects.toThrow('fetch failed');
+});
+
+const NGINX = '/usr/sbin/nginx';
+
+it.skipIf(!existsSync(NGINX))('the gateway carries what curl asks of nginx', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'gondolin-nginx-'));
+  const certificate = serverCa.issue('api.test');
+  const locations = 'gzip_http_version 1.0; location = /moved { return 302 /text.txt; }';
+  const nginx = await startNginx({ directory, certificate, locations });
+  onTestFinished(async () => {
+    await nginx.stop();
+    await rm(directory, { recursive: true });
+  });
+  const big = Buffer.alloc(32 * 2 ** 20, 'gondolin');
+  await writeFile(join(nginx.root, 'big.bin'), big);
+  await writeFile(join(nginx.root, 'text.txt'), 'hello '.repeat(10_000));
+  const { url } = await startGateway(`/files :${nginx.plainPort}\n`);
+  const curl = async (path: string, ...args: string[]) => {
+    const options = { maxBuffer: 64 * 2 ** 20, encoding: 'buffer' } as const;
+    return (await run('curl', ['-sS', ...args, `${url}/files${path}`], options)).stdout;
+  };
+  expect((await curl('/big.bin')).equals(big)).toBe(true);
+  expect(String(await curl('/text.txt', '--compressed'))).toBe('hello '.repeat(10_000));
+  expect(String(await curl('/text.txt', '-r', '6-10'))).toBe('hello');
+  expect(String(await curl('/text.txt', '-I'))).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(String(await curl('/moved', '-i'))).toMatch(
+    /^HTTP\/1\.1 302 [\s\S]*location: http:\/\/127/i,
+  );
+  expect(String(await curl('/text.txt', '-X', 'POST', '-d', 'x', '-w', '%{http_code}'))).toMatch(
+    /405$/,
+  );
 });

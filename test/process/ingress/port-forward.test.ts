@@ -142,11 +142,12 @@ it('forwardPort() listens on IPv6 too', async () => {
 
 it('forwardPort() names a port that is in use', async () => {
   const taken = await startTcp(() => undefined);
-  await expect(forward(1, { host: '127.0.0.1', port: taken })).rejects.toMatchObject({
+  const error = await forward(1, { host: '127.0.0.1', port: taken }).catch((cause) => cause);
+  expect(error).toMatchObject({
     code: 'INGRESS_PORT_IN_USE',
     message: expect.stringContaining(`127.0.0.1:${taken}`),
-    details: { port: taken, errno: 'EADDRINUSE' },
   });
+  expect(error.details).toEqual({ host: '127.0.0.1', port: taken, errno: 'EADDRINUSE' });
 });
 
 it('forwardPort() names an address that is not of this machine', async () => {
