@@ -1,7 +1,7 @@
 import type { NetworkEvent } from './audit/network-event.ts';
 import { refusalEvent } from './audit/refusal-event.ts';
+import type { Destination } from './destination.ts';
 import type { Blocked, Leak } from './refusal/refusal.ts';
-import type { Destination } from './tcp/dial.ts';
 import type { SpliceResult } from './tcp/splice.ts';
 import type { Transport } from './transport.ts';
 

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { TurnQueue } from '../util/turn-scheduler.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
+import type { Destination } from './destination.ts';
 import { type ConnectionServices, GuestConnection } from './guest-connection.ts';
 import type { HttpServices } from './http/exchange/http-services.ts';
 import { GuestLoad } from './http/exchange/limit/guest-load.ts';
@@ -9,7 +10,7 @@ import { GuestHttp } from './http/guest/guest-http.ts';
 import { Upstream } from './http/upstream/upstream.ts';
 import { REFUSAL_CERTIFICATES } from './limits.ts';
 import type { NetworkServices } from './network-services.ts';
-import { type Destination, Dialer, type DialerOptions } from './tcp/dial.ts';
+import { Dialer, type DialerOptions } from './tcp/dial.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Everything that moves bytes for one `Network`; loaded and created for its first connection. */

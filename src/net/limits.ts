@@ -1,6 +1,6 @@
 /**
- * Bounds of connections and HTTP: the memory and time that a guest or an upstream can take from the host. Bounds of one
- * parser or one list are next to it; docs/limits.md has them all.
+ * Bounds of connections and HTTP: the memory and time that a guest or an upstream can take from the host. Bounds of
+ * DNS are in dns/limits.ts, those of one parser or one list next to it; docs/limits.md has them all.
  */
 
 /** Guest connections of one VM at a time; the agent accepts no more than 900 itself. */
@@ -135,19 +135,6 @@ export const MAX_UPSTREAM_ORIGINS = 256;
 
 /** HTTP/2 connections to one origin; each carries as many streams as the origin allows. */
 export const MAX_UPSTREAM_H2_SESSIONS = 16;
-
-/** Time for the host's resolver to respond. */
-export const LOOKUP_MS = 10_000;
-
-/** Lookups of one VM at once, and lookups in its queue; one more fails. */
-export const MAX_LOOKUPS_AT_ONCE = 4;
-export const MAX_LOOKUPS_WAITING = 256;
-
-/** Names of one VM whose addresses are kept for `WaitingTimes.lookupCacheMs`. */
-export const LOOKUP_CACHE_NAMES = 256;
-
-/** Addresses of one name to try. */
-export const MAX_CANDIDATES = 16;
 
 /** Certificates made only to serve a 403: the most that a flood of names costs the host. */
 export const REFUSAL_CERTIFICATES = { burst: 50, perSecond: 10 } as const;

@@ -1,7 +1,7 @@
+import type { Destination } from './destination.ts';
 import { sameHost } from './http/authority.ts';
 import type { Blocked, Check } from './refusal/refusal.ts';
 import type { ClientHello } from './tcp/client-hello.ts';
-import type { Destination } from './tcp/dial.ts';
 
 /**
  * Returns the refusal of a connection whose ClientHello names another host, or null.

@@ -8,7 +8,7 @@
 #include "runtime/loop.h"
 #include "runtime/util.h"
 #include "runtime/worker.h"
-#include "system/memory_victim.h"
+#include "system/oom_victim.h"
 
 /*
  * The reserve that commands cannot use: 8 MiB and 1/128, which is above the kernel's own watermarks; an eighth in a
@@ -88,7 +88,7 @@ static void note_killed(uint32_t id)
 static void on_thread(struct worker_job *job)
 {
     (void)job;
-    if (is_used_up() && !memory_kill_biggest(memory.cgroup_fd, note_killed))
+    if (is_used_up() && !oom_kill_victim(memory.cgroup_fd, note_killed))
         log_warning("out of memory, and no process can be killed");
 }
 

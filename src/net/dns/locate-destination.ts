@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { canonicalAddress } from '../../address/ip-address.ts';
-import type { Destination } from '../tcp/dial.ts';
+import type { Destination } from '../destination.ts';
 import type { SyntheticAddresses } from './synthetic-addresses.ts';
 
 /**

@@ -1,4 +1,5 @@
 import type { DecodedPacket, OptAnswer, Question } from 'dns-packet';
+import { MAX_ADDITIONALS, MAX_QUERY_BYTES } from './limits.ts';
 
 /** A DNS message with one question. */
 export interface DnsQuery {
@@ -28,11 +29,8 @@ export type ReadQuery =
   | { readonly kind: 'error'; readonly id: number; readonly flags: number; readonly rcode: number }
   | { readonly kind: 'drop' };
 
-/** Longest message that is read, in bytes: the limit of docs/protocol.md. */
-export const MAX_QUERY_BYTES = 4_096;
 const HEADER_BYTES = 12;
 const REPEATED_FLAGS = 0x0110;
-const MAX_ADDITIONALS = 8;
 
 type Library = typeof import('dns-packet');
 

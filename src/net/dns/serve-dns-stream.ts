@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { MAX_QUERY_BYTES } from './read-query.ts';
+import { MAX_QUERY_BYTES } from './limits.ts';
 
 /** Returns the response to one DNS message, or null to drop it. Never rejects. */
 export type AnswerDns = (message: Buffer) => Promise<Buffer | null>;

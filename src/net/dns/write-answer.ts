@@ -1,4 +1,5 @@
 import type { Answer, OptAnswer, Packet } from 'dns-packet';
+import { MAX_EXPLANATION_LENGTH } from './limits.ts';
 import { type DnsQuery, RCODE } from './read-query.ts';
 
 /** The content of a response. */
@@ -14,7 +15,6 @@ type Library = typeof import('dns-packet');
 /** RFC 6891 §6.2.5 asks for a size that avoids fragmentation; this one is from the DNS flag day. */
 const OUR_UDP_PAYLOAD_BYTES = 1_232;
 const SMALLEST_UDP_BYTES = 512;
-const MAX_EXPLANATION_LENGTH = 400;
 const EDE_OPTION = 15;
 /** Seconds that a client may cache an empty response: short, because a restored VM may have another policy. */
 const NEGATIVE_TTL_S = 5;

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
+import type { Destination } from '../destination.ts';
 import type { HostKeyProblem } from '../refusal/refusal.ts';
-import type { Destination } from '../tcp/dial.ts';
 import { type KnownHosts, keyFingerprint, keyType, knownHostName } from './known-hosts.ts';
 import type { ResolvedSsh } from './resolve-ssh.ts';
 import { Client, EGRESS_ALGORITHMS, type SshClient } from './ssh2.ts';

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { OpensshKey } from '../../util/openssh-key.ts';
 import type { ConnectionRecord } from '../connection-record.ts';
-import type { Destination } from '../tcp/dial.ts';
+import type { Destination } from '../destination.ts';
 import { peerAddress } from '../tcp/peer-address.ts';
 import { GuestSsh } from './guest-ssh.ts';
 import type { ResolvedSsh } from './resolve-ssh.ts';

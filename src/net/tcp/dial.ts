@@ -2,7 +2,8 @@ import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isSameAddress } from '../../address/ip-address.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { MAX_CANDIDATES } from '../limits.ts';
+import type { Destination } from '../destination.ts';
+import { MAX_CANDIDATES } from '../dns/limits.ts';
 import type { PolicyJudge } from '../policy/compile-policy.ts';
 import type { UpstreamProxy } from '../proxy/upstream-proxy.ts';
 import type { Blocked } from '../refusal/refusal.ts';
@@ -10,15 +11,6 @@ import { Lookups } from './lookups.ts';
 import { connected, openSocket } from './open-socket.ts';
 import { notePeerAddress } from './peer-address.ts';
 import { SpareConnections } from './spare-connections.ts';
-
-/** The destination of a guest connection. */
-export interface Destination {
-  /** The name that the guest asked DNS for, in lower case without a trailing dot, or the address it dialled (`isLiteral`). */
-  readonly name: string;
-  readonly isLiteral: boolean;
-  /** 1..65535 */
-  readonly port: number;
-}
 
 /**
  * Resolves a name on the host, every address. Rejects as `dns.lookup` does.

@@ -4,7 +4,7 @@ import {
   LOOKUP_MS,
   MAX_LOOKUPS_AT_ONCE,
   MAX_LOOKUPS_WAITING,
-} from '../limits.ts';
+} from '../dns/limits.ts';
 import type { Resolve } from './dial.ts';
 import { systemCode } from './system-code.ts';
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Destination } from '../destination.ts';
 import { SPARE_CONNECTION_MS } from '../limits.ts';
-import type { Destination } from './dial.ts';
 
 function destinationKey({ name, isLiteral, port }: Destination): string {
   return `${isLiteral ? 'address' : 'name'} ${name} ${port}`;

@@ -11,10 +11,10 @@ import type { HttpServices } from '../exchange/http-services.ts';
 import type { ServeRequest } from '../exchange/serve-request.ts';
 import type { RequestContext } from '../request-context.ts';
 import { GuestHttp1Connection } from './guest-http1-connection.ts';
-import { HandshakeResponse } from './handshake-response.ts';
 import { Http1Message } from './http1-message.ts';
 import { Http1Request } from './http1-request.ts';
 import { Http1Response } from './http1-response.ts';
+import { WebSocketTunnel } from './websocket-tunnel.ts';
 
 /** Longest time between two of Node's checks for late heads. */
 const MAX_LATE_CHECK_MS = 5_000;
@@ -113,7 +113,7 @@ export class GuestHttp1 {
     head: Buffer,
   ): void {
     connection.beginLast(request, (open) => {
-      const to = new HandshakeResponse(connection, open, stream, head);
+      const to = new WebSocketTunnel(connection, open, stream, head);
       this.#serveRequest(new Http1Request(request, to, { isUpgrade: true }), connection.context);
     });
   }

@@ -1,5 +1,9 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { LOOKUP_MS, MAX_LOOKUPS_AT_ONCE, MAX_LOOKUPS_WAITING } from '../../../../src/net/limits.ts';
+import {
+  LOOKUP_MS,
+  MAX_LOOKUPS_AT_ONCE,
+  MAX_LOOKUPS_WAITING,
+} from '../../../../src/net/dns/limits.ts';
 import { Lookups } from '../../../../src/net/tcp/lookups.ts';
 
 /** A resolver that answers when it is told to. */

@@ -1,4 +1,4 @@
-#include "system/memory_victim.h"
+#include "system/oom_victim.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -73,7 +73,7 @@ static void look_below(int parent_fd, const char *name, int depth, uint32_t id, 
     }
 }
 
-bool memory_kill_biggest(int cgroup_fd, void (*note)(uint32_t id))
+bool oom_kill_victim(int cgroup_fd, void (*note)(uint32_t id))
 {
     struct victim victim = {0};
     look_below(cgroup_fd, ".", 0, 0, &victim);

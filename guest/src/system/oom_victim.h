@@ -1,6 +1,6 @@
 /* Chooses and kills a process when memory runs out. */
-#ifndef GONDOLIN_MEMORY_VICTIM_H
-#define GONDOLIN_MEMORY_VICTIM_H
+#ifndef GONDOLIN_OOM_VICTIM_H
+#define GONDOLIN_OOM_VICTIM_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +10,6 @@
  * and waits for its end, two seconds at most. Calls `note` with the id of its command's cgroup first. False if there is
  * none. Not for the loop.
  */
-bool memory_kill_biggest(int cgroup_fd, void (*note)(uint32_t id));
+bool oom_kill_victim(int cgroup_fd, void (*note)(uint32_t id));
 
 #endif

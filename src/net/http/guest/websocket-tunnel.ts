@@ -9,8 +9,11 @@ import type { GuestHttp1Connection, OpenResponse } from './guest-http1-connectio
 /** Bytes that a guest may send after its handshake before the response; more wait in its stream. */
 const MAX_EARLY_BYTES = 64 * 1024;
 
-/** The response to a WebSocket handshake. Node has released the connection, so it is written to the stream itself. */
-export class HandshakeResponse implements GuestResponse {
+/**
+ * The guest's side of a WebSocket: the response to its handshake, then the tunnel to the server. Node has released the connection, so
+ * both are written to the stream itself.
+ */
+export class WebSocketTunnel implements GuestResponse {
   readonly #stream: Duplex;
   readonly #connection: GuestHttp1Connection;
   readonly #open: OpenResponse;
