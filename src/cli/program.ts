@@ -158,6 +158,12 @@ function addSessionCommands(add: AddCommand): void {
   add('port [vm] [port]', 'print where ports of running VMs are reached', async () => {
     return (await import('./commands/port.ts')).portCommand;
   }).usage('[options] [SANDBOX] [PORT]');
+  add('cp [from] [to]', 'copy files between this host and a running VM', async () => {
+    return (await import('./commands/cp.ts')).cpCommand;
+  }).usage('[options] VM:PATH PATH | PATH VM:PATH');
+  add('stats [vms...]', 'print what running VMs use', async () => {
+    return (await import('./commands/stats.ts')).statsCommand;
+  }).usage('[options] [VM...]');
   add('stop [vms...]', 'close running VMs', async () => {
     return (await import('./commands/stop.ts')).stopCommand;
   }).usage('[options] VM...');

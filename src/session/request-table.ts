@@ -1,6 +1,7 @@
 import { type Decoder, tagged } from '../util/json-decoder.ts';
 import type { HostedSession, RequestConnection, RequestKind } from './request-kind.ts';
 import { attachRequest } from './requests/attach.ts';
+import { copyRequest } from './requests/copy.ts';
 import { describeVmRequest } from './requests/describe.ts';
 import { execRequest } from './requests/exec.ts';
 import { killRequest } from './requests/kill.ts';
@@ -8,12 +9,14 @@ import { logsRequest } from './requests/logs.ts';
 import { portsRequest } from './requests/ports.ts';
 import { snapshotRequest } from './requests/snapshot.ts';
 import { sshRequest } from './requests/ssh.ts';
+import { statsRequest } from './requests/stats.ts';
 import { stopRequest } from './requests/stop.ts';
 import { waitRequest } from './requests/wait.ts';
 
 /** Every request of a session, by the name that `method` has on the wire. */
 const REQUESTS = {
   attach: attachRequest,
+  copy: copyRequest,
   describe: describeVmRequest,
   exec: execRequest,
   kill: killRequest,
@@ -21,6 +24,7 @@ const REQUESTS = {
   ports: portsRequest,
   snapshot: snapshotRequest,
   ssh: sshRequest,
+  stats: statsRequest,
   stop: stopRequest,
   wait: waitRequest,
 };

@@ -52,14 +52,33 @@ export interface SessionPort {
   readonly guestPort: number;
 }
 
+/** Counts of a copy. */
+export interface CopyCounts {
+  readonly files: number;
+  readonly directories: number;
+  readonly links: number;
+  readonly bytes: number;
+  readonly skipped: number;
+}
+
+/** The part of `vm.fs` that a session uses. */
+export interface SessionFiles {
+  stat(path: string): Promise<{ isDirectory(): boolean }>;
+  copyIn(hostPath: string, path: string, options: { signal: AbortSignal }): Promise<CopyCounts>;
+  copyOut(path: string, hostPath: string, options: { signal: AbortSignal }): Promise<CopyCounts>;
+}
+
 /** The part of `VM` that a session uses; tests pass their own. */
 export interface SessionVm {
   /** Process id of QEMU. */
   readonly qemuPid: number;
   /** Ports of this machine that lead to the VM. */
   readonly exposedPorts: readonly SessionPort[];
+  /** Commands that were started so far. */
+  readonly execCount: number;
   exec(command: string | readonly string[], options: SessionExecOptions): SessionProcess;
   ssh(): Promise<SessionSshAccess>;
+  readonly fs: SessionFiles;
   save(directory: string): Promise<void>;
   close(): Promise<void>;
 }

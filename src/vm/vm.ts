@@ -67,6 +67,7 @@ export class VM extends GoNames implements AsyncDisposable {
   readonly #events: VMEvents;
   readonly #stopClock: () => void;
   #isSaving = false;
+  #execCount = 0;
   /** The last call of `save`: they run one at a time. */
   #saving: Promise<void> = Promise.resolve();
   #failure: GondolinError | undefined;
@@ -208,6 +209,7 @@ export class VM extends GoNames implements AsyncDisposable {
 
   async #start(argv: string[], options: ExecOptions): Promise<RunningCommand> {
     this.#assertRunning();
+    this.#execCount += 1;
     return startCommand(this.#guest, this.#options, argv, options);
   }
 
@@ -367,6 +369,11 @@ export class VM extends GoNames implements AsyncDisposable {
   /** Does nothing: `create` has started the VM. For programs written for the Go API. @throws {GondolinError} VM_NOT_RUNNING */
   async start(): Promise<void> {
     this.#assertRunning();
+  }
+
+  /** @internal Commands that were started so far, for `gondolin stats`. */
+  get execCount(): number {
+    return this.#execCount;
   }
 
   /** Process id of QEMU on the host. */

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { BIN, directoryWith, runCli, TSX } from '../../fixtures/cli/run-cli.ts';
 import { type Served, serveFakeVm } from '../../fixtures/fake-session.ts';
+import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 /** A "VM" in the state directory that `runCli` uses in `cwd`. */
 async function withVm(owned: Parameters<typeof serveFakeVm>[0] = {}) {
@@ -110,6 +111,28 @@ it('gondolin shell runs standard input as a script when it is no terminal', asyn
   expect(vm.asked[0]?.options).not.toHaveProperty('pty');
 });
 
+it('gondolin stats prints what VMs use, as a table and as JSON', async () => {
+  const { cwd, session } = await withVm();
+  const run = (...args: string[]) => runCli(['stats', ...args], { cwd });
+  expect((await run()).stdout).toMatch(/^VM +MEMORY .*\n[0-9a-f]{12} \(mine\) .*iB of .*iB/);
+  const [stats] = JSON.parse((await run('mine', '--format', 'json')).stdout);
+  expect(stats).toMatchObject({ id: session.facts.id, execCount: 1, detachedCount: 0 });
+  expect(stats.guest.memoryBytes).toBeGreaterThan(2 ** 20);
+});
+
+it('gondolin cp copies both ways, into directories that exist', async () => {
+  const { cwd } = await withVm();
+  const guest = temporaryDirectory();
+  writeFileSync(join(cwd, 'a:b'), 'there');
+  const run = (...args: string[]) => runCli(['cp', ...args], { cwd });
+  const counts = { code: 0, stdout: 'copied 1 file, 5 B\n' };
+  expect(await run('./a:b', `mine:${guest}`)).toMatchObject(counts);
+  expect(readFileSync(join(guest, 'a:b'), 'utf8')).toBe('there');
+  expect(await run('./a:b', `mine:${guest}/new`)).toMatchObject(counts);
+  expect(await run(`mine:${guest}/new`, '.')).toMatchObject(counts);
+  expect(readFileSync(join(cwd, 'new'), 'utf8')).toBe('there');
+});
+
 it('gondolin stop closes VMs and prints their ids', async () => {
   const { cwd, session } = await withVm();
   const { code, stdout } = await runCli(['stop', 'mine'], { cwd });
@@ -138,6 +161,10 @@ it.each([
   [['exec', '-e', 'NOT_SET_HERE', 'mine', '--', 'ls'], 'CLI_USAGE'],
   [['exec', '--cwd', 'relative', 'mine', '--', 'ls'], 'CLI_USAGE'],
   [['exec', 'other', '--', 'ls'], 'SESSION_NOT_FOUND'],
+  [['cp', 'mine:/x'], 'CLI_USAGE'],
+  [['cp', './a', './b'], 'CLI_USAGE'],
+  [['cp', 'mine:/a', 'mine:/b'], 'CLI_USAGE'],
+  [['cp', 'other:/a', '.'], 'SESSION_NOT_FOUND'],
   [['stop'], 'CLI_USAGE'],
   [['stop', 'mine', 'other'], 'SESSION_NOT_FOUND'],
   [['logs'], 'CLI_USAGE'],
