@@ -32,6 +32,7 @@ const MOVES: Readonly<Record<string, readonly Move[]>> = {
       'Move it to `images:`, under NAME, `build:` and `debian:`; then write `image: NAME`.',
     ],
   ],
+  expose: [['ports', 'Write `ports:` for what the host is to reach.']],
   mem_limit: RESOURCES_MOVES,
   deploy: RESOURCES_MOVES,
   working_dir: CWD_MOVES,

@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { Duplex } from 'node:stream';
+import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import { forwardPort } from '../../../src/ingress/port-forward.ts';
+import { ROOT, TSX } from '../../fixtures/cli/run-cli.ts';
 import { loopbackGuest } from '../../fixtures/ingress/loopback-guest.ts';
 import { freePort } from '../../fixtures/net/free-port.ts';
 import { listening, startTcp } from '../../fixtures/net/servers.ts';
@@ -168,4 +172,19 @@ it('ExposedPort.close() ends open connections and refuses new ones', async () =>
   expect((await ended)[0]).toMatchObject({ code: 'ECONNRESET' });
   const [refused] = await once(dial(exposed.port), 'error');
   expect(refused).toMatchObject({ code: 'ECONNREFUSED' });
+});
+
+it('an exposed port and a gateway do not keep Node running', async () => {
+  const from = (path: string) => JSON.stringify(join(ROOT, 'src/ingress', path));
+  const program = `
+    import { forwardPort } from ${from('port-forward.ts')};
+    import { openGateway } from ${from('http/open-gateway.ts')};
+    const place = { host: '127.0.0.1', port: 0 };
+    const connect = async () => null;
+    await forwardPort({ ...place, guestPort: 1, connect });
+    await openGateway({}, { connect, routes: null, log: () => undefined });
+    process.stdout.write('open');`;
+  const args = ['--import', TSX, '--input-type=module', '--eval', program];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT });
+  expect(stdout).toBe('open');
 });

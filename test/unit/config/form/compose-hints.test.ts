@@ -9,6 +9,7 @@ it.each([
   ['packages: [git]', 'unknown_key', '`images:`'],
   ['build: .', 'unknown_key', '`images:`'],
   ['mem_limit: 1g', 'unknown_key', '`resources:`'],
+  ['expose: [80]', 'unknown_key', '`ports:`'],
   ['tmpfs: /x', 'unknown_key', 'type: memory'],
   ['steps: [{ run: ls, script: ls }]', 'unknown_key', '`run:`'],
   ['steps: [{ run: ls, environment: { A: b } }]', 'unknown_key', '`env:`'],
