@@ -12,6 +12,7 @@ import type { GlobalOptions } from './command-context.ts';
 import { type CliIo, writeText } from './io.ts';
 import { ownTerminal } from './own-terminal.ts';
 import { type AuditFlags, openRunAudit, type RunAudit } from './run-audit.ts';
+import { openRunReports, type ReportFlags, type RunReports } from './run-reports.ts';
 import { createRenderer } from './ui/progress/choose-renderer.ts';
 import type { resolveProgress } from './ui/progress/progress-mode.ts';
 import { renderErrorData, renderErrorJson } from './ui/render-error.ts';
@@ -37,7 +38,7 @@ function proxyVariables(env: CliIo['env']): Record<string, string> {
 }
 
 /** Options of every command that starts VMs. */
-export interface StartFlags extends GlobalOptions, AuditFlags {
+export interface StartFlags extends GlobalOptions, AuditFlags, ReportFlags {
   /** False with `--no-cache`. */
   readonly cache?: boolean;
   readonly cold?: boolean;
@@ -100,8 +101,8 @@ async function printEnd(result: RunResult, mode: DrawnMode, isRaw: boolean, io: 
   }
 }
 
-/** Prints the errors of the audit files. Returns the exit code of a run that would otherwise have `exitCode`. */
-async function printAuditFailures(
+/** Prints the errors of the audit files and reports. Returns the exit code of a run that would otherwise have `exitCode`. */
+async function printFileFailures(
   failures: readonly unknown[],
   mode: DrawnMode,
   exitCode: number,
@@ -142,10 +143,16 @@ function passthroughOf(io: CliIo, { hasInput, hasTerminal }: Execution): Passthr
   };
 }
 
-/** Runs the plan, displays its progress and writes its audit files. */
+/** The files that a run writes. */
+interface RunFiles {
+  readonly audit: RunAudit;
+  readonly reports: RunReports;
+}
+
+/** Runs the plan, displays its progress and records it in its files. */
 async function drawRun(
   execution: Execution,
-  audit: RunAudit,
+  { audit, reports }: RunFiles,
   vmOptions: SandboxVmOptions,
   io: CliIo,
 ): Promise<RunResult> {
@@ -156,7 +163,10 @@ async function drawRun(
   try {
     return await runPlan(plan, {
       createVm: createSandboxVms(plan, vmOptions),
-      onEvent: (event) => renderer.onEvent(event),
+      onEvent: (event) => {
+        reports.onEvent(event);
+        return renderer.onEvent(event);
+      },
       onNetworkEvent: audit.onNetworkEvent,
       signal: io.signal,
       ...(isRaw ? { passthrough: passthroughOf(io, execution) } : {}),
@@ -178,15 +188,17 @@ export async function executePlan(
   const { mode, isRaw } = execution;
   // Checked now, not after a minute of building an image.
   requireTool('qemu-system-x86_64', io.env);
+  const reports = await openRunReports(flags, io, !isRaw && mode !== 'json');
   const audit = await openRunAudit(flags, io.cwd);
   let failures: readonly unknown[] = [];
   let result: RunResult;
   try {
-    const vmOptions = sandboxVmOptions(io, flags, execution, audit.paths);
-    result = await drawRun(execution, audit, vmOptions, io);
+    const vmOptions = sandboxVmOptions(io, flags, execution, [...audit.paths, ...reports.paths]);
+    result = await drawRun(execution, { audit, reports }, vmOptions, io);
   } finally {
     failures = await audit.close();
   }
   await printEnd(result, mode, isRaw, io);
-  return printAuditFailures(failures, mode, result.exitCode, io);
+  failures = [...failures, ...(await reports.write())];
+  return printFileFailures(failures, mode, result.exitCode, io);
 }

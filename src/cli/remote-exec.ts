@@ -5,11 +5,11 @@ import { sessionFailed } from '../session/control-line.ts';
 import type { FrameSocket } from '../session/frames/frame-socket.ts';
 import { encodeSize } from '../session/frames/window-size.ts';
 import type { SessionRequests } from '../session/request-table.ts';
+import { formatBytes } from '../util/quantities.ts';
 import { watchDetachKeys } from './detach-keys.ts';
 import type { LiveSession } from './find-session.ts';
 import { type CliIo, writeText } from './io.ts';
 import type { OwnTerminal } from './own-terminal.ts';
-import { formatBytes } from './ui/text/quantities.ts';
 
 /** Requests that continue with the output of a command. */
 type OutputMethod = 'exec' | 'attach' | 'logs';

@@ -430,6 +430,14 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Look for a step that powers off the guest or kills its process 1.',
   },
+  REPORT_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check the free disk space, and run again for the report.',
+  },
+  REPORT_UNUSABLE: {
+    exit: EXIT.config,
+    hint: 'Create the directory of the report, or choose another file.',
+  },
   SESSION_COMMAND_NOT_FOUND: {
     exit: EXIT.config,
     hint: 'Use the number that `gondolin exec -d` printed. Of commands that have ended, the latest are kept.',

@@ -55,13 +55,22 @@ steps:
   - { name: after, when: always, run: "echo cleaning" }
   - { name: rescue, when: on_failure, run: "echo rescued" }
 `);
-  const { code, all } = await gondolin(cwd, 'run');
+  const reports = ['--junit', 'results.xml', '--report', 'results.html'];
+  const { code, all } = await gondolin(cwd, 'run', ...reports);
   expect(code, all).toBe(7);
   expect(all).toContain('the-last-words');
   expect(all).toContain('2999');
   expect(all).toContain('cleaning');
   expect(all).toContain('rescued');
   expect(all).not.toContain('must-not-run\n');
+  const [xml, page] = ['results.xml', 'results.html'].map((name) =>
+    readFileSync(join(cwd, name), 'utf8'),
+  );
+  expect(xml).toContain('tests="5" failures="1" errors="0" skipped="1"');
+  expect(xml).toMatch(/2999\n3000\n[\s\S]*<\/system-out>/);
+  expect(xml).toContain('the-last-words\n');
+  expect(page).toContain('<details open><summary>bad');
+  expect(page).toContain('the-last-words');
 });
 
 it('a step that passes its timeout exits 124 with no process of it left for the always step', async () => {

@@ -3,10 +3,10 @@ import { basename, join, resolve } from 'node:path';
 import { requestSession } from '../../session/client/session-client.ts';
 import { sessionFailed } from '../../session/control-line.ts';
 import { decodeValue, integer, object } from '../../util/json-decoder.ts';
+import { formatBytes } from '../../util/quantities.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { findSession } from '../find-session.ts';
 import { writeText } from '../io.ts';
-import { formatBytes } from '../ui/text/quantities.ts';
 import { usageError } from '../usage-error.ts';
 
 interface GuestPlace {

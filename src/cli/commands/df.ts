@@ -1,6 +1,7 @@
 import { mkdir, statfs } from 'node:fs/promises';
 import { cacheLimitBytes } from '../../host/cache-limit.ts';
 import { resolveDirectories } from '../../host/directories.ts';
+import { formatBytes } from '../../util/quantities.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { writeText } from '../io.ts';
 import {
@@ -11,7 +12,6 @@ import {
   toStoredKind,
 } from '../stored-items.ts';
 import { plainText } from '../ui/text/describe.ts';
-import { formatBytes } from '../ui/text/quantities.ts';
 import { formatTable } from '../ui/text/table.ts';
 
 interface Use {

@@ -1,9 +1,9 @@
 import { resolveDirectories } from '../../host/directories.ts';
+import { formatAge, formatBytes } from '../../util/quantities.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { writeText } from '../io.ts';
 import { listStoredItems, STORED_KINDS, type StoredItem, toStoredKind } from '../stored-items.ts';
 import { plainText } from '../ui/text/describe.ts';
-import { formatAge, formatBytes } from '../ui/text/quantities.ts';
 import { formatTable } from '../ui/text/table.ts';
 
 /** Digits of a key that are shown: enough to tell entries apart. */

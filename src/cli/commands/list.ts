@@ -1,9 +1,9 @@
 import { resolveDirectories } from '../../host/directories.ts';
 import { type FoundSession, listSessions } from '../../session/client/list-sessions.ts';
+import { formatAge, formatBytes } from '../../util/quantities.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { writeText } from '../io.ts';
 import { plainText } from '../ui/text/describe.ts';
-import { formatAge, formatBytes } from '../ui/text/quantities.ts';
 import { formatTable } from '../ui/text/table.ts';
 
 const HEAD = ['ID', 'NAME', 'IMAGE', 'CPUS', 'MEMORY', 'CREATED', 'STATE', 'PID'];

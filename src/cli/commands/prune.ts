@@ -4,11 +4,11 @@ import type { CachedImage } from '../../image/list-images.ts';
 import { type PruneImagesResult, pruneImages } from '../../image/prune-images.ts';
 import { type TrimmableItem, trimCache } from '../../image/trim-cache.ts';
 import { CheckpointStore } from '../../project/checkpoint/checkpoint-store.ts';
+import { formatBytes, parseAge } from '../../util/quantities.ts';
 import { TemplateStore } from '../../vm/snapshot/template-store.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { writeText } from '../io.ts';
 import { plainText } from '../ui/text/describe.ts';
-import { formatBytes, parseAge } from '../ui/text/quantities.ts';
 import { usageError } from '../usage-error.ts';
 
 interface PruneOptions {

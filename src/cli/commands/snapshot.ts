@@ -3,6 +3,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { resolveDirectories } from '../../host/directories.ts';
 import { checkSnapshotName, SnapshotStore } from '../../project/snapshot/snapshot-store.ts';
 import { requestSession } from '../../session/client/session-client.ts';
+import { formatBytes } from '../../util/quantities.ts';
 import { type CommandRun, chooseFormat, type GlobalOptions } from '../command-context.ts';
 import {
   chooseSession,
@@ -13,7 +14,6 @@ import {
 } from '../find-session.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { plainText } from '../ui/text/describe.ts';
-import { formatBytes } from '../ui/text/quantities.ts';
 import { usageError } from '../usage-error.ts';
 
 interface SnapshotOptions {

@@ -2,6 +2,7 @@ import { requestSession } from '../../session/client/session-client.ts';
 import { sessionFailed } from '../../session/control-line.ts';
 import { type SessionStats, sessionStats } from '../../session/session-stats.ts';
 import { decodeValue } from '../../util/json-decoder.ts';
+import { formatBytes, formatDuration } from '../../util/quantities.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import {
   chooseSession,
@@ -10,7 +11,6 @@ import {
   sessionTitle,
 } from '../find-session.ts';
 import { type CliIo, writeText } from '../io.ts';
-import { formatBytes, formatDuration } from '../ui/text/quantities.ts';
 import { formatTable } from '../ui/text/table.ts';
 
 const HEAD = ['VM', 'MEMORY', 'CPU TIME', 'UPTIME', 'EXECS', 'GUEST MEMORY', 'LOAD'];

@@ -5,10 +5,10 @@ import {
   type NetworkSummary,
 } from '../../net/audit/network-summary.ts';
 import type { SandboxResult } from '../../project/run-result.ts';
+import { formatBytes } from '../../util/quantities.ts';
 import { blockedText } from './block-text.ts';
 import { plainText } from './text/describe.ts';
 import type { Paint } from './text/paint.ts';
-import { formatBytes } from './text/quantities.ts';
 import { formatTable } from './text/table.ts';
 
 /** Rows shown of each kind; the file of --events has the rest. */

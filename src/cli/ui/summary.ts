@@ -1,10 +1,10 @@
 import type { ErrorData } from '../../project/error-data.ts';
 import type { RunResult, RunStatus, SandboxResult, StepResult } from '../../project/run-result.ts';
+import { formatDuration } from '../../util/quantities.ts';
 import { blockedLines, networkLines } from './network-report.ts';
 import { renderErrorData } from './render-error.ts';
 import { describeOutcome, plainText } from './text/describe.ts';
 import type { Paint, Tone } from './text/paint.ts';
-import { formatDuration } from './text/quantities.ts';
 
 const MARKS: Readonly<Record<StepResult['status'], { mark: string; tone: Tone }>> = {
   succeeded: { mark: '✔', tone: 'green' },

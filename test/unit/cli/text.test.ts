@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { describeOutcome, plainText } from '../../../src/cli/ui/text/describe.ts';
 import { LineSplitter, MAX_LINE_LENGTH } from '../../../src/cli/ui/text/line-splitter.ts';
 import { hasColours } from '../../../src/cli/ui/text/paint.ts';
-import { formatBytes, formatDuration, parseAge } from '../../../src/cli/ui/text/quantities.ts';
 import { sanitiseLine } from '../../../src/cli/ui/text/sanitise-line.ts';
 import { formatTable } from '../../../src/cli/ui/text/table.ts';
+import { formatBytes, formatDuration, parseAge } from '../../../src/util/quantities.ts';
 import { outputOf } from './fake-io.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are escape sequences.

@@ -1,5 +1,6 @@
 import type { CliIo } from '../../io.ts';
 import { hasColours, paintFor } from '../text/paint.ts';
+import { withCiSections } from './ci-sections.ts';
 import { createJsonRenderer } from './json-renderer.ts';
 import { createPlainRenderer } from './plain-renderer.ts';
 import type { ProgressMode } from './progress-mode.ts';
@@ -22,7 +23,7 @@ export async function createRenderer(
     keepColours: stdout.isTTY === true && hasColours(stdout, env),
   };
   if (mode === 'quiet') return createQuietRenderer(stdout, options);
-  if (mode === 'plain') return createPlainRenderer(stdout, options);
+  if (mode === 'plain') return withCiSections(createPlainRenderer(stdout, options), stdout, env);
   const { createTtyRenderer } = await import('./tty-renderer.ts');
   return createTtyRenderer(stdout, stderr, options);
 }

@@ -1,4 +1,5 @@
 import type { RunEvent } from '../../../project/run-event.ts';
+import { formatBytes, formatDuration } from '../../../util/quantities.ts';
 import { type CliOutput, writeText } from '../../io.ts';
 import {
   describeBlocked,
@@ -8,7 +9,6 @@ import {
   plainText,
 } from '../text/describe.ts';
 import type { Paint, Tone } from '../text/paint.ts';
-import { formatBytes, formatDuration } from '../text/quantities.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { describeImage, ImagePace } from './image-pace.ts';
 import type { RunRenderer } from './run-renderer.ts';

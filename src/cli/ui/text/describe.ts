@@ -3,7 +3,7 @@ import { hostText } from '../../../net/audit/network-summary.ts';
 import { reasonText } from '../../../net/refusal/refusal-text.ts';
 import type { RunEvent } from '../../../project/run-event.ts';
 import type { StepResult } from '../../../project/run-result.ts';
-import { formatDuration } from './quantities.ts';
+import { formatDuration } from '../../../util/quantities.ts';
 import { sanitiseLine } from './sanitise-line.ts';
 
 /** Returns a name or another short text as one line that is safe to print. */
