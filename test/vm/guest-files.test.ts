@@ -199,6 +199,17 @@ it('when the process that serves the files is killed, calls fail with FILES_ENDE
   expect(await vm.fs.stat('/')).toBeInstanceOf(GuestStats);
 });
 
+it('bytes that a guest puts between the replies end the process with GUEST_PROTOCOL, and the next call works', async () => {
+  await vm.fs.stat('/');
+  const lost = code(buffer(vm.fs.createReadStream('/dev/zero')));
+  const attack = await vm.exec(
+    'for p in /proc/[0-9]*; do grep -q "^gondolin-files" $p/cmdline && printf "garbage garbage garbage" > $p/fd/1; done; true',
+  );
+  expect(attack.ok).toBe(true);
+  expect(await lost).toBe('GUEST_PROTOCOL');
+  expect((await vm.fs.stat('/')).isDirectory()).toBe(true);
+});
+
 it('names that are not UTF-8 are listed, read and deleted by their bytes', async () => {
   const path = Buffer.concat([Buffer.from('/tmp/n'), Buffer.of(0xff)]);
   await vm.fs.writeFile(path, 'odd');

@@ -5,6 +5,7 @@ import { type FilesReply, FilesReplyReader } from '../../protocol/files/files-re
 import { encodeFilesRequest, type FilesRequest } from '../../protocol/files/files-request.ts';
 import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
 import type { GuestProcess } from '../guest-process.ts';
+import { AbortListeners } from './abort-listeners.ts';
 import { type FileAction, fileError, pathText } from './file-error.ts';
 
 /** Requests that are sent before the reply to the first of them has come; more wait on the host. */
@@ -56,6 +57,7 @@ export class FilesClient {
   readonly #sent: Pending[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #freeHandles = Array.from({ length: MAX_FILES_HANDLES }, (_, i) => i).reverse();
+  readonly #aborts = new AbortListeners();
   #sentBytes = 0;
   #nextId = 0;
   #failure: GondolinError | undefined;
@@ -94,14 +96,15 @@ export class FilesClient {
       let limit: NodeJS.Timeout | undefined;
       const onAbort = () => {
         reject(aborted(action, signal));
-        if (this.#forget(id)) return;
-        limit = setTimeout(() => this.#fail(stuck(action)), CANCELLED_LIMIT_MS).unref();
+        const isUnsent = this.#forget(id);
+        if (isUnsent) finish();
+        else limit = setTimeout(() => this.#fail(stuck(action)), CANCELLED_LIMIT_MS).unref();
       };
       const finish = () => {
-        signal?.removeEventListener('abort', onAbort);
+        if (signal !== undefined) this.#aborts.remove(signal, onAbort);
         clearTimeout(limit);
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal !== undefined) this.#aborts.add(signal, onAbort);
       this.#waiting.push({
         id,
         bytes,

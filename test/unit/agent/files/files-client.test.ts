@@ -141,6 +141,22 @@ it('a cancelled request rejects with FILES_ABORTED at once, and its reply is dro
   ).rejects.toMatchObject({ code: 'FILES_ABORTED' });
 });
 
+it('one signal cancels many requests, those that were sent and those that wait', async () => {
+  const { process, client } = start();
+  const abort = new AbortController();
+  const removes = Array.from({ length: 300 }, () =>
+    client.request(remove, { ...options, signal: abort.signal }),
+  );
+  const outcomes = Promise.allSettled(removes);
+  abort.abort();
+  for (const outcome of await outcomes) {
+    expect(outcome).toMatchObject({ reason: { code: 'FILES_ABORTED' } });
+  }
+  process.serve(({ id }) => process.reply(id, 0));
+  await client.request(remove, options);
+  expect(process.requests.length).toBe(257);
+});
+
 it('a cancelled request that the process does not finish ends the process after 5 s', async () => {
   vi.useFakeTimers();
   const { process, client } = start();
