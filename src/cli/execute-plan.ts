@@ -8,6 +8,7 @@ import { runPlan } from '../project/run-plan.ts';
 import type { RunResult, SandboxResult } from '../project/run-result.ts';
 import type { Passthrough } from '../project/runner-vm.ts';
 import type { SandboxVmOptions } from '../project/sandbox-vm.ts';
+import { askOnTerminal } from './ask-on-terminal.ts';
 import type { GlobalOptions } from './command-context.ts';
 import { type CliIo, writeText } from './io.ts';
 import { ownTerminal } from './own-terminal.ts';
@@ -42,6 +43,8 @@ export interface StartFlags extends GlobalOptions, AuditFlags, ReportFlags {
   /** False with `--no-cache`. */
   readonly cache?: boolean;
   readonly cold?: boolean;
+  /** Asks on the terminal about hosts that the policy does not name. */
+  readonly ask?: boolean;
   /** Opens the VM for SSH clients. */
   readonly ssh?: boolean;
 }
@@ -54,10 +57,12 @@ function checkpointMode(isCaching: boolean, isCold: boolean) {
 
 function sandboxVmOptions(
   io: CliIo,
-  { debug = false, cache: isCaching = true, cold = isColdForced(io.env), ssh = false }: StartFlags,
+  flags: StartFlags,
   { from, label }: Execution,
   readonlyPaths: readonly string[],
 ): SandboxVmOptions {
+  const { debug = false, cache: isCaching = true, ssh = false, ask = false } = flags;
+  const { cold = isColdForced(io.env) } = flags;
   const debugLog = (component: string, message: string) => {
     void writeText(io.stderr, `[${component}] ${plainText(message)}\n`);
   };
@@ -75,6 +80,7 @@ function sandboxVmOptions(
     ...(from === null ? {} : { from }),
     ...(label === undefined ? {} : { label }),
     ...(ssh ? { onSsh } : {}),
+    ...(ask ? { onAsk: askOnTerminal(io) } : {}),
     ...(debug ? { debug: { debug: ['sandbox', 'network'], debugLog } } : {}),
   };
 }

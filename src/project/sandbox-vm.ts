@@ -4,6 +4,7 @@ import { NAMES } from '../host/directories.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import { keepCacheSmall } from '../image/trim-cache.ts';
+import type { OnAsk } from '../net/ask/ask-options.ts';
 import type { MountPlan, Plan, SandboxPlan } from '../plan/plan.ts';
 import type { SaveSnapshot } from '../session/request-kind.ts';
 import type { SessionRole } from '../session/session-role.ts';
@@ -45,6 +46,8 @@ export interface SandboxVmOptions {
   readonly from?: string;
   /** Name of the VM for other commands. */
   readonly label?: string;
+  /** Decides about hosts that the network of a sandbox does not name. */
+  readonly onAsk?: OnAsk;
 }
 
 /** The inputs for the VM of one sandbox. */
@@ -100,7 +103,7 @@ function createVm(inputs: VmInputs, from?: string): Promise<VM> {
     },
     sandbox: { rootOverlay: vm.root === 'memory', ...options.debug },
     signal: hooks.signal,
-    network,
+    network: options.onAsk === undefined ? network : { ...network, onAsk: options.onAsk },
     onNetworkEvent: hooks.onNetworkEvent,
     onWarning: hooks.onWarning,
     cold: options.cold ?? false,

@@ -28,11 +28,19 @@ function planForCommand(plan: Plan, operands: readonly string[], command: readon
  */
 export const runCommand: CommandRun<RunOptions & NetworkFlags> = async (context) => {
   const { io, options, operands, trailing } = context;
-  const mode = resolveProgress(options.progress, io);
+  const resolved = resolveProgress(options.progress, io);
+  // A live list would draw over the questions.
+  const mode = options.ask === true && resolved === 'tty' ? 'plain' : resolved;
   const isRaw = trailing !== null && mode !== 'json';
   const hasTerminal = options.tty === true;
   if (hasTerminal && !isRaw) {
     throw usageError('-t: only one command has a terminal', 'Write gondolin run -it -- CMD.');
+  }
+  if (options.ask === true && trailing !== null) {
+    throw usageError(
+      '--ask: the command reads the terminal that the questions need',
+      'Use --allow-host, or make the command a step.',
+    );
   }
   const whole = await openPlan(io, options);
   const chosen =
