@@ -133,6 +133,15 @@ it('rsync, git and forwarded ports work', async () => {
   await server.kill('SIGKILL');
 });
 
+it('the files of trust are beside the routes of an ingress, and no other user replaces them', async () => {
+  const script =
+    'cat /etc/gondolin/ca.crt; echo > /etc/gondolin/listeners; rm -f /etc/gondolin/ca.crt';
+  const tried = await vm.exec(script, { user: '1000:1000' });
+  expect(tried.stdout).toContain('BEGIN CERTIFICATE');
+  expect(tried.stderr).toContain('cannot remove');
+  expect((await vm.exec('ls /etc/gondolin')).stdout).toContain('listeners');
+});
+
 it('git in the guest clones with a key of the host, which the guest does not have', async () => {
   const cloned = await vm.exec(
     `git clone -q git@git.test:${directory}/project.git /tmp/p && git -C /tmp/p log --format=%s`,

@@ -5,13 +5,17 @@ import { LISTENERS_PATH, MAX_LISTENERS_BYTES } from '../../ingress/routes/listen
 import type { ListenersFile } from '../../ingress/routes/route-table.ts';
 import type { GuestFileSystem } from '../files/guest-file-system.ts';
 
-const DIRECTORY_BYTES = 256 * 1024;
+/** The directory also holds the files of trust, of about 400 KiB. */
+const DIRECTORY_BYTES = 4 * 1024 * 1024;
 /** Limit of one access: the guest may hang. */
 const ACCESS_LIMIT_MS = 10_000;
 
-/** Mounts the directory of the routes file, which every user of the guest may write, even where the root is read-only. */
+/**
+ * Mounts the directory of the routes file, which every user of the guest may write, even where the root is read-only. Sticky:
+ * the files of trust in it stay root's. Call it before they are written, since it hides what is there.
+ */
 export function mountListenersDirectory(agent: AgentClient): Promise<void> {
-  const place = { sizeBytes: DIRECTORY_BYTES, mode: 0o777, uid: 0, gid: 0 };
+  const place = { sizeBytes: DIRECTORY_BYTES, mode: 0o1777, uid: 0, gid: 0 };
   return agent.mountMemory({ target: dirname(LISTENERS_PATH), ...place });
 }
 

@@ -57,7 +57,7 @@ async function switchRoot(agent: AgentClient, fsType: GuestImage['rootfsType']):
 }
 
 async function prepare({ options, network }: StartContext, agent: AgentClient): Promise<void> {
-  await network?.install(agent);
   await mountListenersDirectory(agent);
+  await network?.install(agent);
   if (hasStandardScratch(options)) await mountStandardScratch(options, agent);
 }
