@@ -75,7 +75,8 @@ function serveUpgrade(message: IncomingMessage, socket: Socket, head: Buffer, to
   response.assignSocket(socket);
   // After a response other than 101 the connection is of no use; after 101 it is no longer that of the response.
   response.once('finish', () => {
-    if (response.statusCode !== 101) socket.destroySoon();
+    // Node 26 gives a stream around the socket when the request has a body, and that has no `destroySoon`.
+    if (response.statusCode !== 101) socket.end(() => socket.destroy());
   });
   if (hasBody(message)) {
     const problem = 'a request with a body cannot ask for another protocol';
