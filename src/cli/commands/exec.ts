@@ -72,10 +72,12 @@ const OF_NEW_VM = [
   'hostSecret',
   'image',
   'label',
+  'listen',
   'memory',
   'mountHostfs',
   'mountMemfs',
   'resume',
+  'ssh',
   'timeout',
 ] as const satisfies readonly (keyof NewVmFlags)[];
 

@@ -71,7 +71,7 @@ export const snapshotCommand: CommandRun<SnapshotOptions> = async ({ io, options
   const text =
     format === 'json'
       ? `${JSON.stringify({ name, project: session.project, sandbox: session.sandbox, diskBytes: size }, null, 2)}\n`
-      : `saved ${plainText(session.sandbox ?? session.id)} as ${name}, ${formatBytes(size)}. To start from it: gondolin run --from ${name}\n`;
+      : `saved ${plainText(session.sandbox ?? session.id)} as ${name}, ${formatBytes(size)}. To start from it: gondolin ${session.project === null ? 'bash --resume' : 'run --from'} ${name}\n`;
   await writeText(io.stdout, text);
   return 0;
 };

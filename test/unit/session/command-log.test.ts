@@ -75,6 +75,21 @@ it('a follower that is too slow learns how much it lost', async () => {
   expect(textOf([first.value as LogEntry, ...rest])).toBe('abc[6]jkl');
 });
 
+it('a command that writes byte by byte costs little, and keeps its last pieces', async () => {
+  const log = new CommandLog();
+  for (let index = 0; index < 20_000; index++) {
+    log.append(index % 2 === 0 ? 'stdout' : 'stderr', Buffer.from([index % 251]));
+  }
+  const entries = await all(log.read({ isFollowing: false }, never));
+  const output = entries.flatMap((entry) => (entry.kind === 'output' ? [...entry.data] : []));
+  expect(entries[0]).toEqual({ kind: 'gap', bytes: 20_000 - 4096 });
+  expect(output).toEqual(Array.from({ length: 4096 }, (_, index) => (index + 15_904) % 251));
+  const single = new CommandLog();
+  for (let index = 0; index < 20_000; index++) single.append('stdout', Buffer.from([index % 251]));
+  const pieces = await all(single.read({ isFollowing: false }, never));
+  expect(pieces).toHaveLength(2);
+});
+
 it('an abort ends a follower that waits', async () => {
   const log = new CommandLog();
   const stop = new AbortController();
