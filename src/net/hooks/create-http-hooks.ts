@@ -9,6 +9,7 @@ import { createPlaceholderSeed } from '../secret/placeholder.ts';
 import type { ResolvedSecret } from '../secret/secret-options.ts';
 import { SecretStore } from '../secret/secret-store.ts';
 import { checkSecretValue } from '../secret/secret-value.ts';
+import { hideSshKeys } from '../ssh/hide-ssh-keys.ts';
 import type { SshOptions } from '../ssh/ssh-options.ts';
 import { HTTP_HOOKS, type RequestHooks } from './http-hooks.ts';
 
@@ -129,7 +130,7 @@ export function createHttpHooks(options: HttpHooksOptions = {}): {
       extraHosts,
     },
     ...(roots === undefined ? {} : { ca: roots }),
-    ...(ssh === undefined ? {} : { ssh }),
+    ...(ssh === undefined ? {} : { ssh: hideSshKeys(ssh) }),
     ...(onAsk === undefined ? {} : { onAsk }),
     ...(askTimeoutMs === undefined ? {} : { askTimeoutMs }),
     ...(upstreamProxy === undefined ? {} : { upstreamProxy: proxyOptions(upstreamProxy) }),
