@@ -20,11 +20,15 @@ export const sshCommand: CommandRun = async ({ io, operands, trailing }) => {
   const args = ['-F', 'none', ...options, `${access.user}@${access.host}`, ...command];
   // Its own terminal: it asks for the size, and gets the keys.
   const child = spawn('ssh', args, { stdio: 'inherit' });
+  const stop = () => child.kill();
+  io.signal.addEventListener('abort', stop);
   const [code, signal] = await once(child, 'exit').catch((cause: unknown) => {
     throw new GondolinError('HOST_TOOL_NOT_FOUND', 'ssh cannot be started', {
       cause,
       hint: 'Install an SSH client, on Debian: apt-get install openssh-client',
     });
   });
+  io.signal.removeEventListener('abort', stop);
+  io.signal.throwIfAborted();
   return (code as number | null) ?? 128 + constants.signals[signal as NodeJS.Signals];
 };

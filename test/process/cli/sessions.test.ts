@@ -191,6 +191,15 @@ describe('gondolin ssh VM', () => {
     expect(await ended).toEqual(['input', "it's\n", [5, null]]);
   });
 
+  it('SIGTERM ends the ssh that it started, and exits 143', async () => {
+    const served = await withVm();
+    const { child, ended } = startCli(served, 'ssh', 'mine', '--', 'sh', '-c', 'echo ready; cat');
+    await once(child.stdout, 'data');
+    child.kill('SIGTERM');
+    // Its outputs are those of ssh too: they end with both.
+    expect((await ended)[2]).toEqual([143, null]);
+  });
+
   it('ssh-config prints a block by which ssh reaches the VM', async () => {
     const { cwd, session } = await withVm();
     const { code, stdout } = await runCli(['ssh-config', 'mine'], { cwd });
