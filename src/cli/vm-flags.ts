@@ -42,7 +42,8 @@ function readImage(image: string | undefined, { env, cwd }: CliIo): ImagePlan {
   }
   const path = resolve(cwd, wanted);
   const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  if (isDirectory) return { name: wanted, recipe: { kind: 'path', path } };
+  // A directory of the variable that is not there is told when it is opened, in the documents' words.
+  if (isDirectory || image === undefined) return { name: wanted, recipe: { kind: 'path', path } };
   throw usageError(
     `--image ${JSON.stringify(wanted)}: there is no such image`,
     'Write debian, or the path of a directory with a built image. A project file can describe others.',

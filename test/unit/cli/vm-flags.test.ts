@@ -145,6 +145,11 @@ it.each<VmFlags>([
   expect(planned).toThrow(expect.objectContaining({ code: expect.toBeOneOf(codes) }));
 });
 
+it('planFromFlags() leaves a missing directory of GONDOLIN_GUEST_DIR to whoever opens it', () => {
+  const { image } = sandboxOf({}, ioIn('/', { GONDOLIN_GUEST_DIR: '/path/to/cache' }));
+  expect(image.recipe).toEqual({ kind: 'path', path: '/path/to/cache' });
+});
+
 it('no error of a flag shows the value of a secret or variable', () => {
   const attempts: VmFlags[] = [
     { hostSecret: ['TOKEN=hunter2hunter2@api.github.com'] },
