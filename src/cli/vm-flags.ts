@@ -42,7 +42,7 @@ function readImage(image: string | undefined, { env, cwd }: CliIo): ImagePlan {
   }
   const path = resolve(cwd, wanted);
   const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  // A directory of the variable that is not there is told when it is opened, in the documents' words.
+  // Whoever opens a missing directory of the variable says so, in the words of the documents.
   if (isDirectory || image === undefined) return { name: wanted, recipe: { kind: 'path', path } };
   throw usageError(
     `--image ${JSON.stringify(wanted)}: there is no such image`,
