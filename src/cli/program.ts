@@ -46,6 +46,7 @@ function addGlobalOptions(program: Command): void {
         'text',
         'yaml',
         'json',
+        'mermaid',
       ]),
     )
     .option('--debug', 'log what the components of a VM do, and print the causes of errors');

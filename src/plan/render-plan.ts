@@ -2,7 +2,7 @@ import { formatPlace } from '../address/format-place.ts';
 import { isLoopback, type PortMapping } from '../address/parse-port-mapping.ts';
 import type { SecretConfig, SecretSourceConfig } from '../config/config.ts';
 import { maskEnv } from '../config/print/mask-env.ts';
-import { shellQuoteArgs } from '../util/shell-quote-args.ts';
+import { commandText } from './command-text.ts';
 import type { ImagePlan, MountPlan, NetworkPlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
 
 const MIB = 2 ** 20;
@@ -28,12 +28,6 @@ function portLine({ host, port, guestPort }: PortMapping): string {
   return `${place} -> ${guestPort}${warning}`;
 }
 
-function commandText({ command }: StepPlan): string {
-  const text = command.kind === 'shell' ? command.script : shellQuoteArgs([...command.argv]);
-  const [first = '', ...rest] = text.trim().split('\n');
-  return rest.length === 0 ? first : `${first} …`;
-}
-
 /** Lists the first inputs as the project file spells them, and counts the rest. */
 function inputsText({ inputs }: StepPlan): string {
   const shown = inputs.slice(0, MAX_SHOWN_INPUTS).map(({ pattern }) => pattern);
@@ -53,7 +47,7 @@ function stepLine(step: StepPlan, cacheNote: string | null): string {
     cacheNote ?? '',
   ].filter((fact) => fact !== '');
   const tail = facts.length === 0 ? '' : ` (${facts.join('; ')})`;
-  return `${step.name}: ${commandText(step)}${tail}`;
+  return `${step.name}: ${commandText(step.command)}${tail}`;
 }
 
 /** Describes the reachable hosts: `none`, `every public host; never a, b`, `a, b` or `nothing is allowed`. */

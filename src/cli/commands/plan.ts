@@ -1,5 +1,6 @@
 import { resolveDirectories } from '../../host/directories.ts';
 import type { Plan } from '../../plan/plan.ts';
+import type { CacheNote } from '../../plan/render-plan.ts';
 import type { PlanCache } from '../../project/checkpoint/plan-cache.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
@@ -27,9 +28,24 @@ function withCache(plan: Plan, cache: PlanCache) {
   return { ...plan, sandboxes };
 }
 
+/** Says of each step of a sandbox with checkpoints whether a run restores it, and why not. */
+function cacheNote(cache: PlanCache): CacheNote {
+  return (sandbox, step) => {
+    const states = cache.get(sandbox);
+    if (states === undefined) return null;
+    const state = states[step] ?? null;
+    if (state !== null && !state.isCached) return `not cached: ${plainText(state.reason)}`;
+    if (state !== null) return 'cached';
+    const isBeforeOne = states.slice(step + 1).some((later) => later !== null);
+    return isBeforeOne
+      ? 'runs: the checkpoint after it is not cached'
+      : 'runs each time: no checkpoint follows';
+  };
+}
+
 /** `plan`: prints what `run` with the same operands would do. */
 export const planCommand: CommandRun<NetworkFlags> = async ({ io, options, operands }) => {
-  const format = chooseFormat(options, ['text', 'json']);
+  const format = chooseFormat(options, ['text', 'json', 'mermaid']);
   const plan = withNetworkFlags(planForOperands(await openPlan(io, options), operands), options);
   const cache = await readPlanCache(plan, io);
   const { renderPlan, renderPlanJson } = await import('../../plan/render-plan.ts');
@@ -37,11 +53,12 @@ export const planCommand: CommandRun<NetworkFlags> = async ({ io, options, opera
     await writeText(io.stdout, `${renderPlanJson(withCache(plan, cache))}\n`);
     return 0;
   }
-  const text = renderPlan(plan, (sandbox, step) => {
-    const state = cache.get(sandbox)?.[step] ?? null;
-    if (state === null) return null;
-    return state.isCached ? 'cached' : `not cached: ${plainText(state.reason)}`;
-  });
-  await writeText(io.stdout, `${text}\n`);
+  const note = cacheNote(cache);
+  if (format === 'mermaid') {
+    const { renderMermaid } = await import('../../plan/render-mermaid.ts');
+    await writeText(io.stdout, `${renderMermaid(plan, note)}\n`);
+    return 0;
+  }
+  await writeText(io.stdout, `${renderPlan(plan, note)}\n`);
   return 0;
 };

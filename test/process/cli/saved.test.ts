@@ -156,6 +156,10 @@ it('gondolin plan prints why each checkpoint is not cached, and builds nothing',
   );
   const { stdout } = await runCli(['plan'], { cwd });
   expect(stdout).toMatch(/ls \(inputs \*\.yaml; checkpoint; not cached: /);
+  expect(stdout).toContain('x: x (runs each time: no checkpoint follows)');
+  const graph = await runCli(['plan', '--format', 'mermaid'], { cwd });
+  expect(graph.stdout).toMatch(/^flowchart TD\n/);
+  expect(graph.stdout).toMatch(/s0_0\["ls<br\/>not cached: .*"\]\n/);
   const json = JSON.parse((await runCli(['plan', '--format', 'json'], { cwd })).stdout);
   const [first, second] = json.sandboxes[0].steps;
   expect(first.cache).toMatchObject({ isCached: false, reason: expect.any(String) });
