@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Transform } from 'node:stream';
 import { GondolinError } from '../../../../errors/gondolin-error.ts';
+import type { ResponsePlan } from '../../../secret/scrub/response-plan.ts';
 import type { SecretStore } from '../../../secret/secret-store.ts';
 import { type Fields, fieldPairs, flatList } from '../../fields.ts';
 import {
@@ -18,8 +19,12 @@ export class ScrubbedResponse extends ForwardingHandler {
   readonly #store: SecretStore;
   readonly #scrub: readonly string[];
   #stages: readonly Transform[] = [];
-  #scrubTrailers: (trailers: Fields) => Fields = (trailers) => trailers;
+  #plan: ResponsePlan | null = null;
   #trailers: Fields = [];
+  /** Made here, because a function made in `onHead` would keep all of the exchange from being freed young. */
+  readonly #makeRoom = (): void => {
+    this.#stages.at(-1)?.resume();
+  };
 
   /** @param scrub  Names of the secrets to look for. */
   constructor(
@@ -48,13 +53,13 @@ export class ScrubbedResponse extends ForwardingHandler {
     const hasBody = this.#exchange.asked.method !== 'HEAD' && status !== 204 && status !== 304;
     const headers = fieldPairs(head.fields);
     const plan = this.#store.planResponse(this.#scrub, { headers, hasBody });
-    this.#scrubTrailers = (trailers) => flatList(plan.scrubTrailers(fieldPairs(trailers)));
+    this.#plan = plan;
     this.#stages = plan.createTransforms();
     const last = this.#stages.at(-1);
     // The words after the status are the server's too.
     const statusText = STATUS_CODES[status] ?? '';
     const scrubbed = { status, statusText, fields: flatList(plan.headers) };
-    const isWanted = this.next.onHead(scrubbed, last === undefined ? resume : () => last.resume());
+    const isWanted = this.next.onHead(scrubbed, last === undefined ? resume : this.#makeRoom);
     this.#connect(resume);
     if (last === undefined) return isWanted;
     if (!isWanted) last.pause();
@@ -101,7 +106,9 @@ export class ScrubbedResponse extends ForwardingHandler {
   }
 
   #end(): void {
-    this.next.onEnd(this.#scrubTrailers(this.#trailers));
+    const plan = this.#plan;
+    const trailers = this.#trailers;
+    this.next.onEnd(plan === null ? trailers : flatList(plan.scrubTrailers(fieldPairs(trailers))));
   }
 }
 
