@@ -35,6 +35,7 @@ const TEST_TOOLS = {
   nginx: 'nginx-light',
   tinyproxy: 'tinyproxy-bin',
   microsocks: 'microsocks',
+  tmux: 'tmux',
   sqlite3: 'sqlite3',
   fio: 'fio',
   tar: 'tar',

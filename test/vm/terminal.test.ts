@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type ExecOptions, type ExecProcess, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Tmux } from '../fixtures/tmux.ts';
 
 let vm: VM;
 
@@ -120,6 +123,45 @@ it('ten shells at once each do their own work', async () => {
   );
   expect(codes).toEqual(codes.map((_, index) => index));
 });
+
+it('a shell in tmux: vi, a new size, Ctrl-C, Ctrl-Z, and the terminal as it was', async () => {
+  const tmux = new Tmux();
+  const program = resolve(import.meta.dirname, '../fixtures/attached-shell.ts');
+  const node = `${process.execPath} --import tsx ${program}`;
+  tmux.type(`cd ${resolve(import.meta.dirname, '../..')}`);
+  tmux.type(`stty -g > ${tmux.directory}/before; clear`);
+  tmux.type(`${node}; echo "code $?"; stty -g > ${tmux.directory}/after`);
+  await tmux.until(/guest\$/);
+
+  tmux.type('vi /tmp/notes');
+  await tmux.until(/^~[\s\S]*"\/tmp\/notes" \[New/m);
+  expect(tmux.modes()).toMatch(/^1 /);
+  tmux.resize(120, 40);
+  tmux.press('i', 'first line', 'Escape');
+  tmux.type(':r !stty size </dev/tty');
+  await tmux.until(/first line\n40 120\n~/);
+  tmux.type(':wq');
+  await tmux.until(/guest\$ *$/m);
+  tmux.type('cat /tmp/notes');
+  await tmux.until(/first line\n40 120\nguest\$/);
+
+  tmux.type('sh -c "echo up-$((1+1)); sleep 600"');
+  await tmux.until(/up-2/);
+  tmux.press('C-c');
+  tmux.type('echo "int $?"');
+  await tmux.until(/int 130/);
+  tmux.type('sh -c "echo up-$((1+2)); sleep 600"');
+  await tmux.until(/up-3/);
+  tmux.press('C-z');
+  await tmux.until(/Stopped/);
+  tmux.type('kill -9 %1; exit 5');
+  await tmux.until(/code 5\nhost\$/);
+  const [before, after] = ['before', 'after'].map((name) =>
+    readFileSync(`${tmux.directory}/${name}`, 'utf8'),
+  );
+  expect(after).toBe(before);
+  expect(tmux.modes()).toBe('0 1 0');
+}, 180_000);
 
 it('a reader that leaves hangs the terminal up', async () => {
   const { process, until } = onTerminal(
