@@ -122,7 +122,7 @@ it('the programs of the documents run as they are written', async () => {
     `internal-api.company.com Bearer ${TOKEN}`,
     `api.github.com Bearer ${TOKEN}`,
   ]);
-}, 180_000);
+}, 300_000);
 
 /** The program in PATH: it reads the script of the test, and finds the `/data` of the documents in a directory of it. */
 function writeProgram(directory: string): void {

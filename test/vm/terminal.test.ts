@@ -163,6 +163,31 @@ it('a shell in tmux: vi, a new size, Ctrl-C, Ctrl-Z, and the terminal as it was'
   expect(tmux.modes()).toBe('0 1 0');
 }, 180_000);
 
+it('bytes that go out of one command and into another come back the same', async () => {
+  const out = vm.exec(
+    'openssl enc -aes-128-ctr -pass pass:x -nosalt -in /dev/zero 2>/dev/null | head -c 32M',
+    {
+      stdout: 'pipe',
+    },
+  );
+  const back = vm.exec('sha256sum', { stdin: out.stdout ?? '' });
+  const hash = createHash('sha256');
+  out.stdout?.on('data', (chunk: Buffer) => hash.update(chunk));
+  expect((await back).stdout).toBe(`${hash.digest('hex')}  -\n`);
+});
+
+it('endless output that nobody reads waits in the guest, and ends with its reader', async () => {
+  const endless = vm.exec(['yes'], { pty: true, stdin: true, stdout: 'pipe' });
+  const texts = endless[Symbol.asyncIterator]();
+  expect((await texts.next()).value).toContain('y\r\n');
+  const memory = () => vm.exec("grep VmRSS /proc/1/status | tr -dc '0-9'");
+  const kilobytes = Number((await memory()).stdout);
+  for (let round = 0; round < 20; round += 1) await vm.exec('seq 1000');
+  expect(Number((await memory()).stdout)).toBeLessThan(kilobytes + 2_048);
+  await texts.return?.();
+  expect(await endless).toMatchObject({ exitCode: 129, signal: 'SIGHUP' });
+});
+
 it('a reader that leaves hangs the terminal up', async () => {
   const { process, until } = onTerminal(
     'trap "echo $$ > /tmp/hup; exit 9" HUP; echo ready; while :; do sleep 0.1; done',
