@@ -6,6 +6,10 @@ import { usageError } from './usage-error.ts';
 export interface GlobalOptions {
   readonly file?: string;
   readonly projectName?: string;
+  /** Values of the project's `args:` by name. */
+  readonly arg?: Readonly<Record<string, string>>;
+  /** Active profiles. */
+  readonly profile?: readonly string[];
   readonly progress: ProgressMode;
   readonly format?: string;
   readonly debug?: boolean;

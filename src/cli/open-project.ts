@@ -7,15 +7,17 @@ import { selectSteps } from '../plan/select-steps.ts';
 import type { GlobalOptions } from './command-context.ts';
 import type { CliIo } from './io.ts';
 import { selectOperands } from './operands.ts';
+import { unknownName, usageError } from './usage-error.ts';
 
 /** Loads the project file of `-f FILE`, or the nearest one. @throws {GondolinError} CONFIG_NOT_FOUND, CONFIG_INVALID */
 export function openConfig(
   { cwd, env }: CliIo,
-  { file, projectName }: GlobalOptions,
+  { file, projectName, arg = {} }: GlobalOptions,
 ): Promise<Config> {
   return loadConfig({
     directory: cwd,
     env,
+    args: arg,
     ...(file === undefined ? {} : { file }),
     ...(projectName === undefined ? {} : { projectName }),
   });
@@ -33,11 +35,30 @@ export function planForSandbox(plan: Plan, name: string): Plan {
   return { ...plan, sandboxes: plan.sandboxes.filter((sandbox) => sandbox.name === name) };
 }
 
+/** Returns the plan without the sandboxes that belong to other profiles only. @throws {GondolinError} CLI_USAGE when none is left */
+function planForProfiles(plan: Plan, active: readonly string[]): Plan {
+  const known = plan.sandboxes.flatMap(({ profiles }) => profiles);
+  const unknown = active.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw unknownName('profile', unknown, [...new Set(known)]);
+  const sandboxes = plan.sandboxes.filter(
+    ({ profiles }) => profiles.length === 0 || profiles.some((name) => active.includes(name)),
+  );
+  if (sandboxes.length > 0) return { ...plan, sandboxes };
+  throw usageError(
+    'every sandbox belongs to a profile, and none is active',
+    `Name a sandbox, or a profile with --profile: ${[...new Set(known)].join(', ')}.`,
+  );
+}
+
 /** Returns the part of a plan that `[SANDBOX] [STEP…]` selects, with the steps that those need. @throws {GondolinError} CLI_USAGE */
-export function planForOperands(plan: Plan, operands: readonly string[]): Plan {
-  const { sandbox, steps } = selectOperands(plan, operands);
-  if (sandbox === null) return plan;
-  const one = planForSandbox(plan, sandbox);
-  if (steps.length === 0) return one;
-  return { ...one, sandboxes: one.sandboxes.map((found) => selectSteps(found, steps)) };
+export function planForOperands(
+  plan: Plan,
+  operands: readonly string[],
+  { profile: profiles = [] }: Pick<GlobalOptions, 'profile'>,
+): Plan {
+  const { sandboxes: names, steps } = selectOperands(plan, operands);
+  if (names === null) return planForProfiles(plan, profiles);
+  const chosen = plan.sandboxes.filter(({ name }) => names.includes(name));
+  if (steps.length === 0) return { ...plan, sandboxes: chosen };
+  return { ...plan, sandboxes: chosen.map((found) => selectSteps(found, steps)) };
 }

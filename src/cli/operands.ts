@@ -3,8 +3,8 @@ import { unknownName, usageError } from './usage-error.ts';
 
 /** The sandbox and steps selected by `run [SANDBOX] [STEP…]`. */
 export interface Selection {
-  /** null selects every sandbox. */
-  readonly sandbox: string | null;
+  /** Names of sandboxes: one, or all that one `matrix:` made; null selects every sandbox. */
+  readonly sandboxes: readonly string[] | null;
   /** An empty list selects every step. */
   readonly steps: readonly string[];
 }
@@ -13,11 +13,20 @@ function stepNames(sandbox: SandboxPlan): string[] {
   return sandbox.steps.map((step) => step.name);
 }
 
-function checkSteps(sandbox: SandboxPlan, steps: readonly string[]): Selection {
-  const known = stepNames(sandbox);
-  const unknown = steps.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw unknownName('step', unknown, known);
-  return { sandbox: sandbox.name, steps };
+/** The sandboxes of one matrix have the same steps, but for steps that are named after its values. */
+function checkSteps(sandboxes: readonly SandboxPlan[], steps: readonly string[]): Selection {
+  for (const sandbox of sandboxes) {
+    const known = stepNames(sandbox);
+    const unknown = steps.find((name) => !known.includes(name));
+    if (unknown !== undefined) throw unknownName('step', unknown, known);
+  }
+  return { sandboxes: sandboxes.map(({ name }) => name), steps };
+}
+
+/** Returns the sandbox of that name, or those that the matrix of the sandbox of that name made. */
+function sandboxesNamed(plan: Plan, name: string): readonly SandboxPlan[] {
+  const own = plan.sandboxes.filter((sandbox) => sandbox.name === name);
+  return own.length > 0 ? own : plan.sandboxes.filter(({ matrixOf }) => matrixOf === name);
 }
 
 function refuseSandbox(plan: Plan, word: string): never {
@@ -40,12 +49,12 @@ function refuseSandbox(plan: Plan, word: string): never {
  */
 export function selectOperands(plan: Plan, operands: readonly string[]): Selection {
   const [first, ...rest] = operands;
-  if (first === undefined) return { sandbox: null, steps: [] };
-  const named = plan.sandboxes.find((sandbox) => sandbox.name === first);
-  if (named !== undefined) return checkSteps(named, rest);
+  if (first === undefined) return { sandboxes: null, steps: [] };
+  const named = sandboxesNamed(plan, first);
+  if (named.length > 0) return checkSteps(named, rest);
   const [only, ...others] = plan.sandboxes;
   if (only === undefined || others.length > 0) return refuseSandbox(plan, first);
-  return checkSteps(only, operands);
+  return checkSteps([only], operands);
 }
 
 /**

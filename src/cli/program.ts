@@ -26,6 +26,17 @@ Exit codes of run: the failing step's own; 2 usage or config; 3 blocked by polic
 126 the command is not executable; 127 it is not found; 130 Ctrl-C; 143 SIGTERM. More: docs/cli.md
 `;
 
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+/** A value may be confidential: the message shows none. */
+function collectArg(text: string, before: Readonly<Record<string, string>> = {}) {
+  const equals = text.indexOf('=');
+  if (equals <= 0) throw usageError('--arg: want NAME=VALUE');
+  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
+}
+
 function addGlobalOptions(program: Command): void {
   program
     .option(
@@ -36,6 +47,8 @@ function addGlobalOptions(program: Command): void {
       '-p, --project-name <name>',
       'project name (default: name: in the file, or the name of the directory)',
     )
+    .option('--arg <NAME=value>', 'value of an argument of the project (args:)', collectArg)
+    .option('--profile <name>', 'also run the sandboxes of this profile', collect)
     .addOption(
       new Option('--progress <mode>', 'how a run is displayed')
         .choices(PROGRESS_MODES)
@@ -54,10 +67,6 @@ function addGlobalOptions(program: Command): void {
 
 /** Commands that run what follows `--`. */
 const WITH_TRAILING: ReadonlySet<string> = new Set(['exec', 'run', 'ssh']);
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
 
 /** Adds the options that let guests reach more than the project file allows; each may be repeated. */
 function addNetworkOptions(command: Command): Command {

@@ -6,11 +6,11 @@ export function usageError(message: string, hint?: string): GondolinError {
   return new GondolinError('CLI_USAGE', message, hint === undefined ? {} : { hint });
 }
 
-const PLURALS = { sandbox: 'sandboxes', step: 'steps' } as const;
+const PLURALS = { sandbox: 'sandboxes', step: 'steps', profile: 'profiles' } as const;
 
 /** Creates the CLI_USAGE error for a name that is not in `known`, with the most similar one as a suggestion. */
 export function unknownName(
-  kind: 'sandbox' | 'step',
+  kind: keyof typeof PLURALS,
   name: string,
   known: readonly string[],
 ): GondolinError {

@@ -151,7 +151,8 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
   };
   const image = readImage(flags.image, io);
   const sandbox = {
-    ...{ name: NAME, image, vm, network: DEFAULT_NETWORK, secrets: [], steps: [] },
+    ...{ name: NAME, matrix: {}, matrixOf: null, profiles: [] },
+    ...{ image, vm, network: DEFAULT_NETWORK, secrets: [], steps: [] },
     onWritableCode: 'fail' as const,
   };
   const plan: Plan = {

@@ -15,6 +15,12 @@ export interface Config {
 
 export interface SandboxConfig {
   readonly name: string;
+  /** Values of the combination that made it, by axis; empty without a `matrix:`. */
+  readonly matrix: Readonly<Record<string, string>>;
+  /** Name of the sandbox in the file whose `matrix:` made it; null without one. */
+  readonly matrixOf: string | null;
+  /** It runs without being named only if one of these is active; empty for always. */
+  readonly profiles: readonly string[];
   readonly image: ImageConfig;
   readonly cpus: number;
   readonly memoryBytes: number;

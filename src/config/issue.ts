@@ -14,6 +14,14 @@ export const ISSUE_HINTS = {
   variable_syntax:
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
     'Use ${NAME}, ${NAME:-default}, ${NAME:?message} or ${NAME:+other}, with or without the colon; write $${ for a ${ that the guest is to see.',
+  reference_unknown:
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
+    'Add it to `args:` or `matrix:`, or correct the name; write $${ for a ${ that the guest is to see.',
+  arg_missing: 'Give it with --arg NAME=VALUE, or give it a `default:`.',
+  arg_value: 'Give one of the values named above.',
+  arg_unknown: 'Add it to `args:` of the project file, or correct the name.',
+  matrix_size: 'Remove values or axes, or exclude combinations.',
+  matrix_name: 'Rename the sandbox, or make the values of the axes differ in letters and digits.',
   unknown_key: 'Remove the key, or name it x-… to keep it as a note.',
   later_key: 'Remove it: it is planned, but not supported in this version.',
   missing_key: 'Add the key.',

@@ -1,6 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { Config } from './config.ts';
+import type { GivenArgs } from './expand/read-args.ts';
 import { realFiles } from './file-access.ts';
 import type { HostEnv } from './yaml/interpolate.ts';
 
@@ -12,6 +13,8 @@ export interface LoadConfigOptions {
   readonly env: HostEnv;
   /** Overrides the project's name. */
   readonly projectName?: string;
+  /** Values of the project's `args:` by name. */
+  readonly args?: GivenArgs;
 }
 
 const FILE_NAMES = ['gondolin.yaml', 'gondolin.yml'];
@@ -36,7 +39,7 @@ function findFile(start: string): string {
  * @throws {ConfigError} CONFIG_INVALID with every mistake at once.
  */
 export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
-  const { file, directory, env, projectName } = options;
+  const { file, directory, env, projectName, args = {} } = options;
   const path = file === undefined ? findFile(directory) : resolve(directory, file);
   const { text, problem } = realFiles.readText(path);
   if (text === undefined)
@@ -47,6 +50,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
   return readConfig(source, {
     access: realFiles,
     env,
+    args,
     ...(projectName === undefined ? {} : { projectName }),
   });
 }

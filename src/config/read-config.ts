@@ -3,12 +3,14 @@ import { type CheckContext, textOr } from './check/check-context.ts';
 import { readImages, readSandbox } from './check/read-sandbox.ts';
 import type { Config, SandboxConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
+import { type ExpandedProject, expandProject, type MatrixCell } from './expand/expand-project.ts';
+import type { GivenArgs } from './expand/read-args.ts';
 import type { FileAccess } from './file-access.ts';
 import { findFormIssues, withoutEchoes } from './form/form-issues.ts';
 import { ISSUE_HINTS, type Issue, sortIssues } from './issue.ts';
 import { blankSecrets } from './print/blank-secrets.ts';
 import { readTree } from './yaml/includes.ts';
-import { type HostEnv, interpolate } from './yaml/interpolate.ts';
+import type { HostEnv } from './yaml/interpolate.ts';
 import { mergeNodes } from './yaml/merge-nodes.ts';
 import { getChild, getEntries, type SourceFile, type SourceNode } from './yaml/source-node.ts';
 
@@ -19,9 +21,11 @@ export interface ReadConfigOptions {
   readonly env: HostEnv;
   /** Overrides the project's name. */
   readonly projectName?: string;
+  /** Values of the project's `args:` by name. */
+  readonly args?: GivenArgs;
 }
 
-const TOP_LEVEL_ONLY = ['version', 'name', 'include', 'defaults', 'images', 'sandboxes'];
+const TOP_LEVEL_ONLY = ['version', 'name', 'include', 'args', 'defaults', 'images', 'sandboxes'];
 
 /** Derives a project name from a directory's name: lower-case letters, digits, `_` and `-`. */
 function projectNameFrom(directory: string): string {
@@ -38,13 +42,26 @@ function flatSandbox(tree: SourceNode): SourceNode {
   return { ...tree, entries };
 }
 
-function readSandboxes(context: CheckContext, tree: SourceNode, name: string): SandboxConfig[] {
+function cellOf(cell: MatrixCell | undefined): Pick<SandboxConfig, 'matrix' | 'matrixOf'> {
+  return cell === undefined
+    ? { matrix: {}, matrixOf: null }
+    : { matrix: cell.values, matrixOf: cell.sandbox };
+}
+
+function readSandboxes(
+  context: CheckContext,
+  { tree, cells }: ExpandedProject,
+  name: string,
+): SandboxConfig[] {
   const images = readImages(context, getChild(tree, 'images'));
   const defaults = getChild(tree, 'defaults');
   const named = getEntries(getChild(tree, 'sandboxes'));
   const nodes: (readonly [string, SourceNode])[] =
     named.length > 0 ? named.map(([key, { value }]) => [key, value]) : [[name, flatSandbox(tree)]];
-  return nodes.map(([key, node]) => readSandbox(context, key, mergeNodes(defaults, node), images));
+  return nodes.map(([key, node]) => ({
+    ...readSandbox(context, key, mergeNodes(defaults, node), images),
+    ...cellOf(cells.get(key)),
+  }));
 }
 
 function emptyIssue(file: SourceFile): Issue {
@@ -62,7 +79,7 @@ function emptyIssue(file: SourceFile): Issue {
  * @throws {ConfigError} CONFIG_INVALID with every mistake at once.
  */
 export function readConfig(file: SourceFile, options: ReadConfigOptions): Config {
-  const { access, env, projectName } = options;
+  const { access, env, projectName, args = {} } = options;
   const issues: Issue[] = [];
   const { tree, files } = readTree(file, access, env, issues);
   const directory = dirname(file.path);
@@ -71,12 +88,15 @@ export function readConfig(file: SourceFile, options: ReadConfigOptions): Config
   if (tree === undefined) {
     if (issues.length === 0) issues.push(emptyIssue(file));
   } else {
-    const filled = interpolate(tree, env, issues);
+    const own = { env, args, topLevelOnly: TOP_LEVEL_ONLY };
+    const flatName = projectName ?? textOr(getChild(tree, 'name'), name);
+    const expanded = expandProject(tree, { ...own, name: flatName }, issues);
+    const filled = expanded.tree;
     const formIssues = findFormIssues(filled);
     name = projectName ?? textOr(getChild(filled, 'name'), name);
     // Even if the form is wrong, what can be read is checked, so that all mistakes are reported at once.
     const context: CheckContext = { access, env, issues: [] };
-    sandboxes = readSandboxes(context, filled, name);
+    sandboxes = readSandboxes(context, expanded, name);
     issues.push(...formIssues, ...withoutEchoes(context.issues, formIssues));
   }
   if (issues.length > 0) {

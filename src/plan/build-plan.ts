@@ -49,13 +49,16 @@ function planNetwork({ network, secrets }: SandboxConfig): NetworkPlan {
 
 function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const { name, image, workspace, volumes, secrets, onWritableCode } = sandbox;
+  const { matrix, matrixOf, profiles } = sandbox;
   const { cpus, memoryBytes, root, user, env, maskedEnv, timeoutMs, ports } = sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
   const size = { cpus, memoryBytes, root, user };
   const vm = { ...size, env, maskedEnv, workspace, mounts: volumes, timeoutMs, ports };
   const network = planNetwork(sandbox);
   const steps = order.map(planStep);
-  return { name, image: planImage(image, facts), vm, network, secrets, onWritableCode, steps };
+  const origin = { name, matrix, matrixOf, profiles };
+  const rest = { image: planImage(image, facts), vm, network, secrets, onWritableCode, steps };
+  return { ...origin, ...rest };
 }
 
 /** Names that `gondolin` looks for if it is started without one: a new file there would become the project file. */

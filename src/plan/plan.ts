@@ -39,7 +39,7 @@ export type HostCode =
       readonly directory: string;
     };
 
-export interface SandboxPlan {
+export interface SandboxPlan extends Pick<SandboxConfig, 'matrix' | 'matrixOf' | 'profiles'> {
   readonly name: string;
   readonly image: ImagePlan;
   readonly vm: VmPlan;

@@ -134,11 +134,15 @@ it('a key left out means the same as its default written down', () => {
 /** A project in which every map and list of the format is present, so that each key has a place. */
 const BASE = {
   include: [] as string[],
+  args: { p: { default: 'one' } },
   images: { i: { build: { distro: 'debian', debian: {} } }, j: { path: './src' } },
   sandboxes: {
     p: {
       image: 'i',
       resources: {},
+      matrix: { node: ['20', '22'] },
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
+      env: { FROM_ARG: '${args.p}' },
       env_file: [{ path: './v.env' }],
       volumes: [
         { type: 'bind', source: './src', target: 'a' },
@@ -170,6 +174,12 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'images.*.build.debian.packages': ['git'],
   'images.*.build.debian.mirror': 'https://deb.example.com/debian',
   'images.*.path': './src/deep',
+  args: { p: { default: 'two' } },
+  'args.*.default': 'two',
+  'sandboxes.*.profiles': ['ci'],
+  'sandboxes.*.matrix': { node: ['20'] },
+  'sandboxes.*.matrix.include': [{ node: '24' }],
+  'sandboxes.*.matrix.exclude': [{ node: '22' }],
   'sandboxes.*.image': 'debian',
   'sandboxes.*.resources': { cpus: 3 },
   'sandboxes.*.resources.memory': '1GiB',
@@ -235,6 +245,8 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
 /** Keys that change nothing in a valid project. */
 const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   version: 'has one value',
+  'args.*.enum': 'only decides which values are mistakes',
+  'args.*.pattern': 'only decides which values are mistakes',
   'images.*.build.distro': 'has one value',
   'sandboxes.*.env_file[].required': 'only decides whether a missing file is a mistake',
   'sandboxes.*.volumes[].type': 'chooses which other keys are allowed',

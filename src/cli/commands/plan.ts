@@ -46,7 +46,10 @@ function cacheNote(cache: PlanCache): CacheNote {
 /** `plan`: prints what `run` with the same operands would do. */
 export const planCommand: CommandRun<NetworkFlags> = async ({ io, options, operands }) => {
   const format = chooseFormat(options, ['text', 'json', 'mermaid']);
-  const plan = withNetworkFlags(planForOperands(await openPlan(io, options), operands), options);
+  const plan = withNetworkFlags(
+    planForOperands(await openPlan(io, options), operands, options),
+    options,
+  );
   const cache = await readPlanCache(plan, io);
   const { renderPlan, renderPlanJson } = await import('../../plan/render-plan.ts');
   if (format === 'json') {

@@ -45,7 +45,7 @@ export const runCommand: CommandRun<RunOptions & NetworkFlags> = async (context)
   const whole = await openPlan(io, options);
   const chosen =
     trailing === null
-      ? planForOperands(whole, operands)
+      ? planForOperands(whole, operands, options)
       : planForCommand(whole, operands, trailing);
   const wanted = withNetworkFlags(chosen, options);
   const start =

@@ -124,7 +124,7 @@ export function readSandbox(
   name: string,
   node: SourceNode,
   images: ReadonlyMap<string, ImageConfig>,
-): SandboxConfig {
+): Omit<SandboxConfig, 'matrix' | 'matrixOf'> {
   const get = (key: string) => getChild(node, key);
   const context = { ...project, maskedVariables: findMaskedVariables(node) };
   const resources = get('resources');
@@ -139,6 +139,7 @@ export function readSandbox(
   const variables = guestVariables(fromFiles, own, steps);
   return {
     name,
+    profiles: getItems(get('profiles')).map((item) => textOr(item, '')),
     image: chooseImage(context, get('image'), images),
     cpus: numberOr(getChild(resources, 'cpus'), 1),
     memoryBytes,

@@ -12,7 +12,6 @@ const LATER_KEYS: ReadonlySet<string> = new Set([
   'healthcheck',
   'oci',
   'overlay',
-  'profiles',
   'pull',
   'run',
   'watch',

@@ -55,7 +55,7 @@ function includeFile(
   node: ScalarNode,
   chain: readonly string[],
 ): SourceNode | undefined {
-  const filled = interpolate(node, state.env, state.issues);
+  const filled = interpolate(node, { env: state.env, project: {} }, state.issues);
   const text = filled.kind === 'scalar' ? filled.text : '';
   const path = resolve(dirname(node.span.file.path), text);
   if (chain.includes(path)) {

@@ -1,3 +1,4 @@
+import { nearestName } from '../../util/nearest-name.ts';
 import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
 import { MAX_VALUE_LENGTH } from './limits.ts';
 import { type MapEntry, placeAt, type ScalarNode, type SourceNode } from './source-node.ts';
@@ -5,13 +6,20 @@ import { type MapEntry, placeAt, type ScalarNode, type SourceNode } from './sour
 /** Variables of the host by name. */
 export type HostEnv = Readonly<Record<string, string | undefined>>;
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
+/** A variable of the host, or a value of the project: `args.NAME`, `matrix.NAME`. */
+const NAME = /^(?:(?:args|matrix)\.)?[A-Za-z_][A-Za-z0-9_]*/;
+
+/** The values that references of a tree may have. */
+export interface Values {
+  readonly env: HostEnv;
+  /** Values of the project by reference: `args.browser`, `matrix.node`. */
+  readonly project: Readonly<Record<string, string>>;
+}
 
 type Problem = (reference: string, code: IssueCode, message: string) => void;
 
-/** The source of values, with a record of those used and a way to report mistakes. */
-interface Source {
-  readonly env: HostEnv;
+/** The source of values, with a record of those of the host that were used and a way to report mistakes. */
+interface Source extends Values {
   readonly taken: Map<string, string>;
   readonly problem: Problem;
 }
@@ -31,8 +39,21 @@ function endOfReference(text: string, start: number): number {
   return -1;
 }
 
-function lookUp(env: HostEnv, name: string): string | undefined {
-  return Object.hasOwn(env, name) ? env[name] : undefined;
+function lookUp({ env, project }: Values, name: string): string | undefined {
+  const source = name.includes('.') ? project : env;
+  return Object.hasOwn(source, name) ? source[name] : undefined;
+}
+
+/** Says what is wrong with a reference to a value that the project does not have. */
+function unknownReference(name: string, { project }: Values): string {
+  const [kind = '', key = ''] = name.split('.');
+  const known = Object.keys(project).filter((other) => other.startsWith(`${kind}.`));
+  const near = nearestName(name, known);
+  const hint = near === undefined ? '' : `; did you mean ${near}?`;
+  if (kind === 'args') return `args: has no argument ${key}${hint}`;
+  return known.length === 0
+    ? `${name} stands outside of a sandbox with matrix:`
+    : `matrix: has no axis ${key}${hint}`;
 }
 
 /** Compose's operators, between a variable's name and the operand. Longest first. */
@@ -61,13 +82,17 @@ function resolveReference(text: string, source: Source): string {
     return '';
   }
   const { name, operator, operand } = reference;
-  const found = lookUp(source.env, name);
+  const found = lookUp(source, name);
   // With a colon an empty value counts as unset.
   const value = operator.startsWith(':') && found === '' ? undefined : found;
   if (operator.endsWith('+')) return value === undefined ? '' : expand(operand, source);
   if (value !== undefined) {
-    source.taken.set(name, value);
+    if (!name.includes('.')) source.taken.set(name, value);
     return value;
+  }
+  if (found === undefined && name.includes('.')) {
+    source.problem(text, 'reference_unknown', unknownReference(name, source));
+    return '';
   }
   if (operator.endsWith('-')) return expand(operand, source);
   const missing = found === undefined ? 'not set' : 'empty';
@@ -111,7 +136,7 @@ function plainValue(text: string): string | number | boolean {
   return PLAIN_NUMBER.test(text) ? Number(text) : text;
 }
 
-function interpolateScalar(node: ScalarNode, env: HostEnv, issues: Issue[]): ScalarNode {
+function interpolateScalar(node: ScalarNode, values: Values, issues: Issue[]): ScalarNode {
   if (typeof node.value !== 'string' || !node.value.includes('$')) return node;
   const { file, start, end } = node.span;
   let cursor = start;
@@ -123,7 +148,7 @@ function interpolateScalar(node: ScalarNode, env: HostEnv, issues: Issue[]): Sca
     issues.push({ code, message, hint: ISSUE_HINTS[code], at: placeAt(file, offset) });
   };
   const taken = new Map<string, string>();
-  const text = expand(node.value, { env, taken, problem });
+  const text = expand(node.value, { ...values, taken, problem });
   if (text.length > MAX_VALUE_LENGTH) {
     const message = `value too long after its variables were substituted: at most ${MAX_VALUE_LENGTH} characters`;
     issues.push({
@@ -142,16 +167,16 @@ function interpolateScalar(node: ScalarNode, env: HostEnv, issues: Issue[]): Sca
 /**
  * Substitutes the variables of a tree, in values only (never keys), in Compose's forms: `${NAME}`, `${NAME:-default}`,
  * `${NAME:?message}`, `${NAME:+other}`, the same without the colon, and `$$`. An unset `${NAME}` is an issue at the
- * reference itself. Values of variables never appear in an issue. Pure.
+ * reference itself. `${args.NAME}` and `${matrix.NAME}` take the same forms. Values never appear in an issue. Pure.
  */
-export function interpolate(node: SourceNode, env: HostEnv, issues: Issue[]): SourceNode {
-  if (node.kind === 'scalar') return interpolateScalar(node, env, issues);
+export function interpolate(node: SourceNode, values: Values, issues: Issue[]): SourceNode {
+  if (node.kind === 'scalar') return interpolateScalar(node, values, issues);
   if (node.kind === 'list') {
-    return { ...node, items: node.items.map((item) => interpolate(item, env, issues)) };
+    return { ...node, items: node.items.map((item) => interpolate(item, values, issues)) };
   }
   const entries = new Map<string, MapEntry>();
   for (const [key, entry] of node.entries) {
-    entries.set(key, { ...entry, value: interpolate(entry.value, env, issues) });
+    entries.set(key, { ...entry, value: interpolate(entry.value, values, issues) });
   }
   return { ...node, entries };
 }

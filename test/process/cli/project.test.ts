@@ -157,3 +157,27 @@ it('gondolin run without QEMU exits 125 with the fix, before an image is built',
   );
   expect(stdout).toBe('');
 });
+
+it('plan takes --arg and --profile, and makes a sandbox of each combination of a matrix', async () => {
+  const cwd = directoryWith(`
+args: { word: { enum: [one, two] } }
+sandboxes:
+  test:
+    matrix: { node: [20, 22] }
+    steps: [{ run: "echo \${args.word} \${matrix.node}" }]
+  slow: { profiles: [slow], steps: [{ run: ls }] }
+`);
+  const planned = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runCli(['plan', '--format', 'json', ...args], { cwd });
+    expect(code, stderr).toBe(0);
+    return JSON.parse(stdout).sandboxes.map(({ name }: { name: string }) => name);
+  };
+  expect(await planned('--arg', 'word=two')).toEqual(['test-20', 'test-22']);
+  expect(await planned('--arg', 'word=two', '--profile', 'slow')).toContain('slow');
+  expect(await planned('--arg', 'word=two', 'test')).toEqual(['test-20', 'test-22']);
+  const missing = await runCli(['plan'], { cwd });
+  expect(missing.code).toBe(2);
+  expect(missing.stderr).toContain('args.word: it has no value');
+  const wrong = await runCli(['plan', '--arg', 'word'], { cwd });
+  expect(wrong.stderr).toContain('error[CLI_USAGE]: --arg: want NAME=VALUE');
+});

@@ -10,13 +10,13 @@ const TWO = plan(
 
 describe('selectOperands', () => {
   it.each([
-    [TWO, [], { sandbox: null, steps: [] }],
-    [TWO, ['lint'], { sandbox: 'lint', steps: [] }],
-    [TWO, ['test', 'unit', 'install'], { sandbox: 'test', steps: ['unit', 'install'] }],
-    [ONE, ['unit'], { sandbox: 'test', steps: ['unit'] }],
-    [ONE, ['install', 'unit'], { sandbox: 'test', steps: ['install', 'unit'] }],
-    [ONE, ['test'], { sandbox: 'test', steps: [] }],
-    [ONE, ['test', 'test'], { sandbox: 'test', steps: ['test'] }],
+    [TWO, [], { sandboxes: null, steps: [] }],
+    [TWO, ['lint'], { sandboxes: ['lint'], steps: [] }],
+    [TWO, ['test', 'unit', 'install'], { sandboxes: ['test'], steps: ['unit', 'install'] }],
+    [ONE, ['unit'], { sandboxes: ['test'], steps: ['unit'] }],
+    [ONE, ['install', 'unit'], { sandboxes: ['test'], steps: ['install', 'unit'] }],
+    [ONE, ['test'], { sandboxes: ['test'], steps: [] }],
+    [ONE, ['test', 'test'], { sandboxes: ['test'], steps: ['test'] }],
   ])('reads %#', (given, operands, want) => {
     expect(selectOperands(given, operands)).toEqual(want);
   });
@@ -38,6 +38,20 @@ describe('selectOperands', () => {
       expect.objectContaining({ code: 'CLI_USAGE', message, hint }),
     );
   });
+});
+
+it('the name of a sandbox with a matrix selects all that it made', () => {
+  const cell = (value: string) => ({
+    ...sandbox(`test-${value}`, [step('unit', 'x')]),
+    matrix: { node: value },
+    matrixOf: 'test',
+  });
+  const cells = plan(cell('20'), cell('22'), sandbox('lint', []));
+  expect(selectOperands(cells, ['test', 'unit'])).toEqual({
+    sandboxes: ['test-20', 'test-22'],
+    steps: ['unit'],
+  });
+  expect(selectOperands(cells, ['test-20']).sandboxes).toEqual(['test-20']);
 });
 
 describe('selectCommandSandbox', () => {

@@ -159,6 +159,9 @@ export function sandbox(
 ): SandboxPlan {
   return {
     name,
+    matrix: {},
+    matrixOf: null,
+    profiles: [],
     image: {
       name: 'debian',
       recipe: { kind: 'debian', arch: 'x86_64', release: 'bookworm', packages: [], mirror: null },

@@ -10,6 +10,9 @@ it('the smallest file has every default', () => {
     sandboxes: [
       {
         name: 'p',
+        matrix: {},
+        matrixOf: null,
+        profiles: [],
         image: {
           name: 'debian',
           path: null,
@@ -118,7 +121,7 @@ describe('bad files', () => {
   });
 });
 
-it.each(['watch', 'profiles', 'healthcheck', 'depends_on', 'run'])(
+it.each(['watch', 'healthcheck', 'depends_on', 'run'])(
   'the later key %s gets a hint of its own',
   (key) => {
     const [issue, ...more] = errorOf(`image: debian\n${key}: x\n`);
