@@ -125,6 +125,8 @@ export type { FileContent } from './vm/files/whole-file.ts';
 export type { FileInfo } from './vm/go-names.ts';
 export type { VMNetwork } from './vm/guest-network.ts';
 export { LiveNetwork } from './vm/live-network.ts';
+export type { AcquireOptions, PoolOptions } from './vm/pool/pool-options.ts';
+export { VMPool } from './vm/pool/vm-pool.ts';
 export type { ExposeOptions } from './vm/ports/vm-ports.ts';
 export type { ShellOptions } from './vm/shell.ts';
 export { VM } from './vm/vm.ts';

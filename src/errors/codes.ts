@@ -390,6 +390,14 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Run `gondolin --help` or `gondolin COMMAND --help`.',
   },
+  POOL_CLOSED: {
+    exit: EXIT.runner,
+    hint: 'Acquire VMs before the pool is closed, or create another pool.',
+  },
+  POOL_EXHAUSTED: {
+    exit: EXIT.runner,
+    hint: 'Close VMs that are no longer needed, or raise `maxVms` or `acquireTimeoutMs` of VM.pool().',
+  },
   PROJECT_CA_INVALID: {
     exit: EXIT.config,
     hint: 'Set network.ca to readable files with one or more PEM certificates each.',
@@ -533,6 +541,10 @@ export const CODES = {
   VM_KILL_FAILED: {
     exit: EXIT.runner,
     hint: 'Give the VM more CPUs; if it happens again, do not trust the code that ran in it. The VM was ended.',
+  },
+  VM_NO_MEMORY: {
+    exit: EXIT.runner,
+    hint: 'Close VMs, or lower `memory`, `size` of the pool or `count` of the fork. A pool with `maxVms` may have more than fit.',
   },
   VM_NO_NETWORK: {
     exit: EXIT.config,

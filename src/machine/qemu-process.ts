@@ -24,6 +24,8 @@ export interface QemuProcess {
   /** Resolves after the last console byte has arrived. Never rejects. */
   readonly exited: Promise<MachineExit>;
   kill(): void;
+  /** False lets Node exit while it runs, which ends it. */
+  keepAlive(isKept: boolean): void;
 }
 
 export interface SpawnQemuOptions {
@@ -87,7 +89,16 @@ export async function spawnQemu(
     messageLog,
     exited,
     kill: () => void child.kill('SIGKILL'),
+    keepAlive: (isKept) => {
+      for (const handle of [child, ...streams])
+        if (isHandle(handle)) isKept ? handle.ref() : handle.unref();
+    },
   };
+}
+
+/** What keeps Node's event loop alive: the process, and each socket to it. */
+function isHandle(value: unknown): value is { ref(): void; unref(): void } {
+  return typeof value === 'object' && value !== null && 'ref' in value && 'unref' in value;
 }
 
 /** Spawns the process. Node throws some errors of the kernel and emits the others. */

@@ -64,6 +64,8 @@ export interface Machine {
   kill(): Promise<void>;
   /** Asks QEMU to quit and kills it after a second. */
   close(): Promise<void>;
+  /** Whether Node waits for this machine when it has nothing else to do; else it exits, and the machine ends. @default true */
+  keepAlive(isKept: boolean): void;
 }
 
 /** QEMU's own exit takes a few milliseconds. */
@@ -232,6 +234,7 @@ function runningMachine(parts: Parts): Machine {
       await observed;
       clearTimeout(limit);
     },
+    keepAlive: (isKept) => child.keepAlive(isKept),
   };
 }
 

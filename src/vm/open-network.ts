@@ -1,9 +1,16 @@
 import { resolveDirectories } from '../host/directories.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { NetworkState } from '../net/network-options.ts';
-import type { GuestNetwork } from './guest-network.ts';
+import type { GuestNetwork, VMNetwork } from './guest-network.ts';
 import type { NormalVMOptions } from './normalize-options.ts';
 import type { DebugLog } from './vm-options.ts';
+
+/** Returns the network that options describe; null when they ask for none. */
+export function describedNetwork(options: NormalVMOptions): VMNetwork | null {
+  const given = options.network ?? options.httpHooks?.network;
+  const network = options.ssh === undefined ? given : { policy: {}, ...given, ssh: options.ssh };
+  return network === undefined || network.policy.mode === 'none' ? null : network;
+}
 
 /**
  * Opens the network of a VM; null when its options ask for none, and then its code is not loaded.
@@ -14,9 +21,8 @@ export async function openNetwork(
   log: DebugLog,
   onEvent: NetworkEventSink,
 ): Promise<GuestNetwork | null> {
-  const given = options.network ?? options.httpHooks?.network;
-  const network = options.ssh === undefined ? given : { policy: {}, ...given, ssh: options.ssh };
-  if (network === undefined || network.policy.mode === 'none') return null;
+  const network = describedNetwork(options);
+  if (network === null) return null;
   const { GuestNetwork: Guest } = await import('./guest-network.ts');
   const { from } = options;
   return Guest.open({

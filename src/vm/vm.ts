@@ -24,12 +24,14 @@ import { guestFailure } from './guest-failure.ts';
 import { LiveNetwork } from './live-network.ts';
 import { type NormalVMOptions, normalizeOptions } from './normalize-options.ts';
 import { openNetwork } from './open-network.ts';
+import type { PoolOptions } from './pool/pool-options.ts';
+import { VMPool } from './pool/vm-pool.ts';
 import type { ExposeOptions, VmPorts } from './ports/vm-ports.ts';
-import { resolveImage } from './resolve-image.ts';
 import { SessionRegistration } from './session-registration.ts';
 import { planShell, type ShellOptions } from './shell.ts';
 import { shutDown } from './shut-down.ts';
-import { type RunningGuest, startGuest } from './start/start.ts';
+import { type GuestSource, NEW_GUEST } from './start/guest-source.ts';
+import type { RunningGuest } from './start/start.ts';
 import { startCommand } from './start-command.ts';
 import { HOST_TERMINAL } from './terminal/host-terminal.ts';
 import { killFailed, notRunning } from './vm-errors.ts';
@@ -117,13 +119,25 @@ export class VM extends GoNames implements AsyncDisposable {
     return VM.createInRole(options, {});
   }
 
+  /**
+   * Keeps machines that are started and wait, for VMs on demand: `pool.acquire()`. Returns at once; `pool.ready()` waits for them.
+   * @throws {GondolinError} VM_BAD_OPTION; VM_NO_MEMORY when the host has no memory for `size` of them.
+   */
+  static pool(options: PoolOptions): VMPool {
+    return new VMPool(options, (own, source) => VM.createInRole(own, {}, source));
+  }
+
   /** @internal As `create`, for a VM of a project, which other commands see as such. */
-  static async createInRole(given: VMOptions, role: SessionRole): Promise<VM> {
+  static async createInRole(
+    given: VMOptions,
+    role: SessionRole,
+    source: GuestSource = NEW_GUEST,
+  ): Promise<VM> {
     const options = normalizeOptions(given);
     checkOptions(options);
     const log = debugLog(options);
     try {
-      return await VM.#create(options, role, log);
+      return await VM.#create(options, role, log, source);
     } catch (error) {
       if (options.signal?.aborted !== true) throw error;
       throw new GondolinError('VM_START_ABORTED', 'start of the VM was cancelled', {
@@ -132,10 +146,15 @@ export class VM extends GoNames implements AsyncDisposable {
     }
   }
 
-  static async #create(options: NormalVMOptions, role: SessionRole, log: DebugLog): Promise<VM> {
+  static async #create(
+    options: NormalVMOptions,
+    role: SessionRole,
+    log: DebugLog,
+    source: GuestSource,
+  ): Promise<VM> {
     const events = new VMEvents(eventLog(options, log));
     const network = await openNetwork(options, log, (event) => events.network(event));
-    const acquired = await resolveImage(options).catch(async (error: unknown) => {
+    const acquired = await source.image(options).catch(async (error: unknown) => {
       await network?.close();
       throw error;
     });
@@ -149,7 +168,7 @@ export class VM extends GoNames implements AsyncDisposable {
       options.onProgress?.('booting');
       const started = performance.now();
       const onSpawned = () => registration.open();
-      const guest = await startGuest({ options, image: acquired.image, network, log, onSpawned });
+      const guest = await source.start({ options, image: acquired.image, network, log, onSpawned });
       const bootMs = performance.now() - started;
       log('vm', `ready after ${bootMs.toFixed(0)} ms`);
       const vm = new VM(guest, options, bootMs, events, registration, release);

@@ -2,11 +2,10 @@ import type { AgentClient, Hello } from '../../agent/agent-client.ts';
 import type { GuestImage } from '../../image/guest-image.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import { type StartMachineOptions, startMachine } from '../../machine/start-machine.ts';
-import type { GuestNetwork } from '../guest-network.ts';
 import { mountListenersDirectory } from '../ports/guest-listeners.ts';
 import { createCloneIdentity } from './clone-identity.ts';
 import { hasStandardScratch, mountStandardScratch } from './mounts.ts';
-import type { StartContext } from './start-context.ts';
+import type { StartContext, StartNetwork } from './start-context.ts';
 import { connectAgent, type StartedGuest, untilReady } from './started-guest.ts';
 
 /** Boots a guest for this start alone: nothing is saved. */
@@ -40,7 +39,7 @@ export async function bootUntilReady(
 export async function bootMachine(
   spec: MachineSpec,
   rootfsType: GuestImage['rootfsType'],
-  network: GuestNetwork | null,
+  network: StartNetwork | null,
   options: StartMachineOptions,
 ): Promise<StartedGuest> {
   const machine = await startMachine(spec, options);

@@ -4,10 +4,9 @@ import type { MachineSpec } from '../../machine/machine-spec.ts';
 import { type StartMachineOptions, startMachine } from '../../machine/start-machine.ts';
 import type { CloneIdentity } from '../../protocol/host-message.ts';
 import { setClock } from '../clock-keeper.ts';
-import type { GuestNetwork } from '../guest-network.ts';
 import { openSavedMachine, refused, type SavedMachine } from '../snapshot/saved-machine.ts';
 import { createCloneIdentity } from './clone-identity.ts';
-import type { StartContext } from './start-context.ts';
+import type { StartContext, StartNetwork } from './start-context.ts';
 import { connectAgent, type StartedGuest, untilReady } from './started-guest.ts';
 
 /** Twenty machines at once on two cores need 5 s each. */
@@ -84,7 +83,7 @@ export async function restoreMachine(
   spec: MachineSpec,
   saved: SavedMachine,
   identity: () => CloneIdentity,
-  network: GuestNetwork | null,
+  network: StartNetwork | null,
   options: StartMachineOptions,
 ): Promise<StartedGuest> {
   const ram = { kind: 'clone', path: saved.ramPath } as const;

@@ -10,6 +10,9 @@ import { computeTemplateKey } from '../snapshot/template-key.ts';
 import { DEFAULT_MEMORY, type DebugLog, memoryBytes, type VMOptions } from '../vm-options.ts';
 import { hasStandardScratch } from './mounts.ts';
 
+/** What a machine needs of its network while it starts. */
+export type StartNetwork = Pick<GuestNetwork, 'trustKey' | 'install' | 'register'>;
+
 /** A start as `VM.create` asks for it. */
 export interface StartRequest {
   readonly options: VMOptions;
@@ -21,7 +24,9 @@ export interface StartRequest {
 }
 
 /** A request with what watches and accompanies its start. */
-interface WatchedStart extends StartRequest {
+interface WatchedStart extends Omit<StartRequest, 'network'> {
+  /** Null when the VM has none. */
+  readonly network: StartNetwork | null;
   /** Rejects when the start took too long or was cancelled. */
   readonly limit: Promise<never>;
   /** Called with the machine once QEMU runs. */

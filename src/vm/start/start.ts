@@ -42,7 +42,7 @@ export async function startGuest(request: StartRequest): Promise<RunningGuest> {
       onMachine: (machine) => limits.watch(machine),
     });
     const guest = await restoreOrBoot(context);
-    return await mountAll(context, guest);
+    return await mountAll(context, guest, request.network);
   } catch (error) {
     await files.server?.close();
     throw error;
@@ -59,8 +59,12 @@ function restoreOrBoot(context: StartContext): Promise<StartedGuest> {
 }
 
 /** Mounts the volumes of a started guest and seals it; kills it when that fails. */
-async function mountAll(context: StartContext, guest: StartedGuest): Promise<RunningGuest> {
-  const { options, files, network, log, limit, templateKey } = context;
+export async function mountAll(
+  context: Pick<StartContext, 'options' | 'files' | 'log' | 'limit' | 'templateKey'>,
+  guest: StartedGuest,
+  network: GuestNetwork | null,
+): Promise<RunningGuest> {
+  const { options, files, log, limit, templateKey } = context;
   const { machine, session, agent, ready, savedChannel } = guest;
   let fuse: FuseServer | null = null;
   try {

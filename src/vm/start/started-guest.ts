@@ -3,7 +3,7 @@ import type { Machine } from '../../machine/start-machine.ts';
 import { MuxSession } from '../../mux/mux-session.ts';
 import { guestFailure } from '../guest-failure.ts';
 import type { ChannelCounts } from '../guest-files.ts';
-import type { GuestNetwork } from '../guest-network.ts';
+import type { StartNetwork } from './start-context.ts';
 
 /** A running QEMU with its session: the agent may not have sent its greeting yet, and no volume is mounted. */
 export interface StartedGuest {
@@ -19,7 +19,7 @@ export interface StartedGuest {
 /** Opens the session on a machine's control channel. The network serves its streams before the first one arrives. */
 export function connectAgent(
   machine: Machine,
-  network: GuestNetwork | null,
+  network: StartNetwork | null,
 ): Pick<StartedGuest, 'session' | 'agent'> {
   const session = new MuxSession(machine.control);
   network?.register(session, machine);

@@ -14,24 +14,22 @@ const TEMPLATE_FAILURE = /^(MACHINE|SNAPSHOT|AGENT|MUX|GUEST)_/;
  * not load is removed with a warning, and the start boots.
  */
 export async function startFromTemplate(context: StartContext): Promise<StartedGuest> {
-  const templates = new TemplateStore(context.directories.templates);
-  const restored = await restoreTemplate(context, templates);
+  const restored = await restoreTemplate(context);
   if (restored !== null) return restored;
+  const templates = new TemplateStore(context.directories.templates);
   const lock = await templates.lock(context.templateKey, context.options.signal);
   try {
     // Another gondolin may have made it while this one waited.
-    return (await restoreTemplate(context, templates)) ?? (await bootAndSave(context, templates));
+    return (await restoreTemplate(context)) ?? (await bootAndSave(context, templates));
   } finally {
     lock.release();
   }
 }
 
 /** Null when there is no template, or it did not load and was removed. */
-async function restoreTemplate(
-  context: StartContext,
-  templates: TemplateStore,
-): Promise<StartedGuest | null> {
-  const { options, templateKey } = context;
+export async function restoreTemplate(context: StartContext): Promise<StartedGuest | null> {
+  const { options, templateKey, directories } = context;
+  const templates = new TemplateStore(directories.templates);
   try {
     const open = () => templates.open(templateKey);
     return await restoreLocked(context, templates.directory(templateKey), open);

@@ -4,7 +4,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { toArgv } from '../guest-command.ts';
 
 /** Commands that load what nearly every first command needs from the disk; an image may lack them. */
-const COMMANDS = [['/bin/true'], toArgv(':')];
+export const FIRST_COMMANDS: readonly string[][] = [['/bin/true'], toArgv(':')];
 const ROUNDS = 2;
 /** The kernel refines its clock's rate one second after its start, and frees what only the boot needed. */
 const QUIET_MS = 1_200;
@@ -15,12 +15,13 @@ const QUIET_MS = 1_200;
  */
 export async function warmUp(agent: AgentClient): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
-    for (const argv of COMMANDS) await tryOut(agent, argv);
+    for (const argv of FIRST_COMMANDS) await tryOut(agent, argv);
   }
   await delay(QUIET_MS);
 }
 
-async function tryOut(agent: AgentClient, argv: string[]): Promise<void> {
+/** Runs a command to its end, whatever it is; one that the image lacks is skipped. */
+export async function tryOut(agent: AgentClient, argv: string[]): Promise<void> {
   try {
     const command = await agent.exec({ argv, stdout: 'pipe', stderr: 'pipe' });
     command.stdout?.resume();
