@@ -96,7 +96,7 @@ export async function spawnQemu(
   };
 }
 
-/** What keeps Node's event loop alive: the process, and each socket to it. */
+/** True for a process or a socket, which keep Node's event loop alive. */
 function isHandle(value: unknown): value is { ref(): void; unref(): void } {
   return typeof value === 'object' && value !== null && 'ref' in value && 'unref' in value;
 }

@@ -32,7 +32,7 @@ export interface PoolOptions extends Omit<VMOptions, 'from' | 'vfs' | 'signal' |
  *
  * @example
  * const options: AcquireOptions = { env: { CI: '1' }, vfs: { mounts: { '/work': new MemoryProvider() } } };
- * const vm = await pool.acquire(options);
+ * const vm = await VM.pool({ size: 2 }).acquire(options);
  */
 export interface AcquireOptions
   extends Omit<

@@ -1,7 +1,7 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-/** What a pool keeps ready. */
+/** A thing that a pool keeps ready. */
 export interface PoolItem {
   /** Rejects when it ends by itself. */
   readonly failure: Promise<never>;

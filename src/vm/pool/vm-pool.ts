@@ -140,7 +140,7 @@ export class VMPool implements AsyncDisposable {
   }
 
   /**
-   * Ends the VMs that wait; `acquire` rejects with POOL_CLOSED from now on. VMs that were acquired go on. May be called twice;
+   * Ends the VMs that wait; `acquire` rejects with POOL_CLOSED from now on. VMs that were acquired continue. May be called twice;
    * never throws.
    */
   close(): Promise<void> {

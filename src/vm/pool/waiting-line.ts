@@ -34,7 +34,7 @@ export class WaitingLine<T> {
         },
         reject: (error) => {
           leave();
-          reject(error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         },
       };
       const abort = () => waiter.reject(signal?.reason);

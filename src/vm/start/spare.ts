@@ -33,7 +33,7 @@ export interface SpareOptions {
 export interface Spare {
   readonly guest: StartedGuest;
   readonly image: AcquiredImage;
-  /** What its guest trusts: see `GuestNetwork.trustKey`. Null when nothing was installed. */
+  /** Names the certificates that its guest trusts: see `GuestNetwork.trustKey`. Null when nothing was installed. */
   readonly trustKey: string | null;
   /** Rejects with the error that ends it while it waits. */
   readonly failure: Promise<never>;

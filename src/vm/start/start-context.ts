@@ -10,7 +10,7 @@ import { computeTemplateKey } from '../snapshot/template-key.ts';
 import { DEFAULT_MEMORY, type DebugLog, memoryBytes, type VMOptions } from '../vm-options.ts';
 import { hasStandardScratch } from './mounts.ts';
 
-/** What a machine needs of its network while it starts. */
+/** The part of a network that a machine needs while it starts. */
 export type StartNetwork = Pick<GuestNetwork, 'trustKey' | 'install' | 'register'>;
 
 /** A start as `VM.create` asks for it. */

@@ -40,7 +40,7 @@ function open(options: Partial<ReadyPoolOptions<FakeItem>> = {}) {
   const failures: unknown[] = [];
   const start = (signal: AbortSignal) =>
     new Promise<FakeItem>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason));
+      signal.addEventListener('abort', () => reject(new Error('aborted')));
       starts.push({
         signal,
         succeed: async () => {
