@@ -84,8 +84,8 @@ export interface NetworkConfig {
   readonly rules: readonly HttpRuleConfig[];
   readonly policyScript: string | null;
   readonly upstreamProxy: UpstreamProxyConfig | null;
-  /** `fail`: a run in which something was blocked exits 3. */
   readonly ssh: readonly SshConfig[];
+  /** `fail`: a run in which something was blocked exits 3. */
   readonly onBlocked: 'warn' | 'fail';
 }
 

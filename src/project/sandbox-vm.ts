@@ -240,16 +240,22 @@ function toRunnerVm(
   };
 }
 
+/** The proxy of the sandbox serves what is downloaded for its image too. Its code is loaded only for one. */
+async function downloadVariables({ upstreamProxy }: VMNetwork): Promise<Record<string, string>> {
+  if (upstreamProxy === undefined) return {};
+  const { downloadEnvironment } = await import('../net/proxy/download-environment.ts');
+  return downloadEnvironment(upstreamProxy);
+}
+
 /**
  * Returns the function that starts the VMs of a plan for `runPlan`: it takes the image from the cache or builds it, then
  * starts QEMU with the sandbox's mounts, restored from the latest checkpoint whose steps have not changed.
  */
 export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateSandboxVm {
-  const { cacheDirectory, agentPath, environment } = options;
+  const { cacheDirectory, agentPath } = options;
   return async (sandbox: SandboxPlan, hooks: SandboxVmHooks) => {
     const { signal, onImageProgress: onProgress } = hooks;
     const onBuilt = () => keepCacheSmall(storedPlaces(options), hooks.onWarning);
-    const imageOptions = { cacheDirectory, agentPath, environment, signal, onProgress, onBuilt };
     // Checked before a minute of building an image, so that a missing secret is reported at once.
     const code = await guardHostCode(plan, sandbox, {
       env: options.secretEnvironment,
@@ -259,7 +265,12 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
     const network = await sandboxNetwork(code.sandbox, code.env, signal);
     // Opened as early, so that a port that is in use is reported at once.
     const ports = await SandboxPorts.open(sandbox.vm.ports, hooks.onWarning);
-    const image = await ensureImage(sandbox.image.recipe, imageOptions).catch(
+    const environment = {
+      ...options.environment,
+      ...(await downloadVariables(network)),
+    };
+    const building = { cacheDirectory, agentPath, environment, signal, onProgress, onBuilt };
+    const image = await ensureImage(sandbox.image.recipe, building).catch(
       async (error: unknown) => {
         await ports.close();
         throw error;

@@ -8,7 +8,8 @@ import { guestAgentPath } from '../host/package-root.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
-import type { VMOptions } from './vm-options.ts';
+import type { NormalVMOptions } from './normalize-options.ts';
+import { describedNetwork } from './open-network.ts';
 
 /** An image in use; `release` lets the cache remove it again. It does nothing for an image that the caller brought. */
 export interface AcquiredImage {
@@ -16,7 +17,7 @@ export interface AcquiredImage {
   readonly release: () => Promise<void>;
 }
 
-function toRecipe(options: VMOptions): ImageRecipe {
+function toRecipe(options: NormalVMOptions): ImageRecipe {
   const path = options.sandbox?.imagePath ?? guestDirectoryOverride();
   if (path !== undefined && options.image === undefined) return { kind: 'path', path };
   if (typeof options.image === 'object' && 'kind' in options.image) return options.image;
@@ -24,11 +25,18 @@ function toRecipe(options: VMOptions): ImageRecipe {
   return { kind: 'debian', arch, release: hostDebianRelease(), packages: [], mirror: null };
 }
 
+async function downloadVariables(options: NormalVMOptions): Promise<Record<string, string>> {
+  const upstreamProxy = describedNetwork(options)?.upstreamProxy;
+  if (upstreamProxy === undefined) return {};
+  const { downloadEnvironment } = await import('../net/proxy/download-environment.ts');
+  return downloadEnvironment(upstreamProxy);
+}
+
 /**
  * Returns the image that a VM boots, and builds it when the cache has none.
  * @throws {GondolinError} IMAGE_…, HOST_AGENT_NOT_BUILT.
  */
-export async function resolveImage(options: VMOptions): Promise<AcquiredImage> {
+export async function resolveImage(options: NormalVMOptions): Promise<AcquiredImage> {
   if (typeof options.image === 'object' && 'vmlinuxPath' in options.image) {
     return { image: options.image, release: async () => undefined };
   }
@@ -41,7 +49,7 @@ export async function resolveImage(options: VMOptions): Promise<AcquiredImage> {
       await keepCacheSmall({ cacheDirectory, snapshotsDirectory }, onWarning);
     },
     agentPath: guestAgentPath(),
-    environment: proxyEnvironment(),
+    environment: { ...proxyEnvironment(), ...(await downloadVariables(options)) },
     onProgress: ({ message }) => options.onProgress?.(message),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

@@ -1,11 +1,11 @@
+import type { NormalVMOptions } from '../normalize-options.ts';
 import { type AcquiredImage, resolveImage } from '../resolve-image.ts';
-import type { VMOptions } from '../vm-options.ts';
 import { type RunningGuest, startGuest } from './start.ts';
 import type { StartRequest } from './start-context.ts';
 
 /** Where the guest of a VM comes from. */
 export interface GuestSource {
-  readonly image: (options: VMOptions) => Promise<AcquiredImage>;
+  readonly image: (options: NormalVMOptions) => Promise<AcquiredImage>;
   readonly start: (request: StartRequest) => Promise<RunningGuest>;
 }
 
