@@ -122,6 +122,7 @@ export { GuestFileHandle } from './vm/files/guest-file-handle.ts';
 export { GuestFileSystem } from './vm/files/guest-file-system.ts';
 export { GuestEntry, type GuestFileType, GuestStats } from './vm/files/guest-stats.ts';
 export type { FileContent } from './vm/files/whole-file.ts';
+export type { ForkOptions } from './vm/fork/fork-options.ts';
 export type { FileInfo } from './vm/go-names.ts';
 export type { VMNetwork } from './vm/guest-network.ts';
 export { LiveNetwork } from './vm/live-network.ts';

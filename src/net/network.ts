@@ -83,6 +83,11 @@ export class Network extends EventEmitter<NetworkEvents> {
     this.#services = this.#assemble();
   }
 
+  /** The definition in force, for a copy of this network. */
+  get definition(): NetworkDefinition {
+    return this.#definition;
+  }
+
   /** The policy in force. */
   get policy(): NetworkPolicy {
     return toNetworkPolicy(this.#definition);

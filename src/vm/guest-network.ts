@@ -83,6 +83,12 @@ export class GuestNetwork {
     return Object.entries(this.#network.placeholders).map(([name, value]) => ({ name, value }));
   }
 
+  /** The options in force that updates change, for the network of a copy of this VM. */
+  get current(): Pick<VMNetwork, 'policy' | 'passthrough' | 'secrets'> {
+    const { policy, passthrough, secrets } = this.#network.definition;
+    return { policy, passthrough, secrets };
+  }
+
   /** The policy in force. */
   get policy(): NetworkPolicy {
     return this.#network.policy;

@@ -18,6 +18,7 @@ import { ExecProcess } from './exec/exec-process.ts';
 import type { RunningCommand } from './exec/running-command.ts';
 import { FilesSession } from './files/files-session.ts';
 import { GuestFileSystem } from './files/guest-file-system.ts';
+import type { ForkOptions } from './fork/fork-options.ts';
 import { GoNames } from './go-names.ts';
 import { toArgv } from './guest-command.ts';
 import { guestFailure } from './guest-failure.ts';
@@ -56,7 +57,7 @@ export class VM extends GoNames implements AsyncDisposable {
   /** The network policy in force, and its updates. */
   readonly network: LiveNetwork;
   readonly #guest: RunningGuest;
-  readonly #options: VMOptions;
+  readonly #options: NormalVMOptions;
   /** Resolves with the error that ended the guest. */
   readonly #gone: Promise<GondolinError>;
   readonly #release: () => Promise<void>;
@@ -78,7 +79,7 @@ export class VM extends GoNames implements AsyncDisposable {
 
   private constructor(
     guest: RunningGuest,
-    options: VMOptions,
+    options: NormalVMOptions,
     bootMs: number,
     events: VMEvents,
     registration: SessionRegistration,
@@ -370,6 +371,19 @@ export class VM extends GoNames implements AsyncDisposable {
     } catch (error) {
       throw await this.#explain(error);
     }
+  }
+
+  /**
+   * Copies the running VM: `count` machines of their own that continue its processes from this moment. The VM itself continues too.
+   * Connections of a copy are reset; what its network allows is what is in force now.
+   * @throws {GondolinError} VM_BAD_OPTION, VM_NO_MEMORY; as `save` and `create`. Then no copy is left.
+   */
+  async fork(count: number, options: ForkOptions = {}): Promise<VM[]> {
+    this.#assertRunning();
+    const { forkVm } = await import('./fork/fork.ts');
+    const save = (directory: string) => this.save(directory);
+    const { network } = this.#guest;
+    return forkVm({ options: this.#options, network, save, create: VM.create }, count, options);
   }
 
   /**

@@ -58,12 +58,53 @@ it('an acquired VM is as one of VM.create(), with an identity of its own, and th
   expect((await second.exec('echo still here')).stdout).toBe('still here\n');
 });
 
+it('fork() gives copies that continue its processes as machines of their own, with the network that is in force', async () => {
+  const vm = closed(
+    await VM.create({
+      network: { policy: { allowedHosts: ['api.github.com'] } },
+      vfs: { mounts: { '/data': new MemoryProvider() } },
+    }),
+  );
+  await vm.exec(
+    'echo kept > /data/note; (while :; do sleep 0.1; echo >> /tmp/ticks; done) > /dev/null 2>&1 &',
+  );
+  await vm.network.update({ allowedHosts: ['registry.example.com'] });
+  await expect(vm.fork(1)).rejects.toMatchObject({ code: 'VM_BAD_OPTION' });
+  const mounts = () => ({ '/data': new MemoryProvider() });
+  const copies = (await vm.fork(2, { mounts, hostname: (copy) => `copy-${copy}` })).map(closed);
+  const answers = await Promise.all(
+    [vm, ...copies].map(async (one, index) => {
+      const { stdout } = await one.exec(
+        `cat /data/note; echo ${index} > /data/note; hostname; before=$(wc -l < /tmp/ticks); sleep 0.5; test $(wc -l < /tmp/ticks) -gt $before && echo ticks`,
+      );
+      return stdout.split('\n');
+    }),
+  );
+  expect(answers.map(([note, name, ticks]) => [note, name, ticks])).toEqual([
+    ['kept', 'gondolin', 'ticks'],
+    ['kept', 'copy-0', 'ticks'],
+    ['kept', 'copy-1', 'ticks'],
+  ]);
+  expect(await vm.fs.readFile('/data/note', 'utf8')).toBe('0\n');
+  const ids = await Promise.all(
+    [vm, ...copies].map(async (one) => (await one.exec(IDENTITY)).stdout),
+  );
+  expect(new Set(ids.join('').trim().split('\n')).size).toBe(9);
+  expect(copies.map((copy) => copy.network.policy.allowedHosts)).toEqual([
+    ['registry.example.com'],
+    ['registry.example.com'],
+  ]);
+});
+
 it('a pool with a network gives each VM that of its own, and neither keeps Node running nor outlives it', async () => {
   const program = `
     import { readFileSync, readdirSync } from 'node:fs';
     import { VM } from 'gondolin';
     const children = () => readdirSync('/proc/self/task').flatMap((task) =>
       readFileSync('/proc/self/task/' + task + '/children', 'utf8').trim().split(' '));
+    const closed = VM.pool({ size: 1 });
+    await closed.ready();
+    await closed.close();
     const pool = VM.pool({ size: 1, network: { policy: {} }, warmUp: [['/bin/true'], 'getent hosts api.github.com'] });
     const vm = await pool.acquire({ network: { policy: { allowedHosts: ['registry.example.com'] } } });
     const known = await vm.exec('getent hosts registry.example.com');

@@ -72,6 +72,8 @@ export async function startSpare(spare: SpareOptions): Promise<Spare> {
     }
     guest.machine.keepAlive(false);
     const end = async () => {
+      // Who awaits this must not be the last thing that Node waits for.
+      guest.machine.keepAlive(true);
       await guest.machine.kill();
       await image.release();
     };
