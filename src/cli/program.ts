@@ -228,6 +228,17 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   add('init', 'write a starter gondolin.yaml', async () => {
     return (await import('./commands/init.ts')).initCommand;
   }).option('--force', 'overwrite an existing file');
+  add(
+    'convert [file]',
+    'write a Compose file or a devcontainer.json as a gondolin.yaml',
+    async () => {
+      return (await import('./commands/convert.ts')).convertCommand;
+    },
+  )
+    .usage('[options] FILE')
+    .option('-o, --output <file>', 'write to this file (default: standard output)')
+    .option('--force', 'overwrite an existing file')
+    .option('--strict', 'exit 1 if something could not be carried over');
   add('config', 'print the project with includes, variables and defaults applied', async () => {
     return (await import('./commands/config.ts')).configCommand;
   });

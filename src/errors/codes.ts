@@ -34,6 +34,14 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Write the volume as host:guest or host:guest:ro, with a host path that exists.',
   },
+  CONVERT_INPUT_INVALID: {
+    exit: EXIT.config,
+    hint: 'Correct the file at that place: it is not one that the tool it is for would accept either.',
+  },
+  CONVERT_INPUT_UNREADABLE: {
+    exit: EXIT.config,
+    hint: 'Pass the path of a Compose file or of a devcontainer.json of at most 1 MiB.',
+  },
   HOST_ACCEL_INVALID: {
     exit: EXIT.config,
     hint: 'Set GONDOLIN_ACCEL to tcg or kvm, or unset it.',

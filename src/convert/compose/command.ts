@@ -1,0 +1,62 @@
+import type { SourceNode } from '../../config/yaml/source-node.ts';
+import { hasCredential } from '../secret-look.ts';
+import type { YamlValue } from '../yaml-writer.ts';
+import { type ComposeService, keyOf, presentValue, textOf } from './compose-service.ts';
+import { splitWords } from './split-words.ts';
+
+const CREDENTIAL =
+  'it may contain a credential: take it from a variable, and give the sandbox a secret NAME@host';
+
+/** A reference with blanks in its default would be split: Compose splits after it has substituted. */
+function splitProblem(words: readonly string[]): string | null {
+  const isSplit = words.some((word) => word.split('${').length > word.split('}').length);
+  return isSplit ? 'the default of a variable in it contains blanks' : null;
+}
+
+/** Words of a command or entrypoint, each with its variables converted; null with a remark when they cannot be carried over. */
+export function wordsOf(
+  service: ComposeService,
+  node: SourceNode,
+  key: string,
+): readonly string[] | null {
+  const { remarks } = service.context;
+  const texts: string[] = [];
+  const literals: string[] = [];
+  for (const item of node.kind === 'list' ? node.items : [node]) {
+    const text = textOf(service, item, key);
+    if (text === null) return null;
+    const words = node.kind === 'list' ? [text.text] : splitWords(text.text);
+    const problem = words === null ? 'a quote in it is not closed' : splitProblem(words);
+    if (words === null || problem !== null) {
+      remarks.left(node, key, problem ?? '');
+      return null;
+    }
+    texts.push(...words);
+    literals.push(text.literal);
+  }
+  if (hasCredential(literals.join(' '))) {
+    remarks.left(node, key, CREDENTIAL);
+    return null;
+  }
+  return texts;
+}
+
+/** Returns the command of a service as words to run without a shell, as Compose runs it; undefined when there is none to carry over. */
+export function serviceCommand(service: ComposeService): YamlValue | undefined {
+  const entrypoint = presentValue(service, 'entrypoint');
+  const command = presentValue(service, 'command');
+  if (entrypoint === undefined && command === undefined) {
+    const reason =
+      'the service has no command; that of its image is not known here: add it as a step';
+    service.context.remarks.left(service.node, keyOf(service, 'command'), reason);
+    return undefined;
+  }
+  const words: string[] = [];
+  for (const [key, node] of Object.entries({ entrypoint, command })) {
+    if (node === undefined) continue;
+    const found = wordsOf(service, node, keyOf(service, key));
+    if (found === null) return undefined;
+    words.push(...found);
+  }
+  return words.length === 0 ? undefined : words;
+}
