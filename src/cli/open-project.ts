@@ -4,6 +4,7 @@ import { hostDebianRelease } from '../host/image-environment.ts';
 import { buildPlan } from '../plan/build-plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import { selectSteps } from '../plan/select-steps.ts';
+import { withDependencies } from '../plan/with-dependencies.ts';
 import type { GlobalOptions } from './command-context.ts';
 import type { CliIo } from './io.ts';
 import { selectOperands } from './operands.ts';
@@ -35,7 +36,7 @@ export function planForSandbox(plan: Plan, name: string): Plan {
   return { ...plan, sandboxes: plan.sandboxes.filter((sandbox) => sandbox.name === name) };
 }
 
-/** Returns the plan without the sandboxes that belong to other profiles only. @throws {GondolinError} CLI_USAGE when none is left */
+/** Returns the plan without the sandboxes that belong to other profiles only, unless another depends on them. @throws {GondolinError} CLI_USAGE when none is left */
 function planForProfiles(plan: Plan, active: readonly string[]): Plan {
   const known = plan.sandboxes.flatMap(({ profiles }) => profiles);
   const unknown = active.find((name) => !known.includes(name));
@@ -43,14 +44,17 @@ function planForProfiles(plan: Plan, active: readonly string[]): Plan {
   const sandboxes = plan.sandboxes.filter(
     ({ profiles }) => profiles.length === 0 || profiles.some((name) => active.includes(name)),
   );
-  if (sandboxes.length > 0) return { ...plan, sandboxes };
+  if (sandboxes.length > 0) return withDependencies(plan, sandboxes);
   throw usageError(
     'every sandbox belongs to a profile, and none is active',
     `Name a sandbox, or a profile with --profile: ${[...new Set(known)].join(', ')}.`,
   );
 }
 
-/** Returns the part of a plan that `[SANDBOX] [STEP…]` selects, with the steps that those need. @throws {GondolinError} CLI_USAGE */
+/**
+ * Returns the part of a plan that `[SANDBOX] [STEP…]` selects, with the steps that those need and the sandboxes that it depends on.
+ * @throws {GondolinError} CLI_USAGE
+ */
 export function planForOperands(
   plan: Plan,
   operands: readonly string[],
@@ -59,6 +63,9 @@ export function planForOperands(
   const { sandboxes: names, steps } = selectOperands(plan, operands);
   if (names === null) return planForProfiles(plan, profiles);
   const chosen = plan.sandboxes.filter(({ name }) => names.includes(name));
-  if (steps.length === 0) return { ...plan, sandboxes: chosen };
-  return { ...plan, sandboxes: chosen.map((found) => selectSteps(found, steps)) };
+  if (steps.length === 0) return withDependencies(plan, chosen);
+  return withDependencies(
+    plan,
+    chosen.map((found) => selectSteps(found, steps)),
+  );
 }

@@ -153,6 +153,8 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
   const sandbox = {
     ...{ name: NAME, matrix: {}, matrixOf: null, profiles: [] },
     ...{ image, vm, network: DEFAULT_NETWORK, secrets: [], steps: [] },
+    service: null,
+    dependsOn: [],
     onWritableCode: 'fail' as const,
   };
   const plan: Plan = {

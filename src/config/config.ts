@@ -44,8 +44,64 @@ export interface SandboxConfig {
   readonly secrets: readonly SecretConfig[];
   /** `fail`: refuses to start while a guest could change code that the host runs for this project. */
   readonly onWritableCode: 'fail' | 'warn';
+  /** Run in order; of a service, before its command. */
   readonly steps: readonly StepConfig[];
+  /** The command that keeps running; null for a sandbox that has done its work after its steps. */
+  readonly service: ServiceConfig | null;
+  readonly dependsOn: readonly DependencyConfig[];
 }
+
+/** The main command of a sandbox, and how it is kept running. */
+export interface ServiceConfig {
+  /** A string runs in a shell, a list without one. */
+  readonly run: string | readonly string[];
+  readonly restart: RestartPolicy;
+  /** Asks it to end. */
+  readonly stopSignal: StopSignal;
+  /** Time it has to end before SIGKILL. */
+  readonly stopGracePeriodMs: number;
+  /** null: it is healthy as soon as it is started. */
+  readonly healthcheck: HealthcheckConfig | null;
+}
+
+/** Whether a command that has ended is started again, and how many times; null for any number. */
+export interface RestartPolicy {
+  readonly when: 'no' | 'on-failure' | 'always';
+  readonly maxRestarts: number | null;
+}
+
+export type StopSignal =
+  | 'SIGHUP'
+  | 'SIGINT'
+  | 'SIGQUIT'
+  | 'SIGKILL'
+  | 'SIGUSR1'
+  | 'SIGUSR2'
+  | 'SIGTERM'
+  | 'SIGWINCH';
+
+/** A command in the guest that succeeds once the service does its work. */
+export interface HealthcheckConfig {
+  /** A string runs in a shell, a list without one. */
+  readonly test: string | readonly string[];
+  readonly intervalMs: number;
+  /** Limit of one check. */
+  readonly timeoutMs: number;
+  /** Failures in a row that make the service unhealthy. */
+  readonly retries: number;
+  /** Failures in this time do not count, and checks come every `startIntervalMs`. */
+  readonly startPeriodMs: number;
+  readonly startIntervalMs: number;
+}
+
+/** A sandbox that must have reached a state before this one starts. */
+export interface DependencyConfig {
+  readonly name: string;
+  readonly condition: DependencyCondition;
+}
+
+/** `started`: its VM, or its service, has started. `healthy`: its check succeeded. `completed`: it has ended with success. */
+export type DependencyCondition = 'started' | 'healthy' | 'completed';
 
 export interface ImageConfig {
   readonly name: string;

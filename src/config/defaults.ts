@@ -1,4 +1,10 @@
-import type { ImageConfig, NetworkConfig, StepConfig } from './config.ts';
+import type {
+  HealthcheckConfig,
+  ImageConfig,
+  NetworkConfig,
+  ServiceConfig,
+  StepConfig,
+} from './config.ts';
 
 /** A step without any key but its command. Its name, command and directory depend on the file. */
 export const DEFAULT_STEP: Omit<StepConfig, 'name' | 'run' | 'cwd'> = {
@@ -39,4 +45,21 @@ export const DEFAULT_IMAGE: ImageConfig = {
   release: 'host',
   packages: [],
   mirror: 'host',
+};
+
+/** A service with nothing but its command. */
+export const DEFAULT_SERVICE: Omit<ServiceConfig, 'run'> = {
+  restart: { when: 'no', maxRestarts: null },
+  stopSignal: 'SIGTERM',
+  stopGracePeriodMs: 10_000,
+  healthcheck: null,
+};
+
+/** `healthcheck:` with nothing but its test; the times are Compose's. */
+export const DEFAULT_HEALTHCHECK: Omit<HealthcheckConfig, 'test'> = {
+  intervalMs: 30_000,
+  timeoutMs: 30_000,
+  retries: 3,
+  startPeriodMs: 0,
+  startIntervalMs: 5_000,
 };

@@ -32,6 +32,9 @@ export const ISSUE_HINTS = {
   duplicate_name: 'Give each its own name.',
   unknown_need: 'Name a step of the same sandbox.',
   need_cycle: 'Remove one of these needs.',
+  needs_run: 'Add `run:` with the command of the service, or remove the key.',
+  unknown_dependency: 'Name another sandbox of this project.',
+  dependency_cycle: 'Remove one of these dependencies.',
   unknown_image: 'Name a key of `images:`, or the built-in `debian`.',
   path_missing:
     'Create it, or correct the path; relative paths start at the file that contains them.',

@@ -1,6 +1,8 @@
 import { basename, dirname } from 'node:path';
 import { type CheckContext, textOr } from './check/check-context.ts';
+import { readDependencies } from './check/read-dependencies.ts';
 import { readImages, readSandbox } from './check/read-sandbox.ts';
+import { checkServiceKeys } from './check/read-service.ts';
 import type { Config, SandboxConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { type ExpandedProject, expandProject, type MatrixCell } from './expand/expand-project.ts';
@@ -58,10 +60,13 @@ function readSandboxes(
   const named = getEntries(getChild(tree, 'sandboxes'));
   const nodes: (readonly [string, SourceNode])[] =
     named.length > 0 ? named.map(([key, { value }]) => [key, value]) : [[name, flatSandbox(tree)]];
-  return nodes.map(([key, node]) => ({
-    ...readSandbox(context, key, mergeNodes(defaults, node), images),
-    ...cellOf(cells.get(key)),
-  }));
+  const placed = nodes.map(([key, own]) => {
+    const node = mergeNodes(defaults, own);
+    checkServiceKeys(context, own, node);
+    const sandbox = { ...readSandbox(context, key, node, images), ...cellOf(cells.get(key)) };
+    return { sandbox, node };
+  });
+  return readDependencies(context, placed);
 }
 
 function emptyIssue(file: SourceFile): Issue {

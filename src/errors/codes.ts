@@ -414,6 +414,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Keep code that the host runs out of read-write volumes: mount fewer directories, mount them read-only, or move the file. Set on_writable_code: warn to accept the risk.',
   },
+  PROJECT_DEPENDENCY_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Look at what happened to the sandbox that it depends on.',
+  },
   PROJECT_INPUT_LIMIT: {
     exit: EXIT.config,
     hint: 'List fewer files, or exclude directories with a line such as "!node_modules/**".',
@@ -441,6 +445,10 @@ export const CODES = {
   PROJECT_SANDBOX_TIMEOUT: {
     exit: EXIT.timeout,
     hint: 'Raise `resources.timeout` of the sandbox, or shorten its steps.',
+  },
+  PROJECT_SERVICE_UNHEALTHY: {
+    exit: EXIT.runner,
+    hint: 'Run the check in the guest, or raise `retries` or `start_period` of `healthcheck`.',
   },
   PROJECT_VM_ENDED: {
     exit: EXIT.runner,

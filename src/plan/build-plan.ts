@@ -1,5 +1,11 @@
 import { join } from 'node:path';
-import type { Config, ImageConfig, SandboxConfig, StepConfig } from '../config/config.ts';
+import type {
+  Config,
+  ImageConfig,
+  SandboxConfig,
+  ServiceConfig,
+  StepConfig,
+} from '../config/config.ts';
 import { orderByNeeds } from '../util/order-by-needs.ts';
 import type {
   HostCode,
@@ -7,6 +13,7 @@ import type {
   NetworkPlan,
   Plan,
   SandboxPlan,
+  ServicePlan,
   StepCommand,
   StepPlan,
 } from './plan.ts';
@@ -34,11 +41,22 @@ function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
   };
 }
 
-function planStep(step: StepConfig): StepPlan {
-  const { name, run, ...rest } = step;
-  const command: StepCommand =
-    typeof run === 'string' ? { kind: 'shell', script: run } : { kind: 'argv', argv: run };
-  return { name, command, ...rest };
+function planCommand(run: string | readonly string[]): StepCommand {
+  return typeof run === 'string' ? { kind: 'shell', script: run } : { kind: 'argv', argv: run };
+}
+
+function planStep({ name, run, ...rest }: StepConfig): StepPlan {
+  return { name, command: planCommand(run), ...rest };
+}
+
+function planService({ run, healthcheck, ...rest }: ServiceConfig): ServicePlan {
+  if (healthcheck === null) return { command: planCommand(run), ...rest, healthcheck };
+  const { test, ...times } = healthcheck;
+  return {
+    command: planCommand(run),
+    ...rest,
+    healthcheck: { command: planCommand(test), ...times },
+  };
 }
 
 /** Allows the hosts of secrets too: a secret exists to be sent to them. */
@@ -57,8 +75,11 @@ function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const network = planNetwork(sandbox);
   const steps = order.map(planStep);
   const origin = { name, matrix, matrixOf, profiles };
-  const rest = { image: planImage(image, facts), vm, network, secrets, onWritableCode, steps };
-  return { ...origin, ...rest };
+  const { dependsOn } = sandbox;
+  const service = sandbox.service === null ? null : planService(sandbox.service);
+  const work = { steps, service, dependsOn };
+  const rest = { image: planImage(image, facts), vm, network, secrets, onWritableCode };
+  return { ...origin, ...rest, ...work };
 }
 
 /** Names that `gondolin` looks for if it is started without one: a new file there would become the project file. */

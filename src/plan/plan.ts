@@ -1,7 +1,10 @@
 import type {
+  DependencyConfig,
+  HealthcheckConfig,
   NetworkConfig,
   SandboxConfig,
   SecretConfig,
+  ServiceConfig,
   StepConfig,
   VolumeConfig,
 } from '../config/config.ts';
@@ -50,6 +53,20 @@ export interface SandboxPlan extends Pick<SandboxConfig, 'matrix' | 'matrixOf' |
   readonly onWritableCode: 'fail' | 'warn';
   /** In the order they run: topological by `needs`, otherwise in file order. */
   readonly steps: readonly StepPlan[];
+  /** The command that keeps running after the steps; null if the sandbox ends with them. */
+  readonly service: ServicePlan | null;
+  /** Sandboxes of the plan that start first. */
+  readonly dependsOn: readonly DependencyConfig[];
+}
+
+/** `run:` of the project file and the keys about it, with commands in the form they are run in. */
+export interface ServicePlan extends Omit<ServiceConfig, 'run' | 'healthcheck'> {
+  readonly command: StepCommand;
+  readonly healthcheck: HealthcheckPlan | null;
+}
+
+export interface HealthcheckPlan extends Omit<HealthcheckConfig, 'test'> {
+  readonly command: StepCommand;
 }
 
 export interface ImagePlan {

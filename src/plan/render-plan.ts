@@ -3,7 +3,15 @@ import { isLoopback, type PortMapping } from '../address/parse-port-mapping.ts';
 import type { SecretConfig, SecretSourceConfig } from '../config/config.ts';
 import { maskEnv } from '../config/print/mask-env.ts';
 import { commandText } from './command-text.ts';
-import type { ImagePlan, MountPlan, NetworkPlan, Plan, SandboxPlan, StepPlan } from './plan.ts';
+import type {
+  ImagePlan,
+  MountPlan,
+  NetworkPlan,
+  Plan,
+  SandboxPlan,
+  ServicePlan,
+  StepPlan,
+} from './plan.ts';
 
 const MIB = 2 ** 20;
 const MAX_SHOWN_INPUTS = 3;
@@ -111,10 +119,18 @@ function secretLine({ name, hosts, headers, from, allowHttp }: SecretConfig): st
   return `${name} from ${sourceText(from)} -> ${hosts.join(', ')}${only}${http}`;
 }
 
-function sandboxLines(
-  { name, image, vm, network, secrets, steps }: SandboxPlan,
-  note: CacheNote,
-): string[] {
+function serviceLine(service: ServicePlan): string {
+  const { restart, healthcheck } = service;
+  const { when, maxRestarts } = restart;
+  const facts = [
+    when === 'no' ? '' : `restart ${when}${maxRestarts === null ? '' : `:${maxRestarts}`}`,
+    healthcheck === null ? '' : `healthy when: ${commandText(healthcheck.command)}`,
+  ].filter((fact) => fact !== '');
+  return `${commandText(service.command)}${facts.length === 0 ? '' : ` (${facts.join('; ')})`}`;
+}
+
+function sandboxLines(sandbox: SandboxPlan, note: CacheNote): string[] {
+  const { name, image, vm, network, secrets, steps, service, dependsOn } = sandbox;
   return [
     `sandbox ${name}`,
     `  image      ${imageLine(image)}`,
@@ -126,7 +142,11 @@ function sandboxLines(
     ...steps.map(
       (step, index) => `  step ${String(index + 1).padEnd(5)} ${stepLine(step, note(name, index))}`,
     ),
-    ...(steps.length === 0 ? ['  no steps: gondolin run -- COMMAND runs one'] : []),
+    ...(service === null ? [] : [`  service    ${serviceLine(service)}`]),
+    ...dependsOn.map((other) => `  depends on ${other.name} (${other.condition})`),
+    ...(steps.length === 0 && service === null
+      ? ['  no steps: gondolin run -- COMMAND runs one']
+      : []),
   ];
 }
 

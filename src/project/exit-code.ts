@@ -1,7 +1,7 @@
 import { EXIT } from '../errors/codes.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { ErrorData } from './error-data.ts';
-import type { RunStatus, SandboxResult, StepResult } from './run-result.ts';
+import type { RunStatus, SandboxResult, ServiceResult, StepResult } from './run-result.ts';
 import { hasFailed } from './step/decide-skip.ts';
 
 /** Exit code of a step that failed with exit code 0 because its `success_exit_codes` do not include 0. */
@@ -12,9 +12,9 @@ function cancelExitCode(signal: AbortSignal): number {
   return GondolinError.is(signal.reason) ? signal.reason.exit : EXIT.interrupted;
 }
 
-/** Returns the status and exit code of a sandbox, from its steps in order and its own error. */
+/** Returns the status and exit code of a sandbox, from its steps in order, its service and its own error. */
 export function judgeSandbox(
-  steps: readonly StepResult[],
+  { steps, service }: { steps: readonly StepResult[]; service: ServiceResult | null },
   error: ErrorData | null,
   isCancelled: boolean,
   signal: AbortSignal,
@@ -29,11 +29,14 @@ export function judgeSandbox(
     const status = failed.status === 'timed-out' ? 'timed-out' : 'failed';
     return { status, exitCode: failed.exitCode || FAILED_WITH_ZERO };
   }
+  if (error === null && service?.status === 'failed') {
+    return { status: 'failed', exitCode: service.exitCode || FAILED_WITH_ZERO };
+  }
   if (error === null) return { status: 'succeeded', exitCode: 0 };
   return { status: error.exit === EXIT.timeout ? 'timed-out' : 'failed', exitCode: error.exit };
 }
 
-/** Returns the status and exit code of a run: cancelled, or those of the first sandbox in plan order that failed. */
+/** Returns the status and exit code of a run: cancelled, or those of the first sandbox in plan order that failed by itself. */
 export function judgeRun(
   sandboxes: readonly SandboxResult[],
   signal: AbortSignal,
@@ -41,6 +44,7 @@ export function judgeRun(
   if (sandboxes.some((sandbox) => sandbox.status === 'cancelled')) {
     return { status: 'cancelled', exitCode: cancelExitCode(signal) };
   }
-  const failed = sandboxes.find((sandbox) => sandbox.status !== 'succeeded');
+  const bad = sandboxes.filter((sandbox) => sandbox.status !== 'succeeded');
+  const failed = bad.find(({ error }) => error?.code !== 'PROJECT_DEPENDENCY_FAILED') ?? bad[0];
   return { status: failed?.status ?? 'succeeded', exitCode: failed?.exitCode ?? 0 };
 }

@@ -1,10 +1,17 @@
+import type { DependencyConfig } from '../config/config.ts';
 import type { BlockedUse, NetworkSummary } from '../net/audit/network-summary.ts';
 import type { ErrorData } from './error-data.ts';
 import type { RunStatus, SandboxResult, StepStatus } from './run-result.ts';
 import type { ImageProgress } from './runner-vm.ts';
 
 /** The reason why a step did not run. */
-export type SkipCause = 'needs' | 'when' | 'cancelled' | 'sandbox-timeout' | 'sandbox-failed';
+export type SkipCause =
+  | 'needs'
+  | 'when'
+  | 'cancelled'
+  | 'sandbox-timeout'
+  | 'sandbox-failed'
+  | 'dependency';
 
 /** One change of a run, without its time. Plain data, which `--progress json` prints unchanged. */
 export type RunChange =
@@ -16,6 +23,7 @@ export type RunChange =
         readonly name: string;
         readonly image: string;
         readonly steps: readonly string[];
+        readonly isService: boolean;
       }[];
     }
   | ({
@@ -103,6 +111,36 @@ export type RunChange =
       readonly step: string;
       readonly durationMs: number;
       readonly diskBytes: number;
+    }
+  /** A sandbox waits for others before it starts. */
+  | {
+      readonly type: 'sandbox-waiting';
+      readonly sandbox: string;
+      readonly dependsOn: readonly DependencyConfig[];
+    }
+  /** The service's command was started for the first time. */
+  | { readonly type: 'service-started'; readonly sandbox: string }
+  /** It was started again; `restarts` counts from 1. */
+  | { readonly type: 'service-restarted'; readonly sandbox: string; readonly restarts: number }
+  /** Its healthcheck succeeded, `durationMs` after its start. */
+  | { readonly type: 'service-healthy'; readonly sandbox: string; readonly durationMs: number }
+  /** Like `step-output`. */
+  | {
+      readonly type: 'service-output';
+      readonly sandbox: string;
+      readonly stream: 'stdout' | 'stderr';
+      readonly text: string;
+    }
+  /** Its command ended. `isStopped`: because it was asked to. `restartInMs` is null if it is not started again. */
+  | {
+      readonly type: 'service-exited';
+      readonly sandbox: string;
+      readonly exitCode: number;
+      readonly signal: string | null;
+      readonly isOutOfMemory: boolean;
+      readonly durationMs: number;
+      readonly isStopped: boolean;
+      readonly restartInMs: number | null;
     }
   /** A problem that does not stop the run. */
   | { readonly type: 'warning'; readonly sandbox: string; readonly message: string }

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
-import type { Plan, SandboxPlan } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import { judgeRun } from './exit-code.ts';
 import type { RunChange, RunListener } from './run-event.ts';
-import type { RunResult, SandboxResult } from './run-result.ts';
-import { runSandbox, type SandboxContext } from './run-sandbox.ts';
+import { runInOrder } from './run-in-order.ts';
+import type { RunResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough } from './runner-vm.ts';
 
 export interface RunOptions {
@@ -15,8 +15,10 @@ export interface RunOptions {
   readonly onNetworkEvent?: (event: SandboxNetworkEvent) => void;
   /** Cancels the run. The run's exit code is that of the GondolinError it was aborted with, otherwise 130. */
   readonly signal?: AbortSignal;
-  /** Most VMs that run at once, at least 1. @default half the CPUs, at least 1 */
+  /** Most sandboxes that start or run steps at once, at least 1; services that are up do not count. @default half the CPUs, at least 1 */
   readonly maxParallel?: number;
+  /** Services run until the run is cancelled. @default false: until the sandboxes without a service have ended */
+  readonly keepsServices?: boolean;
   /** The caller's streams for the only step of an ad-hoc run, which then emits no `step-output` events. */
   readonly passthrough?: Passthrough;
 }
@@ -40,24 +42,9 @@ function createEmitter(onEvent: RunListener | undefined) {
   return { emit, failed: failing.signal };
 }
 
-/** Runs the sandboxes, at most `maxParallel` at once, and starts them in plan order. */
-async function runAll(
-  sandboxes: readonly SandboxPlan[],
-  maxParallel: number,
-  context: SandboxContext,
-): Promise<SandboxResult[]> {
-  const results: SandboxResult[] = [];
-  const waiting = sandboxes.entries();
-  const work = async () => {
-    for (const [index, sandbox] of waiting) results[index] = await runSandbox(sandbox, context);
-  };
-  await Promise.all(Array.from({ length: Math.min(maxParallel, sandboxes.length) }, work));
-  return results;
-}
-
 /**
- * Runs the steps of every sandbox of a plan, each sandbox in its own VM, and always closes each VM. A failure of a
- * sandbox, a step or a VM is part of the result and does not affect the other sandboxes.
+ * Runs the steps and services of every sandbox of a plan, each sandbox in its own VM, and always closes each VM. A failure of a
+ * sandbox, a step or a VM is part of the result and affects only the sandboxes that depend on it.
  *
  * @returns The result, once every VM is closed. `exitCode` is that of the first failing step in plan order; 3 when
  *   something was blocked under `on_blocked: fail`; 124 for a timeout; 125 when gondolin failed; 130, or that of the error
@@ -69,12 +56,14 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
   const maxParallel = options.maxParallel ?? defaultParallel();
   const { emit, failed } = createEmitter(options.onEvent);
   const cancel = options.signal === undefined ? failed : AbortSignal.any([options.signal, failed]);
-  const sandboxes = plan.sandboxes.map(({ name, image, steps }) => {
-    return { name, image: image.name, steps: steps.map((step) => step.name) };
+  const sandboxes = plan.sandboxes.map(({ name, image, steps, service }) => {
+    const isService = service !== null;
+    return { name, image: image.name, steps: steps.map((step) => step.name), isService };
   });
   await emit({ type: 'run-started', project: plan.name, maxParallel, sandboxes });
   const { createVm, passthrough = null, onNetworkEvent = () => undefined } = options;
-  const results = await runAll(plan.sandboxes, maxParallel, {
+  const order = { maxParallel, keepsServices: options.keepsServices ?? false };
+  const results = await runInOrder(plan.sandboxes, order, {
     createVm,
     cancel,
     emit,

@@ -41,6 +41,19 @@ export const NOT_RUN = {
   error: null,
 } as const satisfies Partial<StepResult>;
 
+/** The result of a service's command. */
+export interface ServiceResult {
+  /** `failed`: it ended by itself with another exit code than 0, or was unhealthy. */
+  readonly status: 'succeeded' | 'failed';
+  /** Exit code of its last run, 0..255; null if it had to be killed. */
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly isOutOfMemory: boolean;
+  readonly restarts: number;
+  /** It was stopped, and did not end by itself. */
+  readonly isStopped: boolean;
+}
+
 /** The result of one sandbox. `steps` has one entry for each planned step, in plan order. */
 export interface SandboxResult {
   readonly name: string;
@@ -52,6 +65,8 @@ export interface SandboxResult {
   /** Kernel release reported by the guest: untrusted text. */
   readonly kernel: string | null;
   readonly steps: readonly StepResult[];
+  /** null if it has no service, or its service was never started. */
+  readonly service: ServiceResult | null;
   readonly network: NetworkSummary;
   /** The error of the sandbox itself: of its image, its start, or its VM during the run. */
   readonly error: ErrorData | null;

@@ -1,16 +1,16 @@
-import { GondolinError } from '../errors/gondolin-error.ts';
+import type { DependencyCondition } from '../config/config.ts';
 import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
-import { hostText, type NetworkSummary } from '../net/audit/network-summary.ts';
 import { NetworkTally } from '../net/audit/network-tally.ts';
-import { reasonText } from '../net/refusal/refusal-text.ts';
 import type { SandboxPlan, StepPlan } from '../plan/plan.ts';
 import { type ErrorData, toErrorData } from './error-data.ts';
 import { judgeSandbox } from './exit-code.ts';
 import type { RunChange } from './run-event.ts';
-import { NOT_RUN, type SandboxResult, type StepResult } from './run-result.ts';
+import { NOT_RUN, type SandboxResult, type ServiceResult, type StepResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
+import { blockedError, dependencyError, timeoutError } from './sandbox-errors.ts';
+import { runService } from './service/run-service.ts';
 import { passCachedStep, saveAfterStep } from './step/checkpoint-step.ts';
-import { decideSkip, type Skip } from './step/decide-skip.ts';
+import { decideSkip, hasFailed, type Skip } from './step/decide-skip.ts';
 import { runStep, type StepContext } from './step/run-step.ts';
 import { startTimer } from './step/stop-causes.ts';
 
@@ -22,12 +22,23 @@ export interface SandboxContext {
   readonly passthrough: Passthrough | null;
 }
 
+/** The place of a sandbox among those that it depends on and that depend on it. */
+export interface Supervision {
+  /** Why it cannot start, as part of a sentence: `db exited 1`; null if it can. */
+  readonly unmet: string | null;
+  readonly reach: (condition: DependencyCondition) => void;
+  /** Aborts when its service is to stop. */
+  readonly stop: AbortSignal;
+}
+
 /** The state of a sandbox while it runs. */
 interface Progress {
   readonly deadline: AbortController;
   timer: NodeJS.Timeout | undefined;
   isCancelled: boolean;
   readonly steps: StepResult[];
+  service: ServiceResult | null;
+  readonly unmet: string | null;
   bootMs: number | null;
   kernel: string | null;
   readonly network: NetworkTally;
@@ -38,29 +49,9 @@ interface Progress {
 
 const NOT_REACHED: Skip = { cause: 'sandbox-failed', reason: 'the sandbox has no running VM' };
 
-function minutes(limitMs: number): string {
-  return limitMs % 60_000 === 0 ? `${limitMs / 60_000}m` : `${limitMs / 1000}s`;
-}
-
-function timeoutError(sandbox: SandboxPlan, limitMs: number): GondolinError {
-  const message = `sandbox ${sandbox.name} exceeded its timeout of ${minutes(limitMs)}`;
-  return new GondolinError('PROJECT_SANDBOX_TIMEOUT', message);
-}
-
-/** Returns the error that `on_blocked: fail` makes of refusals, or null without refusals or without that setting. */
-function blockedError(sandbox: SandboxPlan, { blocked, blockedCount }: NetworkSummary) {
-  const [first] = blocked;
-  if (sandbox.network.onBlocked !== 'fail' || first === undefined) return null;
-  const why = `${hostText(first)}: ${reasonText(first.refusal)}`;
-  const message =
-    blockedCount === 1
-      ? `a request or connection was blocked: ${why}`
-      : `${blockedCount} requests and connections were blocked; the first: ${why}`;
-  return toErrorData(new GondolinError('PROJECT_NETWORK_BLOCKED', message));
-}
-
 /** Returns why no further step of this sandbox can run; null while they can. */
 function stopReason(progress: Progress, cancel: AbortSignal): Skip | null {
+  if (progress.unmet !== null) return { cause: 'dependency', reason: progress.unmet };
   if (cancel.aborted) return { cause: 'cancelled', reason: 'the run was cancelled' };
   if (progress.deadline.signal.aborted) {
     return { cause: 'sandbox-timeout', reason: 'the sandbox timed out' };
@@ -130,6 +121,29 @@ async function runSteps(
   }
 }
 
+/** Starts the service after its steps, and keeps it running until it is to stop. */
+async function serve(
+  vm: RunnerVm,
+  sandbox: SandboxPlan,
+  progress: Progress,
+  { context, supervision }: { context: SandboxContext; supervision: Supervision },
+): Promise<void> {
+  const { service, name } = sandbox;
+  const isReady = progress.steps.length === sandbox.steps.length && !progress.steps.some(hasFailed);
+  if (service === null || !isReady || stopReason(progress, context.cancel) !== null) return;
+  const { result, error, isVmLost } = await runService(vm, service, {
+    ...supervision,
+    sandbox: name,
+    cwd: sandbox.vm.workspace,
+    deadline: progress.deadline.signal,
+    emit: context.emit,
+  });
+  progress.service = result;
+  progress.error ??= error;
+  progress.isVmLost ||= isVmLost;
+  progress.isCancelled ||= result.isStopped && context.cancel.aborted;
+}
+
 /** Adds the result of every step that was not reached. */
 async function skipRest(
   sandbox: SandboxPlan,
@@ -193,17 +207,20 @@ async function reportStart(
   await emit({ type: 'vm-started', sandbox, bootMs, kernel });
 }
 
-/** Starts the VM, runs the steps and always closes the VM. Errors are kept in `progress`. */
+/** Starts the VM, runs the steps and the service, and always closes the VM. Errors are kept in `progress`. */
 async function runInVm(
   sandbox: SandboxPlan,
   progress: Progress,
   context: SandboxContext,
+  supervision: Supervision,
 ): Promise<void> {
   let vm: RunnerVm | null = null;
   try {
     vm = await startSandboxVm(sandbox, progress, context);
     await reportStart(vm, sandbox, progress, context);
+    if (sandbox.service === null) supervision.reach('started');
     await runSteps(vm, sandbox, progress, context);
+    await serve(vm, sandbox, progress, { context, supervision });
   } catch (error) {
     progress.isVmLost = true;
     const { deadline } = progress;
@@ -226,6 +243,7 @@ async function runInVm(
 export async function runSandbox(
   sandbox: SandboxPlan,
   context: SandboxContext,
+  supervision: Supervision,
 ): Promise<SandboxResult> {
   const startedAt = performance.now();
   const progress: Progress = {
@@ -233,19 +251,21 @@ export async function runSandbox(
     timer: undefined,
     isCancelled: false,
     steps: [],
+    service: null,
+    unmet: supervision.unmet,
     bootMs: null,
     kernel: null,
     network: new NetworkTally(),
     isVmLost: context.cancel.aborted,
-    error: null,
+    error: dependencyError(sandbox, supervision.unmet),
   };
   if (context.cancel.aborted) progress.isCancelled = true;
-  else await runInVm(sandbox, progress, context);
+  else if (supervision.unmet === null) await runInVm(sandbox, progress, context, supervision);
   await skipRest(sandbox, progress, context);
   const network = progress.network.summary();
   progress.error ??= blockedError(sandbox, network);
-  const { steps, error, bootMs, kernel } = progress;
-  const judged = judgeSandbox(steps, error, progress.isCancelled, context.cancel);
+  const { steps, service, error, bootMs, kernel } = progress;
+  const judged = judgeSandbox({ steps, service }, error, progress.isCancelled, context.cancel);
   const durationMs = Math.round(performance.now() - startedAt);
   const { name } = sandbox;
   await context.emit({
@@ -256,5 +276,5 @@ export async function runSandbox(
     network,
     error,
   });
-  return { name, ...judged, durationMs, bootMs, kernel, steps, network, error };
+  return { name, ...judged, durationMs, bootMs, kernel, steps, service, network, error };
 }

@@ -1,5 +1,5 @@
 import type { RunEvent } from '../project/run-event.ts';
-import type { RunResult, SandboxResult, StepResult } from '../project/run-result.ts';
+import type { RunResult, SandboxResult, ServiceResult, StepResult } from '../project/run-result.ts';
 import { BoundedText } from './bounded-text.ts';
 
 /** Kept of the beginning and of the end of a step's output, in UTF-16 units. */
@@ -16,12 +16,18 @@ export interface StepRecord extends StepResult {
   readonly output: string;
 }
 
-export interface SandboxRecord extends Omit<SandboxResult, 'steps'> {
+/** A service with its output, bounded like that of a step. */
+export interface ServiceRecord extends ServiceResult {
+  readonly output: string;
+}
+
+export interface SandboxRecord extends Omit<SandboxResult, 'steps' | 'service'> {
   /** Name of its image. */
   readonly image: string;
   /** Since the start of the run; null if its VM was never started. */
   readonly startMs: number | null;
   readonly steps: readonly StepRecord[];
+  readonly service: ServiceRecord | null;
   readonly warnings: readonly string[];
 }
 
@@ -36,6 +42,11 @@ export interface RunRecord extends Omit<RunResult, 'sandboxes'> {
 /** Sandbox and step as one key: neither name contains a NUL. */
 function stepKey({ sandbox, step }: { sandbox: string; step: string }): string {
   return `${sandbox}\0${step}`;
+}
+
+/** No step has an empty name. */
+function serviceKey(sandbox: string): string {
+  return stepKey({ sandbox, step: '' });
 }
 
 /** Makes the record of a run from its events. Memory is bounded, whatever the guests print. */
@@ -64,6 +75,9 @@ export class RunRecorder {
       case 'step-output':
         this.#outputOf(stepKey(event)).append(event.text);
         break;
+      case 'service-output':
+        this.#outputOf(serviceKey(event.sandbox)).append(event.text);
+        break;
       case 'warning':
         this.#warnings.set(event.sandbox, [
           ...(this.#warnings.get(event.sandbox) ?? []),
@@ -83,6 +97,11 @@ export class RunRecorder {
       case 'checkpoint-saved':
       case 'network-blocked':
       case 'port-opened':
+      case 'sandbox-waiting':
+      case 'service-started':
+      case 'service-restarted':
+      case 'service-healthy':
+      case 'service-exited':
       case 'sandbox-finished':
         break;
     }
@@ -116,8 +135,11 @@ export class RunRecorder {
   }
 
   #sandbox(sandbox: SandboxResult): SandboxRecord {
+    const { service } = sandbox;
+    const said = this.#outputs.get(serviceKey(sandbox.name))?.text ?? '';
     return {
       ...sandbox,
+      service: service === null ? null : { ...service, output: said },
       image: this.#images.get(sandbox.name) ?? '',
       startMs: this.#starts.get(sandbox.name) ?? null,
       warnings: this.#warnings.get(sandbox.name) ?? [],

@@ -156,6 +156,9 @@ const BASE = {
       ports: [{ target: 80, published: 81 }],
       secrets: [{ name: 'T', hosts: ['h.test'] }],
       steps: [{ run: 'ls' }, { name: 'two', run: 'id' }],
+      run: 'serve',
+      healthcheck: { test: 'ready' },
+      depends_on: { q: {} },
     },
     q: { image: 'j' },
   },
@@ -231,6 +234,18 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'sandboxes.*.secrets[].from.env': 'OTHER',
   'sandboxes.*.secrets[].from.file': './a.txt',
   'sandboxes.*.secrets[].from.command': 'pass show t',
+  'sandboxes.*.run': ['serve', '-v'],
+  'sandboxes.*.restart': 'on-failure:3',
+  'sandboxes.*.stop_signal': 'SIGINT',
+  'sandboxes.*.stop_grace_period': '1m',
+  'sandboxes.*.healthcheck': { test: ['CMD', 'ready'] },
+  'sandboxes.*.healthcheck.test': 'other',
+  'sandboxes.*.healthcheck.interval': '1s',
+  'sandboxes.*.healthcheck.timeout': '1s',
+  'sandboxes.*.healthcheck.start_period': '1s',
+  'sandboxes.*.healthcheck.start_interval': '1s',
+  'sandboxes.*.depends_on': [],
+  'sandboxes.*.depends_on.*.condition': 'started',
   'sandboxes.*.steps': [{ run: 'pwd' }],
   'sandboxes.*.steps[].name': 'other',
   'sandboxes.*.steps[].run': 'pwd',
@@ -267,7 +282,7 @@ function withValue(path: string, value: unknown): string {
   const item = path === 'sandboxes.*.volumes[].size' ? '1' : '0';
   const image = path === 'images.*.path' ? 'j' : 'i';
   const name = path.startsWith('images') ? image : 'p';
-  const parts = path.replaceAll('[]', `.${item}`).replaceAll('*', name).split('.');
+  const parts = path.replaceAll('[]', `.${item}`).replace('*', name).replace('*', 'q').split('.');
   const last = parts.pop() ?? '';
   let parent = document as Record<string, unknown>;
   for (const part of parts) {

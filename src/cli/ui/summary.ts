@@ -37,6 +37,15 @@ function sandboxHead(sandbox: SandboxResult): string {
   return `${plainText(sandbox.name)}: ${WORDS[sandbox.status]} in ${time}${code}${start}${kernel}`;
 }
 
+function serviceLines({ service }: SandboxResult, paint: Paint): string[] {
+  if (service === null) return [];
+  const { mark, tone } = MARKS[service.status];
+  const signal = service.signal === null ? '' : ` (${plainText(service.signal)})`;
+  const restarts = service.restarts === 0 ? '' : `, ${service.restarts} restarts`;
+  const end = service.isStopped ? 'stopped' : `exited ${service.exitCode ?? 'late'}${signal}`;
+  return [`  ${paint(tone, mark)} service  ${paint('dim', `${end}${restarts}`)}`];
+}
+
 function sandboxLines(sandbox: SandboxResult, paint: Paint): string[] {
   const names = sandbox.steps.map((step) => plainText(step.name));
   const width = Math.max(0, ...names.map((name) => name.length));
@@ -49,6 +58,7 @@ function sandboxLines(sandbox: SandboxResult, paint: Paint): string[] {
   return [
     `${paint(tone, mark)} ${paint('bold', sandboxHead(sandbox))}`,
     ...steps,
+    ...serviceLines(sandbox, paint),
     ...networkLines(sandbox, paint),
   ];
 }

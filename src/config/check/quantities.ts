@@ -34,6 +34,20 @@ export function readTimeout(context: CheckContext, node: SourceNode | undefined)
   return null;
 }
 
+/** Reads a time in milliseconds. Reports one below `minMs`, and more than a timer can count. */
+export function readDuration(
+  context: CheckContext,
+  node: SourceNode | undefined,
+  { key, fallbackMs, minMs = 1 }: { key: string; fallbackMs: number; minMs?: number },
+): number {
+  const timeMs = node?.kind === 'scalar' ? durationMs(node.text) : null;
+  if (node === undefined || timeMs === null) return fallbackMs;
+  if (timeMs >= minMs && timeMs <= MAX_DURATION_MS) return timeMs;
+  const want = minMs === 0 ? 'at most 596h' : 'more than 0 and at most 596h';
+  report(context, node, 'bad_value', `${key}: want ${want}`);
+  return fallbackMs;
+}
+
 /** The key, default and smallest value of a size. */
 export interface SizeLimits {
   /** Key path for messages. */

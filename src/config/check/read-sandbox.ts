@@ -18,6 +18,7 @@ import { type EnvConfig, inheritedNames, readEnv, readEnvFiles } from './read-en
 import { readNetwork } from './read-network.ts';
 import { readPorts } from './read-ports.ts';
 import { readSecretConfigs, secretVariables } from './read-secrets.ts';
+import { readService } from './read-service.ts';
 import { readSteps } from './read-steps.ts';
 import { readVolumes } from './read-volumes.ts';
 
@@ -159,5 +160,8 @@ export function readSandbox(
     secrets: readSecretConfigs(context, get('secrets'), { network, variables }),
     onWritableCode: textOr(get('on_writable_code'), 'fail') === 'warn' ? 'warn' : 'fail',
     steps,
+    service: readService(context, node),
+    // Filled in by readDependencies, which knows the other sandboxes.
+    dependsOn: [],
   };
 }

@@ -16,6 +16,7 @@ import { resolveGuestPath } from './guest-path.ts';
 import { readTimeout } from './quantities.ts';
 import { readEnv } from './read-env.ts';
 import { readInputs } from './read-inputs.ts';
+import { toCommand } from './to-command.ts';
 
 const MAX_NAME_LENGTH = 40;
 /** Cycles reported for one sandbox. */
@@ -24,11 +25,6 @@ const MAX_CYCLES = 10;
 interface Placed {
   readonly step: StepConfig;
   readonly node: SourceNode;
-}
-
-function toCommand(node: SourceNode | undefined): string | readonly string[] {
-  if (node?.kind === 'list') return node.items.map((item) => textOr(item, ''));
-  return textOr(node, '');
 }
 
 /**

@@ -2,8 +2,11 @@
 type Move = readonly [key: string, hint: string];
 
 const RUN_MOVES: readonly Move[] = [
+  [
+    'steps',
+    'Write the command of a service as `run:`; work that ends is a step: `steps:`, then `- run: COMMAND`.',
+  ],
   ['run', 'Write the command as `run:`.'],
-  ['steps', 'Write the command as a step: `steps:`, then `- run: COMMAND`.'],
 ];
 const SANDBOXES_MOVES: readonly Move[] = [['sandboxes', 'Write `sandboxes:`.']];
 const RESOURCES_MOVES: readonly Move[] = [
@@ -39,7 +42,10 @@ const MOVES: Readonly<Record<string, readonly Move[]>> = {
   'working-directory': CWD_MOVES,
   container_name: [['name', 'Write `name:`.']],
   tmpfs: [['volumes', 'Write `volumes:`, then `- { type: memory, target: /path }`.']],
-  restart: [['steps', 'A step has `retries:`.']],
+  restart: [['retries', 'Write `retries:`.']],
+  restart_policy: [['restart', 'Write `restart: no`, `on-failure:3` or `always`.']],
+  links: [['depends_on', 'Write `depends_on:`; a sandbox reaches by name what it depends on.']],
+  disable: [['test', 'Leave `healthcheck:` out.']],
   if: [['when', 'Write `when: on_success`, `on_failure` or `always`.']],
   condition: [['when', 'Write `when: on_success`, `on_failure` or `always`.']],
   allow_failure: [['continue_on_error', 'Write `continue_on_error: true`.']],
@@ -58,6 +64,10 @@ const VALUE_HINTS: Readonly<Record<string, string>> = {
     'Write `type: bind` with `read_only: true`, and let a step copy the files that it changes.',
   alpine: 'Write `distro: debian` and the names of Debian packages.',
   tmpfs: 'Write `type: memory`.',
+  'unless-stopped': 'Write `restart: always`.',
+  service_started: 'Write `condition: started`.',
+  service_healthy: 'Write `condition: healthy`.',
+  service_completed_successfully: 'Write `condition: completed`.',
   volume: 'Write `type: bind` with a `source:` on the host, or `type: memory`.',
 };
 

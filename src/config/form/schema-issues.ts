@@ -7,13 +7,10 @@ import { composeKeyHint, composeValueHint } from './compose-hints.ts';
 /** Keys planned for later versions: they get a clear message instead of "did you mean". */
 const LATER_KEYS: ReadonlySet<string> = new Set([
   'alpine',
-  'depends_on',
   'disk',
-  'healthcheck',
   'oci',
   'overlay',
   'pull',
-  'run',
   'watch',
 ]);
 
@@ -163,8 +160,11 @@ function toDraft(error: ErrorObject, tree: SourceNode): Draft | null {
     }
     case 'type':
       return wrong('wrong_type');
-    default:
-      return wrong('bad_value');
+    default: {
+      const draft = wrong('bad_value');
+      const hint = composeValueHint(error.data);
+      return hint === undefined ? draft : { ...draft, hint };
+    }
   }
 }
 

@@ -16,6 +16,9 @@ import { type StopCause, watchForStop } from './stop-causes.ts';
 /** Time for the guest to end every process of a step that is killed. */
 export const KILL_LIMIT_MS = 10_000;
 
+/** The part of a VM that a command needs. */
+export type ExecutingVm = Pick<RunnerVm, 'exec' | 'ended'>;
+
 export interface AttemptContext {
   readonly cancel: AbortSignal;
   readonly deadline: AbortSignal;
@@ -66,14 +69,14 @@ function vmEnded(error: GondolinError | undefined): GondolinError {
 }
 
 /** True when the VM has ended. A command may fail a moment before its VM reports the end. */
-function isOver(vm: RunnerVm): Promise<boolean> {
+function isOver(vm: ExecutingVm): Promise<boolean> {
   const soon = new Promise<boolean>((resolve) => setImmediate(resolve, false));
   return Promise.race([vm.ended.then(() => true), soon]);
 }
 
 /** Kills every process of the step. Returns an error if the guest did not do so in time, else null. */
 async function killTree(
-  vm: RunnerVm,
+  vm: ExecutingVm,
   command: RunnerProcess,
   settled: Promise<Ending>,
 ): Promise<unknown> {
@@ -98,7 +101,7 @@ async function killTree(
 
 async function stop(
   cause: StopCause,
-  vm: RunnerVm,
+  vm: ExecutingVm,
   command: RunnerProcess,
   output: OutputForwarding,
   settled: Promise<Ending>,
@@ -136,7 +139,7 @@ async function stop(
  * After a timeout all its processes have been killed; after a normal exit its background processes keep running.
  */
 export async function runAttempt(
-  vm: RunnerVm,
+  vm: ExecutingVm,
   step: StepPlan,
   context: AttemptContext,
 ): Promise<AttemptOutcome> {

@@ -8,7 +8,12 @@ import { outputOf } from './fake-io.ts';
 const step = { sandbox: 'app', step: 'unit', attempt: 1 } as const;
 
 function started(maxParallel: number): RunChange[] {
-  const sandboxes = ['app', 'db'].map((name) => ({ name, image: 'debian', steps: ['unit'] }));
+  const sandboxes = ['app', 'db'].map((name) => ({
+    name,
+    image: 'debian',
+    steps: ['unit'],
+    isService: false,
+  }));
   return [
     { type: 'run-started', project: 'shop', maxParallel, sandboxes },
     { type: 'step-started', ...step, attempts: 1 },

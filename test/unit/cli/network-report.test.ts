@@ -28,7 +28,15 @@ function resultOf(events: readonly NetworkEvent[], name = 'test'): SandboxResult
   const tally = new NetworkTally();
   for (const event of events) tally.add(event);
   const status = { status: 'succeeded', exitCode: 0, durationMs: 1000, error: null } as const;
-  return { name, ...status, bootMs: null, kernel: null, steps: [], network: tally.summary() };
+  return {
+    name,
+    ...status,
+    bootMs: null,
+    kernel: null,
+    steps: [],
+    service: null,
+    network: tally.summary(),
+  };
 }
 
 function summaryOf(...sandboxes: SandboxResult[]): string {

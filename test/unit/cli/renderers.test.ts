@@ -47,7 +47,7 @@ const START: readonly RunChange[] = [
     type: 'run-started',
     project: 'shop',
     maxParallel: 1,
-    sandboxes: [{ name: 'test', image: 'debian', steps: ['unit', 'after'] }],
+    sandboxes: [{ name: 'test', image: 'debian', steps: ['unit', 'after'], isService: false }],
   },
   {
     type: 'image-progress',
@@ -77,6 +77,7 @@ const RESULT: RunResult = {
       exitCode: 7,
       durationMs: 4000,
       bootMs: 2345,
+      service: null,
       kernel: '6.1.0\u001b[2J-cloud',
       error: null,
       network: NO_NETWORK,
@@ -117,6 +118,7 @@ const RESULT: RunResult = {
       bootMs: null,
       kernel: null,
       steps: [],
+      service: null,
       network: NO_NETWORK,
       error: {
         code: 'HOST_TOOL_NOT_FOUND',

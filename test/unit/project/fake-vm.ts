@@ -183,6 +183,8 @@ export function sandbox(
     secrets: [],
     onWritableCode: 'fail',
     steps,
+    service: null,
+    dependsOn: [],
   };
 }
 
@@ -230,6 +232,20 @@ function lineOf(event: RunChange): string {
       return `port-opened ${event.host}:${event.port} ${event.guestPort}`;
     case 'warning':
       return `warning ${event.message}`;
+    case 'service-started':
+      return `service-started ${event.sandbox}`;
+    case 'service-restarted':
+      return `service-restarted ${event.sandbox} ${event.restarts}`;
+    case 'service-healthy':
+      return `service-healthy ${event.sandbox}`;
+    case 'service-output':
+      return `service-output ${event.sandbox} ${event.stream} ${JSON.stringify(event.text)}`;
+    case 'service-exited': {
+      const why = event.isStopped ? 'stopped' : event.exitCode;
+      return `service-exited ${event.sandbox} ${why}${event.restartInMs === null ? '' : ' restart'}`;
+    }
+    case 'sandbox-waiting':
+      return `sandbox-waiting ${event.sandbox}`;
     case 'run-started':
     case 'image-progress':
     case 'vm-starting':

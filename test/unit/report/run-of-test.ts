@@ -40,6 +40,7 @@ export function sandboxResult(
       toAllow: { allowedHosts: [], allowedPrivate: [] },
     },
     error: null,
+    service: null,
     ...given,
     steps,
   };
@@ -60,6 +61,7 @@ export function recordOf(
     name,
     image: 'debian',
     steps: steps.map((step) => step.name),
+    isService: false,
   }));
   send({ type: 'run-started', project: 'shop', maxParallel: 1, sandboxes: names });
   for (const { name: sandbox, steps } of sandboxes) {

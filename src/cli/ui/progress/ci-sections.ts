@@ -52,7 +52,9 @@ export function withCiSections(
   let number = 0;
   const onEvent = (event: RunEvent): void | Promise<void> => {
     if (event.type === 'run-started') {
-      isOneByOne = event.maxParallel === 1 || event.sandboxes.length === 1;
+      const { sandboxes, maxParallel } = event;
+      const hasServices = sandboxes.some(({ isService }) => isService);
+      isOneByOne = sandboxes.length === 1 || (maxParallel === 1 && !hasServices);
     }
     if (isOneByOne && event.type === 'step-started' && event.attempt === 1) {
       number += 1;

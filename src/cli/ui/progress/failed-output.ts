@@ -1,13 +1,17 @@
 import type { RunEvent } from '../../../project/run-event.ts';
 import { type CliOutput, writeText } from '../../io.ts';
-import { describeOutcome, plainText } from '../text/describe.ts';
+import { describeOutcome, describeService, plainText } from '../text/describe.ts';
 import { LineSplitter } from '../text/line-splitter.ts';
 import { OutputLog } from '../text/output-log.ts';
 import type { Paint } from '../text/paint.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { stepKey } from './run-renderer.ts';
+import { SERVICE } from './step-output.ts';
 
-type Finished = Extract<RunEvent, { type: 'step-finished' }>;
+type ServiceExit = Extract<RunEvent, { type: 'service-exited' }>;
+type Finished =
+  | Extract<RunEvent, { type: 'step-finished' }>
+  | (ServiceExit & { step: typeof SERVICE });
 
 export interface FailedOutputOptions {
   readonly paint: Paint;
@@ -28,6 +32,8 @@ export class FailedOutput {
 
   onEvent(event: RunEvent): void {
     if (event.type === 'step-output') this.#log(event).append(event.text);
+    if (event.type === 'service-output') this.#log({ ...event, step: SERVICE }).append(event.text);
+    if (event.type === 'service-exited') this.#exited({ ...event, step: SERVICE });
     if (event.type !== 'step-finished' || event.willRetry) return;
     const log = this.#log(event);
     this.#logs.delete(stepKey(event));
@@ -36,6 +42,14 @@ export class FailedOutput {
     } else {
       log.dispose();
     }
+  }
+
+  #exited(event: Finished & ServiceExit): void {
+    if (event.restartInMs !== null) return;
+    const log = this.#log(event);
+    this.#logs.delete(stepKey(event));
+    if (!event.isStopped && event.exitCode !== 0) this.#failed.push({ finished: event, log });
+    else log.dispose();
   }
 
   #log(step: { sandbox: string; step: string }): OutputLog {
@@ -47,7 +61,10 @@ export class FailedOutput {
   /** Prints each failed step that was not printed yet: a title line, then its output in all attempts. */
   async print(output: CliOutput): Promise<void> {
     for (const { finished, log } of this.#failed.splice(0)) {
-      const title = `${finished.sandbox} ${finished.step}: ${describeOutcome(finished)}`;
+      const title =
+        finished.type === 'service-exited'
+          ? `${finished.sandbox}: ${describeService(finished)}`
+          : `${finished.sandbox} ${finished.step}: ${describeOutcome(finished)}`;
       await writeText(output, `${this.#options.paint('red', `=> ${plainText(title)}`)}\n`);
       await this.#printLog(output, finished, log);
       log.dispose();

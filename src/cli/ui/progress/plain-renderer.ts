@@ -5,14 +5,16 @@ import {
   describeBlocked,
   describeOutcome,
   describePort,
+  describeService,
   describeStart,
+  describeWaiting,
   plainText,
 } from '../text/describe.ts';
 import type { Paint, Tone } from '../text/paint.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { describeImage, ImagePace } from './image-pace.ts';
 import type { RunRenderer } from './run-renderer.ts';
-import { StepLines } from './step-output.ts';
+import { SERVICE, StepLines } from './step-output.ts';
 
 export interface PlainOptions {
   readonly paint: Paint;
@@ -22,7 +24,9 @@ export interface PlainOptions {
 
 /** Returns the prefix of each line of a step's output. A guest cannot print a line without it. */
 export function outputPrefix({ sandbox, step }: { sandbox: string; step: string }): string {
-  return `[${plainText(sandbox)} ${plainText(step)}] `;
+  return step === SERVICE
+    ? `[${plainText(sandbox)}] `
+    : `[${plainText(sandbox)} ${plainText(step)}] `;
 }
 
 /** Returns the text of an event's line, without `=> `; null for an event that has no line. */
@@ -55,10 +59,18 @@ function statusText(event: RunEvent): string | null {
       return `${event.sandbox} ${event.step}: not cached: ${event.reason}`;
     case 'checkpoint-saved':
       return `${event.sandbox} ${event.step}: saved in ${formatDuration(event.durationMs)}, ${formatBytes(event.diskBytes)}`;
+    case 'sandbox-waiting':
+      return `${event.sandbox}: ${describeWaiting(event)}`;
+    case 'service-started':
+    case 'service-restarted':
+    case 'service-healthy':
+    case 'service-exited':
+      return `${event.sandbox}: ${describeService(event)}`;
     case 'warning':
       return `${event.sandbox}: warning: ${event.message}`;
     case 'run-started':
     case 'step-output':
+    case 'service-output':
     case 'sandbox-finished':
     case 'run-finished':
       return null;
@@ -66,6 +78,9 @@ function statusText(event: RunEvent): string | null {
 }
 
 function eventTone(event: RunEvent): Tone {
+  if (event.type === 'service-healthy') return 'green';
+  if (event.type === 'sandbox-waiting') return 'dim';
+  if (event.type === 'service-exited') return event.isStopped ? 'bold' : 'yellow';
   if (event.type === 'step-skipped' || event.type === 'checkpoint-missed') return 'dim';
   if (event.type === 'step-cached') return 'green';
   if (event.type === 'warning' || event.type === 'network-blocked') return 'yellow';
@@ -90,7 +105,15 @@ export function createPlainRenderer(output: CliOutput, options: PlainOptions): R
   };
   const onEvent = (event: RunEvent) => {
     if (event.type === 'step-output') return write(event, lines.push(event));
+    if (event.type === 'service-output') {
+      const output = { ...event, step: SERVICE };
+      return write(output, lines.push(output));
+    }
     if (event.type === 'step-finished') void write(event, lines.finish(event));
+    if (event.type === 'service-exited') {
+      const service = { sandbox: event.sandbox, step: SERVICE };
+      void write(service, lines.finish(service));
+    }
     if (event.type === 'image-progress' && !pace.isWorthALine(event)) return;
     const status = statusText(event);
     if (status === null) return;

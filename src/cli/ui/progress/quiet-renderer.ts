@@ -4,7 +4,7 @@ import { FailedOutput } from './failed-output.ts';
 import { outputPrefix } from './plain-renderer.ts';
 import type { RunRenderer } from './run-renderer.ts';
 
-/** `--progress quiet`: prints the output of each step that fails, when it fails, and nothing else. */
+/** `--progress quiet`: prints the output of each step and service that fails, when it fails, and nothing else. */
 export function createQuietRenderer(
   output: CliOutput,
   options: { readonly paint: Paint; readonly keepColours: boolean },
@@ -16,7 +16,7 @@ export function createQuietRenderer(
   return {
     onEvent: (event) => {
       failed.onEvent(event);
-      if (event.type === 'step-finished') {
+      if (event.type === 'step-finished' || event.type === 'service-exited') {
         printing = printing.then(() => failed.print(output));
         return printing;
       }

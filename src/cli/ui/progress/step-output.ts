@@ -2,7 +2,13 @@ import type { RunEvent } from '../../../project/run-event.ts';
 import { LineSplitter } from '../text/line-splitter.ts';
 import { stepKey } from './run-renderer.ts';
 
-type OutputEvent = Extract<RunEvent, { type: 'step-output' }>;
+/** Stands for the step of a service's output: no step has an empty name. */
+export const SERVICE = '';
+
+type OutputEvent = Pick<
+  Extract<RunEvent, { type: 'step-output' }>,
+  'sandbox' | 'step' | 'stream' | 'text'
+>;
 
 /** Splits the output of running steps into lines; stdout and stderr of a step never share a line. */
 export class StepLines {

@@ -1,13 +1,20 @@
 import type { ListrTask } from 'listr2';
 import type { RunEvent } from '../../../project/run-event.ts';
 import { type CliOutput, writeText } from '../../io.ts';
-import { describeOutcome, describePort, describeStart, plainText } from '../text/describe.ts';
+import {
+  describeOutcome,
+  describePort,
+  describeService,
+  describeStart,
+  describeWaiting,
+  plainText,
+} from '../text/describe.ts';
 import type { Paint } from '../text/paint.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { FailedOutput } from './failed-output.ts';
 import { describeImage } from './image-pace.ts';
 import { type RunRenderer, stepKey } from './run-renderer.ts';
-import { LiveTail, StepLines } from './step-output.ts';
+import { LiveTail, SERVICE, StepLines } from './step-output.ts';
 
 type RunStarted = Extract<RunEvent, { type: 'run-started' }>;
 
@@ -73,10 +80,12 @@ class LiveLine {
 class LiveLines {
   readonly #vms = new Map<string, LiveLine>();
   readonly #steps = new Map<string, LiveLine>();
+  readonly #services = new Map<string, LiveLine>();
 
   constructor(run: RunStarted) {
-    for (const { name, image, steps } of run.sandboxes) {
+    for (const { name, image, steps, isService } of run.sandboxes) {
       this.#vms.set(name, new LiveLine(`VM (${image})`));
+      if (isService) this.#services.set(name, new LiveLine('service'));
       for (const step of steps)
         this.#steps.set(stepKey({ sandbox: name, step }), new LiveLine(step));
     }
@@ -90,9 +99,14 @@ class LiveLines {
     return this.#steps.get(stepKey(step));
   }
 
+  service(sandbox: string): LiveLine | undefined {
+    return this.#services.get(sandbox);
+  }
+
   /** Ends the lines that an aborted run left open. */
   finishAll(ending: Ending): void {
-    for (const line of [...this.#vms.values(), ...this.#steps.values()]) line.finish(ending);
+    const lines = [this.#vms, this.#steps, this.#services].flatMap((map) => [...map.values()]);
+    for (const line of lines) line.finish(ending);
   }
 }
 
@@ -108,6 +122,7 @@ function drawStepEnd(
 
 function drawVm(line: LiveLine | undefined, event: RunEvent): void {
   if (event.type === 'image-progress') line?.note(describeImage(event));
+  if (event.type === 'sandbox-waiting') line?.note(describeWaiting(event));
   if (event.type === 'vm-starting') line?.note('starting');
   if (event.type === 'port-opened') line?.ports.push(describePort(event));
   if (event.type === 'vm-started') {
@@ -129,7 +144,25 @@ function drawStep(line: LiveLine | undefined, event: RunEvent): void {
   if (event.type === 'step-finished') drawStepEnd(line, event);
 }
 
+function drawService(line: LiveLine | undefined, event: RunEvent): void {
+  const isUp =
+    event.type === 'service-started' ||
+    event.type === 'service-restarted' ||
+    event.type === 'service-healthy';
+  if (isUp) line?.note(describeService(event));
+  if (event.type === 'service-exited') {
+    const text = describeService(event);
+    const kind = event.isStopped || event.exitCode === 0 ? 'done' : 'failed';
+    if (event.restartInMs !== null) line?.note(text);
+    else line?.finish({ kind, text });
+  }
+  if (event.type === 'sandbox-finished') {
+    line?.finish({ kind: 'skipped', text: event.error?.message ?? 'not running' });
+  }
+}
+
 function draw(lines: LiveLines, event: RunEvent): void {
+  if ('sandbox' in event) drawService(lines.service(event.sandbox), event);
   if ('step' in event) drawStep(lines.step(event), event);
   else if ('sandbox' in event) drawVm(lines.vm(event.sandbox), event);
 }
@@ -148,6 +181,7 @@ async function startList(run: RunStarted, lines: LiveLines, stdout: CliOutput, s
       const below = [
         lines.vm(name)?.task(),
         ...steps.map((step) => lines.step({ sandbox: name, step })?.task()),
+        lines.service(name)?.task(),
       ].filter((line) => line !== undefined);
       return task.newListr(below, { concurrent: false, exitOnError: false });
     },
@@ -209,7 +243,13 @@ export function createTtyRenderer(
         lines.step(event)?.tail.push(texts);
         return;
       }
+      if (event.type === 'service-output') {
+        const texts = outputs.push({ ...event, step: SERVICE });
+        lines.service(event.sandbox)?.tail.push(texts.map((line) => sanitiseLine(line, false)));
+        return;
+      }
       if (event.type === 'step-finished') outputs.finish(event);
+      if (event.type === 'service-exited') outputs.finish({ ...event, step: SERVICE });
       draw(lines, event);
     },
     end: async () => {

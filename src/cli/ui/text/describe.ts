@@ -53,3 +53,42 @@ export function describePort(
 export function describeBlocked(event: Extract<RunEvent, { type: 'network-blocked' }>): string {
   return `blocked ${plainText(hostText(event))}: ${plainText(reasonText(event.refusal))}`;
 }
+
+type ServiceEvent = Extract<
+  RunEvent,
+  { type: 'service-started' | 'service-restarted' | 'service-healthy' | 'service-exited' }
+>;
+
+/** Describes a change of a service: `service started`, `service healthy after 1.2s`, `service exited 1 after 3.0s, restarting in 100ms`. */
+export function describeService(event: ServiceEvent): string {
+  switch (event.type) {
+    case 'service-started':
+      return 'service started';
+    case 'service-restarted':
+      return `service restarted, the ${ordinal(event.restarts)} time`;
+    case 'service-healthy':
+      return `service healthy after ${formatDuration(event.durationMs)}`;
+    case 'service-exited': {
+      const signal = event.signal === null ? '' : ` (${plainText(event.signal)})`;
+      const memory = event.isOutOfMemory ? ', out of memory,' : '';
+      const time = formatDuration(event.durationMs);
+      if (event.isStopped) return `service stopped after ${time}`;
+      const next =
+        event.restartInMs === null ? '' : `, restarting in ${formatDuration(event.restartInMs)}`;
+      return `service exited ${event.exitCode}${signal}${memory} after ${time}${next}`;
+    }
+  }
+}
+
+function ordinal(count: number): string {
+  const tens = count % 100;
+  const ends = tens > 10 && tens < 14 ? 'th' : (['th', 'st', 'nd', 'rd'][count % 10] ?? 'th');
+  return `${count}${ends}`;
+}
+
+/** Describes what a sandbox waits for: `waits for db (healthy)`. */
+export function describeWaiting({
+  dependsOn,
+}: Extract<RunEvent, { type: 'sandbox-waiting' }>): string {
+  return `waits for ${dependsOn.map(({ name, condition }) => `${name} (${condition})`).join(', ')}`;
+}

@@ -35,6 +35,8 @@ it('the smallest file has every default', () => {
         secrets: [],
         ports: [],
         onWritableCode: 'fail',
+        service: null,
+        dependsOn: [],
         steps: [
           {
             name: 'uname -a',
@@ -121,15 +123,12 @@ describe('bad files', () => {
   });
 });
 
-it.each(['watch', 'healthcheck', 'depends_on', 'run'])(
-  'the later key %s gets a hint of its own',
-  (key) => {
-    const [issue, ...more] = errorOf(`image: debian\n${key}: x\n`);
-    expect(issue).toMatchObject({ code: 'later_key', at: { line: 2, col: 1 } });
-    expect(issue?.hint).toContain('planned');
-    expect(more).toEqual([]);
-  },
-);
+it.each(['watch'])('the later key %s gets a hint of its own', (key) => {
+  const [issue, ...more] = errorOf(`image: debian\n${key}: x\n`);
+  expect(issue).toMatchObject({ code: 'later_key', at: { line: 2, col: 1 } });
+  expect(issue?.hint).toContain('planned');
+  expect(more).toEqual([]);
+});
 
 it.each([
   ['imge: debian\n', 'Did you mean "image"?'],

@@ -85,7 +85,15 @@ function outputsOf(event: NetworkEvent): string[] {
   const first = tally.add(event);
   const network = tally.summary();
   const result = { status: 'succeeded', exitCode: 0, durationMs: 1, error: null } as const;
-  const box = { name: 'box', ...result, bootMs: null, kernel: null, steps: [], network };
+  const box = {
+    name: 'box',
+    ...result,
+    bootMs: null,
+    kernel: null,
+    steps: [],
+    service: null,
+    network,
+  };
   const har = isHarEvent(event) ? toHarEntry({ sandbox: 'box', event }) : null;
   return textsOf([event, redactEvent(event), first, network, networkLines(box, plainPaint), har]);
 }
