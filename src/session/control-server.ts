@@ -85,6 +85,13 @@ function refuseConnection(socket: Socket): void {
   answer(socket, { ok: false, error: errorData(error) });
 }
 
+/** Directories of the sessions that are open. One listener for all: Node warns of the eleventh. */
+const removeAtExit = new Set<string>();
+
+process.once('exit', () => {
+  for (const directory of removeAtExit) rmSync(directory, { recursive: true, force: true });
+});
+
 /**
  * Opens the control socket of a VM in its directory, for this user only: the directory has mode 0700 and the socket 0600.
  * Neither it nor its connections keep Node alive.
@@ -110,11 +117,9 @@ export async function openControlServer(
     void serve(socket, session);
   });
   server.unref();
-  const removeAtExit = () => rmSync(directory, { recursive: true, force: true });
-  process.once('exit', removeAtExit);
+  removeAtExit.add(directory);
   let closing: Promise<void> | undefined;
   const close = async () => {
-    process.off('exit', removeAtExit);
     for (const socket of sockets) socket.destroy();
     if (server.listening) {
       const closed = once(server, 'close');
@@ -123,6 +128,7 @@ export async function openControlServer(
     }
     await place.close();
     await rm(directory, { recursive: true, force: true });
+    removeAtExit.delete(directory);
   };
   const result: ControlServer = {
     close: () => {

@@ -22,6 +22,8 @@ export interface ReadyPoolOptions<T> {
   readonly onFailure: (error: unknown) => void;
 }
 
+/** Time for the first command of what was taken last: a start occupies a processor. */
+const REFILL_DELAY_MS = 100;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -48,6 +50,7 @@ export class ReadyPool<T extends PoolItem> {
   #failures = 0;
   #lastFailure: unknown;
   #pause: NodeJS.Timeout | null = null;
+  #refillDelay: NodeJS.Timeout | null = null;
   #readyWaits: (() => void)[] = [];
   #closed: Promise<void> | undefined;
 
@@ -91,6 +94,12 @@ export class ReadyPool<T extends PoolItem> {
   /** A taken item is in use, or its use has failed. */
   settled(): void {
     this.#held -= 1;
+    if (this.#refillDelay !== null) clearTimeout(this.#refillDelay);
+    this.#refillDelay = setTimeout(() => {
+      this.#refillDelay = null;
+      this.#fill();
+    }, REFILL_DELAY_MS);
+    this.#refillDelay.unref();
     this.#fill();
   }
 
@@ -107,7 +116,9 @@ export class ReadyPool<T extends PoolItem> {
       if (this.#closed !== undefined) throw closed();
       if (this.#failures > failures) throw this.#lastFailure;
       if (this.#pause !== null) throw this.#lastFailure;
-      await new Promise<void>((resolve) => this.#readyWaits.push(resolve));
+      const changed = new Promise<void>((resolve) => this.#readyWaits.push(resolve));
+      this.#startMissing();
+      await changed;
     }
   }
 
@@ -122,6 +133,10 @@ export class ReadyPool<T extends PoolItem> {
   /** Starts what is missing. */
   #fill(): void {
     for (const wake of this.#readyWaits.splice(0)) wake();
+    this.#startMissing();
+  }
+
+  #startMissing(): void {
     while (this.#closed === undefined && this.#isMissing()) this.#start();
   }
 
@@ -130,8 +145,10 @@ export class ReadyPool<T extends PoolItem> {
     const starts = this.#starts.size;
     if (this.count + this.#ends.size >= limit) return false;
     if (this.#line.length > starts) return starts < startsAtOnce;
+    // Who waits in `ready` needs it now.
+    const isDue = this.#refillDelay === null || this.#readyWaits.length > 0;
     const isQuiet = this.#held === 0 && starts === 0 && this.#pause === null;
-    return isQuiet && this.#idle.size < size;
+    return isDue && isQuiet && this.#idle.size < size;
   }
 
   #start(): void {
@@ -202,6 +219,7 @@ export class ReadyPool<T extends PoolItem> {
     // After the caller has set `#closed`.
     await Promise.resolve();
     if (this.#pause !== null) clearTimeout(this.#pause);
+    if (this.#refillDelay !== null) clearTimeout(this.#refillDelay);
     this.#closing.abort(closed());
     this.#line.rejectAll(closed());
     for (const item of this.#idle) this.#end(item);

@@ -83,13 +83,27 @@ it('starts items one after another until size wait', async () => {
   expect(starts).toHaveLength(0);
 });
 
-it('gives what waits at once, and starts another only when the taken item is in use', async () => {
+it('gives what waits at once, and starts another only when the taken item has had time for a first command', async () => {
   const { pool, starts, next } = open();
   const item = await next().succeed();
   expect(await pool.take(undefined)).toBe(item);
   expect(starts).toHaveLength(0);
   pool.settled();
+  await vi.advanceTimersByTimeAsync(99);
+  expect(starts).toHaveLength(0);
+  await vi.advanceTimersByTimeAsync(1);
   expect(starts).toHaveLength(1);
+});
+
+it('starts another at once when somebody waits until all are ready', async () => {
+  const { pool, next } = open();
+  await next().succeed();
+  await pool.take(undefined);
+  pool.settled();
+  const ready = pool.ready();
+  await next().succeed();
+  await ready;
+  expect(pool.idle).toBe(1);
 });
 
 it('serves those who wait in the order they came, with as many starts at once as it may', async () => {
@@ -194,6 +208,7 @@ it('close() ends what waits and what is being started, refuses who waits, and le
   await next().succeed();
   expect(await pool.take(undefined)).toBe(taken);
   pool.settled();
+  await vi.advanceTimersByTimeAsync(100);
   const waiting = await pool.take(undefined);
   expect(starts).toHaveLength(1);
   const third = expect(pool.take(undefined)).rejects.toMatchObject({ code: 'POOL_CLOSED' });
