@@ -18,7 +18,7 @@ export class ImageTable {
 }
 
 /** The entry of `images:` for a Debian image with more packages. */
-function debianImage(name: string, packages: readonly string[]): YamlEntry {
+export function debianImage(name: string, packages: readonly string[]): YamlEntry {
   const build = yamlMap([
     ['distro', 'debian'],
     ['debian', yamlMap([['packages', packages]])],

@@ -16,7 +16,7 @@ export interface YamlMap {
 
 /** Text that YAML reads as the same text without quotes: it starts like a word or path and has no `: ` or ` #`. */
 const PLAIN_TEXT =
-  /^(?:[A-Za-z_/$]|\.{1,2}(?=[/:]))(?:[A-Za-z0-9_./$@=+{}()-]|:(?=\S)| (?=[^\s#]))*$/;
+  /^(?:[A-Za-z_/$]|\.{1,2}(?=[/:]))(?:[A-Za-z0-9_./$@=+{}()&|;,*%<>-]|:(?=\S)| (?=[^\s#]))*$/;
 /** The same inside brackets, where more characters mean something. */
 const FLOW_TEXT = /^[A-Za-z_/][A-Za-z0-9_./-]*$/;
 const MAX_FLOW_LENGTH = 80;

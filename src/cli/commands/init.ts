@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { CommandRun } from '../command-context.ts';
 import { writeText } from '../io.ts';
 import { writeNewFile } from '../write-new-file.ts';
@@ -20,10 +20,17 @@ steps:
     timeout: 1m
 `;
 
-/** `init`: writes a starter project file; overwrites an existing one only with `--force`. */
+/** `init`: writes a project file for the repository, or a starter if nothing is found; overwrites one only with `--force`. */
 export const initCommand: CommandRun<{ readonly force?: boolean }> = async ({ io, options }) => {
   const file = resolve(io.cwd, options.file ?? 'gondolin.yaml');
-  const shown = await writeNewFile(io, file, STARTER, options.force === true);
-  await writeText(io.stdout, `Wrote ${shown}. Next: gondolin run\n`);
+  const { openRepository } = await import('../../convert/init/repository.ts');
+  const { writeProject } = await import('../../convert/init/write-project.ts');
+  const project = await writeProject(openRepository(dirname(file)));
+  const shown = await writeNewFile(io, file, project?.text ?? STARTER, options.force === true);
+  const found = (project?.found ?? []).map((line) => `Found ${line}\n`).join('');
+  await writeText(
+    io.stdout,
+    `${found}Wrote ${shown}. Next: gondolin ${project === null ? 'run' : 'plan'}\n`,
+  );
   return 0;
 };

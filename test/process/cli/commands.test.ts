@@ -147,6 +147,19 @@ describe('gondolin init', () => {
     expect(readFileSync(file, 'utf8')).toBe(starter);
   });
 
+  it('writes what the repository needs, in a file that plan accepts', async () => {
+    const cwd = directoryWith();
+    writeFileSync(join(cwd, 'package.json'), '{"scripts":{"test":"node --test"}}');
+    const { code, stdout } = await runCli(['init'], { cwd });
+    expect([code, stdout]).toEqual([
+      0,
+      'Found package.json: Node.js with npm\nWrote gondolin.yaml. Next: gondolin plan\n',
+    ]);
+    const plan = await runCli(['plan'], { cwd });
+    expect(plan.code, plan.stderr).toBe(0);
+    expect(plan.stdout).toContain('test: npm test');
+  });
+
   it('reports a directory that does not exist', async () => {
     const { code, stderr } = await runCli(['init', '-f', 'no/such/x.yaml'], {
       cwd: directoryWith(),
