@@ -52,23 +52,40 @@ function sandboxLines(sandbox: SandboxPlan, id: string, note: CacheNote): string
     const node = `    ${id}_${at}["${stepLabel(step, text)}"]${isCached ? ':::cached' : ''}`;
     return [node, ...stepEdges(sandbox, id, at)];
   });
-  const none = steps.length === 0 ? [`    ${id}_none["no steps"]`] : [];
+  const last = steps.length === 0 ? '' : `${id}_${steps.length - 1} -.-> `;
+  const run =
+    sandbox.service === null
+      ? []
+      : [`    ${last}${id}_run(["run<br/>${labelText(commandText(sandbox.service.command))}"])`];
+  const none = steps.length + run.length === 0 ? [`    ${id}_none["no steps"]`] : [];
   return [
     `  subgraph ${id}["${labelText(name)} (${labelText(image.name)})"]`,
     ...nodes,
+    ...run,
     ...none,
     '  end',
   ];
 }
 
+/** Returns a thick arrow from each sandbox that another depends on, with the state that it waits for. */
+function dependencyEdges({ sandboxes }: Plan): string[] {
+  return sandboxes.flatMap(({ dependsOn }, at) =>
+    dependsOn.flatMap(({ name, condition }) => {
+      const other = sandboxes.findIndex((sandbox) => sandbox.name === name);
+      return other < 0 ? [] : [`  s${other} ==>|${condition}| s${at}`];
+    }),
+  );
+}
+
 /**
  * Renders a plan as a Mermaid flowchart: a box for each sandbox, an arrow for each `needs`, a dotted arrow where a step only runs
- * after the one before it. Names and commands cannot add markup. It contains no values of variables.
+ * after the one before it, a thick one for each `depends_on`. Names and commands cannot add markup. It contains no values of variables.
  */
 export function renderMermaid(plan: Plan, note: CacheNote = () => null): string {
   return [
     'flowchart TD',
     ...plan.sandboxes.flatMap((sandbox, at) => sandboxLines(sandbox, `s${at}`, note)),
+    ...dependencyEdges(plan),
     '  classDef cached stroke-dasharray: 4 3,opacity:0.7',
   ].join('\n');
 }

@@ -10,6 +10,8 @@ export interface ComposeService {
   readonly node: MapNode;
   /** Names of sandboxes by names of services. */
   readonly sandboxes: ReadonlyMap<string, string>;
+  /** Names of the services whose command could be carried over. */
+  readonly running: ReadonlySet<string>;
 }
 
 /** Returns the value of a key, or undefined if it is missing or empty. */

@@ -5,7 +5,6 @@ import { ImageTable } from '../debian-image.ts';
 import { guestUserOf } from '../guest-user.ts';
 import { packagesForImage } from '../image-packages.ts';
 import { invalidInput } from '../read-input.ts';
-import { isSandboxKey } from '../schema-keys.ts';
 import {
   literalText,
   type YamlEntry,
@@ -103,24 +102,11 @@ function convertNetwork(service: ComposeService): YamlMap {
   return { entries: [{ key: 'allowed_hosts', value: [], comment: CLOSED }] };
 }
 
-/** A command that lasts is `run:` where the version has it, else the last step. */
-function commandEntry(command: YamlValue | undefined): YamlEntry[] {
-  if (command === undefined) return [];
-  if (isSandboxKey('run')) return [{ key: 'run', value: command }];
-  return [
-    {
-      key: 'steps',
-      value: [
-        yamlMap([
-          ['name', 'start'],
-          ['run', command],
-        ]),
-      ],
-    },
-  ];
-}
-
-function convertService(service: ComposeService, images: ImageTable): YamlMap {
+function convertService(
+  service: ComposeService,
+  images: ImageTable,
+  command: YamlValue | undefined,
+): YamlMap {
   const { remarks } = service.context;
   for (const [key, entry] of service.node.entries) {
     const reason = reasonFor(key);
@@ -139,8 +125,9 @@ function convertService(service: ComposeService, images: ImageTable): YamlMap {
     ['ports', convertPorts(service)],
     ['network', convertNetwork(service)],
   ]);
+  const run = yamlMap([['run', command]]);
   return {
-    entries: [...plain.entries, ...convertLife(service), ...commandEntry(serviceCommand(service))],
+    entries: [...plain.entries, ...convertLife(service), ...run.entries],
   };
 }
 
@@ -171,20 +158,25 @@ export function convertCompose(tree: MapNode, context: ConvertContext): YamlMap 
   const name = noteTopKeys(context, tree);
   const sandboxes = nameSandboxes(services);
   const images = new ImageTable();
-  const converted: YamlEntry[] = [];
-  for (const [service, entry] of services.entries) {
-    const sandbox = sandboxes.get(service) ?? service;
+  const running = new Set<string>();
+  const found = [...services.entries].flatMap(([service, entry]) => {
     const { value } = entry;
     if (value.kind !== 'map') {
       context.remarks.leftKey(entry, `services.${service}`, 'it is not a map of keys');
-      continue;
+      return [];
     }
-    if (sandbox !== service) {
-      context.remarks.changed(value, `services.${service}`, `the sandbox is named ${sandbox}`);
+    const one: ComposeService = { context, name: service, node: value, sandboxes, running };
+    const command = serviceCommand(one);
+    if (command !== undefined) running.add(service);
+    return [{ one, command }];
+  });
+  const converted = found.map(({ one, command }): YamlEntry => {
+    const key = sandboxes.get(one.name) ?? one.name;
+    if (key !== one.name) {
+      context.remarks.changed(one.node, `services.${one.name}`, `the sandbox is named ${key}`);
     }
-    const one = { context, name: service, node: value, sandboxes };
-    converted.push({ key: sandbox, value: convertService(one, images) });
-  }
+    return { key, value: convertService(one, images, command) };
+  });
   if (converted.length === 0) {
     throw invalidInput('services: no service is a map of keys', startPlace(services.span));
   }

@@ -10,14 +10,17 @@ const CONDITIONS: Readonly<Record<string, string>> = {
   service_completed_successfully: 'completed',
 };
 const DURATION = /^(?=[0-9])(?:[0-9]+h)?(?:[0-9]+m(?!s))?(?:[0-9]+(?:\.[0-9]+)?s)?(?:[0-9]+ms)?$/;
+const SIGNAL = /^SIG(?:TERM|INT|QUIT|HUP|USR1|USR2|WINCH|KILL)$/;
+/** Keys about the command of a service. */
+const OF_COMMAND = ['healthcheck', 'restart', 'stop_signal', 'stop_grace_period'];
 const TIMES = ['interval', 'timeout', 'start_period', 'start_interval'];
 
 function dependency(service: ComposeService, name: string, node: SourceNode): YamlEntry | null {
   const { remarks } = service.context;
   const key = keyOf(service, 'depends_on', name);
   const sandbox = service.sandboxes.get(name);
-  if (sandbox === undefined) {
-    remarks.left(node, key, 'there is no such service');
+  if (sandbox === undefined || name === service.name) {
+    remarks.left(node, key, 'there is no such other service');
     return null;
   }
   for (const [own, entry] of node.kind === 'map' ? node.entries : []) {
@@ -29,6 +32,10 @@ function dependency(service: ComposeService, name: string, node: SourceNode): Ya
   if (known === undefined) {
     remarks.left(node, key, 'an unknown condition');
     return null;
+  }
+  if (known === 'healthy' && !service.running.has(name)) {
+    remarks.changed(node, key, 'it has no command that gets healthy: its end is waited for');
+    return { key: sandbox, value: yamlMap([['condition', 'completed']]) };
   }
   return { key: sandbox, value: yamlMap([['condition', known]]) };
 }
@@ -67,7 +74,7 @@ function healthTest(service: ComposeService, node: SourceNode): YamlValue | unde
 function healthValue(name: string, node: SourceNode): YamlValue | undefined {
   const text = node.kind === 'scalar' ? node.text : '';
   if (TIMES.includes(name)) return DURATION.test(text) ? text : undefined;
-  return name === 'retries' && /^\d{1,3}$/.test(text) ? Number(text) : undefined;
+  return name === 'retries' && /^[1-9]\d{0,2}$/.test(text) ? Number(text) : undefined;
 }
 
 function healthcheck(service: ComposeService, node: SourceNode): YamlMap | undefined {
@@ -99,7 +106,7 @@ function restart(service: ComposeService, node: SourceNode): YamlValue | undefin
     service.context.remarks.changed(node, key, 'unless-stopped becomes always');
     return 'always';
   }
-  if (text !== null && /^(?:no|always|on-failure(?::\d{1,6})?)$/.test(text)) return text;
+  if (text !== null && /^(?:no|always|on-failure(?::[1-9]\d{0,5})?)$/.test(text)) return text;
   if (text !== null) service.context.remarks.left(node, key, 'an unknown policy');
   return undefined;
 }
@@ -112,6 +119,14 @@ function names(service: ComposeService, node: SourceNode): YamlValue | undefined
   return texts.length === 0 ? undefined : texts;
 }
 
+/** The text of a key when it has a form that the project file has too. */
+function matching(service: ComposeService, node: SourceNode, key: string, form: RegExp) {
+  const text = plainTextOf(service, node, keyOf(service, key));
+  if (text === null || form.test(text)) return text ?? undefined;
+  service.context.remarks.left(node, keyOf(service, key), 'it has no such form here');
+  return undefined;
+}
+
 const READERS: Readonly<
   Record<string, (service: ComposeService, node: SourceNode) => YamlValue | undefined>
 > = {
@@ -119,12 +134,8 @@ const READERS: Readonly<
   healthcheck,
   restart,
   profiles: names,
-  stop_signal: (service, node) =>
-    plainTextOf(service, node, keyOf(service, 'stop_signal')) ?? undefined,
-  stop_grace_period: (service, node) => {
-    const text = plainTextOf(service, node, keyOf(service, 'stop_grace_period'));
-    return text !== null && DURATION.test(text) ? text : undefined;
-  },
+  stop_signal: (service, node) => matching(service, node, 'stop_signal', SIGNAL),
+  stop_grace_period: (service, node) => matching(service, node, 'stop_grace_period', DURATION),
 };
 
 /** Converts the keys about a service's life that this version's project file has; notes the others. */
@@ -134,6 +145,11 @@ export function convertLife(service: ComposeService): YamlEntry[] {
     if (node === undefined) return [];
     if (!isSandboxKey(key)) {
       service.context.remarks.left(node, keyOf(service, key), `this version has no ${key}`);
+      return [];
+    }
+    if (OF_COMMAND.includes(key) && !service.running.has(service.name)) {
+      const reason = 'it is about the command, which was not carried over';
+      service.context.remarks.left(node, keyOf(service, key), reason);
       return [];
     }
     const value = read(service, node);

@@ -199,6 +199,31 @@ describe('convertFile() of a Compose file', () => {
     expect(remarks.some((remark) => remark.key === `services.b.${key}`)).toBe(!isSandboxKey(key));
   });
 
+  it('carries over how services depend on each other and live', () => {
+    const { config, remarks } = convert(`services:
+  Web: { command: x, depends_on: { db: { condition: service_healthy }, no-command: { condition: service_healthy }, gone: {} } }
+  db: { command: y, restart: unless-stopped, stop_signal: SIGINT, stop_grace_period: 1m, healthcheck: { test: [CMD-SHELL, "ready $$X"], interval: 5s, retries: 3, odd: 1 } }
+  no-command: { image: node, restart: always }
+`);
+    const [web, db] = config.sandboxes;
+    expect(web?.dependsOn).toEqual([
+      { name: 'db', condition: 'healthy' },
+      { name: 'no-command', condition: 'completed' },
+    ]);
+    expect(db?.service).toMatchObject({
+      run: ['y'],
+      restart: { when: 'always', maxRestarts: null },
+      stopSignal: 'SIGINT',
+      healthcheck: { intervalMs: 5000, retries: 3 },
+    });
+    expect(remarks.filter((line) => line.includes(' left '))).toEqual([
+      '2 left services.Web.depends_on.gone',
+      '3 left services.db.healthcheck.odd',
+      '4 left services.no-command.command',
+      '4 left services.no-command.restart',
+    ]);
+  });
+
   it.each([
     ['services: {}\n', 'CONVERT_INPUT_INVALID', '1:11'],
     ['a: 1\n', 'CONVERT_INPUT_INVALID', '1:1'],
@@ -211,8 +236,7 @@ describe('convertFile() of a Compose file', () => {
   });
 });
 
-/** The words of the first sandbox's command, as a step or as `run`. */
+/** The words of the first sandbox's command. */
 function commandsOf({ sandboxes: [sandbox] }: Config): unknown {
-  const run = sandbox !== undefined && 'run' in sandbox ? sandbox.run : undefined;
-  return run ?? sandbox?.steps[0]?.run;
+  return sandbox?.service?.run;
 }

@@ -42,6 +42,18 @@ describe('renderMermaid()', () => {
     ]);
   });
 
+  it('draws services as rounded boxes, and thick arrows for depends_on', () => {
+    const text = renderMermaid(
+      planOf(`sandboxes:
+  web: { run: npm start, steps: [{ name: a, run: x }], depends_on: { db: { condition: healthy } } }
+  db: { run: [postgres, "-c", "x|y"] }
+`),
+    );
+    expect(text).toContain('    s0_0 -.-> s0_run(["run<br/>npm start"])\n');
+    expect(text).toContain('    s1_run(["run<br/>postgres -c #39;x#124;y#39;"])\n');
+    expect(text).toContain('\n  s1 ==>|healthy| s0\n');
+  });
+
   it('escapes quotes, brackets, backticks, tags and line ends of commands', () => {
     const text = renderMermaid(
       planOf(`steps: [{ name: a, run: "x\\"]; click s0_0 <b>\`\`#35; & %%{init}\\nsecond" }]\n`),
