@@ -124,7 +124,7 @@ export class ReadyPool<T extends PoolItem> {
 
   #exhausted(): GondolinError {
     const { limit, waitMs } = this.#options;
-    const used = `${this.#taken} of at most ${limit} VMs are in use`;
+    const used = `${this.#taken} of at most ${limit} VMs are in use, ${this.#starts.size} starting`;
     return new GondolinError('POOL_EXHAUSTED', `no VM was free within ${waitMs} ms: ${used}`, {
       details: { inUse: this.#taken, limit },
     });
