@@ -138,6 +138,8 @@ export interface Execution {
   readonly hasTerminal: boolean;
   /** Name of the VM for other commands. */
   readonly label?: string;
+  /** Services run until Ctrl-C. @default false */
+  readonly keepsServices?: boolean;
 }
 
 function passthroughOf(io: CliIo, { hasInput, hasTerminal }: Execution): Passthrough {
@@ -175,6 +177,7 @@ async function drawRun(
       },
       onNetworkEvent: audit.onNetworkEvent,
       signal: io.signal,
+      keepsServices: execution.keepsServices ?? false,
       ...(isRaw ? { passthrough: passthroughOf(io, execution) } : {}),
     });
   } finally {

@@ -7,7 +7,7 @@ import { selectSteps } from '../plan/select-steps.ts';
 import { withDependencies } from '../plan/with-dependencies.ts';
 import type { GlobalOptions } from './command-context.ts';
 import type { CliIo } from './io.ts';
-import { selectOperands } from './operands.ts';
+import { selectOperands, selectSandboxes } from './operands.ts';
 import { unknownName, usageError } from './usage-error.ts';
 
 /** Loads the project file of `-f FILE`, or the nearest one. @throws {GondolinError} CONFIG_NOT_FOUND, CONFIG_INVALID */
@@ -48,6 +48,20 @@ function planForProfiles(plan: Plan, active: readonly string[]): Plan {
   throw usageError(
     'every sandbox belongs to a profile, and none is active',
     `Name a sandbox, or a profile with --profile: ${[...new Set(known)].join(', ')}.`,
+  );
+}
+
+/** Returns the part of a plan that `[SANDBOX…]` selects, with the sandboxes that it depends on. @throws {GondolinError} CLI_USAGE */
+export function planForSandboxes(
+  plan: Plan,
+  operands: readonly string[],
+  { profile: profiles = [] }: Pick<GlobalOptions, 'profile'>,
+): Plan {
+  const names = selectSandboxes(plan, operands);
+  if (names === null) return planForProfiles(plan, profiles);
+  return withDependencies(
+    plan,
+    plan.sandboxes.filter(({ name }) => names.includes(name)),
   );
 }
 

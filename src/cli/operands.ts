@@ -57,6 +57,15 @@ export function selectOperands(plan: Plan, operands: readonly string[]): Selecti
   return checkSteps([only], operands);
 }
 
+/** Reads the operands of `up [SANDBOX…]`. @returns null selects every sandbox. @throws {GondolinError} CLI_USAGE for an unknown name. */
+export function selectSandboxes(plan: Plan, operands: readonly string[]): readonly string[] | null {
+  if (operands.length === 0) return null;
+  return operands.flatMap((word) => {
+    const named = sandboxesNamed(plan, word);
+    return named.length > 0 ? named.map(({ name }) => name) : refuseSandbox(plan, word);
+  });
+}
+
 /**
  * Reads the operands of `run [SANDBOX] -- CMD…`.
  * @returns The sandbox that CMD runs in.

@@ -268,6 +268,18 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)')
     .option('-i, --interactive', 'for habit: CMD always gets standard input')
     .option('-t, --tty', 'run CMD on a terminal');
+  const up = add(
+    'up [sandboxes...]',
+    'start sandboxes and keep their services running until Ctrl-C',
+    async () => {
+      return (await import('./commands/up.ts')).upCommand;
+    },
+  ).usage('[options] [SANDBOX...]');
+  addNetworkOptions(up)
+    .option('--events <file>', 'write network events as JSON lines')
+    .option('--har <file>', 'write HTTP requests as HAR 1.2, which browsers can open')
+    .option('--no-cache', 'ignore existing checkpoints and save new ones')
+    .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)');
   add('snapshot [name] [vm]', 'save a running sandbox under a name', async () => {
     return (await import('./commands/snapshot.ts')).snapshotCommand;
   })

@@ -270,12 +270,9 @@ export class GuestConnection {
     const onClose = (): void => abort.abort();
     this.#stream.once('close', onClose);
     try {
-      const upstream = await this.#services.dialer.dial(this.#to, {
-        signal: abort.signal,
-        allowHalfOpen: true,
-      });
+      const { stream: upstream, address } = await this.#dialRaw(abort.signal);
       this.#stream.off('close', onClose);
-      this.#address = peerAddress(upstream);
+      this.#address = address;
       const spoken = mayBeLate ? await firstToSpeak(this.#stream, upstream) : null;
       if (spoken !== null && isWeb(spoken)) {
         upstream.destroy();
@@ -297,6 +294,23 @@ export class GuestConnection {
       else if (!GondolinError.is(error)) throw error;
       else this.#unreachable(transport, error);
     }
+  }
+
+  /** Connects to the server: by its address, or inside this process. */
+  async #dialRaw(signal: AbortSignal): Promise<{ stream: Duplex; address: string | null }> {
+    const { network, dialer } = this.#services;
+    const { name, isLiteral, port } = this.#to;
+    const internal = isLiteral ? undefined : network.internalHosts.get(name);
+    if (internal !== undefined) {
+      const stream = await internal.connect(port, signal);
+      if (signal.aborted) {
+        stream.destroy();
+        throw new GondolinError('NET_CLOSED', 'the guest closed the connection');
+      }
+      return { stream, address: null };
+    }
+    const socket = await dialer.dial(this.#to, { signal, allowHalfOpen: true });
+    return { stream: socket, address: peerAddress(socket) };
   }
 
   /** Ends SSH here, and carries it with the host's credentials; see `ssh/`. */

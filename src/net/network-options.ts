@@ -1,5 +1,6 @@
 import type { OnAsk } from './ask/ask-options.ts';
 import type { RequestHooks } from './hooks/http-hooks.ts';
+import type { InternalHost } from './internal-host.ts';
 import type { WaitingTimes } from './limits.ts';
 import type { PolicyOptions } from './policy/policy-options.ts';
 import type { UpstreamProxyOptions } from './proxy/proxy-options.ts';
@@ -19,6 +20,8 @@ export interface NetworkOptions {
   readonly passthrough?: readonly string[];
   /** @default none */
   readonly hooks?: RequestHooks;
+  /** Names of other VMs of this process that the guest may reach. @default none @internal */
+  readonly internalHosts?: readonly InternalHost[];
   /** SSH servers that the guest may reach with the host's credentials. @default none */
   readonly ssh?: SshOptions;
   /** Hex seed for placeholders; ignored when `restored` is given. @default a new one */

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls';
 import type { Asker } from './ask/asker.ts';
+import type { InternalHosts } from './internal-host.ts';
 import type { WaitingTimes } from './limits.ts';
 import type { NetworkRules } from './live/network-rules.ts';
 import type { UpstreamProxy } from './proxy/upstream-proxy.ts';
@@ -16,6 +17,7 @@ export interface NetworkServices {
   readonly leafFor: (name: string) => Promise<SecureContext>;
   /** Loads what carries SSH; null if no host is listed for it. */
   readonly ssh: (() => Promise<SshEgress>) | null;
+  readonly internalHosts: InternalHosts;
   /** Additional roots for servers' TLS, PEM. */
   readonly ca: readonly string[];
   /** null: hosts that the policy does not name are refused. */

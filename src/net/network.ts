@@ -8,6 +8,7 @@ import type { NetworkEvent } from './audit/network-event.ts';
 import { answerDns } from './dns/answer-dns.ts';
 import { locateDestination } from './dns/locate-destination.ts';
 import { SyntheticAddresses } from './dns/synthetic-addresses.ts';
+import { type InternalHosts, internalHostsByName } from './internal-host.ts';
 import { MAX_GUEST_CONNECTIONS, WAITING_TIMES } from './limits.ts';
 import { applyUpdate } from './live/apply-update.ts';
 import {
@@ -47,6 +48,7 @@ export class Network extends EventEmitter<NetworkEvents> {
   readonly #options: NetworkOptions;
   readonly #pool: SyntheticAddresses;
   readonly #placeholderSeed: Buffer;
+  readonly #internalHosts: InternalHosts;
   #definition: NetworkDefinition;
   #rules: NetworkRules;
   #secrets: SecretStore;
@@ -70,6 +72,7 @@ export class Network extends EventEmitter<NetworkEvents> {
     const { restored } = options;
     this.#options = options;
     checkRoots(options.ca ?? []);
+    this.#internalHosts = internalHostsByName(options.internalHosts ?? []);
     const seed = restored?.placeholderSeed ?? options.placeholderSeed;
     this.#placeholderSeed = seed === undefined ? createPlaceholderSeed() : Buffer.from(seed, 'hex');
     this.#definition = toDefinition(options);
@@ -237,6 +240,7 @@ export class Network extends EventEmitter<NetworkEvents> {
       hooks: this.#options.hooks,
       grants: (...place) => this.#asker?.isGranted(...place) === true,
       placeholderSeed: this.#placeholderSeed,
+      internalHosts: this.#internalHosts,
     });
   }
 
@@ -247,6 +251,7 @@ export class Network extends EventEmitter<NetworkEvents> {
       answerDns: (query, isTcp) => this.#answerDns(query, isTcp),
       leafFor: async (name) => (await this.#loadCertificates()).leaves.contextFor(name),
       ssh: this.#options.ssh === undefined ? null : () => this.#loadSsh(),
+      internalHosts: this.#internalHosts,
       ca,
       resolve,
       proxy: this.#proxy,

@@ -17,6 +17,7 @@ import type { MemoryMount, SandboxOptions, VMOptions } from '../vm/vm-options.ts
 import type { Checkpoint } from './checkpoint/checkpoint-store.ts';
 import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
 import type { CreateSandboxVm, RunnerVm, SandboxVmHooks } from './runner-vm.ts';
+import { reachableSandboxes } from './sandbox-names.ts';
 import { sandboxNetwork } from './sandbox-network.ts';
 import { SandboxPorts } from './sandbox-ports.ts';
 import { guardHostCode } from './writable-code.ts';
@@ -253,6 +254,7 @@ async function downloadVariables({ upstreamProxy }: VMNetwork): Promise<Record<s
  */
 export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateSandboxVm {
   const { cacheDirectory, agentPath } = options;
+  const running = new Map<string, VM>();
   return async (sandbox: SandboxPlan, hooks: SandboxVmHooks) => {
     const { signal, onImageProgress: onProgress } = hooks;
     const onBuilt = () => keepCacheSmall(storedPlaces(options), hooks.onWarning);
@@ -262,7 +264,13 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       directories: [cacheDirectory, ...(options.stateDirectory ? [options.stateDirectory] : [])],
       onWarning: hooks.onWarning,
     });
-    const network = await sandboxNetwork(code.sandbox, code.env, signal);
+    const internalHosts = reachableSandboxes(
+      sandbox,
+      plan.sandboxes,
+      (name) => running.get(name) ?? null,
+    );
+    const own = await sandboxNetwork(code.sandbox, code.env, signal);
+    const network: VMNetwork = { ...own, internalHosts };
     // Opened as early, so that a port that is in use is reported at once.
     const ports = await SandboxPorts.open(sandbox.vm.ports, hooks.onWarning);
     const environment = {
@@ -281,6 +289,8 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
       const { vm, found } = await restoreOrStart(inputs, checkpoints);
+      running.set(sandbox.name, vm);
+      void vm.ended.then(() => running.delete(sandbox.name));
       await ports.serve(vm);
       if (checkpoints !== null && options.checkpoints !== 'rewrite') {
         reportMissed(inputs, checkpoints, found);

@@ -1,5 +1,6 @@
 import { parseHost } from '../../address/host.ts';
 import { hasHook, type RequestHooks } from '../hooks/http-hooks.ts';
+import type { InternalHosts } from '../internal-host.ts';
 import { compilePolicy, type Policy, type PolicyFacts } from '../policy/compile-policy.ts';
 import { compileHostPatterns } from '../policy/host-patterns.ts';
 import { SecretStore } from '../secret/secret-store.ts';
@@ -24,6 +25,7 @@ export interface RuleFacts {
   readonly hooks: RequestHooks | undefined;
   readonly grants: NonNullable<PolicyFacts['grants']>;
   readonly placeholderSeed: Uint8Array;
+  readonly internalHosts: InternalHosts;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface RuleFacts {
  */
 export function compileRules(
   { policy, passthrough, sshHosts, secrets }: NetworkDefinition,
-  { hooks, grants, placeholderSeed }: RuleFacts,
+  { hooks, grants, placeholderSeed, internalHosts }: RuleFacts,
 ): { readonly rules: NetworkRules; readonly store: SecretStore } {
   const given = hooks !== undefined && hasHook(hooks) ? hooks : null;
   const opaque = compileHostPatterns(passthrough, 'passthrough');
@@ -41,6 +43,7 @@ export function compileRules(
     hasSecrets: secrets.length > 0,
     grants,
     sshHosts,
+    internalHosts,
   });
   const store = new SecretStore(secrets, placeholderSeed);
   const rules: NetworkRules = {

@@ -1,6 +1,7 @@
 import { formatHost, type Host, parseHost } from '../../address/host.ts';
 import { formatAddress } from '../../address/ip-address.ts';
 import { isPort } from '../../address/port.ts';
+import type { InternalHosts } from '../internal-host.ts';
 import type { JudgedTransport } from '../transport.ts';
 import { AddressPolicy } from './address-policy.ts';
 import { ConnectionPolicy } from './connection-policy.ts';
@@ -84,12 +85,15 @@ export interface PolicyFacts {
   readonly hasSecrets?: boolean;
   /** Hosts of `network.ssh`. @default none */
   readonly sshHosts?: readonly string[];
+  /** @default none */
+  readonly internalHosts?: InternalHosts;
   /** @default this machine's */
   readonly hostAddresses?: HostAddresses;
   /** Returns true for a host that the user has allowed. @default none */
   readonly grants?: (host: string, port: number, transport: JudgedTransport) => boolean;
 }
 
+const NO_INTERNAL_HOSTS: InternalHosts = new Map();
 const NO_GRANTS = (): boolean => false;
 
 /**
@@ -102,6 +106,7 @@ export function compilePolicy(
     hasHooks = false,
     hasSecrets = false,
     sshHosts = [],
+    internalHosts = NO_INTERNAL_HOSTS,
     hostAddresses = OWN_ADDRESSES,
     grants = NO_GRANTS,
   }: PolicyFacts = {},
@@ -120,6 +125,7 @@ export function compilePolicy(
   const connections = new ConnectionPolicy({
     mode: options.mode,
     ...hosts,
+    internalHosts,
     readsRequests,
   });
   const judged = (host: Host, port: number, verdict: Verdict): Verdict => {

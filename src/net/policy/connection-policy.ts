@@ -1,5 +1,6 @@
 import { formatHost, type Host } from '../../address/host.ts';
 import { innerAddress } from '../../address/ranges.ts';
+import type { InternalHost, InternalHosts } from '../internal-host.ts';
 import type { Decider } from '../refusal/refusal.ts';
 import type { JudgedTransport } from '../transport.ts';
 import type { ExtraHosts } from './extra-hosts.ts';
@@ -15,6 +16,7 @@ export interface ConnectionPolicyParts {
   readonly allowed: HostPatterns;
   readonly denied: HostPatterns;
   readonly extraHosts: ExtraHosts;
+  readonly internalHosts: InternalHosts;
   /** Hosts of `network.ssh`, whose connections are ended on the host. */
   readonly ssh: HostPatterns;
   /** Rules, hooks or secrets depend on reading requests: in `mode: open` raw bytes need an entry with `/tcp`. */
@@ -47,6 +49,18 @@ function uncovered(
   return { by: 'allowed_hosts', near, port, transport };
 }
 
+/** Judges a connection to another VM of this process: always raw bytes, so that it is the same for every protocol. */
+function judgeInternal(
+  { rule, ports }: InternalHost,
+  host: Host,
+  port: number,
+  transport: JudgedTransport,
+): Verdict {
+  const isListed = ports === null || ports.includes(port);
+  if (isListed && transport === 'tcp') return allow(rule);
+  return deny('not_allowed', uncovered([], port, transport), suggestAllowed(host, port, 'tcp'));
+}
+
 /** Steps 1 to 4 of the decision order: mode, `denied_hosts`, `extra_hosts`, `allowed_hosts`. Pure. */
 export class ConnectionPolicy {
   readonly #parts: ConnectionPolicyParts;
@@ -73,6 +87,8 @@ export class ConnectionPolicy {
       if (entry) return allowedBy('ssh', entry.entry);
       return deny('not_allowed', uncovered(ssh.covering(host), port, transport));
     }
+    const internal = this.#internal(host);
+    if (internal !== undefined) return judgeInternal(internal, host, port, transport);
     if (mode === 'open' && !(isTcp && readsRequests)) return allow('mode: open');
     const extra = host.kind === 'name' && !isTcp ? extraHosts.get(host.name) : null;
     if (extra && (extra.port !== undefined || WEB_PORTS.includes(port)))
@@ -92,6 +108,8 @@ export class ConnectionPolicy {
       .flatMap((one) => denied.covering(one))
       .find(({ port, isTcp }) => port === 'any' && !isTcp);
     if (refusal) return deniedBy(refusal);
+    const internal = this.#internal(host);
+    if (internal !== undefined) return allow(internal.rule);
     if (mode === 'open') return allow('mode: open');
     if (host.kind === 'name' && extraHosts.get(host.name))
       return allowedBy('extra_hosts', host.name);
@@ -100,6 +118,10 @@ export class ConnectionPolicy {
     const server = ssh.covering(host)[0];
     if (server) return allowedBy('ssh', server.entry);
     return deny('not_allowed', uncovered([], 0, 'https'), suggestAllowed(host, 0, 'https'));
+  }
+
+  #internal(host: Host): InternalHost | undefined {
+    return host.kind === 'name' ? this.#parts.internalHosts.get(host.name) : undefined;
   }
 
   #noNetwork(host: Host, port: number, transport: JudgedTransport): Denied {

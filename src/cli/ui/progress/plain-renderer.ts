@@ -88,6 +88,20 @@ function eventTone(event: RunEvent): Tone {
   return event.status === 'succeeded' ? 'green' : 'red';
 }
 
+/** Colours of sandboxes' names: not those of success and failure. */
+const NAME_TONES: readonly Tone[] = ['cyan', 'magenta', 'blue', 'yellow'];
+
+/** Gives each of several sandboxes a colour; one alone needs none. */
+function chooseTones(
+  { sandboxes }: Extract<RunEvent, { type: 'run-started' }>,
+  tones: Map<string, Tone>,
+): void {
+  if (sandboxes.length < 2) return;
+  for (const [at, { name }] of sandboxes.entries()) {
+    tones.set(name, NAME_TONES[at % NAME_TONES.length] ?? 'cyan');
+  }
+}
+
 /**
  * `--progress plain`: prints one line per change. Lines of a step's output start with `[sandbox step] ` and lines of
  * gondolin with `=> `, so that no guest can forge the latter.
@@ -96,14 +110,16 @@ export function createPlainRenderer(output: CliOutput, options: PlainOptions): R
   const { paint, keepColours } = options;
   const lines = new StepLines();
   const pace = new ImagePace();
+  const tones = new Map<string, Tone>();
   const write = (step: { sandbox: string; step: string }, texts: readonly string[]) => {
-    const prefix = paint('dim', outputPrefix(step));
+    const prefix = paint(tones.get(step.sandbox) ?? 'dim', outputPrefix(step));
     return writeText(
       output,
       texts.map((text) => `${prefix}${sanitiseLine(text, keepColours)}\n`).join(''),
     );
   };
   const onEvent = (event: RunEvent) => {
+    if (event.type === 'run-started') chooseTones(event, tones);
     if (event.type === 'step-output') return write(event, lines.push(event));
     if (event.type === 'service-output') {
       const output = { ...event, step: SERVICE };
