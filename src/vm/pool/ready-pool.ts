@@ -111,11 +111,10 @@ export class ReadyPool<T extends PoolItem> {
 
   /** Resolves once `size` items are ready. @throws the error of a start that failed meanwhile; POOL_CLOSED. */
   async ready(): Promise<void> {
-    const failures = this.#failures;
+    const earlier = this.#lastFailure;
     while (this.#idle.size < this.#options.size) {
       if (this.#closed !== undefined) throw closed();
-      if (this.#failures > failures) throw this.#lastFailure;
-      if (this.#pause !== null) throw this.#lastFailure;
+      if (this.#lastFailure !== earlier) throw this.#lastFailure;
       const changed = new Promise<void>((resolve) => this.#readyWaits.push(resolve));
       this.#startMissing();
       await changed;
@@ -146,8 +145,8 @@ export class ReadyPool<T extends PoolItem> {
     if (this.count + this.#ends.size >= limit) return false;
     if (this.#line.length > starts) return starts < startsAtOnce;
     // Who waits in `ready` needs it now.
-    const isDue = this.#refillDelay === null || this.#readyWaits.length > 0;
-    const isQuiet = this.#held === 0 && starts === 0 && this.#pause === null;
+    const isDue = this.#readyWaits.length > 0 || (this.#refillDelay ?? this.#pause) === null;
+    const isQuiet = this.#held === 0 && starts === 0;
     return isDue && isQuiet && this.#idle.size < size;
   }
 

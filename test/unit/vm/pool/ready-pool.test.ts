@@ -188,6 +188,20 @@ it('pauses longer after each failure that nobody waits for, but starts at once f
   expect(await take).toBe(item);
 });
 
+it('ready() starts at once what a pause holds back, and rejects only for a failure that comes after it', async () => {
+  const { pool, starts, next } = open();
+  await next().fail(new Error('broken'));
+  expect(starts).toHaveLength(0);
+  const again = expect(pool.ready()).rejects.toThrow('still broken');
+  await next().fail(new Error('still broken'));
+  await again;
+  expect(starts).toHaveLength(0);
+  const ready = pool.ready();
+  await next().succeed();
+  await ready;
+  expect(pool.idle).toBe(1);
+});
+
 it('replaces an item that ends while it waits, with a pause', async () => {
   const { pool, starts, failures, next } = open();
   const item = await next().succeed();
