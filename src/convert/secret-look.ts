@@ -4,7 +4,7 @@ import { looksSecret } from '../config/print/looks-secret.ts';
 const HARMLESS = /^(?:|true|false|yes|no|on|off|none|null)$/i;
 /** `--password=x`, `API_KEY=x`, `--token x`: a literal value, not a reference to a variable. */
 const CREDENTIAL_OPTION =
-  /(?:pass(?:word|wd|phrase)?|secret|token|api[-_]?key|credential)[\w-]*(?:=|\s+)["']?[^\s"'$-]/i;
+  /(?:pass(?:word|wd|phrase)?|secret|token|api[-_]?key|credential)[\w-]{0,40}(?:=|\s{1,10})["']?[^\s"'$-]/i;
 const USER_INFO = /:\/\/[^/\s:@]*:[^/\s@$]+@/;
 /** Beginnings of the credentials of well-known services, keys in PEM, tokens in JWT. */
 const TOKEN_SHAPE =

@@ -22,6 +22,8 @@ const FLOW_TEXT = /^[A-Za-z_/][A-Za-z0-9_./-]*$/;
 const MAX_FLOW_LENGTH = 80;
 /** A size is no number, although it starts like one. */
 const SIZE = /^[0-9]{1,9}[KMGT]iB$/;
+/** Longer text is quoted: a pattern with a million repetitions exhausts the stack. */
+const MAX_PLAIN_LENGTH = 1000;
 const OTHER_TYPE = /^(?:true|false|null|yes|no|on|off|y|n)$/i;
 // Lone surrogates are escaped by JSON.stringify already.
 const NEEDS_ESCAPE =
@@ -38,7 +40,9 @@ function quoted(text: string): string {
 function scalarText(value: string | number | boolean | null): string {
   if (value === null) return '';
   if (typeof value !== 'string') return String(value);
-  const isPlain = SIZE.test(value) || (PLAIN_TEXT.test(value) && !OTHER_TYPE.test(value));
+  const isPlain =
+    SIZE.test(value) ||
+    (value.length <= MAX_PLAIN_LENGTH && PLAIN_TEXT.test(value) && !OTHER_TYPE.test(value));
   return isPlain ? value : quoted(value);
 }
 
@@ -47,7 +51,9 @@ function flowText(list: readonly YamlValue[]): string | null {
   if (!list.every((item) => typeof item === 'string' || typeof item === 'number')) return null;
   const items = list.map((item) => {
     const text = String(item);
-    const isPlain = typeof item === 'number' || (FLOW_TEXT.test(text) && !OTHER_TYPE.test(text));
+    const isPlain =
+      typeof item === 'number' ||
+      (text.length <= MAX_FLOW_LENGTH && FLOW_TEXT.test(text) && !OTHER_TYPE.test(text));
     return isPlain ? text : quoted(text);
   });
   const text = `[${items.join(', ')}]`;

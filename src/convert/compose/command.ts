@@ -4,6 +4,8 @@ import type { YamlValue } from '../yaml-writer.ts';
 import { type ComposeService, keyOf, presentValue, textOf } from './compose-service.ts';
 import { splitWords } from './split-words.ts';
 
+/** The longest argument that Linux passes to a program, in bytes. */
+const MAX_COMMAND_LENGTH = 131_072;
 const CREDENTIAL =
   'it may contain a credential: take it from a variable, and give the sandbox a secret NAME@host';
 
@@ -25,6 +27,10 @@ export function wordsOf(
   for (const item of node.kind === 'list' ? node.items : [node]) {
     const text = textOf(service, item, key);
     if (text === null) return null;
+    if (text.text.length > MAX_COMMAND_LENGTH) {
+      remarks.left(node, key, 'it is too long for a command');
+      return null;
+    }
     const words = node.kind === 'list' ? [text.text] : splitWords(text.text);
     const problem = words === null ? 'a quote in it is not closed' : splitProblem(words);
     if (words === null || problem !== null) {

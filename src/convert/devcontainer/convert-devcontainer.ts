@@ -121,7 +121,7 @@ function noteLeftKeys({ context }: Devcontainer, tree: MapNode): void {
   }
   const features = getChild(tree, 'features');
   for (const [name, entry] of features?.kind === 'map' ? features.entries : []) {
-    const short = /([a-z0-9-]+)(?::[\w.-]+)?$/.exec(name)?.[1] ?? '';
+    const short = /([a-z0-9-]+)(?::[\w.-]+)?$/.exec(name.slice(-200))?.[1] ?? '';
     const packages = FEATURE_PACKAGES.get(short);
     const what =
       packages === undefined

@@ -4,6 +4,8 @@ import type { Repository } from './repository.ts';
 
 const CARGO_URLS =
   /(?:source|index|registry|replace-with)\s*=\s*"((?:registry\+|sparse\+)?https?:\/\/[^"\s]{1,500})"/g;
+/** The search looks 2,000 characters ahead of each repository. */
+const MAX_POM_CHARACTERS = 1_000_000;
 const MAVEN_URLS = /<url>\s*(https?:\/\/[^<\s]{1,500})\s*<\/url>/g;
 const MAVEN_REPOSITORIES = /<(?:plugin)?[rR]epository>[\s\S]{0,2000}?<\/(?:plugin)?[rR]epository>/g;
 
@@ -84,7 +86,9 @@ export function findGoProject(repository: Repository): ProjectPart | null {
 export function findMavenProject(repository: Repository): ProjectPart | null {
   const text = repository.text('pom.xml');
   if (text === null) return null;
-  const repositories = (text.match(MAVEN_REPOSITORIES) ?? []).join('\n');
+  const repositories = (text.slice(0, MAX_POM_CHARACTERS).match(MAVEN_REPOSITORIES) ?? []).join(
+    '\n',
+  );
   const maven = 'mvn -B -q -Dmaven.repo.local=/opt/m2';
   return {
     kind: 'java',

@@ -19,7 +19,7 @@ interface Manager {
 /** Scripts that projects name so, in the order in which they are run. */
 const SCRIPTS = ['lint', 'typecheck', 'check', 'build', 'test'];
 const LOCK_URL = /\b(?:resolved|tarball)"?:?\s*"?(https?:\/\/[^"\s,}]{1,500})/g;
-const RC_URL = /^\s*(?:@[\w.-]{1,100}:)?registry\s*=\s*(\S{1,500})/gm;
+const RC_URL = /^[ \t]*(?:@[\w.-]{1,100}:)?registry[ \t]*=[ \t]*(\S{1,500})/gm;
 
 const RC_NOTE =
   'npm: .npmrc has a credential, which a guest sees if it is a value: write a variable there, and secrets: [NAME@host] here.';
@@ -116,7 +116,7 @@ export function findNodeProject(repository: Repository): ProjectPart | null {
     env: [{ key: 'CI', value: '1' }],
     ...(isInstalling ? { volumes: [modules] } : {}),
     hosts,
-    notes: /^\s*[^#;\n]*(?:_auth|_password)/m.test(rc ?? '') ? [RC_NOTE] : [],
+    notes: /^[^#;\n]*(?:_auth|_password)/m.test(rc ?? '') ? [RC_NOTE] : [],
     downloads: isInstalling ? 'npm' : null,
   };
 }

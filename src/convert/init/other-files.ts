@@ -15,14 +15,13 @@ const DEVCONTAINER = ['.devcontainer/devcontainer.json', '.devcontainer.json'];
 const MAX_COMMANDS = 12;
 const MAX_PACKAGES = 100;
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]+$/;
-const INSTALL = /\bapt(?:-get)?\s+(?:-\S+\s+)*install\s+([^&|;]*)/g;
+const INSTALL = /\bapt(?:-get)?\s+(?:-\S+\s+){0,20}install\s+([^&|;\n]*)/g;
 
 function debianPackages(dockerfile: string): string[] {
-  const lines = dockerfile.replaceAll(/\\\r?\n(?:\s*#[^\n]*\n)*/g, ' ');
+  const lines = dockerfile.replaceAll(/\\\r?\n(?:\s*#[^\n]*\n){0,100}/g, ' ');
   const packages = new Set<string>();
   for (const [, list = ''] of lines.matchAll(INSTALL)) {
-    const words = (list.split('\n', 1)[0] ?? '').split(/\s+/);
-    for (const word of words) {
+    for (const word of list.split(/\s+/)) {
       const name = word.split('=', 1)[0] ?? '';
       if (PACKAGE.test(name) && packages.size < MAX_PACKAGES) packages.add(name);
     }

@@ -4,7 +4,8 @@ import type { Repository } from './repository.ts';
 
 const FILES = ['pyproject.toml', 'requirements.txt', 'setup.py', 'uv.lock', 'poetry.lock'];
 /** `--index-url URL` of requirements, `index-url = URL` of pip.conf, `url = "URL"` and `registry = "URL"` of lock files. */
-const URLS = /(?:index-url|\burl|\bregistry|\bfind-links)\s*[ =]\s*"?(https?:\/\/[^"\s,}]{1,500})/g;
+const URLS =
+  /(?:index-url|\burl|\bregistry|\bfind-links)(?:\s*=\s*|\s+)"?(https?:\/\/[^"\s,}]{1,500})/g;
 const PIP = '/opt/venv/bin/pip';
 
 function installCommand(files: readonly string[]): string {

@@ -2,7 +2,7 @@ import { namedHosts } from './named-hosts.ts';
 import type { PartStep, ProjectPart } from './project-part.ts';
 import type { Repository } from './repository.ts';
 
-const URLS = /^\s*(?:source\s*\(?\s*["']|remote:\s*)(https?:\/\/[^"'\s]{1,500})/gm;
+const URLS = /^[ \t]*(?:source[ \t]*\(?[ \t]*["']|remote:[ \t]*)(https?:\/\/[^"'\s]{1,500})/gm;
 
 /** Looks for a Ruby project. */
 export function findRubyProject(repository: Repository): ProjectPart | null {

@@ -224,6 +224,11 @@ describe('convertFile() of a Compose file', () => {
     ]);
   });
 
+  it('leaves out a command that is longer than Linux accepts', () => {
+    const { remarks } = convert(`services:\n  a:\n    command: ${'$A '.repeat(300_000)}\n`);
+    expect(remarks).toEqual(['3 left services.a.command']);
+  });
+
   it.each([
     ['services: {}\n', 'CONVERT_INPUT_INVALID', '1:11'],
     ['a: 1\n', 'CONVERT_INPUT_INVALID', '1:1'],

@@ -180,10 +180,15 @@ describe('writeProject()', () => {
   it('Dockerfile: its Debian packages', async () => {
     const project = await init({
       Dockerfile:
-        'FROM debian\nRUN apt-get update && apt-get install -y --no-install-recommends \\\n  curl=8.* \\\n  # a comment\n  jq $EXTRA \\\n && rm x\nRUN apt install git\n',
+        'FROM debian\nRUN apt-get update && apt-get install -y --no-install-recommends \\\n  curl=8.* \\\n  # a comment\n  jq $EXTRA \\\n && rm x\nRUN apt install git\nRUN apt-get -y install make\nCOPY . .\n',
     });
-    expect(project.packages).toEqual(['curl', 'git', 'jq']);
+    expect(project.packages).toEqual(['curl', 'git', 'jq', 'make']);
     expect(project.steps).toEqual([['files', 'ls -la']]);
+  });
+
+  it('a Dockerfile with millions of options is read to its end', async () => {
+    const project = await init({ Dockerfile: `apt ${'-a '.repeat(2_000_000)}` });
+    expect(project.packages).toEqual([]);
   });
 
   it('Compose file and dev container: names the command that converts them', async () => {
