@@ -50,6 +50,8 @@ export interface ServiceResult {
   readonly signal: string | null;
   readonly isOutOfMemory: boolean;
   readonly restarts: number;
+  /** From its first start to its end. */
+  readonly durationMs: number;
   /** It was stopped, and did not end by itself. */
   readonly isStopped: boolean;
 }

@@ -1,5 +1,5 @@
 import type { RunEvent } from '../project/run-event.ts';
-import type { RunResult, SandboxResult, ServiceResult, StepResult } from '../project/run-result.ts';
+import type { RunResult, SandboxResult, StepResult } from '../project/run-result.ts';
 import { BoundedText } from './bounded-text.ts';
 
 /** Kept of the beginning and of the end of a step's output, in UTF-16 units. */
@@ -16,18 +16,13 @@ export interface StepRecord extends StepResult {
   readonly output: string;
 }
 
-/** A service with its output, bounded like that of a step. */
-export interface ServiceRecord extends ServiceResult {
-  readonly output: string;
-}
-
 export interface SandboxRecord extends Omit<SandboxResult, 'steps' | 'service'> {
   /** Name of its image. */
   readonly image: string;
   /** Since the start of the run; null if its VM was never started. */
   readonly startMs: number | null;
+  /** Its steps in plan order, then its service as one more. */
   readonly steps: readonly StepRecord[];
-  readonly service: ServiceRecord | null;
   readonly warnings: readonly string[];
 }
 
@@ -47,6 +42,16 @@ function stepKey({ sandbox, step }: { sandbox: string; step: string }): string {
 /** No step has an empty name. */
 function serviceKey(sandbox: string): string {
   return stepKey({ sandbox, step: '' });
+}
+
+/** Returns the service in the form of a step, so that every report shows it, and fails when it failed. */
+function serviceSteps({ service, error }: SandboxResult): StepResult[] {
+  if (service === null) return [];
+  const { status, exitCode, signal, isOutOfMemory, restarts, durationMs } = service;
+  const own = status === 'failed' ? error : null;
+  const run = { status, exitCode, signal, isOutOfMemory, durationMs, error: own };
+  const rest = { reason: null, isIgnored: false, isCached: false };
+  return [{ name: 'service', ...run, attempts: restarts + 1, ...rest }];
 }
 
 /** Makes the record of a run from its events. Memory is bounded, whatever the guests print. */
@@ -75,6 +80,9 @@ export class RunRecorder {
       case 'step-output':
         this.#outputOf(stepKey(event)).append(event.text);
         break;
+      case 'service-started':
+        this.#start(serviceKey(event.sandbox), event.time);
+        break;
       case 'service-output':
         this.#outputOf(serviceKey(event.sandbox)).append(event.text);
         break;
@@ -98,7 +106,6 @@ export class RunRecorder {
       case 'network-blocked':
       case 'port-opened':
       case 'sandbox-waiting':
-      case 'service-started':
       case 'service-restarted':
       case 'service-healthy':
       case 'service-exited':
@@ -135,16 +142,17 @@ export class RunRecorder {
   }
 
   #sandbox(sandbox: SandboxResult): SandboxRecord {
-    const { service } = sandbox;
-    const said = this.#outputs.get(serviceKey(sandbox.name))?.text ?? '';
+    const { service: _service, ...facts } = sandbox;
     return {
-      ...sandbox,
-      service: service === null ? null : { ...service, output: said },
+      ...facts,
       image: this.#images.get(sandbox.name) ?? '',
       startMs: this.#starts.get(sandbox.name) ?? null,
       warnings: this.#warnings.get(sandbox.name) ?? [],
-      steps: sandbox.steps.map((step) => {
-        const key = stepKey({ sandbox: sandbox.name, step: step.name });
+      steps: [...sandbox.steps, ...serviceSteps(sandbox)].map((step) => {
+        const isService = !sandbox.steps.includes(step);
+        const key = isService
+          ? serviceKey(sandbox.name)
+          : stepKey({ sandbox: sandbox.name, step: step.name });
         const output = this.#outputs.get(key)?.text ?? '';
         return { ...step, startMs: this.#starts.get(key) ?? null, output };
       }),

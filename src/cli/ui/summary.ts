@@ -41,7 +41,8 @@ function serviceLines({ service }: SandboxResult, paint: Paint): string[] {
   if (service === null) return [];
   const { mark, tone } = MARKS[service.status];
   const signal = service.signal === null ? '' : ` (${plainText(service.signal)})`;
-  const restarts = service.restarts === 0 ? '' : `, ${service.restarts} restarts`;
+  const times = service.restarts === 1 ? 'once' : `${service.restarts} times`;
+  const restarts = service.restarts === 0 ? '' : `, restarted ${times}`;
   const end = service.isStopped ? 'stopped' : `exited ${service.exitCode ?? 'late'}${signal}`;
   return [`  ${paint(tone, mark)} service  ${paint('dim', `${end}${restarts}`)}`];
 }

@@ -170,7 +170,7 @@ function restartPause(
 
 function outcomeOf(
   { outcome, unhealthy }: Life,
-  restarts: number,
+  { restarts, durationMs }: Pick<ServiceResult, 'restarts' | 'durationMs'>,
   { sandbox, stop }: ServiceContext,
 ): ServiceOutcome {
   const { exitCode, signal, isOutOfMemory, isVmLost, status } = outcome;
@@ -190,6 +190,7 @@ function outcomeOf(
       signal,
       isOutOfMemory,
       restarts,
+      durationMs,
       isStopped,
     },
     error: sick ?? outcome.error,
@@ -206,12 +207,16 @@ export async function runService(
   const { sandbox, emit, stop, deadline } = context;
   const over = AbortSignal.any([stop, deadline]);
   let quickEnds = 0;
+  const startedAt = performance.now();
   await emit({ type: 'service-started', sandbox });
   for (let restarts = 0; ; restarts += 1) {
     if (restarts > 0) await emit({ type: 'service-restarted', sandbox, restarts });
     const life = await live(vm, service, context);
     const { exitCode, signal, isOutOfMemory, error, status } = life.outcome;
     quickEnds = life.durationMs >= RECOVERED_MS ? 0 : quickEnds;
+    const soFar = () => {
+      return { restarts, durationMs: Math.round(performance.now() - startedAt) };
+    };
     const mayRestart = !over.aborted && error === null && life.unhealthy === null;
     const restartInMs = mayRestart ? restartPause(service, exitCode, restarts, quickEnds) : null;
     if (error === null) {
@@ -220,11 +225,11 @@ export async function runService(
       const facts = { exitCode, signal, isOutOfMemory, durationMs, isStopped, restartInMs };
       await emit({ type: 'service-exited', sandbox, ...facts });
     }
-    if (restartInMs === null || status === 'cancelled') return outcomeOf(life, restarts, context);
+    if (restartInMs === null || status === 'cancelled') return outcomeOf(life, soFar(), context);
     // What it left running would hold its ports. If that fails, so will the next start, with the reason.
     await life.outcome.sweep().catch(() => undefined);
     quickEnds += 1;
     await pause(restartInMs, over);
-    if (over.aborted) return outcomeOf(life, restarts, context);
+    if (over.aborted) return outcomeOf(life, soFar(), context);
   }
 }

@@ -133,6 +133,25 @@ const RESULT: RunResult = {
   ],
 };
 
+const EXITED = {
+  type: 'service-exited',
+  sandbox: 'db',
+  exitCode: 3,
+  signal: 'SIGX',
+  isOutOfMemory: false,
+  durationMs: 2000,
+  isStopped: false,
+  restartInMs: 100,
+} as const;
+const SERVICE: readonly RunChange[] = [
+  { type: 'service-started', sandbox: 'db' },
+  { type: 'service-output', sandbox: 'db', stream: 'stdout', text: 'up\n' },
+  { type: 'service-healthy', sandbox: 'db', durationMs: 1500 },
+  { type: 'service-output', sandbox: 'db', stream: 'stdout', text: 'last words' },
+  EXITED,
+  { type: 'service-restarted', sandbox: 'db', restarts: 1 },
+];
+
 async function draw(renderer: RunRenderer, changes: readonly RunChange[]): Promise<void> {
   for (const change of changes) await renderer.onEvent({ ...change, time } as RunEvent);
   await renderer.end();
@@ -170,6 +189,27 @@ describe('the plain renderer', () => {
     const message = 'the machine was not saved: disk full\n=> forged';
     const text = await drawPlain({ type: 'warning', sandbox: 'test', message });
     expect(text).toMatch(/^=> test: warning: the machine was not saved: disk full[^\n]+forged\n$/);
+  });
+
+  it('says what a sandbox waits for and what becomes of a service, whose output has its name', async () => {
+    const text = await drawPlain(
+      {
+        type: 'sandbox-waiting',
+        sandbox: 'test',
+        dependsOn: [{ name: 'db', condition: 'healthy' }],
+      },
+      ...SERVICE,
+      { ...EXITED, isStopped: true, restartInMs: null },
+    );
+    expect(text).toBe(`=> test: waits for db (healthy)
+=> db: service started
+[db] up
+=> db: service healthy after 1.5s
+[db] last words
+=> db: service exited 3 (SIGX) after 2.0s, restarting in 100ms
+=> db: service restarted, the 1st time
+=> db: service stopped after 2.0s
+`);
   });
 
   it('prints where a port is reached', async () => {
@@ -245,6 +285,15 @@ describe('the quiet renderer', () => {
   });
 });
 
+it('the quiet renderer prints the output of a service that failed, not of one that was stopped', async () => {
+  const { stream, text } = outputOf();
+  const stopped = { ...EXITED, isStopped: true, restartInMs: null };
+  await draw(createQuietRenderer(stream, PLAIN), [...SERVICE, stopped]);
+  expect(text()).toBe('');
+  await draw(createQuietRenderer(stream, PLAIN), [...SERVICE, { ...EXITED, restartInMs: null }]);
+  expect(text()).toBe('=> db: service exited 3 (SIGX) after 2.0s\n[db] up\n[db] last words\n');
+});
+
 it('the raw renderer prints only image progress, the start, ports and warnings', async () => {
   const { stream, text } = outputOf();
   const warning: RunChange = { type: 'warning', sandbox: 'test', message: 'disk full' };
@@ -262,6 +311,20 @@ describe('the terminal renderer', () => {
     await draw(createTtyRenderer(stdout.stream, stderr.stream, options), changes);
     return stdout.text();
   }
+
+  it('shows what becomes of a service', async () => {
+    const started: RunChange = {
+      type: 'run-started',
+      project: 'shop',
+      maxParallel: 1,
+      sandboxes: [{ name: 'db', image: 'debian', steps: [], isService: true }],
+    };
+    const ready: RunChange = { type: 'vm-started', sandbox: 'db', bootMs: 1, kernel: '6.1.0' };
+    const ended = { ...EXITED, restartInMs: null };
+    const text = await drawTty(started, ready, ...SERVICE, ended);
+    expect(text).toContain('service: service exited 3 (SIGX) after 2.0s');
+    expect(text).toContain('=> db: service exited 3 (SIGX) after 2.0s\n  │ up\n');
+  });
 
   it('shows ports where it says that the VM is ready', async () => {
     expect(await drawTty(...START.slice(0, -2), PORT, ...START.slice(-2))).toContain(

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { BoundedText, shorten } from '../../../src/report/bounded-text.ts';
+import { junitXml } from '../../../src/report/junit.ts';
 import { recordOf, sandboxResult, stepResult } from './run-of-test.ts';
 
 it('RunRecorder places sandboxes and steps in time', () => {
@@ -30,4 +31,24 @@ it('BoundedText returns a short text unchanged, whatever pieces it comes in', ()
 it('shorten() keeps a text within the limit as it is', () => {
   expect(shorten('abc', 3)).toBe('abc');
   expect(shorten('abcdef', 4)).toBe('ab\n[… 2 characters omitted …]\nef');
+});
+
+it('a service is one more step of its sandbox, and a report of one that failed has failed', () => {
+  const service = {
+    status: 'failed',
+    exitCode: 3,
+    signal: null,
+    isOutOfMemory: false,
+    restarts: 2,
+    durationMs: 9000,
+    isStopped: false,
+  } as const;
+  const steps = [stepResult({ name: 'setup' })];
+  const failed = { name: 'db', status: 'failed', exitCode: 3, service } as const;
+  const record = recordOf([sandboxResult(steps, failed)]);
+  expect(record.sandboxes[0]?.steps.map(({ name, attempts }) => [name, attempts])).toEqual([
+    ['setup', 1],
+    ['service', 3],
+  ]);
+  expect(junitXml(record)).toContain('<failure message="exit 3" type="exit">');
 });
