@@ -93,10 +93,10 @@ it('npm installs a package from a local tarball', async () => {
   ).toBe('1.2.3');
 });
 
-it('tar x of 5,000 files equals the original on the host', async () => {
+it('tar x of 2,000 files equals the original on the host', async () => {
   const source = mkdtempSync(join(tmpdir(), 'gondolin-tree-'));
   try {
-    for (let directory = 0; directory < 50; directory++) {
+    for (let directory = 0; directory < 20; directory++) {
       mkdirSync(join(source, `d${directory}/ünter dir`), { recursive: true });
       for (let file = 0; file < 100; file++) {
         writeFileSync(
@@ -112,7 +112,7 @@ it('tar x of 5,000 files equals the original on the host', async () => {
     host('tar', '-C', source, '-cf', join(shared, 'tar/tree.tar'), '.');
     await succeed(
       'tar',
-      'mkdir out && tar -C out -xf tree.tar && test "$(find out -type f | wc -l)" = 5000',
+      'mkdir out && tar -C out -xf tree.tar && test "$(find out -type f | wc -l)" = 2000',
     );
     host('diff', '-r', source, join(shared, 'tar/out'));
     const mode = statSync(join(shared, 'tar/out/d1/ünter dir/f 1')).mode & 0o777;
