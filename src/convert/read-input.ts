@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { FileAccess } from '../config/file-access.ts';
 import type { Issue } from '../config/issue.ts';
 import { parseYaml } from '../config/yaml/parse-yaml.ts';
@@ -34,7 +35,7 @@ export function readInput(path: string, access: FileAccess, form: 'yaml' | 'json
 export function invalidInput(message: string, at: Issue['at']): GondolinError {
   return new GondolinError(
     'CONVERT_INPUT_INVALID',
-    `${printable(at.file)}:${at.line}:${at.col}: ${printable(message, 400)}`,
+    `${printable(basename(at.file))}: ${printable(message, 400)}`,
     { at },
   );
 }

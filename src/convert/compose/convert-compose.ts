@@ -26,7 +26,9 @@ const MAX_SERVICES = 500;
 const TOP_KEYS = ['services', 'version', 'name', 'volumes', 'networks'];
 const BUILD_REASON =
   'images are built from Debian packages: list those of its Dockerfile under images:, NAME, build:, debian:, packages:';
-const CLOSED = ['The guest reaches nothing until a host is named here, such as api.example.com.'];
+const CLOSED = [
+  'The guest reaches the sandboxes that it depends on, and a host that is named here, such as api.example.com.',
+];
 
 /** Gives each service the name of its sandbox: lower case, with - for other characters, unique. */
 function nameSandboxes(services: MapNode): Map<string, string> {

@@ -8,28 +8,25 @@ const URLS =
   /(?:index-url|\burl|\bregistry|\bfind-links)(?:\s*=\s*|\s+)"?(https?:\/\/[^"\s,}]{1,500})/g;
 const PIP = '/opt/venv/bin/pip';
 
-function installCommand(files: readonly string[]): string {
-  const parts = ['python3 -m venv /opt/venv'];
-  if (files.includes('requirements.txt')) parts.push(`${PIP} install -r requirements.txt`);
-  if (files.includes('pyproject.toml') || files.includes('setup.py'))
-    parts.push(`${PIP} install .`);
-  return parts.join(' && ');
+/** A pyproject.toml may hold settings of tools only: pip builds nothing from that. */
+const PACKAGE_TABLE = /^\[(?:project|build-system|tool\.poetry)\]/m;
+
+/** Returns the commands that fill the virtual environment. */
+function installCommands(hasRequirements: boolean, isPackage: boolean): string {
+  const requirements = hasRequirements ? [`${PIP} install -r requirements.txt`] : [];
+  const own = isPackage ? [`${PIP} install .`] : [];
+  return ['python3 -m venv /opt/venv', ...requirements, ...own].join(' && ');
 }
 
-function testStep(repository: Repository, texts: string, files: readonly string[]): PartStep {
-  if (/\bpytest\b/.test(texts)) {
-    const install =
-      files.includes('requirements.txt') &&
-      /\bpytest\b/.test(repository.text('requirements.txt') ?? '');
-    const run = '/opt/venv/bin/python -m pytest';
-    return {
-      name: 'test',
-      run: install ? run : `${PIP} install pytest && ${run}`,
-      why: 'the project names pytest',
-    };
+/** Returns the step for the tests; pytest is installed unless the requirements name it. */
+function testStep(texts: string, requirements: string | null): PartStep {
+  if (!/\bpytest\b/.test(texts)) {
+    const run = '/opt/venv/bin/python -m unittest discover';
+    return { name: 'test', run, why: 'no other test runner was found' };
   }
-  const run = '/opt/venv/bin/python -m unittest discover';
-  return { name: 'test', run, why: 'no other test runner was found' };
+  const run = '/opt/venv/bin/python -m pytest';
+  const install = /\bpytest\b/.test(requirements ?? '') ? '' : `${PIP} install pytest && `;
+  return { name: 'test', run: `${install}${run}`, why: 'the project names pytest' };
 }
 
 /** Looks for a Python project. */
@@ -38,8 +35,11 @@ export function findPythonProject(repository: Repository): ProjectPart | null {
   if (!files.some((name) => !name.endsWith('.lock'))) return null;
   const places = [...files, 'pip.conf', '.pip/pip.conf', 'Pipfile'];
   const texts = places.map((name) => repository.text(name) ?? '').join('\n');
-  const run = installCommand(files);
-  const isBuilding = files.includes('pyproject.toml') || files.includes('setup.py');
+  const requirements = repository.text('requirements.txt');
+  const pyproject = repository.text('pyproject.toml') ?? '';
+  const isPackage = files.includes('setup.py') || PACKAGE_TABLE.test(pyproject);
+  const test = testStep(texts, requirements);
+  const isInstalling = requirements !== null || isPackage || test.run.startsWith(PIP);
   return {
     kind: 'python',
     files,
@@ -48,14 +48,14 @@ export function findPythonProject(repository: Repository): ProjectPart | null {
     steps: [
       {
         name: 'install',
-        run,
+        run: installCommands(requirements !== null, isPackage),
         why: 'a virtual environment in the memory of the guest, with the packages of the project',
         // An installed package depends on all sources; requirements alone do not.
-        ...(isBuilding ? {} : { inputs: files }),
+        ...(isPackage ? {} : { inputs: files }),
       },
-      testStep(repository, texts, files),
+      test,
     ],
     hosts: namedHosts(texts, URLS),
-    downloads: 'pip',
+    downloads: isInstalling ? 'pip' : null,
   };
 }

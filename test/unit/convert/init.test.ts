@@ -134,6 +134,12 @@ describe('writeProject()', () => {
     expect(project.checkpoints).toEqual([]);
   });
 
+  it('Python with settings of tools only installs nothing of its own', async () => {
+    const project = await init({ 'pyproject.toml': '[tool.black]\nline-length = 100\n' });
+    expect(project.steps[0]?.[1]).toBe('python3 -m venv /opt/venv');
+    expect(project.text).not.toContain('Add the host here');
+  });
+
   it('Rust', async () => {
     const project = await init({
       'Cargo.toml': '[package]\n',
