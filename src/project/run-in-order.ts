@@ -33,8 +33,7 @@ function toMember(sandbox: SandboxPlan): Member {
 /** Says how a sandbox ended, for those that wait for it: `db exited 1`. */
 function endOf({ name, status, steps, service, error }: SandboxResult): string {
   if (status === 'cancelled') return `${name} was cancelled`;
-  if (error !== null)
-    return error.message.startsWith(name) ? error.message : `${name}: ${error.message}`;
+  if (error !== null) return `${name}: ${error.message}`;
   const failed = steps.find(hasFailed);
   if (failed !== undefined) return `step ${failed.name} of ${name} failed`;
   if (service?.status === 'failed') return `${name} exited ${service.exitCode ?? 'late'}`;

@@ -257,7 +257,7 @@ export async function runSandbox(
     kernel: null,
     network: new NetworkTally(),
     isVmLost: context.cancel.aborted,
-    error: dependencyError(sandbox, supervision.unmet),
+    error: dependencyError(supervision.unmet),
   };
   if (context.cancel.aborted) progress.isCancelled = true;
   else if (supervision.unmet === null) await runInVm(sandbox, progress, context, supervision);

@@ -27,8 +27,8 @@ export function blockedError(sandbox: SandboxPlan, { blocked, blockedCount }: Ne
 }
 
 /** The error of a sandbox that was not started. @param unmet  Why, as part of a sentence; null if it can start. */
-export function dependencyError(sandbox: SandboxPlan, unmet: string | null): ErrorData | null {
+export function dependencyError(unmet: string | null): ErrorData | null {
   if (unmet === null) return null;
-  const message = `${sandbox.name} was not started: ${unmet}`;
+  const message = `not started: ${unmet}`;
   return toErrorData(new GondolinError('PROJECT_DEPENDENCY_FAILED', message));
 }

@@ -17,6 +17,7 @@ import type { MemoryMount, SandboxOptions, VMOptions } from '../vm/vm-options.ts
 import type { Checkpoint } from './checkpoint/checkpoint-store.ts';
 import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
 import type { CreateSandboxVm, RunnerVm, SandboxVmHooks } from './runner-vm.ts';
+import { RunningSandboxes } from './running-sandboxes.ts';
 import { reachableSandboxes } from './sandbox-names.ts';
 import { sandboxNetwork } from './sandbox-network.ts';
 import { SandboxPorts } from './sandbox-ports.ts';
@@ -254,7 +255,7 @@ async function downloadVariables({ upstreamProxy }: VMNetwork): Promise<Record<s
  */
 export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateSandboxVm {
   const { cacheDirectory, agentPath } = options;
-  const running = new Map<string, VM>();
+  const running = new RunningSandboxes();
   return async (sandbox: SandboxPlan, hooks: SandboxVmHooks) => {
     const { signal, onImageProgress: onProgress } = hooks;
     const onBuilt = () => keepCacheSmall(storedPlaces(options), hooks.onWarning);
@@ -264,10 +265,8 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       directories: [cacheDirectory, ...(options.stateDirectory ? [options.stateDirectory] : [])],
       onWarning: hooks.onWarning,
     });
-    const internalHosts = reachableSandboxes(
-      sandbox,
-      plan.sandboxes,
-      (name) => running.get(name) ?? null,
+    const internalHosts = reachableSandboxes(sandbox, plan.sandboxes, (...place) =>
+      running.connect(...place),
     );
     const own = await sandboxNetwork(code.sandbox, code.env, signal);
     const network: VMNetwork = { ...own, internalHosts };
@@ -289,8 +288,7 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
       const { vm, found } = await restoreOrStart(inputs, checkpoints);
-      running.set(sandbox.name, vm);
-      void vm.ended.then(() => running.delete(sandbox.name));
+      running.add(sandbox.name, vm);
       await ports.serve(vm);
       if (checkpoints !== null && options.checkpoints !== 'rewrite') {
         reportMissed(inputs, checkpoints, found);

@@ -171,7 +171,7 @@ function restartPause(
 function outcomeOf(
   { outcome, unhealthy }: Life,
   { restarts, durationMs }: Pick<ServiceResult, 'restarts' | 'durationMs'>,
-  { sandbox, stop }: ServiceContext,
+  { stop }: ServiceContext,
 ): ServiceOutcome {
   const { exitCode, signal, isOutOfMemory, isVmLost, status } = outcome;
   // `cancelled`: the grace period was over. `stop` means that whatever happened then was wanted.
@@ -180,9 +180,7 @@ function outcomeOf(
   const sick =
     unhealthy === null
       ? null
-      : toErrorData(
-          new GondolinError('PROJECT_SERVICE_UNHEALTHY', `${sandbox} is unhealthy: ${unhealthy}`),
-        );
+      : toErrorData(new GondolinError('PROJECT_SERVICE_UNHEALTHY', `unhealthy: ${unhealthy}`));
   return {
     result: {
       status: isGood ? 'succeeded' : 'failed',

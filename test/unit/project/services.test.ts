@@ -187,11 +187,11 @@ describe('a healthcheck', () => {
     );
     expect(result.sandboxes[0]?.error).toMatchObject({
       code: 'PROJECT_SERVICE_UNHEALTHY',
-      message: 'db is unhealthy: the check exited 2: no response',
+      message: 'unhealthy: the check exited 2: no response',
     });
     expect(result.exitCode).toBe(125);
     expect(lines).toContain(
-      'step-skipped work dependency: db is unhealthy: the check exited 2: no response',
+      'step-skipped work dependency: db: unhealthy: the check exited 2: no response',
     );
   });
 
@@ -315,8 +315,8 @@ describe('sandboxes that depend on each other', () => {
     expect(result.exitCode).toBe(9);
     expect(result.sandboxes.map(({ error }) => error?.message)).toEqual([
       undefined,
-      'b was not started: step work of a failed',
-      'c was not started: b was not started: step work of a failed',
+      'not started: step work of a failed',
+      'not started: b: not started: step work of a failed',
     ]);
   });
 });
