@@ -140,6 +140,8 @@ export interface Execution {
   readonly label?: string;
   /** Services run until Ctrl-C. @default false */
   readonly keepsServices?: boolean;
+  /** The sandbox whose end is that of the run, with its exit code. @default none */
+  readonly exitCodeFrom?: string;
 }
 
 function passthroughOf(io: CliIo, { hasInput, hasTerminal }: Execution): Passthrough {
@@ -178,6 +180,7 @@ async function drawRun(
       onNetworkEvent: audit.onNetworkEvent,
       signal: io.signal,
       keepsServices: execution.keepsServices ?? false,
+      ...(execution.exitCodeFrom === undefined ? {} : { exitCodeFrom: execution.exitCodeFrom }),
       ...(isRaw ? { passthrough: passthroughOf(io, execution) } : {}),
     });
   } finally {

@@ -276,6 +276,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     },
   ).usage('[options] [SANDBOX...]');
   addNetworkOptions(up)
+    .option('--exit-code-from <sandbox>', 'stop when this one has ended, and exit with its code')
     .option('--events <file>', 'write network events as JSON lines')
     .option('--har <file>', 'write HTTP requests as HAR 1.2, which browsers can open')
     .option('--no-cache', 'ignore existing checkpoints and save new ones')

@@ -36,14 +36,17 @@ export function judgeSandbox(
   return { status: error.exit === EXIT.timeout ? 'timed-out' : 'failed', exitCode: error.exit };
 }
 
-/** Returns the status and exit code of a run: cancelled, or those of the first sandbox in plan order that failed by itself. */
+/** Returns the status and exit code of a run: cancelled, or those of the first sandbox in plan order that failed by itself, or those of `from`. */
 export function judgeRun(
   sandboxes: readonly SandboxResult[],
   signal: AbortSignal,
+  from: string | null,
 ): { status: RunStatus; exitCode: number } {
   if (sandboxes.some((sandbox) => sandbox.status === 'cancelled')) {
     return { status: 'cancelled', exitCode: cancelExitCode(signal) };
   }
+  const chosen = sandboxes.find(({ name }) => name === from);
+  if (chosen !== undefined) return { status: chosen.status, exitCode: chosen.exitCode };
   const bad = sandboxes.filter((sandbox) => sandbox.status !== 'succeeded');
   const failed = bad.find(({ error }) => error?.code !== 'PROJECT_DEPENDENCY_FAILED') ?? bad[0];
   return { status: failed?.status ?? 'succeeded', exitCode: failed?.exitCode ?? 0 };

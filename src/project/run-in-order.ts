@@ -11,6 +11,8 @@ export interface OrderOptions {
   readonly maxParallel: number;
   /** Services run until the run is cancelled, although no sandbox needs them any more. */
   readonly keepsServices: boolean;
+  /** A sandbox with whose end kept services stop too; null for none. */
+  readonly until: string | null;
 }
 
 /** A sandbox with its place in the order. */
@@ -61,7 +63,7 @@ async function waitForOthers(
 async function stopInTime(
   member: Member,
   members: readonly Member[],
-  { keepsServices }: OrderOptions,
+  { keepsServices, until }: OrderOptions,
   cancelled: Promise<void>,
 ): Promise<void> {
   const { name } = member.sandbox;
@@ -72,7 +74,9 @@ async function stopInTime(
     const work = members.filter(({ sandbox }) => sandbox.service === null);
     const isKept = keepsServices || work.length === 0;
     const worked = Promise.all(work.map(({ done }) => done)).then(() => undefined);
-    await (isKept ? cancelled : Promise.race([cancelled, worked]));
+    const last = members.find(({ sandbox }) => sandbox.name === until)?.done;
+    const kept = last === undefined ? cancelled : Promise.race([cancelled, last]);
+    await (isKept ? kept : Promise.race([cancelled, worked]));
   }
   await Promise.all(dependents.map(({ done }) => done));
   member.stop.abort();

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly maxParallel?: number;
   /** Services run until the run is cancelled. @default false: until the sandboxes without a service have ended */
   readonly keepsServices?: boolean;
+  /** Name of a sandbox: when it has ended, services that are kept stop, and its exit code is that of the run. @default none */
+  readonly exitCodeFrom?: string;
   /** The caller's streams for the only step of an ad-hoc run, which then emits no `step-output` events. */
   readonly passthrough?: Passthrough;
 }
@@ -62,7 +64,8 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
   });
   await emit({ type: 'run-started', project: plan.name, maxParallel, sandboxes });
   const { createVm, passthrough = null, onNetworkEvent = () => undefined } = options;
-  const order = { maxParallel, keepsServices: options.keepsServices ?? false };
+  const { keepsServices = false, exitCodeFrom: until = null } = options;
+  const order = { maxParallel, keepsServices, until };
   const results = await runInOrder(plan.sandboxes, order, {
     createVm,
     cancel,
@@ -70,7 +73,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
     onNetworkEvent,
     passthrough,
   });
-  const judged = judgeRun(results, cancel);
+  const judged = judgeRun(results, cancel, until);
   const durationMs = Math.round(performance.now() - startedAt);
   const result: RunResult = { ...judged, durationMs, sandboxes: results };
   await emit({ type: 'run-finished', ...result });

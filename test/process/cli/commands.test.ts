@@ -105,6 +105,7 @@ describe('a mistake on the command line', () => {
     [['images', '--', 'x'], /images accepts nothing after `--`/],
     [['images', 'x'], /too many arguments/],
     [['run', '--progress', 'tty'], /not a terminal/],
+    [['up', '--exit-code-from'], /argument missing/],
     [['up', '--', 'ls'], /up accepts nothing after `--`/],
     [['run', '--ask', '--', 'ls'], /--ask: the command reads the terminal/],
   ])('%j exits 2 and says what is wrong', async (args, message) => {

@@ -280,6 +280,15 @@ describe('cancelling', () => {
   const isSecond = () => ++commands === 2;
 });
 
+it('exitCodeFrom stops kept services with a sandbox, and takes its exit code', async () => {
+  const { result, lines } = await run(
+    [service('web'), job('lint', 'exit 9'), job('test', 'exit 4', started('web'))],
+    { keepsServices: true, exitCodeFrom: 'test' },
+  );
+  expect(result).toMatchObject({ status: 'failed', exitCode: 4 });
+  expect(lines.at(-1)).toBe('sandbox-finished web succeeded 0');
+});
+
 describe('sandboxes that depend on each other', () => {
   it('start together as far as they may, at most maxParallel at once', async () => {
     let running = 0;
