@@ -60,6 +60,7 @@ int cgroup_create(struct cgroup *cgroup)
         (void)unlinkat(root_fd, name, AT_REMOVEDIR);
         return -1;
     }
+    memory_limit_command(directory_fd);
     cgroup->directory_fd = take_fd(&directory_fd);
     return 0;
 }

@@ -22,17 +22,31 @@
  */
 #define FILES_BYTES (8UL << 20)
 #define FILES_SHARE 16
+/* The room that one command leaves to the next: 4 MiB, a sixteenth in a small guest. */
+#define ROOM_BYTES (4UL << 20)
+#define ROOM_SHARE 16
 #define LOOK_DELAY_MS 50
+/*
+ * Files may be what fills the memory, and then the death of a small process frees nothing: the command that removes them
+ * is one. A process with less than a sixteenth of the memory is killed only if it stays used up for a second.
+ */
+#define SMALL_SHARE 16
+#define LOOKS_BEFORE_SMALL 20
 /* Room for the latest kills: fewer commands than this are killed between a death and its EXITED. */
 #define MAX_KILLED 64
 
 static struct {
     int cgroup_fd;
     unsigned long limit_bytes;
+    unsigned long command_limit_bytes;
     /* memory.events: EPOLLPRI when the limit was reached. */
     struct loop_source events;
     struct loop_timer look;
     struct worker_job job;
+    /* Looks in a row that found the memory used up. */
+    unsigned used_up_looks;
+    /* Set by the job: it looks again without waiting for the limit. */
+    bool looks_again;
     atomic_uint killed[MAX_KILLED];
     atomic_uint killed_count;
 } memory = {.cgroup_fd = -1, .events.fd = -1};
@@ -75,7 +89,7 @@ static bool is_used_up(void)
     unsigned long used = strtoul(text, NULL, 10);
     unsigned long floor =
         memory.limit_bytes / FILES_SHARE < FILES_BYTES ? memory.limit_bytes / FILES_SHARE : FILES_BYTES;
-    if (used + floor / 2 < memory.limit_bytes || !read_text(memory.cgroup_fd, "memory.stat", text, sizeof text))
+    if (used + floor / 2 < memory.command_limit_bytes || !read_text(memory.cgroup_fd, "memory.stat", text, sizeof text))
         return false;
     return read_number(text, "inactive_file ") + read_number(text, "active_file ") < floor;
 }
@@ -88,14 +102,24 @@ static void note_killed(uint32_t id)
 static void on_thread(struct worker_job *job)
 {
     (void)job;
-    if (is_used_up() && !oom_kill_victim(memory.cgroup_fd, note_killed))
+    memory.looks_again = false;
+    memory.used_up_looks = is_used_up() ? memory.used_up_looks + 1 : 0;
+    if (memory.used_up_looks == 0)
+        return;
+    unsigned long small = memory.used_up_looks > LOOKS_BEFORE_SMALL ? 0 : memory.limit_bytes / SMALL_SHARE;
+    enum oom_result result = oom_kill_victim(memory.cgroup_fd, small, note_killed);
+    memory.looks_again = result == OOM_TOO_SMALL;
+    if (result == OOM_NO_VICTIM)
         log_warning("out of memory, and no process can be killed");
 }
 
 static void on_looked(struct worker_job *job)
 {
     (void)job;
-    (void)loop_add(&memory.events, EPOLLPRI);
+    if (memory.looks_again)
+        loop_timer_set(&memory.look, LOOK_DELAY_MS);
+    else
+        (void)loop_add(&memory.events, EPOLLPRI);
 }
 
 static void on_look_due(struct loop_timer *timer)
@@ -121,17 +145,30 @@ static unsigned long read_free_kb(void)
     return read_text(AT_FDCWD, "/proc/meminfo", text, sizeof text) ? read_number(text, "MemFree:") : 0;
 }
 
-static bool set_limit(void)
+static bool write_limit(int directory_fd, unsigned long bytes)
 {
     char value[32];
+    int length = snprintf(value, sizeof value, "%lu", bytes);
+    AUTO_CLOSE int fd = openat(directory_fd, "memory.max", O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && RETRY_EINTR(write(fd, value, (size_t)length)) == length;
+}
+
+static bool set_limit(void)
+{
     unsigned long free_kb = read_free_kb();
     unsigned long reserve_kb = RESERVE_KB + free_kb / RESERVE_SHARE;
     if (reserve_kb > free_kb / MAX_RESERVE_SHARE)
         reserve_kb = free_kb / MAX_RESERVE_SHARE;
     memory.limit_bytes = (free_kb - reserve_kb) * 1024;
-    int length = snprintf(value, sizeof value, "%lu", memory.limit_bytes);
-    AUTO_CLOSE int fd = openat(memory.cgroup_fd, "memory.max", O_WRONLY | O_CLOEXEC);
-    return fd >= 0 && free_kb > 0 && RETRY_EINTR(write(fd, value, (size_t)length)) == length;
+    unsigned long room = memory.limit_bytes / ROOM_SHARE;
+    memory.command_limit_bytes = memory.limit_bytes - (room < ROOM_BYTES ? room : ROOM_BYTES);
+    return free_kb > 0 && write_limit(memory.cgroup_fd, memory.limit_bytes);
+}
+
+void memory_limit_command(int directory_fd)
+{
+    if (memory.command_limit_bytes > 0 && !write_limit(directory_fd, memory.command_limit_bytes))
+        log_warning("cannot set the memory limit of a command: %s", strerror(errno));
 }
 
 void memory_start(int cgroup_fd)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "runtime/util.h"
 #include "system/session.h"
@@ -26,16 +27,30 @@ struct victim {
     uint32_t id;
 };
 
+static void read_file_of(pid_t pid, const char *name, char *text, size_t capacity)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "%d/%s", pid, name);
+    AUTO_CLOSE int fd = openat(session_proc(), path, O_RDONLY | O_CLOEXEC);
+    long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, capacity - 1));
+    text[count < 0 ? 0 : count] = '\0';
+}
+
 /* The score in /proc/PID/oom_score; 0 for a process that must not be killed, or is gone. */
 static long read_score(pid_t pid)
 {
-    char path[64];
     char text[16];
-    (void)snprintf(path, sizeof path, "%d/oom_score", pid);
-    AUTO_CLOSE int fd = openat(session_proc(), path, O_RDONLY | O_CLOEXEC);
-    long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, sizeof text - 1));
-    text[count < 0 ? 0 : count] = '\0';
+    read_file_of(pid, "oom_score", text, sizeof text);
     return strtol(text, NULL, 10);
+}
+
+/* Returns what a process has in memory, the second number of its statm; 0 if it is gone. */
+static unsigned long read_resident_bytes(pid_t pid)
+{
+    char text[128];
+    read_file_of(pid, "statm", text, sizeof text);
+    const char *second = strchr(text, ' ');
+    return second == NULL ? 0 : strtoul(second, NULL, 10) * (unsigned long)sysconf(_SC_PAGESIZE);
 }
 
 static void look_at_processes(int cgroup_fd, uint32_t id, struct victim *victim)
@@ -73,15 +88,19 @@ static void look_below(int parent_fd, const char *name, int depth, uint32_t id, 
     }
 }
 
-bool oom_kill_victim(int cgroup_fd, void (*note)(uint32_t id))
+enum oom_result oom_kill_victim(int cgroup_fd, unsigned long min_bytes, void (*note)(uint32_t id))
 {
     struct victim victim = {0};
     look_below(cgroup_fd, ".", 0, 0, &victim);
-    AUTO_CLOSE int fd = victim.pid == 0 ? -1 : (int)syscall(SYS_pidfd_open, victim.pid, 0);
+    if (victim.pid == 0)
+        return OOM_NO_VICTIM;
+    AUTO_CLOSE int fd = (int)syscall(SYS_pidfd_open, victim.pid, 0);
     if (fd < 0)
-        return victim.pid != 0;
+        return OOM_KILLED;
+    if (read_resident_bytes(victim.pid) < min_bytes)
+        return OOM_TOO_SMALL;
     note(victim.id);
     (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
     (void)RETRY_EINTR(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, END_LIMIT_MS));
-    return true;
+    return OOM_KILLED;
 }
