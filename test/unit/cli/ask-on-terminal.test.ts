@@ -6,7 +6,12 @@ function terminal() {
   const stdin = Object.assign(new PassThrough(), { isTTY: true });
   const stderr = Object.assign(new PassThrough(), { isTTY: true });
   const ask = askOnTerminal({ stdin, stderr });
-  const shown = () => String(stderr.read() ?? '');
+  // Newer versions of Node return one write for each read.
+  const shown = () => {
+    let text = '';
+    for (let chunk = stderr.read(); chunk !== null; chunk = stderr.read()) text += String(chunk);
+    return text;
+  };
   return { stdin, stderr, ask, shown };
 }
 
