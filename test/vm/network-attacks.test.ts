@@ -83,9 +83,11 @@ it('streams that root forges on the virtio port are judged by the host: no captu
     (error: unknown) => error,
   );
   await expect.poll(() => canaries.hits, { timeout: 10_000 }).toEqual(['tcp 127.0.0.1']);
-  await expect
-    .poll(() => events.filter((event) => event.kind === 'blocked').map(({ host }) => host))
-    .toEqual(expect.arrayContaining(['127.0.0.1', '::1', target.hostAddress, '169.254.169.254']));
+  // How many are judged before the agent ends, and its VM with it, is a race: none may pass.
+  const blocked = () => events.flatMap((event) => (event.kind === 'blocked' ? [event.host] : []));
+  await expect.poll(blocked, { timeout: 10_000 }).toContain('127.0.0.1');
   await run;
+  const passed = events.filter((event) => event.kind === 'request' || event.kind === 'response');
+  expect(passed.filter((event) => addresses.includes(event.host ?? ''))).toEqual([]);
   expect(canaries.hits.splice(0)).toEqual(['tcp 127.0.0.1']);
 });
