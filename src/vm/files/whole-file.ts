@@ -72,14 +72,12 @@ export interface WholeWrite {
 }
 
 /** Writes a file in one turn of the channel if it is small. @throws {GondolinError} those of `FilesClient.request`. */
-export async function writeWhole(
+export function writeWhole(
   session: FilesSession,
   content: FileContent,
   { encoding, ...request }: WholeWrite,
 ): Promise<void> {
-  const file = await OpenGuestFile.start(session, request);
-  try {
-    const window = new TransferWindow();
+  return sendFile(session, request, async (file, window) => {
     let offset = 0;
     for await (const data of toChunks(content, encoding)) {
       for (let at = 0; at < data.length; at += MAX_FILES_DATA_BYTES) {
@@ -88,6 +86,22 @@ export async function writeWhole(
         offset += part.length;
       }
     }
+  });
+}
+
+/**
+ * Opens a file, lets `send` add its requests, and closes it behind them without waiting for each.
+ * @throws the error of `send`; {GondolinError} those of `FilesClient.request`.
+ */
+export async function sendFile(
+  session: FilesSession,
+  request: Omit<WholeWrite, 'encoding'>,
+  send: (file: OpenGuestFile, window: TransferWindow) => Promise<void>,
+): Promise<void> {
+  const file = await OpenGuestFile.start(session, request);
+  try {
+    const window = new TransferWindow();
+    await send(file, window);
     const closed = file.close();
     closed.catch(() => undefined);
     await window.settle();

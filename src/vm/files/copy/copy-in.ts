@@ -15,7 +15,7 @@ import type { FilesChange, FilesPath } from '../../../protocol/files/files-reque
 import { decodeNothing } from '../decode.ts';
 import type { FilesSession } from '../files-session.ts';
 import { OpenGuestFile } from '../open-file.ts';
-import { TransferWindow } from '../transfer-window.ts';
+import { sendFile } from '../whole-file.ts';
 import { CopyCount, type CopyOptions, type CopySummary } from './copy-options.ts';
 import { HostPlace } from './host-place.ts';
 import { runJobs } from './job-queue.ts';
@@ -132,9 +132,7 @@ class CopyIn {
     const { WRITE, CREATE, TRUNCATE, NOFOLLOW } = FILES_OPEN;
     const bits = WRITE | CREATE | TRUNCATE | NOFOLLOW;
     const request = { path, bits, mode: 0o600, signal: this.#signal };
-    const file = await OpenGuestFile.start(this.#session, request);
-    try {
-      const window = new TransferWindow();
+    await sendFile(this.#session, request, async (file, window) => {
       const buffer = Buffer.allocUnsafe(Math.min(MAX_FILES_DATA_BYTES, Number(stats.size) + 1));
       for (let offset = 0; ; ) {
         const { bytesRead } = await readAt(fd, buffer, 0, buffer.length, offset);
@@ -145,17 +143,7 @@ class CopyIn {
         if (bytesRead < buffer.length) break;
       }
       await window.add(file.set(changeOf(stats), 'fchmod'));
-      const closed = file.close();
-      closed.catch(() => undefined);
-      await window.settle();
-      await closed;
-    } catch (error) {
-      // If it could not be opened, the other errors are only those of a handle that is not open.
-      await file.opened;
-      throw error;
-    } finally {
-      await file.discard();
-    }
+    });
   }
 
   async #finish(path: FilesPath, change: FilesChange): Promise<void> {
