@@ -15,7 +15,6 @@ export const ISSUE_HINTS = {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
     'Use ${NAME}, ${NAME:-default}, ${NAME:?message} or ${NAME:+other}, with or without the colon; write $${ for a ${ that the guest is to see.',
   reference_unknown:
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
     'Add it to `args:` or `matrix:`, or correct the name; write $${ for a ${ that the guest is to see.',
   arg_missing: 'Give it with --arg NAME=VALUE, or give it a `default:`.',
   arg_value: 'Give one of the values named above.',

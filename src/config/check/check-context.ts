@@ -20,7 +20,7 @@ export interface CheckContext {
 
 /** Adds an issue at a span of a file. */
 export function report(
-  context: CheckContext,
+  context: Pick<CheckContext, 'issues'>,
   where: { readonly span: Span },
   code: IssueCode,
   message: string,

@@ -1,4 +1,5 @@
-import { ISSUE_HINTS, type Issue } from '../issue.ts';
+import { report } from '../check/check-context.ts';
+import type { Issue } from '../issue.ts';
 import { type HostEnv, interpolate, type Values } from '../yaml/interpolate.ts';
 import {
   getChild,
@@ -6,7 +7,6 @@ import {
   type MapEntry,
   type MapNode,
   type SourceNode,
-  startPlace,
 } from '../yaml/source-node.ts';
 import { type Combination, combinationName, readMatrix } from './matrix.ts';
 import { type GivenArgs, readArgs } from './read-args.ts';
@@ -50,9 +50,8 @@ function addCell(
     const problem = entries.has(name)
       ? 'two sandboxes would have this name'
       : `a name has at most ${MAX_NAME_LENGTH} characters`;
-    const at = startPlace(entry.keySpan);
     const message = `matrix of ${sandbox}: ${name}: ${problem}`;
-    issues.push({ code: 'matrix_name', message, hint: ISSUE_HINTS.matrix_name, at });
+    report({ issues }, { span: entry.keySpan }, 'matrix_name', message);
     return;
   }
   cells.set(name, { sandbox, values: combination });

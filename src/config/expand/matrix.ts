@@ -1,11 +1,6 @@
-import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
-import {
-  getChild,
-  getEntries,
-  getItems,
-  type SourceNode,
-  startPlace,
-} from '../yaml/source-node.ts';
+import { report } from '../check/check-context.ts';
+import type { Issue } from '../issue.ts';
+import { getChild, getEntries, getItems, type SourceNode } from '../yaml/source-node.ts';
 
 /** The value of each axis in one combination, by the name of the axis. */
 export type Combination = Readonly<Record<string, string>>;
@@ -41,9 +36,6 @@ function product(axes: readonly (readonly [string, readonly string[]])[]): Combi
  * what a map of `exclude:` matches, then the maps of `include:` that are not among them.
  */
 export function readMatrix(node: SourceNode, issues: Issue[]): Combination[] {
-  const report = (code: IssueCode, message: string) => {
-    issues.push({ code, message, hint: ISSUE_HINTS[code], at: startPlace(node.span) });
-  };
   const axes = getEntries(node)
     .filter(([axis]) => axis !== 'include' && axis !== 'exclude')
     .map(([axis, { value }]) => {
@@ -53,14 +45,14 @@ export function readMatrix(node: SourceNode, issues: Issue[]): Combination[] {
   const excluded = getItems(getChild(node, 'exclude')).map(combinationOf);
   const all = axes.length === 0 ? [] : product(axes);
   if (all.length > MAX_COMBINATIONS) {
-    report('matrix_size', `matrix: more than ${MAX_COMBINATIONS} combinations`);
+    report({ issues }, node, 'matrix_size', `matrix: more than ${MAX_COMBINATIONS} combinations`);
     return [];
   }
   const kept = all.filter((one) => !excluded.some((part) => matches(one, part)));
   for (const extra of getItems(getChild(node, 'include')).map(combinationOf)) {
     if (!kept.some((one) => matches(one, extra) && matches(extra, one))) kept.push(extra);
   }
-  if (kept.length === 0) report('matrix_size', 'matrix: no combination is left');
+  if (kept.length === 0) report({ issues }, node, 'matrix_size', 'matrix: no combination is left');
   return kept;
 }
 

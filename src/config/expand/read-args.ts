@@ -1,12 +1,7 @@
 import { nearestName } from '../../util/nearest-name.ts';
-import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
-import {
-  getChild,
-  getEntries,
-  getItems,
-  type SourceNode,
-  startPlace,
-} from '../yaml/source-node.ts';
+import { report } from '../check/check-context.ts';
+import type { Issue } from '../issue.ts';
+import { getChild, getEntries, getItems, type SourceNode } from '../yaml/source-node.ts';
 
 /** Values of `--arg NAME=VALUE` by name. */
 export type GivenArgs = Readonly<Record<string, string>>;
@@ -15,7 +10,7 @@ export type GivenArgs = Readonly<Record<string, string>>;
 const MAX_PATTERN_LENGTH = 256;
 const MAX_VALUE_LENGTH = 4096;
 
-type Report = (node: SourceNode, code: IssueCode, message: string) => void;
+type Context = Parameters<typeof report>[0];
 
 function textOf(node: SourceNode | undefined): string | undefined {
   return node?.kind === 'scalar' && node.value !== null ? node.text : undefined;
@@ -31,10 +26,10 @@ function compile(source: string): RegExp | null {
 }
 
 /** Reports a value that `enum:` or `pattern:` of its argument does not allow. The value itself may be confidential. */
-function checkValue(name: string, node: SourceNode, value: string, report: Report): void {
+function checkValue(name: string, node: SourceNode, value: string, context: Context): void {
   const allowed = getItems(getChild(node, 'enum')).map(textOf);
   if (allowed.length > 0 && !allowed.includes(value)) {
-    report(node, 'arg_value', `args.${name}: want one of ${allowed.join(', ')}`);
+    report(context, node, 'arg_value', `args.${name}: want one of ${allowed.join(', ')}`);
     return;
   }
   const source = textOf(getChild(node, 'pattern'));
@@ -42,9 +37,14 @@ function checkValue(name: string, node: SourceNode, value: string, report: Repor
   const pattern = compile(source);
   if (pattern === null) {
     const message = `args.${name}.pattern: not a regular expression of at most ${MAX_PATTERN_LENGTH} characters`;
-    report(node, 'bad_value', message);
+    report(context, node, 'bad_value', message);
   } else if (value.length > MAX_VALUE_LENGTH || !pattern.test(value)) {
-    report(node, 'arg_value', `args.${name}: its value does not match the pattern ${source}`);
+    report(
+      context,
+      node,
+      'arg_value',
+      `args.${name}: its value does not match the pattern ${source}`,
+    );
   }
 }
 
@@ -52,13 +52,13 @@ function readArg(
   name: string,
   node: SourceNode,
   given: GivenArgs,
-  report: Report,
+  context: Context,
 ): string | undefined {
   const isShort = node.kind === 'scalar';
   const own = isShort ? textOf(node) : textOf(getChild(node, 'default'));
   const value = Object.hasOwn(given, name) ? given[name] : own;
-  if (value === undefined) report(node, 'arg_missing', `args.${name}: it has no value`);
-  else if (!isShort) checkValue(name, node, value, report);
+  if (value === undefined) report(context, node, 'arg_missing', `args.${name}: it has no value`);
+  else if (!isShort) checkValue(name, node, value, context);
   return value;
 }
 
@@ -72,19 +72,22 @@ export function readArgs(
   root: SourceNode,
   issues: Issue[],
 ): Record<string, string> {
-  const report: Report = ({ span }, code, message) => {
-    issues.push({ code, message, hint: ISSUE_HINTS[code], at: startPlace(span) });
-  };
+  const context = { issues };
   const declared = getEntries(node);
   const values: Record<string, string> = {};
   for (const [name, { value }] of declared) {
-    values[`args.${name}`] = readArg(name, value, given, report) ?? '';
+    values[`args.${name}`] = readArg(name, value, given, context) ?? '';
   }
   const names = declared.map(([name]) => name);
   for (const name of Object.keys(given).filter((one) => !names.includes(one))) {
     const near = nearestName(name, names);
     const hint = near === undefined ? '' : `; did you mean ${near}?`;
-    report(node ?? root, 'arg_unknown', `--arg ${name}: the project has no such argument${hint}`);
+    report(
+      context,
+      node ?? root,
+      'arg_unknown',
+      `--arg ${name}: the project has no such argument${hint}`,
+    );
   }
   return values;
 }
