@@ -16,7 +16,7 @@ const { rounds, results } = openRounds('exec', 30);
 
 interface Contestant {
   readonly label: string;
-  readonly work: () => Promise<unknown> | void;
+  readonly work: () => unknown;
   readonly times: number[];
 }
 

@@ -10,7 +10,8 @@ const CREDENTIAL =
   'it may contain a credential: take it from a variable, and give the sandbox a secret NAME@host';
 
 /** A reference with blanks in its default would be split: Compose splits after it has substituted. */
-function splitProblem(words: readonly string[]): string | null {
+function splitProblem(words: readonly string[] | null): string | null {
+  if (words === null) return 'a quote in it is not closed';
   const isSplit = words.some((word) => word.split('${').length > word.split('}').length);
   return isSplit ? 'the default of a variable in it contains blanks' : null;
 }
@@ -32,12 +33,12 @@ export function wordsOf(
       return null;
     }
     const words = node.kind === 'list' ? [text.text] : splitWords(text.text);
-    const problem = words === null ? 'a quote in it is not closed' : splitProblem(words);
-    if (words === null || problem !== null) {
-      remarks.left(node, key, problem ?? '');
+    const problem = splitProblem(words);
+    if (problem !== null) {
+      remarks.left(node, key, problem);
       return null;
     }
-    texts.push(...words);
+    texts.push(...(words ?? []));
     literals.push(text.literal);
   }
   if (hasCredential(literals.join(' '))) {

@@ -71,7 +71,7 @@ export class ConnectionPolicy {
 
   /** @param port  1..65535, checked by the caller. */
   decide(host: Host, port: number, transport: JudgedTransport): Verdict {
-    const { mode, allowed, denied, extraHosts, readsRequests, ssh } = this.#parts;
+    const { mode, allowed, denied, extraHosts, readsRequests } = this.#parts;
     const isTcp = transport === 'tcp';
     if (mode === 'none') return this.#noNetwork(host, port, transport);
     const refusal = sameHosts(host)
@@ -82,11 +82,7 @@ export class ConnectionPolicy {
           (isTcp || transport === 'ssh' || !entry.isTcp),
       );
     if (refusal) return deniedBy(refusal);
-    if (transport === 'ssh') {
-      const entry = ssh.find(host, port);
-      if (entry) return allowedBy('ssh', entry.entry);
-      return deny('not_allowed', uncovered(ssh.covering(host), port, transport));
-    }
+    if (transport === 'ssh') return this.#decideSsh(host, port);
     const internal = this.#internal(host);
     if (internal !== undefined) return judgeInternal(internal, host, port, transport);
     if (mode === 'open' && !(isTcp && readsRequests)) return allow('mode: open');
@@ -98,6 +94,13 @@ export class ConnectionPolicy {
     const decider: Decider =
       mode === 'open' ? { by: 'unread' } : uncovered(allowed.covering(host), port, transport);
     return deny('not_allowed', decider, suggestAllowed(host, port, transport));
+  }
+
+  #decideSsh(host: Host, port: number): Verdict {
+    const { ssh } = this.#parts;
+    const entry = ssh.find(host, port);
+    if (entry) return allowedBy('ssh', entry.entry);
+    return deny('not_allowed', uncovered(ssh.covering(host), port, 'ssh'));
   }
 
   /** Decides whether a name may be reached on any port by any transport. */

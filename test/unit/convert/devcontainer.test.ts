@@ -1,3 +1,5 @@
+/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
+
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../../src/config/read-config.ts';
 import { convertFile } from '../../../src/convert/convert-file.ts';

@@ -1,3 +1,5 @@
+/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
+
 import { describe, expect, it } from 'vitest';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
 import { renderPlan, renderPlanJson } from '../../../src/plan/render-plan.ts';

@@ -8,6 +8,10 @@ for (let digit = 0; digit < 16; digit += 1) {
   DIGITS[text.toUpperCase().charCodeAt(0)] = digit;
 }
 
+function digitAt(bytes: Buffer, at: number): number {
+  return DIGITS[bytes[at] ?? 0] ?? 16;
+}
+
 /** Decodes each `%XX` once; null if there is none. One pass, whatever the bytes are. */
 export function decodePercent(bytes: Buffer): Buffer | null {
   const first = bytes.indexOf(PERCENT);
@@ -16,8 +20,8 @@ export function decodePercent(bytes: Buffer): Buffer | null {
   let length = first;
   for (let at = first; at < bytes.length; at += 1) {
     const byte = bytes[at] ?? 0;
-    const high = byte === PERCENT ? (DIGITS[bytes[at + 1] ?? 0] ?? 16) : 16;
-    const low = high < 16 ? (DIGITS[bytes[at + 2] ?? 0] ?? 16) : 16;
+    const high = byte === PERCENT ? digitAt(bytes, at + 1) : 16;
+    const low = high < 16 ? digitAt(bytes, at + 2) : 16;
     decoded[length] = low < 16 ? high * 16 + low : byte;
     length += 1;
     if (low < 16) at += 2;

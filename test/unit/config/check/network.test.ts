@@ -1,3 +1,5 @@
+/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
+
 import { describe, expect, it } from 'vitest';
 import { compilePolicy } from '../../../../src/net/policy/compile-policy.ts';
 import { buildPlan } from '../../../../src/plan/build-plan.ts';

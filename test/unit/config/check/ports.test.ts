@@ -1,3 +1,5 @@
+/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
+
 import { expect, it } from 'vitest';
 import { MAX_PORT_MAPPINGS } from '../../../../src/address/parse-port-mapping.ts';
 import { buildPlan } from '../../../../src/plan/build-plan.ts';

@@ -1,3 +1,5 @@
+/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
+
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../../src/config/config-error.ts';
 import { renderConfig } from '../../../../src/config/print/render-config.ts';

@@ -1,8 +1,8 @@
+/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
+
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../../../src/config/read-config.ts';
 import { errorOf, filesOf, issuesOfText, readText } from '../../../fixtures/project-text.ts';
-
-/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
 
 function readWith(text: string, args: Record<string, string>) {
   const access = filesOf({ '/p/src': null });
