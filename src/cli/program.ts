@@ -79,6 +79,13 @@ function addNetworkOptions(command: Command): Command {
     );
 }
 
+/** Adds the options by which several machines share the work. */
+function addShardOptions(command: Command): Command {
+  return command
+    .option('--shard <i/n>', 'only the work of one of n shards; together they do all of it once')
+    .option('--durations <file>', 'split by the durations in this record of an earlier run');
+}
+
 /** Cleans up after gondolins that were killed, before anything else is done. */
 async function sweepAfterKill(io: CliIo): Promise<void> {
   const { resolveDirectories } = await import('../host/directories.ts');
@@ -249,7 +256,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
       return (await import('./commands/plan.ts')).planCommand;
     },
   ).usage('[options] [SANDBOX] [STEP...]');
-  addNetworkOptions(plan);
+  addShardOptions(addNetworkOptions(plan));
   const run = add(
     'run [sandbox] [steps...]',
     'start the sandboxes and run their steps, or one command',
@@ -257,7 +264,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
       return (await import('./commands/run.ts')).runCommand;
     },
   ).usage('[options] [SANDBOX] [STEP... | -- CMD...]');
-  addNetworkOptions(run)
+  addShardOptions(addNetworkOptions(run))
     .option('--events <file>', 'write network events as JSON lines')
     .option('--har <file>', 'write HTTP requests as HAR 1.2, which browsers can open')
     .option('--junit <file>', 'write a JUnit report: sandboxes as suites, steps as cases')

@@ -151,7 +151,7 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
   };
   const image = readImage(flags.image, io);
   const sandbox = {
-    ...{ name: NAME, matrix: {}, matrixOf: null, profiles: [] },
+    ...{ name: NAME, matrix: {}, matrixOf: null, shards: 1, profiles: [] },
     ...{ image, vm, network: DEFAULT_NETWORK, secrets: [], steps: [] },
     service: null,
     dependsOn: [],

@@ -21,6 +21,8 @@ export interface SandboxConfig {
   readonly matrixOf: string | null;
   /** It runs without being named only if one of these is active; empty for always. */
   readonly profiles: readonly string[];
+  /** Most shards that its steps are split over, 1..256. */
+  readonly shards: number;
   readonly image: ImageConfig;
   readonly cpus: number;
   readonly memoryBytes: number;
@@ -243,6 +245,8 @@ export interface StepConfig {
   readonly cwd: string;
   readonly successExitCodes: readonly number[];
   readonly continueOnError: boolean;
+  /** It runs in every shard of its sandbox, and splits its work by the variables `GONDOLIN_SHARD_INDEX` and `…_COUNT`. */
+  readonly inEveryShard: boolean;
   /** Saves the machine after the step; later runs restore it while nothing up to this step has changed. */
   readonly checkpoint: boolean;
   /** Host files that the step's result depends on, besides its command and environment. */

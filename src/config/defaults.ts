@@ -16,6 +16,7 @@ export const DEFAULT_STEP: Omit<StepConfig, 'name' | 'run' | 'cwd'> = {
   maskedEnv: [],
   successExitCodes: [0],
   continueOnError: false,
+  inEveryShard: false,
   checkpoint: false,
   inputs: [],
 };

@@ -32,6 +32,8 @@ export const ISSUE_HINTS = {
   unknown_need: 'Name a step of the same sandbox.',
   need_cycle: 'Remove one of these needs.',
   needs_run: 'Add `run:` with the command of the service, or remove the key.',
+  not_split:
+    'Remove `shards:`, or move the steps into a sandbox of their own that depends on this one.',
   unknown_dependency: 'Name another sandbox of this project.',
   dependency_cycle: 'Remove one of these dependencies.',
   unknown_image: 'Name a key of `images:`, or the built-in `debian`.',

@@ -490,6 +490,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Add the port to ports: of the sandbox; `gondolin port` lists the ports that are reachable.',
   },
+  SHARD_DURATIONS_INVALID: {
+    exit: EXIT.config,
+    hint: 'Give the file that `gondolin run --record FILE` or `gondolin merge --record FILE` wrote, or leave --durations out.',
+  },
   SNAPSHOT_EXISTS: {
     exit: EXIT.config,
     hint: 'Choose another name, or replace it with --force.',

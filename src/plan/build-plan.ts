@@ -17,6 +17,7 @@ import type {
   StepCommand,
   StepPlan,
 } from './plan.ts';
+import { WHOLE, withShardVariables } from './shard/shard-variables.ts';
 
 /** Facts of this machine that a plan depends on, besides the project file. */
 export interface PlanFacts {
@@ -67,14 +68,15 @@ function planNetwork({ network, secrets }: SandboxConfig): NetworkPlan {
 
 function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const { name, image, workspace, volumes, secrets, onWritableCode } = sandbox;
-  const { matrix, matrixOf, profiles } = sandbox;
+  const { matrix, matrixOf, profiles, shards } = sandbox;
   const { cpus, memoryBytes, root, user, env, maskedEnv, timeoutMs, ports } = sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
   const size = { cpus, memoryBytes, root, user };
   const vm = { ...size, env, maskedEnv, workspace, mounts: volumes, timeoutMs, ports };
   const network = planNetwork(sandbox);
-  const steps = order.map(planStep);
-  const origin = { name, matrix, matrixOf, profiles };
+  const unsplit = order.map(planStep);
+  const steps = shards > 1 ? withShardVariables(unsplit, WHOLE) : unsplit;
+  const origin = { name, matrix, matrixOf, profiles, shards };
   const { dependsOn } = sandbox;
   const service = sandbox.service === null ? null : planService(sandbox.service);
   const work = { steps, service, dependsOn };

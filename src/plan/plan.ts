@@ -42,7 +42,8 @@ export type HostCode =
       readonly directory: string;
     };
 
-export interface SandboxPlan extends Pick<SandboxConfig, 'matrix' | 'matrixOf' | 'profiles'> {
+export interface SandboxPlan
+  extends Pick<SandboxConfig, 'matrix' | 'matrixOf' | 'profiles' | 'shards'> {
   readonly name: string;
   readonly image: ImagePlan;
   readonly vm: VmPlan;

@@ -50,6 +50,7 @@ function stepLine(step: StepPlan, cacheNote: string | null): string {
     step.timeoutMs === null ? '' : `timeout ${step.timeoutMs / 1000} s`,
     step.retries === 0 ? '' : `${step.retries} retries`,
     step.continueOnError ? 'may fail' : '',
+    step.inEveryShard ? 'in every shard' : '',
     step.inputs.length === 0 ? '' : inputsText(step),
     step.checkpoint ? 'checkpoint' : '',
     cacheNote ?? '',
@@ -130,11 +131,12 @@ function serviceLine(service: ServicePlan): string {
 }
 
 function sandboxLines(sandbox: SandboxPlan, note: CacheNote): string[] {
-  const { name, image, vm, network, secrets, steps, service, dependsOn } = sandbox;
+  const { name, image, vm, network, secrets, steps, service, dependsOn, shards } = sandbox;
   return [
     `sandbox ${name}`,
     `  image      ${imageLine(image)}`,
     `  machine    ${vm.cpus} CPU, ${Math.round(vm.memoryBytes / MIB)} MiB, root ${vm.root}, user ${vm.user || 'root'}`,
+    ...(shards === 1 ? [] : [`  shards     at most ${shards}`]),
     ...vm.mounts.map((mount) => `  volume     ${mountLine(mount)}`),
     ...networkLines(network).map((line) => `  network    ${line}`),
     ...vm.ports.map((port) => `  port       ${portLine(port)}`),

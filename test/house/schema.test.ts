@@ -160,7 +160,7 @@ const BASE = {
       healthcheck: { test: 'ready' },
       depends_on: { q: {} },
     },
-    q: { image: 'j' },
+    q: { image: 'j', steps: ['ls'] },
   },
 };
 
@@ -281,7 +281,9 @@ function withValue(path: string, value: unknown): string {
   const document: unknown = structuredClone(BASE);
   const item = path === 'sandboxes.*.volumes[].size' ? '1' : '0';
   const image = path === 'images.*.path' ? 'j' : 'i';
-  const name = path.startsWith('images') ? image : 'p';
+  // A service is not split.
+  const sandbox = path === 'sandboxes.*.shards' ? 'q' : 'p';
+  const name = path.startsWith('images') ? image : sandbox;
   const parts = path.replaceAll('[]', `.${item}`).replace('*', name).replace('*', 'q').split('.');
   const last = parts.pop() ?? '';
   let parent = document as Record<string, unknown>;

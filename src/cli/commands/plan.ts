@@ -6,6 +6,7 @@ import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planForOperands } from '../open-project.ts';
+import { type ShardFlags, shardOf } from '../shard-flags.ts';
 import { plainText } from '../ui/text/describe.ts';
 
 /** Finds out which steps would be restored. Loads the code for that only if a step has a checkpoint. */
@@ -44,12 +45,14 @@ function cacheNote(cache: PlanCache): CacheNote {
 }
 
 /** `plan`: prints what `run` with the same operands would do. */
-export const planCommand: CommandRun<NetworkFlags> = async ({ io, options, operands }) => {
+export const planCommand: CommandRun<NetworkFlags & ShardFlags> = async ({
+  io,
+  options,
+  operands,
+}) => {
   const format = chooseFormat(options, ['text', 'json', 'mermaid']);
-  const plan = withNetworkFlags(
-    planForOperands(await openPlan(io, options), operands, options),
-    options,
-  );
+  const chosen = planForOperands(await openPlan(io, options), operands, options);
+  const plan = withNetworkFlags(await shardOf(chosen, options, io), options);
   const cache = await readPlanCache(plan, io);
   const { renderPlan, renderPlanJson } = await import('../../plan/render-plan.ts');
   if (format === 'json') {

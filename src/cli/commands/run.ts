@@ -5,11 +5,12 @@ import { executePlan, type StartFlags } from '../execute-plan.ts';
 import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planForOperands, planForSandbox } from '../open-project.ts';
 import { selectCommandSandbox } from '../operands.ts';
+import { type ShardFlags, shardOf } from '../shard-flags.ts';
 import { planFromSnapshotName } from '../snapshot-plan.ts';
 import { resolveProgress } from '../ui/progress/progress-mode.ts';
 import { usageError } from '../usage-error.ts';
 
-interface RunOptions extends StartFlags {
+interface RunOptions extends StartFlags, ShardFlags {
   readonly from?: string;
   readonly tty?: boolean;
 }
@@ -47,7 +48,10 @@ export const runCommand: CommandRun<RunOptions & NetworkFlags> = async (context)
     trailing === null
       ? planForOperands(whole, operands, options)
       : planForCommand(whole, operands, trailing);
-  const wanted = withNetworkFlags(chosen, options);
+  if (options.shard !== undefined && trailing !== null) {
+    throw usageError('--shard: one command is not split', 'Remove --shard, or make CMD a step.');
+  }
+  const wanted = withNetworkFlags(await shardOf(chosen, options, io), options);
   const start =
     options.from === undefined
       ? { plan: wanted, from: null }

@@ -19,6 +19,7 @@ import { readNetwork } from './read-network.ts';
 import { readPorts } from './read-ports.ts';
 import { readSecretConfigs, secretVariables } from './read-secrets.ts';
 import { readService } from './read-service.ts';
+import { readShards } from './read-shards.ts';
 import { readSteps } from './read-steps.ts';
 import { readVolumes } from './read-volumes.ts';
 
@@ -140,6 +141,7 @@ export function readSandbox(
   const variables = guestVariables(fromFiles, own, steps);
   return {
     name,
+    shards: readShards(context, get('shards'), { hasRun: get('run') !== undefined, steps }),
     profiles: getItems(get('profiles')).map((item) => textOr(item, '')),
     image: chooseImage(context, get('image'), images),
     cpus: numberOr(getChild(resources, 'cpus'), 1),

@@ -161,6 +161,7 @@ export function sandbox(
     name,
     matrix: {},
     matrixOf: null,
+    shards: 1,
     profiles: [],
     image: {
       name: 'debian',

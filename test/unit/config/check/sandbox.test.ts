@@ -13,6 +13,7 @@ it('the smallest file has every default', () => {
         matrix: {},
         matrixOf: null,
         profiles: [],
+        shards: 1,
         image: {
           name: 'debian',
           path: null,
@@ -49,6 +50,7 @@ it('the smallest file has every default', () => {
             cwd: '/workspace',
             successExitCodes: [0],
             continueOnError: false,
+            inEveryShard: false,
             checkpoint: false,
             inputs: [],
             maskedEnv: [],
@@ -202,4 +204,11 @@ it('packages are sorted, each once', () => {
 it('an image path starts at its file', () => {
   const config = readText('images: { a: { path: ./src } }\nimage: a\n');
   expect(config.sandboxes[0]?.image).toMatchObject({ name: 'a', path: '/p/src' });
+});
+
+it('shards are steps that can be split: not those of a service, and not none', () => {
+  expect(issuesOfText('shards: 2\nsteps: [ls]\n')).toEqual([]);
+  expect(issuesOfText('shards: 2\nsteps: [ls]\nrun: serve\n')).toEqual(['1:9 not_split']);
+  expect(issuesOfText('shards: 2\n')).toEqual(['1:9 not_split']);
+  expect(issuesOfText('shards: 300\nsteps: [ls]\n')).toEqual(['1:9 bad_value']);
 });
