@@ -141,7 +141,6 @@ const BASE = {
       image: 'i',
       resources: {},
       matrix: { node: ['20', '22'] },
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
       env: { FROM_ARG: '${args.p}' },
       env_file: [{ path: './v.env' }],
       volumes: [

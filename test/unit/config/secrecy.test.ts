@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${…} is what a project file holds
 import { expect, it } from 'vitest';
 import { ConfigError } from '../../../src/config/config-error.ts';
 import { renderConfig } from '../../../src/config/print/render-config.ts';

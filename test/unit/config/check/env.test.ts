@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${…} is what a project file holds
 import { describe, expect, it } from 'vitest';
 import { parseDotenv } from '../../../../src/config/check/parse-dotenv.ts';
 import { errorOf, issuesOfText, readText } from '../../../fixtures/project-text.ts';

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${…} is what a project file holds
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { renderConfig } from '../../../../src/config/print/render-config.ts';

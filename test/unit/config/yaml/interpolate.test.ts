@@ -1,4 +1,3 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${…} is what a project file holds
 import { expect, it } from 'vitest';
 import { errorOf, issuesOfText, readText } from '../../../fixtures/project-text.ts';
 
