@@ -442,6 +442,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Export onRequest, onRequestHead or onResponse from a module that loads on its own.',
   },
+  PROJECT_SANDBOX_NOT_FOUND: {
+    exit: EXIT.config,
+    hint: 'List the sandboxes of the running project with `gondolin ps`.',
+  },
   PROJECT_SANDBOX_TIMEOUT: {
     exit: EXIT.timeout,
     hint: 'Raise `resources.timeout` of the sandbox, or shorten its steps.',

@@ -13,6 +13,12 @@ export type SkipCause =
   | 'sandbox-failed'
   | 'dependency';
 
+/**
+ * `start`: it did not run. `recreate`: it runs again in a new VM. `restart`: its service runs again in the same VM. `remove`: it is
+ * no longer part of the project.
+ */
+export type SandboxAction = 'start' | 'recreate' | 'restart' | 'remove';
+
 /** One change of a run, without its time. Plain data, which `--progress json` prints unchanged. */
 export type RunChange =
   | {
@@ -37,10 +43,11 @@ export type RunChange =
       readonly cpus: number;
       readonly memoryBytes: number;
     }
-  /** `kernel` is untrusted text of the guest. */
+  /** `kernel` is untrusted text of the guest. `vmId` is the id of the VM in `gondolin list`. */
   | {
       readonly type: 'vm-started';
       readonly sandbox: string;
+      readonly vmId: string;
       readonly bootMs: number;
       readonly kernel: string;
     }
@@ -142,6 +149,15 @@ export type RunChange =
       readonly isStopped: boolean;
       readonly restartInMs: number | null;
     }
+  /** `up`: what is done to a sandbox of a running project, and why. */
+  | {
+      readonly type: 'sandbox-changed';
+      readonly sandbox: string;
+      readonly action: SandboxAction;
+      readonly reasons: readonly string[];
+    }
+  /** `up`: it was asked to end. */
+  | { readonly type: 'sandbox-stopping'; readonly sandbox: string }
   /** A problem that does not stop the run. */
   | { readonly type: 'warning'; readonly sandbox: string; readonly message: string }
   | {

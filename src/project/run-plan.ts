@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
 import type { Plan } from '../plan/plan.ts';
 import { judgeRun } from './exit-code.ts';
+import { runInOrder } from './order/run-in-order.ts';
 import type { RunChange, RunListener } from './run-event.ts';
-import { runInOrder } from './run-in-order.ts';
 import type { RunResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough } from './runner-vm.ts';
 

@@ -8,6 +8,7 @@ import type { RunChange } from './run-event.ts';
 import { NOT_RUN, type SandboxResult, type ServiceResult, type StepResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
 import { blockedError, dependencyError, timeoutError } from './sandbox-errors.ts';
+import type { RestartRequests } from './service/restart-requests.ts';
 import { runService } from './service/run-service.ts';
 import { passCachedStep, saveAfterStep } from './step/checkpoint-step.ts';
 import { decideSkip, hasFailed, type Skip } from './step/decide-skip.ts';
@@ -20,6 +21,8 @@ export interface SandboxContext {
   readonly emit: (change: RunChange) => Promise<void>;
   readonly onNetworkEvent: (event: SandboxNetworkEvent) => void;
   readonly passthrough: Passthrough | null;
+  /** Most steps that a checkpoint may stand for. @default all */
+  readonly maxRestoredSteps?: number;
 }
 
 /** The place of a sandbox among those that it depends on and that depend on it. */
@@ -27,8 +30,9 @@ export interface Supervision {
   /** Why it cannot start, as part of a sentence: `db exited 1`; null if it can. */
   readonly unmet: string | null;
   readonly reach: (condition: DependencyCondition) => void;
-  /** Aborts when its service is to stop. */
+  /** Aborts when its service is to stop; its reason may be a `StopRequest`. */
   readonly stop: AbortSignal;
+  readonly restarts: RestartRequests;
 }
 
 /** The state of a sandbox while it runs. */
@@ -191,6 +195,9 @@ async function startSandboxVm(
     onCheckpointMissed: (step, reason) => {
       void emit({ type: 'checkpoint-missed', sandbox: name, step, reason });
     },
+    ...(context.maxRestoredSteps === undefined
+      ? {}
+      : { maxRestoredSteps: context.maxRestoredSteps }),
   });
 }
 
@@ -200,11 +207,11 @@ async function reportStart(
   progress: Progress,
   { emit }: SandboxContext,
 ): Promise<void> {
-  const { bootMs, kernelRelease: kernel } = vm;
+  const { id: vmId, bootMs, kernelRelease: kernel } = vm;
   progress.bootMs = bootMs;
   progress.kernel = kernel;
   for (const port of vm.ports) await emit({ type: 'port-opened', sandbox, ...port });
-  await emit({ type: 'vm-started', sandbox, bootMs, kernel });
+  await emit({ type: 'vm-started', sandbox, vmId, bootMs, kernel });
 }
 
 /** Starts the VM, runs the steps and the service, and always closes the VM. Errors are kept in `progress`. */

@@ -27,6 +27,8 @@ export interface RunnerProcess extends PromiseLike<RunnerResult> {
 
 /** The part of `VM` that the runner uses; tests pass their own. */
 export interface RunnerVm {
+  /** Its id in `gondolin list`: 12 hexadecimal digits. */
+  readonly id: string;
   /** Untrusted text of the guest. */
   readonly kernelRelease: string;
   readonly bootMs: number;
@@ -83,6 +85,8 @@ export interface SandboxVmHooks {
   readonly onWarning: (message: string) => void;
   /** Receives the first checkpoint that was not restored, and the reason: `input package.json changed`. */
   readonly onCheckpointMissed: (step: string, reason: string) => void;
+  /** Most steps that a restored checkpoint may stand for. @default all */
+  readonly maxRestoredSteps?: number;
 }
 
 /** Prepares the image of a sandbox and starts its VM. */

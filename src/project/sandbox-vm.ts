@@ -48,6 +48,8 @@ export interface SandboxVmOptions {
   readonly from?: string;
   /** Name of the VM for other commands. */
   readonly label?: string;
+  /** The VMs that sandboxes reach by name. @default those that the returned function starts */
+  readonly running?: RunningSandboxes;
   /** Decides about hosts that the network of a sandbox does not name. */
   readonly onAsk?: OnAsk;
 }
@@ -180,7 +182,8 @@ async function announceSsh(vm: VM, { onSsh }: SandboxVmOptions): Promise<void> {
 async function restoreOrStart(inputs: VmInputs, checkpoints: SandboxCheckpoints | null) {
   const { hooks, options } = inputs;
   for (;;) {
-    const found = options.checkpoints === 'rewrite' ? null : ((await checkpoints?.find()) ?? null);
+    const isIgnored = options.checkpoints === 'rewrite';
+    const found = isIgnored ? null : ((await checkpoints?.find(hooks.maxRestoredSteps)) ?? null);
     if (checkpoints === null || found === null) {
       return { vm: await createVm(inputs, options.from), found: null };
     }
@@ -215,6 +218,7 @@ function toRunnerVm(
 ): RunnerVm {
   let saving: Promise<unknown> = Promise.resolve();
   return {
+    id: vm.id,
     kernelRelease: vm.kernelRelease,
     bootMs: vm.bootMs,
     ended: vm.ended,
@@ -255,7 +259,7 @@ async function downloadVariables({ upstreamProxy }: VMNetwork): Promise<Record<s
  */
 export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateSandboxVm {
   const { cacheDirectory, agentPath } = options;
-  const running = new RunningSandboxes();
+  const { running = new RunningSandboxes() } = options;
   return async (sandbox: SandboxPlan, hooks: SandboxVmHooks) => {
     const { signal, onImageProgress: onProgress } = hooks;
     const onBuilt = () => keepCacheSmall(storedPlaces(options), hooks.onWarning);

@@ -106,6 +106,8 @@ export class RunRecorder {
       case 'network-blocked':
       case 'port-opened':
       case 'sandbox-waiting':
+      case 'sandbox-changed':
+      case 'sandbox-stopping':
       case 'service-restarted':
       case 'service-healthy':
       case 'service-exited':

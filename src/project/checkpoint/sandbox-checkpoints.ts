@@ -101,9 +101,13 @@ export class SandboxCheckpoints {
     return new SandboxCheckpoints(options, memo, chain, await records.read(plan, sandbox));
   }
 
-  /** Finds the checkpoint after the most first steps that are unchanged; null when there is none. */
-  async find(): Promise<Checkpoint | null> {
-    for (let index = this.#chain.links.length - 1; index >= 0; index -= 1) {
+  /**
+   * Finds the checkpoint after the most first steps that are unchanged; null when there is none.
+   * @param maxSteps  Most steps that it may stand for.
+   */
+  async find(maxSteps = this.#chain.links.length): Promise<Checkpoint | null> {
+    const last = Math.min(maxSteps, this.#chain.links.length) - 1;
+    for (let index = last; index >= 0; index -= 1) {
       const key = this.#chain.links[index]?.key ?? '';
       if (this.#options.sandbox.steps[index]?.checkpoint !== true || this.#refused.has(key)) {
         continue;

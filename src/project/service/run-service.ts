@@ -1,26 +1,10 @@
-import type { DependencyCondition } from '../../config/config.ts';
-import { DEFAULT_STEP } from '../../config/defaults.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import type { HealthcheckPlan, ServicePlan, StepCommand, StepPlan } from '../../plan/plan.ts';
+import type { ServicePlan } from '../../plan/plan.ts';
 import { type ErrorData, toErrorData } from '../error-data.ts';
-import type { RunChange } from '../run-event.ts';
 import type { ServiceResult } from '../run-result.ts';
-import type { RunnerProcess } from '../runner-vm.ts';
-import { type AttemptOutcome, type ExecutingVm, runAttempt } from '../step/run-attempt.ts';
+import type { ExecutingVm } from '../step/run-attempt.ts';
 import { pause } from './pause.ts';
-import { waitUntilHealthy } from './wait-until-healthy.ts';
-
-export interface ServiceContext {
-  readonly sandbox: string;
-  /** Working directory in the guest. */
-  readonly cwd: string;
-  /** Aborts when the service is to stop. */
-  readonly stop: AbortSignal;
-  /** Aborts when the sandbox's `timeout` has passed. */
-  readonly deadline: AbortSignal;
-  readonly emit: (change: RunChange) => Promise<void>;
-  readonly reach: (condition: DependencyCondition) => void;
-}
+import { runLife, type ServiceContext, type ServiceLife } from './service-life.ts';
 
 /** The end of a service, and its error if that is not an exit code. */
 export interface ServiceOutcome {
@@ -34,127 +18,6 @@ const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 30_000;
 /** A service that ran so long has recovered: its next pause is the first again. */
 const RECOVERED_MS = 10_000;
-/** Kept of what a check printed, in UTF-16 units. */
-const MAX_CHECK_TEXT = 300;
-
-/** One run of the service's command. */
-interface Life {
-  readonly outcome: AttemptOutcome;
-  readonly durationMs: number;
-  /** The check's last failure, if the run was given up for it. */
-  readonly unhealthy: string | null;
-}
-
-function stepOf(command: StepCommand, cwd: string, timeoutMs: number | null): StepPlan {
-  return { ...DEFAULT_STEP, name: 'run', command, cwd, timeoutMs };
-}
-
-/** A VM that remembers the command it started last. */
-function tap(vm: ExecutingVm): ExecutingVm & { command(): RunnerProcess | null } {
-  let command: RunnerProcess | null = null;
-  return {
-    ended: vm.ended,
-    exec: (argv, options) => {
-      command = vm.exec(argv, options);
-      return command;
-    },
-    command: () => command,
-  };
-}
-
-/** Runs the check once; resolves with null, or with what is wrong. */
-async function checkOnce(
-  vm: ExecutingVm,
-  { command, timeoutMs }: HealthcheckPlan,
-  context: { cwd: string; cancel: AbortSignal; deadline: AbortSignal },
-): Promise<string | null> {
-  let said = '';
-  const tapped = tap(vm);
-  const outcome = await runAttempt(tapped, stepOf(command, context.cwd, timeoutMs), {
-    ...context,
-    sink: (_stream, text) => {
-      said = (said + text).slice(-MAX_CHECK_TEXT);
-    },
-    passthrough: null,
-  });
-  if (outcome.status === 'succeeded') return null;
-  // Given up with the service; if the kill fails, the VM ends and takes it along.
-  if (outcome.status === 'cancelled') {
-    void tapped
-      .command()
-      ?.kill('SIGKILL', 'tree')
-      .catch(() => undefined);
-  }
-  if (outcome.status === 'timed-out') return `the check took over ${timeoutMs} ms`;
-  const why = outcome.error?.message ?? `the check exited ${outcome.exitCode}`;
-  const line = said.trim().split('\n').at(-1) ?? '';
-  return line === '' ? why : `${why}: ${line}`;
-}
-
-/**
- * Runs the command until it ends. When the service is to stop, or is unhealthy, it gets its signal, and after the grace period
- * it is given up: closing the VM kills it.
- */
-async function live(vm: ExecutingVm, service: ServicePlan, context: ServiceContext): Promise<Life> {
-  const { sandbox, cwd, emit, stop, deadline, reach } = context;
-  const startedAt = performance.now();
-  const ended = new AbortController();
-  const killed = new AbortController();
-  let unhealthy: string | null = null;
-  const tapped = tap(vm);
-  const running = runAttempt(tapped, stepOf(service.command, cwd, null), {
-    cancel: killed.signal,
-    deadline,
-    sink: (stream, text) => emit({ type: 'service-output', sandbox, stream, text }),
-    passthrough: null,
-  });
-  const askToEnd = async () => {
-    // The command may have ended by itself, or the guest may have no time for it: the grace period decides.
-    await tapped
-      .command()
-      ?.kill(service.stopSignal, 'group')
-      .catch(() => undefined);
-  };
-  const endInGrace = async () => {
-    const grace = pause(service.stopGracePeriodMs, ended.signal);
-    void askToEnd();
-    await grace;
-    killed.abort();
-  };
-  const onStop = () => void endInGrace();
-  stop.addEventListener('abort', onStop);
-  if (stop.aborted) onStop();
-  const watchHealth = async () => {
-    const { healthcheck } = service;
-    if (healthcheck === null) {
-      reach('healthy');
-      return;
-    }
-    const lifeOver = AbortSignal.any([ended.signal, stop]);
-    const check = () => checkOnce(vm, healthcheck, { cwd, deadline, cancel: lifeOver });
-    const health = await waitUntilHealthy(healthcheck, check, lifeOver);
-    if (health.kind === 'healthy') {
-      const durationMs = Math.round(performance.now() - startedAt);
-      await emit({ type: 'service-healthy', sandbox, durationMs });
-      reach('healthy');
-    }
-    if (health.kind === 'unhealthy') {
-      unhealthy = health.problem;
-      await endInGrace();
-    }
-  };
-  const hasStarted = tapped.command() !== null;
-  if (hasStarted) reach('started');
-  const watching = hasStarted ? watchHealth() : Promise.resolve();
-  try {
-    const outcome = await running;
-    return { outcome, durationMs: Math.round(performance.now() - startedAt), unhealthy };
-  } finally {
-    ended.abort();
-    stop.removeEventListener('abort', onStop);
-    await watching;
-  }
-}
 
 /** Returns the pause before the next start; null if there is none. */
 function restartPause(
@@ -169,7 +32,7 @@ function restartPause(
 }
 
 function outcomeOf(
-  { outcome, unhealthy }: Life,
+  { outcome, unhealthy }: ServiceLife,
   { restarts, durationMs }: Pick<ServiceResult, 'restarts' | 'durationMs'>,
   { stop }: ServiceContext,
 ): ServiceOutcome {
@@ -196,38 +59,79 @@ function outcomeOf(
   };
 }
 
-/** Keeps the command of a service running, by its restart policy, until it is to stop. Never rejects. */
+/** The next thing after the end of a command. */
+type Next =
+  | { readonly kind: 'end' }
+  /** By its restart policy, after a pause. */
+  | { readonly kind: 'restart'; readonly pauseMs: number }
+  /** Because it was asked for, at once. */
+  | { readonly kind: 'asked' };
+
+function whatFollows(
+  life: ServiceLife,
+  service: ServicePlan,
+  { stop, deadline, restarts }: ServiceContext,
+  counts: { readonly restarts: number; readonly quickEnds: number },
+): Next {
+  const { exitCode, error, status } = life.outcome;
+  const isOver = stop.aborted || deadline.aborted || error !== null || status === 'cancelled';
+  if (isOver || life.unhealthy !== null) return { kind: 'end' };
+  if (restarts.signal.aborted) return { kind: 'asked' };
+  const pauseMs = restartPause(service, exitCode, counts.restarts, counts.quickEnds);
+  return pauseMs === null ? { kind: 'end' } : { kind: 'restart', pauseMs };
+}
+
+/** Reports the end of a command that has an exit code. */
+async function reportEnd(
+  { outcome, durationMs }: ServiceLife,
+  next: Next,
+  { sandbox, emit, stop }: ServiceContext,
+): Promise<void> {
+  if (outcome.error !== null) return;
+  const { exitCode, signal, isOutOfMemory } = outcome;
+  const isStopped = stop.aborted || next.kind === 'asked';
+  const pauseMs = next.kind === 'restart' ? next.pauseMs : null;
+  const restartInMs = next.kind === 'asked' ? 0 : pauseMs;
+  const facts = { exitCode, signal, isOutOfMemory, durationMs, isStopped, restartInMs };
+  await emit({ type: 'service-exited', sandbox, ...facts });
+}
+
+/** Keeps the command of a service running, by its restart policy and by request, until it is to stop. Never rejects. */
 export async function runService(
   vm: ExecutingVm,
   service: ServicePlan,
   context: ServiceContext,
 ): Promise<ServiceOutcome> {
-  const { sandbox, emit, stop, deadline } = context;
+  const { sandbox, emit, stop, deadline, restarts: requests } = context;
   const over = AbortSignal.any([stop, deadline]);
-  let quickEnds = 0;
   const startedAt = performance.now();
+  let quickEnds = 0;
+  /** Those by policy, of which `on-failure:N` counts; and all. */
+  let ownRestarts = 0;
+  let restarts = 0;
+  // One that was asked for before the first start is done by it.
+  requests.take();
   await emit({ type: 'service-started', sandbox });
-  for (let restarts = 0; ; restarts += 1) {
-    if (restarts > 0) await emit({ type: 'service-restarted', sandbox, restarts });
-    const life = await live(vm, service, context);
-    const { exitCode, signal, isOutOfMemory, error, status } = life.outcome;
+  for (;;) {
+    const life = await runLife(vm, service, context);
     quickEnds = life.durationMs >= RECOVERED_MS ? 0 : quickEnds;
-    const soFar = () => {
-      return { restarts, durationMs: Math.round(performance.now() - startedAt) };
+    const next = whatFollows(life, service, context, { restarts: ownRestarts, quickEnds });
+    await reportEnd(life, next, context);
+    const end = () => {
+      const durationMs = Math.round(performance.now() - startedAt);
+      return outcomeOf(life, { restarts, durationMs }, context);
     };
-    const mayRestart = !over.aborted && error === null && life.unhealthy === null;
-    const restartInMs = mayRestart ? restartPause(service, exitCode, restarts, quickEnds) : null;
-    if (error === null) {
-      const { durationMs } = life;
-      const isStopped = stop.aborted;
-      const facts = { exitCode, signal, isOutOfMemory, durationMs, isStopped, restartInMs };
-      await emit({ type: 'service-exited', sandbox, ...facts });
-    }
-    if (restartInMs === null || status === 'cancelled') return outcomeOf(life, soFar(), context);
+    if (next.kind === 'end') return end();
     // What it left running would hold its ports. If that fails, so will the next start, with the reason.
     await life.outcome.sweep().catch(() => undefined);
-    quickEnds += 1;
-    await pause(restartInMs, over);
-    if (over.aborted) return outcomeOf(life, soFar(), context);
+    if (next.kind === 'restart') {
+      quickEnds += 1;
+      ownRestarts += 1;
+      await pause(next.pauseMs, AbortSignal.any([over, requests.signal]));
+    } else quickEnds = 0;
+    requests.take();
+    if (over.aborted) return end();
+    restarts += 1;
+    await emit({ type: 'service-restarted', sandbox, restarts });
   }
 }

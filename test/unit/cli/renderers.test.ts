@@ -60,7 +60,13 @@ const START: readonly RunChange[] = [
     fraction: 0.419,
   },
   { type: 'vm-starting', sandbox: 'test', cpus: 2, memoryBytes: 512 * 2 ** 20 },
-  { type: 'vm-started', sandbox: 'test', bootMs: 2345, kernel: '6.1.0\u001b[2J-cloud' },
+  {
+    type: 'vm-started',
+    sandbox: 'test',
+    vmId: '0123456789ab',
+    bootMs: 2345,
+    kernel: '6.1.0\u001b[2J-cloud',
+  },
   { type: 'step-started', ...unit, attempts: 1 },
 ];
 
@@ -319,7 +325,8 @@ describe('the terminal renderer', () => {
       maxParallel: 1,
       sandboxes: [{ name: 'db', image: 'debian', steps: [], isService: true }],
     };
-    const ready: RunChange = { type: 'vm-started', sandbox: 'db', bootMs: 1, kernel: '6.1.0' };
+    const vm = { vmId: '0123456789ab', bootMs: 1, kernel: '6.1.0' };
+    const ready: RunChange = { type: 'vm-started', sandbox: 'db', ...vm };
     const ended = { ...EXITED, restartInMs: null };
     const text = await drawTty(started, ready, ...SERVICE, ended);
     expect(text).toContain('service: service exited 3 (SIGX) after 2.0s');

@@ -66,6 +66,7 @@ export class FakeProcess implements RunnerProcess {
 }
 
 export class FakeVm implements RunnerVm {
+  readonly id = '0123456789ab';
   readonly kernelRelease = '6.1.0-fake';
   readonly bootMs = 1500;
   readonly started: FakeProcess[] = [];
@@ -247,6 +248,10 @@ function lineOf(event: RunChange): string {
     }
     case 'sandbox-waiting':
       return `sandbox-waiting ${event.sandbox}`;
+    case 'sandbox-changed':
+      return `sandbox-changed ${event.sandbox} ${event.action}${event.reasons.map((reason) => ` ${reason}`).join(',')}`;
+    case 'sandbox-stopping':
+      return `sandbox-stopping ${event.sandbox}`;
     case 'run-started':
     case 'image-progress':
     case 'vm-starting':

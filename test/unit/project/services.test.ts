@@ -1,35 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { DependencyConfig } from '../../../src/config/config.ts';
-import { DEFAULT_HEALTHCHECK, DEFAULT_SERVICE } from '../../../src/config/defaults.ts';
-import type { HealthcheckPlan, SandboxPlan, ServicePlan } from '../../../src/plan/plan.ts';
+import type { SandboxPlan } from '../../../src/plan/plan.ts';
 import { type RunOptions, runPlan } from '../../../src/project/run-plan.ts';
-import { type FakeProcess, fakeVms, obey, plan, recorder, sandbox, step } from './fake-vm.ts';
-
-const shell = (script: string) => ({ kind: 'shell', script }) as const;
-
-/** A sandbox with a service; its command `hang` runs until it gets a signal. */
-function service(
-  name: string,
-  given: Partial<ServicePlan> = {},
-  dependsOn: readonly DependencyConfig[] = [],
-): SandboxPlan {
-  const own = { ...DEFAULT_SERVICE, command: shell('hang'), ...given, healthcheck: null };
-  const check = given.healthcheck ?? null;
-  return { ...sandbox(name, []), service: { ...own, healthcheck: check }, dependsOn };
-}
-
-function job(name: string, script: string, ...needs: DependencyConfig[]): SandboxPlan {
-  return { ...sandbox(name, [step('work', script)]), dependsOn: needs };
-}
-
-function check(script: string, given: Partial<HealthcheckPlan> = {}): HealthcheckPlan {
-  return { ...DEFAULT_HEALTHCHECK, intervalMs: 1, command: shell(script), ...given };
-}
-
-const started = (name: string) => ({ name, condition: 'started' }) as const;
-const healthy = (name: string) => ({ name, condition: 'healthy' }) as const;
-const completed = (name: string) => ({ name, condition: 'completed' }) as const;
+import { check, completed, healthy, job, service, shell, started } from './fake-services.ts';
+import { type FakeProcess, fakeVms, obey, plan, recorder, step } from './fake-vm.ts';
 
 async function run(
   sandboxes: SandboxPlan[],

@@ -3,6 +3,7 @@ import { formatBytes, formatDuration } from '../../../util/quantities.ts';
 import { type CliOutput, writeText } from '../../io.ts';
 import {
   describeBlocked,
+  describeChange,
   describeOutcome,
   describePort,
   describeService,
@@ -68,6 +69,10 @@ function statusText(event: RunEvent): string | null {
       return `${event.sandbox}: ${describeService(event)}`;
     case 'warning':
       return `${event.sandbox}: warning: ${event.message}`;
+    case 'sandbox-changed':
+      return `${event.sandbox}: ${describeChange(event)}`;
+    case 'sandbox-stopping':
+      return `${event.sandbox}: stopping`;
     case 'run-started':
     case 'step-output':
     case 'service-output':
@@ -79,7 +84,7 @@ function statusText(event: RunEvent): string | null {
 
 function eventTone(event: RunEvent): Tone {
   if (event.type === 'service-healthy') return 'green';
-  if (event.type === 'sandbox-waiting') return 'dim';
+  if (event.type === 'sandbox-waiting' || event.type === 'sandbox-stopping') return 'dim';
   if (event.type === 'service-exited') return event.isStopped ? 'bold' : 'yellow';
   if (event.type === 'step-skipped' || event.type === 'checkpoint-missed') return 'dim';
   if (event.type === 'step-cached') return 'green';

@@ -92,3 +92,23 @@ export function describeWaiting({
 }: Extract<RunEvent, { type: 'sandbox-waiting' }>): string {
   return `waits for ${dependsOn.map(({ name, condition }) => `${name} (${condition})`).join(', ')}`;
 }
+
+const ACTIONS = {
+  start: 'starting',
+  recreate: 'recreating',
+  restart: 'restarting its service',
+  remove: 'removing',
+  keep: 'unchanged',
+} as const;
+
+/** Describes what `up` does to a sandbox, and why: `recreating: image, env.MODE`. */
+export function describeChange({
+  action,
+  reasons,
+}: {
+  readonly action: keyof typeof ACTIONS;
+  readonly reasons: readonly string[];
+}): string {
+  const why = reasons.length === 0 ? '' : `: ${reasons.map(plainText).join(', ')}`;
+  return `${ACTIONS[action]}${why}`;
+}
