@@ -12,7 +12,7 @@ import { type CliIo, writeText } from './io.ts';
 import type { OwnTerminal } from './own-terminal.ts';
 
 /** Requests that continue with the output of a command. */
-type OutputMethod = 'exec' | 'attach' | 'logs';
+type OutputMethod = 'archive' | 'exec' | 'attach' | 'logs';
 
 /** The use of this process by the command. */
 export interface OwnProcessUse {

@@ -302,6 +302,14 @@ export const CODES = {
     exit: EXIT.interrupted,
     hint: 'Do the operation again: your signal cancelled it.',
   },
+  FILES_BAD_ARCHIVE: {
+    exit: EXIT.runner,
+    hint: 'Make the archive with tar, uncompressed (gunzip -c FILE | …), and with paths below its top.',
+  },
+  FILES_CHANGED: {
+    exit: EXIT.runner,
+    hint: 'Copy the file when no program writes to it.',
+  },
   FILES_COPY_FAILED: {
     exit: EXIT.runner,
     hint: 'Check the path on this host, its permissions and the free space. A copy follows no symbolic link of the target.',

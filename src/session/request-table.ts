@@ -1,5 +1,6 @@
 import { type Decoder, tagged } from '../util/json-decoder.ts';
 import type { HostedSession, RequestConnection, RequestKind } from './request-kind.ts';
+import { archiveRequest } from './requests/archive.ts';
 import { attachRequest } from './requests/attach.ts';
 import { copyRequest } from './requests/copy.ts';
 import { describeVmRequest } from './requests/describe.ts';
@@ -15,6 +16,7 @@ import { waitRequest } from './requests/wait.ts';
 
 /** Every request of a session, by the name that `method` has on the wire. */
 const REQUESTS = {
+  archive: archiveRequest,
   attach: attachRequest,
   copy: copyRequest,
   describe: describeVmRequest,

@@ -66,6 +66,12 @@ export interface SessionFiles {
   stat(path: string): Promise<{ isDirectory(): boolean }>;
   copyIn(hostPath: string, path: string, options: { signal: AbortSignal }): Promise<CopyCounts>;
   copyOut(path: string, hostPath: string, options: { signal: AbortSignal }): Promise<CopyCounts>;
+  readArchive(path: string, options: { signal: AbortSignal }): Readable;
+  writeArchive(
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    options: { signal: AbortSignal },
+  ): Promise<CopyCounts>;
 }
 
 /** The part of `VM` that a session uses; tests pass their own. */

@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { FILES_OPEN } from '../../protocol/constants.ts';
 import type { FieldReader } from '../../protocol/field-reader.ts';
@@ -322,6 +322,36 @@ export class GuestFileSystem {
   ): Promise<CopySummary> {
     const { copyOut } = await import('./copy/copy-out.ts');
     return copyOut(this.#session, this.#path(path, 'copyOut'), hostPath, options);
+  }
+
+  /**
+   * Streams a file or a directory, with all below it, as a tar archive (pax), as `docker cp VM:PATH -` does. Its names begin with
+   * the last part of `path`; times are whole seconds, owners root, and nothing has set-user-ID. A symbolic link at `path` itself is
+   * followed. Names are the guest's word: whoever extracts the archive must treat it as any from a stranger. Errors come by the stream.
+   * @throws {GondolinError} FILES_CHANGED, FILES_TOO_LARGE.
+   */
+  readArchive(path: FilesPath, options: CopyOptions = {}): Readable {
+    const own = this.#path(path, 'readArchive');
+    const start = async function* (session: FilesSession): AsyncGenerator<Buffer, void> {
+      const { archiveOut } = await import('./copy/archive-out.ts');
+      yield* archiveOut(session, own, options);
+    };
+    return Readable.from(start(this.#session), { objectMode: false, highWaterMark: 1 });
+  }
+
+  /**
+   * Unpacks a tar archive (ustar, pax or GNU, uncompressed) in a directory of the guest, which must exist. Everything belongs to this
+   * user; files that exist are overwritten, and what is missing of a name's directories is made. No name leads out of the directory, by
+   * `..` or by a symbolic link of the archive; a leading slash is dropped. Devices and FIFOs are skipped, set-user-ID is dropped.
+   * @throws {GondolinError} FILES_BAD_ARCHIVE, FILES_TOO_LARGE; the error of `archive`.
+   */
+  async writeArchive(
+    path: FilesPath,
+    archive: AsyncIterable<Uint8Array>,
+    options: CopyOptions = {},
+  ): Promise<CopySummary> {
+    const { archiveIn } = await import('./copy/archive-in.ts');
+    return archiveIn(this.#session, archive, this.#path(path, 'writeArchive'), options);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { BIN, directoryWith, runCli, TSX } from '../../fixtures/cli/run-cli.ts';
@@ -131,6 +131,25 @@ it('gondolin cp copies both ways, into directories that exist', async () => {
   expect(await run('./a:b', `mine:${guest}/new`)).toMatchObject(counts);
   expect(await run(`mine:${guest}/new`, '.')).toMatchObject(counts);
   expect(readFileSync(join(cwd, 'new'), 'utf8')).toBe('there');
+});
+
+it('gondolin cp - passes a tar archive both ways', async () => {
+  const served = await withVm();
+  const [from, to] = [temporaryDirectory(), temporaryDirectory()];
+  writeFileSync(join(from, 'large'), Buffer.alloc(1_000_000, 7));
+  const out = startCli(served, 'cp', `mine:${from}`, '-').child;
+  const into = startCli(served, 'cp', '-', `mine:${to}`);
+  out.stdout.pipe(into.child.stdin);
+  expect(await into.ended).toEqual(['copied 1 file, 976.6 KiB\n', '', [0, null]]);
+  const copied = readFileSync(join(to, basename(from), 'large'));
+  expect(copied.equals(Buffer.alloc(1_000_000, 7))).toBe(true);
+  const bad = startCli(served, 'cp', '--format', 'json', '-', `mine:${to}`);
+  bad.child.stdin.end('no archive');
+  const [, stderr, code] = await bad.ended;
+  expect(code).toEqual([125, null]);
+  expect(JSON.parse(stderr)).toMatchObject({ code: 'FILES_BAD_ARCHIVE' });
+  const missing = startCli(served, 'cp', `mine:${from}/none`, '-');
+  expect((await missing.ended)[2]).toEqual([125, null]);
 });
 
 it('gondolin stop closes VMs and prints their ids', async () => {

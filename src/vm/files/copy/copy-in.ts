@@ -19,6 +19,7 @@ import { sendFile } from '../whole-file.ts';
 import { CopyCount, type CopyOptions, type CopySummary } from './copy-options.ts';
 import { HostPlace } from './host-place.ts';
 import { runJobs } from './job-queue.ts';
+import { LinkNames } from './link-names.ts';
 
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const O_PATH = 0o10000000;
@@ -35,6 +36,15 @@ interface MadeDirectory {
   readonly change: FilesChange;
 }
 
+/** The first copy of a file of the host that has several names. */
+interface FirstCopy {
+  readonly path: FilesPath;
+  readonly made: Promise<void>;
+}
+
+/** Errors of a `LINK` where the guest has no hard link for this place: the file is copied again. */
+const UNLINKABLE: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'EMLINK', 'EOPNOTSUPP']);
+
 /** Errors of an `OPEN` whose cause goes away when the name does: a symbolic link, a running program. */
 const REPLACEABLE: ReadonlySet<string> = new Set(['ELOOP', 'ETXTBSY']);
 
@@ -44,6 +54,7 @@ class CopyIn {
   readonly #signal: AbortSignal | undefined;
   readonly #count: CopyCount;
   readonly #directories: MadeDirectory[] = [];
+  readonly #links = new LinkNames<FirstCopy>();
 
   constructor(session: FilesSession, options: CopyOptions) {
     this.#session = session;
@@ -107,15 +118,46 @@ class CopyIn {
   async #copyLink(path: FilesPath, target: Buffer): Promise<void> {
     this.#count.add('links');
     const link = { type: 'SYMLINK', path: Buffer.from(target), other: path } as const;
-    await this.#request('symlink', path, link).catch(async (error: unknown) => {
+    await this.#makeName('symlink', path, link);
+  }
+
+  /** Makes a link, in the place of what has the name unless that is a directory. */
+  async #makeName(
+    syscall: 'symlink' | 'link',
+    path: FilesPath,
+    request: Parameters<FilesSession['request']>[0],
+  ): Promise<void> {
+    await this.#request(syscall, path, request).catch(async (error: unknown) => {
       passOver('EEXIST')(error);
       await this.#request('unlink', path, { type: 'REMOVE', path, kind: 'FILE' });
-      await this.#request('symlink', path, link);
+      await this.#request(syscall, path, request);
     });
   }
 
   async #copyFile(path: FilesPath, pathFd: number, stats: BigIntStats): Promise<void> {
     this.#count.add('files');
+    let own: Promise<void> | undefined;
+    const first = this.#links.earlier(stats, path.length, () => {
+      own = this.#copyContent(path, pathFd, stats);
+      return { path, made: own };
+    });
+    if (first !== null && (await this.#linked(path, first))) return;
+    await (own ?? this.#copyContent(path, pathFd, stats));
+  }
+
+  /** Makes a second name of a copy. Returns false where the guest cannot. */
+  async #linked(path: FilesPath, first: FirstCopy): Promise<boolean> {
+    await first.made;
+    try {
+      await this.#makeName('link', path, { type: 'LINK', path: first.path, other: path });
+      return true;
+    } catch (error) {
+      if (!GondolinError.is(error) || !UNLINKABLE.has(error.code)) throw error;
+      return false;
+    }
+  }
+
+  async #copyContent(path: FilesPath, pathFd: number, stats: BigIntStats): Promise<void> {
     const fd = openSync(descriptorPath(pathFd), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     try {
       await this.#write(path, fd, stats);

@@ -1,7 +1,10 @@
-import { constants, fchmodSync, promises } from 'node:fs';
+import { closeSync, constants, fchmodSync, promises } from 'node:fs';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
 import {
   descriptorPath,
+  linkDescriptorAt,
   makeDirectoryAt,
+  openAt,
   SystemError,
   setTimes,
   symlinkAt,
@@ -20,14 +23,23 @@ import { readRange } from '../read.ts';
 import { CopyCount, type CopyOptions, type CopySummary } from './copy-options.ts';
 import { HostPlace } from './host-place.ts';
 import { runJobs } from './job-queue.ts';
+import { LinkNames } from './link-names.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
+const O_PATH = 0o10000000;
+const O_CLOEXEC = 0o2000000;
 
 /** One thing of the guest to copy. The attributes and the path are its word. */
 interface Job {
   readonly path: FilesPath;
   readonly attributes: FileAttributes;
   readonly place: HostPlace;
+}
+
+/** The first copy of a file that has several names in the guest. */
+interface FirstCopy {
+  readonly place: HostPlace;
+  readonly made: Promise<void>;
 }
 
 /** Replaces what has the name, unless that is a directory: writes go to no file that existed. */
@@ -56,6 +68,7 @@ class CopyOut {
   readonly #count: CopyCount;
   /** Directories whose mode and time are set last, when nothing is made in them any more. */
   readonly #directories: Job[] = [];
+  readonly #links = new LinkNames<FirstCopy>();
 
   constructor(session: FilesSession, options: CopyOptions) {
     this.#session = session;
@@ -125,8 +138,32 @@ class CopyOut {
     );
   }
 
-  async #copyFile({ path, place, attributes: listed }: Job): Promise<void> {
+  async #copyFile(job: Job): Promise<void> {
     this.#count.add('files');
+    let own: Promise<void> | undefined;
+    const first = this.#links.earlier(job.attributes, job.path.length, () => {
+      own = this.#copyContent(job);
+      return { place: job.place, made: own };
+    });
+    if (first === null) await (own ?? this.#copyContent(job));
+    else await this.#linked(job, first);
+  }
+
+  /** Makes a second name of a copy, or copies again where the host's file system has no hard links. */
+  async #linked(job: Job, first: FirstCopy): Promise<void> {
+    await first.made;
+    const isLinked = await first.place.inParent((from, existing) => {
+      const fd = openAt(from, existing, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+      return job.place
+        .inParent((to, name) => makeNew(to, name, async () => linkDescriptorAt(fd, to, name)))
+        .then(() => true)
+        .catch(notLinkable)
+        .finally(() => closeSync(fd));
+    });
+    if (!isLinked) await this.#copyContent(job);
+  }
+
+  async #copyContent({ path, place, attributes: listed }: Job): Promise<void> {
     const bits = FILES_OPEN.READ | (place.isTop ? 0 : FILES_OPEN.NOFOLLOW);
     const file = await OpenGuestFile.start(this.#session, {
       ...{ path, bits, mode: 0 },
@@ -154,6 +191,15 @@ class CopyOut {
       void file.discard();
     }
   }
+}
+
+const UNLINKABLE: ReadonlySet<unknown> = new Set(['EXDEV', 'EPERM', 'EMLINK', 'EOPNOTSUPP']);
+
+/** Returns false for the error of a file system without hard links; throws any other. */
+function notLinkable(error: unknown): false {
+  const errno = GondolinError.is(error) ? error.details?.['errno'] : undefined;
+  if (!UNLINKABLE.has(errno)) throw error;
+  return false;
 }
 
 /** No set-user-ID program of a guest becomes one of the host. */

@@ -1,0 +1,201 @@
+import { pathText } from '../../../agent/files/file-error.ts';
+import { GondolinError } from '../../../errors/gondolin-error.ts';
+import { FILES_OPEN } from '../../../protocol/constants.ts';
+import { type FileAttributes, readAttributes } from '../../../protocol/files/file-attributes.ts';
+import type { FilesPath } from '../../../protocol/files/files-request.ts';
+import { encodeTarHeader, TAR_END } from '../../../util/tar/encode-tar-header.ts';
+import { type TarHeader, type TarKind, tarPaddingBytes } from '../../../util/tar/tar-entry.ts';
+import { decodePath } from '../decode.ts';
+import { readPages } from '../directory.ts';
+import type { FilesSession } from '../files-session.ts';
+import { fileType } from '../guest-stats.ts';
+import { OpenGuestFile } from '../open-file.ts';
+import { readRange } from '../read.ts';
+import { CopyCount, type CopyOptions } from './copy-options.ts';
+import { LinkNames } from './link-names.ts';
+
+/** Files that are opened, and whose beginnings are read, before their turn in the archive has come. */
+const LOOKAHEAD = 32;
+const SLASH = Buffer.from('/');
+const NOTHING = Buffer.alloc(0);
+
+/** One thing of the guest. Its attributes and path are the guest's word. */
+interface Found {
+  readonly path: FilesPath;
+  /** In the archive. */
+  readonly name: Buffer;
+  readonly attributes: FileAttributes;
+  readonly isTop: boolean;
+}
+
+/** A file that is being opened. */
+interface Opened {
+  readonly file: OpenGuestFile;
+  readonly content: AsyncGenerator<Buffer, void>;
+  readonly first: Promise<IteratorResult<Buffer, void>>;
+}
+
+/** Writes a file or tree of the guest as a tar archive, its entries one after the other. */
+class ArchiveOut {
+  readonly #session: FilesSession;
+  readonly #signal: AbortSignal | undefined;
+  readonly #count: CopyCount;
+  readonly #links = new LinkNames<Buffer>();
+
+  constructor(session: FilesSession, options: CopyOptions) {
+    this.#session = session;
+    this.#signal = options.signal;
+    this.#count = new CopyCount(options);
+  }
+
+  async *run(path: FilesPath): AsyncGenerator<Buffer, void> {
+    const attributes = await this.#session.request(
+      { type: 'STAT', target: { path, follow: true } },
+      { action: { syscall: 'stat', path }, decode: readAttributes, signal: this.#signal },
+    );
+    const top: Found = { path, name: baseName(path), attributes, isTop: true };
+    const ahead: { found: Found; opened: Promise<Opened> | null }[] = [];
+    const found = this.#walk(top);
+    try {
+      for (;;) {
+        while (ahead.length < LOOKAHEAD) {
+          const next = await found.next();
+          if (next.done === true) break;
+          ahead.push({ found: next.value, opened: this.#openAhead(next.value) });
+        }
+        const entry = ahead.shift();
+        if (entry === undefined) break;
+        yield* this.#entry(entry.found, entry.opened);
+      }
+      yield TAR_END;
+    } finally {
+      for (const { opened } of ahead) void opened?.then(({ file }) => file.discard(), ignore);
+    }
+  }
+
+  /** Yields what is there, a directory before what is in it. */
+  async *#walk(top: Found): AsyncGenerator<Found, void> {
+    const waiting: Found[] = [top];
+    for (let found = waiting.pop(); found !== undefined; found = waiting.pop()) {
+      yield found;
+      if (fileType(found.attributes.mode) !== 'directory') continue;
+      const { path, name: above, isTop } = found;
+      const request = { path, attributes: true, nofollow: !isTop, signal: this.#signal };
+      for await (const entries of readPages(this.#session, request)) {
+        this.#count.addListed(entries.length);
+        for (const { name, attributes } of entries) {
+          if (attributes === null) continue;
+          const below = Buffer.concat([Buffer.from(path), SLASH, name]);
+          const inArchive = Buffer.concat([above, SLASH, name]);
+          waiting.push({ path: below, name: inArchive, attributes, isTop: false });
+        }
+      }
+    }
+  }
+
+  #openAhead({ path, attributes, isTop }: Found): Promise<Opened> | null {
+    if (fileType(attributes.mode) !== 'file') return null;
+    const bits = FILES_OPEN.READ | (isTop ? 0 : FILES_OPEN.NOFOLLOW);
+    const request = { path, bits, mode: 0, signal: this.#signal };
+    const opened = OpenGuestFile.start(this.#session, request).then((file) => {
+      const content = readRange(file, { firstBytes: attributes.size + 1 });
+      const first = content.next();
+      first.catch(ignore);
+      return { file, content, first };
+    });
+    opened.catch(ignore);
+    return opened;
+  }
+
+  async *#entry(found: Found, opened: Promise<Opened> | null): AsyncGenerator<Buffer, void> {
+    switch (fileType(found.attributes.mode)) {
+      case 'file':
+        if (opened !== null) yield* this.#file(found, await opened);
+        return;
+      case 'directory':
+        this.#count.add('directories');
+        yield header({ ...found, name: Buffer.concat([found.name, SLASH]) }, 'directory');
+        return;
+      case 'symlink':
+        this.#count.add('links');
+        yield header(found, 'symlink', { linkName: await this.#readLink(found.path) });
+        return;
+      case 'block-device':
+      case 'character-device':
+      case 'fifo':
+      case 'socket':
+      case 'unknown':
+        this.#count.add('skipped');
+    }
+  }
+
+  #readLink(path: FilesPath): Promise<Buffer> {
+    const options = {
+      action: { syscall: 'readlink', path },
+      decode: decodePath,
+      signal: this.#signal,
+    };
+    return this.#session.request({ type: 'READLINK', path }, options);
+  }
+
+  async *#file(found: Found, { file, content, first }: Opened): AsyncGenerator<Buffer, void> {
+    this.#count.add('files');
+    try {
+      const attributes = await file.opened;
+      const { name } = found;
+      const linkName = this.#links.earlier(attributes, name.length, () => name);
+      if (linkName !== null) {
+        yield header({ name, attributes }, 'hard-link', { linkName });
+        return;
+      }
+      const { size } = attributes;
+      this.#count.addBytes(size);
+      yield header({ name, attributes }, 'file', { size });
+      let left = size;
+      for (let next = await first; next.done !== true && left > 0; next = await content.next()) {
+        const part = next.value.subarray(0, left);
+        left -= part.length;
+        yield part;
+      }
+      if (left > 0) throw hasShrunk(found.path, size - left, size);
+      yield Buffer.alloc(tarPaddingBytes(size));
+    } finally {
+      void file.discard();
+    }
+  }
+}
+
+function ignore(): void {}
+
+/** Returns the name that a copy of the path has; `.` for a root or a path that ends with dots. */
+function baseName(path: FilesPath): Buffer {
+  const parts = Buffer.from(path).toString('latin1').split('/');
+  const last = parts.findLast((part) => part !== '' && part !== '.') ?? '.';
+  return Buffer.from(last === '..' ? '.' : last, 'latin1');
+}
+
+function header(
+  { name, attributes }: Pick<Found, 'name' | 'attributes'>,
+  kind: Exclude<TarKind, 'other'>,
+  facts: Partial<Pick<TarHeader, 'size' | 'linkName'>> = {},
+): Buffer {
+  const mtimeSeconds = Number(attributes.mtimeNs / 1_000_000_000n);
+  // No set-user-ID program of a guest becomes one of whoever extracts the archive.
+  const mode = attributes.mode & 0o777;
+  return encodeTarHeader({ name, kind, mode, mtimeSeconds, size: 0, linkName: NOTHING, ...facts });
+}
+
+function hasShrunk(path: FilesPath, got: number, expected: number): GondolinError {
+  const where = pathText(path);
+  const message = `${where}: shrank while it was copied: ${got} of ${expected} bytes were there`;
+  return new GondolinError('FILES_CHANGED', message, { details: { path: where } });
+}
+
+/** @see GuestFileSystem.readArchive */
+export function archiveOut(
+  session: FilesSession,
+  path: FilesPath,
+  options: CopyOptions,
+): AsyncGenerator<Buffer, void> {
+  return new ArchiveOut(session, options).run(path);
+}
