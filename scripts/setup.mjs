@@ -23,6 +23,7 @@ const RUNTIME_TOOLS = {
   sqfstar: 'squashfs-tools',
   xz: 'xz-utils',
   setpriv: 'util-linux',
+  'mkfs.ext4': 'e2fsprogs',
 };
 /** What building an image takes in addition where the user is not root. */
 const ROOTLESS_TOOLS = { newuidmap: 'uidmap' };

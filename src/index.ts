@@ -98,6 +98,7 @@ export { ReadonlyProvider } from './vfs/readonly-provider.ts';
 export { type RealFSOptions, RealFSProvider } from './vfs/real-fs-provider.ts';
 export { VfsError } from './vfs/vfs-error.ts';
 export type { ConnectOptions } from './vm/connect.ts';
+export type { DiskMount } from './vm/disks/disk-options.ts';
 export type { ExecActivity, FileActivity, NetworkActivity, VMEvent } from './vm/events/vm-event.ts';
 export type { ExecInput, ExecOptions, ExecOutput } from './vm/exec/exec-options.ts';
 export { ExecProcess } from './vm/exec/exec-process.ts';

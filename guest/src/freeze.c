@@ -4,6 +4,7 @@
 #include "channel/reply.h"
 #include "channel/streams.h"
 #include "exec/exec.h"
+#include "file/disk.h"
 #include "file/fuse.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
@@ -25,7 +26,16 @@ static void on_poll(struct loop_timer *timer)
 {
     /* Processes first: the host still serves their file requests while they stop. */
     bool is_late = loop_now_ms() - freeze.started_ms >= PROCESS_LIMIT_MS;
-    if ((!cgroup_all_frozen() && !is_late) || !fuse_pause()) {
+    struct failure failure;
+    if (!cgroup_all_frozen() && !is_late) {
+        loop_timer_set(timer, POLL_MS);
+        return;
+    }
+    if (!disk_detach_all(&failure)) {
+        reply_failed(freeze.request_id, &failure);
+        return;
+    }
+    if (!fuse_pause()) {
         loop_timer_set(timer, POLL_MS);
         return;
     }
@@ -68,7 +78,7 @@ void freeze_end(uint32_t request_id, const struct thaw_request *thaw)
         start_session();
     port_resume();
     /* Before any process runs: no two machines may share a clock, an identity or random numbers. */
-    bool is_set = identity_set(&thaw->identity, &failure);
+    bool is_set = identity_set(&thaw->identity, &failure) && disk_attach_all(&failure);
     if (is_set && cgroup_freeze_all(false) != 0)
         is_set = failed(&failure, "thaw");
     fuse_resume();

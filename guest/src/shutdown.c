@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "file/disk.h"
 #include "file/fuse.h"
 #include "runtime/log.h"
 #include "runtime/util.h"
@@ -12,14 +13,16 @@
 #include "system/root.h"
 
 #define LIMIT_S 3
+/* Much more may be cached of a disk than of a host mount. */
+#define DISK_LIMIT_S 60
 
 /* The pump threads keep running: writing back to host mounts needs them. */
 static void *limit_time(void *unused)
 {
-    const struct timespec limit = {.tv_sec = LIMIT_S};
+    const struct timespec limit = {.tv_sec = disk_is_any() ? DISK_LIMIT_S : LIMIT_S};
     (void)unused;
     (void)nanosleep(&limit, NULL);
-    log_console("shutdown: not finished after %d s: powering off", LIMIT_S);
+    log_console("shutdown: not finished after %d s: powering off", (int)limit.tv_sec);
     power_off();
 }
 
@@ -42,6 +45,7 @@ void shutdown_begin(void)
         power_off();
     reap_all();
     sync();
+    disk_unmount_all();
 }
 
 void shutdown_finish(void)

@@ -190,6 +190,22 @@ export class AgentClient {
     });
   }
 
+  /**
+   * Mounts the ext4 file system of a block device at a guest path.
+   * @param mount  `serial` names the device; `uid`, `gid` and `mode` are those of a file system that is mounted for the first time.
+   */
+  mountDisk(mount: {
+    serial: string;
+    target: string;
+    isReadonly: boolean;
+    mode: number;
+    uid: number;
+    gid: number;
+  }): Promise<void> {
+    const { serial: source, ...rest } = mount;
+    return this.#request({ type: 'MOUNT', kind: 'DISK', source, sizeBytes: 0n, ...rest });
+  }
+
   /** Makes `/` read-only, except for mounts, /tmp, /var/tmp and /run. */
   seal(): Promise<void> {
     return this.#request({ type: 'SEAL' });

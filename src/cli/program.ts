@@ -301,13 +301,17 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   add('df', 'print the disk space that gondolin uses, by kind and by project', async () => {
     return (await import('./commands/df.ts')).dfCommand;
   });
+  add('volumes [action] [names...]', 'list the volumes that are kept between runs', async () => {
+    return (await import('./commands/volumes.ts')).volumesCommand;
+  }).usage('[options] [list | inspect NAME... | rm NAME...]');
   add('prune', 'delete cached data that was not used for a week', async () => {
     return (await import('./commands/prune.ts')).pruneCommand;
   })
     .option('--images', 'only images')
     .option('--templates', 'only saved machines of warm starts, whatever their age')
     .option('--checkpoints', 'only checkpoints of steps, whatever their age')
-    .option('--all', 'everything that no VM is using')
+    .option('--volumes', 'only volumes, which nothing else deletes, whatever their age')
+    .option('--all', 'everything that no VM is using, except volumes')
     .option(
       '--older-than <age>',
       'only what was not used for this long: 90m, 12h, 7d, 2w (default: 7d)',

@@ -123,7 +123,15 @@ export type VolumeConfig =
       readonly guestPath: string;
       readonly isReadonly: boolean;
     }
-  | { readonly kind: 'memory'; readonly guestPath: string; readonly sizeBytes: number };
+  | { readonly kind: 'memory'; readonly guestPath: string; readonly sizeBytes: number }
+  | {
+      /** A disk of the project, kept between runs. */
+      readonly kind: 'disk';
+      readonly name: string;
+      readonly guestPath: string;
+      readonly sizeBytes: number;
+      readonly isReadonly: boolean;
+    };
 
 /** The hosts that a guest may reach. Host patterns have their canonical form: `api.test`, `*.b.test:8443`, `db:5432/tcp`. */
 export interface NetworkConfig {

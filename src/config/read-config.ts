@@ -3,6 +3,7 @@ import { type CheckContext, textOr } from './check/check-context.ts';
 import { readDependencies } from './check/read-dependencies.ts';
 import { readImages, readSandbox } from './check/read-sandbox.ts';
 import { checkServiceKeys } from './check/read-service.ts';
+import { readNamedVolumes } from './check/read-volumes.ts';
 import type { Config, SandboxConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { type ExpandedProject, expandProject, type MatrixCell } from './expand/expand-project.ts';
@@ -55,7 +56,10 @@ function readSandboxes(
   { tree, cells }: ExpandedProject,
   name: string,
 ): SandboxConfig[] {
-  const images = readImages(context, getChild(tree, 'images'));
+  const shared = {
+    images: readImages(context, getChild(tree, 'images')),
+    named: readNamedVolumes(context, getChild(tree, 'volumes')),
+  };
   const defaults = getChild(tree, 'defaults');
   const named = getEntries(getChild(tree, 'sandboxes'));
   const nodes: (readonly [string, SourceNode])[] =
@@ -63,7 +67,7 @@ function readSandboxes(
   const placed = nodes.map(([key, own]) => {
     const node = mergeNodes(defaults, own);
     checkServiceKeys(context, own, node);
-    const sandbox = { ...readSandbox(context, key, node, images), ...cellOf(cells.get(key)) };
+    const sandbox = { ...readSandbox(context, key, node, shared), ...cellOf(cells.get(key)) };
     return { sandbox, node };
   });
   return readDependencies(context, placed);

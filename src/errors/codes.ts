@@ -466,6 +466,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Look for a step that powers off the guest or kills its process 1.',
   },
+  PROJECT_VOLUME_NOT_FOUND: {
+    exit: EXIT.config,
+    hint: 'See `gondolin volumes` for the names.',
+  },
   REPORT_FAILED: {
     exit: EXIT.runner,
     hint: 'Check the free disk space, and run again for the report.',
@@ -557,6 +561,14 @@ export const CODES = {
   VM_CONNECT_UNREACHABLE: {
     exit: EXIT.runner,
     hint: 'Leave the host out to try every address of the guest, or name one that `ip addr` shows in it.',
+  },
+  VM_DISK_IN_USE: {
+    exit: EXIT.runner,
+    hint: 'Wait until the other VM has ended (`gondolin list`), or give this one a disk of its own.',
+  },
+  VM_DISK_UNUSABLE: {
+    exit: EXIT.config,
+    hint: 'Check the path and its owner; remove the file to get an empty disk.',
   },
   VM_EXEC_ABORTED: {
     exit: EXIT.interrupted,

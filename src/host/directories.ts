@@ -36,6 +36,8 @@ export const NAMES = {
   sessions: 'sessions',
   /** State: one directory per machine that a person saved under a name. */
   snapshots: 'snapshots',
+  /** State: one directory per project with one per volume that is kept between runs. */
+  volumes: 'volumes',
   authority: 'ca',
   /** Anywhere: start of the name of a file or directory that is still being written (see atomic-write.ts). */
   temporaryPrefix: 'tmp-',
@@ -57,6 +59,8 @@ export interface Directories {
   readonly sessions: string;
   /** Machines saved under a name: `<state>/snapshots`. */
   readonly snapshots: string;
+  /** Volumes that are kept between runs: `<state>/volumes/<project>/<name>`. */
+  readonly volumes: string;
   /** The certificate authority that this machine's guests trust: `<state>/ca`. */
   readonly authority: string;
 }
@@ -83,6 +87,7 @@ export function resolveDirectories(
     state,
     sessions: join(state, NAMES.sessions),
     snapshots: join(state, NAMES.snapshots),
+    volumes: join(state, NAMES.volumes),
     authority: join(state, NAMES.authority),
   };
 }

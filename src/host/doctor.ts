@@ -39,6 +39,7 @@ export function judgeHost(facts: HostFacts): Requirement[] {
     ...(['mmdebstrap', 'sqfstar', 'setpriv', 'unshare', 'xz'] as const).map((name) =>
       tool(facts, name),
     ),
+    fileSystemMaker(facts),
     aptSources(facts),
     keyring(facts),
     ...rootless,
@@ -129,6 +130,11 @@ function tool(facts: HostFacts, name: ToolName): Requirement {
   const path = facts.tools[name];
   const detail = path ?? `${TOOLS[name].title} not found in PATH`;
   return requirement(TOOLS[name].title, true, path !== null, detail, installCommand(name));
+}
+
+/** Only persistent volumes and `root: disk` need it. */
+function fileSystemMaker(facts: HostFacts): Requirement {
+  return { ...tool(facts, 'mkfs.ext4'), isFatal: false };
 }
 
 function agent({ agentPath, packageRoot, tools }: HostFacts): Requirement {

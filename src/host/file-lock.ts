@@ -106,7 +106,8 @@ function lockFailed(path: string, cause: unknown): GondolinError {
   });
 }
 
-function lockHolder(path: string): number | null {
+/** Returns the process that holds a lock on a file; null when that is not known. Never throws. */
+export function lockHolder(path: string): number | null {
   let fd: number | undefined;
   try {
     fd = openSync(path, 'r');

@@ -12,6 +12,7 @@ export const TOOLS = {
   xz: { title: 'xz', debianPackage: 'xz-utils' },
   unshare: { title: 'unshare', debianPackage: 'util-linux' },
   newuidmap: { title: 'newuidmap', debianPackage: 'uidmap' },
+  'mkfs.ext4': { title: 'mkfs.ext4', debianPackage: 'e2fsprogs' },
   make: { title: 'make', debianPackage: 'make' },
   'musl-gcc': { title: 'musl-gcc', debianPackage: 'musl-tools' },
 } as const satisfies Record<string, { title: string; debianPackage: string }>;
@@ -27,9 +28,12 @@ export interface Tool {
   readonly stamp: string;
 }
 
-/** First executable of that name in PATH; null when there is none. Starts nothing. */
+/** Debian's PATH of an ordinary user lacks these, but such users may run some of what is there. */
+const ADMINISTRATORS = ['/usr/sbin', '/sbin'];
+
+/** First executable of that name in PATH, then in the directories of administrators' programs; null when there is none. Starts nothing. */
 export function findTool(name: string, env: Environment = process.env): Tool | null {
-  for (const directory of (env['PATH'] ?? '').split(':')) {
+  for (const directory of [...(env['PATH'] ?? '').split(':'), ...ADMINISTRATORS]) {
     // An empty or relative entry means the current directory: a project must not supply our tools.
     if (!isAbsolute(directory)) continue;
     const path = join(directory, name);

@@ -15,6 +15,14 @@ export interface MachineSpec {
   readonly kernelArguments?: readonly string[];
   /** Source of the guest's RAM. @default {kind: 'fresh'} */
   readonly ram?: GuestRam;
+  /** Further disks, /dev/vdb and on in the guest, with the serial numbers `disk0`, `disk1`, … At most MAX_DISKS. @default none */
+  readonly disks?: readonly MachineDisk[];
+}
+
+/** A writable raw disk image, which QEMU gets as an open file (`StartMachineOptions.diskFds`). */
+export interface MachineDisk {
+  /** A whole number of sectors of 512 bytes; the file is at least as large. */
+  readonly sizeBytes: number;
 }
 
 /**
@@ -30,6 +38,9 @@ export const MIB = 1024 * 1024;
 export const MIN_MEMORY_BYTES: number = 96 * MIB;
 /** 1 TiB: the physical addresses of QEMU's default processor models. */
 export const MAX_MEMORY_BYTES: number = 1024 * 1024 * MIB;
+/** As many as the agent mounts (guest/src/file/disk.c). */
+export const MAX_DISKS = 16;
+const SECTOR_BYTES = 512;
 /** With more, q35 needs an interrupt remapper. */
 export const MAX_CPUS = 255;
 
@@ -46,12 +57,22 @@ export function checkMachineSpec(spec: MachineSpec): void {
     const range = `${MIN_MEMORY_BYTES / MIB} to ${MAX_MEMORY_BYTES / MIB} MiB`;
     throw invalid(`memory must be ${range}, got ${memoryBytes / MIB} MiB`);
   }
+  checkDisks(spec.disks ?? []);
   const ramPath = spec.ram?.kind === 'clone' ? spec.ram.path : null;
   for (const path of [spec.vmlinuxPath, spec.initramfsPath, spec.rootfsPath, ramPath]) {
     if (path !== null && !path.startsWith('/')) throw invalid(`path "${path}" is not absolute`);
   }
   for (const word of spec.kernelArguments ?? []) {
     if (!/^[\x21-\x7e]+$/.test(word)) throw invalid(`kernel argument "${word}" is not one word`);
+  }
+}
+
+function checkDisks(disks: readonly MachineDisk[]): void {
+  if (disks.length > MAX_DISKS) throw invalid(`at most ${MAX_DISKS} disks, got ${disks.length}`);
+  for (const { sizeBytes } of disks) {
+    if (!Number.isSafeInteger(sizeBytes) || sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0) {
+      throw invalid(`a disk must be a whole number of sectors, got ${sizeBytes} bytes`);
+    }
   }
 }
 

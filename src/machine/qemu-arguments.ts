@@ -1,4 +1,4 @@
-import { checkMachineSpec, type MachineSpec, MIB } from './machine-spec.ts';
+import { checkMachineSpec, type MachineDisk, type MachineSpec, MIB } from './machine-spec.ts';
 
 /**
  * File descriptors QEMU inherits, one end of a socket pair each: no channel has a path on disk. 0 to 2 are
@@ -14,6 +14,15 @@ export const SAVE_FD = 8;
 const SAVE_SET = 1;
 /** Path that QEMU opens to write there. */
 export const SAVE_PATH: string = `/dev/fdset/${SAVE_SET}`;
+
+/** First descriptor of the open disk images, in the order of the spec. */
+export const FIRST_DISK_FD = 9;
+const FIRST_DISK_SET = 2;
+
+/** Serial number of a disk, by which the guest finds it. */
+export function diskSerial(index: number): string {
+  return `disk${index}`;
+}
 
 /** Names of the virtio-serial ports, as the agent looks them up (docs/protocol.md). */
 const PORT_NAMES = { control: 'gondolin.control', fs: 'gondolin.fs' } as const;
@@ -51,6 +60,7 @@ export function buildQemuArguments(input: QemuArgumentsInput): string[] {
     ...[...socketChannel('console'), '-device', 'isa-serial,chardev=console'],
     ...ports(accelerator),
     ...(spec.rootfsPath === null ? [] : rootDrive(spec.rootfsPath)),
+    ...(spec.disks ?? []).flatMap(diskDrive),
   ];
 }
 
@@ -147,5 +157,19 @@ function rootDrive(path: string): string[] {
   return [
     ...['-blockdev', `driver=raw,node-name=root,read-only=on,${file}`],
     ...['-device', 'virtio-blk-pci,drive=root,disable-legacy=on'],
+  ];
+}
+
+/**
+ * The descriptor's lock keeps other machines away: QEMU's own locks would end with the first of two descriptors. Deleted blocks become
+ * holes of the file. `size` makes the limit the spec's, whatever the file has; it is also part of the template key.
+ */
+function diskDrive({ sizeBytes }: MachineDisk, index: number): string[] {
+  const [id, set] = [diskSerial(index), FIRST_DISK_SET + index];
+  const file = `file.driver=file,file.filename=/dev/fdset/${set},file.locking=off,file.discard=unmap`;
+  return [
+    ...['-add-fd', `fd=${FIRST_DISK_FD + index},set=${set}`],
+    ...['-blockdev', `driver=raw,node-name=${id},size=${sizeBytes},discard=unmap,${file}`],
+    ...['-device', `virtio-blk-pci,drive=${id},serial=${id},disable-legacy=on`],
   ];
 }

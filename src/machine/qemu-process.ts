@@ -4,7 +4,7 @@ import { Duplex, Readable } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { type Command, type ConfinedFiles, type Confinement, confine } from '../host/confine.ts';
 import { ConsoleLog } from './console-log.ts';
-import { CHANNEL_FDS, SAVE_FD, STATE_FD } from './qemu-arguments.ts';
+import { CHANNEL_FDS, FIRST_DISK_FD, SAVE_FD, STATE_FD } from './qemu-arguments.ts';
 
 /** Exit of QEMU: exactly one of both is not null, as in Node's `exit` event. */
 export interface MachineExit {
@@ -37,6 +37,8 @@ export interface SpawnQemuOptions {
   readonly onConsole?: (chunk: Buffer) => void;
   /** Descriptor of a saved state that QEMU inherits as STATE_FD. */
   readonly stateFd?: number;
+  /** Descriptors of disk images that QEMU inherits from FIRST_DISK_FD on. */
+  readonly diskFds?: readonly number[];
 }
 
 /** Time limit for reading the rest of QEMU's output after its exit. */
@@ -57,6 +59,7 @@ export async function spawnQemu(
   for (const fd of Object.values(CHANNEL_FDS)) stdio[fd] = 'pipe';
   stdio[STATE_FD] = options.stateFd ?? 'ignore';
   stdio[SAVE_FD] = options.saveFd;
+  for (const [index, fd] of (options.diskFds ?? []).entries()) stdio[FIRST_DISK_FD + index] = fd;
   // The environment may contain secrets, and QEMU needs no variable.
   const child = startChild(command, { stdio, detached: true, env: {} });
   const { pid } = child;

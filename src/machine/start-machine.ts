@@ -37,6 +37,11 @@ export interface StartMachineOptions {
    * when it refuses a state.
    */
   readonly statePath?: string;
+  /**
+   * Open files of the spec's disks, readable and writable, in its order. QEMU has a copy of each until it ends, and with it the
+   * locks (flock) on them.
+   */
+  readonly diskFds?: readonly number[];
   /** Called once QEMU was spawned, while it still initializes. */
   readonly onSpawned?: () => void;
 }
@@ -148,10 +153,10 @@ async function grantRam({ ram }: MachineSpec, { ids }: Confinement): Promise<voi
 async function spawn(
   qemuPath: string,
   args: readonly string[],
-  { statePath, onConsole }: StartMachineOptions,
+  { statePath, onConsole, diskFds = [] }: StartMachineOptions,
   confined: Pick<SpawnQemuOptions, 'confinement' | 'files' | 'saveFd'>,
 ): Promise<QemuProcess> {
-  const options = { ...confined, ...(onConsole === undefined ? {} : { onConsole }) };
+  const options = { ...confined, diskFds, ...(onConsole === undefined ? {} : { onConsole }) };
   if (statePath === undefined) return spawnQemu(qemuPath, args, options);
   const stateFd = openSync(statePath, 'r');
   try {

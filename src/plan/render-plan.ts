@@ -27,6 +27,10 @@ function mountLine(mount: MountPlan): string {
   if (mount.kind === 'memory') {
     return `${mount.guestPath} (memory, ${Math.round(mount.sizeBytes / MIB)} MiB)`;
   }
+  if (mount.kind === 'disk') {
+    const size = `${Math.round(mount.sizeBytes / MIB)} MiB${mount.isReadonly ? ', read-only' : ''}`;
+    return `volume ${mount.name} -> ${mount.guestPath} (${size})`;
+  }
   return `${mount.hostPath} -> ${mount.guestPath}${mount.isReadonly ? ' (read-only)' : ''}`;
 }
 

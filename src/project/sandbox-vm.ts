@@ -21,6 +21,7 @@ import { RunningSandboxes } from './running-sandboxes.ts';
 import { reachableSandboxes } from './sandbox-names.ts';
 import { sandboxNetwork } from './sandbox-network.ts';
 import { SandboxPorts } from './sandbox-ports.ts';
+import type { SandboxVolumes } from './volumes/sandbox-volumes.ts';
 import { guardHostCode } from './writable-code.ts';
 
 export interface SandboxVmOptions {
@@ -60,6 +61,7 @@ interface VmInputs {
   readonly sandbox: SandboxPlan;
   readonly image: GuestImage;
   readonly network: VMNetwork;
+  readonly volumes: SandboxVolumes;
   readonly hooks: SandboxVmHooks;
   readonly options: SandboxVmOptions;
 }
@@ -88,7 +90,7 @@ function memoryMounts(mounts: readonly MountPlan[]): Record<string, MemoryMount>
 }
 
 function createVm(inputs: VmInputs, from?: string): Promise<VM> {
-  const { plan, sandbox, image, network, hooks, options } = inputs;
+  const { plan, sandbox, image, network, volumes, hooks, options } = inputs;
   const { name, vm } = sandbox;
   const { configFiles, authorityFiles } = plan;
   const readonlyPaths = [...configFiles, ...authorityFiles, ...(options.readonlyPaths ?? [])];
@@ -104,6 +106,7 @@ function createVm(inputs: VmInputs, from?: string): Promise<VM> {
     vfs: {
       mounts: hostProviders(vm.mounts, readonlyPaths),
       memory: memoryMounts(vm.mounts),
+      disks: volumes.disks,
     },
     sandbox: { rootOverlay: vm.root === 'memory', ...options.debug },
     signal: hooks.signal,
@@ -114,7 +117,9 @@ function createVm(inputs: VmInputs, from?: string): Promise<VM> {
     ...(from === undefined ? {} : { from }),
     ...(options.label === undefined ? {} : { sessionLabel: options.label }),
   };
-  return VM.createInRole(vmOptions, sessionRole(inputs));
+  return VM.createInRole(vmOptions, sessionRole(inputs)).catch((error: unknown) => {
+    throw volumes.explain(error);
+  });
 }
 
 /** Shows the VM to other commands as one of its project; one of `gondolin exec` and its kin has none. */
@@ -146,13 +151,13 @@ function storedPlaces({ cacheDirectory, stateDirectory }: SandboxVmOptions) {
 
 /** Opens the checkpoints of a sandbox; null when it has or uses none. */
 async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | null> {
-  const { plan, sandbox, image, hooks, options } = inputs;
+  const { plan, sandbox, image, volumes, hooks, options } = inputs;
   const isOff = options.checkpoints === 'off' || options.from !== undefined;
   if (isOff || !sandbox.steps.some(({ checkpoint }) => checkpoint)) return null;
   const { cacheDirectory } = options;
   const { SandboxCheckpoints: Checkpoints } = await import('./checkpoint/sandbox-checkpoints.ts');
   const { readChainFacts } = await import('./checkpoint/chain-facts.ts');
-  const facts = await readChainFacts(sandbox.vm, image, cacheDirectory);
+  const facts = await readChainFacts(sandbox.vm, image, cacheDirectory, volumes.ids);
   return Checkpoints.open({
     plan,
     sandbox,
@@ -165,7 +170,7 @@ async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | n
 
 /** True when the saved machine caused the error, not something that any start needs. */
 function isSavedMachineFault(error: unknown): error is GondolinError {
-  return GondolinError.is(error) && !/^(HOST|IMAGE|VFS)_/.test(error.code);
+  return GondolinError.is(error) && !/^(HOST|IMAGE|VFS|VM_DISK)_/.test(error.code);
 }
 
 async function announceSsh(vm: VM, { onSsh }: SandboxVmOptions): Promise<void> {
@@ -246,6 +251,18 @@ function toRunnerVm(
   };
 }
 
+/** Loads the code of volumes only for a sandbox that has some. */
+async function openVolumes(
+  plan: Plan,
+  sandbox: SandboxPlan,
+  { stateDirectory }: SandboxVmOptions,
+): Promise<SandboxVolumes> {
+  const hasDisks = sandbox.vm.mounts.some(({ kind }) => kind === 'disk');
+  if (!hasDisks) return { disks: {}, ids: {}, explain: (error) => error };
+  const { openSandboxVolumes } = await import('./volumes/sandbox-volumes.ts');
+  return openSandboxVolumes(plan, sandbox, stateDirectory);
+}
+
 /** The proxy of the sandbox serves what is downloaded for its image too. Its code is loaded only for one. */
 async function downloadVariables({ upstreamProxy }: VMNetwork): Promise<Record<string, string>> {
   if (upstreamProxy === undefined) return {};
@@ -287,8 +304,9 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
         throw error;
       },
     );
-    const inputs: VmInputs = { plan, sandbox, image, network, hooks, options };
     try {
+      const volumes = await openVolumes(plan, sandbox, options);
+      const inputs: VmInputs = { plan, sandbox, image, network, volumes, hooks, options };
       const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
       const { vm, found } = await restoreOrStart(inputs, checkpoints);

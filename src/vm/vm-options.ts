@@ -8,6 +8,7 @@ import type { SshOptions } from '../net/ssh/ssh-options.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { VFS_HOOK_NAMES, type VfsHooks } from '../vfs/hooks/vfs-hooks.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
+import { checkDisks, type DiskMount } from './disks/disk-options.ts';
 import type { VMNetwork } from './guest-network.ts';
 
 /**
@@ -76,6 +77,8 @@ export interface VMOptions {
     readonly mounts?: Readonly<Record<string, VfsProvider>>;
     /** Guest path (absolute) → memory of the guest itself (tmpfs). */
     readonly memory?: Readonly<Record<string, MemoryMount>>;
+    /** Guest path (absolute) → disk image of the host, kept between VMs; at most 16. @default none */
+    readonly disks?: Readonly<Record<string, DiskMount>>;
     /** Functions that see, refuse or change what the guest does with the files of `mounts`. @default none */
     readonly hooks?: VfsHooks;
   };
@@ -230,7 +233,11 @@ function checkCombinations(options: VMOptions): void {
   const memory = Object.keys(options.vfs?.memory ?? {});
   checkGuestPaths('vfs.mounts', provided);
   checkGuestPaths('vfs.memory', memory);
-  const twice = provided.find((path) => memory.includes(path));
+  const disks = Object.keys(options.vfs?.disks ?? {});
+  checkGuestPaths('vfs.disks', disks);
+  checkDisks(options.vfs?.disks ?? {});
+  const paths = [...provided, ...memory, ...disks];
+  const twice = paths.find((path, index) => paths.indexOf(path) !== index);
   if (twice !== undefined) throw invalid('vfs', twice, 'each guest path once');
 }
 

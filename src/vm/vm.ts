@@ -11,6 +11,7 @@ import type { EnableSshOptions, SshAccess } from '../ssh/ssh-options.ts';
 import { keepClock } from './clock-keeper.ts';
 import { type ConnectOptions, connectTo } from './connect.ts';
 import { debugLog, eventLog } from './debug-log.ts';
+import { type OpenDisk, openDisksOf } from './disks/disks-of.ts';
 import type { VMEvent } from './events/vm-event.ts';
 import { VMEvents } from './events/vm-events.ts';
 import type { ExecOptions } from './exec/exec-options.ts';
@@ -103,9 +104,10 @@ export class VM extends GoNames implements AsyncDisposable {
     this.ended = new Promise((resolve) => {
       this.#settleEnded = resolve;
     });
-    this.#hasWritableMounts = Object.values(options.vfs?.mounts ?? {}).some(
-      (provider) => !provider.isReadonly,
-    );
+    const { mounts = {}, disks = {} } = options.vfs ?? {};
+    this.#hasWritableMounts =
+      Object.keys(disks).length > 0 ||
+      Object.values(mounts).some((provider) => !provider.isReadonly);
     this.#stopClock = keepClock(guest.agent, () => this.#isSaving);
     this.#gone = guestFailure(guest).catch((error: GondolinError) => error);
     void this.#gone.then((error) => this.#fail(error));
@@ -160,16 +162,20 @@ export class VM extends GoNames implements AsyncDisposable {
       throw error;
     });
     const registration = new SessionRegistration(options, role);
+    let disks: readonly OpenDisk[] = [];
     const release = async () => {
       await registration.close();
       await network?.close();
       await acquired.release();
+      for (const { image } of disks) image.close();
     };
     try {
+      disks = await openDisksOf(options);
       options.onProgress?.('booting');
       const started = performance.now();
       const onSpawned = () => registration.open();
-      const guest = await source.start({ options, image: acquired.image, network, log, onSpawned });
+      const { image } = acquired;
+      const guest = await source.start({ options, image, network, disks, log, onSpawned });
       const bootMs = performance.now() - started;
       log('vm', `ready after ${bootMs.toFixed(0)} ms`);
       const vm = new VM(guest, options, bootMs, events, registration, release);
@@ -356,12 +362,13 @@ export class VM extends GoNames implements AsyncDisposable {
   async save(directory: string): Promise<void> {
     this.#assertRunning();
     const mountTargets = Object.keys(this.#options.vfs?.mounts ?? {});
+    const diskTargets = Object.keys(this.#options.vfs?.disks ?? {});
     const { saveGuest } = await import('./snapshot/save-guest.ts');
     this.#saving = this.#saving
       .catch(() => undefined)
       .then(async () => {
         this.#isSaving = true;
-        await saveGuest({ ...this.#guest, mountTargets }, directory);
+        await saveGuest({ ...this.#guest, mountTargets, diskTargets }, directory);
       })
       .finally(() => {
         this.#isSaving = false;

@@ -43,7 +43,7 @@ static void decode_mount(struct wire_reader *reader, struct mount_request *mount
     mount->mode = wire_read_u32(reader);
     mount->uid = wire_read_u32(reader);
     mount->gid = wire_read_u32(reader);
-    if (mount->kind != GONDOLIN_MOUNT_KIND_HOST && mount->kind != GONDOLIN_MOUNT_KIND_TMPFS)
+    if (mount->kind < GONDOLIN_MOUNT_KIND_HOST || mount->kind > GONDOLIN_MOUNT_KIND_DISK)
         reader->failed = true;
     if ((mount->flags & ~GONDOLIN_MOUNT_FLAG_READONLY) != 0 || mount->target == NULL || mount->target[0] != '/')
         reader->failed = true;

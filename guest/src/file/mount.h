@@ -1,4 +1,4 @@
-/* MOUNT: host directories and tmpfs at guest paths. */
+/* MOUNT: host directories, tmpfs and disks at guest paths. */
 #ifndef GONDOLIN_MOUNT_H
 #define GONDOLIN_MOUNT_H
 

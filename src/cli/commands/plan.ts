@@ -16,7 +16,7 @@ async function readPlanCache(plan: Plan, io: CliIo): Promise<PlanCache> {
   );
   if (!hasCheckpoints) return new Map();
   const { planCache } = await import('../../project/checkpoint/plan-cache.ts');
-  return planCache(plan, resolveDirectories(io.env).cache);
+  return planCache(plan, resolveDirectories(io.env));
 }
 
 /** Returns the plan with the state of each step's checkpoint. */

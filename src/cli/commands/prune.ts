@@ -4,6 +4,11 @@ import type { CachedImage } from '../../image/list-images.ts';
 import { type PruneImagesResult, pruneImages } from '../../image/prune-images.ts';
 import { type TrimmableItem, trimCache } from '../../image/trim-cache.ts';
 import { CheckpointStore } from '../../project/checkpoint/checkpoint-store.ts';
+import {
+  type PrunedVolumes,
+  type Volume,
+  VolumeStore,
+} from '../../project/volumes/volume-store.ts';
 import { formatBytes, parseAge } from '../../util/quantities.ts';
 import { TemplateStore } from '../../vm/snapshot/template-store.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
@@ -18,12 +23,16 @@ interface PruneOptions {
   readonly images?: boolean;
   readonly templates?: boolean;
   readonly checkpoints?: boolean;
+  readonly volumes?: boolean;
 }
 
 /** The items that were deleted, by kind. */
 interface Pruned extends PruneImagesResult {
   readonly templates: readonly SavedDirectory[];
   readonly checkpoints: readonly SavedDirectory[];
+  /** Only with `--volumes`. */
+  readonly volumes: readonly Volume[];
+  readonly volumesInUse: readonly Volume[];
   /** Templates and checkpoints in use by running VMs. */
   readonly savedInUse: readonly SavedDirectory[];
   /** Items that were deleted because the rest still exceeded the limit. */
@@ -51,12 +60,18 @@ function describeSaved(kind: string, { name, diskBytes }: SavedDirectory): strin
   return `${kind} ${name.slice(0, 12)}, ${formatBytes(diskBytes)}`;
 }
 
+function describeVolume({ project, name, diskBytes }: Volume): string {
+  return `volume ${project}/${name}, ${formatBytes(diskBytes)}`;
+}
+
 function report(result: Pruned, isDryRun: boolean): string {
   const verb = isDryRun ? 'would delete' : 'deleted';
   const lines = [
     ...result.removed.map((entry) => `${verb} ${describeEntry(entry)}`),
     ...result.templates.map((entry) => `${verb} ${describeSaved('template', entry)}`),
     ...result.checkpoints.map((entry) => `${verb} ${describeSaved('checkpoint', entry)}`),
+    ...result.volumes.map((one) => `${verb} ${describeVolume(one)}`),
+    ...result.volumesInUse.map((one) => `kept, in use: ${describeVolume(one)}`),
     ...result.overLimit.map(({ kind, key, diskBytes }) => {
       return `${verb}, over the limit: ${kind} ${key.slice(0, 12)}, ${formatBytes(diskBytes)}`;
     }),
@@ -69,6 +84,7 @@ function report(result: Pruned, isDryRun: boolean): string {
 }
 
 const NO_IMAGES: PruneImagesResult = { removed: [], inUse: [], freedBytes: 0, leftovers: [] };
+const NO_VOLUMES: PrunedVolumes = { removed: [], inUse: [] };
 const NO_SAVED: PruneResult = { removed: [], inUse: [] };
 
 /**
@@ -79,19 +95,21 @@ function minimumAgeMs(options: PruneOptions): number {
   if (options.all === true && options.olderThan !== undefined) {
     throw usageError('--all and --older-than cannot be combined', 'Remove one of them.');
   }
-  const isNamed = options.templates === true || options.checkpoints === true;
+  const isNamed =
+    options.templates === true || options.checkpoints === true || options.volumes === true;
   const isAll = options.all === true || (isNamed && options.olderThan === undefined);
   return isAll ? 0 : readAge(options.olderThan ?? DEFAULT_AGE);
 }
 
 async function prune(
   options: PruneOptions,
-  { cache, templates, checkpoints, snapshots }: Directories,
+  { cache, templates, checkpoints, snapshots, volumes }: Directories,
   env: Environment,
 ): Promise<Pruned> {
   const isDryRun = options.dryRun === true;
   const olderThanMs = minimumAgeMs(options);
-  const isEvery = ![options.images, options.templates, options.checkpoints].includes(true);
+  const kinds = [options.images, options.templates, options.checkpoints, options.volumes];
+  const isEvery = !kinds.includes(true);
   const choice = olderThanMs === 0 ? { all: true } : { olderThanMs };
   const saved = { olderThanMs, isDryRun };
   const images =
@@ -106,7 +124,9 @@ async function prune(
     isEvery || options.checkpoints === true
       ? await new CheckpointStore(checkpoints).prune(saved)
       : NO_SAVED;
-  const gone = [...oldTemplates.removed, ...oldCheckpoints.removed];
+  const oldVolumes =
+    options.volumes === true ? await new VolumeStore(volumes).prune(saved) : NO_VOLUMES;
+  const gone = [...oldVolumes.removed, ...oldTemplates.removed, ...oldCheckpoints.removed];
   // After a dry run the items above still exist, and would be counted a second time.
   const overLimit =
     isEvery && !isDryRun
@@ -118,6 +138,8 @@ async function prune(
     freedBytes: images.freedBytes + bytes,
     templates: oldTemplates.removed,
     checkpoints: oldCheckpoints.removed,
+    volumes: oldVolumes.removed,
+    volumesInUse: oldVolumes.inUse,
     savedInUse: [...oldTemplates.inUse, ...oldCheckpoints.inUse],
     overLimit,
   };
@@ -125,7 +147,8 @@ async function prune(
 
 /**
  * `prune`: deletes images, templates and checkpoints that were not used for some time, then what still exceeds the
- * limit, and leftovers of killed runs. Snapshots are never deleted.
+ * limit, and leftovers of killed runs. Snapshots are never deleted, and volumes
+ * only with `--volumes`.
  */
 export const pruneCommand: CommandRun<PruneOptions> = async ({ io, options }) => {
   const format = chooseFormat(options, ['text', 'json']);

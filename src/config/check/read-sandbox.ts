@@ -21,7 +21,7 @@ import { readSecretConfigs, secretVariables } from './read-secrets.ts';
 import { readService } from './read-service.ts';
 import { readShards } from './read-shards.ts';
 import { readSteps } from './read-steps.ts';
-import { readVolumes } from './read-volumes.ts';
+import { type NamedVolumes, readVolumes } from './read-volumes.ts';
 
 const DEFAULT_WORKSPACE = '/workspace';
 const MEMORY_LIMITS: SizeLimits = { key: 'resources.memory', fallback: '512MiB', min: '64MiB' };
@@ -120,12 +120,18 @@ function findMaskedVariables(node: SourceNode): Set<string> {
   return new Set([...secretVariables(getChild(node, 'secrets')), credentials, ...inherited]);
 }
 
+/** Parts of the project file that sandboxes refer to by name. */
+export interface SharedParts {
+  readonly images: ReadonlyMap<string, ImageConfig>;
+  readonly named: NamedVolumes;
+}
+
 /** Reads one sandbox of a tree whose form is right, with `defaults:` already merged under it. */
 export function readSandbox(
   project: CheckContext,
   name: string,
   node: SourceNode,
-  images: ReadonlyMap<string, ImageConfig>,
+  { images, named }: SharedParts,
 ): Omit<SandboxConfig, 'matrix' | 'matrixOf'> {
   const get = (key: string) => getChild(node, key);
   const context = { ...project, maskedVariables: findMaskedVariables(node) };
@@ -156,7 +162,7 @@ export function readSandbox(
       ...own.masked,
     ].toSorted(),
     envFiles: fromFiles.files,
-    volumes: readVolumes(context, get('volumes'), { workspace, memoryBytes }),
+    volumes: readVolumes(context, get('volumes'), { workspace, memoryBytes, named }),
     network,
     ports: readPorts(context, get('ports')),
     secrets: readSecretConfigs(context, get('secrets'), { network, variables }),

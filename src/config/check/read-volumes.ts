@@ -1,7 +1,13 @@
 import { dirname, resolve } from 'node:path';
 import type { VolumeConfig } from '../config.ts';
-import { getChild, getItems, type ScalarNode, type SourceNode } from '../yaml/source-node.ts';
-import { type CheckContext, flagOr, isScalar, report, textOr } from './check-context.ts';
+import {
+  getChild,
+  getEntries,
+  getItems,
+  type ScalarNode,
+  type SourceNode,
+} from '../yaml/source-node.ts';
+import { type CheckContext, flagOr, isScalar, report, shownText, textOr } from './check-context.ts';
 import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
 import { readSizeBytes, type SizeLimits } from './quantities.ts';
 import { type PlacedVolume, reportVolumeConflicts } from './volume-conflicts.ts';
@@ -12,12 +18,33 @@ const OVERLAY_HINT =
   'Write `host:guest:ro`, and let a step copy what it changes: `cp -a /guest/. .` in the workspace.';
 const READONLY_WORDS = ['ro', 'readonly'];
 
+const DISK_LIMITS: SizeLimits = { key: 'volume: size', fallback: '4GiB', min: '32MiB' };
+const NAMED_VOLUME_HINT =
+  'For a volume that is kept between runs write {type: volume, source: NAME, target: PATH}, or name it in `volumes` beside `sandboxes`.';
+const VOLUME_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
+/** Sizes in bytes of the volumes that the project file names, by name. */
+export type NamedVolumes = ReadonlyMap<string, number>;
+
+/** Reads the top-level `volumes:` of a file with `sandboxes:`. */
+export function readNamedVolumes(
+  context: CheckContext,
+  node: SourceNode | undefined,
+): NamedVolumes {
+  const entries = getEntries(node).map(
+    ([name, { value }]) =>
+      [name, readSizeBytes(context, getChild(value, 'size'), DISK_LIMITS)] as const,
+  );
+  return new Map(entries);
+}
+
 /** The facts of a sandbox that its volumes depend on. */
 export interface VolumePlace {
   /** Absolute guest path at which relative ones start. */
   readonly workspace: string;
   /** Memory of the VM, in bytes. */
   readonly memoryBytes: number;
+  readonly named: NamedVolumes;
 }
 
 function guestPath(
@@ -42,7 +69,9 @@ function hostPath(context: CheckContext, node: ScalarNode, path: string): string
   const absolute = resolve(dirname(node.span.file.path), path);
   const kind = context.access.pathKind(absolute);
   if (kind === 'missing') {
-    report(context, node, 'path_missing', `volume: host path does not exist: ${absolute}`);
+    const message = `volume: host path does not exist: ${absolute}`;
+    const hint = VOLUME_NAME.test(path) ? NAMED_VOLUME_HINT : undefined;
+    report(context, node, 'path_missing', message, hint);
     return null;
   }
   if (kind !== 'other') return absolute;
@@ -68,19 +97,50 @@ function reportOption(context: CheckContext, node: ScalarNode, option: string): 
 function readShort(
   context: CheckContext,
   node: ScalarNode,
-  workspace: string,
+  { workspace, named }: VolumePlace,
 ): VolumeConfig | null {
   const [host = '', guest = '', option] = node.text.split(':');
+  const isReadonly = option !== undefined;
   if (option !== undefined && !READONLY_WORDS.includes(option)) {
     reportOption(context, node, option);
   }
-  const from = hostPath(context, node, host);
   const to = guestPath(context, node, guest, workspace);
-  if (from === null || to === null) return null;
-  return { kind: 'host', hostPath: from, guestPath: to, isReadonly: option !== undefined };
+  const sizeBytes = named.get(host);
+  if (sizeBytes !== undefined) {
+    return to === null ? null : { kind: 'disk', name: host, guestPath: to, sizeBytes, isReadonly };
+  }
+  const from = hostPath(context, node, host);
+  return from === null || to === null
+    ? null
+    : { kind: 'host', hostPath: from, guestPath: to, isReadonly };
 }
 
-function readLong(context: CheckContext, node: SourceNode, workspace: string): VolumeConfig | null {
+function readDisk(
+  context: CheckContext,
+  node: SourceNode,
+  source: ScalarNode,
+  named: NamedVolumes,
+): Omit<Extract<VolumeConfig, { kind: 'disk' }>, 'guestPath' | 'isReadonly'> | null {
+  const name = source.text;
+  if (!VOLUME_NAME.test(name)) {
+    const shown = shownText(source);
+    const want = 'a name of lower-case letters, digits, _ and -';
+    report(context, source, 'bad_value', `volume: source: got "${shown}", want ${want}`);
+    return null;
+  }
+  const size = getChild(node, 'size');
+  const declared = named.get(name);
+  if (size === undefined && declared !== undefined) {
+    return { kind: 'disk', name, sizeBytes: declared };
+  }
+  return { kind: 'disk', name, sizeBytes: readSizeBytes(context, size, DISK_LIMITS) };
+}
+
+function readLong(
+  context: CheckContext,
+  node: SourceNode,
+  { workspace, named }: VolumePlace,
+): VolumeConfig | null {
   const target = getChild(node, 'target');
   if (!isScalar(target)) return null;
   const to = guestPath(context, target, target.text, workspace);
@@ -90,8 +150,12 @@ function readLong(context: CheckContext, node: SourceNode, workspace: string): V
   }
   const source = getChild(node, 'source');
   if (!isScalar(source)) return null;
-  const from = hostPath(context, source, source.text);
   const isReadonly = flagOr(getChild(node, 'read_only'), false);
+  if (textOr(getChild(node, 'type'), '') === 'volume') {
+    const disk = readDisk(context, node, source, named);
+    return disk === null || to === null ? null : { ...disk, guestPath: to, isReadonly };
+  }
+  const from = hostPath(context, source, source.text);
   return from === null || to === null
     ? null
     : { kind: 'host', hostPath: from, guestPath: to, isReadonly };
@@ -115,13 +179,10 @@ export function readVolumes(
   node: SourceNode | undefined,
   place: VolumePlace,
 ): VolumeConfig[] {
-  const { workspace } = place;
   const placed: PlacedVolume[] = [];
   for (const item of getItems(node)) {
     const volume =
-      item.kind === 'scalar'
-        ? readShort(context, item, workspace)
-        : readLong(context, item, workspace);
+      item.kind === 'scalar' ? readShort(context, item, place) : readLong(context, item, place);
     if (volume !== null) placed.push({ volume, node: item });
   }
   reportVolumeConflicts(context, placed);

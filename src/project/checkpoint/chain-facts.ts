@@ -10,9 +10,10 @@ import type { ChainFacts } from './key-chain.ts';
  * @throws {GondolinError} HOST_… when QEMU is missing.
  */
 export async function readChainFacts(
-  { cpus, memoryBytes }: VmPlan,
+  { cpus, memoryBytes, mounts }: VmPlan,
   image: Pick<GuestImage, 'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>,
   cacheDirectory: string,
+  volumes: Readonly<Record<string, string>>,
 ): Promise<ChainFacts> {
   const qemu = requireTool('qemu-system-x86_64');
   const { accelerator } = await chooseAccelerator({ qemu, cacheDirectory });
@@ -20,7 +21,10 @@ export async function readChainFacts(
   const hasScratch = true;
   // It includes the network too; a machine saved with another certificate authority is refused when it is restored.
   const trustKey = null;
-  const size = { cpus, memoryBytes };
+  const disks = mounts.flatMap((mount) =>
+    mount.kind === 'disk' ? [{ sizeBytes: mount.sizeBytes }] : [],
+  );
+  const size = { cpus, memoryBytes, disks };
   const machine = computeTemplateKey({ image, ...size, accelerator, qemu, hasScratch, trustKey });
-  return { image: image.key, machine };
+  return { image: image.key, machine, volumes };
 }

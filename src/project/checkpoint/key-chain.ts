@@ -18,6 +18,8 @@ export interface ChainFacts {
   readonly image: string;
   /** Template key: everything else that must be equal where a machine is restored (QEMU, its arguments, the agent). */
   readonly machine: string;
+  /** The ids of the project's volumes, by name. @default none */
+  readonly volumes?: Readonly<Record<string, string>>;
 }
 
 /** One thing that a checkpoint depends on: its label and a digest of its value, never the value. */
@@ -57,11 +59,22 @@ export function compareText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-function mountPart(mount: MountPlan): Part {
-  const { guestPath } = mount;
-  return mount.kind === 'memory'
-    ? part(`volume ${guestPath}`, ['memory', mount.sizeBytes])
-    : part(`volume ${guestPath}`, ['host', mount.hostPath, mount.isReadonly]);
+function mountPart(mount: MountPlan, facts: ChainFacts): Part {
+  const label = `volume ${mount.guestPath}`;
+  switch (mount.kind) {
+    case 'memory':
+      return part(label, ['memory', mount.sizeBytes]);
+    case 'host':
+      return part(label, ['host', mount.hostPath, mount.isReadonly]);
+    case 'disk':
+      // A volume that was removed and made again is empty: what steps wrote to it is gone.
+      return part(label, [
+        'disk',
+        mount.name,
+        facts.volumes?.[mount.name] ?? null,
+        mount.isReadonly,
+      ]);
+  }
 }
 
 function baseParts({ name, vm, network, secrets }: SandboxPlan, facts: ChainFacts): Part[] {
@@ -75,7 +88,7 @@ function baseParts({ name, vm, network, secrets }: SandboxPlan, facts: ChainFact
     // The guest's host name: programs store it in their files.
     part('sandbox name', name),
     ...envParts(vm.env),
-    ...vm.mounts.map(mountPart),
+    ...vm.mounts.map((mount) => mountPart(mount, facts)),
     // Everything that the steps could reach. Only the source and the hosts of a secret are known here.
     part('network', network),
     ...secrets.map((secret) => part(`secret ${secret.name}`, secret)),

@@ -1,7 +1,9 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { Directories } from '../../host/directories.ts';
 import { guestAgentPath } from '../../host/package-root.ts';
 import { peekImage } from '../../image/peek-image.ts';
 import type { Plan, SandboxPlan } from '../../plan/plan.ts';
+import { volumeIds } from '../volumes/sandbox-volumes.ts';
 import { readChainFacts } from './chain-facts.ts';
 import { type CacheState, hasCheckpoints, SandboxCheckpoints } from './sandbox-checkpoints.ts';
 
@@ -12,10 +14,13 @@ export type PlanCache = ReadonlyMap<string, readonly (CacheState | null)[]>;
  * Finds what a run of the plan would restore, without changing anything. Sandboxes without checkpoints are left out.
  * @throws {GondolinError} PROJECT_INPUT_….
  */
-export async function planCache(plan: Plan, cacheDirectory: string): Promise<PlanCache> {
+export async function planCache(
+  plan: Plan,
+  directories: Pick<Directories, 'cache' | 'volumes'>,
+): Promise<PlanCache> {
   const states = new Map<string, readonly (CacheState | null)[]>();
   for (const sandbox of plan.sandboxes.filter(hasCheckpoints)) {
-    states.set(sandbox.name, await cacheStates(plan, sandbox, cacheDirectory));
+    states.set(sandbox.name, await cacheStates(plan, sandbox, directories));
   }
   return states;
 }
@@ -23,7 +28,7 @@ export async function planCache(plan: Plan, cacheDirectory: string): Promise<Pla
 async function cacheStates(
   plan: Plan,
   sandbox: SandboxPlan,
-  cacheDirectory: string,
+  { cache: cacheDirectory, volumes }: Pick<Directories, 'cache' | 'volumes'>,
 ): Promise<(CacheState | null)[]> {
   const without = (reason: string) =>
     sandbox.steps.map(({ checkpoint }) => (checkpoint ? { isCached: false, reason } : null));
@@ -31,7 +36,8 @@ async function cacheStates(
     const options = { cacheDirectory, agentPath: guestAgentPath() };
     const image = await peekImage(sandbox.image.recipe, options);
     if (image === null) return without('its image must be built first');
-    const facts = await readChainFacts(sandbox.vm, image, cacheDirectory);
+    const ids = await volumeIds(plan, sandbox, volumes);
+    const facts = await readChainFacts(sandbox.vm, image, cacheDirectory, ids);
     const checkpoints = await SandboxCheckpoints.open({ plan, sandbox, facts, cacheDirectory });
     return await checkpoints.states();
   } catch (error) {

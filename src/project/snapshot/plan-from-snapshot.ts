@@ -1,10 +1,16 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { MountPlan, Plan } from '../../plan/plan.ts';
+import { formatBytes } from '../../util/quantities.ts';
 import type { SnapshotFacts } from './snapshot-facts.ts';
 
 /** Describes what must be equal in a volume, which the guest has mounted. Its host directory may differ. */
 function describeVolume(mount: MountPlan): string {
   if (mount.kind === 'memory') return `${mount.guestPath} (memory)`;
+  if (mount.kind === 'disk') {
+    // Its size too: the saved machine knows its device.
+    const size = `${formatBytes(mount.sizeBytes)}${mount.isReadonly ? ', read-only' : ''}`;
+    return `${mount.guestPath} (volume ${mount.name}, ${size})`;
+  }
   return `${mount.guestPath} (host${mount.isReadonly ? ', read-only' : ''})`;
 }
 

@@ -50,6 +50,13 @@ const mount = tagged<MountPlan>('kind', {
     guestPath: text(),
     isReadonly: boolean,
   }),
+  disk: object<MountPlan & { kind: 'disk' }>({
+    kind: literal('disk'),
+    name: text(),
+    guestPath: text(),
+    sizeBytes: integer(),
+    isReadonly: boolean,
+  }),
 });
 
 const recipe = tagged<ImageRecipe>('kind', {

@@ -31,6 +31,13 @@ export function checkFork(vm: VMOptions, count: number, { mounts }: ForkOptions)
     const message = `count of fork: got ${JSON.stringify(count)}, want 1 to ${MAX_COPIES}`;
     throw new GondolinError('VM_BAD_OPTION', message);
   }
+  const [disk] = Object.keys(vm.vfs?.disks ?? {});
+  if (disk !== undefined) {
+    throw new GondolinError(
+      'VM_BAD_OPTION',
+      `fork: the VM has a disk at ${disk}, which one VM uses at a time`,
+    );
+  }
   const [target] = Object.keys(vm.vfs?.mounts ?? {});
   if (target === undefined || mounts !== undefined) return;
   throw new GondolinError('VM_BAD_OPTION', `option mounts of fork: none for ${target}`, {

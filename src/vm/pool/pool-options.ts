@@ -69,6 +69,8 @@ export function checkPoolOptions(options: PoolOptions): void {
     if ((options as VMOptions)[option] !== undefined)
       throw new GondolinError('VM_BAD_OPTION', `option ${option}: VM.pool() has none`);
   }
+  if ((options.vfs as Vfs | undefined)?.disks !== undefined)
+    throw new GondolinError('VM_BAD_OPTION', 'option vfs.disks: a waiting VM has no disks');
   if ((options.vfs as Vfs | undefined)?.mounts !== undefined)
     throw new GondolinError('VM_BAD_OPTION', 'option vfs.mounts: give it to acquire()');
 }
@@ -84,6 +86,8 @@ export function machineOptions(options: PoolOptions): VMOptions {
  * @throws {GondolinError} VM_BAD_OPTION for one that only the pool can have.
  */
 export function mergeOptions(pool: PoolOptions, own: AcquireOptions): VMOptions {
+  if (own.vfs?.disks !== undefined)
+    throw new GondolinError('VM_BAD_OPTION', 'option vfs.disks: a waiting VM has no disks');
   const taken = OF_THE_MACHINE.find((option) => (own as VMOptions)[option] !== undefined);
   if (taken !== undefined)
     throw new GondolinError('VM_BAD_OPTION', `option ${taken}: give it to VM.pool()`);

@@ -16,6 +16,8 @@ export interface SavedGuest {
   readonly fuse: FuseServer | null;
   /** Guest paths of its provider mounts, in the order they were given. */
   readonly mountTargets: readonly string[];
+  /** Guest paths of its disks, in the order they were given. */
+  readonly diskTargets: readonly string[];
   /** Null when the VM has no network. */
   readonly network: GuestNetwork | null;
   /** Machines that can load it have the same key: see computeTemplateKey. */
@@ -28,9 +30,9 @@ export interface SavedGuest {
  * @throws {GondolinError} MACHINE_STATE_FAILED, SNAPSHOT_UNSUPPORTED; the error that ended the guest.
  */
 export async function saveGuest(guest: SavedGuest, directory: string): Promise<void> {
-  const { machine, agent, fuse, mountTargets, network, templateKey } = guest;
+  const { machine, agent, fuse, mountTargets, diskTargets, network, templateKey } = guest;
   const outcome = await whileFrozen({ agent, fuse }, presentTime, async () => {
-    await writeMounts(directory, mountTargets, fuse);
+    await writeMounts(directory, { targets: mountTargets, disks: diskTargets }, fuse);
     if (network !== null) await writeNetworkState(directory, network.state);
     await saveMachine(machine, directory);
     return { bytesIn: fuse?.bytesIn ?? 0, bytesOut: fuse?.bytesOut ?? 0 };

@@ -17,19 +17,22 @@ const ROOT_USER = { uid: 0, gid: 0 };
 /** Content of the file: guest paths in the order of their names under the FUSE root, and the file server's state. */
 interface SavedMounts {
   readonly targets: readonly string[];
+  /** Guest paths of the disks, in the order of their devices: the guest mounts them again by itself. */
+  readonly disks: readonly string[];
   /** Null without provider mounts. */
   readonly files: unknown;
 }
 
 const storedMounts = object<SavedMounts>({
   targets: list(text({ maxLength: MAX_PATH_LENGTH })),
+  disks: list(text({ maxLength: MAX_PATH_LENGTH })),
   files: anything,
 });
 
 /**
  * Freezes the guest once every request of its mounts is served and every reply has reached its kernel, and leaves the
  * file server quiesced.
- * @throws {GondolinError} MACHINE_STATE_FAILED when the mounts stay busy for 10 s.
+ * @throws {GondolinError} MACHINE_STATE_FAILED when the mounts stay busy for 10 s; SNAPSHOT_UNSUPPORTED when processes use a disk.
  */
 export async function freezeQuiet(
   agent: Pick<AgentClient, 'freeze'>,
@@ -37,7 +40,7 @@ export async function freezeQuiet(
 ): Promise<void> {
   const deadline = performance.now() + QUIET_LIMIT_MS;
   while (performance.now() < deadline) {
-    const { sentBytes, receivedBytes } = await agent.freeze();
+    const { sentBytes, receivedBytes } = await agent.freeze().catch(explainBusyDisk);
     if (fuse === null) return;
     // Only once all requests have arrived: a quiesced server reads none.
     if (sentBytes !== BigInt(fuse.bytesIn)) continue;
@@ -48,13 +51,24 @@ export async function freezeQuiet(
   throw new GondolinError('MACHINE_STATE_FAILED', 'the mounts of the guest stayed busy for 10 s');
 }
 
+/** A guest unmounts its disks before it is frozen: another VM may write to them before it is restored. */
+function explainBusyDisk(cause: unknown): never {
+  if (!GondolinError.is(cause) || cause.details?.['errno'] !== 'EBUSY') throw cause;
+  const target = String(cause.details?.['stage']);
+  throw new GondolinError('SNAPSHOT_UNSUPPORTED', `the disk at ${target} is in use in the guest`, {
+    hint: 'Save when no process has files open on it, is in one of its directories, or has something mounted below it.',
+    cause,
+    details: { target },
+  });
+}
+
 /** @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming a mount; MACHINE_STATE_FAILED when it cannot be written. */
 export async function writeMounts(
   directory: string,
-  targets: readonly string[],
+  places: Pick<SavedMounts, 'targets' | 'disks'>,
   fuse: FuseServer | null,
 ): Promise<void> {
-  const saved: SavedMounts = { targets, files: fuse?.exportState() ?? null };
+  const saved: SavedMounts = { ...places, files: fuse?.exportState() ?? null };
   await writeSavedJson(directory, SAVED_FILES.mounts, saved);
 }
 
@@ -69,7 +83,12 @@ export async function restoreMounts(
   machine: Machine,
   onServer: (server: FuseServer) => void,
 ): Promise<void> {
-  const { targets, files } = await readSavedJson(directory, SAVED_FILES.mounts, storedMounts);
+  const saved = await readSavedJson(directory, SAVED_FILES.mounts, storedMounts);
+  const { targets, disks, files } = saved;
+  const givenDisks = Object.keys(options.vfs?.disks ?? {});
+  if (disks.length !== givenDisks.length || disks.some((path, at) => path !== givenDisks[at])) {
+    throw refused(directory, `it was saved with disks at ${disks.join(', ') || 'no path'}`);
+  }
   const provided = options.vfs?.mounts ?? {};
   const mounts = targets.flatMap((target, index) => {
     const provider = Object.hasOwn(provided, target) ? provided[target] : undefined;

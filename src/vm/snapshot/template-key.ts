@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Accelerator } from '../../host/accelerator.ts';
 import type { Tool } from '../../host/tools.ts';
 import type { GuestImage } from '../../image/guest-image.ts';
+import type { MachineDisk } from '../../machine/machine-spec.ts';
 import { buildQemuArguments } from '../../machine/qemu-arguments.ts';
 import { SNAPSHOT_VERSION } from './saved-machine.ts';
 
@@ -9,6 +10,8 @@ export interface TemplateKeyInput {
   readonly image: Pick<GuestImage, 'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>;
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** @default none */
+  readonly disks?: readonly MachineDisk[];
   readonly accelerator: Accelerator;
   readonly qemu: Tool;
   /** True when the scratch mounts are part of the machine. */

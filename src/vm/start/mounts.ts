@@ -1,4 +1,5 @@
 import type { AgentClient } from '../../agent/agent-client.ts';
+import { diskSerial } from '../../machine/qemu-arguments.ts';
 import type { FuseServer } from '../../vfs/fuse-server.ts';
 import type { GuestFiles } from '../guest-files.ts';
 import { DEFAULT_MEMORY, memoryBytes, type VMOptions } from '../vm-options.ts';
@@ -8,6 +9,8 @@ interface MemoryPlace {
   readonly mode: number;
 }
 
+/** Permissions of a disk that is mounted for the first time. */
+const DISK_MODE = 0o755;
 /** Paths that programs write to even where the root is read-only. */
 const SCRATCH = ['/tmp', '/var/tmp'];
 
@@ -17,7 +20,8 @@ function scratch(options: VMOptions): readonly (readonly [string, MemoryPlace])[
 }
 
 function isTaken(options: VMOptions, path: string): boolean {
-  return path in (options.vfs?.memory ?? {}) || path in (options.vfs?.mounts ?? {});
+  const { memory = {}, mounts = {}, disks = {} } = options.vfs ?? {};
+  return path in memory || path in mounts || path in disks;
 }
 
 /** True when the VM has all scratch mounts, so that they can be part of its template. */
@@ -87,7 +91,8 @@ export async function mountVolumes(
 ): Promise<void> {
   const provided = Object.entries(options.vfs?.mounts ?? {});
   const memory = memoryMounts(options);
-  if (provided.length + memory.length === 0) return;
+  const disks = Object.entries(options.vfs?.disks ?? {});
+  if (provided.length + memory.length + disks.length === 0) return;
   const user = await files.user(agent);
   const mounts = provided.map(([target, provider], index) => ({
     target,
@@ -98,7 +103,13 @@ export async function mountVolumes(
     target,
     mount: () => agent.mountMemory({ target, sizeBytes, mode, ...user }),
   }));
-  if (mounts.length === 0) return mountInOrder(memorySteps);
+  const diskSteps = disks.map(([target, { isReadonly = false }], index) => {
+    const serial = diskSerial(index);
+    const disk = { serial, target, isReadonly, mode: DISK_MODE, ...user };
+    return { target, mount: () => agent.mountDisk(disk) };
+  });
+  const ownSteps = [...memorySteps, ...diskSteps];
+  if (mounts.length === 0) return mountInOrder(ownSteps);
   const server = await attach();
   const steps = [
     ...mounts.map(({ target, name, provider }) => ({
@@ -106,7 +117,7 @@ export async function mountVolumes(
       name,
       mount: () => agent.mountHost({ source: name, target, isReadonly: provider.isReadonly }),
     })),
-    ...memorySteps.map((step) => ({ ...step, name: null })),
+    ...ownSteps.map((step) => ({ ...step, name: null })),
   ];
   const placed = steps.map((step) => ({ ...step, mount: () => mountOnPlace(step, steps, server) }));
   const failed = server.failed.then((error) => Promise.reject(error));

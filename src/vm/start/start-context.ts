@@ -4,6 +4,7 @@ import { requireTool } from '../../host/tools.ts';
 import type { GuestImage } from '../../image/guest-image.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../../machine/start-machine.ts';
+import type { OpenDisk } from '../disks/open-disks.ts';
 import type { GuestFiles } from '../guest-files.ts';
 import type { GuestNetwork } from '../guest-network.ts';
 import { computeTemplateKey } from '../snapshot/template-key.ts';
@@ -18,6 +19,8 @@ export interface StartRequest {
   readonly options: VMOptions;
   readonly image: GuestImage;
   readonly network: GuestNetwork | null;
+  /** The disks of the options, in their order. @default none */
+  readonly disks?: readonly OpenDisk[];
   readonly log: DebugLog;
   /** Called when QEMU has been started, and again when a start needs a second one. */
   readonly onSpawned?: () => void;
@@ -45,13 +48,14 @@ export interface StartContext extends WatchedStart {
 
 /** @throws {GondolinError} HOST_… when QEMU is missing or does not run; VM_BAD_OPTION for the memory. */
 export async function createStartContext(start: WatchedStart): Promise<StartContext> {
-  const { options, image, network, files } = start;
+  const { options, image, network, files, disks = [] } = start;
   const directories = resolveDirectories();
   const qemu = requireTool('qemu-system-x86_64');
   const { accelerator } = await chooseAccelerator({ qemu, cacheDirectory: directories.cache });
   const size = {
     cpus: options.cpus ?? 1,
     memoryBytes: memoryBytes(options.memory ?? DEFAULT_MEMORY),
+    disks: disks.map((disk) => ({ sizeBytes: disk.image.sizeBytes })),
   };
   const { vmlinuxPath, initramfsPath, rootfsPath } = image;
   return {
@@ -60,6 +64,7 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
     machineOptions: {
       accelerator,
       directories,
+      diskFds: disks.map((disk) => disk.image.fd),
       onSpawned: () => {
         files.preload();
         start.onSpawned?.();

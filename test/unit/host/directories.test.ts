@@ -10,6 +10,7 @@ it('resolveDirectories() falls back to the home directory when nothing is set', 
     checkpoints: '/home/jo/.cache/gondolin/checkpoints',
     sessions: '/home/jo/.local/state/gondolin/sessions',
     snapshots: '/home/jo/.local/state/gondolin/snapshots',
+    volumes: '/home/jo/.local/state/gondolin/volumes',
     authority: '/home/jo/.local/state/gondolin/ca',
   });
 });

@@ -65,6 +65,53 @@ describe('volumes', () => {
     );
   });
 
+  it.each([
+    [
+      '{ cache: { size: 1GiB } }',
+      '["cache:/c"]',
+      { name: 'cache', sizeBytes: 2 ** 30, isReadonly: false },
+    ],
+    [
+      '{ cache: }',
+      '["cache:c:ro"]',
+      { guestPath: '/workspace/c', sizeBytes: 2 ** 32, isReadonly: true },
+    ],
+    ['{ src: {} }', '["src:/c"]', { kind: 'disk', name: 'src' }],
+    ['{ src: {} }', '["./src:/c"]', { kind: 'host', hostPath: '/p/src' }],
+    ['{ a: { size: 2GiB } }', '[{ type: volume, source: a, target: /c }]', { sizeBytes: 2 ** 31 }],
+    [
+      '{}',
+      '[{ type: volume, source: b, target: /c, size: 64MiB, read_only: true }]',
+      { kind: 'disk', name: 'b', sizeBytes: 2 ** 26, isReadonly: true },
+    ],
+  ])('with the named volumes %s, %s is read', (named, list, want) => {
+    const text = `volumes: ${named}\nsandboxes: { a: { volumes: ${list} } }\n`;
+    expect(readText(text).sandboxes[0]?.volumes).toContainEqual(expect.objectContaining(want));
+  });
+
+  it('a volume of the flat form needs no name beside it', () => {
+    expect(volumesOf('[{ type: volume, source: b, target: /c }]')).toEqual([
+      { kind: 'disk', name: 'b', guestPath: '/c', sizeBytes: 2 ** 32, isReadonly: false },
+    ]);
+  });
+
+  it.each([
+    ['volumes: { a: {} }\n', 'wrong_type'],
+    ['volumes: ["./src:x"]\nsandboxes: { a: {} }\n', 'wrong_type'],
+    ['volumes: { a: { size: 1MiB } }\nsandboxes: { a: {} }\n', 'bad_value'],
+    ['volumes: { A: {} }\nsandboxes: { a: {} }\n', 'bad_value'],
+    ['volumes: { a: { driver: local } }\nsandboxes: { a: {} }\n', 'unknown_key'],
+    ['volumes: [{ type: volume, source: ./a, target: x }]\n', 'bad_value'],
+    ['volumes: [{ type: volume, target: x }]\n', 'missing_key'],
+    ['volumes: { a: {} }\nsandboxes: { a: { volumes: ["a:/x", "./src:/x"] } }\n', 'mount_conflict'],
+  ])('%j is %s', (text, code) => {
+    expect(errorOf(text).map((issue) => issue.code)).toEqual([code]);
+  });
+
+  it('a name that is neither a path nor a volume gets the way to write a volume', () => {
+    expect(errorOf('volumes: ["cache:/c"]\n')[0]?.hint).toContain('type: volume');
+  });
+
   it('the workspace is memory unless a volume covers it', () => {
     const own = readText('volumes: ["./src:."]\n').sandboxes[0]?.volumes;
     expect(own).toEqual([expect.objectContaining({ hostPath: '/p/src', guestPath: '/workspace' })]);
