@@ -143,6 +143,7 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
     root: 'memory' as const,
     user,
     env,
+    envOutputs: {},
     maskedEnv: Object.keys(env),
     workspace: flags.cwd === undefined ? home : readDirectory(flags.cwd),
     timeoutMs: readTimeLimit(flags.timeout),

@@ -1,5 +1,6 @@
 import type { PortMapping } from '../address/parse-port-mapping.ts';
 import type { SourcePlace } from '../errors/gondolin-error.ts';
+import type { TextParts } from './yaml/output-reference.ts';
 
 /**
  * A checked project file with every default filled in. Host paths are absolute, sizes are in bytes, times in milliseconds;
@@ -35,6 +36,7 @@ export interface SandboxConfig {
   /** `UID[:GID]` or `NAME[:GROUP]`; empty for root. */
   readonly user: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly envOutputs: EnvOutputs;
   /** Names in `env` whose values were inherited, came from an env_file, or may contain a credential: masked when printed. */
   readonly maskedEnv: readonly string[];
   /** Files of `env_file`, absolute, including optional ones that are missing. */
@@ -53,10 +55,21 @@ export interface SandboxConfig {
   readonly dependsOn: readonly DependencyConfig[];
 }
 
+/**
+ * A command in parts, because outputs of steps are in it: one text for a script, one for each word of a list. The command
+ * itself has the references as the file spells them.
+ */
+export type CommandOutputs = readonly TextParts[];
+
+/** The variables of an `env:` in whose values outputs of steps are, in parts. */
+export type EnvOutputs = Readonly<Record<string, TextParts>>;
+
 /** The main command of a sandbox, and how it is kept running. */
 export interface ServiceConfig {
   /** A string runs in a shell, a list without one. */
   readonly run: string | readonly string[];
+  /** null without outputs. */
+  readonly runOutputs: CommandOutputs | null;
   readonly restart: RestartPolicy;
   /** Asks it to end. */
   readonly stopSignal: StopSignal;
@@ -86,6 +99,8 @@ export type StopSignal =
 export interface HealthcheckConfig {
   /** A string runs in a shell, a list without one. */
   readonly test: string | readonly string[];
+  /** null without outputs. */
+  readonly testOutputs: CommandOutputs | null;
   readonly intervalMs: number;
   /** Limit of one check. */
   readonly timeoutMs: number;
@@ -238,6 +253,8 @@ export interface StepConfig {
   readonly name: string;
   /** A string runs in a shell, a list without one. */
   readonly run: string | readonly string[];
+  /** null without outputs. */
+  readonly runOutputs: CommandOutputs | null;
   /** Names of steps of the same sandbox that must have succeeded. */
   readonly needs: readonly string[];
   readonly when: 'on_success' | 'on_failure' | 'always';
@@ -247,6 +264,7 @@ export interface StepConfig {
   readonly retries: number;
   /** Overrides the sandbox's variables. */
   readonly env: Readonly<Record<string, string>>;
+  readonly envOutputs: EnvOutputs;
   /** Like that of the sandbox. */
   readonly maskedEnv: readonly string[];
   /** Absolute guest path. */

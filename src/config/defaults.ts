@@ -13,6 +13,8 @@ export const DEFAULT_STEP: Omit<StepConfig, 'name' | 'run' | 'cwd'> = {
   timeoutMs: null,
   retries: 0,
   env: {},
+  runOutputs: null,
+  envOutputs: {},
   maskedEnv: [],
   successExitCodes: [0],
   continueOnError: false,
@@ -50,6 +52,7 @@ export const DEFAULT_IMAGE: ImageConfig = {
 
 /** A service with nothing but its command. */
 export const DEFAULT_SERVICE: Omit<ServiceConfig, 'run'> = {
+  runOutputs: null,
   restart: { when: 'no', maxRestarts: null },
   stopSignal: 'SIGTERM',
   stopGracePeriodMs: 10_000,
@@ -58,6 +61,7 @@ export const DEFAULT_SERVICE: Omit<ServiceConfig, 'run'> = {
 
 /** `healthcheck:` with nothing but its test; the times are Compose's. */
 export const DEFAULT_HEALTHCHECK: Omit<HealthcheckConfig, 'test'> = {
+  testOutputs: null,
   intervalMs: 30_000,
   timeoutMs: 30_000,
   retries: 3,

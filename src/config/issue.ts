@@ -31,6 +31,9 @@ export const ISSUE_HINTS = {
   duplicate_name: 'Give each its own name.',
   unknown_need: 'Name a step of the same sandbox.',
   need_cycle: 'Remove one of these needs.',
+  unknown_output: 'Name a step of this sandbox, or of one that it depends on.',
+  output_place:
+    'Outputs stand in `run`, `env` and `healthcheck.test`, after the step that writes them; a value from outside is an `args:`.',
   needs_run: 'Add `run:` with the command of the service, or remove the key.',
   not_split:
     'Remove `shards:`, or move the steps into a sandbox of their own that depends on this one.',

@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { type CheckContext, textOr } from './check/check-context.ts';
+import { checkOutputs } from './check/check-outputs.ts';
 import { readDependencies } from './check/read-dependencies.ts';
 import { readImages, readSandbox } from './check/read-sandbox.ts';
 import { checkServiceKeys } from './check/read-service.ts';
@@ -70,7 +71,12 @@ function readSandboxes(
     const sandbox = { ...readSandbox(context, key, node, shared), ...cellOf(cells.get(key)) };
     return { sandbox, node };
   });
-  return readDependencies(context, placed);
+  const nodeOf = new Map(placed.map(({ sandbox, node }) => [sandbox.name, node]));
+  const dependent = readDependencies(context, placed).flatMap((sandbox) => {
+    const node = nodeOf.get(sandbox.name);
+    return node === undefined ? [] : [{ sandbox, node }];
+  });
+  return checkOutputs(context, dependent);
 }
 
 function emptyIssue(file: SourceFile): Issue {

@@ -446,6 +446,19 @@ export const CODES = {
     exit: EXIT.policy,
     hint: 'See above for what was blocked and how to allow it, or set network.on_blocked: warn to let such a run succeed.',
   },
+  PROJECT_OUTPUT_INVALID: {
+    exit: EXIT.runner,
+    hint: 'Append lines NAME=value to the file, or NAME<<END, the value and END; docs/outputs.md has the limits.',
+  },
+  PROJECT_OUTPUT_MISSING: {
+    exit: EXIT.runner,
+    hint: 'Write the output in that step: echo "NAME=value" >> "$GONDOLIN_OUTPUT". Or give a value for its absence: NAME:-value.',
+  },
+  PROJECT_OUTPUT_UNSAFE: {
+    exit: EXIT.config,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
+    hint: 'Pass it by a variable, which no shell reads as code: env: { VALUE: "${steps.…}" }, and "$VALUE" in the command.',
+  },
   PROJECT_POLICY_SCRIPT_INVALID: {
     exit: EXIT.config,
     hint: 'Export onRequest, onRequestHead or onResponse from a module that loads on its own.',

@@ -69,10 +69,10 @@ function planNetwork({ network, secrets }: SandboxConfig): NetworkPlan {
 function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const { name, image, workspace, volumes, secrets, onWritableCode } = sandbox;
   const { matrix, matrixOf, profiles, shards } = sandbox;
-  const { cpus, memoryBytes, root, user, env, maskedEnv, timeoutMs, ports } = sandbox;
+  const { cpus, memoryBytes, root, user, env, envOutputs, maskedEnv, timeoutMs, ports } = sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
   const size = { cpus, memoryBytes, root, user };
-  const vm = { ...size, env, maskedEnv, workspace, mounts: volumes, timeoutMs, ports };
+  const vm = { ...size, env, envOutputs, maskedEnv, workspace, mounts: volumes, timeoutMs, ports };
   const network = planNetwork(sandbox);
   const unsplit = order.map(planStep);
   const steps = shards > 1 ? withShardVariables(unsplit, WHOLE) : unsplit;

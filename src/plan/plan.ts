@@ -114,6 +114,7 @@ export interface VmPlan
     | 'root'
     | 'user'
     | 'env'
+    | 'envOutputs'
     | 'maskedEnv'
     | 'workspace'
     | 'timeoutMs'

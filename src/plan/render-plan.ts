@@ -1,6 +1,7 @@
 import { formatPlace } from '../address/format-place.ts';
 import { isLoopback, type PortMapping } from '../address/parse-port-mapping.ts';
 import type { SecretConfig, SecretSourceConfig } from '../config/config.ts';
+import { hideOutputs, hideServiceOutputs } from '../config/print/hide-outputs.ts';
 import { maskEnv } from '../config/print/mask-env.ts';
 import { commandText } from './command-text.ts';
 import type {
@@ -169,9 +170,10 @@ export function renderPlan(plan: Plan, note: CacheNote = () => null): string {
 export function renderPlanJson(plan: Plan): string {
   const sandboxes = plan.sandboxes.map(({ vm: { maskedEnv, ...vm }, steps, ...sandbox }) => ({
     ...sandbox,
-    vm: { ...vm, env: maskEnv({ env: vm.env, maskedEnv }) },
+    service: hideServiceOutputs(sandbox.service),
+    vm: { ...hideOutputs(vm), env: maskEnv({ env: vm.env, maskedEnv }) },
     steps: steps.map(({ maskedEnv: names, ...step }) => ({
-      ...step,
+      ...hideOutputs(step),
       env: maskEnv({ env: step.env, maskedEnv: names }),
     })),
   }));

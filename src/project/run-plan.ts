@@ -3,6 +3,7 @@ import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
 import type { Plan } from '../plan/plan.ts';
 import { judgeRun } from './exit-code.ts';
 import { runInOrder } from './order/run-in-order.ts';
+import { RunOutputs } from './outputs/run-outputs.ts';
 import type { RunChange, RunListener } from './run-event.ts';
 import type { RunResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough } from './runner-vm.ts';
@@ -72,6 +73,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
     emit,
     onNetworkEvent,
     passthrough,
+    outputs: new RunOutputs(plan.sandboxes),
   });
   const judged = judgeRun(results, cancel, until);
   const durationMs = Math.round(performance.now() - startedAt);

@@ -4,6 +4,8 @@ import { NetworkTally } from '../net/audit/network-tally.ts';
 import type { SandboxPlan, StepPlan } from '../plan/plan.ts';
 import { type ErrorData, toErrorData } from './error-data.ts';
 import { judgeSandbox } from './exit-code.ts';
+import { resolveSandbox, resolveService } from './outputs/resolve-plan.ts';
+import type { RunOutputs } from './outputs/run-outputs.ts';
 import type { RunChange } from './run-event.ts';
 import { NOT_RUN, type SandboxResult, type ServiceResult, type StepResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
@@ -23,6 +25,7 @@ export interface SandboxContext {
   readonly passthrough: Passthrough | null;
   /** Most steps that a checkpoint may stand for. @default all */
   readonly maxRestoredSteps?: number;
+  readonly outputs: RunOutputs;
 }
 
 /** The place of a sandbox among those that it depends on and that depend on it. */
@@ -100,6 +103,7 @@ async function runSteps(
 ): Promise<void> {
   const stepContext: StepContext = {
     ...context,
+    isOutputRead: false,
     sandbox: sandbox.name,
     deadline: progress.deadline.signal,
   };
@@ -115,7 +119,8 @@ async function runSteps(
       progress.steps.push(await skip(sandbox, step, why, context));
       continue;
     }
-    const { result, isVmLost } = await runStep(vm, step, stepContext);
+    const isOutputRead = context.outputs.isRead(sandbox, index);
+    const { result, isVmLost } = await runStep(vm, step, { ...stepContext, isOutputRead });
     progress.steps.push(result);
     progress.isVmLost ||= isVmLost;
     if (isVmLost) progress.error ??= result.error;
@@ -135,7 +140,8 @@ async function serve(
   const { service, name } = sandbox;
   const isReady = progress.steps.length === sandbox.steps.length && !progress.steps.some(hasFailed);
   if (service === null || !isReady || stopReason(progress, context.cancel) !== null) return;
-  const { result, error, isVmLost } = await runService(vm, service, {
+  const known = resolveService(service, (reference) => context.outputs.get(reference));
+  const { result, error, isVmLost } = await runService(vm, known, {
     ...supervision,
     sandbox: name,
     cwd: sandbox.vm.workspace,
@@ -223,11 +229,12 @@ async function runInVm(
 ): Promise<void> {
   let vm: RunnerVm | null = null;
   try {
-    vm = await startSandboxVm(sandbox, progress, context);
+    const known = resolveSandbox(sandbox, (reference) => context.outputs.get(reference));
+    vm = await startSandboxVm(known, progress, context);
     await reportStart(vm, sandbox, progress, context);
     if (sandbox.service === null) supervision.reach('started');
-    await runSteps(vm, sandbox, progress, context);
-    await serve(vm, sandbox, progress, { context, supervision });
+    await runSteps(vm, known, progress, context);
+    await serve(vm, known, progress, { context, supervision });
   } catch (error) {
     progress.isVmLost = true;
     const { deadline } = progress;
@@ -253,6 +260,7 @@ export async function runSandbox(
   supervision: Supervision,
 ): Promise<SandboxResult> {
   const startedAt = performance.now();
+  context.outputs.clear(sandbox);
   const progress: Progress = {
     deadline: new AbortController(),
     timer: undefined,

@@ -5,6 +5,7 @@ import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { SandboxPlan } from '../plan/plan.ts';
 import type { SavedStep } from './checkpoint/checkpoint-facts.ts';
 import type { SaveOutcome } from './checkpoint/sandbox-checkpoints.ts';
+import type { StepOutputs } from './outputs/parse-outputs.ts';
 import type { StepResult } from './run-result.ts';
 
 /** The part of `ExecResult` that the runner uses. */
@@ -52,6 +53,11 @@ export interface RunnerVm {
   readonly ports: readonly PortMapping[];
   /** Ends the guest and QEMU. Safe to call on a VM that has ended. */
   close(): Promise<void>;
+  /**
+   * Reads a file as the guest's user; null if there is none.
+   * @throws {GondolinError} FILES_TOO_LARGE; the errors of `vm.fs`.
+   */
+  readFile(path: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array | null>;
   /** Saves the VM to an existing, empty directory; the VM continues afterwards. */
   save(directory: string): Promise<void>;
   /** Results of the steps before the restored checkpoint; empty if no checkpoint was restored. */
@@ -59,8 +65,13 @@ export interface RunnerVm {
   /**
    * Saves a checkpoint after step `index`, for later runs.
    * @param results  The results of all steps up to that one.
+   * @param outputs  What each of them wrote.
    */
-  saveCheckpoint(index: number, results: readonly StepResult[]): Promise<SaveOutcome>;
+  saveCheckpoint(
+    index: number,
+    results: readonly StepResult[],
+    outputs: readonly StepOutputs[],
+  ): Promise<SaveOutcome>;
 }
 
 /** Progress of an image build, as reported by `image/`. */

@@ -214,6 +214,15 @@ function reportMissed(
   if (step !== undefined) hooks.onCheckpointMissed(step.name, checkpoints.explain(index));
 }
 
+async function readGuestFile({ fs }: VM, path: string, maxBytes: number, signal: AbortSignal) {
+  try {
+    return await fs.readFile(path, { maxBytes, signal });
+  } catch (error) {
+    if (GondolinError.is(error) && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
 /** Wraps a VM for the runner; closing it releases its image. */
 function toRunnerVm(
   { image, options }: VmInputs,
@@ -230,12 +239,13 @@ function toRunnerVm(
     cachedSteps: found?.steps ?? [],
     ports: vm.exposedPorts.map(({ host, port, guestPort }) => ({ host, port, guestPort })),
     exec: (argv, execOptions) => vm.exec(argv, execOptions),
+    readFile: (path, maxBytes, signal) => readGuestFile(vm, path, maxBytes, signal),
     save: (directory) => vm.save(directory),
-    saveCheckpoint: async (index, results) => {
+    saveCheckpoint: async (index, results, outputs) => {
       if (checkpoints === null) return { kind: 'off' };
       const isReplacing = options.checkpoints === 'rewrite';
       const save = (directory: string) => vm.save(directory);
-      const outcome = checkpoints.save(index, results, save, isReplacing);
+      const outcome = checkpoints.save(index, { results, outputs }, save, isReplacing);
       saving = outcome;
       return outcome;
     },

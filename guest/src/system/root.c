@@ -114,8 +114,11 @@ static bool mount_runtime(struct failure *failure)
     /* Not optional: without it a command could leave processes that no kill reaches. */
     if (mount("cgroup2", "/sys/fs/cgroup", "cgroup2", plain, NULL) != 0)
         return failed(failure, "mount cgroup2 (the guest's kernel must have control groups of version 2)");
-    (void)mkdir("/run/lock", 01777);
-    (void)chmod("/run/lock", 01777);
+    static const char *const shared[] = {"/run/lock", "/run/gondolin"};
+    for (size_t i = 0; i < sizeof shared / sizeof shared[0]; i++) {
+        (void)mkdir(shared[i], 01777);
+        (void)chmod(shared[i], 01777);
+    }
     link_once("/proc/self/fd", "/dev/fd");
     link_once("/proc/self/fd/0", "/dev/stdin");
     link_once("/proc/self/fd/1", "/dev/stdout");

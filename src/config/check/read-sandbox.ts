@@ -16,6 +16,7 @@ import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest
 import { readSizeBytes, readTimeout, type SizeLimits } from './quantities.ts';
 import { type EnvConfig, inheritedNames, readEnv, readEnvFiles } from './read-env.ts';
 import { readNetwork } from './read-network.ts';
+import { readEnvOutputs } from './read-outputs.ts';
 import { readPorts } from './read-ports.ts';
 import { readSecretConfigs, secretVariables } from './read-secrets.ts';
 import { readService } from './read-service.ts';
@@ -157,6 +158,7 @@ export function readSandbox(
     workspace,
     user: user === 'root' ? '' : user,
     env: { ...fromFiles.env, ...own.env },
+    envOutputs: readEnvOutputs(get('env')),
     maskedEnv: [
       ...fromFiles.masked.filter((variable) => !ownNames.includes(variable)),
       ...own.masked,

@@ -3,6 +3,7 @@ import { DEFAULT_HEALTHCHECK, DEFAULT_SERVICE } from '../defaults.ts';
 import { getChild, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, numberOr, report, textOr } from './check-context.ts';
 import { readDuration } from './quantities.ts';
+import { readCommandOutputs } from './read-outputs.ts';
 import { toCommand } from './to-command.ts';
 
 /** Keys that say how `run:` is kept running. */
@@ -32,12 +33,17 @@ function readRestart(node: SourceNode | undefined): RestartPolicy {
 }
 
 /** Reads `test:`. Compose's lists start with CMD or CMD-SHELL. */
-function readTest(node: SourceNode | undefined): string | readonly string[] {
+function readTest(node: SourceNode | undefined): Pick<HealthcheckConfig, 'test' | 'testOutputs'> {
   const test = toCommand(node);
-  if (typeof test === 'string') return test;
+  const testOutputs = readCommandOutputs(node);
+  if (typeof test === 'string') return { test, testOutputs };
   const [kind, ...words] = test;
-  if (kind === 'CMD-SHELL') return words.join(' ');
-  return kind === 'CMD' ? words : test;
+  const parts = testOutputs?.slice(1) ?? null;
+  if (kind === 'CMD-SHELL') {
+    const script = parts?.flatMap((word, index) => (index === 0 ? word : [' ', ...word])) ?? null;
+    return { test: words.join(' '), testOutputs: script === null ? null : [script] };
+  }
+  return kind === 'CMD' ? { test: words, testOutputs: parts } : { test, testOutputs };
 }
 
 function readHealthcheck(
@@ -48,11 +54,11 @@ function readHealthcheck(
   const time = (key: string, fallbackMs: number, minMs = 1) =>
     readDuration(context, getChild(node, key), { key: `healthcheck.${key}`, fallbackMs, minMs });
   const test = readTest(getChild(node, 'test'));
-  if (getChild(node, 'test') !== undefined && test.length === 0) {
+  if (getChild(node, 'test') !== undefined && test.test.length === 0) {
     report(context, node, 'bad_value', 'healthcheck.test: no command');
   }
   return {
-    test,
+    ...test,
     intervalMs: time('interval', DEFAULT_HEALTHCHECK.intervalMs),
     timeoutMs: time('timeout', DEFAULT_HEALTHCHECK.timeoutMs),
     retries: numberOr(getChild(node, 'retries'), DEFAULT_HEALTHCHECK.retries),
@@ -68,6 +74,7 @@ export function readService(context: CheckContext, node: SourceNode): ServiceCon
   const signal = textOr(getChild(node, 'stop_signal'), DEFAULT_SERVICE.stopSignal);
   return {
     run: toCommand(run),
+    runOutputs: readCommandOutputs(run),
     restart: readRestart(getChild(node, 'restart')),
     stopSignal: isStopSignal(signal) ? signal : DEFAULT_SERVICE.stopSignal,
     stopGracePeriodMs: readDuration(context, getChild(node, 'stop_grace_period'), {

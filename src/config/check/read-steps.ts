@@ -16,6 +16,7 @@ import { resolveGuestPath } from './guest-path.ts';
 import { readTimeout } from './quantities.ts';
 import { readEnv } from './read-env.ts';
 import { readInputs } from './read-inputs.ts';
+import { readCommandOutputs, readEnvOutputs } from './read-outputs.ts';
 import { toCommand } from './to-command.ts';
 
 const MAX_NAME_LENGTH = 40;
@@ -65,6 +66,8 @@ function readStep(context: CheckContext, node: SourceNode, workspace: string): S
     when: toWhen(get('when')),
     timeoutMs: readTimeout(context, get('timeout')),
     env: own.env,
+    runOutputs: readCommandOutputs(run),
+    envOutputs: readEnvOutputs(get('env')),
     maskedEnv: own.masked,
     cwd: readCwd(context, get('cwd'), workspace),
     successExitCodes: codes.length === 0 ? DEFAULT_STEP.successExitCodes : codes,

@@ -55,7 +55,8 @@ function addCell(
     return;
   }
   cells.set(name, { sandbox, values: combination });
-  const value = interpolate(entry.value, withMatrix(values, combination), issues);
+  const own = { ...withMatrix(values, combination), hasSteps: true };
+  const value = interpolate(entry.value, own, issues);
   entries.set(name, { ...entry, value });
 }
 
@@ -72,7 +73,8 @@ function addSandbox(expansion: Expansion, name: string, entry: MapEntry): void {
   const raw = getChild(entry.value, 'matrix');
   const matrix = raw === undefined ? undefined : interpolate(raw, values, issues);
   if (matrix === undefined || !isMatrix(matrix)) {
-    entries.set(name, { ...entry, value: interpolate(entry.value, values, issues) });
+    const value = interpolate(entry.value, { ...values, hasSteps: true }, issues);
+    entries.set(name, { ...entry, value });
     return;
   }
   for (const combination of readMatrix(matrix, issues))
@@ -96,7 +98,11 @@ function nested(tree: MapNode, name: string, topLevelOnly: readonly string[]): M
   return { ...tree, entries };
 }
 
-function substituteAll(tree: MapNode, expansion: Expansion): MapNode {
+function substituteAll(
+  tree: MapNode,
+  expansion: Expansion,
+  topLevelOnly: readonly string[],
+): MapNode {
   const { values, issues } = expansion;
   const entries = new Map<string, MapEntry>();
   for (const [key, entry] of tree.entries) {
@@ -105,7 +111,10 @@ function substituteAll(tree: MapNode, expansion: Expansion): MapNode {
       for (const [name, sandbox] of entry.value.entries) addSandbox(expansion, name, sandbox);
       entries.set(key, { ...entry, value: { ...entry.value, entries: expansion.entries } });
     } else {
-      entries.set(key, { ...entry, value: interpolate(entry.value, values, issues) });
+      // In the flat form the keys of the sandbox stand here.
+      const hasSteps = key === 'defaults' || !topLevelOnly.includes(key);
+      const value = interpolate(entry.value, { ...values, hasSteps }, issues);
+      entries.set(key, { ...entry, value });
     }
   }
   return { ...tree, entries };
@@ -137,7 +146,7 @@ export function expandProject(
   const cells = new Map<string, MatrixCell>();
   if (tree.kind !== 'map') return { tree: interpolate(tree, values, issues), cells };
   const expansion: Expansion = { values, issues, cells, entries: new Map() };
-  const expanded = substituteAll(nested(tree, name, topLevelOnly), expansion);
+  const expanded = substituteAll(nested(tree, name, topLevelOnly), expansion, topLevelOnly);
   if (declared === undefined || filled === undefined) return { tree: expanded, cells };
   // The schema checks its form.
   const entries = new Map(expanded.entries);

@@ -1,15 +1,17 @@
 import { stringify } from 'yaml';
 import type { Config, SandboxConfig } from '../config.ts';
+import { hideOutputs, hideServiceOutputs } from './hide-outputs.ts';
 import { maskEnv } from './mask-env.ts';
 
 function maskSandbox(sandbox: SandboxConfig) {
-  const { maskedEnv: _names, ...shown } = sandbox;
+  const { maskedEnv: _names, ...shown } = hideOutputs(sandbox);
   const steps = sandbox.steps.map(({ maskedEnv, ...step }) => ({
-    ...step,
+    ...hideOutputs(step),
     env: maskEnv({ env: step.env, maskedEnv }),
     inputs: step.inputs.map(({ pattern }) => pattern),
   }));
-  return { ...shown, env: maskEnv(sandbox), steps };
+  const service = hideServiceOutputs(sandbox.service);
+  return { ...shown, env: maskEnv(sandbox), steps, service };
 }
 
 /**

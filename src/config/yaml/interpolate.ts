@@ -1,19 +1,27 @@
 import { nearestName } from '../../util/nearest-name.ts';
 import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
 import { MAX_VALUE_LENGTH } from './limits.ts';
+import {
+  endOfReference,
+  hasOutputs,
+  joinTexts,
+  type Reference,
+  readReference,
+  spellParts,
+  type TextParts,
+} from './output-reference.ts';
 import { type MapEntry, placeAt, type ScalarNode, type SourceNode } from './source-node.ts';
 
 /** Variables of the host by name. */
 export type HostEnv = Readonly<Record<string, string | undefined>>;
-
-/** A variable of the host, or a value of the project: `args.NAME`, `matrix.NAME`. */
-const NAME = /^(?:(?:args|matrix)\.)?[A-Za-z_][A-Za-z0-9_]*/;
 
 /** The values that references of a tree may have. */
 export interface Values {
   readonly env: HostEnv;
   /** Values of the project by reference: `args.browser`, `matrix.node`. */
   readonly project: Readonly<Record<string, string>>;
+  /** Steps' outputs may stand in the tree: it is that of a sandbox. @default false */
+  readonly hasSteps?: boolean;
 }
 
 type Problem = (reference: string, code: IssueCode, message: string) => void;
@@ -22,21 +30,6 @@ type Problem = (reference: string, code: IssueCode, message: string) => void;
 interface Source extends Values {
   readonly taken: Map<string, string>;
   readonly problem: Problem;
-}
-
-/** Returns the index just after the `}` that closes the `${` at `start`, or -1. Nested `${…}` in a default are counted. */
-function endOfReference(text: string, start: number): number {
-  let depth = 0;
-  for (let index = start; index < text.length; index++) {
-    if (text.startsWith('${', index)) {
-      depth++;
-      index++;
-    } else if (text[index] === '}') {
-      depth--;
-      if (depth === 0) return index + 1;
-    }
-  }
-  return -1;
 }
 
 function lookUp({ env, project }: Values, name: string): string | undefined {
@@ -56,59 +49,64 @@ function unknownReference(name: string, { project }: Values): string {
     : `matrix: has no axis ${key}${hint}`;
 }
 
-/** Compose's operators, between a variable's name and the operand. Longest first. */
-const OPERATORS = [':-', ':?', ':+', '-', '?', '+'] as const;
-
-interface Reference {
-  readonly name: string;
-  readonly operator: '' | (typeof OPERATORS)[number];
-  readonly operand: string;
+/** Returns the reference to an output, with its operand as text: that may contain variables, but no output. */
+function deferReference(
+  text: string,
+  { output, operator, operand }: Reference,
+  source: Source,
+): TextParts {
+  const inner = expand(operand, source);
+  if (output === null || source.hasSteps !== true || hasOutputs(inner)) {
+    const where = source.hasSteps === true ? 'within another reference' : 'outside of a sandbox';
+    source.problem(text, 'variable_syntax', `${text}: an output cannot stand ${where}`);
+    return [];
+  }
+  return [{ text, ...output, operator, operand: spellParts(inner) }];
 }
 
-function readReference(reference: string): Reference | null {
-  const inner = reference.slice(2, -1);
-  const name = NAME.exec(inner)?.[0] ?? '';
-  const rest = inner.slice(name.length);
-  const operator = OPERATORS.find((candidate) => rest.startsWith(candidate)) ?? '';
-  if (name === '' || (operator === '' && rest !== '')) return null;
-  return { name, operator, operand: rest.slice(operator.length) };
-}
-
-function resolveReference(text: string, source: Source): string {
+function resolveReference(text: string, source: Source): TextParts {
   const reference = readReference(text);
   if (reference === null) {
     const message = `${JSON.stringify(text)} is not a variable reference`;
     source.problem(text, 'variable_syntax', message);
-    return '';
+    return [];
   }
-  const { name, operator, operand } = reference;
+  if (reference.output !== null) return deferReference(text, reference, source);
+  return resolveVariable(text, reference, source);
+}
+
+function resolveVariable(
+  text: string,
+  { name, operator, operand }: Reference,
+  source: Source,
+): TextParts {
   const found = lookUp(source, name);
   // With a colon an empty value counts as unset.
   const value = operator.startsWith(':') && found === '' ? undefined : found;
-  if (operator.endsWith('+')) return value === undefined ? '' : expand(operand, source);
+  if (operator.endsWith('+')) return value === undefined ? [] : expand(operand, source);
   if (value !== undefined) {
     if (!name.includes('.')) source.taken.set(name, value);
-    return value;
+    return [value];
   }
   if (found === undefined && name.includes('.')) {
     source.problem(text, 'reference_unknown', unknownReference(name, source));
-    return '';
+    return [];
   }
   if (operator.endsWith('-')) return expand(operand, source);
   const missing = found === undefined ? 'not set' : 'empty';
   const why = operator === '' ? ' in the environment' : `: ${operand || 'it is required'}`;
   source.problem(text, 'variable_unset', `variable ${name} is ${missing}${why}`);
-  return '';
+  return [];
 }
 
 // A lone `$` stays: `$HOME` and `$(date)` in a script belong to the guest's shell.
-function expand(text: string, source: Source): string {
-  let result = '';
+function expand(text: string, source: Source): TextParts {
+  const result: TextParts[number][] = [];
   let index = 0;
   while (index < text.length) {
     const dollar = text.indexOf('$', index);
-    if (dollar < 0) return result + text.slice(index);
-    result += text.slice(index, dollar);
+    if (dollar < 0) break;
+    result.push(text.slice(index, dollar));
     const next = text[dollar + 1];
     if (next === '{') {
       const end = endOfReference(text, dollar);
@@ -117,14 +115,14 @@ function expand(text: string, source: Source): string {
         source.problem('${', 'variable_syntax', '"${" is never closed by "}"');
         return result;
       }
-      result += resolveReference(text.slice(dollar, end), source);
+      result.push(...resolveReference(text.slice(dollar, end), source));
       index = end;
     } else {
-      result += '$';
+      result.push('$');
       index = dollar + (next === '$' ? 2 : 1);
     }
   }
-  return result;
+  return joinTexts([...result, text.slice(index)]);
 }
 
 const PLAIN_NUMBER = /^[-+]?(?:[0-9]+|[0-9]*\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?$/;
@@ -148,7 +146,8 @@ function interpolateScalar(node: ScalarNode, values: Values, issues: Issue[]): S
     issues.push({ code, message, hint: ISSUE_HINTS[code], at: placeAt(file, offset) });
   };
   const taken = new Map<string, string>();
-  const text = expand(node.value, { ...values, taken, problem });
+  const parts = expand(node.value, { ...values, taken, problem });
+  const text = spellParts(parts);
   if (text.length > MAX_VALUE_LENGTH) {
     const message = `value too long after its variables were substituted: at most ${MAX_VALUE_LENGTH} characters`;
     issues.push({
@@ -159,15 +158,17 @@ function interpolateScalar(node: ScalarNode, values: Values, issues: Issue[]): S
     });
     return node;
   }
-  if (text === node.value) return node;
+  const deferred = hasOutputs(parts) ? { parts } : {};
+  if (text === node.value) return { ...node, ...deferred };
   const value = node.isPlain ? plainValue(text) : text;
-  return { ...node, value, text, template: node.value, hostVariables: taken };
+  return { ...node, value, text, template: node.value, hostVariables: taken, ...deferred };
 }
 
 /**
  * Substitutes the variables of a tree, in values only (never keys), in Compose's forms: `${NAME}`, `${NAME:-default}`,
  * `${NAME:?message}`, `${NAME:+other}`, the same without the colon, and `$$`. An unset `${NAME}` is an issue at the
- * reference itself. `${args.NAME}` and `${matrix.NAME}` take the same forms. Values never appear in an issue. Pure.
+ * reference itself. `${args.NAME}` and `${matrix.NAME}` take the same forms. Outputs of steps stay as they are, and the text has
+ * `parts`. Values never appear in an issue. Pure.
  */
 export function interpolate(node: SourceNode, values: Values, issues: Issue[]): SourceNode {
   if (node.kind === 'scalar') return interpolateScalar(node, values, issues);

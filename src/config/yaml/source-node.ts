@@ -1,4 +1,5 @@
 import type { SourcePlace } from '../../errors/gondolin-error.ts';
+import type { TextParts } from './output-reference.ts';
 
 /** One text file of a project. `path` is absolute; `text` has no byte order mark. */
 export interface SourceFile {
@@ -27,6 +28,8 @@ export interface ScalarNode {
   readonly template?: string;
   /** Variables of the host whose values were substituted, by name; absent where `template` is. */
   readonly hostVariables?: ReadonlyMap<string, string>;
+  /** The text with the outputs of steps in it taken apart; absent if there are none. */
+  readonly parts?: TextParts;
   readonly span: Span;
 }
 

@@ -1,4 +1,5 @@
 import type { Plan, SandboxPlan, StepPlan } from '../plan.ts';
+import { stepsUsed } from '../select-steps.ts';
 
 /** Something that exactly one shard runs, or all shards of its sandbox together. */
 export type ShardUnit =
@@ -15,7 +16,9 @@ export function isCompanion({ when, needs, inEveryShard }: StepPlan): boolean {
 }
 
 function unitsOfSplit(sandbox: SandboxPlan): ShardUnit[] {
-  const needed = new Set(sandbox.steps.flatMap(({ needs }) => needs));
+  const needed = new Set(
+    sandbox.steps.flatMap((step) => [...step.needs, ...stepsUsed(step, sandbox.name)]),
+  );
   const free = sandbox.steps.filter(({ name }) => !needed.has(name));
   const every = sandbox.steps.filter(({ inEveryShard }) => inEveryShard);
   const single = free.filter((step) => !step.inEveryShard && !isCompanion(step));

@@ -1,5 +1,6 @@
 import {
   type Decoder,
+  dictionary,
   integer,
   list,
   literal,
@@ -8,7 +9,9 @@ import {
   object,
   sha256,
   text,
+  withDefault,
 } from '../../util/json-decoder.ts';
+import { MAX_OUTPUT_BYTES, type StepOutputs } from '../outputs/parse-outputs.ts';
 
 /** Result of a step before its checkpoint was saved. Steps that failed are in no checkpoint. */
 export interface SavedStep {
@@ -18,6 +21,8 @@ export interface SavedStep {
   readonly durationMs: number;
   /** Reason why it was skipped, as a sentence part. */
   readonly reason: string | null;
+  /** The values that it wrote to `$GONDOLIN_OUTPUT`. */
+  readonly outputs: StepOutputs;
 }
 
 /** Content of `checkpoint.json`. Plain data; names as in the project file. */
@@ -39,6 +44,8 @@ const savedStep = object<SavedStep>({
   exitCode: nullable(integer()),
   durationMs: number,
   reason: nullable(text()),
+  // Those of older versions are still listed and pruned.
+  outputs: withDefault(dictionary(text({ maxLength: MAX_OUTPUT_BYTES })), {}),
 });
 
 /** Reads `checkpoint.json`. */

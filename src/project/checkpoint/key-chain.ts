@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { MountPlan, SandboxPlan, StepPlan } from '../../plan/plan.ts';
 
 /** Increased when the meaning of a part, or the content of a checkpoint, changes: older ones are then not found. */
-const CHAIN_VERSION = 1;
+const CHAIN_VERSION = 2;
 
 /** One file that a step's result depends on, by its content. Plain data. */
 export interface InputFile {
@@ -103,6 +103,8 @@ function stepParts(step: StepPlan, before: readonly StepPlan[], inputs: readonly
     part('command', step.command),
     part('cwd', step.cwd),
     ...envParts(step.env),
+    // Outputs of earlier steps, which follow from the links before; those of other sandboxes are in the command and env.
+    part('outputs', [step.runOutputs, step.envOutputs]),
     part('when', step.when),
     part(
       'needs',

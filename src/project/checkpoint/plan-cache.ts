@@ -3,6 +3,7 @@ import type { Directories } from '../../host/directories.ts';
 import { guestAgentPath } from '../../host/package-root.ts';
 import { peekImage } from '../../image/peek-image.ts';
 import type { Plan, SandboxPlan } from '../../plan/plan.ts';
+import { referencesOf } from '../outputs/run-outputs.ts';
 import { volumeIds } from '../volumes/sandbox-volumes.ts';
 import { readChainFacts } from './chain-facts.ts';
 import { type CacheState, hasCheckpoints, SandboxCheckpoints } from './sandbox-checkpoints.ts';
@@ -32,6 +33,9 @@ async function cacheStates(
 ): Promise<(CacheState | null)[]> {
   const without = (reason: string) =>
     sandbox.steps.map(({ checkpoint }) => (checkpoint ? { isCached: false, reason } : null));
+  if (referencesOf(sandbox).some((reference) => reference.sandbox !== sandbox.name)) {
+    return without('it uses outputs of other sandboxes, which are known when those have run');
+  }
   try {
     const options = { cacheDirectory, agentPath: guestAgentPath() };
     const image = await peekImage(sandbox.image.recipe, options);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { NAMES } from '../../host/directories.ts';
 import type { Plan, SandboxPlan } from '../../plan/plan.ts';
+import type { StepOutputs } from '../outputs/parse-outputs.ts';
 import type { StepResult } from '../run-result.ts';
 import { ChainRecords } from './chain-records.ts';
 import type { SavedStep } from './checkpoint-facts.ts';
@@ -56,9 +57,19 @@ async function computeChain(
   return buildKeyChain(sandbox, facts, inputs);
 }
 
-function savedStep({ name, status, exitCode, durationMs, reason }: StepResult): SavedStep | string {
+/** The steps up to the one after which a checkpoint is saved. */
+export interface StepsDone {
+  readonly results: readonly StepResult[];
+  /** The values that each of them wrote to `$GONDOLIN_OUTPUT`. */
+  readonly outputs: readonly StepOutputs[];
+}
+
+function savedStep(
+  { name, status, exitCode, durationMs, reason }: StepResult,
+  outputs: StepOutputs,
+): SavedStep | string {
   if (status === 'succeeded' || status === 'skipped') {
-    return { status, exitCode, durationMs, reason };
+    return { status, exitCode, durationMs, reason, outputs };
   }
   return `step ${name} ${status === 'timed-out' ? 'timed out' : status}`;
 }
@@ -166,12 +177,11 @@ export class SandboxCheckpoints {
 
   /**
    * Saves the machine after step `index`, unless an input changed since `open` or a step before it failed.
-   * @param results  Results of all steps up to that one.
    * @throws what `save` throws, with nothing of it left.
    */
   async save(
     index: number,
-    results: readonly StepResult[],
+    { results, outputs }: StepsDone,
     save: (machineDirectory: string) => Promise<void>,
     isReplacing: boolean,
   ): Promise<SaveOutcome> {
@@ -179,8 +189,8 @@ export class SandboxCheckpoints {
     const link = this.#chain.links[index];
     if (link === undefined) throw new RangeError(`step ${index} has no checkpoint`);
     const steps: SavedStep[] = [];
-    for (const result of results.slice(0, index + 1)) {
-      const step = savedStep(result);
+    for (const [at, result] of results.slice(0, index + 1).entries()) {
+      const step = savedStep(result, outputs[at] ?? {});
       if (typeof step === 'string') return { kind: 'skipped', reason: step };
       steps.push(step);
     }

@@ -8,6 +8,8 @@ const KEYS: Readonly<Record<string, string>> = {
   'vm.timeoutMs': 'resources.timeout',
   'vm.mounts': 'volumes',
   'vm.maskedEnv': 'env',
+  'vm.envOutputs': 'env',
+  'service.runOutputs': 'run',
   'service.command': 'run',
   'service.healthcheck': 'healthcheck',
 };

@@ -2,6 +2,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { SandboxNetworkEvent } from '../../net/audit/network-event.ts';
 import type { SandboxPlan } from '../../plan/plan.ts';
 import type { RunEnvironment } from '../order/sandbox-run.ts';
+import { RunOutputs } from '../outputs/run-outputs.ts';
 import type { RunChange } from '../run-event.ts';
 import type { SandboxResult } from '../run-result.ts';
 import type { SandboxContext } from '../run-sandbox.ts';
@@ -49,6 +50,7 @@ export class RunningProject {
   readonly #options: RunningProjectOptions;
   readonly #slots: StartSlots;
   readonly #turns = new Turns();
+  readonly #outputs = new RunOutputs('all');
   #members: readonly LiveSandbox[] = [];
 
   constructor(options: RunningProjectOptions) {
@@ -267,6 +269,7 @@ export class RunningProject {
       emit: (change) => this.#emit(change),
       onNetworkEvent,
       passthrough: null,
+      outputs: this.#outputs,
       ...(maxRestoredSteps === undefined ? {} : { maxRestoredSteps }),
     };
     const find: RunEnvironment['find'] = (name) => this.#get(name)?.run ?? undefined;

@@ -10,9 +10,10 @@ import { watchForStop } from './stop-causes.ts';
 export async function passCachedStep(
   step: StepPlan,
   saved: SavedStep,
-  { sandbox, emit }: StepContext,
+  { sandbox, emit, outputs }: StepContext,
 ): Promise<StepResult> {
   const { status, exitCode, reason } = saved;
+  if (status === 'succeeded') outputs.set(sandbox, step.name, saved.outputs);
   if (status === 'skipped') {
     const why = { cause: 'when', reason: reason ?? 'was skipped' } as const;
     await emit({ type: 'step-skipped', sandbox, step: step.name, ...why });
@@ -37,12 +38,13 @@ export async function saveAfterStep(
   vm: RunnerVm,
   index: number,
   results: readonly StepResult[],
-  { sandbox, emit, cancel, deadline }: StepContext,
+  { sandbox, emit, cancel, deadline, outputs }: StepContext,
 ): Promise<void> {
   const step = results[index]?.name ?? '';
   const startedAt = performance.now();
   const watch = watchForStop({ cancel, deadline, timeoutMs: null });
-  const saving = vm.saveCheckpoint(index, results).catch((error: unknown) => {
+  const written = results.map(({ name }) => outputs.get({ sandbox, step: name }) ?? {});
+  const saving = vm.saveCheckpoint(index, results, written).catch((error: unknown) => {
     // An expected error or one of the system; anything else is a bug.
     const isRefused = GondolinError.is(error) || (error instanceof Error && 'syscall' in error);
     if (isRefused) return { kind: 'failed', reason: error.message } as const;

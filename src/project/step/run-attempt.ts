@@ -32,6 +32,8 @@ export interface AttemptOutcome {
   readonly signal: string | null;
   readonly isOutOfMemory: boolean;
   readonly error: ErrorData | null;
+  /** False when the same would happen again: it was not even started. */
+  readonly mayRetry: boolean;
   /** The VM cannot run another step. */
   readonly isVmLost: boolean;
   /** Ends what the attempt left running in the guest. */
@@ -61,7 +63,12 @@ async function waitForEnd(command: RunnerProcess, output: OutputForwarding): Pro
 function failure(error: unknown, isVmLost: boolean, sweep: () => Promise<void>): AttemptOutcome {
   const data = toErrorData(error);
   const how = { exitCode: data.exit, signal: null, isOutOfMemory: false };
-  return { status: 'failed', ...how, error: data, isVmLost, sweep };
+  return { status: 'failed', ...how, error: data, mayRetry: true, isVmLost, sweep };
+}
+
+/** The outcome of an attempt that could not begin, and never will. */
+export function failedAttempt(error: unknown): AttemptOutcome {
+  return { ...failure(error, false, async () => undefined), mayRetry: false };
 }
 
 function vmEnded(error: GondolinError | undefined): GondolinError {
@@ -116,6 +123,7 @@ async function stop(
       signal: null,
       isOutOfMemory: false,
       error: null,
+      mayRetry: false,
       isVmLost: true,
       sweep,
     };
@@ -129,6 +137,7 @@ async function stop(
     signal: null,
     isOutOfMemory: false,
     error: error === null ? null : toErrorData(error),
+    mayRetry: true,
     isVmLost: error !== null,
     sweep,
   };
@@ -179,7 +188,8 @@ export async function runAttempt(
     if (ending.by === 'error') return failure(ending.error, await isOver(vm), sweep);
     const { exitCode, signal, isOutOfMemory } = ending.result;
     const status = step.successExitCodes.includes(exitCode) ? 'succeeded' : 'failed';
-    return { status, exitCode, signal, isOutOfMemory, error: null, isVmLost: false, sweep };
+    const end = { status, exitCode, signal, isOutOfMemory, error: null } as const;
+    return { ...end, mayRetry: true, isVmLost: false, sweep };
   } finally {
     watch.dispose();
   }

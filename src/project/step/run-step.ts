@@ -1,8 +1,12 @@
 import type { StepPlan } from '../../plan/plan.ts';
+import { toErrorData } from '../error-data.ts';
+import { newOutputPath, OUTPUT_VARIABLE, readOutputs } from '../outputs/read-outputs.ts';
+import { resolveStep } from '../outputs/resolve-plan.ts';
+import type { RunOutputs } from '../outputs/run-outputs.ts';
 import type { RunChange } from '../run-event.ts';
 import type { StepResult } from '../run-result.ts';
 import type { Passthrough, RunnerVm } from '../runner-vm.ts';
-import { type AttemptOutcome, runAttempt } from './run-attempt.ts';
+import { type AttemptOutcome, failedAttempt, runAttempt } from './run-attempt.ts';
 
 export interface StepContext {
   readonly sandbox: string;
@@ -11,25 +15,73 @@ export interface StepContext {
   readonly deadline: AbortSignal;
   readonly emit: (change: RunChange) => Promise<void>;
   readonly passthrough: Passthrough | null;
+  readonly outputs: RunOutputs;
+  /** Whether what the step writes to `$GONDOLIN_OUTPUT` is read. */
+  readonly isOutputRead: boolean;
 }
 
 function mayRetry(outcome: AttemptOutcome, context: StepContext): boolean {
   const hasFailed = outcome.status === 'failed' || outcome.status === 'timed-out';
-  return hasFailed && !outcome.isVmLost && !context.deadline.aborted && !context.cancel.aborted;
+  return (
+    hasFailed &&
+    outcome.mayRetry &&
+    !outcome.isVmLost &&
+    !context.deadline.aborted &&
+    !context.cancel.aborted
+  );
 }
 
-function attemptOnce(
+/** Reads the outputs of an attempt that has ended, which fails if they are wrong and it did not fail by itself. */
+async function keepOutputs(
+  vm: RunnerVm,
+  { name }: StepPlan,
+  path: string,
+  outcome: AttemptOutcome,
+  { sandbox, outputs, cancel, deadline, emit }: StepContext,
+): Promise<AttemptOutcome> {
+  try {
+    const signal = AbortSignal.any([cancel, deadline]);
+    outputs.set(sandbox, name, await readOutputs(vm, name, path, signal));
+    return outcome;
+  } catch (error) {
+    // Nothing that comes later needs them.
+    if (cancel.aborted || deadline.aborted) return outcome;
+    const data = toErrorData(error);
+    if (outcome.status === 'succeeded') {
+      return { ...outcome, status: 'failed', exitCode: data.exit, error: data };
+    }
+    await emit({ type: 'warning', sandbox, message: data.message });
+    return outcome;
+  }
+}
+
+async function attemptOnce(
   vm: RunnerVm,
   step: StepPlan,
   attempt: number,
   context: StepContext,
 ): Promise<AttemptOutcome> {
-  const { sandbox, emit } = context;
-  return runAttempt(vm, step, {
-    ...context,
-    sink: (stream, text) =>
-      emit({ type: 'step-output', sandbox, step: step.name, attempt, stream, text }),
-  });
+  const { sandbox, emit, passthrough, outputs, isOutputRead } = context;
+  let known: StepPlan;
+  try {
+    known = resolveStep(step, (reference) => outputs.get(reference));
+  } catch (error) {
+    return failedAttempt(error);
+  }
+  const path = newOutputPath();
+  const env = passthrough === null ? { ...known.env, [OUTPUT_VARIABLE]: path } : known.env;
+  const outcome = await runAttempt(
+    vm,
+    { ...known, env },
+    {
+      ...context,
+      sink: (stream, text) =>
+        emit({ type: 'step-output', sandbox, step: step.name, attempt, stream, text }),
+    },
+  );
+  const hasEnded = outcome.status === 'succeeded' || outcome.status === 'failed';
+  if (!isOutputRead || !hasEnded || outcome.isVmLost) return outcome;
+  return keepOutputs(vm, step, path, outcome, context);
 }
 
 /**

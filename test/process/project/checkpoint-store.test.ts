@@ -21,7 +21,9 @@ const [A = '', B = '', C = ''] = KEYS;
 const ADDING = { isReplacing: false };
 
 function facts(key: string): CheckpointFacts {
-  const steps = [{ status: 'succeeded', exitCode: 0, durationMs: 1, reason: null }] as const;
+  const steps = [
+    { status: 'succeeded', exitCode: 0, durationMs: 1, reason: null, outputs: {} },
+  ] as const;
   return { version: 1, key, project: 'shop', sandbox: 'test', step: 's', createdAtMs: 1, steps };
 }
 

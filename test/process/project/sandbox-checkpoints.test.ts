@@ -54,8 +54,13 @@ const RESULTS = ['install', 'between', 'build'].map((name) => result(name));
 
 async function runAll(checkpoints: SandboxCheckpoints) {
   return [
-    await checkpoints.save(0, RESULTS.slice(0, 1), save, false),
-    await checkpoints.save(2, RESULTS, save, false),
+    await checkpoints.save(0, { results: RESULTS.slice(0, 1), outputs: [] }, save, false),
+    await checkpoints.save(
+      2,
+      { results: RESULTS, outputs: [{}, { version: '1.2' }, {}] },
+      save,
+      false,
+    ),
   ].map(({ kind }) => kind);
 }
 
@@ -71,7 +76,11 @@ it('find() returns the checkpoint after the most unchanged first steps', async (
   ]);
   expect(await runAll(first)).toEqual(['saved', 'saved']);
   const second = await open();
-  expect((await second.find())?.steps).toHaveLength(3);
+  expect((await second.find())?.steps.map(({ outputs }) => outputs)).toEqual([
+    {},
+    { version: '1.2' },
+    {},
+  ]);
   expect((await second.states()).map((state) => state?.isCached)).toEqual([
     true,
     true,
@@ -122,7 +131,7 @@ it('save() saves nothing after a failed step, ignored or not', async () => {
   const { open, cacheDirectory } = project();
   const checkpoints = await open();
   const failed = [result('install'), result('between', 'failed'), result('build')];
-  expect(await checkpoints.save(2, failed, save, false)).toEqual({
+  expect(await checkpoints.save(2, { results: failed, outputs: [] }, save, false)).toEqual({
     kind: 'skipped',
     reason: 'step between failed',
   });
@@ -133,10 +142,19 @@ it('save() saves nothing when an input changed while the steps ran', async () =>
   const { directory, open } = project();
   const checkpoints = await open();
   writeFileSync(join(directory, 'src'), 'changed meanwhile');
-  expect(await checkpoints.save(0, RESULTS.slice(0, 1), save, false)).toMatchObject({
+  expect(
+    await checkpoints.save(0, { results: RESULTS.slice(0, 1), outputs: [] }, save, false),
+  ).toMatchObject({
     kind: 'saved',
   });
-  expect(await checkpoints.save(2, RESULTS, save, false)).toEqual({
+  expect(
+    await checkpoints.save(
+      2,
+      { results: RESULTS, outputs: [{}, { version: '1.2' }, {}] },
+      save,
+      false,
+    ),
+  ).toEqual({
     kind: 'skipped',
     reason: 'input src changed while the steps ran',
   });

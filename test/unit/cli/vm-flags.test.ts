@@ -25,6 +25,7 @@ it('planFromFlags() without flags is a small VM with a writable root that reache
     root: 'memory',
     user: '',
     env: {},
+    envOutputs: {},
     maskedEnv: [],
     workspace: '/root',
     timeoutMs: null,

@@ -98,6 +98,15 @@ export class FakeVm implements RunnerVm {
     this.saves.push('by name');
   }
 
+  /** The files of the fake guest. */
+  readonly files = new Map<string, string | Error>();
+
+  async readFile(path: string): Promise<Uint8Array | null> {
+    const file = this.files.get(path);
+    if (file instanceof Error) throw file;
+    return file === undefined ? null : Buffer.from(file);
+  }
+
   saveCheckpoint(index: number, results: readonly StepResult[]): Promise<SaveOutcome> {
     this.saves.push(`${index} ${results.map(({ status }) => status).join(' ')}`);
     return this.onSave();
@@ -174,6 +183,7 @@ export function sandbox(
       root: 'memory',
       user: '',
       env: {},
+      envOutputs: {},
       maskedEnv: [],
       workspace: '/workspace',
       mounts: [],

@@ -6,12 +6,19 @@ import { runPlan } from '../../../src/project/run-plan.ts';
 import type { SandboxVmHooks } from '../../../src/project/runner-vm.ts';
 import { type FakeVm, fakeVms, obey, plan, recorder, sandbox, step } from './fake-vm.ts';
 
-const DONE: SavedStep = { status: 'succeeded', exitCode: 0, durationMs: 5, reason: null };
+const DONE: SavedStep = {
+  status: 'succeeded',
+  exitCode: 0,
+  durationMs: 5,
+  reason: null,
+  outputs: {},
+};
 const NOT_NEEDED: SavedStep = {
   status: 'skipped',
   exitCode: null,
   durationMs: 0,
   reason: 'runs only after a failure, and nothing failed',
+  outputs: {},
 };
 
 async function run(

@@ -29,6 +29,7 @@ it('the smallest file has every default', () => {
         workspace: '/workspace',
         user: '',
         env: {},
+        envOutputs: {},
         maskedEnv: [],
         envFiles: [],
         volumes: [{ kind: 'memory', guestPath: '/workspace', sizeBytes: 256 * 2 ** 20 }],
@@ -42,6 +43,8 @@ it('the smallest file has every default', () => {
           {
             name: 'uname -a',
             run: 'uname -a',
+            runOutputs: null,
+            envOutputs: {},
             needs: [],
             when: 'on_success',
             timeoutMs: null,

@@ -7,11 +7,13 @@ describe('a service', () => {
   it('has the defaults of Compose', () => {
     expect(serviceOf('healthcheck: { test: ready }')).toEqual({
       run: 'serve',
+      runOutputs: null,
       restart: { when: 'no', maxRestarts: null },
       stopSignal: 'SIGTERM',
       stopGracePeriodMs: 10_000,
       healthcheck: {
         test: 'ready',
+        testOutputs: null,
         intervalMs: 30_000,
         timeoutMs: 30_000,
         retries: 3,

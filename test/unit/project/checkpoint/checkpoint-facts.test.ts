@@ -15,8 +15,8 @@ const FACTS: CheckpointFacts = {
   step: 'install',
   createdAtMs: 1,
   steps: [
-    { status: 'succeeded', exitCode: 0, durationMs: 5, reason: null },
-    { status: 'skipped', exitCode: null, durationMs: 0, reason: 'nothing failed' },
+    { status: 'succeeded', exitCode: 0, durationMs: 5, reason: null, outputs: { version: '1.2' } },
+    { status: 'skipped', exitCode: null, durationMs: 0, reason: 'nothing failed', outputs: {} },
   ],
 };
 
@@ -36,6 +36,7 @@ it.each([
   [JSON.stringify({ ...FACTS, sandbox: 1 })],
   [JSON.stringify({ ...FACTS, steps: [{ ...FACTS.steps[0], status: 'failed' }] })],
   [JSON.stringify({ ...FACTS, steps: [{ ...FACTS.steps[0], exitCode: -1 }] })],
+  [JSON.stringify({ ...FACTS, steps: [{ ...FACTS.steps[0], outputs: { version: 1 } }] })],
   [JSON.stringify({ ...FACTS, steps: [null] })],
 ])('checkpointFacts refuses %s', (text) => {
   expect(read(text)).toBeNull();
