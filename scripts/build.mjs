@@ -60,7 +60,7 @@ const common = {
 function buildLibrary() {
   return build({
     ...common,
-    entryPoints: ['src/index.ts'],
+    entryPoints: { index: 'src/index.ts', 'js/index': 'src/js/index.ts' },
     outdir: DIST,
     chunkNames: 'chunks/[name]-[hash]',
     splitting: true,

@@ -42,6 +42,34 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Pass the path of a Compose file or of a devcontainer.json of at most 1 MiB.',
   },
+  ERR_CANCELLED: {
+    exit: EXIT.timeout,
+    hint: 'Raise the limit of the call, or find what the handler does for so long; restore() a snapshot or unload() before the next call.',
+  },
+  ERR_CONSUMED: {
+    exit: EXIT.runner,
+    hint: 'Use the object that the first call returned.',
+  },
+  ERR_GUEST_ABORT: {
+    exit: EXIT.runner,
+    hint: 'Give the sandbox a larger heap with setHeapSize(); restore() a snapshot or unload() before the next call.',
+  },
+  ERR_INTERNAL: {
+    exit: EXIT.runner,
+    hint: 'Correct the handler: the message is what it threw.',
+  },
+  ERR_INVALID_ARG: {
+    exit: EXIT.config,
+    hint: 'Correct the argument that the message names.',
+  },
+  ERR_POISONED: {
+    exit: EXIT.runner,
+    hint: 'Restore a snapshot with restore(), or start again with unload().',
+  },
+  ERR_STACK_OVERFLOW: {
+    exit: EXIT.runner,
+    hint: 'Recurse less, or give the sandbox a larger stack with setStackSize(); restore() a snapshot or unload() before the next call.',
+  },
   HOST_ACCEL_INVALID: {
     exit: EXIT.config,
     hint: 'Set GONDOLIN_ACCEL to tcg or kvm, or unset it.',

@@ -93,3 +93,11 @@ export function guestAgentPath(root: string = packageRoot()): string {
 export function confineProgramPath(root: string = packageRoot()): string {
   return builtProgram(root, 'gondolin-confine', 'program that confines QEMU');
 }
+
+/**
+ * Returns the path of the program that runs JavaScript in guests.
+ * @throws {GondolinError} HOST_AGENT_NOT_BUILT when `make -C guest` has not run, HOST_PACKAGE_INCOMPLETE.
+ */
+export function jsProgramPath(root: string = packageRoot()): string {
+  return builtProgram(root, 'gondolin-js', 'program that runs JavaScript in guests');
+}

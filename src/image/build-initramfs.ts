@@ -5,6 +5,8 @@ import { type CpioMember, encodeCpioMembers, encodeCpioTrailer } from './cpio.ts
 export interface InitramfsBuildOptions {
   /** The guest agent; becomes `/init`. */
   readonly agent: Uint8Array;
+  /** A program in the root directory, which the guest has instead of a root file system. */
+  readonly program: { readonly path: string; readonly data: Uint8Array } | null;
   /** Members `modules.order` and `modules/`, as the kernel entry holds them. */
   readonly modulesPath: string;
   /** Directory of the entry; receives `initramfs.cpio`. */
@@ -27,10 +29,14 @@ export async function buildInitramfs(options: InitramfsBuildOptions): Promise<vo
     path,
     mode: 0o755,
   }));
+  const { program } = options;
   const members = encodeCpioMembers([
     ...directories,
     CONSOLE,
     { kind: 'file', path: 'init', mode: 0o755, data: options.agent },
+    ...(program === null
+      ? []
+      : [{ kind: 'file', path: program.path.slice(1), mode: 0o755, data: program.data } as const]),
   ]);
   const modules = await readFile(options.modulesPath);
   const archive = Buffer.concat([members, modules, encodeCpioTrailer()]);

@@ -7,13 +7,14 @@ import { cacheKey } from './cache/cache-key.ts';
 import { type EnsureEntryOptions, ensureEntry, type HeldEntry } from './cache/entry.ts';
 import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
 import { digestBytes } from './cache/verify-files.ts';
-import type { EnsureImageOptions, GuestImage, ImageEvent } from './guest-image.ts';
+import type { BootImage, EnsureImageOptions, GuestImage, ImageEvent } from './guest-image.ts';
 import { openPathImage } from './path-image.ts';
 import {
   checkDebianRecipe,
   type DebianRecipe,
   initramfsKey,
   kernelKey,
+  type ProgramRecipe,
   rootfsKey,
   titleOf,
   wantsModules,
@@ -26,7 +27,8 @@ export interface ImageParts {
   readonly vmlinuxPath: string;
   readonly modulesPath: string;
   readonly modulesSha256: string;
-  readonly rootfsPath: string;
+  /** Null where the initramfs is all that the guest has. */
+  readonly rootfsPath: string | null;
   readonly kernelRelease: string;
   readonly sizeBytes: number;
   /** Digests of the files, sorted: they make the image's key. */
@@ -47,10 +49,12 @@ type Context = Pick<EnsureEntryOptions, 'onEvent' | 'signal'> & {
  * IMAGE_BUILD_FAILED, and HOST_* of the cache directory.
  * @throws the signal's reason when it aborts; nothing is left running or half-written then.
  */
+export function ensureImage(recipe: ImageRecipe, options: EnsureImageOptions): Promise<GuestImage>;
+export function ensureImage(recipe: ProgramRecipe, options: EnsureImageOptions): Promise<BootImage>;
 export async function ensureImage(
-  recipe: ImageRecipe,
+  recipe: ImageRecipe | ProgramRecipe,
   options: EnsureImageOptions,
-): Promise<GuestImage> {
+): Promise<BootImage> {
   let hasBuilt = false;
   const onEvent = (event: ImageEvent): void => {
     hasBuilt ||= event.phase === 'done';
@@ -60,10 +64,7 @@ export async function ensureImage(
   try {
     signal.throwIfAborted();
     const agent = await readAgent(options.agentPath);
-    const parts =
-      recipe.kind === 'path'
-        ? await openPathImage(recipe.path, options.cacheDirectory, signal)
-        : await ensureDebianParts(recipe, { options, onEvent, signal });
+    const parts = await ensureParts(recipe, { options, onEvent, signal });
     const image = await addInitramfs(recipe, parts, agent, { options, onEvent, signal });
     if (hasBuilt) await options.onBuilt?.();
     return image;
@@ -72,6 +73,18 @@ export async function ensureImage(
     signal.throwIfAborted();
     throw asHostError(error, options.cacheDirectory);
   }
+}
+
+function ensureParts(
+  recipe: ImageRecipe | ProgramRecipe,
+  context: Context & { readonly signal: AbortSignal },
+): Promise<ImageParts> {
+  if (recipe.kind === 'path') {
+    return openPathImage(recipe.path, context.options.cacheDirectory, context.signal);
+  }
+  if (recipe.kind === 'debian') return ensureDebianParts(recipe, context);
+  const kernel = { ...recipe, kind: 'debian', packages: [] } as const;
+  return ensureKernel(kernel, context).then((held) => joinParts(held, null));
 }
 
 async function readAgent(path: string): Promise<Buffer> {
@@ -143,37 +156,46 @@ async function build(...args: Parameters<BuildDebianEntry>): ReturnType<BuildDeb
   return buildDebianEntry(...args);
 }
 
-function joinParts(kernel: HeldEntry, rootfs: HeldEntry): ImageParts {
-  const files = [...Object.values(kernel.manifest.files), ...Object.values(rootfs.manifest.files)];
+function joinParts(kernel: HeldEntry, rootfs: HeldEntry | null): ImageParts {
+  const entries = rootfs === null ? [kernel] : [kernel, rootfs];
+  const files = entries.flatMap(({ manifest }) => Object.values(manifest.files));
   const [vmlinux, modules] = ARTIFACT_FILES.kernel;
   return {
     vmlinuxPath: join(kernel.place.directory, vmlinux),
     modulesPath: join(kernel.place.directory, modules),
     modulesSha256: kernel.manifest.files[modules]?.sha256 ?? '',
-    rootfsPath: join(rootfs.place.directory, ARTIFACT_FILES.rootfs[0]),
+    rootfsPath: rootfs === null ? null : join(rootfs.place.directory, ARTIFACT_FILES.rootfs[0]),
     kernelRelease: kernel.manifest.kernelRelease,
     sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     digests: files.map(({ sha256 }) => sha256).toSorted(),
     release: () => {
-      kernel.lock.release();
-      rootfs.lock.release();
+      for (const { lock } of entries) lock.release();
     },
   };
 }
 
+/** The program of a recipe, with its digest. */
+async function readProgram(recipe: ImageRecipe | ProgramRecipe) {
+  if (recipe.kind !== 'program') return null;
+  const data = await readFile(recipe.hostPath);
+  return { path: recipe.guestPath, sha256: digestBytes(data), data };
+}
+
 async function addInitramfs(
-  recipe: ImageRecipe,
+  recipe: ImageRecipe | ProgramRecipe,
   parts: ImageParts,
   agent: Buffer,
   context: Context,
-): Promise<GuestImage> {
+): Promise<BootImage> {
   try {
-    const key = initramfsKey(digestBytes(agent), parts.modulesSha256);
+    const program = await readProgram(recipe);
+    const named = program === null ? null : { path: program.path, sha256: program.sha256 };
+    const key = initramfsKey(digestBytes(agent), parts.modulesSha256, named);
     const entry = await ensureEntry(entryPlace(context.options.cacheDirectory, 'initramfs', key), {
       ...context,
       build: async (target) => {
         const { buildInitramfs } = await import('./build-initramfs.ts');
-        await buildInitramfs({ agent, modulesPath: parts.modulesPath, target });
+        await buildInitramfs({ agent, program, modulesPath: parts.modulesPath, target });
         return { title: `agent for kernel ${parts.kernelRelease}`, kernelRelease: '' };
       },
     });

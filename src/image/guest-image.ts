@@ -1,4 +1,5 @@
 import type { ImageRecipe } from '../plan/plan.ts';
+import type { ProgramRecipe } from './recipe.ts';
 
 /** The three parts of an image; each has its own cache entries. */
 export type ArtifactKind = 'kernel' | 'rootfs' | 'initramfs';
@@ -50,4 +51,11 @@ export interface GuestImage {
   readonly recipe: ImageRecipe;
   /** Lets `pruneImages` remove the files again. May be called twice; never throws. */
   release(): Promise<void>;
+}
+
+/** An image, or a kernel and an initramfs alone. */
+export interface BootImage extends Omit<GuestImage, 'rootfsPath' | 'recipe'> {
+  /** Null where the initramfs is all that the guest has. */
+  readonly rootfsPath: string | null;
+  readonly recipe: ImageRecipe | ProgramRecipe;
 }

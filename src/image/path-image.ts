@@ -24,7 +24,7 @@ export async function openPathImage(
   path: string,
   cacheDirectory: string,
   signal: AbortSignal,
-): Promise<ImageParts> {
+): Promise<ImageParts & { readonly rootfsPath: string }> {
   const directory = await realpath(path).catch((cause: unknown) => {
     throw notFound(path, cause);
   });

@@ -7,6 +7,15 @@ import { BASE_PACKAGES } from './rootfs/base-packages.ts';
 
 export type DebianRecipe = Extract<ImageRecipe, { kind: 'debian' }>;
 
+/** A guest without a root file system: one static program in its initramfs. */
+export interface ProgramRecipe extends Pick<DebianRecipe, 'arch' | 'release' | 'mirror'> {
+  readonly kind: 'program';
+  /** Where it is on the host, e.g. `guest/build/gondolin-js`. */
+  readonly hostPath: string;
+  /** Where it is in the guest, absolute, in the root directory. */
+  readonly guestPath: string;
+}
+
 /** Raised with any change that gives other bytes for the same recipe: old entries are then no longer found. */
 const BUILDER_VERSIONS = { kernel: 1, rootfs: 2, modules: 1, initramfs: 1 } as const;
 
@@ -42,7 +51,7 @@ function invalid(what: string, value: string, wanted: string): GondolinError {
   );
 }
 
-export function kernelKey(recipe: DebianRecipe): string {
+export function kernelKey(recipe: Pick<DebianRecipe, 'arch' | 'release' | 'mirror'>): string {
   const { arch, release, mirror } = recipe;
   return cacheKey({
     builder: BUILDER_VERSIONS.kernel,
@@ -85,8 +94,13 @@ export function holdsModules(
 }
 
 /** Keys by the digests of the input: a kernel that was built again may differ under the same key. */
-export function initramfsKey(agentSha256: string, modulesSha256: string): string {
-  return cacheKey({ builder: BUILDER_VERSIONS.initramfs, agentSha256, modulesSha256 });
+export function initramfsKey(
+  agentSha256: string,
+  modulesSha256: string,
+  program: { readonly path: string; readonly sha256: string } | null = null,
+): string {
+  const programs = program === null ? {} : { program };
+  return cacheKey({ builder: BUILDER_VERSIONS.initramfs, agentSha256, modulesSha256, ...programs });
 }
 
 /** For people: `debian bookworm + git, nodejs`. */
@@ -96,7 +110,8 @@ export function titleOf(recipe: DebianRecipe): string {
 }
 
 /** Returns one line that names an image for people: `debian bookworm + git`, or the directory of the user's own image. */
-export function imageTitle(recipe: ImageRecipe): string {
+export function imageTitle(recipe: ImageRecipe | ProgramRecipe): string {
+  if (recipe.kind === 'program') return `${recipe.guestPath} alone`;
   return recipe.kind === 'debian' ? titleOf(recipe) : recipe.path;
 }
 

@@ -44,7 +44,12 @@ it('a restored machine still captures: old connections are reset, new ones reach
   const spec = { vmlinuxPath, initramfsPath, rootfsPath, cpus: 1, memoryBytes: 256 * 2 ** 20 };
   const options = { accelerator, directories };
 
-  const first = await bootMachine(spec, image.rootfsType, null, options);
+  const first = await bootMachine(
+    spec,
+    { device: '/dev/vda', fsType: image.rootfsType },
+    null,
+    options,
+  );
   onTestFinished(() => first.machine.kill());
   await first.ready;
   await first.agent.network();

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Accelerator } from '../../host/accelerator.ts';
 import type { Tool } from '../../host/tools.ts';
-import type { GuestImage } from '../../image/guest-image.ts';
+import type { BootImage } from '../../image/guest-image.ts';
 import type { MachineDisk } from '../../machine/machine-spec.ts';
 import { buildQemuArguments } from '../../machine/qemu-arguments.ts';
 import { SNAPSHOT_VERSION } from './saved-machine.ts';
 
 export interface TemplateKeyInput {
-  readonly image: Pick<GuestImage, 'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>;
+  readonly image: Pick<BootImage, 'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>;
   readonly cpus: number;
   readonly memoryBytes: number;
   /** @default none */

@@ -1,5 +1,4 @@
 import type { AgentClient, Hello } from '../../agent/agent-client.ts';
-import type { GuestImage } from '../../image/guest-image.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import { type StartMachineOptions, startMachine } from '../../machine/start-machine.ts';
 import { mountListenersDirectory } from '../ports/guest-listeners.ts';
@@ -7,6 +6,14 @@ import { createCloneIdentity } from './clone-identity.ts';
 import { hasStandardScratch, mountStandardScratch } from './mounts.ts';
 import type { StartContext, StartNetwork } from './start-context.ts';
 import { connectAgent, type StartedGuest, untilReady } from './started-guest.ts';
+
+/** The guest's root; without a device the initramfs stays it. */
+export interface RootDevice {
+  readonly device: string;
+  readonly fsType: string;
+}
+
+const NO_ROOT: RootDevice = { device: '', fsType: '' };
 
 /** Boots a guest for this start alone: nothing is saved. */
 export function bootGuest(context: StartContext): Promise<StartedGuest> {
@@ -24,7 +31,9 @@ export async function bootUntilReady(
   identify: (guest: StartedGuest) => Promise<void>,
 ): Promise<StartedGuest> {
   const { spec, image, network, machineOptions, limit } = context;
-  const guest = await bootMachine(spec, image.rootfsType, network, machineOptions);
+  const root =
+    image.rootfsPath === null ? NO_ROOT : { device: '/dev/vda', fsType: image.rootfsType };
+  const guest = await bootMachine(spec, root, network, machineOptions);
   context.onMachine(guest.machine);
   const ready = guest.ready.then(async (hello) => {
     await prepare(context, guest.agent);
@@ -38,20 +47,20 @@ export async function bootUntilReady(
 /** Boots a machine; `ready` resolves once its root is switched. It has no identity yet. */
 export async function bootMachine(
   spec: MachineSpec,
-  rootfsType: GuestImage['rootfsType'],
+  root: RootDevice,
   network: StartNetwork | null,
   options: StartMachineOptions,
 ): Promise<StartedGuest> {
   const machine = await startMachine(spec, options);
   const { session, agent } = connectAgent(machine, network);
-  const ready = switchRoot(agent, rootfsType);
+  const ready = switchRoot(agent, root);
   ready.catch(() => undefined);
   return { machine, session, agent, ready };
 }
 
-async function switchRoot(agent: AgentClient, fsType: GuestImage['rootfsType']): Promise<Hello> {
+async function switchRoot(agent: AgentClient, root: RootDevice): Promise<Hello> {
   const hello = await agent.hello;
-  await agent.root({ device: '/dev/vda', fsType });
+  await agent.root(root);
   return hello;
 }
 

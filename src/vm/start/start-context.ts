@@ -1,7 +1,7 @@
 import { chooseAccelerator } from '../../host/accelerator.ts';
 import { type Directories, resolveDirectories } from '../../host/directories.ts';
 import { requireTool } from '../../host/tools.ts';
-import type { GuestImage } from '../../image/guest-image.ts';
+import type { BootImage } from '../../image/guest-image.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../../machine/start-machine.ts';
 import type { OpenDisk } from '../disks/open-disks.ts';
@@ -17,7 +17,7 @@ export type StartNetwork = Pick<GuestNetwork, 'trustKey' | 'install' | 'register
 /** A start as `VM.create` asks for it. */
 export interface StartRequest {
   readonly options: VMOptions;
-  readonly image: GuestImage;
+  readonly image: BootImage;
   readonly network: GuestNetwork | null;
   /** The disks of the options, in their order. @default none */
   readonly disks?: readonly OpenDisk[];

@@ -1,0 +1,114 @@
+#include "engine.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "call.h"
+#include "descriptor.h"
+#include "host_module.h"
+#include "keeper.h"
+#include "limits.h"
+#include "realm.h"
+#include "runtime/util.h"
+
+/* Reaches the keeper. */
+static int keeper = -1;
+
+void engine_prepare(void)
+{
+    realm_make();
+}
+
+static void tell_keeper(uint32_t order, uint32_t id, int fd)
+{
+    const struct keeper_message message = {.order = order, .id = id};
+    if (!send_descriptor(keeper, &message, sizeof message, fd))
+        _exit(0);
+}
+
+static void refuse(const char *message)
+{
+    host_send(FRAME_REFUSED, &(struct frame_part){message, strlen(message)}, 1);
+}
+
+/* Leaves a copy of this process, which waits. */
+static void take_snapshot(uint32_t id)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        refuse("no descriptor is left for a snapshot");
+        return;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        close_quietly(pair[0]);
+        close_quietly(keeper);
+        engine_wait(pair[1]);
+    }
+    close_quietly(pair[1]);
+    if (pid < 0) {
+        close_quietly(pair[0]);
+        refuse("no memory is left for a snapshot");
+        return;
+    }
+    tell_keeper(ORDER_SNAPSHOT, id, pair[0]);
+    close_quietly(pair[0]);
+    host_send(FRAME_SNAPSHOTTED, NULL, 0);
+}
+
+static void serve(const struct frame *frame)
+{
+    uint32_t id = frame->length >= 4 ? load_u32(frame->payload) : 0;
+    switch (frame->type) {
+    case FRAME_LOAD:
+        call_load(frame);
+        break;
+    case FRAME_CALL:
+        call_handler(frame);
+        break;
+    case FRAME_SNAPSHOT:
+        take_snapshot(id);
+        break;
+    case FRAME_RESTORE:
+        tell_keeper(ORDER_RESTORE, id, -1);
+        _exit(0);
+    case FRAME_FORGET:
+        tell_keeper(ORDER_FORGET, id, -1);
+        break;
+    default:
+        _exit(2);
+    }
+}
+
+static _Noreturn void run(void)
+{
+    struct frame frame;
+    limits_init();
+    realm_limit();
+    host_send(FRAME_READY, NULL, 0);
+    shared->is_owing = false;
+    while (frame_read(&frame)) {
+        shared->is_owing = frame.type != FRAME_FORGET;
+        serve(&frame);
+        shared->is_owing = false;
+        frame_free(&frame);
+    }
+    _exit(0);
+}
+
+_Noreturn void engine_wait(int socket)
+{
+    char message;
+    int fd;
+    /* KILL is for the engine that runs. */
+    (void)signal(SIGUSR1, SIG_IGN);
+    while (receive_descriptor(socket, &message, 1, &fd)) {
+        if (fd >= 0 && fork() == 0) {
+            close_quietly(socket);
+            keeper = fd;
+            run();
+        }
+        close_quietly(fd);
+    }
+    _exit(0);
+}

@@ -1,0 +1,77 @@
+import { defineGlobals } from './define.js';
+
+const REPLACEMENT = 0xfffd;
+const CHUNK = 8192;
+
+/** `TextEncoder` and `TextDecoder` for UTF-8, as the Encoding Standard has them. */
+export function installTextEncoding({ encodeUtf8 }) {
+  class TextEncoder {
+    get encoding() {
+      return 'utf-8';
+    }
+    encode(text = '') {
+      return new Uint8Array(encodeUtf8(String(text).toWellFormed()));
+    }
+  }
+
+  class TextDecoder {
+    #fatal;
+    #keepsMark;
+    constructor(label = 'utf-8', { fatal = false, ignoreBOM = false } = {}) {
+      if (!/^\s*(utf-?8|unicode-1-1-utf-8)\s*$/i.test(label)) throw new RangeError(`encoding '${label}' is not supported`);
+      this.#fatal = Boolean(fatal);
+      this.#keepsMark = Boolean(ignoreBOM);
+    }
+    get encoding() {
+      return 'utf-8';
+    }
+    get fatal() {
+      return this.#fatal;
+    }
+    get ignoreBOM() {
+      return this.#keepsMark;
+    }
+    decode(input = new Uint8Array()) {
+      const bytes = ArrayBuffer.isView(input)
+        ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
+        : new Uint8Array(input);
+      return decode(bytes, this.#fatal, this.#keepsMark);
+    }
+  }
+  defineGlobals({ TextEncoder, TextDecoder });
+}
+
+function decode(bytes, isFatal, keepsMark) {
+  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  const points = [];
+  let text = '';
+  for (let at = hasMark && !keepsMark ? 3 : 0; at < bytes.length; ) {
+    const { point, length } = readPoint(bytes, at);
+    if (point === -1 && isFatal) throw new TypeError(`byte ${at} is not UTF-8`);
+    points.push(point === -1 ? REPLACEMENT : point);
+    at += length;
+    if (points.length === CHUNK) text += String.fromCodePoint(...points.splice(0));
+  }
+  return text + String.fromCodePoint(...points);
+}
+
+/** The code point at `at`, or -1 with the length of the maximal part that no valid sequence continues. */
+function readPoint(bytes, at) {
+  const first = bytes[at];
+  if (first < 0x80) return { point: first, length: 1 };
+  const count = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+  if (count === 0) return { point: -1, length: 1 };
+  let [low, high] = [0x80, 0xbf];
+  if (first === 0xe0) low = 0xa0;
+  if (first === 0xed) high = 0x9f;
+  if (first === 0xf0) low = 0x90;
+  if (first === 0xf4) high = 0x8f;
+  let point = first & (0x3f >> count);
+  for (let i = 1; i <= count; i++) {
+    const byte = bytes[at + i];
+    if (byte === undefined || byte < low || byte > high) return { point: -1, length: i };
+    point = (point << 6) | (byte & 0x3f);
+    [low, high] = [0x80, 0xbf];
+  }
+  return { point, length: count + 1 };
+}

@@ -1,0 +1,20 @@
+/* The one realm of an engine: QuickJS with what the prelude adds. */
+#ifndef GONDOLIN_JS_REALM_H
+#define GONDOLIN_JS_REALM_H
+
+#include <stdbool.h>
+
+#include "quickjs.h"
+
+extern JSContext *realm;
+
+/* Makes it, without a heap limit. Ends the process when it cannot. */
+void realm_make(void);
+
+/* Sets the limits of the heap and the stack, from where the stack is now. */
+void realm_limit(void);
+
+/* The pending exception as text, bounded, malloc()ed; `*is_overflow` is true for an overflow of the stack. */
+char *realm_take_exception(bool *is_overflow);
+
+#endif

@@ -1,0 +1,179 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import {
+  ENGINE_FRAME,
+  type EngineFrame,
+  encodeEngineFrame,
+  encodeU32,
+} from '../wire/engine-frame.ts';
+import { EngineFrameDecoder } from '../wire/engine-frame-decoder.ts';
+import { decodeHostCall } from '../wire/host-call.ts';
+import { encodeHostValue } from '../wire/host-value.ts';
+import type { EngineChannel } from './engine-channel.ts';
+
+/** Requests of a guest while its JavaScript runs. */
+export interface EngineHost {
+  /** Calls a function of the host; what it throws is thrown in the guest. */
+  call(module: string, name: string, args: readonly unknown[]): unknown;
+  print(text: string, isError: boolean): void;
+}
+
+interface Waiting {
+  resolve(frame: EngineFrame): void;
+  reject(error: GondolinError): void;
+}
+
+/** Engines whose guest works for somebody: they stay, and Node waits for them. */
+const busy = new Set<Engine>();
+
+/** Guests of engines that nobody holds any more end. */
+const forgotten = new FinalizationRegistry<EngineChannel>((channel) => void channel.close());
+
+/** One request after another to a gondolin-js. A guest that breaks the protocol is closed. */
+export class Engine {
+  readonly #channel: EngineChannel;
+  readonly #host: EngineHost;
+  #waiting: Waiting | null = null;
+  #failure: GondolinError | null = null;
+  #interrupting: Promise<void> = Promise.resolve();
+  readonly #decoder = new EngineFrameDecoder();
+
+  constructor(channel: EngineChannel, host: EngineHost) {
+    this.#channel = channel;
+    this.#host = host;
+    // The guest's streams must not hold what its users have dropped.
+    const weak = new WeakRef(this);
+    channel.onOutput((chunk) => {
+      const engine = weak.deref();
+      if (engine !== undefined) engine.#receive(chunk);
+    });
+    void channel.ended.then((reason) => {
+      const engine = weak.deref();
+      if (engine !== undefined) engine.#fail(aborted(`the guest has ended: ${reason}`));
+    });
+    forgotten.register(this, channel, this);
+  }
+
+  /** Resolves once it takes requests. */
+  ready(): Promise<EngineFrame> {
+    return this.#reply();
+  }
+
+  /**
+   * Sends a request and resolves with its reply.
+   * @param limitMs  A guest that has not replied by then is taken for broken.
+   * @throws {GondolinError} ERR_GUEST_ABORT when the guest has ended or breaks the protocol.
+   */
+  async request(
+    type: number,
+    payload: readonly Uint8Array[],
+    limitMs?: number,
+  ): Promise<EngineFrame> {
+    // A signal that is still on its way would stop this request instead of the last.
+    await this.#interrupting;
+    const reply = this.#reply();
+    void this.#send(encodeEngineFrame(type, ...payload));
+    const late = () => this.#break('the guest does not reply');
+    const timer = limitMs === undefined ? undefined : setTimeout(late, limitMs);
+    return reply.finally(() => clearTimeout(timer));
+  }
+
+  /** Lets the guest end a snapshot's process. Not while a request waits for its reply. */
+  forget(id: number): void {
+    if (this.#failure === null)
+      void this.#send(encodeEngineFrame(ENGINE_FRAME.forget, encodeU32(id)));
+  }
+
+  /** Stops the JavaScript that runs; the request's reply then says so. */
+  interrupt(): void {
+    if (this.#waiting === null) return;
+    this.#interrupting = this.#channel
+      .interrupt()
+      .catch((error: unknown) => this.#break(`cannot be interrupted: ${String(error)}`));
+  }
+
+  close(): Promise<void> {
+    forgotten.unregister(this);
+    this.#fail(aborted('the sandbox was closed'));
+    return this.#channel.close();
+  }
+
+  #reply(): Promise<EngineFrame> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    busy.add(this);
+    this.#channel.keepAlive(true);
+    return new Promise<EngineFrame>((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    }).finally(() => {
+      busy.delete(this);
+      this.#channel.keepAlive(false);
+    });
+  }
+
+  async #send(bytes: Buffer): Promise<void> {
+    try {
+      await this.#channel.write(bytes);
+    } catch (error) {
+      this.#fail(aborted(`the guest has ended: ${String(error)}`));
+    }
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#failure !== null) return;
+    try {
+      for (const frame of this.#decoder.push(chunk)) this.#take(frame);
+    } catch (error) {
+      this.#break(`broken output: ${String(error)}`);
+    }
+  }
+
+  #take(frame: EngineFrame): void {
+    if (frame.type === ENGINE_FRAME.print) {
+      this.#host.print(frame.payload.toString('utf8', 1), frame.payload[0] === 1);
+    } else if (frame.type === ENGINE_FRAME.hostCall) {
+      void this.#callHost(frame.payload);
+    } else {
+      const waiting = this.#waiting;
+      this.#waiting = null;
+      if (waiting === null) this.#break(`a frame of type ${frame.type} that nobody asked for`);
+      else waiting.resolve(frame);
+    }
+  }
+
+  async #callHost(payload: Buffer): Promise<void> {
+    try {
+      const { module, name, args } = decodeHostCall(payload);
+      await this.#send(
+        encodeEngineFrame(ENGINE_FRAME.hostResult, await this.#outcome(module, name, args)),
+      );
+    } catch (error) {
+      this.#break(`a broken call of the host: ${String(error)}`);
+    }
+  }
+
+  /** Result or message of a host function, as the guest reads it. */
+  async #outcome(module: string, name: string, args: readonly unknown[]): Promise<Buffer> {
+    try {
+      const value = encodeHostValue(await this.#host.call(module, name, args));
+      return Buffer.concat([Uint8Array.of(0), value]);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return Buffer.concat([Uint8Array.of(1), encodeHostValue(message)]);
+    }
+  }
+
+  #fail(error: GondolinError): void {
+    this.#failure ??= error;
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.reject(this.#failure);
+  }
+
+  #break(problem: string): void {
+    this.#fail(aborted(`the guest was stopped: ${problem}`));
+    void this.#channel.close();
+  }
+}
+
+function aborted(message: string): GondolinError {
+  return new GondolinError('ERR_GUEST_ABORT', message);
+}

@@ -1,0 +1,118 @@
+import type { GuestProcess } from '../../agent/guest-process.ts';
+import { resolveDirectories } from '../../host/directories.ts';
+import { hostDebianRelease, proxyEnvironment } from '../../host/image-environment.ts';
+import { guestAgentPath } from '../../host/package-root.ts';
+import { ensureImage } from '../../image/ensure-image.ts';
+import type { BootImage } from '../../image/guest-image.ts';
+import { guestFailure } from '../guest-failure.ts';
+import { GuestFiles } from '../guest-files.ts';
+import { startUnmounted } from './spare.ts';
+import { createStartContext } from './start-context.ts';
+import { startLimits } from './start-limits.ts';
+import type { StartedGuest } from './started-guest.ts';
+
+export interface LoneProgramOptions {
+  /** A static program on the host. */
+  readonly hostPath: string;
+  /** Its place in the guest's root directory. */
+  readonly guestPath: string;
+  /** Its arguments. */
+  readonly args: readonly string[];
+  /** RAM of the machine. */
+  readonly memoryBytes: number;
+}
+
+/** A machine that has one program and nothing else: no root file system, no mounts, no network. */
+export interface LoneProgram {
+  readonly process: GuestProcess;
+  /** Sends a signal to the program's process group; resolves once the guest's kernel has it. */
+  signal(signal: number): Promise<void>;
+  /** Resolves with the reason when the program or the machine has ended. Never rejects. */
+  readonly ended: Promise<string>;
+  /** If false, Node does not wait for the machine. */
+  keepAlive(isKept: boolean): void;
+  /** Ends the machine. May be called twice; never throws. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a machine with one program. On failure nothing keeps running.
+ * @throws {GondolinError} as `VM.create`.
+ */
+export async function startLoneProgram(options: LoneProgramOptions): Promise<LoneProgram> {
+  const image = await programImage(options);
+  try {
+    const guest = await startGuest(image, options.memoryBytes);
+    try {
+      return await runProgram(guest, options, () => image.release());
+    } catch (error) {
+      await guest.machine.kill();
+      throw error;
+    }
+  } catch (error) {
+    await image.release();
+    throw error;
+  }
+}
+
+function programImage({ hostPath, guestPath }: LoneProgramOptions): Promise<BootImage> {
+  const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+  const release = hostDebianRelease();
+  const { cache: cacheDirectory } = resolveDirectories();
+  return ensureImage(
+    { kind: 'program', arch, release, mirror: null, hostPath, guestPath },
+    { cacheDirectory, agentPath: guestAgentPath(), environment: proxyEnvironment() },
+  );
+}
+
+async function startGuest(image: BootImage, memoryBytes: number): Promise<StartedGuest> {
+  // A writable root is the initramfs: there is nothing to seal, and no scratch to mount.
+  const options = { memory: memoryBytes, sandbox: { rootOverlay: true } };
+  const limits = startLimits(options);
+  const log = () => undefined;
+  try {
+    const context = await createStartContext({
+      options,
+      image,
+      network: null,
+      log,
+      files: new GuestFiles(options, log),
+      limit: limits.exceeded,
+      onMachine: (machine) => limits.watch(machine),
+    });
+    const guest = await startUnmounted(context);
+    await Promise.race([guest.ready, limits.exceeded]);
+    return guest;
+  } finally {
+    limits.release();
+  }
+}
+
+async function runProgram(
+  { agent, machine, session }: StartedGuest,
+  { guestPath, args }: LoneProgramOptions,
+  release: () => Promise<void>,
+): Promise<LoneProgram> {
+  const command = await agent.exec({
+    argv: [guestPath, ...args],
+    cwd: '/',
+    stdin: true,
+    stdout: 'pipe',
+    stderr: 'ignore',
+  });
+  const failure = guestFailure({ machine, session, fuse: null });
+  const exited = command.exited.then(({ code, signal }) => `exit ${code ?? `by signal ${signal}`}`);
+  const ended = Promise.race([exited, failure]).catch((error: unknown) => String(error));
+  return {
+    process: command,
+    ended,
+    signal: (signal) => agent.kill(command.id, signal, 'group'),
+    keepAlive: (isKept) => machine.keepAlive(isKept),
+    async close() {
+      // Who awaits this must not be the last thing that Node waits for.
+      machine.keepAlive(true);
+      await machine.kill();
+      await release();
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { documentBlocks } from '../fixtures/documents/document-blocks.ts';
+import { ALIAS, installAlias } from '../fixtures/package/alias-package.ts';
+import { packPackage } from '../fixtures/package/pack-package.ts';
+import { TEST_DIRECTORY } from '../test-environment.ts';
+
+const run = promisify(execFile);
+const place = mkdtempSync(join(TEST_DIRECTORY, 'functions-'));
+const cwd = join(place, 'project');
+const PACKAGE = `${ALIAS}/js`;
+
+beforeAll(async () => installAlias(await packPackage(), cwd), 240_000);
+afterAll(() => rmSync(place, { recursive: true, force: true }), 60_000);
+
+/** Output of a program that must end by itself, without an error. */
+async function outputOf(name: string, program: string): Promise<string> {
+  writeFileSync(join(cwd, name), program);
+  const { stdout, stderr } = await run(process.execPath, [name], { cwd, timeout: 100_000 });
+  expect(stderr).toBe('');
+  return stdout;
+}
+
+const LOAD = `
+  const sandbox = await (await new SandboxBuilder().build()).loadRuntime();
+  sandbox.addHandler('handler', 'function handler(event) { return event; }');
+  const loaded = await sandbox.getLoadedSandbox();`;
+const BARE = 'const sandbox = await (await new SandboxBuilder().build()).loadRuntime();';
+/** Names that a block of the document takes for granted. */
+const BEFORE: Readonly<Record<string, string>> = {
+  '003-04': 'const protoSandbox = await new SandboxBuilder().build();',
+  '003-05': BARE,
+};
+
+/** Lists calls that a program could not make one after another, because the first consumes the object: each runs alone. */
+const LISTINGS = ['003-05', '003-06'];
+
+function programsOf(id: string, text: string): string[] {
+  if (!LISTINGS.includes(id)) return [text];
+  const parts = text.split(/\n\n(?=\/\/ )/);
+  // Two removals, of the handler that the first line adds.
+  return parts.map((part) => (part.includes('removeHandler') ? `${parts[0]}\n${part}` : part));
+}
+
+const programs = documentBlocks('003').flatMap(({ id, text }) =>
+  programsOf(id, text).map((part) => {
+    const own = part.replace("'@hyperlight/js-host-api'", `'${PACKAGE}'`);
+    const before = own.includes('import {')
+      ? ''
+      : `import { SandboxBuilder } from '${PACKAGE}';\n${BEFORE[id] ?? LOAD}`;
+    return { id, program: `${before}\n${own}` };
+  }),
+);
+
+it('each block of the document runs with the installed package, and leaves nothing that keeps Node running', async () => {
+  expect(programs.length).toBeGreaterThan(12);
+  const names = programs.map((_, at) => `block-${at}.mjs`);
+  for (const [at, { program }] of programs.entries())
+    writeFileSync(join(cwd, `block-${at}.mjs`), program);
+  const all = names.map((name) => `await import('./${name}');`).join('\n');
+  const output = await outputOf('blocks.mjs', `${all}\nconsole.log('all of them');`);
+  expect(output).toContain("{ name: 'World', message: 'Hello, World!' }");
+  expect(output).toContain('all of them');
+  // No limit was reached: each handler returns at once.
+  expect(output).not.toMatch(/limit|timeout|cancelled/i);
+});
+
+it('require() gives the same, and 40 sandboxes that nobody disposes work side by side', async () => {
+  const program = `
+    const { SandboxBuilder } = require('${PACKAGE}');
+    async function one(n) {
+      const sandbox = await (await new SandboxBuilder().build()).loadRuntime();
+      sandbox.addHandler('add', 'let sum = 0; export function handler(n) { sum += n; return sum; }');
+      const loaded = await sandbox.getLoadedSandbox();
+      await loaded.callHandler('add', n);
+      return loaded.callHandler('add', n);
+    }
+    (async () => {
+      let sum = 0;
+      for (let at = 0; at < 10; at++) {
+        const four = await Promise.all([0, 1, 2, 3].map((n) => one(4 * at + n)));
+        sum += four.reduce((all, result) => all + result);
+      }
+      console.log(sum);
+    })();`;
+  expect(await outputOf('forty.cjs', program)).toBe(`${40 * 39}\n`);
+});
+
+it('limits, kill, heap and stack end calls in a guest as they should, and restore() mends it', async () => {
+  const program = `
+    import { SandboxBuilder } from '${PACKAGE}';
+    const proto = await new SandboxBuilder().build();
+    proto.register('clock', 'wait', () => new Promise((done) => setTimeout(done, 5, 'waited')));
+    const sandbox = await proto.loadRuntime();
+    const add = (name, body, head = '') => sandbox.addHandler(name, head + 'export function handler() {' + body + '}');
+    add('spin', 'for (;;);');
+    add('regexp', 'return /^(a+)+$/.test("a".repeat(50) + "b");');
+    add('heap', 'const all = []; for (;;) all.push(new Array(1000).fill(0));');
+    add('stack', 'return handler() + 1;');
+    add('file', 'left = (globalThis.left ?? 0) + 1; return left;', 'var left;');
+    add('waits', 'return wait();', "import { wait } from 'host:clock';");
+    const loaded = await sandbox.getLoadedSandbox();
+    const snapshot = await loaded.snapshot();
+    const codes = [];
+    const fails = async (name, options) => {
+      const started = performance.now();
+      await loaded.callHandler(name, null, options).catch(({ code }) => codes.push(code));
+      const { terminatedBy } = loaded.lastCallStats;
+      if (terminatedBy !== null) codes.push(terminatedBy);
+      await loaded.restore(snapshot);
+      return performance.now() - started;
+    };
+    const wallMs = await fails('spin', { wallClockTimeoutMs: 500 });
+    await fails('spin', { cpuTimeoutMs: 200, wallClockTimeoutMs: 60_000 });
+    await fails('regexp', { cpuTimeoutMs: 100 });
+    await fails('heap');
+    await fails('stack');
+    setTimeout(() => loaded.interruptHandle.kill(), 100);
+    await fails('spin');
+    console.log(codes.join(' '), wallMs >= 500, await loaded.callHandler('waits', null), await loaded.callHandler('file', null));
+    await loaded.dispose();
+    await loaded.callHandler('file', null).catch(({ code }) => console.log(code));`;
+  expect(await outputOf('limits.mjs', program)).toBe(
+    'ERR_CANCELLED wall-clock ERR_CANCELLED cpu-time ERR_CANCELLED cpu-time ERR_GUEST_ABORT ERR_STACK_OVERFLOW ERR_CANCELLED true waited 1\nERR_GUEST_ABORT\n',
+  );
+});
