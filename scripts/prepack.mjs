@@ -23,7 +23,7 @@ function isStaticElf(path) {
   return true;
 }
 
-for (const name of ['gondolin-agent', 'gondolin-confine']) {
+for (const name of ['gondolin-agent', 'gondolin-confine', 'gondolin-js']) {
   const path = join(ROOT, 'guest/build', name);
   if (!isStaticElf(path)) {
     console.error(`prepack: ${path} is no static ELF program: run make -C guest clean all`);
