@@ -5,7 +5,7 @@ import { ROOT, run } from './setup.mjs';
 
 run('npm', ['run', '--silent', 'build']);
 run('npm', ['run', '--silent', 'build:types']);
-run('make', ['-s', '-C', 'guest']);
+run('make', ['-s', '-C', 'guest', 'all', 'js']);
 
 /** Neither an image of a guest nor each host has the loader that a program header of type PT_INTERP names. */
 function isStaticElf(path) {

@@ -132,9 +132,18 @@ function unlessUnchanged(stampName, inputs, output, action) {
   writeFileSync(stampPath, digest);
 }
 
-/** Builds the guest agent and dist/, each unless its sources are those of the last build. */
-export function buildIfChanged() {
+/**
+ * Builds the guest agent and dist/, each unless its sources are those of the last build.
+ * @param withJs  Builds gondolin-js too, which takes half a minute.
+ */
+export function buildIfChanged({ withJs = false } = {}) {
   const guestSources = listFiles(join(ROOT, 'guest')).filter((path) => !path.includes('/build/'));
+  if (withJs) {
+    unlessUnchanged('guest-js', guestSources, join(ROOT, 'guest/build/gondolin-js'), () => {
+      console.log('setup: building gondolin-js with QuickJS (make -C guest js)');
+      run('make', ['-s', '-C', 'guest', 'js']);
+    });
+  }
   unlessUnchanged('guest', guestSources, join(ROOT, 'guest/build/gondolin-agent'), () => {
     console.log('setup: building the guest agent (make -C guest)');
     run('make', ['-s', '-C', 'guest']);
@@ -155,5 +164,5 @@ export function setup({ forTests = false } = {}) {
   });
   const packages = missingPackages(forTests);
   if (packages.length > 0) installHostPackages(packages);
-  buildIfChanged();
+  buildIfChanged({ withJs: forTests });
 }

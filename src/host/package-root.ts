@@ -67,11 +67,11 @@ export function packageVersion(): string {
 }
 
 /** @throws {GondolinError} HOST_AGENT_NOT_BUILT */
-function builtProgram(root: string, name: string, what: string): string {
+function builtProgram(root: string, name: string, what: string, target = 'all'): string {
   const path = join(root, 'guest', 'build', name);
   if (!existsSync(path)) {
     throw new GondolinError('HOST_AGENT_NOT_BUILT', `The ${what} is not built: no "${path}"`, {
-      hint: `Build it: make -C ${join(root, 'guest')}.`,
+      hint: `Build it: make -C ${join(root, 'guest')} ${target}.`,
       details: { path },
     });
   }
@@ -96,8 +96,8 @@ export function confineProgramPath(root: string = packageRoot()): string {
 
 /**
  * Returns the path of the program that runs JavaScript in guests.
- * @throws {GondolinError} HOST_AGENT_NOT_BUILT when `make -C guest` has not run, HOST_PACKAGE_INCOMPLETE.
+ * @throws {GondolinError} HOST_AGENT_NOT_BUILT when `make -C guest js` has not run, HOST_PACKAGE_INCOMPLETE.
  */
 export function jsProgramPath(root: string = packageRoot()): string {
-  return builtProgram(root, 'gondolin-js', 'program that runs JavaScript in guests');
+  return builtProgram(root, 'gondolin-js', 'program that runs JavaScript in guests', 'js');
 }

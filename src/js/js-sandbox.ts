@@ -86,7 +86,7 @@ export class JSSandbox implements AsyncDisposable {
         await this.#core.close();
         throw error;
       }
-      return new LoadedJSSandbox(this.#core);
+      return new LoadedJSSandbox(this.#core, (core) => new JSSandbox(core));
     });
   }
 

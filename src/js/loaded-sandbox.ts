@@ -3,9 +3,12 @@ import type { CallStats } from './call-stats.ts';
 import { Consumable } from './consumable.ts';
 import { invalidArgument, poisoned } from './errors.ts';
 import { InterruptHandle } from './interrupt-handle.ts';
-import { JSSandbox } from './js-sandbox.ts';
+import type { JSSandbox } from './js-sandbox.ts';
 import type { SandboxCore } from './sandbox-core.ts';
 import { Snapshot } from './snapshot.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: the caller knows what its handlers return.
+type HandlerResult = any;
 
 /**
  * A sandbox whose handlers can be called. Calls run one after another.
@@ -20,9 +23,15 @@ export class LoadedJSSandbox implements AsyncDisposable {
   /** Stops the handler that runs. */
   readonly interruptHandle: InterruptHandle;
 
-  /** @internal */
-  constructor(core: SandboxCore) {
+  readonly #makeBare: (core: SandboxCore) => JSSandbox;
+
+  /**
+   * @internal
+   * @param makeBare  Makes the sandbox that `unload` gives.
+   */
+  constructor(core: SandboxCore, makeBare: (core: SandboxCore) => JSSandbox) {
     this.#core = core;
+    this.#makeBare = makeBare;
     this.interruptHandle = new InterruptHandle(core);
   }
 
@@ -41,12 +50,11 @@ export class LoadedJSSandbox implements AsyncDisposable {
    * @throws {GondolinError} ERR_INVALID_ARG, ERR_CONSUMED, ERR_POISONED; ERR_INTERNAL when the handler throws, has no result, or
    * is not there; ERR_CANCELLED, ERR_STACK_OVERFLOW and ERR_GUEST_ABORT, after which the sandbox is poisoned.
    */
-  // biome-ignore lint/suspicious/noExplicitAny: the caller knows what its handlers return.
   async callHandler(
     handlerName: string,
     eventData: unknown,
     options: CallHandlerOptions = {},
-  ): Promise<any> {
+  ): Promise<HandlerResult> {
     const payload = encodeCall(handlerName, eventData, options, {
       maxEventBytes: this.#core.setup.sizes.inputBuffer,
     });
@@ -65,7 +73,7 @@ export class LoadedJSSandbox implements AsyncDisposable {
     this.#use.consume();
     return this.#core.inOrder(async () => {
       await this.#core.reset();
-      return new JSSandbox(this.#core);
+      return this.#makeBare(this.#core);
     });
   }
 

@@ -24,7 +24,8 @@ export function installCrypto({ randomBytes }) {
     },
     timingSafeEqual(left, right) {
       const [a, b] = [toBytes(left), toBytes(right)];
-      if (a.length !== b.length) throw new RangeError('timingSafeEqual: the inputs must have the same length');
+      if (a.length !== b.length)
+        throw new RangeError('timingSafeEqual: the inputs must have the same length');
       return a.reduce((difference, byte, index) => difference | (byte ^ b[index]), 0) === 0;
     },
   };
@@ -33,7 +34,10 @@ export function installCrypto({ randomBytes }) {
 
 function algorithm(name) {
   const found = ALGORITHMS[String(name).toLowerCase().replace('-', '')];
-  if (found === undefined) throw new TypeError(`crypto: there is no algorithm '${name}'; use ${Object.keys(ALGORITHMS).join(', ')}`);
+  if (found === undefined)
+    throw new TypeError(
+      `crypto: there is no algorithm '${name}'; use ${Object.keys(ALGORITHMS).join(', ')}`,
+    );
   return found;
 }
 
@@ -49,7 +53,8 @@ function digester(hash) {
       if (encoding === undefined) return bytes;
       if (encoding === 'hex') return toHex(bytes);
       if (encoding === 'base64') return toBase64(bytes);
-      if (encoding === 'base64url') return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+      if (encoding === 'base64url')
+        return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
       throw new TypeError(`crypto: there is no encoding '${encoding}'`);
     },
   };
@@ -57,7 +62,8 @@ function digester(hash) {
 
 function toBytes(data) {
   if (typeof data === 'string') return new TextEncoder().encode(data);
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (ArrayBuffer.isView(data))
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   throw new TypeError('crypto: data must be a string or bytes');
 }

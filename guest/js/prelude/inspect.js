@@ -7,7 +7,8 @@ export function inspect(value, depth = 0, seen = new Set()) {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return `[Function ${value.name || 'anonymous'}]`;
   if (value === null || typeof value !== 'object') return String(value);
-  if (value instanceof Error) return value.stack ? `${value}\n${value.stack}`.trimEnd() : String(value);
+  if (value instanceof Error)
+    return value.stack ? `${value}\n${value.stack}`.trimEnd() : String(value);
   if (value instanceof Date) return value.toISOString();
   if (value instanceof RegExp) return String(value);
   if (seen.has(value)) return '[Circular]';
@@ -17,11 +18,21 @@ export function inspect(value, depth = 0, seen = new Set()) {
 }
 
 function inspectObject(value, show) {
-  if (Array.isArray(value) || ArrayBuffer.isView(value)) return list('[', Array.from(value).map(show), ']');
-  if (value instanceof Map) return list('Map {', [...value].map(([key, item]) => `${show(key)} => ${show(item)}`), '}');
+  if (Array.isArray(value) || ArrayBuffer.isView(value))
+    return list('[', Array.from(value).map(show), ']');
+  if (value instanceof Map)
+    return list(
+      'Map {',
+      [...value].map(([key, item]) => `${show(key)} => ${show(item)}`),
+      '}',
+    );
   if (value instanceof Set) return list('Set {', [...value].map(show), '}');
   if (value instanceof Promise) return 'Promise {}';
-  return list('{', Object.keys(value).map((key) => `${key}: ${show(value[key])}`), '}');
+  return list(
+    '{',
+    Object.keys(value).map((key) => `${key}: ${show(value[key])}`),
+    '}',
+  );
 }
 
 function list(open, parts, close) {

@@ -18,7 +18,8 @@ export function installTextEncoding({ encodeUtf8 }) {
     #fatal;
     #keepsMark;
     constructor(label = 'utf-8', { fatal = false, ignoreBOM = false } = {}) {
-      if (!/^\s*(utf-?8|unicode-1-1-utf-8)\s*$/i.test(label)) throw new RangeError(`encoding '${label}' is not supported`);
+      if (!/^\s*(utf-?8|unicode-1-1-utf-8)\s*$/i.test(label))
+        throw new RangeError(`encoding '${label}' is not supported`);
       this.#fatal = Boolean(fatal);
       this.#keepsMark = Boolean(ignoreBOM);
     }
@@ -55,23 +56,29 @@ function decode(bytes, isFatal, keepsMark) {
   return text + String.fromCodePoint(...points);
 }
 
+/** Continuation bytes behind a first byte; 0 for one that begins no sequence. */
+function continuations(first) {
+  if (first >= 0xc2 && first <= 0xdf) return 1;
+  if (first >= 0xe0 && first <= 0xef) return 2;
+  return first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+}
+
+/** First bytes after which not every continuation byte is valid: no overlong form, no surrogate, nothing above U+10FFFF. */
+const SECOND_BYTE = { 224: [0xa0, 0xbf], 237: [0x80, 0x9f], 240: [0x90, 0xbf], 244: [0x80, 0x8f] };
+const ANY = [0x80, 0xbf];
+
 /** The code point at `at`, or -1 with the length of the maximal part that no valid sequence continues. */
 function readPoint(bytes, at) {
   const first = bytes[at];
   if (first < 0x80) return { point: first, length: 1 };
-  const count = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+  const count = continuations(first);
   if (count === 0) return { point: -1, length: 1 };
-  let [low, high] = [0x80, 0xbf];
-  if (first === 0xe0) low = 0xa0;
-  if (first === 0xed) high = 0x9f;
-  if (first === 0xf0) low = 0x90;
-  if (first === 0xf4) high = 0x8f;
   let point = first & (0x3f >> count);
   for (let i = 1; i <= count; i++) {
     const byte = bytes[at + i];
+    const [low, high] = (i === 1 && SECOND_BYTE[first]) || ANY;
     if (byte === undefined || byte < low || byte > high) return { point: -1, length: i };
     point = (point << 6) | (byte & 0x3f);
-    [low, high] = [0x80, 0xbf];
   }
   return { point, length: count + 1 };
 }

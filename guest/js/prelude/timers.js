@@ -4,7 +4,8 @@ import { defineGlobals } from './define.js';
 export function installTimers({ setTimer, clearTimer }) {
   // An interval keeps its first id while its timer is set anew.
   const intervals = new Map();
-  const setTimeout = (callback, delayMs = 0, ...args) => setTimer(() => callback(...args), Number(delayMs));
+  const setTimeout = (callback, delayMs = 0, ...args) =>
+    setTimer(() => callback(...args), Number(delayMs));
   const setInterval = (callback, delayMs = 0, ...args) => {
     const tick = () => {
       intervals.set(id, setTimer(tick, Number(delayMs)));
@@ -22,5 +23,11 @@ export function installTimers({ setTimer, clearTimer }) {
   const queueMicrotask = (callback) => {
     Promise.resolve().then(callback);
   };
-  defineGlobals({ setTimeout, setInterval, clearTimeout: clear, clearInterval: clear, queueMicrotask });
+  defineGlobals({
+    setTimeout,
+    setInterval,
+    clearTimeout: clear,
+    clearInterval: clear,
+    queueMicrotask,
+  });
 }

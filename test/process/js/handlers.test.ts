@@ -3,7 +3,8 @@ import { buildLocal, loadHandlers } from './local-sandbox.ts';
 
 it('callHandler() passes an event and gives the result, also that of a promise', async () => {
   const loaded = await loadHandlers({
-    greet: 'function handler(event) { event.message = "Hello, " + event.name + "!"; return event; }',
+    greet:
+      'function handler(event) { event.message = "Hello, " + event.name + "!"; return event; }',
     later: 'export async function handler(event) { await null; return [event]; }',
     timed:
       'function handler() { return new Promise((resolve) => setTimeout(() => resolve(7), 5)); }',

@@ -16,7 +16,7 @@ const ROOT = resolve(import.meta.dirname, '../../..');
 const run = promisify(execFile);
 
 /** Compiled from C: the first runs in guests, the second on the host, where it starts QEMU. */
-const PROGRAMS = ['guest/build/gondolin-agent', 'guest/build/gondolin-confine'];
+const PROGRAMS = ['agent', 'confine', 'js'].map((name) => `guest/build/gondolin-${name}`);
 
 let installed: InstalledPackage;
 let packed: string[];
