@@ -7,7 +7,7 @@ import { toErrorData } from '../project/error-data.ts';
 import { runPlan } from '../project/run-plan.ts';
 import type { RunResult, SandboxResult } from '../project/run-result.ts';
 import type { Passthrough } from '../project/runner-vm.ts';
-import type { SandboxVmOptions } from '../project/sandbox-vm.ts';
+import type { SandboxVmOptions } from '../project/sandbox-vm-options.ts';
 import { askOnTerminal } from './ask-on-terminal.ts';
 import type { GlobalOptions } from './command-context.ts';
 import { type CliIo, writeText } from './io.ts';
@@ -55,7 +55,8 @@ function checkpointMode(isCaching: boolean, isCold: boolean) {
   return isCaching ? 'use' : 'rewrite';
 }
 
-function sandboxVmOptions(
+/** Returns the options of the VMs of a run. */
+export function sandboxVmOptions(
   io: CliIo,
   flags: StartFlags,
   { from, label }: Execution,

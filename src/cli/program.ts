@@ -272,9 +272,18 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--ask', 'ask on the terminal about hosts that network: does not name')
     .option('--no-cache', 'ignore existing checkpoints and save new ones')
     .option('--from <snapshot>', 'start from a snapshot')
+    .option('--watch', 'run again whenever files change, until Ctrl-C')
     .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)')
     .option('-i, --interactive', 'for habit: CMD always gets standard input')
     .option('-t, --tty', 'run CMD on a terminal');
+  const watch = add(
+    'watch [sandboxes...]',
+    'run the sandboxes again whenever files change, until Ctrl-C',
+    async () => {
+      return (await import('./commands/watch.ts')).watchCommand;
+    },
+  ).usage('[options] [SANDBOX...]');
+  addNetworkOptions(watch).option('--no-cache', 'ignore existing checkpoints');
   const up = add(
     'up [sandboxes...]',
     'start sandboxes and keep their services running until Ctrl-C',

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isReservedGuestPath, resolveGuestPath } from '../config/check/guest-path.ts';
 import { durationMs } from '../config/check/quantities.ts';
-import { DEFAULT_NETWORK } from '../config/defaults.ts';
+import { DEFAULT_NETWORK, DEFAULT_WATCH } from '../config/defaults.ts';
 import { hostDebianRelease } from '../host/image-environment.ts';
 import type { ImagePlan, MountPlan, Plan } from '../plan/plan.ts';
 import { DEFAULT_MEMORY, memoryBytes } from '../vm/vm-options.ts';
@@ -156,6 +156,7 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
     ...{ image, vm, network: DEFAULT_NETWORK, secrets: [], steps: [] },
     service: null,
     dependsOn: [],
+    watch: { ...DEFAULT_WATCH, directory: io.cwd },
     onWritableCode: 'fail' as const,
   };
   const plan: Plan = {

@@ -53,6 +53,7 @@ export interface SandboxConfig {
   /** The command that keeps running; null for a sandbox that has done its work after its steps. */
   readonly service: ServiceConfig | null;
   readonly dependsOn: readonly DependencyConfig[];
+  readonly watch: WatchConfig;
 }
 
 /**
@@ -63,6 +64,32 @@ export type CommandOutputs = readonly TextParts[];
 
 /** The variables of an `env:` in whose values outputs of steps are, in parts. */
 export type EnvOutputs = Readonly<Record<string, TextParts>>;
+
+/** The reactions of watch mode to changes of host files. */
+export interface WatchConfig {
+  /** Time without a change after which several changes count as one. */
+  readonly debounceMs: number;
+  /** `cancel`: a change ends running steps; `queue`: it waits until they have ended. */
+  readonly whileRunning: 'cancel' | 'queue';
+  /** Patterns of files that never count, as in `.gitignore`. */
+  readonly ignore: readonly string[];
+  /** Base of `ignore`: the directory of the file that has them; absolute. */
+  readonly directory: string;
+  /** The first that fits counts; empty for the default. */
+  readonly rules: readonly WatchRuleConfig[];
+}
+
+export interface WatchRuleConfig {
+  /** Absolute host path of a directory or file, which need not exist. */
+  readonly path: string;
+  /** Patterns below `path` that the rule does not mean, as in `.gitignore`. */
+  readonly ignore: readonly string[];
+  readonly action: WatchAction;
+  /** First step that runs again; null for the first one whose inputs changed. */
+  readonly from: string | null;
+}
+
+export type WatchAction = 'rerun' | 'restart' | 'rebuild' | 'reload';
 
 /** The main command of a sandbox, and how it is kept running. */
 export interface ServiceConfig {

@@ -4,6 +4,7 @@ import type {
   NetworkConfig,
   ServiceConfig,
   StepConfig,
+  WatchConfig,
 } from './config.ts';
 
 /** A step without any key but its command. Its name, command and directory depend on the file. */
@@ -67,4 +68,12 @@ export const DEFAULT_HEALTHCHECK: Omit<HealthcheckConfig, 'test'> = {
   retries: 3,
   startPeriodMs: 0,
   startIntervalMs: 5_000,
+};
+
+/** `watch:` left out. */
+export const DEFAULT_WATCH: Omit<WatchConfig, 'directory'> = {
+  debounceMs: 100,
+  whileRunning: 'cancel',
+  ignore: [],
+  rules: [],
 };

@@ -655,6 +655,14 @@ export const CODES = {
     exit: EXIT.interrupted,
     hint: 'Create the VM again: your signal cancelled the start.',
   },
+  WATCH_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Ignore large directories with `watch.ignore`, or name smaller ones in `watch.rules`.',
+  },
+  WATCH_POLICY_WIDENED: {
+    exit: EXIT.policy,
+    hint: 'Start `gondolin watch` again to use it, or run it on a terminal, where it asks.',
+  },
   ...FILE_CODES,
 } as const satisfies Record<string, { exit: number; hint: string }>;
 

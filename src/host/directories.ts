@@ -20,6 +20,8 @@ export const NAMES = {
   templates: 'templates',
   /** Cache: one directory per saved step, named by the key over all it depends on; and `records/`. */
   checkpoints: 'checkpoints',
+  /** Cache: one directory per watch session, with the machines it starts again from; removed at its end. */
+  watch: 'watch',
   /** Cache: digests of files that steps depend on, so that unchanged ones are not read again. */
   inputDigests: 'input-digests.json',
   /** Cache: the output of `name --version`, so that no tool is started to learn it again. */

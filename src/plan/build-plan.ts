@@ -77,9 +77,9 @@ function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const unsplit = order.map(planStep);
   const steps = shards > 1 ? withShardVariables(unsplit, WHOLE) : unsplit;
   const origin = { name, matrix, matrixOf, profiles, shards };
-  const { dependsOn } = sandbox;
+  const { dependsOn, watch } = sandbox;
   const service = sandbox.service === null ? null : planService(sandbox.service);
-  const work = { steps, service, dependsOn };
+  const work = { steps, service, dependsOn, watch };
   const rest = { image: planImage(image, facts), vm, network, secrets, onWritableCode };
   return { ...origin, ...rest, ...work };
 }

@@ -43,7 +43,7 @@ export type HostCode =
     };
 
 export interface SandboxPlan
-  extends Pick<SandboxConfig, 'matrix' | 'matrixOf' | 'profiles' | 'shards'> {
+  extends Pick<SandboxConfig, 'matrix' | 'matrixOf' | 'profiles' | 'shards' | 'watch'> {
   readonly name: string;
   readonly image: ImagePlan;
   readonly vm: VmPlan;

@@ -158,6 +158,17 @@ export type RunChange =
     }
   /** `up`: it was asked to end. */
   | { readonly type: 'sandbox-stopping'; readonly sandbox: string }
+  /** Watch mode: files of the host changed, so the sandbox runs again from this step; null for its service. At most five paths, relative to the project's directory. */
+  | {
+      readonly type: 'change-detected';
+      readonly sandbox: string;
+      readonly action: 'rerun' | 'restart' | 'rebuild' | 'reload';
+      readonly from: string | null;
+      readonly paths: readonly string[];
+      readonly pathCount: number;
+    }
+  /** Watch mode: a machine waits for the next run; it contains the work of this many steps. */
+  | { readonly type: 'rerun-prepared'; readonly sandbox: string; readonly stepCount: number }
   /** A problem that does not stop the run. */
   | { readonly type: 'warning'; readonly sandbox: string; readonly message: string }
   | {

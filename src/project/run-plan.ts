@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly keepsServices?: boolean;
   /** Name of a sandbox: when it has ended, services that are kept stop, and its exit code is that of the run. @default none */
   readonly exitCodeFrom?: string;
+  /** Outputs of sandboxes that are not part of the plan, and those of this run. @default none but those of this run */
+  readonly outputs?: RunOutputs;
   /** The caller's streams for the only step of an ad-hoc run, which then emits no `step-output` events. */
   readonly passthrough?: Passthrough;
 }
@@ -73,7 +75,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
     emit,
     onNetworkEvent,
     passthrough,
-    outputs: new RunOutputs(plan.sandboxes),
+    outputs: options.outputs ?? new RunOutputs(plan.sandboxes),
   });
   const judged = judgeRun(results, cancel, until);
   const durationMs = Math.round(performance.now() - startedAt);

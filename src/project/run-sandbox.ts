@@ -124,7 +124,8 @@ async function runSteps(
     progress.steps.push(result);
     progress.isVmLost ||= isVmLost;
     if (isVmLost) progress.error ??= result.error;
-    if (step.checkpoint && result.status === 'succeeded') {
+    const isSaved = vm.savesAfter?.(index) ?? step.checkpoint;
+    if (isSaved && result.status === 'succeeded') {
       await saveUnlessBlocked(vm, index, sandbox, progress, stepContext);
     }
   }

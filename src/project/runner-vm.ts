@@ -62,6 +62,8 @@ export interface RunnerVm {
   save(directory: string): Promise<void>;
   /** Results of the steps before the restored checkpoint; empty if no checkpoint was restored. */
   readonly cachedSteps: readonly SavedStep[];
+  /** Whether the machine is saved after step `index`. @default after each step with `checkpoint: true` */
+  savesAfter?(index: number): boolean;
   /**
    * Saves a checkpoint after step `index`, for later runs.
    * @param results  The results of all steps up to that one.

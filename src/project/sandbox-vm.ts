@@ -1,153 +1,31 @@
-import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { NAMES } from '../host/directories.ts';
 import { ensureImage } from '../image/ensure-image.ts';
-import type { GuestImage } from '../image/guest-image.ts';
 import { keepCacheSmall } from '../image/trim-cache.ts';
-import type { OnAsk } from '../net/ask/ask-options.ts';
-import type { MountPlan, Plan, SandboxPlan } from '../plan/plan.ts';
-import type { SaveSnapshot } from '../session/request-kind.ts';
-import type { SessionRole } from '../session/session-role.ts';
-import type { VfsProvider } from '../vfs/provider.ts';
-import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
-import { RealFSProvider } from '../vfs/real-fs-provider.ts';
+import type { Plan, SandboxPlan } from '../plan/plan.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
+import { type GuestSource, NEW_GUEST } from '../vm/start/guest-source.ts';
 import { VM } from '../vm/vm.ts';
-import type { MemoryMount, SandboxOptions, VMOptions } from '../vm/vm-options.ts';
-import type { Checkpoint } from './checkpoint/checkpoint-store.ts';
-import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
+import type { SavedStep } from './checkpoint/checkpoint-facts.ts';
+import type {
+  SandboxCheckpoints,
+  SaveOutcome,
+  StepsDone,
+} from './checkpoint/sandbox-checkpoints.ts';
 import type { CreateSandboxVm, RunnerVm, SandboxVmHooks } from './runner-vm.ts';
 import { RunningSandboxes } from './running-sandboxes.ts';
 import { reachableSandboxes } from './sandbox-names.ts';
 import { sandboxNetwork } from './sandbox-network.ts';
 import { SandboxPorts } from './sandbox-ports.ts';
+import {
+  type SandboxVmOptions,
+  sessionRole,
+  storedPlaces,
+  type VmInputs,
+  vmOptionsOf,
+} from './sandbox-vm-options.ts';
+import { isSavedMachineFault } from './saved-machine-fault.ts';
 import type { SandboxVolumes } from './volumes/sandbox-volumes.ts';
 import { guardHostCode } from './writable-code.ts';
-
-export interface SandboxVmOptions {
-  /** Base directory of gondolin's cache. */
-  readonly cacheDirectory: string;
-  /** Base directory of gondolin's state, which no guest may write. */
-  readonly stateDirectory?: string;
-  /** Path of the static guest agent. */
-  readonly agentPath: string;
-  /** Host files that no guest may change, in addition to the project's own. */
-  readonly readonlyPaths?: readonly string[];
-  /** Environment of the tools that build images, such as `http_proxy`. */
-  readonly environment: Readonly<Record<string, string>>;
-  /** Host environment that secrets may be read from. */
-  readonly secretEnvironment: Readonly<Record<string, string | undefined>>;
-  /** Opens each VM for SSH clients, and gets the command that logs in. */
-  readonly onSsh?: (command: string) => void;
-  /** Which components of a VM log, and where. */
-  readonly debug?: Required<Pick<SandboxOptions, 'debug' | 'debugLog'>>;
-  /** `rewrite` restores none and replaces all; `off` neither restores nor saves. @default 'use' */
-  readonly checkpoints?: 'use' | 'rewrite' | 'off';
-  /** Boots, and restores no saved machine. @default false */
-  readonly cold?: boolean;
-  /** A directory written by `VM.save` that the sandbox starts from, without checkpoints. */
-  readonly from?: string;
-  /** Name of the VM for other commands. */
-  readonly label?: string;
-  /** The VMs that sandboxes reach by name. @default those that the returned function starts */
-  readonly running?: RunningSandboxes;
-  /** Decides about hosts that the network of a sandbox does not name. */
-  readonly onAsk?: OnAsk;
-}
-
-/** The inputs for the VM of one sandbox. */
-interface VmInputs {
-  readonly plan: Plan;
-  readonly sandbox: SandboxPlan;
-  readonly image: GuestImage;
-  readonly network: VMNetwork;
-  readonly volumes: SandboxVolumes;
-  readonly hooks: SandboxVmHooks;
-  readonly options: SandboxVmOptions;
-}
-
-/** Creates the providers of host mounts. Files that decide about a run are read-only, so no guest can widen its policy. */
-function hostProviders(
-  mounts: readonly MountPlan[],
-  readonlyPaths: readonly string[],
-): Record<string, VfsProvider> {
-  const providers: Record<string, VfsProvider> = {};
-  for (const mount of mounts) {
-    if (mount.kind !== 'host') continue;
-    providers[mount.guestPath] = mount.isReadonly
-      ? new ReadonlyProvider(mount.hostPath)
-      : new RealFSProvider(mount.hostPath, { readonlyPaths });
-  }
-  return providers;
-}
-
-function memoryMounts(mounts: readonly MountPlan[]): Record<string, MemoryMount> {
-  const memory: Record<string, MemoryMount> = {};
-  for (const mount of mounts) {
-    if (mount.kind === 'memory') memory[mount.guestPath] = { sizeBytes: mount.sizeBytes };
-  }
-  return memory;
-}
-
-function createVm(inputs: VmInputs, from?: string): Promise<VM> {
-  const { plan, sandbox, image, network, volumes, hooks, options } = inputs;
-  const { name, vm } = sandbox;
-  const { configFiles, authorityFiles } = plan;
-  const readonlyPaths = [...configFiles, ...authorityFiles, ...(options.readonlyPaths ?? [])];
-  const vmOptions: VMOptions = {
-    image,
-    cpus: vm.cpus,
-    memory: vm.memoryBytes,
-    env: vm.env,
-    user: vm.user,
-    cwd: vm.workspace,
-    // A sandbox's name may contain underscores, a host name may not.
-    hostname: name.replaceAll('_', '-').slice(0, 63),
-    vfs: {
-      mounts: hostProviders(vm.mounts, readonlyPaths),
-      memory: memoryMounts(vm.mounts),
-      disks: volumes.disks,
-    },
-    sandbox: { rootOverlay: vm.root === 'memory', ...options.debug },
-    signal: hooks.signal,
-    network: options.onAsk === undefined ? network : { ...network, onAsk: options.onAsk },
-    onNetworkEvent: hooks.onNetworkEvent,
-    onWarning: hooks.onWarning,
-    cold: options.cold ?? false,
-    ...(from === undefined ? {} : { from }),
-    ...(options.label === undefined ? {} : { sessionLabel: options.label }),
-  };
-  return VM.createInRole(vmOptions, sessionRole(inputs)).catch((error: unknown) => {
-    throw volumes.explain(error);
-  });
-}
-
-/** Shows the VM to other commands as one of its project; one of `gondolin exec` and its kin has none. */
-function sessionRole(inputs: VmInputs): SessionRole {
-  const { plan, sandbox } = inputs;
-  const isOfProject = plan.configFiles.length > 0;
-  return {
-    ...(isOfProject ? { project: plan.name, sandbox: sandbox.name } : {}),
-    directory: plan.directory,
-    image: sandbox.image.name,
-    saveSnapshot: snapshotSaver(inputs),
-  };
-}
-
-/** Loads the code of snapshots when one is saved. */
-function snapshotSaver({ plan, sandbox, hooks, options }: VmInputs): SaveSnapshot {
-  return async (request, save) => {
-    const { saveSnapshot } = await import('./snapshot/save-snapshot.ts');
-    const facts = { plan, sandbox, ...request };
-    return saveSnapshot(facts, storedPlaces(options), save, hooks.onWarning);
-  };
-}
-
-function storedPlaces({ cacheDirectory, stateDirectory }: SandboxVmOptions) {
-  const snapshotsDirectory =
-    stateDirectory === undefined ? undefined : join(stateDirectory, NAMES.snapshots);
-  return { cacheDirectory, snapshotsDirectory };
-}
 
 /** Opens the checkpoints of a sandbox; null when it has or uses none. */
 async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | null> {
@@ -168,11 +46,6 @@ async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | n
   });
 }
 
-/** True when the saved machine caused the error, not something that any start needs. */
-function isSavedMachineFault(error: unknown): error is GondolinError {
-  return GondolinError.is(error) && !/^(HOST|IMAGE|VFS|VM_DISK)_/.test(error.code);
-}
-
 async function announceSsh(vm: VM, { onSsh }: SandboxVmOptions): Promise<void> {
   if (onSsh === undefined) return;
   try {
@@ -183,19 +56,40 @@ async function announceSsh(vm: VM, { onSsh }: SandboxVmOptions): Promise<void> {
   }
 }
 
-/** Restores the latest checkpoint that is valid and loads; starts without one if there is none. */
+function createVm(inputs: VmInputs, from?: string, source: GuestSource = NEW_GUEST): Promise<VM> {
+  const { onFileOperation } = inputs.options;
+  const { name } = inputs.sandbox;
+  const watched: GuestSource =
+    onFileOperation === undefined
+      ? source
+      : {
+          image: source.image,
+          start: (request) =>
+            source.start({
+              ...request,
+              onFiles: (server) => server.watch((done) => onFileOperation(name, done)),
+            }),
+        };
+  return VM.createInRole(vmOptionsOf(inputs, from), sessionRole(inputs), watched).catch(
+    (error: unknown) => {
+      throw inputs.volumes.explain(error);
+    },
+  );
+}
+
+/** Starts from the latest checkpoint that is valid and loads, or without one if there is none. */
 async function restoreOrStart(inputs: VmInputs, checkpoints: SandboxCheckpoints | null) {
   const { hooks, options } = inputs;
   for (;;) {
     const isIgnored = options.checkpoints === 'rewrite';
     const found = isIgnored ? null : ((await checkpoints?.find(hooks.maxRestoredSteps)) ?? null);
     if (checkpoints === null || found === null) {
-      return { vm: await createVm(inputs, options.from), found: null };
+      return { vm: await createVm(inputs, options.from), steps: [] };
     }
     try {
       const vm = await createVm(inputs, found.machineDirectory);
       await checkpoints.use(found);
-      return { vm, found };
+      return { vm, steps: found.steps };
     } catch (error) {
       if (!isSavedMachineFault(error) || hooks.signal.aborted) throw error;
       await checkpoints.refuse(found.key, error);
@@ -203,12 +97,19 @@ async function restoreOrStart(inputs: VmInputs, checkpoints: SandboxCheckpoints 
   }
 }
 
+/** In watch mode each run has its own start. Its code is loaded only then. */
+async function startSandbox(inputs: VmInputs, checkpoints: SandboxCheckpoints | null) {
+  const reruns = inputs.options.reruns?.of(inputs.sandbox.name);
+  if (reruns === undefined) return restoreOrStart(inputs, checkpoints);
+  const { startAgain } = await import('./rerun/start-again.ts');
+  return startAgain(inputs, checkpoints, reruns, createVm);
+}
+
 function reportMissed(
   { sandbox, hooks }: VmInputs,
   checkpoints: SandboxCheckpoints,
-  found: Checkpoint | null,
+  restored: number,
 ): void {
-  const restored = found?.steps.length ?? 0;
   const index = sandbox.steps.findIndex((step, at) => at >= restored && step.checkpoint);
   const step = sandbox.steps[index];
   if (step !== undefined) hooks.onCheckpointMissed(step.name, checkpoints.explain(index));
@@ -225,27 +126,38 @@ async function readGuestFile({ fs }: VM, path: string, maxBytes: number, signal:
 
 /** Wraps a VM for the runner; closing it releases its image. */
 function toRunnerVm(
-  { image, options }: VmInputs,
+  { sandbox, image, options }: VmInputs,
   vm: VM,
   checkpoints: SandboxCheckpoints | null,
-  found: Checkpoint | null,
+  cachedSteps: readonly SavedStep[],
 ): RunnerVm {
+  const reruns = options.reruns?.of(sandbox.name);
+  const save = (directory: string) => vm.save(directory);
+  const saveCheckpoint = async (index: number, done: StepsDone): Promise<SaveOutcome> => {
+    const isKept = sandbox.steps[index]?.checkpoint === true;
+    const isReplacing = options.checkpoints === 'rewrite';
+    const outcome: SaveOutcome =
+      checkpoints === null || !isKept
+        ? { kind: 'off' }
+        : await checkpoints.save(index, done, save, isReplacing);
+    // The session has one of its own where the checkpoint could not be used: its inputs do not name every file that it reads.
+    await reruns?.save(index, done, save);
+    return outcome;
+  };
   let saving: Promise<unknown> = Promise.resolve();
   return {
     id: vm.id,
     kernelRelease: vm.kernelRelease,
     bootMs: vm.bootMs,
     ended: vm.ended,
-    cachedSteps: found?.steps ?? [],
+    cachedSteps,
     ports: vm.exposedPorts.map(({ host, port, guestPort }) => ({ host, port, guestPort })),
     exec: (argv, execOptions) => vm.exec(argv, execOptions),
     readFile: (path, maxBytes, signal) => readGuestFile(vm, path, maxBytes, signal),
-    save: (directory) => vm.save(directory),
-    saveCheckpoint: async (index, results, outputs) => {
-      if (checkpoints === null) return { kind: 'off' };
-      const isReplacing = options.checkpoints === 'rewrite';
-      const save = (directory: string) => vm.save(directory);
-      const outcome = checkpoints.save(index, { results, outputs }, save, isReplacing);
+    save,
+    savesAfter: (index) => reruns?.savesAfter(index) ?? sandbox.steps[index]?.checkpoint === true,
+    saveCheckpoint: (index, results, outputs) => {
+      const outcome = saveCheckpoint(index, { results, outputs });
       saving = outcome;
       return outcome;
     },
@@ -257,6 +169,7 @@ function toRunnerVm(
       } finally {
         await image.release();
       }
+      await reruns?.prepare();
     },
   };
 }
@@ -319,14 +232,14 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       const inputs: VmInputs = { plan, sandbox, image, network, volumes, hooks, options };
       const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
-      const { vm, found } = await restoreOrStart(inputs, checkpoints);
+      const { vm, steps } = await startSandbox(inputs, checkpoints);
       running.add(sandbox.name, vm);
       await ports.serve(vm);
       if (checkpoints !== null && options.checkpoints !== 'rewrite') {
-        reportMissed(inputs, checkpoints, found);
+        reportMissed(inputs, checkpoints, steps.length);
       }
       await announceSsh(vm, options);
-      return toRunnerVm(inputs, vm, checkpoints, found);
+      return toRunnerVm(inputs, vm, checkpoints, steps);
     } catch (error) {
       await ports.close();
       await image.release();

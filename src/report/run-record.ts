@@ -112,6 +112,8 @@ export class RunRecorder {
       case 'service-healthy':
       case 'service-exited':
       case 'sandbox-finished':
+      case 'change-detected':
+      case 'rerun-prepared':
         break;
     }
   }

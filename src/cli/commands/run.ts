@@ -1,6 +1,6 @@
 import type { Plan } from '../../plan/plan.ts';
 import { adHocPlan } from '../../project/ad-hoc-plan.ts';
-import type { CommandRun } from '../command-context.ts';
+import type { CommandContext, CommandRun } from '../command-context.ts';
 import { executePlan, type StartFlags } from '../execute-plan.ts';
 import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planForOperands, planForSandbox } from '../open-project.ts';
@@ -13,6 +13,7 @@ import { usageError } from '../usage-error.ts';
 interface RunOptions extends StartFlags, ShardFlags {
   readonly from?: string;
   readonly tty?: boolean;
+  readonly watch?: boolean;
 }
 
 /** Returns the plan of one sandbox with a command in place of its steps. */
@@ -23,12 +24,31 @@ function planForCommand(plan: Plan, operands: readonly string[], command: readon
   return adHocPlan(planForSandbox(plan, selectCommandSandbox(plan, operands)), command);
 }
 
+/** `run --watch`: as `watch`, with steps. */
+async function runAgainOnChanges({
+  io,
+  options,
+  operands,
+  trailing,
+}: CommandContext<RunOptions & NetworkFlags>): Promise<number> {
+  if (trailing !== null || options.from !== undefined || options.tty === true) {
+    throw usageError('--watch: only steps can run again', 'Leave out `-- CMD`, --from and -t.');
+  }
+  const { watchPlan } = await import('../watch/watch-plan.ts');
+  const load = async () => {
+    const chosen = planForOperands(await openPlan(io, options), operands, options);
+    return withNetworkFlags(chosen, options);
+  };
+  return watchPlan(load, options, io);
+}
+
 /**
  * `run`: starts the sandboxes and runs their steps, or one command with the streams of this process.
  * Exits with the code of the first failing step, or of the command.
  */
 export const runCommand: CommandRun<RunOptions & NetworkFlags> = async (context) => {
   const { io, options, operands, trailing } = context;
+  if (options.watch === true) return runAgainOnChanges(context);
   const resolved = resolveProgress(options.progress, io);
   // A live list would draw over the questions.
   const mode = options.ask === true && resolved === 'tty' ? 'plain' : resolved;

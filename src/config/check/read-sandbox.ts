@@ -23,6 +23,7 @@ import { readService } from './read-service.ts';
 import { readShards } from './read-shards.ts';
 import { readSteps } from './read-steps.ts';
 import { type NamedVolumes, readVolumes } from './read-volumes.ts';
+import { readWatch } from './read-watch.ts';
 
 const DEFAULT_WORKSPACE = '/workspace';
 const MEMORY_LIMITS: SizeLimits = { key: 'resources.memory', fallback: '512MiB', min: '64MiB' };
@@ -171,6 +172,10 @@ export function readSandbox(
     onWritableCode: textOr(get('on_writable_code'), 'fail') === 'warn' ? 'warn' : 'fail',
     steps,
     service: readService(context, node),
+    watch: readWatch(context, node, {
+      stepNames: steps.map((step) => step.name),
+      hasService: get('run') !== undefined,
+    }),
     // Filled in by readDependencies, which knows the other sandboxes.
     dependsOn: [],
   };

@@ -152,3 +152,36 @@ export async function findInputs(inputs: readonly StepInput[]): Promise<string[]
   }
   return [...shared.found].toSorted(compareText);
 }
+
+/** Returns a test for paths that the inputs of a step name, whether or not there is a file. Without inputs it matches nothing. */
+export async function inputMatcher(inputs: readonly StepInput[]): Promise<Match> {
+  const isExcluded = await readExclusions(inputs);
+  const { default: picomatch } = await import('picomatch');
+  const tests = inputs
+    .filter(({ pattern }) => !pattern.startsWith('!'))
+    .flatMap(({ pattern, directory }): Match[] => {
+      const plain = resolve(directory, pattern);
+      const isPlain: Match = (path) => path === plain || path.startsWith(`${plain}/`);
+      if (!mayBeGlob(pattern)) return [isPlain];
+      const { base, glob } = picomatch.scan(pattern);
+      if (glob === '') return [isPlain];
+      const top = resolve(directory, base.replaceAll(/\\(.)/g, '$1'));
+      const isMatch = picomatch(glob);
+      const isGlob: Match = (path) =>
+        path.startsWith(`${top}/`) && isMatch(slashed(relative(top, path)));
+      return [isPlain, isGlob];
+    });
+  return (path) => !isExcluded(path) && tests.some((test) => test(path));
+}
+
+/** Returns the directories and files below which the inputs of a step are. */
+export async function inputRoots(inputs: readonly StepInput[]): Promise<string[]> {
+  const { default: picomatch } = await import('picomatch');
+  const roots = inputs
+    .filter(({ pattern }) => !pattern.startsWith('!'))
+    .map(({ pattern, directory }) => {
+      const { base, glob } = mayBeGlob(pattern) ? picomatch.scan(pattern) : { base: '', glob: '' };
+      return resolve(directory, glob === '' ? pattern : base.replaceAll(/\\(.)/g, '$1'));
+    });
+  return [...new Set(roots)];
+}

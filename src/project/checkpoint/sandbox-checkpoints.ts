@@ -64,7 +64,8 @@ export interface StepsDone {
   readonly outputs: readonly StepOutputs[];
 }
 
-function savedStep(
+/** Returns a step as it is saved; for one that failed, why nothing is. */
+export function savedStep(
   { name, status, exitCode, durationMs, reason }: StepResult,
   outputs: StepOutputs,
 ): SavedStep | string {

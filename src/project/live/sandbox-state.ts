@@ -121,6 +121,8 @@ function changeBy(state: SandboxState, event: RunChange): Changed | null {
     case 'run-started':
     case 'sandbox-waiting':
     case 'sandbox-changed':
+    case 'change-detected':
+    case 'rerun-prepared':
     case 'checkpoint-missed':
     case 'checkpoint-saved':
     case 'network-blocked':

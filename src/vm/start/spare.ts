@@ -8,6 +8,7 @@ import { type AcquiredImage, resolveImage } from '../resolve-image.ts';
 import type { DebugLog, VMOptions } from '../vm-options.ts';
 import { createCloneIdentity } from './clone-identity.ts';
 import { bootGuest } from './cold.ts';
+import { restoreGuest } from './restore.ts';
 import { mountAll, type RunningGuest } from './start.ts';
 import { createStartContext, type StartContext, type StartRequest } from './start-context.ts';
 import { startLimits } from './start-limits.ts';
@@ -20,6 +21,7 @@ import { tryOut } from './warm-up.ts';
 const MAX_IDENTITY_MS = 35;
 
 export interface SpareOptions {
+  /** With `from`, the saved machine is restored, and its processes stay frozen until it becomes a VM. */
   readonly options: NormalVMOptions;
   /** Run one after another, as root, before it waits. */
   readonly warmUp: readonly (readonly string[])[];
@@ -35,6 +37,8 @@ export interface Spare {
   readonly image: AcquiredImage;
   /** Names the certificates that its guest trusts: see `GuestNetwork.trustKey`. Null when nothing was installed. */
   readonly trustKey: string | null;
+  /** A restored machine: what ran in it when it was saved continues when it becomes a VM. */
+  readonly isFrozen: boolean;
   /** Rejects with the error that ends it while it waits. */
   readonly failure: Promise<never>;
   /** Ends it, unless it has become a VM. May be called twice. */
@@ -60,11 +64,14 @@ export async function startSpare(spare: SpareOptions): Promise<Spare> {
       limit: limits.exceeded,
       onMachine: (machine) => limits.watch(machine),
     });
-    const guest = await startUnmounted(context);
+    const { from } = spare.options;
+    const guest = await (from === undefined
+      ? startUnmounted(context)
+      : restoreGuest(context, from));
     const failure = guestFailure({ ...guest, fuse: null });
     failure.catch(() => undefined);
     try {
-      const warm = warmed(guest, spare.warmUp);
+      const warm = warmed(guest, spare.warmUp, from !== undefined);
       await Promise.race([warm, failure, limits.exceeded]);
     } catch (error) {
       await guest.machine.kill();
@@ -77,7 +84,8 @@ export async function startSpare(spare: SpareOptions): Promise<Spare> {
       await guest.machine.kill();
       await image.release();
     };
-    return { guest, image, trustKey: trust?.trustKey ?? null, failure, end };
+    const trustKey = trust?.trustKey ?? null;
+    return { guest, image, trustKey, isFrozen: from !== undefined, failure, end };
   } catch (error) {
     await image.release();
     throw error;
@@ -110,9 +118,14 @@ export async function startUnmounted(context: StartContext): Promise<StartedGues
   return (await restoreTemplate(next)) ?? (await bootGuest(next));
 }
 
-async function warmed(guest: StartedGuest, commands: SpareOptions['warmUp']): Promise<void> {
+async function warmed(
+  guest: StartedGuest,
+  commands: SpareOptions['warmUp'],
+  isFreezing: boolean,
+): Promise<void> {
   await guest.ready;
   for (const argv of commands) await tryOut(guest.agent, [...argv]);
+  if (isFreezing) await guest.agent.freeze();
 }
 
 /**
@@ -132,7 +145,7 @@ export async function handOver(spare: Spare, request: StartRequest): Promise<Run
     request.onSpawned?.();
     files.preload();
     network?.register(session, machine);
-    const identified = identify(spare.guest, options);
+    const identified = identify(spare, options);
     identified.catch(() => undefined);
     if (network !== null && spare.trustKey === null) {
       await Promise.race([network.install(agent), spare.failure, limits.exceeded]);
@@ -145,7 +158,11 @@ export async function handOver(spare: Spare, request: StartRequest): Promise<Run
       limit: limits.exceeded,
       onMachine: () => undefined,
     });
-    const context = { options, files, log, limit: limits.exceeded, templateKey };
+    const { onFiles } = request;
+    const context = {
+      ...{ options, files, log, limit: limits.exceeded, templateKey },
+      ...(onFiles === undefined ? {} : { onFiles }),
+    };
     return await mountAll(context, { ...spare.guest, ready }, network);
   } catch (error) {
     await machine.kill();
@@ -157,9 +174,11 @@ export async function handOver(spare: Spare, request: StartRequest): Promise<Run
 }
 
 /** The identity is the first request: all that follow find it set. */
-async function identify({ agent }: StartedGuest, options: VMOptions): Promise<void> {
+async function identify({ guest, isFrozen }: Spare, options: VMOptions): Promise<void> {
+  const { agent } = guest;
   const sentAt = performance.now();
-  await agent.identity(createCloneIdentity(options));
+  const identity = createCloneIdentity(options);
+  await (isFrozen ? agent.thaw(identity, false) : agent.identity(identity));
   if (performance.now() - sentAt > MAX_IDENTITY_MS) await setClock(agent);
 }
 

@@ -4,6 +4,7 @@ import { requireTool } from '../../host/tools.ts';
 import type { BootImage } from '../../image/guest-image.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../../machine/start-machine.ts';
+import type { FuseServer } from '../../vfs/fuse-server.ts';
 import type { OpenDisk } from '../disks/open-disks.ts';
 import type { GuestFiles } from '../guest-files.ts';
 import type { GuestNetwork } from '../guest-network.ts';
@@ -22,6 +23,8 @@ export interface StartRequest {
   /** The disks of the options, in their order. @default none */
   readonly disks?: readonly OpenDisk[];
   readonly log: DebugLog;
+  /** Receives the server of the VM's volumes before anything in the guest uses it. */
+  readonly onFiles?: (server: FuseServer) => void;
   /** Called when QEMU has been started, and again when a start needs a second one. */
   readonly onSpawned?: () => void;
 }

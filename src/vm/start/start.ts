@@ -60,7 +60,7 @@ function restoreOrBoot(context: StartContext): Promise<StartedGuest> {
 
 /** Mounts the volumes of a started guest and seals it; kills it when that fails. */
 export async function mountAll(
-  context: Pick<StartContext, 'options' | 'files' | 'log' | 'limit' | 'templateKey'>,
+  context: Pick<StartContext, 'options' | 'files' | 'log' | 'limit' | 'templateKey' | 'onFiles'>,
   guest: StartedGuest,
   network: GuestNetwork | null,
 ): Promise<RunningGuest> {
@@ -72,12 +72,14 @@ export async function mountAll(
     failure.catch(() => undefined);
     const mount = async () => {
       await mountVolumes(options, agent, files, () => files.attach(agent, machine, savedChannel));
+      if (files.server !== null) context.onFiles?.(files.server);
       if (options.sandbox?.rootOverlay !== true) await agent.seal();
     };
     const remount = async (directory: string) => {
       const { restoreMounts } = await import('../snapshot/saved-mounts.ts');
       await restoreMounts({ options, log }, directory, machine, (server) => {
         fuse = server;
+        context.onFiles?.(server);
       });
     };
     const { from } = options;

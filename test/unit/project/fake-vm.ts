@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { DEFAULT_NETWORK, DEFAULT_STEP } from '../../../src/config/defaults.ts';
+import { DEFAULT_NETWORK, DEFAULT_STEP, DEFAULT_WATCH } from '../../../src/config/defaults.ts';
 import type { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import type { Plan, SandboxPlan, StepPlan } from '../../../src/plan/plan.ts';
 import type { SavedStep } from '../../../src/project/checkpoint/checkpoint-facts.ts';
@@ -173,6 +173,7 @@ export function sandbox(
     matrixOf: null,
     shards: 1,
     profiles: [],
+    watch: { ...DEFAULT_WATCH, directory: '/p' },
     image: {
       name: 'debian',
       recipe: { kind: 'debian', arch: 'x86_64', release: 'bookworm', packages: [], mirror: null },
@@ -242,6 +243,10 @@ function lineOf(event: RunChange): string {
       return `checkpoint-saved ${event.step}`;
     case 'port-opened':
       return `port-opened ${event.host}:${event.port} ${event.guestPort}`;
+    case 'change-detected':
+      return `change-detected ${event.sandbox} ${event.action} ${event.from} ${event.paths.join()}`;
+    case 'rerun-prepared':
+      return `rerun-prepared ${event.sandbox} ${event.stepCount}`;
     case 'warning':
       return `warning ${event.message}`;
     case 'service-started':

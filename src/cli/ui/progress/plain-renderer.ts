@@ -4,6 +4,7 @@ import { type CliOutput, writeText } from '../../io.ts';
 import {
   describeBlocked,
   describeChange,
+  describeFileChange,
   describeOutcome,
   describePort,
   describeService,
@@ -73,7 +74,10 @@ function statusText(event: RunEvent): string | null {
       return `${event.sandbox}: ${describeChange(event)}`;
     case 'sandbox-stopping':
       return `${event.sandbox}: stopping`;
+    case 'change-detected':
+      return `${event.sandbox}: ${describeFileChange(event)}`;
     case 'run-started':
+    case 'rerun-prepared':
     case 'step-output':
     case 'service-output':
     case 'sandbox-finished':

@@ -112,3 +112,19 @@ export function describeChange({
   const why = reasons.length === 0 ? '' : `: ${reasons.map(plainText).join(', ')}`;
   return `${ACTIONS[action]}${why}`;
 }
+
+const FILE_ACTIONS = {
+  rerun: 'running again',
+  restart: 'starting the service again',
+  rebuild: 'building the image again',
+  reload: 'running again',
+} as const;
+
+/** Describes what a change of files does: `src/a.ts changed, and 3 more: running again from unit`. File names may contain anything. */
+export function describeFileChange(event: Extract<RunEvent, { type: 'change-detected' }>): string {
+  const { action, from, paths, pathCount } = event;
+  const [first = ''] = paths;
+  const more = pathCount > 1 ? `, and ${pathCount - 1} more` : '';
+  const where = from === null || action === 'rebuild' ? '' : ` from ${from}`;
+  return plainText(`${first} changed${more}: ${FILE_ACTIONS[action]}${where}`);
+}

@@ -39,6 +39,13 @@ it('the smallest file has every default', () => {
         onWritableCode: 'fail',
         service: null,
         dependsOn: [],
+        watch: {
+          debounceMs: 100,
+          whileRunning: 'cancel',
+          ignore: [],
+          directory: '/p',
+          rules: [],
+        },
         steps: [
           {
             name: 'uname -a',
@@ -128,11 +135,27 @@ describe('bad files', () => {
   });
 });
 
-it.each(['watch'])('the later key %s gets a hint of its own', (key) => {
+it.each(['pull'])('the later key %s gets a hint of its own', (key) => {
   const [issue, ...more] = errorOf(`image: debian\n${key}: x\n`);
   expect(issue).toMatchObject({ code: 'later_key', at: { line: 2, col: 1 } });
   expect(issue?.hint).toContain('planned');
   expect(more).toEqual([]);
+});
+
+it('watch: reads rules with paths at its file, and reports steps and services that are not there', () => {
+  const head = 'steps: [{ name: unit, run: a }]\nwatch:\n  debounce: 1s\n  rules:\n';
+  const [sandbox] = readText(
+    `${head}    - { path: ./src, ignore: ["*.log"], from: unit }\n`,
+  ).sandboxes;
+  const rule = { path: '/p/src', ignore: ['*.log'], action: 'rerun', from: 'unit' };
+  expect(sandbox?.watch).toMatchObject({ debounceMs: 1_000, rules: [rule] });
+  expect(
+    issuesOfText(`${head}    - { path: a, from: unti }\n    - { path: b, action: restart }\n`),
+  ).toEqual(['5:24 unknown_need', '6:26 needs_run']);
+  expect(issuesOfText(`${head}    - { path: a, action: rebuild, from: unit }\n`)).toEqual([
+    '5:41 bad_value',
+  ]);
+  expect(issuesOfText(`${head}    - { path: a, action: sync }\n`)).toEqual(['5:26 later_key']);
 });
 
 it.each([

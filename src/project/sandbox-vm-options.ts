@@ -1,0 +1,145 @@
+import { join } from 'node:path';
+import { NAMES } from '../host/directories.ts';
+import type { GuestImage } from '../image/guest-image.ts';
+import type { OnAsk } from '../net/ask/ask-options.ts';
+import type { MountPlan, Plan, SandboxPlan } from '../plan/plan.ts';
+import type { SaveSnapshot } from '../session/request-kind.ts';
+import type { SessionRole } from '../session/session-role.ts';
+import type { VfsHookContext } from '../vfs/hooks/vfs-hooks.ts';
+import type { VfsProvider } from '../vfs/provider.ts';
+import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
+import { RealFSProvider } from '../vfs/real-fs-provider.ts';
+import type { VMNetwork } from '../vm/guest-network.ts';
+import type { MemoryMount, SandboxOptions, VMOptions } from '../vm/vm-options.ts';
+import type { Reruns } from './rerun/reruns.ts';
+import type { SandboxVmHooks } from './runner-vm.ts';
+import type { RunningSandboxes } from './running-sandboxes.ts';
+import type { SandboxVolumes } from './volumes/sandbox-volumes.ts';
+
+export interface SandboxVmOptions {
+  /** Base directory of gondolin's cache. */
+  readonly cacheDirectory: string;
+  /** Base directory of gondolin's state, which no guest may write. */
+  readonly stateDirectory?: string;
+  /** Path of the static guest agent. */
+  readonly agentPath: string;
+  /** Host files that no guest may change, in addition to the project's own. */
+  readonly readonlyPaths?: readonly string[];
+  /** Environment of the tools that build images, such as `http_proxy`. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Host environment that secrets may be read from. */
+  readonly secretEnvironment: Readonly<Record<string, string | undefined>>;
+  /** Opens each VM for SSH clients, and gets the command that logs in. */
+  readonly onSsh?: (command: string) => void;
+  /** Which components of a VM log, and where. */
+  readonly debug?: Required<Pick<SandboxOptions, 'debug' | 'debugLog'>>;
+  /** `rewrite` restores none and replaces all; `off` neither restores nor saves. @default 'use' */
+  readonly checkpoints?: 'use' | 'rewrite' | 'off';
+  /** Boots, and restores no saved machine. @default false */
+  readonly cold?: boolean;
+  /** A directory written by `VM.save` that the sandbox starts from, without checkpoints. */
+  readonly from?: string;
+  /** Name of the VM for other commands. */
+  readonly label?: string;
+  /** Decides about hosts that the network of a sandbox does not name. */
+  readonly onAsk?: OnAsk;
+  /** Starts again and again from saved machines: see `Reruns`. */
+  readonly reruns?: Reruns;
+  /** The sandboxes that others reach by their names. @default those of this plan's VMs */
+  readonly running?: RunningSandboxes;
+  /** Receives each operation of a guest on its volumes. Must not throw. */
+  readonly onFileOperation?: (sandbox: string, operation: VfsHookContext) => void;
+}
+
+/** The inputs for the VM of one sandbox. */
+export interface VmInputs {
+  readonly plan: Plan;
+  readonly sandbox: SandboxPlan;
+  readonly image: GuestImage;
+  readonly network: VMNetwork;
+  readonly volumes: SandboxVolumes;
+  readonly hooks: SandboxVmHooks;
+  readonly options: SandboxVmOptions;
+}
+
+/** Creates the providers of host mounts. Files that decide about a run are read-only, so no guest can widen its policy. */
+function hostProviders(
+  mounts: readonly MountPlan[],
+  readonlyPaths: readonly string[],
+): Record<string, VfsProvider> {
+  const providers: Record<string, VfsProvider> = {};
+  for (const mount of mounts) {
+    if (mount.kind !== 'host') continue;
+    providers[mount.guestPath] = mount.isReadonly
+      ? new ReadonlyProvider(mount.hostPath)
+      : new RealFSProvider(mount.hostPath, { readonlyPaths });
+  }
+  return providers;
+}
+
+function memoryMounts(mounts: readonly MountPlan[]): Record<string, MemoryMount> {
+  const memory: Record<string, MemoryMount> = {};
+  for (const mount of mounts) {
+    if (mount.kind === 'memory') memory[mount.guestPath] = { sizeBytes: mount.sizeBytes };
+  }
+  return memory;
+}
+
+/** Returns the options of a sandbox's VM. @param from  Directory of a saved machine. */
+export function vmOptionsOf(inputs: VmInputs, from?: string): VMOptions {
+  const { plan, sandbox, image, network, volumes, hooks, options } = inputs;
+  const { name, vm } = sandbox;
+  const { configFiles, authorityFiles } = plan;
+  const readonlyPaths = [...configFiles, ...authorityFiles, ...(options.readonlyPaths ?? [])];
+  return {
+    image,
+    cpus: vm.cpus,
+    memory: vm.memoryBytes,
+    env: vm.env,
+    user: vm.user,
+    cwd: vm.workspace,
+    // A sandbox's name may contain underscores, a host name may not.
+    hostname: name.replaceAll('_', '-').slice(0, 63),
+    vfs: {
+      mounts: hostProviders(vm.mounts, readonlyPaths),
+      memory: memoryMounts(vm.mounts),
+      disks: volumes.disks,
+    },
+    sandbox: { rootOverlay: vm.root === 'memory', ...options.debug },
+    signal: hooks.signal,
+    network: options.onAsk === undefined ? network : { ...network, onAsk: options.onAsk },
+    onNetworkEvent: hooks.onNetworkEvent,
+    onWarning: hooks.onWarning,
+    cold: options.cold ?? false,
+    ...(from === undefined ? {} : { from }),
+    ...(options.label === undefined ? {} : { sessionLabel: options.label }),
+  };
+}
+
+/** Shows the VM to other commands as one of its project; one of `gondolin exec` and its kin has none. */
+export function sessionRole(inputs: VmInputs): SessionRole {
+  const { plan, sandbox } = inputs;
+  const isOfProject = plan.configFiles.length > 0;
+  return {
+    ...(isOfProject ? { project: plan.name, sandbox: sandbox.name } : {}),
+    directory: plan.directory,
+    image: sandbox.image.name,
+    saveSnapshot: snapshotSaver(inputs),
+  };
+}
+
+/** Loads the code of snapshots when one is saved. */
+function snapshotSaver({ plan, sandbox, hooks, options }: VmInputs): SaveSnapshot {
+  return async (request, save) => {
+    const { saveSnapshot } = await import('./snapshot/save-snapshot.ts');
+    const facts = { plan, sandbox, ...request };
+    return saveSnapshot(facts, storedPlaces(options), save, hooks.onWarning);
+  };
+}
+
+/** The directories of what is saved. */
+export function storedPlaces({ cacheDirectory, stateDirectory }: SandboxVmOptions) {
+  const snapshotsDirectory =
+    stateDirectory === undefined ? undefined : join(stateDirectory, NAMES.snapshots);
+  return { cacheDirectory, snapshotsDirectory };
+}

@@ -1,0 +1,90 @@
+import { type BigIntStats, lstatSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SandboxPlan } from '../../plan/plan.ts';
+import { O_TRUNC } from '../../vfs/file-mode.ts';
+import type { VfsHookContext } from '../../vfs/hooks/vfs-hooks.ts';
+import { writeStamp } from './file-digest.ts';
+
+/** The oldest are forgotten first: what they wrote would then count as a change of the host. */
+const MAX_REMEMBERED = 100_000;
+const GONE = 'gone';
+
+const CHANGING: ReadonlySet<VfsHookContext['op']> = new Set([
+  ...(['create', 'write', 'truncate', 'fallocate', 'mknod', 'symlink'] as const),
+  ...(['link', 'unlink', 'rename', 'chmod', 'chown', 'utimes', 'release'] as const),
+]);
+
+interface Place {
+  readonly guestPath: string;
+  readonly hostPath: string;
+}
+
+function placesOf({ vm }: SandboxPlan): Place[] {
+  const places = vm.mounts.flatMap((mount) =>
+    mount.kind === 'host' && !mount.isReadonly
+      ? [{ guestPath: mount.guestPath, hostPath: mount.hostPath }]
+      : [],
+  );
+  return places.toSorted((a, b) => b.guestPath.length - a.guestPath.length);
+}
+
+function stampOf(stat: BigIntStats | null): string {
+  return stat === null ? GONE : writeStamp(stat);
+}
+
+function stat(path: string): BigIntStats | null {
+  try {
+    return lstatSync(path, { bigint: true });
+  } catch {
+    // Gone, or not to be seen: then nothing can be compared with it either.
+    return null;
+  }
+}
+
+/**
+ * Remembers what guests wrote to the host's files: each file's size, time of change and inode right after the guest's last change of it. As long
+ * as a file has these, the guest was the last to write it.
+ */
+export class GuestWrites {
+  readonly #stamps = new Map<string, string>();
+  readonly #places = new Map<string, readonly Place[]>();
+
+  /** Sets the sandboxes whose volumes are translated to paths of the host. */
+  setSandboxes(sandboxes: readonly SandboxPlan[]): void {
+    this.#places.clear();
+    for (const sandbox of sandboxes) this.#places.set(sandbox.name, placesOf(sandbox));
+  }
+
+  /** Takes note of an operation of a guest. */
+  note(sandbox: string, operation: VfsHookContext): void {
+    const { op, path, oldPath, newPath, flags = 0 } = operation;
+    if (!CHANGING.has(op) && !(op === 'open' && (flags & O_TRUNC) !== 0)) return;
+    for (const name of new Set([path, oldPath ?? path, newPath ?? path])) {
+      const host = this.#hostPath(sandbox, name);
+      if (host !== null) this.#remember(host);
+    }
+  }
+
+  #hostPath(sandbox: string, guestPath: string): string | null {
+    for (const place of this.#places.get(sandbox) ?? []) {
+      if (guestPath === place.guestPath) return place.hostPath;
+      if (guestPath.startsWith(`${place.guestPath}/`)) {
+        return join(place.hostPath, guestPath.slice(place.guestPath.length));
+      }
+    }
+    return null;
+  }
+
+  #remember(path: string): void {
+    this.#stamps.delete(path);
+    this.#stamps.set(path, stampOf(stat(path)));
+    if (this.#stamps.size <= MAX_REMEMBERED) return;
+    const [oldest] = this.#stamps.keys();
+    if (oldest !== undefined) this.#stamps.delete(oldest);
+  }
+
+  /** True when a guest was the last to change what is at a path now. */
+  isOwn(path: string, present: BigIntStats | null): boolean {
+    return this.#stamps.get(path) === stampOf(present);
+  }
+}
