@@ -304,6 +304,16 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--force', 'replace a snapshot of that name')
     .option('--delete', 'delete the snapshot instead');
   addSessionCommands(add);
+  add('call [name]', 'call a function of the project once', async () => {
+    return (await import('./commands/call.ts')).callCommand;
+  })
+    .usage('[options] NAME')
+    .option('--json <event>', 'the event (default: null)');
+  add('serve', 'serve the functions of the project by HTTP until Ctrl-C', async () => {
+    return (await import('./commands/serve.ts')).serveCommand;
+  })
+    .option('--listen <address>', '[HOST:]PORT (default: 127.0.0.1:8080)')
+    .option('--sandboxes <number>', 'sandboxes of each function (default: 2)');
   add('images', 'list images, templates, checkpoints and snapshots', async () => {
     return (await import('./commands/images.ts')).imagesCommand;
   });

@@ -6,7 +6,9 @@ export function usageError(message: string, hint?: string): GondolinError {
   return new GondolinError('CLI_USAGE', message, hint === undefined ? {} : { hint });
 }
 
-const PLURALS = { sandbox: 'sandboxes', step: 'steps', profile: 'profiles' } as const;
+const PLURALS = {
+  ...{ sandbox: 'sandboxes', step: 'steps', profile: 'profiles', function: 'functions' },
+} as const;
 
 /** Creates the CLI_USAGE error for a name that is not in `known`, with the most similar one as a suggestion. */
 export function unknownName(

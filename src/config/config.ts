@@ -12,6 +12,19 @@ export interface Config {
   readonly files: readonly string[];
   readonly directory: string;
   readonly sandboxes: readonly SandboxConfig[];
+  readonly functions: readonly FunctionConfig[];
+}
+
+/** A JavaScript function of the project. */
+export interface FunctionConfig {
+  readonly name: string;
+  /** Its module on the host, absolute. */
+  readonly handlerPath: string;
+  /** Limit of a call, 1..3600000. */
+  readonly timeoutMs: number;
+  /** Its heap. */
+  readonly memoryBytes: number;
+  readonly env: Readonly<Record<string, string>>;
 }
 
 export interface SandboxConfig {

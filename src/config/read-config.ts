@@ -2,10 +2,11 @@ import { basename, dirname } from 'node:path';
 import { type CheckContext, textOr } from './check/check-context.ts';
 import { checkOutputs } from './check/check-outputs.ts';
 import { readDependencies } from './check/read-dependencies.ts';
+import { readFunctions } from './check/read-functions.ts';
 import { readImages, readSandbox } from './check/read-sandbox.ts';
 import { checkServiceKeys } from './check/read-service.ts';
 import { readNamedVolumes } from './check/read-volumes.ts';
-import type { Config, SandboxConfig } from './config.ts';
+import type { Config, FunctionConfig, SandboxConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { type ExpandedProject, expandProject, type MatrixCell } from './expand/expand-project.ts';
 import type { GivenArgs } from './expand/read-args.ts';
@@ -29,7 +30,9 @@ export interface ReadConfigOptions {
   readonly args?: GivenArgs;
 }
 
-const TOP_LEVEL_ONLY = ['version', 'name', 'include', 'args', 'defaults', 'images', 'sandboxes'];
+const TOP_LEVEL_ONLY = [
+  ...['version', 'name', 'include', 'args', 'defaults', 'images', 'sandboxes', 'functions'],
+];
 
 /** Derives a project name from a directory's name: lower-case letters, digits, `_` and `-`. */
 function projectNameFrom(directory: string): string {
@@ -44,6 +47,12 @@ function flatSandbox(tree: SourceNode): SourceNode {
   if (tree.kind !== 'map') return tree;
   const entries = new Map([...tree.entries].filter(([key]) => !TOP_LEVEL_ONLY.includes(key)));
   return { ...tree, entries };
+}
+
+/** Returns false for a file that has functions and nothing to run in a sandbox. */
+function hasSandbox(tree: SourceNode): boolean {
+  const own = getEntries(flatSandbox(tree)).filter(([key]) => !key.startsWith('x-'));
+  return own.length > 0 || getEntries(getChild(tree, 'sandboxes')).length > 0;
 }
 
 function cellOf(cell: MatrixCell | undefined): Pick<SandboxConfig, 'matrix' | 'matrixOf'> {
@@ -100,6 +109,7 @@ export function readConfig(file: SourceFile, options: ReadConfigOptions): Config
   const directory = dirname(file.path);
   let name = projectName ?? projectNameFrom(directory);
   let sandboxes: SandboxConfig[] = [];
+  let functions: FunctionConfig[] = [];
   if (tree === undefined) {
     if (issues.length === 0) issues.push(emptyIssue(file));
   } else {
@@ -111,12 +121,15 @@ export function readConfig(file: SourceFile, options: ReadConfigOptions): Config
     name = projectName ?? textOr(getChild(filled, 'name'), name);
     // Even if the form is wrong, what can be read is checked, so that all mistakes are reported at once.
     const context: CheckContext = { access, env, issues: [] };
-    sandboxes = readSandboxes(context, expanded, name);
+    functions = readFunctions(context, getChild(filled, 'functions'));
+    if (functions.length === 0 || hasSandbox(filled)) {
+      sandboxes = readSandboxes(context, expanded, name);
+    }
     issues.push(...formIssues, ...withoutEchoes(context.issues, formIssues));
   }
   if (issues.length > 0) {
     const paths = files.map(({ path }) => path);
     throw new ConfigError(sortIssues(issues, paths), blankSecrets(files, tree));
   }
-  return { name, files: files.map(({ path }) => path), directory, sandboxes };
+  return { name, files: files.map(({ path }) => path), directory, sandboxes, functions };
 }

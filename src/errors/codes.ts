@@ -358,6 +358,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Remove the NUL character from the command, its environment, user or directory.',
   },
+  FUNCTIONS_BUSY: {
+    exit: EXIT.runner,
+    hint: 'Call it again later, or raise --sandboxes of `gondolin serve`.',
+  },
   GUEST_PROTOCOL: {
     exit: EXIT.runner,
     hint: 'Treat the code that ran in the VM as hostile. The VM was reset; the host is unharmed.',

@@ -71,6 +71,12 @@ export class JSSandbox implements AsyncDisposable {
     this.#program.clearModules();
   }
 
+  /** @internal Variables that handlers import from `gondolin:env`. */
+  addEnv(env: Readonly<Record<string, string>>): void {
+    this.#use.check();
+    this.#program.addModule('gondolin:env', `export default ${JSON.stringify(env)};`);
+  }
+
   /**
    * Loads the handlers, and consumes this object. Their top level runs for at most ten seconds.
    * @throws {GondolinError} ERR_CONSUMED; ERR_INTERNAL for code that does not load; ERR_CANCELLED, ERR_STACK_OVERFLOW and

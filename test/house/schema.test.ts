@@ -135,6 +135,7 @@ it('a key left out means the same as its default written down', () => {
 const BASE = {
   include: [] as string[],
   args: { p: { default: 'one' } },
+  functions: { p: { handler: './a.txt' } },
   images: { i: { build: { distro: 'debian', debian: {} } }, j: { path: './src' } },
   sandboxes: {
     p: {
@@ -166,6 +167,11 @@ const BASE = {
 
 /** A value other than the default, for each key that is not a flag, a number or one of a few words. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
+  functions: { p: { handler: './a.txt' }, r: { handler: './a.txt' } },
+  'functions.*.handler': './b.yaml',
+  'functions.*.timeout': '1m',
+  'functions.*.memory': '1GiB',
+  'functions.*.env': { A: '1' },
   name: 'other',
   include: './b.yaml',
   defaults: { resources: { cpus: 7 } },

@@ -7,6 +7,7 @@ it('the smallest file has every default', () => {
     name: 'p',
     directory: '/p',
     files: ['/p/gondolin.yaml'],
+    functions: [],
     sandboxes: [
       {
         name: 'p',

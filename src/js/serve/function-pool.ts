@@ -1,0 +1,143 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { internal } from '../errors.ts';
+import type { LoadedJSSandbox } from '../loaded-sandbox.ts';
+import type { ProtoJSSandbox } from '../proto-sandbox.ts';
+import type { Snapshot } from '../snapshot.ts';
+
+/** A function as a project names it. */
+export interface FunctionSource {
+  readonly name: string;
+  /** An ES module with a function `handler`. */
+  readonly code: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+}
+
+export interface FunctionPoolOptions {
+  /** Sandboxes at once, 1 or more. */
+  readonly size: number;
+  /** Calls that wait for a sandbox; the next is refused. */
+  readonly maxWaiting: number;
+  /** Makes a sandbox of the function's sizes. */
+  readonly build: () => Promise<ProtoJSSandbox>;
+}
+
+interface Worker {
+  readonly loaded: LoadedJSSandbox;
+  /** The state after loading, for after a call that poisons. */
+  readonly fresh: Snapshot;
+}
+
+/** The sandboxes of one function: started when calls need them, and kept for the next calls. */
+export class FunctionPool {
+  readonly #source: FunctionSource;
+  readonly #options: FunctionPoolOptions;
+  readonly #idle: Worker[] = [];
+  readonly #waiting: ((worker: Worker | null) => void)[] = [];
+  #started = 0;
+  #isClosed = false;
+
+  constructor(source: FunctionSource, options: FunctionPoolOptions) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  /** Sandboxes that are there, working or not. */
+  get sandboxes(): number {
+    return this.#started;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Starts the first sandbox, so that a function that does not load is known at once. */
+  async warm(): Promise<void> {
+    this.#release(await this.#acquire());
+  }
+
+  /**
+   * Calls the function.
+   * @throws {GondolinError} as `callHandler`; FUNCTIONS_BUSY when too many calls wait, or the pool is closed.
+   */
+  async call(event: unknown): Promise<unknown> {
+    const worker = await this.#acquire();
+    try {
+      const { timeoutMs, name } = this.#source;
+      return await worker.loaded.callHandler(name, event, { wallClockTimeoutMs: timeoutMs });
+    } finally {
+      await this.#giveBack(worker);
+    }
+  }
+
+  /** Ends the sandboxes. Calls that run reject with ERR_GUEST_ABORT. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const take of this.#waiting.splice(0)) take(null);
+    await Promise.all(this.#idle.splice(0).map(({ loaded }) => loaded.dispose()));
+  }
+
+  async #acquire(): Promise<Worker> {
+    if (this.#isClosed) throw this.#busy('the server stops');
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    if (this.#started < this.#options.size) return this.#start();
+    if (this.#waiting.length >= this.#options.maxWaiting) {
+      throw this.#busy(`${this.#waiting.length} calls wait already`);
+    }
+    const worker = await new Promise<Worker | null>((take) => this.#waiting.push(take));
+    if (worker === null) throw this.#busy('the server stops');
+    return worker;
+  }
+
+  #busy(why: string): GondolinError {
+    return new GondolinError('FUNCTIONS_BUSY', `function ${this.#source.name}: ${why}`);
+  }
+
+  async #start(): Promise<Worker> {
+    this.#started += 1;
+    try {
+      return await this.#load();
+    } catch (error) {
+      this.#started -= 1;
+      throw error;
+    }
+  }
+
+  async #load(): Promise<Worker> {
+    const { name, code, env } = this.#source;
+    const sandbox = await (await this.#options.build()).loadRuntime();
+    sandbox.addEnv(env);
+    sandbox.addHandler(name, code);
+    const loaded = await sandbox.getLoadedSandbox();
+    return { loaded, fresh: await loaded.snapshot() };
+  }
+
+  /** A poisoned sandbox goes back to the state after loading; one whose machine has ended is replaced. */
+  async #giveBack(worker: Worker): Promise<void> {
+    try {
+      if (worker.loaded.poisoned) await worker.loaded.restore(worker.fresh);
+      this.#release(worker);
+    } catch (error) {
+      if (!GondolinError.is(error)) throw internal(String(error));
+      this.#started -= 1;
+      await worker.loaded.dispose();
+      this.#startForNext();
+    }
+  }
+
+  #release(worker: Worker): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) next(worker);
+    else if (this.#isClosed) void worker.loaded.dispose();
+    else this.#idle.push(worker);
+  }
+
+  #startForNext(): void {
+    if (this.#waiting.length === 0) return;
+    this.#start().then(
+      (worker) => this.#release(worker),
+      () => this.#waiting.shift()?.(null),
+    );
+  }
+}
