@@ -84,6 +84,8 @@ export type {
   AttributeChange,
   Attributes,
   Caller,
+  ChangeSource,
+  DirectoryChange,
   DirectoryEntry,
   FileSystemStatus,
   MaybePromise,

@@ -18,6 +18,8 @@ export interface Requirement {
 const NODE_MINIMUM = [20, 19] as const;
 /** A guest may have a sixteenth of them open on a host mount: 256. */
 const OPEN_FILES_WANTED = 4096;
+/** A project with its dependencies has thousands of directories; the kernel's own value depends on the memory. */
+const WATCHES_WANTED = 65_536;
 /** A Debian image takes about 100 MB, and the packages as much again while it is built. */
 const FREE_BYTES_WANTED = 1024 ** 3;
 
@@ -36,6 +38,7 @@ export function judgeHost(facts: HostFacts): Requirement[] {
     agent(facts),
     cacheDirectory(facts),
     openFiles(facts),
+    watches(facts),
     ...(['mmdebstrap', 'sqfstar', 'setpriv', 'unshare', 'xz'] as const).map((name) =>
       tool(facts, name),
     ),
@@ -153,6 +156,17 @@ function cacheDirectory({ cache }: HostFacts): Requirement {
   const free = `${cache.path}, ${Math.floor(cache.freeBytes / 1024 ** 2)} MiB free`;
   const fix = 'gondolin prune, or set XDG_CACHE_HOME to a larger disk (1 GiB is enough)';
   return requirement(name, false, cache.freeBytes >= FREE_BYTES_WANTED, free, fix);
+}
+
+function watches({ watchLimit, isLocalDirectory }: HostFacts): Requirement {
+  const name = 'watched files';
+  if (!isLocalDirectory) {
+    const detail = 'other hosts can change the files here: guests ask for them again each second';
+    return requirement(name, false, false, detail, 'a directory on a disk of this host is faster');
+  }
+  const detail = `${watchLimit} directories of a user at most, of which gondolin takes half`;
+  const fix = `sysctl -w fs.inotify.max_user_watches=${WATCHES_WANTED}`;
+  return requirement(name, false, watchLimit >= WATCHES_WANTED, detail, fix);
 }
 
 function openFiles({ openFileLimit }: HostFacts): Requirement {

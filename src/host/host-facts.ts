@@ -6,6 +6,8 @@ import { type AcceleratorVerdict, chooseAccelerator } from './accelerator.ts';
 import { type ConfinementVerdict, chooseConfinement } from './confinement.ts';
 import { currentUser } from './current-user.ts';
 import { type Directories, type Environment, ensureDirectory } from './directories.ts';
+import { isLocalFileSystem } from './inotify/local-file-system.ts';
+import { watchLimit } from './inotify/watch-limit.ts';
 import { openFileLimit } from './open-file-limit.ts';
 import { confineProgramPath, guestAgentPath, packageRoot } from './package-root.ts';
 import { addSubordinateIdsCommand, hasSubordinateRange } from './subordinate-ids.ts';
@@ -41,6 +43,10 @@ export interface HostFacts {
   };
   /** Limit of this process's open files. */
   readonly openFileLimit: number;
+  /** Directories that the kernel lets this user watch. */
+  readonly watchLimit: number;
+  /** False when other hosts can change the files of the current directory. */
+  readonly isLocalDirectory: boolean;
   readonly isRoot: boolean;
   readonly userName: string;
   /** Null if an unprivileged user may make user namespaces, else the reason. */
@@ -88,6 +94,8 @@ export async function gatherHostFacts(options: GatherOptions): Promise<HostFacts
     packageRoot: packageRoot(),
     cache,
     openFileLimit: openFileLimit(),
+    watchLimit: watchLimit(root),
+    isLocalDirectory: isLocalFileSystem('.'),
     isRoot: user.uid === 0,
     userName: user.name,
     userNamespaceProblem: await userNamespaceProblem(root),

@@ -28,6 +28,9 @@ function load() {
     setxattr: libc.func('setxattr', 'int', [PATH, PATH, 'const void *', 'size_t', 'int']),
     flock: libc.func('flock', 'int', ['int', 'int']),
     removexattr: libc.func('removexattr', 'int', [PATH, PATH]),
+    inotify_init1: libc.func('inotify_init1', 'int', ['int']),
+    inotify_add_watch: libc.func('inotify_add_watch', 'int', ['int', PATH, 'uint']),
+    inotify_rm_watch: libc.func('inotify_rm_watch', 'int', ['int', 'int']),
   };
   return { calls, errno: () => koffi.errno() };
 }
@@ -219,4 +222,20 @@ export function removeAttribute(fd: number, name: string): void {
 /** flock(2): `operation` is LOCK_SH, LOCK_EX or LOCK_UN, or-ed with LOCK_NB. */
 export function flock(fd: number, operation: number): void {
   checked('flock', libc().calls.flock(fd, operation));
+}
+
+/** @see inotify_init1(2) */
+export function openInotify(flags: number): number {
+  return checked('inotify_init1', libc().calls.inotify_init1(flags));
+}
+
+/** Watches the directory that `fd` (O_PATH will do) refers to. Returns the watch's number, the same for the same directory. */
+export function addInotifyWatch(inotify: number, fd: number, mask: number): number {
+  const path = cString(descriptorPath(fd));
+  return checked('inotify_add_watch', libc().calls.inotify_add_watch(inotify, path, mask));
+}
+
+/** Ends a watch. Does nothing when the kernel has ended it: the directory is gone. */
+export function removeInotifyWatch(inotify: number, watch: number): void {
+  libc().calls.inotify_rm_watch(inotify, watch);
 }

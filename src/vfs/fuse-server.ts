@@ -8,7 +8,7 @@ import type { RequestReservation } from './bounds/request-reservation.ts';
 import { S_IFDIR, S_IFMT } from './file-mode.ts';
 import type { FuseContext, FuseOperation, FuseReply } from './fuse/context.ts';
 import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
-import { encodeInvalidate, encodeReply, type StaleNode } from './fuse/encode.ts';
+import { encodeReply } from './fuse/encode.ts';
 import { FILE_OPERATIONS } from './fuse/file-operations.ts';
 import { Handles } from './fuse/handles.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
@@ -18,6 +18,8 @@ import { HookCalls, type HookFaultSink } from './hooks/hook-calls.ts';
 import { observedOperations } from './hooks/observed-operations.ts';
 import type { VfsHookContext, VfsHooks } from './hooks/vfs-hooks.ts';
 import { Listings } from './listing/listings.ts';
+import { GuestView } from './live/guest-view.ts';
+import { LiveFiles } from './live/live-files.ts';
 import { makeMountPoint } from './make-mount-point.ts';
 import { InodeNumbers } from './nodes/inode-numbers.ts';
 import { type Mount, NodeTable, withUniqueIno } from './nodes/node-table.ts';
@@ -79,8 +81,8 @@ export class FuseServer {
   readonly #calls: HookCalls;
   readonly #watchers = new Set<FileWatcher>();
   #operations: Readonly<Record<number, FuseOperation>> = OPERATIONS;
-  /** Nodes whose attributes changed since a restored guest received them. */
-  #stale: readonly StaleNode[] = [];
+  /** Notifications of what changed while a restored guest was saved. */
+  #stale: readonly Buffer[] = [];
 
   constructor(options: FuseServerOptions) {
     this.#options = options;
@@ -91,11 +93,17 @@ export class FuseServer {
       numbers: new InodeNumbers(),
       recent: new RecentAttributes(),
     };
+    // A hook sees what the guest asks: it must not ask less often for as long as nothing changes.
+    const view = new GuestView(tables.ids, tables.recent, options.hooks === undefined);
     this.#calls = new HookCalls(options.hooks ?? {}, options.onHookFault ?? (() => undefined));
     this.#chooseOperations();
     const turns = new TurnQueue(FILE_TURNS);
     const listings = new Listings(turns);
-    this.#context = { mounts: this.#mounts, ...tables, listings, turns };
+    const live = new LiveFiles({
+      ...{ ids: tables.ids, view, turns },
+      send: (message, onDrained) => this.#pump.write(message, onDrained),
+    });
+    this.#context = { mounts: this.#mounts, ...tables, view, live, listings, turns };
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
@@ -139,6 +147,7 @@ export class FuseServer {
         const root = await provider.start(this.#user);
         const mount = { name, path, provider, root, index, numbers };
         this.#mounts.set(name, mount);
+        provider.changes?.listen((change) => this.#context.live.onChange(mount, change));
         // In this order at each start: file systems keep their inode numbers.
         withUniqueIno(mount, await provider.attributes(root));
       } catch (cause) {
@@ -156,14 +165,14 @@ export class FuseServer {
 
   /**
    * Takes over the file channel. Its end is not a failure: the machine reports why it ended. A restored guest is first
-   * notified of the files that changed since it received their attributes.
+   * notified of the names and files that changed meanwhile.
    * @param counted  Totals of a restored machine that had no files open; a `state` has its own.
    */
   attach(channel: Duplex, counted?: { readonly bytesIn: number; readonly bytesOut: number }): void {
     this.#pump.bytesIn += counted?.bytesIn ?? 0;
     this.#pump.bytesOut += counted?.bytesOut ?? 0;
     this.#pump.attach(channel);
-    if (this.#stale.length > 0) this.#pump.write(Buffer.concat(this.#stale.map(encodeInvalidate)));
+    if (this.#stale.length > 0) this.#pump.write(Buffer.concat(this.#stale));
     this.#stale = [];
   }
 
@@ -231,6 +240,7 @@ export class FuseServer {
    * @returns true when every request is served and every reply drained; else nothing may be saved.
    */
   async quiesce(limitMs: number = Number.POSITIVE_INFINITY): Promise<boolean> {
+    this.#context.live.pause();
     const isAtRest = await this.#pump.quiesce(limitMs);
     if (isAtRest) this.#context.recent.pause();
     return isAtRest;
@@ -240,6 +250,7 @@ export class FuseServer {
   resume(): void {
     this.#context.recent.resume();
     this.#pump.resume();
+    this.#context.live.resume();
   }
 
   /**
@@ -266,8 +277,10 @@ export class FuseServer {
     const served = this.#pump.close();
     this.#calls.close();
     this.#context.listings.close();
+    this.#context.live.close();
     await settledWithin(CLOSE_LIMIT_MS, served);
     this.#context.ids.close();
+    this.#context.view.close();
     await settledWithin(CLOSE_LIMIT_MS, this.#context.handles.clear());
     const providers = [...this.#mounts.values()].map(({ provider }) => provider);
     this.#mounts.clear();

@@ -178,6 +178,43 @@ export interface ProviderSnapshot {
 }
 
 /**
+ * A change that a provider saw in a directory.
+ *
+ * @example
+ * const isOfDirectory = ({ name }: DirectoryChange) => name === null;
+ */
+export interface DirectoryChange {
+  readonly directory: VfsNode;
+  /** latin1. The entry that was made, removed, replaced or changed; null: attributes of the directory itself. */
+  readonly name: string | null;
+  /** True when the contents of the file may have changed. */
+  readonly isData: boolean;
+}
+
+/**
+ * Reports changes that are made behind the server's back, so that the guest may keep what it knows for as long as nothing changes.
+ * Changes made through the provider may be reported too: the server compares each with what the guest knows.
+ *
+ * @example
+ * const isLive = ({ changes }: VfsProvider) => changes !== undefined;
+ * console.log(isLive(new RealFSProvider('.'))); // true
+ */
+export interface ChangeSource {
+  /**
+   * Passes changes to `onChange` from now on, null when some were missed: anything may have changed. Called once, after `start`.
+   * None is later than 100 ms.
+   */
+  listen(onChange: (change: DirectoryChange | null) => void): void;
+  /**
+   * Returns true when changes of the directory, of its names, and of the attributes and contents of files in it that have one
+   * name, are reported from now on; false when they cannot be, and for what is not a directory.
+   */
+  covers(directory: VfsNode): boolean;
+  /** Returns the node that has the name now, without holding it: null for none, undefined for one that the server does not hold. */
+  current(directory: VfsNode, name: string): VfsNode | null | undefined;
+}
+
+/**
  * Serves a mount. Implement it to serve files of your own.
  *
  * @example
@@ -190,8 +227,10 @@ export interface ProviderSnapshot {
 export interface VfsProvider {
   /** If true, the server refuses every change with EROFS before the provider sees it, and the guest mounts it read-only. */
   readonly isReadonly: boolean;
-  /** Time for which the guest may use names and attributes without asking again, in milliseconds. */
+  /** Time for which the guest may use names and attributes that no {@link ChangeSource} covers without asking again, in milliseconds. */
   readonly ttlMs: number;
+  /** Without it the guest asks again after `ttlMs`. */
+  readonly changes?: ChangeSource;
   /** Without it a machine with this mount cannot be saved. */
   readonly snapshot?: ProviderSnapshot;
   /**

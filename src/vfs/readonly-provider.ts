@@ -1,6 +1,7 @@
 import type {
   Attributes,
   Caller,
+  ChangeSource,
   DirectoryEntry,
   FileSystemStatus,
   MaybePromise,
@@ -28,6 +29,7 @@ export class ReadonlyProvider implements VfsProvider {
   readonly isReadonly: boolean = true;
   readonly ttlMs: number;
   readonly snapshot?: ProviderSnapshot;
+  readonly changes?: ChangeSource;
   readonly place?: (node: VfsNode) => NodePlace | null;
   readonly #inner: VfsProvider;
 
@@ -36,6 +38,7 @@ export class ReadonlyProvider implements VfsProvider {
     this.#inner = typeof source === 'string' ? new RealFSProvider(source) : source;
     this.ttlMs = this.#inner.ttlMs;
     if (this.#inner.place !== undefined) this.place = this.#inner.place.bind(this.#inner);
+    if (this.#inner.changes !== undefined) this.changes = this.#inner.changes;
     if (this.#inner.snapshot !== undefined) this.snapshot = this.#inner.snapshot;
   }
 

@@ -15,6 +15,7 @@ import type {
   AttributeChange,
   Attributes,
   Caller,
+  ChangeSource,
   DirectoryEntry,
   FileSystemStatus,
   MaybePromise,
@@ -34,6 +35,7 @@ import type { RealNode } from './real/nodes/real-node.ts';
 import { RealNodeTable } from './real/nodes/real-node-table.ts';
 import { OpenFiles, type RealHandle, syncDirectory, syncFile } from './real/open-files.ts';
 import { Protection } from './real/protection.ts';
+import { RealChanges } from './real/real-changes.ts';
 import { RealMetadata } from './real/real-metadata.ts';
 import { RealNames } from './real/real-names.ts';
 import { RealSnapshot } from './real/real-snapshot.ts';
@@ -51,7 +53,7 @@ export interface RealFSOptions {
   readonly readonlyPaths?: readonly string[];
 }
 
-/** The host edits these trees too, so the guest must ask again after a second. */
+/** The host edits these trees too: where they cannot be watched the guest asks again after a second. */
 const HOST_TREE_TTL_MS = 1_000;
 
 /**
@@ -66,12 +68,14 @@ export class RealFSProvider implements VfsProvider {
   readonly isReadonly: boolean = false;
   readonly ttlMs: number = HOST_TREE_TTL_MS;
   readonly snapshot: ProviderSnapshot;
+  readonly changes: ChangeSource;
   readonly #hostPath: string;
   readonly #readonlyPaths: readonly string[];
   readonly #share = new DescriptorShare(() => this.#nodes.trim());
   readonly #nodes = new RealNodeTable(() => this.#share.nodeLimit);
   readonly #protection: Protection;
   readonly #stats = new VirtualStatStore();
+  readonly #changes = new RealChanges(this.#nodes);
   readonly #metadata: RealMetadata;
   readonly #names: RealNames;
   readonly #files = new OpenFiles(this.#share);
@@ -87,6 +91,7 @@ export class RealFSProvider implements VfsProvider {
     this.#protection = new Protection(this.#readonlyPaths);
     this.#metadata = new RealMetadata(this.#nodes, this.#stats);
     this.#names = new RealNames(this.#nodes, this.#metadata, this.#protection);
+    this.changes = this.#changes;
     this.snapshot = new RealSnapshot({
       nodes: this.#nodes,
       stats: this.#stats,
@@ -114,6 +119,7 @@ export class RealFSProvider implements VfsProvider {
   }
 
   stop(): void {
+    this.#changes.close();
     this.#nodes.clear();
     this.#followed?.close();
     this.#stats.clear();
@@ -126,6 +132,7 @@ export class RealFSProvider implements VfsProvider {
   }
 
   forget(node: RealNode): void {
+    this.#changes.forget(node);
     this.#nodes.forget(node);
   }
 

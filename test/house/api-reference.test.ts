@@ -15,7 +15,7 @@ function readPages(directory: string): Record<string, string> {
 }
 const pages = readPages(join(ROOT, 'docs/api'));
 
-it('docs/api is what `npm run docs:api` writes', () => {
+it('docs/api is what `npm run docs:api` writes', { timeout: 120_000 }, () => {
   const directory = temporaryDirectory();
   execFileSync(process.execPath, [join(ROOT, 'scripts/api-reference.mjs'), directory]);
   expect(pages).toEqual(readPages(directory));

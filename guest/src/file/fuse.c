@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "file/notices.h"
 #include "protocol.h"
 #include "runtime/log.h"
 #include "runtime/util.h"
@@ -153,6 +154,29 @@ static void read_from_port(uint8_t *bytes, size_t count)
     }
 }
 
+/* A message that starts with a struct fuse_out_header of unique 0 is a notification, not a reply. */
+static bool is_notification(const uint8_t *message)
+{
+    static const uint8_t none[8];
+    return memcmp(message + 8, none, sizeof none) == 0;
+}
+
+/* Counts after the kernel has it: what is counted has reached the kernel. */
+static void count_received(size_t length)
+{
+    (void)pthread_mutex_lock(&gate);
+    received_bytes += length;
+    (void)pthread_mutex_unlock(&gate);
+}
+
+static void pass_notification(const uint8_t *message, size_t length)
+{
+    /* ENOENT: the kernel has forgotten what it is about. */
+    if (RETRY_EINTR(write(fuse_fd, message, length)) < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENODEV)
+        log_warning("file channel: the kernel refused a notification: %s", strerror(errno));
+    count_received(length);
+}
+
 /* Replies: each is passed to the kernel in one write(2). */
 static void *pump_replies(void *unused)
 {
@@ -167,17 +191,19 @@ static void *pump_replies(void *unused)
             die(what);
         }
         read_from_port(buffer + GONDOLIN_MIN_FUSE_MESSAGE_BYTES, length - GONDOLIN_MIN_FUSE_MESSAGE_BYTES);
+        if (is_notification(buffer)) {
+            if (!notices_add(buffer, length))
+                die("out of memory for a notification");
+            continue;
+        }
         /* ENOENT: the request was interrupted, and nobody waits for the reply. */
         if (RETRY_EINTR(write(fuse_fd, buffer, length)) < 0 && errno != ENOENT)
             log_warning("file channel: the kernel refused a reply: %s", strerror(errno));
-        /* After the write: what is counted has reached the kernel. */
-        (void)pthread_mutex_lock(&gate);
-        received_bytes += length;
-        (void)pthread_mutex_unlock(&gate);
+        count_received(length);
     }
 }
 
-static bool start_thread(void *(*run)(void *), struct failure *failure)
+static bool start_thread(void *(*run)(void *), void *argument, struct failure *failure)
 {
     pthread_t thread;
     pthread_attr_t attributes;
@@ -188,7 +214,7 @@ static bool start_thread(void *(*run)(void *), struct failure *failure)
     (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
     (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    errno = pthread_create(&thread, &attributes, run, NULL);
+    errno = pthread_create(&thread, &attributes, run, argument);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)pthread_attr_destroy(&attributes);
     return errno == 0 || failed(failure, "start the file pump");
@@ -253,7 +279,9 @@ int fuse_start(int port_fd, struct failure *failure)
         (void)failed(failure, "mount fuse");
         return -1;
     }
-    if (!start_thread(pump_requests, failure) || !start_thread(pump_replies, failure))
+    static notices_pass pass = pass_notification;
+    if (!start_thread(pump_requests, NULL, failure) || !start_thread(pump_replies, NULL, failure) ||
+        !start_thread(notices_run, &pass, failure))
         return -1;
     set_read_ahead(mount_fd);
     root_mount_fd = take_fd(&mount_fd);

@@ -48,5 +48,22 @@ export const HELD_NODES = new SharedBudget({
   guaranteed: 100_000,
 });
 
+/** Names of watched directories that guests keep, existing or not. Above it a guest asks for more names each time. */
+export const KNOWN_NAMES = new SharedBudget({
+  perVm: 600_000,
+  perProcess: 1_200_000,
+  guaranteed: 100_000,
+});
+
+/** Directories that are watched for guests, within the half of the user's watches that the process takes. */
+export const WATCHED_DIRECTORIES = new SharedBudget({
+  perVm: 65_536,
+  perProcess: 262_144,
+  guaranteed: 1_024,
+});
+
+/** Bytes of notifications of one VM that wait for its channel. Above it they are made later, from the state at that time. */
+export const MAX_NOTIFICATION_BYTES = 256 * 1024;
+
 /** Schedules file requests of guests. A job continues in microtasks, so each turn starts only one waiting job. */
 export const FILE_TURNS = new TurnScheduler({ sliceMs: 1, maxJobs: 1 });

@@ -2,10 +2,12 @@ import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import type { TurnQueue } from '../../util/turn-scheduler.ts';
 import type { RequestReservation } from '../bounds/request-reservation.ts';
 import type { Listings } from '../listing/listings.ts';
+import type { GuestView, NamePlace } from '../live/guest-view.ts';
+import type { LiveFiles } from '../live/live-files.ts';
 import type { InodeNumbers } from '../nodes/inode-numbers.ts';
 import { type HeldNode, type Mount, type NodeTable, withUniqueIno } from '../nodes/node-table.ts';
 import type { RecentAttributes } from '../nodes/recent-attributes.ts';
-import type { Caller, MaybePromise, VfsNode } from '../provider.ts';
+import type { Attributes, Caller, MaybePromise, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import { ENTRY_BYTES, writeEntry } from './encode.ts';
 import type { Handles } from './handles.ts';
@@ -18,6 +20,8 @@ export interface FuseContext {
   readonly numbers: InodeNumbers;
   /** Attributes that the guest received lately. */
   readonly recent: RecentAttributes;
+  readonly view: GuestView;
+  readonly live: LiveFiles;
   readonly listings: Listings;
   readonly turns: TurnQueue;
 }
@@ -54,21 +58,39 @@ export function caller({ uid, gid }: FuseRequest): Caller {
   return { uid, gid };
 }
 
-/** Counts a lookup of `node` and writes its struct fuse_entry_out into `reply`. */
+/** Reads the attributes that the guest is to receive, and for how long it may use them, in milliseconds. */
+export async function tellAttributes(
+  { view }: FuseContext,
+  held: HeldNode,
+): Promise<{ readonly attributes: Attributes; readonly ttlMs: number }> {
+  const { mount, node } = held;
+  // A change after this is reported, and one before it is in the attributes.
+  const watched = view.watchAttributes(held);
+  const attributes = withUniqueIno(mount, await mount.provider.attributes(node));
+  return { attributes, ttlMs: view.told(held, attributes, watched) };
+}
+
+/**
+ * Counts a lookup of `node` and writes its struct fuse_entry_out into `reply`.
+ * @param place  The name that leads to it, from `GuestView.place` before it was looked up; null for the root of a mount.
+ */
 export async function enter(
-  { ids, recent }: FuseContext,
+  context: FuseContext,
+  place: NamePlace | null,
   mount: Mount,
   node: VfsNode,
   reply: Buffer = Buffer.alloc(ENTRY_BYTES),
   offset = 0,
 ): Promise<Buffer> {
+  const { ids, view } = context;
   const held = ids.addLookup(mount, node);
   try {
-    const attributes = withUniqueIno(mount, await mount.provider.attributes(node));
-    recent.record(held.id, attributes);
-    writeEntry(reply, offset, held.id, attributes, mount.provider.ttlMs);
+    const nameMs = place === null ? mount.provider.ttlMs : view.entered(place, held);
+    const { attributes, ttlMs: attributesMs } = await tellAttributes(context, held);
+    writeEntry(reply, offset, held.id, attributes, { nameMs, attributesMs });
     return reply;
   } catch (error) {
+    if (place !== null) view.dropped(place.directory, place.name);
     ids.forget(held.id, 1n);
     throw error;
   }

@@ -1,4 +1,5 @@
-import type { HeldNode } from '../nodes/node-table.ts';
+import type { LiveFiles } from '../live/live-files.ts';
+import { type HeldNode, withUniqueIno } from '../nodes/node-table.ts';
 import { isSettled } from '../settled.ts';
 
 /** Flag of struct fuse_open_out: data in the guest's page cache stays valid. */
@@ -11,8 +12,11 @@ const FOPEN_KEEP_CACHE = 2;
  *
  * Call with the file open: data read later is at least as new as the change time recorded here.
  */
-export async function openFlags(held: HeldNode): Promise<number> {
-  const { ctimeNs } = await held.mount.provider.attributes(held.node);
+export async function openFlags(live: LiveFiles, held: HeldNode): Promise<number> {
+  const attributes = await held.mount.provider.attributes(held.node);
+  const { ctimeNs } = attributes;
+  // A shared mapping of the host's changes a file without any event.
+  if (held.told !== null) await live.compare(held, false, withUniqueIno(held.mount, attributes));
   const isSame = held.openedCtimeNs === ctimeNs;
   held.openedCtimeNs = isSettled(ctimeNs) ? ctimeNs : null;
   return isSame ? FOPEN_KEEP_CACHE : 0;

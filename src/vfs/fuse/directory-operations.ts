@@ -109,8 +109,9 @@ async function enterChild(
   offset: number,
 ): Promise<void> {
   try {
-    const node = await held.mount.provider.lookup(held.node, readDirent(dirent).name);
-    await enter(context, held.mount, node, reply, offset);
+    const place = context.view.place(held, readDirent(dirent).name);
+    const node = await held.mount.provider.lookup(held.node, place.name);
+    await enter(context, place, held.mount, node, reply, offset);
   } catch {
     reply.fill(0, offset, offset + ENTRY_BYTES);
   }

@@ -33,19 +33,32 @@ function writeTtl(target: Buffer, secondsAt: number, nsAt: number, ttlMs: number
   target.writeUInt32LE((ttlMs % 1000) * 1_000_000, nsAt);
 }
 
+/** For how long the guest may use an entry, in milliseconds. */
+export interface EntryTtl {
+  readonly nameMs: number;
+  readonly attributesMs: number;
+}
+
 /** Writes a struct fuse_entry_out at `offset`. Node ids are never reused, so the generation stays 0. */
 export function writeEntry(
   target: Buffer,
   offset: number,
   nodeId: number,
   attributes: Attributes,
-  ttlMs: number,
+  { nameMs, attributesMs }: EntryTtl,
 ): void {
   target.writeBigUInt64LE(BigInt(nodeId), offset);
   target.writeBigUInt64LE(0n, offset + 8);
-  writeTtl(target, offset + 16, offset + 32, ttlMs);
-  writeTtl(target, offset + 24, offset + 36, ttlMs);
+  writeTtl(target, offset + 16, offset + 32, nameMs);
+  writeTtl(target, offset + 24, offset + 36, attributesMs);
   writeAttributes(target, offset + 40, attributes);
+}
+
+/** Returns the struct fuse_entry_out of a name that does not exist, which the guest may use for a while. */
+export function encodeAbsent(nameMs: number): Buffer {
+  const target = Buffer.alloc(ENTRY_BYTES);
+  writeTtl(target, 16, 32, nameMs);
+  return target;
 }
 
 /** Returns a struct fuse_attr_out. */
@@ -83,29 +96,6 @@ export function encodeReply(unique: bigint, errno: number, body?: Buffer): Buffe
   const target = Buffer.alloc(length);
   writeReplyHeader(target, unique, errno);
   body?.copy(target, OUT_HEADER_BYTES);
-  return target;
-}
-
-/** A node whose attributes changed since the guest received them. */
-export interface StaleNode {
-  readonly nodeId: number;
-  readonly isLink: boolean;
-}
-
-const NOTIFY_INVAL_INODE = 2;
-const NOTIFY_BYTES = OUT_HEADER_BYTES + 24;
-
-/**
- * Returns a notification that makes the guest's kernel ask for a node's attributes again. It keeps a file's cached data:
- * dropping it could wait for a reply that comes after this message, and new attributes make it drop what is stale. A link's
- * target has no such check, so it is dropped here.
- */
-export function encodeInvalidate({ nodeId, isLink }: StaleNode): Buffer {
-  const target = Buffer.alloc(NOTIFY_BYTES);
-  target.writeUInt32LE(NOTIFY_BYTES, 0);
-  target.writeInt32LE(NOTIFY_INVAL_INODE, 4);
-  target.writeBigUInt64LE(BigInt(nodeId), OUT_HEADER_BYTES);
-  target.writeBigInt64LE(isLink ? 0n : -1n, OUT_HEADER_BYTES + 8);
   return target;
 }
 

@@ -5,11 +5,18 @@ import { O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC } from '../file-mode.ts';
 import type { HeldNode } from '../nodes/node-table.ts';
 import type { VfsHandle } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
-import { assertWritable, caller, EMPTY, enter, type FuseOperation, target } from './context.ts';
+import {
+  assertWritable,
+  caller,
+  EMPTY,
+  enter,
+  type FuseContext,
+  type FuseOperation,
+  target,
+} from './context.ts';
 import { openFlags } from './data-cache.ts';
 import { readName, readOffset } from './decode.ts';
 import { ENTRY_BYTES, encodeOpen, encodeStatus, writeReplyHeader } from './encode.ts';
-import type { Handles } from './handles.ts';
 
 const FSYNC_DATA_ONLY = 1;
 /** Flag of a WRITE from the page cache: a program wrote through a shared mapping (we ask for no writeback cache). */
@@ -21,19 +28,25 @@ function isWrite(flags: number): boolean {
   return (flags & (O_ACCMODE | O_TRUNC)) !== 0;
 }
 
-const open: FuseOperation = async ({ ids, handles }, request) => {
+const open: FuseOperation = async (context, request) => {
+  const { ids, handles } = context;
   const flags = request.body.readUInt32LE(0);
   const held = ids.get(request.nodeId);
   if (isWrite(flags)) assertWritable(held.mount);
   handles.assertRoom();
   const handle = await held.mount.provider.open(held.node, flags & ~(O_CREAT | O_EXCL));
-  return finishOpen(handles, held, handle);
+  if ((flags & O_TRUNC) !== 0) held.writtenAtMs = performance.now();
+  return finishOpen(context, held, handle);
 };
 
 /** Assigns an id to an open file; closes it when that fails. */
-async function finishOpen(handles: Handles, held: HeldNode, handle: VfsHandle): Promise<Buffer> {
+async function finishOpen(
+  { handles, live }: FuseContext,
+  held: HeldNode,
+  handle: VfsHandle,
+): Promise<Buffer> {
   try {
-    const replyFlags = await openFlags(held);
+    const replyFlags = await openFlags(live, held);
     return encodeOpen(handles.addFile(held, handle), replyFlags);
   } catch (error) {
     await held.mount.provider.release(handle);
@@ -42,24 +55,25 @@ async function finishOpen(handles: Handles, held: HeldNode, handle: VfsHandle): 
 }
 
 const create: FuseOperation = async (context, request) => {
-  const { mount, node: parent } = target(context, request, 'write');
-  const name = readName(request.body, 16);
+  const directory = target(context, request, 'write');
+  const { mount, node: parent } = directory;
+  const place = context.view.place(directory, readName(request.body, 16));
   context.handles.assertRoom();
   const file = {
     flags: request.body.readUInt32LE(0),
     mode: request.body.readUInt32LE(4) & 0o7777,
     rdev: 0,
   };
-  const { node, handle } = await mount.provider.create(parent, name, file, caller(request));
+  const { node, handle } = await mount.provider.create(parent, place.name, file, caller(request));
   const reply = Buffer.alloc(ENTRY_BYTES + 16);
   try {
-    await enter(context, mount, node, reply);
+    await enter(context, place, mount, node, reply);
   } catch (error) {
     await mount.provider.release(handle);
     throw error;
   }
   const held = context.ids.get(Number(reply.readBigUInt64LE(0)));
-  (await finishOpen(context.handles, held, handle)).copy(reply, ENTRY_BYTES);
+  (await finishOpen(context, held, handle)).copy(reply, ENTRY_BYTES);
   return reply;
 };
 
@@ -91,6 +105,7 @@ const write: FuseOperation = async (context, request) => {
   const { provider } = held.mount;
   const data = writtenData(request);
   const offset = readOffset(request.body, 8);
+  held.writtenAtMs = performance.now();
   const isMapped = (request.body.readUInt32LE(20) & FUSE_WRITE_CACHE) !== 0;
   await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
     provider.write(handle, data, offset, isMapped),
@@ -119,6 +134,7 @@ const allocate: FuseOperation = async (context, request) => {
   const held = target(context, request, 'write');
   const { provider } = held.mount;
   const [offset, length] = [readOffset(request.body, 8), readOffset(request.body, 16)];
+  held.writtenAtMs = performance.now();
   await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
     provider.allocate(handle, request.body.readUInt32LE(24), offset, length),
   );

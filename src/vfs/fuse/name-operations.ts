@@ -1,8 +1,10 @@
+import { ERRNO } from '../../protocol/errno.ts';
 import { OPCODE, ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { S_IFDIR, S_IFMT } from '../file-mode.ts';
-import { withUniqueIno } from '../nodes/node-table.ts';
-import { VfsError } from '../vfs-error.ts';
+import type { HeldNode } from '../nodes/node-table.ts';
+import type { VfsNode } from '../provider.ts';
+import { toErrno, VfsError } from '../vfs-error.ts';
 import {
   assertWritable,
   caller,
@@ -11,9 +13,10 @@ import {
   type FuseContext,
   type FuseOperation,
   target,
+  tellAttributes,
 } from './context.ts';
 import { readAttributeChange, readName, readNames } from './decode.ts';
-import { encodeAttributes } from './encode.ts';
+import { encodeAbsent, encodeAttributes } from './encode.ts';
 import { lookupMount, rootAttributes } from './root-directory.ts';
 
 const RENAME_FLAGS = 3;
@@ -21,23 +24,37 @@ const RENAME_FLAGS = 3;
 const lookup: FuseOperation = async (context, request) => {
   const name = readName(request.body, 0);
   if (request.nodeId === ROOT_NODE_ID) return lookupMount(context, name);
-  const { mount, node } = target(context, request, 'read');
-  return enter(context, mount, await mount.provider.lookup(node, name));
+  const directory = target(context, request, 'read');
+  const place = context.view.place(directory, name);
+  const node = await lookupOrNull(directory, name);
+  if (node !== null) return enter(context, place, directory.mount, node);
+  const absentMs = context.view.absent(place);
+  if (absentMs === 0) throw new VfsError('ENOENT');
+  return encodeAbsent(absentMs);
 };
+
+async function lookupOrNull({ mount, node }: HeldNode, name: string): Promise<VfsNode | null> {
+  try {
+    return await mount.provider.lookup(node, name);
+  } catch (error) {
+    if (toErrno(error) === ERRNO.ENOENT) return null;
+    throw error;
+  }
+}
 
 const getAttributes = async (context: FuseContext, request: FuseRequest): Promise<Buffer> => {
   if (request.nodeId === ROOT_NODE_ID) return rootAttributes();
-  const { id, mount, node } = target(context, request, 'read');
-  const attributes = withUniqueIno(mount, await mount.provider.attributes(node));
-  context.recent.record(id, attributes);
-  return encodeAttributes(attributes, mount.provider.ttlMs);
+  const { attributes, ttlMs } = await tellAttributes(context, target(context, request, 'read'));
+  return encodeAttributes(attributes, ttlMs);
 };
 
 const setAttributes: FuseOperation = async (context, request) => {
   const held = target(context, request, 'write');
   const { provider } = held.mount;
   const handle = context.handles.fileHandle(request.body.readBigUInt64LE(8), held);
-  await provider.setAttributes(held.node, readAttributeChange(request.body), handle);
+  const change = readAttributeChange(request.body);
+  if (change.sizeBytes !== undefined) held.writtenAtMs = performance.now();
+  await provider.setAttributes(held.node, change, handle);
   return getAttributes(context, request);
 };
 
@@ -47,44 +64,50 @@ const readLink: FuseOperation = (context, request) => {
 };
 
 const makeSymlink: FuseOperation = async (context, request) => {
-  const { mount, node } = target(context, request, 'write');
-  const name = readName(request.body, 0);
-  const start = name.length + 1;
+  const directory = target(context, request, 'write');
+  const { mount, node } = directory;
+  const place = context.view.place(directory, readName(request.body, 0));
+  const start = place.name.length + 1;
   const end = request.body.indexOf(0, start);
   if (end === -1) throw new VfsError('EINVAL');
   const link = request.body.subarray(start, end);
-  return enter(context, mount, await mount.provider.makeSymlink(node, name, link, caller(request)));
+  const made = await mount.provider.makeSymlink(node, place.name, link, caller(request));
+  return enter(context, place, mount, made);
 };
 
 const makeNode: FuseOperation = async (context, request) => {
-  const { mount, node } = target(context, request, 'write');
+  const directory = target(context, request, 'write');
+  const { mount, node } = directory;
   const mode = request.body.readUInt32LE(0);
   if ((mode & S_IFMT) === S_IFDIR) throw new VfsError('EPERM');
-  const made = { mode: mode & 0o177777, rdev: request.body.readUInt32LE(4) };
-  const name = readName(request.body, 16);
-  return enter(context, mount, await mount.provider.makeNode(node, name, made, caller(request)));
+  const wanted = { mode: mode & 0o177777, rdev: request.body.readUInt32LE(4) };
+  const place = context.view.place(directory, readName(request.body, 16));
+  const made = await mount.provider.makeNode(node, place.name, wanted, caller(request));
+  return enter(context, place, mount, made);
 };
 
 const makeDirectory: FuseOperation = async (context, request) => {
-  const { mount, node } = target(context, request, 'write');
+  const directory = target(context, request, 'write');
+  const { mount, node } = directory;
   const mode = request.body.readUInt32LE(0) & 0o7777;
-  const name = readName(request.body, 8);
-  return enter(
-    context,
-    mount,
-    await mount.provider.makeDirectory(node, name, mode, caller(request)),
-  );
+  const place = context.view.place(directory, readName(request.body, 8));
+  const made = await mount.provider.makeDirectory(node, place.name, mode, caller(request));
+  return enter(context, place, mount, made);
 };
 
 const unlink: FuseOperation = async (context, request) => {
-  const { mount, node } = target(context, request, 'write');
-  await mount.provider.unlink(node, readName(request.body, 0));
+  const directory = target(context, request, 'write');
+  const name = readName(request.body, 0);
+  await directory.mount.provider.unlink(directory.node, name);
+  context.view.dropped(directory, name);
   return EMPTY;
 };
 
 const removeDirectory: FuseOperation = async (context, request) => {
-  const { mount, node } = target(context, request, 'write');
-  await mount.provider.removeDirectory(node, readName(request.body, 0));
+  const directory = target(context, request, 'write');
+  const name = readName(request.body, 0);
+  await directory.mount.provider.removeDirectory(directory.node, name);
+  context.view.dropped(directory, name);
   return EMPTY;
 };
 
@@ -100,7 +123,13 @@ async function renameTo(
   if (from.mount !== to.mount) throw new VfsError('EXDEV');
   if ((flags & ~RENAME_FLAGS) !== 0) throw new VfsError('EINVAL');
   const [name, newName] = readNames(request.body, namesAt);
+  const { view, live } = context;
+  const places = [view.place(from, name), view.place(to, newName)] as const;
   await from.mount.provider.rename(from.node, name, to.node, newName, flags);
+  for (const moved of view.renamed(...places, flags)) {
+    live.expireName(moved);
+    live.expire(moved.held, false);
+  }
   return EMPTY;
 }
 
@@ -108,8 +137,9 @@ const link: FuseOperation = async (context, request) => {
   const to = target(context, request, 'write');
   const from = context.ids.get(Number(request.body.readBigUInt64LE(0)));
   if (from.mount !== to.mount) throw new VfsError('EXDEV');
-  await to.mount.provider.link(from.node, to.node, readName(request.body, 8));
-  return enter(context, from.mount, from.node);
+  const place = context.view.place(to, readName(request.body, 8));
+  await to.mount.provider.link(from.node, to.node, place.name);
+  return enter(context, place, from.mount, from.node);
 };
 
 /** Operations on names and attributes. */

@@ -28,5 +28,5 @@ export function rootAttributes(): Buffer {
 export function lookupMount(context: FuseContext, name: string): Promise<Buffer> {
   const mount = context.mounts.get(name);
   if (mount === undefined) throw new VfsError('ENOENT');
-  return enter(context, mount, mount.root);
+  return enter(context, null, mount, mount.root);
 }

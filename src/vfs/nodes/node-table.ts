@@ -27,6 +27,41 @@ export interface HeldNode {
   lookups: number;
   /** Change time at the file's last open; null before that, and when a later change could have the same time. */
   openedCtimeNs: bigint | null;
+  /** Attributes that the guest uses until it is notified; null when it asks anyway. */
+  told: ToldAttributes | null;
+  /** The name under which the guest found it last; null when that name is not its own any more. */
+  place: HeldPlace | null;
+  /** Names of a directory that the guest uses until it is notified, with their node ids, 0 for a name that does not exist. */
+  names: Map<string, number> | null;
+  /** Time at which the guest last changed its contents, in ms of `performance.now()`. */
+  writtenAtMs: number;
+}
+
+export interface HeldPlace {
+  readonly directory: HeldNode;
+  /** latin1. */
+  readonly name: string;
+}
+
+/** Part of the attributes that the guest received: identifies the state of a file. */
+export interface ToldAttributes {
+  readonly ino: bigint;
+  readonly sizeBytes: number;
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly isLink: boolean;
+  /** Time at which they were sent, in ms of `performance.now()`. */
+  readonly atMs: number;
+  /** False when a later change could have given the file the same change time. */
+  readonly isSettled: boolean;
+}
+
+/** Returns a node that the guest has not asked anything of. */
+export function newHeldNode(id: number, mount: Mount, node: VfsNode, lookups: number): HeldNode {
+  return {
+    ...{ id, mount, node, lookups, openedCtimeNs: null, told: null, place: null, names: null },
+    writtenAtMs: Number.NEGATIVE_INFINITY,
+  };
 }
 
 /** Nodes that the guest's kernel holds, by id. An id is never reused. */
@@ -35,6 +70,8 @@ export class NodeTable {
   readonly #budget: Budget;
   readonly #byId = new Map<number, HeldNode>();
   readonly #byNode = new Map<VfsNode, HeldNode>();
+  /** Called with each node that the guest has forgotten, before the provider forgets it. */
+  onForgotten: (held: HeldNode) => void = () => undefined;
   #nextId = ROOT_NODE_ID + 1;
 
   constructor(budget: Budget = new Budget(HELD_NODES)) {
@@ -55,7 +92,7 @@ export class NodeTable {
       forgetInProvider(mount, node);
       throw new VfsError('ENFILE');
     }
-    const held: HeldNode = { id: this.#nextId++, mount, node, lookups: 1, openedCtimeNs: null };
+    const held = newHeldNode(this.#nextId++, mount, node, 1);
     this.#byId.set(held.id, held);
     this.#byNode.set(node, held);
     return held;
@@ -66,6 +103,16 @@ export class NodeTable {
     const held = this.#byId.get(id);
     if (held === undefined) throw new VfsError('ESTALE');
     return held;
+  }
+
+  /** Returns the node of an id, or null for an unknown or forgotten one. */
+  find(id: number): HeldNode | null {
+    return this.#byId.get(id) ?? null;
+  }
+
+  /** Returns what the guest holds of a provider's node, or null. */
+  heldOf(node: VfsNode): HeldNode | null {
+    return this.#byNode.get(node) ?? null;
   }
 
   /** Uncounts lookups. @param count Untrusted: capped at the lookups counted so far. */
@@ -112,6 +159,7 @@ export class NodeTable {
     this.#byId.delete(held.id);
     this.#byNode.delete(held.node);
     this.#budget.give(1);
+    this.onForgotten(held);
     forgetInProvider(held.mount, held.node);
   }
 }

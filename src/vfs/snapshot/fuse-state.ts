@@ -15,7 +15,7 @@ import type { Caller } from '../provider.ts';
 import { digits, readState, refuseState, savedName } from './read-state.ts';
 
 /** Attributes of a file that the guest received and may still use. Numbers beyond 2^53 are decimal text. */
-export interface RecentState {
+export interface ToldState {
   /** Index in the mount's `nodes`. */
   readonly node: number;
   readonly isLink: boolean;
@@ -41,12 +41,14 @@ export interface MountState {
   /** Handle id and index in `nodes`. */
   readonly files: readonly (readonly [number, number])[];
   readonly directories: readonly DirectoryState[];
-  readonly told: readonly RecentState[];
+  readonly told: readonly ToldState[];
+  /** Names of directories that the guest uses without asking: index of the directory, name, index of the node or -1 for no file. */
+  readonly names: readonly (readonly [number, string, number])[];
 }
 
 /** A file server's part of a saved machine, as plain JSON. Locks and the result of INIT are in the guest's memory. */
 export interface FuseState {
-  readonly version: 2;
+  readonly version: 3;
   /** Totals of the channel since the machine's start, in bytes. */
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -66,6 +68,9 @@ export interface FuseState {
 export const MAX_STATE_NODES = 1_000_000;
 export const MAX_STATE_HANDLES = 65_536;
 export const MAX_STATE_ENTRIES = 1_000_000;
+export const MAX_STATE_NAMES = 1_000_000;
+/** Index of a node: none has the name. */
+export const NO_FILE = -1;
 const MAX_STATE_MOUNTS = 256;
 const MAX_SOURCES = 16;
 const MAX_SOURCE_LENGTH = 24;
@@ -101,7 +106,7 @@ const mountState = object<MountState>({
     { maxLength: MAX_STATE_HANDLES },
   ),
   told: list(
-    object<RecentState>({
+    object<ToldState>({
       node: integer(),
       isLink: boolean,
       ino: digits,
@@ -111,11 +116,14 @@ const mountState = object<MountState>({
     }),
     { maxLength: MAX_STATE_NODES },
   ),
+  names: list(tuple<[number, string, number]>(integer(), savedName, integer({ min: NO_FILE })), {
+    maxLength: MAX_STATE_NAMES,
+  }),
 });
 
 const id = integer({ max: MAX_ID });
 const fuseState = object<FuseState>({
-  version: literal(2),
+  version: literal(3),
   bytesIn: integer(),
   bytesOut: integer(),
   user: object<Caller>({ uid: id, gid: id }),
@@ -145,12 +153,13 @@ export function readFuseState(value: unknown): FuseState {
 }
 
 /** Checks that every place is that of a node of the mount. */
-function assertPlaces({ nodes, files, directories, told }: MountState, field: string): void {
+function assertPlaces({ nodes, files, directories, told, names }: MountState, field: string): void {
   const isPlace = (place: number) => place < nodes.length;
   const isWhole =
     files.every(([, place]) => isPlace(place)) &&
     directories.every(({ node }) => isPlace(node)) &&
-    told.every(({ node }) => isPlace(node));
+    told.every(({ node }) => isPlace(node)) &&
+    names.every(([directory, , node]) => isPlace(directory) && (node === NO_FILE || isPlace(node)));
   if (!isWhole) throw refuseState(`${field}: place of a node`);
 }
 

@@ -1,13 +1,14 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import type { FuseContext } from '../fuse/context.ts';
-import type { StaleNode } from '../fuse/encode.ts';
+import { type FuseContext, tellAttributes } from '../fuse/context.ts';
 import type { OpenDirectory } from '../fuse/handles.ts';
 import type { ListedEntry } from '../listing/dirent.ts';
 import type { Listing } from '../listing/listing.ts';
 import type { Listings } from '../listing/listings.ts';
-import { type HeldNode, type Mount, withUniqueIno } from '../nodes/node-table.ts';
+import { currentNode } from '../live/live-files.ts';
+import { encodeStaleName, encodeStaleNode } from '../live/notification.ts';
+import { type HeldNode, type Mount, newHeldNode } from '../nodes/node-table.ts';
 import type { Attributes, VfsHandle, VfsNode } from '../provider.ts';
-import type { FuseState, MountState, RecentState } from './fuse-state.ts';
+import { type FuseState, type MountState, NO_FILE, type ToldState } from './fuse-state.ts';
 import { refuseState } from './read-state.ts';
 
 interface Restored {
@@ -15,10 +16,8 @@ interface Restored {
   readonly files: (readonly [number, HeldNode, VfsHandle])[];
   readonly directories: (readonly [number, OpenDirectory])[];
   readonly lost: number[];
-  /** Node ids with attributes that the guest has and that are still right. */
-  readonly recent: (readonly [number, Attributes])[];
-  /** Nodes whose attributes changed. */
-  readonly stale: StaleNode[];
+  /** Notifications of what changed. */
+  readonly stale: Buffer[];
 }
 
 async function restoreProvider(
@@ -44,7 +43,7 @@ function assertDistinct(nodes: readonly HeldNode[]): void {
 }
 
 async function restoreMount(
-  listings: Listings,
+  context: FuseContext,
   mount: Mount,
   saved: MountState,
   all: Restored,
@@ -52,20 +51,54 @@ async function restoreMount(
   const found = await restoreProvider(mount, saved);
   const nodes = saved.nodes.map(([id, lookups], place): HeldNode | null => {
     const node = found.nodes[place] ?? null;
-    return node === null ? null : { id, mount, node, lookups, openedCtimeNs: null };
+    return node === null ? null : newHeldNode(id, mount, node, lookups);
   });
-  restoreHandles(listings, saved, nodes, found.handles, all);
+  restoreHandles(context.listings, saved, nodes, found.handles, all);
   const present = nodes.filter((node) => node !== null);
   assertDistinct(present);
   for (const node of present) all.nodes.push(node);
-  for (const recent of saved.told) {
-    const [nodeId] = saved.nodes[recent.node] ?? [0];
-    const held = nodes[recent.node] ?? null;
-    const attributes = held === null ? null : await readAttributes(held);
-    if (attributes !== null && isUnchanged(recent, attributes))
-      all.recent.push([nodeId, attributes]);
-    else all.stale.push({ nodeId, isLink: recent.isLink });
+  restoreNames(context, saved, nodes, all);
+  for (const told of saved.told) {
+    const [nodeId] = saved.nodes[told.node] ?? [0];
+    const held = nodes[told.node] ?? null;
+    const attributes = held === null ? null : await readAttributes(context, held);
+    // The guest must not go by a long validity for what nobody watches any more.
+    const isKept = held?.told !== null || mount.provider.changes === undefined;
+    if (attributes !== null && isUnchanged(told, attributes) && isKept) continue;
+    if (held !== null) held.told = null;
+    all.stale.push(encodeStaleNode({ nodeId, dropsData: told.isLink }));
   }
+}
+
+/** Restores the names that lead where they led; the guest is notified of the others. */
+function restoreNames(
+  context: FuseContext,
+  saved: MountState,
+  nodes: readonly (HeldNode | null)[],
+  all: Restored,
+): void {
+  for (const [directoryIndex, name, index] of saved.names) {
+    const [directoryId] = saved.nodes[directoryIndex] ?? [0];
+    const directory = nodes[directoryIndex] ?? null;
+    const held = nodes[index] ?? null;
+    const isPresent = directory !== null && (held !== null || index === NO_FILE);
+    if (isPresent && restoreName(context, directory, name, held)) continue;
+    all.stale.push(encodeStaleName({ directoryId, name }));
+  }
+}
+
+/** Returns true when the guest may go by a name that led to `held`, or to nothing. */
+function restoreName(
+  { view }: FuseContext,
+  directory: HeldNode,
+  name: string,
+  held: HeldNode | null,
+): boolean {
+  const place = view.place(directory, name);
+  if (!place.isWatched || currentNode(directory, name) !== (held?.node ?? null)) return false;
+  if (held === null) view.absent(place);
+  else view.entered(place, held);
+  return directory.names?.has(name) === true;
 }
 
 function restoreHandles(
@@ -107,9 +140,9 @@ function restoreListing(
 }
 
 /** Reads a node's attributes. Null when the file is gone, which the guest learns when it asks. */
-async function readAttributes({ mount, node }: HeldNode): Promise<Attributes | null> {
+async function readAttributes(context: FuseContext, held: HeldNode): Promise<Attributes | null> {
   try {
-    return withUniqueIno(mount, await mount.provider.attributes(node));
+    return (await tellAttributes(context, held)).attributes;
   } catch (error) {
     if (GondolinError.is(error)) throw error;
     return null;
@@ -117,31 +150,27 @@ async function readAttributes({ mount, node }: HeldNode): Promise<Attributes | n
 }
 
 /** True when the file and its attributes are those that the guest received. */
-function isUnchanged(
-  recent: RecentState,
-  { ino, sizeBytes, mtimeNs, ctimeNs }: Attributes,
-): boolean {
+function isUnchanged(told: ToldState, { ino, sizeBytes, mtimeNs, ctimeNs }: Attributes): boolean {
   return (
-    sizeBytes === recent.sizeBytes &&
-    [ino, mtimeNs, ctimeNs].join() === [recent.ino, recent.mtimeNs, recent.ctimeNs].join()
+    sizeBytes === told.sizeBytes &&
+    [ino, mtimeNs, ctimeNs].join() === [told.ino, told.mtimeNs, told.ctimeNs].join()
   );
 }
 
 /**
  * Restores the state of a saved server, on the files as they are now. The mounts must be started.
- * Returns the nodes whose attributes the guest would still use although they changed.
+ * Returns notifications of what the guest would still use although it changed.
  * @throws {GondolinError} SNAPSHOT_REFUSED when the state does not fit these mounts or is malformed.
  */
 export async function restoreServer(
   context: FuseContext,
   state: FuseState,
-): Promise<readonly StaleNode[]> {
+): Promise<readonly Buffer[]> {
   const all: Restored = {
     nodes: [],
     files: [],
     directories: [],
     lost: [...state.lost],
-    recent: [],
     stale: [],
   };
   const mounts = [...context.mounts.values()];
@@ -152,7 +181,7 @@ export async function restoreServer(
   try {
     for (const [index, mount] of mounts.entries()) {
       const saved = state.mounts[index];
-      if (saved !== undefined) await restoreMount(context.listings, mount, saved, all);
+      if (saved !== undefined) await restoreMount(context, mount, saved, all);
     }
   } finally {
     // After a failure too, so that closing the server closes the files that were opened.
@@ -160,6 +189,5 @@ export async function restoreServer(
     context.handles.restore({ ...all, nextId: state.nextHandleId });
   }
   if (!isWithinLimit) throw refuseState('more files than the process may hold now');
-  for (const [id, attributes] of all.recent) context.recent.record(id, attributes);
   return all.stale;
 }

@@ -2,13 +2,16 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { S_IFLNK, S_IFMT } from '../file-mode.ts';
 import type { FuseContext } from '../fuse/context.ts';
 import type { Listing } from '../listing/listing.ts';
-import type { HeldNode, Mount } from '../nodes/node-table.ts';
+import type { HeldNode, Mount, ToldAttributes } from '../nodes/node-table.ts';
 import {
   type DirectoryState,
   type FuseState,
   MAX_STATE_ENTRIES,
+  MAX_STATE_NAMES,
   MAX_STATE_NODES,
   type MountState,
+  NO_FILE,
+  type ToldState,
 } from './fuse-state.ts';
 
 /** Returns SNAPSHOT_UNSUPPORTED, naming the mount by its number as VFS_MOUNT_FAILED does. */
@@ -60,15 +63,36 @@ function saveMount(context: FuseContext, mount: Mount): MountState {
       node: places.get(held) ?? 0,
       entries: listing === null ? null : savedEntries(listing),
     })),
-    told: context.recent.entries().flatMap(([nodeId, attributes]) => {
-      const node = byId.get(nodeId);
-      if (node === undefined) return [];
-      const { mode, sizeBytes } = attributes;
-      const [ino, mtimeNs, ctimeNs] = [attributes.ino, attributes.mtimeNs, attributes.ctimeNs];
-      const times = { mtimeNs: `${mtimeNs}`, ctimeNs: `${ctimeNs}` };
-      return [{ node, isLink: (mode & S_IFMT) === S_IFLNK, ino: `${ino}`, sizeBytes, ...times }];
-    }),
+    told: [
+      ...context.recent.entries().flatMap(([nodeId, attributes]) => {
+        const node = byId.get(nodeId);
+        const isLink = (attributes.mode & S_IFMT) === S_IFLNK;
+        return node === undefined ? [] : [savedAttributes(node, { ...attributes, isLink })];
+      }),
+      ...nodes.flatMap(({ told }, node) => (told === null ? [] : [savedAttributes(node, told)])),
+    ],
+    names: savedNames(mount, nodes, byId),
   };
+}
+
+function savedAttributes(
+  node: number,
+  { isLink, ino, sizeBytes, mtimeNs, ctimeNs }: Omit<ToldAttributes, 'atMs' | 'isSettled'>,
+): ToldState {
+  const times = { mtimeNs: `${mtimeNs}`, ctimeNs: `${ctimeNs}` };
+  return { node, isLink, ino: `${ino}`, sizeBytes, ...times };
+}
+
+function savedNames(
+  mount: Mount,
+  nodes: readonly HeldNode[],
+  byId: ReadonlyMap<number, number>,
+): MountState['names'] {
+  const saved = nodes.flatMap(({ names }, directory) =>
+    [...(names ?? [])].map(([name, id]) => [directory, name, byId.get(id) ?? NO_FILE] as const),
+  );
+  if (saved.length > MAX_STATE_NAMES) throw unsupported(mount, 'the guest knows too many names');
+  return saved;
 }
 
 function savedEntries(listing: Listing): DirectoryState['entries'] {
@@ -81,7 +105,7 @@ export function saveServer(
   own: Pick<FuseState, 'bytesIn' | 'bytesOut' | 'user'>,
 ): FuseState {
   return {
-    version: 2,
+    version: 3,
     ...own,
     nextNodeId: context.ids.nextId,
     nextHandleId: context.handles.nextId,

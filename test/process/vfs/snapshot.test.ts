@@ -193,6 +193,7 @@ it('the guest is notified of the files that changed since it received their attr
   const root = await client.walk('m');
   // The directory changed too: a name is gone.
   expect(client.invalidated.toSorted()).toEqual([root, grown, gone].toSorted());
+  expect(client.staleNames).toEqual([[root, 'gone']]);
   expect((await client.stat(grown)).size).toBe(6);
 });
 

@@ -17,6 +17,8 @@ const GOOD: HostFacts = {
   packageRoot: '/p',
   cache: { path: '/c/gondolin', problem: null, freeBytes: 5 * 2 ** 30 },
   openFileLimit: 1_048_576,
+  watchLimit: 524_288,
+  isLocalDirectory: true,
   isRoot: false,
   userName: 'jo',
   userNamespaceProblem: null,

@@ -86,6 +86,12 @@ export class RealNodeTable {
     return node;
   }
 
+  /** Returns the node of an inode, undefined when it has none. */
+  find(identity: NodeIdentity): RealNode | undefined {
+    const known = this.#nodes.get(identity.key);
+    return known !== undefined && isSameInode(known.identity, identity) ? known : undefined;
+  }
+
   /** Records a node's new place. */
   moved(node: RealNode, parent: RealNode | null, name: string, guard: ProtectedTree | null): void {
     node.parent = parent;

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { Budget, SharedBudget } from '../../../../src/vfs/bounds/budget.ts';
 import { MemoryProvider } from '../../../../src/vfs/memory-provider.ts';
 import { InodeNumbers } from '../../../../src/vfs/nodes/inode-numbers.ts';
-import { type Mount, NodeTable } from '../../../../src/vfs/nodes/node-table.ts';
+import { type Mount, NodeTable, newHeldNode } from '../../../../src/vfs/nodes/node-table.ts';
 import type { VfsNode } from '../../../../src/vfs/provider.ts';
 
 function setUp(limit: number) {
@@ -59,9 +59,7 @@ it('nodes of all VMs count against the process, each VM is sure of some, and clo
 
 it('restore() takes nothing when the nodes are more than may be held', () => {
   const { shared, mount, table } = setUp(2);
-  const nodes = [2, 3, 4].map((id) => ({
-    ...{ id, mount, node: {}, lookups: 1, openedCtimeNs: null },
-  }));
+  const nodes = [2, 3, 4].map((id) => newHeldNode(id, mount, {}, 1));
   const ids = table();
   expect(ids.restore(5, nodes)).toBe(false);
   expect([shared.used, [...ids.all()].length]).toEqual([0, 0]);

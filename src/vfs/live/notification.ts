@@ -1,0 +1,49 @@
+import { OUT_HEADER_BYTES } from '../../protocol/fuse/fuse-abi.ts';
+
+/** A node whose attributes changed since the guest received them. */
+export interface StaleNode {
+  readonly nodeId: number;
+  /** True when cached contents (of a link: its target) have to go too, although size and modification time may be the same. */
+  readonly dropsData: boolean;
+}
+
+/** A name that leads elsewhere than the guest knows. */
+export interface StaleName {
+  readonly directoryId: number;
+  /** latin1. */
+  readonly name: string;
+}
+
+const INVAL_INODE = 2;
+const INVAL_ENTRY = 3;
+const INVAL_INODE_BYTES = 24;
+const INVAL_ENTRY_BYTES = 16;
+
+function notification(code: number, bodyBytes: number): Buffer {
+  const target = Buffer.alloc(OUT_HEADER_BYTES + bodyBytes);
+  target.writeUInt32LE(target.length, 0);
+  target.writeInt32LE(code, 4);
+  return target;
+}
+
+/**
+ * Returns a notification that makes the guest's kernel ask for a node's attributes again. It drops a file's cached data by itself
+ * when size or modification time turn out to be different.
+ */
+export function encodeStaleNode({ nodeId, dropsData }: StaleNode): Buffer {
+  const target = notification(INVAL_INODE, INVAL_INODE_BYTES);
+  target.writeBigUInt64LE(BigInt(nodeId), OUT_HEADER_BYTES);
+  // A negative offset keeps the data; a length of 0 is all of it.
+  target.writeBigInt64LE(dropsData ? 0n : -1n, OUT_HEADER_BYTES + 8);
+  return target;
+}
+
+/** Returns a notification that makes the guest's kernel forget a name. */
+export function encodeStaleName({ directoryId, name }: StaleName): Buffer {
+  const bytes = Buffer.from(name, 'latin1');
+  const target = notification(INVAL_ENTRY, INVAL_ENTRY_BYTES + bytes.length + 1);
+  target.writeBigUInt64LE(BigInt(directoryId), OUT_HEADER_BYTES);
+  target.writeUInt32LE(bytes.length, OUT_HEADER_BYTES + 8);
+  bytes.copy(target, OUT_HEADER_BYTES + INVAL_ENTRY_BYTES);
+  return target;
+}

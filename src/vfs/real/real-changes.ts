@@ -1,0 +1,121 @@
+import { closeSync, fstatSync } from 'node:fs';
+import { type DirectoryWatch, directoryWatches } from '../../host/inotify/directory-watches.ts';
+import { IN, type InotifyEvent } from '../../host/inotify/inotify-event.ts';
+import { isLocalFileSystem } from '../../host/inotify/local-file-system.ts';
+import { descriptorPath, openAt } from '../../host/libc.ts';
+import { ERRNO } from '../../protocol/errno.ts';
+import { Budget } from '../bounds/budget.ts';
+import { WATCHED_DIRECTORIES } from '../bounds/limits.ts';
+import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR } from '../file-mode.ts';
+import type { ChangeSource, DirectoryChange } from '../provider.ts';
+import { toErrno } from '../vfs-error.ts';
+import { type RealNode, toIdentity } from './nodes/real-node.ts';
+import type { RealNodeTable } from './nodes/real-node-table.ts';
+
+/** Before a directory that could not be watched is tried again. */
+const RETRY_MS = 10_000;
+const NAMES = IN.CREATE | IN.DELETE | IN.MOVED_FROM | IN.MOVED_TO;
+const DATA = IN.MODIFY | IN.CLOSE_WRITE;
+
+/** Reports what others do to the directories of one mount that the guest knows. */
+export class RealChanges implements ChangeSource {
+  readonly #nodes: RealNodeTable;
+  readonly #budget = new Budget(WATCHED_DIRECTORIES);
+  readonly #watches = new Map<RealNode, DirectoryWatch>();
+  readonly #refusedAtMs = new WeakMap<RealNode, number>();
+  /** Whether a file system, by its device number, is local. */
+  readonly #locals = new Map<bigint, boolean>();
+  #onChange: (change: DirectoryChange | null) => void = () => undefined;
+  #isLossQueued = false;
+
+  constructor(nodes: RealNodeTable) {
+    this.#nodes = nodes;
+  }
+
+  listen(onChange: (change: DirectoryChange | null) => void): void {
+    this.#onChange = onChange;
+  }
+
+  covers(directory: RealNode): boolean {
+    if (directory.identity.type !== S_IFDIR) return false;
+    if (this.#watches.has(directory)) return true;
+    const refusedAtMs = this.#refusedAtMs.get(directory) ?? Number.NEGATIVE_INFINITY;
+    if (performance.now() - refusedAtMs < RETRY_MS) return false;
+    const watch = this.#watch(directory);
+    if (watch === null) this.#refusedAtMs.set(directory, performance.now());
+    else this.#watches.set(directory, watch);
+    return watch !== null;
+  }
+
+  #watch(directory: RealNode): DirectoryWatch | null {
+    try {
+      const fd = this.#nodes.fd(directory);
+      if (!this.#isLocal(directory.identity.dev, fd) || !this.#budget.tryTake(1)) return null;
+      const watch = directoryWatches.add(fd, (event) => this.#report(directory, event));
+      if (watch === null) this.#budget.give(1);
+      return watch;
+    } catch {
+      // The directory is gone, which the guest learns when it asks.
+      return null;
+    }
+  }
+
+  #isLocal(device: bigint, fd: number): boolean {
+    const known = this.#locals.get(device);
+    if (known !== undefined) return known;
+    const isLocal = isLocalFileSystem(descriptorPath(fd));
+    this.#locals.set(device, isLocal);
+    return isLocal;
+  }
+
+  #report(directory: RealNode, event: InotifyEvent | null): void {
+    if (event === null) {
+      this.#reportLoss();
+      return;
+    }
+    const { mask, name } = event;
+    if ((mask & IN.IGNORED) !== 0) this.forget(directory);
+    if (name !== null) this.#onChange({ directory, name, isData: (mask & DATA) !== 0 });
+    if (name === null || (mask & NAMES) !== 0)
+      this.#onChange({ directory, name: null, isData: false });
+  }
+
+  /** Each watched directory reports a loss; the server looks at all of them at once. */
+  #reportLoss(): void {
+    if (this.#isLossQueued) return;
+    this.#isLossQueued = true;
+    queueMicrotask(() => {
+      this.#isLossQueued = false;
+      this.#onChange(null);
+    });
+  }
+
+  current(directory: RealNode, name: string): RealNode | null | undefined {
+    let fd: number;
+    try {
+      fd = openAt(this.#nodes.fd(directory), name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    } catch (error) {
+      if (toErrno(error) === ERRNO.ENOENT) return null;
+      throw error;
+    }
+    try {
+      return this.#nodes.find(toIdentity(fstatSync(fd, { bigint: true })));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Watches a directory no longer. */
+  forget(directory: RealNode): void {
+    const watch = this.#watches.get(directory);
+    if (watch === undefined) return;
+    this.#watches.delete(directory);
+    this.#budget.give(1);
+    watch.close();
+  }
+
+  close(): void {
+    for (const directory of [...this.#watches.keys()]) this.forget(directory);
+    this.#budget.close();
+  }
+}

@@ -1,0 +1,181 @@
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Attributes, type ExecProcess, RealFSProvider, VM } from 'gondolin';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { workloadImage } from '../fixtures/workload-image.ts';
+
+/** Counts what the guest asks about names and attributes. */
+class CountedFiles extends RealFSProvider {
+  calls = 0;
+
+  override lookup(...args: Parameters<RealFSProvider['lookup']>) {
+    this.calls++;
+    return super.lookup(...args);
+  }
+
+  override attributes(...args: Parameters<RealFSProvider['attributes']>): Attributes {
+    this.calls++;
+    return super.attributes(...args);
+  }
+}
+
+let vm: VM;
+let shared: string;
+let served: CountedFiles;
+
+beforeAll(async () => {
+  shared = mkdtempSync(join(tmpdir(), 'gondolin-live-'));
+  served = new CountedFiles(shared);
+  vm = await VM.create({
+    image: workloadImage(),
+    cpus: 2,
+    vfs: { mounts: { '/work': served } },
+  });
+});
+
+afterAll(async () => {
+  await vm.close();
+  rmSync(shared, { recursive: true, force: true });
+});
+
+/** Prints `armed` once the expression of a line is false, and `seen` once it is true. */
+const OBSERVER = `
+import os, sys, time
+def holds(text):
+    try: return eval(text)
+    except OSError: return False
+for line in sys.stdin:
+    assert not holds(line), line
+    print('armed', flush=True)
+    while not holds(line): time.sleep(0.002)
+    print('seen', flush=True)
+`;
+
+interface Edit {
+  /** Makes the file as it is before. */
+  readonly before?: (path: string) => void;
+  readonly edit: (path: string) => void;
+  /** True in the guest, in Python, once it sees the edit of `p`. */
+  readonly sees: string;
+}
+
+const write = (text: string) => (path: string) => writeFileSync(path, text);
+const OLD_S = 1_000_000_000;
+
+const EDITS: Readonly<Record<string, Edit>> = {
+  make: { edit: write('new'), sees: 'open(p).read() == "new"' },
+  append: {
+    before: write('a'),
+    edit: (path) => appendFileSync(path, 'b'),
+    sees: 'open(p).read() == "ab"',
+  },
+  'write in place': {
+    before: (path) => {
+      writeFileSync(path, 'old');
+      utimesSync(path, OLD_S, OLD_S);
+    },
+    edit: (path) => {
+      writeFileSync(path, 'new', { flag: 'r+' });
+      utimesSync(path, OLD_S, OLD_S);
+    },
+    sees: 'open(p).read() == "new"',
+  },
+  truncate: {
+    before: write('long'),
+    edit: (path) => truncateSync(path, 1),
+    sees: 'os.stat(p).st_size == 1',
+  },
+  chmod: {
+    before: write(''),
+    edit: (path) => chmodSync(path, 0o640),
+    sees: 'os.stat(p).st_mode & 0o777 == 0o640',
+  },
+  touch: {
+    before: write(''),
+    edit: (path) => utimesSync(path, 1, OLD_S),
+    sees: `os.stat(p).st_mtime == ${OLD_S}`,
+  },
+  save: {
+    before: write('old'),
+    edit: (path) => {
+      writeFileSync(`${path}.tmp`, 'new');
+      renameSync(`${path}.tmp`, path);
+    },
+    sees: 'open(p).read() == "new"',
+  },
+  remove: { before: write(''), edit: (path) => unlinkSync(path), sees: 'not os.path.exists(p)' },
+  mkdir: { edit: (path) => mkdirSync(path), sees: 'os.path.isdir(p)' },
+  rename: {
+    before: write(''),
+    edit: (path) => renameSync(path, `${path}.moved`),
+    sees: 'os.path.exists(p + ".moved") and not os.path.exists(p)',
+  },
+};
+const ROUNDS = process.env['GONDOLIN_ALL_ATTACKS'] === '1' ? 50 : 4;
+/** For a machine that other tests load too; what is measured is printed. */
+const LIMIT_MS = 5_000;
+
+async function next(lines: AsyncIterator<string>): Promise<string | undefined> {
+  const { value, done } = await lines.next();
+  return done === true ? undefined : value;
+}
+
+async function seenAfterMs(
+  observer: ExecProcess,
+  lines: AsyncIterator<string>,
+  name: string,
+  { before, edit, sees }: Edit,
+): Promise<number> {
+  const path = join(shared, name);
+  before?.(path);
+  observer.write(`(lambda p: ${sees})("/work/${name}")\n`);
+  expect(await next(lines)).toBe('armed');
+  const startedMs = performance.now();
+  edit(path);
+  expect(await next(lines)).toBe('seen');
+  return performance.now() - startedMs;
+}
+
+it('the guest sees each edit of the host, of ten kinds, soon', { timeout: 300_000 }, async () => {
+  const observer = vm.exec(['python3', '-c', OBSERVER], { stdin: true, stdout: 'pipe' });
+  const lines = observer.lines()[Symbol.asyncIterator]();
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [index, edit] of Object.values(EDITS).entries())
+      times.push(await seenAfterMs(observer, lines, `edit-${round}-${index}`, edit));
+  }
+  observer.end();
+  expect(await observer).toMatchObject({ exitCode: 0 });
+  const sorted = times.toSorted((one, other) => one - other);
+  const [median = 0, worst = 0] = [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
+  const delays = `${median.toFixed(0)} ms (median), ${worst.toFixed(0)} ms (worst)`;
+  process.stdout.write(`${times.length} edits seen after ${delays}\n`);
+  expect(worst).toBeLessThan(LIMIT_MS);
+});
+
+it('names, missing names and attributes are asked for once while nothing changes', async () => {
+  mkdirSync(join(shared, 'tree/sub'), { recursive: true });
+  for (let index = 0; index < 30; index++) writeFileSync(join(shared, `tree/sub/f${index}`), '');
+  const line =
+    'for i in $(seq 0 29); do test -e tree/sub/f$i || exit 1; done; test ! -e tree/missing';
+  const look = async () => {
+    served.calls = 0;
+    expect(await vm.exec(line, { cwd: '/work' })).toMatchObject({ exitCode: 0 });
+    return served.calls;
+  };
+  expect(await look()).toBeGreaterThan(30);
+  // The files are new: what the guest learned while they were being made is compared once more.
+  await expect.poll(look, { timeout: 60_000, interval: 100 }).toBe(0);
+});
