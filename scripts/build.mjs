@@ -60,7 +60,12 @@ const common = {
 function buildLibrary() {
   return build({
     ...common,
-    entryPoints: { index: 'src/index.ts', 'js/index': 'src/js/index.ts' },
+    entryPoints: {
+      index: 'src/index.ts',
+      'js/index': 'src/js/index.ts',
+      // Started as a process of its own for a mount that may hang.
+      'mount-process': 'src/vfs/remote/mount-process-main.ts',
+    },
     outdir: DIST,
     chunkNames: 'chunks/[name]-[hash]',
     splitting: true,

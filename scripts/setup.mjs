@@ -40,6 +40,7 @@ const TEST_TOOLS = {
   sqlite3: 'sqlite3',
   fio: 'fio',
   tar: 'tar',
+  bindfs: 'bindfs',
   cpio: 'cpio',
   codespell: 'codespell',
   'clang-format': 'clang-format',

@@ -27,6 +27,7 @@ function load() {
     getxattr: libc.func('getxattr', 'int64_t', [PATH, PATH, 'void *', 'size_t']),
     setxattr: libc.func('setxattr', 'int', [PATH, PATH, 'const void *', 'size_t', 'int']),
     flock: libc.func('flock', 'int', ['int', 'int']),
+    prctl: libc.func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']),
     removexattr: libc.func('removexattr', 'int', [PATH, PATH]),
     inotify_init1: libc.func('inotify_init1', 'int', ['int']),
     inotify_add_watch: libc.func('inotify_add_watch', 'int', ['int', PATH, 'uint']),
@@ -217,6 +218,14 @@ export function setAttribute(fd: number, name: string, value: string): void {
 
 export function removeAttribute(fd: number, name: string): void {
   checked('removexattr', libc().calls.removexattr(cString(descriptorPath(fd)), cString(name)));
+}
+
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
+
+/** Lets the kernel end this process when the one that started it ends, also while a call hangs. */
+export function endWithParent(): void {
+  checked('prctl', libc().calls.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
 }
 
 /** flock(2): `operation` is LOCK_SH, LOCK_EX or LOCK_UN, or-ed with LOCK_NB. */

@@ -25,6 +25,7 @@ import { InodeNumbers } from './nodes/inode-numbers.ts';
 import { type Mount, NodeTable, withUniqueIno } from './nodes/node-table.ts';
 import { RecentAttributes } from './nodes/recent-attributes.ts';
 import type { Caller, VfsProvider } from './provider.ts';
+import { isolateRemote } from './remote/isolate-remote.ts';
 import { type FuseState, readFuseState } from './snapshot/fuse-state.ts';
 import { restoreServer } from './snapshot/restore-server.ts';
 import { saveServer } from './snapshot/save-server.ts';
@@ -142,8 +143,10 @@ export class FuseServer {
     const state = this.#options.state === undefined ? null : readFuseState(this.#options.state);
     if (state !== null) this.#user = state.user;
     const { numbers } = this.#context;
-    for (const [index, { name, provider, path = `/${name}` }] of this.#options.mounts.entries()) {
+    for (const [index, given] of this.#options.mounts.entries()) {
+      const { name, path = `/${name}` } = given;
       try {
+        const provider = isolateRemote(given.provider);
         const root = await provider.start(this.#user);
         const mount = { name, path, provider, root, index, numbers };
         this.#mounts.set(name, mount);
@@ -259,7 +262,7 @@ export class FuseServer {
    * received `bytesOut` bytes.
    * @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved, or when requests are under way.
    */
-  exportState(): FuseState {
+  async exportState(): Promise<FuseState> {
     if (!this.#pump.isAtRest) {
       throw new GondolinError('SNAPSHOT_UNSUPPORTED', 'requests of the guest are under way', {
         hint: 'Report this as a bug: the machine was saved before its file channel was quiet.',

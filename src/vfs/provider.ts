@@ -164,17 +164,17 @@ export interface ProviderSnapshot {
    * Returns the state from which `restore` finds these again: plain JSON of bounded size. Nothing changes meanwhile.
    * @throws {GondolinError} SNAPSHOT_UNSUPPORTED when it cannot be saved.
    */
-  save(nodes: readonly VfsNode[], handles: readonly VfsHandle[]): unknown;
+  save(nodes: readonly VfsNode[], handles: readonly VfsHandle[]): MaybePromise<unknown>;
   /**
    * Returns the nodes and handles in the order in which they were saved, null for those that no longer exist; a node may
    * turn out to be gone later too (ESTALE). Called at most once, after `start`.
    * @param state Untrusted: read from a file.
    * @throws {GondolinError} SNAPSHOT_REFUSED when the state is malformed.
    */
-  restore(state: unknown): {
+  restore(state: unknown): MaybePromise<{
     readonly nodes: readonly (VfsNode | null)[];
     readonly handles: readonly (VfsHandle | null)[];
-  };
+  }>;
 }
 
 /**

@@ -42,6 +42,11 @@ export class ReadonlyProvider implements VfsProvider {
     if (this.#inner.snapshot !== undefined) this.snapshot = this.#inner.snapshot;
   }
 
+  /** @internal */
+  get inner(): VfsProvider {
+    return this.#inner;
+  }
+
   start(user: Caller): MaybePromise<VfsNode> {
     return this.#inner.start(user);
   }

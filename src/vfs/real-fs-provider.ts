@@ -39,6 +39,7 @@ import { RealChanges } from './real/real-changes.ts';
 import { RealMetadata } from './real/real-metadata.ts';
 import { RealNames } from './real/real-names.ts';
 import { RealSnapshot } from './real/real-snapshot.ts';
+import type { RemoteTree } from './remote/remote-provider.ts';
 import { VfsError } from './vfs-error.ts';
 
 /**
@@ -99,6 +100,12 @@ export class RealFSProvider implements VfsProvider {
       give: (node) => this.#names.give(node),
       open: (node, flags) => this.#openNow(node, flags),
     });
+  }
+
+  /** @internal */
+  get tree(): RemoteTree {
+    const { ttlMs } = this;
+    return { hostPath: this.#hostPath, readonlyPaths: this.#readonlyPaths, ttlMs };
   }
 
   place({ parent, name }: RealNode): NodePlace | null {

@@ -29,7 +29,7 @@ async function restoreProvider(
 }> {
   const { snapshot } = mount.provider;
   if (snapshot === undefined) throw refuseState(`mount ${mount.index + 1} cannot be restored`);
-  const found = snapshot.restore(saved.provider);
+  const found = await snapshot.restore(saved.provider);
   const isWhole =
     found.nodes.length === saved.nodes.length && found.handles.length === saved.files.length;
   if (isWhole) return found;

@@ -24,15 +24,15 @@ function unsupported(mount: Mount, why: string, cause?: unknown): GondolinError 
 }
 
 /** Returns the provider's state. Adds the mount to its SNAPSHOT_UNSUPPORTED. */
-function saveProvider(
+async function saveProvider(
   mount: Mount,
   nodes: readonly HeldNode[],
   handles: readonly object[],
-): unknown {
+): Promise<unknown> {
   if (mount.provider.snapshot === undefined)
     throw unsupported(mount, 'its provider has no `snapshot`');
   try {
-    return mount.provider.snapshot.save(
+    return await mount.provider.snapshot.save(
       nodes.map(({ node }) => node),
       handles,
     );
@@ -42,7 +42,7 @@ function saveProvider(
   }
 }
 
-function saveMount(context: FuseContext, mount: Mount): MountState {
+async function saveMount(context: FuseContext, mount: Mount): Promise<MountState> {
   const nodes = [...context.ids.all()].filter((held) => held.mount === mount);
   const places = new Map(nodes.map((held, place) => [held, place] as const));
   const byId = new Map(nodes.map((held, place) => [held.id, place] as const));
@@ -55,7 +55,7 @@ function saveMount(context: FuseContext, mount: Mount): MountState {
   const handles = files.map(([, { handle }]) => handle);
   return {
     name: mount.name,
-    provider: saveProvider(mount, nodes, handles),
+    provider: await saveProvider(mount, nodes, handles),
     nodes: nodes.map(({ id, lookups }) => [id, lookups] as const),
     files: files.map(([id, { held }]) => [id, places.get(held) ?? 0] as const),
     directories: directories.map(([id, { held, listing }]) => ({
@@ -100,10 +100,10 @@ function savedEntries(listing: Listing): DirectoryState['entries'] {
 }
 
 /** Returns a server's state. @throws {GondolinError} SNAPSHOT_UNSUPPORTED naming the mount that cannot be saved. */
-export function saveServer(
+export async function saveServer(
   context: FuseContext,
   own: Pick<FuseState, 'bytesIn' | 'bytesOut' | 'user'>,
-): FuseState {
+): Promise<FuseState> {
   return {
     version: 3,
     ...own,
@@ -111,6 +111,8 @@ export function saveServer(
     nextHandleId: context.handles.nextId,
     lost: [...context.handles.lost],
     sources: context.numbers.sources,
-    mounts: [...context.mounts.values()].map((mount) => saveMount(context, mount)),
+    mounts: await Promise.all(
+      [...context.mounts.values()].map((mount) => saveMount(context, mount)),
+    ),
   };
 }

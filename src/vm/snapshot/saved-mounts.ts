@@ -68,7 +68,7 @@ export async function writeMounts(
   places: Pick<SavedMounts, 'targets' | 'disks'>,
   fuse: FuseServer | null,
 ): Promise<void> {
-  const saved: SavedMounts = { ...places, files: fuse?.exportState() ?? null };
+  const saved: SavedMounts = { ...places, files: (await fuse?.exportState()) ?? null };
   await writeSavedJson(directory, SAVED_FILES.mounts, saved);
 }
 

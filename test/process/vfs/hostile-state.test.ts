@@ -30,7 +30,7 @@ async function savedText(provider: VfsProvider): Promise<string> {
   await client.request(27, root, client.numbers(0, 0));
   await client.list(d);
   await client.server.quiesce();
-  const state = JSON.stringify(client.server.exportState());
+  const state = JSON.stringify(await client.server.exportState());
   await client.server.close();
   return state;
 }
@@ -96,7 +96,7 @@ it('names of a forged state never lead out of the mount', async () => {
   const id = await client.walk('m/secret');
   const handle = await client.open(id, 2);
   await client.server.quiesce();
-  const saved = JSON.stringify(client.server.exportState());
+  const saved = JSON.stringify(await client.server.exportState());
   await client.server.close();
   for (const name of [
     '../secret',
@@ -132,7 +132,7 @@ it('a protected file cannot be opened for writing by a forged handle', async () 
   const id = await open.walk('m/gondolin.yaml');
   const handle = await open.open(id, 2);
   await open.server.quiesce();
-  const state = JSON.parse(JSON.stringify(open.server.exportState()));
+  const state = JSON.parse(JSON.stringify(await open.server.exportState()));
   await open.server.close();
   const guarded = new RealFSProvider(directory, { readonlyPaths: [path] });
   const client = await FuseClient.start(guarded, undefined, state);

@@ -5,6 +5,7 @@ import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../../../src/vfs/file-mode.ts
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import type { DirectoryEntry, VfsHandle, VfsNode, VfsProvider } from '../../../src/vfs/provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
+import { RemoteProvider } from '../../../src/vfs/remote/remote-provider.ts';
 import { toErrno } from '../../../src/vfs/vfs-error.ts';
 import { FileModel, linkCount, ModelError, type ModelNode } from '../../fixtures/file-model.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
@@ -271,6 +272,11 @@ class Comparison {
 describe.each<{ name: string; runs: number; make: () => VfsProvider }>([
   { name: 'RealFSProvider', runs: 40, make: () => new RealFSProvider(temporaryDirectory()) },
   { name: 'MemoryProvider', runs: 200, make: () => new MemoryProvider() },
+  {
+    name: 'RemoteProvider',
+    runs: 2,
+    make: () => new RemoteProvider({ hostPath: temporaryDirectory(), readonlyPaths: [], ttlMs: 0 }),
+  },
 ])('$name', ({ make, runs }) => {
   it('does what the model of a Linux file system does, whatever is asked of it', async () => {
     const steps = fc.array(operation, { maxLength: 60, size: 'max' });

@@ -58,7 +58,7 @@ const step = fc.tuple(
 
 async function save(client: FuseClient): Promise<unknown> {
   await client.server.quiesce();
-  const state: unknown = JSON.parse(JSON.stringify(client.server.exportState()));
+  const state: unknown = JSON.parse(JSON.stringify(await client.server.exportState()));
   await client.server.close();
   return state;
 }

@@ -33,7 +33,7 @@ async function serve(provider: VfsProvider, state?: unknown): Promise<FuseClient
 /** The state as it comes from its file. */
 async function save(client: FuseClient): Promise<unknown> {
   await client.server.quiesce();
-  const state: unknown = JSON.parse(JSON.stringify(client.server.exportState()));
+  const state: unknown = JSON.parse(JSON.stringify(await client.server.exportState()));
   await client.server.close();
   return state;
 }
@@ -225,7 +225,7 @@ it('quiesce() resolves once every request is served, and none is taken until res
   const later = client.stat(id);
   await new Promise(setImmediate);
   expect(client.server.bytesIn).toBe(total);
-  client.server.exportState();
+  await client.server.exportState();
   client.server.resume();
   expect((await later).size).toBe(512 * 1024);
 });
@@ -291,8 +291,9 @@ it('exportState() rejects with SNAPSHOT_UNSUPPORTED naming a mount that cannot b
     const client = await FuseClient.start(provider);
     onTestFinished(() => client.server.close());
     await client.server.quiesce();
-    expect(() => client.server.exportState()).toThrowError(
-      expect.objectContaining({ code: 'SNAPSHOT_UNSUPPORTED', details: { mount: 1 } }),
-    );
+    await expect(client.server.exportState()).rejects.toMatchObject({
+      code: 'SNAPSHOT_UNSUPPORTED',
+      details: { mount: 1 },
+    });
   }
 });

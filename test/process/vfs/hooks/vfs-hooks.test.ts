@@ -328,7 +328,7 @@ it('a restored server knows the paths of nodes and handles of the saved one', as
   const directory = Number((await first.mkdir(root, 'd')).body.readBigUInt64LE(0));
   const { id, handle } = await first.create(directory, 'file');
   await first.server.quiesce();
-  const state: unknown = JSON.parse(JSON.stringify(first.server.exportState()));
+  const state: unknown = JSON.parse(JSON.stringify(await first.server.exportState()));
   await first.server.close();
   const { hooks, seen } = recorder();
   const second = await FuseClient.start(new MemoryProvider(), undefined, state, { hooks });

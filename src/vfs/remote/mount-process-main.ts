@@ -1,0 +1,3 @@
+import { serveMount } from './serve-mount.ts';
+
+serveMount();

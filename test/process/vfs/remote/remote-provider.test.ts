@@ -1,0 +1,148 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { ERRNO } from '../../../../src/protocol/errno.ts';
+import { MemoryProvider } from '../../../../src/vfs/memory-provider.ts';
+import type { VfsProvider } from '../../../../src/vfs/provider.ts';
+import { ReadonlyProvider } from '../../../../src/vfs/readonly-provider.ts';
+import { RealFSProvider } from '../../../../src/vfs/real-fs-provider.ts';
+import { isolateRemote } from '../../../../src/vfs/remote/isolate-remote.ts';
+import { RemoteProvider } from '../../../../src/vfs/remote/remote-provider.ts';
+import { FuseClient } from '../../../fixtures/fuse-client.ts';
+import { temporaryDirectory } from '../../../fixtures/temporary-directory.ts';
+
+const USER = { uid: 0, gid: 0 };
+const TIMED_OUT = { errno: ERRNO.ETIMEDOUT };
+
+function remote(hostPath: string, limitMs?: number): RemoteProvider {
+  const provider = new RemoteProvider({ hostPath, readonlyPaths: [], ttlMs: 0 }, limitMs);
+  onTestFinished(() => provider.stop());
+  return provider;
+}
+
+/** True until a process has ended and was reaped. */
+function isAlive(pid: number): boolean {
+  return existsSync(`/proc/${pid}`);
+}
+
+it('serves large directories in batches, and a snapshot that its next process restores', async () => {
+  const directory = temporaryDirectory();
+  for (let i = 0; i < 3_000; i += 1) writeFileSync(join(directory, `f${i}`), `${i}`);
+  const first = await FuseClient.start(remote(directory), USER);
+  onTestFinished(() => first.server.close());
+  const root = await first.walk('m');
+  expect((await first.list(root)).length).toBeGreaterThanOrEqual(3_000);
+  const { id, handle } = await first.create(root, 'new');
+  await first.write(id, handle, 0, Buffer.from('one '));
+  await first.server.quiesce();
+  const state: unknown = JSON.parse(JSON.stringify(await first.server.exportState()));
+  await first.server.close();
+  const second = await FuseClient.start(remote(directory), USER, state);
+  onTestFinished(() => second.server.close());
+  await second.write(id, handle, 4, Buffer.from('two'));
+  expect(readFileSync(join(directory, 'new'), 'utf8')).toBe('one two');
+});
+
+it('a start fails with the error of the host path', async () => {
+  const started = FuseClient.start(remote('/no/such/place'));
+  await expect(started).rejects.toMatchObject({ code: 'VFS_MOUNT_FAILED' });
+});
+
+it('calls of a mount that hangs fail with ETIMEDOUT, at once after the first; it works again once it replies', async () => {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, 'a'), 'hello');
+  const provider = remote(directory, 300);
+  const root = await provider.start(USER);
+  const { pid = 0 } = provider;
+  process.kill(pid, 'SIGSTOP');
+  const begun = performance.now();
+  await expect(provider.lookup(root, 'a')).rejects.toMatchObject(TIMED_OUT);
+  expect(performance.now() - begun).toBeGreaterThan(250);
+  const later = performance.now();
+  for (let i = 0; i < 50; i += 1) {
+    await expect(provider.attributes(root)).rejects.toMatchObject(TIMED_OUT);
+  }
+  // Each alone would take 300 ms.
+  expect(performance.now() - later).toBeLessThan(5_000);
+  process.kill(pid, 'SIGCONT');
+  await expect
+    .poll(() => provider.attributes(root).then(Boolean, () => false), { timeout: 20_000 })
+    .toBe(true);
+  const node = await provider.lookup(root, 'a');
+  const handle = await provider.open(node, 0);
+  const target = Buffer.alloc(10);
+  expect(await provider.read(handle, target, 0)).toBe(5);
+  provider.forget(node);
+  // What the late lookup gave was given back: the process holds the root alone.
+  await expect(provider.attributes(node)).rejects.toMatchObject({ errno: ERRNO.ESTALE });
+});
+
+it('after its process was killed, calls fail with EIO and stop() has nothing to wait for', async () => {
+  const provider = remote(temporaryDirectory());
+  const root = await provider.start(USER);
+  const { pid = 0 } = provider;
+  process.kill(pid, 'SIGSTOP');
+  const underWay = provider.attributes(root).catch((error: unknown) => error);
+  process.kill(pid, 'SIGKILL');
+  expect(await underWay).toMatchObject({ errno: ERRNO.EIO });
+  await expect(provider.lookup(root, 'x')).rejects.toMatchObject({ errno: ERRNO.EIO });
+  provider.forget(root);
+  provider.stop();
+  expect(isAlive(pid)).toBe(false);
+});
+
+it('leaves local trees, other providers and subclasses in this process', () => {
+  class Own extends RealFSProvider {}
+  const providers: VfsProvider[] = [
+    new RealFSProvider(temporaryDirectory()),
+    new ReadonlyProvider(temporaryDirectory()),
+    new MemoryProvider(),
+    new Own('/'),
+  ];
+  for (const provider of providers) expect(isolateRemote(provider)).toBe(provider);
+});
+
+/** A FUSE mount of `directory`, whose process is returned; null where this machine cannot mount one. */
+async function mountFuse(directory: string, point: string) {
+  const child = spawn('bindfs', ['-f', directory, point], { stdio: 'ignore' });
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+    execFileSync('umount', ['-l', point]);
+  });
+  const isMounted = () => readFileSync('/proc/self/mountinfo', 'latin1').includes(` ${point} `);
+  await expect.poll(isMounted, { timeout: 10_000 }).toBe(true);
+  return child;
+}
+
+const canMount =
+  process.getuid?.() === 0 && existsSync('/dev/fuse') && existsSync('/usr/bin/bindfs');
+
+it.runIf(canMount)(
+  'a FUSE mount whose server stops holds up neither another mount nor the end',
+  async () => {
+    const [directory, point] = [temporaryDirectory(), temporaryDirectory()];
+    writeFileSync(join(directory, 'a'), 'hello');
+    mkdirSync(join(directory, 'sub'));
+    const server = await mountFuse(directory, point);
+    expect(isolateRemote(new RealFSProvider(point))).toBeInstanceOf(RemoteProvider);
+    const inner = new ReadonlyProvider(join(point, 'sub'));
+    expect(isolateRemote(inner)).not.toBe(inner);
+    const provider = remote(point, 500);
+    const root = await provider.start(USER);
+    const { pid = 0 } = provider;
+    expect(await provider.lookup(root, 'a')).toBeDefined();
+    server.kill('SIGSTOP');
+    const hanging = [provider.lookup(root, 'b'), provider.status(), provider.lookup(root, 'c')];
+    const local = await FuseClient.start(new RealFSProvider(directory), USER);
+    onTestFinished(() => local.server.close());
+    expect((await local.list(await local.walk('m'))).length).toBeGreaterThan(1);
+    for (const call of hanging) await expect(call).rejects.toMatchObject(TIMED_OUT);
+    // Returns at once, though the kernel lets the process end only when the server replies.
+    provider.stop();
+    await expect(provider.status()).rejects.toMatchObject({ errno: ERRNO.EIO });
+    server.kill('SIGCONT');
+    await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+    expect(readdirSync(point).toSorted()).toEqual(['a', 'sub']);
+  },
+);
