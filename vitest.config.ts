@@ -26,7 +26,7 @@ export default defineConfig({
           ...shared,
           name: 'house',
           include: ['test/house/**/*.test.ts'],
-          testTimeout: 20_000,
+          testTimeout: 90_000,
         },
       },
       {
