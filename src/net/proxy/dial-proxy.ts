@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, rootCertificates } from 'node:tls';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { DIAL_MS } from '../limits.ts';
@@ -73,7 +73,7 @@ function openSocket(
   };
   if (kind !== 'https') return connect({ ...at, autoSelectFamily: true });
   const ca = roots.length === 0 ? {} : { ca: [...rootCertificates, ...roots] };
-  return connectTls({ ...at, ...ca, servername: host.includes(':') ? '' : host });
+  return connectTls({ ...at, ...ca, servername: isIP(host) === 0 ? host : '' });
 }
 
 function connected(socket: Socket, proxy: UpstreamProxy): Promise<void> {
@@ -86,9 +86,14 @@ function connected(socket: Socket, proxy: UpstreamProxy): Promise<void> {
       settle();
       resolve();
     };
-    const onError = (cause: Error): void => {
+    const onError = (cause: NodeJS.ErrnoException): void => {
       settle();
-      reject(proxyError(proxy, 'unreachable', 'it cannot be reached', cause));
+      // A system call failed, or else the handshake.
+      const isTls = proxy.kind === 'https' && cause.syscall === undefined;
+      const why = isTls
+        ? `TLS with it failed: ${cause.code ?? cause.message}`
+        : 'it cannot be reached';
+      reject(proxyError(proxy, 'unreachable', why, cause));
     };
     const onClose = (): void => {
       settle();

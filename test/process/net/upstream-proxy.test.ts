@@ -17,6 +17,7 @@ import {
   startMicrosocks,
   startScriptedProxy,
   startTinyproxy,
+  startTlsBefore,
 } from '../../fixtures/net/proxies.ts';
 import {
   listening,
@@ -31,11 +32,13 @@ afterAll(removeTestCa);
 
 const credentials = new SecretValue(PROXY_CREDENTIALS);
 
-describe.each(['tinyproxy', 'microsocks'])('through %s', (kind) => {
-  const proxyUrl = async () =>
-    kind === 'tinyproxy'
-      ? `http://127.0.0.1:${(await startTinyproxy()).port}`
-      : `socks5://127.0.0.1:${await startMicrosocks()}`;
+describe.each(['tinyproxy', 'tinyproxy behind TLS', 'microsocks'])('through %s', (kind) => {
+  const proxyUrl = async () => {
+    if (kind === 'microsocks') return `socks5://127.0.0.1:${await startMicrosocks()}`;
+    const { port } = await startTinyproxy();
+    if (kind === 'tinyproxy') return `http://127.0.0.1:${port}`;
+    return `https://localhost:${await startTlsBefore(port)}`;
+  };
 
   it('Network carries HTTPS, HTTP/2, WebSocket and raw TCP', async () => {
     const url = await proxyUrl();
@@ -102,7 +105,7 @@ describe.each(['tinyproxy', 'microsocks'])('through %s', (kind) => {
     expect(answer.body).not.toContain('wrong-9876543210');
     expect(await net.event('response')).toMatchObject({
       statusCode: 502,
-      error: expect.stringContaining('upstream proxy 127.0.0.1'),
+      error: expect.stringMatching(/upstream proxy (127\.0\.0\.1|localhost)/),
     });
   });
 
@@ -236,4 +239,17 @@ it('Network reports a proxy that cannot be reached', async () => {
   const answer = await request(socket, { headers: { host: 'api.test' } });
   expect([answer.status, answer.headers['x-gondolin-refused']]).toEqual([502, 'NET_PROXY_FAILED']);
   expect(answer.body).toContain('it cannot be reached');
+});
+
+it('a proxy whose certificate is for another name gets nothing, not even the credentials', async () => {
+  let received = '';
+  const inner = await startTcp((socket) => socket.on('data', (chunk) => (received += chunk)));
+  const port = await startHttps('api.test', (_message, response) => response.end('ok'));
+  const host = `api.test:${port}`;
+  const url = `https://127.0.0.1:${await startTlsBefore(inner)}`;
+  const net = await createTestNetwork({ allow: [host], upstreamProxy: { url, credentials } });
+  const answer = await request(await connectTls(net, 'api.test', port), { headers: { host } });
+  expect(answer.status).toBe(502);
+  expect(answer.body).toContain('TLS with it failed: ERR_TLS_CERT_ALTNAME_INVALID');
+  expect(received).toBe('');
 });
