@@ -1,3 +1,4 @@
+import { shellQuoteArgs } from '../util/shell-quote-args.ts';
 import type { ExecOptions } from './exec/exec-options.ts';
 import { type HostTerminal, sizeOf } from './terminal/host-terminal.ts';
 
@@ -13,7 +14,10 @@ export interface ShellOptions {
   readonly command?: string | readonly string[];
   /** Connects the terminal of this process: see {@link ExecProcess.attach}. @default true on a terminal */
   readonly attach?: boolean;
-  /** Variables added to the VM's environment. A `PATH` is there in any case. `TERM` is this terminal's when attached. */
+  /**
+   * Variables added to the VM's environment. A `PATH` is there in any case. `TERM` is this terminal's when attached. `PS1` counts also
+   * where the image's start files of bash set another.
+   */
   readonly env?: Readonly<Record<string, string>>;
   /** Working directory, absolute. @default the VM's `cwd`, else the user's home */
   readonly cwd?: string;
@@ -32,6 +36,13 @@ const ANY_SHELL = [
   '-c',
   'if command -v bash >/dev/null; then exec bash -i; fi; exec sh -i',
 ];
+
+/** Sets PS1 again before the first prompt: bash reads it from its environment, and then the start files of most images replace it. */
+function keepPrompt(env: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const { PS1, PROMPT_COMMAND } = env;
+  if (PS1 === undefined || PROMPT_COMMAND !== undefined) return {};
+  return { PROMPT_COMMAND: `PS1=${shellQuoteArgs([PS1])}; unset PROMPT_COMMAND` };
+}
 
 /** The command of a shell, and whether this process's terminal is connected to it. */
 export interface ShellPlan {
@@ -59,7 +70,7 @@ export function planShell(
       ...size,
       ...(rows === undefined ? {} : { rows }),
       ...(columns === undefined ? {} : { columns }),
-      env: { ...term, ...env },
+      env: { ...term, ...keepPrompt(env), ...env },
       pty: true,
       stdin: true,
       stdout: 'pipe',

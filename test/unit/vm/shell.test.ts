@@ -55,3 +55,15 @@ it('the options of the caller count', () => {
   });
   expect(plan.options.signal).toBe(signal);
 });
+
+it('PS1 is set again after the start files of bash, unless the caller has a PROMPT_COMMAND', () => {
+  const envOf = (env: Record<string, string>) =>
+    planShell({ attach: false, env }, terminal(false), undefined).options.env;
+  expect(envOf({ PS1: "it's> " })).toEqual({
+    PS1: "it's> ",
+    PROMPT_COMMAND: "PS1='it'\\''s> '; unset PROMPT_COMMAND",
+  });
+  const own = { PS1: 'a', PROMPT_COMMAND: 'b' };
+  expect(envOf(own)).toEqual(own);
+  expect(envOf({})).toEqual({});
+});
