@@ -99,6 +99,7 @@ export type {
 export { ReadonlyProvider } from './vfs/readonly-provider.ts';
 export { type RealFSOptions, RealFSProvider } from './vfs/real-fs-provider.ts';
 export { VfsError } from './vfs/vfs-error.ts';
+export { toVMOptions } from './vm/config-options.ts';
 export type { ConnectOptions } from './vm/connect.ts';
 export type { DiskMount } from './vm/disks/disk-options.ts';
 export type { ExecActivity, FileActivity, NetworkActivity, VMEvent } from './vm/events/vm-event.ts';
