@@ -59,7 +59,7 @@ function checkpointMode(isCaching: boolean, isCold: boolean) {
 export function sandboxVmOptions(
   io: CliIo,
   flags: StartFlags,
-  { from, label }: Execution,
+  { from, label, isHeld = false }: Execution,
   readonlyPaths: readonly string[],
 ): SandboxVmOptions {
   const { debug = false, cache: isCaching = true, ssh = false, ask = false } = flags;
@@ -80,6 +80,7 @@ export function sandboxVmOptions(
     checkpoints: checkpointMode(isCaching, cold),
     ...(from === null ? {} : { from }),
     ...(label === undefined ? {} : { label }),
+    isHeld,
     ...(ssh ? { onSsh } : {}),
     ...(ask ? { onAsk: askOnTerminal(io) } : {}),
     ...(debug ? { debug: { debug: ['sandbox', 'network'], debugLog } } : {}),
@@ -139,6 +140,8 @@ export interface Execution {
   readonly hasTerminal: boolean;
   /** Name of the VM for other commands. */
   readonly label?: string;
+  /** The VM stays after its command until it is stopped. @default false */
+  readonly isHeld?: boolean;
   /** Services run until Ctrl-C. @default false */
   readonly keepsServices?: boolean;
   /** The sandbox whose end is that of the run, with its exit code. @default none */

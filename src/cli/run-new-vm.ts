@@ -15,6 +15,8 @@ export interface NewVmFlags extends VmFlags, StartFlags {
 export interface OwnStreams {
   readonly hasInput: boolean;
   readonly hasTerminal: boolean;
+  /** The VM stays after the command until it is stopped. @default false */
+  readonly isHeld?: boolean;
 }
 
 /** Runs one command in a new VM, which is closed with it. Returns the command's exit code. */

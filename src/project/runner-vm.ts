@@ -47,6 +47,8 @@ export interface RunnerVm {
       readonly pty?: boolean;
       readonly rows?: number;
       readonly columns?: number;
+      /** A command beside the VM's own, such as a healthcheck: `gondolin attach` and its kin do not show it. @default false */
+      readonly isAside?: boolean;
     },
   ): RunnerProcess;
   /** Ports of the host that lead to the guest's servers while the VM runs. */

@@ -41,6 +41,8 @@ export interface SandboxVmOptions {
   readonly from?: string;
   /** Name of the VM for other commands. */
   readonly label?: string;
+  /** A VM whose command has ended waits until it is stopped. @default false */
+  readonly isHeld?: boolean;
   /** Decides about hosts that the network of a sandbox does not name. */
   readonly onAsk?: OnAsk;
   /** Starts again and again from saved machines: see `Reruns`. */

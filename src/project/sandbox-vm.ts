@@ -124,9 +124,21 @@ async function readGuestFile({ fs }: VM, path: string, maxBytes: number, signal:
   }
 }
 
+/** Resolves when the VM has ended, or its run is cancelled or over its time. */
+async function endOf(vm: VM, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  let stop = (): void => undefined;
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  signal.addEventListener('abort', stop, { once: true });
+  await Promise.race([vm.ended, stopped]);
+  signal.removeEventListener('abort', stop);
+}
+
 /** Wraps a VM for the runner; closing it releases its image. */
 function toRunnerVm(
-  { sandbox, image, options }: VmInputs,
+  { sandbox, image, options, hooks }: VmInputs,
   vm: VM,
   checkpoints: SandboxCheckpoints | null,
   cachedSteps: readonly SavedStep[],
@@ -145,6 +157,7 @@ function toRunnerVm(
     return outcome;
   };
   let saving: Promise<unknown> = Promise.resolve();
+  let hasStarted = false;
   return {
     id: vm.id,
     kernelRelease: vm.kernelRelease,
@@ -152,8 +165,18 @@ function toRunnerVm(
     ended: vm.ended,
     cachedSteps,
     ports: vm.exposedPorts.map(({ host, port, guestPort }) => ({ host, port, guestPort })),
-    exec: (argv, execOptions) => vm.exec(argv, execOptions),
     readFile: (path, maxBytes, signal) => readGuestFile(vm, path, maxBytes, signal),
+    exec: (argv, { isAside = false, ...execOptions }) => {
+      if (isAside) return vm.exec(argv, execOptions);
+      const command = vm.execMain(argv, execOptions);
+      command.pid.then(
+        () => {
+          hasStarted = true;
+        },
+        () => undefined,
+      );
+      return command;
+    },
     save,
     savesAfter: (index) => reruns?.savesAfter(index) ?? sandbox.steps[index]?.checkpoint === true,
     saveCheckpoint: (index, results, outputs) => {
@@ -162,6 +185,7 @@ function toRunnerVm(
       return outcome;
     },
     close: async () => {
+      if (options.isHeld === true && hasStarted) await endOf(vm, hooks.signal);
       try {
         await vm.close();
         // An abandoned save cleans up once its VM has ended.

@@ -1,9 +1,10 @@
 import { DetachedCommands } from './commands/detached-commands.ts';
+import { mainCommand } from './commands/main-command.ts';
 import { type ControlServer, openControlServer } from './control-server.ts';
 import type { HostedSession, SaveSnapshot } from './request-kind.ts';
 import { makeSessionDirectory } from './session-directory.ts';
 import type { OwnedFacts, SessionFacts } from './session-facts.ts';
-import type { SessionVm } from './session-vm.ts';
+import type { SessionProcess, SessionVm } from './session-vm.ts';
 
 /** A VM of this process, as other commands of this user see it. */
 export class VmSession implements HostedSession {
@@ -50,6 +51,16 @@ export class VmSession implements HostedSession {
   attach(vm: SessionVm): void {
     this.#vm = vm;
     this.#facts = { ...this.#facts, state: 'running' };
+  }
+
+  /** Shows a command of the VM's owner to others. Returns it with the streams that the owner is to use. */
+  showMain(process: SessionProcess, hasTerminal: boolean): SessionProcess {
+    const { own, started } = mainCommand(process, hasTerminal);
+    process.pid.then(
+      (pid) => this.commands.setMain(started(pid)),
+      () => undefined,
+    );
+    return own;
   }
 
   /** Ends the connections, and removes what was made. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { resolveDirectories } from '../host/directories.ts';
 import type { OwnedFacts } from '../session/session-facts.ts';
 import type { SessionRole } from '../session/session-role.ts';
-import type { SessionVm } from '../session/session-vm.ts';
+import type { SessionProcess, SessionVm } from '../session/session-vm.ts';
 import type { VmSession } from '../session/vm-session.ts';
 import { DEFAULT_MEMORY, memoryBytes, type VMOptions } from './vm-options.ts';
 
@@ -31,6 +31,7 @@ export class SessionRegistration {
   readonly #options: VMOptions;
   readonly #role: SessionRole;
   #opening: Promise<VmSession | null> | undefined;
+  #session: VmSession | null = null;
   /** Until it is known to others, and when it cannot be. */
   #id = randomBytes(6).toString('hex');
 
@@ -64,7 +65,13 @@ export class SessionRegistration {
 
   /** The VM is ready for commands of others. */
   async attach(vm: SessionVm): Promise<void> {
-    (await this.#opening)?.attach(vm);
+    this.#session = (await this.#opening) ?? null;
+    this.#session?.attach(vm);
+  }
+
+  /** Shows a command of the VM's owner to other commands. Returns it with the streams that the owner is to use. */
+  showMain(process: SessionProcess, hasTerminal: boolean): SessionProcess {
+    return this.#session?.showMain(process, hasTerminal) ?? process;
   }
 
   /** A directory that is private to this user and removed with the VM; null for a VM that others cannot reach. */

@@ -6,6 +6,7 @@ import type { IngressGateway, IngressOptions } from '../ingress/ingress-options.
 import type { ExposedPort } from '../ingress/port-forward.ts';
 import type { IngressRoute } from '../ingress/routes/ingress-route.ts';
 import type { SessionRole } from '../session/session-role.ts';
+import type { SessionProcess } from '../session/session-vm.ts';
 import type { SshGuest } from '../ssh/ssh-guest.ts';
 import type { EnableSshOptions, SshAccess } from '../ssh/ssh-options.ts';
 import { keepClock } from './clock-keeper.ts';
@@ -205,6 +206,11 @@ export class VM extends GoNames implements AsyncDisposable {
         if (!this.#isSaving) this.#fail(killFailed(cause));
       },
     );
+  }
+
+  /** @internal As `exec`, for what the owner's command runs: `gondolin attach` and its kin show it as the main command. */
+  execMain(argv: readonly string[], options: ExecOptions): SessionProcess {
+    return this.#registration.showMain(this.exec(argv, options), options.pty === true);
   }
 
   /**

@@ -120,6 +120,29 @@ it('cp copies a tree into the VM and out again', async () => {
   expect(await gondolin('cp', `${SDK}:/tmp/missing`, back)).toMatchObject({ code: 125 });
 });
 
+it('exec -d of a new VM stays with its command until it is stopped, and leaves nothing', async () => {
+  const label = `held-${RUN}`;
+  const failed = await gondolin('exec', '-d', '--label', label, '--', '/no/such/program');
+  expect(failed).toMatchObject({ code: 127, stdout: '' });
+  expect(failed.stderr).toContain('/no/such/program');
+  const script = 'echo one; echo two >&2; exit 4';
+  const begun = await gondolin('exec', '-d', '--label', label, '--', 'sh', '-c', script);
+  expect(begun.code).toBe(0);
+  const [own] = await listed(label);
+  expect(begun.stdout).toBe(`${own?.id}\n`);
+  expect(await gondolin('wait', label)).toMatchObject({ code: 4 });
+  expect(await gondolin('logs', label)).toMatchObject({ stdout: 'one\n', stderr: 'two\n' });
+  expect(await gondolin('exec', label, '--', 'echo', 'more')).toMatchObject({ stdout: 'more\n' });
+  const pid = own?.pid ?? 0;
+  expect(qemusOf(pid).length).toBe(1);
+  expect(await gondolin('stop', label)).toMatchObject({ code: 0 });
+  await until(
+    () => existsSync(`/proc/${pid}`),
+    (isThere) => !isThere,
+  );
+  expect([qemusOf(pid), leftOf(pid)]).toEqual([[], []]);
+});
+
 it('a detached command is followed, waited for, and killed with its VM', async () => {
   const script = 'echo one; read line; echo "two $line"; exit 5';
   const detached = await gondolin('exec', '-d', '-i', SDK, '--', 'sh', '-c', script);

@@ -1,6 +1,7 @@
 import { requestSession } from '../../session/client/session-client.ts';
 import { sessionFailed } from '../../session/control-line.ts';
 import { decodeValue, integer, object } from '../../util/json-decoder.ts';
+import { isBackgroundOwner, startBackgroundVm } from '../background-vm.ts';
 import type { CommandContext, CommandRun } from '../command-context.ts';
 import { readEnvFlags } from '../env-flags.ts';
 import { findSession } from '../find-session.ts';
@@ -89,10 +90,14 @@ function flagName(option: string): string {
 function execInNewVm({ io, options, trailing }: CommandContext<ExecFlags & NewVmFlags>) {
   const argv = commandAfter(trailing, 'gondolin exec -- ls -la');
   if (options.detach === true) {
-    throw usageError(
-      '-d: a new VM ends with its command',
-      'Name a running VM: gondolin exec -d VM -- CMD.',
-    );
+    if (options.interactive === true || options.tty === true) {
+      throw usageError(
+        '-d does not go with -i or -t for a new VM',
+        'Start it with gondolin exec -d -- CMD, then use gondolin shell VM or exec -it VM -- CMD.',
+      );
+    }
+    if (!isBackgroundOwner(io)) return startBackgroundVm(io);
+    return runInNewVm(argv, { hasInput: false, hasTerminal: false, isHeld: true }, options, io);
   }
   const streams = { hasInput: options.interactive === true, hasTerminal: options.tty === true };
   return runInNewVm(argv, streams, options, io);

@@ -42,13 +42,13 @@ function stepOf(command: StepCommand, cwd: string, timeoutMs: number | null): St
   return { ...DEFAULT_STEP, name: 'run', command, cwd, timeoutMs };
 }
 
-/** A VM that remembers the command it started last. */
-function tap(vm: ExecutingVm): ExecutingVm & { command(): RunnerProcess | null } {
+/** A VM that remembers the command it started last. @param isAside  It is not the VM's own command. */
+function tap(vm: ExecutingVm, isAside: boolean): ExecutingVm & { command(): RunnerProcess | null } {
   let command: RunnerProcess | null = null;
   return {
     ended: vm.ended,
     exec: (argv, options) => {
-      command = vm.exec(argv, options);
+      command = vm.exec(argv, { ...options, isAside });
       return command;
     },
     command: () => command,
@@ -62,7 +62,7 @@ async function checkOnce(
   context: { cwd: string; cancel: AbortSignal; deadline: AbortSignal },
 ): Promise<string | null> {
   let said = '';
-  const tapped = tap(vm);
+  const tapped = tap(vm, true);
   const outcome = await runAttempt(tapped, stepOf(command, context.cwd, timeoutMs), {
     ...context,
     sink: (_stream, text) => {
@@ -174,7 +174,7 @@ export async function runLife(
   const startedAt = performance.now();
   const ended = new AbortController();
   const killed = new AbortController();
-  const tapped = tap(vm);
+  const tapped = tap(vm, false);
   const running = runAttempt(tapped, stepOf(service.command, cwd, null), {
     cancel: killed.signal,
     deadline,

@@ -1,6 +1,7 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { CommandEnd, SessionProcess } from '../session-vm.ts';
 import { CommandLog, type OutputName } from './command-log.ts';
+import { MAIN_COMMAND } from './main-command.ts';
 
 /** Detached commands of one VM whose output is kept, running or not; the oldest that has ended makes room. */
 export const MAX_DETACHED = 32;
@@ -35,6 +36,12 @@ async function record(process: SessionProcess, name: OutputName, log: CommandLog
 export class DetachedCommands {
   readonly #commands = new Map<number, DetachedCommand>();
   #lastId = 0;
+  #main: DetachedCommand | null = null;
+
+  /** Shows the command that the owner of the VM runs now, in the place of its last one. */
+  setMain(command: DetachedCommand): void {
+    this.#main = command;
+  }
 
   /** @throws {GondolinError} SESSION_LIMIT when as many commands as are kept still run. Call it before a new one is started. */
   makeRoom(): void {
@@ -70,12 +77,18 @@ export class DetachedCommands {
     return command;
   }
 
-  /** The command with this number; without one, the latest. @throws {GondolinError} SESSION_COMMAND_NOT_FOUND */
+  /**
+   * The command with this number, 0 for the main one; without a number, the latest detached one, else the main one.
+   * @throws {GondolinError} SESSION_COMMAND_NOT_FOUND
+   */
   find(id: number | null): DetachedCommand {
-    const found = id === null ? [...this.#commands.values()].at(-1) : this.#commands.get(id);
-    if (found !== undefined) return found;
-    const what = id === null ? 'no detached command' : `no detached command ${id}`;
-    throw new GondolinError('SESSION_COMMAND_NOT_FOUND', `the VM has ${what}`);
+    const latest = [...this.#commands.values()].at(-1) ?? this.#main;
+    const numbered = id === MAIN_COMMAND ? this.#main : this.#commands.get(id ?? -1);
+    const found = id === null ? latest : numbered;
+    if (found !== null && found !== undefined) return found;
+    const what =
+      id === MAIN_COMMAND ? 'main command' : `detached command${id === null ? '' : ` ${id}`}`;
+    throw new GondolinError('SESSION_COMMAND_NOT_FOUND', `the VM has no ${what}`);
   }
 
   get runningCount(): number {

@@ -103,6 +103,20 @@ it('a detached command is followed, waited for and killed by its number', async 
   expect(await run('wait', 'mine')).toMatchObject({ code: 137 });
 });
 
+it('gondolin attach shows the main command, and passes it input', async () => {
+  const served = await withVm();
+  const { vm, session } = served;
+  const script = 'read line; echo "got $line"; exit 3';
+  const { signal } = new AbortController();
+  const options = { stdin: true, stdout: 'pipe', stderr: 'pipe', env: {}, signal } as const;
+  const own = session.showMain(vm.exec(['sh', '-c', script], options), false);
+  own.stdout?.resume();
+  own.stderr?.resume();
+  const { child, ended } = startCli(served, 'attach', 'mine', 'main');
+  child.stdin.write('word\n');
+  expect(await ended).toEqual(['got word\n', '', [3, null]]);
+});
+
 it('gondolin shell runs standard input as a script when it is no terminal', async () => {
   const { vm, ...served } = await withVm();
   const { child, ended } = startCli({ vm, ...served }, 'shell', '-e', 'A=1', 'mine');
@@ -167,7 +181,9 @@ it.each([
   [['exec'], 'CLI_USAGE'],
   [['exec', '--cpus', '2', 'mine', '--', 'ls'], 'CLI_USAGE'],
   [['exec', '--mount-hostfs', '.:/x', 'mine', '--', 'ls'], 'CLI_USAGE'],
-  [['exec', '-d', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', '-d', '-t', '--', 'ls'], 'CLI_USAGE'],
+  [['exec', '-d', '--cpus', '0', '--', 'ls'], 'CLI_USAGE'],
+  [['logs', 'mine', 'main'], 'SESSION_COMMAND_NOT_FOUND'],
   [['exec', '--cpus', '0', '--', 'ls'], 'CLI_USAGE'],
   [['exec', '--resume', 'none', '--', 'ls'], 'SNAPSHOT_NOT_FOUND'],
   [['bash', 'mine'], 'CLI_USAGE'],

@@ -234,3 +234,32 @@ it('stop closes the VM, and the connection ends when nothing is left', async () 
     code: 'SESSION_FAILED',
   });
 });
+
+it("others follow and write to the owner's command, which has its number 0, and the owner reads it all", async () => {
+  const { vm, session, directory } = await serveFakeVm();
+  const missing = openFrames(directory, 'attach', { command: 0 });
+  await expect(missing).rejects.toMatchObject({ code: 'SESSION_COMMAND_NOT_FOUND' });
+  const script = 'echo begun; read line; echo "got $line"; echo late >&2; exit 3';
+  const { signal } = new AbortController();
+  const options = { stdin: true, stdout: 'pipe', stderr: 'pipe', env: {}, signal } as const;
+  const own = session.showMain(vm.exec(['sh', '-c', script], options), false);
+  const { stdout, stderr } = own;
+  if (stdout === null || stderr === null) throw new Error('it has no output');
+  const read = Promise.all([text(stdout), text(stderr)]);
+  await own.pid;
+  const { stream } = await openFrames(directory, 'logs', { command: 0, isFollowing: true });
+  const followed = follow(stream);
+  const attached = await openFrames(directory, 'attach', { command: 0 });
+  await attached.stream.send('stdin', Buffer.from('word\n'));
+  const all = { stdout: 'begun\ngot word\n', stderr: 'late\n', end: { exitCode: 3 } };
+  expect(await followed).toMatchObject(all);
+  attached.stream.destroy();
+  expect(await read).toEqual(['begun\ngot word\n', 'late\n']);
+  expect(await own).toMatchObject({ exitCode: 3 });
+  expect(await requestSession(directory, 'wait', { command: null })).toMatchObject({ exitCode: 3 });
+  // Detached ones are numbered from 1, and without a number the latest of them is meant.
+  const detached = request('echo one', { isDetached: true });
+  expect(await requestSession(directory, 'exec', detached)).toMatchObject({ id: 1 });
+  const later = await openFrames(directory, 'logs', { command: null, isFollowing: true });
+  expect(await follow(later.stream)).toMatchObject({ stdout: 'one\n' });
+});
