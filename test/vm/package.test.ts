@@ -85,7 +85,9 @@ const RUN: Readonly<Record<string, (block: CodeBlock) => Promise<string>>> = {
   sh: (block) => succeed(emptyDirectory(), 'sh', '-e', '-c', block.text),
 };
 
-const blocks = ['README.md', 'docs/sdk.md'].flatMap((page) => codeBlocksOf(page));
+const blocks = ['README.md', 'docs/sdk.md', 'docs/functions.md'].flatMap((page) =>
+  codeBlocksOf(page),
+);
 
 it('the documents have blocks of each language that is run here, and of no other', () => {
   expect(new Set(blocks.map(({ language }) => language))).toEqual(new Set(Object.keys(RUN)));
@@ -127,12 +129,38 @@ function copyOfExample(name: string): string {
 
 const PROGRAM = 'node_modules/.bin/gondolin';
 /** Those that need more than one run of the program. */
-const OWN_TEST = ['network', 'postgres'];
+const OWN_TEST = ['functions', 'network', 'postgres'];
 
 it.each(readdirSync(join(ROOT, 'examples')).filter((name) => !OWN_TEST.includes(name)))(
   'examples/%s runs with the installed program',
   async (name) => {
     await succeed(copyOfExample(name), join(installed.project, PROGRAM), 'run');
+  },
+  BLOCK_MS,
+);
+
+/** What each program of examples/functions prints. */
+const PRINTED: Readonly<Record<string, string>> = {
+  'simple.mjs': 'Hello, World!\n',
+  'calculator.mjs':
+    'add: 16\nsubtract: 8\nmultiply: 48\ndivide: 3\nERR_INTERNAL: Error: division by zero\n',
+  'unload.mjs': 'count: 2\ncount after unload: 1\nshout: NEW HANDLER\n',
+  'interrupt.mjs': 'ERR_CANCELLED, poisoned: true\npoisoned after restore: false\n',
+  'cpu-timeout.mjs': 'ERR_CANCELLED, ended by cpu-time\n',
+  'host-functions.mjs': "{ article: 'apple', count: 3 }\n{ refused: 'no pear is left' }\n",
+};
+
+it(
+  'examples/functions: its function is called, and its programs print what they should',
+  async () => {
+    const cwd = copyOfExample('functions');
+    const called = await succeed(cwd, 'gondolin', 'call', 'greet', '--json', '{"name": "World"}');
+    expect(JSON.parse(called)).toEqual({ message: 'Hello, World!' });
+    const programs = readdirSync(cwd).filter((name) => name.endsWith('.mjs'));
+    expect(programs.toSorted()).toEqual(Object.keys(PRINTED).toSorted());
+    for (const [name, text] of Object.entries(PRINTED)) {
+      expect(await succeed(cwd, process.execPath, name), name).toBe(`${text}\n`);
+    }
   },
   BLOCK_MS,
 );

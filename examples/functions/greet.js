@@ -1,0 +1,5 @@
+import env from 'gondolin:env';
+
+export function handler({ name }) {
+  return { message: `${env.GREETING}, ${name}!` };
+}
