@@ -112,6 +112,21 @@
 #define GONDOLIN_MIN_FUSE_MESSAGE_BYTES 16
 #define GONDOLIN_MAX_FUSE_MESSAGE_BYTES 1114112
 
+/* A notification for the agent, not the kernel, with the code NOTIFY_EDIT: an edit of the host. */
+#define GONDOLIN_NOTIFY_EDIT 1000
+#define GONDOLIN_MAX_EDIT_PATH_BYTES 4095
+/* User of the agent's requests that repeat an edit; their group is its token. */
+#define GONDOLIN_EDITOR_UID 4294967040
+
+#define GONDOLIN_EDIT_MAKE_FILE 1
+#define GONDOLIN_EDIT_MAKE_DIRECTORY 2
+#define GONDOLIN_EDIT_MAKE_LINK 3
+#define GONDOLIN_EDIT_WRITE 4
+#define GONDOLIN_EDIT_ATTRIBUTES 5
+#define GONDOLIN_EDIT_REMOVE_FILE 6
+#define GONDOLIN_EDIT_REMOVE_DIRECTORY 7
+#define GONDOLIN_EDIT_RENAME 8
+
 /*
  * Files process: u32 length of what follows, u32 request id, then u8 operation (request) or u32 errno (reply), then the
  * body. Sizes in bytes.

@@ -85,6 +85,7 @@ export type {
   Attributes,
   Caller,
   ChangeSource,
+  CurrentEntry,
   DirectoryChange,
   DirectoryEntry,
   FileSystemStatus,

@@ -73,6 +73,25 @@ export const MIN_FUSE_MESSAGE_BYTES = 16;
 /** Longest message of the file channel, in bytes: 1 MiB of data and 64 KiB of headers. */
 export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
 
+/** Code of a notification for the agent, not the kernel: an edit of the host, which the agent repeats. */
+export const NOTIFY_EDIT = 1000;
+export const MAX_EDIT_PATH_BYTES = 4_095;
+
+/** User of the agent's requests that repeat an edit; their group is its token. */
+export const EDITOR_UID = 4_294_967_040;
+
+/** Actions of an edit. */
+export const EDIT = {
+  MAKE_FILE: 1,
+  MAKE_DIRECTORY: 2,
+  MAKE_LINK: 3,
+  WRITE: 4,
+  ATTRIBUTES: 5,
+  REMOVE_FILE: 6,
+  REMOVE_DIRECTORY: 7,
+  RENAME: 8,
+} as const;
+
 /** Frame types. ACCEPT: sent by the receiver of a TCP or CONNECT stream. */
 export const FRAME = {
   MESSAGE: 1,

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { EDITOR_UID } from '../protocol/constants.ts';
 import { ERRNO, errnoName } from '../protocol/errno.ts';
 import type { FuseRequest } from '../protocol/fuse/fuse-request.ts';
 import { TurnQueue } from '../util/turn-scheduler.ts';
@@ -12,6 +13,7 @@ import { encodeReply } from './fuse/encode.ts';
 import { FILE_OPERATIONS } from './fuse/file-operations.ts';
 import { Handles } from './fuse/handles.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
+import { serveRepeatedEdit } from './fuse/repeated-edits.ts';
 import { RequestPump } from './fuse/request-pump.ts';
 import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
 import { HookCalls, type HookFaultSink } from './hooks/hook-calls.ts';
@@ -230,11 +232,21 @@ export class FuseServer {
     try {
       const operation = this.#operations[request.opcode];
       if (operation === undefined) return encodeReply(request.unique, ERRNO.ENOSYS);
-      return toMessage(request, await operation(this.#context, request, room));
+      const reply =
+        request.uid === EDITOR_UID
+          ? this.#repeat(request, room)
+          : operation(this.#context, request, room);
+      return toMessage(request, await reply);
     } catch (error) {
       if (GondolinError.is(error)) throw error;
       return encodeReply(request.unique, toErrno(error));
     }
+  }
+
+  /** Serves the agent's repetition of an edit of the host. Hooks do not see it: it is not the guest's. */
+  #repeat(request: FuseRequest, room: RequestReservation): Promise<FuseReply> {
+    const { edits } = this.#context.live;
+    return serveRepeatedEdit(this.#context, edits, request, room, OPERATIONS);
   }
 
   /**

@@ -187,8 +187,22 @@ export interface DirectoryChange {
   readonly directory: VfsNode;
   /** latin1. The entry that was made, removed, replaced or changed; null: attributes of the directory itself. */
   readonly name: string | null;
-  /** True when the contents of the file may have changed. */
-  readonly isData: boolean;
+  /** Kind of change: `name` for one that was made, removed or replaced. */
+  readonly kind: 'name' | 'data' | 'attributes';
+}
+
+/**
+ * The file to which a name leads.
+ *
+ * @example
+ * const isKnown = ({ node }: CurrentEntry) => node !== null;
+ */
+export interface CurrentEntry {
+  /** Null for a node that the server does not hold. */
+  readonly node: VfsNode | null;
+  /** File type bits (S_IFMT part of st_mode). */
+  readonly type: number;
+  readonly ctimeNs: bigint;
 }
 
 /**
@@ -210,8 +224,8 @@ export interface ChangeSource {
    * name, are reported from now on; false when they cannot be, and for what is not a directory.
    */
   covers(directory: VfsNode): boolean;
-  /** Returns the node that has the name now, without holding it: null for none, undefined for one that the server does not hold. */
-  current(directory: VfsNode, name: string): VfsNode | null | undefined;
+  /** Returns what has the name now, without holding it; null for nothing. */
+  current(directory: VfsNode, name: string): CurrentEntry | null;
 }
 
 /**

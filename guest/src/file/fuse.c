@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "file/edits.h"
 #include "file/notices.h"
 #include "protocol.h"
 #include "runtime/log.h"
@@ -29,6 +30,7 @@
 static int fuse_fd = -1;
 static int pump_fd = -1;
 static int root_mount_fd = -1;
+static int edits_fd = -1;
 static atomic_bool is_stopping;
 
 /* Guarded by `gate`: whether requests may go to the host, and whether one is being sent. */
@@ -172,7 +174,9 @@ static void count_received(size_t length)
 static void pass_notification(const uint8_t *message, size_t length)
 {
     /* ENOENT: the kernel has forgotten what it is about. */
-    if (RETRY_EINTR(write(fuse_fd, message, length)) < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENODEV)
+    if (load_u32(message + 4) == GONDOLIN_NOTIFY_EDIT)
+        edits_add(message, length);
+    else if (RETRY_EINTR(write(fuse_fd, message, length)) < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENODEV)
         log_warning("file channel: the kernel refused a notification: %s", strerror(errno));
     count_received(length);
 }
@@ -285,7 +289,8 @@ int fuse_start(int port_fd, struct failure *failure)
         return -1;
     set_read_ahead(mount_fd);
     root_mount_fd = take_fd(&mount_fd);
-    return root_mount_fd;
+    edits_fd = root_mount_fd;
+    return start_thread(edits_run, &edits_fd, failure) ? root_mount_fd : -1;
 }
 
 void fuse_stop(void)

@@ -2,7 +2,7 @@ import { MAX_TRANSFER_BYTES, OPCODE, OUT_HEADER_BYTES } from '../../protocol/fus
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
 import { O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC } from '../file-mode.ts';
-import type { HeldNode } from '../nodes/node-table.ts';
+import { asOwnChange, type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
 import type { VfsHandle } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import {
@@ -34,8 +34,8 @@ const open: FuseOperation = async (context, request) => {
   const held = ids.get(request.nodeId);
   if (isWrite(flags)) assertWritable(held.mount);
   handles.assertRoom();
-  const handle = await held.mount.provider.open(held.node, flags & ~(O_CREAT | O_EXCL));
-  if ((flags & O_TRUNC) !== 0) held.writtenAtMs = performance.now();
+  const open = () => held.mount.provider.open(held.node, flags & ~(O_CREAT | O_EXCL));
+  const handle = await ((flags & O_TRUNC) === 0 ? open() : asOwnChange(held, open));
   return finishOpen(context, held, handle);
 };
 
@@ -73,6 +73,7 @@ const create: FuseOperation = async (context, request) => {
     throw error;
   }
   const held = context.ids.get(Number(reply.readBigUInt64LE(0)));
+  noteOwnChange(held);
   (await finishOpen(context, held, handle)).copy(reply, ENTRY_BYTES);
   return reply;
 };
@@ -105,10 +106,9 @@ const write: FuseOperation = async (context, request) => {
   const { provider } = held.mount;
   const data = writtenData(request);
   const offset = readOffset(request.body, 8);
-  held.writtenAtMs = performance.now();
   const isMapped = (request.body.readUInt32LE(20) & FUSE_WRITE_CACHE) !== 0;
   await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
-    provider.write(handle, data, offset, isMapped),
+    asOwnChange(held, () => provider.write(handle, data, offset, isMapped)),
   );
   const reply = Buffer.alloc(8);
   reply.writeUInt32LE(data.length, 0);
@@ -134,9 +134,10 @@ const allocate: FuseOperation = async (context, request) => {
   const held = target(context, request, 'write');
   const { provider } = held.mount;
   const [offset, length] = [readOffset(request.body, 8), readOffset(request.body, 16)];
-  held.writtenAtMs = performance.now();
   await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
-    provider.allocate(handle, request.body.readUInt32LE(24), offset, length),
+    asOwnChange(held, () =>
+      provider.allocate(handle, request.body.readUInt32LE(24), offset, length),
+    ),
   );
   return EMPTY;
 };

@@ -2,7 +2,9 @@ import { ERRNO } from '../../protocol/errno.ts';
 import { OPCODE, ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { S_IFDIR, S_IFMT } from '../file-mode.ts';
-import type { HeldNode } from '../nodes/node-table.ts';
+import type { NamePlace } from '../live/guest-view.ts';
+import { currentEntry } from '../live/live-files.ts';
+import { asOwnChange, type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
 import type { VfsNode } from '../provider.ts';
 import { toErrno, VfsError } from '../vfs-error.ts';
 import {
@@ -53,8 +55,7 @@ const setAttributes: FuseOperation = async (context, request) => {
   const { provider } = held.mount;
   const handle = context.handles.fileHandle(request.body.readBigUInt64LE(8), held);
   const change = readAttributeChange(request.body);
-  if (change.sizeBytes !== undefined) held.writtenAtMs = performance.now();
-  await provider.setAttributes(held.node, change, handle);
+  await asOwnChange(held, () => provider.setAttributes(held.node, change, handle));
   return getAttributes(context, request);
 };
 
@@ -62,6 +63,14 @@ const readLink: FuseOperation = (context, request) => {
   const { mount, node } = target(context, request, 'read');
   return mount.provider.readLink(node);
 };
+
+/** Enters what the guest has just made. */
+async function enterMade(context: FuseContext, place: NamePlace, node: VfsNode): Promise<Buffer> {
+  const reply = await enter(context, place, place.directory.mount, node);
+  const held = context.ids.heldOf(node);
+  if (held !== null) noteOwnChange(held);
+  return reply;
+}
 
 const makeSymlink: FuseOperation = async (context, request) => {
   const directory = target(context, request, 'write');
@@ -72,7 +81,7 @@ const makeSymlink: FuseOperation = async (context, request) => {
   if (end === -1) throw new VfsError('EINVAL');
   const link = request.body.subarray(start, end);
   const made = await mount.provider.makeSymlink(node, place.name, link, caller(request));
-  return enter(context, place, mount, made);
+  return enterMade(context, place, made);
 };
 
 const makeNode: FuseOperation = async (context, request) => {
@@ -83,7 +92,7 @@ const makeNode: FuseOperation = async (context, request) => {
   const wanted = { mode: mode & 0o177777, rdev: request.body.readUInt32LE(4) };
   const place = context.view.place(directory, readName(request.body, 16));
   const made = await mount.provider.makeNode(node, place.name, wanted, caller(request));
-  return enter(context, place, mount, made);
+  return enterMade(context, place, made);
 };
 
 const makeDirectory: FuseOperation = async (context, request) => {
@@ -92,14 +101,20 @@ const makeDirectory: FuseOperation = async (context, request) => {
   const mode = request.body.readUInt32LE(0) & 0o7777;
   const place = context.view.place(directory, readName(request.body, 8));
   const made = await mount.provider.makeDirectory(node, place.name, mode, caller(request));
-  return enter(context, place, mount, made);
+  return enterMade(context, place, made);
 };
+
+function removed({ view, live }: FuseContext, directory: HeldNode, name: string): void {
+  const held = view.dropped(directory, name);
+  if (held !== null) noteOwnChange(held);
+  live.noteRemoved(directory, name);
+}
 
 const unlink: FuseOperation = async (context, request) => {
   const directory = target(context, request, 'write');
   const name = readName(request.body, 0);
   await directory.mount.provider.unlink(directory.node, name);
-  context.view.dropped(directory, name);
+  removed(context, directory, name);
   return EMPTY;
 };
 
@@ -107,7 +122,7 @@ const removeDirectory: FuseOperation = async (context, request) => {
   const directory = target(context, request, 'write');
   const name = readName(request.body, 0);
   await directory.mount.provider.removeDirectory(directory.node, name);
-  context.view.dropped(directory, name);
+  removed(context, directory, name);
   return EMPTY;
 };
 
@@ -126,9 +141,13 @@ async function renameTo(
   const { view, live } = context;
   const places = [view.place(from, name), view.place(to, newName)] as const;
   await from.mount.provider.rename(from.node, name, to.node, newName, flags);
-  for (const moved of view.renamed(...places, flags)) {
-    live.expireName(moved);
-    live.expire(moved.held, false);
+  live.noteRemoved(from, name);
+  const moved = currentEntry(to, newName)?.node ?? null;
+  const held = moved === null ? null : context.ids.heldOf(moved);
+  if (held !== null) noteOwnChange(held);
+  for (const stale of view.renamed(...places, flags)) {
+    live.expireName(stale);
+    live.expire(stale.held, false);
   }
   return EMPTY;
 }
@@ -139,7 +158,7 @@ const link: FuseOperation = async (context, request) => {
   if (from.mount !== to.mount) throw new VfsError('EXDEV');
   const place = context.view.place(to, readName(request.body, 8));
   await to.mount.provider.link(from.node, to.node, place.name);
-  return enter(context, place, from.mount, from.node);
+  return enterMade(context, place, from.node);
 };
 
 /** Operations on names and attributes. */

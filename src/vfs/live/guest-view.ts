@@ -1,7 +1,7 @@
 import { Budget } from '../bounds/budget.ts';
 import { KNOWN_NAMES } from '../bounds/limits.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../file-mode.ts';
-import type { HeldNode, NodeTable } from '../nodes/node-table.ts';
+import { type HeldNode, type NodeTable, noteOwnChange } from '../nodes/node-table.ts';
 import type { RecentAttributes } from '../nodes/recent-attributes.ts';
 import type { Attributes } from '../provider.ts';
 import { isSettled } from '../settled.ts';
@@ -100,6 +100,7 @@ export class GuestView {
   /** The guest keeps the validity that a name had when it moves it. */
   #moved(held: HeldNode, place: NamePlace): MovedName[] {
     this.entered(place, held);
+    noteOwnChange(held);
     const isKept = place.directory.names?.has(place.name) === true;
     return isKept ? [] : [{ directoryId: place.directory.id, name: place.name, held }];
   }
@@ -121,7 +122,9 @@ export class GuestView {
     watched: ReturnType<GuestView['watchAttributes']>,
   ): number {
     const { ino, mode, nlink, sizeBytes, mtimeNs, ctimeNs } = attributes;
-    const isDirectory = (mode & S_IFMT) === S_IFDIR;
+    held.ino = ino;
+    held.type = mode & S_IFMT;
+    const isDirectory = held.type === S_IFDIR;
     // A file with several names can be changed under one that is not watched.
     const isWatched = isDirectory ? watched.asDirectory : watched.asFile && nlink === 1;
     if (!isWatched) {

@@ -2,12 +2,15 @@ import type { TurnQueue } from '../../util/turn-scheduler.ts';
 import { MAX_NOTIFICATION_BYTES } from '../bounds/limits.ts';
 import {
   type HeldNode,
+  isOwnChange,
   type Mount,
   type NodeTable,
   type ToldAttributes,
   withUniqueIno,
 } from '../nodes/node-table.ts';
-import type { Attributes, DirectoryChange, VfsNode } from '../provider.ts';
+import type { Attributes, CurrentEntry, DirectoryChange } from '../provider.ts';
+import { EditAnnouncer } from './edit-announcer.ts';
+import { EditLog } from './edit-log.ts';
 import type { GuestView } from './guest-view.ts';
 import {
   encodeStaleName,
@@ -28,11 +31,12 @@ export interface LiveFilesOptions {
 interface Suspect {
   readonly directory: HeldNode;
   readonly name: string | null;
-  isData: boolean;
+  /** All that was reported of it. */
+  readonly kinds: Set<DirectoryChange['kind']>;
 }
 
-/** A change of contents within this time of a write by the guest may be that write. */
-const OWN_WRITE_MS = 1_000;
+/** A reply of this age may still be on its way. */
+const RECENT_MS = 1_000;
 /**
  * A reply that is on its way when its node changes may reach the guest's tables after the notification: the node is
  * notified again after these times.
@@ -49,6 +53,9 @@ export class LiveFiles {
   readonly #options: LiveFilesOptions;
   readonly #suspects = new Map<string, Suspect>();
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** The edits that the agent may repeat. */
+  readonly edits = new EditLog();
+  readonly #announcer: EditAnnouncer;
   #isRunning = false;
   #isPaused = false;
   #isClosed = false;
@@ -57,6 +64,7 @@ export class LiveFiles {
 
   constructor(options: LiveFilesOptions) {
     this.#options = options;
+    this.#announcer = new EditAnnouncer(this.edits, (message) => this.#send(message));
   }
 
   /** Receives what a mount's provider reports: see `ChangeSource`. */
@@ -66,23 +74,28 @@ export class LiveFiles {
       this.#suspectAll((held) => held.mount === mount);
     } else {
       const directory = this.#options.ids.heldOf(change.directory);
-      if (directory !== null) this.#suspect(directory, change.name, change.isData);
+      if (directory !== null) this.#suspect(directory, change.name, change.kind);
     }
     this.#run();
   }
 
-  #suspect(directory: HeldNode, name: string | null, isData: boolean): void {
+  #suspect(directory: HeldNode, name: string | null, kind: DirectoryChange['kind']): void {
     const key = `${directory.id}/${name ?? ''}`;
     const known = this.#suspects.get(key);
-    if (known === undefined) this.#suspects.set(key, { directory, name, isData });
-    else known.isData ||= isData;
+    if (known === undefined) this.#suspects.set(key, { directory, name, kinds: new Set([kind]) });
+    else known.kinds.add(kind);
+  }
+
+  /** Notes that the guest removes a name itself. */
+  noteRemoved(directory: HeldNode, name: string): void {
+    if (this.#options.view.watches(directory)) this.edits.noteRemoved(directory, name);
   }
 
   #suspectAll(isConcerned: (held: HeldNode) => boolean): void {
     for (const held of this.#options.ids.all()) {
       if (!isConcerned(held)) continue;
-      for (const name of held.names?.keys() ?? []) this.#suspect(held, name, true);
-      this.#suspect(held, null, false);
+      for (const name of held.names?.keys() ?? []) this.#suspect(held, name, 'data');
+      this.#suspect(held, null, 'attributes');
     }
   }
 
@@ -118,6 +131,7 @@ export class LiveFiles {
         if (this.#isPaused || this.#isClosed) return;
         this.#suspects.delete(key);
         await this.#examine(suspect);
+        if (this.#suspects.size === 0) this.#announcer.flush();
       }
     } finally {
       // In the same turn as the last look at the suspects: a later one starts this again.
@@ -125,16 +139,31 @@ export class LiveFiles {
     }
   }
 
-  async #examine({ directory, name, isData }: Suspect): Promise<void> {
+  async #examine({ directory, name, kinds }: Suspect): Promise<void> {
     if (this.#options.ids.find(directory.id) !== directory) return;
-    if (name === null) return this.compare(directory, isData);
+    if (name === null) {
+      await this.compare(directory, false);
+      return;
+    }
+    const current = currentEntry(directory, name);
+    const known = this.#compareName(directory, name, current);
+    const node = current?.node ?? null;
+    const held = node === null ? null : this.#options.ids.heldOf(node);
+    const isOwn = held !== null && current !== null && isOwnChange(held, current.ctimeNs);
+    if (held !== null) await this.compare(held, kinds.has('data') && !isOwn);
+    if (kinds.has('name'))
+      this.#announcer.nameChanged({ directory, name, known, current, held, isOwn });
+    else if (current !== null && !isOwn)
+      this.#announcer.fileChanged({ directory, name, held }, current, kinds.has('data'));
+  }
+
+  /** Makes the guest forget a name that leads elsewhere. Returns the node to which it led, null if the guest knew none. */
+  #compareName(directory: HeldNode, name: string, current: CurrentEntry | null): HeldNode | null {
     const id = directory.names?.get(name);
-    if (id === undefined) return;
+    if (id === undefined) return null;
     const known = this.#options.ids.find(id);
-    const current = currentNode(directory, name);
-    const isRight = known === null ? id === 0 && current === null : current === known.node;
-    if (!isRight) this.#changedName(directory, name);
-    else if (known !== null) await this.compare(known, isData);
+    if (!isCurrent(id, known, current)) this.#changedName(directory, name);
+    return known;
   }
 
   #changedName(directory: HeldNode, name: string): void {
@@ -157,27 +186,28 @@ export class LiveFiles {
       }
       this.expire(held, false);
     }
-    for (const name of [...(top.names?.keys() ?? [])]) this.#suspect(top, name, false);
+    for (const name of top.names?.keys() ?? []) this.#suspect(top, name, 'attributes');
   }
 
   /**
    * Compares a node's attributes with those that the guest has received; makes it ask again when they differ.
-   * @param isData  True when its contents may have changed as well.
+   * @param hasNewData  True when somebody else has changed its contents, perhaps without a trace in its times.
    */
-  async compare(held: HeldNode, isData: boolean, read?: Attributes): Promise<void> {
+  async compare(
+    held: HeldNode,
+    hasNewData: boolean,
+    read: Attributes | null = null,
+  ): Promise<void> {
     const now = read ?? (await currentAttributes(held));
     const { told } = held;
     const isSame = now !== null && told !== null && isUnchanged(told, now);
-    const isOwn = performance.now() - held.writtenAtMs < OWN_WRITE_MS;
-    // Without times to tell by: data written by the host between two looks of the guest at the same times.
-    const dropsData = isData && !isOwn && !(isSame && told.isSettled);
-    if (dropsData) this.expire(held, true);
+    if (hasNewData && !(isSame && told.isSettled)) this.expire(held, true);
     else if (!isSame && told !== null) this.expire(held, told.isLink);
   }
 
   /** Makes the guest ask for a node's attributes again. */
   expire(held: HeldNode, dropsData: boolean): void {
-    const isRecent = held.told === null || performance.now() - held.told.atMs < OWN_WRITE_MS;
+    const isRecent = held.told === null || performance.now() - held.told.atMs < RECENT_MS;
     held.told = null;
     if (dropsData) held.openedCtimeNs = null;
     const stale = { nodeId: held.id, dropsData };
@@ -227,14 +257,20 @@ export class LiveFiles {
   }
 }
 
-/** Returns the node that a name leads to now, as `ChangeSource.current` does. */
-export function currentNode({ mount, node }: HeldNode, name: string): VfsNode | null | undefined {
+/** Returns what a name leads to now, as `ChangeSource.current` does. */
+export function currentEntry({ mount, node }: HeldNode, name: string): CurrentEntry | null {
   try {
-    return mount.provider.changes?.current(node, name);
+    return mount.provider.changes?.current(node, name) ?? null;
   } catch {
-    // The directory is gone or has moved away: the guest learns why when it asks.
-    return undefined;
+    // The directory is gone or has moved away, with its names.
+    return null;
   }
+}
+
+/** Whether a name leads where the guest thinks. */
+function isCurrent(id: number, known: HeldNode | null, current: CurrentEntry | null): boolean {
+  if (known === null) return id === 0 && current === null;
+  return current?.node === known.node;
 }
 
 async function currentAttributes({ mount, node }: HeldNode): Promise<Attributes | null> {

@@ -1,3 +1,4 @@
+import { NOTIFY_EDIT } from '../../protocol/constants.ts';
 import { OUT_HEADER_BYTES } from '../../protocol/fuse/fuse-abi.ts';
 
 /** A node whose attributes changed since the guest received them. */
@@ -45,5 +46,41 @@ export function encodeStaleName({ directoryId, name }: StaleName): Buffer {
   target.writeBigUInt64LE(BigInt(directoryId), OUT_HEADER_BYTES);
   target.writeUInt32LE(bytes.length, OUT_HEADER_BYTES + 8);
   bytes.copy(target, OUT_HEADER_BYTES + INVAL_ENTRY_BYTES);
+  return target;
+}
+
+/** An edit for the agent to repeat. Paths are latin1. */
+export interface EditMessage {
+  readonly token: number;
+  readonly action: number;
+  readonly directoryIno: bigint;
+  /** 0n when the guest does not hold the file. */
+  readonly ino: bigint;
+  readonly path: string;
+  /** Empty but for a rename. */
+  readonly newPath: string;
+}
+
+const EDIT_FIXED_BYTES = 21;
+
+/** Returns the message of an edit: docs/protocol.md, "File channel". */
+export function encodeEdit(edit: EditMessage): Buffer {
+  const texts = [edit.path, edit.newPath].map((text) => Buffer.from(text, 'latin1'));
+  const fixed = Buffer.alloc(EDIT_FIXED_BYTES);
+  fixed.writeUInt32LE(edit.token, 0);
+  fixed.writeUInt8(edit.action, 4);
+  fixed.writeBigUInt64LE(edit.directoryIno, 5);
+  fixed.writeBigUInt64LE(edit.ino, 13);
+  const body = [
+    fixed,
+    ...texts.flatMap((text) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(text.length, 0);
+      return [length, text];
+    }),
+  ];
+  const bytes = Buffer.concat(body);
+  const target = notification(NOTIFY_EDIT, bytes.length);
+  bytes.copy(target, OUT_HEADER_BYTES);
   return target;
 }

@@ -33,8 +33,13 @@ export interface HeldNode {
   place: HeldPlace | null;
   /** Names of a directory that the guest uses until it is notified, with their node ids, 0 for a name that does not exist. */
   names: Map<string, number> | null;
-  /** Time at which the guest last changed its contents, in ms of `performance.now()`. */
-  writtenAtMs: number;
+  /** Time of the guest's own last change, by the host's clock: a later change time is a change of somebody else. */
+  ownChangeNs: bigint;
+  /** Changes of the guest that are being made. */
+  ownChanges: number;
+  /** Inode number and file type bits in the attributes that the guest received; 0 before. */
+  ino: bigint;
+  type: number;
 }
 
 export interface HeldPlace {
@@ -56,11 +61,32 @@ export interface ToldAttributes {
   readonly isSettled: boolean;
 }
 
+/** Runs a change of the guest's, so that it is distinct from changes of the host. */
+export async function asOwnChange<T>(held: HeldNode, change: () => T | Promise<T>): Promise<T> {
+  held.ownChanges++;
+  try {
+    return await change();
+  } finally {
+    held.ownChanges--;
+    noteOwnChange(held);
+  }
+}
+
+/** Notes a change of the guest's that has just been made. */
+export function noteOwnChange(held: HeldNode): void {
+  held.ownChangeNs = BigInt(Date.now() + 1) * 1_000_000n;
+}
+
+/** True when the guest made the change of this time, or is making one. */
+export function isOwnChange({ ownChanges, ownChangeNs }: HeldNode, ctimeNs: bigint): boolean {
+  return ownChanges > 0 || ctimeNs <= ownChangeNs;
+}
+
 /** Returns a node that the guest has not asked anything of. */
 export function newHeldNode(id: number, mount: Mount, node: VfsNode, lookups: number): HeldNode {
   return {
     ...{ id, mount, node, lookups, openedCtimeNs: null, told: null, place: null, names: null },
-    writtenAtMs: Number.NEGATIVE_INFINITY,
+    ...{ ownChangeNs: 0n, ownChanges: 0, ino: 0n, type: 0 },
   };
 }
 

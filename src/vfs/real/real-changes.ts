@@ -7,7 +7,7 @@ import { ERRNO } from '../../protocol/errno.ts';
 import { Budget } from '../bounds/budget.ts';
 import { WATCHED_DIRECTORIES } from '../bounds/limits.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR } from '../file-mode.ts';
-import type { ChangeSource, DirectoryChange } from '../provider.ts';
+import type { ChangeSource, CurrentEntry, DirectoryChange } from '../provider.ts';
 import { toErrno } from '../vfs-error.ts';
 import { type RealNode, toIdentity } from './nodes/real-node.ts';
 import type { RealNodeTable } from './nodes/real-node-table.ts';
@@ -75,9 +75,9 @@ export class RealChanges implements ChangeSource {
     }
     const { mask, name } = event;
     if ((mask & IN.IGNORED) !== 0) this.forget(directory);
-    if (name !== null) this.#onChange({ directory, name, isData: (mask & DATA) !== 0 });
+    if (name !== null) this.#onChange({ directory, name, kind: kindOf(mask) });
     if (name === null || (mask & NAMES) !== 0)
-      this.#onChange({ directory, name: null, isData: false });
+      this.#onChange({ directory, name: null, kind: 'attributes' });
   }
 
   /** Each watched directory reports a loss; the server looks at all of them at once. */
@@ -90,7 +90,7 @@ export class RealChanges implements ChangeSource {
     });
   }
 
-  current(directory: RealNode, name: string): RealNode | null | undefined {
+  current(directory: RealNode, name: string): CurrentEntry | null {
     let fd: number;
     try {
       fd = openAt(this.#nodes.fd(directory), name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -99,7 +99,9 @@ export class RealChanges implements ChangeSource {
       throw error;
     }
     try {
-      return this.#nodes.find(toIdentity(fstatSync(fd, { bigint: true })));
+      const stat = fstatSync(fd, { bigint: true });
+      const identity = toIdentity(stat);
+      return { node: this.#nodes.find(identity), type: identity.type, ctimeNs: stat.ctimeNs };
     } finally {
       closeSync(fd);
     }
@@ -118,4 +120,9 @@ export class RealChanges implements ChangeSource {
     for (const directory of [...this.#watches.keys()]) this.forget(directory);
     this.#budget.close();
   }
+}
+
+function kindOf(mask: number): DirectoryChange['kind'] {
+  if ((mask & NAMES) !== 0) return 'name';
+  return (mask & DATA) !== 0 ? 'data' : 'attributes';
 }

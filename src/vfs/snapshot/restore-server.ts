@@ -4,7 +4,7 @@ import type { OpenDirectory } from '../fuse/handles.ts';
 import type { ListedEntry } from '../listing/dirent.ts';
 import type { Listing } from '../listing/listing.ts';
 import type { Listings } from '../listing/listings.ts';
-import { currentNode } from '../live/live-files.ts';
+import { currentEntry } from '../live/live-files.ts';
 import { encodeStaleName, encodeStaleNode } from '../live/notification.ts';
 import { type HeldNode, type Mount, newHeldNode } from '../nodes/node-table.ts';
 import type { Attributes, VfsHandle, VfsNode } from '../provider.ts';
@@ -95,7 +95,9 @@ function restoreName(
   held: HeldNode | null,
 ): boolean {
   const place = view.place(directory, name);
-  if (!place.isWatched || currentNode(directory, name) !== (held?.node ?? null)) return false;
+  if (!place.isWatched) return false;
+  const current = currentEntry(directory, name);
+  if (held === null ? current !== null : current?.node !== held.node) return false;
   if (held === null) view.absent(place);
   else view.entered(place, held);
   return directory.names?.has(name) === true;

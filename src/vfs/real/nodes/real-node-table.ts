@@ -86,10 +86,10 @@ export class RealNodeTable {
     return node;
   }
 
-  /** Returns the node of an inode, undefined when it has none. */
-  find(identity: NodeIdentity): RealNode | undefined {
+  /** Returns the node of an inode, or null. */
+  find(identity: NodeIdentity): RealNode | null {
     const known = this.#nodes.get(identity.key);
-    return known !== undefined && isSameInode(known.identity, identity) ? known : undefined;
+    return known !== undefined && isSameInode(known.identity, identity) ? known : null;
   }
 
   /** Records a node's new place. */
