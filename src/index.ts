@@ -99,7 +99,14 @@ export type {
 } from './vfs/provider.ts';
 export { ReadonlyProvider } from './vfs/readonly-provider.ts';
 export { type RealFSOptions, RealFSProvider } from './vfs/real-fs-provider.ts';
+export {
+  createShadowPathPredicate,
+  type ShadowOptions,
+  type ShadowPredicate,
+  ShadowProvider,
+} from './vfs/shadow-provider.ts';
 export { VfsError } from './vfs/vfs-error.ts';
+export { VirtualProvider } from './vfs/virtual-provider.ts';
 export { toVMOptions } from './vm/config-options.ts';
 export type { ConnectOptions } from './vm/connect.ts';
 export type { DiskMount } from './vm/disks/disk-options.ts';

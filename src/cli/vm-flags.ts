@@ -148,6 +148,7 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
     workspace: flags.cwd === undefined ? home : readDirectory(flags.cwd),
     timeoutMs: readTimeLimit(flags.timeout),
     mounts,
+    hide: [],
     ports: readPortFlags(flags.listen ?? []),
   };
   const image = readImage(flags.image, io);

@@ -55,6 +55,8 @@ export interface SandboxConfig {
   /** Files of `env_file`, absolute, including optional ones that are missing. */
   readonly envFiles: readonly string[];
   readonly volumes: readonly VolumeConfig[];
+  /** Patterns of names and paths in host volumes that the guest does not see. */
+  readonly hide: readonly string[];
   readonly network: NetworkConfig;
   /** One for each port, ranges taken apart. */
   readonly ports: readonly PortMapping[];

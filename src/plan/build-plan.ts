@@ -72,7 +72,8 @@ function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const { cpus, memoryBytes, root, user, env, envOutputs, maskedEnv, timeoutMs, ports } = sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
   const size = { cpus, memoryBytes, root, user };
-  const vm = { ...size, env, envOutputs, maskedEnv, workspace, mounts: volumes, timeoutMs, ports };
+  const places = { workspace, mounts: volumes, hide: sandbox.hide, ports };
+  const vm = { ...size, env, envOutputs, maskedEnv, ...places, timeoutMs };
   const network = planNetwork(sandbox);
   const unsplit = order.map(planStep);
   const steps = shards > 1 ? withShardVariables(unsplit, WHOLE) : unsplit;

@@ -119,6 +119,7 @@ export interface VmPlan
     | 'workspace'
     | 'timeoutMs'
     | 'ports'
+    | 'hide'
   > {
   readonly mounts: readonly MountPlan[];
 }

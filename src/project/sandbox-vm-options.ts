@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import { NAMES } from '../host/directories.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import type { OnAsk } from '../net/ask/ask-options.ts';
-import type { MountPlan, Plan, SandboxPlan } from '../plan/plan.ts';
+import type { MountPlan, Plan, SandboxPlan, VmPlan } from '../plan/plan.ts';
 import type { SaveSnapshot } from '../session/request-kind.ts';
 import type { SessionRole } from '../session/session-role.ts';
 import type { VfsHookContext } from '../vfs/hooks/vfs-hooks.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
 import { RealFSProvider } from '../vfs/real-fs-provider.ts';
+import { createShadowPathPredicate, ShadowProvider } from '../vfs/shadow-provider.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
 import type { MemoryMount, SandboxOptions, VMOptions } from '../vm/vm-options.ts';
 import type { Reruns } from './rerun/reruns.ts';
@@ -66,15 +67,18 @@ export interface VmInputs {
 
 /** Creates the providers of host mounts. Files that decide about a run are read-only, so no guest can widen its policy. */
 function hostProviders(
-  mounts: readonly MountPlan[],
+  { mounts, hide }: VmPlan,
   readonlyPaths: readonly string[],
 ): Record<string, VfsProvider> {
+  const shouldShadow = hide.length === 0 ? null : createShadowPathPredicate(hide);
   const providers: Record<string, VfsProvider> = {};
   for (const mount of mounts) {
     if (mount.kind !== 'host') continue;
-    providers[mount.guestPath] = mount.isReadonly
+    const provider = mount.isReadonly
       ? new ReadonlyProvider(mount.hostPath)
       : new RealFSProvider(mount.hostPath, { readonlyPaths });
+    providers[mount.guestPath] =
+      shouldShadow === null ? provider : new ShadowProvider(provider, { shouldShadow });
   }
   return providers;
 }
@@ -103,7 +107,7 @@ export function vmOptionsOf(inputs: VmInputs, from?: string): VMOptions {
     // A sandbox's name may contain underscores, a host name may not.
     hostname: name.replaceAll('_', '-').slice(0, 63),
     vfs: {
-      mounts: hostProviders(vm.mounts, readonlyPaths),
+      mounts: hostProviders(vm, readonlyPaths),
       memory: memoryMounts(vm.mounts),
       disks: volumes.disks,
     },

@@ -202,6 +202,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'sandboxes.*.volumes[].source': './a.txt',
   'sandboxes.*.volumes[].target': 'elsewhere',
   'sandboxes.*.volumes[].size': '1MiB',
+  'sandboxes.*.hide': ['.env'],
   'sandboxes.*.network': { mode: 'open' },
   'sandboxes.*.network.allowed_hosts': ['b.test'],
   'sandboxes.*.network.denied_hosts': ['b.test'],

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { VM, type VMOptions } from 'gondolin';
@@ -121,17 +121,21 @@ volumes: { cache: { size: 64MiB } }
 sandboxes:
   box:
     resources: { memory: 256MiB }
-    volumes: [ "cache:/root/cache" ]
+    volumes: [ ".:/workspace", "cache:/root/cache" ]
+    hide: [ .env ]
     steps:
       - { name: fill, run: 'echo filled >> /root/cache/a', checkpoint: true }
-      - { name: show, run: 'cat /root/cache/a; echo more >> /root/cache/a' }
+      - { name: show, run: 'cat /root/cache/a; echo more >> /root/cache/a; ls -A; test ! -e .env' }
 `);
+  writeFileSync(join(project, '.env'), 'KEY=hidden-value\n');
   const gondolin = (...args: string[]) => runBuiltCli(args, { cwd: project });
   onTestFinished(() => gondolin('prune', '--volumes').then(() => undefined));
   const shown = async () => {
     const { code, stdout, stderr } = await gondolin('run', '--progress', 'plain');
     expect(stderr).toBe('');
     expect(code).toBe(0);
+    expect(stdout).toContain('gondolin.yaml');
+    expect(stdout).not.toMatch(/hidden-value|^[^$]*\.env$/m);
     return stdout.match(/filled|more/g);
   };
   expect(await shown()).toEqual(['filled']);

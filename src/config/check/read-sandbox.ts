@@ -166,6 +166,7 @@ export function readSandbox(
     ].toSorted(),
     envFiles: fromFiles.files,
     volumes: readVolumes(context, get('volumes'), { workspace, memoryBytes, named }),
+    hide: getItems(get('hide')).map((item) => textOr(item, '')),
     network,
     ports: readPorts(context, get('ports')),
     secrets: readSecretConfigs(context, get('secrets'), { network, variables }),

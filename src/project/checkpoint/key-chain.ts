@@ -88,6 +88,7 @@ function baseParts({ name, vm, network, secrets }: SandboxPlan, facts: ChainFact
     // The guest's host name: programs store it in their files.
     part('sandbox name', name),
     ...envParts(vm.env),
+    ...(vm.hide.length === 0 ? [] : [part('hide', vm.hide)]),
     ...vm.mounts.map((mount) => mountPart(mount, facts)),
     // Everything that the steps could reach. Only the source and the hosts of a secret are known here.
     part('network', network),

@@ -30,6 +30,7 @@ it('planFromFlags() without flags is a small VM with a writable root that reache
     workspace: '/root',
     timeoutMs: null,
     mounts: [],
+    hide: [],
     ports: [],
   });
   expect({ network: network.allowedHosts, mode: network.mode, secrets }).toEqual({

@@ -190,6 +190,7 @@ export function sandbox(
       mounts: [],
       timeoutMs: null,
       ports: [],
+      hide: [],
       ...vm,
     },
     network: DEFAULT_NETWORK,

@@ -36,6 +36,7 @@ it('the smallest file has every default', () => {
         volumes: [{ kind: 'memory', guestPath: '/workspace', sizeBytes: 256 * 2 ** 20 }],
         network: DEFAULT_NETWORK,
         secrets: [],
+        hide: [],
         ports: [],
         onWritableCode: 'fail',
         service: null,
