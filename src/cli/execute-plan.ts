@@ -1,8 +1,10 @@
+import { join, resolve } from 'node:path';
 import { isColdForced } from '../host/cold-start.ts';
 import { resolveDirectories } from '../host/directories.ts';
 import { guestAgentPath } from '../host/package-root.ts';
 import { requireTool } from '../host/tools.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { ArtifactsDirectory } from '../project/artifacts.ts';
 import { toErrorData } from '../project/error-data.ts';
 import { runPlan } from '../project/run-plan.ts';
 import type { RunResult, SandboxResult } from '../project/run-result.ts';
@@ -45,6 +47,8 @@ export interface StartFlags extends GlobalOptions, AuditFlags, ReportFlags {
   readonly cold?: boolean;
   /** Asks on the terminal about hosts that the policy does not name. */
   readonly ask?: boolean;
+  /** Directory for artifacts, relative to the current one. */
+  readonly artifacts?: string;
   /** Opens the VM for SSH clients. */
   readonly ssh?: boolean;
 }
@@ -192,6 +196,18 @@ async function drawRun(
   }
 }
 
+/** Opens the directory for artifacts before any guest runs; null if no sandbox has any. */
+async function openArtifacts(
+  plan: Plan,
+  { artifacts }: StartFlags,
+  { cwd }: CliIo,
+): Promise<ArtifactsDirectory | null> {
+  if (plan.sandboxes.every((sandbox) => sandbox.artifacts.length === 0)) return null;
+  const { ArtifactsDirectory: Directory } = await import('../project/artifacts.ts');
+  const usual = join(plan.directory, 'gondolin-artifacts');
+  return new Directory(artifacts === undefined ? usual : resolve(cwd, artifacts));
+}
+
 /**
  * Runs a plan from the check of this machine to the summary.
  * @returns The exit code: that of the first failing step, or of the only command.
@@ -208,11 +224,15 @@ export async function executePlan(
   const audit = await openRunAudit(flags, io.cwd);
   let failures: readonly unknown[] = [];
   let result: RunResult;
+  let artifacts: ArtifactsDirectory | null = null;
   try {
+    artifacts = await openArtifacts(execution.plan, flags, io);
     const vmOptions = sandboxVmOptions(io, flags, execution, [...audit.paths, ...reports.paths]);
-    result = await drawRun(execution, { audit, reports }, vmOptions, io);
+    const where = artifacts === null ? {} : { artifacts };
+    result = await drawRun(execution, { audit, reports }, { ...vmOptions, ...where }, io);
   } finally {
     failures = await audit.close();
+    artifacts?.close();
   }
   await printEnd(result, mode, isRaw, io);
   failures = [...failures, ...(await reports.write())];

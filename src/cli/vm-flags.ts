@@ -153,7 +153,7 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
   };
   const image = readImage(flags.image, io);
   const sandbox = {
-    ...{ name: NAME, matrix: {}, matrixOf: null, shards: 1, profiles: [] },
+    ...{ name: NAME, matrix: {}, matrixOf: null, shards: 1, artifacts: [], profiles: [] },
     ...{ image, vm, network: DEFAULT_NETWORK, secrets: [], steps: [] },
     service: null,
     dependsOn: [],

@@ -37,6 +37,8 @@ export interface SandboxConfig {
   readonly profiles: readonly string[];
   /** Most shards that its steps are split over, 1..256. */
   readonly shards: number;
+  /** Patterns of guest files that are copied to the host in the end: relative to the workspace, or absolute. */
+  readonly artifacts: readonly string[];
   readonly image: ImageConfig;
   readonly cpus: number;
   readonly memoryBytes: number;

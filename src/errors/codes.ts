@@ -446,6 +446,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Close VMs that are no longer needed, or raise `maxVms` or `acquireTimeoutMs` of VM.pool().',
   },
+  PROJECT_ARTIFACTS_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check the free disk space, and that artifacts: of the sandbox matches only what is needed.',
+  },
   PROJECT_CA_INVALID: {
     exit: EXIT.config,
     hint: 'Set network.ca to readable files with one or more PEM certificates each.',

@@ -68,7 +68,7 @@ function planNetwork({ network, secrets }: SandboxConfig): NetworkPlan {
 
 function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const { name, image, workspace, volumes, secrets, onWritableCode } = sandbox;
-  const { matrix, matrixOf, profiles, shards } = sandbox;
+  const { matrix, matrixOf, profiles, shards, artifacts } = sandbox;
   const { cpus, memoryBytes, root, user, env, envOutputs, maskedEnv, timeoutMs, ports } = sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
   const size = { cpus, memoryBytes, root, user };
@@ -77,7 +77,7 @@ function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const network = planNetwork(sandbox);
   const unsplit = order.map(planStep);
   const steps = shards > 1 ? withShardVariables(unsplit, WHOLE) : unsplit;
-  const origin = { name, matrix, matrixOf, profiles, shards };
+  const origin = { name, matrix, matrixOf, profiles, shards, artifacts };
   const { dependsOn, watch } = sandbox;
   const service = sandbox.service === null ? null : planService(sandbox.service);
   const work = { steps, service, dependsOn, watch };

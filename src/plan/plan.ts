@@ -43,7 +43,10 @@ export type HostCode =
     };
 
 export interface SandboxPlan
-  extends Pick<SandboxConfig, 'matrix' | 'matrixOf' | 'profiles' | 'shards' | 'watch'> {
+  extends Pick<
+    SandboxConfig,
+    'matrix' | 'matrixOf' | 'profiles' | 'shards' | 'artifacts' | 'watch'
+  > {
   readonly name: string;
   readonly image: ImagePlan;
   readonly vm: VmPlan;

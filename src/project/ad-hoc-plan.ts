@@ -16,7 +16,7 @@ export function adHocPlan(plan: Plan, argv: readonly string[]): Plan {
       command: { kind: 'argv', argv },
       cwd: sandbox.vm.workspace,
     };
-    return { ...sandbox, steps: [step], service: null, dependsOn: [] };
+    return { ...sandbox, steps: [step], service: null, artifacts: [], dependsOn: [] };
   });
   return { ...plan, sandboxes };
 }

@@ -1,5 +1,6 @@
 import type { DependencyConfig } from '../config/config.ts';
 import type { BlockedUse, NetworkSummary } from '../net/audit/network-summary.ts';
+import type { ArtifactsResult } from './artifacts.ts';
 import type { ErrorData } from './error-data.ts';
 import type { RunStatus, SandboxResult, StepStatus } from './run-result.ts';
 import type { ImageProgress } from './runner-vm.ts';
@@ -169,6 +170,8 @@ export type RunChange =
     }
   /** Watch mode: a machine waits for the next run; it contains the work of this many steps. */
   | { readonly type: 'rerun-prepared'; readonly sandbox: string; readonly stepCount: number }
+  /** Files of the guest were copied to the host. */
+  | ({ readonly type: 'artifacts-copied'; readonly sandbox: string } & ArtifactsResult)
   /** A problem that does not stop the run. */
   | { readonly type: 'warning'; readonly sandbox: string; readonly message: string }
   | {

@@ -1,4 +1,5 @@
 import type { NetworkSummary } from '../net/audit/network-summary.ts';
+import type { ArtifactsResult } from './artifacts.ts';
 import type { ErrorData } from './error-data.ts';
 
 /** `timed-out` and `cancelled` are failures with a known reason; `skipped` is not a failure. */
@@ -70,6 +71,8 @@ export interface SandboxResult {
   /** null if it has no service, or its service was never started. */
   readonly service: ServiceResult | null;
   readonly network: NetworkSummary;
+  /** null if it has none, or they were not copied. */
+  readonly artifacts: ArtifactsResult | null;
   /** The error of the sandbox itself: of its image, its start, or its VM during the run. */
   readonly error: ErrorData | null;
 }

@@ -2,6 +2,7 @@ import type { DependencyCondition } from '../config/config.ts';
 import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
 import { NetworkTally } from '../net/audit/network-tally.ts';
 import type { SandboxPlan, StepPlan } from '../plan/plan.ts';
+import type { ArtifactsResult } from './artifacts.ts';
 import { type ErrorData, toErrorData } from './error-data.ts';
 import { judgeSandbox } from './exit-code.ts';
 import { resolveSandbox, resolveService } from './outputs/resolve-plan.ts';
@@ -47,6 +48,7 @@ interface Progress {
   service: ServiceResult | null;
   readonly unmet: string | null;
   bootMs: number | null;
+  artifacts: ArtifactsResult | null;
   kernel: string | null;
   readonly network: NetworkTally;
   /** True once no further step can run in this VM. */
@@ -221,6 +223,24 @@ async function reportStart(
   await emit({ type: 'vm-started', sandbox, vmId, bootMs, kernel });
 }
 
+/** Copies the artifacts out, whatever the steps did. A cancelled run waits for nothing. */
+async function collectArtifacts(
+  vm: RunnerVm,
+  { name: sandbox }: SandboxPlan,
+  progress: Progress,
+  { cancel, emit }: SandboxContext,
+): Promise<void> {
+  if (cancel.aborted) return;
+  try {
+    progress.artifacts = await vm.collectArtifacts(cancel);
+  } catch (error) {
+    if (!cancel.aborted) progress.error ??= toErrorData(error);
+  }
+  if (progress.artifacts !== null) {
+    await emit({ type: 'artifacts-copied', sandbox, ...progress.artifacts });
+  }
+}
+
 /** Starts the VM, runs the steps and the service, and always closes the VM. Errors are kept in `progress`. */
 async function runInVm(
   sandbox: SandboxPlan,
@@ -247,6 +267,7 @@ async function runInVm(
   }
   if (progress.deadline.signal.aborted)
     progress.error ??= toErrorData(progress.deadline.signal.reason);
+  if (vm !== null && !progress.isVmLost) await collectArtifacts(vm, sandbox, progress, context);
   try {
     await vm?.close();
   } catch (error) {
@@ -270,6 +291,7 @@ export async function runSandbox(
     service: null,
     unmet: supervision.unmet,
     bootMs: null,
+    artifacts: null,
     kernel: null,
     network: new NetworkTally(),
     isVmLost: context.cancel.aborted,
@@ -280,7 +302,7 @@ export async function runSandbox(
   await skipRest(sandbox, progress, context);
   const network = progress.network.summary();
   progress.error ??= blockedError(sandbox, network);
-  const { steps, service, error, bootMs, kernel } = progress;
+  const { steps, service, error, bootMs, kernel, artifacts } = progress;
   const judged = judgeSandbox({ steps, service }, error, progress.isCancelled, context.cancel);
   const durationMs = Math.round(performance.now() - startedAt);
   const { name } = sandbox;
@@ -292,5 +314,6 @@ export async function runSandbox(
     network,
     error,
   });
-  return { name, ...judged, durationMs, bootMs, kernel, steps, service, network, error };
+  const facts = { bootMs, kernel, steps, service, network, artifacts, error };
+  return { name, ...judged, durationMs, ...facts };
 }

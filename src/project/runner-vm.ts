@@ -3,6 +3,7 @@ import type { PortMapping } from '../address/parse-port-mapping.ts';
 import type { GondolinError } from '../errors/gondolin-error.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { SandboxPlan } from '../plan/plan.ts';
+import type { ArtifactsResult } from './artifacts.ts';
 import type { SavedStep } from './checkpoint/checkpoint-facts.ts';
 import type { SaveOutcome } from './checkpoint/sandbox-checkpoints.ts';
 import type { StepOutputs } from './outputs/parse-outputs.ts';
@@ -60,6 +61,11 @@ export interface RunnerVm {
    * @throws {GondolinError} FILES_TOO_LARGE; the errors of `vm.fs`.
    */
   readFile(path: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array | null>;
+  /**
+   * Copies the sandbox's artifacts to the host; null if it has none, or nobody wants them.
+   * @throws {GondolinError} PROJECT_ARTIFACTS_FAILED
+   */
+  collectArtifacts(cancel: AbortSignal): Promise<ArtifactsResult | null>;
   /** Saves the VM to an existing, empty directory; the VM continues afterwards. */
   save(directory: string): Promise<void>;
   /** Results of the steps before the restored checkpoint; empty if no checkpoint was restored. */

@@ -12,6 +12,7 @@ import { RealFSProvider } from '../vfs/real-fs-provider.ts';
 import { createShadowPathPredicate, ShadowProvider } from '../vfs/shadow-provider.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
 import type { MemoryMount, SandboxOptions, VMOptions } from '../vm/vm-options.ts';
+import type { ArtifactsDirectory } from './artifacts.ts';
 import type { Reruns } from './rerun/reruns.ts';
 import type { SandboxVmHooks } from './runner-vm.ts';
 import type { RunningSandboxes } from './running-sandboxes.ts';
@@ -44,6 +45,8 @@ export interface SandboxVmOptions {
   readonly label?: string;
   /** A VM whose command has ended waits until it is stopped. @default false */
   readonly isHeld?: boolean;
+  /** Takes the artifacts of the sandboxes. @default they are not copied */
+  readonly artifacts?: ArtifactsDirectory;
   /** Decides about hosts that the network of a sandbox does not name. */
   readonly onAsk?: OnAsk;
   /** Starts again and again from saved machines: see `Reruns`. */

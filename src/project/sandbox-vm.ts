@@ -165,6 +165,12 @@ function toRunnerVm(
     ended: vm.ended,
     cachedSteps,
     ports: vm.exposedPorts.map(({ host, port, guestPort }) => ({ host, port, guestPort })),
+    collectArtifacts: async (cancel) => {
+      const { artifacts: patterns, name } = sandbox;
+      if (patterns.length === 0 || options.artifacts === undefined) return null;
+      const wanted = { sandbox: name, patterns };
+      return options.artifacts.collect(wanted, vm.fs, cancel, hooks.onWarning);
+    },
     readFile: (path, maxBytes, signal) => readGuestFile(vm, path, maxBytes, signal),
     exec: (argv, { isAside = false, ...execOptions }) => {
       if (isAside) return vm.exec(argv, execOptions);

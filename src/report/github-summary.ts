@@ -1,6 +1,6 @@
 import { hostText } from '../net/audit/network-summary.ts';
 import { reasonText } from '../net/refusal/refusal-text.ts';
-import { formatDuration } from '../util/quantities.ts';
+import { formatBytes, formatDuration } from '../util/quantities.ts';
 import { failureText, isFailure } from './outcome.ts';
 import { plainOutput } from './plain-output.ts';
 import type { RunRecord, SandboxRecord, StepRecord } from './run-record.ts';
@@ -33,6 +33,12 @@ function blockedLines({ name, network }: SandboxRecord): string[] {
   });
 }
 
+function artifactLines({ name, artifacts }: SandboxRecord): string[] {
+  if (artifacts === null) return [];
+  const { files, bytes, directory } = artifacts;
+  return [`- ${cellText(`${name}: ${files} artifacts, ${formatBytes(bytes)}, in ${directory}`)}`];
+}
+
 /** Returns the summary of a run in GitHub's Markdown, for the file of `$GITHUB_STEP_SUMMARY`. */
 export function githubSummary(run: RunRecord): string {
   const rows = run.sandboxes.flatMap((sandbox) =>
@@ -40,6 +46,7 @@ export function githubSummary(run: RunRecord): string {
   );
   const more = rows.length > MAX_ROWS ? [`and ${rows.length - MAX_ROWS} more steps`, ''] : [];
   const blocked = run.sandboxes.flatMap(blockedLines);
+  const artifacts = run.sandboxes.flatMap(artifactLines);
   return [
     `### ${run.exitCode === 0 ? '✅' : '❌'} ${cellText(run.project)}: ${run.status} in ${formatDuration(run.durationMs)}`,
     '',
@@ -49,6 +56,7 @@ export function githubSummary(run: RunRecord): string {
     '',
     ...more,
     ...(blocked.length === 0 ? [] : [...blocked, '']),
+    ...(artifacts.length === 0 ? [] : [...artifacts, '']),
   ].join('\n');
 }
 

@@ -111,6 +111,7 @@ export class RunRecorder {
       case 'service-restarted':
       case 'service-healthy':
       case 'service-exited':
+      case 'artifacts-copied':
       case 'sandbox-finished':
       case 'change-detected':
       case 'rerun-prepared':

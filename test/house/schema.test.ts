@@ -186,6 +186,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   args: { p: { default: 'two' } },
   'args.*.default': 'two',
   'sandboxes.*.profiles': ['ci'],
+  'sandboxes.*.artifacts': ['coverage/**'],
   'sandboxes.*.matrix': { node: ['20'] },
   'sandboxes.*.matrix.include': [{ node: '24' }],
   'sandboxes.*.matrix.exclude': [{ node: '22' }],

@@ -3,7 +3,7 @@ import type { RunResult, RunStatus, SandboxResult, StepResult } from '../../proj
 import { formatDuration } from '../../util/quantities.ts';
 import { blockedLines, networkLines } from './network-report.ts';
 import { renderErrorData } from './render-error.ts';
-import { describeOutcome, plainText } from './text/describe.ts';
+import { describeArtifacts, describeOutcome, plainText } from './text/describe.ts';
 import type { Paint, Tone } from './text/paint.ts';
 
 const MARKS: Readonly<Record<StepResult['status'], { mark: string; tone: Tone }>> = {
@@ -47,6 +47,10 @@ function serviceLines({ service }: SandboxResult, paint: Paint): string[] {
   return [`  ${paint(tone, mark)} service  ${paint('dim', `${end}${restarts}`)}`];
 }
 
+function artifactLines({ artifacts }: SandboxResult, paint: Paint): string[] {
+  return artifacts === null ? [] : [`  ${paint('dim', describeArtifacts(artifacts))}`];
+}
+
 function sandboxLines(sandbox: SandboxResult, paint: Paint): string[] {
   const names = sandbox.steps.map((step) => plainText(step.name));
   const width = Math.max(0, ...names.map((name) => name.length));
@@ -60,6 +64,7 @@ function sandboxLines(sandbox: SandboxResult, paint: Paint): string[] {
     `${paint(tone, mark)} ${paint('bold', sandboxHead(sandbox))}`,
     ...steps,
     ...serviceLines(sandbox, paint),
+    ...artifactLines(sandbox, paint),
     ...networkLines(sandbox, paint),
   ];
 }

@@ -14,6 +14,7 @@ import {
 } from './check-context.ts';
 import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
 import { readSizeBytes, readTimeout, type SizeLimits } from './quantities.ts';
+import { readGuestPatterns } from './read-artifacts.ts';
 import { type EnvConfig, inheritedNames, readEnv, readEnvFiles } from './read-env.ts';
 import { readNetwork } from './read-network.ts';
 import { readEnvOutputs } from './read-outputs.ts';
@@ -149,6 +150,7 @@ export function readSandbox(
   const variables = guestVariables(fromFiles, own, steps);
   return {
     name,
+    artifacts: readGuestPatterns(context, get('artifacts'), 'artifacts'),
     shards: readShards(context, get('shards'), { hasRun: get('run') !== undefined, steps }),
     profiles: getItems(get('profiles')).map((item) => textOr(item, '')),
     image: chooseImage(context, get('image'), images),

@@ -22,7 +22,14 @@ const NAMED_LISTS: Readonly<Record<string, string>> = {
 };
 
 /** Does not decide about what runs. */
-const IGNORED: ReadonlySet<string> = new Set(['name', 'profiles', 'matrix', 'matrixOf', 'watch']);
+const IGNORED: ReadonlySet<string> = new Set([
+  'name',
+  'profiles',
+  'matrix',
+  'matrixOf',
+  'artifacts',
+  'watch',
+]);
 
 function toKey(path: string): string {
   const known = KEYS[path];

@@ -130,6 +130,7 @@ function changeBy(state: SandboxState, event: RunChange): Changed | null {
     case 'step-skipped':
     case 'step-output':
     case 'service-output':
+    case 'artifacts-copied':
     case 'warning':
     case 'run-finished':
       return null;

@@ -1,4 +1,4 @@
-import { formatDuration } from '../../util/quantities.ts';
+import { formatBytes, formatDuration } from '../../util/quantities.ts';
 import { shorten } from '../bounded-text.ts';
 import { failureText, isFailure } from '../outcome.ts';
 import type { RunRecord, SandboxRecord, StepRecord } from '../run-record.ts';
@@ -75,9 +75,14 @@ function sandboxHtml(sandbox: SandboxRecord, shareOf: (step: StepRecord) => numb
   const { name, status, warnings } = sandbox;
   const head = `${escapeHtml(name)} <span class="${toneOf(status)}">${WORDS[status]}</span>`;
   const facts = `<p class="dim">${escapeHtml(factsText(sandbox))}</p>\n`;
+  const { artifacts } = sandbox;
+  const copied =
+    artifacts === null
+      ? ''
+      : `<p>${escapeHtml(`${artifacts.files} artifacts, ${formatBytes(artifacts.bytes)}, in ${artifacts.directory}`)}</p>\n`;
   const notes = warnings.map((text) => `<p class="warn">${escapeHtml(text)}</p>\n`).join('');
   const steps = sandbox.steps.map((step) => stepHtml(step, shareOf)).join('');
-  return `<section>\n<h2>${head}</h2>\n${facts}${errorHtml(sandbox)}${notes}${steps}${networkHtml(sandbox)}</section>\n`;
+  return `<section>\n<h2>${head}</h2>\n${facts}${errorHtml(sandbox)}${notes}${copied}${steps}${networkHtml(sandbox)}</section>\n`;
 }
 
 function countsText(run: RunRecord): string {

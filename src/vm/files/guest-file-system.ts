@@ -5,6 +5,7 @@ import type { FieldReader } from '../../protocol/field-reader.ts';
 import { readAttributes } from '../../protocol/files/file-attributes.ts';
 import type { FilesChange, FilesPath, FilesRequest } from '../../protocol/files/files-request.ts';
 import type { CopyOptions, CopySummary } from './copy/copy-options.ts';
+import type { HostPlace } from './copy/host-place.ts';
 import { decodeNothing, decodePath, decodeSpace, type GuestSpace } from './decode.ts';
 import { collectEntries } from './directory.ts';
 import { type FileFlag, openBits } from './file-flags.ts';
@@ -322,6 +323,12 @@ export class GuestFileSystem {
   ): Promise<CopySummary> {
     const { copyOut } = await import('./copy/copy-out.ts');
     return copyOut(this.#session, this.#path(path, 'copyOut'), hostPath, options);
+  }
+
+  /** @internal The same, below a place that is open. Symbolic links are skipped. */
+  async copyOutTo(path: FilesPath, place: HostPlace, options: CopyOptions): Promise<CopySummary> {
+    const { copyOutTo } = await import('./copy/copy-out.ts');
+    return copyOutTo(this.#session, this.#path(path, 'copyOut'), place, options);
   }
 
   /**

@@ -35,6 +35,7 @@ function resultOf(events: readonly NetworkEvent[], name = 'test'): SandboxResult
     kernel: null,
     steps: [],
     service: null,
+    artifacts: null,
     network: tally.summary(),
   };
 }

@@ -84,6 +84,7 @@ const RESULT: RunResult = {
       durationMs: 4000,
       bootMs: 2345,
       service: null,
+      artifacts: null,
       kernel: '6.1.0\u001b[2J-cloud',
       error: null,
       network: NO_NETWORK,
@@ -125,6 +126,7 @@ const RESULT: RunResult = {
       kernel: null,
       steps: [],
       service: null,
+      artifacts: null,
       network: NO_NETWORK,
       error: {
         code: 'HOST_TOOL_NOT_FOUND',

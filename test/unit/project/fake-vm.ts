@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { DEFAULT_NETWORK, DEFAULT_STEP, DEFAULT_WATCH } from '../../../src/config/defaults.ts';
 import type { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import type { Plan, SandboxPlan, StepPlan } from '../../../src/plan/plan.ts';
+import type { ArtifactsResult } from '../../../src/project/artifacts.ts';
 import type { SavedStep } from '../../../src/project/checkpoint/checkpoint-facts.ts';
 import type { SaveOutcome } from '../../../src/project/checkpoint/sandbox-checkpoints.ts';
 import type { RunChange, RunEvent } from '../../../src/project/run-event.ts';
@@ -98,6 +99,12 @@ export class FakeVm implements RunnerVm {
     this.saves.push('by name');
   }
 
+  artifacts: () => Promise<ArtifactsResult | null> = async () => null;
+
+  collectArtifacts(): Promise<ArtifactsResult | null> {
+    return this.artifacts();
+  }
+
   /** The files of the fake guest. */
   readonly files = new Map<string, string | Error>();
 
@@ -171,6 +178,7 @@ export function sandbox(
     name,
     matrix: {},
     matrixOf: null,
+    artifacts: [],
     shards: 1,
     profiles: [],
     watch: { ...DEFAULT_WATCH, directory: '/p' },
@@ -268,6 +276,8 @@ function lineOf(event: RunChange): string {
       return `sandbox-changed ${event.sandbox} ${event.action}${event.reasons.map((reason) => ` ${reason}`).join(',')}`;
     case 'sandbox-stopping':
       return `sandbox-stopping ${event.sandbox}`;
+    case 'artifacts-copied':
+      return `artifacts-copied ${event.files}`;
     case 'run-started':
     case 'image-progress':
     case 'vm-starting':

@@ -41,6 +41,7 @@ export function sandboxResult(
     },
     error: null,
     service: null,
+    artifacts: null,
     ...given,
     steps,
   };

@@ -2,6 +2,7 @@ import type { RunEvent } from '../../../project/run-event.ts';
 import { formatBytes, formatDuration } from '../../../util/quantities.ts';
 import { type CliOutput, writeText } from '../../io.ts';
 import {
+  describeArtifacts,
   describeBlocked,
   describeChange,
   describeFileChange,
@@ -68,6 +69,8 @@ function statusText(event: RunEvent): string | null {
     case 'service-healthy':
     case 'service-exited':
       return `${event.sandbox}: ${describeService(event)}`;
+    case 'artifacts-copied':
+      return `${event.sandbox}: ${describeArtifacts(event)}`;
     case 'warning':
       return `${event.sandbox}: warning: ${event.message}`;
     case 'sandbox-changed':

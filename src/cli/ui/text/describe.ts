@@ -1,9 +1,10 @@
 import { formatPlace } from '../../../address/format-place.ts';
 import { hostText } from '../../../net/audit/network-summary.ts';
 import { reasonText } from '../../../net/refusal/refusal-text.ts';
+import type { ArtifactsResult } from '../../../project/artifacts.ts';
 import type { RunEvent } from '../../../project/run-event.ts';
 import type { StepResult } from '../../../project/run-result.ts';
-import { formatDuration } from '../../../util/quantities.ts';
+import { formatBytes, formatDuration } from '../../../util/quantities.ts';
 import { sanitiseLine } from './sanitise-line.ts';
 
 /** Returns a name or another short text as one line that is safe to print. */
@@ -87,6 +88,12 @@ function ordinal(count: number): string {
 }
 
 /** Describes what a sandbox waits for: `waits for db (healthy)`. */
+export function describeArtifacts({ files, bytes, skipped, directory }: ArtifactsResult): string {
+  const links = skipped === 0 ? '' : `, ${skipped} links and special files skipped`;
+  const count = files === 1 ? '1 artifact' : `${files} artifacts`;
+  return `${count} (${formatBytes(bytes)}) in ${directory}${links}`;
+}
+
 export function describeWaiting({
   dependsOn,
 }: Extract<RunEvent, { type: 'sandbox-waiting' }>): string {

@@ -73,7 +73,7 @@ export class CopyCount {
   }
 }
 
-function tooLarge(limit: number, unit: 'bytes' | 'entries'): GondolinError {
+export function tooLarge(limit: number, unit: 'bytes' | 'entries'): GondolinError {
   return new GondolinError('FILES_TOO_LARGE', `the copy has more than ${limit} ${unit}`, {
     hint: `Copy less, or raise ${unit === 'bytes' ? 'maxBytes' : 'maxEntries'}.`,
     details: { limit, unit },

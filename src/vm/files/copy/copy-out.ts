@@ -69,8 +69,10 @@ class CopyOut {
   /** Directories whose mode and time are set last, when nothing is made in them any more. */
   readonly #directories: Job[] = [];
   readonly #links = new LinkNames<FirstCopy>();
+  readonly #symlinks: 'copy' | 'skip';
 
-  constructor(session: FilesSession, options: CopyOptions) {
+  constructor(session: FilesSession, options: CopyOptions, symlinks: 'copy' | 'skip' = 'copy') {
+    this.#symlinks = symlinks;
     this.#session = session;
     this.#signal = options.signal;
     this.#count = new CopyCount(options);
@@ -79,7 +81,7 @@ class CopyOut {
   async run(path: FilesPath, place: HostPlace): Promise<CopySummary> {
     const action = { syscall: 'stat', path };
     const attributes = await this.#session.request(
-      { type: 'STAT', target: { path, follow: true } },
+      { type: 'STAT', target: { path, follow: place.isTop } },
       { action, decode: readAttributes, signal: this.#signal },
     );
     await runJobs<Job>({ path, attributes, place }, (job, add) => this.#copy(job, add));
@@ -96,7 +98,9 @@ class CopyOut {
       case 'directory':
         return this.#copyDirectory(job, add);
       case 'symlink':
-        return this.#copyLink(job);
+        if (this.#symlinks === 'copy') return this.#copyLink(job);
+        this.#count.add('skipped');
+        return;
       case 'block-device':
       case 'character-device':
       case 'fifo':
@@ -226,4 +230,14 @@ export async function copyOut(
   } finally {
     place.close();
   }
+}
+
+/** The same to a place below another, where symbolic links of the guest are skipped and none is followed. */
+export function copyOutTo(
+  session: FilesSession,
+  path: FilesPath,
+  place: HostPlace,
+  options: CopyOptions,
+): Promise<CopySummary> {
+  return new CopyOut(session, options, 'skip').run(path, place);
 }

@@ -56,6 +56,16 @@ export class HostPlace {
     return new HostPlace(this.#root, [...this.names, name.toString('latin1')]);
   }
 
+  /** The place of a path of the guest below this one. @throws {GondolinError} FILES_COPY_FAILED if a name of it is `..`. */
+  at(path: string): HostPlace {
+    if (path.split('/').includes('..')) {
+      const shown = printable(path, 4_096);
+      throw new GondolinError('FILES_COPY_FAILED', `${shown}: leaves the directory of the copy`);
+    }
+    const names = path.split('/').filter((name) => name !== '' && name !== '.');
+    return names.reduce<HostPlace>((place, name) => place.below(Buffer.from(name)), this);
+  }
+
   /** For messages. */
   get text(): string {
     return printable(Buffer.from(this.names.join('/'), 'latin1').toString('utf8'), 4_096);

@@ -14,6 +14,7 @@ it('the smallest file has every default', () => {
         matrix: {},
         matrixOf: null,
         profiles: [],
+        artifacts: [],
         shards: 1,
         image: {
           name: 'debian',

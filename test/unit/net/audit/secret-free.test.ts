@@ -92,6 +92,7 @@ function outputsOf(event: NetworkEvent): string[] {
     kernel: null,
     steps: [],
     service: null,
+    artifacts: null,
     network,
   };
   const har = isHarEvent(event) ? toHarEntry({ sandbox: 'box', event }) : null;

@@ -1,0 +1,75 @@
+/* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { expect, it } from 'vitest';
+import { directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
+
+/** The name is part of the checkpoints' keys: no other project shares them. */
+const project = (outside: string) => `
+name: p${basename(outside)
+  .slice(-6)
+  .toLowerCase()
+  .replaceAll(/[^a-z0-9]/g, 'x')}
+sandboxes:
+  lib:
+    user: "1000:1000"
+    artifacts: ["out/**", /tmp/log, "nothing*"]
+    steps:
+      - name: build
+        checkpoint: true
+        run: |
+          { echo version=1.2; printf 'notes<<END\\na b\\nc\\nEND\\n'; } >> "$GONDOLIN_OUTPUT"
+      - name: files
+        run: |
+          mkdir -p out/deep; echo one > out/deep/one; echo log > /tmp/log
+          ln -s /etc/passwd out/link; mkfifo out/fifo; echo odd > "out/odd
+          name"
+      - { name: check, run: 'echo got \${steps.build.outputs.version}; exit 3', continue_on_error: true }
+  app:
+    depends_on: [lib]
+    env: { V: "v\${steps.build.outputs.version}" }
+    volumes: [.:/workspace]
+    artifacts: [own]
+    steps:
+      - { name: use, run: 'echo "$V $N" | tr "\\n" ,', env: { N: "\${steps.build.outputs.notes}" } }
+      - { name: pipe, run: 'mkfifo "$GONDOLIN_OUTPUT"', continue_on_error: true }
+      - { name: endless, run: 'ln -s /dev/zero "$GONDOLIN_OUTPUT"', continue_on_error: true }
+      - { name: evil, run: 'echo "x=$(id)" >> "$GONDOLIN_OUTPUT"' }
+      - { name: none, run: 'echo \${steps.pipe.outputs.x:-none} \${steps.endless.outputs.x:-none}' }
+      - { name: code, run: 'echo \${steps.evil.outputs.x}', continue_on_error: true }
+      - { name: trap, run: 'echo own > own; ln -s ${outside} gondolin-artifacts/app' }
+`;
+
+it('steps pass values on, and artifacts come out of the guest, whatever it makes of them', async () => {
+  const outside = directoryWith();
+  const own = directoryWith(project(outside));
+  const first = await runBuiltCli(['run'], { cwd: own });
+  for (const line of [
+    '[lib check] got 1.2',
+    '[app use] v1.2 a b,c,',
+    '[app none] none none',
+    '=> app pipe: exit 125 after',
+    '=> app endless: exit 125 after',
+    '=> lib: warning: artifacts: nothing matches nothing*',
+    '=> lib: 3 artifacts (12 B) in ',
+  ]) {
+    expect(first.all).toContain(line);
+  }
+  expect(first.all).toContain('PROJECT_OUTPUT_UNSAFE');
+  expect(first.all).not.toContain('uid=');
+  // The guest led the way to its artifacts out of the project: nothing was written there.
+  expect(first.all).toContain('PROJECT_ARTIFACTS_FAILED');
+  expect(first.code).toBe(125);
+  expect(readdirSync(outside)).toEqual([]);
+  const copied = join(own, 'gondolin-artifacts/lib');
+  expect(readFileSync(join(copied, 'out/deep/one'), 'utf8')).toBe('one\n');
+  expect(readFileSync(join(copied, 'tmp/log'), 'utf8')).toBe('log\n');
+  expect(readdirSync(join(copied, 'out')).toSorted()).toEqual(['deep', 'odd\nname']);
+
+  const second = await runBuiltCli(['run', 'lib', '--artifacts', 'elsewhere'], { cwd: own });
+  expect(second.all).toContain('=> lib build: cached');
+  expect(second.all).toContain('[lib check] got 1.2');
+  expect(second.code).toBe(0);
+  expect(existsSync(join(own, 'elsewhere/lib/out/deep/one'))).toBe(true);
+}, 240_000);
