@@ -5,11 +5,13 @@ import { guestAgentPath } from '../host/package-root.ts';
 import { requireTool } from '../host/tools.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ArtifactsDirectory } from '../project/artifacts.ts';
+import { checkMemoryOf } from '../project/check-memory.ts';
 import { toErrorData } from '../project/error-data.ts';
 import { runPlan } from '../project/run-plan.ts';
 import type { RunResult, SandboxResult } from '../project/run-result.ts';
 import type { Passthrough } from '../project/runner-vm.ts';
 import type { SandboxVmOptions } from '../project/sandbox-vm-options.ts';
+import { memoryForVms } from '../vm/pool/memory-limit.ts';
 import { askOnTerminal } from './ask-on-terminal.ts';
 import type { GlobalOptions } from './command-context.ts';
 import { type CliIo, writeText } from './io.ts';
@@ -47,6 +49,8 @@ export interface StartFlags extends GlobalOptions, AuditFlags, ReportFlags {
   readonly cold?: boolean;
   /** Asks on the terminal about hosts that the policy does not name. */
   readonly ask?: boolean;
+  /** Most sandboxes that start or run steps at once. @default by the CPUs */
+  readonly parallel?: number;
   /** Directory for artifacts, relative to the current one. */
   readonly artifacts?: string;
   /** Opens the VM for SSH clients. */
@@ -171,7 +175,7 @@ interface RunFiles {
 async function drawRun(
   execution: Execution,
   { audit, reports }: RunFiles,
-  vmOptions: SandboxVmOptions,
+  { vmOptions, parallel }: { vmOptions: SandboxVmOptions; parallel: number | undefined },
   io: CliIo,
 ): Promise<RunResult> {
   const { plan, mode, isRaw } = execution;
@@ -187,6 +191,8 @@ async function drawRun(
       },
       onNetworkEvent: audit.onNetworkEvent,
       signal: io.signal,
+      memoryBytes: memoryForVms(),
+      ...(parallel === undefined ? {} : { maxParallel: parallel }),
       keepsServices: execution.keepsServices ?? false,
       ...(execution.exitCodeFrom === undefined ? {} : { exitCodeFrom: execution.exitCodeFrom }),
       ...(isRaw ? { passthrough: passthroughOf(io, execution) } : {}),
@@ -220,6 +226,7 @@ export async function executePlan(
   const { mode, isRaw } = execution;
   // Checked now, not after a minute of building an image.
   requireTool('qemu-system-x86_64', io.env);
+  checkMemoryOf(execution.plan);
   const reports = await openRunReports(flags, io, !isRaw && mode !== 'json');
   const audit = await openRunAudit(flags, io.cwd);
   let failures: readonly unknown[] = [];
@@ -229,7 +236,8 @@ export async function executePlan(
     artifacts = await openArtifacts(execution.plan, flags, io);
     const vmOptions = sandboxVmOptions(io, flags, execution, [...audit.paths, ...reports.paths]);
     const where = artifacts === null ? {} : { artifacts };
-    result = await drawRun(execution, { audit, reports }, { ...vmOptions, ...where }, io);
+    const how = { vmOptions: { ...vmOptions, ...where }, parallel: flags.parallel };
+    result = await drawRun(execution, { audit, reports }, how, io);
   } finally {
     failures = await audit.close();
     artifacts?.close();

@@ -30,6 +30,12 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, value];
 }
 
+function readParallel(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= 1024) return count;
+  throw usageError('--parallel: want a whole number from 1 to 1024');
+}
+
 /** A value may be confidential: the message shows none. */
 function collectArg(text: string, before: Readonly<Record<string, string>> = {}) {
   const equals = text.indexOf('=');
@@ -268,6 +274,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--events <file>', 'write network events as JSON lines')
     .option('--har <file>', 'write HTTP requests as HAR 1.2, which browsers can open')
     .option('--junit <file>', 'write a JUnit report: sandboxes as suites, steps as cases')
+    .option('--parallel <count>', 'start at most so many sandboxes at once', readParallel)
     .option('--artifacts <directory>', 'copy artifacts: of the sandboxes to this directory')
     .option('--report <file>', 'write a report as one HTML page')
     .option('--ask', 'ask on the terminal about hosts that network: does not name')

@@ -4,8 +4,8 @@ import { HostPlace } from '../vm/files/copy/host-place.ts';
 import type { GuestFileSystem } from '../vm/files/guest-file-system.ts';
 
 /** Most bytes of the artifacts of one sandbox, and most files and directories. */
-export const MAX_ARTIFACT_BYTES = 2 ** 30;
-export const MAX_ARTIFACT_ENTRIES = 20_000;
+const MAX_ARTIFACT_BYTES = 2 ** 30;
+const MAX_ARTIFACT_ENTRIES = 20_000;
 /** Time to copy them. */
 const COPY_LIMIT_MS = 300_000;
 

@@ -170,6 +170,13 @@ export type RunChange =
     }
   /** Watch mode: a machine waits for the next run; it contains the work of this many steps. */
   | { readonly type: 'rerun-prepared'; readonly sandbox: string; readonly stepCount: number }
+  /** A sandbox waits until others end and give memory back. */
+  | {
+      readonly type: 'memory-waiting';
+      readonly sandbox: string;
+      readonly wantedBytes: number;
+      readonly freeBytes: number;
+    }
   /** Files of the guest were copied to the host. */
   | ({ readonly type: 'artifacts-copied'; readonly sandbox: string } & ArtifactsResult)
   /** A problem that does not stop the run. */

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Most sandboxes that start or run steps at once, at least 1; services that are up do not count. @default half the CPUs, at least 1 */
   readonly maxParallel?: number;
+  /** Memory for all VMs together, if each grows to its `memory`, in bytes. @default no limit */
+  readonly memoryBytes?: number;
   /** Services run until the run is cancelled. @default false: until the sandboxes without a service have ended */
   readonly keepsServices?: boolean;
   /** Name of a sandbox: when it has ended, services that are kept stop, and its exit code is that of the run. @default none */
@@ -68,7 +70,8 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
   await emit({ type: 'run-started', project: plan.name, maxParallel, sandboxes });
   const { createVm, passthrough = null, onNetworkEvent = () => undefined } = options;
   const { keepsServices = false, exitCodeFrom: until = null } = options;
-  const order = { maxParallel, keepsServices, until };
+  const { memoryBytes = Number.POSITIVE_INFINITY } = options;
+  const order = { maxParallel, memoryBytes, keepsServices, until };
   const results = await runInOrder(plan.sandboxes, order, {
     createVm,
     cancel,

@@ -26,6 +26,8 @@ export interface RunningProjectOptions {
   readonly onNetworkEvent?: (event: SandboxNetworkEvent) => void;
   /** Most sandboxes that start or run steps at once; services that are up do not count. */
   readonly maxParallel: number;
+  /** Memory for all VMs together, if each grows to its `memory`, in bytes. @default no limit */
+  readonly memoryBytes?: number;
 }
 
 /** The sandboxes that a project is to have. */
@@ -55,7 +57,7 @@ export class RunningProject {
 
   constructor(options: RunningProjectOptions) {
     this.#options = options;
-    this.#slots = new StartSlots(options.maxParallel);
+    this.#slots = new StartSlots({ memoryBytes: Number.POSITIVE_INFINITY, ...options });
   }
 
   /** The state of each sandbox, in the order of the project file. */

@@ -131,6 +131,7 @@ function changeBy(state: SandboxState, event: RunChange): Changed | null {
     case 'step-output':
     case 'service-output':
     case 'artifacts-copied':
+    case 'memory-waiting':
     case 'warning':
     case 'run-finished':
       return null;

@@ -2,12 +2,10 @@ import type { SandboxPlan } from '../../plan/plan.ts';
 import type { SandboxResult } from '../run-result.ts';
 import type { SandboxContext } from '../run-sandbox.ts';
 import { aborted } from '../service/pause.ts';
-import { StartSlots } from '../service/start-slots.ts';
+import { type SlotLimits, StartSlots } from '../service/start-slots.ts';
 import { SandboxRun } from './sandbox-run.ts';
 
-export interface OrderOptions {
-  /** Most sandboxes that start or run steps at once. A service that is up no longer counts. */
-  readonly maxParallel: number;
+export interface OrderOptions extends SlotLimits {
   /** Services run until the run is cancelled, although no sandbox needs them any more. */
   readonly keepsServices: boolean;
   /** A sandbox with whose end kept services stop too; null for none. */
@@ -52,7 +50,7 @@ export async function runInOrder(
   const runs = sandboxes.map((sandbox) => new SandboxRun(sandbox));
   const byName = new Map(runs.map((run) => [run.sandbox.name, run]));
   const cancelled = aborted(context.cancel);
-  const slots = new StartSlots(options.maxParallel);
+  const slots = new StartSlots(options);
   for (const run of runs) {
     if (run.sandbox.service !== null) void stopInTime(run, runs, options, cancelled);
   }

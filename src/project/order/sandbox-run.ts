@@ -4,7 +4,7 @@ import { runSandbox, type SandboxContext } from '../run-sandbox.ts';
 import { Milestones } from '../service/milestones.ts';
 import { aborted } from '../service/pause.ts';
 import { RestartRequests } from '../service/restart-requests.ts';
-import type { StartSlots } from '../service/start-slots.ts';
+import type { Slot, StartSlots } from '../service/start-slots.ts';
 import { hasFailed } from '../step/decide-skip.ts';
 
 /** Returns how a sandbox ended, for those that wait for it: `db exited 1`. */
@@ -51,14 +51,31 @@ export class SandboxRun {
       await context.emit({ type: 'sandbox-waiting', sandbox: name, dependsOn });
     }
     const unmet = await this.#waitForOthers(find, aborted(context.cancel));
-    const release = await slots.take();
+    const slot = await this.#takeSlot(unmet, context, slots);
     try {
-      const result = await this.#run(unmet, context, release);
+      const result = await this.#run(unmet, context, slot.leave);
       this.#finish(result);
       return result;
     } finally {
-      release();
+      slot.release();
     }
+  }
+
+  /** Waits for a place and for memory; one that does not start needs none. */
+  async #takeSlot(unmet: string | null, context: SandboxContext, slots: StartSlots): Promise<Slot> {
+    const { name: sandbox, vm } = this.sandbox;
+    const { memoryBytes: wantedBytes } = vm;
+    const slot = await slots.take({
+      memoryBytes: unmet === null && !context.cancel.aborted ? wantedBytes : 0,
+      onMemoryWait: (freeBytes) => {
+        void context.emit({ type: 'memory-waiting', sandbox, wantedBytes, freeBytes });
+      },
+    });
+    if (slot.isOverCommitted) {
+      const message = 'starts although the machine has less free memory than its VM may need';
+      await context.emit({ type: 'warning', sandbox, message });
+    }
+    return slot;
   }
 
   /** Returns why it cannot start, or null. */

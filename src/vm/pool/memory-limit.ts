@@ -8,6 +8,11 @@ function mebibytes(bytes: number): string {
   return `${Math.floor(bytes / 2 ** 20)} MiB`;
 }
 
+/** Returns the memory that VMs may take together, in bytes. @param availableBytes  MemAvailable of the kernel. */
+export function memoryForVms(availableBytes: number = freemem()): number {
+  return Math.max(0, availableBytes - RESERVE_BYTES);
+}
+
 /** Returns how many VMs the host has memory for if each grows to its `memory`. @param availableBytes  MemAvailable of the kernel. */
 export function vmsThatFit(memoryBytes: number, availableBytes: number = freemem()): number {
   return Math.max(0, Math.floor((availableBytes - RESERVE_BYTES) / memoryBytes));

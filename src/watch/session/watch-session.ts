@@ -44,7 +44,10 @@ export class WatchSession {
   constructor(options: WatchSessionOptions) {
     this.#options = options;
     this.#plan = options.plan;
-    this.#slots = new StartSlots(options.maxParallel);
+    this.#slots = new StartSlots({
+      maxParallel: options.maxParallel,
+      memoryBytes: Number.POSITIVE_INFINITY,
+    });
   }
 
   get plan(): Plan {
@@ -93,12 +96,12 @@ export class WatchSession {
   }
 
   async #run(sandbox: SandboxPlan, signal: AbortSignal): Promise<RunResult> {
-    const release = await this.#slots.take();
+    const slot = await this.#slots.take({ memoryBytes: 0, onMemoryWait: () => undefined });
     try {
       const plan = { ...this.#plan, sandboxes: [sandbox] };
       return await this.#options.run(plan, signal, (event) => {
         if (event.type === 'service-started') {
-          release();
+          slot.leave();
           this.#loops.get(sandbox.name)?.serving();
         }
         const reached = this.#dependencies.note(sandbox, event);
@@ -106,7 +109,7 @@ export class WatchSession {
         if (reached.includes('completed')) this.#runDependents(sandbox.name);
       });
     } finally {
-      release();
+      slot.release();
     }
   }
 

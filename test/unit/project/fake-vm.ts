@@ -276,6 +276,8 @@ function lineOf(event: RunChange): string {
       return `sandbox-changed ${event.sandbox} ${event.action}${event.reasons.map((reason) => ` ${reason}`).join(',')}`;
     case 'sandbox-stopping':
       return `sandbox-stopping ${event.sandbox}`;
+    case 'memory-waiting':
+      return `memory-waiting ${event.sandbox} ${event.freeBytes}`;
     case 'artifacts-copied':
       return `artifacts-copied ${event.files}`;
     case 'run-started':

@@ -6,6 +6,7 @@ import {
   describeBlocked,
   describeChange,
   describeFileChange,
+  describeMemoryWait,
   describeOutcome,
   describePort,
   describeService,
@@ -69,6 +70,8 @@ function statusText(event: RunEvent): string | null {
     case 'service-healthy':
     case 'service-exited':
       return `${event.sandbox}: ${describeService(event)}`;
+    case 'memory-waiting':
+      return `${event.sandbox}: ${describeMemoryWait(event)}`;
     case 'artifacts-copied':
       return `${event.sandbox}: ${describeArtifacts(event)}`;
     case 'warning':

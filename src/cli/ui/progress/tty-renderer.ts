@@ -2,6 +2,7 @@ import type { ListrTask } from 'listr2';
 import type { RunEvent } from '../../../project/run-event.ts';
 import { type CliOutput, writeText } from '../../io.ts';
 import {
+  describeMemoryWait,
   describeOutcome,
   describePort,
   describeService,
@@ -123,6 +124,7 @@ function drawStepEnd(
 function drawVm(line: LiveLine | undefined, event: RunEvent): void {
   if (event.type === 'image-progress') line?.note(describeImage(event));
   if (event.type === 'sandbox-waiting') line?.note(describeWaiting(event));
+  if (event.type === 'memory-waiting') line?.note(describeMemoryWait(event));
   if (event.type === 'vm-starting') line?.note('starting');
   if (event.type === 'port-opened') line?.ports.push(describePort(event));
   if (event.type === 'vm-started') {

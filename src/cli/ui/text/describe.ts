@@ -88,6 +88,13 @@ function ordinal(count: number): string {
 }
 
 /** Describes what a sandbox waits for: `waits for db (healthy)`. */
+export function describeMemoryWait({
+  wantedBytes,
+  freeBytes,
+}: Extract<RunEvent, { type: 'memory-waiting' }>): string {
+  return `waits for ${formatBytes(wantedBytes)} of memory: ${formatBytes(freeBytes)} are free`;
+}
+
 export function describeArtifacts({ files, bytes, skipped, directory }: ArtifactsResult): string {
   const links = skipped === 0 ? '' : `, ${skipped} links and special files skipped`;
   const count = files === 1 ? '1 artifact' : `${files} artifacts`;
