@@ -44,6 +44,7 @@ const TEST_TOOLS = {
   cpio: 'cpio',
   codespell: 'codespell',
   'clang-format': 'clang-format',
+  zstd: 'zstd',
 };
 /** Files instead of programs: headers that gcc alone does not bring. */
 const BUILD_FILES = {

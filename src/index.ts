@@ -28,6 +28,7 @@ export {
 } from './errors/error-kinds.ts';
 export { type ErrorFacts, GondolinError, type SourcePlace } from './errors/gondolin-error.ts';
 export type { GuestImage } from './image/guest-image.ts';
+export type { ContainerConfig } from './image/oci/documents/image-config.ts';
 export {
   type IngressCall,
   type IngressHeaderPatch,

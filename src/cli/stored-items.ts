@@ -84,6 +84,7 @@ export function toStoredKind({ kind }: StoredItem): StoredKind {
     case 'kernel':
     case 'rootfs':
     case 'initramfs':
+    case 'layer':
       return 'images';
   }
 }

@@ -166,8 +166,12 @@ export type DependencyCondition = 'started' | 'healthy' | 'completed';
 
 export interface ImageConfig {
   readonly name: string;
-  /** Directory of an image that was built earlier; null for an image to build. */
+  /** Directory of an image that was built earlier; null for another image. */
   readonly path: string | null;
+  /** A reference, `oci-layout:` or `docker-archive:` with an absolute path; null for another image. */
+  readonly oci: string | null;
+  /** When the registry of `oci` is asked. */
+  readonly pull: 'missing' | 'always' | 'never';
   /** `host` is this machine's processor. */
   readonly arch: 'host' | 'x86_64' | 'aarch64';
   readonly release: string;

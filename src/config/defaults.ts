@@ -45,6 +45,8 @@ export const DEFAULT_NETWORK: NetworkConfig = {
 export const DEFAULT_IMAGE: ImageConfig = {
   name: 'debian',
   path: null,
+  oci: null,
+  pull: 'missing',
   arch: 'host',
   release: 'host',
   packages: [],

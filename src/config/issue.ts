@@ -39,7 +39,11 @@ export const ISSUE_HINTS = {
     'Remove `shards:`, or move the steps into a sandbox of their own that depends on this one.',
   unknown_dependency: 'Name another sandbox of this project.',
   dependency_cycle: 'Remove one of these dependencies.',
-  unknown_image: 'Name a key of `images:`, or the built-in `debian`.',
+  unknown_image:
+    'Name a key of `images:`, the built-in `debian`, or an image of a registry with its tag: python:3.12-slim.',
+  image_reference:
+    'Write REGISTRY/NAME:TAG, NAME@sha256:DIGEST, oci-layout:./directory or docker-archive:./file.tar.',
+  needs_oci: 'Remove the key: what is built here is built again when its description changes.',
   path_missing:
     'Create it, or correct the path; relative paths start at the file that contains them.',
   path_kind: 'Write a path of the kind named above.',

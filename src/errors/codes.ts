@@ -122,6 +122,14 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Build as root, or install uidmap and give this user subordinate ids.',
   },
+  IMAGE_CREDENTIALS_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Log in to the registry again with `docker login` or `podman login`.',
+  },
+  IMAGE_DIGEST_MISMATCH: {
+    exit: EXIT.runner,
+    hint: 'Pull the image again; if that fails too, the registry or the file serves other bytes than it promises.',
+  },
   IMAGE_INVALID: {
     exit: EXIT.runner,
     hint: 'Build the image again: its files do not match its manifest.',
@@ -130,17 +138,61 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Report the version of the kernel package: it is damaged or has an unknown format.',
   },
+  IMAGE_LAYER_INVALID: {
+    exit: EXIT.runner,
+    hint: 'Build the image again with a tool of its own: this one cannot be unpacked safely.',
+  },
+  IMAGE_MANIFEST_INVALID: {
+    exit: EXIT.runner,
+    hint: 'Build and push the image again as an OCI or Docker (schema 2) image for Linux.',
+  },
   IMAGE_NOT_FOUND: {
     exit: EXIT.config,
     hint: 'Correct the path, or remove it to use the built-in image.',
+  },
+  IMAGE_NOT_PULLED: {
+    exit: EXIT.config,
+    hint: 'Set `pull: missing` for the image.',
   },
   IMAGE_PACKAGE_UNKNOWN: {
     exit: EXIT.config,
     hint: 'Correct the package name in build.debian.packages of the image.',
   },
+  IMAGE_PLATFORM_MISSING: {
+    exit: EXIT.runner,
+    hint: 'Use an image that has this platform.',
+  },
   IMAGE_RECIPE_INVALID: {
     exit: EXIT.config,
     hint: 'Correct the image under images: and run the command again.',
+  },
+  IMAGE_REFERENCE_INVALID: {
+    exit: EXIT.config,
+    hint: 'Write the image as REGISTRY/NAME:TAG, oci-layout:DIRECTORY or docker-archive:FILE.',
+  },
+  IMAGE_REFERENCE_UNKNOWN: {
+    exit: EXIT.runner,
+    hint: 'Check the name and the tag; a private image may need `docker login` first.',
+  },
+  IMAGE_REGISTRY_CONFIG_INVALID: {
+    exit: EXIT.config,
+    hint: 'Correct the file; docs/images.md describes each of its fields.',
+  },
+  IMAGE_REGISTRY_DENIED: {
+    exit: EXIT.runner,
+    hint: 'Log in to the registry with `docker login` or `podman login`, as a user who may read the image.',
+  },
+  IMAGE_REGISTRY_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Run the command again: what was downloaded is kept.',
+  },
+  IMAGE_REGISTRY_UNREACHABLE: {
+    exit: EXIT.runner,
+    hint: 'Check the network and the proxy, then run the command again: what was downloaded is kept.',
+  },
+  IMAGE_REGISTRY_UNSET: {
+    exit: EXIT.config,
+    hint: 'Write the registry before the name, or set GONDOLIN_REGISTRY to the registry of names without one.',
   },
   IMAGE_SOURCES_MISSING: {
     exit: EXIT.config,

@@ -3,17 +3,20 @@ import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { asHostError } from '../host/system-failure.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
-import { cacheKey } from './cache/cache-key.ts';
 import { type EnsureEntryOptions, ensureEntry, type HeldEntry } from './cache/entry.ts';
 import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
 import { digestBytes } from './cache/verify-files.ts';
 import type { BootImage, EnsureImageOptions, GuestImage, ImageEvent } from './guest-image.ts';
+import type { ContainerConfig } from './oci/documents/image-config.ts';
 import { openPathImage } from './path-image.ts';
 import {
   checkDebianRecipe,
   type DebianRecipe,
+  imageKey,
   initramfsKey,
   kernelKey,
+  kernelRecipe,
+  type OciRecipe,
   type ProgramRecipe,
   rootfsKey,
   titleOf,
@@ -33,6 +36,8 @@ export interface ImageParts {
   readonly sizeBytes: number;
   /** Digests of the files, sorted: they make the image's key. */
   readonly digests: readonly string[];
+  /** The command, variables and user that an OCI image names; null for other images. */
+  readonly container: ContainerConfig | null;
   release(): void;
 }
 
@@ -46,7 +51,7 @@ type Context = Pick<EnsureEntryOptions, 'onEvent' | 'signal'> & {
  *
  * @throws {GondolinError} IMAGE_RECIPE_INVALID, IMAGE_NOT_FOUND, IMAGE_INVALID, IMAGE_AGENT_MISSING, IMAGE_ARCH_UNSUPPORTED,
  * IMAGE_TOOL_MISSING, IMAGE_BUILD_UNPRIVILEGED, IMAGE_SOURCES_MISSING, IMAGE_PACKAGE_UNKNOWN, IMAGE_KERNEL_INVALID,
- * IMAGE_BUILD_FAILED, and HOST_* of the cache directory.
+ * IMAGE_BUILD_FAILED, those of `ensureOciRootfs` for an OCI image, and HOST_* of the cache directory.
  * @throws the signal's reason when it aborts; nothing is left running or half-written then.
  */
 export function ensureImage(recipe: ImageRecipe, options: EnsureImageOptions): Promise<GuestImage>;
@@ -75,18 +80,6 @@ export async function ensureImage(
   }
 }
 
-function ensureParts(
-  recipe: ImageRecipe | ProgramRecipe,
-  context: Context & { readonly signal: AbortSignal },
-): Promise<ImageParts> {
-  if (recipe.kind === 'path') {
-    return openPathImage(recipe.path, context.options.cacheDirectory, context.signal);
-  }
-  if (recipe.kind === 'debian') return ensureDebianParts(recipe, context);
-  const kernel = { ...recipe, kind: 'debian', packages: [] } as const;
-  return ensureKernel(kernel, context).then((held) => joinParts(held, null));
-}
-
 async function readAgent(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
@@ -97,24 +90,59 @@ async function readAgent(path: string): Promise<Buffer> {
   }
 }
 
-/** Kernel and root file system at once, unless one needs the other; when one fails the other is stopped. */
+function ensureParts(recipe: ImageRecipe | ProgramRecipe, context: Context): Promise<ImageParts> {
+  switch (recipe.kind) {
+    case 'path':
+      return openPathImage(recipe.path, context.options.cacheDirectory, context.signal);
+    case 'debian':
+      return ensureDebianParts(recipe, context);
+    case 'oci':
+      return ensureOciParts(recipe, context);
+    case 'program': {
+      const kernel = { ...recipe, kind: 'debian', packages: [] } as const;
+      return ensureKernel(kernel, context).then((held) => joinParts(held, null, null));
+    }
+  }
+}
+
+/** Kernel and root file system at once, unless one needs the other. */
 async function ensureDebianParts(recipe: DebianRecipe, context: Context): Promise<ImageParts> {
   checkDebianRecipe(recipe);
+  return ensureBoth(recipe, context, async (kernel, whileBothGo) => {
+    const wanted = wantsModules(recipe) ? (await kernel).manifest.kernelRelease : '';
+    return { entry: await ensureRootfs(recipe, wanted, whileBothGo), container: null };
+  });
+}
+
+async function ensureOciParts(recipe: OciRecipe, context: Context): Promise<ImageParts> {
+  const { ensureOciRootfs } = await import('./oci/ensure-oci-rootfs.ts');
+  return ensureBoth(kernelRecipe(recipe), context, (_kernel, whileBothGo) =>
+    ensureOciRootfs(recipe, whileBothGo),
+  );
+}
+
+/** Makes both parts; when one fails the other is stopped. */
+async function ensureBoth(
+  recipe: DebianRecipe,
+  context: Context,
+  startRootfs: (
+    kernel: Promise<HeldEntry>,
+    whileBothGo: Context,
+  ) => Promise<{ entry: HeldEntry; container: ContainerConfig | null }>,
+): Promise<ImageParts> {
   const other = new AbortController();
   const signal = AbortSignal.any([context.signal, other.signal]);
   const whileBothGo = { ...context, signal };
   const kernelBuild = ensureKernel(recipe, whileBothGo);
-  const release = wantsModules(recipe)
-    ? kernelBuild.then(({ manifest }) => manifest.kernelRelease)
-    : Promise.resolve('');
-  const rootfsBuild = release.then((wanted) => ensureRootfs(recipe, wanted, whileBothGo));
+  const rootfsBuild = startRootfs(kernelBuild, whileBothGo);
   const both = [kernelBuild, rootfsBuild] as const;
   for (const one of both) one.catch((error: unknown) => other.abort(error));
   const [kernel, rootfs] = await Promise.allSettled(both);
   if (kernel.status === 'fulfilled' && rootfs.status === 'fulfilled') {
-    return joinParts(kernel.value, rootfs.value);
+    return joinParts(kernel.value, rootfs.value.entry, rootfs.value.container);
   }
-  for (const one of [kernel, rootfs]) if (one.status === 'fulfilled') one.value.lock.release();
+  if (kernel.status === 'fulfilled') kernel.value.lock.release();
+  if (rootfs.status === 'fulfilled') rootfs.value.entry.lock.release();
   context.signal.throwIfAborted();
   throw other.signal.reason;
 }
@@ -156,7 +184,11 @@ async function build(...args: Parameters<BuildDebianEntry>): ReturnType<BuildDeb
   return buildDebianEntry(...args);
 }
 
-function joinParts(kernel: HeldEntry, rootfs: HeldEntry | null): ImageParts {
+function joinParts(
+  kernel: HeldEntry,
+  rootfs: HeldEntry | null,
+  container: ContainerConfig | null,
+): ImageParts {
   const entries = rootfs === null ? [kernel] : [kernel, rootfs];
   const files = entries.flatMap(({ manifest }) => Object.values(manifest.files));
   const [vmlinux, modules] = ARTIFACT_FILES.kernel;
@@ -168,6 +200,7 @@ function joinParts(kernel: HeldEntry, rootfs: HeldEntry | null): ImageParts {
     kernelRelease: kernel.manifest.kernelRelease,
     sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     digests: files.map(({ sha256 }) => sha256).toSorted(),
+    container,
     release: () => {
       for (const { lock } of entries) lock.release();
     },
@@ -201,7 +234,7 @@ async function addInitramfs(
     });
     const [initramfs] = ARTIFACT_FILES.initramfs;
     return {
-      key: cacheKey({ initramfs: key, digests: parts.digests }),
+      key: imageKey(key, parts.digests, parts.container),
       vmlinuxPath: parts.vmlinuxPath,
       initramfsPath: join(entry.place.directory, initramfs),
       rootfsPath: parts.rootfsPath,
@@ -209,6 +242,7 @@ async function addInitramfs(
       kernelRelease: parts.kernelRelease,
       sizeBytes: parts.sizeBytes + (entry.manifest.files[initramfs]?.sizeBytes ?? 0),
       recipe,
+      container: parts.container,
       async release() {
         entry.lock.release();
         parts.release();

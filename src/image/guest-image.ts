@@ -1,8 +1,11 @@
+import type { Environment } from '../host/directories.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
+import type { ContainerConfig } from './oci/documents/image-config.ts';
+import type { TransferLimits } from './oci/registry/transport.ts';
 import type { ProgramRecipe } from './recipe.ts';
 
-/** The three parts of an image; each has its own cache entries. */
-export type ArtifactKind = 'kernel' | 'rootfs' | 'initramfs';
+/** The three parts of an image, and the layers that OCI images are downloaded in; each has its own cache entries. */
+export type ArtifactKind = 'kernel' | 'rootfs' | 'initramfs' | 'layer';
 
 /** A step of making an image ready; plain data, safe to print. */
 export interface ImageEvent {
@@ -27,6 +30,10 @@ export interface EnsureImageOptions {
   readonly onBuilt?: () => Promise<void>;
   /** Variables for the tools that download, e.g. `http_proxy`. Nothing else of the environment is passed on. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where registries and credentials of OCI images are looked up. @default that of this process */
+  readonly env?: Environment;
+  /** Bounds on the time that registries take. @default TRANSFER_LIMITS */
+  readonly transferLimits?: Partial<TransferLimits>;
 }
 
 /**
@@ -49,6 +56,8 @@ export interface GuestImage {
   /** Sum of the three files. */
   readonly sizeBytes: number;
   readonly recipe: ImageRecipe;
+  /** The command, variables and user that an OCI image names; null for other images. */
+  readonly container: ContainerConfig | null;
   /** Lets `pruneImages` remove the files again. May be called twice; never throws. */
   release(): Promise<void>;
 }

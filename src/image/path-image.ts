@@ -49,6 +49,7 @@ export async function openPathImage(
     kernelRelease: manifest.kernelRelease,
     sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     digests: files.map(({ sha256 }) => sha256).toSorted(),
+    container: null,
     // The directory is the user's: gondolin never removes it.
     release: () => undefined,
   };

@@ -2,14 +2,25 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
-import { cacheKey } from './cache/cache-key.ts';
 import { ARTIFACT_FILES, type EntryPlace, entryPlace } from './cache/layout.ts';
 import { type Manifest, parseManifest } from './cache/manifest.ts';
 import { readManifestText } from './cache/read-manifest.ts';
 import { digestBytes } from './cache/verify-files.ts';
+import type { ImageParts } from './ensure-image.ts';
 import type { EnsureImageOptions, GuestImage } from './guest-image.ts';
 import { openPathImage } from './path-image.ts';
-import { checkDebianRecipe, holdsModules, initramfsKey, kernelKey, rootfsKey } from './recipe.ts';
+import {
+  checkDebianRecipe,
+  type DebianRecipe,
+  holdsModules,
+  imageKey,
+  initramfsKey,
+  kernelKey,
+  kernelRecipe,
+  type OciRecipe,
+  ociRootfsKey,
+  rootfsKey,
+} from './recipe.ts';
 
 /** The identity of an image: its key and the paths of its files. */
 export type ImageIdentity = Pick<
@@ -30,37 +41,63 @@ export async function peekImage(
 ): Promise<ImageIdentity | null> {
   const agent = await readFile(agentPath).catch(nullWhenMissing);
   if (agent === null) return null;
-  const parts =
-    recipe.kind === 'path'
-      ? await openPathImage(recipe.path, cacheDirectory, new AbortController().signal)
-      : await peekDebian(recipe, cacheDirectory);
+  const parts = await peekParts(recipe, cacheDirectory);
   if (parts === null) return null;
   const { vmlinuxPath, rootfsPath, modulesSha256, digests } = parts;
   const key = initramfsKey(digestBytes(agent), modulesSha256);
   const initramfs = entryPlace(cacheDirectory, 'initramfs', key).directory;
   return {
-    key: cacheKey({ initramfs: key, digests }),
+    key: imageKey(key, digests, parts.container),
     vmlinuxPath,
     initramfsPath: join(initramfs, ARTIFACT_FILES.initramfs[0]),
     rootfsPath,
   };
 }
 
-async function peekDebian(recipe: Extract<ImageRecipe, { kind: 'debian' }>, cache: string) {
+type PeekedParts = Pick<ImageParts, 'vmlinuxPath' | 'modulesSha256' | 'digests' | 'container'> & {
+  readonly rootfsPath: string;
+};
+
+async function peekParts(recipe: ImageRecipe, cache: string): Promise<PeekedParts | null> {
+  switch (recipe.kind) {
+    case 'path':
+      return openPathImage(recipe.path, cache, new AbortController().signal);
+    case 'debian':
+      return peekDebian(recipe, cache);
+    case 'oci':
+      return peekOci(recipe, cache);
+  }
+}
+
+async function peekDebian(recipe: DebianRecipe, cache: string): Promise<PeekedParts | null> {
   checkDebianRecipe(recipe);
+  const found = await peekEntries(recipe, rootfsKey(recipe), cache);
+  if (found === null || !holdsModules(recipe, found.kernelRelease, found.rootfs)) return null;
+  return { ...found.parts, container: null };
+}
+
+async function peekOci(recipe: OciRecipe, cache: string): Promise<PeekedParts | null> {
+  const { peekOciConfig } = await import('./oci/peek-oci.ts');
+  const config = await peekOciConfig(recipe, { cacheDirectory: cache });
+  if (config === null) return null;
+  const found = await peekEntries(kernelRecipe(recipe), ociRootfsKey(config.diffIds), cache);
+  return found === null ? null : { ...found.parts, container: config.container };
+}
+
+async function peekEntries(recipe: DebianRecipe, rootfsEntryKey: string, cache: string) {
   const kernelPlace = entryPlace(cache, 'kernel', kernelKey(recipe));
-  const rootfsPlace = entryPlace(cache, 'rootfs', rootfsKey(recipe));
+  const rootfsPlace = entryPlace(cache, 'rootfs', rootfsEntryKey);
   const [kernel, rootfs] = await Promise.all([peekEntry(kernelPlace), peekEntry(rootfsPlace)]);
   if (kernel === null || rootfs === null) return null;
-  if (!holdsModules(recipe, kernel.kernelRelease, rootfs)) return null;
   const [vmlinux, modules] = ARTIFACT_FILES.kernel;
   const files = [...Object.values(kernel.files), ...Object.values(rootfs.files)];
-  return {
+  const parts = {
     vmlinuxPath: join(kernelPlace.directory, vmlinux),
     rootfsPath: join(rootfsPlace.directory, ARTIFACT_FILES.rootfs[0]),
     modulesSha256: kernel.files[modules]?.sha256 ?? '',
     digests: files.map(({ sha256 }) => sha256).toSorted(),
   };
+  return { rootfs, kernelRelease: kernel.kernelRelease, parts };
 }
 
 /** Null when it is missing or damaged: it is to be built. */

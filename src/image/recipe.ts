@@ -3,9 +3,11 @@ import type { ImageRecipe } from '../plan/plan.ts';
 import { cacheKey } from './cache/cache-key.ts';
 import type { Manifest } from './cache/manifest.ts';
 import { KERNEL_META_PACKAGE, MODULE_ROOTS } from './kernel/module-roots.ts';
+import type { ContainerConfig } from './oci/documents/image-config.ts';
 import { BASE_PACKAGES } from './rootfs/base-packages.ts';
 
 export type DebianRecipe = Extract<ImageRecipe, { kind: 'debian' }>;
+export type OciRecipe = Extract<ImageRecipe, { kind: 'oci' }>;
 
 /** A guest without a root file system: one static program in its initramfs. */
 export interface ProgramRecipe extends Pick<DebianRecipe, 'arch' | 'release' | 'mirror'> {
@@ -17,7 +19,7 @@ export interface ProgramRecipe extends Pick<DebianRecipe, 'arch' | 'release' | '
 }
 
 /** Raised with any change that gives other bytes for the same recipe: old entries are then no longer found. */
-const BUILDER_VERSIONS = { kernel: 1, rootfs: 2, modules: 1, initramfs: 1 } as const;
+const BUILDER_VERSIONS = { kernel: 1, rootfs: 2, modules: 1, initramfs: 1, oci: 1 } as const;
 
 // Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/;
@@ -84,6 +86,16 @@ export function rootfsKey(recipe: DebianRecipe): string {
   });
 }
 
+/** Keys by what goes in, not by where it comes from: images with the same layers share their root file system. */
+export function ociRootfsKey(diffIds: readonly string[]): string {
+  return cacheKey({ builder: BUILDER_VERSIONS.oci, diffIds });
+}
+
+/** An OCI image has no kernel: it boots that of a Debian image. */
+export function kernelRecipe({ arch, release }: OciRecipe): DebianRecipe {
+  return { kind: 'debian', arch, release, packages: [], mirror: null };
+}
+
 /** The same key may lead to one with the modules of another kernel: those of this release must be there. */
 export function holdsModules(
   recipe: DebianRecipe,
@@ -103,19 +115,34 @@ export function initramfsKey(
   return cacheKey({ builder: BUILDER_VERSIONS.initramfs, agentSha256, modulesSha256, ...programs });
 }
 
+/** Key of a whole image: the digests of its files, and what it says about running it. */
+export function imageKey(
+  initramfs: string,
+  digests: readonly string[],
+  container: ContainerConfig | null,
+): string {
+  return cacheKey({
+    initramfs,
+    digests,
+    ...(container === null ? {} : { container: { ...container } }),
+  });
+}
+
 /** For people: `debian bookworm + git, nodejs`. */
 export function titleOf(recipe: DebianRecipe): string {
   const extra = recipe.packages.length > 0 ? ` + ${recipe.packages.join(', ')}` : '';
   return `debian ${recipe.release}${extra}`.slice(0, 1000);
 }
 
-/** Returns one line that names an image for people: `debian bookworm + git`, or the directory of the user's own image. */
+/** Returns one line that names an image for people: `debian bookworm + git`, a reference, or the directory of the user's own image. */
 export function imageTitle(recipe: ImageRecipe | ProgramRecipe): string {
   if (recipe.kind === 'program') return `${recipe.guestPath} alone`;
+  if (recipe.kind === 'oci') return recipe.source;
   return recipe.kind === 'debian' ? titleOf(recipe) : recipe.path;
 }
 
 /** Keys of the entries that an image of this recipe shares with others, for `pruneImages`; none for a path. */
 export function entryKeysOf(recipe: ImageRecipe): string[] {
+  if (recipe.kind === 'oci') return [kernelKey(kernelRecipe(recipe))];
   return recipe.kind === 'debian' ? [kernelKey(recipe), rootfsKey(recipe)] : [];
 }

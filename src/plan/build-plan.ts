@@ -28,13 +28,18 @@ export interface PlanFacts {
 }
 
 function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
-  const { name, path, packages, mirror } = image;
+  const { name, path, oci, pull, packages, mirror } = image;
   if (path !== null) return { name, recipe: { kind: 'path', path } };
+  const arch = image.arch === 'host' ? facts.arch : image.arch;
+  if (oci !== null) {
+    const { release } = facts;
+    return { name, recipe: { kind: 'oci', source: oci, arch, release, pull, digest: null } };
+  }
   return {
     name,
     recipe: {
       kind: 'debian',
-      arch: image.arch === 'host' ? facts.arch : image.arch,
+      arch,
       release: image.release === 'host' ? facts.release : image.release,
       packages,
       mirror: mirror === 'host' ? null : mirror,
@@ -90,6 +95,13 @@ const PROJECT_FILES = ['gondolin.yaml', 'gondolin.yml'];
 /** The files of an image in a directory of the user: the manifest has the digests of the others. */
 const IMAGE_FILES = ['manifest.json', 'vmlinux', 'modules.cpio', 'rootfs.squashfs'];
 
+/** The file that decides what an OCI image on this disk is: it has the digests of the others, or is the image. */
+function localOciFiles(oci: string | null): string[] {
+  const [, kind, path = ''] = /^(oci-layout|docker-archive):([^:]*)/.exec(oci ?? '') ?? [];
+  if (kind === undefined) return [];
+  return [kind === 'oci-layout' ? join(path, 'index.json') : path];
+}
+
 function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
   const named = sandboxes.flatMap(({ envFiles, image, network, secrets }) => [
     ...envFiles,
@@ -104,6 +116,7 @@ function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
       : []),
     ...secrets.flatMap(({ from }) => (from.kind === 'file' ? [from.path] : [])),
     ...(image.path === null ? [] : IMAGE_FILES.map((file) => join(image.path ?? '', file))),
+    ...localOciFiles(image.oci),
   ]);
   const found = PROJECT_FILES.map((file) => join(directory, file));
   return [...new Set([...found, ...named])].filter((path) => !files.includes(path));

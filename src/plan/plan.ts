@@ -103,7 +103,19 @@ export type ImageRecipe =
       /** Base URL of the mirror; null for the mirrors of the host's apt configuration. */
       readonly mirror: string | null;
     }
-  | { readonly kind: 'path'; readonly path: string };
+  | { readonly kind: 'path'; readonly path: string }
+  | {
+      readonly kind: 'oci';
+      /** A reference as Docker writes it, `oci-layout:` or `docker-archive:` with an absolute path. */
+      readonly source: string;
+      readonly arch: 'x86_64' | 'aarch64';
+      /** Debian release of the kernel. */
+      readonly release: string;
+      /** When the registry is asked what the reference means: if this machine does not know it, at each start, or never. */
+      readonly pull: 'missing' | 'always' | 'never';
+      /** The digest that the reference has to have, `sha256:` and 64 hex digits; null for whatever the registry says. */
+      readonly digest: string | null;
+    };
 
 /** `network:` of the project file, except that `allowedHosts` includes the hosts of the secrets. */
 export type NetworkPlan = NetworkConfig;

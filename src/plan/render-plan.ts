@@ -19,6 +19,7 @@ const MAX_SHOWN_INPUTS = 3;
 
 function imageLine({ name, recipe }: ImagePlan): string {
   if (recipe.kind === 'path') return `${name}: ${recipe.path}`;
+  if (recipe.kind === 'oci') return recipe.source === name ? name : `${name}: ${recipe.source}`;
   const { release, arch, packages } = recipe;
   const extra = packages.length === 0 ? '' : ` + ${packages.join(' ')}`;
   return `${name}: debian ${release} ${arch}${extra}`;

@@ -82,7 +82,7 @@ it('docs/config.md names the defaults of the schema', () => {
 it('every key has a description, and a default or a word on what its absence means', () => {
   // One of the two is wanted, which the schema says with oneOf.
   const eitherOr = [
-    ...['images.*.build', 'images.*.path', 'sandboxes.*.volumes[].source'],
+    ...['images.*.build', 'images.*.path', 'images.*.oci', 'sandboxes.*.volumes[].source'],
     ...['env', 'file', 'command'].flatMap((key) => [
       `sandboxes.*.secrets[].from.${key}`,
       `sandboxes.*.network.upstream_proxy.credentials.${key}`,
@@ -136,7 +136,11 @@ const BASE = {
   include: [] as string[],
   args: { p: { default: 'one' } },
   functions: { p: { handler: './a.txt' } },
-  images: { i: { build: { distro: 'debian', debian: {} } }, j: { path: './src' } },
+  images: {
+    i: { build: { distro: 'debian', debian: {} } },
+    j: { path: './src' },
+    k: { oci: 'a:1' },
+  },
   sandboxes: {
     p: {
       image: 'i',
@@ -162,6 +166,7 @@ const BASE = {
       watch: { rules: [{ path: './src' }] },
     },
     q: { image: 'j', steps: ['ls'] },
+    s: { image: 'k' },
   },
 };
 
@@ -183,6 +188,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'images.*.build.debian.packages': ['git'],
   'images.*.build.debian.mirror': 'https://deb.example.com/debian',
   'images.*.path': './src/deep',
+  'images.*.oci': 'a:2',
   args: { p: { default: 'two' } },
   'args.*.default': 'two',
   'sandboxes.*.profiles': ['ci'],
@@ -295,7 +301,12 @@ function otherValue({ path, part }: Key): unknown {
 function withValue(path: string, value: unknown): string {
   const document: unknown = structuredClone(BASE);
   const item = path === 'sandboxes.*.volumes[].size' ? '1' : '0';
-  const image = path === 'images.*.path' ? 'j' : 'i';
+  const images: Readonly<Record<string, string>> = {
+    'images.*.path': 'j',
+    'images.*.oci': 'k',
+    'images.*.pull': 'k',
+  };
+  const image = images[path] ?? 'i';
   // A service is not split.
   const sandbox = path === 'sandboxes.*.shards' ? 'q' : 'p';
   const name = path.startsWith('images') ? image : sandbox;

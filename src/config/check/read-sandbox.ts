@@ -1,21 +1,11 @@
-import { dirname, resolve } from 'node:path';
-import { nearestName } from '../../util/nearest-name.ts';
 import type { ImageConfig, SandboxConfig, StepConfig } from '../config.ts';
-import { DEFAULT_IMAGE } from '../defaults.ts';
-import { registryImageHint } from '../form/compose-hints.ts';
-import { getChild, getEntries, getItems, type SourceNode } from '../yaml/source-node.ts';
-import {
-  type CheckContext,
-  isScalar,
-  numberOr,
-  report,
-  shownText,
-  textOr,
-} from './check-context.ts';
+import { getChild, getItems, type SourceNode } from '../yaml/source-node.ts';
+import { type CheckContext, numberOr, report, shownText, textOr } from './check-context.ts';
 import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
 import { readSizeBytes, readTimeout, type SizeLimits } from './quantities.ts';
 import { readGuestPatterns } from './read-artifacts.ts';
 import { type EnvConfig, inheritedNames, readEnv, readEnvFiles } from './read-env.ts';
+import { chooseImage } from './read-images.ts';
 import { readNetwork } from './read-network.ts';
 import { readEnvOutputs } from './read-outputs.ts';
 import { readPorts } from './read-ports.ts';
@@ -28,59 +18,6 @@ import { readWatch } from './read-watch.ts';
 
 const DEFAULT_WORKSPACE = '/workspace';
 const MEMORY_LIMITS: SizeLimits = { key: 'resources.memory', fallback: '512MiB', min: '64MiB' };
-
-function toArch(text: string): ImageConfig['arch'] {
-  return text === 'x86_64' || text === 'aarch64' ? text : 'host';
-}
-
-function readImage(context: CheckContext, name: string, node: SourceNode): ImageConfig {
-  const path = getChild(node, 'path');
-  if (isScalar(path)) {
-    const absolute = resolve(dirname(path.span.file.path), path.text);
-    if (context.access.pathKind(absolute) !== 'directory') {
-      report(context, path, 'path_missing', `images.${name}.path: no directory at ${absolute}`);
-    }
-    return { ...DEFAULT_IMAGE, name, path: absolute };
-  }
-  const build = getChild(node, 'build');
-  const debian = getChild(build, 'debian');
-  const packages = getItems(getChild(debian, 'packages')).map((item) => textOr(item, ''));
-  return {
-    name,
-    path: null,
-    arch: toArch(textOr(getChild(build, 'arch'), 'host')),
-    release: textOr(getChild(debian, 'release'), DEFAULT_IMAGE.release),
-    packages: [...new Set(packages)].toSorted(),
-    mirror: textOr(getChild(debian, 'mirror'), DEFAULT_IMAGE.mirror),
-  };
-}
-
-/** Reads `images:` by name. The built-in image is included unless the file defines one of that name. */
-export function readImages(
-  context: CheckContext,
-  node: SourceNode | undefined,
-): Map<string, ImageConfig> {
-  const images = new Map([[DEFAULT_IMAGE.name, DEFAULT_IMAGE]]);
-  for (const [name, { value }] of getEntries(node))
-    images.set(name, readImage(context, name, value));
-  return images;
-}
-
-function chooseImage(
-  context: CheckContext,
-  node: SourceNode | undefined,
-  images: ReadonlyMap<string, ImageConfig>,
-): ImageConfig {
-  const name = textOr(node, DEFAULT_IMAGE.name);
-  const image = images.get(name);
-  if (image !== undefined) return image;
-  const near = nearestName(name, images.keys());
-  const hint = near === undefined ? registryImageHint(name) : `Did you mean "${near}"?`;
-  if (node !== undefined) {
-    report(context, node, 'unknown_image', `image: no image "${shownText(node)}"`, hint);
-  }
-  return DEFAULT_IMAGE;
-}
 
 function readMemory(context: CheckContext, node: SourceNode | undefined): number {
   const bytes = readSizeBytes(context, node, MEMORY_LIMITS);

@@ -77,12 +77,3 @@ export function composeValueHint(value: unknown): string | undefined {
     ? VALUE_HINTS[value]
     : undefined;
 }
-
-/**
- * Returns what to write in place of an image of a registry, such as `node:20`: images are built from Debian packages here.
- * @returns undefined for what looks like a misspelt name.
- */
-export function registryImageHint(name: string): string | undefined {
-  if (!/[:/@.]/.test(name)) return undefined;
-  return 'Images of registries are not supported in this version: list packages under `images:`, NAME, `build:`, `debian:`; then write `image: NAME`.';
-}

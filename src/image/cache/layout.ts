@@ -2,13 +2,19 @@ import { join } from 'node:path';
 import type { ArtifactKind } from '../guest-image.ts';
 
 /** Every name the image cache puts on disk, below `<cache>/images`. */
-export const ARTIFACT_KINDS = ['kernel', 'rootfs', 'initramfs'] as const satisfies ArtifactKind[];
+export const ARTIFACT_KINDS = [
+  'kernel',
+  'rootfs',
+  'initramfs',
+  'layer',
+] as const satisfies ArtifactKind[];
 
 /** The files of an entry besides its manifest. Names come from here, never from a manifest. */
 export const ARTIFACT_FILES = {
   kernel: ['vmlinux', 'modules.cpio'],
   rootfs: ['rootfs.squashfs'],
   initramfs: ['initramfs.cpio'],
+  layer: ['blob'],
 } as const satisfies Record<ArtifactKind, readonly string[]>;
 
 export const MANIFEST_NAME = 'manifest.json';
@@ -42,6 +48,16 @@ export function imagesDirectory(cacheDirectory: string): string {
 /** Build logs: kept where a build failed. */
 export function logsDirectory(cacheDirectory: string): string {
   return join(imagesDirectory(cacheDirectory), 'logs');
+}
+
+/** Layers that are being downloaded, by their digests. They stay when a download breaks off. */
+export function partialDirectory(cacheDirectory: string): string {
+  return join(imagesDirectory(cacheDirectory), 'partial');
+}
+
+/** Records of the references that were pulled. */
+export function referencesDirectory(cacheDirectory: string): string {
+  return join(imagesDirectory(cacheDirectory), 'references');
 }
 
 /** @throws {RangeError} when the key is not 64 hex digits: a bug of the caller. */

@@ -22,7 +22,7 @@ export interface FileDigest {
 export interface Manifest {
   readonly version: 1;
   /** `image` is a whole one in a directory of the user's; the others are cache entries. */
-  readonly kind: 'kernel' | 'rootfs' | 'initramfs' | 'image';
+  readonly kind: 'kernel' | 'rootfs' | 'initramfs' | 'layer' | 'image';
   /** Cache key, 64 hex digits; empty for `image`. */
   readonly key: string;
   /** For people, e.g. `debian bookworm + git`. At most 1,000 characters, printable. */
@@ -44,6 +44,7 @@ const RELEASES = {
   image: /^[A-Za-z0-9._+~-]{1,64}$/,
   rootfs: /^[A-Za-z0-9._+~-]{0,64}$/,
   initramfs: /^$/,
+  layer: /^$/,
 };
 
 /**

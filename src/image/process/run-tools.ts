@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
+import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { BUILD_PATH } from './tool.ts';
@@ -21,6 +22,8 @@ export interface RunToolsOptions {
   readonly logPath: string;
   /** Each line on stderr (and on stdout, where that is not asked for), without the line end. */
   readonly onLine?: (line: string) => void;
+  /** Writes the stdin of the first program, which is empty without it; it is closed once this resolves. */
+  readonly input?: (stdin: Writable) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -88,7 +91,8 @@ async function runPipeline(
   const killAll = (): void => running.forEach(killGroup);
   options.signal.addEventListener('abort', killAll, { once: true });
   try {
-    const results = startPipeline(commands, options, log, note).map(async ({ child, ended }) => {
+    const tools = startPipeline(commands, options, log, note);
+    const results = tools.map(async ({ child, ended }) => {
       running.add(child);
       const failure = await ended;
       running.delete(child);
@@ -96,11 +100,29 @@ async function runPipeline(
       if (failure !== null) killAll();
       return failure;
     });
+    const broken = await feed(tools[0]?.child, options).catch((error: unknown) => ({ error }));
+    if (broken !== undefined) killAll();
     const failures = (await Promise.all(results)).filter((result) => result !== null);
+    // Why a program no longer reads is said by its own failure.
+    if (broken !== undefined && !isBrokenPipe(broken.error)) throw broken.error;
     return failures.find((failure) => !failure.isKilled) ?? failures[0] ?? null;
   } finally {
     options.signal.removeEventListener('abort', killAll);
   }
+}
+
+async function feed(first: ChildProcess | undefined, { input }: RunToolsOptions): Promise<void> {
+  const stdin = first?.stdin;
+  if (input === undefined || stdin == null) return;
+  const failed = new Promise<never>((_resolve, reject) => stdin.once('error', reject));
+  failed.catch(() => undefined);
+  await Promise.race([input(stdin), failed]);
+  stdin.end();
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED';
 }
 
 /** Started from the last to the first, so that each gets the next one's stdin as its stdout. */
@@ -119,7 +141,11 @@ function startPipeline(
       cwd: options.cwd,
       env: { PATH: BUILD_PATH, LC_ALL: 'C.UTF-8', HOME: '/nonexistent', ...options.environment },
       detached: true,
-      stdio: [isFirst ? 'ignore' : 'pipe', next?.stdin ?? 'pipe', 'pipe'],
+      stdio: [
+        isFirst && options.input === undefined ? 'ignore' : 'pipe',
+        next?.stdin ?? 'pipe',
+        'pipe',
+      ],
     });
     // Our copy of the connection would keep the reader from ever seeing the end.
     next?.stdin?.destroy();

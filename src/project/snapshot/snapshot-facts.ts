@@ -68,6 +68,14 @@ const recipe = tagged<ImageRecipe>('kind', {
     packages: list(text()),
     mirror: nullable(text()),
   }),
+  oci: object<ImageRecipe & { kind: 'oci' }>({
+    kind: literal('oci'),
+    source: text(),
+    arch: literal('x86_64', 'aarch64'),
+    release: text(),
+    pull: literal('missing', 'always', 'never'),
+    digest: nullable(text()),
+  }),
 });
 
 /** Reads `snapshot.json`. */

@@ -19,6 +19,8 @@ it('the smallest file has every default', () => {
         image: {
           name: 'debian',
           path: null,
+          oci: null,
+          pull: 'missing',
           arch: 'host',
           release: 'host',
           packages: [],

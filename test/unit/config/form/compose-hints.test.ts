@@ -19,8 +19,8 @@ it.each([
   ['volumes: ["./src:x:overlay"]', 'later_key', '`host:guest:ro`'],
   ['volumes: [{ type: overlay, source: ./src, target: x }]', 'later_key', 'read_only: true'],
   ['volumes: [{ type: tmpfs, target: x }]', 'bad_value', '`type: memory`'],
-  ['image: node:20', 'unknown_image', 'list packages under `images:`'],
-  ['image: registry.example.com/team/app', 'unknown_image', 'list packages under `images:`'],
+  ['image: Node:20', 'image_reference', 'REGISTRY/NAME:TAG'],
+  ['image: python', 'unknown_image', 'python:3.12-slim'],
   ['image: debain', 'unknown_image', 'Did you mean "debian"?'],
 ])('%s, known from elsewhere, is %s with what to write here', (text, code, hint) => {
   const issues = errorOf(`${text}\n`);

@@ -1,0 +1,109 @@
+import { dirname, resolve } from 'node:path';
+import { parseImageReference } from '../../address/parse-image-reference.ts';
+import { nearestName } from '../../util/nearest-name.ts';
+import type { ImageConfig } from '../config.ts';
+import { DEFAULT_IMAGE } from '../defaults.ts';
+import {
+  getChild,
+  getEntries,
+  getItems,
+  type ScalarNode,
+  type SourceNode,
+} from '../yaml/source-node.ts';
+import { type CheckContext, isScalar, report, shownText, textOr } from './check-context.ts';
+
+/** Where an OCI image may come from besides a registry, and the kind of the path after it. */
+const LOCAL_SOURCES = { 'oci-layout:': 'directory', 'docker-archive:': 'file' } as const;
+
+function toArch(text: string): ImageConfig['arch'] {
+  return text === 'x86_64' || text === 'aarch64' ? text : 'host';
+}
+
+function toPull(text: string): ImageConfig['pull'] {
+  return text === 'always' || text === 'never' ? text : 'missing';
+}
+
+/** Reads the source of an OCI image, with its path absolute. */
+function readOci(context: CheckContext, key: string, node: ScalarNode): string {
+  for (const [prefix, kind] of Object.entries(LOCAL_SOURCES)) {
+    if (!node.text.startsWith(prefix)) continue;
+    const [path = '', ...name] = node.text.slice(prefix.length).split(':');
+    const absolute = resolve(dirname(node.span.file.path), path);
+    if (context.access.pathKind(absolute) !== kind) {
+      report(context, node, 'path_missing', `${key}: no ${kind} at ${absolute}`);
+    }
+    return prefix + [absolute, ...name].join(':');
+  }
+  const { problem } = parseImageReference(node.text);
+  if (problem !== undefined) {
+    const message = `${key}: "${shownText(node)}" is not an image of a registry: ${problem}`;
+    report(context, node, 'image_reference', message);
+  }
+  return node.text;
+}
+
+function readImage(context: CheckContext, name: string, node: SourceNode): ImageConfig {
+  const pull = getChild(node, 'pull');
+  const oci = getChild(node, 'oci');
+  if (isScalar(oci)) {
+    const source = readOci(context, `images.${name}.oci`, oci);
+    return { ...DEFAULT_IMAGE, name, oci: source, pull: toPull(textOr(pull, 'missing')) };
+  }
+  if (isScalar(pull)) {
+    report(context, pull, 'needs_oci', `images.${name}.pull: only an image with oci: has one`);
+  }
+  const path = getChild(node, 'path');
+  if (isScalar(path)) {
+    const absolute = resolve(dirname(path.span.file.path), path.text);
+    if (context.access.pathKind(absolute) !== 'directory') {
+      report(context, path, 'path_missing', `images.${name}.path: no directory at ${absolute}`);
+    }
+    return { ...DEFAULT_IMAGE, name, path: absolute };
+  }
+  return readBuild(name, getChild(node, 'build'));
+}
+
+function readBuild(name: string, build: SourceNode | undefined): ImageConfig {
+  const debian = getChild(build, 'debian');
+  const packages = getItems(getChild(debian, 'packages')).map((item) => textOr(item, ''));
+  return {
+    ...DEFAULT_IMAGE,
+    name,
+    arch: toArch(textOr(getChild(build, 'arch'), 'host')),
+    release: textOr(getChild(debian, 'release'), DEFAULT_IMAGE.release),
+    packages: [...new Set(packages)].toSorted(),
+    mirror: textOr(getChild(debian, 'mirror'), DEFAULT_IMAGE.mirror),
+  };
+}
+
+/** Reads `images:` by name. The built-in image is included unless the file defines one of that name. */
+export function readImages(
+  context: CheckContext,
+  node: SourceNode | undefined,
+): Map<string, ImageConfig> {
+  const images = new Map([[DEFAULT_IMAGE.name, DEFAULT_IMAGE]]);
+  for (const [name, { value }] of getEntries(node))
+    images.set(name, readImage(context, name, value));
+  return images;
+}
+
+/** Returns the image that a sandbox names: a key of `images:`, or one of a registry. */
+export function chooseImage(
+  context: CheckContext,
+  node: SourceNode | undefined,
+  images: ReadonlyMap<string, ImageConfig>,
+): ImageConfig {
+  const name = textOr(node, DEFAULT_IMAGE.name);
+  const image = images.get(name);
+  if (image !== undefined) return image;
+  // A name alone is a key of `images:`; with a tag, a slash or a digest it is an image of a registry.
+  if (isScalar(node) && /[:/@]/.test(name)) {
+    return { ...DEFAULT_IMAGE, name, oci: readOci(context, 'image', node) };
+  }
+  const near = nearestName(name, images.keys());
+  const hint = near === undefined ? undefined : `Did you mean "${near}"?`;
+  if (node !== undefined) {
+    report(context, node, 'unknown_image', `image: no image "${shownText(node)}"`, hint);
+  }
+  return DEFAULT_IMAGE;
+}
