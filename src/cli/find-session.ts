@@ -65,7 +65,10 @@ export function chooseSession(
   }
   if (others.length === 0) return only;
   const titles = [only, ...others].map(sessionTitle).join(', ');
-  throw usageError(`${JSON.stringify(word)} means several VMs: ${titles}`, 'Write the id of one.');
+  throw usageError(
+    `${JSON.stringify(word)} matches several VMs: ${titles}`,
+    'Write the id of one.',
+  );
 }
 
 /** Finds the running VM that a word means. @throws as {@link chooseSession}; HOST_DIRECTORY_UNUSABLE */

@@ -110,7 +110,11 @@ async function sweepAfterKill(io: CliIo): Promise<void> {
 /** Adds the options of a process in a guest. */
 function addProcessOptions(command: Command): Command {
   return command
-    .option('-e, --env <NAME=value>', 'set a variable; without a value, that of this host', collect)
+    .option(
+      '-e, --env <NAME=value>',
+      'set a variable; without a value, pass on that of this host',
+      collect,
+    )
     .option('--cwd <path>', 'working directory in the guest')
     .option('--user <user>', 'guest user: UID[:GID] or NAME[:GROUP]');
 }
@@ -251,7 +255,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .usage('[options] FILE')
     .option('-o, --output <file>', 'write to this file (default: standard output)')
     .option('--force', 'overwrite an existing file')
-    .option('--strict', 'exit 1 if something could not be carried over');
+    .option('--strict', 'exit 1 if anything could not be converted');
   add('config', 'print the project with includes, variables and defaults applied', async () => {
     return (await import('./commands/config.ts')).configCommand;
   });
@@ -341,7 +345,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--all', 'everything that no VM is using, except volumes')
     .option(
       '--older-than <age>',
-      'only what was not used for this long: 90m, 12h, 7d, 2w (default: 7d)',
+      'only what has not been used for this long: 90m, 12h, 7d, 2w (default: 7d)',
     )
     .option('--dry-run', 'only print what would be deleted');
   add(

@@ -40,7 +40,7 @@ export const CODES = {
   },
   CONVERT_INPUT_UNREADABLE: {
     exit: EXIT.config,
-    hint: 'Pass the path of a Compose file or of a devcontainer.json of at most 1 MiB.',
+    hint: 'Pass the path of a Compose file or devcontainer.json, at most 1 MiB in size.',
   },
   ERR_CANCELLED: {
     exit: EXIT.timeout,
@@ -104,7 +104,7 @@ export const CODES = {
   },
   HOST_WRITE_FAILED: {
     exit: EXIT.runner,
-    hint: 'Check the free space and the permissions of that directory with `gondolin doctor`.',
+    hint: 'Run `gondolin doctor`, and check the free space and the permissions of that directory.',
   },
   IMAGE_AGENT_MISSING: {
     exit: EXIT.runner,

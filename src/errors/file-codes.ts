@@ -32,7 +32,7 @@ export const FILE_CODES = {
   },
   EFBIG: {
     exit: EXIT_RUNNER,
-    hint: 'Write less: the file system of the path has no files of this size.',
+    hint: 'Write a smaller file: the file system of the path allows none of this size.',
   },
   EINVAL: {
     exit: EXIT_RUNNER,

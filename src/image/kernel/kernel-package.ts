@@ -37,7 +37,7 @@ export async function fetchKernelPackage(
   if (archive === undefined) {
     throw new GondolinError(
       'IMAGE_BUILD_FAILED',
-      `Cannot build the image: apt downloaded no ${packageName}`,
+      `Cannot build the image: apt did not download ${packageName}`,
     );
   }
   const tree = join(options.cwd, 'tree');

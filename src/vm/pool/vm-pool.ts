@@ -128,7 +128,7 @@ export class VMPool implements AsyncDisposable {
       throw new GondolinError(
         'VM_BAD_OPTION',
         'option vfs: the waiting VMs have /tmp and /var/tmp already',
-        { hint: 'Give `vfs.memory` to VM.pool(), or start this VM by VM.create().' },
+        { hint: 'Give `vfs.memory` to VM.pool(), or start this VM with VM.create().' },
       );
     }
     const has = (of: VMOptions) => describedNetwork(normalizeOptions(of)) !== null;

@@ -26,7 +26,7 @@ it.each([
 
 it('chooseSession() prefers the project that the command is run in', () => {
   expect(chooseSession(all, 'test', '/work/shop/src').id).toBe(B);
-  expect(() => chooseSession(all, 'test', '/work/shopping')).toThrow('means several VMs');
+  expect(() => chooseSession(all, 'test', '/work/shopping')).toThrow('matches several VMs');
 });
 
 it('chooseSession() prefers a label to the start of an id', () => {
