@@ -43,7 +43,7 @@ async function waitForVm(io: CliIo, owner: ChildProcess): Promise<LiveSession | 
   for (;;) {
     io.signal.throwIfAborted();
     if (owner.exitCode !== null || owner.signalCode !== null) return null;
-    const own = (await listLiveSessions(io)).find(({ pid }) => pid === owner.pid);
+    const own = (await listLiveSessions(io, {})).find(({ pid }) => pid === owner.pid);
     if (own?.state === 'running' && (await hasCommand(own))) return own;
     await delay(POLL_MS);
   }

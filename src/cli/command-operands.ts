@@ -1,5 +1,5 @@
 import { MAIN_COMMAND } from '../session/commands/main-command.ts';
-import { findSession, type LiveSession } from './find-session.ts';
+import { findSession, type LiveSession, type ProjectScope } from './find-session.ts';
 import type { CliIo } from './io.ts';
 import { usageError } from './usage-error.ts';
 
@@ -17,6 +17,7 @@ export async function readCommandOperands(
   io: CliIo,
   name: string,
   operands: readonly string[],
+  scope: ProjectScope,
 ): Promise<CommandOperands> {
   const [word, number, ...rest] = operands;
   const isNumber = number === undefined || number === MAIN || /^[1-9]\d{0,8}$/.test(number);
@@ -26,7 +27,7 @@ export async function readCommandOperands(
       `Write gondolin ${name} VM [COMMAND], with the number that \`gondolin exec -d\` printed.`,
     );
   }
-  const session = await findSession(io, word);
+  const session = await findSession(io, word, scope);
   if (number === undefined) return { session, command: null };
   return { session, command: number === MAIN ? MAIN_COMMAND : Number(number) };
 }

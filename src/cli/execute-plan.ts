@@ -7,9 +7,10 @@ import type { Plan } from '../plan/plan.ts';
 import type { ArtifactsDirectory } from '../project/artifacts.ts';
 import { checkMemoryOf } from '../project/check-memory.ts';
 import { toErrorData } from '../project/error-data.ts';
-import { runPlan } from '../project/run-plan.ts';
+import { type RunOptions, runPlan } from '../project/run-plan.ts';
 import type { RunResult, SandboxResult } from '../project/run-result.ts';
 import type { Passthrough } from '../project/runner-vm.ts';
+import type { RunningSandboxes } from '../project/running-sandboxes.ts';
 import type { SandboxVmOptions } from '../project/sandbox-vm-options.ts';
 import { memoryForVms } from '../vm/pool/memory-limit.ts';
 import { askOnTerminal } from './ask-on-terminal.ts';
@@ -63,11 +64,16 @@ function checkpointMode(isCaching: boolean, isCold: boolean) {
   return isCaching ? 'use' : 'rewrite';
 }
 
-/** Returns the options of the VMs of a run. */
+/** Returns the options of the VMs that a command starts. @param readonlyPaths  Files that no guest may write. */
 export function sandboxVmOptions(
   io: CliIo,
   flags: StartFlags,
-  { from, label, isHeld = false }: Execution,
+  {
+    from,
+    label,
+    running,
+    isHeld = false,
+  }: Pick<Execution, 'from' | 'label' | 'running' | 'isHeld'>,
   readonlyPaths: readonly string[],
 ): SandboxVmOptions {
   const { debug = false, cache: isCaching = true, ssh = false, ask = false } = flags;
@@ -89,6 +95,7 @@ export function sandboxVmOptions(
     ...(from === null ? {} : { from }),
     ...(label === undefined ? {} : { label }),
     isHeld,
+    ...(running === undefined ? {} : { running }),
     ...(ssh ? { onSsh } : {}),
     ...(ask ? { onAsk: askOnTerminal(io) } : {}),
     ...(debug ? { debug: { debug: ['sandbox', 'network'], debugLog } } : {}),
@@ -150,10 +157,10 @@ export interface Execution {
   readonly label?: string;
   /** The VM stays after its command until it is stopped. @default false */
   readonly isHeld?: boolean;
-  /** Services run until Ctrl-C. @default false */
-  readonly keepsServices?: boolean;
-  /** The sandbox whose end is that of the run, with its exit code. @default none */
-  readonly exitCodeFrom?: string;
+  /** The VMs that sandboxes reach by name. @default those of the run */
+  readonly running?: RunningSandboxes;
+  /** Runs the plan. @default runPlan */
+  readonly run?: (plan: Plan, options: RunOptions) => Promise<RunResult>;
 }
 
 function passthroughOf(io: CliIo, { hasInput, hasTerminal }: Execution): Passthrough {
@@ -178,12 +185,12 @@ async function drawRun(
   { vmOptions, parallel }: { vmOptions: SandboxVmOptions; parallel: number | undefined },
   io: CliIo,
 ): Promise<RunResult> {
-  const { plan, mode, isRaw } = execution;
+  const { plan, mode, isRaw, run = runPlan } = execution;
   // Loaded only here, because it brings in the code for QEMU, the file server and libc.
   const { createSandboxVms } = await import('../project/sandbox-vm.ts');
   const renderer = await createRenderer(mode, isRaw, io);
   try {
-    return await runPlan(plan, {
+    return await run(plan, {
       createVm: createSandboxVms(plan, vmOptions),
       onEvent: (event) => {
         reports.onEvent(event);
@@ -193,8 +200,6 @@ async function drawRun(
       signal: io.signal,
       memoryBytes: memoryForVms(),
       ...(parallel === undefined ? {} : { maxParallel: parallel }),
-      keepsServices: execution.keepsServices ?? false,
-      ...(execution.exitCodeFrom === undefined ? {} : { exitCodeFrom: execution.exitCodeFrom }),
       ...(isRaw ? { passthrough: passthroughOf(io, execution) } : {}),
     });
   } finally {

@@ -1,9 +1,12 @@
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { resolveDirectories } from '../host/directories.ts';
 import { type FoundSession, listSessions } from '../session/client/list-sessions.ts';
 import type { SessionFacts } from '../session/session-facts.ts';
+import type { GlobalOptions } from './command-context.ts';
 import type { CliIo } from './io.ts';
+import { projectFile } from './open-project.ts';
+import { findProject } from './project/find-project.ts';
 import { plainText } from './ui/text/describe.ts';
 import { usageError } from './usage-error.ts';
 
@@ -12,10 +15,21 @@ export interface LiveSession extends SessionFacts {
   readonly controlDirectory: string;
 }
 
-/** Lists the VMs of this user that answer. @throws {GondolinError} HOST_DIRECTORY_UNUSABLE */
-export async function listLiveSessions({ env }: CliIo): Promise<LiveSession[]> {
-  const found = await listSessions(resolveDirectories(env).sessions);
-  return found.flatMap(toLive);
+/** The options that say which project is meant. */
+export type ProjectScope = Pick<GlobalOptions, 'file' | 'projectName'>;
+
+/** Lists the VMs of this user that answer; with `-p` or `-f` only those of that project. @throws {GondolinError} HOST_DIRECTORY_UNUSABLE */
+export async function listLiveSessions(io: CliIo, scope: ProjectScope): Promise<LiveSession[]> {
+  const found = await listSessions(resolveDirectories(io.env).sessions);
+  const { file, projectName } = scope;
+  const directory = file === undefined ? null : dirname(projectFile(io, { file }));
+  return found
+    .flatMap(toLive)
+    .filter(
+      (session) =>
+        (projectName === undefined || session.project === projectName) &&
+        (directory === null || session.directory === directory),
+    );
 }
 
 function toLive({ place, facts }: FoundSession): LiveSession[] {
@@ -71,7 +85,29 @@ export function chooseSession(
   );
 }
 
-/** Finds the running VM that a word means. @throws as {@link chooseSession}; HOST_DIRECTORY_UNUSABLE */
-export async function findSession(io: CliIo, word: string): Promise<LiveSession> {
-  return chooseSession(await listLiveSessions(io), word, io.cwd);
+/** Returns the VMs of the project of this directory that `up` runs by its own name. */
+function ofProjectHere(sessions: readonly LiveSession[], io: CliIo): readonly LiveSession[] {
+  const here = findProject(io, {});
+  if (here === null) return [];
+  const { name, file } = here.record;
+  return sessions.filter(
+    ({ project, directory }) => project === name && directory === dirname(file),
+  );
+}
+
+/**
+ * Finds the running VM that a word means: of several projects of one file that run, that with its own name.
+ * @throws as {@link chooseSession}; HOST_DIRECTORY_UNUSABLE
+ */
+export async function findSession(
+  io: CliIo,
+  word: string,
+  scope: ProjectScope,
+): Promise<LiveSession> {
+  const sessions = await listLiveSessions(io, scope);
+  const isScoped = scope.file !== undefined || scope.projectName !== undefined;
+  const own = isScoped ? [] : ofProjectHere(sessions, io);
+  const named = own.filter(({ sandbox }) => sandbox === word);
+  const [only] = named;
+  return named.length === 1 && only !== undefined ? only : chooseSession(sessions, word, io.cwd);
 }

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/load-config.ts';
+import { findProjectFile, loadConfig } from '../config/load-config.ts';
 import { hostDebianRelease } from '../host/image-environment.ts';
 import { buildPlan } from '../plan/build-plan.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -9,6 +9,14 @@ import type { GlobalOptions } from './command-context.ts';
 import type { CliIo } from './io.ts';
 import { selectOperands, selectSandboxes } from './operands.ts';
 import { unknownName, usageError } from './usage-error.ts';
+
+/** Returns the absolute path of the project file of `-f FILE`, or of the nearest one. @throws {GondolinError} CONFIG_NOT_FOUND */
+export function projectFile(
+  { cwd }: Pick<CliIo, 'cwd'>,
+  { file }: Pick<GlobalOptions, 'file'>,
+): string {
+  return findProjectFile({ directory: cwd, ...(file === undefined ? {} : { file }) });
+}
 
 /** Loads the project file of `-f FILE`, or the nearest one. @throws {GondolinError} CONFIG_NOT_FOUND, CONFIG_INVALID */
 export function openConfig(

@@ -71,6 +71,9 @@ function addGlobalOptions(program: Command): void {
     .option('--debug', 'log what the components of a VM do, and print the causes of errors');
 }
 
+/** Starts the process of a project in the background; `up -d` runs it, and `--help` does not show it. */
+const BACKGROUND_COMMAND = 'background-project';
+
 /** Commands that run what follows `--`. */
 const WITH_TRAILING: ReadonlySet<string> = new Set(['exec', 'run', 'ssh']);
 
@@ -149,7 +152,7 @@ type AddCommand = <Options>(
 function addSessionCommands(add: AddCommand): void {
   add('list', 'list the running VMs of this user', async () => {
     return (await import('./commands/list.ts')).listCommand;
-  }).alias('ps');
+  });
   const exec = add('exec [vm]', 'run a command in a running VM, or in a new one', async () => {
     return (await import('./commands/exec.ts')).execCommand;
   });
@@ -169,11 +172,13 @@ function addSessionCommands(add: AddCommand): void {
   add('attach [vm] [command]', 'use the input and output of a detached command', async () => {
     return (await import('./commands/attach.ts')).attachCommand;
   }).usage('[options] VM [COMMAND]');
-  add('logs [vm] [command]', 'print the output of a detached command', async () => {
+  add('logs [names...]', 'print what sandboxes or a detached command printed', async () => {
     return (await import('./commands/logs.ts')).logsCommand;
   })
-    .usage('[options] VM [COMMAND]')
-    .option('-f, --follow', 'continue until the command has ended');
+    .usage('[options] [SANDBOX...] | VM [COMMAND]')
+    .option('-f, --follow', 'continue until they have ended')
+    .option('--since <time>', 'of sandboxes: only lines since then: 10m, 2026-01-31T12:00:00Z')
+    .option('--tail <lines>', 'of sandboxes: only the last lines of each, or all');
   add('wait [vm] [command]', 'wait for a detached command', async () => {
     return (await import('./commands/wait.ts')).waitCommand;
   }).usage('[options] VM [COMMAND]');
@@ -191,9 +196,11 @@ function addSessionCommands(add: AddCommand): void {
   add('stats [vms...]', 'print what running VMs use', async () => {
     return (await import('./commands/stats.ts')).statsCommand;
   }).usage('[options] [VM...]');
-  add('stop [vms...]', 'close running VMs', async () => {
+  add('stop [vms...]', 'close running VMs, or stop sandboxes of the project', async () => {
     return (await import('./commands/stop.ts')).stopCommand;
-  }).usage('[options] VM...');
+  })
+    .usage('[options] [VM...]')
+    .option('--timeout <time>', 'time for services to end, in place of their own');
   add('ssh [vm]', 'log in to a running VM by SSH, or run a command there', async () => {
     return (await import('./commands/ssh.ts')).sshCommand;
   }).usage('[options] VM [-- CMD...]');
@@ -204,6 +211,34 @@ function addSessionCommands(add: AddCommand): void {
       return (await import('./commands/ssh-config.ts')).sshConfigCommand;
     },
   ).usage('[options] VM');
+}
+
+/** Adds the commands for a project that `up` runs. */
+function addProjectCommands(add: AddCommand): void {
+  add('down', 'stop all sandboxes of the project, and forget it', async () => {
+    return (await import('./commands/down.ts')).downCommand;
+  }).option('--timeout <time>', 'time for services to end, in place of their own');
+  add(
+    'ps [sandboxes...]',
+    'list the sandboxes of the project, or else the running VMs',
+    async () => {
+      return (await import('./commands/ps.ts')).psCommand;
+    },
+  ).usage('[options] [SANDBOX...]');
+  add('start [sandboxes...]', 'start sandboxes of the project that have ended', async () => {
+    return (await import('./commands/start.ts')).startSandboxesCommand;
+  }).usage('[options] [SANDBOX...]');
+  add('restart [sandboxes...]', 'restart services of the project in their VMs', async () => {
+    return (await import('./commands/restart.ts')).restartCommand;
+  })
+    .usage('[options] [SANDBOX...]')
+    .option('--timeout <time>', 'time for services to end, in place of their own');
+  add('events', 'print what happens to the sandboxes of the project', async () => {
+    return (await import('./commands/events.ts')).eventsCommand;
+  });
+  add(BACKGROUND_COMMAND, 'run a project for `up -d`', async () => {
+    return (await import('./project/background-process.ts')).backgroundCommand;
+  });
 }
 
 /** Builds the commands. Each loads its code only when it runs: `--help` needs none of it. */
@@ -228,7 +263,8 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   addGlobalOptions(program);
 
   const add = <Options>(usage: string, about: string, load: () => Promise<CommandRun<Options>>) => {
-    const command: Command = program.command(usage).description(about);
+    const hidden = usage === BACKGROUND_COMMAND;
+    const command: Command = program.command(usage, { hidden }).description(about);
     command.action(() => {
       const options = command.optsWithGlobals<Options & GlobalOptions>();
       const context: CommandContext<Options> = { io, options, operands: command.args, trailing };
@@ -266,7 +302,10 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
       return (await import('./commands/plan.ts')).planCommand;
     },
   ).usage('[options] [SANDBOX] [STEP...]');
-  addShardOptions(addNetworkOptions(plan));
+  addShardOptions(addNetworkOptions(plan)).option(
+    '--diff',
+    'print what up would change of the project that runs, and why',
+  );
   const run = add(
     'run [sandbox] [steps...]',
     'start the sandboxes and run their steps, or one command',
@@ -298,12 +337,16 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   addNetworkOptions(watch).option('--no-cache', 'ignore existing checkpoints');
   const up = add(
     'up [sandboxes...]',
-    'start sandboxes and keep their services running until Ctrl-C',
+    'start sandboxes and keep their services running until Ctrl-C, or in the background',
     async () => {
       return (await import('./commands/up.ts')).upCommand;
     },
   ).usage('[options] [SANDBOX...]');
   addNetworkOptions(up)
+    .option('-d, --detach', 'run in the background; return when services are started')
+    .option('--wait', 'as -d, and return when they are healthy, and the others have ended')
+    .option('--wait-timeout <time>', 'fail when that takes longer: 90, 5m')
+    .option('--force', 'recreate the sandboxes that run already')
     .option('--exit-code-from <sandbox>', 'stop when this one has ended, and exit with its code')
     .option('--events <file>', 'write network events as JSON lines')
     .option('--har <file>', 'write HTTP requests as HAR 1.2, which browsers can open')
@@ -315,6 +358,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .usage('[options] NAME [VM]')
     .option('--force', 'replace a snapshot of that name')
     .option('--delete', 'delete the snapshot instead');
+  addProjectCommands(add);
   addSessionCommands(add);
   add('call [name]', 'call a function of the project once', async () => {
     return (await import('./commands/call.ts')).callCommand;

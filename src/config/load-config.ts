@@ -19,6 +19,17 @@ export interface LoadConfigOptions {
 
 const FILE_NAMES = ['gondolin.yaml', 'gondolin.yml'];
 
+/**
+ * Returns the project file that `loadConfig` reads, which need not exist if it was named.
+ * @throws {GondolinError} CONFIG_NOT_FOUND
+ */
+export function findProjectFile({
+  file,
+  directory,
+}: Pick<LoadConfigOptions, 'file' | 'directory'>): string {
+  return file === undefined ? findFile(directory) : resolve(directory, file);
+}
+
 function findFile(start: string): string {
   for (let directory = resolve(start); ; directory = dirname(directory)) {
     for (const name of FILE_NAMES) {
@@ -39,8 +50,8 @@ function findFile(start: string): string {
  * @throws {ConfigError} CONFIG_INVALID with every mistake at once.
  */
 export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
-  const { file, directory, env, projectName, args = {} } = options;
-  const path = file === undefined ? findFile(directory) : resolve(directory, file);
+  const { env, projectName, args = {} } = options;
+  const path = findProjectFile(options);
   const { text, problem } = realFiles.readText(path);
   if (text === undefined)
     throw new GondolinError('CONFIG_NOT_FOUND', `cannot read ${path}: ${problem}`);

@@ -551,6 +551,18 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Export onRequest, onRequestHead or onResponse from a module that loads on its own.',
   },
+  PROJECT_NOT_RUNNING: {
+    exit: EXIT.config,
+    hint: 'Start it with `gondolin up -d`.',
+  },
+  PROJECT_PROCESS_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Run `gondolin up` without -d to see it start.',
+  },
+  PROJECT_RUNNING: {
+    exit: EXIT.config,
+    hint: 'Wait for it, or end it with `gondolin down`.',
+  },
   PROJECT_SANDBOX_NOT_FOUND: {
     exit: EXIT.config,
     hint: 'List the sandboxes of the running project with `gondolin ps`.',
@@ -563,6 +575,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Run the check in the guest, or raise `retries` or `start_period` of `healthcheck`.',
   },
+  PROJECT_START_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Look at `gondolin ps` and `gondolin logs`; the other sandboxes continue.',
+  },
   PROJECT_VM_ENDED: {
     exit: EXIT.runner,
     hint: 'Look for a step that powers off the guest or kills its process 1.',
@@ -570,6 +586,10 @@ export const CODES = {
   PROJECT_VOLUME_NOT_FOUND: {
     exit: EXIT.config,
     hint: 'See `gondolin volumes` for the names.',
+  },
+  PROJECT_WAIT_TIMEOUT: {
+    exit: EXIT.timeout,
+    hint: 'Look at `gondolin ps` and `gondolin logs`, or raise --wait-timeout.',
   },
   REPORT_FAILED: {
     exit: EXIT.runner,

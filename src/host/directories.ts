@@ -36,6 +36,8 @@ export const NAMES = {
   confinementVerdict: 'confinement.json',
   /** State: one record per running QEMU, `<owner>-<random>.json`; removed when it ends. */
   sessions: 'sessions',
+  /** State: one directory per project that `gondolin up` runs, named by its file: record, control socket, logs. */
+  projects: 'projects',
   /** State: one directory per machine that a person saved under a name. */
   snapshots: 'snapshots',
   /** State: one directory per project with one per volume that is kept between runs. */
@@ -59,6 +61,8 @@ export interface Directories {
   readonly state: string;
   /** Records of running machines: `<state>/sessions`. */
   readonly sessions: string;
+  /** Running projects: `<state>/projects`. */
+  readonly projects: string;
   /** Machines saved under a name: `<state>/snapshots`. */
   readonly snapshots: string;
   /** Volumes that are kept between runs: `<state>/volumes/<project>/<name>`. */
@@ -88,6 +92,7 @@ export function resolveDirectories(
     checkpoints: join(cache, NAMES.checkpoints),
     state,
     sessions: join(state, NAMES.sessions),
+    projects: join(state, NAMES.projects),
     snapshots: join(state, NAMES.snapshots),
     volumes: join(state, NAMES.volumes),
     authority: join(state, NAMES.authority),

@@ -20,10 +20,6 @@ export interface RunOptions {
   readonly maxParallel?: number;
   /** Memory for all VMs together, if each grows to its `memory`, in bytes. @default no limit */
   readonly memoryBytes?: number;
-  /** Services run until the run is cancelled. @default false: until the sandboxes without a service have ended */
-  readonly keepsServices?: boolean;
-  /** Name of a sandbox: when it has ended, services that are kept stop, and its exit code is that of the run. @default none */
-  readonly exitCodeFrom?: string;
   /** Outputs of sandboxes that are not part of the plan, and those of this run. @default none but those of this run */
   readonly outputs?: RunOutputs;
   /** The caller's streams for the only step of an ad-hoc run, which then emits no `step-output` events. */
@@ -33,6 +29,15 @@ export interface RunOptions {
 /** Returns how many VMs run at once by default. */
 export function defaultParallel(cpus = availableParallelism()): number {
   return Math.max(1, Math.floor(cpus / 2));
+}
+
+/** The first event of a run. */
+export function runStarted({ name: project, sandboxes }: Plan, maxParallel: number): RunChange {
+  const own = sandboxes.map(({ name, image, steps, service }) => {
+    const isService = service !== null;
+    return { name, image: image.name, steps: steps.map((step) => step.name), isService };
+  });
+  return { type: 'run-started', project, maxParallel, sandboxes: own };
 }
 
 /** Passes events to the listener in order. A listener that throws aborts `failed` with what it threw. */
@@ -63,24 +68,22 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<RunResul
   const maxParallel = options.maxParallel ?? defaultParallel();
   const { emit, failed } = createEmitter(options.onEvent);
   const cancel = options.signal === undefined ? failed : AbortSignal.any([options.signal, failed]);
-  const sandboxes = plan.sandboxes.map(({ name, image, steps, service }) => {
-    const isService = service !== null;
-    return { name, image: image.name, steps: steps.map((step) => step.name), isService };
-  });
-  await emit({ type: 'run-started', project: plan.name, maxParallel, sandboxes });
+  await emit(runStarted(plan, maxParallel));
   const { createVm, passthrough = null, onNetworkEvent = () => undefined } = options;
-  const { keepsServices = false, exitCodeFrom: until = null } = options;
   const { memoryBytes = Number.POSITIVE_INFINITY } = options;
-  const order = { maxParallel, memoryBytes, keepsServices, until };
-  const results = await runInOrder(plan.sandboxes, order, {
-    createVm,
-    cancel,
-    emit,
-    onNetworkEvent,
-    passthrough,
-    outputs: options.outputs ?? new RunOutputs(plan.sandboxes),
-  });
-  const judged = judgeRun(results, cancel, until);
+  const results = await runInOrder(
+    plan.sandboxes,
+    { maxParallel, memoryBytes },
+    {
+      createVm,
+      cancel,
+      emit,
+      onNetworkEvent,
+      passthrough,
+      outputs: options.outputs ?? new RunOutputs(plan.sandboxes),
+    },
+  );
+  const judged = judgeRun(results, cancel, null);
   const durationMs = Math.round(performance.now() - startedAt);
   const result: RunResult = { ...judged, durationMs, sandboxes: results };
   await emit({ type: 'run-finished', ...result });

@@ -4,12 +4,11 @@ import { chmod, type FileHandle, open, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { decodeJson } from '../util/json-decoder.ts';
-import { formatLine, MAX_REQUEST_BYTES, readLine } from './control-line.ts';
+import { type Decoder, decodeJson } from '../util/json-decoder.ts';
+import { formatLine, readLine } from './control-line.ts';
 import { errorData } from './error-reply.ts';
 import { FrameSocket } from './frames/frame-socket.ts';
-import type { HostedSession } from './request-kind.ts';
-import { decodedRequest } from './request-table.ts';
+import type { RequestConnection } from './request-kind.ts';
 import { CONTROL_SOCKET } from './session-directory.ts';
 
 /** Time for a client to send its request. */
@@ -23,10 +22,20 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-async function readRequest(socket: Socket) {
+/** The requests that a control socket takes. */
+export interface ControlProtocol {
+  /** Most bytes of a request, with its line end. */
+  readonly maxRequestBytes: number;
+  /** Reads a request, and returns what serves it. The result is ignored after `startFrames`. */
+  readonly decoder: Decoder<(connection: RequestConnection) => Promise<unknown>>;
+  /** The directory stays when the server closes, and only the socket is removed. */
+  readonly keepsDirectory: boolean;
+}
+
+async function readRequest(socket: Socket, { maxRequestBytes, decoder }: ControlProtocol) {
   const timer = setTimeout(() => socket.destroy(), REQUEST_LIMIT_MS).unref();
-  const line = await readLine(socket, MAX_REQUEST_BYTES).finally(() => clearTimeout(timer));
-  const decoded = decodeJson(line, decodedRequest);
+  const line = await readLine(socket, maxRequestBytes).finally(() => clearTimeout(timer));
+  const decoded = decodeJson(line, decoder);
   if (decoded.ok) return decoded.value;
   throw new GondolinError('SESSION_FAILED', `the request is invalid: ${decoded.problem}`);
 }
@@ -52,10 +61,10 @@ function answer(socket: Socket, line: unknown): void {
   socket.resume();
 }
 
-async function serve(socket: Socket, session: HostedSession): Promise<void> {
+async function serve(socket: Socket, protocol: ControlProtocol): Promise<void> {
   let stream: FrameSocket | undefined;
   try {
-    const run = await readRequest(socket);
+    const run = await readRequest(socket, protocol);
     const client = watchClient(socket);
     const startFrames = (result: unknown) => {
       client.stop();
@@ -63,7 +72,7 @@ async function serve(socket: Socket, session: HostedSession): Promise<void> {
       stream = new FrameSocket(socket);
       return stream;
     };
-    const result = await run(session, { gone: client.gone, startFrames });
+    const result = await run({ gone: client.gone, startFrames });
     if (stream === undefined) answer(socket, { ok: true, result });
   } catch (error) {
     // After frames there is no line to answer with.
@@ -85,23 +94,24 @@ function refuseConnection(socket: Socket): void {
   answer(socket, { ok: false, error: errorData(error) });
 }
 
-/** Directories of the sessions that are open. One listener for all: Node warns of the eleventh. */
+/** Directories of the sessions, and sockets in others, that are open. One listener for all: Node warns of the eleventh. */
 const removeAtExit = new Set<string>();
 
 process.once('exit', () => {
-  for (const directory of removeAtExit) rmSync(directory, { recursive: true, force: true });
+  for (const path of removeAtExit) rmSync(path, { recursive: true, force: true });
 });
 
 /**
- * Opens the control socket of a VM in its directory, for this user only: the directory has mode 0700 and the socket 0600.
+ * Opens a control socket in a directory, for this user only: the directory has mode 0700 and the socket 0600.
  * Neither it nor its connections keep Node alive.
- * @param directory  A new session directory, which `close` removes.
+ * @param directory  The directory of the session, which `close` removes unless it is kept.
  * @throws the system's error if it cannot listen.
  */
 export async function openControlServer(
   directory: string,
-  session: HostedSession,
+  protocol: ControlProtocol,
 ): Promise<ControlServer> {
+  const removed = protocol.keepsDirectory ? join(directory, CONTROL_SOCKET) : directory;
   const place = await open(directory, 'r');
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -114,10 +124,10 @@ export async function openControlServer(
     socket.once('close', () => sockets.delete(socket));
     // A client that disconnects has its reply or does not want it.
     socket.on('error', () => undefined);
-    void serve(socket, session);
+    void serve(socket, protocol);
   });
   server.unref();
-  removeAtExit.add(directory);
+  removeAtExit.add(removed);
   let closing: Promise<void> | undefined;
   const close = async () => {
     for (const socket of sockets) socket.destroy();
@@ -127,8 +137,8 @@ export async function openControlServer(
       await closed;
     }
     await place.close();
-    await rm(directory, { recursive: true, force: true });
-    removeAtExit.delete(directory);
+    await rm(removed, { recursive: true, force: true });
+    removeAtExit.delete(removed);
   };
   const result: ControlServer = {
     close: () => {

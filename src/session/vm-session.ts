@@ -1,7 +1,9 @@
 import { DetachedCommands } from './commands/detached-commands.ts';
 import { mainCommand } from './commands/main-command.ts';
+import { MAX_REQUEST_BYTES } from './control-line.ts';
 import { type ControlServer, openControlServer } from './control-server.ts';
 import type { HostedSession, SaveSnapshot } from './request-kind.ts';
+import { decodedRequest } from './request-table.ts';
 import { makeSessionDirectory } from './session-directory.ts';
 import type { OwnedFacts, SessionFacts } from './session-facts.ts';
 import type { SessionProcess, SessionVm } from './session-vm.ts';
@@ -35,7 +37,14 @@ export class VmSession implements HostedSession {
     const { id, directory } = await makeSessionDirectory(sessions);
     const own = { id, pid: process.pid, state: 'starting', createdAtMs: Date.now() } as const;
     const session = new VmSession({ ...owned, ...own }, directory, saveSnapshot);
-    session.#server = await openControlServer(directory, session);
+    session.#server = await openControlServer(directory, {
+      maxRequestBytes: MAX_REQUEST_BYTES,
+      decoder: (value, field) => {
+        const run = decodedRequest(value, field);
+        return (connection) => run(session, connection);
+      },
+      keepsDirectory: false,
+    });
     return session;
   }
 

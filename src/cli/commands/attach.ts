@@ -10,8 +10,8 @@ const attached = object<{ hasTerminal: boolean }>({ hasTerminal: boolean });
  * `attach VM [COMMAND]`: shows the output of a detached command from now on, and passes it input. Exits with its code, or with 0
  * after Ctrl-P Ctrl-Q.
  */
-export const attachCommand: CommandRun = async ({ io, operands }) => {
-  const { session, command } = await readCommandOperands(io, 'attach', operands);
+export const attachCommand: CommandRun = async ({ io, options, operands }) => {
+  const { session, command } = await readCommandOperands(io, 'attach', operands, options);
   const terminalFor = (result: unknown) => {
     const decoded = decodeValue(result, attached);
     return decoded.ok && decoded.value.hasTerminal ? ownTerminal(io) : undefined;

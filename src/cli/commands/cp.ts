@@ -103,7 +103,7 @@ export const cpCommand: CommandRun = async ({ io, options, operands }) => {
       'Write gondolin cp VM:path path, or gondolin cp path VM:path; - is a tar archive on standard input or output.',
     );
   }
-  const session = await findSession(io, guest.vm);
+  const session = await findSession(io, guest.vm, options);
   if (to === OWN_STREAM) return archiveOut(io, session, guest.path);
   if (from === OWN_STREAM) return archiveIn(io, format, session, guest.path);
   const own = resolve(io.cwd, source === null ? from : to);

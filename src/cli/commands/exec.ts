@@ -53,7 +53,7 @@ async function execInVm(
     terminal: terminal?.size ?? null,
     isDetached,
   };
-  const session = await findSession(io, word);
+  const session = await findSession(io, word, options);
   if (!isDetached) {
     const how = { hasInput, needsEnd: true, terminalFor: () => terminal };
     return followCommand(io, session, 'exec', request, how);

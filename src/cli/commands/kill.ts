@@ -15,7 +15,7 @@ function readSignal(text: string): string {
 export const killCommand: CommandRun<{ readonly signal?: string }> = async (context) => {
   const { io, options, operands } = context;
   const signal = readSignal(options.signal ?? 'SIGTERM');
-  const { session, command } = await readCommandOperands(io, 'kill', operands);
+  const { session, command } = await readCommandOperands(io, 'kill', operands, options);
   await requestSession(session.controlDirectory, 'kill', { command, signal }, io.signal);
   return 0;
 };

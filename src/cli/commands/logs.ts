@@ -1,14 +1,60 @@
-import type { CommandRun } from '../command-context.ts';
+import { type CommandContext, type CommandRun, chooseFormat } from '../command-context.ts';
 import { readCommandOperands } from '../command-operands.ts';
+import { findProject, requireProject } from '../project/find-project.ts';
+import { followLogs, printLogs } from '../project/follow-project.ts';
+import { readSince, readTail } from '../project/time-flags.ts';
 import { followCommand } from '../remote-exec.ts';
+import { usageError } from '../usage-error.ts';
 
-/** `logs VM [COMMAND]`: prints the output of a detached command that is kept; with `-f` until it ends. */
-export const logsCommand: CommandRun<{ readonly follow?: boolean }> = async (context) => {
-  const { io, options, operands } = context;
-  const { session, command } = await readCommandOperands(io, 'logs', operands);
+interface LogsFlags {
+  readonly follow?: boolean;
+  readonly since?: string;
+  readonly tail?: string;
+}
+
+/** Prints the output of a detached command in a VM. */
+async function logsOfCommand({
+  io,
+  options,
+  operands,
+}: CommandContext<LogsFlags>): Promise<number> {
+  if (options.since !== undefined || options.tail !== undefined) {
+    throw usageError('--since and --tail: they are for sandboxes of a project');
+  }
+  const { session, command } = await readCommandOperands(io, 'logs', operands, options);
   const isFollowing = options.follow === true;
-  const request = { command, isFollowing };
   const how = { hasInput: false, needsEnd: isFollowing };
-  await followCommand(io, session, 'logs', request, how);
+  await followCommand(io, session, 'logs', { command, isFollowing }, how);
+  return 0;
+}
+
+/**
+ * `logs [SANDBOX…]`: prints what the sandboxes of the project printed; `logs VM [COMMAND]` the output of a detached command.
+ * With `-f` until they end.
+ */
+export const logsCommand: CommandRun<LogsFlags> = async (context) => {
+  const { io, options, operands } = context;
+  const known = findProject(io, options)?.record.sandboxes.map(({ name }) => name) ?? [];
+  const isNumbered = operands.length === 2 && /^\d+$/.test(operands[1] ?? '');
+  const first = operands[0];
+  if (first !== undefined && (isNumbered || !known.includes(first))) return logsOfCommand(context);
+  const found = findProject(io, options) ?? requireProject(io, options);
+  const unknown = operands.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw usageError(
+      `the project has no sandbox ${JSON.stringify(unknown)}`,
+      `It has: ${known.join(', ')}.`,
+    );
+  }
+  const format = chooseFormat(options, ['text', 'json']);
+  const wanted = {
+    sandboxes: operands.length === 0 ? known : operands,
+    sinceMs: readSince(options.since, Date.now()),
+    tail: readTail(options.tail),
+  };
+  // A project whose process was killed has its logs still.
+  if (options.follow === true && found.isAlive)
+    await followLogs(found.directory, wanted, format, io);
+  else await printLogs(found.directory, wanted, format, io);
   return 0;
 };

@@ -44,12 +44,16 @@ function cacheNote(cache: PlanCache): CacheNote {
   };
 }
 
+interface PlanFlags extends NetworkFlags, ShardFlags {
+  readonly diff?: boolean;
+}
+
 /** `plan`: prints what `run` with the same operands would do. */
-export const planCommand: CommandRun<NetworkFlags & ShardFlags> = async ({
-  io,
-  options,
-  operands,
-}) => {
+export const planCommand: CommandRun<PlanFlags> = async (context) => {
+  const { io, options, operands } = context;
+  if (options.diff === true) {
+    return (await import('../project/plan-diff.ts')).printDiff(context);
+  }
   const format = chooseFormat(options, ['text', 'json', 'mermaid']);
   const chosen = planForOperands(await openPlan(io, options), operands, options);
   const plan = withNetworkFlags(await shardOf(chosen, options, io), options);

@@ -12,6 +12,7 @@ import {
   isProjectAbove,
   type LiveSession,
   listLiveSessions,
+  type ProjectScope,
 } from '../find-session.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { plainText } from '../ui/text/describe.ts';
@@ -37,9 +38,13 @@ function readOperands(operands: readonly string[]): Wanted {
 }
 
 /** Chooses the VM that was named, else those of the project here, else all. */
-async function chooseSessions(io: CliIo, vm: string | null): Promise<readonly LiveSession[]> {
-  if (vm !== null) return [await findSession(io, vm)];
-  const sessions = await listLiveSessions(io);
+async function chooseSessions(
+  io: CliIo,
+  vm: string | null,
+  scope: ProjectScope,
+): Promise<readonly LiveSession[]> {
+  if (vm !== null) return [await findSession(io, vm, scope)];
+  const sessions = await listLiveSessions(io, scope);
   const here = sessions.filter((session) => isProjectAbove(session, io.cwd));
   return here.length > 0 ? here : sessions;
 }
@@ -73,7 +78,7 @@ export const portCommand: CommandRun = async ({ io, options, operands }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const wanted = readOperands(operands);
   const { guestPort } = wanted;
-  const sessions = await chooseSessions(io, wanted.vm);
+  const sessions = await chooseSessions(io, wanted.vm, options);
   const ports = await Promise.all(
     sessions.map(async (session): Promise<Row[]> => {
       const own = await readPorts(session, io);

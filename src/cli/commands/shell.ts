@@ -23,7 +23,7 @@ export const shellCommand: CommandRun<ExecFlags> = async ({ io, options, operand
     terminal: terminal?.size ?? null,
     isDetached: false,
   };
-  const session = await findSession(io, word);
+  const session = await findSession(io, word, options);
   const how = { hasInput: true, needsEnd: true, terminalFor: () => terminal };
   return followCommand(io, session, 'exec', request, how);
 };

@@ -27,7 +27,7 @@ async function chooseVm(
   { file, projectName }: GlobalOptions,
   wanted: string | undefined,
 ): Promise<LiveSession> {
-  const all = await listLiveSessions(io);
+  const all = await listLiveSessions(io, {});
   const directory = file === undefined ? io.cwd : dirname(resolve(io.cwd, file));
   const ofProject =
     projectName === undefined ? all : all.filter(({ project }) => project === projectName);

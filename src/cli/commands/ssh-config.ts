@@ -11,12 +11,12 @@ function hostNames({ id, label, sandbox }: SessionFacts): string[] {
 }
 
 /** `ssh-config VM`: prints the block of ~/.ssh/config by which `ssh`, editors and rsync reach a running VM. */
-export const sshConfigCommand: CommandRun = async ({ io, operands }) => {
+export const sshConfigCommand: CommandRun = async ({ io, options: scope, operands }) => {
   const [word, ...rest] = operands;
   if (word === undefined || rest.length > 0) {
     throw usageError('expected one VM', 'Write gondolin ssh-config VM.');
   }
-  const { session, access } = await reachVm(io, word);
+  const { session, access } = await reachVm(io, word, scope);
   const place = [`HostName ${access.host}`, `Port ${access.port}`, `User ${access.user}`];
   const options = access.options.map((option) => option.replace('=', ' '));
   const lines = [

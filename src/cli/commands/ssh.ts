@@ -8,12 +8,12 @@ import { reachVm } from '../ssh-access.ts';
 import { usageError } from '../usage-error.ts';
 
 /** `ssh VM [-- CMD]`: logs in to a running VM with the system's `ssh`. Exits with its exit code. */
-export const sshCommand: CommandRun = async ({ io, operands, trailing }) => {
+export const sshCommand: CommandRun = async ({ io, options: scope, operands, trailing }) => {
   const [word, ...rest] = operands;
   if (word === undefined || rest.length > 0) {
     throw usageError('expected one VM', 'Write gondolin ssh VM, or gondolin ssh VM -- CMD.');
   }
-  const { access } = await reachVm(io, word);
+  const { access } = await reachVm(io, word, scope);
   const options = [...access.options, `Port=${access.port}`].flatMap((one) => ['-o', one]);
   // The server's shell reads one line.
   const command = trailing === null ? [] : [shellQuoteArgs(trailing)];

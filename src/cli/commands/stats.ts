@@ -41,7 +41,7 @@ function toRow(session: LiveSession, stats: SessionStats): string[] {
 /** `stats [VM…]`: prints what VMs use, by default all that run. */
 export const statsCommand: CommandRun = async ({ io, options, operands }) => {
   const format = chooseFormat(options, ['text', 'json']);
-  const all = await listLiveSessions(io);
+  const all = await listLiveSessions(io, options);
   const sessions =
     operands.length === 0
       ? all.filter(({ state }) => state === 'running')

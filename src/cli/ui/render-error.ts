@@ -1,6 +1,6 @@
 import { type ErrorData, toErrorData } from '../../project/error-data.ts';
+import { LineSplitter } from '../../util/line-splitter.ts';
 import { plainText } from './text/describe.ts';
-import { LineSplitter } from './text/line-splitter.ts';
 import { type Paint, plainPaint } from './text/paint.ts';
 import { sanitiseLine } from './text/sanitise-line.ts';
 

@@ -1,4 +1,3 @@
-import type { GondolinError } from '../../errors/gondolin-error.ts';
 import type { SandboxPlan } from '../../plan/plan.ts';
 import { type RunEnvironment, SandboxRun } from '../order/sandbox-run.ts';
 import type { RunChange } from '../run-event.ts';
@@ -90,7 +89,7 @@ export class LiveSandbox {
   }
 
   /** Cancels what comes before its service, and marks its end as wanted. */
-  cancel(reason: GondolinError): void {
+  cancel(reason: unknown): void {
     this.#cancel.abort(reason);
   }
 
@@ -102,9 +101,12 @@ export class LiveSandbox {
     const run = this.#run;
     if (run === null) return;
     if (!isEnded(this.#state)) {
-      const isFirst = this.#state.phase !== 'stopping';
+      const { phase, isService } = this.#state;
+      const isServing = isService && (phase === 'running' || phase === 'restarting');
+      const isFirst = phase !== 'stopping';
       if (isFirst) await emit({ type: 'sandbox-stopping', sandbox: this.sandbox.name });
-      this.#cancel.abort();
+      // A service that runs has done its work: its end is no cancellation.
+      if (!isServing) this.#cancel.abort();
       run.stop.abort(graceMs === null ? undefined : new StopRequest(graceMs));
     }
     await run.done;

@@ -168,7 +168,7 @@ export class RunningProject {
   }
 
   /** Stops all in reverse order: none before those that depend on it. Steps are cancelled at once. */
-  async stopAll(reason: GondolinError, graceMs: number | null = null): Promise<void> {
+  async stopAll(reason: unknown, graceMs: number | null = null): Promise<void> {
     // Not in turn: an `apply` that waits for a slow stop must not hold this up.
     for (const member of this.#members) member.cancel(reason);
     await this.#stopInOrder(this.#members, graceMs);

@@ -5,31 +5,20 @@ import { aborted } from '../service/pause.ts';
 import { type SlotLimits, StartSlots } from '../service/start-slots.ts';
 import { SandboxRun } from './sandbox-run.ts';
 
-export interface OrderOptions extends SlotLimits {
-  /** Services run until the run is cancelled, although no sandbox needs them any more. */
-  readonly keepsServices: boolean;
-  /** A sandbox with whose end kept services stop too; null for none. */
-  readonly until: string | null;
-}
-
 /** Stops services that nothing needs any more: first those that no other depends on. */
 async function stopInTime(
   run: SandboxRun,
   runs: readonly SandboxRun[],
-  { keepsServices, until }: OrderOptions,
   cancelled: Promise<void>,
 ): Promise<void> {
   const { name } = run.sandbox;
   const dependents = runs.filter(({ sandbox }) =>
     sandbox.dependsOn.some((dependency) => dependency.name === name),
   );
-  if (keepsServices || dependents.length === 0) {
+  if (dependents.length === 0) {
     const work = runs.filter(({ sandbox }) => sandbox.service === null);
-    const isKept = keepsServices || work.length === 0;
     const worked = Promise.all(work.map(({ done }) => done));
-    const last = runs.find(({ sandbox }) => sandbox.name === until)?.done;
-    const kept = last === undefined ? cancelled : Promise.race([cancelled, last]);
-    await (isKept ? kept : Promise.race([cancelled, worked]));
+    await (work.length === 0 ? cancelled : Promise.race([cancelled, worked]));
   }
   await Promise.all(dependents.map(({ done }) => done));
   run.stop.abort();
@@ -37,22 +26,22 @@ async function stopInTime(
 
 /**
  * Runs sandboxes as soon as what they depend on allows it, in plan order where there is a choice. Services stop in reverse
- * order: each once everything that depends on it has ended. Without any sandbox that ends by itself, and with `keepsServices`,
+ * order: each once everything that depends on it has ended. Without any sandbox that ends by itself,
  * they run until the run is cancelled or they end.
  *
  * @returns The results in plan order.
  */
 export async function runInOrder(
   sandboxes: readonly SandboxPlan[],
-  options: OrderOptions,
+  limits: SlotLimits,
   context: SandboxContext,
 ): Promise<SandboxResult[]> {
   const runs = sandboxes.map((sandbox) => new SandboxRun(sandbox));
   const byName = new Map(runs.map((run) => [run.sandbox.name, run]));
   const cancelled = aborted(context.cancel);
-  const slots = new StartSlots(options);
+  const slots = new StartSlots(limits);
   for (const run of runs) {
-    if (run.sandbox.service !== null) void stopInTime(run, runs, options, cancelled);
+    if (run.sandbox.service !== null) void stopInTime(run, runs, cancelled);
   }
   const find = (name: string) => byName.get(name);
   return Promise.all(runs.map((run) => run.start({ context, slots, find })));

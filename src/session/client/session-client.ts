@@ -35,11 +35,13 @@ async function dial(directory: string): Promise<{ socket: Socket; place: FileHan
   return { socket, place };
 }
 
-/** Sends a request and reads the line of its reply. Leaves the connection open unless it fails. */
-async function ask<M extends Method>(
+/**
+ * Sends a request to a control socket and reads the line of its reply. Leaves the connection open unless it fails.
+ * @throws {GondolinError} the error in the reply; SESSION_FAILED when the owner has ended or its reply is invalid.
+ */
+async function ask(
   directory: string,
-  method: M,
-  fields: SessionRequests[M],
+  request: { readonly method: string },
   signal: AbortSignal | undefined,
 ): Promise<{ socket: Socket; result: unknown }> {
   signal?.throwIfAborted();
@@ -49,7 +51,7 @@ async function ask<M extends Method>(
   socket.once('close', () => signal?.removeEventListener('abort', abort));
   try {
     const line = readLine(socket, MAX_REPLY_BYTES);
-    socket.write(formatLine({ method, ...fields }));
+    socket.write(formatLine(request));
     const result = resultFrom(await line);
     socket.on('error', () => undefined);
     return { socket, result };
@@ -71,7 +73,7 @@ export async function requestSession<M extends Method>(
   fields: SessionRequests[M],
   signal?: AbortSignal,
 ): Promise<unknown> {
-  const { socket, result } = await ask(directory, method, fields, signal);
+  const { socket, result } = await ask(directory, { method, ...fields }, signal);
   socket.destroy();
   return result;
 }
@@ -89,6 +91,27 @@ export async function openFrames<M extends Method>(
   fields: SessionRequests[M],
   signal?: AbortSignal,
 ): Promise<FramedReply> {
-  const { socket, result } = await ask(directory, method, fields, signal);
+  const { socket, result } = await ask(directory, { method, ...fields }, signal);
+  return { result, stream: new FrameSocket(socket) };
+}
+
+/** As {@link requestSession}, for a control socket with requests of its own. */
+export async function requestControl(
+  directory: string,
+  request: { readonly method: string },
+  signal?: AbortSignal,
+): Promise<unknown> {
+  const { socket, result } = await ask(directory, request, signal);
+  socket.destroy();
+  return result;
+}
+
+/** As {@link openFrames}, for a control socket with requests of its own. */
+export async function openControlFrames(
+  directory: string,
+  request: { readonly method: string },
+  signal?: AbortSignal,
+): Promise<FramedReply> {
+  const { socket, result } = await ask(directory, request, signal);
   return { result, stream: new FrameSocket(socket) };
 }

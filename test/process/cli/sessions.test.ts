@@ -202,7 +202,7 @@ it.each([
   [['cp', 'other:/a', '.'], 'SESSION_NOT_FOUND'],
   [['stop'], 'CLI_USAGE'],
   [['stop', 'mine', 'other'], 'SESSION_NOT_FOUND'],
-  [['logs'], 'CLI_USAGE'],
+  [['logs'], 'PROJECT_NOT_RUNNING'],
   [['logs', 'mine', 'x'], 'CLI_USAGE'],
   [['logs', 'mine', '--', 'x'], 'CLI_USAGE'],
   [['attach', 'mine'], 'SESSION_COMMAND_NOT_FOUND'],

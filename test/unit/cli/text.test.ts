@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { describeOutcome, plainText } from '../../../src/cli/ui/text/describe.ts';
-import { LineSplitter, MAX_LINE_LENGTH } from '../../../src/cli/ui/text/line-splitter.ts';
 import { hasColours } from '../../../src/cli/ui/text/paint.ts';
 import { sanitiseLine } from '../../../src/cli/ui/text/sanitise-line.ts';
 import { formatTable } from '../../../src/cli/ui/text/table.ts';
+import { LineSplitter, MAX_LINE_LENGTH } from '../../../src/util/line-splitter.ts';
 import { formatBytes, formatDuration, parseAge } from '../../../src/util/quantities.ts';
 import { outputOf } from './fake-io.ts';
 

@@ -236,7 +236,7 @@ describe('cancelling', () => {
     const cancel = new AbortController();
     const { result, lines } = await run(
       [service('db'), service('web', {}, [started('db')])],
-      { signal: cancel.signal, keepsServices: true },
+      { signal: cancel.signal },
       (command) => {
         if (command.options.cwd !== '' && isSecond()) void turn().then(() => cancel.abort());
         obey(command);
@@ -252,15 +252,6 @@ describe('cancelling', () => {
   });
   let commands = 0;
   const isSecond = () => ++commands === 2;
-});
-
-it('exitCodeFrom stops kept services with a sandbox, and takes its exit code', async () => {
-  const { result, lines } = await run(
-    [service('web'), job('lint', 'exit 9'), job('test', 'exit 4', started('web'))],
-    { keepsServices: true, exitCodeFrom: 'test' },
-  );
-  expect(result).toMatchObject({ status: 'failed', exitCode: 4 });
-  expect(lines.at(-1)).toBe('sandbox-finished web succeeded 0');
 });
 
 describe('sandboxes that depend on each other', () => {

@@ -1,7 +1,7 @@
 import type { RunEvent } from '../../../project/run-event.ts';
+import { LineSplitter } from '../../../util/line-splitter.ts';
 import { type CliOutput, writeText } from '../../io.ts';
 import { describeOutcome, describeService, plainText } from '../text/describe.ts';
-import { LineSplitter } from '../text/line-splitter.ts';
 import { OutputLog } from '../text/output-log.ts';
 import type { Paint } from '../text/paint.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';

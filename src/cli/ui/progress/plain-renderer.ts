@@ -14,6 +14,7 @@ import {
   describeWaiting,
   plainText,
 } from '../text/describe.ts';
+import { nameTones } from '../text/name-tones.ts';
 import type { Paint, Tone } from '../text/paint.ts';
 import { sanitiseLine } from '../text/sanitise-line.ts';
 import { describeImage, ImagePace } from './image-pace.ts';
@@ -103,20 +104,6 @@ function eventTone(event: RunEvent): Tone {
   return event.status === 'succeeded' ? 'green' : 'red';
 }
 
-/** Colours of sandboxes' names: not those of success and failure. */
-const NAME_TONES: readonly Tone[] = ['cyan', 'magenta', 'blue', 'yellow'];
-
-/** Gives each of several sandboxes a colour; one alone needs none. */
-function chooseTones(
-  { sandboxes }: Extract<RunEvent, { type: 'run-started' }>,
-  tones: Map<string, Tone>,
-): void {
-  if (sandboxes.length < 2) return;
-  for (const [at, { name }] of sandboxes.entries()) {
-    tones.set(name, NAME_TONES[at % NAME_TONES.length] ?? 'cyan');
-  }
-}
-
 /**
  * `--progress plain`: prints one line per change. Lines of a step's output start with `[sandbox step] ` and lines of
  * gondolin with `=> `, so that no guest can forge the latter.
@@ -125,7 +112,7 @@ export function createPlainRenderer(output: CliOutput, options: PlainOptions): R
   const { paint, keepColours } = options;
   const lines = new StepLines();
   const pace = new ImagePace();
-  const tones = new Map<string, Tone>();
+  let tones = new Map<string, Tone>();
   const write = (step: { sandbox: string; step: string }, texts: readonly string[]) => {
     const prefix = paint(tones.get(step.sandbox) ?? 'dim', outputPrefix(step));
     return writeText(
@@ -134,7 +121,7 @@ export function createPlainRenderer(output: CliOutput, options: PlainOptions): R
     );
   };
   const onEvent = (event: RunEvent) => {
-    if (event.type === 'run-started') chooseTones(event, tones);
+    if (event.type === 'run-started') tones = nameTones(event.sandboxes.map(({ name }) => name));
     if (event.type === 'step-output') return write(event, lines.push(event));
     if (event.type === 'service-output') {
       const output = { ...event, step: SERVICE };

@@ -1,5 +1,5 @@
 import type { RunEvent } from '../../../project/run-event.ts';
-import { LineSplitter } from '../text/line-splitter.ts';
+import { LineSplitter } from '../../../util/line-splitter.ts';
 import { stepKey } from './run-renderer.ts';
 
 /** Stands for the step of a service's output: no step has an empty name. */

@@ -169,7 +169,7 @@ describe('RunningProject.stop() and start()', () => {
     expect(lines()).toEqual([
       'sandbox-stopping db',
       'service-exited db stopped',
-      'sandbox-finished db cancelled 130',
+      'sandbox-finished db succeeded 0',
     ]);
     await running.stop(['db']);
     expect(lines()).toEqual([]);
