@@ -4,7 +4,8 @@ import type { RunEvent } from '../../project/run-event.ts';
 import type { CommandRun } from '../command-context.ts';
 import { type Execution, executePlan, type StartFlags } from '../execute-plan.ts';
 import { type CliIo, writeText } from '../io.ts';
-import type { NetworkFlags } from '../network-flags.ts';
+import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
+import { openPlan, planForSandboxes } from '../open-project.ts';
 import { applyToProject } from '../project/apply-to-project.ts';
 import { directoryForProject } from '../project/find-project.ts';
 import { followProject } from '../project/follow-project.ts';
@@ -20,6 +21,7 @@ interface UpFlags extends StartFlags, NetworkFlags {
   readonly wait?: boolean;
   readonly waitTimeout?: string;
   readonly force?: boolean;
+  readonly watch?: boolean;
 }
 
 /** @throws {GondolinError} CLI_USAGE for a sandbox that is not started. */
@@ -68,6 +70,29 @@ async function upInBackground(
   await applyToProject({ directory, source, ...how }, io, options);
 }
 
+/** `up --watch`: as `watch`. */
+async function runAgainOnChanges(
+  io: CliIo,
+  options: UpFlags,
+  operands: readonly string[],
+): Promise<number> {
+  if (options.exitCodeFrom !== undefined) {
+    throw usageError(
+      '--exit-code-from: watching continues after a sandbox has ended',
+      'Leave one of the two out.',
+    );
+  }
+  if (options.detach === true || options.wait === true) {
+    throw usageError('--watch: it runs in the foreground', 'Leave out -d and --wait.');
+  }
+  const { watchPlan } = await import('../watch/watch-plan.ts');
+  const load = async () => {
+    const chosen = planForSandboxes(await openPlan(io, options), operands, options);
+    return withNetworkFlags(chosen, options);
+  };
+  return watchPlan(load, options, io);
+}
+
 /** Runs the project in this process. */
 async function upInForeground(
   { source, plan, names, directory }: Wanted,
@@ -106,6 +131,7 @@ async function upInForeground(
  * project that runs already, it changes what differs from the project file.
  */
 export const upCommand: CommandRun<UpFlags> = async ({ io, options, operands }) => {
+  if (options.watch === true) return runAgainOnChanges(io, options, operands);
   const source = projectSource(io, options, operands);
   const { plan, names } = await readSource(io, source);
   checkExitCodeFrom(plan, options.exitCodeFrom);

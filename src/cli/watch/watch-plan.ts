@@ -89,7 +89,7 @@ class PlanWatch {
     const before = this.#changes;
     const changes = new FileChanges({
       ...{ roots, debounceMs },
-      isOwn: (path, present) => this.#writes.isOwn(path, present),
+      isOwn: (path) => this.#writes.isOwn(path),
       onBatch: (paths) => this.#onBatch(paths),
       onNotice: (message) => this.#output.notice(message),
       onError: (error) => this.fail(error),

@@ -71,7 +71,7 @@ export class ContentIndex {
    */
   async compare(
     path: string,
-    isOwn: (stat: BigIntStats | null) => boolean,
+    isOwn: () => boolean | Promise<boolean>,
   ): Promise<{ readonly hasChanged: boolean; readonly isWhole: boolean }> {
     const content: PathContent | null = await readContent(path);
     const before = this.#entries.get(path);
@@ -79,7 +79,7 @@ export class ContentIndex {
     else this.#entries.set(path, content.digest);
     const isWhole = content !== null && content.stat.size > 0n;
     const isEqual = content === null ? before === undefined : before === content.digest;
-    return { hasChanged: !isEqual && !isOwn(content?.stat ?? null), isWhole };
+    return { hasChanged: !isEqual && !(await isOwn()), isWhole };
   }
 }
 

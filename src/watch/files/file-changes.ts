@@ -1,4 +1,3 @@
-import type { BigIntStats } from 'node:fs';
 import type { GondolinError } from '../../errors/gondolin-error.ts';
 import { ContentIndex } from './content-index.ts';
 import { FileTree } from './file-tree.ts';
@@ -17,7 +16,7 @@ export interface FileChangesOptions {
   /** Quiet time after which several changes count as one. */
   readonly debounceMs: number;
   /** Whether a guest was the last to change a path. */
-  readonly isOwn: (path: string, present: BigIntStats | null) => boolean;
+  readonly isOwn: (path: string) => boolean | Promise<boolean>;
   /** Receives the paths whose contents changed, each batch once. */
   readonly onBatch: (paths: readonly string[]) => void;
   /** Receives lines about roots that vanish and return. */
@@ -125,7 +124,7 @@ export class FileChanges {
     const { isOwn } = this.#options;
     for (const path of paths) {
       if (path.endsWith('/.gitignore')) for (const rules of this.#rules) rules.forget();
-      const { hasChanged, isWhole } = await this.#index.compare(path, (stat) => isOwn(path, stat));
+      const { hasChanged, isWhole } = await this.#index.compare(path, () => isOwn(path));
       if (hasChanged) this.#changed.set(path, isWhole);
     }
   }

@@ -1,5 +1,6 @@
 import { type BigIntStats, lstatSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SandboxPlan } from '../../plan/plan.ts';
 import { O_TRUNC } from '../../vfs/file-mode.ts';
 import type { VfsHookContext } from '../../vfs/hooks/vfs-hooks.ts';
@@ -8,6 +9,8 @@ import { writeStamp } from './file-digest.ts';
 /** The oldest are forgotten first: what they wrote would then count as a change of the host. */
 const MAX_REMEMBERED = 100_000;
 const GONE = 'gone';
+/** Time from a guest's change on the disk until it is noted. */
+const NOTED_WITHIN_MS = 50;
 
 const CHANGING: ReadonlySet<VfsHookContext['op']> = new Set([
   ...(['create', 'write', 'truncate', 'fallocate', 'mknod', 'symlink'] as const),
@@ -83,8 +86,17 @@ export class GuestWrites {
     if (oldest !== undefined) this.#stamps.delete(oldest);
   }
 
-  /** True when a guest was the last to change what is at a path now. */
-  isOwn(path: string, present: BigIntStats | null): boolean {
-    return this.#stamps.get(path) === stampOf(present);
+  /** Resolves with true when a guest was the last to change what is at a path now. */
+  async isOwn(path: string): Promise<boolean> {
+    // Both at the same moment: what was read a moment ago may have been in the middle of a guest's change.
+    if (this.#isLastWritten(path)) return true;
+    if (!this.#stamps.has(path)) return false;
+    // A large write is on the disk before it is noted.
+    await delay(NOTED_WITHIN_MS);
+    return this.#isLastWritten(path);
+  }
+
+  #isLastWritten(path: string): boolean {
+    return this.#stamps.get(path) === stampOf(stat(path));
   }
 }

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
-  type BigIntStats,
   mkdirSync,
   renameSync,
   rmSync,
@@ -50,7 +49,7 @@ async function watch(
   const changes = new FileChanges({
     roots: [{ path: root, ignore: { patterns: [], base: root }, ...rest }],
     debounceMs,
-    isOwn: (path: string, _stat: BigIntStats | null) => own.has(path.slice(root.length + 1)),
+    isOwn: (path) => own.has(path.slice(root.length + 1)),
     onBatch: (paths) => batches.push(paths.map((path) => path.slice(root.length + 1))),
     onNotice: (message) => notices.push(message),
     onError: (error) => errors.push(error),
