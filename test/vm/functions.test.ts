@@ -51,7 +51,8 @@ const programs = documentBlocks('003').flatMap(({ id, text }) =>
     const before = own.includes('import {')
       ? ''
       : `import { SandboxBuilder } from '${PACKAGE}';\n${BEFORE[id] ?? LOAD}`;
-    return { id, program: `${before}\n${own}` };
+    // In a block of its own: it may declare the names that it takes for granted again.
+    return { id, program: before === '' ? own : `${before}\n{\n${own}\n}` };
   }),
 );
 
