@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { ensureDirectory } from '../../host/directories.ts';
@@ -5,6 +6,7 @@ import { type FileLock, lockFile } from '../../host/file-lock.ts';
 import { identifyOwnProcess } from '../../host/process-life.ts';
 import type { SandboxNetworkEvent } from '../../net/audit/network-event.ts';
 import { type ControlServer, openControlServer } from '../../session/control-server.ts';
+import { CONTROL_SOCKET } from '../../session/session-directory.ts';
 import { type ProjectTarget, RunningProject } from '../live/running-project.ts';
 import type { SandboxChange } from '../live/sandbox-change.ts';
 import type { RunChange, RunEvent } from '../run-event.ts';
@@ -90,6 +92,8 @@ export class ProjectHost {
     try {
       const logs = await ProjectLogs.open(join(directory, LOGS), (error) => host?.warn(error));
       host = new ProjectHost(options, lock, logs);
+      // Left by a process that was killed: nobody else has the lock.
+      await rm(join(directory, CONTROL_SOCKET), { force: true });
       await writeProjectRecord(directory, host.record);
       host.#server = await openControlServer(directory, host.#protocol(host));
       return host;
