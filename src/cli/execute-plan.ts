@@ -13,6 +13,7 @@ import type { Passthrough } from '../project/runner-vm.ts';
 import type { RunningSandboxes } from '../project/running-sandboxes.ts';
 import type { SandboxVmOptions } from '../project/sandbox-vm-options.ts';
 import { memoryForVms } from '../vm/pool/memory-limit.ts';
+import type { RecordedShard } from '../report/record-file.ts';
 import { askOnTerminal } from './ask-on-terminal.ts';
 import type { GlobalOptions } from './command-context.ts';
 import { type CliIo, writeText } from './io.ts';
@@ -161,6 +162,8 @@ export interface Execution {
   readonly running?: RunningSandboxes;
   /** Runs the plan. @default runPlan */
   readonly run?: (plan: Plan, options: RunOptions) => Promise<RunResult>;
+  /** The shard that the plan is of a split. @default none */
+  readonly shard?: RecordedShard | null;
 }
 
 function passthroughOf(io: CliIo, { hasInput, hasTerminal }: Execution): Passthrough {
@@ -232,7 +235,10 @@ export async function executePlan(
   // Checked now, not after a minute of building an image.
   requireTool('qemu-system-x86_64', io.env);
   checkMemoryOf(execution.plan);
-  const reports = await openRunReports(flags, io, !isRaw && mode !== 'json');
+  const reports = await openRunReports(flags, io, {
+    isTextAllowed: !isRaw && mode !== 'json',
+    shard: execution.shard ?? null,
+  });
   const audit = await openRunAudit(flags, io.cwd);
   let failures: readonly unknown[] = [];
   let result: RunResult;

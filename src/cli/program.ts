@@ -148,6 +148,32 @@ type AddCommand = <Options>(
   load: () => Promise<CommandRun<Options>>,
 ) => Command;
 
+/** Adds `export`. */
+function addExport(add: AddCommand): void {
+  add(
+    'export [target] [sandbox] [steps...]',
+    'write the project as a job of several machines',
+    async () => {
+      return (await import('./commands/export.ts')).exportCommand;
+    },
+  )
+    .usage('[options] slurm|kubernetes|github [SANDBOX] [STEP...]')
+    .option('-o, --output <file>', 'write to this file (default: standard output)')
+    .option('--force', 'overwrite an existing file')
+    .option('--shards <n>', 'number of shards (default: as many as have something to do)')
+    .option('--durations <file>', 'split by the durations in this record of an earlier run')
+    .option('--image <image>', 'kubernetes: container image with gondolin and the project')
+    .option('--directory <path>', 'kubernetes: the project in the image (default: /workspace)')
+    .option(
+      '--kvm <resource>',
+      'kubernetes: resource for /dev/kvm (default: devices.kubevirt.io/kvm)',
+    )
+    .option('--no-kvm', 'kubernetes: without /dev/kvm, which is slow')
+    .option('--claim <name>', 'kubernetes: claim for cache and results (default: gondolin)')
+    .option('--claim-size <size>', 'kubernetes: its size (default: 50Gi)')
+    .option('--secret <name>', 'kubernetes: Secret with the secrets (default: gondolin-secrets)');
+}
+
 /** Adds the commands for VMs that run already, of whichever process. */
 function addSessionCommands(add: AddCommand): void {
   add('list', 'list the running VMs of this user', async () => {
@@ -320,6 +346,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--parallel <count>', 'start at most so many sandboxes at once', readParallel)
     .option('--artifacts <directory>', 'copy artifacts: of the sandboxes to this directory')
     .option('--report <file>', 'write a report as one HTML page')
+    .option('--record <file>', 'write the run as data, for `merge` and --durations')
     .option('--ask', 'ask on the terminal about hosts that network: does not name')
     .option('--no-cache', 'ignore existing checkpoints and save new ones')
     .option('--from <snapshot>', 'start from a snapshot')
@@ -335,6 +362,14 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     },
   ).usage('[options] [SANDBOX...]');
   addNetworkOptions(watch).option('--no-cache', 'ignore existing checkpoints');
+  addExport(add);
+  add('merge [records...]', 'merge what the shards of a run recorded into one result', async () => {
+    return (await import('./commands/merge.ts')).mergeCommand;
+  })
+    .usage('[options] RECORD...')
+    .option('--junit <file>', 'write a JUnit report: sandboxes as suites, steps as cases')
+    .option('--report <file>', 'write a report as one HTML page')
+    .option('--record <file>', 'write the merged run as data, for --durations');
   const up = add(
     'up [sandboxes...]',
     'start sandboxes and keep their services running until Ctrl-C, or in the background',

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Durations } from '../plan/shard/durations.ts';
+import type { RecordedShard } from '../report/record-file.ts';
 import { type CliIo, writeText } from './io.ts';
 import { usageError } from './usage-error.ts';
 
@@ -14,7 +15,7 @@ export interface ShardFlags {
 }
 
 /** Most shards of one run. */
-const MAX_SHARDS = 1024;
+export const MAX_SHARDS = 1024;
 
 /** One shard of several; `index` counts from 1. */
 interface ShardNumber {
@@ -36,8 +37,8 @@ function parseShard(text: string): ShardNumber {
  * Reads the durations of an earlier run; without a file there are none.
  * @throws {GondolinError} SHARD_DURATIONS_INVALID
  */
-async function readDurations(file: string | undefined, cwd: string): Promise<Durations> {
-  const { durationsDecoder, NO_DURATIONS } = await import('../plan/shard/durations.ts');
+export async function readDurations(file: string | undefined, cwd: string): Promise<Durations> {
+  const { recordDurationsDecoder, NO_DURATIONS } = await import('../plan/shard/durations.ts');
   if (file === undefined) return NO_DURATIONS;
   const path = resolve(cwd, file);
   const invalid = (problem: string, cause?: unknown) =>
@@ -46,28 +47,34 @@ async function readDurations(file: string | undefined, cwd: string): Promise<Dur
     throw invalid('it cannot be read', cause);
   });
   const { decodeJson } = await import('../util/json-decoder.ts');
-  const decoded = decodeJson(text, durationsDecoder);
-  if (decoded.ok) return decoded.value;
+  const decoded = decodeJson(text, recordDurationsDecoder);
+  if (decoded.ok) return decoded.value.run;
   throw invalid(decoded.problem);
+}
+
+/** A plan, and which shard it is of which split; null for all of it. */
+export interface ShardedPlan {
+  readonly plan: Plan;
+  readonly shard: RecordedShard | null;
 }
 
 /**
  * Returns the part of a plan that `--shard` chooses; the whole plan without it.
  * @throws {GondolinError} CLI_USAGE, SHARD_DURATIONS_INVALID
  */
-export async function shardOf(plan: Plan, flags: ShardFlags, io: CliIo): Promise<Plan> {
+export async function shardOf(plan: Plan, flags: ShardFlags, io: CliIo): Promise<ShardedPlan> {
   if (flags.shard === undefined) {
-    if (flags.durations === undefined) return plan;
+    if (flags.durations === undefined) return { plan, shard: null };
     throw usageError('--durations: nothing is split', 'Add --shard INDEX/COUNT.');
   }
   const { index, count } = parseShard(flags.shard);
   const durations = await readDurations(flags.durations, io.cwd);
   const { splitPlan } = await import('../plan/shard/split-plan.ts');
   const { planForShard } = await import('../plan/shard/plan-for-shard.ts');
-  const { shards } = splitPlan(plan, count, durations);
+  const { shards, digest } = splitPlan(plan, count, durations);
   const shard = shards[index - 1] ?? { index, work: [] };
   if (shard.work.length === 0) {
     await writeText(io.stderr, `shard ${flags.shard}: nothing is left for it to run\n`);
   }
-  return planForShard(plan, shard);
+  return { plan: planForShard(plan, shard), shard: { index, count, split: digest } };
 }

@@ -595,6 +595,14 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Check the free disk space, and run again for the report.',
   },
+  REPORT_MERGE_REFUSED: {
+    exit: EXIT.config,
+    hint: 'Give one record for each shard of one run: all with the same --shard count, project file and --durations.',
+  },
+  REPORT_RECORD_INVALID: {
+    exit: EXIT.config,
+    hint: 'Give the file that `gondolin run --record FILE` of this version wrote.',
+  },
   REPORT_UNUSABLE: {
     exit: EXIT.config,
     hint: 'Create the directory of the report, or choose another file.',

@@ -56,7 +56,7 @@ export const planCommand: CommandRun<PlanFlags> = async (context) => {
   }
   const format = chooseFormat(options, ['text', 'json', 'mermaid']);
   const chosen = planForOperands(await openPlan(io, options), operands, options);
-  const plan = withNetworkFlags(await shardOf(chosen, options, io), options);
+  const plan = withNetworkFlags((await shardOf(chosen, options, io)).plan, options);
   const cache = await readPlanCache(plan, io);
   const { renderPlan, renderPlanJson } = await import('../../plan/render-plan.ts');
   if (format === 'json') {

@@ -71,11 +71,12 @@ export const runCommand: CommandRun<RunOptions & NetworkFlags> = async (context)
   if (options.shard !== undefined && trailing !== null) {
     throw usageError('--shard: one command is not split', 'Remove --shard, or make CMD a step.');
   }
-  const wanted = withNetworkFlags(await shardOf(chosen, options, io), options);
+  const { plan: own, shard } = await shardOf(chosen, options, io);
+  const wanted = withNetworkFlags(own, options);
   const start =
     options.from === undefined
       ? { plan: wanted, from: null }
       : await planFromSnapshotName(wanted, options.from, io);
   const how = { mode, isRaw, hasInput: true, hasTerminal };
-  return executePlan({ ...start, ...how }, options, io);
+  return executePlan({ ...start, ...how, shard }, options, io);
 };

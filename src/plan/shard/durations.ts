@@ -10,7 +10,7 @@ export interface SandboxDurations {
   }[];
 }
 
-/** The durations of the steps of an earlier run. A record of a run (`--record`) has this form too. */
+/** The durations of the steps of an earlier run. */
 export interface Durations {
   readonly sandboxes: readonly SandboxDurations[];
 }
@@ -24,7 +24,7 @@ const MAX_ENTRIES = 100_000;
 const named = text({ maxLength: MAX_NAME_LENGTH });
 
 /** Reads durations from JSON; what else is there is left out. */
-export const durationsDecoder = object<Durations>({
+const durationsDecoder = object<Durations>({
   sandboxes: list(
     object<SandboxDurations>({
       name: named,
@@ -34,15 +34,27 @@ export const durationsDecoder = object<Durations>({
   ),
 });
 
+/** Reads the durations in a file of `--record`. */
+export const recordDurationsDecoder = object<{ readonly run: Durations }>({
+  run: durationsDecoder,
+});
+
 /** Returns how long a step took, in milliseconds; undefined if that is not known. */
 export type DurationOf = (sandbox: string, step: string) => number | undefined;
 
+/** The end of a sandbox's name in the record of merged shards. */
+const SHARD_SUFFIX = / \(shard \d+\)$/;
+
+/** Adds up the parts of a step that several shards ran. Steps that did not run, or were restored, say nothing. */
 export function durationLookup({ sandboxes }: Durations): DurationOf {
-  const known = new Map<string, ReadonlyMap<string, number>>();
-  for (const { name, steps } of sandboxes) {
-    // Steps that did not run, or were restored from a checkpoint, say nothing.
-    const ran = steps.filter(({ durationMs }) => durationMs > 0);
-    known.set(name, new Map(ran.map((step) => [step.name, step.durationMs])));
+  const known = new Map<string, number>();
+  const keyOf = (sandbox: string, step: string) => `${sandbox}\0${step}`;
+  for (const sandbox of sandboxes) {
+    const name = sandbox.name.replace(SHARD_SUFFIX, '');
+    for (const { name: step, durationMs } of sandbox.steps) {
+      const key = keyOf(name, step);
+      if (durationMs > 0) known.set(key, (known.get(key) ?? 0) + durationMs);
+    }
   }
-  return (sandbox, step) => known.get(sandbox)?.get(step);
+  return (sandbox, step) => known.get(keyOf(sandbox, step));
 }

@@ -13,7 +13,7 @@ it('gondolin plan --shard shows what a shard runs, with what it depends on, by t
   const cwd = directoryWith(PROJECT);
   const slow = { name: 'test-b', steps: [{ name: 'go', durationMs: 9000 }] };
   const quick = { name: 'test-a', steps: [{ name: 'go', durationMs: 1 }] };
-  writeFileSync(join(cwd, 'last.json'), JSON.stringify({ sandboxes: [quick, slow] }));
+  writeFileSync(join(cwd, 'last.json'), JSON.stringify({ run: { sandboxes: [quick, slow] } }));
   const names = async (...args: string[]) => {
     const { stdout } = await runCli(['plan', '--format', 'json', ...args], { cwd });
     const { sandboxes } = JSON.parse(stdout) as { sandboxes: { name: string }[] };

@@ -12,9 +12,9 @@ const plan = buildPlan(readText('steps: [x]\n'), { arch: 'x86_64', release: 'tri
 describe('shardOf()', () => {
   it('says that a shard has nothing left to run', async () => {
     const { io, stderr } = fakeIo();
-    expect((await shardOf(plan, { shard: '2/2' }, io)).sandboxes).toEqual([]);
+    expect((await shardOf(plan, { shard: '2/2' }, io)).plan.sandboxes).toEqual([]);
     expect(stderr()).toBe('shard 2/2: nothing is left for it to run\n');
-    expect(await shardOf(plan, { shard: '1/2' }, io)).toEqual(plan);
+    expect((await shardOf(plan, { shard: '1/2' }, io)).plan).toEqual(plan);
   });
 
   it.each(['0/2', '3/2', '1', '1/2/3', '1/9999', 'a/b', '-1/2'])('refuses %s', async (shard) => {
@@ -26,7 +26,10 @@ describe('shardOf()', () => {
   it('refuses durations without a shard, and files that have none', async () => {
     const cwd = temporaryDirectory();
     const { io } = fakeIo({ cwd });
-    writeFileSync(join(cwd, 'bad.json'), '{"sandboxes": [{"name": "a", "steps": [{"name": 1}]}]}');
+    writeFileSync(
+      join(cwd, 'bad.json'),
+      '{"run": {"sandboxes": [{"name": "a", "steps": [{"name": 1}]}]}}',
+    );
     await expect(shardOf(plan, { durations: 'bad.json' }, io)).rejects.toMatchObject({
       code: 'CLI_USAGE',
     });
