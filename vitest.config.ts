@@ -49,6 +49,17 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        test: {
+          ...ofBuild,
+          globalSetup: [...ofBuild.globalSetup, './test/build-images.ts'],
+          name: 'slurm',
+          include: ['test/slurm/**/*.test.ts'],
+          testTimeout: 400_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -52,7 +52,7 @@ const BUILD_FILES = {
   '/usr/include/stdio.h': 'libc6-dev',
 };
 
-function hasProgram(name) {
+export function hasProgram(name) {
   const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   return directories.some((directory) => {
     try {
@@ -88,7 +88,7 @@ export function run(command, args, options = {}) {
   }
 }
 
-function installHostPackages(packages) {
+export function installHostPackages(packages) {
   const install = ['install', '-y', '--no-install-recommends', ...packages];
   const isRoot = process.getuid?.() === 0;
   const canSudo =

@@ -347,6 +347,12 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
     .option('--artifacts <directory>', 'copy artifacts: of the sandboxes to this directory')
     .option('--report <file>', 'write a report as one HTML page')
     .option('--record <file>', 'write the run as data, for `merge` and --durations')
+    .option('--on <cluster>', 'run on the machines of a cluster: slurm')
+    .option(
+      '--shards <n>',
+      'with --on: number of shards (default: as many as have something to do)',
+    )
+    .option('--send-secrets', 'with --on slurm: let Slurm keep variables with secrets')
     .option('--ask', 'ask on the terminal about hosts that network: does not name')
     .option('--no-cache', 'ignore existing checkpoints and save new ones')
     .option('--from <snapshot>', 'start from a snapshot')

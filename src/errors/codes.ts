@@ -18,6 +18,22 @@ export const EXIT = {
  * Stable: renaming a code is a breaking change. docs/errors.md has the same rows (a house test compares them).
  */
 export const CODES = {
+  CLUSTER_REFUSED: {
+    exit: EXIT.runner,
+    hint: 'Read the reason: a partition, a limit or an account is often missing. Variables such as SBATCH_PARTITION set what sbatch needs.',
+  },
+  CLUSTER_SECRETS_LEFT: {
+    exit: EXIT.config,
+    hint: 'Take the secrets from a file or a command on the nodes (`from:`), or allow it with --send-secrets.',
+  },
+  CLUSTER_TOOL_MISSING: {
+    exit: EXIT.config,
+    hint: 'Run this where jobs are submitted, or install the client programs of Slurm there.',
+  },
+  CLUSTER_UNREACHABLE: {
+    exit: EXIT.runner,
+    hint: 'Check with `squeue` whether the job still runs; its output is in the directory jobs/ of the cache.',
+  },
   CONFIG_NOT_FOUND: {
     exit: EXIT.config,
     hint: 'Create a gondolin.yaml with `gondolin init`, or pass the path of one with -f FILE.',

@@ -7,6 +7,7 @@ import { exchangePaths, SystemError } from './libc.ts';
 import { formatOwner, identifyOwnProcess, lifeOf, parseOwner } from './process-life.ts';
 
 const ENOENT = 2;
+const EINVAL = 22;
 
 /** A leftover whose owner lives in another container is removed once it is this old. */
 const FOREIGN_LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
@@ -114,14 +115,26 @@ async function takePlace(temporary: string, path: string): Promise<void> {
     } catch (error) {
       if (!isTaken(error, path)) throw error;
     }
-    try {
-      exchangePaths(temporary, path);
-      return;
-    } catch (error) {
-      // Removed meanwhile.
-      if (!(error instanceof SystemError) || error.errno !== ENOENT) throw error;
-    }
+    if (await exchange(temporary, path)) return;
   }
+}
+
+/** Exchanges two directories; false if `path` was removed meanwhile. */
+async function exchange(temporary: string, path: string): Promise<boolean> {
+  try {
+    exchangePaths(temporary, path);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    if (error.errno === ENOENT) return false;
+    if (error.errno !== EINVAL) throw error;
+  }
+  // NFS has no exchange: for a moment there is neither.
+  const aside = join(dirname(path), temporaryName());
+  await rename(path, aside);
+  await rename(temporary, path);
+  await rm(aside, { recursive: true, force: true });
+  return true;
 }
 
 function isTaken(error: unknown, path: string): boolean {

@@ -22,6 +22,8 @@ export const NAMES = {
   checkpoints: 'checkpoints',
   /** Cache: one directory per watch session, with the machines it starts again from; removed at its end. */
   watch: 'watch',
+  /** Cache: one directory per job of a cluster that this user waits for; its shards leave their records there. */
+  jobs: 'jobs',
   /** Cache: digests of files that steps depend on, so that unchanged ones are not read again. */
   inputDigests: 'input-digests.json',
   /** Cache: the output of `name --version`, so that no tool is started to learn it again. */

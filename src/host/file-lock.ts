@@ -71,7 +71,8 @@ export async function tryLockFile(path: string, kind: LockKind): Promise<FileLoc
   await ensureDirectory(dirname(path));
   let fd: number;
   try {
-    fd = openSync(path, 'a', 0o600);
+    // Readable too: over NFS a shared flock needs it.
+    fd = openSync(path, 'a+', 0o600);
   } catch (cause) {
     throw lockFailed(path, cause);
   }

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
 
 /**
  * One process, distinguishable from a later one with the same pid. `startTicks` is field 22 of /proc/PID/stat
- * (clock ticks since boot); `pidNamespace` is the inode of /proc/self/ns/pid, because a pid means nothing
- * to a process in another container that shares the directory.
+ * (clock ticks since boot); `pidNamespace` is a number for the pid namespace and its machine, because a pid means nothing
+ * to a process in another container, or on another machine, that shares the directory.
  */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -11,7 +13,7 @@ export interface ProcessIdentity {
   readonly pidNamespace: number;
 }
 
-/** `unknown`: the process belongs to another pid namespace, so this one cannot tell. */
+/** `unknown`: the process belongs to another pid namespace or machine, so this one cannot tell. */
 export type Life = 'alive' | 'dead' | 'unknown';
 
 /** State letter and start time of one /proc/PID/stat text; null when it is not such a text. Pure. */
@@ -54,8 +56,26 @@ export function identifyOwnProcess(): ProcessIdentity {
 
 let pidNamespace: number | undefined;
 
+function machineId(): string {
+  try {
+    return readFileSync('/etc/machine-id', 'latin1').trim();
+  } catch {
+    // Containers have none; their host names differ.
+    return '';
+  }
+}
+
+/**
+ * Returns a number for a pid namespace of one machine, below 2^40. The first namespace of every machine has the same inode, so
+ * the machine is part of it. Pure.
+ */
+export function namespaceNumber(machine: string, host: string, namespace: string): number {
+  const text = JSON.stringify([machine, host, namespace]);
+  return Number.parseInt(createHash('sha256').update(text).digest('hex').slice(0, 10), 16);
+}
+
 function ownPidNamespace(): number {
-  pidNamespace ??= Number(/\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? 0);
+  pidNamespace ??= namespaceNumber(machineId(), hostname(), readlinkSync('/proc/self/ns/pid'));
   return pidNamespace;
 }
 

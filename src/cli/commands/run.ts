@@ -11,6 +11,10 @@ import { resolveProgress } from '../ui/progress/progress-mode.ts';
 import { usageError } from '../usage-error.ts';
 
 interface RunOptions extends StartFlags, ShardFlags {
+  /** The cluster whose machines do the work. */
+  readonly on?: string;
+  readonly shards?: string;
+  readonly sendSecrets?: boolean;
   readonly from?: string;
   readonly tty?: boolean;
   readonly watch?: boolean;
@@ -42,12 +46,59 @@ async function runAgainOnChanges({
   return watchPlan(load, options, io);
 }
 
+/** Options that a run on other machines does not have. */
+const LOCAL_ONLY = [
+  'shard',
+  'events',
+  'har',
+  'ask',
+  'from',
+  'tty',
+  'allowHost',
+  'hostSecret',
+  'watch',
+] as const;
+
+function flagName(option: string): string {
+  return `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function refuseClusterFlags(options: RunOptions): void {
+  const flag = (['shards', 'sendSecrets'] as const).find((name) => options[name] !== undefined);
+  if (flag !== undefined) throw usageError(`${flagName(flag)}: it is an option of --on slurm`);
+}
+
+/** Runs the steps on the machines of a cluster. */
+async function runElsewhere({
+  io,
+  options,
+  operands,
+  trailing,
+}: CommandContext<RunOptions & NetworkFlags>): Promise<number> {
+  if (options.on !== 'slurm') {
+    throw usageError(`--on ${options.on}: want slurm`, 'For others, see gondolin export.');
+  }
+  if (trailing !== null)
+    throw usageError('--on slurm: one command is not split', 'Make CMD a step.');
+  const local = LOCAL_ONLY.find((name) => options[name] !== undefined);
+  if (local !== undefined) {
+    throw usageError(`--on slurm: ${flagName(local)} is for runs on this machine`);
+  }
+  if (options.progress === 'json') {
+    throw usageError('--on slurm: its output is text', 'Use --record for the result as data.');
+  }
+  const { runOnSlurm } = await import('../run-on-slurm.ts');
+  return runOnSlurm(operands, options, io);
+}
+
 /**
  * `run`: starts the sandboxes and runs their steps, or one command with the streams of this process.
  * Exits with the code of the first failing step, or of the command.
  */
 export const runCommand: CommandRun<RunOptions & NetworkFlags> = async (context) => {
   const { io, options, operands, trailing } = context;
+  if (options.on !== undefined) return runElsewhere(context);
+  refuseClusterFlags(options);
   if (options.watch === true) return runAgainOnChanges(context);
   const resolved = resolveProgress(options.progress, io);
   // A live list would draw over the questions.

@@ -1,7 +1,8 @@
 import { type ClusterJob, toMebibytes } from '../cluster-job.ts';
 import { runLine } from '../run-line.ts';
 
-function heading(job: ClusterJob): string[] {
+/** Lines that tell sbatch what the job needs. */
+export function heading(job: ClusterJob): string[] {
   return [
     '#!/bin/bash',
     `#SBATCH --job-name=gondolin-${job.name}`,

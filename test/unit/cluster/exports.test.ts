@@ -5,6 +5,7 @@ import { type ClusterJob, clusterJob } from '../../../src/cluster/cluster-job.ts
 import { matrixWorkflow } from '../../../src/cluster/github/matrix-workflow.ts';
 import { indexedJob } from '../../../src/cluster/kubernetes/indexed-job.ts';
 import { arrayScript } from '../../../src/cluster/slurm/array-script.ts';
+import { submittedScript } from '../../../src/cluster/slurm/submitted-script.ts';
 import { buildPlan } from '../../../src/plan/build-plan.ts';
 import { splitPlan } from '../../../src/plan/shard/split-plan.ts';
 import { manifestProblems } from '../../fixtures/kubernetes-schema.ts';
@@ -90,6 +91,19 @@ describe('arrayScript()', () => {
     expect(argumentsOf(script, task)).toEqual([
       ...['run', '--shard', '2/3', '--record', 'gondolin-results/17/shard-2.json'],
       ...['--progress', 'plain', '-f', 'ci/x y.yaml', '--arg', 'B=$(id)', ...operands],
+    ]);
+  });
+
+  it('of a submitted run names the program, the project and the shared directories', () => {
+    const script = submittedScript(jobOf(), {
+      program: ['gondolin', '--debug'],
+      directory: '/',
+      jobDirectory: "/shared/it's",
+      cacheHome: '/shared/cache',
+    });
+    expect(argumentsOf(script, task)).toEqual([
+      ...['--debug', 'run', '--shard', '2/3', '--record', "/shared/it's/shard-2.json"],
+      ...['--progress', 'plain', '--artifacts', "/shared/it's/artifacts-2"],
     ]);
   });
 });

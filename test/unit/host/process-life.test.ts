@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { formatOwner, parseOwner, parseProcessStat } from '../../../src/host/process-life.ts';
+import {
+  formatOwner,
+  namespaceNumber,
+  parseOwner,
+  parseProcessStat,
+} from '../../../src/host/process-life.ts';
 
 it.each(['node', 'a b', 'x) R 1 2', '((', ''])(
   'parseProcessStat() reads past the name "%s"',
@@ -40,3 +45,13 @@ it.each(['', 'x', '1-2', '1-2-x', '-1-2-3', '1-2-3x', '1-2-3.json', '1-999999999
     expect(parseOwner(text)).toBeNull();
   },
 );
+
+it('namespaceNumber() tells the first namespaces of two machines apart', () => {
+  const first = 'pid:[4026531836]';
+  const one = namespaceNumber('a', 'n1', first);
+  expect(namespaceNumber('a', 'n1', first)).toBe(one);
+  expect(namespaceNumber('a', 'n2', first)).not.toBe(one);
+  expect(namespaceNumber('b', 'n1', first)).not.toBe(one);
+  expect(namespaceNumber('a', 'n1', 'pid:[4026532001]')).not.toBe(one);
+  expect(one).toBeLessThan(2 ** 40);
+});

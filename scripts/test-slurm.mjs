@@ -1,0 +1,14 @@
+// `npm run test:slurm`: runs on a real Slurm of three nodes on this machine, in directories of its own, without systemd.
+import { hasProgram, installHostPackages, run, setup } from './setup.mjs';
+
+/** Debian package that brings each program. */
+const TOOLS = { slurmctld: 'slurm-wlm', slurmd: 'slurm-wlm', sbatch: 'slurm-wlm', munged: 'munge' };
+
+if (process.getuid?.() !== 0) {
+  console.error('test:slurm: the daemons of Slurm need root: run it as root');
+  process.exit(1);
+}
+setup({ forTests: true });
+const missing = Object.entries(TOOLS).filter(([tool]) => !hasProgram(tool));
+if (missing.length > 0) installHostPackages([...new Set(missing.map(([, name]) => name))]);
+run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'slurm']);
