@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { BIN, directoryWith, runCli, TSX } from '../../fixtures/cli/run-cli.ts';
+import { BUILT_BIN, directoryWith, runCli } from '../../fixtures/cli/run-cli.ts';
 import { type Served, serveFakeVm } from '../../fixtures/fake-session.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
@@ -15,10 +15,10 @@ async function withVm(owned: Parameters<typeof serveFakeVm>[0] = {}) {
   return { cwd, ...served };
 }
 
-/** Starts the CLI from source, to write to its input or signal it. */
+/** Starts the CLI, to write to its input or signal it. */
 function startCli({ cwd }: { cwd: string } & Served, ...args: string[]) {
   const env = { PATH: process.env['PATH'], HOME: cwd, XDG_STATE_HOME: join(cwd, 'state') };
-  const child = spawn(process.execPath, ['--import', TSX, BIN, ...args], { cwd, env });
+  const child = spawn(process.execPath, [BUILT_BIN, ...args], { cwd, env });
   const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   return { child, ended };
 }
