@@ -38,6 +38,11 @@ export class RecentAttributes {
     this.#dropOld(atMs);
   }
 
+  /** Notes that the guest is told to use a node's attributes no longer. */
+  forget(nodeId: number): void {
+    this.#sent.delete(nodeId);
+  }
+
   #dropOld(nowMs: number): void {
     for (const [nodeId, { atMs }] of this.#sent) {
       if (nowMs - atMs <= WINDOW_MS) return;

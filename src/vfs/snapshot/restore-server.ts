@@ -66,6 +66,7 @@ async function restoreMount(
     const isKept = held?.told !== null || mount.provider.changes === undefined;
     if (attributes !== null && isUnchanged(told, attributes) && isKept) continue;
     if (held !== null) held.told = null;
+    context.recent.forget(nodeId);
     all.stale.push(encodeStaleNode({ nodeId, dropsData: told.isLink }));
   }
 }

@@ -12,6 +12,7 @@ import { expect, it } from 'vitest';
 import { cacheLimitBytes } from '../../../src/host/cache-limit.ts';
 import { tryLockDirectory } from '../../../src/host/directory-lock.ts';
 import { tryLockFile } from '../../../src/host/file-lock.ts';
+import { formatOwner, identifyProcess } from '../../../src/host/process-life.ts';
 import { entryPlace } from '../../../src/image/cache/layout.ts';
 import { keepCacheSmall, trimCache } from '../../../src/image/trim-cache.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
@@ -125,10 +126,12 @@ it('trimCache() of several processes at once leaves the newest that fit, and wha
   for (const [index, digit] of digits.entries()) cache.template(digit, index);
   const dead = join(cache.cacheDirectory, 'templates');
   // Of a process that is surely over: renamed aside, and killed before it was removed.
-  const ended = await execa('sh', ['-c', 'cat /proc/$$/stat; readlink /proc/self/ns/pid']);
-  const [pid = '', ...fields] = ended.stdout.split('\n')[0]?.split(' ') ?? [];
-  const namespace = /\d+/.exec(ended.stdout.split('\n')[1] ?? '')?.[0];
-  mkdirSync(join(dead, `tmp-${namespace}-${pid}-${fields[20]}-abcdef`));
+  const ended = execa('sleep', ['60'], { reject: false });
+  const owner = identifyProcess(ended.pid ?? 0);
+  if (owner === null) throw new Error('sleep does not run');
+  ended.kill();
+  await ended;
+  mkdirSync(join(dead, `tmp-${formatOwner(owner)}-abcdef`));
   const program = resolve(import.meta.dirname, '../../fixtures/cache-trimmer.ts');
   const args = ['--import', 'tsx', program, cache.cacheDirectory, cache.snapshotsDirectory];
   const run = () => execa(process.execPath, args, { env: { GONDOLIN_CACHE_LIMIT: '4.5MiB' } });

@@ -111,7 +111,7 @@ describe('ShadowProvider', () => {
     const before = await client.walk('m/a');
     expect(await names(client, 'm/a')).toEqual(['b']);
     await client.server.quiesce();
-    const state = JSON.parse(JSON.stringify(client.server.exportState())) as unknown;
+    const state = JSON.parse(JSON.stringify(await client.server.exportState())) as unknown;
     const shadow = new ShadowProvider(new MemoryProvider(), {
       shouldShadow: createShadowPathPredicate(PATTERNS),
     });
