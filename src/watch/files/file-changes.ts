@@ -30,6 +30,8 @@ const QUICK_SHARE = 5;
 const MAX_WAIT_MS = 10_000;
 /** Time between two looks at a git that works, or at a root that is gone. */
 const HELD_MS = 50;
+/** chokidar drops a second event of a path within 50 ms of the first: each path is compared once more after that. */
+const DROPPED_WITHIN_MS = 60;
 
 /**
  * Reports changes of contents below the roots, in batches: one for a save, one for a checkout of thousands of files. It ignores
@@ -50,6 +52,9 @@ export class FileChanges {
   #lastAtMs = 0;
   #timer: NodeJS.Timeout | null = null;
   #isComparing = false;
+  /** When to compare paths once more, the next one first. */
+  readonly #againAtMs = new Map<string, number>();
+  #againTimer: NodeJS.Timeout | null = null;
   /** Resolves once everything is watched. */
   readonly ready: Promise<void>;
   /** Resolves once the contents are known: until then the first change of a time counts. */
@@ -91,6 +96,26 @@ export class FileChanges {
     this.#pending.add(path);
     this.#lastAtMs = now;
     this.#schedule(this.#options.debounceMs / QUICK_SHARE);
+    if (!this.#againAtMs.has(path)) this.#againAtMs.set(path, now + DROPPED_WITHIN_MS);
+    this.#againTimer ??= setTimeout(() => this.#lookAgain(), DROPPED_WITHIN_MS).unref();
+  }
+
+  /** Compares what had an event a while ago: a later event of it may have been dropped. */
+  #lookAgain(): void {
+    this.#againTimer = null;
+    const now = performance.now();
+    const wasIdle = this.#pending.size + this.#changed.size === 0;
+    for (const [path, dueAtMs] of this.#againAtMs) {
+      if (dueAtMs > now) {
+        this.#againTimer = setTimeout(() => this.#lookAgain(), dueAtMs - now).unref();
+        break;
+      }
+      this.#againAtMs.delete(path);
+      this.#pending.add(path);
+    }
+    if (this.#pending.size === 0) return;
+    if (wasIdle) this.#firstAtMs = now;
+    if (this.#timer === null) this.#schedule(0);
   }
 
   #schedule(delayMs: number): void {
@@ -157,6 +182,7 @@ export class FileChanges {
   async close(): Promise<void> {
     this.#closing.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#againTimer !== null) clearTimeout(this.#againTimer);
     await Promise.all(this.#trees.map((tree) => tree.close()));
   }
 }

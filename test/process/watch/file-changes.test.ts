@@ -250,3 +250,14 @@ it('FileChanges reports a git checkout of 2,000 files as one batch', async () =>
   await expect.poll(() => watched.batches.flat().length, LIMIT).toBe(2_000);
   expect(watched.batches).toHaveLength(1);
 }, 120_000);
+
+it('a save right after the report of another is not lost', async () => {
+  const root = fileTree({ 'a.txt': 'old' });
+  const { batches } = await watch(root, {}, 10);
+  for (const text of ['first', 'second']) {
+    const before = batches.length;
+    writeFileSync(join(root, 'a.txt'), text);
+    await expect.poll(() => batches.length, { timeout: 10_000, interval: 1 }).toBe(before + 1);
+  }
+  expect(batches).toEqual([['a.txt'], ['a.txt']]);
+});
