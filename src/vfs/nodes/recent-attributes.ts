@@ -38,7 +38,7 @@ export class RecentAttributes {
     this.#dropOld(atMs);
   }
 
-  /** Notes that the guest is told to use a node's attributes no longer. */
+  /** Notes that the guest drops the attributes of a node: it is notified. */
   forget(nodeId: number): void {
     this.#sent.delete(nodeId);
   }
