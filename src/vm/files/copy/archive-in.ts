@@ -8,10 +8,10 @@ import {
 import type { FilesChange, FilesPath } from '../../../protocol/files/files-request.ts';
 import { readTar, type TarEntry } from '../../../util/tar/read-tar.ts';
 import { TarError } from '../../../util/tar/tar-error.ts';
-import { decodeNothing } from '../decode.ts';
 import type { FilesSession } from '../files-session.ts';
 import { OpenGuestFile } from '../open-file.ts';
 import { sendFile } from '../whole-file.ts';
+import { changeRequester } from './change-requester.ts';
 import { CopyCount, type CopyOptions, type CopySummary } from './copy-options.ts';
 import { EntryNames } from './entry-names.ts';
 
@@ -30,6 +30,7 @@ const REPLACEABLE: ReadonlySet<string> = new Set(['ELOOP', 'ETXTBSY']);
 class ArchiveIn {
   readonly #session: FilesSession;
   readonly #signal: AbortSignal | undefined;
+  readonly #request: ReturnType<typeof changeRequester>;
   readonly #count: CopyCount;
   readonly #target: Buffer;
   readonly #names = new EntryNames();
@@ -42,6 +43,7 @@ class ArchiveIn {
   constructor(session: FilesSession, target: FilesPath, options: CopyOptions) {
     this.#session = session;
     this.#signal = options.signal;
+    this.#request = changeRequester(session, options.signal);
     this.#count = new CopyCount(options);
     this.#target = Buffer.from(target);
   }
@@ -211,17 +213,6 @@ class ArchiveIn {
       await this.#request('unlink', path, { type: 'REMOVE', path, kind: 'FILE' });
       await act();
     }
-  }
-
-  #request(
-    syscall: string,
-    path: FilesPath,
-    request: Parameters<FilesSession['request']>[0],
-  ): Promise<void> {
-    const decode =
-      request.type === 'REMOVE' ? (body: { u8(): number }) => void body.u8() : decodeNothing;
-    const options = { action: { syscall, path }, decode, signal: this.#signal };
-    return this.#session.request(request, options);
   }
 }
 

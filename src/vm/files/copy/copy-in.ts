@@ -16,6 +16,7 @@ import { decodeNothing } from '../decode.ts';
 import type { FilesSession } from '../files-session.ts';
 import { OpenGuestFile } from '../open-file.ts';
 import { sendFile } from '../whole-file.ts';
+import { changeRequester } from './change-requester.ts';
 import { CopyCount, type CopyOptions, type CopySummary } from './copy-options.ts';
 import { HostPlace } from './host-place.ts';
 import { runJobs } from './job-queue.ts';
@@ -52,6 +53,7 @@ const REPLACEABLE: ReadonlySet<string> = new Set(['ELOOP', 'ETXTBSY']);
 class CopyIn {
   readonly #session: FilesSession;
   readonly #signal: AbortSignal | undefined;
+  readonly #request: ReturnType<typeof changeRequester>;
   readonly #count: CopyCount;
   readonly #directories: MadeDirectory[] = [];
   readonly #links = new LinkNames<FirstCopy>();
@@ -59,6 +61,7 @@ class CopyIn {
   constructor(session: FilesSession, options: CopyOptions) {
     this.#session = session;
     this.#signal = options.signal;
+    this.#request = changeRequester(session, options.signal);
     this.#count = new CopyCount(options);
   }
 
@@ -191,17 +194,6 @@ class CopyIn {
   async #finish(path: FilesPath, change: FilesChange): Promise<void> {
     const target = { path, follow: true };
     await this.#request('chmod', path, { type: 'SET', target, change });
-  }
-
-  #request(
-    syscall: string,
-    path: FilesPath,
-    request: Parameters<FilesSession['request']>[0],
-  ): Promise<void> {
-    const decode =
-      request.type === 'REMOVE' ? (body: { u8(): number }) => void body.u8() : decodeNothing;
-    const options = { action: { syscall, path }, decode, signal: this.#signal };
-    return this.#session.request(request, options);
   }
 }
 
