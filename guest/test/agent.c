@@ -180,8 +180,9 @@ void run_agent(int control_fd, int fs_fd, int device_fd)
     if (log_open_queue() != 0 || loop_init() != 0 || loop_add(&children, EPOLLIN) != 0 || worker_init() != 0)
         exit(1);
     loop_on_batch_end(on_batch_end);
-    if (port_init(control_fd, &requests_handlers) != 0 || !start_thread(pump_requests, &failure) ||
-        !start_thread(pump_replies, &failure))
+    static notices_pass pass = pass_notification;
+    if (port_init(control_fd, &requests_handlers) != 0 || !start_thread(pump_requests, NULL, &failure) ||
+        !start_thread(pump_replies, NULL, &failure) || !start_thread(notices_run, &pass, &failure))
         exit(1);
     net_connect_init();
     reply_hello();
