@@ -98,6 +98,8 @@ export class DirectoryWatches {
     reader.on('exit', () => this.#ended(reader));
     const decoder = new InotifyDecoder();
     output.on('data', (chunk: Buffer) => {
+      // Of an instance that is closed: a new one numbers its watches from the start.
+      if (reader !== this.#reader) return;
       for (const event of decoder.push(chunk)) this.#dispatch(event);
       output.pause();
       setTimeout(() => output.resume(), PAUSE_MS).unref();
