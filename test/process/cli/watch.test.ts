@@ -11,7 +11,11 @@ function ioOf(isTTY: boolean) {
   const stderr = Object.assign(new PassThrough(), { isTTY });
   const { signal } = new AbortController();
   const io: CliIo = { stdin, stderr, stdout: new PassThrough(), env: {}, cwd: '/', signal };
-  return { io, stdin, printed: () => String(stderr.read() ?? '') };
+  let text = '';
+  stderr.on('data', (chunk) => {
+    text += chunk;
+  });
+  return { io, stdin, printed: () => text };
 }
 
 it.each([
