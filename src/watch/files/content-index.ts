@@ -8,6 +8,8 @@ const MAX_PRIMED_FILE_BYTES = 16 * 2 ** 20;
 /** A file that changed less than this before it was found may change again without another time. */
 const SETTLED_AFTER_MS = 50;
 const READERS = 4;
+/** Milliseconds since 1970 as a double are exact to a quarter of a microsecond only, and round up to a full millisecond. */
+const SAME_TIME_MS = 0.001;
 
 /** Found and not read yet, with what identifies the content that it had then. */
 interface Primed {
@@ -87,6 +89,6 @@ function isStill({ sizeBytes, mtimeMs, ino }: Primed, read: BigIntStats, after: 
   const isFirst =
     Number(read.size) === sizeBytes &&
     Number(read.ino) === ino &&
-    Number(read.mtimeNs / 1_000_000n) === Math.floor(mtimeMs);
+    Math.abs(Number(read.mtimeNs) / 1e6 - mtimeMs) < SAME_TIME_MS;
   return isFirst && writeStamp(read) === writeStamp(after);
 }

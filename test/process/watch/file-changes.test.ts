@@ -138,6 +138,15 @@ it('FileChanges reports neither a touch, nor the same content again, nor what a 
   await expect.poll(() => watched.batches.flat(), LIMIT).toContain('guest.txt');
 });
 
+it('FileChanges reports no touch of a file whose time is just below a full millisecond', async () => {
+  const root = fileTree({ 'a.txt': 'old' });
+  // As Node 26 writes the time of a Date; as a double in milliseconds it is the next full one.
+  execFileSync('touch', ['--date=@1700000000.122999906', join(root, 'a.txt')]);
+  const watched = await watch(root);
+  utimesSync(join(root, 'a.txt'), new Date(), new Date());
+  expect(await watched.settle()).toEqual([]);
+});
+
 it('FileChanges reports 500 files that are written at once as one batch', async () => {
   const root = fileTree({ 'a.txt': 'old' });
   const watched = await watch(root);
