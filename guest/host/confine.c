@@ -1,15 +1,16 @@
 /*
  * Runs a host program (QEMU, which a guest may have escaped into) with as few rights as possible.
  *
- *   gondolin-confine --parent PID [--user ID --group ID] [--root [--dir PATH]... [--file PATH]... [--data PATH]...
- *       [--device PATH]...] -- PROGRAM [ARGUMENT]...
+ *   gondolin-confine --parent PID [--user ID --group ID] [--root | --landlock] [--dir PATH]... [--file PATH]...
+ *       [--data PATH]... [--device PATH]... -- PROGRAM [ARGUMENT]...
  *
  * The program keeps its pid, dies with its parent, can gain no privileges, writes no core file (which would hold guest
  * memory) and has no capability. --user and --group set its ids (root only). --root gives it namespaces for files,
  * network, IPC and host name; it sees only the listed files, under the same paths: --dir and --file read-only, --data
- * writable. A path that does not exist is left out. src/host/confinement.ts calls this;
- * docs/decisions/0016-confinement.md says why.
+ * writable. --landlock, for hosts without namespaces, lets it open only these files, and make no socket. A path that
+ * does not exist is left out. src/host/confinement.ts calls this; docs/decisions/0016-confinement.md says why.
  */
+#include "confine.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -35,33 +36,24 @@
 #define NO_ID ((uid_t)-1)
 #define CANNOT_START 127
 
-enum kind { KIND_DIRECTORY, KIND_FILE, KIND_DATA, KIND_DEVICE };
-
-struct item {
-    enum kind kind;
-    const char *path;
-    /* Resolved without symbolic links, which would lead elsewhere below FORMER; NULL if there is no such file. */
-    const char *real;
-    int is_link;
-};
-
 struct options {
     pid_t parent;
     uid_t user;
     gid_t group;
     int has_root;
+    int has_landlock;
     struct item items[MAX_ITEMS];
     size_t item_count;
     char **command;
 };
 
-static void die(const char *stage)
+void die(const char *stage)
 {
     (void)fprintf(stderr, "gondolin-confine: %s: %s\n", stage, strerror(errno));
     exit(CANNOT_START);
 }
 
-static void check(int result, const char *stage)
+void check(int result, const char *stage)
 {
     if (result != 0)
         die(stage);
@@ -119,6 +111,9 @@ static struct options parse(char **argv)
     while (*at != NULL && strcmp(*at, "--") != 0) {
         if (strcmp(*at, "--root") == 0) {
             options.has_root = 1;
+            at += 1;
+        } else if (strcmp(*at, "--landlock") == 0) {
+            options.has_landlock = 1;
             at += 1;
         } else {
             errno = EINVAL;
@@ -327,6 +322,10 @@ int main(int argc, char **argv)
     change_ids(&options);
     drop_capabilities();
     die_with_parent(options.parent);
+    if (options.has_landlock) {
+        restrict_files(options.items, options.item_count);
+        forbid_sockets();
+    }
     (void)execv(options.command[0], options.command);
     die(options.command[0]);
 }

@@ -22,7 +22,12 @@ export interface Confinement {
   readonly ids: FreeIds | null;
   /** Files, network, IPC and host name of its own. */
   readonly hasOwnRoot: boolean;
+  /** Without a root of its own: it opens only its files and makes no socket. False where it has one. */
+  readonly hasLandlock: boolean;
 }
+
+/** The ids, files and network of this process; still without privileges, capabilities and core files. */
+export const LEAST_CONFINED: Confinement = { ids: null, hasOwnRoot: false, hasLandlock: false };
 
 /** Files that a confined program needs besides the system's programs and libraries. Absolute paths. */
 export interface ConfinedFiles {
@@ -51,13 +56,14 @@ const SYSTEM_DEVICES = ['/dev/null', '/dev/urandom'];
  */
 export function confine(
   { file, args }: Command,
-  { ids, hasOwnRoot }: Confinement,
+  { ids, hasOwnRoot, hasLandlock }: Confinement,
   files: ConfinedFiles = {},
 ): Command {
   const user = ids === null ? [] : ['--user', String(pickUser(ids)), '--group', String(ids.group)];
-  const root = hasOwnRoot ? ['--root', ...shown(file, files)] : [];
+  const way = [...(hasOwnRoot ? ['--root'] : []), ...(hasLandlock ? ['--landlock'] : [])];
+  const limits = way.length === 0 ? [] : [...way, ...shown(file, files)];
   const life = ['--parent', String(process.pid)];
-  return { file: confineProgramPath(), args: [...life, ...user, ...root, '--', file, ...args] };
+  return { file: confineProgramPath(), args: [...life, ...user, ...limits, '--', file, ...args] };
 }
 
 /** At random: machines of different users of a host must not be one user. */

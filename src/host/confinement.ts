@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { boolean, decodeOrNull, integer, nullable, object, text } from '../util/json-decoder.ts';
 import { writeFileAtomic } from './atomic-write.ts';
-import { type Confinement, confine, type FreeIds } from './confine.ts';
+import { type Confinement, confine, type FreeIds, LEAST_CONFINED } from './confine.ts';
 import { NAMES } from './directories.ts';
 import { confineProgramPath } from './package-root.ts';
 import { readTextOrNull } from './tool-versions.ts';
@@ -69,21 +69,22 @@ async function findOut(
 ): Promise<ConfinementVerdict> {
   let problem = process.geteuid?.() === 0 && !isRootOverOthers() ? LACKS_CAPABILITIES : null;
   for (const confinement of candidates()) {
-    if (!confinement.hasOwnRoot) return { ...confinement, problem };
     const failure = await attempt(qemu, confinement);
     if (failure === null) return { ...confinement, problem };
     // The first one says why the best was not possible; low ids are as good as high ones.
     if (confinement.ids !== HIGH_IDS) problem ??= failure;
   }
-  return { ids: null, hasOwnRoot: false, problem };
+  return { ...LEAST_CONFINED, problem };
 }
 
 /** The best first. Without a root of its own another user could not reach its files. */
 function candidates(): Confinement[] {
+  const ownRoot = { hasOwnRoot: true, hasLandlock: false };
   const withIds = isRootOverOthers()
-    ? [HIGH_IDS, LOW_IDS].map((ids) => ({ ids, hasOwnRoot: true }))
+    ? [HIGH_IDS, LOW_IDS].map((ids) => ({ ids, ...ownRoot }))
     : [];
-  return [...withIds, { ids: null, hasOwnRoot: true }, { ids: null, hasOwnRoot: false }];
+  const landlocked = { ids: null, hasOwnRoot: false, hasLandlock: true };
+  return [...withIds, { ids: null, ...ownRoot }, landlocked];
 }
 
 function isRootOverOthers(): boolean {
@@ -130,6 +131,7 @@ const storedVerdict = object<ConfinementVerdict & { readonly key: string }>({
   key: text(),
   ids: nullable(object<FreeIds>({ group: integer(), firstUser: integer(), users: integer() })),
   hasOwnRoot: boolean,
+  hasLandlock: boolean,
   problem: nullable(text()),
 });
 
@@ -137,7 +139,7 @@ const storedVerdict = object<ConfinementVerdict & { readonly key: string }>({
 function parseVerdict(json: string | null, key: string): ConfinementVerdict | null {
   const known = decodeOrNull(json, storedVerdict);
   if (known?.key !== key) return null;
-  const { ids: stored, hasOwnRoot, problem } = known;
+  const { ids: stored, hasOwnRoot, hasLandlock, problem } = known;
   const ids = [HIGH_IDS, LOW_IDS].find(({ group }) => group === stored?.group) ?? null;
-  return stored !== null && ids === null ? null : { ids, hasOwnRoot, problem };
+  return stored !== null && ids === null ? null : { ids, hasOwnRoot, hasLandlock, problem };
 }

@@ -110,9 +110,10 @@ function confinement({ confinement, isRoot, userNamespaceProblem }: HostFacts): 
       'fix QEMU, the guest agent and the cache directory first',
     );
   }
-  const { ids, hasOwnRoot, problem } = confinement;
+  const { ids, hasOwnRoot, hasLandlock, problem } = confinement;
   const has = [
     ...(hasOwnRoot ? ['its own file system and network'] : []),
+    ...(hasLandlock ? ['only its files and no sockets (Landlock)'] : []),
     ...(ids === null ? [] : ['its own user']),
     'no capabilities, no environment',
   ];

@@ -1,7 +1,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { confine } from '../confine.ts';
+import { confine, LEAST_CONFINED } from '../confine.ts';
 import { addInotifyWatch, openInotify, removeInotifyWatch } from '../libc.ts';
 import { IN, InotifyDecoder, type InotifyEvent } from './inotify-event.ts';
 import { watchLimit } from './watch-limit.ts';
@@ -86,7 +86,7 @@ export class DirectoryWatches {
   }
 
   #startReader(): void {
-    const { file, args } = confine({ file: CAT, args: [] }, { ids: null, hasOwnRoot: false });
+    const { file, args } = confine({ file: CAT, args: [] }, LEAST_CONFINED);
     const stdio: StdioOptions = [this.#inotify, 'pipe', 'ignore'];
     const reader = spawn(file, args, { stdio, detached: true, env: {} });
     this.#reader = reader;

@@ -2,12 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { type Confinement, confine } from '../../../src/host/confine.ts';
+import { type Confinement, confine, LEAST_CONFINED } from '../../../src/host/confine.ts';
 import { chooseConfinement } from '../../../src/host/confinement.ts';
 import { NAMES } from '../../../src/host/directories.ts';
 import { confineProgramPath } from '../../../src/host/package-root.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
+const OWN_ROOT: Confinement = { ...LEAST_CONFINED, hasOwnRoot: true };
+const LANDLOCKED: Confinement = { ...LEAST_CONFINED, hasLandlock: true };
 const QEMU = { name: 'qemu', path: '/q', stamp: '1' };
 
 /** What was tried, in order; all that `works` denies fails. */
@@ -58,7 +60,7 @@ it('chooseConfinement() says what failed where nothing works', async () => {
     cacheDirectory: temporaryDirectory(),
     attempt,
   });
-  expect(verdict).toEqual({ ids: null, hasOwnRoot: false, problem: 'not here' });
+  expect(verdict).toEqual({ ...LEAST_CONFINED, problem: 'not here' });
 });
 
 it('chooseConfinement() never gives QEMU ids of its own without files of its own', async () => {
@@ -70,6 +72,14 @@ it('chooseConfinement() never gives QEMU ids of its own without files of its own
   });
   expect(verdict).toMatchObject({ ids: null, hasOwnRoot: true });
   expect(tried.every(({ ids, hasOwnRoot }) => ids === null || hasOwnRoot)).toBe(true);
+});
+
+it('chooseConfinement() takes Landlock where no namespace is allowed, and says why', async () => {
+  const { attempt } = attempts(({ hasOwnRoot }) => !hasOwnRoot);
+  const cacheDirectory = temporaryDirectory();
+  const verdict = await chooseConfinement({ qemu: QEMU, cacheDirectory, attempt });
+  expect(verdict).toEqual({ ...LANDLOCKED, problem: 'not here' });
+  expect(await chooseConfinement({ qemu: QEMU, cacheDirectory })).toEqual(verdict);
 });
 
 it.runIf(process.getuid?.() === 0)(
@@ -85,7 +95,7 @@ it.runIf(process.getuid?.() === 0)(
     const script = `id -u; cat shown; ls; grep Cap /proc/self/status || echo no proc`;
     const command = confine(
       { file: '/bin/sh', args: ['-c', `cd ${directory}; ${script}`] },
-      { ids: null, hasOwnRoot: true },
+      OWN_ROOT,
       { read: [join(directory, 'shown')] },
     );
     const { stdout, stderr } = spawnSync(program, command.args, {
@@ -93,6 +103,51 @@ it.runIf(process.getuid?.() === 0)(
     });
     expect(stderr).not.toContain('gondolin-confine');
     expect(stdout.split('\n')).toEqual(['1000', 'shownshown', 'no proc', '']);
+  },
+);
+
+/** What a shell could do under `LANDLOCKED`, a line each. */
+function landlocked(directory: string, script: string, asUser: { uid?: number; gid?: number }) {
+  const program = join(directory, 'confine');
+  copyFileSync(confineProgramPath(), program);
+  chmodSync(program, 0o755);
+  const [read, data] = [join(directory, 'shown'), join(directory, 'data')];
+  for (const name of ['shown', 'hidden', 'data']) {
+    writeFileSync(join(directory, name), name);
+    chmodSync(join(directory, name), 0o666);
+  }
+  chmodSync(directory, 0o755);
+  const command = { file: '/bin/sh', args: ['-c', `cd ${directory}; ${script}`] };
+  const { args } = confine(command, LANDLOCKED, { read: [read], data: [data] });
+  return spawnSync(program, args, { ...asUser, env: { PATH: '/usr/bin:/bin' }, encoding: 'utf8' });
+}
+
+const hasLandlock = landlocked(temporaryDirectory(), 'exit 0', {}).status === 0;
+const isRoot = process.getuid?.() === 0;
+
+it.runIf(hasLandlock).each([{}, ...(isRoot ? [{ uid: 1000, gid: 1000 }] : [])])(
+  'without namespaces a program opens its files only, makes no socket and reaches no process: %j',
+  (asUser) => {
+    const script = `
+      cat shown; echo
+      cat hidden
+      echo x > hidden
+      echo x > shown
+      : > new
+      rm hidden
+      echo more >> data; cat data
+      ls .
+      cat /proc/$PPID/environ
+      perl -e 'for my $f (1, 2, 16) { print socket(my $s, $f, 1, 0) ? "socket\\n" : "$!\\n" }'
+      perl -e 'print socketpair(my $a, my $b, 1, 1, 0) ? "pair\\n" : "$!\\n"'
+      /bin/true && echo programs run`;
+    const { stdout, stderr } = landlocked(temporaryDirectory(), script, asUser);
+    expect(stdout.split('\n')).toEqual([
+      ...['shown', 'datamore'],
+      ...['Permission denied', 'Permission denied', 'Permission denied'],
+      ...['pair', 'programs run', ''],
+    ]);
+    expect(stderr.match(/Permission denied/g)).toHaveLength(7);
   },
 );
 
@@ -113,9 +168,8 @@ it('gondolin-confine says which step failed', () => {
 });
 
 it('a program is shown its own prefix, but never one above the home directory', () => {
-  const confinement = { ids: null, hasOwnRoot: true };
   const shown = (file: string) => {
-    const { args } = confine({ file, args: [] }, confinement);
+    const { args } = confine({ file, args: [] }, OWN_ROOT);
     return args.filter((_, index) => args[index - 1] === '--dir');
   };
   expect(shown('/opt/qemu/bin/qemu')).toContain('/opt/qemu');

@@ -229,6 +229,19 @@ it('QEMU has no variable, capability, file or network of the host, and no root',
   expect(readFileSync(`/proc/${pid}/net/dev`, 'utf8').match(/^ *\w+:/gm)).toEqual(['    lo:']);
 });
 
+it('QEMU boots where no namespace is allowed, with its own files only', async () => {
+  const { start, directories } = bench();
+  const qemu = requireTool('qemu-system-x86_64');
+  const verdict = await chooseConfinement({
+    ...{ qemu, cacheDirectory: directories.cache, useCache: false },
+    attempt: async (_, { hasOwnRoot }) => (hasOwnRoot ? 'not here' : null),
+  });
+  expect(verdict).toMatchObject({ hasOwnRoot: false, hasLandlock: true });
+  const machine = await start();
+  expect(machine.confinement).toEqual(verdict);
+  await vi.waitFor(() => expect(machine.consoleTail()).toBe('tiny: up'), { timeout: 10_000 });
+});
+
 it('two QEMUs of root run as two users, and each sees only its own files', async () => {
   const { start, directory } = bench();
   const [one, two] = await Promise.all([start(), start()]);

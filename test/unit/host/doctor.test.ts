@@ -10,7 +10,7 @@ const GOOD: HostFacts = {
   tools: tools(),
   qemuVersion: 'QEMU emulator version 7.2.22',
   accelerator: { accelerator: 'kvm', reason: 'a vCPU ran', source: 'probe' },
-  confinement: { ids: null, hasOwnRoot: true, problem: null },
+  confinement: { ids: null, hasOwnRoot: true, hasLandlock: false, problem: null },
   aptSources: ['/etc/apt/sources.list'],
   hasDebianKeyring: true,
   agentPath: '/p/guest/build/gondolin-agent',
@@ -155,14 +155,22 @@ it.each<{ name: string; facts: Partial<HostFacts>; want: string; fix: string }>(
     name: 'another user for QEMU',
     facts: {
       isRoot: true,
-      confinement: { ids: null, hasOwnRoot: true, problem: 'root without CHOWN' },
+      confinement: {
+        ...{ ids: null, hasOwnRoot: true, hasLandlock: false },
+        problem: 'root without CHOWN',
+      },
     },
     want: 'QEMU confinement',
     fix: 'SYS_ADMIN and SYS_PTRACE',
   },
   {
     name: 'files and network of its own for QEMU',
-    facts: { confinement: { ids: null, hasOwnRoot: false, problem: 'Operation not permitted' } },
+    facts: {
+      confinement: {
+        ...{ ids: null, hasOwnRoot: false, hasLandlock: true },
+        problem: 'Operation not permitted',
+      },
+    },
     want: 'QEMU confinement',
     fix: 'sysctl -w user.max_user_namespaces=15000',
   },
@@ -189,7 +197,7 @@ it.each<{ name: string; facts: Partial<HostFacts>; want: string; fix: string }>(
 
 it('judgeHost() asks root for no user namespaces', () => {
   const ids = { group: 2, firstUser: 3, users: 1 };
-  const confinement = { ids, hasOwnRoot: true, problem: null };
+  const confinement = { ids, hasOwnRoot: true, hasLandlock: false, problem: null };
   const tooling = { subordinateIdsFix: 'usermod', tools: tools('newuidmap') };
   const facts = { isRoot: true, confinement, ...tooling };
   expect(missing({ ...facts, userNamespaceProblem: 'user.max_user_namespaces=0' })).toEqual([]);
