@@ -2,7 +2,8 @@ import { dirname, join, resolve } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { Config } from './config.ts';
 import type { GivenArgs } from './expand/read-args.ts';
-import { realFiles } from './file-access.ts';
+import { type FileAccess, realFiles } from './file-access.ts';
+import { readingFiles } from './remote-files.ts';
 import type { HostEnv } from './yaml/interpolate.ts';
 
 export interface LoadConfigOptions {
@@ -27,14 +28,14 @@ export function findProjectFile({
   file,
   directory,
 }: Pick<LoadConfigOptions, 'file' | 'directory'>): string {
-  return file === undefined ? findFile(directory) : resolve(directory, file);
+  return file === undefined ? findFile(directory, realFiles) : resolve(directory, file);
 }
 
-function findFile(start: string): string {
+function findFile(start: string, access: FileAccess): string {
   for (let directory = resolve(start); ; directory = dirname(directory)) {
     for (const name of FILE_NAMES) {
       const path = join(directory, name);
-      if (realFiles.pathKind(path) === 'file') return path;
+      if (access.pathKind(path) === 'file') return path;
     }
     if (dirname(directory) === directory) break;
   }
@@ -46,20 +47,24 @@ function findFile(start: string): string {
 
 /**
  * Finds, reads and checks the project file.
- * @throws {GondolinError} CONFIG_NOT_FOUND
+ * @throws {GondolinError} CONFIG_NOT_FOUND; HOST_FILES_UNREACHABLE when a remote file system with the project or a volume hangs
  * @throws {ConfigError} CONFIG_INVALID with every mistake at once.
  */
-export async function loadConfig(options: LoadConfigOptions): Promise<Config> {
-  const { env, projectName, args = {} } = options;
-  const path = findProjectFile(options);
-  const { text, problem } = realFiles.readText(path);
+export function loadConfig(options: LoadConfigOptions): Promise<Config> {
+  return readingFiles((access) => loadWith(access, options));
+}
+
+async function loadWith(access: FileAccess, options: LoadConfigOptions): Promise<Config> {
+  const { file, directory, env, projectName, args = {} } = options;
+  const path = file === undefined ? findFile(directory, access) : resolve(directory, file);
+  const { text, problem } = access.readText(path);
   if (text === undefined)
     throw new GondolinError('CONFIG_NOT_FOUND', `cannot read ${path}: ${problem}`);
   const source = { path, text: text.replace(/^\uFEFF/, '') };
   // The parser and the schema take 60 ms to load: only once there is something to read.
   const { readConfig } = await import('./read-config.ts');
   return readConfig(source, {
-    access: realFiles,
+    access,
     env,
     args,
     ...(projectName === undefined ? {} : { projectName }),

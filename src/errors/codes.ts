@@ -102,6 +102,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Make the parent directory writable for this user, or set XDG_CACHE_HOME and XDG_STATE_HOME to directories that are.',
   },
+  HOST_FILES_UNREACHABLE: {
+    exit: EXIT.runner,
+    hint: 'Bring the server of that file system back, or unmount it with umount -l.',
+  },
   HOST_LOCK_FAILED: {
     exit: EXIT.runner,
     hint: 'Set XDG_CACHE_HOME to a directory on a local file system that supports file locks.',

@@ -49,23 +49,31 @@ function linkTarget(path: string): string | null {
   }
 }
 
+/** A remote file system of this host. */
+export interface RemoteMount {
+  /** Absolute path where it is mounted. */
+  readonly point: string;
+  /** As in `/proc/self/mountinfo`: `nfs4`, `fuse.sshfs`. */
+  readonly type: string;
+}
+
 function mountsOfThisProcess(): ReadonlyMap<string, string> {
   return parseMounts(readFileSync('/proc/self/mountinfo', 'latin1'));
 }
 
 /**
- * Returns the type of the remote file system that a path is on, or that the way to it passes; null for a local one.
+ * Returns the remote file system that a path is on, or that the way to it passes; null for a local one.
  * Asks nothing of a remote file system, which may hang.
  */
 export function remoteFileSystemOf(
   path: string,
   mounts: ReadonlyMap<string, string> = mountsOfThisProcess(),
-): string | null {
+): RemoteMount | null {
   const rest = names(resolve(path));
   let links = 0;
   for (let at: string = sep; ; ) {
     const type = mounts.get(at) ?? '';
-    if (isRemoteType(type)) return type;
+    if (isRemoteType(type)) return { point: at, type };
     const name = rest.shift();
     if (name === undefined) return null;
     const next = join(at, name);

@@ -32,12 +32,13 @@ it('remoteFileSystemOf() finds what a path is on or passes, through symbolic lin
     [join(share, 'local'), 'tmpfs'],
   ]);
   const of = (path: string) => remoteFileSystemOf(join(directory, path), mounts);
-  expect(of('share')).toBe('fuse.sshfs');
-  expect(of('share/x/y')).toBe('fuse.sshfs');
-  expect(of('absolute/x')).toBe('fuse.sshfs');
+  const found = { point: share, type: 'fuse.sshfs' };
+  expect(of('share')).toEqual(found);
+  expect(of('share/x/y')).toEqual(found);
+  expect(of('absolute/x')).toEqual(found);
   // The way to it can hang.
-  expect(of('share/local/x')).toBe('fuse.sshfs');
+  expect(of('share/local/x')).toEqual(found);
   expect([of(''), of('other'), of('loop'), of('shared')]).toEqual([null, null, null, null]);
-  expect(remoteFileSystemOf('/', new Map([['/', 'nfs']]))).toBe('nfs');
+  expect(remoteFileSystemOf('/', new Map([['/', 'nfs']]))).toEqual({ point: '/', type: 'nfs' });
   expect(remoteFileSystemOf('/', new Map([['/', 'fuseblk']]))).toBe(null);
 });

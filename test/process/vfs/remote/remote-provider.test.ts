@@ -1,4 +1,3 @@
-import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -10,6 +9,7 @@ import { RealFSProvider } from '../../../../src/vfs/real-fs-provider.ts';
 import { isolateRemote } from '../../../../src/vfs/remote/isolate-remote.ts';
 import { RemoteProvider } from '../../../../src/vfs/remote/remote-provider.ts';
 import { FuseClient } from '../../../fixtures/fuse-client.ts';
+import { canMountFuse, mountFuse } from '../../../fixtures/fuse-mount.ts';
 import { temporaryDirectory } from '../../../fixtures/temporary-directory.ts';
 
 const USER = { uid: 0, gid: 0 };
@@ -103,28 +103,14 @@ it('leaves local trees, other providers and subclasses in this process', () => {
   for (const provider of providers) expect(isolateRemote(provider)).toBe(provider);
 });
 
-/** A FUSE mount of `directory`, whose process is returned; null where this machine cannot mount one. */
-async function mountFuse(directory: string, point: string) {
-  const child = spawn('bindfs', ['-f', directory, point], { stdio: 'ignore' });
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-    execFileSync('umount', ['-l', point]);
-  });
-  const isMounted = () => readFileSync('/proc/self/mountinfo', 'latin1').includes(` ${point} `);
-  await expect.poll(isMounted, { timeout: 10_000 }).toBe(true);
-  return child;
-}
-
-const canMount =
-  process.getuid?.() === 0 && existsSync('/dev/fuse') && existsSync('/usr/bin/bindfs');
-
-it.runIf(canMount)(
+it.runIf(canMountFuse)(
   'a FUSE mount whose server stops holds up neither another mount nor the end',
   async () => {
     const [directory, point] = [temporaryDirectory(), temporaryDirectory()];
     writeFileSync(join(directory, 'a'), 'hello');
     mkdirSync(join(directory, 'sub'));
-    const server = await mountFuse(directory, point);
+    const { server, unmount } = await mountFuse(directory, point);
+    onTestFinished(unmount);
     expect(isolateRemote(new RealFSProvider(point))).toBeInstanceOf(RemoteProvider);
     const inner = new ReadonlyProvider(join(point, 'sub'));
     expect(isolateRemote(inner)).not.toBe(inner);
