@@ -1,7 +1,11 @@
-import { resolve } from 'node:path';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { ReadonlyProvider, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RemoteProvider } from '../../src/vfs/remote/remote-provider.ts';
+import { canMountFuse, type FuseMount, mountFuse } from '../fixtures/fuse-mount.ts';
 
 const PROGRAMS = resolve(import.meta.dirname, '../../guest/build/test');
 
@@ -16,13 +20,52 @@ const ATTACKS = [
   ['fs', 'oversize'],
 ] as const;
 
+/** Time that a call of the hung volume has; 20 s where nobody names one. */
+const HUNG_LIMIT_MS = 2_000;
+
 let bystander: VM;
+let shared: string;
+let far: FuseMount | undefined;
 
 beforeAll(async () => {
-  bystander = await VM.create();
+  shared = mkdtempSync(join(tmpdir(), 'gondolin-hostile-'));
+  const [near, point] = [join(shared, 'near'), join(shared, 'far')];
+  mkdirSync(near);
+  mkdirSync(point);
+  writeFileSync(join(near, 'a'), 'hello\n');
+  if (canMountFuse) far = await mountFuse(near, point);
+  const tree = { hostPath: point, readonlyPaths: [], ttlMs: 0 };
+  const mounts = {
+    '/near': new ReadonlyProvider(near),
+    '/far': new RemoteProvider(tree, HUNG_LIMIT_MS),
+  };
+  bystander = await VM.create({ vfs: { mounts } });
 });
 
-afterAll(() => bystander.close());
+afterAll(async () => {
+  await bystander.close();
+  far?.unmount();
+  rmSync(shared, { recursive: true, force: true });
+});
+
+it.runIf(canMountFuse)(
+  'a volume whose server hangs fails with ETIMEDOUT after its limit; commands and other volumes go on',
+  async () => {
+    far?.server.kill('SIGSTOP');
+    let isHung = true;
+    const hanging = bystander.exec('cat /far/a').then((result) => {
+      isHung = false;
+      return result;
+    });
+    expect((await bystander.exec('cat /near/a')).stdout).toBe('hello\n');
+    expect(isHung).toBe(true);
+    expect(await hanging).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('timed out') });
+    far?.server.kill('SIGCONT');
+    await expect
+      .poll(async () => (await bystander.exec('cat /far/a')).stdout, { timeout: 20_000 })
+      .toBe('hello\n');
+  },
+);
 
 it('a user whom the image does not know has a home that it can write to, under a read-only root', async () => {
   const user = '4321:77';
