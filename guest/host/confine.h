@@ -1,4 +1,4 @@
-/* What the parts of gondolin-confine share. */
+/* The items that gondolin-confine shows to a program, and the limits that it can set. */
 #ifndef GONDOLIN_CONFINE_H
 #define GONDOLIN_CONFINE_H
 

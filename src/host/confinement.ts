@@ -80,9 +80,7 @@ async function findOut(
 /** The best first. Without a root of its own another user could not reach its files. */
 function candidates(): Confinement[] {
   const ownRoot = { hasOwnRoot: true, hasLandlock: false };
-  const withIds = isRootOverOthers()
-    ? [HIGH_IDS, LOW_IDS].map((ids) => ({ ids, ...ownRoot }))
-    : [];
+  const withIds = isRootOverOthers() ? [HIGH_IDS, LOW_IDS].map((ids) => ({ ids, ...ownRoot })) : [];
   const landlocked = { ids: null, hasOwnRoot: false, hasLandlock: true };
   return [...withIds, { ids: null, ...ownRoot }, landlocked];
 }

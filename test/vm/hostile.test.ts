@@ -59,7 +59,10 @@ it.runIf(canMountFuse)(
     });
     expect((await bystander.exec('cat /near/a')).stdout).toBe('hello\n');
     expect(isHung).toBe(true);
-    expect(await hanging).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('timed out') });
+    expect(await hanging).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining('timed out'),
+    });
     far?.server.kill('SIGCONT');
     await expect
       .poll(async () => (await bystander.exec('cat /far/a')).stdout, { timeout: 20_000 })
