@@ -81,7 +81,9 @@ it.each(examples)('examples/%s has a project file and a README that README.md li
 
 it('docs/cli.md names each command and each option of the program', () => {
   const docs = read('docs/cli.md');
-  const program = read('src/cli/program.ts');
+  const program = ['src/cli/program.ts', ...filesBelow('src/cli/program', '.ts')]
+    .map(read)
+    .join('\n');
   const commands = [...program.matchAll(/\badd(?:<[^>]*>)?\(\s*'(\w+)/g)].map((match) => match[1]);
   const options = [...program.matchAll(/(?:option|Option)\(\s*'(?:-\w, )?(--[\w-]+)/g)];
   expect(commands.length).toBeGreaterThan(7);

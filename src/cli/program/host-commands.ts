@@ -1,0 +1,34 @@
+import type { AddCommand } from './add-command.ts';
+
+/** Adds the commands for what gondolin keeps on this machine and needs from it. */
+export function addHostCommands(add: AddCommand): void {
+  add('images', 'list images, templates, checkpoints and snapshots', async () => {
+    return (await import('../commands/images.ts')).imagesCommand;
+  });
+  add('df', 'print the disk space that gondolin uses, by kind and by project', async () => {
+    return (await import('../commands/df.ts')).dfCommand;
+  });
+  add('volumes [action] [names...]', 'list the volumes that are kept between runs', async () => {
+    return (await import('../commands/volumes.ts')).volumesCommand;
+  }).usage('[options] [list | inspect NAME... | rm NAME...]');
+  add('prune', 'delete cached data that was not used for a week', async () => {
+    return (await import('../commands/prune.ts')).pruneCommand;
+  })
+    .option('--images', 'only images')
+    .option('--templates', 'only saved machines of warm starts, whatever their age')
+    .option('--checkpoints', 'only checkpoints of steps, whatever their age')
+    .option('--volumes', 'only volumes, which nothing else deletes, whatever their age')
+    .option('--all', 'everything that no VM is using, except volumes')
+    .option(
+      '--older-than <age>',
+      'only what has not been used for this long: 90m, 12h, 7d, 2w (default: 7d)',
+    )
+    .option('--dry-run', 'only print what would be deleted');
+  add(
+    'doctor',
+    'check the requirements on this machine, with a fix for each missing one',
+    async () => {
+      return (await import('../commands/doctor.ts')).doctorCommand;
+    },
+  );
+}

@@ -1,0 +1,57 @@
+import type { AddCommand } from './add-command.ts';
+import { addNetworkOptions } from './option-groups.ts';
+
+/** Starts the process of a project in the background; `up -d` runs it, and `--help` does not show it. */
+export const BACKGROUND_COMMAND = 'background-project';
+
+/** Adds the commands for a project that keeps running: `up`, and those that act on it. */
+export function addProjectCommands(add: AddCommand): void {
+  const up = add(
+    'up [sandboxes...]',
+    'start sandboxes and keep their services running until Ctrl-C, or in the background',
+    async () => {
+      return (await import('../commands/up.ts')).upCommand;
+    },
+  ).usage('[options] [SANDBOX...]');
+  addNetworkOptions(up)
+    .option('-d, --detach', 'run in the background; return when services are started')
+    .option('--wait', 'as -d, and return when they are healthy, and the others have ended')
+    .option('--wait-timeout <time>', 'fail when that takes longer: 90, 5m')
+    .option('--force', 'recreate the sandboxes that run already')
+    .option('--watch', 'run sandboxes again whenever files change')
+    .option('--exit-code-from <sandbox>', 'stop when this one has ended, and exit with its code')
+    .option('--events <file>', 'write network events as JSON lines')
+    .option('--har <file>', 'write HTTP requests as HAR 1.2, which browsers can open')
+    .option('--no-cache', 'ignore existing checkpoints and save new ones')
+    .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)');
+  add('snapshot [name] [vm]', 'save a running sandbox under a name', async () => {
+    return (await import('../commands/snapshot.ts')).snapshotCommand;
+  })
+    .usage('[options] NAME [VM]')
+    .option('--force', 'replace a snapshot of that name')
+    .option('--delete', 'delete the snapshot instead');
+  add('down', 'stop all sandboxes of the project, and forget it', async () => {
+    return (await import('../commands/down.ts')).downCommand;
+  }).option('--timeout <time>', 'time for services to end, in place of their own');
+  add(
+    'ps [sandboxes...]',
+    'list the sandboxes of the project, or else the running VMs',
+    async () => {
+      return (await import('../commands/ps.ts')).psCommand;
+    },
+  ).usage('[options] [SANDBOX...]');
+  add('start [sandboxes...]', 'start sandboxes of the project that have ended', async () => {
+    return (await import('../commands/start.ts')).startSandboxesCommand;
+  }).usage('[options] [SANDBOX...]');
+  add('restart [sandboxes...]', 'restart services of the project in their VMs', async () => {
+    return (await import('../commands/restart.ts')).restartCommand;
+  })
+    .usage('[options] [SANDBOX...]')
+    .option('--timeout <time>', 'time for services to end, in place of their own');
+  add('events', 'print what happens to the sandboxes of the project', async () => {
+    return (await import('../commands/events.ts')).eventsCommand;
+  });
+  add(BACKGROUND_COMMAND, 'run a project for `up -d`', async () => {
+    return (await import('../project/background-process.ts')).backgroundCommand;
+  });
+}
