@@ -1,12 +1,9 @@
 import type { Duplex } from 'node:stream';
-import { GondolinError } from '../errors/gondolin-error.ts';
 import type { MuxSession } from '../mux/mux-session.ts';
-import { MAX_FILE_BYTES, PROTOCOL_VERSION } from '../protocol/constants.ts';
 import {
   checkEmptyBody,
   decodeFileCounts,
   decodeGuestMessage,
-  decodePid,
   type FileCounts,
   type GuestMessage,
 } from '../protocol/guest-message.ts';
@@ -14,47 +11,19 @@ import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
 import type { CloneIdentity, HostRequest, TerminalSize } from '../protocol/host-message.ts';
 import { printable } from '../protocol/printable.ts';
 import { type AgentConnectOptions, openConnection } from './connect.ts';
-import { ExitTable } from './exit-table.ts';
-import {
-  type AgentExecOptions,
-  destroyExecStreams,
-  type ExecStreams,
-  type GuestProcess,
-  type KillScope,
-  openExecStreams,
-} from './guest-process.ts';
-import { execError } from './request-error.ts';
+import { Greeting, type Hello } from './greeting.ts';
+import type { AgentExecOptions, GuestProcess, KillScope } from './guest-process.ts';
+import { ProcessRequests } from './process-requests.ts';
 import { RequestTable } from './request-table.ts';
+import { type GuestFileContent, writeGuestFile } from './write-guest-file.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-const SCOPES = { process: 'PROCESS', group: 'GROUP', tree: 'TREE' } as const;
-const SIGKILL = 9;
-
-/** The agent's greeting. Texts are the guest's, made printable. */
-export interface Hello {
-  readonly agentVersion: string;
-  readonly kernelRelease: string;
-}
 
 export interface AgentClientOptions {
   /** Limit of each request, in milliseconds. @default 30000 */
   readonly timeoutMs?: number;
   /** Receives what the agent logs: untrusted text, made printable. */
   readonly onLog?: (text: string) => void;
-}
-
-export interface GuestFileContent {
-  /** Absolute, in the guest. */
-  readonly path: string;
-  readonly data: Uint8Array;
-  /** Permission bits. An existing file that is appended to keeps its own. @default 0o644 */
-  readonly mode?: number;
-  /** If false, replaces the content. @default false */
-  readonly append?: boolean;
-  /** Leaves an existing file as it is; then `data` is at most MAX_FILE_BYTES. @default false */
-  readonly keep?: boolean;
-  /** Makes the file the trust store of every JVM in the guest. @default false */
-  readonly isJavaStore?: boolean;
 }
 
 /**
@@ -66,63 +35,42 @@ export class AgentClient {
   readonly hello: Promise<Hello>;
   readonly #session: MuxSession;
   readonly #requests: RequestTable;
-  readonly #exits: ExitTable;
+  readonly #processes: ProcessRequests;
+  readonly #greeting: Greeting;
   readonly #timeoutMs: number;
   readonly #onLog: (text: string) => void;
-  #settleHello: { resolve: (hello: Hello) => void; reject: (error: GondolinError) => void } | null =
-    null;
 
   constructor(session: MuxSession, options: AgentClientOptions = {}) {
     this.#session = session;
     this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#onLog = options.onLog ?? (() => undefined);
     this.#requests = new RequestTable(session);
-    this.#exits = new ExitTable(session);
-    this.hello = new Promise((resolve, reject) => {
-      this.#settleHello = { resolve, reject };
-      void session.ended.then(reject);
-    });
-    // A caller that does not await the greeting learns of the session's end elsewhere.
-    this.hello.catch(() => undefined);
+    this.#processes = new ProcessRequests(session, this.#requests, this.#timeoutMs);
+    this.#greeting = new Greeting(session);
+    this.hello = this.#greeting.hello;
     session.onMessage((payload) => this.#handle(decodeGuestMessage(payload)));
   }
 
   /** Handles an untrusted message. @throws {GondolinError} GUEST_PROTOCOL, which ends the session. */
   #handle(message: GuestMessage): void {
-    if (this.#settleHello !== null && message.type !== 'HELLO' && message.type !== 'LOG') {
+    if (this.#greeting.isAwaited && message.type !== 'HELLO' && message.type !== 'LOG') {
       throw guestProtocolError('HELLO as the first message', { subject: message.type });
     }
     switch (message.type) {
       case 'HELLO':
-        this.#greet(message);
+        this.#greeting.receive(message);
         break;
       case 'OK':
       case 'FAILED':
         this.#requests.settle(message);
         break;
       case 'EXITED':
-        this.#exits.exit(message);
+        this.#processes.exit(message);
         break;
       case 'LOG':
         this.#onLog(printable(message.text));
         break;
     }
-  }
-
-  #greet(message: Extract<GuestMessage, { type: 'HELLO' }>): void {
-    const waiting = this.#settleHello;
-    if (waiting === null) throw guestProtocolError('one HELLO', { subject: 'HELLO' });
-    this.#settleHello = null;
-    const { version, agentVersion, kernelRelease } = message;
-    if (version === PROTOCOL_VERSION) {
-      waiting.resolve({
-        agentVersion: printable(agentVersion),
-        kernelRelease: printable(kernelRelease),
-      });
-      return;
-    }
-    const text = `The guest agent speaks protocol ${version}, this gondolin speaks ${PROTOCOL_VERSION}`;
-    waiting.reject(new GondolinError('AGENT_VERSION', text, { details: { version } }));
   }
 
   #request(request: HostRequest, timeoutMs: number = this.#timeoutMs): Promise<void> {
@@ -223,17 +171,8 @@ export class AgentClient {
    * Writes a regular file as root, or appends to it, and makes missing parents. Not atomic.
    * @throws {GondolinError} AGENT_REQUEST_FAILED (details: stage, errno), PROTOCOL_TEXT_HAS_NUL.
    */
-  async writeFile({ path, data, mode = 0o644, ...options }: GuestFileContent): Promise<void> {
-    const { append = false, keep = false, isJavaStore = false } = options;
-    if (keep && data.length > MAX_FILE_BYTES) throw new RangeError(`${path}: too long for keep`);
-    let start = 0;
-    do {
-      const content = data.subarray(start, start + MAX_FILE_BYTES);
-      const isAppended = append || start > 0;
-      const flags = { isAppended, isKept: keep, isJavaStore };
-      await this.#request({ type: 'FILE', path, ...flags, mode, content });
-      start += content.length;
-    } while (start < data.length);
+  writeFile(content: GuestFileContent): Promise<void> {
+    return writeGuestFile(content, (request) => this.#request(request));
   }
 
   /** Resolves when the agent has handled everything sent before. */
@@ -251,22 +190,8 @@ export class AgentClient {
    * @throws {GondolinError} AGENT_EXEC_NOT_FOUND, AGENT_EXEC_NOT_EXECUTABLE, AGENT_EXEC_BAD_USER, AGENT_EXEC_BAD_CWD,
    *   AGENT_REQUEST_TOO_LARGE, AGENT_TIMEOUT, MUX_STREAM_LIMIT, PROTOCOL_TEXT_HAS_NUL, the session's error.
    */
-  async exec(options: AgentExecOptions): Promise<GuestProcess> {
-    const streams = openExecStreams(this.#session, options);
-    const { stdin, stdout, stderr } = streams;
-    const [stdinId, stdoutId, stderrId] = [stdin, stdout, stderr].map((stream) => stream?.id ?? 0);
-    const request: HostRequest = {
-      type: 'EXEC',
-      stdin: stdinId ?? 0,
-      stdout: stdoutId ?? 0,
-      stderr: stderrId ?? 0,
-      user: options.user ?? '',
-      cwd: options.cwd ?? '',
-      argv: options.argv,
-      env: Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`),
-      terminal: options.terminal ?? null,
-    };
-    return this.#start(request, streams, options.timeoutMs);
+  exec(options: AgentExecOptions): Promise<GuestProcess> {
+    return this.#processes.exec(options);
   }
 
   /**
@@ -274,34 +199,8 @@ export class AgentClient {
    * @param user  `UID[:GID]` or `NAME[:GROUP]`; empty: root.
    * @throws {GondolinError} AGENT_EXEC_BAD_USER, AGENT_TIMEOUT, MUX_STREAM_LIMIT, PROTOCOL_TEXT_HAS_NUL, the session's error.
    */
-  async startFiles(user: string): Promise<GuestProcess> {
-    const streams = openExecStreams(this.#session, { argv: [], stdin: true, stderr: 'ignore' });
-    const [stdin, stdout] = [streams.stdin?.id ?? 0, streams.stdout?.id ?? 0];
-    return this.#start({ type: 'FILES', stdin, stdout, user }, streams);
-  }
-
-  async #start(
-    request: HostRequest,
-    streams: ExecStreams,
-    timeoutMs: number = this.#timeoutMs,
-  ): Promise<GuestProcess> {
-    try {
-      const started = await this.#requests.send(request, {
-        // The exit may follow in the same bytes and must find its process.
-        decode: (body, id) => ({ id, pid: decodePid(body), exited: this.#exits.add(id) }),
-        toError: execError,
-        onLateOk: (id) => void this.kill(id, SIGKILL, 'tree').catch(() => undefined),
-        timeoutMs,
-      });
-      const exited = started.exited.finally(() => streams.stdin?.destroy());
-      exited.catch(() => undefined);
-      const kill = (signal: number, scope: KillScope) => this.kill(started.id, signal, scope);
-      const resize = (size: TerminalSize) => this.resize(started.id, size);
-      return { ...started, ...streams, exited, kill, resize };
-    } catch (error) {
-      destroyExecStreams(streams);
-      throw error;
-    }
+  startFiles(user: string): Promise<GuestProcess> {
+    return this.#processes.startFiles(user);
   }
 
   /**
@@ -318,8 +217,8 @@ export class AgentClient {
    * processes is not an error.
    * @throws {GondolinError} AGENT_TIMEOUT; AGENT_REQUEST_FAILED; the session's error.
    */
-  async kill(execId: number, signal: number, scope: KillScope): Promise<void> {
-    await this.#requestOfExec({ type: 'KILL', execId, signal, scope: SCOPES[scope] });
+  kill(execId: number, signal: number, scope: KillScope): Promise<void> {
+    return this.#processes.kill(execId, signal, scope);
   }
 
   /**
@@ -328,16 +227,7 @@ export class AgentClient {
    * @param size  Each 1..65535.
    * @throws {GondolinError} AGENT_TIMEOUT; AGENT_REQUEST_FAILED (errno ENOTTY: no terminal); the session's error.
    */
-  async resize(execId: number, size: TerminalSize): Promise<void> {
-    await this.#requestOfExec({ type: 'RESIZE', execId, ...size });
-  }
-
-  async #requestOfExec(request: HostRequest): Promise<void> {
-    try {
-      await this.#request(request);
-    } catch (error) {
-      const isGone = GondolinError.is(error) && error.details?.['errno'] === 'ESRCH';
-      if (!isGone) throw error;
-    }
+  resize(execId: number, size: TerminalSize): Promise<void> {
+    return this.#processes.resize(execId, size);
   }
 }

@@ -1,4 +1,5 @@
-import type { AgentClient, Hello } from '../../agent/agent-client.ts';
+import type { AgentClient } from '../../agent/agent-client.ts';
+import type { Hello } from '../../agent/greeting.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import { type StartMachineOptions, startMachine } from '../../machine/start-machine.ts';
 import { mountListenersDirectory } from '../ports/guest-listeners.ts';

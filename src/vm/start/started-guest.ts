@@ -1,4 +1,5 @@
-import { AgentClient, type Hello } from '../../agent/agent-client.ts';
+import { AgentClient } from '../../agent/agent-client.ts';
+import type { Hello } from '../../agent/greeting.ts';
 import type { Machine } from '../../machine/start-machine.ts';
 import { MuxSession } from '../../mux/mux-session.ts';
 import { guestFailure } from '../guest-failure.ts';

@@ -1,0 +1,103 @@
+import { GondolinError } from '../errors/gondolin-error.ts';
+import type { MuxSession } from '../mux/mux-session.ts';
+import { checkEmptyBody, decodePid, type GuestMessage } from '../protocol/guest-message.ts';
+import type { HostRequest, TerminalSize } from '../protocol/host-message.ts';
+import { ExitTable } from './exit-table.ts';
+import {
+  type AgentExecOptions,
+  destroyExecStreams,
+  type ExecStreams,
+  type GuestProcess,
+  type KillScope,
+  openExecStreams,
+} from './guest-process.ts';
+import { execError } from './request-error.ts';
+import type { RequestTable } from './request-table.ts';
+
+const SCOPES = { process: 'PROCESS', group: 'GROUP', tree: 'TREE' } as const;
+const SIGKILL = 9;
+
+/** The requests about processes, EXEC, FILES, KILL and RESIZE, and the exits. `AgentClient` documents the calls. */
+export class ProcessRequests {
+  readonly #session: MuxSession;
+  readonly #requests: RequestTable;
+  readonly #timeoutMs: number;
+  readonly #exits: ExitTable;
+
+  constructor(session: MuxSession, requests: RequestTable, timeoutMs: number) {
+    this.#session = session;
+    this.#requests = requests;
+    this.#timeoutMs = timeoutMs;
+    this.#exits = new ExitTable(session);
+  }
+
+  /** @param message  Untrusted. @throws {GondolinError} GUEST_PROTOCOL for a process that does not run. */
+  exit(message: Extract<GuestMessage, { type: 'EXITED' }>): void {
+    this.#exits.exit(message);
+  }
+
+  async exec(options: AgentExecOptions): Promise<GuestProcess> {
+    const streams = openExecStreams(this.#session, options);
+    const { stdin, stdout, stderr } = streams;
+    const [stdinId, stdoutId, stderrId] = [stdin, stdout, stderr].map((stream) => stream?.id ?? 0);
+    const request: HostRequest = {
+      type: 'EXEC',
+      stdin: stdinId ?? 0,
+      stdout: stdoutId ?? 0,
+      stderr: stderrId ?? 0,
+      user: options.user ?? '',
+      cwd: options.cwd ?? '',
+      argv: options.argv,
+      env: Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`),
+      terminal: options.terminal ?? null,
+    };
+    return this.#start(request, streams, options.timeoutMs);
+  }
+
+  async startFiles(user: string): Promise<GuestProcess> {
+    const streams = openExecStreams(this.#session, { argv: [], stdin: true, stderr: 'ignore' });
+    const [stdin, stdout] = [streams.stdin?.id ?? 0, streams.stdout?.id ?? 0];
+    return this.#start({ type: 'FILES', stdin, stdout, user }, streams);
+  }
+
+  async #start(
+    request: HostRequest,
+    streams: ExecStreams,
+    timeoutMs: number = this.#timeoutMs,
+  ): Promise<GuestProcess> {
+    try {
+      const started = await this.#requests.send(request, {
+        // The exit may follow in the same bytes and must find its process.
+        decode: (body, id) => ({ id, pid: decodePid(body), exited: this.#exits.add(id) }),
+        toError: execError,
+        onLateOk: (id) => void this.kill(id, SIGKILL, 'tree').catch(() => undefined),
+        timeoutMs,
+      });
+      const exited = started.exited.finally(() => streams.stdin?.destroy());
+      exited.catch(() => undefined);
+      const kill = (signal: number, scope: KillScope) => this.kill(started.id, signal, scope);
+      const resize = (size: TerminalSize) => this.resize(started.id, size);
+      return { ...started, ...streams, exited, kill, resize };
+    } catch (error) {
+      destroyExecStreams(streams);
+      throw error;
+    }
+  }
+
+  async kill(execId: number, signal: number, scope: KillScope): Promise<void> {
+    await this.#requestOfExec({ type: 'KILL', execId, signal, scope: SCOPES[scope] });
+  }
+
+  async resize(execId: number, size: TerminalSize): Promise<void> {
+    await this.#requestOfExec({ type: 'RESIZE', execId, ...size });
+  }
+
+  async #requestOfExec(request: HostRequest): Promise<void> {
+    try {
+      await this.#requests.send(request, { decode: checkEmptyBody, timeoutMs: this.#timeoutMs });
+    } catch (error) {
+      const isGone = GondolinError.is(error) && error.details?.['errno'] === 'ESRCH';
+      if (!isGone) throw error;
+    }
+  }
+}
