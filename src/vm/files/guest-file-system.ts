@@ -1,12 +1,9 @@
 import { Readable, type Writable } from 'node:stream';
-import { GondolinError } from '../../errors/gondolin-error.ts';
 import { FILES_OPEN } from '../../protocol/constants.ts';
-import type { FieldReader } from '../../protocol/field-reader.ts';
-import { readAttributes } from '../../protocol/files/file-attributes.ts';
-import type { FilesChange, FilesPath, FilesRequest } from '../../protocol/files/files-request.ts';
+import type { FilesPath } from '../../protocol/files/files-request.ts';
 import type { CopyOptions, CopySummary } from './copy/copy-options.ts';
 import type { HostPlace } from './copy/host-place.ts';
-import { decodeNothing, decodePath, decodeSpace, type GuestSpace } from './decode.ts';
+import type { GuestSpace } from './decode.ts';
 import { collectEntries } from './directory.ts';
 import { type FileFlag, openBits } from './file-flags.ts';
 import { FileWriteStream, readStream } from './file-streams.ts';
@@ -26,6 +23,7 @@ import type { FilesSession } from './files-session.ts';
 import { GuestFileHandle } from './guest-file-handle.ts';
 import { guestPath } from './guest-path.ts';
 import { GuestEntry, GuestStats } from './guest-stats.ts';
+import { NameRequests } from './name-requests.ts';
 import { OpenGuestFile } from './open-file.ts';
 import { type FileContent, readWhole, writeWhole } from './whole-file.ts';
 
@@ -51,11 +49,13 @@ const DEFAULT_DIRECTORY_MODE = 0o777;
 export class GuestFileSystem {
   readonly #session: FilesSession;
   readonly #cwd: string | undefined;
+  readonly #names: NameRequests;
 
   /** @internal */
   constructor(session: FilesSession, cwd: string | undefined) {
     this.#session = session;
     this.#cwd = cwd;
+    this.#names = new NameRequests(session, cwd);
   }
 
   /** Reads a whole file: bytes, or text with an encoding. @throws {GondolinError} FILES_TOO_LARGE above `maxBytes`. */
@@ -151,119 +151,71 @@ export class GuestFileSystem {
 
   /** Returns what a path leads to. */
   stat(path: FilesPath, options: FileOptions = {}): Promise<GuestStats> {
-    return this.#stat('stat', path, true, options);
+    return this.#stat(path, true, options);
   }
 
   /** As `stat`, but of a symbolic link itself. */
   lstat(path: FilesPath, options: FileOptions = {}): Promise<GuestStats> {
-    return this.#stat('lstat', path, false, options);
+    return this.#stat(path, false, options);
   }
 
-  async #stat(
-    syscall: string,
-    path: FilesPath,
-    follow: boolean,
-    options: FileOptions,
-  ): Promise<GuestStats> {
-    const target = { path: this.#path(path, syscall), follow };
-    const request = { type: 'STAT', target } as const;
-    return new GuestStats(await this.#request(syscall, path, request, readAttributes, options));
+  async #stat(path: FilesPath, follow: boolean, options: FileOptions): Promise<GuestStats> {
+    return new GuestStats(await this.#names.stat(path, follow, options));
   }
 
   /** Resolves if this user has the access; else rejects. @param mode  `fs.constants` R_OK, W_OK, X_OK. @default F_OK */
   access(path: FilesPath, mode = 0, options: FileOptions = {}): Promise<void> {
-    const request = { type: 'ACCESS', path: this.#path(path, 'access'), mode } as const;
-    return this.#request('access', path, request, decodeNothing, options);
+    return this.#names.access(path, mode, options);
   }
 
   /** Makes a directory. */
   async mkdir(path: FilesPath, options: MkdirOptions = {}): Promise<void> {
     const { recursive: parents = false, mode = DEFAULT_DIRECTORY_MODE } = options;
-    const request = { type: 'MKDIR', path: this.#path(path, 'mkdir'), mode, parents } as const;
-    await this.#request('mkdir', path, request, decodeNothing, options);
+    await this.#names.makeDirectory(path, { mode, parents }, options);
   }
 
   /** Gives a file or directory another name; a file that has it is replaced. */
   async rename(from: FilesPath, to: FilesPath, options: FileOptions = {}): Promise<void> {
-    await this.#pair('RENAME', from, to, options);
+    await this.#names.pair('RENAME', from, to, options);
   }
 
   /** Gives a file a second name. */
   async link(existing: FilesPath, path: FilesPath, options: FileOptions = {}): Promise<void> {
-    await this.#pair('LINK', existing, path, options);
-  }
-
-  async #pair(
-    type: 'RENAME' | 'LINK',
-    from: FilesPath,
-    to: FilesPath,
-    options: FileOptions,
-  ): Promise<void> {
-    const syscall = type.toLowerCase();
-    const request = { type, path: this.#path(from, syscall), other: this.#path(to, syscall) };
-    await this.#request(syscall, from, request, decodeNothing, options);
+    await this.#names.pair('LINK', existing, path, options);
   }
 
   /** Makes a symbolic link at `path`. @param target  Its text, which need not lead anywhere. */
   async symlink(target: FilesPath, path: FilesPath, options: FileOptions = {}): Promise<void> {
-    const text = guestPath(target, undefined, 'symlink');
-    const request = { type: 'SYMLINK', path: text, other: this.#path(path, 'symlink') } as const;
-    await this.#request('symlink', path, request, decodeNothing, options);
+    await this.#names.symlink(target, path, options);
   }
 
   /** Returns the text of a symbolic link. Untrusted. */
   async readlink(path: FilesPath, options: FileOptions = {}): Promise<string> {
-    const request = { type: 'READLINK', path: this.#path(path, 'readlink') } as const;
-    return (await this.#request('readlink', path, request, decodePath, options)).toString('utf8');
+    return this.#names.readPath('READLINK', path, options);
   }
 
   /** Returns the absolute path without symbolic links. `realpath('.')` is where relative paths start. */
   async realpath(path: FilesPath, options: FileOptions = {}): Promise<string> {
-    const request = { type: 'REALPATH', path: this.#path(path, 'realpath') } as const;
-    return (await this.#request('realpath', path, request, decodePath, options)).toString('utf8');
+    return this.#names.readPath('REALPATH', path, options);
   }
 
   /** Deletes a file, a symbolic link or an empty directory; with `recursive`, a directory with its content. */
-  async delete(path: FilesPath, options: DeleteOptions = {}): Promise<void> {
-    try {
-      if (options.recursive === true) {
-        // The guest does a part at a time, so that other requests do not wait for all of a large tree.
-        while (await this.#remove('TREE', path, options));
-        return;
-      }
-      await this.#remove('FILE', path, options).catch((error: unknown) => {
-        const isDirectory = GondolinError.is(error) && error.code === 'EISDIR';
-        if (!isDirectory) throw error;
-        return this.#remove('DIRECTORY', path, options);
-      });
-    } catch (error) {
-      const isMissing = GondolinError.is(error) && error.code === 'ENOENT';
-      if (options.force !== true || !isMissing) throw error;
-    }
+  delete(path: FilesPath, options: DeleteOptions = {}): Promise<void> {
+    return this.#names.delete(path, options);
   }
 
   /** Deletes an empty directory. @throws {GondolinError} ENOTDIR, ENOTEMPTY, … */
   async rmdir(path: FilesPath, options: FileOptions = {}): Promise<void> {
-    await this.#remove('DIRECTORY', path, options);
-  }
-
-  #remove(
-    kind: 'FILE' | 'DIRECTORY' | 'TREE',
-    path: FilesPath,
-    options: FileOptions,
-  ): Promise<boolean> {
-    const syscall = kind === 'FILE' ? 'unlink' : kind === 'DIRECTORY' ? 'rmdir' : 'rm';
-    const request = { type: 'REMOVE', path: this.#path(path, syscall), kind } as const;
-    return this.#request(syscall, path, request, (body) => body.u8() === 1, options);
+    await this.#names.remove('DIRECTORY', path, options);
   }
 
   /** @param mode  Permission bits, 0..0o7777. */
   chmod(path: FilesPath, mode: number, options: FileOptions = {}): Promise<void> {
-    return this.#set('chmod', path, { mode: mode & 0o7777 }, options);
+    return this.#names.set('chmod', path, { mode: mode & 0o7777 }, options);
   }
 
   chown(path: FilesPath, uid: number, gid: number, options: FollowOptions = {}): Promise<void> {
-    return this.#set('chown', path, { owner: { uid, gid } }, options);
+    return this.#names.set('chown', path, { owner: { uid, gid } }, options);
   }
 
   utimes(
@@ -273,29 +225,17 @@ export class GuestFileSystem {
     options: FollowOptions = {},
   ): Promise<void> {
     const change = { atimeNs: toNs(atime), mtimeNs: toNs(mtime) };
-    return this.#set('utimes', path, change, options);
+    return this.#names.set('utimes', path, change, options);
   }
 
   /** Cuts a file, or fills it with zeros, to `size` bytes. */
   truncate(path: FilesPath, size = 0, options: FileOptions = {}): Promise<void> {
-    return this.#set('truncate', path, { size }, options);
-  }
-
-  async #set(
-    syscall: string,
-    path: FilesPath,
-    change: FilesChange,
-    options: FollowOptions,
-  ): Promise<void> {
-    const target = { path: this.#path(path, syscall), follow: options.follow ?? true };
-    const request = { type: 'SET', target, change } as const;
-    await this.#request(syscall, path, request, decodeNothing, options);
+    return this.#names.set('truncate', path, { size }, options);
   }
 
   /** Returns the size and free space of the file system of a path. */
   statfs(path: FilesPath, options: FileOptions = {}): Promise<GuestSpace> {
-    const request = { type: 'STATVFS', path: this.#path(path, 'statfs') } as const;
-    return this.#request('statfs', path, request, decodeSpace, options);
+    return this.#names.space(path, options);
   }
 
   /**
@@ -382,15 +322,5 @@ export class GuestFileSystem {
   ): Promise<OpenGuestFile> {
     const request = { path: this.#path(path, 'open'), bits, mode: mode & 0o7777, signal };
     return OpenGuestFile.open(this.#session, request);
-  }
-
-  #request<T>(
-    syscall: string,
-    path: FilesPath,
-    request: FilesRequest,
-    decode: (body: FieldReader) => T,
-    { signal }: FileOptions,
-  ): Promise<T> {
-    return this.#session.request(request, { action: { syscall, path }, decode, signal });
   }
 }
