@@ -11,10 +11,9 @@ import type { SshGuest } from '../ssh/ssh-guest.ts';
 import type { EnableSshOptions, SshAccess } from '../ssh/ssh-options.ts';
 import { keepClock } from './clock-keeper.ts';
 import { type ConnectOptions, connectTo } from './connect.ts';
-import { debugLog, eventLog } from './debug-log.ts';
-import { type OpenDisk, openDisksOf } from './disks/disks-of.ts';
+import { debugLog } from './debug-log.ts';
 import type { VMEvent } from './events/vm-event.ts';
-import { VMEvents } from './events/vm-events.ts';
+import type { VMEvents } from './events/vm-events.ts';
 import type { ExecOptions } from './exec/exec-options.ts';
 import { ExecProcess } from './exec/exec-process.ts';
 import type { RunningCommand } from './exec/running-command.ts';
@@ -23,22 +22,22 @@ import { GuestFileSystem } from './files/guest-file-system.ts';
 import type { ForkOptions } from './fork/fork-options.ts';
 import { GoNames } from './go-names.ts';
 import { toArgv } from './guest-command.ts';
-import { guestFailure } from './guest-failure.ts';
 import { LiveNetwork } from './live-network.ts';
 import { type NormalVMOptions, normalizeOptions } from './normalize-options.ts';
-import { openNetwork } from './open-network.ts';
+import { type OpenedVm, openVm } from './open-vm.ts';
 import type { PoolOptions } from './pool/pool-options.ts';
 import { VMPool } from './pool/vm-pool.ts';
 import type { ExposeOptions, VmPorts } from './ports/vm-ports.ts';
-import { SessionRegistration } from './session-registration.ts';
+import type { SessionRegistration } from './session-registration.ts';
 import { planShell, type ShellOptions } from './shell.ts';
-import { shutDown } from './shut-down.ts';
 import { type GuestSource, NEW_GUEST } from './start/guest-source.ts';
 import type { RunningGuest } from './start/start.ts';
 import { startCommand } from './start-command.ts';
 import { HOST_TERMINAL } from './terminal/host-terminal.ts';
-import { killFailed, notRunning } from './vm-errors.ts';
-import { checkEnv, checkOptions, type DebugLog, type VMOptions } from './vm-options.ts';
+import { killFailed } from './vm-errors.ts';
+import { VmLifetime } from './vm-lifetime.ts';
+import { checkEnv, checkOptions, type VMOptions } from './vm-options.ts';
+import { VmSaves } from './vm-saves.ts';
 import { VmSsh } from './vm-ssh.ts';
 
 /**
@@ -60,32 +59,22 @@ export class VM extends GoNames implements AsyncDisposable {
   readonly network: LiveNetwork;
   readonly #guest: RunningGuest;
   readonly #options: NormalVMOptions;
-  /** Resolves with the error that ended the guest. */
-  readonly #gone: Promise<GondolinError>;
+  readonly #lifetime: VmLifetime;
   readonly #release: () => Promise<void>;
   readonly #registration: SessionRegistration;
   readonly #hasWritableMounts: boolean;
-  #settleEnded: (error: GondolinError | undefined) => void = () => undefined;
-  #closing: Promise<void> | undefined;
   readonly #files = new Map<string, GuestFileSystem>();
   readonly #ssh: VmSsh;
   readonly #events: VMEvents;
   readonly #stopClock: () => void;
-  #isSaving = false;
+  readonly #saves: VmSaves;
   #execCount = 0;
-  /** The last call of `save`: they run one at a time. */
-  #saving: Promise<void> = Promise.resolve();
-  #failure: GondolinError | undefined;
   /** Opened with the first port or route. */
   #ports: VmPorts | null = null;
 
   private constructor(
-    guest: RunningGuest,
+    { guest, bootMs, events, registration, release }: OpenedVm,
     options: NormalVMOptions,
-    bootMs: number,
-    events: VMEvents,
-    registration: SessionRegistration,
-    release: () => Promise<void>,
   ) {
     super();
     this.#registration = registration;
@@ -102,16 +91,14 @@ export class VM extends GoNames implements AsyncDisposable {
     this.bootMs = bootMs;
     this.kernelRelease = guest.kernelRelease;
     this.network = new LiveNetwork(guest.network);
-    this.ended = new Promise((resolve) => {
-      this.#settleEnded = resolve;
-    });
     const { mounts = {}, disks = {} } = options.vfs ?? {};
     this.#hasWritableMounts =
       Object.keys(disks).length > 0 ||
       Object.values(mounts).some((provider) => !provider.isReadonly);
-    this.#stopClock = keepClock(guest.agent, () => this.#isSaving);
-    this.#gone = guestFailure(guest).catch((error: GondolinError) => error);
-    void this.#gone.then((error) => this.#fail(error));
+    this.#saves = new VmSaves(guest, options);
+    this.#stopClock = keepClock(guest.agent, () => this.#saves.isSaving);
+    this.#lifetime = new VmLifetime(guest, (reason) => this.#end(reason));
+    this.ended = this.#lifetime.ended;
   }
 
   /**
@@ -141,7 +128,8 @@ export class VM extends GoNames implements AsyncDisposable {
     checkOptions(options);
     const log = debugLog(options);
     try {
-      return await VM.#create(options, role, log, source);
+      const opened = await openVm({ options, role, log, source });
+      return await VM.#attach(opened, options);
     } catch (error) {
       if (options.signal?.aborted !== true) throw error;
       throw new GondolinError('VM_START_ABORTED', 'start of the VM was cancelled', {
@@ -150,40 +138,13 @@ export class VM extends GoNames implements AsyncDisposable {
     }
   }
 
-  static async #create(
-    options: NormalVMOptions,
-    role: SessionRole,
-    log: DebugLog,
-    source: GuestSource,
-  ): Promise<VM> {
-    const events = new VMEvents(eventLog(options, log));
-    const network = await openNetwork(options, log, (event) => events.network(event));
-    const acquired = await source.image(options).catch(async (error: unknown) => {
-      await network?.close();
-      throw error;
-    });
-    const registration = new SessionRegistration(options, role);
-    let disks: readonly OpenDisk[] = [];
-    const release = async () => {
-      await registration.close();
-      await network?.close();
-      await acquired.release();
-      for (const { image } of disks) image.close();
-    };
+  static async #attach(opened: OpenedVm, options: NormalVMOptions): Promise<VM> {
     try {
-      disks = await openDisksOf(options);
-      options.onProgress?.('booting');
-      const started = performance.now();
-      const onSpawned = () => registration.open();
-      const { image } = acquired;
-      const guest = await source.start({ options, image, network, disks, log, onSpawned });
-      const bootMs = performance.now() - started;
-      log('vm', `ready after ${bootMs.toFixed(0)} ms`);
-      const vm = new VM(guest, options, bootMs, events, registration, release);
-      await registration.attach(vm);
+      const vm = new VM(opened, options);
+      await opened.registration.attach(vm);
       return vm;
     } catch (error) {
-      await release();
+      await opened.release();
       throw error;
     }
   }
@@ -200,10 +161,10 @@ export class VM extends GoNames implements AsyncDisposable {
     return new ExecProcess(
       () => this.#events.exec(command, this.#start(argv, options)),
       options,
-      (error) => this.#explain(error),
+      (error) => this.#lifetime.explain(error),
       (cause) => {
         // A guest that is frozen for a save ends the processes afterwards.
-        if (!this.#isSaving) this.#fail(killFailed(cause));
+        if (!this.#saves.isSaving) this.#lifetime.fail(killFailed(cause));
       },
     );
   }
@@ -231,29 +192,18 @@ export class VM extends GoNames implements AsyncDisposable {
    *   VM_CONNECT_ABORTED, VM_BAD_OPTION, VM_NOT_RUNNING.
    */
   async connect(port: number, options: ConnectOptions = {}): Promise<Duplex> {
-    this.#assertRunning();
+    this.#lifetime.assertRunning();
     try {
       return await connectTo(this.#guest.agent, port, options);
     } catch (error) {
-      throw await this.#explain(error);
+      throw await this.#lifetime.explain(error);
     }
   }
 
   async #start(argv: string[], options: ExecOptions): Promise<RunningCommand> {
-    this.#assertRunning();
+    this.#lifetime.assertRunning();
     this.#execCount += 1;
     return startCommand(this.#guest, this.#options, argv, options);
-  }
-
-  #assertRunning(): void {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closing !== undefined) throw notRunning();
-  }
-
-  /** Replaces the error of a closed channel, which says little, by the error that ended the VM. */
-  async #explain(error: unknown): Promise<unknown> {
-    const isClosed = GondolinError.is(error) && error.code === 'MUX_CLOSED';
-    return isClosed ? this.#gone : error;
   }
 
   /**
@@ -262,7 +212,7 @@ export class VM extends GoNames implements AsyncDisposable {
    * @throws {GondolinError} VM_BAD_OPTION, SSH_LISTEN_FAILED, VM_NOT_RUNNING.
    */
   async enableSsh(options: EnableSshOptions = {}): Promise<SshAccess> {
-    this.#assertRunning();
+    this.#lifetime.assertRunning();
     return this.#ssh.enable(options);
   }
 
@@ -292,7 +242,7 @@ export class VM extends GoNames implements AsyncDisposable {
     let files = this.#files.get(user);
     if (files === undefined) {
       const start = (name: string) => this.#startFiles(name);
-      const explain = (error: unknown) => this.#explain(error);
+      const explain = (error: unknown) => this.#lifetime.explain(error);
       files = new GuestFileSystem(new FilesSession({ start, explain }, user), this.#options.cwd);
       this.#files.set(user, files);
     }
@@ -300,7 +250,7 @@ export class VM extends GoNames implements AsyncDisposable {
   }
 
   async #startFiles(user: string): Promise<GuestProcess> {
-    this.#assertRunning();
+    this.#lifetime.assertRunning();
     return this.#guest.agent.startFiles(user);
   }
 
@@ -348,8 +298,7 @@ export class VM extends GoNames implements AsyncDisposable {
 
   async #openPorts(): Promise<VmPorts> {
     const { VmPorts } = await import('./ports/vm-ports.ts');
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closing !== undefined) throw notRunning();
+    this.#lifetime.assertRunning();
     const log = debugLog(this.#options);
     this.#ports ??= new VmPorts({
       connect: (port, options) => this.connect(port, options),
@@ -366,23 +315,11 @@ export class VM extends GoNames implements AsyncDisposable {
    * @throws {GondolinError} VM_NOT_RUNNING, MACHINE_STATE_FAILED (also for a full disk), SNAPSHOT_UNSUPPORTED.
    */
   async save(directory: string): Promise<void> {
-    this.#assertRunning();
-    const mountTargets = Object.keys(this.#options.vfs?.mounts ?? {});
-    const diskTargets = Object.keys(this.#options.vfs?.disks ?? {});
-    const { saveGuest } = await import('./snapshot/save-guest.ts');
-    this.#saving = this.#saving
-      .catch(() => undefined)
-      .then(async () => {
-        this.#isSaving = true;
-        await saveGuest({ ...this.#guest, mountTargets, diskTargets }, directory);
-      })
-      .finally(() => {
-        this.#isSaving = false;
-      });
+    this.#lifetime.assertRunning();
     try {
-      await this.#saving;
+      await this.#saves.save(directory);
     } catch (error) {
-      throw await this.#explain(error);
+      throw await this.#lifetime.explain(error);
     }
   }
 
@@ -392,7 +329,7 @@ export class VM extends GoNames implements AsyncDisposable {
    * @throws {GondolinError} VM_BAD_OPTION, VM_NO_MEMORY; as `save` and `create`. Then no copy is left.
    */
   async fork(count: number, options: ForkOptions = {}): Promise<VM[]> {
-    this.#assertRunning();
+    this.#lifetime.assertRunning();
     const { forkVm } = await import('./fork/fork.ts');
     const save = (directory: string) => this.save(directory);
     const { network } = this.#guest;
@@ -414,7 +351,7 @@ export class VM extends GoNames implements AsyncDisposable {
 
   /** Does nothing: `create` has started the VM. For programs written for the Go API. @throws {GondolinError} VM_NOT_RUNNING */
   async start(): Promise<void> {
-    this.#assertRunning();
+    this.#lifetime.assertRunning();
   }
 
   /** @internal Commands that were started so far, for `gondolin stats`. */
@@ -431,24 +368,11 @@ export class VM extends GoNames implements AsyncDisposable {
    * Ends the VM: the guest first flushes its read-write mounts, then QEMU ends and the image is released. Running commands reject with VM_NOT_RUNNING. May be called twice; never throws.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    return this.#lifetime.close(this.#hasWritableMounts);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #close(): Promise<void> {
-    if (this.#failure === undefined && this.#hasWritableMounts) await shutDown(this.#guest);
-    await this.#end(notRunning());
-    this.#settleEnded(undefined);
-  }
-
-  #fail(error: GondolinError): void {
-    if (this.#closing !== undefined || this.#failure !== undefined) return;
-    this.#failure = error;
-    void this.#end(error).then(() => this.#settleEnded(error));
   }
 
   async #end(reason: GondolinError): Promise<void> {
