@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
@@ -20,6 +19,7 @@ import { compileRules, type NetworkRules } from './live/network-rules.ts';
 import type { NetworkPolicy, NetworkUpdate } from './live/network-update.ts';
 import type { GuestTrust, NetworkOptions, NetworkState } from './network-options.ts';
 import type { NetworkServices } from './network-services.ts';
+import { NetworkTrust } from './network-trust.ts';
 import { proxyOptions, UpstreamProxy } from './proxy/upstream-proxy.ts';
 import { checkRoots } from './root-certificates.ts';
 import { createPlaceholderSeed } from './secret/placeholder.ts';
@@ -29,10 +29,6 @@ import { reset } from './tcp/splice.ts';
 import { guestTrustEnv } from './tls/guest-trust-env.ts';
 
 type DataPath = import('./data-path.ts').DataPath;
-type Certificates = import('./certificates.ts').Certificates;
-type ResolvedSsh = import('./ssh/resolve-ssh.ts').ResolvedSsh;
-type SshEgress = import('./ssh/ssh-egress.ts').SshEgress;
-type HostCa = import('./tls/host-ca.ts').HostCa;
 
 interface NetworkEvents {
   event: [NetworkEvent];
@@ -56,13 +52,8 @@ export class Network extends EventEmitter<NetworkEvents> {
   readonly #asker: Asker | null;
   readonly #services: NetworkServices;
   readonly #streams = new Set<Duplex>();
-  #authority: Promise<HostCa> | null = null;
-  /** True for a guest whose CPU is QEMU's TCG; selects the ciphers. Set before the first connection. */
-  isCpuEmulated = false;
-  #certificates: Promise<Certificates> | null = null;
+  readonly #trust: NetworkTrust;
   #dataPath: Promise<DataPath> | null = null;
-  #ssh: ResolvedSsh | null = null;
-  #sshEgress: Promise<SshEgress> | null = null;
   #lastConnectionId = 0;
   #isClosed = false;
 
@@ -83,7 +74,13 @@ export class Network extends EventEmitter<NetworkEvents> {
     this.#pool = new SyntheticAddresses({ names: restored?.names ?? rules.policy.names });
     const { upstreamProxy: proxy } = options;
     this.#proxy = proxy === undefined ? null : new UpstreamProxy(proxyOptions(proxy));
+    this.#trust = new NetworkTrust(options, (error) => this.emit('fault', error));
     this.#services = this.#assemble();
+  }
+
+  /** True for a guest whose CPU is QEMU's TCG; selects the ciphers. Set before the first connection. */
+  set isCpuEmulated(isEmulated: boolean) {
+    this.#trust.isCpuEmulated = isEmulated;
   }
 
   /** The definition in force, for a copy of this network. */
@@ -171,11 +168,8 @@ export class Network extends EventEmitter<NetworkEvents> {
    * Checks and reads what options only refer to: the keys of `ssh`. Call it before the first connection.
    * @throws {GondolinError} NET_SSH_INVALID or NET_PATTERN_INVALID naming the entry.
    */
-  async prepare(): Promise<void> {
-    const { ssh } = this.#options;
-    if (ssh === undefined) return;
-    const { resolveSsh } = await import('./ssh/resolve-ssh.ts');
-    this.#ssh = await resolveSsh(ssh);
+  prepare(): Promise<void> {
+    return this.#trust.prepare();
   }
 
   /**
@@ -184,17 +178,8 @@ export class Network extends EventEmitter<NetworkEvents> {
    *
    * @throws {GondolinError} As `guestTrust`.
    */
-  async trustKey(): Promise<string> {
-    const { fingerprint } = await this.#openAuthority();
-    // The bundle in the guest also holds the public roots of this Node.
-    const { ca = [], ssh } = this.#options;
-    const facts = [
-      fingerprint,
-      ca,
-      process.version,
-      ...(ssh === undefined ? [] : [ssh.allowedHosts]),
-    ];
-    return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
+  trustKey(): Promise<string> {
+    return this.#trust.key();
   }
 
   /**
@@ -203,12 +188,7 @@ export class Network extends EventEmitter<NetworkEvents> {
    * @throws {GondolinError} NET_CA_UNUSABLE, HOST_DIRECTORY_UNUSABLE, HOST_LOCK_FAILED or HOST_WRITE_FAILED.
    */
   async guestTrust(): Promise<GuestTrust> {
-    const trust = (await this.#loadCertificates()).trust(this.#options.ca ?? []);
-    const { ssh } = this.#options;
-    if (ssh === undefined) return { ...trust, env: this.env };
-    const { guestKnownHosts, sshHostKey } = await import('./ssh/host-key.ts');
-    const known = guestKnownHosts(ssh.allowedHosts, sshHostKey(await this.#openAuthority()));
-    return { ...trust, files: [...trust.files, known], env: this.env };
+    return { ...(await this.#trust.guestTrust()), env: this.env };
   }
 
   /** Closes every connection of the guest and to servers. Resolves when their sockets are closed. */
@@ -249,8 +229,8 @@ export class Network extends EventEmitter<NetworkEvents> {
     return {
       rules: () => this.#rules,
       answerDns: (query, isTcp) => this.#answerDns(query, isTcp),
-      leafFor: async (name) => (await this.#loadCertificates()).leaves.contextFor(name),
-      ssh: this.#options.ssh === undefined ? null : () => this.#loadSsh(),
+      leafFor: async (name) => (await this.#trust.certificates()).leaves.contextFor(name),
+      ssh: this.#options.ssh === undefined ? null : () => this.#trust.sshEgress(),
       internalHosts: this.#internalHosts,
       ca,
       resolve,
@@ -270,38 +250,6 @@ export class Network extends EventEmitter<NetworkEvents> {
         this.emit('event', { kind: 'dns', timestampMs, name, recordType: type, outcome });
       },
     });
-  }
-
-  /** Opened once: the key that signs must be the one that the guest trusts, even if the file changes. */
-  #openAuthority(): Promise<HostCa> {
-    this.#authority ??= import('./tls/host-ca.ts').then(({ HostCa: { open } }) =>
-      open(this.#options.caDirectory),
-    );
-    return this.#authority;
-  }
-
-  #loadCertificates(): Promise<Certificates> {
-    const load = async () => {
-      const { Certificates } = await import('./certificates.ts');
-      return new Certificates(await this.#openAuthority(), this.isCpuEmulated);
-    };
-    this.#certificates ??= load();
-    return this.#certificates;
-  }
-
-  #loadSsh(): Promise<SshEgress> {
-    const load = async () => {
-      const ssh = this.#ssh;
-      if (ssh === null) throw new Error('prepare() was not called');
-      const [{ SshEgress: Egress }, { sshHostKey }] = await Promise.all([
-        import('./ssh/ssh-egress.ts'),
-        import('./ssh/host-key.ts'),
-      ]);
-      const key = sshHostKey(await this.#openAuthority());
-      return new Egress(ssh, key, (error) => this.emit('fault', error));
-    };
-    this.#sshEgress ??= load();
-    return this.#sshEgress;
   }
 
   #loadDataPath(): Promise<DataPath> {
