@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream';
 import { TurnQueue } from '../util/turn-scheduler.ts';
 import type { NetworkEvent } from './audit/network-event.ts';
+import type { ConnectionServices } from './connection-services.ts';
 import type { Destination } from './destination.ts';
-import { type ConnectionServices, GuestConnection } from './guest-connection.ts';
+import { GuestConnection } from './guest-connection.ts';
 import type { HttpServices } from './http/exchange/http-services.ts';
 import { GuestLoad } from './http/exchange/limit/guest-load.ts';
 import { REQUEST_TURNS } from './http/exchange/limit/request-turns.ts';
