@@ -1,24 +1,14 @@
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { EDITOR_UID } from '../protocol/constants.ts';
-import { ERRNO, errnoName } from '../protocol/errno.ts';
-import type { FuseRequest } from '../protocol/fuse/fuse-request.ts';
+import { errnoName } from '../protocol/errno.ts';
 import { TurnQueue } from '../util/turn-scheduler.ts';
 import { FILE_TURNS } from './bounds/limits.ts';
-import type { RequestReservation } from './bounds/request-reservation.ts';
 import { S_IFDIR, S_IFMT } from './file-mode.ts';
-import type { FuseContext, FuseOperation, FuseReply } from './fuse/context.ts';
-import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
-import { encodeReply } from './fuse/encode.ts';
-import { FILE_OPERATIONS } from './fuse/file-operations.ts';
+import type { FuseContext } from './fuse/context.ts';
 import { Handles } from './fuse/handles.ts';
-import { NAME_OPERATIONS } from './fuse/name-operations.ts';
-import { serveRepeatedEdit } from './fuse/repeated-edits.ts';
 import { RequestPump } from './fuse/request-pump.ts';
-import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
 import { HookCalls, type HookFaultSink } from './hooks/hook-calls.ts';
-import { observedOperations } from './hooks/observed-operations.ts';
-import type { VfsHookContext, VfsHooks } from './hooks/vfs-hooks.ts';
+import type { VfsHooks } from './hooks/vfs-hooks.ts';
 import { Listings } from './listing/listings.ts';
 import { GuestView } from './live/guest-view.ts';
 import { LiveFiles } from './live/live-files.ts';
@@ -26,6 +16,7 @@ import { makeMountPoint } from './make-mount-point.ts';
 import { InodeNumbers } from './nodes/inode-numbers.ts';
 import { type Mount, NodeTable, withUniqueIno } from './nodes/node-table.ts';
 import { RecentAttributes } from './nodes/recent-attributes.ts';
+import { type FileWatcher, OperationTable } from './operation-table.ts';
 import type { Caller, VfsProvider } from './provider.ts';
 import { isolateRemote } from './remote/isolate-remote.ts';
 import { type FuseState, readFuseState } from './snapshot/fuse-state.ts';
@@ -53,16 +44,6 @@ export interface FuseServerOptions {
   readonly onHookFault?: HookFaultSink;
 }
 
-const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
-  ...SESSION_OPERATIONS,
-  ...NAME_OPERATIONS,
-  ...FILE_OPERATIONS,
-  ...DIRECTORY_OPERATIONS,
-};
-
-/** Receives an operation that succeeded. Must not throw. */
-export type FileWatcher = (context: VfsHookContext) => void;
-
 /** Time that providers get when the VM ends, for each of: the calls under way, releasing handles, stopping. */
 const CLOSE_LIMIT_MS = 5_000;
 
@@ -82,8 +63,7 @@ export class FuseServer {
   readonly #pump: RequestPump;
   #fail: (error: GondolinError) => void = () => undefined;
   readonly #calls: HookCalls;
-  readonly #watchers = new Set<FileWatcher>();
-  #operations: Readonly<Record<number, FuseOperation>> = OPERATIONS;
+  readonly #operations: OperationTable;
   /** Notifications of what changed while a restored guest was saved. */
   #stale: readonly Buffer[] = [];
 
@@ -99,7 +79,7 @@ export class FuseServer {
     // A hook sees what the guest asks: it must not ask less often for as long as nothing changes.
     const view = new GuestView(tables.ids, tables.recent, options.hooks === undefined);
     this.#calls = new HookCalls(options.hooks ?? {}, options.onHookFault ?? (() => undefined));
-    this.#chooseOperations();
+    this.#operations = new OperationTable(options.hooks ?? null, this.#calls);
     const turns = new TurnQueue(FILE_TURNS);
     const listings = new Listings(turns);
     const live = new LiveFiles({
@@ -112,7 +92,7 @@ export class FuseServer {
     });
     this.#pump = new RequestPump({
       turns,
-      serve: (request, room) => this.#serve(request, room),
+      serve: (request, room) => this.#operations.serve(this.#context, request, room),
       onBroken: (error) => this.#fail(error),
     });
   }
@@ -207,46 +187,7 @@ export class FuseServer {
    * answers are not among them.
    */
   watch(watcher: FileWatcher): () => void {
-    this.#watchers.add(watcher);
-    this.#chooseOperations();
-    return () => {
-      this.#watchers.delete(watcher);
-      this.#chooseOperations();
-    };
-  }
-
-  /** Requests pass the code of hooks and events only while there are any. */
-  #chooseOperations(): void {
-    const hooks = this.#options.hooks ?? null;
-    const isObserved = hooks !== null || this.#watchers.size > 0;
-    if (!isObserved) this.#operations = OPERATIONS;
-    else if (this.#operations === OPERATIONS) {
-      const onDone: FileWatcher = (context) => {
-        for (const watcher of this.#watchers) watcher(context);
-      };
-      this.#operations = observedOperations(OPERATIONS, { hooks, calls: this.#calls, onDone });
-    }
-  }
-
-  async #serve(request: FuseRequest, room: RequestReservation): Promise<Buffer | null> {
-    try {
-      const operation = this.#operations[request.opcode];
-      if (operation === undefined) return encodeReply(request.unique, ERRNO.ENOSYS);
-      const reply =
-        request.uid === EDITOR_UID
-          ? this.#repeat(request, room)
-          : operation(this.#context, request, room);
-      return toMessage(request, await reply);
-    } catch (error) {
-      if (GondolinError.is(error)) throw error;
-      return encodeReply(request.unique, toErrno(error));
-    }
-  }
-
-  /** Serves the agent's repetition of an edit of the host. Hooks do not see it: it is not the guest's. */
-  #repeat(request: FuseRequest, room: RequestReservation): Promise<FuseReply> {
-    const { edits } = this.#context.live;
-    return serveRepeatedEdit(this.#context, edits, request, room, OPERATIONS);
+    return this.#operations.watch(watcher);
   }
 
   /**
@@ -303,12 +244,6 @@ export class FuseServer {
     const stops = providers.map(async (provider) => provider.stop());
     await settledWithin(CLOSE_LIMIT_MS, Promise.allSettled(stops));
   }
-}
-
-/** Returns the message of a reply, or null for a request without one. */
-function toMessage(request: FuseRequest, reply: FuseReply): Buffer | null {
-  if (reply === 'none') return null;
-  return 'whole' in reply ? reply.whole : encodeReply(request.unique, 0, reply);
 }
 
 /** Resolves when `work` settles, at the latest after `limitMs`. */

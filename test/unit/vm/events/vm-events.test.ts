@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { GondolinError } from '../../../../src/errors/gondolin-error.ts';
 import type { NetworkEvent } from '../../../../src/net/audit/network-event.ts';
-import type { FileWatcher } from '../../../../src/vfs/fuse-server.ts';
+import type { FileWatcher } from '../../../../src/vfs/operation-table.ts';
 import { networkLine, toNetworkActivity } from '../../../../src/vm/events/network-activity.ts';
 import type { VMEvent } from '../../../../src/vm/events/vm-event.ts';
 import { VMEvents } from '../../../../src/vm/events/vm-events.ts';
