@@ -6,9 +6,6 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-/* The pump's descriptors are static there: the test sets them to a socket pair each, instead of /dev/fuse. */
-#include "file/fuse.c"
-
 #include "agent.h"
 #include "channel/outbox.h"
 #include "channel/port.h"
@@ -16,6 +13,7 @@
 #include "exec/exec.h"
 #include "file/disk.h"
 #include "file/file.h"
+#include "file/fuse_pump.h"
 #include "file/java_store.h"
 #include "file/mount.h"
 #include "freeze.h"
@@ -175,14 +173,11 @@ void run_agent(int control_fd, int fs_fd, int device_fd)
     (void)signal(SIGPIPE, SIG_IGN);
     children =
         (struct loop_source){.fd = signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK), .on_ready = on_child};
-    pump_fd = fs_fd;
-    fuse_fd = device_fd;
     if (log_open_queue() != 0 || loop_init() != 0 || loop_add(&children, EPOLLIN) != 0 || worker_init() != 0)
         exit(1);
     loop_on_batch_end(on_batch_end);
-    static notices_pass pass = pass_notification;
-    if (port_init(control_fd, &requests_handlers) != 0 || !start_thread(pump_requests, NULL, &failure) ||
-        !start_thread(pump_replies, NULL, &failure) || !start_thread(notices_run, &pass, &failure))
+    /* A socket pair takes the place of /dev/fuse. */
+    if (port_init(control_fd, &requests_handlers) != 0 || !fuse_pump_start(device_fd, fs_fd, &failure))
         exit(1);
     net_connect_init();
     reply_hello();

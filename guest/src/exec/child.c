@@ -8,16 +8,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "exec/environment.h"
 #include "exec/home.h"
 #include "exec/user.h"
 #include "files/program.h"
 #include "runtime/spawn.h"
 #include "runtime/util.h"
 #include "system/session.h"
-
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-/* HOME, USER, LOGNAME, SHELL, PATH. */
-#define MAX_DEFAULTS 5
 
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -34,8 +31,7 @@ struct exec_child {
     int stdio[3];
     uint32_t session;
     struct user user;
-    char **environment;
-    char default_texts[MAX_DEFAULTS][USER_MAX_TEXT + 16];
+    struct environment environment;
     char program_path[PATH_MAX];
     /* The agent's own program, for FILES. */
     int program_fd;
@@ -65,17 +61,14 @@ static struct exec_child *take_spare(void)
 struct exec_child *exec_child_create(struct exec_request *request, const int stdio[3])
 {
     struct exec_child *child = take_spare();
-    char **environment = malloc((request->envc + MAX_DEFAULTS + 1) * sizeof *environment);
-    if (child == NULL || environment == NULL) {
+    if (child == NULL || !environment_create(&child->environment, request->envc)) {
         for (size_t i = 0; i < 3; i++)
             close_quietly(stdio[i]);
         free(child);
-        free(environment);
         errno = ENOMEM;
         return NULL;
     }
     child->request = *request;
-    child->environment = environment;
     child->program_fd = request->argv == NULL ? own_program() : -1;
     memcpy(child->stdio, stdio, sizeof child->stdio);
     *request = (struct exec_request){0};
@@ -86,7 +79,7 @@ void exec_child_free(struct exec_child *child)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(child->stdio); i++)
         close_quietly(child->stdio[i]);
-    free(child->environment);
+    environment_free(&child->environment);
     message_free_exec(&child->request);
     if (spare == NULL)
         spare = child;
@@ -174,39 +167,11 @@ static void become_user(const struct exec_child *child)
         spawn_fail(errno, "user ", child->request.user);
 }
 
-static const char *get_variable(const struct exec_child *child, const char *name)
-{
-    size_t length = strlen(name);
-    for (char **entry = child->environment; *entry != NULL; entry++) {
-        if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=')
-            return *entry + length + 1;
-    }
-    return NULL;
-}
-
-static void add_default(struct exec_child *child, size_t number, const char *name, const char *value)
-{
-    if (get_variable(child, name) != NULL || *value == '\0')
-        return;
-    char *text = child->default_texts[number];
-    char **end = child->environment;
-    while (*end != NULL)
-        end++;
-    size_t name_length = strlen(name);
-    size_t value_length = strnlen(value, USER_MAX_TEXT - 1);
-    memcpy(text, name, name_length);
-    text[name_length] = '=';
-    memcpy(text + name_length + 1, value, value_length);
-    text[name_length + 1 + value_length] = '\0';
-    end[0] = text;
-    end[1] = NULL;
-}
-
 /* The home of a user that /etc/passwd lacks is made when it is needed; root's is the usual one. */
 static void choose_home(struct exec_child *child)
 {
     struct user *user = &child->user;
-    if (user->name[0] != '\0' || get_variable(child, "HOME") != NULL)
+    if (user->name[0] != '\0' || environment_get(&child->environment, "HOME") != NULL)
         return;
     if (user->uid == 0)
         memcpy(user->home, "/root", sizeof "/root");
@@ -216,15 +181,9 @@ static void choose_home(struct exec_child *child)
 
 static void build_environment(struct exec_child *child)
 {
-    size_t count = child->request.envc;
-    memcpy(child->environment, child->request.env, count * sizeof child->environment[0]);
-    child->environment[count] = NULL;
+    environment_set(&child->environment, child->request.env, child->request.envc);
     choose_home(child);
-    add_default(child, 0, "HOME", child->user.home);
-    add_default(child, 1, "USER", child->user.name);
-    add_default(child, 2, "LOGNAME", child->user.name);
-    add_default(child, 3, "SHELL", child->user.shell);
-    add_default(child, 4, "PATH", DEFAULT_PATH);
+    environment_add_defaults(&child->environment, &child->user);
 }
 
 static void enter_directory(const struct exec_child *child)
@@ -260,7 +219,7 @@ static int exec_in_path(struct exec_child *child)
 {
     char *const *argv = child->request.argv;
     int error = ENOENT;
-    const char *path = get_variable(child, "PATH");
+    const char *path = environment_get(&child->environment, "PATH");
     for (const char *start = path; start != NULL;) {
         size_t length = strcspn(start, ":");
         bool is_found = false;
@@ -268,7 +227,7 @@ static int exec_in_path(struct exec_child *child)
         if (join_path(child->program_path, start, length, argv[0])) {
             is_found = access(child->program_path, X_OK) == 0;
             if (is_found)
-                (void)execve(child->program_path, argv, child->environment);
+                (void)execve(child->program_path, argv, child->environment.entries);
             if (errno == EACCES)
                 error = EACCES;
         }
@@ -284,7 +243,7 @@ static void __attribute__((noreturn)) run_own_program(const struct exec_child *c
 {
     static char name[] = FILES_PROGRAM_NAME;
     char *argv[] = {name, NULL};
-    (void)syscall(SYS_execveat, child->program_fd, "", argv, child->environment, AT_EMPTY_PATH);
+    (void)syscall(SYS_execveat, child->program_fd, "", argv, child->environment.entries, AT_EMPTY_PATH);
     spawn_fail(errno, "exec ", name);
 }
 
@@ -307,7 +266,7 @@ void exec_child_run(void *context)
         run_own_program(child);
     int error = ENOENT;
     if (strchr(argv[0], '/') != NULL) {
-        (void)execve(argv[0], argv, child->environment);
+        (void)execve(argv[0], argv, child->environment.entries);
         error = errno;
     } else if (argv[0][0] != '\0') {
         error = exec_in_path(child);

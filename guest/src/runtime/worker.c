@@ -1,12 +1,12 @@
 #include "runtime/worker.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
 
 #include "runtime/log.h"
 #include "runtime/loop.h"
+#include "runtime/thread.h"
 #include "runtime/util.h"
 
 /* A child runs on a part of it until it executes its program: spawn.c. */
@@ -74,21 +74,10 @@ static void *__attribute__((noreturn)) run_jobs(void *argument)
     }
 }
 
-/* The loop handles every signal. 0, or an errno. */
+/* 0, or an errno. */
 static int start_thread(struct worker_pool *pool)
 {
-    pthread_t thread;
-    pthread_attr_t attributes;
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    (void)pthread_attr_init(&attributes);
-    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, &attributes, run_jobs, pool);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
+    int error = thread_start(run_jobs, pool, STACK_BYTES);
     if (error == 0)
         pool->thread_count++;
     return error;

@@ -1,0 +1,225 @@
+#include "file/fuse_pump.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "file/edits.h"
+#include "file/notices.h"
+#include "protocol.h"
+#include "runtime/log.h"
+#include "runtime/thread.h"
+#include "runtime/util.h"
+#include "system/power.h"
+
+/* Holds reads and writes of 1 MiB with their headers; the kernel requires room for one whole request. */
+#define BUFFER_BYTES GONDOLIN_MAX_FUSE_MESSAGE_BYTES
+#define STACK_BYTES (64 * 1024)
+/* A port reads as empty until the guest has noticed that the host is connected: that is not the end, so read again. */
+#define UNCONNECTED_PAUSE_NS 2000000L
+
+static int device_fd = -1;
+static int host_fd = -1;
+static atomic_bool is_stopping;
+
+/* Guarded by `gate`: whether requests may go to the host, and whether one is being sent. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t gate_opened = PTHREAD_COND_INITIALIZER;
+static bool is_paused;
+static bool is_sending;
+static uint64_t sent_bytes;
+static uint64_t received_bytes;
+
+static void enter_gate(void)
+{
+    (void)pthread_mutex_lock(&gate);
+    while (is_paused)
+        (void)pthread_cond_wait(&gate_opened, &gate);
+    is_sending = true;
+    (void)pthread_mutex_unlock(&gate);
+}
+
+static void leave_gate(size_t count)
+{
+    (void)pthread_mutex_lock(&gate);
+    sent_bytes += count;
+    is_sending = false;
+    (void)pthread_mutex_unlock(&gate);
+}
+
+bool fuse_pump_pause(void)
+{
+    (void)pthread_mutex_lock(&gate);
+    is_paused = true;
+    bool is_quiet = !is_sending;
+    (void)pthread_mutex_unlock(&gate);
+    return is_quiet;
+}
+
+void fuse_pump_resume(void)
+{
+    (void)pthread_mutex_lock(&gate);
+    is_paused = false;
+    (void)pthread_cond_broadcast(&gate_opened);
+    (void)pthread_mutex_unlock(&gate);
+}
+
+void fuse_pump_counts(uint64_t *sent, uint64_t *received)
+{
+    (void)pthread_mutex_lock(&gate);
+    *sent = sent_bytes;
+    *received = received_bytes;
+    (void)pthread_mutex_unlock(&gate);
+}
+
+static void pause_unconnected(void)
+{
+    const struct timespec pause = {.tv_nsec = UNCONNECTED_PAUSE_NS};
+    (void)nanosleep(&pause, NULL);
+}
+
+static void write_to_port(const uint8_t *bytes, size_t count)
+{
+    while (count > 0) {
+        long written = write(host_fd, bytes, count);
+        if (written > 0) {
+            bytes += written;
+            count -= (size_t)written;
+        } else if (written == 0 || errno != EINTR) {
+            pause_unconnected();
+        }
+    }
+}
+
+/* If a pump only ended, every process that touches a host file would wait for ever. */
+static void __attribute__((noreturn)) die(const char *what)
+{
+    log_error("file channel: %s: powering off", what);
+    power_off();
+}
+
+static uint8_t *allocate_buffer(void)
+{
+    uint8_t *buffer = malloc(BUFFER_BYTES);
+    if (buffer == NULL)
+        die("out of memory for its buffer");
+    return buffer;
+}
+
+/* Requests: one read(2) returns one whole request, which starts with its length. */
+static void *pump_requests(void *unused)
+{
+    (void)unused;
+    uint8_t *buffer = allocate_buffer();
+    for (;;) {
+        long count = read(device_fd, buffer, BUFFER_BYTES);
+        if (count > 0) {
+            enter_gate();
+            write_to_port(buffer, (size_t)count);
+            leave_gate((size_t)count);
+        } else if (count < 0 && errno != ENOENT && errno != EINTR && errno != EAGAIN) {
+            break;
+        }
+        /* The request was interrupted before it was read. */
+    }
+    /*
+     * ENODEV: unmounted, or root of the guest has aborted the connection in /sys: its file operations fail, nothing
+     * waits.
+     */
+    if (!atomic_load(&is_stopping))
+        log_error("file channel: host mounts have ended: %s", strerror(errno));
+    free(buffer);
+    return NULL;
+}
+
+static void read_from_port(uint8_t *bytes, size_t count)
+{
+    while (count > 0) {
+        long got = read(host_fd, bytes, count);
+        if (got > 0) {
+            bytes += got;
+            count -= (size_t)got;
+        } else if (got == 0 || errno != EINTR) {
+            pause_unconnected();
+        }
+    }
+}
+
+/* A message that starts with a struct fuse_out_header of unique 0 is a notification, not a reply. */
+static bool is_notification(const uint8_t *message)
+{
+    static const uint8_t none[8];
+    return memcmp(message + 8, none, sizeof none) == 0;
+}
+
+/* Counts after the kernel has it: what is counted has reached the kernel. */
+static void count_received(size_t length)
+{
+    (void)pthread_mutex_lock(&gate);
+    received_bytes += length;
+    (void)pthread_mutex_unlock(&gate);
+}
+
+static void pass_notification(const uint8_t *message, size_t length)
+{
+    /* ENOENT: the kernel has forgotten what it is about. */
+    if (load_u32(message + 4) == GONDOLIN_NOTIFY_EDIT)
+        edits_add(message, length);
+    else if (RETRY_EINTR(write(device_fd, message, length)) < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENODEV)
+        log_warning("file channel: the kernel refused a notification: %s", strerror(errno));
+    count_received(length);
+}
+
+/* Replies: each is passed to the kernel in one write(2). */
+static void *pump_replies(void *unused)
+{
+    (void)unused;
+    uint8_t *buffer = allocate_buffer();
+    for (;;) {
+        read_from_port(buffer, GONDOLIN_MIN_FUSE_MESSAGE_BYTES);
+        uint32_t length = load_u32(buffer);
+        if (length < GONDOLIN_MIN_FUSE_MESSAGE_BYTES || length > BUFFER_BYTES) {
+            char what[64];
+            (void)snprintf(what, sizeof what, "the host sent a message of %u bytes", length);
+            die(what);
+        }
+        read_from_port(buffer + GONDOLIN_MIN_FUSE_MESSAGE_BYTES, length - GONDOLIN_MIN_FUSE_MESSAGE_BYTES);
+        if (is_notification(buffer)) {
+            if (!notices_add(buffer, length))
+                die("out of memory for a notification");
+            continue;
+        }
+        /* ENOENT: the request was interrupted, and nobody waits for the reply. */
+        if (RETRY_EINTR(write(device_fd, buffer, length)) < 0 && errno != ENOENT)
+            log_warning("file channel: the kernel refused a reply: %s", strerror(errno));
+        count_received(length);
+    }
+}
+
+static bool start(void *(*run)(void *), void *argument, struct failure *failure)
+{
+    errno = thread_start(run, argument, STACK_BYTES);
+    return errno == 0 || failed(failure, "start the file pump");
+}
+
+bool fuse_pump_start(int fuse_fd, int port_fd, struct failure *failure)
+{
+    static notices_pass pass = pass_notification;
+    device_fd = fuse_fd;
+    host_fd = port_fd;
+    return start(pump_requests, NULL, failure) && start(pump_replies, NULL, failure) &&
+           start(notices_run, &pass, failure);
+}
+
+bool fuse_pump_start_edits(int root_fd, struct failure *failure)
+{
+    static int edits_fd;
+    edits_fd = root_fd;
+    return start(edits_run, &edits_fd, failure);
+}
+
+void fuse_pump_expect_end(void)
+{
+    atomic_store(&is_stopping, true);
+}
