@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "file/target.h"
+#include "runtime/small_file.h"
 #include "runtime/util.h"
 #include "system/hidden.h"
 
@@ -48,11 +49,9 @@ static size_t disk_count;
 static bool has_serial(const char *device, const char *serial)
 {
     char path[64];
-    char text[MAX_SERIAL_BYTES + 1] = "";
+    char text[MAX_SERIAL_BYTES + 1];
     (void)snprintf(path, sizeof path, "/sys/block/%s/serial", device);
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, MAX_SERIAL_BYTES));
-    return count > 0 && strcmp(text, serial) == 0;
+    return small_file_read(AT_FDCWD, path, text, sizeof text) > 0 && strcmp(text, serial) == 0;
 }
 
 /* Writes the path of the device with that serial number. */

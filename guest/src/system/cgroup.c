@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "runtime/log.h"
+#include "runtime/small_file.h"
 #include "runtime/util.h"
 #include "system/memory.h"
 
@@ -82,11 +83,8 @@ bool cgroup_ran_out_of_memory(const struct cgroup *cgroup)
     char text[512];
     if (memory_has_killed(cgroup->id))
         return true;
-    AUTO_CLOSE int fd = openat(cgroup->directory_fd, "memory.events", O_RDONLY | O_CLOEXEC);
-    long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, sizeof text - 1));
-    if (count < 0)
+    if (small_file_read(cgroup->directory_fd, "memory.events", text, sizeof text) < 0)
         return false;
-    text[count] = '\0';
     const char *line = strstr(text, name);
     return line != NULL && line[sizeof name - 1] != '0';
 }

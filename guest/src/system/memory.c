@@ -6,6 +6,7 @@
 
 #include "runtime/log.h"
 #include "runtime/loop.h"
+#include "runtime/small_file.h"
 #include "runtime/util.h"
 #include "runtime/worker.h"
 #include "system/oom_victim.h"
@@ -51,14 +52,6 @@ static struct {
     atomic_uint killed_count;
 } memory = {.cgroup_fd = -1, .events.fd = -1};
 
-static bool read_text(int directory_fd, const char *path, char *text, size_t capacity)
-{
-    AUTO_CLOSE int fd = openat(directory_fd, path, O_RDONLY | O_CLOEXEC);
-    long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, capacity - 1));
-    text[count < 0 ? 0 : count] = '\0';
-    return count > 0;
-}
-
 /* Returns the number after `name` at the start of a line; 0 if there is none. */
 static unsigned long read_number(const char *text, const char *name)
 {
@@ -84,12 +77,13 @@ bool memory_has_killed(uint32_t id)
 static bool is_used_up(void)
 {
     char text[4096];
-    if (!read_text(memory.cgroup_fd, "memory.current", text, sizeof text))
+    if (small_file_read(memory.cgroup_fd, "memory.current", text, sizeof text) <= 0)
         return false;
     unsigned long used = strtoul(text, NULL, 10);
     unsigned long floor =
         memory.limit_bytes / FILES_SHARE < FILES_BYTES ? memory.limit_bytes / FILES_SHARE : FILES_BYTES;
-    if (used + floor / 2 < memory.command_limit_bytes || !read_text(memory.cgroup_fd, "memory.stat", text, sizeof text))
+    if (used + floor / 2 < memory.command_limit_bytes ||
+        small_file_read(memory.cgroup_fd, "memory.stat", text, sizeof text) <= 0)
         return false;
     return read_number(text, "inactive_file ") + read_number(text, "active_file ") < floor;
 }
@@ -142,7 +136,7 @@ static void on_limit_reached(struct loop_source *source, uint32_t events)
 static unsigned long read_free_kb(void)
 {
     char text[1024];
-    return read_text(AT_FDCWD, "/proc/meminfo", text, sizeof text) ? read_number(text, "MemFree:") : 0;
+    return small_file_read(AT_FDCWD, "/proc/meminfo", text, sizeof text) > 0 ? read_number(text, "MemFree:") : 0;
 }
 
 static bool write_limit(int directory_fd, unsigned long bytes)

@@ -1,21 +1,12 @@
 #include "system/oom_victim.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "runtime/process_fd.h"
+#include "runtime/small_file.h"
 #include "runtime/util.h"
 #include "system/session.h"
-
-#ifndef SYS_pidfd_send_signal
-#define SYS_pidfd_send_signal 424
-#endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 
 #define END_LIMIT_MS 2000
 /* The depth to which cgroups that commands made are followed. */
@@ -31,9 +22,7 @@ static void read_file_of(pid_t pid, const char *name, char *text, size_t capacit
 {
     char path[64];
     (void)snprintf(path, sizeof path, "%d/%s", pid, name);
-    AUTO_CLOSE int fd = openat(session_proc(), path, O_RDONLY | O_CLOEXEC);
-    long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, capacity - 1));
-    text[count < 0 ? 0 : count] = '\0';
+    (void)small_file_read(session_proc(), path, text, capacity);
 }
 
 /* The score in /proc/PID/oom_score; 0 for a process that must not be killed, or is gone. */
@@ -94,13 +83,13 @@ enum oom_result oom_kill_victim(int cgroup_fd, unsigned long min_bytes, void (*n
     look_below(cgroup_fd, ".", 0, 0, &victim);
     if (victim.pid == 0)
         return OOM_NO_VICTIM;
-    AUTO_CLOSE int fd = (int)syscall(SYS_pidfd_open, victim.pid, 0);
+    AUTO_CLOSE int fd = process_fd_open(victim.pid);
     if (fd < 0)
         return OOM_KILLED;
     if (read_resident_bytes(victim.pid) < min_bytes)
         return OOM_TOO_SMALL;
     note(victim.id);
-    (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
-    (void)RETRY_EINTR(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, END_LIMIT_MS));
+    process_fd_kill(fd);
+    (void)process_fd_wait(fd, END_LIMIT_MS);
     return OOM_KILLED;
 }

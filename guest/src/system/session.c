@@ -1,20 +1,12 @@
 #include "system/session.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/syscall.h>
 #include <time.h>
 
+#include "runtime/process_fd.h"
+#include "runtime/small_file.h"
 #include "runtime/util.h"
-
-#ifndef SYS_pidfd_send_signal
-#define SYS_pidfd_send_signal 424
-#endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 
 #define NO_SESSION UINT32_MAX
 #define MAX_NUMBER_BYTES 16
@@ -42,11 +34,8 @@ static uint32_t read_session(const char *process)
     char path[64];
     char text[MAX_NUMBER_BYTES];
     (void)snprintf(path, sizeof path, "%.32s/sessionid", process);
-    AUTO_CLOSE int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
-    long count = fd < 0 ? -1 : RETRY_EINTR(read(fd, text, sizeof text - 1));
-    if (count <= 0)
+    if (small_file_read(proc_fd, path, text, sizeof text) <= 0)
         return NO_SESSION;
-    text[count] = '\0';
     return (uint32_t)strtoul(text, NULL, 10);
 }
 
@@ -61,22 +50,16 @@ uint32_t session_begin(uid_t uid)
     return id == NO_SESSION ? 0 : id;
 }
 
-static bool is_alive(int process_fd)
-{
-    struct pollfd poll_fd = {.fd = process_fd, .events = POLLIN};
-    return RETRY_EINTR(poll(&poll_fd, 1, 0)) == 0;
-}
-
 /* Kills the process `name` if it lives and belongs to the session. Returns true if it was there. */
 static bool kill_process(const char *name, uint32_t id)
 {
     if (read_session(name) != id)
         return false;
-    AUTO_CLOSE int fd = (int)syscall(SYS_pidfd_open, (pid_t)strtol(name, NULL, 10), 0);
+    AUTO_CLOSE int fd = process_fd_open((pid_t)strtol(name, NULL, 10));
     /* Checked again: the number may belong to another process by now. */
-    if (fd < 0 || read_session(name) != id || !is_alive(fd))
+    if (fd < 0 || read_session(name) != id || process_fd_wait(fd, 0))
         return false;
-    (void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+    process_fd_kill(fd);
     return true;
 }
 
