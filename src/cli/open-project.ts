@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { findProjectFile, loadConfig } from '../config/load-config.ts';
-import { hostDebianRelease } from '../host/image-environment.ts';
+import { hostPlatform } from '../host/image-environment.ts';
 import { buildPlan } from '../plan/build-plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import { selectSteps } from '../plan/select-steps.ts';
@@ -35,8 +35,7 @@ export function openConfig(
 /** Builds the plan of the project for this machine. @throws as {@link openConfig} */
 export async function openPlan(io: CliIo, options: GlobalOptions): Promise<Plan> {
   const config = await openConfig(io, options);
-  const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
-  return buildPlan(config, { arch, release: hostDebianRelease() });
+  return buildPlan(config, hostPlatform());
 }
 
 /** Returns the plan with only one of its sandboxes. */

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { isReservedGuestPath, resolveGuestPath } from '../config/check/guest-path.ts';
 import { durationMs } from '../config/check/quantities.ts';
 import { DEFAULT_NETWORK, DEFAULT_WATCH } from '../config/defaults.ts';
-import { hostDebianRelease } from '../host/image-environment.ts';
+import { hostPlatform } from '../host/image-environment.ts';
 import type { ImagePlan, MountPlan, Plan } from '../plan/plan.ts';
 import { DEFAULT_MEMORY, memoryBytes } from '../vm/vm-options.ts';
 import { readEnvFlags } from './env-flags.ts';
@@ -33,11 +33,9 @@ const NAME = 'gondolin';
 function readImage(image: string | undefined, { env, cwd }: CliIo): ImagePlan {
   const wanted = image ?? env['GONDOLIN_GUEST_DIR'];
   if (wanted === undefined || wanted === '' || wanted === 'debian') {
-    const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
-    const release = hostDebianRelease();
     return {
       name: 'debian',
-      recipe: { kind: 'debian', arch, release, packages: [], mirror: null },
+      recipe: { kind: 'debian', ...hostPlatform(), packages: [], mirror: null },
     };
   }
   const path = resolve(cwd, wanted);

@@ -27,9 +27,28 @@ export async function writeFileAtomic(
   data: string | Uint8Array,
   mode = 0o600,
 ): Promise<void> {
-  const directory = dirname(path);
-  await ensureDirectory(directory);
-  const temporary = join(directory, temporaryName());
+  await ensureDirectory(dirname(path));
+  try {
+    await replaceFile(path, data, mode);
+  } catch (cause) {
+    throw new GondolinError('HOST_WRITE_FAILED', `Cannot write "${path}"`, {
+      cause,
+      details: { path },
+    });
+  }
+  await syncPath(dirname(path));
+}
+
+/**
+ * Writes a file whole or not at all, in a directory that exists, and leaves nothing beside it.
+ * @throws the error of the system.
+ */
+export async function replaceFile(
+  path: string,
+  data: string | Uint8Array,
+  mode: number,
+): Promise<void> {
+  const temporary = join(dirname(path), temporaryName());
   try {
     const file = await open(temporary, 'wx', mode);
     try {
@@ -41,12 +60,8 @@ export async function writeFileAtomic(
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true });
-    throw new GondolinError('HOST_WRITE_FAILED', `Cannot write "${path}"`, {
-      cause,
-      details: { path },
-    });
+    throw cause;
   }
-  await syncPath(directory);
 }
 
 /**

@@ -16,6 +16,12 @@ export function hostDebianRelease(path = '/etc/os-release'): string {
   return isDebian && codename !== undefined ? codename : FALLBACK_RELEASE;
 }
 
+/** The guest that fits this machine: its architecture, and its Debian release. */
+export function hostPlatform(): { readonly arch: 'aarch64' | 'x86_64'; readonly release: string } {
+  const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+  return { arch, release: hostDebianRelease() };
+}
+
 /** `GONDOLIN_GUEST_DIR`: a directory with a built image; undefined when unset or empty. */
 export function guestDirectoryOverride(): string | undefined {
   return process.env['GONDOLIN_GUEST_DIR'] || undefined;

@@ -1,9 +1,17 @@
 import type { StepResult } from '../project/run-result.ts';
 
+/** How a process ended, after its exit code is known: `exit 137 (SIGKILL), out of memory`. */
+export function exitText(
+  word: 'exit' | 'exited',
+  { exitCode, signal, isOutOfMemory }: Pick<StepResult, 'exitCode' | 'signal' | 'isOutOfMemory'>,
+): string {
+  const by = signal === null ? '' : ` (${signal})`;
+  return `${word} ${exitCode}${by}${isOutOfMemory ? ', out of memory' : ''}`;
+}
+
 /** Why a step did not succeed, in a few words; empty for one that did, was skipped or came from a checkpoint. */
 export function failureText(step: StepResult): string {
   const ignored = step.isIgnored ? ', ignored by continue_on_error' : '';
-  const memory = step.isOutOfMemory ? ', out of memory' : '';
   switch (step.status) {
     case 'succeeded':
     case 'skipped':
@@ -13,9 +21,8 @@ export function failureText(step: StepResult): string {
     case 'timed-out':
       return `timed out${ignored}`;
     case 'failed': {
-      const signal = step.signal === null ? '' : ` (${step.signal})`;
       const why = step.error === null ? '' : `: ${step.error.code}: ${step.error.message}`;
-      return `exit ${step.exitCode}${signal}${memory}${why}${ignored}`;
+      return `${exitText('exit', step)}${why}${ignored}`;
     }
   }
 }

@@ -1,7 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { rename, rm, stat, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { replaceFile } from '../host/atomic-write.ts';
+
+const REPORT_MODE = 0o666;
 
 /**
  * Checks that a report can be written to a path, before anything is run for it.
@@ -23,12 +25,9 @@ export async function checkReportPath(path: string): Promise<void> {
  * @throws {GondolinError} REPORT_FAILED, for example because the disk is full.
  */
 export async function writeReport(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
-    await writeFile(temporary, text, { flag: 'wx' });
-    await rename(temporary, path);
+    await replaceFile(path, text, REPORT_MODE);
   } catch (cause) {
-    await rm(temporary, { force: true });
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new GondolinError('REPORT_FAILED', `report ${path}: ${reason}`, { cause });
   }

@@ -1,13 +1,8 @@
-import { resolveDirectories } from '../host/directories.ts';
-import {
-  guestDirectoryOverride,
-  hostDebianRelease,
-  proxyEnvironment,
-} from '../host/image-environment.ts';
-import { guestAgentPath } from '../host/package-root.ts';
+import { guestDirectoryOverride, hostPlatform } from '../host/image-environment.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
+import { imageCacheOptions } from './image-cache-options.ts';
 import type { NormalVMOptions } from './normalize-options.ts';
 import { describedNetwork } from './open-network.ts';
 
@@ -21,8 +16,7 @@ function toRecipe(options: NormalVMOptions): ImageRecipe {
   const path = options.sandbox?.imagePath ?? guestDirectoryOverride();
   if (path !== undefined && options.image === undefined) return { kind: 'path', path };
   if (typeof options.image === 'object' && 'kind' in options.image) return options.image;
-  const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
-  return { kind: 'debian', arch, release: hostDebianRelease(), packages: [], mirror: null };
+  return { kind: 'debian', ...hostPlatform(), packages: [], mirror: null };
 }
 
 async function downloadVariables(options: NormalVMOptions): Promise<Record<string, string>> {
@@ -40,16 +34,10 @@ export async function resolveImage(options: NormalVMOptions): Promise<AcquiredIm
   if (typeof options.image === 'object' && 'vmlinuxPath' in options.image) {
     return { image: options.image, release: async () => undefined };
   }
-  const { cache: cacheDirectory, snapshots: snapshotsDirectory } = resolveDirectories();
+  const own = imageCacheOptions((message) => options.onWarning?.(message));
   const image = await ensureImage(toRecipe(options), {
-    cacheDirectory,
-    onBuilt: async () => {
-      const { keepCacheSmall } = await import('../image/trim-cache.ts');
-      const onWarning = (message: string) => options.onWarning?.(message);
-      await keepCacheSmall({ cacheDirectory, snapshotsDirectory }, onWarning);
-    },
-    agentPath: guestAgentPath(),
-    environment: { ...proxyEnvironment(), ...(await downloadVariables(options)) },
+    ...own,
+    environment: { ...own.environment, ...(await downloadVariables(options)) },
     onProgress: ({ message }) => options.onProgress?.(message),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

@@ -1,11 +1,10 @@
 import type { GuestProcess } from '../../agent/guest-process.ts';
-import { resolveDirectories } from '../../host/directories.ts';
-import { hostDebianRelease, proxyEnvironment } from '../../host/image-environment.ts';
-import { guestAgentPath } from '../../host/package-root.ts';
+import { hostPlatform } from '../../host/image-environment.ts';
 import { ensureImage } from '../../image/ensure-image.ts';
 import type { BootImage } from '../../image/guest-image.ts';
 import { guestFailure } from '../guest-failure.ts';
 import { GuestFiles } from '../guest-files.ts';
+import { imageCacheOptions } from '../image-cache-options.ts';
 import { startUnmounted } from './spare.ts';
 import { createStartContext } from './start-context.ts';
 import { startLimits } from './start-limits.ts';
@@ -56,13 +55,9 @@ export async function startLoneProgram(options: LoneProgramOptions): Promise<Lon
 }
 
 function programImage({ hostPath, guestPath }: LoneProgramOptions): Promise<BootImage> {
-  const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
-  const release = hostDebianRelease();
-  const { cache: cacheDirectory } = resolveDirectories();
-  return ensureImage(
-    { kind: 'program', arch, release, mirror: null, hostPath, guestPath },
-    { cacheDirectory, agentPath: guestAgentPath(), environment: proxyEnvironment() },
-  );
+  const program = { kind: 'program', mirror: null, hostPath, guestPath } as const;
+  // Whoever calls a function has no place for warnings.
+  return ensureImage({ ...program, ...hostPlatform() }, imageCacheOptions((message) => process.emitWarning(message)));
 }
 
 async function startGuest(image: BootImage, memoryBytes: number): Promise<StartedGuest> {

@@ -4,6 +4,7 @@ import { reasonText } from '../../../net/refusal/refusal-text.ts';
 import type { ArtifactsResult } from '../../../project/artifacts.ts';
 import type { RunEvent } from '../../../project/run-event.ts';
 import type { StepResult } from '../../../project/run-result.ts';
+import { exitText } from '../../../report/outcome.ts';
 import { formatBytes, formatDuration } from '../../../util/quantities.ts';
 import { sanitiseLine } from './sanitise-line.ts';
 
@@ -30,12 +31,18 @@ export function describeOutcome(outcome: Outcome): string {
       return `cancelled after ${time}`;
     case 'skipped':
       return 'skipped';
-    case 'failed': {
-      const signal = outcome.signal === null ? '' : ` (${plainText(outcome.signal)})`;
-      const memory = outcome.isOutOfMemory ? ', out of memory,' : '';
-      return `exit ${outcome.exitCode}${signal}${memory} after ${time}${ignored}`;
-    }
+    case 'failed':
+      return `${exitAfter('exit', outcome, time)}${ignored}`;
   }
+}
+
+function exitAfter(
+  word: 'exit' | 'exited',
+  outcome: Pick<Outcome, 'exitCode' | 'signal' | 'isOutOfMemory'>,
+  time: string,
+): string {
+  const exit = plainText(exitText(word, outcome));
+  return `${exit}${outcome.isOutOfMemory ? ',' : ''} after ${time}`;
 }
 
 /** `2.3s, Linux 6.1.0-28-cloud-amd64`; the kernel release is guest text. */
@@ -70,13 +77,11 @@ export function describeService(event: ServiceEvent): string {
     case 'service-healthy':
       return `service healthy after ${formatDuration(event.durationMs)}`;
     case 'service-exited': {
-      const signal = event.signal === null ? '' : ` (${plainText(event.signal)})`;
-      const memory = event.isOutOfMemory ? ', out of memory,' : '';
       const time = formatDuration(event.durationMs);
       if (event.isStopped) return `service stopped after ${time}`;
       const next =
         event.restartInMs === null ? '' : `, restarting in ${formatDuration(event.restartInMs)}`;
-      return `service exited ${event.exitCode}${signal}${memory} after ${time}${next}`;
+      return `service ${exitAfter('exited', event, time)}${next}`;
     }
   }
 }

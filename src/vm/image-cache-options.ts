@@ -1,0 +1,21 @@
+import { resolveDirectories } from '../host/directories.ts';
+import { proxyEnvironment } from '../host/image-environment.ts';
+import { guestAgentPath } from '../host/package-root.ts';
+import type { EnsureImageOptions } from '../image/guest-image.ts';
+
+/**
+ * Options of `ensureImage` for the cache of this user, which is trimmed to its limit after a build.
+ * @throws {GondolinError} HOST_AGENT_NOT_BUILT.
+ */
+export function imageCacheOptions(onWarning: (message: string) => void): EnsureImageOptions {
+  const { cache: cacheDirectory, snapshots: snapshotsDirectory } = resolveDirectories();
+  return {
+    cacheDirectory,
+    agentPath: guestAgentPath(),
+    environment: proxyEnvironment(),
+    onBuilt: async () => {
+      const { keepCacheSmall } = await import('../image/trim-cache.ts');
+      await keepCacheSmall({ cacheDirectory, snapshotsDirectory }, onWarning);
+    },
+  };
+}
