@@ -1,33 +1,20 @@
 import type { DependencyCondition } from '../config/config.ts';
-import type { SandboxNetworkEvent } from '../net/audit/network-event.ts';
 import { NetworkTally } from '../net/audit/network-tally.ts';
-import type { SandboxPlan, StepPlan } from '../plan/plan.ts';
-import type { ArtifactsResult } from './artifacts.ts';
-import { type ErrorData, toErrorData } from './error-data.ts';
+import type { SandboxPlan } from '../plan/plan.ts';
+import { toErrorData } from './error-data.ts';
 import { judgeSandbox } from './exit-code.ts';
 import { resolveSandbox, resolveService } from './outputs/resolve-plan.ts';
-import type { RunOutputs } from './outputs/run-outputs.ts';
-import type { RunChange } from './run-event.ts';
-import { NOT_RUN, type SandboxResult, type ServiceResult, type StepResult } from './run-result.ts';
-import type { CreateSandboxVm, Passthrough, RunnerVm } from './runner-vm.ts';
+import type { SandboxResult } from './run-result.ts';
+import type { RunnerVm } from './runner-vm.ts';
 import { blockedError, dependencyError, timeoutError } from './sandbox-errors.ts';
+import { type SandboxContext, type SandboxProgress, stopReason } from './sandbox-progress.ts';
 import type { RestartRequests } from './service/restart-requests.ts';
 import { runService } from './service/run-service.ts';
 import { passCachedStep, saveAfterStep } from './step/checkpoint-step.ts';
-import { decideSkip, hasFailed, type Skip } from './step/decide-skip.ts';
+import { decideSkip, hasFailed } from './step/decide-skip.ts';
 import { runStep, type StepContext } from './step/run-step.ts';
+import { skipRest, skipStep } from './step/skip-step.ts';
 import { startTimer } from './step/stop-causes.ts';
-
-export interface SandboxContext {
-  readonly createVm: CreateSandboxVm;
-  readonly cancel: AbortSignal;
-  readonly emit: (change: RunChange) => Promise<void>;
-  readonly onNetworkEvent: (event: SandboxNetworkEvent) => void;
-  readonly passthrough: Passthrough | null;
-  /** Most steps that a checkpoint may stand for. @default all */
-  readonly maxRestoredSteps?: number;
-  readonly outputs: RunOutputs;
-}
 
 /** The place of a sandbox among those that it depends on and that depend on it. */
 export interface Supervision {
@@ -39,54 +26,12 @@ export interface Supervision {
   readonly restarts: RestartRequests;
 }
 
-/** The state of a sandbox while it runs. */
-interface Progress {
-  readonly deadline: AbortController;
-  timer: NodeJS.Timeout | undefined;
-  isCancelled: boolean;
-  readonly steps: StepResult[];
-  service: ServiceResult | null;
-  readonly unmet: string | null;
-  bootMs: number | null;
-  artifacts: ArtifactsResult | null;
-  kernel: string | null;
-  readonly network: NetworkTally;
-  /** True once no further step can run in this VM. */
-  isVmLost: boolean;
-  error: ErrorData | null;
-}
-
-const NOT_REACHED: Skip = { cause: 'sandbox-failed', reason: 'the sandbox has no running VM' };
-
-/** Returns why no further step of this sandbox can run; null while they can. */
-function stopReason(progress: Progress, cancel: AbortSignal): Skip | null {
-  if (progress.unmet !== null) return { cause: 'dependency', reason: progress.unmet };
-  if (cancel.aborted) return { cause: 'cancelled', reason: 'the run was cancelled' };
-  if (progress.deadline.signal.aborted) {
-    return { cause: 'sandbox-timeout', reason: 'the sandbox timed out' };
-  }
-  return progress.isVmLost ? NOT_REACHED : null;
-}
-
-async function skip(sandbox: SandboxPlan, step: StepPlan, why: Skip, context: SandboxContext) {
-  await context.emit({ type: 'step-skipped', sandbox: sandbox.name, step: step.name, ...why });
-  const status = why.cause === 'cancelled' ? 'cancelled' : 'skipped';
-  return {
-    ...NOT_RUN,
-    name: step.name,
-    status,
-    exitCode: null,
-    reason: why.reason,
-    isCached: false,
-  } as const;
-}
-
 /** Saves a checkpoint unless the run fails for what was blocked: a restored step would no longer be blocked. */
 async function saveUnlessBlocked(
   vm: RunnerVm,
   index: number,
   sandbox: SandboxPlan,
-  progress: Progress,
+  progress: SandboxProgress,
   context: StepContext,
 ): Promise<void> {
   if (sandbox.network.onBlocked === 'warn' || progress.network.blockedCount === 0) {
@@ -97,10 +42,11 @@ async function saveUnlessBlocked(
   await context.emit({ type: 'warning', sandbox: sandbox.name, message });
 }
 
+/** Runs the steps in order: those of a checkpoint are passed, those without their condition skipped. */
 async function runSteps(
   vm: RunnerVm,
   sandbox: SandboxPlan,
-  progress: Progress,
+  progress: SandboxProgress,
   context: SandboxContext,
 ): Promise<void> {
   const stepContext: StepContext = {
@@ -118,7 +64,7 @@ async function runSteps(
     }
     const why = decideSkip(step, progress.steps);
     if (why !== null) {
-      progress.steps.push(await skip(sandbox, step, why, context));
+      progress.steps.push(await skipStep(sandbox, step, why, context));
       continue;
     }
     const isOutputRead = context.outputs.isRead(sandbox, index);
@@ -137,7 +83,7 @@ async function runSteps(
 async function serve(
   vm: RunnerVm,
   sandbox: SandboxPlan,
-  progress: Progress,
+  progress: SandboxProgress,
   { context, supervision }: { context: SandboxContext; supervision: Supervision },
 ): Promise<void> {
   const { service, name } = sandbox;
@@ -157,20 +103,8 @@ async function serve(
   progress.isCancelled ||= result.isStopped && context.cancel.aborted;
 }
 
-/** Adds the result of every step that was not reached. */
-async function skipRest(
-  sandbox: SandboxPlan,
-  progress: Progress,
-  context: SandboxContext,
-): Promise<void> {
-  for (const step of sandbox.steps.slice(progress.steps.length)) {
-    const why = stopReason(progress, context.cancel) ?? NOT_REACHED;
-    progress.steps.push(await skip(sandbox, step, why, context));
-  }
-}
-
 /** Starts the sandbox's timeout, when its VM starts: time to build an image does not count. */
-function startDeadline(sandbox: SandboxPlan, limitMs: number, progress: Progress): void {
+function startDeadline(sandbox: SandboxPlan, limitMs: number, progress: SandboxProgress): void {
   progress.timer = startTimer(limitMs, () => {
     progress.deadline.abort(timeoutError(sandbox, limitMs));
   });
@@ -178,7 +112,7 @@ function startDeadline(sandbox: SandboxPlan, limitMs: number, progress: Progress
 
 async function startSandboxVm(
   sandbox: SandboxPlan,
-  progress: Progress,
+  progress: SandboxProgress,
   context: SandboxContext,
 ): Promise<RunnerVm> {
   const { name, vm: spec, image } = sandbox;
@@ -213,7 +147,7 @@ async function startSandboxVm(
 async function reportStart(
   vm: RunnerVm,
   { name: sandbox }: SandboxPlan,
-  progress: Progress,
+  progress: SandboxProgress,
   { emit }: SandboxContext,
 ): Promise<void> {
   const { id: vmId, bootMs, kernelRelease: kernel } = vm;
@@ -227,7 +161,7 @@ async function reportStart(
 async function collectArtifacts(
   vm: RunnerVm,
   { name: sandbox }: SandboxPlan,
-  progress: Progress,
+  progress: SandboxProgress,
   { cancel, emit }: SandboxContext,
 ): Promise<void> {
   if (cancel.aborted) return;
@@ -244,7 +178,7 @@ async function collectArtifacts(
 /** Starts the VM, runs the steps and the service, and always closes the VM. Errors are kept in `progress`. */
 async function runInVm(
   sandbox: SandboxPlan,
-  progress: Progress,
+  progress: SandboxProgress,
   context: SandboxContext,
   supervision: Supervision,
 ): Promise<void> {
@@ -283,7 +217,7 @@ export async function runSandbox(
 ): Promise<SandboxResult> {
   const startedAt = performance.now();
   context.outputs.clear(sandbox);
-  const progress: Progress = {
+  const progress: SandboxProgress = {
     deadline: new AbortController(),
     timer: undefined,
     isCancelled: false,

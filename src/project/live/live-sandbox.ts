@@ -2,7 +2,7 @@ import type { SandboxPlan } from '../../plan/plan.ts';
 import { type RunEnvironment, SandboxRun } from '../order/sandbox-run.ts';
 import type { RunChange } from '../run-event.ts';
 import type { SandboxResult } from '../run-result.ts';
-import type { SandboxContext } from '../run-sandbox.ts';
+import type { SandboxContext } from '../sandbox-progress.ts';
 import type { CreateSandboxVm } from '../runner-vm.ts';
 import { StopRequest } from '../service/stop-request.ts';
 import { type ContentFacts, NO_FACTS } from './sandbox-change.ts';

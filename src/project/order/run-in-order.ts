@@ -1,6 +1,6 @@
 import type { SandboxPlan } from '../../plan/plan.ts';
 import type { SandboxResult } from '../run-result.ts';
-import type { SandboxContext } from '../run-sandbox.ts';
+import type { SandboxContext } from '../sandbox-progress.ts';
 import { aborted } from '../service/pause.ts';
 import { type SlotLimits, StartSlots } from '../service/start-slots.ts';
 import { SandboxRun } from './sandbox-run.ts';

@@ -1,6 +1,7 @@
 import type { SandboxPlan } from '../../plan/plan.ts';
 import type { SandboxResult } from '../run-result.ts';
-import { runSandbox, type SandboxContext } from '../run-sandbox.ts';
+import { runSandbox } from '../run-sandbox.ts';
+import type { SandboxContext } from '../sandbox-progress.ts';
 import { Milestones } from '../service/milestones.ts';
 import { aborted } from '../service/pause.ts';
 import { RestartRequests } from '../service/restart-requests.ts';
