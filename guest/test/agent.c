@@ -2,9 +2,13 @@
  * The agent as an ordinary process, under ASan and UBSan: its real loop, port, streams, commands and file pump.
  * Stand-ins replace what changes the machine (ROOT, MOUNT, IDENTITY, NETWORK, FILE, SHUTDOWN and the sweep of /proc).
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent.h"
 #include "channel/outbox.h"

@@ -48,10 +48,10 @@ export class NetworkTrust {
   }
 
   /**
-   * Returns the files and variables by which a guest trusts our authority.
+   * Returns the files by which a guest trusts our authority.
    * @throws {GondolinError} NET_CA_UNUSABLE, HOST_DIRECTORY_UNUSABLE, HOST_LOCK_FAILED or HOST_WRITE_FAILED.
    */
-  async guestTrust(): Promise<GuestTrust> {
+  async guestTrust(): Promise<Omit<GuestTrust, 'env'>> {
     const trust = (await this.certificates()).trust(this.#options.ca ?? []);
     const { ssh } = this.#options;
     if (ssh === undefined) return trust;

@@ -37,7 +37,10 @@ export interface SandboxProgress {
   error: ErrorData | null;
 }
 
-export const NO_RUNNING_VM: Skip = { cause: 'sandbox-failed', reason: 'the sandbox has no running VM' };
+export const NO_RUNNING_VM: Skip = {
+  cause: 'sandbox-failed',
+  reason: 'the sandbox has no running VM',
+};
 
 /** Returns why no further step of this sandbox can run; null while they can. */
 export function stopReason(progress: SandboxProgress, cancel: AbortSignal): Skip | null {

@@ -166,7 +166,8 @@ static void pass_notification(const uint8_t *message, size_t length)
     /* ENOENT: the kernel has forgotten what it is about. */
     if (load_u32(message + 4) == GONDOLIN_NOTIFY_EDIT)
         edits_add(message, length);
-    else if (RETRY_EINTR(write(device_fd, message, length)) < 0 && errno != ENOENT && errno != ENOTDIR && errno != ENODEV)
+    else if (RETRY_EINTR(write(device_fd, message, length)) < 0 && errno != ENOENT && errno != ENOTDIR &&
+             errno != ENODEV)
         log_warning("file channel: the kernel refused a notification: %s", strerror(errno));
     count_received(length);
 }

@@ -5,8 +5,8 @@ import type { RunEnvironment } from '../order/sandbox-run.ts';
 import { RunOutputs } from '../outputs/run-outputs.ts';
 import type { RunChange } from '../run-event.ts';
 import type { SandboxResult } from '../run-result.ts';
-import type { SandboxContext } from '../sandbox-progress.ts';
 import type { CreateSandboxVm } from '../runner-vm.ts';
+import type { SandboxContext } from '../sandbox-progress.ts';
 import { StartSlots } from '../service/start-slots.ts';
 import { LiveSandbox, type SandboxSource } from './live-sandbox.ts';
 import {

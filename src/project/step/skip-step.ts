@@ -9,7 +9,12 @@ import {
 import type { Skip } from './decide-skip.ts';
 
 /** Returns the result of a step that does not run, and announces it. */
-export async function skipStep(sandbox: SandboxPlan, step: StepPlan, why: Skip, context: SandboxContext) {
+export async function skipStep(
+  sandbox: SandboxPlan,
+  step: StepPlan,
+  why: Skip,
+  context: SandboxContext,
+) {
   await context.emit({ type: 'step-skipped', sandbox: sandbox.name, step: step.name, ...why });
   const status = why.cause === 'cancelled' ? 'cancelled' : 'skipped';
   return {

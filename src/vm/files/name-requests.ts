@@ -21,11 +21,7 @@ export class NameRequests {
     this.#cwd = cwd;
   }
 
-  async stat(
-    path: FilesPath,
-    follow: boolean,
-    options: FileOptions,
-  ): Promise<FileAttributes> {
+  async stat(path: FilesPath, follow: boolean, options: FileOptions): Promise<FileAttributes> {
     const syscall = follow ? 'stat' : 'lstat';
     const target = { path: this.#path(path, syscall), follow };
     const request = { type: 'STAT', target } as const;

@@ -57,7 +57,10 @@ export async function startLoneProgram(options: LoneProgramOptions): Promise<Lon
 function programImage({ hostPath, guestPath }: LoneProgramOptions): Promise<BootImage> {
   const program = { kind: 'program', mirror: null, hostPath, guestPath } as const;
   // Whoever calls a function has no place for warnings.
-  return ensureImage({ ...program, ...hostPlatform() }, imageCacheOptions((message) => process.emitWarning(message)));
+  return ensureImage(
+    { ...program, ...hostPlatform() },
+    imageCacheOptions((message) => process.emitWarning(message)),
+  );
 }
 
 async function startGuest(image: BootImage, memoryBytes: number): Promise<StartedGuest> {
