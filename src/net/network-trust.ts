@@ -7,8 +7,8 @@ type SshEgress = import('./ssh/ssh-egress.ts').SshEgress;
 type HostCa = import('./tls/host-ca.ts').HostCa;
 
 /**
- * What the guest of one network trusts, and the keys behind it: this machine's authority, the certificates it signs, and the
- * host keys and credentials of SSH. Each is loaded with its first use.
+ * The keys of one network that its guest trusts: this machine's authority, the certificates it signs, and the host key
+ * and credentials of SSH. Each is loaded on first use.
  */
 export class NetworkTrust {
   readonly #options: NetworkOptions;

@@ -8,7 +8,7 @@ import type { ServiceResult, StepResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough } from './runner-vm.ts';
 import type { Skip } from './step/decide-skip.ts';
 
-/** What the sandboxes of a run share. */
+/** The surroundings that the sandboxes of a run share. */
 export interface SandboxContext {
   readonly createVm: CreateSandboxVm;
   readonly cancel: AbortSignal;

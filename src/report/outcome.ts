@@ -1,6 +1,6 @@
 import type { StepResult } from '../project/run-result.ts';
 
-/** How a process ended, after its exit code is known: `exit 137 (SIGKILL), out of memory`. */
+/** Describes the exit of a process: `exit 137 (SIGKILL), out of memory`. */
 export function exitText(
   word: 'exit' | 'exited',
   { exitCode, signal, isOutOfMemory }: Pick<StepResult, 'exitCode' | 'signal' | 'isOutOfMemory'>,

@@ -9,7 +9,7 @@ import type { GuestSource } from './start/guest-source.ts';
 import type { RunningGuest } from './start/start.ts';
 import type { DebugLog } from './vm-options.ts';
 
-/** What a VM consists of once its guest runs. */
+/** The parts of a VM whose guest runs. */
 export interface OpenedVm {
   readonly guest: RunningGuest;
   readonly bootMs: number;
