@@ -11,7 +11,7 @@ import { type RunOptions, runPlan } from '../project/run-plan.ts';
 import type { RunResult, SandboxResult } from '../project/run-result.ts';
 import type { Passthrough } from '../project/runner-vm.ts';
 import type { RunningSandboxes } from '../project/running-sandboxes.ts';
-import type { SandboxVmOptions } from '../project/sandbox-vm-options.ts';
+import type { SandboxVmOptions, SavedStart } from '../project/sandbox-vm-options.ts';
 import type { RecordedShard } from '../report/record-file.ts';
 import { memoryForVms } from '../vm/pool/memory-limit.ts';
 import { askOnTerminal } from './ask-on-terminal.ts';
@@ -144,12 +144,14 @@ async function printFileFailures(
 /** A plan to run, and how. */
 export interface Execution {
   readonly plan: Plan;
-  /** Directory of a saved machine that it starts from, or null. */
-  readonly from: string | null;
+  /** The saved machine that one of its sandboxes starts from, or null. */
+  readonly from: SavedStart | null;
   /** The display, decided before anything is started. */
   readonly mode: DrawnMode;
   /** The only command uses the streams of this process. */
   readonly isRaw: boolean;
+  /** The sandbox of that command. @default the first one */
+  readonly commandSandbox?: string;
   /** It reads the standard input of this process. */
   readonly hasInput: boolean;
   /** It runs on a terminal. */
@@ -166,8 +168,18 @@ export interface Execution {
   readonly shard?: RecordedShard | null;
 }
 
-function passthroughOf(io: CliIo, { hasInput, hasTerminal }: Execution): Passthrough {
+/** The sandbox whose command has the streams of this process; null if none has. */
+function rawSandbox({ isRaw, commandSandbox, plan }: Execution): string | null {
+  return isRaw ? (commandSandbox ?? plan.sandboxes[0]?.name ?? null) : null;
+}
+
+function passthroughOf(
+  io: CliIo,
+  sandbox: string,
+  { hasInput, hasTerminal }: Execution,
+): Passthrough {
   return {
+    sandbox,
     stdin: hasInput ? io.stdin : null,
     stdout: io.stdout,
     stderr: io.stderr,
@@ -188,10 +200,11 @@ async function drawRun(
   { vmOptions, parallel }: { vmOptions: SandboxVmOptions; parallel: number | undefined },
   io: CliIo,
 ): Promise<RunResult> {
-  const { plan, mode, isRaw, run = runPlan } = execution;
+  const { plan, mode, run = runPlan } = execution;
+  const raw = rawSandbox(execution);
   // Loaded only here, because it brings in the code for QEMU, the file server and libc.
   const { createSandboxVms } = await import('../project/sandbox-vm.ts');
-  const renderer = await createRenderer(mode, isRaw, io);
+  const renderer = await createRenderer(mode, raw, io);
   try {
     return await run(plan, {
       createVm: createSandboxVms(plan, vmOptions),
@@ -203,7 +216,7 @@ async function drawRun(
       signal: io.signal,
       memoryBytes: memoryForVms(),
       ...(parallel === undefined ? {} : { maxParallel: parallel }),
-      ...(isRaw ? { passthrough: passthroughOf(io, execution) } : {}),
+      ...(raw === null ? {} : { passthrough: passthroughOf(io, raw, execution) }),
     });
   } finally {
     await renderer.end();

@@ -31,7 +31,7 @@ export async function runInNewVm(
   const start =
     flags.resume === undefined
       ? { plan: described, from: null }
-      : await planFromSnapshotName(described, flags.resume, io);
+      : await planFromSnapshotName(described, flags.resume, null, io);
   const isRaw = mode !== 'json';
   const label = flags.label === undefined ? {} : { label: flags.label };
   return executePlan({ ...start, ...streams, ...label, mode, isRaw }, flags, io);

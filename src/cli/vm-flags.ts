@@ -70,14 +70,17 @@ function readGuestPath(flag: string, path: string): string {
   throw usageError(`${flag}: ${clean} is reserved for the guest's system`, 'Choose another path.');
 }
 
-/** Reads `HOST:GUEST[:ro]`. The guest path begins after the last `:/`, so that a host path may have colons. */
+/** Memory for what a guest changes in an overlay. */
+const OVERLAY_BYTES = 256 * 2 ** 20;
+
+/** Reads `HOST:GUEST[:ro|:overlay]`. The guest path begins after the last `:/`, so that a host path may have colons. */
 function readHostMount(text: string, cwd: string): MountPlan {
   const match = /^(.+?):(\/[^:]*)(?::([^:/]*))?$/.exec(text);
   const [, host = '', guest = '', option] = match ?? [];
-  const isKnown = option === undefined || option === 'ro' || option === 'readonly';
+  const isKnown = [undefined, 'ro', 'readonly', 'overlay'].includes(option);
   if (match === null || !isKnown) {
     throw usageError(
-      `--mount-hostfs ${JSON.stringify(text)}: want HOST:GUEST or HOST:GUEST:ro`,
+      `--mount-hostfs ${JSON.stringify(text)}: want HOST:GUEST, HOST:GUEST:ro or HOST:GUEST:overlay`,
       'The guest path is absolute: --mount-hostfs ./src:/workspace:ro',
     );
   }
@@ -86,7 +89,15 @@ function readHostMount(text: string, cwd: string): MountPlan {
     throw usageError(`--mount-hostfs: host path does not exist: ${hostPath}`, 'Create it first.');
   }
   const guestPath = readGuestPath('--mount-hostfs', guest);
-  return { kind: 'host', hostPath, guestPath, isReadonly: option !== undefined };
+  if (option !== 'overlay') {
+    return { kind: 'host', hostPath, guestPath, isReadonly: option !== undefined };
+  }
+  if (!statSync(hostPath).isDirectory()) {
+    const message = `--mount-hostfs: an overlay is of a directory, and this is a file: ${hostPath}`;
+    throw usageError(message, 'Mount the directory that it is in.');
+  }
+  const overlay = { sizeBytes: OVERLAY_BYTES };
+  return { kind: 'host', hostPath, guestPath, isReadonly: false, overlay };
 }
 
 function readMounts(flags: VmFlags, cwd: string, memory: number): MountPlan[] {
@@ -106,7 +117,9 @@ function readMounts(flags: VmFlags, cwd: string, memory: number): MountPlan[] {
 /** Project files at the top of what the guest can write: a new or changed one would widen the policy of a later run. */
 function projectFiles(mounts: readonly MountPlan[], cwd: string): string[] {
   const writable = mounts.flatMap((mount) =>
-    mount.kind === 'host' && !mount.isReadonly ? [mount.hostPath] : [],
+    mount.kind === 'host' && !mount.isReadonly && mount.overlay === undefined
+      ? [mount.hostPath]
+      : [],
   );
   const directories = [...new Set([cwd, ...writable])].filter(
     (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,

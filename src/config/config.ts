@@ -185,6 +185,8 @@ export type VolumeConfig =
       readonly hostPath: string;
       readonly guestPath: string;
       readonly isReadonly: boolean;
+      /** Size of the memory of this process that takes what the guest changes: it never goes to the host's files. */
+      readonly overlay?: { readonly sizeBytes: number };
     }
   | { readonly kind: 'memory'; readonly guestPath: string; readonly sizeBytes: number }
   | {

@@ -33,7 +33,8 @@ function mountLine(mount: MountPlan): string {
     const size = `${Math.round(mount.sizeBytes / MIB)} MiB${mount.isReadonly ? ', read-only' : ''}`;
     return `volume ${mount.name} -> ${mount.guestPath} (${size})`;
   }
-  return `${mount.hostPath} -> ${mount.guestPath}${mount.isReadonly ? ' (read-only)' : ''}`;
+  const how = mount.overlay === undefined ? '' : ' (changes in memory)';
+  return `${mount.hostPath} -> ${mount.guestPath}${mount.isReadonly ? ' (read-only)' : how}`;
 }
 
 function portLine({ host, port, guestPort }: PortMapping): string {

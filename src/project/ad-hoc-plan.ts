@@ -6,7 +6,7 @@ const AD_HOC_STEP = 'command';
 
 /**
  * Returns the plan with one command in place of the steps of each sandbox. The command runs as a step would: with the
- * sandbox's user, environment, mounts, workspace and timeout. Nothing that the sandbox depends on is started.
+ * sandbox's user, environment, mounts, workspace and timeout.
  */
 export function adHocPlan(plan: Plan, argv: readonly string[]): Plan {
   const sandboxes = plan.sandboxes.map((sandbox) => {
@@ -16,7 +16,7 @@ export function adHocPlan(plan: Plan, argv: readonly string[]): Plan {
       command: { kind: 'argv', argv },
       cwd: sandbox.vm.workspace,
     };
-    return { ...sandbox, steps: [step], service: null, artifacts: [], dependsOn: [] };
+    return { ...sandbox, steps: [step], service: null, artifacts: [] };
   });
   return { ...plan, sandboxes };
 }

@@ -51,6 +51,7 @@ async function runSteps(
 ): Promise<void> {
   const stepContext: StepContext = {
     ...context,
+    passthrough: context.passthrough?.sandbox === sandbox.name ? context.passthrough : null,
     isOutputRead: false,
     sandbox: sandbox.name,
     deadline: progress.deadline.signal,

@@ -115,6 +115,8 @@ export type CreateSandboxVm = (sandbox: SandboxPlan, hooks: SandboxVmHooks) => P
 
 /** The caller's streams, which an ad-hoc command uses as its own, byte by byte. They are not closed. */
 export interface Passthrough {
+  /** The sandbox whose command uses them; what it depends on does not. */
+  readonly sandbox: string;
   readonly stdin: Readable | null;
   readonly stdout: Writable;
   readonly stderr: Writable;

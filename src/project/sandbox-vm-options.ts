@@ -6,6 +6,8 @@ import type { MountPlan, Plan, SandboxPlan, VmPlan } from '../plan/plan.ts';
 import type { SaveSnapshot } from '../session/request-kind.ts';
 import type { SessionRole } from '../session/session-role.ts';
 import type { VfsHookContext } from '../vfs/hooks/vfs-hooks.ts';
+import { MemoryProvider } from '../vfs/memory-provider.ts';
+import { OverlayProvider } from '../vfs/overlay-provider.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
 import { RealFSProvider } from '../vfs/real-fs-provider.ts';
@@ -17,6 +19,13 @@ import type { Reruns } from './rerun/reruns.ts';
 import type { SandboxVmHooks } from './runner-vm.ts';
 import type { RunningSandboxes } from './running-sandboxes.ts';
 import type { SandboxVolumes } from './volumes/sandbox-volumes.ts';
+
+/** A saved machine and the sandbox that starts from it. */
+export interface SavedStart {
+  readonly sandbox: string;
+  /** Written by `VM.save`. */
+  readonly directory: string;
+}
 
 export interface SandboxVmOptions {
   /** Base directory of gondolin's cache. */
@@ -39,8 +48,8 @@ export interface SandboxVmOptions {
   readonly checkpoints?: 'use' | 'rewrite' | 'off';
   /** Boots, and restores no saved machine. @default false */
   readonly cold?: boolean;
-  /** A directory written by `VM.save` that the sandbox starts from, without checkpoints. */
-  readonly from?: string;
+  /** The saved machine that one of the sandboxes starts from, without checkpoints. */
+  readonly from?: SavedStart;
   /** Name of the VM for other commands. */
   readonly label?: string;
   /** A VM whose command has ended waits until it is stopped. @default false */
@@ -68,6 +77,16 @@ export interface VmInputs {
   readonly options: SandboxVmOptions;
 }
 
+function hostProvider(
+  { hostPath, isReadonly, overlay }: Extract<MountPlan, { kind: 'host' }>,
+  readonlyPaths: readonly string[],
+): VfsProvider {
+  if (isReadonly) return new ReadonlyProvider(hostPath);
+  const files = new RealFSProvider(hostPath, { readonlyPaths });
+  if (overlay === undefined) return files;
+  return new OverlayProvider(new MemoryProvider({ maxBytes: overlay.sizeBytes }), files);
+}
+
 /** Creates the providers of host mounts. Files that decide about a run are read-only, so no guest can widen its policy. */
 function hostProviders(
   { mounts, hide }: VmPlan,
@@ -77,9 +96,7 @@ function hostProviders(
   const providers: Record<string, VfsProvider> = {};
   for (const mount of mounts) {
     if (mount.kind !== 'host') continue;
-    const provider = mount.isReadonly
-      ? new ReadonlyProvider(mount.hostPath)
-      : new RealFSProvider(mount.hostPath, { readonlyPaths });
+    const provider = hostProvider(mount, readonlyPaths);
     providers[mount.guestPath] =
       shouldShadow === null ? provider : new ShadowProvider(provider, { shouldShadow });
   }

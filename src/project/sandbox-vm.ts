@@ -27,10 +27,15 @@ import { isSavedMachineFault } from './saved-machine-fault.ts';
 import type { SandboxVolumes } from './volumes/sandbox-volumes.ts';
 import { guardHostCode } from './writable-code.ts';
 
+/** Directory of the saved machine that a sandbox starts from, if it is to. */
+function savedStart({ sandbox, options: { from } }: VmInputs): string | undefined {
+  return from?.sandbox === sandbox.name ? from.directory : undefined;
+}
+
 /** Opens the checkpoints of a sandbox; null when it has or uses none. */
 async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | null> {
   const { plan, sandbox, image, volumes, hooks, options } = inputs;
-  const isOff = options.checkpoints === 'off' || options.from !== undefined;
+  const isOff = options.checkpoints === 'off' || savedStart(inputs) !== undefined;
   if (isOff || !sandbox.steps.some(({ checkpoint }) => checkpoint)) return null;
   const { cacheDirectory } = options;
   const { SandboxCheckpoints: Checkpoints } = await import('./checkpoint/sandbox-checkpoints.ts');
@@ -84,7 +89,7 @@ async function restoreOrStart(inputs: VmInputs, checkpoints: SandboxCheckpoints 
     const isIgnored = options.checkpoints === 'rewrite';
     const found = isIgnored ? null : ((await checkpoints?.find(hooks.maxRestoredSteps)) ?? null);
     if (checkpoints === null || found === null) {
-      return { vm: await createVm(inputs, options.from), steps: [] };
+      return { vm: await createVm(inputs, savedStart(inputs)), steps: [] };
     }
     try {
       const vm = await createVm(inputs, found.machineDirectory);

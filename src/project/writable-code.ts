@@ -76,7 +76,9 @@ export async function guardHostCode(
 
 function readWritableTrees({ vm }: SandboxPlan): Promise<WritableTree[]> {
   const paths = vm.mounts.flatMap((mount) =>
-    mount.kind === 'host' && !mount.isReadonly ? [mount.hostPath] : [],
+    mount.kind === 'host' && !mount.isReadonly && mount.overlay === undefined
+      ? [mount.hostPath]
+      : [],
   );
   return Promise.all(paths.map(writableTree));
 }

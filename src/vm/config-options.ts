@@ -3,6 +3,7 @@ import { getWorkspace, type MountConfig, type VMConfig } from '../config/go/vm-c
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { createHttpHooks } from '../net/hooks/create-http-hooks.ts';
 import { MemoryProvider } from '../vfs/memory-provider.ts';
+import { OverlayProvider } from '../vfs/overlay-provider.ts';
 import type { VfsProvider } from '../vfs/provider.ts';
 import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
 import { RealFSProvider } from '../vfs/real-fs-provider.ts';
@@ -28,13 +29,29 @@ function provider(field: string, mount: MountConfig): VfsProvider {
       return isReadonly ? new ReadonlyProvider(new MemoryProvider()) : new MemoryProvider();
     case 'real_fs':
       return hostProvider(field, mount.host_path, isReadonly);
+    case 'overlay': {
+      const files = overlayOf(field, mount);
+      return isReadonly ? new ReadonlyProvider(files) : files;
+    }
     default:
       throw invalid(
         `${field}.type`,
-        `${JSON.stringify(mount.type)} is not supported, want "memory" or "real_fs"`,
+        `${JSON.stringify(mount.type)} is unknown, want "memory", "real_fs" or "overlay"`,
         'Use one of those, or pass a provider of your own in vfs.mounts of VM.create.',
       );
   }
+}
+
+function overlayOf(field: string, { upper, lower }: MountConfig): OverlayProvider {
+  if (lower === undefined) {
+    throw invalid(`${field}.lower`, 'missing', 'Name the mount that is shown below the changes.');
+  }
+  if (upper?.readonly === true) {
+    const hint = 'Changes go there: leave out `readonly`, or `upper` to keep them in memory.';
+    throw invalid(`${field}.upper.readonly`, 'true', hint);
+  }
+  const changes = upper === undefined ? new MemoryProvider() : provider(`${field}.upper`, upper);
+  return new OverlayProvider(changes, provider(`${field}.lower`, lower));
 }
 
 function mountsOf({ vfs }: VMConfig): Record<string, VfsProvider> {
@@ -85,7 +102,7 @@ function hooksOf({ network }: VMConfig): Pick<VMOptions, 'httpHooks'> {
  * Returns the options of `VM.create` for a `Config` of the Go API. Without `network` the VM has none. The working directory is the
  * workspace if something is mounted there. Not converted: `disk_size_mb` (the writable root is in memory) and `timeout_seconds`,
  * which `exec` takes as `timeoutMs`.
- * @throws {GondolinError} CONFIG_INVALID for an `overlay`, a `policy_script`, an own placeholder, or an unknown image.
+ * @throws {GondolinError} CONFIG_INVALID for an `overlay` without `lower`, a `policy_script`, an own placeholder, or an unknown image.
  *
  * @example
  * const config = mergeConfig(defaultConfig(), parseConfig('{"resources": {"cpus": 2}}'));

@@ -1,7 +1,9 @@
+import { readdirSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { IS_FULL_LOAD } from '../fixtures/full-load.ts';
 
 let vm: VM;
 
@@ -156,6 +158,35 @@ it('exec() finishes when a background process keeps the output open, and that pr
   const alive = await vm.exec("ps -eo args | grep -c '[d]o echo tick'; pkill -f 'do echo tick'");
   expect(Number(alive.stdout.trim())).toBeGreaterThan(0);
 });
+
+const MANY = IS_FULL_LOAD ? 1_000 : 200;
+
+it(`exec() runs ${MANY} commands, 32 at a time, and nothing of them is left on either side`, async () => {
+  const text = (index: number) => `${index} ${'x'.repeat(index % 5_000)}`;
+  const count = 'ls -d /proc/[0-9]*/exe | wc -l';
+  const processes = async () => (await vm.exec(count)).stdout;
+  const before = await processes();
+  const descriptors = readdirSync('/proc/self/fd').length;
+  const memory = process.memoryUsage().rss;
+  let next = 0;
+  const wrong: number[] = [];
+  const work = async () => {
+    for (let index = next++; index < MANY; index = next++) {
+      const { stdout, exitCode } = await vm.exec(
+        ['sh', '-c', 'cat; exit "$1"', 'sh', `${index % 256}`],
+        {
+          stdin: text(index),
+        },
+      );
+      if (stdout !== text(index) || exitCode !== index % 256) wrong.push(index);
+    }
+  };
+  await Promise.all(Array.from({ length: 32 }, work));
+  expect(wrong).toEqual([]);
+  expect(await processes()).toBe(before);
+  expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(descriptors + 2);
+  expect(process.memoryUsage().rss - memory).toBeLessThan(200 * 2 ** 20);
+}, 180_000);
 
 it('exec() runs 320 commands at once', async () => {
   const results = await Promise.all(

@@ -60,6 +60,20 @@ it('a sandbox reaches a healthy service by its name, one that does not depend on
   expect(all).toMatch(/stranger: blocked db/);
 });
 
+it('run SANDBOX -- CMD starts what the sandbox depends on, gives CMD alone the streams, and stops it afterwards', async () => {
+  const cwd = directoryWith(PROJECT);
+  const ask = "exec 3<>/dev/tcp/db/5432; echo 'GET / HTTP/1.0' >&3; cat <&3; exit 5";
+  const args = ['run', 'test', '--', 'bash', '-c', ask];
+  const { code, stdout, stderr, all } = await runBuiltCli(args, { cwd });
+  expect(code, all).toBe(5);
+  expect(stdout).toBe('HTTP/1.0 200 OK\r\n\r\nhello from db\n');
+  expect(stderr).toContain('=> db: VM ready in');
+  expect(all).not.toContain('stranger');
+  const { stdout: left } = await runBuiltCli(['list', '--format', 'json'], { cwd });
+  const ofProject = ({ project }: { project: string | null }) => project === 'shop';
+  expect(JSON.parse(left).filter(ofProject)).toEqual([]);
+});
+
 it('up keeps a service that nothing needs any more, and Ctrl-C stops it with its signal and exits 130', async () => {
   const env = { ...process.env, CI: '1', NO_COLOR: '1' };
   const cwd = directoryWith(PROJECT);

@@ -2,19 +2,22 @@ import { execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { type NetworkEvent, type SshAccess, VM } from 'gondolin';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { BUILT_BIN } from '../fixtures/cli/run-cli.ts';
+import { IS_FULL_LOAD } from '../fixtures/full-load.ts';
 import { createRepository } from '../fixtures/net/git-backend.ts';
 import { type Sshd, startSshd } from '../fixtures/net/sshd.ts';
 import { workloadImage } from '../fixtures/workload-image.ts';
 
 const run = promisify(execFile);
-/** Bytes of one file by SFTP; GONDOLIN_SSH_BYTES for a large one. */
-const FILE_BYTES = Number(process.env['GONDOLIN_SSH_BYTES'] ?? 24 * 2 ** 20);
+/** Bytes of one file by SFTP. */
+const FILE_BYTES = IS_FULL_LOAD ? 2 ** 30 : 24 * 2 ** 20;
 
 let vm: VM;
 let access: SshAccess;
@@ -35,7 +38,7 @@ beforeAll(async () => {
   vm = await VM.create({
     image: workloadImage(),
     sandbox: { rootOverlay: true },
-    memory: '1GiB',
+    memory: IS_FULL_LOAD ? '3GiB' : '1GiB',
     sessionLabel: 'ssh-test',
     network: { policy: { extraHosts } },
     ssh: {
@@ -55,6 +58,15 @@ afterAll(async () => {
   sshd?.close();
   rmSync(directory, { recursive: true, force: true });
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 function login(): string {
   return `${access.user}@${access.host}`;
@@ -90,7 +102,7 @@ it('a shell has a terminal of the size of the client’s', async () => {
   expect(stdout).toBe('31 97\r\n/dev/pts/0\r\nvt220\r\n');
 });
 
-it('sftp and scp carry files both ways, equal by checksum', async () => {
+it('sftp and scp carry files both ways, equal by checksum', { timeout: 900_000 }, async () => {
   const file = join(directory, 'file');
   writeFileSync(file, randomBytes(FILE_BYTES));
   const batch = join(directory, 'batch');
@@ -131,6 +143,59 @@ it('rsync, git and forwarded ports work', async () => {
   expect(String(first)).toBe('through the port\n');
   sent.kill();
   await server.kill('SIGKILL');
+});
+
+/** A server such as an editor leaves in its remote: one line in, one line out. */
+const EDITOR_SERVER = `
+use IO::Socket::INET;
+$server = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1", LocalPort => 7779) or die;
+while ($client = $server->accept) { $line = <$client>; print $client "editor $line"; close $client }
+`;
+
+/** Sends a line to a port of the guest by the SOCKS server of `ssh -D`. */
+async function bySocks(socksPort: number, port: number, line: string): Promise<string> {
+  const socket = connect(socksPort, '127.0.0.1');
+  const greeting = Buffer.of(5, 1, 0);
+  const address = Buffer.from([5, 1, 0, 1, 127, 0, 0, 1, port >> 8, port & 255]);
+  socket.write(Buffer.concat([greeting, address, Buffer.from(line)]));
+  const all = await buffer(socket);
+  // 2 bytes to the greeting, 10 to the request.
+  return all.subarray(12).toString();
+}
+
+it('editors find what their remote modes ask for: a script by stdin, an upload, a server that stays, a SOCKS forward', async () => {
+  const socksPort = await freePort();
+  // VS Code: one connection without a terminal, a dynamic forward, and `sh` that reads its script from stdin.
+  const args = ['-F', 'none', ...options, '-T', '-D', `${socksPort}`, login(), 'sh'];
+  const window = spawn('ssh', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  let shown = '';
+  window.stdout.on('data', (chunk: Buffer) => {
+    shown += chunk.toString();
+  });
+  const see = (pattern: RegExp) =>
+    vi.waitFor(() => expect(shown).toMatch(pattern), { timeout: 20_000, interval: 50 });
+  window.stdin.write('echo "start: $(uname -s) $HOME"\nmkdir -p ~/.editor/bin\n');
+  await see(/start: Linux \/root\n/);
+  // It uploads the archive of its server by SFTP meanwhile.
+  const archive = join(directory, 'server.tar');
+  writeFileSync(join(directory, 'server.pl'), EDITOR_SERVER);
+  await run('tar', ['-C', directory, '-cf', archive, 'server.pl']);
+  await run('scp', ['-F', 'none', ...options, '-q', archive, `${login()}:.editor/server.tar`]);
+  window.stdin.write(
+    'cd ~/.editor/bin && tar -xf ../server.tar && { nohup perl server.pl > log 2>&1 < /dev/null & }\n' +
+      'echo "pid==$!=="; while ! nc -z 127.0.0.1 7779; do sleep 0.1; done; echo "port==7779=="\n',
+  );
+  await see(/pid==\d+==\nport==7779==\n/);
+  expect(await bySocks(socksPort, 7779, 'hello\n')).toBe('editor hello\n');
+  // The window is closed; the server stays for the next one, as JetBrains' and VS Code's do.
+  window.kill();
+  await once(window, 'close');
+  const pid = /pid==(\d+)==/.exec(shown)?.[1];
+  expect(await ssh(`kill -0 ${pid} && exec sh -c 'ps -o comm= -p ${pid}'`)).toMatchObject({
+    code: 0,
+    stdout: 'perl\n',
+  });
+  await ssh(`kill ${pid}`);
 });
 
 it('the files of trust are beside the routes of an ingress, and no other user replaces them', async () => {

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ExecOptions, type ExecProcess, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { IS_FULL_LOAD } from '../fixtures/full-load.ts';
 import { Tmux } from '../fixtures/tmux.ts';
 
 let vm: VM;
@@ -168,9 +170,12 @@ it('a shell in tmux: vi, a new size, Ctrl-C, Ctrl-Z, and the terminal as it was'
   expect(tmux.modes()).toBe('0 1 0');
 }, 180_000);
 
-it('bytes that go out of one command and into another come back the same', async () => {
+const STREAM = IS_FULL_LOAD ? '1G' : '32M';
+
+it(`${STREAM} that go out of one command and into another come back the same`, async () => {
+  const memory = process.memoryUsage().rss;
   const out = vm.exec(
-    'openssl enc -aes-128-ctr -pass pass:x -nosalt -in /dev/zero 2>/dev/null | head -c 32M',
+    'openssl enc -aes-128-ctr -pass pass:x -nosalt -in /dev/zero 2>/dev/null | head -c ' + STREAM,
     {
       stdout: 'pipe',
     },
@@ -179,6 +184,21 @@ it('bytes that go out of one command and into another come back the same', async
   const hash = createHash('sha256');
   out.stdout?.on('data', (chunk: Buffer) => hash.update(chunk));
   expect((await back).stdout).toBe(`${hash.digest('hex')}  -\n`);
+  expect(process.memoryUsage().rss - memory).toBeLessThan(300 * 2 ** 20);
+}, 600_000);
+
+it('endless output that nobody reads for seconds fills neither side', async () => {
+  const endless = vm.exec(['yes'], { stdout: 'pipe' });
+  await once(endless.stdout ?? process.stdin, 'readable');
+  const memory = () => process.memoryUsage().rss;
+  const before = memory();
+  const shown = await vm.exec(['sleep', IS_FULL_LOAD ? '10' : '1']);
+  expect(shown.exitCode).toBe(0);
+  expect(memory() - before).toBeLessThan(64 * 2 ** 20);
+  await endless.kill('SIGKILL');
+  endless.stdout?.resume();
+  expect(await endless).toMatchObject({ signal: 'SIGKILL' });
+  expect((await vm.exec('pgrep -x yes')).exitCode).toBe(1);
 });
 
 it('endless output that nobody reads waits in the guest, and ends with its reader', async () => {

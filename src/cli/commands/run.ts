@@ -1,10 +1,11 @@
 import type { Plan } from '../../plan/plan.ts';
+import { withDependencies } from '../../plan/with-dependencies.ts';
 import { adHocPlan } from '../../project/ad-hoc-plan.ts';
 import type { CommandContext, CommandRun } from '../command-context.ts';
 import { executePlan, type StartFlags } from '../execute-plan.ts';
 import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planForOperands, planForSandbox } from '../open-project.ts';
-import { selectCommandSandbox } from '../operands.ts';
+import { selectCommandSandbox, selectOperands } from '../operands.ts';
 import { type ShardFlags, shardOf } from '../shard-flags.ts';
 import { planFromSnapshotName } from '../snapshot-plan.ts';
 import { resolveProgress } from '../ui/progress/progress-mode.ts';
@@ -20,12 +21,25 @@ interface RunOptions extends StartFlags, ShardFlags {
   readonly watch?: boolean;
 }
 
-/** Returns the plan of one sandbox with a command in place of its steps. */
-function planForCommand(plan: Plan, operands: readonly string[], command: readonly string[]): Plan {
+/** The sandbox of `run SANDBOX -- CMD` with CMD in place of its steps, and those that it depends on; null without CMD. */
+function chooseCommand(
+  plan: Plan,
+  operands: readonly string[],
+  command: readonly string[] | null,
+): { readonly sandbox: string; readonly plan: Plan } | null {
+  if (command === null) return null;
+  const sandbox = selectCommandSandbox(plan, operands);
   if (command.length === 0) {
     throw usageError('no command after `--`', 'Add the command: gondolin run -- ls -la');
   }
-  return adHocPlan(planForSandbox(plan, selectCommandSandbox(plan, operands)), command);
+  const { sandboxes } = adHocPlan(planForSandbox(plan, sandbox), command);
+  return { sandbox, plan: withDependencies(plan, sandboxes) };
+}
+
+/** The only sandbox that the operands name; null when they name none or several. */
+function onlyNamed(plan: Plan, operands: readonly string[]): string | null {
+  const [only, ...others] = selectOperands(plan, operands).sandboxes ?? [];
+  return others.length === 0 ? (only ?? null) : null;
 }
 
 /** `run --watch`: as `watch`, with steps. */
@@ -115,19 +129,21 @@ export const runCommand: CommandRun<RunOptions & NetworkFlags> = async (context)
     );
   }
   const whole = await openPlan(io, options);
-  const chosen =
-    trailing === null
-      ? planForOperands(whole, operands, options)
-      : planForCommand(whole, operands, trailing);
-  if (options.shard !== undefined && trailing !== null) {
+  const command = chooseCommand(whole, operands, trailing);
+  if (options.shard !== undefined && command !== null) {
     throw usageError('--shard: one command is not split', 'Remove --shard, or make CMD a step.');
   }
+  const chosen = command?.plan ?? planForOperands(whole, operands, options);
   const { plan: own, shard } = await shardOf(chosen, options, io);
   const wanted = withNetworkFlags(own, options);
+  const named = command?.sandbox ?? onlyNamed(whole, operands);
   const start =
     options.from === undefined
       ? { plan: wanted, from: null }
-      : await planFromSnapshotName(wanted, options.from, io);
-  const how = { mode, isRaw, hasInput: true, hasTerminal };
+      : await planFromSnapshotName(wanted, options.from, named, io);
+  const how = {
+    ...{ mode, isRaw, hasInput: true, hasTerminal },
+    ...(command === null ? {} : { commandSandbox: command.sandbox }),
+  };
   return executePlan({ ...start, ...how, shard }, options, io);
 };

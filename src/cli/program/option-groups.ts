@@ -38,7 +38,7 @@ export function addProcessOptions(command: Command): Command {
 /** Adds the options that describe a new VM without a project file. */
 export function addNewVmOptions(command: Command): Command {
   return addNetworkOptions(addProcessOptions(command))
-    .option('--mount-hostfs <host:guest[:ro]>', 'mount a host directory or file', collect)
+    .option('--mount-hostfs <host:guest[:ro|:overlay]>', 'mount a host directory or file', collect)
     .option('--mount-memfs <guest>', "mount memory of the guest's", collect)
     .option('--image <image>', 'debian, or a directory with a built image')
     .option('--cpus <count>', 'virtual CPUs (default: 1)')

@@ -10,7 +10,7 @@ import type { RunRenderer } from '../ui/progress/run-renderer.ts';
 /** Returns the renderer of what happens to a project: a line for each event. */
 export function eventRenderer(io: CliIo, { progress }: GlobalOptions): Promise<RunRenderer> {
   const resolved = resolveProgress(progress, io);
-  return createRenderer(resolved === 'tty' ? 'plain' : resolved, false, io);
+  return createRenderer(resolved === 'tty' ? 'plain' : resolved, null, io);
 }
 
 /** Checks the form that all events have; they come from a process of this user. @throws {GondolinError} SESSION_FAILED */

@@ -40,12 +40,12 @@ export class WatchOutput {
       sandboxes,
       time,
     } as const;
-    return new WatchOutput(io, mode, await createRenderer(mode, false, io), started);
+    return new WatchOutput(io, mode, await createRenderer(mode, null, io), started);
   }
 
   /** Returns a renderer of one run. */
   async openRun(): Promise<RunRenderer> {
-    const renderer = await createRenderer(this.#mode, false, this.#io);
+    const renderer = await createRenderer(this.#mode, null, this.#io);
     // Colours of names are those of the whole session.
     if (this.#mode === 'plain') await renderer.onEvent(this.#started);
     const onEvent: RunRenderer['onEvent'] = (event) => {

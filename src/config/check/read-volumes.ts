@@ -14,9 +14,12 @@ import { type PlacedVolume, reportVolumeConflicts } from './volume-conflicts.ts'
 
 /** At least one page, the unit of tmpfs: zero would mean no limit there. */
 const SIZE_LIMITS: SizeLimits = { key: 'volume: size', fallback: '256MiB', min: '4KiB' };
-const OVERLAY_HINT =
-  'Write `host:guest:ro`, and let a step copy what it changes: `cp -a /guest/. .` in the workspace.';
 const READONLY_WORDS = ['ro', 'readonly'];
+const OVERLAY = 'overlay';
+const OPTION_HINT =
+  'Write `ro`, or `overlay`: the guest changes a copy in memory, and the host directory stays as it is.';
+
+type HostVolume = Extract<VolumeConfig, { kind: 'host' }>;
 
 const DISK_LIMITS: SizeLimits = { key: 'volume: size', fallback: '4GiB', min: '32MiB' };
 const NAMED_VOLUME_HINT =
@@ -85,13 +88,24 @@ function hostPath(context: CheckContext, node: ScalarNode, path: string): string
 }
 
 function reportOption(context: CheckContext, node: ScalarNode, option: string): void {
-  if (option === 'overlay') {
-    const message = 'volume: option "overlay": not supported in this version';
-    report(context, node, 'later_key', message, OVERLAY_HINT);
-    return;
-  }
   const shown = node.template === undefined ? `"${option}"` : `in "${node.template}"`;
-  report(context, node, 'bad_value', `volume: unknown option ${shown} (use 'ro' for readonly)`);
+  const message = `volume: unknown option ${shown} (use 'ro' for readonly)`;
+  report(context, node, 'bad_value', message, OPTION_HINT);
+}
+
+/** Returns a host directory of which the guest changes a copy in memory. */
+function asOverlay(
+  context: CheckContext,
+  node: ScalarNode,
+  volume: HostVolume,
+  size: SourceNode | undefined,
+): HostVolume | null {
+  if (context.access.pathKind(volume.hostPath) !== 'directory') {
+    const message = `volume: an overlay is of a directory, and this is a file: ${volume.hostPath}`;
+    report(context, node, 'path_kind', message);
+    return null;
+  }
+  return { ...volume, overlay: { sizeBytes: readSizeBytes(context, size, SIZE_LIMITS) } };
 }
 
 function readShort(
@@ -100,19 +114,18 @@ function readShort(
   { workspace, named }: VolumePlace,
 ): VolumeConfig | null {
   const [host = '', guest = '', option] = node.text.split(':');
-  const isReadonly = option !== undefined;
-  if (option !== undefined && !READONLY_WORDS.includes(option)) {
-    reportOption(context, node, option);
-  }
-  const to = guestPath(context, node, guest, workspace);
   const sizeBytes = named.get(host);
+  const isOverlay = option === OVERLAY && sizeBytes === undefined;
+  const isReadonly = option !== undefined && !isOverlay;
+  if (isReadonly && !READONLY_WORDS.includes(option)) reportOption(context, node, option);
+  const to = guestPath(context, node, guest, workspace);
   if (sizeBytes !== undefined) {
     return to === null ? null : { kind: 'disk', name: host, guestPath: to, sizeBytes, isReadonly };
   }
   const from = hostPath(context, node, host);
-  return from === null || to === null
-    ? null
-    : { kind: 'host', hostPath: from, guestPath: to, isReadonly };
+  if (from === null || to === null) return null;
+  const volume: HostVolume = { kind: 'host', hostPath: from, guestPath: to, isReadonly };
+  return isOverlay ? asOverlay(context, node, volume, undefined) : volume;
 }
 
 function readDisk(
@@ -156,9 +169,10 @@ function readLong(
     return disk === null || to === null ? null : { ...disk, guestPath: to, isReadonly };
   }
   const from = hostPath(context, source, source.text);
-  return from === null || to === null
-    ? null
-    : { kind: 'host', hostPath: from, guestPath: to, isReadonly };
+  if (from === null || to === null) return null;
+  const volume: HostVolume = { kind: 'host', hostPath: from, guestPath: to, isReadonly };
+  const isOverlay = textOr(getChild(node, 'type'), '') === OVERLAY;
+  return isOverlay ? asOverlay(context, source, volume, getChild(node, 'size')) : volume;
 }
 
 /** Returns memory for a workspace that no volume covers, so that steps always have a directory to start in. */

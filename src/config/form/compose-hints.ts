@@ -60,8 +60,6 @@ export function composeKeyHint(key: string, known: readonly string[]): string | 
 /** Hints for values of another tool, or of a later version of this one. */
 const VALUE_HINTS: Readonly<Record<string, string>> = {
   disk: 'Write `root: memory`; put what must outlive the run on a volume.',
-  overlay:
-    'Write `type: bind` with `read_only: true`, and let a step copy the files that it changes.',
   alpine: 'Write `distro: debian` and the names of Debian packages.',
   tmpfs: 'Write `type: memory`.',
   'unless-stopped': 'Write `restart: always`.',

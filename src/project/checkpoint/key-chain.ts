@@ -65,7 +65,10 @@ function mountPart(mount: MountPlan, facts: ChainFacts): Part {
     case 'memory':
       return part(label, ['memory', mount.sizeBytes]);
     case 'host':
-      return part(label, ['host', mount.hostPath, mount.isReadonly]);
+      return part(label, [
+        ...['host', mount.hostPath, mount.isReadonly],
+        ...(mount.overlay === undefined ? [] : ['overlay', mount.overlay.sizeBytes]),
+      ]);
     case 'disk':
       // A volume that was removed and made again is empty: what steps wrote to it is gone.
       return part(label, [

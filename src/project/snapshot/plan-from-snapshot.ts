@@ -11,7 +11,8 @@ function describeVolume(mount: MountPlan): string {
     const size = `${formatBytes(mount.sizeBytes)}${mount.isReadonly ? ', read-only' : ''}`;
     return `${mount.guestPath} (volume ${mount.name}, ${size})`;
   }
-  return `${mount.guestPath} (host${mount.isReadonly ? ', read-only' : ''})`;
+  const how = mount.overlay === undefined ? '' : ', overlay';
+  return `${mount.guestPath} (host${mount.isReadonly ? ', read-only' : how})`;
 }
 
 function difference(saved: readonly MountPlan[], now: readonly MountPlan[]): string | null {

@@ -10,6 +10,7 @@ import {
   object,
   tagged,
   text,
+  withDefault,
 } from '../../util/json-decoder.ts';
 
 /** Content of `snapshot.json`: everything that a sandbox restored from it must have. Plain data. */
@@ -49,6 +50,7 @@ const mount = tagged<MountPlan>('kind', {
     hostPath: text(),
     guestPath: text(),
     isReadonly: boolean,
+    overlay: withDefault(object({ sizeBytes: integer() }), undefined),
   }),
   disk: object<MountPlan & { kind: 'disk' }>({
     kind: literal('disk'),

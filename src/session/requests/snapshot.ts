@@ -14,9 +14,13 @@ export const snapshotRequest: RequestKind<SnapshotRequest> = {
   run: async (request, session) => {
     const vm = runningVm(session);
     if (session.saveSnapshot === null) {
-      throw new GondolinError('SESSION_UNSUPPORTED', 'a VM of a program has no snapshots', {
-        hint: 'Let the program call vm.save(directory), and start from it with VM.create({ from: directory }).',
-      });
+      throw new GondolinError(
+        'SESSION_UNSUPPORTED',
+        'a snapshot is of a sandbox of a project, and a program made this VM: only it knows the mounts, hooks and network to restore it with',
+        {
+          hint: 'Let the program call vm.save(directory), and start from it with VM.create({ from: directory, ... }) and the same mounts.',
+        },
+      );
     }
     const save = (directory: string) => vm.save(directory);
     return { diskBytes: await session.saveSnapshot(request, save) };

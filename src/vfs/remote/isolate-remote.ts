@@ -1,4 +1,5 @@
 import { remoteFileSystemOf } from '../../host/remote-file-system.ts';
+import { OverlayProvider } from '../overlay-provider.ts';
 import type { VfsProvider } from '../provider.ts';
 import { ReadonlyProvider } from '../readonly-provider.ts';
 import { RealFSProvider } from '../real-fs-provider.ts';
@@ -14,6 +15,11 @@ export function isolateRemote(provider: VfsProvider): VfsProvider {
   if (isExactly(provider, ReadonlyProvider)) {
     const inner = isolateRemote(provider.inner);
     return inner === provider.inner ? provider : new ReadonlyProvider(inner);
+  }
+  if (isExactly(provider, OverlayProvider)) {
+    const { upper, lower } = provider.layers;
+    const [above, below] = [isolateRemote(upper), isolateRemote(lower)];
+    return above === upper && below === lower ? provider : new OverlayProvider(above, below);
   }
   if (!isExactly(provider, RealFSProvider)) return provider;
   const { tree } = provider;

@@ -2,7 +2,7 @@ import { pathText } from '../../agent/files/file-error.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { FILES_OPEN } from '../../protocol/constants.ts';
 import type { FilesPath } from '../../protocol/files/files-request.ts';
-import type { PageEntry } from './decode.ts';
+import type { ListedPage, PageEntry } from './decode.ts';
 import type { FilesSession } from './files-session.ts';
 import { OpenGuestFile } from './open-file.ts';
 
@@ -17,11 +17,11 @@ export interface DirectoryRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Yields the entries of a directory, page by page, without `.` and `..`. */
+/** Yields the entries of a directory, page by page, without `.` and `..`. It is closed when the caller takes no more. */
 export async function* readPages(
   session: FilesSession,
   { path, attributes, nofollow = false, signal }: DirectoryRequest,
-): AsyncGenerator<readonly PageEntry[], void> {
+): AsyncGenerator<ListedPage, void> {
   const follow = nofollow ? FILES_OPEN.NOFOLLOW : 0;
   const bits = FILES_OPEN.READ | FILES_OPEN.DIRECTORY | follow;
   const directory = await OpenGuestFile.start(session, { path, bits, mode: 0, signal });
@@ -30,7 +30,7 @@ export async function* readPages(
     first.catch(() => undefined);
     await directory.opened;
     for (let page = await first; ; page = await directory.list(attributes)) {
-      yield page.entries;
+      yield page;
       if (page.isLast) return;
     }
   } finally {
@@ -44,7 +44,7 @@ export async function collectEntries(
   request: DirectoryRequest,
 ): Promise<PageEntry[]> {
   const all: PageEntry[] = [];
-  for await (const entries of readPages(session, request)) {
+  for await (const { entries } of readPages(session, request)) {
     all.push(...entries);
     if (all.length > MAX_ENTRIES) {
       const where = pathText(request.path);

@@ -1,6 +1,7 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { FilesPath } from '../../protocol/files/files-request.ts';
 import { runJobs } from './copy/job-queue.ts';
+import { WaitingMemory } from './copy/waiting-memory.ts';
 import type { PageEntry } from './decode.ts';
 import { MAX_ENTRIES, readPages } from './directory.ts';
 import type { GlobOptions } from './files-options.ts';
@@ -21,11 +22,17 @@ class GlobWalk {
   readonly found = new Set<string>();
   readonly #pattern: string;
   readonly #dot: boolean;
+  readonly #memory = new WaitingMemory();
   #seen = 0;
 
   constructor(pattern: string, dot: boolean) {
     this.#pattern = pattern;
     this.#dot = dot;
+  }
+
+  /** Starts the search of a directory that waited. */
+  start({ path }: Job): void {
+    this.#memory.give(2 * path.length);
   }
 
   /** Takes a page of a directory. @param add  Gets the directories to search next. */
@@ -36,9 +43,14 @@ class GlobWalk {
       const name = entry.name.toString('utf8');
       const whole = path === '' || path.endsWith('/') ? path + name : `${path}/${name}`;
       const next = stepGlob(states, name, this.#dot);
-      if (next.isMatch) this.found.add(whole);
+      if (next.isMatch && !this.found.has(whole)) {
+        this.#memory.take(2 * whole.length);
+        this.found.add(whole);
+      }
       const isDirectory = fileType(entry.mode) === 'directory';
-      if (isDirectory && next.states.length > 0) add({ path: whole, states: next.states });
+      if (!isDirectory || next.states.length === 0) continue;
+      this.#memory.take(2 * whole.length);
+      add({ path: whole, states: next.states });
     }
   }
 }
@@ -54,12 +66,14 @@ export async function glob(
   const search = async (job: Job, add: (job: Job) => void): Promise<void> => {
     const path = toPath(job.path === '' ? '.' : job.path);
     const pages = readPages(session, { path, attributes: false, signal });
-    for await (const entries of pages) walk.take(job, entries, add);
+    for await (const { entries } of pages) walk.take(job, entries, add);
   };
   for (const { start, state } of parseGlob(pattern)) {
-    await runJobs<Job>({ path: start, states: [state] }, (job, add) =>
-      search(job, add).catch(ifMissing),
-    );
+    const first: Job = { path: start, states: [state] };
+    await runJobs<Job>(first, (job, add) => {
+      if (job !== first) walk.start(job);
+      return search(job, add).catch(ifMissing);
+    });
   }
   return [...walk.found].sort();
 }

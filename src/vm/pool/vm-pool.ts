@@ -10,6 +10,7 @@ import type { Spare } from '../start/spare.ts';
 import { FIRST_COMMANDS } from '../start/warm-up.ts';
 import type { VM } from '../vm.ts';
 import { checkOptions, DEFAULT_MEMORY, memoryBytes, type VMOptions } from '../vm-options.ts';
+import { HandOverTurns } from './hand-over-turns.ts';
 import { checkMemory, vmsThatFit } from './memory-limit.ts';
 import {
   type AcquireOptions,
@@ -39,6 +40,7 @@ export class VMPool implements AsyncDisposable {
   readonly #options: PoolOptions;
   readonly #create: CreateVM;
   readonly #ready: ReadyPool<Spare>;
+  readonly #turns: HandOverTurns;
 
   /** @internal */
   constructor(options: PoolOptions, create: CreateVM) {
@@ -47,12 +49,14 @@ export class VMPool implements AsyncDisposable {
     this.size = options.size;
     this.#options = options;
     this.#create = create;
+    const startsAtOnce = Math.max(2, availableParallelism());
+    this.#turns = new HandOverTurns(startsAtOnce);
     const bytes = memoryBytes(options.memory ?? DEFAULT_MEMORY);
     if (options.maxVms === undefined) checkMemory(options.size, bytes);
     this.#ready = new ReadyPool({
       size: options.size,
       limit: options.maxVms ?? vmsThatFit(bytes),
-      startsAtOnce: Math.max(2, availableParallelism()),
+      startsAtOnce,
       waitMs: options.acquireTimeoutMs ?? DEFAULT_ACQUIRE_TIMEOUT_MS,
       start: (signal) => this.#start(bytes, signal),
       onFailure: (error) => {
@@ -96,10 +100,11 @@ export class VMPool implements AsyncDisposable {
     const spare = await this.#take(own.signal);
     try {
       const { handOver } = await import('../start/spare.ts');
-      const vm = await this.#create(options, {
+      const source: GuestSource = {
         image: async () => spare.image,
         start: (request) => handOver(spare, request),
-      });
+      };
+      const vm = await this.#turns.run(() => this.#create(options, source));
       void vm.ended.then(() => this.#ready.free());
       return vm;
     } catch (error) {

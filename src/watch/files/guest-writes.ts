@@ -24,7 +24,7 @@ interface Place {
 
 function placesOf({ vm }: SandboxPlan): Place[] {
   const places = vm.mounts.flatMap((mount) =>
-    mount.kind === 'host' && !mount.isReadonly
+    mount.kind === 'host' && !mount.isReadonly && mount.overlay === undefined
       ? [{ guestPath: mount.guestPath, hostPath: mount.hostPath }]
       : [],
   );

@@ -203,7 +203,7 @@ describe('a blocked connection during a run', () => {
 
   it('is a line on standard error during a command with its own streams', async () => {
     const { stream, text } = outputOf();
-    await createRawRenderer(stream, plainPaint).onEvent(event);
+    await createRawRenderer(stream, plainPaint, 'test').onEvent(event);
     expect(text()).toBe('=> blocked xy.test: not in allowed_hosts\n');
   });
 });

@@ -302,12 +302,19 @@ it('the quiet renderer prints the output of a service that failed, not of one th
   expect(text()).toBe('=> db: service exited 3 (SIGX) after 2.0s\n[db] up\n[db] last words\n');
 });
 
-it('the raw renderer prints only image progress, the start, ports and warnings', async () => {
+it('the raw renderer prints image progress, starts, ports, warnings, and what fails in other sandboxes', async () => {
   const { stream, text } = outputOf();
   const warning: RunChange = { type: 'warning', sandbox: 'test', message: 'disk full' };
-  await draw(createRawRenderer(stream, plainPaint), [warning, ...START, PORT, FAILED]);
+  await draw(createRawRenderer(stream, plainPaint, 'test'), [warning, ...START, PORT, FAILED]);
   expect(text()).toBe(
     '=> warning: disk full\n=> image debian: installing packages, 41%\n=> VM ready in 2.3s, Linux 6.1.0-cloud\n=> port: [::1]:3000 → test:80\n',
+  );
+  const other = outputOf();
+  const renderer = createRawRenderer(other.stream, plainPaint, 'app');
+  await draw(renderer, [...START, ...SERVICE, { ...EXITED, restartInMs: null }]);
+  expect(other.text()).toContain('=> test: VM ready in 2.3s');
+  expect(other.text()).toContain(
+    '=> db: service exited 3 (SIGX) after 2.0s\n[db] up\n[db] last words\n',
   );
 });
 

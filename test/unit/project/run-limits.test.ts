@@ -297,7 +297,8 @@ describe('output', () => {
         command.exit(3);
       });
     });
-    const own = { stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough() };
+    const streams = { stdin: new PassThrough(), stdout: new PassThrough() };
+    const own = { sandbox: 'a', ...streams, stderr: new PassThrough() };
     own.stdin.end('typed');
     const { onEvent, events } = recorder();
     const one = plan(sandbox('a', [step('s', 'x')]));
@@ -314,7 +315,8 @@ describe('output', () => {
       command.stdout.once('close', () => void command.exit(141, 'SIGPIPE'));
       command.stdout.write('first');
     });
-    const own = { stdin: null, stdout: new PassThrough(), stderr: new PassThrough() };
+    const streams = { stdout: new PassThrough(), stderr: new PassThrough() };
+    const own = { sandbox: 'a', stdin: null, ...streams };
     own.stdout.on('data', () => {
       own.stdout.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
     });

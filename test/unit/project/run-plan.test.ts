@@ -1,6 +1,8 @@
+import { PassThrough } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
 import { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import type { StepPlan } from '../../../src/plan/plan.ts';
+import { withDependencies } from '../../../src/plan/with-dependencies.ts';
 import { adHocPlan } from '../../../src/project/ad-hoc-plan.ts';
 import { defaultParallel, runPlan } from '../../../src/project/run-plan.ts';
 import type { CreateSandboxVm } from '../../../src/project/runner-vm.ts';
@@ -242,6 +244,26 @@ it('adHocPlan() puts one command in place of the steps', async () => {
   const result = await runPlan(adHocPlan(one, ['make', 'all']), { createVm });
   expect(result.exitCode).toBe(0);
   expect(vms.get('a')?.started.map(({ argv }) => argv)).toEqual([['make', 'all']]);
+});
+
+it('adHocPlan() keeps what the sandbox depends on, which does not get the streams of the command', async () => {
+  const app = {
+    ...sandbox('app', [step('s', 'x')]),
+    dependsOn: [{ name: 'db', condition: 'completed' as const }],
+  };
+  const db = sandbox('db', [step('load', 'echo loaded')]);
+  const adHoc = adHocPlan(plan(app), ['make']).sandboxes;
+  const whole = withDependencies(plan(db, app), adHoc);
+  const streams = { stdin: null, stdout: new PassThrough(), stderr: new PassThrough() };
+  const { createVm, vms } = fakeVms();
+  const { onEvent, lines } = recorder();
+  const passthrough = { sandbox: 'app', ...streams };
+  const result = await runPlan(whole, { createVm, onEvent, passthrough });
+  expect(result.exitCode).toBe(0);
+  expect(vms.get('db')?.started).toHaveLength(1);
+  expect(vms.get('app')?.started.map(({ argv }) => argv)).toEqual([['make']]);
+  expect(lines()).toContain('step-output load stdout "loaded\\n"');
+  expect(streams.stdout.read()).toBeNull();
 });
 
 it('defaultParallel() is half the CPUs and at least one', () => {

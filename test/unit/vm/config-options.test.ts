@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { defaultConfig, mergeConfig, type VMConfig } from '../../../src/config/go/vm-config.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
+import { OverlayProvider } from '../../../src/vfs/overlay-provider.ts';
 import { ReadonlyProvider } from '../../../src/vfs/readonly-provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
 import { toVMOptions } from '../../../src/vm/config-options.ts';
@@ -42,10 +43,34 @@ it('toVMOptions() gives a config without network none, and the default its works
   expect(options.vfs?.mounts?.['/workspace']).toBeInstanceOf(MemoryProvider);
 });
 
-const overlay: VMConfig = { vfs: { mounts: { '/a': { type: 'overlay' } } } };
+it('toVMOptions() makes an overlay of two mounts, with memory above by default', () => {
+  const below = { type: 'real_fs', host_path: '/' };
+  const upper = { type: 'real_fs', host_path: '/tmp' };
+  const { vfs } = toVMOptions({
+    vfs: {
+      mounts: {
+        '/a': { type: 'overlay', lower: below },
+        '/b': { type: 'overlay', upper, lower: { type: 'overlay', lower: below } },
+        '/c': { type: 'overlay', lower: below, readonly: true },
+      },
+    },
+  });
+  const { '/a': plain, '/b': nested, '/c': readonly } = vfs?.mounts ?? {};
+  const layersOf = (mount: unknown) => (mount as OverlayProvider).layers;
+  expect(plain).toBeInstanceOf(OverlayProvider);
+  expect(layersOf(plain).upper).toBeInstanceOf(MemoryProvider);
+  expect(layersOf(nested).upper).toBeInstanceOf(RealFSProvider);
+  expect(layersOf(nested).lower).toBeInstanceOf(OverlayProvider);
+  expect(readonly).toBeInstanceOf(ReadonlyProvider);
+});
+
+const lower = { type: 'memory' };
+const readonlyUpper = { type: 'overlay', lower, upper: { type: 'memory', readonly: true } };
 
 it.each<[string, VMConfig]>([
-  ['vfs.mounts["/a"].type', overlay],
+  ['vfs.mounts["/a"].type', { vfs: { mounts: { '/a': { type: 'nfs' } } } }],
+  ['vfs.mounts["/a"].lower', { vfs: { mounts: { '/a': { type: 'overlay' } } } }],
+  ['vfs.mounts["/a"].upper.readonly', { vfs: { mounts: { '/a': readonlyUpper } } }],
   ['vfs.mounts["/a"].host_path', { vfs: { mounts: { '/a': { type: 'real_fs' } } } }],
   ['network.policy_script', { network: { policy_script: 'x.js' } }],
   [

@@ -8,16 +8,17 @@ import { createQuietRenderer } from './quiet-renderer.ts';
 import { createRawRenderer } from './raw-renderer.ts';
 import type { RunRenderer } from './run-renderer.ts';
 
-/** Creates the renderer of a run. With `isRaw`, standard output belongs to the command of `run -- CMD`. */
+/** Creates the renderer of a run. @param raw  The sandbox of `run SANDBOX -- CMD`, whose command has standard output. */
 export async function createRenderer(
   mode: Exclude<ProgressMode, 'auto'>,
-  isRaw: boolean,
+  raw: string | null,
   io: CliIo,
 ): Promise<RunRenderer> {
   const { stdout, stderr, env } = io;
   if (mode === 'json') return createJsonRenderer(stdout);
-  if (isRaw && mode === 'quiet') return { onEvent: () => undefined, end: async () => undefined };
-  if (isRaw) return createRawRenderer(stderr, paintFor(stderr, env));
+  if (raw !== null && mode === 'quiet')
+    return { onEvent: () => undefined, end: async () => undefined };
+  if (raw !== null) return createRawRenderer(stderr, paintFor(stderr, env), raw);
   const options = {
     paint: paintFor(stdout, env),
     keepColours: stdout.isTTY === true && hasColours(stdout, env),

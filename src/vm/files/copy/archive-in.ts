@@ -14,6 +14,7 @@ import { sendFile } from '../whole-file.ts';
 import { changeRequester } from './change-requester.ts';
 import { CopyCount, type CopyOptions, type CopySummary } from './copy-options.ts';
 import { EntryNames } from './entry-names.ts';
+import { WaitingMemory } from './waiting-memory.ts';
 
 /** A file up to this size is held in memory, and sent while the next entries are read. */
 const SMALL_BYTES = 128 * 1024;
@@ -35,6 +36,7 @@ class ArchiveIn {
   readonly #target: Buffer;
   readonly #names = new EntryNames();
   readonly #directories: { readonly path: Buffer; readonly change: FilesChange }[] = [];
+  readonly #memory = new WaitingMemory();
   readonly #underWay = new Set<Promise<void>>();
   /** Files that `#underWay` writes. */
   readonly #writing = new Set<string>();
@@ -96,6 +98,7 @@ class ArchiveIn {
       case 'directory':
         this.#count.add('directories');
         await this.#makeDirectory(path);
+        this.#memory.take(path.length);
         this.#directories.push({ path, change: changeOf(entry) });
         return;
       case 'file':

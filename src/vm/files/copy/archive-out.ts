@@ -5,7 +5,7 @@ import { type FileAttributes, readAttributes } from '../../../protocol/files/fil
 import type { FilesPath } from '../../../protocol/files/files-request.ts';
 import { encodeTarHeader, TAR_END } from '../../../util/tar/encode-tar-header.ts';
 import { type TarHeader, type TarKind, tarPaddingBytes } from '../../../util/tar/tar-entry.ts';
-import { decodePath } from '../decode.ts';
+import { decodePath, type ListedPage, type PageEntry } from '../decode.ts';
 import { readPages } from '../directory.ts';
 import type { FilesSession } from '../files-session.ts';
 import { fileType } from '../guest-stats.ts';
@@ -13,6 +13,7 @@ import { OpenGuestFile } from '../open-file.ts';
 import { readRange } from '../read.ts';
 import { CopyCount, type CopyOptions } from './copy-options.ts';
 import { LinkNames } from './link-names.ts';
+import { WaitingMemory } from './waiting-memory.ts';
 
 /** Files that are opened, and whose beginnings are read, before their turn in the archive has come. */
 const LOOKAHEAD = 32;
@@ -28,6 +29,18 @@ interface Found {
   readonly isTop: boolean;
 }
 
+/** Directories on the way to the present entry of which a part is listed, and the rest later. */
+const MAX_OPEN_LISTINGS = 32;
+
+/** A directory on the way to the present entry. */
+interface Level {
+  readonly directory: Found;
+  readonly pages: AsyncGenerator<ListedPage, void>;
+  /** Entries that wait, the next one last. */
+  waiting: PageEntry[];
+  isListed: boolean;
+}
+
 /** A file that is being opened. */
 interface Opened {
   readonly file: OpenGuestFile;
@@ -41,6 +54,8 @@ class ArchiveOut {
   readonly #signal: AbortSignal | undefined;
   readonly #count: CopyCount;
   readonly #links = new LinkNames<Buffer>();
+  readonly #memory = new WaitingMemory();
+  readonly #levels: Level[] = [];
 
   constructor(session: FilesSession, options: CopyOptions) {
     this.#session = session;
@@ -70,27 +85,55 @@ class ArchiveOut {
       yield TAR_END;
     } finally {
       for (const { opened } of ahead) void opened?.then(({ file }) => file.discard(), ignore);
+      for (const { pages } of this.#levels) void pages.return();
     }
   }
 
-  /** Yields what is there, a directory before what is in it. */
+  /** Yields what is there, a directory before what is in it. Of each directory on the way one page is in memory. */
   async *#walk(top: Found): AsyncGenerator<Found, void> {
-    const waiting: Found[] = [top];
-    for (let found = waiting.pop(); found !== undefined; found = waiting.pop()) {
-      yield found;
-      if (fileType(found.attributes.mode) !== 'directory') continue;
-      const { path, name: above, isTop } = found;
-      const request = { path, attributes: true, nofollow: !isTop, signal: this.#signal };
-      for await (const entries of readPages(this.#session, request)) {
-        this.#count.addListed(entries.length);
-        for (const { name, attributes } of entries) {
-          if (attributes === null) continue;
-          const below = Buffer.concat([Buffer.from(path), SLASH, name]);
-          const inArchive = Buffer.concat([above, SLASH, name]);
-          waiting.push({ path: below, name: inArchive, attributes, isTop: false });
-        }
+    yield top;
+    this.#enter(top);
+    for (let level = this.#levels.at(-1); level !== undefined; level = this.#levels.at(-1)) {
+      const entry = level.waiting.pop();
+      if (entry === undefined) {
+        if (level.isListed) this.#leave(level);
+        else await this.#list(level);
+        continue;
       }
+      this.#memory.give(entry.name.length);
+      const found = below(level.directory, entry);
+      if (found === null) continue;
+      yield found;
+      this.#enter(found);
     }
+  }
+
+  #enter(directory: Found): void {
+    if (fileType(directory.attributes.mode) !== 'directory') return;
+    const { path, isTop } = directory;
+    this.#memory.take(2 * path.length);
+    const request = { path, attributes: true, nofollow: !isTop, signal: this.#signal };
+    const pages = readPages(this.#session, request);
+    this.#levels.push({ directory, pages, waiting: [], isListed: false });
+  }
+
+  #leave({ directory }: Level): void {
+    this.#memory.give(2 * directory.path.length);
+    this.#levels.pop();
+  }
+
+  /** Lists the next page of a directory, or all of it when too many are open. */
+  async #list(level: Level): Promise<void> {
+    const open = this.#levels.filter(({ isListed }) => !isListed).length;
+    do {
+      const { value: page } = await level.pages.next();
+      const entries = page?.entries ?? [];
+      level.isListed = page?.isLast ?? true;
+      this.#count.addListed(entries.length);
+      for (const { name } of entries) this.#memory.take(name.length);
+      level.waiting = [...entries.toReversed(), ...level.waiting];
+    } while (!level.isListed && open > MAX_OPEN_LISTINGS);
+    if (level.isListed) void level.pages.return();
   }
 
   #openAhead({ path, attributes, isTop }: Found): Promise<Opened> | null {
@@ -166,6 +209,16 @@ class ArchiveOut {
 }
 
 function ignore(): void {}
+
+function below(directory: Found, { name, attributes }: PageEntry): Found | null {
+  if (attributes === null) return null;
+  return {
+    path: Buffer.concat([Buffer.from(directory.path), SLASH, name]),
+    name: Buffer.concat([directory.name, SLASH, name]),
+    attributes,
+    isTop: false,
+  };
+}
 
 /** Returns the name that a copy of the path has; `.` for a root or a path that ends with dots. */
 function baseName(path: FilesPath): Buffer {

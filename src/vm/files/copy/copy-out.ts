@@ -14,7 +14,7 @@ import { FILES_OPEN } from '../../../protocol/constants.ts';
 import { ERRNO } from '../../../protocol/errno.ts';
 import { type FileAttributes, readAttributes } from '../../../protocol/files/file-attributes.ts';
 import type { FilesPath } from '../../../protocol/files/files-request.ts';
-import { decodePath } from '../decode.ts';
+import { decodePath, type ListedPage, type PageEntry } from '../decode.ts';
 import { readPages } from '../directory.ts';
 import type { FilesSession } from '../files-session.ts';
 import { fileType } from '../guest-stats.ts';
@@ -24,17 +24,28 @@ import { CopyCount, type CopyOptions, type CopySummary } from './copy-options.ts
 import { HostPlace } from './host-place.ts';
 import { runJobs } from './job-queue.ts';
 import { LinkNames } from './link-names.ts';
+import { WaitingMemory } from './waiting-memory.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
 const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 
-/** One thing of the guest to copy. The attributes and the path are its word. */
+/** Directories of which a part is listed, and the rest later. A files process has 1,024 open files for all of us. */
+const MAX_OPEN_LISTINGS = 32;
+
+/** One thing of the guest to copy. The attributes and the names below the top are its word. */
 interface Job {
-  readonly path: FilesPath;
   readonly attributes: FileAttributes;
   readonly place: HostPlace;
 }
+
+/** A directory to list further, once what is known of it has been copied. */
+interface Listing {
+  readonly place: HostPlace;
+  readonly pages: AsyncGenerator<ListedPage, void>;
+}
+
+type Add = (work: Job | Listing) => void;
 
 /** The first copy of a file that has several names in the guest. */
 interface FirstCopy {
@@ -67,31 +78,61 @@ class CopyOut {
   readonly #signal: AbortSignal | undefined;
   readonly #count: CopyCount;
   /** Directories whose mode and time are set last, when nothing is made in them any more. */
-  readonly #directories: Job[] = [];
+  readonly #directories: (Pick<FileAttributes, 'mode' | 'mtimeNs'> & Pick<Job, 'place'>)[] = [];
+  readonly #memory = new WaitingMemory();
+  readonly #listings = new Set<Listing>();
   readonly #links = new LinkNames<FirstCopy>();
   readonly #symlinks: 'copy' | 'skip';
 
-  constructor(session: FilesSession, options: CopyOptions, symlinks: 'copy' | 'skip' = 'copy') {
+  /** The top, in the guest and here. */
+  readonly #path: Buffer;
+  readonly #place: HostPlace;
+
+  constructor(
+    session: FilesSession,
+    [path, place]: readonly [FilesPath, HostPlace],
+    options: CopyOptions,
+    symlinks: 'copy' | 'skip' = 'copy',
+  ) {
+    this.#path = Buffer.from(path);
+    this.#place = place;
     this.#symlinks = symlinks;
     this.#session = session;
     this.#signal = options.signal;
     this.#count = new CopyCount(options);
   }
 
-  async run(path: FilesPath, place: HostPlace): Promise<CopySummary> {
+  async run(): Promise<CopySummary> {
+    const [path, place] = [this.#path, this.#place];
     const action = { syscall: 'stat', path };
     const attributes = await this.#session.request(
       { type: 'STAT', target: { path, follow: place.isTop } },
       { action, decode: readAttributes, signal: this.#signal },
     );
-    await runJobs<Job>({ path, attributes, place }, (job, add) => this.#copy(job, add));
-    for (const job of this.#directories.reverse()) {
-      await job.place.inside((fd) => finish(fd, job.attributes));
+    try {
+      await runJobs<Job | Listing>({ attributes, place }, (work, add) => this.#work(work, add));
+    } finally {
+      for (const { pages } of this.#listings) void pages.return();
+    }
+    for (const directory of this.#directories.reverse()) {
+      await directory.place.inside((fd) => finish(fd, directory));
     }
     return this.#count.summary;
   }
 
-  async #copy(job: Job, add: (job: Job) => void): Promise<void> {
+  #work(work: Job | Listing, add: Add): Promise<void> {
+    if ('pages' in work) return this.#list(work, add);
+    if (work.place !== this.#place) this.#memory.give(work.place.name.length);
+    return this.#copy(work, add);
+  }
+
+  /** The path in the guest: bytes, because a name may be any. */
+  #pathOf(place: HostPlace): Buffer {
+    const below = place.namesBelow(this.#place).map((name) => `/${name}`);
+    return Buffer.concat([this.#path, Buffer.from(below.join(''), 'latin1')]);
+  }
+
+  async #copy(job: Job, add: Add): Promise<void> {
     switch (fileType(job.attributes.mode)) {
       case 'file':
         return this.#copyFile(job);
@@ -110,9 +151,9 @@ class CopyOut {
     }
   }
 
-  async #copyDirectory(job: Job, add: (job: Job) => void): Promise<void> {
-    const { path, place } = job;
+  async #copyDirectory({ place, attributes }: Job, add: Add): Promise<void> {
     this.#count.add('directories');
+    this.#memory.take(place.name.length);
     await place.inParent((directory, name) => {
       try {
         makeDirectoryAt(directory, name, 0o700);
@@ -120,19 +161,44 @@ class CopyOut {
         if (!(error instanceof SystemError) || error.errno !== ERRNO.EEXIST) throw error;
       }
     });
-    this.#directories.push(job);
+    const { mode, mtimeNs } = attributes;
+    this.#directories.push({ place, mode, mtimeNs });
+    const path = this.#pathOf(place);
     const request = { path, attributes: true, nofollow: !place.isTop, signal: this.#signal };
-    for await (const entries of readPages(this.#session, request)) {
-      this.#count.addListed(entries.length);
-      for (const { name, attributes } of entries) {
-        if (attributes === null) continue;
-        add({ path: joinGuest(path, name), attributes, place: place.below(name) });
+    const listing = { place, pages: readPages(this.#session, request) };
+    this.#listings.add(listing);
+    await this.#list(listing, add);
+  }
+
+  /** Lists a page of a directory. The next one waits until what is in this one is on its way, so that little of a tree is in memory. */
+  async #list(listing: Listing, add: Add): Promise<void> {
+    for (;;) {
+      const { value: page } = await listing.pages.next();
+      const isLast = page?.isLast ?? true;
+      if (isLast) {
+        this.#listings.delete(listing);
+        void listing.pages.return();
       }
+      const isPut = !isLast && this.#listings.size <= MAX_OPEN_LISTINGS;
+      // The newest work is done first.
+      if (isPut) add(listing);
+      this.#addEntries(listing.place, page?.entries ?? [], add);
+      if (isLast || isPut) return;
     }
   }
 
-  async #copyLink({ path, place }: Job): Promise<void> {
+  #addEntries(place: HostPlace, entries: readonly PageEntry[], add: Add): void {
+    this.#count.addListed(entries.length);
+    for (const { name, attributes } of entries) {
+      if (attributes === null) continue;
+      this.#memory.take(name.length);
+      add({ attributes, place: place.below(name) });
+    }
+  }
+
+  async #copyLink({ place }: Job): Promise<void> {
     this.#count.add('links');
+    const path = this.#pathOf(place);
     const action = { syscall: 'readlink', path };
     const request = { type: 'READLINK', path } as const;
     const options = { action, decode: decodePath, signal: this.#signal };
@@ -145,7 +211,7 @@ class CopyOut {
   async #copyFile(job: Job): Promise<void> {
     this.#count.add('files');
     let own: Promise<void> | undefined;
-    const first = this.#links.earlier(job.attributes, job.path.length, () => {
+    const first = this.#links.earlier(job.attributes, job.place.name.length, () => {
       own = this.#copyContent(job);
       return { place: job.place, made: own };
     });
@@ -167,7 +233,8 @@ class CopyOut {
     if (!isLinked) await this.#copyContent(job);
   }
 
-  async #copyContent({ path, place, attributes: listed }: Job): Promise<void> {
+  async #copyContent({ place, attributes: listed }: Job): Promise<void> {
+    const path = this.#pathOf(place);
     const bits = FILES_OPEN.READ | (place.isTop ? 0 : FILES_OPEN.NOFOLLOW);
     const file = await OpenGuestFile.start(this.#session, {
       ...{ path, bits, mode: 0 },
@@ -207,14 +274,9 @@ function notLinkable(error: unknown): false {
 }
 
 /** No set-user-ID program of a guest becomes one of the host. */
-function finish(fd: number, { mode, mtimeNs }: FileAttributes): void {
+function finish(fd: number, { mode, mtimeNs }: Pick<FileAttributes, 'mode' | 'mtimeNs'>): void {
   fchmodSync(fd, mode & 0o777);
   setTimes(fd, null, mtimeNs);
-}
-
-/** Returns the path of an entry: bytes, because a name may be any. */
-function joinGuest(path: FilesPath, name: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(path), Buffer.from('/'), name]);
 }
 
 /** @see GuestFileSystem.copyOut */
@@ -226,7 +288,7 @@ export async function copyOut(
 ): Promise<CopySummary> {
   const place = HostPlace.open(hostPath, { follow: false });
   try {
-    return await new CopyOut(session, options).run(path, place);
+    return await new CopyOut(session, [path, place], options).run();
   } finally {
     place.close();
   }
@@ -239,5 +301,5 @@ export function copyOutTo(
   place: HostPlace,
   options: CopyOptions,
 ): Promise<CopySummary> {
-  return new CopyOut(session, options, 'skip').run(path, place);
+  return new CopyOut(session, [path, place], options, 'skip').run();
 }

@@ -14,11 +14,14 @@ const O_CLOEXEC = 0o2000000;
  */
 export class HostPlace {
   readonly #root: number;
-  readonly names: readonly string[];
+  /** A tree has many of these, so each has its own name only. */
+  readonly #above: HostPlace | null;
+  readonly name: string;
 
-  private constructor(root: number, names: readonly string[]) {
+  private constructor(root: number, above: HostPlace | null, name: string) {
     this.#root = root;
-    this.names = names;
+    this.#above = above;
+    this.name = name;
   }
 
   /**
@@ -31,7 +34,7 @@ export class HostPlace {
     try {
       if (follow) absolute = realpathSync(absolute);
       const root = openSync(dirname(absolute), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-      return new HostPlace(root, [Buffer.from(basename(absolute)).toString('latin1')]);
+      return new HostPlace(root, null, Buffer.from(basename(absolute)).toString('latin1'));
     } catch (error) {
       throw copyError(error, printable(absolute, 4_096));
     }
@@ -42,18 +45,28 @@ export class HostPlace {
     closeSync(this.#root);
   }
 
-  get name(): string {
-    return this.names.at(-1) ?? '';
+  /** Names from the top. */
+  get names(): string[] {
+    return this.namesBelow(null);
+  }
+
+  /** Names from a place above to this one. */
+  namesBelow(above: HostPlace | null): string[] {
+    const names: string[] = [];
+    for (let at: HostPlace | null = this; at !== null && at !== above; at = at.#above) {
+      names.push(at.name);
+    }
+    return names.reverse();
   }
 
   /** True for the path that was opened. */
   get isTop(): boolean {
-    return this.names.length === 1;
+    return this.#above === null;
   }
 
   /** @param name  One component, of the guest or of a host directory. */
   below(name: Buffer): HostPlace {
-    return new HostPlace(this.#root, [...this.names, name.toString('latin1')]);
+    return new HostPlace(this.#root, this, name.toString('latin1'));
   }
 
   /** The place of a path of the guest below this one. @throws {GondolinError} FILES_COPY_FAILED if a name of it is `..`. */

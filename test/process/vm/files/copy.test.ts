@@ -39,12 +39,13 @@ interface Listed {
   readonly mode: number;
 }
 
-function page(entries: readonly Listed[], isLast = true): Buffer {
+function page(entries: readonly Listed[], isLast = true, hasAttributes = true): Buffer {
   const parts = entries.map(({ name, mode }) => {
     const head = Buffer.alloc(8);
     head.writeUInt32LE(mode, 0);
     head.writeUInt32LE(name.length, 4);
-    return Buffer.concat([head, Buffer.from(name), attributes(mode)]);
+    const own = hasAttributes ? attributes(mode) : Buffer.alloc(0);
+    return Buffer.concat([head, Buffer.from(name), own]);
   });
   return Buffer.concat([Buffer.of(isLast ? 1 : 0), ...parts]);
 }
@@ -178,6 +179,68 @@ it('copyOut() of a directory whose list does not end stops at maxEntries', async
   const pages = process.requests.filter(({ operation }) => operation === 'LIST');
   expect(pages.length).toBeLessThan(60);
 });
+
+/** A guest whose directories have these pages, one after the other. */
+function pagedGuest(pages: readonly Buffer[]) {
+  const guest = new FakeFilesProcess();
+  const turns = new Map<number, number>();
+  guest.serve(({ id, operation, body }) => {
+    const handle = body.length < 4 ? 0 : body.readUInt32LE(0);
+    if (operation === 'OPEN') turns.set(handle, 0);
+    if (operation !== 'LIST') {
+      const isStart = operation === 'READ' && body.readBigUInt64LE(4) === 0n;
+      const isEmpty = operation === 'CLOSE' || operation === 'READ';
+      const content = isStart ? Buffer.from('evil') : Buffer.alloc(0);
+      guest.reply(id, 0, isEmpty ? content : attributes(DIRECTORY));
+      return;
+    }
+    const turn = turns.get(handle) ?? 0;
+    turns.set(handle, turn + 1);
+    guest.reply(id, 0, pages[turn]);
+  });
+  const link = { start: () => Promise.resolve(guest), explain: Promise.resolve.bind(Promise) };
+  return { guest, files: new GuestFileSystem(new FilesSession(link, ''), undefined) };
+}
+
+const many = (count: number, mode: number, name: (i: number) => string): Listed[] =>
+  Array.from({ length: count }, (_, i) => ({ name: name(i), mode }));
+
+async function drained(archive: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of archive);
+}
+
+type Act = readonly [name: string, act: (files: GuestFileSystem) => Promise<unknown>];
+const COPY: Act = ['copyOut()', (files) => files.copyOut('/a', join(temporaryDirectory(), 'to'))];
+const ARCHIVE: Act = ['readArchive()', (files) => drained(files.readArchive('/a'))];
+const GLOB: Act = ['glob()', (files) => files.glob('/a/**/x')];
+
+it.each([COPY, ARCHIVE, GLOB])(
+  '%s of a hostile guest, whose directories have many names and more directories, is FILES_TOO_LARGE long before its names fill the memory',
+  async (name, act) => {
+    const long = (i: number) => `${i}-${'n'.repeat(245)}`;
+    const between = many(580, FILE, (i) => `f${long(i)}`);
+    const entries = [...many(60, DIRECTORY, long), ...between];
+    const last = many(60, DIRECTORY, (i) => `d${i}`);
+    const wide = page([...entries, ...last], true, name !== 'glob()');
+    const before = process.memoryUsage().rss;
+    await expect(act(pagedGuest([wide]).files)).rejects.toMatchObject({ code: 'FILES_TOO_LARGE' });
+    expect(process.memoryUsage().rss - before).toBeLessThan(1.5 * 2 ** 30);
+  },
+);
+
+it.each([COPY, ARCHIVE])(
+  '%s asks for the next page of a directory when what is in the former one is on its way',
+  async (_, act) => {
+    const part = many(300, FILE, (i) => `f${i}`);
+    const { guest, files } = pagedGuest([page(part, false), page(part)]);
+    await outcome(act(files));
+    const asked = guest.requests.map(({ operation }) => operation);
+    const second = asked.indexOf('LIST', asked.indexOf('LIST') + 1);
+    const opened = asked.slice(0, second).filter((operation) => operation === 'OPEN').length;
+    expect(second).toBeGreaterThan(0);
+    expect(opened).toBeGreaterThan(230);
+  },
+);
 
 it('copyOut() into a directory that is missing, and copyIn() of nothing, are FILES_COPY_FAILED', async () => {
   const host = temporaryDirectory();

@@ -53,6 +53,9 @@ describe('volumes', () => {
     ['[{ type: bind, source: ./src, target: x, size: 1GiB }]', 'bad_value'],
     ['[{ type: memory, target: x, size: big }]', 'bad_value'],
     ['[{ type: tmpfs, source: ./src, target: x }]', 'bad_value'],
+    ['[{ type: overlay, target: x }]', 'missing_key'],
+    ['[{ type: overlay, source: ./src, target: x, read_only: true }]', 'bad_value'],
+    ['["./a.txt:x:overlay"]', 'path_kind'],
     ['["./src:x", "./a.txt:./x"]', 'mount_conflict'],
     ['["./src:/workspace/x", { type: memory, target: x }]', 'mount_conflict'],
   ])('%s is %s', (list, code) => {
@@ -89,6 +92,18 @@ describe('volumes', () => {
     expect(readText(text).sandboxes[0]?.volumes).toContainEqual(expect.objectContaining(want));
   });
 
+  it('an overlay is a host directory whose changes have a size', () => {
+    const host = { kind: 'host', hostPath: '/p/src', isReadonly: false };
+    expect(
+      volumesOf('["./src:/a:overlay", { type: overlay, source: ./src, target: /b, size: 1GiB }]'),
+    ).toEqual(
+      expect.arrayContaining([
+        { ...host, guestPath: '/a', overlay: { sizeBytes: 256 * 2 ** 20 } },
+        { ...host, guestPath: '/b', overlay: { sizeBytes: 2 ** 30 } },
+      ]),
+    );
+  });
+
   it('a volume of the flat form needs no name beside it', () => {
     expect(volumesOf('[{ type: volume, source: b, target: /c }]')).toEqual([
       { kind: 'disk', name: 'b', guestPath: '/c', sizeBytes: 2 ** 32, isReadonly: false },
@@ -103,6 +118,7 @@ describe('volumes', () => {
     ['volumes: { a: { driver: local } }\nsandboxes: { a: {} }\n', 'unknown_key'],
     ['volumes: [{ type: volume, source: ./a, target: x }]\n', 'bad_value'],
     ['volumes: [{ type: volume, target: x }]\n', 'missing_key'],
+    ['volumes: { a: {} }\nsandboxes: { b: { volumes: ["a:/x:overlay"] } }\n', 'bad_value'],
     ['volumes: { a: {} }\nsandboxes: { a: { volumes: ["a:/x", "./src:/x"] } }\n', 'mount_conflict'],
   ])('%j is %s', (text, code) => {
     expect(errorOf(text).map((issue) => issue.code)).toEqual([code]);

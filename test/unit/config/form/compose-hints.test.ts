@@ -16,8 +16,6 @@ it.each([
   ['steps: [{ run: ls, working-directory: x }]', 'unknown_key', '`cwd:`'],
   ['steps: [{ run: ls, if: always }]', 'unknown_key', '`when: on_success`'],
   ['root: disk', 'later_key', '`root: memory`'],
-  ['volumes: ["./src:x:overlay"]', 'later_key', '`host:guest:ro`'],
-  ['volumes: [{ type: overlay, source: ./src, target: x }]', 'later_key', 'read_only: true'],
   ['volumes: [{ type: tmpfs, target: x }]', 'bad_value', '`type: memory`'],
   ['image: Node:20', 'image_reference', 'REGISTRY/NAME:TAG'],
   ['image: python', 'unknown_image', 'python:3.12-slim'],
