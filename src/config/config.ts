@@ -190,6 +190,14 @@ export type VolumeConfig =
     }
   | { readonly kind: 'memory'; readonly guestPath: string; readonly sizeBytes: number }
   | {
+      /** A tree of the host that is copied into the guest before the steps. */
+      readonly kind: 'copy';
+      readonly hostPath: string;
+      readonly guestPath: string;
+      /** Whether what the `.gitignore` files of the tree ignore is left out, and `.git`. */
+      readonly usesGitignore: boolean;
+    }
+  | {
       /** A disk of the project, kept between runs. */
       readonly kind: 'disk';
       readonly name: string;

@@ -29,6 +29,9 @@ function mountLine(mount: MountPlan): string {
   if (mount.kind === 'memory') {
     return `${mount.guestPath} (memory, ${Math.round(mount.sizeBytes / MIB)} MiB)`;
   }
+  if (mount.kind === 'copy') {
+    return `${mount.hostPath} -> ${mount.guestPath} (copied${mount.usesGitignore ? ', without what .gitignore ignores' : ''})`;
+  }
   if (mount.kind === 'disk') {
     const size = `${Math.round(mount.sizeBytes / MIB)} MiB${mount.isReadonly ? ', read-only' : ''}`;
     return `volume ${mount.name} -> ${mount.guestPath} (${size})`;

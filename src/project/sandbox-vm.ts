@@ -51,6 +51,21 @@ async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | n
   });
 }
 
+/** Copies the trees of a sandbox into a VM that did not come from a saved machine, which has them. */
+async function copyIn({ sandbox, hooks, options }: VmInputs, vm: VM): Promise<void> {
+  const hasCopies = sandbox.vm.mounts.some(({ kind }) => kind === 'copy');
+  if (!hasCopies || options.from !== undefined) return;
+  const { copyTreesIn } = await import('./copies/copied-trees.ts');
+  const { guestOwner } = await import('./copies/guest-owner.ts');
+  const files = { root: vm.filesAs(''), own: vm.fs, owner: () => guestOwner(vm) };
+  try {
+    await copyTreesIn(sandbox.vm, files, hooks.signal);
+  } catch (error) {
+    await vm.close();
+    throw error;
+  }
+}
+
 async function announceSsh(vm: VM, { onSsh }: SandboxVmOptions): Promise<void> {
   if (onSsh === undefined) return;
   try {
@@ -268,6 +283,7 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
       const { vm, steps } = await startSandbox(inputs, checkpoints);
+      if (steps.length === 0) await copyIn(inputs, vm);
       running.add(sandbox.name, vm);
       await ports.serve(vm);
       if (checkpoints !== null && options.checkpoints !== 'rewrite') {

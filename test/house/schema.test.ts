@@ -151,6 +151,7 @@ const BASE = {
       volumes: [
         { type: 'bind', source: './src', target: 'a' },
         { type: 'memory', target: 'b' },
+        { type: 'copy', source: './src', target: 'c' },
       ],
       network: {
         ssh: [{ hosts: ['s.test'], key: './a.txt' }],
@@ -300,7 +301,7 @@ function otherValue({ path, part }: Key): unknown {
 /** Sets a key in the first item of each list, or where it only fits another: the second. */
 function withValue(path: string, value: unknown): string {
   const document: unknown = structuredClone(BASE);
-  const item = path === 'sandboxes.*.volumes[].size' ? '1' : '0';
+  const item = { size: '1', gitignore: '2' }[/volumes\[\]\.(\w+)$/.exec(path)?.[1] ?? ''] ?? '0';
   const images: Readonly<Record<string, string>> = {
     'images.*.path': 'j',
     'images.*.oci': 'k',

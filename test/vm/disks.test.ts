@@ -121,13 +121,16 @@ volumes: { cache: { size: 64MiB } }
 sandboxes:
   box:
     resources: { memory: 256MiB }
-    volumes: [ ".:/workspace", "cache:/root/cache" ]
+    volumes: [ ".:/workspace", "cache:/root/cache", { type: copy, source: ., target: /srv/tree, gitignore: true } ]
     hide: [ .env ]
     steps:
       - { name: fill, run: 'echo filled >> /root/cache/a', checkpoint: true }
-      - { name: show, run: 'cat /root/cache/a; echo more >> /root/cache/a; ls -A; test ! -e .env' }
+      - { name: show, run: 'cat /root/cache/a; echo more >> /root/cache/a; ls -A; test ! -e .env; ls -A /srv/tree | grep -c -e env -e ignored || stat -c %a-%U /srv/tree/run.sh' }
 `);
   writeFileSync(join(project, '.env'), 'KEY=hidden-value\n');
+  writeFileSync(join(project, '.gitignore'), 'ignored*\n');
+  writeFileSync(join(project, 'ignored.txt'), 'x');
+  writeFileSync(join(project, 'run.sh'), 'true', { mode: 0o755 });
   const gondolin = (...args: string[]) => runBuiltCli(args, { cwd: project });
   onTestFinished(() => gondolin('prune', '--volumes').then(() => undefined));
   const shown = async () => {
@@ -135,6 +138,7 @@ sandboxes:
     expect(stderr).toBe('');
     expect(code).toBe(0);
     expect(stdout).toContain('gondolin.yaml');
+    expect(stdout).toContain('755-root');
     expect(stdout).not.toMatch(/hidden-value|^[^$]*\.env$/m);
     return stdout.match(/filled|more/g);
   };

@@ -170,6 +170,10 @@ function readLong(
   }
   const from = hostPath(context, source, source.text);
   if (from === null || to === null) return null;
+  if (textOr(getChild(node, 'type'), '') === 'copy') {
+    const usesGitignore = flagOr(getChild(node, 'gitignore'), false);
+    return { kind: 'copy', hostPath: from, guestPath: to, usesGitignore };
+  }
   const volume: HostVolume = { kind: 'host', hostPath: from, guestPath: to, isReadonly };
   const isOverlay = textOr(getChild(node, 'type'), '') === OVERLAY;
   return isOverlay ? asOverlay(context, source, volume, getChild(node, 'size')) : volume;
@@ -181,7 +185,9 @@ function workspaceVolume(
   { workspace, memoryBytes }: VolumePlace,
 ): VolumeConfig[] {
   const isCovered = volumes.some(
-    ({ guestPath: path }) => workspace === path || workspace.startsWith(`${path}/`),
+    // What is copied goes into the memory of the workspace.
+    ({ kind, guestPath: path }) =>
+      kind !== 'copy' && (workspace === path || workspace.startsWith(`${path}/`)),
   );
   if (isCovered || workspace === '/') return [];
   return [{ kind: 'memory', guestPath: workspace, sizeBytes: Math.floor(memoryBytes / 2) }];

@@ -10,7 +10,7 @@ import type { ChainFacts } from './key-chain.ts';
  * @throws {GondolinError} HOST_… when QEMU is missing.
  */
 export async function readChainFacts(
-  { cpus, memoryBytes, mounts }: VmPlan,
+  vm: VmPlan,
   image: Pick<GuestImage, 'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>,
   cacheDirectory: string,
   volumes: Readonly<Record<string, string>>,
@@ -21,10 +21,18 @@ export async function readChainFacts(
   const hasScratch = true;
   // It includes the network too; a machine saved with another certificate authority is refused when it is restored.
   const trustKey = null;
+  const { cpus, memoryBytes, mounts } = vm;
   const disks = mounts.flatMap((mount) =>
     mount.kind === 'disk' ? [{ sizeBytes: mount.sizeBytes }] : [],
   );
   const size = { cpus, memoryBytes, disks };
   const machine = computeTemplateKey({ image, ...size, accelerator, qemu, hasScratch, trustKey });
-  return { image: image.key, machine, volumes };
+  return { image: image.key, machine, volumes, copies: await copies(vm, cacheDirectory) };
+}
+
+/** Loads the code of copies only for a sandbox that has some. */
+async function copies(vm: VmPlan, cacheDirectory: string): Promise<Record<string, string>> {
+  if (!vm.mounts.some(({ kind }) => kind === 'copy')) return {};
+  const { digestTrees } = await import('./digest-trees.ts');
+  return digestTrees(vm, cacheDirectory);
 }

@@ -80,7 +80,11 @@ async function describeFile(
   return [mode, memo.find(path, found) ?? (await digestContent(path, memo))];
 }
 
-async function digestOne(path: string, memo: DigestMemo): Promise<string> {
+/**
+ * Returns a digest of a file or link: 64 hex digits.
+ * @throws {GondolinError} PROJECT_INPUT_UNREADABLE
+ */
+export async function digestOne(path: string, memo: DigestMemo): Promise<string> {
   try {
     return createHash('sha256')
       .update(JSON.stringify(await describe(path, memo)))

@@ -20,6 +20,8 @@ export interface ChainFacts {
   readonly machine: string;
   /** The ids of the project's volumes, by name. @default none */
   readonly volumes?: Readonly<Record<string, string>>;
+  /** Digests of the trees that are copied in, by guest path. @default none */
+  readonly copies?: Readonly<Record<string, string>>;
 }
 
 /** One thing that a checkpoint depends on: its label and a digest of its value, never the value. */
@@ -69,6 +71,8 @@ function mountPart(mount: MountPlan, facts: ChainFacts): Part {
         ...['host', mount.hostPath, mount.isReadonly],
         ...(mount.overlay === undefined ? [] : ['overlay', mount.overlay.sizeBytes]),
       ]);
+    case 'copy':
+      return part(label, ['copy', facts.copies?.[mount.guestPath] ?? null]);
     case 'disk':
       // A volume that was removed and made again is empty: what steps wrote to it is gone.
       return part(label, [

@@ -11,13 +11,16 @@ function describeVolume(mount: MountPlan): string {
     const size = `${formatBytes(mount.sizeBytes)}${mount.isReadonly ? ', read-only' : ''}`;
     return `${mount.guestPath} (volume ${mount.name}, ${size})`;
   }
+  if (mount.kind === 'copy') return `${mount.guestPath} (copied)`;
   const how = mount.overlay === undefined ? '' : ', overlay';
   return `${mount.guestPath} (host${mount.isReadonly ? ', read-only' : how})`;
 }
 
 function difference(saved: readonly MountPlan[], now: readonly MountPlan[]): string | null {
-  const before = saved.map(describeVolume);
-  const after = now.map(describeVolume);
+  // What was copied is in the snapshot's memory, and nothing is mounted for it.
+  const mounted = ({ kind }: MountPlan) => kind !== 'copy';
+  const before = saved.filter(mounted).map(describeVolume);
+  const after = now.filter(mounted).map(describeVolume);
   const missing = before.find((shape) => !after.includes(shape));
   if (missing !== undefined) return `it has the volume ${missing}, which the sandbox does not have`;
   const added = after.find((shape) => !before.includes(shape));

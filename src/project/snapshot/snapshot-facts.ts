@@ -52,6 +52,12 @@ const mount = tagged<MountPlan>('kind', {
     isReadonly: boolean,
     overlay: withDefault(object({ sizeBytes: integer() }), undefined),
   }),
+  copy: object<MountPlan & { kind: 'copy' }>({
+    kind: literal('copy'),
+    hostPath: text(),
+    guestPath: text(),
+    usesGitignore: boolean,
+  }),
   disk: object<MountPlan & { kind: 'disk' }>({
     kind: literal('disk'),
     name: text(),

@@ -66,6 +66,7 @@ function shared({ vm }: SandboxPlan): SharedMount[] {
 
 function showMount(mount: SharedMount): string {
   const source = mount.kind === 'disk' ? mount.name : mount.hostPath;
+  if (mount.kind === 'copy') return `${source} copied to ${mount.guestPath}`;
   return `${source} at ${mount.guestPath}${mount.isReadonly ? ', read-only' : ', writable'}`;
 }
 

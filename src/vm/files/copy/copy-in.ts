@@ -7,6 +7,7 @@ import {
   promises,
   read,
 } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { descriptorPath, openAt, readLink } from '../../../host/libc.ts';
@@ -30,6 +31,8 @@ const readAt = promisify(read);
 interface Job {
   readonly place: HostPlace;
   readonly path: FilesPath;
+  /** Path below the source; empty for the source itself. */
+  readonly relative: string;
 }
 
 interface MadeDirectory {
@@ -55,6 +58,7 @@ class CopyIn {
   readonly #signal: AbortSignal | undefined;
   readonly #request: ReturnType<typeof changeRequester>;
   readonly #count: CopyCount;
+  readonly #filter: CopyOptions['filter'];
   readonly #directories: MadeDirectory[] = [];
   readonly #links = new LinkNames<FirstCopy>();
 
@@ -63,6 +67,7 @@ class CopyIn {
     this.#signal = options.signal;
     this.#request = changeRequester(session, options.signal);
     this.#count = new CopyCount(options);
+    this.#filter = options.filter;
   }
 
   async run(job: Job): Promise<CopySummary> {
@@ -89,7 +94,7 @@ class CopyIn {
   }
 
   async #copyDirectory(
-    { place, path }: Job,
+    { place, path, relative }: Job,
     fd: number,
     stats: BigIntStats,
     add: (job: Job) => void,
@@ -110,12 +115,23 @@ class CopyIn {
     await made.catch(passOver('EEXIST'));
     await directory.opened;
     this.#directories.push({ path, change: changeOf(stats) });
-    const names = await promises.readdir(descriptorPath(fd), { encoding: 'buffer' });
-    this.#count.addListed(names.length);
-    for (const name of names) {
+    for (const { name, inside } of await this.#list(fd, relative)) {
       const below = Buffer.concat([Buffer.from(path), Buffer.from('/'), name]);
-      add({ place: place.below(name), path: below });
+      add({ place: place.below(name), path: below, relative: inside });
     }
+  }
+
+  /** Lists the entries of a directory that the filter lets pass. */
+  async #list(fd: number, relative: string): Promise<{ name: Buffer; inside: string }[]> {
+    const path = descriptorPath(fd);
+    const entries = await promises.readdir(path, { encoding: 'buffer', withFileTypes: true });
+    const found = entries.flatMap((entry) => {
+      const inside = join(relative, entry.name.toString());
+      const isCopied = this.#filter?.(inside, entry.isDirectory()) ?? true;
+      return isCopied ? [{ name: entry.name, inside }] : [];
+    });
+    this.#count.addListed(found.length);
+    return found;
   }
 
   async #copyLink(path: FilesPath, target: Buffer): Promise<void> {
@@ -216,7 +232,7 @@ export async function copyIn(
 ): Promise<CopySummary> {
   const place = HostPlace.open(hostPath, { follow: true });
   try {
-    return await new CopyIn(session, options).run({ place, path });
+    return await new CopyIn(session, options).run({ place, path, relative: '' });
   } finally {
     place.close();
   }

@@ -13,6 +13,11 @@ export interface CopyOptions extends FileOptions {
   readonly maxBytes?: number;
   /** Limit of files, directories and links together; above it FILES_TOO_LARGE. @default 1000000 */
   readonly maxEntries?: number;
+  /**
+   * Only of `copyIn`: false leaves an entry out, and all below it. `path` is relative to the source, with `/`.
+   * @default everything is copied
+   */
+  readonly filter?: (path: string, isDirectory: boolean) => boolean;
 }
 
 /**

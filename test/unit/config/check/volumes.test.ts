@@ -128,6 +128,18 @@ describe('volumes', () => {
     expect(errorOf('volumes: ["cache:/c"]\n')[0]?.hint).toContain('type: volume');
   });
 
+  it('a tree that is copied to the workspace goes into its memory', () => {
+    const text = 'volumes: [{ type: copy, source: ./src, target: ., gitignore: true }]\n';
+    expect(readText(text).sandboxes[0]?.volumes).toEqual([
+      { kind: 'memory', guestPath: '/workspace', sizeBytes: 256 * 2 ** 20 },
+      { kind: 'copy', hostPath: '/p/src', guestPath: '/workspace', usesGitignore: true },
+    ]);
+    for (const more of ['size: 1GiB', 'read_only: true']) {
+      const wrong = `volumes: [{ type: copy, source: ./src, target: ., ${more} }]\n`;
+      expect(errorOf(wrong).map(({ code }) => code)).toEqual(['bad_value']);
+    }
+  });
+
   it('the workspace is memory unless a volume covers it', () => {
     const own = readText('volumes: ["./src:."]\n').sandboxes[0]?.volumes;
     expect(own).toEqual([expect.objectContaining({ hostPath: '/p/src', guestPath: '/workspace' })]);
