@@ -2,6 +2,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import { S_IFDIR } from './file-mode.ts';
 import type {
   Caller,
+  ChangeSource,
   DirectoryEntry,
   MaybePromise,
   NewNode,
@@ -38,7 +39,10 @@ export interface ShadowOptions {
 }
 
 /** The patterns of predicates that `createShadowPathPredicate` made. */
-const PATTERNS = new WeakMap<ShadowPredicate, HiddenPaths>();
+const PATTERNS = new WeakMap<
+  ShadowPredicate,
+  { readonly texts: readonly string[]; readonly hidden: HiddenPaths }
+>();
 const RENAME_EXCHANGE = 2;
 const MAX_DEPTH = 4096;
 
@@ -55,7 +59,7 @@ export function createShadowPathPredicate(patterns: readonly string[]): ShadowPr
   const hidden = new HiddenPaths(patterns);
   const predicate: ShadowPredicate = ({ path }) =>
     hidden.hides(path.split('/').filter((name) => name !== ''));
-  PATTERNS.set(predicate, hidden);
+  PATTERNS.set(predicate, { texts: [...patterns], hidden });
   return predicate;
 }
 
@@ -69,6 +73,7 @@ export function createShadowPathPredicate(patterns: readonly string[]): ShadowPr
  * const vm = await VM.create({ vfs: { mounts: { '/work': files } } });
  */
 export class ShadowProvider extends VirtualProvider {
+  readonly changes?: ChangeSource;
   readonly #shouldShadow: ShadowPredicate;
   readonly #placeOf: (node: VfsNode) => NodePlace | null;
   #root: VfsNode | null = null;
@@ -87,6 +92,34 @@ export class ShadowProvider extends VirtualProvider {
     }
     this.#placeOf = inner.place.bind(inner);
     this.#shouldShadow = shouldShadow;
+    if (inner.changes !== undefined) this.changes = this.#visibleChanges(inner.changes);
+  }
+
+  /** @internal What it is made of; `hide` has the patterns, null when the predicate is a program's own. */
+  get parts(): {
+    readonly inner: VfsProvider;
+    readonly shouldShadow: ShadowPredicate;
+    readonly hide: readonly string[] | null;
+  } {
+    const shouldShadow = this.#shouldShadow;
+    return { inner: this.inner, shouldShadow, hide: PATTERNS.get(shouldShadow)?.texts ?? null };
+  }
+
+  /** The guest is not told of hidden names, not even that they change. */
+  #visibleChanges(source: ChangeSource): ChangeSource {
+    return {
+      listen: (onChange) =>
+        source.listen((change) => {
+          const isHidden =
+            change !== null &&
+            change.name !== null &&
+            this.#isHidden(change.directory, change.name);
+          if (!isHidden) onChange(change);
+        }),
+      covers: (directory) => source.covers(directory),
+      current: (directory, name) =>
+        this.#isHidden(directory, name) ? null : source.current(directory, name),
+    };
   }
 
   override start(user: Caller): MaybePromise<VfsNode> {
@@ -223,7 +256,7 @@ export class ShadowProvider extends VirtualProvider {
   ): Promise<void> {
     const [from, to] = [this.#pathOf(parent), this.#pathOf(newParent)];
     if (from === null || to === null) throw new VfsError('ENOENT');
-    const patterns = PATTERNS.get(this.#shouldShadow);
+    const patterns = PATTERNS.get(this.#shouldShadow)?.hidden;
     if (patterns !== undefined) {
       const after = patterns.residue([...to, toText(newName)]);
       const before = patterns.residue([...from, toText(name)]);

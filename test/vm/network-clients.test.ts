@@ -97,11 +97,22 @@ describe.concurrent('programs reach the hosts of the policy and no other', () =>
   });
 
   it.sequential("apt-get: updates and installs from the host's mirror", async () => {
-    const quiet = 'DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0';
+    // The index of the security updates is small: that of the release takes 40 s under TCG.
+    const apt = `DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o Dir::Etc::SourceList=/tmp/apt.list`;
     const told = await print(
-      `${quiet} update >&2; ${quiet} install --no-install-recommends hello >&2; hello`,
+      `grep security /etc/apt/sources.list > /tmp/apt.list
+       ${apt} update >&2
+       index=$(${apt} indextargets --format '$(FILENAME)' 'Created-By: Packages')
+       package=$(/usr/lib/apt/apt-helper cat-file $index | awk -v RS= '
+         !/\nDepends:/ && match($0, /\nSize: [0-9]+/) {
+           size = substr($0, RSTART + 7, RLENGTH - 7) + 0
+           if (smallest == 0 || size < smallest) { smallest = size; name = $2 }
+         }
+         END { print name }')
+       ${apt} install --no-install-recommends "$package" >&2
+       dpkg -s "$package"`,
     );
-    expect(told).toBe('Hello, world!\n');
+    expect(told).toContain('Status: install ok installed');
   });
 
   it.sequential('Python requests, and its refusal', async () => {

@@ -10,9 +10,16 @@ import type {
 /** A node or handle of the mount process, by the number that it gave. */
 export type RemoteId = number;
 
+/** What the guest may not change, and what it does not see. */
+export interface MountLimits {
+  readonly readonlyPaths: readonly string[];
+  /** Patterns: see `createShadowPathPredicate`. */
+  readonly hide: readonly string[];
+}
+
 /** Calls of a mount process: the methods of `VfsProvider`, with numbers in the place of nodes and handles. */
 export interface MountCalls {
-  start(hostPath: string, readonlyPaths: readonly string[], user: Caller): RemoteId;
+  start(hostPath: string, limits: MountLimits, user: Caller): RemoteId;
   lookup(parent: RemoteId, name: string): RemoteId;
   attributes(node: RemoteId): Attributes;
   setAttributes(node: RemoteId, change: AttributeChange, handle: RemoteId | null): void;

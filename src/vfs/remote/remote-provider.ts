@@ -29,6 +29,8 @@ const GIVES_NODE: ReadonlySet<MountMethod> = new Set([
 export interface RemoteTree {
   readonly hostPath: string;
   readonly readonlyPaths: readonly string[];
+  /** Patterns of names and paths that the guest does not see: see `createShadowPathPredicate`. */
+  readonly hide?: readonly string[];
   readonly ttlMs: number;
 }
 
@@ -100,8 +102,8 @@ export class RemoteProvider implements VfsProvider {
   };
 
   async start(user: Caller): Promise<RemoteNode> {
-    const { hostPath, readonlyPaths } = this.#tree;
-    return this.#node(await this.#process.call('start', hostPath, readonlyPaths, user));
+    const { hostPath, readonlyPaths, hide = [] } = this.#tree;
+    return this.#node(await this.#process.call('start', hostPath, { readonlyPaths, hide }, user));
   }
 
   stop(): void {

@@ -2,10 +2,12 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { endWithParent } from '../../host/libc.ts';
 import type { VfsHandle, VfsNode, VfsProvider } from '../provider.ts';
 import { RealFSProvider } from '../real-fs-provider.ts';
+import { createShadowPathPredicate, ShadowProvider } from '../shadow-provider.ts';
 import { toErrno, VfsError } from '../vfs-error.ts';
 import type {
   EntriesReply,
   MountFailure,
+  MountLimits,
   MountMethod,
   MountReply,
   MountRequest,
@@ -89,8 +91,12 @@ function mountCalls(): Served {
     return { entries: [], listing: null };
   };
   return {
-    start: async (hostPath: string, readonlyPaths: string[], user: never) => {
+    start: async (hostPath: string, { readonlyPaths, hide }: MountLimits, user: never) => {
       provider = new RealFSProvider(hostPath, { readonlyPaths });
+      if (hide.length > 0) {
+        const shouldShadow = createShadowPathPredicate(hide);
+        provider = new ShadowProvider(provider, { shouldShadow });
+      }
       return nodes.give(await provider.start(user));
     },
     lookup: async (parent: RemoteId, name: string) =>

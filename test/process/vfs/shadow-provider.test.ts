@@ -1,6 +1,7 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { EDIT } from '../../../src/protocol/constants.ts';
 import { OPCODE } from '../../../src/protocol/fuse/fuse-abi.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import type { VfsProvider } from '../../../src/vfs/provider.ts';
@@ -12,6 +13,7 @@ import {
   ShadowProvider,
 } from '../../../src/vfs/shadow-provider.ts';
 import { VirtualProvider } from '../../../src/vfs/virtual-provider.ts';
+import { CachingGuest } from '../../fixtures/caching-guest.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
@@ -120,6 +122,25 @@ describe('ShadowProvider', () => {
     const lookUp = (name: string) => restored.request(OPCODE.LOOKUP, before, restored.name(name));
     expect((await lookUp('.env')).status).toBe('ENOENT');
     expect((await lookUp('b')).status).toBe('ok');
+  });
+
+  it('tells of what changes on the host, but not of hidden names', async () => {
+    const directory = project();
+    const { client, root } = await start(new RealFSProvider(directory));
+    const guest = new CachingGuest(client);
+    await guest.lookup(root, 'src');
+    const source = await guest.lookup(await client.walk('m/src'), 'a.js');
+    expect(source).toBeGreaterThan(0);
+    writeFileSync(join(directory, '.env'), 'changed');
+    writeFileSync(join(directory, 'new.pem'), 'made');
+    rmSync(join(directory, 'src/.env'));
+    writeFileSync(join(directory, 'src/a.js'), 'changed');
+    writeFileSync(join(directory, 'last'), '');
+    const shown = () => client.edits.map(({ action, path }) => `${action} ${path}`);
+    await expect
+      .poll(shown, { timeout: 10_000, interval: 5 })
+      .toEqual(expect.arrayContaining([`${EDIT.WRITE} m/src/a.js`, `${EDIT.MAKE_FILE} m/last`]));
+    expect(shown()).toHaveLength(2);
   });
 
   it('refuses a provider that does not know the places of its nodes', () => {
