@@ -18,6 +18,8 @@ export interface DebianBuildContext {
   readonly signal: AbortSignal;
   /** Kernel release of the modules to put into a root file system; empty for none. */
   readonly kernelRelease: string;
+  /** A squashfs of the same release, which packages are added to; null to begin with nothing. */
+  readonly basePath: string | null;
 }
 
 /**
@@ -53,10 +55,10 @@ export async function buildDebianEntry(
       },
     };
     if (place.kind === 'kernel') return buildKernel(shared);
-    const { kernelRelease: wanted } = context;
+    const { kernelRelease: wanted, basePath } = context;
     const modules = wanted === '' ? null : await fetchModules(wanted, startingAtZero(shared));
     const builder = await identifyBuilder();
-    await buildRootfs({ ...shared, release, packages, modules, builder });
+    await buildRootfs({ ...shared, release, packages, modules, builder, basePath });
     return '';
   });
   await rm(logPath, { force: true });

@@ -10,6 +10,7 @@ import type { BootImage, EnsureImageOptions, GuestImage, ImageEvent } from './gu
 import type { ContainerConfig } from './oci/documents/image-config.ts';
 import { openPathImage } from './path-image.ts';
 import {
+  baseRecipe,
   checkDebianRecipe,
   type DebianRecipe,
   imageKey,
@@ -152,7 +153,11 @@ function ensureKernel(recipe: DebianRecipe, context: Context): Promise<HeldEntry
   return ensureEntry(place, {
     ...context,
     build: async (target) => {
-      const kernelRelease = await build(place, recipe, target, { ...context, kernelRelease: '' });
+      const kernelRelease = await build(place, recipe, target, {
+        ...context,
+        basePath: null,
+        kernelRelease: '',
+      });
       return { title: `linux ${kernelRelease}`, kernelRelease };
     },
   });
@@ -172,10 +177,54 @@ function ensureRootfs(
         ? null
         : `its modules are of ${manifest.kernelRelease}, and the kernel is ${kernelRelease}`,
     build: async (target) => {
-      await build(place, recipe, target, { ...context, kernelRelease });
+      await withBase(recipe, context, (base) =>
+        build(place, recipe, target, { ...context, ...base, kernelRelease }),
+      );
       return { title: titleOf(recipe), kernelRelease };
     },
   });
+}
+
+/** Part of the work that a base is, when it has to be built. */
+const BASE_SHARE = 0.6;
+
+/** Builds with the root file system that packages are added to, held meanwhile and built first where it is missing. */
+async function withBase<T>(
+  recipe: DebianRecipe,
+  context: Context,
+  build: (base: Pick<Context, 'onEvent'> & { readonly basePath: string | null }) => Promise<T>,
+): Promise<T> {
+  const { onEvent } = context;
+  const base = baseRecipe(recipe);
+  if (base === null) return build({ onEvent, basePath: null });
+  let doneShare = 0;
+  const held = await ensureRootfs(base, '', {
+    ...context,
+    onEvent: (event) => {
+      const { fraction } = event;
+      doneShare = fraction === null ? doneShare : fraction * BASE_SHARE;
+      const isDone = event.phase === 'done';
+      const message = isDone ? 'the base is ready' : event.message;
+      onEvent({
+        ...event,
+        phase: isDone ? 'pack' : event.phase,
+        message,
+        fraction: fraction === null ? null : doneShare,
+      });
+    },
+  });
+  const share = doneShare;
+  try {
+    return await build({
+      basePath: join(held.place.directory, ARTIFACT_FILES.rootfs[0]),
+      onEvent: (event) => {
+        const { fraction } = event;
+        onEvent({ ...event, fraction: fraction === null ? null : share + fraction * (1 - share) });
+      },
+    });
+  } finally {
+    held.lock.release();
+  }
 }
 
 /** Loads the builder only when something must be built: a warm start does not need it. */

@@ -19,7 +19,7 @@ export interface ProgramRecipe extends Pick<DebianRecipe, 'arch' | 'release' | '
 }
 
 /** Raised with any change that gives other bytes for the same recipe: old entries are then no longer found. */
-const BUILDER_VERSIONS = { kernel: 1, rootfs: 2, modules: 1, initramfs: 1, oci: 1 } as const;
+const BUILDER_VERSIONS = { kernel: 1, rootfs: 3, modules: 1, initramfs: 1, oci: 1 } as const;
 
 // Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/;
@@ -70,6 +70,14 @@ export function kernelKey(recipe: Pick<DebianRecipe, 'arch' | 'release' | 'mirro
  */
 export function wantsModules({ packages }: DebianRecipe): boolean {
   return packages.includes(KERNEL_META_PACKAGE);
+}
+
+/** Returns the recipe of the root file system that packages are added to; null for one that has nothing to add. */
+export function baseRecipe(recipe: DebianRecipe): DebianRecipe | null {
+  const base: readonly string[] = BASE_PACKAGES;
+  return recipe.packages.every((name) => base.includes(name))
+    ? null
+    : { ...recipe, packages: [] };
 }
 
 export function rootfsKey(recipe: DebianRecipe): string {

@@ -13,6 +13,7 @@ const PACKAGES = {
   setpriv: 'util-linux',
   sqfstar: 'squashfs-tools',
   unshare: 'util-linux',
+  unsquashfs: 'squashfs-tools',
   xz: 'xz-utils',
   zstd: 'zstd',
 } as const satisfies Record<string, string>;

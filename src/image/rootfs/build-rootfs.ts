@@ -15,6 +15,8 @@ export interface RootfsBuildOptions extends Omit<RunToolsOptions, 'onLine'> {
   readonly packages: readonly string[];
   /** A directory `lib/modules/RELEASE` to put in; null for none. */
   readonly modules: string | null;
+  /** A squashfs of the same release, which packages are added to; null to begin with nothing. */
+  readonly basePath: string | null;
   readonly sources: readonly AptSource[];
   readonly builder: Builder;
   /** Directory of the entry; receives `rootfs.squashfs`. */
@@ -60,7 +62,10 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
       { details: { arch: options.arch } },
     );
   }
-  const tools = requireBuildTools(['mmdebstrap', 'sqfstar'], 'build the root file system');
+  const tools = requireBuildTools(
+    ['mmdebstrap', 'sqfstar', 'unsquashfs'],
+    'build the root file system',
+  );
   const { isolated, asRoot } = await isolateBuild(options.builder, options.signal);
   const sourceListPath = join(options.cwd, 'sources.list');
   await writeFile(sourceListPath, formatSourceList(options.sources), { mode: 0o600 });
@@ -73,6 +78,7 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
     sourceListPath,
     aptOptions: await readAptTransport(options.signal),
     hookDirectories: await findMergedUsrHook(),
+    hasBase: options.basePath !== null,
   });
   const output = join(options.target, 'rootfs.squashfs');
   await runReported(
@@ -88,6 +94,9 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
         // mmdebstrap makes its tree here, so it is found and removed with `cwd`.
         TMPDIR: options.cwd,
         GONDOLIN_GUEST_FILES: guestFiles,
+        ...(options.basePath === null
+          ? {}
+          : { GONDOLIN_BASE: options.basePath, GONDOLIN_UNSQUASHFS: tools.unsquashfs }),
         ...(options.modules === null ? {} : { GONDOLIN_MODULES: options.modules }),
       },
     },

@@ -31,6 +31,17 @@ const ADD_MODULES = [
   'chroot "$1" depmod "$(basename "$GONDOLIN_MODULES")"',
 ].join(' && ');
 
+const UNPACK_BASE = '"$GONDOLIN_UNSQUASHFS" -quiet -no-progress -force -dest "$1" "$GONDOLIN_BASE"';
+
+// The base may be older than the lists: its packages get the updates that a new one would have.
+const UPGRADE_BASE = [
+  'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes dist-upgrade',
+  ...['Dir::Bin::dpkg=env', 'DPkg::Options::=--unset=TMPDIR', 'DPkg::Options::=dpkg'].map(
+    (option) => `-o ${option}`,
+  ),
+  '-o DPkg::Chroot-Directory="$1"',
+].join(' ');
+
 /** The package that loads modules; the kernel calls it by itself, e.g. for the first bridge. */
 const MODULE_LOADER = 'kmod';
 
@@ -48,6 +59,11 @@ export interface RootfsRecipe {
   readonly aptOptions: readonly string[];
   /** Directories of hooks that come with mmdebstrap. */
   readonly hookDirectories: readonly string[];
+  /**
+   * True if packages are added to a root file system made before: GONDOLIN_BASE in the environment names its squashfs,
+   * GONDOLIN_UNSQUASHFS the program that unpacks it.
+   */
+  readonly hasBase: boolean;
 }
 
 /**
@@ -61,7 +77,8 @@ export function buildMmdebstrapArguments(recipe: RootfsRecipe): string[] {
     .toSorted();
   return [
     '--mode=root',
-    '--variant=minbase',
+    // `custom` installs what is included, and nothing else.
+    `--variant=${recipe.hasBase ? 'custom' : 'minbase'}`,
     '--format=tar',
     '--verbose',
     `--architectures=${recipe.architecture}`,
@@ -71,7 +88,9 @@ export function buildMmdebstrapArguments(recipe: RootfsRecipe): string[] {
     ...INCLUDED_PATHS.map((path) => `--dpkgopt=path-include=${path}`),
     // The guest's disk is lost at its end: syncing it for each package is wasted time.
     '--dpkgopt=force-unsafe-io',
-    ...recipe.hookDirectories.map((directory) => `--hook-dir=${directory}`),
+    ...(recipe.hasBase
+      ? [`--setup-hook=${UNPACK_BASE}`, `--customize-hook=${UPGRADE_BASE}`]
+      : recipe.hookDirectories.map((directory) => `--hook-dir=${directory}`)),
     `--setup-hook=${MAKE_MANUAL_DIRECTORIES}`,
     ...(recipe.hasModules ? [`--customize-hook=${ADD_MODULES}`] : []),
     `--customize-hook=${REPLACE_HOST_FILES}`,

@@ -15,10 +15,10 @@ interface Stage extends RootfsProgress {
 // Shares as measured on a minimal bookworm (19 s): lists 2, download 3, unpack 2, essential 5, rest 4, tar 3.
 const STAGES: readonly Stage[] = [
   stage(/^I: running apt-get update/, 'lists', 'reading package lists', 0, 0.12),
-  stage(/^I: downloading packages with apt/, 'download', 'downloading base packages', 0.12, 0.25),
-  stage(/^I: extracting archives/, 'unpack', 'unpacking base packages', 0.25, 0.35),
-  stage(/^I: installing essential packages/, 'install', 'installing base packages', 0.35, 0.6),
-  stage(/^I: installing remaining packages/, 'install', 'installing packages', 0.6, 0.85),
+  stage(/^I: downloading packages with apt/, 'download', 'downloading packages', 0.12, 0.25),
+  stage(/^I: extracting archives/, 'unpack', 'unpacking packages', 0.25, 0.35),
+  stage(/^I: installing essential packages/, 'install', 'installing packages', 0.35, 0.6),
+  stage(/^I: installing remaining packages/, 'install', 'installing more packages', 0.6, 0.85),
   stage(/^I: cleaning package lists/, 'pack', 'cleaning up', 0.85, 0.88),
   stage(/^I: creating tarball/, 'pack', 'packing the root file system', 0.88, 1),
 ];

@@ -173,6 +173,7 @@ it.each([
       release: 'bookworm',
       packages: [],
       modules: null,
+      basePath: null,
       sources: [],
       builder: { uid: 0, userName: 'root', subuid: '', subgid: '' },
       target: base,

@@ -216,11 +216,13 @@ it('ensureEntry() rejects with the reason and leaves nothing when aborted in a b
 
 it('ensureEntry() rejects with the reason when aborted while another builds', async () => {
   const cache = new Cache();
-  const gate = makeGate();
+  const [begun, gate] = [makeGate(), makeGate()];
   const first = cache.ensure(async (directory) => {
+    begun.resolve();
     await gate.promise;
     return cache.build(directory);
   });
+  await begun.promise;
   const controller = new AbortController();
   const second = cache.ensure(cache.build, controller.signal);
   while (!cache.events.some(({ phase }) => phase === 'wait')) await new Promise(setImmediate);

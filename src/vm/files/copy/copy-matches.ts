@@ -49,12 +49,16 @@ function parentsOf(path: string): string[] {
 class MatchesCopy {
   readonly #files: GuestFileSystem;
   readonly #base: HostPlace;
-  readonly #options: Required<CopyOptions>;
+  readonly #options: Required<Omit<CopyOptions, 'filter'>>;
   readonly #made = new Set<string>();
   readonly #copied = new Set<string>();
   total = NOTHING;
 
-  constructor(files: GuestFileSystem, base: HostPlace, options: Required<CopyOptions>) {
+  constructor(
+    files: GuestFileSystem,
+    base: HostPlace,
+    options: Required<Omit<CopyOptions, 'filter'>>,
+  ) {
     this.#files = files;
     this.#base = base;
     this.#options = options;
@@ -95,7 +99,7 @@ export async function copyMatches(
   files: GuestFileSystem,
   patterns: readonly string[],
   base: HostPlace,
-  options: Required<CopyOptions>,
+  options: Required<Omit<CopyOptions, 'filter'>>,
 ): Promise<MatchesSummary> {
   const copy = new MatchesCopy(files, base, options);
   const unmatched: string[] = [];

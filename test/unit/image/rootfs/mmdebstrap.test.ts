@@ -13,6 +13,7 @@ const RECIPE = {
   sourceListPath: '/tmp/a b/sources.list',
   aptOptions: ['Acquire::http::Proxy "http://p.example.com";'],
   hookDirectories: ['/hooks'],
+  hasBase: false,
 };
 
 it('buildMmdebstrapArguments() names suite, stdout and source list last', () => {
@@ -27,6 +28,16 @@ it('buildMmdebstrapArguments() joins base and extra packages, each once', () => 
   expect(buildMmdebstrapArguments(RECIPE)).toContain(
     '--include=ca-certificates,git,netbase,procps',
   );
+});
+
+it('buildMmdebstrapArguments() unpacks a base, upgrades it, and installs only what is added', () => {
+  const args = buildMmdebstrapArguments({ ...RECIPE, hasBase: true });
+  expect(args).toContain('--variant=custom');
+  expect(args).not.toContain('--hook-dir=/hooks');
+  const hooks = args.filter((arg) => /^--\w+-hook=/.test(arg));
+  expect(hooks[0]).toMatch(/^--setup-hook=.*"\$GONDOLIN_BASE"$/);
+  expect(hooks.find((hook) => hook.includes('dist-upgrade'))).toMatch(/^--customize-hook=/);
+  expect(buildMmdebstrapArguments(RECIPE).join()).not.toMatch(/GONDOLIN_BASE|dist-upgrade/);
 });
 
 it("buildMmdebstrapArguments() puts the modules in with their loader, in place of the kernel's package", () => {
@@ -77,7 +88,7 @@ it('ProgressReader gives a rising fraction through a whole build', () => {
 
 it('ProgressReader names the package that is fetched or installed', () => {
   const messages = readAll(LINES).map(({ message }) => message);
-  expect(messages).toContain('downloading base packages: libc6');
+  expect(messages).toContain('downloading packages: libc6');
   expect(messages).toContain('installing packages: git');
 });
 
