@@ -119,7 +119,8 @@ it.runIf(canMountFuse)(
     const shadow = new ShadowProvider(new RealFSProvider(point), { shouldShadow });
     const hidden = await FuseClient.start(shadow, USER);
     onTestFinished(() => hidden.server.close());
-    expect(await hidden.list(await hidden.walk('m'))).toEqual(['.', '..', 'sub']);
+    const seen = await hidden.list(await hidden.walk('m'));
+    expect(seen.filter((name) => !name.startsWith('.'))).toEqual(['sub']);
     expect(isolateRemote(shadow)).toBeInstanceOf(RemoteProvider);
     const provider = remote(point, 500);
     const root = await provider.start(USER);

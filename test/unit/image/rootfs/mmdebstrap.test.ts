@@ -89,7 +89,7 @@ it('ProgressReader gives a rising fraction through a whole build', () => {
 it('ProgressReader names the package that is fetched or installed', () => {
   const messages = readAll(LINES).map(({ message }) => message);
   expect(messages).toContain('downloading packages: libc6');
-  expect(messages).toContain('installing packages: git');
+  expect(messages).toContain('installing more packages: git');
 });
 
 it('ProgressReader never turns back when a line of an earlier stage is repeated', () => {
