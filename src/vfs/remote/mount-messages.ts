@@ -10,7 +10,7 @@ import type {
 /** A node or handle of the mount process, by the number that it gave. */
 export type RemoteId = number;
 
-/** What the guest may not change, and what it does not see. */
+/** Paths that the guest may not change, and patterns of those that it does not see. */
 export interface MountLimits {
   readonly readonlyPaths: readonly string[];
   /** Patterns: see `createShadowPathPredicate`. */
