@@ -75,9 +75,7 @@ export function wantsModules({ packages }: DebianRecipe): boolean {
 /** Returns the recipe of the root file system that packages are added to; null for one that has nothing to add. */
 export function baseRecipe(recipe: DebianRecipe): DebianRecipe | null {
   const base: readonly string[] = BASE_PACKAGES;
-  return recipe.packages.every((name) => base.includes(name))
-    ? null
-    : { ...recipe, packages: [] };
+  return recipe.packages.every((name) => base.includes(name)) ? null : { ...recipe, packages: [] };
 }
 
 export function rootfsKey(recipe: DebianRecipe): string {

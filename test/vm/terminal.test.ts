@@ -175,7 +175,7 @@ const STREAM = IS_FULL_LOAD ? '1G' : '32M';
 it(`${STREAM} that go out of one command and into another come back the same`, async () => {
   const memory = process.memoryUsage().rss;
   const out = vm.exec(
-    'openssl enc -aes-128-ctr -pass pass:x -nosalt -in /dev/zero 2>/dev/null | head -c ' + STREAM,
+    `openssl enc -aes-128-ctr -pass pass:x -nosalt -in /dev/zero 2>/dev/null | head -c ${STREAM}`,
     {
       stdout: 'pipe',
     },
