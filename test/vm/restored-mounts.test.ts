@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -8,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { MemoryProvider, RealFSProvider, VM, type VMOptions } from 'gondolin';
+import { MemoryProvider, OverlayProvider, RealFSProvider, VM, type VMOptions } from 'gondolin';
 import { expect, it, onTestFinished } from 'vitest';
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
 
@@ -19,8 +20,10 @@ async function start(options: VMOptions): Promise<VM> {
 }
 
 /** Fresh providers of the same mounts: a saved machine's own ended with it. */
-function mounts(project: string, memory = new MemoryProvider()) {
-  return { vfs: { mounts: { '/work': new RealFSProvider(project), '/memory': memory } } };
+function mounts(project: string, lower = project, changes = new MemoryProvider()) {
+  const layers = new OverlayProvider(changes, new RealFSProvider(lower));
+  const host = new RealFSProvider(project);
+  return { vfs: { mounts: { '/work': host, '/memory': new MemoryProvider(), '/layers': layers } } };
 }
 
 async function output(vm: VM, command: string): Promise<string> {
@@ -42,6 +45,44 @@ read -r first <&6
 ( while read -r command < /tmp/ask; do { eval "$command" 2>&1 || echo "exit $?"; } > /tmp/answer; done ) &
 `;
 
+/** Changes an overlay of `old/deep/file`, `keep` and `gone` as programs do. */
+const CHANGE_LAYERS = `
+set -e
+cd /layers
+exec 9< keep
+rm gone
+mv old new
+echo changed >> keep
+cp -a new copy
+tar -c copy | tar -x --transform s/copy/again/
+rm -rf copy
+mkdir gone && touch gone/now-a-directory
+ln keep link && chmod 640 link
+cat <&9
+`;
+
+/** What that leaves: the same in the guest before a save and after it. */
+const LOOK_AT_LAYERS =
+  'cd /layers; find . -type f -printf "%p %m %n\\n" | sort; cat again/deep/file link';
+const LAYERS = `./again/deep/file 644 1
+./gone/now-a-directory 644 1
+./keep 640 2
+./link 640 2
+./new/deep/file 644 1
+deep
+kept
+changed
+`;
+
+function makeLower(): string {
+  const lower = temporaryDirectory();
+  mkdirSync(join(lower, 'old/deep'), { recursive: true });
+  writeFileSync(join(lower, 'old/deep/file'), 'deep\n');
+  writeFileSync(join(lower, 'keep'), 'kept\n');
+  writeFileSync(join(lower, 'gone'), '');
+  return lower;
+}
+
 const ask = (vm: VM, command: string) =>
   output(vm, `cat > /tmp/ask <<'E'\n${command}\nE\ncat /tmp/answer`);
 
@@ -55,7 +96,12 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
   writeFileSync(file('cached'), 'old\n');
   writeFileSync(file('replaced'), 'old\n');
   symlinkSync('cached', file('current'));
-  const vm = await start(mounts(project));
+  const lower = makeLower();
+  const changes = new MemoryProvider();
+  const vm = await start(mounts(project, lower, changes));
+  expect(await output(vm, CHANGE_LAYERS)).toBe('kept\nchanged\n');
+  expect(await output(vm, LOOK_AT_LAYERS)).toBe(LAYERS);
+  expect(changes.readFile('keep').toString()).toBe('kept\nchanged\n');
   await vm.exec('echo remembered > /memory/note; ln -s x /work/link; chown -h 7 /work/link');
   expect(await output(vm, `${SERVICE} exec 1>&- 2>&-`)).toBe('');
   // In the guest's cache when it is saved.
@@ -71,7 +117,17 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
   rmSync(file('current'));
   symlinkSync('replaced', file('current'));
   renameSync(file('log'), file('renamed-log'));
-  const copy = await start({ ...mounts(project), from: saved });
+  const copy = await start({ ...mounts(project, lower), from: saved });
+  expect(await output(copy, LOOK_AT_LAYERS)).toBe(LAYERS);
+  expect(await output(copy, 'cd /layers && rm -rf new && ls')).toBe('again\ngone\nkeep\nlink\n');
+  expect(readdirSync(lower, { recursive: true }).toSorted()).toEqual([
+    'gone',
+    'keep',
+    'old',
+    'old/deep',
+    'old/deep/file',
+  ]);
+  expect(readFileSync(join(lower, 'keep'), 'utf8')).toBe('kept\n');
   expect(await output(copy, 'cd /work/service && cat current cached replaced && ls')).toBe(
     'new content\nold\nand new\nnew content\ncached\ncurrent\ninput\nrenamed-log\nreplaced\n',
   );
@@ -87,7 +143,7 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
   expect(await output(copy, 'stat -c %u /work/link')).toBe('7\n');
 
   renameSync(join(project, 'service'), join(project, 'moved'));
-  const other = await start({ ...mounts(project), from: saved });
+  const other = await start({ ...mounts(project, lower), from: saved });
   expect(await ask(other, 'echo of another >&5; ls')).toContain('renamed-log');
   expect(readFileSync(join(project, 'moved/renamed-log'), 'utf8')).toContain('of another\n');
 });
