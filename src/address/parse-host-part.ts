@@ -16,7 +16,7 @@ export type HostPartResult =
   | { readonly host: HostPart; readonly problem?: never }
   | (HostPatternProblem & { readonly host?: never });
 
-/** A label of a wildcard: `*`, or a plain start and then `*` anywhere. `*name` would also cover names of strangers. */
+/** A label of a wildcard: `*`, or a plain start and then `*` anywhere. `*name` would also cover names that others own. */
 const GLOB_LABEL = /^(?:\*|[a-z0-9_](?!.*\*\*)[a-z0-9_*-]*)$/;
 
 function parseGlob(text: string): HostPartResult {
@@ -33,7 +33,7 @@ function parseGlob(text: string): HostPartResult {
   const labels = globs.toLowerCase().split('.').slice(0, -1);
   if (!labels.every((label) => GLOB_LABEL.test(label))) {
     return {
-      problem: 'a label that starts with * and continues also covers names of strangers',
+      problem: 'a label such as *name would also match names that others own',
       fix: `Write *.${domain.name} for one label, **.${domain.name} for any depth.`,
     };
   }
@@ -69,7 +69,7 @@ function parseName(text: string): HostPartResult {
     };
   }
   if (host.kind === 'address') {
-    return { problem: 'the address is not in its plain form', fix: `Write ${formatHost(host)}.` };
+    return { problem: 'the address is not in canonical form', fix: `Write ${formatHost(host)}.` };
   }
   if (host.name === 'localhost' || host.name.endsWith('.localhost')) {
     return {

@@ -14,7 +14,7 @@ function resultOf({ sandboxes, ...run }: RunRecord): RunResult {
   return { ...run, sandboxes: sandboxes.map((sandbox) => ({ ...sandbox, service: null })) };
 }
 
-/** Returns what is said of shards that have no record; empty if all have one. */
+/** Returns the message about shards that have no record; empty if all have one. */
 function missingText({ missing, count }: MergedRun): string {
   if (missing.length === 0) return '';
   const which = missing.length === 1 ? `shard ${missing[0]}` : `shards ${missing.join(', ')}`;

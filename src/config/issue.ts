@@ -33,14 +33,14 @@ export const ISSUE_HINTS = {
   need_cycle: 'Remove one of these needs.',
   unknown_output: 'Name a step of this sandbox, or of one that it depends on.',
   output_place:
-    'Outputs stand in `run`, `env` and `healthcheck.test`, after the step that writes them; a value from outside is an `args:`.',
+    'Use outputs in `run`, `env` and `healthcheck.test`, after the step that writes them; pass a value from outside as an `args:`.',
   needs_run: 'Add `run:` with the command of the service, or remove the key.',
   not_split:
     'Remove `shards:`, or move the steps into a sandbox of their own that depends on this one.',
-  unknown_dependency: 'Name another sandbox of this project.',
+  unknown_dependency: 'Write the name of another sandbox of this project.',
   dependency_cycle: 'Remove one of these dependencies.',
   unknown_image:
-    'Name a key of `images:`, the built-in `debian`, or an image of a registry with its tag: python:3.12-slim.',
+    'Write a key of `images:`, the built-in `debian`, or an image of a registry with its tag: python:3.12-slim.',
   image_reference:
     'Write REGISTRY/NAME:TAG, NAME@sha256:DIGEST, oci-layout:./directory or docker-archive:./file.tar.',
   needs_oci: 'Remove the key: what is built here is built again when its description changes.',

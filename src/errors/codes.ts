@@ -180,7 +180,7 @@ export const CODES = {
   },
   IMAGE_PLATFORM_MISSING: {
     exit: EXIT.runner,
-    hint: 'Use an image that has this platform.',
+    hint: 'Use an image that supports this platform.',
   },
   IMAGE_RECIPE_INVALID: {
     exit: EXIT.config,
@@ -324,7 +324,7 @@ export const CODES = {
   },
   NET_DIAL_TIMEOUT: {
     exit: EXIT.runner,
-    hint: 'Check that this host can reach the server, and check the firewall in between.',
+    hint: 'Check that this host can reach the server, and that no firewall blocks it.',
   },
   NET_HOOK_FAILED: {
     exit: EXIT.runner,
@@ -408,7 +408,7 @@ export const CODES = {
   },
   FILES_CHANGED: {
     exit: EXIT.runner,
-    hint: 'Copy the file when no program writes to it.',
+    hint: 'Copy the file while no program is writing to it.',
   },
   FILES_COPY_FAILED: {
     exit: EXIT.runner,

@@ -116,7 +116,8 @@ function knownHome(home: () => string): string {
   }
   const found = absolute(path);
   if (found !== undefined) return found;
-  const why = path === undefined ? 'HOME is not set and the user has none' : `HOME is "${path}"`;
+  const why =
+    path === undefined ? 'HOME is not set and the user has no home directory' : `HOME is "${path}"`;
   throw new GondolinError('HOST_DIRECTORY_UNUSABLE', `No home directory: ${why}`, {
     cause,
     hint: 'Set HOME to an absolute path, or set both XDG_CACHE_HOME and XDG_STATE_HOME.',

@@ -162,7 +162,7 @@ function cacheDirectory({ cache }: HostFacts): Requirement {
 function watches({ watchLimit, isLocalDirectory }: HostFacts): Requirement {
   const name = 'watched files';
   if (!isLocalDirectory) {
-    const detail = 'other hosts can change the files here: guests ask for them again each second';
+    const detail = 'other hosts can change the files here, so guests check them again every second';
     return requirement(name, false, false, detail, 'a directory on a disk of this host is faster');
   }
   const detail = `${watchLimit} directories of a user at most, of which gondolin takes half`;

@@ -16,9 +16,9 @@ import { findTool, TOOLS, type Tool, type ToolName } from './tools.ts';
 
 /** The facts on which `judgeHost` decides: plain data, read in one go by `gatherHostFacts`. */
 export interface HostFacts {
-  /** As `process.versions.node`, e.g. `20.19.0`. */
+  /** `process.versions.node`, e.g. `20.19.0`. */
   readonly nodeVersion: string;
-  /** As `process.platform` and `process.arch`. */
+  /** `process.platform` and `process.arch`. */
   readonly platform: string;
   readonly arch: string;
   /** Absolute path of each tool; null when it is not in PATH. */

@@ -51,7 +51,7 @@ export interface GuestImage {
   readonly initramfsPath: string;
   readonly rootfsPath: string;
   readonly rootfsType: 'squashfs';
-  /** As `uname -r` says in the guest, e.g. `6.1.0-56-cloud-amd64`. */
+  /** Output of `uname -r` in the guest, e.g. `6.1.0-56-cloud-amd64`. */
   readonly kernelRelease: string;
   /** Sum of the three files. */
   readonly sizeBytes: number;

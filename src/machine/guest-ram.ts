@@ -42,7 +42,7 @@ async function openMemory(pid: number): Promise<FileHandle> {
   try {
     return await open(`/proc/${pid}/mem`, 'r');
   } catch (cause) {
-    const text = 'Cannot read the memory of QEMU: see kernel.yama.ptrace_scope (proc(5))';
+    const text = 'Cannot read the memory of QEMU: check kernel.yama.ptrace_scope (see proc(5))';
     throw new GondolinError('MACHINE_STATE_FAILED', text, { cause });
   }
 }

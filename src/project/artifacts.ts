@@ -35,7 +35,7 @@ export class ArtifactsDirectory {
   }
 
   /**
-   * Copies what the patterns match into the sandbox's directory, which keeps what it has.
+   * Copies what the patterns match into the sandbox's directory. Files that are there already are kept.
    * @param onWarning  Receives a line for each pattern that matches nothing.
    * @throws {GondolinError} PROJECT_ARTIFACTS_FAILED
    */

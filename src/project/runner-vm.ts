@@ -48,7 +48,7 @@ export interface RunnerVm {
       readonly pty?: boolean;
       readonly rows?: number;
       readonly columns?: number;
-      /** A command beside the VM's own, such as a healthcheck: `gondolin attach` and its kin do not show it. @default false */
+      /** A command beside the VM's own, such as a healthcheck: `gondolin attach` and similar commands do not show it. @default false */
       readonly isAside?: boolean;
     },
   ): RunnerProcess;

@@ -142,7 +142,7 @@ export function vmOptionsOf(inputs: VmInputs, from?: string): VMOptions {
   };
 }
 
-/** Shows the VM to other commands as one of its project; one of `gondolin exec` and its kin has none. */
+/** Shows the VM to other commands as one of its project; a VM of `gondolin exec` or a similar command has none. */
 export function sessionRole(inputs: VmInputs): SessionRole {
   const { plan, sandbox } = inputs;
   const isOfProject = plan.configFiles.length > 0;

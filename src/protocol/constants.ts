@@ -77,7 +77,7 @@ export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
 export const NOTIFY_EDIT = 1000;
 export const MAX_EDIT_PATH_BYTES = 4_095;
 
-/** User of the agent's requests that repeat an edit; their group is its token. */
+/** The uid of the agent's requests that repeat an edit; their gid is the edit's token. */
 export const EDITOR_UID = 4_294_967_040;
 
 /** Actions of an edit. */

@@ -13,7 +13,7 @@ import { CONTROL_SOCKET } from './session-directory.ts';
 
 /** Time for a client to send its request. */
 const REQUEST_LIMIT_MS = 5_000;
-/** Connections to one VM at once; a further one is refused. */
+/** Most connections to one VM at once; more are refused. */
 export const MAX_CONNECTIONS = 128;
 
 /** The control socket of a VM, for other commands of this user. */

@@ -7,7 +7,7 @@ import type { SshGuest } from './ssh-guest.ts';
 import type { SshAccess } from './ssh-options.ts';
 import { ACCESS_ALGORITHMS, Server } from './ssh2.ts';
 
-/** Connections of one access at a time; more are closed. */
+/** Most connections of one access at once; more are closed. */
 const MAX_CONNECTIONS = 32;
 
 async function listen(server: NetServer, host: string, port: number): Promise<number> {

@@ -99,9 +99,9 @@ export interface DirectoryEntry {
   readonly name: string;
   /** File type bits (S_IFMT part of st_mode). */
   readonly type: number;
-  /** As `Attributes.ino`. Without it, programs that do not call `stat` see a meaningless number. */
+  /** Like `Attributes.ino`. Without it, programs that do not call `stat` see a meaningless number. */
   readonly ino?: bigint;
-  /** As `Attributes.device`. @default that of the directory */
+  /** Like `Attributes.device`. @default that of the directory */
   readonly device?: bigint;
 }
 

@@ -15,8 +15,8 @@ export function presentTime(): CloneIdentity {
 }
 
 /**
- * Sets the guest's clock until a reply arrives within 25 ms, so that the clock is right to that, at most five times: a host
- * too busy for that is as late with everything else.
+ * Sets the guest's clock until a reply arrives within 25 ms, so that the clock is right to within 25 ms, at most five times: a host
+ * too busy for that is just as late with everything else.
  * @throws the error that ended the guest.
  */
 export async function setClock(agent: AgentClient): Promise<void> {

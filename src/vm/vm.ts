@@ -118,7 +118,7 @@ export class VM extends GoNames implements AsyncDisposable {
     return new VMPool(options, (own, source) => VM.createInRole(own, {}, source));
   }
 
-  /** @internal As `create`, for a VM of a project, which other commands see as such. */
+  /** @internal Like `create`, for a VM of a project, which other commands list under it. */
   static async createInRole(
     given: VMOptions,
     role: SessionRole,
@@ -169,7 +169,7 @@ export class VM extends GoNames implements AsyncDisposable {
     );
   }
 
-  /** @internal As `exec`, for what the owner's command runs: `gondolin attach` and its kin show it as the main command. */
+  /** @internal Like `exec`, for what the owner's command runs: `gondolin attach` and similar commands show it as the main command. */
   execMain(argv: readonly string[], options: ExecOptions): SessionProcess {
     return this.#registration.showMain(this.exec(argv, options), options.pty === true);
   }
@@ -216,7 +216,7 @@ export class VM extends GoNames implements AsyncDisposable {
     return this.#ssh.enable(options);
   }
 
-  /** As `enableSsh()`: the way into this VM by SSH. */
+  /** The same as `enableSsh()`. */
   ssh(): Promise<SshAccess> {
     return this.enableSsh();
   }
@@ -337,8 +337,8 @@ export class VM extends GoNames implements AsyncDisposable {
   }
 
   /**
-   * Gives what happens in the VM from now on, until it ends or the loop is left: requests, operations on files of mounts, commands. A
-   * consumer that falls 1,000 events behind gets `{type: 'dropped', count}` in the place of those that it missed.
+   * Yields what happens in the VM from now on, until it ends or the loop is left: requests, operations on files of mounts, commands. A
+   * consumer that falls 1,000 events behind gets `{type: 'dropped', count}` instead of those that it missed.
    */
   events(): AsyncIterableIterator<VMEvent, undefined> {
     return this.#events.subscribe();

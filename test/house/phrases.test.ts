@@ -20,6 +20,10 @@ const PHRASES: readonly { readonly phrase: RegExp; readonly instead: string }[] 
   { phrase: /\b(?:go|goes|going|went) on\b(?! (?:a|the|one) )/gi, instead: 'continue, resume' },
   { phrase: /\b(?:is|are|was|be|being) told\b/gi, instead: 'receives, is notified' },
   { phrase: /\blets? go\b/gi, instead: 'release' },
+  { phrase: /\bso (?:many|much)\b(?! (?:that|as)\b)/gi, instead: 'that many, at most N' },
+  { phrase: /\/\*\*? (?:@internal )?As [`{]/g, instead: 'Like' },
+  { phrase: /\band its kin\b/gi, instead: 'and similar' },
+  { phrase: /\bin the place of\b/gi, instead: 'instead of' },
   { phrase: /\bby whom\b|\bto whom\b/gi, instead: 'name the party' },
 ];
 

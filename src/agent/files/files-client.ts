@@ -239,6 +239,6 @@ function aborted({ syscall, path }: FileAction, signal: AbortSignal | undefined)
 }
 
 function stuck({ syscall }: FileAction): GondolinError {
-  const message = `the files process was ended: it did not finish a cancelled ${syscall} in ${CANCELLED_LIMIT_MS} ms`;
+  const message = `the files process was stopped: it did not finish a cancelled ${syscall} within ${CANCELLED_LIMIT_MS} ms`;
   return new GondolinError('FILES_ENDED', message);
 }

@@ -60,7 +60,7 @@ async function report(io: CliIo, format: string, decoded: Decoded<CopyCounts>): 
 async function archiveOut(io: CliIo, session: LiveSession, guestPath: string): Promise<number> {
   if (io.stdout.isTTY === true) {
     throw usageError(
-      'standard output is a terminal, and a tar archive is no text',
+      'standard output is a terminal, and a tar archive is not text',
       'Send it to a file or to tar: gondolin cp VM:path - | tar x',
     );
   }

@@ -66,7 +66,7 @@ function nameOf({ label, sandbox, id }: LiveSession): string {
   return label ?? sandbox ?? id;
 }
 
-/** As `docker port`: the place alone for a port that was named, else a line for each port. */
+/** Like `docker port`: the place alone for a port that was named, else a line for each port. */
 function toLine(row: Row, { vm, guestPort }: Wanted): string {
   const place = formatPlace(row);
   if (guestPort !== null) return place;

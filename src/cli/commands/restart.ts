@@ -4,7 +4,7 @@ import { writeText } from '../io.ts';
 import { requireProject } from '../project/find-project.ts';
 import { readTimeFlag } from '../project/time-flags.ts';
 
-/** `restart [SANDBOX…]`: restarts services in the VMs that they have, by default all; others run again. */
+/** `restart [SANDBOX…]`: restarts services in their VMs, by default all; sandboxes without a service run again. */
 export const restartCommand: CommandRun<{ readonly timeout?: string }> = async (context) => {
   const { io, options, operands: names } = context;
   const graceMs = readTimeFlag('--timeout', options.timeout);

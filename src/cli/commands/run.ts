@@ -42,7 +42,7 @@ function onlyNamed(plan: Plan, operands: readonly string[]): string | null {
   return others.length === 0 ? (only ?? null) : null;
 }
 
-/** `run --watch`: as `watch`, with steps. */
+/** `run --watch`: like `watch`, with steps. */
 async function runAgainOnChanges({
   io,
   options,
@@ -93,7 +93,7 @@ async function runElsewhere({
     throw usageError(`--on ${options.on}: want slurm`, 'For others, see gondolin export.');
   }
   if (trailing !== null)
-    throw usageError('--on slurm: one command is not split', 'Make CMD a step.');
+    throw usageError('--on slurm: a single command cannot be split', 'Make CMD a step.');
   const local = LOCAL_ONLY.find((name) => options[name] !== undefined);
   if (local !== undefined) {
     throw usageError(`--on slurm: ${flagName(local)} is for runs on this machine`);
@@ -131,7 +131,10 @@ export const runCommand: CommandRun<RunOptions & NetworkFlags> = async (context)
   const whole = await openPlan(io, options);
   const command = chooseCommand(whole, operands, trailing);
   if (options.shard !== undefined && command !== null) {
-    throw usageError('--shard: one command is not split', 'Remove --shard, or make CMD a step.');
+    throw usageError(
+      '--shard: a single command cannot be split',
+      'Remove --shard, or make CMD a step.',
+    );
   }
   const chosen = command?.plan ?? planForOperands(whole, operands, options);
   const { plan: own, shard } = await shardOf(chosen, options, io);

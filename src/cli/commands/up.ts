@@ -70,7 +70,7 @@ async function upInBackground(
   await applyToProject({ directory, source, ...how }, io, options);
 }
 
-/** `up --watch`: as `watch`. */
+/** `up --watch`: like `watch`. */
 async function runAgainOnChanges(
   io: CliIo,
   options: UpFlags,

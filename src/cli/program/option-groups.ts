@@ -49,7 +49,7 @@ export function addNewVmOptions(command: Command): Command {
       collect,
     )
     .option('--timeout <time>', 'end the VM after this time: 90s, 5m, 1h30m')
-    .option('--label <name>', 'name of the VM for `gondolin list` and its kin')
+    .option('--label <name>', 'name of the VM in `gondolin list` and similar commands')
     .option('--ssh', 'print a command that logs in by SSH')
     .option('--resume <snapshot>', 'start from a snapshot')
     .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)');

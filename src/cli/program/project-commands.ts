@@ -32,7 +32,7 @@ export function addProjectCommands(add: AddCommand): void {
     .option('--delete', 'delete the snapshot instead');
   add('down', 'stop all sandboxes of the project, and forget it', async () => {
     return (await import('../commands/down.ts')).downCommand;
-  }).option('--timeout <time>', 'time for services to end, in place of their own');
+  }).option('--timeout <time>', 'time for services to end, instead of their own setting');
   add(
     'ps [sandboxes...]',
     'list the sandboxes of the project, or else the running VMs',
@@ -47,7 +47,7 @@ export function addProjectCommands(add: AddCommand): void {
     return (await import('../commands/restart.ts')).restartCommand;
   })
     .usage('[options] [SANDBOX...]')
-    .option('--timeout <time>', 'time for services to end, in place of their own');
+    .option('--timeout <time>', 'time for services to end, instead of their own setting');
   add('events', 'print what happens to the sandboxes of the project', async () => {
     return (await import('../commands/events.ts')).eventsCommand;
   });

@@ -32,7 +32,7 @@ export function addRunCommands(add: AddCommand): void {
     .option('--events <file>', 'write network events as JSON lines')
     .option('--har <file>', 'write HTTP requests as HAR 1.2, which browsers can open')
     .option('--junit <file>', 'write a JUnit report: sandboxes as suites, steps as cases')
-    .option('--parallel <count>', 'start at most so many sandboxes at once', readParallel)
+    .option('--parallel <count>', 'start at most this many sandboxes at once', readParallel)
     .option('--artifacts <directory>', 'copy artifacts: of the sandboxes to this directory')
     .option('--report <file>', 'write a report as one HTML page')
     .option('--record <file>', 'write the run as data, for `merge` and --durations')
@@ -47,7 +47,7 @@ export function addRunCommands(add: AddCommand): void {
     .option('--from <snapshot>', 'start from a snapshot')
     .option('--watch', 'run again whenever files change, until Ctrl-C')
     .option('--cold', 'boot without any saved machine (also GONDOLIN_COLD=1)')
-    .option('-i, --interactive', 'for habit: CMD always gets standard input')
+    .option('-i, --interactive', 'accepted for compatibility: CMD always gets standard input')
     .option('-t, --tty', 'run CMD on a terminal');
   const watch = add(
     'watch [sandboxes...]',

@@ -53,7 +53,7 @@ export function addVmCommands(add: AddCommand): void {
     return (await import('../commands/stop.ts')).stopCommand;
   })
     .usage('[options] [VM...]')
-    .option('--timeout <time>', 'time for services to end, in place of their own');
+    .option('--timeout <time>', 'time for services to end, instead of their own setting');
   add('ssh [vm]', 'log in to a running VM by SSH, or run a command there', async () => {
     return (await import('../commands/ssh.ts')).sshCommand;
   }).usage('[options] VM [-- CMD...]');

@@ -167,7 +167,7 @@ export async function watchPlan(load: LoadPlan, flags: WatchFlags, io: CliIo): P
   const reruns = await Reruns.open(base.cacheDirectory, (sandbox) => ({
     onFault: (error) => {
       const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-      const message = `no VM waits for the next run: ${reason}`;
+      const message = `no VM is prepared for the next run: ${reason}`;
       output.emit({ type: 'warning', sandbox, message });
     },
     onReady: (stepCount) => output.emit({ type: 'rerun-prepared', sandbox, stepCount }),

@@ -52,7 +52,7 @@ export class OutputTail {
     }
   }
 
-  /** Passes on a last line without an end. */
+  /** Passes on a last line that has no newline. */
   async end(): Promise<void> {
     await this.read();
     if (this.#rest !== '') this.#onLine(this.#rest);

@@ -89,7 +89,7 @@ function findSandbox(
     const known = byName.has(sandbox);
     const hint = known
       ? `Add ${sandbox} to its depends_on.`
-      : 'Name another sandbox of this project.';
+      : 'Write the name of another sandbox of this project.';
     return { problem: `sandbox "${own.name}" does not depend on "${sandbox}"`, hint };
   }
   const target = byName.get(sandbox ?? own.name);

@@ -20,7 +20,7 @@ export interface Values {
   readonly env: HostEnv;
   /** Values of the project by reference: `args.browser`, `matrix.node`. */
   readonly project: Readonly<Record<string, string>>;
-  /** Steps' outputs may stand in the tree: it is that of a sandbox. @default false */
+  /** Outputs of steps may be used in the tree: it is that of a sandbox. @default false */
   readonly hasSteps?: boolean;
 }
 

@@ -2,7 +2,7 @@
 export interface OutputReference {
   /** As the project file spells it, for messages. */
   readonly text: string;
-  /** The sandbox of the step. null in a value that was not checked yet: the sandbox that the value stands in, or one that it depends on. */
+  /** The sandbox of the step. null in a value that was not checked yet: the sandbox that contains the value, or one that it depends on. */
   readonly sandbox: string | null;
   readonly step: string;
   /** Name of the output. */

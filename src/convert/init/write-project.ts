@@ -138,7 +138,7 @@ export async function writeProject(repository: Repository): Promise<InitialProje
   ];
   const heading = [
     'yaml-language-server: $schema=./node_modules/gondolin/schema/gondolin.schema.json',
-    'Written by `gondolin init`; `gondolin plan` prints what it means. Every key: docs/config.md',
+    'Written by `gondolin init`. `gondolin plan` prints what it means; docs/config.md describes every key',
     'Found:',
     ...found.map((line) => `  ${line}`),
     ...other.comments,

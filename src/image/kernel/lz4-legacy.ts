@@ -35,7 +35,7 @@ export function decodeLz4Legacy(frame: Buffer, limitBytes: number): Buffer {
   return output.subarray(0, written);
 }
 
-/** Unpacks one block to `output` from `start` on; returns the end. Matches reach back to `start` at most. */
+/** Unpacks one block into `output` at `start`; returns the end. Matches reach back to `start` at most. */
 function decodeBlock(block: Buffer, output: Buffer, start: number, end: number): number {
   let read = 0;
   let written = start;

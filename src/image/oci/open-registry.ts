@@ -7,7 +7,7 @@ import { RegistrySettings } from './registry/registry-settings.ts';
 /** The registries of this machine's user. No connection is opened before `client`. */
 export interface Registries {
   readonly settings: RegistrySettings;
-  /** The same one each time, so that a token is asked for once. */
+  /** Kept, so that a token is requested once. */
   client(): Promise<RegistryClient>;
   /** Ends the connections. May be called twice. */
   close(): Promise<void>;

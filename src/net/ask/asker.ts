@@ -88,7 +88,7 @@ export class Asker {
       const answer = await Promise.race([given, isLate]);
       if (answer === 'late') return { answer: 'never', by: 'timeout' };
       if (answer === 'once' || answer === 'run') return { answer, by: 'answer' };
-      if (answer !== 'never') fault(new TypeError('onAsk gave none of once, run and never'));
+      if (answer !== 'never') fault(new TypeError('onAsk must return once, run or never'));
       return { answer: 'never', by: answer === 'never' ? 'answer' : 'error' };
     } catch (error) {
       fault(error instanceof Error ? error : new Error(String(error)));

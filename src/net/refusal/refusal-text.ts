@@ -114,7 +114,7 @@ export function suggestionText(suggest: Suggestion | null): string {
 
 const BLOCK_WORDS: Readonly<Record<BlockReason, string>> = {
   mode_none: 'network.mode is none',
-  invalid_host: 'no valid host name or address',
+  invalid_host: 'not a valid host name or address',
   not_allowed: 'not in allowed_hosts',
   denied: 'denied',
   rule: 'refused by a rule',

@@ -15,7 +15,7 @@ export interface ShardWork {
 export interface Shard {
   /** Counts from 1. */
   readonly index: number;
-  /** In the order of the plan; empty if there is not enough to do for so many shards. */
+  /** In the order of the plan; empty if there is not enough to do for that many shards. */
   readonly work: readonly ShardWork[];
 }
 

@@ -25,7 +25,7 @@ export interface LogSelection {
   readonly sandboxes: readonly string[];
   /** Only lines from this time on, in milliseconds since 1970; null for all. */
   readonly sinceMs: number | null;
-  /** Only so many last lines of each sandbox; null for all that are kept. */
+  /** Number of last lines of each sandbox; null for all that are kept. */
   readonly tail: number | null;
   /** Only lines up to this number; null for all. */
   readonly untilSeq: number | null;

@@ -32,7 +32,7 @@ export class SavedStates {
     return null;
   }
 
-  /** True when there is one of so many steps with this key. */
+  /** True when there is one of that many steps with this key. */
   has(stepCount: number, key: string): boolean {
     return this.#states.get(stepCount)?.key === key;
   }

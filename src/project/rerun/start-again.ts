@@ -54,7 +54,7 @@ async function createFrom(
 
 /**
  * Starts the VM of a run in watch mode: from the machine before its first step, the one that waits if that is it, and prepares the
- * machine of the next run behind it. A saved machine that does not load is dropped, and an earlier one used.
+ * machine of the next run after it. A saved machine that does not load is dropped, and an earlier one used.
  * @returns The VM and the results of the steps that it contains.
  */
 export async function startAgain(

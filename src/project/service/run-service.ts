@@ -16,7 +16,7 @@ export interface ServiceOutcome {
 /** Pauses before restarts: they double from the first to the last. */
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 30_000;
-/** A service that ran so long has recovered: its next pause is the first again. */
+/** A service that ran this long has recovered: its next pause is the first again. */
 const RECOVERED_MS = 10_000;
 
 /** Returns the pause before the next start; null if there is none. */

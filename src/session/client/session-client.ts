@@ -95,7 +95,7 @@ export async function openFrames<M extends Method>(
   return { result, stream: new FrameSocket(socket) };
 }
 
-/** As {@link requestSession}, for a control socket with requests of its own. */
+/** Like {@link requestSession}, for a control socket that has its own requests. */
 export async function requestControl(
   directory: string,
   request: { readonly method: string },
@@ -106,7 +106,7 @@ export async function requestControl(
   return result;
 }
 
-/** As {@link openFrames}, for a control socket with requests of its own. */
+/** Like {@link openFrames}, for a control socket that has its own requests. */
 export async function openControlFrames(
   directory: string,
   request: { readonly method: string },

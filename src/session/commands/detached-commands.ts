@@ -38,7 +38,7 @@ export class DetachedCommands {
   #lastId = 0;
   #main: DetachedCommand | null = null;
 
-  /** Shows the command that the owner of the VM runs now, in the place of its last one. */
+  /** Shows the command that the owner of the VM runs now, instead of its last one. */
   setMain(command: DetachedCommand): void {
     this.#main = command;
   }

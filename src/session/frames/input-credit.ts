@@ -28,7 +28,7 @@ export class InputCredit {
   }
 }
 
-/** Returns the frame that gives back the credit of so many bytes. */
+/** Returns the frame that returns credit for that many bytes. */
 export function encodeCredit(bytes: number): Buffer {
   const payload = Buffer.alloc(4);
   payload.writeUInt32BE(bytes);

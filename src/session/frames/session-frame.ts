@@ -39,7 +39,7 @@ export const MAX_FRAME_PAYLOAD = 64 * 1024;
 
 const NAMES = Object.keys(SESSION_CHANNEL) as SessionChannel[];
 
-/** Returns the header of a frame with so many bytes of payload. */
+/** Returns the header of a frame with that many bytes of payload. */
 export function encodeChannelHeader(channel: SessionChannel, length: number): Buffer {
   const header = Buffer.allocUnsafe(HEADER_BYTES);
   header.writeUInt8(SESSION_CHANNEL[channel], 0);

@@ -1,6 +1,6 @@
 import type { SshStats } from '../ssh-guest.ts';
 
-/** By the bits of the type in a mode. */
+/** Letters of `ls -l` by the type bits of a mode. */
 const TYPES: ReadonlyMap<number, string> = new Map([
   [0o010000, 'p'],
   [0o020000, 'c'],

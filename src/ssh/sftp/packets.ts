@@ -57,7 +57,7 @@ export interface ClientAttributes {
   readonly mtime?: number;
 }
 
-/** A packet that is not of its form. */
+/** A malformed packet. */
 export class PacketError extends Error {}
 
 /** Reads the fields of one packet; each read throws a {@link PacketError} where the packet ends. */

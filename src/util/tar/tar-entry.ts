@@ -34,7 +34,7 @@ export const TAR_FIELD = {
   prefix: [345, 155],
 } as const satisfies Record<string, readonly [number, number]>;
 
-/** Returns the sum of a header's bytes, with spaces in the place of the sum. */
+/** Returns the sum of a header's bytes, with spaces instead of the sum. */
 export function tarChecksum(block: Buffer): number {
   const [start, length] = TAR_FIELD.checksum;
   let sum = length * 0x20;

@@ -90,7 +90,7 @@ export class HookCalls {
       return;
     }
     const got = bytes instanceof Uint8Array ? `${bytes.length} bytes` : typeof bytes;
-    const message = `${path}: it returned ${got} in the place of ${data.length} bytes`;
+    const message = `${path}: it returned ${got} instead of ${data.length} bytes`;
     this.#onFault(name, message, false);
     throw new HookRefusal(ERRNO.EIO, message);
   }

@@ -1,7 +1,7 @@
 import type { Mount } from '../nodes/node-table.ts';
 import type { NodePlace, VfsNode } from '../provider.ts';
 
-/** Linux paths are shorter; a cycle of stale places on the host must not hang us. */
+/** Bounds a cycle of stale places on the host. Paths of Linux have fewer names. */
 const MAX_DEPTH = 2_048;
 
 /** Returns a name of one character per byte as text. */

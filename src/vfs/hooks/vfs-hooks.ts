@@ -71,7 +71,7 @@ export interface VfsHookContext {
   readonly result?: number;
 }
 
-/** As many bytes in the place of those read or written, or nothing to leave them. */
+/** As many bytes, to replace those read or written, or nothing to leave them. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing
 type Replaced = MaybePromise<Uint8Array | string | void>;
 

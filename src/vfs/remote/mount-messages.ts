@@ -17,7 +17,7 @@ export interface MountLimits {
   readonly hide: readonly string[];
 }
 
-/** Calls of a mount process: the methods of `VfsProvider`, with numbers in the place of nodes and handles. */
+/** Calls of a mount process: the methods of `VfsProvider`, with numbers instead of nodes and handles. */
 export interface MountCalls {
   start(hostPath: string, limits: MountLimits, user: Caller): RemoteId;
   lookup(parent: RemoteId, name: string): RemoteId;

@@ -154,7 +154,7 @@ export class GuestFileSystem {
     return this.#stat(path, true, options);
   }
 
-  /** As `stat`, but of a symbolic link itself. */
+  /** Like `stat`, but does not follow a symbolic link at `path`. */
   lstat(path: FilesPath, options: FileOptions = {}): Promise<GuestStats> {
     return this.#stat(path, false, options);
   }

@@ -1,7 +1,7 @@
 /** Requests of one reader or writer that are on their way at once. */
 export const WINDOW = 8;
 
-/** Lets a writer continue before its requests are done, but only so many. */
+/** Lets a writer continue before its requests are done, up to a limit. */
 export class TransferWindow {
   readonly #underWay = new Set<Promise<void>>();
   #error: unknown;

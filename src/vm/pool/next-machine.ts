@@ -22,7 +22,7 @@ export interface TakenMachine {
 
 /**
  * Keeps one machine waiting for the next VM of the same options: restored (from `from`, if there is one), warm, and with another one
- * started behind it. Unlike those of `VM.pool`, its VMs may start from a saved machine, whose processes are frozen while it waits.
+ * started after it. Unlike those of `VM.pool`, its VMs may start from a saved machine, whose processes are frozen while it waits.
  */
 export class NextMachine {
   readonly #ready: ReadyPool<Spare>;

@@ -90,7 +90,7 @@ export function mergeOptions(pool: PoolOptions, own: AcquireOptions): VMOptions 
     throw new GondolinError('VM_BAD_OPTION', 'option vfs.disks: a waiting VM has no disks');
   const taken = OF_THE_MACHINE.find((option) => (own as VMOptions)[option] !== undefined);
   if (taken !== undefined)
-    throw new GondolinError('VM_BAD_OPTION', `option ${taken}: give it to VM.pool()`);
+    throw new GondolinError('VM_BAD_OPTION', `option ${taken}: pass it to VM.pool()`);
   checkEnv(own.env ?? {});
   const { network, httpHooks, onProgress, ...shared } = machineOptions(pool);
   const hasNetwork = own.network !== undefined || own.httpHooks !== undefined;

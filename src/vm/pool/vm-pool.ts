@@ -27,7 +27,7 @@ type CreateVM = (options: VMOptions, source: GuestSource) => Promise<VM>;
 
 /**
  * Machines that wait to become VMs: restored, warm, and without identity, mounts and network of a VM. Each is used for one
- * VM; another is started behind it. They end with this process, and do not keep it alive.
+ * VM; another is started to replace it. They end with this process, and do not keep it alive.
  *
  * @example
  * await using pool = VM.pool({ size: 2 });

@@ -186,7 +186,7 @@ function checkTrust({ trustKey }: Spare, network: StartRequest['network']): void
   if (trustKey === null || trustKey === network?.trustKey) return;
   throw new GondolinError(
     'VM_BAD_OPTION',
-    'the VMs of this pool trust other certificates and SSH hosts than this network has',
+    'the VMs of this pool trust different certificates or SSH hosts than this network',
     {
       hint: 'Give `ca` and `ssh` to VM.pool(), or to VM.pool() no network and all of it to acquire().',
     },

@@ -47,7 +47,7 @@ function isDirectory(path: string): boolean {
 function toError(root: string, cause: unknown): GondolinError {
   const { code } = cause as NodeJS.ErrnoException;
   const isLimit = code === 'ENOSPC' || code === 'EMFILE';
-  const why = isLimit ? 'the kernel has no more inotify watches for this user' : String(code);
+  const why = isLimit ? 'this user has no inotify watches left' : String(code);
   return new GondolinError('WATCH_FAILED', `Cannot watch ${root}: ${why}`, {
     cause,
     ...(isLimit

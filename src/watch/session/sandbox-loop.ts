@@ -50,7 +50,7 @@ export class SandboxLoop {
     if (this.#pendingFrom !== null) this.#running?.abort();
   }
 
-  /** Wants a run from a step on. */
+  /** Requests a run that starts at a step. */
   request(from: number): void {
     if (this.#isStopped) return;
     this.#pendingFrom = Math.min(this.#pendingFrom ?? from, from);

@@ -124,7 +124,7 @@ it('Network takes a late answer, a throw and another value for never, and says w
   ]);
   expect(net.faults.map(({ message }) => message)).toEqual([
     'broken',
-    'onAsk gave none of once, run and never',
+    'onAsk must return once, run or never',
   ]);
 });
 

@@ -37,7 +37,7 @@ it.each(['', 'relative/path', './x'])(
 it.each([
   ['', 'HOME is ""'],
   ['relative', 'HOME is "relative"'],
-  [null, 'HOME is not set and the user has none'],
+  [null, 'HOME is not set and the user has no home directory'],
 ])('resolveDirectories() refuses the home %j, unless both XDG variables say more', (home, why) => {
   const unknown = () => {
     if (home === null) throw new Error('ENOENT');

@@ -132,7 +132,7 @@ export class LayerTree {
   #whiteOut(parent: LayerNode, name: string, layer: number): void {
     const node = parent.children?.get(name);
     if (node === undefined) return;
-    // Wherever it stands in the archive, it is about the layers below only.
+    // Wherever it is in the archive, it affects the layers below only.
     if (node.layer === layer) {
       this.#removeOlder(node, layer);
       return;

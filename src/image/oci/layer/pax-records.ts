@@ -79,7 +79,8 @@ function toRecords(values: ReadonlyMap<string, Buffer>): PaxRecords {
 function textOf(values: ReadonlyMap<string, Buffer>, name: string): string | null {
   const value = values.get(name);
   if (value === undefined || value.length === 0) return null;
-  if (value.includes(0)) throw layerRefused(`the record ${name} of an extended header has a NUL`);
+  if (value.includes(0))
+    throw layerRefused(`the record ${name} of an extended header contains a NUL byte`);
   return value.toString('latin1');
 }
 

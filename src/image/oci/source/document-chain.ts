@@ -28,5 +28,5 @@ export async function findManifest(
     digest = choosePlatform(document, arch, name).digest;
     bytes = await fetch(digest);
   }
-  throw manifestInvalid(name, `its indexes are more than ${DEPTH_MAX} deep`);
+  throw manifestInvalid(name, `its indexes are nested more than ${DEPTH_MAX} deep`);
 }

@@ -65,7 +65,7 @@ export class DecodedScan {
     for (const stage of this.#stages) stage.destroy();
   }
 
-  /** As `pipe` does, but it is known when nothing is on its way any more. */
+  /** Like `pipe`, but reports when nothing is in flight any more. */
   #join(stage: Transform, next: Transform): void {
     stage.on('data', (piece: Buffer) => {
       this.#betweenStages += 1;

@@ -80,7 +80,7 @@ class ArchiveIn {
     return this.#count.summary;
   }
 
-  /** The target must be a directory, as that of `tar -C`. */
+  /** The target must be a directory, as with `tar -C`. */
   async #openTarget(): Promise<void> {
     const bits = FILES_OPEN.READ | FILES_OPEN.DIRECTORY;
     const request = { path: this.#target, bits, mode: 0, signal: this.#signal };
@@ -195,7 +195,7 @@ class ArchiveIn {
     });
   }
 
-  /** Does one request after all that came before it, in the place of what has the name. */
+  /** Does one request after all that came before it, and replaces what has the name. */
   async #alone(
     path: Buffer,
     request: Parameters<FilesSession['request']>[0],

@@ -140,7 +140,7 @@ class CopyIn {
     await this.#makeName('symlink', path, link);
   }
 
-  /** Makes a link, in the place of what has the name unless that is a directory. */
+  /** Makes a link, and replaces what has the name unless that is a directory. */
   async #makeName(
     syscall: 'symlink' | 'link',
     path: FilesPath,

@@ -131,7 +131,7 @@ function copyError(error: unknown, place: string): unknown {
     error instanceof SystemError ? errnoName(error.errno) : (error as NodeJS.ErrnoException).code;
   // Anything else is a bug of ours.
   if (!isErrnoName(code)) return error;
-  return new GondolinError('FILES_COPY_FAILED', `${place}: the host cannot do the copy: ${code}`, {
+  return new GondolinError('FILES_COPY_FAILED', `${place}: the host cannot copy it: ${code}`, {
     cause: error,
     details: { path: place, errno: code },
   });

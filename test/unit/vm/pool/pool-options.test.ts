@@ -50,7 +50,7 @@ it.each([
 
 it('acquire() refuses what a waiting machine cannot change', () => {
   const own = { memory: '1GiB' } as AcquireOptions;
-  expect(() => mergeOptions({ size: 1 }, own)).toThrow('option memory: give it to VM.pool()');
+  expect(() => mergeOptions({ size: 1 }, own)).toThrow('option memory: pass it to VM.pool()');
 });
 
 it('counts the VMs that fit if each grows to its memory, and keeps 256 MiB for the host', () => {

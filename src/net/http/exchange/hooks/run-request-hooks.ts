@@ -156,7 +156,11 @@ async function built<T>(make: () => T): Promise<T> {
   try {
     return make();
   } catch (cause) {
-    throw failed('onRequest', 'the request of the guest has no form in fetch', cause);
+    throw failed(
+      'onRequest',
+      'the request of the guest cannot be expressed as a fetch Request',
+      cause,
+    );
   }
 }
 
