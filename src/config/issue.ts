@@ -37,7 +37,7 @@ export const ISSUE_HINTS = {
   needs_run: 'Add `run:` with the command of the service, or remove the key.',
   not_split:
     'Remove `shards:`, or move the steps into a sandbox of their own that depends on this one.',
-  unknown_dependency: 'Write the name of another sandbox of this project.',
+  unknown_dependency: 'Name another sandbox of this project.',
   dependency_cycle: 'Remove one of these dependencies.',
   unknown_image:
     'Write a key of `images:`, the built-in `debian`, or an image of a registry with its tag: python:3.12-slim.',

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { ensureDirectory, NAMES } from './directories.ts';
 import { exchangePaths, SystemError } from './libc.ts';
+import { listNames } from './list-names.ts';
 import { formatOwner, identifyOwnProcess, lifeOf, parseOwner } from './process-life.ts';
 
 const ENOENT = 2;
@@ -182,22 +183,13 @@ async function syncPath(path: string): Promise<void> {
  */
 export async function sweepTemporaries(directory: string, nowMs = Date.now()): Promise<string[]> {
   const removed: string[] = [];
-  for (const name of await namesIn(directory)) {
+  for (const name of await listNames(directory)) {
     const path = join(directory, name);
     if (!name.startsWith(NAMES.temporaryPrefix) || !(await isLeftover(path, nowMs))) continue;
     await rm(path, { recursive: true, force: true });
     removed.push(name);
   }
   return removed;
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 async function isLeftover(path: string, nowMs: number): Promise<boolean> {

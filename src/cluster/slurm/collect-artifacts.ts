@@ -1,16 +1,7 @@
-import { cp, readdir, rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listNames } from '../../host/list-names.ts';
 import { artifactsDirectory } from './submitted-script.ts';
-
-/** Names of the sandboxes whose artifacts a shard left; none for a shard that left nothing. */
-async function sandboxesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
 
 /**
  * Copies the artifacts of all shards to one directory, in place of those of an earlier run: each sandbox to a directory of its name, one
@@ -23,7 +14,7 @@ export async function collectArtifacts(
 ): Promise<void> {
   const found: { shard: number; sandbox: string }[] = [];
   for (let shard = 1; shard <= shardCount; shard += 1) {
-    const names = await sandboxesIn(join(jobDirectory, artifactsDirectory(shard)));
+    const names = await listNames(join(jobDirectory, artifactsDirectory(shard)));
     for (const sandbox of names) found.push({ shard, sandbox });
   }
   for (const { shard, sandbox } of found) {

@@ -1,5 +1,6 @@
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { lstat, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listNames } from '../../host/list-names.ts';
 import { MACHINE_DIRECTORY, type PruneResult } from '../../host/saved-directories.ts';
 import {
   type ListedMachine,
@@ -48,17 +49,8 @@ export interface AddOptions {
   readonly isReplacing: boolean;
 }
 
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
-}
-
 async function removeOldFiles(directory: string, olderThanMs: number): Promise<void> {
-  for (const name of await namesIn(directory)) {
+  for (const name of await listNames(directory)) {
     const path = join(directory, name);
     const stat = await lstat(path).catch(() => null);
     const isOld = stat?.isFile() === true && Date.now() - stat.mtimeMs >= olderThanMs;
@@ -141,7 +133,7 @@ export class CheckpointStore {
    * and the second finds that the first was faster.
    */
   async #removeFreeLocks(): Promise<void> {
-    const names = await namesIn(this.#parent);
+    const names = await listNames(this.#parent);
     const free = names
       .filter((name) => name.endsWith('.lock'))
       .map((name) => name.slice(0, -'.lock'.length))

@@ -4,6 +4,7 @@ import { type ErrorData, toErrorData } from '../error-data.ts';
 import type { ServiceResult } from '../run-result.ts';
 import type { ExecutingVm } from '../step/run-attempt.ts';
 import { pause } from './pause.ts';
+import { RECOVERED_MS, restartPause } from './restart-policy.ts';
 import { runLife, type ServiceContext, type ServiceLife } from './service-life.ts';
 
 /** The end of a service, and its error if that is not an exit code. */
@@ -11,24 +12,6 @@ export interface ServiceOutcome {
   readonly result: ServiceResult;
   readonly error: ErrorData | null;
   readonly isVmLost: boolean;
-}
-
-/** Pauses before restarts: they double from the first to the last. */
-const FIRST_PAUSE_MS = 100;
-const LAST_PAUSE_MS = 30_000;
-/** A service that ran this long has recovered: its next pause is the first again. */
-const RECOVERED_MS = 10_000;
-
-/** Returns the pause before the next start; null if there is none. */
-function restartPause(
-  { restart }: ServicePlan,
-  exitCode: number,
-  restarts: number,
-  quickEnds: number,
-): number | null {
-  if (restart.when === 'no' || (restart.when === 'on-failure' && exitCode === 0)) return null;
-  if (restart.maxRestarts !== null && restarts >= restart.maxRestarts) return null;
-  return Math.min(FIRST_PAUSE_MS * 2 ** quickEnds, LAST_PAUSE_MS);
 }
 
 function outcomeOf(
