@@ -6,10 +6,12 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { parse } from 'yaml';
 import { freePort } from '../fixtures/net/free-port.ts';
 import { serverCa } from '../fixtures/net/server-ca.ts';
 import { type CodeBlock, codeBlocksOf, programOf } from '../fixtures/package/code-blocks.ts';
@@ -129,7 +131,7 @@ function copyOfExample(name: string): string {
 
 const PROGRAM = 'node_modules/.bin/gondolin';
 /** Those that need more than one run of the program. */
-const OWN_TEST = ['functions', 'network', 'postgres'];
+const OWN_TEST = ['agent', 'ci', 'functions', 'network', 'postgres', 'webapp'];
 
 it.each(readdirSync(join(ROOT, 'examples')).filter((name) => !OWN_TEST.includes(name)))(
   'examples/%s runs with the installed program',
@@ -180,6 +182,76 @@ it(
     onTestFinished(() => void server.kill());
     await once(server.stdout, 'data');
     expect(await succeed(cwd, 'gondolin', 'run')).toContain('welcome: Bearer GONDOLIN_SECRET_');
+  },
+  BLOCK_MS,
+);
+
+it(
+  'examples/webapp answers its tests, and starts from the database of the run before',
+  async () => {
+    const cwd = copyOfExample('webapp');
+    const run = () => succeed(cwd, 'gondolin', 'run', 'test', '--progress', 'plain');
+    expect(await run()).toMatch(/^=> db database: saved in /m);
+    const second = await run();
+    expect(second).toContain('=> db database: cached');
+    expect(second).toMatch(/\[test test\] # pass 5$/m);
+  },
+  BLOCK_MS,
+);
+
+it(
+  'examples/agent does its work with both credentials, has neither, and is refused the rest',
+  async () => {
+    const cwd = copyOfExample('agent');
+    const port = String(await freePort());
+    for (const file of ['gondolin.yaml', 'server.mjs']) {
+      const text = readFileSync(join(cwd, file), 'utf8');
+      expect(text).toContain('8090');
+      writeFileSync(join(cwd, file), text.replaceAll('8090', port));
+    }
+    const server = spawn(process.execPath, ['server.mjs'], { cwd, stdio: 'pipe' });
+    onTestFinished(() => void server.kill());
+    await once(server.stdout, 'data');
+    const output = await succeed(cwd, 'gondolin', 'run');
+    expect(output).toMatch(/patch of \d+ lines received/);
+    expect(output).toContain('MODEL_KEY is GONDOLIN_SECRET_');
+    expect(output).not.toContain('demo-model-key');
+    expect(readFileSync(join(cwd, 'code/total.sh'), 'utf8')).toContain('total + number');
+  },
+  BLOCK_MS,
+);
+
+it(
+  "the scripts of examples/ci run as they are, each with its system's variables",
+  async () => {
+    const cwd = copyOfExample('ci');
+    const github = parse(readFileSync(join(cwd, '.github/workflows/gondolin.yml'), 'utf8'));
+    const gitlab = parse(readFileSync(join(cwd, '.gitlab-ci.yml'), 'utf8'));
+    const jenkins = [
+      ...readFileSync(join(cwd, 'Jenkinsfile'), 'utf8').matchAll(/sh '''(.*?)'''/gs),
+    ];
+    const githubScript = (job: string) =>
+      (github.jobs[job].steps as { run?: string }[])
+        .map(({ run = '' }) => run)
+        .find((run) => /^gondolin (?:run|merge)/m.test(run)) ?? '';
+    const systems = [
+      ['SHARD=', githubScript('shard'), githubScript('result')],
+      [
+        'CI_NODE_TOTAL=2 CI_NODE_INDEX=',
+        gitlab.gondolin.script.join('\n'),
+        gitlab.result.script.join('\n'),
+      ],
+      ['SHARD=', jenkins[0]?.[1] ?? '', jenkins[1]?.[1] ?? ''],
+    ];
+    for (const [variables, shard, result] of systems) {
+      rmSync(join(cwd, 'records'), { recursive: true, force: true });
+      for (const index of ['1', '2']) {
+        await succeed(cwd, 'bash', '-e', '-c', `export ${variables}${index}\n${shard}`);
+      }
+      expect(await succeed(cwd, 'bash', '-e', '-c', result ?? '')).toContain('=> succeeded');
+      const junit = readFileSync(join(cwd, 'junit.xml'), 'utf8');
+      expect(junit).toContain('tests="3" failures="0" errors="0"');
+    }
   },
   BLOCK_MS,
 );
