@@ -52,6 +52,17 @@ export default defineConfig({
       {
         test: {
           ...ofBuild,
+          name: 'examples',
+          include: ['test/examples/**/*.test.ts'],
+          // Each may build an image of its own.
+          testTimeout: 300_000,
+          hookTimeout: 240_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          ...ofBuild,
           globalSetup: [...ofBuild.globalSetup, './test/build-images.ts'],
           name: 'slurm',
           include: ['test/slurm/**/*.test.ts'],

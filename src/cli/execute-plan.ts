@@ -49,6 +49,8 @@ export interface StartFlags extends GlobalOptions, AuditFlags, ReportFlags {
   /** False with `--no-cache`. */
   readonly cache?: boolean;
   readonly cold?: boolean;
+  /** Builds the images again, and uses no checkpoint that exists. */
+  readonly build?: boolean;
   /** Asks on the terminal about hosts that the policy does not name. */
   readonly ask?: boolean;
   /** Most sandboxes that start or run steps at once. @default by the CPUs */
@@ -78,7 +80,7 @@ export function sandboxVmOptions(
   readonlyPaths: readonly string[],
 ): SandboxVmOptions {
   const { debug = false, cache: isCaching = true, ssh = false, ask = false } = flags;
-  const { cold = isColdForced(io.env) } = flags;
+  const { cold = isColdForced(io.env), build = false } = flags;
   const debugLog = (component: string, message: string) => {
     void writeText(io.stderr, `[${component}] ${plainText(message)}\n`);
   };
@@ -92,7 +94,8 @@ export function sandboxVmOptions(
     secretEnvironment: io.env,
     readonlyPaths,
     cold,
-    checkpoints: checkpointMode(isCaching, cold),
+    checkpoints: checkpointMode(isCaching && !build, cold),
+    ...(build ? { rebuildBeforeMs: Date.now() } : {}),
     ...(from === null ? {} : { from }),
     ...(label === undefined ? {} : { label }),
     isHeld,

@@ -3,8 +3,8 @@ import type { Readable, Writable } from 'node:stream';
 /** An output stream of the command line, with `isTTY`, `columns` and `rows` as in `process.stdout`. */
 export type CliOutput = Writable & {
   readonly isTTY?: boolean;
-  readonly columns?: number;
-  readonly rows?: number;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 };
 
 /** The input stream of the command line, as `process.stdin`. */

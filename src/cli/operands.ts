@@ -1,4 +1,5 @@
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
+import { sandboxesNamed } from '../plan/sandboxes-named.ts';
 import { unknownName, usageError } from './usage-error.ts';
 
 /** The sandbox and steps selected by `run [SANDBOX] [STEP…]`. */
@@ -23,12 +24,6 @@ function checkSteps(sandboxes: readonly SandboxPlan[], steps: readonly string[])
   return { sandboxes: sandboxes.map(({ name }) => name), steps };
 }
 
-/** Returns the sandbox of that name, or those that the matrix of the sandbox of that name made. */
-function sandboxesNamed(plan: Plan, name: string): readonly SandboxPlan[] {
-  const own = plan.sandboxes.filter((sandbox) => sandbox.name === name);
-  return own.length > 0 ? own : plan.sandboxes.filter(({ matrixOf }) => matrixOf === name);
-}
-
 function refuseSandbox(plan: Plan, word: string): never {
   const owner = plan.sandboxes.find((sandbox) => stepNames(sandbox).includes(word));
   if (owner !== undefined) {
@@ -50,7 +45,7 @@ function refuseSandbox(plan: Plan, word: string): never {
 export function selectOperands(plan: Plan, operands: readonly string[]): Selection {
   const [first, ...rest] = operands;
   if (first === undefined) return { sandboxes: null, steps: [] };
-  const named = sandboxesNamed(plan, first);
+  const named = sandboxesNamed(plan.sandboxes, first);
   if (named.length > 0) return checkSteps(named, rest);
   const [only, ...others] = plan.sandboxes;
   if (only === undefined || others.length > 0) return refuseSandbox(plan, first);
@@ -61,7 +56,7 @@ export function selectOperands(plan: Plan, operands: readonly string[]): Selecti
 export function selectSandboxes(plan: Plan, operands: readonly string[]): readonly string[] | null {
   if (operands.length === 0) return null;
   return operands.flatMap((word) => {
-    const named = sandboxesNamed(plan, word);
+    const named = sandboxesNamed(plan.sandboxes, word);
     return named.length > 0 ? named.map(({ name }) => name) : refuseSandbox(plan, word);
   });
 }

@@ -5,7 +5,7 @@ import { addFileCommands } from './program/file-commands.ts';
 import { addFunctionCommands } from './program/function-commands.ts';
 import { addGlobalOptions } from './program/global-options.ts';
 import { addHostCommands } from './program/host-commands.ts';
-import { addProjectCommands, BACKGROUND_COMMAND } from './program/project-commands.ts';
+import { addProjectCommands, INTERNAL_COMMANDS } from './program/project-commands.ts';
 import { addRunCommands } from './program/run-commands.ts';
 import { addShardCommands } from './program/shard-commands.ts';
 import { addVmCommands } from './program/vm-commands.ts';
@@ -58,7 +58,7 @@ function buildProgram(input: ProgramInput, setRun: (run: () => Promise<number>) 
   addGlobalOptions(program);
 
   const add = <Options>(usage: string, about: string, load: () => Promise<CommandRun<Options>>) => {
-    const hidden = usage === BACKGROUND_COMMAND;
+    const hidden = INTERNAL_COMMANDS.has(usage);
     const command: Command = program.command(usage, { hidden }).description(about);
     command.action(() => {
       const options = command.optsWithGlobals<Options & GlobalOptions>();

@@ -5,6 +5,7 @@ import { asHostError } from '../host/system-failure.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { type EnsureEntryOptions, ensureEntry, type HeldEntry } from './cache/entry.ts';
 import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
+import type { Manifest } from './cache/manifest.ts';
 import { digestBytes } from './cache/verify-files.ts';
 import type { BootImage, EnsureImageOptions, GuestImage, ImageEvent } from './guest-image.ts';
 import type { ContainerConfig } from './oci/documents/image-config.ts';
@@ -148,10 +149,17 @@ async function ensureBoth(
   throw other.signal.reason;
 }
 
+/** Says why an entry is to be built again, for a user who wants a new one. */
+function findOld({ createdAtMs }: Manifest, { options }: Context): string | null {
+  const { rebuildBeforeMs = 0 } = options;
+  return createdAtMs < rebuildBeforeMs ? 'a new one was asked for' : null;
+}
+
 function ensureKernel(recipe: DebianRecipe, context: Context): Promise<HeldEntry> {
   const place = entryPlace(context.options.cacheDirectory, 'kernel', kernelKey(recipe));
   return ensureEntry(place, {
     ...context,
+    findMismatch: (manifest) => findOld(manifest, context),
     build: async (target) => {
       const kernelRelease = await build(place, recipe, target, {
         ...context,
@@ -174,7 +182,7 @@ function ensureRootfs(
     ...context,
     findMismatch: (manifest) =>
       manifest.kernelRelease === kernelRelease
-        ? null
+        ? findOld(manifest, context)
         : `its modules are of ${manifest.kernelRelease}, and the kernel is ${kernelRelease}`,
     build: async (target) => {
       await withBase(recipe, context, (base) =>

@@ -28,6 +28,11 @@ export interface EnsureImageOptions {
   readonly signal?: AbortSignal;
   /** Called once a part of the image was built and put into the cache; waited for. */
   readonly onBuilt?: () => Promise<void>;
+  /**
+   * What is built from packages is built again when that was done before this time, in milliseconds since 1970. Images of registries and
+   * directories stay as they are. @default never
+   */
+  readonly rebuildBeforeMs?: number;
   /** Variables for the tools that download, e.g. `http_proxy`. Nothing else of the environment is passed on. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Where registries and credentials of OCI images are looked up. @default that of this process */

@@ -46,6 +46,8 @@ export interface SandboxVmOptions {
   readonly debug?: Required<Pick<SandboxOptions, 'debug' | 'debugLog'>>;
   /** `rewrite` restores none and replaces all; `off` neither restores nor saves. @default 'use' */
   readonly checkpoints?: 'use' | 'rewrite' | 'off';
+  /** Builds images again that are older, in milliseconds since 1970: see `EnsureImageOptions`. @default never */
+  readonly rebuildBeforeMs?: number;
   /** Boots, and restores no saved machine. @default false */
   readonly cold?: boolean;
   /** The saved machine that one of the sandboxes starts from, without checkpoints. */

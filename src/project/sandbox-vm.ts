@@ -270,7 +270,11 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       ...options.environment,
       ...(await downloadVariables(network)),
     };
-    const building = { cacheDirectory, agentPath, environment, signal, onProgress, onBuilt };
+    const { rebuildBeforeMs = 0 } = options;
+    const building = {
+      ...{ cacheDirectory, agentPath, environment, signal },
+      ...{ onProgress, onBuilt, rebuildBeforeMs },
+    };
     const image = await ensureImage(sandbox.image.recipe, building).catch(
       async (error: unknown) => {
         await ports.close();

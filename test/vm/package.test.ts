@@ -1,20 +1,17 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  appendFileSync,
-  cpSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { parse } from 'yaml';
 import { freePort } from '../fixtures/net/free-port.ts';
 import { serverCa } from '../fixtures/net/server-ca.ts';
 import { type CodeBlock, codeBlocksOf, programOf } from '../fixtures/package/code-blocks.ts';
+import {
+  copyOfExample,
+  emptyDirectory,
+  replacePort,
+  succeed as succeedWith,
+} from '../fixtures/package/example.ts';
 import { type InstalledPackage, installPackage } from '../fixtures/package/install-package.ts';
 import {
   startLocalHost,
@@ -38,23 +35,12 @@ afterAll(() => installed.remove(), 60_000);
 /** Output of a program that must succeed, on both streams. */
 function succeed(cwd: string, program: string, ...args: string[]): Promise<string> {
   const env = { ...installed.env, GITHUB_TOKEN: TOKEN };
-  return new Promise((done, fail) => {
-    execFile(program, args, { cwd, env, maxBuffer: 2 ** 24 }, (error, stdout, stderr) => {
-      const output = `${stdout}\n${stderr}`;
-      if (error === null) done(output);
-      else fail(new Error(output, { cause: error }));
-    });
-  });
-}
-
-/** An empty directory from which the installed package can be imported. */
-function emptyDirectory(): string {
-  return mkdtempSync(join(installed.project, 'work-'));
+  return succeedWith({ ...installed, env }, cwd, program, ...args);
 }
 
 /** A user's project: the files that blocks of the documents name. */
 function userDirectory(): string {
-  const cwd = emptyDirectory();
+  const cwd = emptyDirectory(installed);
   writeFileSync(join(cwd, 'test.sh'), '#!/bin/sh\necho tested\n', { mode: 0o755 });
   writeFileSync(join(cwd, 'root.pem'), serverCa.caPem);
   return cwd;
@@ -84,7 +70,7 @@ const RUN: Readonly<Record<string, (block: CodeBlock) => Promise<string>>> = {
     expect(github.authorizations).toEqual(asked);
     return output;
   },
-  sh: (block) => succeed(emptyDirectory(), 'sh', '-e', '-c', block.text),
+  sh: (block) => succeed(emptyDirectory(installed), 'sh', '-e', '-c', block.text),
 };
 
 const blocks = ['README.md', 'docs/sdk.md', 'docs/functions.md'].flatMap((page) =>
@@ -112,7 +98,7 @@ it.each(blocks.filter(({ notRun }) => notRun === undefined))(
 );
 
 it('a program in an empty directory starts a VM, runs a command and ends', async () => {
-  const cwd = emptyDirectory();
+  const cwd = emptyDirectory(installed);
   const program = `import { VM } from 'gondolin';
     const vm = await VM.create();
     const { exitCode, stdout } = await vm.exec('uname');
@@ -122,21 +108,18 @@ it('a program in an empty directory starts a VM, runs a command and ends', async
   expect(await succeed(cwd, process.execPath, 'main.mjs')).toContain('0 Linux\n');
 });
 
-/** A copy of an example of the package. */
-function copyOfExample(name: string): string {
-  const cwd = emptyDirectory();
-  cpSync(join(installed.project, 'node_modules/gondolin/examples', name), cwd, { recursive: true });
-  return cwd;
-}
-
 const PROGRAM = 'node_modules/.bin/gondolin';
 /** Those that need more than one run of the program. */
-const OWN_TEST = ['agent', 'ci', 'functions', 'network', 'postgres', 'webapp'];
+const OWN_TEST = ['agent', 'functions', 'network', 'postgres'];
+/** Those of `npm run test:examples`. */
+const LONG = ['ci', 'monorepo', 'webapp'];
 
-it.each(readdirSync(join(ROOT, 'examples')).filter((name) => !OWN_TEST.includes(name)))(
+it.each(
+  readdirSync(join(ROOT, 'examples')).filter((name) => ![...OWN_TEST, ...LONG].includes(name)),
+)(
   'examples/%s runs with the installed program',
   async (name) => {
-    await succeed(copyOfExample(name), join(installed.project, PROGRAM), 'run');
+    await succeed(copyOfExample(installed, name), join(installed.project, PROGRAM), 'run');
   },
   BLOCK_MS,
 );
@@ -155,7 +138,7 @@ const PRINTED: Readonly<Record<string, string>> = {
 it(
   'examples/functions: its function is called, and its programs print what they should',
   async () => {
-    const cwd = copyOfExample('functions');
+    const cwd = copyOfExample(installed, 'functions');
     const called = await succeed(cwd, 'gondolin', 'call', 'greet', '--json', '{"name": "World"}');
     expect(JSON.parse(called)).toEqual({ message: 'Hello, World!' });
     const programs = readdirSync(cwd).filter((name) => name.endsWith('.mjs'));
@@ -170,14 +153,8 @@ it(
 it(
   'examples/network reaches its server with the installed program',
   async () => {
-    const cwd = copyOfExample('network');
-    // The port that its files name may be taken on this machine.
-    const port = String(await freePort());
-    for (const file of ['gondolin.yaml', 'server.mjs']) {
-      const text = readFileSync(join(cwd, file), 'utf8');
-      expect(text).toContain('8080');
-      writeFileSync(join(cwd, file), text.replaceAll('8080', port));
-    }
+    const cwd = copyOfExample(installed, 'network');
+    replacePort(cwd, ['gondolin.yaml', 'server.mjs'], '8080', await freePort());
     const server = spawn(process.execPath, ['server.mjs'], { cwd, stdio: 'pipe' });
     onTestFinished(() => void server.kill());
     await once(server.stdout, 'data');
@@ -187,28 +164,10 @@ it(
 );
 
 it(
-  'examples/webapp answers its tests, and starts from the database of the run before',
-  async () => {
-    const cwd = copyOfExample('webapp');
-    const run = () => succeed(cwd, 'gondolin', 'run', 'test', '--progress', 'plain');
-    expect(await run()).toMatch(/^=> db database: saved in /m);
-    const second = await run();
-    expect(second).toContain('=> db database: cached');
-    expect(second).toMatch(/\[test test\] # pass 5$/m);
-  },
-  BLOCK_MS,
-);
-
-it(
   'examples/agent does its work with both credentials, has neither, and is refused the rest',
   async () => {
-    const cwd = copyOfExample('agent');
-    const port = String(await freePort());
-    for (const file of ['gondolin.yaml', 'server.mjs']) {
-      const text = readFileSync(join(cwd, file), 'utf8');
-      expect(text).toContain('8090');
-      writeFileSync(join(cwd, file), text.replaceAll('8090', port));
-    }
+    const cwd = copyOfExample(installed, 'agent');
+    replacePort(cwd, ['gondolin.yaml', 'server.mjs'], '8090', await freePort());
     const server = spawn(process.execPath, ['server.mjs'], { cwd, stdio: 'pipe' });
     onTestFinished(() => void server.kill());
     await once(server.stdout, 'data');
@@ -221,43 +180,8 @@ it(
   BLOCK_MS,
 );
 
-it(
-  "the scripts of examples/ci run as they are, each with its system's variables",
-  async () => {
-    const cwd = copyOfExample('ci');
-    const github = parse(readFileSync(join(cwd, '.github/workflows/gondolin.yml'), 'utf8'));
-    const gitlab = parse(readFileSync(join(cwd, '.gitlab-ci.yml'), 'utf8'));
-    const jenkins = [
-      ...readFileSync(join(cwd, 'Jenkinsfile'), 'utf8').matchAll(/sh '''(.*?)'''/gs),
-    ];
-    const githubScript = (job: string) =>
-      (github.jobs[job].steps as { run?: string }[])
-        .map(({ run = '' }) => run)
-        .find((run) => /^gondolin (?:run|merge)/m.test(run)) ?? '';
-    const systems = [
-      ['SHARD=', githubScript('shard'), githubScript('result')],
-      [
-        'CI_NODE_TOTAL=2 CI_NODE_INDEX=',
-        gitlab.gondolin.script.join('\n'),
-        gitlab.result.script.join('\n'),
-      ],
-      ['SHARD=', jenkins[0]?.[1] ?? '', jenkins[1]?.[1] ?? ''],
-    ];
-    for (const [variables, shard, result] of systems) {
-      rmSync(join(cwd, 'records'), { recursive: true, force: true });
-      for (const index of ['1', '2']) {
-        await succeed(cwd, 'bash', '-e', '-c', `export ${variables}${index}\n${shard}`);
-      }
-      expect(await succeed(cwd, 'bash', '-e', '-c', result ?? '')).toContain('=> succeeded');
-      const junit = readFileSync(join(cwd, 'junit.xml'), 'utf8');
-      expect(junit).toContain('tests="3" failures="0" errors="0"');
-    }
-  },
-  BLOCK_MS,
-);
-
 it('examples/postgres answers from its restored server, and loads a changed seed.sql anew', async () => {
-  const cwd = copyOfExample('postgres');
+  const cwd = copyOfExample(installed, 'postgres');
   const run = () => succeed(cwd, 'gondolin', 'run', '--progress', 'plain');
   const first = await run();
   expect(first).toMatch(/^=> db database: saved in /m);

@@ -1,5 +1,7 @@
+import { sandboxesNamed } from '../../plan/sandboxes-named.ts';
 import { type CommandContext, type CommandRun, chooseFormat } from '../command-context.ts';
 import { readCommandOperands } from '../command-operands.ts';
+import { chooseStates } from '../project/choose-states.ts';
 import { findProject, requireProject } from '../project/find-project.ts';
 import { followLogs, printLogs } from '../project/follow-project.ts';
 import { readSince, readTail } from '../project/time-flags.ts';
@@ -34,21 +36,15 @@ async function logsOfCommand({
  */
 export const logsCommand: CommandRun<LogsFlags> = async (context) => {
   const { io, options, operands } = context;
-  const known = findProject(io, options)?.record.sandboxes.map(({ name }) => name) ?? [];
+  const states = findProject(io, options)?.record.sandboxes ?? [];
   const isNumbered = operands.length === 2 && /^\d+$/.test(operands[1] ?? '');
   const first = operands[0];
-  if (first !== undefined && (isNumbered || !known.includes(first))) return logsOfCommand(context);
+  const isSandbox = first === undefined || sandboxesNamed(states, first).length > 0;
+  if (isNumbered || !isSandbox) return logsOfCommand(context);
   const found = findProject(io, options) ?? requireProject(io, options);
-  const unknown = operands.find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw usageError(
-      `the project has no sandbox ${JSON.stringify(unknown)}`,
-      `It has: ${known.join(', ')}.`,
-    );
-  }
   const format = chooseFormat(options, ['text', 'json']);
   const wanted = {
-    sandboxes: operands.length === 0 ? known : operands,
+    sandboxes: chooseStates(states, operands).map(({ name }) => name),
     sinceMs: readSince(options.since, Date.now()),
     tail: readTail(options.tail),
   };

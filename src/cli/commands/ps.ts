@@ -4,10 +4,10 @@ import type { SandboxState } from '../../project/live/sandbox-state.ts';
 import { formatAge } from '../../util/quantities.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
+import { chooseStates } from '../project/choose-states.ts';
 import { findProject } from '../project/find-project.ts';
 import { plainText } from '../ui/text/describe.ts';
 import { formatTable } from '../ui/text/table.ts';
-import { usageError } from '../usage-error.ts';
 import { listCommand } from './list.ts';
 
 const HEAD = ['NAME', 'STATE', 'HEALTH', 'EXIT', 'RESTARTS', 'SINCE', 'VM', 'PORTS'];
@@ -40,15 +40,6 @@ function toRow({ phase, step, ...state }: Shown, nowMs: number): string[] {
   ];
 }
 
-function choose(states: readonly Shown[], names: readonly string[]): readonly Shown[] {
-  const unknown = names.find((name) => !states.some((state) => state.name === name));
-  if (unknown !== undefined) {
-    const known = states.map(({ name }) => name).join(', ');
-    throw usageError(`the project has no sandbox ${JSON.stringify(unknown)}`, `It has: ${known}.`);
-  }
-  return names.length === 0 ? states : states.filter(({ name }) => names.includes(name));
-}
-
 async function printProject(
   found: FoundProject,
   names: readonly string[],
@@ -57,7 +48,7 @@ async function printProject(
 ) {
   const { record, isAlive } = found;
   const { name, file, owner, isBackground, startedAt } = record;
-  const states = choose(statesOf(found), names);
+  const states = chooseStates(statesOf(found), names);
   if (format === 'json') {
     const facts = { project: name, file, pid: owner.pid, isBackground, isAlive, startedAt };
     const errors = { ...facts, sandboxes: states };

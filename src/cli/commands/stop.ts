@@ -1,4 +1,5 @@
 import { resolveDirectories } from '../../host/directories.ts';
+import { sandboxesNamed } from '../../plan/sandboxes-named.ts';
 import { askProject } from '../../project/background/project-client.ts';
 import { type FoundProject, listProjects } from '../../project/background/project-record.ts';
 import { openFrames } from '../../session/client/session-client.ts';
@@ -13,7 +14,7 @@ interface StopFlags {
   readonly timeout?: string;
 }
 
-/** A sandbox of a project, which its process stops, or a VM of another. */
+/** A sandbox of a project, or all that a matrix made, which its process stops, or a VM of another. */
 type Target =
   | { readonly kind: 'sandbox'; readonly project: FoundProject; readonly name: string }
   | { readonly kind: 'vm'; readonly session: LiveSession };
@@ -23,8 +24,8 @@ async function findTarget(
   word: string,
   here: FoundProject | null,
 ): Promise<Target> {
-  const own = here?.record.sandboxes.find(({ name }) => name === word);
-  if (here !== null && own !== undefined) return { kind: 'sandbox', project: here, name: word };
+  const own = sandboxesNamed(here?.record.sandboxes ?? [], word);
+  if (here !== null && own.length > 0) return { kind: 'sandbox', project: here, name: word };
   const session = await findSession(io, word, options);
   // A VM that its project did not stop would count as failed.
   for (const project of listProjects(resolveDirectories(io.env).projects)) {

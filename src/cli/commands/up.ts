@@ -1,34 +1,15 @@
-import type { Plan } from '../../plan/plan.ts';
 import { readProject } from '../../project/background/project-record.ts';
-import type { RunEvent } from '../../project/run-event.ts';
 import type { CommandRun } from '../command-context.ts';
-import { type Execution, executePlan, type StartFlags } from '../execute-plan.ts';
 import { type CliIo, writeText } from '../io.ts';
-import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
+import { withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planForSandboxes } from '../open-project.ts';
 import { applyToProject } from '../project/apply-to-project.ts';
-import { directoryForProject } from '../project/find-project.ts';
 import { followProject } from '../project/follow-project.ts';
-import { projectSource, readSource, targetLoader } from '../project/load-target.ts';
+import { readWanted } from '../project/read-wanted.ts';
 import { startBackground } from '../project/start-background.ts';
 import { readTimeFlag } from '../project/time-flags.ts';
-import { resolveProgress } from '../ui/progress/progress-mode.ts';
-import { unknownName, usageError } from '../usage-error.ts';
-
-interface UpFlags extends StartFlags, NetworkFlags {
-  readonly exitCodeFrom?: string;
-  readonly detach?: boolean;
-  readonly wait?: boolean;
-  readonly waitTimeout?: string;
-  readonly force?: boolean;
-  readonly watch?: boolean;
-}
-
-/** @throws {GondolinError} CLI_USAGE for a sandbox that is not started. */
-function checkExitCodeFrom({ sandboxes }: Plan, name: string | undefined): void {
-  const names = sandboxes.map((sandbox) => sandbox.name);
-  if (name !== undefined && !names.includes(name)) throw unknownName('sandbox', name, names);
-}
+import { type UpFlags, upInForeground, type WantedProject } from '../project/up-in-foreground.ts';
+import { usageError } from '../usage-error.ts';
 
 const OF_FOREGROUND = {
   exitCodeFrom: '--exit-code-from',
@@ -44,17 +25,9 @@ function checkDetached(options: UpFlags, what: string): void {
   }
 }
 
-/** The project that `up` is to start, read before anything is started. */
-interface Wanted {
-  readonly source: ReturnType<typeof projectSource>;
-  readonly plan: Plan;
-  readonly names: readonly string[];
-  readonly directory: string;
-}
-
 /** Starts the project in a process of its own, unless it has one, and makes it what the file says. */
 async function upInBackground(
-  { source, plan, directory }: Wanted,
+  { source, plan, directory }: WantedProject,
   isRunning: boolean,
   options: UpFlags,
   io: CliIo,
@@ -83,7 +56,9 @@ async function runAgainOnChanges(
     );
   }
   if (options.detach === true || options.wait === true) {
-    throw usageError('--watch: it runs in the foreground', 'Leave out -d and --wait.');
+    const hint =
+      'Leave out -d and --wait; in a terminal of its own, `gondolin watch` does the same.';
+    throw usageError('--watch: it runs in the foreground', hint);
   }
   const { watchPlan } = await import('../watch/watch-plan.ts');
   const load = async () => {
@@ -93,36 +68,9 @@ async function runAgainOnChanges(
   return watchPlan(load, options, io);
 }
 
-/** Runs the project in this process. */
-async function upInForeground(
-  { source, plan, names, directory }: Wanted,
-  options: UpFlags,
-  io: CliIo,
-): Promise<number> {
-  const { exitCodeFrom = null } = options;
-  const resolved = resolveProgress(options.progress, io);
-  // What services print is what a user of `up` watches: a live list would hide it.
-  const mode = resolved === 'tty' ? 'plain' : resolved;
-  const { runProject } = await import('../../project/background/run-project.ts');
-  const { RunningSandboxes } = await import('../../project/running-sandboxes.ts');
-  const { watchKeys } = await import('../project/up-keys.ts');
-  const running = new RunningSandboxes();
-  const keys = watchKeys(io, mode);
-  const place = {
-    ...{ directory, file: source.file, isNamed: source.projectName !== null },
-    load: targetLoader(io, running),
-  };
-  const own = {
-    ...{ ...place, names, exitCodeFrom },
-    onRunning: keys.start,
-  };
-  const run: Execution['run'] = (it, { onEvent, ...rest }) => {
-    const isHidden = ({ type }: RunEvent) => keys.isShellOpen() && type.endsWith('-output');
-    const show = (event: RunEvent) => (isHidden(event) ? undefined : onEvent?.(event));
-    return runProject(it, { ...rest, onEvent: show }, own);
-  };
-  const how = { mode, isRaw: false, hasInput: false, hasTerminal: false };
-  return executePlan({ plan, from: null, ...how, running, run }, options, io);
+/** On a terminal keys are read, and the project can be left running. */
+function isOnTerminal({ stdin, stderr }: CliIo, { progress }: UpFlags): boolean {
+  return stdin.isTTY === true && stderr.isTTY === true && progress !== 'json';
 }
 
 /**
@@ -132,16 +80,15 @@ async function upInForeground(
  */
 export const upCommand: CommandRun<UpFlags> = async ({ io, options, operands }) => {
   if (options.watch === true) return runAgainOnChanges(io, options, operands);
-  const source = projectSource(io, options, operands);
-  const { plan, names } = await readSource(io, source);
-  checkExitCodeFrom(plan, options.exitCodeFrom);
-  const directory = directoryForProject(io, options, source.file);
-  const wanted = { source, plan, names, directory };
+  const wanted = await readWanted(io, options, operands);
+  const { directory } = wanted;
   const isRunning = readProject(directory)?.isAlive === true;
   const isDetached = options.detach === true || options.wait === true;
   if (!isDetached && !isRunning) {
     if (options.waitTimeout !== undefined) throw usageError('--wait-timeout: it goes with --wait');
-    return upInForeground(wanted, options, io);
+    if (!isOnTerminal(io, options)) return upInForeground(wanted, options, io);
+    const { upOnTerminal } = await import('../project/terminal-project.ts');
+    return upOnTerminal({ options, operands }, directory, io);
   }
   checkDetached(options, isDetached ? 'it does not go with -d' : 'the project runs already');
   await upInBackground(wanted, isRunning, options, io);

@@ -2,7 +2,14 @@ import type { AddCommand } from './add-command.ts';
 import { addNetworkOptions } from './option-groups.ts';
 
 /** Starts the process of a project in the background; `up -d` runs it, and `--help` does not show it. */
-export const BACKGROUND_COMMAND = 'background-project';
+const BACKGROUND_COMMAND = 'background-project';
+/** Starts the process of a project that a terminal shows; `up` runs it. */
+const TERMINAL_COMMAND = 'terminal-project';
+/** Commands that gondolin itself runs. */
+export const INTERNAL_COMMANDS: ReadonlySet<string> = new Set([
+  BACKGROUND_COMMAND,
+  TERMINAL_COMMAND,
+]);
 
 /** Adds the commands for a project that keeps running: `up`, and those that act on it. */
 export function addProjectCommands(add: AddCommand): void {
@@ -18,6 +25,7 @@ export function addProjectCommands(add: AddCommand): void {
     .option('--wait', 'as -d, and return when they are healthy, and the others have ended')
     .option('--wait-timeout <time>', 'fail when that takes longer: 90, 5m')
     .option('--force', 'recreate the sandboxes that run already')
+    .option('--build', 'as --force, and build images and checkpoints again')
     .option('--watch', 'run sandboxes again whenever files change')
     .option('--exit-code-from <sandbox>', 'stop when this one has ended, and exit with its code')
     .option('--events <file>', 'write network events as JSON lines')
@@ -53,5 +61,8 @@ export function addProjectCommands(add: AddCommand): void {
   });
   add(BACKGROUND_COMMAND, 'run a project for `up -d`', async () => {
     return (await import('../project/background-process.ts')).backgroundCommand;
+  });
+  add(TERMINAL_COMMAND, 'run a project for `up`', async () => {
+    return (await import('../project/terminal-process.ts')).terminalCommand;
   });
 }

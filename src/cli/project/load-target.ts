@@ -28,11 +28,13 @@ export function projectSource(
     env: Object.fromEntries(entries) as Record<string, string>,
     usesCache: options.cache ?? true,
     isCold: options.cold ?? false,
+    isBuilding: options.build ?? false,
   };
 }
 
 function optionsOf(source: ProjectSource): GlobalOptions & NetworkFlags & StartFlags {
-  const { file, projectName, args, profiles, allowHosts, hostSecrets, usesCache, isCold } = source;
+  const { file, projectName, args, profiles, allowHosts, hostSecrets } = source;
+  const { usesCache, isCold, isBuilding } = source;
   return {
     progress: 'plain',
     file,
@@ -43,6 +45,7 @@ function optionsOf(source: ProjectSource): GlobalOptions & NetworkFlags & StartF
     hostSecret: hostSecrets,
     cache: usesCache,
     ...(isCold ? { cold: true } : {}),
+    ...(isBuilding ? { build: true } : {}),
   };
 }
 
@@ -73,6 +76,7 @@ export function targetLoader(io: CliIo, running: RunningSandboxes): LoadTarget {
       ),
     );
     const createVm = createSandboxVms(plan, { ...vmOptions, running });
-    return { sandboxes: plan.sandboxes, names, createVm, facts };
+    const forcedBy = source.isBuilding ? '--build' : null;
+    return { sandboxes: plan.sandboxes, names, createVm, facts, forcedBy };
   };
 }

@@ -1,17 +1,25 @@
-import type { ProjectHost } from '../../project/background/project-host.ts';
 import type { SandboxState } from '../../project/live/sandbox-state.ts';
 import { type CliIo, writeText } from '../io.ts';
+import { plainText } from '../ui/text/describe.ts';
 
 const CTRL_C = '\u0003';
-const HELP = 'Keys: r restart, s open a shell, p list the sandboxes, q stop all and quit.\n';
+const HELP =
+  'Keys: r restart, s open a shell, p list the sandboxes, d detach, q stop all and quit.\n';
 
-/** One key that was typed, or a line in answer to a question. */
-type Mode = 'keys' | 'shell';
+/** The project that keys act on; it runs in another process. */
+export interface KeyedProject {
+  states(): readonly SandboxState[];
+  restart(name: string): Promise<unknown>;
+  /** Opens a shell in a VM, on this terminal. Resolves when it has ended. */
+  openShell(vmId: string): Promise<unknown>;
+  /** Stops all, as Ctrl-C does; a second time at once. */
+  quit(): void;
+  detach(): void;
+}
 
 interface Choice {
-  readonly verb: string;
   readonly names: readonly string[];
-  readonly run: (name: string) => Promise<void>;
+  readonly run: (name: string) => Promise<unknown>;
 }
 
 function describeStates(states: readonly SandboxState[]): string {
@@ -22,33 +30,41 @@ function describeStates(states: readonly SandboxState[]): string {
 }
 
 /** Reads keys on a terminal while a project runs in the foreground. */
-class UpKeys {
-  readonly #host: ProjectHost;
-  readonly #io: CliIo;
-  #mode: Mode = 'keys';
+export class UpKeys {
+  readonly #project: KeyedProject;
+  readonly #io: Pick<CliIo, 'stdin' | 'stderr'>;
+  #isShellOpen = false;
+  #isStopped = false;
   #choice: Choice | null = null;
-  /** True while a shell has the terminal: what sandboxes print would be drawn over it. */
-  get isShellOpen(): boolean {
-    return this.#mode === 'shell';
-  }
 
   readonly #take = (chunk: Buffer | string): void => {
     for (const key of chunk.toString()) void this.#key(key);
   };
 
-  constructor(host: ProjectHost, io: CliIo) {
-    this.#host = host;
+  constructor(project: KeyedProject, io: Pick<CliIo, 'stdin' | 'stderr'>) {
+    this.#project = project;
     this.#io = io;
   }
 
   start(): void {
-    const { stdin, stderr } = this.#io;
-    stdin.setRawMode?.(true);
-    stdin.on('data', this.#take);
-    void writeText(stderr, HELP);
+    this.#listen();
+    void this.#say(HELP);
   }
 
+  /** Gives the terminal back. */
   stop(): void {
+    this.#isStopped = true;
+    this.#pause();
+  }
+
+  #listen(): void {
+    const { stdin } = this.#io;
+    stdin.setRawMode?.(true);
+    stdin.on('data', this.#take);
+    stdin.resume();
+  }
+
+  #pause(): void {
     const { stdin } = this.#io;
     stdin.off('data', this.#take);
     stdin.setRawMode?.(false);
@@ -56,24 +72,35 @@ class UpKeys {
   }
 
   async #key(key: string): Promise<void> {
-    if (this.#mode === 'shell') return;
+    // Keys that came with the one that opened the shell or ended this.
+    if (this.#isShellOpen || this.#isStopped) return;
     // The terminal is raw, so that it sends no signals itself.
     if (key === CTRL_C || key === 'q') {
-      process.kill(process.pid, 'SIGINT');
+      this.#project.quit();
       return;
     }
+    try {
+      await this.#act(key);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      await this.#say(`that failed: ${plainText(message)}\n`);
+    }
+  }
+
+  async #act(key: string): Promise<unknown> {
     const choice = this.#choice;
     if (choice !== null) {
       this.#choice = null;
       const name = choice.names[Number(key) - 1];
-      await (name === undefined ? this.#say('Nothing was chosen.\n') : choice.run(name));
-      return;
+      return name === undefined ? this.#say('Nothing was chosen.\n') : choice.run(name);
     }
-    const { project } = this.#host;
-    if (key === 'r') await this.#ask('restart', (name) => project.restart(name));
-    else if (key === 's') await this.#ask('open a shell in', (name) => this.#shell(name));
-    else if (key === 'p') await this.#say(describeStates(project.states));
-    else if (key === 'h' || key === '?') await this.#say(HELP);
+    const project = this.#project;
+    if (key === 'r') return this.#ask('restart', (name) => project.restart(name));
+    if (key === 's') return this.#ask('open a shell in', (name) => this.#shell(name));
+    if (key === 'p') return this.#say(describeStates(project.states()));
+    if (key === 'd') return project.detach();
+    if (key === 'h' || key === '?') return this.#say(HELP);
+    return undefined;
   }
 
   async #say(text: string): Promise<void> {
@@ -81,54 +108,28 @@ class UpKeys {
   }
 
   /** Asks for a sandbox by its number; one alone needs no question. */
-  async #ask(verb: string, run: Choice['run']): Promise<void> {
-    const names = this.#host.project.states.map(({ name }) => name).slice(0, 9);
+  async #ask(verb: string, run: Choice['run']): Promise<unknown> {
+    const names = this.#project
+      .states()
+      .map(({ name }) => name)
+      .slice(0, 9);
     const [only] = names;
     if (only !== undefined && names.length === 1) return run(only);
-    this.#choice = { verb, names, run };
+    this.#choice = { names, run };
     const list = names.map((name, at) => `${at + 1} ${name}`).join(', ');
-    await this.#say(`Which sandbox to ${verb}? ${list}\n`);
+    return this.#say(`Which sandbox to ${verb}? ${list}\n`);
   }
 
-  async #shell(name: string): Promise<void> {
-    const state = this.#host.project.states.find((one) => one.name === name);
+  async #shell(name: string): Promise<unknown> {
+    const state = this.#project.states().find((one) => one.name === name);
     if (state?.vmId == null) return this.#say(`${name} has no running VM.\n`);
-    const { shellCommand } = await import('../commands/shell.ts');
-    this.#mode = 'shell';
-    this.#io.stdin.off('data', this.#take);
+    this.#isShellOpen = true;
+    this.#pause();
     try {
-      const options = { progress: 'plain' } as const;
-      await shellCommand({ io: this.#io, options, operands: [state.vmId], trailing: null });
-    } catch (error) {
-      await this.#say(
-        `the shell failed: ${error instanceof Error ? error.message : String(error)}\n`,
-      );
+      return await this.#project.openShell(state.vmId);
     } finally {
-      this.#mode = 'keys';
-      if (!this.#io.signal.aborted) this.start();
+      this.#isShellOpen = false;
+      if (!this.#isStopped) this.#listen();
     }
   }
-}
-
-/** The keys of a foreground project. */
-export interface KeyWatch {
-  /** True while a shell has the terminal. */
-  isShellOpen(): boolean;
-  /** Begins to read keys, on a terminal. Returns the function that gives the terminal back. */
-  start(host: ProjectHost): () => void;
-}
-
-export function watchKeys(io: CliIo, mode: string): KeyWatch {
-  let keys: UpKeys | null = null;
-  return {
-    isShellOpen: () => keys?.isShellOpen === true,
-    start: (host) => {
-      const isOnTerminal = io.stdin.isTTY === true && io.stderr.isTTY === true && mode !== 'json';
-      if (!isOnTerminal) return () => undefined;
-      const own = new UpKeys(host, io);
-      keys = own;
-      own.start();
-      return () => own.stop();
-    },
-  };
 }

@@ -1,7 +1,11 @@
 import { rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { buildDirectoryAtomic, temporaryName } from '../../host/atomic-write.ts';
+import {
+  buildDirectoryAtomic,
+  replaceDirectoryAtomic,
+  temporaryName,
+} from '../../host/atomic-write.ts';
 import { type FileLock, lockFile } from '../../host/file-lock.ts';
 import type { ImageEvent } from '../guest-image.ts';
 import { ARTIFACT_FILES, type EntryPlace, MANIFEST_NAME, STAMP_NAME } from './layout.ts';
@@ -81,13 +85,15 @@ async function buildLocked(place: EntryPlace, options: EnsureEntryOptions): Prom
     if (opened.state === 'good') return opened.manifest;
     if (opened.state === 'unusable') {
       say(
-        'warning',
+        opened.reason === 'damaged' ? 'warning' : 'info',
         'discard',
         `the cached ${place.kind} is ${opened.reason} and built again: ${opened.problem}`,
       );
-      await discardEntry(place);
+      if (opened.reason === 'damaged') await discardEntry(place);
     }
-    return await buildEntry(place, options);
+    // One that is out of date stays until there is another: the build may fail.
+    const isOld = opened.state === 'unusable' && opened.reason === 'out of date';
+    return await buildEntry(place, options, isOld);
   } finally {
     lock.release();
   }
@@ -102,9 +108,13 @@ function reporter(place: EntryPlace, onEvent: (event: ImageEvent) => void) {
   ): void => onEvent({ level, artifact: place.kind, phase, message, fraction });
 }
 
-async function buildEntry(place: EntryPlace, options: EnsureEntryOptions): Promise<Manifest> {
+async function buildEntry(
+  place: EntryPlace,
+  options: EnsureEntryOptions,
+  isReplacing: boolean,
+): Promise<Manifest> {
   const say = reporter(place, options.onEvent);
-  const built = await buildDirectoryAtomic(place.directory, async (temporary) => {
+  const fill = async (temporary: string) => {
     const facts = await options.build(temporary);
     options.signal.throwIfAborted();
     const files: Record<string, FileDigest> = {};
@@ -118,7 +128,10 @@ async function buildEntry(place: EntryPlace, options: EnsureEntryOptions): Promi
     parseManifest(text, place.kind, ARTIFACT_FILES[place.kind]);
     await writeFile(join(temporary, MANIFEST_NAME), text, { mode: 0o600 });
     await recordVerified(temporary, files, join(temporary, STAMP_NAME));
-  });
+  };
+  const built = isReplacing
+    ? await replaceDirectoryAtomic(place.directory, fill)
+    : await buildDirectoryAtomic(place.directory, fill);
   if (built === 'existed') {
     throw new GondolinError(
       'IMAGE_BUILD_FAILED',

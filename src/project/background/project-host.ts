@@ -57,6 +57,7 @@ export class ProjectHost {
   readonly #logs: ProjectLogs;
   readonly #listeners = new Set<(event: RunEvent) => void>();
   readonly #startedAt = new Date().toISOString();
+  #isDetached = false;
   #server: ControlServer | undefined;
   #saving: Promise<void> | null = null;
   #isSaveWanted = false;
@@ -108,10 +109,22 @@ export class ProjectHost {
     return {
       version: 1,
       owner: identifyOwnProcess(),
-      ...{ isBackground, file, name, isNamed },
+      isBackground: isBackground || this.#isDetached,
+      ...{ file, name, isNamed },
       startedAt: this.#startedAt,
       sandboxes: this.project.states,
     };
+  }
+
+  /** True once it outlives the terminal that showed it. */
+  get isDetached(): boolean {
+    return this.#isDetached;
+  }
+
+  /** The project continues without the terminal that showed it, until `down`. */
+  detach(): void {
+    this.#isDetached = true;
+    this.#save();
   }
 
   get logs(): ProjectLogs {

@@ -36,6 +36,7 @@ export interface ProjectRecord {
 
 const sandboxState: Decoder<SandboxState> = object<SandboxState>({
   name: text(),
+  matrixOf: nullable(text()),
   image: text(),
   phase: literal(
     'waiting',

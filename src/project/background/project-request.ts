@@ -28,6 +28,8 @@ export interface ProjectSource {
   /** False ignores existing checkpoints. */
   readonly usesCache: boolean;
   readonly isCold: boolean;
+  /** Images are built again, checkpoints not used, and running sandboxes recreated. */
+  readonly isBuilding: boolean;
 }
 
 const projectSource: Decoder<ProjectSource> = object<ProjectSource>({
@@ -41,6 +43,7 @@ const projectSource: Decoder<ProjectSource> = object<ProjectSource>({
   env: dictionary(text()),
   usesCache: boolean,
   isCold: boolean,
+  isBuilding: boolean,
 });
 
 interface Named {

@@ -20,8 +20,8 @@ export interface ForegroundProject
   readonly names: readonly string[];
   /** With its end all end, and its exit code is that of the project; null for none. */
   readonly exitCodeFrom: string | null;
-  /** Called when the sandboxes are starting; the returned function when they have ended. */
-  readonly onRunning?: (host: ProjectHost) => () => void;
+  /** Called when the sandboxes are starting. It may detach the project, which then stays until `down`. */
+  readonly onRunning?: (host: ProjectHost) => void;
 }
 
 /** Resolves when the sandbox that ends the project, and all that end by themselves, have ended. */
@@ -29,6 +29,12 @@ async function workDone(host: ProjectHost, plan: Plan, until: string | null): Pr
   if (until === null) return new Promise(() => undefined);
   const work = plan.sandboxes.filter(({ name, service }) => service === null || name === until);
   await Promise.all(work.map(({ name }) => host.project.whenEnded(name)));
+}
+
+/** Resolves when all sandboxes have ended. Those of a detached project can be started again, so that it stays. */
+async function allEnded(host: ProjectHost): Promise<void> {
+  await host.project.whenAllEnded();
+  if (host.isDetached) await new Promise(() => undefined);
 }
 
 /**
@@ -73,13 +79,8 @@ export async function runProject(
   try {
     await host.emit(runStarted(plan, maxParallel));
     await project.apply({ sandboxes: plan.sandboxes, names, createVm });
-    const stop = onRunning?.(host);
-    await Promise.race([
-      aborted(cancel),
-      project.whenAllEnded(),
-      workDone(host, plan, exitCodeFrom),
-    ]);
-    stop?.();
+    onRunning?.(host);
+    await Promise.race([aborted(cancel), allEnded(host), workDone(host, plan, exitCodeFrom)]);
     if (cancel.aborted) await project.stopAll(cancel.reason as GondolinError);
     else await project.stop(project.states.map(({ name }) => name));
     const judged = judgeRun(project.results, cancel, exitCodeFrom);

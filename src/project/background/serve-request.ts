@@ -84,7 +84,6 @@ export async function serveRequest(
   connection: RequestConnection,
 ): Promise<unknown> {
   const { project } = host;
-  const all = () => project.states.map(({ name }) => name);
   switch (request.method) {
     case 'describe':
       return host.record;
@@ -93,11 +92,11 @@ export async function serveRequest(
     case 'apply':
       return apply(request, host, connection);
     case 'start':
-      return project.start(request.names.length === 0 ? all() : request.names);
+      return project.start(project.namesFor(request.names));
     case 'stop':
-      return project.stop(request.names.length === 0 ? all() : request.names, request.graceMs);
+      return project.stop(project.namesFor(request.names), request.graceMs);
     case 'restart':
-      for (const name of request.names.length === 0 ? all() : request.names) {
+      for (const name of project.namesFor(request.names)) {
         await project.restart(name, request.graceMs);
       }
       return null;

@@ -1,6 +1,7 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { SandboxNetworkEvent } from '../../net/audit/network-event.ts';
 import type { SandboxPlan } from '../../plan/plan.ts';
+import { sandboxesNamed } from '../../plan/sandboxes-named.ts';
 import type { RunEnvironment } from '../order/sandbox-run.ts';
 import { RunOutputs } from '../outputs/run-outputs.ts';
 import type { RunChange } from '../run-event.ts';
@@ -39,6 +40,8 @@ export interface ProjectTarget {
   readonly createVm: CreateSandboxVm;
   /** Digests of the files that plans refer to, by sandbox. */
   readonly facts?: ReadonlyMap<string, ContentFacts>;
+  /** The option by which running sandboxes are recreated too. @default null */
+  readonly forcedBy?: string | null;
 }
 
 /** The state that `waitFor` waits for: `started` as in `depends_on`, or `up`: healthy, and without a service completed. */
@@ -70,6 +73,16 @@ export class RunningProject {
     return this.#members.flatMap(({ result }) => result ?? []);
   }
 
+  /**
+   * Returns the names of the sandboxes that names mean: a sandbox with `matrix:` means all that it made.
+   * @param names  Empty for all.
+   * @throws {GondolinError} PROJECT_SANDBOX_NOT_FOUND
+   */
+  namesFor(names: readonly string[]): readonly string[] {
+    const members = names.length === 0 ? this.#members : this.#named(names);
+    return members.map(({ sandbox }) => sandbox.name);
+  }
+
   /** The plan that a sandbox was started from. @throws {GondolinError} PROJECT_SANDBOX_NOT_FOUND */
   planOf(name: string): SandboxPlan {
     return this.#find(name).sandbox;
@@ -79,7 +92,8 @@ export class RunningProject {
   preview(target: ProjectTarget, isForced = false): readonly SandboxChange[] {
     const changes = target.sandboxes.map((sandbox) => {
       const facts = target.facts?.get(sandbox.name) ?? NO_FACTS;
-      return changeOf(sandbox, facts, this.#get(sandbox.name), isForced);
+      const forcedBy = isForced ? '--force' : (target.forcedBy ?? null);
+      return changeOf(sandbox, facts, this.#get(sandbox.name), forcedBy);
     });
     const removed = this.#members
       .filter(({ sandbox }) => !target.names.includes(sandbox.name))
@@ -229,8 +243,12 @@ export class RunningProject {
   #find(name: string): LiveSandbox {
     const found = this.#get(name);
     if (found !== undefined) return found;
+    throw this.#unknown(name);
+  }
+
+  #unknown(name: string): GondolinError {
     const known = this.#members.map(({ sandbox }) => sandbox.name).join(', ');
-    throw new GondolinError(
+    return new GondolinError(
       'PROJECT_SANDBOX_NOT_FOUND',
       `the running project has no sandbox ${JSON.stringify(name)}`,
       { hint: `It has: ${known}.` },
@@ -238,7 +256,13 @@ export class RunningProject {
   }
 
   #named(names: readonly string[]): readonly LiveSandbox[] {
-    return [...new Set(names)].map((name) => this.#find(name));
+    const states = this.states;
+    const found = names.flatMap((name) => {
+      const named = sandboxesNamed(states, name);
+      if (named.length === 0) throw this.#unknown(name);
+      return named.map((state) => this.#find(state.name));
+    });
+    return [...new Set(found)];
   }
 
   /** In the order of the project file, so that what others wait for comes with them. */

@@ -45,13 +45,14 @@ function whyAgain({ phase, isService, exitCode }: SandboxState): string | null {
 
 /**
  * Decides about one sandbox that is wanted. Pure.
- * @param started  The sandbox as it runs or ran last; undefined for a new one.
+ * @param started   The sandbox as it runs or ran last; undefined for a new one.
+ * @param forcedBy  The option by which it is recreated even if nothing differs; null for none.
  */
 export function changeOf(
   wanted: SandboxPlan,
   facts: ContentFacts,
   started: StartedSandbox | undefined,
-  isForced: boolean,
+  forcedBy: string | null,
 ): SandboxChange {
   const change = (action: SandboxChange['action'], reasons: readonly string[]) => {
     return { sandbox: wanted.name, action, reasons };
@@ -62,7 +63,7 @@ export function changeOf(
   const reasons = [...keys, ...contents];
   const hasEnded = isEnded(started.state);
   if (reasons.length > 0) return change(hasEnded ? 'start' : 'recreate', reasons);
-  if (isForced) return change(hasEnded ? 'start' : 'recreate', ['--force']);
+  if (forcedBy !== null) return change(hasEnded ? 'start' : 'recreate', [forcedBy]);
   const again = hasEnded ? whyAgain(started.state) : null;
   return again === null ? change('keep', []) : change('start', [again]);
 }

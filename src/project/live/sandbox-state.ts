@@ -20,6 +20,8 @@ export type SandboxPhase =
 /** The state of one sandbox of a running project. Plain data. */
 export interface SandboxState {
   readonly name: string;
+  /** The sandbox whose `matrix:` made it; null for none. */
+  readonly matrixOf: string | null;
   readonly image: string;
   readonly phase: SandboxPhase;
   readonly isService: boolean;
@@ -40,9 +42,12 @@ export interface SandboxState {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
-export function initialState({ name, image, service }: SandboxPlan, since: string): SandboxState {
+export function initialState(
+  { name, matrixOf, image, service }: SandboxPlan,
+  since: string,
+): SandboxState {
   return {
-    name,
+    ...{ name, matrixOf },
     image: image.name,
     phase: 'waiting',
     isService: service !== null,
@@ -62,7 +67,7 @@ export function isEnded({ phase }: Pick<SandboxState, 'phase'>): boolean {
   return phase === 'done' || phase === 'failed' || phase === 'stopped';
 }
 
-type Changed = Partial<Omit<SandboxState, 'name' | 'isService'>>;
+type Changed = Partial<Omit<SandboxState, 'name' | 'matrixOf' | 'isService'>>;
 
 function startBy(
   { health }: SandboxState,

@@ -76,6 +76,12 @@ function mountChanges(before: SandboxPlan, after: SandboxPlan): string[] {
   return added(known, shared(after), showMount).map((text) => `volume ${text}`);
 }
 
+/** A path that is no longer hidden counts where there is a volume that it may be in. */
+function hideChanges(before: SandboxPlan, after: SandboxPlan): string[] {
+  if (shared(after).length === 0) return [];
+  return added(after.vm.hide, before.vm.hide, same).map((path) => `hide: without ${path}`);
+}
+
 function portChanges(before: SandboxPlan, after: SandboxPlan): string[] {
   const show = (port: SandboxPlan['vm']['ports'][number]) =>
     `${port.host}:${port.port}:${port.guestPort}`;
@@ -107,6 +113,7 @@ function sandboxChanges(given: SandboxPlan, wanted: SandboxPlan): string[] {
     ...networkChanges(before.network, after.network),
     ...secretChanges(before, after),
     ...mountChanges(before, after),
+    ...hideChanges(before, after),
     ...portChanges(before, after),
     ...others.map((name) => `depends_on: ${name}`),
     ...(before.onWritableCode === 'fail' && after.onWritableCode === 'warn'

@@ -106,6 +106,27 @@ it('gondolin restart, stop and start change one sandbox, and refuse a wrong name
   expect(wrong.stderr).toContain('PROJECT_SANDBOX_NOT_FOUND');
 });
 
+it('ps, logs, stop, start and restart accept the name of a sandbox with a matrix for all that it makes', async () => {
+  const cells = ['web-20', 'web-22'].map((name) => {
+    const command = shell(`echo ${name} is up; hang`);
+    return { ...service(name, { command }), matrixOf: 'web' };
+  });
+  const { cwd, host } = await up(null, [service('db'), ...cells]);
+  const phases = () => host.project.states.map(({ phase }) => phase);
+  expect((await runCli(['ps', 'web'], { cwd })).stdout).toMatch(/^web-20 .*\nweb-22 /m);
+  const logs = await runCli(['logs', 'web'], { cwd });
+  expect(logs.stdout.split('\n').toSorted().join(' ')).toBe(
+    ' [web-20] web-20 is up [web-22] web-22 is up',
+  );
+  expect(await runCli(['stop', 'web'], { cwd })).toMatchObject({ code: 0 });
+  expect(phases()).toEqual(['running', 'stopped', 'stopped']);
+  expect(await runCli(['start', 'web'], { cwd })).toMatchObject({ code: 0 });
+  await vi.waitFor(() => expect(phases()).toEqual(['running', 'running', 'running']), WAIT);
+  expect(await runCli(['restart', 'web'], { cwd })).toMatchObject({ code: 0 });
+  const restarts = () => host.project.states.map((state) => state.restarts);
+  await vi.waitFor(() => expect(restarts()).toEqual([0, 1, 1]), WAIT);
+});
+
 it('gondolin plan --diff says what up -d changes, and up -d changes that', async () => {
   const { cwd, change, sources, vms } = await up();
   const none = await runCli(['plan', '--diff'], { cwd });

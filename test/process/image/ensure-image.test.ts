@@ -8,12 +8,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { ensureEntry } from '../../../src/image/cache/entry.ts';
+import { entryPlace } from '../../../src/image/cache/layout.ts';
 import { digestBytes } from '../../../src/image/cache/verify-files.ts';
 import { encodeCpioMembers } from '../../../src/image/cpio.ts';
 import { ensureImage } from '../../../src/image/ensure-image.ts';
 import { buildKernel } from '../../../src/image/kernel/build-kernel.ts';
 import { pruneImages } from '../../../src/image/prune-images.ts';
-import type { DebianRecipe } from '../../../src/image/recipe.ts';
+import { type DebianRecipe, kernelKey, rootfsKey } from '../../../src/image/recipe.ts';
 import { buildRootfs } from '../../../src/image/rootfs/build-rootfs.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
@@ -25,17 +27,18 @@ const DEBIAN: DebianRecipe = {
   mirror: null,
 };
 
+const MODULES = encodeCpioMembers([
+  { kind: 'file', path: 'modules.order', mode: 0o644, data: Buffer.from('fuse.ko\n') },
+]);
+
 /** An image of a few bytes in a directory of its own, an agent and an empty cache. */
 function prepare() {
   const base = temporaryDirectory();
   const path = join(base, 'image');
   mkdirSync(path);
-  const modules = encodeCpioMembers([
-    { kind: 'file', path: 'modules.order', mode: 0o644, data: Buffer.from('fuse.ko\n') },
-  ]);
   const contents: Record<string, Buffer> = {
     vmlinux: Buffer.from('kernel'),
-    'modules.cpio': modules,
+    'modules.cpio': MODULES,
     'rootfs.squashfs': Buffer.from('root'),
   };
   const files = Object.entries(contents).map(([name, data]) => {
@@ -149,6 +152,34 @@ it('ensureImage() rejects with IMAGE_ARCH_UNSUPPORTED, holding no lock, when the
     code: 'IMAGE_ARCH_UNSUPPORTED',
   });
   expect((await pruneImages(options.cacheDirectory, { all: true })).inUse).toEqual([]);
+});
+
+it('ensureImage() builds a kernel and root file system again that are older than it may be, and keeps them if that fails', async () => {
+  const { options } = prepare();
+  // No tool of this machine builds one for another architecture, so that the attempt to build is seen.
+  const recipe: DebianRecipe = { ...DEBIAN, arch: 'aarch64' };
+  const signal = new AbortController().signal;
+  const parts = [
+    { kind: 'kernel', key: kernelKey(recipe), names: ['vmlinux', 'modules.cpio'] },
+    { kind: 'rootfs', key: rootfsKey(recipe), names: ['rootfs.squashfs'] },
+  ] as const;
+  for (const { kind, key, names } of parts) {
+    const build = async (directory: string) => {
+      for (const name of names) writeFileSync(join(directory, name), MODULES);
+      return { title: 'old', kernelRelease: kind === 'kernel' ? '6.1.0' : '' };
+    };
+    const place = entryPlace(options.cacheDirectory, kind, key);
+    const held = await ensureEntry(place, { build, onEvent: () => undefined, signal });
+    held.lock.release();
+  }
+  const before = Date.now();
+  const found = await ensureImage(recipe, { ...options, rebuildBeforeMs: before - 60_000 });
+  await found.release();
+  const again = ensureImage(recipe, { ...options, rebuildBeforeMs: before + 60_000 });
+  await expect(again).rejects.toMatchObject({ code: 'IMAGE_ARCH_UNSUPPORTED' });
+  const kept = await ensureImage(recipe, options);
+  expect(kept.key).toBe(found.key);
+  await kept.release();
 });
 
 it('ensureImage() rejects with the reason when it was aborted before', async () => {

@@ -155,7 +155,7 @@ it.each<[string, (cache: Cache) => void]>([
   expect(cache.leftovers()).toEqual([]);
 });
 
-it('ensureEntry() warns and builds again when the entry is not the one that is wanted', async () => {
+it('ensureEntry() says so and builds again when the entry is not the one that is wanted', async () => {
   const cache = new Cache();
   const ensureFor = async (kernelRelease: string): Promise<void> => {
     const held = await ensureEntry(cache.place, {
@@ -170,12 +170,34 @@ it('ensureEntry() warns and builds again when the entry is not the one that is w
   };
   for (const release of ['6.1.0-55', '6.1.0-55', '6.1.0-56', '6.1.0-56']) await ensureFor(release);
   expect(cache.builds).toBe(2);
-  expect(cache.events.filter(({ level }) => level === 'warning')).toEqual([
+  expect(cache.events.filter(({ phase }) => phase === 'discard')).toEqual([
     expect.objectContaining({
-      phase: 'discard',
+      level: 'info',
       message: expect.stringContaining('another kernel'),
     }),
   ]);
+  expect(cache.leftovers()).toEqual([]);
+});
+
+it('ensureEntry() keeps an entry that is not the one that is wanted until there is another', async () => {
+  const cache = new Cache();
+  await cache.ensure();
+  const rebuild = (build: EntryBuilder) =>
+    ensureEntry(cache.place, {
+      build,
+      findMismatch: ({ title }) => (title === 'new' ? null : 'it is old'),
+      onEvent: (event) => void cache.events.push(event),
+      signal: new AbortController().signal,
+    });
+  const failing = rebuild(() => Promise.reject(new Error('no network')));
+  await expect(failing).rejects.toThrow('no network');
+  expect(readFileSync(cache.file, 'utf8')).toBe('build 1');
+  const held = await rebuild(async (directory) => ({
+    ...(await cache.build(directory)),
+    title: 'new',
+  }));
+  held.lock.release();
+  expect(readFileSync(cache.file, 'utf8')).toBe('build 2');
   expect(cache.leftovers()).toEqual([]);
 });
 

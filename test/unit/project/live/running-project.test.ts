@@ -100,6 +100,9 @@ describe('RunningProject.apply()', () => {
     expect(running.preview(next, true)).toMatchObject([
       { action: 'recreate', reasons: ['--force'] },
     ]);
+    expect(running.preview({ ...next, forcedBy: '--build' })).toMatchObject([
+      { action: 'recreate', reasons: ['--build'] },
+    ]);
   });
 });
 

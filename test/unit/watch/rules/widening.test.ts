@@ -44,6 +44,11 @@ it.each<[string, SandboxPlan, SandboxPlan]>([
     vm({ mounts: [MOUNT] }),
     vm({ mounts: [{ ...MOUNT, isReadonly: false }] }),
   ],
+  [
+    'hide: without .env',
+    vm({ mounts: [MOUNT], hide: ['.env', '*.pem'] }),
+    vm({ mounts: [MOUNT], hide: ['*.pem'] }),
+  ],
   ['port 127.0.0.1:80:80', BASE, vm({ ports: [PORT] })],
   ['port 0.0.0.0:80:80', vm({ ports: [PORT] }), vm({ ports: [{ ...PORT, host: '0.0.0.0' }] })],
   ['depends_on: db', BASE, { ...BASE, dependsOn: [{ name: 'db', condition: 'started' }] }],
@@ -72,4 +77,8 @@ it('widenings() counts all that a new sandbox may do, and nothing of other chang
   const changed = { ...vm({ cpus: 4, env: { A: '1' } }), steps: [step('other')] };
   expect(widenings(plan(BASE), plan(changed))).toEqual([]);
   expect(widenings(plan(BASE, loud), plan(BASE))).toEqual([]);
+});
+
+it('widenings() leaves out what is no longer hidden where there is no volume that shows it', () => {
+  expect(widenings(plan(vm({ hide: ['.env'] })), plan(BASE))).toEqual([]);
 });
