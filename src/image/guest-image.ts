@@ -29,8 +29,8 @@ export interface EnsureImageOptions {
   /** Called once a part of the image was built and put into the cache; waited for. */
   readonly onBuilt?: () => Promise<void>;
   /**
-   * What is built from packages is built again when that was done before this time, in milliseconds since 1970. Images of registries and
-   * directories stay as they are. @default never
+   * The time, in milliseconds since 1970, before which parts that are built from packages are too old, so that they are built again.
+   * Images of registries and directories stay as they are. @default never
    */
   readonly rebuildBeforeMs?: number;
   /** Variables for the tools that download, e.g. `http_proxy`. Nothing else of the environment is passed on. */

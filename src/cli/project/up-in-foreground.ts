@@ -27,7 +27,7 @@ export interface WantedProject {
   readonly directory: string;
 }
 
-/** What a terminal wants of a project that it shows. */
+/** The wishes of a terminal that shows a project. */
 export interface ForegroundHooks {
   /** True while the output of sandboxes is not to be shown. */
   readonly isOutputHidden?: () => boolean;
