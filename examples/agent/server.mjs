@@ -13,7 +13,7 @@ function complete(program) {
   return program.replace('total - number', 'total + number');
 }
 
-const server = createServer(async (request, response) => {
+async function answerRequest(request, response) {
   let body = '';
   for await (const chunk of request) body += chunk;
   const host = request.headers.host ?? '';
@@ -25,6 +25,8 @@ const server = createServer(async (request, response) => {
   } else {
     response.end(`patch of ${body.split('\n').length} lines received\n`);
   }
-});
+}
+
+const server = createServer((request, response) => void answerRequest(request, response));
 
 server.listen(8090, '127.0.0.1', () => console.log('listening on 127.0.0.1:8090'));

@@ -40,7 +40,7 @@ function route(request) {
   return { status: 404, body: { error: 'no such path' } };
 }
 
-const server = createServer(async (request, response) => {
+async function answerRequest(request, response) {
   let answer;
   try {
     answer = await route(request);
@@ -49,7 +49,9 @@ const server = createServer(async (request, response) => {
   }
   response.writeHead(answer.status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(answer.body));
-});
+}
+
+const server = createServer((request, response) => void answerRequest(request, response));
 
 server.listen(3000, '127.0.0.1', () => console.log('listening on port 3000'));
 process.on('SIGTERM', () => process.exit(0));
