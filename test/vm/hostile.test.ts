@@ -43,7 +43,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await bystander.close();
+  await bystander?.close();
   far?.unmount();
   rmSync(shared, { recursive: true, force: true });
 });

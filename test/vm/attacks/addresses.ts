@@ -3,6 +3,7 @@ import { BROKEN, refused } from './attack.ts';
 import { get, plain } from './guest-lines.ts';
 import { SPELLED } from './resolver.ts';
 
+/** A later `-m` in `more` wins: two requests of an emulated guest take seconds on a busy machine. */
 const curl = (url: string, more = '') => `curl -sS -g -m 6 ${more} '${url}'; true`;
 /** The judgement of the address, or no address at all. */
 const NO_ADDRESS = /reason: (private_address|NET_NAME_UNRESOLVED|NET_DIAL_FAILED)\b/;
@@ -127,7 +128,7 @@ export const ADDRESS_ATTACKS: readonly Attack[] = [
     (to): Attack => ({
       name: `a redirect to ${to}`,
       line: ({ canaries: { port }, hostAddress }) =>
-        curl(`https://api.test/to-private?to=${REDIRECTS[to](hostAddress)}:${port}/`, '-L'),
+        curl(`https://api.test/to-private?to=${REDIRECTS[to](hostAddress)}:${port}/`, '-L -m 30'),
       sees: /private_address|not_allowed|Failed to connect|Couldn't connect/,
       arrives: /to-private/,
     }),
