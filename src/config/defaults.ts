@@ -7,6 +7,9 @@ import type {
   WatchConfig,
 } from './config.ts';
 
+/** `workspace:` left out. */
+export const DEFAULT_WORKSPACE = '/workspace';
+
 /** A step without any key but its command. Its name, command and directory depend on the file. */
 export const DEFAULT_STEP: Omit<StepConfig, 'name' | 'run' | 'cwd'> = {
   needs: [],

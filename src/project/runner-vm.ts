@@ -1,8 +1,10 @@
 import type { Readable, Writable } from 'node:stream';
 import type { PortMapping } from '../address/parse-port-mapping.ts';
 import type { GondolinError } from '../errors/gondolin-error.ts';
+import type { ContainerConfig } from '../image/oci/documents/image-config.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { SandboxPlan } from '../plan/plan.ts';
+import type { Shell } from '../vm/guest-command.ts';
 import type { ArtifactsResult } from './artifacts.ts';
 import type { SavedStep } from './checkpoint/checkpoint-facts.ts';
 import type { SaveOutcome } from './checkpoint/sandbox-checkpoints.ts';
@@ -52,6 +54,10 @@ export interface RunnerVm {
       readonly isAside?: boolean;
     },
   ): RunnerProcess;
+  /** The shell of commands that are a script. @default 'login' */
+  readonly shell?: Shell;
+  /** The command of its image, for services; null for an image without one. @default null */
+  readonly container?: Pick<ContainerConfig, 'entrypoint' | 'cmd'> | null;
   /** Ports of the host that lead to the guest's servers while the VM runs. */
   readonly ports: readonly PortMapping[];
   /** Ends the guest and QEMU. Safe to call on a VM that has ended. */

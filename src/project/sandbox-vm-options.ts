@@ -12,6 +12,7 @@ import type { VfsProvider } from '../vfs/provider.ts';
 import { ReadonlyProvider } from '../vfs/readonly-provider.ts';
 import { RealFSProvider } from '../vfs/real-fs-provider.ts';
 import { createShadowPathPredicate, ShadowProvider } from '../vfs/shadow-provider.ts';
+import { startDirectory } from '../vm/container-options.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
 import type { MemoryMount, SandboxOptions, VMOptions } from '../vm/vm-options.ts';
 import type { ArtifactsDirectory } from './artifacts.ts';
@@ -89,6 +90,15 @@ function hostProvider(
   return new OverlayProvider(new MemoryProvider({ maxBytes: overlay.sizeBytes }), files);
 }
 
+/** The directory in which steps and the service start, unless they name their own. */
+export function directoryOf({
+  sandbox: { vm },
+  image,
+}: Pick<VmInputs, 'sandbox' | 'image'>): string {
+  const guestPaths = vm.mounts.map(({ guestPath }) => guestPath);
+  return startDirectory(vm.workspace, guestPaths, image.container);
+}
+
 /** Creates the providers of host mounts. Files that decide about a run are read-only, so no guest can widen its policy. */
 function hostProviders(
   { mounts, hide }: VmPlan,
@@ -125,7 +135,7 @@ export function vmOptionsOf(inputs: VmInputs, from?: string): VMOptions {
     memory: vm.memoryBytes,
     env: vm.env,
     user: vm.user,
-    cwd: vm.workspace,
+    cwd: directoryOf(inputs),
     // A sandbox's name may contain underscores, a host name may not.
     hostname: name.replaceAll('_', '-').slice(0, 63),
     vfs: {

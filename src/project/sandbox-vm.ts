@@ -2,6 +2,7 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import { keepCacheSmall } from '../image/trim-cache.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
+import { shellOf } from '../vm/guest-command.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
 import { type GuestSource, NEW_GUEST } from '../vm/start/guest-source.ts';
 import { VM } from '../vm/vm.ts';
@@ -17,6 +18,7 @@ import { reachableSandboxes } from './sandbox-names.ts';
 import { sandboxNetwork } from './sandbox-network.ts';
 import { SandboxPorts } from './sandbox-ports.ts';
 import {
+  directoryOf,
   type SandboxVmOptions,
   sessionRole,
   storedPlaces,
@@ -158,11 +160,13 @@ async function endOf(vm: VM, signal: AbortSignal): Promise<void> {
 
 /** Wraps a VM for the runner; closing it releases its image. */
 function toRunnerVm(
-  { sandbox, image, options, hooks }: VmInputs,
+  inputs: VmInputs,
   vm: VM,
   checkpoints: SandboxCheckpoints | null,
   cachedSteps: readonly SavedStep[],
 ): RunnerVm {
+  const { sandbox, image, options, hooks } = inputs;
+  const directory = directoryOf(inputs);
   const reruns = options.reruns?.of(sandbox.name);
   const save = (directory: string) => vm.save(directory);
   const saveCheckpoint = async (index: number, done: StepsDone): Promise<SaveOutcome> => {
@@ -191,8 +195,11 @@ function toRunnerVm(
       const wanted = { sandbox: name, patterns };
       return options.artifacts.collect(wanted, vm.fs, cancel, hooks.onWarning);
     },
+    shell: shellOf(image.container),
+    container: image.container,
     readFile: (path, maxBytes, signal) => readGuestFile(vm, path, maxBytes, signal),
-    exec: (argv, { isAside = false, ...execOptions }) => {
+    exec: (argv, { isAside = false, cwd, ...rest }) => {
+      const execOptions = { ...rest, cwd: cwd === sandbox.vm.workspace ? directory : cwd };
       if (isAside) return vm.exec(argv, execOptions);
       const command = vm.execMain(argv, execOptions);
       command.pid.then(

@@ -1,9 +1,20 @@
+import type { ContainerConfig } from '../image/oci/documents/image-config.ts';
+
+/** `login`: `/bin/sh -lc`. `plain`: `/bin/sh -c`. */
+export type Shell = 'login' | 'plain';
+
+/** Returns the shell of an image. `/etc/profile` of a login shell would replace the `PATH` that an OCI image has set. */
+export function shellOf(container: ContainerConfig | null): Shell {
+  return container === null ? 'login' : 'plain';
+}
+
 /**
- * Returns the argv of a command: a string runs in a login shell (`/bin/sh -lc`), a list runs without a shell. Pure. The
+ * Returns the argv of a command: a string runs in a shell, a list runs without one. Pure. The
  * only place that decides this, for `VM.exec` and for steps.
  */
-export function toArgv(command: string | readonly string[]): string[] {
-  return typeof command === 'string' ? ['/bin/sh', '-lc', command] : [...command];
+export function toArgv(command: string | readonly string[], shell: Shell = 'login'): string[] {
+  const option = shell === 'login' ? '-lc' : '-c';
+  return typeof command === 'string' ? ['/bin/sh', option, command] : [...command];
 }
 
 /**

@@ -1,4 +1,3 @@
-import { text } from 'node:stream/consumers';
 import type { AgentClient } from '../agent/agent-client.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 
@@ -22,23 +21,34 @@ export function knownUser(user: string): GuestUser | null {
 export async function resolveGuestUser(agent: AgentClient, user: string): Promise<GuestUser> {
   const known = knownUser(user);
   if (known !== null) return known;
-  // The agent gives a process exactly these ids; the kernel shows them without any program of the image but the shell.
-  const command = await agent.exec({
-    argv: [
-      '/bin/sh',
-      '-c',
-      'while read -r key id _; do case $key in [UG]id:) echo $id;; esac; done < /proc/self/status',
-    ],
+  // The agent gives a process exactly these ids, and the kernel shows them: no program of the image is needed, which may
+  // have no shell.
+  const { GuestFileSystem } = await import('./files/guest-file-system.ts');
+  const { FilesSession } = await import('./files/files-session.ts');
+  const session = new FilesSession(
+    {
+      start: (name) => agent.startFiles(name),
+      explain: async (error) => error,
+    },
     user,
-    stdout: 'pipe',
-  });
-  const lines = command.stdout === null ? '' : await text(command.stdout);
-  const [uid, gid] = lines.trim().split('\n').map(Number);
-  if (uid === undefined || gid === undefined || !Number.isInteger(uid) || !Number.isInteger(gid)) {
-    throw new GondolinError(
-      'AGENT_EXEC_BAD_USER',
-      `cannot find the ids of guest user ${JSON.stringify(user)}`,
-    );
+  );
+  const files = new GuestFileSystem(session, '/');
+  try {
+    const status = await files.readFile('/proc/self/status', { encoding: 'utf8' });
+    const uid = idOf(status, 'Uid');
+    const gid = idOf(status, 'Gid');
+    if (uid !== null && gid !== null) return { uid, gid };
+  } finally {
+    (await session.client()).close();
   }
-  return { uid, gid };
+  throw new GondolinError(
+    'AGENT_EXEC_BAD_USER',
+    `cannot find the ids of guest user ${JSON.stringify(user)}`,
+  );
+}
+
+/** Reads the real id of a line of `/proc/PID/status`. Untrusted. */
+function idOf(status: string, name: 'Uid' | 'Gid'): number | null {
+  const [, id] = new RegExp(`^${name}:\\s*([0-9]{1,10})\\s`, 'm').exec(status) ?? [];
+  return id === undefined ? null : Number(id);
 }

@@ -13,6 +13,8 @@ function isWhole(value: unknown): value is ReturnType<typeof createHttpHooks> {
 /** Options with `httpHooks` in one form. */
 export type NormalVMOptions = Omit<VMOptions, 'httpHooks'> & {
   readonly httpHooks?: ReturnType<typeof createHttpHooks>['httpHooks'];
+  /** Variables of an OCI image: whatever else sets one wins, as the trust of a guest depends on some. */
+  readonly imageEnv?: Readonly<Record<string, string>>;
 };
 
 /**

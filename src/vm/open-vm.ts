@@ -1,7 +1,9 @@
 import type { SessionRole } from '../session/session-role.ts';
+import { withContainer } from './container-options.ts';
 import { eventLog } from './debug-log.ts';
 import { type OpenDisk, openDisksOf } from './disks/disks-of.ts';
 import { VMEvents } from './events/vm-events.ts';
+import { type Shell, shellOf } from './guest-command.ts';
 import type { NormalVMOptions } from './normalize-options.ts';
 import { openNetwork } from './open-network.ts';
 import { SessionRegistration } from './session-registration.ts';
@@ -12,6 +14,10 @@ import type { DebugLog } from './vm-options.ts';
 /** The parts of a VM whose guest runs. */
 export interface OpenedVm {
   readonly guest: RunningGuest;
+  /** With what its image says about its processes. */
+  readonly options: NormalVMOptions;
+  /** The shell of commands that are strings. */
+  readonly shell: Shell;
   readonly bootMs: number;
   readonly events: VMEvents;
   readonly registration: SessionRegistration;
@@ -21,7 +27,7 @@ export interface OpenedVm {
 
 /** Opens a VM's network, image and disks, and starts its guest. On failure all of it is released. */
 export async function openVm({
-  options,
+  options: given,
   role,
   log,
   source,
@@ -31,12 +37,13 @@ export async function openVm({
   readonly log: DebugLog;
   readonly source: GuestSource;
 }): Promise<OpenedVm> {
-  const events = new VMEvents(eventLog(options, log));
-  const network = await openNetwork(options, log, (event) => events.network(event));
-  const acquired = await source.image(options).catch(async (error: unknown) => {
+  const events = new VMEvents(eventLog(given, log));
+  const network = await openNetwork(given, log, (event) => events.network(event));
+  const acquired = await source.image(given).catch(async (error: unknown) => {
     await network?.close();
     throw error;
   });
+  const options = withContainer(given, acquired.image.container);
   const registration = new SessionRegistration(options, role);
   let disks: readonly OpenDisk[] = [];
   const release = async () => {
@@ -54,7 +61,8 @@ export async function openVm({
     const guest = await source.start({ options, image, network, disks, log, onSpawned });
     const bootMs = performance.now() - started;
     log('vm', `ready after ${bootMs.toFixed(0)} ms`);
-    return { guest, bootMs, events, registration, release };
+    const shell = shellOf(image.container);
+    return { guest, options, shell, bootMs, events, registration, release };
   } catch (error) {
     await release();
     throw error;

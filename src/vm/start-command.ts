@@ -1,27 +1,28 @@
 import type { ExecOptions } from './exec/exec-options.ts';
 import type { RunningCommand } from './exec/running-command.ts';
 import { EMULATED_CPU_ENV } from './guest-command.ts';
+import type { NormalVMOptions } from './normalize-options.ts';
 import type { RunningGuest } from './start/start.ts';
 import { TERMINAL_ENV, terminalOf } from './terminal/terminal-size.ts';
-import type { VMOptions } from './vm-options.ts';
 
 type Variables = Readonly<Record<string, string>>;
 
 /** A restored VM keeps its own placeholders: those of new hooks belong to another VM. */
 function environment(
   { network, machine }: RunningGuest,
-  options: VMOptions,
+  options: NormalVMOptions,
   own: Variables | undefined,
 ): Record<string, string> {
   const placeholders = options.from === undefined ? {} : network?.placeholders;
   const emulated = machine.accelerator === 'tcg' ? EMULATED_CPU_ENV : {};
-  return { ...emulated, ...network?.env, ...options.env, ...placeholders, ...own };
+  const general = { ...options.imageEnv, ...emulated, ...network?.env };
+  return { ...general, ...options.env, ...placeholders, ...own };
 }
 
 /** Starts a command with what the VM's options give to each. @throws {GondolinError} AGENT_EXEC_…, AGENT_REQUEST_TOO_LARGE */
 export function startCommand(
   guest: RunningGuest,
-  vm: VMOptions,
+  vm: NormalVMOptions,
   argv: string[],
   options: ExecOptions,
 ): Promise<RunningCommand> {

@@ -21,7 +21,7 @@ import { FilesSession } from './files/files-session.ts';
 import { GuestFileSystem } from './files/guest-file-system.ts';
 import type { ForkOptions } from './fork/fork-options.ts';
 import { GoNames } from './go-names.ts';
-import { toArgv } from './guest-command.ts';
+import { type Shell, toArgv } from './guest-command.ts';
 import { LiveNetwork } from './live-network.ts';
 import { type NormalVMOptions, normalizeOptions } from './normalize-options.ts';
 import { type OpenedVm, openVm } from './open-vm.ts';
@@ -68,13 +68,14 @@ export class VM extends GoNames implements AsyncDisposable {
   readonly #events: VMEvents;
   readonly #stopClock: () => void;
   readonly #saves: VmSaves;
+  /** The shell of commands that are strings. */
+  readonly #shell: Shell;
   #execCount = 0;
   /** Opened with the first port or route. */
   #ports: VmPorts | null = null;
 
   private constructor(
-    { guest, bootMs, events, registration, release }: OpenedVm,
-    options: NormalVMOptions,
+    { guest, options, shell, bootMs, events, registration, release }: OpenedVm,
   ) {
     super();
     this.#registration = registration;
@@ -87,6 +88,7 @@ export class VM extends GoNames implements AsyncDisposable {
     this.#events = events;
     events.attach({ fuse: guest.fuse, mask: (text) => guest.network?.mask(text) ?? text });
     this.#options = options;
+    this.#shell = shell;
     this.#release = release;
     this.bootMs = bootMs;
     this.kernelRelease = guest.kernelRelease;
@@ -129,7 +131,7 @@ export class VM extends GoNames implements AsyncDisposable {
     const log = debugLog(options);
     try {
       const opened = await openVm({ options, role, log, source });
-      return await VM.#attach(opened, options);
+      return await VM.#attach(opened);
     } catch (error) {
       if (options.signal?.aborted !== true) throw error;
       throw new GondolinError('VM_START_ABORTED', 'start of the VM was cancelled', {
@@ -138,9 +140,9 @@ export class VM extends GoNames implements AsyncDisposable {
     }
   }
 
-  static async #attach(opened: OpenedVm, options: NormalVMOptions): Promise<VM> {
+  static async #attach(opened: OpenedVm): Promise<VM> {
     try {
-      const vm = new VM(opened, options);
+      const vm = new VM(opened);
       await opened.registration.attach(vm);
       return vm;
     } catch (error) {
@@ -150,11 +152,11 @@ export class VM extends GoNames implements AsyncDisposable {
   }
 
   /**
-   * Runs a command. A string goes through `/bin/sh -lc`; an array runs without a shell.
+   * Runs a command. A string goes through `/bin/sh -lc`, of an OCI image `/bin/sh -c`; an array runs without a shell.
    * Await the result, or stream (docs/sdk.md). Errors reject the returned promise, except VM_BAD_OPTION, which is thrown.
    */
   exec(command: string | readonly string[], options: ExecOptions = {}): ExecProcess {
-    const argv = toArgv(command);
+    const argv = toArgv(command, this.#shell);
     if (argv.length === 0)
       throw new GondolinError('VM_BAD_OPTION', 'command: got an empty array, want a program');
     checkEnv(options.env ?? {});

@@ -1,4 +1,5 @@
 import type { ImageConfig, SandboxConfig, StepConfig } from '../config.ts';
+import { DEFAULT_WORKSPACE } from '../defaults.ts';
 import { getChild, getItems, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, numberOr, report, shownText, textOr } from './check-context.ts';
 import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
@@ -16,7 +17,6 @@ import { readSteps } from './read-steps.ts';
 import { type NamedVolumes, readVolumes } from './read-volumes.ts';
 import { readWatch } from './read-watch.ts';
 
-const DEFAULT_WORKSPACE = '/workspace';
 const MEMORY_LIMITS: SizeLimits = { key: 'resources.memory', fallback: '512MiB', min: '64MiB' };
 
 function readMemory(context: CheckContext, node: SourceNode | undefined): number {

@@ -9,6 +9,7 @@ import {
   KILL_LIMIT_MS,
   runAttempt,
 } from '../step/run-attempt.ts';
+import { imageCommand } from './image-command.ts';
 import { pause } from './pause.ts';
 import type { RestartRequests } from './restart-requests.ts';
 import { graceOf } from './stop-request.ts';
@@ -47,6 +48,8 @@ function tap(vm: ExecutingVm, isAside: boolean): ExecutingVm & { command(): Runn
   let command: RunnerProcess | null = null;
   return {
     ended: vm.ended,
+    ...(vm.shell === undefined ? {} : { shell: vm.shell }),
+    container: vm.container ?? null,
     exec: (argv, options) => {
       command = vm.exec(argv, { ...options, isAside });
       return command;
@@ -175,12 +178,16 @@ export async function runLife(
   const ended = new AbortController();
   const killed = new AbortController();
   const tapped = tap(vm, false);
-  const running = runAttempt(tapped, stepOf(service.command, cwd, null), {
-    cancel: killed.signal,
-    deadline,
-    sink: (stream, text) => emit({ type: 'service-output', sandbox, stream, text }),
-    passthrough: null,
-  });
+  const running = runAttempt(
+    tapped,
+    stepOf(imageCommand(service.command, vm.container), cwd, null),
+    {
+      cancel: killed.signal,
+      deadline,
+      sink: (stream, text) => emit({ type: 'service-output', sandbox, stream, text }),
+      passthrough: null,
+    },
+  );
   const end = new CommandEnd(tapped.command, service, ended.signal, () => killed.abort());
   const ownMs = service.stopGracePeriodMs;
   const onStop = () => void end.forGood(graceOf(stop, ownMs));

@@ -17,7 +17,7 @@ import { type StopCause, watchForStop } from './stop-causes.ts';
 export const KILL_LIMIT_MS = 10_000;
 
 /** The part of a VM that a command needs. */
-export type ExecutingVm = Pick<RunnerVm, 'exec' | 'ended'>;
+export type ExecutingVm = Pick<RunnerVm, 'exec' | 'ended' | 'shell' | 'container'>;
 
 export interface AttemptContext {
   readonly cancel: AbortSignal;
@@ -158,7 +158,7 @@ export async function runAttempt(
   let command: RunnerProcess;
   try {
     command = vm.exec(
-      toArgv(step.command.kind === 'shell' ? step.command.script : step.command.argv),
+      toArgv(step.command.kind === 'shell' ? step.command.script : step.command.argv, vm.shell),
       {
         stdin: passthrough?.stdin != null,
         stdout: 'pipe',

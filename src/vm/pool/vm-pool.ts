@@ -75,7 +75,7 @@ export class VMPool implements AsyncDisposable {
     checkMemory(1, bytes);
     const options = normalizeOptions({ ...machineOptions(this.#options), signal });
     const { startSpare } = await import('../start/spare.ts');
-    const warmUp = this.#options.warmUp?.map(toArgv) ?? FIRST_COMMANDS;
+    const warmUp = this.#options.warmUp?.map((command) => toArgv(command)) ?? FIRST_COMMANDS;
     return startSpare({ options, warmUp, log: debugLog(options) });
   }
 
