@@ -172,7 +172,7 @@ export const CODES = {
   },
   IMAGE_NOT_PULLED: {
     exit: EXIT.config,
-    hint: 'Set `pull: missing` for the image.',
+    hint: 'Run `gondolin pull`, or set `pull: missing` for the image.',
   },
   IMAGE_PACKAGE_UNKNOWN: {
     exit: EXIT.config,

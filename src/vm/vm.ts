@@ -74,9 +74,7 @@ export class VM extends GoNames implements AsyncDisposable {
   /** Opened with the first port or route. */
   #ports: VmPorts | null = null;
 
-  private constructor(
-    { guest, options, shell, bootMs, events, registration, release }: OpenedVm,
-  ) {
+  private constructor({ guest, options, shell, bootMs, events, registration, release }: OpenedVm) {
     super();
     this.#registration = registration;
     this.#guest = guest;

@@ -95,6 +95,9 @@ sandboxes:
       - { name: hello, run: [/hello] }
 `);
   mkdirSync(join(cwd, 'shared'));
+  const pulled = await runBuiltCli(['pull', 'app'], { cwd });
+  expect(pulled.stdout, pulled.all).toMatch(/\/app:1: ready, /);
+  const blobs = registry.requests.length;
   const { code, stdout, all } = await runBuiltCli(['run', '--progress', 'plain'], { cwd });
   expect(code, all).toBe(0);
   const lines = stdout.split('\n');
@@ -109,4 +112,6 @@ sandboxes:
   expect(stdout).toContain('[app] entry got own words as app');
   expect(stdout).toContain('[static hello] hello from 65532:65532');
   expect(readFileSync(join(cwd, 'shared/written'), 'utf8')).toBe('by 65532');
+  // `run` asked for the other image only.
+  expect(registry.requests.slice(blobs).filter((line) => line.includes('manifests/1'))).toEqual([]);
 });

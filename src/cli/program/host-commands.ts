@@ -2,6 +2,9 @@ import type { AddCommand } from './add-command.ts';
 
 /** Adds the commands for what gondolin keeps on this machine and needs from it. */
 export function addHostCommands(add: AddCommand): void {
+  add('pull [sandboxes...]', "pull the project's OCI images", async () => {
+    return (await import('../commands/pull.ts')).pullCommand;
+  }).usage('[options] [SANDBOX...]');
   add('images', 'list images, templates, checkpoints and snapshots', async () => {
     return (await import('../commands/images.ts')).imagesCommand;
   });

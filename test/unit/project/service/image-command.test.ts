@@ -5,7 +5,12 @@ const argv = (...words: string[]) => ({ kind: 'argv', argv: words }) as const;
 
 it.each([
   ['a list alone', argv('a', 'b'), null, argv('a', 'b')],
-  ['a list to the entrypoint', argv('a'), { entrypoint: ['e', '-x'], cmd: ['c'] }, argv('e', '-x', 'a')],
+  [
+    'a list to the entrypoint',
+    argv('a'),
+    { entrypoint: ['e', '-x'], cmd: ['c'] },
+    argv('e', '-x', 'a'),
+  ],
   ['the own arguments', argv(), { entrypoint: ['e'], cmd: ['c'] }, argv('e', 'c')],
   ['the own command', argv(), { entrypoint: [], cmd: ['c', 'd'] }, argv('c', 'd')],
   ['the entrypoint alone', argv(), { entrypoint: ['e'], cmd: [] }, argv('e')],
