@@ -48,11 +48,39 @@ export function wordsOf(
   return texts;
 }
 
-/** Returns the command of a service as words to run without a shell, as Compose runs it; undefined when there is none to carry over. */
-export function serviceCommand(service: ComposeService): YamlValue | undefined {
+/** Words in which a variable stands. `$$` is a dollar. */
+const HAS_VARIABLE = /(?<!\$)(?:\$\$)*\$\{/;
+
+/** A script that runs words as they are, without the entrypoint that an image gives to a list. */
+function asScript(words: readonly string[]): string {
+  return `exec ${words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')}`;
+}
+
+/** The command of a service that has an entrypoint of its own, in an image that may have another. */
+function ownEntrypoint(
+  service: ComposeService,
+  node: SourceNode,
+  words: readonly string[],
+): YamlValue | undefined {
+  const { remarks } = service.context;
+  const key = keyOf(service, 'entrypoint');
+  if (words.some((word) => HAS_VARIABLE.test(word))) {
+    remarks.left(node, key, 'it contains a variable: write run: as a command for a shell');
+    return undefined;
+  }
+  remarks.changed(node, key, 'a shell of the image runs it, in place of the entrypoint');
+  return asScript(words);
+}
+
+/**
+ * Returns the command of a service; undefined when there is none to carry over. It is a list of words to run without a shell, as
+ * Compose runs it.
+ * @param isOci  The image is one of a registry, which passes a list to its entrypoint and has a command of its own.
+ */
+export function serviceCommand(service: ComposeService, isOci: boolean): YamlValue | undefined {
   const entrypoint = presentValue(service, 'entrypoint');
   const command = presentValue(service, 'command');
-  if (entrypoint === undefined && command === undefined) {
+  if (!isOci && entrypoint === undefined && command === undefined) {
     const reason =
       'the service has no command; that of its image is not known here: add it as a step';
     service.context.remarks.left(service.node, keyOf(service, 'command'), reason);
@@ -65,5 +93,7 @@ export function serviceCommand(service: ComposeService): YamlValue | undefined {
     if (found === null) return undefined;
     words.push(...found);
   }
-  return words.length === 0 ? undefined : words;
+  if (!isOci) return words.length === 0 ? undefined : words;
+  if (entrypoint === undefined) return words;
+  return words.length === 0 ? undefined : ownEntrypoint(service, entrypoint, words);
 }

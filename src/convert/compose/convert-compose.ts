@@ -1,10 +1,9 @@
 import { posix } from 'node:path';
 import { getChild, type MapNode, startPlace } from '../../config/yaml/source-node.ts';
 import { type ConvertContext, guestPathProblem } from '../convert-context.ts';
-import { ImageTable } from '../debian-image.ts';
 import { guestUserOf } from '../guest-user.ts';
-import { packagesForImage } from '../image-packages.ts';
 import { invalidInput } from '../read-input.ts';
+import { registryImage } from '../registry-image.ts';
 import {
   literalText,
   type YamlEntry,
@@ -25,7 +24,7 @@ const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const MAX_SERVICES = 500;
 const TOP_KEYS = ['services', 'version', 'name', 'volumes', 'networks'];
 const BUILD_REASON =
-  'images are built from Debian packages: list those of its Dockerfile under images:, NAME, build:, debian:, packages:';
+  'Dockerfiles are not built here: build it with another tool and name the image, or list its Debian packages under images:, NAME, build:, debian:, packages:';
 const CLOSED = [
   'The guest reaches the sandboxes that it depends on, and a host that is named here, such as api.example.com.',
 ];
@@ -48,26 +47,21 @@ function nameSandboxes(services: MapNode): Map<string, string> {
   return names;
 }
 
-function convertImage(service: ComposeService, images: ImageTable): string | undefined {
+/** Returns the entry `image:`; null for a service that gets the built-in image. */
+function convertImage(service: ComposeService): YamlEntry | null {
   const { remarks } = service.context;
   const build = presentValue(service, 'build');
   if (build !== undefined) {
     remarks.left(build, keyOf(service, 'build'), BUILD_REASON);
-    return undefined;
+    return null;
   }
   const node = presentValue(service, 'image');
   const key = keyOf(service, 'image');
   const text = node === undefined ? null : plainTextOf(service, node, key);
-  if (node === undefined || text === null) return undefined;
-  const match = packagesForImage(text);
-  if (match === null) {
-    remarks.left(node, key, `images of registries are not supported: ${BUILD_REASON}`);
-    return undefined;
-  }
-  images.add(match.name, match.packages);
-  const packages = match.packages.join(' ');
-  remarks.changed(node, key, `it becomes Debian with ${packages}, in the versions of Debian`);
-  return match.name;
+  if (node === undefined || text === null) return null;
+  const image = registryImage(text);
+  if (image.problem !== undefined) remarks.left(node, key, image.problem);
+  return image.entry ?? null;
 }
 
 function convertWorkspace(service: ComposeService): string | undefined {
@@ -82,12 +76,12 @@ function convertWorkspace(service: ComposeService): string | undefined {
   return undefined;
 }
 
-function convertUser(service: ComposeService): string | undefined {
+function convertUser(service: ComposeService, isOci: boolean): string | undefined {
   const node = presentValue(service, 'user');
   const key = keyOf(service, 'user');
   const text = node === undefined ? null : plainTextOf(service, node, key);
   if (node === undefined || text === null) return undefined;
-  const found = guestUserOf(text);
+  const found = guestUserOf(text, isOci);
   if (found === null) service.context.remarks.left(node, key, 'it names no user');
   else if (found.remark !== null) service.context.remarks.changed(node, key, found.remark);
   return found?.user;
@@ -106,7 +100,7 @@ function convertNetwork(service: ComposeService): YamlMap {
 
 function convertService(
   service: ComposeService,
-  images: ImageTable,
+  image: YamlEntry | null,
   command: YamlValue | undefined,
 ): YamlMap {
   const { remarks } = service.context;
@@ -116,11 +110,10 @@ function convertService(
   }
   const readOnly = presentValue(service, 'read_only');
   const plain = yamlMap([
-    ['image', convertImage(service, images)],
     ['resources', convertResources(service)],
     ['root', readOnly?.kind === 'scalar' && readOnly.value === true ? 'readonly' : undefined],
     ['workspace', convertWorkspace(service)],
-    ['user', convertUser(service)],
+    ['user', convertUser(service, image !== null)],
     ['env_file', convertEnvFile(service)],
     ['env', convertEnvironment(service)],
     ['volumes', convertVolumes(service)],
@@ -129,7 +122,7 @@ function convertService(
   ]);
   const run = yamlMap([['run', command]]);
   return {
-    entries: [...plain.entries, ...convertLife(service), ...run.entries],
+    entries: [...(image === null ? [] : [image]), ...plain.entries, ...convertLife(service), ...run.entries],
   };
 }
 
@@ -159,7 +152,6 @@ export function convertCompose(tree: MapNode, context: ConvertContext): YamlMap 
   }
   const name = noteTopKeys(context, tree);
   const sandboxes = nameSandboxes(services);
-  const images = new ImageTable();
   const running = new Set<string>();
   const found = [...services.entries].flatMap(([service, entry]) => {
     const { value } = entry;
@@ -168,16 +160,17 @@ export function convertCompose(tree: MapNode, context: ConvertContext): YamlMap 
       return [];
     }
     const one: ComposeService = { context, name: service, node: value, sandboxes, running };
-    const command = serviceCommand(one);
+    const image = convertImage(one);
+    const command = serviceCommand(one, image !== null);
     if (command !== undefined) running.add(service);
-    return [{ one, command }];
+    return [{ one, image, command }];
   });
-  const converted = found.map(({ one, command }): YamlEntry => {
+  const converted = found.map(({ one, image, command }): YamlEntry => {
     const key = sandboxes.get(one.name) ?? one.name;
     if (key !== one.name) {
       context.remarks.changed(one.node, `services.${one.name}`, `the sandbox is named ${key}`);
     }
-    return { key, value: convertService(one, images, command) };
+    return { key, value: convertService(one, image, command) };
   });
   if (converted.length === 0) {
     throw invalidInput('services: no service is a map of keys', startPlace(services.span));
@@ -185,7 +178,6 @@ export function convertCompose(tree: MapNode, context: ConvertContext): YamlMap 
   return yamlMap([
     ['version', 1],
     ['name', name],
-    ['images', images.toYaml()],
     ['sandboxes', { entries: converted }],
   ]);
 }

@@ -7,11 +7,10 @@ import {
 } from '../../config/yaml/source-node.ts';
 import { isShowableName, isVariableName } from '../../util/variable-name.ts';
 import { type ConvertContext, guestPathProblem, movePath } from '../convert-context.ts';
-import { ImageTable } from '../debian-image.ts';
 import { guestUserOf } from '../guest-user.ts';
-import { packagesForImage } from '../image-packages.ts';
 import { PortList } from '../port-list.ts';
 import { cpuCount, memorySize } from '../quantities.ts';
+import { registryImage } from '../registry-image.ts';
 import { isSecretVariable, secretRemark } from '../secret-look.ts';
 import { literalText, type YamlEntry, type YamlMap, yamlMap } from '../yaml-writer.ts';
 import { convertCommands } from './commands.ts';
@@ -92,28 +91,17 @@ function convertPorts(file: Devcontainer, tree: MapNode): readonly string[] | un
   return ports.entries.length === 0 ? undefined : ports.entries;
 }
 
-function convertImage(file: Devcontainer, tree: MapNode, images: ImageTable): string | undefined {
+/** Returns the entry `image:`; null when the dev container gets the built-in image. */
+function convertImage(file: Devcontainer, tree: MapNode): YamlEntry | null {
   const node = getChild(tree, 'image');
   const text = node === undefined ? null : file.readPlain(node, 'image');
-  if (node === undefined || text === null) return undefined;
-  const match = packagesForImage(text);
-  if (match === null) {
-    const reason =
-      'images of registries are not supported: list Debian packages under images:, NAME, build:, debian:, packages:';
-    file.context.remarks.left(node, 'image', reason);
-    return undefined;
-  }
-  images.add(match.name, match.packages);
-  const packages = match.packages.join(' ');
-  file.context.remarks.changed(
-    node,
-    'image',
-    `it becomes Debian with ${packages}, in the versions of Debian`,
-  );
-  return match.name;
+  if (node === undefined || text === null) return null;
+  const image = registryImage(text);
+  if (image.problem !== undefined) file.context.remarks.left(node, 'image', image.problem);
+  return image.entry ?? null;
 }
 
-function noteLeftKeys({ context }: Devcontainer, tree: MapNode): void {
+function noteLeftKeys({ context }: Devcontainer, tree: MapNode, isOci: boolean): void {
   for (const [key, entry] of tree.entries) {
     if (CARRIED_KEYS.has(key)) continue;
     const reason = Object.hasOwn(LEFT_KEYS, key) ? LEFT_KEYS[key] : undefined;
@@ -124,19 +112,19 @@ function noteLeftKeys({ context }: Devcontainer, tree: MapNode): void {
     const short = /([a-z0-9-]+)(?::[\w.-]+)?$/.exec(name.slice(-200))?.[1] ?? '';
     const packages = FEATURE_PACKAGES.get(short);
     const what =
-      packages === undefined
-        ? 'install it by a package or a step'
+      packages === undefined || isOci
+        ? 'install it by a step, or use an image that has it'
         : `add ${packages} to the packages of the image`;
     context.remarks.leftKey(entry, `features.${name}`, `features are not supported: ${what}`);
   }
 }
 
-function convertUser(file: Devcontainer, tree: MapNode): string | undefined {
+function convertUser(file: Devcontainer, tree: MapNode, isOci: boolean): string | undefined {
   const key = tree.entries.has('remoteUser') ? 'remoteUser' : 'containerUser';
   const node = getChild(tree, key);
   const text = node === undefined ? null : file.readPlain(node, key);
   if (node === undefined || text === null) return undefined;
-  const found = guestUserOf(text);
+  const found = guestUserOf(text, isOci);
   if (found === null) file.context.remarks.left(node, key, 'it names no user');
   else if (found.remark !== null) file.context.remarks.changed(node, key, found.remark);
   return found?.user;
@@ -182,22 +170,21 @@ export function convertDevcontainer(tree: MapNode, context: ConvertContext): Yam
   const workspace = workspaceOf(tree, context, name);
   const root = movePath(context, '.').shown;
   const file = new Devcontainer(context, { root, workspace, basename: name });
-  noteLeftKeys(file, tree);
-  const images = new ImageTable();
-  const image = convertImage(file, tree, images);
+  const image = convertImage(file, tree);
+  const isOci = image !== null;
+  noteLeftKeys(file, tree, isOci);
   const steps = convertCommands(file, tree);
   const closed = ['The guest reaches nothing until a host is named here, such as api.example.com.'];
-  return yamlMap([
-    ['version', 1],
-    ['images', images.toYaml()],
-    ['image', image ?? 'debian'],
+  const plain = yamlMap([
     ['resources', convertResources(file, tree)],
     ['workspace', literalText(workspace)],
-    ['user', convertUser(file, tree)],
+    ['user', convertUser(file, tree, isOci)],
     ['env', convertEnv(file, tree)],
     ['volumes', convertMounts(file, tree)],
     ['ports', convertPorts(file, tree)],
     ['network', { entries: [{ key: 'allowed_hosts', value: [], comment: closed }] }],
     ['steps', steps.length === 0 ? undefined : steps],
   ]);
+  const version = { key: 'version', value: 1 };
+  return { entries: [version, image ?? { key: 'image', value: 'debian' }, ...plain.entries] };
 }

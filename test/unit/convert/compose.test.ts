@@ -159,19 +159,42 @@ describe('convertFile() of a Compose file', () => {
     });
   });
 
-  it('builds known images of Debian packages, and lists the others', () => {
-    const { config, remarks } = convert(
-      'services:\n  a: { image: "registry.example.com/library/node:22@sha256:ab", command: x }\n  b: { image: "debian:12", command: x }\n  c: { build: ., command: x }\n',
+  it('names the same images of registries, and lists what is built', () => {
+    const { text, config, remarks } = convert(
+      'services:\n  a: { image: "registry.example.com/library/node:22", command: x }\n  b: { image: node, command: x }\n  c: { image: "UPPER/x", command: x }\n  d: { build: ., command: x }\n',
     );
-    expect(config.sandboxes.map(({ image }) => image.packages)).toEqual([
-      ['git', 'nodejs', 'npm'],
+    expect(config.sandboxes.map(({ image }) => image.oci)).toEqual([
+      'registry.example.com/library/node:22',
+      'node:latest',
+      null,
+      null,
+    ]);
+    expect(text).toContain('# It names no registry: GONDOLIN_REGISTRY says');
+    expect(remarks).toEqual(['4 left services.c.image', '5 left services.d.build']);
+  });
+
+  it('passes a command to the entrypoint of the image, unless the service has its own', () => {
+    const { config, remarks } = convert(
+      [
+        'services:',
+        '  own: { image: node }',
+        '  words: { image: node, command: npm start }',
+        '  entrypoint: { image: node, entrypoint: [/a b, "it\'s"], command: [$$HOME] }',
+        '  variable: { image: node, entrypoint: "$X" }',
+        '  user: { image: node, user: "node:node" }',
+      ].join('\n'),
+    );
+    expect(config.sandboxes.map(({ service: own }) => own?.run)).toEqual([
       [],
+      ['npm', 'start'],
+      `exec '/a b' 'it'\\''s' '$HOME'`,
+      undefined,
       [],
     ]);
+    expect(config.sandboxes[4]?.user).toBe('node:node');
     expect(remarks).toEqual([
-      '2 changed services.a.image',
-      '3 left services.b.image',
-      '4 left services.c.build',
+      '4 changed services.entrypoint.entrypoint',
+      '5 left services.variable.entrypoint',
     ]);
   });
 
@@ -205,7 +228,7 @@ describe('convertFile() of a Compose file', () => {
     const { config, remarks } = convert(`services:
   Web: { command: x, depends_on: { db: { condition: service_healthy }, no-command: { condition: service_healthy }, gone: {} } }
   db: { command: y, restart: unless-stopped, stop_signal: SIGINT, stop_grace_period: 1m, healthcheck: { test: [CMD-SHELL, "ready $$X"], interval: 5s, retries: 3, odd: 1 } }
-  no-command: { image: node, restart: always }
+  no-command: { restart: always }
 `);
     const [web, db] = config.sandboxes;
     expect(web?.dependsOn).toEqual([

@@ -37,10 +37,10 @@ describe('convertFile() of a devcontainer.json', () => {
 `.replace('echo ${HOME}', 'echo $HOME'),
     );
     expect(sandbox).toMatchObject({
-      image: { packages: ['git', 'nodejs', 'npm'] },
+      image: { oci: 'registry.example.com/devcontainers/typescript-node:1-22' },
       env: { URL: 'http://a//b', A: 'b', W: '/workspaces/p/x' },
       workspace: '/workspaces/p',
-      user: '1000',
+      user: 'vscode',
       cpus: 4,
       memoryBytes: 2 ** 31,
       ports: [{ guestPort: 3000 }, { guestPort: 8080 }],
@@ -56,10 +56,8 @@ describe('convertFile() of a devcontainer.json', () => {
       expect.objectContaining({ kind: 'memory', guestPath: '/v' }),
     ]);
     expect(remarks).toEqual([
-      '3 changed image',
       '7 left forwardPorts',
       '8 left mounts',
-      '9 changed remoteUser',
       '10 left hostRequirements.storage',
       '11 left features.registry.example.com/features/go:1',
       '12 left customizations',
