@@ -45,6 +45,11 @@ const TEST_TOOLS = {
   codespell: 'codespell',
   'clang-format': 'clang-format',
   zstd: 'zstd',
+  busybox: 'busybox-static',
+  umoci: 'umoci',
+  skopeo: 'skopeo',
+  buildah: 'buildah',
+  'docker-registry': 'docker-registry',
 };
 /** Files instead of programs: headers that gcc alone does not bring. */
 const BUILD_FILES = {

@@ -95,7 +95,10 @@ export function directoryOf({
   sandbox: { vm },
   image,
 }: Pick<VmInputs, 'sandbox' | 'image'>): string {
-  const guestPaths = vm.mounts.map(({ guestPath }) => guestPath);
+  // Memory there is what every sandbox has that mounts nothing.
+  const guestPaths = vm.mounts
+    .filter(({ kind, guestPath }) => kind !== 'memory' || guestPath !== vm.workspace)
+    .map(({ guestPath }) => guestPath);
   return startDirectory(vm.workspace, guestPaths, image.container);
 }
 

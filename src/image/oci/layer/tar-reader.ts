@@ -82,7 +82,8 @@ export class TarReader {
   /** The input is complete. @throws {GondolinError} IMAGE_LAYER_INVALID when it ends within an entry. */
   end(): void {
     if (this.#zeroBlocks > 0) return;
-    const isWithin = this.#headerLength > 0 || this.#contentLeft > 0 || this.#paddingLeft > 0;
+    // umoci writes neither the padding of the last entry nor an end mark.
+    const isWithin = this.#headerLength > 0 || this.#contentLeft > 0;
     if (isWithin || this.#pending !== NOTHING_PENDING) {
       throw layerRefused('the archive of a layer ends within an entry');
     }

@@ -144,6 +144,11 @@ it('owners, modes, times and attributes are those of the archive', () => {
   expect(at('n')).toMatchObject({ type: 'character', major: 1, minor: 3, mtime: 0 });
 });
 
+it('an archive may end without padding and end mark, as those of umoci', () => {
+  const archive = rawEntry({ name: 'last', content: 'x'.repeat(600), isUnpadded: true });
+  expect(listTree(readLayers([archive]).root)).toEqual(['f last']);
+});
+
 it('numbers may be in base 256', () => {
   const uid = Buffer.from([0x80, 0, 0, 0, 0, 0x2d, 0xc6, 0xc0]);
   const tree = readLayers([rawTar({ name: 'f', uid })]);
