@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { link, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureDirectory } from '../../../host/directories.ts';
 import { ensureEntry } from '../../cache/entry.ts';
@@ -66,6 +66,19 @@ async function fetchConfig(
   return bytes;
 }
 
+/** Gives a download its name in the entry, and leaves its own: a process that is killed before the entry is ready has lost nothing. */
+async function keepUntilReady(path: string, target: string): Promise<void> {
+  try {
+    await link(path, target);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Some file systems have no links.
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK')
+      throw error;
+    await rename(path, target);
+  }
+}
+
 function layerSource(
   layer: Descriptor,
   reference: RegistryReference,
@@ -80,7 +93,7 @@ function layerSource(
     // Not in the entry's own temporary directory: what was downloaded outlives this process.
     const path = join(partial, key);
     await downloadBlob(layer, path, { client, reference, signal, onProgress });
-    await rename(path, join(target, fileName));
+    await keepUntilReady(path, join(target, fileName));
     return { title: `layer of ${formatReference(reference)}`.slice(0, 1000), kernelRelease: '' };
   };
   return {
@@ -92,7 +105,6 @@ function layerSource(
         signal,
       });
       onProgress(layer.size);
-      // Of a process that was killed between the download and the entry.
       await rm(join(partialDirectory(cacheDirectory), key), { force: true });
       const path = join(place.directory, fileName);
       return {
