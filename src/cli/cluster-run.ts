@@ -5,12 +5,13 @@ import { NO_DURATIONS } from '../plan/shard/durations.ts';
 import { type ShardList, splitPlan } from '../plan/shard/split-plan.ts';
 import { mostShards } from '../plan/shard/units.ts';
 import type { GlobalOptions } from './command-context.ts';
+import type { ImageFlags } from './image-flags.ts';
 import type { CliIo } from './io.ts';
 import { openPlan, planForOperands } from './open-project.ts';
 import { MAX_SHARDS, readDurations } from './shard-flags.ts';
 import { usageError } from './usage-error.ts';
 
-export interface ClusterFlags extends GlobalOptions {
+export interface ClusterFlags extends GlobalOptions, ImageFlags {
   /** Number of shards. */
   readonly shards?: string;
   readonly durations?: string;

@@ -16,6 +16,7 @@ import type { RecordedShard } from '../report/record-file.ts';
 import { memoryForVms } from '../vm/pool/memory-limit.ts';
 import { askOnTerminal } from './ask-on-terminal.ts';
 import type { GlobalOptions } from './command-context.ts';
+import type { ImageFlags } from './image-flags.ts';
 import { type CliIo, writeText } from './io.ts';
 import { ownTerminal } from './own-terminal.ts';
 import { type AuditFlags, openRunAudit, type RunAudit } from './run-audit.ts';
@@ -45,7 +46,7 @@ function proxyVariables(env: CliIo['env']): Record<string, string> {
 }
 
 /** Options of every command that starts VMs. */
-export interface StartFlags extends GlobalOptions, AuditFlags, ReportFlags {
+export interface StartFlags extends GlobalOptions, AuditFlags, ReportFlags, ImageFlags {
   /** False with `--no-cache`. */
   readonly cache?: boolean;
   readonly cold?: boolean;

@@ -6,6 +6,7 @@ import type { Plan } from '../plan/plan.ts';
 import { selectSteps } from '../plan/select-steps.ts';
 import { withDependencies } from '../plan/with-dependencies.ts';
 import type { GlobalOptions } from './command-context.ts';
+import { type ImageFlags, withImageFlags } from './image-flags.ts';
 import type { CliIo } from './io.ts';
 import { selectOperands, selectSandboxes } from './operands.ts';
 import { unknownName, usageError } from './usage-error.ts';
@@ -32,10 +33,18 @@ export function openConfig(
   });
 }
 
-/** Builds the plan of the project for this machine. @throws as {@link openConfig} */
-export async function openPlan(io: CliIo, options: GlobalOptions): Promise<Plan> {
+/** Builds the plan of the project for this machine, without its lock file. @throws as {@link openConfig} */
+export async function openUnlockedPlan(io: CliIo, options: GlobalOptions): Promise<Plan> {
   const config = await openConfig(io, options);
   return buildPlan(config, hostPlatform());
+}
+
+/**
+ * Builds the plan of the project for this machine, with the images of its lock file.
+ * @throws as {@link openConfig}; {GondolinError} IMAGE_LOCK_INVALID, IMAGE_LOCK_OUTDATED with `--locked`.
+ */
+export async function openPlan(io: CliIo, options: GlobalOptions & ImageFlags): Promise<Plan> {
+  return withImageFlags(await openUnlockedPlan(io, options), options);
 }
 
 /** Returns the plan with only one of its sandboxes. */

@@ -33,10 +33,12 @@ export interface SlurmFlags extends ClusterFlags, ReportFlags {
 }
 
 /** Options that each shard gets as they are. */
-function passedOn({ cold, cache, parallel }: SlurmFlags): string[] {
+function passedOn({ cold, cache, parallel, locked, pull }: SlurmFlags): string[] {
   return [
     ...(cold === true ? ['--cold'] : []),
     ...(cache === false ? ['--no-cache'] : []),
+    ...(locked === true ? ['--locked'] : []),
+    ...(pull === undefined ? [] : ['--pull', pull]),
     ...(parallel === undefined ? [] : ['--parallel', String(parallel)]),
   ];
 }

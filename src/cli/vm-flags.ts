@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { parseImageReference } from '../address/parse-image-reference.ts';
 import { isReservedGuestPath, resolveGuestPath } from '../config/check/guest-path.ts';
 import { durationMs } from '../config/check/quantities.ts';
 import { DEFAULT_NETWORK, DEFAULT_WATCH } from '../config/defaults.ts';
@@ -42,10 +43,20 @@ function readImage(image: string | undefined, { env, cwd }: CliIo): ImagePlan {
   const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   // Whoever opens a missing directory of the variable says so, in the words of the documents.
   if (isDirectory || image === undefined) return { name: wanted, recipe: { kind: 'path', path } };
+  if (isReference(wanted)) {
+    const rest = { ...hostPlatform(), pull: 'missing', digest: null } as const;
+    return { name: wanted, recipe: { kind: 'oci', source: wanted, ...rest } };
+  }
   throw usageError(
     `--image ${JSON.stringify(wanted)}: there is no such image`,
-    'Write debian, or the path of a directory with a built image. A project file can describe others.',
+    'Write debian, a reference with a tag such as registry.example.com/app:1, or the path of a directory with a built image.',
   );
+}
+
+/** An image of a registry has a tag or digest here, so that a directory that is missing is not looked up. */
+function isReference(text: string): boolean {
+  const { reference } = parseImageReference(text);
+  return reference !== undefined && (reference.tag !== null || reference.digest !== null);
 }
 
 function readCpus(text: string | undefined): number {
@@ -125,7 +136,7 @@ function projectFiles(mounts: readonly MountPlan[], cwd: string): string[] {
     (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   );
   return directories.flatMap((path) =>
-    ['gondolin.yaml', 'gondolin.yml'].map((name) => join(path, name)),
+    ['gondolin.yaml', 'gondolin.yml', 'gondolin.lock'].map((name) => join(path, name)),
   );
 }
 
@@ -147,7 +158,9 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
   const mounts = readMounts(flags, io.cwd, memory);
   const env = toRecord(readEnvFlags(flags.env ?? [], io.env));
   const user = flags.user ?? '';
-  const home = user === '' ? '/root' : '/';
+  const image = readImage(flags.image, io);
+  // An OCI image need not have a /root.
+  const home = user === '' && image.recipe.kind !== 'oci' ? '/root' : '/';
   const vm = {
     cpus: readCpus(flags.cpus),
     memoryBytes: memory,
@@ -162,7 +175,6 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
     hide: [],
     ports: readPortFlags(flags.listen ?? []),
   };
-  const image = readImage(flags.image, io);
   const sandbox = {
     ...{ name: NAME, matrix: {}, matrixOf: null, shards: 1, artifacts: [], profiles: [] },
     ...{ image, vm, network: DEFAULT_NETWORK, secrets: [], steps: [] },

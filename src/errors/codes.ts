@@ -162,6 +162,14 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Build the image again with a tool of its own: this one cannot be unpacked safely.',
   },
+  IMAGE_LOCK_INVALID: {
+    exit: EXIT.config,
+    hint: 'Restore the lock file, or delete it and run `gondolin lock`.',
+  },
+  IMAGE_LOCK_OUTDATED: {
+    exit: EXIT.config,
+    hint: 'Run `gondolin lock`, look at what changed, and commit the lock file.',
+  },
   IMAGE_MANIFEST_INVALID: {
     exit: EXIT.runner,
     hint: 'Build and push the image again as an OCI or Docker (schema 2) image for Linux.',

@@ -7,6 +7,7 @@ import type {
   StepConfig,
 } from '../config/config.ts';
 import { orderByNeeds } from '../util/order-by-needs.ts';
+import { lockPath } from './lock-path.ts';
 import type {
   HostCode,
   ImagePlan,
@@ -118,7 +119,10 @@ function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
     ...(image.path === null ? [] : IMAGE_FILES.map((file) => join(image.path ?? '', file))),
     ...localOciFiles(image.oci),
   ]);
-  const found = PROJECT_FILES.map((file) => join(directory, file));
+  const found = [
+    ...PROJECT_FILES.map((file) => join(directory, file)),
+    ...files.slice(0, 1).map(lockPath),
+  ];
   return [...new Set([...found, ...named])].filter((path) => !files.includes(path));
 }
 

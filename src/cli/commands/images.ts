@@ -5,6 +5,7 @@ import { writeText } from '../io.ts';
 import { listStoredItems, STORED_KINDS, type StoredItem, toStoredKind } from '../stored-items.ts';
 import { plainText } from '../ui/text/describe.ts';
 import { formatTable } from '../ui/text/table.ts';
+import { usageError } from '../usage-error.ts';
 
 /** Digits of a key that are shown: enough to tell entries apart. */
 const SHOWN_KEY_LENGTH = 12;
@@ -51,8 +52,19 @@ function totalsText(entries: readonly StoredItem[]): string {
   return sums.join(', ');
 }
 
-/** `images`: lists the images and saved machines on disk, most recently used first. */
-export const imagesCommand: CommandRun = async ({ io, options }) => {
+/** `images`: lists the images and saved machines on disk, most recently used first, or describes OCI images. */
+export const imagesCommand: CommandRun = async (context) => {
+  const { io, options, operands } = context;
+  const [action, ...references] = operands;
+  if (action === 'inspect' && references.length > 0) {
+    return (await import('../inspect-images.ts')).inspectImages(context, references);
+  }
+  if (action !== undefined) {
+    throw usageError(
+      `images ${operands.join(' ')}: not understood`,
+      'Write gondolin images, or gondolin images inspect REFERENCE...',
+    );
+  }
   const format = chooseFormat(options, ['text', 'json']);
   const entries = await listStoredItems(resolveDirectories(io.env));
   if (format === 'json') {

@@ -3,6 +3,7 @@ import type { Plan } from '../../plan/plan.ts';
 import type { CacheNote } from '../../plan/render-plan.ts';
 import type { PlanCache } from '../../project/checkpoint/plan-cache.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
+import type { ImageFlags } from '../image-flags.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { type NetworkFlags, withNetworkFlags } from '../network-flags.ts';
 import { openPlan, planForOperands } from '../open-project.ts';
@@ -44,7 +45,7 @@ function cacheNote(cache: PlanCache): CacheNote {
   };
 }
 
-interface PlanFlags extends NetworkFlags, ShardFlags {
+interface PlanFlags extends NetworkFlags, ShardFlags, ImageFlags {
   readonly diff?: boolean;
 }
 

@@ -6,6 +6,7 @@ import type { ImageEvent } from '../../image/guest-image.ts';
 import type { ImageRecipe, Plan } from '../../plan/plan.ts';
 import { formatBytes } from '../../util/quantities.ts';
 import type { CommandRun } from '../command-context.ts';
+import type { ImageFlags } from '../image-flags.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { openPlan, planForSandboxes } from '../open-project.ts';
 import { plainText } from '../ui/text/describe.ts';
@@ -32,7 +33,7 @@ function progressLines({ stderr }: CliIo): (event: ImageEvent) => void {
 }
 
 /** `pull`: asks the registries what the project's OCI images are now, and makes these ready. */
-export const pullCommand: CommandRun = async ({ io, options, operands }) => {
+export const pullCommand: CommandRun<ImageFlags> = async ({ io, options, operands }) => {
   const plan = planForSandboxes(await openPlan(io, options), operands, options);
   const recipes = ociRecipes(plan);
   if (recipes.length === 0) {

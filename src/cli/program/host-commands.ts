@@ -4,10 +4,23 @@ import type { AddCommand } from './add-command.ts';
 export function addHostCommands(add: AddCommand): void {
   add('pull [sandboxes...]', "pull the project's OCI images", async () => {
     return (await import('../commands/pull.ts')).pullCommand;
-  }).usage('[options] [SANDBOX...]');
-  add('images', 'list images, templates, checkpoints and snapshots', async () => {
-    return (await import('../commands/images.ts')).imagesCommand;
-  });
+  })
+    .usage('[options] [SANDBOX...]')
+    .option('--locked', 'fail unless the lock file has a digest of every image of a registry');
+  add(
+    'lock [sandboxes...]',
+    "write the digests of the project's OCI images to its lock file",
+    async () => {
+      return (await import('../commands/lock.ts')).lockCommand;
+    },
+  ).usage('[options] [SANDBOX...]');
+  add(
+    'images [action] [references...]',
+    'list images, templates, checkpoints and snapshots, or describe OCI images',
+    async () => {
+      return (await import('../commands/images.ts')).imagesCommand;
+    },
+  ).usage('[options] [inspect REFERENCE...]');
   add('df', 'print the disk space that gondolin uses, by kind and by project', async () => {
     return (await import('../commands/df.ts')).dfCommand;
   });

@@ -16,6 +16,13 @@ export function addNetworkOptions(command: Command): Command {
     );
 }
 
+/** Adds the options about images of registries. */
+export function addImageOptions(command: Command): Command {
+  return command
+    .option('--locked', 'fail unless the lock file has a digest of every image of a registry')
+    .option('--pull <policy>', 'when registries are asked: missing, always or never');
+}
+
 /** Adds the options by which several machines share the work. */
 export function addShardOptions(command: Command): Command {
   return command
@@ -40,7 +47,10 @@ export function addNewVmOptions(command: Command): Command {
   return addNetworkOptions(addProcessOptions(command))
     .option('--mount-hostfs <host:guest[:ro|:overlay]>', 'mount a host directory or file', collect)
     .option('--mount-memfs <guest>', "mount memory of the guest's", collect)
-    .option('--image <image>', 'debian, or a directory with a built image')
+    .option(
+      '--image <image>',
+      'debian, a reference with a tag (team/app:1), or a directory with a built image',
+    )
     .option('--cpus <count>', 'virtual CPUs (default: 1)')
     .option('--memory <size>', 'memory (default: 512MiB)')
     .option(

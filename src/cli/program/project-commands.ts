@@ -1,5 +1,5 @@
 import type { AddCommand } from './add-command.ts';
-import { addNetworkOptions } from './option-groups.ts';
+import { addImageOptions, addNetworkOptions } from './option-groups.ts';
 
 /** Starts the process of a project in the background; `up -d` runs it, and `--help` does not show it. */
 const BACKGROUND_COMMAND = 'background-project';
@@ -20,7 +20,7 @@ export function addProjectCommands(add: AddCommand): void {
       return (await import('../commands/up.ts')).upCommand;
     },
   ).usage('[options] [SANDBOX...]');
-  addNetworkOptions(up)
+  addNetworkOptions(addImageOptions(up))
     .option('-d, --detach', 'run in the background; return when services are started')
     .option('--wait', 'as -d, and return when they are healthy, and the others have ended')
     .option('--wait-timeout <time>', 'fail when that takes longer: 90, 5m')

@@ -1,6 +1,6 @@
 import { usageError } from '../usage-error.ts';
 import type { AddCommand } from './add-command.ts';
-import { addNetworkOptions, addShardOptions } from './option-groups.ts';
+import { addImageOptions, addNetworkOptions, addShardOptions } from './option-groups.ts';
 
 function readParallel(text: string): number {
   const count = Number(text);
@@ -17,7 +17,7 @@ export function addRunCommands(add: AddCommand): void {
       return (await import('../commands/plan.ts')).planCommand;
     },
   ).usage('[options] [SANDBOX] [STEP...]');
-  addShardOptions(addNetworkOptions(plan)).option(
+  addShardOptions(addNetworkOptions(addImageOptions(plan))).option(
     '--diff',
     'print what up would change of the project that runs, and why',
   );
@@ -28,7 +28,7 @@ export function addRunCommands(add: AddCommand): void {
       return (await import('../commands/run.ts')).runCommand;
     },
   ).usage('[options] [SANDBOX] [STEP... | -- CMD...]');
-  addShardOptions(addNetworkOptions(run))
+  addShardOptions(addNetworkOptions(addImageOptions(run)))
     .option('--events <file>', 'write network events as JSON lines')
     .option('--har <file>', 'write HTTP requests as HAR 1.2, which browsers can open')
     .option('--junit <file>', 'write a JUnit report: sandboxes as suites, steps as cases')
@@ -56,5 +56,5 @@ export function addRunCommands(add: AddCommand): void {
       return (await import('../commands/watch.ts')).watchCommand;
     },
   ).usage('[options] [SANDBOX...]');
-  addNetworkOptions(watch).option('--no-cache', 'ignore existing checkpoints');
+  addNetworkOptions(addImageOptions(watch)).option('--no-cache', 'ignore existing checkpoints');
 }

@@ -29,12 +29,15 @@ export function projectSource(
     usesCache: options.cache ?? true,
     isCold: options.cold ?? false,
     isBuilding: options.build ?? false,
+    isLocked: options.locked ?? false,
+    pull: options.pull ?? null,
   };
 }
 
 function optionsOf(source: ProjectSource): GlobalOptions & NetworkFlags & StartFlags {
   const { file, projectName, args, profiles, allowHosts, hostSecrets } = source;
   const { usesCache, isCold, isBuilding } = source;
+  const { isLocked, pull } = source;
   return {
     progress: 'plain',
     file,
@@ -46,6 +49,8 @@ function optionsOf(source: ProjectSource): GlobalOptions & NetworkFlags & StartF
     cache: usesCache,
     ...(isCold ? { cold: true } : {}),
     ...(isBuilding ? { build: true } : {}),
+    locked: isLocked,
+    ...(pull === null ? {} : { pull }),
   };
 }
 

@@ -122,7 +122,12 @@ function convertService(
   ]);
   const run = yamlMap([['run', command]]);
   return {
-    entries: [...(image === null ? [] : [image]), ...plain.entries, ...convertLife(service), ...run.entries],
+    entries: [
+      ...(image === null ? [] : [image]),
+      ...plain.entries,
+      ...convertLife(service),
+      ...run.entries,
+    ],
   };
 }
 

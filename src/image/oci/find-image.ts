@@ -50,7 +50,7 @@ export async function findImage(
 
 /** Opens an image of this disk. */
 export async function resolveLocal(
-  { arch }: OciRecipe,
+  { arch }: Pick<OciRecipe, 'arch'>,
   source: Exclude<ReturnType<typeof parseImageSource>, { kind: 'registry' }>,
 ): Promise<ResolvedImage> {
   if (source.kind === 'layout') {

@@ -30,6 +30,10 @@ export interface ProjectSource {
   readonly isCold: boolean;
   /** Images are built again, checkpoints not used, and running sandboxes recreated. */
   readonly isBuilding: boolean;
+  /** Every image has to be in the lock file. */
+  readonly isLocked: boolean;
+  /** In place of `pull:` of the images; null for theirs. */
+  readonly pull: string | null;
 }
 
 const projectSource: Decoder<ProjectSource> = object<ProjectSource>({
@@ -44,6 +48,8 @@ const projectSource: Decoder<ProjectSource> = object<ProjectSource>({
   usesCache: boolean,
   isCold: boolean,
   isBuilding: boolean,
+  isLocked: boolean,
+  pull: nullable(text()),
 });
 
 interface Named {

@@ -25,7 +25,9 @@ describe('gondolin convert', () => {
     const { code, stdout, stderr } = await runCli(['convert', 'compose.yaml'], { cwd });
     expect(code).toBe(0);
     expect(stderr).toMatch(/^compose\.yaml:7: not carried over: services\.web\.privileged: /);
-    expect(stderr).toMatch(/^compose\.yaml:5: in another form: services\.web\.environment\.API_KEY: /m);
+    expect(stderr).toMatch(
+      /^compose\.yaml:5: in another form: services\.web\.environment\.API_KEY: /m,
+    );
     expect(stdout + stderr).not.toContain('hunter2');
     writeFileSync(join(cwd, 'gondolin.yaml'), stdout);
     const plan = await runCli(['plan'], { cwd });

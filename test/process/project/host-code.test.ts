@@ -170,8 +170,14 @@ it('buildPlan() names every file that decides about a run, of all sandboxes, als
   const names = [...configFiles, ...authorityFiles].map((path) => path.slice(root.length + 1));
   expect(names.toSorted()).toEqual(
     [
-      ...['.env', 'ca.pem', 'gondolin.yaml', 'gondolin.yml', 'image/manifest.json'],
-      ...['image/modules.cpio', 'image/rootfs.squashfs', 'image/vmlinux', 'inc.yaml'],
+      ...['.env', 'ca.pem', 'gondolin.lock', 'gondolin.yaml', 'gondolin.yml'],
+      ...[
+        'image/manifest.json',
+        'image/modules.cpio',
+        'image/rootfs.squashfs',
+        'image/vmlinux',
+        'inc.yaml',
+      ],
       ...['later.env', 'p.mjs', 'token'],
     ].toSorted(),
   );

@@ -100,8 +100,10 @@ it('planFromFlags() keeps project files out of reach of a guest that may write b
   expect(planFromFlags(flags, ioIn(cwd)).authorityFiles).toEqual([
     join(cwd, 'gondolin.yaml'),
     join(cwd, 'gondolin.yml'),
+    join(cwd, 'gondolin.lock'),
     join(cwd, 'src/gondolin.yaml'),
     join(cwd, 'src/gondolin.yml'),
+    join(cwd, 'src/gondolin.lock'),
   ]);
 });
 
@@ -114,6 +116,8 @@ it('planFromFlags() takes an image of --image before that of GONDOLIN_GUEST_DIR'
   const recipe = { kind: 'path', path: join(cwd, 'two') };
   expect(sandboxOf({ image: './two' }, io).image.recipe).toEqual(recipe);
   expect(sandboxOf({ image: 'debian' }, io).image.recipe.kind).toBe('debian');
+  const reference = { kind: 'oci', source: 'team/app:1', pull: 'missing', digest: null };
+  expect(sandboxOf({ image: 'team/app:1' }, io).image.recipe).toMatchObject(reference);
 });
 
 it.each<VmFlags>([
@@ -127,6 +131,7 @@ it.each<VmFlags>([
   { timeout: '9999h' },
   { image: 'alpine' },
   { image: './missing' },
+  { image: 'team/app' },
   { cwd: 'relative' },
   { env: ['1A=x'] },
   { env: ['NOT_SET_ANYWHERE'] },

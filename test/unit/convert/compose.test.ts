@@ -161,7 +161,7 @@ describe('convertFile() of a Compose file', () => {
 
   it('names the same images of registries, and lists what is built', () => {
     const { text, config, remarks } = convert(
-      'services:\n  a: { image: "registry.example.com/library/node:22", command: x }\n  b: { image: node, command: x }\n  c: { image: "UPPER/x", command: x }\n  d: { build: ., command: x }\n',
+      'services:\n  a: { image: "registry.example.com/library/node:22", command: x }\n  b: { image: node, command: x }\n  c: { image: Upper, command: x }\n  d: { build: ., command: x }\n',
     );
     expect(config.sandboxes.map(({ image }) => image.oci)).toEqual([
       'registry.example.com/library/node:22',

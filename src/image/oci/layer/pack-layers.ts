@@ -8,6 +8,7 @@ import { requireBuildTools } from '../../process/tool.ts';
 import { decompressLayer } from './decompress.ts';
 import type { LayerEntry } from './layer-entry.ts';
 import { type LayerInode, type LayerNode, LayerTree } from './layer-tree.ts';
+import { setRootTime } from './root-time.ts';
 import { type TarHandler, TarReader } from './tar-reader.ts';
 import { encodeLayerEntry, LAYER_END, tarPadding } from './tar-writer.ts';
 
@@ -58,18 +59,20 @@ export async function packLayers(
       onContentEnd: () => undefined,
     });
   }
-  const args = [...sqfstarOptions(tree.root.inode), join(options.target, 'rootfs.squashfs')];
+  const output = join(options.target, 'rootfs.squashfs');
+  const args = [...sqfstarOptions(tree.root.inode), output];
   await runTools([{ name: 'sqfstar', file: sqfstar, args }], {
     ...options,
     input: (stdin) => writeArchive(tree, layers, stdin, signal, progress),
   });
+  await setRootTime(output, tree.root.inode.mtime);
 }
 
-function sqfstarOptions({ mode, uid, gid, mtime }: LayerInode): string[] {
+function sqfstarOptions({ mode, uid, gid }: LayerInode): string[] {
   return [
-    ...['-comp', 'lz4', '-no-progress', '-exit-on-error', '-mkfs-time', FILE_SYSTEM_TIME],
+    // The time of the root is set afterwards, which takes inodes that are not compressed.
+    ...['-comp', 'lz4', '-noI', '-no-progress', '-exit-on-error', '-mkfs-time', FILE_SYSTEM_TIME],
     ...['-root-mode', mode.toString(8), '-root-uid', String(uid), '-root-gid', String(gid)],
-    ...['-root-time', String(mtime)],
   ];
 }
 

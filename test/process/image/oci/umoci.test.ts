@@ -24,14 +24,18 @@ describe.runIf(process.getuid?.() === 0)("images in Debian's docker-registry", (
     rmSync(directory, { recursive: true, force: true });
   });
 
-  it.each(TEN_IMAGES)('%s: the tree is the one that umoci unpacks', async (name) => {
-    const { reference, layout } = pushImage(name, directory, registry.host);
-    const own = join(directory, name);
-    const { path } = await pullImage(own, ociRecipe(reference));
-    const unpacked = join(own, 'gondolin');
-    execFileSync('unsquashfs', ['-no-progress', '-dest', unpacked, path], { stdio: 'pipe' });
-    const wanted = listTree(unpackWithUmoci(layout, join(own, 'umoci')));
-    expect(wanted.length).toBeGreaterThan(2);
-    expect(listTree(unpacked)).toEqual(wanted);
-  }, 120_000);
+  it.each(TEN_IMAGES)(
+    '%s: the tree is the one that umoci unpacks',
+    async (name) => {
+      const { reference, layout } = pushImage(name, directory, registry.host);
+      const own = join(directory, name);
+      const { path } = await pullImage(own, ociRecipe(reference));
+      const unpacked = join(own, 'gondolin');
+      execFileSync('unsquashfs', ['-no-progress', '-dest', unpacked, path], { stdio: 'pipe' });
+      const wanted = listTree(unpackWithUmoci(layout, join(own, 'umoci')));
+      expect(wanted.length).toBeGreaterThan(2);
+      expect(listTree(unpacked)).toEqual(wanted);
+    },
+    120_000,
+  );
 });

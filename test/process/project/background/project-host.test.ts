@@ -63,6 +63,7 @@ it('a stream ends with the error of its work', async () => {
   const source = {
     ...{ file: '/x', projectName: null, args: {}, profiles: [], sandboxes: [], allowHosts: [] },
     ...{ hostSecrets: [], env: {}, usesCache: true, isCold: false, isBuilding: false },
+    ...{ isLocked: false, pull: null },
   };
   const request = { method: 'apply', source, isForced: false, wait: 'up', waitLimitMs: 1 } as const;
   const stream = await ProjectStream.open(directory, { ...request, isForced: true });

@@ -1,0 +1,113 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { directoryWith, runCli } from '../../fixtures/cli/run-cli.ts';
+import { FakeRegistry } from '../../fixtures/oci/fake-registry.ts';
+import { makeImage } from '../../fixtures/oci/made-image.ts';
+import { rawTar } from '../../fixtures/oci/raw-tar.ts';
+
+const [old, moved, other] = ['old', 'moved', 'other'].map((name) =>
+  makeImage({ layers: [rawTar({ name })] }),
+) as [ReturnType<typeof makeImage>, ReturnType<typeof makeImage>, ReturnType<typeof makeImage>];
+
+let registry: FakeRegistry;
+let cwd: string;
+let references: { readonly a: string; readonly b: string };
+beforeEach(async () => {
+  registry = await FakeRegistry.start();
+  onTestFinished(() => registry.close());
+  references = { a: registry.push(old, '1'), b: registry.push(other, '2') };
+  cwd = directoryWith(`
+images: { b: { oci: "${references.b}", pull: always } }
+sandboxes:
+  a: { image: "${references.a}", steps: [x] }
+  b: { image: b, steps: [x] }
+  own: { image: "${references.a}@${old.digest}", steps: [x] }
+`);
+});
+
+const lockFile = () => readFileSync(join(cwd, 'gondolin.lock'), 'utf8');
+const recipes = async (...args: string[]) => {
+  const { stdout, all } = await runCli(['plan', '--format', 'json', ...args], { cwd });
+  const { sandboxes } = JSON.parse(stdout || `{"sandboxes": "${all}"}`);
+  return sandboxes.map(({ image }: { image: { recipe: object } }) => image.recipe);
+};
+
+it('gondolin lock writes what references mean, and prints what changed', async () => {
+  const first = await runCli(['lock'], { cwd });
+  expect(first, first.stderr).toMatchObject({
+    code: 0,
+    stdout: `gondolin.lock: 2 images, changed:\n  + ${references.a} ${old.digest}\n  + ${references.b} ${other.digest}\n`,
+  });
+  const again = await runCli(['lock'], { cwd });
+  expect(again.stdout).toBe('gondolin.lock: 2 images, nothing changed\n');
+  registry.push(moved, '1');
+  registry.push(moved, '2');
+  const one = await runCli(['lock', 'a'], { cwd });
+  expect(one.stdout).toContain(`  ~ ${references.a} ${old.digest} -> ${moved.digest}\n`);
+  expect(JSON.parse(lockFile()).images).toEqual({
+    [references.a]: { digest: moved.digest },
+    [references.b]: { digest: other.digest },
+  });
+  writeFileSync(join(cwd, 'gondolin.yaml'), `image: "${references.b}"\nsteps: [x]\n`);
+  const less = await runCli(['lock', '--format', 'json'], { cwd });
+  expect(JSON.parse(less.stdout).changes).toEqual([
+    { reference: references.a, before: moved.digest, after: null },
+    { reference: references.b, before: other.digest, after: moved.digest },
+  ]);
+});
+
+it('the plan has the digests of the lock, and --pull in place of pull:', async () => {
+  await runCli(['lock'], { cwd });
+  registry.push(moved, '1');
+  expect(await recipes('--locked', '--pull', 'never')).toMatchObject([
+    { source: references.a, digest: old.digest, pull: 'never' },
+    { source: references.b, digest: other.digest, pull: 'never' },
+    { digest: null },
+  ]);
+  expect(await recipes()).toMatchObject([{ pull: 'missing' }, { pull: 'always' }, {}]);
+  const { code, stderr } = await runCli(['plan', '--pull', 'sometimes'], { cwd });
+  expect([code, stderr]).toEqual([2, expect.stringContaining('CLI_USAGE')]);
+});
+
+it('--locked fails when an image is not in the lock, before anything is asked or started', async () => {
+  const none = await runCli(['run', '--locked'], { cwd });
+  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('IMAGE_LOCK_OUTDATED')]);
+  await runCli(['lock'], { cwd });
+  const text = readFileSync(join(cwd, 'gondolin.yaml'), 'utf8');
+  writeFileSync(join(cwd, 'gondolin.yaml'), text.replace(`"${references.a}",`, '"app:3",'));
+  const asked = registry.requests.length;
+  for (const command of ['run', 'up', 'pull', 'plan']) {
+    const { code, stderr } = await runCli([command, '--locked'], { cwd });
+    expect([command, code]).toEqual([command, 2]);
+    expect(stderr).toMatch(/IMAGE_LOCK_OUTDATED[\s\S]*app:3/);
+  }
+  expect(registry.requests.length).toBe(asked);
+});
+
+it.each([
+  ['[', 'no JSON'],
+  ['{"version": 2, "images": {}}', 'a later version'],
+  ['{"version": 1, "images": {"app": {"digest": "sha256:1"}}}', 'a malformed digest'],
+])('a lock file that is %j (%s) is an error that names it', async (text) => {
+  writeFileSync(join(cwd, 'gondolin.lock'), text);
+  for (const command of ['plan', 'lock']) {
+    const { code, stderr } = await runCli([command], { cwd });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('IMAGE_LOCK_INVALID')]);
+  }
+  expect(lockFile()).toBe(text);
+});
+
+it('gondolin lock keeps the file when a registry fails', async () => {
+  await runCli(['lock'], { cwd });
+  const before = lockFile();
+  registry.push(moved, '1');
+  registry.fault = ({ url }, response) => {
+    if (url?.endsWith('/manifests/2') !== true) return false;
+    response.writeHead(403).end();
+    return true;
+  };
+  const { code, stderr } = await runCli(['lock'], { cwd });
+  expect([code, stderr]).toEqual([125, expect.stringContaining('IMAGE_REGISTRY_DENIED')]);
+  expect(lockFile()).toBe(before);
+});
