@@ -12,7 +12,7 @@ export interface ImageFlags {
 const PULL_POLICIES = ['missing', 'always', 'never'] as const;
 
 /** @throws {GondolinError} CLI_USAGE */
-export function readPullFlag(text: string | undefined): (typeof PULL_POLICIES)[number] | null {
+function readPullFlag(text: string | undefined): (typeof PULL_POLICIES)[number] | null {
   if (text === undefined) return null;
   const policy = PULL_POLICIES.find((known) => known === text);
   if (policy !== undefined) return policy;

@@ -4,7 +4,7 @@ import { type CommandContext, chooseFormat } from './command-context.ts';
 import { writeText } from './io.ts';
 import { plainText } from './ui/text/describe.ts';
 
-/** What is empty has no line. */
+/** Returns the lines about an image; what is empty has none. */
 function describeImage(image: OciDescription): string[] {
   const { name, digest, sourceDigest, arch, pulledAtMs, diffIds, container } = image;
   const { user, workingDir, entrypoint, cmd, env, exposedPorts, stopSignal } = container;

@@ -8,7 +8,7 @@ import type {
 } from './config.ts';
 
 /** `workspace:` left out. */
-export const DEFAULT_WORKSPACE = '/workspace';
+export const SANDBOX_WORKSPACE = '/workspace';
 
 /** A step without any key but its command. Its name, command and directory depend on the file. */
 export const DEFAULT_STEP: Omit<StepConfig, 'name' | 'run' | 'cwd'> = {

@@ -1,4 +1,4 @@
-import { DEFAULT_WORKSPACE } from '../config/defaults.ts';
+import { SANDBOX_WORKSPACE } from '../config/defaults.ts';
 import type { ContainerConfig } from '../image/oci/documents/image-config.ts';
 import type { NormalVMOptions } from './normalize-options.ts';
 
@@ -33,5 +33,5 @@ export function startDirectory(
 ): string {
   const isUsed = guestPaths.some((path) => path === workspace || path.startsWith(`${workspace}/`));
   const own = container?.workingDir ?? '';
-  return own === '' || workspace !== DEFAULT_WORKSPACE || isUsed ? workspace : own;
+  return own === '' || workspace !== SANDBOX_WORKSPACE || isUsed ? workspace : own;
 }

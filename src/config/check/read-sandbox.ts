@@ -1,5 +1,5 @@
 import type { ImageConfig, SandboxConfig, StepConfig } from '../config.ts';
-import { DEFAULT_WORKSPACE } from '../defaults.ts';
+import { SANDBOX_WORKSPACE } from '../defaults.ts';
 import { getChild, getItems, type SourceNode } from '../yaml/source-node.ts';
 import { type CheckContext, numberOr, report, shownText, textOr } from './check-context.ts';
 import { isReservedGuestPath, resolveGuestPath, SYSTEM_PATH_HINT } from './guest-path.ts';
@@ -25,16 +25,16 @@ function readMemory(context: CheckContext, node: SourceNode | undefined): number
 }
 
 function readWorkspace(context: CheckContext, node: SourceNode | undefined): string {
-  const text = textOr(node, DEFAULT_WORKSPACE);
+  const text = textOr(node, SANDBOX_WORKSPACE);
   // The schema has reported a relative path.
-  const path = text.startsWith('/') ? resolveGuestPath(text, '/') : DEFAULT_WORKSPACE;
+  const path = text.startsWith('/') ? resolveGuestPath(text, '/') : SANDBOX_WORKSPACE;
   // `/` is not mounted: it only means that relative guest paths start there.
-  if (path === null || path === '/' || !isReservedGuestPath(path)) return path ?? DEFAULT_WORKSPACE;
+  if (path === null || path === '/' || !isReservedGuestPath(path)) return path ?? SANDBOX_WORKSPACE;
   if (node !== undefined) {
     const message = `workspace: "${shownText(node)}" is reserved for the guest's system`;
     report(context, node, 'guest_path', message, SYSTEM_PATH_HINT);
   }
-  return DEFAULT_WORKSPACE;
+  return SANDBOX_WORKSPACE;
 }
 
 /** Returns every variable that the guest receives, with the key that sets it. */

@@ -4,7 +4,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { decodeJson, dictionary, literal, object } from '../../util/json-decoder.ts';
 import { digestText } from '../oci/documents/descriptor.ts';
 
-/** What a project's images of registries are, until `gondolin lock` asks again. */
+/** The digests of a project's images of registries, until `gondolin lock` asks again. */
 export interface ImageLock {
   readonly version: 1;
   /** By the reference, as the project file writes it. */

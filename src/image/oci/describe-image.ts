@@ -10,7 +10,7 @@ import { openRegistries } from './open-registry.ts';
 import { formatReference, parseReference } from './reference.ts';
 import { readReferenceRecord } from './reference-record.ts';
 
-/** What is known of an OCI image on this machine. */
+/** The facts that this machine has of an OCI image. */
 export interface OciDescription extends ImageConfigDocument {
   /** The whole reference, or `oci-layout:` or `docker-archive:` with an absolute path. */
   readonly name: string;

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 
-/** Of `struct squashfs_super_block`, linux/fs/squashfs/squashfs_fs.h. */
+/** The fields of `struct squashfs_super_block` that are read. @see linux/fs/squashfs/squashfs_fs.h */
 const SUPERBLOCK = { bytes: 96, magic: 0x73717368, rootInode: 32, inodeTable: 64 } as const;
 /** Before each block of metadata is its length; this bit says that it is not compressed. */
 const HEADER_BYTES = 2;
