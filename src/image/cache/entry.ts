@@ -18,6 +18,8 @@ import { digestFile, findDamage, recordVerified } from './verify-files.ts';
 export interface EntryFacts {
   readonly title: string;
   readonly kernelRelease: string;
+  /** Digests that the builder has checked while it wrote the files; the others are read again. */
+  readonly files?: Readonly<Record<string, FileDigest>>;
 }
 
 /** Fills `directory` with the files of the kind, and nothing else. */
@@ -115,11 +117,11 @@ async function buildEntry(
 ): Promise<Manifest> {
   const say = reporter(place, options.onEvent);
   const fill = async (temporary: string) => {
-    const facts = await options.build(temporary);
+    const { files: known = {}, ...facts } = await options.build(temporary);
     options.signal.throwIfAborted();
     const files: Record<string, FileDigest> = {};
     for (const name of ARTIFACT_FILES[place.kind]) {
-      files[name] = await digestFile(join(temporary, name), options.signal);
+      files[name] = known[name] ?? (await digestFile(join(temporary, name), options.signal));
     }
     const createdAtMs = Date.now();
     const manifest = { version: 1, kind: place.kind, key: place.key, createdAtMs, ...facts, files };

@@ -94,7 +94,9 @@ function layerSource(
     const path = join(partial, key);
     await downloadBlob(layer, path, { client, reference, signal, onProgress });
     await keepUntilReady(path, join(target, fileName));
-    return { title: `layer of ${formatReference(reference)}`.slice(0, 1000), kernelRelease: '' };
+    const title = `layer of ${formatReference(reference)}`.slice(0, 1000);
+    const files = { [fileName]: { sizeBytes: layer.size, sha256: key } };
+    return { title, kernelRelease: '', files };
   };
   return {
     sizeBytes: layer.size,
