@@ -104,7 +104,7 @@ describe.concurrent('programs reach the hosts of the policy and no other', () =>
        ${apt} update >&2
        index=$(${apt} indextargets --format '$(FILENAME)' 'Created-By: Packages')
        package=$(/usr/lib/apt/apt-helper cat-file $index | awk -v RS= '
-         !/\nDepends:/ && match($0, /\nSize: [0-9]+/) {
+         !/\\nDepends:/ && match($0, /\\nSize: [0-9]+/) {
            size = substr($0, RSTART + 7, RLENGTH - 7) + 0
            if (smallest == 0 || size < smallest) { smallest = size; name = $2 }
          }
