@@ -103,7 +103,7 @@ it('hooks refuse with EACCES or an errno of their own, and a mistake fails with 
   expect(refused.stderr.match(/I\/O error/g)).toHaveLength(2);
   expect(refused.stdout).toBe('');
   expect(warnings).toEqual([
-    'vfs.hooks.onWrite failed: /host/short: it returned 3 bytes in the place of 4 bytes',
+    'vfs.hooks.onWrite failed: /host/short: it returned 3 bytes instead of 4 bytes',
   ]);
 });
 

@@ -216,8 +216,8 @@ it('onRead and onWrite that return another number of bytes fail with EIO, and wr
   expect((await client.write(id, handle, 0, Buffer.from('xyz'))).status).toBe('EIO');
   expect(files.readFile('file').toString()).toBe('hello');
   expect(faults).toEqual([
-    'onRead: /data/file: it returned 11 bytes in the place of 5 bytes',
-    'onWrite: /data/file: it returned 11 bytes in the place of 3 bytes',
+    'onRead: /data/file: it returned 11 bytes instead of 5 bytes',
+    'onWrite: /data/file: it returned 11 bytes instead of 3 bytes',
   ]);
 });
 
