@@ -19,7 +19,7 @@ export interface ProgramRecipe extends Pick<DebianRecipe, 'arch' | 'release' | '
 }
 
 /** Raised with any change that gives other bytes for the same recipe: old entries are then no longer found. */
-const BUILDER_VERSIONS = { kernel: 1, rootfs: 3, modules: 1, initramfs: 1, oci: 2 } as const;
+const BUILDER_VERSIONS = { kernel: 1, rootfs: 4, modules: 1, initramfs: 1, oci: 3 } as const;
 
 // Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/;

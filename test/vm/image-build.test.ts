@@ -108,6 +108,12 @@ it('ensureImage() makes a root file system with root as owner and nothing of the
   expect(read('etc/apt/sources.list')).not.toContain('[');
 });
 
+it('ensureImage() makes a root file system of which every file can be read', () => {
+  const tree = join(base, 'tree');
+  execFileSync('unsquashfs', ['-quiet', '-no-progress', '-dest', tree, image.rootfsPath]);
+  rmSync(tree, { recursive: true, force: true });
+});
+
 it('ensureImage() takes the image from the cache the next time', async () => {
   const again: ImageEvent[] = [];
   const second = await ensureImage(recipe, {

@@ -4,6 +4,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { readAptTransport } from '../debian/apt-session.ts';
 import { type AptSource, formatGuestSourceList, formatSourceList } from '../debian/apt-source.ts';
 import { type RunToolsOptions, runTools, type ToolCommand } from '../process/run-tools.ts';
+import { SAFE_SQFSTAR_OPTIONS } from '../process/sqfstar-options.ts';
 import { requireBuildTools } from '../process/tool.ts';
 import { type Builder, isolateBuild } from './isolation.ts';
 import { buildMmdebstrapArguments } from './mmdebstrap-arguments.ts';
@@ -30,6 +31,7 @@ const SOURCE_DATE_EPOCH = '1735689600';
 const SQUASHFS_OPTIONS = [
   '-comp',
   'lz4',
+  ...SAFE_SQFSTAR_OPTIONS,
   // sqfstar makes the root directory itself; without this it is writable for everybody.
   ...['-root-mode', '755'],
   '-no-progress',

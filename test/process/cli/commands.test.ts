@@ -103,7 +103,7 @@ describe('a mistake on the command line', () => {
     [['prune', '--older-than', 'soon'], /--older-than soon/],
     [['prune', '--all', '--older-than', '1d'], /cannot be combined/],
     [['images', '--', 'x'], /images accepts nothing after `--`/],
-    [['images', 'x'], /too many arguments/],
+    [['images', 'x'], /images x: not understood/],
     [['run', '--progress', 'tty'], /not a terminal/],
     [['up', '--exit-code-from'], /argument missing/],
     [['up', '--', 'ls'], /up accepts nothing after `--`/],

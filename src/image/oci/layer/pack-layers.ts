@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { type RunToolsOptions, runTools } from '../../process/run-tools.ts';
+import { SAFE_SQFSTAR_OPTIONS } from '../../process/sqfstar-options.ts';
 import { requireBuildTools } from '../../process/tool.ts';
 import { decompressLayer } from './decompress.ts';
 import type { LayerEntry } from './layer-entry.ts';
@@ -72,6 +73,7 @@ function sqfstarOptions({ mode, uid, gid }: LayerInode): string[] {
   return [
     // The time of the root is set afterwards, which takes inodes that are not compressed.
     ...['-comp', 'lz4', '-noI', '-no-progress', '-exit-on-error', '-mkfs-time', FILE_SYSTEM_TIME],
+    ...SAFE_SQFSTAR_OPTIONS,
     ...['-root-mode', mode.toString(8), '-root-uid', String(uid), '-root-gid', String(gid)],
   ];
 }
