@@ -2,6 +2,7 @@ import { ensureImage } from '../image/ensure-image.ts';
 import { keepCacheSmall } from '../image/trim-cache.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
+import { readOwnIds } from '../vm/guest-user.ts';
 import { type GuestSource, NEW_GUEST } from '../vm/start/guest-source.ts';
 import { VM } from '../vm/vm.ts';
 import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
@@ -47,12 +48,13 @@ async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | n
 }
 
 /** Copies the trees of a sandbox into a VM that did not come from a saved machine, which has them. */
-async function copyIn({ sandbox, hooks, options }: VmInputs, vm: VM): Promise<void> {
+async function copyIn(inputs: VmInputs, vm: VM): Promise<void> {
+  const { sandbox, hooks } = inputs;
   const hasCopies = sandbox.vm.mounts.some(({ kind }) => kind === 'copy');
-  if (!hasCopies || options.from !== undefined) return;
+  if (!hasCopies || savedStart(inputs) !== undefined) return;
   const { copyTreesIn } = await import('./copies/copied-trees.ts');
-  const { guestOwner } = await import('./copies/guest-owner.ts');
-  const files = { root: vm.filesAs(''), own: vm.fs, owner: () => guestOwner(vm) };
+  const owner = () => readOwnIds(vm.fs, sandbox.vm.user);
+  const files = { root: vm.filesAs(''), own: vm.fs, owner };
   try {
     await copyTreesIn(sandbox.vm, files, hooks.signal);
   } catch (error) {

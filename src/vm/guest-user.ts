@@ -1,5 +1,6 @@
 import type { AgentClient } from '../agent/agent-client.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import type { GuestFileSystem } from './files/guest-file-system.ts';
 
 export interface GuestUser {
   readonly uid: number;
@@ -32,15 +33,22 @@ export async function resolveGuestUser(agent: AgentClient, user: string): Promis
     },
     user,
   );
-  const files = new GuestFileSystem(session, '/');
   try {
-    const status = await files.readFile('/proc/self/status', { encoding: 'utf8' });
-    const uid = idOf(status, 'Uid');
-    const gid = idOf(status, 'Gid');
-    if (uid !== null && gid !== null) return { uid, gid };
+    return await readOwnIds(new GuestFileSystem(session, '/'), user);
   } finally {
     (await session.client()).close();
   }
+}
+
+/** Returns the ids of the user whose files these are. @throws {GondolinError} AGENT_EXEC_BAD_USER when the guest does not tell them. */
+export async function readOwnIds(
+  files: Pick<GuestFileSystem, 'readFile'>,
+  user: string,
+): Promise<GuestUser> {
+  const status = await files.readFile('/proc/self/status', { encoding: 'utf8' });
+  const uid = idOf(status, 'Uid');
+  const gid = idOf(status, 'Gid');
+  if (uid !== null && gid !== null) return { uid, gid };
   throw new GondolinError(
     'AGENT_EXEC_BAD_USER',
     `cannot find the ids of guest user ${JSON.stringify(user)}`,
