@@ -117,7 +117,7 @@ export type { ExecInput, ExecOptions, ExecOutput } from './vm/exec/exec-options.
 export { ExecProcess } from './vm/exec/exec-process.ts';
 export { ExecResult } from './vm/exec/exec-result.ts';
 export type { OutputChunk } from './vm/exec/output-reader.ts';
-export type { CopyOptions, CopySummary } from './vm/files/copy/copy-options.ts';
+export type { CopyInOptions, CopyOptions, CopySummary } from './vm/files/copy/copy-options.ts';
 export type { GuestSpace } from './vm/files/decode.ts';
 export type { FileFlag } from './vm/files/file-flags.ts';
 export type { FileTime } from './vm/files/file-time.ts';

@@ -1,7 +1,7 @@
 import { Readable, type Writable } from 'node:stream';
 import { FILES_OPEN } from '../../protocol/constants.ts';
 import type { FilesPath } from '../../protocol/files/files-request.ts';
-import type { CopyOptions, CopySummary } from './copy/copy-options.ts';
+import type { CopyInOptions, CopyOptions, CopySummary } from './copy/copy-options.ts';
 import type { HostPlace } from './copy/host-place.ts';
 import type { GuestSpace } from './decode.ts';
 import { collectEntries } from './directory.ts';
@@ -244,7 +244,11 @@ export class GuestFileSystem {
    * followed, except at `hostPath` itself.
    * @throws {GondolinError} FILES_COPY_FAILED, FILES_TOO_LARGE.
    */
-  async copyIn(hostPath: string, path: FilesPath, options: CopyOptions = {}): Promise<CopySummary> {
+  async copyIn(
+    hostPath: string,
+    path: FilesPath,
+    options: CopyInOptions = {},
+  ): Promise<CopySummary> {
     const { copyIn } = await import('./copy/copy-in.ts');
     return copyIn(this.#session, hostPath, this.#path(path, 'copyIn'), options);
   }

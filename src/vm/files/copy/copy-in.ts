@@ -18,7 +18,7 @@ import type { FilesSession } from '../files-session.ts';
 import { OpenGuestFile } from '../open-file.ts';
 import { sendFile } from '../whole-file.ts';
 import { changeRequester } from './change-requester.ts';
-import { CopyCount, type CopyOptions, type CopySummary } from './copy-options.ts';
+import { CopyCount, type CopyInOptions, type CopySummary } from './copy-options.ts';
 import { HostPlace } from './host-place.ts';
 import { runJobs } from './job-queue.ts';
 import { LinkNames } from './link-names.ts';
@@ -58,11 +58,11 @@ class CopyIn {
   readonly #signal: AbortSignal | undefined;
   readonly #request: ReturnType<typeof changeRequester>;
   readonly #count: CopyCount;
-  readonly #filter: CopyOptions['filter'];
+  readonly #filter: CopyInOptions['filter'];
   readonly #directories: MadeDirectory[] = [];
   readonly #links = new LinkNames<FirstCopy>();
 
-  constructor(session: FilesSession, options: CopyOptions) {
+  constructor(session: FilesSession, options: CopyInOptions) {
     this.#session = session;
     this.#signal = options.signal;
     this.#request = changeRequester(session, options.signal);
@@ -228,7 +228,7 @@ export async function copyIn(
   session: FilesSession,
   hostPath: string,
   path: FilesPath,
-  options: CopyOptions,
+  options: CopyInOptions,
 ): Promise<CopySummary> {
   const place = HostPlace.open(hostPath, { follow: true });
   try {

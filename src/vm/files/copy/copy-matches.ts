@@ -49,16 +49,12 @@ function parentsOf(path: string): string[] {
 class MatchesCopy {
   readonly #files: GuestFileSystem;
   readonly #base: HostPlace;
-  readonly #options: Required<Omit<CopyOptions, 'filter'>>;
+  readonly #options: Required<CopyOptions>;
   readonly #made = new Set<string>();
   readonly #copied = new Set<string>();
   total = NOTHING;
 
-  constructor(
-    files: GuestFileSystem,
-    base: HostPlace,
-    options: Required<Omit<CopyOptions, 'filter'>>,
-  ) {
+  constructor(files: GuestFileSystem, base: HostPlace, options: Required<CopyOptions>) {
     this.#files = files;
     this.#base = base;
     this.#options = options;
@@ -99,7 +95,7 @@ export async function copyMatches(
   files: GuestFileSystem,
   patterns: readonly string[],
   base: HostPlace,
-  options: Required<Omit<CopyOptions, 'filter'>>,
+  options: Required<CopyOptions>,
 ): Promise<MatchesSummary> {
   const copy = new MatchesCopy(files, base, options);
   const unmatched: string[] = [];

@@ -2,7 +2,7 @@ import { GondolinError } from '../../../errors/gondolin-error.ts';
 import type { FileOptions } from '../files-options.ts';
 
 /**
- * Options of `vm.fs.copyIn` and `vm.fs.copyOut`.
+ * Options of `vm.fs.copyOut` and of archives; `copyIn` has one more.
  *
  * @example
  * const options: CopyOptions = { maxBytes: 2 ** 30 };
@@ -13,8 +13,18 @@ export interface CopyOptions extends FileOptions {
   readonly maxBytes?: number;
   /** Limit of files, directories and links together; above it FILES_TOO_LARGE. @default 1000000 */
   readonly maxEntries?: number;
+}
+
+/**
+ * Options of `vm.fs.copyIn`.
+ *
+ * @example
+ * const options: CopyInOptions = { filter: (path) => path !== 'node_modules' };
+ * await vm.fs.copyIn('.', '/workspace', options);
+ */
+export interface CopyInOptions extends CopyOptions {
   /**
-   * Only of `copyIn`: false leaves an entry out, and all below it. `path` is relative to the source, with `/`.
+   * False leaves an entry out, and all below it. `path` is relative to the source, with `/`.
    * @default everything is copied
    */
   readonly filter?: (path: string, isDirectory: boolean) => boolean;
