@@ -1,4 +1,5 @@
 import { resolveDirectories } from '../host/directories.ts';
+import { hostPlatform } from '../host/image-environment.ts';
 import type { OciDescription } from '../image/oci/describe-image.ts';
 import { type CommandContext, chooseFormat } from './command-context.ts';
 import { writeText } from './io.ts';
@@ -34,11 +35,11 @@ export async function inspectImages(
 ): Promise<number> {
   const format = chooseFormat(options, ['text', 'json']);
   const { describeOciImage } = await import('../image/oci/describe-image.ts');
+  const { arch } = hostPlatform();
+  const { cache: cacheDirectory } = resolveDirectories(io.env);
+  const places = { cacheDirectory, env: io.env, cwd: io.cwd };
   const images: OciDescription[] = [];
   for (const reference of references) {
-    const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
-    const { cache: cacheDirectory } = resolveDirectories(io.env);
-    const places = { cacheDirectory, env: io.env, cwd: io.cwd };
     images.push(await describeOciImage(reference, { arch, ...places }));
   }
   const text =

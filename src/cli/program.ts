@@ -5,10 +5,11 @@ import { addFileCommands } from './program/file-commands.ts';
 import { addFunctionCommands } from './program/function-commands.ts';
 import { addGlobalOptions } from './program/global-options.ts';
 import { addHostCommands } from './program/host-commands.ts';
-import { addProjectCommands, INTERNAL_COMMANDS } from './program/project-commands.ts';
+import { addProjectCommands } from './program/project-commands.ts';
 import { addRunCommands } from './program/run-commands.ts';
 import { addShardCommands } from './program/shard-commands.ts';
 import { addVmCommands } from './program/vm-commands.ts';
+import { INTERNAL_COMMANDS } from './project/internal-commands.ts';
 import { sweepAfterKill } from './sweep-after-kill.ts';
 import { usageError } from './usage-error.ts';
 

@@ -6,6 +6,7 @@ import { durationMs } from '../config/check/quantities.ts';
 import { DEFAULT_NETWORK, DEFAULT_WATCH } from '../config/defaults.ts';
 import { hostPlatform } from '../host/image-environment.ts';
 import type { ImagePlan, MountPlan, Plan } from '../plan/plan.ts';
+import { writableMounts } from '../plan/writable-mounts.ts';
 import { DEFAULT_MEMORY, memoryBytes } from '../vm/vm-options.ts';
 import { readEnvFlags } from './env-flags.ts';
 import type { CliIo } from './io.ts';
@@ -127,11 +128,7 @@ function readMounts(flags: VmFlags, cwd: string, memory: number): MountPlan[] {
 
 /** Project files at the top of what the guest can write: a new or changed one would widen the policy of a later run. */
 function projectFiles(mounts: readonly MountPlan[], cwd: string): string[] {
-  const writable = mounts.flatMap((mount) =>
-    mount.kind === 'host' && !mount.isReadonly && mount.overlay === undefined
-      ? [mount.hostPath]
-      : [],
-  );
+  const writable = writableMounts(mounts).map(({ hostPath }) => hostPath);
   const directories = [...new Set([cwd, ...writable])].filter(
     (path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true,
   );

@@ -196,6 +196,12 @@ function ensureRootfs(
 /** Part of the work that a base is, when it has to be built. */
 const BASE_SHARE = 0.6;
 
+/** Returns a sink of events whose fractions are those of a part of the work, from `from` to `to`. */
+function scaled(onEvent: Context['onEvent'], from: number, to = 1): Context['onEvent'] {
+  return ({ fraction, ...event }) =>
+    onEvent({ ...event, fraction: fraction === null ? null : from + fraction * (to - from) });
+}
+
 /** Builds with the root file system that packages are added to, held meanwhile and built first where it is missing. */
 async function withBase<T>(
   recipe: DebianRecipe,
@@ -205,30 +211,20 @@ async function withBase<T>(
   const { onEvent } = context;
   const base = baseRecipe(recipe);
   if (base === null) return build({ onEvent, basePath: null });
-  let doneShare = 0;
+  let isBuilt = false;
+  const ofBase = scaled(onEvent, 0, BASE_SHARE);
   const held = await ensureRootfs(base, '', {
     ...context,
     onEvent: (event) => {
-      const { fraction } = event;
-      doneShare = fraction === null ? doneShare : fraction * BASE_SHARE;
-      const isDone = event.phase === 'done';
-      const message = isDone ? 'the base is ready' : event.message;
-      onEvent({
-        ...event,
-        phase: isDone ? 'pack' : event.phase,
-        message,
-        fraction: fraction === null ? null : doneShare,
-      });
+      isBuilt ||= event.phase === 'done';
+      // The image itself is not done yet.
+      ofBase(isBuilt ? { ...event, phase: 'pack', message: 'the base is ready' } : event);
     },
   });
-  const share = doneShare;
   try {
     return await build({
       basePath: join(held.place.directory, ARTIFACT_FILES.rootfs[0]),
-      onEvent: (event) => {
-        const { fraction } = event;
-        onEvent({ ...event, fraction: fraction === null ? null : share + fraction * (1 - share) });
-      },
+      onEvent: scaled(onEvent, isBuilt ? BASE_SHARE : 0),
     });
   } finally {
     held.lock.release();

@@ -2,6 +2,7 @@ import type { SecretConfig } from '../config/config.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { packageRoot } from '../host/package-root.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
+import { writableMounts } from '../plan/writable-mounts.ts';
 import { commandReach, safeSearchPath } from './code-reach/command-reach.ts';
 import { moduleReach } from './code-reach/module-reach.ts';
 import {
@@ -75,12 +76,7 @@ export async function guardHostCode(
 }
 
 function readWritableTrees({ vm }: SandboxPlan): Promise<WritableTree[]> {
-  const paths = vm.mounts.flatMap((mount) =>
-    mount.kind === 'host' && !mount.isReadonly && mount.overlay === undefined
-      ? [mount.hostPath]
-      : [],
-  );
-  return Promise.all(paths.map(writableTree));
+  return Promise.all(writableMounts(vm.mounts).map(({ hostPath }) => writableTree(hostPath)));
 }
 
 async function findProblems(

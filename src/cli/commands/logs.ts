@@ -36,12 +36,13 @@ async function logsOfCommand({
  */
 export const logsCommand: CommandRun<LogsFlags> = async (context) => {
   const { io, options, operands } = context;
-  const states = findProject(io, options)?.record.sandboxes ?? [];
+  const project = findProject(io, options);
+  const states = project?.record.sandboxes ?? [];
   const isNumbered = operands.length === 2 && /^\d+$/.test(operands[1] ?? '');
   const first = operands[0];
   const isSandbox = first === undefined || sandboxesNamed(states, first).length > 0;
   if (isNumbered || !isSandbox) return logsOfCommand(context);
-  const found = findProject(io, options) ?? requireProject(io, options);
+  const found = project ?? requireProject(io, options);
   const format = chooseFormat(options, ['text', 'json']);
   const wanted = {
     sandboxes: chooseStates(states, operands).map(({ name }) => name),

@@ -1,10 +1,8 @@
-import { resolveDirectories } from '../../host/directories.ts';
-import { proxyEnvironment } from '../../host/image-environment.ts';
-import { guestAgentPath } from '../../host/package-root.ts';
 import { ensureImage } from '../../image/ensure-image.ts';
 import type { ImageEvent } from '../../image/guest-image.ts';
 import type { ImageRecipe, Plan } from '../../plan/plan.ts';
 import { formatBytes } from '../../util/quantities.ts';
+import { imageCacheOptions } from '../../vm/image-cache-options.ts';
 import type { CommandRun } from '../command-context.ts';
 import type { ImageFlags } from '../image-flags.ts';
 import { type CliIo, writeText } from '../io.ts';
@@ -40,13 +38,13 @@ export const pullCommand: CommandRun<ImageFlags> = async ({ io, options, operand
     await writeText(io.stdout, 'No sandbox has an OCI image: there is nothing to pull.\n');
     return 0;
   }
+  const onWarning = (message: string) =>
+    void writeText(io.stderr, `warning: ${plainText(message)}\n`);
   for (const recipe of recipes) {
     const image = await ensureImage(
       { ...recipe, pull: 'always' },
       {
-        cacheDirectory: resolveDirectories(io.env).cache,
-        agentPath: guestAgentPath(),
-        environment: proxyEnvironment(),
+        ...imageCacheOptions(onWarning, io.env),
         env: io.env,
         signal: io.signal,
         onProgress: progressLines(io),

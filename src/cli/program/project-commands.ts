@@ -1,15 +1,6 @@
+import { BACKGROUND_COMMAND, TERMINAL_COMMAND } from '../project/internal-commands.ts';
 import type { AddCommand } from './add-command.ts';
 import { addImageOptions, addNetworkOptions } from './option-groups.ts';
-
-/** Starts the process of a project in the background; `up -d` runs it, and `--help` does not show it. */
-const BACKGROUND_COMMAND = 'background-project';
-/** Starts the process of a project that a terminal shows; `up` runs it. */
-const TERMINAL_COMMAND = 'terminal-project';
-/** Commands that gondolin itself runs. */
-export const INTERNAL_COMMANDS: ReadonlySet<string> = new Set([
-  BACKGROUND_COMMAND,
-  TERMINAL_COMMAND,
-]);
 
 /** Adds the commands for a project that keeps running: `up`, and those that act on it. */
 export function addProjectCommands(add: AddCommand): void {

@@ -8,9 +8,7 @@ import { readTextFile } from '../../host/read-text-file.ts';
 import { toError, type WireError, wireError } from '../../session/error-reply.ts';
 import { decodeValue, literal, object, tagged } from '../../util/json-decoder.ts';
 import type { CliIo } from '../io.ts';
-
-/** The command of the process that has a project in the background, as `program.ts` names it. */
-const BACKGROUND_COMMAND = 'background-project';
+import { BACKGROUND_COMMAND } from './internal-commands.ts';
 
 /** The facts that the background process needs before it serves requests. */
 export interface BackgroundFacts {

@@ -7,11 +7,9 @@ import { readProject } from '../../project/background/project-record.ts';
 import { decodeValue, literal, object, tagged } from '../../util/json-decoder.ts';
 import type { GlobalOptions } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
+import { TERMINAL_COMMAND } from './internal-commands.ts';
 import type { UpFlags } from './up-in-foreground.ts';
 import { type KeyedProject, UpKeys } from './up-keys.ts';
-
-/** The command of the process that has a project which a terminal shows, as `program.ts` names it. */
-const TERMINAL_COMMAND = 'terminal-project';
 
 /** The work of that process. */
 export interface TerminalWork {

@@ -95,6 +95,17 @@ export async function digestOne(path: string, memo: DigestMemo): Promise<string>
   }
 }
 
+/** Returns the digests of files and links, some at a time, in the order of their paths. @throws as {@link digestOne} */
+export async function digestAll(paths: readonly string[], memo: DigestMemo): Promise<string[]> {
+  const digests: string[] = [];
+  const waiting = paths.entries();
+  const work = async () => {
+    for (const [index, path] of waiting) digests[index] = await digestOne(path, memo);
+  };
+  await Promise.all(Array.from({ length: READERS }, work));
+  return digests;
+}
+
 /**
  * Returns the inputs of one step by their contents, in a fixed order. An unchanged file is not read again.
  * @param projectDirectory  Base of the relative paths.
@@ -107,14 +118,9 @@ export async function digestInputs(
 ): Promise<InputFile[]> {
   if (inputs.length === 0) return [];
   const paths = await findInputs(inputs);
-  const files: InputFile[] = [];
-  const waiting = paths.entries();
-  const work = async () => {
-    for (const [index, path] of waiting) {
-      const digest = await digestOne(path, memo);
-      files[index] = { path: relative(projectDirectory, path), digest };
-    }
-  };
-  await Promise.all(Array.from({ length: READERS }, work));
-  return files;
+  const digests = await digestAll(paths, memo);
+  return paths.map((path, index) => ({
+    path: relative(projectDirectory, path),
+    digest: digests[index] ?? '',
+  }));
 }

@@ -6,12 +6,9 @@ import { NAMES } from '../../host/directories.ts';
 import type { VmPlan } from '../../plan/plan.ts';
 import { copiesOf, copyFilter, MAX_COPIED_ENTRIES } from '../copies/copy-filter.ts';
 import type { CopyFilter } from '../copies/gitignore-filter.ts';
-import { digestOne } from './digest-inputs.ts';
+import { digestAll, digestOne } from './digest-inputs.ts';
 import { DigestMemo } from './digest-memo.ts';
 import { compareText } from './key-chain.ts';
-
-/** Files that are digested at once. */
-const READERS = 8;
 
 /**
  * Returns a digest over each tree that a sandbox copies in, by guest path: names, contents, execute bits and links. Unchanged files are not
@@ -22,11 +19,9 @@ export async function digestTrees(
   vm: VmPlan,
   cacheDirectory: string,
 ): Promise<Record<string, string>> {
-  const copies = copiesOf(vm);
   const digests: Record<string, string> = {};
-  if (copies.length === 0) return digests;
   const memo = await DigestMemo.open(join(cacheDirectory, NAMES.inputDigests));
-  for (const copy of copies) {
+  for (const copy of copiesOf(vm)) {
     digests[copy.guestPath] = await digestTree(copy.hostPath, copyFilter(copy, vm), memo);
   }
   await memo.save();
@@ -35,16 +30,16 @@ export async function digestTrees(
 
 async function digestTree(top: string, filter: CopyFilter, memo: DigestMemo): Promise<string> {
   if (!(await stat(top)).isDirectory()) return digestOne(top, memo);
-  const paths = await listTree(top, filter);
-  const lines: string[] = [];
-  const waiting = paths.entries();
-  const work = async () => {
-    for (const [index, { path, isDirectory }] of waiting) {
-      const content = isDirectory ? 'directory' : await digestOne(join(top, path), memo);
-      lines[index] = JSON.stringify([path, content]);
-    }
-  };
-  await Promise.all(Array.from({ length: READERS }, work));
+  const entries = await listTree(top, filter);
+  const files = entries.flatMap(({ path, isDirectory }) => (isDirectory ? [] : [path]));
+  const digests = await digestAll(
+    files.map((path) => join(top, path)),
+    memo,
+  );
+  const contents = new Map(files.map((path, index) => [path, digests[index]]));
+  const lines = entries.map(({ path }) =>
+    JSON.stringify([path, contents.get(path) ?? 'directory']),
+  );
   return createHash('sha256').update(lines.join('\n')).digest('hex');
 }
 

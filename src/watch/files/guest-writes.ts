@@ -2,6 +2,7 @@ import { type BigIntStats, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SandboxPlan } from '../../plan/plan.ts';
+import { writableMounts } from '../../plan/writable-mounts.ts';
 import { O_TRUNC } from '../../vfs/file-mode.ts';
 import type { VfsHookContext } from '../../vfs/hooks/vfs-hooks.ts';
 import { writeStamp } from './file-digest.ts';
@@ -23,12 +24,7 @@ interface Place {
 }
 
 function placesOf({ vm }: SandboxPlan): Place[] {
-  const places = vm.mounts.flatMap((mount) =>
-    mount.kind === 'host' && !mount.isReadonly && mount.overlay === undefined
-      ? [{ guestPath: mount.guestPath, hostPath: mount.hostPath }]
-      : [],
-  );
-  return places.toSorted((a, b) => b.guestPath.length - a.guestPath.length);
+  return writableMounts(vm.mounts).toSorted((a, b) => b.guestPath.length - a.guestPath.length);
 }
 
 function stampOf(stat: BigIntStats | null): string {
