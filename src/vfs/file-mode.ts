@@ -13,6 +13,7 @@ export const PERMISSION_BITS = 0o7777;
 
 /** open(2) flags on x86-64 and aarch64 Linux, as FUSE carries them. */
 export const O_ACCMODE = 3;
+export const O_RDONLY = 0;
 export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
@@ -22,3 +23,7 @@ export const O_NOFOLLOW = 0o400000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 export const O_DIRECTORY = 0o200000;
+
+/** Flags of renameat2(2), as FUSE carries them. */
+export const RENAME_NOREPLACE = 1;
+export const RENAME_EXCHANGE = 2;

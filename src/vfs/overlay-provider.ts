@@ -190,7 +190,7 @@ export class OverlayProvider implements VfsProvider {
       const { node, made } = await this.#names.make(parent, name, async (directory) =>
         this.#nodes.upper.create(directory, name, file, caller),
       );
-      return { node, handle: this.#files.add(node, file.flags, true, made.handle) };
+      return { node, handle: this.#files.add(node, true, made.handle) };
     });
   }
 

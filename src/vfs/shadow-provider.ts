@@ -1,5 +1,6 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { S_IFDIR } from './file-mode.ts';
+import { RENAME_EXCHANGE, S_IFDIR } from './file-mode.ts';
+import { entryBatches } from './listing/entry-batches.ts';
 import type {
   Caller,
   ChangeSource,
@@ -43,7 +44,6 @@ const PATTERNS = new WeakMap<
   ShadowPredicate,
   { readonly texts: readonly string[]; readonly hidden: HiddenPaths }
 >();
-const RENAME_EXCHANGE = 2;
 const MAX_DEPTH = 4096;
 
 /**
@@ -268,9 +268,7 @@ export class ShadowProvider extends VirtualProvider {
 
   /** Whether a name is that of a directory, from the listing: a lookup would give out a node that nobody forgets. */
   async #isDirectory(parent: VfsNode, name: string): Promise<boolean> {
-    const listed = await super.entries(parent);
-    const batches = isBatch(listed) ? [listed] : listed;
-    for await (const batch of batches) {
+    for await (const batch of entryBatches(await super.entries(parent))) {
       const found = batch.find((entry) => entry.name === name);
       if (found !== undefined) return found.type === S_IFDIR;
     }

@@ -1,6 +1,6 @@
 import { Budget } from '../bounds/budget.ts';
 import { KNOWN_NAMES } from '../bounds/limits.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT } from '../file-mode.ts';
+import { RENAME_EXCHANGE, S_IFDIR, S_IFLNK, S_IFMT } from '../file-mode.ts';
 import { type HeldNode, type NodeTable, noteOwnChange } from '../nodes/node-table.ts';
 import type { RecentAttributes } from '../nodes/recent-attributes.ts';
 import type { Attributes } from '../provider.ts';
@@ -9,7 +9,6 @@ import type { StaleName } from './notification.ts';
 
 /** Validity of what the guest is notified of. Finite, for changes that no kernel reports. */
 const WATCHED_TTL_MS = 3_600_000;
-const RENAME_EXCHANGE = 2;
 const ABSENT = 0;
 
 /** A name of a directory in a request, with whether the guest will be notified when it changes. */

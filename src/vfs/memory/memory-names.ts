@@ -1,10 +1,8 @@
-import { S_IFDIR, S_IFMT, S_ISGID } from '../file-mode.ts';
+import { RENAME_EXCHANGE, RENAME_NOREPLACE, S_IFDIR, S_IFMT, S_ISGID } from '../file-mode.ts';
 import type { Caller, DirectoryEntry } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import type { MemoryNode, MemoryTree, NodeKind } from './memory-tree.ts';
 
-const RENAME_NOREPLACE = 1;
-const RENAME_EXCHANGE = 2;
 /** NAME_MAX and PATH_MAX (with its NUL) of linux/limits.h. */
 const MAX_NAME_BYTES = 255;
 const MAX_PATH_BYTES = 4096;

@@ -1,11 +1,18 @@
-import { O_EXCL, O_RDWR, S_IFDIR, S_IFLNK, S_IFREG } from '../file-mode.ts';
+import {
+  O_EXCL,
+  O_RDONLY,
+  O_RDWR,
+  PERMISSION_BITS,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../file-mode.ts';
 import type { Attributes, VfsHandle, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import { isDirectory, type OverlayNode } from './overlay-node.ts';
 import type { OverlayNodes } from './overlay-nodes.ts';
 
-const O_RDONLY = 0;
-const PERMISSIONS = 0o7777;
 const CHUNK_BYTES = 1024 * 1024;
 const NOTHING = Buffer.alloc(CHUNK_BYTES);
 
@@ -115,7 +122,7 @@ export class CopyUp {
   ): Promise<Made> {
     const { upper } = this.#nodes;
     const owner = { uid, gid };
-    const permissions = mode & PERMISSIONS;
+    const permissions = mode & PERMISSION_BITS;
     switch (type) {
       case S_IFDIR: {
         const node = await upper.makeDirectory(directory, name, permissions, owner);
@@ -171,12 +178,12 @@ export class CopyUp {
     const own = await upper.attributes(node);
     const { uid, gid, mode, atimeNs, mtimeNs } = wanted;
     const isOwned = own.uid === uid && own.gid === gid;
-    const isLink = (mode & ~PERMISSIONS) === S_IFLNK;
+    const isLink = (mode & S_IFMT) === S_IFLNK;
     await upper.setAttributes(
       node,
       {
         ...(isOwned ? {} : { uid, gid }),
-        ...(own.mode === mode || isLink ? {} : { mode: mode & PERMISSIONS }),
+        ...(own.mode === mode || isLink ? {} : { mode: mode & PERMISSION_BITS }),
         ...{ atimeNs, mtimeNs },
       },
       null,

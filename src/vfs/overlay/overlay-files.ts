@@ -1,10 +1,9 @@
-import { S_IFREG } from '../file-mode.ts';
+import { O_RDONLY, S_IFREG } from '../file-mode.ts';
+import { entryBatches } from '../listing/entry-batches.ts';
 import type { MaybePromise, VfsNode, VfsProvider } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import type { OverlayHandle, OverlayNode } from './overlay-node.ts';
 import type { OverlayNodes } from './overlay-nodes.ts';
-
-const O_RDONLY = 0;
 
 /** Open files of an overlay. One that was opened in the lower layer continues in the upper one once the file is copied. */
 export class OverlayFiles {
@@ -16,9 +15,7 @@ export class OverlayFiles {
 
   /** True when a directory of the upper layer has entries. */
   async hasEntries(directory: VfsNode): Promise<boolean> {
-    const listed = await this.#nodes.upper.entries(directory);
-    const batches = Symbol.asyncIterator in listed ? listed : [listed];
-    for await (const batch of batches) {
+    for await (const batch of entryBatches(await this.#nodes.upper.entries(directory))) {
       if (batch.some(({ name }) => name !== '..')) return true;
     }
     return false;
@@ -31,9 +28,9 @@ export class OverlayFiles {
     node.uses++;
     try {
       if (node.upper !== null) {
-        return this.#made(node, flags, true, await upper.open(node.upper, flags));
+        return this.#made(node, true, await upper.open(node.upper, flags));
       }
-      return this.#made(node, flags, false, await lower.open(node.lower as VfsNode, flags));
+      return this.#made(node, false, await lower.open(node.lower as VfsNode, flags));
     } catch (error) {
       this.#nodes.unuse(node);
       throw error;
@@ -41,13 +38,13 @@ export class OverlayFiles {
   }
 
   /** Adds a file that its layer has opened. */
-  add(node: OverlayNode, flags: number, isUpper: boolean, handle: object): OverlayHandle {
+  add(node: OverlayNode, isUpper: boolean, handle: object): OverlayHandle {
     node.uses++;
-    return this.#made(node, flags, isUpper, handle);
+    return this.#made(node, isUpper, handle);
   }
 
-  #made(node: OverlayNode, flags: number, isUpper: boolean, handle: object): OverlayHandle {
-    return { node, flags, inner: { isUpper, handle }, change: null };
+  #made(node: OverlayNode, isUpper: boolean, handle: object): OverlayHandle {
+    return { node, inner: { isUpper, handle }, change: null };
   }
 
   /** Calls an operation of the layer that has the open file. */

@@ -1,13 +1,12 @@
 import { ERRNO } from '../../protocol/errno.ts';
-import { S_IFDIR } from '../file-mode.ts';
+import { RENAME_EXCHANGE, S_IFDIR, S_IFMT } from '../file-mode.ts';
+import { entryBatches } from '../listing/entry-batches.ts';
 import type { DirectoryEntry, VfsNode, VfsProvider } from '../provider.ts';
 import { toErrno, VfsError } from '../vfs-error.ts';
+import { assertMovable } from './assert-movable.ts';
 import type { CopyUp } from './copy-up.ts';
-import { isBelowOrSame, isDirectory, linkCount, type OverlayNode } from './overlay-node.ts';
+import { isDirectory, linkCount, type OverlayNode } from './overlay-node.ts';
 import type { OverlayNodes } from './overlay-nodes.ts';
-
-const RENAME_NOREPLACE = 1;
-const RENAME_EXCHANGE = 2;
 
 /** The file to which a name leads. The node counts one use, which the finder ends. */
 interface FoundName {
@@ -28,13 +27,6 @@ async function lookupOrNull(
     if (toErrno(error) === ERRNO.ENOENT) return null;
     throw error;
   }
-}
-
-type Entries = readonly DirectoryEntry[] | AsyncIterable<readonly DirectoryEntry[]>;
-
-async function* batchesOf(listed: Entries): AsyncGenerator<readonly DirectoryEntry[], void> {
-  if (Symbol.asyncIterator in listed) yield* listed;
-  else yield listed;
 }
 
 /**
@@ -71,7 +63,7 @@ export class OverlayNames {
   async #areDirectories(above: VfsNode, below: VfsNode): Promise<boolean> {
     const { upper, lower } = this.#nodes;
     const modes = [await upper.attributes(above), await lower.attributes(below)];
-    return modes.every(({ mode }) => (mode & 0o170000) === S_IFDIR);
+    return modes.every(({ mode }) => (mode & S_IFMT) === S_IFDIR);
   }
 
   #found(node: OverlayNode, isUpper: boolean, parent: OverlayNode, name: string): FoundName {
@@ -101,7 +93,7 @@ export class OverlayNames {
     // As they are now: a file that is copied meanwhile would be hidden below, and was not yet seen above.
     const notBelow = new Set(directory.hidden);
     if (own !== null) {
-      for await (const batch of batchesOf(await upper.entries(own))) {
+      for await (const batch of entryBatches(await upper.entries(own))) {
         const entries = batch.filter(({ name }) => name !== '..');
         for (const { name } of entries) notBelow.add(name);
         // Their numbers are those of the layer where they were found first.
@@ -109,7 +101,7 @@ export class OverlayNames {
       }
     }
     if (below === null) return;
-    for await (const batch of batchesOf(await lower.entries(below))) {
+    for await (const batch of entryBatches(await lower.entries(below))) {
       yield batch
         .filter(({ name }) => name !== '..' && !notBelow.has(name))
         .map((entry) => ({ ...entry, device: this.#nodes.device('lower', entry.device) }));
@@ -294,27 +286,4 @@ export class OverlayNames {
 
 function assertDirectory(node: OverlayNode): void {
   if (!isDirectory(node)) throw new VfsError('ENOTDIR');
-}
-
-interface Move {
-  readonly parent: OverlayNode;
-  readonly newParent: OverlayNode;
-  readonly flags: number;
-}
-
-/** Checks a rename as Linux does. @throws {VfsError} EEXIST, ENOENT, EINVAL, ENOTEMPTY, EISDIR, ENOTDIR */
-function assertMovable(
-  node: OverlayNode,
-  old: OverlayNode | null,
-  { parent, newParent, flags }: Move,
-): void {
-  const isExchange = (flags & RENAME_EXCHANGE) !== 0;
-  if (old !== null && (flags & RENAME_NOREPLACE) !== 0) throw new VfsError('EEXIST');
-  if (old === null && isExchange) throw new VfsError('ENOENT');
-  if (isBelowOrSame(newParent, node)) throw new VfsError('EINVAL');
-  if (old !== null && isBelowOrSame(parent, old))
-    throw new VfsError(isExchange ? 'EINVAL' : 'ENOTEMPTY');
-  if (old === null || isExchange || old === node) return;
-  if (isDirectory(old) && !isDirectory(node)) throw new VfsError('EISDIR');
-  if (!isDirectory(old) && isDirectory(node)) throw new VfsError('ENOTDIR');
 }

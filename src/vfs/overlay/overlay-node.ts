@@ -30,7 +30,6 @@ export interface OverlayNode {
 /** One open file. */
 export interface OverlayHandle {
   readonly node: OverlayNode;
-  readonly flags: number;
   /** The open file of the layer: another one after the file was copied to the upper layer. */
   inner: { readonly isUpper: boolean; readonly handle: object };
   /** The change to the upper layer's file, while it is made. */

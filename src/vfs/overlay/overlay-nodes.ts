@@ -4,7 +4,7 @@ import { VfsError } from '../vfs-error.ts';
 import { isDirectory, type OverlayNode } from './overlay-node.ts';
 
 /** Most names of all directories of one overlay that are hidden; above it nothing more can be deleted. */
-const MAX_HIDDEN = 500_000;
+export const MAX_HIDDEN = 500_000;
 
 /** Device numbers of layers whose files have none, different for each overlay of this process. */
 let nextDevice = -1n;

@@ -5,7 +5,7 @@ import type { ProviderSnapshot, VfsHandle, VfsNode } from '../provider.ts';
 import { MAX_STATE_HANDLES, MAX_STATE_NODES } from '../snapshot/fuse-state.ts';
 import { digits, readState, refuseState, savedName } from '../snapshot/read-state.ts';
 import type { OverlayHandle, OverlayNode } from './overlay-node.ts';
-import type { OverlayNodes, SavedDevice } from './overlay-nodes.ts';
+import { MAX_HIDDEN, type OverlayNodes, type SavedDevice } from './overlay-nodes.ts';
 
 const MAX_DEPTH = 2_000;
 const NONE = -1;
@@ -28,7 +28,6 @@ interface SavedNode {
 
 interface SavedHandle {
   readonly node: number;
-  readonly flags: number;
   readonly isUpper: boolean;
   /** Index among the handles of the layer. */
   readonly handle: number;
@@ -100,8 +99,8 @@ export class OverlaySnapshot implements ProviderSnapshot {
     for (const node of this.#nodes.all()) place(node);
     return {
       nodes: nodes.map((node) => place(node)),
-      handles: handles.map(({ node, flags, inner: { isUpper, handle } }) => ({
-        ...{ node: place(node), flags, isUpper },
+      handles: handles.map(({ node, inner: { isUpper, handle } }) => ({
+        ...{ node: place(node), isUpper },
         handle: (isUpper ? open.upper : open.lower).of(handle),
       })),
       tree,
@@ -131,18 +130,17 @@ export class OverlaySnapshot implements ProviderSnapshot {
     };
     return {
       nodes: state.nodes.map((place) => give(tree[place] ?? null)),
-      handles: state.handles.map(({ node: place, flags, isUpper, handle: index }) => {
+      handles: state.handles.map(({ node: place, isUpper, handle: index }) => {
         const node = tree[place] ?? null;
         const handle = (isUpper ? upper : lower).handles[index] ?? null;
         if (node === null || handle === null) return null;
         node.uses++;
-        return { node, flags, inner: { isUpper, handle }, change: null };
+        return { node, inner: { isUpper, handle }, change: null };
       }),
     };
   }
 }
 
-const MAX_HIDDEN = 500_000;
 const index = integer({ min: NONE, max: 2 * MAX_STATE_NODES });
 
 const overlayState = object<OverlayState>({
@@ -165,7 +163,6 @@ const overlayState = object<OverlayState>({
   handles: list(
     object<SavedHandle>({
       node: integer(),
-      flags: integer({ max: 0xffff_ffff }),
       isUpper: boolean,
       handle: integer(),
     }),

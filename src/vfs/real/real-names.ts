@@ -8,7 +8,15 @@ import {
   symlinkAt,
   unlinkAt,
 } from '../../host/libc.ts';
-import { O_CLOEXEC, O_PATH, S_IFDIR, S_IFMT, S_IFREG, S_ISGID } from '../file-mode.ts';
+import {
+  O_CLOEXEC,
+  O_PATH,
+  RENAME_EXCHANGE,
+  S_IFDIR,
+  S_IFMT,
+  S_IFREG,
+  S_ISGID,
+} from '../file-mode.ts';
 import type { Caller, DirectoryEntry, NewNode } from '../provider.ts';
 import {
   closeDescriptors,
@@ -20,8 +28,6 @@ import type { RealNode } from './nodes/real-node.ts';
 import type { RealNodeTable } from './nodes/real-node-table.ts';
 import type { Protection } from './protection.ts';
 import type { RealMetadata } from './real-metadata.ts';
-
-const RENAME_EXCHANGE = 2;
 
 /** Finds, makes, moves and removes names in host directories, one step below a known directory. */
 export class RealNames {
