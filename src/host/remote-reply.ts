@@ -10,7 +10,7 @@ const REPLY_LIMIT_MS = 10_000;
 /** Resolves once `stat` in a directory has ended, whatever it found; with false when it has not after `limitMs`. */
 function isAnswered(directory: string, limitMs: number): Promise<boolean> {
   return new Promise((resolve) => {
-    // Of what is there the kernel may answer by itself.
+    // The kernel may answer for an existing path without asking the server.
     const path = join(directory, `.gondolin-${randomUUID()}`);
     // A call that hangs may be impossible to end: nobody waits for the process that makes it.
     const child = spawn('stat', ['--', path], { stdio: 'ignore', detached: true, env: {} });
@@ -29,8 +29,8 @@ function isAnswered(directory: string, limitMs: number): Promise<boolean> {
 }
 
 /**
- * Resolves once the server of a remote file system replies. Its files are then read by this process, which stands still during
- * a call that hangs, also for Ctrl-C.
+ * Resolves once the server of a remote file system replies. Call it before reading its files in this process: a call that hangs
+ * blocks the whole process, including Ctrl-C.
  * @param limitMs  @default 10000
  * @throws {GondolinError} HOST_FILES_UNREACHABLE when it does not reply in time.
  */

@@ -44,7 +44,7 @@ export async function upInForeground(
 ): Promise<number> {
   const { exitCodeFrom = null } = options;
   const resolved = resolveProgress(options.progress, io);
-  // What services print is what a user of `up` watches: a live list would hide it.
+  // Users of `up` follow what services print, which a live list would hide.
   const mode = resolved === 'tty' ? 'plain' : resolved;
   const { runProject } = await import('../../project/background/run-project.ts');
   const { RunningSandboxes } = await import('../../project/running-sandboxes.ts');

@@ -185,7 +185,7 @@ function workspaceVolume(
   { workspace, memoryBytes }: VolumePlace,
 ): VolumeConfig[] {
   const isCovered = volumes.some(
-    // What is copied goes into the memory of the workspace.
+    // Copied files are written to the workspace, which needs memory of its own.
     ({ kind, guestPath: path }) =>
       kind !== 'copy' && (workspace === path || workspace.startsWith(`${path}/`)),
   );

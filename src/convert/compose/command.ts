@@ -48,7 +48,7 @@ export function wordsOf(
   return texts;
 }
 
-/** Words in which a variable stands. `$$` is a dollar. */
+/** Matches words that use a variable. `$$` is a dollar. */
 const HAS_VARIABLE = /(?<!\$)(?:\$\$)*\$\{/;
 
 /** A script that runs words as they are, without the entrypoint that an image gives to a list. */
@@ -73,8 +73,8 @@ function ownEntrypoint(
 }
 
 /**
- * Returns the command of a service; undefined when there is none to carry over. It is a list of words to run without a shell, as
- * Compose runs it.
+ * Returns the command of a service as a list of words to run without a shell, as Compose runs it, or undefined if the service has
+ * none.
  * @param isOci  The image is one of a registry, which passes a list to its entrypoint and has a command of its own.
  */
 export function serviceCommand(service: ComposeService, isOci: boolean): YamlValue | undefined {

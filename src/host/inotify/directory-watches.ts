@@ -98,7 +98,7 @@ export class DirectoryWatches {
     reader.on('exit', () => this.#ended(reader));
     const decoder = new InotifyDecoder();
     output.on('data', (chunk: Buffer) => {
-      // Of an instance that is closed: a new one numbers its watches from the start.
+      // These events are from a closed instance; the new one reuses its watch numbers.
       if (reader !== this.#reader) return;
       for (const event of decoder.push(chunk)) this.#dispatch(event);
       output.pause();

@@ -24,7 +24,7 @@ const imageLock = object<ImageLock>({
 });
 
 /**
- * Reads a lock file; null when there is none.
+ * Reads a lock file. Returns null if it does not exist.
  * @throws {GondolinError} IMAGE_LOCK_INVALID.
  */
 export async function readLock(path: string): Promise<ImageLock | null> {

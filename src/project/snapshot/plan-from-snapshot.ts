@@ -17,7 +17,7 @@ function describeVolume(mount: MountPlan): string {
 }
 
 function difference(saved: readonly MountPlan[], now: readonly MountPlan[]): string | null {
-  // What was copied is in the snapshot's memory, and nothing is mounted for it.
+  // The snapshot's memory contains the copied files; they have no mount.
   const mounted = ({ kind }: MountPlan) => kind !== 'copy';
   const before = saved.filter(mounted).map(describeVolume);
   const after = now.filter(mounted).map(describeVolume);

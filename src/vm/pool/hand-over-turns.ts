@@ -2,8 +2,8 @@
 const TURN_MS = 250;
 
 /**
- * Lets as many machines become VMs at once as there are processors, in order of arrival. All at once each would be slow, and one
- * whose clock takes too long to set has to set it again.
+ * Turns machines into VMs in order of arrival, as many at once as there are processors. Together they would all be slow, and a clock
+ * that is set slowly has to be set again.
  */
 export class HandOverTurns {
   readonly #places: number;

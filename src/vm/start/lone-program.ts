@@ -56,7 +56,7 @@ export async function startLoneProgram(options: LoneProgramOptions): Promise<Lon
 
 function programImage({ hostPath, guestPath }: LoneProgramOptions): Promise<BootImage> {
   const program = { kind: 'program', mirror: null, hostPath, guestPath } as const;
-  // Whoever calls a function has no place for warnings.
+  // Callers of functions pass no receiver for warnings.
   return ensureImage(
     { ...program, ...hostPlatform() },
     imageCacheOptions((message) => process.emitWarning(message)),
