@@ -1,3 +1,4 @@
+import { requireTool } from '../host/tools.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import { keepCacheSmall } from '../image/trim-cache.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
@@ -161,7 +162,8 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
   return async (sandbox: SandboxPlan, hooks: SandboxVmHooks) => {
     const { signal, onImageProgress: onProgress } = hooks;
     const onBuilt = () => keepCacheSmall(storedPlaces(options), hooks.onWarning);
-    // Checked before a minute of building an image, so that a missing secret is reported at once.
+    // Checked before a minute of building an image, so that a missing QEMU or secret is reported at once.
+    requireTool('qemu-system-x86_64');
     const code = await guardHostCode(plan, sandbox, {
       env: options.secretEnvironment,
       directories: [cacheDirectory, ...(options.stateDirectory ? [options.stateDirectory] : [])],

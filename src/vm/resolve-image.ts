@@ -1,4 +1,5 @@
 import { guestDirectoryOverride, hostPlatform } from '../host/image-environment.ts';
+import { requireTool } from '../host/tools.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
@@ -28,12 +29,14 @@ async function downloadVariables(options: NormalVMOptions): Promise<Record<strin
 
 /**
  * Returns the image that a VM boots, and builds it when the cache has none.
- * @throws {GondolinError} IMAGE_…, HOST_AGENT_NOT_BUILT.
+ * @throws {GondolinError} IMAGE_…, HOST_AGENT_NOT_BUILT, HOST_TOOL_NOT_FOUND without QEMU.
  */
 export async function resolveImage(options: NormalVMOptions): Promise<AcquiredImage> {
   if (typeof options.image === 'object' && 'vmlinuxPath' in options.image) {
     return { image: options.image, release: async () => undefined };
   }
+  // Before minutes of downloads that are of no use without it.
+  requireTool('qemu-system-x86_64');
   const own = imageCacheOptions((message) => options.onWarning?.(message));
   const image = await ensureImage(toRecipe(options), {
     ...own,
