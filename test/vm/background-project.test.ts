@@ -100,6 +100,7 @@ it('up on a terminal has keys that restart, open a shell and detach; a second Ct
   tmux.type('echo in $(hostname)');
   await tmux.until(/^in \w+/m);
   tmux.press('C-d');
+  await tmux.until(/^The shell in db ended/m);
   tmux.press('p');
   await tmux.until(/^ +db: running/m);
   tmux.press('d');

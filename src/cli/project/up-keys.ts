@@ -126,10 +126,13 @@ export class UpKeys {
     this.#isShellOpen = true;
     this.#pause();
     try {
-      return await this.#project.openShell(state.vmId);
+      await this.#project.openShell(state.vmId);
     } finally {
       this.#isShellOpen = false;
       if (!this.#isStopped) this.#listen();
     }
+    // Keys typed while the shell still ended went to it: say from when on they count here.
+    if (!this.#isStopped) await this.#say(`The shell in ${name} ended. ${HELP}`);
+    return undefined;
   }
 }
