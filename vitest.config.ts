@@ -52,8 +52,9 @@ export default defineConfig({
       {
         test: {
           ...ofBuild,
-          name: 'examples',
-          include: ['test/examples/**/*.test.ts'],
+          globalSetup: [...ofBuild.globalSetup, './test/build-images.ts'],
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
           // Each may build an image of its own.
           testTimeout: 300_000,
           hookTimeout: 240_000,

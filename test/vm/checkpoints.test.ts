@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { RunEvent } from '../../src/project/run-event.ts';
 import { BUILT_BIN, type CliOutcome, directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
+import { IS_FULL_LOAD } from '../fixtures/full-load.ts';
 
 const CHECKPOINTS = join(
   process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
@@ -56,7 +57,7 @@ async function run(cwd: string, ...args: string[]): Promise<Run> {
 /** From the end of a step to its checkpoint in place, on a slow machine. */
 const SAVING_MS = 600;
 /** One in each part of that time. */
-const KILLS = 8;
+const KILLS = IS_FULL_LOAD ? 20 : 4;
 
 const SERVICE = `
 steps:

@@ -148,12 +148,3 @@ it('a directory of PATH that the user may not search is passed over', async () =
   };
   expect((await vm.exec(['echo', 'found'], { env, user: 'nobody' })).stdout).toBe('found\n');
 });
-
-it('an agent that root has stopped holds nobody up, and its VM is ended', async () => {
-  const proc = vm.exec(['/programs/stall', 'agent'], { timeoutMs: 2_000 });
-  await expect(proc).rejects.toMatchObject({ code: 'VM_EXEC_TIMEOUT' });
-  expect(await vm.ended).toMatchObject({
-    code: 'VM_KILL_FAILED',
-    cause: { code: 'AGENT_TIMEOUT' },
-  });
-});

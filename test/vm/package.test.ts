@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../fixtures/net/free-port.ts';
@@ -110,9 +110,9 @@ it('a program in an empty directory starts a VM, runs a command and ends', async
 
 const PROGRAM = 'node_modules/.bin/gondolin';
 /** Those that need more than one run of the program. */
-const OWN_TEST = ['agent', 'functions', 'network', 'postgres'];
-/** Those of `npm run test:examples`. */
-const LONG = ['ci', 'monorepo', 'webapp'];
+const OWN_TEST = ['agent', 'functions', 'network'];
+/** Those of `npm run test:long`. */
+const LONG = ['ci', 'matrix', 'monorepo', 'node-project', 'postgres', 'webapp'];
 
 it.each(
   readdirSync(join(ROOT, 'examples')).filter((name) => ![...OWN_TEST, ...LONG].includes(name)),
@@ -179,17 +179,3 @@ it(
   },
   BLOCK_MS,
 );
-
-it('examples/postgres answers from its restored server, and loads a changed seed.sql anew', async () => {
-  const cwd = copyOfExample(installed, 'postgres');
-  const run = () => succeed(cwd, 'gondolin', 'run', '--progress', 'plain');
-  const first = await run();
-  expect(first).toMatch(/^=> db database: saved in /m);
-  const second = await run();
-  expect(second).toContain('=> db database: cached');
-  for (const text of [first, second]) expect(text).toContain('[db query]  paid   |   200');
-  appendFileSync(join(cwd, 'seed.sql'), 'UPDATE orders SET cents = 1 WHERE id = 100000;\n');
-  const third = await run();
-  expect(third).toContain('=> db database: not cached: input seed.sql changed');
-  expect(third).toContain('[db query]  paid   |     1');
-}, 600_000);

@@ -13,7 +13,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ExecResult, RealFSProvider, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { installNpm } from '../fixtures/guest-npm.ts';
 import { workloadImage } from '../fixtures/workload-image.ts';
 
 let vm: VM;
@@ -28,7 +27,6 @@ beforeAll(async () => {
     sandbox: { rootOverlay: true },
     vfs: { mounts: { '/work': new RealFSProvider(shared) } },
   });
-  await installNpm(vm);
 });
 
 afterAll(async () => {
@@ -79,26 +77,10 @@ it('an SQLite database written by 4 processes keeps its integrity', async () => 
   );
 });
 
-it('npm installs a package from a local tarball', async () => {
-  await succeed(
-    'npm',
-    `mkdir -p dep app && cd dep
-     echo '{"name":"dep","version":"1.2.3","bin":{"dep":"cli.js"},"main":"index.js"}' > package.json
-     echo 'module.exports = 42;' > index.js
-     printf '#!/usr/bin/env node\\nconsole.log("dep says", require("./index.js"))\\n' > cli.js
-     npm pack --silent && cd ../app && echo '{"name":"app","version":"1.0.0"}' > package.json
-     npm install --offline --no-audit --no-fund ../dep/dep-1.2.3.tgz
-     test "$(npx --offline dep)" = "dep says 42"`,
-  );
-  expect(
-    JSON.parse(readFileSync(join(shared, 'npm/app/node_modules/dep/package.json'), 'utf8')).version,
-  ).toBe('1.2.3');
-});
-
-it('tar x of 500 files equals the original on the host', async () => {
+it('tar x of 200 files equals the original on the host', async () => {
   const source = mkdtempSync(join(tmpdir(), 'gondolin-tree-'));
   try {
-    for (let directory = 0; directory < 5; directory++) {
+    for (let directory = 0; directory < 2; directory++) {
       mkdirSync(join(source, `d${directory}/ünter dir`), { recursive: true });
       for (let file = 0; file < 100; file++) {
         writeFileSync(
@@ -114,7 +96,7 @@ it('tar x of 500 files equals the original on the host', async () => {
     host('tar', '-C', source, '-cf', join(shared, 'tar/tree.tar'), '.');
     await succeed(
       'tar',
-      'mkdir out && tar -C out -xf tree.tar && test "$(find out -type f | wc -l)" = 500',
+      'mkdir out && tar -C out -xf tree.tar && test "$(find out -type f | wc -l)" = 200',
     );
     host('diff', '-r', source, join(shared, 'tar/out'));
     const mode = statSync(join(shared, 'tar/out/d1/ünter dir/f 1')).mode & 0o777;
@@ -126,13 +108,13 @@ it('tar x of 500 files equals the original on the host', async () => {
   }
 });
 
-it('fio verifies 256 MiB of random writes', async () => {
+it('fio verifies 32 MiB of random writes', async () => {
   await succeed(
     'fio',
-    `fio --name=v --filename=data --size=256m --bs=256k --rw=randwrite --ioengine=psync --end_fsync=1 \
+    `fio --name=v --filename=data --size=32m --bs=256k --rw=randwrite --ioengine=psync --end_fsync=1 \
        --verify=crc32c --do_verify=1 --verify_fatal=1 --minimal > /tmp/fio.log`,
   );
-  expect(statSync(join(shared, 'fio/data')).size).toBe(256 * 2 ** 20);
+  expect(statSync(join(shared, 'fio/data')).size).toBe(32 * 2 ** 20);
 });
 
 it('files belong to the guest user who made them and to the host user on the host', async () => {
@@ -206,16 +188,6 @@ it('a shared mapping of an append-only descriptor is written in place', async ()
   );
   await succeed('mapped', 'python3 ../map.py && test "$(cat log)" = "Jello!"');
   expect(readFileSync(join(shared, 'mapped/log'), 'utf8')).toBe('Jello!');
-});
-
-it("npm's own tar keeps files with neighbouring inode numbers apart", async () => {
-  // Each file has a second link outside the package, so that npm looks for its number among those it has packed.
-  await succeed(
-    'inodes',
-    `mkdir -p package/a kept && cd package && echo '{"name":"links","version":"1.0.0"}' > package.json
-     for n in $(seq 80); do echo "$n" > a/f$n && ln a/f$n ../kept/f$n; done
-     npm pack --silent && tar -xzf links-1.0.0.tgz && diff -r a package/a`,
-  );
 });
 
 it('a host edit that keeps size and time is seen by the next open', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -12,6 +12,24 @@ beforeAll(async () => {
 });
 
 afterAll(() => installed.remove(), 60_000);
+
+it.each(['matrix', 'node-project'])('examples/%s runs with the installed program', async (name) => {
+  await succeed(installed, copyOfExample(installed, name), 'gondolin', 'run');
+});
+
+it('examples/postgres answers from its restored server, and loads a changed seed.sql anew', async () => {
+  const cwd = copyOfExample(installed, 'postgres');
+  const run = () => succeed(installed, cwd, 'gondolin', 'run', '--progress', 'plain');
+  const first = await run();
+  expect(first).toMatch(/^=> db database: saved in /m);
+  const second = await run();
+  expect(second).toContain('=> db database: cached');
+  for (const text of [first, second]) expect(text).toContain('[db query]  paid   |   200');
+  appendFileSync(join(cwd, 'seed.sql'), 'UPDATE orders SET cents = 1 WHERE id = 100000;\n');
+  const third = await run();
+  expect(third).toContain('=> db database: not cached: input seed.sql changed');
+  expect(third).toContain('[db query]  paid   |     1');
+}, 600_000);
 
 it('examples/webapp answers its tests, and starts from the database of the run before', async () => {
   const cwd = copyOfExample(installed, 'webapp');

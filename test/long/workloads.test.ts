@@ -1,0 +1,70 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ExecResult, RealFSProvider, VM } from 'gondolin';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { installNpm } from '../fixtures/guest-npm.ts';
+import { workloadImage } from '../fixtures/workload-image.ts';
+
+let vm: VM;
+let shared: string;
+
+beforeAll(async () => {
+  shared = mkdtempSync(join(tmpdir(), 'gondolin-workloads-'));
+  vm = await VM.create({
+    image: workloadImage(),
+    cpus: 2,
+    memory: '1GiB',
+    sandbox: { rootOverlay: true },
+    vfs: { mounts: { '/work': new RealFSProvider(shared) } },
+  });
+  await installNpm(vm);
+});
+
+afterAll(async () => {
+  await vm.close();
+  rmSync(shared, { recursive: true, force: true });
+});
+
+/** Runs a script that must succeed, in a fresh directory of the mount. */
+async function succeed(name: string, script: string): Promise<ExecResult> {
+  mkdirSync(join(shared, name), { recursive: true });
+  const result = await vm.exec(`set -e; ${script}`, { cwd: `/work/${name}` });
+  expect(result, `${result.stdout}\n${result.stderr}`).toMatchObject({ exitCode: 0 });
+  return result;
+}
+
+it('npm installs a package from a local tarball', async () => {
+  await succeed(
+    'npm',
+    `mkdir -p dep app && cd dep
+     echo '{"name":"dep","version":"1.2.3","bin":{"dep":"cli.js"},"main":"index.js"}' > package.json
+     echo 'module.exports = 42;' > index.js
+     printf '#!/usr/bin/env node\\nconsole.log("dep says", require("./index.js"))\\n' > cli.js
+     npm pack --silent && cd ../app && echo '{"name":"app","version":"1.0.0"}' > package.json
+     npm install --offline --no-audit --no-fund ../dep/dep-1.2.3.tgz
+     test "$(npx --offline dep)" = "dep says 42"`,
+  );
+  expect(
+    JSON.parse(readFileSync(join(shared, 'npm/app/node_modules/dep/package.json'), 'utf8')).version,
+  ).toBe('1.2.3');
+});
+
+it("npm's own tar keeps files with neighbouring inode numbers apart", async () => {
+  // Each file has a second link outside the package, so that npm looks for its number among those it has packed.
+  await succeed(
+    'inodes',
+    `mkdir -p package/a kept && cd package && echo '{"name":"links","version":"1.0.0"}' > package.json
+     for n in $(seq 80); do echo "$n" > a/f$n && ln a/f$n ../kept/f$n; done
+     npm pack --silent && tar -xzf links-1.0.0.tgz && diff -r a package/a`,
+  );
+});
+
+it('fio verifies 256 MiB of random writes', async () => {
+  await succeed(
+    'fio',
+    `fio --name=v --filename=data --size=256m --bs=256k --rw=randwrite --ioengine=psync --end_fsync=1 \
+       --verify=crc32c --do_verify=1 --verify_fatal=1 --minimal > /tmp/fio.log`,
+  );
+  expect(statSync(join(shared, 'fio/data')).size).toBe(256 * 2 ** 20);
+});
