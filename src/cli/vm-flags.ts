@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseImageReference } from '../address/parse-image-reference.ts';
 import { isReservedGuestPath, resolveGuestPath } from '../config/check/guest-path.ts';
 import { durationMs } from '../config/check/quantities.ts';
-import { DEFAULT_NETWORK, DEFAULT_WATCH } from '../config/defaults.ts';
+import { DEFAULT_NETWORK, DEFAULT_REPORTS, DEFAULT_WATCH } from '../config/defaults.ts';
 import { hostPlatform } from '../host/image-environment.ts';
 import type { ImagePlan, MountPlan, Plan } from '../plan/plan.ts';
 import { writableMounts } from '../plan/writable-mounts.ts';
@@ -174,6 +174,7 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
   };
   const sandbox = {
     ...{ name: NAME, matrix: {}, matrixOf: null, shards: 1, artifacts: [], profiles: [] },
+    reports: DEFAULT_REPORTS,
     ...{ image, vm, network: DEFAULT_NETWORK, secrets: [], steps: [] },
     service: null,
     dependsOn: [],

@@ -39,6 +39,7 @@ export interface SandboxConfig {
   readonly shards: number;
   /** Patterns of guest files that are copied to the host in the end: relative to the workspace, or absolute. */
   readonly artifacts: readonly string[];
+  readonly reports: ReportsConfig;
   readonly image: ImageConfig;
   readonly cpus: number;
   readonly memoryBytes: number;
@@ -71,6 +72,12 @@ export interface SandboxConfig {
   readonly service: ServiceConfig | null;
   readonly dependsOn: readonly DependencyConfig[];
   readonly watch: WatchConfig;
+}
+
+/** Reports that the commands of a sandbox write in the guest. */
+export interface ReportsConfig {
+  /** Patterns of JUnit files: relative to the workspace, or absolute. */
+  readonly junit: readonly string[];
 }
 
 /**

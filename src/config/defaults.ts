@@ -2,6 +2,7 @@ import type {
   HealthcheckConfig,
   ImageConfig,
   NetworkConfig,
+  ReportsConfig,
   ServiceConfig,
   StepConfig,
   WatchConfig,
@@ -43,6 +44,9 @@ export const DEFAULT_NETWORK: NetworkConfig = {
   ssh: [],
   onBlocked: 'warn',
 };
+
+/** `reports:` left out. */
+export const DEFAULT_REPORTS: ReportsConfig = { junit: [] };
 
 /** The built-in image: this machine's Debian release and processor, no extra packages. */
 export const DEFAULT_IMAGE: ImageConfig = {

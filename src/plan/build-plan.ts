@@ -74,7 +74,7 @@ function planNetwork({ network, secrets }: SandboxConfig): NetworkPlan {
 
 function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const { name, image, workspace, volumes, secrets, onWritableCode } = sandbox;
-  const { matrix, matrixOf, profiles, shards, artifacts } = sandbox;
+  const { matrix, matrixOf, profiles, shards, artifacts, reports } = sandbox;
   const { cpus, memoryBytes, root, user, env, envOutputs, maskedEnv, timeoutMs, ports } = sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
   const size = { cpus, memoryBytes, root, user };
@@ -83,7 +83,7 @@ function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const network = planNetwork(sandbox);
   const unsplit = order.map(planStep);
   const steps = shards > 1 ? withShardVariables(unsplit, WHOLE) : unsplit;
-  const origin = { name, matrix, matrixOf, profiles, shards, artifacts };
+  const origin = { name, matrix, matrixOf, profiles, shards, artifacts, reports };
   const { dependsOn, watch } = sandbox;
   const service = sandbox.service === null ? null : planService(sandbox.service);
   const work = { steps, service, dependsOn, watch };

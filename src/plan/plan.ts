@@ -45,7 +45,7 @@ export type HostCode =
 export interface SandboxPlan
   extends Pick<
     SandboxConfig,
-    'matrix' | 'matrixOf' | 'profiles' | 'shards' | 'artifacts' | 'watch'
+    'matrix' | 'matrixOf' | 'profiles' | 'shards' | 'artifacts' | 'reports' | 'watch'
   > {
   readonly name: string;
   readonly image: ImagePlan;

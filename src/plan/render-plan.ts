@@ -141,13 +141,25 @@ function serviceLine(service: ServicePlan): string {
 }
 
 function sandboxLines(sandbox: SandboxPlan, note: CacheNote): string[] {
-  const { name, image, vm, network, secrets, steps, service, dependsOn, shards, artifacts } =
-    sandbox;
+  const {
+    name,
+    image,
+    vm,
+    network,
+    secrets,
+    steps,
+    service,
+    dependsOn,
+    shards,
+    artifacts,
+    reports,
+  } = sandbox;
   return [
     `sandbox ${name}`,
     `  image      ${imageLine(image)}`,
     `  machine    ${vm.cpus} CPU, ${Math.round(vm.memoryBytes / MIB)} MiB, root ${vm.root}, user ${vm.user || 'root'}`,
     ...(artifacts.length === 0 ? [] : [`  artifacts  ${artifacts.join(' ')}`]),
+    ...(reports.junit.length === 0 ? [] : [`  reports    ${reports.junit.join(' ')}`]),
     ...(shards === 1 ? [] : [`  shards     at most ${shards}`]),
     ...vm.mounts.map((mount) => `  volume     ${mountLine(mount)}`),
     ...networkLines(network).map((line) => `  network    ${line}`),

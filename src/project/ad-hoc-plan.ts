@@ -1,4 +1,4 @@
-import { DEFAULT_STEP } from '../config/defaults.ts';
+import { DEFAULT_REPORTS, DEFAULT_STEP } from '../config/defaults.ts';
 import type { Plan, StepPlan } from '../plan/plan.ts';
 
 /** Name of the only step of an ad-hoc run. */
@@ -16,7 +16,7 @@ export function adHocPlan(plan: Plan, argv: readonly string[]): Plan {
       command: { kind: 'argv', argv },
       cwd: sandbox.vm.workspace,
     };
-    return { ...sandbox, steps: [step], service: null, artifacts: [] };
+    return { ...sandbox, steps: [step], service: null, artifacts: [], reports: DEFAULT_REPORTS };
   });
   return { ...plan, sandboxes };
 }

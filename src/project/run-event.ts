@@ -4,6 +4,7 @@ import type { ArtifactsResult } from './artifacts.ts';
 import type { ErrorData } from './error-data.ts';
 import type { RunStatus, SandboxResult, StepStatus } from './run-result.ts';
 import type { ImageProgress } from './runner-vm.ts';
+import type { TestCounts } from './test-reports/test-results.ts';
 
 /** The reason why a step did not run. */
 export type SkipCause =
@@ -179,6 +180,13 @@ export type RunChange =
     }
   /** Files of the guest were copied to the host. */
   | ({ readonly type: 'artifacts-copied'; readonly sandbox: string } & ArtifactsResult)
+  /** The reports that the guest's commands wrote were read. */
+  | {
+      readonly type: 'tests-read';
+      readonly sandbox: string;
+      readonly files: number;
+      readonly counts: TestCounts;
+    }
   /** A problem that does not stop the run. */
   | { readonly type: 'warning'; readonly sandbox: string; readonly message: string }
   | {

@@ -1,6 +1,8 @@
 import type { NetworkSummary } from '../net/audit/network-summary.ts';
 import type { ArtifactsResult } from './artifacts.ts';
 import type { ErrorData } from './error-data.ts';
+import type { ResourceUsage } from './resource-usage.ts';
+import type { TestResults } from './test-reports/test-results.ts';
 
 /** `timed-out` and `cancelled` are failures with a known reason; `skipped` is not a failure. */
 export type StepStatus = 'succeeded' | 'failed' | 'timed-out' | 'cancelled' | 'skipped';
@@ -73,6 +75,10 @@ export interface SandboxResult {
   readonly network: NetworkSummary;
   /** null if it has none, or they were not copied. */
   readonly artifacts: ArtifactsResult | null;
+  /** Tests of the reports that its commands wrote; null without `reports:`, or if they were not read. */
+  readonly tests: TestResults | null;
+  /** null if its VM was never ready. */
+  readonly usage: ResourceUsage | null;
   /** The error of the sandbox itself: of its image, its start, or its VM during the run. */
   readonly error: ErrorData | null;
 }

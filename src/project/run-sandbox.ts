@@ -1,9 +1,11 @@
 import type { DependencyCondition } from '../config/config.ts';
 import { NetworkTally } from '../net/audit/network-tally.ts';
 import type { SandboxPlan } from '../plan/plan.ts';
+import { collectResults } from './collect-results.ts';
 import { toErrorData } from './error-data.ts';
 import { judgeSandbox } from './exit-code.ts';
 import { resolveSandbox, resolveService } from './outputs/resolve-plan.ts';
+import { UsageSampler } from './resource-usage.ts';
 import type { SandboxResult } from './run-result.ts';
 import type { RunnerVm } from './runner-vm.ts';
 import { blockedError, dependencyError, timeoutError } from './sandbox-errors.ts';
@@ -124,6 +126,7 @@ async function startSandboxVm(
       void emit({ type: 'image-progress', sandbox: name, image: image.name, ...progress });
     },
     onVmStarting: () => {
+      progress.vmStartedAt = performance.now();
       if (spec.timeoutMs !== null) startDeadline(sandbox, spec.timeoutMs, progress);
       const { cpus, memoryBytes } = spec;
       void emit({ type: 'vm-starting', sandbox: name, cpus, memoryBytes });
@@ -158,24 +161,6 @@ async function reportStart(
   await emit({ type: 'vm-started', sandbox, vmId, bootMs, kernel });
 }
 
-/** Copies the artifacts out, whatever the steps did. A cancelled run waits for nothing. */
-async function collectArtifacts(
-  vm: RunnerVm,
-  { name: sandbox }: SandboxPlan,
-  progress: SandboxProgress,
-  { cancel, emit }: SandboxContext,
-): Promise<void> {
-  if (cancel.aborted) return;
-  try {
-    progress.artifacts = await vm.collectArtifacts(cancel);
-  } catch (error) {
-    if (!cancel.aborted) progress.error ??= toErrorData(error);
-  }
-  if (progress.artifacts !== null) {
-    await emit({ type: 'artifacts-copied', sandbox, ...progress.artifacts });
-  }
-}
-
 /** Starts the VM, runs the steps and the service, and always closes the VM. Errors are kept in `progress`. */
 async function runInVm(
   sandbox: SandboxPlan,
@@ -187,6 +172,8 @@ async function runInVm(
   try {
     const known = resolveSandbox(sandbox, (reference) => context.outputs.get(reference));
     vm = await startSandboxVm(known, progress, context);
+    progress.sampler = new UsageSampler(vm.usage, progress.vmStartedAt);
+    progress.sampler.start();
     await reportStart(vm, sandbox, progress, context);
     if (sandbox.service === null) supervision.reach('started');
     await runSteps(vm, known, progress, context);
@@ -202,7 +189,10 @@ async function runInVm(
   }
   if (progress.deadline.signal.aborted)
     progress.error ??= toErrorData(progress.deadline.signal.reason);
-  if (vm !== null && !progress.isVmLost) await collectArtifacts(vm, sandbox, progress, context);
+  if (vm !== null && !progress.isVmLost) {
+    await collectResults(vm, sandbox, progress, context);
+  }
+  progress.usage = progress.sampler?.stop(sandbox.vm) ?? null;
   try {
     await vm?.close();
   } catch (error) {
@@ -227,6 +217,10 @@ export async function runSandbox(
     unmet: supervision.unmet,
     bootMs: null,
     artifacts: null,
+    tests: null,
+    vmStartedAt: startedAt,
+    sampler: null,
+    usage: null,
     kernel: null,
     network: new NetworkTally(),
     isVmLost: context.cancel.aborted,
@@ -237,7 +231,7 @@ export async function runSandbox(
   await skipRest(sandbox, progress, context);
   const network = progress.network.summary();
   progress.error ??= blockedError(sandbox, network);
-  const { steps, service, error, bootMs, kernel, artifacts } = progress;
+  const { steps, service, error, bootMs, kernel, artifacts, tests, usage } = progress;
   const judged = judgeSandbox({ steps, service }, error, progress.isCancelled, context.cancel);
   const durationMs = Math.round(performance.now() - startedAt);
   const { name } = sandbox;
@@ -249,6 +243,6 @@ export async function runSandbox(
     network,
     error,
   });
-  const facts = { bootMs, kernel, steps, service, network, artifacts, error };
+  const facts = { bootMs, kernel, steps, service, network, artifacts, tests, usage, error };
   return { name, ...judged, durationMs, ...facts };
 }

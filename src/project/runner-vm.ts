@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { PortMapping } from '../address/parse-port-mapping.ts';
 import type { GondolinError } from '../errors/gondolin-error.ts';
+import type { ProcessUsage } from '../host/process-usage.ts';
 import type { ContainerConfig } from '../image/oci/documents/image-config.ts';
 import type { NetworkEventSink } from '../net/audit/network-event.ts';
 import type { SandboxPlan } from '../plan/plan.ts';
@@ -10,6 +11,7 @@ import type { SavedStep } from './checkpoint/checkpoint-facts.ts';
 import type { SaveOutcome } from './checkpoint/sandbox-checkpoints.ts';
 import type { StepOutputs } from './outputs/parse-outputs.ts';
 import type { StepResult } from './run-result.ts';
+import type { TestResults } from './test-reports/test-results.ts';
 
 /** The part of `ExecResult` that the runner uses. */
 export interface RunnerResult {
@@ -72,6 +74,13 @@ export interface RunnerVm {
    * @throws {GondolinError} PROJECT_ARTIFACTS_FAILED
    */
   collectArtifacts(cancel: AbortSignal): Promise<ArtifactsResult | null>;
+  /**
+   * Reads the test reports that its commands wrote; null if the sandbox has none.
+   * @throws The error of the guest's files when the VM was lost.
+   */
+  collectTests(cancel: AbortSignal): Promise<TestResults | null>;
+  /** Returns the memory and processor time of its QEMU; null when it has ended. */
+  usage(): ProcessUsage | null;
   /** Saves the VM to an existing, empty directory; the VM continues afterwards. */
   save(directory: string): Promise<void>;
   /** Results of the steps before the restored checkpoint; empty if no checkpoint was restored. */

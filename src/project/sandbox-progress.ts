@@ -3,10 +3,12 @@ import type { NetworkTally } from '../net/audit/network-tally.ts';
 import type { ArtifactsResult } from './artifacts.ts';
 import type { ErrorData } from './error-data.ts';
 import type { RunOutputs } from './outputs/run-outputs.ts';
+import type { ResourceUsage, UsageSampler } from './resource-usage.ts';
 import type { RunChange } from './run-event.ts';
 import type { ServiceResult, StepResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough } from './runner-vm.ts';
 import type { Skip } from './step/decide-skip.ts';
+import type { TestResults } from './test-reports/test-results.ts';
 
 /** The surroundings that the sandboxes of a run share. */
 export interface SandboxContext {
@@ -30,6 +32,11 @@ export interface SandboxProgress {
   readonly unmet: string | null;
   bootMs: number | null;
   artifacts: ArtifactsResult | null;
+  tests: TestResults | null;
+  /** When its VM was started, by `performance.now()`. */
+  vmStartedAt: number;
+  sampler: UsageSampler | null;
+  usage: ResourceUsage | null;
   kernel: string | null;
   readonly network: NetworkTally;
   /** True once no further step can run in this VM. */

@@ -1,4 +1,5 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { readProcessUsage } from '../host/process-usage.ts';
 import { shellOf } from '../vm/guest-command.ts';
 import type { VM } from '../vm/vm.ts';
 import type { SavedStep } from './checkpoint/checkpoint-facts.ts';
@@ -9,6 +10,9 @@ import type {
 } from './checkpoint/sandbox-checkpoints.ts';
 import type { RunnerVm } from './runner-vm.ts';
 import { directoryOf, type VmInputs } from './sandbox-vm-options.ts';
+
+/** The guest's clock and the times of file systems differ a little from this machine's clock. */
+const CLOCK_TOLERANCE_MS = 2_000;
 
 async function readGuestFile({ fs }: VM, path: string, maxBytes: number, signal: AbortSignal) {
   try {
@@ -53,6 +57,9 @@ export function toRunnerVm(
     await reruns?.save(index, done, save);
     return outcome;
   };
+  // What a saved machine contains is older than this VM, and still of its steps.
+  const isNew = cachedSteps.length === 0 && options.from?.sandbox !== sandbox.name;
+  const sinceMs = isNew ? Date.now() - CLOCK_TOLERANCE_MS : 0;
   let saving: Promise<unknown> = Promise.resolve();
   let hasStarted = false;
   return {
@@ -68,6 +75,13 @@ export function toRunnerVm(
       const wanted = { sandbox: name, patterns };
       return options.artifacts.collect(wanted, vm.fs, cancel, hooks.onWarning);
     },
+    collectTests: async (cancel) => {
+      const { junit: patterns } = sandbox.reports;
+      if (patterns.length === 0) return null;
+      const { readTestReports } = await import('./test-reports/read-test-reports.ts');
+      return readTestReports({ patterns, sinceMs }, vm.fs, cancel, hooks.onWarning);
+    },
+    usage: () => readProcessUsage(vm.qemuPid),
     shell: shellOf(image.container),
     container: image.container,
     readFile: (path, maxBytes, signal) => readGuestFile(vm, path, maxBytes, signal),

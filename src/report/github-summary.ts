@@ -1,12 +1,14 @@
 import { hostText } from '../net/audit/network-summary.ts';
 import { reasonText } from '../net/refusal/refusal-text.ts';
 import { formatBytes, formatDuration } from '../util/quantities.ts';
-import { failureText, isFailure } from './outcome.ts';
+import { failureText, isBadTest, isFailure, testsText } from './outcome.ts';
 import { plainOutput } from './plain-output.ts';
 import type { RunRecord, SandboxRecord, StepRecord } from './run-record.ts';
 
 /** GitHub shows at most 1 MiB of a step's summaries. */
 const MAX_ROWS = 500;
+/** Tests of a sandbox that are named because they did not pass. */
+const MAX_TESTS = 50;
 
 /** Returns untrusted text for a cell of a table: nothing in it is markup, a link or a mention. */
 function cellText(text: string): string {
@@ -33,6 +35,15 @@ function blockedLines({ name, network }: SandboxRecord): string[] {
   });
 }
 
+function testLines({ name, tests }: SandboxRecord): string[] {
+  if (tests === null || tests.files === 0) return [];
+  const bad = tests.cases.filter(isBadTest).slice(0, MAX_TESTS);
+  return [
+    `- ${cellText(`${name}: ${testsText(tests.counts)}`)}`,
+    ...bad.map((test) => `  - ❌ ${cellText(`${test.className} ${test.name}: ${test.message}`)}`),
+  ];
+}
+
 function artifactLines({ name, artifacts }: SandboxRecord): string[] {
   if (artifacts === null) return [];
   const { files, bytes, directory } = artifacts;
@@ -47,6 +58,7 @@ export function githubSummary(run: RunRecord): string {
   const more = rows.length > MAX_ROWS ? [`and ${rows.length - MAX_ROWS} more steps`, ''] : [];
   const blocked = run.sandboxes.flatMap(blockedLines);
   const artifacts = run.sandboxes.flatMap(artifactLines);
+  const tests = run.sandboxes.flatMap(testLines);
   return [
     `### ${run.exitCode === 0 ? '✅' : '❌'} ${cellText(run.project)}: ${run.status} in ${formatDuration(run.durationMs)}`,
     '',
@@ -56,6 +68,7 @@ export function githubSummary(run: RunRecord): string {
     '',
     ...more,
     ...(blocked.length === 0 ? [] : [...blocked, '']),
+    ...(tests.length === 0 ? [] : [...tests, '']),
     ...(artifacts.length === 0 ? [] : [...artifacts, '']),
   ].join('\n');
 }

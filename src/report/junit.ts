@@ -1,3 +1,4 @@
+import type { TestCase as TestReported } from '../project/test-reports/test-results.ts';
 import { failureText, isFailure } from './outcome.ts';
 import { plainOutput } from './plain-output.ts';
 import type { RunRecord, SandboxRecord, StepRecord } from './run-record.ts';
@@ -54,6 +55,12 @@ function outcomeElement(step: StepRecord, outcome: Outcome): string[] {
   return [`<${outcome}${attributes({ message, type })}>${hint}</${outcome}>`];
 }
 
+interface Suite {
+  readonly head: Readonly<Record<string, string>> & { readonly name: string };
+  readonly durationMs: number;
+  readonly cases: readonly TestCase[];
+}
+
 function caseElement(head: string, inner: readonly string[]): string {
   if (inner.length === 0) return `    <testcase${head}/>\n`;
   const lines = inner.map((line) => `      ${line}\n`).join('');
@@ -81,6 +88,38 @@ function sandboxCases({ name, error, steps }: SandboxRecord): TestCase[] {
   return [{ outcome: 'error', text: caseElement(head, [element]) }];
 }
 
+/** A test of a report that the guest wrote, as a case of this one. */
+function reportedCase(test: TestReported, sandbox: string): TestCase {
+  const { name, className, durationMs, outcome, message, text } = test;
+  const kinds = {
+    passed: 'passed',
+    failed: 'failure',
+    error: 'error',
+    skipped: 'skipped',
+  } as const;
+  const kind = kinds[outcome];
+  const inner = xmlText(text);
+  const element = `<${kind}${attributes({ message })}${inner === '' ? '/>' : `>${inner}</${kind}>`}`;
+  const time = durationMs === null ? {} : { time: seconds(durationMs) };
+  const head = attributes({ name, classname: className === '' ? sandbox : className, ...time });
+  return { outcome: kind, text: caseElement(head, kind === 'passed' ? [] : [element]) };
+}
+
+/** The suites of the reports that a sandbox's guest wrote, with the sandbox's name before their own. */
+function reportedSuites({ name: sandbox, tests }: SandboxRecord): Suite[] {
+  const bySuite = new Map<string, TestReported[]>();
+  for (const test of tests?.cases ?? []) {
+    const known = bySuite.get(test.suite);
+    if (known === undefined) bySuite.set(test.suite, [test]);
+    else known.push(test);
+  }
+  return [...bySuite].map(([suite, cases]) => ({
+    head: { name: suite === '' ? `${sandbox}: tests` : `${sandbox}: ${suite}` },
+    durationMs: cases.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0),
+    cases: cases.map((test) => reportedCase(test, sandbox)),
+  }));
+}
+
 function countCases(cases: readonly TestCase[]) {
   const count = (wanted: Outcome) => cases.filter(({ outcome }) => outcome === wanted).length;
   return {
@@ -91,33 +130,36 @@ function countCases(cases: readonly TestCase[]) {
   };
 }
 
-function testCases(sandbox: SandboxRecord): TestCase[] {
-  return [...sandbox.steps.map((step) => stepCase(sandbox, step)), ...sandboxCases(sandbox)];
+/** The steps of a sandbox as a suite. */
+function stepSuite(sandbox: SandboxRecord, startedAt: string): Suite {
+  const timestamp = new Date(Date.parse(startedAt) + (sandbox.startMs ?? 0)).toISOString();
+  const { name, durationMs, steps } = sandbox;
+  return {
+    head: { name, timestamp: timestamp.slice(0, 19), hostname: name },
+    durationMs,
+    cases: [...steps.map((step) => stepCase(sandbox, step)), ...sandboxCases(sandbox)],
+  };
 }
 
-function testSuite(sandbox: SandboxRecord, startedAt: string): string {
-  const cases = testCases(sandbox);
-  const timestamp = new Date(Date.parse(startedAt) + (sandbox.startMs ?? 0)).toISOString();
-  const head = attributes({
-    name: sandbox.name,
-    ...countCases(cases),
-    time: seconds(sandbox.durationMs),
-    timestamp: timestamp.slice(0, 19),
-    hostname: sandbox.name,
-  });
+function suiteElement({ head: { name, ...rest }, durationMs, cases }: Suite): string {
+  const head = attributes({ name, ...countCases(cases), time: seconds(durationMs), ...rest });
   return `  <testsuite${head}>\n${cases.map(({ text }) => text).join('')}  </testsuite>\n`;
 }
 
 /**
- * Returns the JUnit XML of a run: a suite for each sandbox, a case for each step. A step that `continue_on_error` ignores
- * counts as skipped, so that the report fails exactly if the run does.
+ * Returns the JUnit XML of a run: a suite for each sandbox, a case for each step, and the suites of the reports that its guest wrote.
+ * A step that `continue_on_error` ignores counts as skipped, so that without such reports this one fails exactly if the run does.
  */
 export function junitXml(run: RunRecord): string {
-  const suites = run.sandboxes.map((sandbox) => testSuite(sandbox, run.startedAt));
+  const suites = run.sandboxes.flatMap((sandbox) => [
+    stepSuite(sandbox, run.startedAt),
+    ...reportedSuites(sandbox),
+  ]);
   const head = attributes({
     name: run.project,
-    ...countCases(run.sandboxes.flatMap(testCases)),
+    ...countCases(suites.flatMap(({ cases }) => cases)),
     time: seconds(run.durationMs),
   });
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites${head}>\n${suites.join('')}</testsuites>\n`;
+  const text = suites.map(suiteElement).join('');
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites${head}>\n${text}</testsuites>\n`;
 }

@@ -1,4 +1,5 @@
 import type { StepResult } from '../project/run-result.ts';
+import type { TestCase, TestCounts } from '../project/test-reports/test-results.ts';
 
 /** Describes the exit of a process: `exit 137 (SIGKILL), out of memory`. */
 export function exitText(
@@ -25,6 +26,22 @@ export function failureText(step: StepResult): string {
       return `${exitText('exit', step)}${why}${ignored}`;
     }
   }
+}
+
+/** Describes the tests of a sandbox: `120 tests: 2 failed, 3 skipped`. */
+export function testsText({ passed, failed, error, skipped }: TestCounts): string {
+  const total = passed + failed + error + skipped;
+  const parts = [
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(error > 0 ? [`${error} with an error`] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
+  ];
+  return `${total === 1 ? '1 test' : `${total} tests`}: ${parts.join(', ') || 'passed'}`;
+}
+
+/** True for a test that did not pass, and was not skipped. */
+export function isBadTest({ outcome }: TestCase): boolean {
+  return outcome === 'failed' || outcome === 'error';
 }
 
 /** True for a step that fails the run. */

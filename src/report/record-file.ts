@@ -14,7 +14,7 @@ import type { RunRecord } from './run-record.ts';
 import { writeReport } from './write-report.ts';
 
 /** Increased when the form of a record changes: older files are then refused, not misread. */
-const RECORD_VERSION = 1;
+const RECORD_VERSION = 2;
 
 /** A record keeps at most 32 MiB of output, and JSON makes a character of it at most 6 bytes. */
 const MAX_RECORD_BYTES = 256 * 1024 * 1024;
@@ -36,7 +36,7 @@ export interface RecordedRun {
 }
 
 interface Envelope {
-  readonly version: 1;
+  readonly version: typeof RECORD_VERSION;
   readonly digest: string;
   readonly shard: RecordedShard | null;
   readonly run: unknown;

@@ -112,6 +112,7 @@ export class RunRecorder {
       case 'service-healthy':
       case 'service-exited':
       case 'artifacts-copied':
+      case 'tests-read':
       case 'memory-waiting':
       case 'sandbox-finished':
       case 'change-detected':

@@ -1,6 +1,6 @@
 /* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
@@ -15,6 +15,7 @@ sandboxes:
   lib:
     user: "1000:1000"
     artifacts: ["out/**", /tmp/log, "nothing*"]
+    reports: { junit: ["/tmp/*.xml", /etc/passwd] }
     steps:
       - name: build
         checkpoint: true
@@ -23,6 +24,7 @@ sandboxes:
       - name: files
         run: |
           mkdir -p out/deep; echo one > out/deep/one; echo log > /tmp/log
+          echo '<testsuite name="s"><testcase name="adds"/><testcase name="odd"><failure message="1 is 2"/></testcase></testsuite>' > /tmp/t.xml
           ln -s /etc/passwd out/link; mkfifo out/fifo; echo odd > "out/odd
           name"
       - { name: check, run: 'echo got \${steps.build.outputs.version}; exit 3', continue_on_error: true }
@@ -31,6 +33,7 @@ sandboxes:
     env: { V: "v\${steps.build.outputs.version}" }
     volumes: [.:/workspace]
     artifacts: [own]
+    reports: { junit: old.xml }
     steps:
       - { name: use, run: 'echo "$V $N" | tr "\\n" ,', env: { N: "\${steps.build.outputs.notes}" } }
       - { name: pipe, run: 'mkfifo "$GONDOLIN_OUTPUT"', continue_on_error: true }
@@ -44,7 +47,10 @@ sandboxes:
 it('steps pass values on, and artifacts come out of the guest, whatever it makes of them', async () => {
   const outside = directoryWith();
   const own = directoryWith(project(outside));
-  const first = await runBuiltCli(['run'], { cwd: own });
+  writeFileSync(join(own, 'old.xml'), '<testsuite><testcase name="old"/></testsuite>');
+  utimesSync(join(own, 'old.xml'), 1_000_000_000, 1_000_000_000);
+  const reports = ['--junit', 'r.xml', '--report', 'r.html', '--record', 'r.json'];
+  const first = await runBuiltCli(['run', ...reports], { cwd: own });
   for (const line of [
     '[lib check] got 1.2',
     '[app use] v1.2 a b,c,',
@@ -52,6 +58,8 @@ it('steps pass values on, and artifacts come out of the guest, whatever it makes
     '=> app pipe: exit 125 after',
     '=> app endless: exit 125 after',
     '=> lib: warning: artifacts: nothing matches nothing*',
+    '=> lib: 2 tests: 1 failed',
+    '=> app: warning: reports: what matches old.xml is older than this run',
     '=> lib: 3 artifacts (12 B) in ',
   ]) {
     expect(first.all).toContain(line);
@@ -62,6 +70,16 @@ it('steps pass values on, and artifacts come out of the guest, whatever it makes
   expect(first.all).toContain('PROJECT_ARTIFACTS_FAILED');
   expect(first.code).toBe(125);
   expect(readdirSync(outside)).toEqual([]);
+  const junit = readFileSync(join(own, 'r.xml'), 'utf8');
+  expect(junit).toContain('<testsuite name="lib: s" tests="2" failures="1"');
+  expect(junit).not.toContain('name="old"');
+  expect(readFileSync(join(own, 'r.html'), 'utf8')).toContain('1 is 2');
+  const { run } = JSON.parse(readFileSync(join(own, 'r.json'), 'utf8'));
+  const { usage } = run.sandboxes.find(({ name }: { name: string }) => name === 'app');
+  // A guest with 512 MiB has used some of it, and the processor, more at the end than at first.
+  expect(usage.peakMemoryBytes).toBeGreaterThan(50 * 2 ** 20);
+  expect(usage.samples.at(-1).cpuMs).toBeGreaterThan(usage.samples[0].cpuMs);
+
   const copied = join(own, 'gondolin-artifacts/lib');
   expect(readFileSync(join(copied, 'out/deep/one'), 'utf8')).toBe('one\n');
   expect(readFileSync(join(copied, 'tmp/log'), 'utf8')).toBe('log\n');

@@ -1,5 +1,6 @@
 import type { ErrorData } from '../../project/error-data.ts';
 import type { RunResult, RunStatus, SandboxResult, StepResult } from '../../project/run-result.ts';
+import { isBadTest, testsText } from '../../report/outcome.ts';
 import { formatDuration } from '../../util/quantities.ts';
 import { blockedLines, networkLines } from './network-report.ts';
 import { renderErrorData } from './render-error.ts';
@@ -51,6 +52,17 @@ function artifactLines({ artifacts }: SandboxResult, paint: Paint): string[] {
   return artifacts === null ? [] : [`  ${paint('dim', describeArtifacts(artifacts))}`];
 }
 
+/** The tests that did not pass by name, at most ten. */
+function testLines({ tests }: SandboxResult, paint: Paint): string[] {
+  if (tests === null || tests.files === 0) return [];
+  const bad = tests.cases.filter(isBadTest);
+  const names = bad.slice(0, 10).map(({ className, name }) => {
+    return `    ${paint('red', '✖')} ${plainText([className, name].filter(Boolean).join(' '))}`;
+  });
+  const more = bad.length > 10 ? [paint('dim', `    and ${bad.length - 10} more`)] : [];
+  return [`  ${paint('dim', testsText(tests.counts))}`, ...names, ...more];
+}
+
 function sandboxLines(sandbox: SandboxResult, paint: Paint): string[] {
   const names = sandbox.steps.map((step) => plainText(step.name));
   const width = Math.max(0, ...names.map((name) => name.length));
@@ -64,6 +76,7 @@ function sandboxLines(sandbox: SandboxResult, paint: Paint): string[] {
     `${paint(tone, mark)} ${paint('bold', sandboxHead(sandbox))}`,
     ...steps,
     ...serviceLines(sandbox, paint),
+    ...testLines(sandbox, paint),
     ...artifactLines(sandbox, paint),
     ...networkLines(sandbox, paint),
   ];

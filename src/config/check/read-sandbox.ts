@@ -88,6 +88,9 @@ export function readSandbox(
   return {
     name,
     artifacts: readGuestPatterns(context, get('artifacts'), 'artifacts'),
+    reports: {
+      junit: readGuestPatterns(context, getChild(get('reports'), 'junit'), 'reports.junit'),
+    },
     shards: readShards(context, get('shards'), { hasRun: get('run') !== undefined, steps }),
     profiles: getItems(get('profiles')).map((item) => textOr(item, '')),
     image: chooseImage(context, get('image'), images),

@@ -28,6 +28,7 @@ const IGNORED: ReadonlySet<string> = new Set([
   'matrix',
   'matrixOf',
   'artifacts',
+  'reports',
   'watch',
 ]);
 

@@ -136,6 +136,7 @@ function changeBy(state: SandboxState, event: RunChange): Changed | null {
     case 'step-output':
     case 'service-output':
     case 'artifacts-copied':
+    case 'tests-read':
     case 'memory-waiting':
     case 'warning':
     case 'run-finished':

@@ -40,6 +40,11 @@ td.number,th.number{text-align:right;white-space:nowrap;font-variant-numeric:tab
 details{border:1px solid var(--line);border-radius:6px;margin:.25rem 0;background:var(--box)}
 summary{padding:.35rem .75rem;cursor:pointer}
 pre{margin:0;padding:.75rem;overflow:auto;max-height:40rem;border-top:1px solid var(--line);font:13px/1.45 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
+figure{margin:.5rem 0}.charts{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
+.chart svg{display:block;width:100%;height:4rem;background:var(--box);border-radius:2px}
+.chart polyline{fill:none;stroke:var(--bar);stroke-width:1.5;vector-effect:non-scaling-stroke}.chart polygon{fill:var(--bar);opacity:.15}
+.chart.cpu polyline{stroke:var(--good)}.chart.cpu polygon{fill:var(--good)}
+@media(max-width:40rem){.charts{grid-template-columns:1fr}}
 @media(max-width:40rem){.lane{grid-template-columns:7rem 1fr}}
 ${ansiClasses()}
 `;

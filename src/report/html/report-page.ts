@@ -6,8 +6,10 @@ import { ansiHtml } from './ansi-html.ts';
 import { escapeHtml } from './escape-html.ts';
 import { networkHtml } from './network-table.ts';
 import { PAGE_STYLE } from './page-style.ts';
+import { testsHtml } from './tests-table.ts';
 import { timelineHtml } from './timeline.ts';
 import { toneOf } from './tone.ts';
+import { usageHtml } from './usage-charts.ts';
 
 /** HTML of all outputs together, in characters: a page of 1,000 steps stays below 1 MiB. */
 const OUTPUT_BUDGET = 400_000;
@@ -71,7 +73,11 @@ function factsText({ image, bootMs, kernel, exitCode, durationMs }: SandboxRecor
   ].join(', ');
 }
 
-function sandboxHtml(sandbox: SandboxRecord, shareOf: (step: StepRecord) => number): string {
+function sandboxHtml(
+  sandbox: SandboxRecord,
+  sandboxCount: number,
+  shareOf: (step: StepRecord) => number,
+): string {
   const { name, status, warnings } = sandbox;
   const head = `${escapeHtml(name)} <span class="${toneOf(status)}">${WORDS[status]}</span>`;
   const facts = `<p class="dim">${escapeHtml(factsText(sandbox))}</p>\n`;
@@ -82,7 +88,7 @@ function sandboxHtml(sandbox: SandboxRecord, shareOf: (step: StepRecord) => numb
       : `<p>${escapeHtml(`${artifacts.files} artifacts, ${formatBytes(artifacts.bytes)}, in ${artifacts.directory}`)}</p>\n`;
   const notes = warnings.map((text) => `<p class="warn">${escapeHtml(text)}</p>\n`).join('');
   const steps = sandbox.steps.map((step) => stepHtml(step, shareOf)).join('');
-  return `<section>\n<h2>${head}</h2>\n${facts}${errorHtml(sandbox)}${notes}${copied}${steps}${networkHtml(sandbox)}</section>\n`;
+  return `<section>\n<h2>${head}</h2>\n${facts}${errorHtml(sandbox)}${notes}${copied}${testsHtml(sandbox, sandboxCount)}${steps}${usageHtml(sandbox, sandboxCount)}${networkHtml(sandbox)}</section>\n`;
 }
 
 function countsText(run: RunRecord): string {
@@ -120,7 +126,7 @@ export function reportPage(run: RunRecord): string {
 <body>
 <h1>${title} ${state}</h1>
 <p class="dim">${when}, ${formatDuration(run.durationMs)}, exit ${run.exitCode}: ${escapeHtml(countsText(run))}</p>
-${timelineHtml(run)}${run.sandboxes.map((sandbox) => sandboxHtml(sandbox, shareOf)).join('')}</body>
+${timelineHtml(run)}${run.sandboxes.map((sandbox) => sandboxHtml(sandbox, run.sandboxes.length, shareOf)).join('')}</body>
 </html>
 `;
 }

@@ -36,6 +36,8 @@ function resultOf(events: readonly NetworkEvent[], name = 'test'): SandboxResult
     steps: [],
     service: null,
     artifacts: null,
+    tests: null,
+    usage: null,
     network: tally.summary(),
   };
 }

@@ -85,6 +85,8 @@ const RESULT: RunResult = {
       bootMs: 2345,
       service: null,
       artifacts: null,
+      tests: null,
+      usage: null,
       kernel: '6.1.0\u001b[2J-cloud',
       error: null,
       network: NO_NETWORK,
@@ -127,6 +129,8 @@ const RESULT: RunResult = {
       steps: [],
       service: null,
       artifacts: null,
+      tests: null,
+      usage: null,
       network: NO_NETWORK,
       error: {
         code: 'HOST_TOOL_NOT_FOUND',

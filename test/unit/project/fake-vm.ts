@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { DEFAULT_NETWORK, DEFAULT_STEP, DEFAULT_WATCH } from '../../../src/config/defaults.ts';
 import type { GondolinError } from '../../../src/errors/gondolin-error.ts';
+import type { ProcessUsage } from '../../../src/host/process-usage.ts';
 import type { Plan, SandboxPlan, StepPlan } from '../../../src/plan/plan.ts';
 import type { ArtifactsResult } from '../../../src/project/artifacts.ts';
 import type { SavedStep } from '../../../src/project/checkpoint/checkpoint-facts.ts';
@@ -14,6 +15,7 @@ import type {
   RunnerVm,
   SandboxVmHooks,
 } from '../../../src/project/runner-vm.ts';
+import type { TestResults } from '../../../src/project/test-reports/test-results.ts';
 
 /** A command in the fake guest: write its output, then call `exit` or `fail`. */
 export class FakeProcess implements RunnerProcess {
@@ -105,6 +107,14 @@ export class FakeVm implements RunnerVm {
     return this.artifacts();
   }
 
+  tests: () => Promise<TestResults | null> = async () => null;
+
+  collectTests(): Promise<TestResults | null> {
+    return this.tests();
+  }
+
+  usage = (): ProcessUsage | null => null;
+
   /** The files of the fake guest. */
   readonly files = new Map<string, string | Error>();
 
@@ -179,6 +189,7 @@ export function sandbox(
     matrix: {},
     matrixOf: null,
     artifacts: [],
+    reports: { junit: [] },
     shards: 1,
     profiles: [],
     watch: { ...DEFAULT_WATCH, directory: '/p' },
@@ -280,6 +291,8 @@ function lineOf(event: RunChange): string {
       return `memory-waiting ${event.sandbox} ${event.freeBytes}`;
     case 'artifacts-copied':
       return `artifacts-copied ${event.files}`;
+    case 'tests-read':
+      return `tests-read ${event.counts.failed}`;
     case 'run-started':
     case 'image-progress':
     case 'vm-starting':

@@ -65,3 +65,30 @@ it('junitXml() leaves out what XML cannot contain: escape sequences, control cha
   // biome-ignore lint/suspicious/noControlCharactersInRegex: none may be left.
   expect(xml).not.toMatch(/[\u0000-\u0008\u000b-\u001f]|\p{Cs}/u);
 });
+
+it('junitXml() adds the suites of the reports that a guest wrote, with what it wrote escaped', () => {
+  const test = {
+    suite: 'math',
+    className: 'A',
+    name: 'adds',
+    durationMs: 10,
+    message: '',
+    text: '',
+  };
+  const tests = {
+    files: 1,
+    counts: { passed: 1, failed: 1, error: 0, skipped: 1 },
+    cases: [
+      { ...test, outcome: 'passed' as const },
+      { ...test, outcome: 'failed' as const, message: '"<\u0007', text: ']]> &' },
+      { ...test, suite: '', className: '', outcome: 'skipped' as const, durationMs: null },
+    ],
+  };
+  const xml = junitXml(recordOf([sandboxResult([stepResult({ name: 'unit' })], { tests })]));
+  expect(xml).toContain('<testsuites name="shop" tests="4" failures="1" errors="0" skipped="1"');
+  expect(xml).toContain('<testsuite name="app: math" tests="2" failures="1"');
+  expect(xml).toContain('<testcase name="adds" classname="A" time="0.010"/>');
+  expect(xml).toContain('<failure message="&quot;&lt;">]]&gt; &amp;</failure>');
+  expect(xml).toContain('<testsuite name="app: tests" tests="1"');
+  expect(xml).toContain('<testcase name="adds" classname="app">\n      <skipped message=""/>');
+});

@@ -48,3 +48,47 @@ it('ansiHtml() makes no link and obeys no sequence but colours', () => {
   expect(ansiHtml('\u001b[2J\u001b[1;1H\u001b]0;title\u0007a\u001bMb\u0007')).toBe('ab');
   expect(ansiHtml('10%\r20%\r\nend')).toBe('20%\nend');
 });
+
+it('reportPage() lists the tests that failed, and draws memory and CPU over time', () => {
+  const test = { suite: 's', className: '', durationMs: 10, text: '', outcome: 'failed' as const };
+  const tests = {
+    files: 1,
+    counts: { passed: 5, failed: 2, error: 0, skipped: 0 },
+    cases: ['<b>', 'two'].map((name) => ({ ...test, name, message: '1 < 2' })),
+  };
+  const samples = [0, 1000, 2000, 3000].map((atMs) => ({
+    atMs,
+    memoryBytes: atMs * 1000,
+    cpuMs: atMs === 3000 ? 3000 : atMs / 2,
+  }));
+  const usage = {
+    ...{ cpus: 2, memoryLimitBytes: 6_000_000, peakMemoryBytes: 3_000_000, cpuMs: 3000, samples },
+  };
+  const page = reportPage(recordOf([sandboxResult([], { tests, usage })]));
+  expect(page).toContain('7 tests: 2 failed');
+  expect(page).toContain('s › &lt;b&gt;');
+  expect(page).toContain('1 &lt; 2');
+  expect(page).toContain('<polyline points="0,60 200,50 400,40 600,30"/>');
+  expect(page).toContain('<polyline points="0,45 300,45 600,0"/>');
+  expect(page).toContain('CPU: 3.0s of 2 CPUs');
+});
+
+it('reportPage() of 500 sandboxes with many samples and failed tests stays below 1 MiB', () => {
+  const samples = Array.from({ length: 240 }, (_, at) => ({
+    ...{ atMs: at * 500, memoryBytes: (at % 7) * 2 ** 20, cpuMs: at * 100 },
+  }));
+  const usage = {
+    ...{ cpus: 1, memoryLimitBytes: 2 ** 29, peakMemoryBytes: 2 ** 28, cpuMs: 9, samples },
+  };
+  const test = { suite: 's', className: 'c', durationMs: 1, message: 'm'.repeat(1000), text: 't' };
+  const cases = Array.from({ length: 200 }, (_, at) => ({
+    ...{ ...test, name: `n${at}`, outcome: 'error' as const },
+  }));
+  const counts = { passed: 0, failed: 0, error: 200, skipped: 0 };
+  const sandboxes = Array.from({ length: 500 }, (_, at) =>
+    sandboxResult([stepResult({ name: 'a' }), stepResult({ name: 'b' })], {
+      ...{ name: `s${at}`, usage, tests: { files: 1, counts, cases } },
+    }),
+  );
+  expect(Buffer.byteLength(reportPage(recordOf(sandboxes)))).toBeLessThan(2 ** 20);
+});

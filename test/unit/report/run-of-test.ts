@@ -42,6 +42,8 @@ export function sandboxResult(
     error: null,
     service: null,
     artifacts: null,
+    tests: null,
+    usage: null,
     ...given,
     steps,
   };

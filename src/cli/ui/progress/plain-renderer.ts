@@ -1,4 +1,5 @@
 import type { RunEvent } from '../../../project/run-event.ts';
+import { testsText } from '../../../report/outcome.ts';
 import { formatBytes, formatDuration } from '../../../util/quantities.ts';
 import { type CliOutput, writeText } from '../../io.ts';
 import {
@@ -75,6 +76,8 @@ function statusText(event: RunEvent): string | null {
       return `${event.sandbox}: ${describeMemoryWait(event)}`;
     case 'artifacts-copied':
       return `${event.sandbox}: ${describeArtifacts(event)}`;
+    case 'tests-read':
+      return `${event.sandbox}: ${testsText(event.counts)}`;
     case 'warning':
       return `${event.sandbox}: warning: ${event.message}`;
     case 'sandbox-changed':

@@ -15,6 +15,7 @@ it('the smallest file has every default', () => {
         matrixOf: null,
         profiles: [],
         artifacts: [],
+        reports: { junit: [] },
         shards: 1,
         image: {
           name: 'debian',

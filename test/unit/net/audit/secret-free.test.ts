@@ -93,6 +93,8 @@ function outputsOf(event: NetworkEvent): string[] {
     steps: [],
     service: null,
     artifacts: null,
+    tests: null,
+    usage: null,
     network,
   };
   const har = isHarEvent(event) ? toHarEntry({ sandbox: 'box', event }) : null;
