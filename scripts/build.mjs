@@ -2,7 +2,7 @@
 // Types are not checked here (`npm run typecheck`).
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { Ajv } from 'ajv';
 import standaloneModule from 'ajv/dist/standalone/index.js';
 import { build } from 'esbuild';
@@ -12,18 +12,25 @@ const ROOT = join(import.meta.dirname, '..');
 const DIST = resolve(ROOT, process.argv[2] ?? 'dist');
 const standalone = standaloneModule.default;
 
-/** Puts the compiled schema in the place of the module that compiles it. */
+/** Modules that compile a schema: the file of each, and the name of the function. */
+const SCHEMAS = {
+  'compiled-schema.ts': ['gondolin.schema.json', 'validateSchema'],
+  'compiled-build-schema.ts': ['build-config.schema.json', 'validateBuildSchema'],
+};
+
+/** Puts the compiled schemas in the place of the modules that compile them. */
 const compiledSchema = {
   name: 'compiled-schema',
   setup({ onLoad }) {
-    onLoad({ filter: /\/config\/form\/compiled-schema\.ts$/ }, () => {
-      const schema = JSON.parse(readFileSync(join(ROOT, 'schema/gondolin.schema.json'), 'utf8'));
+    onLoad({ filter: /\/config\/(?:form|build)\/compiled-(?:build-)?schema\.ts$/ }, ({ path }) => {
+      const [file, name] = SCHEMAS[basename(path)];
+      const schema = JSON.parse(readFileSync(join(ROOT, 'schema', file), 'utf8'));
       const ajv = new Ajv({
         ...{ allErrors: true, verbose: true, strict: false, ownProperties: true },
         code: { source: true, esm: true },
       });
       const code = standalone(ajv, ajv.compile(schema));
-      return { contents: `${code}\nexport { validate as validateSchema };`, resolveDir: ROOT };
+      return { contents: `${code}\nexport { validate as ${name} };`, resolveDir: ROOT };
     });
   },
 };

@@ -150,6 +150,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Pull the image again; if that fails too, the registry or the file serves other bytes than it promises.',
   },
+  IMAGE_DISTRO_UNSUPPORTED: {
+    exit: EXIT.config,
+    hint: 'Write distro: debian, or oci.image with an image of that distribution.',
+  },
   IMAGE_INVALID: {
     exit: EXIT.runner,
     hint: 'Build the image again: its files do not match its manifest.',
@@ -181,6 +185,10 @@ export const CODES = {
   IMAGE_NOT_PULLED: {
     exit: EXIT.config,
     hint: 'Run `gondolin pull`, or set `pull: missing` for the image.',
+  },
+  IMAGE_OUTPUT_OCCUPIED: {
+    exit: EXIT.config,
+    hint: 'Choose a directory that does not exist yet, is empty, or holds an image to replace.',
   },
   IMAGE_PACKAGE_UNKNOWN: {
     exit: EXIT.config,
@@ -225,6 +233,10 @@ export const CODES = {
   IMAGE_SOURCES_MISSING: {
     exit: EXIT.config,
     hint: 'Set build.debian.mirror to a Debian mirror.',
+  },
+  IMAGE_TOO_LARGE: {
+    exit: EXIT.config,
+    hint: 'Install less, or raise rootfs.sizeMb of the build configuration.',
   },
   IMAGE_TOOL_MISSING: {
     exit: EXIT.runner,

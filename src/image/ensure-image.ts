@@ -62,6 +62,28 @@ export async function ensureImage(
   recipe: ImageRecipe | ProgramRecipe,
   options: EnsureImageOptions,
 ): Promise<BootImage> {
+  return withContext(options, async (context) => {
+    const agent = await readAgent(options.agentPath);
+    const parts = await ensureParts(recipe, context);
+    return addInitramfs(recipe, parts, agent, context);
+  });
+}
+
+/**
+ * Makes the kernel and the root file system of a recipe ready, as `ensureImage`, without an initramfs.
+ * @throws {GondolinError} as `ensureImage`.
+ */
+export function ensureImageParts(
+  recipe: ImageRecipe,
+  options: EnsureImageOptions,
+): Promise<ImageParts> {
+  return withContext(options, (context) => ensureParts(recipe, context));
+}
+
+async function withContext<T>(
+  options: EnsureImageOptions,
+  ensure: (context: Context) => Promise<T>,
+): Promise<T> {
   let hasBuilt = false;
   const onEvent = (event: ImageEvent): void => {
     hasBuilt ||= event.phase === 'done';
@@ -70,11 +92,9 @@ export async function ensureImage(
   const signal = options.signal ?? new AbortController().signal;
   try {
     signal.throwIfAborted();
-    const agent = await readAgent(options.agentPath);
-    const parts = await ensureParts(recipe, { options, onEvent, signal });
-    const image = await addInitramfs(recipe, parts, agent, { options, onEvent, signal });
+    const ensured = await ensure({ options, onEvent, signal });
     if (hasBuilt) await options.onBuilt?.();
-    return image;
+    return ensured;
   } catch (error) {
     // Node's own streams wrap the reason.
     signal.throwIfAborted();

@@ -1,18 +1,29 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { decodeJson, nullable, object, withDefault } from '../util/json-decoder.ts';
 import { cacheKey } from './cache/cache-key.ts';
 import { imagesDirectory } from './cache/layout.ts';
-import { parseManifest } from './cache/manifest.ts';
+import { type Manifest, parseManifest } from './cache/manifest.ts';
 import { readManifestText } from './cache/read-manifest.ts';
 import { findDamage } from './cache/verify-files.ts';
 import type { ImageParts } from './ensure-image.ts';
+import { type ContainerConfig, containerConfig } from './oci/documents/image-config.ts';
 
 /**
  * Files of an image in a directory of the user's, beside its manifest.json (kind `image`). There is no initramfs:
  * it is made with the agent of this gondolin, so that an old image still works.
  */
-const PATH_IMAGE_FILES = ['vmlinux', 'modules.cpio', 'rootfs.squashfs'] as const;
+export const PATH_IMAGE_FILES = ['vmlinux', 'modules.cpio', 'rootfs.squashfs'] as const;
+
+/** The manifest of an image directory: with what the image says about running it, if it says anything. */
+export interface PathManifest extends Manifest {
+  readonly container: ContainerConfig | null;
+}
+
+const aboutRunning = object<Pick<PathManifest, 'container'>>({
+  container: withDefault(nullable(containerConfig), null),
+});
 
 /**
  * Opens such a directory and checks it. Writes nothing into it.
@@ -28,11 +39,7 @@ export async function openPathImage(
   const directory = await realpath(path).catch((cause: unknown) => {
     throw notFound(path, cause);
   });
-  const text = await readManifestText(directory).catch((cause: unknown) => {
-    throw notFound(path, cause);
-  });
-  if (text === null) throw notFound(path);
-  const manifest = parseManifest(text, 'image', PATH_IMAGE_FILES);
+  const manifest = await readPathManifest(directory, path);
   const stampName = `${cacheKey({ directory })}.json`;
   const stampPath = join(imagesDirectory(cacheDirectory), 'stamps', stampName);
   const problem = await findDamage(directory, manifest.files, stampPath, signal);
@@ -49,10 +56,32 @@ export async function openPathImage(
     kernelRelease: manifest.kernelRelease,
     sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     digests: files.map(({ sha256 }) => sha256).toSorted(),
-    container: null,
+    container: manifest.container,
     // The directory is the user's: gondolin never removes it.
     release: () => undefined,
   };
+}
+
+/**
+ * Reads the manifest of such a directory, without a look at its files.
+ * @param shown  The directory as the user named it, for messages.
+ * @throws {GondolinError} IMAGE_NOT_FOUND, IMAGE_INVALID.
+ */
+export async function readPathManifest(
+  directory: string,
+  shown = directory,
+): Promise<PathManifest> {
+  const text = await readManifestText(directory).catch((cause: unknown) => {
+    throw notFound(shown, cause);
+  });
+  if (text === null) throw notFound(shown);
+  const manifest = parseManifest(text, 'image', PATH_IMAGE_FILES);
+  const about = decodeJson(text, aboutRunning);
+  if (about.ok) return { ...manifest, ...about.value };
+  throw new GondolinError(
+    'IMAGE_INVALID',
+    `Cannot read the manifest of the image at '${shown}': ${about.problem}`,
+  );
 }
 
 function notFound(path: string, cause?: unknown): GondolinError {

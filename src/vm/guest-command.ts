@@ -5,7 +5,7 @@ export type Shell = 'login' | 'plain';
 
 /** Returns the shell of an image. `/etc/profile` of a login shell would replace the `PATH` that an OCI image has set. */
 export function shellOf(container: ContainerConfig | null): Shell {
-  return container === null ? 'login' : 'plain';
+  return container === null ? 'login' : (container.shell ?? 'plain');
 }
 
 /**

@@ -2,6 +2,15 @@ import type { AddCommand } from './add-command.ts';
 
 /** Adds the commands for what gondolin keeps on this machine and needs from it. */
 export function addHostCommands(add: AddCommand): void {
+  add('build', 'build an image of your own into a directory', async () => {
+    return (await import('../commands/build.ts')).buildCommand;
+  })
+    .option('--config <file>', 'the build configuration (default: Debian without more packages)')
+    .option('--output <dir>', 'directory that the image is written to')
+    .option('--arch <arch>', 'processor of the guest, in place of the one in the configuration')
+    .option('--init-config', 'print a build configuration to start from')
+    .option('--verify <dir>', 'compare the files of an image with its manifest')
+    .option('-q, --quiet', 'print only warnings and errors');
   add('pull [sandboxes...]', "pull the project's OCI images", async () => {
     return (await import('../commands/pull.ts')).pullCommand;
   })

@@ -24,7 +24,7 @@ function toPull(text: string): ImageConfig['pull'] {
 }
 
 /** Reads the source of an OCI image, with its path absolute. */
-function readOci(context: CheckContext, key: string, node: ScalarNode): string {
+export function readOci(context: CheckContext, key: string, node: ScalarNode): string {
   for (const [prefix, kind] of Object.entries(LOCAL_SOURCES)) {
     if (!node.text.startsWith(prefix)) continue;
     const [path = '', ...name] = node.text.slice(prefix.length).split(':');

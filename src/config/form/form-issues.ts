@@ -1,3 +1,4 @@
+import type { ValidateFunction } from 'ajv';
 import { ISSUE_HINTS, type Issue } from '../issue.ts';
 import { type SourceNode, startPlace, toPlain } from '../yaml/source-node.ts';
 import { validateSchema } from './compiled-schema.ts';
@@ -21,9 +22,15 @@ export function withoutEchoes(issues: readonly Issue[], formIssues: readonly Iss
   return issues.filter((issue) => !places.has(placeKey(issue)));
 }
 
-/** Checks the form of a tree against schema/gondolin.schema.json. Returns every mistake; none when the form is right. */
-export function findFormIssues(tree: SourceNode): Issue[] {
-  const isValid = validateSchema(toPlain(tree));
-  const issues = isValid ? [] : schemaIssues(validateSchema.errors ?? [], tree);
+/**
+ * Checks the form of a tree against a schema. Returns every mistake; none when the form is right.
+ * @param validate  The compiled schema. @default that of schema/gondolin.schema.json
+ */
+export function findFormIssues(
+  tree: SourceNode,
+  validate: ValidateFunction = validateSchema,
+): Issue[] {
+  const isValid = validate(toPlain(tree));
+  const issues = isValid ? [] : schemaIssues(validate.errors ?? [], tree);
   return [...issues, ...withoutEchoes(nulIssues(tree), issues)];
 }

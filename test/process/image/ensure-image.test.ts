@@ -1,22 +1,14 @@
-import {
-  appendFileSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ensureEntry } from '../../../src/image/cache/entry.ts';
 import { entryPlace } from '../../../src/image/cache/layout.ts';
-import { digestBytes } from '../../../src/image/cache/verify-files.ts';
-import { encodeCpioMembers } from '../../../src/image/cpio.ts';
 import { ensureImage } from '../../../src/image/ensure-image.ts';
 import { buildKernel } from '../../../src/image/kernel/build-kernel.ts';
 import { pruneImages } from '../../../src/image/prune-images.ts';
 import { type DebianRecipe, kernelKey, rootfsKey } from '../../../src/image/recipe.ts';
 import { buildRootfs } from '../../../src/image/rootfs/build-rootfs.ts';
+import { makeSmallImage } from '../../fixtures/small-image.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 const DEBIAN: DebianRecipe = {
@@ -27,34 +19,11 @@ const DEBIAN: DebianRecipe = {
   mirror: null,
 };
 
-const MODULES = encodeCpioMembers([
-  { kind: 'file', path: 'modules.order', mode: 0o644, data: Buffer.from('fuse.ko\n') },
-]);
-
 /** An image of a few bytes in a directory of its own, an agent and an empty cache. */
 function prepare() {
   const base = temporaryDirectory();
   const path = join(base, 'image');
-  mkdirSync(path);
-  const contents: Record<string, Buffer> = {
-    vmlinux: Buffer.from('kernel'),
-    'modules.cpio': MODULES,
-    'rootfs.squashfs': Buffer.from('root'),
-  };
-  const files = Object.entries(contents).map(([name, data]) => {
-    writeFileSync(join(path, name), data);
-    return [name, { sizeBytes: data.length, sha256: digestBytes(data) }];
-  });
-  const manifest = {
-    version: 1,
-    kind: 'image',
-    key: '',
-    title: 'test',
-    createdAtMs: 0,
-    kernelRelease: '6.1.0',
-    files: Object.fromEntries(files) as unknown,
-  };
-  writeFileSync(join(path, 'manifest.json'), JSON.stringify(manifest));
+  makeSmallImage(path);
   const agentPath = join(base, 'agent');
   writeFileSync(agentPath, 'the agent');
   return { base, path, options: { cacheDirectory: join(base, 'cache'), agentPath } };
@@ -165,7 +134,7 @@ it('ensureImage() builds a kernel and root file system again that are older than
   ] as const;
   for (const { kind, key, names } of parts) {
     const build = async (directory: string) => {
-      for (const name of names) writeFileSync(join(directory, name), MODULES);
+      for (const name of names) writeFileSync(join(directory, name), 'old');
       return { title: 'old', kernelRelease: kind === 'kernel' ? '6.1.0' : '' };
     };
     const place = entryPlace(options.cacheDirectory, kind, key);

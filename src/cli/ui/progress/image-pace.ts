@@ -9,7 +9,7 @@ const PACE_MS = 5_000;
 export class ImagePace {
   readonly #shown = new Map<string, number>();
 
-  isWorthALine(event: ImageEvent): boolean {
+  isWorthALine(event: Pick<ImageEvent, 'level' | 'sandbox' | 'artifact' | 'phase'>): boolean {
     if (event.level === 'warning') return true;
     const key = JSON.stringify([event.sandbox, event.artifact, event.phase]);
     const now = performance.now();
@@ -21,7 +21,7 @@ export class ImagePace {
 }
 
 /** `rootfs: installing packages, 40%`. */
-export function describeImage(event: ImageEvent): string {
+export function describeImage(event: Pick<ImageEvent, 'level' | 'message' | 'fraction'>): string {
   const share = event.fraction === null ? '' : `, ${Math.floor(event.fraction * 100)}%`;
   const level = event.level === 'warning' ? 'warning: ' : '';
   return `${level}${event.message}${share}`;

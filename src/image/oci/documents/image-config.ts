@@ -34,6 +34,8 @@ export interface ContainerConfig {
   readonly exposedPorts: readonly string[];
   /** Such as `SIGQUIT`; empty for none. */
   readonly stopSignal: string;
+  /** The shell of commands that are strings: a login shell, as in images without a configuration of their own. @default plain */
+  readonly shell?: 'login' | 'plain';
 }
 
 /** A configuration with the digests of the uncompressed layers. */
@@ -47,6 +49,7 @@ export interface ImageConfigDocument {
 export const CONFIG_MAX_BYTES = 4 * 1024 * 1024;
 const WORDS_MAX = 10_000;
 const LAYERS_MAX = 1000;
+const PORT = /^[0-9]+(?:-[0-9]+)?(?:\/[a-z]+)?$/;
 
 interface RawContainer {
   readonly Env: readonly string[];
@@ -103,6 +106,24 @@ export function parseImageConfig(bytes: Buffer, arch: Arch, name: string): Image
   return { container: toContainer(config), diffIds: rootfs.diff_ids };
 }
 
+/** Reads a configuration that gondolin has written, in the manifest of an image directory. Untrusted, as the directory may be anybody's. */
+export const containerConfig: Decoder<ContainerConfig> = object<ContainerConfig>({
+  env: dictionary(word),
+  entrypoint: words,
+  cmd: words,
+  workingDir: text({ pattern: /^(?:\/[^\0\n]*)?$/, maxLength: 4096 }),
+  user: text({ pattern: /^[^\0\n\s]*$/, maxLength: 256 }),
+  exposedPorts: list(text({ pattern: PORT, maxLength: 32 }), { maxLength: WORDS_MAX }),
+  stopSignal: text({ pattern: /^[A-Za-z0-9+-]*$/, maxLength: 32 }),
+  shell: withDefault(literal('login', 'plain'), 'plain'),
+});
+
+/** Returns the configuration of an image that only sets variables. */
+export function environmentOnly(env: Readonly<Record<string, string>>): ContainerConfig {
+  const nothing = { entrypoint: [], cmd: [], workingDir: '', user: '', exposedPorts: [] };
+  return { env, ...nothing, stopSignal: '', shell: 'login' };
+}
+
 function toContainer(raw: Partial<RawContainer>): ContainerConfig {
   const workingDir = raw.WorkingDir ?? '';
   return {
@@ -111,9 +132,7 @@ function toContainer(raw: Partial<RawContainer>): ContainerConfig {
     cmd: raw.Cmd ?? [],
     workingDir: workingDir === '' || workingDir.startsWith('/') ? workingDir : `/${workingDir}`,
     user: raw.User ?? '',
-    exposedPorts: Object.keys(raw.ExposedPorts ?? {}).filter((port) =>
-      /^[0-9]+(?:-[0-9]+)?(?:\/[a-z]+)?$/.test(port),
-    ),
+    exposedPorts: Object.keys(raw.ExposedPorts ?? {}).filter((port) => PORT.test(port)),
     stopSignal: raw.StopSignal ?? '',
   };
 }

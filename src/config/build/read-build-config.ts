@@ -1,0 +1,119 @@
+import { type CheckContext, isScalar, numberOr, textOr } from '../check/check-context.ts';
+import { readOci } from '../check/read-images.ts';
+import { ConfigError } from '../config-error.ts';
+import type { FileAccess } from '../file-access.ts';
+import { findFormIssues, withoutEchoes } from '../form/form-issues.ts';
+import { ISSUE_HINTS, type Issue, sortIssues } from '../issue.ts';
+import { parseYaml } from '../yaml/parse-yaml.ts';
+import {
+  getChild,
+  getEntries,
+  getItems,
+  type SourceFile,
+  type SourceNode,
+} from '../yaml/source-node.ts';
+import { type BuildConfig, type BuildSource, DEFAULT_BUILD_CONFIG } from './build-config.ts';
+import { validateBuildSchema } from './compiled-build-schema.ts';
+
+const MIB = 2 ** 20;
+const PULL_POLICIES = {
+  'if-not-present': 'missing',
+  always: 'always',
+  never: 'never',
+} as const;
+
+/**
+ * Turns the text of a build configuration into its checked form. JSON is YAML, so that mistakes have lines, and YAML works too.
+ *
+ * @throws {ConfigError} CONFIG_INVALID with every mistake at once.
+ */
+export function readBuildConfig(file: SourceFile, access: FileAccess): BuildConfig {
+  const issues: Issue[] = [];
+  const tree = parseYaml(file, issues);
+  if (tree === undefined) {
+    if (issues.length === 0) issues.push(emptyIssue(file));
+    throw new ConfigError(issues, new Map([[file.path, file.text]]));
+  }
+  const formIssues = findFormIssues(tree, validateBuildSchema);
+  const context: CheckContext = { access, env: {}, issues: [] };
+  const config = readTree(context, tree);
+  issues.push(...formIssues, ...withoutEchoes(context.issues, formIssues));
+  if (issues.length === 0) return config;
+  throw new ConfigError(sortIssues(issues, [file.path]), new Map([[file.path, file.text]]));
+}
+
+function emptyIssue(file: SourceFile): Issue {
+  const at = { file: file.path, line: 1, col: 1 };
+  return { code: 'missing_key', message: 'the file is empty', hint: ISSUE_HINTS.missing_key, at };
+}
+
+function readTree(context: CheckContext, tree: SourceNode): BuildConfig {
+  const arch = textOr(getChild(tree, 'arch'), 'host');
+  const rootfs = getChild(tree, 'rootfs');
+  const sizeMb = numberOr(getChild(rootfs, 'sizeMb'), 0);
+  return {
+    arch: arch === 'x86_64' || arch === 'aarch64' ? arch : 'host',
+    source: readSource(context, tree),
+    rootfs: {
+      label: textOr(getChild(rootfs, 'label'), DEFAULT_BUILD_CONFIG.rootfs.label),
+      maxBytes: sizeMb === 0 ? null : sizeMb * MIB,
+    },
+    env: readEnv(getChild(tree, 'env')),
+  };
+}
+
+/** An OCI image is the root file system whatever the distribution, whose kernel it boots. */
+function readSource(context: CheckContext, tree: SourceNode): BuildSource {
+  const oci = getChild(tree, 'oci');
+  if (oci !== undefined) return readOciSource(context, oci);
+  if (textOr(getChild(tree, 'distro'), 'debian') === 'alpine') {
+    return readAlpine(getChild(tree, 'alpine'));
+  }
+  const debian = getChild(tree, 'debian');
+  return {
+    kind: 'debian',
+    release: textOr(getChild(debian, 'release'), 'host'),
+    packages: readPackages(debian),
+    mirror: textOr(getChild(debian, 'mirror'), 'host'),
+  };
+}
+
+function readOciSource(context: CheckContext, oci: SourceNode): BuildSource {
+  const image = getChild(oci, 'image');
+  const policy = textOr(getChild(oci, 'pullPolicy'), 'if-not-present');
+  return {
+    kind: 'oci',
+    image: isScalar(image) ? readOci(context, 'oci.image', image) : '',
+    pull: policy === 'always' || policy === 'never' ? PULL_POLICIES[policy] : 'missing',
+  };
+}
+
+function readAlpine(alpine: SourceNode | undefined): BuildSource {
+  const textOrNull = (key: string) => {
+    const node = getChild(alpine, key);
+    return isScalar(node) ? node.text : null;
+  };
+  return {
+    kind: 'alpine',
+    version: textOr(getChild(alpine, 'version'), ''),
+    branch: textOrNull('branch'),
+    mirror: textOrNull('mirror'),
+    kernelPackage: textOrNull('kernelPackage'),
+    kernelImage: textOrNull('kernelImage'),
+    packages: readPackages(alpine),
+  };
+}
+
+function readPackages(node: SourceNode | undefined): readonly string[] {
+  const names = getItems(getChild(node, 'rootfsPackages')).map((item) => textOr(item, ''));
+  return [...new Set(names)].toSorted();
+}
+
+function readEnv(node: SourceNode | undefined): Record<string, string> {
+  const listed = getItems(node).map((item) => {
+    const [, name = '', value = ''] = /^([^=]*)=(.*)$/s.exec(textOr(item, '')) ?? [];
+    return [name, value] as const;
+  });
+  const mapped = getEntries(node).map(([name, { value }]) => [name, textOr(value, '')] as const);
+  return Object.fromEntries([...listed, ...mapped]);
+}
