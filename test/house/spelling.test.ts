@@ -31,7 +31,7 @@ function misspellings(paths: readonly string[], ignored: readonly string[]): str
     '--regex',
     WORD,
     '--skip',
-    '*/build/*',
+    'guest/build/*',
     '--ignore-words-list',
     words,
   ];
