@@ -113,7 +113,7 @@ export interface WatchRuleConfig {
   readonly from: string | null;
 }
 
-export type WatchAction = 'rerun' | 'restart' | 'rebuild' | 'reload';
+export type WatchAction = 'rerun' | 'restart' | 'rebuild' | 'reload' | 'sync';
 
 /** The main command of a sandbox, and how it is kept running. */
 export interface ServiceConfig {

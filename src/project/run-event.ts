@@ -1,4 +1,4 @@
-import type { DependencyConfig } from '../config/config.ts';
+import type { DependencyConfig, WatchAction } from '../config/config.ts';
 import type { BlockedUse, NetworkSummary } from '../net/audit/network-summary.ts';
 import type { ArtifactsResult } from './artifacts.ts';
 import type { ErrorData } from './error-data.ts';
@@ -164,10 +164,18 @@ export type RunChange =
   | {
       readonly type: 'change-detected';
       readonly sandbox: string;
-      readonly action: 'rerun' | 'restart' | 'rebuild' | 'reload';
+      readonly action: WatchAction;
       readonly from: string | null;
       readonly paths: readonly string[];
       readonly pathCount: number;
+    }
+  /** Watch mode: changed files of the host were put into the copy in the running guest. */
+  | {
+      readonly type: 'files-synced';
+      readonly sandbox: string;
+      readonly files: number;
+      readonly deleted: number;
+      readonly durationMs: number;
     }
   /** Watch mode: a machine waits for the next run; it contains the work of this many steps. */
   | { readonly type: 'rerun-prepared'; readonly sandbox: string; readonly stepCount: number }

@@ -1,8 +1,18 @@
 import type { Duplex } from 'node:stream';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { VM } from '../vm/vm.ts';
+import type { SyncSummary } from './copies/sync-trees.ts';
 
 type RunningVm = Pick<VM, 'connect' | 'ended'>;
+
+/** Brings the trees that were copied into a guest up to date with changed files of the host. */
+export type SyncGuest = (paths: readonly string[]) => Promise<SyncSummary>;
+
+interface Running {
+  readonly vm: RunningVm;
+  readonly sync: SyncGuest;
+  open: number;
+}
 
 /**
  * Most connections of other sandboxes to one guest at once. Its commands, checks and ports use streams of the same session, which has
@@ -24,12 +34,23 @@ function refused(message: string, cause: unknown): GondolinError {
 
 /** The VMs of a run by the names of their sandboxes. */
 export class RunningSandboxes {
-  readonly #running = new Map<string, { readonly vm: RunningVm; open: number }>();
+  readonly #running = new Map<string, Running>();
 
   /** Adds a VM until it ends. */
-  add(name: string, vm: RunningVm): void {
-    this.#running.set(name, { vm, open: 0 });
-    void vm.ended.then(() => this.#running.delete(name));
+  add(name: string, vm: RunningVm, sync: SyncGuest = async () => ({ files: 0, deleted: 0 })): void {
+    const running: Running = { vm, sync, open: 0 };
+    this.#running.set(name, running);
+    void vm.ended.then(() => {
+      if (this.#running.get(name) === running) this.#running.delete(name);
+    });
+  }
+
+  /**
+   * Puts changed files of the host into the trees that were copied into a guest. Returns null when the sandbox is not running.
+   * @throws the errors of `syncTrees`.
+   */
+  async sync(name: string, paths: readonly string[]): Promise<SyncSummary | null> {
+    return (await this.#running.get(name)?.sync(paths)) ?? null;
   }
 
   /** Connects to a server in a sandbox. @throws {GondolinError} NET_DIAL_FAILED, whose cause has the errno. */

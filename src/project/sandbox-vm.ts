@@ -64,6 +64,15 @@ async function copyIn(inputs: VmInputs, vm: VM): Promise<void> {
   }
 }
 
+/** Time for one sync. */
+const SYNC_LIMIT_MS = 120_000;
+
+/** Its code is loaded when files change. */
+async function syncGuest({ sandbox }: VmInputs, vm: VM, paths: readonly string[]) {
+  const { syncTrees } = await import('./copies/sync-trees.ts');
+  return syncTrees(sandbox.vm, vm.fs, paths, AbortSignal.timeout(SYNC_LIMIT_MS));
+}
+
 async function announceSsh(vm: VM, { onSsh }: SandboxVmOptions): Promise<void> {
   if (onSsh === undefined) return;
   try {
@@ -198,7 +207,7 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       hooks.onVmStarting();
       const { vm, steps } = await startSandbox(inputs, checkpoints);
       if (steps.length === 0) await copyIn(inputs, vm);
-      running.add(sandbox.name, vm);
+      running.add(sandbox.name, vm, (paths) => syncGuest(inputs, vm, paths));
       await ports.serve(vm);
       if (checkpoints !== null && options.checkpoints !== 'rewrite') {
         reportMissed(inputs, checkpoints, steps.length);

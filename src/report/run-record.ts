@@ -117,6 +117,7 @@ export class RunRecorder {
       case 'sandbox-finished':
       case 'change-detected':
       case 'rerun-prepared':
+      case 'files-synced':
         break;
     }
   }

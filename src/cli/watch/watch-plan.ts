@@ -211,6 +211,7 @@ export async function watchPlan(load: LoadPlan, flags: WatchFlags, io: CliIo): P
   };
   const session: WatchSession = new WatchSession({
     ...{ plan, reruns, run, maxParallel },
+    sync: (sandbox, paths) => running.sync(sandbox, paths),
     emit: (event) => output.emit(event),
     onResult: (result) => void output.result(result),
     onFailure: (error) => watch.fail(error),

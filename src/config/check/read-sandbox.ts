@@ -84,6 +84,7 @@ export function readSandbox(
   const ownNames = Object.keys(own.env);
   const steps = readSteps(context, get('steps'), workspace);
   const network = readNetwork(context, get('network'));
+  const volumes = readVolumes(context, get('volumes'), { workspace, memoryBytes, named });
   const variables = guestVariables(fromFiles, own, steps);
   return {
     name,
@@ -107,7 +108,7 @@ export function readSandbox(
       ...own.masked,
     ].toSorted(),
     envFiles: fromFiles.files,
-    volumes: readVolumes(context, get('volumes'), { workspace, memoryBytes, named }),
+    volumes,
     hide: getItems(get('hide')).map((item) => textOr(item, '')),
     network,
     ports: readPorts(context, get('ports')),
@@ -118,6 +119,7 @@ export function readSandbox(
     watch: readWatch(context, node, {
       stepNames: steps.map((step) => step.name),
       hasService: get('run') !== undefined,
+      copiedPaths: volumes.flatMap((volume) => (volume.kind === 'copy' ? [volume.hostPath] : [])),
     }),
     // Filled in by readDependencies, which knows the other sandboxes.
     dependsOn: [],

@@ -10,9 +10,11 @@ import { readDuration } from './quantities.ts';
 interface Watched {
   readonly stepNames: readonly string[];
   readonly hasService: boolean;
+  /** Host paths of the trees that are copied in. */
+  readonly copiedPaths: readonly string[];
 }
 
-const ACTIONS: readonly WatchAction[] = ['rerun', 'restart', 'rebuild', 'reload'];
+const ACTIONS: readonly WatchAction[] = ['rerun', 'restart', 'rebuild', 'reload', 'sync'];
 
 function readTexts(node: SourceNode | undefined): string[] {
   return getItems(node).map((item) => textOr(item, ''));
@@ -37,15 +39,33 @@ function readFrom(
   return null;
 }
 
+/** Reports an action that the sandbox has nothing for. */
+function checkAction(
+  context: CheckContext,
+  node: SourceNode | undefined,
+  path: string,
+  { hasService, copiedPaths }: Watched,
+): void {
+  const action = textOr(node, 'rerun');
+  if (node === undefined || (action !== 'restart' && action !== 'sync')) return;
+  if (!hasService) {
+    report(context, node, 'needs_run', `action: ${action}: the sandbox has no service`);
+  }
+  const overlaps = (other: string) =>
+    path === other || path.startsWith(`${other}/`) || other.startsWith(`${path}/`);
+  if (action === 'sync' && !copiedPaths.some(overlaps)) {
+    const hint = 'Add the directory as {type: copy, source, target}, or use `action: restart`.';
+    report(context, node, 'bad_value', 'action: sync: no volume of type copy has this path', hint);
+  }
+}
+
 function readRule(context: CheckContext, node: SourceNode, watched: Watched): WatchRuleConfig {
   const get = (key: string) => getChild(node, key);
   const action = ACTIONS.find((known) => known === textOr(get('action'), 'rerun')) ?? 'rerun';
-  const actionNode = get('action');
-  if (action === 'restart' && !watched.hasService && actionNode !== undefined) {
-    report(context, actionNode, 'needs_run', 'action: restart: the sandbox has no service');
-  }
+  const path = resolve(dirname(node.span.file.path), textOr(get('path'), '.'));
+  checkAction(context, get('action'), path, watched);
   return {
-    path: resolve(dirname(node.span.file.path), textOr(get('path'), '.')),
+    path,
     ignore: readTexts(get('ignore')),
     action,
     from: readFrom(context, get('from'), action, watched),

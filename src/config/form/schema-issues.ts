@@ -7,8 +7,8 @@ import { composeKeyHint, composeValueHint } from './compose-hints.ts';
 /** Keys planned for later versions: they get a clear message instead of "did you mean". */
 const LATER_KEYS: ReadonlySet<string> = new Set(['alpine', 'disk', 'oci', 'pull']);
 
-/** Values planned for later versions: `root: disk`, `distro: alpine`, `action: sync`. */
-const LATER_VALUES: ReadonlySet<unknown> = new Set(['disk', 'alpine', 'sync']);
+/** Values planned for later versions: `root: disk`, `distro: alpine`. */
+const LATER_VALUES: ReadonlySet<unknown> = new Set(['disk', 'alpine']);
 
 /** Keys that are often written one level too high, with the key they belong under. */
 const PARENT_OF: Readonly<Record<string, string>> = {

@@ -128,6 +128,7 @@ function changeBy(state: SandboxState, event: RunChange): Changed | null {
     case 'sandbox-changed':
     case 'change-detected':
     case 'rerun-prepared':
+    case 'files-synced':
     case 'checkpoint-missed':
     case 'checkpoint-saved':
     case 'network-blocked':

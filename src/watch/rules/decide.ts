@@ -1,13 +1,13 @@
 import { dirname, relative } from 'node:path';
 import ignore from 'ignore';
-import type { WatchRuleConfig } from '../../config/config.ts';
+import type { WatchAction, WatchRuleConfig } from '../../config/config.ts';
 import type { Plan, SandboxPlan } from '../../plan/plan.ts';
 import { inputMatcher } from '../../project/checkpoint/find-inputs.ts';
 
 /** The consequence of changed files for one sandbox. */
 export interface Decision {
   readonly sandbox: string;
-  readonly action: 'rerun' | 'restart' | 'rebuild';
+  readonly action: Exclude<WatchAction, 'reload'>;
   /** First step to run again; the number of steps stands for the service. */
   readonly from: number;
   /** The files that decided it. */
@@ -34,7 +34,10 @@ function ruleTest({ path: root, ignore: patterns }: WatchRuleConfig): (path: str
 async function judgeByInputs({ steps, service, vm }: SandboxPlan): Promise<Judge> {
   const matchers = await Promise.all(steps.map(({ inputs }) => inputMatcher(inputs)));
   const mounts = vm.mounts.flatMap((mount) => (mount.kind === 'host' ? [mount.hostPath] : []));
+  const copies = vm.mounts.flatMap((mount) => (mount.kind === 'copy' ? [mount.hostPath] : []));
   return (path) => {
+    // Trees are copied in before the first step.
+    if (copies.some((copy) => isWithin(path, copy))) return { action: 'rerun', from: 0 };
     const isInVolume = mounts.some((mount) => isWithin(path, mount));
     const from = steps.findIndex(({ inputs }, index) =>
       inputs.length === 0 ? isInVolume : matchers[index]?.(path),
@@ -54,7 +57,9 @@ async function judgeOf(sandbox: SandboxPlan): Promise<Judge> {
     if (found === undefined) return null;
     if (found.action === 'reload') return 'reload';
     if (found.action === 'rebuild') return { action: 'rebuild', from: 0 };
-    if (found.action === 'restart') return { action: 'restart', from: sandbox.steps.length };
+    if (found.action === 'restart' || found.action === 'sync') {
+      return { action: found.action, from: sandbox.steps.length };
+    }
     if (found.from === null) return byInputs(path) ?? { action: 'rerun', from: 0 };
     const from = sandbox.steps.findIndex(({ name }) => name === found.from);
     return { action: 'rerun', from: Math.max(0, from) };
@@ -69,13 +74,16 @@ export interface Decisions {
   readonly sandboxes: readonly Decision[];
 }
 
+/** The actions by their weight, for a batch of files that mean different things. */
+const ORDER: readonly Decision['action'][] = ['rebuild', 'rerun', 'restart', 'sync'];
+
 function combine(sandbox: string, found: readonly (readonly [string, Meaning])[]): Decision | null {
   const [first] = found;
   if (first === undefined) return null;
-  const rebuilt = found.some(([, { action }]) => action === 'rebuild');
-  const from = rebuilt ? 0 : Math.min(...found.map(([, meaning]) => meaning.from));
-  const isRerun = found.some(([, { action }]) => action === 'rerun');
-  const action = rebuilt ? 'rebuild' : isRerun ? 'rerun' : 'restart';
+  // A run that starts again copies the trees as they are then, so that nothing is left to sync.
+  const has = (wanted: Decision['action']) => found.some(([, { action }]) => action === wanted);
+  const action = ORDER.find(has) ?? 'sync';
+  const from = action === 'rebuild' ? 0 : Math.min(...found.map(([, meaning]) => meaning.from));
   return { sandbox, action, from, paths: found.map(([path]) => path) };
 }
 

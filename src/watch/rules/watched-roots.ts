@@ -8,7 +8,9 @@ async function rootsOf(sandbox: SandboxPlan): Promise<WatchedRoot[]> {
   const { watch, vm, steps } = sandbox;
   const ignore = { patterns: watch.ignore, base: watch.directory };
   if (watch.rules.length > 0) return watch.rules.map(({ path }) => ({ path, ignore }));
-  const mounts = vm.mounts.flatMap((mount) => (mount.kind === 'host' ? [mount.hostPath] : []));
+  const mounts = vm.mounts.flatMap((mount) =>
+    mount.kind === 'host' || mount.kind === 'copy' ? [mount.hostPath] : [],
+  );
   const inputs = await Promise.all(steps.map((step) => inputRoots(step.inputs)));
   return [...new Set([...mounts, ...inputs.flat()])].map((path) => ({ path, ignore }));
 }

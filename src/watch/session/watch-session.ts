@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import type { Plan, SandboxPlan } from '../../plan/plan.ts';
+import type { SyncSummary } from '../../project/copies/sync-trees.ts';
 import type { Reruns } from '../../project/rerun/reruns.ts';
 import type { RunChange } from '../../project/run-event.ts';
 import type { RunResult } from '../../project/run-result.ts';
@@ -8,6 +9,7 @@ import { createJudge, type Decision, type Decisions } from '../rules/decide.ts';
 import { planDifferences } from '../rules/plan-differences.ts';
 import { Dependencies } from './dependencies.ts';
 import { SandboxLoop } from './sandbox-loop.ts';
+import { SandboxSync } from './sandbox-sync.ts';
 
 export interface WatchSessionOptions {
   readonly plan: Plan;
@@ -18,6 +20,8 @@ export interface WatchSessionOptions {
     signal: AbortSignal,
     onEvent: (event: RunChange) => void,
   ) => Promise<RunResult>;
+  /** Puts changed files into the copies of a sandbox that runs; null when it does not. */
+  readonly sync: (sandbox: string, paths: readonly string[]) => Promise<SyncSummary | null>;
   /** Most sandboxes that start or run steps at once. */
   readonly maxParallel: number;
   /** Receives the events of the session; those of its runs are `run`'s. */
@@ -34,6 +38,7 @@ export class WatchSession {
   #plan: Plan;
   readonly #options: WatchSessionOptions;
   readonly #loops = new Map<string, SandboxLoop>();
+  readonly #syncs = new Map<string, SandboxSync>();
   readonly #begun = new Set<string>();
   readonly #dependencies = new Dependencies();
   readonly #slots: StartSlots;
@@ -74,7 +79,10 @@ export class WatchSession {
     const { name } = sandbox;
     const loop = new SandboxLoop(sandbox, {
       run: (wanted, signal) => this.#run(wanted, signal),
-      onStart: (from) => this.#options.reruns.of(name).startFrom(from),
+      onStart: (from) => {
+        this.#syncs.get(name)?.forget();
+        this.#options.reruns.of(name).startFrom(from);
+      },
       onResult: (result) => {
         this.#results.set(name, result);
         this.#options.onResult(result);
@@ -82,6 +90,24 @@ export class WatchSession {
       onFailure: this.#options.onFailure,
     });
     this.#loops.set(name, loop);
+    const sync = new SandboxSync({
+      sync: (paths) => this.#options.sync(name, paths),
+      isStarting: () => loop.isRunning,
+      onSynced: (summary, durationMs) =>
+        this.#options.emit({ type: 'files-synced', sandbox: name, ...summary, durationMs }),
+      onFailure: (error) => this.#startAfter(name, error),
+    });
+    this.#syncs.set(name, sync);
+  }
+
+  /** Files of the guest are old now: only another run has them right. */
+  #startAfter(name: string, error: unknown): void {
+    // A guest that has ended, or is about to, is followed by a new one anyway.
+    if (this.#isStopped || this.#loops.get(name)?.isRunning !== true) return;
+    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    const message = `the changed files could not be put into the guest: ${reason}`;
+    this.#options.emit({ type: 'warning', sandbox: name, message });
+    this.#again(name, 0);
   }
 
   /** Begins the sandboxes whose dependencies are ready. */
@@ -104,6 +130,7 @@ export class WatchSession {
           slot.leave();
           this.#loops.get(sandbox.name)?.serving();
         }
+        if (event.type === 'vm-started') this.#syncs.get(sandbox.name)?.flush();
         const reached = this.#dependencies.note(sandbox, event);
         if (reached.length > 0) this.#beginReady();
         if (reached.includes('completed')) this.#runDependents(sandbox.name);
@@ -141,7 +168,8 @@ export class WatchSession {
   #act({ sandbox, action, from, paths }: Decision): void {
     const step = this.#loops.get(sandbox)?.sandbox.steps[from]?.name ?? null;
     this.#announce(sandbox, action, step, paths);
-    if (action !== 'rebuild') this.#again(sandbox, from);
+    if (action === 'sync') this.#syncs.get(sandbox)?.add(paths);
+    else if (action !== 'rebuild') this.#again(sandbox, from);
     else {
       void this.#options.reruns
         .of(sandbox)
@@ -171,6 +199,7 @@ export class WatchSession {
     this.#judge = await createJudge(plan);
     for (const [name, loop] of gone) {
       this.#loops.delete(name);
+      this.#syncs.delete(name);
       this.#begun.delete(name);
       await loop.stop();
       await this.#options.reruns.of(name).reset();
@@ -210,5 +239,6 @@ export class WatchSession {
       return ending;
     };
     await Promise.all([...this.#loops].map(([name, loop]) => end(name, loop)));
+    await Promise.all([...this.#syncs.values()].map((sync) => sync.settled()));
   }
 }

@@ -1,6 +1,8 @@
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { planFromSnapshotName } from '../../../src/cli/snapshot-plan.ts';
+import { resolveDirectories } from '../../../src/host/directories.ts';
 import { planFromSnapshot } from '../../../src/project/snapshot/plan-from-snapshot.ts';
 import {
   createSnapshotFacts,
@@ -109,4 +111,28 @@ it.each([
   expect(() => planFromSnapshot(other, factsOf('x'))).toThrow(
     expect.objectContaining({ code: 'SNAPSHOT_REFUSED' }),
   );
+});
+
+it('a sandbox from a snapshot starts what it depends on, and only it has the size and image of the snapshot', async () => {
+  const env = { HOME: '/nowhere', XDG_STATE_HOME: temporaryDirectory() };
+  const io = { env } as unknown as Parameters<typeof planFromSnapshotName>[3];
+  const { snapshots } = resolveDirectories({ ...env, XDG_CACHE_HOME: '/nowhere' });
+  await new SnapshotStore(snapshots).add(factsOf('x'), machine('ram'), false);
+  const on = (name: string) => [{ name, condition: 'completed' as const }];
+  const of = (name: string, ...needs: string[]) => ({
+    ...sandbox(name, [step('a', 'true')], { mounts: MOUNTS, cpus: 4 }),
+    dependsOn: needs.flatMap(on),
+  });
+  const whole = plan(of('other'), of('data'), of('db', 'data'), of('box', 'db'));
+  const { plan: chosen, from } = await planFromSnapshotName(whole, 'x', null, io);
+  expect(chosen.sandboxes.map(({ name, vm }) => [name, vm.cpus])).toEqual([
+    ['data', 4],
+    ['db', 4],
+    ['box', BOX.vm.cpus],
+  ]);
+  expect(from.sandbox).toBe('box');
+  expect(readFileSync(join(from.directory, 'ram'), 'utf8')).toBe('ram');
+  // Another sandbox of the project may start from it, if it is named.
+  const named = await planFromSnapshotName(whole, 'x', 'db', io);
+  expect(named.plan.sandboxes.map(({ name }) => name)).toEqual(['data', 'db']);
 });

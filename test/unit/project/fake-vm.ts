@@ -267,6 +267,8 @@ function lineOf(event: RunChange): string {
       return `change-detected ${event.sandbox} ${event.action} ${event.from} ${event.paths.join()}`;
     case 'rerun-prepared':
       return `rerun-prepared ${event.sandbox} ${event.stepCount}`;
+    case 'files-synced':
+      return `files-synced ${event.files} ${event.deleted}`;
     case 'warning':
       return `warning ${event.message}`;
     case 'service-started':

@@ -12,6 +12,7 @@ import {
   describePort,
   describeService,
   describeStart,
+  describeSync,
   describeWaiting,
   plainText,
 } from '../text/describe.ts';
@@ -84,6 +85,8 @@ function statusText(event: RunEvent): string | null {
       return `${event.sandbox}: ${describeChange(event)}`;
     case 'sandbox-stopping':
       return `${event.sandbox}: stopping`;
+    case 'files-synced':
+      return `${event.sandbox}: ${describeSync(event)}`;
     case 'change-detected':
       return `${event.sandbox}: ${describeFileChange(event)}`;
     case 'run-started':

@@ -135,9 +135,20 @@ export function describeChange({
 const FILE_ACTIONS = {
   rerun: 'running again',
   restart: 'starting the service again',
-  rebuild: 'building the image again',
+  rebuild: 'starting over from the image',
   reload: 'running again',
+  sync: 'copying into the guest',
 } as const;
+
+export function describeSync({
+  files,
+  deleted,
+  durationMs,
+}: Extract<RunEvent, { type: 'files-synced' }>): string {
+  const copied = `copied ${files === 1 ? '1 file' : `${files} files`}`;
+  const removed = deleted === 0 ? '' : `, deleted ${deleted}`;
+  return `${copied}${removed} in the guest in ${formatDuration(durationMs)}`;
+}
 
 /** Describes what a change of files does: `src/a.ts changed, and 3 more: running again from unit`. File names may contain anything. */
 export function describeFileChange(event: Extract<RunEvent, { type: 'change-detected' }>): string {

@@ -161,7 +161,9 @@ it('watch: reads rules with paths at its file, and reports steps and services th
   expect(issuesOfText(`${head}    - { path: a, action: rebuild, from: unit }\n`)).toEqual([
     '5:41 bad_value',
   ]);
-  expect(issuesOfText(`${head}    - { path: a, action: sync }\n`)).toEqual(['5:26 later_key']);
+  // It has neither a service nor a tree that is copied in.
+  const sync = issuesOfText(`${head}    - { path: a, action: sync }\n`);
+  expect(sync).toEqual(['5:26 needs_run', '5:26 bad_value']);
 });
 
 it.each([

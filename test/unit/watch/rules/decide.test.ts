@@ -62,3 +62,19 @@ it.each<[string, string[], string[]]>([
   ] as const;
   expect(await decide(sandbox(STEPS, { mounts: [MOUNT] }, { rules }), ...paths)).toEqual(want);
 });
+
+it('a tree that is copied in runs everything again, and by a rule is synced unless the sandbox starts again anyway', async () => {
+  const copy = { kind: 'copy', hostPath: '/p/src', guestPath: '/w', usesGitignore: false } as const;
+  const rule = { ignore: [], from: null } as const;
+  const rules = [
+    { ...rule, path: '/p/src', action: 'sync' },
+    { ...rule, path: '/p/server', action: 'restart' },
+    { ...rule, path: '/p/Dockerfile', action: 'rebuild' },
+  ] as const;
+  const serving = { ...sandbox([step('a')], { mounts: [copy] }), service: SERVICE };
+  expect(await decide(serving, 'src/a.css')).toEqual(['rerun 0']);
+  const ruled = { ...sandbox([step('a')], { mounts: [copy] }, { rules }), service: SERVICE };
+  expect(await decide(ruled, 'src/a.css', 'src/b')).toEqual(['sync 1']);
+  expect(await decide(ruled, 'src/a.css', 'server/x')).toEqual(['restart 1']);
+  expect(await decide(ruled, 'src/a.css', 'server/x', 'Dockerfile')).toEqual(['rebuild 0']);
+});
