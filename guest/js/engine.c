@@ -96,6 +96,18 @@ static _Noreturn void run(void)
     _exit(0);
 }
 
+/* Takes the standard streams that the keeper passes. */
+static void take_streams(void)
+{
+    char message;
+    int fd;
+    for (int stream = STDIN_FILENO; stream <= STDOUT_FILENO; stream++) {
+        if (!receive_descriptor(keeper, &message, 1, &fd) || fd < 0 || dup2(fd, stream) != stream)
+            _exit(3);
+        close_quietly(fd);
+    }
+}
+
 _Noreturn void engine_wait(int socket)
 {
     char message;
@@ -106,6 +118,8 @@ _Noreturn void engine_wait(int socket)
         if (fd >= 0 && fork() == 0) {
             close_quietly(socket);
             keeper = fd;
+            if (message == *FORK_WITH_STREAMS)
+                take_streams();
             run();
         }
         close_quietly(fd);

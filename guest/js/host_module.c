@@ -1,5 +1,7 @@
 #include "host_module.h"
 
+#include <poll.h>
+
 #include "limits.h"
 #include "runtime/util.h"
 #include "value.h"
@@ -31,10 +33,22 @@ static JSValue throw_message(JSContext *context, JSValue message)
     return JS_Throw(context, error);
 }
 
+/* Waits for a frame, where limits and KILL end the engine, and reads it whole: the keeper reads from its end. */
+static bool read_reply(struct frame *reply)
+{
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    while (poll(&input, 1, -1) < 0)
+        continue;
+    limits_pause();
+    bool is_read = frame_read(reply);
+    limits_resume();
+    return is_read;
+}
+
 static JSValue take_reply(JSContext *context)
 {
     struct frame reply;
-    if (!frame_read(&reply))
+    if (!read_reply(&reply))
         _exit(0);
     if (reply.type != FRAME_HOST_RESULT || reply.length < 1)
         _exit(2);

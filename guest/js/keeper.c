@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "attach.h"
 #include "descriptor.h"
 #include "engine.h"
 #include "runtime/util.h"
@@ -19,6 +20,10 @@ struct snapshot {
 static struct snapshot *snapshots;
 /* Reaches the engine; -1 while there is none. */
 static int engine = -1;
+/* Where a host attaches after a restore of the machine; -1 where it cannot. */
+static int listener = -1;
+/* The command whose streams are used; -1 while they are those of the start. */
+static int attached = -1;
 
 static struct snapshot **find(uint32_t id)
 {
@@ -49,6 +54,13 @@ static void keep(uint32_t id, int socket)
     snapshots = snapshot;
 }
 
+/* Passes the streams on to an engine: the snapshot that forks it has those of before the machine was saved. */
+static void pass_streams(int socket)
+{
+    if (attached >= 0)
+        (void)(send_descriptor(socket, "s", 1, STDIN_FILENO) && send_descriptor(socket, "s", 1, STDOUT_FILENO));
+}
+
 static void refuse(const char *message)
 {
     frame_write(FRAME_REFUSED, &(struct frame_part){message, strlen(message)}, 1);
@@ -70,7 +82,8 @@ static void start_engine(uint32_t id)
     shared->death = DEATH_CRASH;
     shared->is_busy = shared->is_writing = false;
     shared->is_owing = true;
-    bool is_sent = send_descriptor(snapshot->socket, "f", 1, pair[1]);
+    pass_streams(pair[0]);
+    bool is_sent = send_descriptor(snapshot->socket, attached >= 0 ? FORK_WITH_STREAMS : FORK, 1, pair[1]);
     close_quietly(pair[1]);
     if (is_sent) {
         engine = pair[0];
@@ -115,18 +128,40 @@ static void serve_engine(void)
         report_death();
 }
 
-/* Without an engine. Returns false when the host is gone. */
+static void forget_all_but(uint32_t id)
+{
+    for (struct snapshot *snapshot = snapshots, *next; snapshot != NULL; snapshot = next) {
+        next = snapshot->next;
+        if (snapshot->id != id)
+            forget(snapshot->id);
+    }
+}
+
+/* The host is gone: in a machine that was saved and restored there is a new one, which knows one snapshot. */
+static bool take_new_host(void)
+{
+    uint32_t id;
+    close_quietly(attached);
+    attached = listener < 0 ? -1 : attach_accept(listener, &id);
+    if (attached < 0)
+        return false;
+    forget_all_but(id);
+    return true;
+}
+
+/* Without an engine. Returns false at the end. */
 static bool serve_host(void)
 {
     struct frame frame;
     if (!frame_read(&frame))
-        return false;
+        return take_new_host();
     uint32_t id = frame.length >= 4 ? load_u32(frame.payload) : 0;
     if (frame.type == FRAME_RESTORE)
         start_engine(id);
     else if (frame.type == FRAME_FORGET)
         forget(id);
-    else
+    /* The result of a host function whose caller has ended meanwhile is nobody's. */
+    else if (frame.type != FRAME_HOST_RESULT)
         report_death();
     frame_free(&frame);
     return true;
@@ -139,6 +174,8 @@ int keeper_run(void)
     (void)signal(SIGCHLD, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
+    if (settings.socket_path != NULL)
+        listener = attach_listen(settings.socket_path);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return 1;
     pid_t pid = fork();

@@ -1,12 +1,14 @@
 /*
  * gondolin-js: runs JavaScript handlers for the host, as a command of a guest. Start reading at keeper.h.
  *
- *     gondolin-js HEAP_BYTES STACK_BYTES OUTPUT_BYTES
+ *     gondolin-js HEAP_BYTES STACK_BYTES OUTPUT_BYTES [SOCKET]
+ *     gondolin-js --attach SOCKET SNAPSHOT
  */
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "attach.h"
 #include "keeper.h"
 #include "runtime/util.h"
 #include "shared.h"
@@ -28,11 +30,15 @@ static bool read_size(const char *text, size_t *size)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4 || !read_size(argv[1], &settings.heap_bytes) || !read_size(argv[2], &settings.stack_bytes) ||
-        !read_size(argv[3], &settings.output_bytes)) {
-        (void)fputs("usage: gondolin-js HEAP_BYTES STACK_BYTES OUTPUT_BYTES\n", stderr);
+    size_t id;
+    if (argc == 4 && strcmp(argv[1], "--attach") == 0 && read_size(argv[3], &id))
+        return attach_run(argv[2], (uint32_t)id);
+    if (argc < 4 || argc > 5 || !read_size(argv[1], &settings.heap_bytes) ||
+        !read_size(argv[2], &settings.stack_bytes) || !read_size(argv[3], &settings.output_bytes)) {
+        (void)fputs("usage: gondolin-js HEAP_BYTES STACK_BYTES OUTPUT_BYTES [SOCKET]\n", stderr);
         return 2;
     }
+    settings.socket_path = argv[4];
     const rlim_t stack_bytes = settings.stack_bytes + STACK_MARGIN_BYTES;
     const struct rlimit stack = {.rlim_cur = stack_bytes, .rlim_max = stack_bytes};
     (void)setrlimit(RLIMIT_STACK, &stack);

@@ -26,6 +26,8 @@ struct settings {
     size_t heap_bytes;
     size_t stack_bytes;
     size_t output_bytes;
+    /* Where a host attaches after a restore of the machine; NULL where it cannot. */
+    const char *socket_path;
 };
 
 extern struct shared *shared;

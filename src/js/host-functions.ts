@@ -46,6 +46,15 @@ export class HostFunctions {
     );
   }
 
+  /** Returns the first of `wanted` that is not there, as `host:MODULE.FUNCTION`; null when all are. */
+  missing(wanted: Readonly<Record<string, readonly string[]>>): string | null {
+    for (const [module, functions] of Object.entries(wanted)) {
+      const found = functions.find((name) => this.#modules.get(module)?.has(name) !== true);
+      if (found !== undefined) return `host:${module}.${found}`;
+    }
+    return null;
+  }
+
   /** Calls one; the names are a guest's. */
   call(module: string, name: string, args: readonly unknown[]): unknown {
     const callback = this.#modules.get(module)?.get(name);

@@ -85,20 +85,23 @@ export class LoadedJSSandbox implements AsyncDisposable {
     this.#checkUsable();
     return this.#core.inOrder(async () => {
       this.#checkHealthy();
-      return new Snapshot(this.#core, await this.#core.snapshot());
+      return Snapshot.at(this.#core, await this.#core.snapshot());
     });
   }
 
   /**
-   * Goes back to a snapshot of this build, also one of before an `unload`, with the handlers of then.
-   * @throws {GondolinError} ERR_INVALID_ARG, ERR_CONSUMED; ERR_GUEST_ABORT when the machine has ended, and its snapshots with it.
+   * Goes back to a snapshot of this build, also one of before an `unload`, with the handlers of then. One that `Snapshot.load` gave may
+   * be of another process, whose build had the same sizes.
+   * @throws {GondolinError} ERR_INVALID_ARG, ERR_CONSUMED; ERR_GUEST_ABORT when the machine has ended, and its snapshots with it;
+   * SNAPSHOT_REFUSED for a saved one that is damaged, or of another gondolin or machine.
    */
   async restore(snapshot: Snapshot): Promise<void> {
-    if (!(snapshot instanceof Snapshot) || snapshot.core !== this.#core) {
+    if (!(snapshot instanceof Snapshot)) {
       throw invalidArgument('snapshot: want one of a sandbox of the same build');
     }
+    snapshot.checkFor(this.#core);
     this.#use.check();
-    return this.#core.inOrder(() => this.#core.restore(snapshot.id));
+    return this.#core.inOrder(() => snapshot.restoreIn(this.#core));
   }
 
   /** Ends the machine. Calls that run or wait reject with ERR_GUEST_ABORT. May be called twice. */

@@ -1,7 +1,8 @@
 import { Consumable } from './consumable.ts';
 import { type HostFunction, HostFunctions } from './host-functions.ts';
 import { JSSandbox } from './js-sandbox.ts';
-import { SandboxCore, type SandboxSetup } from './sandbox-core.ts';
+import { SandboxCore } from './sandbox-core.ts';
+import type { SandboxSetup } from './sandbox-setup.ts';
 
 /**
  * Functions of one module, which handlers import from `host:NAME`.

@@ -1,47 +1,34 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { CallStats } from './call-stats.ts';
-import { Engine } from './engine/engine.ts';
-import type { EngineChannel } from './engine/engine-channel.ts';
+import type { SavedEngine } from './engine/engine-channel.ts';
+import { Engines, type SnapshotPlace } from './engine/engines.ts';
 import { internal } from './errors.ts';
-import type { HostFunctions } from './host-functions.ts';
-import type { SandboxSizes } from './sizes.ts';
-import { ENGINE_FRAME, type EngineFrame, encodeU32 } from './wire/engine-frame.ts';
+import type { SandboxSetup } from './sandbox-setup.ts';
+import { ENGINE_FRAME, type EngineFrame } from './wire/engine-frame.ts';
 import { type CallReply, DEATHS, decodeCallReply } from './wire/reply.ts';
-
-/** Settings of one `build()`. */
-export interface SandboxSetup {
-  readonly sizes: SandboxSizes;
-  readonly host: HostFunctions;
-  readonly print: (text: string, isError: boolean) => void;
-  /** Starts a machine with a gondolin-js in it. */
-  readonly open: (sizes: SandboxSizes) => Promise<EngineChannel>;
-}
 
 /** Beyond a call's own limit: a guest that has not replied by then does not keep to its limits. */
 const GRACE_MS = 5_000;
 const NO_STATS: CallStats = { wallClockMs: 0, cpuTimeMs: 0, heapBytes: 0, terminatedBy: null };
-/** The runtime without handlers. */
-const BARE = 0;
 
-/** The machine that the objects of one `build()` share, and the order of requests to it. */
+/** The machines that the objects of one `build()` share, and the order of requests to them. */
 export class SandboxCore {
   readonly setup: SandboxSetup;
-  #engine: Engine;
+  readonly #engines: Engines;
   #queue: Promise<unknown> = Promise.resolve();
-  #lastId = BARE;
   /** The engine cannot be used before a snapshot is restored. */
   isPoisoned = false;
   #isRunning = false;
   lastCallStats: CallStats = NO_STATS;
 
-  private constructor(setup: SandboxSetup, engine: Engine) {
+  private constructor(setup: SandboxSetup, engines: Engines) {
     this.setup = setup;
-    this.#engine = engine;
+    this.#engines = engines;
   }
 
   /** @throws {GondolinError} ERR_GUEST_ABORT, and what starting a VM throws. */
   static async start(setup: SandboxSetup): Promise<SandboxCore> {
-    return new SandboxCore(setup, await openEngine(setup));
+    return new SandboxCore(setup, await Engines.start(setup));
   }
 
   /** Runs `task` after those before it, whatever became of them. */
@@ -64,43 +51,37 @@ export class SandboxCore {
   interrupt(): void {
     if (!this.#isRunning) return;
     this.isPoisoned = true;
-    this.#engine.interrupt();
+    this.#engines.current.interrupt();
   }
 
-  async snapshot(): Promise<number> {
-    const id = ++this.#lastId;
-    expectReply(
-      await this.#engine.request(ENGINE_FRAME.snapshot, [encodeU32(id)]),
-      ENGINE_FRAME.snapshotted,
-    );
-    return id;
+  snapshot(): Promise<SnapshotPlace> {
+    return this.#engines.snapshot();
   }
 
-  async restore(id: number): Promise<void> {
-    expectReply(
-      await this.#engine.request(ENGINE_FRAME.restore, [encodeU32(id)]),
-      ENGINE_FRAME.ready,
-    );
+  async restore(place: SnapshotPlace): Promise<void> {
+    await this.#engines.restore(place);
     this.isPoisoned = false;
+  }
+
+  /** Returns where the snapshot of the saved machine waits now. */
+  async restoreSaved(saved: SavedEngine): Promise<SnapshotPlace> {
+    const place = await this.#engines.restoreSaved(saved);
+    this.isPoisoned = false;
+    return place;
   }
 
   /** Back to the runtime without handlers, in a new machine where the old one has ended. */
   async reset(): Promise<void> {
-    try {
-      await this.restore(BARE);
-    } catch {
-      await this.#engine.close();
-      this.#engine = await openEngine(this.setup);
-      this.isPoisoned = false;
-    }
+    await this.#engines.reset();
+    this.isPoisoned = false;
   }
 
-  forget(id: number): void {
-    void this.inOrder(async () => this.#engine.forget(id));
+  forget(place: SnapshotPlace): void {
+    void this.inOrder(() => this.#engines.forget(place));
   }
 
   close(): Promise<void> {
-    return this.#engine.close();
+    return this.#engines.close();
   }
 
   /** Runs JavaScript: a LOAD or a CALL. */
@@ -113,7 +94,7 @@ export class SandboxCore {
     this.lastCallStats = NO_STATS;
     try {
       const limitMs = wallMs === undefined ? undefined : wallMs + GRACE_MS;
-      return this.#settle(await this.#engine.request(type, payload, limitMs));
+      return this.#settle(await this.#engines.current.request(type, payload, limitMs));
     } catch (error) {
       if (GondolinError.is(error) && error.code === 'ERR_GUEST_ABORT') this.isPoisoned = true;
       throw error;
@@ -162,24 +143,4 @@ export class SandboxCore {
 
 function cancelled(why: string): GondolinError {
   return new GondolinError('ERR_CANCELLED', `execution was cancelled: ${why}`);
-}
-
-function expectReply(frame: EngineFrame, type: number): void {
-  if (frame.type === type) return;
-  const isRefusal = frame.type === ENGINE_FRAME.refused;
-  throw internal(isRefusal ? frame.payload.toString() : `a reply of type ${frame.type}`);
-}
-
-async function openEngine({ sizes, host, print, open }: SandboxSetup): Promise<Engine> {
-  const engine = new Engine(await open(sizes), {
-    call: (module, name, args) => host.call(module, name, args),
-    print,
-  });
-  try {
-    expectReply(await engine.ready(), ENGINE_FRAME.ready);
-    return engine;
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
 }

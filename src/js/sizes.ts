@@ -1,4 +1,3 @@
-import type { EngineSizes } from './engine/engine-channel.ts';
 import { invalidArgument } from './errors.ts';
 
 /** Sizes of a sandbox, in bytes. */
@@ -55,10 +54,6 @@ export function checkSandboxSize(name: keyof SandboxSizes, bytes: number): numbe
     );
   }
   return Math.max(bytes, MIN_SIZES[name]);
-}
-
-export function engineSizes(sizes: SandboxSizes): EngineSizes {
-  return { heapBytes: sizes.heap, stackBytes: sizes.stack, outputBytes: sizes.outputBuffer };
 }
 
 /** RAM of a machine that holds the sandbox: an event and a result exist as bytes and as text beside the heap. */

@@ -92,7 +92,7 @@ it(`require() gives the same, and ${SANDBOXES} sandboxes that nobody disposes wo
   expect(await outputOf('many.cjs', program)).toBe(`${SANDBOXES * (SANDBOXES - 1)}\n`);
 });
 
-it('limits, kill, heap and stack end calls in a guest as they should, and restore() mends it', async () => {
+it('limits, kill, heap and stack end calls in a guest as they should, restore() mends it, and another process continues a saved snapshot', async () => {
   const program = `
     import { SandboxBuilder } from '${PACKAGE}';
     const proto = await new SandboxBuilder().build();
@@ -104,6 +104,7 @@ it('limits, kill, heap and stack end calls in a guest as they should, and restor
     add('heap', 'const all = []; for (;;) all.push(new Array(1000).fill(0));');
     add('stack', 'return handler() + 1;');
     add('file', 'left = (globalThis.left ?? 0) + 1; return left;', 'var left;');
+    add('count', 'calls += 1; return calls;', 'let calls = 0;');
     add('waits', 'return wait();', "import { wait } from 'host:clock';");
     const loaded = await sandbox.getLoadedSandbox();
     const snapshot = await loaded.snapshot();
@@ -124,9 +125,29 @@ it('limits, kill, heap and stack end calls in a guest as they should, and restor
     setTimeout(() => loaded.interruptHandle.kill(), 100);
     await fails('spin');
     console.log(codes.join(' '), wallMs >= 500, await loaded.callHandler('waits', null), await loaded.callHandler('file', null));
+    await loaded.callHandler('count', null);
+    await (await loaded.snapshot()).save('saved');
+    console.log(await loaded.callHandler('count', null));
     await loaded.dispose();
     await loaded.callHandler('file', null).catch(({ code }) => console.log(code));`;
   expect(await outputOf('limits.mjs', program)).toBe(
-    'ERR_CANCELLED wall-clock ERR_CANCELLED cpu-time ERR_CANCELLED cpu-time ERR_GUEST_ABORT ERR_STACK_OVERFLOW ERR_CANCELLED true waited 1\nERR_GUEST_ABORT\n',
+    'ERR_CANCELLED wall-clock ERR_CANCELLED cpu-time ERR_CANCELLED cpu-time ERR_GUEST_ABORT ERR_STACK_OVERFLOW ERR_CANCELLED true waited 1\n2\nERR_GUEST_ABORT\n',
+  );
+  const continued = `
+    import { SandboxBuilder, Snapshot } from '${PACKAGE}';
+    const proto = (await new SandboxBuilder().build()).register('clock', 'wait', () => 'here');
+    const loaded = await (await proto.loadRuntime()).getLoadedSandbox();
+    const own = await loaded.snapshot();
+    const snapshot = await Snapshot.load('saved');
+    await loaded.restore(snapshot);
+    console.log(await loaded.callHandler('waits', null), await loaded.callHandler('count', null));
+    setTimeout(() => loaded.interruptHandle.kill(), 100);
+    await loaded.callHandler('spin', null).catch(({ code }) => console.log(code));
+    await loaded.restore(snapshot);
+    console.log(await loaded.callHandler('count', null));
+    await loaded.restore(own);
+    await loaded.callHandler('count', null).catch(({ code }) => console.log(code));`;
+  expect(await outputOf('continued.mjs', continued)).toBe(
+    'here 2\nERR_CANCELLED\n2\nERR_INTERNAL\n',
   );
 });

@@ -1,3 +1,5 @@
+import type { SandboxSizes } from '../sizes.ts';
+
 /** A running gondolin-js, wherever it runs. */
 export interface EngineChannel {
   /** Sends bytes; resolves when more are welcome. */
@@ -8,19 +10,35 @@ export interface EngineChannel {
   interrupt(): Promise<void>;
   /** Resolves with the reason when it has ended. Never rejects. */
   readonly ended: Promise<string>;
+  /**
+   * Saves the machine, with all processes of its gondolin-js, into an existing, empty directory. Not while a request waits.
+   * @throws {GondolinError} as `VM.save`.
+   */
+  save(directory: string): Promise<void>;
   /** If false, Node does not wait for it. */
   keepAlive(isKept: boolean): void;
   /** Ends it, and the machine it has. May be called twice; never throws. */
   close(): Promise<void>;
 }
 
-export interface EngineSizes {
-  readonly heapBytes: number;
-  readonly stackBytes: number;
-  readonly outputBytes: number;
+/** A machine that was saved, and the snapshot in it that is kept. */
+export interface SavedEngine {
+  readonly directory: string;
+  readonly id: number;
 }
 
-/** Arguments of gondolin-js. */
-export function engineArguments({ heapBytes, stackBytes, outputBytes }: EngineSizes): string[] {
-  return [heapBytes, stackBytes, outputBytes].map(String);
+/**
+ * Starts a gondolin-js, or continues a saved one: it then has no engine, and waits for the RESTORE of the snapshot.
+ * @throws {GondolinError} as `VM.create`; SNAPSHOT_REFUSED.
+ */
+export type OpenEngine = (sizes: SandboxSizes, saved?: SavedEngine) => Promise<EngineChannel>;
+
+/** @param socket  Where a host attaches to it after a restore of its machine. */
+export function engineArguments({ heap, stack, outputBuffer }: SandboxSizes, socket: string) {
+  return [...[heap, stack, outputBuffer].map(String), socket];
+}
+
+/** Arguments of the command that attaches to it. */
+export function attachArguments(socket: string, { id }: SavedEngine): string[] {
+  return ['--attach', socket, String(id)];
 }

@@ -30,11 +30,15 @@ const forgotten = new FinalizationRegistry<EngineChannel>((channel) => void chan
 
 /** One request after another to a gondolin-js. A guest that breaks the protocol is closed. */
 export class Engine {
+  /** Ids of the snapshots that are kept in its guest. */
+  readonly snapshots: Set<number> = new Set();
   readonly #channel: EngineChannel;
   readonly #host: EngineHost;
   #waiting: Waiting | null = null;
   #failure: GondolinError | null = null;
   #interrupting: Promise<void> = Promise.resolve();
+  /** Replies so far: the result of a host function is for the request that called it. */
+  #replies = 0;
   readonly #decoder = new EngineFrameDecoder();
 
   constructor(channel: EngineChannel, host: EngineHost) {
@@ -53,9 +57,13 @@ export class Engine {
     forgotten.register(this, channel, this);
   }
 
+  get hasEnded(): boolean {
+    return this.#failure !== null;
+  }
+
   /** Resolves once it takes requests. */
   ready(): Promise<EngineFrame> {
-    return this.#reply();
+    return this.#kept(this.#reply());
   }
 
   /**
@@ -70,15 +78,26 @@ export class Engine {
   ): Promise<EngineFrame> {
     // A signal that is still on its way would stop this request instead of the last.
     await this.#interrupting;
-    const reply = this.#reply();
+    const reply = this.#kept(this.#reply());
     void this.#send(encodeEngineFrame(type, ...payload));
     const late = () => this.#break('the guest does not reply');
     const timer = limitMs === undefined ? undefined : setTimeout(late, limitMs);
     return reply.finally(() => clearTimeout(timer));
   }
 
+  /**
+   * Saves the guest into an existing, empty directory. Not while a request waits for its reply.
+   * @throws {GondolinError} ERR_GUEST_ABORT when it has ended; as `VM.save`.
+   */
+  async save(directory: string): Promise<void> {
+    await this.#interrupting;
+    if (this.#failure !== null) throw this.#failure;
+    await this.#kept(this.#channel.save(directory));
+  }
+
   /** Lets the guest end a snapshot's process. Not while a request waits for its reply. */
   forget(id: number): void {
+    this.snapshots.delete(id);
     if (this.#failure === null)
       void this.#send(encodeEngineFrame(ENGINE_FRAME.forget, encodeU32(id)));
   }
@@ -99,11 +118,16 @@ export class Engine {
 
   #reply(): Promise<EngineFrame> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    busy.add(this);
-    this.#channel.keepAlive(true);
     return new Promise<EngineFrame>((resolve, reject) => {
       this.#waiting = { resolve, reject };
-    }).finally(() => {
+    });
+  }
+
+  /** Node waits for the guest until `work` is done. */
+  #kept<T>(work: Promise<T>): Promise<T> {
+    busy.add(this);
+    this.#channel.keepAlive(true);
+    return work.finally(() => {
       busy.delete(this);
       this.#channel.keepAlive(false);
     });
@@ -134,6 +158,7 @@ export class Engine {
     } else {
       const waiting = this.#waiting;
       this.#waiting = null;
+      this.#replies += 1;
       if (waiting === null) this.#break(`a frame of type ${frame.type} that nobody asked for`);
       else waiting.resolve(frame);
     }
@@ -142,9 +167,11 @@ export class Engine {
   async #callHost(payload: Buffer): Promise<void> {
     try {
       const { module, name, args } = decodeHostCall(payload);
-      await this.#send(
-        encodeEngineFrame(ENGINE_FRAME.hostResult, await this.#outcome(module, name, args)),
-      );
+      const replies = this.#replies;
+      const outcome = await this.#outcome(module, name, args);
+      // The engine that called has ended meanwhile: the next one would take this for a request.
+      if (this.#replies !== replies) return;
+      await this.#send(encodeEngineFrame(ENGINE_FRAME.hostResult, outcome));
     } catch (error) {
       this.#break(`a broken call of the host: ${String(error)}`);
     }

@@ -2,22 +2,38 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { jsProgramPath } from '../../host/package-root.ts';
 import { type LoneProgram, startLoneProgram } from '../../vm/start/lone-program.ts';
-import { engineSizes, machineBytes, type SandboxSizes } from '../sizes.ts';
-import { type EngineChannel, engineArguments } from './engine-channel.ts';
+import { machineBytes, type SandboxSizes } from '../sizes.ts';
+import {
+  attachArguments,
+  type EngineChannel,
+  engineArguments,
+  type SavedEngine,
+} from './engine-channel.ts';
 
 const GUEST_PATH = '/gondolin-js';
+const GUEST_SOCKET = '/gondolin-js.socket';
 
 /**
- * Starts a machine with gondolin-js. Node does not wait for it.
- * @throws {GondolinError} as `VM.create`.
+ * Starts a machine with gondolin-js, or continues a saved one. Node does not wait for it.
+ * @throws {GondolinError} as `VM.create`; SNAPSHOT_REFUSED.
  */
-export async function openMachine(sizes: SandboxSizes): Promise<EngineChannel> {
-  const program = await startLoneProgram({
+export async function openMachine(
+  sizes: SandboxSizes,
+  saved?: SavedEngine,
+): Promise<EngineChannel> {
+  const machine = {
     hostPath: jsProgramPath(),
     guestPath: GUEST_PATH,
-    args: engineArguments(engineSizes(sizes)),
     memoryBytes: machineBytes(sizes),
-  });
+  };
+  const program = await (saved === undefined
+    ? startLoneProgram({ ...machine, args: engineArguments(sizes, GUEST_SOCKET) })
+    : startLoneProgram({
+        ...machine,
+        args: attachArguments(GUEST_SOCKET, saved),
+        stderr: 'pipe',
+        from: saved.directory,
+      }));
   program.keepAlive(false);
   return new MachineChannel(program);
 }
@@ -25,10 +41,12 @@ export async function openMachine(sizes: SandboxSizes): Promise<EngineChannel> {
 class MachineChannel implements EngineChannel {
   readonly #program: LoneProgram;
   readonly ended: Promise<string>;
+  #interrupting: Promise<void> = Promise.resolve();
 
   constructor(program: LoneProgram) {
     this.#program = program;
     this.ended = program.ended;
+    program.process.stderr?.on('error', () => undefined);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -41,12 +59,29 @@ class MachineChannel implements EngineChannel {
     this.#program.process.stdout?.on('data', listener);
   }
 
+  save(directory: string): Promise<void> {
+    return this.#program.save(directory);
+  }
+
   keepAlive(isKept: boolean): void {
     this.#program.keepAlive(isKept);
   }
 
+  /** One after another: two signals at once may arrive as one. */
   interrupt(): Promise<void> {
-    return this.#program.signal(constants.signals.SIGUSR1);
+    const sent = this.#interrupting.then(() => this.#signal());
+    this.#interrupting = sent.catch(() => undefined);
+    return sent;
+  }
+
+  async #signal(): Promise<void> {
+    const { stderr } = this.#program.process;
+    // The command that attached to a continued gondolin-js passes the signal on, and writes a byte when it has.
+    const passedOn = stderr === null ? null : once(stderr, 'data');
+    passedOn?.catch(() => undefined);
+    await this.#program.signal(constants.signals.SIGUSR1);
+    // A machine that has ended has nothing to be stopped any more.
+    if (passedOn !== null) await Promise.race([passedOn, this.ended]);
   }
 
   close(): Promise<void> {

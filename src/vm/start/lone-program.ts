@@ -5,6 +5,7 @@ import type { BootImage } from '../../image/guest-image.ts';
 import { guestFailure } from '../guest-failure.ts';
 import { GuestFiles } from '../guest-files.ts';
 import { imageCacheOptions } from '../image-cache-options.ts';
+import { restoreGuest } from './restore.ts';
 import { startUnmounted } from './spare.ts';
 import { createStartContext } from './start-context.ts';
 import { startLimits } from './start-limits.ts';
@@ -19,6 +20,10 @@ export interface LoneProgramOptions {
   readonly args: readonly string[];
   /** RAM of the machine. */
   readonly memoryBytes: number;
+  /** Its standard error. @default 'ignore' */
+  readonly stderr?: 'pipe' | 'ignore';
+  /** A directory that `save` filled: its machine continues, beside the program that this call starts. @default a new machine */
+  readonly from?: string;
 }
 
 /** A machine that has one program and nothing else: no root file system, no mounts, no network. */
@@ -28,6 +33,12 @@ export interface LoneProgram {
   signal(signal: number): Promise<void>;
   /** Resolves with the reason when the program or the machine has ended. Never rejects. */
   readonly ended: Promise<string>;
+  /**
+   * Saves the machine with all its processes into an existing, empty directory; they continue afterwards. In a copy the streams of
+   * the program are closed.
+   * @throws {GondolinError} MACHINE_STATE_FAILED; the error that ended the guest.
+   */
+  save(directory: string): Promise<void>;
   /** If false, Node does not wait for the machine. */
   keepAlive(isKept: boolean): void;
   /** Ends the machine. May be called twice; never throws. */
@@ -36,12 +47,12 @@ export interface LoneProgram {
 
 /**
  * Starts a machine with one program. On failure nothing keeps running.
- * @throws {GondolinError} as `VM.create`.
+ * @throws {GondolinError} as `VM.create`; SNAPSHOT_REFUSED.
  */
 export async function startLoneProgram(options: LoneProgramOptions): Promise<LoneProgram> {
   const image = await programImage(options);
   try {
-    const guest = await startGuest(image, options.memoryBytes);
+    const guest = await startGuest(image, options);
     try {
       return await runProgram(guest, options, () => image.release());
     } catch (error) {
@@ -63,7 +74,14 @@ function programImage({ hostPath, guestPath }: LoneProgramOptions): Promise<Boot
   );
 }
 
-async function startGuest(image: BootImage, memoryBytes: number): Promise<StartedGuest> {
+interface LoneGuest extends StartedGuest {
+  readonly templateKey: string;
+}
+
+async function startGuest(
+  image: BootImage,
+  { memoryBytes, from }: LoneProgramOptions,
+): Promise<LoneGuest> {
   // A writable root is the initramfs: there is nothing to seal, and no scratch to mount.
   const options = { memory: memoryBytes, sandbox: { rootOverlay: true } };
   const limits = startLimits(options);
@@ -78,17 +96,19 @@ async function startGuest(image: BootImage, memoryBytes: number): Promise<Starte
       limit: limits.exceeded,
       onMachine: (machine) => limits.watch(machine),
     });
-    const guest = await startUnmounted(context);
+    const guest = await (from === undefined
+      ? startUnmounted(context)
+      : restoreGuest(context, from));
     await Promise.race([guest.ready, limits.exceeded]);
-    return guest;
+    return { ...guest, templateKey: context.templateKey };
   } finally {
     limits.release();
   }
 }
 
 async function runProgram(
-  { agent, machine, session }: StartedGuest,
-  { guestPath, args }: LoneProgramOptions,
+  { agent, machine, session, templateKey }: LoneGuest,
+  { guestPath, args, stderr = 'ignore' }: LoneProgramOptions,
   release: () => Promise<void>,
 ): Promise<LoneProgram> {
   const command = await agent.exec({
@@ -96,7 +116,7 @@ async function runProgram(
     cwd: '/',
     stdin: true,
     stdout: 'pipe',
-    stderr: 'ignore',
+    stderr,
   });
   const failure = guestFailure({ machine, session, fuse: null });
   const exited = command.exited.then(({ code, signal }) => `exit ${code ?? `by signal ${signal}`}`);
@@ -105,6 +125,11 @@ async function runProgram(
     process: command,
     ended,
     signal: (signal) => agent.kill(command.id, signal, 'group'),
+    async save(directory) {
+      const { saveGuest } = await import('../snapshot/save-guest.ts');
+      const nothing = { fuse: null, mountTargets: [], diskTargets: [], network: null };
+      await saveGuest({ machine, agent, templateKey, ...nothing }, directory);
+    },
     keepAlive: (isKept) => machine.keepAlive(isKept),
     async close() {
       // Who awaits this must not be the last thing that Node waits for.

@@ -86,6 +86,25 @@ it('host functions get what a handler passes, and hostile arguments end with a c
   await loaded.restore(snapshot);
 });
 
+it('a result of a host function that comes after its call was cancelled goes nowhere', async () => {
+  const late: (() => void)[] = [];
+  const proto = buildLocal().register('host', 'wait', () => {
+    return new Promise<string>((resolve) => late.push(() => resolve('x'.repeat(100_000))));
+  });
+  const code = `import { wait } from 'host:host'; export function handler(n) { return n ?? wait().length; }`;
+  const loaded = await loadHandlers({ code }, proto);
+  const snapshot = await loaded.snapshot();
+  for (const isRestoredFirst of [true, false]) {
+    const call = loaded.callHandler('code', null, { wallClockTimeoutMs: 30 });
+    await expect(call).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
+    if (isRestoredFirst) await loaded.restore(snapshot);
+    late.pop()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!isRestoredFirst) await loaded.restore(snapshot);
+    expect(await loaded.callHandler('code', 1)).toBe(1);
+  }
+});
+
 it('1,000 calls and 100 kills with their restores leave no process and no memory behind', async () => {
   const loaded = await loadHandlers({
     spin: 'function handler() { for (;;); }',

@@ -1,0 +1,121 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { SandboxSetup } from '../sandbox-setup.ts';
+import { ENGINE_FRAME, encodeU32 } from '../wire/engine-frame.ts';
+import { expectReply } from '../wire/expect-reply.ts';
+import { Engine } from './engine.ts';
+import type { SavedEngine } from './engine-channel.ts';
+
+/** The runtime without handlers: the snapshot that each engine starts from. */
+const BARE = 0;
+
+/** Where a snapshot waits. */
+export interface SnapshotPlace {
+  readonly engine: Engine;
+  readonly id: number;
+}
+
+/** The machines of one `build()`: the one in use, and those that only snapshots of earlier ones are left in. */
+export class Engines {
+  readonly #setup: SandboxSetup;
+  #current: Engine;
+  readonly #parked = new Set<Engine>();
+  #lastId = BARE;
+  #isClosed = false;
+
+  private constructor(setup: SandboxSetup, current: Engine) {
+    this.#setup = setup;
+    this.#current = current;
+  }
+
+  /** @throws {GondolinError} ERR_GUEST_ABORT, and what starting a VM throws. */
+  static async start(setup: SandboxSetup): Promise<Engines> {
+    return new Engines(setup, await openEngine(setup));
+  }
+
+  get current(): Engine {
+    return this.#current;
+  }
+
+  async snapshot(): Promise<SnapshotPlace> {
+    const engine = this.#current;
+    this.#lastId += 1;
+    const place = { engine, id: this.#lastId };
+    const reply = await engine.request(ENGINE_FRAME.snapshot, [encodeU32(place.id)]);
+    expectReply(reply, ENGINE_FRAME.snapshotted);
+    engine.snapshots.add(place.id);
+    return place;
+  }
+
+  /** Forks the engine in use from a snapshot, wherever that waits. */
+  async restore({ engine, id }: SnapshotPlace): Promise<void> {
+    const reply = await engine.request(ENGINE_FRAME.restore, [encodeU32(id)]);
+    expectReply(reply, ENGINE_FRAME.ready);
+    await this.#use(engine);
+  }
+
+  /** Continues a saved machine, and restores its snapshot. Returns where that waits now. */
+  async restoreSaved(saved: SavedEngine): Promise<SnapshotPlace> {
+    const engine = await connect(this.#setup, saved);
+    const place = { engine, id: saved.id };
+    engine.snapshots.add(place.id);
+    this.#lastId = Math.max(this.#lastId, place.id);
+    try {
+      await this.restore(place);
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+    return place;
+  }
+
+  /** Back to the runtime without handlers, in a new machine where the old one has ended. */
+  async reset(): Promise<void> {
+    try {
+      await this.restore({ engine: this.#current, id: BARE });
+    } catch {
+      await this.#current.close();
+      this.#current = await openEngine(this.#setup);
+    }
+  }
+
+  /** Frees a snapshot, and the machine that was kept for it alone. */
+  async forget({ engine, id }: SnapshotPlace): Promise<void> {
+    engine.forget(id);
+    if (engine.snapshots.size > 0 || !this.#parked.delete(engine)) return;
+    await engine.close();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([this.#current, ...this.#parked].map((engine) => engine.close()));
+  }
+
+  async #use(engine: Engine): Promise<void> {
+    if (this.#isClosed) throw new GondolinError('ERR_GUEST_ABORT', 'the sandbox was closed');
+    const last = this.#current;
+    if (last === engine) return;
+    this.#current = engine;
+    this.#parked.delete(engine);
+    if (last.hasEnded || last.snapshots.size === 0) await last.close();
+    else this.#parked.add(last);
+  }
+}
+
+async function connect(setup: SandboxSetup, saved?: SavedEngine): Promise<Engine> {
+  const { sizes, host, print, open } = setup;
+  return new Engine(await open(sizes, saved), {
+    call: (module, name, args) => host.call(module, name, args),
+    print,
+  });
+}
+
+async function openEngine(setup: SandboxSetup): Promise<Engine> {
+  const engine = await connect(setup);
+  try {
+    expectReply(await engine.ready(), ENGINE_FRAME.ready);
+    return engine;
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}

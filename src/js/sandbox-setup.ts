@@ -1,0 +1,12 @@
+import type { OpenEngine } from './engine/engine-channel.ts';
+import type { HostFunctions } from './host-functions.ts';
+import type { SandboxSizes } from './sizes.ts';
+
+/** Settings of one `build()`. */
+export interface SandboxSetup {
+  readonly sizes: SandboxSizes;
+  readonly host: HostFunctions;
+  readonly print: (text: string, isError: boolean) => void;
+  /** Starts a machine with a gondolin-js in it. */
+  readonly open: OpenEngine;
+}
