@@ -81,7 +81,7 @@ export type { EnableSshOptions, SshAccess } from './ssh/ssh-options.ts';
 export { shellQuoteArgs } from './util/shell-quote-args.ts';
 export type { VfsHookContext, VfsHookOperation, VfsHooks } from './vfs/hooks/vfs-hooks.ts';
 export { type MemoryOptions, MemoryProvider } from './vfs/memory-provider.ts';
-export { OverlayProvider } from './vfs/overlay-provider.ts';
+export { type OverlayChange, OverlayProvider } from './vfs/overlay-provider.ts';
 export type {
   AttributeChange,
   Attributes,

@@ -587,6 +587,18 @@ export const CODES = {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
     hint: 'Pass it by a variable, which no shell reads as code: env: { VALUE: "${steps.…}" }, and "$VALUE" in the command.',
   },
+  PROJECT_OVERLAY_CONFLICT: {
+    exit: EXIT.config,
+    hint: 'Look at them with gondolin diff --patch; gondolin apply --force takes the files of the guest.',
+  },
+  PROJECT_OVERLAY_DAMAGED: {
+    exit: EXIT.runner,
+    hint: 'Forget them with gondolin diff --discard, and run the sandbox again.',
+  },
+  PROJECT_OVERLAY_NOT_FOUND: {
+    exit: EXIT.config,
+    hint: 'Run the sandbox first: what it changes in an overlay is kept when its VM ends.',
+  },
   PROJECT_POLICY_SCRIPT_INVALID: {
     exit: EXIT.config,
     hint: 'Export onRequest, onRequestHead or onResponse from a module that loads on its own.',

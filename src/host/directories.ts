@@ -44,6 +44,8 @@ export const NAMES = {
   snapshots: 'snapshots',
   /** State: one directory per project with one per volume that is kept between runs. */
   volumes: 'volumes',
+  /** State: one directory per overlay volume, with what the last run that changed it left. */
+  overlays: 'overlays',
   authority: 'ca',
   /** Anywhere: start of the name of a file or directory that is still being written (see atomic-write.ts). */
   temporaryPrefix: 'tmp-',
@@ -69,6 +71,8 @@ export interface Directories {
   readonly snapshots: string;
   /** Volumes that are kept between runs: `<state>/volumes/<project>/<name>`. */
   readonly volumes: string;
+  /** Changes of overlay volumes: `<state>/overlays`. */
+  readonly overlays: string;
   /** The certificate authority that this machine's guests trust: `<state>/ca`. */
   readonly authority: string;
 }
@@ -97,6 +101,7 @@ export function resolveDirectories(
     projects: join(state, NAMES.projects),
     snapshots: join(state, NAMES.snapshots),
     volumes: join(state, NAMES.volumes),
+    overlays: join(state, NAMES.overlays),
     authority: join(state, NAMES.authority),
   };
 }

@@ -16,6 +16,7 @@ import { startDirectory } from '../vm/container-options.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
 import type { MemoryMount, SandboxOptions, VMOptions } from '../vm/vm-options.ts';
 import type { ArtifactsDirectory } from './artifacts.ts';
+import type { OverlayKeeper } from './overlays/overlay-keeper.ts';
 import type { Reruns } from './rerun/reruns.ts';
 import type { SandboxVmHooks } from './runner-vm.ts';
 import type { RunningSandboxes } from './running-sandboxes.ts';
@@ -76,18 +77,24 @@ export interface VmInputs {
   readonly image: GuestImage;
   readonly network: VMNetwork;
   readonly volumes: SandboxVolumes;
+  /** Keeps the changes of its overlays; null without any, and outside of a project. */
+  readonly keeper: OverlayKeeper | null;
   readonly hooks: SandboxVmHooks;
   readonly options: SandboxVmOptions;
 }
 
 function hostProvider(
-  { hostPath, isReadonly, overlay }: Extract<MountPlan, { kind: 'host' }>,
+  { hostPath, guestPath, isReadonly, overlay }: Extract<MountPlan, { kind: 'host' }>,
   readonlyPaths: readonly string[],
+  keeper: OverlayKeeper | null,
 ): VfsProvider {
   if (isReadonly) return new ReadonlyProvider(hostPath);
   const files = new RealFSProvider(hostPath, { readonlyPaths });
   if (overlay === undefined) return files;
-  return new OverlayProvider(new MemoryProvider({ maxBytes: overlay.sizeBytes }), files);
+  const changed = new MemoryProvider({ maxBytes: overlay.sizeBytes });
+  const provider = new OverlayProvider(changed, files);
+  keeper?.watch({ guestPath, hostPath }, provider);
+  return provider;
 }
 
 /** The directory in which steps and the service start, unless they name their own. */
@@ -106,12 +113,13 @@ export function directoryOf({
 function hostProviders(
   { mounts, hide }: VmPlan,
   readonlyPaths: readonly string[],
+  keeper: OverlayKeeper | null,
 ): Record<string, VfsProvider> {
   const shouldShadow = hide.length === 0 ? null : createShadowPathPredicate(hide);
   const providers: Record<string, VfsProvider> = {};
   for (const mount of mounts) {
     if (mount.kind !== 'host') continue;
-    const provider = hostProvider(mount, readonlyPaths);
+    const provider = hostProvider(mount, readonlyPaths, keeper);
     providers[mount.guestPath] =
       shouldShadow === null ? provider : new ShadowProvider(provider, { shouldShadow });
   }
@@ -142,7 +150,7 @@ export function vmOptionsOf(inputs: VmInputs, from?: string): VMOptions {
     // A sandbox's name may contain underscores, a host name may not.
     hostname: name.replaceAll('_', '-').slice(0, 63),
     vfs: {
-      mounts: hostProviders(vm, readonlyPaths),
+      mounts: hostProviders(vm, readonlyPaths, inputs.keeper),
       memory: memoryMounts(vm.mounts),
       disks: volumes.disks,
     },

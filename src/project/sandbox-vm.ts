@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { NAMES } from '../host/directories.ts';
 import { requireTool } from '../host/tools.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import { keepCacheSmall } from '../image/trim-cache.ts';
@@ -7,6 +9,7 @@ import { readOwnIds } from '../vm/guest-user.ts';
 import { type GuestSource, NEW_GUEST } from '../vm/start/guest-source.ts';
 import { VM } from '../vm/vm.ts';
 import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
+import type { OverlayKeeper } from './overlays/overlay-keeper.ts';
 import type { CreateSandboxVm, SandboxVmHooks } from './runner-vm.ts';
 import { RunningSandboxes } from './running-sandboxes.ts';
 import { reachableSandboxes } from './sandbox-names.ts';
@@ -154,6 +157,21 @@ async function openVolumes(
   return openSandboxVolumes(plan, sandbox, stateDirectory);
 }
 
+/** Loads the code that keeps changes only for a sandbox with overlays. */
+async function openKeeper(
+  plan: Plan,
+  { name: sandbox, vm }: SandboxPlan,
+  { stateDirectory }: SandboxVmOptions,
+  onWarning: SandboxVmHooks['onWarning'],
+): Promise<OverlayKeeper | null> {
+  const hasOverlays = vm.mounts.some((mount) => mount.kind === 'host' && mount.overlay);
+  if (!hasOverlays || stateDirectory === undefined || plan.configFiles.length === 0) return null;
+  const { OverlayKeeper: Keeper } = await import('./overlays/overlay-keeper.ts');
+  const { name: project, directory } = plan;
+  const parent = join(stateDirectory, NAMES.overlays);
+  return new Keeper({ parent, project, directory, sandbox }, onWarning);
+}
+
 /** The proxy of the sandbox serves what is downloaded for its image too. Its code is loaded only for one. */
 async function downloadVariables({ upstreamProxy }: VMNetwork): Promise<Record<string, string>> {
   if (upstreamProxy === undefined) return {};
@@ -202,7 +220,8 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
     );
     try {
       const volumes = await openVolumes(plan, sandbox, options);
-      const inputs: VmInputs = { plan, sandbox, image, network, volumes, hooks, options };
+      const keeper = await openKeeper(plan, sandbox, options, hooks.onWarning);
+      const inputs: VmInputs = { plan, sandbox, image, network, volumes, keeper, hooks, options };
       const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
       const { vm, steps } = await startSandbox(inputs, checkpoints);

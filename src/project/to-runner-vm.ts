@@ -108,6 +108,7 @@ export function toRunnerVm(
       if (options.isHeld === true && hasStarted) await endOf(vm, hooks.signal);
       try {
         await vm.close();
+        await inputs.keeper?.settled();
         // An abandoned save cleans up once its VM has ended.
         await saving.catch(() => undefined);
       } finally {

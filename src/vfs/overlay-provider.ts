@@ -1,6 +1,7 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { O_ACCMODE, O_EXCL, O_TRUNC, PERMISSION_BITS, S_IFDIR, S_IFMT } from './file-mode.ts';
 import { CopyUp } from './overlay/copy-up.ts';
+import { changeType, type LayerChange, OverlayChanges } from './overlay/overlay-changes.ts';
 import { OverlayFiles } from './overlay/overlay-files.ts';
 import { OverlayNames } from './overlay/overlay-names.ts';
 import type { OverlayHandle, OverlayNode } from './overlay/overlay-node.ts';
@@ -24,6 +25,24 @@ import { ReadonlyProvider } from './readonly-provider.ts';
 import { VfsError } from './vfs-error.ts';
 
 /**
+ * One path of an overlay that the lower layer does not have, or has otherwise.
+ *
+ * @example
+ * const isSource = ({ kind, path }: OverlayChange) => kind !== 'deleted' && path.endsWith('.js');
+ */
+export interface OverlayChange {
+  /** Below the top, with `/` and without one at its beginning. Bytes that are not UTF-8 are U+FFFD. */
+  readonly path: string;
+  /** `modified`: content, target or permissions are others. */
+  readonly kind: 'added' | 'modified' | 'deleted';
+  /** `special`: a socket, FIFO or device. */
+  readonly type: 'file' | 'directory' | 'symlink' | 'special';
+  /** Permission bits, 0..0o7777; of what was deleted, those that it had. */
+  readonly mode: number;
+  readonly sizeBytes: number;
+}
+
+/**
  * Two layers as one file system: the guest sees the lower one, and what it changes goes to the upper one. The lower layer is never
  * written. Files and directories are copied to the upper layer when they are first changed or moved. What was deleted stays
  * hidden for as long as this object lives: the upper layer has no marks of it.
@@ -45,6 +64,7 @@ export class OverlayProvider implements VfsProvider {
   readonly #copies: CopyUp;
   readonly #files: OverlayFiles;
   #turn: Promise<unknown> = Promise.resolve();
+  #beforeStop = async (): Promise<void> => undefined;
 
   /**
    * @param upper  Takes what the guest changes.
@@ -118,7 +138,42 @@ export class OverlayProvider implements VfsProvider {
     await upper.setAttributes(above, change, null);
   }
 
+  /**
+   * Yields what differs from the lower layer now: each directory before what is in it, and what was deleted before what replaced it. What
+   * only the guest's memory has is not seen: let it run `sync` before.
+   * @throws {GondolinError} VM_NOT_RUNNING before its VM has started and after it has ended.
+   *
+   * @example
+   * for await (const { kind, path } of files.listChanges()) console.log(kind, path);
+   */
+  async *listChanges(): AsyncGenerator<OverlayChange, void> {
+    if (!this.#nodes.isStarted) {
+      throw new GondolinError(
+        'VM_NOT_RUNNING',
+        'OverlayProvider.listChanges(): no VM has it mounted',
+      );
+    }
+    for await (const { path, kind, file } of this.layerChanges()) {
+      const { mode, sizeBytes } = file.attributes;
+      yield {
+        ...{ path: Buffer.from(path, 'latin1').toString(), kind, type: changeType(file) },
+        ...{ mode: mode & PERMISSION_BITS, sizeBytes },
+      };
+    }
+  }
+
+  /** @internal */
+  layerChanges(): AsyncGenerator<LayerChange, void> {
+    return new OverlayChanges(this.#nodes, this.#names).all();
+  }
+
+  /** @internal Calls `work` before the layers stop, once the guest has ended, and waits for it. */
+  beforeStop(work: () => Promise<void>): void {
+    this.#beforeStop = work;
+  }
+
   async stop(): Promise<void> {
+    if (this.#nodes.isStarted) await this.#beforeStop();
     this.#nodes.clear();
     try {
       await this.#nodes.upper.stop();

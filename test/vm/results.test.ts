@@ -1,6 +1,14 @@
 /* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
 
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
@@ -16,6 +24,7 @@ sandboxes:
     user: "1000:1000"
     artifacts: ["out/**", /tmp/log, "nothing*"]
     reports: { junit: ["/tmp/*.xml", /etc/passwd] }
+    volumes: [./over:/over:overlay]
     steps:
       - name: build
         checkpoint: true
@@ -25,6 +34,7 @@ sandboxes:
         run: |
           mkdir -p out/deep; echo one > out/deep/one; echo log > /tmp/log
           echo '<testsuite name="s"><testcase name="adds"/><testcase name="odd"><failure message="1 is 2"/></testcase></testsuite>' > /tmp/t.xml
+          echo guest > /over/a; rm /over/gone; mkdir /over/new; echo new > /over/new/b; chmod 700 /over/new/b
           ln -s /etc/passwd out/link; mkfifo out/fifo; echo odd > "out/odd
           name"
       - { name: check, run: 'echo got \${steps.build.outputs.version}; exit 3', continue_on_error: true }
@@ -49,6 +59,9 @@ it('steps pass values on, and artifacts come out of the guest, whatever it makes
   const own = directoryWith(project(outside));
   writeFileSync(join(own, 'old.xml'), '<testsuite><testcase name="old"/></testsuite>');
   utimesSync(join(own, 'old.xml'), 1_000_000_000, 1_000_000_000);
+  mkdirSync(join(own, 'over'));
+  writeFileSync(join(own, 'over/a'), 'host\n');
+  writeFileSync(join(own, 'over/gone'), 'host\n');
   const reports = ['--junit', 'r.xml', '--report', 'r.html', '--record', 'r.json'];
   const first = await runBuiltCli(['run', ...reports], { cwd: own });
   for (const line of [
@@ -79,6 +92,18 @@ it('steps pass values on, and artifacts come out of the guest, whatever it makes
   // A guest with 512 MiB has used some of it, and the processor, more at the end than at first.
   expect(usage.peakMemoryBytes).toBeGreaterThan(50 * 2 ** 20);
   expect(usage.samples.at(-1).cpuMs).toBeGreaterThan(usage.samples[0].cpuMs);
+
+  // What it changed in its overlay outlives it.
+  expect(readdirSync(join(own, 'over')).toSorted()).toEqual(['a', 'gone']);
+  const listed = await runBuiltCli(['diff', 'lib'], { cwd: own });
+  expect(listed.stdout).toBe('M a\nD gone\nA new/\nA new/b\n');
+  const patch = await runBuiltCli(['diff', 'lib', '/over', '--patch'], { cwd: own });
+  expect(patch.stdout).toContain('--- a/a\n+++ b/a\n@@ -1,1 +1,1 @@\n-host\n+guest\n');
+  expect((await runBuiltCli(['apply'], { cwd: own })).code).toBe(0);
+  expect(readdirSync(join(own, 'over')).toSorted()).toEqual(['a', 'new']);
+  expect(readFileSync(join(own, 'over/a'), 'utf8')).toBe('guest\n');
+  expect(statSync(join(own, 'over/new/b')).mode & 0o777).toBe(0o700);
+  writeFileSync(join(own, 'over/gone'), 'again\n');
 
   const copied = join(own, 'gondolin-artifacts/lib');
   expect(readFileSync(join(copied, 'out/deep/one'), 'utf8')).toBe('one\n');

@@ -29,6 +29,18 @@ export function addProjectCommands(add: AddCommand): void {
     .usage('[options] NAME [VM]')
     .option('--force', 'replace a snapshot of that name')
     .option('--delete', 'delete the snapshot instead');
+  add('diff [sandbox] [volume]', 'list what the last run changed in its overlays', async () => {
+    return (await import('../commands/diff.ts')).diffCommand;
+  })
+    .usage('[options] [SANDBOX [VOLUME]]')
+    .option('--patch', 'print the changes of files as a unified patch')
+    .option('--discard', 'forget the changes instead');
+  add('apply [sandbox] [volume]', 'take the changes of overlays over to the host', async () => {
+    return (await import('../commands/apply.ts')).applyCommand;
+  })
+    .usage('[options] [SANDBOX [VOLUME]]')
+    .option('--dry-run', 'only print what would be changed')
+    .option('--force', 'replace files that the host changed too');
   add('down', 'stop all sandboxes of the project, and forget it', async () => {
     return (await import('../commands/down.ts')).downCommand;
   }).option('--timeout <time>', 'time for services to end, instead of their own setting');

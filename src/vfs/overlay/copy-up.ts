@@ -10,6 +10,7 @@ import {
 } from '../file-mode.ts';
 import type { Attributes, VfsHandle, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
+import { stampOf } from './lower-stamp.ts';
 import { isDirectory, type OverlayNode } from './overlay-node.ts';
 import type { OverlayNodes } from './overlay-nodes.ts';
 
@@ -54,11 +55,13 @@ export class CopyUp {
     this.#nodes.assertHidable();
     const { parent, name } = place;
     const directory = await this.copy(parent);
+    // Read first: an edit of the host during the copy counts as one after it.
+    const stamp = stampOf(await this.#nodes.lower.attributes(lower));
     const copy = await this.#keepingTimes(directory, () =>
       this.#copyTo({ directory, name }, node, lower, isEmptied),
     );
     node.upper = copy;
-    this.#nodes.hide(parent, name, node);
+    this.#nodes.hide(parent, name, node, stamp);
     return copy;
   }
 

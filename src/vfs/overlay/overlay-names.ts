@@ -5,6 +5,7 @@ import type { DirectoryEntry, VfsNode, VfsProvider } from '../provider.ts';
 import { toErrno, VfsError } from '../vfs-error.ts';
 import { assertMovable } from './assert-movable.ts';
 import type { CopyUp } from './copy-up.ts';
+import { stampOf } from './lower-stamp.ts';
 import { isDirectory, linkCount, type OverlayNode } from './overlay-node.ts';
 import type { OverlayNodes } from './overlay-nodes.ts';
 
@@ -15,7 +16,8 @@ interface FoundName {
   readonly isUpper: boolean;
 }
 
-async function lookupOrNull(
+/** Returns what a name of a layer leads to; null for nothing. */
+export async function lookupOrNull(
   layer: VfsProvider,
   directory: VfsNode | null,
   name: string,
@@ -91,7 +93,7 @@ export class OverlayNames {
     const { upper, lower } = this.#nodes;
     const { upper: own, lower: below } = directory;
     // As they are now: a file that is copied meanwhile would be hidden below, and was not yet seen above.
-    const notBelow = new Set(directory.hidden);
+    const notBelow = new Set(directory.hidden.keys());
     if (own !== null) {
       for await (const batch of entryBatches(await upper.entries(own))) {
         const entries = batch.filter(({ name }) => name !== '..');
@@ -206,9 +208,10 @@ export class OverlayNames {
     const { lower } = this.#nodes;
     const below = await lookupOrNull(lower, parent.lower, name);
     if (below === null) return;
+    const stamp = stampOf(await lower.attributes(below));
     const known = this.#nodes.ofLower(below);
     if (known === undefined) lower.forget(below);
-    this.#nodes.hide(parent, name, known);
+    this.#nodes.hide(parent, name, known, stamp);
   }
 
   /** Notes that a name of a node is gone, perhaps its last one. */

@@ -1,5 +1,6 @@
 import { S_IFDIR } from '../file-mode.ts';
 import type { VfsNode } from '../provider.ts';
+import type { LowerStamp } from './lower-stamp.ts';
 
 /** A file or directory of an overlay: in the lower layer until the guest changes it, in the upper one from then on. */
 export interface OverlayNode {
@@ -15,8 +16,8 @@ export interface OverlayNode {
   readonly lowerLinks: number;
   /** Those of them that are hidden. */
   hiddenLinks: number;
-  /** Names of the lower directory that it does not show: deleted, moved away, or replaced. */
-  readonly hidden: Set<string>;
+  /** Names of the lower directory that it does not show: deleted, moved away, or replaced. With what they led to then, if it is known. */
+  readonly hidden: Map<string, LowerStamp | null>;
   /** The name that led to it last, null for the root and after that name was removed. */
   place: { readonly parent: OverlayNode; readonly name: string } | null;
   /** True once its last name was removed. */

@@ -1,6 +1,7 @@
 import { S_IFDIR, S_IFMT } from '../file-mode.ts';
 import type { Attributes, VfsNode, VfsProvider } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
+import { type LowerStamp, readStamp } from './lower-stamp.ts';
 import { isDirectory, type OverlayNode } from './overlay-node.ts';
 
 /** Most names of all directories of one overlay that are hidden; above it nothing more can be deleted. */
@@ -20,6 +21,8 @@ interface RestoredNode
   readonly parent: OverlayNode | null;
   readonly name: string;
   readonly hidden: readonly string[];
+  /** Stamps of the hidden names; none in machines that were saved without. */
+  readonly stamps: readonly string[];
 }
 
 /** The layer in which a node was found, and where. */
@@ -47,6 +50,11 @@ export class OverlayNodes {
   constructor(upper: VfsProvider, lower: VfsProvider) {
     this.upper = upper;
     this.lower = lower;
+  }
+
+  /** True between the start of its mount and its end. */
+  get isStarted(): boolean {
+    return this.#root !== null;
   }
 
   get root(): OverlayNode {
@@ -102,13 +110,21 @@ export class OverlayNodes {
       type,
       ino: own?.ino ?? attributes.ino,
       device: own?.device ?? this.device(isLower ? 'lower' : 'upper', attributes.device),
-      ...{ upper, lower, hiddenLinks: 0, hidden: new Set(), place: null },
+      ...{ upper, lower, hiddenLinks: 0, hidden: new Map(), place: null },
       lowerLinks: type === S_IFDIR || lower === null ? 0 : attributes.nlink,
       ...{ isGone: false, isGiven: false, uses: 0 },
     };
     if (upper !== null) this.#byUpper.set(upper, node);
     if (lower !== null) this.#byLower.set(lower, node);
     return node;
+  }
+
+  /** True when a file was copied of which the lower layer shows another name: any directory may have that. */
+  get hasSharedCopies(): boolean {
+    for (const { upper, lowerLinks, hiddenLinks, isGone } of this.#byLower.values()) {
+      if (upper !== null && !isGone && lowerLinks > hiddenLinks) return true;
+    }
+    return false;
   }
 
   /** All nodes, some twice. */
@@ -123,8 +139,8 @@ export class OverlayNodes {
   }
 
   /** Gives the root what a saved one had hidden. */
-  restoreRoot({ hidden }: Pick<RestoredNode, 'hidden'>): OverlayNode {
-    for (const name of hidden) this.hide(this.root, name, undefined);
+  restoreRoot(saved: Pick<RestoredNode, 'hidden' | 'stamps'>): OverlayNode {
+    this.#restoreHidden(this.root, saved);
     return this.root;
   }
 
@@ -134,13 +150,28 @@ export class OverlayNodes {
     const own = device === 'upper' || device === 'lower' ? this.#devices[device] : BigInt(device);
     const node: OverlayNode = {
       ...{ type, ino: BigInt(saved.ino), device: own, upper, lower, lowerLinks, hiddenLinks },
-      ...{ hidden: new Set<string>(), place: null, isGone, isGiven: false, uses: 0 },
+      ...{
+        hidden: new Map<string, LowerStamp | null>(),
+        place: null,
+        isGone,
+        isGiven: false,
+        uses: 0,
+      },
     };
     if (upper !== null) this.made(node, upper);
     if (lower !== null) this.#byLower.set(lower, node);
     if (parent !== null) this.placed(node, parent, name);
-    for (const one of saved.hidden) this.hide(node, one, undefined);
+    this.#restoreHidden(node, saved);
     return node;
+  }
+
+  #restoreHidden(
+    node: OverlayNode,
+    { hidden, stamps }: Pick<RestoredNode, 'hidden' | 'stamps'>,
+  ): void {
+    for (const [at, name] of hidden.entries()) {
+      this.hide(node, name, undefined, readStamp(stamps[at] ?? ''));
+    }
   }
 
   /** Notes that a node of the upper layer is that of `node`, from when it is made there. */
@@ -176,10 +207,19 @@ export class OverlayNodes {
     if (this.#hiddenCount >= MAX_HIDDEN) throw new VfsError('ENOSPC');
   }
 
-  /** Hides a name of the lower directory, which has it. @param file  The node of that name, if it is known. */
-  hide(directory: OverlayNode, name: string, file: OverlayNode | undefined): void {
+  /**
+   * Hides a name of the lower directory, which has it.
+   * @param file  The node of that name, if it is known.
+   * @param stamp  What the lower layer has there, if it is known.
+   */
+  hide(
+    directory: OverlayNode,
+    name: string,
+    file: OverlayNode | undefined,
+    stamp: LowerStamp | null,
+  ): void {
     if (directory.hidden.has(name)) return;
-    directory.hidden.add(name);
+    directory.hidden.set(name, stamp);
     this.#hiddenCount++;
     if (file !== undefined && !isDirectory(file)) file.hiddenLinks++;
   }

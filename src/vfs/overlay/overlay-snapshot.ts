@@ -1,9 +1,18 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { anything, boolean, integer, list, object, text } from '../../util/json-decoder.ts';
+import {
+  anything,
+  boolean,
+  integer,
+  list,
+  object,
+  text,
+  withDefault,
+} from '../../util/json-decoder.ts';
 import { S_IFMT } from '../file-mode.ts';
 import type { ProviderSnapshot, VfsHandle, VfsNode } from '../provider.ts';
 import { MAX_STATE_HANDLES, MAX_STATE_NODES } from '../snapshot/fuse-state.ts';
 import { digits, readState, refuseState, savedName } from '../snapshot/read-state.ts';
+import { savedStamp } from './lower-stamp.ts';
 import type { OverlayHandle, OverlayNode } from './overlay-node.ts';
 import { MAX_HIDDEN, type OverlayNodes, type SavedDevice } from './overlay-nodes.ts';
 
@@ -24,6 +33,7 @@ interface SavedNode {
   readonly hiddenLinks: number;
   readonly isGone: boolean;
   readonly hidden: readonly string[];
+  readonly stamps: readonly string[];
 }
 
 interface SavedHandle {
@@ -91,7 +101,8 @@ export class OverlaySnapshot implements ProviderSnapshot {
           ...{ upper: upper.of(node.upper), lower: lower.of(node.lower), parent },
           ...{ name: node.place?.name ?? '', type, lowerLinks, hiddenLinks, isGone },
           ...{ ino: `${node.ino}`, device: this.#nodes.savedDevice(node.device) },
-          hidden: [...node.hidden],
+          hidden: [...node.hidden.keys()],
+          stamps: [...node.hidden.values()].map(savedStamp),
         }) - 1
       );
     };
@@ -156,6 +167,7 @@ const overlayState = object<OverlayState>({
       device: text({ pattern: /^(upper|lower|\d{1,20})$/ }),
       ...{ lowerLinks: integer(), hiddenLinks: integer(), isGone: boolean },
       hidden: list(savedName, { maxLength: MAX_HIDDEN }),
+      stamps: withDefault(list(text({ maxLength: 150 }), { maxLength: MAX_HIDDEN }), []),
     }),
     { maxLength: 2 * MAX_STATE_NODES },
   ),

@@ -1,0 +1,158 @@
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join, posix } from 'node:path';
+import type { HostState, HostTarget } from './host-target.ts';
+import { blobPath, type KeptChange, type KeptOverlay } from './kept-overlay.ts';
+
+/**
+ * The state of a change beside what the host has now. `pending`: it can be applied. `applied`: the host has it already. `changed`: the host changed the path
+ * since the guest did. `blocked`: a symbolic link or file of the host is in its way. `outside`: it is a symbolic link that leads out of the
+ * volume. `protected`: the file decides what guests may do. `special`: a socket, FIFO or device.
+ */
+export type ChangeState =
+  | 'pending'
+  | 'applied'
+  | 'changed'
+  | 'blocked'
+  | 'outside'
+  | 'protected'
+  | 'special';
+
+/** A change with what the host has at its path. */
+export interface CheckedChange {
+  readonly change: KeptChange;
+  readonly state: ChangeState;
+  readonly host: HostState;
+}
+
+/** The kept changes of one volume, and where their contents are. */
+export interface CheckedOverlay {
+  readonly overlay: KeptOverlay;
+  readonly directory: string;
+  readonly changes: readonly CheckedChange[];
+}
+
+/** Returns the real path of a file that may be missing, in a directory that may be missing too. */
+async function realPlace(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(await realPlace(parent), basename(path));
+  }
+}
+
+/** True for a link whose text leads out of the volume. */
+function leadsOutside({ path, target }: KeptChange): boolean {
+  if (target === null) return false;
+  if (target.startsWith('/')) return true;
+  return posix.join(posix.dirname(path), target).split('/')[0] === '..';
+}
+
+/** Compares the changes of one volume with the host. */
+class OverlayCheck {
+  readonly #overlay: KeptOverlay;
+  readonly #directory: string;
+  readonly #target: HostTarget;
+  readonly #protected: ReadonlySet<string>;
+  readonly #top: string;
+  readonly #deleted: ReadonlySet<string>;
+  readonly #added: ReadonlyMap<string, KeptChange>;
+
+  constructor(
+    overlay: KeptOverlay,
+    directory: string,
+    target: HostTarget,
+    { top, protectedPaths }: { readonly top: string; readonly protectedPaths: ReadonlySet<string> },
+  ) {
+    this.#overlay = overlay;
+    this.#directory = directory;
+    this.#target = target;
+    this.#protected = protectedPaths;
+    this.#top = top;
+    const of = (kind: KeptChange['kind']) =>
+      overlay.changes.filter((change) => change.kind === kind);
+    this.#deleted = new Set(of('deleted').map(({ path }) => path));
+    this.#added = new Map(of('added').map((change) => [change.path, change]));
+  }
+
+  async run(): Promise<CheckedChange[]> {
+    const checked: CheckedChange[] = [];
+    for (const change of this.#overlay.changes) checked.push(await this.#check(change));
+    return checked;
+  }
+
+  async #check(change: KeptChange): Promise<CheckedChange> {
+    const found = await this.#target.state(change.path);
+    const host = found === 'blocked' && this.#isReplaced(change.path) ? 'missing' : found;
+    const path = join(this.#top, Buffer.from(change.path, 'latin1').toString());
+    if (this.#protected.has(path)) return { change, host, state: 'protected' };
+    if (host === 'blocked') return { change, host, state: 'blocked' };
+    if (change.kind === 'deleted') {
+      return { change, host, state: await this.#deletion(change, host) };
+    }
+    if (change.type === 'special') return { change, host, state: 'special' };
+    if (await this.#isThere(change, host)) return { change, host, state: 'applied' };
+    if (leadsOutside(change)) return { change, host, state: 'outside' };
+    const isFree = await this.#isFree(change, host);
+    return { change, host, state: isFree ? 'pending' : 'changed' };
+  }
+
+  /** True when the guest deleted a file or link that is where this path has a directory. */
+  #isReplaced(path: string): boolean {
+    const names = path.split('/');
+    return names.some((_, at) => this.#deleted.has(names.slice(0, at).join('/')));
+  }
+
+  async #deletion(change: KeptChange, host: Exclude<HostState, 'blocked'>): Promise<ChangeState> {
+    if (host === 'missing') return 'applied';
+    const replacement = this.#added.get(change.path);
+    if (replacement !== undefined && (await this.#isThere(replacement, host))) return 'applied';
+    if (host.kind !== 'directory') {
+      return change.isStale || host.stamp !== change.base ? 'changed' : 'pending';
+    }
+    if (change.type !== 'directory') return 'changed';
+    const names = await this.#target.names(change.path);
+    const isKnown = names.every((name) => this.#deleted.has(`${change.path}/${name}`));
+    return isKnown ? 'pending' : 'changed';
+  }
+
+  /** True when the host has what the change would make. */
+  async #isThere(change: KeptChange, host: Exclude<HostState, 'blocked'>): Promise<boolean> {
+    if (host === 'missing' || host.kind !== change.type) return false;
+    if (change.type === 'symlink') {
+      return (await this.#target.linkTarget(change.path)) === change.target;
+    }
+    if (host.mode !== change.mode) return false;
+    if (change.type === 'directory') return true;
+    if (host.sizeBytes !== change.sizeBytes || change.blob === null) return false;
+    return this.#target.hasContent(change.path, blobPath(this.#directory, change.blob));
+  }
+
+  /** True when nothing of the host would be lost. */
+  async #isFree(change: KeptChange, host: Exclude<HostState, 'blocked'>): Promise<boolean> {
+    if (change.kind === 'modified') {
+      if (host === 'missing') return false;
+      return !change.isStale && host.stamp === change.base;
+    }
+    const parent = posix.dirname(change.path);
+    const isParentKnown = parent === '.' || this.#added.has(parent);
+    if (!isParentKnown && (await this.#target.state(parent)) === 'missing') return false;
+    return host === 'missing' || this.#deleted.has(change.path);
+  }
+}
+
+/**
+ * Compares the kept changes of a volume with what the host has now.
+ * @param authorityFiles  Files that no guest may change, absolute.
+ */
+export async function checkChanges(
+  overlay: KeptOverlay,
+  directory: string,
+  target: HostTarget,
+  authorityFiles: readonly string[],
+): Promise<CheckedOverlay> {
+  const protectedPaths = new Set(await Promise.all(authorityFiles.map(realPlace)));
+  const top = await realPlace(overlay.hostPath);
+  const check = new OverlayCheck(overlay, directory, target, { top, protectedPaths });
+  return { overlay, directory, changes: await check.run() };
+}

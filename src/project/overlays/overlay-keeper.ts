@@ -1,0 +1,147 @@
+import { open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { replaceDirectoryAtomic } from '../../host/atomic-write.ts';
+import { ensureDirectory } from '../../host/directories.ts';
+import { formatBytes } from '../../util/quantities.ts';
+import {
+  changeType,
+  type LayerChange,
+  type OverlayFile,
+  readLayerFile,
+} from '../../vfs/overlay/overlay-changes.ts';
+import type { OverlayProvider } from '../../vfs/overlay-provider.ts';
+import {
+  blobPath,
+  type KeptChange,
+  type KeptOverlay,
+  MAX_KEPT_BYTES,
+  MAX_KEPT_CHANGES,
+  manifestPath,
+  type OverlayPlace,
+  overlayDirectory,
+} from './kept-overlay.ts';
+
+/** Changes that nobody took over are removed after this time. */
+const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
+
+/** More was changed than is kept; the message says how much, as part of a sentence. */
+class TooMuchError extends Error {}
+
+/** Writes the changes of one volume into a new directory. */
+class KeptWriter {
+  readonly #directory: string;
+  #bytes = 0;
+  #blobs = 0;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async keep({ path, kind, file, base, isStale }: LayerChange): Promise<KeptChange> {
+    const type = changeType(file);
+    const { mode, sizeBytes, mtimeNs } = file.attributes;
+    const isThere = kind !== 'deleted';
+    return {
+      ...{ path, kind, type, mode: mode & 0o777, sizeBytes, mtimeNs: `${mtimeNs}` },
+      blob: isThere && type === 'file' ? await this.#keepContent(file) : null,
+      target: isThere && type === 'symlink' ? await this.#target(file) : null,
+      ...{ base: base?.text ?? '', isStale },
+    };
+  }
+
+  async #target({ layer, node }: OverlayFile): Promise<string> {
+    return (await layer.readLink(node)).toString('latin1');
+  }
+
+  async #keepContent(file: OverlayFile): Promise<number> {
+    const blob = this.#blobs++;
+    const target = await open(blobPath(this.#directory, blob), 'wx', 0o600);
+    try {
+      for await (const part of readLayerFile(file)) {
+        this.#bytes += part.length;
+        if (this.#bytes > MAX_KEPT_BYTES) {
+          throw new TooMuchError(`more than ${formatBytes(MAX_KEPT_BYTES)}`);
+        }
+        await target.writeFile(part);
+      }
+    } finally {
+      await target.close();
+    }
+    return blob;
+  }
+}
+
+/** A volume whose changes are kept, and its place on the host. */
+export interface KeptVolume {
+  readonly guestPath: string;
+  readonly hostPath: string;
+}
+
+/** Keeps what the guests of one sandbox changed in its overlays, for `gondolin diff` and `apply`, when its VM ends. */
+export class OverlayKeeper {
+  readonly #place: Omit<OverlayPlace, 'guestPath'>;
+  readonly #onWarning: (message: string) => void;
+  readonly #work: Promise<void>[] = [];
+
+  constructor(place: Omit<OverlayPlace, 'guestPath'>, onWarning: (message: string) => void) {
+    this.#place = place;
+    this.#onWarning = onWarning;
+  }
+
+  /** Keeps the changes of a volume when its server stops: by then the guest has written everything. */
+  watch(volume: KeptVolume, provider: OverlayProvider): void {
+    provider.beforeStop(() => {
+      const kept = this.#keep(volume, provider).catch((error: unknown) => {
+        const why = error instanceof Error ? error.message : String(error);
+        this.#onWarning(`changes of ${volume.guestPath} were not kept: ${why}`);
+      });
+      this.#work.push(kept);
+      return kept;
+    });
+  }
+
+  /** Resolves when everything is written. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#work);
+  }
+
+  async #keep({ guestPath, hostPath }: KeptVolume, provider: OverlayProvider): Promise<void> {
+    const { parent, project, sandbox } = this.#place;
+    const changes = provider.layerChanges();
+    try {
+      const first = await changes.next();
+      // The run before may have left changes that are still wanted.
+      if (first.done === true) return;
+      await ensureDirectory(parent);
+      await this.#sweep();
+      const target = overlayDirectory({ ...this.#place, guestPath });
+      await replaceDirectoryAtomic(target, async (directory) => {
+        const writer = new KeptWriter(directory);
+        const kept = [await writer.keep(first.value)];
+        for await (const change of changes) {
+          if (kept.length >= MAX_KEPT_CHANGES) {
+            throw new TooMuchError(`more than ${MAX_KEPT_CHANGES} files`);
+          }
+          kept.push(await writer.keep(change));
+        }
+        const savedAtMs = Date.now();
+        const facts = { project, sandbox, guestPath, hostPath, savedAtMs, changes: kept };
+        const overlay: KeptOverlay = { version: 1, ...facts };
+        await writeFile(manifestPath(directory), JSON.stringify(overlay), { mode: 0o600 });
+      });
+    } finally {
+      await changes.return();
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { parent } = this.#place;
+    const oldest = Date.now() - MAX_AGE_MS;
+    for (const name of await readdir(parent)) {
+      const path = join(parent, name);
+      const found = await stat(manifestPath(path)).catch(() => null);
+      if (found !== null && found.mtimeMs < oldest)
+        await rm(path, { recursive: true, force: true });
+    }
+  }
+}
