@@ -162,6 +162,14 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Report the version of the kernel package: it is damaged or has an unknown format.',
   },
+  IMAGE_KEY_INVALID: {
+    exit: EXIT.config,
+    hint: 'Replace the file by a public RSA key in PEM form, as `/etc/apk/keys` of Alpine has them.',
+  },
+  IMAGE_KEY_MISSING: {
+    exit: EXIT.config,
+    hint: 'Copy the key from `/etc/apk/keys` of an Alpine system that you trust into that directory, under its name; docs/images.md says how.',
+  },
   IMAGE_LAYER_INVALID: {
     exit: EXIT.runner,
     hint: 'Build the image again with a tool of its own: this one cannot be unpacked safely.',
@@ -178,6 +186,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Build and push the image again as an OCI or Docker (schema 2) image for Linux.',
   },
+  IMAGE_MIRROR_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check the mirror, the network and the proxy, then run the command again: what was downloaded is kept.',
+  },
   IMAGE_NOT_FOUND: {
     exit: EXIT.config,
     hint: 'Correct the path, or remove it to use the built-in image.',
@@ -190,9 +202,13 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Choose a directory that does not exist yet, is empty, or holds an image to replace.',
   },
+  IMAGE_PACKAGES_CONFLICT: {
+    exit: EXIT.config,
+    hint: 'Change the packages of the image, or their versions, so that they can be installed together.',
+  },
   IMAGE_PACKAGE_UNKNOWN: {
     exit: EXIT.config,
-    hint: 'Correct the package name in build.debian.packages of the image.',
+    hint: 'Correct the package name in the packages of the image.',
   },
   IMAGE_PLATFORM_MISSING: {
     exit: EXIT.runner,
@@ -229,6 +245,14 @@ export const CODES = {
   IMAGE_REGISTRY_UNSET: {
     exit: EXIT.config,
     hint: 'Write the registry before the name, or set GONDOLIN_REGISTRY to the registry of names without one.',
+  },
+  IMAGE_REPOSITORY_INVALID: {
+    exit: EXIT.runner,
+    hint: 'Use another mirror: this one serves a damaged index or damaged packages.',
+  },
+  IMAGE_SIGNATURE_INVALID: {
+    exit: EXIT.runner,
+    hint: 'Use another mirror: what this one serves was not signed with the key that it names.',
   },
   IMAGE_SOURCES_MISSING: {
     exit: EXIT.config,

@@ -7,7 +7,7 @@ import { entryPlace, logsDirectory } from '../cache/layout.ts';
 import { type OciRecipe, ociRootfsKey } from '../recipe.ts';
 import type { ContainerConfig } from './documents/image-config.ts';
 import { type FoundImage, findImage, type OciContext } from './find-image.ts';
-import type { LayerFile } from './layer/pack-layers.ts';
+import type { LayerFile } from './layer/merge-layers.ts';
 import { openRegistries } from './open-registry.ts';
 import type { LayerSource } from './source/resolved-image.ts';
 

@@ -20,6 +20,9 @@ export interface LayerEntry {
   /** 0..ID_MAX. */
   readonly uid: number;
   readonly gid: number;
+  /** Names of the owner and the group, which layers of OCI images do not go by; empty for none. */
+  readonly userName?: string;
+  readonly groupName?: string;
   /** Bytes of content that follow; 0 for everything but files. */
   readonly size: number;
   /** Seconds since 1970, 0..2^32-1: squashfs holds no others. */

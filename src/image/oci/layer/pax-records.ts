@@ -13,6 +13,8 @@ export interface PaxRecords {
   readonly size: number | null;
   readonly uid: number | null;
   readonly gid: number | null;
+  readonly userName: string | null;
+  readonly groupName: string | null;
   /** Seconds since 1970, perhaps with a fraction. */
   readonly mtime: number | null;
   readonly attributes: ReadonlyMap<string, Buffer>;
@@ -70,6 +72,8 @@ function toRecords(values: ReadonlyMap<string, Buffer>): PaxRecords {
     size: integerOf(values, 'size'),
     uid: integerOf(values, 'uid'),
     gid: integerOf(values, 'gid'),
+    userName: textOf(values, 'uname'),
+    groupName: textOf(values, 'gname'),
     mtime: timeOf(values),
     attributes,
     isSparse: [...values.keys()].some((name) => name.startsWith('GNU.sparse.')),

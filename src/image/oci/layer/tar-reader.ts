@@ -193,6 +193,8 @@ function readEntry(header: Buffer, typeFlag: string, pending: Pending): LayerEnt
     mode: number('mode', null, 100, 8) & 0o7777,
     uid: id('owner', pax?.uid, 108),
     gid: id('group', pax?.gid, 116),
+    userName: pax?.userName ?? untilNul(header.subarray(265, 297)),
+    groupName: pax?.groupName ?? untilNul(header.subarray(297, 329)),
     size: type === 'file' ? checkedRange(name, 'size', size, LAYER_LIMITS.layerBytes) : 0,
     mtime: toMtime(name, pax?.mtime ?? readNumber(header, 136, 12)),
     linkName: readLinkName(header, type, pending),

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { link, rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureDirectory } from '../../../host/directories.ts';
 import { ensureEntry } from '../../cache/entry.ts';
+import { keepUntilReady } from '../../cache/keep-until-ready.ts';
 import { ARTIFACT_FILES, entryPlace, partialDirectory } from '../../cache/layout.ts';
 import type { ImageEvent } from '../../guest-image.ts';
 import type { Arch } from '../documents/choose-platform.ts';
@@ -64,19 +65,6 @@ async function fetchConfig(
   });
   checkDigest(bytes, config.digest, name);
   return bytes;
-}
-
-/** Gives a download its name in the entry, and leaves its own: a process that is killed before the entry is ready has lost nothing. */
-async function keepUntilReady(path: string, target: string): Promise<void> {
-  try {
-    await link(path, target);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // Some file systems have no links.
-    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EMLINK')
-      throw error;
-    await rename(path, target);
-  }
 }
 
 function layerSource(

@@ -1,4 +1,4 @@
-import type { LayerFile } from '../layer/pack-layers.ts';
+import type { LayerFile } from '../layer/merge-layers.ts';
 
 /** A layer that can be had. */
 export interface LayerSource {
