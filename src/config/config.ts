@@ -179,11 +179,25 @@ export interface ImageConfig {
   readonly oci: string | null;
   /** When the registry of `oci` is asked. */
   readonly pull: 'missing' | 'always' | 'never';
+  /** Null for another image. */
+  readonly alpine: AlpineConfig | null;
   /** `host` is this machine's processor. */
   readonly arch: 'host' | 'x86_64' | 'aarch64';
   readonly release: string;
   readonly packages: readonly string[];
   readonly mirror: string;
+}
+
+/** An image of Alpine packages. */
+export interface AlpineConfig {
+  readonly version: string;
+  /** Null for the branch of the version. */
+  readonly branch: string | null;
+  readonly packages: readonly string[];
+  /** A URL; null for the user's own mirror. */
+  readonly mirror: string | null;
+  /** Absolute; null for the user's own directory. */
+  readonly keys: string | null;
 }
 
 export type VolumeConfig =

@@ -54,6 +54,7 @@ export const DEFAULT_IMAGE: ImageConfig = {
   path: null,
   oci: null,
   pull: 'missing',
+  alpine: null,
   arch: 'host',
   release: 'host',
   packages: [],

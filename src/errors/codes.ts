@@ -150,10 +150,6 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Pull the image again; if that fails too, the registry or the file serves other bytes than it promises.',
   },
-  IMAGE_DISTRO_UNSUPPORTED: {
-    exit: EXIT.config,
-    hint: 'Write distro: debian, or oci.image with an image of that distribution.',
-  },
   IMAGE_INVALID: {
     exit: EXIT.runner,
     hint: 'Build the image again: its files do not match its manifest.',
@@ -250,13 +246,17 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Use another mirror: this one serves a damaged index or damaged packages.',
   },
+  IMAGE_SCRIPTS_UNSUPPORTED: {
+    exit: EXIT.config,
+    hint: 'Use packages without scripts, or an OCI image of Alpine.',
+  },
   IMAGE_SIGNATURE_INVALID: {
     exit: EXIT.runner,
     hint: 'Use another mirror: what this one serves was not signed with the key that it names.',
   },
   IMAGE_SOURCES_MISSING: {
     exit: EXIT.config,
-    hint: 'Set build.debian.mirror to a Debian mirror.',
+    hint: 'Set the mirror of the image: build.debian.mirror, or alpine.mirror.',
   },
   IMAGE_TOO_LARGE: {
     exit: EXIT.config,

@@ -11,6 +11,7 @@ import type { BootImage, EnsureImageOptions, GuestImage, ImageEvent } from './gu
 import type { ContainerConfig } from './oci/documents/image-config.ts';
 import { openPathImage } from './path-image.ts';
 import {
+  type AlpineRecipe,
   baseRecipe,
   checkDebianRecipe,
   type DebianRecipe,
@@ -53,7 +54,7 @@ type Context = Pick<EnsureEntryOptions, 'onEvent' | 'signal'> & {
  *
  * @throws {GondolinError} IMAGE_RECIPE_INVALID, IMAGE_NOT_FOUND, IMAGE_INVALID, IMAGE_AGENT_MISSING, IMAGE_ARCH_UNSUPPORTED,
  * IMAGE_TOOL_MISSING, IMAGE_BUILD_UNPRIVILEGED, IMAGE_SOURCES_MISSING, IMAGE_PACKAGE_UNKNOWN, IMAGE_KERNEL_INVALID,
- * IMAGE_BUILD_FAILED, those of `ensureOciRootfs` for an OCI image, and HOST_* of the cache directory.
+ * IMAGE_BUILD_FAILED, those of `ensureOciRootfs` for an OCI image, those of `ensureAlpineRootfs` for one of Alpine packages, and HOST_* of the cache directory.
  * @throws the signal's reason when it aborts; nothing is left running or half-written then.
  */
 export function ensureImage(recipe: ImageRecipe, options: EnsureImageOptions): Promise<GuestImage>;
@@ -120,6 +121,8 @@ function ensureParts(recipe: ImageRecipe | ProgramRecipe, context: Context): Pro
       return ensureDebianParts(recipe, context);
     case 'oci':
       return ensureOciParts(recipe, context);
+    case 'alpine':
+      return ensureAlpineParts(recipe, context);
     case 'program': {
       const kernel = { ...recipe, kind: 'debian', packages: [] } as const;
       return ensureKernel(kernel, context).then((held) => joinParts(held, null, null));
@@ -141,6 +144,14 @@ async function ensureOciParts(recipe: OciRecipe, context: Context): Promise<Imag
   return ensureBoth(kernelRecipe(recipe), context, (_kernel, whileBothGo) =>
     ensureOciRootfs(recipe, whileBothGo),
   );
+}
+
+async function ensureAlpineParts(recipe: AlpineRecipe, context: Context): Promise<ImageParts> {
+  const { ensureAlpineRootfs } = await import('./alpine/ensure-alpine-rootfs.ts');
+  return ensureBoth(kernelRecipe(recipe), context, async (_kernel, whileBothGo) => ({
+    entry: await ensureAlpineRootfs(recipe, whileBothGo),
+    container: null,
+  }));
 }
 
 /** Makes both parts; when one fails the other is stopped. */

@@ -10,6 +10,7 @@ import type { ImageParts } from './ensure-image.ts';
 import type { EnsureImageOptions, GuestImage } from './guest-image.ts';
 import { openPathImage } from './path-image.ts';
 import {
+  type AlpineRecipe,
   checkDebianRecipe,
   type DebianRecipe,
   holdsModules,
@@ -66,6 +67,8 @@ async function peekParts(recipe: ImageRecipe, cache: string): Promise<PeekedPart
       return peekDebian(recipe, cache);
     case 'oci':
       return peekOci(recipe, cache);
+    case 'alpine':
+      return peekAlpine(recipe, cache);
   }
 }
 
@@ -82,6 +85,13 @@ async function peekOci(recipe: OciRecipe, cache: string): Promise<PeekedParts | 
   if (config === null) return null;
   const found = await peekEntries(kernelRecipe(recipe), ociRootfsKey(config.diffIds), cache);
   return found === null ? null : { ...found.parts, container: config.container };
+}
+
+async function peekAlpine(recipe: AlpineRecipe, cache: string): Promise<PeekedParts | null> {
+  const { requestAlpine } = await import('./alpine/alpine-recipe.ts');
+  const request = await requestAlpine(recipe, undefined);
+  const found = await peekEntries(kernelRecipe(recipe), request.rootfsKey, cache);
+  return found === null ? null : { ...found.parts, container: null };
 }
 
 async function peekEntries(recipe: DebianRecipe, rootfsEntryKey: string, cache: string) {

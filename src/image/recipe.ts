@@ -7,6 +7,7 @@ import type { ContainerConfig } from './oci/documents/image-config.ts';
 import { BASE_PACKAGES } from './rootfs/base-packages.ts';
 
 export type DebianRecipe = Extract<ImageRecipe, { kind: 'debian' }>;
+export type AlpineRecipe = Extract<ImageRecipe, { kind: 'alpine' }>;
 export type OciRecipe = Extract<ImageRecipe, { kind: 'oci' }>;
 
 /** A guest without a root file system: one static program in its initramfs. */
@@ -19,7 +20,14 @@ export interface ProgramRecipe extends Pick<DebianRecipe, 'arch' | 'release' | '
 }
 
 /** Raised with any change that gives other bytes for the same recipe: old entries are then no longer found. */
-const BUILDER_VERSIONS = { kernel: 1, rootfs: 4, modules: 1, initramfs: 1, oci: 3 } as const;
+const BUILDER_VERSIONS = {
+  kernel: 1,
+  rootfs: 4,
+  modules: 1,
+  initramfs: 1,
+  oci: 3,
+  alpine: 1,
+} as const;
 
 // Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/;
@@ -97,8 +105,23 @@ export function ociRootfsKey(diffIds: readonly string[]): string {
   return cacheKey({ builder: BUILDER_VERSIONS.oci, diffIds });
 }
 
-/** An OCI image has no kernel: it boots that of a Debian image. */
-export function kernelRecipe({ arch, release }: OciRecipe): DebianRecipe {
+/**
+ * Keys by what was asked for, as for Debian: the packages are those of the day of the build.
+ * @param keysDigest  Of the keys that may sign them: they become part of the image.
+ */
+export function alpineRootfsKey(
+  request: Pick<AlpineRecipe, 'version' | 'branch' | 'arch' | 'packages'> & {
+    readonly mirror: string;
+  },
+  keysDigest: string,
+): string {
+  const { version, branch, arch, mirror, packages } = request;
+  const builder = BUILDER_VERSIONS.alpine;
+  return cacheKey({ builder, version, branch, arch, mirror, packages: [...packages], keysDigest });
+}
+
+/** These images have no kernel of their own: they boot that of a Debian image. */
+export function kernelRecipe({ arch, release }: OciRecipe | AlpineRecipe): DebianRecipe {
   return { kind: 'debian', arch, release, packages: [], mirror: null };
 }
 
@@ -144,11 +167,17 @@ export function titleOf(recipe: DebianRecipe): string {
 export function imageTitle(recipe: ImageRecipe | ProgramRecipe): string {
   if (recipe.kind === 'program') return `${recipe.guestPath} alone`;
   if (recipe.kind === 'oci') return recipe.source;
+  if (recipe.kind === 'alpine') return alpineTitle(recipe);
   return recipe.kind === 'debian' ? titleOf(recipe) : recipe.path;
+}
+
+function alpineTitle({ version, packages }: AlpineRecipe): string {
+  const extra = packages.length > 0 ? ` + ${packages.join(', ')}` : '';
+  return `alpine ${version}${extra}`.slice(0, 1000);
 }
 
 /** Keys of the entries that an image of this recipe shares with others, for `pruneImages`; none for a path. */
 export function entryKeysOf(recipe: ImageRecipe): string[] {
-  if (recipe.kind === 'oci') return [kernelKey(kernelRecipe(recipe))];
+  if (recipe.kind === 'oci' || recipe.kind === 'alpine') return [kernelKey(kernelRecipe(recipe))];
   return recipe.kind === 'debian' ? [kernelKey(recipe), rootfsKey(recipe)] : [];
 }

@@ -29,12 +29,15 @@ export interface PlanFacts {
 }
 
 function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
-  const { name, path, oci, pull, packages, mirror } = image;
+  const { name, path, oci, pull, alpine, packages, mirror } = image;
   if (path !== null) return { name, recipe: { kind: 'path', path } };
   const arch = image.arch === 'host' ? facts.arch : image.arch;
   if (oci !== null) {
     const { release } = facts;
     return { name, recipe: { kind: 'oci', source: oci, arch, release, pull, digest: null } };
+  }
+  if (alpine !== null) {
+    return { name, recipe: { kind: 'alpine', arch, release: facts.release, ...alpine } };
   }
   return {
     name,
@@ -118,6 +121,8 @@ function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
     ...secrets.flatMap(({ from }) => (from.kind === 'file' ? [from.path] : [])),
     ...(image.path === null ? [] : IMAGE_FILES.map((file) => join(image.path ?? '', file))),
     ...localOciFiles(image.oci),
+    // Who may add a key there decides what is installed.
+    ...(image.alpine?.keys == null ? [] : [image.alpine.keys]),
   ]);
   const found = [
     ...PROJECT_FILES.map((file) => join(directory, file)),

@@ -1,12 +1,11 @@
-import type { BuildConfig } from '../config/build/build-config.ts';
-import { GondolinError } from '../errors/gondolin-error.ts';
+import type { BuildConfig, BuildSource } from '../config/build/build-config.ts';
 import type { PlanFacts } from './build-plan.ts';
 import type { ImageRecipe } from './plan.ts';
 
-/**
- * Returns the recipe of the image that a build configuration describes.
- * @throws {GondolinError} IMAGE_DISTRO_UNSUPPORTED for one that this version does not build.
- */
+/** Packages with a kernel: the guest boots the one of Debian, and these would bring another and an initramfs. */
+const ALPINE_KERNELS: ReadonlySet<string> = new Set(['linux-virt', 'linux-lts', 'linux-stable']);
+
+/** Returns the recipe of the image that a build configuration describes. */
 export function planBuild({ arch: wanted, source }: BuildConfig, facts: PlanFacts): ImageRecipe {
   const arch = wanted === 'host' ? facts.arch : wanted;
   switch (source.kind) {
@@ -23,10 +22,12 @@ export function planBuild({ arch: wanted, source }: BuildConfig, facts: PlanFact
       return { kind: 'oci', source: image, arch, release: facts.release, pull, digest: null };
     }
     case 'alpine':
-      throw new GondolinError(
-        'IMAGE_DISTRO_UNSUPPORTED',
-        `Cannot build the image: this version of gondolin builds no Alpine image (distro: alpine, version ${source.version})`,
-        { details: { distro: 'alpine' } },
-      );
+      return { kind: 'alpine', arch, release: facts.release, keys: null, ...alpineOf(source) };
   }
+}
+
+function alpineOf(source: Extract<BuildSource, { kind: 'alpine' }>) {
+  const { version, branch, mirror, kernelPackage, packages } = source;
+  const isKernel = (name: string) => ALPINE_KERNELS.has(name) || name === kernelPackage;
+  return { version, branch, mirror, packages: packages.filter((name) => !isKernel(name)) };
 }

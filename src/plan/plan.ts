@@ -115,6 +115,22 @@ export type ImageRecipe =
       readonly pull: 'missing' | 'always' | 'never';
       /** The digest that the reference has to have, `sha256:` and 64 hex digits; null for whatever the registry says. */
       readonly digest: string | null;
+    }
+  | {
+      readonly kind: 'alpine';
+      readonly arch: 'x86_64' | 'aarch64';
+      /** `3.23`, or `edge`. */
+      readonly version: string;
+      /** Directory of the mirror; null for that of the version, such as `v3.23`. */
+      readonly branch: string | null;
+      /** Extra packages, sorted, no duplicates; perhaps with versions (`nodejs~22`). */
+      readonly packages: readonly string[];
+      /** URL above `v3.23/`; null for that of `GONDOLIN_ALPINE_MIRROR`. */
+      readonly mirror: string | null;
+      /** Directory with the public keys that repositories may be signed with; null for the user's own. */
+      readonly keys: string | null;
+      /** Debian release of the kernel. */
+      readonly release: string;
     };
 
 /** `network:` of the project file, except that `allowedHosts` includes the hosts of the secrets. */

@@ -20,9 +20,10 @@ const MAX_SHOWN_INPUTS = 3;
 function imageLine({ name, recipe }: ImagePlan): string {
   if (recipe.kind === 'path') return `${name}: ${recipe.path}`;
   if (recipe.kind === 'oci') return recipe.source === name ? name : `${name}: ${recipe.source}`;
-  const { release, arch, packages } = recipe;
+  const { arch, packages } = recipe;
   const extra = packages.length === 0 ? '' : ` + ${packages.join(' ')}`;
-  return `${name}: debian ${release} ${arch}${extra}`;
+  const system = recipe.kind === 'alpine' ? `alpine ${recipe.version}` : `debian ${recipe.release}`;
+  return `${name}: ${system} ${arch}${extra}`;
 }
 
 function mountLine(mount: MountPlan): string {

@@ -82,7 +82,8 @@ it('docs/config.md names the defaults of the schema', () => {
 it('every key has a description, and a default or a word on what its absence means', () => {
   // One of the two is wanted, which the schema says with oneOf.
   const eitherOr = [
-    ...['images.*.build', 'images.*.path', 'images.*.oci', 'sandboxes.*.volumes[].source'],
+    ...['images.*.build', 'images.*.path', 'images.*.oci', 'images.*.alpine'],
+    'sandboxes.*.volumes[].source',
     ...['env', 'file', 'command'].flatMap((key) => [
       `sandboxes.*.secrets[].from.${key}`,
       `sandboxes.*.network.upstream_proxy.credentials.${key}`,
@@ -140,6 +141,7 @@ const BASE = {
     i: { build: { distro: 'debian', debian: {} } },
     j: { path: './src' },
     k: { oci: 'a:1' },
+    l: { alpine: { version: '3.23' } },
   },
   sandboxes: {
     p: {
@@ -169,6 +171,7 @@ const BASE = {
     },
     q: { image: 'j', steps: ['ls'] },
     s: { image: 'k' },
+    t: { image: 'l' },
   },
 };
 
@@ -189,6 +192,12 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'images.*.build.debian.release': 'trixie',
   'images.*.build.debian.packages': ['git'],
   'images.*.build.debian.mirror': 'https://deb.example.com/debian',
+  'images.*.alpine': { version: 'edge' },
+  'images.*.alpine.version': '3.22',
+  'images.*.alpine.branch': 'edge',
+  'images.*.alpine.packages': ['curl'],
+  'images.*.alpine.mirror': 'https://mirror.example.com/alpine',
+  'images.*.alpine.keys': './src',
   'images.*.path': './src/deep',
   'images.*.oci': 'a:2',
   args: { p: { default: 'two' } },
@@ -310,7 +319,7 @@ function withValue(path: string, value: unknown): string {
     'images.*.oci': 'k',
     'images.*.pull': 'k',
   };
-  const image = images[path] ?? 'i';
+  const image = path.startsWith('images.*.alpine') ? 'l' : (images[path] ?? 'i');
   // A service is not split.
   const sandbox = path === 'sandboxes.*.shards' ? 'q' : 'p';
   const name = path.startsWith('images') ? image : sandbox;

@@ -60,7 +60,31 @@ function readImage(context: CheckContext, name: string, node: SourceNode): Image
     }
     return { ...DEFAULT_IMAGE, name, path: absolute };
   }
+  const alpine = getChild(node, 'alpine');
+  if (alpine !== undefined) return readAlpine(context, name, alpine);
   return readBuild(name, getChild(node, 'build'));
+}
+
+function readAlpine(context: CheckContext, name: string, node: SourceNode): ImageConfig {
+  const textOrNull = (key: string) => {
+    const child = getChild(node, key);
+    return isScalar(child) ? child.text : null;
+  };
+  const packages = getItems(getChild(node, 'packages')).map((item) => textOr(item, ''));
+  const keys = getChild(node, 'keys');
+  const keysPath = isScalar(keys) ? resolve(dirname(keys.span.file.path), keys.text) : null;
+  if (isScalar(keys) && keysPath !== null && context.access.pathKind(keysPath) !== 'directory') {
+    const message = `images.${name}.alpine.keys: no directory at ${keysPath}`;
+    report(context, keys, 'path_missing', message);
+  }
+  const alpine = {
+    version: textOrNull('version') ?? '',
+    branch: textOrNull('branch'),
+    packages: [...new Set(packages)].toSorted(),
+    mirror: textOrNull('mirror'),
+    keys: keysPath,
+  };
+  return { ...DEFAULT_IMAGE, name, alpine };
 }
 
 function readBuild(name: string, build: SourceNode | undefined): ImageConfig {

@@ -8,7 +8,7 @@ import type { IndexedPackage } from './resolve/package-names.ts';
 const BUILDER_VERSION = 1;
 
 /** The packages that make a system one can work in, as Alpine's own `minirootfs` has them. */
-export const ALPINE_BASE_PACKAGES: readonly string[] = [
+const ALPINE_BASE_PACKAGES: readonly string[] = [
   'alpine-baselayout',
   'alpine-keys',
   'alpine-release',

@@ -76,6 +76,16 @@ const recipe = tagged<ImageRecipe>('kind', {
     packages: list(text()),
     mirror: nullable(text()),
   }),
+  alpine: object<ImageRecipe & { kind: 'alpine' }>({
+    kind: literal('alpine'),
+    arch: literal('x86_64', 'aarch64'),
+    version: text(),
+    branch: nullable(text()),
+    packages: list(text()),
+    mirror: nullable(text()),
+    keys: nullable(text()),
+    release: text(),
+  }),
   oci: object<ImageRecipe & { kind: 'oci' }>({
     kind: literal('oci'),
     source: text(),

@@ -60,7 +60,7 @@ it('gondolin build refuses what it cannot do before it does anything', async () 
     [['--output', 'x', '--init-config'], 'want one of'],
     [['--output', 'x', '--arch', 'arm'], 'want x86_64 or aarch64'],
     [['--output', 'x', '--config', 'none.json'], 'gondolin build --init-config'],
-    [['--output', 'x', '--config', 'alpine.json'], 'IMAGE_DISTRO_UNSUPPORTED'],
+    [['--output', 'x', '--config', 'alpine.json'], 'IMAGE_SOURCES_MISSING'],
   ] as const;
   for (const [args, text] of cases) {
     const { code, stderr } = await runCli(['build', ...args], { cwd });

@@ -21,11 +21,15 @@ it('planBuild() gives an OCI image the kernel of this machine’s release', () =
   });
 });
 
-it('planBuild() says that it builds no Alpine image', () => {
+it('planBuild() leaves the kernels out of the packages of an Alpine image', () => {
   const alpine: BuildSource = {
     kind: 'alpine',
-    version: '3.23.0',
-    ...{ branch: null, mirror: null, kernelPackage: null, kernelImage: null, packages: [] },
+    ...{ version: '3.23.0', branch: null, mirror: null },
+    ...{ kernelPackage: 'linux-own', kernelImage: 'vmlinuz' },
+    packages: ['curl', 'linux-own', 'linux-virt'],
   };
-  expect(() => of(alpine)).toThrow(expect.objectContaining({ code: 'IMAGE_DISTRO_UNSUPPORTED' }));
+  expect(of(alpine)).toEqual({
+    ...{ kind: 'alpine', arch: 'x86_64', release: 'bookworm', version: '3.23.0' },
+    ...{ branch: null, mirror: null, keys: null, packages: ['curl'] },
+  });
 });

@@ -22,6 +22,7 @@ it('the smallest file has every default', () => {
           path: null,
           oci: null,
           pull: 'missing',
+          alpine: null,
           arch: 'host',
           release: 'host',
           packages: [],

@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { ensureAlpineRootfs } from '../../../../src/image/alpine/ensure-alpine-rootfs.ts';
+import type { ImageEvent } from '../../../../src/image/guest-image.ts';
+import type { AlpineRecipe } from '../../../../src/image/recipe.ts';
+import { AlpineMirror, writeKeys } from '../../../fixtures/alpine/alpine-mirror.ts';
+import { buildPackage, makeKey, type PackageSpec } from '../../../fixtures/alpine/apk-package.ts';
+import { baseSystem } from '../../../fixtures/alpine/base-system.ts';
+import { listRootfs } from '../../../fixtures/oci/pull-image.ts';
+import { temporaryDirectory } from '../../../fixtures/temporary-directory.ts';
+
+const key = makeKey('tester@example.com-1.rsa.pub');
+let mirror: AlpineMirror;
+let directory: string;
+
+beforeEach(async () => {
+  mirror = await AlpineMirror.start();
+  onTestFinished(() => mirror.close());
+  directory = temporaryDirectory();
+  writeKeys(join(directory, 'gondolin'), key);
+});
+
+function publish(...specs: readonly PackageSpec[]): void {
+  const packages = [...baseSystem(), ...specs].map((spec) => buildPackage(spec, key));
+  mirror.publish('main', packages, key);
+  mirror.publish('community', [], key);
+}
+
+const recipe = (packages: readonly string[], more: Partial<AlpineRecipe> = {}): AlpineRecipe => ({
+  ...{ kind: 'alpine', arch: 'x86_64', release: 'bookworm', version: '3.23', branch: null },
+  ...{ packages, mirror: null, keys: null, ...more },
+});
+
+async function ensure(wanted: AlpineRecipe, more: Record<string, string> = {}, cache = 'cache') {
+  const events: ImageEvent[] = [];
+  const entry = await ensureAlpineRootfs(wanted, {
+    options: {
+      cacheDirectory: join(directory, cache),
+      agentPath: '',
+      env: {
+        GONDOLIN_ALPINE_KEYS: join(directory, 'gondolin', 'keys'),
+        GONDOLIN_ALPINE_MIRROR: mirror.url,
+        ...more,
+      },
+      transferLimits: { retries: 0 },
+    },
+    onEvent: (event) => events.push(event),
+    signal: new AbortController().signal,
+  });
+  entry.lock.release();
+  const path = join(entry.place.directory, 'rootfs.squashfs');
+  return { path, events, digest: entry.manifest.files['rootfs.squashfs']?.sha256 };
+}
+
+it('the root file system is a squashfs, built once and the same in another cache', async () => {
+  publish({ name: 'hello', version: '1-r0', files: [{ name: 'usr/bin/hello', content: 'hi' }] });
+  const first = await ensure(recipe(['hello']));
+  const names = listRootfs(first.path).map((line) => line.split(' ').slice(5).join(' '));
+  expect(names).toEqual(expect.arrayContaining(['/usr/bin/hello', '/lib/apk/db/installed']));
+  const content = execFileSync('unsquashfs', ['-cat', first.path, 'etc/apk/world']).toString();
+  expect(content.split('\n')).toEqual(expect.arrayContaining(['alpine-baselayout', 'hello']));
+  expect(first.events.map(({ phase }) => phase)).toEqual(
+    expect.arrayContaining(['lists', 'download', 'unpack', 'pack', 'done']),
+  );
+  const fractions = first.events.map(({ fraction }) => fraction ?? 0);
+  expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
+  mirror.requests.length = 0;
+  expect((await ensure(recipe(['hello']))).digest).toBe(first.digest);
+  expect(mirror.requests).toEqual([]);
+  expect((await ensure(recipe(['hello']), {}, 'other')).digest).toBe(first.digest);
+});
+
+it('packages with scripts are refused by their names instead of being installed by half', async () => {
+  publish({ name: 'daemon', version: '2-r0', scripts: { 'post-install': '#!/bin/sh\n' } });
+  await expect(ensure(recipe(['daemon']))).rejects.toMatchObject({
+    code: 'IMAGE_SCRIPTS_UNSUPPORTED',
+    message: expect.stringContaining('daemon-2-r0'),
+  });
+});
+
+it('without a mirror nothing is guessed', async () => {
+  await expect(ensure(recipe([]), { GONDOLIN_ALPINE_MIRROR: '' })).rejects.toMatchObject({
+    code: 'IMAGE_SOURCES_MISSING',
+  });
+});
+
+it('without keys the directory for them is named', async () => {
+  const env = { GONDOLIN_ALPINE_KEYS: '', XDG_CONFIG_HOME: join(directory, 'config') };
+  await expect(ensure(recipe([]), env)).rejects.toMatchObject({
+    code: 'IMAGE_KEY_MISSING',
+    message: expect.stringContaining(join(directory, 'config', 'gondolin', 'apk-keys')),
+  });
+});
