@@ -29,8 +29,12 @@ export async function withPackages<T>(
   use: (files: readonly PackageFile[]) => Promise<T>,
 ): Promise<T> {
   const held: HeldEntry[] = [];
+  const failed = new AbortController();
+  const whileAllGo = { ...context, signal: AbortSignal.any([context.signal, failed.signal]) };
   try {
-    const files = await withMirror(context, (client) => fetchAll(plan, client, held, context));
+    const files = await withMirror(whileAllGo, (client) =>
+      fetchAll(plan, client, held, whileAllGo, failed),
+    );
     return await use(files);
   } finally {
     for (const { lock } of held) lock.release();
@@ -43,6 +47,7 @@ async function fetchAll(
   client: MirrorClient,
   held: HeldEntry[],
   context: MirrorContext,
+  failed: AbortController,
 ): Promise<PackageFile[]> {
   const total = plan.packages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const bytes = plan.packages.map(() => 0);
@@ -54,7 +59,6 @@ async function fetchAll(
   };
   const files = new Map<number, PackageFile>();
   const waiting = [...plan.packages.entries()];
-  let failure: unknown;
   const fetchNext = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [index, planned] = next;
@@ -67,12 +71,12 @@ async function fetchAll(
   };
   const workers = Array.from({ length: DOWNLOADS }, () =>
     fetchNext().catch((error: unknown) => {
-      failure ??= error;
+      failed.abort(error);
       waiting.length = 0;
     }),
   );
   await Promise.all(workers);
-  if (failure !== undefined) throw failure;
+  context.signal.throwIfAborted();
   return plan.packages.flatMap((_planned, index) => files.get(index) ?? []);
 }
 
