@@ -102,8 +102,10 @@ static bool load_program(const struct frame *frame)
     handlers = JS_NewObjectProto(realm, JS_NULL);
     module_sources_define(realm, JS_GetPropertyStr(realm, program, "modules"));
     host_modules_define(realm, JS_GetPropertyStr(realm, program, "hostModules"));
+    JSValue has_fetch = JS_GetPropertyStr(realm, program, "hasFetch");
     JSValue list = JS_GetPropertyStr(realm, program, "handlers");
-    bool is_ok = load_handlers(list);
+    bool is_ok = (JS_ToBool(realm, has_fetch) != 1 || realm_add_fetch()) && load_handlers(list);
+    JS_FreeValue(realm, has_fetch);
     JS_FreeValue(realm, list);
     JS_FreeValue(realm, program);
     return is_ok;

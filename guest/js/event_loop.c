@@ -18,6 +18,13 @@ struct timer {
 static struct timer *timers;
 static uint32_t last_id, timer_count;
 
+static JSValue hooks;
+
+void event_loop_set_hooks(JSContext *context, JSValueConst new_hooks)
+{
+    hooks = JS_DupValue(context, new_hooks);
+}
+
 static uint64_t now_us(void)
 {
     struct timespec now;
@@ -91,6 +98,36 @@ static bool run_timer(JSContext *context)
     return is_ok;
 }
 
+/* 1: the host was waited for, for no longer than until the next timer is due; 0: there is nothing to wait for; -1: an exception. */
+static int wait_for_host(JSContext *context)
+{
+    JSValue idle = JS_GetPropertyStr(context, hooks, "idle");
+    if (!JS_IsFunction(context, idle)) {
+        JS_FreeValue(context, idle);
+        return 0;
+    }
+    double limit_ms = timers == NULL ? -1 : (double)(timers->due_us - now_us() + 999) / 1000;
+    JSValue argument = JS_NewFloat64(context, limit_ms);
+    JSValue result = JS_Call(context, idle, JS_UNDEFINED, 1, &argument);
+    JS_FreeValue(context, idle);
+    int outcome = JS_IsException(result) ? -1 : JS_ToBool(context, result);
+    JS_FreeValue(context, result);
+    return outcome;
+}
+
+/* What may settle a promise while no job is left. False on an exception. */
+static bool run_next(JSContext *context)
+{
+    bool is_due = timers != NULL && timers->due_us <= now_us();
+    int outcome = is_due ? 0 : wait_for_host(context);
+    if (outcome != 0)
+        return outcome > 0;
+    if (timers != NULL)
+        return run_timer(context);
+    (void)JS_ThrowTypeError(context, "a promise that nothing can settle any more");
+    return false;
+}
+
 static bool run_job(JSContext *context)
 {
     JSContext *failed;
@@ -101,14 +138,7 @@ JSValue event_loop_await(JSContext *context, JSValue value)
 {
     JSRuntime *runtime = JS_GetRuntime(context);
     while (JS_IsJobPending(runtime) || JS_PromiseState(context, value) == JS_PROMISE_PENDING) {
-        bool is_ok;
-        if (JS_IsJobPending(runtime))
-            is_ok = run_job(context);
-        else if (timers != NULL)
-            is_ok = run_timer(context);
-        else
-            is_ok = !JS_IsException(JS_ThrowTypeError(context, "a promise that nothing can settle any more"));
-        if (!is_ok) {
+        if (!(JS_IsJobPending(runtime) ? run_job(context) : run_next(context))) {
             JS_FreeValue(context, value);
             return JS_EXCEPTION;
         }

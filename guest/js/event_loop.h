@@ -9,6 +9,9 @@
 JSValue event_loop_set_timer(JSContext *context, JSValueConst this, int argc, JSValueConst *argv);
 JSValue event_loop_clear_timer(JSContext *context, JSValueConst this, int argc, JSValueConst *argv);
 
+/* `hooks.idle`, where there is one, is called with the milliseconds until the next timer, or -1: it waits for the host. */
+void event_loop_set_hooks(JSContext *context, JSValueConst hooks);
+
 /*
  * Runs jobs and timers until the promise settles; gives its value, or throws its reason. Another value is its own result.
  * Takes over the value. Throws where nothing is left that could settle it.

@@ -16,7 +16,7 @@
 enum frame_type {
     /* Requests of the host. */
     FRAME_LOAD =
-        1, /* JSON: {handlers: [[name, code]], modules: [[specifier, code]], hostModules: {name: [function]}} */
+        1, /* JSON: {handlers: [[name, code]], modules: {specifier: code}, hostModules: {name: [function]}, hasFetch} */
     FRAME_CALL = 2, /* u32 flags, u32 wall-clock limit in ms, u32 CPU limit in ms, u16 length, name, event as JSON */
     FRAME_SNAPSHOT = 3,    /* u32 id */
     FRAME_RESTORE = 4,     /* u32 id; 0 is the runtime without handlers */

@@ -58,16 +58,14 @@ static JSValue take_reply(JSContext *context)
     return is_throw && !JS_IsException(value) ? throw_message(context, value) : value;
 }
 
-/* `data` is the module's name and the function's. */
-static JSValue call_host(JSContext *context, JSValueConst this, int argc, JSValueConst *argv, int magic, JSValue *data)
+static JSValue call_function(JSContext *context, JSValueConst module, JSValueConst function, int argc,
+                             JSValueConst *argv)
 {
     struct buffer buffer = {0};
-    (void)this;
-    (void)magic;
     if (argc > MAX_ARGUMENTS)
         return JS_ThrowRangeError(context, "more than %d arguments for the host", MAX_ARGUMENTS);
     uint8_t count = (uint8_t)argc;
-    bool is_ok = value_encode(context, data[0], &buffer) && value_encode(context, data[1], &buffer) &&
+    bool is_ok = value_encode(context, module, &buffer) && value_encode(context, function, &buffer) &&
                  buffer_add(&buffer, &count, 1);
     for (int i = 0; i < argc && is_ok; i++)
         is_ok = value_encode(context, argv[i], &buffer);
@@ -77,6 +75,22 @@ static JSValue call_host(JSContext *context, JSValueConst this, int argc, JSValu
     if (is_ok)
         return take_reply(context);
     return JS_HasException(context) ? JS_EXCEPTION : JS_ThrowOutOfMemory(context);
+}
+
+/* `data` is the module's name and the function's. */
+static JSValue call_host(JSContext *context, JSValueConst this, int argc, JSValueConst *argv, int magic, JSValue *data)
+{
+    (void)this;
+    (void)magic;
+    return call_function(context, data[0], data[1], argc, argv);
+}
+
+JSValue host_call(JSContext *context, JSValueConst this, int argc, JSValueConst *argv)
+{
+    (void)this;
+    if (argc < 2)
+        return JS_ThrowTypeError(context, "a function of the host needs a name");
+    return call_function(context, argv[0], argv[1], argc - 2, argv + 2);
 }
 
 static JSValue functions_of(JSContext *context, const char *specifier)

@@ -16,6 +16,9 @@
 
 JSContext *realm;
 
+/* Functions of C for the prelude, and `hooks`: those of the prelude for C. */
+static JSValue native;
+
 static JSValue print(JSContext *context, JSValueConst this, int argc, JSValueConst *argv)
 {
     size_t length;
@@ -59,8 +62,32 @@ static JSValue encode_utf8(JSContext *context, JSValueConst this, int argc, JSVa
     return bytes;
 }
 
-/* The prelude takes these functions and removes the object. */
-static void add_native_functions(void)
+/* Evaluates a part of the prelude, a function of the natives. False with an exception. */
+static bool evaluate(const char *text, size_t length, const char *name)
+{
+    JSValue function = JS_Eval(realm, text, length, name, JS_EVAL_TYPE_GLOBAL);
+    JSValue result = JS_IsException(function) ? JS_EXCEPTION : JS_Call(realm, function, JS_UNDEFINED, 1, &native);
+    JS_FreeValue(realm, function);
+    bool is_ok = !JS_IsException(result);
+    JS_FreeValue(realm, result);
+    return is_ok;
+}
+
+static JSValue evaluate_url(JSContext *context, JSValueConst this, int argc, JSValueConst *argv)
+{
+    (void)context;
+    (void)this;
+    (void)argc;
+    (void)argv;
+    return evaluate(prelude_url, sizeof prelude_url - 1, "gondolin:url") ? JS_UNDEFINED : JS_EXCEPTION;
+}
+
+bool realm_add_fetch(void)
+{
+    return evaluate(prelude_fetch, sizeof prelude_fetch - 1, "gondolin:fetch");
+}
+
+static void make_native(void)
 {
     static const struct {
         const char *name;
@@ -72,14 +99,16 @@ static void add_native_functions(void)
         {"encodeUtf8", encode_utf8, 1},
         {"setTimer", event_loop_set_timer, 2},
         {"clearTimer", event_loop_clear_timer, 1},
+        {"hostCall", host_call, 2},
+        {"evaluateUrl", evaluate_url, 0},
     };
-    JSValue native = JS_NewObject(realm);
+    native = JS_NewObjectProto(realm, JS_NULL);
+    JSValue hooks = JS_NewObjectProto(realm, JS_NULL);
+    event_loop_set_hooks(realm, hooks);
+    (void)JS_SetPropertyStr(realm, native, "hooks", hooks);
     for (size_t i = 0; i < ARRAY_LENGTH(functions); i++)
         (void)JS_SetPropertyStr(realm, native, functions[i].name,
                                 JS_NewCFunction(realm, functions[i].function, functions[i].name, functions[i].length));
-    JSValue global = JS_GetGlobalObject(realm);
-    (void)JS_SetPropertyStr(realm, global, "__native", native);
-    JS_FreeValue(realm, global);
 }
 
 static _Noreturn void fail(const char *what)
@@ -97,13 +126,11 @@ void realm_make(void)
     JS_SetModuleLoaderFunc(runtime, NULL, module_load, NULL);
     /* The prelude's own stack: what limits a handler is set when an engine starts. */
     JS_SetMaxStackSize(runtime, 0);
-    add_native_functions();
-    JSValue result = JS_Eval(realm, prelude, sizeof prelude - 1, "gondolin:prelude", JS_EVAL_TYPE_GLOBAL);
-    if (JS_IsException(result)) {
+    make_native();
+    if (!evaluate(prelude, sizeof prelude - 1, "gondolin:prelude")) {
         bool is_overflow;
         fail(realm_take_exception(&is_overflow));
     }
-    JS_FreeValue(realm, result);
     JS_RunGC(runtime);
 }
 

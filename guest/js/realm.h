@@ -11,6 +11,9 @@ extern JSContext *realm;
 /* Makes it, without a heap limit. Ends the process when it cannot. */
 void realm_make(void);
 
+/* Adds `fetch` and its classes. False with an exception. */
+bool realm_add_fetch(void);
+
 /* Sets the limits of the heap and the stack, from where the stack is now. */
 void realm_limit(void);
 

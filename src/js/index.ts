@@ -7,5 +7,9 @@ export { InterruptHandle } from './interrupt-handle.ts';
 export { JSSandbox } from './js-sandbox.ts';
 export { LoadedJSSandbox } from './loaded-sandbox.ts';
 export { type HostModule, ProtoJSSandbox } from './proto-sandbox.ts';
-export { type HostPrintFunction, SandboxBuilder } from './sandbox-builder.ts';
+export {
+  type HostPrintFunction,
+  SandboxBuilder,
+  type SandboxNetworkOptions,
+} from './sandbox-builder.ts';
 export { Snapshot } from './snapshot.ts';

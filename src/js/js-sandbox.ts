@@ -74,7 +74,7 @@ export class JSSandbox implements AsyncDisposable {
   /** @internal Variables that handlers import from `gondolin:env`. */
   addEnv(env: Readonly<Record<string, string>>): void {
     this.#use.check();
-    this.#program.addModule('gondolin:env', `export default ${JSON.stringify(env)};`);
+    this.#program.setEnv(env);
   }
 
   /**
@@ -84,10 +84,11 @@ export class JSSandbox implements AsyncDisposable {
    */
   async getLoadedSandbox(): Promise<LoadedJSSandbox> {
     this.#use.consume();
-    const { host } = this.#core.setup;
+    const { host, network } = this.#core.setup;
     return this.#core.inOrder(async () => {
       try {
-        await this.#core.load(this.#program.encode(host.names()));
+        const placeholders = network?.placeholders ?? null;
+        await this.#core.load(this.#program.encode({ hostModules: host.names(), placeholders }));
       } catch (error) {
         await this.#core.close();
         throw error;

@@ -8,12 +8,20 @@ const BUILT_IN: Readonly<Record<string, string>> = {
     'export default globalThis.crypto; export const { createHash, createHmac, getRandomValues, randomUUID, timingSafeEqual } = globalThis.crypto;',
 };
 
+/** The modules and variables that a program finds beside its own. */
+interface ProgramSurroundings {
+  readonly hostModules: Readonly<Record<string, readonly string[]>>;
+  /** The placeholders of secrets that `fetch` puts in; null without `fetch`. */
+  readonly placeholders: Readonly<Record<string, string>> | null;
+}
+
 const NAMESPACE = /^[A-Za-z][A-Za-z0-9_-]*$/;
 
 /** The handlers and modules of a sandbox that is not loaded yet. The callers check their arguments. */
 export class Program {
   readonly #handlers = new Map<string, string>();
   readonly #modules = new Map<string, string>();
+  #env: Readonly<Record<string, string>> = {};
 
   /** @throws {GondolinError} ERR_INTERNAL for a name that is taken. */
   addHandler(name: string, code: string): void {
@@ -43,10 +51,23 @@ export class Program {
     this.#modules.clear();
   }
 
+  /** Sets the variables that handlers import from `gondolin:env`. */
+  setEnv(env: Readonly<Record<string, string>>): void {
+    this.#env = env;
+  }
+
   /** Returns the payload of LOAD. */
-  encode(hostModules: Readonly<Record<string, readonly string[]>>): Buffer {
-    const modules = { ...BUILT_IN, ...Object.fromEntries(this.#modules) };
-    return Buffer.from(JSON.stringify({ handlers: [...this.#handlers], modules, hostModules }));
+  encode({ hostModules, placeholders }: ProgramSurroundings): Buffer {
+    const env = JSON.stringify({ ...placeholders, ...this.#env });
+    const modules = {
+      ...BUILT_IN,
+      'gondolin:env': `export default ${env};`,
+      ...Object.fromEntries(this.#modules),
+    };
+    const hasFetch = placeholders !== null;
+    return Buffer.from(
+      JSON.stringify({ handlers: [...this.#handlers], modules, hostModules, hasFetch }),
+    );
   }
 }
 

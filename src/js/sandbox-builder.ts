@@ -1,5 +1,9 @@
+import type { NetworkEvent } from '../net/audit/network-event.ts';
+import type { HttpHooks } from '../net/hooks/create-http-hooks.ts';
+import { isHttpHooks } from '../net/hooks/http-hooks.ts';
 import { Consumable } from './consumable.ts';
 import { invalidArgument } from './errors.ts';
+import type { SandboxNetwork, SandboxNetworkSource } from './fetch/sandbox-network.ts';
 import { HostFunctions } from './host-functions.ts';
 import { ProtoJSSandbox } from './proto-sandbox.ts';
 import { checkSandboxSize, DEFAULT_SIZES, type SandboxSizes } from './sizes.ts';
@@ -13,6 +17,17 @@ import { checkSandboxSize, DEFAULT_SIZES, type SandboxSizes } from './sizes.ts';
 export type HostPrintFunction = (text: string, isError: boolean) => void;
 
 /**
+ * Options of `SandboxBuilder.setNetwork`.
+ *
+ * @example
+ * const options: SandboxNetworkOptions = { onNetworkEvent: (event) => console.log(event.kind) };
+ */
+export interface SandboxNetworkOptions {
+  /** Receives each request, response and refusal, as `VM.create`'s. */
+  readonly onNetworkEvent?: (event: NetworkEvent) => void;
+}
+
+/**
  * Makes a sandbox: a micro-VM of its own that runs JavaScript handlers. Sizes are floors: a sandbox has at least them.
  *
  * @example
@@ -23,6 +38,7 @@ export class SandboxBuilder {
   readonly #sizes: SandboxSizes = { ...DEFAULT_SIZES };
   readonly #use = new Consumable('the builder');
   #print: HostPrintFunction = printLine;
+  #network: SandboxNetworkSource | null = null;
 
   /**
    * The heap of handlers, in bytes. A sandbox that needs more aborts.
@@ -76,15 +92,38 @@ export class SandboxBuilder {
   }
 
   /**
+   * Gives handlers a `fetch`, whose requests this process makes by the policy of `createHttpHooks`. Placeholders of its secrets are in
+   * `gondolin:env`. @default no `fetch`
+   * @param network  What `createHttpHooks` returned, or its `httpHooks`.
+   * @throws {GondolinError} ERR_INVALID_ARG, ERR_CONSUMED
+   */
+  setNetwork(
+    network: { readonly httpHooks: HttpHooks } | HttpHooks,
+    options: SandboxNetworkOptions = {},
+  ): this {
+    const httpHooks = 'httpHooks' in Object(network) ? Reflect.get(network, 'httpHooks') : network;
+    if (!isHttpHooks(httpHooks)) throw invalidArgument('network: want what createHttpHooks() gave');
+    const { onNetworkEvent } = options;
+    if (onNetworkEvent !== undefined && typeof onNetworkEvent !== 'function') {
+      throw invalidArgument('onNetworkEvent: want a function');
+    }
+    this.#use.check();
+    this.#network = { httpHooks: httpHooks as HttpHooks, onNetworkEvent };
+    return this;
+  }
+
+  /**
    * Makes a sandbox without a runtime, and consumes the builder.
-   * @throws {GondolinError} ERR_CONSUMED
+   * @throws {GondolinError} ERR_CONSUMED; NET_PATTERN_INVALID, NET_SECRET_INVALID or NET_CA_INVALID for the network.
    */
   async build(): Promise<ProtoJSSandbox> {
     this.#use.consume();
     const { openMachine } = await import('./engine/machine.ts');
+    const network = this.#network === null ? null : await openNetwork(this.#network);
     return new ProtoJSSandbox({
       sizes: this.#sizes,
       host: new HostFunctions(),
+      network,
       print: this.#print,
       open: openMachine,
     });
@@ -96,6 +135,11 @@ export class SandboxBuilder {
     this.#sizes[name] = size;
     return this;
   }
+}
+
+async function openNetwork(source: SandboxNetworkSource): Promise<SandboxNetwork> {
+  const { SandboxNetwork: Opened } = await import('./fetch/sandbox-network.ts');
+  return new Opened(source);
 }
 
 function printLine(text: string, isError: boolean): void {

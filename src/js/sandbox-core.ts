@@ -80,8 +80,9 @@ export class SandboxCore {
     void this.inOrder(() => this.#engines.forget(place));
   }
 
-  close(): Promise<void> {
-    return this.#engines.close();
+  async close(): Promise<void> {
+    await this.#engines.close();
+    await this.setup.network?.close();
   }
 
   /** Runs JavaScript: a LOAD or a CALL. */

@@ -32,6 +32,8 @@ export interface SandboxFacts {
   readonly sizes: Readonly<SandboxSizes>;
   /** Functions of the host that its handlers may have imported. */
   readonly hostModules: Readonly<Record<string, readonly string[]>>;
+  /** Its handlers have `fetch`. */
+  readonly hasNetwork: boolean;
 }
 
 export interface SavedSnapshot extends SandboxFacts {
@@ -50,6 +52,7 @@ const storedFacts = object<SandboxFacts>({
     outputBuffer: size,
   }),
   hostModules: dictionary(list(text({ maxLength: 1000 }), { maxLength: MAX_NAMES })),
+  hasNetwork: literal(true, false),
 });
 const storedVersion = object({ version: integer() });
 /** `facts` is text: what its digest was computed over. */

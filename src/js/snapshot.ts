@@ -72,8 +72,8 @@ export class Snapshot {
       throw invalidArgument(`snapshot: is saved in ${this.#saved?.directory}; copy that directory`);
     }
     const [core, { engine, id }] = held;
-    const { sizes, host } = core.setup;
-    const facts = { id, sizes, hostModules: host.names() };
+    const { sizes, host, network } = core.setup;
+    const facts = { id, sizes, hostModules: host.names(), hasNetwork: network !== null };
     const save = (place: string) => core.inOrder(() => engine.save(place));
     await writeSnapshot(resolve(directory), facts, save);
   }
@@ -84,7 +84,7 @@ export class Snapshot {
       if (this.#places.has(core)) return;
       throw invalidArgument('snapshot: want one of a sandbox of the same build');
     }
-    const { sizes, hostModules } = this.#saved;
+    const { sizes, hostModules, hasNetwork } = this.#saved;
     const size = Object.entries(core.setup.sizes).find(
       ([name, bytes]) => sizes[name as keyof typeof sizes] !== bytes,
     );
@@ -96,6 +96,9 @@ export class Snapshot {
     const missing = core.setup.host.missing(hostModules);
     if (missing !== null) {
       throw invalidArgument(`snapshot: needs ${missing}, which this build has not registered`);
+    }
+    if (hasNetwork && core.setup.network === null) {
+      throw invalidArgument('snapshot: needs a network, which this build has not: setNetwork()');
     }
   }
 

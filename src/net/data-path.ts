@@ -4,13 +4,17 @@ import type { NetworkEvent } from './audit/network-event.ts';
 import type { ConnectionServices } from './connection-services.ts';
 import type { Destination } from './destination.ts';
 import { GuestConnection } from './guest-connection.ts';
+import { writeAuthority } from './http/authority.ts';
 import type { HttpServices } from './http/exchange/http-services.ts';
 import { GuestLoad } from './http/exchange/limit/guest-load.ts';
 import { REQUEST_TURNS } from './http/exchange/limit/request-turns.ts';
 import { GuestHttp } from './http/guest/guest-http.ts';
+import type { GuestRequest } from './http/guest-request.ts';
+import type { Target } from './http/request-context.ts';
 import { Upstream } from './http/upstream/upstream.ts';
 import { REFUSAL_CERTIFICATES } from './limits.ts';
 import type { NetworkServices } from './network-services.ts';
+import { judgeConnection } from './policy/judge-transports.ts';
 import { Dialer, type DialerOptions } from './tcp/dial.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -69,6 +73,25 @@ export class DataPath {
     this.#connections.add(connection);
     stream.once('close', () => this.#connections.delete(connection));
     return connection.run();
+  }
+
+  /** Serves one request without a connection of the guest. */
+  request(guest: GuestRequest, target: Target, connectionId: number): void {
+    const verdict = judgeConnection(this.#services.network.rules().policy, target, target.scheme);
+    this.#services.http.request(guest, {
+      ...target,
+      connectionId,
+      protocol: 'http1',
+      authority: writeAuthority(target),
+      traffic: { sentBytes: 0, receivedBytes: 0 },
+      wasRefused: !verdict.isAllowed,
+    });
+  }
+
+  /** Keeps no connection to a server that carries nothing. */
+  retire(): void {
+    this.#services.dialer.forget();
+    this.#upstream.retire();
   }
 
   /**

@@ -7,6 +7,8 @@ import type { NetworkEvent } from './audit/network-event.ts';
 import { answerDns } from './dns/answer-dns.ts';
 import { locateDestination } from './dns/locate-destination.ts';
 import { SyntheticAddresses } from './dns/synthetic-addresses.ts';
+import type { GuestRequest } from './http/guest-request.ts';
+import type { Target } from './http/request-context.ts';
 import { type InternalHosts, internalHostsByName } from './internal-host.ts';
 import { MAX_GUEST_CONNECTIONS, WAITING_TIMES } from './limits.ts';
 import { applyUpdate } from './live/apply-update.ts';
@@ -111,7 +113,7 @@ export class Network extends EventEmitter<NetworkEvents> {
    *   NET_CLOSED after `close`.
    */
   async update(update: NetworkUpdate): Promise<void> {
-    if (this.#isClosed) throw new GondolinError('NET_CLOSED', 'the network of this VM was closed');
+    if (this.#isClosed) throw closedError();
     const definition = applyUpdate(this.#definition, update);
     const { rules, store } = this.#compile(definition);
     this.#definition = definition;
@@ -157,6 +159,24 @@ export class Network extends EventEmitter<NetworkEvents> {
       reset(stream);
       this.emit('fault', error);
     });
+  }
+
+  /**
+   * Takes over one request of a guest that has no connections: it is judged and carried as the only request of one to that place.
+   * Never throws: what cannot be served is an error of the response.
+   *
+   * @param guest  Untrusted, and `target` too.
+   */
+  request(guest: GuestRequest, target: Target): void {
+    this.#exchange(guest, target).catch((error: Error) => {
+      guest.response.onError(error);
+      this.emit('fault', error);
+    });
+  }
+
+  /** Closes connections to servers that carry nothing. */
+  async retire(): Promise<void> {
+    (await this.#dataPath)?.retire();
   }
 
   /** Answers one DNS message; null drops it. Never rejects. */
@@ -271,6 +291,22 @@ export class Network extends EventEmitter<NetworkEvents> {
     });
   }
 
+  async #exchange(guest: GuestRequest, target: Target): Promise<void> {
+    const dataPath = this.#isClosed ? null : await this.#loadDataPath();
+    if (dataPath === null || this.#isClosed) {
+      guest.response.onError(closedError());
+      return;
+    }
+    // A made-up address is nobody's.
+    if (target.isLiteral && this.#pool.owns(target.name)) {
+      const message = `${target.name} is no address of a server`;
+      guest.response.onError(new GondolinError('NET_NAME_UNRESOLVED', message));
+      return;
+    }
+    this.#lastConnectionId += 1;
+    dataPath.request(guest, target, this.#lastConnectionId);
+  }
+
   async #serve(stream: Duplex, at: { address: string; port: number }): Promise<void> {
     const to = locateDestination(this.#pool, at);
     if (to === null) {
@@ -282,4 +318,8 @@ export class Network extends EventEmitter<NetworkEvents> {
     this.#lastConnectionId += 1;
     await dataPath.serve(stream, to, this.#lastConnectionId);
   }
+}
+
+function closedError(): GondolinError {
+  return new GondolinError('NET_CLOSED', 'the network of this VM was closed');
 }

@@ -94,8 +94,14 @@ it(`require() gives the same, and ${SANDBOXES} sandboxes that nobody disposes wo
 
 it('limits, kill, heap and stack end calls in a guest as they should, restore() mends it, and another process continues a saved snapshot', async () => {
   const program = `
+    import { once } from 'node:events';
+    import { createServer } from 'node:http';
+    import { createHttpHooks } from '${ALIAS}';
     import { SandboxBuilder } from '${PACKAGE}';
-    const proto = await new SandboxBuilder().build();
+    const server = createServer((request, response) => response.end('served ' + request.url)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const extraHosts = [{ name: 'api.test', address: '127.0.0.1', port: server.address().port }];
+    const proto = await new SandboxBuilder().setNetwork(createHttpHooks({ extraHosts })).build();
     proto.register('clock', 'wait', () => new Promise((done) => setTimeout(done, 5, 'waited')));
     const sandbox = await proto.loadRuntime();
     const add = (name, body, head = '') => sandbox.addHandler(name, head + 'export function handler() {' + body + '}');
@@ -106,8 +112,10 @@ it('limits, kill, heap and stack end calls in a guest as they should, restore() 
     add('file', 'left = (globalThis.left ?? 0) + 1; return left;', 'var left;');
     add('count', 'calls += 1; return calls;', 'let calls = 0;');
     add('waits', 'return wait();', "import { wait } from 'host:clock';");
+    sandbox.addHandler('net', 'export async function handler(url) { return (await fetch(url)).text(); }');
     const loaded = await sandbox.getLoadedSandbox();
     const snapshot = await loaded.snapshot();
+    console.log(await loaded.callHandler('net', 'http://api.test/x'));
     const codes = [];
     const fails = async (name, options) => {
       const started = performance.now();
@@ -129,18 +137,22 @@ it('limits, kill, heap and stack end calls in a guest as they should, restore() 
     await (await loaded.snapshot()).save('saved');
     console.log(await loaded.callHandler('count', null));
     await loaded.dispose();
+    server.close();
     await loaded.callHandler('file', null).catch(({ code }) => console.log(code));`;
   expect(await outputOf('limits.mjs', program)).toBe(
-    'ERR_CANCELLED wall-clock ERR_CANCELLED cpu-time ERR_CANCELLED cpu-time ERR_GUEST_ABORT ERR_STACK_OVERFLOW ERR_CANCELLED true waited 1\n2\nERR_GUEST_ABORT\n',
+    'served /x\nERR_CANCELLED wall-clock ERR_CANCELLED cpu-time ERR_CANCELLED cpu-time ERR_GUEST_ABORT ERR_STACK_OVERFLOW ERR_CANCELLED true waited 1\n2\nERR_GUEST_ABORT\n',
   );
   const continued = `
+    import { createHttpHooks } from '${ALIAS}';
     import { SandboxBuilder, Snapshot } from '${PACKAGE}';
-    const proto = (await new SandboxBuilder().build()).register('clock', 'wait', () => 'here');
+    const builder = new SandboxBuilder().setNetwork(createHttpHooks());
+    const proto = (await builder.build()).register('clock', 'wait', () => 'here');
     const loaded = await (await proto.loadRuntime()).getLoadedSandbox();
     const own = await loaded.snapshot();
     const snapshot = await Snapshot.load('saved');
     await loaded.restore(snapshot);
     console.log(await loaded.callHandler('waits', null), await loaded.callHandler('count', null));
+    console.log(await loaded.callHandler('net', 'http://api.test/').then((text) => text.includes('not_allowed')));
     setTimeout(() => loaded.interruptHandle.kill(), 100);
     await loaded.callHandler('spin', null).catch(({ code }) => console.log(code));
     await loaded.restore(snapshot);
@@ -148,6 +160,6 @@ it('limits, kill, heap and stack end calls in a guest as they should, restore() 
     await loaded.restore(own);
     await loaded.callHandler('count', null).catch(({ code }) => console.log(code));`;
   expect(await outputOf('continued.mjs', continued)).toBe(
-    'here 2\nERR_CANCELLED\n2\nERR_INTERNAL\n',
+    'here 2\ntrue\nERR_CANCELLED\n2\nERR_INTERNAL\n',
   );
 });

@@ -1,14 +1,15 @@
-// What the realm has beside the language. Runs once, before any handler; the functions of C are gone afterwards.
+// What the realm has beside the language. Evaluated once, before any handler. `__native` is a parameter of the whole text: the
+// functions of C, which no handler sees.
 import { installConsole } from './console.js';
 import { installCrypto } from './crypto.js';
 import { installStructuredClone } from './structured-clone.js';
 import { installTextEncoding } from './text-encoding.js';
 import { installTimers } from './timers.js';
+import { installUrl } from './url.js';
 
-const native = globalThis.__native;
-delete globalThis.__native;
-installConsole(native);
-installTextEncoding(native);
-installCrypto(native);
+installConsole(__native);
+installTextEncoding(__native);
+installCrypto(__native);
 installStructuredClone();
-installTimers(native);
+installTimers(__native);
+installUrl(__native);

@@ -15,6 +15,8 @@ export interface EngineHost {
   /** Calls a function of the host; what it throws is thrown in the guest. */
   call(module: string, name: string, args: readonly unknown[]): unknown;
   print(text: string, isError: boolean): void;
+  /** The JavaScript has ended: nothing that `call` began is of use any more. */
+  settled(): void;
 }
 
 interface Waiting {
@@ -159,6 +161,7 @@ export class Engine {
       const waiting = this.#waiting;
       this.#waiting = null;
       this.#replies += 1;
+      this.#host.settled();
       if (waiting === null) this.#break(`a frame of type ${frame.type} that nobody asked for`);
       else waiting.resolve(frame);
     }
@@ -190,6 +193,7 @@ export class Engine {
 
   #fail(error: GondolinError): void {
     this.#failure ??= error;
+    this.#host.settled();
     const waiting = this.#waiting;
     this.#waiting = null;
     waiting?.reject(this.#failure);

@@ -1,4 +1,5 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { FETCH_MODULE } from '../fetch/fetch-module.ts';
 import type { SandboxSetup } from '../sandbox-setup.ts';
 import { ENGINE_FRAME, encodeU32 } from '../wire/engine-frame.ts';
 import { expectReply } from '../wire/expect-reply.ts';
@@ -102,10 +103,16 @@ export class Engines {
 }
 
 async function connect(setup: SandboxSetup, saved?: SavedEngine): Promise<Engine> {
-  const { sizes, host, print, open } = setup;
-  return new Engine(await open(sizes, saved), {
-    call: (module, name, args) => host.call(module, name, args),
+  const { sizes, host, print, open, network } = setup;
+  const channel = await open(sizes, saved);
+  const fetches = network?.openFetches(sizes) ?? null;
+  return new Engine(channel, {
+    call: (module, name, args) =>
+      module === FETCH_MODULE && fetches !== null
+        ? fetches.call(name, args)
+        : host.call(module, name, args),
     print,
+    settled: () => fetches?.cancelAll(),
   });
 }
 

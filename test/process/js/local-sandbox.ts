@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import type { SandboxNetwork } from '../../../src/js/fetch/sandbox-network.ts';
 import { HostFunctions } from '../../../src/js/host-functions.ts';
 import type { JSSandbox, LoadedJSSandbox } from '../../../src/js/index.ts';
 import { ProtoJSSandbox } from '../../../src/js/proto-sandbox.ts';
@@ -9,10 +10,12 @@ import { openLocal } from './local-engine.ts';
 export function buildLocal(
   sizes: Partial<SandboxSizes> = {},
   print: (text: string, isError: boolean) => void = () => undefined,
+  network: SandboxNetwork | null = null,
 ): ProtoJSSandbox {
   return new ProtoJSSandbox({
     sizes: { ...DEFAULT_SIZES, ...sizes },
     host: new HostFunctions(),
+    network,
     print,
     open: openLocal,
   });

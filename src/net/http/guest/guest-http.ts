@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { HttpServices } from '../exchange/http-services.ts';
 import { createServeRequest, type ServeRequest } from '../exchange/serve-request.ts';
 import { createGuard } from '../guard.ts';
+import type { GuestRequest } from '../guest-request.ts';
 import type { RequestContext } from '../request-context.ts';
 import { GuestHttp1 } from './guest-http1.ts';
 import { GuestHttp2Connection } from './guest-http2-connection.ts';
@@ -41,6 +42,11 @@ export class GuestHttp {
       if (context.protocol === 'http2') this.#serveHttp2(stream, raw, context);
       else this.#http1.serve(stream, raw, context);
     })();
+  }
+
+  /** Serves a request that came without a stream. */
+  request(guest: GuestRequest, context: RequestContext): void {
+    this.#serve(guest, context);
   }
 
   close(): void {
