@@ -4,7 +4,9 @@ import type { Plan } from '../plan/plan.ts';
 import { type CheckedOverlay, checkChanges } from '../project/overlays/check-changes.ts';
 import { HostTarget } from '../project/overlays/host-target.ts';
 import { overlayDirectory, readKept } from '../project/overlays/kept-overlay.ts';
+import { requestSession } from '../session/client/session-client.ts';
 import type { GlobalOptions } from './command-context.ts';
+import { listLiveSessions } from './find-session.ts';
 import type { CliIo } from './io.ts';
 import { openPlan } from './open-project.ts';
 import { unknownName, usageError } from './usage-error.ts';
@@ -56,8 +58,24 @@ function chooseVolumes(plan: Plan, operands: readonly string[]): Volume[] {
   throw usageError(`no overlay at ${volume}`, `Choose one: ${known}.`);
 }
 
+/** Lets the VMs of sandboxes that run keep what they have changed so far. @throws {GondolinError} as requestSession */
+async function keepRunning(
+  io: CliIo,
+  { name, directory }: Plan,
+  sandboxes: ReadonlySet<string>,
+): Promise<void> {
+  for (const session of await listLiveSessions(io, {})) {
+    const isMeant =
+      session.project === name &&
+      session.directory === directory &&
+      session.state === 'running' &&
+      sandboxes.has(session.sandbox ?? '');
+    if (isMeant) await requestSession(session.controlDirectory, 'overlays', {}, io.signal);
+  }
+}
+
 /**
- * Opens the changes that the last runs of sandboxes left in their overlays, compared with the host. The caller closes them.
+ * Opens what sandboxes have changed in their overlays, those that run now or in their last runs, compared with the host. The caller closes them.
  * @throws {GondolinError} CLI_USAGE, PROJECT_OVERLAY_NOT_FOUND, PROJECT_OVERLAY_DAMAGED, FILES_COPY_FAILED; those of openPlan.
  */
 export async function openKeptChanges(
@@ -69,9 +87,11 @@ export async function openKeptChanges(
   const { overlays: parent } = resolveDirectories(io.env);
   const { name: project, directory } = plan;
   const authority = [...plan.configFiles, ...plan.authorityFiles];
+  const volumes = chooseVolumes(plan, operands);
+  await keepRunning(io, plan, new Set(volumes.map(({ sandbox }) => sandbox)));
   const opened: OpenOverlay[] = [];
   try {
-    for (const { sandbox, guestPath, hostPath } of chooseVolumes(plan, operands)) {
+    for (const { sandbox, guestPath, hostPath } of volumes) {
       const place = overlayDirectory({ parent, project, directory, sandbox, guestPath });
       const overlay = await readKept(place);
       // Those of another directory that the volume had then are not meant.

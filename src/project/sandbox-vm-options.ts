@@ -167,13 +167,14 @@ export function vmOptionsOf(inputs: VmInputs, from?: string): VMOptions {
 
 /** Shows the VM to other commands as one of its project; a VM of `gondolin exec` or a similar command has none. */
 export function sessionRole(inputs: VmInputs): SessionRole {
-  const { plan, sandbox } = inputs;
+  const { plan, sandbox, keeper } = inputs;
   const isOfProject = plan.configFiles.length > 0;
   return {
     ...(isOfProject ? { project: plan.name, sandbox: sandbox.name } : {}),
     directory: plan.directory,
     image: sandbox.image.name,
     saveSnapshot: snapshotSaver(inputs),
+    ...(keeper === null ? {} : { keepOverlays: () => keeper.keepNow() }),
   };
 }
 

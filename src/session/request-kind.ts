@@ -12,7 +12,12 @@ export interface HostedSession {
   readonly vm: SessionVm | null;
   readonly commands: DetachedCommands;
   readonly saveSnapshot: SaveSnapshot | null;
+  /** Keeps the changes of the overlays; null for a VM without, or of a program. */
+  readonly keepOverlays: KeepOverlays | null;
 }
+
+/** Keeps what the guest has changed in its overlays so far. */
+export type KeepOverlays = () => Promise<void>;
 
 /** Saves the VM as a snapshot, and returns the bytes that it takes on disk. */
 export type SaveSnapshot = (

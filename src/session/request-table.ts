@@ -7,6 +7,7 @@ import { describeVmRequest } from './requests/describe.ts';
 import { execRequest } from './requests/exec.ts';
 import { killRequest } from './requests/kill.ts';
 import { logsRequest } from './requests/logs.ts';
+import { overlaysRequest } from './requests/overlays.ts';
 import { portsRequest } from './requests/ports.ts';
 import { snapshotRequest } from './requests/snapshot.ts';
 import { sshRequest } from './requests/ssh.ts';
@@ -23,6 +24,7 @@ const REQUESTS = {
   exec: execRequest,
   kill: killRequest,
   logs: logsRequest,
+  overlays: overlaysRequest,
   ports: portsRequest,
   snapshot: snapshotRequest,
   ssh: sshRequest,

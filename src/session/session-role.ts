@@ -1,4 +1,4 @@
-import type { SaveSnapshot } from './request-kind.ts';
+import type { KeepOverlays, SaveSnapshot } from './request-kind.ts';
 
 /** The part of a VM in a `gondolin run` or another command, for those who list it. Empty for a VM of a program. */
 export interface SessionRole {
@@ -9,4 +9,5 @@ export interface SessionRole {
   /** The image's name as the user wrote it. */
   readonly image?: string;
   readonly saveSnapshot?: SaveSnapshot;
+  readonly keepOverlays?: KeepOverlays;
 }

@@ -2,7 +2,7 @@ import { DetachedCommands } from './commands/detached-commands.ts';
 import { mainCommand } from './commands/main-command.ts';
 import { MAX_REQUEST_BYTES } from './control-line.ts';
 import { type ControlServer, openControlServer } from './control-server.ts';
-import type { HostedSession, SaveSnapshot } from './request-kind.ts';
+import type { HostedSession, KeepOverlays, SaveSnapshot } from './request-kind.ts';
 import { decodedRequest } from './request-table.ts';
 import { makeSessionDirectory } from './session-directory.ts';
 import type { OwnedFacts, SessionFacts } from './session-facts.ts';
@@ -12,16 +12,23 @@ import type { SessionProcess, SessionVm } from './session-vm.ts';
 export class VmSession implements HostedSession {
   readonly commands = new DetachedCommands();
   readonly saveSnapshot: SaveSnapshot | null;
+  readonly keepOverlays: KeepOverlays | null;
   #facts: SessionFacts;
   #vm: SessionVm | null = null;
   /** Private to this user, and removed with the session, also after its owner was killed. */
   readonly directory: string;
   #server: ControlServer | undefined;
 
-  private constructor(facts: SessionFacts, directory: string, saveSnapshot: SaveSnapshot | null) {
+  private constructor(
+    facts: SessionFacts,
+    directory: string,
+    saveSnapshot: SaveSnapshot | null,
+    keepOverlays: KeepOverlays | null,
+  ) {
     this.#facts = facts;
     this.directory = directory;
     this.saveSnapshot = saveSnapshot;
+    this.keepOverlays = keepOverlays;
   }
 
   /**
@@ -33,10 +40,11 @@ export class VmSession implements HostedSession {
     sessions: string,
     owned: OwnedFacts,
     saveSnapshot: SaveSnapshot | null,
+    keepOverlays: KeepOverlays | null = null,
   ): Promise<VmSession> {
     const { id, directory } = await makeSessionDirectory(sessions);
     const own = { id, pid: process.pid, state: 'starting', createdAtMs: Date.now() } as const;
-    const session = new VmSession({ ...owned, ...own }, directory, saveSnapshot);
+    const session = new VmSession({ ...owned, ...own }, directory, saveSnapshot, keepOverlays);
     session.#server = await openControlServer(directory, {
       maxRequestBytes: MAX_REQUEST_BYTES,
       decoder: (value, field) => {

@@ -162,6 +162,11 @@ export class OverlayProvider implements VfsProvider {
     }
   }
 
+  /** @internal True while a server has it. */
+  get isStarted(): boolean {
+    return this.#nodes.isStarted;
+  }
+
   /** @internal */
   layerChanges(): AsyncGenerator<LayerChange, void> {
     return new OverlayChanges(this.#nodes, this.#names).all();

@@ -58,7 +58,8 @@ export class SessionRegistration {
     const { VmSession: Session } = await import('../session/vm-session.ts');
     const facts = ownedFacts(this.#options, this.#role);
     const { sessions } = resolveDirectories();
-    const session = await Session.open(sessions, facts, this.#role.saveSnapshot ?? null);
+    const { saveSnapshot = null, keepOverlays = null } = this.#role;
+    const session = await Session.open(sessions, facts, saveSnapshot, keepOverlays);
     this.#id = session.facts.id;
     return session;
   }

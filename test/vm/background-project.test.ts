@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { BUILT_BIN, directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
@@ -13,6 +13,7 @@ sandboxes:
     healthcheck: { test: test -e /tmp/ready || touch /tmp/ready, interval: 200ms }
   web:
     depends_on: { db: { condition: healthy } }
+    volumes: [./over:/over:overlay]
     run: exec 2> /tmp/errors; trap 'exit 0' TERM; echo web up; while :; do sleep 0.1; done
 `;
 const WAIT = { timeout: 20_000, interval: 100 };
@@ -43,6 +44,7 @@ function projectOf(text: string) {
 
 it('a project in the background is reached by names, changes only what differs, and leaves no VM after kill -9 or down', async () => {
   const { cwd, run, ps, expectLogs } = projectOf(PROJECT);
+  mkdirSync(join(cwd, 'over'));
   const up = await run('up', '-d', '--wait');
   expect(up.code, up.all).toBe(0);
   const { pid, sandboxes } = await ps();
@@ -51,6 +53,12 @@ it('a project in the background is reached by names, changes only what differs, 
     { name: 'web', phase: 'running', health: null },
   ]);
   expect(machinesOf(pid)).toHaveLength(2);
+
+  // What a service that runs has changed in its overlay can be taken over.
+  await run('exec', 'web', '--', 'sh', '-c', 'echo made > /over/made');
+  expect((await run('diff', 'web')).stdout).toBe('A made\n');
+  expect((await run('apply', 'web')).code).toBe(0);
+  expect(readFileSync(join(cwd, 'over/made'), 'utf8')).toBe('made\n');
 
   await run('exec', 'db', '--', 'touch', '/tmp/kept');
   expect(await run('restart', 'db')).toMatchObject({ code: 0 });

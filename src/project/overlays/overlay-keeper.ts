@@ -82,6 +82,7 @@ export class OverlayKeeper {
   readonly #place: Omit<OverlayPlace, 'guestPath'>;
   readonly #onWarning: (message: string) => void;
   readonly #work: Promise<void>[] = [];
+  readonly #watched: { readonly volume: KeptVolume; readonly provider: OverlayProvider }[] = [];
 
   constructor(place: Omit<OverlayPlace, 'guestPath'>, onWarning: (message: string) => void) {
     this.#place = place;
@@ -90,6 +91,7 @@ export class OverlayKeeper {
 
   /** Keeps the changes of a volume when its server stops: by then the guest has written everything. */
   watch(volume: KeptVolume, provider: OverlayProvider): void {
+    this.#watched.push({ volume, provider });
     provider.beforeStop(() => {
       const kept = this.#keep(volume, provider).catch((error: unknown) => {
         const why = error instanceof Error ? error.message : String(error);
@@ -98,6 +100,17 @@ export class OverlayKeeper {
       this.#work.push(kept);
       return kept;
     });
+  }
+
+  /**
+   * Keeps the changes of the volumes as they are now; the guest may change them further.
+   * @throws what keeps them from being written, such as a full disk.
+   */
+  async keepNow(): Promise<void> {
+    for (const { volume, provider } of this.#watched) {
+      // A machine that waits for the next run has volumes that nobody serves yet.
+      if (provider.isStarted) await this.#keep(volume, provider);
+    }
   }
 
   /** Resolves when everything is written. */

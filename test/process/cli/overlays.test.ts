@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { resolveDirectories } from '../../../src/host/directories.ts';
 import { OverlayKeeper } from '../../../src/project/overlays/overlay-keeper.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import { OverlayProvider } from '../../../src/vfs/overlay-provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
 import { directoryWith, runCli } from '../../fixtures/cli/run-cli.ts';
+import { serveFakeVm } from '../../fixtures/fake-session.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 const PROJECT = `
@@ -24,8 +25,8 @@ function run(...args: string[]) {
   return runCli(args, { cwd, env });
 }
 
-/** Changes a volume as a guest does, and ends its VM. */
-async function change(volume: string, files: Readonly<Record<string, string | null>>) {
+/** Changes a volume as a guest does. */
+async function startChange(volume: string, files: Readonly<Record<string, string | null>>) {
   const { overlays: parent } = resolveDirectories(env);
   const place = { parent, project: 'shop', directory: cwd, sandbox: 'agent' };
   const keeper = new OverlayKeeper(place, (message) => expect.unreachable(message));
@@ -42,6 +43,12 @@ async function change(volume: string, files: Readonly<Record<string, string | nu
       await provider.release(handle);
     }
   }
+  return { provider, keeper };
+}
+
+/** The same, and ends its VM. */
+async function change(volume: string, files: Readonly<Record<string, string | null>>) {
+  const { provider, keeper } = await startChange(volume, files);
   await provider.stop();
   await keeper.settled();
 }
@@ -94,6 +101,18 @@ it('gondolin apply takes changes over, and nothing at all where the host changed
   expect(existsSync(join(cwd, 'src/gone'))).toBe(false);
   // They are taken over: there is nothing left to apply.
   expect((await run('apply')).stderr).toContain('PROJECT_OVERLAY_NOT_FOUND');
+});
+
+it('gondolin diff and apply mean what a sandbox that runs has changed so far', async () => {
+  const { provider, keeper } = await startChange('src', { 'a.txt': 'guest\n' });
+  onTestFinished(() => provider.stop());
+  const owned = { project: 'shop', sandbox: 'agent', directory: cwd };
+  const { sessions } = resolveDirectories(env);
+  await serveFakeVm({ owned, sessions, keepOverlays: () => keeper.keepNow() });
+  expect((await run('diff')).stdout).toBe('M a.txt\n');
+  expect(await run('apply')).toMatchObject({ code: 0, stdout: 'M a.txt\n' });
+  expect(readFileSync(join(cwd, 'src/a.txt'), 'utf8')).toBe('guest\n');
+  expect((await run('diff')).stderr).toContain('PROJECT_OVERLAY_NOT_FOUND');
 });
 
 it.each([

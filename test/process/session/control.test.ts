@@ -100,6 +100,21 @@ it('a snapshot is saved by its owner; a VM of a program has none', async () => {
   });
 });
 
+it('the changes of overlays are kept by their owner after a sync of the guest; a VM without has none', async () => {
+  let kept = 0;
+  const { vm, directory } = await serveFakeVm({
+    keepOverlays: async () => {
+      expect(vm.asked.map(({ command }) => command)).toEqual([['sync']]);
+      kept += 1;
+    },
+  });
+  expect(await requestSession(directory, 'overlays', {})).toEqual({ isKept: true });
+  expect(kept).toBe(1);
+  const other = await serveFakeVm();
+  expect(await requestSession(other.directory, 'overlays', {})).toEqual({ isKept: false });
+  expect(other.vm.asked).toEqual([]);
+});
+
 it('an error is sent with its code and hint; any other error becomes SESSION_FAILED', async () => {
   let failure: Error = new GondolinError('SNAPSHOT_EXISTS', 'taken', { hint: 'Take another.' });
   const { directory } = await serveFakeVm({
