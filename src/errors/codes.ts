@@ -556,11 +556,11 @@ export const CODES = {
   },
   POOL_CLOSED: {
     exit: EXIT.runner,
-    hint: 'Acquire VMs before the pool is closed, or create another pool.',
+    hint: 'Acquire VMs or sandboxes before the pool is closed, or create another pool.',
   },
   POOL_EXHAUSTED: {
     exit: EXIT.runner,
-    hint: 'Close VMs that are no longer needed, or raise `maxVms` or `acquireTimeoutMs` of VM.pool().',
+    hint: 'Close VMs or sandboxes that are no longer needed, or raise `maxVms`, `maxSandboxes` or `acquireTimeoutMs` of the pool.',
   },
   PROJECT_ARTIFACTS_FAILED: {
     exit: EXIT.runner,

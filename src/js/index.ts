@@ -12,4 +12,5 @@ export {
   SandboxBuilder,
   type SandboxNetworkOptions,
 } from './sandbox-builder.ts';
+export { SandboxPool, type SandboxPoolOptions } from './sandbox-pool.ts';
 export { Snapshot } from './snapshot.ts';

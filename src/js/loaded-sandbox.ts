@@ -5,6 +5,7 @@ import { invalidArgument, poisoned } from './errors.ts';
 import { InterruptHandle } from './interrupt-handle.ts';
 import type { JSSandbox } from './js-sandbox.ts';
 import type { SandboxCore } from './sandbox-core.ts';
+import { machineBytes } from './sizes.ts';
 import { Snapshot } from './snapshot.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the caller knows what its handlers return.
@@ -38,6 +39,16 @@ export class LoadedJSSandbox implements AsyncDisposable {
   /** True after a call that did not end by itself: only `restore` and `unload` work then. */
   get poisoned(): boolean {
     return this.#core.isPoisoned;
+  }
+
+  /** @internal Resolves once its machine has ended, or all of them where there are several. */
+  get ended(): Promise<void> {
+    return this.#core.ended;
+  }
+
+  /** @internal Memory of its machine. */
+  get machineBytes(): number {
+    return machineBytes(this.#core.setup.sizes);
   }
 
   /** Times and memory of the last call; zeros before the first. */

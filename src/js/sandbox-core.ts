@@ -31,6 +31,11 @@ export class SandboxCore {
     return new SandboxCore(setup, await Engines.start(setup));
   }
 
+  /** Resolves once no machine is left. Holds nothing of this. */
+  get ended(): Promise<void> {
+    return this.#engines.ended;
+  }
+
   /** Runs `task` after those before it, whatever became of them. */
   inOrder<T>(task: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(task);

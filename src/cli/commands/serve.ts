@@ -4,6 +4,7 @@ import { FunctionPool } from '../../js/serve/function-pool.ts';
 import { createFunctionServer } from '../../js/serve/function-server.ts';
 import { DEFAULT_SIZES } from '../../js/sizes.ts';
 import type { CommandRun } from '../command-context.ts';
+import { type WatchedFunctions, watchFunctions } from '../function-reload.ts';
 import { buildFunction, readFunction } from '../function-source.ts';
 import { openConfig } from '../open-project.ts';
 import { usageError } from '../usage-error.ts';
@@ -11,6 +12,7 @@ import { usageError } from '../usage-error.ts';
 interface ServeOptions {
   readonly listen?: string;
   readonly sandboxes?: string;
+  readonly watch?: boolean;
 }
 
 const DEFAULT_PORT = 8080;
@@ -42,6 +44,7 @@ export const serveCommand: CommandRun<ServeOptions> = async ({ io, options }) =>
     throw usageError('the project has no functions', 'Add functions: to gondolin.yaml.');
   }
   const functions = new Map<string, FunctionPool>();
+  let watched: WatchedFunctions | null = null;
   try {
     for (const config of configs) {
       const build = () => buildFunction(config, io);
@@ -53,6 +56,7 @@ export const serveCommand: CommandRun<ServeOptions> = async ({ io, options }) =>
       await pool.warm();
       io.stderr.write(`ready: ${config.name}\n`);
     }
+    if (options.watch === true) watched = await watchFunctions(configs, functions, io);
     const server = createFunctionServer({ functions, maxBodyBytes: DEFAULT_SIZES.inputBuffer });
     server.listen(listen.port, listen.host);
     await once(server, 'listening');
@@ -64,6 +68,7 @@ export const serveCommand: CommandRun<ServeOptions> = async ({ io, options }) =>
     server.closeAllConnections();
     throw io.signal.reason;
   } finally {
+    await watched?.close();
     await Promise.all([...functions.values()].map((pool) => pool.close()));
   }
 };

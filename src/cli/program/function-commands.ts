@@ -11,5 +11,6 @@ export function addFunctionCommands(add: AddCommand): void {
     return (await import('../commands/serve.ts')).serveCommand;
   })
     .option('--listen <address>', '[HOST:]PORT (default: 127.0.0.1:8080)')
-    .option('--sandboxes <number>', 'sandboxes of each function (default: 2)');
+    .option('--sandboxes <number>', 'sandboxes of each function (default: 2)')
+    .option('--watch', 'load a function again whenever its file changes');
 }

@@ -4,7 +4,7 @@ import type { SandboxSetup } from '../sandbox-setup.ts';
 import { ENGINE_FRAME, encodeU32 } from '../wire/engine-frame.ts';
 import { expectReply } from '../wire/expect-reply.ts';
 import { Engine } from './engine.ts';
-import type { SavedEngine } from './engine-channel.ts';
+import type { EngineChannel, SavedEngine } from './engine-channel.ts';
 
 /** The runtime without handlers: the snapshot that each engine starts from. */
 const BARE = 0;
@@ -17,20 +17,26 @@ export interface SnapshotPlace {
 
 /** The machines of one `build()`: the one in use, and those that only snapshots of earlier ones are left in. */
 export class Engines {
+  /** Resolves once no machine is left. */
+  readonly ended: Promise<void>;
+  readonly #machines: LiveMachines;
   readonly #setup: SandboxSetup;
   #current: Engine;
   readonly #parked = new Set<Engine>();
   #lastId = BARE;
   #isClosed = false;
 
-  private constructor(setup: SandboxSetup, current: Engine) {
+  private constructor(setup: SandboxSetup, current: Engine, machines: LiveMachines) {
     this.#setup = setup;
+    this.#machines = machines;
+    this.ended = machines.allEnded;
     this.#current = current;
   }
 
   /** @throws {GondolinError} ERR_GUEST_ABORT, and what starting a VM throws. */
   static async start(setup: SandboxSetup): Promise<Engines> {
-    return new Engines(setup, await openEngine(setup));
+    const machines = new LiveMachines();
+    return new Engines(setup, await openEngine(setup, machines), machines);
   }
 
   get current(): Engine {
@@ -56,7 +62,7 @@ export class Engines {
 
   /** Continues a saved machine, and restores its snapshot. Returns where that waits now. */
   async restoreSaved(saved: SavedEngine): Promise<SnapshotPlace> {
-    const engine = await connect(this.#setup, saved);
+    const engine = await connect(this.#setup, this.#machines, saved);
     const place = { engine, id: saved.id };
     engine.snapshots.add(place.id);
     this.#lastId = Math.max(this.#lastId, place.id);
@@ -74,8 +80,9 @@ export class Engines {
     try {
       await this.restore({ engine: this.#current, id: BARE });
     } catch {
-      await this.#current.close();
-      this.#current = await openEngine(this.#setup);
+      const opening = openEngine(this.#setup, this.#machines);
+      await Promise.all([opening, this.#current.close()]);
+      this.#current = await opening;
     }
   }
 
@@ -102,9 +109,40 @@ export class Engines {
   }
 }
 
-async function connect(setup: SandboxSetup, saved?: SavedEngine): Promise<Engine> {
+/** Counts machines. It refers to none of them, so that those that nobody holds any more can end. */
+class LiveMachines {
+  #count = 0;
+  #resolve: () => void = () => undefined;
+  readonly allEnded: Promise<void> = new Promise((resolve) => {
+    this.#resolve = resolve;
+  });
+
+  /** Counts one from before its start until its end. */
+  async add(opening: Promise<EngineChannel>): Promise<EngineChannel> {
+    this.#count += 1;
+    try {
+      const channel = await opening;
+      void channel.ended.then(() => this.#remove());
+      return channel;
+    } catch (error) {
+      this.#remove();
+      throw error;
+    }
+  }
+
+  #remove(): void {
+    this.#count -= 1;
+    if (this.#count === 0) this.#resolve();
+  }
+}
+
+async function connect(
+  setup: SandboxSetup,
+  machines: LiveMachines,
+  saved?: SavedEngine,
+): Promise<Engine> {
   const { sizes, host, print, open, network } = setup;
-  const channel = await open(sizes, saved);
+  const channel = await machines.add(open(sizes, saved));
   const fetches = network?.openFetches(sizes) ?? null;
   return new Engine(channel, {
     call: (module, name, args) =>
@@ -116,8 +154,8 @@ async function connect(setup: SandboxSetup, saved?: SavedEngine): Promise<Engine
   });
 }
 
-async function openEngine(setup: SandboxSetup): Promise<Engine> {
-  const engine = await connect(setup);
+async function openEngine(setup: SandboxSetup, machines: LiveMachines): Promise<Engine> {
+  const engine = await connect(setup, machines);
   try {
     expectReply(await engine.ready(), ENGINE_FRAME.ready);
     return engine;

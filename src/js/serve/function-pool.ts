@@ -23,6 +23,7 @@ export interface FunctionPoolOptions {
 }
 
 interface Worker {
+  readonly source: FunctionSource;
   readonly loaded: LoadedJSSandbox;
   /** The state after loading, for after a call that poisons. */
   readonly fresh: Snapshot;
@@ -30,7 +31,7 @@ interface Worker {
 
 /** The sandboxes of one function: started when calls need them, and kept for the next calls. */
 export class FunctionPool {
-  readonly #source: FunctionSource;
+  #source: FunctionSource;
   readonly #options: FunctionPoolOptions;
   readonly #idle: Worker[] = [];
   readonly #waiting: ((worker: Worker | null) => void)[] = [];
@@ -57,13 +58,30 @@ export class FunctionPool {
   }
 
   /**
+   * Loads another version, for calls that have no sandbox yet. Those of the last one end after their calls.
+   * @throws {GondolinError} what loading throws: the last version stays in use.
+   */
+  async replace(source: FunctionSource): Promise<void> {
+    const worker = await this.#load(source);
+    if (this.#isClosed) {
+      await worker.loaded.dispose();
+      return;
+    }
+    this.#source = source;
+    const old = this.#idle.splice(0);
+    this.#started += 1 - old.length;
+    this.#release(worker);
+    await Promise.all(old.map(({ loaded }) => loaded.dispose()));
+  }
+
+  /**
    * Calls the function.
    * @throws {GondolinError} as `callHandler`; FUNCTIONS_BUSY when too many calls wait, or the pool is closed.
    */
   async call(event: unknown): Promise<unknown> {
     const worker = await this.#acquire();
     try {
-      const { timeoutMs, name } = this.#source;
+      const { timeoutMs, name } = worker.source;
       return await worker.loaded.callHandler(name, event, { wallClockTimeoutMs: timeoutMs });
     } finally {
       await this.#giveBack(worker);
@@ -97,33 +115,41 @@ export class FunctionPool {
   async #start(): Promise<Worker> {
     this.#started += 1;
     try {
-      return await this.#load();
+      return await this.#load(this.#source);
     } catch (error) {
       this.#started -= 1;
       throw error;
     }
   }
 
-  async #load(): Promise<Worker> {
-    const { name, code, env } = this.#source;
+  async #load(source: FunctionSource): Promise<Worker> {
+    const { name, code, env } = source;
     const sandbox = await (await this.#options.build()).loadRuntime();
     sandbox.addEnv(env);
     sandbox.addHandler(name, code);
     const loaded = await sandbox.getLoadedSandbox();
-    return { loaded, fresh: await loaded.snapshot() };
+    return { source, loaded, fresh: await loaded.snapshot() };
   }
 
-  /** A poisoned sandbox goes back to the state after loading; one whose machine has ended is replaced. */
+  /** One of an earlier version ends. A poisoned sandbox goes back to the state after loading; one whose machine has ended is replaced. */
   async #giveBack(worker: Worker): Promise<void> {
+    if (worker.source !== this.#source) {
+      await this.#end(worker);
+      return;
+    }
     try {
       if (worker.loaded.poisoned) await worker.loaded.restore(worker.fresh);
       this.#release(worker);
     } catch (error) {
       if (!GondolinError.is(error)) throw internal(String(error));
-      this.#started -= 1;
-      await worker.loaded.dispose();
-      this.#startForNext();
+      await this.#end(worker);
     }
+  }
+
+  async #end({ loaded }: Worker): Promise<void> {
+    this.#started -= 1;
+    await loaded.dispose();
+    if (this.#started < this.#options.size) this.#startForNext();
   }
 
   #release(worker: Worker): void {

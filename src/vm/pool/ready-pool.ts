@@ -9,6 +9,8 @@ export interface PoolItem {
 }
 
 export interface ReadyPoolOptions<T> {
+  /** An item in the message of POOL_EXHAUSTED. @default 'VM' */
+  readonly noun?: 'VM' | 'sandbox';
   /** Items that wait. */
   readonly size: number;
   /** Items there are at once: started, waiting and taken. */
@@ -122,9 +124,10 @@ export class ReadyPool<T extends PoolItem> {
   }
 
   #exhausted(): GondolinError {
-    const { limit, waitMs } = this.#options;
-    const used = `${this.#taken} of at most ${limit} VMs are in use, ${this.#starts.size} starting`;
-    return new GondolinError('POOL_EXHAUSTED', `no VM was free within ${waitMs} ms: ${used}`, {
+    const { limit, waitMs, noun = 'VM' } = this.#options;
+    const most = Number.isFinite(limit) ? ` of at most ${limit}` : '';
+    const used = `${this.#taken}${most} are in use, ${this.#starts.size} starting`;
+    return new GondolinError('POOL_EXHAUSTED', `no ${noun} was free within ${waitMs} ms: ${used}`, {
       details: { inUse: this.#taken, limit },
     });
   }

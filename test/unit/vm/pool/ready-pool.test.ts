@@ -139,7 +139,7 @@ it('ends a wait with POOL_EXHAUSTED that says how many are in use', async () => 
   pool.settled();
   const late = expect(pool.take(undefined)).rejects.toMatchObject({
     code: 'POOL_EXHAUSTED',
-    message: 'no VM was free within 1000 ms: 1 of at most 1 VMs are in use, 0 starting',
+    message: 'no VM was free within 1000 ms: 1 of at most 1 are in use, 0 starting',
   });
   await vi.advanceTimersByTimeAsync(1_000);
   await late;
