@@ -74,7 +74,7 @@ export type {
   SshOptions,
 } from './net/ssh/ssh-options.ts';
 export type { Resolve } from './net/tcp/dial.ts';
-export type { ImageRecipe } from './plan/plan.ts';
+export type { BaseRecipe, ImageRecipe, ImageSetup } from './plan/plan.ts';
 export type { ErrnoName } from './protocol/errno.ts';
 export type { FilesPath } from './protocol/files/files-request.ts';
 export type { EnableSshOptions, SshAccess } from './ssh/ssh-options.ts';

@@ -1,3 +1,4 @@
+import { belowSetup } from '../image/recipe.ts';
 import type { Plan } from '../plan/plan.ts';
 import { usageError } from './usage-error.ts';
 
@@ -27,7 +28,7 @@ function readPullFlag(text: string | undefined): (typeof PULL_POLICIES)[number] 
 export async function withImageFlags(plan: Plan, flags: ImageFlags): Promise<Plan> {
   const pull = readPullFlag(flags.pull);
   const [file] = plan.configFiles;
-  const hasOci = plan.sandboxes.some(({ image }) => image.recipe.kind === 'oci');
+  const hasOci = plan.sandboxes.some(({ image }) => belowSetup(image.recipe).kind === 'oci');
   if (!hasOci || file === undefined) return plan;
   const { lockPath } = await import('../plan/lock-path.ts');
   const { readLock } = await import('../image/lock/lock-file.ts');

@@ -186,6 +186,10 @@ export interface ImageConfig {
   readonly release: string;
   readonly packages: readonly string[];
   readonly mirror: string;
+  /** Commands that are run once on top of the image. */
+  readonly setup: readonly string[];
+  /** The hosts that these commands may reach. */
+  readonly network: SetupNetworkConfig;
 }
 
 /** An image of Alpine packages. */
@@ -199,6 +203,12 @@ export interface AlpineConfig {
   /** Absolute; null for the user's own directory. */
   readonly keys: string | null;
 }
+
+/** The keys of `network:` that the setup of an image has. */
+export type SetupNetworkConfig = Pick<
+  NetworkConfig,
+  'allowedHosts' | 'allowedPrivate' | 'extraHosts'
+>;
 
 export type VolumeConfig =
   | {

@@ -59,6 +59,8 @@ export const DEFAULT_IMAGE: ImageConfig = {
   release: 'host',
   packages: [],
   mirror: 'host',
+  setup: [],
+  network: { allowedHosts: [], allowedPrivate: [], extraHosts: [] },
 };
 
 /** A service with nothing but its command. */

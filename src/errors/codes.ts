@@ -254,6 +254,10 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Use another mirror: what this one serves was not signed with the key that it names.',
   },
+  IMAGE_SETUP_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Read the output above, and correct the command; it runs as root in a VM of the image.',
+  },
   IMAGE_SOURCES_MISSING: {
     exit: EXIT.config,
     hint: 'Set the mirror of the image: build.debian.mirror, or alpine.mirror.',

@@ -8,6 +8,7 @@ import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
 import type { Manifest } from './cache/manifest.ts';
 import { digestBytes } from './cache/verify-files.ts';
 import type { BootImage, EnsureImageOptions, GuestImage, ImageEvent } from './guest-image.ts';
+import type { ImageParts } from './image-parts.ts';
 import type { ContainerConfig } from './oci/documents/image-config.ts';
 import { openPathImage } from './path-image.ts';
 import {
@@ -22,27 +23,12 @@ import {
   type OciRecipe,
   type ProgramRecipe,
   rootfsKey,
+  type SetupRecipe,
   titleOf,
   wantsModules,
 } from './recipe.ts';
 
 type BuildDebianEntry = typeof import('./build-debian-entry.ts').buildDebianEntry;
-
-/** Kernel and root file system, built or found. */
-export interface ImageParts {
-  readonly vmlinuxPath: string;
-  readonly modulesPath: string;
-  readonly modulesSha256: string;
-  /** Null where the initramfs is all that the guest has. */
-  readonly rootfsPath: string | null;
-  readonly kernelRelease: string;
-  readonly sizeBytes: number;
-  /** Digests of the files, sorted: they make the image's key. */
-  readonly digests: readonly string[];
-  /** The command, variables and user that an OCI image names; null for other images. */
-  readonly container: ContainerConfig | null;
-  release(): void;
-}
 
 type Context = Pick<EnsureEntryOptions, 'onEvent' | 'signal'> & {
   readonly options: EnsureImageOptions;
@@ -123,6 +109,8 @@ function ensureParts(recipe: ImageRecipe | ProgramRecipe, context: Context): Pro
       return ensureOciParts(recipe, context);
     case 'alpine':
       return ensureAlpineParts(recipe, context);
+    case 'setup':
+      return ensureSetupParts(recipe, context);
     case 'program': {
       const kernel = { ...recipe, kind: 'debian', packages: [] } as const;
       return ensureKernel(kernel, context).then((held) => joinParts(held, null, null));
@@ -136,6 +124,18 @@ async function ensureDebianParts(recipe: DebianRecipe, context: Context): Promis
   return ensureBoth(recipe, context, async (kernel, whileBothGo) => {
     const wanted = wantsModules(recipe) ? (await kernel).manifest.kernelRelease : '';
     return { entry: await ensureRootfs(recipe, wanted, whileBothGo), container: null };
+  });
+}
+
+async function ensureSetupParts(recipe: SetupRecipe, context: Context): Promise<ImageParts> {
+  const { ensureSetup } = await import('./setup/ensure-setup.ts');
+  const ofBase = scaled(context.onEvent, 0, SETUP_BASE_SHARE);
+  const base = await ensureParts(recipe.base, { ...context, onEvent: ofBase });
+  // The parts stay in use for the image that is made of them.
+  const borrowed = { ...base, release: () => undefined };
+  return ensureSetup(recipe, base, context, async () => {
+    const agent = await readAgent(context.options.agentPath);
+    return (await addInitramfs(recipe.base, borrowed, agent, context)) as GuestImage;
   });
 }
 
@@ -226,6 +226,7 @@ function ensureRootfs(
 
 /** Part of the work that a base is, when it has to be built. */
 const BASE_SHARE = 0.6;
+const SETUP_BASE_SHARE = 0.5;
 
 /** Returns a sink of events whose fractions are those of a part of the work, from `from` to `to`. */
 function scaled(onEvent: Context['onEvent'], from: number, to = 1): Context['onEvent'] {

@@ -1,5 +1,5 @@
 import type { Environment } from '../host/directories.ts';
-import type { ImageRecipe } from '../plan/plan.ts';
+import type { ImageRecipe, ImageSetup } from '../plan/plan.ts';
 import type { ContainerConfig } from './oci/documents/image-config.ts';
 import type { TransferLimits } from './oci/registry/transport.ts';
 import type { ProgramRecipe } from './recipe.ts';
@@ -11,12 +11,32 @@ export type ArtifactKind = 'kernel' | 'rootfs' | 'initramfs' | 'layer';
 export interface ImageEvent {
   readonly level: 'info' | 'warning';
   readonly artifact: ArtifactKind;
-  /** Short stable word: `wait`, `discard`, `lists`, `download`, `unpack`, `install`, `pack`, `verify`, `done`. */
+  /** Short stable word: `wait`, `discard`, `lists`, `download`, `unpack`, `install`, `pack`, `verify`, `done`; `output` is a line of a setup. */
   readonly phase: string;
   readonly message: string;
   /** Share of this artifact's work that is done, 0..1; null when unknown. */
   readonly fraction: number | null;
 }
+
+/** The work of a setup, as its VM needs it. */
+export interface SetupWork {
+  readonly setup: ImageSetup;
+  /** Directory that exists, for the files of this work; whoever calls removes it. */
+  readonly directory: string;
+  /** File that does not exist yet, for the root file system as a tar archive. */
+  readonly archivePath: string;
+  readonly onEvent: (event: ImageEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Boots an image, does a setup in it, and writes its root file system into an archive. Resolves with the archive's digest.
+ * @throws {GondolinError} IMAGE_SETUP_FAILED and those of a VM.
+ */
+export type SetUpImage = (
+  base: GuestImage,
+  work: SetupWork,
+) => Promise<{ readonly sizeBytes: number; readonly sha256: string }>;
 
 export interface EnsureImageOptions {
   /** Base of gondolin's cache, e.g. `~/.cache/gondolin`; absolute. Entries are below its `images/`. */
@@ -26,6 +46,8 @@ export interface EnsureImageOptions {
   readonly onProgress?: (event: ImageEvent) => void;
   /** Stops the work: tools are killed and temporary files removed before the promise rejects. */
   readonly signal?: AbortSignal;
+  /** Boots a VM for recipes with a setup, which cannot be made without it. */
+  readonly setUp?: SetUpImage;
   /** Called once a part of the image was built and put into the cache; waited for. */
   readonly onBuilt?: () => Promise<void>;
   /**

@@ -7,7 +7,7 @@ import { imagesDirectory } from './cache/layout.ts';
 import { type Manifest, parseManifest } from './cache/manifest.ts';
 import { readManifestText } from './cache/read-manifest.ts';
 import { findDamage } from './cache/verify-files.ts';
-import type { ImageParts } from './ensure-image.ts';
+import type { ImageParts } from './image-parts.ts';
 import { type ContainerConfig, containerConfig } from './oci/documents/image-config.ts';
 
 /**

@@ -6,8 +6,8 @@ import { ARTIFACT_FILES, type EntryPlace, entryPlace } from './cache/layout.ts';
 import { type Manifest, parseManifest } from './cache/manifest.ts';
 import { readManifestText } from './cache/read-manifest.ts';
 import { digestBytes } from './cache/verify-files.ts';
-import type { ImageParts } from './ensure-image.ts';
 import type { EnsureImageOptions, GuestImage } from './guest-image.ts';
+import type { ImageParts } from './image-parts.ts';
 import { openPathImage } from './path-image.ts';
 import {
   type AlpineRecipe,
@@ -21,6 +21,8 @@ import {
   type OciRecipe,
   ociRootfsKey,
   rootfsKey,
+  type SetupRecipe,
+  setupKey,
 } from './recipe.ts';
 
 /** The identity of an image: its key and the paths of its files. */
@@ -69,6 +71,8 @@ async function peekParts(recipe: ImageRecipe, cache: string): Promise<PeekedPart
       return peekOci(recipe, cache);
     case 'alpine':
       return peekAlpine(recipe, cache);
+    case 'setup':
+      return peekSetup(recipe, cache);
   }
 }
 
@@ -92,6 +96,23 @@ async function peekAlpine(recipe: AlpineRecipe, cache: string): Promise<PeekedPa
   const request = await requestAlpine(recipe, undefined);
   const found = await peekEntries(kernelRecipe(recipe), request.rootfsKey, cache);
   return found === null ? null : { ...found.parts, container: null };
+}
+
+async function peekSetup(recipe: SetupRecipe, cache: string): Promise<PeekedParts | null> {
+  const base = await peekParts(recipe.base, cache);
+  if (base === null) return null;
+  const { digestCopied } = await import('./setup/digest-copied.ts');
+  const copied = await digestCopied(recipe.setup.copy, new AbortController().signal);
+  const place = entryPlace(cache, 'rootfs', setupKey(recipe, base, copied));
+  const entry = await peekEntry(place);
+  if (entry === null) return null;
+  const [rootfs] = ARTIFACT_FILES.rootfs;
+  const digest = entry.files[rootfs]?.sha256 ?? '';
+  return {
+    ...base,
+    rootfsPath: join(place.directory, rootfs),
+    digests: [...base.digests, digest].toSorted(),
+  };
 }
 
 async function peekEntries(recipe: DebianRecipe, rootfsEntryKey: string, cache: string) {

@@ -9,6 +9,7 @@ import { BASE_PACKAGES } from './rootfs/base-packages.ts';
 export type DebianRecipe = Extract<ImageRecipe, { kind: 'debian' }>;
 export type AlpineRecipe = Extract<ImageRecipe, { kind: 'alpine' }>;
 export type OciRecipe = Extract<ImageRecipe, { kind: 'oci' }>;
+export type SetupRecipe = Extract<ImageRecipe, { kind: 'setup' }>;
 
 /** A guest without a root file system: one static program in its initramfs. */
 export interface ProgramRecipe extends Pick<DebianRecipe, 'arch' | 'release' | 'mirror'> {
@@ -27,6 +28,7 @@ const BUILDER_VERSIONS = {
   initramfs: 1,
   oci: 3,
   alpine: 1,
+  setup: 1,
 } as const;
 
 // Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
@@ -105,6 +107,24 @@ export function ociRootfsKey(diffIds: readonly string[]): string {
   return cacheKey({ builder: BUILDER_VERSIONS.oci, diffIds });
 }
 
+/** Keys by what is changed and how: the digests of the image below, those of the files that are copied, and the commands. */
+export function setupKey(
+  { setup }: SetupRecipe,
+  base: { readonly digests: readonly string[]; readonly container: ContainerConfig | null },
+  copied: readonly string[],
+): string {
+  const { copy, commands, network } = setup;
+  const { digests, container } = base;
+  return cacheKey({
+    builder: BUILDER_VERSIONS.setup,
+    base: [...digests],
+    container: container === null ? null : { ...container },
+    copy: copy.map(({ guestPath }, index) => [guestPath, copied[index] ?? '']),
+    commands: [...commands],
+    network: JSON.stringify(network),
+  });
+}
+
 /**
  * Keys by what was asked for, as for Debian: the packages are those of the day of the build.
  * @param keysDigest  Of the keys that may sign them: they become part of the image.
@@ -157,6 +177,11 @@ export function imageKey(
   });
 }
 
+/** Returns the recipe itself, or that of the image which it changes. */
+export function belowSetup(recipe: ImageRecipe): Exclude<ImageRecipe, SetupRecipe> {
+  return recipe.kind === 'setup' ? recipe.base : recipe;
+}
+
 /** For people: `debian bookworm + git, nodejs`. */
 export function titleOf(recipe: DebianRecipe): string {
   const extra = recipe.packages.length > 0 ? ` + ${recipe.packages.join(', ')}` : '';
@@ -168,6 +193,7 @@ export function imageTitle(recipe: ImageRecipe | ProgramRecipe): string {
   if (recipe.kind === 'program') return `${recipe.guestPath} alone`;
   if (recipe.kind === 'oci') return recipe.source;
   if (recipe.kind === 'alpine') return alpineTitle(recipe);
+  if (recipe.kind === 'setup') return `${imageTitle(recipe.base)} + setup`;
   return recipe.kind === 'debian' ? titleOf(recipe) : recipe.path;
 }
 
@@ -178,6 +204,8 @@ function alpineTitle({ version, packages }: AlpineRecipe): string {
 
 /** Keys of the entries that an image of this recipe shares with others, for `pruneImages`; none for a path. */
 export function entryKeysOf(recipe: ImageRecipe): string[] {
+  // The entry of the setup itself has a key that is known only with the image below.
+  if (recipe.kind === 'setup') return entryKeysOf(recipe.base);
   if (recipe.kind === 'oci' || recipe.kind === 'alpine') return [kernelKey(kernelRecipe(recipe))];
   return recipe.kind === 'debian' ? [kernelKey(recipe), rootfsKey(recipe)] : [];
 }

@@ -9,6 +9,7 @@ import type {
 import { orderByNeeds } from '../util/order-by-needs.ts';
 import { lockPath } from './lock-path.ts';
 import type {
+  BaseRecipe,
   HostCode,
   ImagePlan,
   NetworkPlan,
@@ -29,25 +30,30 @@ export interface PlanFacts {
 }
 
 function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
-  const { name, path, oci, pull, alpine, packages, mirror } = image;
-  if (path !== null) return { name, recipe: { kind: 'path', path } };
+  const { name, setup: commands, network } = image;
+  const base = planBase(image, facts);
+  if (commands.length === 0) return { name, recipe: base };
+  return { name, recipe: { kind: 'setup', base, setup: { copy: [], commands, network } } };
+}
+
+/** Returns the recipe of an image before its setup. */
+function planBase(image: ImageConfig, facts: PlanFacts): BaseRecipe {
+  const { path, oci, pull, alpine, packages, mirror } = image;
+  if (path !== null) return { kind: 'path', path };
   const arch = image.arch === 'host' ? facts.arch : image.arch;
   if (oci !== null) {
     const { release } = facts;
-    return { name, recipe: { kind: 'oci', source: oci, arch, release, pull, digest: null } };
+    return { kind: 'oci', source: oci, arch, release, pull, digest: null };
   }
   if (alpine !== null) {
-    return { name, recipe: { kind: 'alpine', arch, release: facts.release, ...alpine } };
+    return { kind: 'alpine', arch, release: facts.release, ...alpine };
   }
   return {
-    name,
-    recipe: {
-      kind: 'debian',
-      arch,
-      release: image.release === 'host' ? facts.release : image.release,
-      packages,
-      mirror: mirror === 'host' ? null : mirror,
-    },
+    kind: 'debian',
+    arch,
+    release: image.release === 'host' ? facts.release : image.release,
+    packages,
+    mirror: mirror === 'host' ? null : mirror,
   };
 }
 

@@ -1,12 +1,20 @@
 import type { BuildConfig, BuildSource } from '../config/build/build-config.ts';
 import type { PlanFacts } from './build-plan.ts';
-import type { ImageRecipe } from './plan.ts';
+import type { BaseRecipe, ImageRecipe } from './plan.ts';
 
 /** Packages with a kernel: the guest boots the one of Debian, and these would bring another and an initramfs. */
 const ALPINE_KERNELS: ReadonlySet<string> = new Set(['linux-virt', 'linux-lts', 'linux-stable']);
 
 /** Returns the recipe of the image that a build configuration describes. */
-export function planBuild({ arch: wanted, source }: BuildConfig, facts: PlanFacts): ImageRecipe {
+export function planBuild(config: BuildConfig, facts: PlanFacts): ImageRecipe {
+  const base = planBase(config, facts);
+  const { copy, commands, allowedHosts } = config.postBuild;
+  if (copy.length + commands.length === 0) return base;
+  const network = { allowedHosts, allowedPrivate: [], extraHosts: [] };
+  return { kind: 'setup', base, setup: { copy, commands, network } };
+}
+
+function planBase({ arch: wanted, source }: BuildConfig, facts: PlanFacts): BaseRecipe {
   const arch = wanted === 'host' ? facts.arch : wanted;
   switch (source.kind) {
     case 'debian':

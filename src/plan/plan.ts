@@ -131,7 +131,42 @@ export type ImageRecipe =
       readonly keys: string | null;
       /** Debian release of the kernel. */
       readonly release: string;
+    }
+  | {
+      readonly kind: 'setup';
+      /** The image that is changed. */
+      readonly base: BaseRecipe;
+      readonly setup: ImageSetup;
     };
+
+/**
+ * An image that is no change of another.
+ *
+ * @example
+ * const base: BaseRecipe = { kind: 'path', path: '/srv/image' };
+ */
+export type BaseRecipe = Exclude<ImageRecipe, { kind: 'setup' }>;
+
+/**
+ * Changes to an image, made once in a VM of it: files are copied in, then commands are run, as root.
+ *
+ * @example
+ * const setup: ImageSetup = {
+ *   copy: [],
+ *   commands: ['useradd --create-home app'],
+ *   network: { allowedHosts: [], allowedPrivate: [], extraHosts: [] },
+ * };
+ * const base = { kind: 'debian', arch: 'x86_64', release: 'bookworm', packages: [], mirror: null } as const;
+ * const vm = await VM.create({ image: { kind: 'setup', base, setup } });
+ */
+export interface ImageSetup {
+  /** Absolute paths of files and directories of the host, and their places in the guest. */
+  readonly copy: readonly { readonly hostPath: string; readonly guestPath: string }[];
+  /** Each runs in a shell of the image, from `/`; one that fails ends the build. */
+  readonly commands: readonly string[];
+  /** The hosts that the commands may reach: keys as in `network:` of a sandbox. */
+  readonly network: Pick<NetworkConfig, 'allowedHosts' | 'allowedPrivate' | 'extraHosts'>;
+}
 
 /** `network:` of the project file, except that `allowedHosts` includes the hosts of the secrets. */
 export type NetworkPlan = NetworkConfig;

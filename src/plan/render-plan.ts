@@ -18,6 +18,11 @@ const MIB = 2 ** 20;
 const MAX_SHOWN_INPUTS = 3;
 
 function imageLine({ name, recipe }: ImagePlan): string {
+  if (recipe.kind === 'setup') {
+    const { base, setup } = recipe;
+    const commands = setup.commands.length;
+    return `${imageLine({ name, recipe: base })}, setup of ${commands} command${commands === 1 ? '' : 's'}`;
+  }
   if (recipe.kind === 'path') return `${name}: ${recipe.path}`;
   if (recipe.kind === 'oci') return recipe.source === name ? name : `${name}: ${recipe.source}`;
   const { arch, packages } = recipe;

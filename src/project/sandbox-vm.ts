@@ -6,6 +6,7 @@ import { keepCacheSmall } from '../image/trim-cache.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
 import { readOwnIds } from '../vm/guest-user.ts';
+import { setUpInVm } from '../vm/image-setup/set-up-in-vm.ts';
 import { type GuestSource, NEW_GUEST } from '../vm/start/guest-source.ts';
 import { VM } from '../vm/vm.ts';
 import type { SandboxCheckpoints } from './checkpoint/sandbox-checkpoints.ts';
@@ -210,7 +211,7 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
     const { rebuildBeforeMs = 0 } = options;
     const building = {
       ...{ cacheDirectory, agentPath, environment, signal },
-      ...{ onProgress, onBuilt, rebuildBeforeMs },
+      ...{ onProgress, onBuilt, rebuildBeforeMs, setUp: setUpInVm },
     };
     const image = await ensureImage(sandbox.image.recipe, building).catch(
       async (error: unknown) => {

@@ -1,3 +1,4 @@
+import type { SetUpImage } from '../image/guest-image.ts';
 import type { createHttpHooks } from '../net/hooks/create-http-hooks.ts';
 import { isHttpHooks } from '../net/hooks/http-hooks.ts';
 import type { VMOptions } from './vm-options.ts';
@@ -15,6 +16,8 @@ export type NormalVMOptions = Omit<VMOptions, 'httpHooks'> & {
   readonly httpHooks?: ReturnType<typeof createHttpHooks>['httpHooks'];
   /** Variables of an OCI image: whatever else sets one wins, as the trust of a guest depends on some. */
   readonly imageEnv?: Readonly<Record<string, string>>;
+  /** Makes images with a setup. */
+  readonly setUp?: SetUpImage;
 };
 
 /**

@@ -41,6 +41,7 @@ export async function resolveImage(options: NormalVMOptions): Promise<AcquiredIm
   const image = await ensureImage(toRecipe(options), {
     ...own,
     environment: { ...own.environment, ...(await downloadVariables(options)) },
+    ...(options.setUp === undefined ? {} : { setUp: options.setUp }),
     onProgress: ({ message }) => options.onProgress?.(message),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

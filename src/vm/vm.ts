@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { GuestProcess } from '../agent/guest-process.ts';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { hostTerminalType } from '../host/terminal-type.ts';
+import type { SetUpImage } from '../image/guest-image.ts';
 import type { IngressGateway, IngressOptions } from '../ingress/ingress-options.ts';
 import type { ExposedPort } from '../ingress/port-forward.ts';
 import type { IngressRoute } from '../ingress/routes/ingress-route.ts';
@@ -124,7 +125,7 @@ export class VM extends GoNames implements AsyncDisposable {
     role: SessionRole,
     source: GuestSource = NEW_GUEST,
   ): Promise<VM> {
-    const options = normalizeOptions(given);
+    const options = { ...normalizeOptions(given), setUp: setUpInOwnVm };
     checkOptions(options);
     const log = debugLog(options);
     try {
@@ -387,3 +388,9 @@ export class VM extends GoNames implements AsyncDisposable {
     this.#events.close();
   }
 }
+
+/** Runs the setup of an image in a VM of its own; its code is loaded only for one. */
+const setUpInOwnVm: SetUpImage = async (base, work) => {
+  const { setUpImage } = await import('./image-setup/set-up-image.ts');
+  return setUpImage((options) => VM.create(options), base, work);
+};

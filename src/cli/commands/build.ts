@@ -118,7 +118,8 @@ async function buildInto(io: CliIo, building: Building): Promise<number> {
   const onWarning = (message: string) =>
     void writeText(io.stderr, `warning: ${plainText(message)}\n`);
   return withImageProgress(io, mode, `build ${plainText(shown)}`, async (onProgress) => {
-    const options = { ...imageCacheOptions(onWarning, io.env), env: io.env };
+    const { setUpInVm } = await import('../../vm/image-setup/set-up-in-vm.ts');
+    const options = { ...imageCacheOptions(onWarning, io.env), env: io.env, setUp: setUpInVm };
     const about = { label: config.rootfs.label, env: config.env };
     const manifest = await buildImageDirectory(
       { recipe, directory: output, ...about, maxRootfsBytes: config.rootfs.maxBytes },

@@ -1,5 +1,6 @@
 import { ensureImage } from '../../image/ensure-image.ts';
 import type { ImageEvent } from '../../image/guest-image.ts';
+import { belowSetup } from '../../image/recipe.ts';
 import type { ImageRecipe, Plan } from '../../plan/plan.ts';
 import { formatBytes } from '../../util/quantities.ts';
 import { imageCacheOptions } from '../../vm/image-cache-options.ts';
@@ -15,7 +16,8 @@ type OciRecipe = Extract<ImageRecipe, { kind: 'oci' }>;
 function ociRecipes(plan: Plan): OciRecipe[] {
   const found = new Map<string, OciRecipe>();
   for (const { image } of plan.sandboxes) {
-    if (image.recipe.kind === 'oci') found.set(image.recipe.source, image.recipe);
+    const recipe = belowSetup(image.recipe);
+    if (recipe.kind === 'oci') found.set(recipe.source, recipe);
   }
   return [...found.values()];
 }

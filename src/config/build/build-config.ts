@@ -11,6 +11,13 @@ export interface BuildConfig {
   };
   /** Variables of every command in the guest. */
   readonly env: Readonly<Record<string, string>>;
+  readonly postBuild: {
+    /** Paths of the host, which exist, and their places in the guest. */
+    readonly copy: readonly { readonly hostPath: string; readonly guestPath: string }[];
+    readonly commands: readonly string[];
+    /** Host patterns that the commands may reach. */
+    readonly allowedHosts: readonly string[];
+  };
 }
 
 /** Where the root file system of an image comes from. */
@@ -48,4 +55,5 @@ export const DEFAULT_BUILD_CONFIG: BuildConfig = {
   source: { kind: 'debian', release: 'host', packages: [], mirror: 'host' },
   rootfs: { label: 'gondolin-root', maxBytes: null },
   env: {},
+  postBuild: { copy: [], commands: [], allowedHosts: [] },
 };

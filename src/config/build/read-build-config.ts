@@ -1,5 +1,15 @@
-import { type CheckContext, isScalar, numberOr, textOr } from '../check/check-context.ts';
+import { dirname, resolve } from 'node:path';
+import {
+  type CheckContext,
+  isScalar,
+  numberOr,
+  report,
+  shownText,
+  textOr,
+} from '../check/check-context.ts';
+import { resolveGuestPath } from '../check/guest-path.ts';
 import { readOci } from '../check/read-images.ts';
+import { readHostPattern } from '../check/read-network.ts';
 import { ConfigError } from '../config-error.ts';
 import type { FileAccess } from '../file-access.ts';
 import { findFormIssues, withoutEchoes } from '../form/form-issues.ts';
@@ -16,6 +26,8 @@ import { type BuildConfig, type BuildSource, DEFAULT_BUILD_CONFIG } from './buil
 import { validateBuildSchema } from './compiled-build-schema.ts';
 
 const MIB = 2 ** 20;
+/** The guest mounts file systems of its own there. */
+const NO_PART_OF_IMAGES = /^\/(?:dev|proc|run|sys)(?:\/|$)/;
 const PULL_POLICIES = {
   'if-not-present': 'missing',
   always: 'always',
@@ -59,6 +71,7 @@ function readTree(context: CheckContext, tree: SourceNode): BuildConfig {
       maxBytes: sizeMb === 0 ? null : sizeMb * MIB,
     },
     env: readEnv(getChild(tree, 'env')),
+    postBuild: readPostBuild(context, getChild(tree, 'postBuild')),
   };
 }
 
@@ -116,4 +129,36 @@ function readEnv(node: SourceNode | undefined): Record<string, string> {
   });
   const mapped = getEntries(node).map(([name, { value }]) => [name, textOr(value, '')] as const);
   return Object.fromEntries([...listed, ...mapped]);
+}
+
+function readPostBuild(
+  context: CheckContext,
+  node: SourceNode | undefined,
+): BuildConfig['postBuild'] {
+  const copy = getItems(getChild(node, 'copy')).map((item, index) => {
+    const source = getChild(item, 'src');
+    const hostPath = resolve(dirname(item.span.file.path), textOr(source, ''));
+    const kind = context.access.pathKind(hostPath);
+    if (isScalar(source) && kind !== 'file' && kind !== 'directory') {
+      const message = `postBuild.copy[${index}].src: no file or directory at ${hostPath}`;
+      report(context, source, 'path_missing', message);
+    }
+    return { hostPath, guestPath: readGuestPath(context, item, index) };
+  });
+  const hosts = getItems(getChild(node, 'allowedHosts')).filter(isScalar);
+  const patterns = hosts.map((item) => readHostPattern(context, item, 'postBuild.allowedHosts'));
+  return {
+    copy,
+    commands: getItems(getChild(node, 'commands')).map((item) => textOr(item, '')),
+    allowedHosts: [...new Set(patterns.filter((host) => host !== null))],
+  };
+}
+
+function readGuestPath(context: CheckContext, item: SourceNode, index: number): string {
+  const dest = getChild(item, 'dest');
+  const path = resolveGuestPath(textOr(dest, '/'), '/');
+  if (path !== null && !NO_PART_OF_IMAGES.test(path)) return path;
+  const message = `postBuild.copy[${index}].dest: ${shownText(dest)} is no place in an image`;
+  if (isScalar(dest)) report(context, dest, 'guest_path', message);
+  return '/';
 }

@@ -11,6 +11,7 @@ import {
   type SourceNode,
 } from '../yaml/source-node.ts';
 import { type CheckContext, isScalar, report, shownText, textOr } from './check-context.ts';
+import { readNetwork } from './read-network.ts';
 
 /** Where an OCI image may come from besides a registry, and the kind of the path after it. */
 const LOCAL_SOURCES = { 'oci-layout:': 'directory', 'docker-archive:': 'file' } as const;
@@ -43,6 +44,19 @@ export function readOci(context: CheckContext, key: string, node: ScalarNode): s
 }
 
 function readImage(context: CheckContext, name: string, node: SourceNode): ImageConfig {
+  const setup = getItems(getChild(node, 'setup')).map((item) => textOr(item, ''));
+  const network = getChild(node, 'network');
+  if (network !== undefined && getEntries(network).length > 0 && setup.length === 0) {
+    const message = `images.${name}.network: only an image with setup: has one`;
+    report(context, network, 'needs_setup', message);
+  }
+  const { allowedHosts, allowedPrivate, extraHosts } = readNetwork(context, network);
+  const reached = { allowedHosts, allowedPrivate, extraHosts };
+  return { ...readBase(context, name, node), setup, network: reached };
+}
+
+/** Reads what an image is before its setup. */
+function readBase(context: CheckContext, name: string, node: SourceNode): ImageConfig {
   const pull = getChild(node, 'pull');
   const oci = getChild(node, 'oci');
   if (isScalar(oci)) {

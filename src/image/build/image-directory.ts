@@ -8,7 +8,7 @@ import { formatBytes } from '../../util/quantities.ts';
 import { MANIFEST_NAME } from '../cache/layout.ts';
 import type { FileDigest } from '../cache/manifest.ts';
 import { digestFile } from '../cache/verify-files.ts';
-import type { ImageParts } from '../ensure-image.ts';
+import type { ImageParts } from '../image-parts.ts';
 import type { ContainerConfig } from '../oci/documents/image-config.ts';
 import { PATH_IMAGE_FILES, type PathManifest, readPathManifest } from '../path-image.ts';
 

@@ -1,11 +1,12 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { Plan, SandboxPlan } from '../../plan/plan.ts';
 import { parseImageSource } from '../oci/image-source.ts';
+import { belowSetup } from '../recipe.ts';
 import type { ImageLock } from './lock-file.ts';
 
 /** The reference of a sandbox's image, if a lock decides what it means: an image of a registry without a digest of its own. */
 export function lockableReference({ image }: Pick<SandboxPlan, 'image'>): string | null {
-  const { recipe } = image;
+  const recipe = belowSetup(image.recipe);
   if (recipe.kind !== 'oci' || recipe.source.includes('@')) return null;
   return parseImageSource(recipe.source).kind === 'registry' ? recipe.source : null;
 }
@@ -44,8 +45,13 @@ function withRecipe(
   changes: Partial<Pick<OciRecipe, 'digest' | 'pull'>>,
 ): SandboxPlan {
   const { name, recipe } = sandbox.image;
-  if (recipe.kind !== 'oci') return sandbox;
-  return { ...sandbox, image: { name, recipe: { ...recipe, ...changes } } };
+  const below = belowSetup(recipe);
+  if (below.kind !== 'oci') return sandbox;
+  const base = { ...below, ...changes };
+  return {
+    ...sandbox,
+    image: { name, recipe: recipe.kind === 'setup' ? { ...recipe, base } : base },
+  };
 }
 
 function outdated(path: string, lock: ImageLock | null, reference: string, sandbox: string) {

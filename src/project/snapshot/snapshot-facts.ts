@@ -1,4 +1,11 @@
-import type { ImagePlan, ImageRecipe, MountPlan, SandboxPlan } from '../../plan/plan.ts';
+import type {
+  BaseRecipe,
+  ImagePlan,
+  ImageRecipe,
+  ImageSetup,
+  MountPlan,
+  SandboxPlan,
+} from '../../plan/plan.ts';
 import {
   boolean,
   type Decoder,
@@ -67,7 +74,7 @@ const mount = tagged<MountPlan>('kind', {
   }),
 });
 
-const recipe = tagged<ImageRecipe>('kind', {
+const BASE_RECIPES = {
   path: object<ImageRecipe & { kind: 'path' }>({ kind: literal('path'), path: text() }),
   debian: object<ImageRecipe & { kind: 'debian' }>({
     kind: literal('debian'),
@@ -93,6 +100,23 @@ const recipe = tagged<ImageRecipe>('kind', {
     release: text(),
     pull: literal('missing', 'always', 'never'),
     digest: nullable(text()),
+  }),
+};
+
+const recipe = tagged<ImageRecipe>('kind', {
+  ...BASE_RECIPES,
+  setup: object<ImageRecipe & { kind: 'setup' }>({
+    kind: literal('setup'),
+    base: tagged<BaseRecipe>('kind', BASE_RECIPES),
+    setup: object<ImageSetup>({
+      copy: list(object({ hostPath: text(), guestPath: text() })),
+      commands: list(text()),
+      network: object<ImageSetup['network']>({
+        allowedHosts: list(text()),
+        allowedPrivate: list(text()),
+        extraHosts: list(object({ name: text(), address: text(), port: nullable(integer()) })),
+      }),
+    }),
   }),
 });
 

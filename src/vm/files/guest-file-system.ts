@@ -1,6 +1,7 @@
 import { Readable, type Writable } from 'node:stream';
 import { FILES_OPEN } from '../../protocol/constants.ts';
 import type { FilesPath } from '../../protocol/files/files-request.ts';
+import type { ArchiveForm } from './copy/archive-out.ts';
 import type { CopyInOptions, CopyOptions, CopySummary } from './copy/copy-options.ts';
 import type { HostPlace } from './copy/host-place.ts';
 import type { GuestSpace } from './decode.ts';
@@ -282,12 +283,18 @@ export class GuestFileSystem {
    * @throws {GondolinError} FILES_CHANGED, FILES_TOO_LARGE.
    */
   readArchive(path: FilesPath, options: CopyOptions = {}): Readable {
-    const own = this.#path(path, 'readArchive');
-    const start = async function* (session: FilesSession): AsyncGenerator<Buffer, void> {
-      const { archiveOut } = await import('./copy/archive-out.ts');
-      yield* archiveOut(session, own, options);
-    };
-    return Readable.from(start(this.#session), { objectMode: false, highWaterMark: 1 });
+    const chunks = this.archiveChunks(path, options);
+    return Readable.from(chunks, { objectMode: false, highWaterMark: 1 });
+  }
+
+  /** @internal The same as chunks, in another form. */
+  async *archiveChunks(
+    path: FilesPath,
+    options: CopyOptions,
+    form?: ArchiveForm,
+  ): AsyncGenerator<Buffer, void> {
+    const { archiveOut } = await import('./copy/archive-out.ts');
+    yield* archiveOut(this.#session, this.#path(path, 'readArchive'), options, form);
   }
 
   /**

@@ -33,3 +33,17 @@ it('planBuild() leaves the kernels out of the packages of an Alpine image', () =
     ...{ branch: null, mirror: null, keys: null, packages: ['curl'] },
   });
 });
+
+it('planBuild() wraps the image in a setup if something is to be done after the build', () => {
+  const commands = ['id'];
+  const postBuild = { copy: [], commands, allowedHosts: ['a.test'] };
+  const recipe = planBuild({ ...DEFAULT_BUILD_CONFIG, postBuild }, facts);
+  expect(recipe).toEqual({
+    kind: 'setup',
+    base: planBuild(DEFAULT_BUILD_CONFIG, facts),
+    setup: {
+      ...{ copy: [], commands },
+      network: { allowedHosts: ['a.test'], allowedPrivate: [], extraHosts: [] },
+    },
+  });
+});

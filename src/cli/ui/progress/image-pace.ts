@@ -5,12 +5,12 @@ type ImageEvent = Extract<RunEvent, { type: 'image-progress' }>;
 /** Shortest time between two lines about the same phase. */
 const PACE_MS = 5_000;
 
-/** Limits the lines about image progress in a log: one for each phase, then at most one every 5 s. */
+/** Limits the lines about image progress in a log: one for each phase, then at most one every 5 s. Output of commands is whole. */
 export class ImagePace {
   readonly #shown = new Map<string, number>();
 
   isWorthALine(event: Pick<ImageEvent, 'level' | 'sandbox' | 'artifact' | 'phase'>): boolean {
-    if (event.level === 'warning') return true;
+    if (event.level === 'warning' || event.phase === 'output') return true;
     const key = JSON.stringify([event.sandbox, event.artifact, event.phase]);
     const now = performance.now();
     const last = this.#shown.get(key);

@@ -48,6 +48,31 @@ interface Opened {
   readonly first: Promise<IteratorResult<Buffer, void>>;
 }
 
+/** An entry of an archive; its name is in the archive. */
+export type ArchiveEntry = Pick<Found, 'name' | 'attributes'>;
+
+/** The form of an archive: its entries, and how they are written. */
+export interface ArchiveForm {
+  /** `alone`: a directory without what is in it. */
+  choose(entry: ArchiveEntry): 'all' | 'alone' | 'nothing';
+  choosesLink(entry: ArchiveEntry, target: Buffer): boolean;
+  header(
+    entry: ArchiveEntry,
+    kind: Exclude<TarKind, 'other'>,
+    facts?: Partial<Pick<TarHeader, 'size' | 'linkName'>>,
+  ): Buffer;
+  /** Null for one that is skipped: a device, a pipe, a socket. */
+  special(entry: ArchiveEntry): Buffer | null;
+}
+
+/** Archives for whoever extracts them: root owns everything, and nothing has set-user-ID. */
+const COPY_FORM: ArchiveForm = {
+  choose: () => 'all',
+  choosesLink: () => true,
+  header: copyHeader,
+  special: () => null,
+};
+
 /** Writes a file or tree of the guest as a tar archive, its entries one after the other. */
 class ArchiveOut {
   readonly #session: FilesSession;
@@ -56,9 +81,11 @@ class ArchiveOut {
   readonly #links = new LinkNames<Buffer>();
   readonly #memory = new WaitingMemory();
   readonly #levels: Level[] = [];
+  readonly #form: ArchiveForm;
 
-  constructor(session: FilesSession, options: CopyOptions) {
+  constructor(session: FilesSession, options: CopyOptions, form: ArchiveForm) {
     this.#session = session;
+    this.#form = form;
     this.#signal = options.signal;
     this.#count = new CopyCount(options);
   }
@@ -91,6 +118,7 @@ class ArchiveOut {
 
   /** Yields what is there, a directory before what is in it. Of each directory on the way one page is in memory. */
   async *#walk(top: Found): AsyncGenerator<Found, void> {
+    if (this.#form.choose(top) === 'nothing') return;
     yield top;
     this.#enter(top);
     for (let level = this.#levels.at(-1); level !== undefined; level = this.#levels.at(-1)) {
@@ -102,9 +130,10 @@ class ArchiveOut {
       }
       this.#memory.give(entry.name.length);
       const found = below(level.directory, entry);
-      if (found === null) continue;
+      const choice = found === null ? 'nothing' : this.#form.choose(found);
+      if (found === null || choice === 'nothing') continue;
       yield found;
-      this.#enter(found);
+      if (choice === 'all') this.#enter(found);
     }
   }
 
@@ -157,18 +186,27 @@ class ArchiveOut {
         return;
       case 'directory':
         this.#count.add('directories');
-        yield header({ ...found, name: Buffer.concat([found.name, SLASH]) }, 'directory');
+        yield this.#form.header(
+          { ...found, name: Buffer.concat([found.name, SLASH]) },
+          'directory',
+        );
         return;
-      case 'symlink':
+      case 'symlink': {
+        const linkName = await this.#readLink(found.path);
+        if (!this.#form.choosesLink(found, linkName)) return;
         this.#count.add('links');
-        yield header(found, 'symlink', { linkName: await this.#readLink(found.path) });
+        yield this.#form.header(found, 'symlink', { linkName });
         return;
+      }
       case 'block-device':
       case 'character-device':
       case 'fifo':
       case 'socket':
-      case 'unknown':
-        this.#count.add('skipped');
+      case 'unknown': {
+        const special = this.#form.special(found);
+        if (special === null) this.#count.add('skipped');
+        else yield special;
+      }
     }
   }
 
@@ -188,12 +226,12 @@ class ArchiveOut {
       const { name } = found;
       const linkName = this.#links.earlier(attributes, name.length, () => name);
       if (linkName !== null) {
-        yield header({ name, attributes }, 'hard-link', { linkName });
+        yield this.#form.header({ name, attributes }, 'hard-link', { linkName });
         return;
       }
       const { size } = attributes;
       this.#count.addBytes(size);
-      yield header({ name, attributes }, 'file', { size });
+      yield this.#form.header({ name, attributes }, 'file', { size });
       let left = size;
       for (let next = await first; next.done !== true && left > 0; next = await content.next()) {
         const part = next.value.subarray(0, left);
@@ -227,8 +265,8 @@ function baseName(path: FilesPath): Buffer {
   return Buffer.from(last === '..' ? '.' : last, 'latin1');
 }
 
-function header(
-  { name, attributes }: Pick<Found, 'name' | 'attributes'>,
+function copyHeader(
+  { name, attributes }: ArchiveEntry,
   kind: Exclude<TarKind, 'other'>,
   facts: Partial<Pick<TarHeader, 'size' | 'linkName'>> = {},
 ): Buffer {
@@ -249,6 +287,7 @@ export function archiveOut(
   session: FilesSession,
   path: FilesPath,
   options: CopyOptions,
+  form: ArchiveForm = COPY_FORM,
 ): AsyncGenerator<Buffer, void> {
-  return new ArchiveOut(session, options).run(path);
+  return new ArchiveOut(session, options, form).run(path);
 }

@@ -27,7 +27,26 @@ it('readBuildConfig() fills in what is left out', () => {
     source: { kind: 'debian', release: 'host', packages: [], mirror: 'host' },
     rootfs: { label: 'gondolin-root', maxBytes: null },
     env: {},
+    postBuild: { copy: [], commands: [], allowedHosts: [] },
   });
+});
+
+it('readBuildConfig() reads postBuild, with paths of the host from the file', () => {
+  const postBuild = {
+    copy: [{ src: './image.tar', dest: '/opt/a/../image.tar' }],
+    ...{ commands: ['id', 'a && b'], allowedHosts: ['API.example.com'] },
+  };
+  expect(read(JSON.stringify({ postBuild })).postBuild).toEqual({
+    copy: [{ hostPath: '/p/image.tar', guestPath: '/opt/image.tar' }],
+    ...{ commands: ['id', 'a && b'], allowedHosts: ['api.example.com'] },
+  });
+  const wrong = (text: string) =>
+    mistakes(`{"postBuild": ${text}}`).map((line) => line.split(' ')[1]);
+  expect(wrong('{"copy": [{"src": "none", "dest": "/opt/x"}]}')).toEqual(['path_missing']);
+  expect(wrong('{"copy": [{"src": "image.tar", "dest": "/run/x"}]}')).toEqual(['guest_path']);
+  expect(wrong('{"copy": [{"src": "image.tar", "dest": "opt"}]}')).toEqual(['bad_value']);
+  expect(wrong('{"allowedHosts": ["a b"]}')).toEqual(['host_pattern']);
+  expect(wrong('{"command": []}')).toEqual(['unknown_key']);
 });
 
 it('readBuildConfig() reads every key of a Debian image', () => {
@@ -47,6 +66,7 @@ it('readBuildConfig() reads every key of a Debian image', () => {
     },
     rootfs: { label: 'tools', maxBytes: 100 * 2 ** 20 },
     env: { A: '1', B: '' },
+    postBuild: { copy: [], commands: [], allowedHosts: [] },
   });
 });
 
