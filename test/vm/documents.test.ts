@@ -110,6 +110,7 @@ it('the programs of the documents run as they are written', async () => {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as Outcome);
+  process.stderr.write(stdout.replaceAll(/"output":.*?"failure"/g, '"failure"'));
   expect(outcomes.filter(({ failure }) => failure !== null)).toEqual([]);
   for (const { path, output } of outcomes) {
     const { prints = [] } = BLOCK_RUNS[path.replace('.mjs', '')] ?? {};

@@ -5,7 +5,7 @@ import { type SourceNode, type Span, startPlace } from '../yaml/source-node.ts';
 import { composeKeyHint, composeValueHint } from './compose-hints.ts';
 
 /** Keys planned for later versions: they get a clear message instead of "did you mean". */
-const LATER_KEYS: ReadonlySet<string> = new Set(['disk', 'oci', 'pull']);
+const LATER_KEYS: ReadonlySet<string> = new Set(['disk']);
 
 /** Values planned for later versions: `root: disk`, `distro: alpine`. */
 const LATER_VALUES: ReadonlySet<unknown> = new Set(['disk', 'alpine']);

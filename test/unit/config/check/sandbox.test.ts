@@ -142,7 +142,7 @@ describe('bad files', () => {
   });
 });
 
-it.each(['pull'])('the later key %s gets a hint of its own', (key) => {
+it.each(['disk'])('the later key %s gets a hint of its own', (key) => {
   const [issue, ...more] = errorOf(`image: debian\n${key}: x\n`);
   expect(issue).toMatchObject({ code: 'later_key', at: { line: 2, col: 1 } });
   expect(issue?.hint).toContain('planned');
