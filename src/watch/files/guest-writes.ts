@@ -15,7 +15,7 @@ const NOTED_WITHIN_MS = 50;
 
 const CHANGING: ReadonlySet<VfsHookContext['op']> = new Set([
   ...(['create', 'write', 'truncate', 'fallocate', 'mknod', 'symlink'] as const),
-  ...(['link', 'unlink', 'rename', 'chmod', 'chown', 'utimes', 'release'] as const),
+  ...(['link', 'unlink', 'rename', 'chmod', 'chown', 'utimes'] as const),
 ]);
 
 interface Place {
@@ -46,6 +46,8 @@ function stat(path: string): BigIntStats | null {
  */
 export class GuestWrites {
   readonly #stamps = new Map<string, string>();
+  /** Written, and not closed since. */
+  readonly #unreleased = new Set<string>();
   readonly #places = new Map<string, readonly Place[]>();
 
   /** Sets the sandboxes whose volumes are translated to paths of the host. */
@@ -57,10 +59,15 @@ export class GuestWrites {
   /** Takes note of an operation of a guest. */
   note(sandbox: string, operation: VfsHookContext): void {
     const { op, path, oldPath, newPath, flags = 0 } = operation;
-    if (!CHANGING.has(op) && !(op === 'open' && (flags & O_TRUNC) !== 0)) return;
+    const isRelease = op === 'release';
+    const isChange = CHANGING.has(op) || (op === 'open' && (flags & O_TRUNC) !== 0);
+    if (!isChange && !isRelease) return;
     for (const name of new Set([path, oldPath ?? path, newPath ?? path])) {
       const host = this.#hostPath(sandbox, name);
-      if (host !== null) this.#remember(host);
+      // A program that has only read the file changed nothing: what is there now may be a save of the host.
+      if (host === null || (isRelease && !this.#unreleased.delete(host))) continue;
+      if (isChange) this.#unreleased.add(host);
+      this.#remember(host);
     }
   }
 
@@ -79,7 +86,9 @@ export class GuestWrites {
     this.#stamps.set(path, stampOf(stat(path)));
     if (this.#stamps.size <= MAX_REMEMBERED) return;
     const [oldest] = this.#stamps.keys();
-    if (oldest !== undefined) this.#stamps.delete(oldest);
+    if (oldest === undefined) return;
+    this.#stamps.delete(oldest);
+    this.#unreleased.delete(oldest);
   }
 
   /** Resolves with true when a guest was the last to change what is at a path now. */
