@@ -10,6 +10,7 @@
 #include "module_loader.h"
 #include "runtime/util.h"
 #include "shared.h"
+#include "utf8.h"
 
 #define MAX_EXCEPTION_BYTES 16384
 #define MAX_RANDOM_BYTES 65536
@@ -50,18 +51,6 @@ static JSValue random_bytes(JSContext *context, JSValueConst this, int argc, JSV
     return JS_NewArrayBufferCopy(context, bytes, count);
 }
 
-static JSValue encode_utf8(JSContext *context, JSValueConst this, int argc, JSValueConst *argv)
-{
-    size_t length;
-    (void)this;
-    const char *text = argc < 1 ? NULL : JS_ToCStringLen(context, &length, argv[0]);
-    if (text == NULL)
-        return JS_EXCEPTION;
-    JSValue bytes = JS_NewArrayBufferCopy(context, (const uint8_t *)text, length);
-    JS_FreeCString(context, text);
-    return bytes;
-}
-
 /* Evaluates a part of the prelude, a function of the natives. False with an exception. */
 static bool evaluate(const char *text, size_t length, const char *name)
 {
@@ -96,7 +85,8 @@ static void make_native(void)
     } functions[] = {
         {"print", print, 2},
         {"randomBytes", random_bytes, 1},
-        {"encodeUtf8", encode_utf8, 1},
+        {"encodeUtf8", utf8_encode, 1},
+        {"decodeUtf8", utf8_decode, 1},
         {"setTimer", event_loop_set_timer, 2},
         {"clearTimer", event_loop_clear_timer, 1},
         {"hostCall", host_call, 2},

@@ -47,8 +47,7 @@ static JSClassID bytes_class(JSContext *context)
     return class_id;
 }
 
-/* The bytes of a Uint8Array; NULL for anything else. */
-static const uint8_t *bytes_of(JSContext *context, JSValueConst value, size_t *length)
+const uint8_t *value_bytes(JSContext *context, JSValueConst value, size_t *length)
 {
     size_t offset, size;
     if (!JS_IsObject(value) || JS_GetClassID(value) != bytes_class(context))
@@ -64,7 +63,7 @@ static const uint8_t *bytes_of(JSContext *context, JSValueConst value, size_t *l
 bool value_encode(JSContext *context, JSValueConst value, struct buffer *buffer)
 {
     size_t length;
-    const uint8_t *bytes = bytes_of(context, value, &length);
+    const uint8_t *bytes = value_bytes(context, value, &length);
     if (bytes != NULL)
         return add_value(buffer, VALUE_BYTES, bytes, length);
     JSValue json = JS_JSONStringify(context, value, JS_UNDEFINED, JS_UNDEFINED);

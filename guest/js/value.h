@@ -22,6 +22,9 @@ void buffer_free(struct buffer *buffer);
 /* Adds u8 kind, u32 length, bytes. False with an exception, or without one where memory is out. */
 bool value_encode(JSContext *context, JSValueConst value, struct buffer *buffer);
 
+/* The bytes of a Uint8Array; NULL for anything else. */
+const uint8_t *value_bytes(JSContext *context, JSValueConst value, size_t *length);
+
 /* 0 for what is no array. */
 uint32_t value_array_length(JSContext *context, JSValueConst array);
 

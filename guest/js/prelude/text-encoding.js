@@ -4,7 +4,7 @@ const REPLACEMENT = 0xfffd;
 const CHUNK = 8192;
 
 /** `TextEncoder` and `TextDecoder` for UTF-8, as the Encoding Standard has them. */
-export function installTextEncoding({ encodeUtf8 }) {
+export function installTextEncoding({ encodeUtf8, decodeUtf8 }) {
   class TextEncoder {
     get encoding() {
       return 'utf-8';
@@ -36,17 +36,19 @@ export function installTextEncoding({ encodeUtf8 }) {
       const bytes = ArrayBuffer.isView(input)
         ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
         : new Uint8Array(input);
-      return decode(bytes, this.#fatal, this.#keepsMark);
+      const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+      const text = hasMark && !this.#keepsMark ? bytes.subarray(3) : bytes;
+      return decodeUtf8(text) ?? decode(text, this.#fatal);
     }
   }
   defineGlobals({ TextEncoder, TextDecoder });
 }
 
-function decode(bytes, isFatal, keepsMark) {
-  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+/** Bytes that are not all UTF-8, with the replacement character for what is not. */
+function decode(bytes, isFatal) {
   const points = [];
   let text = '';
-  for (let at = hasMark && !keepsMark ? 3 : 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length; ) {
     const { point, length } = readPoint(bytes, at);
     if (point === -1 && isFatal) throw new TypeError(`byte ${at} is not UTF-8`);
     points.push(point === -1 ? REPLACEMENT : point);

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { buildLocal, loadHandlers } from './local-sandbox.ts';
 
@@ -105,6 +106,24 @@ it('a result of a host function that comes after its call was cancelled goes now
   }
 });
 
+/** Processes of gondolin-js that this process started, and those that they forked. */
+function engineProcesses(): number {
+  const processes = readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return [];
+    try {
+      // The name, in parentheses, may have any characters; its parent and its process group follow the state.
+      const [name = '', rest = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+      const [state, parent, group] = rest.split(' ');
+      return name.endsWith('(gondolin-js') && state !== 'Z' ? [{ pid, parent, group }] : [];
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
+  });
+  const own = processes.filter(({ parent }) => parent === String(process.pid));
+  return processes.filter(({ group }) => own.some(({ pid }) => pid === group)).length;
+}
+
 it('1,000 calls and 100 kills with their restores leave no process and no memory behind', async () => {
   const loaded = await loadHandlers({
     spin: 'function handler() { for (;;); }',
@@ -113,6 +132,7 @@ it('1,000 calls and 100 kills with their restores leave no process and no memory
   const snapshot = await loaded.snapshot();
   await loaded.callHandler('fill', 0);
   const { heapBytes } = loaded.lastCallStats;
+  const processes = engineProcesses();
   for (let at = 0; at < 1_000; at++) await loaded.callHandler('fill', at);
   expect(loaded.lastCallStats.heapBytes).toBeLessThan(heapBytes * 1.1);
   for (let at = 0; at < 100; at++) {
@@ -120,4 +140,7 @@ it('1,000 calls and 100 kills with their restores leave no process and no memory
     await loaded.restore(snapshot);
   }
   expect(await loaded.callHandler('fill', 0)).toBe(1_000);
+  // The keeper, the runtime without handlers, the snapshot and the engine.
+  expect(processes).toBe(4);
+  await expect.poll(engineProcesses, { timeout: 10_000 }).toBe(4);
 });

@@ -39,10 +39,13 @@ it('acquire() gives each caller a sandbox of its own, and the pool makes the nex
   expect(made).toHaveLength(4);
 });
 
-it('with maxSandboxes, acquire() waits until one is disposed, and then for acquireTimeoutMs', async () => {
-  const { pool } = openPool({ size: 1, maxSandboxes: 1, acquireTimeoutMs: 100 });
+it('with maxSandboxes, acquire() waits until one is disposed, and at most for acquireTimeoutMs', async () => {
+  const short = openPool({ size: 1, maxSandboxes: 1, acquireTimeoutMs: 50 });
+  await short.pool.ready();
+  await short.pool.acquire();
+  await expect(short.pool.acquire()).rejects.toMatchObject({ code: 'POOL_EXHAUSTED' });
+  const { pool } = openPool({ size: 1, maxSandboxes: 1 });
   const loaded = await pool.acquire();
-  await expect(pool.acquire()).rejects.toMatchObject({ code: 'POOL_EXHAUSTED' });
   const next = pool.acquire();
   await loaded.dispose();
   expect(await (await next).callHandler('count', null)).toBe(1);
