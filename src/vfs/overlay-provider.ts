@@ -65,6 +65,8 @@ export class OverlayProvider implements VfsProvider {
   readonly #files: OverlayFiles;
   #turn: Promise<unknown> = Promise.resolve();
   #beforeStop = async (): Promise<void> => undefined;
+  /** The overlay that is served in place of this one. */
+  #served: OverlayProvider | null = null;
 
   /**
    * @param upper  Takes what the guest changes.
@@ -147,7 +149,7 @@ export class OverlayProvider implements VfsProvider {
    * for await (const { kind, path } of files.listChanges()) console.log(kind, path);
    */
   async *listChanges(): AsyncGenerator<OverlayChange, void> {
-    if (!this.#nodes.isStarted) {
+    if (!this.isStarted) {
       throw new GondolinError(
         'VM_NOT_RUNNING',
         'OverlayProvider.listChanges(): no VM has it mounted',
@@ -162,14 +164,23 @@ export class OverlayProvider implements VfsProvider {
     }
   }
 
+  /** @internal Returns an overlay of other layers that is served in place of this one, which tells what that one changes. */
+  over(upper: VfsProvider, lower: VfsProvider): OverlayProvider {
+    const served = new OverlayProvider(upper, lower);
+    served.beforeStop(() => this.#beforeStop());
+    this.#served = served;
+    return served;
+  }
+
   /** @internal True while a server has it. */
   get isStarted(): boolean {
-    return this.#nodes.isStarted;
+    return (this.#served ?? this).#nodes.isStarted;
   }
 
   /** @internal */
   layerChanges(): AsyncGenerator<LayerChange, void> {
-    return new OverlayChanges(this.#nodes, this.#names).all();
+    const served = this.#served ?? this;
+    return new OverlayChanges(served.#nodes, served.#names).all();
   }
 
   /** @internal Calls `work` before the layers stop, once the guest has ended, and waits for it. */

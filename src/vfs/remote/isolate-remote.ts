@@ -36,7 +36,7 @@ export function isolateRemote(provider: VfsProvider): VfsProvider {
   if (isExactly(provider, OverlayProvider)) {
     const { upper, lower } = provider.layers;
     const [above, below] = [isolateRemote(upper), isolateRemote(lower)];
-    return above === upper && below === lower ? provider : new OverlayProvider(above, below);
+    return above === upper && below === lower ? provider : provider.over(above, below);
   }
   if (isExactly(provider, ShadowProvider)) {
     const { inner, shouldShadow } = provider.parts;

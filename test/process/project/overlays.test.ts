@@ -226,6 +226,23 @@ describe('changes of an overlay', () => {
     });
   });
 
+  it('are told by the overlay of the user when another is served in its place, as for a remote file system', async () => {
+    const lower = new RealFSProvider(temporaryDirectory());
+    const upper = new MemoryProvider();
+    const own = new OverlayProvider(upper, lower);
+    let kept = 0;
+    own.beforeStop(async () => {
+      for await (const _change of own.layerChanges()) kept += 1;
+    });
+    const served = own.over(upper, lower);
+    expect(own.isStarted).toBe(false);
+    const root = await served.start(USER);
+    await served.makeDirectory(root, 'made', 0o755, USER);
+    expect((await own.listChanges().next()).value).toMatchObject({ path: 'made', kind: 'added' });
+    await served.stop();
+    expect(kept).toBe(1);
+  });
+
   it('are applied with contents, modes and times, and a file that was replaced by a directory becomes one', async () => {
     const guest = await guestOf({ a: 'file', 'd/x': '1', 'run.sh': 'run' });
     await guest.unlink('a');
