@@ -246,10 +246,6 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Use another mirror: this one serves a damaged index or damaged packages.',
   },
-  IMAGE_SCRIPTS_UNSUPPORTED: {
-    exit: EXIT.config,
-    hint: 'Use packages without scripts, or an OCI image of Alpine.',
-  },
   IMAGE_SIGNATURE_INVALID: {
     exit: EXIT.runner,
     hint: 'Use another mirror: what this one serves was not signed with the key that it names.',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { asHostError } from '../host/system-failure.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
+import type { BootRootfs } from './alpine/ensure-alpine-rootfs.ts';
 import { type EnsureEntryOptions, ensureEntry, type HeldEntry } from './cache/entry.ts';
 import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
 import type { Manifest } from './cache/manifest.ts';
@@ -27,6 +28,7 @@ import {
   titleOf,
   wantsModules,
 } from './recipe.ts';
+import { scaledEvents } from './scaled-events.ts';
 
 type BuildDebianEntry = typeof import('./build-debian-entry.ts').buildDebianEntry;
 
@@ -129,7 +131,7 @@ async function ensureDebianParts(recipe: DebianRecipe, context: Context): Promis
 
 async function ensureSetupParts(recipe: SetupRecipe, context: Context): Promise<ImageParts> {
   const { ensureSetup } = await import('./setup/ensure-setup.ts');
-  const ofBase = scaled(context.onEvent, 0, SETUP_BASE_SHARE);
+  const ofBase = scaledEvents(context.onEvent, 0, SETUP_BASE_SHARE);
   const base = await ensureParts(recipe.base, { ...context, onEvent: ofBase });
   // The parts stay in use for the image that is made of them.
   const borrowed = { ...base, release: () => undefined };
@@ -148,10 +150,18 @@ async function ensureOciParts(recipe: OciRecipe, context: Context): Promise<Imag
 
 async function ensureAlpineParts(recipe: AlpineRecipe, context: Context): Promise<ImageParts> {
   const { ensureAlpineRootfs } = await import('./alpine/ensure-alpine-rootfs.ts');
-  return ensureBoth(kernelRecipe(recipe), context, async (_kernel, whileBothGo) => ({
-    entry: await ensureAlpineRootfs(recipe, whileBothGo),
-    container: null,
-  }));
+  return ensureBoth(kernelRecipe(recipe), context, async (kernel, whileBothGo) => {
+    // For the scripts of packages: the kernel stays in use for the image that is made.
+    const boot: BootRootfs = async ({ path, sizeBytes, sha256 }) => {
+      const parts = joinParts(await kernel, null, null);
+      const digests = [...parts.digests, sha256].toSorted();
+      const borrowed = { ...parts, rootfsPath: path, digests, release: () => undefined };
+      const agent = await readAgent(context.options.agentPath);
+      const sized = { ...borrowed, sizeBytes: parts.sizeBytes + sizeBytes };
+      return (await addInitramfs(recipe, sized, agent, whileBothGo)) as GuestImage;
+    };
+    return { entry: await ensureAlpineRootfs(recipe, whileBothGo, boot), container: null };
+  });
 }
 
 /** Makes both parts; when one fails the other is stopped. */
@@ -228,12 +238,6 @@ function ensureRootfs(
 const BASE_SHARE = 0.6;
 const SETUP_BASE_SHARE = 0.5;
 
-/** Returns a sink of events whose fractions are those of a part of the work, from `from` to `to`. */
-function scaled(onEvent: Context['onEvent'], from: number, to = 1): Context['onEvent'] {
-  return ({ fraction, ...event }) =>
-    onEvent({ ...event, fraction: fraction === null ? null : from + fraction * (to - from) });
-}
-
 /** Builds with the root file system that packages are added to, held meanwhile and built first where it is missing. */
 async function withBase<T>(
   recipe: DebianRecipe,
@@ -244,7 +248,7 @@ async function withBase<T>(
   const base = baseRecipe(recipe);
   if (base === null) return build({ onEvent, basePath: null });
   let isBuilt = false;
-  const ofBase = scaled(onEvent, 0, BASE_SHARE);
+  const ofBase = scaledEvents(onEvent, 0, BASE_SHARE);
   const held = await ensureRootfs(base, '', {
     ...context,
     onEvent: (event) => {
@@ -256,7 +260,7 @@ async function withBase<T>(
   try {
     return await build({
       basePath: join(held.place.directory, ARTIFACT_FILES.rootfs[0]),
-      onEvent: scaled(onEvent, isBuilt ? BASE_SHARE : 0),
+      onEvent: scaledEvents(onEvent, isBuilt ? BASE_SHARE : 0),
     });
   } finally {
     held.lock.release();

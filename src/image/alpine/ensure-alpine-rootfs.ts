@@ -1,76 +1,123 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ensureDirectory } from '../../host/directories.ts';
+import { shellQuoteArgs } from '../../util/shell-quote-args.ts';
 import { type EnsureEntryOptions, ensureEntry, type HeldEntry } from '../cache/entry.ts';
-import { entryPlace, logsDirectory } from '../cache/layout.ts';
-import type { EnsureImageOptions } from '../guest-image.ts';
+import { ARTIFACT_FILES, type EntryPlace, entryPlace, logsDirectory } from '../cache/layout.ts';
+import type { FileDigest } from '../cache/manifest.ts';
+import { withWorkDirectory } from '../cache/sweep.ts';
+import { digestFile } from '../cache/verify-files.ts';
+import type { EnsureImageOptions, GuestImage } from '../guest-image.ts';
 import { packTree } from '../oci/layer/pack-layers.ts';
 import { type AlpineRecipe, imageTitle } from '../recipe.ts';
-import { alpineError } from './alpine-error.ts';
+import { scaledEvents } from '../scaled-events.ts';
 import { type AlpineRootfsRequest, requestAlpine } from './alpine-recipe.ts';
 import type { MirrorContext } from './mirror.ts';
 import { resolveAlpine } from './resolve-alpine.ts';
+import { SCRIPTS_DIRECTORY } from './setup-scripts.ts';
 import { type AlpineTree, withAlpineTree } from './write-rootfs.ts';
 
 export type AlpineContext = Pick<EnsureEntryOptions, 'onEvent' | 'signal'> & {
   readonly options: EnsureImageOptions;
 };
 
-/** Share of the work that comes before packing, in the progress. */
+/** Makes a root file system ready to boot, for the scripts of its packages. It is released by whoever asked for it. */
+export type BootRootfs = (rootfs: FileDigest & { readonly path: string }) => Promise<GuestImage>;
+
+/** Shares of the work that come before packing, in the progress; and before the scripts, where there are some. */
 const MERGED = 0.8;
+const BEFORE_SCRIPTS = 0.85;
 
 /**
  * Makes the root file system of Alpine packages ready: takes it from the cache, or asks the mirror for its packages.
- * @throws {GondolinError} those of `requestAlpine`, `resolveAlpine` and `withAlpineTree`; IMAGE_SCRIPTS_UNSUPPORTED; those of the
- * cache.
+ * Scripts of packages run in a VM of what was made so far.
+ *
+ * @throws {GondolinError} those of `requestAlpine`, `resolveAlpine`, `withAlpineTree` and `setUpRootfs`; those of the cache.
  */
 export async function ensureAlpineRootfs(
   recipe: AlpineRecipe,
   context: AlpineContext,
+  boot: BootRootfs,
 ): Promise<HeldEntry> {
   const { options } = context;
   const request = await requestAlpine(recipe, options.env);
-  return ensureEntry(entryPlace(options.cacheDirectory, 'rootfs', request.rootfsKey), {
+  const place = entryPlace(options.cacheDirectory, 'rootfs', request.rootfsKey);
+  return ensureEntry(place, {
     ...context,
     findMismatch: ({ createdAtMs }) =>
       createdAtMs < (options.rebuildBeforeMs ?? 0) ? 'a new one was asked for' : null,
     build: async (target) => {
-      await buildRootfs(request, target, context);
+      await buildRootfs(request, { place, target, boot }, context);
       return { title: imageTitle(recipe), kernelRelease: '' };
     },
   });
 }
 
+interface RootfsBuild {
+  readonly place: EntryPlace;
+  /** Directory of the entry. */
+  readonly target: string;
+  readonly boot: BootRootfs;
+}
+
 async function buildRootfs(
   request: AlpineRootfsRequest,
-  target: string,
+  build: RootfsBuild,
   context: AlpineContext,
 ): Promise<void> {
   const mirror = mirrorContext(context);
   const plan = await resolveAlpine(request, mirror);
-  const { cacheDirectory } = context.options;
-  const logs = logsDirectory(cacheDirectory);
+  await withAlpineTree(plan, mirror, async (merged) => {
+    if (merged.scripts.length === 0) return pack(merged, build.target, 1, context);
+    return withWorkDirectory(build.place.parent, (directory) =>
+      packWithScripts(merged, { ...build, directory }, context),
+    );
+  });
+}
+
+async function pack(
+  { tree, layers }: AlpineTree,
+  target: string,
+  end: number,
+  context: AlpineContext,
+): Promise<void> {
+  const { options, signal } = context;
+  const { onProgress } = mirrorContext(context);
+  const logs = logsDirectory(options.cacheDirectory);
   await ensureDirectory(logs);
-  const logPath = join(logs, `alpine-${plan.digest.slice(0, 16)}.log`);
-  await withAlpineTree(plan, mirror, async ({ tree, layers, scripts }) => {
-    refuseScripts(scripts);
-    await packTree(tree, layers, {
-      ...{ target, cwd: target, logPath, environment: {}, signal: context.signal },
-      onProgress: (fraction) =>
-        mirror.onProgress('pack', 'packing the root file system', MERGED + (1 - MERGED) * fraction),
-    });
+  const logPath = join(logs, `alpine-${basename(target)}.log`);
+  await packTree(tree, layers, {
+    ...{ target, cwd: target, logPath, environment: {}, signal },
+    onProgress: (fraction) =>
+      onProgress('pack', 'packing the root file system', MERGED + (end - MERGED) * fraction),
   });
   await rm(logPath, { force: true });
 }
 
-/** Without its scripts a package may not work, and would not say so. */
-function refuseScripts(scripts: AlpineTree['scripts']): void {
-  if (scripts.length === 0) return;
-  const packages = [...new Set(scripts.map((script) => script.package))];
-  throw alpineError(
-    'IMAGE_SCRIPTS_UNSUPPORTED',
-    `${packages.slice(0, 10).join(', ')} need their scripts run, which this version does not do`,
-  );
+/** Packs the packages, runs their scripts in a VM of that, and packs what it has become. */
+async function packWithScripts(
+  merged: AlpineTree,
+  { place, target, directory, boot }: RootfsBuild & { readonly directory: string },
+  context: AlpineContext,
+): Promise<void> {
+  const { signal } = context;
+  await pack(merged, directory, BEFORE_SCRIPTS, context);
+  const path = join(directory, ARTIFACT_FILES.rootfs[0]);
+  const rootfs = { ...(await digestFile(path, signal)), path };
+  const { setUpRootfs } = await import('../setup/ensure-setup.ts');
+  const after = { ...context, onEvent: scaledEvents(context.onEvent, BEFORE_SCRIPTS) };
+  const setup = { copy: [], commands: scriptCommands(merged.scripts), network: NO_NETWORK };
+  await setUpRootfs(setup, { place, target, directory, boot: () => boot(rootfs) }, after);
+}
+
+const NO_NETWORK = { allowedHosts: [], allowedPrivate: [], extraHosts: [] };
+
+/** Like apk, which has its scripts in this directory while they run. */
+function scriptCommands(scripts: AlpineTree['scripts']): string[] {
+  return [
+    ...scripts.map(({ path, args }) => shellQuoteArgs([path, ...args])),
+    `rm -r /${SCRIPTS_DIRECTORY}`,
+  ];
 }
 
 function mirrorContext({ options, onEvent, signal }: AlpineContext): MirrorContext {

@@ -2,7 +2,7 @@ import { matchesParts } from '../../util/wildcard.ts';
 import type { InstalledPackage, UnknownOwner } from './merge-packages.ts';
 
 /** Where apk itself puts the scripts that it runs. */
-const DIRECTORY = 'lib/apk/exec';
+export const SCRIPTS_DIRECTORY = 'lib/apk/exec';
 
 /** A program to run as root in the new image, before anything else runs in it; it has to exit with 0. */
 export interface AlpineScript {
@@ -25,7 +25,7 @@ export function listScripts(packages: readonly InstalledPackage[]): AlpineScript
   const digits = String(scripts.length).length;
   return scripts.map((script, index) => {
     const number = String(index + 1).padStart(digits, '0');
-    return { ...script, path: `/${DIRECTORY}/${number}-${script.package}.${script.kind}` };
+    return { ...script, path: `/${SCRIPTS_DIRECTORY}/${number}-${script.package}.${script.kind}` };
   });
 }
 

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureDirectory } from '../../host/directories.ts';
+import type { ImageSetup } from '../../plan/plan.ts';
 import { ensureEntry } from '../cache/entry.ts';
 import { ARTIFACT_FILES, type EntryPlace, entryPlace, logsDirectory } from '../cache/layout.ts';
 import { withWorkDirectory } from '../cache/sweep.ts';
@@ -43,7 +44,7 @@ export async function ensureSetup(
         createdAtMs < (options.rebuildBeforeMs ?? 0) ? 'a new one was asked for' : null,
       build: async (target) => {
         await withWorkDirectory(place.parent, (directory) =>
-          build(recipe, { place, target, directory, boot }, context),
+          setUpRootfs(recipe.setup, { place, target, directory, boot }, context),
         );
         const title = imageTitle(recipe)
           .replaceAll(/[^\x20-\x7e]/g, '?')
@@ -69,16 +70,21 @@ export async function ensureSetup(
   }
 }
 
-interface Build {
+/** A root file system that is made by a setup. */
+export interface SetupBuild {
   readonly place: EntryPlace;
   readonly target: string;
   readonly directory: string;
   readonly boot: () => Promise<GuestImage>;
 }
 
-async function build(
-  { setup }: SetupRecipe,
-  { place, target, directory, boot }: Build,
+/**
+ * Boots an image, runs a setup in it, and packs what its root has become into `target`.
+ * @throws {GondolinError} IMAGE_SETUP_FAILED, those of a VM and of `packLayers`.
+ */
+export async function setUpRootfs(
+  setup: ImageSetup,
+  { place, target, directory, boot }: SetupBuild,
   { options, onEvent, signal }: SetupContext,
 ): Promise<void> {
   const { setUp } = options;

@@ -1,13 +1,19 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { ensureAlpineRootfs } from '../../../../src/image/alpine/ensure-alpine-rootfs.ts';
-import type { ImageEvent } from '../../../../src/image/guest-image.ts';
+import {
+  type BootRootfs,
+  ensureAlpineRootfs,
+} from '../../../../src/image/alpine/ensure-alpine-rootfs.ts';
+import type { GuestImage, ImageEvent, SetUpImage } from '../../../../src/image/guest-image.ts';
 import type { AlpineRecipe } from '../../../../src/image/recipe.ts';
 import { AlpineMirror, writeKeys } from '../../../fixtures/alpine/alpine-mirror.ts';
 import { buildPackage, makeKey, type PackageSpec } from '../../../fixtures/alpine/apk-package.ts';
 import { baseSystem } from '../../../fixtures/alpine/base-system.ts';
 import { listRootfs } from '../../../fixtures/oci/pull-image.ts';
+import { rawTar } from '../../../fixtures/oci/raw-tar.ts';
 import { temporaryDirectory } from '../../../fixtures/temporary-directory.ts';
 
 const key = makeKey('tester@example.com-1.rsa.pub');
@@ -32,22 +38,33 @@ const recipe = (packages: readonly string[], more: Partial<AlpineRecipe> = {}): 
   ...{ packages, mirror: null, keys: null, ...more },
 });
 
-async function ensure(wanted: AlpineRecipe, more: Record<string, string> = {}, cache = 'cache') {
+async function ensure(
+  wanted: AlpineRecipe,
+  more: Record<string, string> = {},
+  cache = 'cache',
+  vm: { readonly boot: BootRootfs; readonly setUp: SetUpImage } | null = null,
+) {
   const events: ImageEvent[] = [];
-  const entry = await ensureAlpineRootfs(wanted, {
-    options: {
-      cacheDirectory: join(directory, cache),
-      agentPath: '',
-      env: {
-        GONDOLIN_ALPINE_KEYS: join(directory, 'gondolin', 'keys'),
-        GONDOLIN_ALPINE_MIRROR: mirror.url,
-        ...more,
+  const boot = vm?.boot ?? (() => Promise.reject(new Error('no script is to run')));
+  const entry = await ensureAlpineRootfs(
+    wanted,
+    {
+      options: {
+        ...(vm === null ? {} : { setUp: vm.setUp }),
+        cacheDirectory: join(directory, cache),
+        agentPath: '',
+        env: {
+          GONDOLIN_ALPINE_KEYS: join(directory, 'gondolin', 'keys'),
+          GONDOLIN_ALPINE_MIRROR: mirror.url,
+          ...more,
+        },
+        transferLimits: { retries: 0 },
       },
-      transferLimits: { retries: 0 },
+      onEvent: (event) => events.push(event),
+      signal: new AbortController().signal,
     },
-    onEvent: (event) => events.push(event),
-    signal: new AbortController().signal,
-  });
+    boot,
+  );
   entry.lock.release();
   const path = join(entry.place.directory, 'rootfs.squashfs');
   return { path, events, digest: entry.manifest.files['rootfs.squashfs']?.sha256 };
@@ -71,12 +88,31 @@ it('the root file system is a squashfs, built once and the same in another cache
   expect((await ensure(recipe(['hello']), {}, 'other')).digest).toBe(first.digest);
 });
 
-it('packages with scripts are refused by their names instead of being installed by half', async () => {
+it('scripts of packages run in a VM of what was made so far, and its root is what is packed', async () => {
   publish({ name: 'daemon', version: '2-r0', scripts: { 'post-install': '#!/bin/sh\n' } });
-  await expect(ensure(recipe(['daemon']))).rejects.toMatchObject({
-    code: 'IMAGE_SCRIPTS_UNSUPPORTED',
-    message: expect.stringContaining('daemon-2-r0'),
-  });
+  const booted: string[] = [];
+  const release = async () => void booted.push('released');
+  const boot = async ({ path }: { path: string }) => {
+    booted.push(...listRootfs(path).filter((line) => line.includes('/lib/apk/exec/')));
+    return { release } as unknown as GuestImage;
+  };
+  const archive = rawTar({ name: 'made', content: 'in the VM' });
+  const setUp: SetUpImage = async (_image, { setup, archivePath }) => {
+    booted.push(...setup.commands);
+    writeFileSync(archivePath, archive);
+    const sha256 = createHash('sha256').update(archive).digest('hex');
+    return { sizeBytes: archive.length, sha256 };
+  };
+  const { path, events } = await ensure(recipe(['daemon']), {}, 'cache', { boot, setUp });
+  expect(booted).toEqual([
+    expect.stringContaining('/lib/apk/exec/1-daemon-2-r0.post-install'),
+    '/lib/apk/exec/1-daemon-2-r0.post-install 2-r0',
+    'rm -r /lib/apk/exec',
+    'released',
+  ]);
+  expect(execFileSync('unsquashfs', ['-cat', path, 'made']).toString()).toBe('in the VM');
+  const fractions = events.map(({ fraction }) => fraction ?? 0);
+  expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
 });
 
 it('without a mirror nothing is guessed', async () => {
