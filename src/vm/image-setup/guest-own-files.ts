@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { namesInImage } from '../../image/setup/names-in-image.ts';
 import { guestTrustFiles } from '../../net/tls/guest-trust.ts';
 import { TRUST_DIRECTORY, TRUST_NAMES } from '../../net/tls/guest-trust-env.ts';
 import type { GuestFileSystem } from '../files/guest-file-system.ts';
@@ -45,15 +46,24 @@ const IDENTITY: readonly OwnFile[] = [
  */
 export class GuestOwnFiles {
   readonly #files: readonly OwnFile[];
+  readonly #rootfsPath: string;
 
-  private constructor(files: readonly OwnFile[]) {
+  private constructor(files: readonly OwnFile[], rootfsPath: string) {
     this.#files = files;
+    this.#rootfsPath = rootfsPath;
   }
 
-  /** Looks at a guest before anything was run in it. */
-  static async of(fs: GuestFileSystem, signal: AbortSignal): Promise<GuestOwnFiles> {
+  /**
+   * Looks at a guest before anything was run in it.
+   * @param rootfsPath  The root file system that it booted.
+   */
+  static async of(
+    fs: GuestFileSystem,
+    rootfsPath: string,
+    signal: AbortSignal,
+  ): Promise<GuestOwnFiles> {
     const ca = await read(fs, `${TRUST_DIRECTORY}/${TRUST_NAMES.ca}`, signal);
-    if (ca === null) return new GuestOwnFiles(IDENTITY);
+    if (ca === null) return new GuestOwnFiles(IDENTITY, rootfsPath);
     const [certificatePem = ''] = PEM.exec(ca.toString('latin1')) ?? [];
     const trust = guestTrustFiles({ certificatePem }).map(({ path, append, keep }): OwnFile => {
       if (append === true)
@@ -62,7 +72,7 @@ export class GuestOwnFiles {
         keep === true && !content.includes(`${TRUST_DIRECTORY}/`) ? content : null;
       return { path, clean };
     });
-    return new GuestOwnFiles([...IDENTITY, ...trust]);
+    return new GuestOwnFiles([...IDENTITY, ...trust], rootfsPath);
   }
 
   /** True for a link to one of these files: `update-ca-certificates` and the start of a guest make some. */
@@ -84,8 +94,11 @@ export class GuestOwnFiles {
       else entries.push(rootFile(nameOf(path), cleaned, 0o644));
     }
     if (!(await this.#isOurJavaStore(fs, signal))) gone.delete(JAVA_STORE_LINK);
+    let inBase: ReadonlySet<string> | undefined;
     for (const path of parentsOf(gone)) {
-      if (await hasOnly(fs, path, gone, signal)) gone.add(path);
+      if (!(await hasOnly(fs, path, gone, signal))) continue;
+      inBase ??= await namesInImage(this.#rootfsPath, parentsOf(gone), signal);
+      if (!inBase.has(path)) gone.add(path);
     }
     const paths = [...this.#files.map(({ path }) => path), ...gone];
     return { names: new Set(paths.map(nameOf)), entries };

@@ -10,13 +10,8 @@ const NS_PER_SECOND = 1_000_000_000n;
 const MTIME_MAX = 2 ** 32 - 1;
 const NO_ATTRIBUTES: ReadonlyMap<string, Buffer> = new Map();
 
-/** Modes of the directories that the guest mounts something on: what is mounted there says nothing about them. */
-const MOUNT_POINT_MODES: Readonly<Record<string, number>> = {
-  './dev': 0o755,
-  './proc': 0o555,
-  './run': 0o755,
-  './sys': 0o555,
-};
+/** Attributes of a directory that the guest mounts something on: what is mounted there says nothing about it. */
+const MOUNT_POINT = { mode: 0o755, uid: 0, gid: 0, mtime: SETUP_TIME } as const;
 
 const TYPES = {
   file: 'file',
@@ -51,7 +46,7 @@ export function rootForm({ without, isForeignLink, startedAtMs }: RootFormOption
     const isMountPoint = type === 'directory' && attributes.dev !== rootDevice;
     return encodeLayerEntry({
       ...{ type, name: name.toString('latin1'), ...facts, ...deviceNumbers(attributes) },
-      ...(isMountPoint ? mountPoint(name) : ownership(attributes, startedAtNs)),
+      ...(isMountPoint ? MOUNT_POINT : ownership(attributes, startedAtNs)),
       attributes: NO_ATTRIBUTES,
     });
   };
@@ -78,11 +73,6 @@ type Facts = Pick<LayerEntry, 'size' | 'linkName'>;
 function ownership({ mode, uid, gid, mtimeNs }: FileAttributes, startedAtNs: bigint) {
   const seconds = mtimeNs >= startedAtNs ? SETUP_TIME : Number(mtimeNs / NS_PER_SECOND);
   return { mode: mode & 0o7777, uid, gid, mtime: Math.min(Math.max(seconds, 0), MTIME_MAX) };
-}
-
-function mountPoint(name: Buffer) {
-  const path = name.toString('latin1').replace(/\/$/, '');
-  return { mode: MOUNT_POINT_MODES[path] ?? 0o755, uid: 0, gid: 0, mtime: SETUP_TIME };
 }
 
 /** The numbers of a device, as makedev(3) of the GNU C library puts them into one. */

@@ -41,7 +41,7 @@ export async function setUpImage(
   say(work, 'setup', 'starting a VM for the setup of the image', 0);
   const vm = await create(vmOptions(base, work, tally));
   try {
-    const own = await GuestOwnFiles.of(vm.fs, signal);
+    const own = await GuestOwnFiles.of(vm.fs, base.rootfsPath, signal);
     await copyFiles(vm, work);
     await runCommands(vm, work);
     say(work, 'export', 'reading the root file system of the VM', EXPORT_FROM);

@@ -80,7 +80,7 @@ it('rootForm() enters no other file system, and writes its mount point as an ima
   expect(
     entriesOf(made.header({ ...mounted, name: Buffer.from('./proc/') }, 'directory'))[0],
   ).toMatchObject({
-    ...{ type: 'directory', mode: 0o555, uid: 0, gid: 0 },
+    ...{ type: 'directory', mode: 0o755, uid: 0, gid: 0 },
   });
 });
 
