@@ -89,7 +89,9 @@ async function fetchPackage(
   onProgress: (bytes: number) => void,
 ): Promise<HeldEntry> {
   const { cacheDirectory, signal } = context;
-  const key = createHash('sha256').update(`apk ${pkg.checksum} ${pkg.sizeBytes}`).digest('hex');
+  // With the keys: the checksum does not cover the signatures, which are checked against them.
+  const identity = `apk ${pkg.checksum} ${pkg.sizeBytes} ${keyring.digest}`;
+  const key = createHash('sha256').update(identity).digest('hex');
   const partial = partialDirectory(cacheDirectory);
   const path = join(partial, key);
   const entry = await ensureEntry(entryPlace(cacheDirectory, 'layer', key), {

@@ -251,20 +251,26 @@ it('bytes of an earlier run are kept, and wrong ones among them are found', asyn
   const spec = { name: 'big', version: '1', files: [file('big', noise)] };
   const { bytes } = buildPackage(spec, key);
   publish(spec);
+  let breakOff = () => undefined as unknown;
   const breakAfter = (part: Buffer) => {
     let isFirst = true;
     mirror.fault = (request, response) => {
       if (!request.url?.endsWith('.apk')) return false;
       response.writeHead(isFirst ? 200 : 503, isFirst ? { 'content-length': bytes.length } : {});
-      if (isFirst) response.write(part, () => response.socket?.end());
+      if (isFirst) response.write(part);
       else response.end();
+      if (isFirst) breakOff = () => response.destroy();
       isFirst = false;
       return true;
     };
   };
+  // Once some of it is on the disk.
+  const onProgress = (phase: string, _message: string, fraction: number) => {
+    if (phase === 'download' && fraction > 0) breakOff();
+  };
   breakAfter(bytes.subarray(0, 120_000));
   const broken = { code: 'IMAGE_MIRROR_FAILED' };
-  await expect(build(['big'])).rejects.toMatchObject(broken);
+  await expect(build(['big'], { onProgress })).rejects.toMatchObject(broken);
   mirror.fault = () => false;
   mirror.requests.length = 0;
   const { tarPath } = await build(['big']);
@@ -275,7 +281,7 @@ it('bytes of an earlier run are kept, and wrong ones among them are found', asyn
   // Another directory, with wrong bytes at the start.
   directory = temporaryDirectory();
   breakAfter(Buffer.alloc(120_000, 'wrong'));
-  await expect(build(['big'])).rejects.toMatchObject(broken);
+  await expect(build(['big'], { onProgress })).rejects.toMatchObject(broken);
   mirror.fault = () => false;
   expect(read((await build(['big'])).tarPath, 'big')).toBe(noise);
 });
