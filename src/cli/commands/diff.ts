@@ -25,7 +25,7 @@ const NOTES: Readonly<Record<CheckedChange['state'], string>> = {
   changed: 'the host changed it too',
   blocked: 'a link or file of the host is in its way',
   outside: 'a link that leads out of the volume',
-  protected: 'decides what guests may do: never applied',
+  protected: 'decides what guests may do or git runs: never applied',
   special: 'a socket, FIFO or device: never applied',
 };
 

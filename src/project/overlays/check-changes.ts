@@ -6,7 +6,7 @@ import { blobPath, type KeptChange, type KeptOverlay } from './kept-overlay.ts';
 /**
  * The state of a change beside what the host has now. `pending`: it can be applied. `applied`: the host has it already. `changed`: the host changed the path
  * since the guest did. `blocked`: a symbolic link or file of the host is in its way. `outside`: it is a symbolic link that leads out of the
- * volume. `protected`: the file decides what guests may do. `special`: a socket, FIFO or device.
+ * volume. `protected`: the file decides what guests may do, or what the host's git runs. `special`: a socket, FIFO or device.
  */
 export type ChangeState =
   | 'pending'
@@ -29,6 +29,15 @@ export interface CheckedOverlay {
   readonly overlay: KeptOverlay;
   readonly directory: string;
   readonly changes: readonly CheckedChange[];
+}
+
+/** Files that make git run programs: its hooks, and settings such as `core.fsmonitor`. A `.git` that is a file leads to others. */
+const GIT_PROGRAMS =
+  /(?:^|\/)\.git(?:\/(?:(?:modules|worktrees)\/.+\/)?(?:hooks|hooks\/.+|config|config\.worktree))?$/;
+
+/** True for a change that the host's git would run. */
+function isGitProgram({ path, type, kind }: KeptChange): boolean {
+  return kind !== 'deleted' && type !== 'directory' && GIT_PROGRAMS.test(path);
 }
 
 /** Returns the real path of a file that may be missing, in a directory that may be missing too. */
@@ -85,7 +94,9 @@ class OverlayCheck {
     const found = await this.#target.state(change.path);
     const host = found === 'blocked' && this.#isReplaced(change.path) ? 'missing' : found;
     const path = join(this.#top, Buffer.from(change.path, 'latin1').toString());
-    if (this.#protected.has(path)) return { change, host, state: 'protected' };
+    if (this.#protected.has(path) || isGitProgram(change)) {
+      return { change, host, state: 'protected' };
+    }
     if (host === 'blocked') return { change, host, state: 'blocked' };
     if (change.kind === 'deleted') {
       return { change, host, state: await this.#deletion(change, host) };

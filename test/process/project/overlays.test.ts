@@ -374,6 +374,34 @@ describe('changes of an overlay', () => {
     expect(existsSync(join(guest.host, 'ca.pem'))).toBe(false);
   });
 
+  it('never give git of the host a program to run', async () => {
+    const guest = await guestOf({
+      'sub/.git/hooks/x.sample': '',
+      'sub/.git/config': 'old',
+      'sub/.git/HEAD': 'old',
+      'lib/a': '',
+    });
+    await guest.write('sub/.git/hooks/pre-commit', '#!/bin/sh');
+    await guest.write('sub/.git/config', '[core] fsmonitor = /tmp/x');
+    await guest.write('sub/.git/HEAD', 'new');
+    await guest.write('lib/.git', 'gitdir: ../tools');
+    await guest.write('lib/config', 'no git');
+    await guest.end();
+    const { lines, apply, close } = await guest.check();
+    expect(lines).toEqual([
+      'A lib/.git protected',
+      'A lib/config pending',
+      'M sub/.git/HEAD pending',
+      'M sub/.git/config protected',
+      'A sub/.git/hooks/pre-commit protected',
+    ]);
+    await apply();
+    close();
+    expect(readFileSync(join(guest.host, 'sub/.git/HEAD'), 'utf8')).toBe('new');
+    expect(readFileSync(join(guest.host, 'sub/.git/config'), 'utf8')).toBe('old');
+    expect(existsSync(join(guest.host, 'sub/.git/hooks/pre-commit'))).toBe(false);
+  });
+
   it('stop where the host changes a file while they are applied', async () => {
     const guest = await guestOf({ a: 'old' });
     await guest.write('a', 'guest');
