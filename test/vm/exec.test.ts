@@ -165,7 +165,7 @@ it(`exec() runs ${MANY} commands, 32 at a time, and nothing of them is left on e
   const text = (index: number) => `${index} ${'x'.repeat(index % 5_000)}`;
   // Threads of the kernel have no program.
   const count = 'readlink /proc/[0-9]*/exe | wc -l';
-  const processes = async () => (await vm.exec(count)).stdout;
+  const processes = async () => Number((await vm.exec(count)).stdout);
   const before = await processes();
   const descriptors = readdirSync('/proc/self/fd').length;
   const memory = process.memoryUsage().rss;
@@ -184,7 +184,8 @@ it(`exec() runs ${MANY} commands, 32 at a time, and nothing of them is left on e
   };
   await Promise.all(Array.from({ length: 32 }, work));
   expect(wrong).toEqual([]);
-  expect(await processes()).toBe(before);
+  // Fewer where a process of an earlier test was just ending.
+  expect(await processes()).toBeLessThanOrEqual(before);
   expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(descriptors + 2);
   expect(process.memoryUsage().rss - memory).toBeLessThan(200 * 2 ** 20);
 }, 180_000);
