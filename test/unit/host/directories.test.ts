@@ -12,6 +12,7 @@ it('resolveDirectories() falls back to the home directory when nothing is set', 
     projects: '/home/jo/.local/state/gondolin/projects',
     snapshots: '/home/jo/.local/state/gondolin/snapshots',
     volumes: '/home/jo/.local/state/gondolin/volumes',
+    overlays: '/home/jo/.local/state/gondolin/overlays',
     authority: '/home/jo/.local/state/gondolin/ca',
   });
 });

@@ -27,6 +27,8 @@ it('the smallest file has every default', () => {
           release: 'host',
           packages: [],
           mirror: 'host',
+          setup: [],
+          network: { allowedHosts: [], allowedPrivate: [], extraHosts: [] },
         },
         cpus: 1,
         memoryBytes: 512 * 2 ** 20,
