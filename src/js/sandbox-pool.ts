@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { firstLineOf } from '../util/first-line-of.ts';
 import { checkMemory } from '../vm/pool/memory-limit.ts';
 import { type PoolItem, ReadyPool } from '../vm/pool/ready-pool.ts';
 import { invalidArgument } from './errors.ts';
@@ -92,7 +93,7 @@ export class SandboxPool implements AsyncDisposable {
       waitMs: options.acquireTimeoutMs ?? DEFAULT_ACQUIRE_TIMEOUT_MS,
       start: () => this.#load(),
       onFailure: (error) => {
-        const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+        const reason = firstLineOf(error);
         options.onWarning?.(`a waiting sandbox of the pool failed: ${reason}`);
       },
     });

@@ -7,6 +7,7 @@ import { defaultParallel, runPlan } from '../../project/run-plan.ts';
 import type { RunResult } from '../../project/run-result.ts';
 import type { CreateSandboxVm } from '../../project/runner-vm.ts';
 import { RunningSandboxes } from '../../project/running-sandboxes.ts';
+import { firstLineOf } from '../../util/first-line-of.ts';
 import { FileChanges } from '../../watch/files/file-changes.ts';
 import { GuestWrites } from '../../watch/files/guest-writes.ts';
 import { watchedRoots } from '../../watch/rules/watched-roots.ts';
@@ -166,7 +167,7 @@ export async function watchPlan(load: LoadPlan, flags: WatchFlags, io: CliIo): P
   const { Reruns } = await import('../../project/rerun/reruns.ts');
   const reruns = await Reruns.open(base.cacheDirectory, (sandbox) => ({
     onFault: (error) => {
-      const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+      const reason = firstLineOf(error);
       const message = `no VM is prepared for the next run: ${reason}`;
       output.emit({ type: 'warning', sandbox, message });
     },

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { firstLineOf } from '../../util/first-line-of.ts';
 import { debugLog } from '../debug-log.ts';
 import { toArgv } from '../guest-command.ts';
 import { normalizeOptions } from '../normalize-options.ts';
@@ -60,7 +61,7 @@ export class VMPool implements AsyncDisposable {
       waitMs: options.acquireTimeoutMs ?? DEFAULT_ACQUIRE_TIMEOUT_MS,
       start: (signal) => this.#start(bytes, signal),
       onFailure: (error) => {
-        const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+        const reason = firstLineOf(error);
         options.onWarning?.(`a waiting VM of the pool failed: ${reason}`);
       },
     });

@@ -5,6 +5,7 @@ import type { Reruns } from '../../project/rerun/reruns.ts';
 import type { RunChange } from '../../project/run-event.ts';
 import type { RunResult } from '../../project/run-result.ts';
 import { StartSlots } from '../../project/service/start-slots.ts';
+import { firstLineOf } from '../../util/first-line-of.ts';
 import { createJudge, type Decision, type Decisions } from '../rules/decide.ts';
 import { planDifferences } from '../rules/plan-differences.ts';
 import { Dependencies } from './dependencies.ts';
@@ -104,7 +105,7 @@ export class WatchSession {
   #startAfter(name: string, error: unknown): void {
     // A guest that has ended, or is about to, is followed by a new one anyway.
     if (this.#isStopped || this.#loops.get(name)?.isRunning !== true) return;
-    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    const reason = firstLineOf(error);
     const message = `the changed files could not be put into the guest: ${reason}`;
     this.#options.emit({ type: 'warning', sandbox: name, message });
     this.#again(name, 0);
