@@ -111,11 +111,10 @@ export class OverlayChanges {
       }
     };
     await add(upper, view.upper);
-    if (view.lower === below && !this.#nodes.hasSharedCopies)
-      for (const name of view.hidden.keys()) names.add(name);
-    else {
+    const showsOwn = view.lower === below;
+    if (showsOwn) for (const name of view.hidden.keys()) names.add(name);
+    if (!showsOwn || this.#nodes.hasSharedCopies) {
       await add(lower, below);
-      for (const name of view.hidden.keys()) if (view.lower === below) names.add(name);
       for await (const batch of this.#names.list(view))
         for (const { name } of batch) names.add(name);
     }
