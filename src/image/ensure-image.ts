@@ -4,9 +4,8 @@ import { GondolinError } from '../errors/gondolin-error.ts';
 import { asHostError } from '../host/system-failure.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import type { BootRootfs } from './alpine/ensure-alpine-rootfs.ts';
-import { type EnsureEntryOptions, ensureEntry, type HeldEntry } from './cache/entry.ts';
+import { type EnsureEntryOptions, ensureEntry, findOld, type HeldEntry } from './cache/entry.ts';
 import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
-import type { Manifest } from './cache/manifest.ts';
 import { digestBytes } from './cache/verify-files.ts';
 import type { BootImage, EnsureImageOptions, GuestImage, ImageEvent } from './guest-image.ts';
 import type { ImageParts } from './image-parts.ts';
@@ -133,12 +132,18 @@ async function ensureSetupParts(recipe: SetupRecipe, context: Context): Promise<
   const { ensureSetup } = await import('./setup/ensure-setup.ts');
   const ofBase = scaledEvents(context.onEvent, 0, SETUP_BASE_SHARE);
   const base = await ensureParts(recipe.base, { ...context, onEvent: ofBase });
-  // The parts stay in use for the image that is made of them.
-  const borrowed = { ...base, release: () => undefined };
-  return ensureSetup(recipe, base, context, async () => {
-    const agent = await readAgent(context.options.agentPath);
-    return (await addInitramfs(recipe.base, borrowed, agent, context)) as GuestImage;
-  });
+  return ensureSetup(recipe, base, context, () => borrowImage(recipe.base, base, context));
+}
+
+/** Makes parts ready to boot that stay in use, when the image is released, for another one that is made of them. */
+async function borrowImage(
+  recipe: ImageRecipe,
+  parts: ImageParts,
+  context: Context,
+): Promise<GuestImage> {
+  const agent = await readAgent(context.options.agentPath);
+  const borrowed = { ...parts, release: () => undefined };
+  return (await addInitramfs(recipe, borrowed, agent, context)) as GuestImage;
 }
 
 async function ensureOciParts(recipe: OciRecipe, context: Context): Promise<ImageParts> {
@@ -151,14 +156,12 @@ async function ensureOciParts(recipe: OciRecipe, context: Context): Promise<Imag
 async function ensureAlpineParts(recipe: AlpineRecipe, context: Context): Promise<ImageParts> {
   const { ensureAlpineRootfs } = await import('./alpine/ensure-alpine-rootfs.ts');
   return ensureBoth(kernelRecipe(recipe), context, async (kernel, whileBothGo) => {
-    // For the scripts of packages: the kernel stays in use for the image that is made.
+    // For the scripts of packages.
     const boot: BootRootfs = async ({ path, sizeBytes, sha256 }) => {
       const parts = joinParts(await kernel, null, null);
       const digests = [...parts.digests, sha256].toSorted();
-      const borrowed = { ...parts, rootfsPath: path, digests, release: () => undefined };
-      const agent = await readAgent(context.options.agentPath);
-      const sized = { ...borrowed, sizeBytes: parts.sizeBytes + sizeBytes };
-      return (await addInitramfs(recipe, sized, agent, whileBothGo)) as GuestImage;
+      const whole = { ...parts, rootfsPath: path, digests, sizeBytes: parts.sizeBytes + sizeBytes };
+      return borrowImage(recipe, whole, whileBothGo);
     };
     return { entry: await ensureAlpineRootfs(recipe, whileBothGo, boot), container: null };
   });
@@ -190,17 +193,11 @@ async function ensureBoth(
   throw other.signal.reason;
 }
 
-/** Says why an entry is to be built again, for a user who wants a new one. */
-function findOld({ createdAtMs }: Manifest, { options }: Context): string | null {
-  const { rebuildBeforeMs = 0 } = options;
-  return createdAtMs < rebuildBeforeMs ? 'a new one was asked for' : null;
-}
-
 function ensureKernel(recipe: DebianRecipe, context: Context): Promise<HeldEntry> {
   const place = entryPlace(context.options.cacheDirectory, 'kernel', kernelKey(recipe));
   return ensureEntry(place, {
     ...context,
-    findMismatch: (manifest) => findOld(manifest, context),
+    findMismatch: (manifest) => findOld(manifest, context.options),
     build: async (target) => {
       const kernelRelease = await build(place, recipe, target, {
         ...context,
@@ -223,7 +220,7 @@ function ensureRootfs(
     ...context,
     findMismatch: (manifest) =>
       manifest.kernelRelease === kernelRelease
-        ? findOld(manifest, context)
+        ? findOld(manifest, context.options)
         : `its modules are of ${manifest.kernelRelease}, and the kernel is ${kernelRelease}`,
     build: async (target) => {
       await withBase(recipe, context, (base) =>

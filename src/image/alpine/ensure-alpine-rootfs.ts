@@ -1,9 +1,8 @@
-import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ensureDirectory } from '../../host/directories.ts';
 import { shellQuoteArgs } from '../../util/shell-quote-args.ts';
-import { type EnsureEntryOptions, ensureEntry, type HeldEntry } from '../cache/entry.ts';
-import { ARTIFACT_FILES, type EntryPlace, entryPlace, logsDirectory } from '../cache/layout.ts';
+import { withBuildLog } from '../cache/build-log.ts';
+import { type EnsureEntryOptions, ensureEntry, findOld, type HeldEntry } from '../cache/entry.ts';
+import { ARTIFACT_FILES, type EntryPlace, entryPlace } from '../cache/layout.ts';
 import type { FileDigest } from '../cache/manifest.ts';
 import { withWorkDirectory } from '../cache/sweep.ts';
 import { digestFile } from '../cache/verify-files.ts';
@@ -44,8 +43,7 @@ export async function ensureAlpineRootfs(
   const place = entryPlace(options.cacheDirectory, 'rootfs', request.rootfsKey);
   return ensureEntry(place, {
     ...context,
-    findMismatch: ({ createdAtMs }) =>
-      createdAtMs < (options.rebuildBeforeMs ?? 0) ? 'a new one was asked for' : null,
+    findMismatch: (manifest) => findOld(manifest, options),
     build: async (target) => {
       await buildRootfs(request, { place, target, boot }, context);
       return { title: imageTitle(recipe), kernelRelease: '' };
@@ -83,15 +81,13 @@ async function pack(
 ): Promise<void> {
   const { options, signal } = context;
   const { onProgress } = mirrorContext(context);
-  const logs = logsDirectory(options.cacheDirectory);
-  await ensureDirectory(logs);
-  const logPath = join(logs, `alpine-${basename(target)}.log`);
-  await packTree(tree, layers, {
-    ...{ target, cwd: target, logPath, environment: {}, signal },
-    onProgress: (fraction) =>
-      onProgress('pack', 'packing the root file system', MERGED + (end - MERGED) * fraction),
-  });
-  await rm(logPath, { force: true });
+  await withBuildLog(options.cacheDirectory, `alpine-${basename(target)}`, (logPath) =>
+    packTree(tree, layers, {
+      ...{ target, cwd: target, logPath, environment: {}, signal },
+      onProgress: (fraction) =>
+        onProgress('pack', 'packing the root file system', MERGED + (end - MERGED) * fraction),
+    }),
+  );
 }
 
 /** Packs the packages, runs their scripts in a VM of that, and packs what it has become. */

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { ensureDirectory } from '../../host/directories.ts';
+import { eachAtOnce } from '../../util/each-at-once.ts';
 import { formatBytes } from '../../util/quantities.ts';
 import { ensureEntry, type HeldEntry } from '../cache/entry.ts';
 import { keepUntilReady } from '../cache/keep-until-ready.ts';
@@ -58,24 +59,13 @@ async function fetchAll(
     context.onProgress('download', message, sum / Math.max(1, total));
   };
   const files = new Map<number, PackageFile>();
-  const waiting = [...plan.packages.entries()];
-  const fetchNext = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const [index, planned] = next;
-      const say = (count: number) => progress(index, count);
-      const entry = await fetchPackage(planned, plan, client, context, say);
-      held.push(entry);
-      const path = join(entry.place.directory, ARTIFACT_FILES.layer[0]);
-      files.set(index, await openPackage(path, planned.pkg, plan.keyring));
-    }
-  };
-  const workers = Array.from({ length: DOWNLOADS }, () =>
-    fetchNext().catch((error: unknown) => {
-      failed.abort(error);
-      waiting.length = 0;
-    }),
-  );
-  await Promise.all(workers);
+  await eachAtOnce(plan.packages, { limit: DOWNLOADS, failed }, async (planned, index) => {
+    const say = (count: number) => progress(index, count);
+    const entry = await fetchPackage(planned, plan, client, context, say);
+    held.push(entry);
+    const path = join(entry.place.directory, ARTIFACT_FILES.layer[0]);
+    files.set(index, await openPackage(path, planned.pkg, plan.keyring));
+  });
   context.signal.throwIfAborted();
   return plan.packages.flatMap((_planned, index) => files.get(index) ?? []);
 }

@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { GondolinError } from '../../errors/gondolin-error.ts';
 import { alpineError, quotedText } from './alpine-error.ts';
 import { ALPINE_LIMITS } from './limits.ts';
 
@@ -68,7 +69,7 @@ async function readKey(directory: string, name: string): Promise<ApkKey> {
       throw refused(`is ${quotedText(String(key.asymmetricKeyType))}, not RSA`);
     return { name, pem, key };
   } catch (cause) {
-    if (cause instanceof Error && cause.name === 'GondolinError') throw cause;
+    if (GondolinError.is(cause)) throw cause;
     throw refused('is not a public key in PEM form', cause);
   }
 }

@@ -99,7 +99,7 @@ export class PackageMerge {
       if (wins === 'later') this.#put(path, entry, number);
       return true;
     }
-    // What goes below it goes to where the link leads.
+    // Entries below it are put where the link leads.
     if (isDirectory && place.type === 'symlink') return true;
     const wins =
       isDirectory || place.type === 'directory' ? 'conflict' : this.#precedence(place, number);

@@ -1,6 +1,11 @@
 import type { Dispatcher } from 'undici';
-import { exchange, type RegistryResponse, readBody } from '../oci/registry/exchange.ts';
-import { parseRetryAfter, TransientFailure, withRetries } from '../oci/registry/retry.ts';
+import {
+  exchange,
+  type RegistryResponse,
+  readBody,
+  transientFailure,
+} from '../oci/registry/exchange.ts';
+import { withRetries } from '../oci/registry/retry.ts';
 import type { TransferLimits } from '../oci/registry/transport.ts';
 import { alpineError } from './alpine-error.ts';
 import { ALPINE_LIMITS } from './limits.ts';
@@ -11,8 +16,6 @@ export interface MirrorClientOptions {
   readonly limits: TransferLimits;
   readonly signal: AbortSignal;
 }
-
-const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** Reads the files of a mirror, and tries again what may succeed. Nothing that it returns is checked. */
 export class MirrorClient {
@@ -93,8 +96,7 @@ function checkStatus(response: RegistryResponse): void {
   const { status } = response;
   if (status === 200 || status === 206) return;
   const problem = `the mirror answered ${status}`;
-  if (!TRANSIENT.has(status)) throw new Error(problem);
-  throw new TransientFailure(problem, { waitMs: parseRetryAfter(response.field('retry-after')) });
+  throw transientFailure(response, problem) ?? new Error(problem);
 }
 
 function describeFailure(cause: unknown): string {

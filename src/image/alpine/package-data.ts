@@ -38,8 +38,8 @@ export function openPackageData({ path, dataStart }: PackageFile): Readable {
 }
 
 /**
- * Reads the data part from its first byte to its last, and checks its digest. Untrusted until it returns; the bounds are those
- * of a layer of an OCI image.
+ * Reads the data part from its first byte to its last, and checks its digest. Untrusted until it returns; the bounds of an
+ * OCI layer hold.
  *
  * @throws {GondolinError} IMAGE_LAYER_INVALID naming the entry, IMAGE_REPOSITORY_INVALID.
  */

@@ -1,7 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
 import type { LayerTree } from '../oci/layer/layer-tree.ts';
-import { type LayerFile, LayerProgress, writeLayerTree } from '../oci/layer/merge-layers.ts';
+import type { LayerFile } from '../oci/layer/merge-layers.ts';
 import type { AlpinePlan } from './alpine-plan.ts';
 import { withPackages } from './fetch-packages.ts';
 import { addGeneratedFiles } from './generated-files.ts';
@@ -77,37 +75,4 @@ function layerOf({ file, data }: { file: PackageFile; data: ReadPackage['data'] 
     sizeBytes: file.sizeBytes - file.dataStart,
     open: () => openPackageData(file),
   };
-}
-
-/**
- * Writes the root file system of a plan as one archive, not compressed, with owners and modes: the same plan gives the same
- * bytes.
- *
- * @param path  A new file.
- * @returns the scripts that are to run in it, as `/lib/apk/exec/…` of the archive.
- * @throws {GondolinError} as {@link withAlpineTree}.
- */
-export async function writeAlpineRootfs(
-  plan: AlpinePlan,
-  path: string,
-  context: MirrorContext,
-): Promise<readonly AlpineScript[]> {
-  return withAlpineTree(plan, context, async ({ tree, layers, scripts }) => {
-    const output = createWriteStream(path, { flags: 'wx', mode: 0o600 });
-    const written = finished(output);
-    // Whoever waits for it gets it; nobody may before it fails.
-    written.catch(() => undefined);
-    try {
-      const done = SHARES.download + SHARES.read;
-      const progress = new LayerProgress(layers, 1, (fraction) =>
-        context.onProgress('pack', 'writing the root file system', done + (1 - done) * fraction),
-      );
-      await writeLayerTree(tree, layers, output, context.signal, progress);
-      output.end();
-      await written;
-    } finally {
-      output.destroy();
-    }
-    return scripts;
-  });
 }

@@ -1,4 +1,5 @@
 import type { ImageRecipe } from '../../plan/plan.ts';
+import { printableTitle } from '../cache/manifest.ts';
 import { ensureImageParts } from '../ensure-image.ts';
 import type { EnsureImageOptions } from '../guest-image.ts';
 import { type ContainerConfig, environmentOnly } from '../oci/documents/image-config.ts';
@@ -30,7 +31,7 @@ export async function buildImageDirectory(
   const signal = options.signal ?? new AbortController().signal;
   const parts = await ensureImageParts(recipe, options);
   try {
-    const title = `${label}: ${imageTitle(recipe)}`.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 1000);
+    const title = printableTitle(`${label}: ${imageTitle(recipe)}`);
     const facts = { title, container: withEnv(parts.container, env), maxRootfsBytes };
     return await writeImageDirectory(directory, parts, facts, signal);
   } finally {

@@ -59,7 +59,7 @@ export async function writeImageDirectory(
       const about = { version: 1, kind: 'image', key: '', title, createdAtMs: Date.now() };
       const text = `${JSON.stringify({ ...about, kernelRelease, container, files }, null, 2)}\n`;
       await writeFile(join(temporary, MANIFEST_NAME), text);
-      // What could not be read again must not be left there.
+      // Fails here, before the directory is replaced, if the manifest cannot be read again.
       manifest = await readPathManifest(temporary);
       await checkOccupied(directory);
       signal.throwIfAborted();

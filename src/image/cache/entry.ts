@@ -7,7 +7,7 @@ import {
   temporaryName,
 } from '../../host/atomic-write.ts';
 import { type FileLock, lockFile } from '../../host/file-lock.ts';
-import type { ImageEvent } from '../guest-image.ts';
+import type { EnsureImageOptions, ImageEvent } from '../guest-image.ts';
 import { ARTIFACT_FILES, type EntryPlace, MANIFEST_NAME, STAMP_NAME } from './layout.ts';
 import { type FileDigest, type Manifest, parseManifest } from './manifest.ts';
 import { readManifestText } from './read-manifest.ts';
@@ -31,6 +31,14 @@ export interface EnsureEntryOptions {
   readonly findMismatch?: (manifest: Manifest) => string | null;
   readonly onEvent: (event: ImageEvent) => void;
   readonly signal: AbortSignal;
+}
+
+/** A `findMismatch` for those who may ask for new builds: refuses an entry that was made before `rebuildBeforeMs`. */
+export function findOld(
+  { createdAtMs }: Manifest,
+  { rebuildBeforeMs = 0 }: Pick<EnsureImageOptions, 'rebuildBeforeMs'>,
+): string | null {
+  return createdAtMs < rebuildBeforeMs ? 'a new one was asked for' : null;
 }
 
 /** A checked entry; it stays on disk until the lock is released. */

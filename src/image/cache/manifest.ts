@@ -39,6 +39,11 @@ export const MANIFEST_MAX_BYTES = 64 * 1024;
 const FILE_MAX_BYTES = 1024 ** 4;
 const TITLE_MAX_CHARS = 1000;
 
+/** Returns a text as a title of a manifest may be: printable ASCII, 1,000 characters. */
+export function printableTitle(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, TITLE_MAX_CHARS);
+}
+
 const RELEASES = {
   kernel: /^[A-Za-z0-9._+~-]{1,64}$/,
   image: /^[A-Za-z0-9._+~-]{1,64}$/,

@@ -1,9 +1,9 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { ensureDirectory } from '../../host/directories.ts';
+import { eachAtOnce } from '../../util/each-at-once.ts';
 import { formatBytes } from '../../util/quantities.ts';
+import { withBuildLog } from '../cache/build-log.ts';
 import { ensureEntry, type HeldEntry } from '../cache/entry.ts';
-import { entryPlace, logsDirectory } from '../cache/layout.ts';
+import { entryPlace } from '../cache/layout.ts';
+import { printableTitle } from '../cache/manifest.ts';
 import { type OciRecipe, ociRootfsKey } from '../recipe.ts';
 import type { ContainerConfig } from './documents/image-config.ts';
 import { type FoundImage, findImage, type OciContext } from './find-image.ts';
@@ -44,7 +44,7 @@ async function ensureFound(image: FoundImage, context: OciContext): Promise<OciR
     ...context,
     build: async (target) => {
       await image.withLayers((layers) => buildRootfs(image, layers, target, context));
-      return { title: printable(image.name), kernelRelease: '' };
+      return { title: printableTitle(image.name), kernelRelease: '' };
     },
   });
   try {
@@ -54,10 +54,6 @@ async function ensureFound(image: FoundImage, context: OciContext): Promise<OciR
     throw error;
   }
   return { entry, container: image.container };
-}
-
-function printable(name: string): string {
-  return name.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 1000);
 }
 
 async function buildRootfs(
@@ -70,15 +66,14 @@ async function buildRootfs(
   try {
     const files = await fetchLayers(layers, image, held, context);
     const { packLayers } = await import('./layer/pack-layers.ts');
-    const logs = logsDirectory(context.options.cacheDirectory);
-    await ensureDirectory(logs);
-    const logPath = join(logs, `oci-${image.sourceDigest.slice('sha256:'.length, 23)}.log`);
-    const say = reporter(context, 'unpack', `unpacking ${printable(image.name)}`);
-    await packLayers(files, {
-      ...{ target, cwd: target, logPath, environment: {}, signal: context.signal },
-      onProgress: (fraction) => say(DOWNLOAD_SHARE + (1 - DOWNLOAD_SHARE) * fraction),
-    });
-    await rm(logPath, { force: true });
+    const say = reporter(context, 'unpack', `unpacking ${printableTitle(image.name)}`);
+    const logName = `oci-${image.sourceDigest.slice('sha256:'.length, 23)}`;
+    await withBuildLog(context.options.cacheDirectory, logName, (logPath) =>
+      packLayers(files, {
+        ...{ target, cwd: target, logPath, environment: {}, signal: context.signal },
+        onProgress: (fraction) => say(DOWNLOAD_SHARE + (1 - DOWNLOAD_SHARE) * fraction),
+      }),
+    );
   } finally {
     for (const layer of held) layer.release();
   }
@@ -98,29 +93,19 @@ async function fetchLayers(
   const bytes = layers.map(() => 0);
   const progress = reporter(context, 'download', (fraction) => {
     const done = formatBytes(Math.round((total * fraction) / DOWNLOAD_SHARE));
-    return `downloading ${printable(name)}, ${done} of ${shownTotal}`;
+    return `downloading ${printableTitle(name)}, ${done} of ${shownTotal}`;
   });
   const files = new Map<number, LayerFile>();
-  const waiting = [...layers.entries()];
-  const fetchNext = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const [index, layer] = next;
-      const file = await layer.fetch(signal, (count) => {
-        bytes[index] = count;
-        const sum = bytes.reduce((all, one) => all + one, 0);
-        progress((DOWNLOAD_SHARE * sum) / Math.max(1, total));
-      });
-      held.push(file);
-      const { sizeBytes } = layer;
-      files.set(index, { sizeBytes, diffId: diffIds[index] ?? '', open: file.open });
-    }
-  };
-  const workers = Array.from({ length: DOWNLOADS }, () =>
-    fetchNext().catch((error: unknown) => {
-      failed.abort(error);
-    }),
-  );
-  await Promise.all(workers);
+  await eachAtOnce(layers, { limit: DOWNLOADS, failed }, async (layer, index) => {
+    const file = await layer.fetch(signal, (count) => {
+      bytes[index] = count;
+      const sum = bytes.reduce((all, one) => all + one, 0);
+      progress((DOWNLOAD_SHARE * sum) / Math.max(1, total));
+    });
+    held.push(file);
+    const { sizeBytes } = layer;
+    files.set(index, { sizeBytes, diffId: diffIds[index] ?? '', open: file.open });
+  });
   signal.throwIfAborted();
   return layers.map((_layer, index) => files.get(index)).filter((file) => file !== undefined);
 }

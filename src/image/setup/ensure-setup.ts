@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ensureDirectory } from '../../host/directories.ts';
 import type { ImageSetup } from '../../plan/plan.ts';
-import { ensureEntry } from '../cache/entry.ts';
-import { ARTIFACT_FILES, type EntryPlace, entryPlace, logsDirectory } from '../cache/layout.ts';
+import { withBuildLog } from '../cache/build-log.ts';
+import { ensureEntry, findOld } from '../cache/entry.ts';
+import { ARTIFACT_FILES, type EntryPlace, entryPlace } from '../cache/layout.ts';
+import { printableTitle } from '../cache/manifest.ts';
 import { withWorkDirectory } from '../cache/sweep.ts';
 import type { EnsureImageOptions, GuestImage, ImageEvent } from '../guest-image.ts';
 import type { ImageParts } from '../image-parts.ts';
@@ -23,7 +23,7 @@ const PACK_FROM = 0.9;
 
 /**
  * Makes the root file system of a setup ready: takes it from the cache, or boots the image below, runs the setup there, and packs
- * what its root has become. Takes `base` over: it is released with the result, or when this rejects.
+ * the changed root. Takes ownership of `base`, which is released with the result, or when this rejects.
  *
  * @param boot  Makes the image below ready to boot; it is released here.
  * @throws {GondolinError} IMAGE_SETUP_FAILED, those of a VM, of `packLayers` and of the cache.
@@ -40,16 +40,12 @@ export async function ensureSetup(
     const place = entryPlace(options.cacheDirectory, 'rootfs', setupKey(recipe, base, copied));
     const entry = await ensureEntry(place, {
       ...context,
-      findMismatch: ({ createdAtMs }) =>
-        createdAtMs < (options.rebuildBeforeMs ?? 0) ? 'a new one was asked for' : null,
+      findMismatch: (manifest) => findOld(manifest, options),
       build: async (target) => {
         await withWorkDirectory(place.parent, (directory) =>
           setUpRootfs(recipe.setup, { place, target, directory, boot }, context),
         );
-        const title = imageTitle(recipe)
-          .replaceAll(/[^\x20-\x7e]/g, '?')
-          .slice(0, 1000);
-        return { title, kernelRelease: '' };
+        return { title: printableTitle(imageTitle(recipe)), kernelRelease: '' };
       },
     });
     const [rootfs] = ARTIFACT_FILES.rootfs;
@@ -79,7 +75,7 @@ export interface SetupBuild {
 }
 
 /**
- * Boots an image, runs a setup in it, and packs what its root has become into `target`.
+ * Boots an image, runs a setup in it, and packs the changed root into `target`.
  * @throws {GondolinError} IMAGE_SETUP_FAILED, those of a VM and of `packLayers`.
  */
 export async function setUpRootfs(
@@ -97,9 +93,6 @@ export async function setUpRootfs(
   } finally {
     await image.release();
   }
-  const logs = logsDirectory(options.cacheDirectory);
-  await ensureDirectory(logs);
-  const logPath = join(logs, `setup-${place.key.slice(0, 16)}.log`);
   // The guest is hostile: what it sent is read as any archive of a stranger.
   const layer = {
     diffId: `sha256:${archive.sha256}`,
@@ -107,12 +100,13 @@ export async function setUpRootfs(
     open: () => createReadStream(archivePath, { highWaterMark: 1024 * 1024 }),
   };
   const message = 'packing the root file system';
-  await packLayers([layer], {
-    ...{ target, cwd: directory, logPath, environment: {}, signal },
-    onProgress: (done) => {
-      const fraction = PACK_FROM + (1 - PACK_FROM) * done;
-      onEvent({ level: 'info', artifact: 'rootfs', phase: 'pack', message, fraction });
-    },
-  });
-  await rm(logPath, { force: true });
+  await withBuildLog(options.cacheDirectory, `setup-${place.key.slice(0, 16)}`, (logPath) =>
+    packLayers([layer], {
+      ...{ target, cwd: directory, logPath, environment: {}, signal },
+      onProgress: (done) => {
+        const fraction = PACK_FROM + (1 - PACK_FROM) * done;
+        onEvent({ level: 'info', artifact: 'rootfs', phase: 'pack', message, fraction });
+      },
+    }),
+  );
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type Dispatcher, request } from 'undici';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
+import { parseRetryAfter, TransientFailure } from './retry.ts';
 
 export interface RegistryResponse {
   readonly status: number;
@@ -120,4 +121,16 @@ export async function readBody(
     parts.push(part);
   }
   return Buffer.concat(parts);
+}
+
+/** Status codes after which the same request may succeed. */
+const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/** Returns the failure that a response is when the same request may succeed later; null for any other response. */
+export function transientFailure(
+  response: RegistryResponse,
+  message: string,
+): TransientFailure | null {
+  if (!TRANSIENT.has(response.status)) return null;
+  return new TransientFailure(message, { waitMs: parseRetryAfter(response.field('retry-after')) });
 }

@@ -5,10 +5,10 @@ import type { RegistryFacts } from '../../../host/registry-facts.ts';
 import type { RegistryReference } from '../reference.ts';
 import { parseChallenge } from './challenge.ts';
 import { findCredentials } from './credentials.ts';
-import { exchange, type RegistryResponse, readBody } from './exchange.ts';
+import { exchange, type RegistryResponse, readBody, transientFailure } from './exchange.ts';
 import { errorText } from './registry-error.ts';
 import type { RegistryEndpoint, RegistrySettings } from './registry-settings.ts';
-import { parseRetryAfter, TransientFailure, withRetries } from './retry.ts';
+import { withRetries } from './retry.ts';
 import { authorize } from './token.ts';
 import type { TransferLimits } from './transport.ts';
 
@@ -35,7 +35,6 @@ const ACCEPTED = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
-const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** Reads the images of registries by their HTTP API. @see OCI distribution-spec */
 export class RegistryClient {
@@ -170,10 +169,8 @@ export class RegistryClient {
     const { status } = response;
     const said = await errorText(response, url);
     const name = `${repository}${digest === null ? `:${tag}` : `@${digest}`}`;
-    if (TRANSIENT.has(status)) {
-      const waitMs = parseRetryAfter(response.field('retry-after'));
-      return new TransientFailure(`it answered ${status}${said}`, { waitMs });
-    }
+    const transient = transientFailure(response, `it answered ${status}${said}`);
+    if (transient !== null) return transient;
     if (status === 404) {
       const message = `Cannot pull ${name}: ${url} does not have it${said}`;
       return new GondolinError('IMAGE_REFERENCE_UNKNOWN', message);
