@@ -127,7 +127,7 @@ function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
     ...secrets.flatMap(({ from }) => (from.kind === 'file' ? [from.path] : [])),
     ...(image.path === null ? [] : IMAGE_FILES.map((file) => join(image.path ?? '', file))),
     ...localOciFiles(image.oci),
-    // Who may add a key there decides what is installed.
+    // A guest that adds a key there could decide what is installed.
     ...(image.alpine?.keys == null ? [] : [image.alpine.keys]),
   ]);
   const found = [

@@ -1,4 +1,4 @@
-// What the realm has beside the language. Evaluated once, before any handler. `__native` is a parameter of the whole text: the
+// The globals of the realm besides those of the language. Evaluated once, before any handler. `__native` is a parameter of the whole text: the
 // functions of C, which no handler sees.
 import { installConsole } from './console.js';
 import { installCrypto } from './crypto.js';

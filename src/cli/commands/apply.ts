@@ -32,7 +32,7 @@ async function applyOne(overlay: OpenOverlay, hasHead: boolean, paint: Paint, io
   const lines = overlayLines(shown, hasHead, paint);
   const left = skipped.map((one) => `${paint('yellow', 'not applied:')} ${changeLine(one, paint)}`);
   await writeText(io.stdout, [...lines, ...left].map((line) => `${line}\n`).join(''));
-  // What could not be applied is still there for `diff`.
+  // Skipped changes stay there for `diff`.
   if (skipped.length === 0) await rm(overlay.directory, { recursive: true, force: true });
 }
 

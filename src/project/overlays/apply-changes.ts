@@ -53,7 +53,7 @@ class ChangeApplication {
     const { change } = checked;
     await this.#makeParents(change.path);
     const host = await this.#target.state(change.path);
-    // What was replaced is deleted by now; anything else is what was checked.
+    // A file that is to be replaced has been deleted by now; anything else is as it was checked.
     const seen = host === 'missing' ? host : checked.host;
     const isDirectoryThere = typeof host !== 'string' && host.kind === 'directory';
     if (isDirectoryThere && change.type !== 'directory') {
@@ -103,7 +103,7 @@ export async function applyChanges(
   const application = new ChangeApplication(target, directory);
   const deletions = wanted.filter(({ change }) => change.kind === 'deleted');
   const made = wanted.filter(({ change }) => change.kind !== 'deleted');
-  // What is in a directory goes before it.
+  // Delete the contents of a directory before the directory.
   for (const one of deletions.toSorted((a, b) => depthOf(b) - depthOf(a))) {
     await application.delete(one);
   }
