@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { findProjectFile, loadConfig } from '../config/load-config.ts';
+import { resolveDirectories } from '../host/directories.ts';
 import { hostPlatform } from '../host/image-environment.ts';
 import { buildPlan } from '../plan/build-plan.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -36,7 +37,8 @@ export function openConfig(
 /** Builds the plan of the project for this machine, without its lock file. @throws as {@link openConfig} */
 export async function openUnlockedPlan(io: CliIo, options: GlobalOptions): Promise<Plan> {
   const config = await openConfig(io, options);
-  return buildPlan(config, hostPlatform());
+  const { taggedImages } = resolveDirectories(io.env);
+  return buildPlan(config, { ...hostPlatform(), taggedImages });
 }
 
 /**

@@ -1,18 +1,27 @@
 import type { Directories } from '../host/directories.ts';
 import { type CachedImage, listImages } from '../image/list-images.ts';
+import { listTagged } from '../image/tags/tag-store.ts';
 import { CheckpointStore } from '../project/checkpoint/checkpoint-store.ts';
 import { SnapshotStore } from '../project/snapshot/snapshot-store.ts';
 import { TemplateStore } from '../vm/snapshot/template-store.ts';
 
 /** An item that gondolin keeps on disk: an entry of the image cache, or a saved machine. */
 export interface StoredItem extends Omit<CachedImage, 'kind'> {
-  readonly kind: CachedImage['kind'] | 'template' | 'checkpoint' | 'snapshot';
+  readonly kind: CachedImage['kind'] | 'template' | 'checkpoint' | 'snapshot' | 'tagged';
   /** The project that saved it; null for items that projects share. */
   readonly project: string | null;
 }
 
 async function storedImages({ cache }: Directories): Promise<StoredItem[]> {
   return (await listImages(cache)).map((image) => ({ ...image, project: null }));
+}
+
+async function storedTags({ taggedImages }: Directories): Promise<StoredItem[]> {
+  const images = await listTagged(taggedImages);
+  return images.map(({ name, title, sizeBytes, createdAtMs, taggedAtMs }) => ({
+    ...{ kind: 'tagged', key: name, title, sizeBytes, createdAtMs },
+    ...{ lastUsedAtMs: taggedAtMs, project: null },
+  }));
 }
 
 async function storedTemplates({ templates }: Directories): Promise<StoredItem[]> {
@@ -61,6 +70,7 @@ async function storedSnapshots({ snapshots }: Directories): Promise<StoredItem[]
 export async function listStoredItems(directories: Directories): Promise<StoredItem[]> {
   const lists = await Promise.all([
     storedImages(directories),
+    storedTags(directories),
     storedTemplates(directories),
     storedCheckpoints(directories),
     storedSnapshots(directories),
@@ -69,7 +79,7 @@ export async function listStoredItems(directories: Directories): Promise<StoredI
 }
 
 /** The kinds shown to users: the three parts of an image are one kind. */
-export const STORED_KINDS = ['images', 'templates', 'checkpoints', 'snapshots'] as const;
+export const STORED_KINDS = ['images', 'tagged', 'templates', 'checkpoints', 'snapshots'] as const;
 export type StoredKind = (typeof STORED_KINDS)[number];
 
 /** Returns the kind of an item as shown to users. */
@@ -79,6 +89,8 @@ export function toStoredKind({ kind }: StoredItem): StoredKind {
       return 'templates';
     case 'checkpoint':
       return 'checkpoints';
+    case 'tagged':
+      return 'tagged';
     case 'snapshot':
       return 'snapshots';
     case 'kernel':

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseImageReference } from '../address/parse-image-reference.ts';
 import { isReservedGuestPath, resolveGuestPath } from '../config/check/guest-path.ts';
 import { durationMs } from '../config/check/quantities.ts';
 import { DEFAULT_NETWORK, DEFAULT_REPORTS, DEFAULT_WATCH } from '../config/defaults.ts';
-import { hostPlatform } from '../host/image-environment.ts';
+import { resolveDirectories } from '../host/directories.ts';
+import { findTagged } from '../image/tags/tag-store.ts';
 import type { ImagePlan, MountPlan, Plan } from '../plan/plan.ts';
 import { writableMounts } from '../plan/writable-mounts.ts';
 import { DEFAULT_MEMORY, memoryBytes } from '../vm/vm-options.ts';
@@ -12,6 +12,7 @@ import { readEnvFlags } from './env-flags.ts';
 import type { CliIo } from './io.ts';
 import { type NetworkFlags, withNetworkFlags } from './network-flags.ts';
 import { readPortFlags } from './port-flags.ts';
+import { readImageFlag } from './read-image-flag.ts';
 import { usageError } from './usage-error.ts';
 
 /** Options that describe a new VM without a project file. */
@@ -32,32 +33,17 @@ export interface VmFlags extends NetworkFlags {
 /** Name of the project and sandbox in events and messages, and of the guest's host. */
 const NAME = 'gondolin';
 
-function readImage(image: string | undefined, { env, cwd }: CliIo): ImagePlan {
-  const wanted = image ?? env['GONDOLIN_GUEST_DIR'];
-  if (wanted === undefined || wanted === '' || wanted === 'debian') {
-    return {
-      name: 'debian',
-      recipe: { kind: 'debian', ...hostPlatform(), packages: [], mirror: null },
-    };
+function readImage(image: string | undefined, io: CliIo): ImagePlan {
+  const { env, cwd } = io;
+  if (image !== undefined && image !== '') {
+    return readImageFlag(image, io, `--image ${JSON.stringify(image)}`);
   }
-  const path = resolve(cwd, wanted);
-  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-  // Whoever opens a missing directory of the variable says so, in the words of the documents.
-  if (isDirectory || image === undefined) return { name: wanted, recipe: { kind: 'path', path } };
-  if (isReference(wanted)) {
-    const rest = { ...hostPlatform(), pull: 'missing', digest: null } as const;
-    return { name: wanted, recipe: { kind: 'oci', source: wanted, ...rest } };
-  }
-  throw usageError(
-    `--image ${JSON.stringify(wanted)}: there is no such image`,
-    'Write debian, a reference with a tag such as registry.example.com/app:1, or the path of a directory with a built image.',
-  );
-}
-
-/** An image of a registry has a tag or digest here, so that a directory that is missing is not looked up. */
-function isReference(text: string): boolean {
-  const { reference } = parseImageReference(text);
-  return reference !== undefined && (reference.tag !== null || reference.digest !== null);
+  const wanted = env['GONDOLIN_GUEST_DIR'] || 'debian';
+  const tagged = findTagged(resolveDirectories(env).taggedImages, wanted);
+  if (wanted === 'debian' || tagged !== null)
+    return readImageFlag(wanted, io, 'GONDOLIN_GUEST_DIR');
+  // Whoever opens a missing directory says so, in the words of the documents.
+  return { name: wanted, recipe: { kind: 'path', path: resolve(cwd, wanted) } };
 }
 
 function readCpus(text: string | undefined): number {

@@ -175,6 +175,8 @@ export interface ImageConfig {
   readonly name: string;
   /** Directory of an image that was built earlier; null for another image. */
   readonly path: string | null;
+  /** Name of an image of this machine; null for another image. */
+  readonly tag: string | null;
   /** A reference, `oci-layout:` or `docker-archive:` with an absolute path; null for another image. */
   readonly oci: string | null;
   /** When the registry of `oci` is asked. */

@@ -52,6 +52,7 @@ export const DEFAULT_REPORTS: ReportsConfig = { junit: [] };
 export const DEFAULT_IMAGE: ImageConfig = {
   name: 'debian',
   path: null,
+  tag: null,
   oci: null,
   pull: 'missing',
   alpine: null,

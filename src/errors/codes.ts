@@ -258,6 +258,14 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Set the mirror of the image: build.debian.mirror, or alpine.mirror.',
   },
+  IMAGE_TAG_INVALID: {
+    exit: EXIT.config,
+    hint: 'Write NAME or NAME:VERSION, with lower-case letters, digits, dots, dashes and underscores in the name: tools:2.',
+  },
+  IMAGE_TAG_UNKNOWN: {
+    exit: EXIT.config,
+    hint: 'See the names with: gondolin images. Give one with: gondolin images tag IMAGE NAME.',
+  },
   IMAGE_TOO_LARGE: {
     exit: EXIT.config,
     hint: 'Install less, or raise rootfs.sizeMb of the build configuration.',

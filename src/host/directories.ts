@@ -42,6 +42,8 @@ export const NAMES = {
   projects: 'projects',
   /** State: one directory per machine that a person saved under a name. */
   snapshots: 'snapshots',
+  /** State: one directory per image that a person gave a name: `NAME@VERSION`. */
+  taggedImages: 'tagged-images',
   /** State: one directory per project with one per volume that is kept between runs. */
   volumes: 'volumes',
   /** State: one directory per overlay volume, with what the last run that changed it left. */
@@ -69,6 +71,8 @@ export interface Directories {
   readonly projects: string;
   /** Machines saved under a name: `<state>/snapshots`. */
   readonly snapshots: string;
+  /** Images with names: `<state>/tagged-images`. */
+  readonly taggedImages: string;
   /** Volumes that are kept between runs: `<state>/volumes/<project>/<name>`. */
   readonly volumes: string;
   /** Changes of overlay volumes: `<state>/overlays`. */
@@ -100,6 +104,7 @@ export function resolveDirectories(
     sessions: join(state, NAMES.sessions),
     projects: join(state, NAMES.projects),
     snapshots: join(state, NAMES.snapshots),
+    taggedImages: join(state, NAMES.taggedImages),
     volumes: join(state, NAMES.volumes),
     overlays: join(state, NAMES.overlays),
     authority: join(state, NAMES.authority),

@@ -22,7 +22,7 @@ export function hostPlatform(): { readonly arch: 'aarch64' | 'x86_64'; readonly 
   return { arch, release: hostDebianRelease() };
 }
 
-/** `GONDOLIN_GUEST_DIR`: a directory with a built image; undefined when unset or empty. */
+/** `GONDOLIN_GUEST_DIR`: a directory with a built image, or the name of one; undefined when unset or empty. */
 export function guestDirectoryOverride(): string | undefined {
   return process.env['GONDOLIN_GUEST_DIR'] || undefined;
 }

@@ -114,7 +114,7 @@ function ensureParts(recipe: ImageRecipe | ProgramRecipe, context: Context): Pro
       return ensureSetupParts(recipe, context);
     case 'program': {
       const kernel = { ...recipe, kind: 'debian', packages: [] } as const;
-      return ensureKernel(kernel, context).then((held) => joinParts(held, null, null));
+      return ensureKernel(kernel, context).then((held) => joinParts(kernel, held, null, null));
     }
   }
 }
@@ -158,7 +158,7 @@ async function ensureAlpineParts(recipe: AlpineRecipe, context: Context): Promis
   return ensureBoth(kernelRecipe(recipe), context, async (kernel, whileBothGo) => {
     // For the scripts of packages.
     const boot: BootRootfs = async ({ path, sizeBytes, sha256 }) => {
-      const parts = joinParts(await kernel, null, null);
+      const parts = joinParts(recipe, await kernel, null, null);
       const digests = [...parts.digests, sha256].toSorted();
       const whole = { ...parts, rootfsPath: path, digests, sizeBytes: parts.sizeBytes + sizeBytes };
       return borrowImage(recipe, whole, whileBothGo);
@@ -185,7 +185,7 @@ async function ensureBoth(
   for (const one of both) one.catch((error: unknown) => other.abort(error));
   const [kernel, rootfs] = await Promise.allSettled(both);
   if (kernel.status === 'fulfilled' && rootfs.status === 'fulfilled') {
-    return joinParts(kernel.value, rootfs.value.entry, rootfs.value.container);
+    return joinParts(recipe, kernel.value, rootfs.value.entry, rootfs.value.container);
   }
   if (kernel.status === 'fulfilled') kernel.value.lock.release();
   if (rootfs.status === 'fulfilled') rootfs.value.entry.lock.release();
@@ -271,6 +271,7 @@ async function build(...args: Parameters<BuildDebianEntry>): ReturnType<BuildDeb
 }
 
 function joinParts(
+  { arch }: Pick<ImageParts, 'arch'>,
   kernel: HeldEntry,
   rootfs: HeldEntry | null,
   container: ContainerConfig | null,
@@ -279,6 +280,7 @@ function joinParts(
   const files = entries.flatMap(({ manifest }) => Object.values(manifest.files));
   const [vmlinux, modules] = ARTIFACT_FILES.kernel;
   return {
+    arch,
     vmlinuxPath: join(kernel.place.directory, vmlinux),
     modulesPath: join(kernel.place.directory, modules),
     modulesSha256: kernel.manifest.files[modules]?.sha256 ?? '',

@@ -2,6 +2,8 @@ import type { ContainerConfig } from './oci/documents/image-config.ts';
 
 /** Kernel and root file system, built or found. */
 export interface ImageParts {
+  /** Processor of the guest. */
+  readonly arch: 'x86_64' | 'aarch64';
   readonly vmlinuxPath: string;
   readonly modulesPath: string;
   readonly modulesSha256: string;

@@ -1,7 +1,8 @@
 import { realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
-import { decodeJson, nullable, object, withDefault } from '../util/json-decoder.ts';
+import { NAMES } from '../host/directories.ts';
+import { decodeJson, literal, nullable, object, withDefault } from '../util/json-decoder.ts';
 import { cacheKey } from './cache/cache-key.ts';
 import { imagesDirectory } from './cache/layout.ts';
 import { type Manifest, parseManifest } from './cache/manifest.ts';
@@ -18,10 +19,16 @@ export const PATH_IMAGE_FILES = ['vmlinux', 'modules.cpio', 'rootfs.squashfs'] a
 
 /** The manifest of an image directory: with what the image says about running it, if it says anything. */
 export interface PathManifest extends Manifest {
+  /** Processor of the guest. @default x86_64 */
+  readonly arch: ImageParts['arch'];
   readonly container: ContainerConfig | null;
 }
 
-const aboutRunning = object<Pick<PathManifest, 'container'>>({
+const TAG_HINT =
+  'Give an image that name: gondolin build --tag NAME, or gondolin images tag IMAGE NAME.';
+
+const aboutRunning = object<Pick<PathManifest, 'arch' | 'container'>>({
+  arch: withDefault(literal('x86_64', 'aarch64'), 'x86_64'),
   container: withDefault(nullable(containerConfig), null),
 });
 
@@ -49,6 +56,7 @@ export async function openPathImage(
   const files = Object.values(manifest.files);
   const [vmlinux, modules, rootfs] = PATH_IMAGE_FILES;
   return {
+    arch: manifest.arch,
     vmlinuxPath: join(directory, vmlinux),
     modulesPath: join(directory, modules),
     modulesSha256: manifest.files[modules]?.sha256 ?? '',
@@ -85,8 +93,10 @@ export async function readPathManifest(
 }
 
 function notFound(path: string, cause?: unknown): GondolinError {
+  const isTagged = basename(dirname(path)) === NAMES.taggedImages;
   return new GondolinError('IMAGE_NOT_FOUND', `Guest image not found at: ${path}`, {
     cause,
     details: { path },
+    ...(isTagged ? { hint: TAG_HINT } : {}),
   });
 }

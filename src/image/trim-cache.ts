@@ -24,8 +24,8 @@ export interface TrimmableItem {
 export interface TrimOptions {
   /** Base of gondolin's cache. */
   readonly cacheDirectory: string;
-  /** Snapshots count, but are never removed here. @default none */
-  readonly snapshotsDirectory?: string | undefined;
+  /** Directories of snapshots and of images with names, which count, but are never removed here. @default none */
+  readonly keptDirectories?: readonly string[];
   /** Keys that stay in any case. */
   readonly keep?: readonly string[];
   /** @default that of this process */
@@ -34,13 +34,13 @@ export interface TrimOptions {
 
 export interface TrimResult {
   readonly removed: readonly TrimmableItem[];
-  /** Bytes still in use, snapshots included. */
+  /** Bytes still in use, with snapshots and images with names. */
   readonly usedBytes: number;
   readonly limitBytes: number;
 }
 
-/** The share of the limit that snapshots never take from what makes runs fast. */
-const SHARE_BESIDE_SNAPSHOTS = 1 / 2;
+/** The share of the limit that snapshots and images with names never take from what makes runs fast. */
+const SHARE_BESIDE_KEPT = 1 / 2;
 
 /**
  * Removes images, templates and checkpoints, the longest unused first, until all that gondolin keeps fits its limit. What
@@ -78,12 +78,12 @@ export async function keepCacheSmall(
 }
 
 async function trim(options: TrimOptions, limitBytes: number): Promise<TrimResult> {
-  const { cacheDirectory, snapshotsDirectory, keep = [] } = options;
+  const { cacheDirectory, keptDirectories = [], keep = [] } = options;
   await sweep(cacheDirectory);
-  const snapshotBytes = await sumOf(snapshotsDirectory);
+  const keptBytes = await sumOf(keptDirectories);
   const items = await listTrimmable(cacheDirectory);
   let bytes = items.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
-  const room = Math.max(limitBytes - snapshotBytes, limitBytes * SHARE_BESIDE_SNAPSHOTS);
+  const room = Math.max(limitBytes - keptBytes, limitBytes * SHARE_BESIDE_KEPT);
   const removed: TrimmableItem[] = [];
   for (const item of items) {
     if (bytes <= room) break;
@@ -92,7 +92,7 @@ async function trim(options: TrimOptions, limitBytes: number): Promise<TrimResul
     const { kind, key, diskBytes, lastUsedAtMs } = item;
     removed.push({ kind, key, diskBytes, lastUsedAtMs });
   }
-  return { removed, usedBytes: bytes + snapshotBytes, limitBytes };
+  return { removed, usedBytes: bytes + keptBytes, limitBytes };
 }
 
 /** Removes what killed gondolins left half-written or half-removed. */
@@ -105,10 +105,9 @@ async function sweep(cacheDirectory: string): Promise<void> {
   }
 }
 
-async function sumOf(snapshotsDirectory: string | undefined): Promise<number> {
-  if (snapshotsDirectory === undefined) return 0;
-  const snapshots = await listSavedDirectories(snapshotsDirectory, () => true);
-  return snapshots.reduce((sum, { diskBytes }) => sum + diskBytes, 0);
+async function sumOf(directories: readonly string[]): Promise<number> {
+  const lists = directories.map((parent) => listSavedDirectories(parent, () => true));
+  return (await Promise.all(lists)).flat().reduce((sum, { diskBytes }) => sum + diskBytes, 0);
 }
 
 interface RemovableItem extends TrimmableItem {

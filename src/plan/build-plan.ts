@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { imageTagDirectory, parseImageTag } from '../address/image-tag.ts';
 import type {
   Config,
   ImageConfig,
@@ -27,6 +28,8 @@ export interface PlanFacts {
   readonly arch: 'x86_64' | 'aarch64';
   /** Debian release that `host` means. */
   readonly release: string;
+  /** Directory of the images with names. @default none, and an image with `tag` cannot be planned */
+  readonly taggedImages?: string;
 }
 
 function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
@@ -38,8 +41,9 @@ function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
 
 /** Returns the recipe of an image before its setup. */
 function planBase(image: ImageConfig, facts: PlanFacts): BaseRecipe {
-  const { path, oci, pull, alpine, packages, mirror } = image;
+  const { path, tag, oci, pull, alpine, packages, mirror } = image;
   if (path !== null) return { kind: 'path', path };
+  if (tag !== null) return { kind: 'path', path: taggedPath(tag, facts) };
   const arch = image.arch === 'host' ? facts.arch : image.arch;
   if (oci !== null) {
     const { release } = facts;
@@ -55,6 +59,13 @@ function planBase(image: ImageConfig, facts: PlanFacts): BaseRecipe {
     packages,
     mirror: mirror === 'host' ? null : mirror,
   };
+}
+
+function taggedPath(text: string, { taggedImages }: PlanFacts): string {
+  const tag = parseImageTag(text);
+  if (taggedImages === undefined || tag === null)
+    throw new TypeError(`no place of images: ${text}`);
+  return join(taggedImages, imageTagDirectory(tag));
 }
 
 function planCommand(run: string | readonly string[]): StepCommand {

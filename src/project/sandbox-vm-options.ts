@@ -189,7 +189,10 @@ function snapshotSaver({ plan, sandbox, hooks, options }: VmInputs): SaveSnapsho
 
 /** The directories of what is saved. */
 export function storedPlaces({ cacheDirectory, stateDirectory }: SandboxVmOptions) {
-  const snapshotsDirectory =
-    stateDirectory === undefined ? undefined : join(stateDirectory, NAMES.snapshots);
-  return { cacheDirectory, snapshotsDirectory };
+  if (stateDirectory === undefined) {
+    return { cacheDirectory, snapshotsDirectory: undefined, keptDirectories: [] };
+  }
+  const snapshotsDirectory = join(stateDirectory, NAMES.snapshots);
+  const keptDirectories = [snapshotsDirectory, join(stateDirectory, NAMES.taggedImages)];
+  return { cacheDirectory, snapshotsDirectory, keptDirectories };
 }

@@ -12,14 +12,15 @@ export function imageCacheOptions(
   onWarning: (message: string) => void,
   env?: Environment,
 ): EnsureImageOptions {
-  const { cache: cacheDirectory, snapshots: snapshotsDirectory } = resolveDirectories(env);
+  const { cache: cacheDirectory, snapshots, taggedImages } = resolveDirectories(env);
   return {
     cacheDirectory,
     agentPath: guestAgentPath(),
     environment: proxyEnvironment(),
     onBuilt: async () => {
       const { keepCacheSmall } = await import('../image/trim-cache.ts');
-      await keepCacheSmall({ cacheDirectory, snapshotsDirectory }, onWarning);
+      const keptDirectories = [snapshots, taggedImages];
+      await keepCacheSmall({ cacheDirectory, keptDirectories }, onWarning);
     },
   };
 }

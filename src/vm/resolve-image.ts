@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
+import { resolveDirectories } from '../host/directories.ts';
 import { guestDirectoryOverride, hostPlatform } from '../host/image-environment.ts';
 import { requireTool } from '../host/tools.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import type { GuestImage } from '../image/guest-image.ts';
+import { findTagged } from '../image/tags/tag-store.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { imageCacheOptions } from './image-cache-options.ts';
 import type { NormalVMOptions } from './normalize-options.ts';
@@ -13,9 +16,16 @@ export interface AcquiredImage {
   readonly release: () => Promise<void>;
 }
 
+/** The directory of the image that has this name on this machine. */
+function findNamed(name: string): string | null {
+  return findTagged(resolveDirectories().taggedImages, name);
+}
+
 function toRecipe(options: NormalVMOptions): ImageRecipe {
-  const path = options.sandbox?.imagePath ?? guestDirectoryOverride();
-  if (path !== undefined && options.image === undefined) return { kind: 'path', path };
+  const wanted = options.sandbox?.imagePath ?? guestDirectoryOverride();
+  if (wanted !== undefined && options.image === undefined) {
+    return { kind: 'path', path: existsSync(wanted) ? wanted : (findNamed(wanted) ?? wanted) };
+  }
   if (typeof options.image === 'object' && 'kind' in options.image) return options.image;
   return { kind: 'debian', ...hostPlatform(), packages: [], mirror: null };
 }

@@ -30,7 +30,7 @@ export type DebugLog = (component: string, message: string) => void;
 export interface SandboxOptions {
   /** Makes `/` writable (a tmpfs over the image, lost at the end). @default false */
   readonly rootOverlay?: boolean;
-  /** A directory with a built image instead of a named one. @default $GONDOLIN_GUEST_DIR */
+  /** A directory with a built image, or the name of an image of this machine (`gondolin build --tag`). @default $GONDOLIN_GUEST_DIR */
   readonly imagePath?: string;
   /** Which components to log, or `'*'`: `sandbox` (`vm` and `agent`), `network` (or `net`) and `vfs`. @default none */
   readonly debug?: readonly string[] | '*';

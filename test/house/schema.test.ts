@@ -82,7 +82,7 @@ it('docs/config.md names the defaults of the schema', () => {
 it('every key has a description, and a default or a word on what its absence means', () => {
   // One of the two is wanted, which the schema says with oneOf.
   const eitherOr = [
-    ...['images.*.build', 'images.*.path', 'images.*.oci', 'images.*.alpine'],
+    ...['build', 'path', 'tag', 'oci', 'alpine'].map((key) => `images.*.${key}`),
     'sandboxes.*.volumes[].source',
     ...['env', 'file', 'command'].flatMap((key) => [
       `sandboxes.*.secrets[].from.${key}`,
@@ -140,6 +140,7 @@ const BASE = {
   images: {
     i: { build: { distro: 'debian', debian: {} }, setup: ['true'] },
     j: { path: './src' },
+    t: { tag: 'tools' },
     k: { oci: 'a:1' },
     l: { alpine: { version: '3.23' } },
   },
@@ -172,6 +173,7 @@ const BASE = {
     q: { image: 'j', steps: ['ls'] },
     s: { image: 'k' },
     t: { image: 'l' },
+    u: { image: 't' },
   },
 };
 
@@ -199,6 +201,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'images.*.alpine.mirror': 'https://mirror.example.com/alpine',
   'images.*.alpine.keys': './src',
   'images.*.path': './src/deep',
+  'images.*.tag': 'other:2',
   'images.*.oci': 'a:2',
   'images.*.setup': ['id'],
   'images.*.network': { allowed_hosts: ['a.test'] },
@@ -322,6 +325,7 @@ function withValue(path: string, value: unknown): string {
   const images: Readonly<Record<string, string>> = {
     'images.*.path': 'j',
     'images.*.oci': 'k',
+    'images.*.tag': 't',
     'images.*.pull': 'k',
   };
   const image = path.startsWith('images.*.alpine') ? 'l' : (images[path] ?? 'i');

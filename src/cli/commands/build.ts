@@ -1,7 +1,10 @@
 import { relative, resolve } from 'node:path';
+import { formatImageTag } from '../../address/image-tag.ts';
 import type { BuildConfig } from '../../config/build/build-config.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { resolveDirectories } from '../../host/directories.ts';
 import { hostPlatform } from '../../host/image-environment.ts';
+import { readImageTag, taggedDirectory } from '../../image/tags/tag-store.ts';
 import type { ImageRecipe } from '../../plan/plan.ts';
 import { formatBytes } from '../../util/quantities.ts';
 import type { CommandRun } from '../command-context.ts';
@@ -12,6 +15,7 @@ import { usageError } from '../usage-error.ts';
 interface BuildFlags {
   readonly config?: string;
   readonly output?: string;
+  readonly tag?: string;
   readonly arch?: string;
   readonly initConfig?: boolean;
   readonly verify?: string;
@@ -80,22 +84,47 @@ async function verify(io: CliIo, directory: string, isQuiet: boolean): Promise<n
   });
 }
 
-async function build(io: CliIo, flags: BuildFlags, output: string, mode: Mode): Promise<number> {
+async function build(io: CliIo, flags: BuildFlags, mode: Mode): Promise<number> {
   const { checkOccupied } = await import('../../image/build/image-directory.ts');
   const { planBuild } = await import('../../plan/plan-build.ts');
+  const target = readTarget(io, flags);
   const config = await readConfig(io, flags);
   const recipe = planBuild(config, hostPlatform());
   // Before minutes of work.
-  await checkOccupied(output);
-  const shown = shownPath(io, output);
-  const sizeBytes = await buildInto(io, { recipe, config, output, mode, shown });
-  if (flags.quiet !== true) {
-    await writeText(
-      io.stdout,
-      `Built ${plainText(shown)}, ${formatBytes(sizeBytes)}. Use it: GONDOLIN_GUEST_DIR=${plainText(shown)} gondolin bash\n`,
-    );
+  for (const { directory } of target) await checkOccupied(directory);
+  for (const { directory, shown, use } of target) {
+    const sizeBytes = await buildInto(io, { recipe, config, output: directory, mode, shown });
+    if (flags.quiet !== true) {
+      const text = `Built ${plainText(shown)}, ${formatBytes(sizeBytes)}. Use it: ${plainText(use)}\n`;
+      await writeText(io.stdout, text);
+    }
   }
   return 0;
+}
+
+/** One place that an image is built into. */
+interface Target {
+  readonly directory: string;
+  /** The directory or the name, for people, and how it is used. */
+  readonly shown: string;
+  readonly use: string;
+}
+
+/** The places of `--output` and `--tag`. The second one takes what was built from the cache. */
+function readTarget(io: CliIo, { output, tag }: BuildFlags): Target[] {
+  const targets: Target[] = [];
+  if (tag !== undefined) {
+    const name = readImageTag(tag);
+    const directory = taggedDirectory(resolveDirectories(io.env).taggedImages, name);
+    const shown = formatImageTag(name);
+    targets.push({ directory, shown, use: `gondolin bash --image ${shown}` });
+  }
+  if (output !== undefined) {
+    const directory = resolve(io.cwd, output);
+    const shown = shownPath(io, directory);
+    targets.push({ directory, shown, use: `GONDOLIN_GUEST_DIR=${shown} gondolin bash` });
+  }
+  return targets;
 }
 
 type Mode = 'tty' | 'plain' | 'json' | 'quiet';
@@ -129,12 +158,13 @@ async function buildInto(io: CliIo, building: Building): Promise<number> {
   });
 }
 
-/** `build`: builds an image into a directory, or prints a configuration, or checks a directory. */
+/** `build`: builds an image into a directory or under a name, or prints a configuration, or checks a directory. */
 export const buildCommand: CommandRun<BuildFlags> = async ({ io, options }) => {
-  const wanted = [options.initConfig, options.verify, options.output].filter(Boolean);
+  const output = options.output ?? options.tag;
+  const wanted = [options.initConfig, options.verify, output].filter(Boolean);
   if (wanted.length !== 1) {
     throw usageError(
-      'build: want one of --output DIR, --init-config and --verify DIR',
+      'build: want one of --output DIR (or --tag NAME, or both), --init-config and --verify DIR',
       'Build an image with: gondolin build --config build-config.json --output DIR',
     );
   }
@@ -146,5 +176,5 @@ export const buildCommand: CommandRun<BuildFlags> = async ({ io, options }) => {
   if (options.verify !== undefined) return verify(io, resolve(io.cwd, options.verify), isQuiet);
   const { resolveProgress } = await import('../ui/progress/progress-mode.ts');
   const mode = isQuiet ? 'quiet' : resolveProgress(options.progress, io);
-  return build(io, options, resolve(io.cwd, options.output ?? ''), mode);
+  return build(io, options, mode);
 };

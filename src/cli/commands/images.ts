@@ -1,6 +1,7 @@
 import { resolveDirectories } from '../../host/directories.ts';
 import { formatAge, formatBytes } from '../../util/quantities.ts';
-import { type CommandRun, chooseFormat } from '../command-context.ts';
+import { type CommandContext, type CommandRun, chooseFormat } from '../command-context.ts';
+import type { ImagesFlags } from '../images/images-flags.ts';
 import { writeText } from '../io.ts';
 import { listStoredItems, STORED_KINDS, type StoredItem, toStoredKind } from '../stored-items.ts';
 import { plainText } from '../ui/text/describe.ts';
@@ -52,19 +53,51 @@ function totalsText(entries: readonly StoredItem[]): string {
   return sums.join(', ');
 }
 
-/** `images`: lists the images and saved machines on disk, most recently used first, or describes OCI images. */
-export const imagesCommand: CommandRun = async (context) => {
-  const { io, options, operands } = context;
-  const [action, ...references] = operands;
-  if (action === 'inspect' && references.length > 0) {
-    return (await import('../inspect-images.ts')).inspectImages(context, references);
+/** The actions of `images`, with the number of operands that each needs. */
+const ACTIONS = {
+  inspect: { min: 1, max: Number.POSITIVE_INFINITY },
+  tag: { min: 2, max: 2 },
+  untag: { min: 1, max: Number.POSITIVE_INFINITY },
+  export: { min: 2, max: 2 },
+  import: { min: 1, max: 2 },
+  sbom: { min: 1, max: 1 },
+} as const;
+
+const USAGE =
+  'Write gondolin images; images inspect IMAGE...; images tag IMAGE NAME; images untag NAME...; images export IMAGE DIR; images import SOURCE [NAME]; or images sbom IMAGE.';
+
+function readAction(operands: readonly string[]): keyof typeof ACTIONS | null {
+  const [word, ...rest] = operands;
+  if (word === undefined) return null;
+  const action = Object.keys(ACTIONS).find((name) => name === word) as keyof typeof ACTIONS;
+  const bounds = action === undefined ? undefined : ACTIONS[action];
+  if (bounds !== undefined && rest.length >= bounds.min && rest.length <= bounds.max) return action;
+  throw usageError(`images ${operands.join(' ')}: not understood`, USAGE);
+}
+
+/** `images`: lists the images and saved machines on disk, most recently used first, or does something with images. */
+export const imagesCommand: CommandRun<ImagesFlags> = async (context) => {
+  const action = readAction(context.operands);
+  const operands = context.operands.slice(1);
+  switch (action) {
+    case null:
+      return listItems(context);
+    case 'inspect':
+      return (await import('../images/inspect.ts')).inspectImages(context, operands);
+    case 'tag':
+      return (await import('../images/tag.ts')).tagImage(context, operands);
+    case 'untag':
+      return (await import('../images/tag.ts')).untagImages(context, operands);
+    case 'export':
+      return (await import('../images/export.ts')).exportImage(context, operands);
+    case 'import':
+      return (await import('../images/import.ts')).importImage(context, operands);
+    case 'sbom':
+      return (await import('../images/sbom.ts')).printSbom(context, operands);
   }
-  if (action !== undefined) {
-    throw usageError(
-      `images ${operands.join(' ')}: not understood`,
-      'Write gondolin images, or gondolin images inspect REFERENCE...',
-    );
-  }
+};
+
+async function listItems({ io, options }: CommandContext<ImagesFlags>): Promise<number> {
   const format = chooseFormat(options, ['text', 'json']);
   const entries = await listStoredItems(resolveDirectories(io.env));
   if (format === 'json') {
@@ -76,4 +109,4 @@ export const imagesCommand: CommandRun = async (context) => {
     await writeText(io.stdout, `${lines.join('\n')}\n`);
   }
   return 0;
-};
+}

@@ -103,7 +103,7 @@ function minimumAgeMs(options: PruneOptions): number {
 
 async function prune(
   options: PruneOptions,
-  { cache, templates, checkpoints, snapshots, volumes }: Directories,
+  { cache, templates, checkpoints, snapshots, taggedImages, volumes }: Directories,
   env: Environment,
 ): Promise<Pruned> {
   const isDryRun = options.dryRun === true;
@@ -130,7 +130,13 @@ async function prune(
   // After a dry run the items above still exist, and would be counted a second time.
   const overLimit =
     isEvery && !isDryRun
-      ? (await trimCache({ cacheDirectory: cache, snapshotsDirectory: snapshots, env })).removed
+      ? (
+          await trimCache({
+            cacheDirectory: cache,
+            keptDirectories: [snapshots, taggedImages],
+            env,
+          })
+        ).removed
       : [];
   const bytes = [...gone, ...overLimit].reduce((sum, { diskBytes }) => sum + diskBytes, 0);
   return {
@@ -147,7 +153,7 @@ async function prune(
 
 /**
  * `prune`: deletes images, templates and checkpoints that were not used for some time, then what still exceeds the
- * limit, and leftovers of killed runs. Snapshots are never deleted, and volumes
+ * limit, and leftovers of killed runs. Snapshots and images with names are never deleted, and volumes
  * only with `--volumes`.
  */
 export const pruneCommand: CommandRun<PruneOptions> = async ({ io, options }) => {

@@ -7,6 +7,7 @@ export function addHostCommands(add: AddCommand): void {
   })
     .option('--config <file>', 'the build configuration (default: Debian without more packages)')
     .option('--output <dir>', 'directory that the image is written to')
+    .option('--tag <name>', 'name that the image gets on this machine')
     .option('--arch <arch>', 'processor of the guest, in place of the one in the configuration')
     .option('--init-config', 'print a build configuration to start from')
     .option('--verify <dir>', 'compare the files of an image with its manifest')
@@ -24,12 +25,16 @@ export function addHostCommands(add: AddCommand): void {
     },
   ).usage('[options] [SANDBOX...]');
   add(
-    'images [action] [references...]',
-    'list images, templates, checkpoints and snapshots, or describe OCI images',
+    'images [action] [operands...]',
+    'list images, templates, checkpoints and snapshots; name, export, import and describe images',
     async () => {
       return (await import('../commands/images.ts')).imagesCommand;
     },
-  ).usage('[options] [inspect REFERENCE...]');
+  )
+    .usage(
+      '[options] [inspect IMAGE... | tag IMAGE NAME | untag NAME... | export IMAGE DIR | import SOURCE [NAME] | sbom IMAGE]',
+    )
+    .option('-q, --quiet', 'print only warnings and errors');
   add('df', 'print the disk space that gondolin uses, by kind and by project', async () => {
     return (await import('../commands/df.ts')).dfCommand;
   });

@@ -74,6 +74,8 @@ function readBase(context: CheckContext, name: string, node: SourceNode): ImageC
     }
     return { ...DEFAULT_IMAGE, name, path: absolute };
   }
+  const tag = getChild(node, 'tag');
+  if (isScalar(tag)) return { ...DEFAULT_IMAGE, name, tag: tag.text };
   const alpine = getChild(node, 'alpine');
   if (alpine !== undefined) return readAlpine(context, name, alpine);
   return readBuild(name, getChild(node, 'build'));

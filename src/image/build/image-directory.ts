@@ -55,9 +55,9 @@ export async function writeImageDirectory(
       }
       checkSize(files[rootfs]?.sizeBytes ?? 0, facts.maxRootfsBytes);
       const { title, container } = facts;
-      const { kernelRelease } = parts;
+      const { arch, kernelRelease } = parts;
       const about = { version: 1, kind: 'image', key: '', title, createdAtMs: Date.now() };
-      const text = `${JSON.stringify({ ...about, kernelRelease, container, files }, null, 2)}\n`;
+      const text = `${JSON.stringify({ ...about, arch, kernelRelease, container, files }, null, 2)}\n`;
       await writeFile(join(temporary, MANIFEST_NAME), text);
       // Fails here, before the directory is replaced, if the manifest cannot be read again.
       manifest = await readPathManifest(temporary);

@@ -17,6 +17,8 @@ interface StoredPlaces {
   readonly cacheDirectory: string;
   /** Undefined in a run without a state directory, which has no snapshots. */
   readonly snapshotsDirectory: string | undefined;
+  /** Directories that are never trimmed. */
+  readonly keptDirectories: readonly string[];
 }
 
 /**
@@ -25,7 +27,7 @@ interface StoredPlaces {
  */
 export async function saveSnapshot(
   { plan, sandbox, name, isReplacing }: WantedSnapshot,
-  { cacheDirectory, snapshotsDirectory }: StoredPlaces,
+  { cacheDirectory, snapshotsDirectory, keptDirectories }: StoredPlaces,
   save: (machineDirectory: string) => Promise<void>,
   onWarning: (message: string) => void,
 ): Promise<number> {
@@ -34,6 +36,6 @@ export async function saveSnapshot(
   }
   const facts = createSnapshotFacts(name, plan.name, sandbox, Date.now());
   const diskBytes = await new SnapshotStore(snapshotsDirectory).add(facts, save, isReplacing);
-  await keepCacheSmall({ cacheDirectory, snapshotsDirectory }, onWarning);
+  await keepCacheSmall({ cacheDirectory, keptDirectories }, onWarning);
   return diskBytes;
 }

@@ -77,7 +77,7 @@ async function saveAndIdentify(
   await keepCacheSmall(
     {
       cacheDirectory: directories.cache,
-      snapshotsDirectory: directories.snapshots,
+      keptDirectories: [directories.snapshots, directories.taggedImages],
       keep: [templateKey],
     },
     onWarning,

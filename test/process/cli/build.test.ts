@@ -56,8 +56,9 @@ it('gondolin build refuses what it cannot do before it does anything', async () 
   const alpine = { distro: 'alpine', alpine: { version: '3.23.0' } };
   writeFileSync(join(cwd, 'alpine.json'), JSON.stringify(alpine));
   const cases = [
-    [[], 'want one of --output DIR, --init-config and --verify DIR'],
+    [[], 'want one of --output DIR (or --tag NAME, or both), --init-config and --verify DIR'],
     [['--output', 'x', '--init-config'], 'want one of'],
+    [['--tag', 'Not/A/Name'], 'IMAGE_TAG_INVALID'],
     [['--output', 'x', '--arch', 'arm'], 'want x86_64 or aarch64'],
     [['--output', 'x', '--config', 'none.json'], 'gondolin build --init-config'],
     [['--output', 'x', '--config', 'alpine.json'], 'IMAGE_SOURCES_MISSING'],

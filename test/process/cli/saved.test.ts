@@ -63,6 +63,7 @@ it('gondolin df totals disk use by kind and by project', async () => {
     use.kinds.map(({ kind, count }: { kind: string; count: number }) => [kind, count]),
   ).toEqual([
     ['images', 0],
+    ['tagged', 0],
     ['templates', 1],
     ['checkpoints', 1],
     ['snapshots', 1],

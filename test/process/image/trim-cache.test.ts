@@ -47,7 +47,7 @@ function newCache() {
       add(join(snapshotsDirectory, name, 'machine'), usedAt),
     trim: (limit: string, keep: readonly string[] = []) =>
       trimCache({
-        ...{ cacheDirectory, snapshotsDirectory, keep },
+        ...{ cacheDirectory, keptDirectories: [snapshotsDirectory], keep },
         env: { GONDOLIN_CACHE_LIMIT: limit },
       }),
     left: () =>

@@ -20,6 +20,7 @@ it('the smallest file has every default', () => {
         image: {
           name: 'debian',
           path: null,
+          tag: null,
           oci: null,
           pull: 'missing',
           alpine: null,

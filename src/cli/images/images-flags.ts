@@ -1,0 +1,5 @@
+/** Options of `images`. */
+export interface ImagesFlags {
+  /** Print only warnings and errors. */
+  readonly quiet?: boolean;
+}
