@@ -51,15 +51,18 @@ function findNewestNode() {
   return own === newest ? undefined : installNode(NEWEST_LTS);
 }
 
-const ONE_WORKER = [...FAST, '--maxWorkers=1'];
+/** VM tests keep one core and a third busy: two workers use what is left, and wait for other programs by turns. */
+const WORKERS = '--maxWorkers=2';
 /**
- * Folders of process tests that the newest Node leaves out, because their minutes go to other programs (npm, umoci,
- * mmdebstrap) or to the same modules as other folders: `npm run test:nodes` runs them too. The house tests read the text
- * of the repository, which no Node changes.
+ * Folders of process tests that the newest Node leaves out, because their minutes go to other programs (npm, QuickJS, ssh)
+ * or to the same modules as other folders: `npm run test:nodes` runs them too. What stays is what a Node changes: HTTP, TLS,
+ * files and watches. The house tests read the text of the repository, which no Node changes.
  */
-const NOT_ON_NEWEST = ['cli', 'image', 'machine', 'package', 'project'];
+const NOT_ON_NEWEST = [
+  ...['cli', 'image', 'ingress', 'js', 'machine', 'package', 'project', 'session', 'ssh', 'vm'],
+];
 const NEWEST = [
-  ...['--project', 'unit', '--project', 'process', '--maxWorkers=1'],
+  ...['--project', 'unit', '--project', 'process', WORKERS],
   ...NOT_ON_NEWEST.flatMap((name) => ['--exclude', `test/process/${name}/**`]),
 ];
 
@@ -70,7 +73,7 @@ async function runFast(newestNode) {
     await check('npm', 'run', '--silent', 'lint'),
     await check('make', '-s', '-C', 'guest', 'test'),
   ];
-  const own = await vitest('fast', ONE_WORKER, false);
+  const own = await vitest('fast', [...FAST, WORKERS], false);
   const runs = [{ ...own, code: codes.find((one) => one !== 0) ?? own.code }];
   if (newestNode !== undefined) {
     console.log(`The same on Node ${NEWEST_LTS}:`);
@@ -79,7 +82,7 @@ async function runFast(newestNode) {
   return runs;
 }
 
-/** The VM tests wait for their guest most of the time: one worker beside them does all the others meanwhile. */
+/** All the others run beside the VM tests, which come one file after another. */
 async function runAll() {
   const newestNode = findNewestNode();
   const [vm, fast] = await Promise.all([

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ExecResult, RealFSProvider, VM } from 'gondolin';
@@ -34,6 +43,9 @@ async function succeed(name: string, script: string): Promise<ExecResult> {
   return result;
 }
 
+const host = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { cwd: shared, encoding: 'utf8' });
+
 it('npm installs a package from a local tarball', async () => {
   await succeed(
     'npm',
@@ -67,4 +79,60 @@ it('fio verifies 256 MiB of random writes', async () => {
        --verify=crc32c --do_verify=1 --verify_fatal=1 --minimal > /tmp/fio.log`,
   );
   expect(statSync(join(shared, 'fio/data')).size).toBe(256 * 2 ** 20);
+});
+
+it('git init, add, commit and fsck are clean on guest and host', async () => {
+  await succeed(
+    'git',
+    `git init -q . && for i in $(seq 60); do mkdir -p d$((i % 7)); echo "file $i" > d$((i % 7))/f$i; done
+     git add . && git -c user.name=a -c user.email=a@example.com commit -qm first
+     git mv d1 moved && git -c user.name=a -c user.email=a@example.com commit -qm second
+     git gc -q && git fsck --strict && git status --porcelain`,
+  );
+  host('git', '-c', 'safe.directory=*', '-C', 'git', 'fsck', '--strict');
+  expect(host('git', '-c', 'safe.directory=*', '-C', 'git', 'log', '--format=%s')).toBe(
+    'second\nfirst\n',
+  );
+});
+
+it('tar x of 200 files equals the original on the host', async () => {
+  const source = mkdtempSync(join(tmpdir(), 'gondolin-tree-'));
+  try {
+    for (let directory = 0; directory < 2; directory++) {
+      mkdirSync(join(source, `d${directory}/ünter dir`), { recursive: true });
+      for (let file = 0; file < 100; file++) {
+        writeFileSync(
+          join(source, `d${directory}/ünter dir/f ${file}`),
+          `${directory} ${file}\n`.repeat(file),
+          {
+            mode: file % 2 === 0 ? 0o644 : 0o755,
+          },
+        );
+      }
+    }
+    mkdirSync(join(shared, 'tar'));
+    host('tar', '-C', source, '-cf', join(shared, 'tar/tree.tar'), '.');
+    await succeed(
+      'tar',
+      'mkdir out && tar -C out -xf tree.tar && test "$(find out -type f | wc -l)" = 200',
+    );
+    host('diff', '-r', source, join(shared, 'tar/out'));
+    const mode = statSync(join(shared, 'tar/out/d1/ünter dir/f 1')).mode & 0o777;
+    expect(mode).toBe(0o755);
+    await succeed('tar', 'rm -r out && test ! -e out');
+    expect(readdirSync(join(shared, 'tar'))).toEqual(['tree.tar']);
+  } finally {
+    rmSync(source, { recursive: true, force: true });
+  }
+});
+
+it('a directory of 20,000 entries can be listed and thinned out', async () => {
+  mkdirSync(join(shared, 'many'));
+  for (let entry = 0; entry < 20_000; entry++)
+    writeFileSync(join(shared, `many/entry-${entry}`), '');
+  await succeed(
+    'many',
+    'test "$(ls | wc -l)" = 20000 && rm entry-*55 && test "$(ls | wc -l)" = 19800 && test -e entry-19999',
+  );
+  expect(readdirSync(join(shared, 'many')).length).toBe(19_800);
 });

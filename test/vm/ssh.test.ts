@@ -17,7 +17,7 @@ import { workloadImage } from '../fixtures/workload-image.ts';
 
 const run = promisify(execFile);
 /** Bytes of one file by SFTP. */
-const FILE_BYTES = IS_FULL_LOAD ? 2 ** 30 : 24 * 2 ** 20;
+const FILE_BYTES = IS_FULL_LOAD ? 2 ** 30 : 8 * 2 ** 20;
 
 let vm: VM;
 let access: SshAccess;

@@ -170,7 +170,7 @@ it('a shell in tmux: vi, a new size, Ctrl-C, Ctrl-Z, and the terminal as it was'
   expect(tmux.modes()).toBe('0 1 0');
 }, 180_000);
 
-const STREAM = IS_FULL_LOAD ? '1G' : '32M';
+const STREAM = IS_FULL_LOAD ? '1G' : '8M';
 
 it(`${STREAM} that go out of one command and into another come back the same`, async () => {
   const memory = process.memoryUsage().rss;

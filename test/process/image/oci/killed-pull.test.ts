@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, it, onTestFinished } from 'vitest';
+import { IS_FULL_LOAD } from '../../../fixtures/full-load.ts';
 import { FakeRegistry } from '../../../fixtures/oci/fake-registry.ts';
 import { makeImage } from '../../../fixtures/oci/made-image.ts';
 import { ociRecipe, pullImage } from '../../../fixtures/oci/pull-image.ts';
@@ -12,7 +13,7 @@ import { rawTar } from '../../../fixtures/oci/raw-tar.ts';
 import { temporaryDirectory } from '../../../fixtures/temporary-directory.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
-const MOMENTS = 20;
+const MOMENTS = IS_FULL_LOAD ? 20 : 6;
 /** Pulls at once: a child waits for the disk and for the registry most of the time. */
 const WORKERS = 3;
 const CHUNK_BYTES = 32 * 1024;
@@ -175,5 +176,5 @@ it(`a pull that is killed, at ${MOMENTS} moments of it, is completed by the next
   };
   await Promise.all(Array.from({ length: WORKERS }, work));
   // One that went faster than the first may end before its moment.
-  expect(killed).toBeGreaterThanOrEqual(MOMENTS - 2);
+  expect(killed).toBeGreaterThanOrEqual(MOMENTS * 0.8);
 }, 300_000);

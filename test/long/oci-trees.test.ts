@@ -3,14 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DebianRegistry, startDebianRegistry } from '../../../fixtures/oci/debian-registry.ts';
-import { ociRecipe, pullImage } from '../../../fixtures/oci/pull-image.ts';
-import {
-  listTree,
-  pushImage,
-  TEN_IMAGES,
-  unpackWithUmoci,
-} from '../../../fixtures/oci/ten-images.ts';
+import { type DebianRegistry, startDebianRegistry } from '../fixtures/oci/debian-registry.ts';
+import { ociRecipe, pullImage } from '../fixtures/oci/pull-image.ts';
+import { listTree, pushImage, TEN_IMAGES, unpackWithUmoci } from '../fixtures/oci/ten-images.ts';
 
 // Owners, devices and attributes are compared: only root can unpack them.
 describe.runIf(process.getuid?.() === 0)("images in Debian's docker-registry", () => {
