@@ -24,6 +24,9 @@
 #define GONDOLIN_FRAME_CREDIT 6
 #define GONDOLIN_FRAME_ACCEPT 7
 
+/* In EXEC, as stdin and stdout: the port of the file channel itself. */
+#define GONDOLIN_STREAM_FILE_PORT 4294967295
+
 #define GONDOLIN_STREAM_KIND_STDIO 1
 #define GONDOLIN_STREAM_KIND_TCP 2
 #define GONDOLIN_STREAM_KIND_DNS 3

@@ -154,11 +154,11 @@ static void reply_result(JSValue json)
     size_t length;
     const char *text = JS_ToCStringLen(realm, &length, json);
     JS_FreeValue(realm, json);
-    if (text != NULL && length > settings.output_bytes) {
+    if (text != NULL && length > shared->settings.output_bytes) {
         JS_FreeCString(realm, text);
         text = NULL;
         (void)JS_ThrowRangeError(realm, "the result has %zu bytes as JSON, and the output buffer %zu", length,
-                                 settings.output_bytes);
+                                 shared->settings.output_bytes);
     }
     if (text == NULL) {
         reply_failed();

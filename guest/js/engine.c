@@ -1,6 +1,7 @@
 #include "engine.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "call.h"
@@ -10,6 +11,9 @@
 #include "limits.h"
 #include "realm.h"
 #include "runtime/util.h"
+
+/* Beside JavaScript's own limit: QuickJS checks it before it recurses, not within a function of its own. */
+#define STACK_MARGIN_BYTES (1024 * 1024)
 
 /* Reaches the keeper. */
 static int keeper = -1;
@@ -56,10 +60,44 @@ static void take_snapshot(uint32_t id)
     host_send(FRAME_SNAPSHOTTED, NULL, 0);
 }
 
+/* Gives this engine the sizes of START. */
+static void apply_settings(void)
+{
+    struct rlimit stack;
+    if (shared->settings.heap_bytes == 0)
+        return;
+    if (getrlimit(RLIMIT_STACK, &stack) == 0) {
+        stack.rlim_cur = shared->settings.stack_bytes + STACK_MARGIN_BYTES;
+        (void)setrlimit(RLIMIT_STACK, &stack);
+    }
+    realm_limit();
+}
+
+static void start(const struct frame *frame)
+{
+    if (frame->length != 24)
+        _exit(2);
+    shared->settings = (struct settings){
+        .heap_bytes = (size_t)load_u64(frame->payload),
+        .stack_bytes = (size_t)load_u64(frame->payload + 8),
+        .output_bytes = (size_t)load_u64(frame->payload + 16),
+    };
+    apply_settings();
+    host_send(FRAME_READY, NULL, 0);
+}
+
+static bool has_reply(uint8_t type)
+{
+    return type != FRAME_FORGET && type != FRAME_KEEP;
+}
+
 static void serve(const struct frame *frame)
 {
     uint32_t id = frame->length >= 4 ? load_u32(frame->payload) : 0;
     switch (frame->type) {
+    case FRAME_START:
+        start(frame);
+        break;
     case FRAME_LOAD:
         call_load(frame);
         break;
@@ -75,6 +113,9 @@ static void serve(const struct frame *frame)
     case FRAME_FORGET:
         tell_keeper(ORDER_FORGET, id, -1);
         break;
+    case FRAME_KEEP:
+        tell_keeper(ORDER_KEEP, id, -1);
+        break;
     default:
         _exit(2);
     }
@@ -84,28 +125,18 @@ static _Noreturn void run(void)
 {
     struct frame frame;
     limits_init();
-    realm_limit();
-    host_send(FRAME_READY, NULL, 0);
+    realm_forget_random();
+    apply_settings();
+    if (shared->is_owing)
+        host_send(FRAME_READY, NULL, 0);
     shared->is_owing = false;
     while (frame_read(&frame)) {
-        shared->is_owing = frame.type != FRAME_FORGET;
+        shared->is_owing = has_reply(frame.type);
         serve(&frame);
         shared->is_owing = false;
         frame_free(&frame);
     }
     _exit(0);
-}
-
-/* Takes the standard streams that the keeper passes. */
-static void take_streams(void)
-{
-    char message;
-    int fd;
-    for (int stream = STDIN_FILENO; stream <= STDOUT_FILENO; stream++) {
-        if (!receive_descriptor(keeper, &message, 1, &fd) || fd < 0 || dup2(fd, stream) != stream)
-            _exit(3);
-        close_quietly(fd);
-    }
 }
 
 _Noreturn void engine_wait(int socket)
@@ -118,8 +149,6 @@ _Noreturn void engine_wait(int socket)
         if (fd >= 0 && fork() == 0) {
             close_quietly(socket);
             keeper = fd;
-            if (message == *FORK_WITH_STREAMS)
-                take_streams();
             run();
         }
         close_quietly(fd);

@@ -5,9 +5,8 @@
 /* Makes the runtime, once for all engines. */
 void engine_prepare(void);
 
-/* Messages to a snapshot. With the second, the keeper's socket brings standard input and output first. */
+/* The message to a snapshot. */
 #define FORK "f"
-#define FORK_WITH_STREAMS "s"
 
 /* Waits as a snapshot: each message on the socket brings the keeper's socket of a new engine, which is forked. */
 _Noreturn void engine_wait(int socket);

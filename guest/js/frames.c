@@ -1,20 +1,35 @@
 #include "frames.h"
 
 #include <stdlib.h>
-#include <sys/uio.h>
+#include <string.h>
+#include <time.h>
 
 #include "runtime/util.h"
 
-#define MAX_PARTS 64
+/* As much as a port takes at once. */
+#define BUFFER_BYTES 32768
+#define UNCONNECTED_PAUSE_NS 2000000L
+
+static bool is_port;
+
+void frames_init(bool is_of_port)
+{
+    is_port = is_of_port;
+}
 
 /* False at the end of the input. */
 static bool read_exactly(uint8_t *bytes, size_t length)
 {
     for (size_t done = 0; done < length;) {
         long count = RETRY_EINTR(read(STDIN_FILENO, bytes + done, length - done));
-        if (count <= 0)
+        if (count > 0) {
+            done += (size_t)count;
+        } else if (count == 0 && is_port) {
+            const struct timespec pause = {.tv_nsec = UNCONNECTED_PAUSE_NS};
+            (void)nanosleep(&pause, NULL);
+        } else {
             return false;
-        done += (size_t)count;
+        }
     }
     return true;
 }
@@ -41,31 +56,40 @@ void frame_free(struct frame *frame)
     frame->payload = NULL;
 }
 
-static void write_all(struct iovec *vectors, int count)
+static void write_all(const uint8_t *bytes, size_t length)
 {
-    while (count > 0) {
-        long written = RETRY_EINTR(writev(STDOUT_FILENO, vectors, count));
+    while (length > 0) {
+        long written = RETRY_EINTR(write(STDOUT_FILENO, bytes, length));
         if (written < 0)
             _exit(2);
-        for (; count > 0 && (size_t)written >= vectors->iov_len; vectors++, count--)
-            written -= (long)vectors->iov_len;
-        if (count > 0) {
-            vectors->iov_base = (uint8_t *)vectors->iov_base + written;
-            vectors->iov_len -= (size_t)written;
-        }
+        bytes += written;
+        length -= (size_t)written;
     }
 }
 
+/* Joined: each write to a port is a message of its own to the machine's host, which costs more than the copy. */
 void frame_write(uint8_t type, const struct frame_part *parts, size_t count)
 {
-    uint8_t header[FRAME_HEADER_BYTES] = {0};
-    struct iovec vectors[MAX_PARTS + 1] = {{.iov_base = header, .iov_len = sizeof header}};
+    static uint8_t buffer[BUFFER_BYTES];
     size_t length = 0;
-    for (size_t i = 0; i < count && i < MAX_PARTS; i++) {
-        vectors[i + 1] = (struct iovec){.iov_base = (void *)(uintptr_t)parts[i].bytes, .iov_len = parts[i].length};
+    for (size_t i = 0; i < count; i++)
         length += parts[i].length;
+    memset(buffer, 0, FRAME_HEADER_BYTES);
+    store_u32(buffer, (uint32_t)length);
+    buffer[4] = type;
+    size_t used = FRAME_HEADER_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t done = 0; done < parts[i].length;) {
+            size_t left = parts[i].length - done;
+            size_t part = left < BUFFER_BYTES - used ? left : BUFFER_BYTES - used;
+            memcpy(buffer + used, (const uint8_t *)parts[i].bytes + done, part);
+            done += part;
+            used += part;
+            if (used == BUFFER_BYTES) {
+                write_all(buffer, used);
+                used = 0;
+            }
+        }
     }
-    store_u32(header, (uint32_t)length);
-    header[4] = type;
-    write_all(vectors, (int)count + 1);
+    write_all(buffer, used);
 }

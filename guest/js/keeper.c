@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "attach.h"
 #include "descriptor.h"
 #include "engine.h"
 #include "runtime/util.h"
@@ -20,10 +19,6 @@ struct snapshot {
 static struct snapshot *snapshots;
 /* Reaches the engine; -1 while there is none. */
 static int engine = -1;
-/* Where a host attaches after a restore of the machine; -1 where it cannot. */
-static int listener = -1;
-/* The command whose streams are used; -1 while they are those of the start. */
-static int attached = -1;
 
 static struct snapshot **find(uint32_t id)
 {
@@ -54,20 +49,13 @@ static void keep(uint32_t id, int socket)
     snapshots = snapshot;
 }
 
-/* Passes the streams on to an engine: the snapshot that forks it has those of before the machine was saved. */
-static void pass_streams(int socket)
-{
-    if (attached >= 0)
-        (void)(send_descriptor(socket, "s", 1, STDIN_FILENO) && send_descriptor(socket, "s", 1, STDOUT_FILENO));
-}
-
 static void refuse(const char *message)
 {
     frame_write(FRAME_REFUSED, &(struct frame_part){message, strlen(message)}, 1);
 }
 
-/* The snapshot forks an engine, which greets the host; without one the keeper stays in charge. */
-static void start_engine(uint32_t id)
+/* The snapshot forks an engine, which greets the host if it waits for that; without one the keeper stays in charge. */
+static void start_engine(uint32_t id, bool is_awaited)
 {
     struct snapshot *snapshot = *find(id);
     int pair[2];
@@ -81,9 +69,8 @@ static void start_engine(uint32_t id)
     }
     shared->death = DEATH_CRASH;
     shared->is_busy = shared->is_writing = false;
-    shared->is_owing = true;
-    pass_streams(pair[0]);
-    bool is_sent = send_descriptor(snapshot->socket, attached >= 0 ? FORK_WITH_STREAMS : FORK, 1, pair[1]);
+    shared->is_owing = is_awaited;
+    bool is_sent = send_descriptor(snapshot->socket, FORK, 1, pair[1]);
     close_quietly(pair[1]);
     if (is_sent) {
         engine = pair[0];
@@ -104,6 +91,15 @@ static void report_death(void)
     frame_write(FRAME_DIED, parts, ARRAY_LENGTH(parts));
 }
 
+static void forget_all_but(uint32_t id)
+{
+    for (struct snapshot *snapshot = snapshots, *next; snapshot != NULL; snapshot = next) {
+        next = snapshot->next;
+        if (snapshot->id != id)
+            forget(snapshot->id);
+    }
+}
+
 /* Obeys the engine until it ends. */
 static void serve_engine(void)
 {
@@ -115,6 +111,8 @@ static void serve_engine(void)
             keep(message.id, fd);
         else if (message.order == ORDER_FORGET)
             forget(message.id);
+        else if (message.order == ORDER_KEEP)
+            forget_all_but(message.id);
         else if (message.order == ORDER_RESTORE)
             is_restoring = true;
         if (is_restoring)
@@ -123,30 +121,9 @@ static void serve_engine(void)
     close_quietly(engine);
     engine = -1;
     if (is_restoring)
-        start_engine(message.id);
+        start_engine(message.id, true);
     else if (shared->is_owing || shared->is_writing)
         report_death();
-}
-
-static void forget_all_but(uint32_t id)
-{
-    for (struct snapshot *snapshot = snapshots, *next; snapshot != NULL; snapshot = next) {
-        next = snapshot->next;
-        if (snapshot->id != id)
-            forget(snapshot->id);
-    }
-}
-
-/* The host is gone: in a machine that was saved and restored there is a new one, which knows one snapshot. */
-static bool take_new_host(void)
-{
-    uint32_t id;
-    close_quietly(attached);
-    attached = listener < 0 ? -1 : attach_accept(listener, &id);
-    if (attached < 0)
-        return false;
-    forget_all_but(id);
-    return true;
 }
 
 /* Without an engine. Returns false at the end. */
@@ -154,12 +131,14 @@ static bool serve_host(void)
 {
     struct frame frame;
     if (!frame_read(&frame))
-        return take_new_host();
+        return false;
     uint32_t id = frame.length >= 4 ? load_u32(frame.payload) : 0;
     if (frame.type == FRAME_RESTORE)
-        start_engine(id);
+        start_engine(id, true);
     else if (frame.type == FRAME_FORGET)
         forget(id);
+    else if (frame.type == FRAME_KEEP)
+        forget_all_but(id);
     /* The result of a host function whose caller has ended meanwhile is nobody's. */
     else if (frame.type != FRAME_HOST_RESULT)
         report_death();
@@ -174,8 +153,6 @@ int keeper_run(void)
     (void)signal(SIGCHLD, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
-    if (settings.socket_path != NULL)
-        listener = attach_listen(settings.socket_path);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return 1;
     pid_t pid = fork();
@@ -188,7 +165,7 @@ int keeper_run(void)
     }
     close_quietly(pair[1]);
     keep(0, pair[0]);
-    start_engine(0);
+    start_engine(0, false);
     for (;;) {
         if (engine >= 0)
             serve_engine();

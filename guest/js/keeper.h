@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* What an engine tells the keeper; SNAPSHOT carries the descriptor that reaches the waiting process. */
-enum keeper_order { ORDER_SNAPSHOT = 1, ORDER_RESTORE = 2, ORDER_FORGET = 3 };
+enum keeper_order { ORDER_SNAPSHOT = 1, ORDER_RESTORE = 2, ORDER_FORGET = 3, ORDER_KEEP = 4 };
 
 struct keeper_message {
     uint32_t order;

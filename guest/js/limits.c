@@ -8,6 +8,8 @@
 static timer_t wall_timer, cpu_timer;
 static bool has_wall_timer, has_cpu_timer;
 static struct timespec wall_start, cpu_start;
+/* While a frame is written or read: the signal that came meanwhile, or 0. */
+static volatile sig_atomic_t is_paused, pending;
 
 static uint64_t elapsed_us(clockid_t clock, const struct timespec *start)
 {
@@ -34,6 +36,10 @@ static void on_signal(int signal)
     /* A limit or KILL that comes as the call ends is late: there is nothing left to stop. */
     if (!shared->is_busy)
         return;
+    if (is_paused) {
+        pending = signal;
+        return;
+    }
     limits_die(signal == SIGALRM ? DEATH_WALL_CLOCK : signal == SIGPROF ? DEATH_CPU_TIME : DEATH_KILLED);
 }
 
@@ -83,22 +89,15 @@ void limits_stop(void)
     measure();
 }
 
-static void change_mask(int how)
-{
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGALRM);
-    sigaddset(&signals, SIGPROF);
-    sigaddset(&signals, SIGUSR1);
-    (void)sigprocmask(how, &signals, NULL);
-}
-
 void limits_pause(void)
 {
-    change_mask(SIG_BLOCK);
+    pending = 0;
+    is_paused = 1;
 }
 
 void limits_resume(void)
 {
-    change_mask(SIG_UNBLOCK);
+    is_paused = 0;
+    if (pending != 0)
+        on_signal(pending);
 }

@@ -51,6 +51,30 @@ static JSValue random_bytes(JSContext *context, JSValueConst this, int argc, JSV
     return JS_NewArrayBufferCopy(context, bytes, count);
 }
 
+/* xorshift64*; 0 is not seeded yet. */
+static uint64_t random_state;
+
+void realm_forget_random(void)
+{
+    random_state = 0;
+}
+
+/* Math.random: the engine's own is seeded once, before the machine is saved, and its copies would all have the same numbers. */
+static JSValue math_random(JSContext *context, JSValueConst this, int argc, JSValueConst *argv)
+{
+    (void)this;
+    (void)argc;
+    (void)argv;
+    while (random_state == 0) {
+        if (getrandom(&random_state, sizeof random_state, 0) != (long)sizeof random_state)
+            random_state = 0;
+    }
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return JS_NewFloat64(context, (double)((random_state * 0x2545F4914F6CDD1DULL) >> 11) / 9007199254740992.0);
+}
+
 /* Evaluates a part of the prelude, a function of the natives. False with an exception. */
 static bool evaluate(const char *text, size_t length, const char *name)
 {
@@ -101,6 +125,16 @@ static void make_native(void)
                                 JS_NewCFunction(realm, functions[i].function, functions[i].name, functions[i].length));
 }
 
+static void replace_random(void)
+{
+    JSValue global = JS_GetGlobalObject(realm);
+    JSValue math = JS_GetPropertyStr(realm, global, "Math");
+    JSValue function = JS_NewCFunction(realm, math_random, "random", 0);
+    (void)JS_DefinePropertyValueStr(realm, math, "random", function, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+    JS_FreeValue(realm, math);
+    JS_FreeValue(realm, global);
+}
+
 static _Noreturn void fail(const char *what)
 {
     (void)fprintf(stderr, "gondolin-js: %s\n", what);
@@ -117,6 +151,7 @@ void realm_make(void)
     /* The prelude's own stack: what limits a handler is set when an engine starts. */
     JS_SetMaxStackSize(runtime, 0);
     make_native();
+    replace_random();
     if (!evaluate(prelude, sizeof prelude - 1, "gondolin:prelude")) {
         bool is_overflow;
         fail(realm_take_exception(&is_overflow));
@@ -127,9 +162,9 @@ void realm_make(void)
 void realm_limit(void)
 {
     JSRuntime *runtime = JS_GetRuntime(realm);
-    JS_SetMemoryLimit(runtime, memory_used() + settings.heap_bytes);
+    JS_SetMemoryLimit(runtime, memory_used() + shared->settings.heap_bytes);
     JS_UpdateStackTop(runtime);
-    JS_SetMaxStackSize(runtime, settings.stack_bytes);
+    JS_SetMaxStackSize(runtime, shared->settings.stack_bytes);
 }
 
 /* NULL where the value has no text. */

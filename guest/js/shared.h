@@ -8,7 +8,15 @@
 
 #include "frames.h"
 
+/* What the host's START says; zeros until then. */
+struct settings {
+    size_t heap_bytes;
+    size_t stack_bytes;
+    size_t output_bytes;
+};
+
 struct shared {
+    struct settings settings;
     /* Written by an engine just before it ends itself. */
     volatile uint8_t death;
     /* JavaScript runs: limits and KILL end the engine. */
@@ -22,15 +30,6 @@ struct shared {
     volatile uint64_t heap_bytes;
 };
 
-struct settings {
-    size_t heap_bytes;
-    size_t stack_bytes;
-    size_t output_bytes;
-    /* Where a host attaches after a restore of the machine; NULL where it cannot. */
-    const char *socket_path;
-};
-
 extern struct shared *shared;
-extern struct settings settings;
 
 #endif

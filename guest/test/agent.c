@@ -69,6 +69,12 @@ int hidden_directory(void)
     return -1;
 }
 
+int mount_take_port(void)
+{
+    errno = EBUSY;
+    return -1;
+}
+
 bool mount_serve(const struct mount_request *request, struct failure *failure)
 {
     errno = EINVAL;

@@ -12,7 +12,7 @@ import type { CloneIdentity, HostRequest, TerminalSize } from '../protocol/host-
 import { printable } from '../protocol/printable.ts';
 import { type AgentConnectOptions, openConnection } from './connect.ts';
 import { Greeting, type Hello } from './greeting.ts';
-import type { AgentExecOptions, GuestProcess, KillScope } from './guest-process.ts';
+import type { AgentExecOptions, GuestProcess, GuestProgram, KillScope } from './guest-process.ts';
 import { ProcessRequests } from './process-requests.ts';
 import { RequestTable } from './request-table.ts';
 import { type GuestFileContent, writeGuestFile } from './write-guest-file.ts';
@@ -201,6 +201,20 @@ export class AgentClient {
    */
   startFiles(user: string): Promise<GuestProcess> {
     return this.#processes.startFiles(user);
+  }
+
+  /**
+   * Starts the program that has the port of the file channel as its standard input and output. Instead of host mounts, and once.
+   * @param argv  The program, as an absolute path, and its arguments.
+   * @throws {GondolinError} AGENT_EXEC_…, AGENT_TIMEOUT, the session's error.
+   */
+  startProgram(argv: readonly string[]): Promise<GuestProgram> {
+    return this.#processes.startProgram(argv);
+  }
+
+  /** Returns the program that a restored machine has from `startProgram`. Call once, before the session can hear of its exit. */
+  adoptProgram(): GuestProgram {
+    return this.#processes.adoptProgram();
   }
 
   /**

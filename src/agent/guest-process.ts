@@ -46,6 +46,14 @@ export interface AgentExecOptions {
   readonly timeoutMs?: number;
 }
 
+/** The one program of a machine, which reads and writes the port of the file channel. */
+export interface GuestProgram {
+  /** Rejects with the error that ended the session. */
+  readonly exited: Promise<ExitStatus>;
+  /** Signals its process group; resolves once the guest's kernel has the signal. */
+  kill(signal: number): Promise<void>;
+}
+
 /** A started process. */
 export interface GuestProcess {
   /** Its request id, for `AgentClient.kill`. */

@@ -1,5 +1,6 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { MuxSession } from '../mux/mux-session.ts';
+import { STREAM_FILE_PORT } from '../protocol/constants.ts';
 import { checkEmptyBody, decodePid, type GuestMessage } from '../protocol/guest-message.ts';
 import type { HostRequest, TerminalSize } from '../protocol/host-message.ts';
 import { ExitTable } from './exit-table.ts';
@@ -7,7 +8,9 @@ import {
   type AgentExecOptions,
   destroyExecStreams,
   type ExecStreams,
+  type ExitStatus,
   type GuestProcess,
+  type GuestProgram,
   type KillScope,
   openExecStreams,
 } from './guest-process.ts';
@@ -16,6 +19,8 @@ import type { RequestTable } from './request-table.ts';
 
 const SCOPES = { process: 'PROCESS', group: 'GROUP', tree: 'TREE' } as const;
 const SIGKILL = 9;
+/** A copy of the machine has the program under it too. */
+const PROGRAM_ID = 0xffff_ffff;
 
 /** The requests about processes, EXEC, FILES, KILL and RESIZE, and the exits. `AgentClient` documents the calls. */
 export class ProcessRequests {
@@ -58,6 +63,31 @@ export class ProcessRequests {
     const streams = openExecStreams(this.#session, { argv: [], stdin: true, stderr: 'ignore' });
     const [stdin, stdout] = [streams.stdin?.id ?? 0, streams.stdout?.id ?? 0];
     return this.#start({ type: 'FILES', stdin, stdout, user }, streams);
+  }
+
+  async startProgram(argv: readonly string[]): Promise<GuestProgram> {
+    const request: HostRequest = {
+      ...{ type: 'EXEC', stdin: STREAM_FILE_PORT, stdout: STREAM_FILE_PORT, stderr: 0 },
+      ...{ user: '', cwd: '/', argv, env: [], terminal: null },
+    };
+    const exited = await this.#requests.send(request, {
+      decode: (body, id) => {
+        decodePid(body);
+        return { promise: this.#exits.add(id) };
+      },
+      toError: execError,
+      timeoutMs: this.#timeoutMs,
+      id: PROGRAM_ID,
+    });
+    return this.#program(exited.promise);
+  }
+
+  adoptProgram(): GuestProgram {
+    return this.#program(this.#exits.add(PROGRAM_ID));
+  }
+
+  #program(exited: Promise<ExitStatus>): GuestProgram {
+    return { exited, kill: (signal) => this.kill(PROGRAM_ID, signal, 'group') };
   }
 
   async #start(

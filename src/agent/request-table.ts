@@ -23,6 +23,8 @@ export interface ReplyHandling<T> {
   readonly timeoutMs: number;
   /** `cork` holds back everything sent after the request until one with `uncork`, which is sent first. */
   readonly flow?: 'cork' | 'uncork';
+  /** @default the next unused one */
+  readonly id?: number;
 }
 
 /**
@@ -54,13 +56,13 @@ export class RequestTable {
    *   PROTOCOL_TEXT_HAS_NUL; the error that ended the session.
    */
   async send<T>(request: HostRequest, handling: ReplyHandling<T>): Promise<T> {
-    const id = this.#nextId;
+    const id = handling.id ?? this.#nextId;
     const payload = encodeHostMessage(id, request);
     if (payload.length > MAX_HOST_PAYLOAD_BYTES) throw tooLarge(request, payload.length);
     if (handling.flow === 'cork') this.#session.sendThenCork(payload);
     else if (handling.flow === 'uncork') this.#session.uncorkAndSend(payload);
     else this.#session.sendMessage(payload);
-    this.#nextId += 1;
+    if (handling.id === undefined) this.#nextId += 1;
     return new Promise<T>((resolve, reject) => {
       let isLate = false;
       const timer = setTimeout(() => {

@@ -20,7 +20,7 @@ import { invalidArgument } from './errors.ts';
 import type { SandboxSizes } from './sizes.ts';
 
 /** Increased when the file, or what the guest's processes expect of their host, changes: older snapshots are then refused. */
-const VERSION = 1;
+const VERSION = 2;
 const FILE = 'functions.json';
 const MAX_FILE_BYTES = 1024 * 1024;
 const MAX_NAMES = 10_000;

@@ -30,6 +30,9 @@ export const MAX_OPEN_PAYLOAD_BYTES = 64;
 /** Length of the type, the reserved field and the request id before each message's body, in bytes. */
 export const MESSAGE_HEADER_BYTES = 8;
 
+/** In `EXEC`, as stdin and stdout: the port of the file channel itself. */
+export const STREAM_FILE_PORT = 4_294_967_295;
+
 /** Longest entropy of one `IDENTITY`, in bytes. */
 export const MAX_ENTROPY_BYTES = 512;
 

@@ -112,8 +112,10 @@ void exec_forget_all(void)
 {
     kill_forget_past();
     for (struct exec *exec = execs; exec != NULL; exec = exec->next) {
-        exec->request_id = 0;
-        exec->is_exited_sent = true;
+        if (!exec->has_port) {
+            exec->request_id = 0;
+            exec->is_exited_sent = true;
+        }
         memset(exec->streams, 0, sizeof exec->streams);
         while (exec->waiters != NULL) {
             struct kill_waiter *waiter = exec->waiters;
@@ -121,6 +123,11 @@ void exec_forget_all(void)
             free(waiter);
         }
     }
+}
+
+bool exec_is_port_alone(void)
+{
+    return exec_count == 1 && execs->has_port;
 }
 
 bool exec_on_reaped(pid_t pid, int status)

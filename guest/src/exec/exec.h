@@ -19,8 +19,11 @@ void exec_kill(uint32_t request_id, const struct kill_request *request);
 /* Gives the exec's terminal a new size, of which SIGWINCH notifies its foreground processes; replies. */
 void exec_resize(uint32_t request_id, const struct resize_request *request);
 
-/* A new host has connected: processes keep running, and it hears nothing of them. */
+/* A new host has connected: processes keep running, and it hears nothing of them but of the one that has the port. */
 void exec_forget_all(void);
+
+/* True if the only command is the program that has the port. */
+bool exec_is_port_alone(void);
 
 /* Handles a reaped child with this wait status; false if it does not belong to an EXEC. */
 bool exec_on_reaped(pid_t pid, int status);

@@ -41,6 +41,8 @@ struct exec {
     /* NULL if the exec has none, or its output is complete. Its output is output_pipes[0]. */
     struct terminal *terminal;
     struct kill_waiter *waiters;
+    /* The program has the port of the file channel, which a copy of the machine has too: a new host knows it by its id. */
+    bool has_port;
     bool is_started;
     bool is_reaped;
     /* Set while its output pipes are finished: they call back. */

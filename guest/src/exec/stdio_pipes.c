@@ -6,6 +6,7 @@
 #include "exec/output_pipe.h"
 #include "exec/stdin_pipe.h"
 #include "exec/terminal.h"
+#include "file/mount.h"
 #include "runtime/util.h"
 
 #define OUTPUT_PIPE_BYTES 1048576
@@ -109,9 +110,32 @@ static bool open_terminal(struct exec *exec, const struct exec_request *request,
     return true;
 }
 
+static bool wants_port(const struct exec_request *request)
+{
+    return request->stdin_stream == GONDOLIN_STREAM_FILE_PORT || request->stdout_stream == GONDOLIN_STREAM_FILE_PORT;
+}
+
+/* The program reads and writes the file channel's port: no byte of it passes through the agent. */
+static bool connect_port(struct exec *exec, const struct exec_request *request, int child_ends[3],
+                         struct failure *failure)
+{
+    if (request->stdin_stream != request->stdout_stream || request->stderr_stream != 0 || request->has_terminal) {
+        errno = EINVAL;
+        return failed(failure, "streams of the file port");
+    }
+    child_ends[0] = mount_take_port();
+    if (child_ends[0] < 0)
+        return failed(failure, "file port");
+    exec->has_port = true;
+    child_ends[1] = fcntl(child_ends[0], F_DUPFD_CLOEXEC, 3);
+    return child_ends[1] >= 0 || failed(failure, "stdio");
+}
+
 static bool connect_streams(struct exec *exec, const struct exec_request *request, int child_ends[3],
                             struct failure *failure)
 {
+    if (wants_port(request))
+        return connect_port(exec, request, child_ends, failure);
     if (!claim_streams(exec, request, failure))
         return false;
     if (request->has_terminal)

@@ -21,14 +21,30 @@
 
 static int port_fd = -1;
 static int fuse_root_fd = -1;
+/* A program has the port: no mount of the host can use it. */
+static bool is_port_taken;
 
 void mount_init(int fs_port_fd)
 {
     port_fd = fs_port_fd;
 }
 
+int mount_take_port(void)
+{
+    errno = EBUSY;
+    if (fuse_root_fd >= 0 || is_port_taken)
+        return -1;
+    int fd = fcntl(port_fd, F_DUPFD_CLOEXEC, 3);
+    is_port_taken = fd >= 0;
+    return fd;
+}
+
 static bool mount_host(const struct mount_request *request, struct failure *failure)
 {
+    if (is_port_taken) {
+        errno = EBUSY;
+        return failed(failure, "file channel for %s", request->target);
+    }
     if (fuse_root_fd < 0)
         fuse_root_fd = fuse_start(port_fd, failure);
     if (fuse_root_fd < 0)

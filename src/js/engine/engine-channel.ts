@@ -1,4 +1,5 @@
 import type { SandboxSizes } from '../sizes.ts';
+import { encodeU64s } from '../wire/engine-frame.ts';
 
 /** A running gondolin-js, wherever it runs. */
 export interface EngineChannel {
@@ -28,17 +29,12 @@ export interface SavedEngine {
 }
 
 /**
- * Starts a gondolin-js, or continues a saved one: it then has no engine, and waits for the RESTORE of the snapshot.
+ * Starts a gondolin-js, which waits for START, or continues a saved one, which waits for any request.
  * @throws {GondolinError} as `VM.create`; SNAPSHOT_REFUSED.
  */
 export type OpenEngine = (sizes: SandboxSizes, saved?: SavedEngine) => Promise<EngineChannel>;
 
-/** @param socket  Where a host attaches to it after a restore of its machine. */
-export function engineArguments({ heap, stack, outputBuffer }: SandboxSizes, socket: string) {
-  return [...[heap, stack, outputBuffer].map(String), socket];
-}
-
-/** Arguments of the command that attaches to it. */
-export function attachArguments(socket: string, { id }: SavedEngine): string[] {
-  return ['--attach', socket, String(id)];
+/** The payload of START. */
+export function encodeSizes({ heap, stack, outputBuffer }: SandboxSizes): Buffer {
+  return encodeU64s([heap, stack, outputBuffer]);
 }

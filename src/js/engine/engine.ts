@@ -63,11 +63,6 @@ export class Engine {
     return this.#failure !== null;
   }
 
-  /** Resolves once it takes requests. */
-  ready(): Promise<EngineFrame> {
-    return this.#kept(this.#reply());
-  }
-
   /**
    * Sends a request and resolves with its reply.
    * @param limitMs  A guest that has not replied by then is taken for broken.
@@ -100,8 +95,18 @@ export class Engine {
   /** Lets the guest end a snapshot's process. Not while a request waits for its reply. */
   forget(id: number): void {
     this.snapshots.delete(id);
-    if (this.#failure === null)
-      void this.#send(encodeEngineFrame(ENGINE_FRAME.forget, encodeU32(id)));
+    this.#tell(ENGINE_FRAME.forget, id);
+  }
+
+  /** Lets the guest end the processes of all snapshots but this one. Not while a request waits for its reply. */
+  keepOnly(id: number): void {
+    this.snapshots.clear();
+    this.snapshots.add(id);
+    this.#tell(ENGINE_FRAME.keep, id);
+  }
+
+  #tell(type: number, id: number): void {
+    if (this.#failure === null) void this.#send(encodeEngineFrame(type, encodeU32(id)));
   }
 
   /** Stops the JavaScript that runs; the request's reply then says so. */

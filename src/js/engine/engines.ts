@@ -4,7 +4,7 @@ import type { SandboxSetup } from '../sandbox-setup.ts';
 import { ENGINE_FRAME, encodeU32 } from '../wire/engine-frame.ts';
 import { expectReply } from '../wire/expect-reply.ts';
 import { Engine } from './engine.ts';
-import type { EngineChannel, SavedEngine } from './engine-channel.ts';
+import { type EngineChannel, encodeSizes, type SavedEngine } from './engine-channel.ts';
 
 /** The runtime without handlers: the snapshot that each engine starts from. */
 const BARE = 0;
@@ -64,7 +64,7 @@ export class Engines {
   async restoreSaved(saved: SavedEngine): Promise<SnapshotPlace> {
     const engine = await connect(this.#setup, this.#machines, saved);
     const place = { engine, id: saved.id };
-    engine.snapshots.add(place.id);
+    engine.keepOnly(place.id);
     this.#lastId = Math.max(this.#lastId, place.id);
     try {
       await this.restore(place);
@@ -157,7 +157,8 @@ async function connect(
 async function openEngine(setup: SandboxSetup, machines: LiveMachines): Promise<Engine> {
   const engine = await connect(setup, machines);
   try {
-    expectReply(await engine.ready(), ENGINE_FRAME.ready);
+    const reply = await engine.request(ENGINE_FRAME.start, [encodeSizes(setup.sizes)]);
+    expectReply(reply, ENGINE_FRAME.ready);
     return engine;
   } catch (error) {
     await engine.close();

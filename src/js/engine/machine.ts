@@ -1,17 +1,15 @@
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import type { Duplex } from 'node:stream';
 import { jsProgramPath } from '../../host/package-root.ts';
 import { type LoneProgram, startLoneProgram } from '../../vm/start/lone-program.ts';
-import { machineBytes, type SandboxSizes } from '../sizes.ts';
-import {
-  attachArguments,
-  type EngineChannel,
-  engineArguments,
-  type SavedEngine,
-} from './engine-channel.ts';
+import { DEFAULT_SIZES, machineBytes, type SandboxSizes } from '../sizes.ts';
+import { ENGINE_FRAME, type EngineFrame, encodeEngineFrame } from '../wire/engine-frame.ts';
+import { EngineFrameDecoder } from '../wire/engine-frame-decoder.ts';
+import { expectReply } from '../wire/expect-reply.ts';
+import { type EngineChannel, encodeSizes, type SavedEngine } from './engine-channel.ts';
 
 const GUEST_PATH = '/gondolin-js';
-const GUEST_SOCKET = '/gondolin-js.socket';
 
 /**
  * Starts a machine with gondolin-js, or continues a saved one. Node does not wait for it.
@@ -21,21 +19,39 @@ export async function openMachine(
   sizes: SandboxSizes,
   saved?: SavedEngine,
 ): Promise<EngineChannel> {
-  const machine = {
+  const program = await startLoneProgram({
     hostPath: jsProgramPath(),
     guestPath: GUEST_PATH,
+    args: ['--port'],
     memoryBytes: machineBytes(sizes),
-  };
-  const program = await (saved === undefined
-    ? startLoneProgram({ ...machine, args: engineArguments(sizes, GUEST_SOCKET) })
-    : startLoneProgram({
-        ...machine,
-        args: attachArguments(GUEST_SOCKET, saved),
-        stderr: 'pipe',
-        from: saved.directory,
-      }));
+    prepare: prepareEngine,
+    ...(saved === undefined ? {} : { from: saved.directory }),
+  });
   program.keepAlive(false);
   return new MachineChannel(program);
+}
+
+/** Waits for the first engine. Each sandbox gives it sizes of its own, which replace these. */
+async function prepareEngine(channel: Duplex): Promise<void> {
+  channel.write(encodeEngineFrame(ENGINE_FRAME.start, encodeSizes(DEFAULT_SIZES)));
+  expectReply(await firstFrame(channel), ENGINE_FRAME.ready);
+}
+
+function firstFrame(channel: Duplex): Promise<EngineFrame> {
+  const decoder = new EngineFrameDecoder();
+  return new Promise((resolve, reject) => {
+    const onData = (chunk: Buffer) => {
+      try {
+        const [frame] = decoder.push(chunk);
+        if (frame === undefined) return;
+        channel.off('data', onData).pause();
+        resolve(frame);
+      } catch (error) {
+        reject(error as Error);
+      }
+    };
+    channel.on('data', onData);
+  });
 }
 
 class MachineChannel implements EngineChannel {
@@ -46,17 +62,16 @@ class MachineChannel implements EngineChannel {
   constructor(program: LoneProgram) {
     this.#program = program;
     this.ended = program.ended;
-    program.process.stderr?.on('error', () => undefined);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    const { stdin } = this.#program.process;
-    if (stdin === null || stdin.destroyed) throw new Error('its input is closed');
-    if (!stdin.write(bytes)) await once(stdin, 'drain');
+    const { channel } = this.#program;
+    if (channel.destroyed) throw new Error('its input is closed');
+    if (!channel.write(bytes)) await once(channel, 'drain');
   }
 
   onOutput(listener: (chunk: Buffer) => void): void {
-    this.#program.process.stdout?.on('data', listener);
+    this.#program.channel.on('data', listener).resume();
   }
 
   save(directory: string): Promise<void> {
@@ -69,19 +84,9 @@ class MachineChannel implements EngineChannel {
 
   /** One after another: two signals at once may arrive as one. */
   interrupt(): Promise<void> {
-    const sent = this.#interrupting.then(() => this.#signal());
+    const sent = this.#interrupting.then(() => this.#program.signal(constants.signals.SIGUSR1));
     this.#interrupting = sent.catch(() => undefined);
     return sent;
-  }
-
-  async #signal(): Promise<void> {
-    const { stderr } = this.#program.process;
-    // The command that attached to a continued gondolin-js passes the signal on, and writes a byte when it has.
-    const passedOn = stderr === null ? null : once(stderr, 'data');
-    passedOn?.catch(() => undefined);
-    await this.#program.signal(constants.signals.SIGUSR1);
-    // A machine that has ended has nothing to be stopped any more.
-    if (passedOn !== null) await Promise.race([passedOn, this.ended]);
   }
 
   close(): Promise<void> {

@@ -6,6 +6,8 @@ export const ENGINE_FRAME = {
   restore: 4,
   forget: 5,
   hostResult: 6,
+  start: 7,
+  keep: 8,
   ready: 32,
   loaded: 33,
   result: 34,
@@ -33,6 +35,12 @@ export function encodeEngineFrame(type: number, ...parts: readonly Uint8Array[])
   header.writeUInt32LE(parts.reduce((sum, part) => sum + part.length, 0));
   header.writeUInt8(type, 4);
   return Buffer.concat([header, ...parts]);
+}
+
+export function encodeU64s(values: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(8 * values.length);
+  for (const [index, value] of values.entries()) bytes.writeBigUInt64LE(BigInt(value), 8 * index);
+  return bytes;
 }
 
 export function encodeU32(value: number): Buffer {

@@ -20,7 +20,7 @@ import type { ChannelCounts } from '../guest-files.ts';
 import { digestRam, fileStamp } from './ram-digest.ts';
 
 /** Increased when the content of a saved machine, or the moment it is saved, changes: older ones are then not restored. */
-export const SNAPSHOT_VERSION = 7;
+export const SNAPSHOT_VERSION = 8;
 
 const MANIFEST = 'manifest.json';
 /** The RAM file's stamp when its digest was last verified. */

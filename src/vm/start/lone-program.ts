@@ -1,41 +1,46 @@
-import type { GuestProcess } from '../../agent/guest-process.ts';
+import type { Duplex } from 'node:stream';
+import type { GuestProgram } from '../../agent/guest-process.ts';
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import { isColdForced } from '../../host/cold-start.ts';
 import { hostPlatform } from '../../host/image-environment.ts';
 import { ensureImage } from '../../image/ensure-image.ts';
 import type { BootImage } from '../../image/guest-image.ts';
 import { guestFailure } from '../guest-failure.ts';
 import { GuestFiles } from '../guest-files.ts';
 import { imageCacheOptions } from '../image-cache-options.ts';
+import { createNamelessIdentity } from './clone-identity.ts';
+import { bootGuest } from './cold.ts';
 import { restoreGuest } from './restore.ts';
-import { startUnmounted } from './spare.ts';
 import { createStartContext } from './start-context.ts';
 import { startLimits } from './start-limits.ts';
 import type { StartedGuest } from './started-guest.ts';
+import { startFromTemplate } from './template.ts';
 
 export interface LoneProgramOptions {
   /** A static program on the host. */
   readonly hostPath: string;
   /** Its place in the guest's root directory. */
   readonly guestPath: string;
-  /** Its arguments. */
+  /** Its arguments; the same for all machines of this program. */
   readonly args: readonly string[];
   /** RAM of the machine. */
   readonly memoryBytes: number;
-  /** Its standard error. @default 'ignore' */
-  readonly stderr?: 'pipe' | 'ignore';
-  /** A directory that `save` filled: its machine continues, beside the program that this call starts. @default a new machine */
+  /** Speaks to a program that was just started, until it is as each machine of it begins: that is saved as the template. */
+  readonly prepare: (channel: Duplex) => Promise<void>;
+  /** A directory that `save` filled: its machine continues. @default a new machine */
   readonly from?: string;
 }
 
 /** A machine that has one program and nothing else: no root file system, no mounts, no network. */
 export interface LoneProgram {
-  readonly process: GuestProcess;
+  /** The program's standard input and output: the machine's file channel, which no other process of the guest has. */
+  readonly channel: Duplex;
   /** Sends a signal to the program's process group; resolves once the guest's kernel has it. */
   signal(signal: number): Promise<void>;
   /** Resolves with the reason when the program or the machine has ended. Never rejects. */
   readonly ended: Promise<string>;
   /**
-   * Saves the machine with all its processes into an existing, empty directory; they continue afterwards. In a copy the streams of
-   * the program are closed.
+   * Saves the machine with all its processes into an existing, empty directory; they continue afterwards, and in a copy too.
    * @throws {GondolinError} MACHINE_STATE_FAILED; the error that ended the guest.
    */
   save(directory: string): Promise<void>;
@@ -46,19 +51,13 @@ export interface LoneProgram {
 }
 
 /**
- * Starts a machine with one program. On failure nothing keeps running.
- * @throws {GondolinError} as `VM.create`; SNAPSHOT_REFUSED.
+ * Gives a machine in which the program runs and is prepared. On failure nothing keeps running.
+ * @throws {GondolinError} as `VM.create`; SNAPSHOT_REFUSED; what `prepare` throws.
  */
 export async function startLoneProgram(options: LoneProgramOptions): Promise<LoneProgram> {
   const image = await programImage(options);
   try {
-    const guest = await startGuest(image, options);
-    try {
-      return await runProgram(guest, options, () => image.release());
-    } catch (error) {
-      await guest.machine.kill();
-      throw error;
-    }
+    return runningProgram(await startGuest(image, options), () => image.release());
   } catch (error) {
     await image.release();
     throw error;
@@ -75,17 +74,24 @@ function programImage({ hostPath, guestPath }: LoneProgramOptions): Promise<Boot
 }
 
 interface LoneGuest extends StartedGuest {
+  readonly program: GuestProgram;
   readonly templateKey: string;
 }
 
-async function startGuest(
-  image: BootImage,
-  { memoryBytes, from }: LoneProgramOptions,
-): Promise<LoneGuest> {
+async function startGuest(image: BootImage, lone: LoneProgramOptions): Promise<LoneGuest> {
   // A writable root is the initramfs: there is nothing to seal, and no scratch to mount.
-  const options = { memory: memoryBytes, sandbox: { rootOverlay: true } };
+  const options = { memory: lone.memoryBytes, sandbox: { rootOverlay: true } };
   const limits = startLimits(options);
   const log = () => undefined;
+  let program: GuestProgram | null = null;
+  const launch = async ({ agent, machine }: StartedGuest) => {
+    program = await agent.startProgram([lone.guestPath, ...lone.args]);
+    const exited = program.exited.then(({ code, signal }) => {
+      const how = `it ended with ${code ?? `signal ${signal}`}`;
+      throw new GondolinError('ERR_GUEST_ABORT', `${lone.guestPath} did not start: ${how}`);
+    });
+    await Promise.race([lone.prepare(machine.fs), exited]);
+  };
   try {
     const context = await createStartContext({
       options,
@@ -95,36 +101,46 @@ async function startGuest(
       files: new GuestFiles(options, log),
       limit: limits.exceeded,
       onMachine: (machine) => limits.watch(machine),
+      identity: createNamelessIdentity,
+      prepareTemplate: async (guest) => {
+        const { settle } = await import('./warm-up.ts');
+        await launch(guest);
+        await settle();
+      },
     });
-    const guest = await (from === undefined
-      ? startUnmounted(context)
-      : restoreGuest(context, from));
-    await Promise.race([guest.ready, limits.exceeded]);
-    return { ...guest, templateKey: context.templateKey };
+    const isCold = lone.from === undefined && isColdForced();
+    const guest = await (lone.from === undefined
+      ? isCold
+        ? bootGuest(context)
+        : startFromTemplate(context)
+      : restoreGuest(context, lone.from));
+    try {
+      if (isCold) await Promise.race([launch(guest), limits.exceeded]);
+      return {
+        ...guest,
+        program: program ?? guest.agent.adoptProgram(),
+        templateKey: context.templateKey,
+      };
+    } catch (error) {
+      await guest.machine.kill();
+      throw error;
+    }
   } finally {
     limits.release();
   }
 }
 
-async function runProgram(
-  { agent, machine, session, templateKey }: LoneGuest,
-  { guestPath, args, stderr = 'ignore' }: LoneProgramOptions,
+function runningProgram(
+  { agent, machine, session, program, templateKey }: LoneGuest,
   release: () => Promise<void>,
-): Promise<LoneProgram> {
-  const command = await agent.exec({
-    argv: [guestPath, ...args],
-    cwd: '/',
-    stdin: true,
-    stdout: 'pipe',
-    stderr,
-  });
+): LoneProgram {
   const failure = guestFailure({ machine, session, fuse: null });
-  const exited = command.exited.then(({ code, signal }) => `exit ${code ?? `by signal ${signal}`}`);
+  const exited = program.exited.then(({ code, signal }) => `exit ${code ?? `by signal ${signal}`}`);
   const ended = Promise.race([exited, failure]).catch((error: unknown) => String(error));
   return {
-    process: command,
+    channel: machine.fs,
     ended,
-    signal: (signal) => agent.kill(command.id, signal, 'group'),
+    signal: (signal) => program.kill(signal),
     async save(directory) {
       const { saveGuest } = await import('../snapshot/save-guest.ts');
       const nothing = { fuse: null, mountTargets: [], diskTargets: [], network: null };

@@ -59,7 +59,7 @@ export async function restoreLocked(
 
 async function restore(context: StartContext, saved: SavedMachine): Promise<StartedGuest> {
   const { spec, options, network, machineOptions } = context;
-  const identity = () => createCloneIdentity(options);
+  const identity = context.identity ?? (() => createCloneIdentity(options));
   const guest = await restoreMachine(spec, saved, identity, network, machineOptions);
   context.onMachine(guest.machine);
   context.log('vm', `restored from ${saved.ramPath}`);

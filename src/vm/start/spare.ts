@@ -107,7 +107,7 @@ function releasedOnce({ image, release }: AcquiredImage): AcquiredImage {
 }
 
 /** The guest that became the template has a file server without mounts, which cannot be replaced: another one is started. */
-export async function startUnmounted(context: StartContext): Promise<StartedGuest> {
+async function startUnmounted(context: StartContext): Promise<StartedGuest> {
   if (context.options.cold === true || isColdForced()) return bootGuest(context);
   const guest = await startFromTemplate(context);
   const { server } = context.files;

@@ -4,6 +4,7 @@ import { requireTool } from '../../host/tools.ts';
 import type { BootImage } from '../../image/guest-image.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../../machine/start-machine.ts';
+import type { CloneIdentity } from '../../protocol/host-message.ts';
 import type { FuseServer } from '../../vfs/fuse-server.ts';
 import type { OpenDisk } from '../disks/open-disks.ts';
 import type { GuestFiles } from '../guest-files.ts';
@@ -11,6 +12,7 @@ import type { GuestNetwork } from '../guest-network.ts';
 import { computeTemplateKey } from '../snapshot/template-key.ts';
 import { DEFAULT_MEMORY, type DebugLog, memoryBytes, type VMOptions } from '../vm-options.ts';
 import { hasStandardScratch } from './mounts.ts';
+import type { StartedGuest } from './started-guest.ts';
 
 /** The part of a network that a machine needs while it starts. */
 export type StartNetwork = Pick<GuestNetwork, 'trustKey' | 'install' | 'register'>;
@@ -38,6 +40,10 @@ interface WatchedStart extends Omit<StartRequest, 'network'> {
   /** Called with the machine once QEMU runs. */
   readonly onMachine: (machine: Machine) => void;
   readonly files: GuestFiles;
+  /** Gives each machine its identity. @default a new one with the options' host name */
+  readonly identity?: () => CloneIdentity;
+  /** Starts what a template of this machine has running. @default the first commands and the guest's side of the file channel */
+  readonly prepareTemplate?: (guest: StartedGuest) => Promise<void>;
 }
 
 /** Everything that each way to start a guest needs. */

@@ -50,16 +50,22 @@ function bootAndSave(context: StartContext, templates: TemplateStore): Promise<S
   return bootUntilReady(context, (guest) => saveAndIdentify(context, templates, guest));
 }
 
+async function warmMachine({ files }: StartContext, guest: StartedGuest): Promise<void> {
+  const { warmUp } = await import('./warm-up.ts');
+  await warmUp(guest.agent);
+  await files.warm(guest.agent, guest.machine);
+}
+
 async function saveAndIdentify(
-  { options, image, files, templateKey, directories }: StartContext,
+  context: StartContext,
   templates: TemplateStore,
   guest: StartedGuest,
 ): Promise<void> {
+  const { options, image, files, templateKey, directories, prepareTemplate } = context;
+  const identity = context.identity ?? (() => createCloneIdentity(options));
   const onWarning = (message: string) => options.onWarning?.(message);
-  const { warmUp } = await import('./warm-up.ts');
   const { saveTemplate } = await import('../snapshot/save-template.ts');
-  await warmUp(guest.agent);
-  await files.warm(guest.agent, guest.machine);
+  await (prepareTemplate?.(guest) ?? warmMachine(context, guest));
   const { imageTitle } = await import('../../image/recipe.ts');
   const { keepCacheSmall } = await import('../../image/trim-cache.ts');
   await saveTemplate(
@@ -71,7 +77,7 @@ async function saveAndIdentify(
       templateKey,
       imageTitle: imageTitle(image.recipe),
     },
-    () => createCloneIdentity(options),
+    identity,
     onWarning,
   );
   await keepCacheSmall(

@@ -17,6 +17,11 @@ export async function warmUp(agent: AgentClient): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     for (const argv of FIRST_COMMANDS) await tryOut(agent, argv);
   }
+  await settle();
+}
+
+/** Waits until the kernel has done what it does after its boot. */
+export async function settle(): Promise<void> {
   await delay(QUIET_MS);
 }
 

@@ -182,3 +182,18 @@ it('the realm has console, crypto, text encoding, structuredClone and timers', a
   });
   expect(printed).toEqual(['out line { a: [ 1, "x" ] } Map { 1 => 2 }', 'err bad']);
 });
+
+it('Math.random() continues with other numbers after each restore()', async () => {
+  const loaded = await loadHandlers({
+    random: 'function handler() { return [Math.random(), Math.random()]; }',
+  });
+  const snapshot = await loaded.snapshot();
+  const numbers: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    await loaded.restore(snapshot);
+    numbers.push(...((await loaded.callHandler('random', null)) as number[]));
+  }
+  expect(new Set(numbers).size).toBe(10);
+  expect(Math.min(...numbers)).toBeGreaterThanOrEqual(0);
+  expect(Math.max(...numbers)).toBeLessThan(1);
+});

@@ -51,7 +51,7 @@ it('a saved snapshot continues in a sandbox of another build with the same sizes
   expect(await loaded.callHandler('count', null)).toBe(3);
   await loaded.restore(snapshot);
   expect(await loaded.callHandler('count', null)).toBe(2);
-  // Limits and kill() reach an engine that a host attached to.
+  // Limits and kill() reach an engine of a machine that was saved.
   await expect(loaded.callHandler('spin', null, { cpuTimeoutMs: 50 })).rejects.toMatchObject({
     code: 'ERR_CANCELLED',
   });
@@ -74,7 +74,7 @@ it('a saved snapshot continues in a sandbox of another build with the same sizes
   await fresh.dispose();
 });
 
-it('a host that attaches finds the snapshot it names and no other', async () => {
+it('a saved snapshot is the one that the host names, and no other is kept', async () => {
   const directory = join(temporaryDirectory(), 'snapshot');
   await saved(directory);
   const facts = JSON.parse(readFileSync(join(directory, 'functions.json'), 'utf8')).facts as string;
@@ -100,7 +100,7 @@ it('a directory that is damaged, of another version or no snapshot is SNAPSHOT_R
     '',
     'null',
     whole.slice(0, -2),
-    whole.replace('"version":1', '"version":2'),
+    whole.replace('"version":2', '"version":3'),
     whole.replace('\\"id\\":1', '\\"id\\":2'),
     whole.replace(/"sha256":"./, '"sha256":"g'),
     `${whole.slice(0, -1)},"pad":"${'x'.repeat(2 ** 20)}"}`,
