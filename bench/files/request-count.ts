@@ -1,5 +1,6 @@
 import { OPCODE } from '../../src/protocol/fuse/fuse-abi.ts';
 import { FuseRequestDecoder } from '../../src/protocol/fuse/fuse-request.ts';
+import type { Results } from '../results.ts';
 
 const NAMES = Object.fromEntries(Object.entries(OPCODE).map(([name, code]) => [code, name]));
 
@@ -25,6 +26,12 @@ export class RequestCount {
     this.#byName.clear();
   }
 
+  /** Adds the total to the results, and returns it for people. */
+  count(results: Results, scenario: string): string {
+    results.add(`${scenario}: requests`, 'requests', [this.total]);
+    return this.total === 0 ? 'no request' : `${this.total} requests (${this.summary})`;
+  }
+
   get total(): number {
     return [...this.#byName.values()].reduce((sum, count) => sum + count, 0);
   }
@@ -33,7 +40,7 @@ export class RequestCount {
   get summary(): string {
     const sorted = [...this.#byName].toSorted(([, one], [, other]) => other - one);
     return sorted
-      .slice(0, 4)
+      .slice(0, 6)
       .map(([name, count]) => `${count} ${name}`)
       .join(', ');
   }

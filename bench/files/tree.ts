@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface TreeSizes {
-  /** Files of the git checkout and of the archive. */
+  /** Files of the git checkout. */
   readonly files: number;
+  readonly archiveFiles: number;
   readonly largeMiB: number;
   readonly sources: number;
 }
@@ -15,23 +16,41 @@ const MIB = 2 ** 20;
 /** Fills a directory with what the scenarios use. */
 export function makeTree(directory: string, sizes: TreeSizes): void {
   makeCheckout(directory, sizes.files);
+  makeArchive(directory, sizes.archiveFiles);
   makeSources(join(directory, 'build'), sizes.sources);
   makeApp(join(directory, 'app'));
   writeFileSync(join(directory, 'large'), randomBytes(sizes.largeMiB * MIB));
+  // In one file, from which the guest's own disk is filled by few requests.
+  const parts = ['app', 'build', 'large', 'tree'];
+  execFileSync('tar', ['-C', directory, '-cf', join(directory, 'all.tar'), ...parts]);
+}
+
+/** Makes files in a hundred directories and returns their names. */
+function makeFiles(tree: string, files: number): string[] {
+  const names = Array.from({ length: files }, (_, index) => `d${index % 100}/file-${index}.txt`);
+  for (let index = 0; index < 100; index++) mkdirSync(join(tree, `d${index}`), { recursive: true });
+  for (const name of names) writeFileSync(join(tree, name), `${name}\n`.repeat(20));
+  return names;
+}
+
+function makeArchive(directory: string, files: number): void {
+  const tree = join(directory, 'archive');
+  makeFiles(tree, files);
+  execFileSync('tar', ['-C', tree, '-cf', join(directory, 'archive.tar'), '.']);
+  rmSync(tree, { recursive: true });
 }
 
 function makeCheckout(directory: string, files: number): void {
-  const names = Array.from({ length: files }, (_, index) => `d${index % 100}/file-${index}.txt`);
   const tree = join(directory, 'tree');
-  for (let index = 0; index < 100; index++) mkdirSync(join(tree, `d${index}`), { recursive: true });
-  for (const name of names) writeFileSync(join(tree, name), `${name}\n`.repeat(20));
+  const names = makeFiles(tree, files);
   writeFileSync(join(directory, 'files.txt'), `${names.join('\n')}\n`);
   const run = (command: string, ...args: string[]) => execFileSync(command, args, { cwd: tree });
-  run('tar', '-cf', '../files.tar', '.');
   run('git', 'init', '--quiet');
   run('git', 'add', '.');
   const author = ['-c', 'user.name=bench', '-c', 'user.email=bench@example.com'];
   run('git', ...author, 'commit', '--quiet', '--message', 'all');
+  run('git', 'repack', '-a', '-d', '--quiet');
+  run('git', 'prune-packed', '--quiet');
 }
 
 function makeSources(directory: string, sources: number): void {

@@ -7,7 +7,10 @@ export const S_IFBLK = 0o060000;
 export const S_IFDIR = 0o040000;
 export const S_IFCHR = 0o020000;
 export const S_IFIFO = 0o010000;
+export const S_ISUID = 0o4000;
 export const S_ISGID = 0o2000;
+/** The group's right to execute. */
+export const S_IXGRP = 0o010;
 /** All permission bits, with set-user-id, set-group-id and sticky. */
 export const PERMISSION_BITS = 0o7777;
 

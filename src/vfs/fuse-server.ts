@@ -5,6 +5,7 @@ import { TurnQueue } from '../util/turn-scheduler.ts';
 import { FILE_TURNS } from './bounds/limits.ts';
 import { S_IFDIR, S_IFMT } from './file-mode.ts';
 import type { FuseContext } from './fuse/context.ts';
+import { DirectoryReads } from './fuse/directory-reads.ts';
 import { Handles } from './fuse/handles.ts';
 import { RequestPump } from './fuse/request-pump.ts';
 import { HookCalls, type HookFaultSink } from './hooks/hook-calls.ts';
@@ -86,7 +87,11 @@ export class FuseServer {
       ...{ ids: tables.ids, view, turns },
       send: (message, onDrained) => this.#pump.write(message, onDrained),
     });
-    this.#context = { mounts: this.#mounts, ...tables, view, live, listings, turns };
+    this.#context = {
+      ...{ mounts: this.#mounts, ...tables, view, live, listings, turns },
+      reads: new DirectoryReads(listings),
+      opensDirectories: options.hooks !== undefined,
+    };
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });

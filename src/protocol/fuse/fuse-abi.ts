@@ -58,6 +58,8 @@ export const INIT_FLAGS = {
   MAX_PAGES: 1 << 22,
   /** A link's target never changes without a new inode, so the guest may cache it. */
   CACHE_SYMLINKS: 1 << 23,
+  /** We clear set-id bits when a file is written, truncated or gets another owner, so that the guest need not ask for them before. */
+  HANDLE_KILLPRIV_V2: 1 << 28,
 } as const;
 
 /** SETATTR `valid` bits. */
@@ -71,7 +73,14 @@ export const FATTR = {
   FH: 64,
   ATIME_NOW: 128,
   MTIME_NOW: 256,
+  /** With SIZE: the caller may not keep set-id bits. */
+  KILL_SUIDGID: 2048,
 } as const;
+
+/** Flag of WRITE: the caller may not keep set-id bits. */
+export const WRITE_KILL_SUIDGID = 4;
+/** The same in `open_flags` of OPEN and CREATE, for O_TRUNC. */
+export const OPEN_KILL_SUIDGID = 1;
 
 /** Length of the fixed part after the header, by opcode. A shorter request is malformed. */
 export const FIXED_BYTES: Readonly<Record<number, number>> = {

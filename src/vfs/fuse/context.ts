@@ -9,6 +9,7 @@ import { type HeldNode, type Mount, type NodeTable, withUniqueIno } from '../nod
 import type { RecentAttributes } from '../nodes/recent-attributes.ts';
 import type { Attributes, Caller, MaybePromise, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
+import type { DirectoryReads } from './directory-reads.ts';
 import { ENTRY_BYTES, writeEntry } from './encode.ts';
 import type { Handles } from './handles.ts';
 
@@ -17,6 +18,9 @@ export interface FuseContext {
   readonly mounts: ReadonlyMap<string, Mount>;
   readonly ids: NodeTable;
   readonly handles: Handles;
+  readonly reads: DirectoryReads;
+  /** False when the guest's kernel is to read directories without opening them. */
+  readonly opensDirectories: boolean;
   readonly numbers: InodeNumbers;
   /** Attributes that the guest received lately. */
   readonly recent: RecentAttributes;

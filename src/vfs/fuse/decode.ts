@@ -39,6 +39,13 @@ function readTime(body: Buffer, secondsAt: number, nsAt: number): bigint {
   return body.readBigInt64LE(secondsAt) * SECOND_NS + ns;
 }
 
+/** Whether a SETATTR takes set-id bits away: a new owner does, a new size when the caller may not keep them. */
+export function clearsSetId(body: Buffer, { mode, uid, gid, sizeBytes }: AttributeChange): boolean {
+  const isKilled = (body.readUInt32LE(0) & FATTR.KILL_SUIDGID) !== 0;
+  const isOwned = uid !== undefined || gid !== undefined;
+  return mode === undefined && (isOwned || (sizeBytes !== undefined && isKilled));
+}
+
 /** Reads a struct fuse_setattr_in. @throws {VfsError} EINVAL for a size or time out of range. */
 export function readAttributeChange(body: Buffer): AttributeChange {
   const valid = body.readUInt32LE(0);

@@ -1,68 +1,94 @@
+import { ERRNO } from '../../protocol/errno.ts';
 import { MAX_TRANSFER_BYTES, OPCODE, ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { MAX_DIRECTORY_REPLY_BYTES } from '../bounds/limits.ts';
 import type { RequestReservation } from '../bounds/request-reservation.ts';
-import { readDirent } from '../listing/dirent.ts';
+import { readDirent, writePosition } from '../listing/dirent.ts';
 import type { Listing } from '../listing/listing.ts';
-import { VfsError } from '../vfs-error.ts';
+import { toErrno, VfsError } from '../vfs-error.ts';
 import { EMPTY, enter, type FuseContext, type FuseOperation, target } from './context.ts';
 import { readOffset } from './decode.ts';
+import type { DirectoryRead } from './directory-reads.ts';
 import { ENTRY_BYTES, encodeOpen } from './encode.ts';
 import type { OpenDirectory } from './handles.ts';
 
 /** `.` and `..` come first in a listing and are never looked up. */
 const DOTS = 2;
 
+/**
+ * A kernel that gets ENOSYS opens and closes no directory any more, and keeps each listing until the directory's times change or a
+ * notification drops it. Hooks see directories being opened.
+ */
 const openDirectory: FuseOperation = (context, request) => {
   if (request.nodeId === ROOT_NODE_ID) throw new VfsError('EACCES');
+  if (!context.opensDirectories) throw new VfsError('ENOSYS');
   context.handles.assertRoom();
   return encodeOpen(context.handles.addDirectory(target(context, request, 'read')), 0);
 };
 
-/** Returns the listing that an offset indexes; makes a new one when reading starts over. */
+/** Returns the listing that an index is of; makes a new one when reading starts over. */
 async function listingAt(
-  { listings }: FuseContext,
+  { listings, reads }: FuseContext,
   directory: OpenDirectory,
-  offset: number,
+  index: number,
 ): Promise<Listing> {
-  if (directory.listing !== null && offset > 0) return directory.listing;
-  const made = await listings.make(directory.held);
+  if (directory.listing !== null && index > 0) return directory.listing;
+  const made = await listings.make(directory.held).catch((error: unknown) => {
+    // Programs that stopped reading in the middle must not keep others from it.
+    if (toErrno(error) !== ERRNO.ENOMEM || !reads.endOthers(directory)) throw error;
+    return listings.make(directory.held);
+  });
   const old = directory.listing;
   directory.listing = made;
   if (old !== null) listings.release(directory.held, old);
   return made;
 }
 
-/** A listing, from an offset, with the reply to fill. */
-interface ListingReply {
+/** Returns what a READDIR reads: a directory that is open, or one that the kernel did not open, whose handle is 0. */
+function readAt(context: FuseContext, request: FuseRequest): DirectoryRead {
+  const [fh, position] = [request.body.readBigUInt64LE(0), readOffset(request.body, 8)];
+  if (fh === 0n) return context.reads.at(target(context, request, 'read'), position);
+  return { id: 0, directory: context.handles.directory(fh), index: position, base: 0 };
+}
+
+/** A listing, from an index, with the reply to fill. */
+interface ListingReply extends DirectoryRead {
   readonly listing: Listing;
   readonly reply: Buffer;
-  readonly offset: number;
-  readonly directory: OpenDirectory;
 }
 
 /** Runs `action` with the listing that a READDIR names; it stays valid meanwhile, whatever the guest releases. */
 async function readListing(
   context: FuseContext,
-  { body }: FuseRequest,
+  request: FuseRequest,
   room: RequestReservation,
-  action: (found: ListingReply) => number | Promise<number>,
+  action: (found: ListingReply) => Promise<number>,
 ): Promise<Buffer> {
-  const sizeBytes = body.readUInt32LE(16);
+  const sizeBytes = request.body.readUInt32LE(16);
   if (sizeBytes > MAX_TRANSFER_BYTES) throw new VfsError('EINVAL');
-  const directory = context.handles.directory(body.readBigUInt64LE(0));
-  const offset = readOffset(body, 8);
-  const listing = await listingAt(context, directory, offset);
+  const read = readAt(context, request);
+  const { directory, index } = read;
+  // Before it is listed, so that a change after that is reported.
+  context.view.watches(directory.held);
+  const listing = await listingAt(context, directory, index);
   listing.users++;
   if (directory.isReleased) releaseListing(context, directory);
   try {
     const replyBytes = Math.min(sizeBytes, MAX_DIRECTORY_REPLY_BYTES);
     await room.reserve(replyBytes);
     const reply = Buffer.alloc(replyBytes);
-    return reply.subarray(0, await action({ listing, reply, offset, directory }));
+    const used = await action({ ...read, listing, reply });
+    if (used === 0 && read.id > 0) finishRead(context, read);
+    return reply.subarray(0, used);
   } finally {
     context.listings.release(directory.held, listing);
   }
+}
+
+/** Ends a read at the end of the directory, where the guest's kernel starts to keep the listing. */
+function finishRead({ reads, view, live }: FuseContext, { id, directory }: DirectoryRead): void {
+  reads.end(id);
+  if (!view.watches(directory.held)) setImmediate(() => live.dropListing(directory.held));
 }
 
 function releaseListing({ listings }: FuseContext, directory: OpenDirectory): void {
@@ -70,32 +96,31 @@ function releaseListing({ listings }: FuseContext, directory: OpenDirectory): vo
   directory.listing = null;
 }
 
-const readDirectory: FuseOperation = (context, request, room) =>
-  readListing(context, request, room, ({ listing, reply, offset }) =>
-    listing.copyTo(reply, offset),
-  );
-
 /** Writes what struct fuse_direntplus has before the name of an entry. */
 type EnterEntry = typeof enterChild;
 
-function readDirectoryWith(enterEntry: EnterEntry): FuseOperation {
-  const fill = async (
-    context: FuseContext,
-    { listing, reply, offset, directory }: ListingReply,
-  ): Promise<number> => {
+/** Lists names; with `enterEntry` their attributes as well. */
+function readDirectoryWith(enterEntry: EnterEntry | null): FuseOperation {
+  const headBytes = enterEntry === null ? 0 : ENTRY_BYTES;
+  const fill = async (context: FuseContext, found: ListingReply): Promise<number> => {
+    const { listing, reply, directory, base } = found;
     let used = 0;
-    for (let index = offset; ; index++) {
+    for (let index = found.index; ; index++) {
       const dirent = listing.dirent(index);
-      if (dirent === null || used + ENTRY_BYTES + dirent.length > reply.length) return used;
+      if (dirent === null || used + headBytes + dirent.length > reply.length) return used;
       if (context.turns.isSpent) await context.turns.next();
-      if (index >= DOTS) await enterEntry(context, directory, dirent, reply, used);
-      used += ENTRY_BYTES;
-      used += dirent.copy(reply, used);
+      if (index >= DOTS) await enterEntry?.(context, directory, dirent, reply, used);
+      used += headBytes;
+      dirent.copy(reply, used);
+      writePosition(reply, used, base + index + 1);
+      used += dirent.length;
     }
   };
   return (context, request, room) =>
     readListing(context, request, room, (found) => fill(context, found));
 }
+
+const readDirectory = readDirectoryWith(null);
 
 /**
  * Writes the attributes of an entry. When it cannot be looked up (removed meanwhile, no descriptor left) its node id

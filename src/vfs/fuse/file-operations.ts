@@ -1,8 +1,15 @@
-import { MAX_TRANSFER_BYTES, OPCODE, OUT_HEADER_BYTES } from '../../protocol/fuse/fuse-abi.ts';
+import {
+  MAX_TRANSFER_BYTES,
+  OPCODE,
+  OPEN_KILL_SUIDGID,
+  OUT_HEADER_BYTES,
+  WRITE_KILL_SUIDGID,
+} from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
 import { O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC } from '../file-mode.ts';
-import { asOwnChange, type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
+import { asOwnChange, withoutNotice } from '../live/own-change.ts';
+import { type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
 import type { VfsHandle } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import {
@@ -17,6 +24,7 @@ import {
 import { openFlags } from './data-cache.ts';
 import { readName, readOffset } from './decode.ts';
 import { ENTRY_BYTES, encodeOpen, encodeStatus, writeReplyHeader } from './encode.ts';
+import { clearSetId } from './set-id.ts';
 
 const FSYNC_DATA_ONLY = 1;
 /** Flag of a WRITE from the page cache: a program wrote through a shared mapping (we ask for no writeback cache). */
@@ -35,7 +43,12 @@ const open: FuseOperation = async (context, request) => {
   if (isWrite(flags)) assertWritable(held.mount);
   handles.assertRoom();
   const open = () => held.mount.provider.open(held.node, flags & ~(O_CREAT | O_EXCL));
-  const handle = await ((flags & O_TRUNC) === 0 ? open() : asOwnChange(held, open));
+  const handle = await ((flags & O_TRUNC) === 0
+    ? open()
+    : asOwnChange(held, async () => {
+        if ((request.body.readUInt32LE(4) & OPEN_KILL_SUIDGID) !== 0) await clearSetId(held);
+        return open();
+      }));
   return finishOpen(context, held, handle);
 };
 
@@ -64,7 +77,9 @@ const create: FuseOperation = async (context, request) => {
     mode: request.body.readUInt32LE(4) & 0o7777,
     rdev: 0,
   };
-  const { node, handle } = await mount.provider.create(parent, place.name, file, caller(request));
+  const { node, handle } = await withoutNotice(directory, () =>
+    mount.provider.create(parent, place.name, file, caller(request)),
+  );
   const reply = Buffer.alloc(ENTRY_BYTES + 16);
   try {
     await enter(context, place, mount, node, reply);
@@ -74,6 +89,9 @@ const create: FuseOperation = async (context, request) => {
   }
   const held = context.ids.get(Number(reply.readBigUInt64LE(0)));
   noteOwnChange(held);
+  const isEmptied = (file.flags & O_TRUNC) !== 0;
+  if (isEmptied && (request.body.readUInt32LE(12) & OPEN_KILL_SUIDGID) !== 0)
+    await clearSetId(held);
   (await finishOpen(context, held, handle)).copy(reply, ENTRY_BYTES);
   return reply;
 };
@@ -106,9 +124,13 @@ const write: FuseOperation = async (context, request) => {
   const { provider } = held.mount;
   const data = writtenData(request);
   const offset = readOffset(request.body, 8);
-  const isMapped = (request.body.readUInt32LE(20) & FUSE_WRITE_CACHE) !== 0;
+  const flags = request.body.readUInt32LE(20);
+  const isMapped = (flags & FUSE_WRITE_CACHE) !== 0;
   await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
-    asOwnChange(held, () => provider.write(handle, data, offset, isMapped)),
+    asOwnChange(held, async () => {
+      if ((flags & WRITE_KILL_SUIDGID) !== 0) await clearSetId(held);
+      await provider.write(handle, data, offset, isMapped);
+    }),
   );
   const reply = Buffer.alloc(8);
   reply.writeUInt32LE(data.length, 0);
@@ -135,9 +157,11 @@ const allocate: FuseOperation = async (context, request) => {
   const { provider } = held.mount;
   const [offset, length] = [readOffset(request.body, 8), readOffset(request.body, 16)];
   await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
-    asOwnChange(held, () =>
-      provider.allocate(handle, request.body.readUInt32LE(24), offset, length),
-    ),
+    asOwnChange(held, async () => {
+      // The request does not say whether the caller may keep them.
+      await clearSetId(held);
+      await provider.allocate(handle, request.body.readUInt32LE(24), offset, length);
+    }),
   );
   return EMPTY;
 };

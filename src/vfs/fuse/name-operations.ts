@@ -4,7 +4,8 @@ import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { S_IFDIR, S_IFMT } from '../file-mode.ts';
 import type { NamePlace } from '../live/guest-view.ts';
 import { currentEntry } from '../live/live-files.ts';
-import { asOwnChange, type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
+import { asOwnChange, withoutNotice, withoutNotices } from '../live/own-change.ts';
+import { type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
 import type { VfsNode } from '../provider.ts';
 import { toErrno, VfsError } from '../vfs-error.ts';
 import {
@@ -17,9 +18,10 @@ import {
   target,
   tellAttributes,
 } from './context.ts';
-import { readAttributeChange, readName, readNames } from './decode.ts';
+import { clearsSetId, readAttributeChange, readName, readNames } from './decode.ts';
 import { encodeAbsent, encodeAttributes } from './encode.ts';
 import { lookupMount, rootAttributes } from './root-directory.ts';
+import { clearSetId } from './set-id.ts';
 
 const RENAME_FLAGS = 3;
 
@@ -55,7 +57,10 @@ const setAttributes: FuseOperation = async (context, request) => {
   const { provider } = held.mount;
   const handle = context.handles.fileHandle(request.body.readBigUInt64LE(8), held);
   const change = readAttributeChange(request.body);
-  await asOwnChange(held, () => provider.setAttributes(held.node, change, handle));
+  await asOwnChange(held, async () => {
+    if (clearsSetId(request.body, change)) await clearSetId(held);
+    await provider.setAttributes(held.node, change, handle);
+  });
   return getAttributes(context, request);
 };
 
@@ -80,7 +85,8 @@ const makeSymlink: FuseOperation = async (context, request) => {
   const end = request.body.indexOf(0, start);
   if (end === -1) throw new VfsError('EINVAL');
   const link = request.body.subarray(start, end);
-  const made = await mount.provider.makeSymlink(node, place.name, link, caller(request));
+  const make = () => mount.provider.makeSymlink(node, place.name, link, caller(request));
+  const made = await withoutNotice(directory, make);
   return enterMade(context, place, made);
 };
 
@@ -91,7 +97,8 @@ const makeNode: FuseOperation = async (context, request) => {
   if ((mode & S_IFMT) === S_IFDIR) throw new VfsError('EPERM');
   const wanted = { mode: mode & 0o177777, rdev: request.body.readUInt32LE(4) };
   const place = context.view.place(directory, readName(request.body, 16));
-  const made = await mount.provider.makeNode(node, place.name, wanted, caller(request));
+  const make = () => mount.provider.makeNode(node, place.name, wanted, caller(request));
+  const made = await withoutNotice(directory, make);
   return enterMade(context, place, made);
 };
 
@@ -113,7 +120,7 @@ function removed({ view, live }: FuseContext, directory: HeldNode, name: string)
 const unlink: FuseOperation = async (context, request) => {
   const directory = target(context, request, 'write');
   const name = readName(request.body, 0);
-  await directory.mount.provider.unlink(directory.node, name);
+  await withoutNotice(directory, () => directory.mount.provider.unlink(directory.node, name));
   removed(context, directory, name);
   return EMPTY;
 };
@@ -140,7 +147,10 @@ async function renameTo(
   const [name, newName] = readNames(request.body, namesAt);
   const { view, live } = context;
   const places = [view.place(from, name), view.place(to, newName)] as const;
-  await from.mount.provider.rename(from.node, name, to.node, newName, flags);
+  const known = context.ids.find(from.names?.get(name) ?? 0);
+  const concerned = new Set([from, to, ...(known === null ? [] : [known])]);
+  const rename = () => from.mount.provider.rename(from.node, name, to.node, newName, flags);
+  await withoutNotices([...concerned], rename);
   live.noteRemoved(from, name);
   const moved = currentEntry(to, newName)?.node ?? null;
   const held = moved === null ? null : context.ids.heldOf(moved);
@@ -157,7 +167,7 @@ const link: FuseOperation = async (context, request) => {
   const from = context.ids.get(Number(request.body.readBigUInt64LE(0)));
   if (from.mount !== to.mount) throw new VfsError('EXDEV');
   const place = context.view.place(to, readName(request.body, 8));
-  await to.mount.provider.link(from.node, to.node, place.name);
+  await withoutNotice(to, () => to.mount.provider.link(from.node, to.node, place.name));
   return enterMade(context, place, from.node);
 };
 

@@ -109,6 +109,15 @@ const onOpened =
     return { op, path: places.pathOf(held.mount, held.node), fh: Number(fh) };
   };
 
+/** A kernel that does not open directories reads them with the handle 0: from the start counts as opening. */
+const readDirectory: Describe = (request, path, context, places) => {
+  const { nodeId, body } = request;
+  if (body.readBigUInt64LE(0) !== 0n) return onOpened('readdir')(request, path, context, places);
+  const at = path(nodeId);
+  const read = { op: 'readdir', path: at } as const;
+  return readOffset(body, 8) === 0 ? [{ op: 'opendir', path: at }, read] : read;
+};
+
 const DESCRIBE: Readonly<Record<number, Describe>> = {
   [OPCODE.LOOKUP]: onName('lookup'),
   [OPCODE.GETATTR]: onNode('stat'),
@@ -149,8 +158,8 @@ const DESCRIBE: Readonly<Record<number, Describe>> = {
   [OPCODE.LSEEK]: onRange('lseek', () => undefined),
   [OPCODE.STATFS]: onNode('statfs'),
   [OPCODE.OPENDIR]: onNode('opendir'),
-  [OPCODE.READDIR]: onOpened('readdir'),
-  [OPCODE.READDIRPLUS]: onOpened('readdir'),
+  [OPCODE.READDIR]: readDirectory,
+  [OPCODE.READDIRPLUS]: readDirectory,
   [OPCODE.RELEASEDIR]: onOpened('releasedir'),
   [OPCODE.FSYNCDIR]: onHandle('fsync'),
 };

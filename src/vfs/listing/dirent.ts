@@ -31,6 +31,11 @@ export function writeDirent(
   target.write(entry.name, offset + 24, 'latin1');
 }
 
+/** Replaces the offset that the kernel asks for after the entry at `offset`. */
+export function writePosition(target: Buffer, offset: number, next: number): void {
+  target.writeBigUInt64LE(BigInt(next), offset + 8);
+}
+
 /** Reads an entry that {@link writeDirent} wrote. */
 export function readDirent(dirent: Buffer): ListedEntry {
   const length = dirent.readUInt32LE(16);

@@ -68,16 +68,6 @@ export class Listing {
     return batch.bytes.subarray(start, end);
   }
 
-  /** Copies entries from `index`, as many as fit. @returns the bytes written. */
-  copyTo(target: Buffer, index: number): number {
-    let used = 0;
-    for (let next = index; ; next++) {
-      const dirent = this.dirent(next);
-      if (dirent === null || used + dirent.length > target.length) return used;
-      used += dirent.copy(target, used);
-    }
-  }
-
   *entries(): Generator<ListedEntry, void> {
     for (let index = 0; index < this.#length; index++) {
       const dirent = this.dirent(index);

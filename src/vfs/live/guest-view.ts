@@ -1,6 +1,6 @@
 import { Budget } from '../bounds/budget.ts';
 import { KNOWN_NAMES } from '../bounds/limits.ts';
-import { RENAME_EXCHANGE, S_IFDIR, S_IFLNK, S_IFMT } from '../file-mode.ts';
+import { RENAME_EXCHANGE, S_IFDIR, S_IFMT } from '../file-mode.ts';
 import { type HeldNode, type NodeTable, noteOwnChange } from '../nodes/node-table.ts';
 import type { RecentAttributes } from '../nodes/recent-attributes.ts';
 import type { Attributes } from '../provider.ts';
@@ -120,7 +120,7 @@ export class GuestView {
     attributes: Attributes,
     watched: ReturnType<GuestView['watchAttributes']>,
   ): number {
-    const { ino, mode, nlink, sizeBytes, mtimeNs, ctimeNs } = attributes;
+    const { ino, mode, nlink, uid, gid, sizeBytes, mtimeNs, ctimeNs } = attributes;
     held.ino = ino;
     held.type = mode & S_IFMT;
     const isDirectory = held.type === S_IFDIR;
@@ -132,7 +132,7 @@ export class GuestView {
       return held.mount.provider.ttlMs;
     }
     held.told = {
-      ...{ ino, sizeBytes, mtimeNs, ctimeNs, isLink: (mode & S_IFMT) === S_IFLNK },
+      ...{ ino, mode, nlink, uid, gid, sizeBytes, mtimeNs, ctimeNs },
       ...{ atMs: performance.now(), isSettled: isSettled(ctimeNs) },
     };
     return WATCHED_TTL_MS;

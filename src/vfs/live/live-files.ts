@@ -3,10 +3,9 @@ import { MAX_NOTIFICATION_BYTES } from '../bounds/limits.ts';
 import {
   type HeldNode,
   isOwnChange,
+  keepsData,
   type Mount,
   type NodeTable,
-  type ToldAttributes,
-  withUniqueIno,
 } from '../nodes/node-table.ts';
 import type { Attributes, CurrentEntry, DirectoryChange } from '../provider.ts';
 import { EditAnnouncer } from './edit-announcer.ts';
@@ -18,6 +17,7 @@ import {
   type StaleName,
   type StaleNode,
 } from './notification.ts';
+import { attributesOf, isUnchanged } from './own-change.ts';
 
 export interface LiveFilesOptions {
   readonly ids: NodeTable;
@@ -95,7 +95,7 @@ export class LiveFiles {
     for (const held of this.#options.ids.all()) {
       if (!isConcerned(held)) continue;
       for (const name of held.names?.keys() ?? []) this.#suspect(held, name, 'data');
-      this.#suspect(held, null, 'attributes');
+      this.#suspect(held, null, 'data');
     }
   }
 
@@ -141,19 +141,24 @@ export class LiveFiles {
 
   async #examine({ directory, name, kinds }: Suspect): Promise<void> {
     if (this.#options.ids.find(directory.id) !== directory) return;
-    if (name === null) {
-      await this.compare(directory, false);
-      return;
-    }
+    if (name !== null) await this.#examineName(directory, name, kinds);
+    else if (kinds.has('name')) this.expire(directory, true);
+    else await this.compare(directory, kinds.has('data'));
+  }
+
+  async #examineName(directory: HeldNode, name: string, kinds: Suspect['kinds']): Promise<void> {
     const current = currentEntry(directory, name);
     const known = this.#compareName(directory, name, current);
     const node = current?.node ?? null;
     const held = node === null ? null : this.#options.ids.heldOf(node);
     const isOwn = held !== null && current !== null && isOwnChange(held, current.ctimeNs);
     if (held !== null) await this.compare(held, kinds.has('data') && !isOwn);
-    if (kinds.has('name'))
+    if (kinds.has('name')) {
+      const isOwnName = current === null ? this.edits.wasRemoved(directory, name) : isOwn;
+      // Its listing, once for all names that changed: another one in the same tick of the clock leaves its times as they are.
+      if (!isOwnName) this.#suspect(directory, null, 'name');
       this.#announcer.nameChanged({ directory, name, known, current, held, isOwn });
-    else if (current !== null && !isOwn)
+    } else if (current !== null && !isOwn)
       this.#announcer.fileChanged({ directory, name, held }, current, kinds.has('data'));
   }
 
@@ -198,11 +203,11 @@ export class LiveFiles {
     hasNewData: boolean,
     read: Attributes | null = null,
   ): Promise<void> {
-    const now = read ?? (await currentAttributes(held));
+    const now = read ?? (await attributesOf(held));
     const { told } = held;
-    const isSame = now !== null && told !== null && isUnchanged(told, now);
+    const isSame = told !== null && isUnchanged(told, now);
     if (hasNewData && !(isSame && told.isSettled)) this.expire(held, true);
-    else if (!isSame && told !== null) this.expire(held, told.isLink);
+    else if (!isSame && told !== null) this.expire(held, keepsData(told.mode));
   }
 
   /** Makes the guest ask for a node's attributes again. */
@@ -213,6 +218,11 @@ export class LiveFiles {
     const stale = { nodeId: held.id, dropsData };
     this.#sendNode(stale);
     if (isRecent) for (const ms of REPEATS_MS) this.#later(ms, () => this.#sendAgain(held, stale));
+  }
+
+  /** Makes the guest drop a listing that nobody watches. */
+  dropListing({ id }: HeldNode): void {
+    if (!this.#isPaused && !this.#isClosed) this.#sendNode({ nodeId: id, dropsData: true });
   }
 
   /** Makes the guest ask for a name that nobody watches any more. */
@@ -271,20 +281,6 @@ export function currentEntry({ mount, node }: HeldNode, name: string): CurrentEn
 function isCurrent(id: number, known: HeldNode | null, current: CurrentEntry | null): boolean {
   if (known === null) return id === 0 && current === null;
   return current?.node === known.node;
-}
-
-async function currentAttributes({ mount, node }: HeldNode): Promise<Attributes | null> {
-  try {
-    return withUniqueIno(mount, await mount.provider.attributes(node));
-  } catch {
-    return null;
-  }
-}
-
-function isUnchanged(told: ToldAttributes, now: Attributes): boolean {
-  const { ino, sizeBytes, mtimeNs, ctimeNs } = now;
-  const isSameTime = told.mtimeNs === mtimeNs && told.ctimeNs === ctimeNs;
-  return isSameTime && told.sizeBytes === sizeBytes && told.ino === ino;
 }
 
 function isBelow(held: HeldNode, top: HeldNode): boolean {

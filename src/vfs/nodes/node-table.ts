@@ -1,6 +1,7 @@
 import { ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
 import { Budget } from '../bounds/budget.ts';
 import { HELD_NODES } from '../bounds/limits.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../file-mode.ts';
 import type { Attributes, VfsNode, VfsProvider } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
@@ -54,22 +55,14 @@ export interface ToldAttributes {
   readonly sizeBytes: number;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
-  readonly isLink: boolean;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly nlink: number;
   /** Time at which they were sent, in ms of `performance.now()`. */
   readonly atMs: number;
   /** False when a later change could have given the file the same change time. */
   readonly isSettled: boolean;
-}
-
-/** Runs a change of the guest's, so that it is distinct from changes of the host. */
-export async function asOwnChange<T>(held: HeldNode, change: () => T | Promise<T>): Promise<T> {
-  held.ownChanges++;
-  try {
-    return await change();
-  } finally {
-    held.ownChanges--;
-    noteOwnChange(held);
-  }
 }
 
 /** Notes a change of the guest's that has just been made. */
@@ -80,6 +73,12 @@ export function noteOwnChange(held: HeldNode): void {
 /** True when the guest made the change of this time, or is making one. */
 export function isOwnChange({ ownChanges, ownChangeNs }: HeldNode, ctimeNs: bigint): boolean {
   return ownChanges > 0 || ctimeNs <= ownChangeNs;
+}
+
+/** Whether the guest keeps data besides the attributes of such a node until a notification drops it: a link's target, a listing. */
+export function keepsData(mode: number): boolean {
+  const type = mode & S_IFMT;
+  return type === S_IFLNK || type === S_IFDIR;
 }
 
 /** Returns a node that the guest has not asked anything of. */

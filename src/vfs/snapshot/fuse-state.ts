@@ -18,7 +18,8 @@ import { digits, readState, refuseState, savedName } from './read-state.ts';
 export interface ToldState {
   /** Index in the mount's `nodes`. */
   readonly node: number;
-  readonly isLink: boolean;
+  /** True for what the guest keeps besides attributes: a link's target, a directory's listing. */
+  readonly keepsData: boolean;
   readonly ino: string;
   readonly sizeBytes: number;
   readonly mtimeNs: string;
@@ -41,6 +42,8 @@ export interface MountState {
   /** Handle id and index in `nodes`. */
   readonly files: readonly (readonly [number, number])[];
   readonly directories: readonly DirectoryState[];
+  /** Directories that are read without having been opened, with ids of their own. */
+  readonly reads: readonly DirectoryState[];
   readonly told: readonly ToldState[];
   /** Names of directories that the guest uses without asking: index of the directory, name, index of the node or -1 for no file. */
   readonly names: readonly (readonly [number, string, number])[];
@@ -48,7 +51,7 @@ export interface MountState {
 
 /** A file server's part of a saved machine, as plain JSON. Locks and the result of INIT are in the guest's memory. */
 export interface FuseState {
-  readonly version: 3;
+  readonly version: 4;
   /** Totals of the channel since the machine's start, in bytes. */
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -84,6 +87,19 @@ const entryName: Decoder<string> = (value, field) =>
   value === '.' || value === '..' ? value : savedName(value, field);
 const fileType: Decoder<number> = (value, field) => integer({ max: S_IFMT })(value, field) & S_IFMT;
 
+const directories = list(
+  object<DirectoryState>({
+    id: integer({ min: 1 }),
+    node: integer(),
+    entries: nullable(
+      list(tuple<[string, number, string]>(entryName, fileType, digits), {
+        maxLength: MAX_STATE_ENTRIES,
+      }),
+    ),
+  }),
+  { maxLength: MAX_STATE_HANDLES },
+);
+
 const mountState = object<MountState>({
   name: text({ maxLength: MAX_MOUNT_NAME_LENGTH }),
   provider: anything,
@@ -93,22 +109,12 @@ const mountState = object<MountState>({
   files: list(tuple<[number, number]>(integer({ min: 1 }), integer()), {
     maxLength: MAX_STATE_HANDLES,
   }),
-  directories: list(
-    object<DirectoryState>({
-      id: integer({ min: 1 }),
-      node: integer(),
-      entries: nullable(
-        list(tuple<[string, number, string]>(entryName, fileType, digits), {
-          maxLength: MAX_STATE_ENTRIES,
-        }),
-      ),
-    }),
-    { maxLength: MAX_STATE_HANDLES },
-  ),
+  directories,
+  reads: directories,
   told: list(
     object<ToldState>({
       node: integer(),
-      isLink: boolean,
+      keepsData: boolean,
       ino: digits,
       sizeBytes: integer(),
       mtimeNs: digits,
@@ -123,7 +129,7 @@ const mountState = object<MountState>({
 
 const id = integer({ max: MAX_ID });
 const fuseState = object<FuseState>({
-  version: literal(3),
+  version: literal(4),
   bytesIn: integer(),
   bytesOut: integer(),
   user: object<Caller>({ uid: id, gid: id }),
@@ -153,11 +159,12 @@ export function readFuseState(value: unknown): FuseState {
 }
 
 /** Checks that every place is that of a node of the mount. */
-function assertPlaces({ nodes, files, directories, told, names }: MountState, field: string): void {
+function assertPlaces(mount: MountState, field: string): void {
+  const { nodes, files, told, names } = mount;
   const isPlace = (place: number) => place < nodes.length;
   const isWhole =
     files.every(([, place]) => isPlace(place)) &&
-    directories.every(({ node }) => isPlace(node)) &&
+    [...mount.directories, ...mount.reads].every(({ node }) => isPlace(node)) &&
     told.every(({ node }) => isPlace(node)) &&
     names.every(([directory, , node]) => isPlace(directory) && (node === NO_FILE || isPlace(node)));
   if (!isWhole) throw refuseState(`${field}: place of a node`);

@@ -1,20 +1,26 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { type FuseContext, tellAttributes } from '../fuse/context.ts';
 import type { OpenDirectory } from '../fuse/handles.ts';
-import type { ListedEntry } from '../listing/dirent.ts';
 import type { Listing } from '../listing/listing.ts';
 import type { Listings } from '../listing/listings.ts';
 import { currentEntry } from '../live/live-files.ts';
 import { encodeStaleName, encodeStaleNode } from '../live/notification.ts';
 import { type HeldNode, type Mount, newHeldNode } from '../nodes/node-table.ts';
 import type { Attributes, VfsHandle, VfsNode } from '../provider.ts';
-import { type FuseState, type MountState, NO_FILE, type ToldState } from './fuse-state.ts';
+import {
+  type DirectoryState,
+  type FuseState,
+  type MountState,
+  NO_FILE,
+  type ToldState,
+} from './fuse-state.ts';
 import { refuseState } from './read-state.ts';
 
 interface Restored {
   readonly nodes: HeldNode[];
   readonly files: (readonly [number, HeldNode, VfsHandle])[];
   readonly directories: (readonly [number, OpenDirectory])[];
+  readonly reads: (readonly [number, OpenDirectory])[];
   readonly lost: number[];
   /** Notifications of what changed. */
   readonly stale: Buffer[];
@@ -67,7 +73,7 @@ async function restoreMount(
     if (attributes !== null && isUnchanged(told, attributes) && isKept) continue;
     if (held !== null) held.told = null;
     context.recent.forget(nodeId);
-    all.stale.push(encodeStaleNode({ nodeId, dropsData: told.isLink }));
+    all.stale.push(encodeStaleNode({ nodeId, dropsData: told.keepsData }));
   }
 }
 
@@ -106,7 +112,7 @@ function restoreName(
 
 function restoreHandles(
   listings: Listings,
-  { files, directories }: MountState,
+  { files, directories, reads }: MountState,
   nodes: readonly (HeldNode | null)[],
   handles: readonly (VfsHandle | null)[],
   all: Restored,
@@ -122,22 +128,35 @@ function restoreHandles(
       all.lost.push(id);
       continue;
     }
-    const listed = entries?.map(([name, type, ino]) => ({
-      name,
-      type,
-      ino: BigInt.asUintN(64, BigInt(ino)),
-    }));
-    const listing = listed === undefined ? null : restoreListing(listings, held, listed);
-    all.directories.push([id, { held, listing, isReleased: false }]);
+    all.directories.push([id, restoreDirectory(listings, held, entries)]);
   }
+  for (const { id, node: place, entries } of reads) {
+    const held = nodes[place] ?? null;
+    // Else the guest's read starts again, and fails.
+    if (held !== null) all.reads.push([id, restoreDirectory(listings, held, entries)]);
+  }
+}
+
+function restoreDirectory(
+  listings: Listings,
+  held: HeldNode,
+  entries: DirectoryState['entries'],
+): OpenDirectory {
+  const listing = entries === null ? null : restoreListing(listings, held, entries);
+  return { held, listing, isReleased: false };
 }
 
 function restoreListing(
   listings: Listings,
   held: HeldNode,
-  entries: readonly ListedEntry[],
+  entries: NonNullable<DirectoryState['entries']>,
 ): Listing {
-  const listing = listings.restore(held, entries);
+  const listed = entries.map(([name, type, ino]) => ({
+    name,
+    type,
+    ino: BigInt.asUintN(64, BigInt(ino)),
+  }));
+  const listing = listings.restore(held, listed);
   if (listing === null) throw refuseState('listings above the limit');
   return listing;
 }
@@ -173,6 +192,7 @@ export async function restoreServer(
     nodes: [],
     files: [],
     directories: [],
+    reads: [],
     lost: [...state.lost],
     stale: [],
   };
@@ -190,6 +210,7 @@ export async function restoreServer(
     // After a failure too, so that closing the server closes the files that were opened.
     isWithinLimit = context.ids.restore(state.nextNodeId, all.nodes);
     context.handles.restore({ ...all, nextId: state.nextHandleId });
+    context.reads.restore(all.reads);
   }
   if (!isWithinLimit) throw refuseState('more files than the process may hold now');
   return all.stale;

@@ -1,8 +1,8 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { S_IFLNK, S_IFMT } from '../file-mode.ts';
 import type { FuseContext } from '../fuse/context.ts';
+import type { OpenDirectory } from '../fuse/handles.ts';
 import type { Listing } from '../listing/listing.ts';
-import type { HeldNode, Mount, ToldAttributes } from '../nodes/node-table.ts';
+import { type HeldNode, keepsData, type Mount, type ToldAttributes } from '../nodes/node-table.ts';
 import {
   type DirectoryState,
   type FuseState,
@@ -48,8 +48,13 @@ async function saveMount(context: FuseContext, mount: Mount): Promise<MountState
   const byId = new Map(nodes.map((held, place) => [held.id, place] as const));
   // A handle whose node a hostile guest forgot cannot be found again and is left out.
   const files = [...context.handles.files()].filter(([, { held }]) => places.has(held));
-  const directories = [...context.handles.directories()].filter(([, { held }]) => places.has(held));
-  const listed = directories.reduce((sum, [, { listing }]) => sum + (listing?.length ?? 0), 0);
+  const isPlaced = ([, { held }]: readonly [number, OpenDirectory]) => places.has(held);
+  const directories = [...context.handles.directories()].filter(isPlaced);
+  const reads = [...context.reads.all()].filter(isPlaced);
+  const listed = [...directories, ...reads].reduce(
+    (sum, [, { listing }]) => sum + (listing?.length ?? 0),
+    0,
+  );
   if (nodes.length > MAX_STATE_NODES) throw unsupported(mount, 'the guest holds too many files');
   if (listed > MAX_STATE_ENTRIES) throw unsupported(mount, 'too many entries are being listed');
   const handles = files.map(([, { handle }]) => handle);
@@ -58,16 +63,12 @@ async function saveMount(context: FuseContext, mount: Mount): Promise<MountState
     provider: await saveProvider(mount, nodes, handles),
     nodes: nodes.map(({ id, lookups }) => [id, lookups] as const),
     files: files.map(([id, { held }]) => [id, places.get(held) ?? 0] as const),
-    directories: directories.map(([id, { held, listing }]) => ({
-      id,
-      node: places.get(held) ?? 0,
-      entries: listing === null ? null : savedEntries(listing),
-    })),
+    directories: directories.map((one) => savedDirectory(one, places)),
+    reads: reads.map((one) => savedDirectory(one, places)),
     told: [
       ...context.recent.entries().flatMap(([nodeId, attributes]) => {
         const node = byId.get(nodeId);
-        const isLink = (attributes.mode & S_IFMT) === S_IFLNK;
-        return node === undefined ? [] : [savedAttributes(node, { ...attributes, isLink })];
+        return node === undefined ? [] : [savedAttributes(node, attributes)];
       }),
       ...nodes.flatMap(({ told }, node) => (told === null ? [] : [savedAttributes(node, told)])),
     ],
@@ -75,12 +76,20 @@ async function saveMount(context: FuseContext, mount: Mount): Promise<MountState
   };
 }
 
+function savedDirectory(
+  [id, { held, listing }]: readonly [number, OpenDirectory],
+  places: ReadonlyMap<HeldNode, number>,
+): DirectoryState {
+  const entries = listing === null ? null : savedEntries(listing);
+  return { id, node: places.get(held) ?? 0, entries };
+}
+
 function savedAttributes(
   node: number,
-  { isLink, ino, sizeBytes, mtimeNs, ctimeNs }: Omit<ToldAttributes, 'atMs' | 'isSettled'>,
+  { mode, ino, sizeBytes, mtimeNs, ctimeNs }: Omit<ToldAttributes, 'atMs' | 'isSettled'>,
 ): ToldState {
   const times = { mtimeNs: `${mtimeNs}`, ctimeNs: `${ctimeNs}` };
-  return { node, isLink, ino: `${ino}`, sizeBytes, ...times };
+  return { node, keepsData: keepsData(mode), ino: `${ino}`, sizeBytes, ...times };
 }
 
 function savedNames(
@@ -105,7 +114,7 @@ export async function saveServer(
   own: Pick<FuseState, 'bytesIn' | 'bytesOut' | 'user'>,
 ): Promise<FuseState> {
   return {
-    version: 3,
+    version: 4,
     ...own,
     nextNodeId: context.ids.nextId,
     nextHandleId: context.handles.nextId,

@@ -53,8 +53,8 @@ it('set-id bits, devices and owners never take effect on the host, and outlive t
   const directory = temporary();
   const { client, root } = await serve(directory);
   const { id } = await client.create(root, 'tool', 0o755);
-  await client.setattr(id, { mode: 0o6755 });
   await client.setattr(id, { uid: 4242 });
+  await client.setattr(id, { mode: 0o6755 });
   await client.mknod(root, 'disk', 0o060660, 2049);
   expect(statSync(join(directory, 'tool')).mode & 0o7777).toBe(0o755);
   expect(statSync(join(directory, 'tool')).uid).toBe(process.getuid?.());

@@ -24,6 +24,9 @@ it('two VMs that share a volume see and keep the owners and modes that the other
   expect(await one.client.stat(here)).toMatchObject({ uid: 1234, gid: 5678, mode: 0o104750 });
   await one.client.setattr(here, { uid: 1 });
   await other.client.setattr(there, { gid: 2 });
+  // A new owner takes the set-id bits away.
+  expect(await one.client.stat(here)).toMatchObject({ uid: 1, gid: 2, mode: 0o100750 });
+  await other.client.setattr(there, { mode: 0o4750 });
   const third = await serve(directory);
   expect(await third.client.stat(await third.client.walk('m/file'))).toMatchObject({
     ...{ uid: 1, gid: 2, mode: 0o104750 },

@@ -25,15 +25,16 @@ class ManyNames extends MemoryProvider {
   }
 }
 
-async function start<P extends MemoryProvider>(provider: P) {
-  const client = await FuseClient.start(provider);
+/** With hooks directories are opened; without them the guest's kernel reads them with the handle 0. */
+async function start<P extends MemoryProvider>(provider: P, { opens = false } = {}) {
+  const client = await FuseClient.start(provider, undefined, undefined, opens ? { hooks: {} } : {});
   onTestFinished(() => client.server.close());
   const root = await client.walk('m');
   return { provider, client, root, reader: new DirectoryReader(client) };
 }
 
 it('equal listings of a directory are held once, however often it is open', async () => {
-  const { client, root, reader } = await start(new ManyNames(1_000));
+  const { client, root, reader } = await start(new ManyNames(1_000), { opens: true });
   const first = await reader.open(root);
   await reader.read(root, first);
   const { listingBytes } = client.server.load;
@@ -46,7 +47,7 @@ it('equal listings of a directory are held once, however often it is open', asyn
 });
 
 it('listings above the budget fail with ENOMEM, and those that are closed make room', async () => {
-  const { provider, client, root, reader } = await start(new ManyNames(10_000));
+  const { provider, client, root, reader } = await start(new ManyNames(10_000), { opens: true });
   const handles: bigint[] = [];
   for (let open = 0; ; open++) {
     provider.prefix = `${open}`.padEnd(240, 'x');
@@ -66,7 +67,7 @@ it('listings above the budget fail with ENOMEM, and those that are closed make r
 });
 
 it('a listing changes only when reading starts over, and the old one is given back', async () => {
-  const { provider, client, root, reader } = await start(new ManyNames(1_000));
+  const { provider, client, root, reader } = await start(new ManyNames(1_000), { opens: true });
   const handle = await reader.open(root);
   const [, , third] = await reader.read(root, handle);
   provider.prefix = 'changed-';
@@ -78,13 +79,56 @@ it('a listing changes only when reading starts over, and the old one is given ba
 });
 
 it('a directory that is closed while it is listed leaves no listing', async () => {
-  const { client, root, reader } = await start(new ManyNames(20_000));
+  const { client, root, reader } = await start(new ManyNames(20_000), { opens: true });
   const handle = await reader.open(root);
   const reading = reader.read(root, handle);
   await reader.close(root, handle);
   await reading;
   await client.stat(root);
   expect(client.server.load.listingBytes).toBe(0);
+});
+
+it('a directory that is not opened is read to its end in the listing where the read began', async () => {
+  const { provider, root, reader } = await start(new ManyNames(1_000));
+  const names: string[] = [];
+  for (let offset = 0n; ; ) {
+    const page = await reader.read(root, 0n, { offset });
+    names.push(...page.map(({ name }) => name));
+    offset = page.at(-1)?.next ?? 0n;
+    if (page.length === 0) break;
+    // Another program lists it meanwhile, as it is then.
+    provider.prefix = `${names.length}-`;
+    expect((await reader.read(root, 0n))[2]?.name).toBe(`${names.length}-0`);
+  }
+  expect(names.slice(2)).toEqual(Array.from({ length: 1_000 }, (_, index) => `${index}`));
+  expect((await reader.all(root)).length).toBe(1_002);
+});
+
+it('a read that ends gives its listing back; of those that stop in the middle 64 are kept', async () => {
+  const { provider, client, root, reader } = await start(new ManyNames(500));
+  await reader.all(root);
+  expect(client.server.load.listingBytes).toBe(0);
+  const firsts = [];
+  for (let read = 0; read < 200; read++) {
+    provider.prefix = `${read}-`.padStart(6, '0');
+    firsts.push(await reader.read(root, 0n));
+  }
+  const { listingBytes } = client.server.load;
+  provider.prefix = '000-';
+  await reader.read(root, 0n);
+  expect(client.server.load.listingBytes).toBeLessThanOrEqual(listingBytes);
+  // Its listing is gone: it goes on in a new one.
+  const [, , , fourth] = firsts[0] ?? [];
+  expect((await reader.read(root, 0n, { offset: fourth?.next ?? 0n }))[0]?.name).toBe('000-2');
+});
+
+it('reads that stop in the middle do not keep others from listing', async () => {
+  const { provider, client, root, reader } = await start(new ManyNames(10_000));
+  for (let read = 0; read < 40; read++) {
+    provider.prefix = `${read}`.padEnd(240, 'x');
+    expect(await reader.read(root, 0n)).not.toEqual([]);
+    expect(client.server.load.listingBytes).toBeLessThanOrEqual(64 * MIB);
+  }
 });
 
 it.each([false, true])(

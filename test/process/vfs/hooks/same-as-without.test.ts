@@ -19,9 +19,12 @@ const IDLE: VfsHooks = {
   beforeClose: () => undefined,
 };
 
+/** Without hooks directories are not opened; with them listings have no attributes, so that the guest holds fewer nodes. */
+const OTHERWISE: readonly number[] = [OPCODE.OPENDIR, OPCODE.READDIRPLUS];
+
 /** A request of a hostile guest: small numbers, which are often right, then a name or bytes. */
 const request = fc.record({
-  opcode: fc.constantFrom(...Object.values(OPCODE)),
+  opcode: fc.constantFrom(...Object.values(OPCODE).filter((one) => !OTHERWISE.includes(one))),
   nodeId: fc.nat(6),
   numbers: fc.array(fc.nat(4), { minLength: 11, maxLength: 22 }),
   tail: fc.oneof(
