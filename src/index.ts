@@ -90,6 +90,7 @@ export type {
   CurrentEntry,
   DirectoryChange,
   DirectoryEntry,
+  ExtendedAttributes,
   FileSystemStatus,
   MaybePromise,
   NewNode,

@@ -220,6 +220,8 @@ export type VolumeConfig =
       readonly isReadonly: boolean;
       /** Size of the memory of this process that takes what the guest changes: it never goes to the host's files. */
       readonly overlay?: { readonly sizeBytes: number };
+      /** Whether its files have extended attributes. */
+      readonly xattrs?: true;
     }
   | { readonly kind: 'memory'; readonly guestPath: string; readonly sizeBytes: number }
   | {

@@ -28,6 +28,7 @@ function load() {
     setxattr: libc.func('setxattr', 'int', [PATH, PATH, 'const void *', 'size_t', 'int']),
     flock: libc.func('flock', 'int', ['int', 'int']),
     prctl: libc.func('prctl', 'int', ['int', 'ulong', 'ulong', 'ulong', 'ulong']),
+    listxattr: libc.func('listxattr', 'int64_t', [PATH, 'void *', 'size_t']),
     removexattr: libc.func('removexattr', 'int', [PATH, PATH]),
     inotify_init1: libc.func('inotify_init1', 'int', ['int']),
     inotify_add_watch: libc.func('inotify_add_watch', 'int', ['int', PATH, 'uint']),
@@ -208,12 +209,33 @@ export function getAttribute(fd: number, name: string): string | null {
   return length < 0 ? null : value.toString('latin1', 0, length);
 }
 
-export function setAttribute(fd: number, name: string, value: string): void {
-  const bytes = Buffer.from(value, 'latin1');
-  checked(
-    'setxattr',
-    libc().calls.setxattr(cString(descriptorPath(fd)), cString(name), bytes, bytes.length, 0),
-  );
+/** XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limits.h. */
+const MAX_ATTRIBUTE_BYTES = 65_536;
+
+/** Value of an extended attribute of any size. @throws {SystemError} ENODATA and others of getxattr(2) */
+export function readAttribute(fd: number, name: string): Buffer {
+  const value = Buffer.alloc(MAX_ATTRIBUTE_BYTES);
+  const { getxattr } = libc().calls;
+  const path = cString(descriptorPath(fd));
+  const length = checked('getxattr', getxattr(path, cString(name), value, value.length));
+  return Buffer.from(value.subarray(0, length));
+}
+
+/** Names of a file's extended attributes, latin1. */
+export function listAttributes(fd: number): string[] {
+  const names = Buffer.alloc(MAX_ATTRIBUTE_BYTES);
+  const { listxattr } = libc().calls;
+  const path = cString(descriptorPath(fd));
+  const length = checked('listxattr', listxattr(path, names, names.length));
+  return names.toString('latin1', 0, length).split('\0').slice(0, -1);
+}
+
+/** @param flags of setxattr(2): 1 makes the attribute, 2 replaces it, 0 either. */
+export function setAttribute(fd: number, name: string, value: string | Buffer, flags = 0): void {
+  const bytes = typeof value === 'string' ? Buffer.from(value, 'latin1') : value;
+  const { setxattr } = libc().calls;
+  const path = cString(descriptorPath(fd));
+  checked('setxattr', setxattr(path, cString(name), bytes, bytes.length, flags));
 }
 
 export function removeAttribute(fd: number, name: string): void {

@@ -42,8 +42,13 @@ function mountLine(mount: MountPlan): string {
     const size = `${Math.round(mount.sizeBytes / MIB)} MiB${mount.isReadonly ? ', read-only' : ''}`;
     return `volume ${mount.name} -> ${mount.guestPath} (${size})`;
   }
-  const how = mount.overlay === undefined ? '' : ' (changes in memory)';
-  return `${mount.hostPath} -> ${mount.guestPath}${mount.isReadonly ? ' (read-only)' : how}`;
+  const facts = [
+    ...(mount.isReadonly ? ['read-only'] : []),
+    ...(mount.overlay === undefined ? [] : ['changes in memory']),
+    ...(mount.xattrs === undefined ? [] : ['xattrs']),
+  ];
+  const how = facts.length === 0 ? '' : ` (${facts.join(', ')})`;
+  return `${mount.hostPath} -> ${mount.guestPath}${how}`;
 }
 
 function portLine({ host, port, guestPort }: PortMapping): string {

@@ -84,14 +84,15 @@ export interface VmInputs {
 }
 
 function hostProvider(
-  { hostPath, guestPath, isReadonly, overlay }: Extract<MountPlan, { kind: 'host' }>,
+  { hostPath, guestPath, isReadonly, overlay, xattrs }: Extract<MountPlan, { kind: 'host' }>,
   readonlyPaths: readonly string[],
   keeper: OverlayKeeper | null,
 ): VfsProvider {
-  if (isReadonly) return new ReadonlyProvider(hostPath);
-  const files = new RealFSProvider(hostPath, { readonlyPaths });
+  const extendedAttributes = xattrs === true;
+  if (isReadonly) return new ReadonlyProvider(new RealFSProvider(hostPath, { extendedAttributes }));
+  const files = new RealFSProvider(hostPath, { readonlyPaths, extendedAttributes });
   if (overlay === undefined) return files;
-  const changed = new MemoryProvider({ maxBytes: overlay.sizeBytes });
+  const changed = new MemoryProvider({ maxBytes: overlay.sizeBytes, extendedAttributes });
   const provider = new OverlayProvider(changed, files);
   keeper?.watch({ guestPath, hostPath }, provider);
   return provider;

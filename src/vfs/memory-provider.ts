@@ -1,4 +1,6 @@
 import { O_APPEND, O_EXCL, O_TRUNC, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './file-mode.ts';
+import { MemoryAttributes } from './memory/memory-attributes.ts';
+import { MemoryBudget } from './memory/memory-budget.ts';
 import { MemoryNames } from './memory/memory-names.ts';
 import { MemoryPaths } from './memory/memory-paths.ts';
 import { MemorySnapshot } from './memory/memory-snapshot.ts';
@@ -8,6 +10,7 @@ import type {
   Attributes,
   Caller,
   DirectoryEntry,
+  ExtendedAttributes,
   FileSystemStatus,
   NewNode,
   NodePlace,
@@ -25,10 +28,15 @@ import { VfsError } from './vfs-error.ts';
  */
 export interface MemoryOptions {
   /**
-   * Most bytes it holds: contents in steps of 64 KiB, names, link targets, and 1 KiB for each file or
+   * Most bytes it holds: contents in steps of 64 KiB, names, link targets, extended attributes, and 1 KiB for each file or
    * directory. Above it the guest gets ENOSPC. @default 268435456 (256 MiB)
    */
   readonly maxBytes?: number;
+  /**
+   * Whether files have extended attributes. The guest then asks more often, of every mount of its VM: docs/files.md.
+   * @default false
+   */
+  readonly extendedAttributes?: boolean;
 }
 
 const DEFAULT_MAX_BYTES = 256 * 2 ** 20;
@@ -60,15 +68,19 @@ export class MemoryProvider implements VfsProvider {
   readonly isReadonly: boolean = false;
   readonly ttlMs: number = OWN_TREE_TTL_MS;
   readonly snapshot: ProviderSnapshot;
+  readonly extendedAttributes?: ExtendedAttributes;
   readonly #tree: MemoryTree;
   readonly #names: MemoryNames;
   readonly #paths: MemoryPaths;
 
-  constructor({ maxBytes = DEFAULT_MAX_BYTES }: MemoryOptions = {}) {
-    this.#tree = new MemoryTree(maxBytes);
+  constructor({ maxBytes = DEFAULT_MAX_BYTES, extendedAttributes = false }: MemoryOptions = {}) {
+    const budget = new MemoryBudget(maxBytes);
+    this.#tree = new MemoryTree(budget);
     this.#names = new MemoryNames(this.#tree);
     this.#paths = new MemoryPaths(this.#tree, this.#names);
-    this.snapshot = new MemorySnapshot(this.#tree);
+    const attributes = new MemoryAttributes(this.#tree, budget);
+    if (extendedAttributes) this.extendedAttributes = attributes;
+    this.snapshot = new MemorySnapshot(this.#tree, attributes);
   }
 
   /** Writes a whole file (mode 0644) and makes its parent directories. @param path Below the mount, e.g. `src/a.js`. */

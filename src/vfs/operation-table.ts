@@ -10,6 +10,7 @@ import { FILE_OPERATIONS } from './fuse/file-operations.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
 import { serveRepeatedEdit } from './fuse/repeated-edits.ts';
 import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
+import { XATTR_OPERATIONS } from './fuse/xattr-operations.ts';
 import type { HookCalls } from './hooks/hook-calls.ts';
 import { observedOperations } from './hooks/observed-operations.ts';
 import type { VfsHookContext, VfsHooks } from './hooks/vfs-hooks.ts';
@@ -20,6 +21,7 @@ const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   ...NAME_OPERATIONS,
   ...FILE_OPERATIONS,
   ...DIRECTORY_OPERATIONS,
+  ...XATTR_OPERATIONS,
 };
 
 /** Receives an operation that succeeded. Must not throw. */

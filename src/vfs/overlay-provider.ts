@@ -1,6 +1,7 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { O_ACCMODE, O_EXCL, O_TRUNC, PERMISSION_BITS, S_IFDIR, S_IFMT } from './file-mode.ts';
 import { CopyUp } from './overlay/copy-up.ts';
+import { OverlayAttributes } from './overlay/overlay-attributes.ts';
 import { changeType, type LayerChange, OverlayChanges } from './overlay/overlay-changes.ts';
 import { OverlayFiles } from './overlay/overlay-files.ts';
 import { OverlayNames } from './overlay/overlay-names.ts';
@@ -13,6 +14,7 @@ import type {
   Attributes,
   Caller,
   DirectoryEntry,
+  ExtendedAttributes,
   FileSystemStatus,
   MaybePromise,
   NewNode,
@@ -58,6 +60,7 @@ export class OverlayProvider implements VfsProvider {
   readonly isReadonly: boolean = false;
   readonly ttlMs: number;
   readonly snapshot?: ProviderSnapshot;
+  readonly extendedAttributes?: ExtendedAttributes;
   readonly #nodes: OverlayNodes;
   readonly #lower: VfsProvider;
   readonly #names: OverlayNames;
@@ -84,6 +87,11 @@ export class OverlayProvider implements VfsProvider {
     this.#copies = new CopyUp(this.#nodes);
     this.#names = new OverlayNames(this.#nodes, this.#copies);
     this.#files = new OverlayFiles(this.#nodes);
+    if (upper.extendedAttributes !== undefined) {
+      const copy = async (node: OverlayNode) =>
+        node.upper ?? this.#alone(() => this.#copies.copy(node));
+      this.extendedAttributes = new OverlayAttributes(this.#nodes, upper.extendedAttributes, copy);
+    }
     if (upper.snapshot !== undefined && lower.snapshot !== undefined) {
       this.snapshot = new OverlaySnapshot(this.#nodes, upper.snapshot, lower.snapshot);
     }

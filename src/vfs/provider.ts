@@ -229,6 +229,27 @@ export interface ChangeSource {
 }
 
 /**
+ * Extended attributes (xattr(7)) of a provider's nodes. Names are latin1 and begin with `user.`, `trusted.` or `security.`, at most 255
+ * bytes; values have at most 64 KiB. The guest's kernel decides who may use which.
+ *
+ * @example
+ * const isCapable = async ({ extendedAttributes }: VfsProvider, node: VfsNode) =>
+ *   (await extendedAttributes?.get(node, 'security.capability')) != null;
+ */
+export interface ExtendedAttributes {
+  /** Returns the value, null when the node has no attribute of that name. */
+  get(node: VfsNode, name: string): MaybePromise<Buffer | null>;
+  list(node: VfsNode): MaybePromise<readonly string[]>;
+  /**
+   * Sets a value; copy it to keep it. Fails with EEXIST for an attribute that exists, ENODATA for one that does not.
+   * @param flags of setxattr(2): 1 makes it, 2 replaces it, 0 either.
+   */
+  set(node: VfsNode, name: string, value: Buffer, flags: number): MaybePromise<void>;
+  /** Fails with ENODATA when there is none of that name. */
+  remove(node: VfsNode, name: string): MaybePromise<void>;
+}
+
+/**
  * Serves a mount. Implement it to serve files of your own.
  *
  * @example
@@ -247,6 +268,8 @@ export interface VfsProvider {
   readonly changes?: ChangeSource;
   /** Without it a machine with this mount cannot be saved. */
   readonly snapshot?: ProviderSnapshot;
+  /** Without it files have none (EOPNOTSUPP). With it the guest asks more often, of every mount of its VM: docs/files.md. */
+  readonly extendedAttributes?: ExtendedAttributes;
   /**
    * Returns the last known name of a node, null for the root and for a node that never had one: `vfs.hooks` and events show paths
    * made of these. Without it they use the names that the guest asked for, which a restored machine no longer knows.

@@ -3,6 +3,7 @@ import type {
   Caller,
   ChangeSource,
   DirectoryEntry,
+  ExtendedAttributes,
   FileSystemStatus,
   MaybePromise,
   NodePlace,
@@ -29,6 +30,7 @@ export class ReadonlyProvider implements VfsProvider {
   readonly isReadonly: boolean = true;
   readonly ttlMs: number;
   readonly snapshot?: ProviderSnapshot;
+  readonly extendedAttributes?: ExtendedAttributes;
   readonly changes?: ChangeSource;
   readonly place?: (node: VfsNode) => NodePlace | null;
   readonly #inner: VfsProvider;
@@ -40,6 +42,14 @@ export class ReadonlyProvider implements VfsProvider {
     if (this.#inner.place !== undefined) this.place = this.#inner.place.bind(this.#inner);
     if (this.#inner.changes !== undefined) this.changes = this.#inner.changes;
     if (this.#inner.snapshot !== undefined) this.snapshot = this.#inner.snapshot;
+    const { extendedAttributes } = this.#inner;
+    if (extendedAttributes !== undefined) {
+      this.extendedAttributes = {
+        get: (node, name) => extendedAttributes.get(node, name),
+        list: (node) => extendedAttributes.list(node),
+        ...{ set: refuse, remove: refuse },
+      };
+    }
   }
 
   /** @internal */

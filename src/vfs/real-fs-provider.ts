@@ -17,6 +17,7 @@ import type {
   Caller,
   ChangeSource,
   DirectoryEntry,
+  ExtendedAttributes,
   FileSystemStatus,
   MaybePromise,
   NewNode,
@@ -35,6 +36,7 @@ import type { RealNode } from './real/nodes/real-node.ts';
 import { RealNodeTable } from './real/nodes/real-node-table.ts';
 import { OpenFiles, type RealHandle, syncDirectory, syncFile } from './real/open-files.ts';
 import { Protection } from './real/protection.ts';
+import { RealAttributes } from './real/real-attributes.ts';
 import { RealChanges } from './real/real-changes.ts';
 import { RealMetadata } from './real/real-metadata.ts';
 import { RealNames } from './real/real-names.ts';
@@ -52,6 +54,11 @@ import { VfsError } from './vfs-error.ts';
 export interface RealFSOptions {
   /** Absolute host paths that the guest may read but not change, rename or replace. @default none */
   readonly readonlyPaths?: readonly string[];
+  /**
+   * Whether files have extended attributes. The guest then asks more often, of every mount of its VM: docs/files.md.
+   * @default false
+   */
+  readonly extendedAttributes?: boolean;
 }
 
 /** The host edits these trees too: where they cannot be watched the guest asks again after a second. */
@@ -70,6 +77,7 @@ export class RealFSProvider implements VfsProvider {
   readonly ttlMs: number = HOST_TREE_TTL_MS;
   readonly snapshot: ProviderSnapshot;
   readonly changes: ChangeSource;
+  readonly extendedAttributes?: ExtendedAttributes;
   readonly #hostPath: string;
   readonly #readonlyPaths: readonly string[];
   readonly #share = new DescriptorShare(() => this.#nodes.trim());
@@ -92,6 +100,9 @@ export class RealFSProvider implements VfsProvider {
     this.#protection = new Protection(this.#readonlyPaths);
     this.#metadata = new RealMetadata(this.#nodes, this.#stats);
     this.#names = new RealNames(this.#nodes, this.#metadata, this.#protection);
+    if (options.extendedAttributes === true) {
+      this.extendedAttributes = new RealAttributes(this.#nodes, this.#metadata, this.#protection);
+    }
     this.changes = this.#changes;
     this.snapshot = new RealSnapshot({
       nodes: this.#nodes,

@@ -3,6 +3,7 @@ import type {
   Attributes,
   Caller,
   DirectoryEntry,
+  ExtendedAttributes,
   FileSystemStatus,
   MaybePromise,
   NewNode,
@@ -29,6 +30,7 @@ import type {
  */
 export class VirtualProvider implements VfsProvider {
   readonly snapshot?: ProviderSnapshot;
+  readonly extendedAttributes?: ExtendedAttributes;
   readonly place?: (node: VfsNode) => NodePlace | null;
   /** The provider that serves the files; one instance serves one mount. */
   protected readonly inner: VfsProvider;
@@ -37,6 +39,7 @@ export class VirtualProvider implements VfsProvider {
     this.inner = inner;
     if (inner.place !== undefined) this.place = inner.place.bind(inner);
     if (inner.snapshot !== undefined) this.snapshot = inner.snapshot;
+    if (inner.extendedAttributes !== undefined) this.extendedAttributes = inner.extendedAttributes;
   }
 
   get isReadonly(): boolean {

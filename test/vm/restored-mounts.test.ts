@@ -19,12 +19,30 @@ async function start(options: VMOptions): Promise<VM> {
   return vm;
 }
 
+const XATTRS = { extendedAttributes: true };
+
 /** Fresh providers of the same mounts: a saved machine's own ended with it. */
-function mounts(project: string, lower = project, changes = new MemoryProvider()) {
+function mounts(project: string, lower = project, changes = new MemoryProvider(XATTRS)) {
   const layers = new OverlayProvider(changes, new RealFSProvider(lower));
-  const host = new RealFSProvider(project);
-  return { vfs: { mounts: { '/work': host, '/memory': new MemoryProvider(), '/layers': layers } } };
+  const [host, memory] = [new RealFSProvider(project, XATTRS), new MemoryProvider(XATTRS)];
+  return { vfs: { mounts: { '/work': host, '/memory': memory, '/layers': layers } } };
 }
+
+const WITH_NOTES = '/work/service/input /memory/note /layers/keep';
+/** The system calls setxattr and getxattr of x86-64: the image has no program for them. */
+const SET_NOTES = `perl -e 'for my $f (@ARGV) { my ($n, $v) = ("user.note", "of the guest");
+  syscall(188, $f, $n, $v, length $v, 0) == 0 or print "$f: $!\n" }' ${WITH_NOTES}`;
+const READ_NOTES = `perl -e 'for my $f (@ARGV) { my ($n, $v) = ("user.note", chr(0) x 64);
+  my $l = syscall(191, $f, $n, $v, 64); print $l < 0 ? "$f: $!\n" : substr($v, 0, $l) . "\n" }' ${WITH_NOTES}`;
+/** A capability and set-id bits, which a write and a new owner take away; an ACL, which no mount keeps. */
+const LOSE_RIGHTS = `set -e
+cd /memory; touch tool; chmod 777 .
+perl -e 'my ($f, $n, $v) = ("tool", "security.capability", pack "V5", 0x2000001, 1 << 10, 0, 0, 0);
+  print syscall(188, $f, $n, $v, 20, 0), " "; open my $o, ">>", $f; syswrite $o, "x";
+  print syscall(191, $f, $n, $v, 20), " $!\n"; $n = "system.posix_acl_access";
+  print syscall(188, $f, $n, $v, 20, 0), " $!\n"'
+chmod 6777 tool; setpriv --reuid 1000 --clear-groups sh -c 'echo x >> tool'; stat -c %a tool
+chmod 4755 tool; echo x >> tool; stat -c %a tool; chown 1:1 tool; stat -c %a tool; rm tool`;
 
 async function output(vm: VM, command: string): Promise<string> {
   const { stdout, stderr, exitCode } = await vm.exec(command);
@@ -97,12 +115,16 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
   writeFileSync(file('replaced'), 'old\n');
   symlinkSync('cached', file('current'));
   const lower = makeLower();
-  const changes = new MemoryProvider();
+  const changes = new MemoryProvider(XATTRS);
   const vm = await start(mounts(project, lower, changes));
   expect(await output(vm, CHANGE_LAYERS)).toBe('kept\nchanged\n');
   expect(await output(vm, LOOK_AT_LAYERS)).toBe(LAYERS);
   expect(changes.readFile('keep').toString()).toBe('kept\nchanged\n');
+  expect(await output(vm, LOSE_RIGHTS)).toBe(
+    '0 -1 No data available\n-1 Operation not supported\n777\n4755\n755\n',
+  );
   await vm.exec('echo remembered > /memory/note; ln -s x /work/link; chown -h 7 /work/link');
+  expect(await output(vm, SET_NOTES)).toBe('');
   expect(await output(vm, `${SERVICE} exec 1>&- 2>&-`)).toBe('');
   // In the guest's cache when it is saved.
   await vm.exec('cd /work/service; cat cached replaced doomed current; ls -l . ..');
@@ -119,6 +141,7 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
   renameSync(file('log'), file('renamed-log'));
   const copy = await start({ ...mounts(project, lower), from: saved });
   expect(await output(copy, LOOK_AT_LAYERS)).toBe(LAYERS);
+  expect(await output(copy, READ_NOTES)).toBe('of the guest\n'.repeat(3));
   expect(await output(copy, 'cd /layers && rm -rf new && ls')).toBe('again\ngone\nkeep\nlink\n');
   expect(readdirSync(lower, { recursive: true }).toSorted()).toEqual([
     'gone',

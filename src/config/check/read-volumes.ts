@@ -174,7 +174,11 @@ function readLong(
     const usesGitignore = flagOr(getChild(node, 'gitignore'), false);
     return { kind: 'copy', hostPath: from, guestPath: to, usesGitignore };
   }
-  const volume: HostVolume = { kind: 'host', hostPath: from, guestPath: to, isReadonly };
+  const hasXattrs = flagOr(getChild(node, 'xattrs'), false);
+  const volume: HostVolume = {
+    ...{ kind: 'host', hostPath: from, guestPath: to, isReadonly },
+    ...(hasXattrs ? { xattrs: true } : {}),
+  };
   const isOverlay = textOr(getChild(node, 'type'), '') === OVERLAY;
   return isOverlay ? asOverlay(context, source, volume, getChild(node, 'size')) : volume;
 }

@@ -70,6 +70,7 @@ function mountPart(mount: MountPlan, facts: ChainFacts): Part {
       return part(label, [
         ...['host', mount.hostPath, mount.isReadonly],
         ...(mount.overlay === undefined ? [] : ['overlay', mount.overlay.sizeBytes]),
+        ...(mount.xattrs === undefined ? [] : ['xattrs']),
       ]);
     case 'copy':
       return part(label, ['copy', facts.copies?.[mount.guestPath] ?? null]);

@@ -58,6 +58,7 @@ const mount = tagged<MountPlan>('kind', {
     guestPath: text(),
     isReadonly: boolean,
     overlay: withDefault(object({ sizeBytes: integer() }), undefined),
+    xattrs: withDefault(literal(true), undefined),
   }),
   copy: object<MountPlan & { kind: 'copy' }>({
     kind: literal('copy'),

@@ -5,6 +5,7 @@ import { VfsError } from '../vfs-error.ts';
 
 const MAX_NAME_BYTES = 255;
 const SECOND_NS = 1_000_000_000n;
+const SET_BITS = FATTR.MODE | FATTR.UID | FATTR.GID | FATTR.SIZE | FATTR.ATIME | FATTR.MTIME;
 
 /**
  * Reads a name that ends in NUL, at `offset` of an untrusted request body.
@@ -18,6 +19,13 @@ export function readName(body: Buffer, offset: number): string {
   if (name === '' || name === '.' || name === '..' || name.includes('/'))
     throw new VfsError('EINVAL');
   return name;
+}
+
+/** Reads latin1 text that ends in NUL. @throws {VfsError} EINVAL without one. */
+export function readText(body: Buffer, offset: number): string {
+  const end = body.indexOf(0, offset);
+  if (end === -1) throw new VfsError('EINVAL');
+  return body.toString('latin1', offset, end);
 }
 
 /** Reads two consecutive names. @throws {VfsError} as {@link readName}. */
@@ -39,11 +47,15 @@ function readTime(body: Buffer, secondsAt: number, nsAt: number): bigint {
   return body.readBigInt64LE(secondsAt) * SECOND_NS + ns;
 }
 
-/** Whether a SETATTR takes set-id bits away: a new owner does, a new size when the caller may not keep them. */
+/**
+ * Whether a SETATTR takes set-id bits away: a new owner does, a new size when the caller may not keep them, and a request that sets
+ * nothing, which Linux sends before a write by such a caller.
+ */
 export function clearsSetId(body: Buffer, { mode, uid, gid, sizeBytes }: AttributeChange): boolean {
   const isKilled = (body.readUInt32LE(0) & FATTR.KILL_SUIDGID) !== 0;
   const isOwned = uid !== undefined || gid !== undefined;
-  return mode === undefined && (isOwned || (sizeBytes !== undefined && isKilled));
+  const isEmpty = (body.readUInt32LE(0) & SET_BITS) === 0;
+  return mode === undefined && (isOwned || isEmpty || (sizeBytes !== undefined && isKilled));
 }
 
 /** Reads a struct fuse_setattr_in. @throws {VfsError} EINVAL for a size or time out of range. */

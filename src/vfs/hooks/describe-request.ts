@@ -4,6 +4,7 @@ import { S_IFMT } from '../file-mode.ts';
 import type { FuseContext } from '../fuse/context.ts';
 import { readAttributeChange, readName, readNames, readOffset } from '../fuse/decode.ts';
 import { writtenData } from '../fuse/file-operations.ts';
+import { readAttributeName } from '../fuse/xattr-operations.ts';
 import { type NodePlaces, nameText } from './node-places.ts';
 import type { VfsHookContext, VfsHookOperation } from './vfs-hooks.ts';
 
@@ -30,6 +31,14 @@ const onHandle =
 const onName =
   (op: VfsHookOperation, nameAt = 0): Describe =>
   ({ nodeId, body }, path) => ({ op, path: path(nodeId, readName(body, nameAt)) });
+
+const onAttribute =
+  (op: VfsHookOperation, nameAt: number): Describe =>
+  ({ nodeId, body }, path) => ({
+    op,
+    path: path(nodeId),
+    name: nameText(readAttributeName(body, nameAt)),
+  });
 
 /** A range of an open file, whose length is at `lengthAt`. */
 const onRange =
@@ -162,6 +171,10 @@ const DESCRIBE: Readonly<Record<number, Describe>> = {
   [OPCODE.READDIRPLUS]: readDirectory,
   [OPCODE.RELEASEDIR]: onOpened('releasedir'),
   [OPCODE.FSYNCDIR]: onHandle('fsync'),
+  [OPCODE.GETXATTR]: onAttribute('getxattr', 8),
+  [OPCODE.SETXATTR]: onAttribute('setxattr', 8),
+  [OPCODE.REMOVEXATTR]: onAttribute('removexattr', 0),
+  [OPCODE.LISTXATTR]: onNode('listxattr'),
 };
 
 /** The opcodes that hooks and events see. */

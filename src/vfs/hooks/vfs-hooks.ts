@@ -32,7 +32,11 @@ export type VfsHookOperation =
   | 'truncate'
   | 'chmod'
   | 'chown'
-  | 'utimes';
+  | 'utimes'
+  | 'getxattr'
+  | 'listxattr'
+  | 'setxattr'
+  | 'removexattr';
 
 /**
  * One operation of the guest on a mount. Which fields are set depends on `op`.
@@ -48,6 +52,8 @@ export interface VfsHookContext {
   readonly oldPath?: string;
   /** The name to be, of `rename` and `link`. */
   readonly newPath?: string;
+  /** The attribute, of `getxattr`, `setxattr` and `removexattr`: `user.name`. */
+  readonly name?: string;
   /** The content of the link, of `symlink`. */
   readonly target?: string;
   /** Flags of open(2) for `open` and `create`, of renameat2(2) for `rename`. */

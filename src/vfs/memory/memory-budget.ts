@@ -10,7 +10,15 @@ export function entryBytes(name: string): number {
   return ENTRY_BYTES + name.length;
 }
 
-/** Counts the bytes of one provider: contents, inodes, names and link targets. */
+/** Bytes of an extended attribute without its name and value. */
+const ATTRIBUTE_BYTES = 160;
+
+/** Returns the bytes of an extended attribute. */
+export function attributeBytes(name: string, value: Buffer): number {
+  return ATTRIBUTE_BYTES + name.length + value.length;
+}
+
+/** Counts the bytes of one provider: contents, inodes, names, link targets and extended attributes. */
 export class MemoryBudget {
   readonly maxBytes: number;
   #usedBytes = 0;

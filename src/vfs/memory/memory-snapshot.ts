@@ -2,6 +2,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { ProviderSnapshot } from '../provider.ts';
 import { refuseState } from '../snapshot/read-state.ts';
 import { VfsError } from '../vfs-error.ts';
+import type { MemoryAttributes } from './memory-attributes.ts';
 import { type MemoryState, readMemoryState, type SavedInode } from './memory-state.ts';
 import type { MemoryHandle, MemoryNode, MemoryTree } from './memory-tree.ts';
 
@@ -33,6 +34,9 @@ function saveInode(node: MemoryNode, places: ReadonlyMap<MemoryNode, number>): S
     sizeBytes: node.content?.sizeBytes ?? 0,
     parts: parts.map(([offset, bytes]) => [offset, bytes.toString('base64')] as const),
     target: node.target?.toString('base64') ?? '',
+    attributes: [...(node.attributes ?? [])].map(
+      ([name, value]) => [name, value.toString('base64')] as const,
+    ),
     children: [...(node.children ?? [])].map(([name, child]) => [name, places.get(child) ?? 0]),
   };
 }
@@ -40,9 +44,11 @@ function saveInode(node: MemoryNode, places: ReadonlyMap<MemoryNode, number>): S
 /** Saves and restores a memory file system with its contents. */
 export class MemorySnapshot implements ProviderSnapshot {
   readonly #tree: MemoryTree;
+  readonly #attributes: MemoryAttributes;
 
-  constructor(tree: MemoryTree) {
+  constructor(tree: MemoryTree, attributes: MemoryAttributes) {
     this.#tree = tree;
+    this.#attributes = attributes;
   }
 
   save(nodes: readonly MemoryNode[], handles: readonly MemoryHandle[]): MemoryState {
@@ -52,7 +58,10 @@ export class MemorySnapshot implements ProviderSnapshot {
       if (!places.has(node)) places.set(node, places.size);
     }
     let bytes = 0;
-    for (const { content } of places.keys()) bytes += content?.allocatedBytes ?? 0;
+    for (const { content, attributes } of places.keys()) {
+      bytes += content?.allocatedBytes ?? 0;
+      for (const value of attributes?.values() ?? []) bytes += value.length;
+    }
     if (bytes > MAX_CONTENT_BYTES) {
       const [mib, most] = [Math.ceil(bytes / 2 ** 20), MAX_CONTENT_BYTES / 2 ** 20];
       throw new GondolinError('SNAPSHOT_UNSUPPORTED', `it holds ${mib} MiB of at most ${most}`);
@@ -90,9 +99,14 @@ export class MemorySnapshot implements ProviderSnapshot {
   #make(saved: SavedInode, place: number): MemoryNode {
     const { root } = this.#tree;
     const owner = { uid: saved.uid, gid: saved.gid };
-    if (place === 0) return Object.assign(root, owner, { mode: saved.mode });
     const kind = { rdev: saved.rdev, target: Buffer.from(saved.target, 'base64') };
-    const node = this.#tree.restore(BigInt(saved.ino), saved.mode, owner, kind);
+    const node =
+      place === 0
+        ? Object.assign(root, owner, { mode: saved.mode })
+        : this.#tree.restore(BigInt(saved.ino), saved.mode, owner, kind);
+    for (const [name, value] of saved.attributes) {
+      this.#attributes.set(node, name, Buffer.from(value, 'base64'), 0);
+    }
     for (const [offset, text] of saved.parts) {
       node.content?.write(Buffer.from(text, 'base64'), offset);
     }

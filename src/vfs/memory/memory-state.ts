@@ -16,6 +16,8 @@ export interface SavedInode {
   readonly parts: readonly (readonly [number, string])[];
   /** Target of a symbolic link, base64; empty for others. */
   readonly target: string;
+  /** Name and value (base64) of each extended attribute. */
+  readonly attributes: readonly (readonly [string, string])[];
   /** Name and index in `inodes` of each entry. */
   readonly children: readonly (readonly [string, number])[];
 }
@@ -34,6 +36,8 @@ const MAX_TARGET_LENGTH = 8_192;
 const MAX_PARTS = 65_536;
 /** A chunk of 64 KiB as base64. */
 const MAX_PART_LENGTH = 87_384;
+const MAX_ATTRIBUTE_NAME = 255;
+const MAX_ATTRIBUTES = 32_768;
 const MAX_ID = 0xffff_ffff;
 const MAX = Number.MAX_SAFE_INTEGER;
 
@@ -55,6 +59,13 @@ const inode = object<SavedInode>({
     { maxLength: MAX_PARTS },
   ),
   target: text({ maxLength: MAX_TARGET_LENGTH }),
+  attributes: list(
+    tuple<[string, string]>(
+      text({ maxLength: MAX_ATTRIBUTE_NAME }),
+      text({ maxLength: MAX_PART_LENGTH }),
+    ),
+    { maxLength: MAX_ATTRIBUTES },
+  ),
   children: list(tuple<[string, number]>(savedName, integer({ min: 1, max: MAX_STATE_NODES })), {
     maxLength: MAX_STATE_NODES,
   }),

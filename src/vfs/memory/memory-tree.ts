@@ -1,7 +1,7 @@
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../file-mode.ts';
 import type { Caller } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
-import { entryBytes, MemoryBudget, NODE_BYTES } from './memory-budget.ts';
+import { attributeBytes, entryBytes, type MemoryBudget, NODE_BYTES } from './memory-budget.ts';
 import { SparseData } from './sparse-data.ts';
 
 /** One inode in memory. Exactly one of `content`, `children`, `target` is set for files, directories, links. */
@@ -21,6 +21,8 @@ export interface MemoryNode {
   readonly content: SparseData | null;
   readonly children: Map<string, MemoryNode> | null;
   readonly target: Buffer | null;
+  /** Extended attributes; null before the first. */
+  attributes: Map<string, Buffer> | null;
   /** True when the server holds it and will forget it. */
   isGiven: boolean;
   openHandles: number;
@@ -52,8 +54,9 @@ export class MemoryTree {
   #nextIno = ROOT_INO;
   #isAdopted = false;
 
-  constructor(maxBytes: number) {
-    this.#budget = new MemoryBudget(maxBytes);
+  /** @param budget  Takes what the tree holds. */
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
     this.root = this.#make(S_IFDIR | 0o755, this.user, {});
     this.root.nlink = 2;
   }
@@ -122,6 +125,9 @@ export class MemoryTree {
   dropUnused(node: MemoryNode): void {
     if (node.nlink > 0 || node.isGiven || node.openHandles > 0 || node === this.root) return;
     node.content?.truncate(0);
+    for (const [name, value] of node.attributes ?? [])
+      this.#budget.give(attributeBytes(name, value));
+    node.attributes = null;
     this.#nodeCount--;
     this.#budget.give(NODE_BYTES + (node.target?.length ?? 0));
   }
@@ -145,6 +151,7 @@ export class MemoryTree {
       content: type === S_IFREG ? new SparseData(this.#budget) : null,
       children: type === S_IFDIR ? new Map() : null,
       target: type === S_IFLNK ? (target ?? Buffer.alloc(0)) : null,
+      attributes: null,
       isGiven: false,
       openHandles: 0,
     };

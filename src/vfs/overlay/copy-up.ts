@@ -11,6 +11,7 @@ import {
 import type { Attributes, VfsHandle, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import { stampOf } from './lower-stamp.ts';
+import { copyAttributes } from './overlay-attributes.ts';
 import { isDirectory, type OverlayNode } from './overlay-node.ts';
 import type { OverlayNodes } from './overlay-nodes.ts';
 
@@ -99,6 +100,7 @@ export class CopyUp {
     this.#nodes.made(node, made.node);
     try {
       if (made.handle !== null) await this.#fill(made.handle, isEmptied ? null : lower, made.node);
+      await copyAttributes(this.#nodes, lower, made.node);
       await this.#finish(made.node, attributes);
       return made.node;
     } catch (error) {

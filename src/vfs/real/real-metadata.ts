@@ -40,6 +40,11 @@ export class RealMetadata {
     };
   }
 
+  /** True for a host user whose files belong to the sandbox's user: what we noted on them is ours. */
+  isOfHostUser(uid: number): boolean {
+    return this.#owners.hostUids.has(uid);
+  }
+
   read(node: RealNode): Attributes {
     const fd = this.#nodes.fd(node);
     const host = fstatSync(fd, { bigint: true });

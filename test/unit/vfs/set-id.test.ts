@@ -58,13 +58,18 @@ it('a new owner clears set-id bits, and leaves set-group-id of a file that its g
 it.each([
   [FATTR.SIZE | FATTR.KILL_SUIDGID, 0o755],
   [FATTR.SIZE, 0o6755],
-])('a new size clears set-id bits when told to: %i', async (valid, left) => {
-  const { client, id, modeNow } = await serve(0o6755);
-  const body = Buffer.alloc(88);
-  body.writeUInt32LE(valid, 0);
-  await client.request(OPCODE.SETATTR, id, body);
-  expect(await modeNow()).toBe(left);
-});
+  [FATTR.ATIME, 0o6755],
+  [0, 0o755],
+])(
+  'SETATTR of a size clears set-id bits when told to, and one of nothing does: %i',
+  async (valid, left) => {
+    const { client, id, modeNow } = await serve(0o6755);
+    const body = Buffer.alloc(88);
+    body.writeUInt32LE(valid, 0);
+    await client.request(OPCODE.SETATTR, id, body);
+    expect(await modeNow()).toBe(left);
+  },
+);
 
 it('a directory keeps its set-group-id bit when it gets another owner', async () => {
   const files = new MemoryProvider();

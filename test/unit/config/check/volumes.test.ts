@@ -140,6 +140,17 @@ describe('volumes', () => {
     }
   });
 
+  it('a host directory, and an overlay of one, can have extended attributes', () => {
+    const text = 'volumes: [{ type: overlay, source: ./src, target: ., xattrs: true }]\n';
+    expect(readText(text).sandboxes[0]?.volumes).toEqual([
+      expect.objectContaining({ hostPath: '/p/src', xattrs: true }),
+    ]);
+    for (const type of ['copy', 'volume']) {
+      const wrong = `volumes: [{ type: ${type}, source: ./src, target: ., xattrs: true }]\n`;
+      expect(errorOf(wrong).map(({ code }) => code)).toContain('bad_value');
+    }
+  });
+
   it('the workspace is memory unless a volume covers it', () => {
     const own = readText('volumes: ["./src:."]\n').sandboxes[0]?.volumes;
     expect(own).toEqual([expect.objectContaining({ hostPath: '/p/src', guestPath: '/workspace' })]);
