@@ -1,4 +1,7 @@
-import type { Directories } from '../host/directories.ts';
+import { join } from 'node:path';
+import { type Directories, NAMES } from '../host/directories.ts';
+import { listSavedDirectories } from '../host/saved-directories.ts';
+import { isEntryKey } from '../image/cache/layout.ts';
 import { type CachedImage, listImages } from '../image/list-images.ts';
 import { listTagged } from '../image/tags/tag-store.ts';
 import { CheckpointStore } from '../project/checkpoint/checkpoint-store.ts';
@@ -7,7 +10,13 @@ import { TemplateStore } from '../vm/snapshot/template-store.ts';
 
 /** An item that gondolin keeps on disk: an entry of the image cache, or a saved machine. */
 export interface StoredItem extends Omit<CachedImage, 'kind'> {
-  readonly kind: CachedImage['kind'] | 'template' | 'checkpoint' | 'snapshot' | 'tagged';
+  readonly kind:
+    | CachedImage['kind']
+    | 'builder'
+    | 'template'
+    | 'checkpoint'
+    | 'snapshot'
+    | 'tagged';
   /** The project that saved it; null for items that projects share. */
   readonly project: string | null;
 }
@@ -21,6 +30,19 @@ async function storedTags({ taggedImages }: Directories): Promise<StoredItem[]> 
   return images.map(({ name, title, sizeBytes, createdAtMs, taggedAtMs }) => ({
     ...{ kind: 'tagged', key: name, title, sizeBytes, createdAtMs },
     ...{ lastUsedAtMs: taggedAtMs, project: null },
+  }));
+}
+
+async function storedBuilders({ cache }: Directories): Promise<StoredItem[]> {
+  const entries = await listSavedDirectories(join(cache, NAMES.builders), isEntryKey);
+  return entries.map(({ name, diskBytes, lastUsedAtMs }) => ({
+    kind: 'builder',
+    key: name,
+    title: 'instructions of a Dockerfile',
+    sizeBytes: diskBytes,
+    createdAtMs: null,
+    lastUsedAtMs,
+    project: null,
   }));
 }
 
@@ -71,6 +93,7 @@ export async function listStoredItems(directories: Directories): Promise<StoredI
   const lists = await Promise.all([
     storedImages(directories),
     storedTags(directories),
+    storedBuilders(directories),
     storedTemplates(directories),
     storedCheckpoints(directories),
     storedSnapshots(directories),
@@ -78,7 +101,7 @@ export async function listStoredItems(directories: Directories): Promise<StoredI
   return lists.flat().toSorted((a, b) => b.lastUsedAtMs - a.lastUsedAtMs);
 }
 
-/** The kinds shown to users: the three parts of an image are one kind. */
+/** The kinds shown to users: the parts of images, and what their builds keep, are one kind. */
 export const STORED_KINDS = ['images', 'tagged', 'templates', 'checkpoints', 'snapshots'] as const;
 export type StoredKind = (typeof STORED_KINDS)[number];
 
@@ -97,6 +120,7 @@ export function toStoredKind({ kind }: StoredItem): StoredKind {
     case 'rootfs':
     case 'initramfs':
     case 'layer':
+    case 'builder':
       return 'images';
   }
 }

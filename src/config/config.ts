@@ -179,7 +179,9 @@ export interface ImageConfig {
   readonly tag: string | null;
   /** A reference, `oci-layout:` or `docker-archive:` with an absolute path; null for another image. */
   readonly oci: string | null;
-  /** When the registry of `oci` is asked. */
+  /** Null for another image. */
+  readonly dockerfile: DockerfileConfig | null;
+  /** When the registry of `oci`, or of a FROM of `dockerfile`, is asked. */
   readonly pull: 'missing' | 'always' | 'never';
   /** Null for another image. */
   readonly alpine: AlpineConfig | null;
@@ -190,8 +192,21 @@ export interface ImageConfig {
   readonly mirror: string;
   /** Commands that are run once on top of the image. */
   readonly setup: readonly string[];
-  /** The hosts that these commands may reach. */
+  /** The hosts that these commands, and the instructions of a Dockerfile, may reach. */
   readonly network: SetupNetworkConfig;
+}
+
+/** An image that a Dockerfile describes. */
+export interface DockerfileConfig {
+  /** Absolute. */
+  readonly path: string;
+  /** The directory that COPY and ADD read; absolute. */
+  readonly context: string;
+  readonly args: Readonly<Record<string, string>>;
+  /** The stage that is the image; null for the last. */
+  readonly target: string | null;
+  /** For `RUN --mount=type=secret`: the build gets their placeholders. */
+  readonly secrets: readonly SecretConfig[];
 }
 
 /** An image of Alpine packages. */
@@ -206,7 +221,7 @@ export interface AlpineConfig {
   readonly keys: string | null;
 }
 
-/** The keys of `network:` that the setup of an image has. */
+/** The keys of `network:` that the setup or the Dockerfile of an image has. */
 export type SetupNetworkConfig = Pick<
   NetworkConfig,
   'allowedHosts' | 'allowedPrivate' | 'extraHosts'

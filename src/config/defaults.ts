@@ -54,6 +54,7 @@ export const DEFAULT_IMAGE: ImageConfig = {
   path: null,
   tag: null,
   oci: null,
+  dockerfile: null,
   pull: 'missing',
   alpine: null,
   arch: 'host',

@@ -44,6 +44,7 @@ export const ISSUE_HINTS = {
   image_reference:
     'Write REGISTRY/NAME:TAG, NAME@sha256:DIGEST, oci-layout:./directory or docker-archive:./file.tar.',
   needs_oci: 'Remove the key: what is built here is built again when its description changes.',
+  needs_dockerfile: 'Remove the key, or describe the image by `dockerfile: ./Dockerfile`.',
   needs_setup: 'Add `setup:` with commands, or move it to the `network:` of the sandbox.',
   path_missing:
     'Create it, or correct the path; relative paths start at the file that contains them.',

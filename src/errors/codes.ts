@@ -150,6 +150,14 @@ export const CODES = {
     exit: EXIT.runner,
     hint: 'Pull the image again; if that fails too, the registry or the file serves other bytes than it promises.',
   },
+  IMAGE_DOCKERFILE_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Read the output above, and correct that line of the Dockerfile; what its instructions may reach is the `network:` of the image.',
+  },
+  IMAGE_DOCKERFILE_INVALID: {
+    exit: EXIT.config,
+    hint: 'Correct the Dockerfile at that line, or `dockerfile:`, `context:` and `target:` of the image.',
+  },
   IMAGE_INVALID: {
     exit: EXIT.runner,
     hint: 'Build the image again: its files do not match its manifest.',

@@ -20,6 +20,8 @@ export const NAMES = {
   templates: 'templates',
   /** Cache: one directory per saved step, named by the key over all it depends on; and `records/`. */
   checkpoints: 'checkpoints',
+  /** Cache: one directory per Dockerfile, with the disk on which its builds keep what instructions gave. */
+  builders: 'builders',
   /** Cache: one directory per watch session, with the machines it starts again from; removed at its end. */
   watch: 'watch',
   /** Cache: one directory per job of a cluster that this user waits for; its shards leave their records there. */

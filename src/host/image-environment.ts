@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Environment } from './directories.ts';
 
 const FALLBACK_RELEASE = 'bookworm';
 const PROXY_VARIABLES = ['http_proxy', 'https_proxy', 'no_proxy'] as const;
@@ -25,6 +26,11 @@ export function hostPlatform(): { readonly arch: 'aarch64' | 'x86_64'; readonly 
 /** `GONDOLIN_GUEST_DIR`: a directory with a built image, or the name of one; undefined when unset or empty. */
 export function guestDirectoryOverride(): string | undefined {
   return process.env['GONDOLIN_GUEST_DIR'] || undefined;
+}
+
+/** The variables of this process, for who is given no others. */
+export function hostEnvironment(): Environment {
+  return process.env;
 }
 
 /** The variables that tools which download may see. */

@@ -14,8 +14,10 @@ import { openPathImage } from './path-image.ts';
 import {
   type AlpineRecipe,
   baseRecipe,
+  builderRecipe,
   checkDebianRecipe,
   type DebianRecipe,
+  type DockerfileRecipe,
   imageKey,
   initramfsKey,
   kernelKey,
@@ -41,7 +43,8 @@ type Context = Pick<EnsureEntryOptions, 'onEvent' | 'signal'> & {
  *
  * @throws {GondolinError} IMAGE_RECIPE_INVALID, IMAGE_NOT_FOUND, IMAGE_INVALID, IMAGE_AGENT_MISSING, IMAGE_ARCH_UNSUPPORTED,
  * IMAGE_TOOL_MISSING, IMAGE_BUILD_UNPRIVILEGED, IMAGE_SOURCES_MISSING, IMAGE_PACKAGE_UNKNOWN, IMAGE_KERNEL_INVALID,
- * IMAGE_BUILD_FAILED, those of `ensureOciRootfs` for an OCI image, those of `ensureAlpineRootfs` for one of Alpine packages, and HOST_* of the cache directory.
+ * IMAGE_BUILD_FAILED, those of `ensureOciRootfs` for an OCI image, those of `ensureAlpineRootfs` for one of Alpine packages,
+ * those of `ensureDockerfileRootfs` for one of a Dockerfile, and HOST_* of the cache directory.
  * @throws the signal's reason when it aborts; nothing is left running or half-written then.
  */
 export function ensureImage(recipe: ImageRecipe, options: EnsureImageOptions): Promise<GuestImage>;
@@ -110,6 +113,8 @@ function ensureParts(recipe: ImageRecipe | ProgramRecipe, context: Context): Pro
       return ensureOciParts(recipe, context);
     case 'alpine':
       return ensureAlpineParts(recipe, context);
+    case 'dockerfile':
+      return ensureDockerfileParts(recipe, context);
     case 'setup':
       return ensureSetupParts(recipe, context);
     case 'program': {
@@ -165,6 +170,41 @@ async function ensureAlpineParts(recipe: AlpineRecipe, context: Context): Promis
     };
     return { entry: await ensureAlpineRootfs(recipe, whileBothGo, boot), container: null };
   });
+}
+
+async function ensureDockerfileParts(
+  recipe: DockerfileRecipe,
+  context: Context,
+): Promise<ImageParts> {
+  const { ensureDockerfileRootfs } = await import('./dockerfile/ensure-dockerfile-rootfs.ts');
+  return ensureBoth(kernelRecipe(recipe), context, (kernel, whileBothGo) =>
+    ensureDockerfileRootfs(recipe, whileBothGo, async () =>
+      bootBuilder(builderRecipe(recipe), await kernel, whileBothGo),
+    ),
+  );
+}
+
+/** Makes the image ready in which Dockerfiles are built, with a kernel that stays in use. */
+async function bootBuilder(
+  recipe: DebianRecipe,
+  kernel: HeldEntry,
+  context: Context,
+): Promise<GuestImage> {
+  const ofBuilder = scaledEvents(context.onEvent, 0, BUILDER_SHARE);
+  const rootfs = await ensureRootfs(recipe, '', {
+    ...context,
+    // Who asks for a new build does not mean the builder.
+    options: { ...context.options, rebuildBeforeMs: 0 },
+    onEvent: (event) => {
+      const isDone = event.phase === 'done';
+      // The image itself is not done yet.
+      ofBuilder(isDone ? { ...event, phase: 'pack', message: 'the builder is ready' } : event);
+    },
+  });
+  const parts = joinParts(recipe, kernel, rootfs, null);
+  const agent = await readAgent(context.options.agentPath);
+  const held = { ...parts, release: () => rootfs.lock.release() };
+  return (await addInitramfs(recipe, held, agent, context)) as GuestImage;
 }
 
 /** Makes both parts; when one fails the other is stopped. */
@@ -234,6 +274,7 @@ function ensureRootfs(
 /** Part of the work that a base is, when it has to be built. */
 const BASE_SHARE = 0.6;
 const SETUP_BASE_SHARE = 0.5;
+const BUILDER_SHARE = 0.15;
 
 /** Builds with the root file system that packages are added to, held meanwhile and built first where it is missing. */
 async function withBase<T>(

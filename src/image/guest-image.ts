@@ -2,7 +2,7 @@ import type { Environment } from '../host/directories.ts';
 import type { ImageRecipe, ImageSetup } from '../plan/plan.ts';
 import type { ContainerConfig } from './oci/documents/image-config.ts';
 import type { TransferLimits } from './oci/registry/transport.ts';
-import type { ProgramRecipe } from './recipe.ts';
+import type { DockerfileRecipe, ProgramRecipe } from './recipe.ts';
 
 /** The three parts of an image, and the layers that OCI images are downloaded in; each has its own cache entries. */
 export type ArtifactKind = 'kernel' | 'rootfs' | 'initramfs' | 'layer';
@@ -38,6 +38,53 @@ export type SetUpImage = (
   work: SetupWork,
 ) => Promise<{ readonly sizeBytes: number; readonly sha256: string }>;
 
+/** The build of a Dockerfile, as its VM needs it. */
+export interface DockerfileWork {
+  readonly recipe: DockerfileRecipe;
+  /** The Dockerfile; images have the names that the builder knows them by. */
+  readonly text: string;
+  /** Paths below the context that the build may read. */
+  readonly contextPaths: ReadonlySet<string>;
+  /** Directory with a directory for each of `bases`, in the form `dir:` of skopeo; the name of each is its id. */
+  readonly basesDirectory: string;
+  /** 64 hex digits, and the name that the Dockerfile has for it. */
+  readonly bases: readonly { readonly id: string; readonly name: string }[];
+  /** Digests of layers that are not needed back, `sha256:` and 64 hex digits. */
+  readonly knownLayers: ReadonlySet<string>;
+  /** Disk image that keeps what instructions gave, made if it is missing. */
+  readonly diskPath: string;
+  /** Whether what an instruction gave in an earlier build may be used. */
+  readonly usesCache: boolean;
+  /** Directory for the layers that are built; whoever calls removes it. */
+  readonly directory: string;
+  /** Gets each line of the builder, safe to print. */
+  readonly onLine: (line: string) => void;
+  readonly onEvent: (event: ImageEvent) => void;
+  /** Where values of secrets are looked up. */
+  readonly env: Environment;
+  readonly signal: AbortSignal;
+}
+
+/** The image that a build gave. Untrusted: nothing of it is checked. */
+export interface BuiltDockerfile {
+  readonly manifest: Buffer;
+  readonly config: Buffer;
+  /** Files of the layers that were not known, by their digests. */
+  readonly layerPaths: ReadonlyMap<string, string>;
+}
+
+/** Builds Dockerfiles in a VM. */
+export interface DockerfileBuilder {
+  /** Variables that make programs of the build trust the authority of the VM's network. */
+  readonly variables: Readonly<Record<string, string>>;
+  /**
+   * Boots the builder's image and builds.
+   * @returns Null when the builder reported a failure, with a line to `onLine`.
+   * @throws {GondolinError} those of a VM, and NET_SECRET_…
+   */
+  build(builder: GuestImage, work: DockerfileWork): Promise<BuiltDockerfile | null>;
+}
+
 export interface EnsureImageOptions {
   /** Base of gondolin's cache, e.g. `~/.cache/gondolin`; absolute. Entries are below its `images/`. */
   readonly cacheDirectory: string;
@@ -48,6 +95,8 @@ export interface EnsureImageOptions {
   readonly signal?: AbortSignal;
   /** Boots a VM for recipes with a setup, which cannot be made without it. */
   readonly setUp?: SetUpImage;
+  /** Builds recipes of a Dockerfile, which cannot be made without it. */
+  readonly dockerfileBuilder?: DockerfileBuilder;
   /** Called once a part of the image was built and put into the cache; waited for. */
   readonly onBuilt?: () => Promise<void>;
   /**

@@ -13,6 +13,7 @@ import {
   type AlpineRecipe,
   checkDebianRecipe,
   type DebianRecipe,
+  type DockerfileRecipe,
   holdsModules,
   imageKey,
   initramfsKey,
@@ -71,6 +72,8 @@ async function peekParts(recipe: ImageRecipe, cache: string): Promise<PeekedPart
       return peekOci(recipe, cache);
     case 'alpine':
       return peekAlpine(recipe, cache);
+    case 'dockerfile':
+      return peekDockerfile(recipe, cache);
     case 'setup':
       return peekSetup(recipe, cache);
   }
@@ -96,6 +99,17 @@ async function peekAlpine(recipe: AlpineRecipe, cache: string): Promise<PeekedPa
   const request = await requestAlpine(recipe, undefined);
   const found = await peekEntries(kernelRecipe(recipe), request.rootfsKey, cache);
   return found === null ? null : { ...found.parts, container: null };
+}
+
+async function peekDockerfile(
+  recipe: DockerfileRecipe,
+  cache: string,
+): Promise<PeekedParts | null> {
+  const { peekDockerfileState } = await import('./dockerfile/peek-dockerfile.ts');
+  const state = await peekDockerfileState(recipe, { cacheDirectory: cache });
+  if (state === null) return null;
+  const found = await peekEntries(kernelRecipe(recipe), state.key, cache);
+  return found === null ? null : { ...found.parts, container: state.container };
 }
 
 async function peekSetup(recipe: SetupRecipe, cache: string): Promise<PeekedParts | null> {

@@ -9,6 +9,7 @@ import { BASE_PACKAGES } from './rootfs/base-packages.ts';
 export type DebianRecipe = Extract<ImageRecipe, { kind: 'debian' }>;
 export type AlpineRecipe = Extract<ImageRecipe, { kind: 'alpine' }>;
 export type OciRecipe = Extract<ImageRecipe, { kind: 'oci' }>;
+export type DockerfileRecipe = Extract<ImageRecipe, { kind: 'dockerfile' }>;
 export type SetupRecipe = Extract<ImageRecipe, { kind: 'setup' }>;
 
 /** A guest without a root file system: one static program in its initramfs. */
@@ -29,6 +30,7 @@ const BUILDER_VERSIONS = {
   oci: 3,
   alpine: 1,
   setup: 1,
+  dockerfile: 1,
 } as const;
 
 // Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
@@ -125,6 +127,37 @@ export function setupKey(
   });
 }
 
+/** Everything that decides what the build of a Dockerfile gives, except what it downloads. */
+export interface DockerfileInputs {
+  readonly text: string;
+  readonly contextDigest: string;
+  /** Ids of the base images by their references. */
+  readonly bases: Readonly<Record<string, string>>;
+}
+
+/** Values of secrets are no part of it: an image must not depend on them. */
+export function dockerfileKey(
+  { args, target, arch, network, secrets }: DockerfileRecipe,
+  { text, contextDigest, bases }: DockerfileInputs,
+): string {
+  return cacheKey({
+    builder: BUILDER_VERSIONS.dockerfile,
+    ...{ text, contextDigest, bases, args, target, arch },
+    network: JSON.stringify(network),
+    secrets: secrets.map(({ name, hosts }) => [name, ...hosts]),
+  });
+}
+
+/** Keys the disk of a Dockerfile: another project could leave instructions there that were not what they seem. */
+export function dockerfileDiskKey({ path, context }: DockerfileRecipe): string {
+  return cacheKey({ path, context });
+}
+
+/** The image in which Dockerfiles are built: a fixed release, whichever this machine has. */
+export function builderRecipe({ arch }: DockerfileRecipe): DebianRecipe {
+  return { kind: 'debian', arch, release: 'trixie', packages: ['buildah'], mirror: null };
+}
+
 /**
  * Keys by what was asked for, as for Debian: the packages are those of the day of the build.
  * @param keysDigest  Of the keys that may sign them: they become part of the image.
@@ -141,7 +174,10 @@ export function alpineRootfsKey(
 }
 
 /** These images have no kernel of their own: they boot that of a Debian image. */
-export function kernelRecipe({ arch, release }: OciRecipe | AlpineRecipe): DebianRecipe {
+export function kernelRecipe({
+  arch,
+  release,
+}: OciRecipe | AlpineRecipe | DockerfileRecipe): DebianRecipe {
   return { kind: 'debian', arch, release, packages: [], mirror: null };
 }
 
@@ -194,6 +230,7 @@ export function imageTitle(recipe: ImageRecipe | ProgramRecipe): string {
   if (recipe.kind === 'oci') return recipe.source;
   if (recipe.kind === 'alpine') return alpineTitle(recipe);
   if (recipe.kind === 'setup') return `${imageTitle(recipe.base)} + setup`;
+  if (recipe.kind === 'dockerfile') return dockerfileTitle(recipe);
   return recipe.kind === 'debian' ? titleOf(recipe) : recipe.path;
 }
 
@@ -202,10 +239,18 @@ function alpineTitle({ version, packages }: AlpineRecipe): string {
   return `alpine ${version}${extra}`.slice(0, 1000);
 }
 
+/** The path, with the stage where there is one: `/src/app/Dockerfile (test)`. */
+export function dockerfileTitle({ path, target }: DockerfileRecipe): string {
+  return target === null ? path : `${path} (${target})`;
+}
+
 /** Keys of the entries that an image of this recipe shares with others, for `pruneImages`; none for a path. */
 export function entryKeysOf(recipe: ImageRecipe): string[] {
   // The entry of the setup itself has a key that is known only with the image below.
   if (recipe.kind === 'setup') return entryKeysOf(recipe.base);
+  if (recipe.kind === 'dockerfile') {
+    return [kernelKey(kernelRecipe(recipe)), rootfsKey(builderRecipe(recipe))];
+  }
   if (recipe.kind === 'oci' || recipe.kind === 'alpine') return [kernelKey(kernelRecipe(recipe))];
   return recipe.kind === 'debian' ? [kernelKey(recipe), rootfsKey(recipe)] : [];
 }

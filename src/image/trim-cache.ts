@@ -15,7 +15,7 @@ import { removeUnusedImage } from './prune-images.ts';
 
 /** Something that can be made again. */
 export interface TrimmableItem {
-  readonly kind: ArtifactKind | 'template' | 'checkpoint';
+  readonly kind: ArtifactKind | 'builder' | 'template' | 'checkpoint';
   readonly key: string;
   readonly diskBytes: number;
   readonly lastUsedAtMs: number;
@@ -95,12 +95,19 @@ async function trim(options: TrimOptions, limitBytes: number): Promise<TrimResul
   return { removed, usedBytes: bytes + keptBytes, limitBytes };
 }
 
+/** The stores of directories that are used under a lock on them. */
+const STORES = {
+  builder: NAMES.builders,
+  template: NAMES.templates,
+  checkpoint: NAMES.checkpoints,
+} as const;
+
 /** Removes what killed gondolins left half-written or half-removed. */
 async function sweep(cacheDirectory: string): Promise<void> {
   for (const kind of ARTIFACT_KINDS) {
     await sweepLeftovers(join(imagesDirectory(cacheDirectory), kind));
   }
-  for (const name of [NAMES.templates, NAMES.checkpoints]) {
+  for (const name of Object.values(STORES)) {
     await sweepTemporaries(join(cacheDirectory, name));
   }
 }
@@ -121,6 +128,7 @@ async function listTrimmable(cacheDirectory: string): Promise<RemovableItem[]> {
     imageItem(cacheDirectory, image),
   );
   const saved = [
+    ...(await savedItems(cacheDirectory, 'builder')),
     ...(await savedItems(cacheDirectory, 'template')),
     ...(await savedItems(cacheDirectory, 'checkpoint')),
   ];
@@ -140,9 +148,9 @@ function imageItem(cacheDirectory: string, image: CachedImage): RemovableItem {
 
 async function savedItems(
   cacheDirectory: string,
-  kind: 'template' | 'checkpoint',
+  kind: keyof typeof STORES,
 ): Promise<RemovableItem[]> {
-  const parent = join(cacheDirectory, kind === 'template' ? NAMES.templates : NAMES.checkpoints);
+  const parent = join(cacheDirectory, STORES[kind]);
   const entries = await listSavedDirectories(parent, isEntryKey);
   return entries.map(({ name, diskBytes, lastUsedAtMs }) => ({
     ...{ kind, key: name, diskBytes, lastUsedAtMs },

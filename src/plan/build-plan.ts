@@ -41,13 +41,16 @@ function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
 
 /** Returns the recipe of an image before its setup. */
 function planBase(image: ImageConfig, facts: PlanFacts): BaseRecipe {
-  const { path, tag, oci, pull, alpine, packages, mirror } = image;
+  const { path, tag, oci, dockerfile, pull, alpine, packages, mirror, network } = image;
   if (path !== null) return { kind: 'path', path };
   if (tag !== null) return { kind: 'path', path: taggedPath(tag, facts) };
   const arch = image.arch === 'host' ? facts.arch : image.arch;
   if (oci !== null) {
     const { release } = facts;
     return { kind: 'oci', source: oci, arch, release, pull, digest: null };
+  }
+  if (dockerfile !== null) {
+    return { kind: 'dockerfile', ...dockerfile, arch, release: facts.release, pull, network };
   }
   if (alpine !== null) {
     return { kind: 'alpine', arch, release: facts.release, ...alpine };
@@ -123,6 +126,13 @@ function localOciFiles(oci: string | null): string[] {
   return [kind === 'oci-layout' ? join(path, 'index.json') : path];
 }
 
+/** The files that decide what is built with the network and the secrets of the image. */
+function dockerfileFiles(dockerfile: ImageConfig['dockerfile']): string[] {
+  if (dockerfile === null) return [];
+  const { path, context } = dockerfile;
+  return [path, `${path}.dockerignore`, join(context, '.dockerignore')];
+}
+
 function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
   const named = sandboxes.flatMap(({ envFiles, image, network, secrets }) => [
     ...envFiles,
@@ -138,6 +148,7 @@ function listAuthorityFiles({ files, directory, sandboxes }: Config): string[] {
     ...secrets.flatMap(({ from }) => (from.kind === 'file' ? [from.path] : [])),
     ...(image.path === null ? [] : IMAGE_FILES.map((file) => join(image.path ?? '', file))),
     ...localOciFiles(image.oci),
+    ...dockerfileFiles(image.dockerfile),
     // A guest that adds a key there could decide what is installed.
     ...(image.alpine?.keys == null ? [] : [image.alpine.keys]),
   ]);

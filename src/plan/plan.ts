@@ -133,6 +133,26 @@ export type ImageRecipe =
       readonly release: string;
     }
   | {
+      readonly kind: 'dockerfile';
+      /** Absolute path of the Dockerfile. */
+      readonly path: string;
+      /** Absolute path of the directory that COPY and ADD read. */
+      readonly context: string;
+      /** Values of its ARGs; they can be read in the image. */
+      readonly args: Readonly<Record<string, string>>;
+      /** The stage that is the image; null for the last. */
+      readonly target: string | null;
+      readonly arch: 'x86_64' | 'aarch64';
+      /** Debian release of the kernel. */
+      readonly release: string;
+      /** When a registry is asked what the reference of a FROM means. */
+      readonly pull: 'missing' | 'always' | 'never';
+      /** For `RUN --mount=type=secret,id=NAME`: the build gets placeholders, and the hosts of a secret its value. */
+      readonly secrets: readonly SecretConfig[];
+      /** The hosts that the instructions may reach: keys as in `network:` of a sandbox. */
+      readonly network: Pick<NetworkConfig, 'allowedHosts' | 'allowedPrivate' | 'extraHosts'>;
+    }
+  | {
       readonly kind: 'setup';
       /** The image that is changed. */
       readonly base: BaseRecipe;

@@ -25,6 +25,9 @@ function imageLine({ name, recipe }: ImagePlan): string {
   }
   if (recipe.kind === 'path') return `${name}: ${recipe.path}`;
   if (recipe.kind === 'oci') return recipe.source === name ? name : `${name}: ${recipe.source}`;
+  if (recipe.kind === 'dockerfile') {
+    return `${name}: ${recipe.path}${recipe.target === null ? '' : ` (${recipe.target})`}`;
+  }
   const { arch, packages } = recipe;
   const extra = packages.length === 0 ? '' : ` + ${packages.join(' ')}`;
   const system = recipe.kind === 'alpine' ? `alpine ${recipe.version}` : `debian ${recipe.release}`;

@@ -6,6 +6,7 @@ import { keepCacheSmall } from '../image/trim-cache.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
 import { readOwnIds } from '../vm/guest-user.ts';
+import { dockerfileBuilder } from '../vm/image-build/build-in-vm.ts';
 import { setUpInVm } from '../vm/image-setup/set-up-in-vm.ts';
 import { type GuestSource, NEW_GUEST } from '../vm/start/guest-source.ts';
 import { VM } from '../vm/vm.ts';
@@ -211,7 +212,8 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
     const { rebuildBeforeMs = 0 } = options;
     const building = {
       ...{ cacheDirectory, agentPath, environment, signal },
-      ...{ onProgress, onBuilt, rebuildBeforeMs, setUp: setUpInVm },
+      ...{ onProgress, onBuilt, rebuildBeforeMs, setUp: setUpInVm, dockerfileBuilder },
+      env: options.secretEnvironment,
     };
     const image = await ensureImage(sandbox.image.recipe, building).catch(
       async (error: unknown) => {

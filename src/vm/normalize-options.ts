@@ -1,4 +1,4 @@
-import type { SetUpImage } from '../image/guest-image.ts';
+import type { DockerfileBuilder, SetUpImage } from '../image/guest-image.ts';
 import type { createHttpHooks } from '../net/hooks/create-http-hooks.ts';
 import { isHttpHooks } from '../net/hooks/http-hooks.ts';
 import type { VMOptions } from './vm-options.ts';
@@ -18,6 +18,8 @@ export type NormalVMOptions = Omit<VMOptions, 'httpHooks'> & {
   readonly imageEnv?: Readonly<Record<string, string>>;
   /** Makes images with a setup. */
   readonly setUp?: SetUpImage;
+  /** Makes images of a Dockerfile. */
+  readonly dockerfileBuilder?: DockerfileBuilder;
 };
 
 /**

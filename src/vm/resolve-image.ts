@@ -52,6 +52,9 @@ export async function resolveImage(options: NormalVMOptions): Promise<AcquiredIm
     ...own,
     environment: { ...own.environment, ...(await downloadVariables(options)) },
     ...(options.setUp === undefined ? {} : { setUp: options.setUp }),
+    ...(options.dockerfileBuilder === undefined
+      ? {}
+      : { dockerfileBuilder: options.dockerfileBuilder }),
     onProgress: ({ message }) => options.onProgress?.(message),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

@@ -23,6 +23,7 @@ import { GuestFileSystem } from './files/guest-file-system.ts';
 import type { ForkOptions } from './fork/fork-options.ts';
 import { GoNames } from './go-names.ts';
 import { type Shell, toArgv } from './guest-command.ts';
+import { createDockerfileBuilder } from './image-build/dockerfile-builder.ts';
 import { LiveNetwork } from './live-network.ts';
 import { type NormalVMOptions, normalizeOptions } from './normalize-options.ts';
 import { type OpenedVm, openVm } from './open-vm.ts';
@@ -125,7 +126,8 @@ export class VM extends GoNames implements AsyncDisposable {
     role: SessionRole,
     source: GuestSource = NEW_GUEST,
   ): Promise<VM> {
-    const options = { ...normalizeOptions(given), setUp: setUpInOwnVm };
+    const dockerfileBuilder = createDockerfileBuilder((own) => VM.create(own));
+    const options = { ...normalizeOptions(given), setUp: setUpInOwnVm, dockerfileBuilder };
     checkOptions(options);
     const log = debugLog(options);
     try {

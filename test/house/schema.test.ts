@@ -82,7 +82,7 @@ it('docs/config.md names the defaults of the schema', () => {
 it('every key has a description, and a default or a word on what its absence means', () => {
   // One of the two is wanted, which the schema says with oneOf.
   const eitherOr = [
-    ...['build', 'path', 'tag', 'oci', 'alpine'].map((key) => `images.*.${key}`),
+    ...['build', 'path', 'tag', 'oci', 'alpine', 'dockerfile'].map((key) => `images.*.${key}`),
     'sandboxes.*.volumes[].source',
     ...['env', 'file', 'command'].flatMap((key) => [
       `sandboxes.*.secrets[].from.${key}`,
@@ -143,6 +143,7 @@ const BASE = {
     t: { tag: 'tools' },
     k: { oci: 'a:1' },
     l: { alpine: { version: '3.23' } },
+    m: { dockerfile: './a.txt', args: {} },
   },
   sandboxes: {
     p: {
@@ -174,6 +175,7 @@ const BASE = {
     s: { image: 'k' },
     t: { image: 'l' },
     u: { image: 't' },
+    v: { image: 'm' },
   },
 };
 
@@ -203,6 +205,11 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'images.*.path': './src/deep',
   'images.*.tag': 'other:2',
   'images.*.oci': 'a:2',
+  'images.*.dockerfile': './b.yaml',
+  'images.*.context': './src',
+  'images.*.args': { A: '1' },
+  'images.*.target': 'test',
+  'images.*.secrets': ['T@h.test'],
   'images.*.setup': ['id'],
   'images.*.network': { allowed_hosts: ['a.test'] },
   'images.*.network.allowed_hosts': ['a.test'],
@@ -327,6 +334,9 @@ function withValue(path: string, value: unknown): string {
     'images.*.oci': 'k',
     'images.*.tag': 't',
     'images.*.pull': 'k',
+    ...Object.fromEntries(
+      ['dockerfile', 'context', 'args', 'target', 'secrets'].map((key) => [`images.*.${key}`, 'm']),
+    ),
   };
   const image = path.startsWith('images.*.alpine') ? 'l' : (images[path] ?? 'i');
   // A service is not split.

@@ -1,5 +1,16 @@
-import { type Directories, type Environment, resolveDirectories } from '../../host/directories.ts';
-import type { PruneResult, SavedDirectory } from '../../host/saved-directories.ts';
+import { join } from 'node:path';
+import {
+  type Directories,
+  type Environment,
+  NAMES,
+  resolveDirectories,
+} from '../../host/directories.ts';
+import {
+  type PruneResult,
+  pruneSavedDirectories,
+  type SavedDirectory,
+} from '../../host/saved-directories.ts';
+import { isEntryKey } from '../../image/cache/layout.ts';
 import type { CachedImage } from '../../image/list-images.ts';
 import { type PruneImagesResult, pruneImages } from '../../image/prune-images.ts';
 import { type TrimmableItem, trimCache } from '../../image/trim-cache.ts';
@@ -28,6 +39,7 @@ interface PruneOptions {
 
 /** The items that were deleted, by kind. */
 interface Pruned extends PruneImagesResult {
+  readonly builders: readonly SavedDirectory[];
   readonly templates: readonly SavedDirectory[];
   readonly checkpoints: readonly SavedDirectory[];
   /** Only with `--volumes`. */
@@ -68,6 +80,7 @@ function report(result: Pruned, isDryRun: boolean): string {
   const verb = isDryRun ? 'would delete' : 'deleted';
   const lines = [
     ...result.removed.map((entry) => `${verb} ${describeEntry(entry)}`),
+    ...result.builders.map((entry) => `${verb} ${describeSaved('builder', entry)}`),
     ...result.templates.map((entry) => `${verb} ${describeSaved('template', entry)}`),
     ...result.checkpoints.map((entry) => `${verb} ${describeSaved('checkpoint', entry)}`),
     ...result.volumes.map((one) => `${verb} ${describeVolume(one)}`),
@@ -112,10 +125,11 @@ async function prune(
   const isEvery = !kinds.includes(true);
   const choice = olderThanMs === 0 ? { all: true } : { olderThanMs };
   const saved = { olderThanMs, isDryRun };
-  const images =
-    isEvery || options.images === true
-      ? await pruneImages(cache, { ...choice, dryRun: isDryRun })
-      : NO_IMAGES;
+  const hasImages = isEvery || options.images === true;
+  const images = hasImages ? await pruneImages(cache, { ...choice, dryRun: isDryRun }) : NO_IMAGES;
+  const oldBuilders = hasImages
+    ? await pruneSavedDirectories(join(cache, NAMES.builders), { ...saved, isName: isEntryKey })
+    : NO_SAVED;
   const oldTemplates =
     isEvery || options.templates === true
       ? await new TemplateStore(templates).prune(saved)
@@ -126,7 +140,8 @@ async function prune(
       : NO_SAVED;
   const oldVolumes =
     options.volumes === true ? await new VolumeStore(volumes).prune(saved) : NO_VOLUMES;
-  const gone = [...oldVolumes.removed, ...oldTemplates.removed, ...oldCheckpoints.removed];
+  const savedKinds = [oldBuilders, oldTemplates, oldCheckpoints];
+  const gone = [oldVolumes, ...savedKinds].flatMap(({ removed }) => removed);
   // After a dry run the items above still exist, and would be counted a second time.
   const overLimit =
     isEvery && !isDryRun
@@ -142,11 +157,12 @@ async function prune(
   return {
     ...images,
     freedBytes: images.freedBytes + bytes,
+    builders: oldBuilders.removed,
     templates: oldTemplates.removed,
     checkpoints: oldCheckpoints.removed,
     volumes: oldVolumes.removed,
     volumesInUse: oldVolumes.inUse,
-    savedInUse: [...oldTemplates.inUse, ...oldCheckpoints.inUse],
+    savedInUse: savedKinds.flatMap(({ inUse }) => inUse),
     overLimit,
   };
 }

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { parseImageReference } from '../../address/parse-image-reference.ts';
 import { nearestName } from '../../util/nearest-name.ts';
-import type { ImageConfig } from '../config.ts';
+import type { ImageConfig, NetworkConfig } from '../config.ts';
 import { DEFAULT_IMAGE } from '../defaults.ts';
 import {
   getChild,
@@ -11,6 +11,7 @@ import {
   type SourceNode,
 } from '../yaml/source-node.ts';
 import { type CheckContext, isScalar, report, shownText, textOr } from './check-context.ts';
+import { readDockerfile, refuseDockerfileKeys } from './read-dockerfile.ts';
 import { readNetwork } from './read-network.ts';
 
 /** Where an OCI image may come from besides a registry, and the kind of the path after it. */
@@ -46,25 +47,39 @@ export function readOci(context: CheckContext, key: string, node: ScalarNode): s
 function readImage(context: CheckContext, name: string, node: SourceNode): ImageConfig {
   const setup = getItems(getChild(node, 'setup')).map((item) => textOr(item, ''));
   const network = getChild(node, 'network');
-  if (network !== undefined && getEntries(network).length > 0 && setup.length === 0) {
-    const message = `images.${name}.network: only an image with setup: has one`;
+  const isUsed = setup.length > 0 || getChild(node, 'dockerfile') !== undefined;
+  if (network !== undefined && getEntries(network).length > 0 && !isUsed) {
+    const message = `images.${name}.network: only an image with setup: or dockerfile: has one`;
     report(context, network, 'needs_setup', message);
   }
-  const { allowedHosts, allowedPrivate, extraHosts } = readNetwork(context, network);
+  const all = readNetwork(context, network);
+  const { allowedHosts, allowedPrivate, extraHosts } = all;
   const reached = { allowedHosts, allowedPrivate, extraHosts };
-  return { ...readBase(context, name, node), setup, network: reached };
+  return { ...readBase(context, name, node, all), setup, network: reached };
 }
 
 /** Reads what an image is before its setup. */
-function readBase(context: CheckContext, name: string, node: SourceNode): ImageConfig {
+function readBase(
+  context: CheckContext,
+  name: string,
+  node: SourceNode,
+  network: NetworkConfig,
+): ImageConfig {
   const pull = getChild(node, 'pull');
+  const file = getChild(node, 'dockerfile');
+  if (isScalar(file)) {
+    const dockerfile = readDockerfile(context, name, node, file, network);
+    return { ...DEFAULT_IMAGE, name, dockerfile, pull: toPull(textOr(pull, 'missing')) };
+  }
+  refuseDockerfileKeys(context, name, node);
   const oci = getChild(node, 'oci');
   if (isScalar(oci)) {
     const source = readOci(context, `images.${name}.oci`, oci);
     return { ...DEFAULT_IMAGE, name, oci: source, pull: toPull(textOr(pull, 'missing')) };
   }
   if (isScalar(pull)) {
-    report(context, pull, 'needs_oci', `images.${name}.pull: only an image with oci: has one`);
+    const message = `images.${name}.pull: only an image with oci: or dockerfile: has one`;
+    report(context, pull, 'needs_oci', message);
   }
   const path = getChild(node, 'path');
   if (isScalar(path)) {

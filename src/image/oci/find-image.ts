@@ -25,6 +25,8 @@ export interface FoundImage extends ImageConfigDocument {
   readonly name: string;
   /** Digest of what the reference names. */
   readonly sourceDigest: string;
+  /** Bytes of the configuration. */
+  readonly config: Buffer;
   /** Gives `use` the layers, the lowest first. */
   withLayers<T>(use: (layers: readonly LayerSource[]) => Promise<T>): Promise<T>;
   /** Notes what the reference means, once the image is in the cache. */
@@ -73,6 +75,7 @@ function found(
     name,
     remember,
     sourceDigest: resolved.sourceDigest,
+    config: resolved.config,
     withLayers: async (use) => {
       const layers = await resolved.layers();
       checkLayerCount(layers, document, name);
@@ -149,10 +152,11 @@ function recorded(
 ): FoundImage {
   const { arch, pull: policy } = asking.recipe;
   const name = formatReference(reference);
-  const document = parseImageConfig(Buffer.from(record.config), arch, name);
+  const config = Buffer.from(record.config);
+  const document = parseImageConfig(config, arch, name);
   return {
     ...document,
-    name,
+    ...{ name, config },
     sourceDigest: record.sourceDigest,
     remember: async () => undefined,
     // The image is no longer in the cache: the same one is pulled again, whatever its tag means by now.

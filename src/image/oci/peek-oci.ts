@@ -14,17 +14,28 @@ import { readReferenceRecord } from './reference-record.ts';
  */
 export async function peekOciConfig(
   recipe: OciRecipe,
-  options: Pick<EnsureImageOptions, 'cacheDirectory' | 'env'>,
+  options: PeekOciOptions,
 ): Promise<ImageConfigDocument | null> {
+  const found = await peekOci(recipe, options);
+  return found === null ? null : parseImageConfig(found.config, recipe.arch, found.name);
+}
+
+export type PeekOciOptions = Pick<EnsureImageOptions, 'cacheDirectory' | 'env'>;
+
+/** Like {@link peekOciConfig}, with the bytes of the configuration and the whole reference. */
+export async function peekOci(
+  recipe: OciRecipe,
+  options: PeekOciOptions,
+): Promise<{ readonly config: Buffer; readonly name: string } | null> {
   const source = parseImageSource(recipe.source);
   if (source.kind !== 'registry') {
     const { config } = await resolveLocal(recipe, source);
-    return parseImageConfig(config, recipe.arch, recipe.source);
+    return { config, name: recipe.source };
   }
   const registries = await openRegistries(options, new AbortController().signal);
   const reference = lockedReference(recipe, source.reference, registries);
   if (recipe.pull === 'always' && reference.digest === null) return null;
   const name = formatReference(reference);
   const record = await readReferenceRecord(options.cacheDirectory, name, recipe.arch);
-  return record === null ? null : parseImageConfig(Buffer.from(record.config), recipe.arch, name);
+  return record === null ? null : { config: Buffer.from(record.config), name };
 }

@@ -1,3 +1,4 @@
+import type { SecretConfig } from '../../config/config.ts';
 import type {
   BaseRecipe,
   ImagePlan,
@@ -9,6 +10,7 @@ import type {
 import {
   boolean,
   type Decoder,
+  dictionary,
   integer,
   list,
   literal,
@@ -75,6 +77,12 @@ const mount = tagged<MountPlan>('kind', {
   }),
 });
 
+const setupNetwork = object<ImageSetup['network']>({
+  allowedHosts: list(text()),
+  allowedPrivate: list(text()),
+  extraHosts: list(object({ name: text(), address: text(), port: nullable(integer()) })),
+});
+
 const BASE_RECIPES = {
   path: object<ImageRecipe & { kind: 'path' }>({ kind: literal('path'), path: text() }),
   debian: object<ImageRecipe & { kind: 'debian' }>({
@@ -94,6 +102,30 @@ const BASE_RECIPES = {
     keys: nullable(text()),
     release: text(),
   }),
+  dockerfile: object<ImageRecipe & { kind: 'dockerfile' }>({
+    kind: literal('dockerfile'),
+    path: text(),
+    context: text(),
+    args: dictionary(text()),
+    target: nullable(text()),
+    arch: literal('x86_64', 'aarch64'),
+    release: text(),
+    pull: literal('missing', 'always', 'never'),
+    secrets: list(
+      object<SecretConfig>({
+        name: text(),
+        hosts: list(text()),
+        headers: list(text()),
+        from: object<SecretConfig['from'] & { kind: 'env' }>({
+          kind: literal('env'),
+          variable: text(),
+        }),
+        query: boolean,
+        allowHttp: boolean,
+      }),
+    ),
+    network: setupNetwork,
+  }),
   oci: object<ImageRecipe & { kind: 'oci' }>({
     kind: literal('oci'),
     source: text(),
@@ -112,11 +144,7 @@ const recipe = tagged<ImageRecipe>('kind', {
     setup: object<ImageSetup>({
       copy: list(object({ hostPath: text(), guestPath: text() })),
       commands: list(text()),
-      network: object<ImageSetup['network']>({
-        allowedHosts: list(text()),
-        allowedPrivate: list(text()),
-        extraHosts: list(object({ name: text(), address: text(), port: nullable(integer()) })),
-      }),
+      network: setupNetwork,
     }),
   }),
 });

@@ -9,11 +9,21 @@ export class CommandOutput extends Writable {
   readonly #decoder = new StringDecoder('utf8');
   readonly #onLine: (line: string) => void;
   readonly #tail: string[] = [];
+  readonly #linesAtOnce: number;
   #rest = '';
 
-  constructor(onLine: (line: string) => void) {
+  /** @param linesAtOnce  Most lines of one piece of output that `onLine` receives: the last of them. */
+  constructor(onLine: (line: string) => void, linesAtOnce: number = TAIL_LINES) {
     super();
     this.#onLine = onLine;
+    this.#linesAtOnce = linesAtOnce;
+  }
+
+  /** Tells a last line that has no end. */
+  flush(): void {
+    const rest = plain(this.#rest);
+    this.#rest = '';
+    if (rest !== '') this.#tell(rest);
   }
 
   /** The last lines. */
@@ -26,13 +36,16 @@ export class CommandOutput extends Writable {
     // A carriage return starts a progress line over.
     const lines = (this.#rest + this.#decoder.write(chunk)).split(/[\r\n]+/);
     this.#rest = (lines.pop() ?? '').slice(0, LINE_MAX_CHARS);
-    for (const line of lines.slice(-TAIL_LINES).map(plain)) {
-      if (line === '') continue;
-      this.#tail.push(line);
-      if (this.#tail.length > TAIL_LINES) this.#tail.shift();
-      this.#onLine(line);
+    for (const line of lines.slice(-this.#linesAtOnce).map(plain)) {
+      if (line !== '') this.#tell(line);
     }
     done();
+  }
+
+  #tell(line: string): void {
+    this.#tail.push(line);
+    if (this.#tail.length > TAIL_LINES) this.#tail.shift();
+    this.#onLine(line);
   }
 }
 

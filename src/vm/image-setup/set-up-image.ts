@@ -4,15 +4,14 @@ import { posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { GuestImage, SetUpImage, SetupWork } from '../../image/guest-image.ts';
-import { hostText } from '../../net/audit/network-summary.ts';
 import { NetworkTally } from '../../net/audit/network-tally.ts';
-import { reasonText } from '../../net/refusal/refusal-text.ts';
 import type { ImageSetup } from '../../plan/plan.ts';
 import type { VMNetwork } from '../guest-network.ts';
 import type { VM } from '../vm.ts';
 import type { VMOptions } from '../vm-options.ts';
 import { CommandOutput } from './command-output.ts';
 import { GuestOwnFiles } from './guest-own-files.ts';
+import { refusedRequests } from './refused-requests.ts';
 import { rootForm } from './root-archive.ts';
 
 /** Half of it is for what the commands write. */
@@ -22,7 +21,6 @@ const START_TIMEOUT_MS = 180_000;
 /** Most bytes of the files of one root. */
 const MAX_ROOT_BYTES = 32 * 2 ** 30;
 const EXPORT_FROM = 0.8;
-const SHOWN_REFUSALS = 20;
 
 /** The part of a VM that a setup uses. */
 export type SetupVm = Pick<VM, 'fs' | 'exec' | 'close'>;
@@ -48,7 +46,8 @@ export async function setUpImage(
     return await exportRoot(vm, own, startedAtMs, work);
   } finally {
     await vm.close();
-    for (const message of refusals(tally)) {
+    const key = 'to a build configuration: postBuild.allowedHosts';
+    for (const message of refusedRequests(tally, 'the setup', key)) {
       onEvent({ level: 'warning', artifact: 'rootfs', phase: 'network', message, fraction: null });
     }
   }
@@ -153,20 +152,4 @@ async function exportRoot(
   };
   await pipeline(chunks, createWriteStream(archivePath, { mode: 0o600 }), { signal });
   return { sizeBytes, sha256: hash.digest('hex') };
-}
-
-/** Lines about what the commands were refused, with what would allow it. */
-function refusals(tally: NetworkTally): string[] {
-  const { blocked, toAllow } = tally.summary();
-  const lines = blocked.slice(0, SHOWN_REFUSALS).map((use) => {
-    const times = use.count === 1 ? '' : `, ${use.count} times`;
-    return `the setup was refused ${hostText(use)}: ${reasonText(use.refusal)}${times}`;
-  });
-  const hosts = toAllow.allowedHosts.slice(0, SHOWN_REFUSALS).map((host) => JSON.stringify(host));
-  return hosts.length === 0
-    ? lines
-    : [
-        ...lines,
-        `to allow it, add to the image: network: { allowed_hosts: [${hosts.join(', ')}] }; to a build configuration: postBuild.allowedHosts`,
-      ];
 }

@@ -81,6 +81,16 @@ export class LayerTree {
     }
   }
 
+  /**
+   * Makes a directory of root's, with those above it, unless it is there.
+   * @param path  UTF-8, absolute.
+   * @throws {GondolinError} IMAGE_LAYER_INVALID where something else is in its way.
+   */
+  ensureDirectory(path: string): void {
+    const name = Buffer.from(path, 'utf8').toString('latin1');
+    this.#enter(splitEntryPath(name), name, this.root.layer);
+  }
+
   #describeRoot(entry: LayerEntry, more: InodePlace): void {
     if (entry.type !== 'directory') throw entryRefused(entry.name, 'is not a directory');
     this.root.inode = toInode(entry, 'directory', more);

@@ -9,6 +9,8 @@ import { setRootTime } from './root-time.ts';
 export interface PackLayersOptions extends Omit<RunToolsOptions, 'onLine' | 'input'> {
   /** Directory of the entry; receives `rootfs.squashfs`. */
   readonly target: string;
+  /** An absolute path in the image that becomes a directory if there is nothing. @default none */
+  readonly workingDir?: string;
   /** @param fraction  Share of the work that is done, 0..1. */
   readonly onProgress: (fraction: number) => void;
 }
@@ -31,6 +33,7 @@ export async function packLayers(
   requireSqfstar();
   const progress = new LayerProgress(layers, 2, options.onProgress);
   const tree = await readLayerTree(layers, options.signal, progress);
+  if (options.workingDir !== undefined) tree.ensureDirectory(options.workingDir);
   await packTree(tree, layers, options, progress);
 }
 

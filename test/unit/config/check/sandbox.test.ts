@@ -24,6 +24,7 @@ it('the smallest file has every default', () => {
           oci: null,
           pull: 'missing',
           alpine: null,
+          dockerfile: null,
           arch: 'host',
           release: 'host',
           packages: [],

@@ -1,0 +1,106 @@
+import type { DockerfileWork } from '../../image/guest-image.ts';
+import { TRUST_DIRECTORY } from '../../net/tls/guest-trust-env.ts';
+
+/** Places in the guest that builds. */
+export const PLACES = {
+  /** The disk, which is kept between builds. */
+  disk: '/var/lib/gondolin-build',
+  context: '/run/gondolin-build/context',
+  bases: '/run/gondolin-build/bases',
+  /** Settings of the builder. */
+  settings: '/run/gondolin-build/settings',
+  output: '/var/lib/gondolin-build/output',
+  /**
+   * Certificates for the instructions. Each sees the guest's /dev in place of its own, and no layer has anything of it: a file
+   * anywhere else would leave a trace in the image.
+   */
+  trust: '/dev/gondolin',
+} as const;
+
+/** apt's and wget's own settings, which name the authority: neither reads a variable with a certificate. */
+const APT_SETTINGS = `Acquire::https::CAInfo "${PLACES.trust}/ca.crt";\n`;
+const WGET_SETTINGS = `ca_certificate = ${PLACES.trust}/ca.crt\n`;
+export const TRUST_FILES = {
+  APT_CONFIG: `${PLACES.trust}/apt.conf`,
+  WGETRC: `${PLACES.trust}/wgetrc`,
+} as const;
+
+/** Any image is taken: the host has checked each by its digest. */
+const POLICY = { default: [{ type: 'insecureAcceptAnything' }] };
+
+const SETTINGS = `[engine]
+helper_binaries_dir = ["${PLACES.settings}"]
+`;
+
+/** Variables of every command of the builder. */
+export const BUILDER_ENV: Readonly<Record<string, string>> = {
+  HOME: '/root',
+  STORAGE_DRIVER: 'overlay',
+  CONTAINERS_CONF: `${PLACES.settings}/containers.conf`,
+  // Also the place of `RUN --mount=type=cache`.
+  TMPDIR: `${PLACES.disk}/tmp`,
+};
+
+const ROOTS = ['--root', `${PLACES.disk}/storage`, '--runroot', '/run/gondolin-build/storage'];
+const SIGNATURES = ['--signature-policy', `${PLACES.settings}/policy.json`];
+
+/** The files of the builder's settings. */
+export function settingsFiles(text: string): Readonly<Record<string, string>> {
+  return {
+    [`${PLACES.settings}/Dockerfile`]: text,
+    // What the host leaves of the context is all of it.
+    [`${PLACES.settings}/ignore`]: '',
+    [`${PLACES.settings}/policy.json`]: JSON.stringify(POLICY),
+    [`${PLACES.settings}/containers.conf`]: SETTINGS,
+    [TRUST_FILES.APT_CONFIG]: APT_SETTINGS,
+    [TRUST_FILES.WGETRC]: WGET_SETTINGS,
+  };
+}
+
+/**
+ * A shell script that makes the directories, and gives the builder the base images that its disk does not have. Its arguments are their
+ * ids. The helper for networks of containers is asked for, and never used: instructions have the network of the guest.
+ */
+export const PREPARE_SCRIPT: string = `set -eu
+mkdir -p "$TMPDIR" ${PLACES.settings} ${PLACES.trust}
+rm -rf ${PLACES.output}
+find "$TMPDIR" -mindepth 1 -maxdepth 1 ! -name 'buildah-cache-*' -exec rm -rf {} +
+ln -sf /bin/true ${PLACES.settings}/netavark
+if [ -d ${TRUST_DIRECTORY} ]; then cp -r ${TRUST_DIRECTORY}/. ${PLACES.trust}; fi
+`;
+
+/** Takes the ids of base images: the disk may have them already. */
+export const IMPORT_SCRIPT: string = `set -eu
+buildah() { command buildah ${ROOTS.join(' ')} "$@"; }
+known=$(buildah images --quiet --no-trunc)
+for id; do
+  case "$known" in *"sha256:$id"*) ;; *)
+    buildah pull --quiet ${SIGNATURES.join(' ')} "dir:${PLACES.bases}/$id" > /dev/null ;;
+  esac
+  buildah tag "$id" "localhost/gondolin/$id"
+done
+`;
+
+/** @returns The command of the build itself. */
+export function dockerfileCommand({
+  recipe: { args, target, secrets },
+  usesCache,
+}: Pick<DockerfileWork, 'recipe' | 'usesCache'>): string[] {
+  return [
+    ...['buildah', ...ROOTS, 'build', ...SIGNATURES],
+    // The format with HEALTHCHECK, SHELL and ONBUILD.
+    ...['--format', 'docker', '--isolation', 'chroot', '--network', 'host', '--pull=never'],
+    ...['--layers', ...(usesCache ? [] : ['--no-cache'])],
+    ...Object.entries(args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
+    ...(target === null ? [] : ['--target', target]),
+    ...secrets.flatMap(({ name }) => ['--secret', `id=${name},env=${name}`]),
+    ...['--ignorefile', `${PLACES.settings}/ignore`],
+    ...['--iidfile', `${PLACES.settings}/image`],
+    ...['--file', `${PLACES.settings}/Dockerfile`, PLACES.context],
+  ];
+}
+
+/** Writes the built image out, its layers uncompressed, and brings all to the disk. */
+export const EXPORT_SCRIPT: string = `set -eu
+buildah ${ROOTS.join(' ')} push --quiet --disable-compression ${SIGNATURES.join(' ')} "$(cat ${PLACES.settings}/image)" dir:${PLACES.output}
+`;
