@@ -3,6 +3,7 @@ import type { ArtifactsResult } from './artifacts.ts';
 import type { ErrorData } from './error-data.ts';
 import type { ResourceUsage } from './resource-usage.ts';
 import type { TestResults } from './test-reports/test-results.ts';
+import type { WrittenFilesResult } from './written-files.ts';
 
 /** `timed-out` and `cancelled` are failures with a known reason; `skipped` is not a failure. */
 export type StepStatus = 'succeeded' | 'failed' | 'timed-out' | 'cancelled' | 'skipped';
@@ -77,6 +78,8 @@ export interface SandboxResult {
   readonly artifacts: ArtifactsResult | null;
   /** Tests of the reports that its commands wrote; null without `reports:`, or if they were not read. */
   readonly tests: TestResults | null;
+  /** The files of the host that it wrote through its volumes. */
+  readonly writtenFiles: WrittenFilesResult;
   /** null if its VM was never ready. */
   readonly usage: ResourceUsage | null;
   /** The error of the sandbox itself: of its image, its start, or its VM during the run. */

@@ -193,6 +193,7 @@ async function runInVm(
     await collectResults(vm, sandbox, progress, context);
   }
   progress.usage = progress.sampler?.stop(sandbox.vm) ?? null;
+  if (vm !== null) progress.writtenFiles = vm.writtenFiles();
   try {
     await vm?.close();
   } catch (error) {
@@ -221,6 +222,7 @@ export async function runSandbox(
     vmStartedAt: startedAt,
     sampler: null,
     usage: null,
+    writtenFiles: { files: [], omitted: 0 },
     kernel: null,
     network: new NetworkTally(),
     isVmLost: context.cancel.aborted,
@@ -231,7 +233,7 @@ export async function runSandbox(
   await skipRest(sandbox, progress, context);
   const network = progress.network.summary();
   progress.error ??= blockedError(sandbox, network);
-  const { steps, service, error, bootMs, kernel, artifacts, tests, usage } = progress;
+  const { steps, service, error, bootMs, kernel, artifacts, tests, usage, writtenFiles } = progress;
   const judged = judgeSandbox({ steps, service }, error, progress.isCancelled, context.cancel);
   const durationMs = Math.round(performance.now() - startedAt);
   const { name } = sandbox;
@@ -243,6 +245,17 @@ export async function runSandbox(
     network,
     error,
   });
-  const facts = { bootMs, kernel, steps, service, network, artifacts, tests, usage, error };
+  const facts = {
+    bootMs,
+    kernel,
+    steps,
+    service,
+    network,
+    artifacts,
+    tests,
+    usage,
+    writtenFiles,
+    error,
+  };
   return { name, ...judged, durationMs, ...facts };
 }

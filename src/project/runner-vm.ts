@@ -12,6 +12,7 @@ import type { SaveOutcome } from './checkpoint/sandbox-checkpoints.ts';
 import type { StepOutputs } from './outputs/parse-outputs.ts';
 import type { StepResult } from './run-result.ts';
 import type { TestResults } from './test-reports/test-results.ts';
+import type { WrittenFilesResult } from './written-files.ts';
 
 /** The part of `ExecResult` that the runner uses. */
 export interface RunnerResult {
@@ -81,6 +82,8 @@ export interface RunnerVm {
   collectTests(cancel: AbortSignal): Promise<TestResults | null>;
   /** Returns the memory and processor time of its QEMU; null when it has ended. */
   usage(): ProcessUsage | null;
+  /** The host's files that its guest wrote so far. */
+  writtenFiles(): WrittenFilesResult;
   /** Saves the VM to an existing, empty directory; the VM continues afterwards. */
   save(directory: string): Promise<void>;
   /** Results of the steps before the restored checkpoint; empty if no checkpoint was restored. */

@@ -9,6 +9,7 @@ import type { ServiceResult, StepResult } from './run-result.ts';
 import type { CreateSandboxVm, Passthrough } from './runner-vm.ts';
 import type { Skip } from './step/decide-skip.ts';
 import type { TestResults } from './test-reports/test-results.ts';
+import type { WrittenFilesResult } from './written-files.ts';
 
 /** The surroundings that the sandboxes of a run share. */
 export interface SandboxContext {
@@ -37,6 +38,7 @@ export interface SandboxProgress {
   vmStartedAt: number;
   sampler: UsageSampler | null;
   usage: ResourceUsage | null;
+  writtenFiles: WrittenFilesResult;
   kernel: string | null;
   readonly network: NetworkTally;
   /** True once no further step can run in this VM. */

@@ -21,6 +21,7 @@ import type { Reruns } from './rerun/reruns.ts';
 import type { SandboxVmHooks } from './runner-vm.ts';
 import type { RunningSandboxes } from './running-sandboxes.ts';
 import type { SandboxVolumes } from './volumes/sandbox-volumes.ts';
+import type { WrittenFiles } from './written-files.ts';
 
 /** A saved machine and the sandbox that starts from it. */
 export interface SavedStart {
@@ -79,6 +80,8 @@ export interface VmInputs {
   readonly volumes: SandboxVolumes;
   /** Keeps the changes of its overlays; null without any, and outside of a project. */
   readonly keeper: OverlayKeeper | null;
+  /** Notes what the guest writes to files of the host. */
+  readonly written: WrittenFiles;
   readonly hooks: SandboxVmHooks;
   readonly options: SandboxVmOptions;
 }

@@ -4,6 +4,8 @@ import { requireTool } from '../host/tools.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import { keepCacheSmall } from '../image/trim-cache.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
+import type { FuseServer } from '../vfs/fuse-server.ts';
+import type { VfsHookContext } from '../vfs/hooks/vfs-hooks.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
 import { readOwnIds } from '../vm/guest-user.ts';
 import { dockerfileBuilder } from '../vm/image-build/build-in-vm.ts';
@@ -28,6 +30,7 @@ import { isSavedMachineFault } from './saved-machine-fault.ts';
 import { toRunnerVm } from './to-runner-vm.ts';
 import type { SandboxVolumes } from './volumes/sandbox-volumes.ts';
 import { guardHostCode } from './writable-code.ts';
+import { WrittenFiles } from './written-files.ts';
 
 /** Directory of the saved machine that a sandbox starts from, if it is to. */
 function savedStart({ sandbox, options: { from } }: VmInputs): string | undefined {
@@ -89,19 +92,16 @@ async function announceSsh(vm: VM, { onSsh }: SandboxVmOptions): Promise<void> {
 }
 
 function createVm(inputs: VmInputs, from?: string, source: GuestSource = NEW_GUEST): Promise<VM> {
-  const { onFileOperation } = inputs.options;
   const { name } = inputs.sandbox;
-  const watched: GuestSource =
-    onFileOperation === undefined
-      ? source
-      : {
-          image: source.image,
-          start: (request) =>
-            source.start({
-              ...request,
-              onFiles: (server) => server.watch((done) => onFileOperation(name, done)),
-            }),
-        };
+  const onFileOperation = (done: VfsHookContext) => {
+    inputs.written.note(done);
+    inputs.options.onFileOperation?.(name, done);
+  };
+  const onFiles = (server: FuseServer) => void server.watch(onFileOperation);
+  const watched: GuestSource = {
+    image: source.image,
+    start: (request) => source.start({ ...request, onFiles }),
+  };
   return VM.createInRole(vmOptionsOf(inputs, from), sessionRole(inputs), watched).catch(
     (error: unknown) => {
       throw inputs.volumes.explain(error);
@@ -224,7 +224,9 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
     try {
       const volumes = await openVolumes(plan, sandbox, options);
       const keeper = await openKeeper(plan, sandbox, options, hooks.onWarning);
-      const inputs: VmInputs = { plan, sandbox, image, network, volumes, keeper, hooks, options };
+      const written = new WrittenFiles(sandbox.vm.mounts, plan.directory);
+      const resources = { image, network, volumes, keeper, written };
+      const inputs: VmInputs = { plan, sandbox, ...resources, hooks, options };
       const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
       const { vm, steps } = await startSandbox(inputs, checkpoints);

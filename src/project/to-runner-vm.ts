@@ -82,6 +82,7 @@ export function toRunnerVm(
       return readTestReports({ patterns, sinceMs }, vm.fs, cancel, hooks.onWarning);
     },
     usage: () => readProcessUsage(vm.qemuPid),
+    writtenFiles: () => inputs.written.result,
     shell: shellOf(image.container),
     container: image.container,
     readFile: (path, maxBytes, signal) => readGuestFile(vm, path, maxBytes, signal),

@@ -14,7 +14,7 @@ import type { RunRecord } from './run-record.ts';
 import { writeReport } from './write-report.ts';
 
 /** Increased when the form of a record changes: older files are then refused, not misread. */
-const RECORD_VERSION = 2;
+const RECORD_VERSION = 3;
 
 /** A record keeps at most 32 MiB of output, and JSON makes a character of it at most 6 bytes. */
 const MAX_RECORD_BYTES = 256 * 1024 * 1024;

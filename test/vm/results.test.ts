@@ -88,6 +88,10 @@ it('steps pass values on, and artifacts come out of the guest, whatever it makes
   expect(junit).not.toContain('name="old"');
   expect(readFileSync(join(own, 'r.html'), 'utf8')).toContain('1 is 2');
   const { run } = JSON.parse(readFileSync(join(own, 'r.json'), 'utf8'));
+  const [lib, app] = run.sandboxes;
+  // What its overlay kept from the host is not the host's.
+  expect(lib.writtenFiles).toEqual({ files: [], omitted: 0 });
+  expect(app.writtenFiles.files).toContainEqual({ path: 'own', change: 'written' });
   const { usage } = run.sandboxes.find(({ name }: { name: string }) => name === 'app');
   // A guest with 512 MiB has used some of it, and the processor, more at the end than at first.
   expect(usage.peakMemoryBytes).toBeGreaterThan(50 * 2 ** 20);

@@ -4,6 +4,7 @@ import { failureText, isFailure } from '../outcome.ts';
 import type { RunRecord, SandboxRecord, StepRecord } from '../run-record.ts';
 import { ansiHtml } from './ansi-html.ts';
 import { escapeHtml } from './escape-html.ts';
+import { filesHtml } from './files-table.ts';
 import { networkHtml } from './network-table.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { testsHtml } from './tests-table.ts';
@@ -88,7 +89,7 @@ function sandboxHtml(
       : `<p>${escapeHtml(`${artifacts.files} artifacts, ${formatBytes(artifacts.bytes)}, in ${artifacts.directory}`)}</p>\n`;
   const notes = warnings.map((text) => `<p class="warn">${escapeHtml(text)}</p>\n`).join('');
   const steps = sandbox.steps.map((step) => stepHtml(step, shareOf)).join('');
-  return `<section>\n<h2>${head}</h2>\n${facts}${errorHtml(sandbox)}${notes}${copied}${testsHtml(sandbox, sandboxCount)}${steps}${usageHtml(sandbox, sandboxCount)}${networkHtml(sandbox)}</section>\n`;
+  return `<section>\n<h2>${head}</h2>\n${facts}${errorHtml(sandbox)}${notes}${copied}${testsHtml(sandbox, sandboxCount)}${steps}${usageHtml(sandbox, sandboxCount)}${networkHtml(sandbox)}${filesHtml(sandbox, sandboxCount)}</section>\n`;
 }
 
 function countsText(run: RunRecord): string {

@@ -1,8 +1,7 @@
 import { type BigIntStats, lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { SandboxPlan } from '../../plan/plan.ts';
-import { writableMounts } from '../../plan/writable-mounts.ts';
+import { hostPathOf } from '../../plan/host-path-of.ts';
+import type { MountPlan, SandboxPlan } from '../../plan/plan.ts';
 import { O_TRUNC } from '../../vfs/file-mode.ts';
 import type { VfsHookContext } from '../../vfs/hooks/vfs-hooks.ts';
 import { writeStamp } from './file-digest.ts';
@@ -17,15 +16,6 @@ const CHANGING: ReadonlySet<VfsHookContext['op']> = new Set([
   ...(['create', 'write', 'truncate', 'fallocate', 'mknod', 'symlink'] as const),
   ...(['link', 'unlink', 'rename', 'chmod', 'chown', 'utimes'] as const),
 ]);
-
-interface Place {
-  readonly guestPath: string;
-  readonly hostPath: string;
-}
-
-function placesOf({ vm }: SandboxPlan): Place[] {
-  return writableMounts(vm.mounts).toSorted((a, b) => b.guestPath.length - a.guestPath.length);
-}
 
 function stampOf(stat: BigIntStats | null): string {
   return stat === null ? GONE : writeStamp(stat);
@@ -48,12 +38,12 @@ export class GuestWrites {
   readonly #stamps = new Map<string, string>();
   /** Written, and not closed since. */
   readonly #unreleased = new Set<string>();
-  readonly #places = new Map<string, readonly Place[]>();
+  readonly #mounts = new Map<string, readonly MountPlan[]>();
 
   /** Sets the sandboxes whose volumes are translated to paths of the host. */
   setSandboxes(sandboxes: readonly SandboxPlan[]): void {
-    this.#places.clear();
-    for (const sandbox of sandboxes) this.#places.set(sandbox.name, placesOf(sandbox));
+    this.#mounts.clear();
+    for (const { name, vm } of sandboxes) this.#mounts.set(name, vm.mounts);
   }
 
   /** Takes note of an operation of a guest. */
@@ -63,22 +53,12 @@ export class GuestWrites {
     const isChange = CHANGING.has(op) || (op === 'open' && (flags & O_TRUNC) !== 0);
     if (!isChange && !isRelease) return;
     for (const name of new Set([path, oldPath ?? path, newPath ?? path])) {
-      const host = this.#hostPath(sandbox, name);
+      const host = hostPathOf(this.#mounts.get(sandbox) ?? [], name);
       // A program that has only read the file changed nothing: what is there now may be a save of the host.
       if (host === null || (isRelease && !this.#unreleased.delete(host))) continue;
       if (isChange) this.#unreleased.add(host);
       this.#remember(host);
     }
-  }
-
-  #hostPath(sandbox: string, guestPath: string): string | null {
-    for (const place of this.#places.get(sandbox) ?? []) {
-      if (guestPath === place.guestPath) return place.hostPath;
-      if (guestPath.startsWith(`${place.guestPath}/`)) {
-        return join(place.hostPath, guestPath.slice(place.guestPath.length));
-      }
-    }
-    return null;
   }
 
   #remember(path: string): void {

@@ -38,6 +38,7 @@ function resultOf(events: readonly NetworkEvent[], name = 'test'): SandboxResult
     artifacts: null,
     tests: null,
     usage: null,
+    writtenFiles: { files: [], omitted: 0 },
     network: tally.summary(),
   };
 }

@@ -87,6 +87,7 @@ const RESULT: RunResult = {
       artifacts: null,
       tests: null,
       usage: null,
+      writtenFiles: { files: [], omitted: 0 },
       kernel: '6.1.0\u001b[2J-cloud',
       error: null,
       network: NO_NETWORK,
@@ -131,6 +132,7 @@ const RESULT: RunResult = {
       artifacts: null,
       tests: null,
       usage: null,
+      writtenFiles: { files: [], omitted: 0 },
       network: NO_NETWORK,
       error: {
         code: 'HOST_TOOL_NOT_FOUND',

@@ -114,6 +114,7 @@ export class FakeVm implements RunnerVm {
   }
 
   usage = (): ProcessUsage | null => null;
+  readonly writtenFiles = () => ({ files: [], omitted: 0 });
 
   /** The files of the fake guest. */
   readonly files = new Map<string, string | Error>();

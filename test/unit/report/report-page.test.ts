@@ -92,3 +92,14 @@ it('reportPage() of 500 sandboxes with many samples and failed tests stays below
   );
   expect(Buffer.byteLength(reportPage(recordOf(sandboxes)))).toBeLessThan(2 ** 20);
 });
+
+it('reportPage() lists the files of the host that a sandbox wrote, and how many more', () => {
+  const files = [
+    { path: 'out/<a>', change: 'written' as const },
+    { path: 'old', change: 'removed' as const },
+  ];
+  const page = reportPage(recordOf([sandboxResult([], { writtenFiles: { files, omitted: 7 } })]));
+  expect(page).toContain('<td>out/&lt;a&gt;</td><td>written</td>');
+  expect(page).toContain('<td>old</td><td class="warn">removed</td>');
+  expect(page).toContain('and 7 more');
+});

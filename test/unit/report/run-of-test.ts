@@ -44,6 +44,7 @@ export function sandboxResult(
     artifacts: null,
     tests: null,
     usage: null,
+    writtenFiles: { files: [], omitted: 0 },
     ...given,
     steps,
   };

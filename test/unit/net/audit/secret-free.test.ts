@@ -95,6 +95,7 @@ function outputsOf(event: NetworkEvent): string[] {
     artifacts: null,
     tests: null,
     usage: null,
+    writtenFiles: { files: [], omitted: 0 },
     network,
   };
   const har = isHarEvent(event) ? toHarEntry({ sandbox: 'box', event }) : null;
