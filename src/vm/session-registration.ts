@@ -26,6 +26,12 @@ function ownedFacts(options: VMOptions, role: SessionRole): OwnedFacts {
   };
 }
 
+let sessionModule: Promise<typeof import('../session/vm-session.ts')> | undefined;
+const loadSession = () => {
+  sessionModule ??= import('../session/vm-session.ts');
+  return sessionModule;
+};
+
 /** Makes a VM known to other commands of this user. A VM that cannot be reached by them works all the same. */
 export class SessionRegistration {
   readonly #options: VMOptions;
@@ -55,7 +61,7 @@ export class SessionRegistration {
   }
 
   async #open(): Promise<VmSession> {
-    const { VmSession: Session } = await import('../session/vm-session.ts');
+    const { VmSession: Session } = await loadSession();
     const facts = ownedFacts(this.#options, this.#role);
     const { sessions } = resolveDirectories();
     const { saveSnapshot = null, keepOverlays = null } = this.#role;

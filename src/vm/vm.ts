@@ -17,6 +17,7 @@ import type { VMEvent } from './events/vm-event.ts';
 import type { VMEvents } from './events/vm-events.ts';
 import type { ExecOptions } from './exec/exec-options.ts';
 import { ExecProcess } from './exec/exec-process.ts';
+import { FirstExec } from './exec/first-exec.ts';
 import type { RunningCommand } from './exec/running-command.ts';
 import { FilesSession } from './files/files-session.ts';
 import { GuestFileSystem } from './files/guest-file-system.ts';
@@ -73,6 +74,7 @@ export class VM extends GoNames implements AsyncDisposable {
   /** The shell of commands that are strings. */
   readonly #shell: Shell;
   #execCount = 0;
+  readonly #firstExec = new FirstExec();
   /** Opened with the first port or route. */
   #ports: VmPorts | null = null;
 
@@ -161,7 +163,7 @@ export class VM extends GoNames implements AsyncDisposable {
     if (argv.length === 0)
       throw new GondolinError('VM_BAD_OPTION', 'command: got an empty array, want a program');
     checkEnv(options.env ?? {});
-    return new ExecProcess(
+    const process = new ExecProcess(
       () => this.#events.exec(command, this.#start(argv, options)),
       options,
       (error) => this.#lifetime.explain(error),
@@ -170,6 +172,13 @@ export class VM extends GoNames implements AsyncDisposable {
         if (!this.#saves.isSaving) this.#lifetime.fail(killFailed(cause));
       },
     );
+    this.#firstExec.set(process);
+    return process;
+  }
+
+  /** @internal Resolves once the command has ended that the VM's owner starts at once; when there is none, soon. Never rejects. */
+  firstExecEnded(): Promise<void> {
+    return this.#firstExec.ended();
   }
 
   /** @internal Like `exec`, for what the owner's command runs: `gondolin attach` and similar commands show it as the main command. */

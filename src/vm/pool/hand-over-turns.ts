@@ -1,5 +1,7 @@
 /** Time after which the next one begins although this one has not ended: it waits for something other than a processor. */
 const TURN_MS = 250;
+/** Time for what follows: a short first command takes a third of it, and who starts a long one must not hold up the others. */
+const AFTER_MS = 50;
 
 /**
  * Turns machines into VMs in order of arrival, as many at once as there are processors. Together they would all be slow, and a clock
@@ -14,8 +16,11 @@ export class HandOverTurns {
     this.#places = places;
   }
 
-  /** Runs `work` in its turn. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` in its turn.
+   * @param after  What still belongs to the turn once the caller has the result; never rejects.
+   */
+  async run<T>(work: () => Promise<T>, after: (result: T) => Promise<void>): Promise<T> {
     await this.#take();
     let isOver = false;
     const end = () => {
@@ -24,11 +29,16 @@ export class HandOverTurns {
       clearTimeout(timer);
       this.#leave();
     };
-    const timer = setTimeout(end, TURN_MS);
+    let timer = setTimeout(end, TURN_MS);
     try {
-      return await work();
-    } finally {
+      const result = await work();
+      clearTimeout(timer);
+      if (!isOver) timer = setTimeout(end, AFTER_MS);
+      void after(result).then(end);
+      return result;
+    } catch (error) {
       end();
+      throw error;
     }
   }
 

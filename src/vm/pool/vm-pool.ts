@@ -24,6 +24,13 @@ import { ReadyPool } from './ready-pool.ts';
 
 const DEFAULT_ACQUIRE_TIMEOUT_MS = 60_000;
 
+/** Loaded with the first VM that waits, and asked for by each acquire: looking a module up again takes the loader a millisecond. */
+let spareModule: Promise<typeof import('../start/spare.ts')> | undefined;
+const loadSpare = () => {
+  spareModule ??= import('../start/spare.ts');
+  return spareModule;
+};
+
 type CreateVM = (options: VMOptions, source: GuestSource) => Promise<VM>;
 
 /**
@@ -75,7 +82,7 @@ export class VMPool implements AsyncDisposable {
   async #start(bytes: number, signal: AbortSignal): Promise<Spare> {
     checkMemory(1, bytes);
     const options = normalizeOptions({ ...machineOptions(this.#options), signal });
-    const { startSpare } = await import('../start/spare.ts');
+    const { startSpare } = await loadSpare();
     const warmUp = this.#options.warmUp?.map((command) => toArgv(command)) ?? FIRST_COMMANDS;
     return startSpare({ options, warmUp, log: debugLog(options) });
   }
@@ -100,12 +107,15 @@ export class VMPool implements AsyncDisposable {
     this.#checkMachine(options);
     const spare = await this.#take(own.signal);
     try {
-      const { handOver } = await import('../start/spare.ts');
+      const { handOver } = await loadSpare();
       const source: GuestSource = {
         image: async () => spare.image,
         start: (request) => handOver(spare, request),
       };
-      const vm = await this.#turns.run(() => this.#create(options, source));
+      const vm = await this.#turns.run(
+        () => this.#create(options, source),
+        (made) => made.firstExecEnded(),
+      );
       void vm.ended.then(() => this.#ready.free());
       return vm;
     } catch (error) {

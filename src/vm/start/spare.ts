@@ -37,6 +37,8 @@ export interface Spare {
   readonly image: AcquiredImage;
   /** Names the certificates that its guest trusts: see `GuestNetwork.trustKey`. Null when nothing was installed. */
   readonly trustKey: string | null;
+  /** The key of the VM that it becomes, by the certificates that its guest then trusts. */
+  readonly templateKeyWith: (trustKey: string | null) => string;
   /** A restored machine: what ran in it when it was saved continues when it becomes a VM. */
   readonly isFrozen: boolean;
   /** Rejects with the error that ends it while it waits. */
@@ -85,7 +87,12 @@ export async function startSpare(spare: SpareOptions): Promise<Spare> {
       await image.release();
     };
     const trustKey = trust?.trustKey ?? null;
-    return { guest, image, trustKey, isFrozen: from !== undefined, failure, end };
+    // For nearly all VMs that it may become: computed while nobody waits.
+    const { templateKey } = context;
+    const templateKeyWith = (key: string | null) =>
+      key === trustKey ? templateKey : context.templateKeyWith(key);
+    const isFrozen = from !== undefined;
+    return { guest, image, trustKey, templateKeyWith, isFrozen, failure, end };
   } catch (error) {
     await image.release();
     throw error;
@@ -153,11 +160,7 @@ export async function handOver(spare: Spare, request: StartRequest): Promise<Run
     const ready = identified.then(() => agent.hello);
     ready.catch(() => undefined);
     // What a copy of it is restored with: it may have the network that its spare had not.
-    const { templateKey } = await createStartContext({
-      ...{ options, image: request.image, network, log, files },
-      limit: limits.exceeded,
-      onMachine: () => undefined,
-    });
+    const templateKey = spare.templateKeyWith(network?.trustKey ?? null);
     const { onFiles } = request;
     const context = {
       ...{ options, files, log, limit: limits.exceeded, templateKey },

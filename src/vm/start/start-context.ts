@@ -52,6 +52,8 @@ export interface StartContext extends WatchedStart {
   readonly machineOptions: StartMachineOptions;
   /** Names everything that must be the same where a saved machine is restored. */
   readonly templateKey: string;
+  /** The key of the same machine if its guest trusts other certificates. */
+  readonly templateKeyWith: (trustKey: string | null) => string;
   readonly directories: Directories;
 }
 
@@ -67,6 +69,9 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
     disks: disks.map((disk) => ({ sizeBytes: disk.image.sizeBytes })),
   };
   const { vmlinuxPath, initramfsPath, rootfsPath } = image;
+  const hasScratch = hasStandardScratch(options);
+  const templateKeyWith = (trustKey: string | null) =>
+    computeTemplateKey({ image, ...size, accelerator, qemu, hasScratch, trustKey });
   return {
     ...start,
     spec: { vmlinuxPath, initramfsPath, rootfsPath, ...size },
@@ -80,14 +85,8 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
       },
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
-    templateKey: computeTemplateKey({
-      image,
-      ...size,
-      accelerator,
-      qemu,
-      hasScratch: hasStandardScratch(options),
-      trustKey: network?.trustKey ?? null,
-    }),
+    templateKey: templateKeyWith(network?.trustKey ?? null),
+    templateKeyWith,
     directories,
   };
 }
