@@ -11,7 +11,7 @@ export interface CallHandlerOptions {
   readonly wallClockTimeoutMs?: number;
   /** Limit of the engine's processor time, 1..3600000 ms. @default none */
   readonly cpuTimeoutMs?: number;
-  /** Collects garbage after the call. @default true */
+  /** Collects garbage after the call if it has left more memory in use than the last collection. @default true */
   readonly gc?: boolean;
 }
 
