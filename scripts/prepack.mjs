@@ -5,7 +5,7 @@ import { ROOT, run } from './setup.mjs';
 
 run('npm', ['run', '--silent', 'build']);
 run('npm', ['run', '--silent', 'build:types']);
-run('make', ['-s', '-C', 'guest', 'all', 'js']);
+run('make', ['-s', '-C', 'guest', 'all', 'js', 'aarch64']);
 
 /** Neither an image of a guest nor each host has the loader that a program header of type PT_INTERP names. */
 function isStaticElf(path) {
@@ -23,7 +23,12 @@ function isStaticElf(path) {
   return true;
 }
 
-for (const name of ['gondolin-agent', 'gondolin-confine', 'gondolin-js']) {
+for (const name of [
+  'gondolin-agent',
+  'aarch64/gondolin-agent',
+  'gondolin-confine',
+  'gondolin-js',
+]) {
   const path = join(ROOT, 'guest/build', name);
   if (!isStaticElf(path)) {
     console.error(`prepack: ${path} is no static ELF program: run make -C guest clean all`);

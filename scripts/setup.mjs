@@ -29,6 +29,7 @@ const RUNTIME_TOOLS = {
 const ROOTLESS_TOOLS = { newuidmap: 'uidmap' };
 const BUILD_TOOLS = { make: 'make', gcc: 'gcc', 'musl-gcc': 'musl-tools' };
 const TEST_TOOLS = {
+  'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu',
   git: 'git',
   ssh: 'openssh-client',
   sshd: 'openssh-server',
@@ -57,6 +58,9 @@ const BUILD_FILES = {
   '/usr/include/stdio.h': 'libc6-dev',
 };
 
+/** What the package's agent for arm64 guests is linked with. */
+const TEST_FILES = { '/usr/aarch64-linux-gnu/lib/libc.a': 'libc6-dev-arm64-cross' };
+
 export function hasProgram(name) {
   const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   return directories.some((directory) => {
@@ -77,7 +81,8 @@ function missingPackages(forTests) {
     ...(forTests ? TEST_TOOLS : {}),
   };
   const names = Object.entries(tools).filter(([tool]) => !hasProgram(tool));
-  const files = Object.entries(BUILD_FILES).filter(([file]) => !existsSync(file));
+  const wanted = { ...BUILD_FILES, ...(forTests ? TEST_FILES : {}) };
+  const files = Object.entries(wanted).filter(([file]) => !existsSync(file));
   return [...new Set([...names, ...files].map(([, debianPackage]) => debianPackage))];
 }
 

@@ -2,7 +2,8 @@ import { join, resolve } from 'node:path';
 import { isColdForced } from '../host/cold-start.ts';
 import { resolveDirectories } from '../host/directories.ts';
 import { guestAgentPath } from '../host/package-root.ts';
-import { requireTool } from '../host/tools.ts';
+import { qemuName, requireTool } from '../host/tools.ts';
+import { archOf } from '../image/recipe.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ArtifactsDirectory } from '../project/artifacts.ts';
 import { checkMemoryOf } from '../project/check-memory.ts';
@@ -250,7 +251,9 @@ export async function executePlan(
 ): Promise<number> {
   const { mode, isRaw } = execution;
   // Checked now, not after a minute of building an image.
-  requireTool('qemu-system-x86_64', io.env);
+  for (const { image } of execution.plan.sandboxes) {
+    requireTool(qemuName(archOf(image.recipe) ?? 'x86_64'), io.env);
+  }
   checkMemoryOf(execution.plan);
   const reports = await openRunReports(flags, io, {
     isTextAllowed: !isRaw && mode !== 'json',

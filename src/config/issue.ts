@@ -45,6 +45,8 @@ export const ISSUE_HINTS = {
     'Write REGISTRY/NAME:TAG, NAME@sha256:DIGEST, oci-layout:./directory or docker-archive:./file.tar.',
   needs_oci: 'Remove the key: what is built here is built again when its description changes.',
   needs_dockerfile: 'Remove the key, or describe the image by `dockerfile: ./Dockerfile`.',
+  needs_oci_or_alpine:
+    'Remove the key: `build` has an `arch` of its own, and an image that was built says its processor.',
   needs_setup: 'Add `setup:` with commands, or move it to the `network:` of the sandbox.',
   path_missing:
     'Create it, or correct the path; relative paths start at the file that contains them.',

@@ -132,7 +132,7 @@ export const CODES = {
   },
   IMAGE_ARCH_UNSUPPORTED: {
     exit: EXIT.config,
-    hint: 'Use an image for x86_64.',
+    hint: 'For aarch64 use an image of a registry (oci:), Alpine packages (alpine:) or a directory (path:): they are built without running anything of it here.',
   },
   IMAGE_BUILD_FAILED: {
     exit: EXIT.runner,

@@ -7,7 +7,7 @@ import { type ProbeResult, probeKvm } from './accelerator-probe.ts';
 import { writeFileAtomic } from './atomic-write.ts';
 import { type Environment, NAMES } from './directories.ts';
 import { readTextOrNull } from './tool-versions.ts';
-import type { Tool } from './tools.ts';
+import { qemuName, type Tool } from './tools.ts';
 
 /** The way guest instructions run: on the processor (`kvm`) or translated by QEMU (`tcg`, slower). */
 export type Accelerator = 'kvm' | 'tcg';
@@ -40,6 +40,10 @@ export async function chooseAccelerator(options: AcceleratorOptions): Promise<Ac
   const { qemu, cacheDirectory, env = process.env, useCache = true } = options;
   const { probe = probeKvm, devicePath = '/dev/kvm' } = options;
   const override = readOverride(env);
+  if (isForeign(qemu)) {
+    const reason = `${qemu.name} runs guests of another processor than this host's`;
+    return { accelerator: 'tcg', reason, source: 'device' };
+  }
   if (override !== null) return override;
   const device = deviceIdentity(devicePath);
   if (device === null) {
@@ -55,6 +59,11 @@ export async function chooseAccelerator(options: AcceleratorOptions): Promise<Ac
   const verdict = { accelerator: result.works ? 'kvm' : 'tcg', reason: result.reason } as const;
   await writeFileAtomic(file, `${JSON.stringify({ key, ...verdict }, null, 2)}\n`);
   return { ...verdict, source: 'probe' };
+}
+
+/** Hosts are x86-64 (doctor.ts): KVM runs no other guest there. */
+function isForeign({ name }: Tool): boolean {
+  return name === qemuName('aarch64');
 }
 
 export type { ProbeResult };

@@ -8,7 +8,7 @@ import { type Confinement, confine, type FreeIds, LEAST_CONFINED } from './confi
 import { NAMES } from './directories.ts';
 import { confineProgramPath } from './package-root.ts';
 import { readTextOrNull } from './tool-versions.ts';
-import type { Tool } from './tools.ts';
+import { qemuName, type Tool } from './tools.ts';
 
 /** A confinement and, when it is not all there is, one line for people that says what failed. */
 export interface ConfinementVerdict extends Confinement {
@@ -54,7 +54,9 @@ const MAX_STDERR_BYTES = 4 * 1024;
  */
 export async function chooseConfinement(options: ConfinementOptions): Promise<ConfinementVerdict> {
   const { qemu, cacheDirectory, useCache = true, attempt = tryOut } = options;
-  const file = join(cacheDirectory, NAMES.confinementVerdict);
+  // Each QEMU has a file of its own, so that two that are used in turn are not tried each time.
+  const prefix = qemu.name === qemuName('aarch64') ? 'aarch64-' : '';
+  const file = join(cacheDirectory, `${prefix}${NAMES.confinementVerdict}`);
   const key = await verdictKey(qemu);
   const known = useCache ? parseVerdict(await readTextOrNull(file), key) : null;
   if (known !== null) return known;

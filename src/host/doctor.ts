@@ -43,6 +43,7 @@ export function judgeHost(facts: HostFacts): Requirement[] {
       tool(facts, name),
     ),
     fileSystemMaker(facts),
+    foreignQemu(facts),
     aptSources(facts),
     keyring(facts),
     ...rootless,
@@ -139,6 +140,11 @@ function tool(facts: HostFacts, name: ToolName): Requirement {
 /** Only persistent volumes and `root: disk` need it. */
 function fileSystemMaker(facts: HostFacts): Requirement {
   return { ...tool(facts, 'mkfs.ext4'), isFatal: false };
+}
+
+/** Only images with `arch: aarch64` need it. */
+function foreignQemu(facts: HostFacts): Requirement {
+  return { ...tool(facts, 'qemu-system-aarch64'), isFatal: false };
 }
 
 function agent({ agentPath, packageRoot, tools }: HostFacts): Requirement {

@@ -6,6 +6,7 @@ import type { Environment } from './directories.ts';
 /** Host programs gondolin starts: what people call each, and the Debian package that brings it. */
 export const TOOLS = {
   'qemu-system-x86_64': { title: 'QEMU', debianPackage: 'qemu-system-x86' },
+  'qemu-system-aarch64': { title: 'QEMU for aarch64 guests', debianPackage: 'qemu-system-arm' },
   setpriv: { title: 'setpriv', debianPackage: 'util-linux' },
   mmdebstrap: { title: 'mmdebstrap', debianPackage: 'mmdebstrap' },
   sqfstar: { title: 'sqfstar', debianPackage: 'squashfs-tools' },
@@ -18,6 +19,14 @@ export const TOOLS = {
 } as const satisfies Record<string, { title: string; debianPackage: string }>;
 
 export type ToolName = keyof typeof TOOLS;
+
+/** Processor of a guest. */
+export type GuestArch = 'x86_64' | 'aarch64';
+
+/** Returns the QEMU that runs guests of a processor. */
+export function qemuName(arch: GuestArch): 'qemu-system-x86_64' | 'qemu-system-aarch64' {
+  return `qemu-system-${arch}`;
+}
 
 /** An executable file. `stamp` changes whenever the file does, so it can key what was learned about it. */
 export interface Tool {

@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { asHostError } from '../host/system-failure.ts';
+import type { GuestArch } from '../host/tools.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
+import { agentPathFor } from './agent-path.ts';
 import type { BootRootfs } from './alpine/ensure-alpine-rootfs.ts';
 import { type EnsureEntryOptions, ensureEntry, findOld, type HeldEntry } from './cache/entry.ts';
 import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
@@ -13,6 +15,7 @@ import type { ContainerConfig } from './oci/documents/image-config.ts';
 import { openPathImage } from './path-image.ts';
 import {
   type AlpineRecipe,
+  archOf,
   baseRecipe,
   builderRecipe,
   checkDebianRecipe,
@@ -54,9 +57,10 @@ export async function ensureImage(
   options: EnsureImageOptions,
 ): Promise<BootImage> {
   return withContext(options, async (context) => {
-    const agent = await readAgent(options.agentPath);
-    const parts = await ensureParts(recipe, context);
-    return addInitramfs(recipe, parts, agent, context);
+    // Before minutes of work; what a directory holds is known only afterwards.
+    const arch = archOf(recipe);
+    if (arch !== null) await readAgent(context.options, arch);
+    return addInitramfs(recipe, await ensureParts(recipe, context), context);
   });
 }
 
@@ -93,15 +97,20 @@ async function withContext<T>(
   }
 }
 
-async function readAgent(path: string): Promise<Buffer> {
+async function readAgent({ agentPath }: EnsureImageOptions, arch: GuestArch): Promise<Buffer> {
+  const path = agentPathFor(agentPath, arch);
   try {
     return await readFile(path);
   } catch (cause) {
     throw new GondolinError('IMAGE_AGENT_MISSING', `Cannot read the guest agent at '${path}'`, {
       cause,
+      ...(arch === 'aarch64' ? { hint: AARCH64_AGENT_HINT } : {}),
     });
   }
 }
+
+const AARCH64_AGENT_HINT =
+  'Build it with: apt install gcc-aarch64-linux-gnu && make -C guest aarch64. The npm package has it.';
 
 function ensureParts(recipe: ImageRecipe | ProgramRecipe, context: Context): Promise<ImageParts> {
   switch (recipe.kind) {
@@ -146,9 +155,8 @@ async function borrowImage(
   parts: ImageParts,
   context: Context,
 ): Promise<GuestImage> {
-  const agent = await readAgent(context.options.agentPath);
   const borrowed = { ...parts, release: () => undefined };
-  return (await addInitramfs(recipe, borrowed, agent, context)) as GuestImage;
+  return (await addInitramfs(recipe, borrowed, context)) as GuestImage;
 }
 
 async function ensureOciParts(recipe: OciRecipe, context: Context): Promise<ImageParts> {
@@ -202,9 +210,8 @@ async function bootBuilder(
     },
   });
   const parts = joinParts(recipe, kernel, rootfs, null);
-  const agent = await readAgent(context.options.agentPath);
   const held = { ...parts, release: () => rootfs.lock.release() };
-  return (await addInitramfs(recipe, held, agent, context)) as GuestImage;
+  return (await addInitramfs(recipe, held, context)) as GuestImage;
 }
 
 /** Makes both parts; when one fails the other is stopped. */
@@ -346,10 +353,10 @@ async function readProgram(recipe: ImageRecipe | ProgramRecipe) {
 async function addInitramfs(
   recipe: ImageRecipe | ProgramRecipe,
   parts: ImageParts,
-  agent: Buffer,
   context: Context,
 ): Promise<BootImage> {
   try {
+    const agent = await readAgent(context.options, parts.arch);
     const program = await readProgram(recipe);
     const named = program === null ? null : { path: program.path, sha256: program.sha256 };
     const key = initramfsKey(digestBytes(agent), parts.modulesSha256, named);
@@ -364,6 +371,7 @@ async function addInitramfs(
     const [initramfs] = ARTIFACT_FILES.initramfs;
     return {
       key: imageKey(key, parts.digests, parts.container),
+      arch: parts.arch,
       vmlinuxPath: parts.vmlinuxPath,
       initramfsPath: join(entry.place.directory, initramfs),
       rootfsPath: parts.rootfsPath,

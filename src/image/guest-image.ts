@@ -88,7 +88,7 @@ export interface DockerfileBuilder {
 export interface EnsureImageOptions {
   /** Base of gondolin's cache, e.g. `~/.cache/gondolin`; absolute. Entries are below its `images/`. */
   readonly cacheDirectory: string;
-  /** The static guest agent that becomes `/init`, e.g. `guest/build/gondolin-agent`. */
+  /** The static guest agent that becomes `/init`, e.g. `guest/build/gondolin-agent`. That for aarch64 is beside it, in `aarch64/`. */
   readonly agentPath: string;
   readonly onProgress?: (event: ImageEvent) => void;
   /** Stops the work: tools are killed and temporary files removed before the promise rejects. */
@@ -121,7 +121,9 @@ export interface EnsureImageOptions {
 export interface GuestImage {
   /** Changes whenever kernel, agent or root file system do: 64 hex digits. */
   readonly key: string;
-  /** ELF with a PVH entry. */
+  /** Processor of the guest. @default x86_64 */
+  readonly arch?: 'x86_64' | 'aarch64';
+  /** ELF with a PVH entry; for aarch64 an Image. */
   readonly vmlinuxPath: string;
   /** cpio newc: `/init` is the agent. */
   readonly initramfsPath: string;

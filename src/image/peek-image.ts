@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
+import { agentPathFor } from './agent-path.ts';
 import { ARTIFACT_FILES, type EntryPlace, entryPlace } from './cache/layout.ts';
 import { type Manifest, parseManifest } from './cache/manifest.ts';
 import { readManifestText } from './cache/read-manifest.ts';
@@ -29,7 +30,7 @@ import {
 /** The identity of an image: its key and the paths of its files. */
 export type ImageIdentity = Pick<
   GuestImage,
-  'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'
+  'key' | 'arch' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'
 >;
 
 type PeekOptions = Pick<EnsureImageOptions, 'cacheDirectory' | 'agentPath'>;
@@ -43,22 +44,26 @@ export async function peekImage(
   recipe: ImageRecipe,
   { cacheDirectory, agentPath }: PeekOptions,
 ): Promise<ImageIdentity | null> {
-  const agent = await readFile(agentPath).catch(nullWhenMissing);
-  if (agent === null) return null;
   const parts = await peekParts(recipe, cacheDirectory);
   if (parts === null) return null;
+  const agent = await readFile(agentPathFor(agentPath, parts.arch)).catch(nullWhenMissing);
+  if (agent === null) return null;
   const { vmlinuxPath, rootfsPath, modulesSha256, digests } = parts;
   const key = initramfsKey(digestBytes(agent), modulesSha256);
   const initramfs = entryPlace(cacheDirectory, 'initramfs', key).directory;
   return {
     key: imageKey(key, digests, parts.container),
+    arch: parts.arch,
     vmlinuxPath,
     initramfsPath: join(initramfs, ARTIFACT_FILES.initramfs[0]),
     rootfsPath,
   };
 }
 
-type PeekedParts = Pick<ImageParts, 'vmlinuxPath' | 'modulesSha256' | 'digests' | 'container'> & {
+type PeekedParts = Pick<
+  ImageParts,
+  'arch' | 'vmlinuxPath' | 'modulesSha256' | 'digests' | 'container'
+> & {
   readonly rootfsPath: string;
 };
 
@@ -137,6 +142,7 @@ async function peekEntries(recipe: DebianRecipe, rootfsEntryKey: string, cache: 
   const [vmlinux, modules] = ARTIFACT_FILES.kernel;
   const files = [...Object.values(kernel.files), ...Object.values(rootfs.files)];
   const parts = {
+    arch: recipe.arch,
     vmlinuxPath: join(kernelPlace.directory, vmlinux),
     rootfsPath: join(rootfsPlace.directory, ARTIFACT_FILES.rootfs[0]),
     modulesSha256: kernel.files[modules]?.sha256 ?? '',

@@ -213,6 +213,12 @@ export function imageKey(
   });
 }
 
+/** Returns the processor of a recipe; null for a directory, whose manifest says it. */
+export function archOf(recipe: ImageRecipe | ProgramRecipe): DebianRecipe['arch'] | null {
+  if (recipe.kind === 'setup') return archOf(recipe.base);
+  return recipe.kind === 'path' ? null : recipe.arch;
+}
+
 /** Returns the recipe itself, or that of the image which it changes. */
 export function belowSetup(recipe: ImageRecipe): Exclude<ImageRecipe, SetupRecipe> {
   return recipe.kind === 'setup' ? recipe.base : recipe;

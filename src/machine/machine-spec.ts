@@ -1,8 +1,11 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
+import type { GuestArch } from '../host/tools.ts';
 
 /** One virtual machine. Paths are absolute, sizes in bytes. */
 export interface MachineSpec {
-  /** Uncompressed kernel (ELF with a PVH entry); a bzImage boots too, more slowly. */
+  /** Processor of the guest. @default x86_64 */
+  readonly arch?: GuestArch;
+  /** Uncompressed kernel (ELF with a PVH entry); a bzImage boots too, more slowly. For aarch64 an Image. */
   readonly vmlinuxPath: string;
   readonly initramfsPath: string;
   /** Read-only raw image, /dev/vda in the guest; null attaches no disk. Machines may share it. */

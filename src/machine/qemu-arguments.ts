@@ -1,3 +1,4 @@
+import type { GuestArch } from '../host/tools.ts';
 import { checkMachineSpec, type MachineDisk, type MachineSpec, MIB } from './machine-spec.ts';
 
 /**
@@ -37,19 +38,20 @@ export interface QemuArgumentsInput {
 }
 
 /**
- * Returns the arguments of qemu-system-x86_64 for one machine. Pure, so that a test can compare the whole list and the
+ * Returns the arguments of QEMU for one machine. Pure, so that a test can compare the whole list and the
  * template key can include it. The reason for each: docs/decisions/0003-machine.md.
  * @throws {GondolinError} MACHINE_SPEC_INVALID
  */
 export function buildQemuArguments(input: QemuArgumentsInput): string[] {
   const { spec, accelerator, name, isRestored = false } = input;
+  const { arch = 'x86_64' } = spec;
   checkMachineSpec(spec);
   return [
     ...['-name', `guest=${escapeValue(name)}`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-sandbox', SANDBOX],
     ...memory(spec),
-    ...processor(accelerator),
+    ...processor(accelerator, arch),
     ...['-smp', String(spec.cpus), '-m', `${spec.memoryBytes / MIB}M`],
     // A restored guest has its kernel in its RAM.
     ...(isRestored ? ['-incoming', `fd:${STATE_FD}`] : kernel(spec, accelerator)),
@@ -57,7 +59,7 @@ export function buildQemuArguments(input: QemuArgumentsInput): string[] {
     ...['-global', 'migration.send-configuration=off'],
     ...['-add-fd', `fd=${SAVE_FD},set=${SAVE_SET}`],
     ...[...socketChannel('qmp'), '-mon', 'chardev=qmp,mode=control'],
-    ...[...socketChannel('console'), '-device', 'isa-serial,chardev=console'],
+    ...[...socketChannel('console'), ...SERIAL_PORT[arch]],
     ...ports(accelerator),
     ...(spec.rootfsPath === null ? [] : rootDrive(spec.rootfsPath)),
     ...(spec.disks ?? []).flatMap(diskDrive),
@@ -72,17 +74,28 @@ export function escapeValue(value: string): string {
 /** seccomp: no old system calls, no new privileges, no fork or exec, no scheduling changes. */
 const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
 
-/** q35 without devices that a guest would only have to probe: no card, bus or port other than those below. */
-const MACHINE = 'q35,usb=off,vmport=off,sata=off,smbus=off,i8042=off,suppress-vmdesc=on';
+/** Boards. q35 is without devices that a guest would only have to probe: no card, bus or port other than those below. */
+const MACHINES: Readonly<Record<GuestArch, string>> = {
+  x86_64: 'q35,usb=off,vmport=off,sata=off,smbus=off,i8042=off,suppress-vmdesc=on',
+  // Version 3 of the interrupt controller: version 2 serves 8 processors at most.
+  aarch64: 'virt,gic-version=3,usb=off,suppress-vmdesc=on',
+};
+
+const SERIAL_PORT: Readonly<Record<GuestArch, readonly string[]>> = {
+  x86_64: ['-device', 'isa-serial,chardev=console'],
+  // It is part of the board.
+  aarch64: ['-serial', 'chardev:console'],
+};
+const CONSOLES: Readonly<Record<GuestArch, string>> = { x86_64: 'ttyS0', aarch64: 'ttyAMA0' };
 
 /** RAM always has a descriptor, so that guest-ram.ts can find and copy it while QEMU runs. */
-function memory({ ram = { kind: 'fresh' }, memoryBytes }: MachineSpec): string[] {
+function memory({ arch = 'x86_64', ram = { kind: 'fresh' }, memoryBytes }: MachineSpec): string[] {
   const backend =
     ram.kind === 'fresh'
       ? 'memory-backend-memfd,share=on'
       : `memory-backend-file,mem-path=${escapeValue(ram.path)},share=off`;
   const object = `${backend},id=ram,size=${memoryBytes / MIB}M`;
-  return ['-object', object, '-machine', `${MACHINE},memory-backend=ram`];
+  return ['-object', object, '-machine', `${MACHINES[arch]},memory-backend=ram`];
 }
 
 function kernel(spec: MachineSpec, accelerator: 'kvm' | 'tcg'): string[] {
@@ -90,7 +103,8 @@ function kernel(spec: MachineSpec, accelerator: 'kvm' | 'tcg'): string[] {
   return [...files, '-append', kernelCommandLine(spec, accelerator)];
 }
 
-function processor(accelerator: 'kvm' | 'tcg'): string[] {
+function processor(accelerator: 'kvm' | 'tcg', arch: GuestArch): string[] {
+  if (arch === 'aarch64') return ['-accel', 'tcg,thread=multi', '-cpu', ARM_PROCESSOR];
   if (accelerator === 'kvm') return ['-accel', 'kvm', '-cpu', 'host'];
   return [
     '-accel',
@@ -99,6 +113,9 @@ function processor(accelerator: 'kvm' | 'tcg'): string[] {
     `max${TCG_WITHOUT.map((flag) => `,-${flag}`).join('')}`,
   ];
 }
+
+/** It has the atomic instructions of ARMv8.1, and neither pointer authentication nor SVE, which cost time under TCG. */
+const ARM_PROCESSOR = 'neoverse-n1';
 
 /**
  * Processor features that cost time under TCG and that a kernel does not need. `rep movsb` (erms) runs byte by byte: guest
@@ -113,7 +130,7 @@ const TCG_WITHOUT = ['erms', 'la57', 'smap', 'smep', 'umip', 'pku'];
  * system call what a sandbox does not need: pressure statistics, audit records, AppArmor profiles (Landlock stays).
  */
 const KERNEL_ARGUMENTS = [
-  ...['console=ttyS0', 'quiet', 'panic=-1', 'cryptomgr.notests'],
+  ...['quiet', 'panic=-1', 'cryptomgr.notests'],
   ...['psi=0', 'audit=0', 'lsm=landlock,yama', 'nowatchdog'],
 ];
 
@@ -130,7 +147,10 @@ const TCG_KERNEL_ARGUMENTS = [
 
 function kernelCommandLine(spec: MachineSpec, accelerator: 'kvm' | 'tcg'): string {
   const forAccelerator = accelerator === 'tcg' ? TCG_KERNEL_ARGUMENTS : [];
-  return [...KERNEL_ARGUMENTS, ...forAccelerator, ...(spec.kernelArguments ?? [])].join(' ');
+  const console = `console=${CONSOLES[spec.arch ?? 'x86_64']}`;
+  return [console, ...KERNEL_ARGUMENTS, ...forAccelerator, ...(spec.kernelArguments ?? [])].join(
+    ' ',
+  );
 }
 
 function socketChannel(id: keyof typeof CHANNEL_FDS): string[] {

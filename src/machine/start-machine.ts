@@ -7,7 +7,7 @@ import { KVM_DEVICE } from '../host/accelerator-probe.ts';
 import { type ConfinedFiles, type Confinement, isGroupFile } from '../host/confine.ts';
 import { chooseConfinement } from '../host/confinement.ts';
 import { type Directories, ensureDirectory, resolveDirectories } from '../host/directories.ts';
-import { requireTool } from '../host/tools.ts';
+import { qemuName, requireTool } from '../host/tools.ts';
 import { SHARED_RAM_MODE } from './guest-ram.ts';
 import { checkMachineSpec, type MachineSpec } from './machine-spec.ts';
 import { buildQemuArguments } from './qemu-arguments.ts';
@@ -90,7 +90,7 @@ export async function startMachine(
   const { signal, directories = resolveDirectories() } = options;
   signal?.throwIfAborted();
   checkMachineSpec(spec);
-  const qemu = requireTool('qemu-system-x86_64');
+  const qemu = requireTool(qemuName(spec.arch ?? 'x86_64'));
   const accelerator =
     options.accelerator ??
     (await chooseAccelerator({ qemu, cacheDirectory: directories.cache })).accelerator;

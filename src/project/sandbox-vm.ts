@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { NAMES } from '../host/directories.ts';
-import { requireTool } from '../host/tools.ts';
+import { qemuName, requireTool } from '../host/tools.ts';
 import { ensureImage } from '../image/ensure-image.ts';
+import { archOf } from '../image/recipe.ts';
 import { keepCacheSmall } from '../image/trim-cache.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
 import type { FuseServer } from '../vfs/fuse-server.ts';
@@ -192,7 +193,7 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
     const { signal, onImageProgress: onProgress } = hooks;
     const onBuilt = () => keepCacheSmall(storedPlaces(options), hooks.onWarning);
     // Checked before a minute of building an image, so that a missing QEMU or secret is reported at once.
-    requireTool('qemu-system-x86_64');
+    requireTool(qemuName(archOf(sandbox.image.recipe) ?? 'x86_64'));
     const code = await guardHostCode(plan, sandbox, {
       env: options.secretEnvironment,
       directories: [cacheDirectory, ...(options.stateDirectory ? [options.stateDirectory] : [])],

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { resolveDirectories } from '../host/directories.ts';
 import { guestDirectoryOverride, hostPlatform } from '../host/image-environment.ts';
-import { requireTool } from '../host/tools.ts';
+import { qemuName, requireTool } from '../host/tools.ts';
 import { ensureImage } from '../image/ensure-image.ts';
 import type { GuestImage } from '../image/guest-image.ts';
+import { archOf } from '../image/recipe.ts';
 import { findTagged } from '../image/tags/tag-store.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { imageCacheOptions } from './image-cache-options.ts';
@@ -46,9 +47,10 @@ export async function resolveImage(options: NormalVMOptions): Promise<AcquiredIm
     return { image: options.image, release: async () => undefined };
   }
   // Before minutes of downloads that are of no use without it.
-  requireTool('qemu-system-x86_64');
+  const recipe = toRecipe(options);
+  requireTool(qemuName(archOf(recipe) ?? 'x86_64'));
   const own = imageCacheOptions((message) => options.onWarning?.(message));
-  const image = await ensureImage(toRecipe(options), {
+  const image = await ensureImage(recipe, {
     ...own,
     environment: { ...own.environment, ...(await downloadVariables(options)) },
     ...(options.setUp === undefined ? {} : { setUp: options.setUp }),

@@ -337,6 +337,7 @@ function withValue(path: string, value: unknown): string {
     ...Object.fromEntries(
       ['dockerfile', 'context', 'args', 'target', 'secrets'].map((key) => [`images.*.${key}`, 'm']),
     ),
+    'images.*.arch': 'k',
   };
   const image = path.startsWith('images.*.alpine') ? 'l' : (images[path] ?? 'i');
   // A service is not split.

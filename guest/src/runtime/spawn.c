@@ -12,7 +12,7 @@
 #define SYS_clone3 435
 #endif
 
-#ifndef __x86_64__
+#if !defined(__x86_64__) && !defined(__aarch64__)
 #error "spawn_child() has no code for this processor"
 #endif
 
@@ -28,6 +28,7 @@ static _Thread_local struct spawn *starting;
  */
 static long clone_and_call(const struct clone_args *arguments, void (*run)(void *), void *context)
 {
+#ifdef __x86_64__
     long result;
     register void (*child_run)(void *) __asm__("r12") = run;
     register void *child_context __asm__("r13") = context;
@@ -46,6 +47,27 @@ static long clone_and_call(const struct clone_args *arguments, void (*run)(void 
                      : "rcx", "r11", "memory");
     /* clang-format on */
     return result;
+#else
+    register long result __asm__("x0") = (long)arguments;
+    register long size __asm__("x1") = sizeof *arguments;
+    register long number __asm__("x8") = SYS_clone3;
+    register void (*child_run)(void *) __asm__("x19") = run;
+    register void *child_context __asm__("x20") = context;
+    /* clang-format off */
+    __asm__ volatile("svc #0\n\t"
+                     "cbnz x0, 1f\n\t"
+                     "mov x29, xzr\n\t"
+                     "mov x30, xzr\n\t"
+                     "mov x0, %[context]\n\t"
+                     "blr %[run]\n\t"
+                     "brk #1\n"
+                     "1:"
+                     : "+r"(result)
+                     : "r"(size), "r"(number), [run] "r"(child_run), [context] "r"(child_context)
+                     : "memory");
+    /* clang-format on */
+    return result;
+#endif
 }
 
 void spawn_child(struct spawn *start)

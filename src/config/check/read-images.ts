@@ -65,6 +65,7 @@ function readBase(
   node: SourceNode,
   network: NetworkConfig,
 ): ImageConfig {
+  checkArch(context, name, node);
   const pull = getChild(node, 'pull');
   const file = getChild(node, 'dockerfile');
   if (isScalar(file)) {
@@ -73,9 +74,11 @@ function readBase(
   }
   refuseDockerfileKeys(context, name, node);
   const oci = getChild(node, 'oci');
+  const alpine = getChild(node, 'alpine');
+  const arch = toArch(textOr(getChild(node, 'arch'), 'host'));
   if (isScalar(oci)) {
     const source = readOci(context, `images.${name}.oci`, oci);
-    return { ...DEFAULT_IMAGE, name, oci: source, pull: toPull(textOr(pull, 'missing')) };
+    return { ...DEFAULT_IMAGE, name, arch, oci: source, pull: toPull(textOr(pull, 'missing')) };
   }
   if (isScalar(pull)) {
     const message = `images.${name}.pull: only an image with oci: or dockerfile: has one`;
@@ -91,9 +94,16 @@ function readBase(
   }
   const tag = getChild(node, 'tag');
   if (isScalar(tag)) return { ...DEFAULT_IMAGE, name, tag: tag.text };
-  const alpine = getChild(node, 'alpine');
-  if (alpine !== undefined) return readAlpine(context, name, alpine);
+  if (alpine !== undefined) return { ...readAlpine(context, name, alpine), arch };
   return readBuild(name, getChild(node, 'build'));
+}
+
+function checkArch(context: CheckContext, name: string, node: SourceNode): void {
+  const arch = getChild(node, 'arch');
+  const hasOne = ['oci', 'alpine'].some((key) => getChild(node, key) !== undefined);
+  if (!isScalar(arch) || hasOne) return;
+  const message = `images.${name}.arch: only an image with oci: or alpine: has one`;
+  report(context, arch, 'needs_oci_or_alpine', message);
 }
 
 function readAlpine(context: CheckContext, name: string, node: SourceNode): ImageConfig {

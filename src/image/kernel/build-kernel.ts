@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { encodeCpioMembers } from '../cpio.ts';
 import type { AptSession } from '../debian/apt-session.ts';
+import { unpackArmImage } from './arm-image.ts';
 import { checkVmlinux, parseBootImage } from './boot-image.ts';
 import { decompressPayload } from './decompress.ts';
 import { fetchKernelPackage, type KernelPackageOptions, modulesRoot } from './kernel-package.ts';
-import { KERNEL_META_PACKAGE } from './module-roots.ts';
+import { KERNEL_META_PACKAGES } from './module-roots.ts';
 import { packModules } from './pack-modules.ts';
 
 export interface KernelBuildOptions extends KernelPackageOptions {
@@ -19,17 +20,11 @@ export interface KernelBuildOptions extends KernelPackageOptions {
  * Makes the kernel entry from Debian's cloud kernel package. `cwd` holds the working files; the caller removes it.
  *
  * @returns the kernel release, e.g. `6.1.0-56-cloud-amd64`.
- * @throws {GondolinError} IMAGE_ARCH_UNSUPPORTED, IMAGE_KERNEL_INVALID, IMAGE_TOOL_MISSING, IMAGE_BUILD_FAILED.
+ * @throws {GondolinError} IMAGE_KERNEL_INVALID, IMAGE_TOOL_MISSING, IMAGE_BUILD_FAILED.
  */
 export async function buildKernel(options: KernelBuildOptions): Promise<string> {
-  if (options.arch !== 'x86_64') {
-    throw new GondolinError(
-      'IMAGE_ARCH_UNSUPPORTED',
-      `Cannot build a kernel for ${options.arch}: only x86_64 is supported`,
-      { details: { arch: options.arch } },
-    );
-  }
-  const tree = await fetchKernelPackage(options, findNewest);
+  const { arch } = options;
+  const tree = await fetchKernelPackage(options, (apt) => findNewest(apt, arch));
   options.onPhase('unpack', 'unpacking the kernel', 0.75);
   const release = await unpackVmlinux(tree, options);
   const modules = await packModules(join(await modulesRoot(tree), release), options.signal);
@@ -38,13 +33,16 @@ export async function buildKernel(options: KernelBuildOptions): Promise<string> 
 }
 
 /** Returns the concrete package that the meta package depends on. */
-async function findNewest(apt: AptSession): Promise<string> {
-  const depends = (await apt.show(KERNEL_META_PACKAGE))?.get('depends') ?? '';
-  const match = /(?:^|[\s,])(linux-image-[a-z0-9.+-]+-cloud-amd64)\b/.exec(depends);
+async function findNewest(apt: AptSession, arch: KernelBuildOptions['arch']): Promise<string> {
+  const wanted = KERNEL_META_PACKAGES[arch];
+  const depends = (await apt.show(wanted))?.get('depends') ?? '';
+  const match = /(?:^|[\s,])(linux-image-[a-z0-9.+-]+-cloud-(?:amd64|arm64))(?![a-z0-9-])/.exec(
+    depends,
+  );
   if (match?.[1] === undefined) {
     throw new GondolinError(
       'IMAGE_KERNEL_INVALID',
-      `Cannot find the kernel: '${KERNEL_META_PACKAGE}' in these sources depends on no kernel package`,
+      `Cannot find the kernel: '${wanted}' in these sources depends on no kernel package`,
       { hint: 'Choose a release of Debian that has the cloud kernel, e.g. bookworm.' },
     );
   }
@@ -61,9 +59,15 @@ async function unpackVmlinux(tree: string, options: KernelBuildOptions): Promise
       'Cannot use the kernel package: it has no /boot/vmlinuz-*',
     );
   }
-  const payload = parseBootImage(await readFile(join(boot, name)));
-  const vmlinux = await decompressPayload(payload, options.signal);
-  checkVmlinux(vmlinux, payload.uncompressedBytes);
-  await writeFile(join(options.target, 'vmlinux'), vmlinux);
+  const packed = await readFile(join(boot, name));
+  const unpack = options.arch === 'aarch64' ? unpackArmImage : unpackBzImage;
+  await writeFile(join(options.target, 'vmlinux'), await unpack(packed, options.signal));
   return name.slice(prefix.length);
+}
+
+async function unpackBzImage(packed: Buffer, signal: AbortSignal): Promise<Buffer> {
+  const payload = parseBootImage(packed);
+  const vmlinux = await decompressPayload(payload, signal);
+  checkVmlinux(vmlinux, payload.uncompressedBytes);
+  return vmlinux;
 }

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { type AptSession, openAptSession, readAptTransport } from '../debian/apt-session.ts';
 import type { AptSource } from '../debian/apt-source.ts';
+import { GO_ARCHITECTURES } from '../oci/documents/choose-platform.ts';
 import { type RunToolsOptions, runTools } from '../process/run-tools.ts';
 import { requireBuildTools } from '../process/tool.ts';
 
 export interface KernelPackageOptions extends Omit<RunToolsOptions, 'onLine'> {
+  readonly arch: 'x86_64' | 'aarch64';
   readonly sources: readonly AptSource[];
   readonly onPhase: (phase: string, message: string, fraction: number) => void;
 }
@@ -24,7 +26,7 @@ export async function fetchKernelPackage(
   const tools = requireBuildTools(['dpkg-deb'], 'unpack the kernel package');
   const apt = await openAptSession({
     ...options,
-    architecture: 'amd64',
+    architecture: GO_ARCHITECTURES[options.arch],
     configuration: await readAptTransport(options.signal),
   });
   options.onPhase('lists', 'reading package lists', 0);

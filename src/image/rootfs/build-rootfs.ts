@@ -60,7 +60,7 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
   if (options.arch !== 'x86_64') {
     throw new GondolinError(
       'IMAGE_ARCH_UNSUPPORTED',
-      `Cannot build a root file system for ${options.arch}: only x86_64 is supported`,
+      `Cannot install Debian's packages for ${options.arch} on this machine: their scripts are programs of that processor`,
       { details: { arch: options.arch } },
     );
   }

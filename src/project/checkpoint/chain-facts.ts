@@ -1,5 +1,5 @@
 import { chooseAccelerator } from '../../host/accelerator.ts';
-import { requireTool } from '../../host/tools.ts';
+import { qemuName, requireTool } from '../../host/tools.ts';
 import type { GuestImage } from '../../image/guest-image.ts';
 import type { VmPlan } from '../../plan/plan.ts';
 import { computeTemplateKey } from '../../vm/snapshot/template-key.ts';
@@ -11,11 +11,11 @@ import type { ChainFacts } from './key-chain.ts';
  */
 export async function readChainFacts(
   vm: VmPlan,
-  image: Pick<GuestImage, 'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>,
+  image: Pick<GuestImage, 'key' | 'arch' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>,
   cacheDirectory: string,
   volumes: Readonly<Record<string, string>>,
 ): Promise<ChainFacts> {
-  const qemu = requireTool('qemu-system-x86_64');
+  const qemu = requireTool(qemuName(image.arch ?? 'x86_64'));
   const { accelerator } = await chooseAccelerator({ qemu, cacheDirectory });
   // The chain includes the volumes, which are in the plan.
   const hasScratch = true;

@@ -7,7 +7,7 @@ import { buildQemuArguments } from '../../machine/qemu-arguments.ts';
 import { SNAPSHOT_VERSION } from './saved-machine.ts';
 
 export interface TemplateKeyInput {
-  readonly image: Pick<BootImage, 'key' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>;
+  readonly image: Pick<BootImage, 'key' | 'arch' | 'vmlinuxPath' | 'initramfsPath' | 'rootfsPath'>;
   readonly cpus: number;
   readonly memoryBytes: number;
   /** @default none */

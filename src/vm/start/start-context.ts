@@ -1,6 +1,6 @@
 import { chooseAccelerator } from '../../host/accelerator.ts';
 import { type Directories, resolveDirectories } from '../../host/directories.ts';
-import { requireTool } from '../../host/tools.ts';
+import { qemuName, requireTool } from '../../host/tools.ts';
 import type { BootImage } from '../../image/guest-image.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../../machine/start-machine.ts';
@@ -61,7 +61,8 @@ export interface StartContext extends WatchedStart {
 export async function createStartContext(start: WatchedStart): Promise<StartContext> {
   const { options, image, network, files, disks = [] } = start;
   const directories = resolveDirectories();
-  const qemu = requireTool('qemu-system-x86_64');
+  const { arch = 'x86_64' } = image;
+  const qemu = requireTool(qemuName(arch));
   const { accelerator } = await chooseAccelerator({ qemu, cacheDirectory: directories.cache });
   const size = {
     cpus: options.cpus ?? 1,
@@ -74,7 +75,13 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
     computeTemplateKey({ image, ...size, accelerator, qemu, hasScratch, trustKey });
   return {
     ...start,
-    spec: { vmlinuxPath, initramfsPath, rootfsPath, ...size },
+    spec: {
+      ...(arch === 'x86_64' ? {} : { arch }),
+      vmlinuxPath,
+      initramfsPath,
+      rootfsPath,
+      ...size,
+    },
     machineOptions: {
       accelerator,
       directories,

@@ -1,10 +1,16 @@
-import { appendFileSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ensureEntry } from '../../../src/image/cache/entry.ts';
 import { entryPlace } from '../../../src/image/cache/layout.ts';
 import { ensureImage } from '../../../src/image/ensure-image.ts';
-import { buildKernel } from '../../../src/image/kernel/build-kernel.ts';
 import { pruneImages } from '../../../src/image/prune-images.ts';
 import { type DebianRecipe, kernelKey, rootfsKey } from '../../../src/image/recipe.ts';
 import { buildRootfs } from '../../../src/image/rootfs/build-rootfs.ts';
@@ -26,6 +32,8 @@ function prepare() {
   makeSmallImage(path);
   const agentPath = join(base, 'agent');
   writeFileSync(agentPath, 'the agent');
+  mkdirSync(join(base, 'aarch64'));
+  writeFileSync(join(base, 'aarch64/agent'), 'the agent for arm64');
   return { base, path, options: { cacheDirectory: join(base, 'cache'), agentPath } };
 }
 
@@ -161,28 +169,37 @@ it('ensureImage() rejects with the reason when it was aborted before', async () 
   await expect(run).rejects.toBe(reason);
 });
 
-it.each([
-  ['buildKernel', buildKernel],
-  ['buildRootfs', buildRootfs],
-] as const)(
-  '%s() rejects with IMAGE_ARCH_UNSUPPORTED when the architecture is aarch64',
-  async (_, build) => {
-    const { base } = prepare();
-    const run = build({
-      arch: 'aarch64',
-      release: 'bookworm',
-      packages: [],
-      modules: null,
-      basePath: null,
-      sources: [],
-      builder: { uid: 0, userName: 'root', subuid: '', subgid: '' },
-      target: base,
-      cwd: base,
-      environment: {},
-      logPath: join(base, 'log'),
-      signal: new AbortController().signal,
-      onPhase: () => undefined,
-    });
-    await expect(run).rejects.toMatchObject({ code: 'IMAGE_ARCH_UNSUPPORTED' });
-  },
-);
+it('buildRootfs() rejects with IMAGE_ARCH_UNSUPPORTED when the architecture is aarch64', async () => {
+  const { base } = prepare();
+  const run = buildRootfs({
+    arch: 'aarch64',
+    release: 'bookworm',
+    packages: [],
+    modules: null,
+    basePath: null,
+    sources: [],
+    builder: { uid: 0, userName: 'root', subuid: '', subgid: '' },
+    target: base,
+    cwd: base,
+    environment: {},
+    logPath: join(base, 'log'),
+    signal: new AbortController().signal,
+    onPhase: () => undefined,
+  });
+  await expect(run).rejects.toMatchObject({ code: 'IMAGE_ARCH_UNSUPPORTED' });
+});
+
+it('ensureImage() puts the agent of the image of a directory into it, and says how to build one that is missing', async () => {
+  const { base, options } = prepare();
+  const path = join(base, 'arm');
+  makeSmallImage(path, { arch: 'aarch64' });
+  const image = await ensureImage({ kind: 'path', path }, options);
+  expect(image.arch).toBe('aarch64');
+  expect(readFileSync(image.initramfsPath, 'latin1')).toContain('the agent for arm64');
+  await image.release();
+  rmSync(join(base, 'aarch64'), { recursive: true });
+  await expect(ensureImage({ kind: 'path', path }, options)).rejects.toMatchObject({
+    code: 'IMAGE_AGENT_MISSING',
+    hint: expect.stringContaining('make -C guest aarch64'),
+  });
+});

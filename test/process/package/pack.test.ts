@@ -16,7 +16,12 @@ const ROOT = resolve(import.meta.dirname, '../../..');
 const run = promisify(execFile);
 
 /** Compiled from C: the first runs in guests, the second on the host, where it starts QEMU. */
-const PROGRAMS = ['agent', 'confine', 'js'].map((name) => `guest/build/gondolin-${name}`);
+const PROGRAMS = [
+  'gondolin-agent',
+  'aarch64/gondolin-agent',
+  'gondolin-confine',
+  'gondolin-js',
+].map((name) => `guest/build/${name}`);
 
 let installed: InstalledPackage;
 let packed: string[];
@@ -58,7 +63,9 @@ it('the package holds what it needs at run time and nothing of its development',
       ...['docs', 'examples', 'guest', 'package.json', 'schema'],
     ]),
   );
-  expect(packed.filter((path) => path.startsWith('guest/build/'))).toEqual(PROGRAMS);
+  expect(packed.filter((path) => path.startsWith('guest/build/')).toSorted()).toEqual(
+    PROGRAMS.toSorted(),
+  );
 });
 
 it('the documents of the package link to files that it has', () => {

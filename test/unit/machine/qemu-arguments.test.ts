@@ -55,6 +55,19 @@ it('buildQemuArguments() returns this whole list for a machine under TCG', () =>
   `);
 });
 
+it('buildQemuArguments() for aarch64 changes the board, its processor and its serial port', () => {
+  const [x86, arm] = [build(), build({ arch: 'aarch64' })];
+  expect(arm.filter((word) => !x86.includes(word))).toEqual([
+    'virt,gic-version=3,usb=off,suppress-vmdesc=on,memory-backend=ram',
+    'neoverse-n1',
+    expect.stringMatching(/^console=ttyAMA0 quiet /),
+    '-serial',
+    'chardev:console',
+  ]);
+  // KVM runs no guest of another processor.
+  expect(build({ arch: 'aarch64' }, 'kvm')).toContain('tcg,thread=multi');
+});
+
 it('buildQemuArguments() changes only the processor, the kick of the ports and kernel words under KVM', () => {
   const tcg = build();
   const kvm = build({}, 'kvm');

@@ -53,3 +53,13 @@ it.each([
 ])('%j is %s', (text, issue) => {
   expect(issuesOfText(`${text}\nsteps: [{ run: ls }]\n`, { files: FILES })).toEqual([issue]);
 });
+
+it('an image of a registry or of Alpine packages may be for another processor', () => {
+  const project = (image: string) =>
+    `images: { x: { ${image}, arch: aarch64 } }\nimage: x\nsteps: [{ run: ls }]\n`;
+  expect(recipeOf(project('oci: "a:1"'))?.recipe).toMatchObject({ kind: 'oci', arch: 'aarch64' });
+  expect(recipeOf(project('alpine: { version: "3.23" }'))?.recipe).toMatchObject({
+    ...{ kind: 'alpine', arch: 'aarch64' },
+  });
+  expect(issuesOfText(project('tag: tools'))).toEqual(['1:34 needs_oci_or_alpine']);
+});
