@@ -11,6 +11,7 @@ import {
   type YamlValue,
   yamlMap,
 } from '../yaml-writer.ts';
+import { convertBuild } from './build.ts';
 import { serviceCommand } from './command.ts';
 import { type ComposeService, keyOf, plainTextOf, presentValue } from './compose-service.ts';
 import { convertEnvFile, convertEnvironment } from './environment.ts';
@@ -23,8 +24,6 @@ import { convertVolumes } from './volumes.ts';
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const MAX_SERVICES = 500;
 const TOP_KEYS = ['services', 'version', 'name', 'volumes', 'networks'];
-const BUILD_REASON =
-  'Dockerfiles are not built here: build it with another tool and name the image, or list its Debian packages under images:, NAME, build:, debian:, packages:';
 const CLOSED = [
   'The guest reaches the sandboxes that it depends on, and a host that is named here, such as api.example.com.',
 ];
@@ -47,13 +46,19 @@ function nameSandboxes(services: MapNode): Map<string, string> {
   return names;
 }
 
-/** Returns the entry `image:`; null for a service that gets the built-in image. */
-function convertImage(service: ComposeService): YamlEntry | null {
+/**
+ * Returns the entry `image:`; null for a service that gets the built-in image.
+ * @param images  Receives an entry for an image that is built.
+ */
+function convertImage(service: ComposeService, images: YamlEntry[]): YamlEntry | null {
   const { remarks } = service.context;
   const build = presentValue(service, 'build');
   if (build !== undefined) {
-    remarks.left(build, keyOf(service, 'build'), BUILD_REASON);
-    return null;
+    const name = service.sandboxes.get(service.name) ?? service.name;
+    const image = convertBuild(service, build, name);
+    if (image === null) return null;
+    images.push(image);
+    return { key: 'image', value: literalText(name) };
   }
   const node = presentValue(service, 'image');
   const key = keyOf(service, 'image');
@@ -158,6 +163,7 @@ export function convertCompose(tree: MapNode, context: ConvertContext): YamlMap 
   const name = noteTopKeys(context, tree);
   const sandboxes = nameSandboxes(services);
   const running = new Set<string>();
+  const images: YamlEntry[] = [];
   const found = [...services.entries].flatMap(([service, entry]) => {
     const { value } = entry;
     if (value.kind !== 'map') {
@@ -165,7 +171,7 @@ export function convertCompose(tree: MapNode, context: ConvertContext): YamlMap 
       return [];
     }
     const one: ComposeService = { context, name: service, node: value, sandboxes, running };
-    const image = convertImage(one);
+    const image = convertImage(one, images);
     const command = serviceCommand(one, image !== null);
     if (command !== undefined) running.add(service);
     return [{ one, image, command }];
@@ -183,6 +189,7 @@ export function convertCompose(tree: MapNode, context: ConvertContext): YamlMap 
   return yamlMap([
     ['version', 1],
     ['name', name],
+    ['images', images.length === 0 ? undefined : { entries: images }],
     ['sandboxes', { entries: converted }],
   ]);
 }

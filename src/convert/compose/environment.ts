@@ -19,9 +19,9 @@ interface Variable {
   readonly text: string | null;
 }
 
-function variablesOf(service: ComposeService, node: SourceNode): Variable[] {
+/** Reads a map or list of variables. @param key  For remarks. */
+function variablesOf(service: ComposeService, node: SourceNode, key: string): Variable[] {
   const { remarks } = service.context;
-  const key = keyOf(service, 'environment');
   if (node.kind === 'map') {
     return [...node.entries].flatMap(([name, { value }]) => {
       if (value.kind === 'scalar') {
@@ -62,17 +62,48 @@ function valueFor(service: ComposeService, variable: Variable): YamlValue | unde
 export function convertEnvironment(service: ComposeService): YamlMap | undefined {
   const node = presentValue(service, 'environment');
   if (node === undefined) return undefined;
+  const key = keyOf(service, 'environment');
+  return convertVariables(service, node, key, (variable) => valueFor(service, variable));
+}
+
+function convertVariables(
+  service: ComposeService,
+  node: SourceNode,
+  key: string,
+  convert: (variable: Variable) => YamlValue | undefined,
+): YamlMap | undefined {
   const entries = new Map<string, YamlEntry>();
-  for (const variable of variablesOf(service, node)) {
+  for (const variable of variablesOf(service, node, key)) {
     if (!isVariableName(variable.name) || !isShowableName(variable.name)) {
       const reason = 'a name is not that of a variable, or looks like a credential';
-      service.context.remarks.left(variable.node, keyOf(service, 'environment'), reason);
+      service.context.remarks.left(variable.node, key, reason);
       continue;
     }
-    const value = valueFor(service, variable);
+    const value = convert(variable);
     if (value !== undefined) entries.set(variable.name, { key: variable.name, value });
   }
   return entries.size === 0 ? undefined : { entries: [...entries.values()] };
+}
+
+const ARG_SECRET =
+  'its value looks like a credential, which the image would keep: add secrets: NAME@host to the image, and RUN --mount=type=secret,id=NAME';
+
+/** Converts `build.args`: a name without a value takes the host's, or nothing. */
+export function convertBuildArgs(
+  service: ComposeService,
+  node: SourceNode,
+  key: string,
+): YamlMap | undefined {
+  const { remarks } = service.context;
+  return convertVariables(service, node, key, ({ name, node: at, text }) => {
+    if (text === null) return `\${${name}:-}`;
+    const found = fromComposeText(text);
+    if (found.problem !== undefined)
+      remarks.left(at, `${key}.${name}`, `it contains ${found.problem}`);
+    else if (isSecretVariable(name, found.literal)) remarks.left(at, `${key}.${name}`, ARG_SECRET);
+    else return found.text;
+    return undefined;
+  });
 }
 
 /** Converts an entry of `env_file`: a path, or a map with one. */

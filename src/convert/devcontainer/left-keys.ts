@@ -1,10 +1,11 @@
 const EDITOR = 'it is for editors';
+const DOCKERFILE =
+  'add images: { NAME: { dockerfile: ./Dockerfile } }, with context:, args: and target: beside it, and image: NAME';
 
 /** Keys of a dev container file that are not carried over, with the reason and what to do. */
 export const LEFT_KEYS: Readonly<Record<string, string>> = {
-  build:
-    'list the Debian packages of its Dockerfile under images:, NAME, build:, debian:, packages:',
-  dockerFile: 'list its Debian packages under images:, NAME, build:, debian:, packages:',
+  build: DOCKERFILE,
+  dockerFile: DOCKERFILE,
   dockerComposeFile: 'run `gondolin convert` on the Compose file',
   service: 'run `gondolin convert` on the Compose file',
   runServices: 'run `gondolin convert` on the Compose file',

@@ -63,7 +63,9 @@ export async function findOtherFiles(repository: Repository): Promise<OtherFiles
     comments: [
       ...(dockerfile === null
         ? []
-        : ['Dockerfile: its Debian packages are below; the rest of it is not run: add steps.']),
+        : [
+            'Dockerfile: its Debian packages are below. To build it: images: { app: { dockerfile: ./Dockerfile } } and image: app.',
+          ]),
       ...convertible.map((path) => `${path}: \`gondolin convert ${path}\` prints its sandboxes.`),
       ...comments,
     ],

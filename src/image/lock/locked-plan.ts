@@ -46,8 +46,10 @@ function withRecipe(
 ): SandboxPlan {
   const { name, recipe } = sandbox.image;
   const below = belowSetup(recipe);
-  if (below.kind !== 'oci') return sandbox;
-  const base = { ...below, ...changes };
+  if (below.kind !== 'oci' && below.kind !== 'dockerfile') return sandbox;
+  const { pull = below.pull } = changes;
+  // The references of a Dockerfile are not in the lock.
+  const base = below.kind === 'oci' ? { ...below, ...changes } : { ...below, pull };
   return {
     ...sandbox,
     image: { name, recipe: recipe.kind === 'setup' ? { ...recipe, base } : base },

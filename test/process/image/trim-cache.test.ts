@@ -35,6 +35,8 @@ function newCache() {
     ...{ cacheDirectory, snapshotsDirectory },
     image: (digit: string, usedAt: number) =>
       add(entryPlace(cacheDirectory, 'rootfs', key(digit)).directory, usedAt, 'rootfs.squashfs'),
+    builder: (digit: string, usedAt: number) =>
+      add(join(cacheDirectory, 'builders', key(digit)), usedAt, 'disk.img'),
     template: (digit: string, usedAt: number) =>
       add(join(cacheDirectory, 'templates', key(digit)), usedAt),
     checkpoint: (digit: string, usedAt: number) => {
@@ -51,7 +53,7 @@ function newCache() {
         env: { GONDOLIN_CACHE_LIMIT: limit },
       }),
     left: () =>
-      ['images/rootfs', 'templates', 'checkpoints'].flatMap((name) =>
+      ['images/rootfs', 'builders', 'templates', 'checkpoints'].flatMap((name) =>
         namesIn(join(cacheDirectory, name)).map((entry) => entry[0]),
       ),
   };
@@ -61,6 +63,18 @@ function namesIn(directory: string): string[] {
   const names = existsSync(directory) ? readdirSync(directory) : [];
   return names.filter((name) => /^[0-9a-f]{64}$/.test(name));
 }
+
+it('trimCache() removes the disks of Dockerfiles that no build uses', async () => {
+  const cache = newCache();
+  const used = cache.builder('a', 1);
+  cache.builder('b', 2);
+  cache.builder('c', 3);
+  const lock = tryLockDirectory(used, 'shared');
+  const { removed } = await cache.trim('3MiB');
+  lock?.release();
+  expect(removed).toMatchObject([{ kind: 'builder', key: key('b') }]);
+  expect(cache.left()).toEqual(['a', 'c']);
+});
 
 it('trimCache() removes the longest unused of every kind until the rest fits', async () => {
   const cache = newCache();

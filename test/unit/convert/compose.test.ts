@@ -8,7 +8,11 @@ import { isSandboxKey } from '../../../src/convert/schema-keys.ts';
 import { GondolinError } from '../../../src/errors/gondolin-error.ts';
 import { type FileTree, filesOf } from '../../fixtures/project-text.ts';
 
-const TREE: FileTree = { '/p/data': null, '/p/.env.web': 'A=1\n', '/p/src': null };
+const TREE: FileTree = {
+  ...{ '/p/data': null, '/p/.env.web': 'A=1\n', '/p/src': null },
+  ...{ '/p/Dockerfile': 'FROM a\n', '/p/docker/web.Dockerfile': 'FROM a\n' },
+};
+const BUILD = { args: {}, target: null, secrets: [] };
 
 interface Converted {
   readonly text: string;
@@ -159,18 +163,62 @@ describe('convertFile() of a Compose file', () => {
     });
   });
 
-  it('names the same images of registries, and lists what is built', () => {
+  it('names the same images of registries', () => {
     const { text, config, remarks } = convert(
-      'services:\n  a: { image: "registry.example.com/library/node:22", command: x }\n  b: { image: node, command: x }\n  c: { image: Upper, command: x }\n  d: { build: ., command: x }\n',
+      'services:\n  a: { image: "registry.example.com/library/node:22", command: x }\n  b: { image: node, command: x }\n  c: { image: Upper, command: x }\n',
     );
     expect(config.sandboxes.map(({ image }) => image.oci)).toEqual([
       'registry.example.com/library/node:22',
       'node:latest',
       null,
-      null,
     ]);
     expect(text).toContain('# It names no registry: GONDOLIN_REGISTRY says');
-    expect(remarks).toEqual(['4 left services.c.image', '5 left services.d.build']);
+    expect(remarks).toEqual(['4 left services.c.image']);
+  });
+
+  it('carries a build over to an image of its Dockerfile', () => {
+    const { text, config, remarks } = convert(
+      [
+        'services:',
+        '  own: { build: ., command: x }',
+        '  Web:',
+        '    image: shop/web:1',
+        '    build:',
+        '      context: ./src',
+        '      dockerfile: ../docker/web.Dockerfile',
+        '      target: test',
+        '      args: { V: "${V:-1}", TOKEN: hunter2, BARE: }',
+        '      ssh: [default]',
+        '    command: x',
+        '  none: { build: ./data, command: x }',
+        '  far: { build: "https://git.example.com/x.git", command: x }',
+        '  inline: { build: { dockerfile_inline: "FROM a" }, command: x }',
+        '',
+      ].join('\n'),
+    );
+    expect(text).not.toContain('hunter2');
+    expect(config.sandboxes.map(({ name, image }) => [name, image.dockerfile])).toEqual([
+      ['own', { ...BUILD, path: '/p/Dockerfile', context: '/p' }],
+      [
+        'web',
+        {
+          ...{ path: '/p/docker/web.Dockerfile', context: '/p/src', target: 'test', secrets: [] },
+          args: { V: '1', BARE: '' },
+        },
+      ],
+      ['none', null],
+      ['far', null],
+      ['inline', null],
+    ]);
+    expect(remarks).toEqual(
+      expect.arrayContaining([
+        '9 left services.Web.build.args.TOKEN',
+        '10 left services.Web.build.ssh',
+        '12 left services.none.build',
+        '13 left services.far.build',
+        '14 left services.inline.build.dockerfile_inline',
+      ]),
+    );
   });
 
   it('passes a command to the entrypoint of the image, unless the service has its own', () => {
