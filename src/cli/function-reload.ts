@@ -1,55 +1,88 @@
-import type { FunctionConfig } from '../config/config.ts';
-import type { FunctionPool } from '../js/serve/function-pool.ts';
-import { readFunction } from './function-source.ts';
-import type { CliIo } from './io.ts';
-import { plainText } from './ui/text/describe.ts';
+import type { Config } from '../config/config.ts';
+import type { FileChanges } from '../watch/files/file-changes.ts';
+import type { ServedFunctions } from './served-functions.ts';
 
 /** Several writes of an editor count as one. */
 const DEBOUNCE_MS = 100;
 
-export interface WatchedFunctions {
-  /** Stops watching, and waits for a reload that is under way. */
-  close(): Promise<void>;
+type Project = Pick<Config, 'files' | 'functions'>;
+
+export interface FunctionWatchOptions {
+  readonly functions: ServedFunctions;
+  /** The project as the functions were read from it. */
+  readonly project: Project;
+  /** Reads the project again. */
+  readonly readProject: () => Promise<Project>;
+  /** Receives lines for people. */
+  readonly say: (line: string) => void;
 }
 
 /**
- * Loads a function again whenever the file of its handler changes, for calls from then on. One that does not load leaves the last
- * version in use, and its error on standard error.
+ * Keeps served functions as their files and the files of the project are, for calls from then on. What does not load leaves the last
+ * version in use, and is said.
  */
-export async function watchFunctions(
-  configs: readonly FunctionConfig[],
-  pools: ReadonlyMap<string, FunctionPool>,
-  { stderr }: Pick<CliIo, 'stderr'>,
-): Promise<WatchedFunctions> {
-  const { FileChanges } = await import('../watch/files/file-changes.ts');
-  const say = (text: string) => void stderr.write(`${plainText(text)}\n`);
-  const reload = async (config: FunctionConfig) => {
+export class FunctionWatch {
+  readonly #options: FunctionWatchOptions;
+  #projectFiles: readonly string[];
+  readonly #changes: FileChanges[] = [];
+  readonly #watched = new Set<string>();
+  #last: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  private constructor(options: FunctionWatchOptions) {
+    this.#options = options;
+    this.#projectFiles = options.project.files;
+  }
+
+  /** Resolves once changes are noticed. */
+  static async start(options: FunctionWatchOptions): Promise<FunctionWatch> {
+    const watch = new FunctionWatch(options);
+    await watch.#follow(options.project);
+    return watch;
+  }
+
+  /** Stops watching, and waits for a reload that is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#last;
+    await Promise.all(this.#changes.map((changes) => changes.close()));
+  }
+
+  /** Watches the files of a project that are not watched yet. Those that it has no longer stay watched, and mean nothing. */
+  async #follow({ files, functions }: Project): Promise<void> {
+    const paths = new Set([...files, ...functions.map(({ handlerPath }) => handlerPath)]);
+    const added = [...paths].filter((path) => !this.#watched.has(path));
+    if (added.length === 0) return;
+    const { FileChanges } = await import('../watch/files/file-changes.ts');
+    const { say } = this.#options;
+    const changes = new FileChanges({
+      roots: added.map((path) => ({ path, ignore: null })),
+      debounceMs: DEBOUNCE_MS,
+      isOwn: () => false,
+      onBatch: (changed) => {
+        this.#last = this.#last.then(() => this.#take(changed));
+      },
+      onNotice: say,
+      onError: ({ message }) => say(`functions are not watched any more: ${message}`),
+    });
+    this.#changes.push(changes);
+    for (const path of added) this.#watched.add(path);
+    await changes.isRead;
+  }
+
+  async #take(changed: readonly string[]): Promise<void> {
+    const { functions, say } = this.#options;
+    if (this.#isClosed) return;
+    await functions.reload(changed);
+    if (!changed.some((path) => this.#projectFiles.includes(path))) return;
     try {
-      await pools.get(config.name)?.replace(await readFunction(config));
-      say(`reloaded: ${config.name}`);
+      const project = await this.#options.readProject();
+      // Before they are read: no change of theirs is missed.
+      await this.#follow(project);
+      this.#projectFiles = project.files;
+      await functions.update(project.functions);
     } catch (error) {
-      say(
-        `not reloaded: ${config.name}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      say(`not reloaded: the project: ${(error as Error).message}`);
     }
-  };
-  let last: Promise<unknown> = Promise.resolve();
-  const changes = new FileChanges({
-    roots: configs.map(({ handlerPath }) => ({ path: handlerPath, ignore: null })),
-    debounceMs: DEBOUNCE_MS,
-    isOwn: () => false,
-    onBatch: (paths) => {
-      const changed = configs.filter(({ handlerPath }) => paths.includes(handlerPath));
-      last = last.then(() => Promise.all(changed.map(reload)));
-    },
-    onNotice: say,
-    onError: ({ message }) => say(`functions are not watched any more: ${message}`),
-  });
-  await changes.isRead;
-  return {
-    async close() {
-      await changes.close();
-      await last;
-    },
-  };
+  }
 }

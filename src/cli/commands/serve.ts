@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { FunctionPool } from '../../js/serve/function-pool.ts';
 import { createFunctionServer } from '../../js/serve/function-server.ts';
 import { DEFAULT_SIZES } from '../../js/sizes.ts';
 import type { CommandRun } from '../command-context.ts';
-import { type WatchedFunctions, watchFunctions } from '../function-reload.ts';
-import { buildFunction, readFunction } from '../function-source.ts';
+import { FunctionWatch } from '../function-reload.ts';
+import { buildFunction } from '../function-source.ts';
 import { openConfig } from '../open-project.ts';
+import { ServedFunctions } from '../served-functions.ts';
+import { plainText } from '../ui/text/describe.ts';
 import { usageError } from '../usage-error.ts';
 
 interface ServeOptions {
@@ -17,8 +18,6 @@ interface ServeOptions {
 
 const DEFAULT_PORT = 8080;
 const MAX_SANDBOXES = 256;
-/** Calls that wait for each sandbox. */
-const WAITING_PER_SANDBOX = 64;
 
 function parseListen(text: string): { host: string; port: number } {
   const match = /^(?:(\[[0-9a-fA-F:]+\]|[^:[\]]+):)?(\d{1,5})$/.exec(text);
@@ -39,25 +38,28 @@ function parseSandboxes(text: string): number {
 export const serveCommand: CommandRun<ServeOptions> = async ({ io, options }) => {
   const listen = parseListen(options.listen ?? String(DEFAULT_PORT));
   const size = parseSandboxes(options.sandboxes ?? '2');
-  const { functions: configs } = await openConfig(io, options);
-  if (configs.length === 0) {
+  const readProject = async () => {
+    const project = await openConfig(io, options);
+    if (project.functions.length > 0) return project;
     throw usageError('the project has no functions', 'Add functions: to gondolin.yaml.');
-  }
-  const functions = new Map<string, FunctionPool>();
-  let watched: WatchedFunctions | null = null;
+  };
+  const project = await readProject();
+  const say = (line: string) => void io.stderr.write(`${plainText(line)}\n`);
+  const functions = new ServedFunctions({
+    size,
+    build: (config) => buildFunction(config, io),
+    say,
+  });
+  let watch: FunctionWatch | null = null;
   try {
-    for (const config of configs) {
-      const build = () => buildFunction(config, io);
-      const pool = new FunctionPool(await readFunction(config), {
-        ...{ size, build },
-        maxWaiting: size * WAITING_PER_SANDBOX,
-      });
-      functions.set(config.name, pool);
-      await pool.warm();
-      io.stderr.write(`ready: ${config.name}\n`);
+    for (const config of project.functions) await functions.add(config);
+    if (options.watch === true) {
+      watch = await FunctionWatch.start({ functions, project, readProject, say });
     }
-    if (options.watch === true) watched = await watchFunctions(configs, functions, io);
-    const server = createFunctionServer({ functions, maxBodyBytes: DEFAULT_SIZES.inputBuffer });
+    const server = createFunctionServer({
+      functions: functions.pools,
+      maxBodyBytes: DEFAULT_SIZES.inputBuffer,
+    });
     server.listen(listen.port, listen.host);
     await once(server, 'listening');
     const { address, port } = server.address() as AddressInfo;
@@ -68,7 +70,7 @@ export const serveCommand: CommandRun<ServeOptions> = async ({ io, options }) =>
     server.closeAllConnections();
     throw io.signal.reason;
   } finally {
-    await watched?.close();
-    await Promise.all([...functions.values()].map((pool) => pool.close()));
+    await watch?.close();
+    await functions.close();
   }
 };

@@ -33,6 +33,7 @@ interface Worker {
 export class FunctionPool {
   #source: FunctionSource;
   readonly #options: FunctionPoolOptions;
+  #build: FunctionPoolOptions['build'];
   readonly #idle: Worker[] = [];
   readonly #waiting: ((worker: Worker | null) => void)[] = [];
   #started = 0;
@@ -41,6 +42,7 @@ export class FunctionPool {
   constructor(source: FunctionSource, options: FunctionPoolOptions) {
     this.#source = source;
     this.#options = options;
+    this.#build = options.build;
   }
 
   /** Sandboxes that are there, working or not. */
@@ -59,15 +61,17 @@ export class FunctionPool {
 
   /**
    * Loads another version, for calls that have no sandbox yet. Those of the last one end after their calls.
+   * @param build  Makes its sandboxes. @default as those of the last one
    * @throws {GondolinError} what loading throws: the last version stays in use.
    */
-  async replace(source: FunctionSource): Promise<void> {
-    const worker = await this.#load(source);
+  async replace(source: FunctionSource, build = this.#build): Promise<void> {
+    const worker = await this.#load(source, build);
     if (this.#isClosed) {
       await worker.loaded.dispose();
       return;
     }
     this.#source = source;
+    this.#build = build;
     const old = this.#idle.splice(0);
     this.#started += 1 - old.length;
     this.#release(worker);
@@ -115,16 +119,16 @@ export class FunctionPool {
   async #start(): Promise<Worker> {
     this.#started += 1;
     try {
-      return await this.#load(this.#source);
+      return await this.#load(this.#source, this.#build);
     } catch (error) {
       this.#started -= 1;
       throw error;
     }
   }
 
-  async #load(source: FunctionSource): Promise<Worker> {
+  async #load(source: FunctionSource, build: FunctionPoolOptions['build']): Promise<Worker> {
     const { name, code, env } = source;
-    const sandbox = await (await this.#options.build()).loadRuntime();
+    const sandbox = await (await build()).loadRuntime();
     sandbox.addEnv(env);
     sandbox.addHandler(name, code);
     const loaded = await sandbox.getLoadedSandbox();

@@ -1,47 +1,76 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { expect, it, onTestFinished } from 'vitest';
-import { watchFunctions } from '../../../src/cli/function-reload.ts';
-import { readFunction } from '../../../src/cli/function-source.ts';
-import type { FunctionConfig } from '../../../src/config/config.ts';
+import { FunctionWatch } from '../../../src/cli/function-reload.ts';
+import { ServedFunctions } from '../../../src/cli/served-functions.ts';
+import { loadConfig } from '../../../src/config/load-config.ts';
 import { FunctionPool } from '../../../src/js/serve/function-pool.ts';
 import { buildLocal } from './local-sandbox.ts';
 
 const LIMIT = { timeout: 10_000 };
 
-it('serve --watch calls the new version once its file has changed, and the last one while it does not load', async () => {
+/** The functions of a project in a new directory, served with `--watch`. */
+async function serveWatched(yaml: string) {
   const directory = mkdtempSync(join(tmpdir(), 'gondolin-reload-'));
-  const handlerPath = join(directory, 'f.js');
-  const write = (text: string) => writeFileSync(handlerPath, text);
-  write('function handler() { return 1; }');
-  const config: FunctionConfig = {
-    ...{ name: 'f', handlerPath, env: {} },
-    ...{ timeoutMs: 5_000, memoryBytes: 2 ** 24 },
-  };
-  const build = async () => buildLocal();
-  const pool = new FunctionPool(await readFunction(config), { size: 1, maxWaiting: 9, build });
-  const stderr = new PassThrough();
-  let printed = '';
-  stderr.on('data', (chunk) => {
-    printed += chunk;
-  });
-  const watched = await watchFunctions([config], new Map([['f', pool]]), { stderr } as never);
+  const write = (name: string, text: string) => writeFileSync(join(directory, name), text);
+  write('f.js', 'function handler() { return 1; }');
+  write('gondolin.yaml', yaml);
+  const lines: string[] = [];
+  const say = (line: string) => void lines.push(line);
+  const functions = new ServedFunctions({ size: 1, build: async () => buildLocal(), say });
+  const readProject = () => loadConfig({ directory, env: {}, args: {} });
+  const project = await readProject();
+  for (const config of project.functions) await functions.add(config);
+  const watch = await FunctionWatch.start({ functions, project, readProject, say });
   onTestFinished(async () => {
-    await watched.close();
-    await pool.close();
+    await watch.close();
+    await functions.close();
     rmSync(directory, { recursive: true });
   });
-  expect(await pool.call(null)).toBe(1);
-  write('function handler() { return 2; }');
-  await expect.poll(() => pool.call(null), LIMIT).toBe(2);
-  write('this is no JavaScript');
-  await expect.poll(() => printed, LIMIT).toContain('not reloaded: f: SyntaxError');
-  expect(await pool.call(null)).toBe(2);
-  write('function handler() { return 3; }');
-  await expect.poll(() => pool.call(null), LIMIT).toBe(3);
-  expect(pool.sandboxes).toBe(1);
+  const call = (name: string) => functions.pools.get(name)?.call(null) ?? 'absent';
+  return { write, lines, call, functions };
+}
+
+it('serve --watch calls the new version once its file has changed, and the last one while it does not load', async () => {
+  const { write, lines, call, functions } = await serveWatched(
+    'functions: { f: { handler: ./f.js } }',
+  );
+  expect(await call('f')).toBe(1);
+  write('f.js', 'function handler() { return 2; }');
+  await expect.poll(() => call('f'), LIMIT).toBe(2);
+  write('f.js', 'this is no JavaScript');
+  await expect
+    .poll(() => lines, LIMIT)
+    .toContainEqual(expect.stringContaining('not reloaded: f: SyntaxError'));
+  expect(await call('f')).toBe(2);
+  write('f.js', 'function handler() { return 3; }');
+  await expect.poll(() => call('f'), LIMIT).toBe(3);
+  expect(functions.pools.get('f')?.sandboxes).toBe(1);
+});
+
+it('serve --watch takes over what changes in gondolin.yaml, and keeps what is served while that has a mistake', async () => {
+  const { write, lines, call } = await serveWatched('functions: { f: { handler: ./f.js } }');
+  const code = "import env from 'gondolin:env'; export function handler() { return env.WORD; }";
+  write('g.js', code);
+  write(
+    'gondolin.yaml',
+    'functions: { f: { handler: ./f.js }, g: { handler: ./g.js, env: { WORD: a } } }',
+  );
+  await expect.poll(() => call('g'), LIMIT).toBe('a');
+  write('gondolin.yaml', 'functions: { g: { handler: ./g.js, env: { WORD: b } } }');
+  await expect.poll(() => call('g'), LIMIT).toBe('b');
+  expect(await call('f')).toBe('absent');
+  write('gondolin.yaml', 'functions: { g: { handler: ./missing.js } }');
+  await expect
+    .poll(() => lines, LIMIT)
+    .toContainEqual(expect.stringContaining('not reloaded: the project: '));
+  expect(await call('g')).toBe('b');
+  // The file of a function that was added is watched too.
+  write('gondolin.yaml', 'functions: { g: { handler: ./g.js, env: { WORD: c } } }');
+  await expect.poll(() => call('g'), LIMIT).toBe('c');
+  write('g.js', code.replace('env.WORD', 'env.WORD + env.WORD'));
+  await expect.poll(() => call('g'), LIMIT).toBe('cc');
 });
 
 it('calls that run while a function is replaced end with the version they began with', async () => {
