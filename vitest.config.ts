@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { testEnvironment } from './test/test-environment.ts';
+import { WorkloadLast } from './test/workload-last.ts';
 
 const shared = {
   setupFiles: ['./test/fail-on-warning.ts'],
@@ -17,6 +18,7 @@ const ofBuild = {
 // One project per kind of test: see docs/development.md for what each may use.
 export default defineConfig({
   test: {
+    sequence: { sequencer: WorkloadLast },
     projects: [
       {
         test: {

@@ -14,8 +14,8 @@ import { createTestCa } from '../fixtures/net/certificates.ts';
 import { workloadImage } from '../fixtures/workload-image.ts';
 
 const MIB = 2 ** 20;
-const CONNECTIONS = IS_FULL_LOAD ? 500 : 100;
-const REQUESTS = IS_FULL_LOAD ? 2_000 : 400;
+const CONNECTIONS = IS_FULL_LOAD ? 500 : 50;
+const REQUESTS = IS_FULL_LOAD ? 2_000 : 200;
 /** What the guest's and the host's sockets, TLS, HTTP and the mux stream may hold when a side stops. */
 const IN_FLIGHT_BYTES = 16 * MIB;
 /** Beyond the bytes in flight: code that is compiled, garbage that is not collected yet. */
