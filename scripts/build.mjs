@@ -95,12 +95,17 @@ async function buildCli() {
     entryPoints: ['src/cli/bin.ts'],
     outfile: join(directory, 'gondolin.js'),
     format: 'cjs',
+    // Each start reads all of it: comments and indentation were half.
+    minifyWhitespace: true,
     define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__moduleUrl' },
     banner: { js: "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
   });
   // Code that V8 took from a cache has no loader of modules: scripts/cli-loader.cjs passes one in.
   const file = join(directory, 'gondolin.js');
-  writeFileSync(file, readFileSync(file, 'utf8').replace(/(?<![\w.$])import\(/g, '__import('));
+  const code = readFileSync(file, 'utf8').replace(/(?<![\w.$])import\(/g, '__import(');
+  const odd = /[^\0-\x7f]/.exec(code);
+  if (odd !== null) throw new Error(`gondolin.js has ${odd[0]}: cli-loader.cjs reads it as ASCII`);
+  writeFileSync(file, code);
   writeFileSync(join(directory, 'package.json'), '{ "type": "commonjs" }\n');
   copyFileSync(join(ROOT, 'scripts/cli-loader.cjs'), join(directory, 'bin.js'));
   chmodSync(join(directory, 'bin.js'), 0o755);

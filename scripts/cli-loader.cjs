@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Becomes dist/cli/bin.js: runs the CLI's one file, with its code as V8 compiled it when it was built. V8 refuses a cache
-// of another source, version or set of flags, and compiles then.
+// of another source, version or set of flags, and compiles then. The build has made sure that the file is ASCII, which as
+// such is read twice as fast.
 'use strict';
 const { readFileSync, writeFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -19,7 +20,7 @@ function readCache() {
 }
 
 const names = ['require', '__filename', '__dirname', '__import'];
-const script = new Script(`(function (${names}) {${readFileSync(filename, 'utf8')}\n})`, {
+const script = new Script(`(function (${names}) {${readFileSync(filename, 'latin1')}\n})`, {
   filename,
   cachedData: readCache(),
 });
