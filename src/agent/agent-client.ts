@@ -77,9 +77,9 @@ export class AgentClient {
     return this.#requests.send(request, { decode: checkEmptyBody, timeoutMs });
   }
 
-  /** Switches to the image's root. Call once, first. An empty device keeps the initramfs. */
-  root(root: { device: string; fsType: string }): Promise<void> {
-    return this.#request({ type: 'ROOT', ...root, mode: 'MEMORY' });
+  /** Switches to the image's root. Call once, first. An empty device keeps the initramfs. @param root.mode  Where its changes go. @default memory */
+  root(root: { device: string; fsType: string; mode?: 'MEMORY' | 'DISK' }): Promise<void> {
+    return this.#request({ type: 'ROOT', mode: 'MEMORY', ...root });
   }
 
   /** Sets the clock, the names and ids, and credits entropy. */

@@ -148,6 +148,7 @@ export function planFromFlags(flags: VmFlags, io: CliIo): Plan {
     cpus: readCpus(flags.cpus),
     memoryBytes: memory,
     root: 'memory' as const,
+    diskBytes: 0,
     user,
     env,
     envOutputs: {},

@@ -45,8 +45,10 @@ export interface SandboxConfig {
   readonly memoryBytes: number;
   /** Limit of the whole run; null for none. */
   readonly timeoutMs: number | null;
-  /** `memory`: writable, lost at the end. `readonly`: volumes and /tmp only. */
-  readonly root: 'memory' | 'readonly';
+  /** `memory` and `disk`: writable, lost at the end. `readonly`: volumes and /tmp only. */
+  readonly root: 'memory' | 'disk' | 'readonly';
+  /** Size of the disk of `root: disk`. */
+  readonly diskBytes: number;
   /** Working directory of the steps unless they say otherwise; absolute guest path. */
   readonly workspace: string;
   /** `UID[:GID]` or `NAME[:GROUP]`; empty for root. */

@@ -346,6 +346,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Correct resources.cpus and resources.memory.',
   },
+  MACHINE_DISK_FAILED: {
+    exit: EXIT.runner,
+    hint: 'Check the free space below $XDG_STATE_HOME/gondolin, or write `root: memory`.',
+  },
   MACHINE_STATE_FAILED: {
     exit: EXIT.runner,
     hint: 'Check the free disk space, or run with --cold to start without saved memory.',

@@ -15,6 +15,11 @@ const FEATURES = [
   'metadata_csum',
 ];
 
+/** The features of a disk that ends with its machine: it survives no crash and does not grow. */
+const SCRATCH_FEATURES = FEATURES.filter(
+  (feature) => feature !== 'has_journal' && feature !== 'resize_inode',
+);
+
 /** True when the file starts as an ext4 file system does. Its content is the guest's: nothing more is read of it on the host. */
 export function hasExt4(fd: number): boolean {
   const magic = Buffer.alloc(2);
@@ -23,14 +28,20 @@ export function hasExt4(fd: number): boolean {
 
 /**
  * Makes an empty ext4 file system in a sparse file, on disk when the promise resolves.
+ * @param use  `kept`: with a journal. `scratch`: for a disk that ends with its machine.
  * @throws {GondolinError} HOST_TOOL_NOT_FOUND, HOST_TOOL_FAILED.
  */
-export async function makeExt4(path: string, fd: number): Promise<void> {
+export async function makeExt4(
+  path: string,
+  fd: number,
+  use: 'kept' | 'scratch' = 'kept',
+): Promise<void> {
   const tool = requireTool('mkfs.ext4');
   const { execa } = await import('execa');
   const args = [
     ...['-q', '-F', '-b', '4096', '-m', '0', '-I', '256'],
-    ...['-O', `none,${FEATURES.join(',')}`, '-L', 'gondolin', path],
+    ...['-O', `none,${(use === 'kept' ? FEATURES : SCRATCH_FEATURES).join(',')}`],
+    ...['-E', 'lazy_itable_init=1', '-L', 'gondolin', path],
   ];
   const { failed, stderr, cause } = await execa(tool.path, args, {
     stdin: 'ignore',

@@ -20,6 +20,11 @@ export interface MachineSpec {
   readonly ram?: GuestRam;
   /** Further disks, /dev/vdb and on in the guest, with the serial numbers `disk0`, `disk1`, … At most MAX_DISKS. @default none */
   readonly disks?: readonly MachineDisk[];
+  /**
+   * Takes what the guest writes to its root, with the serial number `root`. It is made for the machine, saved with it, and
+   * ends with it. @default none
+   */
+  readonly rootDisk?: MachineDisk;
 }
 
 /** A writable raw disk image, which QEMU gets as an open file (`StartMachineOptions.diskFds`). */
@@ -60,7 +65,7 @@ export function checkMachineSpec(spec: MachineSpec): void {
     const range = `${MIN_MEMORY_BYTES / MIB} to ${MAX_MEMORY_BYTES / MIB} MiB`;
     throw invalid(`memory must be ${range}, got ${memoryBytes / MIB} MiB`);
   }
-  checkDisks(spec.disks ?? []);
+  checkDisks(spec);
   const ramPath = spec.ram?.kind === 'clone' ? spec.ram.path : null;
   for (const path of [spec.vmlinuxPath, spec.initramfsPath, spec.rootfsPath, ramPath]) {
     if (path !== null && !path.startsWith('/')) throw invalid(`path "${path}" is not absolute`);
@@ -70,9 +75,9 @@ export function checkMachineSpec(spec: MachineSpec): void {
   }
 }
 
-function checkDisks(disks: readonly MachineDisk[]): void {
+function checkDisks({ disks = [], rootDisk }: MachineSpec): void {
   if (disks.length > MAX_DISKS) throw invalid(`at most ${MAX_DISKS} disks, got ${disks.length}`);
-  for (const { sizeBytes } of disks) {
+  for (const { sizeBytes } of [...disks, ...(rootDisk === undefined ? [] : [rootDisk])]) {
     if (!Number.isSafeInteger(sizeBytes) || sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0) {
       throw invalid(`a disk must be a whole number of sectors, got ${sizeBytes} bytes`);
     }

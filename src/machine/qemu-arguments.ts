@@ -20,6 +20,9 @@ export const SAVE_PATH: string = `/dev/fdset/${SAVE_SET}`;
 export const FIRST_DISK_FD = 9;
 const FIRST_DISK_SET = 2;
 
+/** Serial number of the root's disk (guest/src/system/root.c). */
+const ROOT_DISK_SERIAL = 'root';
+
 /** Serial number of a disk, by which the guest finds it. */
 export function diskSerial(index: number): string {
   return `disk${index}`;
@@ -62,7 +65,8 @@ export function buildQemuArguments(input: QemuArgumentsInput): string[] {
     ...[...socketChannel('console'), ...SERIAL_PORT[arch]],
     ...ports(accelerator),
     ...(spec.rootfsPath === null ? [] : rootDrive(spec.rootfsPath)),
-    ...(spec.disks ?? []).flatMap(diskDrive),
+    ...(spec.disks ?? []).flatMap((disk, index) => diskDrive(disk, diskSerial(index), index)),
+    ...rootDiskDrive(spec),
   ];
 }
 
@@ -184,12 +188,21 @@ function rootDrive(path: string): string[] {
  * The descriptor's lock keeps other machines away: QEMU's own locks would end with the first of two descriptors. Deleted blocks become
  * holes of the file. `size` makes the limit the spec's, whatever the file has; it is also part of the template key.
  */
-function diskDrive({ sizeBytes }: MachineDisk, index: number): string[] {
-  const [id, set] = [diskSerial(index), FIRST_DISK_SET + index];
+function diskDrive({ sizeBytes }: MachineDisk, serial: string, index: number): string[] {
+  const [id, set] = [`drive-${serial}`, FIRST_DISK_SET + index];
   const file = `file.driver=file,file.filename=/dev/fdset/${set},file.locking=off,file.discard=unmap`;
   return [
     ...['-add-fd', `fd=${FIRST_DISK_FD + index},set=${set}`],
     ...['-blockdev', `driver=raw,node-name=${id},size=${sizeBytes},discard=unmap,${file}`],
-    ...['-device', `virtio-blk-pci,drive=${id},serial=${id},disable-legacy=on`],
+    // Without room on the host's disk a write fails, and the guest does not stop.
+    ...['-device', `virtio-blk-pci,drive=${id},serial=${serial},werror=report,disable-legacy=on`],
   ];
+}
+
+/** The root's disk follows the others. */
+function rootDiskDrive({
+  disks = [],
+  rootDisk,
+}: Pick<MachineSpec, 'disks' | 'rootDisk'>): string[] {
+  return rootDisk === undefined ? [] : diskDrive(rootDisk, ROOT_DISK_SERIAL, disks.length);
 }

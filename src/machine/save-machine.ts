@@ -19,6 +19,8 @@ export async function saveMachine(machine: Machine, directory: string): Promise<
   try {
     await saveState(machine, join(directory, SAVED_FILES.state));
     await copyRamOut(machine, join(directory, SAVED_FILES.ram));
+    // A stopped machine has no write under way.
+    await machine.rootDisk?.copyTo(join(directory, SAVED_FILES.rootDisk));
   } catch (cause) {
     if (GondolinError.is(cause) && cause.code !== 'MACHINE_QMP_FAILED') throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);

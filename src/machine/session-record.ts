@@ -28,13 +28,16 @@ export interface SessionRecord {
   readonly file: string;
   /** Name of the machine's state file until it is unlinked, right after it was opened. */
   readonly stateFile: string;
+  /** The same of the disk of its root. */
+  readonly diskFile: string;
 }
 
 /** Creates names for one machine, unique on this host. */
 export function newSession(directory: string): SessionRecord {
   const id = `${formatOwner(identifyOwnProcess())}-${randomBytes(6).toString('hex')}`;
   const path = join(directory, id);
-  return { name: `gondolin-${id}`, file: `${path}.json`, stateFile: `${path}.state` };
+  const [stateFile, diskFile] = [`${path}.state`, `${path}.disk`];
+  return { name: `gondolin-${id}`, file: `${path}.json`, stateFile, diskFile };
 }
 
 /**

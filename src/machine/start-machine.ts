@@ -18,6 +18,7 @@ import {
   spawnQemu,
 } from './qemu-process.ts';
 import { QmpClient } from './qmp.ts';
+import { RootDisk } from './root-disk.ts';
 import { newSession, removeSession, sweepStaleSessions, writeSession } from './session-record.ts';
 import { StateFile } from './state-file.ts';
 
@@ -37,6 +38,8 @@ export interface StartMachineOptions {
    * when it refuses a state.
    */
   readonly statePath?: string;
+  /** Saved copy of the spec's root disk. @default an empty file system */
+  readonly rootDiskPath?: string;
   /**
    * Open files of the spec's disks, readable and writable, in its order. QEMU has a copy of each until it ends, and with it the
    * locks (flock) on them.
@@ -54,6 +57,8 @@ export interface Machine {
   readonly confinement: Confinement;
   /** The file to which QEMU writes its state. */
   readonly stateFile: StateFile;
+  /** Null without one in the spec. */
+  readonly rootDisk: RootDisk | null;
   /** The port `gondolin.control`; an error has a listener already, and `close` follows it. */
   readonly control: Duplex;
   /** The port `gondolin.fs`; otherwise as `control`. */
@@ -106,28 +111,48 @@ export async function startMachine(
   writeSession(session, null);
   let child: QemuProcess;
   let stateFile: StateFile | null = null;
+  let rootDisk: RootDisk | null = null;
   try {
     stateFile = new StateFile(session.stateFile);
+    rootDisk = await makeRootDisk(spec, session.diskFile, options);
     const files = toConfinedFiles(spec, accelerator);
-    child = await spawn(qemu.path, args, options, {
-      confinement,
-      files,
-      saveFd: stateFile.writeFd,
-    });
+    const { diskFds = [] } = options;
+    const fds = rootDisk === null ? diskFds : [...diskFds, rootDisk.fd];
+    child = await spawn(
+      qemu.path,
+      args,
+      { ...options, diskFds: fds },
+      {
+        confinement,
+        files,
+        saveFd: stateFile.writeFd,
+      },
+    );
   } catch (cause) {
     stateFile?.close();
+    rootDisk?.close();
     removeSession(session);
     throw cause;
   }
-  const opened = stateFile;
+  const opened = [stateFile, ...(rootDisk === null ? [] : [rootDisk])];
   const exited = child.exited.finally(() => {
-    opened.close();
+    for (const file of opened) file.close();
     removeSession(session);
   });
   writeSession(session, child.pid);
   options.onSpawned?.();
   const qmp = await connectMonitor(child, exited, options);
-  return runningMachine({ spec, child, accelerator, confinement, stateFile, exited, qmp });
+  const files = { stateFile, rootDisk };
+  return runningMachine({ spec, child, accelerator, confinement, ...files, exited, qmp });
+}
+
+async function makeRootDisk(
+  { rootDisk }: MachineSpec,
+  path: string,
+  { rootDiskPath }: StartMachineOptions,
+): Promise<RootDisk | null> {
+  if (rootDisk === undefined) return null;
+  return RootDisk.make(path, rootDisk.sizeBytes, rootDiskPath ?? null);
 }
 
 /** Returns the files that QEMU opens by name. */
@@ -207,6 +232,7 @@ interface Parts {
   readonly accelerator: Accelerator;
   readonly confinement: Confinement;
   readonly stateFile: StateFile;
+  readonly rootDisk: RootDisk | null;
   readonly exited: Promise<MachineExit>;
   readonly qmp: QmpClient;
 }

@@ -98,9 +98,10 @@ function planNetwork({ network, secrets }: SandboxConfig): NetworkPlan {
 function planSandbox(sandbox: SandboxConfig, facts: PlanFacts): SandboxPlan {
   const { name, image, workspace, volumes, secrets, onWritableCode } = sandbox;
   const { matrix, matrixOf, profiles, shards, artifacts, reports } = sandbox;
-  const { cpus, memoryBytes, root, user, env, envOutputs, maskedEnv, timeoutMs, ports } = sandbox;
+  const { cpus, memoryBytes, root, diskBytes, user, timeoutMs, ports } = sandbox;
+  const { env, envOutputs, maskedEnv } = sandbox;
   const { order = [] } = orderByNeeds(sandbox.steps);
-  const size = { cpus, memoryBytes, root, user };
+  const size = { cpus, memoryBytes, root, diskBytes, user };
   const places = { workspace, mounts: volumes, hide: sandbox.hide, ports };
   const vm = { ...size, env, envOutputs, maskedEnv, ...places, timeoutMs };
   const network = planNetwork(sandbox);

@@ -198,6 +198,7 @@ export interface VmPlan
     | 'cpus'
     | 'memoryBytes'
     | 'root'
+    | 'diskBytes'
     | 'user'
     | 'env'
     | 'envOutputs'

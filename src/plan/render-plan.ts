@@ -54,6 +54,10 @@ function mountLine(mount: MountPlan): string {
   return `${mount.hostPath} -> ${mount.guestPath}${how}`;
 }
 
+function rootText({ root, diskBytes }: SandboxPlan['vm']): string {
+  return root === 'disk' ? `disk of ${Math.round(diskBytes / MIB)} MiB` : root;
+}
+
 function portLine({ host, port, guestPort }: PortMapping): string {
   const place = formatPlace({ host, port: port === 0 ? 'a free port' : port });
   const warning = isLoopback(host) ? '' : ' (other machines can connect)';
@@ -171,7 +175,7 @@ function sandboxLines(sandbox: SandboxPlan, note: CacheNote): string[] {
   return [
     `sandbox ${name}`,
     `  image      ${imageLine(image)}`,
-    `  machine    ${vm.cpus} CPU, ${Math.round(vm.memoryBytes / MIB)} MiB, root ${vm.root}, user ${vm.user || 'root'}`,
+    `  machine    ${vm.cpus} CPU, ${Math.round(vm.memoryBytes / MIB)} MiB, root ${rootText(vm)}, user ${vm.user || 'root'}`,
     ...(artifacts.length === 0 ? [] : [`  artifacts  ${artifacts.join(' ')}`]),
     ...(reports.junit.length === 0 ? [] : [`  reports    ${reports.junit.join(' ')}`]),
     ...(shards === 1 ? [] : [`  shards     at most ${shards}`]),

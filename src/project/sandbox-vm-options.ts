@@ -138,6 +138,14 @@ function memoryMounts(mounts: readonly MountPlan[]): Record<string, MemoryMount>
   return memory;
 }
 
+function rootOptions({
+  root,
+  diskBytes,
+}: VmPlan): Pick<SandboxOptions, 'rootOverlay' | 'rootDisk'> {
+  const isWritable = { rootOverlay: root !== 'readonly' };
+  return root === 'disk' ? { ...isWritable, rootDisk: diskBytes } : isWritable;
+}
+
 /** Returns the options of a sandbox's VM. @param from  Directory of a saved machine. */
 export function vmOptionsOf(inputs: VmInputs, from?: string): VMOptions {
   const { plan, sandbox, image, network, volumes, hooks, options } = inputs;
@@ -158,7 +166,7 @@ export function vmOptionsOf(inputs: VmInputs, from?: string): VMOptions {
       memory: memoryMounts(vm.mounts),
       disks: volumes.disks,
     },
-    sandbox: { rootOverlay: vm.root === 'memory', ...options.debug },
+    sandbox: { ...rootOptions(vm), ...options.debug },
     signal: hooks.signal,
     network: options.onAsk === undefined ? network : { ...network, onAsk: options.onAsk },
     onNetworkEvent: hooks.onNetworkEvent,

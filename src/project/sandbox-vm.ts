@@ -57,6 +57,25 @@ async function openCheckpoints(inputs: VmInputs): Promise<SandboxCheckpoints | n
   });
 }
 
+/** Makes the workspace of a root on a disk: elsewhere it is a volume. */
+async function makeWorkspace({ sandbox: { vm: plan } }: VmInputs, vm: VM): Promise<void> {
+  if (plan.root !== 'disk') return;
+  const root = vm.filesAs('');
+  try {
+    const isThere = await root.access(plan.workspace).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return;
+    await root.mkdir(plan.workspace, { recursive: true });
+    const { uid, gid } = await readOwnIds(vm.fs, plan.user);
+    await root.chown(plan.workspace, uid, gid);
+  } catch (error) {
+    await vm.close();
+    throw error;
+  }
+}
+
 /** Copies the trees of a sandbox into a VM that did not come from a saved machine, which has them. */
 async function copyIn(inputs: VmInputs, vm: VM): Promise<void> {
   const { sandbox, hooks } = inputs;
@@ -231,6 +250,7 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       const checkpoints = await openCheckpoints(inputs);
       hooks.onVmStarting();
       const { vm, steps } = await startSandbox(inputs, checkpoints);
+      if (steps.length === 0) await makeWorkspace(inputs, vm);
       if (steps.length === 0) await copyIn(inputs, vm);
       running.add(sandbox.name, vm, (paths) => syncGuest(inputs, vm, paths));
       await ports.serve(vm);

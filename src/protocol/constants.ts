@@ -146,7 +146,7 @@ export const MESSAGE = {
 } as const;
 
 /** Kinds of root file system. MEMORY: an overlay whose upper layer is lost at the end. */
-export const ROOT_MODE = { MEMORY: 1 } as const;
+export const ROOT_MODE = { MEMORY: 1, DISK: 2 } as const;
 
 /** Kinds of `MOUNT`. HOST: a name under the FUSE root. TMPFS: memory of the guest. DISK: a block device's serial number. */
 export const MOUNT_KIND = { HOST: 1, TMPFS: 2, DISK: 3 } as const;

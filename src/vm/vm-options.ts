@@ -30,6 +30,11 @@ export type DebugLog = (component: string, message: string) => void;
 export interface SandboxOptions {
   /** Makes `/` writable (a tmpfs over the image, lost at the end). @default false */
   readonly rootOverlay?: boolean;
+  /**
+   * With `rootOverlay`: what is written to `/` goes to a disk of this size instead of memory, in bytes or as `8GiB`; 32 MiB to 16 TiB.
+   * The disk ends with the VM, and takes what is used of it in the state directory of the host. @default memory
+   */
+  readonly rootDisk?: number | string;
   /** A directory with a built image, or the name of an image of this machine (`gondolin build --tag`). @default $GONDOLIN_GUEST_DIR */
   readonly imagePath?: string;
   /** Which components to log, or `'*'`: `sandbox` (`vm` and `agent`), `network` (or `net`) and `vfs`. @default none */

@@ -227,6 +227,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'sandboxes.*.image': 'debian',
   'sandboxes.*.resources': { cpus: 3 },
   'sandboxes.*.resources.memory': '1GiB',
+  'sandboxes.*.resources.disk': '1GiB',
   'sandboxes.*.resources.timeout': '1m',
   'sandboxes.*.workspace': '/work',
   'sandboxes.*.user': '1000',

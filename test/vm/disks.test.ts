@@ -153,3 +153,46 @@ sandboxes:
   expect((await gondolin('volumes', 'rm', `p${process.pid}/cache`)).code).toBe(0);
   expect(await shown()).toEqual(['filled']);
 });
+
+it('a root on a disk has a limit, is part of a saved machine, and leaves no file on the host', async () => {
+  const saved = join(temporaryDirectory(), 'saved');
+  mkdirSync(saved);
+  const options: VMOptions = { sandbox: { rootOverlay: true, rootDisk: '64MiB' } };
+  const root = async (more: VMOptions = {}) => {
+    const vm = await VM.create({ ...options, ...more });
+    onTestFinished(() => vm.close());
+    return vm;
+  };
+  const vm = await root();
+  expect(await sh(vm, 'head -c 100M /dev/zero > /var/big; rm /var/big')).toContain(
+    'No space left on device',
+  );
+  await sh(vm, 'echo before > /root/note; head -c 5M /dev/urandom > /root/random');
+  const digest = await sh(vm, 'md5sum < /root/random');
+  await vm.save(saved);
+  await sh(vm, 'echo after > /root/note; rm /root/random; head -c 20M /dev/zero > /root/other');
+  const copy = await root({ from: saved });
+  expect(await sh(copy, 'cat /root/note; ls /root; md5sum < /root/random')).toBe(
+    `before\nnote\nrandom\n${digest}`,
+  );
+  expect(await sh(copy, 'mv /root /moved && echo 3 > /proc/sys/vm/drop_caches && ls /moved')).toBe(
+    'note\nrandom',
+  );
+  expect(await sh(vm, 'cat /root/note; dmesg | grep -ci "ext4.*error"')).toBe('after\n0');
+  const [state] = statSync(saved).isDirectory() ? [statSync(join(saved, 'root-disk'))] : [];
+  expect(state?.size).toBe(64 * 2 ** 20);
+  expect((state?.blocks ?? 0) * 512).toBeLessThan(16 * 2 ** 20);
+});
+
+it('the workspace of a project with `root: disk` is on the disk, and belongs to the user', async () => {
+  const directory = directoryWith(`
+resources: { memory: 256MiB, disk: 600MiB }
+root: disk
+user: "1000:1000"
+steps:
+  - run: stat -c %u . && pwd && head -c 300M /dev/zero > large && du -m large | cut -f1
+`);
+  const { code, stdout } = await runBuiltCli(['run', '--progress', 'plain'], { cwd: directory });
+  expect(stdout).toMatch(/1000\n.*\/workspace\n.*30[01]/s);
+  expect(code).toBe(0);
+});

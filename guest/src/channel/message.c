@@ -12,7 +12,7 @@ static void decode_root(struct wire_reader *reader, struct root_request *root)
     root->device = wire_read_string(reader, MAX_TEXT_BYTES);
     root->filesystem = wire_read_string(reader, MAX_TEXT_BYTES);
     root->mode = wire_read_u8(reader);
-    if (root->mode != GONDOLIN_ROOT_MODE_MEMORY)
+    if (root->mode != GONDOLIN_ROOT_MODE_MEMORY && root->mode != GONDOLIN_ROOT_MODE_DISK)
         reader->failed = true;
 }
 

@@ -11,8 +11,8 @@
 #include <time.h>
 
 #include "file/target.h"
-#include "runtime/small_file.h"
 #include "runtime/util.h"
+#include "system/block_device.h"
 #include "system/hidden.h"
 
 #ifndef OPEN_TREE_CLONE
@@ -22,17 +22,13 @@
 /* fs/ext4/ext4.h: _IOW('f', 16, __u64), a number of blocks. */
 #define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
 #define BLOCK_BYTES 4096
-/* Serial numbers of virtio block devices have at most 20 bytes. */
-#define MAX_SERIAL_BYTES 20
 #define MAX_DISKS 16
 /* Not the top of the file system: programs that want an empty directory would find `lost+found` there. */
 #define DATA "data"
-#define DEVICE_WAIT_MS 5000
-#define DEVICE_POLL_MS 5
 
 struct disk {
     /* Its serial number, and the name of its directory in the hidden one. */
-    char serial[MAX_SERIAL_BYTES + 1];
+    char serial[BLOCK_DEVICE_SERIAL_BYTES + 1];
     char *target;
     /* The directory under the mount: attaching again by it needs no lookup of the path. */
     int under_fd;
@@ -45,40 +41,6 @@ struct disk {
 
 static struct disk disks[MAX_DISKS];
 static size_t disk_count;
-
-static bool has_serial(const char *device, const char *serial)
-{
-    char path[64];
-    char text[MAX_SERIAL_BYTES + 1];
-    (void)snprintf(path, sizeof path, "/sys/block/%s/serial", device);
-    return small_file_read(AT_FDCWD, path, text, sizeof text) > 0 && strcmp(text, serial) == 0;
-}
-
-/* Writes the path of the device with that serial number. */
-static bool find_once(const char *serial, char *path, size_t size)
-{
-    for (char letter = 'a'; letter <= 'z'; letter++) {
-        char device[] = {'v', 'd', letter, '\0'};
-        if (has_serial(device, serial)) {
-            (void)snprintf(path, size, "/dev/%s", device);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The driver may still be probing it. */
-static bool find_device(const char *serial, char *path, size_t size, struct failure *failure)
-{
-    const struct timespec pause = {.tv_nsec = DEVICE_POLL_MS * 1000000L};
-    for (int waited_ms = 0; waited_ms < DEVICE_WAIT_MS; waited_ms += DEVICE_POLL_MS) {
-        if (find_once(serial, path, size))
-            return true;
-        (void)nanosleep(&pause, NULL);
-    }
-    errno = ENODEV;
-    return failed(failure, "find the disk %s", serial);
-}
 
 static bool set_option(int context, const char *key, const char *value)
 {
@@ -151,9 +113,9 @@ static bool bind_data(const struct disk *disk, int mount_fd, struct failure *fai
 
 static bool attach(struct disk *disk, struct failure *failure)
 {
-    char device[32];
+    char device[BLOCK_DEVICE_PATH_BYTES];
     uint64_t bytes = 0;
-    if (!find_device(disk->serial, device, sizeof device, failure) || !open_fresh(device, &bytes, failure))
+    if (!block_device_find(disk->serial, device, sizeof device, failure) || !open_fresh(device, &bytes, failure))
         return false;
     AUTO_CLOSE int mount_fd = mount_ext4(device);
     if (mount_fd < 0)
@@ -167,8 +129,8 @@ bool disk_mount(const struct mount_request *request, struct failure *failure)
 {
     struct disk *disk = &disks[disk_count];
     errno = EINVAL;
-    if (disk_count == MAX_DISKS || strlen(request->source) > MAX_SERIAL_BYTES || strchr(request->source, '/') != NULL ||
-        *request->source == '.' || *request->source == '\0')
+    if (disk_count == MAX_DISKS || strlen(request->source) > BLOCK_DEVICE_SERIAL_BYTES ||
+        strchr(request->source, '/') != NULL || *request->source == '.' || *request->source == '\0')
         return failed(failure, "mount %s", request->target);
     if (!target_make(request->target, false, failure))
         return false;
@@ -203,8 +165,8 @@ static bool unmount(struct disk *disk)
  */
 static bool is_free(const struct disk *disk)
 {
-    char device[32];
-    if (!find_once(disk->serial, device, sizeof device))
+    char device[BLOCK_DEVICE_PATH_BYTES];
+    if (!block_device_find_once(disk->serial, device, sizeof device))
         return false;
     AUTO_CLOSE int fd = open(device, O_RDONLY | O_EXCL | O_CLOEXEC);
     return fd >= 0;

@@ -12,6 +12,7 @@
 #include "runtime/log.h"
 #include "runtime/path.h"
 #include "runtime/util.h"
+#include "system/block_device.h"
 #include "system/boot.h"
 #include "system/cgroup.h"
 #include "system/cgroup_pool.h"
@@ -22,11 +23,16 @@
 #define LOWER "/lower"
 #define UPPER "/upper"
 #define NEW_ROOT "/newroot"
+#define OVERLAY_LAYERS "lowerdir=" LOWER ",upperdir=" UPPER "/upper,workdir=" UPPER "/work"
+#define OVERLAY_OPTIONS OVERLAY_LAYERS ",redirect_dir=on,metacopy=on,index=off,xino=off"
+/* src/machine/qemu-arguments.ts */
+#define ROOT_DISK_SERIAL "root"
 #define DEVICE_WAIT_MS 5000
 #define DEVICE_POLL_MS 5
 
 static int initramfs_fd = -1;
 static bool is_switched;
+static bool is_on_disk;
 
 static bool mount_new(const char *type, const char *path, unsigned long flags, const char *options,
                       struct failure *failure)
@@ -35,6 +41,29 @@ static bool mount_new(const char *type, const char *path, unsigned long flags, c
         return failed(failure, "mkdir %s", path);
     if (mount(type, path, type, flags, options) != 0)
         return failed(failure, "mount %s", path);
+    return true;
+}
+
+/*
+ * The disk ends with the machine: it has no journal, and nothing fills its tables in the background. What is deleted becomes free on
+ * the host (discard).
+ */
+static bool mount_upper_disk(struct failure *failure)
+{
+    char device[BLOCK_DEVICE_PATH_BYTES];
+    if (!block_device_find(ROOT_DISK_SERIAL, device, sizeof device, failure))
+        return false;
+    if (mount(device, UPPER, "ext4", MS_NOATIME, "discard,noinit_itable,errors=remount-ro") != 0)
+        return failed(failure, "mount the disk of the root");
+    return true;
+}
+
+static bool mount_upper(uint8_t mode, struct failure *failure)
+{
+    if (mode == GONDOLIN_ROOT_MODE_DISK)
+        return mount_upper_disk(failure);
+    if (mount("tmpfs", UPPER, "tmpfs", 0, "mode=0755") != 0)
+        return failed(failure, "mount " UPPER);
     return true;
 }
 
@@ -58,17 +87,18 @@ static bool mount_overlay(const struct root_request *request, struct failure *fa
         return false;
     if (mount(request->device, LOWER, request->filesystem, MS_RDONLY, NULL) != 0)
         return failed(failure, "mount %s as %s", request->device, request->filesystem);
-    if (mount("tmpfs", UPPER, "tmpfs", 0, "mode=0755") != 0)
-        return failed(failure, "mount " UPPER);
+    if (!mount_upper(request->mode, failure))
+        return false;
     if (mkdir(UPPER "/upper", 0755) != 0 || mkdir(UPPER "/work", 0755) != 0)
         return failed(failure, "mkdir " UPPER "/work");
     /*
      * As on a plain disk: directories of the image can be renamed (redirect_dir), and a new owner or mode copies no
      * content into memory (metacopy). No xino: it sets the highest bits of inode numbers, and programs that hold them
-     * as doubles (Node) see neighbours as equal. No index: the image's squashfs has no file handles.
+     * as doubles (Node) see neighbours as equal. No index: the image's squashfs has no file handles. Volatile: a disk
+     * that ends with the machine is never flushed.
      */
-    const char *options = "lowerdir=" LOWER ",upperdir=" UPPER "/upper,workdir=" UPPER
-                          "/work,redirect_dir=on,metacopy=on,index=off,xino=off";
+    const char *options = request->mode == GONDOLIN_ROOT_MODE_DISK ? OVERLAY_OPTIONS ",volatile" : OVERLAY_OPTIONS;
+    is_on_disk = request->mode == GONDOLIN_ROOT_MODE_DISK;
     if (mount("overlay", NEW_ROOT, "overlay", 0, options) != 0)
         return failed(failure, "mount overlay");
     return true;
@@ -192,6 +222,8 @@ void root_unmount(void)
     if (chdir("/") != 0)
         log_console("leave the root: %s", strerror(errno));
     close_quietly(take_fd(&root_fd));
-    unmount(UPPER);
+    /* Unmounting would write to a disk what nobody reads any more. */
+    if (!is_on_disk)
+        unmount(UPPER);
     unmount(LOWER);
 }

@@ -66,6 +66,13 @@ export interface SharedParts {
   readonly named: NamedVolumes;
 }
 
+const ROOT_DISK: SizeLimits = { key: 'resources.disk', fallback: '8GiB', min: '32MiB' };
+
+function readRoot(node: SourceNode | undefined): SandboxConfig['root'] {
+  const text = textOr(node, 'memory');
+  return text === 'readonly' || text === 'disk' ? text : 'memory';
+}
+
 /** Reads one sandbox of a tree whose form is right, with `defaults:` already merged under it. */
 export function readSandbox(
   project: CheckContext,
@@ -84,7 +91,9 @@ export function readSandbox(
   const ownNames = Object.keys(own.env);
   const steps = readSteps(context, get('steps'), workspace);
   const network = readNetwork(context, get('network'));
-  const volumes = readVolumes(context, get('volumes'), { workspace, memoryBytes, named });
+  const root = readRoot(get('root'));
+  const place = { workspace, memoryBytes, named, hasMemory: root !== 'disk' };
+  const volumes = readVolumes(context, get('volumes'), place);
   const variables = guestVariables(fromFiles, own, steps);
   return {
     name,
@@ -98,7 +107,8 @@ export function readSandbox(
     cpus: numberOr(getChild(resources, 'cpus'), 1),
     memoryBytes,
     timeoutMs: readTimeout(context, getChild(resources, 'timeout')),
-    root: textOr(get('root'), 'memory') === 'readonly' ? 'readonly' : 'memory',
+    root,
+    diskBytes: readSizeBytes(context, getChild(resources, 'disk'), ROOT_DISK),
     workspace,
     user: user === 'root' ? '' : user,
     env: { ...fromFiles.env, ...own.env },

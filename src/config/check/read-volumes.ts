@@ -48,6 +48,8 @@ export interface VolumePlace {
   /** Memory of the VM, in bytes. */
   readonly memoryBytes: number;
   readonly named: NamedVolumes;
+  /** False when the workspace is a directory of the root where no volume covers it. */
+  readonly hasMemory: boolean;
 }
 
 function guestPath(
@@ -186,14 +188,14 @@ function readLong(
 /** Returns memory for a workspace that no volume covers, so that steps always have a directory to start in. */
 function workspaceVolume(
   volumes: readonly VolumeConfig[],
-  { workspace, memoryBytes }: VolumePlace,
+  { workspace, memoryBytes, hasMemory }: VolumePlace,
 ): VolumeConfig[] {
   const isCovered = volumes.some(
     // Copied files are written to the workspace, which needs memory of its own.
     ({ kind, guestPath: path }) =>
       kind !== 'copy' && (workspace === path || workspace.startsWith(`${path}/`)),
   );
-  if (isCovered || workspace === '/') return [];
+  if (isCovered || workspace === '/' || !hasMemory) return [];
   return [{ kind: 'memory', guestPath: workspace, sizeBytes: Math.floor(memoryBytes / 2) }];
 }
 

@@ -59,7 +59,6 @@ export function composeKeyHint(key: string, known: readonly string[]): string | 
 
 /** Hints for values of another tool, or of a later version of this one. */
 const VALUE_HINTS: Readonly<Record<string, string>> = {
-  disk: 'Write `root: memory`; put what must outlive the run on a volume.',
   alpine: 'Write `alpine: {version: "3.23", packages: […]}` instead of `build:`.',
   tmpfs: 'Write `type: memory`.',
   'unless-stopped': 'Write `restart: always`.',

@@ -4,17 +4,15 @@ import { ISSUE_HINTS, type Issue, type IssueCode } from '../issue.ts';
 import { type SourceNode, type Span, startPlace } from '../yaml/source-node.ts';
 import { composeKeyHint, composeValueHint } from './compose-hints.ts';
 
-/** Keys planned for later versions: they get a clear message instead of "did you mean". */
-const LATER_KEYS: ReadonlySet<string> = new Set(['disk']);
-
-/** Values planned for later versions: `root: disk`, `distro: alpine`. */
-const LATER_VALUES: ReadonlySet<unknown> = new Set(['disk', 'alpine']);
+/** Values planned for later versions: `distro: alpine`. */
+const LATER_VALUES: ReadonlySet<unknown> = new Set(['alpine']);
 
 /** Keys that are often written one level too high, with the key they belong under. */
 const PARENT_OF: Readonly<Record<string, string>> = {
   cpus: 'resources',
   memory: 'resources',
   timeout: 'resources',
+  disk: 'resources',
 };
 
 /** The place of an issue: the value, and its key if it is in a map. */
@@ -85,9 +83,6 @@ function unknownKey(error: ErrorObject, parts: readonly string[], tree: SourceNo
   }
   const path = keyPath([...parts, key]);
   const known = Object.keys((error.parentSchema?.['properties'] as object | undefined) ?? {});
-  if (LATER_KEYS.has(key) && !known.includes(key)) {
-    return { code: 'later_key', message: `${path}: not supported in this version`, span };
-  }
   return {
     code: 'unknown_key',
     message: `${path}: unknown key`,
@@ -119,7 +114,7 @@ function isEcho({ keyword, schemaPath, propertyName, data }: ErrorObject): boole
   if (schemaPath.includes('/oneOf/') && propertyName === undefined) return true;
   if (keyword !== 'oneOf') return false;
   const isMap = typeof data === 'object' && data !== null && !Array.isArray(data);
-  return !isMap || Object.keys(data).some((key) => LATER_KEYS.has(key));
+  return !isMap;
 }
 
 function toDraft(error: ErrorObject, tree: SourceNode): Draft | null {

@@ -90,7 +90,7 @@ function baseParts({ name, vm, network, secrets }: SandboxPlan, facts: ChainFact
     part('image', facts.image),
     part('resources.cpus', vm.cpus),
     part('resources.memory', vm.memoryBytes),
-    part('root', vm.root),
+    part('root', vm.root === 'disk' ? ['disk', vm.diskBytes] : vm.root),
     part('user', vm.user),
     part('workspace', vm.workspace),
     // The guest's host name: programs store it in their files.

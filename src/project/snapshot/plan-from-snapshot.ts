@@ -42,8 +42,9 @@ export function planFromSnapshot(plan: Plan, facts: SnapshotFacts): Plan {
         hint: 'Give the sandbox the same volumes, or take another snapshot.',
       });
     }
-    const { cpus, memoryBytes, root } = facts;
-    return { ...sandbox, image: facts.image, vm: { ...sandbox.vm, cpus, memoryBytes, root } };
+    const { cpus, memoryBytes, root, diskBytes } = facts;
+    const vm = { ...sandbox.vm, cpus, memoryBytes, root, diskBytes };
+    return { ...sandbox, image: facts.image, vm };
   });
   return { ...plan, sandboxes };
 }

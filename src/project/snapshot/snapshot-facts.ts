@@ -32,7 +32,9 @@ export interface SnapshotFacts {
   readonly image: ImagePlan;
   readonly cpus: number;
   readonly memoryBytes: number;
-  readonly root: 'memory' | 'readonly';
+  readonly root: SandboxPlan['vm']['root'];
+  /** Size of the disk of `root: disk`; 0 in snapshots that were taken before there was one. */
+  readonly diskBytes: number;
   readonly mounts: readonly MountPlan[];
 }
 
@@ -43,8 +45,8 @@ export function createSnapshotFacts(
   { name: sandbox, image, vm }: SandboxPlan,
   createdAtMs: number,
 ): SnapshotFacts {
-  const { cpus, memoryBytes, root, mounts } = vm;
-  const machine = { image, cpus, memoryBytes, root, mounts };
+  const { cpus, memoryBytes, root, diskBytes, mounts } = vm;
+  const machine = { image, cpus, memoryBytes, root, diskBytes, mounts };
   return { version: 1, name, project, sandbox, createdAtMs, ...machine };
 }
 
@@ -159,6 +161,7 @@ export const snapshotFacts: Decoder<SnapshotFacts> = object<SnapshotFacts>({
   image: object<ImagePlan>({ name: text(), recipe }),
   cpus: integer(),
   memoryBytes: integer(),
-  root: literal('memory', 'readonly'),
+  root: literal('memory', 'disk', 'readonly'),
+  diskBytes: withDefault(integer(), 0),
   mounts: list(mount),
 });

@@ -35,12 +35,12 @@ function invalid(option: string, got: unknown, want: string): GondolinError {
  * Returns the bytes of a disk's size, rounded up to whole MiB.
  * @throws {GondolinError} VM_BAD_OPTION
  */
-export function diskBytes(size: number | string): number {
+export function diskBytes(size: number | string, option = 'vfs.disks: size'): number {
   const match = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:i?B)?|B)?$/.exec(String(size));
   const bytes = match === null ? Number.NaN : Number(match[1]) * (UNITS[match[2] ?? ''] ?? 1);
   if (!(bytes >= MIN_DISK_BYTES && bytes <= MAX_DISK_BYTES)) {
     const range = `${formatBytes(MIN_DISK_BYTES)} to ${formatBytes(MAX_DISK_BYTES)}`;
-    throw invalid('vfs.disks: size', size, `a size such as 2GiB, from ${range}`);
+    throw invalid(option, size, `a size such as 2GiB, from ${range}`);
   }
   return Math.ceil(bytes / MIB) * MIB;
 }

@@ -23,7 +23,7 @@ import { digestRam, fileStamp } from './ram-digest.ts';
 export const SNAPSHOT_VERSION = 8;
 
 const MANIFEST = 'manifest.json';
-/** The RAM file's stamp when its digest was last verified. */
+/** The stamps of the RAM and of the disk when their digests were last verified. */
 const VERIFIED = 'verified.txt';
 const MAX_MANIFEST_BYTES = 64 * 1024;
 /** Read in full at each restore: some 100 KB together. */
@@ -33,6 +33,8 @@ const SMALL_FILES = [SAVED_FILES.state, SAVED_FILES.mounts, SAVED_FILES.network]
 export interface SavedMachine {
   readonly ramPath: string;
   readonly statePath: string;
+  /** The disk of its root, if it has one. */
+  readonly rootDiskPath?: string;
   /** Bytes that its file channel had carried. */
   readonly channel: ChannelCounts;
 }
@@ -44,6 +46,8 @@ interface Manifest {
   readonly memoryBytes: number;
   /** See `digestRam`. */
   readonly ramSha256: string;
+  /** The same of the disk of its root; null where the machine has none. */
+  readonly rootDiskSha256: string | null;
   /** sha256 of each of SMALL_FILES, 64 hex digits; null for a file that does not exist. */
   readonly sha256: Readonly<Record<string, string | null>>;
   readonly channel: ChannelCounts;
@@ -55,6 +59,7 @@ const storedManifest = object<Manifest>({
   templateKey: text(),
   memoryBytes: integer(),
   ramSha256: sha256,
+  rootDiskSha256: nullable(sha256),
   sha256: record(SMALL_FILES, nullable(sha256)),
   channel: object<ChannelCounts>({ bytesIn: integer(), bytesOut: integer() }),
 });
@@ -72,10 +77,11 @@ export async function writeManifest(
     templateKey,
     memoryBytes,
     ramSha256: await digestRam(ramPath),
+    rootDiskSha256: await rootDiskDigest(join(directory, SAVED_FILES.rootDisk)),
     sha256: await digestSmallFiles(directory),
     channel,
   };
-  await writeFile(join(directory, VERIFIED), (await fileStamp(ramPath)) ?? '', { mode: 0o600 });
+  await writeFile(join(directory, VERIFIED), await stampsOf(directory), { mode: 0o600 });
   await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest)}\n`, { mode: 0o600 });
 }
 
@@ -105,17 +111,37 @@ export async function openSavedMachine(
   if ((await fileSize(ramPath)) !== manifest.memoryBytes) {
     throw refused(directory, 'its memory is incomplete');
   }
-  await checkRam(directory, ramPath, manifest);
-  return { ramPath, statePath: join(directory, SAVED_FILES.state), channel: manifest.channel };
+  await checkLarge(directory, manifest);
+  const rootDiskPath = join(directory, SAVED_FILES.rootDisk);
+  return {
+    ramPath,
+    statePath: join(directory, SAVED_FILES.state),
+    channel: manifest.channel,
+    ...(manifest.rootDiskSha256 === null ? {} : { rootDiskPath }),
+  };
 }
 
-async function checkRam(directory: string, path: string, { ramSha256 }: Manifest): Promise<void> {
-  const stamp = await fileStamp(path);
+async function checkLarge(directory: string, manifest: Manifest): Promise<void> {
+  const stamps = await stampsOf(directory);
   const verified = join(directory, VERIFIED);
-  if (stamp !== null && (await readTextFile(verified, MAX_MANIFEST_BYTES)) === stamp) return;
-  if ((await digestRam(path)) !== ramSha256) throw refused(directory, 'its memory is damaged');
-  // The stamp from before the digest: a change meanwhile is then noticed. A stamp that cannot be written costs only time.
-  await writeFileAtomic(verified, stamp ?? '').catch(ignoreCoded);
+  if ((await readTextFile(verified, MAX_MANIFEST_BYTES)) === stamps) return;
+  const ramSha256 = await digestRam(join(directory, SAVED_FILES.ram));
+  if (ramSha256 !== manifest.ramSha256) throw refused(directory, 'its memory is damaged');
+  const diskSha256 = await rootDiskDigest(join(directory, SAVED_FILES.rootDisk));
+  if (diskSha256 !== manifest.rootDiskSha256)
+    throw refused(directory, 'the disk of its root is damaged');
+  // The stamps from before the digests: a change meanwhile is then noticed. Stamps that cannot be written cost only time.
+  await writeFileAtomic(verified, stamps).catch(ignoreCoded);
+}
+
+async function stampsOf(directory: string): Promise<string> {
+  const names = [SAVED_FILES.ram, SAVED_FILES.rootDisk];
+  const stamps = await Promise.all(names.map((name) => fileStamp(join(directory, name))));
+  return stamps.map((stamp) => stamp ?? '-').join('\n');
+}
+
+async function rootDiskDigest(path: string): Promise<string | null> {
+  return (await fileSize(path)) === -1 ? null : digestRam(path);
 }
 
 function ignoreCoded(error: unknown): void {

@@ -12,6 +12,8 @@ export interface TemplateKeyInput {
   readonly memoryBytes: number;
   /** @default none */
   readonly disks?: readonly MachineDisk[];
+  /** @default none */
+  readonly rootDisk?: MachineDisk;
   readonly accelerator: Accelerator;
   readonly qemu: Tool;
   /** True when the scratch mounts are part of the machine. */

@@ -12,6 +12,8 @@ import { connectAgent, type StartedGuest, untilReady } from './started-guest.ts'
 export interface RootDevice {
   readonly device: string;
   readonly fsType: string;
+  /** Where what is written to it goes. @default memory */
+  readonly mode?: 'MEMORY' | 'DISK';
 }
 
 const NO_ROOT: RootDevice = { device: '', fsType: '' };
@@ -32,8 +34,9 @@ export async function bootUntilReady(
   identify: (guest: StartedGuest) => Promise<void>,
 ): Promise<StartedGuest> {
   const { spec, image, network, machineOptions, limit } = context;
-  const root =
-    image.rootfsPath === null ? NO_ROOT : { device: '/dev/vda', fsType: image.rootfsType };
+  const mode = spec.rootDisk === undefined ? 'MEMORY' : 'DISK';
+  const root: RootDevice =
+    image.rootfsPath === null ? NO_ROOT : { device: '/dev/vda', fsType: image.rootfsType, mode };
   const guest = await bootMachine(spec, root, network, machineOptions);
   context.onMachine(guest.machine);
   const ready = guest.ready.then(async (hello) => {

@@ -87,7 +87,9 @@ export async function restoreMachine(
   options: StartMachineOptions,
 ): Promise<StartedGuest> {
   const ram = { kind: 'clone', path: saved.ramPath } as const;
-  const machine = await startMachine({ ...spec, ram }, { ...options, statePath: saved.statePath });
+  const { statePath, rootDiskPath } = saved;
+  const saves = { statePath, ...(rootDiskPath === undefined ? {} : { rootDiskPath }) };
+  const machine = await startMachine({ ...spec, ram }, { ...options, ...saves });
   const { session, agent } = connectAgent(machine, network);
   const sentAt = performance.now();
   const thawed = agent.thaw(identity(), true);

@@ -1,3 +1,4 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
 import { chooseAccelerator } from '../../host/accelerator.ts';
 import { type Directories, resolveDirectories } from '../../host/directories.ts';
 import { qemuName, requireTool } from '../../host/tools.ts';
@@ -6,6 +7,7 @@ import type { MachineSpec } from '../../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../../machine/start-machine.ts';
 import type { CloneIdentity } from '../../protocol/host-message.ts';
 import type { FuseServer } from '../../vfs/fuse-server.ts';
+import { diskBytes } from '../disks/disk-options.ts';
 import type { OpenDisk } from '../disks/open-disks.ts';
 import type { GuestFiles } from '../guest-files.ts';
 import type { GuestNetwork } from '../guest-network.ts';
@@ -57,6 +59,15 @@ export interface StartContext extends WatchedStart {
   readonly directories: Directories;
 }
 
+function rootDisk({ sandbox }: VMOptions): Pick<MachineSpec, 'rootDisk'> {
+  const { rootDisk: size, rootOverlay } = sandbox ?? {};
+  if (size === undefined) return {};
+  if (rootOverlay !== true) {
+    throw new GondolinError('VM_BAD_OPTION', 'option sandbox.rootDisk: needs rootOverlay: true');
+  }
+  return { rootDisk: { sizeBytes: diskBytes(size, 'sandbox.rootDisk') } };
+}
+
 /** @throws {GondolinError} HOST_… when QEMU is missing or does not run; VM_BAD_OPTION for the memory. */
 export async function createStartContext(start: WatchedStart): Promise<StartContext> {
   const { options, image, network, files, disks = [] } = start;
@@ -68,6 +79,7 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
     cpus: options.cpus ?? 1,
     memoryBytes: memoryBytes(options.memory ?? DEFAULT_MEMORY),
     disks: disks.map((disk) => ({ sizeBytes: disk.image.sizeBytes })),
+    ...rootDisk(options),
   };
   const { vmlinuxPath, initramfsPath, rootfsPath } = image;
   const hasScratch = hasStandardScratch(options);

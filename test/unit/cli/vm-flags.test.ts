@@ -22,6 +22,7 @@ it('planFromFlags() without flags is a small VM with a writable root that reache
   expect(vm).toEqual({
     cpus: 1,
     memoryBytes: 512 * 2 ** 20,
+    diskBytes: 0,
     root: 'memory',
     user: '',
     env: {},

@@ -202,6 +202,7 @@ export function sandbox(
       cpus: 2,
       memoryBytes: 512 * 2 ** 20,
       root: 'memory',
+      diskBytes: 0,
       user: '',
       env: {},
       envOutputs: {},

@@ -36,6 +36,7 @@ it('the smallest file has every default', () => {
         memoryBytes: 512 * 2 ** 20,
         timeoutMs: null,
         root: 'memory',
+        diskBytes: 8 * 2 ** 30,
         workspace: '/workspace',
         user: '',
         env: {},
@@ -146,11 +147,12 @@ describe('bad files', () => {
   });
 });
 
-it.each(['disk'])('the later key %s gets a hint of its own', (key) => {
-  const [issue, ...more] = errorOf(`image: debian\n${key}: x\n`);
-  expect(issue).toMatchObject({ code: 'later_key', at: { line: 2, col: 1 } });
-  expect(issue?.hint).toContain('planned');
-  expect(more).toEqual([]);
+it('`root: disk` has a size of its own, and its workspace is on it', () => {
+  const [sandbox] = readText('root: disk\nresources: { disk: 1GiB }\n').sandboxes;
+  expect(sandbox).toMatchObject({ root: 'disk', diskBytes: 2 ** 30, volumes: [] });
+  expect(readText('root: disk\n').sandboxes[0]?.diskBytes).toBe(8 * 2 ** 30);
+  expect(errorOf('root: disk\nresources: { disk: 1MiB }\n')[0]?.code).toBe('bad_value');
+  expect(errorOf('image: debian\ndisk: 8GiB\n')[0]?.hint).toContain('resources');
 });
 
 it('watch: reads rules with paths at its file, and reports steps and services that are not there', () => {

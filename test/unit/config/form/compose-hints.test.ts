@@ -15,7 +15,6 @@ it.each([
   ['steps: [{ run: ls, environment: { A: b } }]', 'unknown_key', '`env:`'],
   ['steps: [{ run: ls, working-directory: x }]', 'unknown_key', '`cwd:`'],
   ['steps: [{ run: ls, if: always }]', 'unknown_key', '`when: on_success`'],
-  ['root: disk', 'later_key', '`root: memory`'],
   ['volumes: [{ type: tmpfs, target: x }]', 'bad_value', '`type: memory`'],
   ['image: Node:20', 'image_reference', 'REGISTRY/NAME:TAG'],
   ['image: python', 'unknown_image', 'python:3.12-slim'],
