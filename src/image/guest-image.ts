@@ -45,10 +45,10 @@ export interface DockerfileWork {
   readonly text: string;
   /** Paths below the context that the build may read. */
   readonly contextPaths: ReadonlySet<string>;
-  /** Directory with a directory for each of `bases`, in the form `dir:` of skopeo; the name of each is its id. */
+  /** Directory with a directory for each of `baseIds`, in the form `dir:` of skopeo; the name of each is its id. */
   readonly basesDirectory: string;
-  /** 64 hex digits, and the name that the Dockerfile has for it. */
-  readonly bases: readonly { readonly id: string; readonly name: string }[];
+  /** Base images that the disk does not have yet, 64 hex digits each. */
+  readonly baseIds: readonly string[];
   /** Digests of layers that are not needed back, `sha256:` and 64 hex digits. */
   readonly knownLayers: ReadonlySet<string>;
   /** Disk image that keeps what instructions gave, made if it is missing. */

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { copyFile, link, mkdir, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { manifestInvalid } from '../oci/documents/manifest.ts';
-import { type FetchedLayerFile, fetchLayers } from '../oci/fetch-layers.ts';
 import { type FoundImage, findImage, type OciContext } from '../oci/find-image.ts';
 import { parseImageSource } from '../oci/image-source.ts';
+import { decompressLayer } from '../oci/layer/decompress.ts';
+import type { LayerFile } from '../oci/layer/merge-layers.ts';
 import type { Registries } from '../oci/open-registry.ts';
 import type { DockerfileRecipe } from '../recipe.ts';
 import { dockerfileInvalid } from './dockerfile-error.ts';
@@ -73,61 +75,50 @@ async function findBase(
 }
 
 /**
- * Downloads a base image and writes it into a directory as the transport `dir:` of skopeo and buildah has it.
- * @param held  Receives what the caller has to release once the directory is not needed any more.
- * @returns Its layers, to be read again for the image that is built.
+ * Writes a base image into a directory as the transport `dir:` of skopeo and buildah has it. Its layers are not compressed: the builder, in a
+ * VM, would take many times as long to decompress them.
+ * @throws {GondolinError} IMAGE_DIGEST_MISMATCH, IMAGE_LAYER_INVALID.
  */
 export async function writeBase(
-  base: BaseImage,
+  { config, id }: BaseImage,
+  layers: readonly LayerFile[],
   directory: string,
-  held: { release(): void }[],
-  context: OciContext,
-): Promise<readonly FetchedLayerFile[]> {
-  const { image, config, id } = base;
+  signal: AbortSignal,
+): Promise<void> {
   await mkdir(directory);
-  const layers = await image.withLayers((sources) => fetchLayers(sources, image, held, context, 1));
-  await image.remember();
   const descriptors = [];
-  for (const { descriptor, path } of layers) {
-    if (descriptor === null || path === null)
-      throw manifestInvalid(image.name, 'it has no manifest');
-    const name = descriptor.digest.slice('sha256:'.length);
-    await linkOrCopy(path, join(directory, name));
-    descriptors.push(descriptor);
+  for (const layer of layers) {
+    const path = join(directory, layer.diffId.slice('sha256:'.length));
+    const size = await writeLayer(layer, path, signal);
+    descriptors.push({ mediaType: `${DOCKER}.image.rootfs.diff.tar`, digest: layer.diffId, size });
   }
-  // Types of both are not mixed: builders refuse zstd under Docker's.
-  const isOci = descriptors.some(({ mediaType }) => mediaType.startsWith('application/vnd.oci.'));
-  const types = isOci ? OCI_TYPES : DOCKER_TYPES;
-  const about = { mediaType: types.config, digest: `sha256:${id}`, size: config.length };
+  const about = { mediaType: `${DOCKER}.container.image.v1+json`, digest: `sha256:${id}` };
   const manifest = {
-    schemaVersion: 2,
-    mediaType: types.manifest,
-    config: about,
-    layers: descriptors,
+    ...{ schemaVersion: 2, mediaType: `${DOCKER}.distribution.manifest.v2+json` },
+    ...{ config: { ...about, size: config.length }, layers: descriptors },
   };
   await writeFile(join(directory, id), config);
   await writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest));
   await writeFile(join(directory, 'version'), 'Directory Transport Version: 1.1\n');
-  return layers;
 }
 
-const OCI_TYPES = {
-  manifest: 'application/vnd.oci.image.manifest.v1+json',
-  config: 'application/vnd.oci.image.config.v1+json',
-} as const;
-const DOCKER_TYPES = {
-  manifest: 'application/vnd.docker.distribution.manifest.v2+json',
-  config: 'application/vnd.docker.container.image.v1+json',
-} as const;
+/** Only Docker's form of a configuration has ONBUILD. */
+const DOCKER = 'application/vnd.docker';
 
-/** A layer that an image has twice is there already. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    // Another file system, one without links, or a file of another user.
-    await copyFile(from, to);
-  }
+/** @returns its size. */
+async function writeLayer(layer: LayerFile, path: string, signal: AbortSignal): Promise<number> {
+  let size = 0;
+  const hash = createHash('sha256');
+  const chunks = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of decompressLayer(layer.open())) {
+      size += chunk.length;
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  await pipeline(chunks, createWriteStream(path, { mode: 0o600 }), { signal });
+  const digest = `sha256:${hash.digest('hex')}`;
+  if (digest === layer.diffId) return size;
+  const message = `Cannot unpack the image: a layer has the digest ${digest}, and its configuration says ${layer.diffId}`;
+  throw new GondolinError('IMAGE_DIGEST_MISMATCH', message);
 }

@@ -1,17 +1,30 @@
-import { lstat, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NAMES } from '../../host/directories.ts';
 import { tryLockDirectory } from '../../host/directory-lock.ts';
 import { lockFile } from '../../host/file-lock.ts';
+import { readTextFile } from '../../host/read-text-file.ts';
 import { diskBytesOf } from '../../host/saved-directories.ts';
+import { decodeOrNull, list, sha256 } from '../../util/json-decoder.ts';
 import type { OciContext } from '../oci/find-image.ts';
 import { type DockerfileRecipe, dockerfileDiskKey } from '../recipe.ts';
 
 /** A disk that takes more starts empty again: the builder itself removes nothing that may be used once more. */
 const MAX_BYTES = 16 * 2 ** 30;
 const DISK_NAME = 'disk.img';
-/** There when the last build ended by itself: the disk of a killed machine may lack what was written last. */
-const CLEAN_NAME = 'clean';
+/**
+ * There when the last build ended by itself, with the ids of the base images on the disk: that of a killed machine may lack what was
+ * written last.
+ */
+const CLEAN_NAME = 'clean.json';
+const CLEAN_MAX_BYTES = 1024 * 1024;
+
+/** The disk of a build. */
+export interface BuildDisk {
+  readonly path: string;
+  /** Ids of the base images that the builder has on it; `use` adds to them. */
+  readonly baseIds: Set<string>;
+}
 
 /**
  * Gives `use` the disk of a Dockerfile, which one build uses at a time. It is empty if the last build was killed, or it has become too
@@ -21,7 +34,7 @@ const CLEAN_NAME = 'clean';
 export async function withBuildDisk<T>(
   recipe: DockerfileRecipe,
   { options: { cacheDirectory }, onEvent, signal }: OciContext,
-  use: (diskPath: string) => Promise<T>,
+  use: (disk: BuildDisk) => Promise<T>,
 ): Promise<T> {
   const parent = join(cacheDirectory, NAMES.builders);
   const key = dockerfileDiskKey(recipe);
@@ -42,20 +55,22 @@ export async function withBuildDisk<T>(
   }
 }
 
-async function withLocked<T>(directory: string, use: (diskPath: string) => Promise<T>): Promise<T> {
+async function withLocked<T>(directory: string, use: (disk: BuildDisk) => Promise<T>): Promise<T> {
   // Another process may have removed it as unused in the meantime.
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const inUse = tryLockDirectory(directory, 'shared');
   try {
     const now = new Date();
     await utimes(directory, now, now);
-    const disk = join(directory, DISK_NAME);
+    const path = join(directory, DISK_NAME);
     const clean = join(directory, CLEAN_NAME);
-    const wasClean = (await lstat(clean).catch(() => null)) !== null;
+    const known = decodeOrNull(await readTextFile(clean, CLEAN_MAX_BYTES), list(sha256));
     await rm(clean, { force: true });
-    if (!wasClean || (await diskBytesOf(disk)) > MAX_BYTES) await rm(disk, { force: true });
-    const result = await use(disk);
-    await writeFile(clean, '', { mode: 0o600 });
+    const isKept = known !== null && (await diskBytesOf(path)) <= MAX_BYTES;
+    if (!isKept) await rm(path, { force: true });
+    const baseIds = new Set(isKept ? known : []);
+    const result = await use({ path, baseIds });
+    await writeFile(clean, JSON.stringify([...baseIds]), { mode: 0o600 });
     return result;
   } finally {
     inUse?.release();

@@ -12,12 +12,13 @@ import type { BuiltDockerfile, DockerfileBuilder, GuestImage } from '../guest-im
 import { parseImageConfig } from '../oci/documents/image-config.ts';
 import { manifestInvalid, parseDocument } from '../oci/documents/manifest.ts';
 import type { OciRootfs } from '../oci/ensure-oci-rootfs.ts';
-import type { FetchedLayerFile } from '../oci/fetch-layers.ts';
+import { fetchLayers } from '../oci/fetch-layers.ts';
 import type { OciContext } from '../oci/find-image.ts';
 import type { LayerFile } from '../oci/layer/merge-layers.ts';
 import { openRegistries, type Registries } from '../oci/open-registry.ts';
 import { readReferenceRecord, writeReferenceRecord } from '../oci/reference-record.ts';
 import { checkDigest } from '../oci/source/check-digest.ts';
+import type { LayerSource } from '../oci/source/resolved-image.ts';
 import { type DockerfileRecipe, dockerfileTitle } from '../recipe.ts';
 import { type BaseImage, builderName, findBases, writeBase } from './base-images.ts';
 import { withBuildDisk } from './build-disk.ts';
@@ -148,15 +149,17 @@ async function buildRootfs(job: Job, { place, target, directory }: Places): Prom
   const { recipe, context, bases } = job;
   const held: { release(): void }[] = [];
   try {
-    const basesDirectory = join(directory, 'bases');
-    await mkdir(basesDirectory);
-    const known = new Map<string, FetchedLayerFile>();
-    for (const base of new Map([...bases.values()].map((base) => [base.id, base])).values()) {
-      for (const layer of await writeBase(base, join(basesDirectory, base.id), held, context)) {
-        known.set(layer.diffId, layer);
-      }
+    const fetched = new Map<BaseImage, readonly LayerFile[]>();
+    // One image may have two references.
+    for (const base of new Map([...bases.values()].map((one) => [one.id, one])).values()) {
+      const { image } = base;
+      const fetch = (sources: readonly LayerSource[]) =>
+        fetchLayers(sources, image, held, context, BUILD_FROM);
+      fetched.set(base, await image.withLayers(fetch));
+      await image.remember();
     }
-    const built = await runBuilder(job, { basesDirectory, directory, known });
+    const known = new Map([...fetched.values()].flat().map((layer) => [layer.diffId, layer]));
+    const built = await runBuilder(job, directory, fetched, known);
     const { layers, config, workingDir } = checkBuilt(job, built, known);
     await packRootfs(job, layers, workingDir, { place, target, directory });
     const after = await readDockerfileState(recipe, job, mapImages(bases), context.signal);
@@ -175,15 +178,11 @@ function mapImages(bases: Inputs['bases']) {
   return new Map([...bases].map(([reference, { image }]) => [reference, image]));
 }
 
-interface BuildPlaces {
-  readonly basesDirectory: string;
-  readonly directory: string;
-  readonly known: ReadonlyMap<string, FetchedLayerFile>;
-}
-
 async function runBuilder(
   { recipe, builder, context, boot, dockerfile, needed, bases, state }: Job,
-  { basesDirectory, directory, known }: BuildPlaces,
+  directory: string,
+  fetched: ReadonlyMap<BaseImage, readonly LayerFile[]>,
+  known: ReadonlyMap<string, LayerFile>,
 ): Promise<BuiltDockerfile> {
   const { options, onEvent, signal } = context;
   const images = [...bases.values()].map((base) => ({ ...base, name: builderName(base) }));
@@ -197,16 +196,24 @@ async function runBuilder(
   });
   const image = await boot();
   try {
-    const built = await withBuildDisk(recipe, context, (diskPath) =>
-      builder.build(image, {
-        ...{ recipe, text, basesDirectory, bases: images, diskPath, directory, onEvent, signal },
+    const built = await withBuildDisk(recipe, context, async ({ path: diskPath, baseIds }) => {
+      const basesDirectory = join(directory, 'bases');
+      await mkdir(basesDirectory);
+      for (const [base, layers] of fetched) {
+        if (baseIds.has(base.id)) continue;
+        await writeBase(base, layers, join(basesDirectory, base.id), signal);
+      }
+      const missing = [...fetched.keys()].flatMap(({ id }) => (baseIds.has(id) ? [] : [id]));
+      for (const id of missing) baseIds.add(id);
+      return builder.build(image, {
+        ...{ recipe, text, basesDirectory, baseIds: missing, diskPath, directory, onEvent, signal },
         contextPaths: state.context.paths,
         knownLayers: new Set(known.keys()),
         usesCache: (options.rebuildBeforeMs ?? 0) === 0,
         onLine: (line) => progress.add(line),
         env: options.env ?? hostEnvironment(),
-      }),
-    );
+      });
+    });
     if (built === null) throw progress.failure();
     return built;
   } finally {

@@ -3,16 +3,10 @@ import { formatBytes } from '../../util/quantities.ts';
 import { printableTitle } from '../cache/manifest.ts';
 import type { FoundImage, OciContext } from './find-image.ts';
 import type { LayerFile } from './layer/merge-layers.ts';
-import type { FetchedLayer, LayerSource } from './source/resolved-image.ts';
+import type { LayerSource } from './source/resolved-image.ts';
 
 /** Layers that are downloaded at once. */
 const DOWNLOADS = 4;
-
-/** A layer on this disk, with what its manifest says about it. */
-export interface FetchedLayerFile
-  extends LayerFile,
-    Pick<LayerSource, 'descriptor'>,
-    Pick<FetchedLayer, 'path'> {}
 
 /**
  * Fetches all layers, some at once; when one fails the others are stopped.
@@ -25,7 +19,7 @@ export async function fetchLayers(
   held: { release(): void }[],
   context: OciContext,
   share: number,
-): Promise<FetchedLayerFile[]> {
+): Promise<LayerFile[]> {
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   const total = layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -35,7 +29,7 @@ export async function fetchLayers(
     const done = formatBytes(Math.round((total * fraction) / share));
     return `downloading ${printableTitle(name)}, ${done} of ${shownTotal}`;
   });
-  const files = new Map<number, FetchedLayerFile>();
+  const files = new Map<number, LayerFile>();
   await eachAtOnce(layers, { limit: DOWNLOADS, failed }, async (layer, index) => {
     const file = await layer.fetch(signal, (count) => {
       bytes[index] = count;
@@ -43,9 +37,8 @@ export async function fetchLayers(
       progress((share * sum) / Math.max(1, total));
     });
     held.push(file);
-    const { sizeBytes, descriptor } = layer;
-    const { path, open } = file;
-    files.set(index, { sizeBytes, descriptor, path, diffId: diffIds[index] ?? '', open });
+    const { sizeBytes } = layer;
+    files.set(index, { sizeBytes, diffId: diffIds[index] ?? '', open: file.open });
   });
   signal.throwIfAborted();
   return layers.map((_layer, index) => files.get(index)).filter((file) => file !== undefined);

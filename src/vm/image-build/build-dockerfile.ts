@@ -115,11 +115,7 @@ async function build(vm: SetupVm, work: DockerfileWork): Promise<boolean> {
     await vm.fs.writeFile(path, text, { signal: work.signal });
   }
   say(work, 'giving the base images to the builder');
-  await run(
-    vm,
-    ['/bin/sh', '-c', IMPORT_SCRIPT, 'import', ...work.bases.map(({ id }) => id)],
-    work,
-  );
+  await run(vm, ['/bin/sh', '-c', IMPORT_SCRIPT, 'import', ...work.baseIds], work);
   const output = new CommandOutput(work.onLine, LINES_AT_ONCE);
   const options = { env: BUILDER_ENV, stdout: output, stderr: output, signal: work.signal };
   const { exitCode } = await vm.exec(dockerfileCommand(work), options);
@@ -146,13 +142,17 @@ async function run(vm: SetupVm, command: string[], work: DockerfileWork): Promis
 async function exportImage(vm: SetupVm, work: DockerfileWork): Promise<BuiltDockerfile> {
   const { signal } = work;
   say(work, 'reading the image from the VM');
-  await run(vm, ['/bin/sh', '-c', EXPORT_SCRIPT], work);
+  const known = [...work.knownLayers].map(hexOf);
+  await run(vm, ['/bin/sh', '-c', EXPORT_SCRIPT, 'export', ...known], work);
   const read = (name: string) =>
     vm.fs.readFile(`${PLACES.output}/${name}`, { maxBytes: CONFIG_MAX_BYTES, signal });
-  const manifest = await read('manifest.json');
+  const index = parseDocument(await read('index.json'), work.recipe.path);
+  const [entry] = index.kind === 'index' ? index.manifests : [];
+  if (entry === undefined) throw malformed(work, 'its index has no manifest');
+  const manifest = await read(`blobs/sha256/${hexOf(entry.digest)}`);
   const document = parseDocument(manifest, work.recipe.path);
   if (document.kind !== 'manifest') throw malformed(work, 'it is an index');
-  const config = await read(hexOf(document.config.digest));
+  const config = await read(`blobs/sha256/${hexOf(document.config.digest)}`);
   const layerPaths = new Map<string, string>();
   let left = MAX_LAYER_BYTES;
   for (const { digest, size } of document.layers) {
@@ -161,7 +161,7 @@ async function exportImage(vm: SetupVm, work: DockerfileWork): Promise<BuiltDock
     if (left < 0) throw malformed(work, 'its layers have more than 32 GiB');
     const path = join(work.directory, hexOf(digest));
     // Not more than it says: the rest would fill this disk.
-    const source = vm.fs.createReadStream(`${PLACES.output}/${hexOf(digest)}`, {
+    const source = vm.fs.createReadStream(`${PLACES.output}/blobs/sha256/${hexOf(digest)}`, {
       ...{ start: 0, end: size, signal },
     });
     await pipeline(source, createWriteStream(path, { mode: 0o600 }), { signal });

@@ -58,8 +58,7 @@ export function settingsFiles(text: string): Readonly<Record<string, string>> {
 }
 
 /**
- * A shell script that makes the directories, and gives the builder the base images that its disk does not have. Its arguments are their
- * ids. The helper for networks of containers is asked for, and never used: instructions have the network of the guest.
+ * A shell script that makes the directories. The helper for networks of containers is asked for, and never used: instructions have the network of the guest.
  */
 export const PREPARE_SCRIPT: string = `set -eu
 mkdir -p "$TMPDIR" ${PLACES.settings} ${PLACES.trust}
@@ -69,15 +68,11 @@ ln -sf /bin/true ${PLACES.settings}/netavark
 if [ -d ${TRUST_DIRECTORY} ]; then cp -r ${TRUST_DIRECTORY}/. ${PLACES.trust}; fi
 `;
 
-/** Takes the ids of base images: the disk may have them already. */
+/** Gives the builder base images; its arguments are their ids. */
 export const IMPORT_SCRIPT: string = `set -eu
-buildah() { command buildah ${ROOTS.join(' ')} "$@"; }
-known=$(buildah images --quiet --no-trunc)
 for id; do
-  case "$known" in *"sha256:$id"*) ;; *)
-    buildah pull --quiet ${SIGNATURES.join(' ')} "dir:${PLACES.bases}/$id" > /dev/null ;;
-  esac
-  buildah tag "$id" "localhost/gondolin/$id"
+  buildah ${ROOTS.join(' ')} pull --quiet ${SIGNATURES.join(' ')} "dir:${PLACES.bases}/$id" > /dev/null
+  buildah ${ROOTS.join(' ')} tag "$id" "localhost/gondolin/$id"
 done
 `;
 
@@ -100,7 +95,12 @@ export function dockerfileCommand({
   ];
 }
 
-/** Writes the built image out, its layers uncompressed, and brings all to the disk. */
+/**
+ * Writes the built image out as a layout of OCI, its layers uncompressed. The arguments are layers that the host has: buildah does not write
+ * what is there, and looks at the name alone.
+ */
 export const EXPORT_SCRIPT: string = `set -eu
-buildah ${ROOTS.join(' ')} push --quiet --disable-compression ${SIGNATURES.join(' ')} "$(cat ${PLACES.settings}/image)" dir:${PLACES.output}
+mkdir -p ${PLACES.output}/blobs/sha256
+for layer; do printf x > "${PLACES.output}/blobs/sha256/$layer"; done
+buildah ${ROOTS.join(' ')} push --quiet --disable-compression ${SIGNATURES.join(' ')} "$(cat ${PLACES.settings}/image)" oci:${PLACES.output}:built
 `;

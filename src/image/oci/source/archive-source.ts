@@ -113,9 +113,7 @@ function layerSource(archivePath: string, { offset, size }: ArchivedFile): Layer
   const range = { start: offset, end: offset + size - 1, highWaterMark: READ_BYTES };
   return {
     sizeBytes: size,
-    descriptor: null,
     fetch: async () => ({
-      path: null,
       open: () => createReadStream(archivePath, range),
       release: () => undefined,
     }),

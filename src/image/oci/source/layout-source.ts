@@ -66,15 +66,13 @@ function blobPath(directory: string, digest: string): string {
 }
 
 /** The digest of the archive in it is checked where it is unpacked; that of what is stored has no further use. */
-function layerSource(directory: string, descriptor: Descriptor): LayerSource {
-  const path = blobPath(directory, descriptor.digest);
+function layerSource(directory: string, { digest, size }: Descriptor): LayerSource {
+  const path = blobPath(directory, digest);
   return {
-    sizeBytes: descriptor.size,
-    descriptor,
+    sizeBytes: size,
     async fetch() {
       await (await openLocalFile(path)).close();
       return {
-        path,
         open: () => createReadStream(path, { highWaterMark: READ_BYTES }),
         release: () => undefined,
       };

@@ -88,7 +88,6 @@ function layerSource(
   };
   return {
     sizeBytes: layer.size,
-    descriptor: layer,
     async fetch(signal, onProgress) {
       const entry = await ensureEntry(place, {
         build: (target) => build(target, signal, onProgress),
@@ -99,7 +98,6 @@ function layerSource(
       await rm(join(partialDirectory(cacheDirectory), key), { force: true });
       const path = join(place.directory, fileName);
       return {
-        path,
         open: () => createReadStream(path, { highWaterMark: READ_BYTES }),
         release: () => entry.lock.release(),
       };

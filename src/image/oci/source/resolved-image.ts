@@ -1,23 +1,16 @@
-import type { Descriptor } from '../documents/descriptor.ts';
 import type { LayerFile } from '../layer/merge-layers.ts';
 
 /** A layer that can be had. */
 export interface LayerSource {
   readonly sizeBytes: number;
-  /** As the image's manifest names it; null for an archive of Docker, which has none. */
-  readonly descriptor: Descriptor | null;
   /**
    * Brings it to this disk, where it stays until `release`.
    * @param onProgress  Gets how many of its bytes are there.
    */
-  fetch(signal: AbortSignal, onProgress: (bytes: number) => void): Promise<FetchedLayer>;
-}
-
-/** A layer that is on this disk. */
-export interface FetchedLayer extends Pick<LayerFile, 'open'> {
-  /** The file that has it, as it is stored; null where it is a part of a file. */
-  readonly path: string | null;
-  release(): void;
+  fetch(
+    signal: AbortSignal,
+    onProgress: (bytes: number) => void,
+  ): Promise<Pick<LayerFile, 'open'> & { release(): void }>;
 }
 
 /** An image for one platform, without its layers. */
