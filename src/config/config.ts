@@ -192,6 +192,8 @@ export interface ImageConfig {
   readonly release: string;
   readonly packages: readonly string[];
   readonly mirror: string;
+  /** The time that Debian's packages are of, such as `2026-11-01T00:00:00Z`; null for today. */
+  readonly snapshot: string | null;
   /** Commands that are run once on top of the image. */
   readonly setup: readonly string[];
   /** The hosts that these commands, and the instructions of a Dockerfile, may reach. */

@@ -61,6 +61,7 @@ export const DEFAULT_IMAGE: ImageConfig = {
   release: 'host',
   packages: [],
   mirror: 'host',
+  snapshot: null,
   setup: [],
   network: { allowedHosts: [], allowedPrivate: [], extraHosts: [] },
 };

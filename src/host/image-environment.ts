@@ -33,6 +33,11 @@ export function hostEnvironment(): Environment {
   return process.env;
 }
 
+/** `GONDOLIN_DEBIAN_SNAPSHOT`: base URL of a snapshot service of Debian; undefined when unset or empty. */
+export function debianSnapshotService(env: Environment = process.env): string | undefined {
+  return env['GONDOLIN_DEBIAN_SNAPSHOT'] || undefined;
+}
+
 /** The variables that tools which download may see. */
 export function proxyEnvironment(): Record<string, string> {
   const found: Record<string, string> = {};

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureDirectory } from '../host/directories.ts';
+import { debianSnapshotService } from '../host/image-environment.ts';
 import { type EntryPlace, logsDirectory } from './cache/layout.ts';
 import { withWorkDirectory } from './cache/sweep.ts';
 import { readHostPackageFacts } from './debian/host-packages.ts';
@@ -35,7 +36,8 @@ export async function buildDebianEntry(
   context: DebianBuildContext,
 ): Promise<string> {
   const { release, arch, packages } = recipe;
-  const sources = planSources(release, recipe.mirror, await readHostPackageFacts());
+  const snapshotService = debianSnapshotService(context.options.env);
+  const sources = planSources({ ...recipe, snapshotService }, await readHostPackageFacts());
   const logs = logsDirectory(context.options.cacheDirectory);
   await ensureDirectory(logs);
   const logPath = join(logs, `${place.kind}-${place.key.slice(0, 16)}.log`);

@@ -36,6 +36,7 @@ const BUILDER_VERSIONS = {
 // Names that apt and mmdebstrap would take as something else (a pattern, a file, a removal) do not match.
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/;
 const RELEASE = /^[a-z][a-z0-9-]*$/;
+const SNAPSHOT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
 const MIRROR = /^(?:https?|file):\/\/[^\s[\]"'\\]+$/;
 
 /**
@@ -52,6 +53,9 @@ export function checkDebianRecipe(recipe: DebianRecipe): void {
   if (recipe.mirror !== null && !MIRROR.test(recipe.mirror)) {
     throw invalid('mirror', recipe.mirror, 'an http, https or file URL');
   }
+  if (recipe.snapshot !== undefined && !SNAPSHOT.test(recipe.snapshot)) {
+    throw invalid('snapshot', recipe.snapshot, 'a time such as 2026-11-01T00:00:00Z');
+  }
 }
 
 function invalid(what: string, value: string, wanted: string): GondolinError {
@@ -65,13 +69,16 @@ function invalid(what: string, value: string, wanted: string): GondolinError {
   );
 }
 
-export function kernelKey(recipe: Pick<DebianRecipe, 'arch' | 'release' | 'mirror'>): string {
-  const { arch, release, mirror } = recipe;
+export function kernelKey(
+  recipe: Pick<DebianRecipe, 'arch' | 'release' | 'mirror' | 'snapshot'>,
+): string {
+  const { arch, release, mirror, snapshot } = recipe;
   return cacheKey({
     builder: BUILDER_VERSIONS.kernel,
     arch,
     release,
     mirror,
+    ...(snapshot === undefined ? {} : { snapshot }),
     modules: MODULE_ROOTS,
   });
 }
@@ -92,7 +99,7 @@ export function baseRecipe(recipe: DebianRecipe): DebianRecipe | null {
 
 export function rootfsKey(recipe: DebianRecipe): string {
   const packages = [...new Set([...BASE_PACKAGES, ...recipe.packages])].toSorted();
-  const { arch, release, mirror } = recipe;
+  const { arch, release, mirror, snapshot } = recipe;
   const modules = wantsModules(recipe) ? { modules: BUILDER_VERSIONS.modules } : {};
   return cacheKey({
     builder: BUILDER_VERSIONS.rootfs,
@@ -100,6 +107,7 @@ export function rootfsKey(recipe: DebianRecipe): string {
     release,
     mirror,
     packages,
+    ...(snapshot === undefined ? {} : { snapshot }),
     ...modules,
   });
 }
@@ -227,7 +235,8 @@ export function belowSetup(recipe: ImageRecipe): Exclude<ImageRecipe, SetupRecip
 /** For people: `debian bookworm + git, nodejs`. */
 export function titleOf(recipe: DebianRecipe): string {
   const extra = recipe.packages.length > 0 ? ` + ${recipe.packages.join(', ')}` : '';
-  return `debian ${recipe.release}${extra}`.slice(0, 1000);
+  const time = recipe.snapshot === undefined ? '' : ` of ${recipe.snapshot}`;
+  return `debian ${recipe.release}${time}${extra}`.slice(0, 1000);
 }
 
 /** Returns one line that names an image for people: `debian bookworm + git`, a reference, or the directory of the user's own image. */

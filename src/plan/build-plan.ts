@@ -41,7 +41,8 @@ function planImage(image: ImageConfig, facts: PlanFacts): ImagePlan {
 
 /** Returns the recipe of an image before its setup. */
 function planBase(image: ImageConfig, facts: PlanFacts): BaseRecipe {
-  const { path, tag, oci, dockerfile, pull, alpine, packages, mirror, network } = image;
+  const { path, tag, oci, dockerfile, pull, alpine, packages, network } = image;
+  const { mirror, snapshot } = image;
   if (path !== null) return { kind: 'path', path };
   if (tag !== null) return { kind: 'path', path: taggedPath(tag, facts) };
   const arch = image.arch === 'host' ? facts.arch : image.arch;
@@ -61,6 +62,7 @@ function planBase(image: ImageConfig, facts: PlanFacts): BaseRecipe {
     release: image.release === 'host' ? facts.release : image.release,
     packages,
     mirror: mirror === 'host' ? null : mirror,
+    ...(snapshot === null ? {} : { snapshot }),
   };
 }
 

@@ -102,6 +102,8 @@ export type ImageRecipe =
       readonly packages: readonly string[];
       /** Base URL of the mirror; null for the mirrors of the host's apt configuration. */
       readonly mirror: string | null;
+      /** The time that the packages are of, such as `2026-11-01T00:00:00Z`: `mirror` is then that of a snapshot service. @default today */
+      readonly snapshot?: string;
     }
   | { readonly kind: 'path'; readonly path: string }
   | {

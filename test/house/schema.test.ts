@@ -196,6 +196,7 @@ const SAMPLES: Readonly<Record<string, unknown>> = {
   'images.*.build.debian.release': 'trixie',
   'images.*.build.debian.packages': ['git'],
   'images.*.build.debian.mirror': 'https://deb.example.com/debian',
+  'images.*.build.debian.snapshot': '2026-11-01T00:00:00Z',
   'images.*.alpine': { version: 'edge' },
   'images.*.alpine.version': '3.22',
   'images.*.alpine.branch': 'edge',

@@ -26,7 +26,7 @@ beforeAll(() => {
 async function fetchBusybox(cwd: string): Promise<Buffer> {
   const apt = await openAptSession({
     ...{ cwd, architecture: 'arm64', configuration: [], logPath: join(cwd, 'log') },
-    sources: planSources(release, null, await readHostPackageFacts()),
+    sources: planSources({ release, mirror: null }, await readHostPackageFacts()),
     ...{ environment: proxyEnvironment(), signal: new AbortController().signal },
   });
   await apt.update();

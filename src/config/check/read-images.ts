@@ -95,7 +95,7 @@ function readBase(
   const tag = getChild(node, 'tag');
   if (isScalar(tag)) return { ...DEFAULT_IMAGE, name, tag: tag.text };
   if (alpine !== undefined) return { ...readAlpine(context, name, alpine), arch };
-  return readBuild(name, getChild(node, 'build'));
+  return readBuild(context, name, getChild(node, 'build'));
 }
 
 function checkArch(context: CheckContext, name: string, node: SourceNode): void {
@@ -128,7 +128,11 @@ function readAlpine(context: CheckContext, name: string, node: SourceNode): Imag
   return { ...DEFAULT_IMAGE, name, alpine };
 }
 
-function readBuild(name: string, build: SourceNode | undefined): ImageConfig {
+function readBuild(
+  context: CheckContext,
+  name: string,
+  build: SourceNode | undefined,
+): ImageConfig {
   const debian = getChild(build, 'debian');
   const packages = getItems(getChild(debian, 'packages')).map((item) => textOr(item, ''));
   return {
@@ -138,7 +142,24 @@ function readBuild(name: string, build: SourceNode | undefined): ImageConfig {
     release: textOr(getChild(debian, 'release'), DEFAULT_IMAGE.release),
     packages: [...new Set(packages)].toSorted(),
     mirror: textOr(getChild(debian, 'mirror'), DEFAULT_IMAGE.mirror),
+    snapshot: readSnapshot(context, name, getChild(debian, 'snapshot')),
   };
+}
+
+/** Reads the time of a snapshot. The schema has its form; a day need not exist in the calendar. */
+function readSnapshot(
+  context: CheckContext,
+  name: string,
+  node: SourceNode | undefined,
+): string | null {
+  if (!isScalar(node)) return null;
+  const time = new Date(node.text);
+  const isReal =
+    !Number.isNaN(time.getTime()) && `${time.toISOString().slice(0, 19)}Z` === node.text;
+  if (isReal) return node.text;
+  const key = `images.${name}.build.debian.snapshot`;
+  report(context, node, 'bad_value', `${key}: ${shownText(node)} is no time of the calendar`);
+  return null;
 }
 
 /** Reads `images:` by name. The built-in image is included unless the file defines one of that name. */

@@ -7,6 +7,8 @@ export interface AptSource {
   readonly signedBy: string | null;
   /** The host's administrator switched signatures off for it (`trusted=yes`). */
   readonly isTrusted: boolean;
+  /** Its lists may be older than they say they may be, as those of a snapshot are. @default false */
+  readonly isSnapshot?: boolean;
 }
 
 /**
@@ -91,10 +93,11 @@ function splitOnce(text: string, separator: string): [string, string] {
 /** The one-line form of the sources, for apt on this host. */
 export function formatSourceList(sources: readonly AptSource[]): string {
   return sources
-    .map(({ uri, suite, components, signedBy, isTrusted }) => {
+    .map(({ uri, suite, components, signedBy, isTrusted, isSnapshot = false }) => {
       const options = [
         ...(signedBy === null ? [] : [`signed-by=${signedBy}`]),
         ...(isTrusted ? ['trusted=yes'] : []),
+        ...(isSnapshot ? ['check-valid-until=no'] : []),
       ];
       const bracket = options.length > 0 ? `[${options.join(' ')}] ` : '';
       return `deb ${bracket}${uri} ${suite} ${components.join(' ')}\n`;

@@ -12,6 +12,17 @@ export interface HostPackageFacts {
   readonly debianKeyring: string | null;
 }
 
+/** A release of Debian, and the place of its packages. */
+export interface WantedSources {
+  readonly release: string;
+  /** Base URL; null for the places of this host. */
+  readonly mirror: string | null;
+  /** The time that the packages are of, such as `2026-11-01T00:00:00Z`. @default today */
+  readonly snapshot?: string;
+  /** `GONDOLIN_DEBIAN_SNAPSHOT`: base URL of the snapshot service where `mirror` names none. @default none */
+  readonly snapshotService?: string | undefined;
+}
+
 /**
  * Returns the sources of a release's packages: the release itself, its updates and its security fixes.
  * Pure.
@@ -21,13 +32,13 @@ export interface HostPackageFacts {
  * - else what the host uses for this release;
  * - else, on a Debian host, what it uses for its own release, with the code name replaced.
  *
+ * With `snapshot`, the mirror is that of a snapshot service: above `debian/20261101T000000Z/` and `debian-security/…`.
+ *
  * @throws {GondolinError} IMAGE_SOURCES_MISSING when none of these gives a source of the release itself.
  */
-export function planSources(
-  release: string,
-  mirror: string | null,
-  host: HostPackageFacts,
-): AptSource[] {
+export function planSources(wanted: WantedSources, host: HostPackageFacts): AptSource[] {
+  const { release, mirror, snapshot } = wanted;
+  if (snapshot !== undefined) return snapshotSources(wanted, snapshot, host.debianKeyring);
   if (mirror !== null) return mirrorSources(release, mirror, host.debianKeyring);
   const direct = debianSources(host.sources, release);
   if (direct.some(({ suite }) => suite === release)) return direct;
@@ -60,4 +71,30 @@ function mirrorSources(release: string, mirror: string, signedBy: string | null)
   ];
   if (!base.endsWith('/debian')) return sources.slice(0, 1);
   return [...sources, { ...source, uri: `${base}-security`, suite: `${release}-security` }];
+}
+
+function snapshotSources(
+  { release, mirror, snapshotService }: WantedSources,
+  snapshot: string,
+  signedBy: string | null,
+): AptSource[] {
+  const service = mirror ?? snapshotService;
+  if (service === undefined) {
+    throw new GondolinError(
+      'IMAGE_SOURCES_MISSING',
+      `Cannot find packages of Debian '${release}' of ${snapshot}: no snapshot service is named`,
+      {
+        hint: 'Set GONDOLIN_DEBIAN_SNAPSHOT, or build.debian.mirror, to the URL above debian/ and debian-security/ of a snapshot service.',
+        details: { release, snapshot },
+      },
+    );
+  }
+  const base = service.replace(/\/+$/, '');
+  const time = snapshot.replaceAll(/[:-]/g, '');
+  const source = { components: ['main'], signedBy, isTrusted: false, isSnapshot: true };
+  return [
+    { ...source, uri: `${base}/debian/${time}`, suite: release },
+    { ...source, uri: `${base}/debian/${time}`, suite: `${release}-updates` },
+    { ...source, uri: `${base}/debian-security/${time}`, suite: `${release}-security` },
+  ];
 }

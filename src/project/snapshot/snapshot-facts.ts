@@ -17,6 +17,7 @@ import {
   nullable,
   number,
   object,
+  partial,
   tagged,
   text,
   withDefault,
@@ -85,14 +86,22 @@ const setupNetwork = object<ImageSetup['network']>({
   extraHosts: list(object({ name: text(), address: text(), port: nullable(integer()) })),
 });
 
+type DebianRecipe = ImageRecipe & { readonly kind: 'debian' };
+
+const debianBase = object<Omit<DebianRecipe, 'snapshot'>>({
+  kind: literal('debian'),
+  arch: literal('x86_64', 'aarch64'),
+  release: text(),
+  packages: list(text()),
+  mirror: nullable(text()),
+});
+const debianTime = partial<Pick<DebianRecipe, 'snapshot'>>({ snapshot: text() });
+
 const BASE_RECIPES = {
   path: object<ImageRecipe & { kind: 'path' }>({ kind: literal('path'), path: text() }),
-  debian: object<ImageRecipe & { kind: 'debian' }>({
-    kind: literal('debian'),
-    arch: literal('x86_64', 'aarch64'),
-    release: text(),
-    packages: list(text()),
-    mirror: nullable(text()),
+  debian: (value: unknown, field: string) => ({
+    ...debianBase(value, field),
+    ...debianTime(value, field),
   }),
   alpine: object<ImageRecipe & { kind: 'alpine' }>({
     kind: literal('alpine'),

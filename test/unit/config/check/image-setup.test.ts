@@ -48,3 +48,13 @@ it('mistakes in setup and its network have their places', () => {
   expect(issues('setup: [{ run: id }]')).toEqual(['1:37 wrong_type']);
   expect(issues('setup: [id], network: { mode: open }')).toEqual(['1:53 unknown_key']);
 });
+
+it('a Debian image may be of a time, which has to exist', () => {
+  const text = (snapshot: string) =>
+    `images: { x: { build: { distro: debian, debian: { snapshot: "${snapshot}" } } } }\nimage: x\nsteps: [id]\n`;
+  expect(planned(text('2026-11-01T00:00:00Z'))?.recipe).toMatchObject({
+    ...{ kind: 'debian', snapshot: '2026-11-01T00:00:00Z' },
+  });
+  expect(issuesOfText(text('2026-02-30T00:00:00Z'))).toEqual(['1:61 bad_value']);
+  expect(issuesOfText(text('yesterday'))).toHaveLength(1);
+});

@@ -29,6 +29,7 @@ it('the smallest file has every default', () => {
           release: 'host',
           packages: [],
           mirror: 'host',
+          snapshot: null,
           setup: [],
           network: { allowedHosts: [], allowedPrivate: [], extraHosts: [] },
         },

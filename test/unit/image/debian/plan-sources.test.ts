@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { AptSource } from '../../../../src/image/debian/apt-source.ts';
+import { type AptSource, formatSourceList } from '../../../../src/image/debian/apt-source.ts';
 import { type HostPackageFacts, planSources } from '../../../../src/image/debian/plan-sources.ts';
 
 function source(suite: string, changes: Partial<AptSource> = {}): AptSource {
@@ -26,7 +26,7 @@ const places = (sources: readonly AptSource[]): string[] =>
   sources.map(({ uri, suite }) => `${uri} ${suite}`);
 
 it('planSources() takes release, updates and security of the host, and nothing of third parties', () => {
-  const planned = planSources('bookworm', null, HOST);
+  const planned = planSources({ release: 'bookworm', mirror: null }, HOST);
   expect(places(planned)).toEqual([
     'http://deb.example.com/debian bookworm',
     'http://deb.example.com/debian bookworm-updates',
@@ -36,7 +36,7 @@ it('planSources() takes release, updates and security of the host, and nothing o
 });
 
 it('planSources() puts another code name in when the host has a different release', () => {
-  expect(places(planSources('trixie', null, HOST))).toEqual([
+  expect(places(planSources({ release: 'trixie', mirror: null }, HOST))).toEqual([
     'http://deb.example.com/debian trixie',
     'http://deb.example.com/debian trixie-updates',
     'http://deb.example.com/debian-security trixie-security',
@@ -46,16 +46,19 @@ it('planSources() puts another code name in when the host has a different releas
 it('planSources() prefers entries that name the release itself', () => {
   const own = source('trixie', { uri: 'http://trixie.example.com/debian' });
   const host = { ...HOST, sources: [...HOST.sources, own] };
-  expect(places(planSources('trixie', null, host))).toEqual([
+  expect(places(planSources({ release: 'trixie', mirror: null }, host))).toEqual([
     'http://trixie.example.com/debian trixie',
   ]);
 });
 
 it('planSources() takes a mirror with its sibling for security, signed by the archive key', () => {
-  const planned = planSources('bookworm', 'https://m.example.com/debian/', {
-    ...HOST,
-    sources: [],
-  });
+  const planned = planSources(
+    { release: 'bookworm', mirror: 'https://m.example.com/debian/' },
+    {
+      ...HOST,
+      sources: [],
+    },
+  );
   expect(places(planned)).toEqual([
     'https://m.example.com/debian bookworm',
     'https://m.example.com/debian bookworm-updates',
@@ -65,7 +68,7 @@ it('planSources() takes a mirror with its sibling for security, signed by the ar
 });
 
 it('planSources() takes only the release from a mirror that is not named /debian', () => {
-  expect(places(planSources('bookworm', 'file:///srv/mirror', HOST))).toEqual([
+  expect(places(planSources({ release: 'bookworm', mirror: 'file:///srv/mirror' }, HOST))).toEqual([
     'file:///srv/mirror bookworm',
   ]);
 });
@@ -75,7 +78,24 @@ it.each([
   ['the host has no sources', { ...HOST, sources: [] }],
   ['only updates are named', { ...HOST, sources: [source('bookworm-updates')] }],
 ])('planSources() throws IMAGE_SOURCES_MISSING when %s', (_, host) => {
-  expect(() => planSources('trixie', null, host)).toThrow(
+  expect(() => planSources({ release: 'trixie', mirror: null }, host)).toThrow(
     expect.objectContaining({ code: 'IMAGE_SOURCES_MISSING' }),
   );
+});
+
+it('planSources() takes the packages of a snapshot from the service of the mirror or of the environment', () => {
+  const snapshot = '2026-11-01T02:03:04Z';
+  const wanted = { release: 'bookworm', mirror: null, snapshot };
+  const service = 'https://snapshot.example.com/archive/';
+  const planned = planSources({ ...wanted, snapshotService: service }, HOST);
+  expect(places(planned)).toEqual([
+    'https://snapshot.example.com/archive/debian/20261101T020304Z bookworm',
+    'https://snapshot.example.com/archive/debian/20261101T020304Z bookworm-updates',
+    'https://snapshot.example.com/archive/debian-security/20261101T020304Z bookworm-security',
+  ]);
+  expect(formatSourceList(planned.slice(0, 1))).toBe(
+    `deb [signed-by=${HOST.debianKeyring} check-valid-until=no] https://snapshot.example.com/archive/debian/20261101T020304Z bookworm main\n`,
+  );
+  expect(places(planSources({ ...wanted, mirror: service }, HOST))).toEqual(places(planned));
+  expect(() => planSources(wanted, HOST)).toThrow('no snapshot service is named');
 });
