@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { documentBlocks } from '../fixtures/documents/document-blocks.ts';
+import { ENGINE_LACKS, ENGINE_PROBES, PROBE_HANDLER } from '../fixtures/engine-probes.ts';
 import { IS_FULL_LOAD } from '../fixtures/full-load.ts';
 import { ALIAS, installAlias } from '../fixtures/package/alias-package.ts';
 import { packPackage } from '../fixtures/package/pack-package.ts';
@@ -71,7 +72,8 @@ it('each block of the document runs with the installed package, and leaves nothi
   expect(output).not.toMatch(/limit|timeout|cancelled/i);
 });
 
-it(`require() gives the same, and ${SANDBOXES} sandboxes that nobody disposes work side by side`, async () => {
+it(`require() gives the same, ${SANDBOXES} sandboxes that nobody disposes work side by side, and the engine has what it is said to have`, async () => {
+  const probes = Object.values(ENGINE_PROBES).flat();
   const program = `
     const { SandboxBuilder } = require('${PACKAGE}');
     async function one(n) {
@@ -88,8 +90,18 @@ it(`require() gives the same, and ${SANDBOXES} sandboxes that nobody disposes wo
         sum += four.reduce((all, result) => all + result);
       }
       console.log(sum);
+      const sandbox = await (await new SandboxBuilder().build()).loadRuntime();
+      sandbox.addHandler('probe', ${JSON.stringify(PROBE_HANDLER)});
+      const loaded = await sandbox.getLoadedSandbox();
+      console.log(JSON.stringify(await loaded.callHandler('probe', ${JSON.stringify(probes)})));
     })();`;
-  expect(await outputOf('many.cjs', program)).toBe(`${SANDBOXES * (SANDBOXES - 1)}\n`);
+  const [sum, lacks = ''] = (await outputOf('many.cjs', program)).split('\n');
+  expect(sum).toBe(String(SANDBOXES * (SANDBOXES - 1)));
+  expect(JSON.parse(lacks)).toEqual(probes.filter((probe) => ENGINE_LACKS.includes(probe)));
+  const passed = probes.length - ENGINE_LACKS.length;
+  process.stderr.write(
+    `the engine has ${passed} of ${probes.length} probed features (${((100 * passed) / probes.length).toFixed(0)} %)\n`,
+  );
 });
 
 it('limits, kill, heap and stack end calls in a guest as they should, restore() mends it, and another process continues a saved snapshot', async () => {
