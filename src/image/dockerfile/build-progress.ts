@@ -9,6 +9,8 @@ import type { DockerfileStage, ParsedDockerfile } from './parse-dockerfile.ts';
 const STEP = /(?:\[(?<stage>\d+)\/\d+\] )?STEP (?<step>\d+)\/(?<steps>\d+): (?<text>.*)$/;
 /** The last line of a build that failed. */
 const FAILURE = /^Error: (?:building at STEP ".*": )?(?<problem>.+)$/;
+/** Lines of buildah about its own processes, which say nothing more. */
+const NOISE = /^subprocess exited with status \d+$/;
 const EXIT_CODE = /exit status (\d{1,3})$/;
 const TAIL_LINES = 20;
 const TITLE_MAX_CHARS = 100;
@@ -44,6 +46,7 @@ export class BuildProgress {
     let line = raw;
     for (const [name, reference] of this.#options.names) line = line.replaceAll(name, reference);
     const found = STEP.exec(line)?.groups;
+    if (NOISE.test(line)) return;
     if (found === undefined) {
       this.#tail = [...this.#tail, line].slice(-TAIL_LINES);
       this.#tell('output', line, null);

@@ -68,6 +68,7 @@ it('BuildProgress.failure() has the line, the exit code and the output of the in
     'before',
     '[1/2] STEP 2/3: RUN first   && more',
     'no such thing',
+    'subprocess exited with status 7',
     'Error: building at STEP "RUN first   && more": while running runtime: exit status 7',
   ]);
   const error = failure();
