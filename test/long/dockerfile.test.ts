@@ -295,11 +295,11 @@ steps: [{ name: note, run: [/bin/cat, /note] }]
     ] as const) {
       const env = { ...process.env, CI: '1', NO_COLOR: '1' };
       const args = [BUILT_BIN, 'run', '--progress', 'plain'];
-      const stdio = ['ignore', 'ignore', 'pipe'] as const;
+      const stdio = ['ignore', 'pipe', 'ignore'] as const;
       const child = spawn(process.execPath, args, { cwd, env, stdio: [...stdio] });
       const closed = once(child, 'close');
-      if (child.stderr === null) throw new Error('it has a pipe');
-      for await (const line of createInterface({ input: child.stderr })) {
+      if (child.stdout === null) throw new Error('it has a pipe');
+      for await (const line of createInterface({ input: child.stdout })) {
         if (line.includes('ready here')) child.kill(signal);
       }
       expect((await closed)[0]).toBe(exitCode);
