@@ -6,17 +6,14 @@ import { type EntryPlace, logsDirectory } from './cache/layout.ts';
 import { withWorkDirectory } from './cache/sweep.ts';
 import { readHostPackageFacts } from './debian/host-packages.ts';
 import { planSources } from './debian/plan-sources.ts';
-import type { EnsureImageOptions, ImageEvent } from './guest-image.ts';
+import type { ImageContext } from './guest-image.ts';
 import { buildKernel } from './kernel/build-kernel.ts';
 import { fetchModules, type KernelPackageOptions } from './kernel/kernel-package.ts';
 import type { DebianRecipe } from './recipe.ts';
 import { buildRootfs } from './rootfs/build-rootfs.ts';
 import { identifyBuilder } from './rootfs/isolation.ts';
 
-export interface DebianBuildContext {
-  readonly options: EnsureImageOptions;
-  readonly onEvent: (event: ImageEvent) => void;
-  readonly signal: AbortSignal;
+export interface DebianBuildContext extends ImageContext {
   /** Kernel release of the modules to put into a root file system; empty for none. */
   readonly kernelRelease: string;
   /** A squashfs of the same release, which packages are added to; null to begin with nothing. */

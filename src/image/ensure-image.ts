@@ -1,44 +1,36 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { GondolinError } from '../errors/gondolin-error.ts';
 import { asHostError } from '../host/system-failure.ts';
-import type { GuestArch } from '../host/tools.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
-import { agentPathFor } from './agent-path.ts';
+import { addInitramfs, readAgent } from './add-initramfs.ts';
 import type { BootRootfs } from './alpine/ensure-alpine-rootfs.ts';
-import { type EnsureEntryOptions, ensureEntry, findOld, type HeldEntry } from './cache/entry.ts';
-import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
-import { digestBytes } from './cache/verify-files.ts';
-import type { BootImage, EnsureImageOptions, GuestImage, ImageEvent } from './guest-image.ts';
+import type { HeldEntry } from './cache/entry.ts';
+import { ensureBoth, ensureKernel, ensureRootfs, joinParts } from './debian-parts.ts';
+import type {
+  BootImage,
+  EnsureImageOptions,
+  GuestImage,
+  ImageContext,
+  ImageEvent,
+} from './guest-image.ts';
 import type { ImageParts } from './image-parts.ts';
-import type { ContainerConfig } from './oci/documents/image-config.ts';
 import { openPathImage } from './path-image.ts';
 import {
   type AlpineRecipe,
   archOf,
-  baseRecipe,
   builderRecipe,
   checkDebianRecipe,
   type DebianRecipe,
   type DockerfileRecipe,
-  imageKey,
-  initramfsKey,
-  kernelKey,
   kernelRecipe,
   type OciRecipe,
   type ProgramRecipe,
-  rootfsKey,
   type SetupRecipe,
-  titleOf,
   wantsModules,
 } from './recipe.ts';
 import { scaledEvents } from './scaled-events.ts';
 
-type BuildDebianEntry = typeof import('./build-debian-entry.ts').buildDebianEntry;
-
-type Context = Pick<EnsureEntryOptions, 'onEvent' | 'signal'> & {
-  readonly options: EnsureImageOptions;
-};
+/** Parts of the work that other images are, in the progress. */
+const SETUP_BASE_SHARE = 0.5;
+const BUILDER_SHARE = 0.15;
 
 /**
  * Makes the recipe's image ready to boot: takes it from the cache, or builds it and puts it there. Entries are checked
@@ -77,7 +69,7 @@ export function ensureImageParts(
 
 async function withContext<T>(
   options: EnsureImageOptions,
-  ensure: (context: Context) => Promise<T>,
+  ensure: (context: ImageContext) => Promise<T>,
 ): Promise<T> {
   let hasBuilt = false;
   const onEvent = (event: ImageEvent): void => {
@@ -97,22 +89,10 @@ async function withContext<T>(
   }
 }
 
-async function readAgent({ agentPath }: EnsureImageOptions, arch: GuestArch): Promise<Buffer> {
-  const path = agentPathFor(agentPath, arch);
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new GondolinError('IMAGE_AGENT_MISSING', `Cannot read the guest agent at '${path}'`, {
-      cause,
-      ...(arch === 'aarch64' ? { hint: AARCH64_AGENT_HINT } : {}),
-    });
-  }
-}
-
-const AARCH64_AGENT_HINT =
-  'Build it with: apt install gcc-aarch64-linux-gnu && make -C guest aarch64. The npm package has it.';
-
-function ensureParts(recipe: ImageRecipe | ProgramRecipe, context: Context): Promise<ImageParts> {
+function ensureParts(
+  recipe: ImageRecipe | ProgramRecipe,
+  context: ImageContext,
+): Promise<ImageParts> {
   switch (recipe.kind) {
     case 'path':
       return openPathImage(recipe.path, context.options.cacheDirectory, context.signal);
@@ -134,7 +114,7 @@ function ensureParts(recipe: ImageRecipe | ProgramRecipe, context: Context): Pro
 }
 
 /** Kernel and root file system at once, unless one needs the other. */
-async function ensureDebianParts(recipe: DebianRecipe, context: Context): Promise<ImageParts> {
+async function ensureDebianParts(recipe: DebianRecipe, context: ImageContext): Promise<ImageParts> {
   checkDebianRecipe(recipe);
   return ensureBoth(recipe, context, async (kernel, whileBothGo) => {
     const wanted = wantsModules(recipe) ? (await kernel).manifest.kernelRelease : '';
@@ -142,7 +122,7 @@ async function ensureDebianParts(recipe: DebianRecipe, context: Context): Promis
   });
 }
 
-async function ensureSetupParts(recipe: SetupRecipe, context: Context): Promise<ImageParts> {
+async function ensureSetupParts(recipe: SetupRecipe, context: ImageContext): Promise<ImageParts> {
   const { ensureSetup } = await import('./setup/ensure-setup.ts');
   const ofBase = scaledEvents(context.onEvent, 0, SETUP_BASE_SHARE);
   const base = await ensureParts(recipe.base, { ...context, onEvent: ofBase });
@@ -153,20 +133,20 @@ async function ensureSetupParts(recipe: SetupRecipe, context: Context): Promise<
 async function borrowImage(
   recipe: ImageRecipe,
   parts: ImageParts,
-  context: Context,
+  context: ImageContext,
 ): Promise<GuestImage> {
   const borrowed = { ...parts, release: () => undefined };
   return (await addInitramfs(recipe, borrowed, context)) as GuestImage;
 }
 
-async function ensureOciParts(recipe: OciRecipe, context: Context): Promise<ImageParts> {
+async function ensureOciParts(recipe: OciRecipe, context: ImageContext): Promise<ImageParts> {
   const { ensureOciRootfs } = await import('./oci/ensure-oci-rootfs.ts');
   return ensureBoth(kernelRecipe(recipe), context, (_kernel, whileBothGo) =>
     ensureOciRootfs(recipe, whileBothGo),
   );
 }
 
-async function ensureAlpineParts(recipe: AlpineRecipe, context: Context): Promise<ImageParts> {
+async function ensureAlpineParts(recipe: AlpineRecipe, context: ImageContext): Promise<ImageParts> {
   const { ensureAlpineRootfs } = await import('./alpine/ensure-alpine-rootfs.ts');
   return ensureBoth(kernelRecipe(recipe), context, async (kernel, whileBothGo) => {
     // For the scripts of packages.
@@ -182,7 +162,7 @@ async function ensureAlpineParts(recipe: AlpineRecipe, context: Context): Promis
 
 async function ensureDockerfileParts(
   recipe: DockerfileRecipe,
-  context: Context,
+  context: ImageContext,
 ): Promise<ImageParts> {
   const { ensureDockerfileRootfs } = await import('./dockerfile/ensure-dockerfile-rootfs.ts');
   return ensureBoth(kernelRecipe(recipe), context, (kernel, whileBothGo) =>
@@ -196,7 +176,7 @@ async function ensureDockerfileParts(
 async function bootBuilder(
   recipe: DebianRecipe,
   kernel: HeldEntry,
-  context: Context,
+  context: ImageContext,
 ): Promise<GuestImage> {
   const ofBuilder = scaledEvents(context.onEvent, 0, BUILDER_SHARE);
   const rootfs = await ensureRootfs(recipe, '', {
@@ -212,181 +192,4 @@ async function bootBuilder(
   const parts = joinParts(recipe, kernel, rootfs, null);
   const held = { ...parts, release: () => rootfs.lock.release() };
   return (await addInitramfs(recipe, held, context)) as GuestImage;
-}
-
-/** Makes both parts; when one fails the other is stopped. */
-async function ensureBoth(
-  recipe: DebianRecipe,
-  context: Context,
-  startRootfs: (
-    kernel: Promise<HeldEntry>,
-    whileBothGo: Context,
-  ) => Promise<{ entry: HeldEntry; container: ContainerConfig | null }>,
-): Promise<ImageParts> {
-  const other = new AbortController();
-  const signal = AbortSignal.any([context.signal, other.signal]);
-  const whileBothGo = { ...context, signal };
-  const kernelBuild = ensureKernel(recipe, whileBothGo);
-  const rootfsBuild = startRootfs(kernelBuild, whileBothGo);
-  const both = [kernelBuild, rootfsBuild] as const;
-  for (const one of both) one.catch((error: unknown) => other.abort(error));
-  const [kernel, rootfs] = await Promise.allSettled(both);
-  if (kernel.status === 'fulfilled' && rootfs.status === 'fulfilled') {
-    return joinParts(recipe, kernel.value, rootfs.value.entry, rootfs.value.container);
-  }
-  if (kernel.status === 'fulfilled') kernel.value.lock.release();
-  if (rootfs.status === 'fulfilled') rootfs.value.entry.lock.release();
-  context.signal.throwIfAborted();
-  throw other.signal.reason;
-}
-
-function ensureKernel(recipe: DebianRecipe, context: Context): Promise<HeldEntry> {
-  const place = entryPlace(context.options.cacheDirectory, 'kernel', kernelKey(recipe));
-  return ensureEntry(place, {
-    ...context,
-    findMismatch: (manifest) => findOld(manifest, context.options),
-    build: async (target) => {
-      const kernelRelease = await build(place, recipe, target, {
-        ...context,
-        basePath: null,
-        kernelRelease: '',
-      });
-      return { title: `linux ${kernelRelease}`, kernelRelease };
-    },
-  });
-}
-
-/** @param kernelRelease  Release of the modules that it holds; empty for none. */
-function ensureRootfs(
-  recipe: DebianRecipe,
-  kernelRelease: string,
-  context: Context,
-): Promise<HeldEntry> {
-  const place = entryPlace(context.options.cacheDirectory, 'rootfs', rootfsKey(recipe));
-  return ensureEntry(place, {
-    ...context,
-    findMismatch: (manifest) =>
-      manifest.kernelRelease === kernelRelease
-        ? findOld(manifest, context.options)
-        : `its modules are of ${manifest.kernelRelease}, and the kernel is ${kernelRelease}`,
-    build: async (target) => {
-      await withBase(recipe, context, (base) =>
-        build(place, recipe, target, { ...context, ...base, kernelRelease }),
-      );
-      return { title: titleOf(recipe), kernelRelease };
-    },
-  });
-}
-
-/** Part of the work that a base is, when it has to be built. */
-const BASE_SHARE = 0.6;
-const SETUP_BASE_SHARE = 0.5;
-const BUILDER_SHARE = 0.15;
-
-/** Builds with the root file system that packages are added to, held meanwhile and built first where it is missing. */
-async function withBase<T>(
-  recipe: DebianRecipe,
-  context: Context,
-  build: (base: Pick<Context, 'onEvent'> & { readonly basePath: string | null }) => Promise<T>,
-): Promise<T> {
-  const { onEvent } = context;
-  const base = baseRecipe(recipe);
-  if (base === null) return build({ onEvent, basePath: null });
-  let isBuilt = false;
-  const ofBase = scaledEvents(onEvent, 0, BASE_SHARE);
-  const held = await ensureRootfs(base, '', {
-    ...context,
-    onEvent: (event) => {
-      isBuilt ||= event.phase === 'done';
-      // The image itself is not done yet.
-      ofBase(isBuilt ? { ...event, phase: 'pack', message: 'the base is ready' } : event);
-    },
-  });
-  try {
-    return await build({
-      basePath: join(held.place.directory, ARTIFACT_FILES.rootfs[0]),
-      onEvent: scaledEvents(onEvent, isBuilt ? BASE_SHARE : 0),
-    });
-  } finally {
-    held.lock.release();
-  }
-}
-
-/** Loads the builder only when something must be built: a warm start does not need it. */
-async function build(...args: Parameters<BuildDebianEntry>): ReturnType<BuildDebianEntry> {
-  const { buildDebianEntry } = await import('./build-debian-entry.ts');
-  return buildDebianEntry(...args);
-}
-
-function joinParts(
-  { arch }: Pick<ImageParts, 'arch'>,
-  kernel: HeldEntry,
-  rootfs: HeldEntry | null,
-  container: ContainerConfig | null,
-): ImageParts {
-  const entries = rootfs === null ? [kernel] : [kernel, rootfs];
-  const files = entries.flatMap(({ manifest }) => Object.values(manifest.files));
-  const [vmlinux, modules] = ARTIFACT_FILES.kernel;
-  return {
-    arch,
-    vmlinuxPath: join(kernel.place.directory, vmlinux),
-    modulesPath: join(kernel.place.directory, modules),
-    modulesSha256: kernel.manifest.files[modules]?.sha256 ?? '',
-    rootfsPath: rootfs === null ? null : join(rootfs.place.directory, ARTIFACT_FILES.rootfs[0]),
-    kernelRelease: kernel.manifest.kernelRelease,
-    sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-    digests: files.map(({ sha256 }) => sha256).toSorted(),
-    container,
-    release: () => {
-      for (const { lock } of entries) lock.release();
-    },
-  };
-}
-
-/** The program of a recipe, with its digest. */
-async function readProgram(recipe: ImageRecipe | ProgramRecipe) {
-  if (recipe.kind !== 'program') return null;
-  const data = await readFile(recipe.hostPath);
-  return { path: recipe.guestPath, sha256: digestBytes(data), data };
-}
-
-async function addInitramfs(
-  recipe: ImageRecipe | ProgramRecipe,
-  parts: ImageParts,
-  context: Context,
-): Promise<BootImage> {
-  try {
-    const agent = await readAgent(context.options, parts.arch);
-    const program = await readProgram(recipe);
-    const named = program === null ? null : { path: program.path, sha256: program.sha256 };
-    const key = initramfsKey(digestBytes(agent), parts.modulesSha256, named);
-    const entry = await ensureEntry(entryPlace(context.options.cacheDirectory, 'initramfs', key), {
-      ...context,
-      build: async (target) => {
-        const { buildInitramfs } = await import('./build-initramfs.ts');
-        await buildInitramfs({ agent, program, modulesPath: parts.modulesPath, target });
-        return { title: `agent for kernel ${parts.kernelRelease}`, kernelRelease: '' };
-      },
-    });
-    const [initramfs] = ARTIFACT_FILES.initramfs;
-    return {
-      key: imageKey(key, parts.digests, parts.container),
-      arch: parts.arch,
-      vmlinuxPath: parts.vmlinuxPath,
-      initramfsPath: join(entry.place.directory, initramfs),
-      rootfsPath: parts.rootfsPath,
-      rootfsType: 'squashfs',
-      kernelRelease: parts.kernelRelease,
-      sizeBytes: parts.sizeBytes + (entry.manifest.files[initramfs]?.sizeBytes ?? 0),
-      recipe,
-      container: parts.container,
-      async release() {
-        entry.lock.release();
-        parts.release();
-      },
-    };
-  } catch (error) {
-    parts.release();
-    throw error;
-  }
 }

@@ -112,6 +112,13 @@ export interface EnsureImageOptions {
   readonly transferLimits?: Partial<TransferLimits>;
 }
 
+/** The options of `ensureImage`, with the receiver of its events and the signal that ends it: each part of an image gets them. */
+export interface ImageContext {
+  readonly options: EnsureImageOptions;
+  readonly onEvent: (event: ImageEvent) => void;
+  readonly signal: AbortSignal;
+}
+
 /**
  * An image ready to boot. It cannot be pruned until `release()`, or the end of this process.
  *

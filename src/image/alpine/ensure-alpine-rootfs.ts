@@ -1,12 +1,12 @@
 import { basename, join } from 'node:path';
 import { shellQuoteArgs } from '../../util/shell-quote-args.ts';
 import { withBuildLog } from '../cache/build-log.ts';
-import { type EnsureEntryOptions, ensureEntry, findOld, type HeldEntry } from '../cache/entry.ts';
+import { ensureEntry, findOld, type HeldEntry } from '../cache/entry.ts';
 import { ARTIFACT_FILES, type EntryPlace, entryPlace } from '../cache/layout.ts';
 import type { FileDigest } from '../cache/manifest.ts';
 import { withWorkDirectory } from '../cache/sweep.ts';
 import { digestFile } from '../cache/verify-files.ts';
-import type { EnsureImageOptions, GuestImage } from '../guest-image.ts';
+import type { GuestImage, ImageContext } from '../guest-image.ts';
 import { packTree } from '../oci/layer/pack-layers.ts';
 import { type AlpineRecipe, imageTitle } from '../recipe.ts';
 import { scaledEvents } from '../scaled-events.ts';
@@ -15,10 +15,6 @@ import type { MirrorContext } from './mirror.ts';
 import { resolveAlpine } from './resolve-alpine.ts';
 import { SCRIPTS_DIRECTORY } from './setup-scripts.ts';
 import { type AlpineTree, withAlpineTree } from './write-rootfs.ts';
-
-export type AlpineContext = Pick<EnsureEntryOptions, 'onEvent' | 'signal'> & {
-  readonly options: EnsureImageOptions;
-};
 
 /** Makes a root file system ready to boot, for the scripts of its packages. It is released by whoever asked for it. */
 export type BootRootfs = (rootfs: FileDigest & { readonly path: string }) => Promise<GuestImage>;
@@ -35,7 +31,7 @@ const BEFORE_SCRIPTS = 0.85;
  */
 export async function ensureAlpineRootfs(
   recipe: AlpineRecipe,
-  context: AlpineContext,
+  context: ImageContext,
   boot: BootRootfs,
 ): Promise<HeldEntry> {
   const { options } = context;
@@ -61,7 +57,7 @@ interface RootfsBuild {
 async function buildRootfs(
   request: AlpineRootfsRequest,
   build: RootfsBuild,
-  context: AlpineContext,
+  context: ImageContext,
 ): Promise<void> {
   const mirror = mirrorContext(context);
   const plan = await resolveAlpine(request, mirror);
@@ -77,7 +73,7 @@ async function pack(
   { tree, layers }: AlpineTree,
   target: string,
   end: number,
-  context: AlpineContext,
+  context: ImageContext,
 ): Promise<void> {
   const { options, signal } = context;
   const { onProgress } = mirrorContext(context);
@@ -94,7 +90,7 @@ async function pack(
 async function packWithScripts(
   merged: AlpineTree,
   { place, target, directory, boot }: RootfsBuild & { readonly directory: string },
-  context: AlpineContext,
+  context: ImageContext,
 ): Promise<void> {
   const { signal } = context;
   await pack(merged, directory, BEFORE_SCRIPTS, context);
@@ -116,7 +112,7 @@ function scriptCommands(scripts: AlpineTree['scripts']): string[] {
   ];
 }
 
-function mirrorContext({ options, onEvent, signal }: AlpineContext): MirrorContext {
+function mirrorContext({ options, onEvent, signal }: ImageContext): MirrorContext {
   const { cacheDirectory, environment, transferLimits } = options;
   let told = '';
   return {

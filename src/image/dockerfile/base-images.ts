@@ -4,7 +4,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { type FoundImage, findImage, type OciContext } from '../oci/find-image.ts';
+import type { ImageContext } from '../guest-image.ts';
+import { type FoundImage, findImage } from '../oci/find-image.ts';
 import { parseImageSource } from '../oci/image-source.ts';
 import { decompressLayer } from '../oci/layer/decompress.ts';
 import type { LayerFile } from '../oci/layer/merge-layers.ts';
@@ -38,7 +39,7 @@ export async function findBases(
   recipe: DockerfileRecipe,
   variables: Readonly<Record<string, string>>,
   registries: Registries,
-  context: OciContext,
+  context: ImageContext,
 ): Promise<ReadonlyMap<string, BaseImage>> {
   const bases = new Map<string, BaseImage>();
   for (const { name: reference, line } of words) {
@@ -56,7 +57,7 @@ async function findBase(
   line: number,
   { path, arch, release, pull }: DockerfileRecipe,
   registries: Registries,
-  context: OciContext,
+  context: ImageContext,
 ): Promise<FoundImage> {
   if (
     parseImageSource(source.replace(/^(oci-layout|docker-archive):.*/s, '$1:/')).kind !== 'registry'

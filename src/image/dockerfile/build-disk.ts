@@ -6,7 +6,7 @@ import { lockFile } from '../../host/file-lock.ts';
 import { readTextFile } from '../../host/read-text-file.ts';
 import { diskBytesOf } from '../../host/saved-directories.ts';
 import { decodeOrNull, list, sha256 } from '../../util/json-decoder.ts';
-import type { OciContext } from '../oci/find-image.ts';
+import type { ImageContext } from '../guest-image.ts';
 import { type DockerfileRecipe, dockerfileDiskKey } from '../recipe.ts';
 
 /** A disk that takes more starts empty again: the builder itself removes nothing that may be used once more. */
@@ -33,7 +33,7 @@ export interface BuildDisk {
  */
 export async function withBuildDisk<T>(
   recipe: DockerfileRecipe,
-  { options: { cacheDirectory }, onEvent, signal }: OciContext,
+  { options: { cacheDirectory }, onEvent, signal }: ImageContext,
   use: (disk: BuildDisk) => Promise<T>,
 ): Promise<T> {
   const parent = join(cacheDirectory, NAMES.builders);

@@ -8,12 +8,16 @@ import { ensureEntry, findOld, type HeldEntry } from '../cache/entry.ts';
 import { type EntryPlace, entryPlace } from '../cache/layout.ts';
 import { printableTitle } from '../cache/manifest.ts';
 import { withWorkDirectory } from '../cache/sweep.ts';
-import type { BuiltDockerfile, DockerfileBuilder, GuestImage } from '../guest-image.ts';
+import type {
+  BuiltDockerfile,
+  DockerfileBuilder,
+  GuestImage,
+  ImageContext,
+} from '../guest-image.ts';
 import { parseImageConfig } from '../oci/documents/image-config.ts';
 import { manifestInvalid, parseDocument } from '../oci/documents/manifest.ts';
 import type { OciRootfs } from '../oci/ensure-oci-rootfs.ts';
 import { fetchLayers } from '../oci/fetch-layers.ts';
-import type { OciContext } from '../oci/find-image.ts';
 import type { LayerFile } from '../oci/layer/merge-layers.ts';
 import { openRegistries, type Registries } from '../oci/open-registry.ts';
 import { readReferenceRecord, writeReferenceRecord } from '../oci/reference-record.ts';
@@ -51,7 +55,7 @@ class ContextChanged extends Error {}
  */
 export async function ensureDockerfileRootfs(
   recipe: DockerfileRecipe,
-  context: OciContext,
+  context: ImageContext,
   boot: () => Promise<GuestImage>,
 ): Promise<OciRootfs> {
   const { dockerfileBuilder: builder } = context.options;
@@ -89,7 +93,7 @@ interface Inputs extends OpenDockerfile {
 interface Job extends Inputs {
   readonly recipe: DockerfileRecipe;
   readonly builder: DockerfileBuilder;
-  readonly context: OciContext;
+  readonly context: ImageContext;
   readonly boot: () => Promise<GuestImage>;
 }
 
@@ -97,7 +101,7 @@ async function readInputs(
   recipe: DockerfileRecipe,
   { variables }: DockerfileBuilder,
   registries: Registries,
-  context: OciContext,
+  context: ImageContext,
 ): Promise<Inputs> {
   const open = await openDockerfile(recipe);
   const bases = await findBases(open.needed.words, recipe, variables, registries, context);

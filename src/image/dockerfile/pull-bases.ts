@@ -1,5 +1,5 @@
+import type { ImageContext } from '../guest-image.ts';
 import { fetchLayers } from '../oci/fetch-layers.ts';
-import type { OciContext } from '../oci/find-image.ts';
 import { openRegistries } from '../oci/open-registry.ts';
 import type { DockerfileRecipe } from '../recipe.ts';
 import { findBases } from './base-images.ts';
@@ -10,7 +10,10 @@ import { openDockerfile } from './read-inputs.ts';
  * @returns Their whole references.
  * @throws {GondolinError} IMAGE_DOCKERFILE_INVALID, and those of `ensureOciRootfs` with the line.
  */
-export async function pullBases(recipe: DockerfileRecipe, context: OciContext): Promise<string[]> {
+export async function pullBases(
+  recipe: DockerfileRecipe,
+  context: ImageContext,
+): Promise<string[]> {
   const { needed } = await openDockerfile(recipe);
   const registries = await openRegistries(context.options, context.signal);
   const held: { release(): void }[] = [];

@@ -2,10 +2,11 @@ import { withBuildLog } from '../cache/build-log.ts';
 import { ensureEntry, type HeldEntry } from '../cache/entry.ts';
 import { entryPlace } from '../cache/layout.ts';
 import { printableTitle } from '../cache/manifest.ts';
+import type { ImageContext } from '../guest-image.ts';
 import { type OciRecipe, ociRootfsKey } from '../recipe.ts';
 import type { ContainerConfig } from './documents/image-config.ts';
 import { fetchLayers, progressReporter } from './fetch-layers.ts';
-import { type FoundImage, findImage, type OciContext } from './find-image.ts';
+import { type FoundImage, findImage } from './find-image.ts';
 import { openRegistries } from './open-registry.ts';
 import type { LayerSource } from './source/resolved-image.ts';
 
@@ -24,7 +25,10 @@ const DOWNLOAD_SHARE = 0.7;
  * IMAGE_LAYER_INVALID, IMAGE_MANIFEST_INVALID, IMAGE_PLATFORM_MISSING, IMAGE_NOT_PULLED, IMAGE_NOT_FOUND, and those of
  * the cache.
  */
-export async function ensureOciRootfs(recipe: OciRecipe, context: OciContext): Promise<OciRootfs> {
+export async function ensureOciRootfs(
+  recipe: OciRecipe,
+  context: ImageContext,
+): Promise<OciRootfs> {
   const registries = await openRegistries(context.options, context.signal);
   try {
     return await ensureFound(await findImage(recipe, registries, context), context);
@@ -33,7 +37,7 @@ export async function ensureOciRootfs(recipe: OciRecipe, context: OciContext): P
   }
 }
 
-async function ensureFound(image: FoundImage, context: OciContext): Promise<OciRootfs> {
+async function ensureFound(image: FoundImage, context: ImageContext): Promise<OciRootfs> {
   const { cacheDirectory } = context.options;
   const place = entryPlace(cacheDirectory, 'rootfs', ociRootfsKey(image.diffIds));
   const entry = await ensureEntry(place, {
@@ -56,7 +60,7 @@ async function buildRootfs(
   image: FoundImage,
   layers: readonly LayerSource[],
   target: string,
-  context: OciContext,
+  context: ImageContext,
 ): Promise<void> {
   const held: { release(): void }[] = [];
   try {

@@ -1,7 +1,8 @@
 import { eachAtOnce } from '../../util/each-at-once.ts';
 import { formatBytes } from '../../util/quantities.ts';
 import { printableTitle } from '../cache/manifest.ts';
-import type { FoundImage, OciContext } from './find-image.ts';
+import type { ImageContext } from '../guest-image.ts';
+import type { FoundImage } from './find-image.ts';
 import type { LayerFile } from './layer/merge-layers.ts';
 import type { LayerSource } from './source/resolved-image.ts';
 
@@ -17,7 +18,7 @@ export async function fetchLayers(
   layers: readonly LayerSource[],
   { name, diffIds }: Pick<FoundImage, 'name' | 'diffIds'>,
   held: { release(): void }[],
-  context: OciContext,
+  context: ImageContext,
   share: number,
 ): Promise<LayerFile[]> {
   const failed = new AbortController();
@@ -46,7 +47,7 @@ export async function fetchLayers(
 
 /** Tells a progress once it has changed by a hundredth, and never a smaller one. */
 export function progressReporter(
-  { onEvent }: OciContext,
+  { onEvent }: ImageContext,
   phase: string,
   message: string | ((fraction: number) => string),
 ): (fraction: number) => void {

@@ -1,5 +1,5 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import type { EnsureImageOptions, ImageEvent } from '../guest-image.ts';
+import type { ImageContext } from '../guest-image.ts';
 import type { OciRecipe } from '../recipe.ts';
 import { type ImageConfigDocument, parseImageConfig } from './documents/image-config.ts';
 import { parseImageSource } from './image-source.ts';
@@ -12,12 +12,6 @@ import {
 } from './reference-record.ts';
 import { checkLayerCount } from './source/check-layer-count.ts';
 import type { LayerSource, ResolvedImage } from './source/resolved-image.ts';
-
-export interface OciContext {
-  readonly options: EnsureImageOptions;
-  readonly onEvent: (event: ImageEvent) => void;
-  readonly signal: AbortSignal;
-}
 
 /** An OCI image whose configuration is known; its layers may be far away. */
 export interface FoundImage extends ImageConfigDocument {
@@ -40,7 +34,7 @@ export interface FoundImage extends ImageConfigDocument {
 export async function findImage(
   recipe: OciRecipe,
   registries: Registries,
-  context: OciContext,
+  context: ImageContext,
 ): Promise<FoundImage> {
   const source = parseImageSource(recipe.source);
   if (source.kind === 'registry') {
@@ -88,7 +82,7 @@ async function findInRegistry(
   recipe: OciRecipe,
   text: string,
   registries: Registries,
-  context: OciContext,
+  context: ImageContext,
 ): Promise<FoundImage> {
   const { cacheDirectory } = context.options;
   const reference = lockedReference(recipe, text, registries);
@@ -104,7 +98,7 @@ async function findInRegistry(
 interface Asking {
   readonly recipe: OciRecipe;
   readonly registries: Registries;
-  readonly context: OciContext;
+  readonly context: ImageContext;
 }
 
 /** The reference as it is recorded: with the digest of the lock, if there is one. */

@@ -6,17 +6,11 @@ import { ensureEntry, findOld } from '../cache/entry.ts';
 import { ARTIFACT_FILES, type EntryPlace, entryPlace } from '../cache/layout.ts';
 import { printableTitle } from '../cache/manifest.ts';
 import { withWorkDirectory } from '../cache/sweep.ts';
-import type { EnsureImageOptions, GuestImage, ImageEvent } from '../guest-image.ts';
+import type { GuestImage, ImageContext } from '../guest-image.ts';
 import type { ImageParts } from '../image-parts.ts';
 import { packLayers } from '../oci/layer/pack-layers.ts';
 import { imageTitle, type SetupRecipe, setupKey } from '../recipe.ts';
 import { digestCopied } from './digest-copied.ts';
-
-export interface SetupContext {
-  readonly options: EnsureImageOptions;
-  readonly onEvent: (event: ImageEvent) => void;
-  readonly signal: AbortSignal;
-}
 
 /** Where the packing of the root file system begins in the progress of a setup. */
 const PACK_FROM = 0.9;
@@ -31,7 +25,7 @@ const PACK_FROM = 0.9;
 export async function ensureSetup(
   recipe: SetupRecipe,
   base: ImageParts,
-  context: SetupContext,
+  context: ImageContext,
   boot: () => Promise<GuestImage>,
 ): Promise<ImageParts> {
   try {
@@ -81,7 +75,7 @@ export interface SetupBuild {
 export async function setUpRootfs(
   setup: ImageSetup,
   { place, target, directory, boot }: SetupBuild,
-  { options, onEvent, signal }: SetupContext,
+  { options, onEvent, signal }: ImageContext,
 ): Promise<void> {
   const { setUp } = options;
   if (setUp === undefined) throw new TypeError('options.setUp is needed for an image with a setup');
