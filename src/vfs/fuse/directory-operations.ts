@@ -33,6 +33,7 @@ async function listingAt(
   index: number,
 ): Promise<Listing> {
   if (directory.listing !== null && index > 0) return directory.listing;
+  const drops = directory.held.listingDrops;
   const made = await listings.make(directory.held).catch((error: unknown) => {
     // Programs that stopped reading in the middle must not keep others from it.
     if (toErrno(error) !== ERRNO.ENOMEM || !reads.endOthers(directory)) throw error;
@@ -40,6 +41,7 @@ async function listingAt(
   });
   const old = directory.listing;
   directory.listing = made;
+  directory.drops = drops;
   if (old !== null) listings.release(directory.held, old);
   return made;
 }
@@ -85,10 +87,15 @@ async function readListing(
   }
 }
 
-/** Ends a read at the end of the directory, where the guest's kernel starts to keep the listing. */
+/**
+ * Ends a read at the end of the directory, where the guest's kernel starts to keep the listing. A notification during the read may
+ * have reached the kernel before it stored the entries of an earlier reply: such a listing is dropped once more.
+ */
 function finishRead({ reads, view, live }: FuseContext, { id, directory }: DirectoryRead): void {
   reads.end(id);
-  if (!view.watches(directory.held)) setImmediate(() => live.dropListing(directory.held));
+  const { held, drops } = directory;
+  const isStale = held.listingDrops !== drops;
+  if (isStale || !view.watches(held)) setImmediate(() => live.dropListing(held));
 }
 
 function releaseListing({ listings }: FuseContext, directory: OpenDirectory): void {

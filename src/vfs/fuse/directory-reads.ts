@@ -50,7 +50,7 @@ export class DirectoryReads {
     if (this.#reads.size >= MAX_READS && oldest !== undefined) this.end(oldest);
     const id = this.#nextId;
     this.#nextId = (id % MAX_ID) + 1;
-    const directory = { held, listing: null, isReleased: false };
+    const directory = { held, listing: null, drops: 0, isReleased: false };
     this.#reads.set(id, directory);
     return { id, directory, index, base: id * ENTRIES };
   }

@@ -15,6 +15,8 @@ export interface OpenDirectory {
   readonly held: HeldNode;
   /** The listing that offsets index; replaced when reading starts over. */
   listing: Listing | null;
+  /** `listingDrops` of the directory before its listing was made; -1 for a listing of a saved server. */
+  drops: number;
   isReleased: boolean;
 }
 
@@ -44,7 +46,7 @@ export class Handles {
 
   addDirectory(held: HeldNode): number {
     const id = this.#nextId++;
-    this.#directories.set(id, { held, listing: null, isReleased: false });
+    this.#directories.set(id, { held, listing: null, drops: 0, isReleased: false });
     return id;
   }
 

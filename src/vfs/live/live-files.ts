@@ -214,7 +214,10 @@ export class LiveFiles {
   expire(held: HeldNode, dropsData: boolean): void {
     const isRecent = held.told === null || performance.now() - held.told.atMs < RECENT_MS;
     held.told = null;
-    if (dropsData) held.openedCtimeNs = null;
+    if (dropsData) {
+      held.openedCtimeNs = null;
+      held.listingDrops += 1;
+    }
     const stale = { nodeId: held.id, dropsData };
     this.#sendNode(stale);
     if (isRecent) for (const ms of REPEATS_MS) this.#later(ms, () => this.#sendAgain(held, stale));

@@ -38,6 +38,8 @@ export interface HeldNode {
   ownChangeNs: bigint;
   /** Changes of the guest that are being made. */
   ownChanges: number;
+  /** Notifications by which the guest dropped the listing of this directory so far. */
+  listingDrops: number;
   /** Inode number and file type bits in the attributes that the guest received; 0 before. */
   ino: bigint;
   type: number;
@@ -85,7 +87,7 @@ export function keepsData(mode: number): boolean {
 export function newHeldNode(id: number, mount: Mount, node: VfsNode, lookups: number): HeldNode {
   return {
     ...{ id, mount, node, lookups, openedCtimeNs: null, told: null, place: null, names: null },
-    ...{ ownChangeNs: 0n, ownChanges: 0, ino: 0n, type: 0 },
+    ...{ ownChangeNs: 0n, ownChanges: 0, listingDrops: 0, ino: 0n, type: 0 },
   };
 }
 

@@ -143,7 +143,7 @@ function restoreDirectory(
   entries: DirectoryState['entries'],
 ): OpenDirectory {
   const listing = entries === null ? null : restoreListing(listings, held, entries);
-  return { held, listing, isReleased: false };
+  return { held, listing, drops: -1, isReleased: false };
 }
 
 function restoreListing(

@@ -122,6 +122,24 @@ it("the guest's own changes cost it no name and no attributes, and it keeps what
   expect(new Set(dropped)).toEqual(new Set([root]));
 });
 
+it('a listing that changed while the guest read it is dropped once more at its end', async () => {
+  const { directory, root, client, guest } = await serve('content');
+  const dropped: number[] = [];
+  client.onStaleNode = (node, dropsData) => void (dropsData && dropped.push(node));
+  let before = 0;
+  const names = await client.list(root, async () => {
+    writeFileSync(join(directory, 'new'), '');
+    await expect.poll(() => dropped, soon).toContain(root);
+    // Now nothing else is repeated.
+    await guest.stat(root);
+    before = dropped.length;
+  });
+  expect(names).toEqual(['f']);
+  await expect.poll(() => dropped.length, soon).toBe(before + 1);
+  expect(await client.list(root)).toEqual(['f', 'new']);
+  expect(dropped).toHaveLength(before + 1);
+});
+
 it('a file with a second name, which may be changed where nobody watches, is asked for each second', async () => {
   const { directory, root, guest } = await serve();
   writeFileSync(join(directory, 'f'), 'f');
