@@ -206,7 +206,7 @@ COPY files /files
 ONBUILD RUN echo triggered > /triggered
 
 FROM one AS two
-RUN rm /files/a && echo more >> /w/made
+RUN rm /files/a && echo more > /w/more
 FROM ${busybox}
 COPY --from=two --chown=1000:1000 /files /files
 COPY --from=two /w /triggered /w/
