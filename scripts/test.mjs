@@ -51,8 +51,8 @@ function findNewestNode() {
   return own === newest ? undefined : installNode(NEWEST_LTS);
 }
 
-/** VM tests keep one core and a third busy: two workers use what is left, and wait for other programs by turns. */
-const WORKERS = '--maxWorkers=2';
+/** VM tests keep one core and a third busy. A second worker would only make them slower: tried. */
+const WORKERS = '--maxWorkers=1';
 /**
  * Folders of process tests that the newest Node leaves out, because their minutes go to other programs (npm, QuickJS, ssh)
  * or to the same modules as other folders: `npm run test:nodes` runs them too. What stays is what a Node changes: HTTP, TLS,

@@ -163,8 +163,12 @@ export class VM extends GoNames implements AsyncDisposable {
     if (argv.length === 0)
       throw new GondolinError('VM_BAD_OPTION', 'command: got an empty array, want a program');
     checkEnv(options.env ?? {});
-    const process = new ExecProcess(
-      () => this.#events.exec(command, this.#start(argv, options)),
+    return new ExecProcess(
+      () => {
+        const started = this.#start(argv, options);
+        this.#firstExec.set(started);
+        return this.#events.exec(command, started);
+      },
       options,
       (error) => this.#lifetime.explain(error),
       (cause) => {
@@ -172,8 +176,6 @@ export class VM extends GoNames implements AsyncDisposable {
         if (!this.#saves.isSaving) this.#lifetime.fail(killFailed(cause));
       },
     );
-    this.#firstExec.set(process);
-    return process;
   }
 
   /** @internal Resolves once the command has ended that the VM's owner starts at once; when there is none, soon. Never rejects. */
