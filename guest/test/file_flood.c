@@ -5,6 +5,8 @@
  * agent and take its port. MOUNT is a name under the FUSE root. `file_flood listings PATH COUNT` opens and reads a
  * directory that many times, as any user, and keeps all open.
  */
+#include <stddef.h>
+
 #include <linux/fuse.h>
 
 #include "agent_port.h"
@@ -63,10 +65,19 @@ static uint64_t look_up(int fd, uint64_t parent, const char *name)
     return ((const struct fuse_entry_out *)ask(fd, FUSE_LOOKUP, parent, name, strlen(name) + 1))->nodeid;
 }
 
-static uint64_t open_node(int fd, uint32_t opcode, uint64_t node)
+static uint64_t open_file(int fd, uint64_t node)
 {
     struct fuse_open_in body = {0};
-    return ((const struct fuse_open_out *)ask(fd, opcode, node, &body, sizeof body))->fh;
+    return ((const struct fuse_open_out *)ask(fd, FUSE_OPEN, node, &body, sizeof body))->fh;
+}
+
+/* Starts to read a directory, which is not opened; returns the position after its second entry. */
+static uint64_t begin_listing(int fd, uint64_t node)
+{
+    struct fuse_read_in body = {.size = TRANSFER_BYTES};
+    const struct fuse_dirent *first = ask(fd, FUSE_READDIR, node, &body, sizeof body);
+    const uint8_t *second = (const uint8_t *)first + FUSE_DIRENT_SIZE(first);
+    return ((const struct fuse_dirent *)second)->off;
 }
 
 /* Sends the same request until it is killed, a hundred in each write. */
@@ -88,12 +99,10 @@ static void flood(const char *kind, const char *mount, const char *name)
     uint64_t node = look_up(fd, look_up(fd, FUSE_ROOT_ID, mount), name);
     struct fuse_read_in body = {.size = TRANSFER_BYTES};
     if (strcmp(kind, "reads") == 0) {
-        body.fh = open_node(fd, FUSE_OPEN, node);
+        body.fh = open_file(fd, node);
         repeat(fd, FUSE_READ, node, &body);
     }
-    body.fh = open_node(fd, FUSE_OPENDIR, node);
-    (void)ask(fd, FUSE_READDIR, node, &body, sizeof body);
-    body.offset = 2;
+    body.offset = begin_listing(fd, node);
     if (fork() == 0)
         for (;;)
             read_all(fd, reply, sizeof reply);
