@@ -113,6 +113,14 @@ export function resolveDirectories(
   };
 }
 
+/** Returns the directories of what a person has saved or named: the cache's limit counts it, and nothing removes it by itself. */
+export function keptDirectories({
+  snapshots,
+  taggedImages,
+}: Pick<Directories, 'snapshots' | 'taggedImages'>): readonly string[] {
+  return [snapshots, taggedImages];
+}
+
 function absolute(value: string | undefined): string | undefined {
   return value !== undefined && isAbsolute(value) ? value : undefined;
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { NAMES } from '../host/directories.ts';
+import { keptDirectories, NAMES } from '../host/directories.ts';
 import type { GuestImage } from '../image/guest-image.ts';
 import type { OnAsk } from '../net/ask/ask-options.ts';
 import type { MountPlan, Plan, SandboxPlan, VmPlan } from '../plan/plan.ts';
@@ -205,6 +205,7 @@ export function storedPlaces({ cacheDirectory, stateDirectory }: SandboxVmOption
     return { cacheDirectory, snapshotsDirectory: undefined, keptDirectories: [] };
   }
   const snapshotsDirectory = join(stateDirectory, NAMES.snapshots);
-  const keptDirectories = [snapshotsDirectory, join(stateDirectory, NAMES.taggedImages)];
-  return { cacheDirectory, snapshotsDirectory, keptDirectories };
+  const taggedImages = join(stateDirectory, NAMES.taggedImages);
+  const kept = keptDirectories({ snapshots: snapshotsDirectory, taggedImages });
+  return { cacheDirectory, snapshotsDirectory, keptDirectories: kept };
 }

@@ -5,6 +5,7 @@ import { ensureImage } from '../image/ensure-image.ts';
 import { archOf } from '../image/recipe.ts';
 import { keepCacheSmall } from '../image/trim-cache.ts';
 import type { Plan, SandboxPlan } from '../plan/plan.ts';
+import { writableMounts } from '../plan/writable-mounts.ts';
 import type { FuseServer } from '../vfs/fuse-server.ts';
 import type { VfsHookContext } from '../vfs/hooks/vfs-hooks.ts';
 import type { VMNetwork } from '../vm/guest-network.ts';
@@ -118,10 +119,14 @@ function createVm(inputs: VmInputs, from?: string, source: GuestSource = NEW_GUE
     inputs.options.onFileOperation?.(name, done);
   };
   const onFiles = (server: FuseServer) => void server.watch(onFileOperation);
-  const watched: GuestSource = {
-    image: source.image,
-    start: (request) => source.start({ ...request, onFiles }),
-  };
+  // Watched requests have more to do: nobody asks about guests that write to no file of the host.
+  const watched: GuestSource =
+    writableMounts(inputs.sandbox.vm.mounts).length === 0
+      ? source
+      : {
+          image: source.image,
+          start: (request) => source.start({ ...request, onFiles }),
+        };
   return VM.createInRole(vmOptionsOf(inputs, from), sessionRole(inputs), watched).catch(
     (error: unknown) => {
       throw inputs.volumes.explain(error);

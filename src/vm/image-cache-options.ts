@@ -1,4 +1,4 @@
-import { type Environment, resolveDirectories } from '../host/directories.ts';
+import { type Environment, keptDirectories, resolveDirectories } from '../host/directories.ts';
 import { proxyEnvironment } from '../host/image-environment.ts';
 import { guestAgentPath } from '../host/package-root.ts';
 import type { EnsureImageOptions } from '../image/guest-image.ts';
@@ -12,15 +12,16 @@ export function imageCacheOptions(
   onWarning: (message: string) => void,
   env?: Environment,
 ): EnsureImageOptions {
-  const { cache: cacheDirectory, snapshots, taggedImages } = resolveDirectories(env);
+  const directories = resolveDirectories(env);
+  const { cache: cacheDirectory } = directories;
   return {
     cacheDirectory,
     agentPath: guestAgentPath(),
     environment: proxyEnvironment(),
     onBuilt: async () => {
       const { keepCacheSmall } = await import('../image/trim-cache.ts');
-      const keptDirectories = [snapshots, taggedImages];
-      await keepCacheSmall({ cacheDirectory, keptDirectories }, onWarning);
+      const kept = keptDirectories(directories);
+      await keepCacheSmall({ cacheDirectory, keptDirectories: kept }, onWarning);
     },
   };
 }

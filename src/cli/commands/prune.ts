@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   type Directories,
   type Environment,
+  keptDirectories,
   NAMES,
   resolveDirectories,
 } from '../../host/directories.ts';
@@ -116,9 +117,10 @@ function minimumAgeMs(options: PruneOptions): number {
 
 async function prune(
   options: PruneOptions,
-  { cache, templates, checkpoints, snapshots, taggedImages, volumes }: Directories,
+  directories: Directories,
   env: Environment,
 ): Promise<Pruned> {
+  const { cache, templates, checkpoints, volumes } = directories;
   const isDryRun = options.dryRun === true;
   const olderThanMs = minimumAgeMs(options);
   const kinds = [options.images, options.templates, options.checkpoints, options.volumes];
@@ -148,7 +150,7 @@ async function prune(
       ? (
           await trimCache({
             cacheDirectory: cache,
-            keptDirectories: [snapshots, taggedImages],
+            keptDirectories: keptDirectories(directories),
             env,
           })
         ).removed

@@ -3,7 +3,6 @@ import type { Hello } from '../../agent/greeting.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import { type StartMachineOptions, startMachine } from '../../machine/start-machine.ts';
 import { mountListenersDirectory } from '../ports/guest-listeners.ts';
-import { createCloneIdentity } from './clone-identity.ts';
 import { hasStandardScratch, mountStandardScratch } from './mounts.ts';
 import type { StartContext, StartNetwork } from './start-context.ts';
 import { connectAgent, type StartedGuest, untilReady } from './started-guest.ts';
@@ -20,9 +19,7 @@ const NO_ROOT: RootDevice = { device: '', fsType: '' };
 
 /** Boots a guest for this start alone: nothing is saved. */
 export function bootGuest(context: StartContext): Promise<StartedGuest> {
-  return bootUntilReady(context, ({ agent }) =>
-    agent.identity(createCloneIdentity(context.options)),
-  );
+  return bootUntilReady(context, ({ agent }) => agent.identity(context.identity()));
 }
 
 /**

@@ -5,7 +5,6 @@ import { type StartMachineOptions, startMachine } from '../../machine/start-mach
 import type { CloneIdentity } from '../../protocol/host-message.ts';
 import { setClock } from '../clock-keeper.ts';
 import { openSavedMachine, refused, type SavedMachine } from '../snapshot/saved-machine.ts';
-import { createCloneIdentity } from './clone-identity.ts';
 import type { StartContext, StartNetwork } from './start-context.ts';
 import { connectAgent, type StartedGuest, untilReady } from './started-guest.ts';
 
@@ -58,8 +57,7 @@ export async function restoreLocked(
 }
 
 async function restore(context: StartContext, saved: SavedMachine): Promise<StartedGuest> {
-  const { spec, options, network, machineOptions } = context;
-  const identity = context.identity ?? (() => createCloneIdentity(options));
+  const { spec, identity, network, machineOptions } = context;
   const guest = await restoreMachine(spec, saved, identity, network, machineOptions);
   context.onMachine(guest.machine);
   context.log('vm', `restored from ${saved.ramPath}`);

@@ -13,6 +13,7 @@ import type { GuestFiles } from '../guest-files.ts';
 import type { GuestNetwork } from '../guest-network.ts';
 import { computeTemplateKey } from '../snapshot/template-key.ts';
 import { DEFAULT_MEMORY, type DebugLog, memoryBytes, type VMOptions } from '../vm-options.ts';
+import { createCloneIdentity } from './clone-identity.ts';
 import { hasStandardScratch } from './mounts.ts';
 import type { StartedGuest } from './started-guest.ts';
 
@@ -52,6 +53,7 @@ interface WatchedStart extends Omit<StartRequest, 'network'> {
 export interface StartContext extends WatchedStart {
   readonly spec: MachineSpec;
   readonly machineOptions: StartMachineOptions;
+  readonly identity: () => CloneIdentity;
   /** Names everything that must be the same where a saved machine is restored. */
   readonly templateKey: string;
   /** The key of the same machine if its guest trusts other certificates. */
@@ -87,6 +89,7 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
     computeTemplateKey({ image, ...size, accelerator, qemu, hasScratch, trustKey });
   return {
     ...start,
+    identity: start.identity ?? (() => createCloneIdentity(options)),
     spec: {
       ...(arch === 'x86_64' ? {} : { arch }),
       vmlinuxPath,

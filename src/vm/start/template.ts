@@ -1,6 +1,6 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { keptDirectories } from '../../host/directories.ts';
 import { TemplateStore } from '../snapshot/template-store.ts';
-import { createCloneIdentity } from './clone-identity.ts';
 import { bootUntilReady } from './cold.ts';
 import { restoreLocked } from './restore.ts';
 import type { StartContext } from './start-context.ts';
@@ -61,8 +61,7 @@ async function saveAndIdentify(
   templates: TemplateStore,
   guest: StartedGuest,
 ): Promise<void> {
-  const { options, image, files, templateKey, directories, prepareTemplate } = context;
-  const identity = context.identity ?? (() => createCloneIdentity(options));
+  const { options, image, files, templateKey, directories, identity, prepareTemplate } = context;
   const onWarning = (message: string) => options.onWarning?.(message);
   const { saveTemplate } = await import('../snapshot/save-template.ts');
   await (prepareTemplate?.(guest) ?? warmMachine(context, guest));
@@ -83,7 +82,7 @@ async function saveAndIdentify(
   await keepCacheSmall(
     {
       cacheDirectory: directories.cache,
-      keptDirectories: [directories.snapshots, directories.taggedImages],
+      keptDirectories: keptDirectories(directories),
       keep: [templateKey],
     },
     onWarning,
