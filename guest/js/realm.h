@@ -14,7 +14,7 @@ void realm_make(void);
 /* Adds `fetch` and its classes. False with an exception. */
 bool realm_add_fetch(void);
 
-/* Math.random starts anew: for a process that is a copy of another. */
+/* Seeds Math.random again, for a process that was forked from another. */
 void realm_forget_random(void);
 
 /* Sets the limits of the heap and the stack, from where the stack is now. */

@@ -28,7 +28,7 @@ export function guestDirectoryOverride(): string | undefined {
   return process.env['GONDOLIN_GUEST_DIR'] || undefined;
 }
 
-/** The variables of this process, for who is given no others. */
+/** The environment of this process, for callers that receive no other. */
 export function hostEnvironment(): Environment {
   return process.env;
 }

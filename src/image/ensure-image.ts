@@ -181,7 +181,7 @@ async function bootBuilder(
   const ofBuilder = scaledEvents(context.onEvent, 0, BUILDER_SHARE);
   const rootfs = await ensureRootfs(recipe, '', {
     ...context,
-    // Who asks for a new build does not mean the builder.
+    // `--build` asks for a new image, not for a new builder.
     options: { ...context.options, rebuildBeforeMs: 0 },
     onEvent: (event) => {
       const isDone = event.phase === 'done';

@@ -30,7 +30,7 @@ export class RootDisk {
     const disk = new RootDisk(openUnnamed(path), sizeBytes);
     try {
       ftruncateSync(disk.fd, sizeBytes);
-      // Of this process, since mkfs.ext4 does not inherit it.
+      // mkfs.ext4 does not inherit the descriptor, so it opens that of this process.
       if (from === null) await makeExt4(`/proc/${process.pid}/fd/${disk.fd}`, disk.fd, 'scratch');
       else await disk.#copyFrom(from);
       return disk;

@@ -245,7 +245,7 @@ export interface ExtendedAttributes {
    * @param flags of setxattr(2): 1 makes it, 2 replaces it, 0 either.
    */
   set(node: VfsNode, name: string, value: Buffer, flags: number): MaybePromise<void>;
-  /** Fails with ENODATA when there is none of that name. */
+  /** Fails with ENODATA when the file has no attribute of that name. */
   remove(node: VfsNode, name: string): MaybePromise<void>;
 }
 

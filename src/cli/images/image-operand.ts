@@ -15,7 +15,7 @@ export interface NamedImage {
  * Finds the image that an operand names: with `-f`, an image of that project file; else what `--image` takes; else an image of
  * the nearest project file.
  *
- * @throws {GondolinError} CLI_USAGE when there is none; those of the project file.
+ * @throws {GondolinError} CLI_USAGE when no image matches; those of the project file.
  */
 export async function findImageOperand(
   context: CommandContext<unknown>,

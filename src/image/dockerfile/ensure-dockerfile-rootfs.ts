@@ -129,7 +129,7 @@ async function ensureBuilt(job: Job): Promise<OciRootfs> {
   try {
     let record = await read();
     if (record === null) {
-      // What the image says about running it was removed, or is damaged.
+      // The record of the image's configuration is missing or damaged: build again.
       entry.lock.release();
       entry = await ensure(Date.now());
       record = await read();

@@ -7,7 +7,7 @@ const MAX_BYTES = 1024 * 1024;
 
 /**
  * Reads a Dockerfile or a `.dockerignore`.
- * @returns Null when there is none.
+ * @returns Its text; null when the file does not exist.
  * @throws {GondolinError} IMAGE_DOCKERFILE_INVALID when it is no file, larger than 1 MiB, or cannot be read.
  */
 export async function readDocument(path: string): Promise<string | null> {

@@ -46,7 +46,7 @@ async function enter(
 }
 
 /**
- * Reads a file of a squashfs; null where there is none.
+ * Reads a file of a squashfs; returns null when no file has that path.
  * @throws {GondolinError} IMAGE_INVALID, also for one of more than `limitBytes`.
  */
 export async function readFileAt(

@@ -23,7 +23,7 @@ export async function asOwnChange<T>(held: HeldNode, change: () => MaybePromise<
  */
 export async function withoutNotice<T>(held: HeldNode, change: () => MaybePromise<T>): Promise<T> {
   const { told } = held;
-  // What somebody else changed before has to be notified.
+  // The guest must still be notified of an earlier change by someone else.
   const isKnown = told !== null && isUnchanged(told, await attributesOf(held));
   const result = await change();
   if (isKnown && held.told === told) await retell(held, told);
