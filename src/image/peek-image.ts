@@ -95,7 +95,8 @@ async function peekOci(recipe: OciRecipe, cache: string): Promise<PeekedParts | 
   const { peekOciConfig } = await import('./oci/peek-oci.ts');
   const config = await peekOciConfig(recipe, { cacheDirectory: cache });
   if (config === null) return null;
-  const found = await peekEntries(kernelRecipe(recipe), ociRootfsKey(config.diffIds), cache);
+  const key = ociRootfsKey(config.diffIds, config.container);
+  const found = await peekEntries(kernelRecipe(recipe), key, cache);
   return found === null ? null : { ...found.parts, container: config.container };
 }
 

@@ -112,9 +112,21 @@ export function rootfsKey(recipe: DebianRecipe): string {
   });
 }
 
-/** Keys by what goes in, not by where it comes from: images with the same layers share their root file system. */
-export function ociRootfsKey(diffIds: readonly string[]): string {
-  return cacheKey({ builder: BUILDER_VERSIONS.oci, diffIds });
+/**
+ * Keys by what goes in, not by where it comes from: images with the same layers share their root file system.
+ * @param container  Its directory is made where no layer has it.
+ */
+export function ociRootfsKey(
+  diffIds: readonly string[],
+  { workingDir }: Pick<ContainerConfig, 'workingDir'>,
+): string {
+  const made = hasOwnDirectory(workingDir) ? { workingDir } : {};
+  return cacheKey({ builder: BUILDER_VERSIONS.oci, diffIds, ...made });
+}
+
+/** Returns true for a directory that an image may name and not have. */
+function hasOwnDirectory(workingDir: string): boolean {
+  return workingDir !== '' && workingDir !== '/';
 }
 
 /** Keys by what is changed and how: the digests of the image below, those of the files that are copied, and the commands. */

@@ -268,7 +268,7 @@ async function packRootfs(
     packLayers(layers, {
       ...{ target, cwd: directory, logPath, environment: {}, signal },
       // WORKDIR makes it, which buildah leaves to whoever runs the image.
-      ...(workingDir === '' ? {} : { workingDir }),
+      workingDir,
       onProgress: (done) => {
         const fraction = PACK_FROM + (1 - PACK_FROM) * done;
         onEvent({ level: 'info', artifact: 'rootfs', phase: 'unpack', message, fraction });

@@ -39,7 +39,8 @@ export async function ensureOciRootfs(
 
 async function ensureFound(image: FoundImage, context: ImageContext): Promise<OciRootfs> {
   const { cacheDirectory } = context.options;
-  const place = entryPlace(cacheDirectory, 'rootfs', ociRootfsKey(image.diffIds));
+  const key = ociRootfsKey(image.diffIds, image.container);
+  const place = entryPlace(cacheDirectory, 'rootfs', key);
   const entry = await ensureEntry(place, {
     ...context,
     build: async (target) => {
@@ -71,6 +72,8 @@ async function buildRootfs(
     await withBuildLog(context.options.cacheDirectory, logName, (logPath) =>
       packLayers(files, {
         ...{ target, cwd: target, logPath, environment: {}, signal: context.signal },
+        // Container runtimes make it when they start one.
+        workingDir: image.container.workingDir,
         onProgress: (fraction) => say(DOWNLOAD_SHARE + (1 - DOWNLOAD_SHARE) * fraction),
       }),
     );

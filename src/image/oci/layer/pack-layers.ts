@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { type RunToolsOptions, runTools } from '../../process/run-tools.ts';
 import { SAFE_SQFSTAR_OPTIONS } from '../../process/sqfstar-options.ts';
 import { requireBuildTools } from '../../process/tool.ts';
@@ -9,7 +9,7 @@ import { setRootTime } from './root-time.ts';
 export interface PackLayersOptions extends Omit<RunToolsOptions, 'onLine' | 'input'> {
   /** Directory of the entry; receives `rootfs.squashfs`. */
   readonly target: string;
-  /** An absolute path in the image that becomes a directory if there is nothing. @default none */
+  /** An absolute path in the image that becomes a directory of root's if there is nothing; empty for none. @default none */
   readonly workingDir?: string;
   /** @param fraction  Share of the work that is done, 0..1. */
   readonly onProgress: (fraction: number) => void;
@@ -33,7 +33,8 @@ export async function packLayers(
   requireSqfstar();
   const progress = new LayerProgress(layers, 2, options.onProgress);
   const tree = await readLayerTree(layers, options.signal, progress);
-  if (options.workingDir !== undefined) tree.ensureDirectory(options.workingDir);
+  const { workingDir = '' } = options;
+  if (workingDir !== '') tree.ensureDirectory(posix.normalize(workingDir));
   await packTree(tree, layers, options, progress);
 }
 

@@ -46,12 +46,14 @@ function once(serve: (bytes: Buffer, ...rest: Parameters<FakeRegistry['fault']>)
 const pull = (reference: string, more = {}, options = {}) =>
   pullImage(directory, ociRecipe(reference, more), options);
 const names = (path: string) => listRootfs(path).map((line) => line.split(' ').at(-1));
-const TREE = ['', '/etc', '/etc/one', '/etc/two'];
+// No layer has /srv: the configuration names it.
+const TREE = ['', '/etc', '/etc/one', '/etc/two', '/srv'];
 
 it('an image is pulled once, and its configuration is known without asking again', async () => {
   const reference = registry.push(image, '1');
   const { path, container } = await pull(reference);
   expect(names(path)).toEqual(TREE);
+  expect(listRootfs(path).at(-1)).toMatch(/^drwxr-xr-x 0\/0 .*\/srv$/);
   expect(container).toEqual({
     ...{ env: { A: '1', PATH: '/x' }, entrypoint: [], cmd: ['/etc/two'], workingDir: '/srv' },
     ...{ user: 'me', exposedPorts: [], stopSignal: '' },
