@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { belowSetup } from '../image/recipe.ts';
+import { lockPath } from '../plan/lock-path.ts';
 import type { Plan } from '../plan/plan.ts';
 import { usageError } from './usage-error.ts';
 
@@ -21,19 +23,22 @@ function readPullFlag(text: string | undefined): (typeof PULL_POLICIES)[number] 
 }
 
 /**
- * Returns the plan with what its lock file and the flags say about its images. Loads the code for that only if it has one of a
- * registry.
- * @throws {GondolinError} CLI_USAGE, IMAGE_LOCK_INVALID, IMAGE_LOCK_OUTDATED.
+ * Returns the plan with what its lock file and the flags say about its images. Loads the code for that only if there is a lock
+ * file or a flag.
+ * @throws {GondolinError} CLI_USAGE, IMAGE_LOCK_INVALID, IMAGE_LOCK_OUTDATED; with a Dockerfile IMAGE_DOCKERFILE_INVALID.
  */
 export async function withImageFlags(plan: Plan, flags: ImageFlags): Promise<Plan> {
   const pull = readPullFlag(flags.pull);
   const [file] = plan.configFiles;
-  const hasOci = plan.sandboxes.some(({ image }) => belowSetup(image.recipe).kind === 'oci');
-  if (!hasOci || file === undefined) return plan;
-  const { lockPath } = await import('../plan/lock-path.ts');
+  const isMade = plan.sandboxes.some(({ image }) => belowSetup(image.recipe).kind !== 'path');
+  if (!isMade || file === undefined) return plan;
+  const path = lockPath(file);
+  const isLocked = flags.locked === true;
+  if (!isLocked && pull === null && !existsSync(path)) return plan;
   const { readLock } = await import('../image/lock/lock-file.ts');
   const { withLock, withPullPolicy } = await import('../image/lock/locked-plan.ts');
-  const path = lockPath(file);
-  const locked = withLock(plan, await readLock(path), flags.locked === true ? path : null);
+  const lock = await readLock(path);
+  const locked =
+    lock === null && !isLocked ? plan : await withLock(plan, lock, isLocked ? path : null);
   return pull === null ? locked : withPullPolicy(locked, pull);
 }

@@ -210,6 +210,10 @@ export const CODES = {
     exit: EXIT.config,
     hint: 'Change the packages of the image, or their versions, so that they can be installed together.',
   },
+  IMAGE_PACKAGE_GONE: {
+    exit: EXIT.config,
+    hint: 'Run `gondolin lock` for the versions of today, or name a `snapshot:` that has the packages of the lock file.',
+  },
   IMAGE_PACKAGE_UNKNOWN: {
     exit: EXIT.config,
     hint: 'Correct the package name in the packages of the image.',

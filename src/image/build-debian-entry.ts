@@ -5,13 +5,17 @@ import { debianSnapshotService } from '../host/image-environment.ts';
 import { type EntryPlace, logsDirectory } from './cache/layout.ts';
 import { withWorkDirectory } from './cache/sweep.ts';
 import { readHostPackageFacts } from './debian/host-packages.ts';
+import { writeLockedRepository } from './debian/locked-repository.ts';
 import { planSources } from './debian/plan-sources.ts';
 import type { ImageContext } from './guest-image.ts';
 import { buildKernel } from './kernel/build-kernel.ts';
 import { fetchModules, type KernelPackageOptions } from './kernel/kernel-package.ts';
-import type { DebianRecipe } from './recipe.ts';
+import { type DebianRecipe, lockedKernel, lockedRootfs } from './recipe.ts';
 import { buildRootfs } from './rootfs/build-rootfs.ts';
 import { identifyBuilder } from './rootfs/isolation.ts';
+
+/** Part of the work that the packages of a lock are, which are downloaded first. */
+const LOCKED = 0.3;
 
 export interface DebianBuildContext extends ImageContext {
   /** Kernel release of the modules to put into a root file system; empty for none. */
@@ -49,6 +53,7 @@ export async function buildDebianEntry(
       logPath,
       environment: context.options.environment ?? {},
       signal: context.signal,
+      locked: lockedKernel(recipe),
       onPhase: (phase: string, message: string, fraction: number): void => {
         context.onEvent({ level: 'info', artifact: place.kind, phase, message, fraction });
       },
@@ -57,7 +62,15 @@ export async function buildDebianEntry(
     const { kernelRelease: wanted, basePath } = context;
     const modules = wanted === '' ? null : await fetchModules(wanted, startingAtZero(shared));
     const builder = await identifyBuilder();
-    await buildRootfs({ ...shared, release, packages, modules, builder, basePath });
+    const installed = lockedRootfs(recipe, basePath !== null);
+    const installFrom =
+      installed === null ? null : [await writeLockedRepository(installed, { ...shared, release })];
+    const { onPhase } = shared;
+    await buildRootfs({
+      ...{ ...shared, release, packages, modules, builder, basePath, installFrom },
+      onPhase: (phase, message, fraction) =>
+        onPhase(phase, message, installFrom === null ? fraction : LOCKED + (1 - LOCKED) * fraction),
+    });
     return '';
   });
   await rm(logPath, { force: true });

@@ -37,6 +37,7 @@ const BUILDER_VERSIONS = {
 const PACKAGE = /^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$/;
 const RELEASE = /^[a-z][a-z0-9-]*$/;
 const SNAPSHOT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
+const LOCKED = /^[0-9][A-Za-z0-9.+~:-]{0,255} sha256:[0-9a-f]{64}$/;
 const MIRROR = /^(?:https?|file):\/\/[^\s[\]"'\\]+$/;
 
 /**
@@ -56,6 +57,10 @@ export function checkDebianRecipe(recipe: DebianRecipe): void {
   if (recipe.snapshot !== undefined && !SNAPSHOT.test(recipe.snapshot)) {
     throw invalid('snapshot', recipe.snapshot, 'a time such as 2026-11-01T00:00:00Z');
   }
+  for (const [name, text] of Object.entries({ ...recipe.locked?.base, ...recipe.locked?.added })) {
+    if (!PACKAGE.test(name)) throw invalid('locked package', name, 'the name of a Debian package');
+    if (!LOCKED.test(text)) throw invalid(`lock of ${name}`, text, 'a version and a digest');
+  }
 }
 
 function invalid(what: string, value: string, wanted: string): GondolinError {
@@ -70,17 +75,44 @@ function invalid(what: string, value: string, wanted: string): GondolinError {
 }
 
 export function kernelKey(
-  recipe: Pick<DebianRecipe, 'arch' | 'release' | 'mirror' | 'snapshot'>,
+  recipe: Pick<DebianRecipe, 'arch' | 'release' | 'mirror' | 'snapshot' | 'locked'>,
 ): string {
   const { arch, release, mirror, snapshot } = recipe;
+  const kernel = lockedKernel(recipe);
   return cacheKey({
     builder: BUILDER_VERSIONS.kernel,
     arch,
     release,
     mirror,
     ...(snapshot === undefined ? {} : { snapshot }),
+    ...(kernel === null ? {} : { kernel }),
     modules: MODULE_ROOTS,
   });
+}
+
+const KERNEL_PREFIX = 'linux-image-';
+
+/** Returns the kernel's package of a lock by its name; null for a recipe without a lock. */
+export function lockedKernel({
+  locked,
+}: Pick<DebianRecipe, 'locked'>): Record<string, string> | null {
+  if (locked === undefined) return null;
+  const all = Object.entries(locked.base);
+  return Object.fromEntries(all.filter(([name]) => name.startsWith(KERNEL_PREFIX)));
+}
+
+/**
+ * Returns the packages of a lock that are installed into the root file system; null for a recipe without a lock.
+ * @param hasBase  Leaves out those of the root file system that packages are added to.
+ */
+export function lockedRootfs(
+  { locked }: Pick<DebianRecipe, 'locked'>,
+  hasBase: boolean,
+): Record<string, string> | null {
+  if (locked === undefined) return null;
+  if (hasBase) return { ...locked.added };
+  const base = Object.entries(locked.base).filter(([name]) => !name.startsWith(KERNEL_PREFIX));
+  return { ...Object.fromEntries(base), ...locked.added };
 }
 
 /**
@@ -94,13 +126,19 @@ export function wantsModules({ packages }: DebianRecipe): boolean {
 /** Returns the recipe of the root file system that packages are added to; null for one that has nothing to add. */
 export function baseRecipe(recipe: DebianRecipe): DebianRecipe | null {
   const base: readonly string[] = BASE_PACKAGES;
-  return recipe.packages.every((name) => base.includes(name)) ? null : { ...recipe, packages: [] };
+  return recipe.packages.every((name) => base.includes(name)) ? null : withoutPackages(recipe);
+}
+
+function withoutPackages({ locked, ...recipe }: DebianRecipe): DebianRecipe {
+  const base = locked === undefined ? {} : { locked: { ...locked, added: {} } };
+  return { ...recipe, ...base, packages: [] };
 }
 
 export function rootfsKey(recipe: DebianRecipe): string {
   const packages = [...new Set([...BASE_PACKAGES, ...recipe.packages])].toSorted();
   const { arch, release, mirror, snapshot } = recipe;
   const modules = wantsModules(recipe) ? { modules: BUILDER_VERSIONS.modules } : {};
+  const locked = lockedRootfs(recipe, false);
   return cacheKey({
     builder: BUILDER_VERSIONS.rootfs,
     arch,
@@ -109,6 +147,7 @@ export function rootfsKey(recipe: DebianRecipe): string {
     packages,
     ...(snapshot === undefined ? {} : { snapshot }),
     ...modules,
+    ...(locked === null ? {} : { locked }),
   });
 }
 
@@ -183,14 +222,17 @@ export function builderRecipe({ arch }: DockerfileRecipe): DebianRecipe {
  * @param keysDigest  Of the keys that may sign them: they become part of the image.
  */
 export function alpineRootfsKey(
-  request: Pick<AlpineRecipe, 'version' | 'branch' | 'arch' | 'packages'> & {
+  request: Pick<AlpineRecipe, 'version' | 'branch' | 'arch' | 'packages' | 'locked'> & {
     readonly mirror: string;
   },
   keysDigest: string,
 ): string {
-  const { version, branch, arch, mirror, packages } = request;
-  const builder = BUILDER_VERSIONS.alpine;
-  return cacheKey({ builder, version, branch, arch, mirror, packages: [...packages], keysDigest });
+  const { version, branch, arch, mirror, packages, locked } = request;
+  return cacheKey({
+    ...{ builder: BUILDER_VERSIONS.alpine, version, branch, arch, mirror, keysDigest },
+    packages: [...packages],
+    ...(locked === undefined ? {} : { locked }),
+  });
 }
 
 /** These images have no kernel of their own: they boot that of a Debian image. */

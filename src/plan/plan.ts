@@ -104,6 +104,14 @@ export type ImageRecipe =
       readonly mirror: string | null;
       /** The time that the packages are of, such as `2026-11-01T00:00:00Z`: `mirror` is then that of a snapshot service. @default today */
       readonly snapshot?: string;
+      /**
+       * The packages that the image has, as a lock file writes them: `VERSION sha256:DIGEST` by name. `base` are those of an image
+       * without extra packages and its kernel, `added` what the extra ones bring. @default the newest
+       */
+      readonly locked?: {
+        readonly base: Readonly<Record<string, string>>;
+        readonly added: Readonly<Record<string, string>>;
+      };
     }
   | { readonly kind: 'path'; readonly path: string }
   | {
@@ -133,6 +141,8 @@ export type ImageRecipe =
       readonly keys: string | null;
       /** Debian release of the kernel. */
       readonly release: string;
+      /** The packages that the image has, as a lock file writes them: `VERSION CHECKSUM` by name. @default the newest */
+      readonly locked?: Readonly<Record<string, string>>;
     }
   | {
       readonly kind: 'dockerfile';
@@ -149,6 +159,8 @@ export type ImageRecipe =
       readonly release: string;
       /** When a registry is asked what the reference of a FROM means. */
       readonly pull: 'missing' | 'always' | 'never';
+      /** The digests that references of the Dockerfile have to have. @default whatever the registries say */
+      readonly digests?: Readonly<Record<string, string>>;
       /** For `RUN --mount=type=secret,id=NAME`: the build gets placeholders, and the hosts of a secret its value. */
       readonly secrets: readonly SecretConfig[];
       /** The hosts that the instructions may reach: keys as in `network:` of a sandbox. */

@@ -30,7 +30,7 @@ async function fetchBusybox(cwd: string): Promise<Buffer> {
     ...{ environment: proxyEnvironment(), signal: new AbortController().signal },
   });
   await apt.update();
-  await apt.download('busybox-static');
+  await apt.download(['busybox-static'], cwd);
   const archive = readdirSync(cwd).find((name) => name.endsWith('.deb')) ?? '';
   execFileSync('dpkg-deb', ['--extract', join(cwd, archive), join(cwd, 'tree')]);
   return readFileSync(join(cwd, 'tree/bin/busybox'));

@@ -1,70 +1,122 @@
 import { basename } from 'node:path';
-import { proxyEnvironment } from '../../host/image-environment.ts';
-import { type LockChange, lockChanges } from '../../image/lock/lock-changes.ts';
+import { lockChanges } from '../../image/lock/lock-changes.ts';
 import { formatLock, type ImageLock, readLock } from '../../image/lock/lock-file.ts';
-import { lockableReference } from '../../image/lock/locked-plan.ts';
+import { lockableReferences } from '../../image/lock/locked-plan.ts';
 import { lookUpDigests } from '../../image/lock/look-up-digests.ts';
+import { packageChanges } from '../../image/lock/package-changes.ts';
+import {
+  type PackagedRecipe,
+  packagedRecipe,
+  packageSetNames,
+} from '../../image/lock/package-sets.ts';
+import { resolvePackageSets } from '../../image/lock/resolve-package-sets.ts';
 import { lockPath } from '../../plan/lock-path.ts';
 import type { Plan } from '../../plan/plan.ts';
+import { imageCacheOptions } from '../../vm/image-cache-options.ts';
 import { type CommandRun, chooseFormat } from '../command-context.ts';
-import { writeText } from '../io.ts';
+import { type CliIo, writeText } from '../io.ts';
+import { describeLock } from '../lock-text.ts';
 import { openUnlockedPlan, planForSandboxes, projectFile } from '../open-project.ts';
 import { plainText } from '../ui/text/describe.ts';
 import { writeNewFile } from '../write-new-file.ts';
 
-function referencesOf({ sandboxes }: Plan): string[] {
-  const references = sandboxes.map(lockableReference).filter((found) => found !== null);
-  return [...new Set(references)].toSorted();
+async function referencesOf({ sandboxes }: Plan): Promise<string[]> {
+  const references = await Promise.all(sandboxes.map(lockableReferences));
+  return [...new Set(references.flat())].toSorted();
 }
 
-function describeLockChange({ reference, before, after }: LockChange): string {
-  if (before === null) return `+ ${reference} ${after}`;
-  if (after === null) return `- ${reference} ${before}`;
-  return `~ ${reference} ${before} -> ${after}`;
+/** The recipes with packages by the names of their sets. */
+function packagedOf({ sandboxes }: Plan): Map<string, PackagedRecipe> {
+  const recipes = sandboxes.map(({ image }) => packagedRecipe(image.recipe));
+  return new Map(
+    recipes.flatMap((recipe) =>
+      recipe === null ? [] : [[packageSetNames(recipe).whole, recipe] as const],
+    ),
+  );
+}
+
+function baseOf(recipe: PackagedRecipe): string {
+  const { base, whole } = packageSetNames(recipe);
+  return base ?? whole;
+}
+
+/** Those of a release are asked for together: old packages of one image would not go with a new base. */
+function withSameBase(
+  chosen: ReadonlyMap<string, PackagedRecipe>,
+  whole: ReadonlyMap<string, PackagedRecipe>,
+): PackagedRecipe[] {
+  const bases = new Set([...chosen.values()].map(baseOf));
+  return [...whole.values()].filter((recipe) => bases.has(baseOf(recipe)));
 }
 
 /** Those that were asked for as they are now, the others of the project as they were. */
-function merged(
-  known: ImageLock['images'],
+function merged<T>(
+  known: Readonly<Record<string, T>>,
   wanted: readonly string[],
-  found: ImageLock['images'],
-): ImageLock['images'] {
+  found: Readonly<Record<string, T>>,
+): Record<string, T> {
   return Object.fromEntries(
-    wanted.flatMap((reference) => {
-      const image = found[reference] ?? known[reference];
-      return image === undefined ? [] : [[reference, image]];
+    wanted.flatMap((name) => {
+      const one = found[name] ?? known[name];
+      return one === undefined ? [] : [[name, one]];
     }),
   );
 }
 
+/** Asks registries and mirrors about the chosen part of a project. */
+async function askAbout(io: CliIo, whole: Plan, chosen: Plan, known: Omit<ImageLock, 'version'>) {
+  const say = (text: string) => void writeText(io.stderr, `${plainText(text)}\n`);
+  const { cacheDirectory, environment = {} } = imageCacheOptions(
+    (message) => say(`warning: ${message}`),
+    io.env,
+  );
+  const shared = { env: io.env, environment, signal: io.signal };
+  const digests = await lookUpDigests(await referencesOf(chosen), {
+    ...shared,
+    onLookUp: (name) => say(`looking up ${name}`),
+  });
+  const packaged = packagedOf(whole);
+  const packages = await resolvePackageSets(withSameBase(packagedOf(chosen), packaged), {
+    ...{ ...shared, cacheDirectory },
+    onResolve: (name) => say(`looking up the packages of ${name}`),
+  });
+  const sets = [...packaged.values()].flatMap((recipe) => [
+    baseOf(recipe),
+    packageSetNames(recipe).whole,
+  ]);
+  return {
+    images: merged(known.images, await referencesOf(whole), digests),
+    packages: merged(known.packages, [...new Set(sets)], packages),
+  };
+}
+
 /**
- * `lock`: asks the registries what the images of the project are now, and writes their digests to its lock file. With names, asks
- * only for the images of these sandboxes.
+ * `lock`: asks the registries what the images of the project are now, and the mirrors which packages, and writes both to its lock
+ * file. With names, asks only about these sandboxes.
  */
 export const lockCommand: CommandRun = async ({ io, options, operands }) => {
   const format = chooseFormat(options, ['text', 'json']);
   const whole = await openUnlockedPlan(io, options);
   const chosen = operands.length === 0 ? whole : planForSandboxes(whole, operands, options);
   const path = lockPath(whole.configFiles[0] ?? projectFile(io, options));
-  const before = await readLock(path);
-  const found = await lookUpDigests(referencesOf(chosen), {
-    env: io.env,
-    environment: proxyEnvironment(),
-    signal: io.signal,
-    onLookUp: (name) => void writeText(io.stderr, `looking up ${plainText(name)}\n`),
-  });
-  const known = before?.images ?? {};
-  const images = merged(known, referencesOf(whole), found);
-  const changes = lockChanges(known, images);
-  if (changes.length > 0) await writeNewFile(io, path, formatLock({ images }), true);
+  const known = (await readLock(path)) ?? { images: {}, packages: {} };
+  const { images, packages } = await askAbout(io, whole, chosen, known);
+  const changes = lockChanges(known.images, images);
+  const changedPackages = packageChanges(known.packages, packages);
+  if (changes.length + changedPackages.length > 0) {
+    await writeNewFile(io, path, formatLock({ images, packages }), true);
+  }
   if (format === 'json') {
-    await writeText(io.stdout, `${JSON.stringify({ file: path, images, changes }, null, 2)}\n`);
+    const all = { file: path, images, packages, changes, packageChanges: changedPackages };
+    await writeText(io.stdout, `${JSON.stringify(all, null, 2)}\n`);
     return 0;
   }
-  const count = Object.keys(images).length;
-  const total = count === 1 ? '1 image' : `${count} images`;
-  const head = `${basename(path)}: ${total}, ${changes.length === 0 ? 'nothing changed' : 'changed:'}`;
-  const lines = [head, ...changes.map((change) => `  ${describeLockChange(change)}`)];
+  const lines = describeLock({
+    file: basename(path),
+    images: Object.keys(images).length,
+    packages: Object.values(packages).reduce((sum, set) => sum + Object.keys(set).length, 0),
+    ...{ changes, packageChanges: changedPackages },
+  });
   await writeText(io.stdout, `${lines.map((line) => `${plainText(line)}\n`).join('')}`);
   return 0;
 };

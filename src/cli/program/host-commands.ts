@@ -16,10 +16,13 @@ export function addHostCommands(add: AddCommand): void {
     return (await import('../commands/pull.ts')).pullCommand;
   })
     .usage('[options] [SANDBOX...]')
-    .option('--locked', 'fail unless the lock file has a digest of every image of a registry');
+    .option(
+      '--locked',
+      'fail unless the lock file has every image of a registry and its packages of the others',
+    );
   add(
     'lock [sandboxes...]',
-    "write the digests of the project's OCI images to its lock file",
+    "write the digests and packages of the project's images to its lock file",
     async () => {
       return (await import('../commands/lock.ts')).lockCommand;
     },

@@ -19,7 +19,10 @@ export function addNetworkOptions(command: Command): Command {
 /** Adds the options about images of registries. */
 export function addImageOptions(command: Command): Command {
   return command
-    .option('--locked', 'fail unless the lock file has a digest of every image of a registry')
+    .option(
+      '--locked',
+      'fail unless the lock file has every image of a registry and its packages of the others',
+    )
     .option('--pull <policy>', 'when registries are asked: missing, always or never');
 }
 

@@ -34,6 +34,8 @@ export interface AlpineRequest {
   readonly base?: readonly string[];
   /** Public keys by the names that signatures have for them. */
   readonly keysDirectory: string;
+  /** The packages that the image has, each `VERSION CHECKSUM`. @default the newest */
+  readonly locked?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A package that the image will have. */

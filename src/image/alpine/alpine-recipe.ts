@@ -15,7 +15,7 @@ export interface AlpineRootfsRequest extends AlpineRequest {
  * @throws {GondolinError} IMAGE_SOURCES_MISSING when no mirror is set; IMAGE_RECIPE_INVALID, IMAGE_KEY_MISSING, IMAGE_KEY_INVALID.
  */
 export async function requestAlpine(
-  { version, branch, arch, packages, ...recipe }: AlpineRecipe,
+  { version, branch, arch, packages, locked, ...recipe }: AlpineRecipe,
   env: Environment | undefined,
 ): Promise<AlpineRootfsRequest> {
   const facts = readAlpineFacts(env);
@@ -27,11 +27,15 @@ export async function requestAlpine(
     );
   }
   const keysDirectory = recipe.keys ?? facts.keysDirectory;
-  const request = { version, branch: branch ?? undefined, arch, packages, mirror, keysDirectory };
+  const place = { mirror, keysDirectory, branch: branch ?? undefined };
+  const request = { version, arch, packages, locked, ...place };
   checkAlpineRequest(request);
   const { digest } = await readKeyring(keysDirectory);
   return {
     ...request,
-    rootfsKey: alpineRootfsKey({ version, branch, arch, packages, mirror }, digest),
+    rootfsKey: alpineRootfsKey(
+      { version, branch, arch, packages, mirror, ...(locked === undefined ? {} : { locked }) },
+      digest,
+    ),
   };
 }

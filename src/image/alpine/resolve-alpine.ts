@@ -1,5 +1,6 @@
 import type { AlpinePlan, AlpineRequest, PlannedPackage } from './alpine-plan.ts';
 import { checkAlpineRequest, planDigest, repositoryUrls, worldOf } from './alpine-plan.ts';
+import { keepLocked } from './keep-locked.ts';
 import { type ApkKey, readKeyring } from './keyring.ts';
 import { type MirrorContext, withMirror } from './mirror.ts';
 import { readRepositoryIndex } from './repository-index.ts';
@@ -11,7 +12,8 @@ import { resolvePackages } from './resolve/resolve-packages.ts';
  * resolves the dependencies. The same indexes, wishes and keys give the same plan.
  *
  * @throws {GondolinError} IMAGE_RECIPE_INVALID, IMAGE_KEY_MISSING, IMAGE_KEY_INVALID, IMAGE_MIRROR_FAILED,
- * IMAGE_SIGNATURE_INVALID, IMAGE_REPOSITORY_INVALID, IMAGE_PACKAGE_UNKNOWN, IMAGE_PACKAGES_CONFLICT.
+ * IMAGE_SIGNATURE_INVALID, IMAGE_REPOSITORY_INVALID, IMAGE_PACKAGE_UNKNOWN, IMAGE_PACKAGES_CONFLICT; with a lock IMAGE_PACKAGE_GONE
+ * and IMAGE_DIGEST_MISMATCH.
  */
 export async function resolveAlpine(
   request: AlpineRequest,
@@ -27,9 +29,11 @@ export async function resolveAlpine(
     const files = await Promise.all(indexUrls.map((url) => client.fetchIndex(url)));
     return files.map((file, index) => readRepositoryIndex(file, keyring, indexUrls[index] ?? ''));
   });
-  const available = indexes.map(({ packages }) =>
+  const ofArch = indexes.map(({ packages }) =>
     packages.filter((pkg) => pkg.arch === arch || pkg.arch === 'noarch'),
   );
+  const { locked } = request;
+  const available = locked === undefined ? ofArch : keepLocked(ofArch, locked);
   const world = worldOf(request);
   const packages = resolvePackages(available, world).map((pkg) => planned(pkg, repositories, arch));
   const plan = {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filterThrough } from '../process/filter-tool.ts';
 import { type RunToolsOptions, runTools } from '../process/run-tools.ts';
@@ -11,8 +11,20 @@ export interface AptSession {
   update(): Promise<void>;
   /** Control fields of the package's newest version, names in lower case; null when there is no such package. */
   show(packageName: string): Promise<ReadonlyMap<string, string> | null>;
-  /** Downloads the newest version of the package as a .deb, checked by apt, into `cwd`. */
-  download(packageName: string): Promise<void>;
+  /**
+   * Downloads packages as .deb files, checked by apt, into a directory.
+   * @param packages  `NAME` for its newest version, or `NAME=VERSION`.
+   */
+  download(packages: readonly string[], directory: string): Promise<void>;
+  /**
+   * Finds out what an installation would bring, and installs nothing.
+   * @param words  As for apt-get: names and patterns.
+   * @param status  The database of what is there, as dpkg has it; empty for nothing.
+   * @throws {GondolinError} IMAGE_BUILD_FAILED.
+   */
+  simulate(words: readonly string[], status: string, onLine: (line: string) => void): Promise<void>;
+  /** Paths of the package lists. */
+  listPaths(): Promise<string[]>;
 }
 
 export interface AptSessionOptions extends RunToolsOptions {
@@ -44,13 +56,25 @@ export async function openAptSession(options: AptSessionOptions): Promise<AptSes
   await writeFile(configPath, `${config.join('\n')}\n`);
 
   const environment = { ...options.environment, APT_CONFIG: configPath };
-  async function aptGet(...args: string[]): Promise<void> {
+  async function aptGet(args: readonly string[], more: Partial<RunToolsOptions> = {}) {
     const command = { name: 'apt-get', file: tools['apt-get'], args };
-    await runTools([command], { ...options, environment });
+    await runTools([command], { ...options, ...more, environment });
   }
   return {
-    update: () => aptGet('update', '--error-on=any'),
-    download: (packageName) => aptGet('download', packageName),
+    update: () => aptGet(['update', '--error-on=any']),
+    download: (packages, directory) => aptGet(['download', ...packages], { cwd: directory }),
+    simulate: async (words, status, onLine) => {
+      await writeFile(join(base, 'status'), status);
+      const flags = ['--simulate', '--yes', '--no-install-recommends'];
+      await aptGet([...flags, 'install', ...words], { onLine });
+    },
+    listPaths: async () => {
+      const names = await readdir(join(base, 'lists'));
+      return names
+        .filter((name) => name.endsWith('_Packages'))
+        .toSorted()
+        .map((name) => join(base, 'lists', name));
+    },
     async show(packageName) {
       const args = ['--quiet', 'show', '--no-all-versions', packageName];
       const limits = { limitBytes: SHOW_LIMIT_BYTES, environment, signal: options.signal };

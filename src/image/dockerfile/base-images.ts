@@ -55,7 +55,7 @@ export async function findBases(
 async function findBase(
   source: string,
   line: number,
-  { path, arch, release, pull }: DockerfileRecipe,
+  { path, arch, release, pull, digests = {} }: DockerfileRecipe,
   registries: Registries,
   context: ImageContext,
 ): Promise<FoundImage> {
@@ -65,7 +65,8 @@ async function findBase(
     throw dockerfileInvalid(path, line, `"${source}" is not an image of a registry`);
   }
   try {
-    const asked = { kind: 'oci', source, arch, release, pull, digest: null } as const;
+    const digest = digests[source] ?? null;
+    const asked = { kind: 'oci', source, arch, release, pull, digest } as const;
     return await findImage(asked, registries, context);
   } catch (cause) {
     if (!GondolinError.is(cause)) throw cause;

@@ -14,10 +14,11 @@ export async function peekDockerfileState(
   options: PeekOciOptions,
 ): Promise<{ readonly key: string; readonly container: ContainerConfig } | null> {
   const open = await openDockerfile(recipe);
-  const { arch, release, pull } = recipe;
+  const { arch, release, pull, digests = {} } = recipe;
   const bases = new Map<string, { readonly config: Buffer; readonly name: string }>();
   for (const { name: source } of open.needed.words) {
-    const asked = { kind: 'oci', source, arch, release, pull, digest: null } as const;
+    const digest = digests[source] ?? null;
+    const asked = { kind: 'oci', source, arch, release, pull, digest } as const;
     const base = await peekOci(asked, options);
     if (base === null) return null;
     bases.set(source, base);

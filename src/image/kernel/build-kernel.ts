@@ -24,7 +24,10 @@ export interface KernelBuildOptions extends KernelPackageOptions {
  */
 export async function buildKernel(options: KernelBuildOptions): Promise<string> {
   const { arch } = options;
-  const tree = await fetchKernelPackage(options, (apt) => findNewest(apt, arch));
+  const locked = Object.keys(options.locked ?? {})[0];
+  const tree = await fetchKernelPackage(options, async (apt) => {
+    return locked ?? (await findNewestKernel(apt, arch));
+  });
   options.onPhase('unpack', 'unpacking the kernel', 0.75);
   const release = await unpackVmlinux(tree, options);
   const modules = await packModules(join(await modulesRoot(tree), release), options.signal);
@@ -32,8 +35,14 @@ export async function buildKernel(options: KernelBuildOptions): Promise<string> 
   return release;
 }
 
-/** Returns the concrete package that the meta package depends on. */
-async function findNewest(apt: AptSession, arch: KernelBuildOptions['arch']): Promise<string> {
+/**
+ * Returns the concrete package that the meta package depends on.
+ * @throws {GondolinError} IMAGE_KERNEL_INVALID when there is none.
+ */
+export async function findNewestKernel(
+  apt: AptSession,
+  arch: KernelBuildOptions['arch'],
+): Promise<string> {
   const wanted = KERNEL_META_PACKAGES[arch];
   const depends = (await apt.show(wanted))?.get('depends') ?? '';
   const match = /(?:^|[\s,])(linux-image-[a-z0-9.+-]+-cloud-(?:amd64|arm64))(?![a-z0-9-])/.exec(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { type AptSession, openAptSession, readAptTransport } from '../debian/apt-session.ts';
 import type { AptSource } from '../debian/apt-source.ts';
+import { downloadLocked, type LockedPackages } from '../debian/locked-packages.ts';
 import { GO_ARCHITECTURES } from '../oci/documents/choose-platform.ts';
 import { type RunToolsOptions, runTools } from '../process/run-tools.ts';
 import { requireBuildTools } from '../process/tool.ts';
@@ -10,6 +11,8 @@ import { requireBuildTools } from '../process/tool.ts';
 export interface KernelPackageOptions extends Omit<RunToolsOptions, 'onLine'> {
   readonly arch: 'x86_64' | 'aarch64';
   readonly sources: readonly AptSource[];
+  /** Packages of a lock, which may name the kernel's; null for the newest. */
+  readonly locked: LockedPackages | null;
   readonly onPhase: (phase: string, message: string, fraction: number) => void;
 }
 
@@ -17,7 +20,7 @@ export interface KernelPackageOptions extends Omit<RunToolsOptions, 'onLine'> {
  * Unpacks Debian's kernel package that `choose` names below `cwd`, without running its scripts.
  *
  * @returns The directory that holds the package's files as below `/`.
- * @throws {GondolinError} IMAGE_TOOL_MISSING, IMAGE_BUILD_FAILED, and what `choose` throws.
+ * @throws {GondolinError} IMAGE_TOOL_MISSING, IMAGE_BUILD_FAILED, those of `downloadLocked`, and what `choose` throws.
  */
 export async function fetchKernelPackage(
   options: KernelPackageOptions,
@@ -33,7 +36,9 @@ export async function fetchKernelPackage(
   await apt.update();
   const packageName = await choose(apt);
   options.onPhase('download', `downloading ${packageName}`, 0.4);
-  await apt.download(packageName);
+  const locked = options.locked?.[packageName];
+  if (locked === undefined) await apt.download([packageName], options.cwd);
+  else await downloadLocked({ [packageName]: locked }, apt, options.cwd);
   options.onPhase('unpack', `unpacking ${packageName}`, 0.6);
   const archive = (await readdir(options.cwd)).find((name) => name.endsWith('.deb'));
   if (archive === undefined) {

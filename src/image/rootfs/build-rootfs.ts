@@ -18,7 +18,10 @@ export interface RootfsBuildOptions extends Omit<RunToolsOptions, 'onLine'> {
   readonly modules: string | null;
   /** A squashfs of the same release, which packages are added to; null to begin with nothing. */
   readonly basePath: string | null;
+  /** Those of the guest. */
   readonly sources: readonly AptSource[];
+  /** Where the packages come from; null for `sources`. */
+  readonly installFrom: readonly AptSource[] | null;
   readonly builder: Builder;
   /** Directory of the entry; receives `rootfs.squashfs`. */
   readonly target: string;
@@ -70,7 +73,8 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
   );
   const { isolated, asRoot } = await isolateBuild(options.builder, options.signal);
   const sourceListPath = join(options.cwd, 'sources.list');
-  await writeFile(sourceListPath, formatSourceList(options.sources), { mode: 0o600 });
+  const { sources, installFrom } = options;
+  await writeFile(sourceListPath, formatSourceList(installFrom ?? sources), { mode: 0o600 });
   const guestFiles = await writeGuestFiles(options);
   const args = buildMmdebstrapArguments({
     release: options.release,

@@ -66,15 +66,23 @@ export interface RootfsRecipe {
   readonly hasBase: boolean;
 }
 
+/** Returns the names that are installed, sorted: the rest comes with the base and by dependencies. */
+export function includedPackages({
+  packages,
+  hasModules,
+}: Pick<RootfsRecipe, 'packages' | 'hasModules'>): string[] {
+  const wanted = hasModules ? [...packages, MODULE_LOADER] : packages;
+  return [...new Set([...BASE_PACKAGES, ...wanted])]
+    .filter((name) => name !== KERNEL_META_PACKAGE)
+    .toSorted();
+}
+
 /**
  * Arguments of mmdebstrap that write the root file system as a tar to stdout. Pure.
  * The environment must hold GONDOLIN_GUEST_FILES: a directory that is copied over the result.
  */
 export function buildMmdebstrapArguments(recipe: RootfsRecipe): string[] {
-  const wanted = recipe.hasModules ? [...recipe.packages, MODULE_LOADER] : recipe.packages;
-  const packages = [...new Set([...BASE_PACKAGES, ...wanted])]
-    .filter((name) => name !== KERNEL_META_PACKAGE)
-    .toSorted();
+  const packages = includedPackages(recipe);
   return [
     '--mode=root',
     // `custom` installs what is included, and nothing else.

@@ -88,54 +88,73 @@ const setupNetwork = object<ImageSetup['network']>({
 
 type DebianRecipe = ImageRecipe & { readonly kind: 'debian' };
 
-const debianBase = object<Omit<DebianRecipe, 'snapshot'>>({
+const debianBase = object<Omit<DebianRecipe, 'snapshot' | 'locked'>>({
   kind: literal('debian'),
   arch: literal('x86_64', 'aarch64'),
   release: text(),
   packages: list(text()),
   mirror: nullable(text()),
 });
-const debianTime = partial<Pick<DebianRecipe, 'snapshot'>>({ snapshot: text() });
+const debianMore = partial<Pick<DebianRecipe, 'snapshot' | 'locked'>>({
+  snapshot: text(),
+  locked: object({ base: dictionary(text()), added: dictionary(text()) }),
+});
+
+type AlpineRecipe = ImageRecipe & { readonly kind: 'alpine' };
+
+const alpineBase = object<Omit<AlpineRecipe, 'locked'>>({
+  kind: literal('alpine'),
+  arch: literal('x86_64', 'aarch64'),
+  version: text(),
+  branch: nullable(text()),
+  packages: list(text()),
+  mirror: nullable(text()),
+  keys: nullable(text()),
+  release: text(),
+});
+const alpineMore = partial<Pick<AlpineRecipe, 'locked'>>({ locked: dictionary(text()) });
+
+type DockerfileRecipe = ImageRecipe & { readonly kind: 'dockerfile' };
+
+const dockerfileBase = object<Omit<DockerfileRecipe, 'digests'>>({
+  kind: literal('dockerfile'),
+  path: text(),
+  context: text(),
+  args: dictionary(text()),
+  target: nullable(text()),
+  arch: literal('x86_64', 'aarch64'),
+  release: text(),
+  pull: literal('missing', 'always', 'never'),
+  secrets: list(
+    object<SecretConfig>({
+      name: text(),
+      hosts: list(text()),
+      headers: list(text()),
+      from: object<SecretConfig['from'] & { kind: 'env' }>({
+        kind: literal('env'),
+        variable: text(),
+      }),
+      query: boolean,
+      allowHttp: boolean,
+    }),
+  ),
+  network: setupNetwork,
+});
+const dockerfileMore = partial<Pick<DockerfileRecipe, 'digests'>>({ digests: dictionary(text()) });
 
 const BASE_RECIPES = {
   path: object<ImageRecipe & { kind: 'path' }>({ kind: literal('path'), path: text() }),
   debian: (value: unknown, field: string) => ({
     ...debianBase(value, field),
-    ...debianTime(value, field),
+    ...debianMore(value, field),
   }),
-  alpine: object<ImageRecipe & { kind: 'alpine' }>({
-    kind: literal('alpine'),
-    arch: literal('x86_64', 'aarch64'),
-    version: text(),
-    branch: nullable(text()),
-    packages: list(text()),
-    mirror: nullable(text()),
-    keys: nullable(text()),
-    release: text(),
+  alpine: (value: unknown, field: string) => ({
+    ...alpineBase(value, field),
+    ...alpineMore(value, field),
   }),
-  dockerfile: object<ImageRecipe & { kind: 'dockerfile' }>({
-    kind: literal('dockerfile'),
-    path: text(),
-    context: text(),
-    args: dictionary(text()),
-    target: nullable(text()),
-    arch: literal('x86_64', 'aarch64'),
-    release: text(),
-    pull: literal('missing', 'always', 'never'),
-    secrets: list(
-      object<SecretConfig>({
-        name: text(),
-        hosts: list(text()),
-        headers: list(text()),
-        from: object<SecretConfig['from'] & { kind: 'env' }>({
-          kind: literal('env'),
-          variable: text(),
-        }),
-        query: boolean,
-        allowHttp: boolean,
-      }),
-    ),
-    network: setupNetwork,
+  dockerfile: (value: unknown, field: string) => ({
+    ...dockerfileBase(value, field),
+    ...dockerfileMore(value, field),
   }),
   oci: object<ImageRecipe & { kind: 'oci' }>({
     kind: literal('oci'),

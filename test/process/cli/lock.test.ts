@@ -111,3 +111,23 @@ it('gondolin lock keeps the file when a registry fails', async () => {
   expect([code, stderr]).toEqual([125, expect.stringContaining('IMAGE_REGISTRY_DENIED')]);
   expect(lockFile()).toBe(before);
 });
+
+it('references of a Dockerfile are in the lock, and --locked refuses others', async () => {
+  writeFileSync(
+    join(cwd, 'Dockerfile'),
+    `ARG BASE=${references.a}\nFROM ${references.b} AS unused\nFROM \${BASE} AS one\nFROM one\nCOPY --from=${references.b}@${other.digest} /other /\n`,
+  );
+  writeFileSync(
+    join(cwd, 'gondolin.yaml'),
+    'images: { i: { dockerfile: ./Dockerfile } }\nimage: i\nsteps: [x]\n',
+  );
+  const { stdout } = await runCli(['lock'], { cwd });
+  expect(stdout).toBe(`gondolin.lock: 1 image, changed:\n  + ${references.a} ${old.digest}\n`);
+  expect(await recipes('--locked')).toMatchObject([{ digests: { [references.a]: old.digest } }]);
+  const text = readFileSync(join(cwd, 'Dockerfile'), 'utf8');
+  writeFileSync(join(cwd, 'Dockerfile'), text.replace(`BASE=${references.a}`, 'BASE=app:3'));
+  const { code, stderr } = await runCli(['plan', '--locked'], { cwd });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/IMAGE_LOCK_OUTDATED[\s\S]*app:3/);
+  expect(await recipes()).toMatchObject([{ digests: {} }]);
+});

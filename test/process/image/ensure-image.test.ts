@@ -178,6 +178,7 @@ it('buildRootfs() rejects with IMAGE_ARCH_UNSUPPORTED when the architecture is a
     modules: null,
     basePath: null,
     sources: [],
+    installFrom: null,
     builder: { uid: 0, userName: 'root', subuid: '', subgid: '' },
     target: base,
     cwd: base,

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Manifest } from '../../../src/image/cache/manifest.ts';
 import {
+  baseRecipe,
   checkDebianRecipe,
   type DebianRecipe,
   entryKeysOf,
@@ -19,6 +20,8 @@ const RECIPE: DebianRecipe = {
   packages: ['git', 'g++', 'libstdc++6', 'python3.11'],
   mirror: null,
 };
+
+const DIGEST = '0'.repeat(64);
 
 it('checkDebianRecipe() accepts usual names', () => {
   expect(() =>
@@ -42,6 +45,12 @@ it.each<[string, Partial<DebianRecipe>]>([
     'the mirror holds a second line',
     { mirror: 'http://deb.example.com/\ndeb http://evil.example.com' },
   ],
+  [
+    'a locked version is an option',
+    { locked: { base: { apt: `-x sha256:${DIGEST}` }, added: {} } },
+  ],
+  ['a locked name is a path', { locked: { base: {}, added: { '../x': `1 sha256:${DIGEST}` } } }],
+  ['a lock has no digest', { locked: { base: { apt: '1' }, added: {} } }],
   ['the mirror holds options', { mirror: 'http://deb.example.com/ [trusted=yes]' }],
 ])('checkDebianRecipe() throws IMAGE_RECIPE_INVALID when %s', (_, changes) => {
   expect(() => checkDebianRecipe({ ...RECIPE, ...changes })).toThrow(
@@ -70,6 +79,29 @@ it.each<[string, Partial<DebianRecipe>]>([
 ])('kernelKey() and rootfsKey() change with the %s', (_, changes) => {
   expect(kernelKey({ ...RECIPE, ...changes })).not.toBe(kernelKey(RECIPE));
   expect(rootfsKey({ ...RECIPE, ...changes })).not.toBe(rootfsKey(RECIPE));
+});
+
+it('keys follow the lock: the kernel its own line, the base those of the base, and the image all', () => {
+  const kernel = 'linux-image-6.1.0-57-cloud-amd64';
+  const at = (version: string) => `${version} sha256:${DIGEST}`;
+  const lock = { base: { apt: at('2'), [kernel]: at('6') }, added: { git: at('1') } };
+  const locked = { ...RECIPE, locked: lock };
+  const newer = (changes: Partial<typeof lock>) => ({ ...RECIPE, locked: { ...lock, ...changes } });
+  const keysOf = (recipe: DebianRecipe) => [
+    kernelKey(recipe),
+    rootfsKey(baseRecipe(recipe) ?? recipe),
+    rootfsKey(recipe),
+  ];
+  const changed = (recipe: DebianRecipe) =>
+    keysOf(recipe).map((key, index) => key !== keysOf(locked)[index]);
+  expect(changed(RECIPE)).toEqual([true, true, true]);
+  expect(changed(newer({ base: { apt: at('2'), [kernel]: at('7') } }))).toEqual([
+    ...[true, false, false],
+  ]);
+  expect(changed(newer({ base: { apt: at('3'), [kernel]: at('6') } }))).toEqual([
+    ...[false, true, true],
+  ]);
+  expect(changed(newer({ added: { git: at('2') } }))).toEqual([false, false, true]);
 });
 
 it("holdsModules() takes only those of the image's kernel, where the recipe wants them", () => {

@@ -3,10 +3,13 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { requestAlpine } from '../../../../src/image/alpine/alpine-recipe.ts';
 import {
   type BootRootfs,
   ensureAlpineRootfs,
 } from '../../../../src/image/alpine/ensure-alpine-rootfs.ts';
+import { lockedApk } from '../../../../src/image/alpine/keep-locked.ts';
+import { resolveAlpine } from '../../../../src/image/alpine/resolve-alpine.ts';
 import type { GuestImage, ImageEvent, SetUpImage } from '../../../../src/image/guest-image.ts';
 import type { AlpineRecipe } from '../../../../src/image/recipe.ts';
 import { AlpineMirror, writeKeys } from '../../../fixtures/alpine/alpine-mirror.ts';
@@ -86,6 +89,35 @@ it('the root file system is a squashfs, built once and the same in another cache
   expect((await ensure(recipe(['hello']))).digest).toBe(first.digest);
   expect(mirror.requests).toEqual([]);
   expect((await ensure(recipe(['hello']), {}, 'other')).digest).toBe(first.digest);
+});
+
+it('a lock decides which versions are taken, and is part of the image', async () => {
+  const hello = (version: string, content: string) =>
+    publish({ name: 'hello', version, files: [{ name: 'usr/bin/hello', content }] });
+  hello('1-r0', 'one');
+  const key = await requestAlpine(recipe(['hello']), {
+    GONDOLIN_ALPINE_KEYS: join(directory, 'gondolin', 'keys'),
+    GONDOLIN_ALPINE_MIRROR: mirror.url,
+  });
+  const { packages } = await resolveAlpine(key, {
+    ...{ cacheDirectory: join(directory, 'cache'), environment: {}, transferLimits: {} },
+    ...{ signal: new AbortController().signal, onProgress: () => undefined },
+  });
+  const locked = Object.fromEntries(packages.map((one) => [one.name, lockedApk(one)]));
+  const first = await ensure(recipe(['hello'], { locked }));
+  hello('2-r0', 'two');
+  // From the cache: the mirror no longer has the old version.
+  expect((await ensure(recipe(['hello'], { locked }))).digest).toBe(first.digest);
+  await expect(ensure(recipe(['hello'], { locked }), {}, 'other')).rejects.toMatchObject({
+    code: 'IMAGE_PACKAGE_GONE',
+    message: expect.stringMatching(/hello 1-r0.* 2-r0/),
+  });
+  hello('1-r0', 'other');
+  await expect(ensure(recipe(['hello'], { locked }), {}, 'other')).rejects.toMatchObject({
+    code: 'IMAGE_DIGEST_MISMATCH',
+  });
+  hello('1-r0', 'one');
+  expect((await ensure(recipe(['hello'], { locked }), {}, 'other')).digest).toBe(first.digest);
 });
 
 it('scripts of packages run in a VM of what was made so far, and its root is what is packed', async () => {

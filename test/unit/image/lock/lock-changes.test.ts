@@ -17,7 +17,9 @@ it('lockChanges() lists what is new, gone and different, in order', () => {
 
 it('formatLock() writes the same text whatever the order', () => {
   const [a, b] = [digest('a'), digest('b')];
-  expect(formatLock({ images: { b, a } })).toBe(formatLock({ images: { a, b } }));
+  const one = formatLock({ images: { b, a }, packages: { z: { d: '1', c: '2' }, y: {} } });
+  expect(one).toBe(formatLock({ images: { a, b }, packages: { y: {}, z: { c: '2', d: '1' } } }));
+  expect(formatLock({ images: { a }, packages: {} })).not.toContain('packages');
 });
 
 it.each([
