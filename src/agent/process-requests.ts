@@ -41,7 +41,11 @@ export class ProcessRequests {
     this.#exits.exit(message);
   }
 
-  async exec(options: AgentExecOptions): Promise<GuestProcess> {
+  exec(options: AgentExecOptions): Promise<GuestProcess> {
+    return this.#session.sendTogether(() => this.#exec(options));
+  }
+
+  async #exec(options: AgentExecOptions): Promise<GuestProcess> {
     const streams = openExecStreams(this.#session, options);
     const { stdin, stdout, stderr } = streams;
     const [stdinId, stdoutId, stderrId] = [stdin, stdout, stderr].map((stream) => stream?.id ?? 0);
@@ -59,7 +63,11 @@ export class ProcessRequests {
     return this.#start(request, streams, options.timeoutMs);
   }
 
-  async startFiles(user: string): Promise<GuestProcess> {
+  startFiles(user: string): Promise<GuestProcess> {
+    return this.#session.sendTogether(() => this.#startFiles(user));
+  }
+
+  async #startFiles(user: string): Promise<GuestProcess> {
     const streams = openExecStreams(this.#session, { argv: [], stdin: true, stderr: 'ignore' });
     const [stdin, stdout] = [streams.stdin?.id ?? 0, streams.stdout?.id ?? 0];
     return this.#start({ type: 'FILES', stdin, stdout, user }, streams);

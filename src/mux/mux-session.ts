@@ -138,6 +138,11 @@ export class MuxSession {
     this.#outbox.control(Buffer.concat([encodeFrameHeader('MESSAGE', 0, payload.length), payload]));
   }
 
+  /** Sends the frames that `work` queues before it returns together: the guest wakes once, and reads them at once. */
+  sendTogether<T>(work: () => T): T {
+    return this.#outbox.gather(work);
+  }
+
   /** Sends a control message and holds back everything after it, except more of these, until `uncorkAndSend`. */
   sendThenCork(payload: Buffer): void {
     if (this.#endError !== null) throw this.#endError;

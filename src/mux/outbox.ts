@@ -27,6 +27,8 @@ export class Outbox {
   #isBlocked = false;
   #isPumping = false;
   #isPumpDue = false;
+  #isTickDue = false;
+  #isGathering = false;
   #isClosed = false;
   #isCorked = false;
   #isCorkWanted = false;
@@ -42,7 +44,7 @@ export class Outbox {
   /** Queues a whole frame. `onTaken` is called when it leaves the queue. */
   control(bytes: Buffer, onTaken: (() => void) | null = null): void {
     this.#control.push({ bytes, onTaken });
-    this.#pump();
+    this.#pumpAfterTick();
   }
 
   /** Sends `last` after the queued control frames, then nothing until `uncork`. While corked, sends it at once. */
@@ -55,6 +57,7 @@ export class Outbox {
     this.control(last, () => {
       this.#isCorked = this.#isCorkWanted;
     });
+    this.#pump();
   }
 
   /** Sends `first` ahead of everything queued since `cork`, then the rest. */
@@ -67,6 +70,18 @@ export class Outbox {
     this.#isCorked = false;
     this.#write(first);
     this.#pump();
+  }
+
+  /** Runs `work`, then sends all that it queued in one system call. */
+  gather<T>(work: () => T): T {
+    if (this.#isGathering) return work();
+    this.#isGathering = true;
+    try {
+      return work();
+    } finally {
+      this.#isGathering = false;
+      this.#pump();
+    }
   }
 
   /** Notes that a stream has a `CREDIT` to send. */
@@ -99,9 +114,19 @@ export class Outbox {
   }
 
   /**
-   * Sends the frames of one turn of the event loop in one system call, which reaches the guest as one interrupt and one
-   * wake-up.
+   * Sends what the running code and what it resolves queue in one system call, which reaches the guest as one interrupt and
+   * one wake-up: each costs QEMU several changes of thread.
    */
+  #pumpAfterTick(): void {
+    if (this.#isTickDue || this.#isBlocked) return;
+    this.#isTickDue = true;
+    process.nextTick(() => {
+      this.#isTickDue = false;
+      this.#pump();
+    });
+  }
+
+  /** Sends the frames of one turn of the event loop in one system call. */
   #pumpSoon(): void {
     if (this.#isPumpDue || this.#isBlocked) return;
     this.#isPumpDue = true;
@@ -112,7 +137,7 @@ export class Outbox {
   }
 
   #pump(): void {
-    if (this.#isPumping || this.#isBlocked || this.#isClosed) return;
+    if (this.#isGathering || this.#isPumping || this.#isBlocked || this.#isClosed) return;
     this.#isPumping = true;
     // One system call for all that fits the channel's buffer, not one for each header and payload.
     this.#channel.cork();

@@ -3,10 +3,10 @@
 #include "runtime/loop.h"
 #include "runtime/util.h"
 
-#define READY_CGROUPS 2
+#define READY_CGROUPS 4
 #define MAX_RETIRED 1024
 /* Not while the host waits for the command that took or left one. */
-#define WORK_DELAY_MS 250
+#define WORK_DELAY_MS 1000
 /* Cgroups that are removed in one turn: a request that arrives then waits for no more of them. */
 #define WORK_BATCH 16
 /* A process that has just died may still hold it. */

@@ -17,7 +17,7 @@ export interface PoolOptions extends Omit<VMOptions, 'from' | 'vfs' | 'signal' |
   readonly maxVms?: number;
   /**
    * Commands that each VM runs before it waits, as root, without the VM's `env`; strings in the login shell. What they leave
-   * behind is in every VM. @default ['/bin/true'] and ':'
+   * behind is in every VM. @default ['true'] and ':'
    */
   readonly warmUp?: readonly (string | readonly string[])[];
   /** Time that `acquire` waits for a VM, in milliseconds. @default 60000 */

@@ -3,8 +3,8 @@ import type { AgentClient } from '../../agent/agent-client.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { toArgv } from '../guest-command.ts';
 
-/** Commands that load what nearly every first command needs from the disk; an image may lack them. */
-export const FIRST_COMMANDS: readonly string[][] = [['/bin/true'], toArgv(':')];
+/** Commands that load what nearly every first command needs from the disk, also the directories of PATH; an image may lack them. */
+export const FIRST_COMMANDS: readonly string[][] = [['true'], toArgv(':')];
 const ROUNDS = 2;
 /** The kernel refines its clock's rate one second after its start, and frees what only the boot needed. */
 const QUIET_MS = 1_200;

@@ -1,4 +1,4 @@
-import { duplexPair } from 'node:stream';
+import { Duplex, duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -251,6 +251,45 @@ it('sendThenCork() holds back everything sent after it until uncorkAndSend()', a
   await guest.until(() => guest.frames.find(({ type }) => type === 'DATA'));
   const order = pingIds(guest.frames);
   expect(order).toEqual(['OPEN', 1, 3, 4, 2, 'DATA']);
+});
+
+/** A session whose channel notes the frames of each system call. */
+function startCounting() {
+  const calls: number[] = [];
+  const channel = new Duplex({
+    read: () => undefined,
+    write: (_chunk, _encoding, done) => {
+      calls.push(1);
+      done();
+    },
+    writev: (chunks, done) => {
+      calls.push(chunks.length);
+      done();
+    },
+  });
+  return { session: new MuxSession(channel), calls };
+}
+
+it('messages that follow each other without waiting for the guest leave in one system call', async () => {
+  const { session, calls } = startCounting();
+  session.sendMessage(ping(1));
+  await Promise.resolve();
+  session.sendMessage(ping(2));
+  await nextTurn();
+  expect(calls).toEqual([2]);
+});
+
+it('sendTogether() sends streams with their ends and a message in one system call', async () => {
+  const { session, calls } = startCounting();
+  const id = session.sendTogether(() => {
+    const stream = session.openStream(STDIO);
+    stream.end();
+    session.sendMessage(ping(1));
+    return stream.id;
+  });
+  expect(id).toBe(2);
+  await nextTurn();
+  expect(calls).toEqual([3]);
 });
 
 it('what was written before destroy() reaches the guest before the RESET', async () => {
