@@ -12,6 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '..');
@@ -150,15 +151,12 @@ function unlessUnchanged(stampName, inputs, output, action) {
  */
 export function buildIfChanged({ withJs = false } = {}) {
   const guestSources = listFiles(join(ROOT, 'guest')).filter((path) => !path.includes('/build/'));
-  if (withJs) {
-    unlessUnchanged('guest-js', guestSources, join(ROOT, 'guest/build/gondolin-js'), () => {
-      console.log('setup: building gondolin-js with QuickJS (make -C guest js)');
-      run('make', ['-s', '-C', 'guest', 'js']);
-    });
-  }
-  unlessUnchanged('guest', guestSources, join(ROOT, 'guest/build/gondolin-agent'), () => {
-    console.log('setup: building the guest agent (make -C guest)');
-    run('make', ['-s', '-C', 'guest']);
+  const [stampName, output, targets] = withJs
+    ? ['guest-js', 'guest/build/gondolin-js', ['all', 'js']]
+    : ['guest', 'guest/build/gondolin-agent', ['all']];
+  unlessUnchanged(stampName, guestSources, join(ROOT, output), () => {
+    console.log(`setup: building the guest's programs (make -C guest ${targets.join(' ')})`);
+    run('make', ['-s', `-j${availableParallelism()}`, '-C', 'guest', ...targets]);
   });
   const sources = ['src', 'schema', 'scripts'].flatMap((name) => listFiles(join(ROOT, name)));
   unlessUnchanged('dist', sources, join(ROOT, 'dist/cli/bin.js'), () => {

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { type ExecResult, RealFSProvider, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { installNpm } from '../fixtures/guest-npm.ts';
-import { workloadImage } from '../fixtures/workload-image.ts';
+import { WORKLOAD_MACHINE } from '../fixtures/workload-image.ts';
 
 let vm: VM;
 let shared: string;
@@ -21,10 +21,7 @@ let shared: string;
 beforeAll(async () => {
   shared = mkdtempSync(join(tmpdir(), 'gondolin-workloads-'));
   vm = await VM.create({
-    image: workloadImage(),
-    cpus: 2,
-    memory: '1GiB',
-    sandbox: { rootOverlay: true },
+    ...WORKLOAD_MACHINE,
     vfs: { mounts: { '/work': new RealFSProvider(shared) } },
   });
   await installNpm(vm);
@@ -45,6 +42,21 @@ async function succeed(name: string, script: string): Promise<ExecResult> {
 
 const host = (command: string, ...args: string[]) =>
   execFileSync(command, args, { cwd: shared, encoding: 'utf8' });
+
+it('an SQLite database written by 4 processes keeps its integrity', async () => {
+  await succeed(
+    'sqlite',
+    `sqlite3 db "CREATE TABLE t(writer, n);"
+     for w in 1 2 3 4; do (
+       for n in $(seq 15); do echo ".timeout 60000
+         INSERT INTO t VALUES($w, $n);"; done | sqlite3 db
+     ) & done; wait
+     test "$(sqlite3 db 'PRAGMA integrity_check; SELECT count(*) FROM t;' | tr '\\n' ' ')" = "ok 60 "`,
+  );
+  expect(host('sqlite3', 'sqlite/db', 'PRAGMA integrity_check; SELECT count(*) FROM t;')).toBe(
+    'ok\n60\n',
+  );
+});
 
 it('npm installs a package from a local tarball', async () => {
   await succeed(

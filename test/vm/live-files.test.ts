@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Attributes, type ExecProcess, RealFSProvider, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { workloadImage } from '../fixtures/workload-image.ts';
+import { WORKLOAD_MACHINE } from '../fixtures/workload-image.ts';
 
 /** Counts what the guest asks about names, attributes and listings. */
 class CountedFiles extends RealFSProvider {
@@ -43,11 +43,7 @@ let served: CountedFiles;
 beforeAll(async () => {
   shared = mkdtempSync(join(tmpdir(), 'gondolin-live-'));
   served = new CountedFiles(shared);
-  vm = await VM.create({
-    image: workloadImage(),
-    cpus: 2,
-    vfs: { mounts: { '/work': served } },
-  });
+  vm = await VM.create({ ...WORKLOAD_MACHINE, vfs: { mounts: { '/work': served } } });
 });
 
 afterAll(async () => {

@@ -10,8 +10,8 @@ import { GuestNetwork } from '../../src/vm/guest-network.ts';
 import { type AcquiredImage, resolveImage } from '../../src/vm/resolve-image.ts';
 import { type RunningGuest, startGuest } from '../../src/vm/start/start.ts';
 import { IS_FULL_LOAD } from '../fixtures/full-load.ts';
-import { createTestCa } from '../fixtures/net/certificates.ts';
-import { workloadImage } from '../fixtures/workload-image.ts';
+import { serverCa } from '../fixtures/net/server-ca.ts';
+import { WORKLOAD_MACHINE } from '../fixtures/workload-image.ts';
 
 const MIB = 2 ** 20;
 const CONNECTIONS = IS_FULL_LOAD ? 500 : 50;
@@ -22,7 +22,6 @@ const IN_FLIGHT_BYTES = 16 * MIB;
 const MEMORY_SLACK_BYTES = 96 * MIB;
 const BLOCK = Buffer.alloc(256 * 1024, 'gondolin-');
 
-const authority = createTestCa('load test root');
 const sockets = new Set<Socket>();
 /** Answers that wait for the last of CONNECTIONS. */
 const gathered: http.ServerResponse[] = [];
@@ -98,12 +97,12 @@ async function listen(server: Server): Promise<number> {
 }
 
 beforeAll(async () => {
-  const secure = https.createServer(authority.issue('site.test'), answer);
+  const secure = https.createServer(serverCa.issue('site.test'), answer);
   const plain = http.createServer(answer);
   servers = [secure, plain];
   port = await listen(secure);
   const plainPort = await listen(plain);
-  const options = { image: workloadImage() };
+  const options = WORKLOAD_MACHINE;
   image = await resolveImage(options);
   network = await GuestNetwork.open({
     network: {
@@ -115,7 +114,7 @@ beforeAll(async () => {
           { name: 'plain.test', address: '127.0.0.1', port: plainPort },
         ],
       },
-      ca: [authority.caPem],
+      ca: [serverCa.caPem],
     },
     caDirectory: resolveDirectories().authority,
     restored: null,

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
 import { BUILT_BIN, directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
 import { IS_FULL_LOAD } from '../fixtures/full-load.ts';
-import { workloadImage } from '../fixtures/workload-image.ts';
+import { WORKLOAD_MACHINE } from '../fixtures/workload-image.ts';
 
 const SERVERS = join(import.meta.dirname, '../fixtures/ingress/guest_servers.py');
 const MIB = 2 ** 20;
@@ -17,7 +17,7 @@ const MIB = 2 ** 20;
 let vm: VM;
 
 beforeAll(async () => {
-  vm = await VM.create({ image: workloadImage(), cpus: 2, memory: '768MiB', user: '1000' });
+  vm = await VM.create({ ...WORKLOAD_MACHINE, user: '1000' });
   await vm.fs.writeFile('/tmp/servers.py', readFileSync(SERVERS));
   const servers = vm.exec(['python3', '/tmp/servers.py'], { stdout: 'pipe' });
   servers.catch(() => undefined);

@@ -13,7 +13,7 @@ import { BUILT_BIN } from '../fixtures/cli/run-cli.ts';
 import { IS_FULL_LOAD } from '../fixtures/full-load.ts';
 import { createRepository } from '../fixtures/net/git-backend.ts';
 import { type Sshd, startSshd } from '../fixtures/net/sshd.ts';
-import { workloadImage } from '../fixtures/workload-image.ts';
+import { WORKLOAD_MACHINE } from '../fixtures/workload-image.ts';
 
 const run = promisify(execFile);
 /** Bytes of one file by SFTP. */
@@ -36,9 +36,8 @@ beforeAll(async () => {
     return { name, address: '127.0.0.1', port: sshd.port };
   });
   vm = await VM.create({
-    image: workloadImage(),
-    sandbox: { rootOverlay: true },
-    memory: IS_FULL_LOAD ? '3GiB' : '1GiB',
+    ...WORKLOAD_MACHINE,
+    ...(IS_FULL_LOAD ? { memory: '3GiB' } : {}),
     sessionLabel: 'ssh-test',
     network: { policy: { extraHosts } },
     ssh: {

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -12,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ExecResult, RealFSProvider, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { workloadImage } from '../fixtures/workload-image.ts';
+import { WORKLOAD_MACHINE } from '../fixtures/workload-image.ts';
 
 let vm: VM;
 let shared: string;
@@ -20,10 +19,7 @@ let shared: string;
 beforeAll(async () => {
   shared = mkdtempSync(join(tmpdir(), 'gondolin-workloads-'));
   vm = await VM.create({
-    image: workloadImage(),
-    cpus: 2,
-    memory: '1GiB',
-    sandbox: { rootOverlay: true },
+    ...WORKLOAD_MACHINE,
     vfs: { mounts: { '/work': new RealFSProvider(shared) } },
   });
 });
@@ -43,24 +39,6 @@ async function succeed(name: string, script: string, user = ''): Promise<ExecRes
   expect(result, `${result.stdout}\n${result.stderr}`).toMatchObject({ exitCode: 0 });
   return result;
 }
-
-const host = (command: string, ...args: string[]) =>
-  execFileSync(command, args, { cwd: shared, encoding: 'utf8' });
-
-it('an SQLite database written by 4 processes keeps its integrity', async () => {
-  await succeed(
-    'sqlite',
-    `sqlite3 db "CREATE TABLE t(writer, n);"
-     for w in 1 2 3 4; do (
-       for n in $(seq 15); do echo ".timeout 60000
-         INSERT INTO t VALUES($w, $n);"; done | sqlite3 db
-     ) & done; wait
-     test "$(sqlite3 db 'PRAGMA integrity_check; SELECT count(*) FROM t;' | tr '\\n' ' ')" = "ok 60 "`,
-  );
-  expect(host('sqlite3', 'sqlite/db', 'PRAGMA integrity_check; SELECT count(*) FROM t;')).toBe(
-    'ok\n60\n',
-  );
-});
 
 it('files belong to the guest user who made them and to the host user on the host', async () => {
   await succeed(

@@ -2,30 +2,40 @@ import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { O_CREAT } from '../../../src/vfs/file-mode.ts';
-import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
-import { FuseClient } from '../../fixtures/fuse-client.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
-const host = vi.hoisted(() => ({ onCreate: (): void => undefined }));
+let onCreate = (): void => undefined;
 
-/** A program of the host acts between two system calls. */
-vi.mock('../../../src/host/libc.ts', async (importOriginal) => {
-  const real = await importOriginal<typeof import('../../../src/host/libc.ts')>();
-  const openAt: typeof real.openAt = (directory, name, flags, mode) => {
-    const fd = real.openAt(directory, name, flags, mode);
-    if ((flags & O_CREAT) !== 0) host.onCreate();
-    return fd;
+/** The modules as they are where a program of the host acts between two system calls. Other files have loaded them without it. */
+async function modulesWithRace() {
+  vi.resetModules();
+  vi.doMock('../../../src/host/libc.ts', async (importOriginal) => {
+    const real = await importOriginal<typeof import('../../../src/host/libc.ts')>();
+    const openAt: typeof real.openAt = (directory, name, flags, mode) => {
+      const fd = real.openAt(directory, name, flags, mode);
+      if ((flags & O_CREAT) !== 0) onCreate();
+      return fd;
+    };
+    return { ...real, openAt };
+  });
+  onTestFinished(() => {
+    vi.doUnmock('../../../src/host/libc.ts');
+    vi.resetModules();
+  });
+  return {
+    ...(await import('../../../src/vfs/real-fs-provider.ts')),
+    ...(await import('../../fixtures/fuse-client.ts')),
   };
-  return { ...real, openAt };
-});
+}
 
 it('a new file is the one that was made, also when the host puts another one at its name', async () => {
   const directory = temporaryDirectory();
+  const { RealFSProvider, FuseClient } = await modulesWithRace();
   const client = await FuseClient.start(new RealFSProvider(directory));
   onTestFinished(() => client.server.close());
   const root = await client.walk('m');
   const at = (name: string) => join(directory, name);
-  host.onCreate = () => {
+  onCreate = () => {
     renameSync(at('new'), at('moved'));
     writeFileSync(at('new'), 'of the host', { mode: 0o640 });
   };

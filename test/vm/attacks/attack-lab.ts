@@ -7,7 +7,7 @@ import { ReadonlyProvider, RealFSProvider, VM } from 'gondolin';
 import type { NetworkEvent } from '../../../src/net/audit/network-event.ts';
 import { SecretValue } from '../../../src/net/secret/secret-value.ts';
 import { serverCa } from '../../fixtures/net/test-network.ts';
-import { workloadImage } from '../../fixtures/workload-image.ts';
+import { WORKLOAD_MACHINE } from '../../fixtures/workload-image.ts';
 import type { Target } from './attack.ts';
 import { type Canaries, startCanaries } from './canaries.ts';
 import { answersOf } from './resolver.ts';
@@ -103,9 +103,7 @@ export async function openLab(): Promise<AttackLab> {
   const events: NetworkEvent[] = [];
   const resolved: string[] = [];
   const vm = await VM.create({
-    image: workloadImage(),
-    memory: '768MiB',
-    sandbox: { rootOverlay: true },
+    ...WORKLOAD_MACHINE,
     vfs: {
       mounts: {
         '/workspace': new RealFSProvider(project),
