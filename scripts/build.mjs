@@ -98,7 +98,10 @@ async function buildCli() {
     // Each start reads all of it: comments and indentation were half.
     minifyWhitespace: true,
     define: { 'import.meta.dirname': '__dirname', 'import.meta.url': '__moduleUrl' },
-    banner: { js: "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
+    banner: {
+      js: "(function (require, __filename, __dirname, __import) {const __moduleUrl = require('node:url').pathToFileURL(__filename).href;",
+    },
+    footer: { js: '})' },
   });
   // Code that V8 took from a cache has no loader of modules: scripts/cli-loader.cjs passes one in.
   const file = join(directory, 'gondolin.js');
