@@ -24,6 +24,7 @@ int main(void)
     unit_mux();
     unit_net();
     unit_outbox();
+    unit_processor();
     unit_program();
     unit_user();
     (void)printf("guest units: %u checks passed, %u failed\n", passed, failed_checks);

@@ -283,3 +283,22 @@ it('node --watch in the guest restarts a program that the host edits', {
   expect(await eventsUntil(lines, 'second')).toContain('second');
   await node.kill();
 });
+
+/** Sends 200 lookups from one processor and prints the processors of the agent's threads, a list for each. */
+const LOOKUPS = `
+import os, sys, time
+os.sched_setaffinity(0, {int(sys.argv[1])})
+for i in range(200): os.path.exists(f'/work/none-{time.time()}')
+print(sorted(sorted(os.sched_getaffinity(int(t))) for t in os.listdir('/proc/1/task')))
+`;
+
+it('requests of files are passed on by the processor that sends them', async (context) => {
+  const packages = await vm.exec('cat /sys/devices/system/cpu/cpu0/topology/package_cpus_list');
+  // Under KVM the processors are one package.
+  if (packages.stdout !== '0\n') context.skip();
+  for (const processor of [0, 1, 0]) {
+    const { stdout } = await vm.exec(['python3', '-c', LOOKUPS, `${processor}`]);
+    const pump = stdout.match(/\[[01]\]/g);
+    expect(pump).toEqual([`[${processor}]`, `[${processor}]`]);
+  }
+});

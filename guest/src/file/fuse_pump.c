@@ -7,6 +7,7 @@
 
 #include "file/edits.h"
 #include "file/notices.h"
+#include "file/pump_processor.h"
 #include "protocol.h"
 #include "runtime/log.h"
 #include "runtime/thread.h"
@@ -16,6 +17,8 @@
 /* Holds reads and writes of 1 MiB with their headers; the kernel requires room for one whole request. */
 #define BUFFER_BYTES GONDOLIN_MAX_FUSE_MESSAGE_BYTES
 #define STACK_BYTES (64 * 1024)
+/* Offset of the thread that sent a request in struct fuse_in_header, with which each request starts. */
+#define PID_AT 32
 /* A port reads as empty until the guest has noticed that the host is connected: that is not the end, so read again. */
 #define UNCONNECTED_PAUSE_NS 2000000L
 
@@ -112,9 +115,11 @@ static void *pump_requests(void *unused)
 {
     (void)unused;
     uint8_t *buffer = allocate_buffer();
+    pump_processor_join();
     for (;;) {
         long count = read(device_fd, buffer, BUFFER_BYTES);
         if (count > 0) {
+            pump_processor_note(load_u32(buffer + PID_AT));
             enter_gate();
             write_to_port(buffer, (size_t)count);
             leave_gate((size_t)count);
@@ -177,6 +182,7 @@ static void *pump_replies(void *unused)
 {
     (void)unused;
     uint8_t *buffer = allocate_buffer();
+    pump_processor_join();
     for (;;) {
         read_from_port(buffer, GONDOLIN_MIN_FUSE_MESSAGE_BYTES);
         uint32_t length = load_u32(buffer);
@@ -209,6 +215,7 @@ bool fuse_pump_start(int fuse_fd, int port_fd, struct failure *failure)
     static notices_pass pass = pass_notification;
     device_fd = fuse_fd;
     host_fd = port_fd;
+    pump_processor_start(port_fd);
     return start(pump_requests, NULL, failure) && start(pump_replies, NULL, failure) &&
            start(notices_run, &pass, failure);
 }

@@ -33,11 +33,11 @@ it('buildQemuArguments() returns this whole list for a machine under TCG', () =>
       "-machine q35,usb=off,vmport=off,sata=off,smbus=off,i8042=off,suppress-vmdesc=on,memory-backend=ram",
       "-accel tcg,thread=multi",
       "-cpu max,-erms,-la57,-smap,-smep,-umip,-pku",
-      "-smp 2",
+      "-smp 2,sockets=2",
       "-m 512M",
       "-kernel /images/k1/vmlinux",
       "-initrd /images/i1/initramfs",
-      "-append console=ttyS0 quiet panic=-1 cryptomgr.notests psi=0 audit=0 lsm=landlock,yama nowatchdog mitigations=off transparent_hugepage=never init_on_alloc=0 norandmaps",
+      "-append console=ttyS0 quiet panic=-1 cryptomgr.notests psi=0 audit=0 lsm=landlock,yama nowatchdog mitigations=off transparent_hugepage=never init_on_alloc=0 norandmaps tsc=reliable",
       "-global migration.send-configuration=off",
       "-add-fd fd=8,set=1",
       "-chardev socket,id=qmp,fd=3",
@@ -60,6 +60,7 @@ it('buildQemuArguments() for aarch64 changes the board, its processor and its se
   expect(arm.filter((word) => !x86.includes(word))).toEqual([
     'virt,gic-version=3,usb=off,suppress-vmdesc=on,memory-backend=ram',
     'neoverse-n1',
+    '2',
     expect.stringMatching(/^console=ttyAMA0 quiet /),
     '-serial',
     'chardev:console',
@@ -68,7 +69,7 @@ it('buildQemuArguments() for aarch64 changes the board, its processor and its se
   expect(build({ arch: 'aarch64' }, 'kvm')).toContain('tcg,thread=multi');
 });
 
-it('buildQemuArguments() changes only the processor, the kick of the ports and kernel words under KVM', () => {
+it('buildQemuArguments() changes only processors, the kick of the ports and kernel words under KVM', () => {
   const tcg = build();
   const kvm = build({}, 'kvm');
   const changed = (from: string[], to: string[]) => from.filter((arg) => !to.includes(arg));
@@ -77,13 +78,15 @@ it('buildQemuArguments() changes only the processor, the kick of the ports and k
   expect(changed(kvm, tcg)).toEqual([
     'kvm',
     'host',
+    '2',
     words,
     'virtio-serial-pci,id=ports,disable-legacy=on,max_ports=3',
   ]);
   expect(changed(tcg, kvm)).toEqual([
     'tcg,thread=multi',
     'max,-erms,-la57,-smap,-smep,-umip,-pku',
-    `${words} mitigations=off transparent_hugepage=never init_on_alloc=0 norandmaps`,
+    '2,sockets=2',
+    `${words} mitigations=off transparent_hugepage=never init_on_alloc=0 norandmaps tsc=reliable`,
     'virtio-serial-pci,id=ports,disable-legacy=on,max_ports=3,ioeventfd=off',
   ]);
 });
