@@ -23,6 +23,7 @@ export const ISSUE_HINTS = {
   matrix_name: 'Rename the sandbox, or make the values of the axes differ in letters and digits.',
   unknown_key: 'Remove the key, or name it x-… to keep it as a note.',
   later_key: 'Remove it: it is planned, but not supported in this version.',
+  unsupported_key: 'Remove the key: this part of an image cannot be chosen.',
   missing_key: 'Add the key.',
   wrong_type: 'Write a value of the kind named above.',
   bad_value: 'Write a value in the form named above.',

@@ -35,7 +35,11 @@ function planBase({ arch: wanted, source }: BuildConfig, facts: PlanFacts): Base
 }
 
 function alpineOf(source: Extract<BuildSource, { kind: 'alpine' }>) {
-  const { version, branch, mirror, kernelPackage, packages } = source;
-  const isKernel = (name: string) => ALPINE_KERNELS.has(name) || name === kernelPackage;
-  return { version, branch, mirror, packages: packages.filter((name) => !isKernel(name)) };
+  const { version, branch, mirror, packages } = source;
+  return {
+    version,
+    branch,
+    mirror,
+    packages: packages.filter((name) => !ALPINE_KERNELS.has(name)),
+  };
 }

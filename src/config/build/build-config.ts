@@ -37,9 +37,6 @@ export type BuildSource =
       readonly branch: string | null;
       /** A URL; null for Alpine's own. */
       readonly mirror: string | null;
-      /** Null for Debian's cloud kernel. */
-      readonly kernelPackage: string | null;
-      readonly kernelImage: string | null;
       readonly packages: readonly string[];
     }
   | {

@@ -46,12 +46,23 @@ export function readBuildConfig(file: SourceFile, access: FileAccess): BuildConf
     if (issues.length === 0) issues.push(emptyIssue(file));
     throw new ConfigError(issues, new Map([[file.path, file.text]]));
   }
-  const formIssues = findFormIssues(tree, validateBuildSchema);
+  const formIssues = findFormIssues(tree, validateBuildSchema).map(explainInit);
   const context: CheckContext = { access, env: {}, issues: [] };
   const config = readTree(context, tree);
   issues.push(...formIssues, ...withoutEchoes(context.issues, formIssues));
   if (issues.length === 0) return config;
   throw new ConfigError(sortIssues(issues, [file.path]), new Map([[file.path, file.text]]));
+}
+
+/** Other builders of such images let users replace the first process. */
+function explainInit(issue: Issue): Issue {
+  if (issue.code !== 'unknown_key' || !/^init(?:\.|:)/.test(issue.message)) return issue;
+  return {
+    ...issue,
+    code: 'unsupported_key',
+    message: "init: the first process of a guest is gondolin's agent, which also mounts the root",
+    hint: 'Run what changes the image in `postBuild.commands`, and what runs in a guest as a command, step or service.',
+  };
 }
 
 function emptyIssue(file: SourceFile): Issue {
@@ -80,7 +91,7 @@ function readSource(context: CheckContext, tree: SourceNode): BuildSource {
   const oci = getChild(tree, 'oci');
   if (oci !== undefined) return readOciSource(context, oci);
   if (textOr(getChild(tree, 'distro'), 'debian') === 'alpine') {
-    return readAlpine(getChild(tree, 'alpine'));
+    return readAlpine(context, getChild(tree, 'alpine'));
   }
   const debian = getChild(tree, 'debian');
   return {
@@ -101,7 +112,20 @@ function readOciSource(context: CheckContext, oci: SourceNode): BuildSource {
   };
 }
 
-function readAlpine(alpine: SourceNode | undefined): BuildSource {
+/** Debian's cloud kernel stands in for these, and for no other. */
+const ALPINE_KERNEL = { kernelPackage: 'linux-virt', kernelImage: 'vmlinuz-virt' } as const;
+
+function checkKernel(context: CheckContext, alpine: SourceNode | undefined): void {
+  for (const [key, wanted] of Object.entries(ALPINE_KERNEL)) {
+    const node = getChild(alpine, key);
+    if (!isScalar(node) || node.text === wanted) continue;
+    const message = `alpine.${key}: got ${shownText(node)}: every image boots Debian's cloud kernel, which stands in for "${wanted}" only`;
+    report(context, node, 'unsupported_key', message, `Remove the key, or write "${wanted}".`);
+  }
+}
+
+function readAlpine(context: CheckContext, alpine: SourceNode | undefined): BuildSource {
+  checkKernel(context, alpine);
   const textOrNull = (key: string) => {
     const node = getChild(alpine, key);
     return isScalar(node) ? node.text : null;
@@ -111,8 +135,6 @@ function readAlpine(alpine: SourceNode | undefined): BuildSource {
     version: textOr(getChild(alpine, 'version'), ''),
     branch: textOrNull('branch'),
     mirror: textOrNull('mirror'),
-    kernelPackage: textOrNull('kernelPackage'),
-    kernelImage: textOrNull('kernelImage'),
     packages: readPackages(alpine),
   };
 }

@@ -85,9 +85,21 @@ it('readBuildConfig() reads the Alpine image of the spec', () => {
 }`;
   expect(read(text).source).toEqual({
     ...{ kind: 'alpine', version: '3.23.0', branch: null, mirror: null },
-    ...{ kernelPackage: 'linux-virt', kernelImage: 'vmlinuz-virt' },
     packages: ['nodejs', 'npm', 'python3'],
   });
+});
+
+it('readBuildConfig() refuses another kernel and another first process, and says why', () => {
+  const text = `{
+  "distro": "alpine",
+  "alpine": { "version": "3.23", "kernelPackage": "linux-lts", "kernelImage": "vmlinuz-lts" },
+  "init": { "rootfsInit": "./init" }
+}`;
+  expect(mistakes(text)).toEqual([
+    expect.stringMatching(/^3:51 unsupported_key alpine\.kernelPackage: .*"linux-virt" only$/),
+    expect.stringMatching(/^3:79 unsupported_key alpine\.kernelImage: .*"vmlinuz-virt" only$/),
+    expect.stringMatching(/^4:3 unsupported_key init: .*gondolin's agent/),
+  ]);
 });
 
 it('readBuildConfig() takes an OCI image before a distribution, with its paths from the file', () => {
