@@ -1,8 +1,10 @@
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "files/attributes.h"
@@ -262,6 +264,25 @@ static void says_where_a_link_leads(void)
     CHECK(with_path(GONDOLIN_FILES_OPERATION_STATVFS, ".") == 0 && body_bytes() == 56);
 }
 
+static void reads_extended_attributes(void)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/attributed", directory);
+    CHECK(open_file(1, GONDOLIN_FILES_OPEN_WRITE | GONDOLIN_FILES_OPEN_CREATE, "attributed") == 0 &&
+          close_file(1) == 0);
+    CHECK(with_path(GONDOLIN_FILES_OPERATION_XATTRS, "attributed") == 0 && body_bytes() == 0);
+    CHECK(with_path(GONDOLIN_FILES_OPERATION_XATTRS, "none") == ENOENT);
+    if (setxattr(path, "user.note", "a\0b", 3, 0) != 0) {
+        CHECK(errno == EOPNOTSUPP);
+        return;
+    }
+    CHECK(with_path(GONDOLIN_FILES_OPERATION_XATTRS, "attributed") == 0 && body_bytes() == 4 + 9 + 4 + 3);
+    CHECK(memcmp(body() + 4, "user.note", 9) == 0 && memcmp(body() + 17, "a\0b", 3) == 0);
+    /* An empty value is one, and the next begins right after it. */
+    CHECK(setxattr(path, "user.empty", "", 0, 0) == 0);
+    CHECK(with_path(GONDOLIN_FILES_OPERATION_XATTRS, "attributed") == 0 && body_bytes() == 20 + 4 + 10 + 4);
+}
+
 void unit_files(void)
 {
     (void)snprintf(directory, sizeof directory, "/tmp/gondolin-unit-XXXXXX");
@@ -274,6 +295,7 @@ void unit_files(void)
     lists_in_pages();
     removes_a_tree_in_parts_and_follows_no_link();
     says_where_a_link_leads();
+    reads_extended_attributes();
     CHECK(remove_path(GONDOLIN_FILES_REMOVE_TREE, "") == 0);
     CHECK(access(directory, F_OK) != 0);
 }

@@ -213,6 +213,7 @@ export const FILES_OPERATION = {
   REALPATH: 15,
   STATVFS: 16,
   ACCESS: 17,
+  XATTRS: 18,
 } as const;
 
 /** Bits of an `OPEN`'s flags. */

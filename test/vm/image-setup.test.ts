@@ -19,6 +19,7 @@ images:
 image: tools
 steps:
   - { name: facts, run: 'id -u; stat -c "%n %a %u:%g %h" /opt /opt/made /opt/second /srv/kept; stat -c "%F %t,%T" /opt/null /opt/pipe; stat -c %Y /srv/kept /opt/made; readlink /opt/link; cat /etc/issue; ls /srv' }
+  - { name: capabilities, run: [/caps/cat, /proc/self/status] }
 `);
   const first = await runBuiltCli(['run', '--progress', 'plain'], { cwd });
   expect(first.code, first.all).toBe(0);
@@ -31,6 +32,8 @@ steps:
     ...['character special file 1,3', 'fifo 0,0'],
     ...['1000000', '1735689600', 'made', 'local', 'kept'],
   ]);
+  // A program of the image keeps what setcap gave it: the step's user is not root.
+  expect(first.stdout).toMatch(/capabilities\] CapEff:\s+0000000000000400\n/);
   expect(first.all).toMatch(/as 0 in \/, yes/);
 
   const again = await runBuiltCli(['run', '--progress', 'plain'], { cwd });

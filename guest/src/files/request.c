@@ -140,6 +140,7 @@ static void read_body(struct wire_reader *reader, struct files_request *request)
     case GONDOLIN_FILES_OPERATION_READLINK:
     case GONDOLIN_FILES_OPERATION_REALPATH:
     case GONDOLIN_FILES_OPERATION_STATVFS:
+    case GONDOLIN_FILES_OPERATION_XATTRS:
         read_path(reader, request->path);
         break;
     case GONDOLIN_FILES_OPERATION_ACCESS:

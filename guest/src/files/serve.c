@@ -8,6 +8,7 @@
 #include "files/handles.h"
 #include "files/listing.h"
 #include "files/names.h"
+#include "files/xattrs.h"
 #include "runtime/util.h"
 
 static int serve_open(const struct files_request *request, struct wire_writer *writer)
@@ -143,6 +144,8 @@ static int serve(const struct files_request *request, struct wire_writer *writer
         return serve_statvfs(request, writer);
     case GONDOLIN_FILES_OPERATION_ACCESS:
         return result_of(access(request->path, (int)request->flags));
+    case GONDOLIN_FILES_OPERATION_XATTRS:
+        return files_read_xattrs(request->path, writer);
     default:
         return ENOSYS;
     }

@@ -71,7 +71,10 @@ export type FilesRequest =
       readonly path: FilesPath;
       readonly other: FilesPath;
     }
-  | { readonly type: 'READLINK' | 'REALPATH' | 'STATVFS'; readonly path: FilesPath }
+  | {
+      readonly type: 'READLINK' | 'REALPATH' | 'STATVFS' | 'XATTRS';
+      readonly path: FilesPath;
+    }
   | { readonly type: 'ACCESS'; readonly path: FilesPath; readonly mode: number };
 
 /** Writes the fields of one request. An integer that does not fit throws a RangeError, which is a bug in the caller. */
@@ -170,6 +173,7 @@ export function encodeFilesRequest(id: number, request: FilesRequest): Buffer {
     case 'READLINK':
     case 'REALPATH':
     case 'STATVFS':
+    case 'XATTRS':
       fields.bytes(request.path);
       break;
     case 'ACCESS':

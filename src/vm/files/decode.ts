@@ -51,6 +51,18 @@ export function decodeData(length: number): (body: FieldReader) => Buffer {
   };
 }
 
+/** Reads extended attributes: `XATTRS`. Values are copies; names are bytes of the guest, as latin1. */
+export function decodeXattrs(body: FieldReader): ReadonlyMap<string, Buffer> {
+  const found = new Map<string, Buffer>();
+  while (body.left > 0) {
+    const name = body.bytes(MAX_FILES_NAME_BYTES).toString('latin1');
+    // The name ends at this sign where an archive has it.
+    if (name === '' || /[=\0]/.test(name)) throw body.broken('the name of an extended attribute');
+    found.set(name, Buffer.from(body.bytes(MAX_FILES_DATA_BYTES)));
+  }
+  return found;
+}
+
 /** Reads a path: `READLINK`, `REALPATH`. */
 export function decodePath(body: FieldReader): Buffer {
   const path = Buffer.from(body.bytes(MAX_FILES_DATA_BYTES));

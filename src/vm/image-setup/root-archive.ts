@@ -36,21 +36,23 @@ export interface RootFormOptions {
 }
 
 /**
- * Returns the form of an archive of a guest's whole root: with owners, modes and devices, of one file system, and without what
+ * Returns the form of an archive of a guest's whole root: with owners, modes, devices and extended attributes, of one file system, and without what
  * this guest alone has.
  */
 export function rootForm({ without, isForeignLink, startedAtMs }: RootFormOptions): ArchiveForm {
   let rootDevice: bigint | null = null;
   const startedAtNs = BigInt(startedAtMs) * 1_000_000n;
-  const encode = ({ name, attributes }: ArchiveEntry, type: LayerEntryType, facts: Facts) => {
+  const encode = (entry: ArchiveEntry, type: LayerEntryType, facts: Facts) => {
+    const { name, attributes, xattrs = NO_ATTRIBUTES } = entry;
     const isMountPoint = type === 'directory' && attributes.dev !== rootDevice;
     return encodeLayerEntry({
       ...{ type, name: name.toString('latin1'), ...facts, ...deviceNumbers(attributes) },
       ...(isMountPoint ? MOUNT_POINT : ownership(attributes, startedAtNs)),
-      attributes: NO_ATTRIBUTES,
+      attributes: isMountPoint ? NO_ATTRIBUTES : xattrs,
     });
   };
   return {
+    wantsXattrs: true,
     choose: ({ name, attributes }) => {
       rootDevice ??= attributes.dev;
       if (without.has(name.toString('latin1'))) return 'nothing';

@@ -5,7 +5,7 @@ import { type FileAttributes, readAttributes } from '../../../protocol/files/fil
 import type { FilesPath } from '../../../protocol/files/files-request.ts';
 import { encodeTarHeader, TAR_END } from '../../../util/tar/encode-tar-header.ts';
 import { type TarHeader, type TarKind, tarPaddingBytes } from '../../../util/tar/tar-entry.ts';
-import { decodePath, type ListedPage, type PageEntry } from '../decode.ts';
+import { decodePath, decodeXattrs, type ListedPage, type PageEntry } from '../decode.ts';
 import { readPages } from '../directory.ts';
 import type { FilesSession } from '../files-session.ts';
 import { fileType } from '../guest-stats.ts';
@@ -41,6 +41,17 @@ interface Level {
   isListed: boolean;
 }
 
+/** The next thing of the archive, with requests for it that are on their way. */
+interface Ahead {
+  readonly found: Found;
+  readonly opened: Promise<Opened> | null;
+  readonly xattrs: Promise<ReadonlyMap<string, Buffer>>;
+}
+
+type FoundWhole = Found & Required<ArchiveEntry>;
+
+const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
+
 /** A file that is being opened. */
 interface Opened {
   readonly file: OpenGuestFile;
@@ -49,10 +60,15 @@ interface Opened {
 }
 
 /** An entry of an archive; its name is in the archive. */
-export type ArchiveEntry = Pick<Found, 'name' | 'attributes'>;
+export type ArchiveEntry = Pick<Found, 'name' | 'attributes'> & {
+  /** Extended attributes of a file or directory, where the form wants them. */
+  readonly xattrs?: ReadonlyMap<string, Buffer>;
+};
 
 /** The form of an archive: its entries, and how they are written. */
 export interface ArchiveForm {
+  /** Asks for the extended attributes of each file and directory. */
+  readonly wantsXattrs: boolean;
   /** `alone`: a directory without what is in it. */
   choose(entry: ArchiveEntry): 'all' | 'alone' | 'nothing';
   choosesLink(entry: ArchiveEntry, target: Buffer): boolean;
@@ -67,6 +83,7 @@ export interface ArchiveForm {
 
 /** Archives for whoever extracts them: root owns everything, and nothing has set-user-ID. */
 const COPY_FORM: ArchiveForm = {
+  wantsXattrs: false,
   choose: () => 'all',
   choosesLink: () => true,
   header: copyHeader,
@@ -96,18 +113,19 @@ class ArchiveOut {
       { action: { syscall: 'stat', path }, decode: readAttributes, signal: this.#signal },
     );
     const top: Found = { path, name: baseName(path), attributes, isTop: true };
-    const ahead: { found: Found; opened: Promise<Opened> | null }[] = [];
+    const ahead: Ahead[] = [];
     const found = this.#walk(top);
     try {
       for (;;) {
         while (ahead.length < LOOKAHEAD) {
           const next = await found.next();
           if (next.done === true) break;
-          ahead.push({ found: next.value, opened: this.#openAhead(next.value) });
+          const xattrs = this.#readXattrs(next.value);
+          ahead.push({ found: next.value, opened: this.#openAhead(next.value), xattrs });
         }
         const entry = ahead.shift();
         if (entry === undefined) break;
-        yield* this.#entry(entry.found, entry.opened);
+        yield* this.#entry({ ...entry.found, xattrs: await entry.xattrs }, entry.opened);
       }
       yield TAR_END;
     } finally {
@@ -179,7 +197,19 @@ class ArchiveOut {
     return opened;
   }
 
-  async *#entry(found: Found, opened: Promise<Opened> | null): AsyncGenerator<Buffer, void> {
+  #readXattrs({ path, attributes }: Found): Promise<ReadonlyMap<string, Buffer>> {
+    const type = fileType(attributes.mode);
+    // Those of links and devices are about the kernel's own business.
+    const isRead = this.#form.wantsXattrs && (type === 'file' || type === 'directory');
+    if (!isRead) return Promise.resolve(NO_XATTRS);
+    const action = { syscall: 'listxattr', path };
+    const options = { action, decode: decodeXattrs, signal: this.#signal };
+    const read = this.#session.request({ type: 'XATTRS', path }, options);
+    read.catch(ignore);
+    return read;
+  }
+
+  async *#entry(found: FoundWhole, opened: Promise<Opened> | null): AsyncGenerator<Buffer, void> {
     switch (fileType(found.attributes.mode)) {
       case 'file':
         if (opened !== null) yield* this.#file(found, await opened);
@@ -219,11 +249,11 @@ class ArchiveOut {
     return this.#session.request({ type: 'READLINK', path }, options);
   }
 
-  async *#file(found: Found, { file, content, first }: Opened): AsyncGenerator<Buffer, void> {
+  async *#file(found: FoundWhole, { file, content, first }: Opened): AsyncGenerator<Buffer, void> {
     this.#count.add('files');
     try {
       const attributes = await file.opened;
-      const { name } = found;
+      const { name, xattrs } = found;
       const linkName = this.#links.earlier(attributes, name.length, () => name);
       if (linkName !== null) {
         yield this.#form.header({ name, attributes }, 'hard-link', { linkName });
@@ -231,7 +261,7 @@ class ArchiveOut {
       }
       const { size } = attributes;
       this.#count.addBytes(size);
-      yield this.#form.header({ name, attributes }, 'file', { size });
+      yield this.#form.header({ name, attributes, xattrs }, 'file', { size });
       let left = size;
       for (let next = await first; next.done !== true && left > 0; next = await content.next()) {
         const part = next.value.subarray(0, left);
