@@ -240,7 +240,10 @@ export function createSandboxVms(plan: Plan, options: SandboxVmOptions): CreateS
       ...{ onProgress, onBuilt, rebuildBeforeMs, setUp: setUpInVm, dockerfileBuilder },
       env: options.secretEnvironment,
     };
-    const image = await ensureImage(sandbox.image.recipe, building).catch(
+    const { recipe } = sandbox.image;
+    const ensure = () => ensureImage(recipe, building);
+    const reruns = options.reruns?.of(sandbox.name);
+    const image = await (reruns?.image.use(recipe, ensure) ?? ensure()).catch(
       async (error: unknown) => {
         await ports.close();
         throw error;

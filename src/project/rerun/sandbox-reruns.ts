@@ -4,11 +4,13 @@ import { canWait, NextMachine, type TakenMachine } from '../../vm/pool/next-mach
 import type { VMOptions } from '../../vm/vm-options.ts';
 import type { SavedStep } from '../checkpoint/checkpoint-facts.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint-store.ts';
+import type { DigestMemo } from '../checkpoint/digest-memo.ts';
 import {
   type SandboxCheckpoints,
   type StepsDone,
   savedStep,
 } from '../checkpoint/sandbox-checkpoints.ts';
+import { HeldImage } from './held-image.ts';
 import { type SavedState, SavedStates } from './saved-states.ts';
 import { startPoints } from './start-points.ts';
 
@@ -37,6 +39,14 @@ export interface RerunListener {
   readonly onReady: (stepCount: number) => void;
 }
 
+/** The machine for the next run. */
+interface WaitingMachine {
+  readonly directory: string | null;
+  /** Key of the image that it boots. */
+  readonly imageKey: string;
+  readonly machine: NextMachine;
+}
+
 function savedSteps({ results, outputs }: StepsDone, count: number): SavedStep[] | null {
   const steps: SavedStep[] = [];
   for (const [at, result] of results.slice(0, count).entries()) {
@@ -63,12 +73,22 @@ export class SandboxReruns {
   #changedFrom = Number.POSITIVE_INFINITY;
   #facts: RunFacts | null = null;
   #options: VMOptions | null = null;
-  #next: { readonly directory: string | null; readonly machine: NextMachine } | null = null;
+  #next: WaitingMachine | null = null;
+  #imageKey = '';
   #dropping: Promise<void> = Promise.resolve();
 
+  readonly image = new HeldImage();
+  /** Returns the digests of inputs that the session knows. */
+  readonly memo: () => Promise<DigestMemo>;
+
   /** @param directory  For its saved machines; need not exist. */
-  constructor(directory: string, { onFault, onReady }: RerunListener) {
+  constructor(
+    directory: string,
+    memo: () => Promise<DigestMemo>,
+    { onFault, onReady }: RerunListener,
+  ) {
     this.#states = new SavedStates(directory);
+    this.memo = memo;
     this.#onFault = onFault;
     this.#onReady = onReady;
   }
@@ -106,9 +126,13 @@ export class SandboxReruns {
     return { directory, steps, state: null, checkpoint };
   }
 
-  /** Takes the machine that waits for this start; null when none does. @throws the signal's reason */
-  async take({ directory }: RunStart, signal: AbortSignal): Promise<TakenMachine | null> {
-    if (this.#next === null || this.#next.directory !== directory) return null;
+  /** Takes the machine that waits for this start with this image; null when none does. @throws the signal's reason */
+  async take(
+    { directory }: RunStart,
+    imageKey: string,
+    signal: AbortSignal,
+  ): Promise<TakenMachine | null> {
+    if (this.#next?.directory !== directory || this.#next.imageKey !== imageKey) return null;
     try {
       return await this.#next.machine.take(signal);
     } catch (error) {
@@ -147,9 +171,10 @@ export class SandboxReruns {
     await this.#states.add({ key, steps }, save, isWanted);
   }
 
-  /** Sets the options of the machines that wait. */
-  use(options: VMOptions): void {
+  /** Sets the options of the machines that wait, and the key of their image. */
+  use(options: VMOptions, imageKey: string): void {
     this.#options = options;
+    this.#imageKey = imageKey;
   }
 
   /** Prepares a machine for the next run: from where the last change began, or at first from the last place where one can. */
@@ -160,7 +185,8 @@ export class SandboxReruns {
       this.#limit = startPoints(this.#facts.sandbox).at(-1) ?? 0;
     }
     const { directory, steps } = await this.choose();
-    if (this.#next?.directory !== directory) await this.#replace(options, directory);
+    const isOther = this.#next?.directory !== directory || this.#next.imageKey !== this.#imageKey;
+    if (isOther) await this.#replace(options, directory);
     this.#next?.machine.ready().then(
       () => this.#onReady(steps.length),
       // It was reported when it failed.
@@ -173,7 +199,10 @@ export class SandboxReruns {
     const wanted = directory === null ? rest : { ...rest, from: directory };
     const before = this.#next;
     this.#next = canWait(wanted)
-      ? { directory, machine: new NextMachine(wanted, this.#onFault) }
+      ? {
+          ...{ directory, imageKey: this.#imageKey },
+          machine: new NextMachine(wanted, this.#onFault),
+        }
       : null;
     await before?.machine.close();
   }
@@ -191,11 +220,12 @@ export class SandboxReruns {
     await this.#dropping;
   }
 
-  /** Ends the machine that waits. */
+  /** Ends the machine that waits, and gives the image back. */
   async close(): Promise<void> {
     const next = this.#next;
     this.#next = null;
     await next?.machine.close();
+    await this.image.release();
   }
 
   #factsOfRun(): RunFacts {

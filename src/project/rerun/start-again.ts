@@ -1,10 +1,8 @@
-import { join } from 'node:path';
-import { NAMES } from '../../host/directories.ts';
 import type { GuestSource } from '../../vm/start/guest-source.ts';
 import type { VM } from '../../vm/vm.ts';
 import { readChainFacts } from '../checkpoint/chain-facts.ts';
 import { digestInputs } from '../checkpoint/digest-inputs.ts';
-import { DigestMemo } from '../checkpoint/digest-memo.ts';
+import type { DigestMemo } from '../checkpoint/digest-memo.ts';
 import { buildKeyChain } from '../checkpoint/key-chain.ts';
 import type { SandboxCheckpoints } from '../checkpoint/sandbox-checkpoints.ts';
 import { type VmInputs, vmOptionsOf } from '../sandbox-vm-options.ts';
@@ -19,9 +17,11 @@ export type CreateVm = (
 ) => Promise<VM>;
 
 /** Returns the keys of the machines after each step but the last, whether or not a step has a checkpoint. */
-async function readKeys({ plan, sandbox, image, volumes, options }: VmInputs): Promise<string[]> {
+async function readKeys(
+  { plan, sandbox, image, volumes, options }: VmInputs,
+  memo: DigestMemo,
+): Promise<string[]> {
   const { cacheDirectory } = options;
-  const memo = await DigestMemo.open(join(cacheDirectory, NAMES.inputDigests));
   const inputs = [];
   for (const step of sandbox.steps) {
     inputs.push(await digestInputs(step.inputs, plan.directory, memo));
@@ -38,7 +38,7 @@ async function createFrom(
   create: CreateVm,
 ): Promise<VM> {
   const from = start.directory ?? undefined;
-  const taken = await reruns.take(start, inputs.hooks.signal);
+  const taken = await reruns.take(start, inputs.image.key, inputs.hooks.signal);
   if (taken === null) return create(inputs, from);
   try {
     const vm = await create(inputs, from, taken.source);
@@ -64,12 +64,13 @@ export async function startAgain(
   create: CreateVm,
 ) {
   const { sandbox, hooks } = inputs;
-  await reruns.begin({ sandbox, keys: await readKeys(inputs), checkpoints });
+  const memo = await reruns.memo();
+  await reruns.begin({ sandbox, keys: await readKeys(inputs, memo), checkpoints });
   for (;;) {
     const start = await reruns.choose();
     try {
       const vm = await createFrom(inputs, start, reruns, create);
-      reruns.use(vmOptionsOf(inputs));
+      reruns.use(vmOptionsOf(inputs), inputs.image.key);
       return { vm, steps: start.steps };
     } catch (error) {
       const isOfStart = start.directory !== null && isSavedMachineFault(error);
