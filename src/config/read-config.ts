@@ -99,6 +99,17 @@ function emptyIssue(file: SourceFile): Issue {
   };
 }
 
+/** Names the sandbox of the file where an issue is about a cell of its matrix: what all cells have is one mistake. */
+function inFile(issue: Issue, cells: ExpandedProject['cells']): Issue {
+  for (const [name, { sandbox }] of cells) {
+    for (const place of [(of: string) => `sandboxes.${of}.`, (of: string) => `sandbox "${of}":`]) {
+      if (!issue.message.startsWith(place(name))) continue;
+      return { ...issue, message: place(sandbox) + issue.message.slice(place(name).length) };
+    }
+  }
+  return issue;
+}
+
 /**
  * Turns the text of a project file into its checked Config. Reads includes and env files, and looks up the kinds of host paths.
  * @throws {ConfigError} CONFIG_INVALID with every mistake at once.
@@ -126,7 +137,8 @@ export function readConfig(file: SourceFile, options: ReadConfigOptions): Config
     if (functions.length === 0 || hasSandbox(filled)) {
       sandboxes = readSandboxes(context, expanded, name);
     }
-    issues.push(...formIssues, ...withoutEchoes(context.issues, formIssues));
+    const found = [...formIssues, ...withoutEchoes(context.issues, formIssues)];
+    issues.push(...found.map((issue) => inFile(issue, expanded.cells)));
   }
   if (issues.length > 0) {
     const paths = files.map(({ path }) => path);

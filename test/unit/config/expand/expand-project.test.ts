@@ -134,4 +134,22 @@ sandboxes:
     const large = `sandboxes: { a: { matrix: { ${axes.join(', ')} }, steps: [{ run: ls }] } }`;
     expect(errorOf(large).map((issue) => issue.code)).toContain('matrix_size');
   });
+
+  it('a mistake that all combinations share is reported once, with the name in the file', () => {
+    const steps = 'steps: [{ name: "a|b", run: ls, cwd: "${matrix.y}" }]';
+    const text = `sandboxes: { a: { matrix: { x: [1, 2], y: [b, c] }, ${steps}, depends_on: [z] } }`;
+    expect(errorOf(text).map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^sandboxes\.a\.steps\[0\]\.name: got "a\|b"/),
+      'sandbox "a": depends on an unknown sandbox "z"',
+    ]);
+  });
+
+  it('a mistake of some combinations is reported with the value of each', () => {
+    const text =
+      'sandboxes: { a: { matrix: { u: [root, "a b", "c d"] }, user: "${matrix.u}", steps: [ls] } }';
+    const messages = errorOf(text).map(({ message }) => message);
+    expect(messages.filter((message) => message.startsWith('sandboxes.a.user: '))).toEqual(
+      messages,
+    );
+  });
 });
