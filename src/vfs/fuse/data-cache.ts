@@ -21,3 +21,9 @@ export async function openFlags(live: LiveFiles, held: HeldNode): Promise<number
   held.openedCtimeNs = isSettled(ctimeNs) ? ctimeNs : null;
   return isSame ? FOPEN_KEEP_CACHE : 0;
 }
+
+/** {@link openFlags} of a file that CREATE opens: its change time is too young to be known by, so nobody reads it. */
+export function newFileFlags(held: HeldNode): number {
+  held.openedCtimeNs = null;
+  return 0;
+}

@@ -10,7 +10,7 @@ import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
 import { O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC } from '../file-mode.ts';
 import { asOwnChange, withoutNotice } from '../live/own-change.ts';
 import { type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
-import type { VfsHandle } from '../provider.ts';
+import type { MaybePromise, VfsHandle } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import {
   assertWritable,
@@ -21,7 +21,7 @@ import {
   type FuseOperation,
   target,
 } from './context.ts';
-import { openFlags } from './data-cache.ts';
+import { newFileFlags, openFlags } from './data-cache.ts';
 import { readName, readOffset } from './decode.ts';
 import { ENTRY_BYTES, encodeOpen, encodeStatus, writeReplyHeader } from './encode.ts';
 import { clearSetId } from './set-id.ts';
@@ -49,17 +49,18 @@ const open: FuseOperation = async (context, request) => {
         if ((request.body.readUInt32LE(4) & OPEN_KILL_SUIDGID) !== 0) await clearSetId(held);
         return open();
       }));
-  return finishOpen(context, held, handle);
+  return finishOpen(context, held, handle, () => openFlags(context.live, held));
 };
 
 /** Assigns an id to an open file; closes it when that fails. */
 async function finishOpen(
-  { handles, live }: FuseContext,
+  { handles }: FuseContext,
   held: HeldNode,
   handle: VfsHandle,
+  flags: () => MaybePromise<number>,
 ): Promise<Buffer> {
   try {
-    const replyFlags = await openFlags(live, held);
+    const replyFlags = await flags();
     return encodeOpen(handles.addFile(held, handle), replyFlags);
   } catch (error) {
     await held.mount.provider.release(handle);
@@ -92,7 +93,7 @@ const create: FuseOperation = async (context, request) => {
   const isEmptied = (file.flags & O_TRUNC) !== 0;
   if (isEmptied && (request.body.readUInt32LE(12) & OPEN_KILL_SUIDGID) !== 0)
     await clearSetId(held);
-  (await finishOpen(context, held, handle)).copy(reply, ENTRY_BYTES);
+  (await finishOpen(context, held, handle, () => newFileFlags(held))).copy(reply, ENTRY_BYTES);
   return reply;
 };
 

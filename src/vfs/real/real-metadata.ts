@@ -9,7 +9,11 @@ import {
   presentAttributes,
   presentMode,
 } from './attributes/ownership.ts';
-import type { VirtualStat, VirtualStatStore } from './attributes/virtual-stat.ts';
+import {
+  NO_VIRTUAL_STAT,
+  type VirtualStat,
+  type VirtualStatStore,
+} from './attributes/virtual-stat.ts';
 import { closeDescriptors, openRegular } from './descriptors/open-regular.ts';
 import type { RealNode } from './nodes/real-node.ts';
 import type { RealNodeTable } from './nodes/real-node-table.ts';
@@ -70,9 +74,9 @@ export class RealMetadata {
     return this.#stats.load(fd, node.identity.key, this.#owners.hostUids.has(hostUid));
   }
 
-  #save(node: RealNode, fd: number, stat: VirtualStat): void {
+  #save(node: RealNode, fd: number, stat: VirtualStat, isNew = false): void {
     node.stat = null;
-    this.#stats.save(fd, node.identity.key, stat);
+    this.#stats.save(fd, node.identity.key, stat, isNew);
   }
 
   change(node: RealNode, change: AttributeChange, handle: RealHandle | null): void {
@@ -88,9 +92,9 @@ export class RealMetadata {
   }
 
   /** Sets what the host file may have and remembers the rest. */
-  #remember(node: RealNode, fd: number, change: OwnerAndMode): void {
+  #remember(node: RealNode, fd: number, change: OwnerAndMode, isNew = false): void {
     const host = fstatSync(fd);
-    const before = this.#load(node, fd, host.uid);
+    const before = isNew ? NO_VIRTUAL_STAT : this.#load(node, fd, host.uid);
     const shown = presentMode(host.mode, before);
     const next: { -readonly [K in keyof VirtualStat]: VirtualStat[K] } = { ...before };
     const isLink = (host.mode & S_IFMT) === S_IFLNK;
@@ -112,7 +116,7 @@ export class RealMetadata {
     };
     // A file without its owner's right to write cannot get an extended attribute.
     if ((host.mode & OWNER_WRITE) === 0) setMode();
-    this.#save(node, fd, next);
+    this.#save(node, fd, next, isNew);
     if ((host.mode & OWNER_WRITE) !== 0) setMode();
   }
 
@@ -126,13 +130,14 @@ export class RealMetadata {
     const around = this.read(parent);
     const gid = (around.mode & S_ISGID) !== 0 ? around.gid : caller.gid;
     const { user } = this.#owners;
-    const shown = this.read(node);
+    const fd = this.#nodes.fd(node);
+    const shown = presentAttributes(fstatSync(fd, { bigint: true }), NO_VIRTUAL_STAT, this.#owners);
     const change = {
       ...(caller.uid === shown.uid && caller.uid === user.uid ? {} : { uid: caller.uid }),
       ...(gid === shown.gid && gid === user.gid ? {} : { gid }),
       ...(mode === undefined ? {} : { mode }),
     };
-    if (Object.keys(change).length > 0) this.#remember(node, this.#nodes.fd(node), change);
+    if (Object.keys(change).length > 0) this.#remember(node, fd, change, true);
   }
 
   /** Makes a file a device, FIFO or socket in the guest, whose kernel does the rest. On the host it is an empty file. */

@@ -49,12 +49,12 @@ it('owners that no file can keep are bounded: ENOSPC', () => {
   onTestFinished(() => store.clear());
   const stat = { uid: 7, gid: 7, mode: null, rdev: 0, hostMode: 0 };
   // Not a descriptor: nothing can be kept in a file.
-  store.save(-1, 'a', stat);
-  store.save(-1, 'b', stat);
-  expect(() => store.save(-1, 'c', stat)).toThrow('ENOSPC');
-  store.save(-1, 'b', { ...stat, uid: 8 });
+  store.save(-1, 'a', stat, false);
+  store.save(-1, 'b', stat, false);
+  expect(() => store.save(-1, 'c', stat, false)).toThrow('ENOSPC');
+  store.save(-1, 'b', { ...stat, uid: 8 }, false);
   store.drop('a');
-  store.save(-1, 'c', stat);
+  store.save(-1, 'c', stat, false);
   expect(store.load(-1, 'b', true).uid).toBe(8);
 });
 

@@ -15,7 +15,8 @@ export interface VirtualStat {
   readonly hostMode: number;
 }
 
-const NO_VIRTUAL_STAT: VirtualStat = {
+/** That of a file of which nothing is remembered. */
+export const NO_VIRTUAL_STAT: VirtualStat = {
   uid: null,
   gid: null,
   mode: null,
@@ -84,11 +85,14 @@ export class VirtualStatStore {
     return (text === null ? null : parseVirtualStat(text)) ?? NO_VIRTUAL_STAT;
   }
 
-  /** @throws {VfsError} ENOSPC when it must be kept in memory and the limit is reached. */
-  save(fd: number, key: string, stat: VirtualStat): void {
+  /**
+   * @param isNew  True for a file that has just been made.
+   * @throws {VfsError} ENOSPC when it must be kept in memory and the limit is reached.
+   */
+  save(fd: number, key: string, stat: VirtualStat, isNew: boolean): void {
     try {
       if (!isEmpty(stat)) setAttribute(fd, ATTRIBUTE, formatVirtualStat(stat));
-      else if (getAttribute(fd, ATTRIBUTE) !== null) removeAttribute(fd, ATTRIBUTE);
+      else if (!isNew && getAttribute(fd, ATTRIBUTE) !== null) removeAttribute(fd, ATTRIBUTE);
       this.drop(key);
     } catch {
       // Symbolic links and some file systems have no user attributes: the guest's change must succeed all the same.
