@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
-import { chmod, type FileHandle, open, rm } from 'node:fs/promises';
+import { chmodSync, closeSync, openSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { GondolinError } from '../errors/gondolin-error.ts';
@@ -82,10 +82,10 @@ async function serve(socket: Socket, protocol: ControlProtocol): Promise<void> {
 }
 
 /** Listens by a path through a descriptor of the directory: the path of a socket is limited to 107 bytes. */
-async function listen(server: Server, directory: string, place: FileHandle): Promise<void> {
-  server.listen(`/proc/self/fd/${place.fd}/${CONTROL_SOCKET}`);
+async function listen(server: Server, directory: string, place: number): Promise<void> {
+  server.listen(`/proc/self/fd/${place}/${CONTROL_SOCKET}`);
   await once(server, 'listening');
-  await chmod(join(directory, CONTROL_SOCKET), 0o600);
+  chmodSync(join(directory, CONTROL_SOCKET), 0o600);
 }
 
 function refuseConnection(socket: Socket): void {
@@ -112,7 +112,8 @@ export async function openControlServer(
   protocol: ControlProtocol,
 ): Promise<ControlServer> {
   const removed = protocol.keepsDirectory ? join(directory, CONTROL_SOCKET) : directory;
-  const place = await open(directory, 'r');
+  // Not on threads: their wake-ups cost more than these calls.
+  const place = openSync(directory, 'r');
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     socket.unref();
@@ -136,7 +137,7 @@ export async function openControlServer(
       server.close();
       await closed;
     }
-    await place.close();
+    closeSync(place);
     await rm(removed, { recursive: true, force: true });
     removeAtExit.delete(removed);
   };

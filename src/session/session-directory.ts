@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, rmSync, statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDirectory } from '../host/directories.ts';
 import { formatOwner, identifyOwnProcess, lifeOf, parseOwner } from '../host/process-life.ts';
@@ -13,14 +12,20 @@ const FOREIGN_AGE_MS = 24 * 60 * 60 * 1000;
 /** Name of the control socket in a session directory. */
 export const CONTROL_SOCKET = 'control.sock';
 
+/** Directories that were checked by this process: each check is three calls on threads, while other VMs of a pool wait for theirs. */
+const checked = new Set<string>();
+
 /** Creates the directory of a new session, readable by this user only (0700). @throws {GondolinError} HOST_… */
 export async function makeSessionDirectory(
   sessions: string,
 ): Promise<{ readonly id: string; readonly directory: string }> {
-  await ensureDirectory(sessions);
+  if (!checked.has(sessions) || !existsSync(sessions)) {
+    await ensureDirectory(sessions);
+    checked.add(sessions);
+  }
   const id = randomBytes(6).toString('hex');
   const directory = join(sessions, `${formatOwner(identifyOwnProcess())}-${id}${SUFFIX}`);
-  await mkdir(directory, { mode: 0o700 });
+  mkdirSync(directory, { mode: 0o700 });
   return { id, directory };
 }
 

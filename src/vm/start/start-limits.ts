@@ -19,19 +19,22 @@ export function startLimits({
   startTimeoutMs = DEFAULT_START_TIMEOUT_MS,
   signal,
 }: VMOptions): StartLimits {
-  const finished = new AbortController();
   let machine: Machine | null = null;
+  let release: () => void = () => undefined;
   const exceeded = new Promise<never>((_, reject) => {
     const timer = setTimeout(() => {
       const message = `guest was not ready after ${startTimeoutMs} ms`;
       const details = { console: machine?.consoleTail() ?? '' };
       reject(new GondolinError('VM_BOOT_TIMEOUT', message, { details }));
     }, startTimeoutMs);
-    finished.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
     const abort = () =>
       reject(new GondolinError('VM_START_ABORTED', 'start of the VM was cancelled'));
     if (signal?.aborted === true) abort();
-    signal?.addEventListener('abort', abort, { once: true, signal: finished.signal });
+    signal?.addEventListener('abort', abort, { once: true });
+    release = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    };
   });
   exceeded.catch(() => undefined);
   return {
@@ -39,6 +42,6 @@ export function startLimits({
     watch: (started) => {
       machine = started;
     },
-    release: () => finished.abort(),
+    release,
   };
 }
