@@ -1,36 +1,43 @@
 import { PassThrough, type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import type { ExecOutput } from './exec-options.ts';
+import { DEFAULT_MAX_OUTPUT_BYTES, type ExecOutput } from './exec-options.ts';
+import { OutputCollector } from './output-collector.ts';
 import { withSink } from './shared-sink.ts';
 
 /** One output of a command on the host's side. */
 export interface OutputTarget {
   readonly name: 'stdout' | 'stderr';
-  /** Target of the guest's bytes; null for `/dev/null` in the guest. */
+  /** Stream that gets the guest's bytes; null for `/dev/null` in the guest, and with a collector. */
   readonly sink: Writable | null;
   /** Stream that the caller reads, with `'pipe'`; else null. */
-  readonly piped: Readable | null;
-  /** Bytes collected into the result, with `'buffer'`; else null. */
-  readonly buffered: Readable | null;
+  readonly piped: PassThrough | null;
+  /** Collects the result's bytes, with `'buffer'`; else null. */
+  readonly collector: OutputCollector | null;
 }
 
-/** Creates the target of an output from the option. @throws {GondolinError} VM_BAD_OPTION */
-export function openOutput(name: 'stdout' | 'stderr', output: ExecOutput = 'buffer'): OutputTarget {
-  if (output instanceof Writable) return { name, sink: output, piped: null, buffered: null };
+/**
+ * Creates the target of an output from the option.
+ * @param maxBytes  Limit of an output that is collected.
+ * @throws {GondolinError} VM_BAD_OPTION
+ */
+export function openOutput(
+  name: 'stdout' | 'stderr',
+  output: ExecOutput = 'buffer',
+  maxBytes: number = DEFAULT_MAX_OUTPUT_BYTES,
+): OutputTarget {
+  if (output instanceof Writable) return { name, sink: output, piped: null, collector: null };
   switch (output) {
     case 'inherit':
-      return { name, sink: process[name], piped: null, buffered: null };
+      return { name, sink: process[name], piped: null, collector: null };
     case 'ignore':
-      return { name, sink: null, piped: null, buffered: null };
+      return { name, sink: null, piped: null, collector: null };
     case 'pipe': {
       const piped = new PassThrough();
-      return { name, sink: piped, piped, buffered: null };
+      return { name, sink: piped, piped, collector: null };
     }
-    case 'buffer': {
-      const buffered = new PassThrough();
-      return { name, sink: buffered, piped: null, buffered };
-    }
+    case 'buffer':
+      return { name, sink: null, piped: null, collector: new OutputCollector(name, maxBytes) };
     default:
       throw new GondolinError(
         'VM_BAD_OPTION',
@@ -45,17 +52,18 @@ export function openOutput(name: 'stdout' | 'stderr', output: ExecOutput = 'buff
  */
 export async function copyOutput(
   source: Readable | null,
-  { name, sink, piped, buffered }: OutputTarget,
+  { name, sink, piped, collector }: OutputTarget,
   fail: (error: GondolinError) => void,
 ): Promise<void> {
-  const isOurs = piped !== null || buffered !== null;
-  if (sink === null) return;
   if (source === null) {
-    if (isOurs) sink.end();
+    collector?.end();
+    piped?.end();
     return;
   }
+  if (collector !== null) return collector.read(source);
+  if (sink === null) return;
   // An error of our own stream: its reader stopped, or the VM ended. The exit of the command shows which.
-  if (isOurs) return pipeline(source, sink).catch(() => undefined);
+  if (piped !== null) return pipeline(source, sink).catch(() => undefined);
   await withSink(sink, async (write) => {
     for await (const chunk of source as AsyncIterable<Buffer>) {
       await write(chunk).catch((cause: Error) => {

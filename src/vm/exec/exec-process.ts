@@ -71,8 +71,8 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     this.#hasTerminal = hasTerminal;
     const { source, writable } = openInput(options.stdin);
     this.#targets = {
-      stdout: openOutput('stdout', options.stdout),
-      stderr: openOutput('stderr', options.stderr),
+      stdout: openOutput('stdout', options.stdout, this.#maxOutputBytes),
+      stderr: openOutput('stderr', options.stderr, this.#maxOutputBytes),
     };
     this.stdin = writable;
     this.stdout = this.#targets.stdout.piped;
@@ -82,8 +82,8 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     this.#started = start();
     this.#stop = new ExecStop(this.#started, onSurvivor);
     const status = this.#run(source, options, explain);
-    for (const { name, buffered } of Object.values(this.#targets)) {
-      if (buffered !== null) this.#collect(name, buffered);
+    for (const { name, collector } of Object.values(this.#targets)) {
+      if (collector !== null) this.#keep(name, collector.bytes);
     }
     resolve(this.#result(status, startedAt));
     // A caller that only streams sees the failure on the streams: it must not count as unhandled too.
@@ -92,7 +92,7 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
 
   #ownOutputs(): Readable[] {
     return Object.values(this.#targets)
-      .flatMap(({ piped, buffered }) => [piped, buffered])
+      .map(({ piped }) => piped)
       .filter((stream) => stream !== null);
   }
 
@@ -120,6 +120,7 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
     } catch (error) {
       const cause = this.#stop.reason ?? (await explain(error));
       for (const stream of [this.stdin, ...this.#ownOutputs()]) stream?.destroy(cause as Error);
+      for (const { collector } of Object.values(this.#targets)) collector?.fail(cause);
       throw cause;
     } finally {
       stopWatching();
@@ -145,7 +146,10 @@ export class ExecProcess extends Promise<ExecResult> implements AsyncIterable<st
   }
 
   #collect(name: 'stdout' | 'stderr', stream: Readable): void {
-    const bytes = collectBytes(stream, this.#maxOutputBytes, name);
+    this.#keep(name, collectBytes(stream, this.#maxOutputBytes, name));
+  }
+
+  #keep(name: 'stdout' | 'stderr', bytes: Promise<Buffer>): void {
     this.#collected[name] = bytes;
     bytes.catch((error: unknown) => {
       if (GondolinError.is(error) && error.code === 'VM_OUTPUT_TOO_LARGE') this.#stop.stop(error);
