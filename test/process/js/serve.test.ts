@@ -61,7 +61,7 @@ it('each mistake of a request has its status', async () => {
 });
 
 it('a call over its limit is 504, and the next call finds the state after loading', async () => {
-  const { post } = await serve({ timeoutMs: 100 });
+  const { post } = await serve({ timeoutMs: 800 });
   expect((await post(1)).body).toMatchObject({ calls: 1 });
   expect(await post('spin')).toMatchObject({
     status: 504,
