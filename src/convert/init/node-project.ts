@@ -4,6 +4,8 @@ import type { PartStep, ProjectPart } from './project-part.ts';
 import type { Repository } from './repository.ts';
 
 interface PackageJson {
+  /** False for a file that is not JSON. */
+  readonly isReadable: boolean;
   readonly scripts: Readonly<Record<string, unknown>>;
   readonly hasDependencies: boolean;
   readonly hasWorkspaces: boolean;
@@ -11,7 +13,7 @@ interface PackageJson {
 }
 
 interface Manager {
-  readonly lock: string;
+  readonly lock: string | null;
   readonly meaning: string;
   readonly install: string;
 }
@@ -23,6 +25,9 @@ const RC_URL = /^[ \t]*(?:@[\w.-]{1,100}:)?registry[ \t]*=[ \t]*(\S{1,500})/gm;
 
 const RC_NOTE =
   'npm: .npmrc has a credential, which a guest sees if it is a value: write a variable there, and secrets: [NAME@host] here.';
+
+const UNREADABLE_NOTE =
+  'npm: package.json is not JSON: its scripts and packages are missing here. Correct it, and write this file again with gondolin init --force.';
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -42,6 +47,7 @@ function readPackageJson(text: string): PackageJson {
   const json = isRecord(parsed) ? parsed : {};
   const isFilled = (key: string) => isRecord(json[key]) && Object.keys(json[key]).length > 0;
   return {
+    isReadable: isRecord(parsed),
     scripts: isRecord(json['scripts']) ? json['scripts'] : {},
     hasDependencies: isFilled('dependencies') || isFilled('devDependencies'),
     hasWorkspaces: json['workspaces'] !== undefined,
@@ -63,7 +69,13 @@ function managerOf(repository: Repository, { manager }: PackageJson): Manager | 
     const install = `npx --yes ${withVersion('pnpm', manager)} install --frozen-lockfile`;
     return { lock: 'pnpm-lock.yaml', meaning: 'pnpm', install };
   }
-  if (!names.includes('yarn.lock')) return null;
+  if (!names.includes('yarn.lock')) {
+    // Named, and not installed yet.
+    const named = /^(pnpm|yarn)@/.exec(manager)?.[1];
+    if (named === undefined) return null;
+    const install = `npx --yes ${withVersion(named, manager)} install`;
+    return { lock: null, meaning: named, install };
+  }
   const install = `npx --yes ${withVersion('yarn', manager)} install --frozen-lockfile`;
   return { lock: 'yarn.lock', meaning: 'yarn', install };
 }
@@ -79,23 +91,29 @@ function scriptSteps({ scripts }: PackageJson): PartStep[] {
   }));
 }
 
+function notesOf({ isReadable }: PackageJson, rc: string | null): string[] {
+  const hasCredential = /^[^#;\n]*(?:_auth|_password)/m.test(rc ?? '');
+  return [...(isReadable ? [] : [UNREADABLE_NOTE]), ...(hasCredential ? [RC_NOTE] : [])];
+}
+
 /** Looks for a Node.js project. */
 export function findNodeProject(repository: Repository): ProjectPart | null {
   const text = repository.text('package.json');
   if (text === null) return null;
   const json = readPackageJson(text);
   const manager = managerOf(repository, json);
-  const isInstalling = manager !== null || json.hasDependencies;
-  const files = ['package.json', ...(manager === null ? [] : [manager.lock])];
+  const isInstalling = (manager?.lock ?? null) !== null || json.hasDependencies;
+  const lockName = manager?.lock ?? null;
+  const files = ['package.json', ...(lockName === null ? [] : [lockName])];
   const rc = repository.text('.npmrc');
-  const lock = manager === null ? null : repository.text(manager.lock);
+  const lock = lockName === null ? null : repository.text(lockName);
   const hosts = [...namedHosts(rc, RC_URL), ...namedHosts(lock, LOCK_URL)];
   // In a workspace each package has a node_modules on the host, which no checkpoint would contain.
   const inputs = json.hasWorkspaces ? {} : { inputs: files };
   const install: PartStep = {
     name: 'install',
     run: manager?.install ?? 'npm install',
-    why: 'packages, as the lock file has them',
+    why: lockName === null ? 'packages' : 'packages, as the lock file has them',
     ...inputs,
   };
   const steps = [...(isInstalling ? [install] : []), ...scriptSteps(json)];
@@ -116,7 +134,7 @@ export function findNodeProject(repository: Repository): ProjectPart | null {
     env: [{ key: 'CI', value: '1' }],
     ...(isInstalling ? { volumes: [modules] } : {}),
     hosts,
-    notes: /^[^#;\n]*(?:_auth|_password)/m.test(rc ?? '') ? [RC_NOTE] : [],
+    notes: notesOf(json, rc),
     downloads: isInstalling ? 'npm' : null,
   };
 }

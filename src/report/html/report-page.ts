@@ -92,13 +92,17 @@ function sandboxHtml(
   return `<section>\n<h2>${head}</h2>\n${facts}${errorHtml(sandbox)}${notes}${copied}${testsHtml(sandbox, sandboxCount)}${steps}${usageHtml(sandbox, sandboxCount)}${networkHtml(sandbox)}${filesHtml(sandbox, sandboxCount)}</section>\n`;
 }
 
+function counted(count: number, noun: string, ending: string): string {
+  return `${count} ${noun}${count === 1 ? '' : ending}`;
+}
+
 function countsText(run: RunRecord): string {
   const steps = run.sandboxes.flatMap(({ steps }) => steps);
   const cached = steps.filter(({ isCached }) => isCached).length;
   const failed = steps.filter(isFailure).length;
   const blocked = run.sandboxes.reduce((sum, { network }) => sum + network.blockedCount, 0);
   return [
-    `${run.sandboxes.length} sandboxes, ${steps.length} steps`,
+    `${counted(run.sandboxes.length, 'sandbox', 'es')}, ${counted(steps.length, 'step', 's')}`,
     ...(cached > 0 ? [`${cached} cached`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(blocked > 0 ? [`${blocked} blocked on the network`] : []),

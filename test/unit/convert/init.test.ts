@@ -91,6 +91,19 @@ describe('writeProject()', () => {
     expect(project.checkpoints).toEqual([]);
   });
 
+  it('uses the package manager that package.json names where there is no lock file', async () => {
+    const text = JSON.stringify({ packageManager: 'pnpm@9.1.0', dependencies: { a: '1' } });
+    const project = await init({ 'package.json': text });
+    expect(project.found).toEqual(['package.json: Node.js with pnpm']);
+    expect(project.steps).toEqual([['install', 'npx --yes pnpm@9.1.0 install']]);
+  });
+
+  it.each(['{bad', '[]', ''])('says that package.json is not JSON: %j', async (text) => {
+    const project = await init({ 'package.json': text });
+    expect(project.text).toContain('# npm: package.json is not JSON');
+    expect(project.steps).toEqual([['version', 'node --version']]);
+  });
+
   it('takes registries of .npmrc, and never its credential', async () => {
     const rc =
       'registry=https://user:hunter2@npm.example.com/\n@a:registry = http://b.example.com:81/x\n//npm.example.com/:_authToken=hunter2\n@c:registry=https://${HOST}/\n';
