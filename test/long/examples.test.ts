@@ -1,7 +1,8 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
+import { WatchCli } from '../fixtures/cli/watch-cli.ts';
 import { copyOfExample, succeed } from '../fixtures/package/example.ts';
 import { type InstalledPackage, installPackage } from '../fixtures/package/install-package.ts';
 
@@ -37,9 +38,37 @@ it('examples/webapp answers its tests, and starts from the database of the run b
   expect(await run()).toMatch(/^=> db database: saved in /m);
   const second = await run();
   expect(second).toContain('=> db database: cached');
+  expect(second).toContain('=> api start: cached');
   expect(second).toMatch(/\[test test\] # pass 5$/m);
   // Without KVM on a busy machine each start of Node takes half a minute.
 }, 900_000);
+
+it('gondolin up --watch in examples/webapp runs only the tests again when one is edited', async () => {
+  const cwd = copyOfExample(installed, 'webapp');
+  const watch = new WatchCli(cwd, [], 600_000, ['up', '--watch']);
+  onTestFinished(() => watch.kill());
+  await watch.ended(1);
+  expect(watch.lastOutput()).toMatch(/^# pass 5$/m);
+  await watch.prepared();
+  const from = watch.events.length;
+  appendFileSync(
+    join(cwd, 'test/orders.test.js'),
+    "test('a sixth', async () => assert.equal((await get('/orders'))[0], 200));\n",
+  );
+  await watch.ended(2);
+  expect(watch.lastOutput()).toMatch(/^# pass 6$/m);
+  const after = watch.events.slice(from);
+  const ofServices = after.filter((event) => 'sandbox' in event && event.sandbox !== 'test');
+  // The servers may say something, and nothing happens to them.
+  expect(new Set(ofServices.map(({ type }) => type))).toEqual(
+    new Set(ofServices.length === 0 ? [] : ['service-output']),
+  );
+  expect(after.filter(({ type }) => type === 'run-started')).toHaveLength(1);
+  expect(watch.all('change-detected')).toMatchObject([
+    { sandbox: 'test', action: 'rerun', from: 'test', paths: ['test/orders.test.js'] },
+  ]);
+  expect(await watch.interrupt()).toBe(130);
+}, 1_200_000);
 
 it('examples/monorepo does all its work once in two shards, and its end-to-end tests in both', async () => {
   const cwd = copyOfExample(installed, 'monorepo');

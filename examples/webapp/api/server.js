@@ -53,5 +53,7 @@ async function answerRequest(request, response) {
 
 const server = createServer((request, response) => void answerRequest(request, response));
 
+// Node closes a connection 5 s after its last request, also under a client that is about to use it again.
+server.keepAliveTimeout = 60_000;
 server.listen(3000, '127.0.0.1', () => console.log('listening on port 3000'));
 process.on('SIGTERM', () => process.exit(0));
