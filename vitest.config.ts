@@ -87,6 +87,17 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        test: {
+          ...ofBuild,
+          globalSetup: [...ofBuild.globalSetup, './test/build-images.ts'],
+          name: 'kubernetes',
+          include: ['test/kubernetes/**/*.test.ts'],
+          // Three Pods, one after another, and the package that they have.
+          testTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });
