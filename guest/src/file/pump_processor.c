@@ -12,7 +12,7 @@
 #include "runtime/small_file.h"
 #include "runtime/util.h"
 
-/* Looking where a request comes from costs a third of the request, so it is done for one in this many. */
+/* Looking where a request comes from takes three system calls, so it is done for one in this many. */
 #define REQUESTS_PER_LOOK 16
 /* A process that was found elsewhere is looked at again after this many, before the pump moves. */
 #define REQUESTS_TO_CONFIRM 4
