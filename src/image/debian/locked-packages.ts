@@ -30,6 +30,7 @@ export async function downloadLocked(
   locked: LockedPackages,
   apt: AptSession,
   directory: string,
+  signal: AbortSignal,
 ): Promise<LockedFile[]> {
   const names = Object.keys(locked).toSorted();
   const known = await readStanzas(await apt.listPaths(), new Set(names));
@@ -41,7 +42,7 @@ export async function downloadLocked(
   );
   const files = stanzas.map((stanza) => ({ stanza, file: fileNameOf(stanza) }));
   for (const { stanza, file } of files) {
-    const { sha256 } = await digestFile(join(directory, file), new AbortController().signal);
+    const { sha256 } = await digestFile(join(directory, file), signal);
     if (sha256 !== stanza.sha256) throw mismatch(stanza, sha256);
   }
   return files;

@@ -40,7 +40,7 @@ export async function writeLockedRepository(
   await apt.update();
   const count = Object.keys(locked).length;
   onPhase('download', `downloading ${count} packages of the lock file`, 0.1);
-  const files = await downloadLocked(locked, apt, pool);
+  const files = await downloadLocked(locked, apt, pool, options.signal);
   await writeLists(root, release, architecture, files);
   // mmdebstrap takes no `file:`, which it could not see in its chroot.
   const place = { uri: `copy:${root}`, suite: release, components: ['main'] };

@@ -38,7 +38,7 @@ export async function fetchKernelPackage(
   options.onPhase('download', `downloading ${packageName}`, 0.4);
   const locked = options.locked?.[packageName];
   if (locked === undefined) await apt.download([packageName], options.cwd);
-  else await downloadLocked({ [packageName]: locked }, apt, options.cwd);
+  else await downloadLocked({ [packageName]: locked }, apt, options.cwd, options.signal);
   options.onPhase('unpack', `unpacking ${packageName}`, 0.6);
   const archive = (await readdir(options.cwd)).find((name) => name.endsWith('.deb'));
   if (archive === undefined) {
