@@ -99,6 +99,12 @@ export function run(command, args, options = {}) {
   }
 }
 
+/** Installs the packages of the programs that are not here. @param tools  Debian package that brings each program. */
+export function installMissing(tools) {
+  const missing = Object.entries(tools).filter(([tool]) => !hasProgram(tool));
+  if (missing.length > 0) installHostPackages([...new Set(missing.map(([, name]) => name))]);
+}
+
 export function installHostPackages(packages) {
   const install = ['install', '-y', '--no-install-recommends', ...packages];
   const isRoot = process.getuid?.() === 0;

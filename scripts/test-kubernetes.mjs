@@ -1,5 +1,5 @@
 // `npm run test:kubernetes`: runs the Pods of `gondolin export kubernetes` by `podman kube play`, with runc and without a network.
-import { hasProgram, installHostPackages, run, setup } from './setup.mjs';
+import { installMissing, run, setup } from './setup.mjs';
 
 /** Debian package that brings each program; catatonit is the first process of a Pod. */
 const TOOLS = { podman: 'podman', runc: 'runc', catatonit: 'catatonit', mmdebstrap: 'mmdebstrap' };
@@ -9,6 +9,5 @@ if (process.getuid?.() !== 0) {
   process.exit(1);
 }
 setup({ forTests: true });
-const missing = Object.entries(TOOLS).filter(([tool]) => !hasProgram(tool));
-if (missing.length > 0) installHostPackages([...new Set(missing.map(([, name]) => name))]);
+installMissing(TOOLS);
 run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'kubernetes']);

@@ -1,5 +1,5 @@
 // `npm run test:slurm`: runs on a real Slurm of three nodes on this machine, in directories of its own, without systemd.
-import { hasProgram, installHostPackages, run, setup } from './setup.mjs';
+import { installMissing, run, setup } from './setup.mjs';
 
 /** Debian package that brings each program. */
 const TOOLS = { slurmctld: 'slurm-wlm', slurmd: 'slurm-wlm', sbatch: 'slurm-wlm', munged: 'munge' };
@@ -9,6 +9,5 @@ if (process.getuid?.() !== 0) {
   process.exit(1);
 }
 setup({ forTests: true });
-const missing = Object.entries(TOOLS).filter(([tool]) => !hasProgram(tool));
-if (missing.length > 0) installHostPackages([...new Set(missing.map(([, name]) => name))]);
+installMissing(TOOLS);
 run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'slurm']);

@@ -5,6 +5,7 @@ import { lockableReferences } from '../../image/lock/locked-plan.ts';
 import { lookUpDigests } from '../../image/lock/look-up-digests.ts';
 import { packageChanges } from '../../image/lock/package-changes.ts';
 import {
+  baseSetName,
   type PackagedRecipe,
   packagedRecipe,
   packageSetNames,
@@ -35,18 +36,13 @@ function packagedOf({ sandboxes }: Plan): Map<string, PackagedRecipe> {
   );
 }
 
-function baseOf(recipe: PackagedRecipe): string {
-  const { base, whole } = packageSetNames(recipe);
-  return base ?? whole;
-}
-
 /** Those of a release are asked for together: old packages of one image would not go with a new base. */
 function withSameBase(
   chosen: ReadonlyMap<string, PackagedRecipe>,
   whole: ReadonlyMap<string, PackagedRecipe>,
 ): PackagedRecipe[] {
-  const bases = new Set([...chosen.values()].map(baseOf));
-  return [...whole.values()].filter((recipe) => bases.has(baseOf(recipe)));
+  const bases = new Set([...chosen.values()].map(baseSetName));
+  return [...whole.values()].filter((recipe) => bases.has(baseSetName(recipe)));
 }
 
 /** Those that were asked for as they are now, the others of the project as they were. */
@@ -81,7 +77,7 @@ async function askAbout(io: CliIo, whole: Plan, chosen: Plan, known: Omit<ImageL
     onResolve: (name) => say(`looking up the packages of ${name}`),
   });
   const sets = [...packaged.values()].flatMap((recipe) => [
-    baseOf(recipe),
+    baseSetName(recipe),
     packageSetNames(recipe).whole,
   ]);
   return {

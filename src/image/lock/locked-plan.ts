@@ -10,7 +10,7 @@ import {
 } from '../recipe.ts';
 import { dockerfileReferences } from './dockerfile-references.ts';
 import type { ImageLock } from './lock-file.ts';
-import { packageSetNames } from './package-sets.ts';
+import { baseSetName, packageSetNames } from './package-sets.ts';
 
 /**
  * The references of a sandbox's image that a lock decides about: images of a registry without a digest of their own.
@@ -100,7 +100,7 @@ async function lockDockerfile(recipe: DockerfileRecipe, find: Find): Promise<Doc
 
 function lockDebian(recipe: DebianRecipe, find: Find): DebianRecipe {
   const names = packageSetNames(recipe);
-  const base = find.packages(names.base ?? names.whole);
+  const base = find.packages(baseSetName(recipe));
   const added = names.base === null ? {} : find.packages(names.whole);
   // Old packages of one do not go with new ones of the other.
   return base === null || added === null ? recipe : { ...recipe, locked: { base, added } };

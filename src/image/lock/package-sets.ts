@@ -35,6 +35,12 @@ export function packageSetNames(recipe: PackagedRecipe): PackageSetNames {
     : { base, whole: `${base}${extra}` };
 }
 
+/** Returns the name of the set that images of the same release share: that of the image itself where it shares none. */
+export function baseSetName(recipe: PackagedRecipe): string {
+  const { base, whole } = packageSetNames(recipe);
+  return base ?? whole;
+}
+
 const EXTRA = ' + ';
 
 /** The part of a name that stays when packages are added. */

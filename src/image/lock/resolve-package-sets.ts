@@ -10,7 +10,7 @@ import { planSources } from '../debian/plan-sources.ts';
 import type { EnsureImageOptions } from '../guest-image.ts';
 import { type AlpineRecipe, type DebianRecipe, rootfsKey } from '../recipe.ts';
 import type { PackageSets } from './lock-file.ts';
-import { type PackagedRecipe, packageSetNames } from './package-sets.ts';
+import { baseSetName, type PackagedRecipe, packageSetNames } from './package-sets.ts';
 import { resolveDebian } from './resolve-debian.ts';
 
 export interface ResolvePackageSetsOptions
@@ -52,8 +52,7 @@ function groupByBase(recipes: readonly PackagedRecipe[]): Map<string, DebianReci
   const groups = new Map<string, DebianRecipe[]>();
   for (const recipe of recipes) {
     if (recipe.kind !== 'debian') continue;
-    const { base, whole } = packageSetNames(recipe);
-    const name = base ?? whole;
+    const name = baseSetName(recipe);
     groups.set(name, [...(groups.get(name) ?? []), recipe]);
   }
   return groups;
@@ -73,10 +72,7 @@ async function resolveRelease(
     withWorkDirectory(parent, (cwd) =>
       resolveDebian(first, added, {
         ...{ cwd, logPath, environment, signal, sources },
-        onResolve: (recipe) => {
-          const { base, whole } = packageSetNames(recipe);
-          onResolve(recipe.packages.length === 0 ? (base ?? whole) : whole);
-        },
+        onResolve: (recipe) => onResolve(packageSetNames(recipe).whole),
       }),
     ),
   );
