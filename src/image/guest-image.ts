@@ -45,10 +45,10 @@ export interface DockerfileWork {
   readonly text: string;
   /** Paths below the context that the build may read. */
   readonly contextPaths: ReadonlySet<string>;
-  /** Directory with a directory for each of `baseIds`, in the form `dir:` of skopeo; the name of each is its id. */
-  readonly basesDirectory: string;
-  /** Base images that the disk does not have yet, 64 hex digits each. */
-  readonly baseIds: readonly string[];
+  /** Directory of a store with the base images, without their files. */
+  readonly storeDirectory: string;
+  /** Where in the store the tree of each base image belongs, and the squashfs that has it. */
+  readonly trees: readonly { readonly place: string; readonly imagePath: string }[];
   /** Digests of layers that are not needed back, `sha256:` and 64 hex digits. */
   readonly knownLayers: ReadonlySet<string>;
   /** Disk image that keeps what instructions gave, made if it is missing. */
@@ -136,6 +136,11 @@ export interface GuestImage {
   readonly initramfsPath: string;
   readonly rootfsPath: string;
   readonly rootfsType: 'squashfs';
+  /**
+   * Paths of read-only raw images that the guest gets as further block devices, with the serial numbers `image0`, `image1`, …; at most 16 together with the disks.
+   * Nothing mounts them. @default none
+   */
+  readonly attachedImages?: readonly string[];
   /** Output of `uname -r` in the guest, e.g. `6.1.0-56-cloud-amd64`. */
   readonly kernelRelease: string;
   /** Sum of the three files. */

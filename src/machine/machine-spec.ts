@@ -25,6 +25,8 @@ export interface MachineSpec {
    * ends with it. @default none
    */
   readonly rootDisk?: MachineDisk;
+  /** Further read-only raw images, with the serial numbers `image0`, `image1`, … Machines may share them. At most MAX_DISKS together with the disks. @default none */
+  readonly images?: readonly string[];
 }
 
 /** A writable raw disk image, which QEMU gets as an open file (`StartMachineOptions.diskFds`). */
@@ -67,7 +69,13 @@ export function checkMachineSpec(spec: MachineSpec): void {
   }
   checkDisks(spec);
   const ramPath = spec.ram?.kind === 'clone' ? spec.ram.path : null;
-  for (const path of [spec.vmlinuxPath, spec.initramfsPath, spec.rootfsPath, ramPath]) {
+  for (const path of [
+    spec.vmlinuxPath,
+    spec.initramfsPath,
+    spec.rootfsPath,
+    ramPath,
+    ...(spec.images ?? []),
+  ]) {
     if (path !== null && !path.startsWith('/')) throw invalid(`path "${path}" is not absolute`);
   }
   for (const word of spec.kernelArguments ?? []) {
@@ -75,8 +83,9 @@ export function checkMachineSpec(spec: MachineSpec): void {
   }
 }
 
-function checkDisks({ disks = [], rootDisk }: MachineSpec): void {
-  if (disks.length > MAX_DISKS) throw invalid(`at most ${MAX_DISKS} disks, got ${disks.length}`);
+function checkDisks({ disks = [], rootDisk, images = [] }: MachineSpec): void {
+  const count = disks.length + images.length;
+  if (count > MAX_DISKS) throw invalid(`at most ${MAX_DISKS} disks and images, got ${count}`);
   for (const { sizeBytes } of [...disks, ...(rootDisk === undefined ? [] : [rootDisk])]) {
     if (!Number.isSafeInteger(sizeBytes) || sizeBytes <= 0 || sizeBytes % SECTOR_BYTES !== 0) {
       throw invalid(`a disk must be a whole number of sectors, got ${sizeBytes} bytes`);

@@ -28,6 +28,11 @@ export function diskSerial(index: number): string {
   return `disk${index}`;
 }
 
+/** Serial number of a further image, by which the guest finds it. */
+export function imageSerial(index: number): string {
+  return `image${index}`;
+}
+
 /** Names of the virtio-serial ports, as the agent looks them up (docs/protocol.md). */
 const PORT_NAMES = { control: 'gondolin.control', fs: 'gondolin.fs' } as const;
 
@@ -64,9 +69,12 @@ export function buildQemuArguments(input: QemuArgumentsInput): string[] {
     ...[...socketChannel('qmp'), '-mon', 'chardev=qmp,mode=control'],
     ...[...socketChannel('console'), ...SERIAL_PORT[arch]],
     ...ports(accelerator),
-    ...(spec.rootfsPath === null ? [] : rootDrive(spec.rootfsPath)),
+    ...(spec.rootfsPath === null ? [] : imageDrive(spec.rootfsPath, 'root', '')),
     ...(spec.disks ?? []).flatMap((disk, index) => diskDrive(disk, diskSerial(index), index)),
     ...rootDiskDrive(spec),
+    ...(spec.images ?? []).flatMap((path, index) =>
+      imageDrive(path, imageSerial(index), `,serial=${imageSerial(index)}`),
+    ),
   ];
 }
 
@@ -194,12 +202,12 @@ function port(id: keyof typeof PORT_NAMES, number: number): string {
   return `virtserialport,bus=ports.0,nr=${number},chardev=${id},name=${PORT_NAMES[id]}`;
 }
 
-function rootDrive(path: string): string[] {
+function imageDrive(path: string, name: string, options: string): string[] {
   // No locks: an image never changes under its name, and any number of machines may read it.
   const file = `file.driver=file,file.filename=${escapeValue(path)},file.locking=off`;
   return [
-    ...['-blockdev', `driver=raw,node-name=root,read-only=on,${file}`],
-    ...['-device', 'virtio-blk-pci,drive=root,disable-legacy=on'],
+    ...['-blockdev', `driver=raw,node-name=${name},read-only=on,${file}`],
+    ...['-device', `virtio-blk-pci,drive=${name}${options},disable-legacy=on`],
   ];
 }
 

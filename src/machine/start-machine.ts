@@ -157,9 +157,9 @@ async function makeRootDisk(
 
 /** Returns the files that QEMU opens by name. */
 function toConfinedFiles(spec: MachineSpec, accelerator: Accelerator): ConfinedFiles {
-  const { vmlinuxPath, initramfsPath, rootfsPath, ram } = spec;
+  const { vmlinuxPath, initramfsPath, rootfsPath, ram, images = [] } = spec;
   return {
-    read: [vmlinuxPath, initramfsPath, ...(rootfsPath === null ? [] : [rootfsPath])],
+    read: [vmlinuxPath, initramfsPath, ...(rootfsPath === null ? [] : [rootfsPath]), ...images],
     data: ram?.kind === 'clone' ? [ram.path] : [],
     devices: accelerator === 'kvm' ? [KVM_DEVICE] : [],
   };

@@ -229,6 +229,7 @@ ONBUILD RUN echo triggered > /triggered
 
 FROM one AS two
 RUN rm /files/a && echo more > /w/more
+RUN --mount=type=bind,from=${busybox},target=/other ls /other > /w/mounted
 FROM ${busybox}
 COPY --from=two --chown=1000:1000 /files /files
 COPY --from=two /w /triggered /w/

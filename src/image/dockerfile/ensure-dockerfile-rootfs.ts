@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { hostEnvironment } from '../../host/image-environment.ts';
@@ -24,7 +23,9 @@ import { readReferenceRecord, writeReferenceRecord } from '../oci/reference-reco
 import { checkDigest } from '../oci/source/check-digest.ts';
 import type { LayerSource } from '../oci/source/resolved-image.ts';
 import { type DockerfileRecipe, dockerfileTitle } from '../recipe.ts';
-import { type BaseImage, builderName, findBases, writeBase } from './base-images.ts';
+import { type BaseImage, builderName, findBases } from './base-images.ts';
+import { writeBaseStore } from './base-store.ts';
+import { ensureBaseTrees } from './base-trees.ts';
 import { withBuildDisk } from './build-disk.ts';
 import { BuildProgress } from './build-progress.ts';
 import { replaceWords } from './needed-images.ts';
@@ -190,6 +191,10 @@ async function runBuilder(
 ): Promise<BuiltDockerfile> {
   const { options, onEvent, signal } = context;
   const images = [...bases.values()].map((base) => ({ ...base, name: builderName(base) }));
+  // One image may have two references.
+  const stored = [...fetched.keys()].map((base) => ({
+    ...{ id: base.id, name: builderName(base), config: base.config, layers: base.image.diffIds },
+  }));
   const progress = new BuildProgress(dockerfile, {
     ...{ path: recipe.path, from: BUILD_FROM, to: PACK_FROM, onEvent },
     names: new Map(images.map(({ name, reference }) => [name, reference])),
@@ -198,19 +203,18 @@ async function runBuilder(
     const base = bases.get(name);
     return base === undefined ? name : builderName(base);
   });
-  const image = await boot();
+  const { trees, release } = await ensureBaseTrees(fetched, recipe.path, context);
+  const image = await boot().catch((error: unknown) => {
+    release();
+    throw error;
+  });
   try {
-    const built = await withBuildDisk(recipe, context, async ({ path: diskPath, baseIds }) => {
-      const basesDirectory = join(directory, 'bases');
-      await mkdir(basesDirectory);
-      for (const [base, layers] of fetched) {
-        if (baseIds.has(base.id)) continue;
-        await writeBase(base, layers, join(basesDirectory, base.id), signal);
-      }
-      const missing = [...fetched.keys()].flatMap(({ id }) => (baseIds.has(id) ? [] : [id]));
-      for (const id of missing) baseIds.add(id);
+    const chains = stored.map(({ layers }) => layers);
+    const built = await withBuildDisk(recipe, chains, context, async (disk) => {
+      const storeDirectory = join(directory, 'store');
+      await writeBaseStore(storeDirectory, stored, disk.chains);
       return builder.build(image, {
-        ...{ recipe, text, basesDirectory, baseIds: missing, diskPath, directory, onEvent, signal },
+        ...{ recipe, text, storeDirectory, trees, diskPath: disk.path, directory, onEvent, signal },
         contextPaths: state.context.paths,
         knownLayers: new Set(known.keys()),
         usesCache: (options.rebuildBeforeMs ?? 0) === 0,
@@ -221,6 +225,7 @@ async function runBuilder(
     if (built === null) throw progress.failure();
     return built;
   } finally {
+    release();
     await image.release();
   }
 }

@@ -5,6 +5,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import type { BuiltDockerfile, DockerfileWork, GuestImage } from '../../image/guest-image.ts';
 import { CONFIG_MAX_BYTES } from '../../image/oci/documents/image-config.ts';
 import { parseDocument } from '../../image/oci/documents/manifest.ts';
+import { imageSerial } from '../../machine/qemu-arguments.ts';
 import { NetworkTally } from '../../net/audit/network-tally.ts';
 import { readSecrets } from '../../net/secret/read-source.ts';
 import { ReadonlyProvider } from '../../vfs/readonly-provider.ts';
@@ -83,13 +84,13 @@ async function builderNetwork({ recipe, env, signal }: DockerfileWork): Promise<
 function vmOptions(
   image: GuestImage,
   network: VMNetwork,
-  { recipe, contextPaths, basesDirectory, diskPath, signal }: DockerfileWork,
+  { recipe, contextPaths, storeDirectory, trees, diskPath, signal }: DockerfileWork,
   tally: NetworkTally,
 ): VMOptions {
   const shouldShadow = ({ path }: { readonly path: string }) => !contextPaths.has(path.slice(1));
   const visible = new ShadowProvider(new RealFSProvider(recipe.context), { shouldShadow });
   return {
-    image,
+    image: { ...image, attachedImages: trees.map(({ imagePath }) => imagePath) },
     network,
     // Used once: a template would only take space.
     cold: true,
@@ -98,7 +99,7 @@ function vmOptions(
     vfs: {
       mounts: {
         [PLACES.context]: new ReadonlyProvider(visible),
-        [PLACES.bases]: new ReadonlyProvider(basesDirectory),
+        [PLACES.givenStore]: new ReadonlyProvider(storeDirectory),
       },
       disks: { [PLACES.disk]: { path: diskPath, size: DISK_SIZE } },
     },
@@ -115,7 +116,8 @@ async function build(vm: SetupVm, work: DockerfileWork): Promise<boolean> {
     await vm.fs.writeFile(path, text, { signal: work.signal });
   }
   say(work, 'giving the base images to the builder');
-  await run(vm, ['/bin/sh', '-c', IMPORT_SCRIPT, 'import', ...work.baseIds], work);
+  const places = work.trees.flatMap(({ place }, index) => [place, imageSerial(index)]);
+  await run(vm, ['/bin/sh', '-c', IMPORT_SCRIPT, 'import', ...places], work);
   const output = new CommandOutput(work.onLine, LINES_AT_ONCE);
   const options = { env: BUILDER_ENV, stdout: output, stderr: output, signal: work.signal };
   const { exitCode } = await vm.exec(dockerfileCommand(work), options);

@@ -6,7 +6,9 @@ export const PLACES = {
   /** The disk, which is kept between builds. */
   disk: '/var/lib/gondolin-build',
   context: '/run/gondolin-build/context',
-  bases: '/run/gondolin-build/bases',
+  /** The store of base images as the host gives it, and a copy with the trees mounted in it. */
+  givenStore: '/run/gondolin-build/given-store',
+  store: '/run/gondolin-build/store',
   /** Settings of the builder. */
   settings: '/run/gondolin-build/settings',
   output: '/var/lib/gondolin-build/output',
@@ -41,7 +43,10 @@ export const BUILDER_ENV: Readonly<Record<string, string>> = {
   TMPDIR: `${PLACES.disk}/tmp`,
 };
 
-const ROOTS = ['--root', `${PLACES.disk}/storage`, '--runroot', '/run/gondolin-build/storage'];
+const ROOTS = [
+  ...['--root', `${PLACES.disk}/storage`, '--runroot', '/run/gondolin-build/storage'],
+  ...['--storage-opt', `overlay.imagestore=${PLACES.store}`],
+];
 const SIGNATURES = ['--signature-policy', `${PLACES.settings}/policy.json`];
 
 /** The files of the builder's settings. */
@@ -68,11 +73,18 @@ ln -sf /bin/true ${PLACES.settings}/netavark
 if [ -d ${TRUST_DIRECTORY} ]; then cp -r ${TRUST_DIRECTORY}/. ${PLACES.trust}; fi
 `;
 
-/** Gives the builder base images; its arguments are their ids. */
+/**
+ * Mounts the trees of base images in the builder's store; its arguments are a path in the store and the serial number of a device for each.
+ */
 export const IMPORT_SCRIPT: string = `set -eu
-for id; do
-  buildah ${ROOTS.join(' ')} pull --quiet ${SIGNATURES.join(' ')} "dir:${PLACES.bases}/$id" > /dev/null
-  buildah ${ROOTS.join(' ')} tag "$id" "localhost/gondolin/$id"
+cp -a ${PLACES.givenStore} ${PLACES.store}
+while [ $# -gt 0 ]; do
+  device=
+  for found in /sys/block/vd*; do
+    if [ "$(cat "$found/serial")" = "$2" ]; then device=/dev/\${found##*/}; fi
+  done
+  mount -t squashfs -o ro "$device" "${PLACES.store}/$1"
+  shift 2
 done
 `;
 

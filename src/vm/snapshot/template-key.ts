@@ -14,6 +14,8 @@ export interface TemplateKeyInput {
   readonly disks?: readonly MachineDisk[];
   /** @default none */
   readonly rootDisk?: MachineDisk;
+  /** @default none */
+  readonly images?: readonly string[];
   readonly accelerator: Accelerator;
   readonly qemu: Tool;
   /** True when the scratch mounts are part of the machine. */

@@ -82,6 +82,7 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
     memoryBytes: memoryBytes(options.memory ?? DEFAULT_MEMORY),
     disks: disks.map((disk) => ({ sizeBytes: disk.image.sizeBytes })),
     ...rootDisk(options),
+    ...(image.attachedImages === undefined ? {} : { images: image.attachedImages }),
   };
   const { vmlinuxPath, initramfsPath, rootfsPath } = image;
   const hasScratch = hasStandardScratch(options);

@@ -110,6 +110,21 @@ it('buildQemuArguments() attaches no disk when rootfsPath is null', () => {
   expect(args.join(' ')).not.toContain('virtio-blk');
 });
 
+it('buildQemuArguments() attaches further images read-only after the disks, each with its serial number', () => {
+  const args = build({ disks: [{ sizeBytes: 2 ** 30 }], images: ['/images/a', '/images/b'] });
+  const [, disk, ...images] = values(args, '-blockdev');
+  expect(disk).toContain('node-name=drive-disk0');
+  expect(images).toEqual(
+    ['a', 'b'].map(
+      (name, index) =>
+        `driver=raw,node-name=image${index},read-only=on,file.driver=file,file.filename=/images/${name},file.locking=off`,
+    ),
+  );
+  expect(values(args, '-device').slice(-2)).toEqual(
+    [0, 1].map((n) => `virtio-blk-pci,drive=image${n},serial=image${n},disable-legacy=on`),
+  );
+});
+
 it('buildQemuArguments() doubles commas in the path of the root drive and in the name', () => {
   const spec = { ...SPEC, rootfsPath: '/a,b/c=d,read-only=off' };
   const args = buildQemuArguments({ spec, accelerator: 'tcg', name: 'x,debug-threads=on' });
@@ -135,6 +150,8 @@ it.each([
   { name: 'a relative kernel', given: { vmlinuxPath: 'vmlinux' }, want: 'vmlinux' },
   { name: 'a kernel that reads as an option', given: { vmlinuxPath: '-snapshot' }, want: 'snap' },
   { name: 'a relative disk', given: { rootfsPath: 'nbd:host:1' }, want: 'nbd' },
+  { name: 'a relative image', given: { images: ['image'] }, want: 'image' },
+  { name: 'too many images', given: { images: Array<string>(17).fill('/i') }, want: '17' },
   { name: 'two words as one', given: { kernelArguments: ['a b'] }, want: 'a b' },
   { name: 'an empty word', given: { kernelArguments: [''] }, want: '""' },
 ])('buildQemuArguments() refuses $name', ({ given, want }) => {

@@ -44,17 +44,21 @@ beforeEach(async () => {
   mkdirSync(project);
 });
 
-/** Configuration of the base that the builder got last: it keeps what it has. */
-let lastBase = '';
+/** The image of a store of containers-storage: its record and its configuration. */
+function readStore({ storeDirectory }: DockerfileWork) {
+  const json = (name: string) => JSON.parse(readFileSync(join(storeDirectory, name), 'utf8'));
+  const [image] = json('overlay-images/images.json') as [{ id: string; layer: string }];
+  const name = `=${Buffer.from(`sha256:${image.id}`).toString('base64')}`;
+  const config = readFileSync(join(storeDirectory, 'overlay-images', image.id, name), 'utf8');
+  return { image, config, layers: json('overlay-layers/layers.json') as { id: string }[] };
+}
 
 /** Puts one layer over the base, as a builder does that copies what it was given: `made` has the Dockerfile and the names it sees. */
 function buildLike(
   work: DockerfileWork,
   change: (config: object) => object = (c) => c,
 ): BuiltDockerfile {
-  const [id] = work.baseIds;
-  if (id !== undefined) lastBase = readFileSync(join(work.basesDirectory, id, id), 'utf8');
-  const config = JSON.parse(lastBase) as {
+  const config = JSON.parse(readStore(work).config) as {
     config: { Env: string[] };
     rootfs: { diff_ids: string[] };
   };
@@ -165,7 +169,11 @@ it('a Dockerfile is built once, from images that this machine pulls', async () =
     '.env': 'E',
   });
   write({ '.dockerignore': '.env\n' });
-  const { works, ensure, recipe, options } = prepare();
+  let id = '';
+  const { works, ensure, recipe, options } = prepare(async (work) => {
+    id = readStore(work).image.id;
+    return buildLike(work);
+  });
   expect(await peekDockerfileState(recipe, options)).toBeNull();
   const { path, container, key } = await ensure();
   expect(names(path)).toEqual(['', '/etc', '/etc/base', '/made', '/srv', '/srv/app']);
@@ -175,7 +183,6 @@ it('a Dockerfile is built once, from images that this machine pulls', async () =
     workingDir: '/srv/app',
   });
   const [work] = works;
-  const id = work?.baseIds[0] ?? '';
   expect(work?.text).toBe(
     `ARG B=${reference}\nFROM localhost/gondolin/${id} AS x\nFROM x\nCOPY . .\n`,
   );
@@ -187,25 +194,35 @@ it('a Dockerfile is built once, from images that this machine pulls', async () =
   expect([works.length, registry.requests.length]).toEqual([1, asked]);
 });
 
-it('the base is handed over as skopeo writes a directory, its configuration with the trust', async () => {
+it('the base is handed over as a store of images whose tree is a squashfs, its configuration with the trust', async () => {
   write({ Dockerfile: `FROM ${registry.push(base, '1')}\n` });
-  const seen: Record<string, string> = {};
   const { ensure } = prepare(async (work) => {
-    const root = join(work.basesDirectory, work.baseIds[0] ?? '');
-    for (const name of readdirSync(root)) {
-      const bytes = readFileSync(join(root, name));
-      seen[name] =
-        createHash('sha256').update(bytes).digest('hex') === name ? 'its digest' : 'other';
-    }
-    const config = JSON.parse(readFileSync(join(root, work.baseIds[0] ?? ''), 'utf8'));
-    expect(config.config.Env).toEqual(['PATH=/bin', 'SSL_CERT_FILE=/dev/t/ca.crt']);
+    const { image, config, layers } = readStore(work);
+    expect(createHash('sha256').update(config).digest('hex')).toBe(image.id);
+    expect(JSON.parse(config).config.Env).toEqual(['PATH=/bin', 'SSL_CERT_FILE=/dev/t/ca.crt']);
+    expect(layers).toMatchObject([{ id: image.layer, 'diff-digest': sha256(LAYER) }]);
+    const [tree, ...others] = work.trees;
+    expect([tree?.place, others]).toEqual([`overlay/${image.layer}/diff`, []]);
+    expect(names(tree?.imagePath ?? '')).toEqual(['', '/etc', '/etc/base']);
     return buildLike(work);
   });
   await ensure();
-  expect(Object.keys(seen).toSorted().slice(-2)).toEqual(['manifest.json', 'version']);
-  // As it is unpacked, not as the registry has it.
-  expect(seen[sha256(LAYER).slice('sha256:'.length)]).toBe('its digest');
-  expect(Object.values(seen).filter((kind) => kind === 'other')).toHaveLength(2);
+});
+
+it('a builder still finds the layers of the images that an earlier build was on', async () => {
+  const reference = registry.push(base, '1');
+  write({ Dockerfile: `FROM ${reference}\n` });
+  const known: number[] = [];
+  const { ensure } = prepare(async (work) => {
+    writeFileSync(work.diskPath, 'disk');
+    known.push(readStore(work).layers.length);
+    return buildLike(work);
+  });
+  await ensure();
+  registry.push(makeImage({ layers: [rawTar({ name: 'new', content: 'n' })] }), '1');
+  await ensure({ pull: 'always' });
+  await ensure({ args: { N: '1' } });
+  expect(known).toEqual([1, 2, 2]);
 });
 
 it('a Dockerfile is built again when something changes that it depends on, and only then', async () => {
@@ -285,7 +302,8 @@ it('a build that fails has its line, keeps nothing but its disk, and the next on
     details: { line: 2, exitCode: 1 },
   });
   expect(readFileSync(disk(), 'utf8')).toBe('disk');
-  expect(readdirSync(join(directory, 'cache/images/rootfs'))).toEqual([]);
+  // The tree of the base image.
+  expect(readdirSync(join(directory, 'cache/images/rootfs'))).toHaveLength(1);
   expect(events.map(({ message }) => message)).toContain('line 2: RUN false');
 });
 
@@ -330,7 +348,8 @@ it('what a hostile builder gives is refused, and nothing of it is kept', async (
       /^IMAGE_(?:MANIFEST_INVALID|DIGEST_MISMATCH|PLATFORM_MISSING|LAYER_INVALID)$/,
     );
   }
-  expect(readdirSync(join(directory, 'cache/images/rootfs'))).toEqual([]);
+  // The tree of the base image.
+  expect(readdirSync(join(directory, 'cache/images/rootfs'))).toHaveLength(1);
 });
 
 it('mistakes in the Dockerfile, its images and its context are errors with their place, before anything is built', async () => {
@@ -360,6 +379,18 @@ it('mistakes in the Dockerfile, its images and its context are errors with their
   expect(await codeOf({ context: join(project, 'none') })).toEqual([
     'IMAGE_DOCKERFILE_INVALID',
     expect.stringContaining('the context cannot be read at /p/none'),
+  ]);
+  const images = Array.from({ length: 16 }, (_, n) =>
+    registry.push(makeImage({ layers: [LAYER], config: { Cmd: [String(n)] } }), `n${n}`),
+  );
+  write({
+    Dockerfile: ['FROM scratch', ...images.map((image) => `COPY --from=${image} /etc /`)].join(
+      '\n',
+    ),
+  });
+  expect(await codeOf()).toEqual([
+    'IMAGE_DOCKERFILE_INVALID',
+    '/p/Dockerfile: it uses 16 images, at most 15 can be',
   ]);
   expect(works).toEqual([]);
 });
