@@ -57,7 +57,11 @@ export function checkDebianRecipe(recipe: DebianRecipe): void {
   if (recipe.snapshot !== undefined && !SNAPSHOT.test(recipe.snapshot)) {
     throw invalid('snapshot', recipe.snapshot, 'a time such as 2026-11-01T00:00:00Z');
   }
-  for (const [name, text] of Object.entries({ ...recipe.locked?.base, ...recipe.locked?.added })) {
+  checkLocked({ ...recipe.locked?.base, ...recipe.locked?.added });
+}
+
+function checkLocked(packages: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(packages)) {
     if (!PACKAGE.test(name)) throw invalid('locked package', name, 'the name of a Debian package');
     if (!LOCKED.test(text)) throw invalid(`lock of ${name}`, text, 'a version and a digest');
   }
@@ -212,9 +216,18 @@ export function dockerfileDiskKey({ path, context }: DockerfileRecipe): string {
   return cacheKey({ path, context });
 }
 
-/** The image in which Dockerfiles are built: a fixed release, whichever this machine has. */
-export function builderRecipe({ arch }: DockerfileRecipe): DebianRecipe {
-  return { kind: 'debian', arch, release: 'trixie', packages: ['buildah'], mirror: null };
+/**
+ * The image in which Dockerfiles are built: a fixed release, whichever this machine has.
+ * @throws {GondolinError} IMAGE_RECIPE_INVALID for a lock with malformed names or versions.
+ */
+export function builderRecipe({
+  arch,
+  builder,
+}: Pick<DockerfileRecipe, 'arch' | 'builder'>): DebianRecipe {
+  const locked = builder === undefined ? {} : { locked: builder };
+  checkLocked({ ...builder?.base, ...builder?.added });
+  const packages = ['buildah'];
+  return { kind: 'debian', arch, release: 'trixie', packages, mirror: null, ...locked };
 }
 
 /**
@@ -235,12 +248,17 @@ export function alpineRootfsKey(
   });
 }
 
-/** These images have no kernel of their own: they boot that of a Debian image. */
-export function kernelRecipe({
-  arch,
-  release,
-}: OciRecipe | AlpineRecipe | DockerfileRecipe): DebianRecipe {
-  return { kind: 'debian', arch, release, packages: [], mirror: null };
+/** A recipe of an image without a kernel of its own. */
+export type KernelUser = Pick<OciRecipe, 'arch' | 'release' | 'kernel'>;
+
+/**
+ * Returns the Debian image whose kernel such an image boots.
+ * @throws {GondolinError} IMAGE_RECIPE_INVALID for a lock with malformed names or versions.
+ */
+export function kernelRecipe({ arch, release, kernel }: KernelUser): DebianRecipe {
+  const locked = kernel === undefined ? {} : { locked: { base: kernel, added: {} } };
+  checkLocked(kernel ?? {});
+  return { kind: 'debian', arch, release, packages: [], mirror: null, ...locked };
 }
 
 /** The same key may lead to one with the modules of another kernel: those of this release must be there. */

@@ -125,6 +125,8 @@ export type ImageRecipe =
       readonly pull: 'missing' | 'always' | 'never';
       /** The digest that the reference has to have, `sha256:` and 64 hex digits; null for whatever the registry says. */
       readonly digest: string | null;
+      /** The kernel's package as a lock file writes it: `VERSION sha256:DIGEST` by name. @default the newest */
+      readonly kernel?: Readonly<Record<string, string>>;
     }
   | {
       readonly kind: 'alpine';
@@ -143,6 +145,8 @@ export type ImageRecipe =
       readonly release: string;
       /** The packages that the image has, as a lock file writes them: `VERSION CHECKSUM` by name. @default the newest */
       readonly locked?: Readonly<Record<string, string>>;
+      /** The kernel's package as a lock file writes it: `VERSION sha256:DIGEST` by name. @default the newest */
+      readonly kernel?: Readonly<Record<string, string>>;
     }
   | {
       readonly kind: 'dockerfile';
@@ -161,6 +165,13 @@ export type ImageRecipe =
       readonly pull: 'missing' | 'always' | 'never';
       /** The digests that references of the Dockerfile have to have. @default whatever the registries say */
       readonly digests?: Readonly<Record<string, string>>;
+      /** The kernel's package as a lock file writes it: `VERSION sha256:DIGEST` by name. @default the newest */
+      readonly kernel?: Readonly<Record<string, string>>;
+      /** The packages of the image that builds it, as those of an image of Debian. @default the newest */
+      readonly builder?: {
+        readonly base: Readonly<Record<string, string>>;
+        readonly added: Readonly<Record<string, string>>;
+      };
       /** For `RUN --mount=type=secret,id=NAME`: the build gets placeholders, and the hosts of a secret its value. */
       readonly secrets: readonly SecretConfig[];
       /** The hosts that the instructions may reach: keys as in `network:` of a sandbox. */

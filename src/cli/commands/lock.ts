@@ -6,19 +6,23 @@ import { lookUpDigests } from '../../image/lock/look-up-digests.ts';
 import { packageChanges } from '../../image/lock/package-changes.ts';
 import {
   baseSetName,
+  kernelSetName,
+  kernelUser,
   type PackagedRecipe,
-  packagedRecipe,
+  packagedRecipes,
   packageSetNames,
 } from '../../image/lock/package-sets.ts';
 import { resolvePackageSets } from '../../image/lock/resolve-package-sets.ts';
+import type { KernelUser } from '../../image/recipe.ts';
 import { lockPath } from '../../plan/lock-path.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { imageCacheOptions } from '../../vm/image-cache-options.ts';
-import { type CommandRun, chooseFormat } from '../command-context.ts';
+import { type CommandRun, chooseFormat, type GlobalOptions } from '../command-context.ts';
 import { type CliIo, writeText } from '../io.ts';
 import { describeLock } from '../lock-text.ts';
 import { openUnlockedPlan, planForSandboxes, projectFile } from '../open-project.ts';
 import { plainText } from '../ui/text/describe.ts';
+import { usageError } from '../usage-error.ts';
 import { writeNewFile } from '../write-new-file.ts';
 
 async function referencesOf({ sandboxes }: Plan): Promise<string[]> {
@@ -28,12 +32,14 @@ async function referencesOf({ sandboxes }: Plan): Promise<string[]> {
 
 /** The recipes with packages by the names of their sets. */
 function packagedOf({ sandboxes }: Plan): Map<string, PackagedRecipe> {
-  const recipes = sandboxes.map(({ image }) => packagedRecipe(image.recipe));
-  return new Map(
-    recipes.flatMap((recipe) =>
-      recipe === null ? [] : [[packageSetNames(recipe).whole, recipe] as const],
-    ),
-  );
+  const recipes = sandboxes.flatMap(({ image }) => packagedRecipes(image.recipe));
+  return new Map(recipes.map((recipe) => [packageSetNames(recipe).whole, recipe]));
+}
+
+/** Images that boot the kernel of a release alone, by the names of its sets. */
+function kernelsOf({ sandboxes }: Plan): Map<string, KernelUser> {
+  const users = sandboxes.flatMap(({ image }) => kernelUser(image.recipe) ?? []);
+  return new Map(users.map((user) => [kernelSetName(user), user]));
 }
 
 /** Those of a release are asked for together: old packages of one image would not go with a new base. */
@@ -59,20 +65,50 @@ function merged<T>(
   );
 }
 
+export interface LockFlags extends GlobalOptions {
+  readonly only?: string;
+}
+
+/** The parts of a lock that can be asked for alone. */
+const PARTS = ['images', 'packages'] as const;
+type LockPart = (typeof PARTS)[number];
+
+/** @throws {GondolinError} CLI_USAGE */
+function readOnly(text: string | undefined): readonly LockPart[] {
+  if (text === undefined) return PARTS;
+  const part = PARTS.find((known) => known === text);
+  if (part !== undefined) return [part];
+  throw usageError(`--only ${JSON.stringify(text)}: want images or packages`);
+}
+
+interface Asked {
+  readonly whole: Plan;
+  readonly chosen: Plan;
+  readonly parts: readonly LockPart[];
+}
+
 /** Asks registries and mirrors about the chosen part of a project. */
-async function askAbout(io: CliIo, whole: Plan, chosen: Plan, known: Omit<ImageLock, 'version'>) {
+async function askAbout(
+  io: CliIo,
+  { whole, chosen, parts }: Asked,
+  known: Omit<ImageLock, 'version'>,
+) {
   const say = (text: string) => void writeText(io.stderr, `${plainText(text)}\n`);
   const { cacheDirectory, environment = {} } = imageCacheOptions(
     (message) => say(`warning: ${message}`),
     io.env,
   );
   const shared = { env: io.env, environment, signal: io.signal };
-  const digests = await lookUpDigests(await referencesOf(chosen), {
+  const references = parts.includes('images') ? await referencesOf(chosen) : [];
+  const digests = await lookUpDigests(references, {
     ...shared,
     onLookUp: (name) => say(`looking up ${name}`),
   });
   const packaged = packagedOf(whole);
-  const packages = await resolvePackageSets(withSameBase(packagedOf(chosen), packaged), {
+  const asksPackages = parts.includes('packages');
+  const recipes = asksPackages ? withSameBase(packagedOf(chosen), packaged) : [];
+  const kernels = asksPackages ? [...kernelsOf(chosen).values()] : [];
+  const packages = await resolvePackageSets(recipes, kernels, {
     ...{ ...shared, cacheDirectory },
     onResolve: (name) => say(`looking up the packages of ${name}`),
   });
@@ -80,6 +116,7 @@ async function askAbout(io: CliIo, whole: Plan, chosen: Plan, known: Omit<ImageL
     baseSetName(recipe),
     packageSetNames(recipe).whole,
   ]);
+  sets.push(...kernelsOf(whole).keys());
   return {
     images: merged(known.images, await referencesOf(whole), digests),
     packages: merged(known.packages, [...new Set(sets)], packages),
@@ -90,13 +127,14 @@ async function askAbout(io: CliIo, whole: Plan, chosen: Plan, known: Omit<ImageL
  * `lock`: asks the registries what the images of the project are now, and the mirrors which packages, and writes both to its lock
  * file. With names, asks only about these sandboxes.
  */
-export const lockCommand: CommandRun = async ({ io, options, operands }) => {
+export const lockCommand: CommandRun<LockFlags> = async ({ io, options, operands }) => {
   const format = chooseFormat(options, ['text', 'json']);
+  const parts = readOnly(options.only);
   const whole = await openUnlockedPlan(io, options);
   const chosen = operands.length === 0 ? whole : planForSandboxes(whole, operands, options);
   const path = lockPath(whole.configFiles[0] ?? projectFile(io, options));
   const known = (await readLock(path)) ?? { images: {}, packages: {} };
-  const { images, packages } = await askAbout(io, whole, chosen, known);
+  const { images, packages } = await askAbout(io, { whole, chosen, parts }, known);
   const changes = lockChanges(known.images, images);
   const changedPackages = packageChanges(known.packages, packages);
   if (changes.length + changedPackages.length > 0) {

@@ -26,7 +26,9 @@ export function addHostCommands(add: AddCommand): void {
     async () => {
       return (await import('../commands/lock.ts')).lockCommand;
     },
-  ).usage('[options] [SANDBOX...]');
+  )
+    .usage('[options] [SANDBOX...]')
+    .option('--only <part>', 'leave the rest as it is: images (of registries) or packages');
   add(
     'images [action] [operands...]',
     'list images, templates, checkpoints and snapshots; name, export, import and describe images',

@@ -4,7 +4,8 @@ import type { Repository } from './repository.ts';
 /** Files that say something about a project without being one of its kinds. */
 export interface OtherFiles {
   readonly files: readonly string[];
-  /** Debian packages that a Dockerfile installs. */
+  readonly hasDockerfile: boolean;
+  /** Debian packages that it installs. */
   readonly packages: readonly string[];
   /** Lines of text for the written file: what was seen, and what to do. */
   readonly comments: readonly string[];
@@ -58,14 +59,10 @@ export async function findOtherFiles(repository: Repository): Promise<OtherFiles
   const convertible = [...present(COMPOSE), ...present(DEVCONTAINER)];
   const { files, comments } = await findWorkflows(repository);
   return {
+    hasDockerfile: dockerfile !== null,
     files: [...(dockerfile === null ? [] : ['Dockerfile']), ...convertible, ...files],
     packages: dockerfile === null ? [] : debianPackages(dockerfile),
     comments: [
-      ...(dockerfile === null
-        ? []
-        : [
-            'Dockerfile: its Debian packages are below. To build it: images: { app: { dockerfile: ./Dockerfile } } and image: app.',
-          ]),
       ...convertible.map((path) => `${path}: \`gondolin convert ${path}\` prints its sandboxes.`),
       ...comments,
     ],

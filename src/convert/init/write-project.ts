@@ -24,6 +24,7 @@ const FINDERS = [
   findMavenProject,
 ];
 const IMAGE = 'project';
+const DOCKERFILE = './Dockerfile';
 /** First steps that the others build on. */
 const PREPARING = ['install', 'fetch'];
 
@@ -68,6 +69,35 @@ function networkEntry(parts: readonly ProjectPart[]): YamlEntry {
   };
 }
 
+/** The image of the project: of its Dockerfile where that is all there is, or of Debian packages. */
+function imageEntries(parts: readonly ProjectPart[], other: OtherFiles): YamlEntry[] {
+  const all = [...parts.flatMap((part) => part.packages), ...other.packages];
+  const packages = [...new Set(all)].toSorted();
+  const isBuilt = parts.length === 0 && other.hasDockerfile;
+  if (!isBuilt && packages.length === 0) return [{ key: 'image', value: 'debian' }];
+  const image: YamlEntry = isBuilt
+    ? {
+        key: IMAGE,
+        value: { entries: [{ key: 'dockerfile', value: DOCKERFILE }] },
+        comment: [
+          'Built in a VM. Hosts that its instructions may reach: network: { allowed_hosts: [...] } beside dockerfile.',
+        ],
+      }
+    : { ...debianImage(IMAGE, packages), comment: packageComment(parts, other) };
+  return [
+    { key: 'images', value: { entries: [image] } },
+    { key: 'image', value: IMAGE },
+  ];
+}
+
+function dockerfileComment(parts: readonly ProjectPart[], { hasDockerfile }: OtherFiles): string[] {
+  return parts.length > 0 && hasDockerfile
+    ? [
+        `Dockerfile: its Debian packages are below. To build it: images: { app: { dockerfile: ${DOCKERFILE} } } and image: app.`,
+      ]
+    : [];
+}
+
 function packageComment(parts: readonly ProjectPart[], other: OtherFiles): string[] {
   const lines = parts.map(({ meaning, packages }) => `${meaning}: ${packages.join(' ')}`);
   const docker = other.packages.length === 0 ? [] : [`Dockerfile: ${other.packages.join(' ')}`];
@@ -86,9 +116,6 @@ export async function writeProject(repository: Repository): Promise<InitialProje
     ...parts.map(({ files, meaning }) => `${files.join(', ')}: ${meaning}`),
     ...other.files,
   ];
-  const packages = [
-    ...new Set([...parts.flatMap((part) => part.packages), ...other.packages]),
-  ].sort();
   const env = [
     ...new Map(parts.flatMap((part) => part.env ?? []).map((entry) => [entry.key, entry])).values(),
   ];
@@ -101,15 +128,9 @@ export async function writeProject(repository: Repository): Promise<InitialProje
       { key: 'run', value: 'ls -la' },
     ],
   };
-  const image = { ...debianImage(IMAGE, packages), comment: packageComment(parts, other) };
   const entries: YamlEntry[] = [
     { key: 'version', value: 1 },
-    ...(packages.length === 0
-      ? [{ key: 'image', value: 'debian' }]
-      : [
-          { key: 'images', value: { entries: [image] } },
-          { key: 'image', value: IMAGE },
-        ]),
+    ...imageEntries(parts, other),
     {
       key: 'resources',
       value: {
@@ -141,6 +162,7 @@ export async function writeProject(repository: Repository): Promise<InitialProje
     'Written by `gondolin init`. `gondolin plan` prints what it means; docs/config.md describes every key',
     'Found:',
     ...found.map((line) => `  ${line}`),
+    ...dockerfileComment(parts, other),
     ...other.comments,
   ];
   return { text: writeYaml({ entries: withHeading(entries, heading) }), found };

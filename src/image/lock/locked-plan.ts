@@ -4,13 +4,15 @@ import { parseImageSource } from '../oci/image-source.ts';
 import {
   type AlpineRecipe,
   belowSetup,
+  builderRecipe,
   type DebianRecipe,
   type DockerfileRecipe,
+  type KernelUser,
   type OciRecipe,
 } from '../recipe.ts';
 import { dockerfileReferences } from './dockerfile-references.ts';
 import type { ImageLock } from './lock-file.ts';
-import { baseSetName, packageSetNames } from './package-sets.ts';
+import { baseSetName, kernelSetName, packageSetNames } from './package-sets.ts';
 
 /**
  * The references of a sandbox's image that a lock decides about: images of a registry without a digest of their own.
@@ -79,7 +81,7 @@ async function lockRecipe(recipe: BelowSetup, find: Find): Promise<BelowSetup> {
     case 'path':
       return recipe;
     case 'oci':
-      return isLockable(recipe) ? { ...recipe, digest: find.digest(recipe.source) } : recipe;
+      return lockOci(recipe, find);
     case 'dockerfile':
       return lockDockerfile(recipe, find);
     case 'debian':
@@ -95,20 +97,41 @@ async function lockDockerfile(recipe: DockerfileRecipe, find: Find): Promise<Doc
     const digest = find.digest(reference);
     if (digest !== null) digests[reference] = digest;
   }
-  return { ...recipe, digests };
+  const builder = lockedPackages(builderRecipe({ arch: recipe.arch }), find);
+  const built = builder === null ? {} : { builder };
+  return { ...recipe, digests, ...lockedKernelOf(recipe, find), ...built };
+}
+
+function lockOci(recipe: OciRecipe, find: Find): OciRecipe {
+  const digest = isLockable(recipe) ? find.digest(recipe.source) : recipe.digest;
+  return { ...recipe, digest, ...lockedKernelOf(recipe, find) };
 }
 
 function lockDebian(recipe: DebianRecipe, find: Find): DebianRecipe {
+  const locked = lockedPackages(recipe, find);
+  return locked === null ? recipe : { ...recipe, locked };
+}
+
+function lockedPackages(
+  recipe: DebianRecipe,
+  find: Find,
+): NonNullable<DebianRecipe['locked']> | null {
   const names = packageSetNames(recipe);
   const base = find.packages(baseSetName(recipe));
   const added = names.base === null ? {} : find.packages(names.whole);
   // Old packages of one do not go with new ones of the other.
-  return base === null || added === null ? recipe : { ...recipe, locked: { base, added } };
+  return base === null || added === null ? null : { base, added };
 }
 
 function lockAlpine(recipe: AlpineRecipe, find: Find): AlpineRecipe {
   const locked = find.packages(packageSetNames(recipe).whole);
-  return locked === null ? recipe : { ...recipe, locked };
+  const kernel = lockedKernelOf(recipe, find);
+  return locked === null ? { ...recipe, ...kernel } : { ...recipe, locked, ...kernel };
+}
+
+function lockedKernelOf(recipe: KernelUser, find: Find): Pick<KernelUser, 'kernel'> {
+  const kernel = find.packages(kernelSetName(recipe));
+  return kernel === null ? {} : { kernel };
 }
 
 /** Returns the plan with `pull` of every image of a registry replaced, as `--pull` wants it. */

@@ -1,6 +1,13 @@
 import type { ImageRecipe } from '../../plan/plan.ts';
 import { GO_ARCHITECTURES } from '../oci/documents/choose-platform.ts';
-import { type AlpineRecipe, baseRecipe, belowSetup, type DebianRecipe } from '../recipe.ts';
+import {
+  type AlpineRecipe,
+  baseRecipe,
+  belowSetup,
+  builderRecipe,
+  type DebianRecipe,
+  type KernelUser,
+} from '../recipe.ts';
 
 /** A recipe whose packages a lock holds. */
 export type PackagedRecipe = DebianRecipe | AlpineRecipe;
@@ -13,10 +20,22 @@ export interface PackageSetNames {
   readonly whole: string;
 }
 
-/** Returns the recipe whose packages a lock holds, the image below a setup too; null for others. */
-export function packagedRecipe(recipe: ImageRecipe): PackagedRecipe | null {
+/** Returns the recipes of packages of an image, for its own root file system or for its builder, below a setup too. */
+export function packagedRecipes(recipe: ImageRecipe): readonly PackagedRecipe[] {
   const below = belowSetup(recipe);
-  return below.kind === 'debian' || below.kind === 'alpine' ? below : null;
+  if (below.kind === 'dockerfile') return [builderRecipe({ arch: below.arch })];
+  return below.kind === 'debian' || below.kind === 'alpine' ? [below] : [];
+}
+
+/** Returns the recipe of an image that boots the kernel of a Debian release without its packages, below a setup too; null for others. */
+export function kernelUser(recipe: ImageRecipe): KernelUser | null {
+  const below = belowSetup(recipe);
+  return below.kind === 'debian' || below.kind === 'path' ? null : below;
+}
+
+/** Returns the name of the set with that kernel. */
+export function kernelSetName({ release, arch }: KernelUser): string {
+  return `linux of debian ${release} ${GO_ARCHITECTURES[arch]}`;
 }
 
 /** Returns the names of the package sets of a recipe: what was asked for, without passwords. */

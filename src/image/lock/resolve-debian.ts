@@ -41,11 +41,7 @@ export async function resolveDebian(
   recipes: readonly DebianRecipe[],
   options: ResolveDebianOptions,
 ): Promise<ResolvedDebian> {
-  const apt = await openAptSession({
-    ...options,
-    architecture: GO_ARCHITECTURES[first.arch],
-    configuration: await readAptTransport(options.signal),
-  });
+  const apt = await openSession(first, options);
   options.onResolve({ ...first, packages: [] });
   await apt.update();
   const kernel = await findNewestKernel(apt, first.arch);
@@ -59,8 +55,33 @@ export async function resolveDebian(
     const names = included(recipe, recipe.packages);
     added.push(toLocked(await simulate(apt, names, status, recipe.release)));
   }
-  const kernels = await stanzasOf(apt, new Map([[kernel, await newestVersion(apt, kernel)]]));
-  return { base: toLocked([...base, ...kernels]), added };
+  return { base: { ...toLocked(base), ...(await lockPackage(apt, kernel)) }, added };
+}
+
+/**
+ * Finds out which kernel a release has today.
+ * @throws {GondolinError} as `resolveDebian`.
+ */
+export async function resolveKernel(
+  recipe: DebianRecipe,
+  options: ResolveDebianOptions,
+): Promise<LockedPackages> {
+  const apt = await openSession(recipe, options);
+  options.onResolve(recipe);
+  await apt.update();
+  return lockPackage(apt, await findNewestKernel(apt, recipe.arch));
+}
+
+async function openSession(
+  { arch }: Pick<DebianRecipe, 'arch'>,
+  options: ResolveDebianOptions,
+): Promise<AptSession> {
+  const configuration = await readAptTransport(options.signal);
+  return openAptSession({ ...options, architecture: GO_ARCHITECTURES[arch], configuration });
+}
+
+async function lockPackage(apt: AptSession, name: string): Promise<LockedPackages> {
+  return toLocked(await stanzasOf(apt, new Map([[name, await newestVersion(apt, name)]])));
 }
 
 function included(recipe: DebianRecipe, packages: readonly string[]): string[] {

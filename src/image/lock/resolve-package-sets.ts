@@ -8,10 +8,22 @@ import { withWorkDirectory } from '../cache/sweep.ts';
 import { readHostPackageFacts } from '../debian/host-packages.ts';
 import { planSources } from '../debian/plan-sources.ts';
 import type { EnsureImageOptions } from '../guest-image.ts';
-import { type AlpineRecipe, type DebianRecipe, rootfsKey } from '../recipe.ts';
+import {
+  type AlpineRecipe,
+  type DebianRecipe,
+  type KernelUser,
+  kernelRecipe,
+  lockedKernel,
+  rootfsKey,
+} from '../recipe.ts';
 import type { PackageSets } from './lock-file.ts';
-import { baseSetName, type PackagedRecipe, packageSetNames } from './package-sets.ts';
-import { resolveDebian } from './resolve-debian.ts';
+import {
+  baseSetName,
+  kernelSetName,
+  type PackagedRecipe,
+  packageSetNames,
+} from './package-sets.ts';
+import { type ResolveDebianOptions, resolveDebian, resolveKernel } from './resolve-debian.ts';
 
 export interface ResolvePackageSetsOptions
   extends Pick<EnsureImageOptions, 'cacheDirectory' | 'env' | 'environment' | 'transferLimits'> {
@@ -23,11 +35,13 @@ export interface ResolvePackageSetsOptions
 /**
  * Asks the mirrors which packages images have today; downloads none.
  *
+ * @param kernels  Images that boot the kernel of a release, and have other packages or none.
  * @returns By the names of the sets. Those that images share are among them.
  * @throws {GondolinError} IMAGE_SOURCES_MISSING, those of `resolveDebian`, `requestAlpine` and `resolveAlpine`.
  */
 export async function resolvePackageSets(
   recipes: readonly PackagedRecipe[],
+  kernels: readonly KernelUser[],
   options: ResolvePackageSetsOptions,
 ): Promise<PackageSets> {
   const sets: Record<string, Readonly<Record<string, string>>> = {};
@@ -45,7 +59,26 @@ export async function resolvePackageSets(
     options.onResolve(whole);
     sets[whole] = await resolveAlpineRecipe(recipe, options);
   }
+  for (const user of kernels) {
+    sets[kernelSetName(user)] ??= await resolveKernelOf(user, sets, options);
+  }
   return sets;
+}
+
+/** The kernel that images of this release got just now, or a look-up of its own. */
+async function resolveKernelOf(
+  user: KernelUser,
+  sets: PackageSets,
+  options: ResolvePackageSetsOptions,
+): Promise<Readonly<Record<string, string>>> {
+  const { arch, release } = user;
+  const recipe = kernelRecipe({ arch, release });
+  const base = sets[baseSetName(recipe)];
+  if (base !== undefined) return lockedKernel({ locked: { base, added: {} } }) ?? {};
+  options.onResolve(kernelSetName(user));
+  return withRelease(recipe, options, (asking) =>
+    resolveKernel(recipe, { ...asking, onResolve: () => undefined }),
+  );
 }
 
 function groupByBase(recipes: readonly PackagedRecipe[]): Map<string, DebianRecipe[]> {
@@ -61,20 +94,29 @@ function groupByBase(recipes: readonly PackagedRecipe[]): Map<string, DebianReci
 async function resolveRelease(
   ofRelease: readonly DebianRecipe[],
   added: readonly DebianRecipe[],
-  { cacheDirectory, signal, env, onResolve, environment = {} }: ResolvePackageSetsOptions,
+  options: ResolvePackageSetsOptions,
 ) {
   const [first] = ofRelease;
   if (first === undefined) throw new TypeError('a group has a recipe');
+  return withRelease(first, options, (asking) =>
+    resolveDebian(first, added, {
+      ...asking,
+      onResolve: (recipe) => options.onResolve(packageSetNames(recipe).whole),
+    }),
+  );
+}
+
+/** Gives `use` the sources of a recipe, with a directory and a log for apt. */
+async function withRelease<T>(
+  first: DebianRecipe,
+  { cacheDirectory, signal, env, environment = {} }: ResolvePackageSetsOptions,
+  use: (asking: Omit<ResolveDebianOptions, 'onResolve'>) => Promise<T>,
+): Promise<T> {
   const snapshotService = debianSnapshotService(env);
   const sources = planSources({ ...first, snapshotService }, await readHostPackageFacts());
   const { parent } = entryPlace(cacheDirectory, 'rootfs', rootfsKey(first));
   return withBuildLog(cacheDirectory, `lock-${first.release}`, (logPath) =>
-    withWorkDirectory(parent, (cwd) =>
-      resolveDebian(first, added, {
-        ...{ cwd, logPath, environment, signal, sources },
-        onResolve: (recipe) => onResolve(packageSetNames(recipe).whole),
-      }),
-    ),
+    withWorkDirectory(parent, (cwd) => use({ cwd, logPath, environment, signal, sources })),
   );
 }
 

@@ -88,6 +88,8 @@ const setupNetwork = object<ImageSetup['network']>({
 
 type DebianRecipe = ImageRecipe & { readonly kind: 'debian' };
 
+const lockedDebian = object({ base: dictionary(text()), added: dictionary(text()) });
+
 const debianBase = object<Omit<DebianRecipe, 'snapshot' | 'locked'>>({
   kind: literal('debian'),
   arch: literal('x86_64', 'aarch64'),
@@ -97,12 +99,12 @@ const debianBase = object<Omit<DebianRecipe, 'snapshot' | 'locked'>>({
 });
 const debianMore = partial<Pick<DebianRecipe, 'snapshot' | 'locked'>>({
   snapshot: text(),
-  locked: object({ base: dictionary(text()), added: dictionary(text()) }),
+  locked: lockedDebian,
 });
 
 type AlpineRecipe = ImageRecipe & { readonly kind: 'alpine' };
 
-const alpineBase = object<Omit<AlpineRecipe, 'locked'>>({
+const alpineBase = object<Omit<AlpineRecipe, 'locked' | 'kernel'>>({
   kind: literal('alpine'),
   arch: literal('x86_64', 'aarch64'),
   version: text(),
@@ -112,11 +114,14 @@ const alpineBase = object<Omit<AlpineRecipe, 'locked'>>({
   keys: nullable(text()),
   release: text(),
 });
-const alpineMore = partial<Pick<AlpineRecipe, 'locked'>>({ locked: dictionary(text()) });
+const alpineMore = partial<Pick<AlpineRecipe, 'locked' | 'kernel'>>({
+  locked: dictionary(text()),
+  kernel: dictionary(text()),
+});
 
 type DockerfileRecipe = ImageRecipe & { readonly kind: 'dockerfile' };
 
-const dockerfileBase = object<Omit<DockerfileRecipe, 'digests'>>({
+const dockerfileBase = object<Omit<DockerfileRecipe, 'digests' | 'kernel' | 'builder'>>({
   kind: literal('dockerfile'),
   path: text(),
   context: text(),
@@ -140,7 +145,23 @@ const dockerfileBase = object<Omit<DockerfileRecipe, 'digests'>>({
   ),
   network: setupNetwork,
 });
-const dockerfileMore = partial<Pick<DockerfileRecipe, 'digests'>>({ digests: dictionary(text()) });
+const dockerfileMore = partial<Pick<DockerfileRecipe, 'digests' | 'kernel' | 'builder'>>({
+  digests: dictionary(text()),
+  kernel: dictionary(text()),
+  builder: lockedDebian,
+});
+
+type OciRecipe = ImageRecipe & { readonly kind: 'oci' };
+
+const ociBase = object<Omit<OciRecipe, 'kernel'>>({
+  kind: literal('oci'),
+  source: text(),
+  arch: literal('x86_64', 'aarch64'),
+  release: text(),
+  pull: literal('missing', 'always', 'never'),
+  digest: nullable(text()),
+});
+const ociMore = partial<Pick<OciRecipe, 'kernel'>>({ kernel: dictionary(text()) });
 
 const BASE_RECIPES = {
   path: object<ImageRecipe & { kind: 'path' }>({ kind: literal('path'), path: text() }),
@@ -156,13 +177,9 @@ const BASE_RECIPES = {
     ...dockerfileBase(value, field),
     ...dockerfileMore(value, field),
   }),
-  oci: object<ImageRecipe & { kind: 'oci' }>({
-    kind: literal('oci'),
-    source: text(),
-    arch: literal('x86_64', 'aarch64'),
-    release: text(),
-    pull: literal('missing', 'always', 'never'),
-    digest: nullable(text()),
+  oci: (value: unknown, field: string) => ({
+    ...ociBase(value, field),
+    ...ociMore(value, field),
   }),
 };
 

@@ -198,18 +198,28 @@ describe('writeProject()', () => {
     expect(project.packages).toContain('maven');
   });
 
-  it('Dockerfile: its Debian packages', async () => {
-    const project = await init({
-      Dockerfile:
-        'FROM debian\nRUN apt-get update && apt-get install -y --no-install-recommends \\\n  curl=8.* \\\n  # a comment\n  jq $EXTRA \\\n && rm x\nRUN apt install git\nRUN apt-get -y install make\nCOPY . .\n',
-    });
-    expect(project.packages).toEqual(['curl', 'git', 'jq', 'make']);
+  it('a Dockerfile and nothing else is the image', async () => {
+    const project = await init({ Dockerfile: 'FROM debian\nRUN apt-get install -y jq\n' });
+    expect(project.text).toContain('dockerfile: ./Dockerfile');
+    expect(project.text).not.toMatch(/packages|image: debian/);
+    expect(project.plan).toContain('/p/Dockerfile');
     expect(project.steps).toEqual([['files', 'ls -la']]);
   });
 
+  it('a Dockerfile beside a project: its Debian packages', async () => {
+    const project = await init({
+      'go.mod': 'module x\n',
+      Dockerfile:
+        'FROM debian\nRUN apt-get update && apt-get install -y --no-install-recommends \\\n  curl=8.* \\\n  # a comment\n  jq $EXTRA \\\n && rm x\nRUN apt install git\nRUN apt-get -y install make\nCOPY . .\n',
+    });
+    expect(project.packages).toEqual(expect.arrayContaining(['curl', 'git', 'jq', 'make']));
+    expect(project.text).toContain('dockerfile: ./Dockerfile } } and image: app.');
+  });
+
   it('a Dockerfile with millions of options is read to its end', async () => {
-    const project = await init({ Dockerfile: `apt ${'-a '.repeat(2_000_000)}` });
-    expect(project.packages).toEqual([]);
+    const text = `apt ${'-a '.repeat(2_000_000)}`;
+    const project = await init({ 'go.mod': 'module x\n', Dockerfile: text });
+    expect(project.packages).not.toContain('-a');
   });
 
   it('Compose file and dev container: names the command that converts them', async () => {

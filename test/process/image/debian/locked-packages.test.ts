@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { writeLockedRepository } from '../../../../src/image/debian/locked-repository.ts';
-import { resolveDebian } from '../../../../src/image/lock/resolve-debian.ts';
-import type { DebianRecipe } from '../../../../src/image/recipe.ts';
+import { resolveDebian, resolveKernel } from '../../../../src/image/lock/resolve-debian.ts';
+import { type DebianRecipe, lockedKernel } from '../../../../src/image/recipe.ts';
 import { DebRepository, type DebSpec } from '../../../fixtures/debian/deb-repository.ts';
 
 const KERNEL = 'linux-image-6.12.0-1-cloud-amd64';
@@ -75,6 +75,14 @@ it('a lock has the base with its kernel, and what each image adds to it', async 
     code: 'IMAGE_PACKAGE_UNKNOWN',
     message: expect.stringContaining("'got'"),
   });
+});
+
+it('the kernel of images without packages of Debian is a lock of one package', async () => {
+  const kernel = await resolveKernel(recipe([]), options());
+  expect(versions(kernel)).toEqual([`${KERNEL} 6.12.1`]);
+  const { base } = await resolveDebian(recipe([]), [], options());
+  expect(base).toMatchObject(kernel);
+  expect(lockedKernel({ locked: { base: kernel, added: {} } })).toEqual(kernel);
 });
 
 it('what is installed comes from a repository with the packages of the lock alone', async () => {
