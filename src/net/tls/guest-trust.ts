@@ -4,7 +4,7 @@ import { browserPolicies } from './browser-policies.ts';
 import type { GuestFile } from './guest-file.ts';
 import { TRUST_NAMES as NAMES, TRUST_DIRECTORY } from './guest-trust-env.ts';
 import { encodeTrustStore } from './java-trust-store.ts';
-import { readCertificates } from './read-certificates.ts';
+import { nodeRoots, readCertificates } from './read-certificates.ts';
 import { subjectHash } from './subject-hash.ts';
 
 export interface TrustOptions {
@@ -42,7 +42,7 @@ export function guestTrustFiles({
   directory = TRUST_DIRECTORY,
 }: TrustOptions): GuestFile[] {
   const ca = withLineEnd(certificatePem);
-  const all = [ca, ...extraRoots, ...rootCertificates];
+  const added = [ca, ...extraRoots].map(withLineEnd).join('');
   const own = (name: string, data: Buffer): GuestFile => ({
     path: posix.join(directory, name),
     data,
@@ -50,14 +50,15 @@ export function guestTrustFiles({
     mode: 0o644,
   });
   const caFile = Buffer.from(ca, 'latin1');
+  const certificates = [...readCertificates([ca, ...extraRoots]), ...nodeRoots()];
   // The system's bundle may lack a line end.
-  const added = Buffer.from(['\n', ca, ...extraRoots.map(withLineEnd)].join(''), 'latin1');
+  const appended = Buffer.from(`\n${added}`, 'latin1');
   return [
-    own(NAMES.ca, Buffer.from([ca, ...extraRoots.map(withLineEnd)].join(''), 'latin1')),
-    own(NAMES.bundle, Buffer.from(all.map(withLineEnd).join(''), 'latin1')),
-    { ...own(NAMES.javaStore, encodeTrustStore(readCertificates(all))), isJavaStore: true },
+    own(NAMES.ca, Buffer.from(added, 'latin1')),
+    own(NAMES.bundle, Buffer.from(added + rootCertificates.map(withLineEnd).join(''), 'latin1')),
+    { ...own(NAMES.javaStore, encodeTrustStore(certificates)), isJavaStore: true },
     ...browserPolicies([ca, ...extraRoots], directory),
-    ...SYSTEM_BUNDLES.map((path) => ({ path, data: added, append: true, mode: 0o644 })),
+    ...SYSTEM_BUNDLES.map((path) => ({ path, data: appended, append: true, mode: 0o644 })),
     ...[...SYSTEM_ANCHORS, posix.join(HASH_DIRECTORY, `${subjectHash(ca)}.0`)].map((path) => ({
       path,
       data: caFile,

@@ -13,12 +13,29 @@ import { passPeerAddress } from '../../tcp/peer-address.ts';
 import { systemCode } from '../../tcp/system-code.ts';
 import type { Target } from '../request-context.ts';
 
+/** Contexts kept, each with its own copy of Node's roots. */
+const MAX_CONTEXTS = 4;
+const contexts = new Map<string, SecureContext>();
+
+/** Returns the context that trusts Node's roots and these: one for all VMs, because it takes longer to make than a handshake. */
+function contextOf(roots: readonly string[]): SecureContext {
+  const key = roots.join('\n');
+  const known = contexts.get(key);
+  if (known !== undefined) return known;
+  const made = createSecureContext(
+    roots.length === 0 ? {} : { ca: [...rootCertificates, ...roots] },
+  );
+  const [oldest] = contexts.keys();
+  if (contexts.size >= MAX_CONTEXTS && oldest !== undefined) contexts.delete(oldest);
+  contexts.set(key, made);
+  return made;
+}
+
 /** TLS to servers, verified against Node's roots and the configured ones, for the name the guest asked for. */
 export class UpstreamTls {
   readonly #dialer: Dialer;
   readonly #roots: readonly string[];
   readonly #sessions = new Map<string, Buffer>();
-  #context: SecureContext | null = null;
 
   /** @param roots  Further roots, PEM. */
   constructor(dialer: Dialer, roots: readonly string[]) {
@@ -39,7 +56,7 @@ export class UpstreamTls {
       host: target.name,
       servername: target.isLiteral ? '' : target.name,
       ALPNProtocols: protocols,
-      secureContext: this.#secureContext(),
+      secureContext: contextOf(this.#roots),
       ...(session === undefined ? {} : { session }),
     };
     const socket = connect(options);
@@ -47,14 +64,6 @@ export class UpstreamTls {
     socket.on('session', (ticket) => this.#remember(key, ticket));
     await verified(socket, target);
     return socket;
-  }
-
-  #secureContext(): SecureContext {
-    const more = this.#roots;
-    this.#context ??= createSecureContext(
-      more.length === 0 ? {} : { ca: [...rootCertificates, ...more] },
-    );
-    return this.#context;
   }
 
   #remember(key: string, ticket: Buffer): void {
