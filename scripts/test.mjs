@@ -51,7 +51,7 @@ function findNewestNode() {
   return own === newest ? undefined : installNode(NEWEST_LTS);
 }
 
-/** VM tests keep one core and a third busy. A second worker would only make them slower: tried. */
+/** Of one stream of tests: more would hold up the VM tests, which take longest. */
 const WORKERS = '--maxWorkers=1';
 /**
  * Folders of process tests that the newest Node leaves out, because their minutes go to other programs (npm, QuickJS, ssh)
@@ -66,30 +66,26 @@ const NEWEST = [
   ...NOT_ON_NEWEST.flatMap((name) => ['--exclude', `test/process/${name}/**`]),
 ];
 
-/** What boots no VM, one after another: on this Node, then on the newest LTS while the VM tests still run. */
-async function runFast(newestNode) {
+/** What boots no VM, one after another. */
+async function runFast() {
   const codes = [
     await check('npm', 'run', '--silent', 'typecheck'),
     await check('npm', 'run', '--silent', 'lint'),
     await check('make', '-s', '-C', 'guest', 'test'),
   ];
-  const own = await vitest('fast', [...FAST, WORKERS], false);
-  const runs = [{ ...own, code: codes.find((one) => one !== 0) ?? own.code }];
-  if (newestNode !== undefined) {
-    console.log(`The same on Node ${NEWEST_LTS}:`);
-    runs.push(await vitest('newest-node', NEWEST, false, newestNode));
-  }
-  return runs;
+  const fast = await vitest('fast', [...FAST, WORKERS], false);
+  return { ...fast, code: codes.find((one) => one !== 0) ?? fast.code };
 }
 
-/** All the others run beside the VM tests, which come one file after another. */
+/** Fast tests wait for other processes half of their time, so that one stream of them beside the VM tests leaves a core idle. */
 async function runAll() {
   const newestNode = findNewestNode();
-  const [vm, fast] = await Promise.all([
+  if (newestNode !== undefined) console.log(`test: the fast tests on Node ${NEWEST_LTS}, too`);
+  return Promise.all([
     vitest('vm', ['--project', 'vm'], true),
-    runFast(newestNode),
+    runFast(),
+    ...(newestNode === undefined ? [] : [vitest('newest-node', NEWEST, false, newestNode)]),
   ]);
-  return [vm, ...fast];
 }
 
 /** The end of a long log is what is read first, and sometimes all of it that is kept. */

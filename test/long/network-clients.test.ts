@@ -7,13 +7,14 @@ import {
   TEXT,
 } from '../fixtures/net/client-sandbox.ts';
 import { type NpmRegistry, npmRegistry } from '../fixtures/net/host-sources.ts';
+import { LONG_MACHINE } from '../fixtures/workload-image.ts';
 
 let sandbox: ClientSandbox;
 let registry: NpmRegistry;
 
 beforeAll(async () => {
   registry = await npmRegistry();
-  sandbox = await openClientSandbox(registry);
+  sandbox = await openClientSandbox(registry, LONG_MACHINE);
   await installNpm(sandbox.vm);
 });
 

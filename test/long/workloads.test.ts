@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { type ExecResult, RealFSProvider, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { installNpm } from '../fixtures/guest-npm.ts';
-import { WORKLOAD_MACHINE } from '../fixtures/workload-image.ts';
+import { LONG_MACHINE } from '../fixtures/workload-image.ts';
 
 let vm: VM;
 let shared: string;
@@ -21,7 +21,7 @@ let shared: string;
 beforeAll(async () => {
   shared = mkdtempSync(join(tmpdir(), 'gondolin-workloads-'));
   vm = await VM.create({
-    ...WORKLOAD_MACHINE,
+    ...LONG_MACHINE,
     vfs: { mounts: { '/work': new RealFSProvider(shared) } },
   });
   await installNpm(vm);
