@@ -116,6 +116,14 @@
 #define GONDOLIN_MIN_FUSE_MESSAGE_BYTES 16
 #define GONDOLIN_MAX_FUSE_MESSAGE_BYTES 1114112
 
+/*
+ * A reply whose data is on the reply disk, in place of its error: u32 slot, u32 bytes (1 or more). Slots have this size, and the
+ * host uses one again once the agent has read it: bytes 38 and 39 of each request's header (u16, padding for the kernel) are
+ * the number of such replies so far, modulo 65536.
+ */
+#define GONDOLIN_REPLY_ON_DISK 1001
+#define GONDOLIN_REPLY_SLOT_BYTES 1048576
+
 /* A notification for the agent, not the kernel, with the code NOTIFY_EDIT: an edit of the host. */
 #define GONDOLIN_NOTIFY_EDIT 1000
 #define GONDOLIN_MAX_EDIT_PATH_BYTES 4095

@@ -27,6 +27,8 @@ export interface MachineSpec {
   readonly rootDisk?: MachineDisk;
   /** Further read-only raw images, with the serial numbers `image0`, `image1`, … Machines may share them. At most MAX_DISKS together with the disks. @default none */
   readonly images?: readonly string[];
+  /** Gives it the disk by which its file server sends the data of large reads. @default false */
+  readonly hasReplyDisk?: boolean;
 }
 
 /** A writable raw disk image, which QEMU gets as an open file (`StartMachineOptions.diskFds`). */

@@ -23,6 +23,9 @@ const FIRST_DISK_SET = 2;
 /** Serial number of the root's disk (guest/src/system/root.c). */
 const ROOT_DISK_SERIAL = 'root';
 
+/** Serial number of the disk for replies (guest/src/file/reply_disk.c). */
+const REPLY_DISK_SERIAL = 'replies';
+
 /** Serial number of a disk, by which the guest finds it. */
 export function diskSerial(index: number): string {
   return `disk${index}`;
@@ -75,6 +78,7 @@ export function buildQemuArguments(input: QemuArgumentsInput): string[] {
     ...(spec.images ?? []).flatMap((path, index) =>
       imageDrive(path, imageSerial(index), `,serial=${imageSerial(index)}`),
     ),
+    ...replyDiskDrive(spec, accelerator),
   ];
 }
 
@@ -223,6 +227,24 @@ function diskDrive({ sizeBytes }: MachineDisk, serial: string, index: number): s
     ...['-blockdev', `driver=raw,node-name=${id},size=${sizeBytes},discard=unmap,${file}`],
     // Without room on the host's disk a write fails, and the guest does not stop.
     ...['-device', `virtio-blk-pci,drive=${id},serial=${serial},werror=report,disable-legacy=on`],
+  ];
+}
+
+/** The descriptor is read-only: a guest, also with QEMU taken over, writes nothing there. It follows all other disks. */
+function replyDiskDrive(
+  { hasReplyDisk = false, disks = [], rootDisk }: MachineSpec,
+  accelerator: 'kvm' | 'tcg',
+): string[] {
+  if (!hasReplyDisk) return [];
+  const index = disks.length + (rootDisk === undefined ? 0 : 1);
+  const [id, set] = ['drive-replies', FIRST_DISK_SET + index];
+  const file = `file.driver=file,file.filename=/dev/fdset/${set},file.locking=off`;
+  // One queue with room for the pages of a whole slot: a read is one request.
+  const device = `virtio-blk-pci,drive=${id},serial=${REPLY_DISK_SERIAL},num-queues=1,queue-size=512,disable-legacy=on`;
+  return [
+    ...['-add-fd', `fd=${FIRST_DISK_FD + index},set=${set}`],
+    ...['-blockdev', `driver=raw,node-name=${id},read-only=on,${file}`],
+    ...['-device', `${device}${accelerator === 'tcg' ? ',ioeventfd=off' : ''}`],
   ];
 }
 

@@ -18,6 +18,7 @@ import {
   spawnQemu,
 } from './qemu-process.ts';
 import { QmpClient } from './qmp.ts';
+import { ReplyDisk } from './reply-disk.ts';
 import { RootDisk } from './root-disk.ts';
 import { newSession, removeSession, sweepStaleSessions, writeSession } from './session-record.ts';
 import { StateFile } from './state-file.ts';
@@ -59,6 +60,8 @@ export interface Machine {
   readonly stateFile: StateFile;
   /** Null without one in the spec. */
   readonly rootDisk: RootDisk | null;
+  /** Null without one in the spec. */
+  readonly replyDisk: ReplyDisk | null;
   /** The port `gondolin.control`; an error has a listener already, and `close` follows it. */
   readonly control: Duplex;
   /** The port `gondolin.fs`; otherwise as `control`. */
@@ -112,12 +115,18 @@ export async function startMachine(
   let child: QemuProcess;
   let stateFile: StateFile | null = null;
   let rootDisk: RootDisk | null = null;
+  let replyDisk: ReplyDisk | null = null;
   try {
     stateFile = new StateFile(session.stateFile);
     rootDisk = await makeRootDisk(spec, session.diskFile, options);
     const files = toConfinedFiles(spec, accelerator);
+    replyDisk = spec.hasReplyDisk === true ? ReplyDisk.make(directories.sessions) : null;
     const { diskFds = [] } = options;
-    const fds = rootDisk === null ? diskFds : [...diskFds, rootDisk.fd];
+    const fds = [
+      ...diskFds,
+      ...(rootDisk === null ? [] : [rootDisk.fd]),
+      ...(replyDisk === null ? [] : [replyDisk.readFd]),
+    ];
     child = await spawn(
       qemu.path,
       args,
@@ -131,18 +140,19 @@ export async function startMachine(
   } catch (cause) {
     stateFile?.close();
     rootDisk?.close();
+    replyDisk?.close();
     removeSession(session);
     throw cause;
   }
-  const opened = [stateFile, ...(rootDisk === null ? [] : [rootDisk])];
+  const opened = [stateFile, rootDisk, replyDisk];
   const exited = child.exited.finally(() => {
-    for (const file of opened) file.close();
+    for (const file of opened) file?.close();
     removeSession(session);
   });
   writeSession(session, child.pid);
   options.onSpawned?.();
   const qmp = await connectMonitor(child, exited, options);
-  const files = { stateFile, rootDisk };
+  const files = { stateFile, rootDisk, replyDisk };
   return runningMachine({ spec, child, accelerator, confinement, ...files, exited, qmp });
 }
 
@@ -233,6 +243,7 @@ interface Parts {
   readonly confinement: Confinement;
   readonly stateFile: StateFile;
   readonly rootDisk: RootDisk | null;
+  readonly replyDisk: ReplyDisk | null;
   readonly exited: Promise<MachineExit>;
   readonly qmp: QmpClient;
 }

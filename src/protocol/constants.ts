@@ -76,6 +76,11 @@ export const MIN_FUSE_MESSAGE_BYTES = 16;
 /** Longest message of the file channel, in bytes: 1 MiB of data and 64 KiB of headers. */
 export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
 
+/** In place of a reply's error: its data is on the reply disk, in the slot that follows. */
+export const REPLY_ON_DISK = 1001;
+/** Size of one slot of the reply disk. */
+export const REPLY_SLOT_BYTES = 1_048_576;
+
 /** Code of a notification for the agent, not the kernel: an edit of the host, which the agent repeats. */
 export const NOTIFY_EDIT = 1000;
 export const MAX_EDIT_PATH_BYTES = 4_095;

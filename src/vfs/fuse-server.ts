@@ -7,6 +7,7 @@ import { S_IFDIR, S_IFMT } from './file-mode.ts';
 import type { FuseContext } from './fuse/context.ts';
 import { DirectoryReads } from './fuse/directory-reads.ts';
 import { Handles } from './fuse/handles.ts';
+import type { SlotDisk } from './fuse/reply-slots.ts';
 import { RequestPump } from './fuse/request-pump.ts';
 import { HookCalls, type HookFaultSink } from './hooks/hook-calls.ts';
 import type { VfsHooks } from './hooks/vfs-hooks.ts';
@@ -157,11 +158,16 @@ export class FuseServer {
    * Takes over the file channel. Its end is not a failure: the machine reports why it ended. A restored guest is first
    * notified of the names and files that changed meanwhile.
    * @param counted  Totals of a restored machine that had no files open; a `state` has its own.
+   * @param replyDisk  The disk of the guest for large replies.
    */
-  attach(channel: Duplex, counted?: { readonly bytesIn: number; readonly bytesOut: number }): void {
+  attach(
+    channel: Duplex,
+    counted?: { readonly bytesIn: number; readonly bytesOut: number },
+    replyDisk: SlotDisk | null = null,
+  ): void {
     this.#pump.bytesIn += counted?.bytesIn ?? 0;
     this.#pump.bytesOut += counted?.bytesOut ?? 0;
-    this.#pump.attach(channel);
+    this.#pump.attach(channel, replyDisk);
     if (this.#stale.length > 0) this.#pump.write(Buffer.concat(this.#stale));
     this.#stale = [];
   }

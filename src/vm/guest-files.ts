@@ -73,7 +73,7 @@ export class GuestFiles {
    */
   async attach(agent: AgentClient, machine: Machine, saved?: ChannelCounts): Promise<FuseServer> {
     const server = await this.#start(await this.user(agent));
-    if (!this.#isAttached) server.attach(machine.fs, saved);
+    if (!this.#isAttached) server.attach(machine.fs, saved, machine.replyDisk);
     this.#isAttached = true;
     return server;
   }

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   mkdirSync,
@@ -17,6 +18,16 @@ async function start(options: VMOptions): Promise<VM> {
   const vm = await VM.create({ ...options, sandbox: { rootOverlay: true } });
   onTestFinished(() => vm.close());
   return vm;
+}
+
+/** Digest of a large file, and whether a read of it came by the disk for replies. */
+const LARGE = `sha256sum < /work/service/large
+for d in /sys/block/vd*; do test "$(cat $d/serial)" != replies || awk '{print ($1 > 0)}' $d/stat; done`;
+
+function makeLarge(path: string): string {
+  const content = randomBytes(3_000_001);
+  writeFileSync(path, content);
+  return `${createHash('sha256').update(content).digest('hex')}  -\n1\n`;
 }
 
 const XATTRS = { extendedAttributes: true };
@@ -128,6 +139,8 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
   expect(await output(vm, `${SERVICE} exec 1>&- 2>&-`)).toBe('');
   // In the guest's cache when it is saved.
   await vm.exec('cd /work/service; cat cached replaced doomed current; ls -l . ..');
+  const large = makeLarge(file('large'));
+  expect(await output(vm, LARGE)).toBe(large);
   await vm.save(saved);
   expect(await ask(vm, 'echo of the first >&5; echo told')).toBe('told\n');
   await vm.close();
@@ -151,6 +164,9 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
     'old/deep/file',
   ]);
   expect(readFileSync(join(lower, 'keep'), 'utf8')).toBe('kept\n');
+  const changed = makeLarge(file('large'));
+  expect(await output(copy, LARGE)).toBe(changed);
+  rmSync(file('large'));
   expect(await output(copy, 'cd /work/service && cat current cached replaced && ls')).toBe(
     'new content\nold\nand new\nnew content\ncached\ncurrent\ninput\nrenamed-log\nreplaced\n',
   );

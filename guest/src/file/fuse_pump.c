@@ -3,11 +3,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "file/edits.h"
 #include "file/notices.h"
 #include "file/pump_processor.h"
+#include "file/reply_disk.h"
 #include "protocol.h"
 #include "runtime/log.h"
 #include "runtime/thread.h"
@@ -19,6 +21,10 @@
 #define STACK_BYTES (64 * 1024)
 /* Offset of the thread that sent a request in struct fuse_in_header, with which each request starts. */
 #define PID_AT 32
+/* Offset of padding in struct fuse_in_header, which tells the host how many replies were taken from the disk. */
+#define TAKEN_AT 38
+/* A reply on the disk: its header, the slot and the length. */
+#define ON_DISK_BYTES (GONDOLIN_MIN_FUSE_MESSAGE_BYTES + 8)
 /* A port reads as empty until the guest has noticed that the host is connected: that is not the end, so read again. */
 #define UNCONNECTED_PAUSE_NS 2000000L
 
@@ -120,6 +126,7 @@ static void *pump_requests(void *unused)
         long count = read(device_fd, buffer, BUFFER_BYTES);
         if (count > 0) {
             pump_processor_note(load_u32(buffer + PID_AT));
+            store_u16(buffer + TAKEN_AT, reply_disk_taken());
             enter_gate();
             write_to_port(buffer, (size_t)count);
             leave_gate((size_t)count);
@@ -177,7 +184,31 @@ static void pass_notification(const uint8_t *message, size_t length)
     count_received(length);
 }
 
-/* Replies: each is passed to the kernel in one write(2). */
+/* Passes a reply to the kernel in one write(2), `header` with a length that counts `bytes` of data that follow it. */
+static void pass_reply(const uint8_t *header, size_t header_bytes, const uint8_t *bytes, size_t length)
+{
+    const struct iovec parts[] = {
+        {.iov_base = (void *)(uintptr_t)header, .iov_len = header_bytes},
+        {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length},
+    };
+    /* ENOENT: the request was interrupted, and nobody waits for the reply. */
+    if (RETRY_EINTR(writev(device_fd, parts, length > 0 ? 2 : 1)) < 0 && errno != ENOENT)
+        log_warning("file channel: the kernel refused a reply: %s", strerror(errno));
+}
+
+static void pass_reply_on_disk(uint8_t *message)
+{
+    uint32_t length = load_u32(message + GONDOLIN_MIN_FUSE_MESSAGE_BYTES + 4);
+    const uint8_t *bytes = reply_disk_take(load_u32(message + GONDOLIN_MIN_FUSE_MESSAGE_BYTES), length);
+    if (bytes == NULL) {
+        log_warning("file channel: cannot read a reply from its disk: %s", strerror(errno));
+        length = 0;
+    }
+    store_u32(message, GONDOLIN_MIN_FUSE_MESSAGE_BYTES + length);
+    store_u32(message + 4, bytes == NULL ? (uint32_t)-EIO : 0);
+    pass_reply(message, GONDOLIN_MIN_FUSE_MESSAGE_BYTES, bytes, length);
+}
+
 static void *pump_replies(void *unused)
 {
     (void)unused;
@@ -197,9 +228,10 @@ static void *pump_replies(void *unused)
                 die("out of memory for a notification");
             continue;
         }
-        /* ENOENT: the request was interrupted, and nobody waits for the reply. */
-        if (RETRY_EINTR(write(device_fd, buffer, length)) < 0 && errno != ENOENT)
-            log_warning("file channel: the kernel refused a reply: %s", strerror(errno));
+        if (length == ON_DISK_BYTES && load_u32(buffer + 4) == GONDOLIN_REPLY_ON_DISK)
+            pass_reply_on_disk(buffer);
+        else
+            pass_reply(buffer, length, NULL, 0);
         count_received(length);
     }
 }

@@ -9,6 +9,8 @@ export interface FuseRequest {
   readonly nodeId: number;
   readonly uid: number;
   readonly gid: number;
+  /** Number of replies that the agent has taken from the reply disk, modulo 65,536. */
+  readonly repliesTaken: number;
   readonly body: Buffer;
 }
 
@@ -90,6 +92,7 @@ function decodeRequest(message: Buffer): FuseRequest {
     nodeId: Number(message.readBigUInt64LE(16)),
     uid: message.readUInt32LE(24),
     gid: message.readUInt32LE(28),
+    repliesTaken: message.readUInt16LE(38),
     body,
   };
 }

@@ -7,6 +7,7 @@ import { Budget } from '../bounds/budget.ts';
 import { MAX_REQUESTS_UNDER_WAY, REPLY_BYTES, REQUEST_BYTES } from '../bounds/limits.ts';
 import { RequestReservation } from '../bounds/request-reservation.ts';
 import { VfsError } from '../vfs-error.ts';
+import { ReplySlots, type SlotDisk } from './reply-slots.ts';
 
 export interface RequestPumpOptions {
   readonly turns: TurnQueue;
@@ -26,6 +27,8 @@ export class RequestPump {
   readonly #requestBytes = new Budget(REQUEST_BYTES);
   readonly #replyBytes = new Budget(REPLY_BYTES);
   #channel: Duplex | null = null;
+  /** Null when the guest has no disk for replies. */
+  #slots: ReplySlots | null = null;
   /** A decoded request that does not fit the budget of request bytes yet. */
   #parked: FuseRequest | null = null;
   #underWay = 0;
@@ -64,8 +67,9 @@ export class RequestPump {
     return this.#underWay === 0 && this.#parked === null && !this.#isQueued;
   }
 
-  attach(channel: Duplex): void {
+  attach(channel: Duplex, replyDisk: SlotDisk | null): void {
     this.#channel = channel;
+    this.#slots = replyDisk === null ? null : new ReplySlots(replyDisk);
     channel.on('data', (chunk: Buffer) => {
       if (this.#isOver) return;
       this.bytesIn += chunk.length;
@@ -127,6 +131,7 @@ export class RequestPump {
       return false;
     }
     this.#underWay++;
+    this.#slots?.noteTaken(request.repliesTaken);
     void this.#serve(request, new RequestReservation(this.#requestBytes, this.#replyBytes, bytes));
     return true;
   }
@@ -137,7 +142,7 @@ export class RequestPump {
     try {
       const reply = await this.#options.serve(request, room);
       if (reply === null) finish();
-      else this.write(reply, finish);
+      else this.write(this.#slots?.shorten(reply) ?? reply, finish);
     } catch (error) {
       this.#break(error);
       finish();

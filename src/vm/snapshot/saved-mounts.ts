@@ -106,5 +106,5 @@ export async function restoreMounts(
   });
   onServer(server);
   await server.start();
-  server.attach(machine.fs);
+  server.attach(machine.fs, undefined, machine.replyDisk);
 }

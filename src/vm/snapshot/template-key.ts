@@ -16,6 +16,8 @@ export interface TemplateKeyInput {
   readonly rootDisk?: MachineDisk;
   /** @default none */
   readonly images?: readonly string[];
+  /** @default false */
+  readonly hasReplyDisk?: boolean;
   readonly accelerator: Accelerator;
   readonly qemu: Tool;
   /** True when the scratch mounts are part of the machine. */

@@ -83,6 +83,8 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
     disks: disks.map((disk) => ({ sizeBytes: disk.image.sizeBytes })),
     ...rootDisk(options),
     ...(image.attachedImages === undefined ? {} : { images: image.attachedImages }),
+    // Only file servers use it.
+    hasReplyDisk: Object.keys(options.vfs?.mounts ?? {}).length > 0,
   };
   const { vmlinuxPath, initramfsPath, rootfsPath } = image;
   const hasScratch = hasStandardScratch(options);

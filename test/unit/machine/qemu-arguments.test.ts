@@ -132,6 +132,19 @@ it('buildQemuArguments() doubles commas in the path of the root drive and in the
   expect(values(args, '-name')).toEqual(['guest=x,,debug-threads=on']);
 });
 
+it('buildQemuArguments() puts the disk for replies after all others, read-only', () => {
+  const disk = { sizeBytes: MIB };
+  const args = build({ disks: [disk], rootDisk: disk, hasReplyDisk: true });
+  expect(values(args, '-add-fd').at(-1)).toBe('fd=11,set=4');
+  expect(values(args, '-blockdev').at(-1)).toBe(
+    'driver=raw,node-name=drive-replies,read-only=on,file.driver=file,file.filename=/dev/fdset/4,file.locking=off',
+  );
+  expect(values(args, '-device').at(-1)).toBe(
+    'virtio-blk-pci,drive=drive-replies,serial=replies,num-queues=1,queue-size=512,disable-legacy=on,ioeventfd=off',
+  );
+  expect(build({ hasReplyDisk: false })).toEqual(build());
+});
+
 it('buildQemuArguments() appends kernel arguments to its own', () => {
   const [line] = values(build({ kernelArguments: ['rdinit=/bare', 'loglevel=7'] }), '-append');
   expect(line).toMatch(/^console=ttyS0 quiet panic=-1 .* rdinit=\/bare loglevel=7$/);
