@@ -9,6 +9,8 @@ import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
 import { EMPTY, type FuseOperation } from './context.ts';
 
 const PAGE_BYTES = 4096;
+/** At most what the agent sets (guest/src/file/fuse.c): while one transfer is served, the guest copies the one before. */
+const READ_AHEAD_BYTES = 2 * MAX_TRANSFER_BYTES;
 const MAX_BACKGROUND = 64;
 const CONGESTION_THRESHOLD = 48;
 /** Oldest kernel protocol with the structures that we write (Linux 4.20). */
@@ -23,7 +25,7 @@ const init: FuseOperation = (_context, { body }) => {
   const reply = Buffer.alloc(64);
   reply.writeUInt32LE(FUSE_MAJOR, 0);
   reply.writeUInt32LE(Math.min(minor, FUSE_MINOR), 4);
-  reply.writeUInt32LE(MAX_TRANSFER_BYTES, 8);
+  reply.writeUInt32LE(READ_AHEAD_BYTES, 8);
   reply.writeUInt32LE((body.readUInt32LE(12) & wanted) >>> 0, 12);
   reply.writeUInt16LE(MAX_BACKGROUND, 16);
   reply.writeUInt16LE(CONGESTION_THRESHOLD, 18);
