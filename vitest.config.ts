@@ -60,6 +60,11 @@ export default defineConfig({
           include: ['test/vm/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 240_000,
+          // As for process tests; a process with many VMs is also what a program of a user is.
+          isolate: false,
+          restoreMocks: true,
+          unstubEnvs: true,
+          unstubGlobals: true,
           // Two cores under TCG: VMs of two files at once would only slow each other down.
           fileParallelism: false,
         },
