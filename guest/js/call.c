@@ -13,7 +13,6 @@
 #define LOAD_LIMIT_MS 10000
 
 #define CALL_HEADER_BYTES 14
-#define MAX_NAME_BYTES 65535
 
 /* Handlers by their name, on an object without a prototype. */
 static JSValue handlers;
@@ -169,11 +168,7 @@ static void reply_result(JSValue json)
     JS_FreeCString(realm, text);
 }
 
-/*
- * Only when more is in use than the last collection left: what a call leaves in cycles is then found. A collection visits every
- * object, which takes seven times as long as an empty call, and copies each page of an engine that was just forked.
- */
-static void collect_garbage(void)
+void call_collect_garbage(void)
 {
     static size_t used_then;
     if (memory_used() <= used_then)
@@ -186,14 +181,15 @@ void call_handler(const struct frame *frame)
 {
     if (frame->length < CALL_HEADER_BYTES)
         _exit(2);
-    const uint8_t *bytes = frame->payload;
+    uint8_t *bytes = frame->payload;
     size_t name_length = load_u16(bytes + 12);
     if (name_length > frame->length - CALL_HEADER_BYTES)
         _exit(2);
-    char name[MAX_NAME_BYTES + 1];
-    memcpy(name, bytes + CALL_HEADER_BYTES, name_length);
-    name[name_length] = '\0';
     size_t start = CALL_HEADER_BYTES + name_length;
+    /* Moved over its length, which leaves room for its end: a copy on the stack would be 16 pages that each engine copies first. */
+    char *name = (char *)bytes + CALL_HEADER_BYTES - 2;
+    memmove(name, bytes + CALL_HEADER_BYTES, name_length);
+    name[name_length] = '\0';
     limits_start(load_u32(bytes + 4), load_u32(bytes + 8));
     JSValue json = run_handler(name, (const char *)bytes + start, frame->length - start);
     if (JS_IsException(json))
@@ -201,5 +197,5 @@ void call_handler(const struct frame *frame)
     else
         reply_result(json);
     if (load_u32(bytes) & CALL_FLAG_GC)
-        collect_garbage();
+        call_collect_garbage();
 }

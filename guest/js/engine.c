@@ -1,19 +1,25 @@
 #include "engine.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "call.h"
 #include "descriptor.h"
 #include "host_module.h"
 #include "keeper.h"
 #include "limits.h"
+#include "memory.h"
 #include "realm.h"
 #include "runtime/util.h"
 
 /* Beside JavaScript's own limit: QuickJS checks it before it recurses, not within a function of its own. */
 #define STACK_MARGIN_BYTES (1024 * 1024)
+
+/* Of an engine that may outlive its successor's start. */
+#define SMALL_HEAP_BYTES (4 * 1024 * 1024)
 
 /* Reaches the keeper. */
 static int keeper = -1;
@@ -43,6 +49,8 @@ static void take_snapshot(uint32_t id)
         refuse("no descriptor is left for a snapshot");
         return;
     }
+    /* Once for all engines that will be forked from it. */
+    call_collect_garbage();
     pid_t pid = fork();
     if (pid == 0) {
         close_quietly(pair[0]);
@@ -86,6 +94,19 @@ static void start(const struct frame *frame)
     host_send(FRAME_READY, NULL, 0);
 }
 
+/*
+ * Ends this engine after the next one has begun: the kernel takes a fifth of a restore to free its pages, and can do so while the host
+ * thinks. One with much memory frees it first, because the machine may have no room for two of them. No signal may be handled any
+ * more: what is shared is about the next engine.
+ */
+static _Noreturn void leave(void)
+{
+    limits_pause();
+    if (memory_used() <= SMALL_HEAP_BYTES)
+        (void)syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &(struct sched_param){0}); /* Not in musl. */
+    _exit(0);
+}
+
 static bool has_reply(uint8_t type)
 {
     return type != FRAME_FORGET && type != FRAME_KEEP;
@@ -109,7 +130,7 @@ static void serve(const struct frame *frame)
         break;
     case FRAME_RESTORE:
         tell_keeper(ORDER_RESTORE, id, -1);
-        _exit(0);
+        leave();
     case FRAME_FORGET:
         tell_keeper(ORDER_FORGET, id, -1);
         break;

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "runtime/util.h"
 #include "shared.h"
+#include "text_pages.h"
 
 /* A snapshot: the socket of the process that waits to be forked. */
 struct snapshot {
@@ -19,6 +20,8 @@ struct snapshot {
 static struct snapshot *snapshots;
 /* Reaches the engine; -1 while there is none. */
 static int engine = -1;
+/* Reached the engine that a restore has replaced, until the kernel has freed its memory. */
+static int replaced = -1;
 
 static struct snapshot **find(uint32_t id)
 {
@@ -100,6 +103,20 @@ static void forget_all_but(uint32_t id)
     }
 }
 
+/*
+ * The engine ends by itself, in its own time (engine.c): whoever restores without a pause waits for the one before, so that no more
+ * than one is on its way out.
+ */
+static void replace_engine(void)
+{
+    char nothing;
+    if (replaced >= 0)
+        (void)RETRY_EINTR(recv(replaced, &nothing, sizeof nothing, 0));
+    close_quietly(replaced);
+    replaced = engine;
+    engine = -1;
+}
+
 /* Obeys the engine until it ends. */
 static void serve_engine(void)
 {
@@ -118,11 +135,14 @@ static void serve_engine(void)
         if (is_restoring)
             break;
     }
+    if (is_restoring) {
+        replace_engine();
+        start_engine(message.id, true);
+        return;
+    }
     close_quietly(engine);
     engine = -1;
-    if (is_restoring)
-        start_engine(message.id, true);
-    else if (shared->is_owing || shared->is_writing)
+    if (shared->is_owing || shared->is_writing)
         report_death();
 }
 
@@ -155,6 +175,7 @@ int keeper_run(void)
     (void)signal(SIGPIPE, SIG_IGN);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return 1;
+    text_pages_keep();
     pid_t pid = fork();
     if (pid < 0)
         return 1;
