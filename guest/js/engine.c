@@ -9,6 +9,7 @@
 #include "call.h"
 #include "descriptor.h"
 #include "host_module.h"
+#include "identity.h"
 #include "keeper.h"
 #include "limits.h"
 #include "memory.h"
@@ -118,6 +119,9 @@ static void serve(const struct frame *frame)
     switch (frame->type) {
     case FRAME_START:
         start(frame);
+        break;
+    case FRAME_IDENTITY:
+        identity_set(frame);
         break;
     case FRAME_LOAD:
         call_load(frame);

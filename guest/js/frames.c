@@ -17,6 +17,11 @@ void frames_init(bool is_of_port)
     is_port = is_of_port;
 }
 
+bool frames_have_port(void)
+{
+    return is_port;
+}
+
 /* False at the end of the input. */
 static bool read_exactly(uint8_t *bytes, size_t length)
 {

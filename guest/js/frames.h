@@ -24,9 +24,10 @@ enum frame_type {
     FRAME_HOST_RESULT = 6, /* u8 1 for a throw, value */
     FRAME_START = 7,       /* u64 heap, u64 stack, u64 result, each its largest size in bytes; the first request */
     FRAME_KEEP = 8,        /* u32 id: frees all snapshots but this one and 0; no reply */
+    FRAME_IDENTITY = 9,    /* u64 nanoseconds since 1970, entropy: of a copy of a machine, before its first LOAD */
 
     /* Replies of the guest. */
-    FRAME_READY = 32,       /* after START and RESTORE */
+    FRAME_READY = 32,       /* after START, IDENTITY and RESTORE */
     FRAME_LOADED = 33,      /* empty */
     FRAME_RESULT = 34,      /* call statistics, result as JSON */
     FRAME_FAILED = 35,      /* call statistics, u8 enum failure_kind, message */
@@ -60,6 +61,8 @@ struct frame {
 
 /* Before all others. A port reads as empty while the host is not connected: that is not its end. */
 void frames_init(bool is_port);
+
+bool frames_have_port(void);
 
 /* Waits for a frame. Returns false at the end of the input; a broken frame ends the process. */
 bool frame_read(struct frame *frame);

@@ -6,6 +6,7 @@
 
 #include "descriptor.h"
 #include "engine.h"
+#include "identity.h"
 #include "runtime/util.h"
 #include "shared.h"
 #include "text_pages.h"
@@ -176,6 +177,7 @@ int keeper_run(void)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
         return 1;
     text_pages_keep();
+    identity_prepare();
     pid_t pid = fork();
     if (pid < 0)
         return 1;

@@ -5,6 +5,7 @@ import type { GuestArch } from '../host/tools.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
 import { agentPathFor } from './agent-path.ts';
 import { ensureEntry } from './cache/entry.ts';
+import { fileSha256 } from './cache/file-digest.ts';
 import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
 import { digestBytes } from './cache/verify-files.ts';
 import type { BootImage, EnsureImageOptions, ImageContext } from './guest-image.ts';
@@ -14,17 +15,22 @@ import { imageKey, initramfsKey, type ProgramRecipe } from './recipe.ts';
 const AARCH64_AGENT_HINT =
   'Build it with: apt install gcc-aarch64-linux-gnu && make -C guest aarch64. The npm package has it.';
 
+interface Program {
+  readonly path: string;
+  readonly sha256: string;
+}
+
 /**
- * Reads the guest agent for a processor.
+ * Finds the guest agent for a processor.
  * @throws {GondolinError} IMAGE_AGENT_MISSING
  */
-export async function readAgent(
+export async function findAgent(
   { agentPath }: EnsureImageOptions,
   arch: GuestArch,
-): Promise<Buffer> {
+): Promise<Program> {
   const path = agentPathFor(agentPath, arch);
   try {
-    return await readFile(path);
+    return { path, sha256: await fileSha256(path) };
   } catch (cause) {
     throw new GondolinError('IMAGE_AGENT_MISSING', `Cannot read the guest agent at '${path}'`, {
       cause,
@@ -33,11 +39,20 @@ export async function readAgent(
   }
 }
 
-/** The program of a recipe, with its digest. */
-async function readProgram(recipe: ImageRecipe | ProgramRecipe) {
+/** The program of a recipe; null for one without. */
+async function findProgram(recipe: ImageRecipe | ProgramRecipe) {
   if (recipe.kind !== 'program') return null;
-  const data = await readFile(recipe.hostPath);
-  return { path: recipe.guestPath, sha256: digestBytes(data), data };
+  const { hostPath: path, guestPath } = recipe;
+  return { path, guestPath, sha256: await fileSha256(path) };
+}
+
+/** Reads a program whose digest is part of the key of what is built. */
+async function read({ path, sha256 }: Program): Promise<Buffer> {
+  const data = await readFile(path);
+  if (digestBytes(data) === sha256) return data;
+  throw new GondolinError('IMAGE_BUILD_FAILED', `'${path}' has changed while the image was built`, {
+    hint: 'Run the command again once it is complete.',
+  });
 }
 
 /**
@@ -50,15 +65,20 @@ export async function addInitramfs(
   context: ImageContext,
 ): Promise<BootImage> {
   try {
-    const agent = await readAgent(context.options, parts.arch);
-    const program = await readProgram(recipe);
-    const named = program === null ? null : { path: program.path, sha256: program.sha256 };
-    const key = initramfsKey(digestBytes(agent), parts.modulesSha256, named);
+    const agent = await findAgent(context.options, parts.arch);
+    const program = await findProgram(recipe);
+    const named = program === null ? null : { path: program.guestPath, sha256: program.sha256 };
+    const key = initramfsKey(agent.sha256, parts.modulesSha256, named);
     const entry = await ensureEntry(entryPlace(context.options.cacheDirectory, 'initramfs', key), {
       ...context,
       build: async (target) => {
         const { buildInitramfs } = await import('./build-initramfs.ts');
-        await buildInitramfs({ agent, program, modulesPath: parts.modulesPath, target });
+        await buildInitramfs({
+          agent: await read(agent),
+          program: program === null ? null : { path: program.guestPath, data: await read(program) },
+          modulesPath: parts.modulesPath,
+          target,
+        });
         return { title: `agent for kernel ${parts.kernelRelease}`, kernelRelease: '' };
       },
     });

@@ -1,6 +1,6 @@
 import { asHostError } from '../host/system-failure.ts';
 import type { ImageRecipe } from '../plan/plan.ts';
-import { addInitramfs, readAgent } from './add-initramfs.ts';
+import { addInitramfs, findAgent } from './add-initramfs.ts';
 import type { BootRootfs } from './alpine/ensure-alpine-rootfs.ts';
 import type { HeldEntry } from './cache/entry.ts';
 import { ensureBoth, ensureKernel, ensureRootfs, joinParts } from './debian-parts.ts';
@@ -51,7 +51,7 @@ export async function ensureImage(
   return withContext(options, async (context) => {
     // Before minutes of work; what a directory holds is known only afterwards.
     const arch = archOf(recipe);
-    if (arch !== null) await readAgent(context.options, arch);
+    if (arch !== null) await findAgent(context.options, arch);
     return addInitramfs(recipe, await ensureParts(recipe, context), context);
   });
 }

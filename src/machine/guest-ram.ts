@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { nextData, nextHole } from '../host/sparse-file.ts';
@@ -6,6 +7,11 @@ import type { Machine } from './start-machine.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 const PAGE_BYTES = 4096;
+/**
+ * The kernel keeps what one write wrote in one piece, and maps all of that where a machine touches a page of it (from Linux 6.18): the RAM
+ * of a function's machine that is mapped would be twice as large.
+ */
+const PIECE_BYTES = 64 * 1024;
 /** Mode of a saved RAM that QEMUs with their own ids open: the file has their group. */
 export const SHARED_RAM_MODE = 0o660;
 const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);
@@ -57,7 +63,7 @@ async function copyChunks(mapping: RamMapping, memory: FileHandle, to: FileHandl
       if (!touched(at, length) && !hasData(backing.fd, at, length)) continue;
       const chunk = buffer.subarray(0, length);
       await readAll(memory, chunk, mapping.address + at);
-      await writeNonZero(to, chunk, at);
+      writeNonZero(to, chunk, at);
     }
   } finally {
     await backing.close();
@@ -78,21 +84,20 @@ async function readAll(from: FileHandle, buffer: Buffer, position: number): Prom
   }
 }
 
-async function writeAll(to: FileHandle, bytes: Buffer, position: number): Promise<void> {
+function writeAll(to: FileHandle, bytes: Buffer, position: number): void {
   for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await to.write(bytes, at, bytes.length - at, position + at);
-    at += bytesWritten;
+    at += writeSync(to.fd, bytes, at, Math.min(PIECE_BYTES, bytes.length - at), position + at);
   }
 }
 
 /** Writes the runs of pages that are not zero; the target has holes elsewhere. */
-async function writeNonZero(to: FileHandle, bytes: Buffer, position: number): Promise<void> {
+function writeNonZero(to: FileHandle, bytes: Buffer, position: number): void {
   let start = -1;
   for (let at = 0; at <= bytes.length; at += PAGE_BYTES) {
     const isData = at < bytes.length && !bytes.subarray(at, at + PAGE_BYTES).equals(ZERO_PAGE);
     if (isData && start < 0) start = at;
     if (!isData && start >= 0) {
-      await writeAll(to, bytes.subarray(start, at), position + start);
+      writeAll(to, bytes.subarray(start, at), position + start);
       start = -1;
     }
   }

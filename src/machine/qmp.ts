@@ -45,8 +45,10 @@ export class QmpClient {
   #ended: GondolinError | undefined;
   #resolveClosed: (error: GondolinError) => void = () => undefined;
   #onGreeting: ((greeting: QmpMessage) => void) | undefined;
+  readonly #greeted: Promise<void>;
+  #negotiated: Promise<void> | null = null;
 
-  private constructor(channel: Duplex) {
+  private constructor(channel: Duplex, limits: QmpLimits) {
     this.#channel = channel;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
@@ -55,6 +57,17 @@ export class QmpClient {
     channel.on('error', (cause) => this.#end(closedError(cause)));
     channel.on('close', () => this.#end(closedError()));
     channel.on('end', () => this.#end(closedError()));
+    this.#greeted = this.#greeting(limits.timeoutMs ?? GREETING_LIMIT_MS);
+    // Who sends no command learns of the end by `closed`.
+    this.#greeted.catch(() => undefined);
+  }
+
+  /**
+   * Returns a client that negotiates capabilities before its first command: QEMU reads its monitor byte by byte, while it still
+   * starts.
+   */
+  static open(channel: Duplex, limits: QmpLimits = {}): QmpClient {
+    return new QmpClient(channel, limits);
   }
 
   /**
@@ -62,9 +75,8 @@ export class QmpClient {
    * @throws {GondolinError} MACHINE_QMP_TIMEOUT, MACHINE_QMP_CLOSED, MACHINE_QMP_PROTOCOL, MACHINE_QMP_FAILED.
    */
   static async connect(channel: Duplex, limits: QmpLimits = {}): Promise<QmpClient> {
-    const client = new QmpClient(channel);
-    await client.#greeting(limits.timeoutMs ?? GREETING_LIMIT_MS);
-    await client.execute('qmp_capabilities', {}, limits);
+    const client = QmpClient.open(channel, limits);
+    await client.#negotiate(limits);
     return client;
   }
 
@@ -72,7 +84,19 @@ export class QmpClient {
    * Runs one command and returns its `return` value, which the caller checks.
    * @throws {GondolinError} MACHINE_QMP_FAILED when QEMU refuses, else as `connect`.
    */
-  execute(command: string, args: QmpMessage = {}, limits: QmpLimits = {}): Promise<unknown> {
+  async execute(command: string, args: QmpMessage = {}, limits: QmpLimits = {}): Promise<unknown> {
+    await this.#negotiate(limits);
+    return this.#send(command, args, limits);
+  }
+
+  #negotiate(limits: QmpLimits): Promise<void> {
+    this.#negotiated ??= this.#greeted.then(async () => {
+      await this.#send('qmp_capabilities', {}, limits);
+    });
+    return this.#negotiated;
+  }
+
+  #send(command: string, args: QmpMessage, limits: QmpLimits): Promise<unknown> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     this.#lastId += 1;
     const id = this.#lastId;

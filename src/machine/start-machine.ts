@@ -46,6 +46,11 @@ export interface StartMachineOptions {
    * locks (flock) on them.
    */
   readonly diskFds?: readonly number[];
+  /**
+   * If false, the machine is returned as soon as QEMU was spawned, and a QEMU that does not start is one that has ended
+   * (MACHINE_EXITED). Its guest's ports take bytes already. @default true
+   */
+  readonly awaitsMonitor?: boolean;
   /** Called once QEMU was spawned, while it still initializes. */
   readonly onSpawned?: () => void;
 }
@@ -85,7 +90,7 @@ export interface Machine {
 const QUIT_LIMIT_MS = 1_000;
 
 /**
- * Starts a machine; resolves when QEMU runs and its monitor responds, while the guest is still booting. On failure nothing
+ * Starts a machine; resolves when QEMU runs and, unless told otherwise, its monitor responds, while the guest is still booting. On failure nothing
  * keeps running or stays on disk. Also ends what killed gondolins left.
  * @throws {GondolinError} MACHINE_SPEC_INVALID, MACHINE_START_FAILED, MACHINE_QMP_…, HOST_TOOL_NOT_FOUND,
  *   HOST_ACCEL_INVALID, HOST_DIRECTORY_UNUSABLE.
@@ -151,7 +156,10 @@ export async function startMachine(
   });
   writeSession(session, child.pid);
   options.onSpawned?.();
-  const qmp = await connectMonitor(child, exited, options);
+  const qmp =
+    options.awaitsMonitor === false
+      ? QmpClient.open(child.qmp)
+      : await connectMonitor(child, exited, options);
   const files = { stateFile, rootDisk, replyDisk };
   return runningMachine({ spec, child, accelerator, confinement, ...files, exited, qmp });
 }

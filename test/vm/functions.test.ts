@@ -15,6 +15,8 @@ const place = mkdtempSync(join(TEST_DIRECTORY, 'functions-'));
 const cwd = join(place, 'project');
 const PACKAGE = `${ALIAS}/js`;
 const SANDBOXES = IS_FULL_LOAD ? 40 : 8;
+/** A guest's clock is set to within 25 ms, and on a busy machine the host's own reading of it waits. */
+const CLOCK_MS = 250;
 
 beforeAll(async () => installAlias(await packPackage(), cwd), 240_000);
 afterAll(() => rmSync(place, { recursive: true, force: true }), 60_000);
@@ -72,16 +74,29 @@ it('each block of the document runs with the installed package, and leaves nothi
   expect(output).not.toMatch(/limit|timeout|cancelled/i);
 });
 
-it(`require() gives the same, ${SANDBOXES} sandboxes that nobody disposes work side by side, and the engine has what it is said to have`, async () => {
+it(`require() gives the same, ${SANDBOXES} sandboxes that nobody disposes work side by side with clocks and random numbers of their own, and the engine has what it is said to have`, async () => {
   const probes = Object.values(ENGINE_PROBES).flat();
   const program = `
     const { SandboxBuilder } = require('${PACKAGE}');
+    const seen = new Set();
     async function one(n) {
       const sandbox = await (await new SandboxBuilder().build()).loadRuntime();
       sandbox.addHandler('add', 'let sum = 0; export function handler(n) { sum += n; return sum; }');
+      sandbox.addHandler('own', 'export function handler() { return [Date.now(), Math.random(), crypto.getRandomValues(new Uint32Array(4)).join()]; }');
+      sandbox.addHandler('spin', 'export function handler() { for (;;); }');
       const loaded = await sandbox.getLoadedSandbox();
+      const before = Date.now();
+      const [now, ...numbers] = await loaded.callHandler('own', null);
+      if (now < before - ${CLOCK_MS} || now > Date.now() + ${CLOCK_MS}) console.log('a clock is wrong by', now - before);
+      for (const number of numbers) seen.add(number);
       await loaded.callHandler('add', n);
-      return loaded.callHandler('add', n);
+      const sum = await loaded.callHandler('add', n);
+      if (n === 0) {
+        // Before the agent of its guest was woken, perhaps.
+        setTimeout(() => loaded.interruptHandle.kill(), 5);
+        await loaded.callHandler('spin', null).catch(({ code }) => code === 'ERR_CANCELLED' || console.log(code));
+      }
+      return sum;
     }
     (async () => {
       let sum = 0;
@@ -89,14 +104,15 @@ it(`require() gives the same, ${SANDBOXES} sandboxes that nobody disposes work s
         const four = await Promise.all([0, 1, 2, 3].map((n) => one(4 * at + n)));
         sum += four.reduce((all, result) => all + result);
       }
-      console.log(sum);
+      console.log(sum, seen.size);
       const sandbox = await (await new SandboxBuilder().build()).loadRuntime();
       sandbox.addHandler('probe', ${JSON.stringify(PROBE_HANDLER)});
       const loaded = await sandbox.getLoadedSandbox();
       console.log(JSON.stringify(await loaded.callHandler('probe', ${JSON.stringify(probes)})));
     })();`;
   const [sum, lacks = ''] = (await outputOf('many.cjs', program)).split('\n');
-  expect(sum).toBe(String(SANDBOXES * (SANDBOXES - 1)));
+  // Two random numbers of each: no two sandboxes have one in common.
+  expect(sum).toBe(`${SANDBOXES * (SANDBOXES - 1)} ${2 * SANDBOXES}`);
   expect(JSON.parse(lacks)).toEqual(probes.filter((probe) => ENGINE_LACKS.includes(probe)));
   const passed = probes.length - ENGINE_LACKS.length;
   process.stderr.write(

@@ -34,7 +34,7 @@ async function readBounded(directory: string): Promise<string> {
     if (!(await file.stat()).isFile()) {
       throw invalid(directory, `${MANIFEST_NAME} is not a regular file`);
     }
-    const buffer = Buffer.alloc(MANIFEST_MAX_BYTES + 1);
+    const buffer = Buffer.allocUnsafe(MANIFEST_MAX_BYTES + 1);
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0);
     if (bytesRead > MANIFEST_MAX_BYTES) throw invalid(directory, `${MANIFEST_NAME} is too long`);
     return buffer.toString('utf8', 0, bytesRead);

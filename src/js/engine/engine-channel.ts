@@ -1,5 +1,4 @@
 import type { SandboxSizes } from '../sizes.ts';
-import { encodeU64s } from '../wire/engine-frame.ts';
 
 /** A running gondolin-js, wherever it runs. */
 export interface EngineChannel {
@@ -29,12 +28,7 @@ export interface SavedEngine {
 }
 
 /**
- * Starts a gondolin-js, which waits for START, or continues a saved one, which waits for any request.
+ * Starts a gondolin-js with these sizes, or continues a saved one. It then waits for requests.
  * @throws {GondolinError} as `VM.create`; SNAPSHOT_REFUSED.
  */
 export type OpenEngine = (sizes: SandboxSizes, saved?: SavedEngine) => Promise<EngineChannel>;
-
-/** The payload of START. */
-export function encodeSizes({ heap, stack, outputBuffer }: SandboxSizes): Buffer {
-  return encodeU64s([heap, stack, outputBuffer]);
-}

@@ -4,7 +4,7 @@ import type { SandboxSetup } from '../sandbox-setup.ts';
 import { ENGINE_FRAME, encodeU32 } from '../wire/engine-frame.ts';
 import { expectReply } from '../wire/expect-reply.ts';
 import { Engine } from './engine.ts';
-import { type EngineChannel, encodeSizes, type SavedEngine } from './engine-channel.ts';
+import type { EngineChannel, SavedEngine } from './engine-channel.ts';
 
 /** The runtime without handlers: the snapshot that each engine starts from. */
 const BARE = 0;
@@ -36,7 +36,7 @@ export class Engines {
   /** @throws {GondolinError} ERR_GUEST_ABORT, and what starting a VM throws. */
   static async start(setup: SandboxSetup): Promise<Engines> {
     const machines = new LiveMachines();
-    return new Engines(setup, await openEngine(setup, machines), machines);
+    return new Engines(setup, await connect(setup, machines), machines);
   }
 
   get current(): Engine {
@@ -80,7 +80,7 @@ export class Engines {
     try {
       await this.restore({ engine: this.#current, id: BARE });
     } catch {
-      const opening = openEngine(this.#setup, this.#machines);
+      const opening = connect(this.#setup, this.#machines);
       await Promise.all([opening, this.#current.close()]);
       this.#current = await opening;
     }
@@ -152,16 +152,4 @@ async function connect(
     print,
     settled: () => fetches?.cancelAll(),
   });
-}
-
-async function openEngine(setup: SandboxSetup, machines: LiveMachines): Promise<Engine> {
-  const engine = await connect(setup, machines);
-  try {
-    const reply = await engine.request(ENGINE_FRAME.start, [encodeSizes(setup.sizes)]);
-    expectReply(reply, ENGINE_FRAME.ready);
-    return engine;
-  } catch (error) {
-    await engine.close();
-    throw error;
-  }
 }

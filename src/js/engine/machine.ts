@@ -4,10 +4,8 @@ import type { Duplex } from 'node:stream';
 import { jsProgramPath } from '../../host/package-root.ts';
 import { type LoneProgram, startLoneProgram } from '../../vm/start/lone-program.ts';
 import { DEFAULT_SIZES, machineBytes, type SandboxSizes } from '../sizes.ts';
-import { ENGINE_FRAME, type EngineFrame, encodeEngineFrame } from '../wire/engine-frame.ts';
-import { EngineFrameDecoder } from '../wire/engine-frame-decoder.ts';
-import { expectReply } from '../wire/expect-reply.ts';
-import { type EngineChannel, encodeSizes, type SavedEngine } from './engine-channel.ts';
+import type { EngineChannel, SavedEngine } from './engine-channel.ts';
+import { identify, startEngine } from './greet.ts';
 
 const GUEST_PATH = '/gondolin-js';
 
@@ -24,34 +22,18 @@ export async function openMachine(
     guestPath: GUEST_PATH,
     args: ['--port'],
     memoryBytes: machineBytes(sizes),
-    prepare: prepareEngine,
+    // Each sandbox gives it sizes of its own, which replace these.
+    prepare: (channel) => startEngine(channel, channel, DEFAULT_SIZES),
+    greet: (channel, isCopy) => greet(channel, sizes, isCopy),
     ...(saved === undefined ? {} : { from: saved.directory }),
   });
   program.keepAlive(false);
   return new MachineChannel(program);
 }
 
-/** Waits for the first engine. Each sandbox gives it sizes of its own, which replace these. */
-async function prepareEngine(channel: Duplex): Promise<void> {
-  channel.write(encodeEngineFrame(ENGINE_FRAME.start, encodeSizes(DEFAULT_SIZES)));
-  expectReply(await firstFrame(channel), ENGINE_FRAME.ready);
-}
-
-function firstFrame(channel: Duplex): Promise<EngineFrame> {
-  const decoder = new EngineFrameDecoder();
-  return new Promise((resolve, reject) => {
-    const onData = (chunk: Buffer) => {
-      try {
-        const [frame] = decoder.push(chunk);
-        if (frame === undefined) return;
-        channel.off('data', onData).pause();
-        resolve(frame);
-      } catch (error) {
-        reject(error as Error);
-      }
-    };
-    channel.on('data', onData);
-  });
+async function greet(channel: Duplex, sizes: SandboxSizes, isCopy: boolean): Promise<void> {
+  await startEngine(channel, channel, sizes);
+  if (isCopy) await identify(channel, channel);
 }
 
 class MachineChannel implements EngineChannel {

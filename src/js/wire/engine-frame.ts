@@ -8,6 +8,7 @@ export const ENGINE_FRAME = {
   hostResult: 6,
   start: 7,
   keep: 8,
+  identity: 9,
   ready: 32,
   loaded: 33,
   result: 34,

@@ -1,5 +1,4 @@
 import type { AgentClient } from '../../agent/agent-client.ts';
-import type { Hello } from '../../agent/greeting.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import { type StartMachineOptions, startMachine } from '../../machine/start-machine.ts';
 import { mountListenersDirectory } from '../ports/guest-listeners.ts';
@@ -36,10 +35,9 @@ export async function bootUntilReady(
     image.rootfsPath === null ? NO_ROOT : { device: '/dev/vda', fsType: image.rootfsType, mode };
   const guest = await bootMachine(spec, root, network, machineOptions);
   context.onMachine(guest.machine);
-  const ready = guest.ready.then(async (hello) => {
+  const ready = guest.ready.then(async () => {
     await prepare(context, guest.agent);
     await identify(guest);
-    return hello;
   });
   ready.catch(() => undefined);
   return untilReady({ ...guest, ready }, limit);
@@ -59,10 +57,9 @@ export async function bootMachine(
   return { machine, session, agent, ready };
 }
 
-async function switchRoot(agent: AgentClient, root: RootDevice): Promise<Hello> {
-  const hello = await agent.hello;
+async function switchRoot(agent: AgentClient, root: RootDevice): Promise<void> {
+  await agent.hello;
   await agent.root(root);
-  return hello;
 }
 
 async function prepare({ options, network }: StartContext, agent: AgentClient): Promise<void> {

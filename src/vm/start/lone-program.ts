@@ -5,6 +5,7 @@ import { isColdForced } from '../../host/cold-start.ts';
 import { hostPlatform } from '../../host/image-environment.ts';
 import { ensureImage } from '../../image/ensure-image.ts';
 import type { BootImage } from '../../image/guest-image.ts';
+import type { Machine } from '../../machine/start-machine.ts';
 import { guestFailure } from '../guest-failure.ts';
 import { GuestFiles } from '../guest-files.ts';
 import { imageCacheOptions } from '../image-cache-options.ts';
@@ -27,6 +28,11 @@ export interface LoneProgramOptions {
   readonly memoryBytes: number;
   /** Speaks to a program that was just started, until it is as each machine of it begins: that is saved as the template. */
   readonly prepare: (channel: Duplex) => Promise<void>;
+  /**
+   * Speaks to the program of a new machine until it can be used. That of a copy of the template begins with the time and the random
+   * numbers of the template, and gets its own (`isCopy`); what is written first waits in the channel while QEMU loads the machine.
+   */
+  readonly greet: (channel: Duplex, isCopy: boolean) => Promise<void>;
   /** A directory that `save` filled: its machine continues. @default a new machine */
   readonly from?: string;
 }
@@ -76,7 +82,15 @@ function programImage({ hostPath, guestPath }: LoneProgramOptions): Promise<Boot
 interface LoneGuest extends StartedGuest {
   readonly program: GuestProgram;
   readonly templateKey: string;
+  /** Makes the agent take requests. */
+  readonly wakeAgent: () => Promise<void>;
 }
+
+/**
+ * The agent of a copy is woken this long after its program: it tells when the program ends, and starts with 2,000 blocks of code to
+ * translate, for which nobody has to wait.
+ */
+const AGENT_DELAY_MS = 100;
 
 async function startGuest(image: BootImage, lone: LoneProgramOptions): Promise<LoneGuest> {
   // A writable root is the initramfs: there is nothing to seal, and no scratch to mount.
@@ -102,6 +116,9 @@ async function startGuest(image: BootImage, lone: LoneProgramOptions): Promise<L
       limit: limits.exceeded,
       onMachine: (machine) => limits.watch(machine),
       identity: createNamelessIdentity,
+      ...(lone.from === undefined
+        ? { greetRestored: (machine: Machine) => lone.greet(machine.fs, true) }
+        : {}),
       prepareTemplate: async (guest) => {
         const { settle } = await import('./warm-up.ts');
         await launch(guest);
@@ -116,10 +133,14 @@ async function startGuest(image: BootImage, lone: LoneProgramOptions): Promise<L
       : restoreGuest(context, lone.from));
     try {
       if (isCold) await Promise.race([launch(guest), limits.exceeded]);
+      if (lone.from === undefined && guest.thaw === undefined) {
+        await Promise.race([lone.greet(guest.machine.fs, false), limits.exceeded]);
+      }
       return {
         ...guest,
         program: program ?? guest.agent.adoptProgram(),
         templateKey: context.templateKey,
+        wakeAgent: wakeLater(guest),
       };
     } catch (error) {
       await guest.machine.kill();
@@ -130,8 +151,21 @@ async function startGuest(image: BootImage, lone: LoneProgramOptions): Promise<L
   }
 }
 
+/** Wakes the agent of a copy a little later, or when it is needed, if that is before. */
+function wakeLater({ thaw }: StartedGuest): () => Promise<void> {
+  if (thaw === undefined) return () => Promise.resolve();
+  let woken: Promise<void> | undefined;
+  const wake = () => {
+    woken ??= thaw();
+    return woken;
+  };
+  // A machine that has ended by then needs no agent; what else fails ends its session.
+  setTimeout(() => wake().catch(() => undefined), AGENT_DELAY_MS).unref();
+  return wake;
+}
+
 function runningProgram(
-  { agent, machine, session, program, templateKey }: LoneGuest,
+  { agent, machine, session, program, templateKey, wakeAgent }: LoneGuest,
   release: () => Promise<void>,
 ): LoneProgram {
   const failure = guestFailure({ machine, session, fuse: null });
@@ -140,8 +174,12 @@ function runningProgram(
   return {
     channel: machine.fs,
     ended,
-    signal: (signal) => program.kill(signal),
+    async signal(signal) {
+      await wakeAgent();
+      await program.kill(signal);
+    },
     async save(directory) {
+      await wakeAgent();
       const { saveGuest } = await import('../snapshot/save-guest.ts');
       const nothing = { fuse: null, mountTargets: [], diskTargets: [], network: null };
       await saveGuest({ machine, agent, templateKey, ...nothing }, directory);

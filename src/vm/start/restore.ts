@@ -58,7 +58,10 @@ export async function restoreLocked(
 
 async function restore(context: StartContext, saved: SavedMachine): Promise<StartedGuest> {
   const { spec, identity, network, machineOptions } = context;
-  const guest = await restoreMachine(spec, saved, identity, network, machineOptions);
+  const { greetRestored } = context;
+  const guest = await (greetRestored === undefined
+    ? restoreMachine(spec, saved, identity, network, machineOptions)
+    : restoreProgram(spec, saved, { identity, greetRestored, machineOptions }));
   context.onMachine(guest.machine);
   context.log('vm', `restored from ${saved.ramPath}`);
   const timeout = AbortSignal.timeout(RESTORE_LIMIT_MS);
@@ -91,11 +94,35 @@ export async function restoreMachine(
   const { session, agent } = connectAgent(machine, network);
   const sentAt = performance.now();
   const thawed = agent.thaw(identity(), true);
-  const ready = Promise.all([agent.hello, thawed]).then(async ([hello]) => {
+  const ready = Promise.all([agent.hello, thawed]).then(async () => {
     // QEMU may still have been loading: on a busy host for longer than a clock may be wrong.
     if (performance.now() - sentAt > MAX_THAW_MS) await setClock(agent);
-    return hello;
   });
   ready.catch(() => undefined);
   return { machine, session, agent, ready, savedChannel: saved.channel };
+}
+
+/**
+ * Restores a saved machine whose one program was not frozen, and speaks to that program alone, from before QEMU has loaded the
+ * machine: its agent is woken later, by `thaw`.
+ */
+async function restoreProgram(
+  spec: MachineSpec,
+  saved: SavedMachine,
+  {
+    identity,
+    greetRestored,
+    machineOptions,
+  }: Pick<StartContext, 'identity' | 'machineOptions'> &
+    Required<Pick<StartContext, 'greetRestored'>>,
+): Promise<StartedGuest> {
+  const ram = { kind: 'clone', path: saved.ramPath } as const;
+  const options = { ...machineOptions, statePath: saved.statePath, awaitsMonitor: false };
+  const machine = await startMachine({ ...spec, ram }, options);
+  const { session, agent } = connectAgent(machine, null);
+  const ready = greetRestored(machine);
+  ready.catch(() => undefined);
+  // The program has set the clock by then, and may be busy when this arrives.
+  const thaw = () => agent.thaw({ ...identity(), realtimeNs: 0n }, true);
+  return { machine, session, agent, ready, thaw };
 }

@@ -157,7 +157,7 @@ export async function handOver(spare: Spare, request: StartRequest): Promise<Run
     if (network !== null && spare.trustKey === null) {
       await Promise.race([network.install(agent), spare.failure, limits.exceeded]);
     }
-    const ready = identified.then(() => agent.hello);
+    const ready = identified.then(async () => void (await agent.hello));
     ready.catch(() => undefined);
     // What a copy of it is restored with: it may have the network that its spare had not.
     const templateKey = spare.templateKeyWith(network?.trustKey ?? null);

@@ -45,6 +45,11 @@ interface WatchedStart extends Omit<StartRequest, 'network'> {
   readonly files: GuestFiles;
   /** Gives each machine its identity. @default a new one with the options' host name */
   readonly identity?: () => CloneIdentity;
+  /**
+   * Speaks to the program of a machine that was just restored and is still being loaded, until it can be used. The program
+   * itself sets the clock and the random numbers. @default the agent makes the guest ready
+   */
+  readonly greetRestored?: (machine: Machine) => Promise<void>;
   /** Starts what a template of this machine has running. @default the first commands and the guest's side of the file channel */
   readonly prepareTemplate?: (guest: StartedGuest) => Promise<void>;
 }

@@ -84,7 +84,8 @@ export async function mountAll(
     };
     const { from } = options;
     const prepared = Promise.all([ready, from === undefined ? mount() : remount(from)]);
-    const [{ kernelRelease, agentVersion }] = await Promise.race([prepared, failure, limit]);
+    await Promise.race([prepared, failure, limit]);
+    const { kernelRelease, agentVersion } = await agent.hello;
     log('agent', `agent ${agentVersion} on kernel ${kernelRelease}`);
     return {
       machine,

@@ -1,5 +1,4 @@
 import { AgentClient } from '../../agent/agent-client.ts';
-import type { Hello } from '../../agent/greeting.ts';
 import type { Machine } from '../../machine/start-machine.ts';
 import { MuxSession } from '../../mux/mux-session.ts';
 import { guestFailure } from '../guest-failure.ts';
@@ -11,8 +10,10 @@ export interface StartedGuest {
   readonly machine: Machine;
   readonly session: MuxSession;
   readonly agent: AgentClient;
-  /** Resolves with the agent's greeting once the root is switched and the identity is set. */
-  readonly ready: Promise<Hello>;
+  /** Resolves once the root is switched and the identity is set. */
+  readonly ready: Promise<void>;
+  /** Wakes the agent of a restored guest whose program was greeted without it: before any other request to it. */
+  readonly thaw?: () => Promise<void>;
   /** Bytes that a restored machine's file channel had carried when it was saved. */
   readonly savedChannel?: ChannelCounts;
 }

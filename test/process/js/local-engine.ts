@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jsProgramPath } from '../../../src/host/package-root.ts';
 import type { EngineChannel, SavedEngine } from '../../../src/js/engine/engine-channel.ts';
+import { startEngine } from '../../../src/js/engine/greet.ts';
 import type { SandboxSizes } from '../../../src/js/sizes.ts';
 
 /** In the place of a saved machine: the number of the processes that it would have copied. */
@@ -14,14 +15,14 @@ const saved: (() => EngineChannel)[] = [];
  * Runs gondolin-js on this machine: what it does does not depend on the machine around it. `save` moves its processes instead of
  * copying them: the next engine that opens the directory has them, and this one is of no use any more.
  */
-export async function openLocal(_sizes: SandboxSizes, from?: SavedEngine): Promise<EngineChannel> {
-  if (from === undefined) return runLocal();
+export async function openLocal(sizes: SandboxSizes, from?: SavedEngine): Promise<EngineChannel> {
+  if (from === undefined) return runLocal(sizes);
   const open = saved[Number(readFileSync(join(from.directory, NUMBER_FILE), 'utf8'))];
   if (open === undefined) throw new Error('nothing was saved there');
   return open();
 }
 
-function runLocal(): EngineChannel {
+async function runLocal(sizes: SandboxSizes): Promise<EngineChannel> {
   const child = spawn(jsProgramPath(), [], {
     stdio: ['pipe', 'pipe', 'inherit'],
     // A process group of its own, as in a guest.
@@ -30,6 +31,7 @@ function runLocal(): EngineChannel {
   const { stdin, stdout } = child;
   const ended = once(child, 'exit').then(([code, signal]) => `exit ${code ?? signal}`);
   stdin.on('error', () => undefined);
+  await startEngine(stdin, stdout, sizes);
   let isMoved = false;
   const channel: EngineChannel = {
     ended,
@@ -38,7 +40,7 @@ function runLocal(): EngineChannel {
     },
     onOutput: (listener) => {
       stdout.removeAllListeners('data');
-      stdout.on('data', listener);
+      stdout.on('data', listener).resume();
     },
     keepAlive: () => undefined,
     async save(directory) {

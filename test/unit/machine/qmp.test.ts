@@ -65,6 +65,25 @@ it('QmpClient.connect() sends nothing before the greeting', async () => {
   await connecting;
 });
 
+it('QmpClient.open() negotiates before its first command, and sends nothing without one', async () => {
+  const monitor = new FakeMonitor(({ id }, peer) => peer.say({ return: 'done', id }));
+  const client = QmpClient.open(monitor);
+  monitor.say(GREETING);
+  await new Promise(setImmediate);
+  expect(monitor.requests).toEqual([]);
+  const both = ['a', 'b'].map((name) => client.execute(name));
+  await expect(Promise.all(both)).resolves.toEqual(['done', 'done']);
+  expect(monitor.requests.map(({ execute }) => execute)).toEqual(['qmp_capabilities', 'a', 'b']);
+});
+
+it('QmpClient.open() fails a command of a monitor that closes before its greeting', async () => {
+  const monitor = new FakeMonitor();
+  const client = QmpClient.open(monitor);
+  const command = client.execute('stop');
+  monitor.destroy();
+  await expect(command).rejects.toThrow(failure('MACHINE_QMP_CLOSED'));
+});
+
 it('QmpClient.execute() matches responses to commands in any order', async () => {
   const waiting: Request[] = [];
   const { client } = await connected((request, monitor) => {
