@@ -160,7 +160,7 @@ function wakeLater({ thaw }: StartedGuest): () => Promise<void> {
     return woken;
   };
   // A machine that has ended by then needs no agent; what else fails ends its session.
-  setTimeout(() => wake().catch(() => undefined), AGENT_DELAY_MS).unref();
+  setTimeout(() => void wake().catch(() => undefined), AGENT_DELAY_MS).unref();
   return wake;
 }
 
