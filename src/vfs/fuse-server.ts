@@ -92,6 +92,7 @@ export class FuseServer {
       ...{ mounts: this.#mounts, ...tables, view, live, listings, turns },
       reads: new DirectoryReads(listings),
       opensDirectories: options.hooks !== undefined,
+      keepsAcls: offersAttributes(options.mounts.map(({ provider }) => provider)),
     };
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
@@ -255,6 +256,14 @@ export class FuseServer {
     const stops = providers.map(async (provider) => provider.stop());
     await settledWithin(CLOSE_LIMIT_MS, Promise.allSettled(stops));
   }
+}
+
+/**
+ * True when one of the providers has extended attributes. A machine's kernel learns that once, when the file channel starts, so it belongs to
+ * what must be the same where a saved machine is restored.
+ */
+export function offersAttributes(providers: readonly VfsProvider[]): boolean {
+  return providers.some(({ extendedAttributes }) => extendedAttributes !== undefined);
 }
 
 /** Resolves when `work` settles, at the latest after `limitMs`. */

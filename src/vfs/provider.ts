@@ -75,6 +75,11 @@ export interface Attributes {
  */
 export interface AttributeChange {
   readonly mode?: number;
+  /**
+   * Permissions of the owning group, 0..7, when the group's bits of `mode` are the mask of an access control list: a file for which others
+   * than the guest check permissions gets these.
+   */
+  readonly groupPermissions?: number;
   readonly uid?: number;
   readonly gid?: number;
   readonly sizeBytes?: number;
@@ -230,7 +235,7 @@ export interface ChangeSource {
 
 /**
  * Extended attributes (xattr(7)) of a provider's nodes. Names are latin1 and begin with `user.`, `trusted.` or `security.`, at most 255
- * bytes; values have at most 64 KiB. The guest's kernel decides who may use which.
+ * bytes, or are those of access control lists (`system.posix_acl_access`, `system.posix_acl_default`), in the form of linux/posix_acl_xattr.h; values have at most 64 KiB. The guest's kernel decides who may use which.
  *
  * @example
  * const isCapable = async ({ extendedAttributes }: VfsProvider, node: VfsNode) =>

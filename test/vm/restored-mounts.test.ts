@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -45,7 +46,17 @@ const SET_NOTES = `perl -e 'for my $f (@ARGV) { my ($n, $v) = ("user.note", "of 
   syscall(188, $f, $n, $v, length $v, 0) == 0 or print "$f: $!\n" }' ${WITH_NOTES}`;
 const READ_NOTES = `perl -e 'for my $f (@ARGV) { my ($n, $v) = ("user.note", chr(0) x 64);
   my $l = syscall(191, $f, $n, $v, 64); print $l < 0 ? "$f: $!\n" : substr($v, 0, $l) . "\n" }' ${WITH_NOTES}`;
-/** A capability and set-id bits, which a write and a new owner take away; an ACL, which no mount keeps. */
+/** Lists as setxattr(2) has them: user 1000 may read `secret`, and what is made in `shared`. */
+const SET_ACLS = `umask 077; cd /work; chmod 755 .; mkdir shared; echo for-1000 > secret
+perl -e 'my $v = pack "V (vvV)5", 2, 1, 6, -1, 2, 4, 1000, 4, 0, -1, 16, 7, -1, 32, 0, -1;
+  my %list = ("secret", "system.posix_acl_access", "shared", "system.posix_acl_default");
+  while (my ($f, $n) = each %list) { $f .= ""; $n .= "";
+    syscall(188, $f, $n, $v, length $v, 0) == 0 or print "$f: $!\n" }' 2>&1
+chmod 711 shared; echo too > shared/made; mkdir shared/deep; echo three > shared/deep/er; stat -c %a secret shared/made`;
+const AS_USERS = `cd /work; for u in 1000 1001; do
+setpriv --reuid $u --clear-groups cat secret shared/made 2>&1 | sed s/.*://; done`;
+const SEEN_BY_USERS = 'for-1000\ntoo\n Permission denied\n Permission denied\n';
+/** A capability and set-id bits, which a write and a new owner take away; what the kernel takes for no list. */
 const LOSE_RIGHTS = `set -e
 cd /memory; touch tool; chmod 777 .
 perl -e 'my ($f, $n, $v) = ("tool", "security.capability", pack "V5", 0x2000001, 1 << 10, 0, 0, 0);
@@ -136,6 +147,10 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
   );
   await vm.exec('echo remembered > /memory/note; ln -s x /work/link; chown -h 7 /work/link');
   expect(await output(vm, SET_NOTES)).toBe('');
+  expect(await output(vm, SET_ACLS)).toBe('670\n660\n');
+  expect(await output(vm, AS_USERS)).toBe(SEEN_BY_USERS);
+  // The host's group gets nothing of the mask.
+  expect(statSync(join(project, 'secret')).mode & 0o777).toBe(0o600);
   expect(await output(vm, `${SERVICE} exec 1>&- 2>&-`)).toBe('');
   // In the guest's cache when it is saved.
   await vm.exec('cd /work/service; cat cached replaced doomed current; ls -l . ..');
@@ -155,6 +170,7 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
   const copy = await start({ ...mounts(project, lower), from: saved });
   expect(await output(copy, LOOK_AT_LAYERS)).toBe(LAYERS);
   expect(await output(copy, READ_NOTES)).toBe('of the guest\n'.repeat(3));
+  expect(await output(copy, AS_USERS)).toBe(SEEN_BY_USERS);
   expect(await output(copy, 'cd /layers && rm -rf new && ls')).toBe('again\ngone\nkeep\nlink\n');
   expect(readdirSync(lower, { recursive: true }).toSorted()).toEqual([
     'gone',

@@ -26,7 +26,10 @@ export async function readChainFacts(
     mount.kind === 'disk' ? [{ sizeBytes: mount.sizeBytes }] : [],
   );
   const size = { cpus, memoryBytes, disks };
-  const machine = computeTemplateKey({ image, ...size, accelerator, qemu, hasScratch, trustKey });
+  // Nor does the chain need whether volumes have access control lists.
+  const keepsAcls = false;
+  const facts = { accelerator, qemu, hasScratch, keepsAcls, trustKey };
+  const machine = computeTemplateKey({ image, ...size, ...facts });
   return { image: image.key, machine, volumes, copies: await copies(vm, cacheDirectory) };
 }
 

@@ -66,6 +66,14 @@ export const INIT_FLAGS = {
   HANDLE_KILLPRIV_V2: 1 << 28,
 } as const;
 
+/** INIT flags that we ask for if a mount has extended attributes. */
+export const ACL_INIT_FLAGS = {
+  /** Names with a default list ignore the umask, so we apply it. */
+  DONT_MASK: 1 << 6,
+  /** The kernel reads the lists of each inode whose permissions it checks for somebody who does not own it. */
+  POSIX_ACL: 1 << 20,
+} as const;
+
 /** SETATTR `valid` bits. */
 export const FATTR = {
   MODE: 1,

@@ -19,6 +19,8 @@ export interface FuseContext {
   readonly ids: NodeTable;
   readonly handles: Handles;
   readonly reads: DirectoryReads;
+  /** True when a mount has extended attributes, with access control lists among them: the guest's kernel enforces these. */
+  readonly keepsAcls: boolean;
   /** False when the guest's kernel is to read directories without opening them. */
   readonly opensDirectories: boolean;
   readonly numbers: InodeNumbers;

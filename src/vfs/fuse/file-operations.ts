@@ -1,3 +1,4 @@
+import { ERRNO } from '../../protocol/errno.ts';
 import {
   MAX_TRANSFER_BYTES,
   OPCODE,
@@ -7,11 +8,12 @@ import {
 } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
+import { giveAcls, type InheritedAcls, inheritAcls } from '../acl/node-acls.ts';
 import { O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC } from '../file-mode.ts';
 import { asOwnChange, withoutNotice } from '../live/own-change.ts';
 import { type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
-import type { MaybePromise, VfsHandle } from '../provider.ts';
-import { VfsError } from '../vfs-error.ts';
+import type { MaybePromise, VfsHandle, VfsProvider } from '../provider.ts';
+import { toErrno, VfsError } from '../vfs-error.ts';
 import {
   assertWritable,
   caller,
@@ -68,18 +70,47 @@ async function finishOpen(
   }
 }
 
+type Made = Awaited<ReturnType<VfsProvider['create']>>;
+
+/** Makes and opens a file. One that exists already keeps its own lists. */
+async function createWithAcls(
+  provider: VfsProvider,
+  acls: InheritedAcls,
+  flags: number,
+  make: (flags: number) => MaybePromise<Made>,
+): Promise<Made> {
+  if (acls.access === null) return make(flags);
+  let made: Made;
+  try {
+    made = await make(flags | O_EXCL);
+  } catch (error) {
+    if ((flags & O_EXCL) !== 0 || toErrno(error) !== ERRNO.EEXIST) throw error;
+    return make(flags);
+  }
+  try {
+    await giveAcls(provider, made.node, acls);
+    return made;
+  } catch (error) {
+    await provider.release(made.handle);
+    throw error;
+  }
+}
+
 const create: FuseOperation = async (context, request) => {
   const directory = target(context, request, 'write');
   const { mount, node: parent } = directory;
   const place = context.view.place(directory, readName(request.body, 16));
   context.handles.assertRoom();
-  const file = {
-    flags: request.body.readUInt32LE(0),
+  const asked = {
     mode: request.body.readUInt32LE(4) & 0o7777,
-    rdev: 0,
+    umask: request.body.readUInt32LE(8),
   };
+  const acls = await inheritAcls(directory, false, asked);
+  const file = { flags: request.body.readUInt32LE(0), mode: acls.mode, rdev: 0 };
+  const make = (flags: number) =>
+    mount.provider.create(parent, place.name, { ...file, flags }, caller(request));
   const { node, handle } = await withoutNotice(directory, () =>
-    mount.provider.create(parent, place.name, file, caller(request)),
+    createWithAcls(mount.provider, acls, file.flags, make),
   );
   const reply = Buffer.alloc(ENTRY_BYTES + 16);
   try {

@@ -1,6 +1,7 @@
 import { ERRNO } from '../../protocol/errno.ts';
 import { OPCODE, ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
+import { giveAcls, inheritAcls, withGroup } from '../acl/node-acls.ts';
 import { S_IFDIR, S_IFMT } from '../file-mode.ts';
 import type { NamePlace } from '../live/guest-view.ts';
 import { currentEntry } from '../live/live-files.ts';
@@ -56,7 +57,7 @@ const setAttributes: FuseOperation = async (context, request) => {
   const held = target(context, request, 'write');
   const { provider } = held.mount;
   const handle = context.handles.fileHandle(request.body.readBigUInt64LE(8), held);
-  const change = readAttributeChange(request.body);
+  const change = await withGroup(held, readAttributeChange(request.body));
   await asOwnChange(held, async () => {
     if (clearsSetId(request.body, change)) await clearSetId(held);
     await provider.setAttributes(held.node, change, handle);
@@ -95,19 +96,27 @@ const makeNode: FuseOperation = async (context, request) => {
   const { mount, node } = directory;
   const mode = request.body.readUInt32LE(0);
   if ((mode & S_IFMT) === S_IFDIR) throw new VfsError('EPERM');
-  const wanted = { mode: mode & 0o177777, rdev: request.body.readUInt32LE(4) };
+  const umask = request.body.readUInt32LE(8);
+  const acls = await inheritAcls(directory, false, { mode: mode & 0o177777, umask });
+  const wanted = { mode: acls.mode, rdev: request.body.readUInt32LE(4) };
   const place = context.view.place(directory, readName(request.body, 16));
   const make = () => mount.provider.makeNode(node, place.name, wanted, caller(request));
   const made = await withoutNotice(directory, make);
+  await giveAcls(mount.provider, made, acls);
   return enterMade(context, place, made);
 };
 
 const makeDirectory: FuseOperation = async (context, request) => {
   const directory = target(context, request, 'write');
   const { mount, node } = directory;
-  const mode = request.body.readUInt32LE(0) & 0o7777;
+  const asked = {
+    mode: request.body.readUInt32LE(0) & 0o7777,
+    umask: request.body.readUInt32LE(4),
+  };
+  const acls = await inheritAcls(directory, true, asked);
   const place = context.view.place(directory, readName(request.body, 8));
-  const made = await mount.provider.makeDirectory(node, place.name, mode, caller(request));
+  const made = await mount.provider.makeDirectory(node, place.name, acls.mode, caller(request));
+  await giveAcls(mount.provider, made, acls);
   return enterMade(context, place, made);
 };
 

@@ -1,4 +1,5 @@
 import {
+  ACL_INIT_FLAGS,
   FUSE_MAJOR,
   FUSE_MINOR,
   INIT_FLAGS,
@@ -16,12 +17,13 @@ const CONGESTION_THRESHOLD = 48;
 /** Oldest kernel protocol with the structures that we write (Linux 4.20). */
 const LOWEST_MINOR = 28;
 
-const init: FuseOperation = (_context, { body }) => {
+const init: FuseOperation = ({ keepsAcls }, { body }) => {
   const [major, minor] = [body.readUInt32LE(0), body.readUInt32LE(4)];
   if (major !== FUSE_MAJOR || minor < LOWEST_MINOR) {
     throw guestProtocolError('FUSE 7.28 or newer', { subject: 'FUSE INIT', got: minor });
   }
-  const wanted = Object.values(INIT_FLAGS).reduce((all, flag) => all | flag, 0);
+  const flags = { ...INIT_FLAGS, ...(keepsAcls ? ACL_INIT_FLAGS : {}) };
+  const wanted = Object.values(flags).reduce((all, flag) => all | flag, 0);
   const reply = Buffer.alloc(64);
   reply.writeUInt32LE(FUSE_MAJOR, 0);
   reply.writeUInt32LE(Math.min(minor, FUSE_MINOR), 4);

@@ -1,9 +1,10 @@
 import { OPCODE } from '../../protocol/fuse/fuse-abi.ts';
+import { isAcl, readAcl, removeAcl, writeAcl } from '../acl/node-acls.ts';
 import { asOwnChange } from '../live/own-change.ts';
 import type { HeldNode } from '../nodes/node-table.ts';
 import type { ExtendedAttributes } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
-import { EMPTY, type FuseContext, type FuseOperation, target } from './context.ts';
+import { caller, EMPTY, type FuseContext, type FuseOperation, target } from './context.ts';
 import { readText } from './decode.ts';
 
 /** XATTR_NAME_MAX, XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limits.h. */
@@ -11,7 +12,7 @@ const MAX_NAME_BYTES = 255;
 const MAX_VALUE_BYTES = 65_536;
 const MAX_LIST_BYTES = 65_536;
 const FLAGS = 3;
-/** The guest's kernel checks who may use which. Not `system.`: the kernel would not enforce an ACL that we kept. */
+/** The guest's kernel checks who may use which. Of `system.` there are only access control lists. */
 const NAMESPACES = ['user.', 'trusted.', 'security.'];
 
 /** Returns the attributes of a node's mount. @throws {VfsError} ENOSYS, after which the kernel never asks again, or EOPNOTSUPP */
@@ -26,6 +27,7 @@ function attributesOf({ mounts }: FuseContext, { mount }: HeldNode): ExtendedAtt
 /** Reads the name of an attribute. @throws {VfsError} EINVAL, ERANGE for a long one, EOPNOTSUPP for one that no provider keeps. */
 export function readAttributeName(body: Buffer, offset: number): string {
   const name = readText(body, offset);
+  if (isAcl(name)) return name;
   if (name.length > MAX_NAME_BYTES) throw new VfsError('ERANGE');
   const namespace = NAMESPACES.find((one) => name.startsWith(one));
   if (namespace === undefined) throw new VfsError('EOPNOTSUPP');
@@ -47,7 +49,10 @@ function sized(bytes: Buffer, roomBytes: number): Buffer {
 const get: FuseOperation = async (context, request) => {
   const held = target(context, request, 'read');
   const attributes = attributesOf(context, held);
-  const value = await attributes.get(held.node, readAttributeName(request.body, 8));
+  const name = readAttributeName(request.body, 8);
+  const value = isAcl(name)
+    ? await readAcl(held, attributes, name)
+    : await attributes.get(held.node, name);
   if (value === null) throw new VfsError('ENODATA');
   if (value.length > MAX_VALUE_BYTES) throw new VfsError('E2BIG');
   return sized(value, request.body.readUInt32LE(0));
@@ -72,7 +77,11 @@ const set: FuseOperation = async (context, request) => {
   if (sizeBytes > MAX_VALUE_BYTES) throw new VfsError('E2BIG');
   if (body.length - start !== sizeBytes || (flags & ~FLAGS) !== 0) throw new VfsError('EINVAL');
   const value = body.subarray(start);
-  await asOwnChange(held, () => attributes.set(held.node, name, value, flags));
+  await asOwnChange(held, () =>
+    isAcl(name)
+      ? writeAcl(held, attributes, { name, value }, caller(request))
+      : attributes.set(held.node, name, value, flags),
+  );
   return EMPTY;
 };
 
@@ -80,7 +89,9 @@ const remove: FuseOperation = async (context, request) => {
   const attributes = attributesOf(context, target(context, request, 'read'));
   const held = target(context, request, 'write');
   const name = readAttributeName(request.body, 0);
-  await asOwnChange(held, () => attributes.remove(held.node, name));
+  await asOwnChange(held, () =>
+    isAcl(name) ? removeAcl(held, attributes, name) : attributes.remove(held.node, name),
+  );
   return EMPTY;
 };
 

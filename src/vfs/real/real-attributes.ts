@@ -17,9 +17,11 @@ import type { RealMetadata } from './real-metadata.ts';
 /** Attributes of the host's that are ours: the guest sees none of them under this name. */
 const OWN = 'user.gondolin.';
 const USER = 'user.';
+/** Names of those that the guest sees. */
+const KEPT = ['trusted.', 'security.', 'system.posix_acl_'];
 
 /**
- * Extended attributes of host files. `user.` ones are the host's own. `trusted.` and `security.` ones are kept below `user.gondolin.`,
+ * Extended attributes of host files. `user.` ones are the host's own. `trusted.` and `security.` ones, and access control lists, are kept below `user.gondolin.`,
  * so that nothing that a guest sets means anything to the host's kernel; those of files that another host user owns are not believed.
  */
 export class RealAttributes implements ExtendedAttributes {
@@ -84,5 +86,5 @@ function toHostName(name: string): string | null {
 function toGuestName(hostName: string): string | null {
   if (!hostName.startsWith(OWN)) return hostName.startsWith(USER) ? hostName : null;
   const name = hostName.slice(OWN.length);
-  return name.startsWith('trusted.') || name.startsWith('security.') ? name : null;
+  return KEPT.some((namespace) => name.startsWith(namespace)) ? name : null;
 }

@@ -20,8 +20,9 @@ import type { RealNodeTable } from './nodes/real-node-table.ts';
 import type { RealHandle } from './open-files.ts';
 
 const OWNER_WRITE = 0o200;
+const GROUP_BITS = 0o070;
 
-type OwnerAndMode = Pick<AttributeChange, 'uid' | 'gid' | 'mode'>;
+type OwnerAndMode = Pick<AttributeChange, 'uid' | 'gid' | 'mode' | 'groupPermissions'>;
 
 /** Attributes of host files as the guest sees and changes them: docs/files.md. */
 export class RealMetadata {
@@ -105,7 +106,8 @@ export class RealMetadata {
       const wanted = (shown & S_IFMT) | (change.mode & PERMISSION_BITS);
       const isDirectory = host.isDirectory();
       const isVirtualType = (shown & S_IFMT) !== (host.mode & S_IFMT);
-      const permissions = isVirtualType ? 0o600 : hostPermissions(wanted, isDirectory);
+      const forHost = withoutMask(wanted, change.groupPermissions);
+      const permissions = isVirtualType ? 0o600 : hostPermissions(forHost, isDirectory);
       hostMode = permissions;
       const isExact = permissions === (wanted & PERMISSION_BITS) && !isVirtualType;
       next.mode = isExact ? null : wanted;
@@ -152,6 +154,11 @@ export class RealMetadata {
   unlinked(node: RealNode): void {
     this.#stats.drop(node.identity.key);
   }
+}
+
+/** The host checks no access control lists: its group gets what a list gives the group, not the mask. */
+function withoutMask(mode: number, group: number | undefined): number {
+  return group === undefined ? mode : (mode & ~GROUP_BITS) | (group << 3);
 }
 
 function truncate(fd: number, sizeBytes: number, handle: RealHandle | null): void {

@@ -22,6 +22,8 @@ export interface TemplateKeyInput {
   readonly qemu: Tool;
   /** True when the scratch mounts are part of the machine. */
   readonly hasScratch: boolean;
+  /** True when the guest's kernel enforces access control lists in its mounts. */
+  readonly keepsAcls: boolean;
   /** Names the certificates that the guest trusts; null when it has no network. */
   readonly trustKey: string | null;
 }
@@ -36,10 +38,12 @@ export function computeTemplateKey({
   accelerator,
   hasScratch,
   trustKey,
+  keepsAcls,
   ...size
 }: TemplateKeyInput): string {
   const spec = { ...size, ...image };
   const args = buildQemuArguments({ spec, accelerator, name: '' });
   const facts = [SNAPSHOT_VERSION, image.key, qemu.path, qemu.stamp, args, hasScratch, trustKey];
+  if (keepsAcls) facts.push('acls');
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex');
 }

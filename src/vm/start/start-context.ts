@@ -6,7 +6,7 @@ import type { BootImage } from '../../image/guest-image.ts';
 import type { MachineSpec } from '../../machine/machine-spec.ts';
 import type { Machine, StartMachineOptions } from '../../machine/start-machine.ts';
 import type { CloneIdentity } from '../../protocol/host-message.ts';
-import type { FuseServer } from '../../vfs/fuse-server.ts';
+import { type FuseServer, offersAttributes } from '../../vfs/fuse-server.ts';
 import { diskBytes } from '../disks/disk-options.ts';
 import type { OpenDisk } from '../disks/open-disks.ts';
 import type { GuestFiles } from '../guest-files.ts';
@@ -92,9 +92,10 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
     hasReplyDisk: Object.keys(options.vfs?.mounts ?? {}).length > 0,
   };
   const { vmlinuxPath, initramfsPath, rootfsPath } = image;
+  const keepsAcls = offersAttributes(Object.values(options.vfs?.mounts ?? {}));
   const hasScratch = hasStandardScratch(options);
   const templateKeyWith = (trustKey: string | null) =>
-    computeTemplateKey({ image, ...size, accelerator, qemu, hasScratch, trustKey });
+    computeTemplateKey({ image, ...size, accelerator, qemu, hasScratch, keepsAcls, trustKey });
   return {
     ...start,
     identity: start.identity ?? (() => createCloneIdentity(options)),

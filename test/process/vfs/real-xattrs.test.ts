@@ -1,7 +1,8 @@
-import { chownSync, openSync, writeFileSync } from 'node:fs';
+import { chownSync, fstatSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { listAttributes, readAttribute, setAttribute } from '../../../src/host/libc.ts';
+import { ACL_ACCESS, ACL_TAG, encodeAcl } from '../../../src/vfs/acl/posix-acl.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
@@ -47,6 +48,29 @@ it('what gondolin notes on a file is neither seen nor made', async () => {
   expect(await xattrs.set('user.gondolin.security.capability', 'x')).toBe('EPERM');
   expect(await xattrs.remove('user.gondolin.stat')).toBe('ENODATA');
   expect((await client.stat(id)).uid).toBe(4242);
+});
+
+it('an access control list is ours on the host, whose group gets what the list gives the group', async () => {
+  const { client, id, fd, xattrs } = await serve();
+  const named = [
+    { tag: ACL_TAG.USER_OBJ, permissions: 6, id: 0 },
+    { tag: ACL_TAG.USER, permissions: 6, id: 0 },
+    { tag: ACL_TAG.GROUP_OBJ, permissions: 4, id: 0 },
+    { tag: ACL_TAG.MASK, permissions: 6, id: 0 },
+    { tag: ACL_TAG.OTHER, permissions: 0, id: 0 },
+  ];
+  expect(await xattrs.set(ACL_ACCESS, encodeAcl(named))).toBe('ok');
+  expect((await client.stat(id)).mode & 0o777).toBe(0o660);
+  expect(fstatSync(fd).mode & 0o777).toBe(0o640);
+  expect(listAttributes(fd).toSorted()).toEqual([
+    'user.gondolin.stat',
+    'user.gondolin.system.posix_acl_access',
+  ]);
+  expect(await xattrs.list()).toEqual([ACL_ACCESS]);
+  await client.setattr(id, { mode: 0o670 });
+  expect(fstatSync(fd).mode & 0o777).toBe(0o640);
+  expect(await xattrs.remove(ACL_ACCESS)).toBe('ok');
+  expect(fstatSync(fd).mode & 0o777).toBe(0o670);
 });
 
 it('a protected file gets no attribute', async () => {

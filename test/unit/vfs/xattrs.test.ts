@@ -50,7 +50,7 @@ it('a caller without room gets the size, and one with too little ERANGE', async 
 });
 
 it.each([
-  ['system.posix_acl_access', 'EOPNOTSUPP'],
+  ['system.nfs4_acl', 'EOPNOTSUPP'],
   ['other.name', 'EOPNOTSUPP'],
   ['user.', 'EINVAL'],
   [`user.${'x'.repeat(251)}`, 'ERANGE'],
