@@ -85,6 +85,6 @@ it.each([
         rmSync(directory, { recursive: true, force: true });
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });

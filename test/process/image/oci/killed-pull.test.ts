@@ -13,7 +13,7 @@ import { rawTar } from '../../../fixtures/oci/raw-tar.ts';
 import { temporaryDirectory } from '../../../fixtures/temporary-directory.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
-const MOMENTS = IS_FULL_LOAD ? 20 : 6;
+const MOMENTS = IS_FULL_LOAD ? 20 : 3;
 /** Pulls at once: a child waits for the disk and for the registry most of the time. */
 const WORKERS = 3;
 const CHUNK_BYTES = 32 * 1024;
