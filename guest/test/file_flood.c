@@ -5,56 +5,15 @@
  * agent and take its port. MOUNT is a name under the FUSE root. `file_flood listings PATH COUNT` opens and reads a
  * directory that many times, as any user, and keeps all open.
  */
-#include <stddef.h>
-
-#include <linux/fuse.h>
-
-#include "agent_port.h"
-#include "protocol.h"
+#include "fuse_port.h"
 
 #define TRANSFER_BYTES (1024 * 1024)
-/* Far above the numbers that the agent's kernel has used. */
-#define FIRST_UNIQUE 1000000000ULL
-
-static uint8_t reply[GONDOLIN_MAX_FUSE_MESSAGE_BYTES];
-
-static size_t put_request(uint8_t *bytes, uint32_t opcode, uint64_t node, const void *body, size_t count)
-{
-    static uint64_t unique = FIRST_UNIQUE;
-    struct fuse_in_header header = {.len = (uint32_t)(sizeof header + count), .opcode = opcode, .nodeid = node};
-    header.unique = ++unique;
-    memcpy(bytes, &header, sizeof header);
-    memcpy(bytes + sizeof header, body, count);
-    return header.len;
-}
-
-static void read_all(int fd, uint8_t *bytes, size_t count)
-{
-    while (count > 0) {
-        long taken = read(fd, bytes, count);
-        if (taken > 0) {
-            bytes += taken;
-            count -= (size_t)taken;
-        } else {
-            (void)usleep(1000);
-        }
-    }
-}
-
-/* Sends one request; returns the body of its reply. Replies to the agent's own requests are dropped. */
+/* Sends one request that must succeed; returns the body of its reply. */
 static const void *ask(int fd, uint32_t opcode, uint64_t node, const void *body, size_t count)
 {
-    uint8_t request[512];
-    struct fuse_out_header header;
-    send_all(fd, request, put_request(request, opcode, node, body, count));
-    do {
-        read_all(fd, (uint8_t *)&header, sizeof header);
-        if (header.len < sizeof header || header.len > sizeof reply)
-            die("reply");
-        read_all(fd, reply, header.len - sizeof header);
-    } while (header.unique < FIRST_UNIQUE);
-    if (header.error != 0) {
-        errno = -header.error;
+    int error = exchange(fd, opcode, node, body, count, NULL);
+    if (error != 0) {
+        errno = error;
         die("FUSE request");
     }
     return reply;

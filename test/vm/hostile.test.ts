@@ -2,10 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
-import { ReadonlyProvider, VM } from 'gondolin';
+import { ReadonlyProvider, RealFSProvider, VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RemoteProvider } from '../../src/vfs/remote/remote-provider.ts';
 import { canMountFuse, type FuseMount, mountFuse } from '../fixtures/fuse-mount.ts';
+import { describeTree, makeRacedTrees, startRacer, stopRacer } from '../fixtures/raced-trees.ts';
 
 const PROGRAMS = resolve(import.meta.dirname, '../../guest/build/test');
 
@@ -94,6 +95,33 @@ it.each(ATTACKS)(
 );
 
 const IS_ALL = process.env['GONDOLIN_ALL_ATTACKS'] === '1';
+/** The whole race with GONDOLIN_ALL_ATTACKS=1 (`npm run test:attacks`). */
+const RACE_S = IS_ALL ? 60 : 3;
+
+it(`root of a guest that races the host for ${RACE_S} s with its own file requests gets no byte, name or size from outside of the mount`, {
+  timeout: RACE_S * 1000 + 120_000,
+}, async () => {
+  const { shared: raced, outside } = makeRacedTrees(shared);
+  const before = describeTree(outside);
+  const mounts = { '/raced': new RealFSProvider(raced), '/tools': new ReadonlyProvider(PROGRAMS) };
+  const vm = await VM.create({ vfs: { mounts } });
+  try {
+    // Its pages are in the guest: once it has stopped the agent nobody reads them from the host.
+    await vm.exec('cp /tools/file_race /tmp');
+    const racer = await startRacer(raced, outside);
+    const race = await vm.exec(['/tmp/file_race', '0', String(RACE_S), outside], { user: '0' });
+    const changes = await stopRacer(racer);
+    expect(race.stdout).toMatch(/^\d+ sent, \d+ served, 0 leaks\n$/);
+    expect(describeTree(outside)).toEqual(before);
+    // Both sides did race.
+    expect(Number(/(\d+) served/.exec(race.stdout)?.[1])).toBeGreaterThan(5);
+    expect(changes).toBeGreaterThan(100);
+    process.stderr.write(`${race.stdout.trim()} while the host made ${changes} changes\n`);
+  } finally {
+    await vm.close();
+  }
+});
+
 const MAX_HOST_BYTES = 400 * 1024 * 1024;
 /** Proof that commands are served, not a measure: printed are the delays themselves. */
 const MAX_DELAYED_MS = 20_000;
