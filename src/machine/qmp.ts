@@ -47,6 +47,7 @@ export class QmpClient {
   #onGreeting: ((greeting: QmpMessage) => void) | undefined;
   readonly #greeted: Promise<void>;
   #negotiated: Promise<void> | null = null;
+  #isNegotiated = false;
 
   private constructor(channel: Duplex, limits: QmpLimits) {
     this.#channel = channel;
@@ -84,14 +85,15 @@ export class QmpClient {
    * Runs one command and returns its `return` value, which the caller checks.
    * @throws {GondolinError} MACHINE_QMP_FAILED when QEMU refuses, else as `connect`.
    */
-  async execute(command: string, args: QmpMessage = {}, limits: QmpLimits = {}): Promise<unknown> {
-    await this.#negotiate(limits);
-    return this.#send(command, args, limits);
+  execute(command: string, args: QmpMessage = {}, limits: QmpLimits = {}): Promise<unknown> {
+    if (this.#isNegotiated) return this.#send(command, args, limits);
+    return this.#negotiate(limits).then(() => this.#send(command, args, limits));
   }
 
   #negotiate(limits: QmpLimits): Promise<void> {
     this.#negotiated ??= this.#greeted.then(async () => {
       await this.#send('qmp_capabilities', {}, limits);
+      this.#isNegotiated = true;
     });
     return this.#negotiated;
   }
