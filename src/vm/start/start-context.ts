@@ -88,8 +88,8 @@ export async function createStartContext(start: WatchedStart): Promise<StartCont
     disks: disks.map((disk) => ({ sizeBytes: disk.image.sizeBytes })),
     ...rootDisk(options),
     ...(image.attachedImages === undefined ? {} : { images: image.attachedImages }),
-    // Only file servers use it.
-    hasReplyDisk: Object.keys(options.vfs?.mounts ?? {}).length > 0,
+    // Also without mounts: a waiting VM gets its mounts later, and one template serves all.
+    hasReplyDisk: image.rootfsPath !== null,
   };
   const { vmlinuxPath, initramfsPath, rootfsPath } = image;
   const keepsAcls = offersAttributes(Object.values(options.vfs?.mounts ?? {}));
