@@ -15,25 +15,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { BUILT_BIN, type CliOutcome, directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
+import { qemusOf } from '../fixtures/qemu-processes.ts';
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
 
 /** Runs the built CLI in a project. */
 function gondolin(cwd: string, ...args: string[]): Promise<CliOutcome> {
   return runBuiltCli(args, { cwd });
-}
-
-/** Returns the process ids of all running QEMUs. */
-function qemuPids(): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('qemu-system');
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }
 
 beforeAll(async () => {
@@ -178,7 +165,6 @@ it.each([
     'network: { mode: none }\nsteps: [{ name: wait, run: "echo in-the-step; sleep 1000" }]\n',
   );
   const state = temporaryDirectory();
-  const before = new Set(qemuPids());
   const env = {
     ...process.env,
     CI: '1',
@@ -191,7 +177,7 @@ it.each([
       if (String(data).includes('in-the-step')) done();
     });
   });
-  const started = qemuPids().filter((pid) => !before.has(pid));
+  const started = qemusOf(child.pid ?? 0);
   expect(started.length).toBe(1);
   child.kill(signal);
   const code = await new Promise((done) => child.once('exit', done));

@@ -13,6 +13,7 @@ import { text } from 'node:stream/consumers';
 import { VM } from 'gondolin';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { BUILT_BIN, type CliOutcome, ROOT, runBuiltCli } from '../fixtures/cli/run-cli.ts';
+import { qemusOf } from '../fixtures/qemu-processes.ts';
 import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
 
 /** Tells the VMs of this run apart from those of others in the same directory. */
@@ -52,22 +53,6 @@ function sessionsDirectory(): string {
 /** Names in the directory of sessions that belong to a process. */
 function leftOf(pid: number): string[] {
   return readdirSync(sessionsDirectory()).filter((name) => name.includes(`-${pid}-`));
-}
-
-/** Process ids of the QEMUs of a process, by the name that gondolin gives each. */
-function qemusOf(pid: number): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((qemu) => {
-      try {
-        return new RegExp(`guest=gondolin-\\d+-${pid}-`).test(
-          readFileSync(`/proc/${qemu}/cmdline`, 'utf8'),
-        );
-      } catch {
-        return false;
-      }
-    });
 }
 
 async function until<T>(read: () => T | Promise<T>, isDone: (value: T) => boolean): Promise<T> {
