@@ -8,6 +8,8 @@ import { type LiveSession, listLiveSessions } from './find-session.ts';
 import { type CliIo, writeText } from './io.ts';
 
 const POLL_MS = 100;
+/** Time for an owner whose VM has ended to end too. */
+const END_LIMIT_MS = 10_000;
 
 /** True in the process that owns the VM of `exec -d`, which the variable tells it. */
 export function isBackgroundOwner({ env }: CliIo): boolean {
@@ -38,13 +40,30 @@ async function hasCommand({ controlDirectory }: LiveSession): Promise<boolean> {
   }
 }
 
+/** The same, and false for a VM that ends while it is asked: its owner reports why, and ends with the right code. */
+async function hasCommandYet(own: LiveSession, ended: Promise<unknown>): Promise<boolean> {
+  try {
+    return await hasCommand(own);
+  } catch (error) {
+    if (!GondolinError.is(error)) throw error;
+    const isOver = ended.then(() => true);
+    const limit = delay(END_LIMIT_MS, false, { ref: false });
+    if (!(await Promise.race([isOver, limit]))) throw error;
+    return false;
+  }
+}
+
 /** Resolves with the VM of the owner once its command runs; with null when the owner ends first. */
-async function waitForVm(io: CliIo, owner: ChildProcess): Promise<LiveSession | null> {
+async function waitForVm(
+  io: CliIo,
+  owner: ChildProcess,
+  ended: Promise<unknown>,
+): Promise<LiveSession | null> {
   for (;;) {
     io.signal.throwIfAborted();
     if (owner.exitCode !== null || owner.signalCode !== null) return null;
     const own = (await listLiveSessions(io, {})).find(({ pid }) => pid === owner.pid);
-    if (own?.state === 'running' && (await hasCommand(own))) return own;
+    if (own?.state === 'running' && (await hasCommandYet(own, ended))) return own;
     await delay(POLL_MS);
   }
 }
@@ -59,7 +78,7 @@ export async function startBackgroundVm(io: CliIo): Promise<number> {
   owner.stderr?.on('data', (chunk: Buffer) => void writeText(io.stderr, chunk.toString('utf8')));
   const ended = once(owner, 'close') as Promise<[number | null]>;
   try {
-    const own = await waitForVm(io, owner);
+    const own = await waitForVm(io, owner, ended);
     if (own === null) return (await ended)[0] ?? 125;
     await writeText(io.stdout, `${own.id}\n`);
     return 0;
