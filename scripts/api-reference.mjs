@@ -1,7 +1,7 @@
 // `npm run docs:api`: writes docs/api/ from the declarations and docstrings of what src/index.ts exports.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import ts from 'typescript';
+import ts from 'typescript6';
 
 const ROOT = join(import.meta.dirname, '..');
 const SRC = join(ROOT, 'src');

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import ts from 'typescript';
+import ts from 'typescript6';
 
 const SRC = resolve(import.meta.dirname, '../../src');
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import ts from 'typescript';
+import ts from 'typescript6';
 import { expect, it } from 'vitest';
 import { sdkExports } from './sdk-exports.ts';
 
