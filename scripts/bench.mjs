@@ -10,5 +10,5 @@ if (name === undefined || !existsSync(file)) {
   console.error(`usage: npm run bench -- ${names.map((entry) => entry.slice(0, -3)).join(' | ')}`);
   process.exit(2);
 }
-setup({ forTests: name === 'functions' || name === 'oci' });
+await setup({ forTests: name === 'functions' || name === 'oci' });
 run(process.execPath, ['--import', 'tsx', file, ...args]);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { ROOT, run, setup } from './setup.mjs';
 
-setup();
+await setup();
 console.log(
   'demo: gondolin run, in examples/hello (the first run builds the Debian image, later ones use the cache)',
 );

@@ -1,6 +1,6 @@
 // Makes a fresh Debian machine ready: npm packages, host packages, the guest agent, the compiled CLI.
 // Needs nothing but Node: no import from node_modules. Every step says what it does and is skipped when done.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   accessSync,
@@ -139,16 +139,25 @@ function listFiles(directory) {
     .sort();
 }
 
+/** Tells whether a step already ran for the same input files, and keeps that it did. */
+function stampOf(name, inputs, output) {
+  const path = join(ROOT, 'node_modules', '.gondolin', name);
+  const digest = hashFiles(inputs);
+  return {
+    isFresh: existsSync(output) && existsSync(path) && readFileSync(path, 'utf8') === digest,
+    write() {
+      mkdirSync(join(path, '..'), { recursive: true });
+      writeFileSync(path, digest);
+    },
+  };
+}
+
 /** Runs `action` unless the stamp says that it already ran for the same input files and its output is there. */
 function unlessUnchanged(stampName, inputs, output, action) {
-  const stampPath = join(ROOT, 'node_modules', '.gondolin', stampName);
-  const digest = hashFiles(inputs);
-  const isUnchanged =
-    existsSync(output) && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === digest;
-  if (isUnchanged) return;
+  const stamp = stampOf(stampName, inputs, output);
+  if (stamp.isFresh) return;
   action();
-  mkdirSync(join(stampPath, '..'), { recursive: true });
-  writeFileSync(stampPath, digest);
+  stamp.write();
 }
 
 /**
@@ -171,14 +180,34 @@ export function buildIfChanged({ withJs = false } = {}) {
   });
 }
 
-/** Everything a checkout needs before its CLI, demo, bench or tests can run. */
-export function setup({ forTests = false } = {}) {
+/** Starts `npm ci` unless the packages are those of the lock file. */
+function startNpmInstall() {
   const lockfile = join(ROOT, 'package-lock.json');
-  unlessUnchanged('npm', [lockfile], join(ROOT, 'node_modules', 'typescript'), () => {
-    console.log('setup: installing npm packages (npm ci)');
-    run('npm', ['ci', '--no-fund', '--no-audit']);
+  const stamp = stampOf('npm', [lockfile], join(ROOT, 'node_modules', 'typescript'));
+  if (stamp.isFresh) return Promise.resolve();
+  console.log('setup: installing npm packages (npm ci)');
+  const child = spawn('npm', ['ci', '--no-fund', '--no-audit'], { cwd: ROOT, stdio: 'inherit' });
+  const kill = () => child.kill();
+  process.once('exit', kill);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      process.off('exit', kill);
+      if (code !== 0) {
+        console.error(`setup: \`npm ci\` ended with ${signal ?? code}`);
+        process.exit(code ?? 1);
+      }
+      stamp.write();
+      resolve();
+    });
   });
+}
+
+/** Everything a checkout needs before its CLI, demo, bench or tests can run. npm and apt download at the same time. */
+export async function setup({ forTests = false, withJs = forTests } = {}) {
+  const npmInstall = startNpmInstall();
   const packages = missingPackages(forTests);
   if (packages.length > 0) installHostPackages(packages);
-  buildIfChanged({ withJs: forTests });
+  await npmInstall;
+  buildIfChanged({ withJs });
 }

@@ -8,6 +8,6 @@ if (process.getuid?.() !== 0) {
   console.error('test:kubernetes: images with owners and their Pods need root: run it as root');
   process.exit(1);
 }
-setup({ forTests: true });
+await setup({ forTests: true });
 installMissing(TOOLS);
 run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'kubernetes']);

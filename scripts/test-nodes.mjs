@@ -24,7 +24,7 @@ if (chosen.length === 0) {
   console.error(`usage: npm run test:nodes -- [${NODES.join(' | ')}]`);
   process.exit(2);
 }
-setup({ forTests: true });
+await setup({ forTests: true });
 const results = chosen.map((version) => ({ version, isPassed: testOn(version) }));
 for (const { version, isPassed } of results) {
   console.log(`Node ${version}: ${isPassed ? 'passed' : 'failed'}`);

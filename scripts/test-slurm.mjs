@@ -8,6 +8,6 @@ if (process.getuid?.() !== 0) {
   console.error('test:slurm: the daemons of Slurm need root: run it as root');
   process.exit(1);
 }
-setup({ forTests: true });
+await setup({ forTests: true });
 installMissing(TOOLS);
 run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'slurm']);

@@ -3,11 +3,10 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { environmentOf, FAST, installNode, NEWEST_LTS } from './nodes.mjs';
-import { ROOT, run, setup } from './setup.mjs';
+import { environmentOf, installNode, NEWEST_LTS } from './nodes.mjs';
+import { ROOT, setup } from './setup.mjs';
 
-setup({ forTests: true });
-run('make', ['-s', '-C', 'guest', 'test-programs']);
+await setup({ forTests: true, withJs: false });
 
 const reportDirectory = mkdtempSync(join(tmpdir(), 'gondolin-test-'));
 
@@ -39,10 +38,23 @@ function vitest(name, args, isLive, node = process.execPath) {
   });
 }
 
-/** Runs a check that prints only what is wrong; gives its exit code. */
+const NO_TESTS = {
+  ...{ testResults: [], numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 },
+};
+
+/** Runs a command that prints only what is wrong. Gives what `vitest()` gives. */
 function check(command, ...args) {
   const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' });
-  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+  return new Promise((resolve) => {
+    child.on('close', (code) => resolve({ code: code ?? 1, report: NO_TESTS }));
+  });
+}
+
+/** Runs one after another until the end, whether they pass or not. */
+async function inOrder(...steps) {
+  const runs = [];
+  for (const step of steps) runs.push(await step());
+  return runs;
 }
 
 /** Undefined where this one is of the same line. */
@@ -51,8 +63,6 @@ function findNewestNode() {
   return own === newest ? undefined : installNode(NEWEST_LTS);
 }
 
-/** Of one stream of tests: more would hold up the VM tests, which take longest. */
-const WORKERS = '--maxWorkers=1';
 /**
  * Folders of process tests that the newest Node leaves out, because their minutes go to other programs (npm, QuickJS, ssh)
  * or to the same modules as other folders: `npm run test:nodes` runs them too. What stays is what a Node changes: HTTP, TLS,
@@ -61,31 +71,53 @@ const WORKERS = '--maxWorkers=1';
 const NOT_ON_NEWEST = [
   ...['cli', 'image', 'ingress', 'js', 'machine', 'package', 'project', 'session', 'ssh', 'vm'],
 ];
+/** Of one stream of tests: three streams are enough for two cores. */
+const WORKERS = '--maxWorkers=1';
+const PURE = ['--project', 'unit', '--project', 'house', WORKERS];
+const PROCESS = ['--project', 'process', WORKERS];
 const NEWEST = [
   ...['--project', 'unit', '--project', 'process', WORKERS],
   ...NOT_ON_NEWEST.flatMap((name) => ['--exclude', `test/process/${name}/**`]),
 ];
+/** VM tests of the packed package, which process tests pack and install. */
+const PACKAGE_VM = ['package', 'documents', 'functions'].map((name) => `test/vm/${name}.test.ts`);
+const VM = ['--project', 'vm'];
 
-/** What boots no VM, one after another. */
-async function runFast() {
-  const codes = [
-    await check('npm', 'run', '--silent', 'typecheck'),
-    await check('npm', 'run', '--silent', 'lint'),
-    await check('make', '-s', '-C', 'guest', 'test'),
-  ];
-  const fast = await vitest('fast', [...FAST, WORKERS], false);
-  return { ...fast, code: codes.find((one) => one !== 0) ?? fast.code };
+/** Builds the guest's programs that only tests need. QuickJS takes one core half a minute. */
+async function buildGuest() {
+  const builds = await inOrder(
+    () => check(process.execPath, 'scripts/build-if-changed.mjs'),
+    () => check('make', '-s', '-C', 'guest', 'test-programs'),
+  );
+  if (builds.some(({ code }) => code !== 0)) throw new Error('the guest programs do not build');
 }
 
-/** Fast tests wait for other processes half of their time, so that one stream of them beside the VM tests leaves a core idle. */
+/** Three streams of about the same length: each waits for other processes a third of its time, on two cores. */
 async function runAll() {
+  const guest = buildGuest();
   const newestNode = findNewestNode();
   if (newestNode !== undefined) console.log(`test: the fast tests on Node ${NEWEST_LTS}, too`);
-  return Promise.all([
-    vitest('vm', ['--project', 'vm'], true),
-    runFast(),
-    ...(newestNode === undefined ? [] : [vitest('newest-node', NEWEST, false, newestNode)]),
+  const notOfPackage = PACKAGE_VM.flatMap((name) => ['--exclude', name]);
+  const runs = await Promise.all([
+    guest.then(() => vitest('vm', [...VM, ...notOfPackage], true)),
+    inOrder(
+      () => guest.then(() => vitest('process', PROCESS, false)),
+      () => vitest('package-vm', [...VM, ...PACKAGE_VM], false),
+    ),
+    inOrder(
+      () => check('npm', 'run', '--silent', 'typecheck'),
+      () => check('npm', 'run', '--silent', 'lint'),
+      () => guest.then(() => check('make', '-s', '-C', 'guest', 'test')),
+      () => vitest('pure', PURE, false),
+      ...(newestNode ? [() => vitest('newest-node', NEWEST, false, newestNode)] : []),
+    ),
   ]);
+  return runs.flat();
+}
+
+async function runChosen(args) {
+  await buildGuest();
+  return [await vitest('chosen', args, true)];
 }
 
 /** The end of a long log is what is read first, and sometimes all of it that is kept. */
@@ -106,7 +138,7 @@ function printFailures(runs) {
 
 const chosen = process.argv.slice(2);
 try {
-  const runs = chosen.length > 0 ? [await vitest('chosen', chosen, true)] : await runAll();
+  const runs = await (chosen.length > 0 ? runChosen(chosen) : runAll());
   const sum = (key) => runs.reduce((total, { report }) => total + report[key], 0);
   printFailures(runs);
   const skipped = sum('numPendingTests') + sum('numTodoTests');
