@@ -312,11 +312,11 @@ it('connect() reaches a server of the guest on any of its addresses, which sees 
   expect(peers).toEqual([v4, v6, v4, v6, v4, `::ffff:${v4}`]);
   expect(await Promise.all([ask(4, '10.0.2.15'), ask(5, 'fd00::15')])).toEqual([v4, v6]);
 
-  const data = Buffer.alloc(3 * MIB, 'both ways and half closed ');
+  const data = Buffer.alloc(MIB, 'both ways and half closed ');
   const { echo } = await exchange(8094, data);
   expect(echo.equals(data)).toBe(true);
   const many = await Promise.all(
-    Array.from({ length: 100 }, (_, index) => exchange(8094, Buffer.from(String(index)))),
+    Array.from({ length: 40 }, (_, index) => exchange(8094, Buffer.from(String(index)))),
   );
   expect(many.map(({ echo: text }) => String(text))).toEqual(many.map((_, index) => String(index)));
   for (const server of servers) await server.kill(9, 'tree');
@@ -397,7 +397,7 @@ it('other datagrams fail at once', async () => {
 
 it('200 connections are open at once; more than 900 wait for their turn', async () => {
   expect(await run(`traffic many 203.0.113.1 ${ECHO} 200`)).toBe('200 of 200\n');
-  expect(await run(`traffic many 203.0.113.1 ${ECHO} 1300`)).toBe('1300 of 1300\n');
+  expect(await run(`traffic many 203.0.113.1 ${ECHO} 1000`)).toBe('1000 of 1000\n');
   await expect.poll(() => guest.session.openStreams).toBeLessThan(5);
 });
 

@@ -170,7 +170,7 @@ it.each(['gzip', 'deflate'])(
   async (coding) => {
     const { store, placeholder } = storeOf();
     store.prepareRequest({ headers: [['x', placeholder]], target: '/' }, PLACE);
-    const totalBytes = 512 * 1024 * 1024;
+    const totalBytes = 128 * 1024 * 1024;
     const block = Buffer.alloc(1024 * 1024);
     const bomb =
       coding === 'deflate'
@@ -188,7 +188,7 @@ it.each(['gzip', 'deflate'])(
     // Nobody reads: everything stands still, and what is held is some chunks.
     await once(last, 'readable');
     // The clock is the work itself, on the same threads: time enough for all of it.
-    for (let turn = 0; turn < 4; turn += 1) await promisify(gunzip)(clock);
+    for (let turn = 0; turn < 2; turn += 1) await promisify(gunzip)(clock);
     const held = [...transforms, last].reduce(
       (sum, stream) => sum + stream.readableLength + stream.writableLength,
       0,
