@@ -124,6 +124,16 @@
 #define GONDOLIN_REPLY_ON_DISK 1001
 #define GONDOLIN_REPLY_SLOT_BYTES 1048576
 
+/*
+ * A notification for the agent, before the reply to a WRITE: u64 node, u64 unique of the WRITE, u32 1 with the whole content and
+ * 0 without, struct fuse_attr_out, content (at most MAX_WRITTEN_BYTES).
+ */
+#define GONDOLIN_NOTIFY_WRITTEN 1002
+#define GONDOLIN_MAX_WRITTEN_BYTES 16384
+
+/* The agent sets this bit of a RELEASE's `release_flags`: it has given the kernel the reply itself, and the host sends none. */
+#define GONDOLIN_RELEASE_ANSWERED 2147483648
+
 /* A notification for the agent, not the kernel, with the code NOTIFY_EDIT: an edit of the host. */
 #define GONDOLIN_NOTIFY_EDIT 1000
 #define GONDOLIN_MAX_EDIT_PATH_BYTES 4095

@@ -18,5 +18,6 @@ void unit_outbox(void);
 void unit_processor(void);
 void unit_program(void);
 void unit_user(void);
+void unit_written(void);
 
 #endif

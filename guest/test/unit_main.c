@@ -27,6 +27,7 @@ int main(void)
     unit_processor();
     unit_program();
     unit_user();
+    unit_written();
     (void)printf("guest units: %u checks passed, %u failed\n", passed, failed_checks);
     return failed_checks == 0 && passed > 0 ? 0 : 1;
 }

@@ -80,6 +80,12 @@ export const MAX_FUSE_MESSAGE_BYTES = 1_114_112;
 export const REPLY_ON_DISK = 1001;
 /** Size of one slot of the reply disk. */
 export const REPLY_SLOT_BYTES = 1_048_576;
+/** A notification for the agent: the state of a file after a WRITE (docs/protocol.md, "File channel"). */
+export const NOTIFY_WRITTEN = 1002;
+/** Most content in it. */
+export const MAX_WRITTEN_BYTES = 16_384;
+/** Bit of a RELEASE's `release_flags`: the agent has given the kernel the reply itself. */
+export const RELEASE_ANSWERED = 0x8000_0000;
 
 /** Code of a notification for the agent, not the kernel: an edit of the host, which the agent repeats. */
 export const NOTIFY_EDIT = 1000;

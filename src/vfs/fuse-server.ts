@@ -91,6 +91,7 @@ export class FuseServer {
     this.#context = {
       ...{ mounts: this.#mounts, ...tables, view, live, listings, turns },
       reads: new DirectoryReads(listings),
+      newFiles: { areReadBack: false },
       opensDirectories: options.hooks !== undefined,
       keepsAcls: offersAttributes(options.mounts.map(({ provider }) => provider)),
     };

@@ -284,6 +284,40 @@ it('node --watch in the guest restarts a program that the host edits', {
   await node.kill();
 });
 
+/** Writes and reads parts of a file by each of two handles, like an assembler, and prints how often it was not what it should be. */
+const READ_BACK = `
+import os, random
+random.seed(7)
+wrong = 0
+for size in (300, 5_000, 20_000):
+    path, kept = f'/work/read-back-{size}', bytearray()
+    with open(path, 'w+b', buffering=0) as one, open(path, 'r+b', buffering=0) as other:
+        for step in range(60):
+            file = one if random.random() < 0.8 else other
+            at, part = random.randrange(size), random.randbytes(random.randrange(1, size // 4))
+            kept[len(kept):] = bytes(max(0, at - len(kept)))
+            kept[at:at + len(part)] = part
+            file.seek(at)
+            file.write(part)
+            act = random.random()
+            if act < 0.1:
+                length = random.randrange(size)
+                del kept[length:]
+                kept[len(kept):] = bytes(length - len(kept))
+                os.truncate(path, length)
+            if act < 0.9: wrong += os.fstat(one.fileno()).st_size != len(kept)
+            if act < 0.8:
+                file.seek(at // 4096 * 4096)
+                wrong += file.read(4096) != kept[at // 4096 * 4096:][:4096]
+    wrong += open(path, 'rb').read() != kept
+print(wrong)
+`;
+
+it('a program reads what it has written to a file just before', async () => {
+  const { stdout, stderr } = await vm.exec(['python3', '-c', READ_BACK]);
+  expect(`${stdout}${stderr}`).toBe('0\n');
+});
+
 /** Sends 200 lookups from one processor and prints the processors of the agent's threads, a list for each. */
 const LOOKUPS = `
 import os, sys, time

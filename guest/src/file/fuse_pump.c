@@ -1,7 +1,9 @@
 #include "file/fuse_pump.h"
 
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -10,6 +12,7 @@
 #include "file/notices.h"
 #include "file/pump_processor.h"
 #include "file/reply_disk.h"
+#include "file/written.h"
 #include "protocol.h"
 #include "runtime/log.h"
 #include "runtime/thread.h"
@@ -23,6 +26,9 @@
 #define PID_AT 32
 /* Offset of padding in struct fuse_in_header, which tells the host how many replies were taken from the disk. */
 #define TAKEN_AT 38
+#define LARGE_READ_BYTES (128U * 1024)
+/* Offset of `release_flags` in a RELEASE. */
+#define RELEASE_FLAGS_AT (sizeof(struct fuse_in_header) + offsetof(struct fuse_release_in, release_flags))
 /* A reply on the disk: its header, the slot and the length. */
 #define ON_DISK_BYTES (GONDOLIN_MIN_FUSE_MESSAGE_BYTES + 8)
 /* A port reads as empty until the guest has noticed that the host is connected: that is not the end, so read again. */
@@ -116,6 +122,27 @@ static uint8_t *allocate_buffer(void)
     return buffer;
 }
 
+static bool is_large_read(const uint8_t *request)
+{
+    struct fuse_in_header header;
+    struct fuse_read_in asked;
+    memcpy(&header, request, sizeof header);
+    memcpy(&asked, request + sizeof header, sizeof asked);
+    return header.opcode == FUSE_READ && asked.size >= LARGE_READ_BYTES;
+}
+
+/* The kernel waits for no RELEASE and ignores what it says, so its reply need not come from the host. */
+static void answer_release(uint8_t *request)
+{
+    struct fuse_in_header header;
+    memcpy(&header, request, sizeof header);
+    if (header.opcode != FUSE_RELEASE || header.len < RELEASE_FLAGS_AT + 4)
+        return;
+    store_u32(request + RELEASE_FLAGS_AT, load_u32(request + RELEASE_FLAGS_AT) | GONDOLIN_RELEASE_ANSWERED);
+    const struct fuse_out_header reply = {.len = sizeof reply, .unique = header.unique};
+    (void)RETRY_EINTR(write(device_fd, &reply, sizeof reply));
+}
+
 /* Requests: one read(2) returns one whole request, which starts with its length. */
 static void *pump_requests(void *unused)
 {
@@ -125,8 +152,11 @@ static void *pump_requests(void *unused)
     for (;;) {
         long count = read(device_fd, buffer, BUFFER_BYTES);
         if (count > 0) {
-            pump_processor_note(load_u32(buffer + PID_AT));
+            pump_processor_note(load_u32(buffer + PID_AT), is_large_read(buffer));
+            if (written_answer(device_fd, buffer, (size_t)count))
+                continue;
             store_u16(buffer + TAKEN_AT, reply_disk_taken());
+            answer_release(buffer);
             enter_gate();
             write_to_port(buffer, (size_t)count);
             leave_gate((size_t)count);
@@ -145,16 +175,15 @@ static void *pump_requests(void *unused)
     return NULL;
 }
 
-static void read_from_port(uint8_t *bytes, size_t count)
+/* Reads what has come, up to `room` bytes. */
+static size_t read_from_port(uint8_t *bytes, size_t room)
 {
-    while (count > 0) {
-        long got = read(host_fd, bytes, count);
-        if (got > 0) {
-            bytes += got;
-            count -= (size_t)got;
-        } else if (got == 0 || errno != EINTR) {
+    for (;;) {
+        long got = read(host_fd, bytes, room);
+        if (got > 0)
+            return (size_t)got;
+        if (got == 0 || errno != EINTR)
             pause_unconnected();
-        }
     }
 }
 
@@ -209,31 +238,66 @@ static void pass_reply_on_disk(uint8_t *message)
     pass_reply(message, GONDOLIN_MIN_FUSE_MESSAGE_BYTES, bytes, length);
 }
 
+/* To the thread that passes it to the kernel, unless it is for the agent. */
+static void pass_notification_on(const uint8_t *message, uint32_t length)
+{
+    if (load_u32(message + 4) == GONDOLIN_NOTIFY_WRITTEN) {
+        written_add(message, length);
+        count_received(length);
+        return;
+    }
+    written_drop(message, length);
+    if (!notices_add(message, length))
+        die("out of memory for a notification");
+}
+
+static void pass_message(uint8_t *message, uint32_t length)
+{
+    if (is_notification(message)) {
+        pass_notification_on(message, length);
+        return;
+    }
+    if (length == ON_DISK_BYTES && load_u32(message + 4) == GONDOLIN_REPLY_ON_DISK)
+        pass_reply_on_disk(message);
+    else
+        pass_reply(message, length, NULL, 0);
+    count_received(length);
+}
+
+/* Returns the length of the message that starts there, 0 if it is not known yet. */
+static uint32_t message_length(const uint8_t *bytes, size_t count)
+{
+    if (count < GONDOLIN_MIN_FUSE_MESSAGE_BYTES)
+        return 0;
+    uint32_t length = load_u32(bytes);
+    if (length < GONDOLIN_MIN_FUSE_MESSAGE_BYTES || length > BUFFER_BYTES) {
+        char what[64];
+        (void)snprintf(what, sizeof what, "the host sent a message of %u bytes", length);
+        die(what);
+    }
+    return length;
+}
+
+/* One read(2) mostly returns a whole message, and several if they came while one was passed on. */
 static void *pump_replies(void *unused)
 {
     (void)unused;
     uint8_t *buffer = allocate_buffer();
+    size_t count = 0;
     pump_processor_join();
     for (;;) {
-        read_from_port(buffer, GONDOLIN_MIN_FUSE_MESSAGE_BYTES);
-        uint32_t length = load_u32(buffer);
-        if (length < GONDOLIN_MIN_FUSE_MESSAGE_BYTES || length > BUFFER_BYTES) {
-            char what[64];
-            (void)snprintf(what, sizeof what, "the host sent a message of %u bytes", length);
-            die(what);
+        count += read_from_port(buffer + count, BUFFER_BYTES - count);
+        size_t at = 0;
+        uint32_t length;
+        while ((length = message_length(buffer + at, count - at)) != 0 && length <= count - at) {
+            pass_message(buffer + at, length);
+            at += length;
         }
-        read_from_port(buffer + GONDOLIN_MIN_FUSE_MESSAGE_BYTES, length - GONDOLIN_MIN_FUSE_MESSAGE_BYTES);
-        if (is_notification(buffer)) {
-            if (!notices_add(buffer, length))
-                die("out of memory for a notification");
-            continue;
-        }
-        if (length == ON_DISK_BYTES && load_u32(buffer + 4) == GONDOLIN_REPLY_ON_DISK)
-            pass_reply_on_disk(buffer);
-        else
-            pass_reply(buffer, length, NULL, 0);
-        count_received(length);
+        count -= at;
+        if (at > 0)
+            memmove(buffer, buffer + at, count);
     }
+    return NULL;
 }
 
 static bool start(void *(*run)(void *), void *argument, struct failure *failure)

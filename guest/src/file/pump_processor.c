@@ -14,6 +14,8 @@
 
 /* Looking where a request comes from takes three system calls, so it is done for one in this many. */
 #define REQUESTS_PER_LOOK 16
+/* Passing the data of a large read takes longer than several looks. */
+#define LARGE_REQUESTS_PER_LOOK 2
 /* A process that was found elsewhere is looked at again after this many, before the pump moves. */
 #define REQUESTS_TO_CONFIRM 4
 /* Field of /proc/PID/stat, counted from the one after the name, which is in parentheses and may contain anything. */
@@ -114,13 +116,15 @@ static void move(long processor)
     current = processor;
 }
 
-void pump_processor_note(uint32_t pid)
+void pump_processor_note(uint32_t pid, bool is_large)
 {
+    if (is_large && requests_until_look > LARGE_REQUESTS_PER_LOOK)
+        requests_until_look = LARGE_REQUESTS_PER_LOOK;
     if (!is_following || pid == 0 || requests_until_look-- > 0)
         return;
     long processor = processor_of(pid);
     if (processor >= 0 && processor == candidate)
         move(processor);
     candidate = processor == current ? -1 : processor;
-    requests_until_look = candidate < 0 ? REQUESTS_PER_LOOK : REQUESTS_TO_CONFIRM;
+    requests_until_look = candidate < 0 ? REQUESTS_PER_LOOK : is_large ? 0 : REQUESTS_TO_CONFIRM;
 }

@@ -9,6 +9,7 @@
 #ifndef GONDOLIN_PUMP_PROCESSOR_H
 #define GONDOLIN_PUMP_PROCESSOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Call before the pump's threads start. */
@@ -17,8 +18,8 @@ void pump_processor_start(int port_fd);
 /* The calling thread belongs to the pump. At most two threads do. */
 void pump_processor_join(void);
 
-/* Notes that thread `pid` sent a request; 0 when nobody waits for it. Called by one thread. */
-void pump_processor_note(uint32_t pid);
+/* Notes that thread `pid` sent a request; 0 when nobody waits for it. `is_large`: it has data of many pages. Called by one thread. */
+void pump_processor_note(uint32_t pid, bool is_large);
 
 /* Returns the processor on which a thread last ran, from the text of its /proc/PID/stat, or -1. */
 long pump_processor_parse(const char *stat);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #include "protocol.h"
 #include "runtime/failure.h"
@@ -10,6 +11,7 @@
 
 /* Direct reads, which leave nothing in the page cache, need memory, offset and length at multiples of this. */
 #define ALIGNMENT 4096U
+#define HUGE_PAGE_BYTES (2UL * 1024 * 1024)
 /* src/machine/qemu-arguments.ts */
 #define DISK_SERIAL "replies"
 
@@ -17,12 +19,25 @@ static int disk_fd = -1;
 static uint8_t *data;
 static atomic_uint taken;
 
+/* A huge page is one piece of memory for the device; otherwise each of 256 pages is looked up, described and mapped by itself. */
+static uint8_t *allocate_huge(void)
+{
+    AUTO_CLOSE int fd = open("/proc/sys/vm/nr_overcommit_hugepages", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "1", 1) != 1)
+        return NULL;
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE;
+    void *memory = mmap(NULL, HUGE_PAGE_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
 /* At the first use, so that a guest without large reads pays nothing. */
 static bool prepare(void)
 {
     struct failure failure;
     char path[BLOCK_DEVICE_PATH_BYTES];
     void *memory;
+    if (data == NULL)
+        data = allocate_huge();
     if (data == NULL) {
         errno = posix_memalign(&memory, ALIGNMENT, GONDOLIN_REPLY_SLOT_BYTES);
         if (errno != 0)

@@ -12,6 +12,7 @@ import { VfsError } from '../vfs-error.ts';
 import type { DirectoryReads } from './directory-reads.ts';
 import { ENTRY_BYTES, writeEntry } from './encode.ts';
 import type { Handles } from './handles.ts';
+import type { NewFiles } from './written-files.ts';
 
 /** Tables and services that the operations of one server share. */
 export interface FuseContext {
@@ -30,6 +31,7 @@ export interface FuseContext {
   readonly live: LiveFiles;
   readonly listings: Listings;
   readonly turns: TurnQueue;
+  readonly newFiles: NewFiles;
 }
 
 /** Body of a reply; `whole` is a complete message, header included; `none` for requests without a reply. */

@@ -1,3 +1,4 @@
+import { RELEASE_ANSWERED } from '../../protocol/constants.ts';
 import { ERRNO } from '../../protocol/errno.ts';
 import {
   MAX_TRANSFER_BYTES,
@@ -9,7 +10,7 @@ import {
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
 import { giveAcls, type InheritedAcls, inheritAcls } from '../acl/node-acls.ts';
-import { O_ACCMODE, O_CREAT, O_EXCL, O_TRUNC } from '../file-mode.ts';
+import { O_ACCMODE, O_CREAT, O_EXCL, O_RDWR, O_TRUNC } from '../file-mode.ts';
 import { asOwnChange, withoutNotice } from '../live/own-change.ts';
 import { type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
 import type { MaybePromise, VfsHandle, VfsProvider } from '../provider.ts';
@@ -25,8 +26,9 @@ import {
 } from './context.ts';
 import { newFileFlags, openFlags } from './data-cache.ts';
 import { readName, readOffset } from './decode.ts';
-import { ENTRY_BYTES, encodeOpen, encodeStatus, writeReplyHeader } from './encode.ts';
+import { ENTRY_BYTES, encodeOpen, encodeReply, encodeStatus, writeReplyHeader } from './encode.ts';
 import { clearSetId } from './set-id.ts';
+import { describeWritten, noteMade, noteRead } from './written-files.ts';
 
 const FSYNC_DATA_ONLY = 1;
 /** Flag of a WRITE from the page cache: a program wrote through a shared mapping (we ask for no writeback cache). */
@@ -125,19 +127,24 @@ const create: FuseOperation = async (context, request) => {
   if (isEmptied && (request.body.readUInt32LE(12) & OPEN_KILL_SUIDGID) !== 0)
     await clearSetId(held);
   (await finishOpen(context, held, handle, () => newFileFlags(held))).copy(reply, ENTRY_BYTES);
+  if ((file.flags & O_ACCMODE) === O_RDWR)
+    noteMade(context, held, reply.readBigUInt64LE(ENTRY_BYTES));
   return reply;
 };
 
-const read: FuseOperation = async ({ ids, handles }, request, room) => {
+const read: FuseOperation = async (context, request, room) => {
+  const { ids, handles } = context;
   const held = ids.get(request.nodeId);
   const { provider } = held.mount;
+  noteRead(context, held, request);
   const offset = readOffset(request.body, 8);
   const size = request.body.readUInt32LE(16);
   if (size > MAX_TRANSFER_BYTES) throw new VfsError('EINVAL');
   return handles.use(request.body.readBigUInt64LE(0), held, async (handle) => {
-    await room.reserve(OUT_HEADER_BYTES + size);
-    const message = Buffer.allocUnsafe(OUT_HEADER_BYTES + size);
+    const message = await room.allocate(OUT_HEADER_BYTES + size);
     const bytes = await provider.read(handle, message.subarray(OUT_HEADER_BYTES), offset);
+    // After a failure the provider may still be reading.
+    room.isReusable = true;
     const whole = message.subarray(0, OUT_HEADER_BYTES + bytes);
     writeReplyHeader(whole, request.unique, 0);
     return { whole };
@@ -158,20 +165,26 @@ const write: FuseOperation = async (context, request) => {
   const offset = readOffset(request.body, 8);
   const flags = request.body.readUInt32LE(20);
   const isMapped = (flags & FUSE_WRITE_CACHE) !== 0;
-  await context.handles.use(request.body.readBigUInt64LE(0), held, (handle) =>
-    asOwnChange(held, async () => {
-      if ((flags & WRITE_KILL_SUIDGID) !== 0) await clearSetId(held);
-      await provider.write(handle, data, offset, isMapped);
-    }),
+  const written = await context.handles.use(
+    request.body.readBigUInt64LE(0),
+    held,
+    async (handle) => {
+      await asOwnChange(held, async () => {
+        if ((flags & WRITE_KILL_SUIDGID) !== 0) await clearSetId(held);
+        await provider.write(handle, data, offset, isMapped);
+      });
+      return describeWritten(context, held, request, handle);
+    },
   );
   const reply = Buffer.alloc(8);
   reply.writeUInt32LE(data.length, 0);
-  return reply;
+  if (written === null) return reply;
+  return { whole: Buffer.concat([written, encodeReply(request.unique, 0, reply)]) };
 };
 
 const release: FuseOperation = async ({ handles }, request) => {
   await handles.release(request.body.readBigUInt64LE(0));
-  return EMPTY;
+  return (request.body.readUInt32LE(12) & RELEASE_ANSWERED) === 0 ? EMPTY : 'none';
 };
 
 const sync: FuseOperation = async (context, request) => {

@@ -23,6 +23,7 @@ import { clearsSetId, readAttributeChange, readName, readNames } from './decode.
 import { encodeAbsent, encodeAttributes } from './encode.ts';
 import { lookupMount, rootAttributes } from './root-directory.ts';
 import { clearSetId } from './set-id.ts';
+import { noteAsked } from './written-files.ts';
 
 const RENAME_FLAGS = 3;
 
@@ -47,10 +48,16 @@ async function lookupOrNull({ mount, node }: HeldNode, name: string): Promise<Vf
   }
 }
 
-const getAttributes = async (context: FuseContext, request: FuseRequest): Promise<Buffer> => {
-  if (request.nodeId === ROOT_NODE_ID) return rootAttributes();
-  const { attributes, ttlMs } = await tellAttributes(context, target(context, request, 'read'));
+async function attributesReply(context: FuseContext, held: HeldNode): Promise<Buffer> {
+  const { attributes, ttlMs } = await tellAttributes(context, held);
   return encodeAttributes(attributes, ttlMs);
+}
+
+const getAttributes: FuseOperation = (context, request) => {
+  if (request.nodeId === ROOT_NODE_ID) return rootAttributes();
+  const held = target(context, request, 'read');
+  noteAsked(held);
+  return attributesReply(context, held);
 };
 
 const setAttributes: FuseOperation = async (context, request) => {
@@ -62,7 +69,7 @@ const setAttributes: FuseOperation = async (context, request) => {
     if (clearsSetId(request.body, change)) await clearSetId(held);
     await provider.setAttributes(held.node, change, handle);
   });
-  return getAttributes(context, request);
+  return attributesReply(context, held);
 };
 
 const readLink: FuseOperation = (context, request) => {

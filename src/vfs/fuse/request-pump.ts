@@ -5,7 +5,8 @@ import { type FuseRequest, FuseRequestDecoder } from '../../protocol/fuse/fuse-r
 import type { TurnQueue } from '../../util/turn-scheduler.ts';
 import { Budget } from '../bounds/budget.ts';
 import { MAX_REQUESTS_UNDER_WAY, REPLY_BYTES, REQUEST_BYTES } from '../bounds/limits.ts';
-import { RequestReservation } from '../bounds/request-reservation.ts';
+import { ReplyBuffers } from '../bounds/reply-buffers.ts';
+import { RequestReservation, type RequestResources } from '../bounds/request-reservation.ts';
 import { VfsError } from '../vfs-error.ts';
 import { ReplySlots, type SlotDisk } from './reply-slots.ts';
 
@@ -24,8 +25,11 @@ export interface RequestPumpOptions {
 export class RequestPump {
   readonly #options: RequestPumpOptions;
   readonly #decoder = new FuseRequestDecoder();
-  readonly #requestBytes = new Budget(REQUEST_BYTES);
-  readonly #replyBytes = new Budget(REPLY_BYTES);
+  readonly #resources: RequestResources = {
+    requests: new Budget(REQUEST_BYTES),
+    replies: new Budget(REPLY_BYTES),
+    buffers: new ReplyBuffers(),
+  };
   #channel: Duplex | null = null;
   /** Null when the guest has no disk for replies. */
   #slots: ReplySlots | null = null;
@@ -50,7 +54,7 @@ export class RequestPump {
 
   /** Bytes of requests and replies that this process holds for the guest. */
   get heldBytes(): number {
-    return this.#requestBytes.used + this.#replyBytes.used;
+    return this.#resources.requests.used + this.#resources.replies.used;
   }
 
   /** Requests that are being served or whose reply is not drained, 0..MAX_REQUESTS_UNDER_WAY. */
@@ -99,9 +103,8 @@ export class RequestPump {
   }
 
   get #mayTake(): boolean {
-    return (
-      !this.#isOver && this.#underWay < MAX_REQUESTS_UNDER_WAY && this.#replyBytes.waiters === 0
-    );
+    const isFull = this.#underWay >= MAX_REQUESTS_UNDER_WAY;
+    return !this.#isOver && !isFull && this.#resources.replies.waiters === 0;
   }
 
   #dispatch(): void {
@@ -126,13 +129,13 @@ export class RequestPump {
   /** Starts serving a request, or parks it until another one ends when there is no room for its bytes. */
   #start(request: FuseRequest): boolean {
     const bytes = IN_HEADER_BYTES + request.body.length;
-    if (!this.#requestBytes.tryTake(bytes)) {
+    if (!this.#resources.requests.tryTake(bytes)) {
       this.#parked = request;
       return false;
     }
     this.#underWay++;
     this.#slots?.noteTaken(request.repliesTaken);
-    void this.#serve(request, new RequestReservation(this.#requestBytes, this.#replyBytes, bytes));
+    void this.#serve(request, new RequestReservation(this.#resources, bytes));
     return true;
   }
 
@@ -216,8 +219,9 @@ export class RequestPump {
   async close(): Promise<void> {
     this.#isOver = true;
     this.#options.turns.close(new VfsError('EIO'));
-    this.#requestBytes.close();
-    this.#replyBytes.close();
+    this.#resources.requests.close();
+    this.#resources.replies.close();
     if (this.#serving > 0) await new Promise<void>((resolve) => this.#onClosed.push(resolve));
+    this.#resources.buffers.clear();
   }
 }

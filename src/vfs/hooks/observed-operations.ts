@@ -103,6 +103,8 @@ function observe(
     const contexts = describeRequest(context, request, places);
     await steps.ask(request, contexts);
     const reply = await operation(context, request, room);
+    // Whoever sees the data may keep it.
+    room.isReusable = false;
     await notePlaces(context, request, reply, places);
     await steps.change(request, contexts, reply);
     const done = contexts.map((one) => withResult(one, dataOf(reply)));

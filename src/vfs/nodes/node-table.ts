@@ -40,9 +40,27 @@ export interface HeldNode {
   ownChanges: number;
   /** Notifications by which the guest dropped the listing of this directory so far. */
   listingDrops: number;
+  /** Requests that follow the guest's WRITEs; null before the first. */
+  readBack: ReadBack | null;
   /** Inode number and file type bits in the attributes that the guest received; 0 before. */
   ino: bigint;
   type: number;
+}
+
+/** Requests that follow a guest's WRITEs to a file, as far as they have been seen. */
+export interface ReadBack {
+  /** The guest made it while it is known. */
+  readonly isNew: boolean;
+  /** The last request for the file's contents was a WRITE. */
+  isWritten: boolean;
+  /** After a WRITE it asked for attributes: they come with the next one. */
+  wantsAttributes: boolean;
+  /** The handle by which it read after a WRITE: the contents come with the next one. */
+  reader: bigint | null;
+  /** Parts of the message that came with the last WRITE, as bits of `fuse/written-files.ts`. */
+  sent: number;
+  /** WRITEs in a row with which came what the guest did not use. */
+  unused: number;
 }
 
 export interface HeldPlace {
@@ -87,7 +105,7 @@ export function keepsData(mode: number): boolean {
 export function newHeldNode(id: number, mount: Mount, node: VfsNode, lookups: number): HeldNode {
   return {
     ...{ id, mount, node, lookups, openedCtimeNs: null, told: null, place: null, names: null },
-    ...{ ownChangeNs: 0n, ownChanges: 0, listingDrops: 0, ino: 0n, type: 0 },
+    ...{ ownChangeNs: 0n, ownChanges: 0, listingDrops: 0, readBack: null, ino: 0n, type: 0 },
   };
 }
 
