@@ -16,10 +16,14 @@ const reportDirectory = mkdtempSync(join(tmpdir(), 'gondolin-test-'));
  */
 function vitest(name, args, isLive, node = process.execPath) {
   const reportPath = join(reportDirectory, `${name}.json`);
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile=${reportPath}`];
+  const options = [
+    ...['--reporter=default', '--reporter=json', `--outputFile=${reportPath}`],
+    // The runs load the same modules.
+    '--experimental.fsModuleCache',
+  ];
   const child = spawn(
     node,
-    [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...reporters, ...args],
+    [join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run', ...options, ...args],
     {
       cwd: ROOT,
       env: environmentOf(node),

@@ -228,7 +228,7 @@ describe.concurrent('git and programs of Node reach the hosts of the policy and 
     const identity = '-c user.name=a -c user.email=a@example.com';
     const told = await print(
       `cd /tmp; git clone -q "https://git:$GIT_TOKEN@git.clients.test/git/project.git"; cd project
-       head -c 2000000 /dev/urandom > big; git add big; git ${identity} commit -qm second
+       head -c 300000 /dev/urandom > big; git add big; git ${identity} commit -qm second
        git push -q; git fetch -q; git status -sb; cat .git/config`,
     );
     expect(told).toContain('## main...origin/main\n');
