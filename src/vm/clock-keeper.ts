@@ -1,12 +1,10 @@
 import type { AgentClient } from '../agent/agent-client.ts';
 import type { CloneIdentity } from '../protocol/host-message.ts';
+import { setPromptly } from '../util/set-promptly.ts';
 
 const CHECK_INTERVAL_MS = 1_000;
 /** The smallest jump of the host's clock against its uptime that counts: the host slept, or its time was set. */
 const MIN_STEP_MS = 10;
-/** A clock that took longer to set may be wrong by as much: it is set again, on a guest that is awake by then. */
-const MAX_ROUND_TRIP_MS = 25;
-const MAX_TRIES = 5;
 
 /** Returns an identity that sets the guest's clock to the host's and changes nothing else. */
 export function presentTime(): CloneIdentity {
@@ -15,16 +13,11 @@ export function presentTime(): CloneIdentity {
 }
 
 /**
- * Sets the guest's clock until a reply arrives within 25 ms, so that the clock is right to within 25 ms, at most five times: a host
- * too busy for that is just as late with everything else.
+ * Sets the guest's clock, right to within 25 ms where the host is not too busy.
  * @throws the error that ended the guest.
  */
-export async function setClock(agent: AgentClient): Promise<void> {
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const sentAt = performance.now();
-    await agent.identity(presentTime());
-    if (performance.now() - sentAt <= MAX_ROUND_TRIP_MS) return;
-  }
+export function setClock(agent: AgentClient): Promise<void> {
+  return setPromptly(() => agent.identity(presentTime()));
 }
 
 /** Returns how far the wall clock is ahead of the uptime, which stops while the host sleeps. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
+import { setPromptly } from '../../util/set-promptly.ts';
 import type { SandboxSizes } from '../sizes.ts';
 import {
   ENGINE_FRAME,
@@ -11,9 +12,6 @@ import { EngineFrameDecoder } from '../wire/engine-frame-decoder.ts';
 import { expectReply } from '../wire/expect-reply.ts';
 
 const ENTROPY_BYTES = 256;
-/** A clock that took longer to set may be wrong by as much: it is set again, on a guest that is awake by then. */
-const MAX_ROUND_TRIP_MS = 25;
-const MAX_TRIES = 5;
 
 /**
  * Gives the first engine of a gondolin-js its sizes, and waits for it.
@@ -34,14 +32,12 @@ export async function startEngine(
  * @throws {GondolinError} ERR_INTERNAL for any other reply.
  */
 export async function identify(input: Writable, output: Readable): Promise<void> {
-  for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const sentAt = performance.now();
+  await setPromptly(() => {
     const time = Buffer.alloc(8);
     time.writeBigUInt64LE(BigInt(Date.now()) * 1_000_000n);
     const identity = encodeEngineFrame(ENGINE_FRAME.identity, time, randomBytes(ENTROPY_BYTES));
-    await exchange(input, output, identity);
-    if (performance.now() - sentAt <= MAX_ROUND_TRIP_MS) return;
-  }
+    return exchange(input, output, identity);
+  });
 }
 
 async function exchange(input: Writable, output: Readable, request: Buffer): Promise<void> {

@@ -159,8 +159,8 @@ export class HostTarget {
       if (!stats.isFile()) return Buffer.alloc(0);
       const file = await promises.open(descriptorPath(fd), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
       try {
-        const buffer = Buffer.alloc(maxBytes);
-        const { bytesRead } = await file.read(buffer, 0, maxBytes, 0);
+        const bytes = Math.min(maxBytes, Number(stats.size));
+        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(bytes), 0, bytes, 0);
         return buffer.subarray(0, bytesRead);
       } finally {
         await file.close();
