@@ -1,6 +1,6 @@
 /**
  * JavaScript functions: a call of an empty handler beside a worker thread of Node and beside `podman exec`, restore and call, new
- * sandboxes, an event and a result of 1 MiB, calls over 4 sandboxes at once, and the memory of a sandbox.
+ * sandboxes, an event and a result of 1 MiB, calls over 4 sandboxes at once, limits of 500 ms, and the memory of a sandbox.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -8,13 +8,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type LoadedJSSandbox, SandboxBuilder } from '../src/js/index.ts';
+import { type CallHandlerOptions, type LoadedJSSandbox, SandboxBuilder } from '../src/js/index.ts';
 import { startPodmanContainer } from './podman-peer.ts';
 import { openRounds } from './results.ts';
 import { median, ratio } from './statistics.ts';
 
 const { rounds, results } = openRounds('functions', 9);
 const CALLS = 1_000;
+const WALL_LIMIT = { wallClockTimeoutMs: 500 };
+const CPU_LIMIT = { cpuTimeoutMs: 500 };
 const HANDLER = 'function handler(event) { return event; }';
 
 async function time(work: () => unknown): Promise<number> {
@@ -26,6 +28,7 @@ async function time(work: () => unknown): Promise<number> {
 async function newSandbox(): Promise<LoadedJSSandbox> {
   const sandbox = await (await new SandboxBuilder().build()).loadRuntime();
   sandbox.addHandler('echo', HANDLER);
+  sandbox.addHandler('spin', 'function handler() { for (;;); }');
   return sandbox.getLoadedSandbox();
 }
 
@@ -85,6 +88,30 @@ function machineMib(): number[] {
     });
 }
 
+/** How long calls without an end take to end with a limit, and what they had of the processor. */
+async function limitTimes(
+  loaded: LoadedJSSandbox,
+  options: CallHandlerOptions,
+): Promise<{ wallMs: number[]; cpuMs: number[] }> {
+  const fresh = await loaded.snapshot();
+  const cpuMs: number[] = [];
+  const wallMs: number[] = [];
+  for (let at = 0; at < 20; at++) {
+    wallMs.push(await time(() => loaded.callHandler('spin', null, options).catch(() => undefined)));
+    cpuMs.push(loaded.lastCallStats.cpuTimeMs);
+    await loaded.restore(fresh);
+  }
+  return { wallMs, cpuMs };
+}
+
+function toldAll(label: string, times: readonly number[]): void {
+  results.add(label, 'ms', times);
+  const [least, most] = [Math.min(...times), Math.max(...times)].map((ms) => ms.toFixed(0));
+  console.log(
+    `${label.padEnd(46)} ${median(times).toFixed(0).padStart(9)} ms (${least} to ${most})`,
+  );
+}
+
 function told(
   label: string,
   value: number,
@@ -136,6 +163,11 @@ try {
     `memory of each of ${shares.length} machines ${' '.repeat(17)} ${median(shares).toFixed(1)} MiB (PSS)`,
   );
   results.add('memory of a sandbox', 'MiB', shares);
+  toldAll('wall-clock limit of 500 ms', (await limitTimes(loaded, WALL_LIMIT)).wallMs);
+  for (const one of four.slice(1)) one.callHandler('spin', null).catch(() => undefined);
+  const beside = await limitTimes(loaded, CPU_LIMIT);
+  toldAll('CPU limit of 500 ms beside 3 busy sandboxes', beside.cpuMs);
+  toldAll('  until it ended', beside.wallMs);
   await Promise.all(open.map((one) => one.dispose()));
   await results.write();
 } finally {

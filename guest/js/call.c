@@ -113,7 +113,7 @@ static bool load_program(const struct frame *frame)
 void call_load(const struct frame *frame)
 {
     uint64_t statistics[3];
-    limits_start(LOAD_LIMIT_MS, 0);
+    limits_start(LOAD_LIMIT_MS, 0, false);
     if (!load_program(frame)) {
         reply_failed();
         return;
@@ -190,7 +190,7 @@ void call_handler(const struct frame *frame)
     char *name = (char *)bytes + CALL_HEADER_BYTES - 2;
     memmove(name, bytes + CALL_HEADER_BYTES, name_length);
     name[name_length] = '\0';
-    limits_start(load_u32(bytes + 4), load_u32(bytes + 8));
+    limits_start(load_u32(bytes + 4), load_u32(bytes + 8), (load_u32(bytes) & CALL_FLAG_ASK) != 0);
     JSValue json = run_handler(name, (const char *)bytes + start, frame->length - start);
     if (JS_IsException(json))
         reply_failed();

@@ -55,6 +55,17 @@ bool frame_read(struct frame *frame)
     return read_exactly(frame->payload, frame->length);
 }
 
+bool frame_read_u32(uint8_t type, uint32_t *value)
+{
+    uint8_t bytes[FRAME_HEADER_BYTES + sizeof *value];
+    if (!read_exactly(bytes, sizeof bytes))
+        return false;
+    if (load_u32(bytes) != sizeof *value || bytes[4] != type)
+        _exit(2);
+    *value = load_u32(bytes + FRAME_HEADER_BYTES);
+    return true;
+}
+
 void frame_free(struct frame *frame)
 {
     free(frame->payload);

@@ -25,6 +25,7 @@ enum frame_type {
     FRAME_START = 7,       /* u64 heap, u64 stack, u64 result, each its largest size in bytes; the first request */
     FRAME_KEEP = 8,        /* u32 id: frees all snapshots but this one and 0; no reply */
     FRAME_IDENTITY = 9,    /* u64 nanoseconds since 1970, entropy: of a copy of a machine, before its first LOAD */
+    FRAME_MORE = 10,       /* u32 microseconds of CPU time that the CALL gets besides; 0 ends it */
 
     /* Replies of the guest. */
     FRAME_READY = 32,       /* after START, IDENTITY and RESTORE */
@@ -38,6 +39,11 @@ enum frame_type {
     /* In the middle of a LOAD or CALL. */
     FRAME_HOST_CALL = 48, /* u16 length, module, u16 length, function, u16 count, values */
     FRAME_PRINT = 49,     /* u8 1 for an error, text; no reply */
+    /*
+     * u32 microseconds of CPU time between the last reply and this CALL, which has CALL_FLAG_ASK, has reached its CPU limit and waits for
+     * MORE.
+     */
+    FRAME_CPU_LIMIT = 50,
 };
 
 /* Call statistics: u64 wall-clock time in µs, u64 CPU time in µs, u64 heap in bytes. */
@@ -47,6 +53,8 @@ enum frame_type {
 enum value_kind { VALUE_JSON = 0, VALUE_BYTES = 1, VALUE_UNDEFINED = 2 };
 
 #define CALL_FLAG_GC 1
+/* The host decides at the CPU limit: this kernel counts time for the engine in which its processor did not run. */
+#define CALL_FLAG_ASK 2
 
 enum failure_kind { FAILURE_INTERNAL = 0, FAILURE_STACK_OVERFLOW = 1 };
 
@@ -68,6 +76,9 @@ bool frames_have_port(void);
 bool frame_read(struct frame *frame);
 
 void frame_free(struct frame *frame);
+
+/* Waits for a frame of this type with one number, in the handler of a signal too. False at the end of the input. */
+bool frame_read_u32(uint8_t type, uint32_t *value);
 
 /* Parts of a payload to be written as one frame. */
 struct frame_part {

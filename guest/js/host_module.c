@@ -41,6 +41,7 @@ static bool read_reply(struct frame *reply)
         continue;
     limits_pause();
     bool is_read = frame_read(reply);
+    limits_await_reply(false);
     limits_resume();
     return is_read;
 }
@@ -69,8 +70,10 @@ static JSValue call_function(JSContext *context, JSValueConst module, JSValueCon
                  buffer_add(&buffer, &count, 1);
     for (int i = 0; i < argc && is_ok; i++)
         is_ok = value_encode(context, argv[i], &buffer);
-    if (is_ok)
+    if (is_ok) {
+        limits_await_reply(true);
         host_send(FRAME_HOST_CALL, &(struct frame_part){buffer.bytes, buffer.length}, 1);
+    }
     buffer_free(&buffer);
     if (is_ok)
         return take_reply(context);

@@ -13,11 +13,14 @@
 /* Installs the signals' handlers in a new engine. */
 void limits_init(void);
 
-/* Starts the clocks of a request; 0 is no limit. */
-void limits_start(uint32_t wall_ms, uint32_t cpu_ms);
+/* Starts the clocks of a request; 0 is no limit. If `asks_host`, the host may give more CPU time at the limit. */
+void limits_start(uint32_t wall_ms, uint32_t cpu_ms, bool asks_host);
 
 /* Stops them. What is measured then is in `shared`. */
 void limits_stop(void);
+
+/* While the host owes the reply to a call of the engine it is asked for nothing else. */
+void limits_await_reply(bool is_awaited);
 
 /* A frame is written whole, or not at all. */
 void limits_pause(void);

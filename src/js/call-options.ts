@@ -9,7 +9,7 @@ import { invalidArgument } from './errors.ts';
 export interface CallHandlerOptions {
   /** Limit of the time that passes, 1..3600000 ms, from when the call starts to run. @default none */
   readonly wallClockTimeoutMs?: number;
-  /** Limit of the engine's processor time, 1..3600000 ms. @default none */
+  /** Limit of the engine's processor time, 1..3600000 ms; time in which others have the host's processors is not counted. @default none */
   readonly cpuTimeoutMs?: number;
   /** Collects garbage after the call if it has left more memory in use than the last collection. @default true */
   readonly gc?: boolean;
@@ -17,6 +17,7 @@ export interface CallHandlerOptions {
 
 const MAX_TIMEOUT_MS = 3_600_000;
 const FLAG_GC = 1;
+const FLAG_ASK = 2;
 const HEADER_BYTES = 14;
 const MAX_NAME_BYTES = 65_535;
 
@@ -50,6 +51,11 @@ export function encodeCall(
   header.writeUInt32LE(options.cpuTimeoutMs ?? 0, 8);
   header.writeUInt16LE(nameBytes.length, 12);
   return [header, nameBytes, json];
+}
+
+/** Makes the engine of an encoded call ask when it has used its CPU limit. */
+export function askAtCpuLimit([header]: readonly Buffer[]): void {
+  header?.writeUInt32LE(header.readUInt32LE(0) | FLAG_ASK, 0);
 }
 
 function toJson(event: unknown): string {

@@ -6,7 +6,7 @@
  */
 export interface CallStats {
   readonly wallClockMs: number;
-  /** Processor time of the engine. */
+  /** Processor time of the engine. Without KVM, that of a call without a CPU limit includes what its machine waited for the host. */
   readonly cpuTimeMs: number;
   /** The heap after the call, before its garbage collection. */
   readonly heapBytes: number;

@@ -72,7 +72,7 @@ export class LoadedJSSandbox implements AsyncDisposable {
     this.#checkUsable();
     return this.#core.inOrder(async () => {
       this.#checkHealthy();
-      return JSON.parse(await this.#core.call(payload, options.wallClockTimeoutMs)) as unknown;
+      return JSON.parse(await this.#core.call(payload, options)) as unknown;
     });
   }
 

@@ -1,5 +1,7 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { askAtCpuLimit, type CallHandlerOptions } from './call-options.ts';
 import type { CallStats } from './call-stats.ts';
+import { CpuLimit } from './engine/cpu-limit.ts';
 import type { SavedEngine } from './engine/engine-channel.ts';
 import { Engines, type SnapshotPlace } from './engine/engines.ts';
 import { internal } from './errors.ts';
@@ -44,12 +46,22 @@ export class SandboxCore {
   }
 
   async load(program: Buffer): Promise<void> {
-    await this.#run(ENGINE_FRAME.load, [program], undefined);
+    await this.#run(ENGINE_FRAME.load, [program], {});
   }
 
   /** Resolves with the handler's result as JSON. */
-  async call(payload: readonly Buffer[], wallMs: number | undefined): Promise<string> {
-    return (await this.#run(ENGINE_FRAME.call, payload, wallMs)).toString();
+  async call(payload: readonly Buffer[], options: CallHandlerOptions): Promise<string> {
+    return (await this.#run(ENGINE_FRAME.call, payload, options)).toString();
+  }
+
+  /** Null where the engine's own clock is right. */
+  async #openCpuLimit(limitMs: number, payload: readonly Buffer[]): Promise<CpuLimit | null> {
+    const clock = await this.#engines.current.openClock();
+    // Killed meanwhile.
+    if (this.isPoisoned) throw cancelled('it was killed');
+    if (clock === null) return null;
+    askAtCpuLimit(payload);
+    return new CpuLimit(limitMs, clock);
   }
 
   /** Stops what runs. Nothing happens when nothing does. */
@@ -94,13 +106,19 @@ export class SandboxCore {
   async #run(
     type: number,
     payload: readonly Buffer[],
-    wallMs: number | undefined,
+    { wallClockTimeoutMs: wallMs, cpuTimeoutMs }: CallHandlerOptions,
   ): Promise<Buffer> {
     this.#isRunning = true;
     this.lastCallStats = NO_STATS;
+    let cpuLimit: CpuLimit | null = null;
     try {
+      if (cpuTimeoutMs !== undefined) {
+        cpuLimit = await this.#openCpuLimit(cpuTimeoutMs, payload);
+      }
       const limitMs = wallMs === undefined ? undefined : wallMs + GRACE_MS;
-      return this.#settle(await this.#engines.current.request(type, payload, limitMs));
+      const moreCpu = cpuLimit?.more;
+      const frame = await this.#engines.current.request(type, payload, { limitMs, moreCpu });
+      return this.#settle(frame, cpuLimit);
     } catch (error) {
       if (GondolinError.is(error) && error.code === 'ERR_GUEST_ABORT') this.isPoisoned = true;
       throw error;
@@ -109,7 +127,7 @@ export class SandboxCore {
     }
   }
 
-  #settle(frame: EngineFrame): Buffer {
+  #settle(frame: EngineFrame, cpuLimit: CpuLimit | null): Buffer {
     if (frame.type === ENGINE_FRAME.loaded) return frame.payload;
     if (
       ![ENGINE_FRAME.result, ENGINE_FRAME.failed, ENGINE_FRAME.died].some(
@@ -118,7 +136,7 @@ export class SandboxCore {
     ) {
       throw internal(`a reply of type ${frame.type}`);
     }
-    const reply = decodeCallReply(frame.payload);
+    const reply = withoutWaits(decodeCallReply(frame.payload), cpuLimit);
     this.lastCallStats = { ...reply.stats, terminatedBy: null };
     // Killed as it ended.
     if (this.isPoisoned && frame.type !== ENGINE_FRAME.died) throw cancelled('it was killed');
@@ -149,4 +167,11 @@ export class SandboxCore {
 
 function cancelled(why: string): GondolinError {
   return new GondolinError('ERR_CANCELLED', `execution was cancelled: ${why}`);
+}
+
+/** What the guest counted for its engine has the time in which the machine waited for the host. */
+function withoutWaits(reply: CallReply, cpuLimit: CpuLimit | null): CallReply {
+  if (cpuLimit === null) return reply;
+  const cpuTimeMs = Math.min(reply.stats.cpuTimeMs, cpuLimit.ranMs);
+  return { ...reply, stats: { ...reply.stats, cpuTimeMs } };
 }

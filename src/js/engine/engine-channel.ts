@@ -1,5 +1,8 @@
 import type { SandboxSizes } from '../sizes.ts';
 
+/** Reads the time of the processor that an engine runs on, in milliseconds since any moment; null when it has ended. */
+export type EngineClock = () => { readonly ranMs: number; readonly waitedMs: number } | null;
+
 /** A running gondolin-js, wherever it runs. */
 export interface EngineChannel {
   /** Sends bytes; resolves when more are welcome. */
@@ -8,6 +11,11 @@ export interface EngineChannel {
   onOutput(listener: (chunk: Buffer) => void): void;
   /** Sends the signal that stops what runs; resolves when the guest has it. */
   interrupt(): Promise<void>;
+  /**
+   * The clock by which CPU limits are to be corrected; null where the engine's own is right.
+   * @throws {GondolinError} as `QmpClient.execute`.
+   */
+  openClock(): Promise<EngineClock | null>;
   /** Resolves with the reason when it has ended. Never rejects. */
   readonly ended: Promise<string>;
   /**

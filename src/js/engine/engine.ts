@@ -8,7 +8,7 @@ import {
 import { EngineFrameDecoder } from '../wire/engine-frame-decoder.ts';
 import { decodeHostCall } from '../wire/host-call.ts';
 import { encodeHostValue } from '../wire/host-value.ts';
-import type { EngineChannel } from './engine-channel.ts';
+import type { EngineChannel, EngineClock } from './engine-channel.ts';
 
 /** Requests of a guest while its JavaScript runs. */
 export interface EngineHost {
@@ -19,7 +19,18 @@ export interface EngineHost {
   settled(): void;
 }
 
+type MoreCpu = (beforeMs: number) => number;
+
+/** What a request may need beside its reply. */
+export interface RequestOptions {
+  /** A guest that has not replied by then is taken for broken. */
+  readonly limitMs?: number | undefined;
+  /** Gives microseconds when the engine has used its CPU limit, as the guest counts. A guest that asks without one is broken. */
+  readonly moreCpu?: MoreCpu | undefined;
+}
+
 interface Waiting {
+  readonly moreCpu: MoreCpu | undefined;
   resolve(frame: EngineFrame): void;
   reject(error: GondolinError): void;
 }
@@ -65,17 +76,16 @@ export class Engine {
 
   /**
    * Sends a request and resolves with its reply.
-   * @param limitMs  A guest that has not replied by then is taken for broken.
    * @throws {GondolinError} ERR_GUEST_ABORT when the guest has ended or breaks the protocol.
    */
   async request(
     type: number,
     payload: readonly Uint8Array[],
-    limitMs?: number,
+    { limitMs, moreCpu }: RequestOptions = {},
   ): Promise<EngineFrame> {
     // A signal that is still on its way would stop this request instead of the last.
     await this.#interrupting;
-    const reply = this.#kept(this.#reply());
+    const reply = this.#kept(this.#reply(moreCpu));
     void this.#send(encodeEngineFrame(type, ...payload));
     const late = () => this.#break('the guest does not reply');
     const timer = limitMs === undefined ? undefined : setTimeout(late, limitMs);
@@ -117,16 +127,26 @@ export class Engine {
       .catch((error: unknown) => this.#break(`cannot be interrupted: ${String(error)}`));
   }
 
+  /** As `EngineChannel.openClock`; a machine that gives none is closed. */
+  async openClock(): Promise<EngineClock | null> {
+    try {
+      return await this.#channel.openClock();
+    } catch (error) {
+      this.#break(`its machine gives no clock: ${String(error)}`);
+      return null;
+    }
+  }
+
   close(): Promise<void> {
     forgotten.unregister(this);
     this.#fail(aborted('the sandbox was closed'));
     return this.#channel.close();
   }
 
-  #reply(): Promise<EngineFrame> {
+  #reply(moreCpu: MoreCpu | undefined): Promise<EngineFrame> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     return new Promise<EngineFrame>((resolve, reject) => {
-      this.#waiting = { resolve, reject };
+      this.#waiting = { resolve, reject, moreCpu };
     });
   }
 
@@ -162,6 +182,9 @@ export class Engine {
       this.#host.print(frame.payload.toString('utf8', 1), frame.payload[0] === 1);
     } else if (frame.type === ENGINE_FRAME.hostCall) {
       void this.#callHost(frame.payload);
+    } else if (frame.type === ENGINE_FRAME.cpuLimit && this.#waiting?.moreCpu !== undefined) {
+      const moreUs = this.#waiting.moreCpu(frame.payload.readUInt32LE(0) / 1000);
+      void this.#send(encodeEngineFrame(ENGINE_FRAME.more, encodeU32(moreUs)));
     } else {
       const waiting = this.#waiting;
       this.#waiting = null;

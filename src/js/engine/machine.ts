@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { jsProgramPath } from '../../host/package-root.ts';
 import { type LoneProgram, startLoneProgram } from '../../vm/start/lone-program.ts';
 import { DEFAULT_SIZES, machineBytes, type SandboxSizes } from '../sizes.ts';
-import type { EngineChannel, SavedEngine } from './engine-channel.ts';
+import type { EngineChannel, EngineClock, SavedEngine } from './engine-channel.ts';
 import { identify, startEngine } from './greet.ts';
 
 const GUEST_PATH = '/gondolin-js';
@@ -40,6 +40,7 @@ class MachineChannel implements EngineChannel {
   readonly #program: LoneProgram;
   readonly ended: Promise<string>;
   #interrupting: Promise<void> = Promise.resolve();
+  #clock: Promise<EngineClock> | null = null;
 
   constructor(program: LoneProgram) {
     this.#program = program;
@@ -62,6 +63,13 @@ class MachineChannel implements EngineChannel {
 
   keepAlive(isKept: boolean): void {
     this.#program.keepAlive(isKept);
+  }
+
+  /** A kernel under KVM knows what time its machine waits, and does not count it for any process. */
+  async openClock(): Promise<EngineClock | null> {
+    if (this.#program.accelerator === 'kvm') return null;
+    this.#clock ??= this.#program.openProcessorTime();
+    return this.#clock;
   }
 
   /** One after another: two signals at once may arrive as one. */

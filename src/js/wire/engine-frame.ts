@@ -9,6 +9,7 @@ export const ENGINE_FRAME = {
   start: 7,
   keep: 8,
   identity: 9,
+  more: 10,
   ready: 32,
   loaded: 33,
   result: 34,
@@ -18,6 +19,7 @@ export const ENGINE_FRAME = {
   refused: 38,
   hostCall: 48,
   print: 49,
+  cpuLimit: 50,
 } as const;
 
 /** u32 length of the payload, u8 type, 3 zero bytes. */

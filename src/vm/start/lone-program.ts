@@ -1,10 +1,12 @@
 import type { Duplex } from 'node:stream';
 import type { GuestProgram } from '../../agent/guest-process.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { Accelerator } from '../../host/accelerator.ts';
 import { isColdForced } from '../../host/cold-start.ts';
 import { hostPlatform } from '../../host/image-environment.ts';
 import { ensureImage } from '../../image/ensure-image.ts';
 import type { BootImage } from '../../image/guest-image.ts';
+import type { ProcessorTime } from '../../machine/processor-time.ts';
 import type { Machine } from '../../machine/start-machine.ts';
 import { guestFailure } from '../guest-failure.ts';
 import { GuestFiles } from '../guest-files.ts';
@@ -50,6 +52,12 @@ export interface LoneProgram {
    * @throws {GondolinError} MACHINE_STATE_FAILED; the error that ended the guest.
    */
   save(directory: string): Promise<void>;
+  readonly accelerator: Accelerator;
+  /**
+   * Gives a reader of what the machine's processor has used; it reads null when the machine has ended.
+   * @throws {GondolinError} as `QmpClient.execute`.
+   */
+  openProcessorTime(): Promise<() => ProcessorTime | null>;
   /** If false, Node does not wait for the machine. */
   keepAlive(isKept: boolean): void;
   /** Ends the machine. May be called twice; never throws. */
@@ -183,6 +191,11 @@ function runningProgram(
       const { saveGuest } = await import('../snapshot/save-guest.ts');
       const nothing = { fuse: null, mountTargets: [], diskTargets: [], network: null };
       await saveGuest({ machine, agent, templateKey, ...nothing }, directory);
+    },
+    accelerator: machine.accelerator,
+    async openProcessorTime() {
+      const { openProcessorTime } = await import('../../machine/processor-time.ts');
+      return openProcessorTime(machine.pid, machine.qmp);
     },
     keepAlive: (isKept) => machine.keepAlive(isKept),
     async close() {

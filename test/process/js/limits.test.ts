@@ -50,3 +50,46 @@ it('a limit of 500 ms ends a call that has used 500 to 700 ms of the processor',
   expect(cpuTimeMs).toBeLessThan(700);
   expect(wallClockMs).toBeGreaterThanOrEqual(499);
 });
+
+it('time in which the machine waited for the host is not counted for a CPU limit', async () => {
+  // A machine that has a processor half of the time.
+  const clock = () => ({ ranMs: performance.now() / 2, waitedMs: performance.now() / 2 });
+  const loaded = await loadHandlers(
+    {
+      spin: 'function handler() { for (;;); }',
+      end: 'function handler() { return 0; }',
+      chat: "import { answer } from 'host:host'; export function handler() { for (;;) answer(); }",
+    },
+    buildLocal({}, undefined, null, clock).register('host', 'answer', async () => 1),
+  );
+  const snapshot = await loaded.snapshot();
+  const spinning = loaded.callHandler('spin', null, { cpuTimeoutMs: 100 });
+  await expect(spinning).rejects.toMatchObject({
+    code: 'ERR_CANCELLED',
+    message: expect.stringContaining('cpu-time') as string,
+  });
+  const { cpuTimeMs, wallClockMs, terminatedBy } = loaded.lastCallStats;
+  expect(terminatedBy).toBe('cpu-time');
+  expect(wallClockMs).toBeGreaterThanOrEqual(199);
+  expect(cpuTimeMs).toBeGreaterThanOrEqual(99);
+  expect(cpuTimeMs).toBeLessThan(0.75 * wallClockMs);
+  await loaded.restore(snapshot);
+  expect(await loaded.callHandler('end', null, { cpuTimeoutMs: 100 })).toBe(0);
+  // The limit may be reached while the engine waits for its host.
+  const chatting = loaded.callHandler('chat', null, { cpuTimeoutMs: 50 });
+  await expect(chatting).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
+  expect(loaded.lastCallStats.terminatedBy).toBe('cpu-time');
+  await loaded.restore(snapshot);
+  const killed = loaded.callHandler('spin', null, { cpuTimeoutMs: 60_000 });
+  setTimeout(() => loaded.interruptHandle.kill(), 30);
+  await expect(killed).rejects.toMatchObject({
+    message: expect.stringContaining('killed') as string,
+  });
+  expect(loaded.lastCallStats.terminatedBy).toBe(null);
+  await loaded.restore(snapshot);
+  const both = { cpuTimeoutMs: 60_000, wallClockTimeoutMs: 50 };
+  await expect(loaded.callHandler('spin', null, both)).rejects.toMatchObject({
+    code: 'ERR_CANCELLED',
+  });
+  expect(loaded.lastCallStats.terminatedBy).toBe('wall-clock');
+});

@@ -48,6 +48,7 @@ async function runLocal(sizes: SandboxSizes): Promise<EngineChannel> {
       writeFileSync(join(directory, NUMBER_FILE), String(saved.length - 1));
       isMoved = true;
     },
+    openClock: async () => null,
     async interrupt() {
       process.kill(-(child.pid ?? 0), 'SIGUSR1');
     },

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest';
+import type { EngineClock } from '../../../src/js/engine/engine-channel.ts';
 import type { SandboxNetwork } from '../../../src/js/fetch/sandbox-network.ts';
 import { HostFunctions } from '../../../src/js/host-functions.ts';
 import type { JSSandbox, LoadedJSSandbox } from '../../../src/js/index.ts';
@@ -11,13 +12,17 @@ export function buildLocal(
   sizes: Partial<SandboxSizes> = {},
   print: (text: string, isError: boolean) => void = () => undefined,
   network: SandboxNetwork | null = null,
+  clock: EngineClock | null = null,
 ): ProtoJSSandbox {
   return new ProtoJSSandbox({
     sizes: { ...DEFAULT_SIZES, ...sizes },
     host: new HostFunctions(),
     network,
     print,
-    open: openLocal,
+    open: async (own, saved) => ({
+      ...(await openLocal(own, saved)),
+      openClock: async () => clock,
+    }),
   });
 }
 
