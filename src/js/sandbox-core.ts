@@ -169,7 +169,7 @@ function cancelled(why: string): GondolinError {
   return new GondolinError('ERR_CANCELLED', `execution was cancelled: ${why}`);
 }
 
-/** What the guest counted for its engine has the time in which the machine waited for the host. */
+/** Corrects the CPU time of a reply: the guest also counts time in which the machine waited for the host. */
 function withoutWaits(reply: CallReply, cpuLimit: CpuLimit | null): CallReply {
   if (cpuLimit === null) return reply;
   const cpuTimeMs = Math.min(reply.stats.cpuTimeMs, cpuLimit.ranMs);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { QmpClient } from './qmp.ts';
 
-/** What the only processor of a machine has used of the host's since its start, in milliseconds. */
+/** Times of the only processor of a machine since its start, in milliseconds. */
 export interface ProcessorTime {
   readonly ranMs: number;
   /** Time in which it could have run, and others had the host's processors. */

@@ -21,7 +21,7 @@ export interface EngineHost {
 
 type MoreCpu = (beforeMs: number) => number;
 
-/** What a request may need beside its reply. */
+/** Options of a request. */
 export interface RequestOptions {
   /** A guest that has not replied by then is taken for broken. */
   readonly limitMs?: number | undefined;
@@ -127,7 +127,7 @@ export class Engine {
       .catch((error: unknown) => this.#break(`cannot be interrupted: ${String(error)}`));
   }
 
-  /** As `EngineChannel.openClock`; a machine that gives none is closed. */
+  /** Like `EngineChannel.openClock`; a machine that gives none is closed. */
   async openClock(): Promise<EngineClock | null> {
     try {
       return await this.#channel.openClock();
