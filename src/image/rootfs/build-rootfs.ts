@@ -6,6 +6,7 @@ import { type AptSource, formatGuestSourceList, formatSourceList } from '../debi
 import { type RunToolsOptions, runTools, type ToolCommand } from '../process/run-tools.ts';
 import { SAFE_SQFSTAR_OPTIONS } from '../process/sqfstar-options.ts';
 import { requireBuildTools } from '../process/tool.ts';
+import { archivedRoot, encodeDevices } from './archive-root.ts';
 import { type Builder, isolateBuild } from './isolation.ts';
 import { buildMmdebstrapArguments } from './mmdebstrap-arguments.ts';
 import { findUnknownPackage, ProgressReader } from './mmdebstrap-progress.ts';
@@ -53,7 +54,7 @@ const GUEST_FILES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Makes the rootfs entry: mmdebstrap writes a tar, sqfstar turns it into a squashfs as it comes.
+ * Makes the rootfs entry: mmdebstrap makes a tree in `cwd`, and sqfstar turns an archive of it into a squashfs as it comes.
  * `cwd` holds the working files; the caller removes it.
  *
  * @throws {GondolinError} IMAGE_TOOL_MISSING, IMAGE_BUILD_UNPRIVILEGED, IMAGE_ARCH_UNSUPPORTED, IMAGE_PACKAGE_UNKNOWN,
@@ -76,11 +77,15 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
   const { sources, installFrom } = options;
   await writeFile(sourceListPath, formatSourceList(installFrom ?? sources), { mode: 0o600 });
   const guestFiles = await writeGuestFiles(options);
+  const devices = join(options.cwd, 'devices.tar');
+  await writeFile(devices, encodeDevices(Number(SOURCE_DATE_EPOCH)));
+  const rootPath = join(options.cwd, 'root');
   const args = buildMmdebstrapArguments({
     release: options.release,
     architecture: 'amd64',
     packages: options.packages,
     hasModules: options.modules !== null,
+    rootPath,
     sourceListPath,
     aptOptions: await readAptTransport(options.signal),
     hookDirectories: await findMergedUsrHook(),
@@ -89,7 +94,10 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
   const output = join(options.target, 'rootfs.squashfs');
   await runReported(
     [
-      buildCommand('mmdebstrap', [...isolated, tools.mmdebstrap, ...args]),
+      buildCommand('mmdebstrap', [
+        ...isolated,
+        ...archivedRoot(rootPath, [tools.mmdebstrap, ...args]),
+      ]),
       buildCommand('sqfstar', [...asRoot, tools.sqfstar, ...SQUASHFS_OPTIONS, output]),
     ],
     {
@@ -97,8 +105,8 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
       environment: {
         ...options.environment,
         SOURCE_DATE_EPOCH,
-        // mmdebstrap makes its tree here, so it is found and removed with `cwd`.
         TMPDIR: options.cwd,
+        GONDOLIN_DEVICES: devices,
         GONDOLIN_GUEST_FILES: guestFiles,
         ...(options.basePath === null
           ? {}

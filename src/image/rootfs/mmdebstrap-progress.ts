@@ -19,9 +19,12 @@ const STAGES: readonly Stage[] = [
   stage(/^I: extracting archives/, 'unpack', 'unpacking packages', 0.25, 0.35),
   stage(/^I: installing essential packages/, 'install', 'installing packages', 0.35, 0.6),
   stage(/^I: installing remaining packages/, 'install', 'installing more packages', 0.6, 0.85),
-  stage(/^I: cleaning package lists/, 'pack', 'cleaning up', 0.85, 0.88),
+  stage(/^I: skipping cleanup/, 'pack', 'cleaning up', 0.85, 0.88),
   stage(/^I: creating tarball/, 'pack', 'packing the root file system', 0.88, 1),
 ];
+
+// Where packages are added to a base, one run of apt downloads and installs.
+const INSTALL_ALL = stage(/^$/, 'install', 'installing packages', 0.25, 0.85);
 
 function stage(
   pattern: RegExp,
@@ -67,6 +70,7 @@ export class ProgressReader {
   }
 
   #count(phase: RootfsProgress['phase'], name: string, steps: number): RootfsProgress | null {
+    if (phase === 'install' && this.#stage?.phase === 'download') this.#enter(INSTALL_ALL);
     const stage = this.#stage;
     if (stage === null || stage.phase !== phase || this.#packages === 0) return null;
     this.#done = Math.min(this.#done + steps, this.#packages);

@@ -10,16 +10,17 @@ const RECIPE = {
   architecture: 'amd64',
   packages: ['git', 'procps'],
   hasModules: false,
+  rootPath: '/tmp/a b/root',
   sourceListPath: '/tmp/a b/sources.list',
   aptOptions: ['Acquire::http::Proxy "http://p.example.com";'],
   hookDirectories: ['/hooks'],
   hasBase: false,
 };
 
-it('buildMmdebstrapArguments() names suite, stdout and source list last', () => {
+it('buildMmdebstrapArguments() names suite, directory and source list last', () => {
   expect(buildMmdebstrapArguments(RECIPE).slice(-3)).toEqual([
     'bookworm',
-    '-',
+    '/tmp/a b/root',
     '/tmp/a b/sources.list',
   ]);
 });
@@ -30,13 +31,26 @@ it('buildMmdebstrapArguments() joins base and extra packages, each once', () => 
   );
 });
 
+it('buildMmdebstrapArguments() leaves the filter of paths to dpkg', () => {
+  const args = buildMmdebstrapArguments(RECIPE);
+  // mmdebstrap filters what it extracts by options that it knows, slowly.
+  expect(args.filter((arg) => arg.startsWith('--dpkgopt'))).toEqual([]);
+  const hook = args.find((arg) => arg.startsWith('--extract-hook=')) ?? '';
+  expect(hook).toContain('rm -rf ./usr/share/doc/*');
+  expect(hook).toContain("'path-exclude=/usr/share/man/*'");
+  expect(hook.indexOf('99mmdebstrap')).toBeGreaterThan(hook.indexOf('rm -rf'));
+});
+
 it('buildMmdebstrapArguments() unpacks a base, upgrades it, and installs only what is added', () => {
   const args = buildMmdebstrapArguments({ ...RECIPE, hasBase: true });
   expect(args).toContain('--variant=custom');
   expect(args).not.toContain('--hook-dir=/hooks');
   const hooks = args.filter((arg) => /^--\w+-hook=/.test(arg));
   expect(hooks[0]).toMatch(/^--setup-hook=.*"\$GONDOLIN_BASE"$/);
-  expect(hooks.find((hook) => hook.includes('dist-upgrade'))).toMatch(/^--customize-hook=/);
+  const adding = hooks.find((hook) => hook.includes('dist-upgrade'));
+  expect(adding).toMatch(/^--customize-hook=.* ca-certificates git netbase procps$/);
+  // mmdebstrap would extract them before dpkg does.
+  expect(args.join()).not.toContain('--include');
   expect(buildMmdebstrapArguments(RECIPE).join()).not.toMatch(/GONDOLIN_BASE|dist-upgrade/);
 });
 
@@ -76,7 +90,7 @@ const LINES = [
   'Unpacking git (1:2.39) ...',
   'Setting up git (1:2.39) ...',
   'Setting up git (1:2.39) ...',
-  'I: cleaning package lists and apt cache...',
+  'I: skipping cleanup/apt as requested',
   'I: creating tarball...',
 ];
 
@@ -90,6 +104,26 @@ it('ProgressReader names the package that is fetched or installed', () => {
   const messages = readAll(LINES).map(({ message }) => message);
   expect(messages).toContain('downloading packages: libc6');
   expect(messages).toContain('installing more packages: git');
+});
+
+it('ProgressReader follows one run of apt that downloads and installs what is added to a base', () => {
+  const read = readAll([
+    'I: running apt-get update...',
+    'I: downloading packages with apt...',
+    '1 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.',
+    'Get:1 http://deb.example.com/debian bookworm/main amd64 git amd64 2.39 [2758 kB]',
+    'Get:2 http://deb.example.com/debian bookworm/main amd64 libc6 amd64 2.36 [2758 kB]',
+    'Unpacking git (1:2.39) ...',
+    'Setting up git (1:2.39) ...',
+    'I: skipping cleanup/apt as requested',
+    'I: creating tarball...',
+  ]);
+  const fractions = read.map(({ fraction }) => fraction);
+  expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
+  expect(read.map(({ phase }) => phase)).toEqual([
+    ...['lists', 'download', 'download', 'download', 'install', 'install', 'pack', 'pack'],
+  ]);
+  expect(read.map(({ message }) => message)).toContain('installing packages: git');
 });
 
 it('ProgressReader never turns back when a line of an earlier stage is repeated', () => {
