@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { resolveDirectories } from '../../src/host/directories.ts';
@@ -39,11 +39,17 @@ const web: PackageSpec = {
   },
 };
 
+/** Not in the image: a running guest adds it. */
+const tool: PackageSpec = {
+  ...{ name: 'tool', version: '3.1-r2', depends: ['busybox'] },
+  files: [{ name: 'opt/tool', mode: 0o755, content: '#!/bin/sh\necho tool of the mirror\n' }],
+};
+
 it('an image of Alpine packages boots after their scripts have run in a VM, and a second build gives the same bytes', async () => {
   const mirror = await AlpineMirror.start();
   onTestFinished(() => mirror.close());
   const base = baseSystem().filter(({ name }) => name !== 'busybox');
-  const packages = [...base, busybox, web].map((spec) => buildPackage(spec, key));
+  const packages = [...base, busybox, web, tool].map((spec) => buildPackage(spec, key));
   mirror.publish('main', packages, key);
   mirror.publish('community', [], key);
   const cwd = directoryWith(`
@@ -76,6 +82,46 @@ sandboxes:
   expect(await run()).toEqual(facts);
   expect(newestRootfs().sha256).toBe(first.sha256);
 });
+
+// apk itself is in no package of Debian: this does by hand what `apk add` does with an image's own configuration.
+it('a guest of an Alpine image finds, fetches and unpacks a package of its repositories through the allowlist', async () => {
+  const mirror = await AlpineMirror.start();
+  onTestFinished(() => mirror.close());
+  const base = baseSystem().filter(({ name }) => name !== 'busybox');
+  const packages = [...base, busybox, tool].map((spec) => buildPackage(spec, key));
+  mirror.publish('main', packages, key);
+  mirror.publish('community', [], key);
+  const cwd = directoryWith(`
+name: alpine
+images:
+  small:
+    alpine: { version: "3.23", mirror: "${mirror.url}", keys: ./keys }
+sandboxes:
+  small:
+    image: small
+    network: { allowed_hosts: [mirror.test], allowed_private: [127.0.0.1], extra_hosts: ["mirror.test:127.0.0.1:${mirror.port}"] }
+    steps: [{ name: add, run: /bin/sh, stdin: ./add.sh }]
+`);
+  writeKeys(cwd, key);
+  writeFileSync(join(cwd, 'add.sh'), ADD);
+  const { code, stdout, all } = await runBuiltCli(['run', '--progress', 'plain'], { cwd });
+  expect(code, all).toBe(0);
+  for (const line of [key.name, 'V:3.1-r2', 'tool of the mirror', 'other.test was refused']) {
+    expect(stdout).toContain(`[small add] ${line}`);
+  }
+});
+
+const ADD = `set -e
+ls /etc/apk/keys
+url=$(sed -n '1s,//[^/]*,//mirror.test,p' /etc/apk/repositories)/x86_64
+wget -q -O /tmp/index "$url/APKINDEX.tar.gz"
+version=$(tar xzOf /tmp/index APKINDEX | sed -n '/^P:tool$/,/^$/s/^V://p')
+echo "V:$version"
+wget -q -O /tmp/tool.apk "$url/tool-$version.apk"
+tar xzf /tmp/tool.apk -C /
+/opt/tool
+if ! wget -q -O /dev/null http://other.test/; then echo 'other.test was refused'; fi
+`;
 
 /** The entry of the cache that was made last. */
 function newestRootfs() {

@@ -19,15 +19,19 @@ import { resolveDirectories } from '../../src/host/directories.ts';
 import { guestAgentPath } from '../../src/host/package-root.ts';
 import { ensureImageParts } from '../../src/image/ensure-image.ts';
 import { BUILT_BIN, directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
+import { IS_FULL_LOAD } from '../fixtures/full-load.ts';
 import { serverCa } from '../fixtures/net/server-ca.ts';
 import { type DebianRegistry, startDebianRegistry } from '../fixtures/oci/debian-registry.ts';
 import { busyboxTree, pushRootfs } from '../fixtures/oci/rootfs-image.ts';
 import { listTree, unpackWithUmoci } from '../fixtures/oci/ten-images.ts';
+import { processesIn } from '../fixtures/processes-in.ts';
 import { hostRelease } from '../fixtures/workload-image.ts';
 import { testEnvironment } from '../test-environment.ts';
 
 // The makers of base images keep owners, which takes root.
 const isRoot = process.getuid?.() === 0;
+/** Moments of a build at which it is killed. */
+const KILLS = IS_FULL_LOAD ? 20 : 4;
 const SECRET = 'value-of-the-token-4711';
 const { cache: cacheDirectory } = resolveDirectories(testEnvironment);
 
@@ -333,4 +337,54 @@ steps: [{ name: note, run: [/bin/cat, /note] }]
     const left = readdirSync(join(cacheDirectory, 'images/rootfs'));
     expect(left.filter((name) => name.startsWith('tmp-'))).toEqual([]);
   },
+);
+
+/** Runs a project and kills gondolin at the line of its output with the number `killAt`. */
+async function runKilledAt(cwd: string, killAt: number) {
+  const env = { ...process.env, CI: '1', NO_COLOR: '1' };
+  const args = [BUILT_BIN, 'run', '--progress', 'plain'];
+  const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'ignore'] });
+  const closed = once(child, 'close');
+  let lines = 0;
+  for await (const _line of createInterface({ input: child.stdout })) {
+    lines += 1;
+    if (lines === killAt) child.kill('SIGKILL');
+  }
+  return { lines, code: (await closed)[0] as number | null };
+}
+
+it.runIf(isRoot)(
+  `after kills at ${KILLS} moments of a build, one after another, the next run is right`,
+  async () => {
+    const files = {
+      Dockerfile: `FROM ${busybox} AS build
+COPY notes /notes
+RUN --mount=type=cache,target=/cache echo run >> /cache/log && cat /notes/* > /all
+FROM ${busybox}
+COPY --from=build /all /all
+RUN echo last >> /all && sync
+`,
+      'notes/one': 'one\n',
+      'notes/two': 'two\n',
+      'gondolin.yaml':
+        'images: { i: { dockerfile: ./Dockerfile } }\nimage: i\nsteps: [{ name: show, run: [/bin/cat, /all] }]\n',
+    };
+    const { lines, code } = await runKilledAt(project(files), Infinity);
+    expect(code).toBe(0);
+    const cwd = project(files);
+    let killed = 0;
+    for (let at = 0; at < KILLS; at += 1) {
+      const ended = await runKilledAt(cwd, 1 + Math.floor((at * lines) / KILLS));
+      killed += ended.code === null ? 1 : 0;
+      await expect.poll(() => processesIn(cwd), { timeout: 10_000 }).toEqual([]);
+    }
+    // One that finds the image ready says fewer lines.
+    expect(killed).toBeGreaterThanOrEqual(KILLS * 0.6);
+    const again = await runBuiltCli(['run', '--progress', 'plain'], { cwd });
+    expect(again.code, again.all).toBe(0);
+    for (const text of ['one', 'two', 'last']) expect(again.stdout).toContain(`[show] ${text}`);
+    const left = readdirSync(join(cacheDirectory, 'images/rootfs'));
+    expect(left.filter((name) => name.startsWith('tmp-'))).toEqual([]);
+  },
+  KILLS * 120_000 + 300_000,
 );

@@ -9,10 +9,13 @@ import { ensureImage } from '../../src/image/ensure-image.ts';
 import type { GuestImage, ImageEvent } from '../../src/image/guest-image.ts';
 import { listImages } from '../../src/image/list-images.ts';
 import { pruneImages } from '../../src/image/prune-images.ts';
+import { IS_FULL_LOAD } from '../fixtures/full-load.ts';
 import { hostRelease } from '../fixtures/workload-image.ts';
 
 /** Two cores that others use too: a build takes 35 to 90 s. */
 const BUILD_LIMIT_MS = 240_000;
+/** Moments of a build at which it is killed. */
+const KILLS = IS_FULL_LOAD ? 20 : 5;
 const ROOT = resolve(import.meta.dirname, '../..');
 
 const base = mkdtempSync(join(tmpdir(), 'gondolin-build-'));
@@ -157,4 +160,38 @@ it(
     expect(leftovers(cacheDirectory)).toEqual([]);
   },
   BUILD_LIMIT_MS,
+);
+
+it(
+  `a build that is killed at ${KILLS} moments one after another leaves nothing in the way of the next, which is the same as one that nobody killed`,
+  async () => {
+    const cacheDirectory = freshCache('killed-often');
+    const args = ['--import', 'tsx', 'test/fixtures/image-builder.ts'];
+    const lines = events.length;
+    let killed = 0;
+    for (let at = 0; at < KILLS; at += 1) {
+      const killAt = 1 + Math.floor((at * lines) / KILLS);
+      const child = spawn(process.execPath, [...args, cacheDirectory, agentPath, release], {
+        cwd: ROOT,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      const ended = once(child, 'exit');
+      let seen = 0;
+      for await (const _line of createInterface(child.stdout)) {
+        seen += 1;
+        if (seen === killAt) child.kill('SIGKILL');
+      }
+      killed += (await ended)[1] === 'SIGKILL' ? 1 : 0;
+      await expect.poll(() => processesOf(cacheDirectory), { timeout: 5000 }).toEqual([]);
+      expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(base);
+    }
+    expect(killed).toBeGreaterThanOrEqual(KILLS * 0.8);
+    const again = await ensureImage(recipe, { ...options, cacheDirectory });
+    onTestFinished(() => again.release());
+    // Of the kernel's, the root file system's and the agent's bytes.
+    expect(again.key).toBe(image.key);
+    expect(leftovers(cacheDirectory)).toEqual([]);
+  },
+  KILLS * BUILD_LIMIT_MS,
 );

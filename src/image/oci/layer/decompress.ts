@@ -23,6 +23,7 @@ type ZstdStreams = { createZstdDecompress?: (options?: object) => NodeJS.ReadWri
 export async function* decompressLayer(
   input: Readable,
   onRead: (bytes: number) => void = () => undefined,
+  limits: GrowthLimits = LAYER_LIMITS,
 ): AsyncGenerator<Buffer> {
   let compressedBytes = 0;
   let bytes = 0;
@@ -32,13 +33,19 @@ export async function* decompressLayer(
   });
   for await (const chunk of await openDecompressor(counted)) {
     bytes += chunk.length;
-    checkGrowth(bytes, compressedBytes);
+    checkGrowth(bytes, compressedBytes, limits);
     yield chunk;
   }
 }
 
-function checkGrowth(bytes: number, compressedBytes: number): void {
-  const { layerBytes, freeBytes, ratio } = LAYER_LIMITS;
+/** Bounds on what a layer may become, as in LAYER_LIMITS. */
+export type GrowthLimits = Readonly<Record<'layerBytes' | 'freeBytes' | 'ratio', number>>;
+
+function checkGrowth(
+  bytes: number,
+  compressedBytes: number,
+  { layerBytes, freeBytes, ratio }: GrowthLimits,
+): void {
   if (bytes > layerBytes) throw layerRefused(`a layer has more than ${layerBytes} bytes`);
   if (bytes > freeBytes && bytes > compressedBytes * ratio) {
     throw layerRefused(`${compressedBytes} bytes of a layer became more than ${bytes}`);

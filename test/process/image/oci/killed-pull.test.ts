@@ -10,6 +10,7 @@ import { FakeRegistry } from '../../../fixtures/oci/fake-registry.ts';
 import { makeImage } from '../../../fixtures/oci/made-image.ts';
 import { ociRecipe, pullImage } from '../../../fixtures/oci/pull-image.ts';
 import { rawTar } from '../../../fixtures/oci/raw-tar.ts';
+import { processesIn } from '../../../fixtures/processes-in.ts';
 import { temporaryDirectory } from '../../../fixtures/temporary-directory.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
@@ -110,19 +111,6 @@ function keptBytes(directory: string): number {
     );
   });
   return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-/** Processes of anyone whose command line has a directory, or a path in it. */
-function processesIn(directory: string): string[] {
-  return readdirSync('/proc').filter((name) => {
-    if (!/^[0-9]+$/.test(name)) return false;
-    try {
-      const line = readFileSync(`/proc/${name}/cmdline`, 'utf8');
-      return line.includes(`${directory}/`) || line.includes(`${directory}\0`);
-    } catch {
-      return false;
-    }
-  });
 }
 
 async function killAndPullAgain(directory: string, killAt: number) {
