@@ -1,7 +1,8 @@
 // `npm run bench -- NAME`: measures, prints ratios within one run. Sets up what is missing first.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, run, setup } from './setup.mjs';
+import { ROOT, run } from './run.mjs';
+import { setup } from './setup.mjs';
 
 const [name, ...args] = process.argv.slice(2);
 const file = join(ROOT, 'bench', `${name}.ts`);

@@ -1,6 +1,7 @@
 // `npm run demo`: a real VM boots and runs the steps of examples/hello. Sets up what is missing first.
 import { join } from 'node:path';
-import { ROOT, run, setup } from './setup.mjs';
+import { ROOT, run } from './run.mjs';
+import { setup } from './setup.mjs';
 
 await setup();
 console.log(

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { ROOT, run } from './setup.mjs';
+import { ROOT, run } from './run.mjs';
 
 /** The oldest that `engines` in package.json allows, then the newest of each LTS line. */
 export const NODES = ['20.19.0', '22.23.5', '24.22.3', '26.12.1'];

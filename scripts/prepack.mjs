@@ -1,7 +1,7 @@
 // Before `npm pack` and `npm publish`: what the package ships built. Its users have neither a compiler nor tsc.
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, run } from './setup.mjs';
+import { ROOT, run } from './run.mjs';
 
 run('npm', ['run', '--silent', 'build']);
 run('npm', ['run', '--silent', 'build:types']);

@@ -1,130 +1,11 @@
 // Makes a fresh Debian machine ready: npm packages, host packages, the guest agent, the compiled CLI.
 // Needs nothing but Node: no import from node_modules. Every step says what it does and is skipped when done.
-import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { delimiter, join } from 'node:path';
-
-export const ROOT = join(import.meta.dirname, '..');
-
-/** Debian package that brings each program. `runtime` is what a user of the CLI needs as well. */
-const RUNTIME_TOOLS = {
-  'qemu-system-x86_64': 'qemu-system-x86',
-  mmdebstrap: 'mmdebstrap',
-  sqfstar: 'squashfs-tools',
-  xz: 'xz-utils',
-  setpriv: 'util-linux',
-  'mkfs.ext4': 'e2fsprogs',
-};
-/** What building an image takes in addition where the user is not root. */
-const ROOTLESS_TOOLS = { newuidmap: 'uidmap' };
-const BUILD_TOOLS = { make: 'make', gcc: 'gcc', 'musl-gcc': 'musl-tools' };
-const TEST_TOOLS = {
-  'aarch64-linux-gnu-gcc': 'gcc-aarch64-linux-gnu',
-  git: 'git',
-  ssh: 'openssh-client',
-  sshd: 'openssh-server',
-  rsync: 'rsync',
-  nginx: 'nginx-light',
-  tinyproxy: 'tinyproxy-bin',
-  microsocks: 'microsocks',
-  tmux: 'tmux',
-  sqlite3: 'sqlite3',
-  fio: 'fio',
-  tar: 'tar',
-  bindfs: 'bindfs',
-  cpio: 'cpio',
-  codespell: 'codespell',
-  'clang-format': 'clang-format',
-  zstd: 'zstd',
-  busybox: 'busybox-static',
-  umoci: 'umoci',
-  skopeo: 'skopeo',
-  buildah: 'buildah',
-  'docker-registry': 'docker-registry',
-};
-/** Files instead of programs: headers that gcc alone does not bring. */
-const BUILD_FILES = {
-  '/usr/include/linux/fuse.h': 'linux-libc-dev',
-  '/usr/include/stdio.h': 'libc6-dev',
-};
-
-/** What the package's agent for arm64 guests is linked with. */
-const TEST_FILES = { '/usr/aarch64-linux-gnu/lib/libc.a': 'libc6-dev-arm64-cross' };
-
-export function hasProgram(name) {
-  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-  return directories.some((directory) => {
-    try {
-      accessSync(join(directory, name), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-function missingPackages(forTests) {
-  const tools = {
-    ...RUNTIME_TOOLS,
-    ...(process.getuid?.() === 0 ? {} : ROOTLESS_TOOLS),
-    ...BUILD_TOOLS,
-    ...(forTests ? TEST_TOOLS : {}),
-  };
-  const names = Object.entries(tools).filter(([tool]) => !hasProgram(tool));
-  const wanted = { ...BUILD_FILES, ...(forTests ? TEST_FILES : {}) };
-  const files = Object.entries(wanted).filter(([file]) => !existsSync(file));
-  return [...new Set([...names, ...files].map(([, debianPackage]) => debianPackage))];
-}
-
-/** Runs a command with its output shown; ends this process when it fails. */
-export function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit', ...options });
-  if (result.error) throw result.error;
-  if (result.status !== 0) {
-    console.error(
-      `setup: \`${[command, ...args].join(' ')}\` ended with ${result.signal ?? result.status}`,
-    );
-    process.exit(result.status ?? 1);
-  }
-}
-
-/** Installs the packages of the programs that are not here. @param tools  Debian package that brings each program. */
-export function installMissing(tools) {
-  const missing = Object.entries(tools).filter(([tool]) => !hasProgram(tool));
-  if (missing.length > 0) installHostPackages([...new Set(missing.map(([, name]) => name))]);
-}
-
-export function installHostPackages(packages) {
-  const install = ['install', '-y', '--no-install-recommends', ...packages];
-  const isRoot = process.getuid?.() === 0;
-  const canSudo =
-    hasProgram('sudo') && (process.stdin.isTTY || spawnSync('sudo', ['-n', 'true']).status === 0);
-  if (!hasProgram('apt-get') || !(isRoot || canSudo)) {
-    console.error(`setup: these host packages are missing: ${packages.join(' ')}`);
-    console.error('setup: neither root nor sudo is here to install them. On Debian type, as root:');
-    console.error(`  apt-get update && apt-get ${install.join(' ')}`);
-    process.exit(1);
-  }
-  console.log(`setup: installing host packages: ${packages.join(' ')}`);
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const aptGet = (args) =>
-    isRoot
-      ? run('apt-get', ['-q', ...args], { env })
-      : run('sudo', ['DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', ...args], { env });
-  aptGet(['update']);
-  aptGet(install);
-}
+import { join } from 'node:path';
+import { installHostPackages, missingPackages, missingTestPackages } from './host-packages.mjs';
+import { ROOT, run, start } from './run.mjs';
 
 function hashFiles(paths) {
   const hash = createHash('sha256');
@@ -180,34 +61,22 @@ export function buildIfChanged({ withJs = false } = {}) {
   });
 }
 
-/** Starts `npm ci` unless the packages are those of the lock file. */
-function startNpmInstall() {
+/** Runs `npm ci` unless the packages are those of the lock file. */
+export async function installNpmPackages() {
   const lockfile = join(ROOT, 'package-lock.json');
   const stamp = stampOf('npm', [lockfile], join(ROOT, 'node_modules', 'typescript'));
-  if (stamp.isFresh) return Promise.resolve();
+  if (stamp.isFresh) return;
   console.log('setup: installing npm packages (npm ci)');
-  const child = spawn('npm', ['ci', '--no-fund', '--no-audit'], { cwd: ROOT, stdio: 'inherit' });
-  const kill = () => child.kill();
-  process.once('exit', kill);
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      process.off('exit', kill);
-      if (code !== 0) {
-        console.error(`setup: \`npm ci\` ended with ${signal ?? code}`);
-        process.exit(code ?? 1);
-      }
-      stamp.write();
-      resolve();
-    });
-  });
+  await start('npm', ['ci', '--no-fund', '--no-audit']);
+  stamp.write();
 }
 
 /** Everything a checkout needs before its CLI, demo, bench or tests can run. npm and apt download at the same time. */
-export async function setup({ forTests = false, withJs = forTests } = {}) {
-  const npmInstall = startNpmInstall();
-  const packages = missingPackages(forTests);
-  if (packages.length > 0) installHostPackages(packages);
-  await npmInstall;
-  buildIfChanged({ withJs });
+export async function setup({ forTests = false } = {}) {
+  const packages = [...missingPackages(), ...(forTests ? missingTestPackages() : [])];
+  await Promise.all([
+    installNpmPackages(),
+    packages.length > 0 ? installHostPackages(packages) : undefined,
+  ]);
+  buildIfChanged({ withJs: forTests });
 }

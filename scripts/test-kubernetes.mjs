@@ -1,5 +1,7 @@
 // `npm run test:kubernetes`: runs the Pods of `gondolin export kubernetes` by `podman kube play`, with runc and without a network.
-import { installMissing, run, setup } from './setup.mjs';
+import { installMissing } from './host-packages.mjs';
+import { run } from './run.mjs';
+import { setup } from './setup.mjs';
 
 /** Debian package that brings each program; catatonit is the first process of a Pod. */
 const TOOLS = { podman: 'podman', runc: 'runc', catatonit: 'catatonit', mmdebstrap: 'mmdebstrap' };
@@ -9,5 +11,5 @@ if (process.getuid?.() !== 0) {
   process.exit(1);
 }
 await setup({ forTests: true });
-installMissing(TOOLS);
+await installMissing(TOOLS);
 run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'kubernetes']);

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { environmentOf, FAST, installNode, NODES } from './nodes.mjs';
-import { ROOT, setup } from './setup.mjs';
+import { ROOT } from './run.mjs';
+import { setup } from './setup.mjs';
 
 function testOn(version) {
   const binary = installNode(version);

@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { installHostPackages, missingPackages, missingTestPackages } from './host-packages.mjs';
 import { environmentOf, installNode, NEWEST_LTS } from './nodes.mjs';
-import { ROOT, setup } from './setup.mjs';
-
-await setup({ forTests: true, withJs: false });
+import { ROOT, start } from './run.mjs';
+import { installNpmPackages, setup } from './setup.mjs';
 
 const reportDirectory = mkdtempSync(join(tmpdir(), 'gondolin-test-'));
 
@@ -83,44 +83,63 @@ const NEWEST = [
   ...['--project', 'unit', '--project', 'process', WORKERS],
   ...NOT_ON_NEWEST.flatMap((name) => ['--exclude', `test/process/${name}/**`]),
 ];
-/** VM tests of the packed package, which process tests pack and install. */
+const TSX = ['--import', 'tsx'];
+/** VM tests of the package as it is packed and installed. */
 const PACKAGE_VM = ['package', 'documents', 'functions'].map((name) => `test/vm/${name}.test.ts`);
 const VM = ['--project', 'vm'];
 
-/** Builds the guest's programs that only tests need. QuickJS takes one core half a minute. */
-async function buildGuest() {
-  const builds = await inOrder(
-    () => check(process.execPath, 'scripts/build-if-changed.mjs'),
-    () => check('make', '-s', '-C', 'guest', 'test-programs'),
-  );
-  if (builds.some(({ code }) => code !== 0)) throw new Error('the guest programs do not build');
+const install = async (packages, options) => {
+  if (packages.length > 0) await installHostPackages(packages, options);
+};
+const build = (...args) => start(process.execPath, ['scripts/build-if-changed.mjs', ...args]);
+const buildTestPrograms = () => start('make', ['-s', '-C', 'guest', 'test-programs']);
+
+/**
+ * Does what `setup()` does and more, each part as early as it can be, because a clean machine takes minutes for all of it.
+ * Gives a promise of each part that tests wait for; this process ends when one fails.
+ */
+function startSetup() {
+  const npm = installNpmPackages();
+  const runtime = install(missingPackages());
+  // What apt says about them would stand between the lines of tests.
+  const tools = runtime.then(() => install(missingTestPackages(), { isQuiet: true }));
+  const agent = Promise.all([npm, runtime]).then(() => build('--without-js'));
+  const image = agent.then(() => start(process.execPath, [...TSX, 'test/build-base-image.ts']));
+  // QuickJS takes one core half a minute.
+  const programs = Promise.all([agent.then(() => build()), tools]).then(buildTestPrograms);
+  return { npm, tools, image, programs };
 }
 
 /** Three streams of about the same length: each waits for other processes a third of its time, on two cores. */
 async function runAll() {
-  const guest = buildGuest();
-  const newestNode = findNewestNode();
-  if (newestNode !== undefined) console.log(`test: the fast tests on Node ${NEWEST_LTS}, too`);
+  const { npm, tools, image, programs } = startSetup();
   const notOfPackage = PACKAGE_VM.flatMap((name) => ['--exclude', name]);
   const runs = await Promise.all([
-    guest.then(() => vitest('vm', [...VM, ...notOfPackage], true)),
+    Promise.all([image, programs]).then(() => vitest('vm', [...VM, ...notOfPackage], true)),
+    programs.then(() => vitest('process', PROCESS, false)),
     inOrder(
-      () => guest.then(() => vitest('process', PROCESS, false)),
-      () => vitest('package-vm', [...VM, ...PACKAGE_VM], false),
-    ),
-    inOrder(
-      () => check('npm', 'run', '--silent', 'typecheck'),
-      () => check('npm', 'run', '--silent', 'lint'),
-      () => guest.then(() => check('make', '-s', '-C', 'guest', 'test')),
+      () => npm.then(() => check('npm', 'run', '--silent', 'typecheck')),
+      () => check('npm', 'run', '--silent', 'lint:ts'),
+      () => tools.then(() => check('make', '-s', '-C', 'guest', 'lint')),
+      () => check('make', '-s', '-C', 'guest', 'test'),
       () => vitest('pure', PURE, false),
-      ...(newestNode ? [() => vitest('newest-node', NEWEST, false, newestNode)] : []),
+      () => programs.then(runOnNewestNode),
+      () => vitest('package-vm', [...VM, ...PACKAGE_VM], false),
     ),
   ]);
   return runs.flat();
 }
 
+function runOnNewestNode() {
+  const node = findNewestNode();
+  if (node === undefined) return { code: 0, report: NO_TESTS };
+  console.log(`test: the fast tests on Node ${NEWEST_LTS}, too`);
+  return vitest('newest-node', NEWEST, false, node);
+}
+
 async function runChosen(args) {
-  await buildGuest();
+  await setup({ forTests: true });
+  await buildTestPrograms();
   return [await vitest('chosen', args, true)];
 }
 

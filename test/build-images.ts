@@ -30,6 +30,11 @@ async function build(recipe: ImageRecipe, signal: AbortSignal): Promise<void> {
   await image.release();
 }
 
+/** Builds the image of most VM tests, unless the tests' cache has it. */
+export function buildBaseImage(signal: AbortSignal = new AbortController().signal): Promise<void> {
+  return build(debian, signal);
+}
+
 const ended = new AbortController();
 let workload: Promise<void> = Promise.resolve();
 
@@ -38,7 +43,7 @@ let workload: Promise<void> = Promise.resolve();
  * that use the second one come last (workload-last.ts), and wait for it where it is still being built.
  */
 export async function setup(): Promise<void> {
-  await build(debian, ended.signal);
+  await buildBaseImage(ended.signal);
   // A test that needs it builds it again, and has the error.
   workload = build(workloadImage(), ended.signal).catch((error: Error) => {
     if (!ended.signal.aborted) process.stderr.write(`image: ${error.message}\n`);

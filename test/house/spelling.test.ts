@@ -22,7 +22,7 @@ const ON_PURPOSE = [
 /** A word, or a part of a name in camel case; by itself codespell skips words in single quotes. */
 const WORD = '[A-Z]?[a-z]+';
 
-/** Returns `file:line: word ==> correction` for each misspelling. `scripts/setup.mjs` installs codespell. */
+/** Returns `file:line: word ==> correction` for each misspelling. `scripts/host-packages.mjs` installs codespell. */
 function misspellings(paths: readonly string[], ignored: readonly string[]): string[] {
   const words = ignored.join(',');
   const args = [

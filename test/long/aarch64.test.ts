@@ -3,7 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 // @ts-expect-error: a script without types
-import { hasProgram, installHostPackages, run } from '../../scripts/setup.mjs';
+import { hasProgram, installHostPackages } from '../../scripts/host-packages.mjs';
+// @ts-expect-error: a script without types
+import { run } from '../../scripts/run.mjs';
 import { hostDebianRelease, proxyEnvironment } from '../../src/host/image-environment.ts';
 import { openAptSession } from '../../src/image/debian/apt-session.ts';
 import { readHostPackageFacts } from '../../src/image/debian/host-packages.ts';
@@ -17,8 +19,8 @@ import { temporaryDirectory } from '../fixtures/temporary-directory.ts';
 
 const release = hostDebianRelease();
 
-beforeAll(() => {
-  if (!hasProgram('qemu-system-aarch64')) installHostPackages(['qemu-system-arm']);
+beforeAll(async () => {
+  if (!hasProgram('qemu-system-aarch64')) await installHostPackages(['qemu-system-arm']);
   run('make', ['-s', '-C', 'guest', 'aarch64']);
 });
 
