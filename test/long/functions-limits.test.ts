@@ -38,6 +38,13 @@ function show(what: string, all: readonly number[]): void {
   process.stdout.write(`limits: ${what}: ${times.join(' ')} ms at a load of ${load.toFixed(1)}\n`);
 }
 
+it('a top level without an end is ERR_CANCELLED', async () => {
+  const sandbox = await (await new SandboxBuilder().build()).loadRuntime();
+  onTestFinished(() => sandbox.dispose());
+  sandbox.addHandler('endless', 'for (;;); export function handler() {}');
+  await expect(sandbox.getLoadedSandbox()).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
+}, 120_000);
+
 it('a wall-clock limit of 500 ms ends calls after 500 to 700 ms', async () => {
   const loaded = await newSandbox();
   const fresh = await loaded.snapshot();

@@ -39,6 +39,14 @@ it('npm says why its host is refused', async () => {
   );
 });
 
+it('fetch of Node, events that come one by one, and its refusal', async () => {
+  const line = 'node /clients/fetch.mjs https://api.clients.test';
+  const told = JSON.parse(await sandbox.print(`${line} https://unlisted.clients.test/`));
+  expect(told).toMatchObject({ status: 200, test: 'é', bytes: 300_000, chunks: 3 });
+  expect(told.events).toBe([1, 2, 3].map((id) => `id: ${id}\ndata: event ${id}\n\n`).join(''));
+  expect(told.denied).toEqual([403, expect.stringMatching(REFUSAL)]);
+});
+
 it("apt-get: updates and installs from the host's mirror", async () => {
   // The index of the security updates is small: that of the release takes 40 s under TCG.
   const apt = `DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o Dir::Etc::SourceList=/tmp/apt.list`;
