@@ -1,6 +1,6 @@
 // `npm test`: everything CI checks, on a machine with nothing but git, Node and npm. Ends with a line of totals.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { installHostPackages, missingPackages, missingTestPackages } from './host-packages.mjs';
@@ -99,6 +99,8 @@ const buildTestPrograms = () => start('make', ['-s', '-C', 'guest', 'test-progra
  * Gives a promise of each part that tests wait for; this process ends when one fails.
  */
 function startSetup() {
+  // Before the image's cache makes it private: programs of another user run the newest Node from there.
+  mkdirSync(join(ROOT, '.cache'), { recursive: true });
   const npm = installNpmPackages();
   const runtime = install(missingPackages());
   // What apt says about them would stand between the lines of tests.
