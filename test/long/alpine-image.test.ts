@@ -45,13 +45,19 @@ const tool: PackageSpec = {
   files: [{ name: 'opt/tool', mode: 0o755, content: '#!/bin/sh\necho tool of the mirror\n' }],
 };
 
-it('an image of Alpine packages boots after their scripts have run in a VM, and a second build gives the same bytes', async () => {
+/** A mirror with the base system and these packages. */
+async function startMirror(...more: readonly PackageSpec[]): Promise<AlpineMirror> {
   const mirror = await AlpineMirror.start();
   onTestFinished(() => mirror.close());
   const base = baseSystem().filter(({ name }) => name !== 'busybox');
-  const packages = [...base, busybox, web, tool].map((spec) => buildPackage(spec, key));
+  const packages = [...base, busybox, ...more].map((spec) => buildPackage(spec, key));
   mirror.publish('main', packages, key);
   mirror.publish('community', [], key);
+  return mirror;
+}
+
+it('an image of Alpine packages boots after their scripts have run in a VM, and a second build gives the same bytes', async () => {
+  const mirror = await startMirror(web, tool);
   const cwd = directoryWith(`
 name: alpine
 images:
@@ -85,12 +91,7 @@ sandboxes:
 
 // apk itself is in no package of Debian: this does by hand what `apk add` does with an image's own configuration.
 it('a guest of an Alpine image finds, fetches and unpacks a package of its repositories through the allowlist', async () => {
-  const mirror = await AlpineMirror.start();
-  onTestFinished(() => mirror.close());
-  const base = baseSystem().filter(({ name }) => name !== 'busybox');
-  const packages = [...base, busybox, tool].map((spec) => buildPackage(spec, key));
-  mirror.publish('main', packages, key);
-  mirror.publish('community', [], key);
+  const mirror = await startMirror(tool);
   const cwd = directoryWith(`
 name: alpine
 images:
