@@ -68,20 +68,21 @@ function findNewestNode() {
 }
 
 /**
- * Folders of process tests that the newest Node leaves out, because their minutes go to other programs (npm, QuickJS, ssh)
- * or to the same modules as other folders: `npm run test:nodes` runs them too. What stays is what a Node changes: HTTP, TLS,
- * files and watches. The house tests read the text of the repository, which no Node changes.
+ * Folders of tests that run on the newest Node, too: of what a Node changes, which is HTTP, TLS, files and watches.
+ * `npm run test:nodes` runs all of them on each line of Node.
  */
-const NOT_ON_NEWEST = [
-  ...['cli', 'image', 'ingress', 'js', 'machine', 'package', 'project', 'session', 'ssh', 'vm'],
-];
+const ON_NEWEST = [
+  ...['unit/net', 'unit/mux', 'process/net', 'process/vfs', 'process/watch', 'process/report'],
+].map((name) => `test/${name}/`);
+/** The minutes of these go to other programs: ssh, and processes that serve mounts. */
+const NOT_ON_NEWEST = ['process/net/ssh-egress.test.ts', 'process/vfs/remote/**'];
 /** Of one stream of tests: three streams are enough for two cores. */
 const WORKERS = '--maxWorkers=1';
 const PURE = ['--project', 'unit', '--project', 'house', WORKERS];
 const PROCESS = ['--project', 'process', WORKERS];
 const NEWEST = [
-  ...['--project', 'unit', '--project', 'process', WORKERS],
-  ...NOT_ON_NEWEST.flatMap((name) => ['--exclude', `test/process/${name}/**`]),
+  ...['--project', 'unit', '--project', 'process', WORKERS, ...ON_NEWEST],
+  ...NOT_ON_NEWEST.flatMap((name) => ['--exclude', `test/${name}`]),
 ];
 const TSX = ['--import', 'tsx'];
 /** VM tests of the package as it is packed and installed. */

@@ -47,6 +47,19 @@ it('fetch of Node, events that come one by one, and its refusal', async () => {
   expect(told.denied).toEqual([403, expect.stringMatching(REFUSAL)]);
 });
 
+it('scripts that wait for a port see whether it is open', async () => {
+  const told = await sandbox.print(
+    `set +e
+     tries() { for host in redis:6379 down:5432 unlisted:5432; do "$@" \${host%:*}.clients.test \${host#*:} 2> /tmp/err; echo $?; done; }
+     tries nc -z -w 20
+     tries bash -c 'exec 3<> /dev/tcp/$0/$1'
+     pg_isready -q -t 2 -h down.clients.test; echo $?
+     pg_isready -q -t 2 -h full.clients.test; echo $?`,
+  );
+  // pg_isready: 2 is "no response".
+  expect(told.trim().split('\n').map(Number)).toEqual([0, 1, 1, 0, 1, 1, 2, 2]);
+});
+
 it("apt-get: updates and installs from the host's mirror", async () => {
   // The index of the security updates is small: that of the release takes 40 s under TCG.
   const apt = `DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o Dir::Etc::SourceList=/tmp/apt.list`;

@@ -57,7 +57,7 @@ async function run(cwd: string, ...args: string[]): Promise<Run> {
 /** From the end of a step to its checkpoint in place, on a slow machine. */
 const SAVING_MS = 600;
 /** One in each part of that time. */
-const KILLS = IS_FULL_LOAD ? 20 : 3;
+const KILLS = IS_FULL_LOAD ? 20 : 2;
 
 const SERVICE = `
 steps:

@@ -183,16 +183,3 @@ it('a root on a disk has a limit, is part of a saved machine, and leaves no file
   expect(state?.size).toBe(64 * 2 ** 20);
   expect((state?.blocks ?? 0) * 512).toBeLessThan(16 * 2 ** 20);
 });
-
-it('the workspace of a project with `root: disk` is on the disk, and belongs to the user', async () => {
-  const directory = directoryWith(`
-resources: { memory: 256MiB, disk: 600MiB }
-root: disk
-user: "1000:1000"
-steps:
-  - run: stat -c %u . && pwd && head -c 300M /dev/zero > large && du -m large | cut -f1
-`);
-  const { code, stdout } = await runBuiltCli(['run', '--progress', 'plain'], { cwd: directory });
-  expect(stdout).toMatch(/1000\n.*\/workspace\n.*30[01]/s);
-  expect(code).toBe(0);
-});

@@ -161,7 +161,7 @@ it('exec() finishes when a background process keeps the output open, and that pr
   expect(Number(alive.stdout.trim())).toBeGreaterThan(0);
 });
 
-const MANY = IS_FULL_LOAD ? 1_000 : 96;
+const MANY = IS_FULL_LOAD ? 1_000 : 48;
 
 it(`exec() runs ${MANY} commands, 32 at a time, and nothing of them is left on either side`, async () => {
   const text = (index: number) => `${index} ${'x'.repeat(index % 5_000)}`;
