@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { resolveDirectories } from '../../src/host/directories.ts';
@@ -89,6 +89,18 @@ sandboxes:
   expect(newestRootfs().sha256).toBe(first.sha256);
 });
 
+const ADD = `set -e
+ls /etc/apk/keys
+url=$(sed -n '1s,//[^/]*,//mirror.test,p' /etc/apk/repositories)/x86_64
+wget -q -O /tmp/index "$url/APKINDEX.tar.gz"
+version=$(tar xzOf /tmp/index APKINDEX | sed -n '/^P:tool$/,/^$/s/^V://p')
+echo "V:$version"
+wget -q -O /tmp/tool.apk "$url/tool-$version.apk"
+tar xzf /tmp/tool.apk -C /
+/opt/tool
+if ! wget -q -O /dev/null http://other.test/; then echo 'other.test was refused'; fi
+`;
+
 // apk itself is in no package of Debian: this does by hand what `apk add` does with an image's own configuration.
 it('a guest of an Alpine image finds, fetches and unpacks a package of its repositories through the allowlist', async () => {
   const mirror = await startMirror(tool);
@@ -101,28 +113,15 @@ sandboxes:
   small:
     image: small
     network: { allowed_hosts: [mirror.test], allowed_private: [127.0.0.1], extra_hosts: ["mirror.test:127.0.0.1:${mirror.port}"] }
-    steps: [{ name: add, run: /bin/sh, stdin: ./add.sh }]
+    steps: [{ name: add, run: ${JSON.stringify(ADD)} }]
 `);
   writeKeys(cwd, key);
-  writeFileSync(join(cwd, 'add.sh'), ADD);
   const { code, stdout, all } = await runBuiltCli(['run', '--progress', 'plain'], { cwd });
   expect(code, all).toBe(0);
   for (const line of [key.name, 'V:3.1-r2', 'tool of the mirror', 'other.test was refused']) {
     expect(stdout).toContain(`[small add] ${line}`);
   }
 });
-
-const ADD = `set -e
-ls /etc/apk/keys
-url=$(sed -n '1s,//[^/]*,//mirror.test,p' /etc/apk/repositories)/x86_64
-wget -q -O /tmp/index "$url/APKINDEX.tar.gz"
-version=$(tar xzOf /tmp/index APKINDEX | sed -n '/^P:tool$/,/^$/s/^V://p')
-echo "V:$version"
-wget -q -O /tmp/tool.apk "$url/tool-$version.apk"
-tar xzf /tmp/tool.apk -C /
-/opt/tool
-if ! wget -q -O /dev/null http://other.test/; then echo 'other.test was refused'; fi
-`;
 
 /** The entry of the cache that was made last. */
 function newestRootfs() {

@@ -378,8 +378,8 @@ RUN echo last >> /all && sync
       killed += ended.code === null ? 1 : 0;
       await expect.poll(() => processesIn(cwd), { timeout: 10_000 }).toEqual([]);
     }
-    // One that finds the image ready says fewer lines.
-    expect(killed).toBeGreaterThanOrEqual(KILLS * 0.6);
+    // A build that finds instructions, or the whole image, done by an earlier one says fewer lines.
+    expect(killed).toBeGreaterThanOrEqual(KILLS / 2);
     const again = await runBuiltCli(['run', '--progress', 'plain'], { cwd });
     expect(again.code, again.all).toBe(0);
     for (const text of ['one', 'two', 'last']) expect(again.stdout).toContain(`[show] ${text}`);

@@ -70,7 +70,7 @@ it('gondolin build copies, runs commands, and writes a directory that VMs boot',
   });
   const names = list.split('\n').flatMap((line) => /^squashfs-root(\/\S+)/.exec(line)?.[1] ?? []);
   expect(names.filter((name) => !/^\/(?:bin|usr|dev|proc|run|sys|srv)/.test(name))).toEqual([
-    ...['/etc', '/etc/hosts', '/etc/once', '/etc/passwd', '/etc/resolv.conf'],
+    ...['/caps', '/caps/cat', '/etc', '/etc/hosts', '/etc/once', '/etc/passwd', '/etc/resolv.conf'],
   ]);
   expect(names).not.toContain('/usr/local/share');
 });
