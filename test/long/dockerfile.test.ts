@@ -382,7 +382,7 @@ RUN echo last >> /all && sync
     expect(killed).toBeGreaterThanOrEqual(KILLS / 2);
     const again = await runBuiltCli(['run', '--progress', 'plain'], { cwd });
     expect(again.code, again.all).toBe(0);
-    for (const text of ['one', 'two', 'last']) expect(again.stdout).toContain(`[show] ${text}`);
+    for (const text of ['one', 'two', 'last']) expect(again.stdout).toContain(` show] ${text}\n`);
     const left = readdirSync(join(cacheDirectory, 'images/rootfs'));
     expect(left.filter((name) => name.startsWith('tmp-'))).toEqual([]);
   },
