@@ -1,4 +1,6 @@
 const MAX_DECODES = 3;
+/** What a server may leave as `%XX` when it decodes a path once: separators and `%`, one kind of separator, or nothing. */
+const KEPT_ESCAPES = ['/\\%', '/', '\\', ''];
 /** A path that has one reading only: no escape, `\`, `;`, `#`, empty segment, nor one that starts with a dot. */
 const PLAIN = /^(?:\/[^%\\;#./][^%\\;#/]*)*\/?$/;
 
@@ -60,9 +62,9 @@ export function targetPath(target: string): string {
 }
 
 /**
- * Returns every path that a server may read a request target as: each of {@link READINGS} of the path decoded once except
- * `%2F`, decoded once, and decoded repeatedly. A plain path has one. A rule that allows must cover all of them and a rule
- * that denies any one, so that an odd spelling evades neither.
+ * Returns every path that a server may read a request target as: each of {@link READINGS} of the path decoded once, with
+ * each of {@link KEPT_ESCAPES}, and decoded repeatedly. A plain path has one. A rule that allows must cover all of them and
+ * a rule that denies any one, so that an odd spelling evades neither.
  * @param target  Untrusted: path and query of a request.
  */
 export function pathForms(target: string): readonly string[] {
@@ -71,8 +73,7 @@ export function pathForms(target: string): readonly string[] {
   // An honest client sends no fragment; a server may cut it off or treat it as part of the path.
   const paths = [path, path.split('#', 1)[0] ?? ''];
   const decoded = paths.flatMap((text) => [
-    decodeOnce(text, '/\\%'),
-    decodeOnce(text, ''),
+    ...KEPT_ESCAPES.map((kept) => decodeOnce(text, kept)),
     decodeFully(text),
   ]);
   return [...new Set(decoded.flatMap((text) => READINGS.map((read) => read(text))))];

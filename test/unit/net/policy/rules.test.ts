@@ -72,6 +72,8 @@ const REQUESTS = [
   ['one allow rule', READ, 'GET api.example.com/repos/./a/../b', true],
   ['one allow rule', READ, 'GET api.example.com//repos/a', false],
   ['one allow rule', READ, 'GET api.example.com/repos//a', true],
+  // A server that takes %2f and \ for separators, and %5c for a character.
+  ['one allow rule', READ, 'GET api.example.com/repos/%2f..\\../.%5crepos', false],
   ['one allow rule', READ, 'GET api.example.com/repos/a%2fb', true],
   ['one allow rule', READ, 'GET api.example.com/repos/%zz', true],
   ['one allow rule', READ, 'OPTIONS api.example.com*', false],
