@@ -37,7 +37,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     /** Seconds of one scenario, after which it takes no further round. */
-    seconds: { type: 'string', default: '30' },
+    seconds: { type: 'string', default: '120' },
     /** Files of the checkout. */
     files: { type: 'string', default: '10000' },
     'archive-files': { type: 'string', default: '500' },
