@@ -1,5 +1,5 @@
 const MAX_DECODES = 3;
-/** What a server may leave as `%XX` when it decodes a path once: separators and `%`, one kind of separator, or nothing. */
+/** Characters that a server may leave as `%XX` when it decodes a path once: separators and `%`, one kind of separator, or none. */
 const KEPT_ESCAPES = ['/\\%', '/', '\\', ''];
 /** A path that has one reading only: no escape, `\`, `;`, `#`, empty segment, nor one that starts with a dot. */
 const PLAIN = /^(?:\/[^%\\;#./][^%\\;#/]*)*\/?$/;
