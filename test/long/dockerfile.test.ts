@@ -379,7 +379,7 @@ RUN echo last >> /all && sync
       await expect.poll(() => processesIn(cwd), { timeout: 10_000 }).toEqual([]);
     }
     // A build that finds instructions, or the whole image, done by an earlier one says fewer lines.
-    expect(killed).toBeGreaterThanOrEqual(KILLS / 2);
+    expect(killed).toBeGreaterThanOrEqual(Math.floor(KILLS * 0.6));
     const again = await runBuiltCli(['run', '--progress', 'plain'], { cwd });
     expect(again.code, again.all).toBe(0);
     for (const text of ['one', 'two', 'last']) expect(again.stdout).toContain(` show] ${text}\n`);
