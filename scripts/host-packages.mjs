@@ -83,15 +83,15 @@ export function missingTestPackages() {
 
 /** Installs the packages of the programs that are not here. @param tools  Debian package that brings each program. */
 export async function installMissing(tools) {
-  const missing = missingOf(tools, {});
-  if (missing.length > 0) await installHostPackages(missing);
+  await installHostPackages(missingOf(tools, {}));
 }
 
 /** apt's lists are fetched once for all that this process installs. */
 let isUpdated = false;
 
-/** Installs Debian packages, as root or by sudo. The process ends when that fails. @param isQuiet  Shows apt's output only then. */
+/** Installs Debian packages, if any, as root or by sudo. The process ends when that fails. @param isQuiet  Shows apt's output only then. */
 export async function installHostPackages(packages, { isQuiet = false } = {}) {
+  if (packages.length === 0) return;
   const install = ['install', '-y', '--no-install-recommends', ...packages];
   const isRoot = process.getuid?.() === 0;
   const canSudo =

@@ -74,9 +74,6 @@ export async function installNpmPackages() {
 /** Everything a checkout needs before its CLI, demo, bench or tests can run. npm and apt download at the same time. */
 export async function setup({ forTests = false } = {}) {
   const packages = [...missingPackages(), ...(forTests ? missingTestPackages() : [])];
-  await Promise.all([
-    installNpmPackages(),
-    packages.length > 0 ? installHostPackages(packages) : undefined,
-  ]);
+  await Promise.all([installNpmPackages(), installHostPackages(packages)]);
   buildIfChanged({ withJs: forTests });
 }

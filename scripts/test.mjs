@@ -1,6 +1,6 @@
 // `npm test`: everything CI checks, on a machine with nothing but git, Node and npm. Ends with a line of totals.
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { installHostPackages, missingPackages, missingTestPackages } from './host-packages.mjs';
@@ -89,9 +89,6 @@ const TSX = ['--import', 'tsx'];
 const PACKAGE_VM = ['package', 'documents', 'functions'].map((name) => `test/vm/${name}.test.ts`);
 const VM = ['--project', 'vm'];
 
-const install = async (packages, options) => {
-  if (packages.length > 0) await installHostPackages(packages, options);
-};
 const build = (...args) => start(process.execPath, ['scripts/build-if-changed.mjs', ...args]);
 const buildTestPrograms = () => start('make', ['-s', '-C', 'guest', 'test-programs']);
 
@@ -100,12 +97,10 @@ const buildTestPrograms = () => start('make', ['-s', '-C', 'guest', 'test-progra
  * Gives a promise of each part that tests wait for; this process ends when one fails.
  */
 function startSetup() {
-  // Before the image's cache makes it private: programs of another user run the newest Node from there.
-  mkdirSync(join(ROOT, '.cache'), { recursive: true });
   const npm = installNpmPackages();
-  const runtime = install(missingPackages());
+  const runtime = installHostPackages(missingPackages());
   // What apt says about them would stand between the lines of tests.
-  const tools = runtime.then(() => install(missingTestPackages(), { isQuiet: true }));
+  const tools = runtime.then(() => installHostPackages(missingTestPackages(), { isQuiet: true }));
   const agent = Promise.all([npm, runtime]).then(() => build('--without-js'));
   const image = agent.then(() => start(process.execPath, [...TSX, 'test/build-base-image.ts']));
   // QuickJS takes one core half a minute.
