@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
+import { IS_FULL_LOAD } from '../../fixtures/full-load.ts';
 import { connectTcp, connectTls, exchangeBytes, readAll } from '../../fixtures/net/clients.ts';
 import { listening, startHttp, startHttps } from '../../fixtures/net/servers.ts';
 import { createTestNetwork, removeTestCa } from '../../fixtures/net/test-network.ts';
@@ -154,7 +155,7 @@ it('Network survives upgrades, CONNECT and pipelines in any order, and frees eve
       const socket = await (how.isTls ? connectTls : connectTcp)(net, 'api.test', port);
       await play(socket, `api.test:${port}`, how);
     }),
-    { numRuns: 200 },
+    { numRuns: IS_FULL_LOAD ? 200 : 80 },
   );
   await expect.poll(() => net.openStreams(), { timeout: 15_000 }).toBe(0);
   expect(net.faults).toEqual([]);

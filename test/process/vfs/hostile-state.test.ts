@@ -8,6 +8,7 @@ import { FuseServer } from '../../../src/vfs/fuse-server.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import type { VfsProvider } from '../../../src/vfs/provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
+import { IS_FULL_LOAD } from '../../fixtures/full-load.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
 
 function temporary(): string {
@@ -175,7 +176,7 @@ it.each([
       const found = await outcome(make(directory), mutate(saved, where, by));
       expect(['ok', 'SNAPSHOT_REFUSED']).toContain(found);
     }),
-    { numRuns: 400 },
+    { numRuns: IS_FULL_LOAD ? 400 : 150 },
   );
   // The reader of the host's notifications ends a moment after the last watch.
   const limits = { timeout: 10_000, interval: 20 };

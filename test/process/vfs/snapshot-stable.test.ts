@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import type { VfsProvider } from '../../../src/vfs/provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
+import { IS_FULL_LOAD } from '../../fixtures/full-load.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
 
 const NAMES = ['a', 'b', 'c'];
@@ -85,6 +86,6 @@ it.each([
         rmSync(directory, { recursive: true, force: true });
       }
     }),
-    { numRuns: 25 },
+    { numRuns: IS_FULL_LOAD ? 25 : 12 },
   );
 });

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { FileChanges, type WatchedRoot } from '../../../src/watch/files/file-changes.ts';
 import { FileTree } from '../../../src/watch/files/file-tree.ts';
+import { IS_FULL_LOAD } from '../../fixtures/full-load.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 const LIMIT = { timeout: 20_000, interval: 10 };
@@ -246,17 +247,19 @@ function history(fileCount: number): string {
   return commit('one') + commit('two');
 }
 
-it('FileChanges reports a git checkout of 2,000 files as one batch', async () => {
+const CHECKED_OUT = IS_FULL_LOAD ? 2_000 : 400;
+
+it(`FileChanges reports a git checkout of ${CHECKED_OUT} files as one batch`, async () => {
   const root = join(temporaryDirectory(), 'repository');
   mkdirSync(root);
   const git = (args: string[], input = '') =>
     execFileSync('git', ['-C', root, ...args], { input, stdio: ['pipe', 'ignore', 'ignore'] });
   git(['init', '-q']);
-  git(['fast-import', '--quiet'], history(2_000));
+  git(['fast-import', '--quiet'], history(CHECKED_OUT));
   git(['checkout', '-q', 'one']);
   const watched = await watch(root);
   git(['checkout', '-q', 'two']);
-  await expect.poll(() => watched.batches.flat().length, LIMIT).toBe(2_000);
+  await expect.poll(() => watched.batches.flat().length, LIMIT).toBe(CHECKED_OUT);
   expect(watched.batches).toHaveLength(1);
 }, 120_000);
 

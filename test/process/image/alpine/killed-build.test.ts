@@ -14,7 +14,7 @@ import { processesIn } from '../../../fixtures/processes-in.ts';
 import { temporaryDirectory } from '../../../fixtures/temporary-directory.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
-const MOMENTS = IS_FULL_LOAD ? 20 : 2;
+const MOMENTS = IS_FULL_LOAD ? 20 : 1;
 const PIECE_BYTES = 16 * 1024;
 const PIECE_MS = 2;
 

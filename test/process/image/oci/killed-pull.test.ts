@@ -14,7 +14,7 @@ import { processesIn } from '../../../fixtures/processes-in.ts';
 import { temporaryDirectory } from '../../../fixtures/temporary-directory.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
-const MOMENTS = IS_FULL_LOAD ? 20 : 2;
+const MOMENTS = IS_FULL_LOAD ? 20 : 1;
 /** Pulls at once: a child waits for the disk and for the registry most of the time. */
 const WORKERS = 3;
 const CHUNK_BYTES = 32 * 1024;
