@@ -7,15 +7,18 @@ import { withWorkDirectory } from './cache/sweep.ts';
 import { readHostPackageFacts } from './debian/host-packages.ts';
 import { writeLockedRepository } from './debian/locked-repository.ts';
 import { planSources } from './debian/plan-sources.ts';
+import { unpackBase } from './debian/unpack/unpack-base.ts';
 import type { ImageContext } from './guest-image.ts';
 import { buildKernel } from './kernel/build-kernel.ts';
 import { fetchModules, type KernelPackageOptions } from './kernel/kernel-package.ts';
 import { type DebianRecipe, lockedKernel, lockedRootfs } from './recipe.ts';
 import { buildRootfs } from './rootfs/build-rootfs.ts';
 import { identifyBuilder } from './rootfs/isolation.ts';
+import { includedPackages } from './rootfs/mmdebstrap-arguments.ts';
 
-/** Part of the work that the packages of a lock are, which are downloaded first. */
+/** Part of the work that packages are which are downloaded first: those of a lock, and those of a base, which are also unpacked. */
 const LOCKED = 0.3;
+const UNPACKED = 0.45;
 
 export interface DebianBuildContext extends ImageContext {
   /** Kernel release of the modules to put into a root file system; empty for none. */
@@ -62,14 +65,25 @@ export async function buildDebianEntry(
     const { kernelRelease: wanted, basePath } = context;
     const modules = wanted === '' ? null : await fetchModules(wanted, startingAtZero(shared));
     const builder = await identifyBuilder();
-    const installed = lockedRootfs(recipe, basePath !== null);
-    const installFrom =
-      installed === null ? null : [await writeLockedRepository(installed, { ...shared, release })];
+    const isBase = basePath === null;
+    const share = isBase ? UNPACKED : recipe.locked === undefined ? 0 : LOCKED;
     const { onPhase } = shared;
+    const preparing = {
+      ...{ ...shared, release, locked: lockedRootfs(recipe, !isBase) },
+      onPhase: (phase: string, message: string, fraction: number) =>
+        onPhase(phase, message, share * fraction),
+    };
+    const prepareBase = async () =>
+      basePath ??
+      unpackBase({ ...preparing, names: includedPackages({ packages, hasModules: false }) });
+    const installFrom =
+      isBase || preparing.locked === null
+        ? null
+        : [await writeLockedRepository(preparing.locked, preparing)];
     await buildRootfs({
-      ...{ ...shared, release, packages, modules, builder, basePath, installFrom },
+      ...{ ...shared, release, packages, modules, builder, prepareBase, installFrom },
       onPhase: (phase, message, fraction) =>
-        onPhase(phase, message, installFrom === null ? fraction : LOCKED + (1 - LOCKED) * fraction),
+        onPhase(phase, message, share + (1 - share) * fraction),
     });
     return '';
   });

@@ -24,7 +24,7 @@ export interface ProgramRecipe extends Pick<DebianRecipe, 'arch' | 'release' | '
 /** Raised with any change that gives other bytes for the same recipe: old entries are then no longer found. */
 const BUILDER_VERSIONS = {
   kernel: 1,
-  rootfs: 4,
+  rootfs: 5,
   modules: 1,
   initramfs: 1,
   oci: 3,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -55,11 +55,34 @@ it('ensureImage() makes a root file system with root as owner and nothing of the
   expect(read('etc/apt/sources.list')).not.toContain('[');
 });
 
-it('ensureImage() makes a root file system of which every file can be read', () => {
+it('ensureImage() makes a root file system that dpkg finds whole, with every certificate that ca-certificates has', () => {
   const base = mkdtempSync(join(tmpdir(), 'gondolin-tree-'));
-  const args = ['-quiet', '-no-progress', '-dest', join(base, 'tree'), image.rootfsPath];
+  const tree = join(base, 'tree');
+  const run = (program: string, ...args: string[]) =>
+    execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = (text: string) => text.split('\n').filter((line) => line !== '');
   try {
-    execFileSync('unsquashfs', args);
+    run('unsquashfs', '-quiet', '-no-progress', '-dest', tree, image.rootfsPath);
+    const database = join(tree, 'var/lib/dpkg');
+    const states = lines(
+      run('dpkg-query', `--admindir=${database}`, '-f', '${db:Status-Abbrev}\n', '-W'),
+    );
+    expect(states.length).toBeGreaterThan(50);
+    expect(new Set(states)).toEqual(new Set(['ii ']));
+    // What images leave out is missing, and nothing else is, or has other contents.
+    const leftOut = /^missing +\/usr\/share\/(?:doc|info|lintian|locale|man)\//;
+    // It ends with 1 when it finds something.
+    const found = lines(run('sh', '-c', 'dpkg --root="$1" --verify || :', 'sh', tree));
+    expect(found.filter((line) => !leftOut.test(line))).toEqual([]);
+    const configured = readFileSync(join(tree, 'etc/ca-certificates.conf'), 'utf8');
+    const trusted = lines(configured).filter((line) => !/^[#!]/.test(line));
+    const certificates = join(tree, 'etc/ssl/certs');
+    const bundle = readFileSync(join(certificates, 'ca-certificates.crt'), 'utf8');
+    const names = readdirSync(certificates);
+    expect(trusted.length).toBeGreaterThan(100);
+    expect(bundle.match(/^-----BEGIN CERTIFICATE-----$/gm)).toHaveLength(trusted.length);
+    expect(names.filter((name) => name.endsWith('.pem'))).toHaveLength(trusted.length);
+    expect(names.filter((name) => /^[0-9a-f]{8}\.\d$/.test(name))).toHaveLength(trusted.length);
   } finally {
     rmSync(base, { recursive: true, force: true });
   }

@@ -20,9 +20,15 @@ export interface AptSession {
    * Finds out what an installation would bring, and installs nothing.
    * @param words  As for apt-get: names and patterns.
    * @param status  The database of what is there, as dpkg has it; empty for nothing.
+   * @param onLine  Gets what apt says otherwise.
+   * @returns the version of each package, by its name.
    * @throws {GondolinError} IMAGE_BUILD_FAILED.
    */
-  simulate(words: readonly string[], status: string, onLine: (line: string) => void): Promise<void>;
+  choose(
+    words: readonly string[],
+    status: string,
+    onLine: (line: string) => void,
+  ): Promise<ReadonlyMap<string, string>>;
   /** Paths of the package lists. */
   listPaths(): Promise<string[]>;
 }
@@ -34,6 +40,10 @@ export interface AptSessionOptions extends RunToolsOptions {
   /** Lines of apt configuration that every call gets, e.g. proxies. */
   readonly configuration: readonly string[];
 }
+
+/** apt asks a mirror for one file after another: 95 packages took 5.3 s, and 2.2 s in four parts. */
+const PARALLEL_DOWNLOADS = 4;
+const DOWNLOADS_WORTH_A_PROCESS = 8;
 
 const SHOW_LIMIT_BYTES = 1024 * 1024;
 const CONFIG_LIMIT_BYTES = 4 * 1024 * 1024;
@@ -62,11 +72,26 @@ export async function openAptSession(options: AptSessionOptions): Promise<AptSes
   }
   return {
     update: () => aptGet(['update', '--error-on=any']),
-    download: (packages, directory) => aptGet(['download', ...packages], { cwd: directory }),
-    simulate: async (words, status, onLine) => {
+    download: async (packages, directory) => {
+      const parts = splitDownloads(packages).map((part) =>
+        aptGet(['download', ...part], { cwd: directory }),
+      );
+      const failed = (await Promise.allSettled(parts)).find(({ status }) => status === 'rejected');
+      if (failed?.status === 'rejected') throw failed.reason;
+    },
+    choose: async (words, status, onLine) => {
       await writeFile(join(base, 'status'), status);
-      const flags = ['--simulate', '--yes', '--no-install-recommends'];
-      await aptGet([...flags, 'install', ...words], { onLine });
+      const versions = new Map<string, string>();
+      // --simulate takes four times as long, because it also puts them in order.
+      const flags = ['--print-uris', '--yes', '--no-install-recommends'];
+      await aptGet([...flags, 'install', ...words], {
+        onLine: (line) => {
+          const [name, version] = parseChosen(line) ?? [];
+          if (name !== undefined && version !== undefined) versions.set(name, version);
+          else onLine(line);
+        },
+      });
+      return versions;
     },
     listPaths: async () => {
       const names = await readdir(join(base, 'lists'));
@@ -84,6 +109,22 @@ export async function openAptSession(options: AptSessionOptions): Promise<AptSes
       return parseControl((await filterThrough(tools['apt-cache'], args, limits)).toString('utf8'));
     },
   };
+}
+
+/** Reads `'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH`; null for other lines. */
+export function parseChosen(line: string): [name: string, version: string] | null {
+  const [, name, version] = /^'[^']*' ([^\s_]+)_([^\s_]+)_[^\s_]+\.deb \d+ /.exec(line) ?? [];
+  if (name === undefined || version === undefined) return null;
+  return [name, decodeURIComponent(version)];
+}
+
+/** Packages for each of some processes, at least one. */
+function splitDownloads(packages: readonly string[]): string[][] {
+  const wanted = Math.ceil(packages.length / DOWNLOADS_WORTH_A_PROCESS);
+  const count = Math.max(1, Math.min(PARALLEL_DOWNLOADS, wanted));
+  return Array.from({ length: count }, (_, part) =>
+    packages.filter((_name, index) => index % count === part),
+  );
 }
 
 function privateConfiguration(base: string, architecture: string): string[] {

@@ -1,14 +1,13 @@
-import { GondolinError } from '../../errors/gondolin-error.ts';
 import { type AptSession, openAptSession, readAptTransport } from '../debian/apt-session.ts';
 import type { AptSource } from '../debian/apt-source.ts';
+import { chooseBase, choosePackages, stanzasOf } from '../debian/choose-packages.ts';
 import { type LockedPackages, lockedText } from '../debian/locked-packages.ts';
-import { type PackageStanza, readStanzas } from '../debian/package-stanzas.ts';
+import type { PackageStanza } from '../debian/package-stanzas.ts';
 import { findNewestKernel } from '../kernel/build-kernel.ts';
 import { GO_ARCHITECTURES } from '../oci/documents/choose-platform.ts';
 import type { RunToolsOptions } from '../process/run-tools.ts';
 import { type DebianRecipe, wantsModules } from '../recipe.ts';
 import { includedPackages } from '../rootfs/mmdebstrap-arguments.ts';
-import { findUnknownPackage } from '../rootfs/mmdebstrap-progress.ts';
 
 export interface ResolveDebianOptions
   extends Pick<RunToolsOptions, 'cwd' | 'environment' | 'logPath' | 'signal'> {
@@ -23,11 +22,6 @@ export interface ResolvedDebian {
   readonly base: LockedPackages;
   readonly added: readonly LockedPackages[];
 }
-
-/** The words of mmdebstrap's variant `minbase`. */
-const BASE_WORDS = ['?essential', '?priority(required)', 'apt'];
-/** With it /usr is merged without perl; a build asks for it wherever the release has it. */
-const MERGED_USR = 'usr-is-merged';
 
 /**
  * Finds out which packages images of one release have today: those of the release itself with its kernel, then what each image
@@ -45,15 +39,13 @@ export async function resolveDebian(
   options.onResolve({ ...first, packages: [] });
   await apt.update();
   const kernel = await findNewestKernel(apt, first.arch);
-  const merged = (await apt.show(MERGED_USR)) === null ? [] : [MERGED_USR];
-  const words = [...BASE_WORDS, ...merged, ...included(first, [])];
-  const base = await simulate(apt, words, '', first.release);
+  const { stanzas: base } = await chooseBase(apt, included(first, []), first.release);
   const status = base.map(({ text }) => `${text}\nStatus: install ok installed\n\n`).join('');
   const added: LockedPackages[] = [];
   for (const recipe of recipes) {
     options.onResolve(recipe);
     const names = included(recipe, recipe.packages);
-    added.push(toLocked(await simulate(apt, names, status, recipe.release)));
+    added.push(toLocked(await choosePackages(apt, names, status, recipe.release)));
   }
   return { base: { ...toLocked(base), ...(await lockPackage(apt, kernel)) }, added };
 }
@@ -94,42 +86,4 @@ function toLocked(stanzas: readonly PackageStanza[]): LockedPackages {
 
 async function newestVersion(apt: AptSession, name: string): Promise<string> {
   return (await apt.show(name))?.get('version') ?? '';
-}
-
-/** Returns what an installation of these words would bring to what the database has. */
-async function simulate(
-  apt: AptSession,
-  words: readonly string[],
-  status: string,
-  release: string,
-): Promise<PackageStanza[]> {
-  const versions = new Map<string, string>();
-  const unknown: string[] = [];
-  try {
-    await apt.simulate(words, status, (line) => {
-      const [, name, version] = /^Inst ([^ :]+)\S* (?:\[[^\]]*\] )?\((\S+) /.exec(line) ?? [];
-      if (name !== undefined && version !== undefined) versions.set(name, version);
-      const missing = findUnknownPackage(line);
-      if (missing !== null) unknown.push(missing);
-    });
-  } catch (cause) {
-    const [name] = unknown;
-    if (name === undefined) throw cause;
-    const message = `Cannot lock the image: Debian '${release}' has no package '${name}'`;
-    throw new GondolinError('IMAGE_PACKAGE_UNKNOWN', message, { cause });
-  }
-  return stanzasOf(apt, versions);
-}
-
-async function stanzasOf(
-  apt: AptSession,
-  versions: ReadonlyMap<string, string>,
-): Promise<PackageStanza[]> {
-  const known = await readStanzas(await apt.listPaths(), new Set(versions.keys()));
-  return [...versions].map(([name, version]) => {
-    const found = known.get(name)?.find((stanza) => stanza.version === version);
-    if (found !== undefined) return found;
-    const message = `Cannot lock the image: apt chose ${name} ${version}, which its lists do not have`;
-    throw new GondolinError('IMAGE_BUILD_FAILED', message);
-  });
 }

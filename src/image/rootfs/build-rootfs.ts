@@ -1,15 +1,18 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { readAptTransport } from '../debian/apt-session.ts';
 import { type AptSource, formatGuestSourceList, formatSourceList } from '../debian/apt-source.ts';
+import { findUnknownPackage } from '../debian/unknown-package.ts';
+import type { UnpackedBase } from '../debian/unpack/unpack-base.ts';
 import { type RunToolsOptions, runTools, type ToolCommand } from '../process/run-tools.ts';
 import { SAFE_SQFSTAR_OPTIONS } from '../process/sqfstar-options.ts';
 import { requireBuildTools } from '../process/tool.ts';
+import { SOURCE_DATE_EPOCH } from '../source-date.ts';
 import { archivedRoot, encodeDevices } from './archive-root.ts';
 import { type Builder, isolateBuild } from './isolation.ts';
 import { buildMmdebstrapArguments } from './mmdebstrap-arguments.ts';
-import { findUnknownPackage, ProgressReader } from './mmdebstrap-progress.ts';
+import { ProgressReader } from './mmdebstrap-progress.ts';
 
 export interface RootfsBuildOptions extends Omit<RunToolsOptions, 'onLine'> {
   readonly release: string;
@@ -17,8 +20,11 @@ export interface RootfsBuildOptions extends Omit<RunToolsOptions, 'onLine'> {
   readonly packages: readonly string[];
   /** A directory `lib/modules/RELEASE` to put in; null for none. */
   readonly modules: string | null;
-  /** A squashfs of the same release, which packages are added to; null to begin with nothing. */
-  readonly basePath: string | null;
+  /**
+   * Gives what packages are added to: a squashfs of the same release, or a base that is to be set up, without packages. Called once
+   * it is known that this machine can build.
+   */
+  readonly prepareBase: () => Promise<string | UnpackedBase>;
   /** Those of the guest. */
   readonly sources: readonly AptSource[];
   /** Where the packages come from; null for `sources`. */
@@ -29,9 +35,6 @@ export interface RootfsBuildOptions extends Omit<RunToolsOptions, 'onLine'> {
   readonly onPhase: (phase: string, message: string, fraction: number) => void;
 }
 
-/** Later times in the tree are set back to this one, so that equal packages give equal bytes: 2025-01-01. */
-const SOURCE_DATE_EPOCH = '1735689600';
-
 const SQUASHFS_OPTIONS = [
   '-comp',
   'lz4',
@@ -40,8 +43,6 @@ const SQUASHFS_OPTIONS = [
   ...['-root-mode', '755'],
   '-no-progress',
 ];
-
-const MERGED_USR_HOOK = '/usr/share/mmdebstrap/hooks/maybe-merged-usr';
 
 const GUEST_FILES: Readonly<Record<string, string>> = {
   'etc/apt/apt.conf.d/90gondolin': 'APT::Install-Recommends "false";\nAcquire::Languages "none";\n',
@@ -73,12 +74,13 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
     'build the root file system',
   );
   const { isolated, asRoot } = await isolateBuild(options.builder, options.signal);
+  const base = await options.prepareBase();
   const sourceListPath = join(options.cwd, 'sources.list');
   const { sources, installFrom } = options;
   await writeFile(sourceListPath, formatSourceList(installFrom ?? sources), { mode: 0o600 });
   const guestFiles = await writeGuestFiles(options);
   const devices = join(options.cwd, 'devices.tar');
-  await writeFile(devices, encodeDevices(Number(SOURCE_DATE_EPOCH)));
+  await writeFile(devices, encodeDevices(SOURCE_DATE_EPOCH));
   const rootPath = join(options.cwd, 'root');
   const args = buildMmdebstrapArguments({
     release: options.release,
@@ -88,8 +90,7 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
     rootPath,
     sourceListPath,
     aptOptions: await readAptTransport(options.signal),
-    hookDirectories: await findMergedUsrHook(),
-    hasBase: options.basePath !== null,
+    hasBase: typeof base === 'string',
   });
   const output = join(options.target, 'rootfs.squashfs');
   await runReported(
@@ -100,17 +101,16 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
       ]),
       buildCommand('sqfstar', [...asRoot, tools.sqfstar, ...SQUASHFS_OPTIONS, output]),
     ],
+    base,
     {
       ...options,
       environment: {
         ...options.environment,
-        SOURCE_DATE_EPOCH,
+        SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH),
         TMPDIR: options.cwd,
         GONDOLIN_DEVICES: devices,
         GONDOLIN_GUEST_FILES: guestFiles,
-        ...(options.basePath === null
-          ? {}
-          : { GONDOLIN_BASE: options.basePath, GONDOLIN_UNSQUASHFS: tools.unsquashfs }),
+        ...baseVariables(base, tools.unsquashfs),
         ...(options.modules === null ? {} : { GONDOLIN_MODULES: options.modules }),
       },
     },
@@ -121,23 +121,22 @@ function buildCommand(name: string, [file = '', ...args]: readonly string[]): To
   return { name, file, args };
 }
 
-/**
- * Without it bookworm's /usr is merged by a package that brings perl with it: 25 MB more. Where mmdebstrap does
- * not have it, the image is larger and otherwise the same.
- */
-async function findMergedUsrHook(): Promise<string[]> {
-  return access(MERGED_USR_HOOK).then(
-    () => [MERGED_USR_HOOK],
-    () => [],
-  );
+function baseVariables(base: string | UnpackedBase, unsquashfs: string): Record<string, string> {
+  if (typeof base === 'string') return { GONDOLIN_BASE: base, GONDOLIN_UNSQUASHFS: unsquashfs };
+  return {
+    GONDOLIN_UNPACKED: base.archivePath,
+    GONDOLIN_PREINSTS: base.preinsts,
+    GONDOLIN_DPKG_VERSION: base.dpkgVersion,
+  };
 }
 
 async function runReported(
   commands: Parameters<typeof runTools>[0],
+  base: string | UnpackedBase,
   options: RootfsBuildOptions,
 ): Promise<void> {
-  options.onPhase('lists', 'reading package lists', 0);
-  const reader = new ProgressReader();
+  const reader = new ProgressReader(typeof base === 'string' ? 0 : base.packageCount);
+  if (typeof base === 'string') options.onPhase('lists', 'reading package lists', 0);
   const unknown = new Set<string>();
   const onLine = (line: string): void => {
     const name = findUnknownPackage(line);

@@ -1,37 +1,10 @@
 import { shellQuoteArgs } from '../../util/shell-quote-args.ts';
 import { KERNEL_META_PACKAGE } from '../kernel/module-roots.ts';
 import { BASE_PACKAGES } from './base-packages.ts';
+import { SET_UP_PACKAGES } from './set-up-packages.ts';
 
-/** Left out of every package, also of those installed later in the guest. Licences stay. */
-const EXCLUDED_PATHS = [
-  '/usr/share/doc/*',
-  '/usr/share/info/*',
-  '/usr/share/lintian/*',
-  '/usr/share/locale/*',
-  '/usr/share/man/*',
-];
-const INCLUDED_PATHS = ['/usr/share/doc/*/copyright', '/usr/share/locale/locale.alias'];
-
-const DPKG_OPTIONS = [
-  ...EXCLUDED_PATHS.map((path) => `path-exclude=${path}`),
-  ...INCLUDED_PATHS.map((path) => `path-include=${path}`),
-  // The guest's disk is lost at its end: syncing it for each package is wasted time.
-  'force-unsafe-io',
-];
-const DPKG_CONFIGURATION = '"$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"';
-
-/**
- * mmdebstrap extracts the essential packages before it has dpkg install them. Given these options it filters what it extracts by a
- * Python program for each package, a fifth of a build's processor time. So dpkg alone gets them, and what it leaves out is removed first.
- */
-const CONFIGURE_DPKG = [
-  `(cd "$1" && rm -rf ${EXCLUDED_PATHS.map((path) => `.${path}`).join(' ')})`,
-  `printf '%s\\n' ${shellQuoteArgs(DPKG_OPTIONS)} > ${DPKG_CONFIGURATION}`,
-].join(' && ');
-
-// Some packages' scripts fail when the directories of their manual pages are missing.
-const MAKE_MANUAL_DIRECTORIES =
-  'for section in 1 2 3 4 5 6 7 8; do mkdir -p "$1/usr/share/man/man$section"; done';
+const UNPACK_ARCHIVE =
+  'tar --extract --same-permissions --numeric-owner --keep-directory-symlink --directory="$1" --file="$GONDOLIN_UNPACKED"';
 
 // resolv.conf and hostname are copies of the host's; apt's options hold the host's proxies.
 const REPLACE_HOST_FILES = [
@@ -89,11 +62,10 @@ export interface RootfsRecipe {
   readonly sourceListPath: string;
   /** Lines of apt configuration, for the build only. */
   readonly aptOptions: readonly string[];
-  /** Directories of hooks that come with mmdebstrap. */
-  readonly hookDirectories: readonly string[];
   /**
    * True if packages are added to a root file system made before: GONDOLIN_BASE in the environment names its squashfs,
-   * GONDOLIN_UNSQUASHFS the program that unpacks it.
+   * GONDOLIN_UNSQUASHFS the program that unpacks it. False for a base itself: GONDOLIN_UNPACKED names the archive of `unpackBase()`,
+   * GONDOLIN_PREINSTS and GONDOLIN_DPKG_VERSION are what that returned with it.
    */
   readonly hasBase: boolean;
 }
@@ -118,19 +90,20 @@ export function buildMmdebstrapArguments(recipe: RootfsRecipe): string[] {
   const { hasBase } = recipe;
   return [
     '--mode=root',
-    // `custom` installs what is included, and nothing else.
-    `--variant=${hasBase ? 'custom' : 'minbase'}`,
+    // `custom` installs nothing by itself.
+    '--variant=custom',
     '--format=directory',
     '--skip=cleanup/apt',
     '--verbose',
     `--architectures=${recipe.architecture}`,
-    ...(hasBase ? [] : [`--include=${packages.join(',')}`]),
     ...recipe.aptOptions.map((option) => `--aptopt=${option}`),
     ...(hasBase
       ? [`--setup-hook=${UNPACK_BASE}`, `--customize-hook=${addToBase(packages)}`]
       : [
-          ...recipe.hookDirectories.map((directory) => `--hook-dir=${directory}`),
-          `--extract-hook=${CONFIGURE_DPKG} && ${MAKE_MANUAL_DIRECTORIES}`,
+          // apt has nothing to do.
+          '--skip=update',
+          `--setup-hook=${UNPACK_ARCHIVE}`,
+          `--customize-hook=${SET_UP_PACKAGES}`,
         ]),
     ...(recipe.hasModules ? [`--customize-hook=${ADD_MODULES}`] : []),
     `--customize-hook=${REPLACE_HOST_FILES}`,

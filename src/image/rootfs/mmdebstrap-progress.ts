@@ -12,13 +12,12 @@ interface Stage extends RootfsProgress {
   readonly end: number;
 }
 
-// Shares as measured on a minimal bookworm (19 s): lists 2, download 3, unpack 2, essential 5, rest 4, tar 3.
+// Shares as measured: of `nodejs` added to a base (18 s), lists 3, download 3, installation 9, tar 2; of a base, whose packages
+// were unpacked before (17 s), setting up 13, tar 3.
 const STAGES: readonly Stage[] = [
   stage(/^I: running apt-get update/, 'lists', 'reading package lists', 0, 0.12),
+  stage(/^I: setting up packages/, 'install', 'setting up packages', 0, 0.8),
   stage(/^I: downloading packages with apt/, 'download', 'downloading packages', 0.12, 0.25),
-  stage(/^I: extracting archives/, 'unpack', 'unpacking packages', 0.25, 0.35),
-  stage(/^I: installing essential packages/, 'install', 'installing packages', 0.35, 0.6),
-  stage(/^I: installing remaining packages/, 'install', 'installing more packages', 0.6, 0.85),
   stage(/^I: skipping cleanup/, 'pack', 'cleaning up', 0.85, 0.88),
   stage(/^I: creating tarball/, 'pack', 'packing the root file system', 0.88, 1),
 ];
@@ -39,9 +38,15 @@ function stage(
 /** Reads what mmdebstrap and apt print. Packages are counted, where apt has said how many there will be. */
 export class ProgressReader {
   #stage: Stage | null = null;
-  #packages = 0;
+  #packages: number;
   #done = 0;
   #fraction = 0;
+
+  /** @param unpackedCount  Packages that are unpacked already. */
+  constructor(unpackedCount = 0) {
+    // Setting up is the second half of a package.
+    this.#packages = unpackedCount / 2;
+  }
 
   /** Returns the progress that the line reports; null for other lines. */
   read(line: string): RootfsProgress | null {
@@ -82,13 +87,4 @@ export class ProgressReader {
     );
     return { phase, message: `${stage.message}: ${name}`, fraction: this.#fraction };
   }
-}
-
-/** Name of the package that apt does not know, from one line of its output; null for other lines. */
-export function findUnknownPackage(line: string): string | null {
-  const match =
-    /^E: (?:Unable to locate package (\S+)|Package '([^']+)' has no installation candidate|Version '[^']*' for '([^']+)' was not found)/.exec(
-      line,
-    );
-  return match?.[1] ?? match?.[2] ?? match?.[3] ?? null;
 }

@@ -176,7 +176,7 @@ it('buildRootfs() rejects with IMAGE_ARCH_UNSUPPORTED when the architecture is a
     release: 'bookworm',
     packages: [],
     modules: null,
-    basePath: null,
+    prepareBase: () => Promise.reject(new Error('too early')),
     sources: [],
     installFrom: null,
     builder: { uid: 0, userName: 'root', subuid: '', subgid: '' },

@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
-import { buildMmdebstrapArguments } from '../../../../src/image/rootfs/mmdebstrap-arguments.ts';
+import { findUnknownPackage } from '../../../../src/image/debian/unknown-package.ts';
 import {
-  findUnknownPackage,
-  ProgressReader,
-} from '../../../../src/image/rootfs/mmdebstrap-progress.ts';
+  buildMmdebstrapArguments,
+  includedPackages,
+} from '../../../../src/image/rootfs/mmdebstrap-arguments.ts';
+import { ProgressReader } from '../../../../src/image/rootfs/mmdebstrap-progress.ts';
 
 const RECIPE = {
   release: 'bookworm',
@@ -13,7 +14,6 @@ const RECIPE = {
   rootPath: '/tmp/a b/root',
   sourceListPath: '/tmp/a b/sources.list',
   aptOptions: ['Acquire::http::Proxy "http://p.example.com";'],
-  hookDirectories: ['/hooks'],
   hasBase: false,
 };
 
@@ -25,26 +25,36 @@ it('buildMmdebstrapArguments() names suite, directory and source list last', () 
   ]);
 });
 
-it('buildMmdebstrapArguments() joins base and extra packages, each once', () => {
-  expect(buildMmdebstrapArguments(RECIPE)).toContain(
-    '--include=ca-certificates,git,netbase,procps',
-  );
+it('includedPackages() joins base and extra packages, each once, with the loader of modules in place of the kernel', () => {
+  const base = ['ca-certificates', 'netbase', 'procps'];
+  const names = (packages: string[], hasModules = false) =>
+    includedPackages({ packages, hasModules });
+  expect(names([])).toEqual(base);
+  expect(names(['git', 'procps'])).toEqual(['ca-certificates', 'git', 'netbase', 'procps']);
+  expect(names(['linux-image-cloud-amd64'], true)).toEqual([
+    'ca-certificates',
+    'kmod',
+    'netbase',
+    'procps',
+  ]);
 });
 
-it('buildMmdebstrapArguments() leaves the filter of paths to dpkg', () => {
+it('buildMmdebstrapArguments() unpacks the archive of a base, and then sets its packages up', () => {
   const args = buildMmdebstrapArguments(RECIPE);
-  // mmdebstrap filters what it extracts by options that it knows, slowly.
-  expect(args.filter((arg) => arg.startsWith('--dpkgopt'))).toEqual([]);
-  const hook = args.find((arg) => arg.startsWith('--extract-hook=')) ?? '';
-  expect(hook).toContain('rm -rf ./usr/share/doc/*');
-  expect(hook).toContain("'path-exclude=/usr/share/man/*'");
-  expect(hook.indexOf('99mmdebstrap')).toBeGreaterThan(hook.indexOf('rm -rf'));
+  expect(args).toContain('--variant=custom');
+  expect(args).toContain('--skip=update');
+  const hooks = args.filter((arg) => /^--\w+-hook=/.test(arg));
+  expect(hooks[0]).toMatch(/^--setup-hook=tar .*"\$GONDOLIN_UNPACKED"$/);
+  expect(hooks[1]).toContain('dpkg --configure --pending');
+  // What the guest installs later leaves out the same.
+  expect(hooks[1]).toContain("'path-exclude=/usr/share/man/*'");
+  expect(args.join()).not.toMatch(/--include|--dpkgopt/);
 });
 
 it('buildMmdebstrapArguments() unpacks a base, upgrades it, and installs only what is added', () => {
   const args = buildMmdebstrapArguments({ ...RECIPE, hasBase: true });
   expect(args).toContain('--variant=custom');
-  expect(args).not.toContain('--hook-dir=/hooks');
+  expect(args).not.toContain('--skip=update');
   const hooks = args.filter((arg) => /^--\w+-hook=/.test(arg));
   expect(hooks[0]).toMatch(/^--setup-hook=.*"\$GONDOLIN_BASE"$/);
   const adding = hooks.find((hook) => hook.includes('dist-upgrade'));
@@ -54,10 +64,8 @@ it('buildMmdebstrapArguments() unpacks a base, upgrades it, and installs only wh
   expect(buildMmdebstrapArguments(RECIPE).join()).not.toMatch(/GONDOLIN_BASE|dist-upgrade/);
 });
 
-it("buildMmdebstrapArguments() puts the modules in with their loader, in place of the kernel's package", () => {
-  const packages = ['git', 'linux-image-cloud-amd64'];
-  const args = buildMmdebstrapArguments({ ...RECIPE, packages, hasModules: true });
-  expect(args).toContain('--include=ca-certificates,git,kmod,netbase,procps');
+it('buildMmdebstrapArguments() puts the modules in', () => {
+  const args = buildMmdebstrapArguments({ ...RECIPE, hasBase: true, hasModules: true });
   expect(args.filter((arg) => arg.includes('"$GONDOLIN_MODULES"'))).toHaveLength(1);
   expect(buildMmdebstrapArguments(RECIPE).join()).not.toContain('GONDOLIN_MODULES');
 });
@@ -65,7 +73,7 @@ it("buildMmdebstrapArguments() puts the modules in with their loader, in place o
 it('buildMmdebstrapArguments() uses proxies for the build and removes them from the result', () => {
   const args = buildMmdebstrapArguments(RECIPE);
   expect(args).toContain('--aptopt=Acquire::http::Proxy "http://p.example.com";');
-  const hook = args.find((arg) => arg.startsWith('--customize-hook='));
+  const hook = args.find((arg) => arg.includes('/etc/resolv.conf'));
   expect(hook).toContain('rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"');
   expect(hook).toContain('"$1/etc/resolv.conf" "$1/etc/hostname"');
 });
@@ -80,14 +88,11 @@ const LINES = [
   'Get:1 http://deb.example.com/debian bookworm InRelease [151 kB]',
   'I: downloading packages with apt...',
   '0 upgraded, 2 newly installed, 0 to remove and 0 not upgraded.',
-  'Get:1 http://deb.example.com/debian bookworm/main amd64 libc6 amd64 2.36 [2758 kB]',
-  'I: extracting archives...',
-  'I: installing essential packages...',
-  'Unpacking libc6:amd64 (2.36) ...',
-  'Setting up libc6:amd64 (2.36) ...',
-  'I: installing remaining packages inside the chroot...',
-  '0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.',
+  'Get:1 http://deb.example.com/debian bookworm/main amd64 perl amd64 5.36 [2758 kB]',
+  'Get:2 http://deb.example.com/debian bookworm/main amd64 git amd64 2.39 [2758 kB]',
+  'Unpacking perl (5.36) ...',
   'Unpacking git (1:2.39) ...',
+  'Setting up perl (5.36) ...',
   'Setting up git (1:2.39) ...',
   'Setting up git (1:2.39) ...',
   'I: skipping cleanup/apt as requested',
@@ -102,8 +107,18 @@ it('ProgressReader gives a rising fraction through a whole build', () => {
 
 it('ProgressReader names the package that is fetched or installed', () => {
   const messages = readAll(LINES).map(({ message }) => message);
-  expect(messages).toContain('downloading packages: libc6');
-  expect(messages).toContain('installing more packages: git');
+  expect(messages).toContain('downloading packages: perl');
+  expect(messages).toContain('installing packages: git');
+});
+
+it('ProgressReader counts the packages of a base that are set up', () => {
+  const reader = new ProgressReader(4);
+  const lines = ['I: setting up packages...', 'Setting up a (1) ...', 'Setting up b:amd64 (1) ...'];
+  expect(lines.map((line) => reader.read(line))).toMatchObject([
+    { fraction: 0 },
+    { fraction: 0.2, message: 'setting up packages: a' },
+    { fraction: 0.4, message: 'setting up packages: b' },
+  ]);
 });
 
 it('ProgressReader follows one run of apt that downloads and installs what is added to a base', () => {
@@ -134,7 +149,7 @@ it('ProgressReader never turns back when a line of an earlier stage is repeated'
 
 it('ProgressReader never turns back when apt counts anew within a stage', () => {
   const reader = new ProgressReader();
-  reader.read('I: installing essential packages...');
+  reader.read('I: downloading packages with apt...');
   reader.read('0 upgraded, 1 newly installed, 0 to remove and 0 not upgraded.');
   reader.read('Unpacking a (1) ...');
   const full = reader.read('Setting up a (1) ...');
@@ -147,8 +162,8 @@ it('ProgressReader says nothing for other lines, or before apt has told a count'
     readAll(['', 'W: something', 'Setting up x (1) ...', '0 upgraded, 0 newly installed']),
   ).toEqual([]);
   const reader = new ProgressReader();
-  reader.read('I: installing essential packages...');
-  expect(reader.read('Unpacking x (1) ...')).toBeNull();
+  reader.read('I: setting up packages...');
+  expect(reader.read('Setting up x (1) ...')).toBeNull();
 });
 
 it.each([

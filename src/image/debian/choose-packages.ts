@@ -1,0 +1,83 @@
+import { GondolinError } from '../../errors/gondolin-error.ts';
+import type { AptSession } from './apt-session.ts';
+import { type PackageStanza, readStanzas } from './package-stanzas.ts';
+import { findUnknownPackage } from './unknown-package.ts';
+
+/** The words of mmdebstrap's variant `minbase`. */
+const BASE_WORDS = ['?essential', '?priority(required)', 'apt'] as const;
+/** With it /usr is merged without perl. */
+const MERGED_USR = 'usr-is-merged';
+
+/** The base system of a release. */
+export interface BaseSystem {
+  readonly stanzas: readonly PackageStanza[];
+  /** True for a release whose /bin, /lib and /sbin are links to those of /usr. */
+  readonly isMergedUsr: boolean;
+}
+
+/**
+ * Finds out which packages the base system of a release has today.
+ * @param apt  Its lists have to be there.
+ * @param names  Packages to add to Debian's essential ones and apt.
+ * @throws {GondolinError} IMAGE_PACKAGE_UNKNOWN, IMAGE_BUILD_FAILED.
+ */
+export async function chooseBase(
+  apt: AptSession,
+  names: readonly string[],
+  release: string,
+): Promise<BaseSystem> {
+  const isMergedUsr = (await apt.show(MERGED_USR)) !== null;
+  const words = [...BASE_WORDS, ...(isMergedUsr ? [MERGED_USR] : []), ...names];
+  return { stanzas: await choosePackages(apt, words, '', release), isMergedUsr };
+}
+
+/** True for the packages of a release whose /usr is merged. */
+export function hasMergedUsr(names: Iterable<string>): boolean {
+  return [...names].includes(MERGED_USR);
+}
+
+/** Names of a base system that were asked for, and did not come as a dependency. */
+export function namedInBase(names: readonly string[]): ReadonlySet<string> {
+  return new Set(['apt', MERGED_USR, ...names]);
+}
+
+/**
+ * Returns what an installation of these words would bring.
+ * @param words  As for apt-get: names and patterns.
+ * @param status  dpkg's database of what is there; empty for nothing.
+ * @throws {GondolinError} IMAGE_PACKAGE_UNKNOWN, IMAGE_BUILD_FAILED.
+ */
+export async function choosePackages(
+  apt: AptSession,
+  words: readonly string[],
+  status: string,
+  release: string,
+): Promise<PackageStanza[]> {
+  const unknown: string[] = [];
+  try {
+    const versions = await apt.choose(words, status, (line) => {
+      const missing = findUnknownPackage(line);
+      if (missing !== null) unknown.push(missing);
+    });
+    return await stanzasOf(apt, versions);
+  } catch (cause) {
+    const [name] = unknown;
+    if (name === undefined) throw cause;
+    const message = `Cannot choose the packages of the image: Debian '${release}' has no package '${name}'`;
+    throw new GondolinError('IMAGE_PACKAGE_UNKNOWN', message, { cause });
+  }
+}
+
+/** @throws {GondolinError} IMAGE_BUILD_FAILED when the lists do not have one of them. */
+export async function stanzasOf(
+  apt: AptSession,
+  versions: ReadonlyMap<string, string>,
+): Promise<PackageStanza[]> {
+  const known = await readStanzas(await apt.listPaths(), new Set(versions.keys()));
+  return [...versions].map(([name, version]) => {
+    const found = known.get(name)?.find((stanza) => stanza.version === version);
+    if (found !== undefined) return found;
+    const message = `Cannot choose the packages of the image: apt chose ${name} ${version}, which its lists do not have`;
+    throw new GondolinError('IMAGE_BUILD_FAILED', message);
+  });
+}

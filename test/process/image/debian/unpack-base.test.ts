@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { readDebFiles } from '../../../../src/image/debian/unpack/deb-file.ts';
+import { unpackBase } from '../../../../src/image/debian/unpack/unpack-base.ts';
+import { DebRepository, type DebSpec } from '../../../fixtures/debian/deb-repository.ts';
+
+const BASE: readonly DebSpec[] = [
+  { name: 'apt', version: '2.9', fields: { Depends: 'libapt' } },
+  { name: 'libapt', version: '2.9' },
+  { name: 'dpkg', version: '1:1.22~rc1', fields: { Essential: 'yes' } },
+  { name: 'netbase', version: '6' },
+  { name: 'unwanted', version: '1' },
+];
+
+let directory: string;
+let repository: DebRepository;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'gondolin-test-'));
+  repository = new DebRepository(join(directory, 'repository'));
+  return () => rmSync(directory, { recursive: true });
+});
+beforeEach(() => repository.publish(BASE));
+
+let runs = 0;
+function options() {
+  runs += 1;
+  const cwd = join(directory, `work-${runs}`);
+  mkdirSync(cwd);
+  return {
+    ...{ cwd, environment: {}, logPath: join(directory, 'log'), sources: [repository.source] },
+    ...{ signal: new AbortController().signal, release: 'trixie', arch: 'x86_64' as const },
+    ...{ locked: null, names: ['netbase'], onPhase: () => undefined },
+  };
+}
+
+it('unpackBase() gives an archive of the packages of a release, as dpkg would have unpacked them', async () => {
+  const { cwd, ...rest } = options();
+  const fractions: number[] = [];
+  const base = await unpackBase({
+    ...{ ...rest, cwd },
+    onPhase: (_phase, _message, fraction) => fractions.push(fraction),
+  });
+  expect(base).toMatchObject({ packageCount: 4, preinsts: '', dpkgVersion: '1:1.22~rc1' });
+  expect(fractions).toEqual(fractions.toSorted((one, other) => one - other));
+  const root = join(cwd, 'root');
+  mkdirSync(root);
+  execFileSync('tar', ['-xf', base.archivePath, '-C', root, '--no-same-owner']);
+  expect(readFileSync(join(root, 'usr/share/libapt'), 'utf8')).toBe('libapt');
+  const query = [
+    '--admindir',
+    join(root, 'var/lib/dpkg'),
+    '-f',
+    '${db:Status-Abbrev} ${Package}\n',
+    '-W',
+  ];
+  expect(execFileSync('dpkg-query', query, { encoding: 'utf8' })).toBe(
+    ['iU  apt', 'iU  dpkg', 'iU  libapt', 'iU  netbase', ''].join('\n'),
+  );
+  // Asked for are essential packages, apt, and what images add.
+  expect(readFileSync(join(root, 'var/lib/apt/extended_states'), 'utf8')).toMatch(
+    /^Package: libapt\n[^P]*$/,
+  );
+  // What was downloaded is gone.
+  expect(readdirSync(cwd).toSorted()).toEqual(['base.tar', 'root']);
+});
+
+it('unpackBase() refuses a package that the release does not have, and a mirror that serves other bytes', async () => {
+  await expect(unpackBase({ ...options(), names: ['nosuch'] })).rejects.toMatchObject({
+    code: 'IMAGE_PACKAGE_UNKNOWN',
+    message: expect.stringContaining("'nosuch'"),
+  });
+  writeFileSync(join(directory, 'repository/pool/netbase_6.deb'), 'other bytes');
+  await expect(unpackBase(options())).rejects.toMatchObject({ code: 'IMAGE_BUILD_FAILED' });
+});
+
+it('readDebFiles() fails for a file that is no package, and leaves no process', async () => {
+  const { cwd, ...rest } = options();
+  const paths = ['good.deb', 'bad.deb'].map((name) => join(cwd, name));
+  const [good = '', bad = ''] = paths;
+  writeFileSync(good, readFileSync(join(directory, 'repository/pool/netbase_6.deb')));
+  writeFileSync(bad, '!<arch>\nno package\n');
+  const read = async () => {
+    const names: string[] = [];
+    for await (const { control } of readDebFiles(paths, { cwd, ...rest })) {
+      names.push(/^Package: (.*)$/m.exec(String(control.get('control')?.content))?.[1] ?? '');
+    }
+    return names;
+  };
+  await expect(read()).rejects.toMatchObject({
+    code: 'IMAGE_BUILD_FAILED',
+    message: expect.stringContaining('bad.deb'),
+  });
+});
