@@ -7,7 +7,7 @@ import { withWorkDirectory } from './cache/sweep.ts';
 import { readHostPackageFacts } from './debian/host-packages.ts';
 import { writeLockedRepository } from './debian/locked-repository.ts';
 import { planSources } from './debian/plan-sources.ts';
-import { unpackBase } from './debian/unpack/unpack-base.ts';
+import { downloadBase } from './debian/unpack/download-base.ts';
 import type { ImageContext } from './guest-image.ts';
 import { buildKernel } from './kernel/build-kernel.ts';
 import { fetchModules, type KernelPackageOptions } from './kernel/kernel-package.ts';
@@ -18,7 +18,7 @@ import { includedPackages } from './rootfs/mmdebstrap-arguments.ts';
 
 /** Part of the work that packages are which are downloaded first: those of a lock, and those of a base, which are also unpacked. */
 const LOCKED = 0.3;
-const UNPACKED = 0.45;
+const DOWNLOADED = 0.45;
 
 export interface DebianBuildContext extends ImageContext {
   /** Kernel release of the modules to put into a root file system; empty for none. */
@@ -66,7 +66,7 @@ export async function buildDebianEntry(
     const modules = wanted === '' ? null : await fetchModules(wanted, startingAtZero(shared));
     const builder = await identifyBuilder();
     const isBase = basePath === null;
-    const share = isBase ? UNPACKED : recipe.locked === undefined ? 0 : LOCKED;
+    const share = isBase ? DOWNLOADED : recipe.locked === undefined ? 0 : LOCKED;
     const { onPhase } = shared;
     const preparing = {
       ...{ ...shared, release, locked: lockedRootfs(recipe, !isBase) },
@@ -75,7 +75,7 @@ export async function buildDebianEntry(
     };
     const prepareBase = async () =>
       basePath ??
-      unpackBase({ ...preparing, names: includedPackages({ packages, hasModules: false }) });
+      downloadBase({ ...preparing, names: includedPackages({ packages, hasModules: false }) });
     const installFrom =
       isBase || preparing.locked === null
         ? null

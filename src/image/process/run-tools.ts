@@ -122,7 +122,7 @@ async function feed(first: ChildProcess | undefined, { input }: RunToolsOptions)
 
 function isBrokenPipe(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
-  return code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED';
+  return ['EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_PREMATURE_CLOSE'].includes(code ?? '');
 }
 
 /** Started from the last to the first, so that each gets the next one's stdin as its stdout. */

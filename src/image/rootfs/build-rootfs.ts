@@ -4,7 +4,7 @@ import { GondolinError } from '../../errors/gondolin-error.ts';
 import { readAptTransport } from '../debian/apt-session.ts';
 import { type AptSource, formatGuestSourceList, formatSourceList } from '../debian/apt-source.ts';
 import { findUnknownPackage } from '../debian/unknown-package.ts';
-import type { UnpackedBase } from '../debian/unpack/unpack-base.ts';
+import type { DownloadedBase } from '../debian/unpack/download-base.ts';
 import { type RunToolsOptions, runTools, type ToolCommand } from '../process/run-tools.ts';
 import { SAFE_SQFSTAR_OPTIONS } from '../process/sqfstar-options.ts';
 import { requireBuildTools } from '../process/tool.ts';
@@ -24,7 +24,7 @@ export interface RootfsBuildOptions extends Omit<RunToolsOptions, 'onLine'> {
    * Gives what packages are added to: a squashfs of the same release, or a base that is to be set up, without packages. Called once
    * it is known that this machine can build.
    */
-  readonly prepareBase: () => Promise<string | UnpackedBase>;
+  readonly prepareBase: () => Promise<string | DownloadedBase>;
   /** Those of the guest. */
   readonly sources: readonly AptSource[];
   /** Where the packages come from; null for `sources`. */
@@ -104,13 +104,16 @@ export async function buildRootfs(options: RootfsBuildOptions): Promise<void> {
     base,
     {
       ...options,
+      ...(typeof base === 'string' ? {} : { input: base.unpack }),
       environment: {
         ...options.environment,
         SOURCE_DATE_EPOCH: String(SOURCE_DATE_EPOCH),
         TMPDIR: options.cwd,
         GONDOLIN_DEVICES: devices,
         GONDOLIN_GUEST_FILES: guestFiles,
-        ...baseVariables(base, tools.unsquashfs),
+        ...(typeof base === 'string'
+          ? { GONDOLIN_BASE: base, GONDOLIN_UNSQUASHFS: tools.unsquashfs }
+          : {}),
         ...(options.modules === null ? {} : { GONDOLIN_MODULES: options.modules }),
       },
     },
@@ -121,18 +124,9 @@ function buildCommand(name: string, [file = '', ...args]: readonly string[]): To
   return { name, file, args };
 }
 
-function baseVariables(base: string | UnpackedBase, unsquashfs: string): Record<string, string> {
-  if (typeof base === 'string') return { GONDOLIN_BASE: base, GONDOLIN_UNSQUASHFS: unsquashfs };
-  return {
-    GONDOLIN_UNPACKED: base.archivePath,
-    GONDOLIN_PREINSTS: base.preinsts,
-    GONDOLIN_DPKG_VERSION: base.dpkgVersion,
-  };
-}
-
 async function runReported(
   commands: Parameters<typeof runTools>[0],
-  base: string | UnpackedBase,
+  base: string | DownloadedBase,
   options: RootfsBuildOptions,
 ): Promise<void> {
   const reader = new ProgressReader(typeof base === 'string' ? 0 : base.packageCount);

@@ -4,7 +4,7 @@ import { BASE_PACKAGES } from './base-packages.ts';
 import { SET_UP_PACKAGES } from './set-up-packages.ts';
 
 const UNPACK_ARCHIVE =
-  'tar --extract --same-permissions --numeric-owner --keep-directory-symlink --directory="$1" --file="$GONDOLIN_UNPACKED"';
+  'tar --extract --same-permissions --numeric-owner --keep-directory-symlink --directory="$1"';
 
 // resolv.conf and hostname are copies of the host's; apt's options hold the host's proxies.
 const REPLACE_HOST_FILES = [
@@ -64,8 +64,7 @@ export interface RootfsRecipe {
   readonly aptOptions: readonly string[];
   /**
    * True if packages are added to a root file system made before: GONDOLIN_BASE in the environment names its squashfs,
-   * GONDOLIN_UNSQUASHFS the program that unpacks it. False for a base itself: GONDOLIN_UNPACKED names the archive of `unpackBase()`,
-   * GONDOLIN_PREINSTS and GONDOLIN_DPKG_VERSION are what that returned with it.
+   * GONDOLIN_UNSQUASHFS the program that unpacks it. False for a base itself, whose archive comes on the standard input.
    */
   readonly hasBase: boolean;
 }

@@ -31,7 +31,7 @@ chmod 0644, "ca-certificates.crt";
 `;
 
 /**
- * Does in the root file system `$1` what dpkg does once packages are unpacked, with the variables of `unpackBase()`. Some packages'
+ * Does in the root file system `$1` what dpkg does once packages are unpacked, in a tree of `unpackPackages()`. Some packages'
  * scripts fail when the directories of their manual pages are missing.
  *
  * ca-certificates would take half of the time of all packages, because its scripts start some processes for each certificate, three
@@ -45,17 +45,16 @@ inside() { env --unset=TMPDIR chroot "$root" "$@"; }
 for section in 1 2 3 4 5 6 7 8; do mkdir -p "$root/usr/share/man/man$section"; done
 printf '%s\\n' ${shellQuoteArgs(DPKG_OPTIONS)} > "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 echo 'I: setting up packages...' >&2
-printf %s "$GONDOLIN_PREINSTS" | while read -r name architecture; do
-  inside env DPKG_ROOT= DPKG_ADMINDIR=/var/lib/dpkg "DPKG_RUNNING_VERSION=$GONDOLIN_DPKG_VERSION" DPKG_MAINTSCRIPT_NAME=preinst \
+own=$root/run/gondolin
+while read -r name architecture; do
+  inside env DPKG_ROOT= DPKG_ADMINDIR=/var/lib/dpkg "DPKG_RUNNING_VERSION=$(cat "$own/dpkg-version")" DPKG_MAINTSCRIPT_NAME=preinst \
     "DPKG_MAINTSCRIPT_PACKAGE=\${name%:*}" "DEBCONF_PACKAGE=\${name%:*}" "DPKG_MAINTSCRIPT_ARCH=$architecture" DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 \
     "/var/lib/dpkg/info/$name.preinst" install < /dev/null
-done
-aside=$root/run/gondolin
-mkdir "$aside"
-printf '#!/bin/sh\\n' > "$aside/update-ca-certificates"
-chmod 755 "$aside/update-ca-certificates"
-mv "$root/usr/share/ca-certificates" "$aside"
+done < "$own/preinsts"
+printf '#!/bin/sh\\n' > "$own/update-ca-certificates"
+chmod 755 "$own/update-ca-certificates"
+mv "$root/usr/share/ca-certificates" "$own"
 inside env "PATH=/run/gondolin:$PATH" dpkg --configure --pending
-mv "$aside/ca-certificates" "$root/usr/share"
-rm -r "$aside"
+mv "$own/ca-certificates" "$root/usr/share"
+rm -r "$own"
 inside perl -e ${shellQuoteArgs([UPDATE_CA_CERTIFICATES])}`;

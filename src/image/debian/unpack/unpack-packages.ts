@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { LayerEntry } from '../../oci/layer/layer-entry.ts';
 import { encodeLayerEntry, LAYER_END, tarPadding } from '../../oci/layer/tar-writer.ts';
@@ -35,18 +34,18 @@ const MERGED = ['bin', 'lib', 'lib64', 'sbin'] as const;
  * database, without the paths that images leave out. It takes one process for each archive of a package where dpkg takes
  * several, and dpkg itself then has to set them up only.
  *
- * @returns the packages that have a script to run before `dpkg --configure`, in the order to run them.
+ * What `SET_UP_PACKAGES` needs is in `run/gondolin`.
+ *
+ * @param target  Is ended.
  * @throws {GondolinError} IMAGE_BUILD_FAILED, IMAGE_LAYER_INVALID, IMAGE_TOOL_MISSING.
  */
 export async function unpackPackages(
   files: readonly LockedFile[],
-  target: string,
+  target: Writable,
   options: UnpackOptions,
-): Promise<UnpackedPackage[]> {
-  const packages: UnpackedPackage[] = [];
-  const archive = archiveOf(inOrder(files), packages, options);
-  await pipeline(Readable.from(archive), createWriteStream(target), { signal: options.signal });
-  return packages.filter(({ control }) => control.has('preinst'));
+): Promise<void> {
+  const archive = archiveOf(inOrder(files), options);
+  await pipeline(Readable.from(archive), target, { signal: options.signal });
 }
 
 /** Essential packages first: scripts of others may rely on what theirs do. */
@@ -58,9 +57,9 @@ function inOrder(files: readonly LockedFile[]): LockedFile[] {
 
 async function* archiveOf(
   files: readonly LockedFile[],
-  packages: UnpackedPackage[],
   options: UnpackOptions,
 ): AsyncGenerator<Buffer> {
+  const packages: UnpackedPackage[] = [];
   if (options.isMergedUsr) yield* mergedUsr();
   const paths = files.map(({ file }) => join(options.directory, file));
   for await (const deb of readDebFiles(paths, options)) {
@@ -70,7 +69,8 @@ async function* archiveOf(
     packages.push(unpacked);
     yield* entries;
   }
-  for (const file of packageDatabase(packages)) yield* databaseEntry(file);
+  const own = [...packageDatabase(packages), ...setUpFiles(files, packages)];
+  for (const file of own) yield* databaseEntry(file);
   yield LAYER_END;
 }
 
@@ -124,7 +124,16 @@ function* databaseEntry({ path, content, mode }: DatabaseFile): Generator<Buffer
   yield tarPadding(content.length);
 }
 
-/** Lines for `SET_UP_PACKAGES`: the name of each package in dpkg's files, and its architecture. */
-export function preinstLines(packages: readonly UnpackedPackage[]): string {
-  return packages.map((one) => `${infoName(one)} ${one.architecture}\n`).join('');
+/** `preinsts`, with the name of each package in dpkg's files and its architecture, and the version of dpkg. */
+function setUpFiles(
+  files: readonly LockedFile[],
+  packages: readonly UnpackedPackage[],
+): DatabaseFile[] {
+  const first = packages.filter(({ control }) => control.has('preinst'));
+  const lines = first.map((one) => `${infoName(one)} ${one.architecture}\n`);
+  const dpkg = files.find(({ stanza }) => stanza.name === 'dpkg')?.stanza.version ?? '';
+  const file = (name: string, text: string) => ({
+    ...{ path: `run/gondolin/${name}`, content: Buffer.from(text), mode: 0o644 },
+  });
+  return [file('preinsts', lines.join('')), file('dpkg-version', `${dpkg}\n`)];
 }

@@ -44,7 +44,7 @@ it('buildMmdebstrapArguments() unpacks the archive of a base, and then sets its 
   expect(args).toContain('--variant=custom');
   expect(args).toContain('--skip=update');
   const hooks = args.filter((arg) => /^--\w+-hook=/.test(arg));
-  expect(hooks[0]).toMatch(/^--setup-hook=tar .*"\$GONDOLIN_UNPACKED"$/);
+  expect(hooks[0]).toMatch(/^--setup-hook=tar .*--directory="\$1"$/);
   expect(hooks[1]).toContain('dpkg --configure --pending');
   // What the guest installs later leaves out the same.
   expect(hooks[1]).toContain("'path-exclude=/usr/share/man/*'");

@@ -1,10 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  createWriteStream,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { readDebFiles } from '../../../../src/image/debian/unpack/deb-file.ts';
-import { unpackBase } from '../../../../src/image/debian/unpack/unpack-base.ts';
+import { downloadBase } from '../../../../src/image/debian/unpack/download-base.ts';
 import { DebRepository, type DebSpec } from '../../../fixtures/debian/deb-repository.ts';
 
 const BASE: readonly DebSpec[] = [
@@ -36,18 +44,20 @@ function options() {
   };
 }
 
-it('unpackBase() gives an archive of the packages of a release, as dpkg would have unpacked them', async () => {
+it('downloadBase() gives an archive of the packages of a release, as dpkg would have unpacked them', async () => {
   const { cwd, ...rest } = options();
   const fractions: number[] = [];
-  const base = await unpackBase({
+  const base = await downloadBase({
     ...{ ...rest, cwd },
     onPhase: (_phase, _message, fraction) => fractions.push(fraction),
   });
-  expect(base).toMatchObject({ packageCount: 4, preinsts: '', dpkgVersion: '1:1.22~rc1' });
+  expect(base.packageCount).toBe(4);
+  const archivePath = join(cwd, 'base.tar');
+  await base.unpack(createWriteStream(archivePath));
   expect(fractions).toEqual(fractions.toSorted((one, other) => one - other));
   const root = join(cwd, 'root');
   mkdirSync(root);
-  execFileSync('tar', ['-xf', base.archivePath, '-C', root, '--no-same-owner']);
+  execFileSync('tar', ['-xf', archivePath, '-C', root, '--no-same-owner']);
   expect(readFileSync(join(root, 'usr/share/libapt'), 'utf8')).toBe('libapt');
   const query = [
     '--admindir',
@@ -63,17 +73,19 @@ it('unpackBase() gives an archive of the packages of a release, as dpkg would ha
   expect(readFileSync(join(root, 'var/lib/apt/extended_states'), 'utf8')).toMatch(
     /^Package: libapt\n[^P]*$/,
   );
-  // What was downloaded is gone.
-  expect(readdirSync(cwd).toSorted()).toEqual(['base.tar', 'root']);
+  expect(readFileSync(join(root, 'run/gondolin/dpkg-version'), 'utf8')).toBe('1:1.22~rc1\n');
+  expect(readFileSync(join(root, 'run/gondolin/preinsts'), 'utf8')).toBe('');
+  // What was read is gone.
+  expect(readdirSync(join(cwd, 'base-packages'))).toEqual([]);
 });
 
-it('unpackBase() refuses a package that the release does not have, and a mirror that serves other bytes', async () => {
-  await expect(unpackBase({ ...options(), names: ['nosuch'] })).rejects.toMatchObject({
+it('downloadBase() refuses a package that the release does not have, and a mirror that serves other bytes', async () => {
+  await expect(downloadBase({ ...options(), names: ['nosuch'] })).rejects.toMatchObject({
     code: 'IMAGE_PACKAGE_UNKNOWN',
     message: expect.stringContaining("'nosuch'"),
   });
   writeFileSync(join(directory, 'repository/pool/netbase_6.deb'), 'other bytes');
-  await expect(unpackBase(options())).rejects.toMatchObject({ code: 'IMAGE_BUILD_FAILED' });
+  await expect(downloadBase(options())).rejects.toMatchObject({ code: 'IMAGE_BUILD_FAILED' });
 });
 
 it('readDebFiles() fails for a file that is no package, and leaves no process', async () => {

@@ -1,14 +1,15 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { GO_ARCHITECTURES } from '../../oci/documents/choose-platform.ts';
 import type { RunToolsOptions } from '../../process/run-tools.ts';
 import { openAptSession, readAptTransport } from '../apt-session.ts';
 import type { AptSource } from '../apt-source.ts';
 import { chooseBase, hasMergedUsr, namedInBase } from '../choose-packages.ts';
 import { downloadLocked, type LockedPackages, lockedText } from '../locked-packages.ts';
-import { preinstLines, unpackPackages } from './unpack-packages.ts';
+import { unpackPackages } from './unpack-packages.ts';
 
-export interface UnpackBaseOptions extends Omit<RunToolsOptions, 'onLine' | 'input'> {
+export interface DownloadBaseOptions extends Omit<RunToolsOptions, 'onLine' | 'input'> {
   readonly release: string;
   readonly arch: 'x86_64' | 'aarch64';
   /** Where the packages come from. */
@@ -20,27 +21,25 @@ export interface UnpackBaseOptions extends Omit<RunToolsOptions, 'onLine' | 'inp
   readonly onPhase: (phase: string, message: string, fraction: number) => void;
 }
 
-/** The base system of a release, unpacked and not set up. */
-export interface UnpackedBase {
-  /** A tar archive of it, below `cwd`. */
-  readonly archivePath: string;
+/** The packages of a base system, downloaded. */
+export interface DownloadedBase {
   readonly packageCount: number;
-  /** `NAME ARCHITECTURE` of each package whose `preinst` has to run first. */
-  readonly preinsts: string;
-  /** Version of the dpkg in it. */
-  readonly dpkgVersion: string;
+  /**
+   * Writes them as a tar archive of a root file system in which they are unpacked and not set up.
+   * @throws {GondolinError} IMAGE_BUILD_FAILED, IMAGE_LAYER_INVALID.
+   */
+  readonly unpack: (target: Writable) => Promise<void>;
 }
 
 /** Where each part of the work begins. Measured: lists 3 s, choice 2, download 6, unpacking 4. */
 const SHARES = { choose: 0.2, download: 0.33, unpack: 0.73 } as const;
 
 /**
- * Downloads the packages of a base system and unpacks them into an archive.
+ * Downloads the packages of a base system.
  *
- * @throws {GondolinError} IMAGE_TOOL_MISSING, IMAGE_PACKAGE_UNKNOWN, IMAGE_PACKAGE_GONE, IMAGE_DIGEST_MISMATCH, IMAGE_BUILD_FAILED,
- * IMAGE_LAYER_INVALID.
+ * @throws {GondolinError} IMAGE_TOOL_MISSING, IMAGE_PACKAGE_UNKNOWN, IMAGE_PACKAGE_GONE, IMAGE_DIGEST_MISMATCH, IMAGE_BUILD_FAILED.
  */
-export async function unpackBase(options: UnpackBaseOptions): Promise<UnpackedBase> {
+export async function downloadBase(options: DownloadBaseOptions): Promise<DownloadedBase> {
   const { cwd, sources, signal, onPhase, names } = options;
   const session = join(cwd, 'base-apt');
   const pool = join(cwd, 'base-packages');
@@ -65,25 +64,21 @@ export async function unpackBase(options: UnpackBaseOptions): Promise<UnpackedBa
   count = Object.keys(locked).length;
   onPhase('download', 'downloading packages', SHARES.download);
   const files = await downloadLocked(locked, apt, pool, signal);
-  const archivePath = join(cwd, 'base.tar');
-  const packages = await unpackPackages(files, archivePath, {
-    ...options,
-    ...{ directory: pool, isMergedUsr, named: namedInBase(names) },
-    onPackage: (name, index) =>
-      onPhase('unpack', `unpacking packages: ${name}`, between('unpack', index / count)),
-  });
-  for (const directory of [session, pool]) await rm(directory, { recursive: true });
-  const dpkg = files.find(({ stanza }) => stanza.name === 'dpkg');
   return {
-    ...{ archivePath, packageCount: count },
-    preinsts: preinstLines(packages),
-    dpkgVersion: dpkg?.stanza.version ?? '',
+    packageCount: count,
+    unpack: (target) =>
+      unpackPackages(files, target, {
+        ...options,
+        ...{ directory: pool, isMergedUsr, named: namedInBase(names) },
+        onPackage: (name, index) =>
+          onPhase('unpack', `unpacking packages: ${name}`, between('unpack', index / count)),
+      }),
   };
 }
 
 async function choose(
   apt: Parameters<typeof chooseBase>[0],
-  { locked, names, release }: UnpackBaseOptions,
+  { locked, names, release }: DownloadBaseOptions,
 ): Promise<{ locked: LockedPackages; isMergedUsr: boolean }> {
   if (locked !== null) return { locked, isMergedUsr: hasMergedUsr(Object.keys(locked)) };
   const { stanzas, isMergedUsr } = await chooseBase(apt, names, release);
