@@ -84,7 +84,9 @@ const NOT_ON_NEWEST = [
 const WORKERS = '--maxWorkers=1';
 const UNIT = ['--project', 'unit', WORKERS];
 const HOUSE = ['--project', 'house', WORKERS];
-const PROCESS = ['--project', 'process', WORKERS];
+/** Of images: the rest of the process tests alone takes as long as the other streams. */
+const IMAGES = ['--project', 'process', WORKERS, 'test/process/image/'];
+const PROCESS = ['--project', 'process', WORKERS, '--exclude', 'test/process/image/**'];
 const NEWEST = [
   ...['--project', 'unit', '--project', 'process', WORKERS, ...ON_NEWEST],
   ...NOT_ON_NEWEST.flatMap((name) => ['--exclude', `test/${name}`]),
@@ -129,6 +131,7 @@ async function runAll() {
       () => check('make', '-s', '-C', 'guest', 'test'),
       () => vitest('house', HOUSE, false),
       () => programs.then(runOnNewestNode),
+      () => vitest('images', IMAGES, false),
       () => vitest('package-vm', [...VM, ...PACKAGE_VM], false),
     ),
   ]);
