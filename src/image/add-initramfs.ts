@@ -10,7 +10,8 @@ import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
 import { digestBytes } from './cache/verify-files.ts';
 import type { BootImage, EnsureImageOptions, ImageContext } from './guest-image.ts';
 import type { ImageParts } from './image-parts.ts';
-import { imageKey, initramfsKey, type ProgramRecipe } from './recipe.ts';
+import type { ProgramRecipe } from './recipe.ts';
+import { imageKey, initramfsKey } from './recipe-keys.ts';
 
 const AARCH64_AGENT_HINT =
   'Build it with: apt install gcc-aarch64-linux-gnu && make -C guest aarch64. The npm package has it.';

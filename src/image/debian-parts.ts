@@ -4,7 +4,9 @@ import { ARTIFACT_FILES, entryPlace } from './cache/layout.ts';
 import type { ImageContext } from './guest-image.ts';
 import type { ImageParts } from './image-parts.ts';
 import type { ContainerConfig } from './oci/documents/image-config.ts';
-import { baseRecipe, type DebianRecipe, kernelKey, rootfsKey, titleOf } from './recipe.ts';
+import { baseRecipe, type DebianRecipe } from './recipe.ts';
+import { kernelKey, rootfsKey } from './recipe-keys.ts';
+import { titleOf } from './recipe-title.ts';
 import { scaledEvents } from './scaled-events.ts';
 
 type BuildDebianEntry = typeof import('./build-debian-entry.ts').buildDebianEntry;

@@ -16,16 +16,18 @@ import {
   type DebianRecipe,
   type DockerfileRecipe,
   holdsModules,
+  kernelRecipe,
+  type OciRecipe,
+  type SetupRecipe,
+} from './recipe.ts';
+import {
   imageKey,
   initramfsKey,
   kernelKey,
-  kernelRecipe,
-  type OciRecipe,
   ociRootfsKey,
   rootfsKey,
-  type SetupRecipe,
   setupKey,
-} from './recipe.ts';
+} from './recipe-keys.ts';
 
 /** The identity of an image: its key and the paths of its files. */
 export type ImageIdentity = Pick<

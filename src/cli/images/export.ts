@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path';
 import { printableTitle } from '../../image/cache/manifest.ts';
 import { checkLayoutOccupied, writeOciLayout } from '../../image/export/write-oci-layout.ts';
-import { imageTitle } from '../../image/recipe.ts';
+import { imageTitle } from '../../image/recipe-title.ts';
 import { formatBytes } from '../../util/quantities.ts';
 import { type CommandContext, chooseFormat } from '../command-context.ts';
 import { writeText } from '../io.ts';

@@ -2,7 +2,7 @@ import { formatImageTag, type ImageTag } from '../../address/image-tag.ts';
 import { resolveDirectories } from '../../host/directories.ts';
 import { writeImageDirectory } from '../../image/build/image-directory.ts';
 import { printableTitle } from '../../image/cache/manifest.ts';
-import { imageTitle } from '../../image/recipe.ts';
+import { imageTitle } from '../../image/recipe-title.ts';
 import { readImageTag, removeTagged, taggedDirectory } from '../../image/tags/tag-store.ts';
 import { formatBytes } from '../../util/quantities.ts';
 import { type CommandContext, chooseFormat } from '../command-context.ts';

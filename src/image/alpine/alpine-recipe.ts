@@ -1,6 +1,7 @@
 import { readAlpineFacts } from '../../host/alpine-facts.ts';
 import type { Environment } from '../../host/directories.ts';
-import { type AlpineRecipe, alpineRootfsKey } from '../recipe.ts';
+import type { AlpineRecipe } from '../recipe.ts';
+import { alpineRootfsKey } from '../recipe-keys.ts';
 import { alpineError } from './alpine-error.ts';
 import { type AlpineRequest, checkAlpineRequest } from './alpine-plan.ts';
 import { readKeyring } from './keyring.ts';

@@ -4,7 +4,7 @@ import { ensureImageParts } from '../ensure-image.ts';
 import type { EnsureImageOptions } from '../guest-image.ts';
 import { type ContainerConfig, environmentOnly } from '../oci/documents/image-config.ts';
 import type { PathManifest } from '../path-image.ts';
-import { imageTitle } from '../recipe.ts';
+import { imageTitle } from '../recipe-title.ts';
 import { writeImageDirectory } from './image-directory.ts';
 
 /** An image that is to be built into a directory. */

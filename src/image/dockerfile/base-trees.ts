@@ -5,7 +5,7 @@ import { ARTIFACT_FILES, entryPlace } from '../cache/layout.ts';
 import { printableTitle } from '../cache/manifest.ts';
 import type { DockerfileWork, ImageContext } from '../guest-image.ts';
 import type { LayerFile } from '../oci/layer/merge-layers.ts';
-import { ociRootfsKey } from '../recipe.ts';
+import { ociRootfsKey } from '../recipe-keys.ts';
 import type { BaseImage } from './base-images.ts';
 import { treeOf } from './base-store.ts';
 import { dockerfileInvalid } from './dockerfile-error.ts';

@@ -7,7 +7,8 @@ import { readTextFile } from '../../host/read-text-file.ts';
 import { diskBytesOf } from '../../host/saved-directories.ts';
 import { decodeOrNull, list, text } from '../../util/json-decoder.ts';
 import type { ImageContext } from '../guest-image.ts';
-import { type DockerfileRecipe, dockerfileDiskKey } from '../recipe.ts';
+import type { DockerfileRecipe } from '../recipe.ts';
+import { dockerfileDiskKey } from '../recipe-keys.ts';
 import type { LayerChain } from './base-store.ts';
 
 /** A disk that takes more starts empty again: the builder itself removes nothing that may be used once more. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { GO_ARCHITECTURES } from '../oci/documents/choose-platform.ts';
 import type { FoundImage } from '../oci/find-image.ts';
-import { type DockerfileRecipe, dockerfileKey } from '../recipe.ts';
+import type { DockerfileRecipe } from '../recipe.ts';
+import { dockerfileKey } from '../recipe-keys.ts';
 import { type ContextTree, EMPTY_CONTEXT, readContext } from './context-tree.ts';
 import { dockerfileInvalid } from './dockerfile-error.ts';
 import { type NeededImages, neededImages } from './needed-images.ts';

@@ -14,8 +14,8 @@ import {
   type KernelUser,
   kernelRecipe,
   lockedKernel,
-  rootfsKey,
 } from '../recipe.ts';
+import { rootfsKey } from '../recipe-keys.ts';
 import type { PackageSets } from './lock-file.ts';
 import {
   baseSetName,

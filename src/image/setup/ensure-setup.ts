@@ -9,7 +9,9 @@ import { withWorkDirectory } from '../cache/sweep.ts';
 import type { GuestImage, ImageContext } from '../guest-image.ts';
 import type { ImageParts } from '../image-parts.ts';
 import { packLayers } from '../oci/layer/pack-layers.ts';
-import { imageTitle, type SetupRecipe, setupKey } from '../recipe.ts';
+import type { SetupRecipe } from '../recipe.ts';
+import { setupKey } from '../recipe-keys.ts';
+import { imageTitle } from '../recipe-title.ts';
 import { digestCopied } from './digest-copied.ts';
 
 /** Where the packing of the root file system begins in the progress of a setup. */

@@ -65,7 +65,7 @@ async function saveAndIdentify(
   const onWarning = (message: string) => options.onWarning?.(message);
   const { saveTemplate } = await import('../snapshot/save-template.ts');
   await (prepareTemplate?.(guest) ?? warmMachine(context, guest));
-  const { imageTitle } = await import('../../image/recipe.ts');
+  const { imageTitle } = await import('../../image/recipe-title.ts');
   const { keepCacheSmall } = await import('../../image/trim-cache.ts');
   await saveTemplate(
     {

@@ -4,14 +4,11 @@ import {
   baseRecipe,
   checkDebianRecipe,
   type DebianRecipe,
-  entryKeysOf,
   holdsModules,
-  initramfsKey,
-  kernelKey,
-  rootfsKey,
-  titleOf,
   wantsModules,
 } from '../../../src/image/recipe.ts';
+import { entryKeysOf, initramfsKey, kernelKey, rootfsKey } from '../../../src/image/recipe-keys.ts';
+import { titleOf } from '../../../src/image/recipe-title.ts';
 
 const RECIPE: DebianRecipe = {
   kind: 'debian',
