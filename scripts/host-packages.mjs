@@ -106,6 +106,7 @@ export async function installHostPackages(packages, { isQuiet = false } = {}) {
   const aptGet = (...args) =>
     start(isRoot ? 'env' : 'sudo', ['DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', ...args], {
       isQuiet,
+      mustFinish: true,
     });
   if (!isUpdated) await aptGet('update');
   isUpdated = true;

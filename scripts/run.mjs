@@ -11,26 +11,34 @@ export function run(command, args, options = {}) {
   if (result.status !== 0) fail(command, args, result.signal ?? result.status);
 }
 
+/** Ends of commands that this process waits for before it ends because another one failed. */
+const unfinished = new Set();
+
 /**
  * Like `run`, while this process does other things.
  * @param isQuiet  Shows output only when the command fails.
+ * @param mustFinish  Lets the command finish when another one fails: apt that is killed leaves packages half installed.
  */
-export async function start(command, args, { isQuiet = false } = {}) {
+export async function start(command, args, { isQuiet = false, mustFinish = false } = {}) {
   const output = isQuiet ? 'pipe' : 'inherit';
   const child = spawn(command, args, { cwd: ROOT, stdio: ['inherit', output, output] });
   const kill = () => child.kill();
-  process.once('exit', kill);
   const shown = [];
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk) => shown.push(chunk));
   }
-  const status = await new Promise((resolve, reject) => {
+  const ended = new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(signal ?? code));
   });
+  if (mustFinish) unfinished.add(ended);
+  else process.once('exit', kill);
+  const status = await ended;
+  unfinished.delete(ended);
   process.off('exit', kill);
   if (status === 0) return;
   process.stdout.write(Buffer.concat(shown));
+  await Promise.allSettled(unfinished);
   fail(command, args, status);
 }
 
