@@ -27,7 +27,7 @@ beforeAll(async () => {
 /** Debian's static busybox for arm64. */
 async function fetchBusybox(cwd: string): Promise<Buffer> {
   const apt = await openAptSession({
-    ...{ cwd, architecture: 'arm64', configuration: [], logPath: join(cwd, 'log') },
+    ...{ cwd, arch: 'aarch64', logPath: join(cwd, 'log') },
     sources: planSources({ release, mirror: null }, await readHostPackageFacts()),
     ...{ environment: proxyEnvironment(), signal: new AbortController().signal },
   });

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { LayerEntry } from '../oci/layer/layer-entry.ts';
 import type { LayerTree } from '../oci/layer/layer-tree.ts';
 import type { LayerFile } from '../oci/layer/merge-layers.ts';
-import { TarReader } from '../oci/layer/tar-reader.ts';
+import { readTarEntries } from '../oci/layer/tar-entries.ts';
 import { encodeLayerEntry, LAYER_END, tarPadding } from '../oci/layer/tar-writer.ts';
 import type { AlpinePlan } from './alpine-plan.ts';
 import { buildTime, encodeInstalled, encodeScripts, encodeTriggers } from './installed-database.ts';
@@ -66,17 +66,10 @@ export function addGeneratedFiles(
     LAYER_END,
   ]);
   let index = 0;
-  const reader = new TarReader({
-    onEntry: (entry) => {
-      tree.apply(entry, number, index);
-      index += 1;
-      return false;
-    },
-    onContent: () => undefined,
-    onContentEnd: () => undefined,
+  readTarEntries(archive, (entry) => {
+    tree.apply(entry, number, index);
+    index += 1;
   });
-  reader.write(archive);
-  reader.end();
   return layerOf(archive);
 }
 

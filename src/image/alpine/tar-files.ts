@@ -1,5 +1,4 @@
-import type { LayerEntry } from '../oci/layer/layer-entry.ts';
-import { TarReader } from '../oci/layer/tar-reader.ts';
+import { readTarEntries } from '../oci/layer/tar-entries.ts';
 
 export interface TarFile {
   readonly name: string;
@@ -17,22 +16,10 @@ const FILES_MAX = 1000;
  */
 export function readTarFiles(archive: Buffer): TarFile[] {
   const files: TarFile[] = [];
-  let current: { entry: LayerEntry; parts: Buffer[] } | null = null;
-  const reader = new TarReader({
-    onEntry: (entry) => {
-      if (entry.type !== 'file' || entry.name.length > NAME_MAX) return false;
-      if (files.length >= FILES_MAX) throw new RangeError(`it has more than ${FILES_MAX} files`);
-      current = { entry, parts: [] };
-      return true;
-    },
-    onContent: (chunk) => current?.parts.push(Buffer.from(chunk)),
-    onContentEnd: () => {
-      if (current === null) return;
-      files.push({ name: current.entry.name, content: Buffer.concat(current.parts) });
-      current = null;
-    },
+  readTarEntries(archive, ({ type, name }, content) => {
+    if (type !== 'file' || name.length > NAME_MAX) return;
+    if (files.length >= FILES_MAX) throw new RangeError(`it has more than ${FILES_MAX} files`);
+    files.push({ name, content });
   });
-  reader.write(archive);
-  reader.end();
   return files;
 }

@@ -1,5 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { GO_ARCHITECTURES } from '../oci/documents/choose-platform.ts';
 import { filterThrough } from '../process/filter-tool.ts';
 import { type RunToolsOptions, runTools } from '../process/run-tools.ts';
 import { requireBuildTools } from '../process/tool.ts';
@@ -35,10 +36,7 @@ export interface AptSession {
 
 export interface AptSessionOptions extends RunToolsOptions {
   readonly sources: readonly AptSource[];
-  /** Debian's name, e.g. `amd64`. */
-  readonly architecture: string;
-  /** Lines of apt configuration that every call gets, e.g. proxies. */
-  readonly configuration: readonly string[];
+  readonly arch: 'x86_64' | 'aarch64';
 }
 
 /** apt asks a mirror for one file after another: 95 packages took 5.3 s, and 2.2 s in four parts. */
@@ -49,7 +47,7 @@ const SHOW_LIMIT_BYTES = 1024 * 1024;
 const CONFIG_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /**
- * Makes the private state below `cwd/apt`.
+ * Makes the private state below `cwd/apt`. Mirrors are reached as the host's apt reaches them.
  *
  * @throws {GondolinError} IMAGE_TOOL_MISSING when apt is not installed. The methods throw as `runTools`.
  */
@@ -62,7 +60,10 @@ export async function openAptSession(options: AptSessionOptions): Promise<AptSes
   await writeFile(join(base, 'status'), '');
   await writeFile(join(base, 'sources.list'), formatSourceList(options.sources));
   const configPath = join(base, 'apt.conf');
-  const config = [...privateConfiguration(base, options.architecture), ...options.configuration];
+  const config = [
+    ...privateConfiguration(base, GO_ARCHITECTURES[options.arch]),
+    ...(await readAptTransport(options.signal)),
+  ];
   await writeFile(configPath, `${config.join('\n')}\n`);
 
   const environment = { ...options.environment, APT_CONFIG: configPath };

@@ -1,19 +1,12 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { findUnknownPackage } from './apt-messages.ts';
 import type { AptSession } from './apt-session.ts';
 import { type PackageStanza, readStanzas } from './package-stanzas.ts';
-import { findUnknownPackage } from './unknown-package.ts';
 
 /** The words of mmdebstrap's variant `minbase`. */
 const BASE_WORDS = ['?essential', '?priority(required)', 'apt'] as const;
 /** With it /usr is merged without perl. */
 const MERGED_USR = 'usr-is-merged';
-
-/** The base system of a release. */
-export interface BaseSystem {
-  readonly stanzas: readonly PackageStanza[];
-  /** True for a release whose /bin, /lib and /sbin are links to those of /usr. */
-  readonly isMergedUsr: boolean;
-}
 
 /**
  * Finds out which packages the base system of a release has today.
@@ -25,15 +18,14 @@ export async function chooseBase(
   apt: AptSession,
   names: readonly string[],
   release: string,
-): Promise<BaseSystem> {
-  const isMergedUsr = (await apt.show(MERGED_USR)) !== null;
-  const words = [...BASE_WORDS, ...(isMergedUsr ? [MERGED_USR] : []), ...names];
-  return { stanzas: await choosePackages(apt, words, '', release), isMergedUsr };
+): Promise<PackageStanza[]> {
+  const merged = (await apt.show(MERGED_USR)) === null ? [] : [MERGED_USR];
+  return choosePackages(apt, [...BASE_WORDS, ...merged, ...names], '', release);
 }
 
-/** True for the packages of a release whose /usr is merged. */
-export function hasMergedUsr(names: Iterable<string>): boolean {
-  return [...names].includes(MERGED_USR);
+/** True for the packages of a release whose /bin, /lib and /sbin are links to those of /usr. */
+export function hasMergedUsr(stanzas: readonly PackageStanza[]): boolean {
+  return stanzas.some(({ name }) => name === MERGED_USR);
 }
 
 /** Names of a base system that were asked for, and did not come as a dependency. */

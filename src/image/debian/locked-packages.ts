@@ -32,9 +32,34 @@ export async function downloadLocked(
   directory: string,
   signal: AbortSignal,
 ): Promise<LockedFile[]> {
+  return downloadStanzas(await stanzasOfLock(locked, apt), apt, directory, signal);
+}
+
+/**
+ * Returns the packages of a lock as apt's lists have them, by name.
+ * @throws {GondolinError} IMAGE_PACKAGE_GONE, IMAGE_DIGEST_MISMATCH.
+ */
+export async function stanzasOfLock(
+  locked: LockedPackages,
+  apt: AptSession,
+): Promise<PackageStanza[]> {
   const names = Object.keys(locked).toSorted();
   const known = await readStanzas(await apt.listPaths(), new Set(names));
-  const stanzas = names.map((name) => findLocked(name, locked[name] ?? '', known.get(name) ?? []));
+  return names.map((name) => findLocked(name, locked[name] ?? '', known.get(name) ?? []));
+}
+
+/**
+ * Downloads these versions of packages, and checks each file against its digest.
+ *
+ * @param directory  Existing; receives the files.
+ * @throws {GondolinError} IMAGE_DIGEST_MISMATCH, IMAGE_BUILD_FAILED.
+ */
+export async function downloadStanzas(
+  stanzas: readonly PackageStanza[],
+  apt: AptSession,
+  directory: string,
+  signal: AbortSignal,
+): Promise<LockedFile[]> {
   if (stanzas.length === 0) return [];
   await apt.download(
     stanzas.map(({ name, version }) => `${name}=${version}`),

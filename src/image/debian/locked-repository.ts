@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GO_ARCHITECTURES } from '../oci/documents/choose-platform.ts';
 import type { RunToolsOptions } from '../process/run-tools.ts';
-import { openAptSession, readAptTransport } from './apt-session.ts';
+import { openAptSession } from './apt-session.ts';
 import type { AptSource } from './apt-source.ts';
 import { downloadLocked, type LockedFile, type LockedPackages } from './locked-packages.ts';
 
@@ -25,17 +25,13 @@ export async function writeLockedRepository(
   locked: LockedPackages,
   options: LockedRepositoryOptions,
 ): Promise<AptSource> {
-  const { cwd, release, sources, onPhase } = options;
+  const { cwd, release, onPhase } = options;
   const architecture = GO_ARCHITECTURES[options.arch];
   const root = join(cwd, 'locked');
   const pool = join(root, 'pool');
   const session = join(cwd, 'locked-apt');
   for (const directory of [pool, session]) await mkdir(directory, { recursive: true });
-  const configuration = await readAptTransport(options.signal);
-  const apt = await openAptSession({
-    ...options,
-    ...{ cwd: session, sources, architecture, configuration },
-  });
+  const apt = await openAptSession({ ...options, cwd: session });
   onPhase('lists', 'reading package lists', 0);
   await apt.update();
   const count = Object.keys(locked).length;

@@ -1,10 +1,9 @@
 import { access, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { type AptSession, openAptSession, readAptTransport } from '../debian/apt-session.ts';
+import { type AptSession, openAptSession } from '../debian/apt-session.ts';
 import type { AptSource } from '../debian/apt-source.ts';
 import { downloadLocked, type LockedPackages } from '../debian/locked-packages.ts';
-import { GO_ARCHITECTURES } from '../oci/documents/choose-platform.ts';
 import { type RunToolsOptions, runTools } from '../process/run-tools.ts';
 import { requireBuildTools } from '../process/tool.ts';
 
@@ -27,11 +26,7 @@ export async function fetchKernelPackage(
   choose: (apt: AptSession) => Promise<string>,
 ): Promise<string> {
   const tools = requireBuildTools(['dpkg-deb'], 'unpack the kernel package');
-  const apt = await openAptSession({
-    ...options,
-    architecture: GO_ARCHITECTURES[options.arch],
-    configuration: await readAptTransport(options.signal),
-  });
+  const apt = await openAptSession(options);
   options.onPhase('lists', 'reading package lists', 0);
   await apt.update();
   const packageName = await choose(apt);

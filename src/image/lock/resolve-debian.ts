@@ -1,10 +1,9 @@
-import { type AptSession, openAptSession, readAptTransport } from '../debian/apt-session.ts';
+import { type AptSession, openAptSession } from '../debian/apt-session.ts';
 import type { AptSource } from '../debian/apt-source.ts';
 import { chooseBase, choosePackages, stanzasOf } from '../debian/choose-packages.ts';
 import { type LockedPackages, lockedText } from '../debian/locked-packages.ts';
 import type { PackageStanza } from '../debian/package-stanzas.ts';
 import { findNewestKernel } from '../kernel/build-kernel.ts';
-import { GO_ARCHITECTURES } from '../oci/documents/choose-platform.ts';
 import type { RunToolsOptions } from '../process/run-tools.ts';
 import { type DebianRecipe, wantsModules } from '../recipe.ts';
 import { includedPackages } from '../rootfs/mmdebstrap-arguments.ts';
@@ -35,11 +34,11 @@ export async function resolveDebian(
   recipes: readonly DebianRecipe[],
   options: ResolveDebianOptions,
 ): Promise<ResolvedDebian> {
-  const apt = await openSession(first, options);
+  const apt = await openAptSession({ ...options, arch: first.arch });
   options.onResolve({ ...first, packages: [] });
   await apt.update();
   const kernel = await findNewestKernel(apt, first.arch);
-  const { stanzas: base } = await chooseBase(apt, included(first, []), first.release);
+  const base = await chooseBase(apt, included(first, []), first.release);
   const status = base.map(({ text }) => `${text}\nStatus: install ok installed\n\n`).join('');
   const added: LockedPackages[] = [];
   for (const recipe of recipes) {
@@ -58,18 +57,10 @@ export async function resolveKernel(
   recipe: DebianRecipe,
   options: ResolveDebianOptions,
 ): Promise<LockedPackages> {
-  const apt = await openSession(recipe, options);
+  const apt = await openAptSession({ ...options, arch: recipe.arch });
   options.onResolve(recipe);
   await apt.update();
   return lockPackage(apt, await findNewestKernel(apt, recipe.arch));
-}
-
-async function openSession(
-  { arch }: Pick<DebianRecipe, 'arch'>,
-  options: ResolveDebianOptions,
-): Promise<AptSession> {
-  const configuration = await readAptTransport(options.signal);
-  return openAptSession({ ...options, architecture: GO_ARCHITECTURES[arch], configuration });
 }
 
 async function lockPackage(apt: AptSession, name: string): Promise<LockedPackages> {

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
+import { findUnknownPackage } from '../debian/apt-messages.ts';
 import { readAptTransport } from '../debian/apt-session.ts';
 import { type AptSource, formatGuestSourceList, formatSourceList } from '../debian/apt-source.ts';
-import { findUnknownPackage } from '../debian/unknown-package.ts';
 import type { DownloadedBase } from '../debian/unpack/download-base.ts';
 import { type RunToolsOptions, runTools, type ToolCommand } from '../process/run-tools.ts';
 import { SAFE_SQFSTAR_OPTIONS } from '../process/sqfstar-options.ts';

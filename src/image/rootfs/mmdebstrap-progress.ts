@@ -1,3 +1,5 @@
+import { findFetchedPackage } from '../debian/apt-messages.ts';
+
 /** The progress of a build, read from its output. */
 export interface RootfsProgress {
   readonly phase: 'lists' | 'download' | 'unpack' | 'install' | 'pack';
@@ -58,8 +60,8 @@ export class ProgressReader {
       this.#done = 0;
       return null;
     }
-    const download = /^Get:\d+ \S+ \S+ \S+ (\S+)/.exec(line);
-    if (download !== null) return this.#count('download', download[1] ?? '', 1);
+    const fetched = findFetchedPackage(line);
+    if (fetched !== null) return this.#count('download', fetched, 1);
     // Each package is unpacked, and then set up.
     const install = /^(?:Unpacking|Setting up) ([^\s:]+)/.exec(line);
     return install === null ? null : this.#count('install', install[1] ?? '', 1 / 2);

@@ -24,9 +24,10 @@ function loadedModules(stderr: string): { packages: Set<string>; rooms: Set<stri
 describe('start-up loads only what a command needs', () => {
   it.each([
     [['doctor'], ['commander']],
-    ...['images', 'prune', 'init']
-      .filter(() => IS_FULL_LOAD)
-      .map((name): [string[], string[]] => [[name], ['commander']]),
+    ...(IS_FULL_LOAD ? ['images', 'prune', 'init'] : []).map((name): [string[], string[]] => [
+      [name],
+      ['commander'],
+    ]),
     [['run', '-f', 'no-such.yaml'], ['commander']],
     [
       ['plan', '-f', join(ROOT, 'examples/hello/gondolin.yaml')],

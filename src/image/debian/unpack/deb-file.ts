@@ -2,8 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { readFile, rm, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { GondolinError } from '../../../errors/gondolin-error.ts';
-import type { LayerEntry } from '../../oci/layer/layer-entry.ts';
-import { TarReader } from '../../oci/layer/tar-reader.ts';
+import { readTarEntries } from '../../oci/layer/tar-entries.ts';
 import { type RunToolsOptions, runTools } from '../../process/run-tools.ts';
 import { requireBuildTools } from '../../process/tool.ts';
 
@@ -60,11 +59,11 @@ export async function* readDebFiles(
       ready.emit('file');
     },
   });
-  // Looked at below: until then its failure must not count as an unhandled rejection.
   let hasEnded = false;
   const ended = decompressing.finally(() => {
     hasEnded = true;
   });
+  // Looked at below: until then its failure must not count as an unhandled rejection.
   ended.catch(() => undefined);
   try {
     for (const path of paths) {
@@ -105,33 +104,4 @@ function readControl(archive: Buffer, path: string): Map<string, ControlFile> {
   });
   if (files.has('control')) return files;
   throw unusable(path, 'has no control file');
-}
-
-/** Calls back for each entry of a tar archive that is in memory, with its content; empty where it has none. */
-export function readTarEntries(
-  archive: Buffer,
-  onEntry: (entry: LayerEntry, content: Buffer) => void,
-): void {
-  let parts: Buffer[] = [];
-  let current: LayerEntry | null = null;
-  const reader = new TarReader({
-    onEntry: (entry) => {
-      if (entry.type !== 'file') {
-        onEntry(entry, Buffer.alloc(0));
-        return false;
-      }
-      current = entry;
-      parts = [];
-      return true;
-    },
-    onContent: (chunk) => {
-      parts.push(chunk);
-    },
-    onContentEnd: () => {
-      if (current !== null)
-        onEntry(current, parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts));
-    },
-  });
-  reader.write(archive);
-  reader.end();
 }

@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { GO_ARCHITECTURES } from '../../oci/documents/choose-platform.ts';
 import type { RunToolsOptions } from '../../process/run-tools.ts';
-import { openAptSession, readAptTransport } from '../apt-session.ts';
+import { findFetchedPackage } from '../apt-messages.ts';
+import { openAptSession } from '../apt-session.ts';
 import type { AptSource } from '../apt-source.ts';
 import { chooseBase, hasMergedUsr, namedInBase } from '../choose-packages.ts';
-import { downloadLocked, type LockedPackages, lockedText } from '../locked-packages.ts';
+import { downloadStanzas, type LockedPackages, stanzasOfLock } from '../locked-packages.ts';
 import { unpackPackages } from './unpack-packages.ts';
 
 export interface DownloadBaseOptions extends Omit<RunToolsOptions, 'onLine' | 'input'> {
@@ -40,7 +40,7 @@ const SHARES = { choose: 0.2, download: 0.33, unpack: 0.73 } as const;
  * @throws {GondolinError} IMAGE_TOOL_MISSING, IMAGE_PACKAGE_UNKNOWN, IMAGE_PACKAGE_GONE, IMAGE_DIGEST_MISMATCH, IMAGE_BUILD_FAILED.
  */
 export async function downloadBase(options: DownloadBaseOptions): Promise<DownloadedBase> {
-  const { cwd, sources, signal, onPhase, names } = options;
+  const { cwd, release, locked, names, signal, onPhase } = options;
   const session = join(cwd, 'base-apt');
   const pool = join(cwd, 'base-packages');
   for (const directory of [session, pool]) await mkdir(directory);
@@ -49,41 +49,31 @@ export async function downloadBase(options: DownloadBaseOptions): Promise<Downlo
   let fetched = 0;
   const apt = await openAptSession({
     ...options,
-    ...{ cwd: session, sources, architecture: GO_ARCHITECTURES[options.arch] },
-    configuration: await readAptTransport(signal),
+    cwd: session,
     onLine: (line) => {
-      const name = count === 0 ? undefined : /^Get:\d+ \S+ \S+ \S+ (\S+)/.exec(line)?.[1];
-      if (name === undefined) return;
+      const name = count === 0 ? null : findFetchedPackage(line);
+      if (name === null) return;
       fetched += 1;
       onPhase('download', `downloading packages: ${name}`, between('download', fetched / count));
     },
   });
   await apt.update();
   onPhase('lists', 'choosing packages', SHARES.choose);
-  const { locked, isMergedUsr } = await choose(apt, options);
-  count = Object.keys(locked).length;
+  const stanzas =
+    locked === null ? await chooseBase(apt, names, release) : await stanzasOfLock(locked, apt);
+  count = stanzas.length;
   onPhase('download', 'downloading packages', SHARES.download);
-  const files = await downloadLocked(locked, apt, pool, signal);
+  const files = await downloadStanzas(stanzas, apt, pool, signal);
   return {
     packageCount: count,
     unpack: (target) =>
       unpackPackages(files, target, {
         ...options,
-        ...{ directory: pool, isMergedUsr, named: namedInBase(names) },
+        ...{ directory: pool, isMergedUsr: hasMergedUsr(stanzas), named: namedInBase(names) },
         onPackage: (name, index) =>
           onPhase('unpack', `unpacking packages: ${name}`, between('unpack', index / count)),
       }),
   };
-}
-
-async function choose(
-  apt: Parameters<typeof chooseBase>[0],
-  { locked, names, release }: DownloadBaseOptions,
-): Promise<{ locked: LockedPackages; isMergedUsr: boolean }> {
-  if (locked !== null) return { locked, isMergedUsr: hasMergedUsr(Object.keys(locked)) };
-  const { stanzas, isMergedUsr } = await chooseBase(apt, names, release);
-  const all = stanzas.map((stanza) => [stanza.name, lockedText(stanza)]);
-  return { locked: Object.fromEntries(all), isMergedUsr };
 }
 
 function between(part: 'download' | 'unpack', share: number): number {

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { LayerEntry } from '../../oci/layer/layer-entry.ts';
+import { readTarEntries } from '../../oci/layer/tar-entries.ts';
 import { encodeLayerEntry, LAYER_END, tarPadding } from '../../oci/layer/tar-writer.ts';
 import type { RunToolsOptions } from '../../process/run-tools.ts';
 import { SOURCE_DATE_EPOCH } from '../../source-date.ts';
 import type { LockedFile } from '../locked-packages.ts';
-import { type DebFile, readDebFiles, readTarEntries } from './deb-file.ts';
+import { type DebFile, readDebFiles } from './deb-file.ts';
 import {
   conffilePaths,
   type DatabaseFile,
@@ -34,7 +35,7 @@ const MERGED = ['bin', 'lib', 'lib64', 'sbin'] as const;
  * database, without the paths that images leave out. It takes one process for each archive of a package where dpkg takes
  * several, and dpkg itself then has to set them up only.
  *
- * What `SET_UP_PACKAGES` needs is in `run/gondolin`.
+ * The files that `SET_UP_PACKAGES` reads are in `run/gondolin`.
  *
  * @param target  Is ended.
  * @throws {GondolinError} IMAGE_BUILD_FAILED, IMAGE_LAYER_INVALID, IMAGE_TOOL_MISSING.

@@ -1,19 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import {
-  createWriteStream,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createWriteStream, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { readDebFiles } from '../../../../src/image/debian/unpack/deb-file.ts';
 import { downloadBase } from '../../../../src/image/debian/unpack/download-base.ts';
-import { DebRepository, type DebSpec } from '../../../fixtures/debian/deb-repository.ts';
+import type { DebSpec } from '../../../fixtures/debian/deb-repository.ts';
+import { useRepository } from '../../../fixtures/debian/use-repository.ts';
 
 const BASE: readonly DebSpec[] = [
   { name: 'apt', version: '2.9', fields: { Depends: 'libapt' } },
@@ -23,26 +15,8 @@ const BASE: readonly DebSpec[] = [
   { name: 'unwanted', version: '1' },
 ];
 
-let directory: string;
-let repository: DebRepository;
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'gondolin-test-'));
-  repository = new DebRepository(join(directory, 'repository'));
-  return () => rmSync(directory, { recursive: true });
-});
-beforeEach(() => repository.publish(BASE));
-
-let runs = 0;
-function options() {
-  runs += 1;
-  const cwd = join(directory, `work-${runs}`);
-  mkdirSync(cwd);
-  return {
-    ...{ cwd, environment: {}, logPath: join(directory, 'log'), sources: [repository.source] },
-    ...{ signal: new AbortController().signal, release: 'trixie', arch: 'x86_64' as const },
-    ...{ locked: null, names: ['netbase'], onPhase: () => undefined },
-  };
-}
+const debian = useRepository(BASE);
+const options = () => ({ ...debian.options(), locked: null, names: ['netbase'] });
 
 it('downloadBase() gives an archive of the packages of a release, as dpkg would have unpacked them', async () => {
   const { cwd, ...rest } = options();
@@ -84,7 +58,7 @@ it('downloadBase() refuses a package that the release does not have, and a mirro
     code: 'IMAGE_PACKAGE_UNKNOWN',
     message: expect.stringContaining("'nosuch'"),
   });
-  writeFileSync(join(directory, 'repository/pool/netbase_6.deb'), 'other bytes');
+  writeFileSync(join(debian.directory(), 'repository/pool/netbase_6.deb'), 'other bytes');
   await expect(downloadBase(options())).rejects.toMatchObject({ code: 'IMAGE_BUILD_FAILED' });
 });
 
@@ -92,7 +66,7 @@ it('readDebFiles() fails for a file that is no package, and leaves no process', 
   const { cwd, ...rest } = options();
   const paths = ['good.deb', 'bad.deb'].map((name) => join(cwd, name));
   const [good = '', bad = ''] = paths;
-  writeFileSync(good, readFileSync(join(directory, 'repository/pool/netbase_6.deb')));
+  writeFileSync(good, readFileSync(join(debian.directory(), 'repository/pool/netbase_6.deb')));
   writeFileSync(bad, '!<arch>\nno package\n');
   const read = async () => {
     const names: string[] = [];

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { writeLockedRepository } from '../../../../src/image/debian/locked-repository.ts';
 import { resolveDebian, resolveKernel } from '../../../../src/image/lock/resolve-debian.ts';
 import { type DebianRecipe, lockedKernel } from '../../../../src/image/recipe.ts';
-import { DebRepository, type DebSpec } from '../../../fixtures/debian/deb-repository.ts';
+import type { DebSpec } from '../../../fixtures/debian/deb-repository.ts';
+import { useRepository } from '../../../fixtures/debian/use-repository.ts';
 
 const KERNEL = 'linux-image-6.12.0-1-cloud-amd64';
 const BASE: readonly DebSpec[] = [
@@ -29,29 +29,11 @@ const EXTRA: readonly DebSpec[] = [
   { name: 'less', version: '1' },
 ];
 
-let directory: string;
-let repository: DebRepository;
-beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'gondolin-test-'));
-  repository = new DebRepository(join(directory, 'repository'));
-  return () => rmSync(directory, { recursive: true });
-});
-beforeEach(() => repository.publish([...BASE, ...EXTRA]));
+const debian = useRepository([...BASE, ...EXTRA]);
+const options = () => ({ ...debian.options(), onResolve: () => undefined });
 
 function recipe(packages: readonly string[]): DebianRecipe {
   return { kind: 'debian', arch: 'x86_64', release: 'trixie', packages, mirror: null };
-}
-
-let runs = 0;
-function options() {
-  runs += 1;
-  const cwd = join(directory, `work-${runs}`);
-  mkdirSync(cwd);
-  return {
-    ...{ cwd, environment: {}, logPath: join(directory, 'log'), sources: [repository.source] },
-    ...{ signal: new AbortController().signal, release: 'trixie', arch: 'x86_64' as const },
-    ...{ onResolve: () => undefined, onPhase: () => undefined },
-  };
 }
 
 const versions = (locked: Readonly<Record<string, string>>) =>
@@ -88,7 +70,7 @@ it('the kernel of images without packages of Debian is a lock of one package', a
 it('what is installed comes from a repository with the packages of the lock alone', async () => {
   const { added } = await resolveDebian(recipe([]), [recipe(['git'])], options());
   // A newer version beside the old one, as on a mirror between two releases.
-  repository.publish([...BASE, ...EXTRA, git('1:3.0')]);
+  debian.repository().publish([...BASE, ...EXTRA, git('1:3.0')]);
   const made = options();
   const source = await writeLockedRepository(added[0] ?? {}, made);
   expect(source).toMatchObject({ suite: 'trixie', components: ['main'], isTrusted: true });
@@ -104,14 +86,14 @@ it('what is installed comes from a repository with the packages of the lock alon
 it('a version that is gone, and one with other contents, are errors that name both', async () => {
   const { added } = await resolveDebian(recipe([]), [recipe(['git'])], options());
   const write = () => writeLockedRepository(added[0] ?? {}, options());
-  repository.publish([...BASE, ...EXTRA.slice(1), git('1:3.0')]);
+  debian.repository().publish([...BASE, ...EXTRA.slice(1), git('1:3.0')]);
   await expect(write()).rejects.toMatchObject({
     code: 'IMAGE_PACKAGE_GONE',
     message: expect.stringMatching(/git 1:2\.47.* 1:3\.0/),
   });
-  repository.publish([...BASE, ...EXTRA.slice(1)]);
+  debian.repository().publish([...BASE, ...EXTRA.slice(1)]);
   await expect(write()).rejects.toMatchObject({ code: 'IMAGE_PACKAGE_GONE' });
-  repository.publish([...BASE, ...EXTRA.slice(1), git('1:2.47', 'other')]);
+  debian.repository().publish([...BASE, ...EXTRA.slice(1), git('1:2.47', 'other')]);
   await expect(write()).rejects.toMatchObject({
     code: 'IMAGE_DIGEST_MISMATCH',
     message: expect.stringContaining('git 1:2.47'),
@@ -120,7 +102,7 @@ it('a version that is gone, and one with other contents, are errors that name bo
 
 it('a file that is not what the list says is never unpacked', async () => {
   const { added } = await resolveDebian(recipe([]), [recipe(['git'])], options());
-  const path = join(directory, 'repository/pool/git_1-2.47.deb');
+  const path = join(debian.directory(), 'repository/pool/git_1-2.47.deb');
   writeFileSync(path, readFileSync(path).fill(0, 100, 120));
   const write = writeLockedRepository(added[0] ?? {}, options());
   await expect(write).rejects.toMatchObject({ code: 'IMAGE_BUILD_FAILED' });

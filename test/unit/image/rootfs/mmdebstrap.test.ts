@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { findUnknownPackage } from '../../../../src/image/debian/unknown-package.ts';
+import { findUnknownPackage } from '../../../../src/image/debian/apt-messages.ts';
 import {
   buildMmdebstrapArguments,
   includedPackages,

@@ -6,3 +6,8 @@ export function findUnknownPackage(line: string): string | null {
     );
   return match?.[1] ?? match?.[2] ?? match?.[3] ?? null;
 }
+
+/** Name of the package that apt fetches, from one line of its output; null for other lines. */
+export function findFetchedPackage(line: string): string | null {
+  return /^Get:\d+ \S+ \S+ \S+ (\S+)/.exec(line)?.[1] ?? null;
+}
