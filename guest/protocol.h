@@ -5,7 +5,7 @@
 #ifndef GONDOLIN_PROTOCOL_H
 #define GONDOLIN_PROTOCOL_H
 
-#define GONDOLIN_PROTOCOL_VERSION 4
+#define GONDOLIN_PROTOCOL_VERSION 5
 
 /* Frame: u32 payload length, u8 type, u8 flags, u16 reserved, u32 stream id. Sizes in bytes. */
 #define GONDOLIN_FRAME_HEADER_BYTES 12

@@ -2,13 +2,13 @@
  * Runs a host program (QEMU, which a guest may have escaped into) with as few rights as possible.
  *
  *   gondolin-confine --parent PID [--user ID --group ID] [--root | --landlock] [--dir PATH]... [--file PATH]...
- *       [--data PATH]... [--device PATH]... -- PROGRAM [ARGUMENT]...
+ *       [--data PATH]... [--device PATH]... [--counter-khz RATE] -- PROGRAM [ARGUMENT]...
  *
  * The program keeps its pid, dies with its parent, can gain no privileges, writes no core file (which would hold guest
  * memory) and has no capability. --user and --group set its ids (root only). --root gives it namespaces for files,
  * network, IPC and host name; it sees only the listed files, under the same paths: --dir and --file read-only, --data
  * writable. --landlock, for hosts without namespaces, lets it open only these files, and make no socket. A path that
- * does not exist is left out. src/host/confinement.ts calls this; docs/decisions/0016-confinement.md says why.
+ * does not exist is left out. --counter-khz does not start it where the processor's counter runs at another rate. src/host/confinement.ts calls this; docs/decisions/0016-confinement.md says why.
  */
 #include "confine.h"
 #include <errno.h>
@@ -34,7 +34,6 @@
 /* The former root, while the new one is filled. */
 #define FORMER "/.former"
 #define NO_ID ((uid_t)-1)
-#define CANNOT_START 127
 
 struct options {
     pid_t parent;
@@ -42,6 +41,8 @@ struct options {
     gid_t group;
     int has_root;
     int has_landlock;
+    /* 0 for any. */
+    unsigned long counter_khz;
     struct item items[MAX_ITEMS];
     size_t item_count;
     char **command;
@@ -59,7 +60,7 @@ void check(int result, const char *stage)
         die(stage);
 }
 
-static unsigned long parse_id(const char *text)
+static unsigned long parse_number(const char *text)
 {
     char *end;
     errno = 0;
@@ -85,11 +86,13 @@ static void add_item(struct options *options, enum kind kind, const char *path)
 static void parse_option(struct options *options, const char *name, const char *value)
 {
     if (strcmp(name, "--parent") == 0)
-        options->parent = (pid_t)parse_id(value);
+        options->parent = (pid_t)parse_number(value);
     else if (strcmp(name, "--user") == 0)
-        options->user = (uid_t)parse_id(value);
+        options->user = (uid_t)parse_number(value);
     else if (strcmp(name, "--group") == 0)
-        options->group = (gid_t)parse_id(value);
+        options->group = (gid_t)parse_number(value);
+    else if (strcmp(name, "--counter-khz") == 0)
+        options->counter_khz = parse_number(value);
     else if (strcmp(name, "--dir") == 0)
         add_item(options, KIND_DIRECTORY, value);
     else if (strcmp(name, "--file") == 0)
@@ -312,6 +315,7 @@ static void die_with_parent(pid_t parent)
 int main(int argc, char **argv)
 {
     (void)argc;
+    struct counter_sample first = counter_sample();
     struct options options = parse(argv);
     check(setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}), "core limit");
     (void)umask(022);
@@ -326,6 +330,8 @@ int main(int argc, char **argv)
         restrict_files(options.items, options.item_count);
         forbid_sockets();
     }
+    if (options.counter_khz != 0)
+        counter_check(&first, options.counter_khz);
     (void)execv(options.command[0], options.command);
     die(options.command[0]);
 }

@@ -3,6 +3,10 @@
 #define GONDOLIN_CONFINE_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+/* The exit status when the program was not started. */
+#define CANNOT_START 127
 
 enum kind { KIND_DIRECTORY, KIND_FILE, KIND_DATA, KIND_DEVICE };
 
@@ -26,5 +30,19 @@ void restrict_files(const struct item *items, size_t count);
 
 /* From here on this process makes and connects no socket. Needs PR_SET_NO_NEW_PRIVS. */
 void forbid_sockets(void);
+
+/* The processor's counter (TSC, CNTVCT) at a time of CLOCK_MONOTONIC. */
+struct counter_sample {
+    uint64_t counter;
+    uint64_t ns;
+};
+
+struct counter_sample counter_sample(void);
+
+/*
+ * Exits unless the counter has run at `expected_khz` since `first`, within 0.5 %. QEMU without KVM gives it to guests, and
+ * a saved guest keeps the rate that it measured when it booted.
+ */
+void counter_check(const struct counter_sample *first, unsigned long expected_khz);
 
 #endif

@@ -10,6 +10,7 @@
 #include "runtime/loop.h"
 #include "runtime/util.h"
 #include "system/cgroup.h"
+#include "system/counter.h"
 #include "system/identity.h"
 
 #define POLL_MS 1
@@ -42,7 +43,7 @@ static void on_poll(struct loop_timer *timer)
     uint64_t sent;
     uint64_t received;
     fuse_pump_counts(&sent, &received);
-    reply_frozen(freeze.request_id, sent, received);
+    reply_frozen(freeze.request_id, sent, received, counter_khz());
 }
 
 void freeze_start(uint32_t request_id)

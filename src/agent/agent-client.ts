@@ -2,9 +2,9 @@ import type { Duplex } from 'node:stream';
 import type { MuxSession } from '../mux/mux-session.ts';
 import {
   checkEmptyBody,
-  decodeFileCounts,
+  decodeFrozen,
   decodeGuestMessage,
-  type FileCounts,
+  type Frozen,
   type GuestMessage,
 } from '../protocol/guest-message.ts';
 import { guestProtocolError } from '../protocol/guest-protocol-error.ts';
@@ -92,9 +92,9 @@ export class AgentClient {
    * sent as many bytes as the counts say. Everything sent later waits for `thaw`, which must follow however this ends; this
    * may be repeated before it.
    */
-  freeze(): Promise<FileCounts> {
+  freeze(): Promise<Frozen> {
     const handling = {
-      decode: decodeFileCounts,
+      decode: decodeFrozen,
       timeoutMs: this.#timeoutMs,
       flow: 'cork',
     } as const;

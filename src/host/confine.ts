@@ -51,6 +51,7 @@ const SYSTEM_DEVICES = ['/dev/null', '/dev/urandom'];
  * Wraps a command so that it runs with little to lose: it ends with this process (also by kill -9), keeps its pid, can gain no
  * privileges, writes no core file, has no capability, and is apart from the host as far as `confinement` goes. Spawn it with
  * an empty environment.
+ * @param counterKhz  Does not start it where the processor's counter runs at another rate; 0 starts it anywhere.
  * @throws {GondolinError} HOST_AGENT_NOT_BUILT when the wrapper is not built.
  * @see guest/host/confine.c
  */
@@ -58,12 +59,15 @@ export function confine(
   { file, args }: Command,
   { ids, hasOwnRoot, hasLandlock }: Confinement,
   files: ConfinedFiles = {},
+  counterKhz = 0,
 ): Command {
   const user = ids === null ? [] : ['--user', String(pickUser(ids)), '--group', String(ids.group)];
   const way = [...(hasOwnRoot ? ['--root'] : []), ...(hasLandlock ? ['--landlock'] : [])];
   const limits = way.length === 0 ? [] : [...way, ...shown(file, files)];
   const life = ['--parent', String(process.pid)];
-  return { file: confineProgramPath(), args: [...life, ...user, ...limits, '--', file, ...args] };
+  const counter = counterKhz === 0 ? [] : ['--counter-khz', String(counterKhz)];
+  const own = [...life, ...user, ...limits, ...counter];
+  return { file: confineProgramPath(), args: [...own, '--', file, ...args] };
 }
 
 /** At random: machines of different users of a host must not be one user. */

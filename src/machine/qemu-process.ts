@@ -35,6 +35,8 @@ export interface SpawnQemuOptions {
   /** Write-only descriptor that QEMU inherits as SAVE_FD. */
   readonly saveFd: number;
   readonly onConsole?: (chunk: Buffer) => void;
+  /** See `StartMachineOptions`. @default 0 */
+  readonly counterKhz?: number;
   /** Descriptor of a saved state that QEMU inherits as STATE_FD. */
   readonly stateFd?: number;
   /** Descriptors of disk images that QEMU inherits from FIRST_DISK_FD on. */
@@ -54,7 +56,8 @@ export async function spawnQemu(
   args: readonly string[],
   options: SpawnQemuOptions,
 ): Promise<QemuProcess> {
-  const command = confine({ file: qemuPath, args }, options.confinement, options.files);
+  const { confinement, files, counterKhz } = options;
+  const command = confine({ file: qemuPath, args }, confinement, files, counterKhz);
   const stdio: ('ignore' | 'pipe' | number)[] = ['ignore', 'ignore', 'pipe'];
   for (const fd of Object.values(CHANNEL_FDS)) stdio[fd] = 'pipe';
   stdio[STATE_FD] = options.stateFd ?? 'ignore';

@@ -39,6 +39,11 @@ export interface StartMachineOptions {
    * when it refuses a state.
    */
   readonly statePath?: string;
+  /**
+   * Rate of the processor's counter that the saved guest's clock counts on. Where emulated processors would have another,
+   * QEMU is not started: the guest's time would run too fast or too slowly. @default 0, for any
+   */
+  readonly counterKhz?: number;
   /** Saved copy of the spec's root disk. @default an empty file system */
   readonly rootDiskPath?: string;
   /**
@@ -140,6 +145,8 @@ export async function startMachine(
         confinement,
         files,
         saveFd: stateFile.writeFd,
+        // KVM tells its guests the rate.
+        counterKhz: accelerator === 'tcg' ? (options.counterKhz ?? 0) : 0,
       },
     );
   } catch (cause) {
@@ -197,7 +204,7 @@ async function spawn(
   qemuPath: string,
   args: readonly string[],
   { statePath, onConsole, diskFds = [] }: StartMachineOptions,
-  confined: Pick<SpawnQemuOptions, 'confinement' | 'files' | 'saveFd'>,
+  confined: Pick<SpawnQemuOptions, 'confinement' | 'files' | 'saveFd' | 'counterKhz'>,
 ): Promise<QemuProcess> {
   const options = { ...confined, diskFds, ...(onConsole === undefined ? {} : { onConsole }) };
   if (statePath === undefined) return spawnQemu(qemuPath, args, options);
@@ -233,11 +240,19 @@ async function connectMonitor(
 }
 
 function startFailed(exit: MachineExit, output: string): GondolinError {
+  const refusal = refusalIn(output);
+  if (refusal !== null) return new GondolinError('MACHINE_START_FAILED', `QEMU ${refusal}`);
   const lines = output === '' ? '' : `:\n${output}`;
   return new GondolinError(
     'MACHINE_START_FAILED',
     `QEMU exited while it started (${describeExit(exit)})${lines}`,
   );
+}
+
+/** Returns why the program that confines QEMU did not start it; null for output of QEMU. */
+function refusalIn(output: string): string | null {
+  const [, reason = null] = /^gondolin-confine: (.+)$/m.exec(output) ?? [];
+  return reason === null ? null : `was not started: ${reason}`;
 }
 
 function describeExit({ code, signal }: MachineExit): string {
@@ -289,6 +304,8 @@ function runningMachine(parts: Parts): Machine {
 }
 
 function exitError(exit: MachineExit | undefined, child: QemuProcess): GondolinError {
+  const refusal = refusalIn(child.messageLog.tail());
+  if (refusal !== null) return new GondolinError('MACHINE_EXITED', `The VM ${refusal}`);
   const how = exit === undefined ? 'is ending' : `ended (${describeExit(exit)})`;
   const said = [child.messageLog.tail(), child.consoleLog.tail()].filter((text) => text !== '');
   const lines = said.length === 0 ? '; it printed nothing' : `:\n${said.join('\n')}`;

@@ -4,7 +4,7 @@
  */
 
 /** First field of `HELLO`: the version of docs/protocol.md that both sides speak. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** Length of the header before each frame's payload, in bytes. */
 export const FRAME_HEADER_BYTES = 12;

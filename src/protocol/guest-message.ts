@@ -36,7 +36,7 @@ export type GuestMessage =
 const MAX_EXIT_CODE = 255;
 const MAX_SIGNAL = 64;
 const PID_BYTES = 4;
-const FILE_COUNTS_BYTES = 16;
+const FROZEN_BYTES = 20;
 const MAX_PID = 2 ** 31 - 1;
 
 /** Returns the bytes of a `MESSAGE` payload. Used by the tests' fake guest; the guest's own encoder is in C. */
@@ -151,22 +151,30 @@ export function decodePid(body: Buffer): number {
   throw guestProtocolError('a process id', { subject: 'OK', limit: MAX_PID, got: pid });
 }
 
-/** Bytes of the file channel that the guest has sent, and bytes of the host's that its kernel has received. */
-export interface FileCounts {
+/** A guest that stands still. */
+export interface Frozen {
+  /** Bytes of the file channel that it has sent. */
   readonly sentBytes: bigint;
+  /** Bytes of the host's on the file channel that its kernel has received. */
   readonly receivedBytes: bigint;
+  /** Rate of the processor's counter as its kernel measured it at its boot; 0 where it measured none. */
+  readonly counterKhz: number;
 }
 
 /**
  * Decodes the untrusted body of a `FREEZE`'s `OK`.
  * @throws {GondolinError} GUEST_PROTOCOL when it has another length.
  */
-export function decodeFileCounts(body: Buffer): FileCounts {
-  if (body.length !== FILE_COUNTS_BYTES) {
-    const facts = { subject: 'OK', limit: FILE_COUNTS_BYTES, got: body.length };
-    throw guestProtocolError('two byte counts', facts);
+export function decodeFrozen(body: Buffer): Frozen {
+  if (body.length !== FROZEN_BYTES) {
+    const facts = { subject: 'OK', limit: FROZEN_BYTES, got: body.length };
+    throw guestProtocolError('two byte counts and a rate', facts);
   }
-  return { sentBytes: body.readBigUInt64LE(0), receivedBytes: body.readBigUInt64LE(8) };
+  return {
+    sentBytes: body.readBigUInt64LE(0),
+    receivedBytes: body.readBigUInt64LE(8),
+    counterKhz: body.readUInt32LE(16),
+  };
 }
 
 /**

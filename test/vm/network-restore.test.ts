@@ -71,6 +71,7 @@ it('a restored machine still captures: old connections are reset, new ones reach
     ramPath: join(directory, SAVED_FILES.ram),
     statePath: join(directory, SAVED_FILES.state),
     channel: { bytesIn: 0, bytesOut: 0 },
+    counterKhz: 0,
   };
   const second = await restoreMachine(spec, saved, () => createCloneIdentity({}), null, options);
   onTestFinished(() => second.machine.kill());

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MemoryProvider, VM, type VMOptions } from 'gondolin';
 import { expect, it, onTestFinished } from 'vitest';
@@ -62,6 +62,16 @@ it('VM.create() refuses a directory without a saved VM, and one of another kind 
   await vm.save(directory);
   await expect(VM.create({ from: directory, cpus: 2 })).rejects.toMatchObject({
     code: 'SNAPSHOT_REFUSED',
+  });
+  // As if it had been saved on a machine whose processor counts faster.
+  const manifest = join(directory, 'manifest.json');
+  const { counterKhz, ...facts } = JSON.parse(readFileSync(manifest, 'utf8'));
+  writeFileSync(manifest, JSON.stringify({ ...facts, counterKhz: Math.round(counterKhz * 1.02) }));
+  await expect(start({ from: directory })).rejects.toMatchObject({
+    code: 'SNAPSHOT_REFUSED',
+    message: expect.stringMatching(
+      /clock would be wrong here: its kernel measured a counter of [\d.]+ MHz, and this/,
+    ),
   });
   await vm.close();
   await expect(vm.save(directory)).rejects.toMatchObject({ code: 'VM_NOT_RUNNING' });

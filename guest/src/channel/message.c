@@ -252,11 +252,12 @@ void message_encode_hello(struct wire_writer *writer, const char *version, const
 }
 
 void message_encode_frozen(struct wire_writer *writer, uint32_t request_id, uint64_t sent_bytes,
-                           uint64_t received_bytes)
+                           uint64_t received_bytes, uint32_t counter_khz)
 {
     message_encode_header(writer, GONDOLIN_MESSAGE_OK, request_id);
     wire_write_u64(writer, sent_bytes);
     wire_write_u64(writer, received_bytes);
+    wire_write_u32(writer, counter_khz);
 }
 
 void message_encode_failed(struct wire_writer *writer, uint32_t request_id, int error, const char *stage)

@@ -123,7 +123,7 @@ const char *message_strerror(enum message_result result);
 void message_encode_header(struct wire_writer *writer, uint16_t type, uint32_t request_id);
 void message_encode_hello(struct wire_writer *writer, const char *version, const char *kernel);
 void message_encode_frozen(struct wire_writer *writer, uint32_t request_id, uint64_t sent_bytes,
-                           uint64_t received_bytes);
+                           uint64_t received_bytes, uint32_t counter_khz);
 void message_encode_failed(struct wire_writer *writer, uint32_t request_id, int error, const char *stage);
 void message_encode_exited(struct wire_writer *writer, uint32_t request_id, uint8_t kind, uint8_t flags,
                            uint16_t value);

@@ -48,11 +48,11 @@ void reply_ok_pid(uint32_t request_id, pid_t pid)
     send_message(OUTBOX_URGENT, &writer);
 }
 
-void reply_frozen(uint32_t request_id, uint64_t sent_bytes, uint64_t received_bytes)
+void reply_frozen(uint32_t request_id, uint64_t sent_bytes, uint64_t received_bytes, uint32_t counter_khz)
 {
     struct wire_writer writer;
     wire_writer_init(&writer, buffer, sizeof buffer);
-    message_encode_frozen(&writer, request_id, sent_bytes, received_bytes);
+    message_encode_frozen(&writer, request_id, sent_bytes, received_bytes, counter_khz);
     port_send_last(GONDOLIN_FRAME_MESSAGE, 0, writer.bytes, writer.length);
 }
 

@@ -31,11 +31,12 @@ export interface SavedGuest {
  */
 export async function saveGuest(guest: SavedGuest, directory: string): Promise<void> {
   const { machine, agent, fuse, mountTargets, diskTargets, network, templateKey } = guest;
-  const outcome = await whileFrozen({ agent, fuse }, presentTime, async () => {
+  const outcome = await whileFrozen({ agent, fuse }, presentTime, async ({ counterKhz }) => {
     await writeMounts(directory, { targets: mountTargets, disks: diskTargets }, fuse);
     if (network !== null) await writeNetworkState(directory, network.state);
     await saveMachine(machine, directory);
-    return { bytesIn: fuse?.bytesIn ?? 0, bytesOut: fuse?.bytesOut ?? 0 };
+    const { bytesIn = 0, bytesOut = 0 } = fuse ?? {};
+    return { channel: { bytesIn, bytesOut }, counterKhz };
   });
   if (outcome.status === 'rejected') throw outcome.reason;
   await writeManifest(directory, templateKey, machine.spec.memoryBytes, outcome.value);

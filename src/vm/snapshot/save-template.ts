@@ -24,13 +24,14 @@ export async function saveTemplate(
   identity: () => CloneIdentity,
   onWarning: (message: string) => void,
 ): Promise<void> {
-  const outcome = await whileFrozen(guest, identity, () =>
+  const outcome = await whileFrozen(guest, identity, ({ counterKhz }) =>
     templates.add(
       templateKey,
       { image: imageTitle, memoryBytes: machine.spec.memoryBytes },
       async (directory) => {
         await saveMachine(machine, directory);
-        return { bytesIn: guest.fuse?.bytesIn ?? 0, bytesOut: guest.fuse?.bytesOut ?? 0 };
+        const { bytesIn = 0, bytesOut = 0 } = guest.fuse ?? {};
+        return { channel: { bytesIn, bytesOut }, counterKhz };
       },
     ),
   );

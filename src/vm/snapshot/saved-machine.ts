@@ -20,7 +20,7 @@ import type { ChannelCounts } from '../guest-files.ts';
 import { digestRam, fileStamp } from './ram-digest.ts';
 
 /** Increased when the content of a saved machine, or the moment it is saved, changes: older ones are then not restored. */
-export const SNAPSHOT_VERSION = 8;
+export const SNAPSHOT_VERSION = 9;
 
 const MANIFEST = 'manifest.json';
 /** The stamps of the RAM and of the disk when their digests were last verified. */
@@ -29,17 +29,23 @@ const MAX_MANIFEST_BYTES = 64 * 1024;
 /** Read in full at each restore: some 100 KB together. */
 const SMALL_FILES = [SAVED_FILES.state, SAVED_FILES.mounts, SAVED_FILES.network] as const;
 
+/** The guest in a saved machine. */
+export interface GuestFacts {
+  /** Bytes that its file channel had carried. */
+  readonly channel: ChannelCounts;
+  /** Rate of the processor's counter that its clock counts on, as its kernel measured it at its boot; 0 for none. */
+  readonly counterKhz: number;
+}
+
 /** A saved machine that was checked and can be restored. */
-export interface SavedMachine {
+export interface SavedMachine extends GuestFacts {
   readonly ramPath: string;
   readonly statePath: string;
   /** The disk of its root, if it has one. */
   readonly rootDiskPath?: string;
-  /** Bytes that its file channel had carried. */
-  readonly channel: ChannelCounts;
 }
 
-interface Manifest {
+interface Manifest extends GuestFacts {
   readonly version: number;
   /** The template key of the machine that was saved: one with another key cannot load it. */
   readonly templateKey: string;
@@ -50,7 +56,6 @@ interface Manifest {
   readonly rootDiskSha256: string | null;
   /** sha256 of each of SMALL_FILES, 64 hex digits; null for a file that does not exist. */
   readonly sha256: Readonly<Record<string, string | null>>;
-  readonly channel: ChannelCounts;
 }
 
 const manifestVersion = object({ version: integer() });
@@ -62,6 +67,7 @@ const storedManifest = object<Manifest>({
   rootDiskSha256: nullable(sha256),
   sha256: record(SMALL_FILES, nullable(sha256)),
   channel: object<ChannelCounts>({ bytesIn: integer(), bytesOut: integer() }),
+  counterKhz: integer({ min: 0 }),
 });
 
 /** Completes a directory that `saveMachine` filled. Without a manifest, a saved machine counts as absent. */
@@ -69,7 +75,7 @@ export async function writeManifest(
   directory: string,
   templateKey: string,
   memoryBytes: number,
-  channel: ChannelCounts,
+  guest: GuestFacts,
 ): Promise<void> {
   const ramPath = join(directory, SAVED_FILES.ram);
   const manifest: Manifest = {
@@ -79,7 +85,7 @@ export async function writeManifest(
     ramSha256: await digestRam(ramPath),
     rootDiskSha256: await rootDiskDigest(join(directory, SAVED_FILES.rootDisk)),
     sha256: await digestSmallFiles(directory),
-    channel,
+    ...guest,
   };
   await writeFile(join(directory, VERIFIED), await stampsOf(directory), { mode: 0o600 });
   await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest)}\n`, { mode: 0o600 });
@@ -117,6 +123,7 @@ export async function openSavedMachine(
     ramPath,
     statePath: join(directory, SAVED_FILES.state),
     channel: manifest.channel,
+    counterKhz: manifest.counterKhz,
     ...(manifest.rootDiskSha256 === null ? {} : { rootDiskPath }),
   };
 }

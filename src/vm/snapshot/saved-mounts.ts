@@ -2,6 +2,7 @@ import type { AgentClient } from '../../agent/agent-client.ts';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { SAVED_FILES } from '../../machine/saved-files.ts';
 import type { Machine } from '../../machine/start-machine.ts';
+import type { Frozen } from '../../protocol/guest-message.ts';
 import { anything, list, object, text } from '../../util/json-decoder.ts';
 import { FuseServer } from '../../vfs/fuse-server.ts';
 import { fileHooks } from '../file-hooks.ts';
@@ -37,16 +38,16 @@ const storedMounts = object<SavedMounts>({
 export async function freezeQuiet(
   agent: Pick<AgentClient, 'freeze'>,
   fuse: Pick<FuseServer, 'bytesIn' | 'bytesOut' | 'quiesce'> | null,
-): Promise<void> {
+): Promise<Frozen> {
   const deadline = performance.now() + QUIET_LIMIT_MS;
   while (performance.now() < deadline) {
-    const { sentBytes, receivedBytes } = await agent.freeze().catch(explainBusyDisk);
-    if (fuse === null) return;
+    const frozen = await agent.freeze().catch(explainBusyDisk);
+    if (fuse === null) return frozen;
     // Only once all requests have arrived: a quiesced server reads none.
-    if (sentBytes !== BigInt(fuse.bytesIn)) continue;
+    if (frozen.sentBytes !== BigInt(fuse.bytesIn)) continue;
     // A provider that never replies must not leave the guest frozen.
     if (!(await fuse.quiesce(deadline - performance.now()))) break;
-    if (receivedBytes === BigInt(fuse.bytesOut)) return;
+    if (frozen.receivedBytes === BigInt(fuse.bytesOut)) return frozen;
   }
   throw new GondolinError('MACHINE_STATE_FAILED', 'the mounts of the guest stayed busy for 10 s');
 }

@@ -2,8 +2,12 @@ import type { FileLock } from '../../host/file-lock.ts';
 import type { PruneOptions, PruneResult, SavedDirectory } from '../../host/saved-directories.ts';
 import { type SavedMachineKind, SavedMachineStore } from '../../host/saved-machine-store.ts';
 import { integer, object, text } from '../../util/json-decoder.ts';
-import type { ChannelCounts } from '../guest-files.ts';
-import { openSavedMachine, type SavedMachine, writeManifest } from './saved-machine.ts';
+import {
+  type GuestFacts,
+  openSavedMachine,
+  type SavedMachine,
+  writeManifest,
+} from './saved-machine.ts';
 
 /** The source of a template. */
 export interface TemplateFacts {
@@ -62,11 +66,11 @@ export class TemplateStore {
   async add(
     templateKey: string,
     facts: TemplateFacts,
-    save: (directory: string) => Promise<ChannelCounts>,
+    save: (directory: string) => Promise<GuestFacts>,
   ): Promise<void> {
     const fill = async (directory: string) => {
-      const channel = await save(directory);
-      await writeManifest(directory, templateKey, facts.memoryBytes, channel);
+      const guest = await save(directory);
+      await writeManifest(directory, templateKey, facts.memoryBytes, guest);
     };
     await this.#store.add(templateKey, facts, fill, false);
   }

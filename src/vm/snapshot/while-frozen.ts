@@ -1,4 +1,5 @@
 import type { AgentClient } from '../../agent/agent-client.ts';
+import type { Frozen } from '../../protocol/guest-message.ts';
 import type { FuseServer } from '../../vfs/fuse-server.ts';
 import { freezeQuiet } from './saved-mounts.ts';
 
@@ -17,7 +18,7 @@ export interface FreezableGuest {
 export async function whileFrozen<T>(
   { agent, fuse }: FreezableGuest,
   identity: () => Parameters<AgentClient['thaw']>[0],
-  work: () => Promise<T>,
+  work: (frozen: Frozen) => Promise<T>,
 ): Promise<PromiseSettledResult<T>> {
   const [outcome] = await Promise.allSettled([freezeQuiet(agent, fuse).then(work)]);
   fuse?.resume();

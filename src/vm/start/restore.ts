@@ -88,8 +88,8 @@ export async function restoreMachine(
   options: StartMachineOptions,
 ): Promise<StartedGuest> {
   const ram = { kind: 'clone', path: saved.ramPath } as const;
-  const { statePath, rootDiskPath } = saved;
-  const saves = { statePath, ...(rootDiskPath === undefined ? {} : { rootDiskPath }) };
+  const { statePath, counterKhz, rootDiskPath } = saved;
+  const saves = { statePath, counterKhz, ...(rootDiskPath === undefined ? {} : { rootDiskPath }) };
   const machine = await startMachine({ ...spec, ram }, { ...options, ...saves });
   const { session, agent } = connectAgent(machine, network);
   const sentAt = performance.now();
@@ -117,7 +117,8 @@ async function restoreProgram(
     Required<Pick<StartContext, 'greetRestored'>>,
 ): Promise<StartedGuest> {
   const ram = { kind: 'clone', path: saved.ramPath } as const;
-  const options = { ...machineOptions, statePath: saved.statePath, awaitsMonitor: false };
+  const { statePath, counterKhz } = saved;
+  const options = { ...machineOptions, statePath, counterKhz, awaitsMonitor: false };
   const machine = await startMachine({ ...spec, ram }, options);
   const { session, agent } = connectAgent(machine, null);
   const ready = greetRestored(machine);

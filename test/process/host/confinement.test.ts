@@ -106,6 +106,24 @@ it.runIf(process.getuid?.() === 0)(
   },
 );
 
+it('confine() starts a program only where the counter of the processor has the rate it is told', () => {
+  const run = (counterKhz: number) => {
+    const { file, args } = confine({ file: '/bin/true', args: [] }, LEAST_CONFINED, {}, counterKhz);
+    return spawnSync(file, args, { env: {}, encoding: 'utf8' });
+  };
+  const refused = run(1);
+  expect(refused.status).toBe(127);
+  const [, mhz = ''] =
+    /measured a counter of 0\.001 MHz.* runs at ([\d.]+) MHz/.exec(refused.stderr) ?? [];
+  const khz = Math.round(Number(mhz) * 1_000);
+  for (const near of [khz, Math.round(khz * 1.003), Math.round(khz * 0.997)]) {
+    expect(run(near)).toMatchObject({ status: 0, stderr: '' });
+  }
+  for (const far of [khz * 1.01, khz * 0.99, khz * 90]) {
+    expect(run(Math.min(Math.round(far), 2 ** 32 - 2)).status).toBe(127);
+  }
+});
+
 /** What a shell could do under `LANDLOCKED`, a line each. */
 function landlocked(directory: string, script: string, asUser: { uid?: number; gid?: number }) {
   const program = join(directory, 'confine');

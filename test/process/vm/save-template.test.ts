@@ -23,7 +23,7 @@ function fakeGuest(broken: Partial<FreezableGuest['agent']> = {}) {
       return answer;
     };
   const agent = {
-    freeze: noted('freeze', { sentBytes: 8n, receivedBytes: 8n }),
+    freeze: noted('freeze', { sentBytes: 8n, receivedBytes: 8n, counterKhz: 0 }),
     thaw: async (who: CloneIdentity, isNewSession: boolean) => {
       calls.push(`thaw ${who.hostname} ${isNewSession}`);
     },
@@ -76,7 +76,7 @@ it('whileFrozen() resumes the guest when its mounts stay busy', async () => {
   onTestFinished(() => void vi.useRealTimers());
   const freeze = async () => {
     vi.advanceTimersByTime(6_000);
-    return { sentBytes: 9n, receivedBytes: 8n };
+    return { sentBytes: 9n, receivedBytes: 8n, counterKhz: 0 };
   };
   const { guest, calls } = fakeGuest({ freeze });
   const outcome = await whileFrozen(guest, identity, async () => calls.push('work'));

@@ -20,7 +20,7 @@ import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 const TEMPLATE_KEY = 'a'.repeat(64);
 const MEMORY_BYTES = 8192;
 const FACTS = { image: 'debian bookworm + git', memoryBytes: MEMORY_BYTES };
-const CHANNEL = { bytesIn: 104, bytesOut: 80 };
+const GUEST = { channel: { bytesIn: 104, bytesOut: 80 }, counterKhz: 2_095_995 };
 
 async function storeWithOne(): Promise<{ store: TemplateStore; directory: string }> {
   const parent = join(temporaryDirectory(), 'templates');
@@ -28,7 +28,7 @@ async function storeWithOne(): Promise<{ store: TemplateStore; directory: string
   await store.add(TEMPLATE_KEY, FACTS, async (directory) => {
     writeFileSync(join(directory, SAVED_FILES.ram), Buffer.alloc(MEMORY_BYTES).fill('m', 5000));
     writeFileSync(join(directory, SAVED_FILES.state), 'state');
-    return CHANNEL;
+    return GUEST;
   });
   return { store, directory: join(parent, TEMPLATE_KEY) };
 }
@@ -43,7 +43,7 @@ it('TemplateStore.open() returns the files of a template that was added', async 
   expect(await store.open(TEMPLATE_KEY)).toEqual({
     ramPath: join(directory, SAVED_FILES.ram),
     statePath: join(directory, SAVED_FILES.state),
-    channel: CHANNEL,
+    ...GUEST,
   });
 });
 
@@ -94,7 +94,7 @@ it('TemplateStore.open() accepts a copy of a template whose memory has its holes
 
 it('TemplateStore.open() refuses a template of another kind of machine', async () => {
   const { store, directory } = await storeWithOne();
-  const sizes = { memoryBytes: MEMORY_BYTES, stateBytes: 5, channel: CHANNEL };
+  const sizes = { memoryBytes: MEMORY_BYTES, stateBytes: 5, channel: GUEST.channel };
   const other = { version: SNAPSHOT_VERSION, templateKey: 'b'.repeat(64), ...sizes };
   writeFileSync(join(directory, 'manifest.json'), JSON.stringify(other));
   await expect(store.open(TEMPLATE_KEY)).rejects.toMatchObject({ code: 'SNAPSHOT_REFUSED' });
