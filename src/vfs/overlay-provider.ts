@@ -1,7 +1,8 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
+import { withGroup } from './acl/node-acls.ts';
 import { O_ACCMODE, O_EXCL, O_TRUNC, PERMISSION_BITS, S_IFDIR, S_IFMT } from './file-mode.ts';
 import { CopyUp } from './overlay/copy-up.ts';
-import { OverlayAttributes } from './overlay/overlay-attributes.ts';
+import { copyAttributes, OverlayAttributes } from './overlay/overlay-attributes.ts';
 import { changeType, type LayerChange, OverlayChanges } from './overlay/overlay-changes.ts';
 import { OverlayFiles } from './overlay/overlay-files.ts';
 import { OverlayNames } from './overlay/overlay-names.ts';
@@ -35,7 +36,7 @@ import { VfsError } from './vfs-error.ts';
 export interface OverlayChange {
   /** Below the top, with `/` and without one at its beginning. Bytes that are not UTF-8 are U+FFFD. */
   readonly path: string;
-  /** `modified`: content, target or permissions are others. */
+  /** `modified`: content, target, permissions or extended attributes are others. */
   readonly kind: 'added' | 'modified' | 'deleted';
   /** `special`: a socket, FIFO or device. */
   readonly type: 'file' | 'directory' | 'symlink' | 'special';
@@ -134,7 +135,7 @@ export class OverlayProvider implements VfsProvider {
     }
   }
 
-  /** An empty upper layer gets the mode and times of the lower one. */
+  /** An empty upper layer gets mode, times and extended attributes of the lower one. */
   async #checkRoots(above: VfsNode, below: VfsNode): Promise<void> {
     const { upper, lower } = this.#nodes;
     const { mode, uid, gid, atimeNs, mtimeNs } = await lower.attributes(below);
@@ -144,8 +145,10 @@ export class OverlayProvider implements VfsProvider {
       });
     }
     if (await this.#files.hasEntries(above)) return;
+    await copyAttributes(this.#nodes, below, above);
     const change = { mode: mode & PERMISSION_BITS, uid, gid, atimeNs, mtimeNs };
-    await upper.setAttributes(above, change, null);
+    const held = { node: above, mount: { provider: upper } };
+    await upper.setAttributes(above, await withGroup(held, change), null);
   }
 
   /**

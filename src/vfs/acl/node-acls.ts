@@ -13,6 +13,7 @@ import {
   ACL_DEFAULT,
   type AclEntry,
   decodeAcl,
+  decodeKeptAcl,
   encodeAcl,
   groupPermissions,
   inherited,
@@ -40,6 +41,9 @@ export interface InheritedAcls {
   readonly forEntries: Buffer | null;
 }
 
+/** A node and its provider. */
+type AclNode = Pick<HeldNode, 'node'> & { readonly mount: Pick<HeldNode['mount'], 'provider'> };
+
 export function isAcl(name: string): boolean {
   return name === ACL_ACCESS || name === ACL_DEFAULT;
 }
@@ -51,16 +55,12 @@ async function load(
   name: string,
 ): Promise<readonly AclEntry[] | null> {
   const value = await attributes.get(node, name);
-  try {
-    return value === null ? null : decodeAcl(value);
-  } catch {
-    return null;
-  }
+  return value === null ? null : decodeKeptAcl(value);
 }
 
 /** Returns a list as the guest sees it; null for none. */
 export async function readAcl(
-  { node, mount: { provider } }: HeldNode,
+  { node, mount: { provider } }: AclNode,
   attributes: ExtendedAttributes,
   name: string,
 ): Promise<Buffer | null> {
@@ -75,7 +75,7 @@ export async function readAcl(
  * @throws {VfsError} EINVAL, EACCES for a default list of what is no directory, and what the provider throws.
  */
 export async function writeAcl(
-  held: HeldNode,
+  held: AclNode,
   attributes: ExtendedAttributes,
   acl: { readonly name: string; readonly value: Buffer },
   caller: Caller,
@@ -103,7 +103,7 @@ function modeChange(entries: readonly AclEntry[], mode: number): AttributeChange
 
 /** Adds to a change of the permission bits what the owning group may, if the node has a list. */
 export async function withGroup(
-  { node, mount: { provider } }: HeldNode,
+  { node, mount: { provider } }: AclNode,
   change: AttributeChange,
 ): Promise<AttributeChange> {
   const { mode } = change;
@@ -123,7 +123,7 @@ async function dropList(
 
 /** Removes a list; one that is not there is removed already. The permission bits stay as they are. */
 export async function removeAcl(
-  { node, mount: { provider } }: HeldNode,
+  { node, mount: { provider } }: AclNode,
   attributes: ExtendedAttributes,
   name: string,
 ): Promise<void> {
@@ -138,7 +138,7 @@ export async function removeAcl(
  * @param mode  Permission bits as the program asks for them.
  */
 export async function inheritAcls(
-  { node, mount: { provider } }: HeldNode,
+  { node, mount: { provider } }: AclNode,
   isDirectory: boolean,
   { mode, umask }: { readonly mode: number; readonly umask: number },
 ): Promise<InheritedAcls> {

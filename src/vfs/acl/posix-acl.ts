@@ -44,6 +44,15 @@ export function decodeAcl(value: Buffer): readonly AclEntry[] {
   return entries;
 }
 
+/** Reads a list that is kept with a file; null for one that the host has damaged. */
+export function decodeKeptAcl(value: Buffer): readonly AclEntry[] | null {
+  try {
+    return decodeAcl(value);
+  } catch {
+    return null;
+  }
+}
+
 function invalid(): VfsError {
   return new VfsError('EINVAL');
 }

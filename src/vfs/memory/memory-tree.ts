@@ -92,6 +92,7 @@ export class MemoryTree {
   clear(nextIno: bigint): void {
     for (const [name, child] of [...this.children(this.root)])
       this.#removeAll(this.root, name, child);
+    this.#dropAttributes(this.root);
     this.#nextIno = nextIno;
   }
 
@@ -125,11 +126,15 @@ export class MemoryTree {
   dropUnused(node: MemoryNode): void {
     if (node.nlink > 0 || node.isGiven || node.openHandles > 0 || node === this.root) return;
     node.content?.truncate(0);
+    this.#dropAttributes(node);
+    this.#nodeCount--;
+    this.#budget.give(NODE_BYTES + (node.target?.length ?? 0));
+  }
+
+  #dropAttributes(node: MemoryNode): void {
     for (const [name, value] of node.attributes ?? [])
       this.#budget.give(attributeBytes(name, value));
     node.attributes = null;
-    this.#nodeCount--;
-    this.#budget.give(NODE_BYTES + (node.target?.length ?? 0));
   }
 
   #make(mode: number, owner: Caller, { rdev = 0, target }: NodeKind): MemoryNode {

@@ -1,3 +1,5 @@
+import { withGroup } from '../acl/node-acls.ts';
+import { ACL_ACCESS } from '../acl/posix-acl.ts';
 import {
   O_EXCL,
   O_RDONLY,
@@ -16,6 +18,7 @@ import { isDirectory, type OverlayNode } from './overlay-node.ts';
 import type { OverlayNodes } from './overlay-nodes.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
+const GROUP_BITS = 0o070;
 const NOTHING = Buffer.alloc(CHUNK_BYTES);
 
 /** Where a copy is made: null for a file without a name. */
@@ -95,7 +98,8 @@ export class CopyUp {
     isEmptied: boolean,
   ): Promise<VfsNode> {
     const attributes = await this.#nodes.lower.attributes(lower);
-    const made = await this.#make(target, node.type, lower, attributes);
+    const mode = await this.#firstMode(lower, attributes.mode);
+    const made = await this.#make(target, node.type, lower, { ...attributes, mode });
     // A lookup meanwhile finds the file that is being copied, not a part of it.
     this.#nodes.made(node, made.node);
     try {
@@ -107,6 +111,13 @@ export class CopyUp {
       await this.#undo(target, node, made);
       throw error;
     }
+  }
+
+  /** Returns the mode to make a copy with: until it has its access list the group gets nothing, since its bits are the mask. */
+  async #firstMode(lower: VfsNode, mode: number): Promise<number> {
+    if (this.#nodes.upper.extendedAttributes === undefined) return mode;
+    const list = await this.#nodes.lower.extendedAttributes?.get(lower, ACL_ACCESS);
+    return list == null ? mode : mode & ~GROUP_BITS;
   }
 
   async #undo({ directory, name }: Target, node: OverlayNode, { node: copy }: Made): Promise<void> {
@@ -184,14 +195,12 @@ export class CopyUp {
     const { uid, gid, mode, atimeNs, mtimeNs } = wanted;
     const isOwned = own.uid === uid && own.gid === gid;
     const isLink = (mode & S_IFMT) === S_IFLNK;
-    await upper.setAttributes(
-      node,
-      {
-        ...(isOwned ? {} : { uid, gid }),
-        ...(own.mode === mode || isLink ? {} : { mode: mode & PERMISSION_BITS }),
-        ...{ atimeNs, mtimeNs },
-      },
-      null,
-    );
+    const change = {
+      ...(isOwned ? {} : { uid, gid }),
+      ...(own.mode === mode || isLink ? {} : { mode: mode & PERMISSION_BITS }),
+      ...{ atimeNs, mtimeNs },
+    };
+    const held = { node, mount: { provider: upper } };
+    await upper.setAttributes(node, await withGroup(held, change), null);
   }
 }
