@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { createTwoFilesPatch } from 'diff';
-import type { CheckedChange } from '../project/overlays/check-changes.ts';
+import { type CheckedChange, hasOtherAttributes } from '../project/overlays/check-changes.ts';
+import { attributesOf } from '../project/overlays/kept-attributes.ts';
 import { blobPath, shownPath } from '../project/overlays/kept-overlay.ts';
 import type { OpenOverlay } from './kept-changes.ts';
 import { plainText } from './ui/text/describe.ts';
@@ -47,7 +48,27 @@ async function textsOf({ change, host }: CheckedChange, { target, directory }: O
   return { before: asText(before), after: asText(after) };
 }
 
+/** Returns the line for a file or directory of the host that has other extended attributes; empty for anything else. */
+async function attributesPart({ change, host }: CheckedChange, open: OpenOverlay): Promise<string> {
+  const isBoth = typeof host !== 'string' && host.kind === change.type;
+  if (change.kind !== 'modified' || !isBoth) return '';
+  const attributes = attributesOf(open.overlay, change);
+  const isOther = await hasOtherAttributes(open.target, change, attributes);
+  const path = shownPath({ ...change, type: 'file' });
+  return isOther ? `${quoted('a', path)}: attributes changed\n` : '';
+}
+
 async function patchOf(checked: CheckedChange, overlay: OpenOverlay): Promise<string> {
+  const attributes = await attributesPart(checked, overlay);
+  const { path, blob } = checked.change;
+  const hasSameContent =
+    attributes !== '' &&
+    blob !== null &&
+    (await overlay.target.hasContent(path, blobPath(overlay.directory, blob)));
+  return hasSameContent ? attributes : attributes + (await contentPart(checked, overlay));
+}
+
+async function contentPart(checked: CheckedChange, overlay: OpenOverlay): Promise<string> {
   const { change } = checked;
   const path = shownPath({ ...change, type: 'file' });
   const from = change.kind === 'added' ? NOTHING : quoted('a', path);

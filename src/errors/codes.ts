@@ -635,6 +635,10 @@ export const CODES = {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the project file's own syntax
     hint: 'Pass it by a variable, which no shell reads as code: env: { VALUE: "${steps.…}" }, and "$VALUE" in the command.',
   },
+  PROJECT_OVERLAY_ATTRIBUTES: {
+    exit: EXIT.config,
+    hint: 'Move the directory to a file system that has them, or take the files without them by gondolin apply --force.',
+  },
   PROJECT_OVERLAY_CONFLICT: {
     exit: EXIT.config,
     hint: 'Look at them with gondolin diff --patch; gondolin apply --force takes the files of the guest.',

@@ -25,6 +25,7 @@ const NOTES: Readonly<Record<CheckedChange['state'], string>> = {
   changed: 'the host changed it too',
   blocked: 'a link or file of the host is in its way',
   outside: 'a link that leads out of the volume',
+  unsupported: 'the file system of the host has no extended attributes',
   protected: 'decides what guests may do or git runs: never applied',
   special: 'a socket, FIFO or device: never applied',
 };
@@ -51,7 +52,8 @@ export function overlayLines(
 }
 
 function asJson({ overlay, changes }: OpenOverlay) {
-  const { changes: _changes, version: _version, ...facts } = overlay;
+  const { project, sandbox, guestPath, hostPath, savedAtMs } = overlay;
+  const facts = { project, sandbox, guestPath, hostPath, savedAtMs };
   const shown = changes.map(({ change, state }) => {
     const { kind, type, mode, sizeBytes } = change;
     return { path: shownPath({ ...change, type: 'file' }), kind, type, mode, sizeBytes, state };

@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import type { CheckedChange, CheckedOverlay } from './check-changes.ts';
 import type { HostTarget } from './host-target.ts';
-import { blobPath } from './kept-overlay.ts';
+import { HostWriter } from './host-writer.ts';
+import { PutFiles, rightsOf } from './put-files.ts';
 
 /** The changes that were applied, and those that were not. */
 export interface ApplyResult {
@@ -19,20 +20,29 @@ export function isConflict({ state }: CheckedChange): boolean {
   return state === 'changed' || state === 'outside' || state === 'blocked';
 }
 
+/** True for a change that would lose extended attributes of the guest. */
+export function isUnsupported({ state }: CheckedChange): boolean {
+  return state === 'unsupported';
+}
+
 function depthOf({ change }: CheckedChange): number {
   return change.path.split('/').length;
 }
 
 /** Applies changes to the directory of a volume. */
 class ChangeApplication {
+  readonly #overlay: CheckedOverlay;
   readonly #target: HostTarget;
-  readonly #directory: string;
+  readonly #writer: HostWriter;
+  readonly #files: PutFiles;
   readonly skipped: CheckedChange[] = [];
   readonly applied: CheckedChange[] = [];
 
-  constructor(target: HostTarget, directory: string) {
+  constructor(overlay: CheckedOverlay, target: HostTarget, writer: HostWriter) {
+    this.#overlay = overlay;
     this.#target = target;
-    this.#directory = directory;
+    this.#writer = writer;
+    this.#files = new PutFiles(overlay, writer);
   }
 
   async delete(checked: CheckedChange): Promise<void> {
@@ -45,7 +55,7 @@ class ChangeApplication {
       this.skipped.push(checked);
       return;
     }
-    await this.#target.remove(change.path, host);
+    await this.#writer.remove(change.path, host);
     this.applied.push(checked);
   }
 
@@ -61,13 +71,8 @@ class ChangeApplication {
       return;
     }
     if (change.type === 'directory') await this.#makeDirectory(checked, isDirectoryThere);
-    else if (change.target !== null) await this.#target.putLink(change.path, seen, change.target);
-    else if (change.blob !== null) {
-      const contentPath = blobPath(this.#directory, change.blob);
-      const { mode } = change;
-      const file = { contentPath, mode, mtimeNs: BigInt(change.mtimeNs) };
-      await this.#target.putFile(change.path, seen, file);
-    }
+    else if (change.target !== null) await this.#writer.putLink(change.path, seen, change.target);
+    else if (change.blob !== null) await this.#files.put(checked, change.blob, seen);
     this.applied.push(checked);
   }
 
@@ -76,9 +81,20 @@ class ChangeApplication {
     if (typeof host !== 'string' && host.kind !== 'directory') {
       // Only `--force` comes here: the host has a file where the guest has a directory.
       const now = await this.#target.state(change.path);
-      if (typeof now !== 'string') await this.#target.remove(change.path, now);
+      if (typeof now !== 'string') await this.#writer.remove(change.path, now);
     }
-    await this.#target.makeDirectory(change.path);
+    await this.#writer.makeDirectory(change.path);
+  }
+
+  /** Gives the directories that were made or changed their modes and attributes. Last: a directory may forbid what is made in it. */
+  async finishDirectories(): Promise<void> {
+    const directories = this.applied.filter(
+      ({ change }) => change.type === 'directory' && change.kind !== 'deleted',
+    );
+    for (const checked of directories.toReversed()) {
+      const rights = rightsOf(this.#overlay, checked);
+      await this.#writer.setDirectoryRights(checked.change.path, rights);
+    }
   }
 
   /** Directories that the host has deleted since. */
@@ -86,7 +102,7 @@ class ChangeApplication {
     const parent = posix.dirname(path);
     if (parent === '.' || (await this.#target.state(parent)) !== 'missing') return;
     await this.#makeParents(parent);
-    await this.#target.makeDirectory(parent);
+    await this.#writer.makeDirectory(parent);
   }
 }
 
@@ -96,11 +112,13 @@ class ChangeApplication {
  * @throws {GondolinError} PROJECT_OVERLAY_CONFLICT when the host changes a file meanwhile, FILES_COPY_FAILED; what was applied before stays.
  */
 export async function applyChanges(
-  { directory, changes }: CheckedOverlay,
+  overlay: CheckedOverlay,
   target: HostTarget,
+  writer = new HostWriter(target),
 ): Promise<ApplyResult> {
+  const { changes } = overlay;
   const wanted = changes.filter((one) => !isNeverApplied(one) && one.state !== 'applied');
-  const application = new ChangeApplication(target, directory);
+  const application = new ChangeApplication(overlay, target, writer);
   const deletions = wanted.filter(({ change }) => change.kind === 'deleted');
   const made = wanted.filter(({ change }) => change.kind !== 'deleted');
   // Delete the contents of a directory before the directory.
@@ -108,13 +126,7 @@ export async function applyChanges(
     await application.delete(one);
   }
   for (const one of made.toSorted((a, b) => depthOf(a) - depthOf(b))) await application.make(one);
-  const directories = application.applied.filter(
-    ({ change }) => change.type === 'directory' && change.kind !== 'deleted',
-  );
-  // Last: a directory may forbid what is made in it.
-  for (const { change } of directories.toReversed()) {
-    await target.setDirectoryMode(change.path, change.mode);
-  }
+  await application.finishDirectories();
   const never = changes.filter(isNeverApplied);
   return { applied: application.applied, skipped: [...application.skipped, ...never] };
 }

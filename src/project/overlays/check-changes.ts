@@ -1,12 +1,18 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
-import type { HostState, HostTarget } from './host-target.ts';
+import {
+  type AttributeSet,
+  isSameSet,
+  permissionsOnHost,
+} from '../../vfs/real/attributes/attribute-set.ts';
+import type { HostFile, HostState, HostTarget } from './host-target.ts';
+import { attributesOf } from './kept-attributes.ts';
 import { blobPath, type KeptChange, type KeptOverlay } from './kept-overlay.ts';
 
 /**
  * The state of a change beside what the host has now. `pending`: it can be applied. `applied`: the host has it already. `changed`: the host changed the path
  * since the guest did. `blocked`: a symbolic link or file of the host is in its way. `outside`: it is a symbolic link that leads out of the
- * volume. `protected`: the file decides what guests may do, or what the host's git runs. `special`: a socket, FIFO or device.
+ * volume. `unsupported`: the guest gave it extended attributes, which its file system on the host does not have. `protected`: the file decides what guests may do, or what the host's git runs. `special`: a socket, FIFO or device.
  */
 export type ChangeState =
   | 'pending'
@@ -14,6 +20,7 @@ export type ChangeState =
   | 'changed'
   | 'blocked'
   | 'outside'
+  | 'unsupported'
   | 'protected'
   | 'special';
 
@@ -57,6 +64,18 @@ function leadsOutside({ path, target }: KeptChange): boolean {
   return posix.join(posix.dirname(path), target).split('/')[0] === '..';
 }
 
+/**
+ * True when the file or directory of the host has other extended attributes than those of the guest.
+ * @param attributes  Null in a volume without any: then it never has.
+ */
+export async function hasOtherAttributes(
+  target: HostTarget,
+  { path }: KeptChange,
+  attributes: AttributeSet | null,
+): Promise<boolean> {
+  return attributes !== null && !isSameSet(await target.attributes(path), attributes);
+}
+
 /** Compares the changes of one volume with the host. */
 class OverlayCheck {
   readonly #overlay: KeptOverlay;
@@ -66,6 +85,7 @@ class OverlayCheck {
   readonly #top: string;
   readonly #deleted: ReadonlySet<string>;
   readonly #added: ReadonlyMap<string, KeptChange>;
+  readonly #compared = new Map<string, boolean>();
 
   constructor(
     overlay: KeptOverlay,
@@ -104,8 +124,9 @@ class OverlayCheck {
     if (change.type === 'special') return { change, host, state: 'special' };
     if (await this.#isThere(change, host)) return { change, host, state: 'applied' };
     if (leadsOutside(change)) return { change, host, state: 'outside' };
-    const isFree = await this.#isFree(change, host);
-    return { change, host, state: isFree ? 'pending' : 'changed' };
+    if (!(await this.#isFree(change, host))) return { change, host, state: 'changed' };
+    const isSupported = await this.#canHaveAttributes(change);
+    return { change, host, state: isSupported ? 'pending' : 'unsupported' };
   }
 
   /** True when the guest deleted a file or link that is where this path has a directory. */
@@ -133,10 +154,29 @@ class OverlayCheck {
     if (change.type === 'symlink') {
       return (await this.#target.linkTarget(change.path)) === change.target;
     }
-    if (host.mode !== change.mode) return false;
+    const attributes = attributesOf(this.#overlay, change);
+    if (host.mode !== permissionsOnHost(change.mode, attributes ?? new Map())) return false;
+    if (await hasOtherAttributes(this.#target, change, attributes)) return false;
     if (change.type === 'directory') return true;
-    if (host.sizeBytes !== change.sizeBytes || change.blob === null) return false;
-    return this.#target.hasContent(change.path, blobPath(this.#directory, change.blob));
+    return this.#hasContent(change, host);
+  }
+
+  /** Names of one file that lead to one file of the host are compared once. */
+  async #hasContent({ path, blob, sizeBytes }: KeptChange, host: HostFile): Promise<boolean> {
+    if (host.sizeBytes !== sizeBytes || blob === null) return false;
+    const key = `${blob}:${host.stamp}`;
+    const known = this.#compared.get(key);
+    if (known !== undefined) return known;
+    const isSame = await this.#target.hasContent(path, blobPath(this.#directory, blob));
+    this.#compared.set(key, isSame);
+    return isSame;
+  }
+
+  async #canHaveAttributes(change: KeptChange): Promise<boolean> {
+    const attributes = attributesOf(this.#overlay, change);
+    return (
+      attributes === null || attributes.size === 0 || this.#target.keepsAttributes(change.path)
+    );
   }
 
   /** True when nothing of the host would be lost. */

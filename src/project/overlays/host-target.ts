@@ -1,29 +1,16 @@
-import { randomBytes } from 'node:crypto';
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  promises,
-  readdirSync,
-} from 'node:fs';
+import { type BigIntStats, closeSync, constants, fstatSync, promises, readdirSync } from 'node:fs';
+import { posix } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import {
-  descriptorPath,
-  makeDirectoryAt,
-  openAt,
-  readLink,
-  removeDirectoryAt,
-  renameAt,
-  setTimes,
-  symlinkAt,
-  unlinkAt,
-} from '../../host/libc.ts';
+import { descriptorPath, openAt, readLink } from '../../host/libc.ts';
 import { stampText } from '../../vfs/overlay/lower-stamp.ts';
+import type { AttributeSet } from '../../vfs/real/attributes/attribute-set.ts';
+import {
+  hasUserAttributes,
+  readHostAttributes,
+} from '../../vfs/real/attributes/host-attributes.ts';
 import { HostPlace } from '../../vm/files/copy/host-place.ts';
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 const O_PATH = 0o10000000;
 const O_CLOEXEC = 0o2000000;
 const CHUNK_BYTES = 1024 * 1024;
@@ -45,32 +32,21 @@ function kindOf(stats: BigIntStats): HostFile['kind'] {
   return stats.isSymbolicLink() ? 'symlink' : 'special';
 }
 
-function describe(stats: BigIntStats): HostFile {
+/** Returns what counts of a file. */
+export function describe(stats: BigIntStats): HostFile {
   const { ino, mtimeNs, ctimeNs } = stats;
   const [mode, sizeBytes] = [Number(stats.mode), Number(stats.size)];
   const stamp = stampText({ mode, sizeBytes, mtimeNs, ctimeNs, ino });
   return { kind: kindOf(stats), mode: mode & 0o777, stamp, sizeBytes };
 }
 
-function errnoOf(error: unknown): unknown {
+/** Returns the name of the errno of a failed call on the host; undefined for other errors. */
+export function errnoOf(error: unknown): unknown {
   return GondolinError.is(error) ? error.details?.['errno'] : undefined;
 }
 
-/** Replacing one name of a file with several changes the inode that the others have. */
-function withoutCtime(stamp: string): string {
-  return stamp.split(':').slice(0, 4).join(':');
-}
-
-/** The content that a file is to have. */
-export interface NewFile {
-  /** File of this program with the content. */
-  readonly contentPath: string;
-  readonly mode: number;
-  readonly mtimeNs: bigint;
-}
-
 /**
- * The host directory of a volume, for changes by path. No symbolic link below it is followed, whoever puts one there meanwhile. Paths
+ * The host directory of a volume by path. No symbolic link below it is followed, whoever puts one there meanwhile. Paths
  * are `latin1` text.
  */
 export class HostTarget {
@@ -85,18 +61,19 @@ export class HostTarget {
     this.#top.close();
   }
 
-  #place(path: string): HostPlace {
+  /** Returns the place of a path, of which nothing is opened yet. */
+  place(path: string): HostPlace {
     return path
       .split('/')
       .reduce((place, name) => place.below(Buffer.from(name, 'latin1')), this.#top);
   }
 
   /** Calls `use` with the file as it is now, which may not be opened for reading. */
-  async #withFile<T>(
+  async withFile<T>(
     path: string,
     use: (fd: number, stats: BigIntStats) => T | Promise<T>,
   ): Promise<T> {
-    return this.#place(path).inParent(async (directory, name) => {
+    return this.place(path).inParent(async (directory, name) => {
       const fd = openAt(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
       try {
         return await use(fd, fstatSync(fd, { bigint: true }));
@@ -108,7 +85,7 @@ export class HostTarget {
 
   async state(path: string): Promise<HostState> {
     try {
-      return await this.#withFile(path, (_fd, stats) => describe(stats));
+      return await this.withFile(path, (_fd, stats) => describe(stats));
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === 'ENOENT') return 'missing';
@@ -119,19 +96,19 @@ export class HostTarget {
 
   /** Names of a directory. */
   async names(path: string): Promise<string[]> {
-    return this.#place(path).inside((fd) => {
+    return this.place(path).inside((fd) => {
       const names = readdirSync(descriptorPath(fd), { encoding: 'buffer' });
       return names.map((name) => name.toString('latin1'));
     });
   }
 
   async linkTarget(path: string): Promise<string> {
-    return this.#withFile(path, (fd) => readLink(fd).toString('latin1'));
+    return this.withFile(path, (fd) => readLink(fd).toString('latin1'));
   }
 
   /** Whether a regular file of the host has the same bytes as a file of this program. */
   async hasContent(path: string, contentPath: string): Promise<boolean> {
-    return this.#withFile(path, async (fd, stats) => {
+    return this.withFile(path, async (fd, stats) => {
       if (!stats.isFile()) return false;
       const flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
       const own = await promises.open(descriptorPath(fd), flags);
@@ -155,7 +132,7 @@ export class HostTarget {
 
   /** Returns the beginning of a regular file; empty for anything else. */
   async read(path: string, maxBytes: number): Promise<Buffer> {
-    return this.#withFile(path, async (fd, stats) => {
+    return this.withFile(path, async (fd, stats) => {
       if (!stats.isFile()) return Buffer.alloc(0);
       const file = await promises.open(descriptorPath(fd), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
       try {
@@ -168,99 +145,21 @@ export class HostTarget {
     });
   }
 
-  /** @throws {GondolinError} PROJECT_OVERLAY_CONFLICT when the host has another file there than was seen. */
-  #assertSame(directory: number, name: string, path: string, seen: HostState): void {
-    let now: string;
+  /** Returns the extended attributes that a guest sees of a file or directory. */
+  async attributes(path: string): Promise<AttributeSet> {
+    return this.withFile(path, (fd) => readHostAttributes(fd));
+  }
+
+  /** Whether a file that is made at a path can have extended attributes, also below directories that are missing. */
+  async keepsAttributes(path: string): Promise<boolean> {
     try {
-      const fd = openAt(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-      try {
-        now = describe(fstatSync(fd, { bigint: true })).stamp;
-      } finally {
-        closeSync(fd);
-      }
-    } catch {
-      now = 'missing';
+      return await this.place(path).inParent((directory) => hasUserAttributes(directory));
+    } catch (error) {
+      const errno = errnoOf(error);
+      const parent = posix.dirname(path);
+      // A file may be where the guest has made a directory.
+      if (parent === '.' || (errno !== 'ENOENT' && errno !== 'ENOTDIR')) throw error;
+      return this.keepsAttributes(parent);
     }
-    const wanted = typeof seen === 'string' ? 'missing' : seen.stamp;
-    if (withoutCtime(now) === withoutCtime(wanted)) return;
-    const shown = Buffer.from(path, 'latin1').toString();
-    throw new GondolinError(
-      'PROJECT_OVERLAY_CONFLICT',
-      `${shown}: the host changed it while changes were applied`,
-    );
-  }
-
-  /** Makes a name lead to what `make` puts there: under a name of its own first, so that nobody sees a part of it. */
-  async #put(
-    path: string,
-    seen: HostState,
-    make: (directory: number, name: string) => Promise<void>,
-  ): Promise<void> {
-    await this.#place(path).inParent(async (directory, name) => {
-      const temporary = `.gondolin-apply-${randomBytes(8).toString('hex')}`;
-      try {
-        await make(directory, temporary);
-        this.#assertSame(directory, name, path, seen);
-        renameAt(directory, temporary, directory, name, 0);
-      } catch (error) {
-        removeQuietly(directory, temporary);
-        throw error;
-      }
-    });
-  }
-
-  async putFile(
-    path: string,
-    seen: HostState,
-    { contentPath, mode, mtimeNs }: NewFile,
-  ): Promise<void> {
-    await this.#put(path, seen, async (directory, name) => {
-      const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-      const file = await promises.open(`${descriptorPath(directory)}/${name}`, flags, 0o600);
-      const source = await promises.open(contentPath, O_RDONLY);
-      try {
-        for await (const part of source.createReadStream({ autoClose: false })) {
-          await file.writeFile(part as Buffer);
-        }
-        fchmodSync(file.fd, mode);
-        setTimes(file.fd, null, mtimeNs);
-      } finally {
-        await source.close();
-        await file.close();
-      }
-    });
-  }
-
-  async putLink(path: string, seen: HostState, target: string): Promise<void> {
-    await this.#put(path, seen, async (directory, name) => symlinkAt(target, directory, name));
-  }
-
-  async makeDirectory(path: string): Promise<void> {
-    await this.#place(path).inParent((directory, name) => makeDirectoryAt(directory, name, 0o755));
-  }
-
-  async setDirectoryMode(path: string, mode: number): Promise<void> {
-    await this.#place(path).inside((fd) => fchmodSync(fd, mode));
-  }
-
-  /** Deletes a file that is still what was seen, or an empty directory. */
-  async remove(path: string, seen: HostFile): Promise<void> {
-    await this.#place(path).inParent((directory, name) => {
-      if (seen.kind === 'directory') {
-        removeDirectoryAt(directory, name);
-        return;
-      }
-      this.#assertSame(directory, name, path, seen);
-      unlinkAt(directory, name);
-    });
-  }
-}
-
-/** Removes a name that may be gone or never have been there: the error before is the one to report. */
-function removeQuietly(directory: number, name: string): void {
-  try {
-    unlinkAt(directory, name);
-  } catch {
-    // Nothing of that name.
   }
 }

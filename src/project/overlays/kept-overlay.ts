@@ -11,7 +11,9 @@ import {
   nullable,
   object,
   text,
+  withDefault,
 } from '../../util/json-decoder.ts';
+import { type KeptAttributeSet, keptAttributeSet } from './kept-attributes.ts';
 
 /** Most changes that are kept of a volume, and most bytes of their files. */
 export const MAX_KEPT_CHANGES = 200_000;
@@ -32,8 +34,10 @@ export interface KeptChange {
   readonly sizeBytes: number;
   /** Decimal digits. */
   readonly mtimeNs: string;
-  /** Number of the file with its content; null without one. */
+  /** Number of the file with its content; null without one. Names of one file have the same. */
   readonly blob: number | null;
+  /** Index in `KeptOverlay.attributeSets`; null in a volume without extended attributes, and for what has no mode of its own. */
+  readonly attributeSet: number | null;
   /** Text of a symbolic link, bytes as `latin1`; null for anything else. */
   readonly target: string | null;
   /** Stamp of what the host had when the guest changed it; empty for nothing. */
@@ -44,17 +48,19 @@ export interface KeptChange {
 
 /** The changes of one volume in the last run that made some. Plain data. */
 export interface KeptOverlay {
-  readonly version: 1;
+  /** Version 1 has no extended attributes. */
+  readonly version: 1 | 2;
   readonly project: string;
   readonly sandbox: string;
   readonly guestPath: string;
   readonly hostPath: string;
   readonly savedAtMs: number;
   readonly changes: readonly KeptChange[];
+  readonly attributeSets: readonly KeptAttributeSet[];
 }
 
 const keptOverlay = object<KeptOverlay>({
-  version: literal(1),
+  version: literal(1, 2),
   ...{ project: text(), sandbox: text(), guestPath: text(), hostPath: text() },
   savedAtMs: integer(),
   changes: list(
@@ -67,12 +73,14 @@ const keptOverlay = object<KeptOverlay>({
       sizeBytes: integer(),
       mtimeNs: text({ pattern: /^-?\d{1,20}$/ }),
       blob: nullable(integer()),
+      attributeSet: withDefault(nullable(integer()), null),
       target: nullable(text()),
       base: text({ maxLength: 120 }),
       isStale: boolean,
     }),
     { maxLength: MAX_KEPT_CHANGES },
   ),
+  attributeSets: withDefault(list(keptAttributeSet, { maxLength: MAX_KEPT_CHANGES }), []),
 });
 
 /** The place of the changes of one volume. */
@@ -128,5 +136,9 @@ export async function readKept(directory: string): Promise<KeptOverlay | null> {
   }
   const decoded = decodeJson(json, keptOverlay);
   if (!decoded.ok) throw damaged(decoded.problem);
+  const { changes, attributeSets } = decoded.value;
+  if (changes.some(({ attributeSet }) => (attributeSet ?? -1) >= attributeSets.length)) {
+    throw damaged('attributes of a change are missing');
+  }
   return decoded.value;
 }

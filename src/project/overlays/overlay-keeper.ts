@@ -1,75 +1,18 @@
-import { open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceDirectoryAtomic } from '../../host/atomic-write.ts';
 import { ensureDirectory } from '../../host/directories.ts';
-import { formatBytes } from '../../util/quantities.ts';
-import {
-  changeType,
-  type LayerChange,
-  type OverlayFile,
-  readLayerFile,
-} from '../../vfs/overlay/overlay-changes.ts';
 import type { OverlayProvider } from '../../vfs/overlay-provider.ts';
 import {
-  blobPath,
-  type KeptChange,
   type KeptOverlay,
-  MAX_KEPT_BYTES,
-  MAX_KEPT_CHANGES,
   manifestPath,
   type OverlayPlace,
   overlayDirectory,
 } from './kept-overlay.ts';
+import { KeptWriter } from './kept-writer.ts';
 
 /** Changes that nobody took over are removed after this time. */
 const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
-
-/** More was changed than is kept; the message says how much, as part of a sentence. */
-class TooMuchError extends Error {}
-
-/** Writes the changes of one volume into a new directory. */
-class KeptWriter {
-  readonly #directory: string;
-  #bytes = 0;
-  #blobs = 0;
-
-  constructor(directory: string) {
-    this.#directory = directory;
-  }
-
-  async keep({ path, kind, file, base, isStale }: LayerChange): Promise<KeptChange> {
-    const type = changeType(file);
-    const { mode, sizeBytes, mtimeNs } = file.attributes;
-    const isThere = kind !== 'deleted';
-    return {
-      ...{ path, kind, type, mode: mode & 0o777, sizeBytes, mtimeNs: `${mtimeNs}` },
-      blob: isThere && type === 'file' ? await this.#keepContent(file) : null,
-      target: isThere && type === 'symlink' ? await this.#target(file) : null,
-      ...{ base: base?.text ?? '', isStale },
-    };
-  }
-
-  async #target({ layer, node }: OverlayFile): Promise<string> {
-    return (await layer.readLink(node)).toString('latin1');
-  }
-
-  async #keepContent(file: OverlayFile): Promise<number> {
-    const blob = this.#blobs++;
-    const target = await open(blobPath(this.#directory, blob), 'wx', 0o600);
-    try {
-      for await (const part of readLayerFile(file)) {
-        this.#bytes += part.length;
-        if (this.#bytes > MAX_KEPT_BYTES) {
-          throw new TooMuchError(`more than ${formatBytes(MAX_KEPT_BYTES)}`);
-        }
-        await target.writeFile(part);
-      }
-    } finally {
-      await target.close();
-    }
-    return blob;
-  }
-}
 
 /** A volume whose changes are kept, and its place on the host. */
 export interface KeptVolume {
@@ -130,16 +73,10 @@ export class OverlayKeeper {
       const target = overlayDirectory({ ...this.#place, guestPath });
       await replaceDirectoryAtomic(target, async (directory) => {
         const writer = new KeptWriter(directory);
-        const kept = [await writer.keep(first.value)];
-        for await (const change of changes) {
-          if (kept.length >= MAX_KEPT_CHANGES) {
-            throw new TooMuchError(`more than ${MAX_KEPT_CHANGES} files`);
-          }
-          kept.push(await writer.keep(change));
-        }
-        const savedAtMs = Date.now();
-        const facts = { project, sandbox, guestPath, hostPath, savedAtMs, changes: kept };
-        const overlay: KeptOverlay = { version: 1, ...facts };
+        await writer.keep(first.value);
+        for await (const change of changes) await writer.keep(change);
+        const facts = { project, sandbox, guestPath, hostPath, savedAtMs: Date.now() };
+        const overlay: KeptOverlay = { version: 2, ...facts, ...writer.result };
         await writeFile(manifestPath(directory), JSON.stringify(overlay), { mode: 0o600 });
       });
     } finally {

@@ -1,7 +1,9 @@
 import { O_RDONLY, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../file-mode.ts';
 import { entryBatches } from '../listing/entry-batches.ts';
 import type { Attributes, VfsNode, VfsProvider } from '../provider.ts';
+import { hasSameAttributes } from './layer-attributes.ts';
 import { type LowerStamp, stampOf } from './lower-stamp.ts';
+import type { OverlayFile } from './overlay-file.ts';
 import type { OverlayNames } from './overlay-names.ts';
 import { lookupOrNull } from './overlay-names.ts';
 import { isDirectory, type OverlayNode } from './overlay-node.ts';
@@ -10,13 +12,6 @@ import type { OverlayNodes } from './overlay-nodes.ts';
 const CHUNK_BYTES = 1024 * 1024;
 /** Bits of a mode that are compared: owners are virtual, and the rest is not of a host file. */
 const COMPARED_BITS = 0o777;
-
-/** A file in one of the layers. */
-export interface OverlayFile {
-  readonly layer: VfsProvider;
-  readonly node: VfsNode;
-  readonly attributes: Attributes;
-}
 
 /** One path that the lower layer does not have, or has otherwise. */
 export interface LayerChange {
@@ -179,6 +174,10 @@ export class OverlayChanges {
     }
   }
 
+  get #hasAttributes(): boolean {
+    return this.#nodes.upper.extendedAttributes !== undefined;
+  }
+
   async #differs(file: OverlayFile, old: OverlayFile): Promise<boolean> {
     if (file.node === old.node) return false;
     const [own, before] = [file.attributes, old.attributes];
@@ -188,6 +187,8 @@ export class OverlayChanges {
       return !target.equals(await old.layer.readLink(old.node));
     }
     if ((own.mode & COMPARED_BITS) !== (before.mode & COMPARED_BITS)) return true;
+    if (type !== S_IFREG && type !== S_IFDIR) return false;
+    if (this.#hasAttributes && !(await hasSameAttributes(file, old))) return true;
     if (type !== S_IFREG) return false;
     return own.sizeBytes !== before.sizeBytes || !(await hasSameContent(file, old));
   }

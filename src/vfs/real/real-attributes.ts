@@ -9,16 +9,11 @@ import {
 import { ERRNO } from '../../protocol/errno.ts';
 import type { ExtendedAttributes } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
+import { OWN, toGuestName, toHostName } from './attributes/attribute-names.ts';
 import type { RealNode } from './nodes/real-node.ts';
 import type { RealNodeTable } from './nodes/real-node-table.ts';
 import type { Protection } from './protection.ts';
 import type { RealMetadata } from './real-metadata.ts';
-
-/** Attributes of the host's that are ours: the guest sees none of them under this name. */
-const OWN = 'user.gondolin.';
-const USER = 'user.';
-/** Names of those that the guest sees. */
-const KEPT = ['trusted.', 'security.', 'system.posix_acl_'];
 
 /**
  * Extended attributes of host files. `user.` ones are the host's own. `trusted.` and `security.` ones, and access control lists, are kept below `user.gondolin.`,
@@ -74,17 +69,4 @@ export class RealAttributes implements ExtendedAttributes {
   #isBelieved(fd: number, hostName: string): boolean {
     return !hostName.startsWith(OWN) || this.#metadata.isOfHostUser(fstatSync(fd).uid);
   }
-}
-
-/** Returns the host's name of an attribute; null for one of ours, which the guest neither sees nor makes. */
-function toHostName(name: string): string | null {
-  if (name.startsWith(OWN)) return null;
-  return name.startsWith(USER) ? name : `${OWN}${name}`;
-}
-
-/** Returns the guest's name of a host attribute; null for one that it does not see. */
-function toGuestName(hostName: string): string | null {
-  if (!hostName.startsWith(OWN)) return hostName.startsWith(USER) ? hostName : null;
-  const name = hostName.slice(OWN.length);
-  return KEPT.some((namespace) => name.startsWith(namespace)) ? name : null;
 }

@@ -8,6 +8,7 @@ import {
   type OwnerMap,
   presentAttributes,
   presentMode,
+  withoutMask,
 } from './attributes/ownership.ts';
 import {
   NO_VIRTUAL_STAT,
@@ -20,7 +21,6 @@ import type { RealNodeTable } from './nodes/real-node-table.ts';
 import type { RealHandle } from './open-files.ts';
 
 const OWNER_WRITE = 0o200;
-const GROUP_BITS = 0o070;
 
 type OwnerAndMode = Pick<AttributeChange, 'uid' | 'gid' | 'mode' | 'groupPermissions'>;
 
@@ -154,11 +154,6 @@ export class RealMetadata {
   unlinked(node: RealNode): void {
     this.#stats.drop(node.identity.key);
   }
-}
-
-/** The host checks no access control lists: its group gets what a list gives the group, not the mask. */
-function withoutMask(mode: number, group: number | undefined): number {
-  return group === undefined ? mode : (mode & ~GROUP_BITS) | (group << 3);
 }
 
 function truncate(fd: number, sizeBytes: number, handle: RealHandle | null): void {

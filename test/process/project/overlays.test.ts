@@ -2,7 +2,6 @@ import {
   chmodSync,
   existsSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -14,136 +13,17 @@ import {
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyChanges, isConflict } from '../../../src/project/overlays/apply-changes.ts';
-import { checkChanges } from '../../../src/project/overlays/check-changes.ts';
-import { HostTarget } from '../../../src/project/overlays/host-target.ts';
-import {
-  manifestPath,
-  overlayDirectory,
-  readKept,
-} from '../../../src/project/overlays/kept-overlay.ts';
-import { OverlayKeeper } from '../../../src/project/overlays/overlay-keeper.ts';
+import { isConflict } from '../../../src/project/overlays/apply-changes.ts';
+import { manifestPath, readKept } from '../../../src/project/overlays/kept-overlay.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
-import type { OverlayNode } from '../../../src/vfs/overlay/overlay-node.ts';
 import { OverlayProvider } from '../../../src/vfs/overlay-provider.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
 import type { ModelNode } from '../../fixtures/file-model.ts';
+import { guestOf, OverlayGuest } from '../../fixtures/overlay-guest.ts';
 import { Comparison, operation, PRELUDE, USER } from '../../fixtures/provider-comparison.ts';
 import { temporaryDirectory } from '../../fixtures/temporary-directory.ts';
 
 const O_RDWR = 2;
-
-/** A host directory with an overlay, whose guest is the test. */
-class Guest {
-  readonly host: string;
-  readonly provider: OverlayProvider;
-  readonly warnings: string[] = [];
-  readonly #place: Parameters<typeof overlayDirectory>[0];
-  readonly #keeper: OverlayKeeper;
-  #root: OverlayNode | null = null;
-
-  constructor(host: string) {
-    this.host = host;
-    const parent = join(temporaryDirectory(), 'overlays');
-    const place = { parent, project: 'p', directory: '/p', sandbox: 'box' };
-    this.#place = { ...place, guestPath: '/work' };
-    this.#keeper = new OverlayKeeper(place, (message) => void this.warnings.push(message));
-    this.provider = new OverlayProvider(new MemoryProvider(), new RealFSProvider(host));
-    this.#keeper.watch({ guestPath: '/work', hostPath: host }, this.provider);
-  }
-
-  async start(): Promise<OverlayNode> {
-    this.#root = await this.provider.start(USER);
-    return this.#root;
-  }
-
-  get directory(): string {
-    return overlayDirectory(this.#place);
-  }
-
-  async at(path: string): Promise<OverlayNode> {
-    let node = this.#root;
-    if (node === null) throw new Error('not started');
-    for (const name of path.split('/').filter(Boolean)) {
-      node = await this.provider.lookup(node, name);
-    }
-    return node;
-  }
-
-  /** Splits a path in its directory, found, and its name. */
-  async #in(path: string): Promise<[OverlayNode, string]> {
-    const names = path.split('/');
-    return [await this.at(names.slice(0, -1).join('/')), names.at(-1) ?? ''];
-  }
-
-  async write(path: string, text: string): Promise<void> {
-    const [parent, name] = await this.#in(path);
-    const file = { mode: 0o644, rdev: 0, flags: O_RDWR | 0o1000 };
-    const { node, handle } = await this.provider.create(parent, name, file, USER);
-    await this.provider.write(handle, Buffer.from(text), 0, false);
-    await this.provider.setAttributes(node, { sizeBytes: text.length }, handle);
-    await this.provider.release(handle);
-  }
-
-  async chmod(path: string, mode: number): Promise<void> {
-    await this.provider.setAttributes(await this.at(path), { mode }, null);
-  }
-
-  async link(path: string, target: string): Promise<void> {
-    const [parent, name] = await this.#in(path);
-    await this.provider.makeSymlink(parent, name, Buffer.from(target), USER);
-  }
-
-  async mkdir(path: string): Promise<void> {
-    const [parent, name] = await this.#in(path);
-    await this.provider.makeDirectory(parent, name, 0o755, USER);
-  }
-
-  async unlink(path: string): Promise<void> {
-    await this.provider.unlink(...(await this.#in(path)));
-  }
-
-  async rmdir(path: string): Promise<void> {
-    await this.provider.removeDirectory(...(await this.#in(path)));
-  }
-
-  async rename(from: string, to: string): Promise<void> {
-    await this.provider.rename(...(await this.#in(from)), ...(await this.#in(to)), 0);
-  }
-
-  async end(): Promise<void> {
-    await this.provider.stop();
-    await this.#keeper.settled();
-  }
-
-  /** Compares the kept changes with the host: `M src/a pending`. */
-  async check(authority: readonly string[] = []) {
-    const kept = await readKept(this.directory);
-    const target = new HostTarget(this.host);
-    const checked =
-      kept === null ? null : await checkChanges(kept, this.directory, target, authority);
-    const lines = checked?.changes.map(({ change, state }) => {
-      const letter = change.kind.slice(0, 1).toUpperCase();
-      return `${letter} ${change.path} ${state}`;
-    });
-    const apply = async () => {
-      if (checked === null) throw new Error('nothing is kept');
-      return applyChanges(checked, target);
-    };
-    return { checked, lines: lines ?? [], apply, close: () => target.close() };
-  }
-}
-
-async function guestOf(files: Readonly<Record<string, string>>): Promise<Guest> {
-  const host = temporaryDirectory();
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(join(host, path, '..'), { recursive: true });
-    writeFileSync(join(host, path), text);
-  }
-  const guest = new Guest(host);
-  await guest.start();
-  return guest;
-}
 
 /** What the guest of the model has: every name with its content. */
 function modelTree(node: ModelNode, path = ''): string[] {
@@ -171,7 +51,7 @@ it('what is kept of any changes makes the host directory what the guest made of 
       const before = new Comparison(lower, lower.start(USER));
       for (const step of [...PRELUDE, ...below]) await before.run(step);
       await before.close();
-      const guest = new Guest(host);
+      const guest = new OverlayGuest(host);
       const compared = new Comparison(guest.provider, await guest.start(), before.model);
       for (const step of above) await compared.run(step);
       await compared.close();

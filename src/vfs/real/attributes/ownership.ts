@@ -12,6 +12,7 @@ import {
 import type { Attributes, Caller } from '../../provider.ts';
 import type { VirtualStat } from './virtual-stat.ts';
 
+const GROUP_BITS = 0o070;
 const VIRTUAL_TYPES: readonly number[] = [S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK];
 
 /** Maps host owners to guest owners: our own files and the mount owner's belong to the sandbox's user. */
@@ -36,6 +37,14 @@ function mapGid(map: OwnerMap, hostGid: number): number {
  */
 export function hostPermissions(mode: number, isDirectory: boolean): number {
   return (mode & 0o777) | (isDirectory ? 0o700 : 0o400);
+}
+
+/**
+ * Returns the permission bits of the host, which checks no access control lists: its group gets what a list gives the group, not the mask.
+ * @param group  What the owning group may, 0..7; undefined for a file without a list.
+ */
+export function withoutMask(mode: number, group: number | undefined): number {
+  return group === undefined ? mode : (mode & ~GROUP_BITS) | (group << 3);
 }
 
 /** Returns st_mode as the guest sees it: the virtual bits apply while the host's are unchanged since they were set. */

@@ -68,6 +68,18 @@ function isEmpty({ uid, gid, mode, rdev }: VirtualStat): boolean {
   return uid === null && gid === null && mode === null && rdev === 0;
 }
 
+/** Returns what is noted on a file; null for nothing, and for text that is not ours. */
+export function readNotedStat(fd: number): VirtualStat | null {
+  const text = getAttribute(fd, ATTRIBUTE);
+  return text === null ? null : parseVirtualStat(text);
+}
+
+/** Notes a virtual stat on a file. @throws {SystemError} of setxattr(2) where the file can have no attribute. */
+export function noteStat(fd: number, stat: VirtualStat): void {
+  if (!isEmpty(stat)) setAttribute(fd, ATTRIBUTE, formatVirtualStat(stat));
+  else if (getAttribute(fd, ATTRIBUTE) !== null) removeAttribute(fd, ATTRIBUTE);
+}
+
 /** Keeps virtual stats: in an extended attribute where the file can have one, else in memory while the VM lives. */
 export class VirtualStatStore {
   readonly #memory = new Map<string, VirtualStat>();
@@ -81,8 +93,7 @@ export class VirtualStatStore {
   load(fd: number, key: string, isTrusted: boolean): VirtualStat {
     const remembered = this.#memory.get(key);
     if (remembered !== undefined) return remembered;
-    const text = isTrusted ? getAttribute(fd, ATTRIBUTE) : null;
-    return (text === null ? null : parseVirtualStat(text)) ?? NO_VIRTUAL_STAT;
+    return (isTrusted ? readNotedStat(fd) : null) ?? NO_VIRTUAL_STAT;
   }
 
   /**
@@ -91,8 +102,8 @@ export class VirtualStatStore {
    */
   save(fd: number, key: string, stat: VirtualStat, isNew: boolean): void {
     try {
-      if (!isEmpty(stat)) setAttribute(fd, ATTRIBUTE, formatVirtualStat(stat));
-      else if (!isNew && getAttribute(fd, ATTRIBUTE) !== null) removeAttribute(fd, ATTRIBUTE);
+      // A new file has nothing that would have to be removed.
+      if (!isNew || !isEmpty(stat)) noteStat(fd, stat);
       this.drop(key);
     } catch {
       // Symbolic links and some file systems have no user attributes: the guest's change must succeed all the same.
