@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { createTwoFilesPatch } from 'diff';
 import { type CheckedChange, hasOtherAttributes } from '../project/overlays/check-changes.ts';
-import { attributesOf } from '../project/overlays/kept-attributes.ts';
+import { keptAttributesOf } from '../project/overlays/kept-attributes.ts';
 import { blobPath, shownPath } from '../project/overlays/kept-overlay.ts';
 import type { OpenOverlay } from './kept-changes.ts';
 import { plainText } from './ui/text/describe.ts';
@@ -52,7 +52,7 @@ async function textsOf({ change, host }: CheckedChange, { target, directory }: O
 async function attributesPart({ change, host }: CheckedChange, open: OpenOverlay): Promise<string> {
   const isBoth = typeof host !== 'string' && host.kind === change.type;
   if (change.kind !== 'modified' || !isBoth) return '';
-  const attributes = attributesOf(open.overlay, change);
+  const attributes = keptAttributesOf(open.overlay, change);
   const isOther = await hasOtherAttributes(open.target, change, attributes);
   const path = shownPath({ ...change, type: 'file' });
   return isOther ? `${quoted('a', path)}: attributes changed\n` : '';

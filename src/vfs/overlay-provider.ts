@@ -188,6 +188,11 @@ export class OverlayProvider implements VfsProvider {
     return (this.#served ?? this).#nodes.isStarted;
   }
 
+  /** @internal Whether extended attributes are among what is compared. */
+  get comparesAttributes(): boolean {
+    return (this.#served ?? this).#nodes.hasAttributes;
+  }
+
   /** @internal */
   layerChanges(): AsyncGenerator<LayerChange, void> {
     const served = this.#served ?? this;

@@ -6,7 +6,7 @@ import {
   permissionsOnHost,
 } from '../../vfs/real/attributes/attribute-set.ts';
 import type { HostFile, HostState, HostTarget } from './host-target.ts';
-import { attributesOf } from './kept-attributes.ts';
+import { keptAttributesOf } from './kept-attributes.ts';
 import { blobPath, type KeptChange, type KeptOverlay } from './kept-overlay.ts';
 
 /**
@@ -154,7 +154,7 @@ class OverlayCheck {
     if (change.type === 'symlink') {
       return (await this.#target.linkTarget(change.path)) === change.target;
     }
-    const attributes = attributesOf(this.#overlay, change);
+    const attributes = keptAttributesOf(this.#overlay, change);
     if (host.mode !== permissionsOnHost(change.mode, attributes ?? new Map())) return false;
     if (await hasOtherAttributes(this.#target, change, attributes)) return false;
     if (change.type === 'directory') return true;
@@ -173,7 +173,7 @@ class OverlayCheck {
   }
 
   async #canHaveAttributes(change: KeptChange): Promise<boolean> {
-    const attributes = attributesOf(this.#overlay, change);
+    const attributes = keptAttributesOf(this.#overlay, change);
     return (
       attributes === null || attributes.size === 0 || this.#target.keepsAttributes(change.path)
     );

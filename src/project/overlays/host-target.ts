@@ -41,7 +41,7 @@ export function describe(stats: BigIntStats): HostFile {
 }
 
 /** Returns the name of the errno of a failed call on the host; undefined for other errors. */
-export function errnoOf(error: unknown): unknown {
+export function failedErrno(error: unknown): unknown {
   return GondolinError.is(error) ? error.details?.['errno'] : undefined;
 }
 
@@ -87,7 +87,7 @@ export class HostTarget {
     try {
       return await this.withFile(path, (_fd, stats) => describe(stats));
     } catch (error) {
-      const errno = errnoOf(error);
+      const errno = failedErrno(error);
       if (errno === 'ENOENT') return 'missing';
       if (errno === 'ENOTDIR' || errno === 'ELOOP') return 'blocked';
       throw error;
@@ -155,7 +155,7 @@ export class HostTarget {
     try {
       return await this.place(path).inParent((directory) => hasUserAttributes(directory));
     } catch (error) {
-      const errno = errnoOf(error);
+      const errno = failedErrno(error);
       const parent = posix.dirname(path);
       // A file may be where the guest has made a directory.
       if (parent === '.' || (errno !== 'ENOENT' && errno !== 'ENOTDIR')) throw error;

@@ -18,7 +18,7 @@ import type { AttributeSet } from '../../vfs/real/attributes/attribute-set.ts';
 import { writeHostAttributes } from '../../vfs/real/attributes/host-attributes.ts';
 import {
   describe,
-  errnoOf,
+  failedErrno,
   type HostFile,
   type HostState,
   type HostTarget,
@@ -165,7 +165,7 @@ export class HostWriter {
         await this.#put(path, seen, (directory, name) => this.#link(fd, directory, name));
         return true;
       } catch (error) {
-        if (NO_LINK.includes(errnoOf(error))) return false;
+        if (NO_LINK.includes(failedErrno(error))) return false;
         throw error;
       }
     });

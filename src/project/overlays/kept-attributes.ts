@@ -48,7 +48,7 @@ interface WithAttributes {
 }
 
 /** Returns the extended attributes that the guest gave a file; null when its volume has none. */
-export function attributesOf(
+export function keptAttributesOf(
   { attributeSets }: { readonly attributeSets: readonly KeptAttributeSet[] },
   { attributeSet: place, mode }: WithAttributes,
 ): AttributeSet | null {

@@ -28,14 +28,17 @@ function identityOf({ layer, attributes }: OverlayFile): string {
 /** Writes the changes of one volume into a new directory: the content of a file once, whatever number of names it has. */
 export class KeptWriter {
   readonly #directory: string;
+  readonly #hasAttributes: boolean;
   readonly #changes: KeptChange[] = [];
   readonly #sets = new KeptAttributeSets();
   readonly #files = new Map<string, FileFacts>();
   #bytes = 0;
   #blobs = 0;
 
-  constructor(directory: string) {
+  /** @param hasAttributes  Extended attributes are kept too. */
+  constructor(directory: string, hasAttributes: boolean) {
     this.#directory = directory;
+    this.#hasAttributes = hasAttributes;
   }
 
   get result(): Pick<KeptOverlay, 'changes' | 'attributeSets'> {
@@ -80,9 +83,8 @@ export class KeptWriter {
   }
 
   async #keepAttributes(file: OverlayFile): Promise<number | null> {
-    const attributes = await readLayerAttributes(file);
-    if (attributes === null) return null;
-    const index = this.#sets.add(attributes);
+    if (!this.#hasAttributes) return null;
+    const index = this.#sets.add(await readLayerAttributes(file));
     if (index === null) {
       throw new TooMuchError(
         `more than ${formatBytes(MAX_KEPT_ATTRIBUTE_BYTES)} of extended attributes`,

@@ -72,7 +72,7 @@ export class OverlayKeeper {
       await this.#sweep();
       const target = overlayDirectory({ ...this.#place, guestPath });
       await replaceDirectoryAtomic(target, async (directory) => {
-        const writer = new KeptWriter(directory);
+        const writer = new KeptWriter(directory, provider.comparesAttributes);
         await writer.keep(first.value);
         for await (const change of changes) await writer.keep(change);
         const facts = { project, sandbox, guestPath, hostPath, savedAtMs: Date.now() };

@@ -4,7 +4,7 @@ import { permissionsOnHost } from '../../vfs/real/attributes/attribute-set.ts';
 import type { CheckedChange, CheckedOverlay } from './check-changes.ts';
 import type { HostState } from './host-target.ts';
 import type { HostWriter, NewRights, PutFile } from './host-writer.ts';
-import { attributesOf } from './kept-attributes.ts';
+import { keptAttributesOf } from './kept-attributes.ts';
 import { blobPath, MAX_KEPT_BYTES } from './kept-overlay.ts';
 
 /** Returns what a file or directory of the guest is to have on the host. */
@@ -13,7 +13,7 @@ export function rightsOf(
   { change, state }: CheckedChange,
 ): NewRights {
   const { mode } = change;
-  const attributes = attributesOf(overlay, change);
+  const attributes = keptAttributesOf(overlay, change);
   if (attributes === null || state !== 'unsupported') return { mode, attributes };
   // Only `--force` comes here: without its access list the group must not get what the mask says.
   return { mode: permissionsOnHost(mode, attributes), attributes: null };

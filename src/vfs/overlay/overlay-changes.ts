@@ -174,10 +174,6 @@ export class OverlayChanges {
     }
   }
 
-  get #hasAttributes(): boolean {
-    return this.#nodes.upper.extendedAttributes !== undefined;
-  }
-
   async #differs(file: OverlayFile, old: OverlayFile): Promise<boolean> {
     if (file.node === old.node) return false;
     const [own, before] = [file.attributes, old.attributes];
@@ -188,7 +184,7 @@ export class OverlayChanges {
     }
     if ((own.mode & COMPARED_BITS) !== (before.mode & COMPARED_BITS)) return true;
     if (type !== S_IFREG && type !== S_IFDIR) return false;
-    if (this.#hasAttributes && !(await hasSameAttributes(file, old))) return true;
+    if (this.#nodes.hasAttributes && !(await hasSameAttributes(file, old))) return true;
     if (type !== S_IFREG) return false;
     return own.sizeBytes !== before.sizeBytes || !(await hasSameContent(file, old));
   }

@@ -57,6 +57,11 @@ export class OverlayNodes {
     return this.#root !== null;
   }
 
+  /** True when both layers keep extended attributes: without those of the lower one nobody knows what the guest changed. */
+  get hasAttributes(): boolean {
+    return [this.upper, this.lower].every((layer) => layer.extendedAttributes !== undefined);
+  }
+
   get root(): OverlayNode {
     if (this.#root === null) throw new VfsError('ESTALE');
     return this.#root;

@@ -1,7 +1,17 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { resolveDirectories } from '../../../src/host/directories.ts';
+import { readAttribute } from '../../../src/host/libc.ts';
 import { OverlayKeeper } from '../../../src/project/overlays/overlay-keeper.ts';
 import { MemoryProvider } from '../../../src/vfs/memory-provider.ts';
 import { OverlayProvider } from '../../../src/vfs/overlay-provider.ts';
@@ -14,6 +24,7 @@ const PROJECT = `
 name: shop
 sandboxes:
   agent: { volumes: ['./src:/src:overlay', './docs:/docs:overlay'], steps: [ls] }
+  noted: { volumes: [{ type: overlay, source: ./noted, target: /noted, xattrs: true }], steps: [ls] }
   plain: { steps: [ls] }
 `;
 const USER = { uid: 0, gid: 0 };
@@ -25,13 +36,23 @@ function run(...args: string[]) {
   return runCli(args, { cwd, env });
 }
 
+/** A volume with extended attributes. */
+const NOTED = { sandbox: 'noted', extendedAttributes: true };
+
 /** Changes a volume as a guest does. */
-async function startChange(volume: string, files: Readonly<Record<string, string | null>>) {
+async function startChange(
+  volume: string,
+  files: Readonly<Record<string, string | null>>,
+  { sandbox = 'agent', extendedAttributes = false } = {},
+) {
   const { overlays: parent } = resolveDirectories(env);
-  const place = { parent, project: 'shop', directory: cwd, sandbox: 'agent' };
+  const place = { parent, project: 'shop', directory: cwd, sandbox };
   const keeper = new OverlayKeeper(place, (message) => expect.unreachable(message));
   const hostPath = join(cwd, volume);
-  const provider = new OverlayProvider(new MemoryProvider(), new RealFSProvider(hostPath));
+  const provider = new OverlayProvider(
+    new MemoryProvider({ extendedAttributes }),
+    new RealFSProvider(hostPath, { extendedAttributes }),
+  );
   keeper.watch({ guestPath: `/${volume}`, hostPath }, provider);
   const root = await provider.start(USER);
   for (const [name, text] of Object.entries(files)) {
@@ -43,7 +64,7 @@ async function startChange(volume: string, files: Readonly<Record<string, string
       await provider.release(handle);
     }
   }
-  return { provider, keeper };
+  return { provider, keeper, root };
 }
 
 /** The same, and ends its VM. */
@@ -56,7 +77,7 @@ async function change(volume: string, files: Readonly<Record<string, string | nu
 beforeEach(() => {
   cwd = directoryWith(PROJECT);
   env = { HOME: temporaryDirectory(), XDG_STATE_HOME: temporaryDirectory() };
-  for (const volume of ['src', 'docs']) mkdirSync(join(cwd, volume));
+  for (const volume of ['src', 'docs', 'noted']) mkdirSync(join(cwd, volume));
   writeFileSync(join(cwd, 'src/a.txt'), 'one\ntwo\n');
   writeFileSync(join(cwd, 'src/gone'), 'x');
 });
@@ -113,6 +134,48 @@ it('gondolin diff and apply mean what a sandbox that runs has changed so far', a
   expect(await run('apply')).toMatchObject({ code: 0, stdout: 'M a.txt\n' });
   expect(readFileSync(join(cwd, 'src/a.txt'), 'utf8')).toBe('guest\n');
   expect((await run('diff')).stderr).toContain('PROJECT_OVERLAY_NOT_FOUND');
+});
+
+it('gondolin diff and apply show a change of extended attributes alone', async () => {
+  for (const name of ['text', 'binary']) {
+    writeFileSync(join(cwd, 'noted', name), name === 'text' ? 'one\n' : 'a\0b');
+  }
+  const { provider, keeper, root } = await startChange('noted', {}, NOTED);
+  await provider.makeDirectory(root, 'new', 0o755, USER);
+  for (const name of ['text', 'binary', 'new']) {
+    const node = await provider.lookup(root, name);
+    await provider.extendedAttributes?.set(node, 'user.note', Buffer.from('guest'), 0);
+  }
+  await provider.stop();
+  await keeper.settled();
+  expect((await run('diff', 'noted')).stdout).toBe('M binary\nA new/\nM text\n');
+  const { stdout: patch } = await run('diff', 'noted', '--patch');
+  expect(patch).toBe('a/binary: attributes changed\na/text: attributes changed\n');
+  const [json] = JSON.parse((await run('diff', 'noted', '--format', 'json')).stdout);
+  expect(Object.keys(json)).toEqual([
+    ...['project', 'sandbox', 'guestPath', 'hostPath', 'savedAtMs', 'changes'],
+  ]);
+  expect(await run('apply', 'noted')).toMatchObject({ code: 0 });
+  const fd = openSync(join(cwd, 'noted/text'), 'r');
+  expect(readAttribute(fd, 'user.note').toString()).toBe('guest');
+  closeSync(fd);
+});
+
+it('gondolin apply refuses to lose extended attributes, and says where', async () => {
+  // The kernel's own file systems have none.
+  rmdirSync(join(cwd, 'noted'));
+  symlinkSync('/proc/sys', join(cwd, 'noted'));
+  const { provider, keeper, root } = await startChange('noted', { file: 'text' }, NOTED);
+  const node = await provider.lookup(root, 'file');
+  await provider.extendedAttributes?.set(node, 'user.note', Buffer.from('guest'), 0);
+  await provider.stop();
+  await keeper.settled();
+  const note = 'the file system of the host has no extended attributes';
+  expect((await run('diff', 'noted')).stdout).toBe(`A file  (${note})\n`);
+  const refused = await run('apply', 'noted');
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain('PROJECT_OVERLAY_ATTRIBUTES');
+  expect(refused.stderr).toContain('no extended attributes at file');
 });
 
 it.each([

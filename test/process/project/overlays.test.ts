@@ -33,6 +33,16 @@ function modelTree(node: ModelNode, path = ''): string[] {
   return [`${path}/`, ...below];
 }
 
+/** The names of each file of the model. */
+function modelNames(node: ModelNode, path = '', names = new Map<ModelNode, string[]>()) {
+  if (node.kind === 'file') names.set(node, [...(names.get(node) ?? []), path]);
+  if (node.kind !== 'directory') return names;
+  for (const [name, child] of node.children) {
+    modelNames(child, path === '' ? name : `${path}/${name}`, names);
+  }
+  return names;
+}
+
 function hostTree(directory: string, path = ''): string[] {
   const at = join(directory, path);
   const stat = lstatSync(at);
@@ -61,6 +71,12 @@ it('what is kept of any changes makes the host directory what the guest made of 
       if (checked !== null) {
         expect(checked.changes.filter((one) => one.state !== 'pending')).toEqual([]);
         expect((await apply()).skipped).toEqual([]);
+        const changed = new Set(checked.changes.map(({ change }) => change.path));
+        for (const names of modelNames(before.model.root).values()) {
+          const own = names.filter((name) => changed.has(name));
+          const inodes = own.map((name) => lstatSync(join(host, name)).ino);
+          expect(new Set(inodes).size, own.join(' ')).toBeLessThanOrEqual(1);
+        }
         const again = await guest.check();
         expect(again.lines.filter((line) => !line.endsWith('applied'))).toEqual([]);
         again.close();
