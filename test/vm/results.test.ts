@@ -1,8 +1,10 @@
 /* biome-ignore-all lint/suspicious/noTemplateCurlyInString: the project file's own syntax */
 
 import {
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
@@ -11,6 +13,7 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { readAttribute } from '../../src/host/libc.ts';
 import { directoryWith, runBuiltCli } from '../fixtures/cli/run-cli.ts';
 
 /** The name is part of the checkpoints' keys: no other project shares them. */
@@ -24,7 +27,7 @@ sandboxes:
     user: "1000:1000"
     artifacts: ["out/**", /tmp/log, "nothing*"]
     reports: { junit: ["/tmp/*.xml", /etc/passwd] }
-    volumes: [./over:/over:overlay]
+    volumes: [{ type: overlay, source: ./over, target: /over, xattrs: true }]
     steps:
       - name: build
         checkpoint: true
@@ -34,7 +37,9 @@ sandboxes:
         run: |
           mkdir -p out/deep; echo one > out/deep/one; echo log > /tmp/log
           echo '<testsuite name="s"><testcase name="adds"/><testcase name="odd"><failure message="1 is 2"/></testcase></testsuite>' > /tmp/t.xml
-          echo guest > /over/a; rm /over/gone; mkdir /over/new; echo new > /over/new/b; chmod 700 /over/new/b
+          echo guest > /over/a; rm /over/gone; mkdir /over/new; echo new > /over/new/b; chmod 700 /over/new/b; ln /over/a /over/new/twin
+          # setxattr(2) of x86-64: the image has no program for it.
+          perl -e '($f, $n, $v) = ("/over/a", "user.note", "guest"); syscall(188, $f, $n, $v, 5, 0) and die $!'
           ln -s /etc/passwd out/link; mkfifo out/fifo; echo odd > "out/odd
           name"
       - { name: check, run: 'echo got \${steps.build.outputs.version}; exit 3', continue_on_error: true }
@@ -100,12 +105,16 @@ it('steps pass values on, and artifacts come out of the guest, whatever it makes
   // What it changed in its overlay outlives it.
   expect(readdirSync(join(own, 'over')).toSorted()).toEqual(['a', 'gone']);
   const listed = await runBuiltCli(['diff', 'lib'], { cwd: own });
-  expect(listed.stdout).toBe('M a\nD gone\nA new/\nA new/b\n');
+  expect(listed.stdout).toBe('M a\nD gone\nA new/\nA new/b\nA new/twin\n');
   const patch = await runBuiltCli(['diff', 'lib', '/over', '--patch'], { cwd: own });
   expect(patch.stdout).toContain('--- a/a\n+++ b/a\n@@ -1,1 +1,1 @@\n-host\n+guest\n');
   expect((await runBuiltCli(['apply'], { cwd: own })).code).toBe(0);
   expect(readdirSync(join(own, 'over')).toSorted()).toEqual(['a', 'new']);
   expect(readFileSync(join(own, 'over/a'), 'utf8')).toBe('guest\n');
+  const twin = openSync(join(own, 'over/new/twin'), 'r');
+  expect(readAttribute(twin, 'user.note').toString()).toBe('guest');
+  closeSync(twin);
+  expect(statSync(join(own, 'over/new/twin')).ino).toBe(statSync(join(own, 'over/a')).ino);
   expect(statSync(join(own, 'over/new/b')).mode & 0o777).toBe(0o700);
   writeFileSync(join(own, 'over/gone'), 'again\n');
 

@@ -12,7 +12,8 @@ import { blobPath, type KeptChange, type KeptOverlay } from './kept-overlay.ts';
 /**
  * The state of a change beside what the host has now. `pending`: it can be applied. `applied`: the host has it already. `changed`: the host changed the path
  * since the guest did. `blocked`: a symbolic link or file of the host is in its way. `outside`: it is a symbolic link that leads out of the
- * volume. `unsupported`: the guest gave it extended attributes, which its file system on the host does not have. `protected`: the file decides what guests may do, or what the host's git runs. `special`: a socket, FIFO or device.
+ * volume. `unsupported`: the guest gave it extended attributes, which its file system on the host does not have. `protected`: the file
+ * decides what guests may do, or what the host's git runs. `special`: a socket, FIFO or device.
  */
 export type ChangeState =
   | 'pending'
