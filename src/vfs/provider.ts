@@ -192,8 +192,11 @@ export interface DirectoryChange {
   readonly directory: VfsNode;
   /** latin1. The entry that was made, removed, replaced or changed; null: attributes of the directory itself. */
   readonly name: string | null;
-  /** Kind of change: `name` for one that was made, removed or replaced. */
-  readonly kind: 'name' | 'data' | 'attributes';
+  /**
+   * Kind of change: `name` for one that was made, removed or replaced; `unwatched`, without a name, when nothing is reported of the
+   * directory any more, until {@link ChangeSource.covers} is called again.
+   */
+  readonly kind: 'name' | 'data' | 'attributes' | 'unwatched';
 }
 
 /**

@@ -173,7 +173,7 @@ async function renameTo(
   if (held !== null) noteOwnChange(held);
   for (const stale of view.renamed(...places, flags)) {
     live.expireName(stale);
-    live.expire(stale.held, false);
+    if (stale.held !== null) live.expire(stale.held, false);
   }
   return EMPTY;
 }

@@ -18,9 +18,9 @@ export interface NamePlace {
   readonly isWatched: boolean;
 }
 
-/** A name that the guest may use although nobody watches it, with its node. */
+/** A name that the guest may use although nobody watches it, with its node; null when that is not known. */
 export interface MovedName extends StaleName {
-  readonly held: HeldNode;
+  readonly held: HeldNode | null;
 }
 
 /**
@@ -91,17 +91,20 @@ export class GuestView {
   renamed(from: NamePlace, to: NamePlace, flags: number): MovedName[] {
     const moved = this.dropped(from.directory, from.name);
     const replaced = this.dropped(to.directory, to.name);
-    const unwatched = moved === null ? [] : this.#moved(moved, to);
-    if (flags !== RENAME_EXCHANGE || replaced === null) return unwatched;
-    return [...unwatched, ...this.#moved(replaced, from)];
+    const unwatched = this.#moved(moved, from, to);
+    if (flags !== RENAME_EXCHANGE) return unwatched;
+    return [...unwatched, ...this.#moved(replaced, to, from)];
   }
 
   /** The guest keeps the validity that a name had when it moves it. */
-  #moved(held: HeldNode, place: NamePlace): MovedName[] {
+  #moved(held: HeldNode | null, former: NamePlace, place: NamePlace): MovedName[] {
+    const stale = { directoryId: place.directory.id, name: place.name };
+    // The notification that dropped the former name may still be on its way: the guest then moves the name with a long validity.
+    if (held === null) return former.isWatched ? [{ ...stale, held: null }] : [];
     this.entered(place, held);
     noteOwnChange(held);
     const isKept = place.directory.names?.has(place.name) === true;
-    return isKept ? [] : [{ directoryId: place.directory.id, name: place.name, held }];
+    return isKept ? [] : [{ ...stale, held }];
   }
 
   /** Watches what changes a node's attributes, as far as that is possible. Call it before reading them. */

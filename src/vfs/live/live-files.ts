@@ -141,7 +141,8 @@ export class LiveFiles {
 
   async #examine({ directory, name, kinds }: Suspect): Promise<void> {
     if (this.#options.ids.find(directory.id) !== directory) return;
-    if (name !== null) await this.#examineName(directory, name, kinds);
+    if (kinds.has('unwatched')) this.#unwatched(directory);
+    else if (name !== null) await this.#examineName(directory, name, kinds);
     else if (kinds.has('name')) this.expire(directory, true);
     else await this.compare(directory, kinds.has('data'));
   }
@@ -228,9 +229,20 @@ export class LiveFiles {
     if (!this.#isPaused && !this.#isClosed) this.#sendNode({ nodeId: id, dropsData: true });
   }
 
-  /** Makes the guest ask for a name that nobody watches any more. */
+  /** Makes the guest ask for a name that nobody watches any more, also if it moves the name only when it gets the reply. */
   expireName(name: StaleName): void {
     this.#sendName(name);
+    for (const ms of REPEATS_MS) {
+      this.#later(ms, () => {
+        if (!this.#isPaused && !this.#isClosed) this.#sendName(name);
+      });
+    }
+  }
+
+  /** Makes the guest forget the names of a directory whose watch has ended: it may have got some of them since. */
+  #unwatched(directory: HeldNode): void {
+    for (const name of [...(directory.names?.keys() ?? [])]) this.#changedName(directory, name);
+    this.expire(directory, true);
   }
 
   #sendAgain(held: HeldNode, stale: StaleNode): void {

@@ -74,7 +74,12 @@ export class RealChanges implements ChangeSource {
       return;
     }
     const { mask, name } = event;
-    if ((mask & IN.IGNORED) !== 0) this.forget(directory);
+    if ((mask & IN.IGNORED) !== 0) {
+      this.forget(directory);
+      // A directory that got the inode of a deleted one counted as watched until now.
+      this.#onChange({ directory, name: null, kind: 'unwatched' });
+      return;
+    }
     if (name !== null) this.#onChange({ directory, name, kind: kindOf(mask) });
     if (name === null || (mask & NAMES) !== 0)
       this.#onChange({ directory, name: null, kind: 'attributes' });
