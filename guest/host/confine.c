@@ -8,7 +8,8 @@
  * memory) and has no capability. --user and --group set its ids (root only). --root gives it namespaces for files,
  * network, IPC and host name; it sees only the listed files, under the same paths: --dir and --file read-only, --data
  * writable. --landlock, for hosts without namespaces, lets it open only these files, and make no socket. A path that
- * does not exist is left out. --counter-khz does not start it where the processor's counter runs at another rate. src/host/confinement.ts calls this; docs/decisions/0016-confinement.md says why.
+ * does not exist is left out. With --counter-khz it starts only where the processor's counter runs at this rate.
+ * src/host/confinement.ts calls this; docs/decisions/0016-confinement.md says why.
  */
 #include "confine.h"
 #include <errno.h>

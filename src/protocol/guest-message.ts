@@ -151,7 +151,7 @@ export function decodePid(body: Buffer): number {
   throw guestProtocolError('a process id', { subject: 'OK', limit: MAX_PID, got: pid });
 }
 
-/** A guest that stands still. */
+/** The report of a frozen guest. */
 export interface Frozen {
   /** Bytes of the file channel that it has sent. */
   readonly sentBytes: bigint;

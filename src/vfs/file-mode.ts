@@ -13,6 +13,10 @@ export const S_ISGID = 0o2000;
 export const S_IXGRP = 0o010;
 /** All permission bits, with set-user-id, set-group-id and sticky. */
 export const PERMISSION_BITS = 0o7777;
+/** Those of the owner, the group and others. */
+export const NINE_BITS = 0o777;
+export const GROUP_BITS = 0o070;
+export const OWNER_WRITE = 0o200;
 
 /** open(2) flags on x86-64 and aarch64 Linux, as FUSE carries them. */
 export const O_ACCMODE = 3;

@@ -7,7 +7,7 @@
 /* Returns the rate of the counter as this kernel measured it at its boot, in kHz; 0 if it measured none. */
 uint32_t counter_khz(void);
 
-/* Returns the first processor's rate in the text of /proc/cpuinfo, in kHz; 0 if there is none. */
+/* Returns the rate of the first processor in the text of /proc/cpuinfo, in kHz; 0 if there is none. */
 uint32_t counter_parse_khz(const char *cpuinfo);
 
 #endif

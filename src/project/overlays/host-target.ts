@@ -2,6 +2,7 @@ import { type BigIntStats, closeSync, constants, fstatSync, promises, readdirSyn
 import { posix } from 'node:path';
 import { GondolinError } from '../../errors/gondolin-error.ts';
 import { descriptorPath, openAt, readLink } from '../../host/libc.ts';
+import { O_CLOEXEC, O_PATH } from '../../vfs/file-mode.ts';
 import { stampText } from '../../vfs/overlay/lower-stamp.ts';
 import type { AttributeSet } from '../../vfs/real/attributes/attribute-set.ts';
 import {
@@ -11,8 +12,6 @@ import {
 import { HostPlace } from '../../vm/files/copy/host-place.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
 const CHUNK_BYTES = 1024 * 1024;
 
 /** A file of the host at a path. */

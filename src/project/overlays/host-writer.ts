@@ -14,6 +14,7 @@ import {
   unlinkAt,
 } from '../../host/libc.ts';
 import { errnoName } from '../../protocol/errno.ts';
+import { O_CLOEXEC, O_PATH } from '../../vfs/file-mode.ts';
 import type { AttributeSet } from '../../vfs/real/attributes/attribute-set.ts';
 import { writeHostAttributes } from '../../vfs/real/attributes/host-attributes.ts';
 import {
@@ -25,8 +26,6 @@ import {
 } from './host-target.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants;
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
 /** Errors of a file system that makes no such link: too many names, no links at all, or another file system. */
 const NO_LINK: readonly unknown[] = ['EMLINK', 'EPERM', 'EXDEV', 'EOPNOTSUPP'];
 

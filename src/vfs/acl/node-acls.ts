@@ -1,4 +1,4 @@
-import { PERMISSION_BITS, S_IFDIR, S_IFMT, S_ISGID } from '../file-mode.ts';
+import { GROUP_BITS, NINE_BITS, PERMISSION_BITS, S_IFDIR, S_IFMT, S_ISGID } from '../file-mode.ts';
 import type { HeldNode } from '../nodes/node-table.ts';
 import type {
   AttributeChange,
@@ -27,9 +27,6 @@ import {
  * permission bits and lists consistent, and pass default lists on. Entries name users and groups of the guest: the host
  * never gives them a meaning.
  */
-
-const NINE_BITS = 0o777;
-const GROUP_BITS = 0o070;
 
 /** Mode and lists that a new node gets from its directory. */
 export interface InheritedAcls {

@@ -234,7 +234,7 @@ export class LiveFiles {
     this.#sendName(name);
     for (const ms of REPEATS_MS) {
       this.#later(ms, () => {
-        if (!this.#isPaused && !this.#isClosed) this.#sendName(name);
+        if (!this.#isPaused) this.#sendName(name);
       });
     }
   }

@@ -1,6 +1,7 @@
 import { withGroup } from '../acl/node-acls.ts';
 import { ACL_ACCESS } from '../acl/posix-acl.ts';
 import {
+  GROUP_BITS,
   O_EXCL,
   O_RDONLY,
   O_RDWR,
@@ -18,7 +19,6 @@ import { isDirectory, type OverlayNode } from './overlay-node.ts';
 import type { OverlayNodes } from './overlay-nodes.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
-const GROUP_BITS = 0o070;
 const NOTHING = Buffer.alloc(CHUNK_BYTES);
 
 /** Where a copy is made: null for a file without a name. */

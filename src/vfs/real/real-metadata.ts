@@ -1,6 +1,6 @@
 import { type BigIntStats, chmodSync, fstatSync, ftruncateSync } from 'node:fs';
 import { descriptorPath, setTimes } from '../../host/libc.ts';
-import { O_RDWR, PERMISSION_BITS, S_IFLNK, S_IFMT, S_ISGID } from '../file-mode.ts';
+import { O_RDWR, OWNER_WRITE, PERMISSION_BITS, S_IFLNK, S_IFMT, S_ISGID } from '../file-mode.ts';
 import type { AttributeChange, Attributes, Caller } from '../provider.ts';
 import { isSettled } from '../settled.ts';
 import {
@@ -19,8 +19,6 @@ import { closeDescriptors, openRegular } from './descriptors/open-regular.ts';
 import type { RealNode } from './nodes/real-node.ts';
 import type { RealNodeTable } from './nodes/real-node-table.ts';
 import type { RealHandle } from './open-files.ts';
-
-const OWNER_WRITE = 0o200;
 
 type OwnerAndMode = Pick<AttributeChange, 'uid' | 'gid' | 'mode' | 'groupPermissions'>;
 

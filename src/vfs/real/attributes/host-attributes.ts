@@ -8,7 +8,7 @@ import {
   setAttribute,
 } from '../../../host/libc.ts';
 import { ERRNO } from '../../../protocol/errno.ts';
-import { PERMISSION_BITS } from '../../file-mode.ts';
+import { NINE_BITS, OWNER_WRITE, PERMISSION_BITS } from '../../file-mode.ts';
 import { OWN, toGuestName, toHostName } from './attribute-names.ts';
 import { type AttributeSet, attributeSet, permissionsOnHost } from './attribute-set.ts';
 import { presentMode } from './ownership.ts';
@@ -17,9 +17,6 @@ import { NO_VIRTUAL_STAT, noteStat, readNotedStat } from './virtual-stat.ts';
 /*
  * Extended attributes of open host files (O_PATH will do) outside of a mount, in the form that `RealFSProvider` gives them.
  */
-
-const OWNER_WRITE = 0o200;
-const NINE_BITS = 0o777;
 
 function unless<T>(errno: number, read: () => T): T | null {
   try {

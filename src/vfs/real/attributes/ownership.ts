@@ -1,5 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import {
+  GROUP_BITS,
   PERMISSION_BITS,
   S_IFBLK,
   S_IFCHR,
@@ -12,7 +13,6 @@ import {
 import type { Attributes, Caller } from '../../provider.ts';
 import type { VirtualStat } from './virtual-stat.ts';
 
-const GROUP_BITS = 0o070;
 const VIRTUAL_TYPES: readonly number[] = [S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK];
 
 /** Maps host owners to guest owners: our own files and the mount owner's belong to the sandbox's user. */

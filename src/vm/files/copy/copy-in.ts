@@ -13,6 +13,7 @@ import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { descriptorPath, openAt, readLink } from '../../../host/libc.ts';
 import { FILES_OPEN, MAX_FILES_DATA_BYTES } from '../../../protocol/constants.ts';
 import type { FilesChange, FilesPath } from '../../../protocol/files/files-request.ts';
+import { O_CLOEXEC, O_PATH } from '../../../vfs/file-mode.ts';
 import { decodeNothing } from '../decode.ts';
 import type { FilesSession } from '../files-session.ts';
 import { OpenGuestFile } from '../open-file.ts';
@@ -24,8 +25,6 @@ import { runJobs } from './job-queue.ts';
 import { LinkNames } from './link-names.ts';
 
 const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
 const readAt = promisify(read);
 
 interface Job {

@@ -14,6 +14,7 @@ import { FILES_OPEN } from '../../../protocol/constants.ts';
 import { ERRNO } from '../../../protocol/errno.ts';
 import { type FileAttributes, readAttributes } from '../../../protocol/files/file-attributes.ts';
 import type { FilesPath } from '../../../protocol/files/files-request.ts';
+import { O_CLOEXEC, O_PATH } from '../../../vfs/file-mode.ts';
 import { decodePath, type ListedPage, type PageEntry } from '../decode.ts';
 import { readPages } from '../directory.ts';
 import type { FilesSession } from '../files-session.ts';
@@ -27,8 +28,6 @@ import { LinkNames } from './link-names.ts';
 import { WaitingMemory } from './waiting-memory.ts';
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-const O_PATH = 0o10000000;
-const O_CLOEXEC = 0o2000000;
 
 /** Directories of which a part is listed, and the rest later. A files process has 1,024 open files for all of us. */
 const MAX_OPEN_LISTINGS = 32;

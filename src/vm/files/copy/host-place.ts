@@ -4,9 +4,9 @@ import { GondolinError } from '../../../errors/gondolin-error.ts';
 import { openAt, SystemError } from '../../../host/libc.ts';
 import { errnoName, isErrnoName } from '../../../protocol/errno.ts';
 import { printable } from '../../../protocol/printable.ts';
+import { O_CLOEXEC } from '../../../vfs/file-mode.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants;
-const O_CLOEXEC = 0o2000000;
 
 /**
  * A name below the host directory of a copy: each name is one component, as `latin1` text that carries any byte.
