@@ -173,9 +173,14 @@ export class ProjectHost {
     this.#end();
   }
 
+  /** Resolves when the record has the present states: other commands read them from it. Never rejects: see `warn`. */
+  async saved(): Promise<void> {
+    await this.#saving;
+  }
+
   /** Forgets the project. All sandboxes must have ended. */
   async close(): Promise<void> {
-    await this.#saving;
+    await this.saved();
     await this.#logs.close();
     await this.#server?.close();
     removeProject(this.#options.directory);

@@ -67,7 +67,6 @@ interface Graced extends Named {
  * `diff` returns what `apply` would do.
  */
 export type ProjectRequest =
-  | { readonly method: 'describe' }
   | {
       readonly method: 'apply';
       readonly source: ProjectSource;
@@ -93,7 +92,6 @@ const graceMs = nullable(integer({ min: 0 }));
 const names = list(text());
 
 export const projectRequest: Decoder<ProjectRequest> = tagged<ProjectRequest>('method', {
-  describe: object<RequestOf<'describe'>>({ method: literal('describe') }),
   apply: object<RequestOf<'apply'>>({
     method: literal('apply'),
     source: projectSource,

@@ -58,9 +58,9 @@ async function apply(
   await streamWork(host, connection, async (gone) => {
     await host.project.apply(target, isForced);
     const waited = host.project.waitFor(names, wait);
-    const problem = await Promise.race([waited, gone.then(() => null), timeout(waitLimitMs)]);
-    if (problem === null) return { failed: null };
-    return { failed: problem };
+    const failed = await Promise.race([waited, gone.then(() => null), timeout(waitLimitMs)]);
+    await host.saved();
+    return { failed };
   });
   return null;
 }
@@ -77,29 +77,32 @@ async function streamUntilGone(
   stop();
 }
 
+async function changeSandboxes(
+  request: Extract<ProjectRequest, { method: 'start' | 'stop' | 'restart' }>,
+  { project }: ProjectHost,
+): Promise<void> {
+  const names = project.namesFor(request.names);
+  if (request.method === 'start') return project.start(names);
+  if (request.method === 'stop') return project.stop(names, request.graceMs);
+  for (const name of names) await project.restart(name, request.graceMs);
+}
+
 /** Serves a request of another command. @throws {GondolinError} for the reply */
 export async function serveRequest(
   request: ProjectRequest,
   host: ProjectHost,
   connection: RequestConnection,
 ): Promise<unknown> {
-  const { project } = host;
   switch (request.method) {
-    case 'describe':
-      return host.record;
     case 'diff':
       return host.preview(request.source, request.isForced);
     case 'apply':
       return apply(request, host, connection);
     case 'start':
-      return project.start(project.namesFor(request.names));
     case 'stop':
-      return project.stop(project.namesFor(request.names), request.graceMs);
     case 'restart':
-      for (const name of project.namesFor(request.names)) {
-        await project.restart(name, request.graceMs);
-      }
-      return null;
+      await changeSandboxes(request, host);
+      return host.saved();
     case 'down':
       return streamWork(host, connection, () => host.down(request.graceMs));
     case 'events':

@@ -35,6 +35,8 @@ async function up(projectName: string | null = null, sandboxes = PROJECT) {
   const hosted = await hostProject(cwd, sandboxes, { projectName });
   const names = sandboxes.map(({ name }) => name);
   expect(await hosted.host.project.waitFor(names, 'up')).toBeNull();
+  // Commands read the record, which is written a moment after the change.
+  await hosted.host.saved();
   return { cwd, ...hosted };
 }
 

@@ -43,6 +43,17 @@ it('requests that are wrong are refused, and the project continues', async () =>
   expect(await host.project.waitFor(['db'], 'up')).toBeNull();
 });
 
+it('the record has what a request has changed once its reply has come', async () => {
+  const { directory } = await hostProject(temporaryDirectory(), [service('db')]);
+  const phase = () => readProject(directory)?.record.sandboxes[0]?.phase;
+  for (let round = 0; round < 20; round++) {
+    await requestControl(directory, { method: 'stop', names: [], graceMs: null });
+    expect(phase()).toBe('stopped');
+    await requestControl(directory, { method: 'start', names: [] });
+    expect(phase()).not.toBe('stopped');
+  }
+});
+
 it('a damaged record is no project, and one of a dead process is', async () => {
   const cwd = temporaryDirectory();
   const { directory } = await hostProject(cwd, []);
