@@ -148,6 +148,33 @@ static void forgets_what_may_be_untrue(void)
     CHECK(!asks(FUSE_GETATTR, NODE, 16));
 }
 
+static void answers_for_a_directory_whose_name_changed(void)
+{
+    static const uint32_t changes[] = {FUSE_CREATE, FUSE_MKNOD, FUSE_SYMLINK, FUSE_LINK, FUSE_UNLINK};
+    uint8_t reply[16 + sizeof(struct fuse_attr_out)];
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        CHECK(!asks(changes[i], NODE, 20 + i));
+        CHECK(!asks(FUSE_GETATTR, NODE, 1));
+        describe(NODE, 20 + i, false);
+        CHECK(!asks(FUSE_LOOKUP, NODE, 2) && !writes(OTHER_NODE, 3));
+        CHECK(asks(FUSE_GETATTR, NODE, 4));
+        CHECK(read(device[0], reply, sizeof reply) == sizeof reply);
+        CHECK(!asks(FUSE_GETATTR, NODE, 5));
+    }
+    /* Another change was made since the host looked at it. */
+    CHECK(!asks(FUSE_CREATE, NODE, 30) && !asks(FUSE_UNLINK, NODE, 31));
+    describe(NODE, 30, false);
+    CHECK(!asks(FUSE_GETATTR, NODE, 6));
+    describe(NODE, 31, false);
+    CHECK(!asks(FUSE_RMDIR, NODE, 32));
+    CHECK(!asks(FUSE_GETATTR, NODE, 7));
+    /* A changed name is a changed time of the file that it led to. */
+    (void)writes(OTHER_NODE, 33);
+    describe(OTHER_NODE, 33, false);
+    CHECK(!asks(FUSE_UNLINK, NODE, 34));
+    CHECK(!asks(FUSE_GETATTR, OTHER_NODE, 8));
+}
+
 static void ignores_malformed_messages(void)
 {
     uint8_t message[16 + 20 + sizeof(struct fuse_attr_out) + GONDOLIN_MAX_WRITTEN_BYTES + 1] = {0};
@@ -173,6 +200,7 @@ void unit_written(void)
     answers_once_what_the_host_said();
     reads_no_more_than_there_is_and_was_asked_for();
     forgets_what_may_be_untrue();
+    answers_for_a_directory_whose_name_changed();
     ignores_malformed_messages();
     (void)close(device[0]);
     (void)close(device[1]);

@@ -3,6 +3,7 @@ import { EDITOR_UID } from '../protocol/constants.ts';
 import { ERRNO } from '../protocol/errno.ts';
 import type { FuseRequest } from '../protocol/fuse/fuse-request.ts';
 import type { RequestReservation } from './bounds/request-reservation.ts';
+import { tellDirectory } from './fuse/changed-directories.ts';
 import type { FuseContext, FuseOperation, FuseReply } from './fuse/context.ts';
 import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
 import { encodeReply } from './fuse/encode.ts';
@@ -72,11 +73,12 @@ export class OperationTable {
     try {
       const operation = this.#operations[request.opcode];
       if (operation === undefined) return encodeReply(request.unique, ERRNO.ENOSYS);
-      const reply =
-        request.uid === EDITOR_UID
-          ? repeat(context, request, room)
-          : operation(context, request, room);
-      return toMessage(request, await reply);
+      if (request.uid === EDITOR_UID)
+        return toMessage(request, await repeat(context, request, room));
+      const reply = await operation(context, request, room);
+      // Hooks and watchers see each request.
+      if (this.#operations !== OPERATIONS) return toMessage(request, reply);
+      return toMessage(request, await tellDirectory(context, request, reply));
     } catch (error) {
       if (GondolinError.is(error)) throw error;
       return encodeReply(request.unique, toErrno(error));

@@ -27,7 +27,7 @@
 
 struct written_file {
     uint64_t node;
-    /* Its last WRITE, while no other request may have changed the file since; else 0. */
+    /* Its last WRITE or change of a name, while no other request may have changed it since; else 0. */
     uint64_t unique;
     int64_t valid_until_ms;
     bool has_attributes;
@@ -71,8 +71,8 @@ static void drop_all(void)
         drop(&files[i]);
 }
 
-/* Starts over with each WRITE, and says what was used of what came with the one before. */
-static void note_write(uint64_t node, uint64_t unique, uint8_t *request)
+/* Starts over with each change. Returns what was used of what came with the one before. */
+static uint32_t note_change(uint64_t node, uint64_t unique)
 {
     struct written_file *file = find(node);
     if (file == NULL) {
@@ -80,10 +80,11 @@ static void note_write(uint64_t node, uint64_t unique, uint8_t *request)
         file->node = node;
         file->used = 0;
     }
-    store_u32(request + USED_AT, file->used);
+    uint32_t used = file->used;
     drop(file);
     file->unique = unique;
     file->used = 0;
+    return used;
 }
 
 static void reply(int device_fd, uint64_t unique, const uint8_t *bytes, size_t length)
@@ -120,6 +121,21 @@ static bool answer_read(int device_fd, struct written_file *file, uint64_t uniqu
     return true;
 }
 
+/* Whether it changes a name of the directory that it names. */
+static bool changes_name(uint32_t opcode)
+{
+    switch (opcode) {
+    case FUSE_CREATE:
+    case FUSE_MKNOD:
+    case FUSE_SYMLINK:
+    case FUSE_LINK:
+    case FUSE_UNLINK:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Whether it changes no file that the kernel knows. */
 static bool is_harmless(const struct fuse_in_header *header, const uint8_t *body)
 {
@@ -149,13 +165,17 @@ static bool serve(int device_fd, const struct fuse_in_header *header, uint8_t *r
 {
     const uint8_t *body = request + BODY_AT;
     struct written_file *file = find(header->nodeid);
-    if (header->opcode == FUSE_WRITE)
-        note_write(header->nodeid, header->unique, request);
-    else if (!is_harmless(header, body))
+    if (header->opcode == FUSE_WRITE) {
+        store_u32(request + USED_AT, note_change(header->nodeid, header->unique));
+    } else if (changes_name(header->opcode)) {
         drop_all();
-    else if (file != NULL && header->opcode == FUSE_GETATTR)
+        (void)note_change(header->nodeid, header->unique);
+    } else if (!is_harmless(header, body)) {
+        drop_all();
+    }
+    if (file != NULL && header->opcode == FUSE_GETATTR)
         return answer_attributes(device_fd, file, header->unique);
-    else if (file != NULL && header->opcode == FUSE_READ)
+    if (file != NULL && header->opcode == FUSE_READ)
         return answer_read(device_fd, file, header->unique, body);
     return false;
 }

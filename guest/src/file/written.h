@@ -1,6 +1,6 @@
 /*
- * State of files that the guest has just written, as the host has described it, from which the agent replies to the kernel itself: a program that seeks
- * in a file that it writes makes the kernel ask for attributes and contents after each part. A file's entry goes with each notification
+ * State of files that the guest has just written, and of directories in which it has changed a name, as the host has described it, from which the agent
+ * replies to the kernel itself: a program that seeks in a file that it writes makes the kernel ask for attributes and contents after each part. An entry goes with each notification
  * and each request that may make it untrue. Thread-safe.
  */
 #ifndef GONDOLIN_WRITTEN_H

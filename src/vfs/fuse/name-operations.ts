@@ -9,6 +9,7 @@ import { asOwnChange, withoutNotice, withoutNotices } from '../live/own-change.t
 import { type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
 import type { VfsNode } from '../provider.ts';
 import { toErrno, VfsError } from '../vfs-error.ts';
+import { noteDirectoryAsked } from './changed-directories.ts';
 import {
   assertWritable,
   caller,
@@ -57,6 +58,7 @@ const getAttributes: FuseOperation = (context, request) => {
   if (request.nodeId === ROOT_NODE_ID) return rootAttributes();
   const held = target(context, request, 'read');
   noteAsked(held);
+  noteDirectoryAsked(held);
   return attributesReply(context, held);
 };
 

@@ -99,8 +99,9 @@ async function readWhole(
   }
 }
 
-function encodeWritten(
-  { nodeId, unique }: FuseRequest,
+/** Encodes a NOTIFY_WRITTEN message: docs/protocol.md, "Files just written". */
+export function encodeWritten(
+  { nodeId, unique }: Pick<FuseRequest, 'nodeId' | 'unique'>,
   attributes: Buffer,
   data: Buffer | null,
 ): Buffer {

@@ -6,6 +6,7 @@ import type { RecentAttributes } from '../nodes/recent-attributes.ts';
 import type { Attributes } from '../provider.ts';
 import { isSettled } from '../settled.ts';
 import type { StaleName } from './notification.ts';
+import { isUnchanged } from './own-change.ts';
 
 /** Validity of what the guest is notified of. Finite, for changes that no kernel reports. */
 const WATCHED_TTL_MS = 3_600_000;
@@ -139,6 +140,11 @@ export class GuestView {
       ...{ atMs: performance.now(), isSettled: isSettled(ctimeNs) },
     };
     return WATCHED_TTL_MS;
+  }
+
+  /** Returns for how long the guest may use attributes, in milliseconds, if they are what it is known to have; else null. */
+  toldTtlMs({ told }: HeldNode, attributes: Attributes): number | null {
+    return told !== null && isUnchanged(told, attributes) ? WATCHED_TTL_MS : null;
   }
 
   #forgotten(held: HeldNode): void {

@@ -42,6 +42,9 @@ export interface HeldNode {
   listingDrops: number;
   /** Requests that follow the guest's WRITEs; null before the first. */
   readBack: ReadBack | null;
+  /** Changes of names in this directory with whose replies its attributes still go, and whether one came since the guest asked for them. */
+  toldChanges: number;
+  isNameChanged: boolean;
   /** Inode number and file type bits in the attributes that the guest received; 0 before. */
   ino: bigint;
   type: number;
@@ -106,6 +109,7 @@ export function newHeldNode(id: number, mount: Mount, node: VfsNode, lookups: nu
   return {
     ...{ id, mount, node, lookups, openedCtimeNs: null, told: null, place: null, names: null },
     ...{ ownChangeNs: 0n, ownChanges: 0, listingDrops: 0, readBack: null, ino: 0n, type: 0 },
+    ...{ toldChanges: 0, isNameChanged: false },
   };
 }
 

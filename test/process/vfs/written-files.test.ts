@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
@@ -102,6 +102,33 @@ it('after an edit of the host the guest is told the present state', async () => 
   appendFileSync(join(directory, 'f'), '!');
   await write('O');
   expect(said.map((file) => [sizeOf(file), file.content])).toEqual([[7, 'Oheirs!']]);
+});
+
+it('a guest that asks for a directory after changes of its names gets its attributes with the next ones, until it stops asking', async () => {
+  const { directory, client, said } = await makeFile();
+  const top = await client.walk('m');
+  expect(said).toEqual([]);
+  await client.stat(top);
+  for (let index = 0; index < 20; index++) await client.symlink(top, `link${index}`, 'f');
+  expect(said.map(({ id, content }) => [id, content])).toEqual(Array(16).fill([top, null]));
+  await client.stat(top);
+  await client.unlink(top, 'link0');
+  expect(said.at(-1)?.attributes.subarray(0, 88)).not.toEqual(said[0]?.attributes.subarray(0, 88));
+  const { mtimeNs } = statSync(directory, { bigint: true });
+  const attributes = said.at(-1)?.attributes as Buffer;
+  expect(attributes.readBigUInt64LE(48)).toBe(mtimeNs / 1_000_000_000n);
+  expect(BigInt(attributes.readUInt32LE(68))).toBe(mtimeNs % 1_000_000_000n);
+});
+
+it('a directory that the host changes as well is not among them', async () => {
+  const { directory, client, said } = await makeFile();
+  const top = await client.walk('m');
+  await client.stat(top);
+  await client.create(top, 'two');
+  expect(said).toHaveLength(1);
+  chmodSync(directory, 0o700);
+  await client.create(top, 'three');
+  expect(said).toHaveLength(1);
 });
 
 it('with hooks the guest asks for everything', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ProjectStream } from '../../../../src/project/background/project-client.ts';
+import { askProject, ProjectStream } from '../../../../src/project/background/project-client.ts';
 import { ProjectHost } from '../../../../src/project/background/project-host.ts';
 import {
   listProjects,
@@ -47,9 +47,9 @@ it('the record has what a request has changed once its reply has come', async ()
   const { directory } = await hostProject(temporaryDirectory(), [service('db')]);
   const phase = () => readProject(directory)?.record.sandboxes[0]?.phase;
   for (let round = 0; round < 20; round++) {
-    await requestControl(directory, { method: 'stop', names: [], graceMs: null });
+    await askProject(directory, { method: 'stop', names: [], graceMs: null });
     expect(phase()).toBe('stopped');
-    await requestControl(directory, { method: 'start', names: [] });
+    await askProject(directory, { method: 'start', names: [] });
     expect(phase()).not.toBe('stopped');
   }
 });
