@@ -202,9 +202,7 @@ export class ProjectHost {
   /** Writes the states: the latest ones, one write at a time. */
   #save(): void {
     this.#isSaveWanted = true;
-    this.#saving ??= this.#saveLatest().finally(() => {
-      this.#saving = null;
-    });
+    this.#saving ??= this.#saveLatest();
   }
 
   async #saveLatest(): Promise<void> {
@@ -218,5 +216,7 @@ export class ProjectHost {
         if (isFirst) this.warn(error);
       }
     }
+    // In the same turn as the last look at what is wanted: a later change starts this again.
+    this.#saving = null;
   }
 }

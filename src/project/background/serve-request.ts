@@ -56,11 +56,14 @@ async function apply(
   const target = await host.load(source);
   const names = target.sandboxes.map(({ name }) => name);
   await streamWork(host, connection, async (gone) => {
-    await host.project.apply(target, isForced);
-    const waited = host.project.waitFor(names, wait);
-    const failed = await Promise.race([waited, gone.then(() => null), timeout(waitLimitMs)]);
-    await host.saved();
-    return { failed };
+    try {
+      await host.project.apply(target, isForced);
+      const waited = host.project.waitFor(names, wait);
+      const left = gone.then(() => null);
+      return { failed: await Promise.race([waited, left, timeout(waitLimitMs)]) };
+    } finally {
+      await host.saved();
+    }
   });
   return null;
 }
@@ -101,8 +104,7 @@ export async function serveRequest(
     case 'start':
     case 'stop':
     case 'restart':
-      await changeSandboxes(request, host);
-      return host.saved();
+      return changeSandboxes(request, host).finally(() => host.saved());
     case 'down':
       return streamWork(host, connection, () => host.down(request.graceMs));
     case 'events':
