@@ -3,7 +3,7 @@ import { EDITOR_UID } from '../protocol/constants.ts';
 import { ERRNO } from '../protocol/errno.ts';
 import type { FuseRequest } from '../protocol/fuse/fuse-request.ts';
 import type { RequestReservation } from './bounds/request-reservation.ts';
-import { tellDirectory } from './fuse/changed-directories.ts';
+import { tellingDirectories } from './fuse/changed-directories.ts';
 import type { FuseContext, FuseOperation, FuseReply } from './fuse/context.ts';
 import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
 import { encodeReply } from './fuse/encode.ts';
@@ -24,6 +24,8 @@ const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   ...DIRECTORY_OPERATIONS,
   ...XATTR_OPERATIONS,
 };
+/** While no hook and no watcher wants to see each request. */
+const UNOBSERVED = tellingDirectories(OPERATIONS);
 
 /** Receives an operation that succeeded. Must not throw. */
 export type FileWatcher = (context: VfsHookContext) => void;
@@ -33,7 +35,7 @@ export class OperationTable {
   readonly #hooks: VfsHooks | null;
   readonly #calls: HookCalls;
   readonly #watchers = new Set<FileWatcher>();
-  #operations: Readonly<Record<number, FuseOperation>> = OPERATIONS;
+  #operations: Readonly<Record<number, FuseOperation>> = UNOBSERVED;
 
   constructor(hooks: VfsHooks | null, calls: HookCalls) {
     this.#hooks = hooks;
@@ -55,8 +57,8 @@ export class OperationTable {
   #choose(): void {
     const hooks = this.#hooks;
     const isObserved = hooks !== null || this.#watchers.size > 0;
-    if (!isObserved) this.#operations = OPERATIONS;
-    else if (this.#operations === OPERATIONS) {
+    if (!isObserved) this.#operations = UNOBSERVED;
+    else if (this.#operations === UNOBSERVED) {
       const onDone: FileWatcher = (context) => {
         for (const watcher of this.#watchers) watcher(context);
       };
@@ -73,12 +75,11 @@ export class OperationTable {
     try {
       const operation = this.#operations[request.opcode];
       if (operation === undefined) return encodeReply(request.unique, ERRNO.ENOSYS);
-      if (request.uid === EDITOR_UID)
-        return toMessage(request, await repeat(context, request, room));
-      const reply = await operation(context, request, room);
-      // Hooks and watchers see each request.
-      if (this.#operations !== OPERATIONS) return toMessage(request, reply);
-      return toMessage(request, await tellDirectory(context, request, reply));
+      const reply =
+        request.uid === EDITOR_UID
+          ? repeat(context, request, room)
+          : operation(context, request, room);
+      return toMessage(request, await reply);
     } catch (error) {
       if (GondolinError.is(error)) throw error;
       return encodeReply(request.unique, toErrno(error));

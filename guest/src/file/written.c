@@ -167,11 +167,10 @@ static bool serve(int device_fd, const struct fuse_in_header *header, uint8_t *r
     struct written_file *file = find(header->nodeid);
     if (header->opcode == FUSE_WRITE) {
         store_u32(request + USED_AT, note_change(header->nodeid, header->unique));
-    } else if (changes_name(header->opcode)) {
-        drop_all();
-        (void)note_change(header->nodeid, header->unique);
     } else if (!is_harmless(header, body)) {
         drop_all();
+        if (changes_name(header->opcode))
+            (void)note_change(header->nodeid, header->unique);
     }
     if (file != NULL && header->opcode == FUSE_GETATTR)
         return answer_attributes(device_fd, file, header->unique);

@@ -1,7 +1,8 @@
 /*
- * State of files that the guest has just written, and of directories in which it has changed a name, as the host has described it, from which the agent
- * replies to the kernel itself: a program that seeks in a file that it writes makes the kernel ask for attributes and contents after each part. An entry goes with each notification
- * and each request that may make it untrue. Thread-safe.
+ * State of files that the guest has just written, and of directories in which it has just changed a name, as the host has described it, from
+ * which the agent replies to the kernel itself. A program that seeks in a file that it writes makes the kernel ask for attributes and contents
+ * after each part; one that makes files makes it ask for the attributes of their directory. An entry goes with each notification and each
+ * request that may make it untrue. Thread-safe.
  */
 #ifndef GONDOLIN_WRITTEN_H
 #define GONDOLIN_WRITTEN_H

@@ -2,15 +2,13 @@ import { OPCODE } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { attributesOf } from '../live/own-change.ts';
 import type { HeldNode } from '../nodes/node-table.ts';
-import type { FuseContext, FuseReply } from './context.ts';
+import type { FuseContext, FuseOperation } from './context.ts';
 import { encodeAttributes, encodeReply } from './encode.ts';
 import { encodeWritten } from './written-files.ts';
 
 /** Requests that change a name of the directory that they name, and nothing that its `st_nlink` counts. */
-const CHANGES = new Set<number>([
-  ...[OPCODE.CREATE, OPCODE.MKNOD, OPCODE.SYMLINK, OPCODE.LINK, OPCODE.UNLINK],
-]);
-/** Changes in a row with which the attributes come. The next one comes without: if the guest does not ask, later ones do as well. */
+const CHANGES = [OPCODE.CREATE, OPCODE.MKNOD, OPCODE.SYMLINK, OPCODE.LINK, OPCODE.UNLINK];
+/** Changes in a row with which the attributes go. The one after them goes without, so that a guest that still wants them asks. */
 const TOLD_CHANGES = 16;
 
 /** Notes that the guest asks for a directory's attributes. */
@@ -20,25 +18,41 @@ export function noteDirectoryAsked(held: HeldNode): void {
 }
 
 /**
- * Returns the reply to a request that may have changed a name. If the guest asked for the attributes of that directory after an earlier change, they go
- * before it, for the agent to reply with: Linux drops them with each changed name, and `npm`, `make` and `tar` look at the directory
- * between two files.
+ * Returns the operations with those that change a name of a directory also telling its attributes, if the guest asked for them after an earlier change.
+ * They go before the reply, for the agent to reply with: Linux drops them with each changed name, and `npm` and `make` look at the directory between two files.
  */
-export async function tellDirectory(
-  { ids, view, opensDirectories }: FuseContext,
-  { opcode, nodeId, unique }: FuseRequest,
-  reply: FuseReply,
-): Promise<FuseReply> {
-  if (!CHANGES.has(opcode) || !Buffer.isBuffer(reply)) return reply;
-  const directory = ids.find(nodeId);
-  if (directory === null) return reply;
+export function tellingDirectories(
+  operations: Readonly<Record<number, FuseOperation>>,
+): Readonly<Record<number, FuseOperation>> {
+  const telling: Record<number, FuseOperation> = { ...operations };
+  for (const opcode of CHANGES) {
+    const operation = operations[opcode];
+    if (operation !== undefined) telling[opcode] = tellingDirectory(operation);
+  }
+  return telling;
+}
+
+function tellingDirectory(operation: FuseOperation): FuseOperation {
+  return async (context, request, room) => {
+    const reply = await operation(context, request, room);
+    const message = await describeDirectory(context, request);
+    if (message === null || !Buffer.isBuffer(reply)) return reply;
+    return { whole: Buffer.concat([message, encodeReply(request.unique, 0, reply)]) };
+  };
+}
+
+/** Returns the message for the agent; null when the guest does not want it, or may not keep the attributes. */
+async function describeDirectory(
+  { ids, view }: FuseContext,
+  request: FuseRequest,
+): Promise<Buffer | null> {
+  const directory = ids.find(request.nodeId);
+  if (directory === null) return null;
   directory.isNameChanged = true;
-  // A hook sees each request.
-  if (directory.toldChanges === 0 || opensDirectories) return reply;
+  if (directory.toldChanges === 0) return null;
   directory.toldChanges -= 1;
   const attributes = await attributesOf(directory);
-  const ttlMs = attributes === null ? null : view.toldTtlMs(directory, attributes);
-  if (attributes === null || ttlMs === null) return reply;
-  const message = encodeWritten({ nodeId, unique }, encodeAttributes(attributes, ttlMs), null);
-  return { whole: Buffer.concat([message, encodeReply(unique, 0, reply)]) };
+  if (attributes === null) return null;
+  const ttlMs = view.toldTtlMs(directory, attributes);
+  return ttlMs === null ? null : encodeWritten(request, encodeAttributes(attributes, ttlMs), null);
 }

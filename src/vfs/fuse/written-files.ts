@@ -101,7 +101,7 @@ async function readWhole(
 
 /** Encodes a NOTIFY_WRITTEN message: docs/protocol.md, "Files just written". */
 export function encodeWritten(
-  { nodeId, unique }: Pick<FuseRequest, 'nodeId' | 'unique'>,
+  { nodeId, unique }: FuseRequest,
   attributes: Buffer,
   data: Buffer | null,
 ): Buffer {

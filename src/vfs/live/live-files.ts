@@ -221,7 +221,7 @@ export class LiveFiles {
     }
     const stale = { nodeId: held.id, dropsData };
     this.#sendNode(stale);
-    if (isRecent) for (const ms of REPEATS_MS) this.#later(ms, () => this.#sendAgain(held, stale));
+    if (isRecent) this.#repeat(() => this.#sendAgain(held, stale));
   }
 
   /** Makes the guest drop a listing that nobody watches. */
@@ -232,11 +232,7 @@ export class LiveFiles {
   /** Makes the guest ask for a name that nobody watches any more, also if it moves the name only when it gets the reply. */
   expireName(name: StaleName): void {
     this.#sendName(name);
-    for (const ms of REPEATS_MS) {
-      this.#later(ms, () => {
-        if (!this.#isPaused) this.#sendName(name);
-      });
-    }
+    this.#repeat(() => this.#sendName(name));
   }
 
   /** Makes the guest forget the names of a directory whose watch has ended: it may have got some of them since. */
@@ -247,16 +243,19 @@ export class LiveFiles {
 
   #sendAgain(held: HeldNode, stale: StaleNode): void {
     const isUnasked = held.told === null && this.#options.ids.find(held.id) === held;
-    if (isUnasked && !this.#isPaused) this.#sendNode(stale);
+    if (isUnasked) this.#sendNode(stale);
   }
 
-  #later(ms: number, run: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      run();
-    }, ms);
-    timer.unref();
-    this.#timers.add(timer);
+  /** Runs `send` again after each of {@link REPEATS_MS}, unless the guest is being saved then. */
+  #repeat(send: () => void): void {
+    for (const ms of REPEATS_MS) {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        if (!this.#isPaused) send();
+      }, ms);
+      timer.unref();
+      this.#timers.add(timer);
+    }
   }
 
   #sendNode(stale: StaleNode): void {

@@ -42,8 +42,9 @@ export interface HeldNode {
   listingDrops: number;
   /** Requests that follow the guest's WRITEs; null before the first. */
   readBack: ReadBack | null;
-  /** Changes of names in this directory with whose replies its attributes still go, and whether one came since the guest asked for them. */
+  /** Number of changes of names in this directory that still bring its attributes. */
   toldChanges: number;
+  /** A name in this directory was changed since the guest asked for its attributes. */
   isNameChanged: boolean;
   /** Inode number and file type bits in the attributes that the guest received; 0 before. */
   ino: bigint;

@@ -1,4 +1,4 @@
-import { O_RDONLY, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../file-mode.ts';
+import { NINE_BITS, O_RDONLY, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from '../file-mode.ts';
 import { entryBatches } from '../listing/entry-batches.ts';
 import type { Attributes, VfsNode, VfsProvider } from '../provider.ts';
 import { hasSameAttributes } from './layer-attributes.ts';
@@ -11,7 +11,7 @@ import type { OverlayNodes } from './overlay-nodes.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 /** Bits of a mode that are compared: owners are virtual, and the rest is not of a host file. */
-const COMPARED_BITS = 0o777;
+const COMPARED_BITS = NINE_BITS;
 
 /** One path that the lower layer does not have, or has otherwise. */
 export interface LayerChange {
