@@ -82,12 +82,17 @@ async function streamUntilGone(
 
 async function changeSandboxes(
   request: Extract<ProjectRequest, { method: 'start' | 'stop' | 'restart' }>,
-  { project }: ProjectHost,
+  host: ProjectHost,
 ): Promise<void> {
+  const { project } = host;
   const names = project.namesFor(request.names);
-  if (request.method === 'start') return project.start(names);
-  if (request.method === 'stop') return project.stop(names, request.graceMs);
-  for (const name of names) await project.restart(name, request.graceMs);
+  try {
+    if (request.method === 'start') await project.start(names);
+    else if (request.method === 'stop') await project.stop(names, request.graceMs);
+    else for (const name of names) await project.restart(name, request.graceMs);
+  } finally {
+    await host.saved();
+  }
 }
 
 /** Serves a request of another command. @throws {GondolinError} for the reply */
@@ -104,7 +109,7 @@ export async function serveRequest(
     case 'start':
     case 'stop':
     case 'restart':
-      return changeSandboxes(request, host).finally(() => host.saved());
+      return changeSandboxes(request, host);
     case 'down':
       return streamWork(host, connection, () => host.down(request.graceMs));
     case 'events':
