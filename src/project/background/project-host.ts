@@ -58,6 +58,8 @@ export class ProjectHost {
   readonly #listeners = new Set<(event: RunEvent) => void>();
   readonly #startedAt = new Date().toISOString();
   #isDetached = false;
+  /** Its directory is being removed. */
+  #isClosed = false;
   #server: ControlServer | undefined;
   #saving: Promise<void> | null = null;
   #isSaveWanted = false;
@@ -173,14 +175,17 @@ export class ProjectHost {
     this.#end();
   }
 
-  /** Resolves when the record has the present states: other commands read them from it. Never rejects: see `warn`. */
+  /** Writes the present states, which other commands read from the record. Never rejects: see `warn`. */
   async saved(): Promise<void> {
+    // A sandbox that is launched has a state before its first event.
+    if (!this.#isClosed) this.#save();
     await this.#saving;
   }
 
   /** Forgets the project. All sandboxes must have ended. */
   async close(): Promise<void> {
-    await this.saved();
+    this.#isClosed = true;
+    await this.#saving;
     await this.#logs.close();
     await this.#server?.close();
     removeProject(this.#options.directory);
