@@ -131,6 +131,12 @@
 #define GONDOLIN_NOTIFY_WRITTEN 1002
 #define GONDOLIN_MAX_WRITTEN_BYTES 16384
 
+/*
+ * A notification for the agent, before the reply to a CREATE: the data of this new file may wait in the agent until it is closed. u64
+ * node, u64 handle, u64 node of its directory, struct fuse_attr, name.
+ */
+#define GONDOLIN_NOTIFY_NEW_FILE 1004
+
 /* The agent sets this bit of a RELEASE's `release_flags`: it has given the kernel the reply itself, and the host sends none. */
 #define GONDOLIN_RELEASE_ANSWERED 2147483648
 

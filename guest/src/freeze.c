@@ -5,7 +5,7 @@
 #include "channel/streams.h"
 #include "exec/exec.h"
 #include "file/disk.h"
-#include "file/fuse_pump.h"
+#include "file/file_port.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
 #include "runtime/util.h"
@@ -36,13 +36,13 @@ static void on_poll(struct loop_timer *timer)
         reply_failed(freeze.request_id, &failure);
         return;
     }
-    if (!fuse_pump_pause()) {
+    if (!file_port_pause()) {
         loop_timer_set(timer, POLL_MS);
         return;
     }
     uint64_t sent;
     uint64_t received;
-    fuse_pump_counts(&sent, &received);
+    file_port_counts(&sent, &received);
     reply_frozen(freeze.request_id, sent, received, counter_khz());
 }
 
@@ -83,7 +83,7 @@ void freeze_end(uint32_t request_id, const struct thaw_request *thaw)
     bool is_set = identity_set(&thaw->identity, &failure) && disk_attach_all(&failure);
     if (is_set && cgroup_freeze_all(false) != 0)
         is_set = failed(&failure, "thaw");
-    fuse_pump_resume();
+    file_port_resume();
     if (is_set)
         reply_ok(request_id);
     else

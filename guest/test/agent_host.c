@@ -4,6 +4,7 @@
  * than 0 and 7.
  */
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -227,10 +228,31 @@ static void use_stream(struct host *host, uint8_t type)
         send_frame(host, type, stream, number, type == GONDOLIN_FRAME_EOF ? 0 : 4, true);
 }
 
+/* Makes a message one that the agent looks into: a request when it comes from the kernel, a reply or a notification from the host. */
+static void describe(uint8_t *message)
+{
+    static const uint32_t codes[] = {0,
+                                     FUSE_LOOKUP,
+                                     FUSE_GETATTR,
+                                     FUSE_READ,
+                                     FUSE_WRITE,
+                                     FUSE_FLUSH,
+                                     FUSE_RELEASE,
+                                     FUSE_CREATE,
+                                     GONDOLIN_NOTIFY_WRITTEN,
+                                     GONDOLIN_NOTIFY_NEW_FILE};
+    store_u32(message + 4, codes[next_random(ARRAY_LENGTH(codes))]);
+    store_u32(message + 8, next_random(3));
+    for (unsigned at = 16; at < 64; at += 8)
+        store_u32(message + at, next_random(3));
+}
+
 /* Sends a request of the kernel's on one side and a reply of the host's on the other, in pieces. */
 static void use_pump(struct host *host)
 {
     static uint8_t message[4096];
+    if (next_random(2) == 0)
+        describe(message);
     uint32_t length = GONDOLIN_MIN_FUSE_MESSAGE_BYTES + next_random(3000);
     if (next_random(60) == 0) {
         host->has_broken_a_rule = true;

@@ -15,6 +15,7 @@ void unit_hold(void);
 void unit_message(void);
 void unit_mux(void);
 void unit_net(void);
+void unit_new_files(void);
 void unit_outbox(void);
 void unit_processor(void);
 void unit_program(void);

@@ -24,6 +24,7 @@ int main(void)
     unit_message();
     unit_mux();
     unit_net();
+    unit_new_files();
     unit_outbox();
     unit_processor();
     unit_program();

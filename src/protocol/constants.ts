@@ -84,6 +84,8 @@ export const REPLY_SLOT_BYTES = 1_048_576;
 export const NOTIFY_WRITTEN = 1002;
 /** Most content in it. */
 export const MAX_WRITTEN_BYTES = 16_384;
+/** A notification for the agent: the data of a new file may wait there until it is closed. */
+export const NOTIFY_NEW_FILE = 1004;
 /** Bit of a RELEASE's `release_flags`: the agent has given the kernel the reply itself. */
 export const RELEASE_ANSWERED = 0x8000_0000;
 

@@ -91,7 +91,7 @@ export class FuseServer {
     this.#context = {
       ...{ mounts: this.#mounts, ...tables, view, live, listings, turns },
       reads: new DirectoryReads(listings),
-      newFiles: { areReadBack: false },
+      newFiles: { areReadBack: false, unused: 0 },
       opensDirectories: options.hooks !== undefined,
       keepsAcls: offersAttributes(options.mounts.map(({ provider }) => provider)),
     };

@@ -9,6 +9,7 @@ import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
 import { encodeReply } from './fuse/encode.ts';
 import { FILE_OPERATIONS } from './fuse/file-operations.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
+import { waitingFiles } from './fuse/new-files.ts';
 import { serveRepeatedEdit } from './fuse/repeated-edits.ts';
 import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
 import { XATTR_OPERATIONS } from './fuse/xattr-operations.ts';
@@ -25,7 +26,7 @@ const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   ...XATTR_OPERATIONS,
 };
 /** While no hook and no watcher wants to see each request. */
-const UNOBSERVED = tellingDirectories(OPERATIONS);
+const UNOBSERVED = tellingDirectories(waitingFiles(OPERATIONS));
 
 /** Receives an operation that succeeded. Must not throw. */
 export type FileWatcher = (context: VfsHookContext) => void;

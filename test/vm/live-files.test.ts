@@ -3,6 +3,7 @@ import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   truncateSync,
@@ -316,6 +317,94 @@ print(wrong)
 it('a program reads what it has written to a file just before', async () => {
   const { stdout, stderr } = await vm.exec(['python3', '-c', READ_BACK]);
   expect(`${stdout}${stderr}`).toBe('0\n');
+});
+
+/**
+ * Makes files as an assembler does, which seeks in them and reads them back, so that their data waits in the agent, and looks at each in one
+ * more way before and after its close. Prints how often it was not what it should be.
+ */
+const NEW_FILES = `
+import mmap, os, random, sys, time
+random.seed(8)
+wrong = 0
+def look(path, kept):
+    with open(path, 'rb') as file: return file.read() == kept
+def by_mapping(path, kept):
+    with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as data: return data[:] == kept
+def by_move(path, kept):
+    os.rename(path, path + '-moved')
+    os.rename(path + '-moved', path)
+    return look(path, kept)
+def by_link(path, kept):
+    os.link(path, path + '-link')
+    return look(path + '-link', kept)
+def by_listing(path, kept):
+    return {entry.name: entry.stat().st_size for entry in os.scandir('/work')}[os.path.basename(path)] == len(kept)
+def by_sync(path, kept):
+    with open(path, 'r+b') as file: os.fsync(file.fileno())
+    return look(path, kept)
+def by_size(path, kept): return os.stat(path).st_size == len(kept)
+def by_truncation(path, kept):
+    os.truncate(path, 5)
+    del kept[5:]
+    return look(path, kept)
+def by_waiting(path, kept):
+    time.sleep(0.1)
+    return look(path, kept)
+ways = [look, by_size, by_mapping, by_move, by_link, by_listing, by_sync, by_truncation, by_waiting, None]
+for number in range(60):
+    size = (40, 1200, 5000, 30000)[number % 4]
+    path, kept = f'/work/new-{number}', bytearray()
+    with open(path, 'w+b', buffering=0) as file:
+        for step in range(8):
+            at, part = random.randrange(size), random.randbytes(random.randrange(1, size // 4))
+            kept[len(kept):] = bytes(max(0, at - len(kept)))
+            kept[at:at + len(part)] = part
+            file.seek(at)
+            file.write(part)
+            file.seek(at // 4096 * 4096)
+            wrong += file.read(4096) != kept[at // 4096 * 4096:][:4096]
+            wrong += file.seek(0, 2) != len(kept)
+            way = ways[number % len(ways)]
+            if step == 5 and way is not None: wrong += not way(path, kept)
+    time_of_close = os.stat(path).st_mtime_ns
+    wrong += not look(path, kept)
+    wrong += os.stat(path).st_mtime_ns != time_of_close
+    wrong += not by_size(path, kept)
+    with open(f'/tmp/kept-{number}', 'wb') as copy: copy.write(kept)
+print(wrong)
+`;
+
+it('the data of a new file is there for whoever looks, while it is written and once it is closed', async () => {
+  const { stdout, stderr } = await vm.exec(['python3', '-c', NEW_FILES]);
+  expect(`${stdout}${stderr}`).toBe('0\n');
+  for (let number = 0; number < 60; number++) {
+    const kept = await vm.fs.readFile(`/tmp/kept-${number}`);
+    expect(Buffer.compare(readFileSync(join(shared, `new-${number}`)), kept)).toBe(0);
+  }
+});
+
+/** Writes to a new file until it is told to end, without closing it. */
+const OPEN_FILE = `
+import os, sys
+for name in ('first', 'second', 'third'):
+    file = open(f'/work/open-{name}', 'w+b', buffering=0)
+    file.write(b'begin')
+    file.seek(0)
+    file.read(5)
+print('written', flush=True)
+sys.stdin.readline()
+`;
+
+it('a host program sees soon what a guest has written to a new file that it keeps open', async () => {
+  const proc = vm.exec(['python3', '-c', OPEN_FILE], { stdin: true, stdout: 'pipe' });
+  const lines = proc.output()[Symbol.asyncIterator]();
+  await lines.next();
+  await expect
+    .poll(() => readFileSync(join(shared, 'open-third'), 'utf8'), { interval: 5, timeout: 2_000 })
+    .toBe('begin');
+  proc.write('\n');
+  await proc;
 });
 
 /** Sends 200 lookups from one processor and prints the processors of the agent's threads, a list for each. */

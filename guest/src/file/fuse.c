@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "file/fuse_pump.h"
+#include "file/fuse_requests.h"
 #include "runtime/log.h"
 #include "runtime/util.h"
 #include "system/hidden.h"
@@ -83,7 +84,7 @@ int fuse_start(int port_fd, struct failure *failure)
 
 void fuse_stop(void)
 {
-    fuse_pump_expect_end();
+    fuse_requests_expect_end();
     if (root_mount_fd < 0)
         return;
     /* By its descriptor, because no path leads to it. The last unmount writes back and forgets every file. */

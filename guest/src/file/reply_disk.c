@@ -14,6 +14,8 @@
 #define HUGE_PAGE_BYTES (2UL * 1024 * 1024)
 /* src/machine/qemu-arguments.ts */
 #define DISK_SERIAL "replies"
+/* Offset of padding in struct fuse_in_header. */
+#define TAKEN_AT 38
 
 static int disk_fd = -1;
 static uint8_t *data;
@@ -74,7 +76,7 @@ const uint8_t *reply_disk_take(uint32_t slot, uint32_t length)
     return is_read ? data : NULL;
 }
 
-uint16_t reply_disk_taken(void)
+void reply_disk_mark(uint8_t *request)
 {
-    return (uint16_t)atomic_load(&taken);
+    store_u16(request + TAKEN_AT, (uint16_t)atomic_load(&taken));
 }

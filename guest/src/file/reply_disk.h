@@ -13,7 +13,7 @@
  */
 const uint8_t *reply_disk_take(uint32_t slot, uint32_t length);
 
-/* The number of replies taken so far, modulo 65536: the host uses their slots again. */
-uint16_t reply_disk_taken(void);
+/* Writes into a request's header how many replies were taken so far, modulo 65536: the host uses their slots again. */
+void reply_disk_mark(uint8_t *request);
 
 #endif

@@ -4,9 +4,9 @@
 #include <linux/fuse.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <time.h>
 
+#include "file/kernel_reply.h"
 #include "protocol.h"
 #include "runtime/util.h"
 
@@ -87,22 +87,11 @@ static uint32_t note_change(uint64_t node, uint64_t unique)
     return used;
 }
 
-static void reply(int device_fd, uint64_t unique, const uint8_t *bytes, size_t length)
-{
-    struct fuse_out_header header = {.len = (uint32_t)(sizeof header + length), .unique = unique};
-    const struct iovec parts[] = {
-        {.iov_base = &header, .iov_len = sizeof header},
-        {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length},
-    };
-    /* ENOENT: the request was interrupted, and nobody waits for the reply. */
-    (void)RETRY_EINTR(writev(device_fd, parts, length > 0 ? 2 : 1));
-}
-
 static bool answer_attributes(int device_fd, struct written_file *file, uint64_t unique)
 {
     if (!file->has_attributes || now_ms() > file->valid_until_ms)
         return false;
-    reply(device_fd, unique, file->attributes, sizeof file->attributes);
+    kernel_reply(device_fd, unique, 0, file->attributes, sizeof file->attributes);
     file->has_attributes = false;
     file->used |= USED_ATTRIBUTES;
     return true;
@@ -115,7 +104,7 @@ static bool answer_read(int device_fd, struct written_file *file, uint64_t uniqu
     if (!file->has_data || now_ms() > file->valid_until_ms)
         return false;
     uint64_t left = asked.offset < file->length ? file->length - asked.offset : 0;
-    reply(device_fd, unique, file->data + (file->length - left), left < asked.size ? left : asked.size);
+    kernel_reply(device_fd, unique, 0, file->data + (file->length - left), left < asked.size ? left : asked.size);
     file->has_data = false;
     file->used |= USED_DATA;
     return true;

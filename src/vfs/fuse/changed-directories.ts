@@ -36,8 +36,9 @@ function tellingDirectory(operation: FuseOperation): FuseOperation {
   return async (context, request, room) => {
     const reply = await operation(context, request, room);
     const message = await describeDirectory(context, request);
-    if (message === null || !Buffer.isBuffer(reply)) return reply;
-    return { whole: Buffer.concat([message, encodeReply(request.unique, 0, reply)]) };
+    if (message === null || reply === 'none') return reply;
+    const whole = 'whole' in reply ? reply.whole : encodeReply(request.unique, 0, reply);
+    return { whole: Buffer.concat([message, whole]) };
   };
 }
 

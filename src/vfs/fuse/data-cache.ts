@@ -2,8 +2,9 @@ import type { LiveFiles } from '../live/live-files.ts';
 import { type HeldNode, withUniqueIno } from '../nodes/node-table.ts';
 import { isSettled } from '../settled.ts';
 
-/** Flag of struct fuse_open_out: data in the guest's page cache stays valid. */
+/** Flags of struct fuse_open_out: data in the guest's page cache stays valid; a close sends no FLUSH (Linux 5.16). */
 const FOPEN_KEEP_CACHE = 2;
+const FOPEN_NOFLUSH = 32;
 
 /**
  * Returns the flags of an open's reply. The guest's kernel drops cached data when size or modification time changed. The
@@ -19,11 +20,11 @@ export async function openFlags(live: LiveFiles, held: HeldNode): Promise<number
   if (held.told !== null) await live.compare(held, false, withUniqueIno(held.mount, attributes));
   const isSame = held.openedCtimeNs === ctimeNs;
   held.openedCtimeNs = isSettled(ctimeNs) ? ctimeNs : null;
-  return isSame ? FOPEN_KEEP_CACHE : 0;
+  return isSame ? FOPEN_KEEP_CACHE | FOPEN_NOFLUSH : FOPEN_NOFLUSH;
 }
 
 /** {@link openFlags} of a file that CREATE opens: its change time is too young to be known by, so nobody reads it. */
 export function newFileFlags(held: HeldNode): number {
   held.openedCtimeNs = null;
-  return 0;
+  return FOPEN_NOFLUSH;
 }

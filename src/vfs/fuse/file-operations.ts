@@ -236,7 +236,7 @@ export const FILE_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   [OPCODE.CREATE]: create,
   [OPCODE.READ]: read,
   [OPCODE.WRITE]: write,
-  // No FLUSH: a write reaches the provider before its reply. The kernel stops sending FLUSH after one ENOSYS.
+  // No FLUSH: a WRITE reaches the provider before its reply. The agent replies to FLUSH itself, for new files that it has the data of.
   [OPCODE.RELEASE]: release,
   [OPCODE.FSYNC]: sync,
   [OPCODE.FALLOCATE]: allocate,

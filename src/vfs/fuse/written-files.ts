@@ -17,6 +17,8 @@ const MAX_UNUSED = 2;
 /** Whether the guest reads back what it writes to new files: so the first file of a compiler tells about the others. */
 export interface NewFiles {
   areReadBack: boolean;
+  /** Files in a row whose data waited in the agent for nothing. */
+  unused: number;
 }
 
 /** Notes that the guest asks for a file's attributes. */
@@ -30,7 +32,9 @@ export function noteRead({ newFiles }: FuseContext, held: HeldNode, { body }: Fu
   if (readBack?.isWritten !== true) return;
   readBack.isWritten = false;
   readBack.reader = body.readBigUInt64LE(0);
-  if (readBack.isNew) newFiles.areReadBack = true;
+  if (!readBack.isNew) return;
+  newFiles.areReadBack = true;
+  newFiles.unused = 0;
 }
 
 /** Notes that the guest made a file, open by this handle. */
@@ -41,8 +45,23 @@ export function noteMade({ newFiles }: FuseContext, held: HeldNode, handleId: bi
 }
 
 const UNKNOWN: ReadBack = {
-  ...{ isNew: false, isWritten: false, wantsAttributes: false, reader: null, sent: 0, unused: 0 },
+  ...{
+    isNew: false,
+    isWritten: false,
+    waits: false,
+    wantsAttributes: false,
+    reader: null,
+    sent: 0,
+    unused: 0,
+  },
 };
+
+/** Notes what the agent used the data of a new file for while it waited there. */
+function noteWaited({ newFiles }: FuseContext, readBack: ReadBack, used: number): void {
+  readBack.waits = false;
+  newFiles.unused = used === 0 ? newFiles.unused + 1 : 0;
+  if (newFiles.unused >= MAX_UNUSED) newFiles.areReadBack = false;
+}
 
 /** Notes what the guest used of what came with the WRITE before. */
 function noteUsed({ newFiles }: FuseContext, readBack: ReadBack, used: number): void {
@@ -69,7 +88,12 @@ export async function describeWritten(
 ): Promise<Buffer | null> {
   held.readBack ??= { ...UNKNOWN };
   const { readBack } = held;
-  noteUsed(context, readBack, request.body.readUInt32LE(USED_AT));
+  const used = request.body.readUInt32LE(USED_AT);
+  if (readBack.waits) {
+    noteWaited(context, readBack, used);
+    return null;
+  }
+  noteUsed(context, readBack, used);
   readBack.isWritten = true;
   // A hook sees each request.
   if (!readBack.wantsAttributes || context.opensDirectories) return null;

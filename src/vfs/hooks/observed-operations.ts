@@ -14,6 +14,7 @@ type Operations = Readonly<Record<number, FuseOperation>>;
 
 /** Flag of struct fuse_open_out: the guest's kernel asks us for each read and keeps no data. */
 const FOPEN_DIRECT_IO = 1;
+const FOPEN_NOFLUSH = 32;
 /** Offset of `open_flags` in struct fuse_open_out. */
 const OPEN_FLAGS_AT = 8;
 
@@ -178,7 +179,8 @@ async function noteReply(
 
 function setDirect(opcode: number, reply: FuseReply): void {
   const at = openFlagsAt(opcode);
-  if (at !== null && Buffer.isBuffer(reply)) reply.writeUInt32LE(FOPEN_DIRECT_IO, at);
+  if (at !== null && Buffer.isBuffer(reply))
+    reply.writeUInt32LE((reply.readUInt32LE(at) & FOPEN_NOFLUSH) | FOPEN_DIRECT_IO, at);
 }
 
 /** The bytes of a READ's reply. */

@@ -57,6 +57,8 @@ export interface ReadBack {
   readonly isNew: boolean;
   /** The last request for the file's contents was a WRITE. */
   isWritten: boolean;
+  /** Its data waits in the agent: the next WRITE says what the agent used it for. */
+  waits: boolean;
   /** After a WRITE it asked for attributes: they come with the next one. */
   wantsAttributes: boolean;
   /** The handle by which it read after a WRITE: the contents come with the next one. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import type { VfsHooks } from '../../../src/vfs/hooks/vfs-hooks.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
-import { FuseClient, type WrittenFile } from '../../fixtures/fuse-client.ts';
+import { FuseClient, type NewFile, type WrittenFile } from '../../fixtures/fuse-client.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -13,13 +13,16 @@ afterEach(async () => {
 
 const ATTRIBUTES = 1;
 const DATA = 2;
+const O_RDWR = 0o2;
+/** Flag of struct fuse_open_out. */
+const NOFLUSH = 32;
 
 /** A file `f` that the guest has made, and what the host says of it with WRITEs. */
-async function makeFile(hooks?: VfsHooks) {
+async function makeFile(hooks?: VfsHooks, Provider = RealFSProvider) {
   const directory = mkdtempSync(join(tmpdir(), 'gondolin-written-'));
   cleanups.push(() => rmSync(directory, { recursive: true }));
   const more = hooks === undefined ? {} : { hooks };
-  const provider = new RealFSProvider(directory);
+  const provider = new Provider(directory);
   const client = await FuseClient.start(provider, undefined, undefined, more);
   cleanups.push(() => client.server.close());
   const { id, handle } = await client.create(await client.walk('m'), 'f');
@@ -65,20 +68,89 @@ it('a guest that read back what it wrote gets the whole file with the next WRITE
   expect(contents).toEqual(['Content', 'Content!', 'Content!?', null]);
 });
 
-it('of a new file it gets that with the first WRITE when it read back the one before, until it does not use it', async () => {
-  const { client, id, handle, write, said } = await makeFile();
+/** Makes a guest read back what it writes to a new file. Returns the names of the new files whose data may wait there from then on. */
+async function readBack({ client, id, handle, write }: Awaited<ReturnType<typeof makeFile>>) {
   await write('content');
   await client.stat(id);
   await client.read(id, handle, 0, 4096);
-  const writeNew = async (name: string) => {
-    said.length = 0;
-    const made = await client.create(await client.walk('m'), name);
-    for (const offset of [0, 1, 2])
-      await client.write(made.id, made.handle, offset, Buffer.from('x'));
-    return said.map(({ content }) => content);
+  const waiting: string[] = [];
+  client.onNewFile = ({ name }) => waiting.push(name);
+  return waiting;
+}
+
+it('when it read back what it wrote to a new file, the data of the next ones may wait in the guest, until that is of no use', async () => {
+  const file = await makeFile();
+  const { client, said } = file;
+  const top = await client.walk('m');
+  const waiting = await readBack(file);
+  const writeNew = async (name: string, used: number) => {
+    const made = await client.create(top, name);
+    await client.write(made.id, made.handle, 0, Buffer.from('x'), 0, used);
   };
-  expect(await writeNew('second')).toEqual(['x', 'xx']);
-  expect(await writeNew('third')).toEqual([]);
+  await writeNew('second', ATTRIBUTES | DATA);
+  await writeNew('third', 0);
+  await writeNew('fourth', ATTRIBUTES);
+  expect(waiting).toEqual(['second', 'third', 'fourth']);
+  await writeNew('fifth', 0);
+  await writeNew('sixth', 0);
+  await writeNew('seventh', 0);
+  expect(waiting).toEqual(['second', 'third', 'fourth', 'fifth', 'sixth']);
+  expect(said).toEqual([]);
+});
+
+it('a new file whose data may wait comes with its directory, its handle and its attributes, and a close of it is told', async () => {
+  const file = await makeFile();
+  const { client, directory } = file;
+  const top = await client.walk('m');
+  await readBack(file);
+  const seen: NewFile[] = [];
+  client.onNewFile = (made) => seen.push(made);
+  const { id, handle, openFlags } = await client.create(top, 'sec\u{e9}nd');
+  const attributes = seen[0]?.attributes as Buffer;
+  expect(seen).toMatchObject([{ id, handle, directory: top, name: 'sec\u{e9}nd' }]);
+  const path = join(directory, 'sec\u{e9}nd');
+  expect(attributes.readBigUInt64LE(0)).toBe(statSync(path, { bigint: true }).ino);
+  expect(attributes.readBigUInt64LE(8)).toBe(0n);
+  expect(openFlags & NOFLUSH).toBe(0);
+  expect((await client.create(top, 'written', 0o644, 0o1)).openFlags & NOFLUSH).toBe(NOFLUSH);
+});
+
+it('the data of a new file never waits when it is opened to append or to write through, or has data already', async () => {
+  const file = await makeFile();
+  const { client, directory } = file;
+  const top = await client.walk('m');
+  const waiting = await readBack(file);
+  writeFileSync(join(directory, 'old'), 'x');
+  await client.create(top, 'old', 0o644, O_RDWR);
+  const more = {
+    append: 0o2000,
+    data: 0o10000,
+    direct: 0o40000,
+    armDirect: 0o200000,
+    sync: 0o4010000,
+  };
+  for (const [name, flags] of Object.entries(more)) {
+    await client.create(top, name, 0o644, O_RDWR | flags).catch(() => undefined);
+  }
+  await client.create(top, 'only written', 0o644, 0o1);
+  expect(waiting).toEqual([]);
+});
+
+it('the data of a new file does not wait when the file system is nearly full', async () => {
+  let availableBlocks = 0;
+  class Full extends RealFSProvider {
+    override status() {
+      return { ...super.status(), blockSizeBytes: 4096, availableBlocks };
+    }
+  }
+  const file = await makeFile(undefined, Full);
+  const top = await file.client.walk('m');
+  const waiting = await readBack(file);
+  for (const blocks of [0, 16 * 1024 - 1, 16 * 1024]) {
+    availableBlocks = blocks;
+    await file.client.create(top, `at ${blocks}`);
+  }
+  expect(waiting).toEqual(['at 16384']);
 });
 
 it('contents above 16 KiB, and those of a handle that did not read, are not sent', async () => {

@@ -1,0 +1,17 @@
+#include "file/kernel_reply.h"
+
+#include <linux/fuse.h>
+#include <sys/uio.h>
+
+#include "runtime/util.h"
+
+void kernel_reply(int device_fd, uint64_t unique, int32_t error, const void *body, size_t length)
+{
+    struct fuse_out_header header = {.len = (uint32_t)(sizeof header + length), .error = error, .unique = unique};
+    const struct iovec parts[] = {
+        {.iov_base = &header, .iov_len = sizeof header},
+        {.iov_base = (void *)(uintptr_t)body, .iov_len = length},
+    };
+    /* ENOENT: the request was interrupted, and nobody waits for the reply. */
+    (void)RETRY_EINTR(writev(device_fd, parts, length > 0 ? 2 : 1));
+}
