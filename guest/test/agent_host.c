@@ -48,6 +48,8 @@ struct host {
     uint32_t exec_count;
     uint32_t next_request;
     bool has_broken_a_rule;
+    /* Its last messages are not spoiled: a frozen agent must thaw to end. */
+    bool is_ending;
 };
 
 /* Bytes from the agent are read and dropped; the unit tests of the host check their form. */
@@ -91,7 +93,7 @@ static void send_frame(struct host *host, uint8_t type, uint32_t stream, const u
     store_u32(frame + 8, stream);
     if (length > 0)
         memcpy(frame + GONDOLIN_FRAME_HEADER_BYTES, payload, length);
-    if (may_spoil && next_random(150) == 0) {
+    if (may_spoil && !host->is_ending && next_random(150) == 0) {
         host->has_broken_a_rule = true;
         /* Not the length: the agent would wait for bytes that never come. */
         frame[4 + next_random((uint32_t)(GONDOLIN_FRAME_HEADER_BYTES - 4 + length))] ^= (uint8_t)(1 + next_random(255));
@@ -302,6 +304,7 @@ static void act(struct host *host)
 static int end(struct host *host, pid_t agent)
 {
     int status;
+    host->is_ending = true;
     send_message(host, GONDOLIN_MESSAGE_THAW, write_thaw);
     send_message(host, GONDOLIN_MESSAGE_SHUTDOWN, NULL);
     for (int turns = 0; waitpid(agent, &status, WNOHANG) == 0; turns++) {
