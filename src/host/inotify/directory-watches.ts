@@ -96,13 +96,24 @@ export class DirectoryWatches {
     output.unref();
     reader.on('error', () => this.#ended(reader));
     reader.on('exit', () => this.#ended(reader));
+    this.#receive(reader, output);
+  }
+
+  /** Takes all that has come at once: as `data` events each part would come alone, with a pause after it. */
+  #receive(reader: ChildProcess, output: Readable): void {
     const decoder = new InotifyDecoder();
-    output.on('data', (chunk: Buffer) => {
-      // These events are from a closed instance; the new one reuses its watch numbers.
-      if (reader !== this.#reader) return;
-      for (const event of decoder.push(chunk)) this.#dispatch(event);
-      output.pause();
-      setTimeout(() => output.resume(), PAUSE_MS).unref();
+    let isPausing = false;
+    const take = () => {
+      isPausing = false;
+      const bytes = output.read() as Buffer | null;
+      // Events of a closed instance are dropped: the new one reuses its watch numbers.
+      if (bytes === null || reader !== this.#reader) return;
+      for (const event of decoder.push(bytes)) this.#dispatch(event);
+      isPausing = true;
+      setTimeout(take, PAUSE_MS).unref();
+    };
+    output.on('readable', () => {
+      if (!isPausing) take();
     });
   }
 

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import {
   type DirectoryListener,
@@ -43,4 +44,23 @@ it('a watch receives no event of one that ended before it', async () => {
   await expect.poll(() => names, soon).toContain('own');
   second.close();
   expect(new Set(names)).toEqual(new Set(['own']));
+});
+
+it('events that came one by one, faster than they are taken, delay no later one', async () => {
+  const directory = join(top, 'busy');
+  mkdirSync(directory, { recursive: true });
+  const watches = new DirectoryWatches();
+  const seen = new Map<string | null | undefined, number>();
+  const watched = watch(watches, directory, (event) => seen.set(event?.name, performance.now()));
+  for (let index = 0; index < 500; index++) {
+    writeFileSync(join(directory, `f${index}`), '');
+    await setTimeout(1);
+  }
+  const startedMs = performance.now();
+  writeFileSync(join(directory, 'last'), '');
+  await expect.poll(() => seen.get('last'), soon).toBeDefined();
+  watched.close();
+  // One pause for each part that had come would be more than a second.
+  expect((seen.get('last') ?? 0) - startedMs).toBeLessThan(500);
+  expect(seen.size).toBe(501);
 });
