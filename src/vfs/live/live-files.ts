@@ -18,6 +18,7 @@ import {
   type StaleNode,
 } from './notification.ts';
 import { attributesOf, isUnchanged } from './own-change.ts';
+import { Repeats } from './repeats.ts';
 
 export interface LiveFilesOptions {
   readonly ids: NodeTable;
@@ -37,11 +38,6 @@ interface Suspect {
 
 /** A reply of this age may still be on its way. */
 const RECENT_MS = 1_000;
-/**
- * A reply that is on its way when its node changes may reach the guest's tables after the notification: the node is
- * notified again after these times.
- */
-const REPEATS_MS = [50, 500];
 /** Directories can be nested this deep below one that moved; deeper ones are asked for when they are used. */
 const MAX_DEPTH = 2_000;
 
@@ -52,7 +48,8 @@ const MAX_DEPTH = 2_000;
 export class LiveFiles {
   readonly #options: LiveFilesOptions;
   readonly #suspects = new Map<string, Suspect>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  /** None while the guest is being saved. */
+  readonly #repeats = new Repeats(() => !this.#isPaused);
   /** The edits that the agent may repeat. */
   readonly edits = new EditLog();
   readonly #announcer: EditAnnouncer;
@@ -112,7 +109,7 @@ export class LiveFiles {
   close(): void {
     this.#isClosed = true;
     this.#suspects.clear();
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#repeats.close();
     this.#onDrained();
   }
 
@@ -221,7 +218,7 @@ export class LiveFiles {
     }
     const stale = { nodeId: held.id, dropsData };
     this.#sendNode(stale);
-    if (isRecent) this.#repeat(() => this.#sendAgain(held, stale));
+    if (isRecent) this.#repeats.add(() => this.#sendAgain(held, stale));
   }
 
   /** Makes the guest drop a listing that nobody watches. */
@@ -232,7 +229,7 @@ export class LiveFiles {
   /** Makes the guest ask for a name that nobody watches any more, also if it moves the name only when it gets the reply. */
   expireName(name: StaleName): void {
     this.#sendName(name);
-    this.#repeat(() => this.#sendName(name));
+    this.#repeats.add(() => this.#sendName(name));
   }
 
   /** Makes the guest forget the names of a directory whose watch has ended: it may have got some of them since. */
@@ -244,18 +241,6 @@ export class LiveFiles {
   #sendAgain(held: HeldNode, stale: StaleNode): void {
     const isUnasked = held.told === null && this.#options.ids.find(held.id) === held;
     if (isUnasked) this.#sendNode(stale);
-  }
-
-  /** Runs `send` again after each of {@link REPEATS_MS}, unless the guest is being saved then. */
-  #repeat(send: () => void): void {
-    for (const ms of REPEATS_MS) {
-      const timer = setTimeout(() => {
-        this.#timers.delete(timer);
-        if (!this.#isPaused) send();
-      }, ms);
-      timer.unref();
-      this.#timers.add(timer);
-    }
   }
 
   #sendNode(stale: StaleNode): void {
