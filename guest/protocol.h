@@ -137,6 +137,12 @@
  */
 #define GONDOLIN_NOTIFY_NEW_FILE 1004
 
+/*
+ * A notification for the agent: u64 node of a directory, u32 1 while it has no names but those that the guest has made in it, 0 once it may
+ * have others. Node 0 with 0 is each directory.
+ */
+#define GONDOLIN_NOTIFY_WHOLE 1003
+
 /* The agent sets this bit of a RELEASE's `release_flags`: it has given the kernel the reply itself, and the host sends none. */
 #define GONDOLIN_RELEASE_ANSWERED 2147483648
 

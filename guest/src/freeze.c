@@ -4,6 +4,7 @@
 #include "channel/reply.h"
 #include "channel/streams.h"
 #include "exec/exec.h"
+#include "file/absent_names.h"
 #include "file/disk.h"
 #include "file/file_port.h"
 #include "runtime/log.h"
@@ -36,6 +37,8 @@ static void on_poll(struct loop_timer *timer)
         reply_failed(freeze.request_id, &failure);
         return;
     }
+    /* The directories may change before the machine continues. */
+    absent_names_pause();
     if (!file_port_pause()) {
         loop_timer_set(timer, POLL_MS);
         return;
@@ -83,6 +86,7 @@ void freeze_end(uint32_t request_id, const struct thaw_request *thaw)
     bool is_set = identity_set(&thaw->identity, &failure) && disk_attach_all(&failure);
     if (is_set && cgroup_freeze_all(false) != 0)
         is_set = failed(&failure, "thaw");
+    absent_names_resume();
     file_port_resume();
     if (is_set)
         reply_ok(request_id);

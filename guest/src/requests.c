@@ -5,6 +5,7 @@
 #include "channel/reply.h"
 #include "channel/streams.h"
 #include "exec/exec.h"
+#include "file/absent_names.h"
 #include "file/file.h"
 #include "file/java_store.h"
 #include "file/mount.h"
@@ -104,8 +105,16 @@ static void on_dead(const char *why)
     power_off();
 }
 
+/* A program that acts on it must find the files that the host made before. The host's streams have even ids. */
+static bool may_follow_edits(const struct frame *frame)
+{
+    return frame->stream % 2 == 0 && frame->type != GONDOLIN_FRAME_CREDIT;
+}
+
 static void on_frame(const struct frame *frame)
 {
+    if (may_follow_edits(frame))
+        absent_names_forget_all();
     if (frame->type != GONDOLIN_FRAME_MESSAGE) {
         const char *broken = streams_on_frame(frame);
         if (broken != NULL)

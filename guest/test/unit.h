@@ -8,6 +8,7 @@ void unit_check(bool is_true, const char *file, int line, const char *text);
 
 #define CHECK(expression) unit_check((expression), __FILE__, __LINE__, #expression)
 
+void unit_absent(void);
 void unit_counter(void);
 void unit_files(void);
 void unit_frame(void);

@@ -17,6 +17,7 @@ void unit_check(bool is_true, const char *file, int line, const char *text)
 
 int main(void)
 {
+    unit_absent();
     unit_counter();
     unit_files();
     unit_frame();

@@ -86,6 +86,8 @@ export const NOTIFY_WRITTEN = 1002;
 export const MAX_WRITTEN_BYTES = 16_384;
 /** A notification for the agent: the data of a new file may wait there until it is closed. */
 export const NOTIFY_NEW_FILE = 1004;
+/** A notification for the agent: whether a directory has no names but those that the guest has made in it. */
+export const NOTIFY_WHOLE = 1003;
 /** Bit of a RELEASE's `release_flags`: the agent has given the kernel the reply itself. */
 export const RELEASE_ANSWERED = 0x8000_0000;
 

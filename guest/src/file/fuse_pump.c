@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/uio.h>
 
+#include "file/absent_names.h"
 #include "file/edits.h"
 #include "file/file_port.h"
 #include "file/fuse_requests.h"
@@ -84,7 +85,9 @@ static void pass_notification_on(const uint8_t *message, uint32_t length)
         written_add(message, length);
     else if (code == GONDOLIN_NOTIFY_NEW_FILE)
         new_files_add(message, length);
-    if (code == GONDOLIN_NOTIFY_WRITTEN || code == GONDOLIN_NOTIFY_NEW_FILE) {
+    else if (code == GONDOLIN_NOTIFY_WHOLE)
+        absent_names_told(message, length);
+    if (code == GONDOLIN_NOTIFY_WRITTEN || code == GONDOLIN_NOTIFY_NEW_FILE || code == GONDOLIN_NOTIFY_WHOLE) {
         file_port_count_received(length);
         return;
     }

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "file/absent_names.h"
 #include "file/file_port.h"
 #include "file/kernel_reply.h"
 #include "file/new_files.h"
@@ -68,7 +69,8 @@ static bool answer_release(uint8_t *request)
 static void pass_request(uint8_t *request, size_t count)
 {
     pump_processor_note(load_u32(request + PID_AT), is_large_read(request));
-    if (new_files_answer(device_fd, request, count) || written_answer(device_fd, request, count))
+    if (new_files_answer(device_fd, request, count) || written_answer(device_fd, request, count) ||
+        absent_names_answer(device_fd, request, count))
         return;
     reply_disk_mark(request);
     const bool is_release = answer_release(request);
