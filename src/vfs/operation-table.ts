@@ -9,6 +9,7 @@ import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
 import { encodeReply } from './fuse/encode.ts';
 import { FILE_OPERATIONS } from './fuse/file-operations.ts';
 import { NAME_OPERATIONS } from './fuse/name-operations.ts';
+import { knowingNewDirectories } from './fuse/new-directories.ts';
 import { waitingFiles } from './fuse/new-files.ts';
 import { serveRepeatedEdit } from './fuse/repeated-edits.ts';
 import { SESSION_OPERATIONS } from './fuse/session-operations.ts';
@@ -26,7 +27,7 @@ const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
   ...XATTR_OPERATIONS,
 };
 /** While no hook and no watcher wants to see each request. */
-const UNOBSERVED = tellingDirectories(waitingFiles(OPERATIONS));
+const UNOBSERVED = tellingDirectories(knowingNewDirectories(waitingFiles(OPERATIONS)));
 
 /** Receives an operation that succeeded. Must not throw. */
 export type FileWatcher = (context: VfsHookContext) => void;

@@ -234,6 +234,11 @@ export interface ChangeSource {
   covers(directory: VfsNode): boolean;
   /** Returns what has the name now, without holding it; null for nothing. */
   current(directory: VfsNode, name: string): CurrentEntry | null;
+  /**
+   * @internal Returns true when a directory that was just made has no name now, and a name leads to a file only if it was made with the same
+   * letters. The guest then no longer asks about names in it until one is reported.
+   */
+  isEmpty?(directory: VfsNode): boolean;
 }
 
 /**

@@ -84,7 +84,11 @@ export class RealFSProvider implements VfsProvider {
   readonly #nodes = new RealNodeTable(() => this.#share.nodeLimit);
   readonly #protection: Protection;
   readonly #stats = new VirtualStatStore();
-  readonly #changes = new RealChanges(this.#nodes);
+  readonly #changes = new RealChanges(
+    this.#nodes,
+    // A class that extends this one may know further names.
+    () => this.lookup === RealFSProvider.prototype.lookup,
+  );
   readonly #metadata: RealMetadata;
   readonly #names: RealNames;
   readonly #files = new OpenFiles(this.#share);

@@ -85,6 +85,12 @@ read -r first <&6
 ( while read -r command < /tmp/ask; do { eval "$command" 2>&1 || echo "exit $?"; } > /tmp/answer; done ) &
 `;
 
+/** Makes a directory, whose names the agent knows, and waits in the background until somebody else makes one. */
+const AWAIT_NAME = `
+mkdir /work/made
+( while ! test -e /work/made/name; do sleep 0.01; done; touch /work/made/seen ) > /dev/null 2>&1 &
+`;
+
 /** Changes an overlay of `old/deep/file`, `keep` and `gone` as programs do. */
 const CHANGE_LAYERS = `
 set -e
@@ -156,6 +162,7 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
   await vm.exec('cd /work/service; cat cached replaced doomed current; ls -l . ..');
   const large = makeLarge(file('large'));
   expect(await output(vm, LARGE)).toBe(large);
+  expect(await output(vm, AWAIT_NAME)).toBe('');
   await vm.save(saved);
   expect(await ask(vm, 'echo of the first >&5; echo told')).toBe('told\n');
   await vm.close();
@@ -167,7 +174,9 @@ it('a restored VM sees the present files of the host in its mounts, with its fil
   rmSync(file('current'));
   symlinkSync('replaced', file('current'));
   renameSync(file('log'), file('renamed-log'));
+  writeFileSync(join(project, 'made/name'), '');
   const copy = await start({ ...mounts(project, lower), from: saved });
+  await expect.poll(() => readdirSync(join(project, 'made')).toSorted()).toEqual(['name', 'seen']);
   expect(await output(copy, LOOK_AT_LAYERS)).toBe(LAYERS);
   expect(await output(copy, READ_NOTES)).toBe('of the guest\n'.repeat(3));
   expect(await output(copy, AS_USERS)).toBe(SEEN_BY_USERS);

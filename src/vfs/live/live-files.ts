@@ -19,6 +19,7 @@ import {
 } from './notification.ts';
 import { attributesOf, isUnchanged } from './own-change.ts';
 import { Repeats } from './repeats.ts';
+import { WholeDirectories } from './whole-directories.ts';
 
 export interface LiveFilesOptions {
   readonly ids: NodeTable;
@@ -52,6 +53,8 @@ export class LiveFiles {
   readonly #repeats = new Repeats(() => !this.#isPaused);
   /** The edits that the agent may repeat. */
   readonly edits = new EditLog();
+  /** The directories of which the agent knows every name. */
+  readonly whole: WholeDirectories;
   readonly #announcer: EditAnnouncer;
   #isRunning = false;
   #isPaused = false;
@@ -61,7 +64,9 @@ export class LiveFiles {
 
   constructor(options: LiveFilesOptions) {
     this.#options = options;
-    this.#announcer = new EditAnnouncer(this.edits, (message) => this.#send(message));
+    const send = (message: Buffer) => this.#send(message);
+    this.#announcer = new EditAnnouncer(this.edits, send);
+    this.whole = new WholeDirectories({ ids: options.ids, view: options.view, send });
   }
 
   /** Receives what a mount's provider reports: see `ChangeSource`. */
@@ -141,10 +146,15 @@ export class LiveFiles {
     if (kinds.has('unwatched')) this.#unwatched(directory);
     else if (name !== null) await this.#examineName(directory, name, kinds);
     else if (kinds.has('name')) this.expire(directory, true);
-    else await this.compare(directory, kinds.has('data'));
+    else {
+      // Events were lost.
+      if (kinds.has('data')) this.whole.doubt(directory);
+      await this.compare(directory, kinds.has('data'));
+    }
   }
 
   async #examineName(directory: HeldNode, name: string, kinds: Suspect['kinds']): Promise<void> {
+    if (kinds.has('name')) this.whole.nameChanged(directory, name);
     const current = currentEntry(directory, name);
     const known = this.#compareName(directory, name, current);
     const node = current?.node ?? null;
@@ -175,6 +185,7 @@ export class LiveFiles {
     // The guest's kernel asks for the directory's own attributes as well.
     directory.told = null;
     if (known === null) return;
+    this.whole.doubt(known);
     this.expire(known, false);
     // It may have left the volume, with everything that the guest knows below it.
     if (known.names !== null) this.#expireBelow(known);
@@ -183,6 +194,7 @@ export class LiveFiles {
   #expireBelow(top: HeldNode): void {
     // All of them before the first loses its place.
     for (const held of [...this.#options.ids.all()].filter((each) => isBelow(each, top))) {
+      this.whole.doubt(held);
       for (const name of [...(held.names?.keys() ?? [])]) {
         this.#options.view.dropped(held, name);
         this.#sendName({ directoryId: held.id, name });
@@ -234,6 +246,7 @@ export class LiveFiles {
 
   /** Makes the guest forget the names of a directory whose watch has ended: it may have got some of them since. */
   #unwatched(directory: HeldNode): void {
+    this.whole.doubt(directory);
     for (const name of [...(directory.names?.keys() ?? [])]) this.#changedName(directory, name);
     this.expire(directory, true);
   }

@@ -1,4 +1,4 @@
-import { NOTIFY_EDIT } from '../../protocol/constants.ts';
+import { NOTIFY_EDIT, NOTIFY_WHOLE } from '../../protocol/constants.ts';
 import { OUT_HEADER_BYTES } from '../../protocol/fuse/fuse-abi.ts';
 
 /** A node whose attributes changed since the guest received them. */
@@ -19,6 +19,7 @@ const INVAL_INODE = 2;
 const INVAL_ENTRY = 3;
 const INVAL_INODE_BYTES = 24;
 const INVAL_ENTRY_BYTES = 16;
+const WHOLE_BYTES = 12;
 
 function notification(code: number, bodyBytes: number): Buffer {
   const target = Buffer.alloc(OUT_HEADER_BYTES + bodyBytes);
@@ -46,6 +47,14 @@ export function encodeStaleName({ directoryId, name }: StaleName): Buffer {
   target.writeBigUInt64LE(BigInt(directoryId), OUT_HEADER_BYTES);
   target.writeUInt32LE(bytes.length, OUT_HEADER_BYTES + 8);
   bytes.copy(target, OUT_HEADER_BYTES + INVAL_ENTRY_BYTES);
+  return target;
+}
+
+/** Returns the message by which the agent knows, or knows no longer, every name of a directory: docs/protocol.md, "Missing names". */
+export function encodeWhole(directoryId: number, isWhole: boolean): Buffer {
+  const target = notification(NOTIFY_WHOLE, WHOLE_BYTES);
+  target.writeBigUInt64LE(BigInt(directoryId), OUT_HEADER_BYTES);
+  target.writeUInt32LE(isWhole ? 1 : 0, OUT_HEADER_BYTES + 8);
   return target;
 }
 

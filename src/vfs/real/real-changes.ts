@@ -9,6 +9,7 @@ import { WATCHED_DIRECTORIES } from '../bounds/limits.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR } from '../file-mode.ts';
 import type { ChangeSource, CurrentEntry, DirectoryChange } from '../provider.ts';
 import { toErrno } from '../vfs-error.ts';
+import { isEmptyDirectory } from './descriptors/read-directory.ts';
 import { type RealNode, toIdentity } from './nodes/real-node.ts';
 import type { RealNodeTable } from './nodes/real-node-table.ts';
 
@@ -20,6 +21,7 @@ const DATA = IN.MODIFY | IN.CLOSE_WRITE;
 /** Reports what others do to the directories of one mount that the guest knows. */
 export class RealChanges implements ChangeSource {
   readonly #nodes: RealNodeTable;
+  readonly #isLookupOwn: () => boolean;
   readonly #budget = new Budget(WATCHED_DIRECTORIES);
   readonly #watches = new Map<RealNode, DirectoryWatch>();
   readonly #refusedAtMs = new WeakMap<RealNode, number>();
@@ -28,8 +30,10 @@ export class RealChanges implements ChangeSource {
   #onChange: (change: DirectoryChange | null) => void = () => undefined;
   #isLossQueued = false;
 
-  constructor(nodes: RealNodeTable) {
+  /** @param isLookupOwn  Returns false when names lead elsewhere than in the host's directories. */
+  constructor(nodes: RealNodeTable, isLookupOwn: () => boolean) {
     this.#nodes = nodes;
+    this.#isLookupOwn = isLookupOwn;
   }
 
   listen(onChange: (change: DirectoryChange | null) => void): void {
@@ -110,6 +114,26 @@ export class RealChanges implements ChangeSource {
     } finally {
       closeSync(fd);
     }
+  }
+
+  isEmpty(directory: RealNode): boolean {
+    try {
+      if (!this.#isLookupOwn() || !this.#tellsCases(directory)) return false;
+      return isEmptyDirectory(this.#nodes.fd(directory));
+    } catch {
+      // It is gone, or not readable.
+      return false;
+    }
+  }
+
+  /** Whether upper and lower case are different in its parent, from which a directory takes that. False when its name does not show it. */
+  #tellsCases(directory: RealNode): boolean {
+    const { parent, name } = directory;
+    const other = name.replace(/[A-Za-z]/, (letter) =>
+      letter < 'a' ? letter.toLowerCase() : letter.toUpperCase(),
+    );
+    if (parent === null || other === name) return false;
+    return this.current(parent, other)?.node !== directory;
   }
 
   /** Watches a directory no longer. */

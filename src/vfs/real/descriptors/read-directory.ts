@@ -7,6 +7,8 @@ import type { DirectoryEntry } from '../../provider.ts';
 const BATCH_BYTES = 32 * 1024;
 /** A directory whose first call returns more than this may be large. */
 const SMALL_BYTES = BATCH_BYTES / 2;
+/** Room for one entry of any name, and for those of `.` and `..`. */
+const FIRST_BYTES = 512;
 /** Offsets in struct linux_dirent64, getdents64(2). */
 const RECORD_LENGTH_AT = 16;
 const TYPE_AT = 18;
@@ -29,6 +31,23 @@ export async function* readDirectory(directoryFd: number): AsyncGenerator<Direct
       yield decodeEntries(buffer.subarray(0, bytes));
       bytes = isSmall ? readEntries(fd, buffer) : await readEntriesInPool(fd, buffer);
     }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Returns true when a host directory has no names.
+ * @param directoryFd  May be O_PATH.
+ * @throws {SystemError} Errors of open(2) and getdents64(2).
+ */
+export function isEmptyDirectory(directoryFd: number): boolean {
+  const fd = openSync(descriptorPath(directoryFd), O_DIRECTORY | O_CLOEXEC);
+  try {
+    const buffer = Buffer.allocUnsafe(FIRST_BYTES);
+    for (let bytes = readEntries(fd, buffer); bytes > 0; bytes = readEntries(fd, buffer))
+      if (decodeEntries(buffer.subarray(0, bytes)).length > 0) return false;
+    return true;
   } finally {
     closeSync(fd);
   }

@@ -305,4 +305,5 @@ it(`what the guest keeps is what the host has, whatever both do (seed ${SEED})`,
     }, soon);
   }
   expect(statSync(directory).isDirectory()).toBe(true);
+  expect(guest.answered).toBeGreaterThan(0);
 });
