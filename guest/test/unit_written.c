@@ -175,6 +175,21 @@ static void answers_for_a_directory_whose_name_changed(void)
     CHECK(!asks(FUSE_GETATTR, OTHER_NODE, 8));
 }
 
+/* The body of an UNLINK, RMDIR or SYMLINK is only its names. */
+static void forgets_by_short_requests(void)
+{
+    static const uint32_t opcodes[] = {FUSE_UNLINK, FUSE_RMDIR, FUSE_SYMLINK};
+    for (size_t i = 0; i < sizeof opcodes / sizeof *opcodes; i++) {
+        CHECK(!asks(FUSE_CREATE, NODE, 40 + i));
+        describe(NODE, 40 + i, false);
+        request.header = (struct fuse_in_header){
+            .len = sizeof request.header + 4, .opcode = opcodes[i], .nodeid = NODE, .unique = 1};
+        memcpy(request.body, "a\0b", 4);
+        CHECK(!written_answer(device[1], (uint8_t *)&request, request.header.len));
+        CHECK(!asks(FUSE_GETATTR, NODE, 2));
+    }
+}
+
 static void ignores_malformed_messages(void)
 {
     uint8_t message[16 + 20 + sizeof(struct fuse_attr_out) + GONDOLIN_MAX_WRITTEN_BYTES + 1] = {0};
@@ -201,6 +216,7 @@ void unit_written(void)
     reads_no_more_than_there_is_and_was_asked_for();
     forgets_what_may_be_untrue();
     answers_for_a_directory_whose_name_changed();
+    forgets_by_short_requests();
     ignores_malformed_messages();
     (void)close(device[0]);
     (void)close(device[1]);

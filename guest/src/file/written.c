@@ -150,6 +150,16 @@ static bool is_harmless(const struct fuse_in_header *header, const uint8_t *body
     }
 }
 
+/* Bytes of a request's body that are used here. A name alone may have fewer than 8. */
+static size_t read_bytes(uint32_t opcode)
+{
+    if (opcode == FUSE_WRITE)
+        return sizeof(struct fuse_write_in);
+    if (opcode == FUSE_READ)
+        return sizeof(struct fuse_read_in);
+    return opcode == FUSE_OPEN ? sizeof(struct fuse_open_in) : 0;
+}
+
 static bool serve(int device_fd, const struct fuse_in_header *header, uint8_t *request)
 {
     const uint8_t *body = request + BODY_AT;
@@ -171,9 +181,11 @@ static bool serve(int device_fd, const struct fuse_in_header *header, uint8_t *r
 bool written_answer(int device_fd, uint8_t *request, size_t length)
 {
     struct fuse_in_header header;
-    if (length < BODY_AT + 8)
+    if (length < BODY_AT)
         return false;
     memcpy(&header, request, sizeof header);
+    if (length - BODY_AT < read_bytes(header.opcode))
+        return false;
     (void)pthread_mutex_lock(&lock);
     bool is_answered = serve(device_fd, &header, request);
     (void)pthread_mutex_unlock(&lock);
