@@ -193,10 +193,11 @@ export interface DirectoryChange {
   /** latin1. The entry that was made, removed, replaced or changed; null: attributes of the directory itself. */
   readonly name: string | null;
   /**
-   * Kind of change: `name` for one that was made, removed or replaced; `unwatched`, without a name, when nothing is reported of the
+   * Kind of change: `name` for one that was made, removed or replaced; `data` for one that was written; `closed` for one that was closed
+   * after it was open for writing, perhaps written through a mapping; `unwatched`, without a name, when nothing is reported of the
    * directory any more, until {@link ChangeSource.covers} is called again.
    */
-  readonly kind: 'name' | 'data' | 'attributes' | 'unwatched';
+  readonly kind: 'name' | 'data' | 'closed' | 'attributes' | 'unwatched';
 }
 
 /**
@@ -211,6 +212,8 @@ export interface CurrentEntry {
   /** File type bits (S_IFMT part of st_mode). */
   readonly type: number;
   readonly ctimeNs: bigint;
+  /** Tells a write from a change of attributes where both may be meant. @default each is taken for a write */
+  readonly mtimeNs?: bigint;
 }
 
 /**

@@ -2,6 +2,7 @@ import { EDIT } from '../../protocol/constants.ts';
 import type { HeldNode } from '../nodes/node-table.ts';
 import type { CurrentEntry } from '../provider.ts';
 import { type Edit, type EditLog, makeAction, removeAction } from './edit-log.ts';
+import type { ChangeKind } from './suspects.ts';
 
 /** A file that lost its name: it was removed, or another name follows that it has got. */
 interface Removed {
@@ -49,7 +50,7 @@ export class EditAnnouncer {
       this.#remove({ directory, name, held: known, type: known.type });
     this.flush();
     const action = makeAction(current.type);
-    if (action !== null && this.#log.isNew(directory, name, current.ctimeNs))
+    if (action !== null && this.#log.noteNew(directory, name, current))
       this.#announce({ action, directory, name, held: null, to: null });
   }
 
@@ -78,15 +79,16 @@ export class EditAnnouncer {
     this.#announce({ action: removeAction(type), directory, name, held, to: null });
   }
 
-  /** Announces that a file was written or its attributes changed. */
+  /** Announces that a file was written, that its attributes changed, or both. */
   fileChanged(
     file: Pick<Edit, 'directory' | 'name' | 'held'>,
-    { ctimeNs }: CurrentEntry,
-    isData: boolean,
+    current: CurrentEntry,
+    kinds: ReadonlySet<ChangeKind>,
   ): void {
-    // One edit is reported several times: as it is made, written and closed.
-    if (!this.#log.isNew(file.directory, file.name, ctimeNs)) return;
-    this.#announce({ ...file, action: isData ? EDIT.WRITE : EDIT.ATTRIBUTES, to: null });
+    const { directory, name } = file;
+    const what = this.#log.noteChange(directory, name, current, kinds);
+    if (what.isWrite) this.#announce({ ...file, action: EDIT.WRITE, to: null });
+    if (what.isOfAttributes) this.#announce({ ...file, action: EDIT.ATTRIBUTES, to: null });
   }
 
   #announce(edit: Edit): void {

@@ -2,7 +2,9 @@ import { randomInt } from 'node:crypto';
 import { EDIT, MAX_EDIT_PATH_BYTES } from '../../protocol/constants.ts';
 import { S_IFDIR, S_IFLNK, S_IFREG } from '../file-mode.ts';
 import type { HeldNode } from '../nodes/node-table.ts';
+import type { CurrentEntry } from '../provider.ts';
 import { encodeEdit } from './notification.ts';
+import type { ChangeKind } from './suspects.ts';
 
 /** One edit of the host that the agent may repeat. */
 export interface Edit {
@@ -15,6 +17,19 @@ export interface Edit {
   readonly held: HeldNode | null;
   /** Where it is now, for RENAME. */
   readonly to: { readonly directory: HeldNode; readonly name: string } | null;
+}
+
+interface Announced {
+  readonly ctimeNs: bigint;
+  readonly mtimeNs: bigint | undefined;
+  /** A change of attributes was announced with this change time. */
+  readonly hasAttributes: boolean;
+}
+
+/** The part of a change that was not announced before. */
+export interface NewChange {
+  readonly isWrite: boolean;
+  readonly isOfAttributes: boolean;
 }
 
 const MAX_EDITS = 4_096;
@@ -36,8 +51,8 @@ const MAKE: Readonly<Record<number, number>> = {
 export class EditLog {
   readonly #edits = new Map<number, Edit>();
   readonly #removed = new Set<string>();
-  /** Change times of the files at their last announcement. */
-  readonly #announced = new Map<string, bigint>();
+  /** The files at their last announcement. */
+  readonly #announced = new Map<string, Announced>();
 
   /** Announces an edit. Returns the message for the agent, or null when the guest has no path to the file. */
   announce(edit: Edit): Buffer | null {
@@ -59,15 +74,38 @@ export class EditLog {
     return this.#edits.get(token) ?? null;
   }
 
-  /** Returns true, once, for each change time of a file. */
-  isNew({ id }: HeldNode, name: string, ctimeNs: bigint): boolean {
+  /** Notes a file that was made. Returns false when it was noted before with this change time. */
+  noteNew({ id }: HeldNode, name: string, current: CurrentEntry): boolean {
     const key = `${id}/${name}`;
-    if (this.#announced.get(key) === ctimeNs) return false;
+    if (this.#announced.get(key)?.ctimeNs === current.ctimeNs) return false;
+    this.#note(key, current, false);
+    return true;
+  }
+
+  /** Notes a file that changed, with all that was reported of it, and returns what is new in that. */
+  noteChange(
+    { id }: HeldNode,
+    name: string,
+    current: CurrentEntry,
+    kinds: ReadonlySet<ChangeKind>,
+  ): NewChange {
+    const { ctimeNs, mtimeNs } = current;
+    const key = `${id}/${name}`;
+    const former = this.#announced.get(key);
+    // One edit is reported several times, as it is made, written and closed, and the close of one may come with the next.
+    const isNew = former?.ctimeNs !== ctimeNs;
+    const isWritten = mtimeNs === undefined || former?.mtimeNs !== mtimeNs;
+    const isWrite = isNew && (kinds.has('data') || (kinds.has('closed') && isWritten));
+    const isOfAttributes = kinds.has('attributes') && (isNew || !former.hasAttributes);
+    if (isWrite || isOfAttributes) this.#note(key, current, isOfAttributes);
+    return { isWrite, isOfAttributes };
+  }
+
+  #note(key: string, { ctimeNs, mtimeNs }: CurrentEntry, hasAttributes: boolean): void {
     this.#announced.delete(key);
-    this.#announced.set(key, ctimeNs);
+    this.#announced.set(key, { ctimeNs, mtimeNs, hasAttributes });
     const [oldest] = this.#announced.keys();
     if (this.#announced.size > MAX_EDITS && oldest !== undefined) this.#announced.delete(oldest);
-    return true;
   }
 
   /** Notes that the guest removed a name: the event that follows is its own. */

@@ -8,7 +8,7 @@ import {
   type NodeTable,
 } from '../nodes/node-table.ts';
 import type { Attributes, CurrentEntry, DirectoryChange } from '../provider.ts';
-import { EditAnnouncer } from './edit-announcer.ts';
+import { type ChangedName, EditAnnouncer } from './edit-announcer.ts';
 import { EditLog } from './edit-log.ts';
 import type { GuestView } from './guest-view.ts';
 import {
@@ -19,6 +19,7 @@ import {
 } from './notification.ts';
 import { attributesOf, isUnchanged } from './own-change.ts';
 import { Repeats } from './repeats.ts';
+import { type Suspect, Suspects } from './suspects.ts';
 import { WholeDirectories } from './whole-directories.ts';
 
 export interface LiveFilesOptions {
@@ -27,14 +28,6 @@ export interface LiveFilesOptions {
   readonly turns: TurnQueue;
   /** Sends a message to the guest. Calls `onDrained` once it has left this process or never will. */
   readonly send: (message: Buffer, onDrained: () => void) => void;
-}
-
-/** A directory, or a name in it, that may have changed. */
-interface Suspect {
-  readonly directory: HeldNode;
-  readonly name: string | null;
-  /** All that was reported of it. */
-  readonly kinds: Set<DirectoryChange['kind']>;
 }
 
 /** A reply of this age may still be on its way. */
@@ -48,7 +41,7 @@ const MAX_DEPTH = 2_000;
  */
 export class LiveFiles {
   readonly #options: LiveFilesOptions;
-  readonly #suspects = new Map<string, Suspect>();
+  readonly #suspects = new Suspects();
   /** None while the guest is being saved. */
   readonly #repeats = new Repeats(() => !this.#isPaused);
   /** The edits that the agent may repeat. */
@@ -76,16 +69,9 @@ export class LiveFiles {
       this.#suspectAll((held) => held.mount === mount);
     } else {
       const directory = this.#options.ids.heldOf(change.directory);
-      if (directory !== null) this.#suspect(directory, change.name, change.kind);
+      if (directory !== null) this.#suspects.add(directory, change.name, change.kind, true);
     }
     this.#run();
-  }
-
-  #suspect(directory: HeldNode, name: string | null, kind: DirectoryChange['kind']): void {
-    const key = `${directory.id}/${name ?? ''}`;
-    const known = this.#suspects.get(key);
-    if (known === undefined) this.#suspects.set(key, { directory, name, kinds: new Set([kind]) });
-    else known.kinds.add(kind);
   }
 
   /** Notes that the guest removes a name itself. */
@@ -96,8 +82,8 @@ export class LiveFiles {
   #suspectAll(isConcerned: (held: HeldNode) => boolean): void {
     for (const held of this.#options.ids.all()) {
       if (!isConcerned(held)) continue;
-      for (const name of held.names?.keys() ?? []) this.#suspect(held, name, 'data');
-      this.#suspect(held, null, 'data');
+      for (const name of held.names?.keys() ?? []) this.#suspects.add(held, name, 'data');
+      this.#suspects.add(held, null, 'data');
     }
   }
 
@@ -127,12 +113,14 @@ export class LiveFiles {
 
   async #examineAll(): Promise<void> {
     try {
-      for (const [key, suspect] of this.#suspects) {
+      // Events that come at once are one suspicion for each name: of a file that was changed and renamed, the rename.
+      await Promise.resolve();
+      for (const key of this.#suspects.keys()) {
         if (this.#options.turns.isSpent) await this.#options.turns.next();
         if (this.#sentBytes > MAX_NOTIFICATION_BYTES) await this.#drained();
         if (this.#isPaused || this.#isClosed) return;
-        this.#suspects.delete(key);
-        await this.#examine(suspect);
+        const suspect = this.#suspects.take(key);
+        if (suspect !== null) await this.#examine(suspect);
         if (this.#suspects.size === 0) this.#announcer.flush();
       }
     } finally {
@@ -141,10 +129,11 @@ export class LiveFiles {
     }
   }
 
-  async #examine({ directory, name, kinds }: Suspect): Promise<void> {
+  async #examine(suspect: Suspect): Promise<void> {
+    const { directory, name, kinds } = suspect;
     if (this.#options.ids.find(directory.id) !== directory) return;
     if (kinds.has('unwatched')) this.#unwatched(directory);
-    else if (name !== null) await this.#examineName(directory, name, kinds);
+    else if (name !== null) await this.#examineName(directory, name, suspect);
     else if (kinds.has('name')) this.expire(directory, true);
     else {
       // Events were lost.
@@ -153,21 +142,28 @@ export class LiveFiles {
     }
   }
 
-  async #examineName(directory: HeldNode, name: string, kinds: Suspect['kinds']): Promise<void> {
+  async #examineName(directory: HeldNode, name: string, suspect: Suspect): Promise<void> {
+    const { kinds } = suspect;
     if (kinds.has('name')) this.whole.nameChanged(directory, name);
     const current = currentEntry(directory, name);
+    if (current === null && isFollowed(suspect)) return;
     const known = this.#compareName(directory, name, current);
     const node = current?.node ?? null;
     const held = node === null ? null : this.#options.ids.heldOf(node);
     const isOwn = held !== null && current !== null && isOwnChange(held, current.ctimeNs);
-    if (held !== null) await this.compare(held, kinds.has('data') && !isOwn);
-    if (kinds.has('name')) {
-      const isOwnName = current === null ? this.edits.wasRemoved(directory, name) : isOwn;
-      // Its listing, once for all names that changed: another one in the same tick of the clock leaves its times as they are.
-      if (!isOwnName) this.#suspect(directory, null, 'name');
-      this.#announcer.nameChanged({ directory, name, known, current, held, isOwn });
-    } else if (current !== null && !isOwn)
-      this.#announcer.fileChanged({ directory, name, held }, current, kinds.has('data'));
+    const hasNewData = (kinds.has('data') || kinds.has('closed')) && !isOwn;
+    if (held !== null) await this.compare(held, hasNewData);
+    if (kinds.has('name')) this.#nameChanged({ directory, name, known, current, held, isOwn });
+    else if (current !== null && !isOwn)
+      this.#announcer.fileChanged({ directory, name, held }, current, kinds);
+  }
+
+  #nameChanged(changed: ChangedName): void {
+    const { directory, name, current, isOwn } = changed;
+    const isOwnName = current === null ? this.edits.wasRemoved(directory, name) : isOwn;
+    // Its listing, once for all names that changed: another one in the same tick of the clock leaves its times as they are.
+    if (!isOwnName) this.#suspects.add(directory, null, 'name');
+    this.#announcer.nameChanged(changed);
   }
 
   /** Makes the guest forget a name that leads elsewhere. Returns the node to which it led, null if the guest knew none. */
@@ -201,7 +197,7 @@ export class LiveFiles {
       }
       this.expire(held, false);
     }
-    for (const name of top.names?.keys() ?? []) this.#suspect(top, name, 'attributes');
+    for (const name of top.names?.keys() ?? []) this.#suspects.add(top, name, 'attributes');
   }
 
   /**
@@ -287,6 +283,11 @@ export function currentEntry({ mount, node }: HeldNode, name: string): CurrentEn
     // The directory is gone or has moved away, with its names.
     return null;
   }
+}
+
+/** Whether a file without its name was reported in another way: the report that it was removed or renamed follows, and tells one from the other. */
+function isFollowed({ kinds, isReported }: Suspect): boolean {
+  return isReported && !kinds.has('name');
 }
 
 /** Whether a name leads where the guest thinks. */

@@ -16,7 +16,6 @@ import type { RealNodeTable } from './nodes/real-node-table.ts';
 /** Before a directory that could not be watched is tried again. */
 const RETRY_MS = 10_000;
 const NAMES = IN.CREATE | IN.DELETE | IN.MOVED_FROM | IN.MOVED_TO;
-const DATA = IN.MODIFY | IN.CLOSE_WRITE;
 
 /** Reports what others do to the directories of one mount that the guest knows. */
 export class RealChanges implements ChangeSource {
@@ -110,7 +109,8 @@ export class RealChanges implements ChangeSource {
     try {
       const stat = fstatSync(fd, { bigint: true });
       const identity = toIdentity(stat);
-      return { node: this.#nodes.find(identity), type: identity.type, ctimeNs: stat.ctimeNs };
+      const { ctimeNs, mtimeNs } = stat;
+      return { node: this.#nodes.find(identity), type: identity.type, ctimeNs, mtimeNs };
     } finally {
       closeSync(fd);
     }
@@ -153,5 +153,6 @@ export class RealChanges implements ChangeSource {
 
 function kindOf(mask: number): DirectoryChange['kind'] {
   if ((mask & NAMES) !== 0) return 'name';
-  return (mask & DATA) !== 0 ? 'data' : 'attributes';
+  if ((mask & IN.MODIFY) !== 0) return 'data';
+  return (mask & IN.CLOSE_WRITE) !== 0 ? 'closed' : 'attributes';
 }

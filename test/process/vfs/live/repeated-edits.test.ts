@@ -1,14 +1,17 @@
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
   unlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,6 +71,30 @@ it.each([
   writeFileSync(join(directory, 'last'), '');
   await expect.poll(() => shown(client), soon).toContain(`${EDIT.MAKE_FILE} m/last`);
   expect(shown(client)).toEqual([expected, `${EDIT.MAKE_FILE} m/last`]);
+});
+
+it('a change of attributes is announced as such when the writer of the edit before closes its file at the same time', async () => {
+  const { directory, client } = await serve();
+  const path = join(directory, 'f');
+  const fd = openSync(path, 'a');
+  writeSync(fd, 'more');
+  await expect.poll(() => shown(client), soon).toEqual([`${EDIT.WRITE} m/f`]);
+  // Both are reported at once.
+  closeSync(fd);
+  chmodSync(path, 0o600);
+  await expect.poll(() => client.edits.length, soon).toBe(2);
+  writeFileSync(join(directory, 'last'), '');
+  await expect.poll(() => shown(client), soon).toContain(`${EDIT.MAKE_FILE} m/last`);
+  const expected = [`${EDIT.WRITE} m/f`, `${EDIT.ATTRIBUTES} m/f`, `${EDIT.MAKE_FILE} m/last`];
+  expect(shown(client)).toEqual(expected);
+});
+
+it('a write and a change of attributes that are reported at once are both announced', async () => {
+  const { directory, client } = await serve();
+  appendFileSync(join(directory, 'f'), 'more');
+  chmodSync(join(directory, 'f'), 0o600);
+  const expected = [`${EDIT.WRITE} m/f`, `${EDIT.ATTRIBUTES} m/f`];
+  await expect.poll(() => shown(client), soon).toEqual(expected);
 });
 
 it("the guest's own changes are not announced", async () => {
