@@ -4,7 +4,7 @@ import { ERRNO } from '../protocol/errno.ts';
 import type { FuseRequest } from '../protocol/fuse/fuse-request.ts';
 import type { RequestReservation } from './bounds/request-reservation.ts';
 import { tellingDirectories } from './fuse/changed-directories.ts';
-import type { FuseContext, FuseOperation, FuseReply } from './fuse/context.ts';
+import type { FuseContext, FuseOperations, FuseReply } from './fuse/context.ts';
 import { DIRECTORY_OPERATIONS } from './fuse/directory-operations.ts';
 import { encodeReply } from './fuse/encode.ts';
 import { FILE_OPERATIONS } from './fuse/file-operations.ts';
@@ -19,7 +19,7 @@ import { observedOperations } from './hooks/observed-operations.ts';
 import type { VfsHookContext, VfsHooks } from './hooks/vfs-hooks.ts';
 import { toErrno } from './vfs-error.ts';
 
-const OPERATIONS: Readonly<Record<number, FuseOperation>> = {
+const OPERATIONS: FuseOperations = {
   ...SESSION_OPERATIONS,
   ...NAME_OPERATIONS,
   ...FILE_OPERATIONS,
@@ -37,7 +37,7 @@ export class OperationTable {
   readonly #hooks: VfsHooks | null;
   readonly #calls: HookCalls;
   readonly #watchers = new Set<FileWatcher>();
-  #operations: Readonly<Record<number, FuseOperation>> = UNOBSERVED;
+  #operations: FuseOperations = UNOBSERVED;
 
   constructor(hooks: VfsHooks | null, calls: HookCalls) {
     this.#hooks = hooks;

@@ -5,7 +5,9 @@
 #include <linux/fuse.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/types.h>
 
+#include "file/fuse_body.h"
 #include "file/kernel_reply.h"
 #include "protocol.h"
 #include "runtime/util.h"
@@ -19,8 +21,6 @@
 #define NODE_AT sizeof(struct fuse_out_header)
 #define IS_WHOLE_AT (NODE_AT + 8)
 #define WHOLE_BYTES (IS_WHOLE_AT + 4)
-/* In a request, after its header. */
-#define BODY_AT sizeof(struct fuse_in_header)
 
 struct name {
     const uint8_t *bytes;
@@ -96,7 +96,7 @@ static bool may_exist(uint64_t node, struct name name)
     return place == NULL || *place != 0;
 }
 
-/* The name that ends in NUL at an offset of a request; without bytes if there is none. */
+/* Returns the name at an offset of a request, up to its NUL; a name without bytes if there is no NUL. */
 static struct name name_at(const uint8_t *request, size_t length, size_t at)
 {
     struct name name = {0};
@@ -127,50 +127,51 @@ static void add_renamed(uint64_t node, const uint8_t *request, size_t length, si
         return;
     }
     add(node, name);
-    add_at(load_u64(request + BODY_AT), request, length, at + name.length + 1);
+    add_at(load_u64(request + FUSE_BODY_AT), request, length, at + name.length + 1);
 }
 
 static void forget_nodes(const uint8_t *request, size_t length)
 {
-    for (size_t at = BODY_AT + sizeof(struct fuse_batch_forget_in); at + sizeof(struct fuse_forget_one) <= length;
+    for (size_t at = FUSE_BODY_AT + sizeof(struct fuse_batch_forget_in); at + sizeof(struct fuse_forget_one) <= length;
          at += sizeof(struct fuse_forget_one))
         forget(load_u64(request + at));
+}
+
+/* Returns the length of what is before the name in the body of a request that makes or moves one; -1 for others. */
+static ssize_t fixed_bytes(uint32_t opcode)
+{
+    switch (opcode) {
+    case FUSE_SYMLINK:
+        return 0;
+    case FUSE_MKDIR:
+        return sizeof(struct fuse_mkdir_in);
+    case FUSE_LINK:
+        return sizeof(struct fuse_link_in);
+    case FUSE_MKNOD:
+        return sizeof(struct fuse_mknod_in);
+    case FUSE_CREATE:
+        return sizeof(struct fuse_create_in);
+    case FUSE_RENAME:
+        return sizeof(struct fuse_rename_in);
+    case FUSE_RENAME2:
+        return sizeof(struct fuse_rename2_in);
+    default:
+        return -1;
+    }
 }
 
 /* Takes account of a request that may make names, or end nodes. */
 static void note(const struct fuse_in_header *header, const uint8_t *request, size_t length)
 {
-    switch (header->opcode) {
-    case FUSE_SYMLINK:
-        add_at(header->nodeid, request, length, BODY_AT);
-        break;
-    case FUSE_MKDIR:
-        add_at(header->nodeid, request, length, BODY_AT + sizeof(struct fuse_mkdir_in));
-        break;
-    case FUSE_LINK:
-        add_at(header->nodeid, request, length, BODY_AT + sizeof(struct fuse_link_in));
-        break;
-    case FUSE_MKNOD:
-        add_at(header->nodeid, request, length, BODY_AT + sizeof(struct fuse_mknod_in));
-        break;
-    case FUSE_CREATE:
-        add_at(header->nodeid, request, length, BODY_AT + sizeof(struct fuse_create_in));
-        break;
-    case FUSE_RENAME:
-        add_renamed(header->nodeid, request, length, BODY_AT + sizeof(struct fuse_rename_in));
-        break;
-    case FUSE_RENAME2:
-        add_renamed(header->nodeid, request, length, BODY_AT + sizeof(struct fuse_rename2_in));
-        break;
-    case FUSE_FORGET:
+    const ssize_t fixed = fixed_bytes(header->opcode);
+    if (header->opcode == FUSE_FORGET)
         forget(header->nodeid);
-        break;
-    case FUSE_BATCH_FORGET:
+    else if (header->opcode == FUSE_BATCH_FORGET)
         forget_nodes(request, length);
-        break;
-    default:
-        break;
-    }
+    else if (header->opcode == FUSE_RENAME || header->opcode == FUSE_RENAME2)
+        add_renamed(header->nodeid, request, length, FUSE_BODY_AT + (size_t)fixed);
+    else if (fixed >= 0)
+        add_at(header->nodeid, request, length, FUSE_BODY_AT + (size_t)fixed);
 }
 
 /* Whether it is a name that the guest may make. What the host says of others, and how it compares letters beyond ASCII, is its own matter. */
@@ -189,14 +190,14 @@ static bool is_missing(const struct fuse_in_header *header, const uint8_t *reque
 {
     if (header->opcode != FUSE_LOOKUP || !is_known(header->nodeid))
         return false;
-    struct name name = name_at(request, length, BODY_AT);
+    struct name name = name_at(request, length, FUSE_BODY_AT);
     return is_plain(name) && !may_exist(header->nodeid, name);
 }
 
 bool absent_names_answer(int device_fd, const uint8_t *request, size_t length)
 {
     struct fuse_in_header header;
-    if (length < BODY_AT)
+    if (length < FUSE_BODY_AT)
         return false;
     memcpy(&header, request, sizeof header);
     /* The agent's own, which repeats an edit of the host: the host knows how the name was before that. */

@@ -16,6 +16,7 @@
 #include "file/watchers.h"
 #include "protocol.h"
 #include "runtime/log.h"
+#include "runtime/loop.h"
 #include "runtime/util.h"
 
 #define MAX_WAITING 4096
@@ -195,13 +196,6 @@ static bool is_watched(const struct edit *edit)
     return watchers_has(edit->directory_inode) || watchers_has(edit->file_inode);
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* One look through the processes for all edits that came before it. */
 static void scan_for(const struct edit *all, unsigned device_minor)
 {
@@ -211,13 +205,13 @@ static void scan_for(const struct edit *all, unsigned device_minor)
         is_known = is_watched(edit);
     if (is_known)
         return;
-    uint64_t since_ms = now_ms() - scanned_ms;
+    uint64_t since_ms = loop_now_ms() - scanned_ms;
     if (since_ms < SCAN_PAUSE_MS) {
         const struct timespec pause = {.tv_nsec = (long)(SCAN_PAUSE_MS - since_ms) * 1000000L};
         (void)nanosleep(&pause, NULL);
     }
     watchers_scan(device_minor);
-    scanned_ms = now_ms();
+    scanned_ms = loop_now_ms();
 }
 
 /* The host's own user of these calls, with the rights of root on files. */

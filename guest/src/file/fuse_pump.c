@@ -77,17 +77,28 @@ static void pass_reply_on_disk(uint8_t *message)
     pass_reply(message, GONDOLIN_MIN_FUSE_MESSAGE_BYTES, bytes, length);
 }
 
+/* Takes over a notification that only says what the agent may reply itself. Returns false for others. */
+static bool take_notification(const uint8_t *message, uint32_t length)
+{
+    switch (load_u32(message + 4)) {
+    case GONDOLIN_NOTIFY_WRITTEN:
+        written_add(message, length);
+        return true;
+    case GONDOLIN_NOTIFY_NEW_FILE:
+        new_files_add(message, length);
+        return true;
+    case GONDOLIN_NOTIFY_WHOLE:
+        absent_names_told(message, length);
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* To the thread that passes it to the kernel, unless it is for the agent. */
 static void pass_notification_on(const uint8_t *message, uint32_t length)
 {
-    const uint32_t code = load_u32(message + 4);
-    if (code == GONDOLIN_NOTIFY_WRITTEN)
-        written_add(message, length);
-    else if (code == GONDOLIN_NOTIFY_NEW_FILE)
-        new_files_add(message, length);
-    else if (code == GONDOLIN_NOTIFY_WHOLE)
-        absent_names_told(message, length);
-    if (code == GONDOLIN_NOTIFY_WRITTEN || code == GONDOLIN_NOTIFY_NEW_FILE || code == GONDOLIN_NOTIFY_WHOLE) {
+    if (take_notification(message, length)) {
         file_port_count_received(length);
         return;
     }

@@ -3,20 +3,20 @@
 #include <linux/fuse.h>
 #include <poll.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "file/absent_names.h"
 #include "file/file_port.h"
+#include "file/fuse_body.h"
 #include "file/kernel_reply.h"
 #include "file/new_files.h"
 #include "file/pump_processor.h"
 #include "file/reply_disk.h"
 #include "file/written.h"
 #include "protocol.h"
+#include "runtime/clock.h"
 #include "runtime/log.h"
 #include "runtime/thread.h"
 #include "runtime/util.h"
-#include "system/power.h"
 
 #define STACK_BYTES (64 * 1024)
 /* RELEASEs wait for the next request this long, and while they are no longer than this: each message of their own is an interrupt. */
@@ -28,7 +28,7 @@
 #define PID_AT 32
 #define LARGE_READ_BYTES (128U * 1024)
 /* Offset of `release_flags` in a RELEASE. */
-#define RELEASE_FLAGS_AT (sizeof(struct fuse_in_header) + offsetof(struct fuse_release_in, release_flags))
+#define RELEASE_FLAGS_AT (FUSE_BODY_AT + offsetof(struct fuse_release_in, release_flags))
 
 static int device_fd = -1;
 static atomic_bool is_stopping;
@@ -38,20 +38,13 @@ static uint8_t *buffer;
 static size_t released_bytes;
 static int64_t release_at_ms;
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static bool is_large_read(const uint8_t *request)
+static bool is_large_read(const uint8_t *request, size_t length)
 {
     struct fuse_in_header header;
     struct fuse_read_in asked;
     memcpy(&header, request, sizeof header);
-    memcpy(&asked, request + sizeof header, sizeof asked);
-    return header.opcode == FUSE_READ && asked.size >= LARGE_READ_BYTES;
+    return header.opcode == FUSE_READ && fuse_body(request, length, &asked, sizeof asked) &&
+           asked.size >= LARGE_READ_BYTES;
 }
 
 /* The kernel waits for no RELEASE and ignores what it says, so its reply need not come from the host. Returns false for other requests. */
@@ -66,21 +59,27 @@ static bool answer_release(uint8_t *request)
     return true;
 }
 
+/* Sends what is in `buffer`. */
+static void send_buffer(void)
+{
+    file_port_send(buffer, released_bytes);
+    released_bytes = 0;
+}
+
 static void pass_request(uint8_t *request, size_t count)
 {
-    pump_processor_note(load_u32(request + PID_AT), is_large_read(request));
+    pump_processor_note(load_u32(request + PID_AT), is_large_read(request, count));
     if (new_files_answer(device_fd, request, count) || written_answer(device_fd, request, count) ||
         absent_names_answer(device_fd, request, count))
         return;
     reply_disk_mark(request);
     const bool is_release = answer_release(request);
     if (is_release && released_bytes == 0)
-        release_at_ms = now_ms() + MAX_RELEASE_WAIT_MS;
+        release_at_ms = clock_coarse_ms() + MAX_RELEASE_WAIT_MS;
     released_bytes += count;
     if (is_release && released_bytes < MAX_RELEASES_BYTES)
         return;
-    file_port_send(buffer, released_bytes);
-    released_bytes = 0;
+    send_buffer();
 }
 
 /* Returns how long to wait for the next request before something must be sent, in milliseconds; -1 for ever. */
@@ -89,7 +88,7 @@ static int wait_ms(void)
     const int data_ms = new_files_wait_ms();
     if (released_bytes == 0)
         return data_ms;
-    const int64_t left = release_at_ms - now_ms();
+    const int64_t left = release_at_ms - clock_coarse_ms();
     const int release_ms = left > 0 ? (int)left : 0;
     return data_ms >= 0 && data_ms < release_ms ? data_ms : release_ms;
 }
@@ -100,10 +99,8 @@ static void await_request(void)
     struct pollfd device = {.fd = device_fd, .events = POLLIN};
     int wait;
     while ((wait = wait_ms()) >= 0 && (wait == 0 || poll(&device, 1, wait) == 0)) {
-        if (released_bytes > 0 && now_ms() >= release_at_ms) {
-            file_port_send(buffer, released_bytes);
-            released_bytes = 0;
-        }
+        if (released_bytes > 0 && clock_coarse_ms() >= release_at_ms)
+            send_buffer();
         new_files_send_late();
     }
 }

@@ -2,26 +2,16 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
+#include "file/fuse_body.h"
 #include "file/kernel_reply.h"
 #include "file/reply_disk.h"
-#include "runtime/util.h"
+#include "runtime/clock.h"
 
-/* In a request, after its header. */
-#define BODY_AT sizeof(struct fuse_in_header)
-#define WRITE_HEADER_BYTES (BODY_AT + sizeof(struct fuse_write_in))
+/* Before the data of a WRITE. */
+#define WRITE_HEADER_BYTES (FUSE_BODY_AT + sizeof(struct fuse_write_in))
 /* WRITEs that do more than write, or whose data must be at the host when they return. */
 #define DIRECT_FLAGS (O_APPEND | O_DIRECT | O_DSYNC | O_SYNC)
-#define USED_ATTRIBUTES 1U
-#define USED_DATA 2U
-
-int64_t new_file_now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 bool new_file_has_data(const struct new_file *file)
 {
@@ -32,16 +22,14 @@ static bool answer_write(int device_fd, struct new_file *file, const struct fuse
                          const uint8_t *request, size_t length)
 {
     struct fuse_write_in asked;
-    if (length < WRITE_HEADER_BYTES)
-        return false;
-    memcpy(&asked, request + BODY_AT, sizeof asked);
-    if (asked.fh != file->handle || (asked.flags & DIRECT_FLAGS) != 0 ||
-        (asked.write_flags & ~(uint32_t)FUSE_WRITE_LOCKOWNER) != 0 || asked.size != length - WRITE_HEADER_BYTES ||
-        asked.size > GONDOLIN_MAX_WRITTEN_BYTES || asked.offset > GONDOLIN_MAX_WRITTEN_BYTES - asked.size)
+    if (!fuse_body(request, length, &asked, sizeof asked) || asked.fh != file->handle ||
+        (asked.flags & DIRECT_FLAGS) != 0 || (asked.write_flags & ~(uint32_t)FUSE_WRITE_LOCKOWNER) != 0 ||
+        asked.size != length - WRITE_HEADER_BYTES || asked.size > GONDOLIN_MAX_WRITTEN_BYTES ||
+        asked.offset > GONDOLIN_MAX_WRITTEN_BYTES - asked.size)
         return false;
     const uint32_t offset = (uint32_t)asked.offset;
     if (!new_file_has_data(file)) {
-        file->sent_at_ms = new_file_now_ms() + NEW_FILE_WAIT_MS;
+        file->sent_at_ms = clock_coarse_ms() + NEW_FILE_WAIT_MS;
         file->start = offset;
     }
     memcpy(file->bytes + WRITE_HEADER_BYTES + offset, request + WRITE_HEADER_BYTES, asked.size);
@@ -57,15 +45,10 @@ static bool answer_read(int device_fd, struct new_file *file, const struct fuse_
                         const uint8_t *request, size_t length)
 {
     struct fuse_read_in asked;
-    if (length < BODY_AT + sizeof asked)
+    if (!fuse_body(request, length, &asked, sizeof asked) || asked.fh != file->handle || (asked.flags & O_DIRECT) != 0)
         return false;
-    memcpy(&asked, request + BODY_AT, sizeof asked);
-    if (asked.fh != file->handle || (asked.flags & O_DIRECT) != 0)
-        return false;
-    const uint64_t left = asked.offset < file->end ? file->end - asked.offset : 0;
-    const uint8_t *data = file->bytes + WRITE_HEADER_BYTES + (file->end - left);
-    kernel_reply(device_fd, header->unique, 0, data, left < asked.size ? left : asked.size);
-    file->used |= USED_DATA;
+    kernel_reply_read(device_fd, header->unique, &asked, file->bytes + WRITE_HEADER_BYTES, file->end);
+    file->used |= FUSE_USED_DATA;
     return true;
 }
 
@@ -77,15 +60,13 @@ static bool answer_attributes(int device_fd, struct new_file *file, const struct
                               const uint8_t *request, size_t length)
 {
     struct fuse_getattr_in asked;
-    if (length < BODY_AT + sizeof asked)
-        return false;
-    memcpy(&asked, request + BODY_AT, sizeof asked);
-    if ((asked.getattr_flags & FUSE_GETATTR_FH) == 0 || asked.fh != file->handle)
+    if (!fuse_body(request, length, &asked, sizeof asked) || (asked.getattr_flags & FUSE_GETATTR_FH) == 0 ||
+        asked.fh != file->handle)
         return false;
     struct fuse_attr_out attributes = {.attr = file->attributes};
     attributes.attr.size = file->end;
     kernel_reply(device_fd, header->unique, 0, &attributes, sizeof attributes);
-    file->used |= USED_ATTRIBUTES;
+    file->used |= FUSE_USED_ATTRIBUTES;
     return true;
 }
 
@@ -119,7 +100,7 @@ const uint8_t *new_file_encode(struct new_file *file, uint64_t unique, size_t *l
     header.len = (uint32_t)*length;
     header.unique = unique;
     memcpy(message, &header, sizeof header);
-    memcpy(message + BODY_AT, &body, sizeof body);
+    memcpy(message + FUSE_BODY_AT, &body, sizeof body);
     reply_disk_mark(message);
     return message;
 }
@@ -128,8 +109,8 @@ const uint8_t *new_file_encode(struct new_file *file, uint64_t unique, size_t *l
 static bool names(const struct new_file *file, const struct fuse_in_header *header, const uint8_t *request,
                   size_t length, size_t name_at)
 {
-    return header->nodeid == file->parent && length == BODY_AT + name_at + file->name_length + 1 &&
-           memcmp(request + BODY_AT + name_at, file->name, file->name_length) == 0;
+    return header->nodeid == file->parent && length == FUSE_BODY_AT + name_at + file->name_length + 1 &&
+           memcmp(request + FUSE_BODY_AT + name_at, file->name, file->name_length) == 0;
 }
 
 /* Whether the reply of the host could depend on the data of the file. */

@@ -40,8 +40,6 @@ struct new_file {
     uint8_t bytes[sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in) + GONDOLIN_MAX_WRITTEN_BYTES];
 };
 
-int64_t new_file_now_ms(void);
-
 bool new_file_has_data(const struct new_file *file);
 
 /* Replies to a WRITE, READ or GETATTR by the file's handle. Returns false when the host must reply. */

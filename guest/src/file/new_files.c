@@ -5,14 +5,15 @@
 #include <string.h>
 
 #include "file/file_port.h"
+#include "file/fuse_body.h"
 #include "file/kernel_reply.h"
 #include "file/new_file.h"
+#include "runtime/clock.h"
 #include "runtime/util.h"
 
 #define MAX_FILES 8
 /* A file to which nothing is written gives its place to others after this time. */
 #define UNUSED_MS 1000
-#define BODY_AT sizeof(struct fuse_in_header)
 /* In a NOTIFY_NEW_FILE message. */
 #define NODE_AT sizeof(struct fuse_out_header)
 #define HANDLE_AT (NODE_AT + 8)
@@ -94,7 +95,7 @@ static bool answer_error(int device_fd, const struct fuse_in_header *header)
 
 static bool is_of_handle(const struct new_file *file, const uint8_t *request, size_t length)
 {
-    return length >= BODY_AT + 8 && load_u64(request + BODY_AT) == file->handle;
+    return length >= FUSE_BODY_AT + 8 && load_u64(request + FUSE_BODY_AT) == file->handle;
 }
 
 static bool answer(int device_fd, const struct fuse_in_header *header, const uint8_t *request, size_t length)
@@ -115,7 +116,7 @@ static bool answer(int device_fd, const struct fuse_in_header *header, const uin
 bool new_files_answer(int device_fd, const uint8_t *request, size_t length)
 {
     struct fuse_in_header header;
-    if (length < BODY_AT)
+    if (length < FUSE_BODY_AT)
         return false;
     memcpy(&header, request, sizeof header);
     bool is_answered = false;
@@ -145,7 +146,7 @@ void new_files_add(const uint8_t *message, size_t length)
         file->node = load_u64(message + NODE_AT);
         file->handle = load_u64(message + HANDLE_AT);
         file->parent = load_u64(message + PARENT_AT);
-        file->sent_at_ms = new_file_now_ms() + UNUSED_MS;
+        file->sent_at_ms = clock_coarse_ms() + UNUSED_MS;
         memcpy(&file->attributes, message + ATTRIBUTES_AT, sizeof file->attributes);
         file->name_length = length - NAME_AT;
         memcpy(file->name, message + NAME_AT, file->name_length);
@@ -200,7 +201,7 @@ int new_files_wait_ms(void)
     if (atomic_load(&count) == 0)
         return wait;
     (void)pthread_mutex_lock(&lock);
-    const int64_t now = new_file_now_ms();
+    const int64_t now = clock_coarse_ms();
     for (unsigned i = 0; i < MAX_FILES; i++) {
         if (files[i].state != WAITING)
             continue;
@@ -215,7 +216,7 @@ int new_files_wait_ms(void)
 void new_files_send_late(void)
 {
     (void)pthread_mutex_lock(&lock);
-    const int64_t now = new_file_now_ms();
+    const int64_t now = clock_coarse_ms();
     for (unsigned i = 0; i < MAX_FILES; i++)
         if (files[i].state == WAITING && files[i].sent_at_ms <= now)
             settle(&files[i]);

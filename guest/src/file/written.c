@@ -4,10 +4,11 @@
 #include <linux/fuse.h>
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
+#include "file/fuse_body.h"
 #include "file/kernel_reply.h"
 #include "protocol.h"
+#include "runtime/clock.h"
 #include "runtime/util.h"
 
 #define MAX_FILES 4
@@ -19,11 +20,8 @@
 #define HAS_DATA_AT (NODE_AT + 16)
 #define ATTRIBUTES_AT (NODE_AT + 20)
 #define DATA_AT (ATTRIBUTES_AT + sizeof(struct fuse_attr_out))
-/* In a request, after its header. */
-#define BODY_AT sizeof(struct fuse_in_header)
-#define USED_AT (BODY_AT + offsetof(struct fuse_write_in, padding))
-#define USED_ATTRIBUTES 1U
-#define USED_DATA 2U
+/* In a WRITE. */
+#define USED_AT (FUSE_BODY_AT + offsetof(struct fuse_write_in, padding))
 
 struct written_file {
     uint64_t node;
@@ -42,13 +40,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Guarded by `lock`, which is held while the kernel gets a reply: no later notification can overtake it. */
 static struct written_file files[MAX_FILES];
 static unsigned next;
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static struct written_file *find(uint64_t node)
 {
@@ -89,11 +80,11 @@ static uint32_t note_change(uint64_t node, uint64_t unique)
 
 static bool answer_attributes(int device_fd, struct written_file *file, uint64_t unique)
 {
-    if (!file->has_attributes || now_ms() > file->valid_until_ms)
+    if (!file->has_attributes || clock_coarse_ms() > file->valid_until_ms)
         return false;
     kernel_reply(device_fd, unique, 0, file->attributes, sizeof file->attributes);
     file->has_attributes = false;
-    file->used |= USED_ATTRIBUTES;
+    file->used |= FUSE_USED_ATTRIBUTES;
     return true;
 }
 
@@ -101,12 +92,11 @@ static bool answer_read(int device_fd, struct written_file *file, uint64_t uniqu
 {
     struct fuse_read_in asked;
     memcpy(&asked, body, sizeof asked);
-    if (!file->has_data || now_ms() > file->valid_until_ms)
+    if (!file->has_data || clock_coarse_ms() > file->valid_until_ms)
         return false;
-    uint64_t left = asked.offset < file->length ? file->length - asked.offset : 0;
-    kernel_reply(device_fd, unique, 0, file->data + (file->length - left), left < asked.size ? left : asked.size);
+    kernel_reply_read(device_fd, unique, &asked, file->data, file->length);
     file->has_data = false;
-    file->used |= USED_DATA;
+    file->used |= FUSE_USED_DATA;
     return true;
 }
 
@@ -162,7 +152,7 @@ static size_t read_bytes(uint32_t opcode)
 
 static bool serve(int device_fd, const struct fuse_in_header *header, uint8_t *request)
 {
-    const uint8_t *body = request + BODY_AT;
+    const uint8_t *body = request + FUSE_BODY_AT;
     struct written_file *file = find(header->nodeid);
     if (header->opcode == FUSE_WRITE) {
         store_u32(request + USED_AT, note_change(header->nodeid, header->unique));
@@ -181,10 +171,10 @@ static bool serve(int device_fd, const struct fuse_in_header *header, uint8_t *r
 bool written_answer(int device_fd, uint8_t *request, size_t length)
 {
     struct fuse_in_header header;
-    if (length < BODY_AT)
+    if (length < FUSE_BODY_AT)
         return false;
     memcpy(&header, request, sizeof header);
-    if (length - BODY_AT < read_bytes(header.opcode))
+    if (length - FUSE_BODY_AT < read_bytes(header.opcode))
         return false;
     (void)pthread_mutex_lock(&lock);
     bool is_answered = serve(device_fd, &header, request);
@@ -200,7 +190,7 @@ void written_add(const uint8_t *message, size_t length)
     struct written_file *file = find(load_u64(message + NODE_AT));
     /* Another request may have changed the file since the host looked at it. */
     if (file != NULL && file->unique == load_u64(message + UNIQUE_AT)) {
-        file->valid_until_ms = now_ms() + VALID_MS;
+        file->valid_until_ms = clock_coarse_ms() + VALID_MS;
         file->has_attributes = true;
         file->has_data = load_u32(message + HAS_DATA_AT) != 0;
         file->length = (uint32_t)(length - DATA_AT);

@@ -94,6 +94,16 @@ export const WRITE_KILL_SUIDGID = 4;
 /** The same in `open_flags` of OPEN and CREATE, for O_TRUNC. */
 export const OPEN_KILL_SUIDGID = 1;
 
+/** Flags of struct fuse_open_out. */
+export const FOPEN = {
+  /** The guest's kernel asks us for each read and keeps no data. */
+  DIRECT_IO: 1,
+  /** Data in the guest's page cache stays valid. */
+  KEEP_CACHE: 2,
+  /** A close sends no FLUSH (Linux 5.16). */
+  NOFLUSH: 32,
+} as const;
+
 /** Length of the fixed part after the header, by opcode. A shorter request is malformed. */
 export const FIXED_BYTES: Readonly<Record<number, number>> = {
   [OPCODE.FORGET]: 8,

@@ -2,8 +2,8 @@ import { OPCODE } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import { attributesOf } from '../live/own-change.ts';
 import type { HeldNode } from '../nodes/node-table.ts';
-import type { FuseContext, FuseOperation } from './context.ts';
-import { encodeAttributes, encodeReply } from './encode.ts';
+import { after, type FuseContext, type FuseOperation, type FuseOperations } from './context.ts';
+import { encodeAttributes } from './encode.ts';
 import { encodeWritten } from './written-files.ts';
 
 /** Requests that change a name of the directory that they name, and nothing that its `st_nlink` counts. */
@@ -21,9 +21,7 @@ export function noteDirectoryAsked(held: HeldNode): void {
  * Returns the operations with those that change a name of a directory also telling its attributes, if the guest asked for them after an earlier change.
  * They go before the reply, for the agent to reply with: Linux drops them with each changed name, and `npm` and `make` look at the directory between two files.
  */
-export function tellingDirectories(
-  operations: Readonly<Record<number, FuseOperation>>,
-): Readonly<Record<number, FuseOperation>> {
+export function tellingDirectories(operations: FuseOperations): FuseOperations {
   const telling: Record<number, FuseOperation> = { ...operations };
   for (const opcode of CHANGES) {
     const operation = operations[opcode];
@@ -36,9 +34,7 @@ function tellingDirectory(operation: FuseOperation): FuseOperation {
   return async (context, request, room) => {
     const reply = await operation(context, request, room);
     const message = await describeDirectory(context, request);
-    if (message === null || reply === 'none') return reply;
-    const whole = 'whole' in reply ? reply.whole : encodeReply(request.unique, 0, reply);
-    return { whole: Buffer.concat([message, whole]) };
+    return message === null ? reply : after(message, request, reply);
   };
 }
 

@@ -10,7 +10,7 @@ import type { RecentAttributes } from '../nodes/recent-attributes.ts';
 import type { Attributes, Caller, MaybePromise, VfsNode } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
 import type { DirectoryReads } from './directory-reads.ts';
-import { ENTRY_BYTES, writeEntry } from './encode.ts';
+import { ENTRY_BYTES, encodeReply, writeEntry } from './encode.ts';
 import type { Handles } from './handles.ts';
 import type { NewFiles } from './written-files.ts';
 
@@ -43,6 +43,15 @@ export type FuseOperation = (
   request: FuseRequest,
   room: RequestReservation,
 ) => MaybePromise<FuseReply>;
+
+export type FuseOperations = Readonly<Record<number, FuseOperation>>;
+
+/** Returns a reply that goes right after a message for the agent. */
+export function after(message: Buffer, { unique }: FuseRequest, reply: FuseReply): FuseReply {
+  if (reply === 'none') return reply;
+  const whole = 'whole' in reply ? reply.whole : encodeReply(unique, 0, reply);
+  return { whole: Buffer.concat([message, whole]) };
+}
 
 export const EMPTY: Buffer = Buffer.alloc(0);
 

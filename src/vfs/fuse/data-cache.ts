@@ -1,10 +1,7 @@
+import { FOPEN } from '../../protocol/fuse/fuse-abi.ts';
 import type { LiveFiles } from '../live/live-files.ts';
 import { type HeldNode, withUniqueIno } from '../nodes/node-table.ts';
 import { isSettled } from '../settled.ts';
-
-/** Flags of struct fuse_open_out: data in the guest's page cache stays valid; a close sends no FLUSH (Linux 5.16). */
-const FOPEN_KEEP_CACHE = 2;
-const FOPEN_NOFLUSH = 32;
 
 /**
  * Returns the flags of an open's reply. The guest's kernel drops cached data when size or modification time changed. The
@@ -20,11 +17,11 @@ export async function openFlags(live: LiveFiles, held: HeldNode): Promise<number
   if (held.told !== null) await live.compare(held, false, withUniqueIno(held.mount, attributes));
   const isSame = held.openedCtimeNs === ctimeNs;
   held.openedCtimeNs = isSettled(ctimeNs) ? ctimeNs : null;
-  return isSame ? FOPEN_KEEP_CACHE | FOPEN_NOFLUSH : FOPEN_NOFLUSH;
+  return isSame ? FOPEN.KEEP_CACHE | FOPEN.NOFLUSH : FOPEN.NOFLUSH;
 }
 
 /** {@link openFlags} of a file that CREATE opens: its change time is too young to be known by, so nobody reads it. */
 export function newFileFlags(held: HeldNode): number {
   held.openedCtimeNs = null;
-  return FOPEN_NOFLUSH;
+  return FOPEN.NOFLUSH;
 }

@@ -1,7 +1,14 @@
-import { FATTR } from '../../protocol/fuse/fuse-abi.ts';
+import { FATTR, OPCODE } from '../../protocol/fuse/fuse-abi.ts';
 import { PERMISSION_BITS } from '../file-mode.ts';
 import type { AttributeChange } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
+
+/** Where the name is in the body of a request that makes one in the directory that it names. */
+export const MADE_NAME_AT: Readonly<Record<number, number>> = {
+  [OPCODE.SYMLINK]: 0,
+  ...{ [OPCODE.MKDIR]: 8, [OPCODE.LINK]: 8 },
+  ...{ [OPCODE.MKNOD]: 16, [OPCODE.CREATE]: 16 },
+};
 
 const MAX_NAME_BYTES = 255;
 const SECOND_NS = 1_000_000_000n;

@@ -6,7 +6,14 @@ import type { RequestReservation } from '../bounds/request-reservation.ts';
 import { readDirent, writePosition } from '../listing/dirent.ts';
 import type { Listing } from '../listing/listing.ts';
 import { toErrno, VfsError } from '../vfs-error.ts';
-import { EMPTY, enter, type FuseContext, type FuseOperation, target } from './context.ts';
+import {
+  EMPTY,
+  enter,
+  type FuseContext,
+  type FuseOperation,
+  type FuseOperations,
+  target,
+} from './context.ts';
 import { readOffset } from './decode.ts';
 import type { DirectoryRead } from './directory-reads.ts';
 import { ENTRY_BYTES, encodeOpen } from './encode.ts';
@@ -169,7 +176,7 @@ const syncDirectory: FuseOperation = async (context, request) => {
   return EMPTY;
 };
 
-export const DIRECTORY_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
+export const DIRECTORY_OPERATIONS: FuseOperations = {
   [OPCODE.OPENDIR]: openDirectory,
   [OPCODE.READDIR]: readDirectory,
   [OPCODE.READDIRPLUS]: readDirectoryPlus,

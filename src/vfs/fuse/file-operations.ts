@@ -16,17 +16,19 @@ import { type HeldNode, noteOwnChange } from '../nodes/node-table.ts';
 import type { MaybePromise, VfsHandle, VfsProvider } from '../provider.ts';
 import { toErrno, VfsError } from '../vfs-error.ts';
 import {
+  after,
   assertWritable,
   caller,
   EMPTY,
   enter,
   type FuseContext,
   type FuseOperation,
+  type FuseOperations,
   target,
 } from './context.ts';
 import { newFileFlags, openFlags } from './data-cache.ts';
 import { readName, readOffset } from './decode.ts';
-import { ENTRY_BYTES, encodeOpen, encodeReply, encodeStatus, writeReplyHeader } from './encode.ts';
+import { ENTRY_BYTES, encodeOpen, encodeStatus, writeReplyHeader } from './encode.ts';
 import { clearSetId } from './set-id.ts';
 import { describeWritten, noteMade, noteRead } from './written-files.ts';
 
@@ -178,8 +180,7 @@ const write: FuseOperation = async (context, request) => {
   );
   const reply = Buffer.alloc(8);
   reply.writeUInt32LE(data.length, 0);
-  if (written === null) return reply;
-  return { whole: Buffer.concat([written, encodeReply(request.unique, 0, reply)]) };
+  return written === null ? reply : after(written, request, reply);
 };
 
 const release: FuseOperation = async ({ handles }, request) => {
@@ -231,7 +232,7 @@ const status: FuseOperation = async (context, request) => {
 };
 
 /** Operations on open files. */
-export const FILE_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
+export const FILE_OPERATIONS: FuseOperations = {
   [OPCODE.OPEN]: open,
   [OPCODE.CREATE]: create,
   [OPCODE.READ]: read,

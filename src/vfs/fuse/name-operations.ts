@@ -17,6 +17,7 @@ import {
   enter,
   type FuseContext,
   type FuseOperation,
+  type FuseOperations,
   target,
   tellAttributes,
 } from './context.ts';
@@ -190,7 +191,7 @@ const link: FuseOperation = async (context, request) => {
 };
 
 /** Operations on names and attributes. */
-export const NAME_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
+export const NAME_OPERATIONS: FuseOperations = {
   [OPCODE.LOOKUP]: lookup,
   [OPCODE.GETATTR]: getAttributes,
   [OPCODE.SETATTR]: setAttributes,

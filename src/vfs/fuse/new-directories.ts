@@ -1,14 +1,8 @@
 import { OPCODE } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
-import type { FuseContext, FuseOperation } from './context.ts';
-import { readName, readNames } from './decode.ts';
+import type { FuseContext, FuseOperation, FuseOperations } from './context.ts';
+import { MADE_NAME_AT, readName, readNames } from './decode.ts';
 
-/** Where the name is in the requests that make one in the directory that they name. */
-const NAME_AT: Readonly<Record<number, number>> = {
-  [OPCODE.SYMLINK]: 0,
-  ...{ [OPCODE.MKDIR]: 8, [OPCODE.LINK]: 8 },
-  ...{ [OPCODE.MKNOD]: 16, [OPCODE.CREATE]: 16 },
-};
 /** Where the names are in the requests that move one. */
 const NAMES_AT: Readonly<Record<number, number>> = { [OPCODE.RENAME]: 8, [OPCODE.RENAME2]: 16 };
 
@@ -16,11 +10,9 @@ const NAMES_AT: Readonly<Record<number, number>> = { [OPCODE.RENAME]: 8, [OPCODE
  * Returns the operations with those that make names also keeping account of the directories of which the agent knows every name, and MKDIR
  * adding one. Linux looks each name up before it makes it: in a directory that it has just made the agent replies to that.
  */
-export function knowingNewDirectories(
-  operations: Readonly<Record<number, FuseOperation>>,
-): Readonly<Record<number, FuseOperation>> {
+export function knowingNewDirectories(operations: FuseOperations): FuseOperations {
   const knowing: Record<number, FuseOperation> = { ...operations };
-  for (const opcode of [...Object.keys(NAME_AT), ...Object.keys(NAMES_AT)].map(Number)) {
+  for (const opcode of [...Object.keys(MADE_NAME_AT), ...Object.keys(NAMES_AT)].map(Number)) {
     const operation = operations[opcode];
     if (operation !== undefined) knowing[opcode] = noting(operation);
   }
@@ -39,7 +31,7 @@ function noting(operation: FuseOperation): FuseOperation {
 function noteNames({ ids, live }: FuseContext, { opcode, nodeId, body }: FuseRequest): void {
   const { whole } = live;
   const directory = ids.find(nodeId);
-  const nameAt = NAME_AT[opcode];
+  const nameAt = MADE_NAME_AT[opcode];
   if (nameAt !== undefined) {
     if (directory !== null && whole.concerns(directory))
       whole.making(directory, readName(body, nameAt));

@@ -1,5 +1,5 @@
 import { EDIT } from '../../protocol/constants.ts';
-import { OPCODE } from '../../protocol/fuse/fuse-abi.ts';
+import { FOPEN, OPCODE } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
 import type { RequestReservation } from '../bounds/request-reservation.ts';
 import { S_IFDIR, S_IFREG } from '../file-mode.ts';
@@ -10,7 +10,7 @@ import {
   EMPTY,
   enter,
   type FuseContext,
-  type FuseOperation,
+  type FuseOperations,
   type FuseReply,
   tellAttributes,
 } from './context.ts';
@@ -18,9 +18,6 @@ import { readName } from './decode.ts';
 import { ENTRY_BYTES, encodeAttributes, encodeOpen, writeEntry } from './encode.ts';
 import { GONE_FILES } from './gone-files.ts';
 
-type Operations = Readonly<Record<number, FuseOperation>>;
-
-const FOPEN_KEEP_CACHE = 2;
 /** Handle of an open file of the host that was never opened. No file has it. */
 const NO_HANDLE = 0;
 /** Requests that change nothing and are served as for any program. */
@@ -59,7 +56,7 @@ export async function serveRepeatedEdit(
   log: EditLog,
   request: FuseRequest,
   room: RequestReservation,
-  operations: Operations,
+  operations: FuseOperations,
 ): Promise<FuseReply> {
   const { opcode } = request;
   const serve = () => operations[opcode]?.(context, request, room) ?? EMPTY;
@@ -94,7 +91,7 @@ async function touched(
   { opcode, nodeId }: FuseRequest,
 ): Promise<FuseReply> {
   if (opcode === OPCODE.OPEN && action === EDIT.WRITE)
-    return encodeOpen(NO_HANDLE, FOPEN_KEEP_CACHE);
+    return encodeOpen(NO_HANDLE, FOPEN.KEEP_CACHE);
   if (opcode !== OPCODE.SETATTR || !TOUCHED.has(action)) return stale();
   const { attributes, ttlMs } = await tellAttributes(context, context.ids.get(nodeId));
   return encodeAttributes(attributes, ttlMs);
@@ -136,7 +133,7 @@ async function made(context: FuseContext, edit: Edit, opcode: number): Promise<B
   if (opcode !== OPCODE.CREATE) return enter(context, place, directory.mount, node);
   const reply = Buffer.alloc(ENTRY_BYTES + 16);
   await enter(context, place, directory.mount, node, reply);
-  encodeOpen(NO_HANDLE, FOPEN_KEEP_CACHE).copy(reply, ENTRY_BYTES);
+  encodeOpen(NO_HANDLE, FOPEN.KEEP_CACHE).copy(reply, ENTRY_BYTES);
   return reply;
 }
 

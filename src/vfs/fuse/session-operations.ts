@@ -7,7 +7,7 @@ import {
   OPCODE,
 } from '../../protocol/fuse/fuse-abi.ts';
 import { guestProtocolError } from '../../protocol/guest-protocol-error.ts';
-import { EMPTY, type FuseOperation } from './context.ts';
+import { EMPTY, type FuseOperation, type FuseOperations } from './context.ts';
 
 const PAGE_BYTES = 4096;
 /** At most what the agent sets (guest/src/file/fuse.c): while one transfer is served, the guest copies the one before. */
@@ -59,7 +59,7 @@ const forgetMany: FuseOperation = ({ ids }, { body }) => {
 };
 
 /** Operations on the session itself. Requests are served soon, so an INTERRUPT is ignored without hooks. */
-export const SESSION_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
+export const SESSION_OPERATIONS: FuseOperations = {
   [OPCODE.INIT]: init,
   [OPCODE.FORGET]: forget,
   [OPCODE.BATCH_FORGET]: forgetMany,

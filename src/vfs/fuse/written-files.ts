@@ -1,6 +1,7 @@
 import { MAX_WRITTEN_BYTES, NOTIFY_WRITTEN } from '../../protocol/constants.ts';
 import { OUT_HEADER_BYTES } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
+import { notification } from '../live/notification.ts';
 import type { HeldNode, ReadBack } from '../nodes/node-table.ts';
 import type { VfsHandle } from '../provider.ts';
 import { type FuseContext, tellAttributes } from './context.ts';
@@ -130,9 +131,7 @@ export function encodeWritten(
   data: Buffer | null,
 ): Buffer {
   const at = OUT_HEADER_BYTES + FIXED_BYTES;
-  const message = Buffer.alloc(at + (data?.length ?? 0));
-  message.writeUInt32LE(message.length, 0);
-  message.writeInt32LE(NOTIFY_WRITTEN, 4);
+  const message = notification(NOTIFY_WRITTEN, FIXED_BYTES + (data?.length ?? 0));
   message.writeBigUInt64LE(BigInt(nodeId), OUT_HEADER_BYTES);
   message.writeBigUInt64LE(unique, OUT_HEADER_BYTES + 8);
   message.writeUInt32LE(data === null ? 0 : 1, OUT_HEADER_BYTES + 16);

@@ -4,7 +4,14 @@ import { asOwnChange } from '../live/own-change.ts';
 import type { HeldNode } from '../nodes/node-table.ts';
 import type { ExtendedAttributes } from '../provider.ts';
 import { VfsError } from '../vfs-error.ts';
-import { caller, EMPTY, type FuseContext, type FuseOperation, target } from './context.ts';
+import {
+  caller,
+  EMPTY,
+  type FuseContext,
+  type FuseOperation,
+  type FuseOperations,
+  target,
+} from './context.ts';
 import { readText } from './decode.ts';
 
 /** XATTR_NAME_MAX, XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limits.h. */
@@ -96,7 +103,7 @@ const remove: FuseOperation = async (context, request) => {
 };
 
 /** Operations on extended attributes, of mounts that offer them. */
-export const XATTR_OPERATIONS: Readonly<Record<number, FuseOperation>> = {
+export const XATTR_OPERATIONS: FuseOperations = {
   [OPCODE.GETXATTR]: get,
   [OPCODE.LISTXATTR]: list,
   [OPCODE.SETXATTR]: set,

@@ -1,8 +1,8 @@
 import { GondolinError } from '../../errors/gondolin-error.ts';
-import { OPCODE, OUT_HEADER_BYTES, ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
+import { FOPEN, OPCODE, OUT_HEADER_BYTES, ROOT_NODE_ID } from '../../protocol/fuse/fuse-abi.ts';
 import type { FuseRequest } from '../../protocol/fuse/fuse-request.ts';
-import type { FuseContext, FuseOperation, FuseReply } from '../fuse/context.ts';
-import { readName, readNames } from '../fuse/decode.ts';
+import type { FuseContext, FuseOperation, FuseOperations, FuseReply } from '../fuse/context.ts';
+import { MADE_NAME_AT, readName, readNames } from '../fuse/decode.ts';
 import { readDirectoryWithoutAttributes } from '../fuse/directory-operations.ts';
 import { ENTRY_BYTES } from '../fuse/encode.ts';
 import { DESCRIBED_OPCODES, describeRequest } from './describe-request.ts';
@@ -10,11 +10,6 @@ import type { HookCalls } from './hook-calls.ts';
 import { NodePlaces } from './node-places.ts';
 import { needsDirectIo, type VfsHookContext, type VfsHooks } from './vfs-hooks.ts';
 
-type Operations = Readonly<Record<number, FuseOperation>>;
-
-/** Flag of struct fuse_open_out: the guest's kernel asks us for each read and keeps no data. */
-const FOPEN_DIRECT_IO = 1;
-const FOPEN_NOFLUSH = 32;
 /** Offset of `open_flags` in struct fuse_open_out. */
 const OPEN_FLAGS_AT = 8;
 
@@ -26,15 +21,7 @@ function openFlagsAt(opcode: number): number | null {
 
 /** Where the name that a reply's node got is in the request, with the node of the directory. */
 function namedIn({ opcode, nodeId, body }: FuseRequest): readonly [number, string] | null {
-  const nameAt: Readonly<Record<number, number>> = {
-    [OPCODE.LOOKUP]: 0,
-    [OPCODE.SYMLINK]: 0,
-    [OPCODE.MKDIR]: 8,
-    [OPCODE.LINK]: 8,
-    [OPCODE.MKNOD]: 16,
-    [OPCODE.CREATE]: 16,
-  };
-  const at = nameAt[opcode];
+  const at = opcode === OPCODE.LOOKUP ? 0 : MADE_NAME_AT[opcode];
   return at === undefined ? null : [nodeId, readName(body, at)];
 }
 
@@ -67,10 +54,13 @@ export interface Observers {
 }
 
 /** Returns `operations` with hooks and events around those that they see. */
-export function observedOperations(operations: Operations, observers: Observers): Operations {
+export function observedOperations(
+  operations: FuseOperations,
+  observers: Observers,
+): FuseOperations {
   const places = new NodePlaces();
   const { hooks, calls } = observers;
-  const inner: Operations =
+  const inner: FuseOperations =
     hooks === null
       ? operations
       : {
@@ -180,7 +170,7 @@ async function noteReply(
 function setDirect(opcode: number, reply: FuseReply): void {
   const at = openFlagsAt(opcode);
   if (at !== null && Buffer.isBuffer(reply))
-    reply.writeUInt32LE((reply.readUInt32LE(at) & FOPEN_NOFLUSH) | FOPEN_DIRECT_IO, at);
+    reply.writeUInt32LE((reply.readUInt32LE(at) & FOPEN.NOFLUSH) | FOPEN.DIRECT_IO, at);
 }
 
 /** The bytes of a READ's reply. */

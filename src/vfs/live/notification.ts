@@ -21,7 +21,8 @@ const INVAL_INODE_BYTES = 24;
 const INVAL_ENTRY_BYTES = 16;
 const WHOLE_BYTES = 12;
 
-function notification(code: number, bodyBytes: number): Buffer {
+/** Returns a message with the header of a notification and an empty body. */
+export function notification(code: number, bodyBytes: number): Buffer {
   const target = Buffer.alloc(OUT_HEADER_BYTES + bodyBytes);
   target.writeUInt32LE(target.length, 0);
   target.writeInt32LE(code, 4);
