@@ -88,6 +88,7 @@ export class RealFSProvider implements VfsProvider {
     this.#nodes,
     // A class that extends this one may know further names.
     () => this.lookup === RealFSProvider.prototype.lookup,
+    () => this.#metadata.expireRecent(),
   );
   readonly #metadata: RealMetadata;
   readonly #names: RealNames;
@@ -210,8 +211,22 @@ export class RealFSProvider implements VfsProvider {
     file: NewNode & { readonly flags: number },
     caller: Caller,
   ): MaybePromise<{ node: RealNode; handle: RealHandle }> {
-    const existing = (file.flags & O_EXCL) === 0 ? this.#names.peek(parent, name) : null;
-    if (existing !== null) return this.#openExisting(existing, file.flags);
+    try {
+      return this.#createNew(parent, name, file, caller);
+    } catch (error) {
+      // Most files that are made do not exist yet: only the others are looked up.
+      const existing = (file.flags & O_EXCL) === 0 ? this.#names.peek(parent, name) : null;
+      if (existing === null) throw error;
+      return this.#openExisting(existing, file.flags);
+    }
+  }
+
+  #createNew(
+    parent: RealNode,
+    name: string,
+    file: NewNode & { readonly flags: number },
+    caller: Caller,
+  ): { node: RealNode; handle: RealHandle } {
     this.#share.assertFileRoom();
     const regular = { ...file, mode: S_IFREG | file.mode };
     const { node, opened } = this.#names.makeFile(parent, name, regular, caller);

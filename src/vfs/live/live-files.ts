@@ -145,6 +145,7 @@ export class LiveFiles {
   async #examineName(directory: HeldNode, name: string, suspect: Suspect): Promise<void> {
     const { kinds } = suspect;
     if (kinds.has('name')) this.whole.nameChanged(directory, name);
+    else if (await this.#isOwnAndTold(directory, name)) return;
     const current = currentEntry(directory, name);
     if (current === null && isFollowed(suspect)) return;
     const known = this.#compareName(directory, name, current);
@@ -156,6 +157,17 @@ export class LiveFiles {
     if (kinds.has('name')) this.#nameChanged({ directory, name, known, current, held, isOwn });
     else if (current !== null && !isOwn)
       this.#announcer.fileChanged({ directory, name, held }, current, kinds);
+  }
+
+  /**
+   * Whether the last change of a file was the guest's own, and the guest knows all of it. Its name is the same: another one is reported too,
+   * and is examined after this.
+   */
+  async #isOwnAndTold(directory: HeldNode, name: string): Promise<boolean> {
+    const held = this.#options.ids.find(directory.names?.get(name) ?? 0);
+    if (held === null || held.told === null) return false;
+    const now = await attributesOf(held);
+    return held.told !== null && isUnchanged(held.told, now) && isOwnChange(held, now.ctimeNs);
   }
 
   #nameChanged(changed: ChangedName): void {

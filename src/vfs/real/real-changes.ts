@@ -21,6 +21,7 @@ const NAMES = IN.CREATE | IN.DELETE | IN.MOVED_FROM | IN.MOVED_TO;
 export class RealChanges implements ChangeSource {
   readonly #nodes: RealNodeTable;
   readonly #isLookupOwn: () => boolean;
+  readonly #onEvent: () => void;
   readonly #budget = new Budget(WATCHED_DIRECTORIES);
   readonly #watches = new Map<RealNode, DirectoryWatch>();
   readonly #refusedAtMs = new WeakMap<RealNode, number>();
@@ -29,10 +30,14 @@ export class RealChanges implements ChangeSource {
   #onChange: (change: DirectoryChange | null) => void = () => undefined;
   #isLossQueued = false;
 
-  /** @param isLookupOwn  Returns false when names lead elsewhere than in the host's directories. */
-  constructor(nodes: RealNodeTable, isLookupOwn: () => boolean) {
+  /**
+   * @param isLookupOwn  Returns false when names lead elsewhere than in the host's directories.
+   * @param onEvent  Called before each change is reported.
+   */
+  constructor(nodes: RealNodeTable, isLookupOwn: () => boolean, onEvent: () => void) {
     this.#nodes = nodes;
     this.#isLookupOwn = isLookupOwn;
+    this.#onEvent = onEvent;
   }
 
   listen(onChange: (change: DirectoryChange | null) => void): void {
@@ -72,6 +77,7 @@ export class RealChanges implements ChangeSource {
   }
 
   #report(directory: RealNode, event: InotifyEvent | null): void {
+    this.#onEvent();
     if (event === null) {
       this.#reportLoss();
       return;

@@ -1,6 +1,14 @@
 import { type BigIntStats, chmodSync, fstatSync, ftruncateSync } from 'node:fs';
 import { descriptorPath, setTimes } from '../../host/libc.ts';
-import { O_RDWR, OWNER_WRITE, PERMISSION_BITS, S_IFLNK, S_IFMT, S_ISGID } from '../file-mode.ts';
+import {
+  O_RDWR,
+  OWNER_WRITE,
+  PERMISSION_BITS,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_ISGID,
+} from '../file-mode.ts';
 import type { AttributeChange, Attributes, Caller } from '../provider.ts';
 import { isSettled } from '../settled.ts';
 import {
@@ -11,6 +19,7 @@ import {
   withoutMask,
 } from './attributes/ownership.ts';
 import {
+  type KnownStat,
   NO_VIRTUAL_STAT,
   type VirtualStat,
   type VirtualStatStore,
@@ -21,6 +30,25 @@ import type { RealNodeTable } from './nodes/real-node-table.ts';
 import type { RealHandle } from './open-files.ts';
 
 type OwnerAndMode = Pick<AttributeChange, 'uid' | 'gid' | 'mode' | 'groupPermissions'>;
+
+/** A file before its owner or mode changes. */
+interface NotedFile {
+  readonly node: RealNode;
+  readonly fd: number;
+  readonly host: { readonly mode: number };
+  readonly before: VirtualStat;
+  /** It has just been made: nothing is noted on it. */
+  readonly isNew: boolean;
+}
+
+/**
+ * For how long a virtual stat is used whose file could change again without getting another change time, in ms. A change that another
+ * process makes is reported sooner where that is possible.
+ */
+const UNSETTLED_MS = 10;
+
+/** Changes of virtual stats by all mounts of this process, and reports of changes by others: each ends the use of those. */
+let changes = 0;
 
 /** Attributes of host files as the guest sees and changes them: docs/files.md. */
 export class RealMetadata {
@@ -60,13 +88,25 @@ export class RealMetadata {
     return presentMode(Number(host.mode), this.#virtual(node, fd, host));
   }
 
+  /** Notes that somebody may just have changed a file: virtual stats that were read lately are read again. */
+  expireRecent(): void {
+    changes++;
+  }
+
   /** Returns the virtual stat, cached while the change time is the same: another process may serve the same file. */
   #virtual(node: RealNode, fd: number, host: BigIntStats): VirtualStat {
     const { ctimeNs } = host;
-    if (node.stat?.ctimeNs === ctimeNs) return node.stat.stat;
+    const known = node.stat;
+    if (known?.ctimeNs === ctimeNs && this.#isUsable(known)) return known.stat;
     const stat = this.#load(node, fd, Number(host.uid));
-    node.stat = isSettled(ctimeNs) ? { stat, ctimeNs } : null;
+    const unsettled = { changes, untilMs: performance.now() + UNSETTLED_MS };
+    node.stat = { stat, ctimeNs, unsettled: isSettled(ctimeNs) ? null : unsettled };
     return stat;
+  }
+
+  #isUsable({ unsettled }: KnownStat): boolean {
+    if (unsettled === null) return true;
+    return unsettled.changes === changes && performance.now() < unsettled.untilMs;
   }
 
   #load(node: RealNode, fd: number, hostUid: number): VirtualStat {
@@ -75,6 +115,7 @@ export class RealMetadata {
 
   #save(node: RealNode, fd: number, stat: VirtualStat, isNew = false): void {
     node.stat = null;
+    if (!isNew) changes++;
     this.#stats.save(fd, node.identity.key, stat, isNew);
   }
 
@@ -91,9 +132,12 @@ export class RealMetadata {
   }
 
   /** Sets what the host file may have and remembers the rest. */
-  #remember(node: RealNode, fd: number, change: OwnerAndMode, isNew = false): void {
+  #remember(node: RealNode, fd: number, change: OwnerAndMode): void {
     const host = fstatSync(fd);
-    const before = isNew ? NO_VIRTUAL_STAT : this.#load(node, fd, host.uid);
+    this.#note({ node, fd, host, before: this.#load(node, fd, host.uid), isNew: false }, change);
+  }
+
+  #note({ node, fd, host, before, isNew }: NotedFile, change: OwnerAndMode): void {
     const shown = presentMode(host.mode, before);
     const next: { -readonly [K in keyof VirtualStat]: VirtualStat[K] } = { ...before };
     const isLink = (host.mode & S_IFMT) === S_IFLNK;
@@ -102,7 +146,7 @@ export class RealMetadata {
     if (change.gid !== undefined) next.gid = change.gid;
     if (change.mode !== undefined && !isLink) {
       const wanted = (shown & S_IFMT) | (change.mode & PERMISSION_BITS);
-      const isDirectory = host.isDirectory();
+      const isDirectory = (host.mode & S_IFMT) === S_IFDIR;
       const isVirtualType = (shown & S_IFMT) !== (host.mode & S_IFMT);
       const forHost = withoutMask(wanted, change.groupPermissions);
       const permissions = isVirtualType ? 0o600 : hostPermissions(forHost, isDirectory);
@@ -131,13 +175,16 @@ export class RealMetadata {
     const gid = (around.mode & S_ISGID) !== 0 ? around.gid : caller.gid;
     const { user } = this.#owners;
     const fd = this.#nodes.fd(node);
-    const shown = presentAttributes(fstatSync(fd, { bigint: true }), NO_VIRTUAL_STAT, this.#owners);
+    const host = fstatSync(fd, { bigint: true });
+    const shown = presentAttributes(host, NO_VIRTUAL_STAT, this.#owners);
     const change = {
       ...(caller.uid === shown.uid && caller.uid === user.uid ? {} : { uid: caller.uid }),
       ...(gid === shown.gid && gid === user.gid ? {} : { gid }),
       ...(mode === undefined ? {} : { mode }),
     };
-    if (Object.keys(change).length > 0) this.#remember(node, fd, change, true);
+    if (Object.keys(change).length === 0) return;
+    const file = { node, fd, host: { mode: Number(host.mode) }, before: NO_VIRTUAL_STAT };
+    this.#note({ ...file, isNew: true }, change);
   }
 
   /** Makes a file a device, FIFO or socket in the guest, whose kernel does the rest. On the host it is an empty file. */

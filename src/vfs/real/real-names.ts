@@ -18,6 +18,7 @@ import {
   S_ISGID,
 } from '../file-mode.ts';
 import type { Caller, DirectoryEntry, NewNode } from '../provider.ts';
+import { hostPermissions } from './attributes/ownership.ts';
 import {
   closeDescriptors,
   createRegular,
@@ -82,7 +83,8 @@ export class RealNames {
     caller: Caller,
   ): { readonly node: RealNode; readonly opened: OpenDescriptors } {
     this.#protection.assertNameFree(parent, name);
-    const opened = createRegular(this.#nodes.fd(parent), name, flags);
+    const permissions = (mode & S_IFMT) === S_IFREG ? hostPermissions(mode, false) | 0o600 : 0o600;
+    const opened = createRegular(this.#nodes.fd(parent), name, flags, permissions);
     try {
       // Not by its name, where the host may have put another file by now.
       const pathFd = openSync(descriptorPath(opened.fd), O_PATH | O_CLOEXEC);

@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { VirtualStatStore } from '../../../src/vfs/real/attributes/virtual-stat.ts';
 import { RealFSProvider } from '../../../src/vfs/real-fs-provider.ts';
 import { FuseClient } from '../../fixtures/fuse-client.ts';
@@ -42,6 +43,51 @@ it('an owner that another process remembers is seen by a VM that knows the file'
   const python = "import os,sys; os.setxattr(sys.argv[1], 'user.gondolin.stat', b'1 77 88 - 0 0')";
   execFileSync('python3', ['-c', python, join(directory, 'file')]);
   expect(await client.stat(id)).toMatchObject({ uid: 77, gid: 88 });
+});
+
+it('an owner that another mount of this process sets is seen at once, also within one tick of the clock and without a watch', () => {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, 'file'), '');
+  const open = () => {
+    const provider = new RealFSProvider(directory);
+    const node = provider.lookup(provider.start({ uid: 0, gid: 0 }), 'file');
+    onTestFinished(() => provider.stop());
+    return {
+      owner: () => provider.attributes(node).uid,
+      setOwner: (uid: number) => provider.setAttributes(node, { uid }, null),
+    };
+  };
+  const [one, other] = [open(), open()];
+  for (let owner = 1; owner <= 50; owner++) {
+    expect(one.owner()).toBe(owner - 1);
+    other.setOwner(owner);
+    expect(one.owner()).toBe(owner);
+  }
+});
+
+it('an owner that another process sets is seen soon, also within one tick of the clock', async () => {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, 'file'), '');
+  const { client } = await serve(directory);
+  const id = await client.walk('m/file');
+  const lines =
+    "for line in sys.stdin: os.setxattr(sys.argv[1], 'user.gondolin.stat', line.strip().encode()); print(flush=True)";
+  const script = `import os,sys\n${lines}`;
+  const python = spawn('python3', ['-c', script, join(directory, 'file')]);
+  onTestFinished(() => void python.kill());
+  const setOwner = async (owner: number) => {
+    python.stdin.write(`1 ${owner} - - 0 0\n`);
+    await once(python.stdout, 'data');
+  };
+  for (let owner = 1; owner <= 50; owner++) {
+    await setOwner(owner);
+    await client.stat(id);
+    await setOwner(owner + 1000);
+    await vi.waitFor(
+      async () => expect(await client.stat(id)).toMatchObject({ uid: owner + 1000 }),
+      { timeout: 100, interval: 5 },
+    );
+  }
 });
 
 it('owners that no file can keep are bounded: ENOSPC', () => {

@@ -28,6 +28,8 @@ export const NO_VIRTUAL_STAT: VirtualStat = {
 export interface KnownStat {
   readonly stat: VirtualStat;
   readonly ctimeNs: bigint;
+  /** Until when it is used at most, as a number of reports and in ms of `performance.now()`, if a later change could have the same time. */
+  readonly unsettled: { readonly changes: number; readonly untilMs: number } | null;
 }
 
 /** Most files of one mount whose virtual stat is kept in memory, about 200 bytes each. */

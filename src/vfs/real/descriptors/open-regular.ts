@@ -70,12 +70,18 @@ export function openRegular(pathFd: number, flags: number): OpenDescriptors {
 }
 
 /**
- * Makes a regular file of mode 0600 and opens it for reading and writing, whatever its later mode.
+ * Makes a regular file and opens it for reading and writing, whatever its mode.
  * @param flags  Flags of open(2), of which O_APPEND and the access mode are used.
+ * @param mode  Permission bits, from which the kernel takes those of the process's umask.
  * @throws {SystemError} EEXIST and others of openat(2).
  */
-export function createRegular(directory: number, name: string, flags: number): OpenDescriptors {
-  const made = openAt(directory, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600);
+export function createRegular(
+  directory: number,
+  name: string,
+  flags: number,
+  mode: number,
+): OpenDescriptors {
+  const made = openAt(directory, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, mode);
   if ((flags & O_APPEND) === 0) return { fd: made, inPlaceFd: null };
   try {
     const fd = openSync(descriptorPath(made), O_RDWR | O_APPEND | O_CLOEXEC);
