@@ -1,6 +1,7 @@
 import { fstatSync, openSync, realpathSync, statfsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { allocateInPool, descriptorPath, readLink, seek } from '../host/libc.ts';
+import { ERRNO } from '../protocol/errno.ts';
 import {
   O_ACCMODE,
   O_CLOEXEC,
@@ -42,7 +43,10 @@ import { RealMetadata } from './real/real-metadata.ts';
 import { RealNames } from './real/real-names.ts';
 import { RealSnapshot } from './real/real-snapshot.ts';
 import type { RemoteTree } from './remote/remote-provider.ts';
-import { VfsError } from './vfs-error.ts';
+import { toErrno, VfsError } from './vfs-error.ts';
+
+/** Errors of making a file whose name exists, or is protected and may exist. */
+const NAME_TAKEN: ReadonlySet<number> = new Set([ERRNO.EEXIST, ERRNO.EPERM]);
 
 /**
  * Options of {@link RealFSProvider}.
@@ -214,8 +218,9 @@ export class RealFSProvider implements VfsProvider {
     try {
       return this.#createNew(parent, name, file, caller);
     } catch (error) {
-      // Most files that are made do not exist yet: only the others are looked up.
-      const existing = (file.flags & O_EXCL) === 0 ? this.#names.peek(parent, name) : null;
+      // Most files that are made do not exist yet: only the others are looked up. A failure after that must not open what was made.
+      const mayExist = (file.flags & O_EXCL) === 0 && NAME_TAKEN.has(toErrno(error));
+      const existing = mayExist ? this.#names.peek(parent, name) : null;
       if (existing === null) throw error;
       return this.#openExisting(existing, file.flags);
     }

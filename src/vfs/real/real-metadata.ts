@@ -99,8 +99,10 @@ export class RealMetadata {
     const known = node.stat;
     if (known?.ctimeNs === ctimeNs && this.#isUsable(known)) return known.stat;
     const stat = this.#load(node, fd, Number(host.uid));
-    const unsettled = { changes, untilMs: performance.now() + UNSETTLED_MS };
-    node.stat = { stat, ctimeNs, unsettled: isSettled(ctimeNs) ? null : unsettled };
+    const unsettled = isSettled(ctimeNs)
+      ? null
+      : { changes, untilMs: performance.now() + UNSETTLED_MS };
+    node.stat = { stat, ctimeNs, unsettled };
     return stat;
   }
 

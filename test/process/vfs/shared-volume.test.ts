@@ -45,7 +45,7 @@ it('an owner that another process remembers is seen by a VM that knows the file'
   expect(await client.stat(id)).toMatchObject({ uid: 77, gid: 88 });
 });
 
-it('an owner that another mount of this process sets is seen at once, also within one tick of the clock and without a watch', () => {
+it('an owner that another mount of this process sets is seen at once, also within one tick of the clock and without a watch', async () => {
   const directory = temporaryDirectory();
   writeFileSync(join(directory, 'file'), '');
   const open = () => {
@@ -60,7 +60,7 @@ it('an owner that another mount of this process sets is seen at once, also withi
   const [one, other] = [open(), open()];
   for (let owner = 1; owner <= 50; owner++) {
     expect(one.owner()).toBe(owner - 1);
-    other.setOwner(owner);
+    await other.setOwner(owner);
     expect(one.owner()).toBe(owner);
   }
 });
