@@ -1,9 +1,15 @@
 import { GondolinError } from '../errors/gondolin-error.ts';
 import { packageVersion } from '../host/package-root.ts';
+import { endWithTerminal } from './end-with-terminal.ts';
 import { abortOnSignals } from './interrupt.ts';
 import type { CliIo } from './io.ts';
 
-const stopping = abortOnSignals((exitCode) => process.exit(exitCode));
+function endProcess(exitCode: number): never {
+  endWithTerminal();
+  process.exit(exitCode);
+}
+
+const stopping = abortOnSignals(endProcess);
 
 let outputFailure: GondolinError | undefined;
 
@@ -72,5 +78,5 @@ async function main(): Promise<number> {
 
 void main().then(async (exitCode) => {
   await flush(process.stderr);
-  process.exit(exitCode);
+  endProcess(exitCode);
 });

@@ -216,8 +216,9 @@ it('gondolin bash has a terminal that follows the size of this one, and Ctrl-C r
 
 it('a closed terminal ends its VM', async () => {
   const label = `closed-${RUN}`;
-  const bash = `exec "${process.execPath}" "${BUILT_BIN}" bash --label ${label}`;
-  const { child, see } = onTerminal(bash);
+  const status = join(temporaryDirectory(), 'status');
+  const bash = `"${process.execPath}" "${BUILT_BIN}" bash --label ${label}`;
+  const { child, see } = onTerminal(`trap : HUP; ${bash}; echo $? > ${status}`);
   await see(/VM ready[\s\S]*[#$] /);
   const [session] = await listed(label);
   const pid = session?.pid ?? 0;
@@ -226,6 +227,12 @@ it('a closed terminal ends its VM', async () => {
   // A process that the closed terminal signals twice leaves its records to the next command.
   const left = async () => [...(await listed(label)), ...qemusOf(pid), ...leftOf(pid)];
   await until(left, (found) => found.length === 0);
+  // By SIGHUP; an abort would be 134.
+  const ended = await until(
+    () => (existsSync(status) ? readFileSync(status, 'utf8') : ''),
+    (text) => text !== '',
+  );
+  expect(ended).toBe('129\n');
 });
 
 it('nothing is left of a VM whose owner was killed', async () => {
