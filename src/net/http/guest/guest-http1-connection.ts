@@ -167,10 +167,8 @@ export class GuestHttp1Connection {
   /** Reads and discards all further bytes, past Node's parser, so that the guest's end is seen. */
   #discard(): void {
     const parsers = this.#stream.listeners('data') as ((chunk: Buffer) => void)[];
-    // A new listener makes Node's parser give back a TLS socket that it reads without events.
-    this.#stream.on('data', () => undefined);
     for (const parser of parsers) this.#stream.off('data', parser);
-    this.#stream.resume();
+    this.#stream.on('data', () => undefined).resume();
   }
 
   #abandon(): void {

@@ -76,7 +76,10 @@ export class GuestHttp1 {
     const { waits, fault } = this.#services;
     const connection = new GuestHttp1Connection(stream, raw, context, { waits, fault });
     this.#connections.set(stream, connection);
-    connection.guard(() => this.#server.emit('connection', stream))();
+    connection.guard(() => {
+      this.#server.emit('connection', stream);
+      readByEvents(stream);
+    })();
   }
 
   close(): void {
@@ -117,6 +120,16 @@ export class GuestHttp1 {
       this.#serveRequest(new Http1Request(request, to, { isUpgrade: true }), connection.context);
     });
   }
+}
+
+/**
+ * Makes Node's parser read a TLS socket by its events, as it reads any other stream: a listener of the data takes the socket's handle
+ * from the parser. The handle delivers the TLS records that have come even while it is stopped, and the parser, which is stopped
+ * with it when a guest does not read its responses, takes them for an error and loses them.
+ */
+function readByEvents(stream: Duplex): void {
+  const listener = () => undefined;
+  stream.on('data', listener).off('data', listener);
 }
 
 /** Refuses what Node's strict parser does not take: two framings, broken lines, fields beyond the limit; and late heads. */
