@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { shellQuoteArgs } from '../../util/shell-quote-args.ts';
 import { withBuildLog } from '../cache/build-log.ts';
 import { ensureEntry, findOld, type HeldEntry } from '../cache/entry.ts';
@@ -63,7 +63,7 @@ async function buildRootfs(
   const mirror = mirrorContext(context);
   const plan = await resolveAlpine(request, mirror);
   await withAlpineTree(plan, mirror, async (merged) => {
-    if (merged.scripts.length === 0) return pack(merged, build.target, 1, context);
+    if (merged.scripts.length === 0) return pack(merged, build, 1, context);
     return withWorkDirectory(build.place.parent, (directory) =>
       packWithScripts(merged, { ...build, directory }, context),
     );
@@ -72,13 +72,13 @@ async function buildRootfs(
 
 async function pack(
   { tree, layers }: AlpineTree,
-  target: string,
+  { place, target }: Pick<RootfsBuild, 'place' | 'target'>,
   end: number,
   context: ImageContext,
 ): Promise<void> {
   const { options, signal } = context;
   const { onProgress } = mirrorContext(context);
-  await withBuildLog(options.cacheDirectory, `alpine-${basename(target)}`, (logPath) =>
+  await withBuildLog(options.cacheDirectory, `alpine-${place.key.slice(0, 16)}`, (logPath) =>
     packTree(tree, layers, {
       ...{ target, cwd: target, logPath, environment: {}, signal },
       onProgress: (fraction) =>
@@ -94,7 +94,7 @@ async function packWithScripts(
   context: ImageContext,
 ): Promise<void> {
   const { signal } = context;
-  await pack(merged, directory, BEFORE_SCRIPTS, context);
+  await pack(merged, { place, target: directory }, BEFORE_SCRIPTS, context);
   const path = join(directory, ARTIFACT_FILES.rootfs[0]);
   const rootfs = { ...(await digestFile(path, signal)), path };
   const { setUpRootfs } = await import('../setup/ensure-setup.ts');
