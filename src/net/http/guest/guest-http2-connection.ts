@@ -147,9 +147,10 @@ export class GuestHttp2Connection {
     if (this.#pingTimer !== undefined || session.destroyed) return;
     const destroy = this.#guard(() => session.destroy());
     this.#pingTimer = setTimeout(destroy, this.#services.waits.guestStallMs);
-    // Called when the session ends, too.
+    // An error is no response: a session that Node is closing sends no ping, and one that has ended receives none.
     session.ping(
-      this.#guard(() => {
+      this.#guard((error: Error | null) => {
+        if (error !== null) return;
         clearTimeout(this.#pingTimer);
         this.#pingTimer = undefined;
         if (!session.destroyed) session.setTimeout(this.#services.waits.guestIdleMs);
