@@ -4,23 +4,6 @@ import type { ClientChannel, ServerChannel, SshClient } from './ssh2.ts';
 /** Exit code of `ssh` itself for failures of the connection. */
 export const SSH_FAILED = 255;
 
-function start(
-  client: SshClient,
-  command: string,
-  env: Readonly<Record<string, string>>,
-): Promise<ClientChannel> {
-  return new Promise((resolve, reject) => {
-    const onClose = (): void => reject(new Error('the server closed the connection'));
-    const done = (error: Error | undefined, channel: ClientChannel): void => {
-      client.off('close', onClose);
-      if (error === undefined) resolve(channel);
-      else reject(error);
-    };
-    client.once('close', onClose);
-    client.exec(command, { env: { ...env } }, done);
-  });
-}
-
 /** The end of a command on the server: an exit code, the name of a signal, or 255 if the server says neither. */
 function ended(remote: ClientChannel): Promise<number | string> {
   return new Promise((resolve) => {
@@ -29,6 +12,29 @@ function ended(remote: ClientChannel): Promise<number | string> {
       result = code ?? signal ?? SSH_FAILED;
     });
     remote.once('close', () => resolve(result));
+  });
+}
+
+interface RemoteCommand {
+  readonly channel: ClientChannel;
+  readonly end: Promise<number | string>;
+}
+
+function start(
+  client: SshClient,
+  command: string,
+  env: Readonly<Record<string, string>>,
+): Promise<RemoteCommand> {
+  return new Promise((resolve, reject) => {
+    const onClose = (): void => reject(new Error('the server closed the connection'));
+    const done = (error: Error | undefined, channel: ClientChannel): void => {
+      client.off('close', onClose);
+      if (error !== undefined) reject(error);
+      // In this tick: the exit code of a short command comes in the same packet as the reply.
+      else resolve({ channel, end: ended(channel) });
+    };
+    client.once('close', onClose);
+    client.exec(command, { env: { ...env } }, done);
   });
 }
 
@@ -42,8 +48,7 @@ export async function carryCommand(
   client: SshClient,
   what: { readonly command: string; readonly env: Readonly<Record<string, string>> },
 ): Promise<void> {
-  const remote = await start(client, what.command, what.env);
-  const end = ended(remote);
+  const { channel: remote, end } = await start(client, what.command, what.env);
   guest.once('close', () => remote.close());
   remote.on('error', () => undefined);
   guest.pipe(remote);

@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, it, onTestFinished } from 'vitest';
 import type { SshOptions } from '../../../src/net/ssh/ssh-options.ts';
 import { IS_FULL_LOAD } from '../../fixtures/full-load.ts';
 import { createRepository, subjectsOf } from '../../fixtures/net/git-backend.ts';
+import { startTcp } from '../../fixtures/net/servers.ts';
 import { makeKey, publicKey, type Sshd, startSshd } from '../../fixtures/net/sshd.ts';
 import {
   createTestNetwork,
@@ -48,9 +50,13 @@ async function ended(program: string, args: string[], env: NodeJS.ProcessEnv): P
   );
 }
 
-/** git.test:22 is an sshd on loopback, whose key is known and lets the host in. */
+/**
+ * git.test:22 is an sshd on loopback, whose key is known and lets the host in.
+ * @param reach  Gives the port at which the network finds the port of the sshd.
+ */
 async function scene(
   change: (sshd: Sshd, directory: string) => Partial<SshOptions> = () => ({}),
+  reach: (port: number) => number | Promise<number> = (port) => port,
 ): Promise<Scene> {
   const directory = temporaryDirectory();
   const sshd = await startSshd(directory);
@@ -58,7 +64,9 @@ async function scene(
   const knownHostsFile = join(directory, 'known_hosts');
   writeFileSync(knownHostsFile, `git.test ${sshd.hostKey}\n`);
   const at = await createTestNetwork({
-    policy: { extraHosts: [{ name: 'git.test', address: '127.0.0.1', port: sshd.port }] },
+    policy: {
+      extraHosts: [{ name: 'git.test', address: '127.0.0.1', port: await reach(sshd.port) }],
+    },
     ssh: {
       allowedHosts: ['git.test'],
       credentials: { 'git.test': { username: sshd.user, privateKeyFile: sshd.keyFile } },
@@ -220,6 +228,32 @@ it.each([
     expect(at.events.filter(({ kind }) => kind === 'ssh_command')).toEqual([]);
   },
 );
+
+/** Passes what the server sends on in pieces, each of all that came within a while. */
+function inLargePieces(port: number): Promise<number> {
+  return startTcp((client) => {
+    const server = connect(port, '127.0.0.1');
+    client.on('error', () => undefined).pipe(server);
+    server.on('error', () => undefined);
+    let held: Buffer[] = [];
+    server.on('data', (chunk: Buffer) => {
+      if (held.length === 0) {
+        setTimeout(() => {
+          client.write(Buffer.concat(held));
+          held = [];
+        }, 100);
+      }
+      held.push(chunk);
+    });
+  });
+}
+
+it('a command has its exit code and output when all of that comes in one piece', async () => {
+  const { ssh } = await scene(undefined, inLargePieces);
+  const command = 'printf out; printf err >&2; exit 3';
+  const done = { code: 3, stdout: 'out', stderr: 'err' };
+  expect(await ssh('git@git.test', command)).toEqual(done);
+});
 
 it('hostVerifier decides in place of known_hosts', async () => {
   const seen: string[] = [];
