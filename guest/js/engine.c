@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "descriptor.h"
+#include "handover.h"
 #include "host_module.h"
 #include "identity.h"
 #include "keeper.h"
@@ -15,6 +16,7 @@
 #include "memory.h"
 #include "realm.h"
 #include "runtime/util.h"
+#include "snapshot.h"
 
 /* Beside JavaScript's own limit: QuickJS checks it before it recurses, not within a function of its own. */
 #define STACK_MARGIN_BYTES (1024 * 1024)
@@ -25,8 +27,9 @@
 /* Reaches the keeper. */
 static int keeper = -1;
 
-void engine_prepare(void)
+void engine_prepare(int keeper_socket)
 {
+    keeper = keeper_socket;
     realm_make();
 }
 
@@ -45,28 +48,24 @@ static void refuse(const char *message)
 /* Leaves a copy of this process, which waits. */
 static void take_snapshot(uint32_t id)
 {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+    struct snapshot_ends ends;
+    if (!snapshot_open(id, &ends)) {
         refuse("no descriptor is left for a snapshot");
         return;
     }
     /* Once for all engines that will be forked from it. */
     call_collect_garbage();
     pid_t pid = fork();
-    if (pid == 0) {
-        close_quietly(pair[0]);
-        close_quietly(keeper);
-        engine_wait(pair[1]);
-    }
-    close_quietly(pair[1]);
-    if (pid < 0) {
-        close_quietly(pair[0]);
+    if (pid == 0)
+        engine_wait(&ends);
+    if (pid > 0)
+        tell_keeper(ORDER_SNAPSHOT, id, ends.keeper);
+    snapshot_close(&ends);
+    close_quietly(ends.keeper);
+    if (pid > 0)
+        host_send(FRAME_SNAPSHOTTED, NULL, 0);
+    else
         refuse("no memory is left for a snapshot");
-        return;
-    }
-    tell_keeper(ORDER_SNAPSHOT, id, pair[0]);
-    close_quietly(pair[0]);
-    host_send(FRAME_SNAPSHOTTED, NULL, 0);
 }
 
 /* Gives this engine the sizes of START. */
@@ -96,15 +95,25 @@ static void start(const struct frame *frame)
 }
 
 /*
- * Ends this engine after the next one has begun: the kernel takes a fifth of a restore to free its pages, and can do so while the host
- * thinks. One with much memory frees it first, because the machine may have no room for two of them. No signal may be handled any
- * more: what is shared is about the next engine.
+ * Ends this engine after the next one has greeted the host: the kernel takes a fifth of a restore to free its pages, and can do so while
+ * the host thinks. One with much memory frees it first, because the machine may have no room for two of them. No signal may be handled
+ * any more: what is shared is about the next engine.
  */
-static _Noreturn void leave(void)
+static void restore(uint32_t id)
 {
+    handover_await_keeper();
     limits_pause();
-    if (memory_used() <= SMALL_HEAP_BYTES)
-        (void)syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &(struct sched_param){0}); /* Not in musl. */
+    handover_begin(id);
+    if (memory_used() > SMALL_HEAP_BYTES)
+        _exit(0);
+    if (!snapshot_ask(id, handover_number())) {
+        handover_stay();
+        limits_resume();
+        refuse("no such snapshot");
+        return;
+    }
+    (void)syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &(struct sched_param){0}); /* Not in musl. */
+    handover_await_greeting();
     _exit(0);
 }
 
@@ -133,8 +142,8 @@ static void serve(const struct frame *frame)
         take_snapshot(id);
         break;
     case FRAME_RESTORE:
-        tell_keeper(ORDER_RESTORE, id, -1);
-        leave();
+        restore(id);
+        break;
     case FRAME_FORGET:
         tell_keeper(ORDER_FORGET, id, -1);
         break;
@@ -146,15 +155,17 @@ static void serve(const struct frame *frame)
     }
 }
 
-static _Noreturn void run(void)
+static _Noreturn void run(uint32_t number)
 {
     struct frame frame;
-    limits_init();
-    realm_forget_random();
-    apply_settings();
+    /* First, so that the rest falls into the time that the host takes. */
     if (shared->is_owing)
         host_send(FRAME_READY, NULL, 0);
     shared->is_owing = false;
+    limits_init();
+    realm_forget_random();
+    apply_settings();
+    handover_greeted(number);
     while (frame_read(&frame)) {
         shared->is_owing = has_reply(frame.type);
         serve(&frame);
@@ -164,19 +175,9 @@ static _Noreturn void run(void)
     _exit(0);
 }
 
-_Noreturn void engine_wait(int socket)
+_Noreturn void engine_wait(const struct snapshot_ends *ends)
 {
-    char message;
-    int fd;
-    /* KILL is for the engine that runs. */
-    (void)signal(SIGUSR1, SIG_IGN);
-    while (receive_descriptor(socket, &message, 1, &fd)) {
-        if (fd >= 0 && fork() == 0) {
-            close_quietly(socket);
-            keeper = fd;
-            run();
-        }
-        close_quietly(fd);
-    }
-    _exit(0);
+    uint32_t number = snapshot_wait(ends);
+    snapshot_close(ends);
+    run(number);
 }

@@ -2,13 +2,12 @@
 #ifndef GONDOLIN_JS_ENGINE_H
 #define GONDOLIN_JS_ENGINE_H
 
-/* Makes the runtime, once for all engines. */
-void engine_prepare(void);
+#include "snapshot.h"
 
-/* The message to a snapshot. */
-#define FORK "f"
+/* Makes the runtime, once for all engines, which reach the keeper by this socket. */
+void engine_prepare(int keeper);
 
-/* Waits as a snapshot: each message on the socket brings the keeper's socket of a new engine, which is forked. */
-_Noreturn void engine_wait(int socket);
+/* Waits as a snapshot, and runs as each engine that is forked from it. */
+_Noreturn void engine_wait(const struct snapshot_ends *ends);
 
 #endif

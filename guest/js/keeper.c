@@ -1,28 +1,30 @@
 #include "keeper.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "descriptor.h"
 #include "engine.h"
+#include "handover.h"
 #include "identity.h"
 #include "runtime/util.h"
 #include "shared.h"
 #include "text_pages.h"
 
-/* A snapshot: the socket of the process that waits to be forked. */
 struct snapshot {
     struct snapshot *next;
     uint32_t id;
+    /* The keeper's end of the pair. */
     int socket;
 };
 
 static struct snapshot *snapshots;
-/* Reaches the engine; -1 while there is none. */
-static int engine = -1;
-/* Reached the engine that a restore has replaced, until the kernel has freed its memory. */
-static int replaced = -1;
+/* Brings the orders of engines. */
+static int orders = -1;
 
 static struct snapshot **find(uint32_t id)
 {
@@ -58,32 +60,6 @@ static void refuse(const char *message)
     frame_write(FRAME_REFUSED, &(struct frame_part){message, strlen(message)}, 1);
 }
 
-/* The snapshot forks an engine, which greets the host if it waits for that; without one the keeper stays in charge. */
-static void start_engine(uint32_t id, bool is_awaited)
-{
-    struct snapshot *snapshot = *find(id);
-    int pair[2];
-    if (snapshot == NULL) {
-        refuse("no such snapshot");
-        return;
-    }
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        refuse("no descriptor is left");
-        return;
-    }
-    shared->death = DEATH_CRASH;
-    shared->is_busy = shared->is_writing = false;
-    shared->is_owing = is_awaited;
-    bool is_sent = send_descriptor(snapshot->socket, FORK, 1, pair[1]);
-    close_quietly(pair[1]);
-    if (is_sent) {
-        engine = pair[0];
-        return;
-    }
-    close_quietly(pair[0]);
-    refuse("the process of the snapshot has ended");
-}
-
 static void report_death(void)
 {
     const uint64_t statistics[] = {shared->wall_us, shared->cpu_us, shared->heap_bytes};
@@ -104,59 +80,76 @@ static void forget_all_but(uint32_t id)
     }
 }
 
-/*
- * The engine ends by itself, in its own time (engine.c): whoever restores without a pause waits for the one before, so that no more
- * than one is on its way out.
- */
-static void replace_engine(void)
+static void obey(const struct keeper_message *message, int fd)
 {
-    char nothing;
-    if (replaced >= 0)
-        (void)RETRY_EINTR(recv(replaced, &nothing, sizeof nothing, 0));
-    close_quietly(replaced);
-    replaced = engine;
-    engine = -1;
+    if (message->order == ORDER_SNAPSHOT)
+        keep(message->id, fd);
+    else if (message->order == ORDER_FORGET)
+        forget(message->id);
+    else if (message->order == ORDER_KEEP)
+        forget_all_but(message->id);
 }
 
-/* Obeys the engine until it ends. */
-static void serve_engine(void)
+/* Obeys all orders that have come. */
+static void obey_all(void)
 {
     struct keeper_message message;
     int fd;
-    bool is_restoring = false;
-    while (receive_descriptor(engine, &message, sizeof message, &fd)) {
-        if (message.order == ORDER_SNAPSHOT)
-            keep(message.id, fd);
-        else if (message.order == ORDER_FORGET)
-            forget(message.id);
-        else if (message.order == ORDER_KEEP)
-            forget_all_but(message.id);
-        else if (message.order == ORDER_RESTORE)
-            is_restoring = true;
-        if (is_restoring)
-            break;
-    }
-    if (is_restoring) {
-        replace_engine();
-        start_engine(message.id, true);
-        return;
-    }
-    close_quietly(engine);
-    engine = -1;
-    if (shared->is_owing || shared->is_writing)
-        report_death();
+    while (receive_descriptor(orders, &message, sizeof message, &fd))
+        obey(&message, fd);
 }
 
-/* Without an engine. Returns false at the end. */
-static bool serve_host(void)
+/* Obeys the engine until it ends, and lets it be replaced. */
+static void serve_engine(void)
+{
+    AUTO_CLOSE int end = (int)syscall(SYS_pidfd_open, handover_engine(), 0);
+    handover_followed(handover_number());
+    struct pollfd ports[] = {{.fd = orders, .events = POLLIN}, {.fd = end, .events = POLLIN}};
+    /* One that has ended already has no descriptor. */
+    while (end >= 0 && ports[1].revents == 0) {
+        (void)poll(ports, ARRAY_LENGTH(ports), -1);
+        obey_all();
+    }
+    obey_all();
+}
+
+/* Waits for the process of the engine that is awaited, if one is. Returns false without one. */
+static bool start_engine(void)
+{
+    const char *problem = NULL;
+    if (handover_engine() > 0)
+        return true;
+    struct snapshot *snapshot = *find(handover_snapshot());
+    if (snapshot == NULL)
+        problem = "no such snapshot";
+    /* Maybe again: the engine that was to be replaced has ended, and may have asked. */
+    else if (!snapshot_ask(snapshot->id, handover_number()))
+        problem = "the process of the snapshot has ended";
+    while (problem == NULL && handover_engine() == ENGINE_AWAITED) {
+        if (!snapshot_await_fork(snapshot->socket))
+            problem = "the process of the snapshot has ended";
+    }
+    if (problem == NULL && handover_engine() == ENGINE_FAILED)
+        problem = "no memory is left for an engine";
+    if (problem == NULL)
+        return true;
+    shared->is_owing = false;
+    refuse(problem);
+    return false;
+}
+
+/* Without an engine. Returns false at the end of the input. */
+static bool serve_host(bool *has_engine)
 {
     struct frame frame;
     if (!frame_read(&frame))
         return false;
     uint32_t id = frame.length >= 4 ? load_u32(frame.payload) : 0;
-    if (frame.type == FRAME_RESTORE)
-        start_engine(id, true);
-    else if (frame.type == FRAME_FORGET)
+    if (frame.type == FRAME_RESTORE) {
+        handover_begin(id);
+        shared->is_owing = true;
+        *has_engine = start_engine();
+    } else if (frame.type == FRAME_FORGET)
         forget(id);
     else if (frame.type == FRAME_KEEP)
         forget_all_but(id);
@@ -167,32 +160,51 @@ static bool serve_host(void)
     return true;
 }
 
+/* Follows the engines from one to the next until one ends that is not replaced. No engine is replaced that is not followed. */
+static void serve_engines(void)
+{
+    uint32_t number;
+    do {
+        if (!start_engine())
+            return;
+        number = handover_number();
+        serve_engine();
+    } while (handover_number() != number);
+    if (shared->is_owing || shared->is_writing)
+        report_death();
+}
+
 int keeper_run(void)
 {
     int pair[2];
+    struct snapshot_ends ends;
+    bool has_engine = true;
     /* Nobody waits for ended engines and snapshots. KILL goes to the whole process group, and is for the engine alone. */
     (void)signal(SIGCHLD, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    if (!snapshot_prepare() || !snapshot_open(0, &ends) ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0 || fcntl(pair[0], F_SETFL, O_NONBLOCK) != 0)
         return 1;
+    orders = pair[0];
     text_pages_keep();
     identity_prepare();
     pid_t pid = fork();
     if (pid < 0)
         return 1;
     if (pid == 0) {
-        close_quietly(pair[0]);
-        engine_prepare();
-        engine_wait(pair[1]);
+        close_quietly(orders);
+        engine_prepare(pair[1]);
+        engine_wait(&ends);
     }
-    close_quietly(pair[1]);
-    keep(0, pair[0]);
-    start_engine(0, false);
+    snapshot_close(&ends);
+    keep(0, ends.keeper);
+    handover_begin(0);
     for (;;) {
-        if (engine >= 0)
-            serve_engine();
-        else if (!serve_host())
+        if (has_engine)
+            serve_engines();
+        has_engine = false;
+        if (!serve_host(&has_engine))
             return 0;
     }
 }
