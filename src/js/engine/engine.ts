@@ -52,6 +52,8 @@ export class Engine {
   #interrupting: Promise<void> = Promise.resolve();
   /** Replies so far: the result of a host function is for the request that called it. */
   #replies = 0;
+  /** Work that Node waits for. */
+  #keepers = 0;
   readonly #decoder = new EngineFrameDecoder();
 
   constructor(channel: EngineChannel, host: EngineHost) {
@@ -140,7 +142,8 @@ export class Engine {
   close(): Promise<void> {
     forgotten.unregister(this);
     this.#fail(aborted('the sandbox was closed'));
-    return this.#channel.close();
+    // Requests that this has failed let Node go before the machine has ended.
+    return this.#kept(this.#channel.close());
   }
 
   #reply(moreCpu: MoreCpu | undefined): Promise<EngineFrame> {
@@ -150,11 +153,13 @@ export class Engine {
     });
   }
 
-  /** Node waits for the guest until `work` is done. */
+  /** Node waits for the guest until all such work is done. */
   #kept<T>(work: Promise<T>): Promise<T> {
     busy.add(this);
+    this.#keepers++;
     this.#channel.keepAlive(true);
     return work.finally(() => {
+      if (--this.#keepers > 0) return;
       busy.delete(this);
       this.#channel.keepAlive(false);
     });
