@@ -8,7 +8,7 @@
 /* `fd` is sent along unless it is -1. */
 bool send_descriptor(int socket, const void *message, size_t length, int fd);
 
-/* Waits for a message of that length; `*fd` is -1 when none came with it. False at the end. */
+/* Waits for a message of that length; `*fd` is -1 when none came with it. False at the end, and where a socket that does not wait has no message. */
 bool receive_descriptor(int socket, void *message, size_t length, int *fd);
 
 #endif

@@ -96,22 +96,16 @@ static void start(const struct frame *frame)
 
 /*
  * Ends this engine after the next one has greeted the host: the kernel takes a fifth of a restore to free its pages, and can do so while
- * the host thinks. One with much memory frees it first, because the machine may have no room for two of them. No signal may be handled
- * any more: what is shared is about the next engine.
+ * the host thinks. One with much memory frees it first, because the machine may have no room for two of them. The keeper asks again, and
+ * tells the host where there is no snapshot. No signal may be handled any more: what is shared is about the next engine.
  */
-static void restore(uint32_t id)
+static _Noreturn void restore(uint32_t id)
 {
     handover_await_keeper();
     limits_pause();
     handover_begin(id);
-    if (memory_used() > SMALL_HEAP_BYTES)
+    if (memory_used() > SMALL_HEAP_BYTES || !snapshot_ask(id, handover_number()))
         _exit(0);
-    if (!snapshot_ask(id, handover_number())) {
-        handover_stay();
-        limits_resume();
-        refuse("no such snapshot");
-        return;
-    }
     (void)syscall(SYS_sched_setscheduler, 0, SCHED_IDLE, &(struct sched_param){0}); /* Not in musl. */
     handover_await_greeting();
     _exit(0);
@@ -143,7 +137,6 @@ static void serve(const struct frame *frame)
         break;
     case FRAME_RESTORE:
         restore(id);
-        break;
     case FRAME_FORGET:
         tell_keeper(ORDER_FORGET, id, -1);
         break;

@@ -5,7 +5,7 @@
 #include "snapshot.h"
 
 /* Makes the runtime, once for all engines, which reach the keeper by this socket. */
-void engine_prepare(int keeper);
+void engine_prepare(int keeper_socket);
 
 /* Waits as a snapshot, and runs as each engine that is forked from it. */
 _Noreturn void engine_wait(const struct snapshot_ends *ends);

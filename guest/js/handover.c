@@ -17,15 +17,19 @@ static uint64_t word_of(uint32_t number, int32_t engine)
     return (uint64_t)number << 32 | (uint32_t)engine;
 }
 
-/* Returns false after the limit. */
-static bool futex_wait(_Atomic uint32_t *word, uint32_t value, const struct timespec *limit)
+static void set_number(_Atomic uint32_t *word, uint32_t number)
 {
-    return syscall(SYS_futex, word, FUTEX_WAIT, value, limit, NULL, 0) == 0 || errno != ETIMEDOUT;
+    *word = number;
+    (void)syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
-static void futex_wake(_Atomic uint32_t *word)
+/* Until the word is this number. `limit`, for each wait, may be NULL. */
+static void await_number(_Atomic uint32_t *word, uint32_t number, const struct timespec *limit)
 {
-    (void)syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+    for (uint32_t value; (value = *word) != number;) {
+        if (syscall(SYS_futex, word, FUTEX_WAIT, value, limit, NULL, 0) != 0 && errno == ETIMEDOUT)
+            return;
+    }
 }
 
 int32_t handover_engine(void)
@@ -53,8 +57,7 @@ void handover_begin(uint32_t snapshot)
 
 void handover_greeted(uint32_t number)
 {
-    shared->handover.greeted = number;
-    futex_wake(&shared->handover.greeted);
+    set_number(&shared->handover.greeted, number);
 }
 
 void handover_end(uint32_t number, int32_t engine)
@@ -68,27 +71,15 @@ void handover_end(uint32_t number, int32_t engine)
 void handover_await_greeting(void)
 {
     const struct timespec limit = {.tv_sec = GREETING_WAIT_SECONDS};
-    uint32_t number = handover_number();
-    for (uint32_t greeted; (greeted = shared->handover.greeted) != number;) {
-        if (!futex_wait(&shared->handover.greeted, greeted, &limit))
-            return;
-    }
-}
-
-void handover_stay(void)
-{
-    shared->handover.engine = word_of(handover_number() - 1, getpid());
+    await_number(&shared->handover.greeted, handover_number(), &limit);
 }
 
 void handover_followed(uint32_t number)
 {
-    shared->handover.followed = number;
-    futex_wake(&shared->handover.followed);
+    set_number(&shared->handover.followed, number);
 }
 
 void handover_await_keeper(void)
 {
-    uint32_t number = handover_number();
-    for (uint32_t followed; (followed = shared->handover.followed) != number;)
-        (void)futex_wait(&shared->handover.followed, followed, NULL);
+    await_number(&shared->handover.followed, handover_number(), NULL);
 }

@@ -32,9 +32,6 @@ void handover_greeted(uint32_t number);
 /* Waits until the last engine has greeted the host, could not be forked, or takes too long. */
 void handover_await_greeting(void);
 
-/* This engine remains: undoes handover_begin(). */
-void handover_stay(void);
-
 /* The keeper follows the engine of this number: it will see its end. */
 void handover_followed(uint32_t number);
 

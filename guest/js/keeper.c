@@ -5,12 +5,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include "descriptor.h"
 #include "engine.h"
 #include "handover.h"
 #include "identity.h"
+#include "runtime/process_fd.h"
 #include "runtime/util.h"
 #include "shared.h"
 #include "text_pages.h"
@@ -102,7 +102,7 @@ static void obey_all(void)
 /* Obeys the engine until it ends, and lets it be replaced. */
 static void serve_engine(void)
 {
-    AUTO_CLOSE int end = (int)syscall(SYS_pidfd_open, handover_engine(), 0);
+    AUTO_CLOSE int end = process_fd_open(handover_engine());
     handover_followed(handover_number());
     struct pollfd ports[] = {{.fd = orders, .events = POLLIN}, {.fd = end, .events = POLLIN}};
     /* One that has ended already has no descriptor. */
@@ -138,26 +138,27 @@ static bool start_engine(void)
     return false;
 }
 
-/* Without an engine. Returns false at the end of the input. */
-static bool serve_host(bool *has_engine)
+/* Without an engine: reads requests until one of them restores a snapshot. Returns false at the end of the input. */
+static bool serve_host(void)
 {
     struct frame frame;
-    if (!frame_read(&frame))
-        return false;
-    uint32_t id = frame.length >= 4 ? load_u32(frame.payload) : 0;
-    if (frame.type == FRAME_RESTORE) {
-        handover_begin(id);
-        shared->is_owing = true;
-        *has_engine = start_engine();
-    } else if (frame.type == FRAME_FORGET)
-        forget(id);
-    else if (frame.type == FRAME_KEEP)
-        forget_all_but(id);
-    /* The result of a host function whose caller has ended meanwhile is nobody's. */
-    else if (frame.type != FRAME_HOST_RESULT)
-        report_death();
-    frame_free(&frame);
-    return true;
+    while (frame_read(&frame)) {
+        uint32_t id = frame.length >= 4 ? load_u32(frame.payload) : 0;
+        frame_free(&frame);
+        if (frame.type == FRAME_RESTORE) {
+            handover_begin(id);
+            shared->is_owing = true;
+            return true;
+        }
+        if (frame.type == FRAME_FORGET)
+            forget(id);
+        else if (frame.type == FRAME_KEEP)
+            forget_all_but(id);
+        /* The result of a host function whose caller has ended meanwhile is nobody's. */
+        else if (frame.type != FRAME_HOST_RESULT)
+            report_death();
+    }
+    return false;
 }
 
 /* Follows the engines from one to the next until one ends that is not replaced. No engine is replaced that is not followed. */
@@ -178,7 +179,6 @@ int keeper_run(void)
 {
     int pair[2];
     struct snapshot_ends ends;
-    bool has_engine = true;
     /* Nobody waits for ended engines and snapshots. KILL goes to the whole process group, and is for the engine alone. */
     (void)signal(SIGCHLD, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN);
@@ -200,11 +200,8 @@ int keeper_run(void)
     snapshot_close(&ends);
     keep(0, ends.keeper);
     handover_begin(0);
-    for (;;) {
-        if (has_engine)
-            serve_engines();
-        has_engine = false;
-        if (!serve_host(&has_engine))
-            return 0;
-    }
+    do
+        serve_engines();
+    while (serve_host());
+    return 0;
 }

@@ -91,6 +91,7 @@ uint32_t snapshot_wait(const struct snapshot_ends *ends)
             continue;
         last = number;
         pid_t pid = fork();
+        /* Both say it, because either may be killed before it does. */
         handover_end(number, pid < 0 ? (int32_t)ENGINE_FAILED : pid > 0 ? pid : getpid());
         if (pid == 0)
             return number;
