@@ -141,9 +141,7 @@ export class Engine {
 
   close(): Promise<void> {
     forgotten.unregister(this);
-    this.#fail(aborted('the sandbox was closed'));
-    // Requests that this has failed let Node go before the machine has ended.
-    return this.#kept(this.#channel.close());
+    return this.#end('the sandbox was closed');
   }
 
   #reply(moreCpu: MoreCpu | undefined): Promise<EngineFrame> {
@@ -233,8 +231,13 @@ export class Engine {
   }
 
   #break(problem: string): void {
-    this.#fail(aborted(`the guest was stopped: ${problem}`));
-    void this.#channel.close();
+    void this.#end(`the guest was stopped: ${problem}`);
+  }
+
+  /** Node waits for the machine's end, although the request that fails here no longer keeps it. */
+  #end(reason: string): Promise<void> {
+    this.#fail(aborted(reason));
+    return this.#kept(this.#channel.close());
   }
 }
 

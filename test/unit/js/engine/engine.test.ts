@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { Engine } from '../../../../src/js/engine/engine.ts';
 import type { EngineChannel } from '../../../../src/js/engine/engine-channel.ts';
 
-it('Engine.close() keeps Node until the machine has ended, also when a request waits for its reply', async () => {
+/** An engine whose machine has not ended before `end()`. */
+function openEngine() {
   let end: () => void = () => undefined;
   const machineEnd = new Promise<void>((resolve) => {
     end = resolve;
@@ -21,13 +22,30 @@ it('Engine.close() keeps Node until the machine has ended, also when a request w
     close: () => machineEnd,
   };
   const host = { print: () => undefined, call: () => undefined, settled: () => undefined };
-  const engine = new Engine(channel, host);
+  return { engine: new Engine(channel, host), end, isKept: () => isKept };
+}
+
+const nextTurn = () => new Promise(setImmediate);
+
+it('Engine.close() keeps Node until the machine has ended, also when a request waits for its reply', async () => {
+  const { engine, end, isKept } = openEngine();
   const request = engine.request(1, []).catch((error: unknown) => error);
   const closed = engine.close();
   expect(await request).toMatchObject({ code: 'ERR_GUEST_ABORT' });
-  await new Promise(setImmediate);
-  expect(isKept).toBe(true);
+  await nextTurn();
+  expect(isKept()).toBe(true);
   end();
   await closed;
-  expect(isKept).toBe(false);
+  expect(isKept()).toBe(false);
+});
+
+it('an engine that does not reply keeps Node until its machine has ended', async () => {
+  const { engine, end, isKept } = openEngine();
+  const request = engine.request(1, [], { limitMs: 1 }).catch((error: unknown) => error);
+  expect(await request).toMatchObject({ code: 'ERR_GUEST_ABORT' });
+  await nextTurn();
+  expect(isKept()).toBe(true);
+  end();
+  await nextTurn();
+  expect(isKept()).toBe(false);
 });
